@@ -1,0 +1,67 @@
+/**
+ * Every refusal the house can utter: wire code, HTTP status, sentence. `dispatch` turns one into an
+ * `error` frame, the Koa middleware into a status; nobody invents a code inline. Add a code here first.
+ */
+
+interface CatalogueEntry {
+  /** HTTP status when the refusal leaves by the HTTP door. */
+  status: number;
+  /** Names the thing and the remedy; `{name}` is filled from the details. */
+  message: string;
+}
+
+const CATALOGUE = {
+  parse_error: { status: 422, message: 'This is not a message of the protocol: {reason}' },
+  not_implemented: {
+    status: 501,
+    message: 'Message type {type} is known but not built in this version; nothing was changed',
+  },
+  not_found: { status: 404, message: '{what} {id} not found; ask for the list to see what exists' },
+  bad_request: { status: 400, message: '{reason}' },
+  unauthorized: { status: 401, message: 'A valid token is needed; run `orbitdock-server generate-token`' },
+  forbidden: { status: 403, message: '{reason}' },
+  too_large: { status: 413, message: 'The message exceeds {limit} bytes; send less at once' },
+  unsupported_media_type: { status: 415, message: '{reason}' },
+  rate_limited: { status: 429, message: 'Too many messages; slow down to {limit} per second' },
+  too_many_subscriptions: {
+    status: 429,
+    message: 'More than {limit} subscriptions on one connection; unsubscribe from some first',
+  },
+  server_busy: { status: 503, message: 'The server is busy; send it again in a moment' },
+  storage_unavailable: {
+    status: 503,
+    message: 'The database cannot be written ({reason}); nothing was stored, send it again later',
+  },
+  shutting_down: { status: 503, message: 'The server is stopping; send it again after its restart' },
+  quarantined: {
+    status: 422,
+    message: 'This event could not be stored and was set aside ({reason}); the session goes on without it',
+  },
+} as const satisfies Record<string, CatalogueEntry>;
+
+export type ErrorCode = keyof typeof CATALOGUE;
+
+/** A refusal: the caller's fault or a state the caller must know of. Everything else is a bug. */
+export class OrbitError extends Error {
+  override readonly name = 'OrbitError';
+  readonly code: ErrorCode;
+  readonly status: number;
+  /** Session the refusal is about, for the wire's `error.session_id`. */
+  readonly sessionId: string | null;
+
+  /** @param details fill the `{placeholders}` of the catalogue's sentence. */
+  constructor(
+    code: ErrorCode,
+    details: Record<string, string | number> = {},
+    options: { sessionId?: string; cause?: unknown } = {},
+  ) {
+    super(fill(CATALOGUE[code].message, details), { cause: options.cause });
+    this.code = code;
+    this.status = CATALOGUE[code].status;
+    this.sessionId = options.sessionId ?? null;
+  }
+}
+
+function fill(template: string, details: Record<string, string | number>): string {
+  return template.replace(/\{(\w+)\}/g, (_, name: string) => String(details[name] ?? `(${name})`));
+}

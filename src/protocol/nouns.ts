@@ -1,0 +1,186 @@
+/**
+ * The nouns of the wire (contract.md 1.2 and 1.3): shapes only, no code. Keys keep the wire's
+ * snake_case everywhere, so nothing is re-cased between machine, row and frame.
+ * `T | null` = always present, null when unset; `?` = left out when unset.
+ */
+
+export type Provider = 'claude' | 'codex';
+export type IntegrationMode = 'direct' | 'passive';
+export type SessionStatus = 'active' | 'ended';
+export type WorkStatus = 'working' | 'waiting' | 'permission' | 'question' | 'reply' | 'ended';
+export type MessageType =
+  | 'user'
+  | 'assistant'
+  | 'thinking'
+  | 'tool'
+  | 'tool_result'
+  | 'steer'
+  | 'shell';
+export type ApprovalType = 'exec' | 'patch' | 'question';
+
+/** An image of a message: a data URI or URL, or a file of the server's machine. */
+export interface ImageInput {
+  input_type: string;
+  value: string;
+}
+
+/** One entry of a conversation. */
+export interface Message {
+  /** Globally unique: the session id and what the provider calls it. */
+  id: string;
+  session_id: string;
+  message_type: MessageType;
+  content: string;
+  tool_name: string | null;
+  /** JSON text, not an object. */
+  tool_input: string | null;
+  tool_output: string | null;
+  is_error: boolean;
+  /** ISO 8601 UTC with milliseconds. */
+  timestamp: string;
+  duration_ms: number | null;
+  images?: ImageInput[];
+}
+
+/** What may change on a message after it was appended; nothing can be cleared. */
+export interface MessageChanges {
+  content?: string;
+  tool_output?: string;
+  is_error?: boolean;
+  duration_ms?: number;
+}
+
+export interface TokenUsage {
+  input_tokens: number;
+  output_tokens: number;
+  cached_tokens: number;
+  context_window: number;
+}
+
+/** One choice of a question, as the asking tool worded it. */
+export interface QuestionOption {
+  label: string;
+  description?: string;
+}
+
+/** One question of a request that may hold several (additive to the reference). */
+export interface Question {
+  question: string;
+  header?: string;
+  options: QuestionOption[];
+  multi_select: boolean;
+}
+
+/** What a session waits for a human to decide. */
+export interface ApprovalRequest {
+  /** The request id that `approve_tool` and `answer_question` name. */
+  id: string;
+  session_id: string;
+  type: ApprovalType;
+  command: string | null;
+  file_path: string | null;
+  diff: string | null;
+  question: string | null;
+  proposed_amendment?: string[];
+  /** Additive: the tool asked for, and its input as JSON text where the fields above do not say it all. */
+  tool_name?: string;
+  tool_input?: string;
+  /** Additive: all questions with their options. */
+  questions?: Question[];
+  /** Additive: the subagent that asks. */
+  agent_id?: string;
+}
+
+/** A subagent of a session. */
+export interface SubagentInfo {
+  id: string;
+  agent_type: string;
+  started_at: string;
+  ended_at?: string;
+}
+
+/** The changes of one turn as a unified diff. */
+export interface TurnDiff {
+  turn_id: string;
+  diff: string;
+  token_usage?: TokenUsage;
+}
+
+/** A session as the list shows it. */
+export interface SessionSummary {
+  id: string;
+  provider: Provider;
+  project_path: string;
+  transcript_path?: string;
+  project_name: string | null;
+  model: string | null;
+  custom_name?: string;
+  summary?: string;
+  first_prompt?: string;
+  last_message?: string;
+  status: SessionStatus;
+  work_status: WorkStatus;
+  token_usage: TokenUsage;
+  has_pending_approval: boolean;
+  codex_integration_mode?: IntegrationMode;
+  claude_integration_mode?: IntegrationMode;
+  approval_policy?: string;
+  sandbox_mode?: string;
+  permission_mode?: string;
+  started_at: string | null;
+  last_activity_at: string | null;
+  git_branch?: string;
+  git_sha?: string;
+  current_cwd?: string;
+  effort?: string;
+  forked_from_session_id?: string;
+}
+
+/** A session as a snapshot shows it: the summary's fields and the conversation's newest part. */
+export interface SessionState extends Omit<SessionSummary, 'has_pending_approval'> {
+  messages: Message[];
+  /** How many messages exist, also those too old to be in `messages` (additive). */
+  message_count: number;
+  pending_approval: ApprovalRequest | null;
+  current_diff: string | null;
+  current_plan: string | null;
+  revision: number;
+  /** Changes only with a new or restored database (additive). */
+  epoch: string;
+  current_turn_id?: string;
+  turn_count: number;
+  turn_diffs?: TurnDiff[];
+  subagents?: SubagentInfo[];
+  terminal_session_id?: string;
+  terminal_app?: string;
+}
+
+/** Fields of a session that changed: absent = unchanged, null = cleared. */
+export interface StateChanges {
+  status?: SessionStatus;
+  work_status?: WorkStatus;
+  token_usage?: TokenUsage;
+  /** ISO inside the house; the codec writes `"<unix seconds>Z"`, the only form the app reads here. */
+  last_activity_at?: string;
+  turn_count?: number;
+  pending_approval?: ApprovalRequest | null;
+  current_diff?: string | null;
+  current_plan?: string | null;
+  custom_name?: string | null;
+  summary?: string | null;
+  first_prompt?: string | null;
+  last_message?: string | null;
+  codex_integration_mode?: IntegrationMode | null;
+  claude_integration_mode?: IntegrationMode | null;
+  approval_policy?: string | null;
+  sandbox_mode?: string | null;
+  permission_mode?: string | null;
+  current_turn_id?: string | null;
+  git_branch?: string | null;
+  git_sha?: string | null;
+  current_cwd?: string | null;
+  model?: string | null;
+  effort?: string | null;
+  /** Additive: subagents that started or ended; each replaces the one of its id. */
+  subagents?: SubagentInfo[];
+}
