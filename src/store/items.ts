@@ -1,0 +1,97 @@
+/**
+ * What travels between the main thread and the writer thread: items to commit, reads to answer, and
+ * what became of them. Types only, structured-clone safe. The ledger sends, the writer thread answers.
+ */
+import type { Fact } from '../../machines/session-types.ts';
+import type { SessionSummary } from '../protocol/nouns.ts';
+
+/** One machine event with everything it caused: one transaction, all or nothing. */
+export interface EventItem {
+  kind: 'event';
+  sessionId: string;
+  /** Counts restarts of the session's actor after a refused item: older ones are stale. */
+  generation: number;
+  /** Idempotency key, or null when the sender gave none. */
+  key: string | null;
+  /** ISO 8601 UTC, microseconds. */
+  at: string;
+  origin: string;
+  /** Journal form of the event: JSON, message bodies replaced by their ids. */
+  event: string;
+  accepted: boolean;
+  /** JSON of the chart's state value after the event. */
+  value: string;
+  facts: Fact[];
+  /** JSON of the persisted machine snapshot after the event; null when nothing moved. */
+  snapshot: string | null;
+  machineVersion: number;
+  /** JSON of the snapshot before a new actor's first event: the journal's first base. */
+  base: string | null;
+}
+
+/** A Claude session that started but has not done anything yet: a row that never expires by a clock. */
+export interface PendingItem {
+  kind: 'pending';
+  sessionId: string;
+  key: string | null;
+  at: string;
+  /** JSON of the session start, or null to forget it. */
+  start: string | null;
+}
+
+export type Item = EventItem | PendingItem;
+
+/** What became of an item. */
+export type ItemResult =
+  /** Stored; `revision` is the session's after the item's last frame. */
+  | { outcome: 'committed'; seq: number; revision: number }
+  /** Its key was stored before: nothing was done. */
+  | { outcome: 'duplicate' }
+  /** It can never be stored: set aside alone with its error. */
+  | { outcome: 'quarantined'; error: string }
+  /** An earlier item of the same generation was refused: tell the event again on the restored actor. */
+  | { outcome: 'stale' };
+
+/** A session as the registry needs it to open an actor. */
+export interface StoredActor {
+  summary: SessionSummary;
+  snapshot: string | null;
+  machineVersion: number | null;
+  turnCount: number;
+  revision: number;
+}
+
+/** Reads that ride the writer's queue: they see every commit before them and none after. */
+export type Read =
+  /** Row and snapshot of a session, and its pending start. */
+  | { kind: 'actor'; sessionId: string }
+  /** The finished `sessions_list` frame, live ones first, cut at 900 KiB. */
+  | { kind: 'list' }
+  /** Frames that bring a subscriber from `since` to now, or a snapshot; null when unknown. */
+  | { kind: 'catch-up'; sessionId: string; since: number | null; epoch: string | null }
+  /** Which of these keys are stored. */
+  | { kind: 'known-keys'; keys: string[] };
+
+export interface ReadResults {
+  actor: { stored: StoredActor | null; pendingStart: string | null };
+  list: { text: string; total: number; shown: number };
+  'catch-up': {
+    /** Finished JSON frames in order: replayed rows (each with its revision) or one snapshot. */
+    frames: string[];
+    /** Revision the subscriber has after them. */
+    revision: number;
+    /** The oldest open approval as an `approval_requested` frame, to send again behind a list. */
+    openApproval: string | null;
+  } | null;
+  'known-keys': string[];
+}
+
+/** What the writer found when it opened the database. */
+export interface Opened {
+  epoch: string;
+  /** Sessions that were busy or waiting for an answer: their actors come back at boot. */
+  busy: StoredActor[];
+  sessions: number;
+  /** True when the last process did not stop cleanly. */
+  wasDirty: boolean;
+}
