@@ -1,0 +1,214 @@
+/**
+ * What the real `claude` tells us through its hooks, scenario by scenario. If a new version of the CLI breaks a
+ * test here, our reading of hooks (src/connectors/claude-hooks) has to be looked at again.
+ *
+ * Run by .ci/run, not by `npm test`: it installs the CLI.
+ */
+import { beforeAll, expect, test } from 'vitest';
+import { installClaude } from '../support/real-claude.ts';
+import type { SeenHook } from './recorder.ts';
+import { openStage } from './stage.ts';
+
+beforeAll(async () => {
+  await installClaude();
+});
+
+/** One line per hook. Notifications are left out: they come by the clock (6 s after a dialog opened). */
+function outline(hooks: readonly SeenHook[]): string[] {
+  return hooks
+    .filter((hook) => hook.hook_event_name !== 'Notification')
+    .map((hook) => {
+      const { hook_event_name: event, tool_name: tool, source, reason, agent_id: agent } = hook;
+      const own = [event, tool, source, reason].filter((word) => word !== undefined).join(' ');
+      return agent === undefined ? own : `> ${own}`;
+    });
+}
+
+test('a printed turn tells of its tool between prompt and stop', async () => {
+  await using stage = await openStage();
+  stage.api.script('read the notes', [
+    { text: 'Reading.', tools: [{ name: 'Read', input: { file_path: stage.notes } }] },
+    { text: 'Milk, that is all.' },
+  ]);
+
+  const ended = await stage.print('Please read the notes');
+
+  expect(ended).toMatchObject({ status: 0, stdout: 'Milk, that is all.\n' });
+  expect(outline(stage.recorder.hooks)).toEqual([
+    'SessionStart startup',
+    'UserPromptSubmit',
+    'PreToolUse Read',
+    'PostToolUse Read',
+    'Stop',
+    'SessionEnd other',
+  ]);
+  expect(stage.api.strays).toEqual([]);
+});
+
+test('a permission asked and granted in the terminal shows as request, then result', async () => {
+  await using stage = await openStage();
+  const command = 'touch made.txt';
+  stage.api.script('make a file', [
+    { tools: [{ name: 'Bash', input: { command, description: 'Make a file' } }] },
+    { text: 'There it is.' },
+  ]);
+
+  const claude = await stage.openClaude();
+  await claude.say('make a file');
+  await claude.waitFor(/Do you want to proceed\?/);
+  const asked = await stage.recorder.waitFor(
+    (hook) => hook.hook_event_name === 'PermissionRequest',
+  );
+  expect(asked).toMatchObject({ tool_name: 'Bash', tool_input: { command } });
+  expect(asked).not.toHaveProperty('tool_use_id');
+  await claude.press('Enter');
+  await claude.waitFor(/There it is\./);
+  expect(await claude.leave()).toBe(0);
+
+  expect(outline(stage.recorder.hooks)).toEqual([
+    'SessionStart startup',
+    'UserPromptSubmit',
+    'PreToolUse Bash',
+    'PermissionRequest Bash',
+    'PostToolUse Bash',
+    'Stop',
+    'SessionEnd prompt_input_exit',
+  ]);
+  expect(stage.api.strays).toEqual([]);
+});
+
+test('a question answered in the terminal is a permission request for the asking tool', async () => {
+  await using stage = await openStage();
+  const options = [
+    { label: 'Postgres', description: 'A server' },
+    { label: 'SQLite', description: 'A file' },
+  ];
+  const question = { question: 'Which database?', header: 'Database', multiSelect: false, options };
+  stage.api.script('start the shop', [
+    { tools: [{ name: 'AskUserQuestion', input: { questions: [question] } }] },
+    { text: 'A file it is.' },
+  ]);
+
+  const claude = await stage.openClaude();
+  await claude.say('start the shop');
+  await claude.waitFor(/❯ 1\. Postgres/);
+  await stage.recorder.waitFor((hook) => hook.hook_event_name === 'PermissionRequest');
+  await claude.press('Down');
+  await claude.waitFor(/❯ 2\. SQLite/);
+  await claude.press('Enter');
+  await claude.waitFor(/A file it is\./);
+  await claude.leave();
+
+  expect(outline(stage.recorder.hooks)).toEqual([
+    'SessionStart startup',
+    'UserPromptSubmit',
+    'PreToolUse AskUserQuestion',
+    'PermissionRequest AskUserQuestion',
+    'PostToolUse AskUserQuestion',
+    'Stop',
+    'SessionEnd prompt_input_exit',
+  ]);
+  const answered = await stage.recorder.waitFor((hook) => hook.hook_event_name === 'PostToolUse');
+  expect(answered.tool_response).toMatchObject({ answers: { 'Which database?': 'SQLite' } });
+});
+
+test('an API error ends the turn with StopFailure in place of Stop', async () => {
+  await using stage = await openStage();
+  stage.api.script('try it', [{ error: { status: 400, message: 'no such luck' } }]);
+
+  const ended = await stage.print('try it');
+
+  expect(ended.status).toBe(1);
+  expect(outline(stage.recorder.hooks)).toEqual([
+    'SessionStart startup',
+    'UserPromptSubmit',
+    'StopFailure',
+    'SessionEnd other',
+  ]);
+  const failed = await stage.recorder.waitFor((hook) => hook.hook_event_name === 'StopFailure');
+  expect(failed.last_assistant_message).toMatch(/400 no such luck/);
+});
+
+test('a subagent works under its own agent id inside the call that started it', async () => {
+  await using stage = await openStage();
+  const input = {
+    description: 'Look',
+    prompt: 'inspect the shelf',
+    subagent_type: 'general-purpose',
+  };
+  stage.api.script('delegate', [{ tools: [{ name: 'Agent', input }] }, { text: 'All looked at.' }]);
+  stage.api.script('inspect the shelf', [
+    { tools: [{ name: 'Read', input: { file_path: stage.notes } }] },
+    { text: 'The shelf is fine.' },
+  ]);
+
+  await stage.print('delegate');
+
+  expect(outline(stage.recorder.hooks)).toEqual([
+    'SessionStart startup',
+    'UserPromptSubmit',
+    'PreToolUse Agent',
+    '> SubagentStart',
+    '> PreToolUse Read',
+    '> PostToolUse Read',
+    '> SubagentStop',
+    'PostToolUse Agent',
+    'Stop',
+    'SessionEnd other',
+  ]);
+});
+
+test('/clear ends one session and starts another in the same process', async () => {
+  await using stage = await openStage();
+  stage.api.script('say one', [{ text: 'Answer one.' }]);
+  stage.api.script('say two', [{ text: 'Answer two.' }]);
+
+  const claude = await stage.openClaude();
+  await claude.say('say one');
+  await stage.recorder.waitFor((hook) => hook.hook_event_name === 'Stop');
+  await claude.say('/clear');
+  const cleared = await stage.recorder.waitFor((hook) => hook.source === 'clear');
+  await claude.say('say two');
+  await stage.recorder.waitFor(
+    (hook) => hook.hook_event_name === 'Stop' && hook.session_id === cleared.session_id,
+  );
+  await claude.leave();
+
+  const { hooks } = stage.recorder;
+  const isOld = (hook: SeenHook): boolean => hook.session_id === hooks[0]?.session_id;
+  expect(outline(hooks.filter(isOld))).toEqual([
+    'SessionStart startup',
+    'UserPromptSubmit',
+    'Stop',
+    'SessionEnd clear',
+  ]);
+  expect(outline(hooks.filter((hook) => !isOld(hook)))).toEqual([
+    'SessionStart clear',
+    'UserPromptSubmit',
+    'Stop',
+    'SessionEnd prompt_input_exit',
+  ]);
+});
+
+test('Esc while the model speaks leaves no hook at all', async () => {
+  await using stage = await openStage();
+  stage.api.script('talk on', [{ text: 'Once upon a time', until: new Promise(() => {}) }]);
+  stage.api.script('say more', [{ text: 'The end.' }]);
+
+  const claude = await stage.openClaude();
+  await claude.say('talk on');
+  await claude.waitFor(/Once upon a time/);
+  await claude.press('Escape');
+  await claude.waitFor(/Interrupted/);
+  await claude.say('say more');
+  await claude.waitFor(/The end\./);
+  await claude.leave();
+
+  expect(outline(stage.recorder.hooks)).toEqual([
+    'SessionStart startup',
+    'UserPromptSubmit',
+    'UserPromptSubmit',
+    'Stop',
+    'SessionEnd prompt_input_exit',
+  ]);
+});

@@ -1,0 +1,86 @@
+/**
+ * What every scenario needs: the real CLI, a fake API, a scratch home with the hooks installed, and something
+ * that receives them. Scenarios drive the CLI through here and do not know who listens.
+ */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type FakeMessagesApi, startFakeMessagesApi } from '../support/fake-messages-api.ts';
+import {
+  type ClaudeHome,
+  createClaudeHome,
+  installClaude,
+  type PrintedRun,
+  printClaude,
+} from '../support/real-claude.ts';
+import { openTerminal, type Terminal } from '../support/terminal.ts';
+import { type Recorder, startRecorder } from './recorder.ts';
+
+/** An interactive `claude`. */
+export interface ClaudeTerminal extends Terminal {
+  /** Types a prompt or command and sends it once it stands on the screen. */
+  say(text: string): Promise<void>;
+  /** `/exit`, and waits for the end. */
+  leave(): Promise<number>;
+}
+
+/** One scenario's world; disposing of it ends all that it started. */
+export interface Stage extends AsyncDisposable {
+  readonly api: FakeMessagesApi;
+  readonly recorder: Recorder;
+  readonly home: ClaudeHome;
+  /** A file in the project, readable without permission. */
+  readonly notes: string;
+  print(prompt: string): Promise<PrintedRun>;
+  openClaude(): Promise<ClaudeTerminal>;
+}
+
+/** Sets up a stage. The first call of all installs the CLI, which may take a minute. */
+export async function openStage(): Promise<Stage> {
+  const binary = await installClaude();
+  const parts: AsyncDisposable[] = [];
+  const keep = <T extends AsyncDisposable>(part: T): T => {
+    parts.unshift(part);
+    return part;
+  };
+  const api = keep(await startFakeMessagesApi());
+  const recorder = keep(await startRecorder());
+  const home = keep(await createClaudeHome(api.url));
+  await recorder.registerIn(home.home);
+  const notes = join(home.project, 'notes.txt');
+  await writeFile(notes, 'buy milk\n');
+  return {
+    api,
+    recorder,
+    home,
+    notes,
+    print: (prompt) => printClaude(binary, home, prompt),
+    openClaude: async () => keep(await openClaude(binary, home)),
+    async [Symbol.asyncDispose]() {
+      // Newest first: the CLI still speaks to the API and the recorder while it ends.
+      for (const part of parts) await part[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function openClaude(binary: string, home: ClaudeHome): Promise<ClaudeTerminal> {
+  const terminal = await openTerminal({
+    // Explicit, since newer versions start in a mode that asks far less.
+    command: [binary, '--permission-mode', 'default'],
+    env: home.env,
+    cwd: home.project,
+  });
+  await terminal.waitFor(/^❯/m);
+  const say = async (text: string): Promise<void> => {
+    await terminal.type(text);
+    await terminal.waitFor((screen) => screen.includes(`❯ ${text}`));
+    await terminal.press('Enter');
+  };
+  return {
+    ...terminal,
+    say,
+    async leave() {
+      await say('/exit');
+      return terminal.waitForExit();
+    },
+  };
+}

@@ -1,0 +1,62 @@
+/**
+ * Two clients as users have them, one per door: raw JSON text frames at `/ws`, and socket.io. Both speak the
+ * same objects, so a test can hold one against the other.
+ */
+import { once } from 'node:events';
+import { io } from 'socket.io-client';
+import { WebSocket } from 'ws';
+import type { ServerMessage } from '../../src/protocol/server.ts';
+import { createInbox, type Inbox } from './inbox.ts';
+
+/** A message as it came over the wire; frames of a session carry their revision beside the message. */
+export type Received = ServerMessage & { readonly revision?: number };
+
+/** A connected client. */
+export interface TestClient extends AsyncDisposable {
+  /** All that came, in order, `hello` first. */
+  readonly messages: readonly Received[];
+  send(message: { readonly type: string; readonly [field: string]: unknown }): void;
+  readonly waitFor: Inbox<Received>['waitFor'];
+  close(): Promise<void>;
+}
+
+/** Connects to `/ws` of a server, `url` being its http address. */
+export async function wsClient(url: string): Promise<TestClient> {
+  const inbox = createInbox<Received>('/ws');
+  const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/ws`);
+  // Heard before the door opens, so that the hello cannot slip through.
+  socket.on('message', (frame) => inbox.add(JSON.parse(String(frame))));
+  await once(socket, 'open');
+  const close = async (): Promise<void> => {
+    if (socket.readyState === WebSocket.CLOSED) return;
+    const closed = once(socket, 'close');
+    socket.close();
+    await closed;
+  };
+  return {
+    messages: inbox.items,
+    waitFor: inbox.waitFor,
+    send: (message) => socket.send(JSON.stringify(message)),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+/** Connects by socket.io, on the websocket transport only: polling would hide a lost upgrade. */
+export async function ioClient(url: string): Promise<TestClient> {
+  const inbox = createInbox<Received>('socket.io');
+  const socket = io(url, { transports: ['websocket'], reconnection: false, forceNew: true });
+  socket.on('message', (message: Received) => inbox.add(message));
+  await new Promise<void>((resolve, reject) => {
+    socket.once('connect', resolve);
+    socket.once('connect_error', reject);
+  });
+  const close = async (): Promise<void> => void socket.disconnect();
+  return {
+    messages: inbox.items,
+    waitFor: inbox.waitFor,
+    send: (message) => void socket.emit('message', message),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
