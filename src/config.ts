@@ -1,7 +1,13 @@
 /**
  * The configuration: flags over environment over defaults, resolved in one place for every form of the
  * command line, then frozen. Every path below the data directory is named here and nowhere else.
+ * Whether the start is safe is decided here too (reliability table "start-up decision"): what the server
+ * later reads from a Config is a decision, never a question.
  */
+import { join, resolve } from 'node:path';
+import { formatAddress, parseBind, parseHost, parseOrigin } from './address.ts';
+import { EXIT, ExitError } from './exit.ts';
+import { checkToken, readTokenFile } from './token.ts';
 
 /** Paths below the data directory. */
 export interface DataPaths {
@@ -37,8 +43,9 @@ export interface Config {
   readonly bind: BindAddress;
   /** The one secret, or null: then only local callers get in. */
   readonly token: string | null;
+  /** True only where it matters: a bind beyond loopback, without a token, by explicit wish. */
   readonly allowInsecureNoAuth: boolean;
-  /** With a token on a loopback bind: local callers still need none (decisions.md 21). */
+  /** Local callers need no token, whether or not there is one; never on a bind beyond loopback. */
   readonly localTrust: boolean;
   /** Extra origins such as `https://dock.example`, exact. */
   readonly allowOrigins: readonly string[];
@@ -53,4 +60,171 @@ export interface LogConfig {
   readonly format: 'json' | 'pretty';
   readonly truncateOnStart: boolean;
   readonly runId: string;
+}
+
+/** What the command line of `start` can say; absent means not said. */
+export interface Flags {
+  dataDir?: string | undefined;
+  bind?: string | undefined;
+  authToken?: string | undefined;
+  authTokenFile?: string | undefined;
+  requireAuth?: boolean | undefined;
+  localTrust?: boolean | undefined;
+  allowInsecureNoAuth?: boolean | undefined;
+  allowOrigins?: readonly string[] | undefined;
+  allowHosts?: readonly string[] | undefined;
+  durability?: string | undefined;
+}
+
+/** Where a configuration comes from. `home` is used for the default data directory only. */
+export interface ConfigSources {
+  flags: Flags;
+  env: Readonly<Record<string, string | undefined>>;
+  home: string;
+}
+
+const DEFAULT_BIND = '127.0.0.1:4000';
+const DEFAULT_LOG_FILTER = 'info';
+
+/**
+ * The configuration for `start`. Reads the token file where one applies; touches nothing else.
+ *
+ * @throws ExitError 64 for a refused command line, 78 for a token or setting that cannot be used
+ */
+export function resolveConfig({ flags, env, home }: ConfigSources): Config {
+  const paths = resolvePaths({ flags, env, home });
+  const bind = parseBind(flags.bind ?? (env.ORBITDOCK_BIND_ADDR || DEFAULT_BIND));
+  const allowHosts = (flags.allowHosts ?? []).map(parseHost);
+  const explicit = explicitToken(flags, env);
+  const token = explicit ?? readTokenFile(paths.token);
+  refuseContradictions(flags, bind, allowHosts);
+  if (token === null) refuseWithoutToken(bind, flags, allowHosts);
+  return deepFreeze({
+    paths,
+    bind,
+    token,
+    allowInsecureNoAuth: token === null && !bind.isLoopback,
+    localTrust: trustsLocal({ flags, bind, allowHosts, hasExplicitToken: explicit !== null }),
+    allowOrigins: (flags.allowOrigins ?? []).map(parseOrigin),
+    allowHosts,
+    durability: parseDurability(flags.durability),
+    log: logConfig(env),
+  });
+}
+
+/** The data directory's paths: what every subcommand needs, and all that most of them need. */
+export function resolvePaths({ flags, env, home }: ConfigSources): DataPaths {
+  return dataPaths(flags.dataDir ?? (env.ORBITDOCK_DATA_DIR || join(home, '.orbitdock')));
+}
+
+/** Names every path below a data directory; a relative one is taken from the working directory. */
+export function dataPaths(directory: string): DataPaths {
+  const dir = resolve(directory);
+  const below = (...names: string[]): string => join(dir, ...names);
+  return Object.freeze({
+    dir,
+    database: below('orbitdock.db'),
+    lock: below('lock.db'),
+    pid: below('orbitdock.pid'),
+    server: below('server.json'),
+    epoch: below('epoch.json'),
+    token: below('auth-token'),
+    hookScript: below('hook.sh'),
+    hookConfig: below('hook.conf'),
+    hookHeaders: below('hook-headers'),
+    logs: below('logs'),
+    log: below('logs', 'server.log'),
+    spool: below('spool'),
+    quarantine: below('spool', 'quarantine'),
+    images: below('images'),
+  });
+}
+
+/** A token that somebody named, as opposed to the file that is simply there. */
+function explicitToken(flags: Flags, env: ConfigSources['env']): string | null {
+  if (flags.authToken !== undefined && flags.authTokenFile !== undefined) {
+    throw new ExitError(EXIT.usage, 'Give --auth-token or --auth-token-file, not both');
+  }
+  if (flags.authToken !== undefined) return checkToken(flags.authToken, '--auth-token');
+  if (flags.authTokenFile !== undefined) {
+    const path = resolve(flags.authTokenFile);
+    const token = readTokenFile(path);
+    if (token !== null) return token;
+    throw new ExitError(EXIT.configuration, `The token file ${path} does not exist`);
+  }
+  // Set but empty is a broken secret store, not a wish to run open.
+  const fromEnv = env.ORBITDOCK_AUTH_TOKEN;
+  return fromEnv === undefined ? null : checkToken(fromEnv, 'ORBITDOCK_AUTH_TOKEN');
+}
+
+function refuseContradictions(
+  flags: Flags,
+  bind: BindAddress,
+  allowHosts: readonly string[],
+): void {
+  if (!flags.localTrust) return;
+  if (!bind.isLoopback) {
+    throw new ExitError(EXIT.usage, '--local-trust needs a loopback bind such as 127.0.0.1:4000');
+  }
+  if (flags.requireAuth) {
+    throw new ExitError(EXIT.usage, '--local-trust and --require-auth exclude each other');
+  }
+  // A proxy on this machine often passes requests on with our own Host: they would count as local.
+  if (allowHosts.length > 0) {
+    throw new ExitError(EXIT.usage, '--local-trust and --allow-host exclude each other');
+  }
+}
+
+function refuseWithoutToken(bind: BindAddress, flags: Flags, allowHosts: readonly string[]): void {
+  const reason = flags.requireAuth
+    ? '--require-auth'
+    : allowHosts.length > 0
+      ? '--allow-host'
+      : null;
+  if (reason !== null) {
+    throw new ExitError(
+      EXIT.usage,
+      `${reason} needs a token and there is none; run \`orbitdock-server generate-token\` first`,
+    );
+  }
+  if (bind.isLoopback || flags.allowInsecureNoAuth) return;
+  throw new ExitError(
+    EXIT.usage,
+    `Refusing to bind ${formatAddress(bind)} without authentication: this server can run shell ` +
+      'commands. Run generate-token, or bind 127.0.0.1, or pass --allow-insecure-no-auth.',
+  );
+}
+
+/** An explicit token means "ask everybody"; a token file lying there does not lock the app out. */
+function trustsLocal(given: {
+  flags: Flags;
+  bind: BindAddress;
+  allowHosts: readonly string[];
+  hasExplicitToken: boolean;
+}): boolean {
+  if (!given.bind.isLoopback || given.flags.requireAuth || given.allowHosts.length > 0)
+    return false;
+  return given.flags.localTrust === true || !given.hasExplicitToken;
+}
+
+function parseDurability(text: string | undefined): Config['durability'] {
+  if (text === undefined || text === 'full') return 'full';
+  if (text === 'normal') return 'normal';
+  throw new ExitError(EXIT.usage, `--durability is full or normal, not ${JSON.stringify(text)}`);
+}
+
+function logConfig(env: ConfigSources['env']): LogConfig {
+  return {
+    filter: env.ORBITDOCK_SERVER_LOG_FILTER || DEFAULT_LOG_FILTER,
+    format: env.ORBITDOCK_SERVER_LOG_FORMAT === 'pretty' ? 'pretty' : 'json',
+    truncateOnStart: env.ORBITDOCK_TRUNCATE_SERVER_LOG_ON_START === '1',
+    runId: env.ORBITDOCK_SERVER_RUN_ID || `pid-${process.pid}-${Date.now()}`,
+  };
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const part of Object.values(value)) {
+    if (typeof part === 'object' && part !== null) deepFreeze(part);
+  }
+  return Object.freeze(value);
 }

@@ -1,0 +1,67 @@
+/**
+ * Addresses as people type them, turned into what can be compared exactly: the bind address, the origins
+ * and host names that are let in besides our own. Whatever could be read in two ways is refused.
+ */
+import { isIP } from 'node:net';
+import type { BindAddress } from './config.ts';
+import { EXIT, ExitError } from './exit.ts';
+
+/**
+ * Reads `IP:port`, `[IPv6]:port` or `localhost:port`. Host names are refused: what they resolve to
+ * could change between this check and the bind. `0`, `0x7f.1` and the like are not IPs to `net.isIP`.
+ *
+ * @throws ExitError 64
+ */
+export function parseBind(text: string): BindAddress {
+  const [, v6, name, digits] = /^(?:\[([^\]%]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text) ?? [];
+  const host = v6 ?? (name === 'localhost' ? '127.0.0.1' : name) ?? '';
+  const port = Number(digits);
+  if (isIP(host) !== (v6 === undefined ? 4 : 6) || !(port <= 65_535)) {
+    throw new ExitError(
+      EXIT.usage,
+      `Cannot bind ${JSON.stringify(text)}: give IP:port, [IPv6]:port or localhost:port`,
+    );
+  }
+  const canonical = v6 === undefined ? host : new URL(`http://[${v6}]`).hostname.slice(1, -1);
+  return { host: canonical, port, isLoopback: canonical === '::1' || canonical.startsWith('127.') };
+}
+
+/** Writes an address the way URLs and people want it: `127.0.0.1:4000`, `[::1]:4000`. */
+export function formatAddress({ host, port }: { host: string; port: number }): string {
+  return isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/**
+ * Reads the value of `--allow-origin`: scheme, host and perhaps port, nothing else, no wildcard.
+ *
+ * @throws ExitError 64
+ */
+export function parseOrigin(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (
+    url !== null &&
+    /^https?:$/.test(url.protocol) &&
+    url.origin === text.toLowerCase() &&
+    !text.includes('*')
+  ) {
+    return url.origin;
+  }
+  throw new ExitError(
+    EXIT.usage,
+    `--allow-origin ${JSON.stringify(text)} is not an origin such as https://dock.example`,
+  );
+}
+
+/**
+ * Reads the value of `--allow-host`: a host name without a port.
+ *
+ * @throws ExitError 64
+ */
+export function parseHost(text: string): string {
+  const host = text.toLowerCase();
+  if (/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/.test(host) || /^\[[0-9a-f:.]+\]$/.test(host)) return host;
+  throw new ExitError(
+    EXIT.usage,
+    `--allow-host ${JSON.stringify(text)} is not a host name; give it without scheme and port`,
+  );
+}

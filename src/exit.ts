@@ -1,0 +1,47 @@
+/**
+ * How the program ends when it does not want to run: a sentence for a human and an exit code for a
+ * supervisor (sysexits.h). Thrown by whatever refuses to start; the command line prints the sentence
+ * without a stack and returns the code. Faults that are nobody's mistake stay plain errors.
+ */
+
+/** The exit codes we use, by their sysexits.h meaning; systemd is told not to restart on 64, 75 and 78. */
+export const EXIT = {
+  ok: 0,
+  failure: 1,
+  /** The command line asks for something we refuse. */
+  usage: 64,
+  /** A file handed to us (such as settings.json) is not what it should be; it was left alone. */
+  badInput: 65,
+  /** A bug. */
+  software: 70,
+  /** Somebody else holds it (lock, port): trying later may work. */
+  busy: 75,
+  /** Configuration or data directory cannot be used as it is. */
+  configuration: 78,
+} as const;
+
+/** One of the codes above. */
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+/** A refusal to run. The message names the thing and the remedy; it never holds a secret. */
+export class ExitError extends Error {
+  override readonly name = 'ExitError';
+  readonly exitCode: ExitCode;
+
+  constructor(exitCode: ExitCode, message: string, options: { cause?: unknown } = {}) {
+    super(message, options);
+    this.exitCode = exitCode;
+  }
+}
+
+/** The exit code an error carries, whoever made it; null when it carries none. */
+export function exitCodeOf(error: unknown): number | null {
+  const code = (error as { exitCode?: unknown } | null | undefined)?.exitCode;
+  return typeof code === 'number' ? code : null;
+}
+
+/** Code of a failed system call such as `ENOENT`; null for any other error. */
+export function systemCodeOf(error: unknown): string | null {
+  const { code, syscall } = (error ?? {}) as { code?: unknown; syscall?: unknown };
+  return typeof code === 'string' && typeof syscall === 'string' ? code : null;
+}

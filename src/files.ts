@@ -1,0 +1,131 @@
+/**
+ * The data directory on disk: who may read it, and how a small file in it is replaced without ever
+ * being half written. Everything below it is for its owner alone. A leaf: any layer may call it.
+ */
+import { randomBytes } from 'node:crypto';
+import {
+  chmodSync,
+  closeSync,
+  fchmodSync,
+  fchownSync,
+  fsyncSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { DataPaths } from './config.ts';
+import { EXIT, ExitError, systemCodeOf } from './exit.ts';
+
+const GROUP_AND_OTHERS = 0o077;
+
+/**
+ * Creates what is missing of the data directory and takes other users' access away where it was given.
+ * The token file is left as it is: a token others could read has to be replaced, not hidden.
+ *
+ * @throws ExitError 78 when the directory belongs to another user or cannot be created
+ */
+export function openDataDirectory(paths: DataPaths): void {
+  try {
+    for (const dir of [paths.dir, paths.logs, paths.spool, paths.quarantine, paths.images]) {
+      mkdirSync(dir, { recursive: true, mode: 0o700 });
+      refuseForeignOwner(dir);
+      repair(dir);
+    }
+    for (const dir of [paths.dir, paths.logs, paths.spool]) {
+      for (const name of readdirSync(dir)) {
+        if (join(dir, name) !== paths.token) repair(join(dir, name));
+      }
+    }
+  } catch (error) {
+    if (systemCodeOf(error) === null) throw error;
+    const reason = (error as Error).message;
+    throw new ExitError(
+      EXIT.configuration,
+      `Cannot use the data directory ${paths.dir}: ${reason}`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+function refuseForeignOwner(dir: string): void {
+  const uid = process.getuid?.();
+  const owner = lstatSync(dir).uid;
+  if (uid === undefined || owner === uid) return;
+  throw new ExitError(
+    EXIT.configuration,
+    `${dir} belongs to user ${owner}, not to us (${uid}); choose another --data-dir or run as its owner`,
+  );
+}
+
+function repair(path: string): void {
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  // Links are left alone: their mode means nothing and their target is not ours to change.
+  if (stat === undefined || stat.isSymbolicLink()) return;
+  if ((stat.mode & GROUP_AND_OTHERS) === 0) return;
+  try {
+    chmodSync(path, stat.mode & 0o700);
+  } catch (error) {
+    // A hook that has just been delivered takes its spool file away while we look.
+    if (systemCodeOf(error) !== 'ENOENT') throw error;
+  }
+}
+
+/** What a replaced file shall look like. */
+export interface FileMode {
+  mode: number;
+  /** Owner to keep, when root replaces a user's file. */
+  owner?: { uid: number; gid: number };
+}
+
+/**
+ * Replaces a file in one step: readers see the old text or the new one, also after a crash. The mode
+ * is there from the first byte on, so a secret is never readable in between.
+ *
+ * @param beforeRename  last chance to object, by throwing; the old file then stays
+ */
+export function writeFileAtomically(
+  path: string,
+  text: string,
+  { mode, owner }: FileMode,
+  beforeRename?: () => void,
+): void {
+  const temporary = join(dirname(path), `.tmp-${process.pid}-${randomBytes(6).toString('hex')}`);
+  const fd = openSync(temporary, 'wx', mode & 0o700);
+  try {
+    try {
+      writeFileSync(fd, text);
+      if (owner !== undefined && owner.uid !== process.getuid?.())
+        fchownSync(fd, owner.uid, owner.gid);
+      fchmodSync(fd, mode);
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    beforeRename?.();
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+  syncDirectory(dirname(path));
+}
+
+/** Makes a rename survive a power cut; some file systems refuse, and then nothing more can be done. */
+function syncDirectory(dir: string): void {
+  let fd: number | undefined;
+  try {
+    fd = openSync(dir, 'r');
+    fsyncSync(fd);
+  } catch {
+    // The rename itself has happened; only its durability is in the file system's hands now.
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
+}

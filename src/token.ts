@@ -1,0 +1,73 @@
+/**
+ * The one secret: what counts as a token, how it is read from a file and how a new one is made. A token
+ * that is there but unusable always stops the start; it never turns into "no token". No message in here
+ * may contain the secret.
+ */
+import { randomBytes } from 'node:crypto';
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
+import { EXIT, ExitError, systemCodeOf } from './exit.ts';
+
+/** A shorter one could be guessed; generated ones have 46 characters, the reference's 36. */
+const MIN_TOKEN_LENGTH = 32;
+/** More than this is not a token but a wrong file. */
+const MAX_TOKEN_FILE_BYTES = 4096;
+
+const REMEDY = 'run `orbitdock-server generate-token`';
+
+/** A new token: `od_` and 32 random bytes, safe in a header, a URL and a shell line. */
+export function createToken(): string {
+  return `od_${randomBytes(32).toString('base64url')}`;
+}
+
+/**
+ * Refuses a token that could not protect anything.
+ *
+ * @param source  where it came from, for the sentence
+ * @throws ExitError 78
+ */
+export function checkToken(token: string, source: string): string {
+  if (token === '') throw unusable(`The token in ${source} is empty`);
+  // Anything else could not be sent in an HTTP header, or would be read differently at each end.
+  if (!/^[\x21-\x7e]+$/.test(token)) {
+    throw unusable(`The token in ${source} holds spaces or characters outside ASCII`);
+  }
+  if (token.length < MIN_TOKEN_LENGTH) {
+    throw unusable(`The token in ${source} has fewer than ${MIN_TOKEN_LENGTH} characters`);
+  }
+  return token;
+}
+
+/**
+ * Reads a token file: one line, readable by its owner only.
+ *
+ * @returns null only when there is no such file
+ * @throws ExitError 78 when it is there and cannot be used
+ */
+export function readTokenFile(path: string): string | null {
+  let fd: number;
+  try {
+    // Not blocking, because a FIFO in its place would otherwise hold the start for ever.
+    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    if (systemCodeOf(error) === 'ENOENT') return null;
+    throw unusable(`The token file ${path} cannot be read (${systemCodeOf(error)})`, error);
+  }
+  try {
+    const stat = fstatSync(fd);
+    if (!stat.isFile() || stat.size > MAX_TOKEN_FILE_BYTES) {
+      throw unusable(`${path} is not a token file`);
+    }
+    if ((stat.mode & 0o077) !== 0) {
+      throw unusable(
+        `The token file ${path} can be read by others; take it as known to them, delete it`,
+      );
+    }
+    return checkToken(readFileSync(fd, 'utf8').trim(), path);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function unusable(sentence: string, cause?: unknown): ExitError {
+  return new ExitError(EXIT.configuration, `${sentence}; ${REMEDY}`, { cause });
+}

@@ -1,0 +1,201 @@
+/** What a command line and an environment turn into, and what is refused before anything is touched. */
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Config, Flags } from '../../src/config.ts';
+import { resolveConfig } from '../../src/config.ts';
+import { ExitError } from '../../src/exit.ts';
+
+const TOKEN = 'a-token-of-more-than-thirty-two-characters';
+const WIDE = '0.0.0.0:4000';
+let home: string;
+
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), 'orbit-config-'));
+});
+afterEach(() => rmSync(home, { recursive: true, force: true }));
+
+const resolved = (flags: Flags = {}, env: Record<string, string> = {}): Config =>
+  resolveConfig({ flags: { dataDir: home, ...flags }, env, home });
+
+function refusal(flags: Flags, env: Record<string, string> = {}): ExitError {
+  try {
+    resolved(flags, env);
+  } catch (error) {
+    expect(error).toBeInstanceOf(ExitError);
+    return error as ExitError;
+  }
+  throw new Error('was not refused');
+}
+
+function tokenFile(text: string, mode = 0o600): string {
+  const path = join(home, 'auth-token');
+  writeFileSync(path, text);
+  chmodSync(path, mode);
+  return path;
+}
+
+describe('defaults', () => {
+  it('listens on loopback without a token and trusts local callers', () => {
+    const config = resolved();
+    expect(config.bind).toEqual({ host: '127.0.0.1', port: 4000, isLoopback: true });
+    expect(config).toMatchObject({ token: null, localTrust: true, allowInsecureNoAuth: false });
+    expect(config).toMatchObject({ durability: 'full', allowOrigins: [], allowHosts: [] });
+    expect(config.log).toMatchObject({ filter: 'info', format: 'json', truncateOnStart: false });
+  });
+
+  it('is frozen through and through', () => {
+    const config = resolved({ allowOrigins: ['https://dock.example'] });
+    expect(Object.isFrozen(config)).toBe(true);
+    expect(Object.isFrozen(config.bind)).toBe(true);
+    expect(Object.isFrozen(config.allowOrigins)).toBe(true);
+    expect(Object.isFrozen(config.paths)).toBe(true);
+  });
+
+  it('puts flags over environment over defaults, and an empty variable counts as unset', () => {
+    const env = { ORBITDOCK_DATA_DIR: '/srv/dock', ORBITDOCK_BIND_ADDR: '127.0.0.1:1' };
+    expect(resolveConfig({ flags: {}, env, home }).paths.dir).toBe('/srv/dock');
+    expect(resolved({}, env).paths.dir).toBe(home);
+    expect(resolved({ bind: '127.0.0.1:2' }, env).bind.port).toBe(2);
+    expect(resolved({}, env).bind.port).toBe(1);
+    expect(resolved({}, { ORBITDOCK_BIND_ADDR: '' }).bind.port).toBe(4000);
+    const nothing = resolveConfig({ flags: {}, env: { ORBITDOCK_DATA_DIR: '' }, home });
+    expect(nothing.paths.dir).toBe(join(home, '.orbitdock'));
+  });
+});
+
+describe('bind', () => {
+  it.each([
+    ['127.0.0.1:4000', '127.0.0.1', true],
+    ['127.9.9.9:4000', '127.9.9.9', true],
+    ['localhost:4000', '127.0.0.1', true],
+    ['[::1]:4000', '::1', true],
+    ['[0:0:0:0:0:0:0:1]:4000', '::1', true],
+    ['[::ffff:127.0.0.1]:4000', '::ffff:7f00:1', false],
+    ['[::]:4000', '::', false],
+    ['192.168.1.5:4000', '192.168.1.5', false],
+  ])('reads %s', (text, host, isLoopback) => {
+    const config = resolved({ bind: text, allowInsecureNoAuth: true });
+    expect(config.bind).toEqual({ host, port: 4000, isLoopback });
+  });
+
+  it.each([
+    '',
+    '4000',
+    '127.0.0.1',
+    ':4000',
+    'example.org:4000',
+    '0:4000',
+    '0x0:4000',
+    '127.1:4000',
+    '2130706433:4000',
+    '１２７.0.0.1:4000',
+    'localhost.:4000',
+    '::1:4000',
+    '[127.0.0.1]:4000',
+    '[fe80::1%eth0]:4000',
+    '127.0.0.1:65536',
+    '127.0.0.1:4000 ',
+    '127.0.0.1:-1',
+  ])('refuses %j with 64', (text) => {
+    expect(refusal({ bind: text }).exitCode).toBe(64);
+  });
+});
+
+describe('a token', () => {
+  it.each([WIDE, '[::]:4000', '192.168.1.5:4000', '[::ffff:127.0.0.1]:4000'])(
+    'is demanded for %s, with the way out named',
+    (bind) => {
+      const { exitCode, message } = refusal({ bind });
+      expect(exitCode).toBe(64);
+      expect(message).toContain('without authentication: this server can run shell commands.');
+      expect(message).toContain(
+        'generate-token, or bind 127.0.0.1, or pass --allow-insecure-no-auth',
+      );
+    },
+  );
+
+  it('can be waived for a wide bind, in so many words only', () => {
+    const config = resolved({ bind: WIDE, allowInsecureNoAuth: true });
+    expect(config).toMatchObject({ token: null, allowInsecureNoAuth: true, localTrust: false });
+    expect(resolved({ allowInsecureNoAuth: true }).allowInsecureNoAuth).toBe(false);
+  });
+
+  it('comes from the flag before the file flag before the environment before the file', () => {
+    const path = tokenFile(`${TOKEN}-file\n`);
+    const env = { ORBITDOCK_AUTH_TOKEN: `${TOKEN}-env` };
+    expect(resolved({ bind: WIDE, authToken: TOKEN }, env).token).toBe(TOKEN);
+    expect(resolved({ bind: WIDE, authTokenFile: path }, env).token).toBe(`${TOKEN}-file`);
+    expect(resolved({ bind: WIDE }, env).token).toBe(`${TOKEN}-env`);
+    expect(resolved({ bind: WIDE }).token).toBe(`${TOKEN}-file`);
+    expect(refusal({ authToken: TOKEN, authTokenFile: path }).exitCode).toBe(64);
+  });
+
+  it('lying in its file does not lock local callers out of a loopback bind; naming one does', () => {
+    tokenFile(TOKEN);
+    expect(resolved()).toMatchObject({ token: TOKEN, localTrust: true });
+    expect(resolved({ requireAuth: true })).toMatchObject({ token: TOKEN, localTrust: false });
+    expect(resolved({ authToken: TOKEN }).localTrust).toBe(false);
+    expect(resolved({ authToken: TOKEN, localTrust: true }).localTrust).toBe(true);
+    expect(resolved({ bind: WIDE }).localTrust).toBe(false);
+  });
+
+  it.each([
+    ['empty', '', 0o600],
+    ['too short', 'short', 0o600],
+    ['of two words', `${TOKEN} ${TOKEN}`, 0o600],
+    ['readable by the group', TOKEN, 0o640],
+    ['readable by everybody', TOKEN, 0o644],
+  ])('file that is %s stops the start with 78 on any bind', (_, text, mode) => {
+    tokenFile(text, mode);
+    for (const bind of ['127.0.0.1:4000', WIDE]) {
+      const { exitCode, message } = refusal({ bind, allowInsecureNoAuth: true });
+      expect(exitCode).toBe(78);
+      expect(message).not.toContain(TOKEN);
+    }
+  });
+
+  it.each(['', 'short', `${TOKEN}\n`, `${TOKEN}é`])(
+    '%j given by name is refused with 78',
+    (token) => {
+      expect(refusal({ authToken: token, allowInsecureNoAuth: true }).exitCode).toBe(78);
+      expect(refusal({ bind: WIDE }, { ORBITDOCK_AUTH_TOKEN: token }).exitCode).toBe(78);
+    },
+  );
+
+  it('file that was named but does not exist, or is no file, stops the start with 78', () => {
+    expect(refusal({ authTokenFile: join(home, 'nope') }).exitCode).toBe(78);
+    expect(refusal({ authTokenFile: home }).exitCode).toBe(78);
+    expect(refusal({ authTokenFile: '/dev/null' }).exitCode).toBe(78);
+  });
+
+  it('is demanded by --require-auth and by --allow-host', () => {
+    expect(refusal({ requireAuth: true }).message).toContain('generate-token');
+    expect(refusal({ allowHosts: ['dock.example'] }).exitCode).toBe(64);
+    const flags = { allowHosts: ['Dock.example'], authToken: TOKEN };
+    expect(resolved(flags)).toMatchObject({ allowHosts: ['dock.example'], localTrust: false });
+  });
+
+  it('and local trust cannot be asked for against each other', () => {
+    expect(refusal({ localTrust: true, requireAuth: true }).exitCode).toBe(64);
+    expect(refusal({ localTrust: true, allowHosts: ['a'], authToken: TOKEN }).exitCode).toBe(64);
+    expect(refusal({ localTrust: true, bind: WIDE, authToken: TOKEN }).exitCode).toBe(64);
+  });
+});
+
+it.each(['*', 'null', 'dock.example', 'https://dock.example/', 'https://*.example', 'ftp://dock'])(
+  'refuses %s as an origin',
+  (origin) => {
+    expect(refusal({ allowOrigins: [origin] }).exitCode).toBe(64);
+  },
+);
+
+it.each(['*', 'a b', 'https://dock', 'dock:4000', '.dock'])('refuses %s as a host', (host) => {
+  expect(refusal({ allowHosts: [host], authToken: TOKEN }).exitCode).toBe(64);
+});
+
+it('knows two durabilities', () => {
+  expect(resolved({ durability: 'normal' }).durability).toBe('normal');
+  expect(refusal({ durability: 'fast' }).exitCode).toBe(64);
+});
