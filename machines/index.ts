@@ -1,0 +1,7 @@
+/** What the charts offer to others; the only barrel of the house. */
+
+export { sessionMachine } from './session.ts';
+export type * from './session-types.ts';
+export { MACHINE_VERSION } from './session-types.ts';
+export { isBusy, summaryOf, workStatusOf } from './steps/draft.ts';
+export { type SupervisorEvent, supervisorMachine } from './supervisor.ts';

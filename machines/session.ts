@@ -1,0 +1,148 @@
+/**
+ * The chart of one session. Region `phase` is the README's WorkPhase; region `link` holds the connector,
+ * so an order without one is not a transition. The phase follows what is open (a turn, an agent, a
+ * request): reports may come late, twice or not at all, and the state is still the truth.
+ *
+ * No clock, no random, no I/O, no transcript. Steps are pure (steps/), the two ports are inert here.
+ */
+import { stopChild } from 'xstate';
+import { session } from './session-ports.ts';
+import { contextFrom } from './steps/sessions.ts';
+
+const phase = session.createStateConfig({
+  initial: 'idle',
+  // What may be reported in any state but `ended`; the states below add where it leads.
+  on: {
+    'session.started': { actions: 'startSession' },
+    'session.ended': { target: '.ended', actions: 'endSession' },
+    'server.restarted': { actions: 'survivesRestart' },
+
+    'turn.started': { actions: 'startTurn' },
+    'turn.completed': { actions: 'completeTurn' },
+    'turn.aborted': { actions: 'abortTurn' },
+    'turn.failed': { actions: 'failTurn' },
+    'compaction.started': { actions: 'startCompaction' },
+    'compaction.finished': { actions: 'finishCompaction' },
+    'undo.started': { actions: 'startUndo' },
+    'undo.completed': { actions: 'completeUndo' },
+    'thread.rolledBack': { actions: 'rollBack' },
+
+    'tool.started': { actions: 'startTool' },
+    'tool.finished': { actions: 'finishTool' },
+    'tools.settled': { actions: 'settleTools' },
+    'agent.started': { actions: 'startAgent' },
+    'agent.finished': { actions: 'finishAgent' },
+
+    'approval.requested': { guard: 'isCurrent', actions: 'requestApproval' },
+    'approval.resolved': { actions: 'resolveApproval' },
+    'attention.noticed': [
+      { guard: 'isIdleNotice', actions: 'noticeIdle' },
+      { actions: 'noticeAttention' },
+    ],
+
+    'message.*': { actions: 'keepMessage' },
+    'usage.updated': { actions: 'updateUsage' },
+    'diff.updated': { actions: 'updatePaper' },
+    'plan.updated': { actions: 'updatePaper' },
+    'name.updated': { actions: 'updateName' },
+    'fields.updated': { actions: 'updateFields' },
+    'hook.observed': { actions: 'keepContent' },
+  },
+  states: {
+    idle: {
+      on: { 'turn.started': { guard: 'isCurrent', target: 'working', actions: 'startTurn' } },
+      always: [
+        { guard: 'awaitsDecision', target: 'awaitingApproval.permission' },
+        { guard: 'awaitsAnswer', target: 'awaitingApproval.question' },
+        { guard: 'isBusy', target: 'working' },
+      ],
+    },
+
+    working: {
+      tags: 'busy',
+      always: [
+        { guard: 'awaitsDecision', target: 'awaitingApproval.permission' },
+        { guard: 'awaitsAnswer', target: 'awaitingApproval.question' },
+        { guard: 'nothingRuns', target: 'idle' },
+      ],
+    },
+
+    awaitingApproval: {
+      tags: 'needsYou',
+      initial: 'permission',
+      states: {
+        permission: { always: { guard: 'awaitsAnswer', target: 'question' } },
+        question: { always: { guard: 'awaitsDecision', target: 'permission' } },
+      },
+      always: [
+        { guard: 'answeredWhileBusy', target: 'working' },
+        { guard: 'answeredWhileQuiet', target: 'idle' },
+      ],
+    },
+
+    ended: {
+      tags: 'over',
+      on: {
+        'session.started': { guard: 'isRestart', target: 'idle', actions: 'startSession' },
+        'turn.started': { guard: 'isCurrent', target: 'working', actions: 'startTurn' },
+        // Late reports still bring their content; nothing else can happen to an ended session.
+        'tool.*': { actions: 'keepContent' },
+        'turn.*': { actions: 'keepContent' },
+        'message.*': { actions: 'keepMessage' },
+        'name.updated': { actions: 'updateName' },
+        '*': {},
+      },
+    },
+  },
+});
+
+const link = session.createStateConfig({
+  initial: 'passive',
+  states: {
+    /** Watched only: hooks or a file tell about it. */
+    passive: { always: { guard: 'isDirect', target: 'detached' } },
+
+    detached: { on: { 'link.requested': 'attaching' } },
+
+    attaching: {
+      entry: session.spawnChild('connector', {
+        id: 'connector',
+        input: ({ context }) => ({ sessionId: context.session.id }),
+      }),
+      on: {
+        'link.attached': { target: 'attached', actions: 'attachLink' },
+        'link.failed': { target: 'failed', actions: ['loseLink', stopChild('connector')] },
+        'session.ended': { target: 'detached', actions: stopChild('connector') },
+        'server.restarted': { target: 'detached', actions: stopChild('connector') },
+      },
+    },
+
+    attached: {
+      on: {
+        'message.submitted': { guard: { type: 'connectorCan', params: 'turn.run' }, actions: 'orderTurn' },
+        'steer.submitted': { guard: { type: 'connectorCan', params: 'turn.steer' }, actions: 'orderTurn' },
+        'approval.decided': { guard: 'answersOpen', actions: 'decideApproval' },
+        'question.answered': { guard: 'answersOpen', actions: 'decideApproval' },
+        'interrupt.requested': { guard: { type: 'connectorCan', params: 'turn.stop' }, actions: 'orderWish' },
+        'compaction.requested': { guard: { type: 'connectorCan', params: 'context.compact' }, actions: 'orderWish' },
+        'undo.requested': { guard: { type: 'connectorCan', params: 'turn.undo' }, actions: 'orderWish' },
+        'rollback.requested': { guard: { type: 'connectorCan', params: 'turns.rollBack' }, actions: 'orderWish' },
+        'link.lost': { target: 'detached', actions: ['loseLink', stopChild('connector')] },
+        'session.ended': { target: 'detached', actions: stopChild('connector') },
+        'server.restarted': { target: 'detached', actions: stopChild('connector') },
+      },
+    },
+
+    failed: { on: { 'link.requested': 'attaching' } },
+  },
+});
+
+/** One actor of it per live session, spawned by the supervisor. */
+export const sessionMachine = session.createMachine({
+  id: 'session',
+  type: 'parallel',
+  context: ({ input }) => contextFrom(input),
+  entry: 'createSession',
+  options: { maxIterations: 1000 },
+  states: { phase, link },
+});

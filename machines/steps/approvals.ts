@@ -1,0 +1,194 @@
+/**
+ * Requests that wait for a human: opened, matched to the tool use that asks, closed only on evidence
+ * about that very request or the end of its turn (decisions.md 17). Every closing names its evidence.
+ */
+import type {
+  Decision,
+  FinishedTool,
+  OpenApproval,
+  SessionContext,
+  SessionEvent,
+  Stamp,
+  ToolUse,
+} from '../session-types.ts';
+import { adoptAgent, isLate, openTurn } from './running.ts';
+import { append, type Draft, draftOf, finish, type Step, touch } from './draft.ts';
+
+/** More open requests than a person could ever answer; beyond it new ones are not opened. */
+const MAX_OPEN_APPROVALS = 64;
+
+type EventOf<Type extends SessionEvent['type']> = Extract<SessionEvent, { type: Type }>;
+
+/** A tool, an MCP server or the provider asks for a decision. */
+export function approvalRequested(
+  context: SessionContext,
+  event: EventOf<'approval.requested'>,
+): Step {
+  const draft = draftOf(context, event);
+  if (event.message) append(draft, event.message);
+  if (event.server !== null) grantByElicitation(draft, event.server);
+  const asked = event.tool ? findAsker(draft.context, event.tool) : null;
+  const toolUseId = event.toolUseId ?? asked?.toolUseId ?? null;
+  const repeated = event.tool !== null && toolUseId === null && isAlreadyOpen(draft.context, event.tool);
+  if (repeated || (event.tool && wasFinishedAfter(draft.context, event.tool, event.at, asked))) {
+    return finish(draft);
+  }
+  if (event.tool?.agentId) adoptAgent(draft, event.tool.agentId, 'unknown');
+  else openTurn(draft);
+  open(draft, {
+    request: event.request,
+    tool: event.tool,
+    toolUseId,
+    server: event.server,
+    at: event.at,
+  });
+  touch(draft);
+  return finish(draft);
+}
+
+/** The provider, or an answered MCP dialog, settles a request. */
+export function approvalResolved(context: SessionContext, event: EventOf<'approval.resolved'>): Step {
+  const draft = draftOf(context, event);
+  const target = context.approvals.find((approval) => {
+    if (approval.at > event.at) return false;
+    if (event.requestId !== null) return approval.request.id === event.requestId;
+    if (event.server !== null) return approval.server === event.server;
+    return approval.server !== null;
+  });
+  if (target) close(draft, (approval) => approval === target, event.decision, event.type);
+  touch(draft);
+  return finish(draft);
+}
+
+/** A bare notification: only believed when nothing better is known. */
+export function attentionNoticed(context: SessionContext, event: EventOf<'attention.noticed'>): Step {
+  const draft = draftOf(context, event);
+  const isNews =
+    context.turn.open &&
+    context.approvals.length === 0 &&
+    context.finished.every((tool) => tool.at < event.at);
+  if (!isNews || isLate(context, event.at)) return finish(draft);
+  const asker = context.tools.findLast((tool) => tool.agentId === null);
+  open(draft, {
+    request: event.request,
+    tool: asker ? { agentId: null, name: asker.name, digest: asker.digest } : null,
+    toolUseId: asker?.toolUseId ?? null,
+    server: null,
+    at: event.at,
+  });
+  touch(draft);
+  return finish(draft);
+}
+
+// ---- shared with the other steps -------------------------------------------------------------------
+
+/** Closes every open request that matches, noting the word and the evidence. */
+export function close(
+  draft: Draft,
+  matches: (approval: OpenApproval) => boolean,
+  decision: Decision,
+  evidence: string,
+): void {
+  const closed = draft.context.approvals.filter(matches);
+  if (closed.length === 0) return;
+  draft.context.approvals = draft.context.approvals.filter((approval) => !closed.includes(approval));
+  for (const approval of closed) {
+    draft.notes.push({
+      type: 'approval_closed',
+      session_id: draft.context.session.id,
+      request_id: approval.request.id,
+      decision: decision === 'approved' && approval.request.type === 'question' ? 'answered' : decision,
+      evidence,
+      at: draft.at,
+    });
+  }
+}
+
+/** Closes what waited for this very tool use: it ran or was refused, so somebody answered. */
+export function closeByTool(draft: Draft, tool: ToolUse, decision: Decision, evidence: string): void {
+  const server = serverOf(tool.name);
+  const othersOfServer = draft.context.tools.some(
+    (other) => other.toolUseId !== tool.toolUseId && serverOf(other.name) === server,
+  );
+  close(
+    draft,
+    (approval) => {
+      if (approval.at > draft.at) return false;
+      if (approval.toolUseId !== null) return approval.toolUseId === tool.toolUseId;
+      if (approval.tool !== null) return isSameUse(approval.tool, tool);
+      if (approval.server !== null) return approval.server === server && !othersOfServer;
+      return tool.agentId === null;
+    },
+    decision,
+    `${evidence} ${tool.toolUseId}`,
+  );
+}
+
+/** Ties a request that came before its tool use to it. */
+export function bindToTool(draft: Draft, tool: ToolUse): void {
+  const index = draft.context.approvals.findIndex(
+    ({ toolUseId, tool: asks }) => toolUseId === null && asks !== null && isSameUse(asks, tool),
+  );
+  if (index < 0) return;
+  draft.context.approvals = draft.context.approvals.map((approval, i) =>
+    i === index ? { ...approval, toolUseId: tool.toolUseId } : approval,
+  );
+}
+
+function open(draft: Draft, approval: OpenApproval): void {
+  if (draft.context.approvals.length >= MAX_OPEN_APPROVALS) return;
+  draft.context.approvals = [...draft.context.approvals, approval];
+  draft.notes.push({
+    type: 'approval_opened',
+    session_id: draft.context.session.id,
+    request: approval.request,
+    tool_name: approval.tool?.name ?? approval.request.tool_name ?? '',
+    at: approval.at,
+  });
+}
+
+/** The newest unfinished use of that tool with that input that no open request is tied to yet. */
+function findAsker(context: SessionContext, asks: NonNullable<OpenApproval['tool']>): ToolUse | null {
+  const tied = new Set(context.approvals.map((approval) => approval.toolUseId));
+  return context.tools.findLast((tool) => isSameUse(asks, tool) && !tied.has(tool.toolUseId)) ?? null;
+}
+
+function isAlreadyOpen(context: SessionContext, asks: NonNullable<OpenApproval['tool']>): boolean {
+  return context.approvals.some((approval) => approval.tool !== null && isSameUse(approval.tool, asks));
+}
+
+/** True for a request that arrives after the report that its tool use is over. */
+function wasFinishedAfter(
+  context: SessionContext,
+  asks: NonNullable<OpenApproval['tool']>,
+  at: Stamp,
+  asker: ToolUse | null,
+): boolean {
+  if (asker !== null) return false;
+  return context.finished.some((tool: FinishedTool) => tool.at > at && isSameUse(asks, tool));
+}
+
+/** An MCP server that asks is running: its only unfinished tool use was therefore allowed. */
+function grantByElicitation(draft: Draft, server: string): void {
+  const uses = draft.context.tools.filter((tool) => serverOf(tool.name) === server);
+  const [only] = uses;
+  if (only === undefined || uses.length > 1) return;
+  close(
+    draft,
+    (approval) => approval.server === null && approval.toolUseId === only.toolUseId,
+    'approved',
+    `elicitation by ${server}`,
+  );
+}
+
+/** `mcp__elic__askme` -> `elic`; null for tools of the CLI itself. */
+function serverOf(toolName: string): string | null {
+  return /^mcp__(.+?)__/.exec(toolName)?.[1] ?? null;
+}
+
+function isSameUse(
+  one: { agentId: string | null; name: string; digest: string },
+  other: { agentId: string | null; name: string; digest: string },
+): boolean {
+  return one.agentId === other.agentId && one.name === other.name && one.digest === other.digest;
+}

@@ -1,0 +1,222 @@
+/**
+ * One event's working copy. A step takes a draft, changes it, and `finish` turns it into the next
+ * context and the facts in their order: content, notes, one delta, then what the delta needs around it.
+ * Pure for the caller: the context it was made from is never touched.
+ */
+import type {
+  ApprovalRequest,
+  Message,
+  MessageChanges,
+  SessionSummary,
+  StateChanges,
+  WorkStatus,
+} from '../../src/protocol/nouns.ts';
+import type { SessionMessage } from '../../src/protocol/server.ts';
+import type {
+  Fact,
+  Note,
+  OpenApproval,
+  Order,
+  RowNoted,
+  SeenFields,
+  Session,
+  SessionContext,
+  SessionEvent,
+  Stamp,
+} from '../session-types.ts';
+
+/** What a step leaves behind: the next context, facts to record, orders to give, in order. */
+export interface Step {
+  context: Partial<SessionContext>;
+  facts: Fact[];
+  orders: Order[];
+}
+
+/** A pure reaction to one event. */
+export type StepFunction = (context: SessionContext, event: SessionEvent) => Step;
+
+/** The working copy of one event. */
+export interface Draft {
+  readonly before: SessionContext;
+  readonly event: SessionEvent;
+  readonly at: Stamp;
+  context: SessionContext;
+  changes: StateChanges;
+  content: SessionMessage[];
+  notes: Note[];
+  columns: RowNoted['columns'];
+  /** Facts that must stand behind the delta. */
+  after: Fact[];
+  orders: Order[];
+  /** True when list subscribers need the whole summary again. */
+  relist: boolean;
+}
+
+const WIRE_FIELDS = [
+  'permission_mode',
+  'current_cwd',
+  'model',
+  'effort',
+  'git_branch',
+  'git_sha',
+  'approval_policy',
+  'sandbox_mode',
+  'summary',
+] as const satisfies ReadonlyArray<keyof SeenFields & keyof StateChanges>;
+
+const ROW_FIELDS = [
+  'transcript_path',
+  'terminal_session_id',
+  'terminal_app',
+  'agent_pid',
+] as const satisfies ReadonlyArray<keyof SeenFields>;
+
+/** Opens the working copy and takes what the event says about the session, unless it is old news. */
+export function draftOf(context: SessionContext, event: SessionEvent): Draft {
+  const draft: Draft = {
+    before: context,
+    event,
+    at: event.at,
+    context: { ...context },
+    changes: {},
+    content: [],
+    notes: [],
+    columns: {},
+    after: [],
+    orders: [],
+    relist: false,
+  };
+  if (event.fields) see(draft, event.fields);
+  return draft;
+}
+
+/** Takes fields; an older report only fills what is still empty. */
+function see(draft: Draft, fields: SeenFields): void {
+  const { session } = draft.before;
+  const isNewest = session.last_activity_at === null || wireTime(draft.at) >= session.last_activity_at;
+  for (const name of WIRE_FIELDS) {
+    const value = fields[name];
+    if (value === undefined || value === null || value === session[name]) continue;
+    if (isNewest || (session[name] ?? null) === null) change(draft, name, value);
+  }
+  for (const name of ROW_FIELDS) {
+    const value = fields[name];
+    if (value === undefined || value === session[name]) continue;
+    if (!isNewest && session[name] !== undefined) continue;
+    draft.context.session = { ...draft.context.session, [name]: value };
+    Object.assign(draft.columns, { [name]: value });
+  }
+}
+
+/** Sets a field of the session and tells subscribers. */
+export function change<Name extends keyof StateChanges & keyof Session>(
+  draft: Draft,
+  name: Name,
+  value: NonNullable<Session[Name]>,
+): void {
+  draft.context.session = { ...draft.context.session, [name]: value };
+  Object.assign(draft.changes, { [name]: value });
+}
+
+/** Moves `last_activity_at` forward; it never goes back, whatever arrives late. */
+export function touch(draft: Draft): void {
+  const time = wireTime(draft.at);
+  const { last_activity_at: newest } = draft.context.session;
+  if (newest === null || time > newest) change(draft, 'last_activity_at', time);
+}
+
+const SHOWN_MESSAGE_CHARS = 200;
+
+/** Appends a message to the conversation. */
+export function append(draft: Draft, message: Message): void {
+  draft.content.push({ type: 'message_appended', session_id: message.session_id, message });
+  const speaks = message.message_type === 'user' || message.message_type === 'assistant';
+  if (speaks) change(draft, 'last_message', clip(message.content));
+}
+
+/** Keeps the content of the event: it is never lost, whatever the state. */
+export function keepContent(draft: Draft): void {
+  const { message, update } = draft.event;
+  if (message) append(draft, message);
+  else if (update) amend(draft, update.messageId, update.changes);
+}
+
+/** Changes an earlier message. */
+export function amend(draft: Draft, messageId: string, changes: MessageChanges): void {
+  const session_id = draft.context.session.id;
+  draft.content.push({ type: 'message_updated', session_id, message_id: messageId, changes });
+}
+
+/** The part of a text that lists show. */
+export function clip(text: string): string {
+  return text.length > SHOWN_MESSAGE_CHARS ? text.slice(0, SHOWN_MESSAGE_CHARS) : text;
+}
+
+/** ISO with milliseconds, as the wire wants it. */
+export function wireTime(stamp: Stamp): string {
+  return `${stamp.slice(0, 23)}Z`;
+}
+
+// ---- what the context says -------------------------------------------------------------------------
+
+/** True while the model, a foreground tool or a background agent works (decisions.md 17). */
+export function isBusy(context: SessionContext): boolean {
+  return context.turn.open || context.agents.length > 0 || context.compacting;
+}
+
+/** The request the wire shows: the oldest that is open. */
+export function oldest(context: SessionContext): OpenApproval | null {
+  return context.approvals[0] ?? null;
+}
+
+/** Whom the session waits for, in the wire's words. */
+export function workStatusOf(context: SessionContext): WorkStatus {
+  if (context.session.status === 'ended') return 'ended';
+  const waitsFor = oldest(context);
+  if (waitsFor) return waitsFor.request.type === 'question' ? 'question' : 'permission';
+  return isBusy(context) ? 'working' : 'waiting';
+}
+
+/** The session as lists show it. */
+export function summaryOf(context: SessionContext): SessionSummary {
+  const { source, terminal_session_id, terminal_app, agent_pid, ...shown } = context.session;
+  return { ...shown, has_pending_approval: context.approvals.length > 0 };
+}
+
+// ---- finish ----------------------------------------------------------------------------------------
+
+/** Closes the working copy: derives the status from what is open and puts the facts in order. */
+export function finish(draft: Draft): Step {
+  showOldestApproval(draft);
+  const status = workStatusOf(draft.context);
+  if (status !== draft.context.session.work_status) change(draft, 'work_status', status);
+  const session_id = draft.context.session.id;
+  const facts: Fact[] = [...draft.content, ...draft.notes];
+  if (hasKeys(draft.columns)) facts.push({ type: 'row_noted', session_id, columns: draft.columns });
+  if (hasKeys(draft.changes)) facts.push({ type: 'session_delta', session_id, changes: draft.changes });
+  if (draft.relist) facts.push({ type: 'session_created', session: summaryOf(draft.context) });
+  facts.push(...draft.after);
+  return { context: draft.context, facts, orders: draft.orders };
+}
+
+/**
+ * Says which request waits now. A closed one needs the summary again, because the app does not read
+ * null in a delta, and after a summary the next request must be said again (contract.md 9.4 no. 6, 8).
+ */
+function showOldestApproval(draft: Draft): void {
+  const was = oldest(draft.before)?.request.id;
+  const now = oldest(draft.context)?.request;
+  if (was === now?.id) return;
+  draft.changes.pending_approval = now ?? null;
+  if (was !== undefined) draft.relist = true;
+  if (now) draft.after.unshift(requested(now));
+}
+
+function requested(request: ApprovalRequest): SessionMessage {
+  return { type: 'approval_requested', session_id: request.session_id, request };
+}
+
+function hasKeys(object: object): boolean {
+  for (const _ in object) return true;
+  return false;
+}

@@ -1,0 +1,111 @@
+/**
+ * What runs: the main thread's turn and the subagents. Opening and settling, and which reports are too
+ * late to do either (decisions.md 18).
+ */
+import type { Agent, SessionContext, Stamp, ToolUse } from '../session-types.ts';
+import { change, type Draft, wireTime } from './draft.ts';
+
+/** Enough to recognise every report that can still be on its way. */
+const MAX_FINISHED = 48;
+/** More than any terminal runs; the oldest give way. */
+const MAX_TOOLS = 256;
+const MAX_AGENTS = 128;
+
+/** True when everything at that moment is already over: such a report brings content, nothing else. */
+export function isLate(context: SessionContext, at: Stamp): boolean {
+  return at <= context.turn.settledAt;
+}
+
+/** Opens the main thread's turn unless one is open: its start was not reported. */
+export function openTurn(draft: Draft): void {
+  const { open, promptId } = draft.context.turn;
+  if (!open) startTurn(draft, promptId);
+}
+
+/** Opens a new turn, whatever was open. */
+export function startTurn(draft: Draft, promptId: string | null): void {
+  const count = draft.context.turn.count + 1;
+  const id = `turn-${count}`;
+  draft.context.turn = { ...draft.context.turn, open: true, count, id, promptId, startedAt: draft.at };
+  draft.context.compacting = false;
+  draft.changes.current_turn_id = id;
+  draft.changes.turn_count = count;
+}
+
+/** Closes the turn: what was reported before this moment can no longer open anything. */
+export function settleTurn(draft: Draft): void {
+  const { turn } = draft.context;
+  const settledAt = draft.at > turn.settledAt ? draft.at : turn.settledAt;
+  draft.context.turn = { ...turn, open: false, id: null, settledAt };
+  draft.context.compacting = false;
+  if (turn.id !== null) draft.changes.current_turn_id = null;
+}
+
+/** Remembers a tool use that began. */
+export function addTool(draft: Draft, tool: ToolUse): void {
+  draft.context.tools = [...draft.context.tools, tool].slice(-MAX_TOOLS);
+}
+
+/** Forgets tool uses that can no longer report. */
+export function dropTools(draft: Draft, isOver: (tool: ToolUse) => boolean): void {
+  draft.context.tools = draft.context.tools.filter((tool) => !isOver(tool));
+}
+
+/** Remembers that something is over, for reports about it that come late. */
+export function remember(draft: Draft, tool: ToolUse): void {
+  const finished = { ...tool, at: draft.at };
+  draft.context.finished = [...draft.context.finished, finished].slice(-MAX_FINISHED);
+}
+
+/** True when this tool use was already reported finished. */
+export function isFinished(context: SessionContext, toolUseId: string): boolean {
+  return context.finished.some((tool) => tool.toolUseId === toolUseId);
+}
+
+/** A subagent gave a sign of life: it runs, unless it was reported over since. */
+export function adoptAgent(draft: Draft, id: string, type: string): void {
+  const { agents, finished } = draft.context;
+  if (agents.some((agent) => agent.id === id)) return;
+  if (finished.some((over) => over.toolUseId === agentKey(id) && over.at >= draft.at)) return;
+  const agent: Agent = { id, type, startedAt: wireTime(draft.at) };
+  draft.context.agents = [...agents, agent].slice(-MAX_AGENTS);
+  showAgents(draft, [{ id, agent_type: type, started_at: agent.startedAt }]);
+}
+
+/** A subagent is over; its unfinished tools with it. */
+export function endAgent(draft: Draft, id: string): void {
+  remember(draft, { toolUseId: agentKey(id), agentId: id, name: 'agent', digest: '' });
+  const agent = draft.context.agents.find((running) => running.id === id);
+  dropTools(draft, (tool) => tool.agentId === id);
+  if (!agent) return;
+  draft.context.agents = draft.context.agents.filter((running) => running !== agent);
+  showAgents(draft, [ended(agent, draft.at)]);
+}
+
+/** Ends every subagent that is not among those known to go on. */
+export function keepAgents(draft: Draft, goesOn: ReadonlySet<string>): void {
+  for (const agent of draft.context.agents) if (!goesOn.has(agent.id)) endAgent(draft, agent.id);
+}
+
+function showAgents(draft: Draft, agents: NonNullable<Draft['changes']['subagents']>): void {
+  draft.changes.subagents = [...(draft.changes.subagents ?? []), ...agents];
+}
+
+function ended(agent: Agent, at: Stamp): NonNullable<Draft['changes']['subagents']>[number] {
+  const { id, type, startedAt } = agent;
+  return { id, agent_type: type, started_at: startedAt, ended_at: wireTime(at) };
+}
+
+/** Key of an agent among finished tool uses. */
+function agentKey(id: string): string {
+  return `agent:${id}`;
+}
+
+/** Brings an ended session back; the list hears of it whole. */
+export function revive(draft: Draft): void {
+  if (draft.context.session.status === 'active') return;
+  change(draft, 'status', 'active');
+  draft.columns.ended_at = null;
+  draft.columns.end_reason = null;
+  draft.relist = true;
+}

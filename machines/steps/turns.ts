@@ -1,0 +1,154 @@
+/** Turns: started by a prompt, ended by completion, failure, abort or silence; compaction and undo. */
+import type { OpenApproval, SessionContext, SessionEvent } from '../session-types.ts';
+import { close } from './approvals.ts';
+import {
+  append,
+  change,
+  clip,
+  type Draft,
+  draftOf,
+  finish,
+  keepContent,
+  type Step,
+  touch,
+} from './draft.ts';
+import {
+  adoptAgent,
+  dropTools,
+  isLate,
+  keepAgents,
+  revive,
+  settleTurn,
+  startTurn,
+} from './running.ts';
+
+type EventOf<Type extends SessionEvent['type']> = Extract<SessionEvent, { type: Type }>;
+
+/** A prompt, the user's or the provider's own, begins a turn and ends whatever was open before it. */
+export function turnStarted(context: SessionContext, event: EventOf<'turn.started'>): Step {
+  const draft = draftOf(context, event);
+  const { turn } = context;
+  const isRepeated = event.promptId !== null && event.promptId === turn.promptId;
+  const isOld = isLate(context, event.at) || event.at <= turn.startedAt;
+  if (event.message && !isRepeated) append(draft, event.message);
+  if (event.prompt !== null && context.session.first_prompt === undefined) {
+    change(draft, 'first_prompt', clip(event.prompt));
+  }
+  if (event.prompt !== null && !isRepeated) draft.columns.count = 'prompt_count';
+  if (isOld || isRepeated) return finish(draft);
+  revive(draft);
+  close(draft, isOfMainThread, 'cancelled', event.type);
+  dropTools(draft, (tool) => tool.agentId === null);
+  startTurn(draft, event.promptId);
+  touch(draft);
+  return finish(draft);
+}
+
+/** The main thread is done; agents that go on in the background keep the session working. */
+export function turnCompleted(context: SessionContext, event: EventOf<'turn.completed'>): Step {
+  const draft = draftOf(context, event);
+  const isNewReply = context.turn.open || clip(event.message?.content ?? '') !== context.session.last_message;
+  if (event.message && isNewReply) append(draft, event.message);
+  if (event.at <= context.turn.startedAt || isLate(context, event.at)) return finish(draft);
+  if (event.diff !== undefined && context.turn.id !== null) recordDiff(draft, context.turn.id, event.diff);
+  endTurn(draft, event.backgroundAgents ?? []);
+  return finish(draft);
+}
+
+/** The turn was stopped by somebody. */
+export function turnAborted(context: SessionContext, event: EventOf<'turn.aborted'>): Step {
+  const draft = draftOf(context, event);
+  keepContent(draft);
+  if (event.at > context.turn.startedAt) endTurn(draft, []);
+  return finish(draft);
+}
+
+/** The provider failed: its words stay visible in the conversation. */
+export function turnFailed(context: SessionContext, event: EventOf<'turn.failed'>): Step {
+  const draft = draftOf(context, event);
+  keepContent(draft);
+  if (event.at > context.turn.startedAt) endTurn(draft, []);
+  return finish(draft);
+}
+
+/** The terminal has waited for its user for a while: the main thread is over, agents may go on. */
+export function idleNoticed(context: SessionContext, event: EventOf<'attention.noticed'>): Step {
+  const draft = draftOf(context, event);
+  if (event.at <= context.turn.startedAt || isLate(context, event.at)) return finish(draft);
+  endTurn(draft, context.agents);
+  return finish(draft);
+}
+
+/** The model summarises the conversation: the session waits for it. */
+export function compactionStarted(context: SessionContext, event: EventOf<'compaction.started'>): Step {
+  const draft = draftOf(context, event);
+  if (isLate(context, event.at)) return finish(draft);
+  draft.context.compacting = true;
+  draft.columns.count = 'compact_count';
+  touch(draft);
+  return finish(draft);
+}
+
+/** The summary replaced the conversation in the model's context. */
+export function compactionFinished(context: SessionContext, event: EventOf<'compaction.finished'>): Step {
+  const draft = draftOf(context, event);
+  draft.context.compacting = false;
+  draft.after.push({ type: 'context_compacted', session_id: context.session.id });
+  touch(draft);
+  return finish(draft);
+}
+
+/** The provider takes the last turn back. */
+export function undoStarted(context: SessionContext, event: EventOf<'undo.started'>): Step {
+  const draft = draftOf(context, event);
+  startTurn(draft, null);
+  const text = event.text === null ? {} : { message: event.text };
+  draft.after.push({ type: 'undo_started', session_id: context.session.id, ...text });
+  touch(draft);
+  return finish(draft);
+}
+
+/** It took the turn back, or could not. */
+export function undoCompleted(context: SessionContext, event: EventOf<'undo.completed'>): Step {
+  const draft = draftOf(context, event);
+  endTurn(draft, []);
+  const text = event.text === null ? {} : { message: event.text };
+  const success = event.succeeded;
+  draft.after.push({ type: 'undo_completed', session_id: context.session.id, success, ...text });
+  return finish(draft);
+}
+
+/** Turns were taken back; the messages leave with the fact. */
+export function threadRolledBack(context: SessionContext, event: EventOf<'thread.rolledBack'>): Step {
+  const draft = draftOf(context, event);
+  endTurn(draft, []);
+  draft.after.push({
+    type: 'thread_rolled_back',
+    session_id: context.session.id,
+    num_turns: event.turns,
+  });
+  return finish(draft);
+}
+
+/** Ends the turn with all that hung on it. */
+export function endTurn(draft: Draft, backgroundAgents: ReadonlyArray<{ id: string; type: string }>): void {
+  const goesOn = new Set(backgroundAgents.map((agent) => agent.id));
+  const isOver = (approval: OpenApproval) =>
+    approval.at <= draft.at && !(approval.tool?.agentId && goesOn.has(approval.tool.agentId));
+  close(draft, isOver, 'cancelled', draft.event.type);
+  settleTurn(draft);
+  keepAgents(draft, goesOn);
+  for (const agent of backgroundAgents) adoptAgent(draft, agent.id, agent.type);
+  dropTools(draft, (tool) => tool.agentId === null || !goesOn.has(tool.agentId));
+  touch(draft);
+}
+
+function isOfMainThread(approval: OpenApproval): boolean {
+  return approval.tool === null || approval.tool.agentId === null;
+}
+
+function recordDiff(draft: Draft, turnId: string, diff: string): void {
+  const session_id = draft.context.session.id;
+  draft.content.push({ type: 'turn_diff_snapshot', session_id, turn_id: turnId, diff });
+  draft.changes.current_diff = null;
+}

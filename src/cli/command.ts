@@ -1,0 +1,63 @@
+/**
+ * What all subcommands share: the context they run in and how a failure leaves. A command writes only
+ * to its context's streams and returns an exit code; it never ends the process itself.
+ */
+import { homedir } from 'node:os';
+import { type BaseContext, Command } from 'clipanion';
+import type { ConfigSources, DataPaths, Flags } from '../config.ts';
+import { resolvePaths } from '../config.ts';
+import { EXIT, exitCodeOf, systemCodeOf } from '../exit.ts';
+
+/** The streams and environment of clipanion, and the global flag peeled off before it saw the line. */
+export interface OrbitContext extends BaseContext {
+  dataDir: string | undefined;
+}
+
+/** Base of every subcommand: implement `run`, throw an ExitError to refuse. */
+export abstract class OrbitCommand extends Command<OrbitContext> {
+  /** @returns the exit code */
+  protected abstract run(): Promise<number>;
+
+  override async execute(): Promise<number> {
+    try {
+      return await this.run();
+    } catch (error) {
+      return this.#report(error);
+    }
+  }
+
+  /** Data directory by flag, environment or default. */
+  protected paths(): DataPaths {
+    return resolvePaths(this.sources({}));
+  }
+
+  /** What `resolveConfig` wants to know, with the global flag put in its place. */
+  protected sources(flags: Flags): ConfigSources {
+    const { env, dataDir } = this.context;
+    return { flags: { ...flags, dataDir }, env, home: this.home() };
+  }
+
+  /** The user's home; the environment goes first, so that a test can have its own. */
+  protected home(): string {
+    return this.context.env.HOME || homedir();
+  }
+
+  /** Prints lines to stdout. */
+  protected say(...lines: string[]): void {
+    this.context.stdout.write(`${lines.join('\n')}\n`);
+  }
+
+  /** Prints lines to stderr. */
+  protected warn(...lines: string[]): void {
+    this.context.stderr.write(`${lines.join('\n')}\n`);
+  }
+
+  /** A refusal is a sentence; a failed system call names itself; anything else is a bug, with its stack. */
+  #report(error: unknown): number {
+    const exitCode = exitCodeOf(error);
+    const isExpected = exitCode !== null || systemCodeOf(error) !== null;
+    const { message, stack } = error instanceof Error ? error : new Error(String(error));
+    this.warn(`orbitdock-server: ${isExpected ? message : (stack ?? message)}`);
+    return exitCode ?? (isExpected ? EXIT.failure : EXIT.software);
+  }
+}

@@ -1,0 +1,38 @@
+#!/bin/sh
+# OrbitDock's ear in Claude Code: hook.sh [type], one hook as JSON on stdin. Written by `init`.
+# File first, then send, delete on 2xx: what is not delivered waits in spool/ for the server. Never says
+# a word (stdout would reach the model), never fails, never sends its environment. POSIX sh and curl only.
+exec >/dev/null 2>&1
+stamp=$(date +%s%N) # first of all: hooks carry no time of their own
+[ -z "${ORBITDOCK_SESSION-}" ] || exit 0 # a session OrbitDock runs itself reports by another way
+trap '' HUP INT TERM # Claude Code ends its pending hooks when it exits
+LC_ALL=C
+umask 077
+case $0 in */*) CDPATH='' cd -- "${0%/*}" || exit 0 ;; esac
+
+if [ "${1-}" = --deliver ]; then
+  file=$2 key=$3 type=$4 url=
+  while IFS='=' read -r name value; do [ "$name" != url ] || url=$value; done <hook.conf
+  set -- -q -s -g --noproxy '*' --connect-timeout 1 --max-time 4 -o /dev/null -w '%{http_code}' \
+    -H 'Content-Type: application/json' -H 'Expect:' -H "Idempotency-Key: $key"
+  [ -z "$type" ] || set -- "$@" -H "X-OrbitDock-Hook: $type"
+  [ ! -f hook-headers ] || set -- "$@" -H @hook-headers # from a file: `ps` shows arguments
+  case $(curl "$@" --data-binary "@$file" --url "$url/api/hook") in 2??) rm -f "$file" ;; esac
+  exit 0
+fi
+
+case $stamp in *[!0-9]* | '') stamp= ;; esac # `date` without %N
+[ ${#stamp} -eq 19 ] || stamp=$(date +%s)000000000
+case ${CLAUDE_PID-} in *[!0-9]* | '') claude=0 ;; *) claude=$CLAUDE_PID ;; esac
+case ${1-} in *[!a-z_]*) type= ;; *) type=${1-} ;; esac
+key=$stamp-$$-$claude
+file=spool/$key${type:+.$type}.json
+[ -d spool ] || mkdir -p spool
+cat >"spool/.tmp-$key" && [ -s "spool/.tmp-$key" ] && mv "spool/.tmp-$key" "$file" || {
+  rm -f "spool/.tmp-$key"
+  exit 0
+}
+detach=
+command -v setsid && detach=setsid # out of Claude Code's process group, where there is such a tool
+$detach sh "./${0##*/}" --deliver "$file" "$key" "$type" </dev/null &
+exit 0

@@ -1,0 +1,90 @@
+/**
+ * The command line: from the words after the program's name to an exit code. Before clipanion sees them,
+ * two things are put in order that it would call ambiguous: the global `--data-dir`, which may stand
+ * anywhere, and the old form without a subcommand, which means `start`.
+ */
+import { Builtins, Cli, UsageError } from 'clipanion';
+import { EXIT } from '../exit.ts';
+import { serverVersion } from '../version.ts';
+import type { OrbitContext } from './command.ts';
+import { GenerateTokenCommand } from './generate-token.ts';
+import { InitCommand } from './init.ts';
+import { InstallHooksCommand } from './install-hooks.ts';
+import { StartCommand } from './start.ts';
+import { StatusCommand } from './status.ts';
+
+/** The subcommands, registered; `runCli` is how a whole command line is run. */
+export function createCli(): Cli<OrbitContext> {
+  const cli = new Cli<OrbitContext>({
+    binaryLabel: 'OrbitDock Server: mission control for coding agents',
+    binaryName: 'orbitdock-server [--data-dir PATH]',
+    binaryVersion: serverVersion(),
+  });
+  cli.register(StartCommand);
+  cli.register(InitCommand);
+  cli.register(InstallHooksCommand);
+  cli.register(StatusCommand);
+  cli.register(GenerateTokenCommand);
+  cli.register(Builtins.HelpCommand);
+  cli.register(Builtins.VersionCommand);
+  return cli;
+}
+
+/**
+ * Runs one command line.
+ *
+ * @param argv  the words after the program's name
+ * @param overrides  streams and environment other than the process's own, for tests
+ * @returns the exit code; a line we do not understand gives 64 and its usage on stderr
+ */
+export async function runCli(
+  argv: readonly string[],
+  overrides: Partial<OrbitContext> = {},
+): Promise<number> {
+  const cli = createCli();
+  const context = { ...Cli.defaultContext, dataDir: undefined, ...overrides };
+  let command: ReturnType<typeof cli.process>;
+  try {
+    const { dataDir, rest } = peelDataDir(argv);
+    context.dataDir = dataDir;
+    command = cli.process(withSubcommand(rest), context);
+  } catch (error) {
+    context.stderr.write(cli.error(error as Error, { colored: false }));
+    return EXIT.usage;
+  }
+  // Clipanion takes a prepared command where its types ask for words; its `process` made this one.
+  return await cli.run(command as never, context);
+}
+
+/**
+ * Takes `--data-dir X` and `--data-dir=X` out of a command line, wherever they stand; the last one counts.
+ *
+ * @throws UsageError when the path is missing or empty
+ */
+export function peelDataDir(argv: readonly string[]): {
+  dataDir: string | undefined;
+  rest: string[];
+} {
+  const rest: string[] = [];
+  let dataDir: string | undefined;
+  for (let i = 0; i < argv.length; i++) {
+    const word = argv[i] as string;
+    if (word !== '--data-dir' && !word.startsWith('--data-dir=')) {
+      rest.push(word);
+      continue;
+    }
+    dataDir = word === '--data-dir' ? argv[++i] : word.slice('--data-dir='.length);
+    if (!dataDir) throw new UsageError('--data-dir needs a path');
+  }
+  return { dataDir, rest };
+}
+
+/** `--bind X`, `--bind X start` and nothing at all are all spellings of `start --bind X`. */
+function withSubcommand(words: string[]): string[] {
+  const first = words[0];
+  if (first !== undefined && (!first.startsWith('-') || isBuiltin(first))) return words;
+  const start = words.indexOf('start');
+  return ['start', ...words.filter((_, i) => i !== start)];
+}
+
+const isBuiltin = (word: string): boolean => ['-h', '--help', '-v', '--version'].includes(word);

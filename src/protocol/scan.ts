@@ -1,0 +1,147 @@
+/**
+ * A look at JSON before it is parsed. `JSON.parse` has no limits: 16 MB of `{}` block the loop for
+ * seconds, and what is nested 10^4 deep parses but cannot be written again. Every door calls this on the
+ * raw bytes first; nothing is allocated but for a suspicious key.
+ *
+ * It is no validator: text that is not JSON passes here and fails in the parser.
+ */
+import { isUtf8 } from 'node:buffer';
+import { OrbitError } from '../errors.ts';
+
+/** What is wrong with a text that may nevertheless be valid JSON. */
+export type JsonFlaw = 'too_deep' | 'too_many_tokens' | 'forbidden_key';
+
+export interface ScanLimits {
+  /** Levels of nesting; the deepest hook seen in the wild has 9. */
+  readonly maxDepth: number;
+  /** Braces, brackets, commas and colons: what makes parsing dear, unlike long strings. */
+  readonly maxTokens: number;
+}
+
+export const SCAN_LIMITS: ScanLimits = { maxDepth: 64, maxTokens: 200_000 };
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COLON = 0x3a;
+const FORBIDDEN_KEY = Buffer.from('__proto__');
+/** Every character of the key as `\u005f`: nothing longer can spell it. */
+const LONGEST_SPELLING = FORBIDDEN_KEY.length * 6;
+/** Most strings are shorter; for them a loop beats the call into `indexOf`. */
+const LOOP_BYTES = 32;
+
+/**
+ * Finds what makes a text dangerous to parse.
+ *
+ * @param bytes UTF-8
+ * @returns null when it may be parsed. `forbidden_key` means a key `__proto__`, however escaped: the one
+ *   that changes a prototype by mere assignment. `constructor` and `prototype` are let through, because
+ *   they are ordinary keys of tool inputs, do harm in deep merges only, and nothing here merges deeply.
+ */
+export function scanJson(bytes: Buffer, limits: ScanLimits = SCAN_LIMITS): JsonFlaw | null {
+  let depth = 0;
+  let tokens = 0;
+  for (let at = 0; at < bytes.length; at++) {
+    switch (bytes[at]) {
+      case QUOTE: {
+        const end = endOfString(bytes, at + 1);
+        if (isForbiddenKey(bytes, at + 1, end)) return 'forbidden_key';
+        at = end;
+        continue;
+      }
+      case 0x7b: // {
+      case 0x5b: // [
+        depth++;
+        if (depth > limits.maxDepth) return 'too_deep';
+        tokens++;
+        break;
+      case 0x7d: // }
+      case 0x5d: // ]
+        depth--;
+        tokens++;
+        break;
+      case 0x2c: // ,
+      case COLON:
+        tokens++;
+        break;
+      default:
+        continue;
+    }
+    if (tokens > limits.maxTokens) return 'too_many_tokens';
+  }
+  return null;
+}
+
+/** Index of the quote that closes the string beginning at `from`, or the length where none does. */
+function endOfString(bytes: Buffer, from: number): number {
+  let at = from;
+  for (const soon = from + LOOP_BYTES; at < soon; at++) {
+    const byte = bytes[at];
+    if (byte === QUOTE) return at;
+    if (byte === BACKSLASH) at++;
+    else if (byte === undefined) return bytes.length;
+  }
+  const floor = at;
+  for (;;) {
+    const quote = bytes.indexOf(QUOTE, at);
+    if (quote === -1) return bytes.length;
+    let slashes = 0;
+    while (quote - slashes > floor && bytes[quote - slashes - 1] === BACKSLASH) slashes++;
+    if (slashes % 2 === 0) return quote;
+    at = quote + 1;
+  }
+}
+
+function isForbiddenKey(bytes: Buffer, start: number, end: number): boolean {
+  const length = end - start;
+  if (length < FORBIDDEN_KEY.length || length > LONGEST_SPELLING) return false;
+  const spelled =
+    length === FORBIDDEN_KEY.length
+      ? bytes.compare(FORBIDDEN_KEY, 0, length, start, end) === 0
+      : unescaped(bytes, start, end) === '__proto__';
+  return spelled && isKey(bytes, end + 1);
+}
+
+/** The text of a short string that holds an escape; null for any other, which cannot be the key. */
+function unescaped(bytes: Buffer, start: number, end: number): string | null {
+  if (!bytes.subarray(start, end).includes(BACKSLASH)) return null;
+  try {
+    return String(JSON.parse(`"${bytes.toString('utf8', start, end)}"`));
+  } catch {
+    // Not a JSON string: the parser will say so about the whole text.
+    return null;
+  }
+}
+
+function isKey(bytes: Buffer, after: number): boolean {
+  let at = after;
+  while (bytes[at] === 0x20 || bytes[at] === 0x09 || bytes[at] === 0x0a || bytes[at] === 0x0d) at++;
+  return bytes[at] === COLON;
+}
+
+const REASONS: Record<JsonFlaw, string> = {
+  too_deep: `nested deeper than ${SCAN_LIMITS.maxDepth} levels`,
+  too_many_tokens: `more than ${SCAN_LIMITS.maxTokens} structural tokens`,
+  forbidden_key: 'the key __proto__ is not allowed',
+};
+
+/** The refusal that tells a sender about a flaw; a `parse_error` (422). */
+export function flawError(flaw: JsonFlaw): OrbitError {
+  return new OrbitError('parse_error', { reason: REASONS[flaw] });
+}
+
+/**
+ * Parses untrusted JSON.
+ *
+ * @throws OrbitError `bad_request` (400) for what is not UTF-8 or not JSON, `parse_error` (422) for a flaw
+ */
+export function parseJson(bytes: Buffer): unknown {
+  if (!isUtf8(bytes)) throw new OrbitError('bad_request', { reason: 'The body is not UTF-8' });
+  const flaw = scanJson(bytes);
+  if (flaw) throw flawError(flaw);
+  try {
+    return JSON.parse(bytes.toString('utf8')) as unknown;
+  } catch (cause) {
+    // V8's sentence quotes the text, and payloads do not belong in answers or logs.
+    throw new OrbitError('bad_request', { reason: 'The body is not valid JSON' }, { cause });
+  }
+}

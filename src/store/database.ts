@@ -1,0 +1,162 @@
+/**
+ * Opens the database the one way it is ever opened: checked for whose file it is, private, WAL, with
+ * the durability an acknowledgement promises. Called by the writer thread (which also migrates), by
+ * `init`, and read-only by whatever looks from aside.
+ */
+import { chmodSync, existsSync, mkdirSync, statSync } from 'node:fs';
+import Database from 'better-sqlite3';
+import type { DataPaths } from '../config.ts';
+import { EXIT, ExitError, exitCodeOf } from '../exit.ts';
+import { acquireLock, createPrivateFile } from './lock.ts';
+import { migrate } from './migrate.ts';
+
+export type Sqlite = Database.Database;
+
+/** Before it two connections that write and checkpoint at once could corrupt a WAL database. */
+const OLDEST_SAFE_SQLITE = [3, 51, 3] as const;
+
+/** How long one attempt waits for a lock that a foreign tool holds, ms; the writer retries for ever. */
+const BUSY_TIMEOUT_MS = 250;
+
+/** The WAL is cut back to this size after a checkpoint, bytes. */
+const WAL_SIZE_LIMIT = 64 * 1024 * 1024;
+
+/** SQLite's codes for a file that is damaged or was never a database. */
+const DAMAGED = /^SQLITE_(CORRUPT|NOTADB)/;
+
+export interface OpenOptions {
+  /** `full`: a commit survives a power cut. `normal`: it survives everything else. */
+  durability: 'full' | 'normal';
+  readonly?: boolean;
+}
+
+/**
+ * Opens an existing or new database file with our settings; does not look at its schema.
+ *
+ * @throws ExitError 78 when the file is damaged, is no database, or cannot be opened
+ */
+export function openDatabase(path: string, { durability, readonly = false }: OpenOptions): Sqlite {
+  assertSafeSqlite();
+  let database: Sqlite | undefined;
+  try {
+    if (!readonly) makePrivate(path);
+    database = new Database(path, { readonly, fileMustExist: true, timeout: BUSY_TIMEOUT_MS });
+    if (!readonly) {
+      database.pragma('journal_mode = WAL');
+      database.pragma(`synchronous = ${durability === 'full' ? 'FULL' : 'NORMAL'}`);
+      database.pragma('wal_autocheckpoint = 1000');
+      database.pragma(`journal_size_limit = ${WAL_SIZE_LIMIT}`);
+    }
+    database.pragma('foreign_keys = ON');
+    database.prepare('SELECT count(*) FROM sqlite_master').get();
+    return database;
+  } catch (error) {
+    database?.close();
+    throw asExitError(path, error);
+  }
+}
+
+/**
+ * Takes the lock, creates or migrates the database and lets go of both: what `init` does.
+ *
+ * @throws ExitError 75 while a server runs; 78 when the database cannot be used
+ */
+export function prepareDatabase(paths: DataPaths): { path: string } {
+  mkdirSync(paths.dir, { recursive: true, mode: 0o700 });
+  const lock = acquireLock(paths);
+  try {
+    openMigrated(paths, 'full').close();
+    return { path: paths.database };
+  } finally {
+    lock.release();
+  }
+}
+
+/**
+ * The database at the newest schema. The caller holds the lock.
+ *
+ * @throws ExitError 78 when the file is not ours, is newer than we are, is damaged, or a migration fails
+ */
+export function openMigrated(
+  paths: Pick<DataPaths, 'database'>,
+  durability: OpenOptions['durability'],
+): Sqlite {
+  refuseForeignFile(paths.database);
+  const database = openDatabase(paths.database, { durability });
+  try {
+    migrate(database, paths.database);
+    return database;
+  } catch (error) {
+    database.close();
+    throw asExitError(paths.database, error);
+  }
+}
+
+/**
+ * What went wrong with the file, as a refusal to run that names the remedy. Refusals pass unchanged.
+ */
+export function asExitError(path: string, error: unknown): ExitError {
+  if (error instanceof ExitError) return error;
+  const reason = error instanceof Error ? error.message : String(error);
+  const code = error instanceof Database.SqliteError ? error.code : '';
+  const remedy = DAMAGED.test(code)
+    ? `is damaged (${reason}). Nothing was changed. Move it aside together with its -wal and -shm ` +
+      `files, then restore a backup or run \`sqlite3 ${path} .recover\``
+    : `cannot be used: ${reason}`;
+  const exitCode = exitCodeOf(error) === EXIT.busy ? EXIT.busy : EXIT.configuration;
+  return new ExitError(exitCode, `The database ${path} ${remedy}`, { cause: error });
+}
+
+/** @throws ExitError 78 for a SQLite file that somebody else made; it is opened for reading only. */
+function refuseForeignFile(path: string): void {
+  if (!existsSync(path) || statSync(path).size === 0) return;
+  const database = openDatabase(path, { durability: 'full', readonly: true });
+  try {
+    const applicationId = database.pragma('application_id', { simple: true });
+    const tables = database
+      .prepare<[], string>(`SELECT name FROM sqlite_master WHERE type = 'table'`)
+      .pluck()
+      .all();
+    const isReference = ['schema_versions', 'sessions', 'messages'].every((name) =>
+      tables.includes(name),
+    );
+    const isOurs = applicationId === APPLICATION_ID;
+    if (isOurs || (applicationId === 0 && (isReference || tables.length === 0))) return;
+  } finally {
+    database.close();
+  }
+  throw new ExitError(
+    EXIT.configuration,
+    `${path} is a database of another program; it was left alone. Move it away or choose another --data-dir`,
+  );
+}
+
+/** 'OrDc', set by migration 3. */
+const APPLICATION_ID = 0x4f724463;
+
+function makePrivate(path: string): void {
+  createPrivateFile(path);
+  if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, 0o600);
+}
+
+let versionChecked = false;
+
+function assertSafeSqlite(): void {
+  if (versionChecked) return;
+  const probe = new Database(':memory:');
+  const version = probe.prepare<[], string>('SELECT sqlite_version()').pluck().get() ?? '0';
+  probe.close();
+  const parts = version.split('.').map(Number);
+  for (const [at, least] of OLDEST_SAFE_SQLITE.entries()) {
+    const part = parts[at] ?? 0;
+    if (part > least) break;
+    if (part < least) {
+      const wanted = OLDEST_SAFE_SQLITE.join('.');
+      throw new ExitError(
+        EXIT.configuration,
+        `SQLite ${version} can corrupt databases; reinstall better-sqlite3 to get ${wanted} or newer`,
+      );
+    }
+  }
+  versionChecked = true;
+}

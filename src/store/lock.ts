@@ -1,0 +1,98 @@
+/**
+ * One server per data directory: an exclusive lock the kernel keeps, so that it cannot outlive its
+ * holder and needs no pid. Held by the writer thread as long as it runs; `status` and `init` only ask.
+ * It is the lock SQLite takes on `lock.db`; that file never holds anything.
+ */
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
+import Database from 'better-sqlite3';
+import type { DataPaths } from '../config.ts';
+import { EXIT, ExitError, systemCodeOf } from '../exit.ts';
+
+/** How long a start waits for somebody who only looks (`isLocked`) to look away, ms. */
+const PATIENCE_MS = 500;
+
+/** The lock, held. */
+export interface HeldLock {
+  /** Lets the next server in. Safe to call twice. */
+  release(): void;
+}
+
+/**
+ * Takes the lock of the data directory for as long as the process lives or until `release`.
+ *
+ * @throws ExitError 75 when another process holds it, naming it where `server.json` says who it is;
+ *   78 when the lock file cannot be used
+ */
+export function acquireLock(paths: Pick<DataPaths, 'dir' | 'lock' | 'server'>): HeldLock {
+  let database: Database.Database | undefined;
+  try {
+    createPrivateFile(paths.lock);
+    database = new Database(paths.lock, { timeout: PATIENCE_MS });
+    database.exec('BEGIN EXCLUSIVE');
+  } catch (error) {
+    database?.close();
+    throw isBusy(error) ? heldByAnother(paths, error) : unusable(paths.lock, error);
+  }
+  const held = database;
+  return { release: () => void held.close() };
+}
+
+/**
+ * Whether a server runs on this data directory, without disturbing it or a start in progress.
+ * A directory without a lock file is not locked; nothing is created.
+ */
+export function isLocked(lockPath: string): boolean {
+  if (!existsSync(lockPath)) return false;
+  const database = new Database(lockPath, { readonly: true, fileMustExist: true, timeout: 0 });
+  try {
+    database.prepare('SELECT count(*) FROM sqlite_master').get();
+    return false;
+  } catch (error) {
+    if (isBusy(error)) return true;
+    throw error;
+  } finally {
+    database.close();
+  }
+}
+
+/**
+ * Creates an empty file that only its owner may read, if it is not there. An existing file is not even
+ * opened: closing it would drop every lock this process holds on it (POSIX).
+ */
+export function createPrivateFile(path: string): void {
+  try {
+    closeSync(openSync(path, 'wx', 0o600));
+  } catch (error) {
+    if (systemCodeOf(error) !== 'EEXIST') throw error;
+  }
+}
+
+function isBusy(error: unknown): boolean {
+  return error instanceof Database.SqliteError && error.code.startsWith('SQLITE_BUSY');
+}
+
+function heldByAnother(paths: Pick<DataPaths, 'dir' | 'server'>, cause: unknown): ExitError {
+  return new ExitError(
+    EXIT.busy,
+    `Another server${describeHolder(paths.server)} runs on ${paths.dir}; stop it or choose another --data-dir`,
+    { cause },
+  );
+}
+
+function describeHolder(serverPath: string): string {
+  try {
+    const { pid, host, port } = JSON.parse(readFileSync(serverPath, 'utf8')) as Record<
+      string,
+      unknown
+    >;
+    return ` (pid ${pid}, ${host ?? ''}${host ? ':' : 'port '}${port})`;
+  } catch {
+    // Informative only: without the file we still know that the lock is held.
+    return '';
+  }
+}
+
+function unusable(path: string, cause: unknown): ExitError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new ExitError(EXIT.configuration, `Cannot lock ${path}: ${reason}`, { cause });
+}

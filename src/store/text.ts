@@ -1,0 +1,77 @@
+/**
+ * Texts on their way into rows and out of them: times, lengths, bytes. Pure functions; called by the
+ * row writers and by the reads. Lengths are UTF-16 units, sizes are UTF-8 bytes, and no cut ever splits
+ * a character.
+ */
+
+/** What a cut text ends with, as the app knows it. */
+export const TRUNCATED = '\n\n[truncated]';
+
+/** Longest text stored in one field, bytes; the head is kept. */
+export const MAX_STORED_BYTES = 1024 * 1024;
+
+/** Longest `last_message` and `first_prompt` of a row, characters. */
+export const EXCERPT_CHARS = 200;
+
+const UNIX_SECONDS = /^\d{1,11}Z?$/;
+const CALENDAR = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d/;
+const HAS_ZONE = /(Z|[+-]\d\d:?\d\d)$/;
+
+/**
+ * ISO 8601 UTC with milliseconds out of every form a row of the reference holds; what is no time at
+ * all stays as it is, so that nothing is lost. Microsecond stamps lose their last three digits.
+ */
+export function isoMs(text: unknown): string | null {
+  if (typeof text !== 'string') return null;
+  if (UNIX_SECONDS.test(text)) return new Date(Number.parseInt(text, 10) * 1000).toISOString();
+  if (!CALENDAR.test(text)) return text;
+  // SQLite's own form has a blank and no zone; it means UTC, which Date would read as local time.
+  const zoned = HAS_ZONE.test(text) ? text : `${text}Z`;
+  const time = new Date(zoned.replace(' ', 'T'));
+  return Number.isNaN(time.getTime()) ? text : time.toISOString();
+}
+
+/** Milliseconds instead of microseconds: `2026-01-01T00:00:00.123456Z` to `…123Z`. */
+export function stampToMs(stamp: string): string {
+  return stamp.length === 27 ? `${stamp.slice(0, 23)}Z` : stamp;
+}
+
+/** The only form in which the app reads `last_activity_at` of a delta. */
+export function unixSecondsZ(iso: string): string {
+  const time = Date.parse(iso);
+  return Number.isNaN(time) ? iso : `${Math.floor(time / 1000)}Z`;
+}
+
+/** At most `length` UTF-16 units of the text, without a mark. */
+export function head(text: string, length: number): string {
+  if (text.length <= length) return text;
+  const last = text.charCodeAt(length - 1);
+  const splitsPair = last >= 0xd800 && last <= 0xdbff;
+  return text.slice(0, splitsPair ? length - 1 : length);
+}
+
+/** At most `length` UTF-16 units, then the mark; a text that fits is unchanged. */
+export function trimmed(text: string, length: number): string {
+  return text.length <= length ? text : head(text, length) + TRUNCATED;
+}
+
+/** The text as it is stored: at most `MAX_STORED_BYTES` of it, then the mark. */
+export function storable(text: string): string {
+  // One UTF-16 unit is at most three bytes: most texts need no look at their bytes.
+  if (text.length * 3 <= MAX_STORED_BYTES) return text;
+  const bytes = Buffer.from(text, 'utf8');
+  if (bytes.length <= MAX_STORED_BYTES) return text;
+  let end = MAX_STORED_BYTES;
+  while (end > 0 && isContinuation(bytes[end])) end -= 1;
+  return bytes.toString('utf8', 0, end) + TRUNCATED;
+}
+
+function isContinuation(byte: number | undefined): boolean {
+  return byte !== undefined && (byte & 0xc0) === 0x80;
+}
+
+/** Size of a text in UTF-8 bytes, which is what a frame limit counts. */
+export function byteLength(text: string): number {
+  return Buffer.byteLength(text, 'utf8');
+}
+

@@ -1,0 +1,76 @@
+/**
+ * The credential of a request: where it may stand and how it is compared. Presence is not validity; a
+ * credential that is there is judged, wherever it comes from. Nothing in here is ever logged.
+ */
+import { createHash, timingSafeEqual } from 'node:crypto';
+
+/** What a request brought; `unreadable` is a scheme we do not know and counts as wrong. */
+export type Credential =
+  | { kind: 'none' }
+  | { kind: 'token'; token: string }
+  | { kind: 'unreadable' }
+  | { kind: 'contradictory'; reason: string };
+
+/** The one comparison with the configured secret, in constant time over SHA-256 digests. */
+export type TokenCheck = (token: string) => boolean;
+
+/**
+ * @param secret the configured token; with null nothing is valid
+ * @throws Error when the secret is empty, which would let in everybody
+ */
+export function createTokenCheck(secret: string | null): TokenCheck {
+  if (secret === '') throw new Error('An empty token is not a token');
+  if (secret === null) return () => false;
+  const expected = digest(secret);
+  return (token) => timingSafeEqual(digest(token), expected);
+}
+
+/**
+ * Reads the credential of a request.
+ *
+ * @param authorization values of all Authorization headers
+ * @param query raw query string where `?token=` is accepted, null elsewhere
+ */
+export function readCredential(
+  authorization: readonly string[],
+  query: string | null,
+): Credential {
+  if (authorization.length > 1) {
+    return { kind: 'contradictory', reason: 'More than one Authorization header' };
+  }
+  const found = new Set<string>();
+  const [header] = authorization;
+  if (header !== undefined) {
+    const token = /^bearer +([^\s]+) *$/i.exec(header)?.[1];
+    if (token === undefined) return { kind: 'unreadable' };
+    found.add(token);
+  }
+  for (const raw of query === null ? [] : tokensOf(query)) {
+    const token = percentDecoded(raw);
+    if (token === null) return { kind: 'contradictory', reason: 'The token is badly encoded' };
+    found.add(token);
+  }
+  if (found.size > 1) return { kind: 'contradictory', reason: 'The tokens contradict each other' };
+  const [token] = found;
+  return token === undefined ? { kind: 'none' } : { kind: 'token', token };
+}
+
+function tokensOf(query: string): string[] {
+  return query
+    .split('&')
+    .filter((pair) => pair === 'token' || pair.startsWith('token='))
+    .map((pair) => pair.slice('token='.length));
+}
+
+function percentDecoded(text: string): string | null {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    // `%zz` or a broken UTF-8 sequence.
+    return null;
+  }
+}
+
+function digest(token: string): Buffer {
+  return createHash('sha256').update(token).digest();
+}

@@ -1,0 +1,229 @@
+/**
+ * The gate: one function for all doors, asked before any route and any upgrade. In this order: is this
+ * Host ours, is this Origin ours, is this credential valid. What it lets in carries a `Caller`; what it
+ * refuses has touched nothing.
+ *
+ * A request is local when the server is bound to loopback, the peer and the Host are loopback and no
+ * proxy has left a trace. Being local replaces a missing token, never a wrong one.
+ */
+import type { IncomingMessage } from 'node:http';
+import type { Config } from '../config.ts';
+import { OrbitError } from '../errors.ts';
+import type { Caller } from '../runtime/rooms.ts';
+import { type Credential, createTokenCheck, readCredential } from './admission/credential.ts';
+import {
+  createNames,
+  type HostKind,
+  isLoopbackAddress,
+  type LocalEnd,
+  plainAddress,
+  splitTarget,
+  type Target,
+} from './admission/names.ts';
+import { createThrottle } from './admission/throttle.ts';
+import type { Clock } from './ports.ts';
+
+/** The part of a request that the gate looks at. */
+export type GateRequest = Pick<IncomingMessage, 'rawHeaders' | 'url' | 'method'> & {
+  readonly socket: Pick<IncomingMessage['socket'], 'remoteAddress' | 'localAddress' | 'localPort'>;
+};
+
+/** What a request asks for, as far as the gate cares. */
+export type Door = 'http' | 'health' | 'ws' | 'socket.io';
+
+export interface Admission {
+  readonly caller: Caller;
+  readonly target: Target;
+  /** Came from this machine by the rule above, whether or not that was enough to get in. */
+  readonly isLocal: boolean;
+  /** The Origin when `--allow-origin` names it: then answers carry CORS headers. */
+  readonly corsOrigin: string | null;
+  /** A browser asking whether it may ask; answered without looking at a credential. */
+  readonly isPreflight: boolean;
+}
+
+/** Why not, ready to be sent by any door. */
+export interface Refusal {
+  readonly error: OrbitError;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+export type Verdict = Admission | Refusal;
+
+export interface Gate {
+  /**
+   * Judges a request. Never throws.
+   *
+   * @param doorOf which door a path leads to; asked after Host and Origin are known to be ours
+   */
+  judge(request: GateRequest, doorOf: (path: string) => Door): Verdict;
+  /** Judges a token that came later than its request, as socket.io's CONNECT does. */
+  judgeToken(token: string, from: Admission): Caller | Refusal;
+}
+
+/** Tells the two verdicts apart. */
+export function isRefusal(verdict: object): verdict is Refusal {
+  return 'error' in verdict;
+}
+
+/** Fields that a proxy adds; any of them means the peer is not who asks. */
+const FORWARDING = /^(?:forwarded|x-forwarded-.*|x-real-ip|via|cf-connecting-ip|tailscale-.*)$/;
+
+export interface GateDeps {
+  config: Pick<
+    Config,
+    'bind' | 'token' | 'localTrust' | 'allowInsecureNoAuth' | 'allowHosts' | 'allowOrigins'
+  >;
+  clock: Clock;
+  maxHeaderFields: number;
+}
+
+/** @throws Error for an empty token, see `createTokenCheck` */
+export function createGate({ config, clock, maxHeaderFields }: GateDeps): Gate {
+  const names = createNames(config);
+  const isValid = createTokenCheck(config.token);
+  const throttle = createThrottle({ clock });
+
+  /** Turns a credential that is there into a caller or a 401. */
+  function judgeCredential(
+    credential: Exclude<Credential, { kind: 'none' }>,
+    address: string,
+    isLocal: boolean,
+  ): Caller | Refusal {
+    if (credential.kind === 'contradictory') {
+      return refusal(new OrbitError('bad_request', { reason: credential.reason }));
+    }
+    if (credential.kind === 'token' && isValid(credential.token)) return { kind: 'token', address };
+    // The owner's own mistakes on his own machine need no punishment, unless locals need tokens too.
+    const isTrusted = isLocal && (config.token === null || config.localTrust);
+    const seconds = isTrusted ? 0 : throttle.failed(address);
+    if (seconds === 0) return unauthorized();
+    const error = new OrbitError('too_many_attempts', { seconds });
+    return refusal(error, { 'Retry-After': String(seconds) });
+  }
+
+  /** The caller without a credential, or null where one is needed. */
+  function withoutCredential(address: string, isLocal: boolean, door: Door): Caller | null {
+    if (isLocal && (config.token === null || config.localTrust)) return { kind: 'local', address };
+    const isOpen = config.token === null && config.allowInsecureNoAuth;
+    // socket.io brings its token one packet later; until then its door shows nothing.
+    if (isOpen || door === 'health' || door === 'socket.io') return { kind: 'anonymous', address };
+    return null;
+  }
+
+  return {
+    judge(request, doorOf) {
+      const headers = fieldsOf(request.rawHeaders);
+      if (request.rawHeaders.length > maxHeaderFields * 2) {
+        return refusal(new OrbitError('headers_too_large', { limit: maxHeaderFields }));
+      }
+      const local = localEnd(request.socket);
+      const named = judgeHost({ headers, url: request.url ?? '', names, local });
+      if ('error' in named) return named;
+      const { target, host, kind } = named;
+      const origin = judgeOrigin({ headers, names, host, kind, local });
+      if (origin.error) return refusal(origin.error);
+
+      const address = plainAddress(request.socket.remoteAddress ?? '');
+      const isLocal =
+        config.bind.isLoopback &&
+        kind === 'loopback' &&
+        isLoopbackAddress(address) &&
+        ![...headers.keys()].some((name) => FORWARDING.test(name));
+      const { corsOrigin } = origin;
+      const isPreflight =
+        request.method === 'OPTIONS' &&
+        corsOrigin !== null &&
+        headers.has('access-control-request-method');
+      if (isPreflight) {
+        const caller: Caller = { kind: 'anonymous', address };
+        return { caller, target, isLocal, corsOrigin, isPreflight };
+      }
+      const door = doorOf(target.path);
+      const query = door === 'ws' ? target.query : null;
+      const credential = readCredential(headers.get('authorization') ?? [], query);
+      const caller =
+        credential.kind === 'none'
+          ? withoutCredential(address, isLocal, door)
+          : judgeCredential(credential, address, isLocal);
+      if (caller === null) return unauthorized();
+      return isRefusal(caller) ? caller : { caller, target, isLocal, corsOrigin, isPreflight };
+    },
+
+    judgeToken: (token, { caller, isLocal }) =>
+      judgeCredential({ kind: 'token', token }, caller.address, isLocal),
+  };
+}
+
+/** Names in lower case with all their values: Node's own `headers` drops or joins repetitions. */
+function fieldsOf(rawHeaders: readonly string[]): Map<string, string[]> {
+  const fields = new Map<string, string[]>();
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+    const name = (rawHeaders[at] ?? '').toLowerCase();
+    const value = rawHeaders[at + 1] ?? '';
+    const values = fields.get(name);
+    if (values) values.push(value);
+    else fields.set(name, [value]);
+  }
+  return fields;
+}
+
+function localEnd({ localAddress, localPort }: GateRequest['socket']): LocalEnd {
+  return { address: localAddress ?? '', port: localPort ?? 0 };
+}
+
+/** The Host rule, for the header and for the authority of an absolute-form target alike. */
+function judgeHost(given: {
+  headers: Map<string, string[]>;
+  url: string;
+  names: ReturnType<typeof createNames>;
+  local: LocalEnd;
+}): { target: Target; host: string; kind: HostKind } | Refusal {
+  const target = splitTarget(given.url);
+  const [host, ...more] = given.headers.get('host') ?? [];
+  if (target === null || host === undefined || more.length > 0) {
+    const reason = 'A request needs a target of ours and exactly one Host header';
+    return refusal(new OrbitError('bad_request', { reason }));
+  }
+  const kind = given.names.kindOfHost(host, given.local);
+  const isConsistent =
+    target.authority === null || given.names.kindOfHost(target.authority, given.local) === kind;
+  if (kind === null || !isConsistent) {
+    const reason = 'This Host is not one of ours; --allow-host adds a name';
+    return refusal(new OrbitError('forbidden', { reason }));
+  }
+  return { target, host, kind };
+}
+
+function judgeOrigin(given: {
+  headers: Map<string, string[]>;
+  names: ReturnType<typeof createNames>;
+  host: string;
+  kind: HostKind;
+  local: LocalEnd;
+}): { error: OrbitError | null; corsOrigin: string | null } {
+  const { headers, names, host, kind, local } = given;
+  const origins = headers.get('origin') ?? [];
+  const [origin] = origins;
+  if (origins.length === 1 && origin !== undefined && names.isAllowedOrigin(origin)) {
+    // Such a page is cross-site by nature, so Sec-Fetch-Site has nothing to add.
+    return { error: null, corsOrigin: origin };
+  }
+  const isOwn =
+    origins.length === 0 ||
+    (origins.length === 1 && names.isOwnOrigin(origin ?? '', host, kind, local));
+  const sites = headers.get('sec-fetch-site') ?? [];
+  if (isOwn && sites.every((site) => site === 'same-origin' || site === 'none')) {
+    return { error: null, corsOrigin: null };
+  }
+  const reason = 'This Origin is not ours; --allow-origin adds one';
+  return { error: new OrbitError('forbidden', { reason }), corsOrigin: null };
+}
+
+function refusal(error: OrbitError, headers: Record<string, string> = {}): Refusal {
+  return { error, headers };
+}
+
+function unauthorized(): Refusal {
+  return refusal(new OrbitError('unauthorized'), { 'WWW-Authenticate': 'Bearer' });
+}
