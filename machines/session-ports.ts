@@ -73,7 +73,8 @@ export const session = ports.extend({
       // Entry actions of the root run on XState's init event, which carries the actor's input.
       const { input } = event as unknown as { input: SessionInput };
       if (!input.isNew) return;
-      for (const fact of sessions.sessionCreated(context)) enqueue({ type: 'record', params: fact });
+      for (const fact of sessions.sessionCreated(context))
+        enqueue({ type: 'record', params: fact });
     }),
     startSession: step(sessions.sessionStarted),
     endSession: step(sessions.sessionEnded),

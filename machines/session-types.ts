@@ -190,7 +190,11 @@ export type SessionReport =
       decision: Decision;
     })
   /** A notification without details: the terminal shows a dialog, or nothing at all. */
-  | (Reported & { type: 'attention.noticed'; kind: 'permission' | 'question' | 'idle'; request: ApprovalRequest })
+  | (Reported & {
+      type: 'attention.noticed';
+      kind: 'permission' | 'question' | 'idle';
+      request: ApprovalRequest;
+    })
   | (Reported & { type: 'compaction.started' })
   | (Reported & { type: 'compaction.finished' })
   | (Reported & { type: 'usage.updated'; usage: TokenUsage })
@@ -211,8 +215,16 @@ export type SessionReport =
 
 /** What a client wished, as the fact that it was voiced. Only possible with a connector. */
 export type SessionWish =
-  | (Reported & { type: 'message.submitted'; message: Message; order: Extract<Order, { type: 'turn.run' }> })
-  | (Reported & { type: 'steer.submitted'; message: Message; order: Extract<Order, { type: 'turn.steer' }> })
+  | (Reported & {
+      type: 'message.submitted';
+      message: Message;
+      order: Extract<Order, { type: 'turn.run' }>;
+    })
+  | (Reported & {
+      type: 'steer.submitted';
+      message: Message;
+      order: Extract<Order, { type: 'turn.steer' }>;
+    })
   | (Reported & { type: 'approval.decided'; requestId: string; decision: Decision; order: Order })
   | (Reported & { type: 'question.answered'; requestId: string; order: Order })
   | (Reported & { type: 'interrupt.requested' })
@@ -247,7 +259,9 @@ export interface ApprovalClosed {
 export interface RowNoted {
   type: 'row_noted';
   session_id: string;
-  columns: Partial<Pick<Session, 'source' | 'terminal_session_id' | 'terminal_app' | 'agent_pid'>> & {
+  columns: Partial<
+    Pick<Session, 'source' | 'terminal_session_id' | 'terminal_app' | 'agent_pid'>
+  > & {
     transcript_path?: string;
     ended_at?: string | null;
     end_reason?: string | null;
@@ -265,11 +279,26 @@ export type Fact = SessionMessage | ListMessage | Note;
 
 /** What the chart tells a connector to do; the tense tells the direction. */
 export type Order =
-  | { type: 'turn.run'; content: string; model?: string; effort?: string; skills: unknown[]; images: unknown[]; mentions: unknown[] }
+  | {
+      type: 'turn.run';
+      content: string;
+      model?: string;
+      effort?: string;
+      skills: unknown[];
+      images: unknown[];
+      mentions: unknown[];
+    }
   | { type: 'turn.steer'; content: string; messageId: string }
   | { type: 'turn.stop' }
   | { type: 'turn.undo' }
   | { type: 'turns.rollBack'; turns: number }
   | { type: 'context.compact' }
-  | { type: 'approval.answer'; requestId: string; decision: Decision; text?: string; interrupt?: boolean; updatedInput?: unknown }
+  | {
+      type: 'approval.answer';
+      requestId: string;
+      decision: Decision;
+      text?: string;
+      interrupt?: boolean;
+      updatedInput?: unknown;
+    }
   | { type: 'question.answer'; requestId: string; answers: Record<string, string> };

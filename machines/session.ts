@@ -119,14 +119,32 @@ const link = session.createStateConfig({
 
     attached: {
       on: {
-        'message.submitted': { guard: { type: 'connectorCan', params: 'turn.run' }, actions: 'orderTurn' },
-        'steer.submitted': { guard: { type: 'connectorCan', params: 'turn.steer' }, actions: 'orderTurn' },
+        'message.submitted': {
+          guard: { type: 'connectorCan', params: 'turn.run' },
+          actions: 'orderTurn',
+        },
+        'steer.submitted': {
+          guard: { type: 'connectorCan', params: 'turn.steer' },
+          actions: 'orderTurn',
+        },
         'approval.decided': { guard: 'answersOpen', actions: 'decideApproval' },
         'question.answered': { guard: 'answersOpen', actions: 'decideApproval' },
-        'interrupt.requested': { guard: { type: 'connectorCan', params: 'turn.stop' }, actions: 'orderWish' },
-        'compaction.requested': { guard: { type: 'connectorCan', params: 'context.compact' }, actions: 'orderWish' },
-        'undo.requested': { guard: { type: 'connectorCan', params: 'turn.undo' }, actions: 'orderWish' },
-        'rollback.requested': { guard: { type: 'connectorCan', params: 'turns.rollBack' }, actions: 'orderWish' },
+        'interrupt.requested': {
+          guard: { type: 'connectorCan', params: 'turn.stop' },
+          actions: 'orderWish',
+        },
+        'compaction.requested': {
+          guard: { type: 'connectorCan', params: 'context.compact' },
+          actions: 'orderWish',
+        },
+        'undo.requested': {
+          guard: { type: 'connectorCan', params: 'turn.undo' },
+          actions: 'orderWish',
+        },
+        'rollback.requested': {
+          guard: { type: 'connectorCan', params: 'turns.rollBack' },
+          actions: 'orderWish',
+        },
         'link.lost': { target: 'detached', actions: ['loseLink', stopChild('connector')] },
         'session.ended': { target: 'detached', actions: stopChild('connector') },
         'server.restarted': { target: 'detached', actions: stopChild('connector') },

@@ -11,8 +11,8 @@ import type {
   Stamp,
   ToolUse,
 } from '../session-types.ts';
-import { adoptAgent, isLate, openTurn } from './running.ts';
 import { append, type Draft, draftOf, finish, type Step, touch } from './draft.ts';
+import { adoptAgent, isLate, openTurn } from './running.ts';
 
 /** More open requests than a person could ever answer; beyond it new ones are not opened. */
 const MAX_OPEN_APPROVALS = 64;
@@ -29,7 +29,8 @@ export function approvalRequested(
   if (event.server !== null) grantByElicitation(draft, event.server);
   const asked = event.tool ? findAsker(draft.context, event.tool) : null;
   const toolUseId = event.toolUseId ?? asked?.toolUseId ?? null;
-  const repeated = event.tool !== null && toolUseId === null && isAlreadyOpen(draft.context, event.tool);
+  const repeated =
+    event.tool !== null && toolUseId === null && isAlreadyOpen(draft.context, event.tool);
   if (repeated || (event.tool && wasFinishedAfter(draft.context, event.tool, event.at, asked))) {
     return finish(draft);
   }
@@ -47,7 +48,10 @@ export function approvalRequested(
 }
 
 /** The provider, or an answered MCP dialog, settles a request. */
-export function approvalResolved(context: SessionContext, event: EventOf<'approval.resolved'>): Step {
+export function approvalResolved(
+  context: SessionContext,
+  event: EventOf<'approval.resolved'>,
+): Step {
   const draft = draftOf(context, event);
   const target = context.approvals.find((approval) => {
     if (approval.at > event.at) return false;
@@ -61,7 +65,10 @@ export function approvalResolved(context: SessionContext, event: EventOf<'approv
 }
 
 /** A bare notification: only believed when nothing better is known. */
-export function attentionNoticed(context: SessionContext, event: EventOf<'attention.noticed'>): Step {
+export function attentionNoticed(
+  context: SessionContext,
+  event: EventOf<'attention.noticed'>,
+): Step {
   const draft = draftOf(context, event);
   const isNews =
     context.turn.open &&
@@ -91,13 +98,16 @@ export function close(
 ): void {
   const closed = draft.context.approvals.filter(matches);
   if (closed.length === 0) return;
-  draft.context.approvals = draft.context.approvals.filter((approval) => !closed.includes(approval));
+  draft.context.approvals = draft.context.approvals.filter(
+    (approval) => !closed.includes(approval),
+  );
   for (const approval of closed) {
     draft.notes.push({
       type: 'approval_closed',
       session_id: draft.context.session.id,
       request_id: approval.request.id,
-      decision: decision === 'approved' && approval.request.type === 'question' ? 'answered' : decision,
+      decision:
+        decision === 'approved' && approval.request.type === 'question' ? 'answered' : decision,
       evidence,
       at: draft.at,
     });
@@ -105,7 +115,12 @@ export function close(
 }
 
 /** Closes what waited for this very tool use: it ran or was refused, so somebody answered. */
-export function closeByTool(draft: Draft, tool: ToolUse, decision: Decision, evidence: string): void {
+export function closeByTool(
+  draft: Draft,
+  tool: ToolUse,
+  decision: Decision,
+  evidence: string,
+): void {
   const server = serverOf(tool.name);
   const othersOfServer = draft.context.tools.some(
     (other) => other.toolUseId !== tool.toolUseId && serverOf(other.name) === server,
@@ -148,13 +163,20 @@ function open(draft: Draft, approval: OpenApproval): void {
 }
 
 /** The newest unfinished use of that tool with that input that no open request is tied to yet. */
-function findAsker(context: SessionContext, asks: NonNullable<OpenApproval['tool']>): ToolUse | null {
+function findAsker(
+  context: SessionContext,
+  asks: NonNullable<OpenApproval['tool']>,
+): ToolUse | null {
   const tied = new Set(context.approvals.map((approval) => approval.toolUseId));
-  return context.tools.findLast((tool) => isSameUse(asks, tool) && !tied.has(tool.toolUseId)) ?? null;
+  return (
+    context.tools.findLast((tool) => isSameUse(asks, tool) && !tied.has(tool.toolUseId)) ?? null
+  );
 }
 
 function isAlreadyOpen(context: SessionContext, asks: NonNullable<OpenApproval['tool']>): boolean {
-  return context.approvals.some((approval) => approval.tool !== null && isSameUse(approval.tool, asks));
+  return context.approvals.some(
+    (approval) => approval.tool !== null && isSameUse(approval.tool, asks),
+  );
 }
 
 /** True for a request that arrives after the report that its tool use is over. */

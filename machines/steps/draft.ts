@@ -93,7 +93,8 @@ export function draftOf(context: SessionContext, event: SessionEvent): Draft {
 /** Takes fields; an older report only fills what is still empty. */
 function see(draft: Draft, fields: SeenFields): void {
   const { session } = draft.before;
-  const isNewest = session.last_activity_at === null || wireTime(draft.at) >= session.last_activity_at;
+  const isNewest =
+    session.last_activity_at === null || wireTime(draft.at) >= session.last_activity_at;
   for (const name of WIRE_FIELDS) {
     const value = fields[name];
     if (value === undefined || value === null || value === session[name]) continue;
@@ -193,7 +194,8 @@ export function finish(draft: Draft): Step {
   const session_id = draft.context.session.id;
   const facts: Fact[] = [...draft.content, ...draft.notes];
   if (hasKeys(draft.columns)) facts.push({ type: 'row_noted', session_id, columns: draft.columns });
-  if (hasKeys(draft.changes)) facts.push({ type: 'session_delta', session_id, changes: draft.changes });
+  if (hasKeys(draft.changes))
+    facts.push({ type: 'session_delta', session_id, changes: draft.changes });
   if (draft.relist) facts.push({ type: 'session_created', session: summaryOf(draft.context) });
   facts.push(...draft.after);
   return { context: draft.context, facts, orders: draft.orders };

@@ -26,7 +26,14 @@ export function openTurn(draft: Draft): void {
 export function startTurn(draft: Draft, promptId: string | null): void {
   const count = draft.context.turn.count + 1;
   const id = `turn-${count}`;
-  draft.context.turn = { ...draft.context.turn, open: true, count, id, promptId, startedAt: draft.at };
+  draft.context.turn = {
+    ...draft.context.turn,
+    open: true,
+    count,
+    id,
+    promptId,
+    startedAt: draft.at,
+  };
   draft.context.compacting = false;
   draft.changes.current_turn_id = id;
   draft.changes.turn_count = count;
@@ -35,7 +42,7 @@ export function startTurn(draft: Draft, promptId: string | null): void {
 /** Closes the turn: what was reported before this moment can no longer open anything. */
 export function settleTurn(draft: Draft): void {
   const { turn } = draft.context;
-  const settledAt = draft.at > turn.settledAt ? draft.at : turn.settledAt;
+  const settledAt = later(draft.at, turn.settledAt);
   draft.context.turn = { ...turn, open: false, id: null, settledAt };
   draft.context.compacting = false;
   if (turn.id !== null) draft.changes.current_turn_id = null;
@@ -108,4 +115,8 @@ export function revive(draft: Draft): void {
   draft.columns.ended_at = null;
   draft.columns.end_reason = null;
   draft.relist = true;
+}
+
+function later(one: Stamp, other: Stamp): Stamp {
+  return one < other ? other : one;
 }

@@ -47,10 +47,12 @@ export function turnStarted(context: SessionContext, event: EventOf<'turn.starte
 /** The main thread is done; agents that go on in the background keep the session working. */
 export function turnCompleted(context: SessionContext, event: EventOf<'turn.completed'>): Step {
   const draft = draftOf(context, event);
-  const isNewReply = context.turn.open || clip(event.message?.content ?? '') !== context.session.last_message;
+  const isNewReply =
+    context.turn.open || clip(event.message?.content ?? '') !== context.session.last_message;
   if (event.message && isNewReply) append(draft, event.message);
   if (event.at <= context.turn.startedAt || isLate(context, event.at)) return finish(draft);
-  if (event.diff !== undefined && context.turn.id !== null) recordDiff(draft, context.turn.id, event.diff);
+  if (event.diff !== undefined && context.turn.id !== null)
+    recordDiff(draft, context.turn.id, event.diff);
   endTurn(draft, event.backgroundAgents ?? []);
   return finish(draft);
 }
@@ -80,7 +82,10 @@ export function idleNoticed(context: SessionContext, event: EventOf<'attention.n
 }
 
 /** The model summarises the conversation: the session waits for it. */
-export function compactionStarted(context: SessionContext, event: EventOf<'compaction.started'>): Step {
+export function compactionStarted(
+  context: SessionContext,
+  event: EventOf<'compaction.started'>,
+): Step {
   const draft = draftOf(context, event);
   if (isLate(context, event.at)) return finish(draft);
   draft.context.compacting = true;
@@ -90,7 +95,10 @@ export function compactionStarted(context: SessionContext, event: EventOf<'compa
 }
 
 /** The summary replaced the conversation in the model's context. */
-export function compactionFinished(context: SessionContext, event: EventOf<'compaction.finished'>): Step {
+export function compactionFinished(
+  context: SessionContext,
+  event: EventOf<'compaction.finished'>,
+): Step {
   const draft = draftOf(context, event);
   draft.context.compacting = false;
   draft.after.push({ type: 'context_compacted', session_id: context.session.id });
@@ -119,7 +127,10 @@ export function undoCompleted(context: SessionContext, event: EventOf<'undo.comp
 }
 
 /** Turns were taken back; the messages leave with the fact. */
-export function threadRolledBack(context: SessionContext, event: EventOf<'thread.rolledBack'>): Step {
+export function threadRolledBack(
+  context: SessionContext,
+  event: EventOf<'thread.rolledBack'>,
+): Step {
   const draft = draftOf(context, event);
   endTurn(draft, []);
   draft.after.push({
@@ -131,7 +142,10 @@ export function threadRolledBack(context: SessionContext, event: EventOf<'thread
 }
 
 /** Ends the turn with all that hung on it. */
-export function endTurn(draft: Draft, backgroundAgents: ReadonlyArray<{ id: string; type: string }>): void {
+export function endTurn(
+  draft: Draft,
+  backgroundAgents: ReadonlyArray<{ id: string; type: string }>,
+): void {
   const goesOn = new Set(backgroundAgents.map((agent) => agent.id));
   const isOver = (approval: OpenApproval) =>
     approval.at <= draft.at && !(approval.tool?.agentId && goesOn.has(approval.tool.agentId));

@@ -1,0 +1,294 @@
+/**
+ * A hook body as one machine event: pure translation, no state. One hook is one event, so that its
+ * journal row, facts and idempotency key share a transaction. Every event of claude.md 2.1 has its line
+ * in the table below; what is not in it is observed and changes nothing.
+ */
+import type { SeenFields, SessionEvent, Stamp } from '../../../machines/session-types.ts';
+import type { Hook } from '../../protocol/hook.ts';
+import type { Message } from '../../protocol/nouns.ts';
+import { elicitationRequest, permissionRequest, unexplainedRequest } from './approvals.ts';
+import { failedToolMessage, finishedToolMessage, startedToolMessage, toolUseOf } from './tools.ts';
+
+/** When and under which key a hook came: what the translation may not make up itself. */
+export interface HookReceipt {
+  at: Stamp;
+  /** Unique for this hook: ids of what it brings derive from it. */
+  key: string;
+}
+
+type Translate = (hook: Hook, receipt: HookReceipt) => SessionEvent;
+
+const TRANSLATIONS: Record<string, Translate> = {
+  SessionStart: (hook, { at }) => ({
+    ...seen(hook, at),
+    type: 'session.started',
+    source: hook.source ?? 'startup',
+  }),
+  SessionEnd: (hook, { at }) => ({
+    ...seen(hook, at),
+    type: 'session.ended',
+    reason: hook.reason ?? 'other',
+  }),
+  UserPromptSubmit: promptSubmitted,
+  Stop: turnStopped,
+  StopFailure: turnFailed,
+  PreToolUse: (hook, { at }) => ({
+    ...seen(hook, at),
+    type: 'tool.started',
+    tool: toolUseOf(hook),
+    agentType: hook.agent_type || null,
+    message: startedToolMessage(hook, at),
+  }),
+  PostToolUse: toolFinished,
+  PostToolUseFailure: toolFinished,
+  PermissionDenied: toolFinished,
+  PostToolBatch: (hook, { at }) => ({
+    ...seen(hook, at),
+    type: 'tools.settled',
+    tools: (hook.tool_calls ?? []).map((call) => toolUseOf({ ...hook, ...call })),
+  }),
+  PermissionRequest: (hook, { at, key }) => ({
+    ...seen(hook, at),
+    type: 'approval.requested',
+    request: permissionRequest(hook, key),
+    tool: toolUseOf(hook),
+    toolUseId: hook.tool_use_id ?? null,
+    server: null,
+  }),
+  Elicitation: (hook, { at, key }) => ({
+    ...seen(hook, at),
+    type: 'approval.requested',
+    request: elicitationRequest(hook, key),
+    tool: null,
+    toolUseId: null,
+    server: hook.mcp_server_name ?? '',
+  }),
+  ElicitationResult: (hook, { at }) => ({
+    ...seen(hook, at),
+    type: 'approval.resolved',
+    requestId: null,
+    server: hook.mcp_server_name ?? null,
+    decision: hook.action === 'accept' ? 'answered' : 'cancelled',
+  }),
+  Notification: notified,
+  SubagentStart: agentReported('agent.started'),
+  SubagentStop: agentReported('agent.finished'),
+  PreCompact: (hook, { at }) => ({ ...seen(hook, at), type: 'compaction.started' }),
+  PostCompact: (hook, { at }) => ({ ...seen(hook, at), type: 'compaction.finished' }),
+  CwdChanged: (hook, { at }) =>
+    observed(hook, at, { current_cwd: hook.new_cwd ?? hook.cwd ?? undefined }),
+  PostModelSwitch: (hook, { at }) => observed(hook, at, { model: hook.to_model ?? undefined }),
+};
+
+/** The machine event that a hook reports; `hook.observed` for those that change nothing. */
+export function eventFromHook(hook: Hook, receipt: HookReceipt): SessionEvent {
+  const name = hookNameOf(hook);
+  const translate = Object.hasOwn(TRANSLATIONS, name) ? TRANSLATIONS[name] : undefined;
+  return translate ? translate(hook, receipt) : observed(hook, receipt.at);
+}
+
+/** The CLI's name of the event; the README's two typed messages without one say it by their type. */
+export function hookNameOf(hook: Hook): string {
+  if (hook.hook_event_name) return hook.hook_event_name;
+  if (hook.type === 'claude_session_start') return 'SessionStart';
+  if (hook.type === 'claude_session_end') return 'SessionEnd';
+  return 'unknown';
+}
+
+/** What any hook says about its session besides its event. */
+export function fieldsFrom(hook: Hook): SeenFields {
+  const model = modelOf(hook.model);
+  const effort = effortOf(hook.effort);
+  return {
+    ...(hook.permission_mode && { permission_mode: hook.permission_mode }),
+    ...(hook.transcript_path && { transcript_path: hook.transcript_path }),
+    ...(hook.cwd && { current_cwd: hook.cwd }),
+    ...(model && { model }),
+    ...(effort && { effort }),
+    ...(hook.terminal_session_id && { terminal_session_id: hook.terminal_session_id }),
+    ...(hook.terminal_app && { terminal_app: hook.terminal_app }),
+  };
+}
+
+function seen(hook: Hook, at: Stamp): { at: Stamp; fields: SeenFields } {
+  return { at, fields: fieldsFrom(hook) };
+}
+
+function observed(
+  hook: Hook,
+  at: Stamp,
+  more: { [Name in keyof SeenFields]?: SeenFields[Name] | undefined } = {},
+): SessionEvent {
+  const known = Object.fromEntries(Object.entries(more).filter(([, value]) => value !== undefined));
+  const base = seen(hook, at);
+  return {
+    ...base,
+    fields: { ...base.fields, ...known },
+    type: 'hook.observed',
+    hook: hookNameOf(hook),
+  };
+}
+
+/** Prompts that the CLI writes itself: shown by nobody as the user's words (claude.md 2.4). */
+const NOT_THE_USERS =
+  /^\s*<(task-notification|cross-session-message|system-reminder|command-name|local-command-)/;
+
+function promptSubmitted(hook: Hook, { at, key }: HookReceipt): SessionEvent {
+  const text = hook.prompt ?? '';
+  const prompt = text === '' || NOT_THE_USERS.test(text) ? null : text;
+  const base = {
+    ...seen(hook, at),
+    type: 'turn.started',
+    promptId: hook.prompt_id ?? null,
+    prompt,
+  } as const;
+  if (prompt === null) return base;
+  return { ...base, message: spoken(hook, { at, key }, 'user', prompt) };
+}
+
+function turnStopped(hook: Hook, receipt: HookReceipt): SessionEvent {
+  const reply = hook.last_assistant_message;
+  return {
+    ...seen(hook, receipt.at),
+    type: 'turn.completed',
+    backgroundAgents: backgroundAgentsOf(hook),
+    ...(reply && { message: spoken(hook, receipt, 'assistant', reply) }),
+  };
+}
+
+/** Background shells are not work (decisions.md 17): a dev server may run for days. */
+function backgroundAgentsOf(hook: Hook): Array<{ id: string; type: string }> | null {
+  if (!hook.background_tasks) return null;
+  return hook.background_tasks
+    .filter((task) => task.type === 'subagent' && (task.status ?? 'running') === 'running')
+    .flatMap(({ id, agent_type }) => (id ? [{ id, type: agent_type || 'unknown' }] : []));
+}
+
+function turnFailed(hook: Hook, receipt: HookReceipt): SessionEvent {
+  const error = textOf(hook.error) || 'unknown';
+  const words = hook.last_assistant_message || `The provider failed: ${error}`;
+  const message = { ...spoken(hook, receipt, 'assistant', words), is_error: true };
+  return { ...seen(hook, receipt.at), type: 'turn.failed', error, message };
+}
+
+function toolFinished(hook: Hook, { at }: HookReceipt): SessionEvent {
+  const name = hookNameOf(hook);
+  const tool = toolUseOf(hook);
+  const base = {
+    ...seen(hook, at),
+    type: 'tool.finished',
+    tool,
+    agentType: hook.agent_type || null,
+  } as const;
+  if (name === 'PostToolUse') {
+    return {
+      ...base,
+      ...finishedToolMessage(hook, at),
+      outcome: 'succeeded',
+      launched: launchedBy(hook),
+    };
+  }
+  const outcome = name === 'PermissionDenied' ? 'refused' : 'failed';
+  const words = textOf(hook.error) || hook.reason || 'failed';
+  return { ...base, ...failedToolMessage(hook, at, words), outcome, launched: null };
+}
+
+/** The background agent that an Agent tool use left running. */
+function launchedBy(hook: Hook): { id: string; type: string } | null {
+  const response = hook.tool_response as { status?: unknown; agentId?: unknown } | null | undefined;
+  if (response?.status !== 'async_launched' || typeof response.agentId !== 'string') return null;
+  const input = hook.tool_input as { subagent_type?: unknown } | null | undefined;
+  const type = typeof input?.subagent_type === 'string' ? input.subagent_type : 'unknown';
+  return { id: response.agentId, type };
+}
+
+function agentReported(type: 'agent.started' | 'agent.finished'): Translate {
+  return (hook, { at }) => {
+    // `/compact` reports the end of an agent without a type that never started (claude.md 2.4).
+    if (!hook.agent_id || (type === 'agent.finished' && !hook.agent_type))
+      return observed(hook, at);
+    return {
+      ...seen(hook, at),
+      type,
+      agentId: hook.agent_id,
+      agentType: hook.agent_type || 'unknown',
+    };
+  };
+}
+
+function notified(hook: Hook, receipt: HookReceipt): SessionEvent {
+  const base = seen(hook, receipt.at);
+  switch (hook.notification_type) {
+    case 'permission_prompt':
+      return {
+        ...base,
+        type: 'attention.noticed',
+        kind: 'permission',
+        request: unexplainedRequest(hook, receipt.key, 'exec'),
+      };
+    case 'elicitation_dialog':
+      return {
+        ...base,
+        type: 'attention.noticed',
+        kind: 'question',
+        request: unexplainedRequest(hook, receipt.key, 'question'),
+      };
+    case 'idle_prompt':
+      return {
+        ...base,
+        type: 'attention.noticed',
+        kind: 'idle',
+        request: unexplainedRequest(hook, receipt.key, 'exec'),
+      };
+    case 'elicitation_response':
+      return {
+        ...base,
+        type: 'approval.resolved',
+        requestId: null,
+        server: null,
+        decision: 'answered',
+      };
+    default:
+      return observed(hook, receipt.at);
+  }
+}
+
+function spoken(
+  hook: Hook,
+  { at, key }: HookReceipt,
+  by: 'user' | 'assistant',
+  content: string,
+): Message {
+  return {
+    id: `${hook.session_id}:${by}:${key}`,
+    session_id: hook.session_id,
+    message_type: by,
+    content,
+    tool_name: null,
+    tool_input: null,
+    tool_output: null,
+    is_error: false,
+    timestamp: `${at.slice(0, 23)}Z`,
+    duration_ms: null,
+  };
+}
+
+/** `"opus"`, or an object with an id or a name in some versions. */
+function modelOf(model: unknown): string | null {
+  if (typeof model === 'string') return model || null;
+  if (model === null || typeof model !== 'object') return null;
+  const { id, display_name, name } = model as Record<string, unknown>;
+  const word = [id, display_name, name].find((part) => typeof part === 'string' && part !== '');
+  return (word as string | undefined) ?? null;
+}
+
+function effortOf(effort: unknown): string | null {
+  if (typeof effort === 'string') return effort || null;
+  const level = (effort as { level?: unknown } | null | undefined)?.level;
+  return typeof level === 'string' ? level : null;
+}
+
+function textOf(value: unknown): string {
+  if (typeof value === 'string') return value;
+  return value === undefined || value === null ? '' : JSON.stringify(value);
+}

@@ -1,0 +1,110 @@
+/** Tool uses in hook bodies: their identity, and the message that shows input and outcome. */
+import { createHash } from 'node:crypto';
+import type { Stamp, ToolUse } from '../../../machines/session-types.ts';
+import type { Hook } from '../../protocol/hook.ts';
+import type { Message, MessageChanges } from '../../protocol/nouns.ts';
+import { patchText } from './diffs.ts';
+
+/** A tool's message and how it changes one that is already there. */
+interface ToolOutcome {
+  message: Message;
+  update: { messageId: string; changes: MessageChanges };
+}
+
+/** Who uses which tool on what; the digest stands for the input where a hook names no id. */
+export function toolUseOf(hook: Hook): ToolUse {
+  const name = hook.tool_name ?? 'unknown';
+  const digest = digestOf(hook.tool_input);
+  return {
+    toolUseId: hook.tool_use_id ?? `${name}:${digest}`,
+    agentId: hook.agent_id ?? null,
+    name,
+    digest,
+  };
+}
+
+/** The message of a tool use that has no outcome yet. */
+export function startedToolMessage(hook: Hook, at: Stamp): Message {
+  const { toolUseId, name } = toolUseOf(hook);
+  return {
+    id: `${hook.session_id}:${toolUseId}`,
+    session_id: hook.session_id,
+    message_type: 'tool',
+    content: headlineOf(hook.tool_input),
+    tool_name: name,
+    tool_input: JSON.stringify(hook.tool_input ?? {}),
+    tool_output: null,
+    is_error: false,
+    timestamp: `${at.slice(0, 23)}Z`,
+    duration_ms: null,
+  };
+}
+
+/** The outcome of a tool use that worked. */
+export function finishedToolMessage(hook: Hook, at: Stamp): ToolOutcome {
+  return outcome(hook, at, outputText(hook.tool_response), false);
+}
+
+/** The outcome of one that failed or was refused, in its own words. */
+export function failedToolMessage(hook: Hook, at: Stamp, words: string): ToolOutcome {
+  return outcome(hook, at, words, true);
+}
+
+function outcome(hook: Hook, at: Stamp, output: string, isError: boolean): ToolOutcome {
+  const message = startedToolMessage(hook, at);
+  const duration =
+    typeof hook.duration_ms === 'number' ? Math.max(0, Math.round(hook.duration_ms)) : null;
+  const changes = {
+    tool_output: output,
+    is_error: isError,
+    ...(duration !== null && { duration_ms: duration }),
+  };
+  return {
+    message: { ...message, tool_output: output, is_error: isError, duration_ms: duration },
+    update: { messageId: message.id, changes },
+  };
+}
+
+/** What a tool printed, per shape of its response (claude.md 2.3). */
+function outputText(response: unknown): string {
+  if (typeof response === 'string') return response;
+  if (response === null || typeof response !== 'object') return '';
+  const { stdout, stderr, file, structuredPatch } = response as Record<string, unknown>;
+  if (typeof stdout === 'string') {
+    return [stdout, stderr].filter((part) => typeof part === 'string' && part !== '').join('\n');
+  }
+  const content = (file as { content?: unknown } | undefined)?.content;
+  if (typeof content === 'string') return content;
+  if (Array.isArray(structuredPatch) && structuredPatch.length > 0)
+    return patchText(structuredPatch);
+  if (Array.isArray(response)) {
+    const texts = response.flatMap((part: { text?: unknown }) =>
+      typeof part?.text === 'string' ? [part.text] : [],
+    );
+    if (texts.length > 0) return texts.join('\n');
+  }
+  return JSON.stringify(response);
+}
+
+/** The one thing a list shows of an input. */
+function headlineOf(input: unknown): string {
+  if (input === null || typeof input !== 'object') return '';
+  const { command, file_path, notebook_path, pattern, url, query, description, prompt } =
+    input as Record<string, unknown>;
+  const line = [command, file_path, notebook_path, pattern, url, query, description, prompt].find(
+    (part) => typeof part === 'string',
+  );
+  return (line as string | undefined) ?? '';
+}
+
+/** Digest of a JSON value that does not depend on the order of keys; 16 hex digits. */
+export function digestOf(value: unknown): string {
+  return createHash('sha256').update(canonical(value)).digest('hex').slice(0, 16);
+}
+
+function canonical(value: unknown): string {
+  if (value === null || typeof value !== 'object') return JSON.stringify(value ?? null);
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${canonical(item)}`).join(',')}}`;
+}

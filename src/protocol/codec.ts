@@ -1,0 +1,62 @@
+/**
+ * What comes in: JSON values to checked messages, or the refusal that says what is wrong. Never throws
+ * for bad input. Importing this file loads arktype; the house does so right after it listens.
+ */
+import { type } from 'arktype';
+import { OrbitError } from '../errors.ts';
+import { CLIENT_TYPES, type ClientMessage, schemaOf } from './client.ts';
+import { Hook } from './hook.ts';
+
+const MAX_REASON_CHARS = 400;
+
+/**
+ * Checks one message of a client. Unknown keys are ignored, optional ones may be null.
+ *
+ * @returns the message, or OrbitError `parse_error` (unknown type, wrong shape) or `not_implemented`
+ */
+export function decode(value: unknown): ClientMessage | OrbitError {
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) {
+    return new OrbitError('parse_error', { reason: 'a message is a JSON object with a `type`' });
+  }
+  const { type: tag, session_id } = value as { type?: unknown; session_id?: unknown };
+  if (typeof tag !== 'string') {
+    return new OrbitError('parse_error', { reason: 'missing field `type`' });
+  }
+  const schema = schemaOf(tag);
+  if (schema === undefined) {
+    const reason = `unknown type ${clip(JSON.stringify(tag), 80)}, expected one of ${CLIENT_TYPES.join(', ')}`;
+    return new OrbitError('parse_error', { reason });
+  }
+  if (schema === null) {
+    const about = typeof session_id === 'string' ? { sessionId: clip(session_id, 128) } : {};
+    return new OrbitError('not_implemented', { type: tag }, about);
+  }
+  const checked = schema(value);
+  if (checked instanceof type.errors) {
+    return new OrbitError('parse_error', { reason: `${tag}: ${reasonOf(checked)}` });
+  }
+  return checked as ClientMessage;
+}
+
+/**
+ * Checks a hook body, typed or raw.
+ *
+ * @returns the hook, or OrbitError `parse_error`
+ */
+export function decodeHook(value: unknown): Hook | OrbitError {
+  const checked = Hook(value);
+  if (!(checked instanceof type.errors)) return checked;
+  return new OrbitError('parse_error', { reason: `hook: ${reasonOf(checked)}` });
+}
+
+/** Names the fields and what they must be, never what they were: a value may be a secret. */
+function reasonOf(errors: InstanceType<typeof type.errors>): string {
+  const parts = [...errors].map(
+    (error) => `${error.propString || 'value'} must be ${error.expected}`,
+  );
+  return clip(parts.join('; '), MAX_REASON_CHARS);
+}
+
+function clip(text: string, chars: number): string {
+  return text.length > chars ? `${text.slice(0, chars)}…` : text;
+}

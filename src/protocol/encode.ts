@@ -1,0 +1,68 @@
+/**
+ * Messages to JSON text. Kept apart from decoding so that writing needs no schema. Every frame stays
+ * below the desktop app's 1 MiB limit: what is too long is cut and says so.
+ */
+import type { ServerMessage } from './server.ts';
+
+/** Bytes a frame may have; the app's platform gives up at 1,048,576. */
+export const MAX_FRAME_BYTES = 900 * 1024;
+/** What stands where a text was cut. */
+export const TRUNCATED = '\n\n[truncated]';
+
+/** Lengths a long text is cut to, until the frame fits. */
+const CUTS = [100_000, 16_000, 2_000] as const;
+
+/**
+ * JSON text of a message.
+ *
+ * @param revision the session's revision after this fact; left out on the list stream, where a number
+ *   would make the app believe it had seen all that came before
+ */
+export function encode(message: ServerMessage, revision?: number): string {
+  const shown = forTheApp(message);
+  const text = stringify(shown, revision);
+  if (fits(text)) return text;
+  for (const chars of CUTS) {
+    const cut = stringify(cutTexts(shown, chars) as ServerMessage, revision);
+    if (fits(cut)) return cut;
+  }
+  throw new RangeError(
+    `A ${message.type} frame does not fit ${MAX_FRAME_BYTES} bytes even when cut`,
+  );
+}
+
+function stringify(message: ServerMessage, revision: number | undefined): string {
+  return JSON.stringify(revision === undefined ? message : { ...message, revision });
+}
+
+function fits(text: string): boolean {
+  // A UTF-16 unit is at most three bytes: most frames need no second look.
+  return text.length * 3 <= MAX_FRAME_BYTES || Buffer.byteLength(text) <= MAX_FRAME_BYTES;
+}
+
+/** In a delta the app reads a time only as `"<unix seconds>Z"` (contract.md 9.4 no. 7). */
+function forTheApp(message: ServerMessage): ServerMessage {
+  if (message.type !== 'session_delta') return message;
+  const { last_activity_at } = message.changes;
+  if (last_activity_at === undefined) return message;
+  const seconds = `${Math.floor(Date.parse(last_activity_at) / 1000)}Z`;
+  return { ...message, changes: { ...message.changes, last_activity_at: seconds } };
+}
+
+/** The same value with every text cut to so many characters. */
+function cutTexts(value: unknown, chars: number): unknown {
+  if (typeof value === 'string') return cut(value, chars);
+  if (Array.isArray(value)) return value.map((item) => cutTexts(item, chars));
+  if (value === null || typeof value !== 'object') return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [key, cutTexts(item, chars)]),
+  );
+}
+
+/** A text cut to so many characters, never through a surrogate pair, with a mark where it was cut. */
+export function cut(text: string, chars: number): string {
+  if (text.length <= chars) return text;
+  const last = text.charCodeAt(chars - 1);
+  const end = last >= 0xd800 && last <= 0xdbff ? chars - 1 : chars;
+  return text.slice(0, end) + TRUNCATED;
+}
