@@ -7,6 +7,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { createInbox } from '../support/inbox.ts';
+import type { Listener } from './stage.ts';
 
 const EVENTS = [
   ...['SessionStart', 'SessionEnd', 'UserPromptSubmit', 'Stop', 'StopFailure', 'Notification'],
@@ -24,10 +25,10 @@ export interface SeenHook {
 }
 
 /** A server that takes hooks and remembers them. */
-export interface Recorder extends AsyncDisposable {
+export interface Recorder extends Listener {
   readonly hooks: readonly SeenHook[];
-  /** Registers a hook that posts here, for every event and in the settings of that home. */
-  registerIn(home: string): Promise<void>;
+  /** Settles with the first hook of that event, past or to come. */
+  waitFor(event: string): Promise<SeenHook>;
   /** Settles with the first hook, past or to come, that fits. */
   waitFor(fits: (hook: SeenHook) => boolean): Promise<SeenHook>;
 }
@@ -46,8 +47,11 @@ export async function startRecorder(): Promise<Recorder> {
   const command = `curl -s -m 4 -o /dev/null --data-binary @- http://127.0.0.1:${port}/api/hook || true`;
   return {
     hooks: inbox.items,
-    waitFor: inbox.waitFor,
-    async registerIn(home) {
+    waitFor: (wanted) =>
+      inbox.waitFor(
+        typeof wanted === 'string' ? (hook) => hook.hook_event_name === wanted : wanted,
+      ),
+    async installIn({ home }) {
       // Not async: the CLI awaits each hook, so they arrive in the order they fired.
       const entry = [{ hooks: [{ type: 'command', command, timeout: 10 }] }];
       const settings = { hooks: Object.fromEntries(EVENTS.map((event) => [event, entry])) };
@@ -58,4 +62,18 @@ export async function startRecorder(): Promise<Recorder> {
       await new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+/**
+ * Hooks as a test reads them, one line each; `>` marks those fired inside a subagent. Notifications are left
+ * out: they come by the clock (6 s after a dialog opened), so a slow machine would see more of them.
+ */
+export function outline(hooks: readonly SeenHook[]): string[] {
+  return hooks
+    .filter((hook) => hook.hook_event_name !== 'Notification')
+    .map((hook) => {
+      const { hook_event_name: event, tool_name: tool, source, reason, agent_id: agent } = hook;
+      const own = [event, tool, source, reason].filter((word) => word !== undefined).join(' ');
+      return agent === undefined ? own : `> ${own}`;
+    });
 }

@@ -1,6 +1,6 @@
 /**
- * What every scenario needs: the real CLI, a fake API, a scratch home with the hooks installed, and something
- * that receives them. Scenarios drive the CLI through here and do not know who listens.
+ * What every scenario needs: the real CLI, a fake API, a scratch home with hooks installed, and a listener
+ * that receives them. Who listens is the test's choice: the recorder, or a server.
  */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -13,7 +13,6 @@ import {
   printClaude,
 } from '../support/real-claude.ts';
 import { openTerminal, type Terminal } from '../support/terminal.ts';
-import { type Recorder, startRecorder } from './recorder.ts';
 
 /** An interactive `claude`. */
 export interface ClaudeTerminal extends Terminal {
@@ -23,10 +22,16 @@ export interface ClaudeTerminal extends Terminal {
   leave(): Promise<number>;
 }
 
+/** Whoever receives the hooks of a home. */
+export interface Listener extends AsyncDisposable {
+  /** Puts its hooks into that home's settings; before the CLI starts there. */
+  installIn(home: ClaudeHome): Promise<void>;
+}
+
 /** One scenario's world; disposing of it ends all that it started. */
-export interface Stage extends AsyncDisposable {
+export interface Stage<L extends Listener> extends AsyncDisposable {
   readonly api: FakeMessagesApi;
-  readonly recorder: Recorder;
+  readonly listener: L;
   readonly home: ClaudeHome;
   /** A file in the project, readable without permission. */
   readonly notes: string;
@@ -35,7 +40,7 @@ export interface Stage extends AsyncDisposable {
 }
 
 /** Sets up a stage. The first call of all installs the CLI, which may take a minute. */
-export async function openStage(): Promise<Stage> {
+export async function openStage<L extends Listener>(listen: () => Promise<L>): Promise<Stage<L>> {
   const binary = await installClaude();
   const parts: AsyncDisposable[] = [];
   const keep = <T extends AsyncDisposable>(part: T): T => {
@@ -43,20 +48,20 @@ export async function openStage(): Promise<Stage> {
     return part;
   };
   const api = keep(await startFakeMessagesApi());
-  const recorder = keep(await startRecorder());
+  const listener = keep(await listen());
   const home = keep(await createClaudeHome(api.url));
-  await recorder.registerIn(home.home);
+  await listener.installIn(home);
   const notes = join(home.project, 'notes.txt');
   await writeFile(notes, 'buy milk\n');
   return {
     api,
-    recorder,
+    listener,
     home,
     notes,
     print: (prompt) => printClaude(binary, home, prompt),
     openClaude: async () => keep(await openClaude(binary, home)),
     async [Symbol.asyncDispose]() {
-      // Newest first: the CLI still speaks to the API and the recorder while it ends.
+      // Newest first: the CLI still speaks to the API and the listener while it ends.
       for (const part of parts) await part[Symbol.asyncDispose]();
     },
   };

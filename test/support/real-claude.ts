@@ -18,6 +18,9 @@ export const CLAUDE_VERSION = '2.1.197';
 /** The key of no account; the presets tell the CLI that the user has approved it. */
 const API_KEY = 'dummy';
 
+/** A printed turn takes about 1 s; one that has not ended by then hangs, ms. */
+const PRINT_WITHIN_MS = 60_000;
+
 const run = promisify(execFile);
 
 /**
@@ -99,7 +102,7 @@ export async function createClaudeHome(apiUrl: string): Promise<ClaudeHome> {
     home,
     project,
     env: claudeEnv({ home, temporary, apiUrl }),
-    [Symbol.asyncDispose]: () => rm(scratch, { recursive: true, force: true }),
+    [Symbol.asyncDispose]: () => rm(scratch, { recursive: true, force: true, maxRetries: 3 }),
   };
 }
 
@@ -149,6 +152,8 @@ export async function printClaude(
     cwd: project,
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: PRINT_WITHIN_MS,
+    killSignal: 'SIGKILL',
   });
   let stdout = '';
   let stderr = '';

@@ -3,7 +3,7 @@
  * no native npm module is needed. Each terminal is a tmux server of its own on a private socket; closing it
  * ends that server and the program, and nothing else.
  */
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -36,11 +36,17 @@ export interface Terminal extends AsyncDisposable {
   waitFor(wanted: RegExp | ((screen: string) => boolean), withinMs?: number): Promise<string>;
   /** Waits until the program has ended by itself; its exit status. */
   waitForExit(withinMs?: number): Promise<number>;
+  /** Closes the terminal as a window is closed: the program gets SIGHUP and a moment to end. */
   close(): Promise<void>;
 }
 
 /** Some programs draw with it where a reader sees a blank. */
 const NO_BREAK_SPACE = '\u00a0';
+
+/** How long a program may take to end when its terminal goes away, ms; it may have hooks to run. */
+const HANG_UP_WITHIN_MS = 5_000;
+/** Not the caller's environment: inside a tmux, TMUX would name the caller's own server. */
+const TMUX_ENV = { PATH: process.env.PATH, LANG: 'C.UTF-8', TERM: 'xterm-256color' };
 
 const run = promisify(execFile);
 
@@ -51,15 +57,13 @@ const run = promisify(execFile);
  */
 export async function openTerminal(options: TerminalOptions): Promise<Terminal> {
   const folder = await mkdtemp(join(tmpdir(), 'odt-'));
+  const prefix = ['-S', join(folder, 'socket'), '-f', '/dev/null'];
   const tmux = async (...words: string[]): Promise<string> => {
-    // Not the caller's environment: inside a tmux, TMUX would name the caller's own server.
-    const env = { PATH: process.env.PATH, LANG: 'C.UTF-8', TERM: 'xterm-256color' };
-    const { stdout } = await run(
-      'tmux',
-      ['-S', join(folder, 'socket'), '-f', '/dev/null', ...words],
-      { env },
-    );
+    const { stdout } = await run('tmux', [...prefix, ...words], { env: TMUX_ENV });
     return stdout;
+  };
+  const endServer = (): void => {
+    spawnSync('tmux', [...prefix, 'kill-server'], { env: TMUX_ENV, stdio: 'ignore' });
   };
   try {
     await tmux(...startWords(options));
@@ -69,15 +73,14 @@ export async function openTerminal(options: TerminalOptions): Promise<Terminal> 
     const remedy = isMissing ? 'tmux is missing: apt-get install tmux' : 'see the cause';
     throw new Error(`No terminal could be opened (${remedy})`, { cause });
   }
+  // A runner that gives up half-way must not leave a program behind.
+  process.once('exit', endServer);
 
+  const ask = (format: string): Promise<string> => tmux('display-message', '-p', format);
   const screen = async (): Promise<string> =>
     (await tmux('capture-pane', '-p')).replaceAll(NO_BREAK_SPACE, ' ');
-  const until = async <T>(
-    look: () => Promise<T | null>,
-    what: string,
-    withinMs: number,
-  ): Promise<T> => {
-    const giveUpAt = Date.now() + withinMs;
+  const until = async <T>(look: () => Promise<T | null>, what: string, ms: number): Promise<T> => {
+    const giveUpAt = Date.now() + ms;
     for (;;) {
       const seen = await look();
       if (seen !== null) return seen;
@@ -85,10 +88,27 @@ export async function openTerminal(options: TerminalOptions): Promise<Terminal> 
       await pause(LOOK_EVERY_MS);
     }
   };
-  const close = async (): Promise<void> => {
-    // Refused when the server is already gone, which is what is wanted.
-    await tmux('kill-server').catch(() => undefined);
-    await rm(folder, { recursive: true, force: true });
+  const ended = async (): Promise<number | null> => {
+    const [isDead, status] = (await ask('#{pane_dead} #{pane_dead_status}')).split(' ');
+    return isDead === '1' ? Number(status) : null;
+  };
+  const end = async (): Promise<void> => {
+    if ((await ended()) !== null) return;
+    const program = Number(await ask('#{pane_pid}'));
+    process.kill(program, 'SIGHUP');
+    // Waited for: a program that is still saving would write into a home that is being removed.
+    await until(ended, 'end after SIGHUP', HANG_UP_WITHIN_MS).catch(() =>
+      process.kill(program, 'SIGKILL'),
+    );
+  };
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> => {
+    closing ??= end().finally(() => {
+      endServer();
+      process.off('exit', endServer);
+      return rm(folder, { recursive: true, force: true });
+    });
+    return closing;
   };
 
   return {
@@ -105,19 +125,14 @@ export async function openTerminal(options: TerminalOptions): Promise<Terminal> 
       };
       return until(look, String(wanted), withinMs);
     },
-    waitForExit(withinMs = GIVE_UP_AFTER_MS) {
-      const look = async (): Promise<number | null> => {
-        const [dead, status] = (
-          await tmux('display-message', '-p', '#{pane_dead} #{pane_dead_status}')
-        ).split(' ');
-        return dead === '1' ? Number(status) : null;
-      };
-      return until(look, 'end of the program', withinMs);
-    },
+    waitForExit: (withinMs = GIVE_UP_AFTER_MS) => until(ended, 'end of the program', withinMs),
   };
 }
 
-/** One tmux command line: the option must stand before the program starts, or a quick end takes the screen along. */
+/**
+ * One tmux command line: `remain-on-exit` must stand before the program starts, or a quick end takes the
+ * screen and the exit status along.
+ */
 function startWords({ command, env, cwd, columns = 120, rows = 50 }: TerminalOptions): string[] {
   const assignments = Object.entries(env).map(([name, value]) => `${name}=${value}`);
   const size = ['-x', String(columns), '-y', String(rows)];
