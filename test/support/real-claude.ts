@@ -33,7 +33,7 @@ export async function installClaude(): Promise<string> {
   const folder =
     process.env.ORBITDOCK_TEST_CLAUDE_DIR ??
     join(tmpdir(), `orbitdock-test-claude-${CLAUDE_VERSION}`);
-  const binary = join(folder, 'node_modules', '.bin', 'claude');
+  const binary = binaryIn(folder);
   if (!existsSync(binary)) await installInto(folder);
   const { stdout } = await run(binary, ['--version'], {
     env: { HOME: folder, PATH: PATH_FOR_TOOLS },
@@ -49,18 +49,20 @@ export async function installClaude(): Promise<string> {
 /** Where `node`, `sh`, `curl` and the tools of the CLI are found; the caller's own PATH may hold a `claude`. */
 const PATH_FOR_TOOLS = [dirname(process.execPath), '/usr/local/bin', '/usr/bin', '/bin'].join(':');
 
+const binaryIn = (folder: string): string => join(folder, 'node_modules', '.bin', 'claude');
+
 async function installInto(folder: string): Promise<void> {
   await mkdir(dirname(folder), { recursive: true });
   const aside = await mkdtemp(`${folder}-installing-`);
   try {
     await writeFile(join(aside, 'package.json'), '{ "private": true }\n');
-    const flags = ['--no-audit', '--no-fund', '--no-package-lock', '--loglevel=error'];
-    await run('npm', ['install', `@anthropic-ai/claude-code@${CLAUDE_VERSION}`, ...flags], {
-      cwd: aside,
-    });
-    await rename(aside, folder).catch((error: NodeJS.ErrnoException) => {
-      // Another process was first: its copy is as good as ours.
-      if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
+    // Its install script puts the binary in place, so a user's `ignore-scripts` must not hold here.
+    const flags = ['--ignore-scripts=false', '--no-audit', '--no-fund', '--no-package-lock'];
+    const words = ['install', `@anthropic-ai/claude-code@${CLAUDE_VERSION}`, '--loglevel=error'];
+    await run('npm', [...words, ...flags], { cwd: aside });
+    await rename(aside, folder).catch((error) => {
+      // Another process was first: its copy is as good as ours. A folder of something else is not.
+      if (!existsSync(binaryIn(folder))) throw error;
     });
   } catch (cause) {
     const remedy = `let npm reach its registry, or point ORBITDOCK_TEST_CLAUDE_DIR at a folder where "npm install @anthropic-ai/claude-code@${CLAUDE_VERSION}" was run`;
