@@ -71,7 +71,8 @@ export function createBacklog(deps: {
     standing.isResyncing = true;
     try {
       await hall.resync(line.connection, line.membership.takeOwed());
-      standing.behindSince = null;
+      // Too slow for its own snapshots: rooms are owed again, and the clock runs on.
+      if (!line.membership.isSuspended) standing.behindSince = null;
     } catch (error) {
       log.error('connection.resync_failed', { connection_id: line.connection.id, err: error });
       if (standings.has(line)) giveUp(line, 'resync failed');
@@ -84,12 +85,13 @@ export function createBacklog(deps: {
     const standing = standings.get(line);
     if (!standing) return;
     const bytes = line.connection.backlogBytes;
-    if (bytes > limits.highBytes || line.queuedFrames > limits.highFrames) fallBehind(line);
+    const isHigh = bytes > limits.highBytes || line.queuedFrames > limits.highFrames;
+    if (isHigh) fallBehind(line);
     const { behindSince, isResyncing } = standing;
     if (behindSince === null) return;
     if (line.connection.backlogBytes > limits.maxBytes) {
       giveUp(line, 'reads too slowly');
-    } else if (!isResyncing && bytes < limits.lowBytes) {
+    } else if (!isResyncing && !isHigh && bytes < limits.lowBytes) {
       void resync(line, standing);
     } else if (clock.now() - behindSince > limits.maxBehindMs) {
       giveUp(line, 'behind for too long');

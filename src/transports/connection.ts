@@ -127,6 +127,11 @@ export class Membership {
     return this.#rooms;
   }
 
+  /** Whether it has left rooms that it shall come back to. */
+  get isSuspended(): boolean {
+    return this.#owed.size > 0;
+  }
+
   /** Nothing happens after `close`: a subscription may finish after its client has gone. */
   join(room: string): void {
     this.#owed.delete(room);

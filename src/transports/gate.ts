@@ -57,8 +57,12 @@ export interface Gate {
    * @param doorOf which door a path leads to; asked after Host and Origin are known to be ours
    */
   judge(request: GateRequest, doorOf: (path: string) => Door): Verdict;
-  /** Judges a token that came later than its request, as socket.io's CONNECT does. */
-  judgeToken(token: string, from: Admission): Caller | Refusal;
+  /**
+   * Judges what came later than its request, as socket.io's CONNECT does.
+   *
+   * @param token undefined when still none came; then who is anonymous is refused where that matters
+   */
+  judgeLater(token: string | undefined, from: Admission): Caller | Refusal;
 }
 
 /** Tells the two verdicts apart. */
@@ -83,6 +87,7 @@ export function createGate({ config, clock, maxHeaderFields }: GateDeps): Gate {
   const names = createNames(config);
   const isValid = createTokenCheck(config.token);
   const throttle = createThrottle({ clock });
+  const isOpen = config.token === null && config.allowInsecureNoAuth;
 
   /** Turns a credential that is there into a caller or a 401. */
   function judgeCredential(
@@ -105,7 +110,6 @@ export function createGate({ config, clock, maxHeaderFields }: GateDeps): Gate {
   /** The caller without a credential, or null where one is needed. */
   function withoutCredential(address: string, isLocal: boolean, door: Door): Caller | null {
     if (isLocal && (config.token === null || config.localTrust)) return { kind: 'local', address };
-    const isOpen = config.token === null && config.allowInsecureNoAuth;
     // socket.io brings its token one packet later; until then its door shows nothing.
     if (isOpen || door === 'health' || door === 'socket.io') return { kind: 'anonymous', address };
     return null;
@@ -150,8 +154,12 @@ export function createGate({ config, clock, maxHeaderFields }: GateDeps): Gate {
       return isRefusal(caller) ? caller : { caller, target, isLocal, corsOrigin, isPreflight };
     },
 
-    judgeToken: (token, { caller, isLocal }) =>
-      judgeCredential({ kind: 'token', token }, caller.address, isLocal),
+    judgeLater(token, { caller, isLocal }) {
+      if (token !== undefined) {
+        return judgeCredential({ kind: 'token', token }, caller.address, isLocal);
+      }
+      return caller.kind === 'anonymous' && !isOpen ? unauthorized() : caller;
+    },
   };
 }
 

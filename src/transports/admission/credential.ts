@@ -31,10 +31,7 @@ export function createTokenCheck(secret: string | null): TokenCheck {
  * @param authorization values of all Authorization headers
  * @param query raw query string where `?token=` is accepted, null elsewhere
  */
-export function readCredential(
-  authorization: readonly string[],
-  query: string | null,
-): Credential {
+export function readCredential(authorization: readonly string[], query: string | null): Credential {
   if (authorization.length > 1) {
     return { kind: 'contradictory', reason: 'More than one Authorization header' };
   }

@@ -1,0 +1,202 @@
+/**
+ * The socket.io door on its default path. One event, `message`, whose argument is the JSON object that
+ * `/ws` sends as text; an acknowledgement is called without arguments once the message was dealt with.
+ * A subscription is a socket.io room.
+ *
+ * Importing socket.io takes 100 ms, so this file is imported at the first request for its path. It is
+ * never attached to our HTTP server: `listen.ts` passes on what the gate has let in, each poll included.
+ */
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type ExtendedError, Server, type Socket } from 'socket.io';
+import { OrbitError } from '../errors.ts';
+import { scanJson } from '../protocol/scan.ts';
+import type { Hall } from '../runtime/hall.ts';
+import type { Caller, Outlet } from '../runtime/rooms.ts';
+import type { Backlog } from './backlog.ts';
+import { createBucket, createInbox, errorFrame } from './connection.ts';
+import { type Admission, type Gate, isRefusal, type Refusal } from './gate.ts';
+import type { DoorLimits } from './limits.ts';
+import type { Clock, Log } from './ports.ts';
+import { SocketIoConnection } from './socketio-connection.ts';
+
+/** WebSocket close code "internal error". */
+const INTERNAL_ERROR = 1011;
+
+export interface SocketIoDoor extends Outlet {
+  /** Answers one HTTP request of the polling transport. */
+  request(request: IncomingMessage, response: ServerResponse, admission: Admission): void;
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, admission: Admission): void;
+  /** Closes every connection and resolves when the last is gone, by force after `closeGraceMs`. */
+  close(code: number, reason: string): Promise<void>;
+}
+
+export interface SocketIoDeps {
+  hall: Hall;
+  gate: Gate;
+  backlog: Backlog;
+  limits: DoorLimits;
+  clock: Clock;
+  log: Log;
+  /** A client whose token came late is somebody after all. */
+  admitted: (request: IncomingMessage) => void;
+}
+
+/** What the engine tells about a packet before socket.io sees it. */
+interface Packet {
+  type: string;
+  data?: string | Buffer;
+}
+
+export function createSocketIo(deps: SocketIoDeps): SocketIoDoor {
+  const { gate, backlog, limits, log } = deps;
+  const admissions = new WeakMap<IncomingMessage, Admission>();
+  const callers = new WeakMap<Socket, Caller>();
+  const connections = new Set<SocketIoConnection>();
+  const io = createIo(limits);
+  let allGone: () => void = () => {};
+
+  io.engine.on('connection', guardPackets);
+  io.use((socket, next) => {
+    const admission = admissions.get(socket.request);
+    const token: unknown = socket.handshake.auth.token;
+    const isOdd = token !== undefined && typeof token !== 'string';
+    if (!admission || isOdd) return next(connectError(new OrbitError('unauthorized')));
+    const caller = gate.judgeLater(token, admission);
+    if (isRefusal(caller)) return next(connectError(caller.error, caller));
+    callers.set(socket, caller);
+    deps.admitted(socket.request);
+    next();
+  });
+  io.on('connection', (socket) => {
+    const caller = callers.get(socket);
+    if (!caller) throw new Error('a socket.io client got past its gate without a caller');
+    opened(socket, caller);
+  });
+
+  function opened(socket: Socket, caller: Caller): void {
+    const { clock, hall } = deps;
+    const { closeGraceMs } = limits;
+    const connection = new SocketIoConnection({ socket, caller, closeGraceMs, clock });
+    connections.add(connection);
+    const unwatch = backlog.watch(connection);
+    const inbox = listen(socket, connection, deps);
+    socket.on('error', (error) => {
+      log.info('sio.connection.error', { connection_id: connection.id, reason: error.message });
+    });
+    socket.once('disconnect', (reason) => {
+      unwatch();
+      inbox.close();
+      connection.closed();
+      connections.delete(connection);
+      log.debug('sio.connection.closed', { connection_id: connection.id, reason });
+      hall.closed(connection);
+      if (connections.size === 0) allGone();
+    });
+    log.debug('sio.connection.opened', { connection_id: connection.id, caller: caller.kind });
+    try {
+      hall.opened(connection);
+    } catch (error) {
+      log.error('sio.connection.greeting_failed', { connection_id: connection.id, err: error });
+      connection.close(INTERNAL_ERROR, 'internal error');
+    }
+  }
+
+  return {
+    publish(room, frame) {
+      // Asked first, because a frame may not have its object yet.
+      if (io.sockets.adapter.rooms.has(room)) io.to(room).emit('message', frame.message);
+    },
+    request(request, response, admission) {
+      admissions.set(request, admission);
+      io.engine.handleRequest(request, response);
+    },
+    upgrade(request, socket, head, admission) {
+      admissions.set(request, admission);
+      io.engine.handleUpgrade(request, socket, head);
+    },
+    async close(code, reason) {
+      const gone = new Promise<void>((resolve) => {
+        allGone = resolve;
+      });
+      for (const connection of connections) connection.close(code, reason);
+      if (connections.size > 0) await gone;
+      // Who has not joined yet, and the engine's timers.
+      io.engine.close();
+    },
+  };
+}
+
+function createIo(limits: DoorLimits): Server {
+  // It wants an HTTP server to sit on; this one never listens.
+  return new Server(createServer(), {
+    serveClient: false,
+    cookie: false,
+    perMessageDeflate: false,
+    httpCompression: false,
+    allowEIO3: false,
+    maxHttpBufferSize: limits.maxMessageBytes,
+    connectTimeout: limits.connectTimeoutMs,
+    pingInterval: limits.pingMs,
+    pingTimeout: limits.pingMs,
+    // The gate stands in front of every request, with a session or without; this only makes it plain.
+    allowRequest: (_request, decide) => decide(null, true),
+  });
+}
+
+/** Looks at every packet before it is parsed; a dangerous one ends its connection as garbage does. */
+function guardPackets(engine: {
+  on(event: 'packet', listener: (packet: Packet) => void): void;
+}): void {
+  engine.on('packet', (packet) => {
+    if (packet.type !== 'message' || typeof packet.data !== 'string') return;
+    // Type, attachments, namespace, acknowledgement id: what is left is JSON.
+    const start = /^\d(?:\d+-)?(?:\/[^,]*,?)?\d*/.exec(packet.data)?.[0].length ?? 0;
+    if (scanJson(Buffer.from(packet.data.slice(start)))) packet.type = 'error';
+  });
+}
+
+/** Takes the messages of one client; all other events are ignored. */
+function listen(
+  socket: Socket,
+  connection: SocketIoConnection,
+  { hall, limits, clock, log }: SocketIoDeps,
+): { close(): void } {
+  const { messageRate: perSecond, messageBurst: burst } = limits;
+  const mayTake = createBucket({ perSecond, burst, clock });
+  const inbox = createInbox<{ value: unknown; acknowledge: () => void }>({
+    async take({ value, acknowledge }) {
+      try {
+        await hall.receive(connection, { value });
+        acknowledge();
+      } catch (error) {
+        log.error('sio.receive_failed', { connection_id: connection.id, err: error });
+      }
+    },
+    maxItems: limits.inboxMessages,
+    maxBytes: Number.POSITIVE_INFINITY,
+    hasRoom: () => {},
+  });
+  socket.use(([event, value, acknowledge]: unknown[]) => {
+    const refusal = !mayTake()
+      ? new OrbitError('rate_limited', { limit: perSecond })
+      : inbox.isFull
+        ? // This transport cannot stop reading one client.
+          new OrbitError('server_busy')
+        : null;
+    if (event !== 'message') return;
+    if (refusal) connection.send(errorFrame(refusal));
+    else inbox.push({ value, acknowledge: isCallback(acknowledge) ? acknowledge : () => {} }, 0);
+  });
+  return inbox;
+}
+
+function isCallback(value: unknown): value is () => void {
+  return typeof value === 'function';
+}
+
+function connectError(error: OrbitError, refusal?: Refusal): ExtendedError {
+  const retryAfter = refusal?.headers['Retry-After'];
+  const data = { code: error.code, ...(retryAfter && { retry_after: Number(retryAfter) }) };
+  return Object.assign(new Error(error.message), { data });
+}

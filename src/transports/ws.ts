@@ -1,0 +1,167 @@
+/**
+ * The raw WebSocket door at `/ws` (RFC 6455), for the app and for everybody without socket.io. One JSON
+ * object per text frame in each direction; binary frames are ignored. Messages of one connection reach
+ * the hall in order; meanwhile the socket is read on, so that a ping is answered at once however long a
+ * message takes.
+ */
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type WebSocket, WebSocketServer } from 'ws';
+import { OrbitError } from '../errors.ts';
+import { flawError, scanJson } from '../protocol/scan.ts';
+import type { Hall } from '../runtime/hall.ts';
+import type { Caller, Outlet } from '../runtime/rooms.ts';
+import type { Backlog } from './backlog.ts';
+import { createBucket, createInbox, errorFrame } from './connection.ts';
+import { createBatcher, encodeFrame } from './frames.ts';
+import type { DoorLimits } from './limits.ts';
+import type { Clock, Log } from './ports.ts';
+import { WsConnection } from './ws-connection.ts';
+
+/** WebSocket close code "internal error". */
+const INTERNAL_ERROR = 1011;
+
+export interface WsDoor extends Outlet {
+  /** Completes the handshake of a request that the gate has let in; answers 400 when it is none. */
+  accept(request: IncomingMessage, socket: Duplex, head: Buffer, caller: Caller): void;
+  /** Closes every connection and resolves when the last is gone, by force after `closeGraceMs`. */
+  close(code: number, reason: string): Promise<void>;
+}
+
+export interface WsDeps {
+  hall: Hall;
+  backlog: Backlog;
+  limits: DoorLimits;
+  clock: Clock;
+  log: Log;
+}
+
+export function createWs({ hall, backlog, limits, clock, log }: WsDeps): WsDoor {
+  // Not written where it is used: the types of `ws` do not know `maxFragments` yet.
+  const options = {
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    maxPayload: limits.maxMessageBytes,
+    maxFragments: limits.maxFragments,
+  };
+  const server = new WebSocketServer(options);
+  const rooms = new Map<string, Set<WsConnection>>();
+  const connections = new Set<WsConnection>();
+  const schedule = createTicker();
+  const stopPings = clock.every(limits.pingMs, () => {
+    for (const connection of connections) connection.ping();
+  });
+  let allGone: () => void = () => {};
+
+  function enter(room: string, connection: WsConnection): void {
+    const members = rooms.get(room);
+    if (members) members.add(connection);
+    else rooms.set(room, new Set([connection]));
+  }
+
+  function exit(room: string, connection: WsConnection): void {
+    const members = rooms.get(room);
+    if (members?.delete(connection) && members.size === 0) rooms.delete(room);
+  }
+
+  function opened(ws: WebSocket, socket: Duplex, caller: Caller): void {
+    const stalled = (connection: WsConnection): void => backlog.check(connection);
+    const deps = { ws, socket, caller, limits, clock, log, enter, exit, schedule, stalled };
+    const connection = new WsConnection(deps);
+    connections.add(connection);
+    const unwatch = backlog.watch(connection);
+    const inbox = listen(ws, connection);
+    ws.on('pong', () => connection.heard());
+    // Without a listener, one invalid frame would end the process. `ws` closes with the right code.
+    ws.on('error', (error) => {
+      log.info('ws.connection.error', { connection_id: connection.id, reason: error.message });
+    });
+    ws.once('close', (code) => {
+      unwatch();
+      inbox.close();
+      connection.closed();
+      connections.delete(connection);
+      log.debug('ws.connection.closed', { connection_id: connection.id, code });
+      hall.closed(connection);
+      if (connections.size === 0) allGone();
+    });
+    log.debug('ws.connection.opened', { connection_id: connection.id, caller: caller.kind });
+    try {
+      hall.opened(connection);
+    } catch (error) {
+      log.error('ws.connection.greeting_failed', { connection_id: connection.id, err: error });
+      connection.close(INTERNAL_ERROR, 'internal error');
+    }
+  }
+
+  function listen(ws: WebSocket, connection: WsConnection): { close(): void } {
+    const { messageRate: perSecond, messageBurst: burst } = limits;
+    const mayTake = createBucket({ perSecond, burst, clock });
+    const inbox = createInbox<string>({
+      take: (text) =>
+        hall.receive(connection, { text }).catch((error: unknown) => {
+          log.error('ws.receive_failed', { connection_id: connection.id, err: error });
+        }),
+      maxItems: limits.inboxMessages,
+      maxBytes: limits.inboxBytes,
+      hasRoom: () => ws.resume(),
+    });
+    ws.on('message', (data, isBinary) => {
+      connection.heard();
+      const refusal = mayTake() ? null : new OrbitError('rate_limited', { limit: perSecond });
+      if (isBinary) return;
+      // `binaryType` is left at its default, which makes every message one Buffer.
+      const bytes = data as Buffer;
+      const flaw = refusal ? null : scanJson(bytes);
+      if (refusal) connection.send(errorFrame(refusal));
+      else if (flaw) connection.send(errorFrame(flawError(flaw)));
+      else if (!inbox.push(bytes.toString('utf8'), bytes.length)) ws.pause();
+    });
+    return inbox;
+  }
+
+  return {
+    publish(room, frame) {
+      const members = rooms.get(room);
+      if (!members) return;
+      const bytes = encodeFrame(frame, limits.maxFrameBytes);
+      if (!bytes) log.error('ws.frame_too_long', { room, type: frame.message.type });
+      for (const member of members) {
+        if (bytes) member.push(bytes, true);
+        // A snapshot is cut to size; a hole in the revisions would stay.
+        else backlog.fallBehind(member);
+      }
+    },
+
+    accept(request, socket, head, caller) {
+      server.handleUpgrade(request, socket, head, (ws) => opened(ws, socket, caller));
+    },
+
+    async close(code, reason) {
+      stopPings();
+      if (connections.size === 0) return;
+      const gone = new Promise<void>((resolve) => {
+        allGone = resolve;
+      });
+      for (const connection of connections) connection.close(code, reason);
+      await gone;
+    },
+  };
+}
+
+/** Gathers the connections that have something to write and flushes them at the end of the tick. */
+function createTicker(): (connection: WsConnection) => void {
+  const batcher = createBatcher();
+  const due = new Set<WsConnection>();
+  function flush(): void {
+    const connections = [...due];
+    due.clear();
+    for (const connection of connections) connection.flush(batcher);
+    batcher.clear();
+  }
+  return (connection) => {
+    if (due.size === 0) setImmediate(flush);
+    due.add(connection);
+  };
+}

@@ -1,0 +1,307 @@
+/**
+ * Doors on a real port with a hall that only takes notes, a clock that is turned by hand, and clients
+ * that can send what no proper client would.
+ */
+import { connect, type Socket } from 'node:net';
+import { afterEach, vi } from 'vitest';
+import WebSocket from 'ws';
+import type { Health, HookMeta } from '../../src/runtime/hall.ts';
+import { type Connection, createRooms, type Frame } from '../../src/runtime/rooms.ts';
+import { DEFAULT_LIMITS, type DoorLimits } from '../../src/transports/limits.ts';
+import { createDoors, type Doors, type DoorsDeps } from '../../src/transports/listen.ts';
+import { type Clock, type Log, systemClock } from '../../src/transports/ports.ts';
+
+export const TOKEN = 'od_0123456789abcdefghijklmnopqrstuvwxyzABCDEF%+';
+export const ENCODED_TOKEN = encodeURIComponent(TOKEN);
+
+const cleanups: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+/** Runs after the test, last registered first. */
+export function afterThis(cleanup: () => unknown): void {
+  cleanups.push(cleanup);
+}
+
+/** Waits for a condition; fails with its error when it does not come. */
+export function until<T>(condition: () => T): Promise<T> {
+  return vi.waitFor(condition, { interval: 5, timeout: 8000 });
+}
+
+/** Greets with `hello`, remembers everything, and does to a message what the test says. */
+export class FakeHall {
+  readonly connections: Connection[] = [];
+  readonly closedConnections: Connection[] = [];
+  readonly received: unknown[] = [];
+  readonly hooks: { body: unknown; meta: HookMeta }[] = [];
+  readonly resyncs: { connection: Connection; rooms: string[] }[] = [];
+  onReceive: (connection: Connection, message: unknown) => unknown = () => {};
+  onHook: (body: unknown) => unknown = () => {};
+  onResync: (connection: Connection, rooms: string[]) => unknown = (connection, rooms) => {
+    for (const room of rooms) connection.join(room);
+  };
+  state: Health = { status: 'ok' };
+
+  opened(connection: Connection): void {
+    this.connections.push(connection);
+    connection.send(frame({ type: 'hello', version: 'v', protocol_version: 1, epoch: 'e' }));
+  }
+
+  async receive(connection: Connection, input: { text: string } | { value: unknown }) {
+    const message: unknown = 'text' in input ? JSON.parse(input.text) : input.value;
+    this.received.push(message);
+    await this.onReceive(connection, message);
+  }
+
+  async resync(connection: Connection, rooms: Iterable<string>) {
+    const names = [...rooms];
+    this.resyncs.push({ connection, rooms: names });
+    await this.onResync(connection, names);
+  }
+
+  closed(connection: Connection): void {
+    this.closedConnections.push(connection);
+  }
+
+  async takeHook(body: unknown, meta: HookMeta) {
+    await this.onHook(body);
+    this.hooks.push({ body, meta });
+  }
+
+  health(): Health {
+    return this.state;
+  }
+}
+
+/** A frame of any message, also of ones that do not exist. */
+export function frame(message: object): Frame {
+  return { text: JSON.stringify(message), message: message as Frame['message'] };
+}
+
+/** Time that passes when the test says so. Timers run in the order of their moments. */
+export class ManualClock implements Clock {
+  #now = 0;
+  readonly #timers = new Set<{ at: number; period: number | null; callback: () => void }>();
+
+  now(): number {
+    return this.#now;
+  }
+
+  every(periodMs: number, callback: () => void): () => void {
+    return this.#add({ at: this.#now + periodMs, period: periodMs, callback });
+  }
+
+  after(delayMs: number, callback: () => void): () => void {
+    return this.#add({ at: this.#now + delayMs, period: null, callback });
+  }
+
+  advance(ms: number): void {
+    const end = this.#now + ms;
+    for (;;) {
+      const [next] = [...this.#timers].filter(({ at }) => at <= end).sort((a, b) => a.at - b.at);
+      if (!next) break;
+      this.#now = next.at;
+      if (next.period === null) this.#timers.delete(next);
+      else next.at += next.period;
+      next.callback();
+    }
+    this.#now = end;
+  }
+
+  #add(timer: { at: number; period: number | null; callback: () => void }): () => void {
+    this.#timers.add(timer);
+    return () => void this.#timers.delete(timer);
+  }
+}
+
+export interface LogLine {
+  level: string;
+  event: string;
+  fields: Record<string, unknown>;
+}
+
+export function createFakeLog(): Log & { lines: LogLine[] } {
+  const lines: LogLine[] = [];
+  const at =
+    (level: string) =>
+    (event: string, fields: Record<string, unknown> = {}) =>
+      void lines.push({ level, event, fields });
+  return { lines, debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+}
+
+export interface TestDoors {
+  port: number;
+  hall: FakeHall;
+  rooms: ReturnType<typeof createRooms>;
+  log: ReturnType<typeof createFakeLog>;
+  doors: Doors;
+}
+
+/** Doors on port 0 that close after the test. `deps.config` is merged over a local, tokenless one. */
+export async function openDoors(
+  deps: { config?: Partial<DoorsDeps['config']>; limits?: Partial<DoorLimits>; clock?: Clock } = {},
+): Promise<TestDoors> {
+  const hall = new FakeHall();
+  const rooms = createRooms();
+  const log = createFakeLog();
+  const doors = createDoors({
+    config: {
+      bind: { host: '127.0.0.1', port: 0, isLoopback: true },
+      token: null,
+      localTrust: true,
+      allowInsecureNoAuth: false,
+      allowHosts: [],
+      allowOrigins: [],
+      ...deps.config,
+    },
+    hall,
+    rooms,
+    log,
+    version: '9.9.9',
+    limits: { ...DEFAULT_LIMITS, ...deps.limits },
+    clock: deps.clock ?? systemClock,
+  });
+  afterThis(() => doors.close());
+  const { port } = await doors.listen();
+  return { port, hall, rooms, log, doors };
+}
+
+export interface RawResponse {
+  status: number;
+  headers: Record<string, string>;
+  body: string;
+  /** Milliseconds until the head of the answer was there. */
+  ms: number;
+}
+
+/**
+ * Writes bytes to the port and reads the head of the answer and its body.
+ *
+ * @param options.localAddress where to come from; all of 127.0.0.0/8 is ours on Linux
+ */
+export function raw(
+  port: number,
+  request: string | Buffer,
+  options: { host?: string; localAddress?: string } = {},
+): Promise<RawResponse> {
+  const start = performance.now();
+  const socket = rawSocket(port, options);
+  return new Promise((resolve, reject) => {
+    let text = '';
+    const finish = (): void => {
+      const response = parseResponse(text, performance.now() - start);
+      socket.destroy();
+      if (response) resolve(response);
+      else reject(new Error(`no answer, but ${JSON.stringify(text)}`));
+    };
+    socket.on('data', (chunk) => {
+      text += chunk.toString('latin1');
+      const response = parseResponse(text, 0);
+      const wanted = Number(response?.headers['content-length'] ?? 0);
+      if (response && response.body.length >= wanted) finish();
+    });
+    socket.once('close', finish);
+    socket.write(request);
+  });
+}
+
+/** A bare TCP connection that is cut after the test. */
+export function rawSocket(
+  port: number,
+  { host = '127.0.0.1', localAddress }: { host?: string; localAddress?: string } = {},
+): Socket {
+  const socket = connect({ host, port, ...(localAddress !== undefined && { localAddress }) });
+  socket.on('error', () => {});
+  afterThis(() => socket.destroy());
+  return socket;
+}
+
+function parseResponse(text: string, ms: number): RawResponse | null {
+  const end = text.indexOf('\r\n\r\n');
+  if (end === -1) return null;
+  const [line = '', ...fields] = text.slice(0, end).split('\r\n');
+  const headers: Record<string, string> = {};
+  for (const field of fields) {
+    const [name = '', ...value] = field.split(':');
+    headers[name.toLowerCase()] = value.join(':').trim();
+  }
+  return { status: Number(line.split(' ')[1]), headers, body: text.slice(end + 4), ms };
+}
+
+/** The text of an HTTP/1.1 request; headers as pairs, because some of them come twice. */
+export function requestText(
+  method: string,
+  target: string,
+  headers: readonly (readonly [string, string])[],
+  body = '',
+): string {
+  const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+  const length = body === '' ? '' : `Content-Length: ${Buffer.byteLength(body)}\r\n`;
+  return `${method} ${target} HTTP/1.1\r\n${lines}${length}\r\n${body}`;
+}
+
+export const UPGRADE_HEADERS: [string, string][] = [
+  ['Connection', 'Upgrade'],
+  ['Upgrade', 'websocket'],
+  ['Sec-WebSocket-Version', '13'],
+  ['Sec-WebSocket-Key', 'dGhlIHNhbXBsZSBub25jZQ=='],
+];
+
+/** Every way into the house: how it is asked, and the status of being let in. */
+export const DOORS = [
+  { door: 'GET /health', method: 'GET', path: '/health', extra: [], body: '', success: 200 },
+  {
+    door: 'POST /api/hook',
+    method: 'POST',
+    path: '/api/hook',
+    extra: [['Content-Type', 'application/json']],
+    body: '{"session_id":"s"}',
+    success: 204,
+  },
+  { door: '/ws', method: 'GET', path: '/ws', extra: UPGRADE_HEADERS, body: '', success: 101 },
+  {
+    door: 'socket.io polling',
+    method: 'GET',
+    path: '/socket.io/?EIO=4&transport=polling',
+    extra: [],
+    body: '',
+    success: 200,
+  },
+  {
+    door: 'socket.io websocket',
+    method: 'GET',
+    path: '/socket.io/?EIO=4&transport=websocket',
+    extra: UPGRADE_HEADERS,
+    body: '',
+    success: 101,
+  },
+] as const;
+
+/** A `ws` client with its messages parsed; closed after the test. */
+export interface WsClient {
+  ws: WebSocket;
+  messages: { type: string; [key: string]: unknown }[];
+  send(message: unknown): void;
+  closed: Promise<{ code: number; reason: string }>;
+}
+
+export async function openWs(
+  port: number,
+  options: { path?: string; headers?: Record<string, string> } = {},
+): Promise<WsClient> {
+  const { headers = {}, path = '/ws' } = options;
+  const ws = new WebSocket(`ws://127.0.0.1:${port}${path}`, { headers, perMessageDeflate: true });
+  const messages: WsClient['messages'] = [];
+  ws.on('message', (bytes) => messages.push(JSON.parse(bytes.toString())));
+  const closed = new Promise<{ code: number; reason: string }>((resolve) => {
+    ws.once('close', (code, reason) => resolve({ code, reason: reason.toString() }));
+  });
+  afterThis(() => ws.terminate());
+  await new Promise((resolve, reject) => {
+    ws.once('open', resolve);
+    ws.once('error', reject);
+  });
+  ws.on('error', () => {});
+  return { ws, messages, send: (message) => ws.send(JSON.stringify(message)), closed };
+}
