@@ -31,7 +31,9 @@ export function migrate(
   const missing = migrations.filter(({ version }) => !applied.has(version));
   if (missing[0] === undefined) return;
   if (applied.size > 0) backUp(database, `${path}.before-${missing[0].version}`);
-  database.function('iso_ms', { deterministic: true }, isoMs);
+  database.function('iso_ms', { deterministic: true }, (value: unknown) =>
+    typeof value === 'string' ? isoMs(value) : value,
+  );
   for (const migration of missing) apply(database, path, migration);
 }
 

@@ -21,8 +21,7 @@ const HAS_ZONE = /(Z|[+-]\d\d:?\d\d)$/;
  * ISO 8601 UTC with milliseconds out of every form a row of the reference holds; what is no time at
  * all stays as it is, so that nothing is lost. Microsecond stamps lose their last three digits.
  */
-export function isoMs(text: unknown): string | null {
-  if (typeof text !== 'string') return null;
+export function isoMs(text: string): string {
   if (UNIX_SECONDS.test(text)) return new Date(Number.parseInt(text, 10) * 1000).toISOString();
   if (!CALENDAR.test(text)) return text;
   // SQLite's own form has a blank and no zone; it means UTC, which Date would read as local time.
@@ -74,4 +73,3 @@ function isContinuation(byte: number | undefined): boolean {
 export function byteLength(text: string): number {
   return Buffer.byteLength(text, 'utf8');
 }
-

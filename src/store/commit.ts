@@ -1,0 +1,185 @@
+/**
+ * One batch of items, one transaction. Each item stands in a savepoint of its own: one that can never be
+ * stored is set aside alone, while trouble with the storage fails the batch as a whole, so that it can be
+ * tried again as it is. Numbers are given in here and nowhere else. Called by the writer thread.
+ */
+import Database from 'better-sqlite3';
+import type { Fact } from '../../machines/session-types.ts';
+import type { Sqlite } from './database.ts';
+import type { Epoch } from './epoch.ts';
+import type { EventItem, Item, ItemResult, PendingItem } from './items.ts';
+import { createJournal } from './journal.ts';
+import { createRows } from './rows.ts';
+import { storable } from './text.ts';
+
+/** Sessions whose refused generation is remembered; the oldest are forgotten. */
+const REFUSALS_KEPT = 10_000;
+
+/** SQLite's codes that mean: this item, not the storage. Every other one is trouble with the storage. */
+const ITEM_ERROR = /^SQLITE_(CONSTRAINT|MISMATCH|TOOBIG|RANGE|ERROR)/;
+
+/** The word for each kind of storage trouble, as `/health` shows it. */
+const TROUBLES: ReadonlyArray<[RegExp, string]> = [
+  [/^SQLITE_FULL/, 'disk_full'],
+  [/^SQLITE_(BUSY|LOCKED|PROTOCOL)/, 'busy'],
+  [/^SQLITE_READONLY/, 'read_only'],
+  [/^SQLITE_(CORRUPT|NOTADB)/, 'corrupt'],
+  [/^SQLITE_NOMEM/, 'out_of_memory'],
+  [/^SQLITE_CANTOPEN/, 'cannot_open'],
+];
+
+/** The word for a storage trouble; null when the error is about the work and not about the storage. */
+export function troubleOf(error: unknown): string | null {
+  if (!(error instanceof Database.SqliteError) || ITEM_ERROR.test(error.code)) return null;
+  return TROUBLES.find(([code]) => code.test(error.code))?.[1] ?? 'io_error';
+}
+
+/** Whether subscribers of the session see this fact, so that it costs a revision. */
+export function takesRevision(fact: Fact): boolean {
+  switch (fact.type) {
+    case 'session_created':
+    case 'approval_opened':
+    case 'approval_closed':
+    case 'row_noted':
+      return false;
+    default:
+      return true;
+  }
+}
+
+export type Committer = ReturnType<typeof createCommitter>;
+
+/** Commits batches on one write connection. */
+export function createCommitter({ database, epoch }: { database: Sqlite; epoch: Epoch }) {
+  const rows = createRows(database);
+  const journal = createJournal(database);
+  const statements = prepareStatements(database);
+  const refused = new Map<string, number>();
+  const context: ItemContext = { rows, journal, statements, refused: new Map() };
+
+  const commitItem = (item: Item): ItemResult => {
+    statements.savepoint.run();
+    try {
+      const result =
+        item.kind === 'event' ? commitEvent(context, item) : commitPending(context, item);
+      statements.release.run();
+      return result;
+    } catch (error) {
+      if (troubleOf(error) !== null) throw error;
+      statements.rollbackTo.run();
+      statements.release.run();
+      rows.forget(item.sessionId);
+      journal.forget(item.sessionId);
+      return setAside(context, item, error);
+    }
+  };
+
+  return {
+    /**
+     * Commits the items in order and says what became of each.
+     *
+     * @throws SqliteError when the storage fails; then nothing of the batch is kept or remembered, and
+     *   the same batch may be given again
+     */
+    commit(items: readonly Item[]): ItemResult[] {
+      context.refused = new Map(refused);
+      try {
+        statements.begin.run();
+        const results = items.map(commitItem);
+        epoch.count();
+        statements.commit.run();
+        replaceAll(refused, context.refused);
+        return results;
+      } catch (error) {
+        if (database.inTransaction) statements.rollback.run();
+        rows.forget();
+        journal.forget();
+        throw error;
+      } finally {
+        epoch.mark();
+      }
+    },
+  };
+}
+
+interface ItemContext {
+  rows: ReturnType<typeof createRows>;
+  journal: ReturnType<typeof createJournal>;
+  statements: ReturnType<typeof prepareStatements>;
+  /** Newest generation of each session of which an item was refused. */
+  refused: Map<string, number>;
+}
+
+function prepareStatements(database: Sqlite) {
+  return {
+    begin: database.prepare('BEGIN IMMEDIATE'),
+    commit: database.prepare('COMMIT'),
+    rollback: database.prepare('ROLLBACK'),
+    savepoint: database.prepare('SAVEPOINT item'),
+    release: database.prepare('RELEASE item'),
+    rollbackTo: database.prepare('ROLLBACK TO item'),
+    addKey: database.prepare(
+      'INSERT INTO hook_keys (key, at) VALUES (?, ?) ON CONFLICT (key) DO NOTHING',
+    ),
+    putPending: database.prepare(
+      'INSERT OR REPLACE INTO pending_sessions (session_id, at, start) VALUES (?, ?, ?)',
+    ),
+    forgetPending: database.prepare('DELETE FROM pending_sessions WHERE session_id = ?'),
+    quarantine: database.prepare(
+      'INSERT INTO quarantine (at, session_id, body, error) VALUES (?, ?, ?, ?)',
+    ),
+  };
+}
+
+function commitEvent(context: ItemContext, item: EventItem): ItemResult {
+  const { rows, journal, refused } = context;
+  const { sessionId, generation } = item;
+  if (generation <= (refused.get(sessionId) ?? -1)) return { outcome: 'stale' };
+  if (!isFirst(context, item)) {
+    // The actor has moved for an event that was in effect before: what it did since counts no more.
+    refused.set(sessionId, generation);
+    return { outcome: 'duplicate' };
+  }
+  const draft = rows.open(sessionId, item.at);
+  for (const fact of item.facts) {
+    if (takesRevision(fact)) draft.revision += 1;
+    rows.applyFact(draft, fact, draft.revision);
+  }
+  draft.journalSeq += 1;
+  const { journalSeq: seq, revision } = draft;
+  rows.close(draft, item);
+  journal.append({ ...item, seq, revision });
+  if (item.base !== null) journal.keepBase(sessionId, seq - 1, item.machineVersion, item.base);
+  if (item.snapshot !== null && journal.isBaseDue(sessionId, seq)) {
+    journal.keepBase(sessionId, seq, item.machineVersion, item.snapshot);
+  }
+  return { outcome: 'committed', seq, revision };
+}
+
+function commitPending(context: ItemContext, item: PendingItem): ItemResult {
+  const { statements } = context;
+  if (!isFirst(context, item)) return { outcome: 'duplicate' };
+  if (item.start === null) statements.forgetPending.run(item.sessionId);
+  else statements.putPending.run(item.sessionId, item.at, item.start);
+  return { outcome: 'committed', seq: 0, revision: 0 };
+}
+
+function isFirst({ statements }: ItemContext, item: Item): boolean {
+  return item.key === null || statements.addKey.run(item.key, item.at).changes > 0;
+}
+
+function setAside({ statements, refused }: ItemContext, item: Item, error: unknown): ItemResult {
+  const reason = error instanceof Error ? error.message : String(error);
+  statements.quarantine.run(item.at, item.sessionId, storable(JSON.stringify(item)), reason);
+  if (item.kind === 'event') refused.set(item.sessionId, item.generation);
+  return { outcome: 'quarantined', error: reason };
+}
+
+function replaceAll(target: Map<string, number>, source: Map<string, number>): void {
+  target.clear();
+  let surplus = source.size - REFUSALS_KEPT;
+  for (const [sessionId, generation] of source) {
+    surplus -= 1;
+    if (surplus < 0) target.set(sessionId, generation);
+  }
+}

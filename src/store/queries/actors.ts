@@ -1,0 +1,54 @@
+/**
+ * Sessions as the registry needs them to open an actor, and the sessions that have not done anything yet.
+ * Called by the writer thread, at boot and when an actor is first needed.
+ */
+import type { Sqlite } from '../database.ts';
+import type { ReadResults, StoredActor } from '../items.ts';
+import { SUMMARY_COLUMNS, type SummaryRow, summaryFromRow } from './session-rows.ts';
+
+interface ActorRow extends SummaryRow {
+  machine_snapshot: string | null;
+  machine_version: number | null;
+  turn_count: number;
+  revision: number;
+}
+
+const ACTOR_COLUMNS = `${SUMMARY_COLUMNS}, machine_snapshot, machine_version, turn_count, revision`;
+
+/** Reads actors on one connection. */
+export function createActorReads(database: Sqlite) {
+  const one = database.prepare<[string], ActorRow>(
+    `SELECT ${ACTOR_COLUMNS} FROM sessions WHERE id = ?`,
+  );
+  const busy = database.prepare<[], ActorRow>(
+    `SELECT ${ACTOR_COLUMNS} FROM sessions
+     WHERE status = 'active' AND work_status IN ('working', 'permission', 'question')`,
+  );
+  const pending = database
+    .prepare<[string], string>('SELECT start FROM pending_sessions WHERE session_id = ?')
+    .pluck();
+  const count = database.prepare<[], number>('SELECT count(*) FROM sessions').pluck();
+  return {
+    /** A session's row and its pending start; null for what there is not. */
+    actor(sessionId: string): ReadResults['actor'] {
+      const row = one.get(sessionId);
+      return {
+        stored: row === undefined ? null : actorFromRow(row),
+        pendingStart: pending.get(sessionId) ?? null,
+      };
+    },
+    /** Sessions that worked or waited for an answer when they were last heard of. */
+    busy: (): StoredActor[] => busy.all().map(actorFromRow),
+    sessions: (): number => count.get() ?? 0,
+  };
+}
+
+function actorFromRow(row: ActorRow): StoredActor {
+  return {
+    summary: summaryFromRow(row),
+    snapshot: row.machine_snapshot,
+    machineVersion: row.machine_version,
+    turnCount: row.turn_count,
+    revision: row.revision,
+  };
+}

@@ -1,0 +1,36 @@
+/**
+ * One function for all reads that ride the writer's queue. Called by the writer thread after the commit
+ * of the batch a read came with.
+ */
+import type { Sqlite } from '../database.ts';
+import type { Read, ReadResults } from '../items.ts';
+import { createActorReads } from './actors.ts';
+import { createCatchUpRead } from './catch-up.ts';
+import { createListRead } from './list.ts';
+
+/** Answers reads at the last commit. @throws SqliteError when the storage cannot be read */
+export function createAnswer(deps: { database: Sqlite; epoch: string }) {
+  const { database } = deps;
+  const actors = createActorReads(database);
+  const list = createListRead(database);
+  const catchUp = createCatchUpRead(deps);
+  const hasKey = database.prepare<[string]>('SELECT 1 FROM hook_keys WHERE key = ?');
+  return (read: Read): ReadResults[Read['kind']] => {
+    switch (read.kind) {
+      case 'actor':
+        return actors.actor(read.sessionId);
+      case 'list':
+        return list();
+      case 'catch-up':
+        return catchUp(read);
+      case 'known-keys':
+        return read.keys.filter((key) => hasKey.get(key) !== undefined);
+      default:
+        return unknownRead(read);
+    }
+  };
+}
+
+function unknownRead(read: never): never {
+  throw new Error(`Unknown read ${JSON.stringify(read)}`);
+}

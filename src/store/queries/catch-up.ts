@@ -1,0 +1,199 @@
+/**
+ * What brings a subscriber from the revision it has to the one we have: nothing, the rows that changed,
+ * or a snapshot. Costs as much as has changed, survives restarts, and never revives what is settled.
+ * Called by the writer thread, behind every commit before it.
+ */
+
+import type { StateChanges } from '../../protocol/nouns.ts';
+import type { SessionMessage } from '../../protocol/server.ts';
+import { isPlainField } from '../columns.ts';
+import type { Sqlite } from '../database.ts';
+import type { Read, ReadResults } from '../items.ts';
+import { byteLength, unixSecondsZ } from '../text.ts';
+import {
+  durationMs,
+  hasUsage,
+  MESSAGE_COLUMNS,
+  type MessageRow,
+  messageFromRow,
+  type OpenApprovalRow,
+  requestFromRow,
+  type SubagentRow,
+  subagentFromRow,
+  type TurnDiffRow,
+} from './conversation.ts';
+import { MAX_FRAME_BYTES } from './list.ts';
+import { summaryFromRow } from './session-rows.ts';
+import { createSnapshotRead, SESSION_COLUMNS, type SessionRow } from './snapshot.ts';
+
+/** More changed rows than this, and a snapshot is cheaper for everybody. */
+const MAX_ROWS = 500;
+
+type CatchUp = Extract<Read, { kind: 'catch-up' }>;
+type Stamped = { revision: number; message: SessionMessage };
+
+/** Answers catch-up reads on one connection. */
+export function createCatchUpRead({ database, epoch }: { database: Sqlite; epoch: string }) {
+  const statements = prepareStatements(database);
+  const writeSnapshot = createSnapshotRead({ database, epoch });
+
+  return (read: CatchUp): ReadResults['catch-up'] => {
+    const row = statements.session.get(read.sessionId);
+    if (row === undefined) return null;
+    const open = statements.openApproval.get(row.id);
+    const { revision } = row;
+    const openApproval = open === undefined ? null : encode(approvalFrame(row.id, open), revision);
+    const since = read.epoch === null || read.epoch === epoch ? read.since : null;
+    if (since === revision) {
+      return { frames: openApproval === null ? [] : [openApproval], revision, openApproval };
+    }
+    const frames =
+      since !== null && isReachable(since, row) ? replay(statements, { row, since, open }) : null;
+    return { frames: frames ?? [writeSnapshot(row, open)], revision, openApproval };
+  };
+}
+
+/** Whether rows can tell everything since then. 0 is what a client says that has nothing yet. */
+function isReachable(since: number, { revision, snapshot_base }: SessionRow): boolean {
+  return Number.isSafeInteger(since) && since > 0 && since >= snapshot_base && since < revision;
+}
+
+type Statements = ReturnType<typeof prepareStatements>;
+
+function prepareStatements(database: Sqlite) {
+  return {
+    session: database.prepare<[string], SessionRow>(
+      `SELECT ${SESSION_COLUMNS} FROM sessions WHERE id = ?`,
+    ),
+    openApproval: database.prepare<[string], OpenApprovalRow>(
+      `SELECT request, changed_revision FROM approval_history
+       WHERE session_id = ? AND request IS NOT NULL AND decided_at IS NULL ORDER BY id LIMIT 1`,
+    ),
+    messages: database.prepare<[string, number], MessageRow>(
+      `SELECT ${MESSAGE_COLUMNS} FROM messages WHERE session_id = ? AND changed_revision > ?
+       ORDER BY changed_revision LIMIT ${MAX_ROWS + 1}`,
+    ),
+    turnDiffs: database.prepare<[string, number], TurnDiffRow>(
+      `SELECT turn_id, diff, input_tokens, output_tokens, cached_tokens, context_window,
+         changed_revision
+       FROM turn_diffs WHERE session_id = ? AND changed_revision > ?
+       ORDER BY changed_revision LIMIT ${MAX_ROWS + 1}`,
+    ),
+    subagents: database.prepare<[string, number], SubagentRow>(
+      `SELECT id, agent_type, started_at, ended_at, changed_revision
+       FROM subagents WHERE session_id = ? AND changed_revision > ? ORDER BY rowid`,
+    ),
+  };
+}
+
+/** The frames since then, or null when they are more than a snapshot would be. */
+function replay(
+  statements: Statements,
+  { row, since, open }: { row: SessionRow; since: number; open: OpenApprovalRow | undefined },
+): string[] | null {
+  const stamped: Stamped[] = [];
+  for (const message of statements.messages.iterate(row.id, since)) {
+    stamped.push(messageFrame(message, since));
+    if (stamped.length > MAX_ROWS) return null;
+  }
+  for (const diff of statements.turnDiffs.iterate(row.id, since)) {
+    stamped.push({ revision: diff.changed_revision, message: turnDiffFrame(row.id, diff) });
+    if (stamped.length > MAX_ROWS) return null;
+  }
+  stamped.sort((a, b) => a.revision - b.revision);
+  if (open !== undefined) {
+    // Behind the messages, for the app takes it for the newest thing that happened.
+    const newest = stamped.at(-1)?.revision ?? since;
+    stamped.push({ revision: newest, message: approvalFrame(row.id, open) });
+  }
+  const changes = changesSince(row, since, {
+    pending_approval: open === undefined ? null : requestFromRow(open),
+    subagents: statements.subagents.all(row.id, since),
+  });
+  const delta = { type: 'session_delta', session_id: row.id, changes } as const;
+  stamped.push({ revision: row.revision, message: delta });
+  return encodeWithin(stamped);
+}
+
+function encodeWithin(stamped: Stamped[]): string[] | null {
+  const frames: string[] = [];
+  let bytes = 0;
+  for (const { message, revision } of stamped) {
+    const frame = encode(message, revision);
+    bytes += byteLength(frame);
+    if (bytes > MAX_FRAME_BYTES) return null;
+    frames.push(frame);
+  }
+  return frames;
+}
+
+function encode(message: SessionMessage, revision: number): string {
+  return JSON.stringify({ ...message, revision });
+}
+
+/** An appended message carries the stamp of its birth, so that conversations keep their order. */
+function messageFrame(row: MessageRow, since: number): Stamped {
+  const { session_id } = row;
+  if (row.created_revision > since) {
+    const message = messageFromRow(row);
+    return {
+      revision: row.created_revision,
+      message: { type: 'message_appended', session_id, message },
+    };
+  }
+  const duration = durationMs(row);
+  return {
+    revision: row.changed_revision,
+    message: {
+      type: 'message_updated',
+      session_id,
+      message_id: row.id,
+      changes: {
+        ...(row.content !== null && { content: row.content }),
+        ...(row.tool_output !== null && { tool_output: row.tool_output }),
+        is_error: row.is_error !== 0,
+        ...(duration !== null && { duration_ms: duration }),
+      },
+    },
+  };
+}
+
+function turnDiffFrame(sessionId: string, row: TurnDiffRow): SessionMessage {
+  const { turn_id, diff, input_tokens, output_tokens, cached_tokens, context_window } = row;
+  return {
+    type: 'turn_diff_snapshot',
+    session_id: sessionId,
+    turn_id,
+    diff,
+    ...(hasUsage(row) && { input_tokens, output_tokens, cached_tokens, context_window }),
+  };
+}
+
+function approvalFrame(sessionId: string, open: OpenApprovalRow): SessionMessage {
+  return { type: 'approval_requested', session_id: sessionId, request: requestFromRow(open) };
+}
+
+/** The fields whose stamp is newer than `since`, with the values they have now. */
+function changesSince(
+  row: SessionRow,
+  since: number,
+  parts: { pending_approval: StateChanges['pending_approval']; subagents: SubagentRow[] },
+): StateChanges {
+  const stamps = JSON.parse(row.field_revisions) as Record<string, number>;
+  const summary = summaryFromRow(row);
+  const changes: Record<string, unknown> = {};
+  for (const [field, revision] of Object.entries(stamps)) {
+    if (revision <= since) continue;
+    if (isPlainField(field)) changes[field] = row[field];
+  }
+  const isNewer = (field: string) => (stamps[field] ?? 0) > since;
+  if (isNewer('status')) changes.status = summary.status;
+  if (isNewer('work_status')) changes.work_status = summary.work_status;
+  if (isNewer('token_usage')) changes.token_usage = summary.token_usage;
+  if (isNewer('pending_approval')) changes.pending_approval = parts.pending_approval;
+  if (row.last_activity_at === null) delete changes.last_activity_at;
+  else if (isNewer('last_activity_at'))
+    changes.last_activity_at = unixSecondsZ(row.last_activity_at);
+  if (parts.subagents.length > 0) changes.subagents = parts.subagents.map(subagentFromRow);
+  return changes as StateChanges;
+}

@@ -1,0 +1,171 @@
+/**
+ * The `session_snapshot` frame, finished and never larger than a client takes: the session whole, its
+ * newest messages as far as they fit. Costs the same for a session of ten messages and of 100,000.
+ * Called by catch-up.ts.
+ */
+import type { Message, SessionState } from '../../protocol/nouns.ts';
+import type { Sqlite } from '../database.ts';
+import { byteLength, trimmed } from '../text.ts';
+import {
+  MESSAGE_COLUMNS,
+  type MessageRow,
+  messageFromRow,
+  type OpenApprovalRow,
+  requestFromRow,
+  type SubagentRow,
+  subagentFromRow,
+  type TurnDiffRow,
+  turnDiffFromRow,
+} from './conversation.ts';
+import { MAX_FRAME_BYTES } from './list.ts';
+import { present, SUMMARY_COLUMNS, type SummaryRow, summaryFromRow } from './session-rows.ts';
+
+/** Most messages in a snapshot; older ones are paged. */
+const MAX_MESSAGES = 200;
+
+/** Longest field of a message in a snapshot, UTF-16 units (the reference's number). */
+const MESSAGE_FIELD_CHARS = 16_000;
+
+/** Images that are not small (data URIs of screenshots) stay out of snapshots, as in the reference. */
+const IMAGE_VALUE_CHARS = 500;
+const MAX_IMAGES = 32;
+
+const MAX_TURN_DIFFS = 100;
+const MAX_SUBAGENTS = 200;
+
+/** What everything but the messages may take, so that the newest messages always have room. */
+const FRAME_WITHOUT_MESSAGES_BYTES = 550 * 1024;
+
+/** Tried in turn until everything but the messages fits: longest text, longest diff, UTF-16 units. */
+const CUTS = [
+  { text: 16_000, diff: 120_000 },
+  { text: 16_000, diff: 16_000 },
+  { text: 4_000, diff: 2_000 },
+  { text: 500, diff: 250 },
+] as const;
+
+type Cut = (typeof CUTS)[number];
+
+const DIFF_FIELDS = new Set(['diff', 'current_diff', 'current_plan']);
+/** Cutting these would name something else. */
+const NAMES = new Set(['id', 'session_id', 'turn_id', 'epoch', 'project_path', 'transcript_path']);
+
+/** Everything of a session's row that a subscriber may see, and what catching up needs. */
+export interface SessionRow extends SummaryRow {
+  revision: number;
+  snapshot_base: number;
+  field_revisions: string;
+  message_count: number;
+  turn_count: number;
+  current_turn_id: string | null;
+  current_diff: string | null;
+  current_plan: string | null;
+  terminal_session_id: string | null;
+  terminal_app: string | null;
+}
+
+/** The select list that makes a `SessionRow`. */
+export const SESSION_COLUMNS = `${SUMMARY_COLUMNS}, revision, snapshot_base, field_revisions,
+  message_count, turn_count, current_turn_id, current_diff, current_plan, terminal_session_id,
+  terminal_app`;
+
+/** Writes snapshots on one connection; the row is the caller's, read at the same commit. */
+export function createSnapshotRead({ database, epoch }: { database: Sqlite; epoch: string }) {
+  const newestMessages = database.prepare<[string], MessageRow>(
+    `SELECT ${MESSAGE_COLUMNS} FROM messages WHERE session_id = ?
+     ORDER BY sequence DESC LIMIT ${MAX_MESSAGES}`,
+  );
+  const turnDiffs = database.prepare<[string], TurnDiffRow>(
+    `SELECT turn_id, diff, input_tokens, output_tokens, cached_tokens, context_window,
+       changed_revision
+     FROM turn_diffs WHERE session_id = ? ORDER BY rowid DESC LIMIT ${MAX_TURN_DIFFS}`,
+  );
+  const subagents = database.prepare<[string], SubagentRow>(
+    `SELECT id, agent_type, started_at, ended_at, changed_revision
+     FROM subagents WHERE session_id = ? ORDER BY rowid DESC LIMIT ${MAX_SUBAGENTS}`,
+  );
+
+  return (row: SessionRow, openApproval: OpenApprovalRow | undefined): string => {
+    const state = stateFromRow(row, {
+      epoch,
+      pending_approval: openApproval === undefined ? null : requestFromRow(openApproval),
+      turnDiffs: turnDiffs.all(row.id).reverse(),
+      subagents: subagents.all(row.id).reverse(),
+    });
+    const start = openFrame(state);
+    let room = MAX_FRAME_BYTES - byteLength(start) - CLOSE_FRAME.length;
+    const messages: string[] = [];
+    for (const message of newestMessages.iterate(row.id)) {
+      const text = JSON.stringify(trimMessage(messageFromRow(message)));
+      room -= byteLength(text) + 1;
+      if (room < 0) break;
+      messages.push(text);
+    }
+    return start + messages.reverse().join(',') + CLOSE_FRAME;
+  };
+}
+
+const CLOSE_FRAME = ']}}';
+
+/** The frame up to and including the bracket that opens its messages. */
+function openFrame(state: Omit<SessionState, 'messages'>): string {
+  let text = '';
+  for (const cut of CUTS) {
+    text = JSON.stringify(state, shortener(cut));
+    if (byteLength(text) <= FRAME_WITHOUT_MESSAGES_BYTES) break;
+  }
+  return `{"type":"session_snapshot","session":${text.slice(0, -1)},"messages":[`;
+}
+
+function stateFromRow(
+  row: SessionRow,
+  parts: {
+    epoch: string;
+    pending_approval: SessionState['pending_approval'];
+    turnDiffs: TurnDiffRow[];
+    subagents: SubagentRow[];
+  },
+): Omit<SessionState, 'messages'> {
+  const { has_pending_approval: _, ...summary } = summaryFromRow(row);
+  return {
+    ...summary,
+    message_count: row.message_count,
+    pending_approval: parts.pending_approval,
+    current_diff: row.current_diff,
+    current_plan: row.current_plan,
+    revision: row.revision,
+    epoch: parts.epoch,
+    ...present(row, 'current_turn_id'),
+    turn_count: row.turn_count,
+    ...(parts.turnDiffs.length > 0 && { turn_diffs: parts.turnDiffs.map(turnDiffFromRow) }),
+    ...(parts.subagents.length > 0 && { subagents: parts.subagents.map(subagentFromRow) }),
+    ...present(row, 'terminal_session_id'),
+    ...present(row, 'terminal_app'),
+  };
+}
+
+function shortener(cut: Cut): (key: string, value: unknown) => unknown {
+  return (key, value) => {
+    if (typeof value !== 'string' || NAMES.has(key)) return value;
+    return trimmed(value, DIFF_FIELDS.has(key) ? cut.diff : cut.text);
+  };
+}
+
+/** A message as a snapshot shows it: long fields cut, large images left out. */
+export function trimMessage(message: Message): Message {
+  const { images, ...rest } = message;
+  const small = images
+    ?.filter(({ value }) => value.length <= IMAGE_VALUE_CHARS)
+    .slice(0, MAX_IMAGES);
+  return {
+    ...rest,
+    content: trimmed(message.content, MESSAGE_FIELD_CHARS),
+    tool_input: trimOrNull(message.tool_input),
+    tool_output: trimOrNull(message.tool_output),
+    ...(small?.length ? { images: small } : {}),
+  };
+}
+
+function trimOrNull(text: string | null): string | null {
+  return text === null ? null : trimmed(text, MESSAGE_FIELD_CHARS);
+}

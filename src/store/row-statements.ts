@@ -1,0 +1,110 @@
+/**
+ * The prepared statements behind rows.ts, in one place, each prepared once per connection: preparing per
+ * write cost the reference five times the write itself. No logic lives here.
+ */
+import type { RunResult, Statement } from 'better-sqlite3';
+import type { SqlValue } from './columns.ts';
+import type { Sqlite } from './database.ts';
+
+/** Different sets of session columns whose UPDATE stays prepared; real traffic knows a few dozen. */
+const UPDATES_KEPT = 256;
+
+interface SessionCounters {
+  revision: number;
+  journal_seq: number;
+  field_revisions: string;
+}
+
+export type RowStatements = ReturnType<typeof prepareRowStatements>;
+
+/** Prepares everything; the schema must be the newest. */
+export function prepareRowStatements(database: Sqlite) {
+  return {
+    session: database.prepare<[string], SessionCounters>(
+      'SELECT revision, journal_seq, field_revisions FROM sessions WHERE id = ?',
+    ),
+    insertSession: database.prepare(
+      'INSERT INTO sessions (id, provider, project_path) VALUES (?, ?, ?)',
+    ),
+    updateSession: createSessionUpdate(database),
+    forgetPending: database.prepare('DELETE FROM pending_sessions WHERE session_id = ?'),
+    newestSequence: database
+      .prepare<[string], number>(
+        'SELECT sequence FROM messages WHERE session_id = ? ORDER BY sequence DESC LIMIT 1',
+      )
+      .pluck(),
+    insertMessage: database.prepare(
+      `INSERT INTO messages (id, session_id, type, content, timestamp, sequence, tool_name, tool_input,
+         tool_output, tool_duration, is_error, images_json, created_revision, changed_revision)
+       VALUES (@id, @session_id, @type, @content, @timestamp, @sequence, @tool_name, @tool_input,
+         @tool_output, @tool_duration, @is_error, @images_json, @revision, @revision)
+       ON CONFLICT (id) DO NOTHING`,
+    ),
+    updateMessage: database.prepare(
+      `UPDATE messages SET
+         content = COALESCE(@content, content),
+         tool_output = COALESCE(@tool_output, tool_output),
+         is_error = COALESCE(@is_error, is_error),
+         tool_duration = COALESCE(@tool_duration, tool_duration),
+         changed_revision = @revision
+       WHERE id = @id AND session_id = @session_id`,
+    ),
+    upsertTurnDiff: database.prepare(
+      `INSERT INTO turn_diffs (session_id, turn_id, diff, input_tokens, output_tokens, cached_tokens,
+         context_window, created_at, changed_revision)
+       VALUES (@session_id, @turn_id, @diff, @input_tokens, @output_tokens, @cached_tokens,
+         @context_window, @at, @revision)
+       ON CONFLICT (session_id, turn_id) DO UPDATE SET
+         diff = excluded.diff, input_tokens = excluded.input_tokens,
+         output_tokens = excluded.output_tokens, cached_tokens = excluded.cached_tokens,
+         context_window = excluded.context_window, changed_revision = excluded.changed_revision`,
+    ),
+    upsertSubagent: database.prepare(
+      `INSERT INTO subagents (session_id, id, agent_type, started_at, ended_at, changed_revision)
+       VALUES (@session_id, @id, @agent_type, @started_at, @ended_at, @revision)
+       ON CONFLICT (session_id, id) DO UPDATE SET
+         agent_type = excluded.agent_type, started_at = excluded.started_at,
+         ended_at = excluded.ended_at, changed_revision = excluded.changed_revision`,
+    ),
+    insertApproval: database.prepare(
+      `INSERT INTO approval_history (session_id, request_id, approval_type, tool_name, command,
+         file_path, proposed_amendment, request, created_at, created_revision, changed_revision)
+       VALUES (@session_id, @request_id, @approval_type, @tool_name, @command,
+         @file_path, @proposed_amendment, @request, @at, @revision, @revision)`,
+    ),
+    reopenApproval: database.prepare(
+      `UPDATE approval_history SET request = ?, changed_revision = ?
+       WHERE session_id = ? AND request_id = ? AND request IS NOT NULL AND decided_at IS NULL`,
+    ),
+    stampApproval: database.prepare(
+      `UPDATE approval_history SET changed_revision = ?
+       WHERE session_id = ? AND request_id = ? AND request IS NOT NULL AND decided_at IS NULL`,
+    ),
+    closeApproval: database.prepare(
+      `UPDATE approval_history SET decision = @decision, evidence = @evidence, decided_at = @at,
+         changed_revision = @revision
+       WHERE session_id = @session_id AND request_id = @request_id
+         AND request IS NOT NULL AND decided_at IS NULL`,
+    ),
+  };
+}
+
+function createSessionUpdate(database: Sqlite) {
+  const prepared = new Map<string, Statement>();
+  return (
+    sessionId: string,
+    columns: Record<string, SqlValue>,
+    counts: Record<string, number>,
+  ): RunResult => {
+    const set = Object.keys(columns).map((column) => `${column} = ?`);
+    const added = Object.keys(counts).map((column) => `${column} = ${column} + ?`);
+    const sql = `UPDATE sessions SET ${[...set, ...added].join(', ')} WHERE id = ?`;
+    let statement = prepared.get(sql);
+    if (statement === undefined) {
+      if (prepared.size >= UPDATES_KEPT) prepared.clear();
+      statement = database.prepare(sql);
+      prepared.set(sql, statement);
+    }
+    return statement.run(...Object.values(columns), ...Object.values(counts), sessionId);
+  };
+}
