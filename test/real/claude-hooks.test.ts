@@ -106,14 +106,15 @@ test('an API error ends the turn with StopFailure in place of Stop', async () =>
   const ended = await stage.print('try it');
 
   expect(ended.status).toBe(1);
-  expect(outline(stage.listener.hooks)).toEqual([
-    'SessionStart startup',
-    'UserPromptSubmit',
-    'StopFailure',
-    'SessionEnd other',
-  ]);
+  // Not awaited by the CLI: it may come after SessionEnd, even after the process is gone.
   const failed = await stage.listener.waitFor('StopFailure');
   expect(failed.last_assistant_message).toMatch(/400 no such luck/);
+  const lines = outline(stage.listener.hooks);
+  expect(lines.filter((line) => line !== 'StopFailure')).toEqual([
+    'SessionStart startup',
+    'UserPromptSubmit',
+    'SessionEnd other',
+  ]);
 });
 
 test('a subagent works under its own agent id inside the call that started it', async () => {
