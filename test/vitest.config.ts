@@ -7,5 +7,7 @@ export default defineConfig({
     exclude: ['test/faults/**', 'test/real/**'],
     testTimeout: 20_000,
     pool: 'forks',
+    // Its ESM entry imports a directory: Node refuses that, Vite resolves it.
+    server: { deps: { inline: ['clipanion'] } },
   },
 });

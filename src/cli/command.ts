@@ -27,7 +27,7 @@ export abstract class OrbitCommand extends Command<OrbitContext> {
   }
 
   /** Data directory by flag, environment or default. */
-  protected paths(): DataPaths {
+  protected directory(): DataPaths {
     return resolvePaths(this.sources({}));
   }
 

@@ -4,9 +4,9 @@
  * never written into shell code, so no URL or path can become a command.
  */
 import { existsSync, readFileSync, rmSync } from 'node:fs';
-import type { ConfigSources, DataPaths } from '../config.ts';
 import { formatAddress, parseBind } from '../address.ts';
-import { EXIT, ExitError, systemCodeOf } from '../exit.ts';
+import type { ConfigSources, DataPaths } from '../config.ts';
+import { EXIT, ExitError } from '../exit.ts';
 import { writeFileAtomically } from '../files.ts';
 import { readTokenFile } from '../token.ts';
 
@@ -88,10 +88,6 @@ function parseServerUrl(text: string): string {
 }
 
 function configuredUrl(paths: DataPaths): string | null {
-  try {
-    return /^url=(.+)$/m.exec(readFileSync(paths.hookConfig, 'utf8'))?.[1] ?? null;
-  } catch (error) {
-    if (systemCodeOf(error) === 'ENOENT') return null;
-    throw error;
-  }
+  if (!existsSync(paths.hookConfig)) return null;
+  return /^url=(.+)$/m.exec(readFileSync(paths.hookConfig, 'utf8'))?.[1] ?? null;
 }

@@ -3,8 +3,8 @@
 # File first, then send, delete on 2xx: what is not delivered waits in spool/ for the server. Never says
 # a word (stdout would reach the model), never fails, never sends its environment. POSIX sh and curl only.
 exec >/dev/null 2>&1
-stamp=$(date +%s%N) # first of all: hooks carry no time of their own
-[ -z "${ORBITDOCK_SESSION-}" ] || exit 0 # a session OrbitDock runs itself reports by another way
+[ "${1-}" = --deliver ] || stamp=$(date +%s%N) # first of all: hooks carry no time of their own
+if [ "${ORBITDOCK_SESSION-}" ]; then cat; exit 0; fi # a session we run ourselves reports by another way
 trap '' HUP INT TERM # Claude Code ends its pending hooks when it exits
 LC_ALL=C
 umask 077
@@ -12,6 +12,7 @@ case $0 in */*) CDPATH='' cd -- "${0%/*}" || exit 0 ;; esac
 
 if [ "${1-}" = --deliver ]; then
   file=$2 key=$3 type=$4 url=
+  [ -f "$file" ] || exit 0 # the server was faster
   while IFS='=' read -r name value; do [ "$name" != url ] || url=$value; done <hook.conf
   set -- -q -s -g --noproxy '*' --connect-timeout 1 --max-time 4 -o /dev/null -w '%{http_code}' \
     -H 'Content-Type: application/json' -H 'Expect:' -H "Idempotency-Key: $key"

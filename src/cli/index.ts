@@ -3,8 +3,8 @@
  * two things are put in order that it would call ambiguous: the global `--data-dir`, which may stand
  * anywhere, and the old form without a subcommand, which means `start`.
  */
-import { Builtins, Cli, UsageError } from 'clipanion';
-import { EXIT } from '../exit.ts';
+import { Builtins, Cli } from 'clipanion';
+import { EXIT, ExitError } from '../exit.ts';
 import { serverVersion } from '../version.ts';
 import type { OrbitContext } from './command.ts';
 import { GenerateTokenCommand } from './generate-token.ts';
@@ -13,11 +13,16 @@ import { InstallHooksCommand } from './install-hooks.ts';
 import { StartCommand } from './start.ts';
 import { StatusCommand } from './status.ts';
 
-/** The subcommands, registered; `runCli` is how a whole command line is run. */
-export function createCli(): Cli<OrbitContext> {
+/**
+ * The subcommands, registered; `runCli` is how a whole command line is run.
+ *
+ * @param enableColors  for help and usage only: what commands say is plain everywhere
+ */
+export function createCli({ enableColors }: { enableColors: boolean }): Cli<OrbitContext> {
   const cli = new Cli<OrbitContext>({
-    binaryLabel: 'OrbitDock Server: mission control for coding agents',
-    binaryName: 'orbitdock-server [--data-dir PATH]',
+    enableColors,
+    binaryLabel: 'OrbitDock Server (every command also takes --data-dir PATH)',
+    binaryName: 'orbitdock-server',
     binaryVersion: serverVersion(),
   });
   cli.register(StartCommand);
@@ -41,15 +46,17 @@ export async function runCli(
   argv: readonly string[],
   overrides: Partial<OrbitContext> = {},
 ): Promise<number> {
-  const cli = createCli();
   const context = { ...Cli.defaultContext, dataDir: undefined, ...overrides };
+  const cli = createCli({ enableColors: isColorful(context.stdout, context.env) });
   let command: ReturnType<typeof cli.process>;
   try {
     const { dataDir, rest } = peelDataDir(argv);
     context.dataDir = dataDir;
     command = cli.process(withSubcommand(rest), context);
   } catch (error) {
-    context.stderr.write(cli.error(error as Error, { colored: false }));
+    const isOurs = error instanceof ExitError;
+    const text = isOurs ? `orbitdock-server: ${error.message}\n` : cli.error(error as Error);
+    context.stderr.write(text);
     return EXIT.usage;
   }
   // Clipanion takes a prepared command where its types ask for words; its `process` made this one.
@@ -59,7 +66,7 @@ export async function runCli(
 /**
  * Takes `--data-dir X` and `--data-dir=X` out of a command line, wherever they stand; the last one counts.
  *
- * @throws UsageError when the path is missing or empty
+ * @throws ExitError 64 when the path is missing or empty
  */
 export function peelDataDir(argv: readonly string[]): {
   dataDir: string | undefined;
@@ -74,7 +81,7 @@ export function peelDataDir(argv: readonly string[]): {
       continue;
     }
     dataDir = word === '--data-dir' ? argv[++i] : word.slice('--data-dir='.length);
-    if (!dataDir) throw new UsageError('--data-dir needs a path');
+    if (!dataDir) throw new ExitError(EXIT.usage, '--data-dir needs a path');
   }
   return { dataDir, rest };
 }
@@ -88,3 +95,7 @@ function withSubcommand(words: string[]): string[] {
 }
 
 const isBuiltin = (word: string): boolean => ['-h', '--help', '-v', '--version'].includes(word);
+
+function isColorful(stream: OrbitContext['stdout'], env: OrbitContext['env']): boolean {
+  return 'isTTY' in stream && stream.isTTY === true && !env.NO_COLOR;
+}

@@ -1,0 +1,58 @@
+/**
+ * `init`: everything `start` and `install-hooks` need on disk. May be run again at any time, also while
+ * a server runs; then the database is the server's business and is left alone.
+ */
+import { Option } from 'clipanion';
+import type { DataPaths } from '../config.ts';
+import { EXIT, exitCodeOf } from '../exit.ts';
+import { openDataDirectory } from '../files.ts';
+import { OrbitCommand } from './command.ts';
+import { chooseServerUrl, writeHookFiles } from './hook-files.ts';
+
+/** Creates the data directory, the database and the hook script. */
+export class InitCommand extends OrbitCommand {
+  static override paths = [['init']];
+  static override usage = OrbitCommand.Usage({
+    description: 'Create data directory, run migrations, install hook script',
+    details: `
+      Safe to run again: it repairs what is missing and keeps what is there. Run it after changing the
+      server's address, so that hooks are sent to the right place.
+    `,
+    examples: [
+      ['Set up ~/.orbitdock', '$0 init'],
+      ['Send hooks to a server on another port', '$0 init --server-url http://127.0.0.1:4001'],
+    ],
+  });
+
+  serverUrl = Option.String('--server-url', {
+    description: 'Where hooks are sent; default http://127.0.0.1:4000, or as chosen before',
+  });
+
+  protected async run(): Promise<number> {
+    const paths = this.directory();
+    const serverUrl = chooseServerUrl(this.serverUrl, paths, this.context.env);
+    process.umask(0o077);
+    openDataDirectory(paths);
+    this.say('', `  Created ${paths.dir}/`, `  ${await prepared(paths)}`);
+    writeHookFiles(paths, serverUrl);
+    this.say(
+      `  Hook script installed to ${paths.hookScript}`,
+      '',
+      '  Next steps:',
+      '    1. Install Claude Code hooks:  orbitdock-server install-hooks',
+      '    2. Start the server:           orbitdock-server start',
+      '',
+    );
+    return EXIT.ok;
+  }
+}
+
+async function prepared(paths: DataPaths): Promise<string> {
+  const { prepareDatabase } = await import('../store/database.ts');
+  try {
+    return `Database initialized at ${prepareDatabase(paths).path}`;
+  } catch (error) {
+    if (exitCodeOf(error) !== EXIT.busy) throw error;
+    return `Database left to the running server at ${paths.database}`;
+  }
+}

@@ -1,0 +1,113 @@
+/**
+ * `start`: decides the configuration, opens the data directory, starts the server and stays until a
+ * signal. Also what an omitted subcommand means. The server itself is loaded only once all is decided.
+ */
+import { Option } from 'clipanion';
+import { formatAddress } from '../address.ts';
+import type { Config } from '../config.ts';
+import { resolveConfig } from '../config.ts';
+import { openDataDirectory } from '../files.ts';
+import { serverVersion } from '../version.ts';
+import { OrbitCommand } from './command.ts';
+import { hasHookScript, hooksCarry, urlOfServer } from './hook-files.ts';
+import { isListeningTo, settingsPath } from './install-hooks.ts';
+import { closeOnSignal, exitOnCrash } from './shutdown.ts';
+
+/** Starts the server; also the default when the subcommand is omitted. */
+export class StartCommand extends OrbitCommand {
+  static override paths = [['start']];
+  static override usage = OrbitCommand.Usage({
+    description: 'Start the server (also the default when you omit the subcommand)',
+    details: `
+      Listens on 127.0.0.1:4000 unless \`--bind\` or \`ORBITDOCK_BIND_ADDR\` says otherwise, and runs
+      until SIGTERM or SIGINT.
+
+      On loopback, local callers need no token. Any other address needs one: from
+      \`--auth-token-file\`, from \`ORBITDOCK_AUTH_TOKEN\`, or simply the file that
+      \`generate-token\` has written.
+    `,
+    examples: [
+      ['Start on 127.0.0.1:4000', '$0 start'],
+      ['Listen on all interfaces, after generate-token', '$0 start --bind 0.0.0.0:4000'],
+      ['The older form', '$0 --bind 127.0.0.1:4000'],
+    ],
+  });
+
+  bind = Option.String('--bind', { description: 'IP:port, [IPv6]:port or localhost:port' });
+  authToken = Option.String('--auth-token', {
+    description: 'The token itself; `ps` shows it to every user of the machine',
+  });
+  authTokenFile = Option.String('--auth-token-file', {
+    description: 'File with the token, readable by you only',
+  });
+  requireAuth = Option.Boolean('--require-auth', {
+    description: 'Ask local callers for the token too',
+  });
+  localTrust = Option.Boolean('--local-trust', {
+    description: 'Let local callers in without the token that was given',
+  });
+  allowInsecureNoAuth = Option.Boolean('--allow-insecure-no-auth', {
+    description: 'Bind beyond loopback without a token: whoever reaches it can run commands here',
+  });
+  allowOrigins = Option.Array('--allow-origin', {
+    description: 'Origin of a web page that may connect, such as https://dock.example',
+  });
+  allowHosts = Option.Array('--allow-host', {
+    description: 'Host name of a proxy in front of us; makes a token necessary',
+  });
+  durability = Option.String('--durability', {
+    description: 'full: survives a power cut (default); normal: survives a crash only',
+  });
+
+  protected async run(): Promise<number> {
+    // The options above are named as the configuration names its flags.
+    const config = resolveConfig(this.sources(this));
+    process.umask(0o077);
+    openDataDirectory(config.paths);
+    for (const warning of this.#warnings(config)) this.warn(`Warning: ${warning}`);
+    const surroundings = {
+      events: process,
+      exit: (code: number) => process.exit(code),
+      warn: (line: string) => this.warn(line),
+    };
+    exitOnCrash(config, surroundings);
+    const { startServer } = await import('../server.ts');
+    const server = await startServer(config);
+    this.#greet(config, server.port);
+    return await closeOnSignal(server, surroundings);
+  }
+
+  #warnings(config: Config): string[] {
+    const address = formatAddress(config.bind);
+    const warnings: string[] = [];
+    if (this.authToken !== undefined) {
+      warnings.push('`ps` shows --auth-token to every user here; use --auth-token-file instead');
+    }
+    if (config.allowInsecureNoAuth) {
+      warnings.push(`whoever can reach ${address} can run commands on this machine`);
+    } else if (!config.bind.isLoopback) {
+      warnings.push(
+        `${address} is not encrypted; beyond your own network use ssh -L or a TLS proxy`,
+      );
+    }
+    const { token, localTrust, paths } = config;
+    if (token !== null && !localTrust && hasHookScript(paths) && !hooksCarry(paths, token)) {
+      warnings.push(
+        `hook.sh does not have this token: put it into ${paths.token} (mode 0600) and run init`,
+      );
+    }
+    return warnings;
+  }
+
+  #greet({ bind, paths }: Config, port: number): void {
+    const url = urlOfServer({ host: bind.host, port });
+    this.say(`OrbitDock Server ${serverVersion()} listening on ${url}`, `  Data dir: ${paths.dir}`);
+    if (!hasHookScript(paths)) {
+      this.say('  Next: orbitdock-server init && orbitdock-server install-hooks');
+    } else if (!isListeningTo(settingsPath(this.context.env, this.home()), paths.hookScript)) {
+      this.say('  Next: orbitdock-server install-hooks');
+    } else {
+      this.say('  Next: start `claude` in any project; its sessions appear here by themselves');
+    }
+  }
+}

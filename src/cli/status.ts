@@ -1,0 +1,120 @@
+/**
+ * `status`: is the server of this data directory running, and where? Asks the server itself at the
+ * address it wrote down, and only if it is silent the lock it would hold. A process id alone proves
+ * nothing: it may long belong to somebody else. Answers within a quarter of a second.
+ */
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { get } from 'node:http';
+import type { DataPaths } from '../config.ts';
+import { EXIT } from '../exit.ts';
+import { serverVersion } from '../version.ts';
+import { OrbitCommand } from './command.ts';
+import { urlOfServer } from './hook-files.ts';
+
+/** A local server answers in a millisecond or two; one that is starved is told from a dead one by its lock. */
+const PROBE_TIMEOUT_MS = 80;
+
+/** What the running server wrote into `server.json`; an older run may have left it behind. */
+interface ServerNote {
+  pid: number;
+  address: string;
+  port: number;
+}
+
+interface State {
+  note: ServerNote | null;
+  url: string | null;
+  isHealthy: boolean;
+  isRunning: boolean;
+}
+
+/** Says whether the server is running. */
+export class StatusCommand extends OrbitCommand {
+  static override paths = [['status']];
+  static override usage = OrbitCommand.Usage({
+    description: 'Check if the server is running',
+    details: 'Exits with 0 whether or not it is running; the words tell.',
+    examples: [['Look at the server of ~/.orbitdock', '$0 status']],
+  });
+
+  protected async run(): Promise<number> {
+    const paths = this.directory();
+    const state = await look(paths);
+    this.say('', `  OrbitDock Server v${serverVersion()}`, `  Data dir: ${paths.dir}`);
+    this.say(`  ${processLine(state)}`, `  ${healthLine(state)}`, `  ${databaseLine(paths)}`, '');
+    if (!state.isRunning) {
+      this.say('  Server is not running.', '  Start with: orbitdock-server start', '');
+    }
+    return EXIT.ok;
+  }
+}
+
+async function look(paths: DataPaths): Promise<State> {
+  const note = readNote(paths.server);
+  const url = note && urlOfServer({ host: note.address, port: note.port });
+  const isHealthy = url !== null && (await answers(`${url}/health`));
+  // The pid guards against another server at an address that ours has left.
+  const isCertain = isHealthy && note !== null && isAlive(note.pid);
+  const isRunning = isCertain || (await isHeld(paths.lock));
+  return { note, url, isHealthy: isHealthy && isRunning, isRunning };
+}
+
+function processLine({ note, isRunning }: State): string {
+  if (isRunning) return note === null ? 'PID: unknown (running)' : `PID: ${note.pid} (running)`;
+  if (note === null) return 'PID file: not found';
+  const reason = isAlive(note.pid) ? 'that process is not this server' : 'process not found';
+  return `PID file: ${note.pid} (stale — ${reason})`;
+}
+
+function healthLine({ url, isHealthy, isRunning }: State): string {
+  if (isHealthy) return `Health: OK (${url}/health)`;
+  if (!isRunning) return 'Health: unreachable';
+  return url === null
+    ? 'Health: unreachable (the data directory is in use; the server may be starting)'
+    : `Health: unreachable (the server is there but does not answer at ${url}/health)`;
+}
+
+function databaseLine({ database }: DataPaths): string {
+  const stat = statSync(database, { throwIfNoEntry: false });
+  if (stat === undefined) return 'Database: not found';
+  return `Database: ${database} (${Math.floor(stat.size / 1024)} KB)`;
+}
+
+function readNote(path: string): ServerNote | null {
+  try {
+    const { pid, address, port } = JSON.parse(readFileSync(path, 'utf8'));
+    const isWhole = Number.isInteger(pid) && pid > 0 && Number.isInteger(port);
+    return isWhole && typeof address === 'string' ? { pid, address, port } : null;
+  } catch {
+    // Missing or damaged, it says nothing; the lock decides.
+    return null;
+  }
+}
+
+/** Whether something there calls itself healthy. Never rejects. */
+function answers(url: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const request = get(url, { agent: false, signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) });
+    request.on('error', () => resolve(false));
+    request.on('response', (response) => {
+      response.on('error', () => resolve(false));
+      response.on('end', () => resolve(response.statusCode === 200));
+      response.resume();
+    });
+  });
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as { code?: unknown }).code === 'EPERM';
+  }
+}
+
+async function isHeld(lock: string): Promise<boolean> {
+  if (!existsSync(lock)) return false;
+  const { isLocked } = await import('../store/lock.ts');
+  return isLocked(lock);
+}

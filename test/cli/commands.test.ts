@@ -1,0 +1,235 @@
+/** The small commands and the refusals of start: what they print, what they leave on disk. */
+import {
+  chownSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { peelDataDir } from '../../src/cli/index.ts';
+import { openDataDirectory } from '../../src/files.ts';
+import { acquireLock } from '../../src/store/lock.ts';
+import { Home, openEar } from './support.ts';
+
+let home: Home;
+
+beforeEach(() => {
+  home = new Home();
+});
+afterEach(() => home.remove());
+
+describe('the command line', () => {
+  it('takes --data-dir before and after the subcommand', () => {
+    const rest = ['start', '--bind', 'x'];
+    for (const argv of [
+      ['--data-dir', '/d', 'start', '--bind', 'x'],
+      ['start', '--data-dir=/d', '--bind', 'x'],
+      ['start', '--bind', 'x', '--data-dir', '/d'],
+    ]) {
+      expect(peelDataDir(argv)).toEqual({ dataDir: '/d', rest });
+    }
+  });
+
+  it.each([['nope'], ['start', '--nope'], ['--data-dir'], ['--data-dir='], ['status', 'x']])(
+    'answers %s with 64 on stderr',
+    async (...words) => {
+      const { exitCode, stdout, stderr } = await home.run(...words);
+      expect({ exitCode, stdout }).toEqual({ exitCode: 64, stdout: '' });
+      expect(stderr).not.toBe('');
+    },
+  );
+
+  it('knows --help, --version and the help of each command', async () => {
+    expect((await home.run('--version')).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+    const { exitCode, stdout } = await home.run('--help');
+    expect(exitCode).toBe(0);
+    for (const name of ['start', 'init', 'install-hooks', 'status', 'generate-token']) {
+      expect(stdout).toContain(`orbitdock-server ${name}`);
+      expect((await home.run(name, '--help')).stdout).toContain('Details');
+    }
+  });
+});
+
+describe('start', () => {
+  it.each([
+    ['start', '--bind', '0.0.0.0:4000'],
+    ['--bind', '0.0.0.0:4000'],
+    ['--bind', '0.0.0.0:4000', 'start'],
+    ['--bind=0.0.0.0:4000'],
+  ])('refuses %s %s without a token, in every form, and touches nothing', async (...words) => {
+    const { exitCode, stdout, stderr } = await home.run(...words);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 64, stdout: '' });
+    expect(stderr).toContain('Refusing to bind 0.0.0.0:4000 without authentication');
+    expect(existsSync(home.paths.dir)).toBe(false);
+  });
+
+  it('refuses a token that protects nothing with 78 and does not repeat it', async () => {
+    home.env.ORBITDOCK_AUTH_TOKEN = 'hunter2';
+    const { exitCode, stderr } = await home.run('--bind', '127.0.0.1:4000');
+    expect(exitCode).toBe(78);
+    expect(stderr).not.toContain('hunter2');
+  });
+});
+
+describe('init', () => {
+  it('creates everything, privately, and says what comes next', async () => {
+    const { exitCode, stdout, stderr } = await home.run('init');
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+    const { dir, database, hookScript, hookConfig } = home.paths;
+    expect(stdout).toBe(
+      [
+        '',
+        `  Created ${dir}/`,
+        `  Database initialized at ${database}`,
+        `  Hook script installed to ${hookScript}`,
+        '',
+        '  Next steps:',
+        '    1. Install Claude Code hooks:  orbitdock-server install-hooks',
+        '    2. Start the server:           orbitdock-server start',
+        '',
+        '',
+      ].join('\n'),
+    );
+    expect(statSync(hookScript).mode & 0o777).toBe(0o700);
+    expect(readFileSync(hookConfig, 'utf8')).toBe('url=http://127.0.0.1:4000\n');
+    for (const name of [dir, ...readdirSync(dir, { recursive: true, encoding: 'utf8' })]) {
+      expect(statSync(join(dir, name === dir ? '' : name)).mode & 0o077).toBe(0);
+    }
+  });
+
+  it('sends hooks where it is told, and stays with that the next time', async () => {
+    const url = () => readFileSync(home.paths.hookConfig, 'utf8');
+    await home.run('init', '--server-url', 'https://dock.example:8443/sub/');
+    expect(url()).toBe('url=https://dock.example:8443/sub\n');
+    await home.run('init');
+    expect(url()).toBe('url=https://dock.example:8443/sub\n');
+    home.env.ORBITDOCK_BIND_ADDR = '[::]:4100';
+    await home.run('init');
+    expect(url()).toBe('url=http://[::1]:4100\n');
+  });
+
+  it.each(['dock', 'file:///x', 'http://u:p@h', 'http://h/?q', 'http://h/\nurl=x', 'http://h/ x'])(
+    'refuses the server URL %j',
+    async (url) => {
+      expect((await home.run('init', `--server-url=${url}`)).exitCode).toBe(64);
+      expect(existsSync(home.paths.dir)).toBe(false);
+    },
+  );
+
+  it('leaves the database to a running server and does the rest', async () => {
+    openDataDirectory(home.paths);
+    const lock = acquireLock(home.paths);
+    const { exitCode, stdout } = await home.run('init');
+    lock.release();
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain('Database left to the running server');
+    expect(existsSync(home.paths.hookScript)).toBe(true);
+    expect(existsSync(home.paths.database)).toBe(false);
+  });
+
+  it("refuses a data directory that cannot be one, or is somebody else's", async () => {
+    writeFileSync(join(home.dir, 'file'), '');
+    expect((await home.run('--data-dir', join(home.dir, 'file', 'x'), 'init')).exitCode).toBe(78);
+    let foreign = '/usr';
+    if (process.getuid?.() === 0) {
+      foreign = mkdtempSync(join(home.dir, 'foreign-'));
+      chownSync(foreign, 65_534, 65_534);
+    }
+    const { exitCode, stderr } = await home.run('--data-dir', foreign, 'init');
+    expect(exitCode).toBe(78);
+    expect(stderr).toContain(`${foreign} belongs to user`);
+  });
+});
+
+describe('generate-token', () => {
+  it('saves a token for its owner only and shows how to use it', async () => {
+    const { exitCode, stdout } = await home.run('generate-token');
+    expect(exitCode).toBe(0);
+    const token = readFileSync(home.paths.token, 'utf8').trim();
+    expect(token).toMatch(/^od_[\w-]{43}$/);
+    expect(statSync(home.paths.token).mode & 0o777).toBe(0o600);
+    expect(stdout).toContain(`  Auth token generated and saved to ${home.paths.token}\n`);
+    expect(stdout).toContain(`  Token: ${token}\n`);
+    expect(stdout).not.toContain(`--auth-token ${token}`);
+    expect(existsSync(home.paths.hookHeaders)).toBe(false);
+  });
+
+  it('makes a new one each time and tells the hooks', async () => {
+    await home.run('init');
+    const headers = () => readFileSync(home.paths.hookHeaders, 'utf8');
+    await home.run('generate-token');
+    const first = headers();
+    await home.run('generate-token');
+    expect(headers()).not.toBe(first);
+    expect(headers()).toBe(`Authorization: Bearer ${readFileSync(home.paths.token, 'utf8')}`);
+    expect(statSync(home.paths.hookHeaders).mode & 0o777).toBe(0o600);
+  });
+});
+
+describe('status', () => {
+  const note = (value: unknown): void => {
+    openDataDirectory(home.paths);
+    writeFileSync(home.paths.server, typeof value === 'string' ? value : JSON.stringify(value));
+  };
+
+  it('says so when nothing is there, and creates nothing', async () => {
+    const { exitCode, stdout } = await home.run('status');
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(/^\n {2}OrbitDock Server v\d/);
+    expect(stdout).toContain(`  Data dir: ${home.paths.dir}\n  PID file: not found\n`);
+    expect(stdout).toContain('  Health: unreachable\n  Database: not found\n');
+    expect(stdout).toContain('  Server is not running.\n  Start with: orbitdock-server start\n');
+    expect(existsSync(home.paths.dir)).toBe(false);
+  });
+
+  it('asks the server where it says it is', async () => {
+    const ear = await openEar(200);
+    note({ pid: process.pid, address: '127.0.0.1', port: ear.port });
+    const { stdout } = await home.run('status');
+    await ear.close();
+    expect(stdout).toContain(`  PID: ${process.pid} (running)\n  Health: OK (${ear.url}/health)\n`);
+    expect(ear.received[0]?.path).toBe('/health');
+  });
+
+  it('does not take another process for the server', async () => {
+    note({ pid: process.pid, address: '127.0.0.1', port: 1 });
+    const { stdout } = await home.run('status');
+    expect(stdout).toContain(`PID file: ${process.pid} (stale — that process is not this server)`);
+    expect(stdout).toContain('Server is not running.');
+  });
+
+  it('does not take another server at the same address for ours', async () => {
+    const ear = await openEar(200);
+    note({ pid: 2 ** 30, address: '127.0.0.1', port: ear.port });
+    const { stdout } = await home.run('status');
+    await ear.close();
+    expect(stdout).toContain(`PID file: ${2 ** 30} (stale — process not found)`);
+    expect(stdout).toContain('  Health: unreachable\n');
+  });
+
+  it('believes the lock when the server is silent, and answers soon', async () => {
+    openDataDirectory(home.paths);
+    const lock = acquireLock(home.paths);
+    const ear = await openEar(null);
+    note({ pid: process.pid, address: '127.0.0.1', port: ear.port });
+    const start = performance.now();
+    const { stdout } = await home.run('status');
+    expect(performance.now() - start).toBeLessThan(250);
+    await ear.close();
+    lock.release();
+    expect(stdout).toContain(`PID: ${process.pid} (running)`);
+    expect(stdout).toContain(`does not answer at ${ear.url}/health`);
+  });
+
+  it.each(['', 'junk', '{}', '{"pid":-1,"address":"x","port":1}', '[]', 'null'])(
+    'makes nothing of the note %j',
+    async (text) => {
+      note(text);
+      expect((await home.run('status')).stdout).toContain('PID file: not found');
+    },
+  );
+});

@@ -1,0 +1,262 @@
+/** hook.sh for real: run by /bin/sh, sent by curl, from a directory whose name is an attack. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import {
+  existsSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { writeHookFiles } from '../../src/cli/hook-files.ts';
+import { shellQuote } from '../../src/cli/hook-settings.ts';
+import { openDataDirectory, writeFileAtomically } from '../../src/files.ts';
+import { createToken } from '../../src/token.ts';
+import { type Ear, Home, openEar, until } from './support.ts';
+
+const BODY = '{"hook_event_name":"Stop","session_id":"s1","cwd":"/x"}';
+let home: Home;
+let ear: Ear;
+
+beforeEach(async () => {
+  home = new Home();
+  ear = await openEar();
+  openDataDirectory(home.paths);
+  writeHookFiles(home.paths, ear.url);
+});
+afterEach(async () => {
+  await ear.close();
+  home.remove();
+});
+
+interface HookRun {
+  exitCode: number | null;
+  output: string;
+}
+
+function startHook(type: string, env: Record<string, string> = {}): ChildProcess {
+  const command = `${shellQuote(home.paths.hookScript)} ${type}`;
+  // In a process group of its own, as Claude Code runs them.
+  return spawn('/bin/sh', ['-c', command], {
+    env: { ...home.env, ...env },
+    cwd: home.dir,
+    detached: true,
+  });
+}
+
+async function hook(type: string, body = BODY, env: Record<string, string> = {}): Promise<HookRun> {
+  const child = startHook(type, env);
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (text) => (output += text));
+  child.stdin?.on('error', () => {}); // it may leave without reading
+  child.stdin?.end(body);
+  // `close` comes only when nobody holds the pipes any more: Claude Code waits for that, too.
+  return new Promise((resolve) => child.on('close', (exitCode) => resolve({ exitCode, output })));
+}
+
+const spooled = (): string[] =>
+  readdirSync(home.paths.spool).filter((name) => name !== 'quarantine');
+const hasDelivered = (count: number) => ear.received.length === count && spooled().length === 0;
+
+it('delivers the body as it came, with its key and its type, and leaves nothing behind', async () => {
+  expect(await hook('claude_status_event')).toEqual({ exitCode: 0, output: '' });
+  await until(() => hasDelivered(1));
+  const [got] = ear.received;
+  expect(got).toMatchObject({ path: '/api/hook', body: BODY });
+  expect(got?.headers['content-type']).toBe('application/json');
+  expect(got?.headers['x-orbitdock-hook']).toBe('claude_status_event');
+  expect(got?.headers['idempotency-key']).toMatch(/^\d{19}-\d+-0$/);
+  expect(got?.headers.authorization).toBeUndefined();
+});
+
+it('names the file after time, itself and Claude, and keeps it while nobody listens', async () => {
+  await ear.close();
+  const before = BigInt(Date.now()) * 1_000_000n;
+  await hook('claude_tool_event', BODY, { CLAUDE_PID: '4711' });
+  expect(spooled()).toHaveLength(1);
+  const [, ns] = /^(\d{19})-\d+-4711\.claude_tool_event\.json$/.exec(spooled()[0] ?? '') ?? [];
+  expect(BigInt(ns ?? 0) >= before).toBe(true);
+  const path = join(home.paths.spool, spooled()[0] ?? '');
+  expect(readFileSync(path, 'utf8')).toBe(BODY);
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+});
+
+it('sorts by name in the order of time', async () => {
+  ear.answer = 503;
+  for (let n = 0; n < 5; n++) await hook('claude_status_event', `{"n":${n}}`);
+  const bodies = spooled()
+    .sort()
+    .map((name) => readFileSync(join(home.paths.spool, name), 'utf8'));
+  expect(bodies).toEqual([0, 1, 2, 3, 4].map((n) => `{"n":${n}}`));
+  await until(() => ear.received.length === 5);
+});
+
+it.each([401, 413, 500, 503, 302])('keeps the file when the answer is %i', async (status) => {
+  ear.answer = status;
+  await hook('claude_status_event');
+  await until(() => ear.received.length === 1);
+  await until(() => !isRunning());
+  expect(spooled()).toHaveLength(1);
+});
+
+it('sends 200 KB and 2 MB straight through', async () => {
+  for (const size of [200_000, 2_000_000]) {
+    const body = JSON.stringify({ tool_response: 'x'.repeat(size) });
+    await hook('claude_tool_event', body);
+    await until(() => spooled().length === 0);
+    expect(ear.received.at(-1)?.body).toBe(body);
+  }
+});
+
+it('returns at once although the server stays silent', async () => {
+  ear.answer = null;
+  const start = performance.now();
+  await hook('claude_session_end');
+  expect(performance.now() - start).toBeLessThan(1000); // curl itself would wait four seconds
+  await until(() => ear.received.length === 1);
+  expect(spooled()).toHaveLength(1);
+});
+
+it('says nothing, sends nothing and exits with 0 for a session of our own', async () => {
+  const run = await hook('claude_status_event', BODY, { ORBITDOCK_SESSION: 's1' });
+  expect(run).toEqual({ exitCode: 0, output: '' });
+  expect(spooled()).toEqual([]);
+  expect(ear.received).toEqual([]);
+});
+
+it('takes no notice of an empty input, a strange type or a strange process id', async () => {
+  await hook('claude_status_event', '');
+  expect(spooled()).toEqual([]);
+  await hook("'../../evil type'", BODY, { CLAUDE_PID: '1; touch PWNED' });
+  await hook('');
+  await until(() => hasDelivered(2));
+  expect(ear.received.map(({ headers }) => headers['x-orbitdock-hook'])).toEqual([
+    undefined,
+    undefined,
+  ]);
+  expect(ear.received[0]?.headers['idempotency-key']).toMatch(/-0$/);
+});
+
+it('runs nothing that stands in its path or its configuration', async () => {
+  writeFileSync(home.paths.hookConfig, `junk\nurl=${ear.url}/$(>PWNED)\`>PWNED\`\n`);
+  await hook('claude_status_event');
+  await until(() => ear.received.length === 1);
+  for (const dir of [home.dir, home.paths.dir, process.cwd()]) {
+    expect(existsSync(join(dir, 'PWNED'))).toBe(false);
+  }
+  expect(ear.received[0]?.path).toContain('PWNED');
+});
+
+it('carries the token in a header that no process list shows', async () => {
+  const token = createToken();
+  writeFileAtomically(home.paths.token, token, { mode: 0o600 });
+  writeHookFiles(home.paths, ear.url);
+  expect(readFileSync(home.paths.hookScript, 'utf8')).not.toContain(token);
+  const seen = new Set<string>();
+  for (let n = 0; n < 10; n++) {
+    const run = hook('claude_tool_event', BODY, { SECRET_OF_PARENT: 'canary' });
+    await until(() => {
+      for (const line of commandLines()) seen.add(line);
+      return hasDelivered(n + 1);
+    });
+    await run;
+  }
+  expect([...seen].some((line) => line.includes('/api/hook'))).toBe(true);
+  expect([...seen].filter((line) => line.includes(token))).toEqual([]);
+  for (const { headers, body } of ear.received) {
+    expect(headers.authorization).toBe(`Bearer ${token}`);
+    expect(JSON.stringify({ headers, body })).not.toContain('canary');
+  }
+});
+
+it('neither goes through a proxy nor obeys a .curlrc', async () => {
+  writeFileSync(join(home.dir, '.curlrc'), 'header = "X-Evil: 1"\n');
+  const proxy = 'http://127.0.0.1:9';
+  await hook('claude_status_event', BODY, { http_proxy: proxy, ALL_PROXY: proxy });
+  await until(() => hasDelivered(1));
+  expect(ear.received[0]?.headers['x-evil']).toBeUndefined();
+});
+
+it('loses nothing when its process group gets SIGTERM, whenever that is', async () => {
+  for (let delayMs = 0; delayMs < 40; delayMs += 2) {
+    const already = ear.received.length;
+    const child = startHook('claude_session_end');
+    const gone = new Promise((resolve) => child.on('close', resolve));
+    const timer = setTimeout(() => killGroup(child, 'SIGTERM'), delayMs);
+    child.stdin?.on('error', () => {});
+    child.stdin?.end(BODY);
+    await gone;
+    clearTimeout(timer);
+    await until(() => !isRunning());
+    const isDelivered = ear.received.length > already;
+    const kept = spooled().filter((name) => name.endsWith('.json'));
+    // A signal in the first instants, before the script ignores it, is like never having run.
+    if (child.signalCode === null) expect(isDelivered || kept.length === 1).toBe(true);
+    for (const name of spooled()) rmSync(join(home.paths.spool, name));
+  }
+});
+
+it('survives SIGKILL of its group once the file is written: delivered or kept, one of both', async () => {
+  for (let n = 0; n < 10; n++) {
+    const already = ear.received.length;
+    const child = startHook('claude_tool_event');
+    child.stdin?.end(BODY);
+    await until(
+      () => spooled().some((name) => name.endsWith('.json')) || ear.received.length > already,
+    );
+    killGroup(child, 'SIGKILL');
+    await until(() => !isRunning());
+    expect(ear.received.length > already || spooled().length === 1).toBe(true);
+    for (const name of spooled()) rmSync(join(home.paths.spool, name));
+  }
+});
+
+it('works without `setsid` and with a `date` that knows no nanoseconds', async () => {
+  const bin = join(home.dir, 'bin');
+  const links = ['sh', 'cat', 'mv', 'rm', 'mkdir', 'curl']
+    .map((tool) => `ln -s "$(command -v ${tool})" '${bin}/${tool}'`)
+    .join(' && ');
+  const fakeDate = `#!/bin/sh\ncase $1 in +%s) exec /bin/date +%s ;; *) echo 1700000000N ;; esac\n`;
+  await new Promise((resolve) =>
+    spawn('/bin/sh', ['-c', `mkdir '${bin}' && ${links}`]).on('close', resolve),
+  );
+  writeFileSync(join(bin, 'date'), fakeDate, { mode: 0o755 });
+  await hook('claude_status_event', BODY, { PATH: bin });
+  await until(() => hasDelivered(1));
+  expect(ear.received[0]?.headers['idempotency-key']).toMatch(/^\d{10}0{9}-\d+-0$/);
+});
+
+/** Command lines of all processes, as `ps` would show them. */
+function commandLines(): string[] {
+  const lines: string[] = [];
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    try {
+      lines.push(readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' '));
+    } catch {
+      // It ended meanwhile.
+    }
+  }
+  return lines;
+}
+
+/** Whether anything of our hook still runs: all of it works in the data directory. */
+function isRunning(): boolean {
+  return readdirSync('/proc').some((pid) => {
+    try {
+      return /^\d+$/.test(pid) && readlinkSync(`/proc/${pid}/cwd`) === home.paths.dir;
+    } catch {
+      return false; // It ended meanwhile, or is not ours to look at.
+    }
+  });
+}
+
+function killGroup(child: ChildProcess, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-(child.pid as number), signal);
+  } catch {
+    // Already gone.
+  }
+}

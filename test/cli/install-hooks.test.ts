@@ -1,0 +1,252 @@
+/** install-hooks and the settings of other people: what is added, and all that must not be touched. */
+import { spawn } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { writeHookFiles } from '../../src/cli/hook-files.ts';
+import { HOOK_EVENTS, shellQuote } from '../../src/cli/hook-settings.ts';
+import { openDataDirectory } from '../../src/files.ts';
+import { Home } from './support.ts';
+
+const EVENTS = [...HOOK_EVENTS.keys()];
+let home: Home;
+
+beforeEach(() => {
+  home = new Home();
+  openDataDirectory(home.paths);
+  writeHookFiles(home.paths, 'http://127.0.0.1:4000');
+});
+afterEach(() => home.remove());
+
+type Entry = { type: string; command: string; async?: boolean };
+type Written = { hooks: Record<string, { matcher?: string; hooks: Entry[] }[]> };
+
+const text = (path = home.settings): string => readFileSync(path, 'utf8');
+const written = (): Written => JSON.parse(text());
+const backups = (): string[] =>
+  readdirSync(dirname(home.settings)).filter((name) => name.includes('orbitdock-bak'));
+function settings(value: unknown): void {
+  writeFileSync(home.settings, typeof value === 'string' ? value : JSON.stringify(value, null, 2));
+}
+
+it('creates the file with one command hook for each event', async () => {
+  const { exitCode, stdout, stderr } = await home.run('install-hooks');
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+  expect(stdout).toBe(
+    [
+      '',
+      `  Added ${EVENTS.length} hook(s):`,
+      ...EVENTS.map((event) => `    + hooks.${event}`),
+      '',
+      `  Settings written to ${home.settings}`,
+      '',
+      '',
+    ].join('\n'),
+  );
+  expect(Object.keys(written().hooks)).toEqual(EVENTS);
+  expect(written().hooks.PreToolUse).toEqual([
+    {
+      hooks: [
+        {
+          type: 'command',
+          command: `${shellQuote(home.paths.hookScript)} claude_tool_event`,
+          async: true,
+        },
+      ],
+    },
+  ]);
+  expect(statSync(home.settings).mode & 0o777).toBe(0o600);
+  expect(backups()).toEqual([]);
+});
+
+it('waits for the beginnings and ends, and never registers what would change the agent', async () => {
+  await home.run('install-hooks');
+  const sync = EVENTS.filter((event) => written().hooks[event]?.[0]?.hooks[0]?.async !== true);
+  expect(sync.sort()).toEqual([
+    'PermissionRequest',
+    'PostCompact',
+    'PreCompact',
+    'SessionEnd',
+    'SessionStart',
+    'Stop',
+    'StopFailure',
+    'UserPromptSubmit',
+  ]);
+  expect(EVENTS).not.toContain('WorktreeCreate');
+  expect(EVENTS).not.toContain('MessageDisplay');
+});
+
+it('writes a command that a shell runs, whatever the path is', async () => {
+  await home.run('install-hooks');
+  const command = written().hooks.Stop?.[0]?.hooks[0]?.command ?? '';
+  const child = spawn('/bin/sh', ['-c', command], { cwd: home.dir, env: home.env });
+  child.stdin.end('{"session_id":"s"}');
+  expect(await new Promise((resolve) => child.on('close', resolve))).toBe(0);
+  expect(readdirSync(home.paths.spool).filter((name) => name.endsWith('.json'))).toHaveLength(1);
+  expect(existsSync(join(home.dir, 'PWNED'))).toBe(false);
+});
+
+it('changes nothing the second time, and makes no backup then', async () => {
+  await home.run('install-hooks');
+  const before = text();
+  const { stdout } = await home.run('install-hooks');
+  expect(stdout).toContain('Added 0 hook(s)');
+  expect(stdout).not.toContain('Updated');
+  expect(text()).toBe(before);
+  expect(backups()).toEqual([]);
+});
+
+it('keeps everybody else: hooks, matchers, siblings, unknown keys, order and indentation', async () => {
+  const foreign = {
+    model: 'opus',
+    hooks: {
+      Future: [{ hooks: [{ type: 'http', url: 'http://x' }], odd: 1 }],
+      PreToolUse: [
+        {
+          matcher: 'Bash|Edit',
+          hooks: [
+            { type: 'command', command: '/opt/other/pre-hook.sh claude_tool_event', timeout: 5 },
+            { type: 'command', command: '/opt/orbitdock/hook.sh claude_tool_event' },
+          ],
+        },
+      ],
+    },
+    permissions: { allow: ['Bash(ls)'] },
+    zeta: null,
+  };
+  settings(JSON.stringify(foreign, null, '\t'));
+  await home.run('install-hooks');
+  const now = written() as unknown as typeof foreign;
+  expect(Object.keys(now)).toEqual(Object.keys(foreign));
+  expect(Object.keys(now.hooks).slice(0, 2)).toEqual(['Future', 'PreToolUse']);
+  expect(now.hooks.Future).toEqual(foreign.hooks.Future);
+  expect(now.hooks.PreToolUse[0]).toEqual(foreign.hooks.PreToolUse[0]);
+  expect(now.hooks.PreToolUse).toHaveLength(2);
+  expect(text()).toContain('\n\t"model": "opus"');
+  expect(text().endsWith('}')).toBe(true);
+});
+
+it('corrects an older entry of its own in place and says so', async () => {
+  const script = home.paths.hookScript;
+  const own = {
+    type: 'command',
+    command: `${script} claude_status_event`,
+    async: true,
+    timeout: 9,
+  };
+  const sibling = { type: 'command', command: 'say done' };
+  const double = { ...own, command: `${shellQuote(script)} claude_status_event` };
+  settings({ hooks: { Stop: [{ matcher: '', hooks: [sibling, own] }, { hooks: [double] }] } });
+  const { stdout } = await home.run('install-hooks');
+  expect(stdout).toContain('  Updated 1 hook(s):\n    ~ hooks.Stop\n');
+  expect(stdout).toContain(`  Backed up ${home.settings} → ${home.settings}.orbitdock-bak-1\n`);
+  expect(written().hooks.Stop).toEqual([
+    {
+      matcher: '',
+      hooks: [
+        sibling,
+        { type: 'command', command: `${shellQuote(script)} claude_status_event`, timeout: 9 },
+      ],
+    },
+  ]);
+});
+
+it('numbers its backups, which are exact and as private as the file', async () => {
+  const texts = ['{"a":1}', '{ "a" : 2 }'];
+  for (const one of texts) {
+    settings(one);
+    chmodSync(home.settings, 0o640);
+    await home.run('install-hooks');
+  }
+  expect(backups().sort()).toEqual([
+    'settings.json.orbitdock-bak-1',
+    'settings.json.orbitdock-bak-2',
+  ]);
+  for (const [i, one] of texts.entries()) {
+    const path = `${home.settings}.orbitdock-bak-${i + 1}`;
+    expect(text(path)).toBe(one);
+    expect(statSync(path).mode & 0o777 & ~0o640).toBe(0);
+  }
+  expect(statSync(home.settings).mode & 0o777).toBe(0o640);
+});
+
+it('follows a link to its file and leaves the link a link, also when the file is yet to come', async () => {
+  const real = join(home.dir, 'dotfiles', 'claude.json');
+  symlinkSync('../dotfiles/claude.json', home.settings);
+  await home.run('install-hooks');
+  expect(lstatSync(home.settings).isSymbolicLink()).toBe(true);
+  writeFileSync(real, '{"mine":true}');
+  await home.run('install-hooks');
+  expect(lstatSync(home.settings).isSymbolicLink()).toBe(true);
+  expect(JSON.parse(text(real))).toMatchObject({ mine: true, hooks: { Stop: [{}] } });
+});
+
+describe('a file it cannot read for certain', () => {
+  it.each([
+    ['{\n  "a": 1,\n}', 'line 3, column 1'],
+    ['{\n  // no\n  "a": 1\n}', 'line 2, column 3'],
+    ["{'a': 1}", 'line 1, column 2'],
+    ['{"a": 1} x', 'line 1, column 10'],
+    ['{"a": [1, {"b": tru}]}', 'line 1, column 17'],
+    ['{"a": "x', 'line 1, column 7'],
+    ['', 'line 1, column 1'],
+    ['\n\n', 'line 3, column 1'],
+  ])('is refused with the place named: %j', async (bad, place) => {
+    settings(bad);
+    const { exitCode, stderr } = await home.run('install-hooks');
+    expect(exitCode).toBe(65);
+    expect(stderr).toContain(`not valid JSON at ${place}`);
+    expect(text()).toBe(bad);
+    expect(backups()).toEqual([]);
+  });
+
+  it.each([
+    ['[]', 'it does not hold a JSON object'],
+    ['{"hooks":[]}', '`hooks` is not an object'],
+    ['{"hooks":null}', '`hooks` is not an object'],
+    ['{"hooks":{"Stop":{}}}', '`hooks.Stop` is not a list'],
+    ['{"hooks":{"Stop":[{"hooks":[]},{"command":"x"}]}}', '`hooks.Stop[1]`'],
+    ['{"hooks":{"Any":[{"hooks":["x"]}]}}', '`hooks.Any[0]`'],
+  ])('is refused when its shape is wrong: %s', async (bad, clause) => {
+    settings(bad);
+    const { exitCode, stderr } = await home.run('install-hooks');
+    expect(exitCode).toBe(65);
+    expect(stderr).toContain(clause);
+    expect(text()).toBe(bad);
+  });
+});
+
+it('asks for init first', async () => {
+  const other = new Home();
+  const { exitCode, stderr } = await other.run('install-hooks');
+  expect(exitCode).toBe(1);
+  expect(stderr).toContain(`Hook script not found at ${other.paths.hookScript}. Run \`orbitdock`);
+  expect(existsSync(other.settings)).toBe(false);
+  other.remove();
+});
+
+it('looks where Claude Code looks, unless told otherwise', async () => {
+  home.env.CLAUDE_CONFIG_DIR = join(home.dir, 'elsewhere');
+  await home.run('install-hooks');
+  expect(existsSync(join(home.dir, 'elsewhere', 'settings.json'))).toBe(true);
+  const path = join(home.dir, 'project', '.claude', 'settings.local.json');
+  mkdirSync(dirname(path), { recursive: true });
+  await home.run('install-hooks', '--settings-path', path);
+  expect(existsSync(path)).toBe(true);
+  expect(existsSync(home.settings)).toBe(false);
+});
+
+it('mentions that hooks are switched off', async () => {
+  settings({ disableAllHooks: true });
+  expect((await home.run('install-hooks')).stdout).toContain('`disableAllHooks` is set');
+});
