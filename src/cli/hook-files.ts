@@ -66,7 +66,7 @@ export function chooseServerUrl(
 ): string {
   if (wish !== undefined) return parseServerUrl(wish);
   if (env.ORBITDOCK_BIND_ADDR) return urlOfServer(parseBind(env.ORBITDOCK_BIND_ADDR));
-  return configuredUrl(paths) ?? DEFAULT_SERVER_URL;
+  return hookUrl(paths) ?? DEFAULT_SERVER_URL;
 }
 
 /** URL under which a server on this machine is reached; a wildcard listens on loopback as well. */
@@ -87,7 +87,8 @@ function parseServerUrl(text: string): string {
   );
 }
 
-function configuredUrl(paths: DataPaths): string | null {
+/** Where the installed hooks are sent; null before `init`. */
+export function hookUrl(paths: DataPaths): string | null {
   if (!existsSync(paths.hookConfig)) return null;
   return /^url=(.+)$/m.exec(readFileSync(paths.hookConfig, 'utf8'))?.[1] ?? null;
 }

@@ -4,14 +4,16 @@
  */
 import { Option } from 'clipanion';
 import { formatAddress } from '../address.ts';
-import type { Config } from '../config.ts';
+import type { Config, DataPaths } from '../config.ts';
 import { resolveConfig } from '../config.ts';
 import { openDataDirectory } from '../files.ts';
 import { serverVersion } from '../version.ts';
 import { OrbitCommand } from './command.ts';
-import { hasHookScript, hooksCarry, urlOfServer } from './hook-files.ts';
+import { hasHookScript, hooksCarry, hookUrl, urlOfServer } from './hook-files.ts';
 import { isListeningTo, settingsPath } from './install-hooks.ts';
 import { closeOnSignal, exitOnCrash } from './shutdown.ts';
+
+const LOCAL_URL = /^http:\/\/(127\.0\.0\.1|\[::1\]):\d+$/;
 
 /** Starts the server; also the default when the subcommand is omitted. */
 export class StartCommand extends OrbitCommand {
@@ -102,12 +104,19 @@ export class StartCommand extends OrbitCommand {
   #greet({ bind, paths }: Config, port: number): void {
     const url = urlOfServer({ host: bind.host, port });
     this.say(`OrbitDock Server ${serverVersion()} listening on ${url}`, `  Data dir: ${paths.dir}`);
-    if (!hasHookScript(paths)) {
-      this.say('  Next: orbitdock-server init && orbitdock-server install-hooks');
-    } else if (!isListeningTo(settingsPath(this.context.env, this.home()), paths.hookScript)) {
-      this.say('  Next: orbitdock-server install-hooks');
-    } else {
-      this.say('  Next: start `claude` in any project; its sessions appear here by themselves');
+    this.say(`  Next: ${this.#nextStep(paths, url)}`);
+  }
+
+  #nextStep(paths: DataPaths, url: string): string {
+    if (!hasHookScript(paths)) return 'orbitdock-server init && orbitdock-server install-hooks';
+    if (!isListeningTo(settingsPath(this.context.env, this.home()), paths.hookScript)) {
+      return 'orbitdock-server install-hooks';
     }
+    const target = hookUrl(paths);
+    // A hook may go through a name or a proxy; only another port of this machine is surely not us.
+    if (target !== url && LOCAL_URL.test(target ?? '')) {
+      return `orbitdock-server init --server-url ${url} (hooks are sent to ${target} now)`;
+    }
+    return 'start `claude` in any project; its sessions appear here by themselves';
   }
 }
