@@ -22,7 +22,7 @@ const ports = setup({
     context: {} as SessionContext,
     events: {} as SessionEvent,
     input: {} as SessionInput,
-    tags: {} as 'busy' | 'needsYou' | 'over',
+    tags: {} as 'busy' | 'needsYou' | 'over' | 'linked',
     children: {} as { connector: 'connector' },
   },
   actors: { connector: fromCallback<Order, ConnectorInput>(() => {}) },
@@ -34,6 +34,8 @@ const ports = setup({
     /** The report is not older than the moment at which everything before was over. */
     isCurrent: ({ context, event }) => !isLate(context, event.at),
     isBusy: ({ context }) => isBusy(context),
+    /** Only at the start of an actor whose row says so. */
+    isOver: ({ context }) => context.session.status === 'ended',
     awaitsDecision: ({ context }) => awaits(context, 'decision'),
     awaitsAnswer: ({ context }) => awaits(context, 'answer'),
     answeredWhileBusy: ({ context }) => context.approvals.length === 0 && isBusy(context),

@@ -52,6 +52,7 @@ const phase = session.createStateConfig({
     idle: {
       on: { 'turn.started': { guard: 'isCurrent', target: 'working', actions: 'startTurn' } },
       always: [
+        { guard: 'isOver', target: 'ended' },
         { guard: 'awaitsDecision', target: 'awaitingApproval.permission' },
         { guard: 'awaitsAnswer', target: 'awaitingApproval.question' },
         { guard: 'isBusy', target: 'working' },
@@ -105,6 +106,7 @@ const link = session.createStateConfig({
     detached: { on: { 'link.requested': 'attaching' } },
 
     attaching: {
+      tags: 'linked',
       entry: session.spawnChild('connector', {
         id: 'connector',
         input: ({ context }) => ({ sessionId: context.session.id }),
@@ -118,6 +120,7 @@ const link = session.createStateConfig({
     },
 
     attached: {
+      tags: 'linked',
       on: {
         'message.submitted': {
           guard: { type: 'connectorCan', params: 'turn.run' },

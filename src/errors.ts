@@ -18,16 +18,23 @@ const CATALOGUE = {
   },
   not_found: { status: 404, message: '{what} {id} not found; ask for the list to see what exists' },
   bad_request: { status: 400, message: '{reason}' },
-  unauthorized: { status: 401, message: 'A valid token is needed; run `orbitdock-server generate-token`' },
+  unauthorized: {
+    status: 401,
+    message: 'A valid token is needed; run `orbitdock-server generate-token`',
+  },
   forbidden: { status: 403, message: '{reason}' },
   method_not_allowed: { status: 405, message: 'Use {allow} here' },
   too_large: { status: 413, message: 'The message exceeds {limit} bytes; send less at once' },
   unsupported_media_type: { status: 415, message: '{reason}' },
-  upgrade_required: { status: 426, message: 'Open a WebSocket here; plain requests are not answered' },
+  upgrade_required: {
+    status: 426,
+    message: 'Open a WebSocket here; plain requests are not answered',
+  },
   headers_too_large: { status: 431, message: 'More than {limit} header fields; send fewer' },
   too_many_attempts: {
     status: 429,
-    message: 'Too many wrong tokens; try again in {seconds} seconds, or with a valid one at any time',
+    message:
+      'Too many wrong tokens; try again in {seconds} seconds, or with a valid one at any time',
   },
   rate_limited: { status: 429, message: 'Too many messages; slow down to {limit} per second' },
   too_many_subscriptions: {
@@ -39,11 +46,15 @@ const CATALOGUE = {
     status: 503,
     message: 'The database cannot be written ({reason}); nothing was stored, send it again later',
   },
-  shutting_down: { status: 503, message: 'The server is stopping; send it again after its restart' },
+  shutting_down: {
+    status: 503,
+    message: 'The server is stopping; send it again after its restart',
+  },
   internal_error: { status: 500, message: 'Something broke inside the server; its log says what' },
   quarantined: {
     status: 422,
-    message: 'This event could not be stored and was set aside ({reason}); the session goes on without it',
+    message:
+      'This event could not be stored and was set aside ({reason}); the session goes on without it',
   },
 } as const satisfies Record<string, CatalogueEntry>;
 

@@ -52,6 +52,15 @@ export type Reply =
   | Hello
   | { type: 'sessions_list'; sessions: SessionSummary[] }
   | { type: 'session_snapshot'; session: SessionState }
-  | { type: 'error'; code: string; message: string; session_id: string | null };
+  | {
+      type: 'error';
+      code: string;
+      message: string;
+      session_id: string | null;
+      /** The asker's own, when it sent one (additive). */
+      request_id?: string;
+    }
+  /** Committed: only for those who sent a `request_id` (additive). */
+  | { type: 'ack'; request_id: string };
 
 export type ServerMessage = SessionMessage | ListMessage | Reply;

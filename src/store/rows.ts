@@ -1,10 +1,15 @@
 /**
- * From facts to rows: the one switch that says what a fact changes in the database. Facts of one item are
- * gathered in a draft of the session's row, which is written once, when the item is complete. Called by
- * commit.ts inside its transaction, with the revision each fact got there.
+ * From facts to rows: the one switch that says what a fact changes in the database. Called by commit.ts
+ * inside its transaction, with the revision each fact got there. Adding a fact? The compiler stops you here.
  */
-import type { Fact } from '../../machines/session-types.ts';
-import type { Message, StateChanges } from '../protocol/nouns.ts';
+import type {
+  ApprovalClosed,
+  ApprovalOpened,
+  Fact,
+  RowNoted,
+} from '../../machines/session-types.ts';
+import type { ApprovalRequest, Message, StateChanges } from '../protocol/nouns.ts';
+import type { SessionMessage } from '../protocol/server.ts';
 import {
   columnsFromSummary,
   columnsFromUsage,
@@ -13,37 +18,25 @@ import {
   toColumn,
 } from './columns.ts';
 import type { Sqlite } from './database.ts';
+import {
+  closeDraft,
+  countUp,
+  type DraftEnd,
+  openDraft,
+  type SessionDraft,
+  stamp,
+} from './draft.ts';
 import { prepareRowStatements, type RowStatements } from './row-statements.ts';
 import { EXCERPT_CHARS, head, stampToMs, storable } from './text.ts';
 
 /** Sessions whose next message number is kept in memory; the others are looked up again. */
 const SEQUENCES_KEPT = 2_000;
 
-type Counter = 'prompt_count' | 'tool_count' | 'compact_count' | 'message_count';
+type FactOf<Type extends Fact['type']> = Extract<Fact, { type: Type }>;
 
-/** A session's row while the facts of one item are applied to it. */
-export interface SessionDraft {
-  readonly sessionId: string;
-  /** When the item happened, ISO milliseconds. */
-  readonly at: string;
-  exists: boolean;
-  revision: number;
-  journalSeq: number;
-  columns: Record<string, SqlValue>;
-  /** Revision that last changed each field of the wire; null until a fact needs it. */
-  stamps: Record<string, number> | null;
-  storedStamps: string;
-  counts: Partial<Record<Counter, number>>;
-  /** A delta of this item words `last_message` itself. */
-  lastMessageGiven: boolean;
-  /** Stamps of requests shown by this item, for history rows that come after them. */
-  shown: Map<string, number>;
-}
-
-/** Where a session stands after an item, written with the rest of its row. */
-export interface DraftEnd {
-  snapshot: string | null;
-  machineVersion: number;
+interface Tools {
+  statements: RowStatements;
+  sequences: Map<string, number>;
 }
 
 export type Rows = ReturnType<typeof createRows>;
@@ -52,23 +45,17 @@ export type Rows = ReturnType<typeof createRows>;
 export function createRows(database: Sqlite) {
   const statements = prepareRowStatements(database);
   const sequences = new Map<string, number>();
-  const nextSequence = (sessionId: string) => {
-    const known = sequences.get(sessionId);
-    if (known !== undefined) return known;
-    if (sequences.size >= SEQUENCES_KEPT) sequences.clear();
-    return (statements.newestSequence.get(sessionId) ?? -1) + 1;
-  };
   return {
-    /** Begins with the session as it is stored; it need not exist. */
+    /** Begins an item's changes with the session as it is stored; it need not exist. */
     open: (sessionId: string, at: string) => openDraft(statements, sessionId, at),
     /**
-     * Applies one fact. The draft holds what belongs into the session's row until `close`.
+     * Applies one fact. What belongs into the session's own row waits in the draft until `close`.
      *
      * @param revision  the fact's own for messages to subscribers, the current one for notes
      * @throws SqliteError, TypeError, Error when the fact can never be stored
      */
     applyFact: (draft: SessionDraft, fact: Fact, revision: number) =>
-      applyFact({ statements, sequences, nextSequence }, draft, fact, revision),
+      applyFact({ statements, sequences }, draft, fact, revision),
     /** Writes the session's row. @throws Error when there is none */
     close: (draft: SessionDraft, end: DraftEnd) => closeDraft(statements, draft, end),
     /** Forgets what is remembered of a session, or of all, after a rollback. */
@@ -79,144 +66,102 @@ export function createRows(database: Sqlite) {
   };
 }
 
-interface Tools {
-  statements: RowStatements;
-  sequences: Map<string, number>;
-  nextSequence: (sessionId: string) => number;
-}
-
-function openDraft(statements: RowStatements, sessionId: string, at: string): SessionDraft {
-  const row = statements.session.get(sessionId);
-  return {
-    sessionId,
-    at: stampToMs(at),
-    exists: row !== undefined,
-    revision: row?.revision ?? 0,
-    journalSeq: row?.journal_seq ?? 0,
-    columns: {},
-    stamps: null,
-    storedStamps: row?.field_revisions ?? '{}',
-    counts: {},
-    lastMessageGiven: false,
-    shown: new Map(),
-  };
-}
-
 function applyFact(tools: Tools, draft: SessionDraft, fact: Fact, revision: number): void {
-  const { statements } = tools;
-  const owner = fact.type === 'session_created' ? fact.session.id : fact.session_id;
-  if (owner !== draft.sessionId)
-    throw new Error(`A fact of ${owner} in an item of another session`);
+  refuseForeignFact(draft, fact);
   switch (fact.type) {
     case 'session_created':
-      if (!draft.exists) {
-        statements.insertSession.run(owner, fact.session.provider, fact.session.project_path);
-        statements.forgetPending.run(owner);
-        draft.exists = true;
-      }
-      Object.assign(draft.columns, columnsFromSummary(fact.session));
-      return;
+      createSession(tools, draft, fact);
+      break;
     case 'session_delta':
-      return applyChanges(tools, draft, fact.changes, revision);
+      applyChanges(tools, draft, fact.changes, revision);
+      break;
     case 'message_appended':
-      return appendMessage(tools, draft, fact.message, revision);
-    case 'message_updated': {
-      const { content, tool_output, is_error, duration_ms } = fact.changes;
-      statements.updateMessage.run({
-        content: content === undefined ? null : storable(content),
-        tool_output: tool_output === undefined ? null : storable(tool_output),
-        is_error: is_error === undefined ? null : Number(is_error),
-        tool_duration: duration_ms === undefined ? null : duration_ms / 1000,
-        revision,
-        id: fact.message_id,
-        session_id: owner,
-      });
-      return;
-    }
+      appendMessage(tools, draft, fact.message, revision);
+      break;
+    case 'message_updated':
+      updateMessage(tools, fact, revision);
+      break;
     case 'tokens_updated':
       Object.assign(draft.columns, columnsFromUsage(fact.usage));
-      return stamp(draft, 'token_usage', revision);
+      stamp(draft, 'token_usage', revision);
+      break;
     case 'turn_diff_snapshot':
-      statements.upsertTurnDiff.run({
-        session_id: owner,
-        turn_id: fact.turn_id,
-        diff: storable(fact.diff),
-        input_tokens: fact.input_tokens ?? 0,
-        output_tokens: fact.output_tokens ?? 0,
-        cached_tokens: fact.cached_tokens ?? 0,
-        context_window: fact.context_window ?? 0,
-        at: draft.at,
-        revision,
-      });
-      return;
+      putTurnDiff(tools, draft, fact, revision);
+      break;
     case 'session_ended':
-      Object.assign(draft.columns, { status: 'ended', work_status: 'ended' });
-      draft.columns.end_reason ??= fact.reason;
-      draft.columns.ended_at ??= draft.at;
-      stamp(draft, 'status', revision);
-      return stamp(draft, 'work_status', revision);
+      endSession(draft, fact, revision);
+      break;
     case 'thread_rolled_back':
       // What was taken back cannot be told by rows that are still there: only a snapshot can.
       draft.columns.snapshot_base = revision;
-      return;
+      break;
     case 'approval_requested':
       // The request itself comes as a note; this says when subscribers were last shown it.
       draft.shown.set(fact.request.id, revision);
-      statements.stampApproval.run(revision, owner, fact.request.id);
-      return stamp(draft, 'pending_approval', revision);
-    case 'approval_opened': {
-      const { request, tool_name, at } = fact;
-      const shown = draft.shown.get(request.id) ?? revision;
-      const json = storableRequest(request);
-      const reopened = statements.reopenApproval.run(json, shown, owner, request.id);
-      if (reopened.changes > 0) return;
-      statements.insertApproval.run({
-        session_id: owner,
-        request_id: request.id,
-        approval_type: request.type,
-        tool_name,
-        command: request.command === null ? null : storable(request.command),
-        file_path: request.file_path,
-        proposed_amendment: request.proposed_amendment
-          ? JSON.stringify(request.proposed_amendment)
-          : null,
-        request: json,
-        at: stampToMs(at),
-        revision: shown,
-      });
-      return;
-    }
+      tools.statements.stampApproval.run(revision, fact.session_id, fact.request.id);
+      stamp(draft, 'pending_approval', revision);
+      break;
+    case 'approval_opened':
+      openApproval(tools, fact, draft.shown.get(fact.request.id) ?? revision);
+      break;
     case 'approval_closed':
-      statements.closeApproval.run({
-        decision: fact.decision,
-        evidence: fact.evidence,
-        at: stampToMs(fact.at),
-        revision,
-        session_id: owner,
-        request_id: fact.request_id,
-      });
-      return;
-    case 'row_noted': {
-      const { count, ...columns } = fact.columns;
-      for (const [column, value] of Object.entries(columns)) {
-        if (value !== undefined) draft.columns[column] = toColumn(column, value);
-      }
-      if (columns.last_tool !== undefined) draft.columns.last_tool_at = draft.at;
-      if (count !== undefined) add(draft, count);
-      return;
-    }
+      closeApproval(tools, fact, revision);
+      break;
+    case 'row_noted':
+      noteRow(draft, fact.columns);
+      break;
     // Told to whoever listens, and to nobody later: they change nothing that is stored.
     case 'context_compacted':
     case 'undo_started':
     case 'undo_completed':
-      return;
+      break;
     default:
-      return unknownFact(fact);
+      refuseUnknown(fact);
   }
 }
 
-function unknownFact(fact: never): never {
+function refuseForeignFact(draft: SessionDraft, fact: Fact): void {
+  const owner = fact.type === 'session_created' ? fact.session.id : fact.session_id;
+  if (owner !== draft.sessionId) {
+    throw new Error(`A fact of session ${owner} came in an item of session ${draft.sessionId}`);
+  }
+}
+
+function refuseUnknown(fact: never): never {
   throw new Error(`No rows are known for the fact ${JSON.stringify(fact)}`);
+}
+
+// ---- the session's own row ---------------------------------------------------------------------
+
+function createSession(
+  { statements }: Tools,
+  draft: SessionDraft,
+  { session }: FactOf<'session_created'>,
+): void {
+  if (!draft.exists) {
+    statements.insertSession.run(session.id, session.provider, session.project_path);
+    statements.forgetPending.run(session.id);
+    draft.exists = true;
+  }
+  Object.assign(draft.columns, columnsFromSummary(session));
+}
+
+function endSession(draft: SessionDraft, fact: FactOf<'session_ended'>, revision: number): void {
+  draft.columns.status = 'ended';
+  draft.columns.work_status = 'ended';
+  // A note of the same item may know it better.
+  draft.columns.end_reason ??= fact.reason;
+  draft.columns.ended_at ??= draft.at;
+  stamp(draft, 'status', revision);
+  stamp(draft, 'work_status', revision);
+}
+
+function noteRow(draft: SessionDraft, { count, ...columns }: RowNoted['columns']): void {
+  for (const [column, value] of Object.entries(columns)) {
+    if (value !== undefined) draft.columns[column] = toColumn(column, value);
+  }
+  if (columns.last_tool !== undefined) draft.columns.last_tool_at = draft.at;
+  if (count !== undefined) countUp(draft, count);
 }
 
 function applyChanges(
@@ -244,23 +189,26 @@ function applyChanges(
   }
 }
 
+// ---- the conversation --------------------------------------------------------------------------
+
 function appendMessage(
-  { statements, sequences, nextSequence }: Tools,
+  { statements, sequences }: Tools,
   draft: SessionDraft,
   message: Message,
   revision: number,
 ): void {
-  const sequence = nextSequence(draft.sessionId);
+  const { sessionId } = draft;
+  const newest = sequences.get(sessionId) ?? statements.newestSequence.get(sessionId) ?? -1;
   const { changes } = statements.insertMessage.run({
     id: message.id,
-    session_id: draft.sessionId,
+    session_id: sessionId,
     type: message.message_type,
     content: storable(message.content),
     timestamp: stampToMs(message.timestamp),
-    sequence,
+    sequence: newest + 1,
     tool_name: message.tool_name,
-    tool_input: message.tool_input === null ? null : storable(message.tool_input),
-    tool_output: message.tool_output === null ? null : storable(message.tool_output),
+    tool_input: storableOrNull(message.tool_input),
+    tool_output: storableOrNull(message.tool_output),
     tool_duration: message.duration_ms === null ? null : message.duration_ms / 1000,
     is_error: Number(message.is_error),
     images_json: message.images?.length ? JSON.stringify(message.images) : null,
@@ -268,40 +216,91 @@ function appendMessage(
   });
   // A report that came twice: the first stays, and no number is spent on the second.
   if (changes === 0) return;
-  sequences.set(draft.sessionId, sequence + 1);
-  add(draft, 'message_count');
+  if (sequences.size >= SEQUENCES_KEPT) sequences.clear();
+  sequences.set(sessionId, newest + 1);
+  countUp(draft, 'message_count');
   const speaks = message.message_type === 'user' || message.message_type === 'assistant';
   if (!speaks || draft.lastMessageGiven) return;
   draft.columns.last_message = head(message.content, EXCERPT_CHARS);
   stamp(draft, 'last_message', revision);
 }
 
-function add(draft: SessionDraft, counter: Counter): void {
-  draft.counts[counter] = (draft.counts[counter] ?? 0) + 1;
+function updateMessage(
+  { statements }: Tools,
+  { session_id, message_id, changes }: FactOf<'message_updated'>,
+  revision: number,
+): void {
+  const { content, tool_output, is_error, duration_ms } = changes;
+  statements.updateMessage.run({
+    id: message_id,
+    session_id,
+    content: storableOrNull(content ?? null),
+    tool_output: storableOrNull(tool_output ?? null),
+    is_error: is_error === undefined ? null : Number(is_error),
+    tool_duration: duration_ms === undefined ? null : duration_ms / 1000,
+    revision,
+  });
 }
 
-function stamp(draft: SessionDraft, field: string, revision: number): void {
-  draft.stamps ??= JSON.parse(draft.storedStamps) as Record<string, number>;
-  draft.stamps[field] = revision;
+function putTurnDiff(
+  { statements }: Tools,
+  draft: SessionDraft,
+  fact: Extract<SessionMessage, { type: 'turn_diff_snapshot' }>,
+  revision: number,
+): void {
+  statements.upsertTurnDiff.run({
+    session_id: fact.session_id,
+    turn_id: fact.turn_id,
+    diff: storable(fact.diff),
+    input_tokens: fact.input_tokens ?? 0,
+    output_tokens: fact.output_tokens ?? 0,
+    cached_tokens: fact.cached_tokens ?? 0,
+    context_window: fact.context_window ?? 0,
+    at: draft.at,
+    revision,
+  });
 }
 
-function storableRequest(request: object): string {
+// ---- requests ----------------------------------------------------------------------------------
+
+function openApproval({ statements }: Tools, fact: ApprovalOpened, revision: number): void {
+  const { session_id, request, tool_name, at } = fact;
+  const json = requestText(request);
+  // Reported once more while it is open: one row, with the newest wording.
+  if (statements.reopenApproval.run(json, revision, session_id, request.id).changes > 0) return;
+  statements.insertApproval.run({
+    session_id,
+    request_id: request.id,
+    approval_type: request.type,
+    tool_name,
+    command: storableOrNull(request.command),
+    file_path: storableOrNull(request.file_path),
+    proposed_amendment: request.proposed_amendment
+      ? JSON.stringify(request.proposed_amendment)
+      : null,
+    request: json,
+    at: stampToMs(at),
+    revision,
+  });
+}
+
+function closeApproval({ statements }: Tools, fact: ApprovalClosed, revision: number): void {
+  statements.closeApproval.run({
+    decision: fact.decision,
+    evidence: fact.evidence,
+    at: stampToMs(fact.at),
+    revision,
+    session_id: fact.session_id,
+    request_id: fact.request_id,
+  });
+}
+
+function requestText(request: ApprovalRequest): string {
   return JSON.stringify(request, (_, value: unknown) =>
     typeof value === 'string' ? storable(value) : value,
   );
 }
 
-function closeDraft(statements: RowStatements, draft: SessionDraft, end: DraftEnd): void {
-  const columns: Record<string, SqlValue> = {
-    ...draft.columns,
-    revision: draft.revision,
-    journal_seq: draft.journalSeq,
-  };
-  if (draft.stamps !== null) columns.field_revisions = JSON.stringify(draft.stamps);
-  if (end.snapshot !== null) {
-    columns.machine_snapshot = end.snapshot;
-    columns.machine_version = end.machineVersion;
-  }
-  const { changes } = statements.updateSession(draft.sessionId, columns, draft.counts);
-  if (changes === 0) throw new Error(`There is no row for session ${draft.sessionId}`);
+function storableOrNull(text: string | null): string | null {
+  return text === null ? null : storable(text);
 }

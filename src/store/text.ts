@@ -3,9 +3,7 @@
  * row writers and by the reads. Lengths are UTF-16 units, sizes are UTF-8 bytes, and no cut ever splits
  * a character.
  */
-
-/** What a cut text ends with, as the app knows it. */
-export const TRUNCATED = '\n\n[truncated]';
+import { TRUNCATED } from '../protocol/encode.ts';
 
 /** Longest text stored in one field, bytes; the head is kept. */
 export const MAX_STORED_BYTES = 1024 * 1024;
@@ -35,23 +33,12 @@ export function stampToMs(stamp: string): string {
   return stamp.length === 27 ? `${stamp.slice(0, 23)}Z` : stamp;
 }
 
-/** The only form in which the app reads `last_activity_at` of a delta. */
-export function unixSecondsZ(iso: string): string {
-  const time = Date.parse(iso);
-  return Number.isNaN(time) ? iso : `${Math.floor(time / 1000)}Z`;
-}
-
 /** At most `length` UTF-16 units of the text, without a mark. */
 export function head(text: string, length: number): string {
   if (text.length <= length) return text;
   const last = text.charCodeAt(length - 1);
   const splitsPair = last >= 0xd800 && last <= 0xdbff;
   return text.slice(0, splitsPair ? length - 1 : length);
-}
-
-/** At most `length` UTF-16 units, then the mark; a text that fits is unchanged. */
-export function trimmed(text: string, length: number): string {
-  return text.length <= length ? text : head(text, length) + TRUNCATED;
 }
 
 /** The text as it is stored: at most `MAX_STORED_BYTES` of it, then the mark. */

@@ -4,11 +4,12 @@
  * again. Who stays behind too long, or keeps asking without reading, is closed with 1013. Nobody else
  * notices any of it.
  */
+import type { Logger } from '../log.ts';
 import type { Hall } from '../runtime/hall.ts';
 import type { Connection } from '../runtime/rooms.ts';
 import type { Membership } from './connection.ts';
 import type { SlowConsumerLimits } from './limits.ts';
-import type { Clock, Log } from './ports.ts';
+import { type Clock, errorFrom } from './ports.ts';
 
 /** What the rule needs of a connection. */
 export interface Line {
@@ -44,7 +45,7 @@ export function createBacklog(deps: {
   hall: Pick<Hall, 'resync'>;
   limits: SlowConsumerLimits;
   clock: Clock;
-  log: Log;
+  log: Logger;
 }): Backlog {
   const { hall, limits, clock, log } = deps;
   const standings = new Map<Line, Standing>();
@@ -74,7 +75,10 @@ export function createBacklog(deps: {
       // Too slow for its own snapshots: rooms are owed again, and the clock runs on.
       if (!line.membership.isSuspended) standing.behindSince = null;
     } catch (error) {
-      log.error('connection.resync_failed', { connection_id: line.connection.id, err: error });
+      log.error('connection.resync_failed', {
+        connection_id: line.connection.id,
+        error: errorFrom(error),
+      });
       if (standings.has(line)) giveUp(line, 'resync failed');
     } finally {
       standing.isResyncing = false;

@@ -3,14 +3,16 @@
  * then a router. Nothing behind the gate has to ask who is calling. Query strings and headers are never
  * logged: they may hold a token.
  */
+
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import Router from '@koa/router';
 import Koa, { type Context, type Middleware } from 'koa';
 import { OrbitError } from '../errors.ts';
+import type { Logger } from '../log.ts';
 import type { Hall } from '../runtime/hall.ts';
 import { type Admission, type Door, type Gate, isRefusal } from './gate.ts';
 import { createHookDoor } from './hook-door.ts';
-import type { Log } from './ports.ts';
+import { errorFrom } from './ports.ts';
 
 const HEALTH_PATH = '/health';
 const WS_PATH = '/ws';
@@ -40,7 +42,7 @@ export function doorOf(path: string): Door {
 export interface HttpDeps {
   hall: Hall;
   gate: Gate;
-  log: Log;
+  log: Logger;
   version: string;
   /** Whether anybody on the network gets in (`--allow-insecure-no-auth`). */
   isInsecure: boolean;
@@ -73,7 +75,7 @@ export function createHttp(
   return (request, response) => void respond(request, response);
 }
 
-function logRequests(log: Log): Middleware {
+function logRequests(log: Logger): Middleware {
   return async (ctx, next) => {
     const start = performance.now();
     // Not after `next`: a poll of socket.io is answered much later, and not by Koa.
@@ -97,13 +99,14 @@ function hangUp(isClosing: () => boolean): Middleware {
   };
 }
 
-function answerRefusals(log: Log): Middleware {
+function answerRefusals(log: Logger): Middleware {
   return async (ctx, next) => {
     try {
       await next();
     } catch (cause) {
       const isRefused = cause instanceof OrbitError;
-      if (!isRefused) log.error('http.failed', { path: ctx.path.slice(0, 200), err: cause });
+      if (!isRefused)
+        log.error('http.failed', { path: ctx.path.slice(0, 200), error: errorFrom(cause) });
       const error = isRefused ? cause : new OrbitError('internal_error', {}, { cause });
       ctx.status = error.status;
       ctx.body = refusalBody(error);

@@ -3,23 +3,24 @@
  * (loaded at its first request) and the sockets' limits. `server.ts` builds this once; nobody else knows
  * that there is more than one door.
  */
-import { createServer, type IncomingMessage, STATUS_CODES } from 'node:http';
+
+import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo, Server, Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
 import { formatAddress } from '../address.ts';
 import type { BindAddress, Config } from '../config.ts';
-import { OrbitError } from '../errors.ts';
+import type { OrbitError } from '../errors.ts';
 import { EXIT, ExitError, systemCodeOf } from '../exit.ts';
+import type { Logger } from '../log.ts';
 import type { Hall } from '../runtime/hall.ts';
 import type { Outlet } from '../runtime/rooms.ts';
 import { createCaps } from './admission/caps.ts';
 import { createBacklog } from './backlog.ts';
-import { type Admission, createGate, type Gate, isRefusal } from './gate.ts';
-import { createHttp, doorOf, refusalBody } from './http.ts';
+import { type Admission, createGate } from './gate.ts';
+import { createHttp, doorOf } from './http.ts';
 import { DEFAULT_LIMITS, type DoorLimits } from './limits.ts';
-import { type Clock, createQuietWarning, type Log, systemClock } from './ports.ts';
-import type { SocketIoDoor } from './socketio.ts';
-import { createWs, type WsDoor } from './ws.ts';
+import { type Clock, createQuietWarning, errorFrom, systemClock } from './ports.ts';
+import { createLazy, createUpgrade } from './upgrade.ts';
+import { createWs } from './ws.ts';
 
 /** WebSocket close code "service restart": clients come back by themselves. */
 const SERVICE_RESTART = 1012;
@@ -31,7 +32,7 @@ export interface DoorsDeps {
   >;
   hall: Hall;
   rooms: { attach(outlet: Outlet): void };
-  log: Log;
+  log: Logger;
   /** Shown by `/health` to whom it may concern. */
   version: string;
   limits?: DoorLimits;
@@ -58,7 +59,7 @@ export function createDoors(deps: DoorsDeps): Doors {
   const gate = createGate({ config, clock, maxHeaderFields: limits.maxHeaderFields });
   const caps = createCaps(limits);
   const backlog = createBacklog({ hall, limits: limits.slowConsumer, clock, log });
-  const ws = createWs({ hall, backlog, limits, clock, log });
+  const ws = createWs({ hall, backlog, limits, clock, log: log.child('websocket') });
   const warn = createQuietWarning({ log, clock });
   let closing: Promise<void> | null = null;
   rooms.attach(ws);
@@ -66,6 +67,7 @@ export function createDoors(deps: DoorsDeps): Doors {
   const socketIo = createLazy(async () => {
     const { createSocketIo } = await import('./socketio.ts');
     const admitted = (request: IncomingMessage): void => caps.admitted(request.socket);
+    const log = deps.log.child('socketio');
     const door = createSocketIo({ hall, gate, backlog, limits, clock, log, admitted });
     rooms.attach(door);
     return door;
@@ -94,7 +96,7 @@ export function createDoors(deps: DoorsDeps): Doors {
     createHttp({
       hall,
       gate,
-      log,
+      log: log.child('http'),
       version: deps.version,
       isInsecure: config.token === null && config.allowInsecureNoAuth && !config.bind.isLoopback,
       maxBodyBytes: limits.maxMessageBytes,
@@ -107,7 +109,7 @@ export function createDoors(deps: DoorsDeps): Doors {
   const passUpgrade = createUpgrade({ gate, ws, socketIo, isClosing, admitted, refused });
   server.on('upgrade', (request, socket, head) => {
     passUpgrade(request, socket, head).catch((error: unknown) => {
-      log.error('upgrade.failed', { err: error });
+      log.error('upgrade.failed', { error: errorFrom(error) });
       socket.destroy();
     });
   });
@@ -158,74 +160,6 @@ function trackSockets(server: Server, opened: (socket: Socket) => boolean): Set<
     socket.once('close', () => sockets.delete(socket));
   });
   return sockets;
-}
-
-interface Lazy<T> {
-  get(): Promise<T>;
-  /** Null until it has been loaded. */
-  current(): T | null;
-}
-
-function createLazy<T>(load: () => Promise<T>): Lazy<T> {
-  let loading: Promise<T> | null = null;
-  let loaded: T | null = null;
-  return {
-    get() {
-      loading ??= load().then((value) => {
-        loaded = value;
-        return value;
-      });
-      return loading;
-    },
-    current: () => loaded,
-  };
-}
-
-/** The listener for `upgrade` events: gate, then the door of the path, else 404. */
-function createUpgrade(deps: {
-  gate: Gate;
-  ws: WsDoor;
-  socketIo: Lazy<SocketIoDoor>;
-  isClosing: () => boolean;
-  admitted: (request: IncomingMessage, admission: Admission) => void;
-  refused: (request: IncomingMessage, error: OrbitError) => void;
-}): (request: IncomingMessage, socket: Duplex, head: Buffer) => Promise<void> {
-  return async (request, socket, head) => {
-    const verdict = deps.gate.judge(request, doorOf);
-    if (isRefusal(verdict)) {
-      deps.refused(request, verdict.error);
-      return refuseUpgrade(socket, verdict.error, verdict.headers);
-    }
-    if (deps.isClosing()) return refuseUpgrade(socket, new OrbitError('shutting_down'));
-    const { path, query } = verdict.target;
-    request.url = query === '' ? path : `${path}?${query}`;
-    deps.admitted(request, verdict);
-    const door = doorOf(path);
-    if (door === 'ws') return deps.ws.accept(request, socket, head, verdict.caller);
-    if (door === 'socket.io') {
-      return (await deps.socketIo.get()).upgrade(request, socket, head, verdict);
-    }
-    const id = path.slice(0, 200);
-    refuseUpgrade(socket, new OrbitError('not_found', { what: 'The path', id }));
-  };
-}
-
-/** Answers an upgrade in plain HTTP and hangs up. */
-function refuseUpgrade(
-  socket: Duplex,
-  error: OrbitError,
-  headers: Readonly<Record<string, string>> = {},
-): void {
-  const body = JSON.stringify(refusalBody(error));
-  const fields = {
-    Connection: 'close',
-    'Content-Type': 'application/json; charset=utf-8',
-    'Content-Length': String(Buffer.byteLength(body)),
-    ...headers,
-  };
-  const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`);
-  const status = `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status] ?? ''}\r\n`;
-  socket.end(`${status}${lines.join('')}\r\n${body}`, () => socket.destroy());
 }
 
 /** Listens, and makes sure that it is where it was asked to be. */

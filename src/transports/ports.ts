@@ -1,7 +1,8 @@
 /**
- * What the doors need from outside besides the hall: time and a log. Both are interfaces so that tests
- * can turn the clock themselves.
+ * What the doors need from outside besides the hall: time, as an interface that tests can turn by hand,
+ * and two ways to write the log.
  */
+import type { Logger, LogLine } from '../log.ts';
 
 /** Monotonic time and timers; wall-clock jumps must not close anybody's connection. */
 export interface Clock {
@@ -26,21 +27,11 @@ export const systemClock: Clock = {
   },
 };
 
-type Write = (event: string, fields?: Record<string, unknown>, message?: string) => void;
-
-/** The part of the log that the doors use; never given a payload, a query string or a header. */
-export interface Log {
-  debug: Write;
-  info: Write;
-  warn: Write;
-  error: Write;
-}
-
 /**
  * Warns at most once a second and event, then says how many were held back: what strangers can cause
  * must not fill the disk.
  */
-export function createQuietWarning({ log, clock }: { log: Log; clock: Clock }): Write {
+export function createQuietWarning({ log, clock }: { log: Logger; clock: Clock }): LogLine {
   const lines = new Map<string, { at: number; heldBack: number }>();
   return (event, fields = {}, message) => {
     const now = clock.now();
@@ -52,4 +43,9 @@ export function createQuietWarning({ log, clock }: { log: Log; clock: Clock }): 
     lines.set(event, { at: now, heldBack: 0 });
     log.warn(event, line?.heldBack ? { ...fields, held_back: line.heldBack } : fields, message);
   };
+}
+
+/** Whatever was thrown, as an Error that the log takes. */
+export function errorFrom(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
 }

@@ -6,10 +6,12 @@
  * Importing socket.io takes 100 ms, so this file is imported at the first request for its path. It is
  * never attached to our HTTP server: `listen.ts` passes on what the gate has let in, each poll included.
  */
+
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type ExtendedError, Server, type Socket } from 'socket.io';
 import { OrbitError } from '../errors.ts';
+import type { Logger } from '../log.ts';
 import { scanJson } from '../protocol/scan.ts';
 import type { Hall } from '../runtime/hall.ts';
 import type { Caller, Outlet } from '../runtime/rooms.ts';
@@ -17,8 +19,8 @@ import type { Backlog } from './backlog.ts';
 import { createBucket, createInbox, errorFrame } from './connection.ts';
 import { type Admission, type Gate, isRefusal, type Refusal } from './gate.ts';
 import type { DoorLimits } from './limits.ts';
-import type { Clock, Log } from './ports.ts';
-import { SocketIoConnection } from './socketio-connection.ts';
+import { SocketIoConnection } from './lines/socketio-connection.ts';
+import { type Clock, errorFrom } from './ports.ts';
 
 /** WebSocket close code "internal error". */
 const INTERNAL_ERROR = 1011;
@@ -37,7 +39,7 @@ export interface SocketIoDeps {
   backlog: Backlog;
   limits: DoorLimits;
   clock: Clock;
-  log: Log;
+  log: Logger;
   /** A client whose token came late is somebody after all. */
   admitted: (request: IncomingMessage) => void;
 }
@@ -97,7 +99,10 @@ export function createSocketIo(deps: SocketIoDeps): SocketIoDoor {
     try {
       hall.opened(connection);
     } catch (error) {
-      log.error('sio.connection.greeting_failed', { connection_id: connection.id, err: error });
+      log.error('sio.connection.greeting_failed', {
+        connection_id: connection.id,
+        error: errorFrom(error),
+      });
       connection.close(INTERNAL_ERROR, 'internal error');
     }
   }
@@ -170,7 +175,7 @@ function listen(
         await hall.receive(connection, { value });
         acknowledge();
       } catch (error) {
-        log.error('sio.receive_failed', { connection_id: connection.id, err: error });
+        log.error('sio.receive_failed', { connection_id: connection.id, error: errorFrom(error) });
       }
     },
     maxItems: limits.inboxMessages,

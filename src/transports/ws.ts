@@ -4,19 +4,21 @@
  * the hall in order; meanwhile the socket is read on, so that a ping is answered at once however long a
  * message takes.
  */
+
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { OrbitError } from '../errors.ts';
+import type { Logger } from '../log.ts';
 import { flawError, scanJson } from '../protocol/scan.ts';
 import type { Hall } from '../runtime/hall.ts';
 import type { Caller, Outlet } from '../runtime/rooms.ts';
 import type { Backlog } from './backlog.ts';
 import { createBucket, createInbox, errorFrame } from './connection.ts';
-import { createBatcher, encodeFrame } from './frames.ts';
 import type { DoorLimits } from './limits.ts';
-import type { Clock, Log } from './ports.ts';
-import { WsConnection } from './ws-connection.ts';
+import { createBatcher, encodeFrame } from './lines/frames.ts';
+import { WsConnection } from './lines/ws-connection.ts';
+import { type Clock, errorFrom } from './ports.ts';
 
 /** WebSocket close code "internal error". */
 const INTERNAL_ERROR = 1011;
@@ -33,7 +35,7 @@ export interface WsDeps {
   backlog: Backlog;
   limits: DoorLimits;
   clock: Clock;
-  log: Log;
+  log: Logger;
 }
 
 export function createWs({ hall, backlog, limits, clock, log }: WsDeps): WsDoor {
@@ -90,7 +92,10 @@ export function createWs({ hall, backlog, limits, clock, log }: WsDeps): WsDoor 
     try {
       hall.opened(connection);
     } catch (error) {
-      log.error('ws.connection.greeting_failed', { connection_id: connection.id, err: error });
+      log.error('ws.connection.greeting_failed', {
+        connection_id: connection.id,
+        error: errorFrom(error),
+      });
       connection.close(INTERNAL_ERROR, 'internal error');
     }
   }
@@ -101,7 +106,7 @@ export function createWs({ hall, backlog, limits, clock, log }: WsDeps): WsDoor 
     const inbox = createInbox<string>({
       take: (text) =>
         hall.receive(connection, { text }).catch((error: unknown) => {
-          log.error('ws.receive_failed', { connection_id: connection.id, err: error });
+          log.error('ws.receive_failed', { connection_id: connection.id, error: errorFrom(error) });
         }),
       maxItems: limits.inboxMessages,
       maxBytes: limits.inboxBytes,

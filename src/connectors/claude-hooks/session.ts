@@ -8,6 +8,8 @@ export interface PendingStart {
   hook: Hook;
   at: Stamp;
   agentPid: number | null;
+  /** The session that `/clear` ended in the same process. */
+  forkedFrom: string | null;
 }
 
 /**
@@ -18,11 +20,11 @@ export function sessionFromHooks(
   hook: Hook,
   at: Stamp,
   pending: PendingStart | null,
-  origin: { agentPid: number | null; forkedFrom: string | null },
+  reporterPid: number | null,
 ): Session {
   const start = pending?.hook;
   const projectPath = start?.cwd ?? hook.cwd ?? '/unknown';
-  const agentPid = origin.agentPid ?? pending?.agentPid ?? null;
+  const agentPid = reporterPid ?? pending?.agentPid ?? null;
   const { agent_pid: _, ...fields } = { ...(start && fieldsFrom(start)), ...fieldsFrom(hook) };
   return {
     ...fields,
@@ -38,7 +40,7 @@ export function sessionFromHooks(
     last_activity_at: wireTime(pending?.at ?? at),
     ...(start?.source && { source: start.source }),
     ...(agentPid !== null && { agent_pid: agentPid }),
-    ...(origin.forkedFrom !== null && { forked_from_session_id: origin.forkedFrom }),
+    ...(pending?.forkedFrom && { forked_from_session_id: pending.forkedFrom }),
   };
 }
 

@@ -4,12 +4,13 @@
  * Called by the writer thread, behind every commit before it.
  */
 
+import { encode, MAX_FRAME_BYTES } from '../../protocol/encode.ts';
 import type { StateChanges } from '../../protocol/nouns.ts';
 import type { SessionMessage } from '../../protocol/server.ts';
 import { isPlainField } from '../columns.ts';
 import type { Sqlite } from '../database.ts';
 import type { Read, ReadResults } from '../items.ts';
-import { byteLength, unixSecondsZ } from '../text.ts';
+import { byteLength } from '../text.ts';
 import {
   durationMs,
   hasUsage,
@@ -22,7 +23,6 @@ import {
   subagentFromRow,
   type TurnDiffRow,
 } from './conversation.ts';
-import { MAX_FRAME_BYTES } from './list.ts';
 import { summaryFromRow } from './session-rows.ts';
 import { createSnapshotRead, SESSION_COLUMNS, type SessionRow } from './snapshot.ts';
 
@@ -127,10 +127,6 @@ function encodeWithin(stamped: Stamped[]): string[] | null {
   return frames;
 }
 
-function encode(message: SessionMessage, revision: number): string {
-  return JSON.stringify({ ...message, revision });
-}
-
 /** An appended message carries the stamp of its birth, so that conversations keep their order. */
 function messageFrame(row: MessageRow, since: number): Stamped {
   const { session_id } = row;
@@ -191,9 +187,8 @@ function changesSince(
   if (isNewer('work_status')) changes.work_status = summary.work_status;
   if (isNewer('token_usage')) changes.token_usage = summary.token_usage;
   if (isNewer('pending_approval')) changes.pending_approval = parts.pending_approval;
-  if (row.last_activity_at === null) delete changes.last_activity_at;
-  else if (isNewer('last_activity_at'))
-    changes.last_activity_at = unixSecondsZ(row.last_activity_at);
+  // Two-state fields are left out where there is nothing: null would not decode.
+  if (changes.last_activity_at === null) delete changes.last_activity_at;
   if (parts.subagents.length > 0) changes.subagents = parts.subagents.map(subagentFromRow);
   return changes as StateChanges;
 }

@@ -2,13 +2,11 @@
  * The `sessions_list` frame, finished: live sessions first, then the newest, as many as fit a frame.
  * Called by the writer thread, which is where the rows are.
  */
+import { MAX_FRAME_BYTES } from '../../protocol/encode.ts';
 import type { Sqlite } from '../database.ts';
 import type { ReadResults } from '../items.ts';
 import { byteLength, head } from '../text.ts';
 import { SUMMARY_COLUMNS, type SummaryRow, summaryFromRow } from './session-rows.ts';
-
-/** The app's limit of a frame is 1 MiB; the rest is headroom for a revision and other envelopes. */
-export const MAX_FRAME_BYTES = 900 * 1024;
 
 /** Longest text of one field in a list, UTF-16 units: a title bar shows less. */
 const FIELD_CHARS = 4_096;

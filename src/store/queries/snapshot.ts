@@ -3,9 +3,10 @@
  * newest messages as far as they fit. Costs the same for a session of ten messages and of 100,000.
  * Called by catch-up.ts.
  */
+import { cut, MAX_FRAME_BYTES } from '../../protocol/encode.ts';
 import type { Message, SessionState } from '../../protocol/nouns.ts';
 import type { Sqlite } from '../database.ts';
-import { byteLength, trimmed } from '../text.ts';
+import { byteLength } from '../text.ts';
 import {
   MESSAGE_COLUMNS,
   type MessageRow,
@@ -17,7 +18,6 @@ import {
   type TurnDiffRow,
   turnDiffFromRow,
 } from './conversation.ts';
-import { MAX_FRAME_BYTES } from './list.ts';
 import { present, SUMMARY_COLUMNS, type SummaryRow, summaryFromRow } from './session-rows.ts';
 
 /** Most messages in a snapshot; older ones are paged. */
@@ -44,7 +44,7 @@ const CUTS = [
   { text: 500, diff: 250 },
 ] as const;
 
-type Cut = (typeof CUTS)[number];
+type Limits = (typeof CUTS)[number];
 
 const DIFF_FIELDS = new Set(['diff', 'current_diff', 'current_plan']);
 /** Cutting these would name something else. */
@@ -110,8 +110,8 @@ const CLOSE_FRAME = ']}}';
 /** The frame up to and including the bracket that opens its messages. */
 function openFrame(state: Omit<SessionState, 'messages'>): string {
   let text = '';
-  for (const cut of CUTS) {
-    text = JSON.stringify(state, shortener(cut));
+  for (const limits of CUTS) {
+    text = JSON.stringify(state, shortener(limits));
     if (byteLength(text) <= FRAME_WITHOUT_MESSAGES_BYTES) break;
   }
   return `{"type":"session_snapshot","session":${text.slice(0, -1)},"messages":[`;
@@ -144,10 +144,10 @@ function stateFromRow(
   };
 }
 
-function shortener(cut: Cut): (key: string, value: unknown) => unknown {
+function shortener(limits: Limits): (key: string, value: unknown) => unknown {
   return (key, value) => {
     if (typeof value !== 'string' || NAMES.has(key)) return value;
-    return trimmed(value, DIFF_FIELDS.has(key) ? cut.diff : cut.text);
+    return cut(value, DIFF_FIELDS.has(key) ? limits.diff : limits.text);
   };
 }
 
@@ -159,7 +159,7 @@ export function trimMessage(message: Message): Message {
     .slice(0, MAX_IMAGES);
   return {
     ...rest,
-    content: trimmed(message.content, MESSAGE_FIELD_CHARS),
+    content: cut(message.content, MESSAGE_FIELD_CHARS),
     tool_input: trimOrNull(message.tool_input),
     tool_output: trimOrNull(message.tool_output),
     ...(small?.length ? { images: small } : {}),
@@ -167,5 +167,5 @@ export function trimMessage(message: Message): Message {
 }
 
 function trimOrNull(text: string | null): string | null {
-  return text === null ? null : trimmed(text, MESSAGE_FIELD_CHARS);
+  return text === null ? null : cut(text, MESSAGE_FIELD_CHARS);
 }

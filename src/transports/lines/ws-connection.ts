@@ -4,14 +4,16 @@
  * more than one write under way. What the peer does not take therefore stays in our own queue, where it
  * can still be dropped.
  */
+
 import type { Duplex } from 'node:stream';
 import { WebSocket } from 'ws';
-import type { Caller, Connection, Frame } from '../runtime/rooms.ts';
-import type { Line } from './backlog.ts';
-import { Membership, nextConnectionId } from './connection.ts';
+import type { Logger } from '../../log.ts';
+import type { Caller, Connection, Frame } from '../../runtime/rooms.ts';
+import type { Line } from '../backlog.ts';
+import { Membership, nextConnectionId } from '../connection.ts';
+import type { DoorLimits } from '../limits.ts';
+import type { Clock } from '../ports.ts';
 import { type Batcher, encodeFrame } from './frames.ts';
-import type { DoorLimits } from './limits.ts';
-import type { Clock, Log } from './ports.ts';
 
 /** Most that goes into one write: what is with the socket cannot be dropped any more. */
 const MAX_BATCH_BYTES = 256 * 1024;
@@ -23,7 +25,7 @@ export interface WsConnectionDeps {
   caller: Caller;
   limits: Pick<DoorLimits, 'maxFrameBytes' | 'missedPings' | 'closeGraceMs'>;
   clock: Clock;
-  log: Log;
+  log: Logger;
   enter: (room: string, connection: WsConnection) => void;
   exit: (room: string, connection: WsConnection) => void;
   /** Asks for a `flush` at the end of the tick. */

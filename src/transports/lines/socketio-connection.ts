@@ -3,10 +3,10 @@
  * only adds what it lacks: how much is waiting, dropping it, and closing with a code.
  */
 import type { Socket } from 'socket.io';
-import type { Caller, Connection, Frame } from '../runtime/rooms.ts';
-import type { Line } from './backlog.ts';
-import { Membership, nextConnectionId } from './connection.ts';
-import type { Clock } from './ports.ts';
+import type { Caller, Connection, Frame } from '../../runtime/rooms.ts';
+import type { Line } from '../backlog.ts';
+import { Membership, nextConnectionId } from '../connection.ts';
+import type { Clock } from '../ports.ts';
 
 /** The parts of an engine.io connection that its types hide; looked at, and in one place shortened. */
 interface Engine {

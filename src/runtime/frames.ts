@@ -1,0 +1,28 @@
+/** Frames: a message and its text, each made from the other only when somebody needs it. */
+import { encode } from '../protocol/encode.ts';
+import type { ServerMessage } from '../protocol/server.ts';
+import type { Frame } from './rooms.ts';
+
+class LazyFrame implements Frame {
+  readonly text: string;
+  #message: ServerMessage | undefined;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+
+  get message(): ServerMessage {
+    this.#message ??= JSON.parse(this.text) as ServerMessage;
+    return this.#message;
+  }
+}
+
+/** The frame of a message. @param revision the session's, for facts of its room only */
+export function frameOf(message: ServerMessage, revision?: number): Frame {
+  return new LazyFrame(encode(message, revision));
+}
+
+/** The frame of a text that the writer finished. */
+export function frameOfText(text: string): Frame {
+  return new LazyFrame(text);
+}

@@ -1,0 +1,99 @@
+/**
+ * Subscribing. The cutover is exact because between the last read and `join` there is no await of any
+ * kind: what was committed before is in the read, what comes after is heard in the room.
+ */
+import { OrbitError } from '../../errors.ts';
+import type { Writer } from '../../store/writer.ts';
+import { frameOf, frameOfText } from '../frames.ts';
+import type { Registry } from '../registry.ts';
+import type { Ring } from '../ring.ts';
+import { type Connection, LIST_ROOM, sessionOfRoom, sessionRoom } from '../rooms.ts';
+
+/** More sessions than anybody looks at from one connection. */
+const MAX_SUBSCRIPTIONS = 256;
+
+interface SubscriptionDeps {
+  writer: Pick<Writer, 'read' | 'opened'>;
+  ring: Ring;
+  registry: Pick<Registry, 'peek'>;
+}
+
+/** What a subscriber says it has. */
+interface Since {
+  since_revision?: number | null;
+  epoch?: string | null;
+}
+
+export interface Subscriptions {
+  /** Sends the list, says open requests of subscribed sessions again, and joins the list's room. */
+  subscribeList(connection: Connection): Promise<void>;
+  /**
+   * Brings the connection up to date about a session and joins its room; again and again if it likes,
+   * it is in the room once.
+   *
+   * @throws OrbitError `not_found`, `too_many_subscriptions`, `server_busy`
+   */
+  subscribeSession(connection: Connection, sessionId: string, since: Since): Promise<void>;
+  unsubscribeSession(connection: Connection, sessionId: string): void;
+  /** For a connection that left its rooms because it fell behind. */
+  resync(connection: Connection, rooms: Iterable<string>): Promise<void>;
+}
+
+/** Subscriptions over the writer's queue and the ring. */
+export function createSubscriptions({ writer, ring, registry }: SubscriptionDeps): Subscriptions {
+  async function subscribeList(connection: Connection): Promise<void> {
+    const { text } = await writer.read({ kind: 'list' });
+    connection.send(frameOfText(text));
+    connection.join(LIST_ROOM);
+    // The app forgets its open request with every summary it reads (contract.md 9.4 no. 8).
+    for (const room of connection.rooms) {
+      const sessionId = sessionOfRoom(room);
+      if (sessionId !== null) remind(connection, sessionId);
+    }
+  }
+
+  async function subscribeSession(
+    connection: Connection,
+    sessionId: string,
+    { since_revision: since = null, epoch = null }: Since,
+  ): Promise<void> {
+    const room = sessionRoom(sessionId);
+    if (!connection.rooms.has(room) && connection.rooms.size >= MAX_SUBSCRIPTIONS) {
+      throw new OrbitError('too_many_subscriptions', { limit: MAX_SUBSCRIPTIONS }, { sessionId });
+    }
+    const isOurs = epoch === null || epoch === writer.opened.epoch;
+    const kept = since !== null && isOurs ? ring.since(sessionId, since) : null;
+    if (kept) {
+      for (const text of kept) connection.send(frameOfText(text));
+      remind(connection, sessionId);
+      connection.join(room);
+      return;
+    }
+    const read = await writer.read({ kind: 'catch-up', sessionId, since, epoch });
+    if (!read) throw new OrbitError('not_found', { what: 'Session', id: sessionId }, { sessionId });
+    for (const text of read.frames) connection.send(frameOfText(text));
+    connection.join(room);
+  }
+
+  /** Says the oldest open request again, as it stands on disk; a repetition carries no revision. */
+  function remind(connection: Connection, sessionId: string): void {
+    const open = registry.peek(sessionId)?.committed?.context.approvals[0];
+    if (!open) return;
+    const { request } = open;
+    connection.send(frameOf({ type: 'approval_requested', session_id: sessionId, request }));
+  }
+
+  return {
+    subscribeList,
+    subscribeSession,
+    unsubscribeSession: (connection, sessionId) => connection.leave(sessionRoom(sessionId)),
+    async resync(connection, rooms) {
+      const wanted = [...rooms];
+      if (wanted.includes(LIST_ROOM)) await subscribeList(connection);
+      for (const room of wanted) {
+        const sessionId = sessionOfRoom(room);
+        if (sessionId !== null) await subscribeSession(connection, sessionId, {});
+      }
+    },
+  };
+}

@@ -1,0 +1,176 @@
+/**
+ * Hooks: found or deferred session, one event, one commit. A session that only started is a pending row;
+ * its first event makes it appear. Hooks are never held back and never doubled: a key is in effect once.
+ */
+import type { Stamp } from '../../machines/session-types.ts';
+import { eventFromHook, hookNameOf } from '../connectors/claude-hooks/events.ts';
+import {
+  isFromCodex,
+  type PendingStart,
+  sessionFromHooks,
+} from '../connectors/claude-hooks/session.ts';
+import { OrbitError } from '../errors.ts';
+import type { Hook } from '../protocol/hook.ts';
+import type { Writer } from '../store/writer.ts';
+import { type StampClock, stampFromMicroseconds } from './clock.ts';
+import type { HookMeta } from './hall.ts';
+import type { Ledger } from './ledger.ts';
+import type { LiveSession, Origin } from './live-session.ts';
+import type { Found, Registry } from './registry.ts';
+
+interface HooksDeps {
+  writer: Pick<Writer, 'submit' | 'trouble' | 'backlog'>;
+  registry: Pick<Registry, 'enter' | 'create'>;
+  ledger: Pick<Ledger, 'tell'>;
+  clock: StampClock;
+  /** Looks up the branch of a directory and tells the session; runs beside. */
+  lookUpBranch: (live: LiveSession) => void;
+}
+
+/** Beyond these the house says "busy" before it takes a hook in. */
+const MAX_BACKLOG_ITEMS = 5000;
+const MAX_BACKLOG_BYTES = 16 * 1024 * 1024;
+/** While storage fails, hooks wait this long before they are sent away. */
+const MAX_TROUBLE_MS = 2000;
+/** Keys remembered to answer a repeated request without touching its session. */
+const MAX_RECENT_KEYS = 20_000;
+/** CLI processes remembered, to know which session `/clear` continued. */
+const MAX_PROCESSES = 2000;
+/** A reporter's clock may be ahead by this much; later stamps are taken as now. */
+const MAX_AHEAD_US = 5_000_000;
+
+/** Key of hook.sh: nanoseconds, its pid, the CLI's pid. */
+const HOOK_KEY = /^(\d{19})-\d+(?:-(\d+))?$/;
+
+/** One hook with its circumstances. */
+interface Arrival {
+  hook: Hook;
+  key: string | null;
+  at: Stamp;
+  agentPid: number | null;
+  origin: Origin;
+}
+
+/**
+ * Opens the hooks' way in.
+ *
+ * @returns a function that resolves once the hook is committed (or was before); it throws OrbitError
+ *   `server_busy` or `storage_unavailable` when the hook is not stored, `quarantined` when it never can be
+ */
+export function createHooks(deps: HooksDeps): (hook: Hook, meta: HookMeta) => Promise<void> {
+  const recent = new Map<string, Promise<void>>();
+  const sessionOfProcess = new Map<number, string>();
+
+  return function takeHook(hook, meta) {
+    if (isFromCodex(hook)) return Promise.resolve();
+    const known = meta.key === undefined ? undefined : recent.get(meta.key);
+    if (known) return known;
+    const refusal = refuse(deps.writer);
+    if (refusal) return Promise.reject(refusal);
+    const arrival = arrivalOf(hook, meta, deps.clock);
+    const stored = deps.registry.enter(hook.session_id, (found) => visit(found, arrival));
+    if (arrival.key !== null) rememberKey(arrival.key, stored);
+    return stored;
+  };
+
+  /** A key that was not stored must be welcome again. */
+  function rememberKey(key: string, stored: Promise<void>): void {
+    recent.set(key, stored);
+    stored.catch(() => recent.delete(key));
+    if (recent.size > MAX_RECENT_KEYS) recent.delete(recent.keys().next().value as string);
+  }
+
+  function visit(found: Found, arrival: Arrival): Promise<void> {
+    const { hook } = arrival;
+    const name = hookNameOf(hook);
+    const forkedFrom = name === 'SessionStart' ? clearedBy(arrival) : null;
+    rememberProcess(arrival);
+    if (!found.live && name === 'SessionStart') return defer(found, arrival, forkedFrom);
+    if (!found.live && name === 'SessionEnd') return forget(found, arrival);
+    const event = eventFromHook(hook, { at: arrival.at, key: arrival.key ?? arrival.at });
+    // What changes nothing does not make a session appear that has not done anything yet.
+    if (!found.live && event.type === 'hook.observed') return Promise.resolve();
+    found.live ??= appear(found, arrival);
+    const { live } = found;
+    if (event.type === 'turn.started' || event.type === 'session.started') deps.lookUpBranch(live);
+    return new Promise((resolve, reject) => {
+      const settle = (error: Error | null) => (error ? reject(error) : resolve());
+      deps.ledger.tell(live, { event, origin: arrival.origin, key: arrival.key, settle });
+    });
+  }
+
+  /** Keeps a start until the session does something; it survives a restart and no clock ends it. */
+  function defer(found: Found, arrival: Arrival, forkedFrom: string | null): Promise<void> {
+    const { hook, at, agentPid } = arrival;
+    found.pendingStart = JSON.stringify({ hook, at, agentPid, forkedFrom } satisfies PendingStart);
+    return storePending(arrival, found.pendingStart);
+  }
+
+  /** A session that never did anything leaves no trace. */
+  function forget(found: Found, arrival: Arrival): Promise<void> {
+    found.pendingStart = null;
+    return storePending(arrival, null);
+  }
+
+  function storePending({ hook, key, at }: Arrival, start: string | null): Promise<void> {
+    return new Promise((resolve, reject) => {
+      deps.writer.submit(
+        { kind: 'pending', sessionId: hook.session_id, key, at, start },
+        (result) => {
+          if (result.outcome !== 'quarantined') return resolve();
+          reject(new OrbitError('quarantined', { reason: result.error }));
+        },
+      );
+    });
+  }
+
+  function appear(found: Found, { hook, at, agentPid }: Arrival): LiveSession {
+    const pending = found.pendingStart ? (JSON.parse(found.pendingStart) as PendingStart) : null;
+    const session = sessionFromHooks(hook, at, pending, agentPid);
+    return deps.registry.create({ session, isNew: true, turnCount: 0 });
+  }
+
+  /** `/clear` ends one session and starts another in the same process: the old one is its origin. */
+  function clearedBy({ hook, agentPid }: Arrival): string | null {
+    if (hook.source !== 'clear' || agentPid === null) return null;
+    const previous = sessionOfProcess.get(agentPid);
+    return previous === hook.session_id ? null : (previous ?? null);
+  }
+
+  function rememberProcess({ hook, agentPid }: Arrival): void {
+    if (agentPid === null) return;
+    sessionOfProcess.delete(agentPid);
+    sessionOfProcess.set(agentPid, hook.session_id);
+    if (sessionOfProcess.size > MAX_PROCESSES) {
+      sessionOfProcess.delete(sessionOfProcess.keys().next().value as number);
+    }
+  }
+}
+
+/** Says no before anything moves: what cannot be stored soon must stay in the sender's spool. */
+function refuse({ trouble, backlog }: Pick<Writer, 'trouble' | 'backlog'>): OrbitError | null {
+  if (trouble !== null && backlog.oldestAgeMs > MAX_TROUBLE_MS) {
+    return new OrbitError('storage_unavailable', { reason: trouble });
+  }
+  const isFull = backlog.items > MAX_BACKLOG_ITEMS || backlog.bytes > MAX_BACKLOG_BYTES;
+  return isFull ? new OrbitError('server_busy') : null;
+}
+
+function arrivalOf(hook: Hook, meta: HookMeta, clock: StampClock): Arrival {
+  const now = clock.stamp();
+  const [, nanoseconds, pid] = HOOK_KEY.exec(meta.key ?? '') ?? [];
+  return {
+    hook,
+    key: meta.key ?? null,
+    at: nanoseconds === undefined ? now : stampFromKey(nanoseconds, now),
+    agentPid: pid === undefined || pid === '0' ? null : Number(pid),
+    origin: meta.origin,
+  };
+}
+
+/** The moment hook.sh began, before anything could delay it; never far in the future. */
+function stampFromKey(nanoseconds: string, now: Stamp): Stamp {
+  const us = Number(nanoseconds.slice(0, -3));
+  const isAhead = us > Date.parse(now) * 1000 + MAX_AHEAD_US;
+  return isAhead ? now : stampFromMicroseconds(us);
+}

@@ -1,0 +1,141 @@
+/**
+ * The house behind the doors: puts ledger, registry, hooks and subscriptions together and offers the
+ * hall to the transports. Knows no socket and no SQL.
+ */
+import { readBranch } from '../connectors/git-head.ts';
+import { OrbitError } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import type { Writer } from '../store/writer.ts';
+import { createStampClock, type StampClock } from './clock.ts';
+import { createDispatch } from './dispatch.ts';
+import { frameOf } from './frames.ts';
+import type { Hall, HookMeta } from './hall.ts';
+import { createSubscriptions } from './handlers/subscriptions.ts';
+import { createHooks } from './hooks.ts';
+import { createLedger, type Ledger } from './ledger.ts';
+import { createListFeed } from './list-feed.ts';
+import type { LiveSession } from './live-session.ts';
+import { createRegistry, type Registry } from './registry.ts';
+import { createRing } from './ring.ts';
+import { createRooms, type Outlet } from './rooms.ts';
+
+export interface HouseDeps {
+  writer: Writer;
+  log: Logger;
+  version: string;
+  clock?: StampClock;
+}
+
+export interface House {
+  hall: Hall;
+  rooms: Outlet & { attach(outlet: Outlet): void };
+  registry: Registry;
+  /** Loads the schemas now, so that the first message does not wait for them. */
+  loadCodec(): Promise<void>;
+  /** From now on live hooks wait for this, at most 2 s: older ones are on their way from the spool. */
+  waitForSpool(drained: Promise<unknown>): void;
+  /** Takes no hook any more; what was taken is still committed. */
+  drain(): void;
+}
+
+/** How long a live hook waits for spooled ones at start. */
+const MAX_SPOOL_WAIT_MS = 2000;
+
+/** Builds the house over an open writer. */
+export function createHouse({
+  writer,
+  log,
+  version,
+  clock = createStampClock(),
+}: HouseDeps): House {
+  const rooms = createRooms();
+  const ring = createRing();
+  const listFeed = createListFeed({ rooms });
+  const ledger = createLedger({
+    writer,
+    rooms,
+    ring,
+    listFeed,
+    log: log.child('ledger'),
+    reopen: (live, snapshot) => registry.reopen(live, snapshot),
+    discard: (live) => registry.discard(live),
+  });
+  const registry: Registry = createRegistry({ writer, ledger, log: log.child('restore') });
+  const subscriptions = createSubscriptions({ writer, ring, registry });
+  const lookUpBranch = branchLookUp({ registry, ledger, clock, log });
+  const takeChecked = createHooks({ writer, registry, ledger, clock, lookUpBranch });
+
+  let codecLoad: Promise<typeof import('../protocol/codec.ts')> | null = null;
+  const codec = () => (codecLoad ??= import('../protocol/codec.ts'));
+  let spoolWait: Promise<unknown> | null = null;
+  let isDraining = false;
+
+  async function takeHook(body: unknown, meta: HookMeta): Promise<void> {
+    const hook = (await codec()).decodeHook(withType(body, meta.type));
+    if (hook instanceof OrbitError) throw hook;
+    if (spoolWait && meta.origin !== 'spool') await spoolWait;
+    if (isDraining) throw new OrbitError('shutting_down');
+    await takeChecked(hook, meta);
+  }
+
+  const hall: Hall = {
+    opened(connection) {
+      const { epoch } = writer.opened;
+      connection.send(frameOf({ type: 'hello', version, protocol_version: 1, epoch }));
+    },
+    receive: createDispatch({ codec, subscriptions, takeHook, log: log.child('dispatch') }),
+    resync: (connection, wanted) => subscriptions.resync(connection, wanted),
+    closed: () => {},
+    takeHook,
+    health: () => ({ status: 'ok', ...(writer.trouble !== null && { degraded: writer.trouble }) }),
+  };
+
+  return {
+    hall,
+    rooms,
+    registry,
+    loadCodec: async () => void (await codec()),
+    waitForSpool(drained) {
+      const limit = new Promise((resolve) => setTimeout(resolve, MAX_SPOOL_WAIT_MS).unref());
+      spoolWait = Promise.race([drained, limit]).finally(() => {
+        spoolWait = null;
+      });
+    },
+    drain() {
+      isDraining = true;
+    },
+  };
+}
+
+/** A body that names no type gets the sender's; the CLI's own event name is better than both. */
+function withType(body: unknown, type: string | undefined): unknown {
+  if (type === undefined || body === null || typeof body !== 'object' || 'type' in body)
+    return body;
+  return { ...body, type };
+}
+
+/** Reads the branch beside the event that asked for it and tells the session when it differs. */
+function branchLookUp(deps: {
+  registry: Pick<Registry, 'enter'>;
+  ledger: Pick<Ledger, 'tell'>;
+  clock: StampClock;
+  log: Logger;
+}): (live: LiveSession) => void {
+  return ({ id, actor }) => {
+    const { session } = actor.getSnapshot().context;
+    const look = async () => {
+      const branch = await readBranch(session.current_cwd ?? session.project_path);
+      if (branch === null || branch === session.git_branch) return;
+      await deps.registry.enter(id, ({ live }) => {
+        if (!live) return;
+        deps.ledger.tell(live, {
+          event: { type: 'fields.updated', at: deps.clock.stamp(), fields: { git_branch: branch } },
+          origin: 'house',
+          key: null,
+          settle: () => {},
+        });
+      });
+    };
+    look().catch((error: Error) => deps.log.warn('git.branch.failed', { session_id: id, error }));
+  };
+}

@@ -1,0 +1,185 @@
+/**
+ * The ledger: one machine event is one item, committed whole. It asks the chart whether the event is
+ * possible, lets it move, collects its facts, and hands event, facts and snapshot to the writer. Only
+ * the writer's commit publishes: ring, room and list hear nothing that a crash could undo. What cannot
+ * be stored puts the session back to its last committed snapshot and tells again what came after it.
+ */
+
+import type { Fact } from '../../machines/session-types.ts';
+import { MACHINE_VERSION } from '../../machines/session-types.ts';
+import { OrbitError } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import type { SessionMessage } from '../protocol/server.ts';
+import type { EventItem, ItemResult } from '../store/items.ts';
+import type { Writer } from '../store/writer.ts';
+import { frameOf } from './frames.ts';
+import { journalForm } from './journal.ts';
+import type { ListFeed } from './list-feed.ts';
+import type { LiveSession, SavedSnapshot, Told } from './live-session.ts';
+import type { Ring } from './ring.ts';
+import { type Outlet, sessionRoom } from './rooms.ts';
+
+export interface Ledger {
+  /** The chart's port: collects a fact of the event that is being told. */
+  record(fact: Fact): void;
+  /** Runs something that may record (a spawn) and returns what it recorded. */
+  collect(run: () => void): Fact[];
+  /** Tells a session an event; `told.settle` reports the commit. Never throws. */
+  tell(live: LiveSession, told: Told): void;
+}
+
+interface LedgerDeps {
+  writer: Pick<Writer, 'submit'>;
+  rooms: Outlet;
+  ring: Ring;
+  listFeed: ListFeed;
+  log: Logger;
+  /** Puts the session's actor back to this snapshot, or to its birth when null. */
+  reopen: (live: LiveSession, snapshot: SavedSnapshot | null) => void;
+  /** Lets go of a session of which nothing was ever committed. */
+  discard: (live: LiveSession) => void;
+}
+
+/** Facts that no subscriber sees. */
+const NOTES = new Set<Fact['type']>(['approval_opened', 'approval_closed', 'row_noted']);
+
+/** A ledger over a writer. */
+export function createLedger(deps: LedgerDeps): Ledger {
+  let collected: Fact[] | null = null;
+
+  function collect(run: () => void): Fact[] {
+    const facts: Fact[] = [];
+    const outer = collected;
+    collected = facts;
+    try {
+      run();
+    } finally {
+      collected = outer;
+    }
+    return facts;
+  }
+
+  function tell(live: LiveSession, told: Told): void {
+    const { event } = told;
+    const accepted = live.actor.getSnapshot().can(event);
+    const facts = accepted ? collect(() => live.actor.send(event)) : [];
+    const snapshot = live.actor.getSnapshot();
+    if (snapshot.status === 'error') {
+      putBackCrashed(live, told, snapshot.error);
+      return;
+    }
+    const isNewborn = live.birth.length > 0;
+    const saved =
+      accepted || isNewborn ? (live.actor.getPersistedSnapshot() as SavedSnapshot) : null;
+    const item: EventItem = {
+      kind: 'event',
+      sessionId: live.id,
+      generation: live.generation,
+      key: told.key,
+      at: event.at,
+      origin: told.origin,
+      event: journalForm(event),
+      accepted,
+      value: JSON.stringify(snapshot.value),
+      facts: isNewborn ? [...live.birth, ...facts] : facts,
+      snapshot: saved && JSON.stringify(saved),
+      machineVersion: MACHINE_VERSION,
+      base: live.base,
+    };
+    if (saved) live.latest = saved;
+    live.birth = [];
+    live.base = null;
+    live.inFlight.push(told);
+    deps.writer.submit(item, (result) => settle(live, told, item, saved, result));
+  }
+
+  function settle(
+    live: LiveSession,
+    told: Told,
+    item: EventItem,
+    saved: SavedSnapshot | null,
+    result: ItemResult,
+  ): void {
+    if (item.generation !== live.generation) return;
+    live.inFlight.shift();
+    switch (result.outcome) {
+      case 'committed':
+        if (saved) live.committed = saved;
+        publish(item, result.revision);
+        told.settle(null);
+        break;
+      case 'duplicate':
+        told.settle(null);
+        putBack(live);
+        break;
+      case 'quarantined':
+        deps.log.error('ledger.item.quarantined', { session_id: live.id, error: result.error });
+        told.settle(
+          new OrbitError('quarantined', { reason: result.error }, { sessionId: live.id }),
+        );
+        putBack(live);
+        break;
+      case 'stale':
+        // An earlier item of this generation was refused, so this generation is over already.
+        throw new Error(`A stale item of ${live.id} came back in its own generation`);
+    }
+  }
+
+  function publish(item: EventItem, newest: number): void {
+    const told = item.facts.filter((fact) => isSessionMessage(fact));
+    let revision = newest - told.length;
+    for (const fact of item.facts) {
+      if (isSessionMessage(fact)) {
+        revision++;
+        const frame = frameOf(fact, revision);
+        deps.ring.push(item.sessionId, revision, frame.text);
+        deps.rooms.publish(sessionRoom(item.sessionId), frame);
+        deps.listFeed.hear(fact);
+      } else if (fact.type === 'session_created') {
+        deps.listFeed.hear(fact);
+      }
+    }
+  }
+
+  /** The actor moved for nothing: back to the disk's truth, then again what came after. */
+  function putBack(live: LiveSession): void {
+    const again = live.inFlight.splice(0);
+    if (live.committed === null && again.length === 0) {
+      deps.discard(live);
+      return;
+    }
+    deps.reopen(live, live.committed);
+    for (const told of again) tell(live, told);
+  }
+
+  /** A bug in the chart: this event is refused, the session goes on from before it. */
+  function putBackCrashed(live: LiveSession, told: Told, error: unknown): void {
+    deps.log.error('session.crashed', {
+      session_id: live.id,
+      event_type: told.event.type,
+      error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    });
+    if (live.latest === null && live.inFlight.length === 0) deps.discard(live);
+    else deps.reopen(live, live.latest);
+    told.settle(
+      new OrbitError(
+        'quarantined',
+        { reason: 'the session could not take it' },
+        { sessionId: live.id },
+      ),
+    );
+  }
+
+  return {
+    collect,
+    tell,
+    record(fact) {
+      if (collected) collected.push(fact);
+      else deps.log.error('ledger.fact.outside_event', { fact: fact.type });
+    },
+  };
+}
+
+function isSessionMessage(fact: Fact): fact is SessionMessage {
+  return fact.type !== 'session_created' && !NOTES.has(fact.type);
+}

@@ -1,0 +1,105 @@
+/**
+ * What list subscribers hear: summaries, and at most one delta a session and tick with summary fields
+ * only. Never a revision: a client that has seen no snapshot would come back with that number and miss
+ * everything before it (contract.md 9.4 no. 12).
+ */
+import type { StateChanges } from '../protocol/nouns.ts';
+import type { ListMessage, SessionMessage } from '../protocol/server.ts';
+import { frameOf } from './frames.ts';
+import { LIST_ROOM, type Outlet } from './rooms.ts';
+
+/** Fields of a delta that a summary has too. */
+const SUMMARY_FIELDS = [
+  'status',
+  'work_status',
+  'token_usage',
+  'last_activity_at',
+  'custom_name',
+  'summary',
+  'first_prompt',
+  'last_message',
+  'codex_integration_mode',
+  'claude_integration_mode',
+  'approval_policy',
+  'sandbox_mode',
+  'permission_mode',
+  'git_branch',
+  'git_sha',
+  'current_cwd',
+  'model',
+  'effort',
+] as const satisfies ReadonlyArray<keyof StateChanges>;
+
+type ListChanges = StateChanges & { has_pending_approval?: boolean };
+
+export interface ListFeed {
+  /** Takes a committed fact; it is told at the end of the tick, or at once where order matters. */
+  hear(fact: SessionMessage | ListMessage): void;
+}
+
+/** @param deps.defer runs once at the end of the tick */
+export function createListFeed({
+  rooms,
+  defer = setImmediate,
+}: {
+  rooms: Outlet;
+  defer?: (run: () => void) => void;
+}): ListFeed {
+  const waiting = new Map<string, ListChanges>();
+  let isDeferred = false;
+
+  function note(sessionId: string, changes: ListChanges): void {
+    waiting.set(sessionId, { ...waiting.get(sessionId), ...changes });
+    if (isDeferred) return;
+    isDeferred = true;
+    defer(() => {
+      isDeferred = false;
+      for (const id of [...waiting.keys()]) tell(id);
+    });
+  }
+
+  function tell(sessionId: string): void {
+    const changes = waiting.get(sessionId);
+    if (!changes) return;
+    waiting.delete(sessionId);
+    rooms.publish(LIST_ROOM, frameOf({ type: 'session_delta', session_id: sessionId, changes }));
+  }
+
+  return {
+    hear(fact) {
+      switch (fact.type) {
+        case 'session_delta': {
+          const changes = summaryPart(fact.changes);
+          if (changes) note(fact.session_id, changes);
+          return;
+        }
+        case 'tokens_updated':
+          note(fact.session_id, { token_usage: fact.usage });
+          return;
+        case 'session_created':
+          // The whole summary: what waited is in it.
+          waiting.delete(fact.session.id);
+          rooms.publish(LIST_ROOM, frameOf(fact));
+          return;
+        case 'session_ended':
+          tell(fact.session_id);
+          rooms.publish(LIST_ROOM, frameOf(fact));
+      }
+    },
+  };
+}
+
+function summaryPart(changes: StateChanges): ListChanges | null {
+  const part: ListChanges = {};
+  let isEmpty = true;
+  for (const name of SUMMARY_FIELDS) {
+    if (changes[name] === undefined) continue;
+    Object.assign(part, { [name]: changes[name] });
+    isEmpty = false;
+  }
+  if (changes.pending_approval !== undefined) {
+    part.has_pending_approval = changes.pending_approval !== null;
+    isEmpty = false;
+  }
+  return isEmpty ? null : part;
+}

@@ -1,0 +1,47 @@
+/** A session that has an actor: the room of the house. Shapes only; registry and ledger work on them. */
+import type { ActorRefFrom, Snapshot } from 'xstate';
+import type { sessionMachine } from '../../machines/session.ts';
+import type {
+  Fact,
+  SessionContext,
+  SessionEvent,
+  SessionInput,
+} from '../../machines/session-types.ts';
+
+export type SessionActor = ActorRefFrom<typeof sessionMachine>;
+
+/** A persisted snapshot; the ledger reads only its context. */
+export type SavedSnapshot = Snapshot<unknown> & { context: SessionContext };
+
+/** Where an event came from, for the journal. */
+export type Origin = 'hook' | 'spool' | 'client' | 'connector' | 'house';
+
+/** One event on its way to the disk. */
+export interface Told {
+  event: SessionEvent;
+  origin: Origin;
+  key: string | null;
+  /** Called once: null when it is committed or was before, else why it is not. */
+  settle(error: Error | null): void;
+}
+
+export interface LiveSession {
+  readonly id: string;
+  actor: SessionActor;
+  /** Counts restarts after a refused item; results of older generations are void. */
+  generation: number;
+  /** What the actor was spawned from, for one that has no snapshot yet. */
+  readonly input: SessionInput;
+  /** The newest snapshot that is on disk; null before the first commit of a new session. */
+  committed: SavedSnapshot | null;
+  /** The newest snapshot, maybe not yet on disk: what a crashed actor goes back to. */
+  latest: SavedSnapshot | null;
+  /** Facts of the spawn, stored with the first event. */
+  birth: Fact[];
+  /** JSON of the snapshot before the first event: the first base of a new journal. */
+  base: string | null;
+  /** Told and not yet settled, oldest first. */
+  readonly inFlight: Told[];
+  /** Monotonic milliseconds of the last event. */
+  usedAtMs: number;
+}

@@ -1,0 +1,206 @@
+/**
+ * Which sessions are live, and how to enter one. A live session is entered at once; one that is only a
+ * row is opened first, and everybody who wants in meanwhile waits in one line, so that events of a
+ * session keep their order. Actors are children of the supervisor.
+ */
+import type { SessionInput } from '../../machines/session-types.ts';
+import type { Logger } from '../log.ts';
+import type { StoredActor } from '../store/items.ts';
+import type { Writer } from '../store/writer.ts';
+import type { Ledger } from './ledger.ts';
+import type { LiveSession, SavedSnapshot, SessionActor } from './live-session.ts';
+import { inputOf, savedOf } from './restore.ts';
+import { childOf, startSupervisor } from './wiring.ts';
+
+/** What a visitor finds: the live session, or what is known of one that does not exist yet. */
+export interface Found {
+  live: LiveSession | null;
+  /** JSON of the start of a session that has not done anything yet. */
+  pendingStart: string | null;
+}
+
+export interface Registry {
+  /** The session if it is live. */
+  peek(id: string): LiveSession | null;
+  /**
+   * Calls `visit` as soon as it is known whether the session exists: at once when it is live. Visits
+   * of one session happen in the order of the calls.
+   *
+   * @throws OrbitError `server_busy` when too many wait for the database
+   */
+  enter<Result>(id: string, visit: (found: Found) => Result): Promise<Awaited<Result>>;
+  /** Makes a session that does not exist live; its birth is stored with its first event. */
+  create(input: SessionInput): LiveSession;
+  /** Ledger's side: puts an actor back to a snapshot, or to its birth. */
+  reopen(live: LiveSession, snapshot: SavedSnapshot | null): void;
+  /** Ledger's side: lets a session go that was never committed. */
+  discard(live: LiveSession): void;
+  /** Turns sessions that were idle for long back into rows. */
+  passivate(idleMs: number): void;
+  readonly liveCount: number;
+  /** Opens no session any more and stops all actors. */
+  stop(): void;
+}
+
+interface RegistryDeps {
+  writer: Pick<Writer, 'read' | 'opened'>;
+  ledger: Pick<Ledger, 'collect' | 'record'>;
+  log: Logger;
+  nowMs?: () => number;
+}
+
+/** More live sessions than this, and those idle longest become rows. */
+const MAX_LIVE = 1000;
+
+/** Opens the registry with the sessions that were busy when the last process ended. */
+export function createRegistry({
+  writer,
+  ledger,
+  log,
+  nowMs = () => performance.now(),
+}: RegistryDeps): Registry {
+  const lives = new Map<string, LiveSession>();
+  const queues = new Map<string, Array<(found: Found, error: unknown) => void>>();
+  const supervisor = startSupervisor({ record: ledger.record, log, busy: writer.opened.busy });
+  for (const stored of writer.opened.busy) adoptStored(stored);
+
+  function adopt(
+    input: SessionInput,
+    saved: SavedSnapshot | null,
+    actor: SessionActor,
+  ): LiveSession {
+    const live: LiveSession = {
+      id: input.session.id,
+      actor,
+      generation: 0,
+      input,
+      committed: saved,
+      latest: saved,
+      birth: [],
+      base: null,
+      inFlight: [],
+      usedAtMs: nowMs(),
+    };
+    lives.set(live.id, live);
+    return live;
+  }
+
+  /** Spawns an actor; what its birth records waits for the first event. */
+  function spawn(input: SessionInput): Pick<LiveSession, 'actor' | 'birth'> {
+    const { id } = input.session;
+    const birth = ledger.collect(() => supervisor.send({ type: 'session.opened', id, input }));
+    return { actor: childOf(supervisor, id), birth };
+  }
+
+  /** The snapshot before the first event: a new journal's first base. */
+  function baseOf(actor: SessionActor): string {
+    return JSON.stringify(actor.getPersistedSnapshot());
+  }
+
+  function create(input: SessionInput): LiveSession {
+    makeRoom();
+    const { actor, birth } = spawn(input);
+    return Object.assign(adopt(input, null, actor), { birth, base: baseOf(actor) });
+  }
+
+  /** Makes a row live: from its snapshot, or at idle from its columns when that does not restore. */
+  function openStored(stored: StoredActor): LiveSession {
+    makeRoom();
+    const input = inputOf(stored);
+    const saved = savedOf(stored);
+    if (saved) {
+      const { actor } = spawn({ ...input, saved });
+      if (actor.getSnapshot().status === 'active') return adopt(input, saved, actor);
+      supervisor.send({ type: 'session.closed', id: input.session.id });
+    }
+    log.warn('restore.from_columns', { session_id: input.session.id });
+    return adopt(input, null, spawn(input).actor);
+  }
+
+  /** At boot: the supervisor's snapshot brought the child already, unless it did not restore. */
+  function adoptStored(stored: StoredActor): void {
+    const saved = savedOf(stored);
+    const child = supervisor.getSnapshot().children[stored.summary.id] as SessionActor | undefined;
+    if (saved && child?.getSnapshot().status === 'active') adopt(inputOf(stored), saved, child);
+    else openStored({ ...stored, snapshot: null });
+  }
+
+  function makeRoom(): void {
+    if (lives.size < MAX_LIVE) return;
+    const idle = [...lives.values()].filter(canRest).sort((a, b) => a.usedAtMs - b.usedAtMs);
+    for (const live of idle.slice(0, Math.ceil(MAX_LIVE / 10))) close(live);
+  }
+
+  function close(live: LiveSession): void {
+    supervisor.send({ type: 'session.closed', id: live.id });
+    lives.delete(live.id);
+  }
+
+  return {
+    create,
+    peek: (id) => lives.get(id) ?? null,
+    enter(id, visit) {
+      const live = lives.get(id);
+      if (live && !queues.has(id)) {
+        live.usedAtMs = nowMs();
+        return Promise.resolve(visit({ live, pendingStart: null }));
+      }
+      return new Promise((resolve, reject) => {
+        const line = queues.get(id);
+        const enter = (found: Found, error: unknown) => {
+          if (error) return reject(error);
+          try {
+            resolve(visit(found) as never);
+          } catch (thrown) {
+            reject(thrown);
+          }
+        };
+        if (line) return void line.push(enter);
+        queues.set(id, [enter]);
+        void letIn(id);
+      });
+    },
+    reopen(live, saved) {
+      live.generation++;
+      live.latest = saved;
+      supervisor.send({ type: 'session.closed', id: live.id });
+      Object.assign(live, spawn(saved ? { ...live.input, isNew: false, saved } : live.input));
+      if (!saved && live.input.isNew) live.base = baseOf(live.actor);
+    },
+    discard: close,
+    passivate(idleMs) {
+      const before = nowMs() - idleMs;
+      for (const live of lives.values()) if (live.usedAtMs < before && canRest(live)) close(live);
+    },
+    get liveCount() {
+      return lives.size;
+    },
+    stop() {
+      supervisor.send({ type: 'house.drained' });
+      supervisor.stop();
+    },
+  };
+
+  /** Reads the row once and lets everybody in who came meanwhile. */
+  async function letIn(id: string): Promise<void> {
+    let found: Found = { live: null, pendingStart: null };
+    let error: unknown = null;
+    try {
+      const { stored, pendingStart } = await writer.read({ kind: 'actor', sessionId: id });
+      found = { live: lives.get(id) ?? (stored && openStored(stored)), pendingStart };
+    } catch (thrown) {
+      error = thrown;
+    }
+    const line = queues.get(id) ?? [];
+    // Visits are synchronous, so nobody can come in between the last visit and this line.
+    for (const enter of line) enter(found, error);
+    queues.delete(id);
+  }
+}
+
+/** A session rests when nobody waits for it: no request, no connector, nothing on its way to disk. */
+function canRest(live: LiveSession): boolean {
+  if (live.inFlight.length > 0) return false;
+  const snapshot = live.actor.getSnapshot();
+  return !snapshot.hasTag('needsYou') && !snapshot.hasTag('linked');
+}

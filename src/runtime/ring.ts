@@ -1,0 +1,91 @@
+/**
+ * The newest frames of each session, kept as the text that was sent: the first tier of catching up.
+ * Bounded by bytes, a session's and all sessions' together; the ring of the session that was written to
+ * longest ago is dropped first. Whoever needs more asks the database.
+ */
+
+const MAX_SESSION_BYTES = 256 * 1024;
+const MAX_TOTAL_BYTES = 32 * 1024 * 1024;
+
+interface Kept {
+  revision: number;
+  text: string;
+}
+
+interface SessionRing {
+  frames: Kept[];
+  bytes: number;
+}
+
+export interface Ring {
+  /** Keeps a frame; revisions of a session come without a gap. */
+  push(sessionId: string, revision: number, text: string): void;
+  /**
+   * Frames after `since`, oldest first; empty when it is the newest.
+   *
+   * @returns null when the ring does not reach back that far, or `since` is ahead of it. Synchronous on
+   *   purpose: callers join the room in the same turn, so no frame is lost or doubled.
+   */
+  since(sessionId: string, since: number): string[] | null;
+  /** Forgets a session, for one whose revisions no longer continue what is kept. */
+  drop(sessionId: string): void;
+}
+
+/** Rings for all sessions. */
+export function createRing(limits = { session: MAX_SESSION_BYTES, total: MAX_TOTAL_BYTES }): Ring {
+  // In the order of the last write: the first is dropped when all together are too much.
+  const rings = new Map<string, SessionRing>();
+  let total = 0;
+
+  function drop(sessionId: string): void {
+    total -= rings.get(sessionId)?.bytes ?? 0;
+    rings.delete(sessionId);
+  }
+
+  return {
+    drop,
+    push(sessionId, revision, text) {
+      let ring = rings.get(sessionId);
+      if (ring && ring.frames.at(-1)?.revision !== revision - 1) {
+        drop(sessionId);
+        ring = undefined;
+      }
+      ring ??= { frames: [], bytes: 0 };
+      rings.delete(sessionId);
+      rings.set(sessionId, ring);
+      const before = ring.bytes;
+      ring.frames.push({ revision, text });
+      ring.bytes += sizeOf(text);
+      shrink(ring, limits.session);
+      total += ring.bytes - before;
+      for (const oldest of rings.keys()) {
+        if (total <= limits.total) break;
+        drop(oldest);
+      }
+    },
+    since(sessionId, since) {
+      const frames = rings.get(sessionId)?.frames;
+      const first = frames?.[0];
+      if (!frames || !first || since < first.revision - 1) return null;
+      const next = since - first.revision + 1;
+      if (next > frames.length) return null;
+      return frames.slice(next).map((frame) => frame.text);
+    },
+  };
+}
+
+function shrink(ring: SessionRing, maxBytes: number): void {
+  let dropped = 0;
+  while (ring.bytes > maxBytes) {
+    const oldest = ring.frames[dropped];
+    if (!oldest) break;
+    ring.bytes -= sizeOf(oldest.text);
+    dropped++;
+  }
+  if (dropped > 0) ring.frames.splice(0, dropped);
+}
+
+/** Bytes a text takes in memory, not on the wire. */
+function sizeOf(text: string): number {
+  return text.length * 2;
+}

@@ -1,0 +1,163 @@
+/**
+ * The composition root: the one file that knows everybody. Start order: lock, database, migrations
+ * (all in the writer), listen, schemas, spool, timers; stop order is the reverse.
+ */
+import { unlink, writeFile } from 'node:fs/promises';
+import type { Config, DataPaths } from './config.ts';
+import { createSpool } from './connectors/claude-hooks/spool.ts';
+import { createLogger, type LogFields, type RootLogger } from './log.ts';
+import { createHouse, type House } from './runtime/house.ts';
+import { openWriter, type StoreLog, type Writer } from './store/writer.ts';
+import { createDoors } from './transports/listen.ts';
+import { serverVersion } from './version.ts';
+
+export interface Server extends AsyncDisposable {
+  /** The port that is really bound, also when 0 was asked for. */
+  readonly port: number;
+  readonly address: string;
+  /** Stops in order: no new work, commit what was taken, close. Resolves within 10 s; twice is once. */
+  close(): Promise<void>;
+}
+
+/** While the server runs, files younger than this are hook.sh's own business. */
+const SPOOL_MIN_AGE_MS = 10_000;
+const SPOOL_EVERY_MS = 5000;
+const PASSIVATE_EVERY_MS = 60_000;
+const PASSIVATE_AFTER_MS = 30 * 60_000;
+
+/**
+ * Starts the server and resolves when it serves.
+ *
+ * @throws ExitError 75 (data directory or address taken), 78 (database or directory unusable)
+ */
+export async function startServer(config: Config): Promise<Server> {
+  const log = createLogger(config.log, config.paths.log);
+  const version = serverVersion();
+  log.info('server.starting', { version, run_id: config.log.runId, data_dir: config.paths.dir });
+  const writer = await openWriter({
+    paths: config.paths,
+    durability: config.durability,
+    log: storeLog(log.child('store')),
+  });
+  try {
+    return await serve({ config, log, writer, version });
+  } catch (error) {
+    await writer.close();
+    log.error('server.start_failed', { error: error as Error });
+    log.close();
+    throw error;
+  }
+}
+
+async function serve(deps: {
+  config: Config;
+  log: RootLogger;
+  writer: Writer;
+  version: string;
+}): Promise<Server> {
+  const { config, log, writer, version } = deps;
+  const { paths } = config;
+  const house = createHouse({ writer, log, version });
+  const doors = createDoors({
+    config,
+    hall: house.hall,
+    rooms: house.rooms,
+    log: log.child('transports'),
+    version,
+  });
+  const { address, port } = await doors.listen();
+  await announce(paths, { address, port, version });
+  log.info('server.listening', { address, port, sessions: writer.opened.sessions });
+  writer.onCrash((error) => {
+    // Nothing can be stored any more; a supervisor starts us again and the spool brings the rest.
+    throw error;
+  });
+  const stopChores = startChores({ paths, house, writer, log });
+  let closing: Promise<void> | null = null;
+
+  async function stop(): Promise<void> {
+    log.info('server.shutdown');
+    house.drain();
+    await stopChores();
+    await doors.close();
+    await writer.close();
+    house.registry.stop();
+    await withdraw(paths);
+    log.info('server.stopped');
+    log.close();
+  }
+
+  const close = () => (closing ??= stop());
+  return { address, port, close, [Symbol.asyncDispose]: close };
+}
+
+/** What goes on beside serving: schemas, the spool, sessions that become rows again. */
+function startChores({
+  paths,
+  house,
+  writer,
+  log,
+}: {
+  paths: DataPaths;
+  house: House;
+  writer: Writer;
+  log: RootLogger;
+}): () => Promise<void> {
+  const spool = createSpool({
+    directory: paths.spool,
+    quarantine: paths.quarantine,
+    take: house.hall.takeHook,
+    knownKeys: (keys) => writer.read({ kind: 'known-keys', keys }),
+    log: log.child('spool'),
+  });
+  const first = spool.drain(0);
+  house.waitForSpool(first);
+  let draining: Promise<unknown> | null = null;
+  const drain = (run: Promise<unknown>) => {
+    draining = run.finally(() => {
+      draining = null;
+    });
+  };
+  drain(first);
+  const spoolTimer = setInterval(() => {
+    if (!draining) drain(spool.drain(SPOOL_MIN_AGE_MS));
+  }, SPOOL_EVERY_MS);
+  const restTimer = setInterval(
+    () => house.registry.passivate(PASSIVATE_AFTER_MS),
+    PASSIVATE_EVERY_MS,
+  );
+  house.loadCodec().catch((error: Error) => log.error('codec.load_failed', { error }));
+  return async () => {
+    clearInterval(spoolTimer);
+    clearInterval(restTimer);
+    await draining;
+  };
+}
+
+/** The store logs the way pino does. */
+function storeLog(log: ReturnType<RootLogger['child']>): StoreLog {
+  return {
+    info: (fields, event) => log.info(event, fields as LogFields),
+    warn: (fields, event) => log.warn(event, fields as LogFields),
+    error: (fields, event) => log.error(event, fields as LogFields),
+  };
+}
+
+/** Where to find us: for `status` and people. Nothing trusts it; the lock decides. */
+async function announce(
+  paths: DataPaths,
+  where: { address: string; port: number; version: string },
+): Promise<void> {
+  const started_at = new Date().toISOString();
+  const card = JSON.stringify({ pid: process.pid, ...where, started_at });
+  await writeFile(paths.server, `${card}\n`, { mode: 0o600 });
+  await writeFile(paths.pid, String(process.pid), { mode: 0o600 });
+}
+
+async function withdraw(paths: DataPaths): Promise<void> {
+  for (const path of [paths.server, paths.pid]) {
+    await unlink(path).catch(() => {
+      // Somebody tidied up already; the lock is what counts.
+    });
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * A session's row while the facts of one item are applied to it. What belongs into the row is gathered and
+ * written once: an event touches it several times, and a row is rewritten whole. Called by rows.ts.
+ */
+import type { SqlValue } from './columns.ts';
+import type { RowStatements } from './row-statements.ts';
+import { stampToMs } from './text.ts';
+
+export type Counter = 'prompt_count' | 'tool_count' | 'compact_count' | 'message_count';
+
+/** The row so far; `revision` and `journalSeq` are counted up by commit.ts. */
+export interface SessionDraft {
+  readonly sessionId: string;
+  /** When the item happened, ISO milliseconds. */
+  readonly at: string;
+  exists: boolean;
+  revision: number;
+  journalSeq: number;
+  columns: Record<string, SqlValue>;
+  /** Revision that last changed each field of the wire; null until a fact needs it. */
+  stamps: Record<string, number> | null;
+  readonly storedStamps: string;
+  counts: Partial<Record<Counter, number>>;
+  /** A delta of this item words `last_message` itself. */
+  lastMessageGiven: boolean;
+  /** Revisions at which this item showed requests, for history rows that come after them. */
+  shown: Map<string, number>;
+}
+
+/** The machine as it is after the item, written with the rest of the row. */
+export interface DraftEnd {
+  snapshot: string | null;
+  machineVersion: number;
+}
+
+/** Begins with the session as it is stored; it need not exist. */
+export function openDraft(statements: RowStatements, sessionId: string, at: string): SessionDraft {
+  const row = statements.session.get(sessionId);
+  return {
+    sessionId,
+    at: stampToMs(at),
+    exists: row !== undefined,
+    revision: row?.revision ?? 0,
+    journalSeq: row?.journal_seq ?? 0,
+    columns: {},
+    stamps: null,
+    storedStamps: row?.field_revisions ?? '{}',
+    counts: {},
+    lastMessageGiven: false,
+    shown: new Map(),
+  };
+}
+
+/** Adds one to a counter of the row. */
+export function countUp(draft: SessionDraft, counter: Counter): void {
+  draft.counts[counter] = (draft.counts[counter] ?? 0) + 1;
+}
+
+/** Notes that a field of the wire changed at this revision. */
+export function stamp(draft: SessionDraft, field: string, revision: number): void {
+  draft.stamps ??= JSON.parse(draft.storedStamps) as Record<string, number>;
+  draft.stamps[field] = revision;
+}
+
+/** Writes the row. @throws Error when the session has none */
+export function closeDraft(
+  statements: RowStatements,
+  draft: SessionDraft,
+  { snapshot, machineVersion }: DraftEnd,
+): void {
+  const columns: Record<string, SqlValue> = {
+    ...draft.columns,
+    revision: draft.revision,
+    journal_seq: draft.journalSeq,
+  };
+  if (draft.stamps !== null) columns.field_revisions = JSON.stringify(draft.stamps);
+  if (snapshot !== null) {
+    columns.machine_snapshot = snapshot;
+    columns.machine_version = machineVersion;
+  }
+  const { changes } = statements.updateSession(draft.sessionId, columns, draft.counts);
+  if (changes === 0) throw new Error(`There is no row for session ${draft.sessionId}`);
+}

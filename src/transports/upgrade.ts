@@ -1,0 +1,81 @@
+/**
+ * What happens to a request for a WebSocket: the gate, then the door of its path. A refusal is plain
+ * HTTP before any 101, so that a web page learns nothing but the status.
+ */
+import { type IncomingMessage, STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { OrbitError } from '../errors.ts';
+import { type Admission, type Gate, isRefusal } from './gate.ts';
+import { doorOf, refusalBody } from './http.ts';
+import type { SocketIoDoor } from './socketio.ts';
+import type { WsDoor } from './ws.ts';
+
+/** Something that is loaded when it is first wanted. */
+export interface Lazy<T> {
+  get(): Promise<T>;
+  /** Null until it has been loaded. */
+  current(): T | null;
+}
+
+/** Calls `load` once, however many ask. */
+export function createLazy<T>(load: () => Promise<T>): Lazy<T> {
+  let loading: Promise<T> | null = null;
+  let loaded: T | null = null;
+  return {
+    get() {
+      loading ??= load().then((value) => {
+        loaded = value;
+        return value;
+      });
+      return loading;
+    },
+    current: () => loaded,
+  };
+}
+
+/** The listener for `upgrade` events: gate, then the door of the path, else 404. */
+export function createUpgrade(deps: {
+  gate: Gate;
+  ws: WsDoor;
+  socketIo: Lazy<SocketIoDoor>;
+  isClosing: () => boolean;
+  admitted: (request: IncomingMessage, admission: Admission) => void;
+  refused: (request: IncomingMessage, error: OrbitError) => void;
+}): (request: IncomingMessage, socket: Duplex, head: Buffer) => Promise<void> {
+  return async (request, socket, head) => {
+    const verdict = deps.gate.judge(request, doorOf);
+    if (isRefusal(verdict)) {
+      deps.refused(request, verdict.error);
+      return refuseUpgrade(socket, verdict.error, verdict.headers);
+    }
+    if (deps.isClosing()) return refuseUpgrade(socket, new OrbitError('shutting_down'));
+    const { path, query } = verdict.target;
+    request.url = query === '' ? path : `${path}?${query}`;
+    deps.admitted(request, verdict);
+    const door = doorOf(path);
+    if (door === 'ws') return deps.ws.accept(request, socket, head, verdict.caller);
+    if (door === 'socket.io') {
+      return (await deps.socketIo.get()).upgrade(request, socket, head, verdict);
+    }
+    const id = path.slice(0, 200);
+    refuseUpgrade(socket, new OrbitError('not_found', { what: 'The path', id }));
+  };
+}
+
+/** Answers an upgrade in plain HTTP and hangs up. */
+function refuseUpgrade(
+  socket: Duplex,
+  error: OrbitError,
+  headers: Readonly<Record<string, string>> = {},
+): void {
+  const body = JSON.stringify(refusalBody(error));
+  const fields = {
+    Connection: 'close',
+    'Content-Type': 'application/json; charset=utf-8',
+    'Content-Length': String(Buffer.byteLength(body)),
+    ...headers,
+  };
+  const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`);
+  const status = `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status] ?? ''}\r\n`;
+  socket.end(`${status}${lines.join('')}\r\n${body}`, () => socket.destroy());
+}
