@@ -2,9 +2,10 @@
  * The composition root: the one file that knows everybody. Start order: lock, database, migrations
  * (all in the writer), listen, schemas, spool, timers; stop order is the reverse.
  */
-import { unlink, writeFile } from 'node:fs/promises';
+import { unlink } from 'node:fs/promises';
 import type { Config, DataPaths } from './config.ts';
 import { createSpool } from './connectors/claude-hooks/spool.ts';
+import { openDataDirectory, writeFileAtomically } from './files.ts';
 import { createLogger, type LogFields, type RootLogger } from './log.ts';
 import { createHouse, type House } from './runtime/house.ts';
 import { openWriter, type StoreLog, type Writer } from './store/writer.ts';
@@ -31,7 +32,8 @@ const PASSIVATE_AFTER_MS = 30 * 60_000;
  * @throws ExitError 75 (data directory or address taken), 78 (database or directory unusable)
  */
 export async function startServer(config: Config): Promise<Server> {
-  const log = createLogger(config.log, config.paths.log);
+  openDataDirectory(config.paths);
+  const log = createLogger(await logConfig(config), config.paths.log);
   const version = serverVersion();
   log.info('server.starting', { version, run_id: config.log.runId, data_dir: config.paths.dir });
   const writer = await openWriter({
@@ -47,6 +49,13 @@ export async function startServer(config: Config): Promise<Server> {
     log.close();
     throw error;
   }
+}
+
+/** A server that will be refused must not empty the log of the one that runs. */
+async function logConfig({ log, paths }: Config): Promise<Config['log']> {
+  if (!log.truncateOnStart) return log;
+  const { isLocked } = await import('./store/lock.ts');
+  return { ...log, truncateOnStart: !isLocked(paths.lock) };
 }
 
 async function serve(deps: {
@@ -66,7 +75,7 @@ async function serve(deps: {
     version,
   });
   const { address, port } = await doors.listen();
-  await announce(paths, { address, port, version });
+  announce(paths, { address, port, version });
   log.info('server.listening', { address, port, sessions: writer.opened.sessions });
   writer.onCrash((error) => {
     // Nothing can be stored any more; a supervisor starts us again and the spool brings the rest.
@@ -147,11 +156,11 @@ function storeLog(log: ReturnType<RootLogger['child']>): StoreLog {
 async function announce(
   paths: DataPaths,
   where: { address: string; port: number; version: string },
-): Promise<void> {
+): void {
   const started_at = new Date().toISOString();
   const card = JSON.stringify({ pid: process.pid, ...where, started_at });
-  await writeFile(paths.server, `${card}\n`, { mode: 0o600 });
-  await writeFile(paths.pid, String(process.pid), { mode: 0o600 });
+  writeFileAtomically(paths.server, `${card}\n`, { mode: 0o600 });
+  writeFileAtomically(paths.pid, String(process.pid), { mode: 0o600 });
 }
 
 async function withdraw(paths: DataPaths): Promise<void> {

@@ -9,7 +9,8 @@ import { EXIT } from '../exit.ts';
 
 /** A supervisor that sent SIGTERM waits 20 s before it kills; closing gets half of that. */
 const CLOSE_WITHIN_MS = 10_000;
-const STOP_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
+// Not SIGHUP: a handler would undo `nohup`, and without one a closed terminal is just another kill.
+const STOP_SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 
 /** Where signals and crashes come from and how to leave at once: the process, or a test's stand-in. */
 export interface Surroundings {

@@ -1,0 +1,125 @@
+/**
+ * Who may import whom, as a table. Reads import lines, resolves nothing but folders: what a file of one
+ * layer names from another must be in its row. There is no list of exceptions.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+
+interface Rule {
+  /** Layers and packages it may import; `type X` allows only `import type`. */
+  may: string[];
+}
+
+/** Leaves anyone in src may import. */
+const LEAVES = ['config', 'errors', 'exit', 'address', 'version', 'files', 'type log'];
+
+const RULES: Record<string, Rule> = {
+  protocol: { may: ['arktype', 'errors', 'node:'] },
+  machines: { may: ['xstate', 'type protocol'] },
+  store: { may: ['protocol', 'better-sqlite3', 'node:', 'type machines', ...LEAVES] },
+  connectors: { may: ['protocol', 'type machines', 'xstate', 'node:', ...LEAVES] },
+  runtime: { may: ['protocol', 'machines', 'store', 'connectors', 'xstate', 'node:', ...LEAVES] },
+  transports: {
+    may: ['protocol', 'runtime', 'koa', '@koa/router', 'socket.io', 'ws', 'node:', ...LEAVES],
+  },
+  cli: { may: ['clipanion', 'token', 'node:', ...LEAVES] },
+};
+
+/** Loaded inside `execute()` only, so that `status` stays light. */
+const LAZY: Record<string, string[]> = {
+  cli: ['server', 'store', 'log'],
+  runtime: ['protocol'],
+  transports: ['transports'],
+};
+
+interface Import {
+  file: string;
+  from: string;
+  to: string;
+  kind: 'value' | 'type' | 'lazy';
+}
+
+describe('the layers', () => {
+  const imports = ['src', 'machines'].flatMap((folder) => filesBelow(folder).flatMap(importsOf));
+
+  for (const [layer, { may }] of Object.entries(RULES)) {
+    it(`${layer} imports only what its row allows`, () => {
+      const wrong = imports
+        .filter(({ from, to }) => from === layer && to !== layer)
+        .filter(({ to, kind }) => !isAllowed(layer, may, to, kind))
+        .map(({ file, to, kind }) => `${file} -> ${to} (${kind})`);
+      expect(wrong).toEqual([]);
+    });
+  }
+
+  it('has a row for every folder of code', () => {
+    const folders = new Set(imports.map(({ from }) => from));
+    const known = new Set([...Object.keys(RULES), ...rootFiles()]);
+    expect([...folders].filter((folder) => !known.has(folder))).toEqual([]);
+  });
+
+  it('keeps pino in log.ts and better-sqlite3 in the store', () => {
+    const users = (name: string) => [
+      ...new Set(imports.filter(({ to }) => to === name).map(({ from }) => from)),
+    ];
+    expect(users('pino')).toEqual(['log']);
+    expect(users('better-sqlite3')).toEqual(['store']);
+  });
+});
+
+function isAllowed(layer: string, may: string[], to: string, kind: Import['kind']): boolean {
+  const name = to.startsWith('node:') ? 'node:' : to;
+  if (may.includes(name)) return true;
+  if (kind === 'type') return may.includes(`type ${name}`);
+  return kind === 'lazy' && LAZY[layer]?.includes(name) === true;
+}
+
+function importsOf(file: string): Import[] {
+  const text = readFileSync(join(ROOT, file), 'utf8');
+  const from = layerOf(file);
+  const found: Import[] = [];
+  for (const [, type, target] of text.matchAll(
+    /^(?:import|export)\s+(type\s)?[^'"();]*?from\s+'([^']+)'/gm,
+  )) {
+    found.push({ file, from, to: nameOf(file, target as string), kind: type ? 'type' : 'value' });
+  }
+  for (const [, target] of text.matchAll(/import\('([^']+)'\)/g)) {
+    const kind = /typeof\s+$/.test(text.slice(0, text.indexOf(`import('${target}')`)))
+      ? 'type'
+      : 'lazy';
+    found.push({ file, from, to: nameOf(file, target as string), kind });
+  }
+  return found;
+}
+
+/** Layer of a relative import, or the package's name. */
+function nameOf(file: string, target: string): string {
+  if (!target.startsWith('.')) {
+    return target.startsWith('@')
+      ? target.split('/').slice(0, 2).join('/')
+      : (target.split('/')[0] as string);
+  }
+  return layerOf(relative(ROOT, resolve(ROOT, dirname(file), target)));
+}
+
+/** `src/store/rows.ts` -> store, `src/config.ts` -> config, `machines/session.ts` -> machines. */
+function layerOf(file: string): string {
+  const [top, second = ''] = file.split('/');
+  return top === 'src' ? second.replace(/\.ts$/, '') : (top as string);
+}
+
+function rootFiles(): string[] {
+  return readdirSync(join(ROOT, 'src'))
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => name.replace(/\.ts$/, ''));
+}
+
+function filesBelow(folder: string): string[] {
+  return readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => join(folder, name));
+}
