@@ -5,7 +5,6 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { exitCodeOf } from '../exit.ts';
-import { findDamage } from './check.ts';
 import { createCommitter, troubleOf } from './commit.ts';
 import { asExitError, openMigrated } from './database.ts';
 import { openEpoch } from './epoch.ts';
@@ -14,7 +13,8 @@ import { acquireLock, type HeldLock } from './lock.ts';
 import { createActorReads } from './queries/actors.ts';
 import { createAnswer } from './queries/answer.ts';
 import { createRetention } from './retention.ts';
-import type { Answer, FromThread, ThreadStart, ToThread } from './traffic.ts';
+import { findDamage } from './thread/check.ts';
+import type { Answer, FromThread, ThreadStart, ToThread } from './thread/traffic.ts';
 
 /** Old rows are looked for this often, ms. */
 const RETENTION_EVERY_MS = 10 * 60 * 1_000;

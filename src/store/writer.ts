@@ -8,12 +8,12 @@ import type { Config, DataPaths } from '../config.ts';
 import { OrbitError } from '../errors.ts';
 import { type ExitCode, ExitError } from '../exit.ts';
 import type { Logger } from '../log.ts';
-import { type DamageWatch, watchForDamage } from './damage-watch.ts';
 import type { Item, ItemResult, Opened, Read, ReadResults } from './items.ts';
-import { type Backlog, type Batch, createQueue, type WaitingRead } from './queue.ts';
-import { startThread } from './thread.ts';
-import type { Answer, FromThread, ToThread } from './traffic.ts';
-import { createTroubles, type TroubleListener } from './troubles.ts';
+import { type DamageWatch, watchForDamage } from './thread/damage-watch.ts';
+import { type Backlog, type Batch, createQueue, type WaitingRead } from './thread/queue.ts';
+import { startThread } from './thread/start.ts';
+import type { Answer, FromThread, ToThread } from './thread/traffic.ts';
+import { createTroubles, type TroubleListener } from './thread/troubles.ts';
 
 /** A failed batch is tried again after this long, ms; twice as long each time, up to the second. */
 const RETRY_FIRST_MS = 50;
@@ -175,8 +175,10 @@ class ThreadedWriter implements Writer {
 
   #pump(): void {
     if (this.#onItsWay !== null || this.#ended !== null) return;
-    if (this.#closing !== null && (this.#queue.isEmpty || this.#mustGiveUp()))
-      return this.#finish();
+    if (this.#closing !== null && (this.#queue.isEmpty || this.#mustGiveUp())) {
+      this.#finish();
+      return;
+    }
     const batch =
       this.#retryTimer === null
         ? this.#queue.nextBatch()

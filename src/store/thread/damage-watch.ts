@@ -3,9 +3,9 @@
  * commits, in a thread that ends with it. Called by writer.ts.
  */
 import type { Worker } from 'node:worker_threads';
-import type { DataPaths } from '../config.ts';
-import type { Logger } from '../log.ts';
-import { startThread } from './thread.ts';
+import type { DataPaths } from '../../config.ts';
+import type { Logger } from '../../log.ts';
+import { startThread } from './start.ts';
 import type { FromThread } from './traffic.ts';
 
 /** The check begins this long after the start, ms: clients that come back go first. */

@@ -2,8 +2,8 @@
  * The words between writer.ts and writer-thread.ts; the items and reads inside them are in items.ts.
  * Types only. One batch is on its way at a time: `committed` or `failed`, then `answered`, end it.
  */
-import type { Config, DataPaths } from '../config.ts';
-import type { Item, ItemResult, Opened, Read, ReadResults } from './items.ts';
+import type { Config, DataPaths } from '../../config.ts';
+import type { Item, ItemResult, Opened, Read, ReadResults } from '../items.ts';
 
 /** What a thread is started for. */
 export type ThreadStart =

@@ -2,7 +2,7 @@
  * Looks for damage after a stop that was not clean, on a connection and in a thread of its own: commits go
  * on meanwhile. Called by writer-thread.ts when it is started for that.
  */
-import { openDatabase } from './database.ts';
+import { openDatabase } from '../database.ts';
 
 /** What is wrong with the file, in SQLite's words; null when nothing is. */
 export function findDamage(path: string): string | null {

@@ -13,7 +13,7 @@ export function startThread(start: ThreadStart): Worker {
     return new Worker(new URL('./writer-thread.js', import.meta.url), { workerData: start });
   }
   const tsx = import.meta.resolve('tsx/esm/api');
-  const file = new URL('./writer-thread.ts', import.meta.url).href;
+  const file = new URL('../writer-thread.ts', import.meta.url).href;
   const bootstrap = `import(${JSON.stringify(tsx)}).then(({ register }) => {
     register();
     return import(${JSON.stringify(file)});

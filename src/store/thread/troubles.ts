@@ -1,7 +1,7 @@
 /**
  * What is wrong with the storage right now, and who wants to know. Called by writer.ts.
  */
-import type { Logger } from '../log.ts';
+import type { Logger } from '../../log.ts';
 
 /** Hears the word for the trouble (`disk_full`, `busy`...), or null when it is over. */
 export type TroubleListener = (trouble: string | null) => void;
