@@ -106,6 +106,12 @@ export function createDoors(deps: DoorsDeps): Doors {
       isClosing,
     }),
   );
+  server.on('request', (_, response) => {
+    // Node closes connections that are idle when the server stops, not those that become so later.
+    response.once('close', () => {
+      if (isClosing()) setImmediate(() => server.closeIdleConnections());
+    });
+  });
   const passUpgrade = createUpgrade({ gate, ws, socketIo, isClosing, admitted, refused });
   server.on('upgrade', (request, socket, head) => {
     passUpgrade(request, socket, head).catch((error: unknown) => {
