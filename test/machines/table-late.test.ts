@@ -1,0 +1,156 @@
+/**
+ * Reports that come late: an older stamp never reopens and never undoes what a newer one settled, but
+ * what it says is never lost. Only older is late: reporters without a fine clock give equal stamps.
+ */
+import { describe, expect, it } from 'vitest';
+import {
+  changed,
+  closed,
+  delta,
+  listed,
+  noted,
+  opened,
+  type Row,
+  said,
+  shown,
+  testRows,
+} from './rows.ts';
+import {
+  agentBegan,
+  agentEnded,
+  asked,
+  began,
+  noticed,
+  over,
+  prompted,
+  report,
+  stage,
+  stopped,
+  toolBegan,
+  toolEnded,
+} from './stage.ts';
+
+const SETTLED: Row[] = [
+  [
+    'a prompt older than the end of its turn brings its words and nothing else',
+    [toolBegan(2, 't1'), stopped(3)],
+    prompted(1),
+    'idle',
+    [said(), noted({ count: 'prompt_count' }), delta({ first_prompt: 'prompt 1' })],
+  ],
+  [
+    'a tool use older than the end of its turn is shown and does not reopen it',
+    [prompted(1), stopped(3)],
+    toolBegan(2, 't1'),
+    'idle',
+    [said({ id: 'tool-t1' }), noted({ last_tool: 'Bash' })],
+  ],
+  [
+    'a tool use after its own end is not shown twice',
+    [prompted(1), toolEnded(3, 't1')],
+    toolBegan(2, 't1'),
+    'working',
+    [],
+  ],
+  [
+    'a request older than the end of its turn is not opened',
+    [prompted(1), toolBegan(2, 't1'), stopped(4)],
+    asked(3, 'r1', 't1'),
+    'idle',
+    [],
+  ],
+  [
+    'a request older than the end of its tool use is not opened',
+    [prompted(1), toolBegan(2, 't1'), toolEnded(4, 't1')],
+    asked(3, 'r1', 't1'),
+    'working',
+    [],
+  ],
+  [
+    'a notification older than the end of its turn is nothing to wait for',
+    [prompted(1), toolBegan(2, 't1'), stopped(4)],
+    noticed(3, 'permission'),
+    'idle',
+    [],
+  ],
+  [
+    'an end of a turn older than the next prompt brings the reply and ends nothing',
+    [prompted(1), prompted(3)],
+    stopped(2),
+    'working',
+    [said({ message_type: 'assistant' }), delta({ last_message: 'reply 2' })],
+  ],
+  [
+    'an agent older than the end of its turn does not work again',
+    [prompted(1), stopped(3)],
+    agentBegan(2, 'a1'),
+    'idle',
+    [],
+  ],
+  [
+    'an agent older than its own end does not work again',
+    [prompted(1), agentEnded(3, 'a1')],
+    agentBegan(2, 'a1'),
+    'working',
+    [],
+  ],
+  [
+    'a turn that lists an agent older than the end of that agent is over',
+    [prompted(1), agentBegan(2, 'a1'), agentEnded(4, 'a1')],
+    stopped(3, ['a1']),
+    'idle',
+    [said(), delta({ work_status: 'waiting' })],
+  ],
+  ['a start older than the end revives nothing', [prompted(1), over(3)], began(2), 'ended', []],
+  [
+    'a prompt older than the end revives nothing, but its words are kept',
+    [prompted(1), over(3)],
+    prompted(2),
+    'ended',
+    [said({ id: 'user-2' }), delta({ last_message: 'prompt 2' })],
+  ],
+  [
+    'fields of an older report fill what is empty and change nothing else',
+    [report(2, 'fields.updated', { fields: { model: 'opus' } }), prompted(3)],
+    report(1, 'fields.updated', { fields: { model: 'haiku', git_branch: 'main' } }),
+    'working',
+    [delta({ git_branch: 'main' })],
+  ],
+];
+
+const OVERTAKEN: Row[] = [
+  [
+    'a prompt that its own tool use overtook begins no second turn',
+    [toolBegan(2, 't1')],
+    prompted(1),
+    'working',
+    [said(), noted({}), delta({ first_prompt: 'prompt 1' })],
+  ],
+  [
+    'a request that overtook its tool use is tied to it',
+    [prompted(1), asked(3, 'r1', 't1'), toolBegan(2, 't1')],
+    toolEnded(4, 't1'),
+    'working',
+    [changed('tool-t1'), closed('r1', 'approved'), noted({}), delta(), listed()],
+  ],
+];
+
+describe('a late report', () => testRows(SETTLED));
+describe('a report that others overtook', () => testRows(OVERTAKEN));
+
+describe('reports of a clock that only knows seconds', () => {
+  testRows([
+    [
+      'a request within the tick of its prompt opens',
+      [prompted(1), toolBegan(1, 't1')],
+      asked(1, 'r1', 't1'),
+      'permission',
+      [opened('r1'), delta(), shown('r1')],
+    ],
+  ]);
+
+  it('still know a prompt that was reported twice', () => {
+    const scene = stage([prompted(1)]);
+    expect(scene.send(prompted(1)).facts).toEqual([]);
+  });
+});
