@@ -16,7 +16,7 @@ import type { ListMessage, SessionMessage } from '../src/protocol/server.ts';
 export type Stamp = string;
 
 /** Bumped in the commit that renames a state or a context key: older snapshots restore from columns. */
-export const MACHINE_VERSION = 1;
+export const MACHINE_VERSION = 2;
 
 // ---- context ---------------------------------------------------------------------------------------
 
@@ -39,6 +39,8 @@ export interface Turn {
   /** The provider's id of the prompt, to know a repeated report. */
   promptId: string | null;
   startedAt: Stamp;
+  /** The newest prompt: what the main thread did before it is over, even when nobody said so. */
+  promptedAt: Stamp;
   /** The newest moment at which everything before was over: older reports only bring content. */
   settledAt: Stamp;
 }

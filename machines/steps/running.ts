@@ -16,6 +16,11 @@ export function isLate(context: SessionContext, at: Stamp): boolean {
   return at <= context.turn.settledAt;
 }
 
+/** Late for the main thread: a newer prompt too says that what was before it is over. */
+export function isLateOnMain(context: SessionContext, at: Stamp): boolean {
+  return isLate(context, at) || at < context.turn.promptedAt;
+}
+
 /** Opens the main thread's turn unless one is open: its start was not reported. */
 export function openTurn(draft: Draft): void {
   const { open, promptId } = draft.context.turn;

@@ -29,6 +29,7 @@ export function contextFrom(input: SessionInput): SessionContext {
       id: null,
       promptId: null,
       startedAt: NEVER,
+      promptedAt: NEVER,
       settledAt: NEVER,
     },
     tools: [],

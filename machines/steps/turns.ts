@@ -36,6 +36,7 @@ export function turnStarted(context: SessionContext, event: EventOf<'turn.starte
   }
   if (event.prompt !== null && !isRepeated) draft.columns.count = 'prompt_count';
   if (isOld || isRepeated) return finish(draft);
+  draft.context.turn = { ...turn, promptedAt: event.at };
   revive(draft);
   close(draft, isOfMainThread, 'cancelled', event.type);
   dropTools(draft, (tool) => tool.agentId === null);

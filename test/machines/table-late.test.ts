@@ -67,6 +67,13 @@ const SETTLED: Row[] = [
     [],
   ],
   [
+    'a request older than the next prompt is not opened: its turn ended without a word',
+    [prompted(1), toolBegan(2, 't1'), prompted(4)],
+    asked(3, 'r1', 't1'),
+    'working',
+    [],
+  ],
+  [
     'a notification older than the end of its turn is nothing to wait for',
     [prompted(1), toolBegan(2, 't1'), stopped(4)],
     noticed(3, 'permission'),
@@ -100,6 +107,20 @@ const SETTLED: Row[] = [
     stopped(3, ['a1']),
     'idle',
     [said(), delta({ work_status: 'waiting' })],
+  ],
+  [
+    'the end of a session older than its resumption ends nothing',
+    [prompted(1), began(3, 'resume')],
+    over(2),
+    'idle',
+    [],
+  ],
+  [
+    'the end of a session older than its newest prompt ends nothing',
+    [prompted(1), prompted(3)],
+    over(2),
+    'working',
+    [],
   ],
   ['a start older than the end revives nothing', [prompted(1), over(3)], began(2), 'ended', []],
   [
