@@ -12,12 +12,19 @@ import type {
   ToolUse,
 } from '../session-types.ts';
 import { append, type Draft, draftOf, finish, type Step, touch } from './draft.ts';
-import { adoptAgent, isLate, openTurn } from './running.ts';
+import { adoptAgent, isAgentOver, isLateOnMain, openTurn, runs } from './running.ts';
 
 /** More open requests than a person could ever answer; beyond it new ones are not opened. */
 const MAX_OPEN_APPROVALS = 64;
 
 type EventOf<Type extends SessionEvent['type']> = Extract<SessionEvent, { type: Type }>;
+
+/** True while whoever asks may still be waiting: its thread was not reported over since. */
+export function canAsk(context: SessionContext, event: EventOf<'approval.requested'>): boolean {
+  const agentId = event.tool?.agentId ?? null;
+  if (agentId !== null && isAgentOver(context, agentId, event.at)) return false;
+  return runs(context, agentId, event.at);
+}
 
 /** A tool, an MCP server or the provider asks for a decision. */
 export function approvalRequested(
@@ -74,7 +81,7 @@ export function attentionNoticed(
     context.turn.open &&
     context.approvals.length === 0 &&
     context.finished.every((tool) => tool.at < event.at);
-  if (!isNews || isLate(context, event.at)) return finish(draft);
+  if (!isNews || isLateOnMain(context, event.at)) return finish(draft);
   const asker = context.tools.findLast((tool) => tool.agentId === null);
   open(draft, {
     request: event.request,

@@ -21,6 +21,17 @@ export function isLateOnMain(context: SessionContext, at: Stamp): boolean {
   return isLate(context, at) || at < context.turn.promptedAt;
 }
 
+/** True when a report of that moment can still say that its thread runs. */
+export function runs(context: SessionContext, agentId: string | null, at: Stamp): boolean {
+  if (agentId === null) return !isLateOnMain(context, at);
+  return context.agents.some((agent) => agent.id === agentId) || !isLate(context, at);
+}
+
+/** True when this agent was reported over since that moment. */
+export function isAgentOver({ finished }: SessionContext, id: string, at: Stamp): boolean {
+  return finished.some((over) => over.toolUseId === agentKey(id) && over.at >= at);
+}
+
 /** Opens the main thread's turn unless one is open: its start was not reported. */
 export function openTurn(draft: Draft): void {
   const { open, promptId } = draft.context.turn;
@@ -76,9 +87,9 @@ export function isFinished(context: SessionContext, toolUseId: string): boolean 
 
 /** A subagent gave a sign of life: it runs, unless it was reported over since. */
 export function adoptAgent(draft: Draft, id: string, type: string): void {
-  const { agents, finished } = draft.context;
+  const { agents } = draft.context;
   if (agents.some((agent) => agent.id === id)) return;
-  if (finished.some((over) => over.toolUseId === agentKey(id) && over.at >= draft.at)) return;
+  if (isAgentOver(draft.context, id, draft.at)) return;
   const agent: Agent = { id, type, startedAt: wireTime(draft.at) };
   draft.context.agents = [...agents, agent].slice(-MAX_AGENTS);
   showAgents(draft, [{ id, agent_type: type, started_at: agent.startedAt }]);

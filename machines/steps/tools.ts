@@ -11,6 +11,7 @@ import {
   isLate,
   openTurn,
   remember,
+  runs,
 } from './running.ts';
 
 type EventOf<Type extends SessionEvent['type']> = Extract<SessionEvent, { type: Type }>;
@@ -82,10 +83,4 @@ export function agentFinished(context: SessionContext, event: EventOf<'agent.fin
   endAgent(draft, event.agentId);
   touch(draft);
   return finish(draft);
-}
-
-/** True when a report of that moment can still say that its thread runs. */
-function runs(context: SessionContext, agentId: string | null, at: string): boolean {
-  if (agentId !== null && context.agents.some((agent) => agent.id === agentId)) return true;
-  return !isLate(context, at);
 }

@@ -74,6 +74,13 @@ const SETTLED: Row[] = [
     [],
   ],
   [
+    'a request older than the end of its agent is not opened',
+    [prompted(1), agentBegan(2, 'a1'), toolBegan(3, 't1@a1'), agentEnded(5, 'a1')],
+    asked(4, 'r1', 't1@a1'),
+    'working',
+    [],
+  ],
+  [
     'a notification older than the end of its turn is nothing to wait for',
     [prompted(1), toolBegan(2, 't1'), stopped(4)],
     noticed(3, 'permission'),
@@ -146,6 +153,13 @@ const OVERTAKEN: Row[] = [
     prompted(1),
     'working',
     [said(), noted({}), delta({ first_prompt: 'prompt 1' })],
+  ],
+  [
+    'a request of a background agent opens although the end of its turn overtook it',
+    [prompted(1), agentBegan(2, 'a1'), toolBegan(3, 't1@a1'), stopped(5, ['a1'])],
+    asked(4, 'r1', 't1@a1'),
+    'permission',
+    [opened('r1'), delta({ work_status: 'permission' }), shown('r1')],
   ],
   [
     'a request that overtook its tool use is tied to it',
