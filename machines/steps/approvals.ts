@@ -159,7 +159,7 @@ export function bindToTool(draft: Draft, tool: ToolUse): void {
 
 function open(draft: Draft, approval: OpenApproval): void {
   if (draft.context.approvals.length >= MAX_OPEN_APPROVALS) return;
-  draft.context.approvals = [...draft.context.approvals, approval];
+  draft.context.approvals = [...draft.context.approvals, approval].sort(byAge);
   draft.notes.push({
     type: 'approval_opened',
     session_id: draft.context.session.id,
@@ -167,6 +167,12 @@ function open(draft: Draft, approval: OpenApproval): void {
     tool_name: approval.tool?.name ?? approval.request.tool_name ?? '',
     at: approval.at,
   });
+}
+
+/** The order in which they were asked, whatever the order in which they were heard. */
+function byAge(one: OpenApproval, other: OpenApproval): number {
+  if (one.at === other.at) return 0;
+  return one.at < other.at ? -1 : 1;
 }
 
 /** The newest unfinished use of that tool with that input that no open request is tied to yet. */

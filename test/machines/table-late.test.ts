@@ -162,6 +162,13 @@ const OVERTAKEN: Row[] = [
     [opened('r1'), delta({ work_status: 'permission' }), shown('r1')],
   ],
   [
+    'an older request that a younger one overtook is shown first',
+    [prompted(1), toolBegan(2, 't1'), toolBegan(2.5, 't2'), asked(4, 'r2', 't2')],
+    asked(3, 'r1', 't1'),
+    'permission',
+    [opened('r1'), delta({ pending_approval: { id: 'r1' } as never }), listed(), shown('r1')],
+  ],
+  [
     'a request that overtook its tool use is tied to it',
     [prompted(1), asked(3, 'r1', 't1'), toolBegan(2, 't1')],
     toolEnded(4, 't1'),
