@@ -76,6 +76,8 @@ export interface OpenApproval {
   toolUseId: string | null;
   /** The MCP server that asks by itself. */
   server: string | null;
+  /** True when only a notification told of it: the request itself takes its place. */
+  isBare: boolean;
   at: Stamp;
 }
 

@@ -33,6 +33,7 @@ export function approvalRequested(
 ): Step {
   const draft = draftOf(context, event);
   if (event.message) append(draft, event.message);
+  close(draft, ({ isBare, at }) => isBare && at >= event.at, 'cancelled', event.type);
   if (event.server !== null) grantByElicitation(draft, event.server);
   const asked = event.tool ? findAsker(draft.context, event.tool) : null;
   const toolUseId = event.toolUseId ?? asked?.toolUseId ?? null;
@@ -48,6 +49,7 @@ export function approvalRequested(
     tool: event.tool,
     toolUseId,
     server: event.server,
+    isBare: false,
     at: event.at,
   });
   touch(draft);
@@ -88,6 +90,7 @@ export function attentionNoticed(
     tool: asker ? { agentId: null, name: asker.name, digest: asker.digest } : null,
     toolUseId: asker?.toolUseId ?? null,
     server: null,
+    isBare: true,
     at: event.at,
   });
   touch(draft);

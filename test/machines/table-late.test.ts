@@ -169,6 +169,19 @@ const OVERTAKEN: Row[] = [
     [opened('r1'), delta({ pending_approval: { id: 'r1' } as never }), listed(), shown('r1')],
   ],
   [
+    'a request that its own notification overtook takes its place',
+    [prompted(1), toolBegan(2, 't1'), noticed(9, 'permission')],
+    asked(3, 'r1', 't1'),
+    'permission',
+    [
+      closed('notice-9', 'cancelled', 'approval.requested'),
+      opened('r1'),
+      delta({ pending_approval: { id: 'r1' } as never }),
+      listed(),
+      shown('r1'),
+    ],
+  ],
+  [
     'a request that overtook its tool use is tied to it',
     [prompted(1), asked(3, 'r1', 't1'), toolBegan(2, 't1')],
     toolEnded(4, 't1'),
