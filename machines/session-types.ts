@@ -91,8 +91,8 @@ export interface SessionContext {
   agents: Agent[];
   /** Oldest first; the wire shows the first. */
   approvals: OpenApproval[];
-  /** True while the model summarises the conversation. */
-  compacting: boolean;
+  /** The model summarises the conversation from its newest start to its newest end. */
+  compaction: { startedAt: Stamp; finishedAt: Stamp };
   /** What the attached connector can do: types of orders. */
   capabilities: string[];
 }

@@ -50,7 +50,6 @@ export function startTurn(draft: Draft, promptId: string | null): void {
     promptId,
     startedAt: draft.at,
   };
-  draft.context.compacting = false;
   draft.changes.current_turn_id = id;
   draft.changes.turn_count = count;
 }
@@ -60,7 +59,6 @@ export function settleTurn(draft: Draft): void {
   const { turn } = draft.context;
   const settledAt = later(draft.at, turn.settledAt);
   draft.context.turn = { ...turn, open: false, id: null, settledAt };
-  draft.context.compacting = false;
   if (turn.id !== null) draft.changes.current_turn_id = null;
 }
 
@@ -133,6 +131,7 @@ export function revive(draft: Draft): void {
   draft.relist = true;
 }
 
-function later(one: Stamp, other: Stamp): Stamp {
+/** The later of two moments. */
+export function later(one: Stamp, other: Stamp): Stamp {
   return one < other ? other : one;
 }

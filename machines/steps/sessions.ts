@@ -36,7 +36,7 @@ export function contextFrom(input: SessionInput): SessionContext {
     finished: [],
     agents: [],
     approvals: [],
-    compacting: false,
+    compaction: { startedAt: NEVER, finishedAt: NEVER },
     capabilities: [],
   };
 }

@@ -17,6 +17,7 @@ import {
   dropTools,
   isLate,
   keepAgents,
+  later,
   revive,
   settleTurn,
   startTurn,
@@ -88,8 +89,8 @@ export function compactionStarted(
   event: EventOf<'compaction.started'>,
 ): Step {
   const draft = draftOf(context, event);
-  if (isLate(context, event.at)) return finish(draft);
-  draft.context.compacting = true;
+  const startedAt = later(event.at, context.compaction.startedAt);
+  draft.context.compaction = { ...context.compaction, startedAt };
   draft.columns.count = 'compact_count';
   touch(draft);
   return finish(draft);
@@ -101,7 +102,8 @@ export function compactionFinished(
   event: EventOf<'compaction.finished'>,
 ): Step {
   const draft = draftOf(context, event);
-  draft.context.compacting = false;
+  const finishedAt = later(event.at, context.compaction.finishedAt);
+  draft.context.compaction = { ...context.compaction, finishedAt };
   draft.after.push({ type: 'context_compacted', session_id: context.session.id });
   touch(draft);
   return finish(draft);

@@ -116,6 +116,13 @@ const SETTLED: Row[] = [
     [said(), delta({ work_status: 'waiting' })],
   ],
   [
+    'the beginning of a compaction older than its end is not work',
+    [prompted(1), stopped(2), report(4, 'compaction.finished', {})],
+    report(3, 'compaction.started', {}),
+    'idle',
+    [noted({ count: 'compact_count' })],
+  ],
+  [
     'the end of a session older than its resumption ends nothing',
     [prompted(1), began(3, 'resume')],
     over(2),
