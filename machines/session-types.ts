@@ -41,6 +41,8 @@ export interface Turn {
   startedAt: Stamp;
   /** The newest prompt: what the main thread did before it is over, even when nobody said so. */
   promptedAt: Stamp;
+  /** The newest sign of life of the main thread: an older end does not end it. */
+  seenAt: Stamp;
   /** The newest moment at which everything before was over: older reports only bring content. */
   settledAt: Stamp;
 }
@@ -53,6 +55,11 @@ export interface ToolUse {
   name: string;
   /** Digest of the input: some reports (permission requests) name the input but not the id. */
   digest: string;
+}
+
+/** A tool use that was reported begun. */
+export interface BegunTool extends ToolUse {
+  at: Stamp;
 }
 
 /** A tool use that was reported finished, kept for reports that arrive late. */
@@ -85,7 +92,7 @@ export interface SessionContext {
   session: Session;
   turn: Turn;
   /** Unfinished tool uses, oldest first. */
-  tools: ToolUse[];
+  tools: BegunTool[];
   /** The turn's finished tool uses, newest last, bounded. */
   finished: FinishedTool[];
   agents: Agent[];

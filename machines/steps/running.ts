@@ -2,7 +2,7 @@
  * What runs: the main thread's turn and the subagents. Opening and settling, and which reports are too
  * late to do either (decisions.md 18).
  */
-import type { Agent, SessionContext, Stamp, ToolUse } from '../session-types.ts';
+import type { Agent, BegunTool, SessionContext, Stamp, ToolUse } from '../session-types.ts';
 import { change, type Draft, wireTime } from './draft.ts';
 
 /** Enough to recognise every report that can still be on its way. */
@@ -32,30 +32,37 @@ export function isAgentOver({ finished }: SessionContext, id: string, at: Stamp)
   return finished.some((over) => over.toolUseId === agentKey(id) && over.at >= at);
 }
 
-/** Opens the main thread's turn unless one is open: its start was not reported. */
+/** The main thread gave a sign of life: opens its turn unless one is open (its start was not reported). */
 export function openTurn(draft: Draft): void {
-  const { open, promptId } = draft.context.turn;
-  if (!open) startTurn(draft, promptId);
+  const { open, promptId, seenAt } = draft.context.turn;
+  if (!open) startTurn(draft, promptId, draft.at);
+  else draft.context.turn = { ...draft.context.turn, seenAt: later(seenAt, draft.at) };
 }
 
 /** Opens a new turn, whatever was open. */
-export function startTurn(draft: Draft, promptId: string | null): void {
-  const count = draft.context.turn.count + 1;
+export function startTurn(draft: Draft, promptId: string | null, startedAt: Stamp): void {
+  const { turn } = draft.context;
+  const count = turn.count + 1;
   const id = `turn-${count}`;
-  draft.context.turn = {
-    ...draft.context.turn,
-    open: true,
-    count,
-    id,
-    promptId,
-    startedAt: draft.at,
-  };
+  const seenAt = later(turn.seenAt, startedAt);
+  draft.context.turn = { ...turn, open: true, count, id, promptId, startedAt, seenAt };
   draft.changes.current_turn_id = id;
   draft.changes.turn_count = count;
 }
 
-/** Closes the turn: what was reported before this moment can no longer open anything. */
+/** Ends what the main thread did until this moment. What it did since belongs to the next turn. */
 export function settleTurn(draft: Draft): void {
+  const { open, startedAt, settledAt, seenAt } = draft.context.turn;
+  if (open && startedAt > draft.at) {
+    draft.context.turn = { ...draft.context.turn, settledAt: later(draft.at, settledAt) };
+    return;
+  }
+  closeTurn(draft);
+  if (open && seenAt > draft.at) startTurn(draft, null, seenAt);
+}
+
+/** Closes the turn: what was reported before this moment can no longer open anything. */
+export function closeTurn(draft: Draft): void {
   const { turn } = draft.context;
   const settledAt = later(draft.at, turn.settledAt);
   draft.context.turn = { ...turn, open: false, id: null, settledAt };
@@ -64,11 +71,11 @@ export function settleTurn(draft: Draft): void {
 
 /** Remembers a tool use that began. */
 export function addTool(draft: Draft, tool: ToolUse): void {
-  draft.context.tools = [...draft.context.tools, tool].slice(-MAX_TOOLS);
+  draft.context.tools = [...draft.context.tools, { ...tool, at: draft.at }].slice(-MAX_TOOLS);
 }
 
 /** Forgets tool uses that can no longer report. */
-export function dropTools(draft: Draft, isOver: (tool: ToolUse) => boolean): void {
+export function dropTools(draft: Draft, isOver: (tool: BegunTool) => boolean): void {
   draft.context.tools = draft.context.tools.filter((tool) => !isOver(tool));
 }
 
@@ -103,9 +110,10 @@ export function endAgent(draft: Draft, id: string): void {
   showAgents(draft, [ended(agent, draft.at)]);
 }
 
-/** Ends every subagent that is not among those known to go on. */
+/** Ends every subagent that ran at this moment and is not among those known to go on. */
 export function keepAgents(draft: Draft, goesOn: ReadonlySet<string>): void {
-  for (const agent of draft.context.agents) if (!goesOn.has(agent.id)) endAgent(draft, agent.id);
+  const isOver = ({ id, startedAt }: Agent) => !goesOn.has(id) && startedAt <= wireTime(draft.at);
+  for (const agent of draft.context.agents.filter(isOver)) endAgent(draft, agent.id);
 }
 
 function showAgents(draft: Draft, agents: NonNullable<Draft['changes']['subagents']>): void {

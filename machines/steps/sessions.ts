@@ -11,7 +11,7 @@ import {
   touch,
   wireTime,
 } from './draft.ts';
-import { dropTools, keepAgents, revive, settleTurn } from './running.ts';
+import { closeTurn, dropTools, endAgent, revive } from './running.ts';
 import { endTurn } from './turns.ts';
 
 type EventOf<Type extends SessionEvent['type']> = Extract<SessionEvent, { type: Type }>;
@@ -30,6 +30,7 @@ export function contextFrom(input: SessionInput): SessionContext {
       promptId: null,
       startedAt: NEVER,
       promptedAt: NEVER,
+      seenAt: NEVER,
       settledAt: NEVER,
     },
     tools: [],
@@ -58,8 +59,8 @@ export function sessionStarted(context: SessionContext, event: EventOf<'session.
 export function sessionEnded(context: SessionContext, event: EventOf<'session.ended'>): Step {
   const draft = draftOf(context, event);
   close(draft, () => true, 'cancelled', event.type);
-  settleTurn(draft);
-  keepAgents(draft, new Set());
+  closeTurn(draft);
+  for (const agent of context.agents) endAgent(draft, agent.id);
   dropTools(draft, () => true);
   change(draft, 'status', 'ended');
   draft.columns.ended_at = wireTime(event.at);

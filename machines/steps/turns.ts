@@ -1,5 +1,5 @@
 /** Turns: started by a prompt, ended by completion, failure, abort or silence; compaction and undo. */
-import type { OpenApproval, SessionContext, SessionEvent } from '../session-types.ts';
+import type { BegunTool, OpenApproval, SessionContext, SessionEvent } from '../session-types.ts';
 import { close } from './approvals.ts';
 import {
   append,
@@ -30,18 +30,26 @@ export function turnStarted(context: SessionContext, event: EventOf<'turn.starte
   const draft = draftOf(context, event);
   const { turn } = context;
   const isRepeated = event.promptId !== null && event.promptId === turn.promptId;
-  const isOld = isLate(context, event.at) || event.at <= turn.startedAt;
   if (event.message && !isRepeated) append(draft, event.message);
   if (event.prompt !== null && context.session.first_prompt === undefined) {
     change(draft, 'first_prompt', clip(event.prompt));
   }
   if (event.prompt !== null && !isRepeated) draft.columns.count = 'prompt_count';
-  if (isOld || isRepeated) return finish(draft);
-  draft.context.turn = { ...turn, promptedAt: event.at };
+  if (isLate(context, event.at) || isRepeated) return finish(draft);
   revive(draft);
-  close(draft, isOfMainThread, 'cancelled', event.type);
-  dropTools(draft, (tool) => tool.agentId === null);
-  startTurn(draft, event.promptId);
+  close(
+    draft,
+    (request) => isOfMainThread(request) && request.at <= event.at,
+    'cancelled',
+    event.type,
+  );
+  dropTools(draft, (tool) => tool.agentId === null && tool.at <= event.at);
+  const isOvertaken = event.at <= turn.startedAt;
+  if (event.at > turn.promptedAt) {
+    // Overtaken by its own tools, it is the prompt of the turn that they opened.
+    draft.context.turn = { ...turn, promptId: event.promptId, promptedAt: event.at };
+  }
+  if (!isOvertaken) startTurn(draft, event.promptId, event.at);
   touch(draft);
   return finish(draft);
 }
@@ -52,8 +60,8 @@ export function turnCompleted(context: SessionContext, event: EventOf<'turn.comp
   const isNewReply =
     context.turn.open || clip(event.message?.content ?? '') !== context.session.last_message;
   if (event.message && isNewReply) append(draft, event.message);
-  if (event.at <= context.turn.startedAt || isLate(context, event.at)) return finish(draft);
-  if (event.diff !== undefined && context.turn.id !== null)
+  if (isLate(context, event.at)) return finish(draft);
+  if (event.diff !== undefined && context.turn.id !== null && event.at >= context.turn.startedAt)
     recordDiff(draft, context.turn.id, event.diff);
   endTurn(draft, event.backgroundAgents ?? []);
   return finish(draft);
@@ -63,7 +71,7 @@ export function turnCompleted(context: SessionContext, event: EventOf<'turn.comp
 export function turnAborted(context: SessionContext, event: EventOf<'turn.aborted'>): Step {
   const draft = draftOf(context, event);
   keepContent(draft);
-  if (event.at > context.turn.startedAt) endTurn(draft, []);
+  if (!isLate(context, event.at)) endTurn(draft, []);
   return finish(draft);
 }
 
@@ -71,15 +79,14 @@ export function turnAborted(context: SessionContext, event: EventOf<'turn.aborte
 export function turnFailed(context: SessionContext, event: EventOf<'turn.failed'>): Step {
   const draft = draftOf(context, event);
   keepContent(draft);
-  if (event.at > context.turn.startedAt) endTurn(draft, []);
+  if (!isLate(context, event.at)) endTurn(draft, []);
   return finish(draft);
 }
 
 /** The terminal has waited for its user for a while: the main thread is over, agents may go on. */
 export function idleNoticed(context: SessionContext, event: EventOf<'attention.noticed'>): Step {
   const draft = draftOf(context, event);
-  if (event.at <= context.turn.startedAt || isLate(context, event.at)) return finish(draft);
-  endTurn(draft, context.agents);
+  if (!isLate(context, event.at)) endTurn(draft, context.agents);
   return finish(draft);
 }
 
@@ -144,7 +151,7 @@ export function threadRolledBack(
   return finish(draft);
 }
 
-/** Ends the turn with all that hung on it. */
+/** Ends the turn with all that hung on it at this moment. */
 export function endTurn(
   draft: Draft,
   backgroundAgents: ReadonlyArray<{ id: string; type: string }>,
@@ -156,7 +163,8 @@ export function endTurn(
   settleTurn(draft);
   keepAgents(draft, goesOn);
   for (const agent of backgroundAgents) adoptAgent(draft, agent.id, agent.type);
-  dropTools(draft, (tool) => tool.agentId === null || !goesOn.has(tool.agentId));
+  const isDone = (tool: BegunTool) => tool.agentId === null || !goesOn.has(tool.agentId);
+  dropTools(draft, (tool) => tool.at <= draft.at && isDone(tool));
   touch(draft);
 }
 

@@ -20,6 +20,7 @@ import {
   agentEnded,
   asked,
   began,
+  messageOf,
   noticed,
   over,
   prompted,
@@ -95,6 +96,13 @@ const SETTLED: Row[] = [
     [said({ message_type: 'assistant' }), delta({ last_message: 'reply 2' })],
   ],
   [
+    'a failure older than the end of its turn leaves agents in the background at work',
+    [prompted(1), agentBegan(2, 'a1'), stopped(4, ['a1'])],
+    report(3, 'turn.failed', { error: 'x', message: messageOf('m', 'assistant') }),
+    'working',
+    [said({ id: 'm' }), delta({ last_message: 'm' })],
+  ],
+  [
     'an agent older than the end of its turn does not work again',
     [prompted(1), stopped(3)],
     agentBegan(2, 'a1'),
@@ -162,6 +170,27 @@ const OVERTAKEN: Row[] = [
     [said(), noted({}), delta({ first_prompt: 'prompt 1' })],
   ],
   [
+    'a prompt closes only what is older than itself',
+    [prompted(1), toolBegan(3, 't1'), asked(4, 'r1', 't1')],
+    prompted(2),
+    'permission',
+    [said(), noted({}), delta({ turn_count: 2 })],
+  ],
+  [
+    'the end of a turn ends only what is older than itself: a newer tool use goes on',
+    [prompted(1), toolBegan(4, 't1')],
+    stopped(2),
+    'working',
+    [said(), delta({ turn_count: 2, current_turn_id: 'turn-2' })],
+  ],
+  [
+    'the end of a turn ends only what is older than itself: a newer agent goes on',
+    [prompted(1), agentBegan(4, 'a1')],
+    stopped(2),
+    'working',
+    [said(), delta({ current_turn_id: null })],
+  ],
+  [
     'a request of a background agent opens although the end of its turn overtook it',
     [prompted(1), agentBegan(2, 'a1'), toolBegan(3, 't1@a1'), stopped(5, ['a1'])],
     asked(4, 'r1', 't1@a1'),
@@ -202,6 +231,7 @@ describe('a report that others overtook', () => testRows(OVERTAKEN));
 
 describe('reports of a clock that only knows seconds', () => {
   testRows([
+    ['a turn within one tick is over', [prompted(1)], stopped(1), 'idle', [said(), delta()]],
     [
       'a request within the tick of its prompt opens',
       [prompted(1), toolBegan(1, 't1')],
