@@ -103,6 +103,7 @@ export const session = ports.extend({
     rollBack: step(turns.threadRolledBack),
     startTool: step(tools.toolStarted),
     finishTool: step(tools.toolFinished),
+    keepTool: step(tools.toolKept),
     settleTools: step(tools.toolsSettled),
     startAgent: step(tools.agentStarted),
     finishAgent: step(tools.agentFinished),

@@ -62,9 +62,11 @@ export interface BegunTool extends ToolUse {
   at: Stamp;
 }
 
-/** A tool use that was reported finished, kept for reports that arrive late. */
+/** A tool use, or an agent, that is over: kept for reports that arrive late. */
 export interface FinishedTool extends ToolUse {
   at: Stamp;
+  /** False when only the end of its turn is known: its message is shown, its outcome is not. */
+  isReported: boolean;
 }
 
 /** A subagent that runs. */
@@ -93,7 +95,7 @@ export interface SessionContext {
   turn: Turn;
   /** Unfinished tool uses, oldest first. */
   tools: BegunTool[];
-  /** The turn's finished tool uses, newest last, bounded. */
+  /** What is over, newest last, bounded. */
   finished: FinishedTool[];
   agents: Agent[];
   /** Oldest first; the wire shows the first. */

@@ -92,7 +92,7 @@ const phase = session.createStateConfig({
         'session.started': { guard: 'isRestart', target: 'idle', actions: 'startSession' },
         'turn.started': { guard: 'isCurrent', target: 'working', actions: 'startTurn' },
         // Late reports still bring their content; nothing else can happen to an ended session.
-        'tool.*': { actions: 'keepContent' },
+        'tool.*': { actions: 'keepTool' },
         'turn.*': { actions: 'keepContent' },
         'message.added': { actions: 'keepMessage' },
         'message.changed': { actions: 'keepMessage' },

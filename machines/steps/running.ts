@@ -74,20 +74,37 @@ export function addTool(draft: Draft, tool: ToolUse): void {
   draft.context.tools = [...draft.context.tools, { ...tool, at: draft.at }].slice(-MAX_TOOLS);
 }
 
-/** Forgets tool uses that can no longer report. */
+/** Forgets tool uses whose thread is over; their outcome may still come. */
 export function dropTools(draft: Draft, isOver: (tool: BegunTool) => boolean): void {
-  draft.context.tools = draft.context.tools.filter((tool) => !isOver(tool));
+  const over = draft.context.tools.filter(isOver);
+  if (over.length === 0) return;
+  draft.context.tools = draft.context.tools.filter((tool) => !over.includes(tool));
+  for (const tool of over) remember(draft, tool, false);
+}
+
+/** Moves a tool use from those that run to those that are over. */
+export function finishTool(draft: Draft, tool: ToolUse): void {
+  const { toolUseId } = tool;
+  draft.context.tools = draft.context.tools.filter((known) => known.toolUseId !== toolUseId);
+  remember(draft, tool, true);
 }
 
 /** Remembers that something is over, for reports about it that come late. */
-export function remember(draft: Draft, tool: ToolUse): void {
-  const finished = { ...tool, at: draft.at };
-  draft.context.finished = [...draft.context.finished, finished].slice(-MAX_FINISHED);
+export function remember(draft: Draft, tool: ToolUse, isReported: boolean): void {
+  const { toolUseId, agentId, name, digest } = tool;
+  const others = draft.context.finished.filter((known) => known.toolUseId !== toolUseId);
+  const finished = { toolUseId, agentId, name, digest, at: draft.at, isReported };
+  draft.context.finished = [...others, finished].slice(-MAX_FINISHED);
 }
 
-/** True when this tool use was already reported finished. */
-export function isFinished(context: SessionContext, toolUseId: string): boolean {
-  return context.finished.some((tool) => tool.toolUseId === toolUseId);
+/** True when the message of this tool use is in the conversation. */
+export function isShown({ tools, finished }: SessionContext, { toolUseId }: ToolUse): boolean {
+  return [...tools, ...finished].some((known) => known.toolUseId === toolUseId);
+}
+
+/** True when this tool use was reported finished. */
+export function isFinished({ finished }: SessionContext, { toolUseId }: ToolUse): boolean {
+  return finished.some((known) => known.isReported && known.toolUseId === toolUseId);
 }
 
 /** A subagent gave a sign of life: it runs, unless it was reported over since. */
@@ -102,7 +119,7 @@ export function adoptAgent(draft: Draft, id: string, type: string): void {
 
 /** A subagent is over; its unfinished tools with it. */
 export function endAgent(draft: Draft, id: string): void {
-  remember(draft, { toolUseId: agentKey(id), agentId: id, name: 'agent', digest: '' });
+  remember(draft, { toolUseId: agentKey(id), agentId: id, name: 'agent', digest: '' }, true);
   const agent = draft.context.agents.find((running) => running.id === id);
   dropTools(draft, (tool) => tool.agentId === id);
   if (!agent) return;

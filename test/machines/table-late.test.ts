@@ -47,6 +47,20 @@ const SETTLED: Row[] = [
     [said({ id: 'tool-t1' }), noted({ last_tool: 'Bash' })],
   ],
   [
+    'an end of a tool use older than the end of its turn brings the output',
+    [prompted(1), toolBegan(2, 't1'), stopped(4)],
+    toolEnded(3, 't1'),
+    'idle',
+    [changed('tool-t1', { tool_output: 'output of t1' }), noted({ count: 'tool_count' })],
+  ],
+  [
+    'an end of a tool use brings its output to an ended session too',
+    [prompted(1), toolBegan(2, 't1'), over(4)],
+    toolEnded(3, 't1'),
+    'ended',
+    [changed('tool-t1', { tool_output: 'output of t1' })],
+  ],
+  [
     'a tool use after its own end is not shown twice',
     [prompted(1), toolEnded(3, 't1')],
     toolBegan(2, 't1'),
