@@ -11,9 +11,12 @@ const MAX_FINISHED = 48;
 const MAX_TOOLS = 256;
 const MAX_AGENTS = 128;
 
-/** True when everything at that moment is already over: such a report brings content, nothing else. */
+/**
+ * True when everything at that moment is already over: such a report brings content, nothing else. An
+ * equal stamp is not late: a reporter whose clock only knows seconds means the order of delivery.
+ */
 export function isLate(context: SessionContext, at: Stamp): boolean {
-  return at <= context.turn.settledAt;
+  return at < context.turn.settledAt;
 }
 
 /** Late for the main thread: a newer prompt too says that what was before it is over. */

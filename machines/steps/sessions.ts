@@ -11,7 +11,7 @@ import {
   touch,
   wireTime,
 } from './draft.ts';
-import { closeTurn, dropTools, endAgent, revive } from './running.ts';
+import { closeTurn, dropTools, endAgent, isLate, revive } from './running.ts';
 import { endTurn } from './turns.ts';
 
 type EventOf<Type extends SessionEvent['type']> = Extract<SessionEvent, { type: Type }>;
@@ -45,7 +45,7 @@ export function contextFrom(input: SessionInput): SessionContext {
 /** The CLI started, came back or was continued: a person sits in front of it again. */
 export function sessionStarted(context: SessionContext, event: EventOf<'session.started'>): Step {
   const draft = draftOf(context, event);
-  const isNews = event.at > context.turn.settledAt && event.at > context.turn.startedAt;
+  const isNews = !isLate(context, event.at) && event.at >= context.turn.startedAt;
   // A compaction keeps the process and its turn; every other start means that what ran is gone.
   if (!isNews || event.source === 'compact') return finish(draft);
   endTurn(draft, []);

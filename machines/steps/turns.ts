@@ -44,8 +44,8 @@ export function turnStarted(context: SessionContext, event: EventOf<'turn.starte
     event.type,
   );
   dropTools(draft, (tool) => tool.agentId === null && tool.at <= event.at);
-  const isOvertaken = event.at <= turn.startedAt;
-  if (event.at > turn.promptedAt) {
+  const isOvertaken = event.at < turn.startedAt;
+  if (event.at >= turn.promptedAt) {
     // Overtaken by its own tools, it is the prompt of the turn that they opened.
     draft.context.turn = { ...turn, promptId: event.promptId, promptedAt: event.at };
   }

@@ -247,11 +247,25 @@ describe('reports of a clock that only knows seconds', () => {
   testRows([
     ['a turn within one tick is over', [prompted(1)], stopped(1), 'idle', [said(), delta()]],
     [
+      'the next prompt within that tick begins the next turn',
+      [prompted(1), stopped(1)],
+      { ...prompted(1), promptId: 'next' },
+      'working',
+      [said(), noted({}), delta({ turn_count: 2 })],
+    ],
+    [
       'a request within the tick of its prompt opens',
       [prompted(1), toolBegan(1, 't1')],
       asked(1, 'r1', 't1'),
       'permission',
       [opened('r1'), delta(), shown('r1')],
+    ],
+    [
+      'a session within one tick is over, and comes back within it',
+      [prompted(1), over(1)],
+      began(1, 'resume'),
+      'idle',
+      [noted({}), delta({ status: 'active' }), listed()],
     ],
   ]);
 
