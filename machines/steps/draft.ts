@@ -148,9 +148,12 @@ export function amend(draft: Draft, messageId: string, changes: MessageChanges):
   draft.content.push({ type: 'message_updated', session_id, message_id: messageId, changes });
 }
 
-/** The part of a text that lists show. */
+/** The part of a text that lists show; never half a character. */
 export function clip(text: string): string {
-  return text.length > SHOWN_MESSAGE_CHARS ? text.slice(0, SHOWN_MESSAGE_CHARS) : text;
+  if (text.length <= SHOWN_MESSAGE_CHARS) return text;
+  const last = text.charCodeAt(SHOWN_MESSAGE_CHARS - 1);
+  const splitsPair = last >= 0xd800 && last <= 0xdbff;
+  return text.slice(0, splitsPair ? SHOWN_MESSAGE_CHARS - 1 : SHOWN_MESSAGE_CHARS);
 }
 
 /** ISO with milliseconds, as the wire wants it. */
