@@ -12,7 +12,7 @@ import type {
   ToolUse,
 } from '../session-types.ts';
 import { append, type Draft, draftOf, finish, type Step, touch } from './draft.ts';
-import { adoptAgent, isAgentOver, isLateOnMain, openTurn, runs } from './running.ts';
+import { adoptAgent, isAgentOver, isLateOnMain, later, openTurn, runs } from './running.ts';
 
 /** More open requests than a person could ever answer; beyond it new ones are not opened. */
 const MAX_OPEN_APPROVALS = 64;
@@ -82,6 +82,7 @@ export function attentionNoticed(
   const isNews =
     context.turn.open &&
     context.approvals.length === 0 &&
+    context.answeredAt < event.at &&
     context.finished.every((tool) => tool.at < event.at);
   if (!isNews || isLateOnMain(context, event.at)) return finish(draft);
   const asker = context.tools.findLast((tool) => tool.agentId === null);
@@ -108,6 +109,7 @@ export function close(
 ): void {
   const closed = draft.context.approvals.filter(matches);
   if (closed.length === 0) return;
+  draft.context.answeredAt = later(draft.at, draft.context.answeredAt);
   draft.context.approvals = draft.context.approvals.filter(
     (approval) => !closed.includes(approval),
   );

@@ -37,6 +37,7 @@ export function contextFrom(input: SessionInput): SessionContext {
     finished: [],
     agents: [],
     approvals: [],
+    answeredAt: NEVER,
     compaction: { startedAt: NEVER, finishedAt: NEVER },
     capabilities: [],
   };

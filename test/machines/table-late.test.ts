@@ -29,6 +29,7 @@ import {
   stopped,
   toolBegan,
   toolEnded,
+  use,
 } from './stage.ts';
 
 const SETTLED: Row[] = [
@@ -100,6 +101,19 @@ const SETTLED: Row[] = [
     [prompted(1), toolBegan(2, 't1'), stopped(4)],
     noticed(3, 'permission'),
     'idle',
+    [],
+  ],
+  [
+    'a notification older than the answer to what it was about says nothing new',
+    [
+      prompted(1),
+      agentBegan(2, 'a1'),
+      toolBegan(3, 't1@a1'),
+      asked(4, 'r1', 't1@a1'),
+      report(6, 'tools.settled', { tools: [use('t1@a1')] }),
+    ],
+    noticed(5, 'permission'),
+    'working',
     [],
   ],
   [
