@@ -73,7 +73,10 @@ export interface FinishedTool extends ToolUse {
 export interface Agent {
   id: string;
   type: string;
+  /** As the wire shows it, with milliseconds. */
   startedAt: Stamp;
+  /** Its newest sign of life: an older end does not end it. */
+  seenAt: Stamp;
 }
 
 /** A request that waits for a human. */

@@ -113,27 +113,33 @@ export function isFinished({ finished }: SessionContext, { toolUseId }: ToolUse)
 /** A subagent gave a sign of life: it runs, unless it was reported over since. */
 export function adoptAgent(draft: Draft, id: string, type: string): void {
   const { agents } = draft.context;
-  if (agents.some((agent) => agent.id === id)) return;
+  if (agents.some((agent) => agent.id === id)) {
+    draft.context.agents = agents.map((agent) =>
+      agent.id === id ? { ...agent, seenAt: later(draft.at, agent.seenAt) } : agent,
+    );
+    return;
+  }
   if (isAgentOver(draft.context, id, draft.at)) return;
-  const agent: Agent = { id, type, startedAt: wireTime(draft.at) };
+  const agent: Agent = { id, type, startedAt: wireTime(draft.at), seenAt: draft.at };
   draft.context.agents = [...agents, agent].slice(-MAX_AGENTS);
   showAgents(draft, [{ id, agent_type: type, started_at: agent.startedAt }]);
 }
 
-/** A subagent is over; its unfinished tools with it. */
+/** A subagent was over at this moment; its unfinished tools with it. */
 export function endAgent(draft: Draft, id: string): void {
   remember(draft, { toolUseId: agentKey(id), agentId: id, name: 'agent', digest: '' }, true);
   const agent = draft.context.agents.find((running) => running.id === id);
-  dropTools(draft, (tool) => tool.agentId === id);
-  if (!agent) return;
+  dropTools(draft, (tool) => tool.agentId === id && tool.at <= draft.at);
+  if (!agent || agent.seenAt > draft.at) return;
   draft.context.agents = draft.context.agents.filter((running) => running !== agent);
   showAgents(draft, [ended(agent, draft.at)]);
 }
 
-/** Ends every subagent that ran at this moment and is not among those known to go on. */
+/** Ends every subagent that is not among those known to go on. */
 export function keepAgents(draft: Draft, goesOn: ReadonlySet<string>): void {
-  const isOver = ({ id, startedAt }: Agent) => !goesOn.has(id) && startedAt <= wireTime(draft.at);
-  for (const agent of draft.context.agents.filter(isOver)) endAgent(draft, agent.id);
+  for (const agent of draft.context.agents) {
+    if (!goesOn.has(agent.id) && agent.seenAt <= draft.at) endAgent(draft, agent.id);
+  }
 }
 
 function showAgents(draft: Draft, agents: NonNullable<Draft['changes']['subagents']>): void {

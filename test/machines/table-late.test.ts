@@ -219,6 +219,20 @@ const OVERTAKEN: Row[] = [
     [said(), delta({ current_turn_id: null })],
   ],
   [
+    'the end of a turn leaves an agent at work that was heard of since',
+    [prompted(1), agentBegan(2, 'a1'), toolBegan(5, 't1@a1')],
+    stopped(3),
+    'working',
+    [said(), delta({ current_turn_id: null })],
+  ],
+  [
+    'the end of an agent does not end what it was asked to do since',
+    [prompted(1), stopped(2, ['a1']), toolBegan(5, 't1@a1')],
+    agentEnded(3, 'a1'),
+    'working',
+    [],
+  ],
+  [
     'a request of a background agent opens although the end of its turn overtook it',
     [prompted(1), agentBegan(2, 'a1'), toolBegan(3, 't1@a1'), stopped(5, ['a1'])],
     asked(4, 'r1', 't1@a1'),
