@@ -33,8 +33,6 @@ const ports = setup({
   guards: {
     /** The report is not older than what settled everything before it. */
     isCurrent: ({ context, event }) => !isLateOnMain(context, event.at),
-    canAsk: ({ context, event }) =>
-      event.type === 'approval.requested' && approvals.canAsk(context, event),
     isBusy: ({ context }) => isBusy(context),
     /** Only at the start of an actor whose row says so. */
     isOver: ({ context }) => context.session.status === 'ended',

@@ -36,7 +36,7 @@ const phase = session.createStateConfig({
     'agent.started': { actions: 'startAgent' },
     'agent.finished': { actions: 'finishAgent' },
 
-    'approval.requested': { guard: 'canAsk', actions: 'requestApproval' },
+    'approval.requested': { actions: 'requestApproval' },
     'approval.resolved': { actions: 'resolveApproval' },
     'attention.noticed': [
       { guard: 'isIdleNotice', actions: 'noticeIdle' },

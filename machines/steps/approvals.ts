@@ -19,13 +19,6 @@ const MAX_OPEN_APPROVALS = 64;
 
 type EventOf<Type extends SessionEvent['type']> = Extract<SessionEvent, { type: Type }>;
 
-/** True while whoever asks may still be waiting: its thread was not reported over since. */
-export function canAsk(context: SessionContext, event: EventOf<'approval.requested'>): boolean {
-  const agentId = event.tool?.agentId ?? null;
-  if (agentId !== null && isAgentOver(context, agentId, event.at)) return false;
-  return runs(context, agentId, event.at);
-}
-
 /** A tool, an MCP server or the provider asks for a decision. */
 export function approvalRequested(
   context: SessionContext,
@@ -34,6 +27,7 @@ export function approvalRequested(
   const draft = draftOf(context, event);
   if (event.message) append(draft, event.message);
   close(draft, ({ isBare, at }) => isBare && at >= event.at, 'cancelled', event.type);
+  if (!canAsk(draft.context, event)) return finish(draft);
   if (event.server !== null) grantByElicitation(draft, event.server);
   const asked = event.tool ? findAsker(draft.context, event.tool) : null;
   const toolUseId = event.toolUseId ?? asked?.toolUseId ?? null;
@@ -96,6 +90,13 @@ export function attentionNoticed(
   });
   touch(draft);
   return finish(draft);
+}
+
+/** True while whoever asks may still be waiting: its thread was not reported over since. */
+function canAsk(context: SessionContext, event: EventOf<'approval.requested'>): boolean {
+  const agentId = event.tool?.agentId ?? null;
+  if (agentId !== null && isAgentOver(context, agentId, event.at)) return false;
+  return runs(context, agentId, event.at);
 }
 
 // ---- shared with the other steps -------------------------------------------------------------------

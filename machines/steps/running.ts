@@ -128,11 +128,16 @@ export function adoptAgent(draft: Draft, id: string, type: string): void {
 /** A subagent was over at this moment; its unfinished tools with it. */
 export function endAgent(draft: Draft, id: string): void {
   remember(draft, { toolUseId: agentKey(id), agentId: id, name: 'agent', digest: '' }, true);
-  const agent = draft.context.agents.find((running) => running.id === id);
   dropTools(draft, (tool) => tool.agentId === id && tool.at <= draft.at);
-  if (!agent || agent.seenAt > draft.at) return;
-  draft.context.agents = draft.context.agents.filter((running) => running !== agent);
-  showAgents(draft, [ended(agent, draft.at)]);
+  const agent = draft.context.agents.find((running) => running.id === id);
+  if (agent && agent.seenAt <= draft.at) removeAgent(draft, agent);
+}
+
+/** Ends all that runs, whatever was heard of it since. */
+export function endEverything(draft: Draft): void {
+  closeTurn(draft);
+  for (const agent of draft.context.agents) removeAgent(draft, agent);
+  dropTools(draft, () => true);
 }
 
 /** Ends every subagent that is not among those known to go on. */
@@ -140,6 +145,11 @@ export function keepAgents(draft: Draft, goesOn: ReadonlySet<string>): void {
   for (const agent of draft.context.agents) {
     if (!goesOn.has(agent.id) && agent.seenAt <= draft.at) endAgent(draft, agent.id);
   }
+}
+
+function removeAgent(draft: Draft, agent: Agent): void {
+  draft.context.agents = draft.context.agents.filter((running) => running !== agent);
+  showAgents(draft, [ended(agent, draft.at)]);
 }
 
 function showAgents(draft: Draft, agents: NonNullable<Draft['changes']['subagents']>): void {

@@ -11,7 +11,7 @@ import {
   touch,
   wireTime,
 } from './draft.ts';
-import { closeTurn, dropTools, endAgent, isLate, revive } from './running.ts';
+import { endEverything, isLate, revive } from './running.ts';
 import { endTurn } from './turns.ts';
 
 type EventOf<Type extends SessionEvent['type']> = Extract<SessionEvent, { type: Type }>;
@@ -60,9 +60,7 @@ export function sessionStarted(context: SessionContext, event: EventOf<'session.
 export function sessionEnded(context: SessionContext, event: EventOf<'session.ended'>): Step {
   const draft = draftOf(context, event);
   close(draft, () => true, 'cancelled', event.type);
-  closeTurn(draft);
-  for (const agent of context.agents) endAgent(draft, agent.id);
-  dropTools(draft, () => true);
+  endEverything(draft);
   change(draft, 'status', 'ended');
   draft.columns.ended_at = wireTime(event.at);
   draft.columns.end_reason = event.reason;

@@ -157,10 +157,12 @@ export function endTurn(
   backgroundAgents: ReadonlyArray<{ id: string; type: string }>,
 ): void {
   const goesOn = new Set(backgroundAgents.map((agent) => agent.id));
-  const isOver = (approval: OpenApproval) =>
-    approval.at <= draft.at && !(approval.tool?.agentId && goesOn.has(approval.tool.agentId));
-  close(draft, isOver, 'cancelled', draft.event.type);
   settleTurn(draft);
+  // A bare notification is only believed while the main thread works (attentionNoticed).
+  const isOver = ({ at, tool, isBare }: OpenApproval) =>
+    (at <= draft.at && !(tool?.agentId && goesOn.has(tool.agentId))) ||
+    (isBare && !draft.context.turn.open);
+  close(draft, isOver, 'cancelled', draft.event.type);
   keepAgents(draft, goesOn);
   for (const agent of backgroundAgents) adoptAgent(draft, agent.id, agent.type);
   const isDone = (tool: BegunTool) => tool.agentId === null || !goesOn.has(tool.agentId);

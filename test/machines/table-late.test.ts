@@ -233,6 +233,26 @@ const OVERTAKEN: Row[] = [
     [],
   ],
   [
+    'a notification is nothing to wait for once the turn before it is known to be over',
+    [prompted(1), noticed(5, 'permission')],
+    stopped(3),
+    'idle',
+    [said(), closed('notice-5', 'cancelled'), delta({ work_status: 'waiting' }), listed()],
+  ],
+  [
+    'a request explains its notification even when nobody waits for the answer any more',
+    [
+      prompted(1),
+      agentBegan(2, 'a1'),
+      toolBegan(3, 't1@a1'),
+      noticed(6, 'permission'),
+      agentEnded(7, 'a1'),
+    ],
+    asked(4, 'r1', 't1@a1'),
+    'working',
+    [closed('notice-6', 'cancelled'), delta({ work_status: 'working' }), listed()],
+  ],
+  [
     'a request of a background agent opens although the end of its turn overtook it',
     [prompted(1), agentBegan(2, 'a1'), toolBegan(3, 't1@a1'), stopped(5, ['a1'])],
     asked(4, 'r1', 't1@a1'),
