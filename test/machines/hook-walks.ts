@@ -79,7 +79,10 @@ function turn(walk: Walk): void {
   for (let n = dice(4); n > 0; n--) stride(walk);
   // Esc: no hook at all, the next prompt is the first that is heard.
   if (dice(6) === 0) tell(walk, (n) => prompted(n));
-  if (dice(10) === 0) return tell(walk, (n) => report(n, 'turn.failed', { error: 'unknown' }));
+  if (dice(10) === 0) {
+    tell(walk, (n) => report(n, 'turn.failed', { error: 'unknown' }));
+    return;
+  }
   const left = [...walk.agents];
   tell(walk, (n) => stopped(n, left));
   if (left.length > 0 && dice(2) === 0) wake(walk);
@@ -87,13 +90,12 @@ function turn(walk: Walk): void {
 }
 
 function stride(walk: Walk): void {
-  const { dice } = walk;
-  const [kind] = [dice(6)];
-  if (kind === 0) return launch(walk);
-  if (kind === 1) return sideBySide(walk);
-  if (kind === 2) return compaction(walk);
+  const kind = walk.dice(6);
   const agent = walk.agents[0];
-  tool(walk, kind === 3 && agent !== undefined ? `@${agent}` : '');
+  if (kind === 0) launch(walk);
+  else if (kind === 1) sideBySide(walk);
+  else if (kind === 2) compaction(walk);
+  else tool(walk, kind === 3 && agent !== undefined ? `@${agent}` : '');
 }
 
 /** One tool: asked for, maybe allowed by a person, over. */
