@@ -8,7 +8,6 @@ import {
   agentBegan,
   agentEnded,
   asked,
-  at,
   began,
   noticed,
   over,
@@ -18,7 +17,8 @@ import {
   toolBegan,
   toolEnded,
   use,
-} from './stage.ts';
+} from './events.ts';
+import { at } from './stage.ts';
 
 export type Dice = (sides: number) => number;
 
