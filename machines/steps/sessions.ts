@@ -38,7 +38,6 @@ export function contextFrom(input: SessionInput): SessionContext {
     agents: [],
     approvals: [],
     answeredAt: NEVER,
-    compaction: { startedAt: NEVER, finishedAt: NEVER },
     capabilities: [],
   };
 }

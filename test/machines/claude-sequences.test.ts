@@ -65,9 +65,9 @@ const SEQUENCES: Record<string, string> = {
     UserPromptSubmit working
     MessageDisplay working
     Stop waiting
-    PreCompact working
-    SubagentStop working
-    SessionStart working
+    PreCompact waiting
+    SubagentStop waiting
+    SessionStart waiting
     PostCompact waiting
     SessionEnd ended`,
   'permission-then-elicitation': `
