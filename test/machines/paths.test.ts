@@ -5,87 +5,20 @@
  */
 
 import { describe, expect, it } from 'vitest';
-import { createActor, type SnapshotFrom } from 'xstate';
-import { getShortestPaths } from 'xstate/graph';
+import { createActor } from 'xstate';
 import {
   describeMachine,
   type Fact,
   type Order,
-  type SessionContext,
   type SessionEvent,
   sessionMachine,
   workStatusOf,
 } from '../../machines/index.ts';
 import type { Session } from '../../machines/session-types.ts';
-import {
-  agentBegan,
-  asked,
-  began,
-  messageOf,
-  noticed,
-  over,
-  prompted,
-  report,
-  stopped,
-  toolBegan,
-  toolEnded,
-} from './events.ts';
+import { asked, over, prompted, toolBegan } from './events.ts';
 import { diceOf, hookWalk } from './hook-walks.ts';
-import { at, linkOf, newSession, phaseOf, stage, WIRE_WORD } from './stage.ts';
-
-type Snapshot = SnapshotFrom<typeof sessionMachine>;
-
-const KINDS: Array<[kind: string, session: Partial<Session>]> = [
-  ['watched', {}],
-  ['steered', { codex_integration_mode: 'direct' }],
-];
-const CAPABILITIES = ['turn.run', 'turn.stop', 'approval.answer'];
-const run: Order = { type: 'turn.run', content: 'go', skills: [], images: [], mentions: [] };
-const answer: Order = { type: 'approval.answer', requestId: 'r', decision: 'approved' };
-
-/** What can happen next, later than all that happened: a fixed stamp would soon be late. */
-function eventsAfter({ context }: Snapshot): SessionEvent[] {
-  const n = newestIn(context) + 1;
-  return [
-    prompted(n),
-    stopped(n),
-    stopped(n, ['a1']),
-    agentBegan(n, 'a1'),
-    toolBegan(n, 't1'),
-    toolEnded(n, 't1'),
-    asked(n, 'r1', 't1'),
-    asked(n, 'r2', 't2', 'question'),
-    noticed(n, 'idle'),
-    began(n, 'resume'),
-    over(n),
-    report(n, 'server.restarted', {}),
-    report(n, 'link.requested', {}),
-    report(n, 'link.attached', { capabilities: CAPABILITIES }),
-    report(n, 'link.failed', { reason: 'x' }),
-    report(n, 'link.lost', { reason: 'x' }),
-    report(n, 'message.submitted', { message: messageOf(`m${n}`, 'user'), order: run as never }),
-    report(n, 'approval.decided', { requestId: 'r1', decision: 'approved', order: answer }),
-  ];
-}
-
-function newestIn(context: SessionContext): number {
-  const { turn, session, agents } = context;
-  const stamps = [turn.startedAt, turn.clearedAt, turn.seenAt, turn.settledAt];
-  stamps.push(session.last_activity_at ?? '', ...agents.map(({ seenAt }) => seenAt), at(0));
-  return Math.max(...stamps.filter(Boolean).map((stamp) => Date.parse(stamp))) - Date.parse(at(0));
-}
-
-function pathsOf(session: Partial<Session>) {
-  return getShortestPaths(sessionMachine, {
-    events: eventsAfter as never,
-    input: { session: newSession(session), isNew: false, turnCount: 0 },
-    serializeState: ({ value }) => JSON.stringify(value),
-    limit: 2000,
-  }).map(({ state, steps }) => ({
-    state,
-    events: steps.map(({ event }) => event).filter(({ type }) => !type.startsWith('xstate.')),
-  }));
-}
+import { KINDS, newestIn, pathsOf } from './paths.ts';
+import { linkOf, newSession, phaseOf, stage, WIRE_WORD } from './stage.ts';
 
 describe.each(KINDS)('a %s session', (kind, session) => {
   const paths = pathsOf(session);
