@@ -4,7 +4,7 @@ import type { Random } from '../../support/random.ts';
 
 interface Wrong {
   text: (port: number, random: Random) => string;
-  /** First digits a good answer may have; empty: closing without a word is right as well. */
+  /** What a good server may answer. */
   statuses: readonly number[];
   /** Whether the server may hang up without an answer. */
   maySilentlyClose?: boolean;
