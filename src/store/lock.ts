@@ -9,7 +9,7 @@ import type { DataPaths } from '../config.ts';
 import { EXIT, ExitError, systemCodeOf } from '../exit.ts';
 
 /** How long a start waits for somebody who only looks (`isLocked`) to look away, ms. */
-const PATIENCE_MS = 500;
+const PATIENCE_MS = 200;
 
 /** The lock, held. */
 export interface HeldLock {

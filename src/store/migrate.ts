@@ -3,12 +3,20 @@
  * failure leaves the version before it, and the next start tries again. Never backwards. A database that
  * holds something is copied aside first. Called by database.ts, which has checked whose file it is.
  */
-import { existsSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import type Database from 'better-sqlite3';
 import { EXIT, ExitError } from '../exit.ts';
 import { createPrivateFile } from './lock.ts';
-import { loadMigrations, type Migration } from './migrations.ts';
 import { isoMs } from './text.ts';
+
+declare const __MIGRATIONS__: Array<{ name: string; sql: string }> | undefined;
+
+/** One step of the schema: its number and name come from the file name, `003_repair.sql`. */
+export interface Migration {
+  version: number;
+  name: string;
+  sql: string;
+}
 
 /** The schema of the reference server ends here. */
 const NEWEST_REFERENCE_VERSION = 2;
@@ -106,4 +114,22 @@ function backUp(database: Database.Database, target: string): void {
       { cause: error },
     );
   }
+}
+
+/** All migrations, oldest first: embedded by the build, in development read from the tree. */
+export function loadMigrations(): Migration[] {
+  const files = typeof __MIGRATIONS__ === 'undefined' ? readFromTree() : __MIGRATIONS__;
+  return files.map(({ name, sql }) => ({
+    version: Number.parseInt(name, 10),
+    name: name.replace(/^\d+_|\.sql$/g, ''),
+    sql,
+  }));
+}
+
+function readFromTree(): Array<{ name: string; sql: string }> {
+  const folder = new URL('../../migrations/', import.meta.url);
+  return readdirSync(folder)
+    .filter((name) => name.endsWith('.sql'))
+    .sort()
+    .map((name) => ({ name, sql: readFileSync(new URL(name, folder), 'utf8') }));
 }

@@ -10,14 +10,14 @@ import type {
 } from '../../machines/session-types.ts';
 import type { ApprovalRequest, Message, StateChanges } from '../protocol/nouns.ts';
 import type { SessionMessage } from '../protocol/server.ts';
+import type { Sqlite } from './database.ts';
 import {
   columnsFromSummary,
   columnsFromUsage,
   isPlainField,
   type SqlValue,
   toColumn,
-} from './columns.ts';
-import type { Sqlite } from './database.ts';
+} from './row/columns.ts';
 import {
   closeDraft,
   countUp,
@@ -25,8 +25,8 @@ import {
   openDraft,
   type SessionDraft,
   stamp,
-} from './draft.ts';
-import { prepareRowStatements, type RowStatements } from './row-statements.ts';
+} from './row/draft.ts';
+import { prepareRowStatements, type RowStatements } from './row/statements.ts';
 import { EXCERPT_CHARS, head, stampToMs, storable } from './text.ts';
 
 /** Sessions whose next message number is kept in memory; the others are looked up again. */

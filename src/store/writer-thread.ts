@@ -1,24 +1,34 @@
 /**
  * The worker thread that owns the lock and the only connection that writes: takes batches, commits them,
  * answers their reads, says so. It decides nothing about when; writer.ts does. In the built program this
- * file is a bundle of its own.
+ * file is a bundle of its own. Started to check, it only reads.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import { EXIT, exitCodeOf } from '../exit.ts';
+import { exitCodeOf } from '../exit.ts';
 import { createCommitter, troubleOf } from './commit.ts';
 import { asExitError, openMigrated } from './database.ts';
 import { openEpoch } from './epoch.ts';
+import type { Item, Read } from './items.ts';
 import { acquireLock, type HeldLock } from './lock.ts';
 import { createActorReads } from './queries/actors.ts';
 import { createAnswer } from './queries/answer.ts';
-import type { Answer, FromThread, ThreadStart, ToThread } from './traffic.ts';
+import { createRetention } from './retention.ts';
+import { findDamage } from './thread/check.ts';
+import type { Answer, FromThread, ThreadStart, ToThread } from './thread/traffic.ts';
+
+/** Old rows are looked for this often, ms. */
+const RETENTION_EVERY_MS = 10 * 60 * 1_000;
+
+/** Nothing to commit for so long counts as idle, ms; without it slices come this far apart. */
+const IDLE_MS = 500;
+const BUSY_SLICE_EVERY_MS = 5_000;
 
 const port = parentPort;
 if (port === null) throw new Error('writer-thread.ts runs as a worker only');
 const say = (message: FromThread) => port.postMessage(message);
 
 try {
-  serve(workerData as ThreadStart);
+  begin(workerData as ThreadStart);
 } catch (error) {
   const exitCode = exitCodeOf(error);
   // What is no refusal to run is a bug: it leaves by the worker's own error event.
@@ -27,55 +37,53 @@ try {
   port.close();
 }
 
-function serve({ paths, durability }: ThreadStart): void {
-  const lock = acquireLock(paths);
-  const house = openHouse(lock, { paths, durability });
-  const { database, epoch, committer, answer } = house;
+function begin(start: ThreadStart): void {
+  if (start.task === 'check') {
+    say({ type: 'checked', damage: findDamage(start.paths.database) });
+    port?.close();
+    return;
+  }
+  const lock = acquireLock(start.paths);
+  try {
+    serve(openHouse(start, lock));
+  } catch (error) {
+    lock.release();
+    throw troubleOf(error) === null ? error : asExitError(start.paths.database, error);
+  }
+}
 
+type House = ReturnType<typeof openHouse>;
+
+function openHouse({ paths, durability }: ThreadStart & { task: 'write' }, lock: HeldLock) {
+  const database = openMigrated(paths, durability);
+  const epoch = openEpoch({ database, path: paths.epoch, now: () => performance.now() });
+  return {
+    lock,
+    database,
+    epoch,
+    committer: createCommitter({ database, epoch }),
+    answer: createAnswer({ database, epoch: epoch.id }),
+    retention: createRetention({ database, now: Date.now }),
+    actors: createActorReads(database),
+  };
+}
+
+function serve(house: House): void {
+  const { actors, epoch } = house;
+  const rest = startRetention(house);
   port?.on('message', (message: ToThread) => {
     if (message.type === 'close') {
-      close();
+      rest.stop();
+      close(house);
       return;
     }
     const { items, reads } = message;
-    if (items.length > 0) say(commit(items));
-    say({ type: 'answered', answers: reads.map(answerOrTrouble) });
+    if (items.length > 0) {
+      rest.disturb();
+      say(commit(house, items));
+    }
+    say({ type: 'answered', answers: reads.map((read) => answer(house, read)) });
   });
-
-  const commit = (items: Extract<ToThread, { type: 'batch' }>['items']): FromThread => {
-    try {
-      return { type: 'committed', results: committer.commit(items) };
-    } catch (error) {
-      const trouble = troubleOf(error);
-      if (trouble === null) throw error;
-      return { type: 'failed', trouble, reason: (error as Error).message };
-    }
-  };
-  const answerOrTrouble = (read: Parameters<typeof answer>[0]): Answer => {
-    try {
-      return { value: answer(read) };
-    } catch (error) {
-      const trouble = troubleOf(error);
-      if (trouble === null) throw error;
-      return { trouble };
-    }
-  };
-  const close = () => {
-    try {
-      epoch.close();
-      database.pragma('wal_checkpoint(TRUNCATE)');
-    } catch (error) {
-      // Everything acknowledged is committed; the next start only finds that it has to check.
-      if (troubleOf(error) === null) throw error;
-    } finally {
-      database.close();
-      lock.release();
-    }
-    say({ type: 'closed' });
-    port?.close();
-  };
-
-  const actors = createActorReads(database);
   say({
     type: 'opened',
     opened: {
@@ -87,18 +95,68 @@ function serve({ paths, durability }: ThreadStart): void {
   });
 }
 
-function openHouse(lock: HeldLock, { paths, durability }: ThreadStart) {
+function commit({ committer }: House, items: Item[]): FromThread {
   try {
-    const database = openMigrated(paths, durability);
-    const now = () => performance.now();
-    const epoch = openEpoch({ database, path: paths.epoch, now });
-    const committer = createCommitter({ database, epoch });
-    const answer = createAnswer({ database, epoch: epoch.id });
-    return { database, epoch, committer, answer };
+    return { type: 'committed', results: committer.commit(items) };
   } catch (error) {
-    lock.release();
-    throw exitCodeOf(error) === EXIT.configuration || troubleOf(error) === null
-      ? error
-      : asExitError(paths.database, error);
+    const trouble = troubleOf(error);
+    if (trouble === null) throw error;
+    return { type: 'failed', trouble, reason: (error as Error).message };
   }
+}
+
+function answer(house: House, read: Read): Answer {
+  try {
+    return { value: house.answer(read) };
+  } catch (error) {
+    const trouble = troubleOf(error);
+    if (trouble === null) throw error;
+    return { trouble };
+  }
+}
+
+/** Runs slices of retention where they disturb least, but always at some time. */
+function startRetention({ retention }: House) {
+  let disturbedAt = performance.now();
+  let slicedAt = performance.now();
+  let timer: NodeJS.Timeout;
+  const again = (inMs: number) => {
+    timer = setTimeout(turn, inMs);
+  };
+  const turn = () => {
+    const now = performance.now();
+    if (now - disturbedAt < IDLE_MS && now - slicedAt < BUSY_SLICE_EVERY_MS) {
+      again(IDLE_MS);
+      return;
+    }
+    slicedAt = now;
+    try {
+      again(retention.slice() ? 0 : RETENTION_EVERY_MS);
+    } catch (error) {
+      if (troubleOf(error) === null) throw error;
+      again(BUSY_SLICE_EVERY_MS);
+    }
+  };
+  again(BUSY_SLICE_EVERY_MS);
+  return {
+    disturb: () => {
+      disturbedAt = performance.now();
+    },
+    stop: () => clearTimeout(timer),
+  };
+}
+
+function close({ database, epoch, lock }: House): void {
+  try {
+    epoch.close();
+    database.pragma('wal_checkpoint(TRUNCATE)');
+  } catch (error) {
+    // Everything acknowledged is committed; the next start only finds that it has to check.
+    if (troubleOf(error) === null) throw error;
+  } finally {
+    database.close();
+    lock.release();
+  }
+  say({ type: 'closed' });
+  port?.close();
 }

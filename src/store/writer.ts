@@ -3,17 +3,24 @@
  * at a time, and keeps every batch until it is committed. While one batch is on its way the next one
  * gathers, which is all the batching there is. Called by the ledger; nothing here blocks.
  */
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import type { Config, DataPaths } from '../config.ts';
 import { OrbitError } from '../errors.ts';
 import { type ExitCode, ExitError } from '../exit.ts';
+import type { Logger } from '../log.ts';
 import type { Item, ItemResult, Opened, Read, ReadResults } from './items.ts';
-import { type Backlog, type Batch, createQueue } from './queue.ts';
-import type { FromThread, ThreadStart, ToThread } from './traffic.ts';
+import { type DamageWatch, watchForDamage } from './thread/damage-watch.ts';
+import { type Backlog, type Batch, createQueue, type WaitingRead } from './thread/queue.ts';
+import { startThread } from './thread/start.ts';
+import type { Answer, FromThread, ToThread } from './thread/traffic.ts';
+import { createTroubles, type TroubleListener } from './thread/troubles.ts';
 
 /** A failed batch is tried again after this long, ms; twice as long each time, up to the second. */
 const RETRY_FIRST_MS = 50;
 const RETRY_LONGEST_MS = 5_000;
+
+/** While closing, tries are not further apart than this, ms. */
+const RETRY_CLOSING_MS = 250;
 
 /** A lock that a foreign tool holds counts as trouble only after this long, ms. */
 const BUSY_PATIENCE_MS = 2_000;
@@ -21,17 +28,10 @@ const BUSY_PATIENCE_MS = 2_000;
 /** `close` gives up on storage that fails for this long, ms: nothing unacknowledged is owed. */
 const CLOSE_PATIENCE_MS = 5_000;
 
-/** The part of a logger the store needs; pino's own shape. */
-export interface StoreLog {
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-  error(fields: object, message: string): void;
-}
-
 export interface WriterDeps {
   paths: DataPaths;
   durability: Config['durability'];
-  log: StoreLog;
+  log: Logger;
 }
 
 /** The writer, open. */
@@ -49,14 +49,14 @@ export interface Writer {
    * Reads what every item submitted so far has left behind. The answer comes after the `done` of every
    * commit it contains and before that of any later one. While the storage fails it shows the last commit.
    *
-   * @throws OrbitError `server_busy` when too many reads wait, `storage_unavailable` when it cannot be
-   *   read at all, `shutting_down` after `close`
+   * @throws OrbitError `server_busy` when too many reads wait, `storage_unavailable` when the storage
+   *   cannot even be read, `shutting_down` after `close`
    */
   read<R extends Read>(read: R): Promise<ReadResults[R['kind']]>;
   /** Why nothing can be stored right now (`disk_full`, `busy`, `read_only`, `io_error`...), or null. */
   readonly trouble: string | null;
   /** Tells when trouble begins, changes and ends (null). */
-  onTrouble(listener: (trouble: string | null) => void): void;
+  onTrouble(listener: TroubleListener): void;
   /** Tells that the writer thread died: nothing can be stored any more, the process has to end. */
   onCrash(listener: (error: Error) => void): void;
   readonly backlog: Backlog;
@@ -74,206 +74,201 @@ export interface Writer {
  */
 export function openWriter({ paths, durability, log }: WriterDeps): Promise<Writer> {
   return new Promise((resolve, reject) => {
-    const worker = startThread({ paths, durability });
-    const firstWord = (message: FromThread) => {
-      worker.off('error', reject);
-      if (message.type === 'opened') resolve(createWriter({ worker, opened: message.opened, log }));
-      else if (message.type === 'refused')
-        reject(new ExitError(message.exitCode as ExitCode, message.message));
-      else reject(new Error(`The writer thread began with ${message.type}`));
-    };
+    const worker = startThread({ task: 'write', paths, durability });
     worker.once('error', reject);
-    worker.once('message', firstWord);
+    worker.once('message', (message: FromThread) => {
+      worker.off('error', reject);
+      if (message.type === 'opened') {
+        resolve(new ThreadedWriter({ worker, opened: message.opened, paths, log }));
+      } else if (message.type === 'refused') {
+        reject(new ExitError(message.exitCode as ExitCode, message.message));
+      } else reject(new Error(`The writer thread began with ${message.type}`));
+    });
   });
 }
 
-/**
- * The one place that knows how a worker is started. Built, the thread is a bundle beside ours; from the
- * sources Node 20 cannot start a worker in TypeScript, not even under tsx, so a line of JavaScript
- * registers tsx in the new thread first.
- */
-function startThread(start: ThreadStart): Worker {
-  if (!import.meta.url.endsWith('.ts')) {
-    return new Worker(new URL('./writer-thread.js', import.meta.url), { workerData: start });
+class ThreadedWriter implements Writer {
+  readonly opened: Opened;
+  readonly onTrouble: Writer['onTrouble'];
+  readonly #worker: Worker;
+  readonly #log: Logger;
+  readonly #queue = createQueue(() => performance.now());
+  readonly #troubles: ReturnType<typeof createTroubles>;
+  readonly #damageWatch: DamageWatch | null;
+  readonly #crashListeners: Array<(error: Error) => void> = [];
+  #onItsWay: Batch | null = null;
+  #isPumpQueued = false;
+  #retryInMs = 0;
+  /** Set between two tries of a batch: items wait, reads do not. */
+  #retryTimer: NodeJS.Timeout | null = null;
+  #closing: { done: Promise<void>; resolve: () => void; deadline: number } | null = null;
+  /** Set when the thread takes nothing any more: why. */
+  #ended: Error | null = null;
+
+  constructor(deps: { worker: Worker; opened: Opened; paths: DataPaths; log: Logger }) {
+    this.opened = deps.opened;
+    this.#worker = deps.worker;
+    this.#log = deps.log;
+    this.#troubles = createTroubles(deps.log);
+    this.onTrouble = this.#troubles.listen;
+    this.#worker.on('message', (message: FromThread) => this.#heard(message));
+    this.#worker.on('error', (error) => this.#crashed(error));
+    this.#worker.on('exit', (code) => this.#exited(code));
+    this.#damageWatch = deps.opened.wasDirty
+      ? watchForDamage({ ...deps, found: (damage) => this.#troubles.keep('corrupt', damage) })
+      : null;
   }
-  const file = new URL('./writer-thread.ts', import.meta.url).href;
-  const bootstrap = `
-    import(${JSON.stringify(import.meta.resolve('tsx/esm/api'))})
-      .then(({ register }) => { register(); return import(${JSON.stringify(file)}); })`;
-  return new Worker(bootstrap, { eval: true, workerData: start });
-}
 
-function createWriter(deps: { worker: Worker; opened: Opened; log: StoreLog }): Writer {
-  const { worker, opened, log } = deps;
-  const queue = createQueue(() => performance.now());
-  const troubles = createTroubles(log);
-  const crashListeners: Array<(error: Error) => void> = [];
-  let onItsWay: Batch | null = null;
-  let retryInMs = 0;
-  let retryTimer: NodeJS.Timeout | null = null;
-  let pumpQueued = false;
-  let closing: { promise: Promise<void>; resolve: () => void; deadline: number } | null = null;
-  let ended: Error | null = null;
+  get trouble() {
+    return this.#troubles.now;
+  }
 
-  const send = (message: ToThread) => worker.postMessage(message);
+  get backlog() {
+    return this.#queue.backlog;
+  }
+
+  submit(item: Item, done: (result: ItemResult) => void): void {
+    this.#refuseWhenEnded();
+    this.#queue.push(item, done);
+    this.#pumpSoon();
+  }
+
+  async read<R extends Read>(read: R): Promise<ReadResults[R['kind']]> {
+    this.#refuseWhenEnded();
+    const answer = new Promise((resolve, reject) => {
+      this.#queue.pushRead(read, { resolve, reject });
+    });
+    this.#pumpSoon();
+    return (await answer) as ReadResults[R['kind']];
+  }
+
+  onCrash(listener: (error: Error) => void): void {
+    this.#crashListeners.push(listener);
+  }
+
+  close(): Promise<void> {
+    if (this.#closing !== null) return this.#closing.done;
+    if (this.#ended !== null) return Promise.resolve();
+    let resolve = () => {};
+    const done = new Promise<void>((settle) => {
+      resolve = settle;
+    });
+    this.#closing = { done, resolve, deadline: performance.now() + CLOSE_PATIENCE_MS };
+    this.#pumpSoon();
+    return done;
+  }
+
+  #refuseWhenEnded(): void {
+    if (this.#closing !== null) throw new OrbitError('shutting_down');
+    if (this.#ended !== null) throw this.#ended;
+  }
 
   /** Sends at the end of the tick, so that what one tick submits is one batch. */
-  const queuePump = () => {
-    if (pumpQueued || onItsWay !== null || ended !== null) return;
-    pumpQueued = true;
+  #pumpSoon(): void {
+    if (this.#isPumpQueued || this.#onItsWay !== null || this.#ended !== null) return;
+    this.#isPumpQueued = true;
     setImmediate(() => {
-      pumpQueued = false;
-      pump();
+      this.#isPumpQueued = false;
+      this.#pump();
     });
-  };
+  }
 
-  const pump = () => {
-    if (onItsWay !== null || ended !== null) return;
-    const givingUp =
-      closing !== null && retryTimer !== null && performance.now() > closing.deadline;
-    if (closing !== null && (queue.isEmpty || givingUp)) return finish();
-    // Between two tries only reads go: they show the last commit.
-    const batch = retryTimer === null ? queue.nextBatch() : { items: [], reads: queue.takeReads() };
+  #pump(): void {
+    if (this.#onItsWay !== null || this.#ended !== null) return;
+    if (this.#closing !== null && (this.#queue.isEmpty || this.#mustGiveUp())) {
+      this.#finish();
+      return;
+    }
+    const batch =
+      this.#retryTimer === null
+        ? this.#queue.nextBatch()
+        : { items: [], reads: this.#queue.takeReads() };
     if (batch.items.length === 0 && batch.reads.length === 0) return;
-    onItsWay = batch;
-    send({
+    this.#onItsWay = batch;
+    this.#send({
       type: 'batch',
       items: batch.items.map(({ item }) => item),
       reads: batch.reads.map(({ read }) => read),
     });
-  };
+  }
 
-  const finish = () => {
-    ended = new OrbitError('shutting_down');
-    if (retryTimer !== null) clearTimeout(retryTimer);
-    send({ type: 'close' });
-  };
+  /** `closed` is followed by the thread's exit; what else there is was heard by openWriter. */
+  #heard(message: FromThread): void {
+    if (message.type === 'committed') this.#committed(message.results);
+    else if (message.type === 'failed') this.#failed(message.trouble, message.reason);
+    else if (message.type === 'answered') this.#answered(message.answers);
+  }
 
-  const committed = (results: ItemResult[]) => {
-    retryInMs = 0;
-    troubles.set(null);
-    for (const [at, { done }] of queue.drop(results.length).entries()) {
+  #committed(results: ItemResult[]): void {
+    this.#retryInMs = 0;
+    this.#troubles.clear();
+    for (const [at, { done }] of this.#queue.drop(results.length).entries()) {
       done(results[at] as ItemResult);
     }
-  };
+  }
 
-  const failed = (trouble: string, reason: string) => {
-    const isPatient = trouble === 'busy' && queue.backlog.oldestAgeMs < BUSY_PATIENCE_MS;
-    if (!isPatient) troubles.set(trouble, reason);
-    retryInMs = Math.min(Math.max(retryInMs * 2, RETRY_FIRST_MS), RETRY_LONGEST_MS);
-    retryTimer = setTimeout(() => {
-      retryTimer = null;
-      queuePump();
-    }, retryInMs);
-  };
+  #failed(trouble: string, reason: string): void {
+    const isShort = this.#queue.backlog.oldestAgeMs < BUSY_PATIENCE_MS;
+    if (trouble !== 'busy' || !isShort) this.#troubles.set(trouble, reason);
+    const longest = this.#closing === null ? RETRY_LONGEST_MS : RETRY_CLOSING_MS;
+    this.#retryInMs = Math.min(Math.max(this.#retryInMs * 2, RETRY_FIRST_MS), longest);
+    this.#retryTimer = setTimeout(() => {
+      this.#retryTimer = null;
+      this.#pumpSoon();
+    }, this.#retryInMs);
+  }
 
-  const answered = (answers: Extract<FromThread, { type: 'answered' }>['answers']) => {
-    const reads = onItsWay?.reads ?? [];
-    onItsWay = null;
+  #answered(answers: Answer[]): void {
+    const reads = this.#onItsWay?.reads ?? [];
+    this.#onItsWay = null;
     for (const [at, { readers }] of reads.entries()) {
       const answer = answers[at];
       for (const { resolve, reject } of readers) {
         if (answer !== undefined && 'value' in answer) resolve(answer.value);
-        else
-          reject(new OrbitError('storage_unavailable', { reason: answer?.trouble ?? 'unknown' }));
+        else {
+          const reason = answer?.trouble ?? 'unknown';
+          reject(new OrbitError('storage_unavailable', { reason }));
+        }
       }
     }
-    queuePump();
-  };
+    this.#pumpSoon();
+  }
 
-  const crashed = (error: Error) => {
-    if (ended !== null) return;
-    ended = error;
-    if (retryTimer !== null) clearTimeout(retryTimer);
-    log.error({ err: error }, 'store.writer.crashed');
-    const reads = [...(onItsWay?.reads ?? []), ...takeAllReads(queue)];
-    for (const { readers } of reads) for (const { reject } of readers) reject(error);
-    for (const listener of crashListeners) listener(error);
-    closing?.resolve();
-  };
+  #mustGiveUp(): boolean {
+    return this.#retryInMs > 0 && performance.now() > (this.#closing?.deadline ?? Infinity);
+  }
 
-  worker.on('message', (message: FromThread) => {
-    switch (message.type) {
-      case 'committed':
-        return committed(message.results);
-      case 'failed':
-        return failed(message.trouble, message.reason);
-      case 'answered':
-        return answered(message.answers);
-      case 'damaged':
-        return log.error({ reason: message.reason }, 'store.check.damaged');
-      default:
-        return;
-    }
-  });
-  worker.on('error', crashed);
-  worker.on('exit', (code) => {
-    if (closing !== null && ended !== null) closing.resolve();
-    else crashed(new Error(`The writer thread ended with code ${code}`));
-  });
+  #finish(): void {
+    const { items } = this.#queue.backlog;
+    if (items > 0) this.#log.error('store.close.gave_up', { items });
+    this.#end(new OrbitError('shutting_down'));
+    this.#send({ type: 'close' });
+  }
 
-  return {
-    opened,
-    submit(item, done) {
-      if (closing !== null) throw new OrbitError('shutting_down');
-      if (ended !== null) throw ended;
-      queue.push(item, done);
-      queuePump();
-    },
-    async read<R extends Read>(read: R) {
-      if (closing !== null) throw new OrbitError('shutting_down');
-      if (ended !== null) throw ended;
-      const answer = new Promise((resolve, reject) => queue.pushRead(read, { resolve, reject }));
-      queuePump();
-      return (await answer) as ReadResults[R['kind']];
-    },
-    get trouble() {
-      return troubles.now;
-    },
-    onTrouble: troubles.listen,
-    onCrash: (listener) => void crashListeners.push(listener),
-    get backlog() {
-      return queue.backlog;
-    },
-    close() {
-      if (closing !== null) return closing.promise;
-      if (ended !== null) return Promise.resolve();
-      const { promise, resolve } = promiseWithResolver();
-      closing = { promise, resolve, deadline: performance.now() + CLOSE_PATIENCE_MS };
-      queuePump();
-      return promise;
-    },
-  };
-}
+  #crashed(error: Error): void {
+    if (this.#ended !== null) return;
+    this.#log.error('store.writer.crashed', { error });
+    this.#end(error);
+    for (const listener of this.#crashListeners) listener(error);
+    this.#closing?.resolve();
+  }
 
-function createTroubles(log: StoreLog) {
-  let now: string | null = null;
-  const listeners: Array<(trouble: string | null) => void> = [];
-  return {
-    get now() {
-      return now;
-    },
-    listen: (listener: (trouble: string | null) => void) => void listeners.push(listener),
-    set(trouble: string | null, reason?: string) {
-      if (trouble === now) return;
-      now = trouble;
-      if (trouble === null) log.info({}, 'store.recovered');
-      else log.error({ trouble, reason }, 'store.trouble');
-      for (const listener of listeners) listener(trouble);
-    },
-  };
-}
+  #exited(code: number): void {
+    this.#crashed(new Error(`The writer thread ended by itself with code ${code}`));
+    this.#closing?.resolve();
+  }
 
-function takeAllReads(queue: ReturnType<typeof createQueue>) {
-  const reads = [];
-  while (queue.hasReads) reads.push(...queue.takeReads());
-  return reads;
-}
+  /** From here on nothing is taken, and who waits for an answer is told why. */
+  #end(why: Error): void {
+    this.#ended = why;
+    this.#damageWatch?.stop();
+    if (this.#retryTimer !== null) clearTimeout(this.#retryTimer);
+    const waiting: WaitingRead[] = this.#onItsWay?.reads ?? [];
+    while (this.#queue.hasReads) waiting.push(...this.#queue.takeReads());
+    for (const { readers } of waiting) for (const { reject } of readers) reject(why);
+  }
 
-function promiseWithResolver() {
-  let resolve = () => {};
-  const promise = new Promise<void>((done) => {
-    resolve = done;
-  });
-  return { promise, resolve };
+  #send(message: ToThread): void {
+    this.#worker.postMessage(message);
+  }
 }

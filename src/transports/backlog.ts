@@ -17,6 +17,8 @@ export interface Line {
   readonly membership: Membership;
   /** Frames queued and not yet given to the socket. */
   readonly queuedFrames: number;
+  /** The peer has not taken the last write yet. */
+  readonly isStalled: boolean;
   /** Drops queued frames that came from rooms; answers to the client's own messages stay. */
   dropRoomFrames(): void;
 }
@@ -95,7 +97,7 @@ export function createBacklog(deps: {
     if (behindSince === null) return;
     if (line.connection.backlogBytes > limits.maxBytes) {
       giveUp(line, 'reads too slowly');
-    } else if (!isResyncing && !isHigh && bytes < limits.lowBytes) {
+    } else if (!isResyncing && !isHigh && !line.isStalled && bytes < limits.lowBytes) {
       void resync(line, standing);
     } else if (clock.now() - behindSince > limits.maxBehindMs) {
       giveUp(line, 'behind for too long');

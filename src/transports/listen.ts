@@ -4,8 +4,8 @@
  * that there is more than one door.
  */
 
-import { createServer, type IncomingMessage } from 'node:http';
-import type { AddressInfo, Server, Socket } from 'node:net';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
 import { formatAddress } from '../address.ts';
 import type { BindAddress, Config } from '../config.ts';
 import type { OrbitError } from '../errors.ts';
@@ -84,10 +84,7 @@ export function createDoors(deps: DoorsDeps): Doors {
     warn('gate.refused', { address: socket.remoteAddress, code }, message);
   }
 
-  const server = createServer(serverOptions(limits));
-  // One more than allowed: Node drops what is beyond without a word, and the gate must see that.
-  server.maxHeadersCount = limits.maxHeaderFields + 1;
-  server.maxConnections = limits.maxConnections;
+  const server = createBoundedServer(limits);
   const sockets = trackSockets(server, (socket) => caps.opened(socket));
   server.on('drop', () => warn('server.full', { limit: limits.maxConnections }));
   const isClosing = (): boolean => closing !== null;
@@ -115,20 +112,11 @@ export function createDoors(deps: DoorsDeps): Doors {
   });
 
   async function shut(): Promise<void> {
-    const stopped = new Promise<void>((resolve) => server.close(() => resolve()));
-    let cancel = (): void => {};
-    const overdue = new Promise<void>((resolve) => {
-      cancel = clock.after(limits.stopMs, resolve);
-    });
-    const clients = [ws, socketIo.current()].map((door) =>
-      door?.close(SERVICE_RESTART, 'restarting'),
+    const doors = [ws, socketIo.current()];
+    await stopServer({ server, sockets, limits, clock }, () =>
+      Promise.all(doors.map((door) => door?.close(SERVICE_RESTART, 'restarting'))),
     );
-    const idle = Promise.all(clients).then(() => server.closeIdleConnections());
-    await Promise.race([Promise.all([stopped, idle]), overdue]);
-    cancel();
     backlog.stop();
-    for (const socket of sockets) socket.destroy();
-    await stopped;
   }
 
   return {
@@ -140,13 +128,42 @@ export function createDoors(deps: DoorsDeps): Doors {
   };
 }
 
-function serverOptions(limits: DoorLimits): Parameters<typeof createServer>[0] & object {
-  return {
+/** An HTTP server that lets nobody dawdle. */
+function createBoundedServer(limits: DoorLimits): Server {
+  const server = createServer({
     headersTimeout: limits.headersTimeoutMs,
     requestTimeout: limits.requestTimeoutMs,
     connectionsCheckingInterval: limits.timeoutCheckMs,
     maxHeaderSize: limits.maxHeaderBytes,
-  };
+  });
+  // One more than allowed: Node drops what is beyond without a word, and the gate must see that.
+  server.maxHeadersCount = limits.maxHeaderFields + 1;
+  server.maxConnections = limits.maxConnections;
+  server.on('request', (_, response) => {
+    // Node closes connections that are idle when the server stops, not those that become so later.
+    response.once('close', () => {
+      if (!server.listening) setImmediate(() => server.closeIdleConnections());
+    });
+  });
+  return server;
+}
+
+/** Stops listening, sends the clients away, waits for what is under way, then cuts off the rest. */
+async function stopServer(
+  deps: { server: Server; sockets: Set<Socket>; limits: DoorLimits; clock: Clock },
+  sendClientsAway: () => Promise<unknown>,
+): Promise<void> {
+  const { server, sockets, limits, clock } = deps;
+  const stopped = new Promise<void>((resolve) => server.close(() => resolve()));
+  let cancel = (): void => {};
+  const overdue = new Promise<void>((resolve) => {
+    cancel = clock.after(limits.stopMs, resolve);
+  });
+  const idle = sendClientsAway().then(() => server.closeIdleConnections());
+  await Promise.race([Promise.all([stopped, idle]), overdue]);
+  cancel();
+  for (const socket of sockets) socket.destroy();
+  await stopped;
 }
 
 /** All sockets that are open, upgraded ones too; each with an error listener from its first moment. */

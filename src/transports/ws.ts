@@ -38,7 +38,8 @@ export interface WsDeps {
   log: Logger;
 }
 
-export function createWs({ hall, backlog, limits, clock, log }: WsDeps): WsDoor {
+export function createWs(deps: WsDeps): WsDoor {
+  const { hall, backlog, limits, clock, log } = deps;
   // Not written where it is used: the types of `ws` do not know `maxFragments` yet.
   const options = {
     noServer: true,
@@ -48,7 +49,7 @@ export function createWs({ hall, backlog, limits, clock, log }: WsDeps): WsDoor 
     maxFragments: limits.maxFragments,
   };
   const server = new WebSocketServer(options);
-  const rooms = new Map<string, Set<WsConnection>>();
+  const rooms = createRoomIndex();
   const connections = new Set<WsConnection>();
   const schedule = createTicker();
   const stopPings = clock.every(limits.pingMs, () => {
@@ -56,24 +57,24 @@ export function createWs({ hall, backlog, limits, clock, log }: WsDeps): WsDoor 
   });
   let allGone: () => void = () => {};
 
-  function enter(room: string, connection: WsConnection): void {
-    const members = rooms.get(room);
-    if (members) members.add(connection);
-    else rooms.set(room, new Set([connection]));
-  }
-
-  function exit(room: string, connection: WsConnection): void {
-    const members = rooms.get(room);
-    if (members?.delete(connection) && members.size === 0) rooms.delete(room);
-  }
-
   function opened(ws: WebSocket, socket: Duplex, caller: Caller): void {
     const stalled = (connection: WsConnection): void => backlog.check(connection);
-    const deps = { ws, socket, caller, limits, clock, log, enter, exit, schedule, stalled };
-    const connection = new WsConnection(deps);
+    const line = {
+      ws,
+      socket,
+      caller,
+      limits,
+      clock,
+      log,
+      enter: rooms.enter,
+      exit: rooms.exit,
+      schedule,
+      stalled,
+    };
+    const connection = new WsConnection(line);
     connections.add(connection);
     const unwatch = backlog.watch(connection);
-    const inbox = listen(ws, connection);
+    const inbox = listen(ws, connection, deps);
     ws.on('pong', () => connection.heard());
     // Without a listener, one invalid frame would end the process. `ws` closes with the right code.
     ws.on('error', (error) => {
@@ -100,35 +101,9 @@ export function createWs({ hall, backlog, limits, clock, log }: WsDeps): WsDoor 
     }
   }
 
-  function listen(ws: WebSocket, connection: WsConnection): { close(): void } {
-    const { messageRate: perSecond, messageBurst: burst } = limits;
-    const mayTake = createBucket({ perSecond, burst, clock });
-    const inbox = createInbox<string>({
-      take: (text) =>
-        hall.receive(connection, { text }).catch((error: unknown) => {
-          log.error('ws.receive_failed', { connection_id: connection.id, error: errorFrom(error) });
-        }),
-      maxItems: limits.inboxMessages,
-      maxBytes: limits.inboxBytes,
-      hasRoom: () => ws.resume(),
-    });
-    ws.on('message', (data, isBinary) => {
-      connection.heard();
-      const refusal = mayTake() ? null : new OrbitError('rate_limited', { limit: perSecond });
-      if (isBinary) return;
-      // `binaryType` is left at its default, which makes every message one Buffer.
-      const bytes = data as Buffer;
-      const flaw = refusal ? null : scanJson(bytes);
-      if (refusal) connection.send(errorFrame(refusal));
-      else if (flaw) connection.send(errorFrame(flawError(flaw)));
-      else if (!inbox.push(bytes.toString('utf8'), bytes.length)) ws.pause();
-    });
-    return inbox;
-  }
-
   return {
     publish(room, frame) {
-      const members = rooms.get(room);
+      const members = rooms.membersOf(room);
       if (!members) return;
       const bytes = encodeFrame(frame, limits.maxFrameBytes);
       if (!bytes) log.error('ws.frame_too_long', { room, type: frame.message.type });
@@ -168,5 +143,57 @@ function createTicker(): (connection: WsConnection) => void {
   return (connection) => {
     if (due.size === 0) setImmediate(flush);
     due.add(connection);
+  };
+}
+
+/** Takes the messages of one client; the result forgets those that wait. */
+function listen(
+  ws: WebSocket,
+  connection: WsConnection,
+  { hall, limits, clock, log }: WsDeps,
+): { close(): void } {
+  const { messageRate: perSecond, messageBurst: burst } = limits;
+  const mayTake = createBucket({ perSecond, burst, clock });
+  const inbox = createInbox<string>({
+    take: (text) =>
+      hall.receive(connection, { text }).catch((error: unknown) => {
+        log.error('ws.receive_failed', { connection_id: connection.id, error: errorFrom(error) });
+      }),
+    maxItems: limits.inboxMessages,
+    maxBytes: limits.inboxBytes,
+    hasRoom: () => ws.resume(),
+  });
+  ws.on('message', (data, isBinary) => {
+    connection.heard();
+    const refusal = mayTake() ? null : new OrbitError('rate_limited', { limit: perSecond });
+    if (isBinary) return;
+    // `binaryType` is left at its default, which makes every message one Buffer.
+    const bytes = data as Buffer;
+    const flaw = refusal ? null : scanJson(bytes);
+    if (refusal) connection.send(errorFrame(refusal));
+    else if (flaw) connection.send(errorFrame(flawError(flaw)));
+    else if (!inbox.push(bytes.toString('utf8'), bytes.length)) ws.pause();
+  });
+  return inbox;
+}
+
+/** Who is in which room; a room exists while somebody is in it. */
+function createRoomIndex(): {
+  enter: (room: string, connection: WsConnection) => void;
+  exit: (room: string, connection: WsConnection) => void;
+  membersOf: (room: string) => ReadonlySet<WsConnection> | undefined;
+} {
+  const rooms = new Map<string, Set<WsConnection>>();
+  return {
+    enter(room, connection) {
+      const members = rooms.get(room);
+      if (members) members.add(connection);
+      else rooms.set(room, new Set([connection]));
+    },
+    exit(room, connection) {
+      const members = rooms.get(room);
+      if (members?.delete(connection) && members.size === 0) rooms.delete(room);
+    },
+    membersOf: (room) => rooms.get(room),
   };
 }

@@ -5,11 +5,12 @@
 import { connect, type Socket } from 'node:net';
 import { afterEach, vi } from 'vitest';
 import WebSocket from 'ws';
+import type { Logger } from '../../src/log.ts';
 import type { Health, HookMeta } from '../../src/runtime/hall.ts';
 import { type Connection, createRooms, type Frame } from '../../src/runtime/rooms.ts';
 import { DEFAULT_LIMITS, type DoorLimits } from '../../src/transports/limits.ts';
 import { createDoors, type Doors, type DoorsDeps } from '../../src/transports/listen.ts';
-import { type Clock, type Log, systemClock } from '../../src/transports/ports.ts';
+import { type Clock, systemClock } from '../../src/transports/ports.ts';
 
 export const TOKEN = 'od_0123456789abcdefghijklmnopqrstuvwxyzABCDEF%+';
 export const ENCODED_TOKEN = encodeURIComponent(TOKEN);
@@ -27,6 +28,15 @@ export function afterThis(cleanup: () => unknown): void {
 /** Waits for a condition; fails with its error when it does not come. */
 export function until<T>(condition: () => T): Promise<T> {
   return vi.waitFor(condition, { interval: 5, timeout: 8000 });
+}
+
+/** A promise and what fulfils it. */
+export function createLatch(): { reached: Promise<void>; open: () => void } {
+  let open = (): void => {};
+  const reached = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { reached, open: () => open() };
 }
 
 /** Greets with `hello`, remembers everything, and does to a message what the test says. */
@@ -121,13 +131,22 @@ export interface LogLine {
   fields: Record<string, unknown>;
 }
 
-export function createFakeLog(): Log & { lines: LogLine[] } {
+export function createFakeLog(): Logger & { lines: LogLine[] } {
   const lines: LogLine[] = [];
   const at =
     (level: string) =>
     (event: string, fields: Record<string, unknown> = {}) =>
       void lines.push({ level, event, fields });
-  return { lines, debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+  const log = {
+    lines,
+    debug: at('debug'),
+    info: at('info'),
+    warn: at('warn'),
+    error: at('error'),
+    fatal: at('fatal'),
+    child: () => log,
+  };
+  return log;
 }
 
 export interface TestDoors {

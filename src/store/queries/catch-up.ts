@@ -7,9 +7,9 @@
 import { encode, MAX_FRAME_BYTES } from '../../protocol/encode.ts';
 import type { StateChanges } from '../../protocol/nouns.ts';
 import type { SessionMessage } from '../../protocol/server.ts';
-import { isPlainField } from '../columns.ts';
 import type { Sqlite } from '../database.ts';
 import type { Read, ReadResults } from '../items.ts';
+import { isPlainField } from '../row/columns.ts';
 import { byteLength } from '../text.ts';
 import {
   durationMs,

@@ -13,6 +13,8 @@ interface Engine {
   /** Packets that the transport has not taken yet. */
   writeBuffer: { data?: string; options?: { wsPreEncodedFrame?: unknown } }[];
   transport: {
+    /** For a WebSocket: the last packets are with the system. For polling: a poll waits. */
+    writable: boolean;
     /** The WebSocket of that transport; polling has none. */
     socket?: {
       bufferedAmount: number;
@@ -72,6 +74,12 @@ export class SocketIoConnection implements Connection, Line {
     return bytes;
   }
 
+  get isStalled(): boolean {
+    const { transport } = this.#engine;
+    // Between two polls nothing can be said about a client; engine.io's pings find the dead ones.
+    return transport.socket !== undefined && !transport.writable;
+  }
+
   send(frame: Frame): void {
     if (!this.#isClosing) this.#socket.emit('message', frame.message);
   }
@@ -97,7 +105,8 @@ export class SocketIoConnection implements Connection, Line {
     // Not `socket.disconnect()`: its client would take that for a farewell and never come back.
     const engine = this.#engine;
     if (engine.transport.socket) engine.transport.socket.close(code, reason);
-    else engine.close(false);
+    // Not waiting for the next poll: when the doors close it would be refused.
+    else engine.close(true);
     this.#cancelCut = this.#clock.after(this.#closeGraceMs, () => {
       engine.transport.socket?.terminate();
       engine.close(true);

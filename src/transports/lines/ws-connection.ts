@@ -74,6 +74,10 @@ export class WsConnection implements Connection, Line {
     return this.#queue.length;
   }
 
+  get isStalled(): boolean {
+    return this.#isWriting;
+  }
+
   send(frame: Frame): void {
     const bytes = encodeFrame(frame, this.#deps.limits.maxFrameBytes);
     if (bytes) this.push(bytes, false);

@@ -2,14 +2,14 @@
  * The words between writer.ts and writer-thread.ts; the items and reads inside them are in items.ts.
  * Types only. One batch is on its way at a time: `committed` or `failed`, then `answered`, end it.
  */
-import type { Config, DataPaths } from '../config.ts';
-import type { Item, ItemResult, Opened, Read, ReadResults } from './items.ts';
+import type { Config, DataPaths } from '../../config.ts';
+import type { Item, ItemResult, Opened, Read, ReadResults } from '../items.ts';
 
-/** What the thread is started with. */
-export interface ThreadStart {
-  paths: DataPaths;
-  durability: Config['durability'];
-}
+/** What a thread is started for. */
+export type ThreadStart =
+  | { task: 'write'; paths: DataPaths; durability: Config['durability'] }
+  /** Looks for damage, says `checked` and ends. */
+  | { task: 'check'; paths: DataPaths };
 
 /** A read's answer, or the word for the storage trouble that prevented it. */
 export type Answer = { value: ReadResults[Read['kind']] } | { trouble: string };
@@ -24,6 +24,5 @@ export type FromThread =
   /** Nothing of the batch was kept; the same items may be sent again. */
   | { type: 'failed'; trouble: string; reason: string }
   | { type: 'answered'; answers: Answer[] }
-  /** The check after a dirty stop found damage. */
-  | { type: 'damaged'; reason: string }
+  | { type: 'checked'; damage: string | null }
   | { type: 'closed' };

@@ -2,8 +2,8 @@
  * What waits for the writer thread: items in order, and reads that must come after some of them. Cuts the
  * next batch off the front. Pure bookkeeping; called by writer.ts alone.
  */
-import { OrbitError } from '../errors.ts';
-import type { Item, ItemResult, Read } from './items.ts';
+import { OrbitError } from '../../errors.ts';
+import type { Item, ItemResult, Read } from '../items.ts';
 
 /** Most items and bytes of one batch: an item larger than that goes alone. */
 const BATCH_ITEMS = 256;

@@ -3,8 +3,8 @@
  * rows.ts (facts to columns) and by the reads (rows to nouns). Adding a field? Here, a migration, and
  * `summaryFromRow`.
  */
-import type { SessionSummary, StateChanges, TokenUsage } from '../protocol/nouns.ts';
-import { stampToMs, storable } from './text.ts';
+import type { SessionSummary, StateChanges, TokenUsage } from '../../protocol/nouns.ts';
+import { stampToMs, storable } from '../text.ts';
 
 export type SqlValue = string | number | null;
 

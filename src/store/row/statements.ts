@@ -3,8 +3,8 @@
  * write cost the reference five times the write itself. No logic lives here.
  */
 import type { RunResult, Statement } from 'better-sqlite3';
+import type { Sqlite } from '../database.ts';
 import type { SqlValue } from './columns.ts';
-import type { Sqlite } from './database.ts';
 
 /** Different sets of session columns whose UPDATE stays prepared; real traffic knows a few dozen. */
 const UPDATES_KEPT = 256;

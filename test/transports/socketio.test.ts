@@ -1,0 +1,195 @@
+import { io, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client';
+import { describe, expect, it } from 'vitest';
+import WebSocket from 'ws';
+import {
+  afterThis,
+  createLatch,
+  frame,
+  ManualClock,
+  openDoors,
+  raw,
+  requestText,
+  TOKEN,
+  until,
+} from './support.ts';
+
+interface Client {
+  socket: Socket;
+  messages: { type: string; [key: string]: unknown }[];
+}
+
+/** A client that has asked to connect; closed after the test. */
+function dial(port: number, options: Partial<ManagerOptions & SocketOptions> = {}): Client {
+  const socket = io(`http://127.0.0.1:${port}`, {
+    forceNew: true,
+    reconnection: false,
+    transports: ['websocket'],
+    ...options,
+  });
+  afterThis(() => socket.disconnect());
+  const messages: Client['messages'] = [];
+  socket.on('message', (message) => messages.push(message));
+  return { socket, messages };
+}
+
+async function openIo(port: number, options?: Parameters<typeof dial>[1]): Promise<Client> {
+  const client = dial(port, options);
+  await until(() => expect(client.messages[0]?.type).toBe('hello'));
+  return client;
+}
+
+function refusalOf({ socket }: Client): Promise<{ code: string }> {
+  return new Promise((resolve, reject) => {
+    socket.once('connect', () => reject(new Error('was let in')));
+    socket.once('connect_error', (error) => {
+      resolve((error as Error & { data: { code: string } }).data);
+    });
+  });
+}
+
+describe.each(['polling', 'websocket'] as const)('over %s', (transport) => {
+  const options = { transports: [transport] };
+
+  it('a message is an object under the one event, acknowledged when it was dealt with', async () => {
+    const { port, hall } = await openDoors();
+    const { socket, messages } = await openIo(port, options);
+    const finish = createLatch();
+    hall.onReceive = () => finish.reached;
+    let acknowledged = false;
+    socket.emit('message', { type: 'a', n: 1 }, () => {
+      acknowledged = true;
+    });
+    socket.emit('message', { type: 'b' });
+    socket.emit('other', { type: 'c' });
+    await until(() => expect(hall.received).toEqual([{ type: 'a', n: 1 }]));
+    expect(acknowledged).toBe(false);
+    finish.open();
+    await until(() => expect(acknowledged).toBe(true));
+    await until(() => expect(hall.received).toEqual([{ type: 'a', n: 1 }, { type: 'b' }]));
+    hall.connections[0]?.send(frame({ type: 'reply' }));
+    await until(() => expect(messages.map(({ type }) => type)).toEqual(['hello', 'reply']));
+  });
+
+  it('frames reach the members of a room, from join to leave exactly', async () => {
+    const { port, hall, rooms } = await openDoors();
+    const [first, second] = [await openIo(port, options), await openIo(port, options)];
+    const [one, two] = hall.connections;
+    rooms.publish('r', frame({ type: 'early' }));
+    one?.join('r');
+    rooms.publish('r', frame({ type: 'live' }));
+    expect([...(one?.rooms ?? [])]).toEqual(['r']);
+    one?.leave('r');
+    rooms.publish('r', frame({ type: 'late' }));
+    for (const connection of [one, two]) connection?.send(frame({ type: 'end' }));
+    const types = (client: Client) => client.messages.map(({ type }) => type);
+    await until(() => expect(types(first)).toEqual(['hello', 'live', 'end']));
+    await until(() => expect(types(second)).toEqual(['hello', 'end']));
+  });
+
+  it('the token comes in CONNECT or as Bearer, never in the query', async () => {
+    const config = { token: TOKEN, localTrust: false };
+    const { port, hall } = await openDoors({ config });
+    await openIo(port, { ...options, auth: { token: TOKEN } });
+    expect(hall.connections[0]?.caller).toEqual({ kind: 'token', address: '127.0.0.1' });
+    await openIo(port, { ...options, extraHeaders: { authorization: `Bearer ${TOKEN}` } });
+    expect(hall.connections).toHaveLength(2);
+    const refused = [
+      dial(port, options),
+      dial(port, { ...options, query: { token: TOKEN } }),
+      dial(port, { ...options, auth: { token: 'wrong' } }),
+      dial(port, { ...options, auth: { token: '' } }),
+      dial(port, { ...options, auth: { token: [TOKEN] } }),
+    ];
+    for (const client of refused) {
+      expect(await refusalOf(client)).toEqual({ code: 'unauthorized' });
+    }
+    expect(hall.connections).toHaveLength(2);
+  });
+
+  it('needs no token from a local caller, but judges one that is there', async () => {
+    const { port, hall } = await openDoors({ config: { token: TOKEN, localTrust: true } });
+    await openIo(port, options);
+    expect(hall.connections[0]?.caller.kind).toBe('local');
+    const wrong = dial(port, { ...options, auth: { token: 'wrong' } });
+    expect(await refusalOf(wrong)).toEqual({ code: 'unauthorized' });
+  });
+
+  it('dangerous packets end their own connection before they are parsed (T20, T28)', async () => {
+    const { port, hall } = await openDoors();
+    const other = await openIo(port, options);
+    const deep = JSON.parse(`${'['.repeat(100)}${']'.repeat(100)}`) as unknown;
+    const bad = [
+      deep,
+      Array(201_000).fill(1),
+      JSON.parse('{"__proto__":{"polluted":1}}') as unknown,
+    ];
+    for (const value of bad) {
+      const client = await openIo(port, options);
+      client.socket.emit('message', value);
+      await until(() => expect(client.socket.connected).toBe(false));
+    }
+    other.socket.emit('message', { type: 'alive' });
+    await until(() => expect(hall.received).toEqual([{ type: 'alive' }]));
+  });
+
+  it('more than 200 messages at once are refused and the connection stays (T25)', async () => {
+    const { port, hall } = await openDoors({ clock: new ManualClock() });
+    const client = await openIo(port, options);
+    for (let n = 0; n < 250; n++) client.socket.emit('message', { n });
+    await until(() => expect(client.messages).toHaveLength(51));
+    expect(client.messages[50]).toMatchObject({ type: 'error', code: 'rate_limited' });
+    expect(hall.received).toHaveLength(200);
+    expect(client.socket.connected).toBe(true);
+  });
+
+  it('a closed client comes back by itself', async () => {
+    const { port, hall } = await openDoors();
+    const client = await openIo(port, { ...options, reconnection: true, reconnectionDelay: 5 });
+    hall.connections[0]?.join('r');
+    hall.connections[0]?.close(1013, 'reads too slowly');
+    await until(() => expect(client.messages.map(({ type }) => type)).toEqual(['hello', 'hello']));
+    expect(hall.closedConnections).toEqual([hall.connections[0]]);
+  });
+});
+
+it('upgrades a polling client and keeps its rooms', async () => {
+  const { port, hall, rooms } = await openDoors();
+  const client = await openIo(port, { transports: ['polling', 'websocket'] });
+  hall.connections[0]?.join('r');
+  await until(() => expect(client.socket.io.engine.transport.name).toBe('websocket'));
+  rooms.publish('r', frame({ type: 'x' }));
+  await until(() => expect(client.messages.map(({ type }) => type)).toEqual(['hello', 'x']));
+});
+
+it('lets no web page use a session that it has learnt the id of', async () => {
+  const { port } = await openDoors();
+  const host = ['Host', `127.0.0.1:${port}`] as const;
+  const path = '/socket.io/?EIO=4&transport=polling';
+  const opened = await raw(port, requestText('GET', path, [host]));
+  const { sid } = JSON.parse(opened.body.slice(opened.body.indexOf('{')));
+  const evil = ['Origin', 'https://evil.example'] as const;
+  const poll = await raw(port, requestText('GET', `${path}&sid=${sid}`, [host, evil]));
+  expect(poll.status).toBe(403);
+  const push = await raw(port, requestText('POST', `${path}&sid=${sid}`, [host, evil], '40'));
+  expect(push.status).toBe(403);
+});
+
+it('drops who does not join in time', async () => {
+  const { port, hall } = await openDoors({ limits: { connectTimeoutMs: 50 } });
+  const ws = new WebSocket(`ws://127.0.0.1:${port}/socket.io/?EIO=4&transport=websocket`);
+  afterThis(() => ws.terminate());
+  await new Promise((resolve) => ws.once('close', resolve));
+  expect(hall.connections).toEqual([]);
+});
+
+it('serves no client script, sets no cookie and offers no compression', async () => {
+  const { port } = await openDoors();
+  const host = ['Host', `127.0.0.1:${port}`] as const;
+  const script = await raw(port, requestText('GET', '/socket.io/socket.io.js', [host]));
+  expect(script.status).toBe(404);
+  const path = '/socket.io/?EIO=4&transport=polling';
+  const opened = await raw(port, requestText('GET', path, [host, ['Accept-Encoding', 'gzip']]));
+  expect(opened.headers['set-cookie']).toBeUndefined();
+  expect(opened.headers['content-encoding']).toBeUndefined();
+  expect(opened.headers['x-content-type-options']).toBe('nosniff');
+});
