@@ -46,8 +46,10 @@ const ports = setup({
       event.type === 'session.started' && event.source !== 'compact' && !isLate(context, event.at),
     isDirect: ({ context }) => sessions.isDirect(context),
     connectorCan: ({ context }, order: Order['type']) => context.capabilities.includes(order),
+    /** The request is still open, and the connector can pass the answer on. */
     answersOpen: ({ context, event }) =>
-      'requestId' in event &&
+      (event.type === 'approval.decided' || event.type === 'question.answered') &&
+      context.capabilities.includes(event.order.type) &&
       context.approvals.some((approval) => approval.request.id === event.requestId),
   },
 });

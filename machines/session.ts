@@ -40,7 +40,9 @@ const phase = session.createStateConfig({
       { actions: 'noticeAttention' },
     ],
 
-    'message.*': { actions: 'keepMessage' },
+    // By name: `message.submitted` is a wish, and wishes need a connector.
+    'message.added': { actions: 'keepMessage' },
+    'message.changed': { actions: 'keepMessage' },
     'usage.updated': { actions: 'updateUsage' },
     'diff.updated': { actions: 'updatePaper' },
     'plan.updated': { actions: 'updatePaper' },
@@ -89,7 +91,8 @@ const phase = session.createStateConfig({
         // Late reports still bring their content; nothing else can happen to an ended session.
         'tool.*': { actions: 'keepContent' },
         'turn.*': { actions: 'keepContent' },
-        'message.*': { actions: 'keepMessage' },
+        'message.added': { actions: 'keepMessage' },
+        'message.changed': { actions: 'keepMessage' },
         'name.updated': { actions: 'updateName' },
         '*': {},
       },

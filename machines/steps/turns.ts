@@ -106,10 +106,10 @@ export function compactionFinished(
   return finish(draft);
 }
 
-/** The provider takes the last turn back. */
+/** The provider takes the last turn back: work, but no turn that would take a number. */
 export function undoStarted(context: SessionContext, event: EventOf<'undo.started'>): Step {
   const draft = draftOf(context, event);
-  startTurn(draft, null);
+  draft.context.turn = { ...context.turn, open: true, startedAt: event.at };
   const text = event.text === null ? {} : { message: event.text };
   draft.after.push({ type: 'undo_started', session_id: context.session.id, ...text });
   touch(draft);

@@ -1,0 +1,172 @@
+/** Wishes of clients: possible only through a connector that can do them, else not a transition at all. */
+import { describe, expect, it } from 'vitest';
+import type { Order, SessionEvent } from '../../machines/index.ts';
+import { closed, delta, listed, type Row, said, testRows } from './rows.ts';
+import { asked, at, messageOf, over, prompted, report, stage, toolBegan } from './stage.ts';
+
+const DIRECT = { codex_integration_mode: 'direct' } as const;
+const run: Extract<Order, { type: 'turn.run' }> = {
+  type: 'turn.run',
+  content: 'go',
+  skills: [],
+  images: [],
+  mentions: [],
+};
+const steer: Extract<Order, { type: 'turn.steer' }> = {
+  type: 'turn.steer',
+  content: 'left',
+  messageId: 's1',
+};
+const answer: Order = { type: 'approval.answer', requestId: 'r1', decision: 'approved' };
+const reply: Order = { type: 'question.answer', requestId: 'r1', answers: { which: 'this' } };
+
+/** Every wish, with the order it becomes. */
+const WISHES: Array<[wish: SessionEvent, order: Order]> = [
+  [report(9, 'message.submitted', { message: messageOf('m1', 'user'), order: run }), run],
+  [report(9, 'steer.submitted', { message: messageOf('s1', 'steer'), order: steer }), steer],
+  [report(9, 'approval.decided', { requestId: 'r1', decision: 'approved', order: answer }), answer],
+  [report(9, 'question.answered', { requestId: 'r1', order: reply }), reply],
+  [report(9, 'interrupt.requested', {}), { type: 'turn.stop' }],
+  [report(9, 'compaction.requested', {}), { type: 'context.compact' }],
+  [report(9, 'undo.requested', {}), { type: 'turn.undo' }],
+  [report(9, 'rollback.requested', { turns: 2 }), { type: 'turns.rollBack', turns: 2 }],
+];
+
+const ASKING = [prompted(1), toolBegan(2, 't1'), asked(3, 'r1', 't1')];
+const requested = report(4, 'link.requested', {});
+const attached = (capabilities: string[]) => report(5, 'link.attached', { capabilities });
+const EVERYTHING = WISHES.map(([, order]) => order.type);
+
+describe.each(WISHES)('$type', (wish, order) => {
+  it('is possible through a connector that can do it, and becomes its order', () => {
+    const scene = stage([...ASKING, requested, attached([order.type])], DIRECT);
+    expect(scene.can(wish)).toBe(true);
+    expect(scene.send(wish).orders).toEqual([order]);
+  });
+
+  it('is not possible through a connector that cannot do it', () => {
+    const others = EVERYTHING.filter((type) => type !== order.type);
+    expect(stage([...ASKING, requested, attached(others)], DIRECT).can(wish)).toBe(false);
+  });
+
+  it('is not possible without a connector, and changes nothing when it is sent all the same', () => {
+    for (const scene of [
+      stage(ASKING),
+      stage(ASKING, DIRECT),
+      stage([...ASKING, requested], DIRECT),
+      stage(
+        [...ASKING, requested, attached(EVERYTHING), report(6, 'link.lost', { reason: 'x' })],
+        DIRECT,
+      ),
+      stage([...ASKING, requested, attached(EVERYTHING), over(6)], DIRECT),
+    ]) {
+      expect(scene.can(wish)).toBe(false);
+      expect(scene.send(wish)).toEqual({ facts: [], orders: [] });
+    }
+  });
+});
+
+const LINKED = [...ASKING, requested, attached(EVERYTHING)];
+const ROWS: Row[] = [
+  [
+    "a client's words are shown once, and the connector gets them",
+    [requested, attached(EVERYTHING)],
+    WISHES[0]?.[0] as SessionEvent,
+    'idle',
+    [said({ id: 'm1' }), delta({ last_message: 'm1' })],
+    [run],
+  ],
+  [
+    'an approval of a client lets the turn go on and is told to the connector',
+    LINKED,
+    WISHES[2]?.[0] as SessionEvent,
+    'working',
+    [closed('r1', 'approved', 'client'), delta({ work_status: 'working' }), listed()],
+    [answer],
+  ],
+  [
+    'a denial too keeps working while the turn runs: the model reads it',
+    LINKED,
+    report(9, 'approval.decided', {
+      requestId: 'r1',
+      decision: 'denied',
+      order: { ...answer, decision: 'denied' },
+    }),
+    'working',
+    [closed('r1', 'denied', 'client'), delta({ work_status: 'working' }), listed()],
+    [{ decision: 'denied' }],
+  ],
+  [
+    'a lost connector ends what ran through it',
+    LINKED,
+    report(6, 'link.lost', { reason: 'exit 1' }),
+    'idle',
+    [closed('r1', 'cancelled', 'link.lost'), delta({ work_status: 'waiting' }), listed()],
+  ],
+];
+
+describe('a steered session', () => {
+  testRows(ROWS, DIRECT);
+
+  it('lets exactly one of two racing clients answer', () => {
+    const scene = stage(LINKED, DIRECT);
+    const [, , [first]] = WISHES as [unknown, unknown, [SessionEvent]];
+    const second = report(10, 'approval.decided', {
+      requestId: 'r1',
+      decision: 'denied',
+      order: { ...answer, decision: 'denied' },
+    });
+    expect(scene.send(first).orders).toEqual([answer]);
+    expect(scene.can(second)).toBe(false);
+    expect(scene.send(second).orders).toEqual([]);
+  });
+
+  it('refuses an answer to a request that never was', () => {
+    const wrong = report(9, 'approval.decided', {
+      requestId: 'other',
+      decision: 'approved',
+      order: answer,
+    });
+    expect(stage(LINKED, DIRECT).can(wrong)).toBe(false);
+  });
+
+  it('walks its link: detached, attaching, attached, detached, failed, attaching', () => {
+    const scene = stage([], DIRECT);
+    const walk = [scene.link()];
+    for (const event of [
+      requested,
+      attached([]),
+      report(6, 'link.lost', { reason: 'x' }),
+      requested,
+      report(7, 'link.failed', { reason: 'x' }),
+      requested,
+    ]) {
+      scene.send(event);
+      walk.push(scene.link());
+    }
+    expect(walk).toEqual([
+      'detached',
+      'attaching',
+      'attached',
+      'detached',
+      'attaching',
+      'failed',
+      'attaching',
+    ]);
+  });
+
+  it('has a connector while it is attached, and none after', () => {
+    const scene = stage([requested, attached(EVERYTHING)], DIRECT);
+    expect(Object.keys(scene.actor.getSnapshot().children)).toEqual(['connector']);
+    scene.send(report(6, 'server.restarted', {}));
+    expect(Object.keys(scene.actor.getSnapshot().children)).toEqual([]);
+    expect(scene.link()).toBe('detached');
+  });
+
+  it('is never linked while it is only watched', () => {
+    const scene = stage();
+    expect(scene.link()).toBe('passive');
+    expect(scene.can(requested)).toBe(false);
+    expect(scene.context().turn.settledAt < at(0)).toBe(true);
+  });
+});
