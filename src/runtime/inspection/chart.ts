@@ -1,0 +1,76 @@
+/**
+ * The described charts of this house: states and edges with stable ids, and a hash that tells whether a
+ * picture somebody has is the picture of these very machines.
+ */
+import { createHash } from 'node:crypto';
+import type { AnyStateMachine, AnyTransitionDefinition } from 'xstate';
+import { MACHINE_VERSION, sessionMachine, supervisorMachine } from '../../../machines/index.ts';
+import type { InspectMachine } from '../../protocol/inspect.ts';
+
+interface Edge {
+  id: string;
+  source: string;
+  targets: string[];
+  event: string;
+  guard: string | null;
+}
+export function edgeIdOf(t: AnyTransitionDefinition): string {
+  const list = (t.eventType === '' ? t.source.always : t.source.transitions.get(t.eventType)) ?? [];
+  return `${t.source.id}:${t.eventType}:${(list as unknown[]).indexOf(t)}`;
+}
+function describeMachine(machine: AnyStateMachine): {
+  states: Array<{ id: string }>;
+  edges: Edge[];
+} {
+  const states: Array<{ id: string }> = [];
+  const edges: Edge[] = [];
+  const walk = (node: AnyStateMachine['root']) => {
+    states.push({ id: node.id });
+    const add = (t: AnyTransitionDefinition) =>
+      edges.push({
+        id: edgeIdOf(t),
+        source: node.id,
+        targets: (t.target ?? []).map((x) => x.id),
+        event: t.eventType,
+        guard: t.guard ? String((t.guard as { type?: string }).type ?? t.guard) : null,
+      });
+    for (const [, list] of node.transitions) list.forEach(add);
+    (node.always ?? []).forEach(add);
+    for (const x of Object.values(node.states)) walk(x as never);
+  };
+  walk(machine.root);
+  return { states, edges };
+}
+
+/** The session chart, described. */
+export const SESSION_CHART = describeMachine(sessionMachine);
+
+const EDGES = new Map(SESSION_CHART.edges.map((edge) => [edge.id, edge]));
+
+/** An edge of the session chart; undefined for an id of another version. */
+export function edgeOf(id: string) {
+  return EDGES.get(id);
+}
+
+/** Every machine whose actors run here. */
+export const MACHINES: readonly InspectMachine[] = [sessionMachine, supervisorMachine].map(
+  (machine) => ({ id: machine.id, hash: hashOf(machine), version: MACHINE_VERSION }),
+);
+
+/** The machine of that id, for exports. */
+export function machineOf(id: string): AnyStateMachine | null {
+  return [sessionMachine, supervisorMachine].find((machine) => machine.id === id) ?? null;
+}
+
+/** Twelve hex digits over all that is drawn. */
+export function hashOf(machine: AnyStateMachine): string {
+  const text = JSON.stringify(describeMachine(machine));
+  return createHash('sha256').update(text).digest('hex').slice(0, 12);
+}
+
+const STATES = new Set(SESSION_CHART.states.map(({ id }) => id));
+
+/** Whether the session chart has a state of that id. */
+export function isState(id: string): boolean {
+  return STATES.has(id);
+}
