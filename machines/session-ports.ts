@@ -6,7 +6,7 @@ import { fromCallback, setup } from 'xstate';
 import type { Fact, Order, SessionContext, SessionEvent, SessionInput } from './session-types.ts';
 import * as approvals from './steps/approvals.ts';
 import { isBusy, oldest, type Step } from './steps/draft.ts';
-import { isLate } from './steps/running.ts';
+import { isLate, isLateOnMain } from './steps/running.ts';
 import * as sessions from './steps/sessions.ts';
 import * as tools from './steps/tools.ts';
 import * as turns from './steps/turns.ts';
@@ -31,8 +31,8 @@ const ports = setup({
     record: (_, _fact: Fact) => {},
   },
   guards: {
-    /** The report is not older than the moment at which everything before was over. */
-    isCurrent: ({ context, event }) => !isLate(context, event.at),
+    /** The report is not older than what settled everything before it. */
+    isCurrent: ({ context, event }) => !isLateOnMain(context, event.at),
     isBusy: ({ context }) => isBusy(context),
     /** Only at the start of an actor whose row says so. */
     isOver: ({ context }) => context.session.status === 'ended',
@@ -101,6 +101,7 @@ export const session = ports.extend({
     rollBack: step(turns.threadRolledBack),
     startTool: step(tools.toolStarted),
     finishTool: step(tools.toolFinished),
+    keepTool: step(tools.toolKept),
     settleTools: step(tools.toolsSettled),
     startAgent: step(tools.agentStarted),
     finishAgent: step(tools.agentFinished),

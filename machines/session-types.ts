@@ -16,7 +16,7 @@ import type { ListMessage, SessionMessage } from '../src/protocol/server.ts';
 export type Stamp = string;
 
 /** Bumped in the commit that renames a state or a context key: older snapshots restore from columns. */
-export const MACHINE_VERSION = 1;
+export const MACHINE_VERSION = 2;
 
 // ---- context ---------------------------------------------------------------------------------------
 
@@ -39,6 +39,10 @@ export interface Turn {
   /** The provider's id of the prompt, to know a repeated report. */
   promptId: string | null;
   startedAt: Stamp;
+  /** The newest prompt: what the main thread did before it is over, even when nobody said so. */
+  promptedAt: Stamp;
+  /** The newest sign of life of the main thread: an older end does not end it. */
+  seenAt: Stamp;
   /** The newest moment at which everything before was over: older reports only bring content. */
   settledAt: Stamp;
 }
@@ -53,16 +57,26 @@ export interface ToolUse {
   digest: string;
 }
 
-/** A tool use that was reported finished, kept for reports that arrive late. */
+/** A tool use that was reported begun. */
+export interface BegunTool extends ToolUse {
+  at: Stamp;
+}
+
+/** A tool use, or an agent, that is over: kept for reports that arrive late. */
 export interface FinishedTool extends ToolUse {
   at: Stamp;
+  /** False when only the end of its turn is known: its message is shown, its outcome is not. */
+  isReported: boolean;
 }
 
 /** A subagent that runs. */
 export interface Agent {
   id: string;
   type: string;
+  /** As the wire shows it, with milliseconds. */
   startedAt: Stamp;
+  /** Its newest sign of life: an older end does not end it. */
+  seenAt: Stamp;
 }
 
 /** A request that waits for a human. */
@@ -74,6 +88,8 @@ export interface OpenApproval {
   toolUseId: string | null;
   /** The MCP server that asks by itself. */
   server: string | null;
+  /** True when only a notification told of it: the request itself takes its place. */
+  isBare: boolean;
   at: Stamp;
 }
 
@@ -81,14 +97,16 @@ export interface SessionContext {
   session: Session;
   turn: Turn;
   /** Unfinished tool uses, oldest first. */
-  tools: ToolUse[];
-  /** The turn's finished tool uses, newest last, bounded. */
+  tools: BegunTool[];
+  /** What is over, newest last, bounded. */
   finished: FinishedTool[];
   agents: Agent[];
   /** Oldest first; the wire shows the first. */
   approvals: OpenApproval[];
-  /** True while the model summarises the conversation. */
-  compacting: boolean;
+  /** The newest moment at which a request was closed: older notifications were about it. */
+  answeredAt: Stamp;
+  /** The model summarises the conversation from its newest start to its newest end. */
+  compaction: { startedAt: Stamp; finishedAt: Stamp };
   /** What the attached connector can do: types of orders. */
   capabilities: string[];
 }

@@ -14,7 +14,10 @@ const phase = session.createStateConfig({
   // What may be reported in any state but `ended`; the states below add where it leads.
   on: {
     'session.started': { actions: 'startSession' },
-    'session.ended': { target: '.ended', actions: 'endSession' },
+    'session.ended': [
+      { guard: 'isCurrent', target: '.ended', actions: 'endSession' },
+      { actions: 'keepContent' },
+    ],
     'server.restarted': { actions: 'survivesRestart' },
 
     'turn.started': { actions: 'startTurn' },
@@ -33,7 +36,7 @@ const phase = session.createStateConfig({
     'agent.started': { actions: 'startAgent' },
     'agent.finished': { actions: 'finishAgent' },
 
-    'approval.requested': { guard: 'isCurrent', actions: 'requestApproval' },
+    'approval.requested': { actions: 'requestApproval' },
     'approval.resolved': { actions: 'resolveApproval' },
     'attention.noticed': [
       { guard: 'isIdleNotice', actions: 'noticeIdle' },
@@ -89,7 +92,7 @@ const phase = session.createStateConfig({
         'session.started': { guard: 'isRestart', target: 'idle', actions: 'startSession' },
         'turn.started': { guard: 'isCurrent', target: 'working', actions: 'startTurn' },
         // Late reports still bring their content; nothing else can happen to an ended session.
-        'tool.*': { actions: 'keepContent' },
+        'tool.*': { actions: 'keepTool' },
         'turn.*': { actions: 'keepContent' },
         'message.added': { actions: 'keepMessage' },
         'message.changed': { actions: 'keepMessage' },
@@ -117,7 +120,11 @@ const link = session.createStateConfig({
       on: {
         'link.attached': { target: 'attached', actions: 'attachLink' },
         'link.failed': { target: 'failed', actions: ['loseLink', stopChild('connector')] },
-        'session.ended': { target: 'detached', actions: stopChild('connector') },
+        'session.ended': {
+          guard: 'isCurrent',
+          target: 'detached',
+          actions: stopChild('connector'),
+        },
         'server.restarted': { target: 'detached', actions: stopChild('connector') },
       },
     },
@@ -152,7 +159,11 @@ const link = session.createStateConfig({
           actions: 'orderWish',
         },
         'link.lost': { target: 'detached', actions: ['loseLink', stopChild('connector')] },
-        'session.ended': { target: 'detached', actions: stopChild('connector') },
+        'session.ended': {
+          guard: 'isCurrent',
+          target: 'detached',
+          actions: stopChild('connector'),
+        },
         'server.restarted': { target: 'detached', actions: stopChild('connector') },
       },
     },

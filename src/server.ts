@@ -6,9 +6,9 @@ import { unlink } from 'node:fs/promises';
 import type { Config, DataPaths } from './config.ts';
 import { createSpool } from './connectors/claude-hooks/spool.ts';
 import { openDataDirectory, writeFileAtomically } from './files.ts';
-import { createLogger, type LogFields, type RootLogger } from './log.ts';
+import { createLogger, type RootLogger } from './log.ts';
 import { createHouse, type House } from './runtime/house.ts';
-import { openWriter, type StoreLog, type Writer } from './store/writer.ts';
+import { openWriter, type Writer } from './store/writer.ts';
 import { createDoors } from './transports/listen.ts';
 import { serverVersion } from './version.ts';
 
@@ -39,7 +39,7 @@ export async function startServer(config: Config): Promise<Server> {
   const writer = await openWriter({
     paths: config.paths,
     durability: config.durability,
-    log: storeLog(log.child('store')),
+    log: log.child('store'),
   });
   try {
     return await serve({ config, log, writer, version });
@@ -143,17 +143,8 @@ function startChores({
   };
 }
 
-/** The store logs the way pino does. */
-function storeLog(log: ReturnType<RootLogger['child']>): StoreLog {
-  return {
-    info: (fields, event) => log.info(event, fields as LogFields),
-    warn: (fields, event) => log.warn(event, fields as LogFields),
-    error: (fields, event) => log.error(event, fields as LogFields),
-  };
-}
-
 /** Where to find us: for `status` and people. Nothing trusts it; the lock decides. */
-async function announce(
+function announce(
   paths: DataPaths,
   where: { address: string; port: number; version: string },
 ): void {

@@ -12,7 +12,7 @@ import type {
   ToolUse,
 } from '../session-types.ts';
 import { append, type Draft, draftOf, finish, type Step, touch } from './draft.ts';
-import { adoptAgent, isLate, openTurn } from './running.ts';
+import { adoptAgent, isAgentOver, isLateOnMain, later, openTurn, runs } from './running.ts';
 
 /** More open requests than a person could ever answer; beyond it new ones are not opened. */
 const MAX_OPEN_APPROVALS = 64;
@@ -26,6 +26,8 @@ export function approvalRequested(
 ): Step {
   const draft = draftOf(context, event);
   if (event.message) append(draft, event.message);
+  close(draft, ({ isBare, at }) => isBare && at >= event.at, 'cancelled', event.type);
+  if (!canAsk(draft.context, event)) return finish(draft);
   if (event.server !== null) grantByElicitation(draft, event.server);
   const asked = event.tool ? findAsker(draft.context, event.tool) : null;
   const toolUseId = event.toolUseId ?? asked?.toolUseId ?? null;
@@ -41,6 +43,7 @@ export function approvalRequested(
     tool: event.tool,
     toolUseId,
     server: event.server,
+    isBare: false,
     at: event.at,
   });
   touch(draft);
@@ -73,18 +76,27 @@ export function attentionNoticed(
   const isNews =
     context.turn.open &&
     context.approvals.length === 0 &&
+    context.answeredAt < event.at &&
     context.finished.every((tool) => tool.at < event.at);
-  if (!isNews || isLate(context, event.at)) return finish(draft);
+  if (!isNews || isLateOnMain(context, event.at)) return finish(draft);
   const asker = context.tools.findLast((tool) => tool.agentId === null);
   open(draft, {
     request: event.request,
     tool: asker ? { agentId: null, name: asker.name, digest: asker.digest } : null,
     toolUseId: asker?.toolUseId ?? null,
     server: null,
+    isBare: true,
     at: event.at,
   });
   touch(draft);
   return finish(draft);
+}
+
+/** True while whoever asks may still be waiting: its thread was not reported over since. */
+function canAsk(context: SessionContext, event: EventOf<'approval.requested'>): boolean {
+  const agentId = event.tool?.agentId ?? null;
+  if (agentId !== null && isAgentOver(context, agentId, event.at)) return false;
+  return runs(context, agentId, event.at);
 }
 
 // ---- shared with the other steps -------------------------------------------------------------------
@@ -98,6 +110,7 @@ export function close(
 ): void {
   const closed = draft.context.approvals.filter(matches);
   if (closed.length === 0) return;
+  draft.context.answeredAt = later(draft.at, draft.context.answeredAt);
   draft.context.approvals = draft.context.approvals.filter(
     (approval) => !closed.includes(approval),
   );
@@ -152,7 +165,7 @@ export function bindToTool(draft: Draft, tool: ToolUse): void {
 
 function open(draft: Draft, approval: OpenApproval): void {
   if (draft.context.approvals.length >= MAX_OPEN_APPROVALS) return;
-  draft.context.approvals = [...draft.context.approvals, approval];
+  draft.context.approvals = [...draft.context.approvals, approval].sort(byAge);
   draft.notes.push({
     type: 'approval_opened',
     session_id: draft.context.session.id,
@@ -160,6 +173,12 @@ function open(draft: Draft, approval: OpenApproval): void {
     tool_name: approval.tool?.name ?? approval.request.tool_name ?? '',
     at: approval.at,
   });
+}
+
+/** The order in which they were asked, whatever the order in which they were heard. */
+function byAge(one: OpenApproval, other: OpenApproval): number {
+  if (one.at === other.at) return 0;
+  return one.at < other.at ? -1 : 1;
 }
 
 /** The newest unfinished use of that tool with that input that no open request is tied to yet. */

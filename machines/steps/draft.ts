@@ -148,9 +148,12 @@ export function amend(draft: Draft, messageId: string, changes: MessageChanges):
   draft.content.push({ type: 'message_updated', session_id, message_id: messageId, changes });
 }
 
-/** The part of a text that lists show. */
+/** The part of a text that lists show; never half a character. */
 export function clip(text: string): string {
-  return text.length > SHOWN_MESSAGE_CHARS ? text.slice(0, SHOWN_MESSAGE_CHARS) : text;
+  if (text.length <= SHOWN_MESSAGE_CHARS) return text;
+  const last = text.charCodeAt(SHOWN_MESSAGE_CHARS - 1);
+  const splitsPair = last >= 0xd800 && last <= 0xdbff;
+  return text.slice(0, splitsPair ? SHOWN_MESSAGE_CHARS - 1 : SHOWN_MESSAGE_CHARS);
 }
 
 /** ISO with milliseconds, as the wire wants it. */
@@ -162,7 +165,13 @@ export function wireTime(stamp: Stamp): string {
 
 /** True while the model, a foreground tool or a background agent works (decisions.md 17). */
 export function isBusy(context: SessionContext): boolean {
-  return context.turn.open || context.agents.length > 0 || context.compacting;
+  return context.turn.open || context.agents.length > 0 || isCompacting(context);
+}
+
+/** Stamps, not a flag: its start may be heard after its end, and whatever comes next ends it too. */
+function isCompacting({ compaction, turn }: SessionContext): boolean {
+  const { startedAt, finishedAt } = compaction;
+  return startedAt > finishedAt && startedAt > turn.settledAt && startedAt > turn.promptedAt;
 }
 
 /** The request the wire shows: the oldest that is open. */

@@ -11,7 +11,7 @@ import {
   touch,
   wireTime,
 } from './draft.ts';
-import { dropTools, keepAgents, revive, settleTurn } from './running.ts';
+import { endEverything, isLate, revive } from './running.ts';
 import { endTurn } from './turns.ts';
 
 type EventOf<Type extends SessionEvent['type']> = Extract<SessionEvent, { type: Type }>;
@@ -29,13 +29,16 @@ export function contextFrom(input: SessionInput): SessionContext {
       id: null,
       promptId: null,
       startedAt: NEVER,
+      promptedAt: NEVER,
+      seenAt: NEVER,
       settledAt: NEVER,
     },
     tools: [],
     finished: [],
     agents: [],
     approvals: [],
-    compacting: false,
+    answeredAt: NEVER,
+    compaction: { startedAt: NEVER, finishedAt: NEVER },
     capabilities: [],
   };
 }
@@ -43,7 +46,7 @@ export function contextFrom(input: SessionInput): SessionContext {
 /** The CLI started, came back or was continued: a person sits in front of it again. */
 export function sessionStarted(context: SessionContext, event: EventOf<'session.started'>): Step {
   const draft = draftOf(context, event);
-  const isNews = event.at > context.turn.settledAt && event.at > context.turn.startedAt;
+  const isNews = !isLate(context, event.at) && event.at >= context.turn.startedAt;
   // A compaction keeps the process and its turn; every other start means that what ran is gone.
   if (!isNews || event.source === 'compact') return finish(draft);
   endTurn(draft, []);
@@ -57,9 +60,7 @@ export function sessionStarted(context: SessionContext, event: EventOf<'session.
 export function sessionEnded(context: SessionContext, event: EventOf<'session.ended'>): Step {
   const draft = draftOf(context, event);
   close(draft, () => true, 'cancelled', event.type);
-  settleTurn(draft);
-  keepAgents(draft, new Set());
-  dropTools(draft, () => true);
+  endEverything(draft);
   change(draft, 'status', 'ended');
   draft.columns.ended_at = wireTime(event.at);
   draft.columns.end_reason = event.reason;

@@ -1,16 +1,18 @@
 /** Tool uses and subagents: reports that come in any order and still give one truth. */
 import type { OpenApproval, SessionContext, SessionEvent } from '../session-types.ts';
 import { bindToTool, close, closeByTool } from './approvals.ts';
-import { amend, append, draftOf, finish, type Step, touch } from './draft.ts';
+import { amend, append, type Draft, draftOf, finish, type Step, touch } from './draft.ts';
 import {
   addTool,
   adoptAgent,
-  dropTools,
   endAgent,
+  finishTool,
   isFinished,
   isLate,
+  isShown,
   openTurn,
   remember,
+  runs,
 } from './running.ts';
 
 type EventOf<Type extends SessionEvent['type']> = Extract<SessionEvent, { type: Type }>;
@@ -19,16 +21,15 @@ type EventOf<Type extends SessionEvent['type']> = Extract<SessionEvent, { type: 
 export function toolStarted(context: SessionContext, event: EventOf<'tool.started'>): Step {
   const draft = draftOf(context, event);
   const { tool } = event;
-  const isKnown = context.tools.some((known) => known.toolUseId === tool.toolUseId);
   // Its end overtook it: that report brought the whole message already.
-  if (isKnown || isFinished(context, tool.toolUseId)) return finish(draft);
+  if (isShown(context, tool)) return finish(draft);
   if (event.message) append(draft, event.message);
   if (runs(context, tool.agentId, event.at)) {
     if (tool.agentId !== null) adoptAgent(draft, tool.agentId, event.agentType ?? 'unknown');
     else openTurn(draft);
     addTool(draft, tool);
     bindToTool(draft, tool);
-  }
+  } else remember(draft, tool, false);
   draft.columns.last_tool = tool.name;
   touch(draft);
   return finish(draft);
@@ -38,14 +39,11 @@ export function toolStarted(context: SessionContext, event: EventOf<'tool.starte
 export function toolFinished(context: SessionContext, event: EventOf<'tool.finished'>): Step {
   const draft = draftOf(context, event);
   const { tool } = event;
-  if (isFinished(context, tool.toolUseId)) return finish(draft);
-  const isKnown = context.tools.some((known) => known.toolUseId === tool.toolUseId);
-  if (isKnown && event.update) amend(draft, event.update.messageId, event.update.changes);
-  else if (event.message) append(draft, event.message);
+  if (isFinished(context, tool)) return finish(draft);
+  showOutcome(draft, event);
   const decision = event.outcome === 'refused' ? 'denied' : 'approved';
   closeByTool(draft, tool, decision, event.type);
-  dropTools(draft, (known) => known.toolUseId === tool.toolUseId);
-  remember(draft, tool);
+  finishTool(draft, tool);
   if (runs(context, tool.agentId, event.at)) {
     if (tool.agentId !== null) adoptAgent(draft, tool.agentId, event.agentType ?? 'unknown');
     else openTurn(draft);
@@ -54,6 +52,31 @@ export function toolFinished(context: SessionContext, event: EventOf<'tool.finis
   if (event.outcome !== 'refused') draft.columns.count = 'tool_count';
   touch(draft);
   return finish(draft);
+}
+
+/** After the end of the session a tool use only brings what it says. */
+export function toolKept(
+  context: SessionContext,
+  event: EventOf<'tool.started'> | EventOf<'tool.finished'>,
+): Step {
+  const draft = draftOf(context, event);
+  const { tool } = event;
+  if (event.type === 'tool.finished') {
+    if (isFinished(context, tool)) return finish(draft);
+    showOutcome(draft, event);
+    finishTool(draft, tool);
+  } else if (!isShown(context, tool)) {
+    if (event.message) append(draft, event.message);
+    remember(draft, tool, false);
+  }
+  return finish(draft);
+}
+
+/** The outcome changes the message of the tool use, or is that message when none is shown yet. */
+function showOutcome(draft: Draft, event: EventOf<'tool.finished'>): void {
+  const { update, message, tool } = event;
+  if (update && isShown(draft.context, tool)) amend(draft, update.messageId, update.changes);
+  else if (message) append(draft, message);
 }
 
 /** A batch of tool uses is over: the only report about those refused by validation. */
@@ -82,10 +105,4 @@ export function agentFinished(context: SessionContext, event: EventOf<'agent.fin
   endAgent(draft, event.agentId);
   touch(draft);
   return finish(draft);
-}
-
-/** True when a report of that moment can still say that its thread runs. */
-function runs(context: SessionContext, agentId: string | null, at: string): boolean {
-  if (agentId !== null && context.agents.some((agent) => agent.id === agentId)) return true;
-  return !isLate(context, at);
 }

@@ -1,5 +1,5 @@
 /** Turns: started by a prompt, ended by completion, failure, abort or silence; compaction and undo. */
-import type { OpenApproval, SessionContext, SessionEvent } from '../session-types.ts';
+import type { BegunTool, OpenApproval, SessionContext, SessionEvent } from '../session-types.ts';
 import { close } from './approvals.ts';
 import {
   append,
@@ -17,6 +17,7 @@ import {
   dropTools,
   isLate,
   keepAgents,
+  later,
   revive,
   settleTurn,
   startTurn,
@@ -29,17 +30,26 @@ export function turnStarted(context: SessionContext, event: EventOf<'turn.starte
   const draft = draftOf(context, event);
   const { turn } = context;
   const isRepeated = event.promptId !== null && event.promptId === turn.promptId;
-  const isOld = isLate(context, event.at) || event.at <= turn.startedAt;
   if (event.message && !isRepeated) append(draft, event.message);
   if (event.prompt !== null && context.session.first_prompt === undefined) {
     change(draft, 'first_prompt', clip(event.prompt));
   }
   if (event.prompt !== null && !isRepeated) draft.columns.count = 'prompt_count';
-  if (isOld || isRepeated) return finish(draft);
+  if (isLate(context, event.at) || isRepeated) return finish(draft);
   revive(draft);
-  close(draft, isOfMainThread, 'cancelled', event.type);
-  dropTools(draft, (tool) => tool.agentId === null);
-  startTurn(draft, event.promptId);
+  close(
+    draft,
+    (request) => isOfMainThread(request) && request.at <= event.at,
+    'cancelled',
+    event.type,
+  );
+  dropTools(draft, (tool) => tool.agentId === null && tool.at <= event.at);
+  const isOvertaken = event.at < turn.startedAt;
+  if (event.at >= turn.promptedAt) {
+    // Overtaken by its own tools, it is the prompt of the turn that they opened.
+    draft.context.turn = { ...turn, promptId: event.promptId, promptedAt: event.at };
+  }
+  if (!isOvertaken) startTurn(draft, event.promptId, event.at);
   touch(draft);
   return finish(draft);
 }
@@ -50,8 +60,8 @@ export function turnCompleted(context: SessionContext, event: EventOf<'turn.comp
   const isNewReply =
     context.turn.open || clip(event.message?.content ?? '') !== context.session.last_message;
   if (event.message && isNewReply) append(draft, event.message);
-  if (event.at <= context.turn.startedAt || isLate(context, event.at)) return finish(draft);
-  if (event.diff !== undefined && context.turn.id !== null)
+  if (isLate(context, event.at)) return finish(draft);
+  if (event.diff !== undefined && context.turn.id !== null && event.at >= context.turn.startedAt)
     recordDiff(draft, context.turn.id, event.diff);
   endTurn(draft, event.backgroundAgents ?? []);
   return finish(draft);
@@ -61,7 +71,7 @@ export function turnCompleted(context: SessionContext, event: EventOf<'turn.comp
 export function turnAborted(context: SessionContext, event: EventOf<'turn.aborted'>): Step {
   const draft = draftOf(context, event);
   keepContent(draft);
-  if (event.at > context.turn.startedAt) endTurn(draft, []);
+  if (!isLate(context, event.at)) endTurn(draft, []);
   return finish(draft);
 }
 
@@ -69,15 +79,14 @@ export function turnAborted(context: SessionContext, event: EventOf<'turn.aborte
 export function turnFailed(context: SessionContext, event: EventOf<'turn.failed'>): Step {
   const draft = draftOf(context, event);
   keepContent(draft);
-  if (event.at > context.turn.startedAt) endTurn(draft, []);
+  if (!isLate(context, event.at)) endTurn(draft, []);
   return finish(draft);
 }
 
 /** The terminal has waited for its user for a while: the main thread is over, agents may go on. */
 export function idleNoticed(context: SessionContext, event: EventOf<'attention.noticed'>): Step {
   const draft = draftOf(context, event);
-  if (event.at <= context.turn.startedAt || isLate(context, event.at)) return finish(draft);
-  endTurn(draft, context.agents);
+  if (!isLate(context, event.at)) endTurn(draft, context.agents);
   return finish(draft);
 }
 
@@ -87,8 +96,8 @@ export function compactionStarted(
   event: EventOf<'compaction.started'>,
 ): Step {
   const draft = draftOf(context, event);
-  if (isLate(context, event.at)) return finish(draft);
-  draft.context.compacting = true;
+  const startedAt = later(event.at, context.compaction.startedAt);
+  draft.context.compaction = { ...context.compaction, startedAt };
   draft.columns.count = 'compact_count';
   touch(draft);
   return finish(draft);
@@ -100,7 +109,8 @@ export function compactionFinished(
   event: EventOf<'compaction.finished'>,
 ): Step {
   const draft = draftOf(context, event);
-  draft.context.compacting = false;
+  const finishedAt = later(event.at, context.compaction.finishedAt);
+  draft.context.compaction = { ...context.compaction, finishedAt };
   draft.after.push({ type: 'context_compacted', session_id: context.session.id });
   touch(draft);
   return finish(draft);
@@ -141,19 +151,22 @@ export function threadRolledBack(
   return finish(draft);
 }
 
-/** Ends the turn with all that hung on it. */
+/** Ends the turn with all that hung on it at this moment. */
 export function endTurn(
   draft: Draft,
   backgroundAgents: ReadonlyArray<{ id: string; type: string }>,
 ): void {
   const goesOn = new Set(backgroundAgents.map((agent) => agent.id));
-  const isOver = (approval: OpenApproval) =>
-    approval.at <= draft.at && !(approval.tool?.agentId && goesOn.has(approval.tool.agentId));
-  close(draft, isOver, 'cancelled', draft.event.type);
   settleTurn(draft);
+  // A bare notification is only believed while the main thread works (attentionNoticed).
+  const isOver = ({ at, tool, isBare }: OpenApproval) =>
+    (at <= draft.at && !(tool?.agentId && goesOn.has(tool.agentId))) ||
+    (isBare && !draft.context.turn.open);
+  close(draft, isOver, 'cancelled', draft.event.type);
   keepAgents(draft, goesOn);
   for (const agent of backgroundAgents) adoptAgent(draft, agent.id, agent.type);
-  dropTools(draft, (tool) => tool.agentId === null || !goesOn.has(tool.agentId));
+  const isDone = (tool: BegunTool) => tool.agentId === null || !goesOn.has(tool.agentId);
+  dropTools(draft, (tool) => tool.at <= draft.at && isDone(tool));
   touch(draft);
 }
 

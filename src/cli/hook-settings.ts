@@ -31,7 +31,9 @@ const subagent = 'claude_subagent_event';
 /**
  * Events we listen to. Sync ones mark a beginning or an end that must not get lost; hook.sh returns at
  * once for them too. Never here: `WorktreeCreate` (it would replace the creation of worktrees) and
- * `MessageDisplay` (fires per piece of text). Older versions of Claude Code skip names they do not know.
+ * `MessageDisplay` (fires per piece of text), nor names that a version in wide use does not know:
+ * 2.1.197 stops every interactive start with a "Settings Warning" dialog over `PostModelSwitch`, though
+ * print mode and other versions just skip it.
  */
 export const HOOK_EVENTS: ReadonlyMap<string, Registration> = new Map([
   ['SessionStart', { type: session, isAsync: false }],
@@ -52,7 +54,6 @@ export const HOOK_EVENTS: ReadonlyMap<string, Registration> = new Map([
   ['SubagentStart', { type: subagent, isAsync: true }],
   ['SubagentStop', { type: subagent, isAsync: true }],
   ['CwdChanged', { type: status, isAsync: true }],
-  ['PostModelSwitch', { type: status, isAsync: true }],
   ['Elicitation', { type: status, isAsync: true }],
   ['ElicitationResult', { type: status, isAsync: true }],
 ]);

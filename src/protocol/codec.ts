@@ -6,6 +6,7 @@ import { type } from 'arktype';
 import { OrbitError } from '../errors.ts';
 import { CLIENT_TYPES, type ClientMessage, schemaOf } from './client.ts';
 import { Hook } from './hook.ts';
+import { wellFormed } from './well-formed.ts';
 
 const MAX_REASON_CHARS = 400;
 
@@ -45,7 +46,7 @@ export function decode(value: unknown): ClientMessage | OrbitError {
  */
 export function decodeHook(value: unknown): Hook | OrbitError {
   const checked = Hook(value);
-  if (!(checked instanceof type.errors)) return checked;
+  if (!(checked instanceof type.errors)) return wellFormed(checked);
   return new OrbitError('parse_error', { reason: `hook: ${reasonOf(checked)}` });
 }
 

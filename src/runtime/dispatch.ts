@@ -6,7 +6,6 @@ import { OrbitError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { ClientMessage } from '../protocol/client.ts';
 import type { Hook } from '../protocol/hook.ts';
-import { flawError, scanJson } from '../protocol/scan.ts';
 import { frameOf } from './frames.ts';
 import type { HookMeta } from './hall.ts';
 import type { Subscriptions } from './handlers/subscriptions.ts';
@@ -71,11 +70,9 @@ export function createDispatch({ codec, subscriptions, takeHook, log }: Dispatch
   };
 }
 
-/** @throws OrbitError `parse_error` for text that is no JSON or too costly to parse */
+/** The text was scanned at the door. @throws OrbitError `parse_error` for text that is no JSON */
 function parsed(input: { text: string } | { value: unknown }): unknown {
   if ('value' in input) return input.value;
-  const flaw = scanJson(Buffer.from(input.text));
-  if (flaw) throw flawError(flaw);
   try {
     return JSON.parse(input.text) as unknown;
   } catch (cause) {

@@ -31,8 +31,11 @@ export interface Hall {
    * @param input JSON text of `/ws`, or an already parsed object of socket.io
    */
   receive(connection: Connection, input: { text: string } | { value: unknown }): Promise<void>;
-  /** Brings a connection that fell behind up to date: fresh snapshots, then back into `rooms`. */
-  resync(connection: Connection, rooms: Iterable<string>): Promise<void>;
+  /**
+   * Brings a connection that fell behind up to date: fresh snapshots, then back into `rooms`. A room that
+   * is given up meanwhile disappears from the set and is not joined.
+   */
+  resync(connection: Connection, rooms: ReadonlySet<string>): Promise<void>;
   closed(connection: Connection): void;
   /**
    * Takes one hook body (parsed JSON). Resolves once it is committed.

@@ -30,6 +30,7 @@ export interface House {
   hall: Hall;
   rooms: Outlet & { attach(outlet: Outlet): void };
   registry: Registry;
+  ledger: Ledger;
   /** Loads the schemas now, so that the first message does not wait for them. */
   loadCodec(): Promise<void>;
   /** From now on live hooks wait for this, at most 2 s: older ones are on their way from the spool. */
@@ -94,6 +95,7 @@ export function createHouse({
     hall,
     rooms,
     registry,
+    ledger,
     loadCodec: async () => void (await codec()),
     waitForSpool(drained) {
       const limit = new Promise((resolve) => setTimeout(resolve, MAX_SPOOL_WAIT_MS).unref());

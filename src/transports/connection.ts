@@ -114,7 +114,9 @@ export class Membership {
   readonly #enter: (room: string) => void;
   readonly #exit: (room: string) => void;
   readonly #rooms = new Set<string>();
-  readonly #owed = new Set<string>();
+  #owed = new Set<string>();
+  /** Rooms it is on its way back to; its client may still give one up. */
+  #returning = new Set<string>();
   #isClosed = false;
 
   /** @param enter and `exit` put the connection into the transport's own room and out of it */
@@ -142,6 +144,7 @@ export class Membership {
 
   leave(room: string): void {
     this.#owed.delete(room);
+    this.#returning.delete(room);
     if (this.#rooms.delete(room)) this.#exit(room);
   }
 
@@ -154,17 +157,21 @@ export class Membership {
     this.#rooms.clear();
   }
 
-  /** The rooms left by `suspend` and not given up since; they are not owed any more. */
-  takeOwed(): string[] {
-    const rooms = [...this.#owed];
-    this.#owed.clear();
-    return rooms;
+  /**
+   * The rooms left by `suspend` and not given up since; they are not owed any more. The set lives: a
+   * room that is given up later disappears from it.
+   */
+  takeOwed(): ReadonlySet<string> {
+    this.#returning = this.#owed;
+    this.#owed = new Set();
+    return this.#returning;
   }
 
   close(): void {
     for (const room of this.#rooms) this.#exit(room);
     this.#rooms.clear();
     this.#owed.clear();
+    this.#returning.clear();
     this.#isClosed = true;
   }
 }

@@ -151,7 +151,7 @@ export function stopped(n: number, agents: string[] | null = []): EventOf<'turn.
   return {
     type: 'turn.completed',
     at: at(n),
-    backgroundAgents: agents?.map((id) => ({ id, type: 'general-purpose' })),
+    backgroundAgents: agents?.map((id) => ({ id, type: 'general-purpose' })) ?? null,
     message: messageOf(`reply-${n}`, 'assistant', `reply ${n}`),
   };
 }

@@ -4,14 +4,9 @@
  *
  * Run by .ci/run, not by `npm test`: it installs the CLI.
  */
-import { beforeAll, expect, test } from 'vitest';
-import { installClaude } from '../support/real-claude.ts';
+import { expect, test } from 'vitest';
 import { outline, type SeenHook, startRecorder } from './recorder.ts';
 import { openStage } from './stage.ts';
-
-beforeAll(async () => {
-  await installClaude();
-});
 
 test('a printed turn tells of its tool between prompt and stop', async () => {
   await using stage = await openStage(startRecorder);

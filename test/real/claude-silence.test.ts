@@ -5,14 +5,9 @@
  * Run by .ci/run, not by `npm test`: it installs the CLI.
  */
 import { EventEmitter, once } from 'node:events';
-import { beforeAll, expect, test } from 'vitest';
-import { installClaude } from '../support/real-claude.ts';
+import { expect, test } from 'vitest';
 import { outline, startRecorder } from './recorder.ts';
 import { openStage } from './stage.ts';
-
-beforeAll(async () => {
-  await installClaude();
-});
 
 /** Needs permission in the default mode, since it writes. */
 const touch = (file: string) => ({

@@ -74,7 +74,13 @@ async function openClaude(binary: string, home: ClaudeHome): Promise<ClaudeTermi
     env: home.env,
     cwd: home.project,
   });
-  await terminal.waitFor(/^❯/m);
+  try {
+    await terminal.waitFor(/^❯/m);
+  } catch (error) {
+    // Nobody else knows of it yet.
+    await terminal.close();
+    throw error;
+  }
   const say = async (text: string): Promise<void> => {
     await terminal.type(text);
     await terminal.waitFor((screen) => screen.includes(`❯ ${text}`));

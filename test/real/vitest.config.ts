@@ -5,12 +5,11 @@ export default defineConfig({
   test: {
     root: new URL('../..', import.meta.url).pathname,
     include: ['test/real/**/*.test.ts'],
+    globalSetup: ['test/real/global-setup.ts'],
     pool: 'forks',
     // One CLI at a time takes a core and 300 MB.
     fileParallelism: false,
     // Longer than any wait inside, so that a wait in vain tells what it saw and cleans up behind itself.
     testTimeout: 180_000,
-    // The first hook may install the CLI.
-    hookTimeout: 300_000,
   },
 });

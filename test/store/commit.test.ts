@@ -32,9 +32,9 @@ describe('one item', () => {
     store.one(created('s'));
     const refused = store.one(event('s', [], { accepted: false, event: '{"type":"nope"}' }));
     expect(refused).toEqual({ outcome: 'committed', seq: 2, revision: 0 });
-    expect(store.database.prepare('SELECT accepted, event FROM journal WHERE seq = 2').get()).toEqual(
-      { accepted: 0, event: '{"type":"nope"}' },
-    );
+    expect(
+      store.database.prepare('SELECT accepted, event FROM journal WHERE seq = 2').get(),
+    ).toEqual({ accepted: 0, event: '{"type":"nope"}' });
   });
 
   test('appends a message once however often it is reported', () => {
@@ -71,7 +71,11 @@ describe('one item', () => {
     expect(store.snapshot('s').last_message).toBe('y'.repeat(200));
     store.one(event('s', [appended('s', 't', { message_type: 'tool' })]));
     expect(store.snapshot('s').last_message).toBe('y'.repeat(200));
-    const said: Fact = { type: 'session_delta', session_id: 's', changes: { last_message: 'said' } };
+    const said: Fact = {
+      type: 'session_delta',
+      session_id: 's',
+      changes: { last_message: 'said' },
+    };
     store.one(event('s', [said, appended('s', 'b')]));
     expect(store.snapshot('s').last_message).toBe('said');
   });

@@ -64,7 +64,7 @@ export class FakeHall {
     await this.onReceive(connection, message);
   }
 
-  async resync(connection: Connection, rooms: Iterable<string>) {
+  async resync(connection: Connection, rooms: ReadonlySet<string>) {
     const names = [...rooms];
     this.resyncs.push({ connection, rooms: names });
     await this.onResync(connection, names);

@@ -36,7 +36,7 @@ export interface Subscriptions {
   subscribeSession(connection: Connection, sessionId: string, since: Since): Promise<void>;
   unsubscribeSession(connection: Connection, sessionId: string): void;
   /** For a connection that left its rooms because it fell behind. */
-  resync(connection: Connection, rooms: Iterable<string>): Promise<void>;
+  resync(connection: Connection, rooms: ReadonlySet<string>): Promise<void>;
 }
 
 /** Subscriptions over the writer's queue and the ring. */
@@ -56,13 +56,16 @@ export function createSubscriptions({ writer, ring, registry }: SubscriptionDeps
     connection: Connection,
     sessionId: string,
     { since_revision: since = null, epoch = null }: Since,
+    isWanted = () => true,
   ): Promise<void> {
     const room = sessionRoom(sessionId);
     if (!connection.rooms.has(room) && connection.rooms.size >= MAX_SUBSCRIPTIONS) {
       throw new OrbitError('too_many_subscriptions', { limit: MAX_SUBSCRIPTIONS }, { sessionId });
     }
     const isOurs = epoch === null || epoch === writer.opened.epoch;
-    const kept = since !== null && isOurs ? ring.since(sessionId, since) : null;
+    // 0 is what a client says that has nothing yet: facts without a snapshot would mean nothing to it.
+    const hasBase = since !== null && since > 0;
+    const kept = hasBase && isOurs ? ring.since(sessionId, since) : null;
     if (kept) {
       for (const text of kept) connection.send(frameOfText(text));
       remind(connection, sessionId);
@@ -71,6 +74,7 @@ export function createSubscriptions({ writer, ring, registry }: SubscriptionDeps
     }
     const read = await writer.read({ kind: 'catch-up', sessionId, since, epoch });
     if (!read) throw new OrbitError('not_found', { what: 'Session', id: sessionId }, { sessionId });
+    if (!isWanted()) return;
     for (const text of read.frames) connection.send(frameOfText(text));
     connection.join(room);
   }
@@ -88,11 +92,11 @@ export function createSubscriptions({ writer, ring, registry }: SubscriptionDeps
     subscribeSession,
     unsubscribeSession: (connection, sessionId) => connection.leave(sessionRoom(sessionId)),
     async resync(connection, rooms) {
-      const wanted = [...rooms];
-      if (wanted.includes(LIST_ROOM)) await subscribeList(connection);
-      for (const room of wanted) {
+      if (rooms.has(LIST_ROOM)) await subscribeList(connection);
+      for (const room of [...rooms]) {
         const sessionId = sessionOfRoom(room);
-        if (sessionId !== null) await subscribeSession(connection, sessionId, {});
+        if (sessionId === null) continue;
+        await subscribeSession(connection, sessionId, {}, () => rooms.has(room));
       }
     },
   };

@@ -30,7 +30,9 @@ const MESSAGE_FIELD_CHARS = 16_000;
 const IMAGE_VALUE_CHARS = 500;
 const MAX_IMAGES = 32;
 
+/** Most turn diffs, and most text of them that is even looked at, UTF-16 units. */
 const MAX_TURN_DIFFS = 100;
+const TURN_DIFFS_CHARS = 300_000;
 const MAX_SUBAGENTS = 200;
 
 /** What everything but the messages may take, so that the newest messages always have room. */
@@ -89,7 +91,7 @@ export function createSnapshotRead({ database, epoch }: { database: Sqlite; epoc
     const state = stateFromRow(row, {
       epoch,
       pending_approval: openApproval === undefined ? null : requestFromRow(openApproval),
-      turnDiffs: turnDiffs.all(row.id).reverse(),
+      turnDiffs: newestDiffs(turnDiffs.iterate(row.id)),
       subagents: subagents.all(row.id).reverse(),
     });
     const start = openFrame(state);
@@ -106,6 +108,18 @@ export function createSnapshotRead({ database, epoch }: { database: Sqlite; epoc
 }
 
 const CLOSE_FRAME = ']}}';
+
+/** The newest diffs, oldest first, as many as are worth reading. */
+function newestDiffs(newestFirst: Iterable<TurnDiffRow>): TurnDiffRow[] {
+  const taken: TurnDiffRow[] = [];
+  let chars = 0;
+  for (const row of newestFirst) {
+    taken.push(row);
+    chars += row.diff.length;
+    if (chars > TURN_DIFFS_CHARS) break;
+  }
+  return taken.reverse();
+}
 
 /** The frame up to and including the bracket that opens its messages. */
 function openFrame(state: Omit<SessionState, 'messages'>): string {

@@ -1,0 +1,9 @@
+/** What every group gets. */
+export interface Bench {
+  /** An empty directory of its own, removed afterwards. */
+  readonly directory: string;
+  readonly isQuick: boolean;
+  readonly rounds: number;
+  /** Node's own flags for the server, such as those that profile it. */
+  readonly serverFlags: readonly string[];
+}

@@ -1,0 +1,96 @@
+/**
+ * The way of a hook, from the POST to its acknowledgement and to the screen of a subscriber, against the
+ * floor: the least a program can do for the same promise.
+ */
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import type { Bench } from '../bench.ts';
+import { costOf, inTurns, medianOf, ratioOf, type Sample } from '../measure.ts';
+import { type Load, type Running, startLoad, startScript, startServer } from '../processes.ts';
+import type { Report, Row } from '../report.ts';
+
+/** Server CPU per hook, as a multiple of the floor's. */
+const MAX_RATIO = 2.5;
+
+const SESSIONS = 50;
+
+/** Hooks before the first round: the compiler has to see them, too. */
+const WARM_UP_HOOKS = 4000;
+
+/** Hooks of a round, by the number of producers. */
+const HOOKS = { 1: 400, 50: 2500 } as const;
+
+export async function hooks({ directory, rounds, serverFlags }: Bench): Promise<Report> {
+  await using load = startLoad();
+  await using server = await startServer(join(directory, 'server'), { flags: serverFlags });
+  await using floor = await startScript('floor.ts', [join(directory, 'floor.db')]);
+  const sessions = Array.from({ length: SESSIONS }, () => randomUUID());
+  for (const { port } of [server, floor]) await warmUp(load, port, sessions, port === server.port);
+
+  const rows: Row[] = [];
+  for (const producers of [1, 50] as const) {
+    const count = HOOKS[producers];
+    const round = ({ pid, port }: Running) => {
+      return () => measure({ load, pid, port, producers, count, sessions });
+    };
+    const samples = await inTurns(rounds, { ours: round(server), floor: round(floor) });
+    const value = ratioOf(samples.ours, samples.floor, 'cpuUs');
+    rows.push({
+      cells: [...cells(`${producers} producers`, 'server', samples.ours), value],
+      budget: { value, limit: MAX_RATIO },
+    });
+    rows.push({ cells: [...cells('', 'floor', samples.floor), 1] });
+  }
+  return {
+    title: 'Way of a hook',
+    columns: [
+      '',
+      'program',
+      'CPU us/hook',
+      'acked/s',
+      'ack p50 ms',
+      'p99',
+      'POST to frame p50 ms',
+      'p99',
+      'CPU x floor',
+    ],
+    rows,
+    notes: [
+      'Bodies of 500 bytes on keep-alive connections, whole turns of 50 sessions, one subscriber of all.',
+      'The floor: node:http, one FULL group commit, one frame, nothing else.',
+      'Times include a load generator on the same machine.',
+    ],
+  };
+}
+
+async function warmUp(
+  load: Load,
+  port: number,
+  sessions: readonly string[],
+  isOurs: boolean,
+): Promise<void> {
+  const producers = SESSIONS;
+  await load.ask({ kind: 'hooks', port, producers, count: WARM_UP_HOOKS, sessions, mix: 'turns' });
+  await load.ask({ kind: 'watch', port, sessions: isOurs ? sessions : [] });
+  await load.ask({ kind: 'hooks', port, producers, count: WARM_UP_HOOKS, sessions, mix: 'turns' });
+}
+
+async function measure(round: {
+  load: Load;
+  pid: number;
+  port: number;
+  producers: number;
+  count: number;
+  sessions: readonly string[];
+}): Promise<Sample> {
+  const { load, pid, ...rest } = round;
+  const { result, cpuMs } = await costOf(pid, () =>
+    load.ask({ kind: 'hooks', mix: 'turns', ...rest }),
+  );
+  return { ...result, cpuUs: (cpuMs * 1000) / rest.count };
+}
+
+function cells(what: string, program: string, samples: readonly Sample[]): (string | number)[] {
+  const figures = ['cpuUs', 'perSecond', 'ackP50', 'ackP99', 'seenP50', 'seenP99'];
+  return [what, program, ...figures.map((figure) => medianOf(samples, figure))];
+}

@@ -1,0 +1,138 @@
+/** From `exec` to the first answer, beside the barest server Node can run; and what it takes when idle. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import type { Bench } from '../bench.ts';
+import { addSessions, makeDirectory } from '../database.ts';
+import { cpuMsOf, inTurns, medianOf, quantile, ratioOf, rssMbOf, type Sample } from '../measure.ts';
+import { ended, PROGRAM, serving } from '../processes.ts';
+import type { Report, Row } from '../report.ts';
+
+/** Start, as a multiple of the bare server's. */
+const MAX_START_RATIO = 3;
+/** `status`, seconds on the wall. */
+const MAX_STATUS_SECONDS = 0.25;
+
+const SESSIONS = { full: 1000, quick: 100 };
+const MESSAGES_EACH = 1000;
+
+/** After this the schemas are loaded and the first garbage is gone, ms. */
+const IDLE_AFTER_MS = 2500;
+
+const BARE = `require('node:http').createServer((_, response) => response.end('ok')).listen(
+  Number(process.argv[1]), '127.0.0.1')`;
+
+export async function start({ directory, rounds, isQuick }: Bench): Promise<Report> {
+  const empty = join(directory, 'empty');
+  const full = join(directory, 'full');
+  const sessions = isQuick ? SESSIONS.quick : SESSIONS.full;
+  await makeDirectory(empty);
+  await makeDirectory(full);
+  const ids = Array.from({ length: sessions }, (_, i) => `session-${String(i).padStart(4, '0')}`);
+  addSessions(
+    full,
+    ids.map((id) => ({ id, messages: MESSAGES_EACH })),
+  );
+
+  const variants = {
+    bare: () => started((port) => ['-e', BARE, String(port)], directory),
+    empty: () => started((port) => serve(empty, port), directory),
+    full: () => started((port) => serve(full, port), directory),
+  };
+  await inTurns(1, variants);
+  const samples = await inTurns(rounds, variants);
+  const row = (what: string, of: readonly Sample[], rss: number | string): Row => {
+    const value = ratioOf(of, samples.bare, 'wallMs');
+    const cells = [what, medianOf(of, 'wallMs'), medianOf(of, 'cpuMs'), rss, value];
+    return of === samples.bare ? { cells } : { cells, budget: { value, limit: MAX_START_RATIO } };
+  };
+  const idle = { empty: await idleRss(empty), full: await idleRss(full) };
+  return {
+    title: 'Start',
+    columns: ['', 'wall ms', 'CPU ms', 'idle RSS MiB', 'x'],
+    rows: [
+      row('bare node:http', samples.bare, ''),
+      row('server, nothing stored', samples.empty, idle.empty),
+      row(`server, ${sessions} sessions of ${MESSAGES_EACH} messages`, samples.full, idle.full),
+      ...(await statusRows(empty, rounds)),
+    ],
+    notes: ['Until the first 200. After a clean stop, files in the cache of the system.'],
+  };
+}
+
+function serve(directory: string, port: number): string[] {
+  return [PROGRAM, '--data-dir', directory, 'start', '--bind', `127.0.0.1:${port}`];
+}
+
+async function started(words: (port: number) => string[], home: string): Promise<Sample> {
+  const port = await freePort();
+  const before = performance.now();
+  const child = launch(words(port), home);
+  await serving(port);
+  const wallMs = performance.now() - before;
+  const cpuMs = cpuMsOf(child.pid ?? 0);
+  await ended(child);
+  return { wallMs, cpuMs };
+}
+
+async function idleRss(directory: string): Promise<number> {
+  const port = await freePort();
+  const child = launch(serve(directory, port), directory);
+  await serving(port);
+  await new Promise((resolve) => setTimeout(resolve, IDLE_AFTER_MS));
+  const rss = rssMbOf(child.pid ?? 0);
+  await ended(child);
+  return rss;
+}
+
+async function statusRows(directory: string, rounds: number): Promise<Row[]> {
+  const port = await freePort();
+  const server = launch(serve(directory, port), directory);
+  await serving(port);
+  const variants = {
+    node: () => run(['-e', '0'], directory),
+    running: () => run([PROGRAM, '--data-dir', directory, 'status'], directory),
+  };
+  const up = await inTurns(rounds, variants);
+  await ended(server);
+  const down = await inTurns(rounds, variants);
+  const row = (what: string, { running, node }: typeof up): Row => {
+    const value = quantile(running.map(({ wallMs = Number.NaN }) => wallMs)) / 1000;
+    const cells = [what, value * 1000, '', '', ratioOf(running, node, 'wallMs')];
+    return { cells, budget: { value, limit: MAX_STATUS_SECONDS } };
+  };
+  return [
+    { cells: ['`node -e 0`', medianOf(up.node, 'wallMs'), '', '', 1] },
+    row('`status` of a running server', up),
+    row('`status` of a stopped one', down),
+  ];
+}
+
+async function run(words: readonly string[], home: string): Promise<Sample> {
+  const before = performance.now();
+  const child = launch(words, home);
+  const [code] = await once(child, 'exit');
+  if (code !== 0) throw new Error(`${words.join(' ')} ended with ${code}`);
+  return { wallMs: performance.now() - before };
+}
+
+function launch(words: readonly string[], home: string): ChildProcess {
+  mkdirSync(home, { recursive: true });
+  return spawn(process.execPath, words, {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: { PATH: process.env.PATH, HOME: home },
+  });
+}
+
+/** A port nobody had a moment ago. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}

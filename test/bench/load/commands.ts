@@ -1,0 +1,51 @@
+/** The words between a group and its load process. Types only. */
+
+/** Which hooks: whole turns as Claude Code reports them, or tool uses alone. */
+export type Mix = 'turns' | 'tools';
+
+export type Command =
+  /** Posts hooks on keep-alive connections, each producer the next one once the last is acknowledged. */
+  | {
+      kind: 'hooks';
+      port: number;
+      producers: number;
+      count: number;
+      sessions: readonly string[];
+      mix: Mix;
+    }
+  /** Watches these sessions on one `/ws`, to see when a hook's message arrives. */
+  | { kind: 'watch'; port: number; sessions: readonly string[] }
+  /** Subscribes so many clients to one session. */
+  | { kind: 'subscribe'; port: number; door: 'ws' | 'socket.io'; clients: number; session: string }
+  /** Waits until all clients have the same and says what they got since the last time. */
+  | { kind: 'delivered' }
+  /** Subscribes again and again, to get as many snapshots. */
+  | { kind: 'snapshots'; port: number; session: string; count: number }
+  | { kind: 'leave' };
+
+/** Milliseconds, but for counts. */
+export interface HooksAnswer {
+  perSecond: number;
+  ackP50: number;
+  ackP99: number;
+  /** From the start of the POST until its message is parsed by the watcher; NaN without one. */
+  seenP50: number;
+  seenP99: number;
+}
+
+export interface DeliveredAnswer {
+  frames: number;
+  /** Reads it took: two frames in one write come in one read. */
+  reads: number;
+}
+
+export interface Answers {
+  hooks: HooksAnswer;
+  watch: null;
+  subscribe: null;
+  delivered: DeliveredAnswer;
+  snapshots: { bytes: number };
+  leave: null;
+}
+
+export type Reply = { answer: Answers[Command['kind']] } | { error: string };

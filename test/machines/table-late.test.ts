@@ -1,0 +1,324 @@
+/**
+ * Reports that come late: an older stamp never reopens and never undoes what a newer one settled, but
+ * what it says is never lost. Only older is late: reporters without a fine clock give equal stamps.
+ */
+import { describe, expect, it } from 'vitest';
+import {
+  changed,
+  closed,
+  delta,
+  listed,
+  noted,
+  opened,
+  type Row,
+  said,
+  shown,
+  testRows,
+} from './rows.ts';
+import {
+  agentBegan,
+  agentEnded,
+  asked,
+  began,
+  messageOf,
+  noticed,
+  over,
+  prompted,
+  report,
+  stage,
+  stopped,
+  toolBegan,
+  toolEnded,
+  use,
+} from './stage.ts';
+
+const SETTLED: Row[] = [
+  [
+    'a prompt older than the end of its turn brings its words and nothing else',
+    [toolBegan(2, 't1'), stopped(3)],
+    prompted(1),
+    'idle',
+    [said(), noted({ count: 'prompt_count' }), delta({ first_prompt: 'prompt 1' })],
+  ],
+  [
+    'a tool use older than the end of its turn is shown and does not reopen it',
+    [prompted(1), stopped(3)],
+    toolBegan(2, 't1'),
+    'idle',
+    [said({ id: 'tool-t1' }), noted({ last_tool: 'Bash' })],
+  ],
+  [
+    'an end of a tool use older than the end of its turn brings the output',
+    [prompted(1), toolBegan(2, 't1'), stopped(4)],
+    toolEnded(3, 't1'),
+    'idle',
+    [changed('tool-t1', { tool_output: 'output of t1' }), noted({ count: 'tool_count' })],
+  ],
+  [
+    'an end of a tool use brings its output to an ended session too',
+    [prompted(1), toolBegan(2, 't1'), over(4)],
+    toolEnded(3, 't1'),
+    'ended',
+    [changed('tool-t1', { tool_output: 'output of t1' })],
+  ],
+  [
+    'a tool use after its own end is not shown twice',
+    [prompted(1), toolEnded(3, 't1')],
+    toolBegan(2, 't1'),
+    'working',
+    [],
+  ],
+  [
+    'a request older than the end of its turn is not opened',
+    [prompted(1), toolBegan(2, 't1'), stopped(4)],
+    asked(3, 'r1', 't1'),
+    'idle',
+    [],
+  ],
+  [
+    'a request older than the end of its tool use is not opened',
+    [prompted(1), toolBegan(2, 't1'), toolEnded(4, 't1')],
+    asked(3, 'r1', 't1'),
+    'working',
+    [],
+  ],
+  [
+    'a request older than the next prompt is not opened: its turn ended without a word',
+    [prompted(1), toolBegan(2, 't1'), prompted(4)],
+    asked(3, 'r1', 't1'),
+    'working',
+    [],
+  ],
+  [
+    'a request older than the end of its agent is not opened',
+    [prompted(1), agentBegan(2, 'a1'), toolBegan(3, 't1@a1'), agentEnded(5, 'a1')],
+    asked(4, 'r1', 't1@a1'),
+    'working',
+    [],
+  ],
+  [
+    'a notification older than the end of its turn is nothing to wait for',
+    [prompted(1), toolBegan(2, 't1'), stopped(4)],
+    noticed(3, 'permission'),
+    'idle',
+    [],
+  ],
+  [
+    'a notification older than the answer to what it was about says nothing new',
+    [
+      prompted(1),
+      agentBegan(2, 'a1'),
+      toolBegan(3, 't1@a1'),
+      asked(4, 'r1', 't1@a1'),
+      report(6, 'tools.settled', { tools: [use('t1@a1')] }),
+    ],
+    noticed(5, 'permission'),
+    'working',
+    [],
+  ],
+  [
+    'an end of a turn older than the next prompt brings the reply and ends nothing',
+    [prompted(1), prompted(3)],
+    stopped(2),
+    'working',
+    [said({ message_type: 'assistant' }), delta({ last_message: 'reply 2' })],
+  ],
+  [
+    'a failure older than the end of its turn leaves agents in the background at work',
+    [prompted(1), agentBegan(2, 'a1'), stopped(4, ['a1'])],
+    report(3, 'turn.failed', { error: 'x', message: messageOf('m', 'assistant') }),
+    'working',
+    [said({ id: 'm' }), delta({ last_message: 'm' })],
+  ],
+  [
+    'an agent older than the end of its turn does not work again',
+    [prompted(1), stopped(3)],
+    agentBegan(2, 'a1'),
+    'idle',
+    [],
+  ],
+  [
+    'an agent older than its own end does not work again',
+    [prompted(1), agentEnded(3, 'a1')],
+    agentBegan(2, 'a1'),
+    'working',
+    [],
+  ],
+  [
+    'a turn that lists an agent older than the end of that agent is over',
+    [prompted(1), agentBegan(2, 'a1'), agentEnded(4, 'a1')],
+    stopped(3, ['a1']),
+    'idle',
+    [said(), delta({ work_status: 'waiting' })],
+  ],
+  [
+    'the beginning of a compaction older than its end is not work',
+    [prompted(1), stopped(2), report(4, 'compaction.finished', {})],
+    report(3, 'compaction.started', {}),
+    'idle',
+    [noted({ count: 'compact_count' })],
+  ],
+  [
+    'the end of a session older than its resumption ends nothing',
+    [prompted(1), began(3, 'resume')],
+    over(2),
+    'idle',
+    [],
+  ],
+  [
+    'the end of a session older than its newest prompt ends nothing',
+    [prompted(1), prompted(3)],
+    over(2),
+    'working',
+    [],
+  ],
+  ['a start older than the end revives nothing', [prompted(1), over(3)], began(2), 'ended', []],
+  [
+    'a prompt older than the end revives nothing, but its words are kept',
+    [prompted(1), over(3)],
+    prompted(2),
+    'ended',
+    [said({ id: 'user-2' }), delta({ last_message: 'prompt 2' })],
+  ],
+  [
+    'fields of an older report fill what is empty and change nothing else',
+    [report(2, 'fields.updated', { fields: { model: 'opus' } }), prompted(3)],
+    report(1, 'fields.updated', { fields: { model: 'haiku', git_branch: 'main' } }),
+    'working',
+    [delta({ git_branch: 'main' })],
+  ],
+];
+
+const OVERTAKEN: Row[] = [
+  [
+    'a prompt that its own tool use overtook begins no second turn',
+    [toolBegan(2, 't1')],
+    prompted(1),
+    'working',
+    [said(), noted({}), delta({ first_prompt: 'prompt 1' })],
+  ],
+  [
+    'a prompt closes only what is older than itself',
+    [prompted(1), toolBegan(3, 't1'), asked(4, 'r1', 't1')],
+    prompted(2),
+    'permission',
+    [said(), noted({}), delta({ turn_count: 2 })],
+  ],
+  [
+    'the end of a turn ends only what is older than itself: a newer tool use goes on',
+    [prompted(1), toolBegan(4, 't1')],
+    stopped(2),
+    'working',
+    [said(), delta({ turn_count: 2, current_turn_id: 'turn-2' })],
+  ],
+  [
+    'the end of a turn ends only what is older than itself: a newer agent goes on',
+    [prompted(1), agentBegan(4, 'a1')],
+    stopped(2),
+    'working',
+    [said(), delta({ current_turn_id: null })],
+  ],
+  [
+    'the end of a turn leaves an agent at work that was heard of since',
+    [prompted(1), agentBegan(2, 'a1'), toolBegan(5, 't1@a1')],
+    stopped(3),
+    'working',
+    [said(), delta({ current_turn_id: null })],
+  ],
+  [
+    'the end of an agent does not end what it was asked to do since',
+    [prompted(1), stopped(2, ['a1']), toolBegan(5, 't1@a1')],
+    agentEnded(3, 'a1'),
+    'working',
+    [],
+  ],
+  [
+    'a notification is nothing to wait for once the turn before it is known to be over',
+    [prompted(1), noticed(5, 'permission')],
+    stopped(3),
+    'idle',
+    [said(), closed('notice-5', 'cancelled'), delta({ work_status: 'waiting' }), listed()],
+  ],
+  [
+    'a request explains its notification even when nobody waits for the answer any more',
+    [
+      prompted(1),
+      agentBegan(2, 'a1'),
+      toolBegan(3, 't1@a1'),
+      noticed(6, 'permission'),
+      agentEnded(7, 'a1'),
+    ],
+    asked(4, 'r1', 't1@a1'),
+    'working',
+    [closed('notice-6', 'cancelled'), delta({ work_status: 'working' }), listed()],
+  ],
+  [
+    'a request of a background agent opens although the end of its turn overtook it',
+    [prompted(1), agentBegan(2, 'a1'), toolBegan(3, 't1@a1'), stopped(5, ['a1'])],
+    asked(4, 'r1', 't1@a1'),
+    'permission',
+    [opened('r1'), delta({ work_status: 'permission' }), shown('r1')],
+  ],
+  [
+    'an older request that a younger one overtook is shown first',
+    [prompted(1), toolBegan(2, 't1'), toolBegan(2.5, 't2'), asked(4, 'r2', 't2')],
+    asked(3, 'r1', 't1'),
+    'permission',
+    [opened('r1'), delta({ pending_approval: { id: 'r1' } as never }), listed(), shown('r1')],
+  ],
+  [
+    'a request that its own notification overtook takes its place',
+    [prompted(1), toolBegan(2, 't1'), noticed(9, 'permission')],
+    asked(3, 'r1', 't1'),
+    'permission',
+    [
+      closed('notice-9', 'cancelled', 'approval.requested'),
+      opened('r1'),
+      delta({ pending_approval: { id: 'r1' } as never }),
+      listed(),
+      shown('r1'),
+    ],
+  ],
+  [
+    'a request that overtook its tool use is tied to it',
+    [prompted(1), asked(3, 'r1', 't1'), toolBegan(2, 't1')],
+    toolEnded(4, 't1'),
+    'working',
+    [changed('tool-t1'), closed('r1', 'approved'), noted({}), delta(), listed()],
+  ],
+];
+
+describe('a late report', () => testRows(SETTLED));
+describe('a report that others overtook', () => testRows(OVERTAKEN));
+
+describe('reports of a clock that only knows seconds', () => {
+  testRows([
+    ['a turn within one tick is over', [prompted(1)], stopped(1), 'idle', [said(), delta()]],
+    [
+      'the next prompt within that tick begins the next turn',
+      [prompted(1), stopped(1)],
+      { ...prompted(1), promptId: 'next' },
+      'working',
+      [said(), noted({}), delta({ turn_count: 2 })],
+    ],
+    [
+      'a request within the tick of its prompt opens',
+      [prompted(1), toolBegan(1, 't1')],
+      asked(1, 'r1', 't1'),
+      'permission',
+      [opened('r1'), delta(), shown('r1')],
+    ],
+    [
+      'a session within one tick is over, and comes back within it',
+      [prompted(1), over(1)],
+      began(1, 'resume'),
+      'idle',
+      [noted({}), delta({ status: 'active' }), listed()],
+    ],
+  ]);
+
+  it('still know a prompt that was reported twice', () => {
+    const scene = stage([prompted(1)]);
+    expect(scene.send(prompted(1)).facts).toEqual([]);
+  });
+});

@@ -1,0 +1,71 @@
+/** A house over a real writer in a directory of its own, with an outlet that writes down what is said. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { SessionEvent } from '../../machines/session-types.ts';
+import { dataPaths } from '../../src/config.ts';
+import { openDataDirectory } from '../../src/files.ts';
+import { SILENT_LOGGER } from '../../src/log.ts';
+import type { ServerMessage } from '../../src/protocol/server.ts';
+import { createHouse, type House } from '../../src/runtime/house.ts';
+import { openWriter, type Writer } from '../../src/store/writer.ts';
+
+export interface TestHouse extends AsyncDisposable {
+  house: House;
+  writer: Writer;
+  /** What the rooms heard, in order. */
+  said: Array<{ room: string; message: ServerMessage & { revision?: number } }>;
+  /** Stops and starts again over the same directory. */
+  restart(): Promise<TestHouse>;
+}
+
+/** Opens a house; `directory` continues an earlier one. */
+export async function openHouse(
+  directory = mkdtempSync(join(tmpdir(), 'dock-house-')),
+): Promise<TestHouse> {
+  const paths = dataPaths(directory);
+  openDataDirectory(paths);
+  const writer = await openWriter({ paths, durability: 'normal', log: SILENT_LOGGER });
+  const house = createHouse({ writer, log: SILENT_LOGGER, version: 'test' });
+  const said: TestHouse['said'] = [];
+  house.rooms.attach({ publish: (room, { message }) => said.push({ room, message }) });
+  const close = async () => {
+    await writer.close();
+    house.registry.stop();
+  };
+  return {
+    house,
+    writer,
+    said,
+    async restart() {
+      await close();
+      return openHouse(directory);
+    },
+    async [Symbol.asyncDispose]() {
+      await close();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A hook body of one session, as the CLI would print it. */
+export function hook(session_id: string, hook_event_name: string, more: object = {}): object {
+  return { session_id, hook_event_name, cwd: '/home/dev/shop', ...more };
+}
+
+/** A message that SQLite cannot bind: poison that passes every other check. */
+export function poison(session_id: string): SessionEvent {
+  const message = {
+    id: `${session_id}:poison`,
+    session_id,
+    message_type: 'assistant' as const,
+    content: { not: 'text' } as unknown as string,
+    tool_name: null,
+    tool_input: null,
+    tool_output: null,
+    is_error: false,
+    timestamp: '2026-11-22T10:00:00.000Z',
+    duration_ms: null,
+  };
+  return { type: 'turn.failed', at: '2099-01-01T00:00:00.000000Z', error: 'x', message };
+}

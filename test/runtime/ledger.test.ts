@@ -1,0 +1,126 @@
+import { describe, expect, it } from 'vitest';
+import type { SessionEvent } from '../../machines/session-types.ts';
+import { sessionRoom } from '../../src/runtime/rooms.ts';
+import { hook, openHouse, poison, type TestHouse } from './house.ts';
+
+const ID = 'session-1';
+
+function take(test: TestHouse, name: string, more: object = {}, key?: string): Promise<void> {
+  return test.house.hall.takeHook(hook(ID, name, more), { origin: 'hook', ...(key && { key }) });
+}
+
+/** Tells a live session an event past the hooks, as a connector would. */
+function tell({ house }: TestHouse, event: SessionEvent): Promise<void> {
+  const live = house.registry.peek(ID);
+  if (!live) throw new Error('not live');
+  return new Promise((resolve, reject) => {
+    const settle = (error: Error | null) => (error ? reject(error) : resolve());
+    house.ledger.tell(live, { event, origin: 'connector', key: null, settle });
+  });
+}
+
+async function stored(test: TestHouse) {
+  const { stored } = await test.writer.read({ kind: 'actor', sessionId: ID });
+  if (!stored) throw new Error('no such session');
+  return stored;
+}
+
+function revisions({ said }: TestHouse): number[] {
+  return said
+    .filter(({ room }) => room === sessionRoom(ID))
+    .map(({ message }) => message.revision ?? Number.NaN);
+}
+
+describe('the ledger', () => {
+  it('shows nothing before its commit, and then everything with gapless revisions', async () => {
+    await using test = await openHouse();
+    const hooks = [
+      take(test, 'UserPromptSubmit', { prompt: 'go', prompt_id: 'p1' }),
+      take(test, 'PreToolUse', {
+        tool_name: 'Bash',
+        tool_input: { command: 'ls' },
+        tool_use_id: 't1',
+      }),
+      take(test, 'Stop', { last_assistant_message: 'done' }),
+    ];
+    expect(test.said).toEqual([]);
+    await Promise.all(hooks);
+    const seen = revisions(test);
+    expect(seen).toEqual(seen.map((_, index) => index + 1));
+    expect((await stored(test)).revision).toBe(seen.length);
+  });
+
+  it('takes a repeated key once, within a life and across a restart', async () => {
+    const first = await openHouse();
+    await take(first, 'UserPromptSubmit', { prompt: 'go' }, 'key-1');
+    await take(first, 'UserPromptSubmit', { prompt: 'go' }, 'key-1');
+    const before = await stored(first);
+    await using second = await first.restart();
+    await take(second, 'UserPromptSubmit', { prompt: 'go' }, 'key-1');
+    const after = await stored(second);
+    expect(after.revision).toBe(before.revision);
+    expect(after.turnCount).toBe(1);
+    expect(second.said).toEqual([]);
+  });
+
+  it('tells again what came behind a repeated key, on the state that is on disk', async () => {
+    const first = await openHouse();
+    await take(first, 'UserPromptSubmit', { prompt: 'one', prompt_id: 'p1' }, 'key-1');
+    await take(first, 'Stop', {}, 'key-2');
+    await using second = await first.restart();
+    await Promise.all([
+      take(second, 'UserPromptSubmit', { prompt: 'other', prompt_id: 'p9' }, 'key-1'),
+      take(second, 'UserPromptSubmit', { prompt: 'two', prompt_id: 'p2' }, 'key-3'),
+      take(second, 'Stop', { last_assistant_message: 'done' }, 'key-4'),
+    ]);
+    const { turnCount, summary } = await stored(second);
+    expect(turnCount).toBe(2);
+    expect(summary.work_status).toBe('waiting');
+    expect(summary.last_message).toBe('done');
+    expect(JSON.stringify(second.said)).not.toContain('other');
+  });
+
+  it('sets a poisonous event aside alone, and tells again what came behind it', async () => {
+    await using test = await openHouse();
+    await take(test, 'UserPromptSubmit', { prompt: 'go', prompt_id: 'p1' });
+    const poisoned = tell(test, poison(ID));
+    const next = take(test, 'PreToolUse', { tool_name: 'Read', tool_input: {}, tool_use_id: 't1' });
+    await expect(poisoned).rejects.toMatchObject({ code: 'quarantined' });
+    await next;
+    expect((await stored(test)).summary.work_status).toBe('working');
+    expect(JSON.stringify(test.said)).not.toContain('poison');
+    const seen = revisions(test);
+    expect(seen).toEqual(seen.map((_, index) => index + 1));
+  });
+
+  it('keeps a session and its neighbours serving when its chart throws', async () => {
+    await using test = await openHouse();
+    await take(test, 'UserPromptSubmit', { prompt: 'go', prompt_id: 'p1' });
+    const bug = { type: 'tools.settled', at: '2099-01-01T00:00:00.000000Z', tools: null };
+    await expect(tell(test, bug as unknown as SessionEvent)).rejects.toMatchObject({
+      code: 'quarantined',
+    });
+    await test.house.hall.takeHook(hook('session-2', 'UserPromptSubmit', { prompt: 'x' }), {
+      origin: 'hook',
+    });
+    await take(test, 'Stop', { last_assistant_message: 'done' });
+    expect((await stored(test)).summary).toMatchObject({
+      work_status: 'waiting',
+      last_message: 'done',
+    });
+    expect(test.house.registry.peek('session-2')?.actor.getSnapshot().hasTag('busy')).toBe(true);
+  });
+
+  it('journals an event that the chart refuses, and changes nothing by it', async () => {
+    await using test = await openHouse();
+    await take(test, 'UserPromptSubmit', { prompt: 'go', prompt_id: 'p1' });
+    await take(test, 'SessionEnd', { reason: 'other' });
+    const before = await stored(test);
+    const said = test.said.length;
+    await take(test, 'SubagentStart', { agent_id: 'a1', agent_type: 'general' });
+    const after = await stored(test);
+    expect(after.revision).toBe(before.revision);
+    expect(after.snapshot).toBe(before.snapshot);
+    expect(test.said.length).toBe(said);
+  });
+});

@@ -1,0 +1,47 @@
+import { describe, expect, it } from 'vitest';
+import { createRing } from '../../src/runtime/ring.ts';
+
+describe('the ring', () => {
+  it('gives what came after a revision, and nothing for the newest', () => {
+    const ring = createRing();
+    for (const revision of [1, 2, 3]) ring.push('s', revision, `frame ${revision}`);
+    expect(ring.since('s', 0)).toEqual(['frame 1', 'frame 2', 'frame 3']);
+    expect(ring.since('s', 2)).toEqual(['frame 3']);
+    expect(ring.since('s', 3)).toEqual([]);
+  });
+
+  it('says null for a session it does not know, a number ahead of it, and one it forgot', () => {
+    const ring = createRing({ session: 60, total: 1000 });
+    for (const revision of [1, 2, 3, 4]) ring.push('s', revision, 'x'.repeat(10));
+    expect(ring.since('other', 0)).toBeNull();
+    expect(ring.since('s', 5)).toBeNull();
+    expect(ring.since('s', 0)).toBeNull();
+    expect(ring.since('s', 1)).toHaveLength(3);
+  });
+
+  it('starts over when revisions do not continue', () => {
+    const ring = createRing();
+    ring.push('s', 1, 'old');
+    ring.push('s', 1_000_002, 'new');
+    expect(ring.since('s', 1)).toBeNull();
+    expect(ring.since('s', 1_000_001)).toEqual(['new']);
+  });
+
+  it('keeps one frame less rather than more than its bytes', () => {
+    const ring = createRing({ session: 10, total: 1000 });
+    ring.push('s', 1, 'x'.repeat(100));
+    expect(ring.since('s', 0)).toBeNull();
+    expect(ring.since('s', 1)).toBeNull();
+    ring.push('s', 2, 'ok');
+    expect(ring.since('s', 1)).toEqual(['ok']);
+  });
+
+  it('forgets the session that was quiet longest when all together are too much', () => {
+    const ring = createRing({ session: 100, total: 100 });
+    ring.push('a', 1, 'x'.repeat(20));
+    ring.push('b', 1, 'x'.repeat(20));
+    ring.push('a', 2, 'x'.repeat(20));
+    expect(ring.since('b', 0)).toBeNull();
+    expect(ring.since('a', 0)).toHaveLength(2);
+  });
+});

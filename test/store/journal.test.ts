@@ -1,0 +1,131 @@
+import { describe, expect, test } from 'vitest';
+import type { EventItem } from '../../src/store/items.ts';
+import { createJournalRead } from '../../src/store/queries/journal.ts';
+import { createRetention } from '../../src/store/retention.ts';
+import { AT, created, event, openStore, type Store } from './support.ts';
+
+const DAY_MS = 24 * 60 * 60 * 1_000;
+const NOW = Date.parse(AT);
+
+/** A machine that adds: its snapshot is the sum so far, its events say how much. */
+function tell(store: Store, count: number, rest: Partial<EventItem> = {}): void {
+  const { last } = createJournalRead(store.database)('s', 1, 1);
+  let sum = sumAfter(store);
+  const items = Array.from({ length: count }, (_, at) => {
+    const more = last + at + 1;
+    sum += more;
+    return event('s', [], {
+      event: JSON.stringify({ add: more }),
+      value: String(sum),
+      snapshot: String(sum),
+      ...rest,
+    });
+  });
+  for (let at = 0; at < items.length; at += 250) store.commit(...items.slice(at, at + 250));
+}
+
+function sumAfter(store: Store): number {
+  return Number(store.database.prepare('SELECT machine_snapshot FROM sessions').pluck().get() ?? 0);
+}
+
+/** Folds what is left from its base and compares every state on the way. */
+function expectFolds(store: Store): { rows: number; first: number } {
+  const read = createJournalRead(store.database);
+  const { first } = read('s', 1, 1);
+  const { base, rows } = read('s', first, 10_000);
+  let sum = Number(base?.snapshot ?? 0);
+  expect(base?.seq ?? 0).toBe(first - 1);
+  for (const row of rows) {
+    sum += (JSON.parse(row.event) as { add?: number }).add ?? 0;
+    expect(row.value).toBe(String(sum));
+  }
+  return { rows: rows.length, first };
+}
+
+function cutAll(store: Store, now = NOW): void {
+  const retention = createRetention({ database: store.database, now: () => now });
+  while (retention.slice());
+}
+
+function aStore(): Store {
+  const store = openStore();
+  store.one({ ...created('s'), value: '0', base: '0', snapshot: '0' });
+  return store;
+}
+
+describe('the journal', () => {
+  test('pages from any number, with the base before it', () => {
+    const store = aStore();
+    tell(store, 1_200);
+    const read = createJournalRead(store.database);
+    const page = read('s', 700, 10);
+    expect(page).toMatchObject({ first: 1, last: 1_201 });
+    expect(page.rows.map(({ seq }) => seq)).toEqual([
+      700, 701, 702, 703, 704, 705, 706, 707, 708, 709,
+    ]);
+    expect(page.base?.seq).toBe(500);
+    expect(read('nobody', 1, 10)).toEqual({ base: null, rows: [], first: 0, last: 0 });
+  });
+
+  test('is cut at a base and still folds to the same states', () => {
+    const store = aStore();
+    tell(store, 2_300);
+    cutAll(store);
+    expect(expectFolds(store)).toEqual({ rows: 2_301, first: 1 });
+    tell(store, 1_000);
+    cutAll(store);
+    expect(expectFolds(store)).toEqual({ rows: 2_301, first: 1_001 });
+    tell(store, 700);
+    expectFolds(store);
+  });
+
+  test('of an old session goes, and its snapshot is the base of what comes later', () => {
+    const store = aStore();
+    tell(store, 30);
+    cutAll(store, NOW + 31 * DAY_MS);
+    const read = createJournalRead(store.database);
+    expect(read('s', 1, 10).rows).toEqual([]);
+    cutAll(store, NOW + 31 * DAY_MS);
+    tell(store, 3);
+    const { base, rows } = read('s', 1, 10);
+    expect(base?.seq).toBe(31);
+    expect(rows).toHaveLength(3);
+  });
+
+  test('keeps the size of an event that is too large, not its body', () => {
+    const store = aStore();
+    const large = JSON.stringify({ type: 'hook.observed', body: 'x'.repeat(2_000_000) });
+    store.one(event('s', [], { event: large }));
+    const [row] = createJournalRead(store.database)('s', 2, 1).rows;
+    expect(JSON.parse(row?.event ?? '')).toEqual({
+      type: 'hook.observed',
+      truncated: true,
+      bytes: large.length,
+    });
+  });
+});
+
+describe('retention', () => {
+  test('forgets idempotency keys and quarantine after 30 days', () => {
+    const store = aStore();
+    store.commit(
+      event('s', [], { key: 'old', at: new Date(NOW - 31 * DAY_MS).toISOString() }),
+      event('s', [], { key: 'young' }),
+      event('nobody', [], { at: new Date(NOW - 31 * DAY_MS).toISOString() }),
+      event('nobody', [], { generation: 1 }),
+    );
+    cutAll(store);
+    expect(store.database.prepare('SELECT key FROM hook_keys').pluck().all()).toEqual(['young']);
+    expect(store.database.prepare('SELECT count(*) FROM quarantine').pluck().get()).toBe(1);
+  });
+
+  test('keeps the newest thousand of the quarantine', () => {
+    const store = aStore();
+    const poison = Array.from({ length: 1_010 }, (_, at) =>
+      event('nobody', [], { generation: at }),
+    );
+    store.commit(...poison);
+    cutAll(store);
+    expect(store.database.prepare('SELECT count(*) FROM quarantine').pluck().get()).toBe(1_000);
+  });
+});

@@ -1,0 +1,66 @@
+/** A look at the database from aside: what is really on disk, whatever the server says. */
+import Database from 'better-sqlite3';
+import { createActor, type Snapshot } from 'xstate';
+import { sessionMachine } from '../../machines/session.ts';
+import type { SessionEvent } from '../../machines/session-types.ts';
+import type { DataPaths } from '../../src/config.ts';
+import { createJournalRead, type JournalRow } from '../../src/store/queries/journal.ts';
+
+/** Opens the database for reading, lets `look` look, closes it. */
+export function lookInto<Result>(
+  paths: Pick<DataPaths, 'database'>,
+  look: (database: Database.Database) => Result,
+): Result {
+  const database = new Database(paths.database, { readonly: true, fileMustExist: true });
+  try {
+    return look(database);
+  } finally {
+    database.close();
+  }
+}
+
+/** All rows of one query. */
+export function rowsOf<Row>(
+  paths: Pick<DataPaths, 'database'>,
+  sql: string,
+  ...values: (string | number)[]
+): Row[] {
+  return lookInto(paths, (database) => database.prepare(sql).all(...values) as Row[]);
+}
+
+/** Everything a session's journal holds. */
+export function journalOf(
+  paths: Pick<DataPaths, 'database'>,
+  sessionId: string,
+): { rows: JournalRow[]; base: { seq: number; snapshot: string } | null } {
+  return lookInto(paths, (database) => {
+    const read = createJournalRead(database);
+    return read(sessionId, 1, 1_000_000);
+  });
+}
+
+/**
+ * Folds a session's journal through the chart and says where that gives other states than were stored.
+ *
+ * @returns one line for each difference; empty when the journal tells the truth
+ */
+export function foldJournal(paths: Pick<DataPaths, 'database'>, sessionId: string): string[] {
+  const { rows, base } = journalOf(paths, sessionId);
+  if (!base) return [`${sessionId}: the journal has no base`];
+  const snapshot = JSON.parse(base.snapshot) as Snapshot<unknown>;
+  const actor = createActor(sessionMachine, { snapshot: snapshot as never, input: {} as never });
+  actor.start();
+  const wrong: string[] = [];
+  let last = base.seq;
+  for (const { seq, event: text, value, accepted } of rows) {
+    if (seq !== last + 1) wrong.push(`${sessionId}: ${seq} follows ${last}`);
+    last = seq;
+    const event = JSON.parse(text) as SessionEvent;
+    if (actor.getSnapshot().can(event) !== accepted) wrong.push(`${sessionId} ${seq}: accepted?`);
+    if (accepted) actor.send(event);
+    const folded = JSON.stringify(actor.getSnapshot().value);
+    if (folded !== value) wrong.push(`${sessionId} ${seq} ${event.type}: ${folded} not ${value}`);
+  }
+  actor.stop();
+  return wrong;
+}

@@ -1,0 +1,109 @@
+/** Hooks as their senders send them: a POST with the key that hook.sh would make, and a few bodies. */
+import { Agent, request } from 'node:http';
+import type { HookBody } from './fixtures.ts';
+
+export interface PostOptions {
+  /** `Idempotency-Key`; a new one when left out, none at all for null. */
+  key?: string | null;
+  /** `X-OrbitDock-Hook`. */
+  type?: string;
+  agent?: Agent;
+}
+
+/** The status, and the body of a refusal. */
+export interface PostResult {
+  status: number;
+  body: string;
+}
+
+const agent = new Agent({ keepAlive: true, maxSockets: 64 });
+let lastMicrosecond = 0;
+
+/** A key as hook.sh makes it: nanoseconds, its pid, the CLI's pid. Later calls give later moments. */
+export function hookKey(claudePid = 0): string {
+  lastMicrosecond = Math.max(lastMicrosecond + 1, Date.now() * 1000);
+  return `${lastMicrosecond}000-${process.pid}-${claudePid}`;
+}
+
+/**
+ * Posts one hook; resolves with whatever the server says.
+ *
+ * @throws the socket's error when the server is not there or goes away
+ */
+export function postHook(
+  url: string,
+  body: unknown,
+  { key = hookKey(), type, agent: own = agent }: PostOptions = {},
+): Promise<PostResult> {
+  const bytes = Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
+  return new Promise((resolve, reject) => {
+    const headers = {
+      'Content-Type': 'application/json',
+      'Content-Length': bytes.length,
+      ...(key !== null && { 'Idempotency-Key': key }),
+      ...(type !== undefined && { 'X-OrbitDock-Hook': type }),
+    };
+    const post = request(`${url}/api/hook`, { method: 'POST', headers, agent: own }, (answer) => {
+      const chunks: Buffer[] = [];
+      answer.on('data', (chunk: Buffer) => chunks.push(chunk));
+      answer.once('error', reject);
+      answer.once('close', () => reject(new Error('the answer broke off')));
+      answer.once('end', () =>
+        resolve({ status: answer.statusCode ?? 0, body: Buffer.concat(chunks).toString() }),
+      );
+    });
+    post.once('error', reject);
+    post.end(bytes);
+  });
+}
+
+/** Posts a hook that must be taken. @throws when it is not */
+export async function deliver(url: string, body: HookBody, options?: PostOptions): Promise<void> {
+  const { status, body: words } = await postHook(url, body, options);
+  if (status !== 204) throw new Error(`${body.hook_event_name}: ${status} ${words}`);
+}
+
+/** The bodies of one session. */
+export function scriptOf(session_id: string, cwd = '/home/dev/shop') {
+  const base = { session_id, cwd, permission_mode: 'default' };
+  const tool = (id: string, command: string) => ({
+    ...base,
+    tool_name: 'Bash',
+    tool_input: { command },
+    tool_use_id: id,
+  });
+  return {
+    start: (source = 'startup', more = {}): HookBody => ({
+      ...base,
+      hook_event_name: 'SessionStart',
+      source,
+      ...more,
+    }),
+    prompt: (prompt: string, prompt_id?: string): HookBody => ({
+      ...base,
+      hook_event_name: 'UserPromptSubmit',
+      prompt,
+      ...(prompt_id && { prompt_id }),
+    }),
+    toolStarts: (id: string, command = 'ls'): HookBody => ({
+      ...tool(id, command),
+      hook_event_name: 'PreToolUse',
+    }),
+    asks: (command = 'ls'): HookBody => {
+      const { tool_use_id: _, ...rest } = tool('', command);
+      return { ...rest, hook_event_name: 'PermissionRequest' };
+    },
+    toolEnds: (id: string, stdout = 'ok', command = 'ls'): HookBody => ({
+      ...tool(id, command),
+      hook_event_name: 'PostToolUse',
+      tool_response: { stdout, stderr: '' },
+      duration_ms: 12,
+    }),
+    stop: (last_assistant_message = 'Done.'): HookBody => ({
+      ...base,
+      hook_event_name: 'Stop',
+      last_assistant_message,
+    }),
+    end: (reason = 'other'): HookBody => ({ ...base, hook_event_name: 'SessionEnd', reason }),
+  };
+}

@@ -1,0 +1,144 @@
+/**
+ * Claude sessions as they would run for hours: each producer is one CLI that reports hook after hook, in
+ * order, and repeats one until it is acknowledged. What was acknowledged goes into a ledger only then.
+ */
+import type { HookBody } from './fixtures.ts';
+import { hookKey, postHook, scriptOf } from './hooks.ts';
+import type { Random } from './random.ts';
+
+/** One hook that was acknowledged. */
+export interface Acknowledged {
+  session: string;
+  key: string;
+  event: string;
+}
+
+export interface Producer {
+  readonly session: string;
+  /** In the order they were sent, which is the order they must have taken effect in. */
+  readonly acknowledged: readonly Acknowledged[];
+  /** Requests that repeated a key and were told that all is well. */
+  readonly repeated: number;
+  /** Answers that were neither 204 nor 503; there should be none. */
+  readonly surprises: readonly string[];
+  /** Runs until `stop`; the last hook is acknowledged then. */
+  readonly done: Promise<void>;
+  stop(): void;
+}
+
+export interface ProducerOptions {
+  url: string;
+  session: string;
+  random: Random;
+  /** Share of hooks that are sent more than once. */
+  duplicates: number;
+  /** Settles when the server can be reached; asked after every failure. */
+  whenUp: () => Promise<void>;
+  /** Called before each hook; a test may slow the producers down with it. */
+  pace?: () => Promise<void>;
+}
+
+/** A client that was told to come again later comes again after this, ms. */
+const COME_AGAIN_MS = 20;
+
+/** Starts one producer. */
+export function startProducer(options: ProducerOptions): Producer {
+  const { session, random, duplicates, pace } = options;
+  const acknowledged: Acknowledged[] = [];
+  const surprises: string[] = [];
+  let repeated = 0;
+  let isStopping = false;
+
+  async function run(): Promise<void> {
+    for (const body of sessionHooks(session, random)) {
+      if (isStopping) return;
+      await pace?.();
+      const key = hookKey();
+      const isTwice = random.chance(duplicates / 2);
+      await Promise.all([insist(key, body), ...(isTwice ? [insist(key, body)] : [])]);
+      acknowledged.push({ session, key, event: body.hook_event_name ?? '' });
+      if (isTwice) repeated++;
+      if (random.chance(duplicates / 2)) await repeatAnOldOne();
+    }
+  }
+
+  const sent: { key: string; body: HookBody }[] = [];
+
+  async function repeatAnOldOne(): Promise<void> {
+    const { key, body } = random.pick(sent);
+    await insist(key, body);
+    repeated++;
+  }
+
+  /** Sends until it is acknowledged. */
+  async function insist(key: string, body: HookBody): Promise<void> {
+    sent.push({ key, body });
+    if (sent.length > 200) sent.shift();
+    for (;;) {
+      const status = await attempt(key, body);
+      if (status === 204) return;
+      if (status === 503) await new Promise((resolve) => setTimeout(resolve, COME_AGAIN_MS));
+    }
+  }
+
+  async function attempt(key: string, body: HookBody): Promise<number | null> {
+    try {
+      const { status, body: words } = await postHook(options.url, body, { key });
+      if (status === 204 || status === 503) return status;
+      surprises.push(`${status} ${words}`);
+      return 204;
+    } catch {
+      // Gone or not yet back: nothing is known about this attempt.
+      await options.whenUp();
+      return null;
+    }
+  }
+
+  return {
+    session,
+    acknowledged,
+    surprises,
+    get repeated() {
+      return repeated;
+    },
+    done: run(),
+    stop() {
+      isStopping = true;
+    },
+  };
+}
+
+/** The hooks of a session that never comes to rest: turns, tools, requests, agents, ends and returns. */
+function* sessionHooks(session: string, random: Random): Generator<HookBody, never> {
+  const script = scriptOf(session, '/nowhere/shop');
+  let tools = 0;
+  yield script.start();
+  for (;;) {
+    yield script.prompt(`Round ${tools}`);
+    for (let left = random.between(1, 5); left > 0; left--) {
+      tools++;
+      yield* toolHooks(`tool-${tools}`, `make ${tools}`);
+    }
+    if (random.chance(0.2)) yield* agentHooks(`agent-${tools}`);
+    yield script.stop(`Done with ${tools}`);
+    if (!random.chance(0.1)) continue;
+    yield script.end();
+    yield script.start('resume');
+  }
+
+  function* toolHooks(id: string, command: string): Generator<HookBody> {
+    yield script.toolStarts(id, command);
+    if (random.chance(0.3)) yield script.asks(command);
+    // Now and then a person says no: no hook tells it, the next prompt does.
+    if (random.chance(0.05)) return;
+    yield script.toolEnds(id, 'y'.repeat(random.between(1, 400)), command);
+  }
+
+  function* agentHooks(agent_id: string): Generator<HookBody> {
+    const base = { session_id: session, agent_id, agent_type: 'general-purpose' };
+    yield { ...base, hook_event_name: 'SubagentStart' };
+    yield { ...script.toolStarts(`${agent_id}-tool`), agent_id };
+    yield { ...script.toolEnds(`${agent_id}-tool`), agent_id };
+    yield { ...base, hook_event_name: 'SubagentStop' };
+  }
+}

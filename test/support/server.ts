@@ -1,0 +1,73 @@
+/**
+ * The server as tests have it: in this process on a port of its own, in a data directory that goes with
+ * it. Real sockets, real SQLite, the real start. `restart` stops it in order and starts it again on the
+ * same directory and port, so that clients and hook.sh find it where it was.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import { runCli } from '../../src/cli/index.ts';
+import { type DataPaths, dataPaths, resolveConfig } from '../../src/config.ts';
+import { openDataDirectory } from '../../src/files.ts';
+import { type Server, startServer } from '../../src/server.ts';
+
+/** A server in this process; disposing of it stops it and removes its data directory. */
+export interface TestServer extends AsyncDisposable {
+  readonly url: string;
+  readonly port: number;
+  readonly paths: DataPaths;
+  /** Stops in order; the directory stays. */
+  stop(): Promise<void>;
+  /** Starts again where it was; it must have been stopped. */
+  start(): Promise<void>;
+  restart(): Promise<void>;
+}
+
+/** Starts a server on a port of its own. */
+export async function startTestServer(): Promise<TestServer> {
+  const paths = temporaryDataPaths();
+  let running: Server | null = await startOn(paths, 0);
+  const { port } = running;
+  const stop = async (): Promise<void> => {
+    await running?.close();
+    running = null;
+  };
+  const start = async (): Promise<void> => {
+    running = await startOn(paths, port);
+  };
+  return {
+    url: `http://127.0.0.1:${port}`,
+    port,
+    paths,
+    stop,
+    start,
+    async restart() {
+      await stop();
+      await start();
+    },
+    async [Symbol.asyncDispose]() {
+      await stop();
+      rmSync(paths.dir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A data directory nobody has used yet; whoever asks for it removes it. */
+export function temporaryDataPaths(): DataPaths {
+  return dataPaths(mkdtempSync(join(tmpdir(), 'orbit-flow-')));
+}
+
+/** Installs hook.sh into the data directory the way a user does, pointing at this server. */
+export async function installHookScript(paths: DataPaths, url: string): Promise<void> {
+  const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const argv = ['--data-dir', paths.dir, 'init', '--server-url', url];
+  const code = await runCli(argv, { env: { HOME: paths.dir }, stdout: silent, stderr: silent });
+  if (code !== 0) throw new Error(`init ended with ${code}`);
+}
+
+async function startOn(paths: DataPaths, port: number): Promise<Server> {
+  openDataDirectory(paths);
+  const flags = { dataDir: paths.dir, bind: `127.0.0.1:${port}` };
+  return startServer(resolveConfig({ flags, env: {}, home: paths.dir }));
+}
