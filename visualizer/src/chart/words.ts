@@ -1,0 +1,56 @@
+/**
+ * How a transition and a state are put in words. The build measures these very words and the page
+ * draws them, so that a label fits its box; nothing here may depend on where it runs.
+ */
+import type { ChartEdge, ChartState } from './geometry.ts';
+
+/** Font sizes in chart units. */
+export const SIZES = { name: 13, event: 11, guard: 10, tag: 9.5, action: 10 } as const;
+
+const KINDS: Record<string, string> = {
+  always: 'always',
+  done: 'done',
+  error: 'error',
+};
+
+/** What makes the transition happen: an event's name, `always`, `after 15s`. */
+export function eventWords(edge: ChartEdge): string {
+  if (edge.kind === 'after') return `after ${delayWords(edge.event)}`;
+  return KINDS[edge.kind] ?? edge.event;
+}
+
+/** `xstate.after.15000.session.phase` is 15 s to a reader. */
+function delayWords(event: string): string {
+  const delay = /^xstate\.after\.([^.]+)\./.exec(event)?.[1] ?? event;
+  const ms = Number(delay);
+  if (!Number.isFinite(ms)) return delay;
+  return ms % 1000 === 0 ? `${ms / 1000}s` : `${ms}ms`;
+}
+
+/** The guard in brackets, or nothing. */
+export function guardWords(edge: ChartEdge): string {
+  return edge.guard === null ? '' : `[${edge.guard}]`;
+}
+
+/** What it does, after a slash, or nothing. */
+export function actionWords(edge: ChartEdge): string {
+  return edge.actions.length === 0 ? '' : `/ ${shortened(edge.actions.join(', '))}`;
+}
+
+/** A list of actions must not make a label wider than the chart. */
+function shortened(text: string): string {
+  return text.length > 40 ? `${text.slice(0, 39)}…` : text;
+}
+
+/** Entry and exit actions of a state, a line each. */
+export function stateActionWords(state: ChartState): string[] {
+  return [
+    ...(state.entry.length > 0 ? [`entry / ${shortened(state.entry.join(', '))}`] : []),
+    ...(state.exit.length > 0 ? [`exit / ${shortened(state.exit.join(', '))}`] : []),
+  ];
+}
+
+/** A guard stands beside a short word and below a long one. */
+export function isGuardBelow(edge: ChartEdge): boolean {
+  return edge.guard !== null && edge.targets.length > 0 && edge.kind !== 'always';
+}
