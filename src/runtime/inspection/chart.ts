@@ -13,6 +13,7 @@ interface Edge {
   targets: string[];
   event: string;
   guard: string | null;
+  actions: string[];
 }
 export function edgeIdOf(t: AnyTransitionDefinition): string {
   const list = (t.eventType === '' ? t.source.always : t.source.transitions.get(t.eventType)) ?? [];
@@ -32,6 +33,9 @@ function describeMachine(machine: AnyStateMachine): {
         source: node.id,
         targets: (t.target ?? []).map((x) => x.id),
         event: t.eventType,
+        actions: t.actions.map((a) =>
+          typeof a === 'string' ? a : String((a as { type?: string }).type),
+        ),
         guard: t.guard ? String((t.guard as { type?: string }).type ?? t.guard) : null,
       });
     for (const [, list] of node.transitions) list.forEach(add);
@@ -73,4 +77,9 @@ const STATES = new Set(SESSION_CHART.states.map(({ id }) => id));
 /** Whether the session chart has a state of that id. */
 export function isState(id: string): boolean {
   return STATES.has(id);
+}
+
+/** The machine of sessions, as a bundle names it. */
+export function sessionHash(): InspectMachine {
+  return MACHINES[0] as InspectMachine;
 }
