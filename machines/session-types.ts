@@ -39,11 +39,14 @@ export interface Turn {
   /** The provider's id of the prompt, to know a repeated report. */
   promptId: string | null;
   startedAt: Stamp;
-  /** The newest prompt: what the main thread did before it is over, even when nobody said so. */
-  promptedAt: Stamp;
+  /**
+   * The newest prompt or idle terminal: what the main thread did before it is over, even when nobody
+   * said so. Agents may go on.
+   */
+  clearedAt: Stamp;
   /** The newest sign of life of the main thread: an older end does not end it. */
   seenAt: Stamp;
-  /** The newest moment at which everything before was over: older reports only bring content. */
+  /** The newest moment at which all before it was over, agents too: older reports only bring content. */
   settledAt: Stamp;
 }
 

@@ -171,7 +171,7 @@ export function isBusy(context: SessionContext): boolean {
 /** Stamps, not a flag: its start may be heard after its end, and whatever comes next ends it too. */
 function isCompacting({ compaction, turn }: SessionContext): boolean {
   const { startedAt, finishedAt } = compaction;
-  return startedAt > finishedAt && startedAt > turn.settledAt && startedAt > turn.promptedAt;
+  return startedAt > finishedAt && startedAt > turn.settledAt && startedAt > turn.clearedAt;
 }
 
 /** The request the wire shows: the oldest that is open. */

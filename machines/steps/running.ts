@@ -19,9 +19,9 @@ export function isLate(context: SessionContext, at: Stamp): boolean {
   return at < context.turn.settledAt;
 }
 
-/** Late for the main thread: a newer prompt too says that what was before it is over. */
+/** Late for the main thread: a newer prompt or an idle terminal says that what was before is over. */
 export function isLateOnMain(context: SessionContext, at: Stamp): boolean {
-  return isLate(context, at) || at < context.turn.promptedAt;
+  return isLate(context, at) || at < context.turn.clearedAt;
 }
 
 /** True when a report of that moment can still say that its thread runs. */
@@ -54,22 +54,19 @@ export function startTurn(draft: Draft, promptId: string | null, startedAt: Stam
 }
 
 /** Ends what the main thread did until this moment. What it did since belongs to the next turn. */
-export function settleTurn(draft: Draft): void {
-  const { open, startedAt, settledAt, seenAt } = draft.context.turn;
-  if (open && startedAt > draft.at) {
-    draft.context.turn = { ...draft.context.turn, settledAt: later(draft.at, settledAt) };
-    return;
-  }
-  closeTurn(draft);
-  if (open && seenAt > draft.at) startTurn(draft, null, seenAt);
+export function clearTurn(draft: Draft): void {
+  const { open, id, startedAt, clearedAt, seenAt } = draft.context.turn;
+  draft.context.turn = { ...draft.context.turn, clearedAt: later(draft.at, clearedAt) };
+  if (!open || startedAt > draft.at) return;
+  draft.context.turn = { ...draft.context.turn, open: false, id: null };
+  if (id !== null) draft.changes.current_turn_id = null;
+  if (seenAt > draft.at) startTurn(draft, null, seenAt);
 }
 
-/** Closes the turn: what was reported before this moment can no longer open anything. */
-export function closeTurn(draft: Draft): void {
+/** From this moment on older reports, those of agents too, can no longer open anything. */
+export function settle(draft: Draft): void {
   const { turn } = draft.context;
-  const settledAt = later(draft.at, turn.settledAt);
-  draft.context.turn = { ...turn, open: false, id: null, settledAt };
-  if (turn.id !== null) draft.changes.current_turn_id = null;
+  draft.context.turn = { ...turn, settledAt: later(draft.at, turn.settledAt) };
 }
 
 /** Remembers a tool use that began. */
@@ -135,7 +132,10 @@ export function endAgent(draft: Draft, id: string): void {
 
 /** Ends all that runs, whatever was heard of it since. */
 export function endEverything(draft: Draft): void {
-  closeTurn(draft);
+  const { turn } = draft.context;
+  draft.context.turn = { ...turn, open: false, id: null };
+  if (turn.id !== null) draft.changes.current_turn_id = null;
+  settle(draft);
   for (const agent of draft.context.agents) removeAgent(draft, agent);
   dropTools(draft, () => true);
 }

@@ -29,7 +29,7 @@ export function contextFrom(input: SessionInput): SessionContext {
       id: null,
       promptId: null,
       startedAt: NEVER,
-      promptedAt: NEVER,
+      clearedAt: NEVER,
       seenAt: NEVER,
       settledAt: NEVER,
     },

@@ -1,5 +1,5 @@
 /** Turns: started by a prompt, ended by completion, failure, abort or silence; compaction and undo. */
-import type { BegunTool, OpenApproval, SessionContext, SessionEvent } from '../session-types.ts';
+import type { OpenApproval, SessionContext, SessionEvent } from '../session-types.ts';
 import { close } from './approvals.ts';
 import {
   append,
@@ -14,12 +14,14 @@ import {
 } from './draft.ts';
 import {
   adoptAgent,
+  clearTurn,
   dropTools,
   isLate,
+  isLateOnMain,
   keepAgents,
   later,
   revive,
-  settleTurn,
+  settle,
   startTurn,
 } from './running.ts';
 
@@ -35,7 +37,7 @@ export function turnStarted(context: SessionContext, event: EventOf<'turn.starte
     change(draft, 'first_prompt', clip(event.prompt));
   }
   if (event.prompt !== null && !isRepeated) draft.columns.count = 'prompt_count';
-  if (isLate(context, event.at) || isRepeated) return finish(draft);
+  if (isLateOnMain(context, event.at) || isRepeated) return finish(draft);
   revive(draft);
   close(
     draft,
@@ -44,11 +46,9 @@ export function turnStarted(context: SessionContext, event: EventOf<'turn.starte
     event.type,
   );
   dropTools(draft, (tool) => tool.agentId === null && tool.at <= event.at);
+  // Overtaken by its own tools, it is the prompt of the turn that they opened.
+  draft.context.turn = { ...turn, promptId: event.promptId, clearedAt: event.at };
   const isOvertaken = event.at < turn.startedAt;
-  if (event.at >= turn.promptedAt) {
-    // Overtaken by its own tools, it is the prompt of the turn that they opened.
-    draft.context.turn = { ...turn, promptId: event.promptId, promptedAt: event.at };
-  }
   if (!isOvertaken) startTurn(draft, event.promptId, event.at);
   touch(draft);
   return finish(draft);
@@ -86,7 +86,7 @@ export function turnFailed(context: SessionContext, event: EventOf<'turn.failed'
 /** The terminal has waited for its user for a while: the main thread is over, agents may go on. */
 export function idleNoticed(context: SessionContext, event: EventOf<'attention.noticed'>): Step {
   const draft = draftOf(context, event);
-  if (!isLate(context, event.at)) endTurn(draft, context.agents);
+  if (!isLateOnMain(context, event.at)) endTurn(draft, null);
   return finish(draft);
 }
 
@@ -151,22 +151,27 @@ export function threadRolledBack(
   return finish(draft);
 }
 
-/** Ends the turn with all that hung on it at this moment. */
+/**
+ * Ends the turn with all that hung on it at this moment.
+ *
+ * @param backgroundAgents those that go on; null when the reporter does not speak of agents at all
+ */
 export function endTurn(
   draft: Draft,
-  backgroundAgents: ReadonlyArray<{ id: string; type: string }>,
+  backgroundAgents: ReadonlyArray<{ id: string; type: string }> | null,
 ): void {
-  const goesOn = new Set(backgroundAgents.map((agent) => agent.id));
-  settleTurn(draft);
+  const listed = new Set(backgroundAgents?.map((agent) => agent.id));
+  const isDone = (agentId: string | null) =>
+    agentId === null || (backgroundAgents !== null && !listed.has(agentId));
+  clearTurn(draft);
+  if (backgroundAgents) settle(draft);
   // A bare notification is only believed while the main thread works (attentionNoticed).
   const isOver = ({ at, tool, isBare }: OpenApproval) =>
-    (at <= draft.at && !(tool?.agentId && goesOn.has(tool.agentId))) ||
-    (isBare && !draft.context.turn.open);
+    (at <= draft.at && isDone(tool?.agentId ?? null)) || (isBare && !draft.context.turn.open);
   close(draft, isOver, 'cancelled', draft.event.type);
-  keepAgents(draft, goesOn);
-  for (const agent of backgroundAgents) adoptAgent(draft, agent.id, agent.type);
-  const isDone = (tool: BegunTool) => tool.agentId === null || !goesOn.has(tool.agentId);
-  dropTools(draft, (tool) => tool.at <= draft.at && isDone(tool));
+  if (backgroundAgents) keepAgents(draft, listed);
+  for (const agent of backgroundAgents ?? []) adoptAgent(draft, agent.id, agent.type);
+  dropTools(draft, (tool) => tool.at <= draft.at && isDone(tool.agentId));
   touch(draft);
 }
 

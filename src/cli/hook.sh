@@ -1,7 +1,8 @@
 #!/bin/sh
 # OrbitDock's ear in Claude Code: hook.sh [type], one hook as JSON on stdin. Written by `init`.
 # File first, then send, delete on 2xx: what is not delivered waits in spool/ for the server. Never says
-# a word (stdout would reach the model), never fails, never sends its environment. POSIX sh and curl only.
+# a word (stdout would reach the model), never fails, sends nothing of its environment but the terminal's
+# name and id at a session's start. POSIX sh and curl only.
 exec >/dev/null 2>&1
 [ "${1-}" = --deliver ] || stamp=$(date +%s%N) # first of all: hooks carry no time of their own
 if [ "${ORBITDOCK_SESSION-}" ]; then cat; exit 0; fi # a session we run ourselves reports by another way
@@ -29,8 +30,19 @@ case ${1-} in *[!a-z_]*) type= ;; *) type=${1-} ;; esac
 key=$stamp-$$-$claude
 file=spool/$key${type:+.$type}.json
 [ -d spool ] || mkdir -p spool
-cat >"spool/.tmp-$key" && [ -s "spool/.tmp-$key" ] && mv "spool/.tmp-$key" "$file" || {
-  rm -f "spool/.tmp-$key"
+terminal= # where the session runs, so that the app can bring it to the front
+if [ "$type" = claude_session_start ]; then
+  plain() { case $2 in '' | *[!A-Za-z0-9._:-]*) ;; *) terminal=$terminal\"$1\":\"$2\", ;; esac; }
+  plain terminal_session_id "${ITERM_SESSION_ID-}"
+  plain terminal_app "${TERM_PROGRAM-}"
+fi
+tmp=spool/.tmp-$key
+cat >"$tmp" && [ -s "$tmp" ] && {
+  [ -z "$terminal" ] || {
+    { printf '{%s' "$terminal" && sed '1s/^[[:space:]]*{//' "$tmp"; } >"$tmp-2" && mv "$tmp-2" "$tmp"
+  }
+} && mv "$tmp" "$file" || {
+  rm -f "$tmp" "$tmp-2"
   exit 0
 }
 detach=

@@ -99,6 +99,8 @@ export function createCommitter({ database, epoch }: { database: Sqlite; epoch: 
         epoch.mark();
       }
     },
+    /** To be called when the session's actor is opened anew: its generations begin at 0 again. */
+    forgetRefusals: (sessionId: string) => void refused.delete(sessionId),
   };
 }
 

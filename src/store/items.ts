@@ -10,7 +10,10 @@ import type { JournalBase, JournalRow } from './queries/journal.ts';
 export interface EventItem {
   kind: 'event';
   sessionId: string;
-  /** Counts restarts of the session's actor after a refused item: older ones are stale. */
+  /**
+   * Counts restarts of the session's actor after a refused item: older ones are stale. An `actor` read
+   * opens an actor anew and with it the count, so it must not be sent while items are on their way.
+   */
   generation: number;
   /** Idempotency key, or null when the sender gave none. */
   key: string | null;

@@ -107,7 +107,9 @@ function commit({ committer }: House, items: Item[]): FromThread {
 
 function answer(house: House, read: Read): Answer {
   try {
-    return { value: house.answer(read) };
+    const value = house.answer(read);
+    if (read.kind === 'actor') house.committer.forgetRefusals(read.sessionId);
+    return { value };
   } catch (error) {
     const trouble = troubleOf(error);
     if (trouble === null) throw error;

@@ -63,11 +63,18 @@ function metaOf({ headers }: IncomingMessage): HookMeta {
  *   sender gets to see the answer. `bad_request` when the sender goes away.
  */
 function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
-  const tooLarge = new OrbitError('too_large', { limit: maxBytes });
-  if (Number(request.headers['content-length'] ?? 0) > maxBytes) return Promise.reject(tooLarge);
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let length = 0;
+    let isWhole = false;
+    // Refusals are made when they are needed: their stack traces cost more than all of this.
+    const tooLarge = (): void => reject(new OrbitError('too_large', { limit: maxBytes }));
+    const gone = (): void => {
+      // `close` comes after every request, also after one that was read to its end.
+      if (isWhole) return;
+      reject(new OrbitError('bad_request', { reason: 'The request ended before its body did' }));
+    };
+    if (Number(request.headers['content-length'] ?? 0) > maxBytes) return tooLarge();
     request.on('data', (chunk: Buffer) => {
       length += chunk.length;
       if (length <= maxBytes) {
@@ -75,11 +82,12 @@ function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
         return;
       }
       chunks.length = 0;
-      reject(tooLarge);
+      tooLarge();
     });
-    request.once('end', () => resolve(Buffer.concat(chunks)));
-    const gone = (): void =>
-      reject(new OrbitError('bad_request', { reason: 'The request ended before its body did' }));
+    request.once('end', () => {
+      isWhole = true;
+      resolve(Buffer.concat(chunks));
+    });
     request.once('error', gone);
     request.once('close', gone);
   });

@@ -84,6 +84,23 @@ it('names the file after time, itself and Claude, and keeps it while nobody list
   expect(statSync(path).mode & 0o777).toBe(0o600);
 });
 
+it('says at a session’s start in which terminal it runs, and only what is plain', async () => {
+  const terminal = { TERM_PROGRAM: 'iTerm.app', ITERM_SESSION_ID: 'w0t1p0:8A-5' };
+  await hook('claude_session_start', BODY, terminal);
+  await until(() => hasDelivered(1));
+  expect(JSON.parse(ear.received[0]?.body ?? '')).toEqual({
+    terminal_session_id: 'w0t1p0:8A-5',
+    terminal_app: 'iTerm.app',
+    ...JSON.parse(BODY),
+  });
+  await hook('claude_session_start', BODY, { TERM_PROGRAM: '","session_id":"other' });
+  await until(() => hasDelivered(2));
+  expect(ear.received[1]?.body).toBe(BODY);
+  await hook('claude_status_event', BODY, terminal);
+  await until(() => hasDelivered(3));
+  expect(ear.received[2]?.body).toBe(BODY);
+});
+
 it('sorts by name in the order of time', async () => {
   ear.answer = 503;
   for (let n = 0; n < 5; n++) await hook('claude_status_event', `{"n":${n}}`);

@@ -233,6 +233,13 @@ const OVERTAKEN: Row[] = [
     [],
   ],
   [
+    'an idle terminal says nothing about its agents: an older end of one is believed',
+    [prompted(1), agentBegan(2, 'a1'), stopped(3, ['a1']), noticed(6, 'idle')],
+    agentEnded(5, 'a1'),
+    'idle',
+    [delta({ work_status: 'waiting' })],
+  ],
+  [
     'a notification is nothing to wait for once the turn before it is known to be over',
     [prompted(1), noticed(5, 'permission')],
     stopped(3),

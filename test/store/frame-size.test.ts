@@ -117,6 +117,28 @@ test('a list shows live sessions first, then the newest, as many as fit', () => 
   expect(ended).toEqual([...ended].sort().reverse());
 });
 
+test('a list shows what became of a session since it was read last', () => {
+  const store = openStore();
+  store.commit(created('a'), created('b'));
+  const words = () =>
+    (JSON.parse(store.list().text) as { sessions: SessionSummary[] }).sessions.map(
+      ({ id, last_message, has_pending_approval }) => [id, last_message, has_pending_approval],
+    );
+  expect(words()).toEqual(expect.arrayContaining([['a', undefined, false]]));
+  store.one(event('a', [appended('a', 'm', { content: 'news' })]));
+  expect(words()).toEqual(expect.arrayContaining([['a', 'news', false]]));
+  const request = { id: 'r', session_id: 'b', type: 'exec' as const, command: 'ls' };
+  const asked = { ...request, file_path: null, diff: null, question: null };
+  const opened = { session_id: 'b', request: asked, tool_name: 'Bash', at: AT_MS };
+  store.one(event('b', [{ type: 'approval_opened', ...opened }]));
+  expect(words()).toEqual(
+    expect.arrayContaining([
+      ['a', 'news', false],
+      ['b', undefined, true],
+    ]),
+  );
+});
+
 test('newest messages of a long session cost no more than those of a short one', () => {
   const store = openStore();
   store.commit(created('short'), created('long'));

@@ -13,6 +13,7 @@ const ISO = '2026-02-21T18:53:20.000Z';
 
 function writeReferenceDatabase(path: string): void {
   const database = new Database(path);
+  database.pragma('synchronous = OFF');
   for (const { version, name, sql } of loadMigrations().slice(0, 2)) {
     database.exec(sql);
     database

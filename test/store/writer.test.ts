@@ -93,6 +93,16 @@ describe('a writer', () => {
     expect(known).toEqual(['a']);
   });
 
+  test('takes an actor that is opened anew at its first generation', async () => {
+    const writer = await openTestWriter(tempPaths());
+    await submitted(writer, created('s'));
+    const poison = event('s', [appended('other', 'm')]);
+    expect((await submitted(writer, poison)).outcome).toBe('quarantined');
+    expect((await submitted(writer, event('s'))).outcome).toBe('stale');
+    await writer.read({ kind: 'actor', sessionId: 's' });
+    expect((await submitted(writer, event('s'))).outcome).toBe('committed');
+  });
+
   test('keeps everything while a foreign tool holds the database, and answers reads', async () => {
     const paths = tempPaths();
     const writer = await openTestWriter(paths);

@@ -4,7 +4,7 @@
  * moment their hook began.
  */
 import { constants, type Dirent } from 'node:fs';
-import { mkdir, open, readdir, rename, stat, unlink, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, stat, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OrbitError } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
@@ -170,8 +170,9 @@ export function createSpool(deps: SpoolDeps): { drain(minAgeMs: number): Promise
   ): Promise<null> {
     try {
       await mkdir(quarantine, { recursive: true, mode: 0o700 });
-      await rename(path, join(quarantine, name));
+      // The reason first: killed in between, the file is still in the spool and is set aside again.
       await writeFile(join(quarantine, `${name}.reason`), `${reason}\n`, { mode: 0o600 });
+      await rename(path, join(quarantine, name));
       await trim();
       result.quarantined++;
       log.warn('spool.quarantined', { file: name, reason });
@@ -184,10 +185,9 @@ export function createSpool(deps: SpoolDeps): { drain(minAgeMs: number): Promise
   async function trim(): Promise<void> {
     const names = (await readdir(quarantine)).filter((name) => !name.endsWith('.reason')).sort();
     for (const name of names.slice(0, Math.max(0, names.length - MAX_QUARANTINED))) {
-      await unlink(join(quarantine, name));
-      await unlink(join(quarantine, `${name}.reason`)).catch(() => {
-        // Some files came without a reason; nothing to take away then.
-      });
+      // Also folders, and what has no reason.
+      await rm(join(quarantine, name), { recursive: true, force: true });
+      await rm(join(quarantine, `${name}.reason`), { force: true });
     }
   }
 

@@ -1,22 +1,46 @@
 /**
  * Starts the store's threads: the one place that knows how. Called by writer.ts.
  */
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import type { ThreadStart } from './traffic.ts';
 
 /**
- * Starts a thread of writer-thread.ts. Built, it is a bundle beside ours. From the sources Node 20 cannot
- * start a worker in TypeScript, not even under tsx, so a line of JavaScript registers tsx in it first.
+ * Starts a thread of writer-thread.ts. Built, it is a bundle beside ours. From the sources (development,
+ * tests) Node 20 cannot start a worker in TypeScript, not even under tsx, so it is bundled on the spot:
+ * registering tsx in the new thread works as well, but costs each start half a second.
  */
 export function startThread(start: ThreadStart): Worker {
   if (!import.meta.url.endsWith('.ts')) {
     return new Worker(new URL('./writer-thread.js', import.meta.url), { workerData: start });
   }
-  const tsx = import.meta.resolve('tsx/esm/api');
-  const file = new URL('../writer-thread.ts', import.meta.url).href;
-  const bootstrap = `import(${JSON.stringify(tsx)}).then(({ register }) => {
-    register();
-    return import(${JSON.stringify(file)});
-  });`;
-  return new Worker(bootstrap, { eval: true, workerData: start });
+  bundle ??= bundleFromSources();
+  return new Worker(bundle, { eval: true, workerData: start });
+}
+
+let bundle: string | null = null;
+
+/** As much of esbuild as is used here: a tool of development, which no layer may depend on. */
+interface Bundler {
+  buildSync(options: Record<string, unknown>): { outputFiles: Array<{ text: string }> };
+}
+
+function bundleFromSources(): string {
+  const source = new URL('../writer-thread.ts', import.meta.url).href;
+  // Loaded this way because the built program has no esbuild, and its bundler must not look for it.
+  const { buildSync } = createRequire(import.meta.url)('esbuild') as Bundler;
+  const { outputFiles } = buildSync({
+    entryPoints: [fileURLToPath(source)],
+    bundle: true,
+    write: false,
+    platform: 'node',
+    format: 'cjs',
+    keepNames: true,
+    external: ['better-sqlite3'],
+    define: { 'import.meta.url': JSON.stringify(source) },
+    // Evaluated code would look for packages below the working directory.
+    banner: { js: `globalThis.require = require('node:module').createRequire('${source}');` },
+  });
+  return outputFiles[0]?.text ?? '';
 }

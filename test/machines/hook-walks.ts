@@ -1,0 +1,148 @@
+/**
+ * Random walks of a watched CLI, as its hooks would report them: prompts, tools one by one and side by
+ * side, permissions, agents in the background, compactions, Esc without a word. Seeded: a walk that
+ * fails is found again by its number.
+ */
+import type { SessionEvent } from '../../machines/index.ts';
+import {
+  agentBegan,
+  agentEnded,
+  asked,
+  at,
+  began,
+  noticed,
+  over,
+  prompted,
+  report,
+  stopped,
+  toolBegan,
+  toolEnded,
+  use,
+} from './stage.ts';
+
+export type Dice = (sides: number) => number;
+
+/** A small generator of numbers below `sides`; the same seed gives the same numbers. */
+export function diceOf(seed: number): Dice {
+  let state = (seed + 1) * 0x9e3779b9;
+  return (sides) => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) % sides;
+  };
+}
+
+interface Walk {
+  events: SessionEvent[];
+  /** Milliseconds since the beginning; every report has its own. */
+  now: number;
+  dice: Dice;
+  names: number;
+  /** Agents in the background that the next `Stop` lists. */
+  agents: string[];
+}
+
+/** A walk of so many strides that ends with everything settled: waiting for its user, or ended. */
+export function hookWalk(seed: number, strides: number, endsSession: boolean): SessionEvent[] {
+  const walk: Walk = { events: [], now: 0, dice: diceOf(seed), names: 0, agents: [] };
+  for (let n = 0; n < strides; n++) turn(walk);
+  for (const agent of walk.agents.splice(0)) finishAgent(walk, agent);
+  if (endsSession) tell(walk, (n) => over(n));
+  return walk.events;
+}
+
+/** The same walk with some hooks lost for ever; a last turn follows whose end is heard. */
+export function withLosses(events: SessionEvent[], dice: Dice): SessionEvent[] {
+  const last = Date.parse(events.at(-1)?.at ?? '') - Date.parse(at(0));
+  const heard = events.filter(() => dice(4) > 0);
+  return [...heard, prompted(last + 10), toolBegan(last + 20, 'last'), stopped(last + 30)];
+}
+
+/** Delivers a walk with delays of up to so many milliseconds; the stamps stay. */
+export function delayed(events: SessionEvent[], dice: Dice, maxDelayMs: number): SessionEvent[] {
+  return events
+    .map((event) => ({ event, heardAt: Date.parse(event.at) + dice(maxDelayMs + 1) }))
+    .sort((one, other) => one.heardAt - other.heardAt)
+    .map(({ event }) => event);
+}
+
+function tell(walk: Walk, event: (n: number) => SessionEvent): void {
+  walk.now += 1 + walk.dice(40);
+  walk.events.push(event(walk.now));
+}
+
+function turn(walk: Walk): void {
+  const { dice } = walk;
+  if (dice(8) === 0) compaction(walk);
+  tell(walk, (n) => prompted(n));
+  for (let n = dice(4); n > 0; n--) stride(walk);
+  // Esc: no hook at all, the next prompt is the first that is heard.
+  if (dice(6) === 0) tell(walk, (n) => prompted(n));
+  if (dice(10) === 0) {
+    tell(walk, (n) => report(n, 'turn.failed', { error: 'unknown' }));
+    return;
+  }
+  const left = [...walk.agents];
+  tell(walk, (n) => stopped(n, left));
+  if (left.length > 0 && dice(2) === 0) wake(walk);
+  if (dice(4) === 0) tell(walk, (n) => noticed(n, 'idle'));
+}
+
+function stride(walk: Walk): void {
+  const kind = walk.dice(6);
+  const agent = walk.agents[0];
+  if (kind === 0) launch(walk);
+  else if (kind === 1) sideBySide(walk);
+  else if (kind === 2) compaction(walk);
+  else tool(walk, kind === 3 && agent !== undefined ? `@${agent}` : '');
+}
+
+/** One tool: asked for, maybe allowed by a person, over. */
+function tool(walk: Walk, of: string): void {
+  const id = `t${walk.names++}${of}`;
+  tell(walk, (n) => toolBegan(n, id));
+  if (walk.dice(3) === 0) {
+    tell(walk, (n) => asked(n, `r-${id}`, id));
+    if (walk.dice(2) === 0) tell(walk, (n) => noticed(n, 'permission'));
+  }
+  tell(walk, (n) => toolEnded(n, id, { outcome: walk.dice(4) === 0 ? 'failed' : 'succeeded' }));
+  if (walk.dice(2) === 0) tell(walk, (n) => report(n, 'tools.settled', { tools: [use(id)] }));
+}
+
+function sideBySide(walk: Walk): void {
+  const ids = [`t${walk.names++}`, `t${walk.names++}`];
+  for (const id of ids) tell(walk, (n) => toolBegan(n, id));
+  for (const id of ids) if (walk.dice(2) === 0) tell(walk, (n) => asked(n, `r-${id}`, id));
+  if (walk.dice(2) === 0) ids.reverse();
+  for (const id of ids) tell(walk, (n) => toolEnded(n, id));
+}
+
+function launch(walk: Walk): void {
+  const id = `t${walk.names++}`;
+  const agent = `a${walk.names++}`;
+  tell(walk, (n) => toolBegan(n, id, { name: 'Agent' }));
+  tell(walk, (n) => agentBegan(n, agent));
+  const launched = { id: agent, type: 'general-purpose' };
+  tell(walk, (n) => toolEnded(n, id, { name: 'Agent', launched }));
+  walk.agents.push(agent);
+}
+
+/** An agent ends while the main thread rests, and the CLI tells the model by a prompt of its own. */
+function wake(walk: Walk): void {
+  finishAgent(walk, walk.agents.shift() as string);
+  const left = [...walk.agents];
+  tell(walk, (n) => prompted(n, null));
+  tell(walk, (n) => stopped(n, left));
+}
+
+function finishAgent(walk: Walk, agent: string): void {
+  if (walk.dice(2) === 0) tool(walk, `@${agent}`);
+  tell(walk, (n) => agentEnded(n, agent));
+}
+
+function compaction(walk: Walk): void {
+  tell(walk, (n) => report(n, 'compaction.started', {}));
+  tell(walk, (n) => began(n, 'compact'));
+  tell(walk, (n) => report(n, 'compaction.finished', {}));
+}
