@@ -52,7 +52,10 @@ export type InspectScope = 'read' | 'control';
 /** A chart the server runs. */
 export interface InspectMachine {
   id: string;
-  /** Of states, edges, guards and actions; the built geometry carries the same. */
+  /**
+   * First twelve hex digits of SHA-256 over `JSON.stringify(describeMachine(machine))`; the built geometry
+   * carries the same.
+   */
   hash: string;
   /** `machine_version` of the snapshots it writes. */
   version: number;

@@ -3,48 +3,15 @@
  * picture somebody has is the picture of these very machines.
  */
 import { createHash } from 'node:crypto';
-import type { AnyStateMachine, AnyTransitionDefinition } from 'xstate';
-import { MACHINE_VERSION, sessionMachine, supervisorMachine } from '../../../machines/index.ts';
+import type { AnyStateMachine } from 'xstate';
+import {
+  describeMachine,
+  type EdgeDescription,
+  MACHINE_VERSION,
+  sessionMachine,
+  supervisorMachine,
+} from '../../../machines/index.ts';
 import type { InspectMachine } from '../../protocol/inspect.ts';
-
-interface Edge {
-  id: string;
-  source: string;
-  targets: string[];
-  event: string;
-  guard: string | null;
-  actions: string[];
-}
-export function edgeIdOf(t: AnyTransitionDefinition): string {
-  const list = (t.eventType === '' ? t.source.always : t.source.transitions.get(t.eventType)) ?? [];
-  return `${t.source.id}:${t.eventType}:${(list as unknown[]).indexOf(t)}`;
-}
-function describeMachine(machine: AnyStateMachine): {
-  states: Array<{ id: string }>;
-  edges: Edge[];
-} {
-  const states: Array<{ id: string }> = [];
-  const edges: Edge[] = [];
-  const walk = (node: AnyStateMachine['root']) => {
-    states.push({ id: node.id });
-    const add = (t: AnyTransitionDefinition) =>
-      edges.push({
-        id: edgeIdOf(t),
-        source: node.id,
-        targets: (t.target ?? []).map((x) => x.id),
-        event: t.eventType,
-        actions: t.actions.map((a) =>
-          typeof a === 'string' ? a : String((a as { type?: string }).type),
-        ),
-        guard: t.guard ? String((t.guard as { type?: string }).type ?? t.guard) : null,
-      });
-    for (const [, list] of node.transitions) list.forEach(add);
-    (node.always ?? []).forEach(add);
-    for (const x of Object.values(node.states)) walk(x as never);
-  };
-  walk(machine.root);
-  return { states, edges };
-}
 
 /** The session chart, described. */
 export const SESSION_CHART = describeMachine(sessionMachine);
@@ -52,7 +19,7 @@ export const SESSION_CHART = describeMachine(sessionMachine);
 const EDGES = new Map(SESSION_CHART.edges.map((edge) => [edge.id, edge]));
 
 /** An edge of the session chart; undefined for an id of another version. */
-export function edgeOf(id: string) {
+export function edgeOf(id: string): EdgeDescription | undefined {
   return EDGES.get(id);
 }
 
@@ -66,7 +33,7 @@ export function machineOf(id: string): AnyStateMachine | null {
   return [sessionMachine, supervisorMachine].find((machine) => machine.id === id) ?? null;
 }
 
-/** Twelve hex digits over all that is drawn. */
+/** Twelve hex digits of SHA-256 over the JSON of its description: over all that is drawn. */
 export function hashOf(machine: AnyStateMachine): string {
   const text = JSON.stringify(describeMachine(machine));
   return createHash('sha256').update(text).digest('hex').slice(0, 12);

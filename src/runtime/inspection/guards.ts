@@ -23,30 +23,23 @@ export interface Probe {
   at: string;
 }
 
-/** What the guard of a transition says; null for a transition without one. */
+/**
+ * What the guard of a transition says; null for a transition without one.
+ *
+ * @param name  the guard in words, as the description of the chart has them
+ */
 export function askGuard(
   transition: AnyTransitionDefinition,
   snapshot: SessionSnapshot,
   probe: Probe,
+  name: string,
 ): GuardView | null {
   const { guard } = transition;
   if (!guard) return null;
   const reads = new Set<string>();
   const said = says(guard, snapshot, nosy(probe, reads));
   const verdict = reads.size > 0 ? 'depends' : said ? 'holds' : 'refuses';
-  return { name: guardName(guard), verdict, reads: [...reads] };
-}
-
-/** A guard in words: `isBusy`, `connectorCan(turn.run)`, `not(isBusy)`. */
-export function guardName(guard: Guard): string {
-  if (typeof guard === 'string') return guard;
-  if (isComposite(guard)) {
-    return `${operatorOf(guard)}(${guard.guards.map(guardName).join(', ')})`;
-  }
-  if (typeof guard === 'function') return guard.name || 'inline guard';
-  const { type, params } = guard as { type: string; params?: unknown };
-  if (params === undefined || typeof params === 'function') return type;
-  return `${type}(${typeof params === 'string' ? params : JSON.stringify(params)})`;
+  return { name, verdict, reads: [...reads] };
 }
 
 function says(guard: Guard, snapshot: SessionSnapshot, event: object): boolean {

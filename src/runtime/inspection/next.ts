@@ -3,9 +3,9 @@
  * take from the active states in the order XState asks them, and what each guard says.
  */
 import { type AnyStateNode, type AnyTransitionDefinition, getStateNodes } from 'xstate';
-import { sessionMachine } from '../../../machines/index.ts';
+import { edgeIdOf, sessionMachine } from '../../../machines/index.ts';
 import type { NextEvent, Way } from '../../protocol/inspect.ts';
-import { edgeIdOf } from './chart.ts';
+import { edgeOf } from './chart.ts';
 import type { SessionSnapshot } from './fold.ts';
 import { askGuard, type Probe } from './guards.ts';
 
@@ -54,10 +54,11 @@ function askedIn(snapshot: SessionSnapshot, probe: Probe): Asked[] {
   for (const leaf of leaves) {
     upward: for (let node: AnyStateNode | undefined = leaf; node; node = node.parent) {
       for (const transition of candidates(node, probe.type)) {
-        const guard = askGuard(transition, snapshot, probe);
+        const edge = edgeIdOf(transition) ?? '';
+        const guard = askGuard(transition, snapshot, probe, edgeOf(edge)?.guard ?? 'guard');
         asked.set(transition, {
           way: {
-            edge: edgeIdOf(transition),
+            edge,
             source: node.id,
             targets: (transition.target ?? []).map(({ id }) => id),
             guard,

@@ -4,7 +4,7 @@
  * their edges are unknown, and test/inspection/steps.test.ts fails loudly.
  */
 import type { AnyTransitionDefinition, InspectionEvent } from 'xstate';
-import { edgeIdOf } from './chart.ts';
+import { edgeIdOf } from '../../../machines/index.ts';
 
 /** Inspection events that this XState sends; the test fails when there is a new one or one is gone. */
 export const KNOWN_INSPECTION_EVENTS = [
@@ -19,7 +19,7 @@ export const KNOWN_INSPECTION_EVENTS = [
 export function takenEdges(microstep: InspectionEvent): string[] | null {
   const { _transitions: taken } = microstep as { _transitions?: unknown };
   if (!Array.isArray(taken) || !taken.every(isTransition)) return null;
-  return taken.map(edgeIdOf);
+  return taken.flatMap((transition) => edgeIdOf(transition) ?? []);
 }
 
 function isTransition(value: unknown): value is AnyTransitionDefinition {
