@@ -5,8 +5,10 @@
  *
  * Called by vite.config.ts. Fails when a drawing has overlaps or misses a transition.
  */
-import { describeMachine } from './layout/draft-describe.ts';
-import { sessionMachine, supervisorMachine } from '../machines/index.ts';
+import { createHash } from 'node:crypto';
+import { describeMachine, sessionMachine, supervisorMachine } from '../machines/index.ts';
+import { staysOf } from './layout/elk-graph.ts';
+import { blocksOf } from './layout/measure.ts';
 import { drawRegion } from './layout/region.ts';
 import type { Chart, Charts, ChartState, Drawing, LaidOutChart, Region } from './src/chart/geometry.ts';
 
@@ -18,9 +20,14 @@ export async function layOutCharts(): Promise<Charts> {
   const machines: Record<string, LaidOutChart> = {};
   for (const machine of SHIPPED) {
     const chart = describeMachine(machine);
-    machines[chart.id] = { hash: '', chart, regions: await regionsOf(chart) };
+    machines[chart.id] = { hash: hashOf(chart), chart, regions: await regionsOf(chart) };
   }
   return { machines };
+}
+
+/** Twelve hex digits over all that is drawn; the server names the same for the machines it runs. */
+function hashOf(chart: Chart): string {
+  return createHash('sha256').update(JSON.stringify(chart)).digest('hex').slice(0, 12);
 }
 
 /** A parallel machine is drawn region by region; any other one is a region itself. */
@@ -30,16 +37,17 @@ async function regionsOf(chart: Chart): Promise<Region[]> {
   const tops =
     root.type === 'parallel' ? chart.states.filter(({ parent }) => parent === root.id) : [root];
   const regions: Region[] = [];
-  for (const top of tops) regions.push({ id: top.id, drawings: await drawingsOf(chart, top) });
+  for (const top of tops) {
+    const own = staysOf(chart, top.id);
+    regions.push({
+      id: top.id,
+      drawings: await drawingsOf(chart, top),
+      blocks: [...blocksOf(own, false), ...blocksOf(own, true)],
+    });
+  }
   return regions;
 }
 
 async function drawingsOf(chart: Chart, root: ChartState): Promise<Drawing[]> {
-  const drawings: Drawing[] = [];
-  for (const actions of [false, true]) {
-    for (const direction of ['RIGHT', 'DOWN'] as const) {
-      drawings.push(await drawRegion({ chart, root, direction, actions }));
-    }
-  }
-  return drawings;
+  return [...(await drawRegion(chart, root, false)), ...(await drawRegion(chart, root, true))];
 }

@@ -35,5 +35,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
+    // Laying out takes seconds, and is why the page is built only when something changed.
+    rolldownOptions: { checks: { pluginTimings: false } },
   },
 });

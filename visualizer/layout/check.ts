@@ -10,7 +10,7 @@ interface Named {
 }
 
 /** Every fault in words; an empty list is a good drawing. */
-export function overlapsOf(drawing: Drawing, chart: Chart): string[] {
+export function overlapsOf(drawing: Drawing, chart: Chart, region: string): string[] {
   const labels = drawing.lines.map(({ source, target, label }) => ({
     name: `${source}>${target}`,
     box: label,
@@ -31,7 +31,7 @@ export function overlapsOf(drawing: Drawing, chart: Chart): string[] {
     ...pairsOf(solid, solid, 'state on state'),
     ...drawing.lines.flatMap((line) => linesThrough(line, solid)),
     ...[...labels, ...solid].filter(({ box }) => !isInside(box, drawing)).map(outside),
-    ...forgotten(drawing, chart),
+    ...forgotten(drawing, chart, region),
   ];
 }
 
@@ -86,14 +86,15 @@ function outside({ name }: Named): string {
   return `outside the region: ${name}`;
 }
 
-/** Transitions that start in this region's states and stand nowhere in it. */
-function forgotten(drawing: Drawing, chart: Chart): string[] {
+/** Transitions that start in this region's states and stand nowhere in it; its own that stay have a block. */
+function forgotten(drawing: Drawing, chart: Chart, region: string): string[] {
   const states = new Set(drawing.states.map(({ id }) => id));
   const drawn = new Set([
     ...drawing.stays.map(({ edge }) => edge),
     ...drawing.lines.flatMap(({ rows }) => rows.map(({ edge }) => edge)),
   ]);
   return chart.edges
-    .filter(({ id, source }) => states.has(source) && !drawn.has(id))
+    .filter(({ source, targets }) => states.has(source) && !(source === region && targets.length === 0))
+    .filter(({ id }) => !drawn.has(id))
     .map(({ id }) => `not drawn: ${id}`);
 }

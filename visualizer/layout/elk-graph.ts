@@ -63,29 +63,36 @@ export function isFromAround({ chart }: RegionPlan, { source, target }: Bundle):
 }
 
 /** The graph ELK lays out; node ids are state ids. */
-export function graphOf(plan: RegionPlan, attempt: LayoutOptions): ElkNode {
-  const options = optionsFor(plan.direction, attempt);
+export function graphOf(plan: RegionPlan, { first, ...attempt }: Attempt): ElkNode {
+  const options = optionsFor(plan.direction, attempt as LayoutOptions);
   const bundles = bundlesOf(plan);
   const around = new Set(bundles.filter((one) => isFromAround(plan, one)).map((one) => one.source));
   return {
-    ...compoundNode(plan, plan.root, options, around),
+    ...compoundNode(plan, plan.root, { options, around, first }),
     layoutOptions: { ...options, 'elk.padding': '[top=8,left=16,bottom=16,right=16]' },
     edges: bundles.map((bundle) => elkEdge(plan, bundle)),
   };
 }
 
+/** What all nodes of one attempt share. */
+interface Style {
+  options: LayoutOptions;
+  around: ReadonlySet<string>;
+  first: boolean | undefined;
+}
+
 function compoundNode(
   plan: RegionPlan,
   state: ChartState,
-  options: LayoutOptions,
-  around: ReadonlySet<string>,
+  style: Style,
 ): ElkNode {
+  const { options, around, first } = style;
   const children = plan.chart.states.filter(({ parent }) => parent === state.id);
   const initial = state.initial;
   const nodes = children.map((child) => {
     const isLeaf = !plan.chart.states.some(({ parent }) => parent === child.id);
-    const node = isLeaf ? leafNode(plan, child) : compoundNode(plan, child, options, around);
-    return child.id === initial ? withStart(node, plan.direction) : node;
+    const node = isLeaf ? leafNode(plan, child) : compoundNode(plan, child, style);
+    return child.id === initial ? withStart(node, plan.direction, first === true) : node;
   });
   const pill = around.has(state.id)
     ? [{ id: `${PILL}${state.id}`, width: PILL_WIDTH, height: 20 }]
@@ -109,7 +116,7 @@ function leafNode({ chart, actions }: RegionPlan, state: ChartState): ElkNode {
 }
 
 /** Room for the arrow into the initial state, which enters across the flow. */
-function withStart(node: ElkNode, direction: Direction): ElkNode {
+function withStart(node: ElkNode, direction: Direction, isFirst: boolean): ElkNode {
   const isRight = direction === 'RIGHT';
   const label = {
     id: `start:${node.id}`,
@@ -120,7 +127,8 @@ function withStart(node: ElkNode, direction: Direction): ElkNode {
       'elk.nodeLabels.placement': isRight ? 'OUTSIDE V_TOP H_LEFT' : 'OUTSIDE H_LEFT V_TOP',
     },
   };
-  return { ...node, labels: [label] };
+  const constraint = isFirst ? { 'elk.layered.layering.layerConstraint': 'FIRST' } : {};
+  return { ...node, labels: [label], layoutOptions: { ...node.layoutOptions, ...constraint } };
 }
 
 function elkEdge(plan: RegionPlan, bundle: Bundle): ElkExtendedEdge {
@@ -170,10 +178,20 @@ function optionsFor(direction: Direction, attempt: LayoutOptions): LayoutOptions
   };
 }
 
-/** Tried in turn; those that throw are skipped and the best picture of the others is kept. */
-export const ATTEMPTS: LayoutOptions[] = [
-  ...['1', '2', '3', '5', '7', '11'].map((seed) => ({ 'elk.randomSeed': seed, 'elk.layered.thoroughness': '20' })),
-  { 'elk.layered.nodePlacement.strategy': 'BRANDES_KOEPF' },
-  { 'elk.layered.cycleBreaking.strategy': 'GREEDY' },
-  { 'elk.layered.cycleBreaking.strategy': 'GREEDY', 'elk.layered.nodePlacement.strategy': 'BRANDES_KOEPF' },
-];
+/** One try: options of ELK, and whether the initial state must stand in front. */
+export interface Attempt {
+  first?: boolean;
+  [option: string]: string | boolean | undefined;
+}
+
+/** Tried in turn; those that throw are skipped and the best pictures of the others are kept. */
+export const ATTEMPTS: Attempt[] = [false, true].flatMap((first) => [
+  ...['1', '2', '3'].map((seed) => ({ first, 'elk.randomSeed': seed })),
+  { first, 'elk.layered.nodePlacement.strategy': 'BRANDES_KOEPF' },
+  { first, 'elk.layered.cycleBreaking.strategy': 'GREEDY' },
+  {
+    first,
+    'elk.layered.cycleBreaking.strategy': 'GREEDY',
+    'elk.layered.nodePlacement.strategy': 'BRANDES_KOEPF',
+  },
+]);

@@ -2,12 +2,15 @@
  * Sizes of what is drawn: a state's box, a label, a row. Called before ELK places them and again after
  * it, to put the rows into the boxes. The page draws at these offsets (src/chart/draw.ts).
  */
-import type { Box, ChartEdge, ChartState, Row } from '../src/chart/geometry.ts';
+import type { Block, Box, ChartEdge, ChartState, Row } from '../src/chart/geometry.ts';
 import {
   actionWords,
   eventWords,
   guardWords,
   isGuardBelow,
+  isMarked,
+  labelWords,
+  MARK_WIDTH,
   SIZES,
   stateActionWords,
 } from '../src/chart/words.ts';
@@ -25,6 +28,8 @@ export interface Size {
   w: number;
   h: number;
 }
+
+
 
 /** Width of the head: dot, name, tags. */
 export function headWidth(state: ChartState): number {
@@ -98,7 +103,7 @@ function rowHeight(edge: ChartEdge): number {
 }
 
 function rowWidth(edge: ChartEdge, actions: boolean): number {
-  const event = codeWidth(eventWords(edge), SIZES.event);
+  const event = isMarked(edge) ? MARK_WIDTH - 6 : codeWidth(labelWords(edge), SIZES.event);
   const guard = codeWidth(guardWords(edge), SIZES.guard);
   const action = actions && edge.actions.length > 0 ? 6 + codeWidth(actionWords(edge), SIZES.action) : 0;
   return isGuardBelow(edge)
@@ -106,25 +111,25 @@ function rowWidth(edge: ChartEdge, actions: boolean): number {
     : event + (guard > 0 ? 6 + guard : 0) + action;
 }
 
-/** Columns of rows that need the least height within a width, for the region's own transitions. */
-export function columnsWithin(edges: readonly ChartEdge[], width: number, actions: boolean): Size & { rows: Row[] } {
-  for (let height = 1; height <= edges.length; height += 1) {
-    const columns = inColumns(edges, height, actions);
-    if (columns.w <= width || height === edges.length) return columns;
-  }
-  return { w: 0, h: 0, rows: [] };
+/** The region's own transitions that stay, in one to six columns. */
+export function blocksOf(edges: readonly ChartEdge[], actions: boolean): Block[] {
+  const heights = [1, 2, 3, 4, 5, 6].map((columns) => Math.ceil(edges.length / columns));
+  return edges.length === 0
+    ? []
+    : [...new Set(heights)].map((height) => blockOf(edges, height, actions));
 }
 
-function inColumns(edges: readonly ChartEdge[], height: number, actions: boolean) {
+/** Column after column of so many rows, below a head. */
+function blockOf(edges: readonly ChartEdge[], height: number, actions: boolean): Block {
   const rows: Row[] = [];
-  let x = 0;
+  let x = 10;
   for (let start = 0; start < edges.length; start += height) {
     const column = edges.slice(start, start + height);
-    const w = Math.max(...column.map((edge) => stayWidth(edge, actions))) + 14;
+    const w = Math.max(...column.map((edge) => stayWidth(edge, actions))) + 26;
     column.forEach((edge, index) => {
-      rows.push({ edge: edge.id, x, y: index * ROW, w, h: ROW });
+      rows.push({ edge: edge.id, x, y: HEAD + 4 + index * ROW, w, h: ROW });
     });
-    x += w;
+    x += w + 6;
   }
-  return { w: x, h: Math.min(height, edges.length) * ROW, rows };
+  return { actions, w: Math.max(x + 4, 230), h: HEAD + 4 + height * ROW + 10, rows };
 }

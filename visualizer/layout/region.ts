@@ -1,9 +1,8 @@
 /**
- * One region drawn in one direction: lets ELK try, turns its answer into a Drawing, adds the region's
- * own rows below, and keeps the attempt without overlaps that needs the least room.
+ * One region drawn: lets ELK try in both directions, turns its answers into Drawings, and keeps those without overlaps that get largest on one kind of screen.
  */
 import ELK, { type ElkNode } from 'elkjs';
-import type { Box, Drawing, Line, Row, StateBox } from '../src/chart/geometry.ts';
+import type { Box, Chart, ChartState, Drawing, Line, Row, StateBox } from '../src/chart/geometry.ts';
 import { overlapsOf } from './check.ts';
 import {
   ATTEMPTS,
@@ -15,39 +14,66 @@ import {
   statesBelow,
   staysOf,
 } from './elk-graph.ts';
-import { columnsWithin, HEAD, headHeight, headWidth, labelRows, stayRows } from './measure.ts';
+import { headHeight, headWidth, labelRows, stayRows } from './measure.ts';
 
 const elk = new ELK();
-/** A region without drawn children is still this wide, for the rows of its own transitions. */
-const MIN_WIDTH = 380;
+
+/** Screens a region may get, in px: beside others, alone, in a wide strip, on a phone. */
+const SCREENS = [
+  { w: 620, h: 620 },
+  { w: 980, h: 640 },
+  { w: 980, h: 340 },
+  { w: 366, h: 560 },
+];
 
 /**
- * The best drawing of a region.
+ * The best drawings of a region, one for each kind of screen, with or without actions.
  *
  * @throws when every attempt makes ELK throw or leaves overlaps: a chart nobody can read must not ship
  */
-export async function drawRegion(plan: RegionPlan): Promise<Drawing> {
-  let best: { drawing: Drawing; cost: number } | null = null;
+export async function drawRegion(chart: Chart, root: ChartState, actions: boolean): Promise<Drawing[]> {
+  const drawings: Drawing[] = [];
   const failures: string[] = [];
+  for (const direction of ['RIGHT', 'DOWN'] as const) {
+    drawings.push(...(await attempts({ chart, root, direction, actions }, failures)));
+  }
+  const best = SCREENS.map((screen) => bestOn(screen, drawings)).filter((one) => one !== null);
+  // Both directions ship, also when one of them suits no screen best.
+  const others = ['RIGHT', 'DOWN'].map((direction) =>
+    bestOn({ w: 980, h: 640 }, drawings.filter((drawing) => drawing.direction === direction)),
+  );
+  if (others.includes(null)) {
+    throw new Error(`${root.id} cannot be laid out: ${failures.join(' | ')}`);
+  }
+  return [...new Set([...best, ...others.filter((one) => one !== null)])];
+}
+
+async function attempts(plan: RegionPlan, failures: string[]): Promise<Drawing[]> {
+  const drawings: Drawing[] = [];
   for (const attempt of ATTEMPTS) {
     try {
       const drawing = drawingFrom(plan, await elk.layout(graphOf(plan, attempt)));
-      const overlaps = overlapsOf(drawing, plan.chart);
-      if (overlaps.length > 0) failures.push(overlaps.slice(0, 3).join('; '));
-      else if (!best || costOf(drawing) < best.cost) best = { drawing, cost: costOf(drawing) };
+      const overlaps = overlapsOf(drawing, plan.chart, plan.root.id);
+      if (overlaps.length === 0) drawings.push(drawing);
+      else failures.push(overlaps.slice(0, 3).join('; '));
     } catch (cause) {
       failures.push(cause instanceof Error ? cause.message : String(cause));
     }
   }
-  if (best) return best.drawing;
-  throw new Error(`${plan.root.id} ${plan.direction} cannot be laid out: ${failures.join(' | ')}`);
+  return drawings;
 }
 
-/** Lower is better: how small it gets on a wide or tall screen, then how long and bent its lines are. */
-function costOf({ direction, w, h, lines }: Drawing): number {
-  const [width, height] = direction === 'RIGHT' ? [1000, 420] : [560, 720];
+function bestOn(screen: { w: number; h: number }, drawings: readonly Drawing[]): Drawing | null {
+  const costs = drawings.map((drawing) => costOn(screen, drawing));
+  return drawings[costs.indexOf(Math.min(...costs))] ?? null;
+}
+
+/** Lower is better: how small it gets on the screen, then how bent its lines are. */
+function costOn(screen: { w: number; h: number }, { w, h, lines }: Drawing): number {
   const bends = lines.reduce((sum, line) => sum + line.points.length / 2 - 2, 0);
-  return Math.max(w / width, h / height) + bends / 200;
+  // A phone scrolls down a chart more easily than across it.
+  const height = screen.w < 400 ? h / 2 : h;
+  return Math.max(w / screen.w, height / screen.h, 0.9) + bends / 400;
 }
 
 function drawingFrom(plan: RegionPlan, graph: ElkNode): Drawing {
@@ -62,10 +88,8 @@ function drawingFrom(plan: RegionPlan, graph: ElkNode): Drawing {
       head: headHeight(state, actions),
     }));
   const stays = states.flatMap((box) => stayRows(staysOf(chart, box.id), box, box.head));
-  const width = Math.max(graph.width ?? 0, headWidth(root) + 12, MIN_WIDTH);
-  const own = ownRows(plan, width, top + (graph.height ?? 0));
-  const w = round(Math.max(width, own.right));
-  const h = round(own.bottom);
+  const w = round(Math.max(graph.width ?? 0, headWidth(root) + 12));
+  const h = round(top + (graph.height ?? 0));
   return {
     direction,
     actions,
@@ -73,21 +97,12 @@ function drawingFrom(plan: RegionPlan, graph: ElkNode): Drawing {
     h,
     states: [{ id: root.id, x: 0, y: 0, w, h, head: headHeight(root, actions) }, ...states],
     lines: bundlesOf(plan).map((bundle) => lineOf(plan, bundle, graph, top)),
-    stays: [...own.rows, ...stays],
+    stays,
     pills: [...nodes]
       .filter(([id]) => id.startsWith(PILL))
       .map(([id, box]) => ({ state: id.slice(PILL.length), ...box })),
     starts: startsOf(plan, nodes),
   };
-}
-
-/** The transitions of the region itself that stay: below everything, in as many columns as fit. */
-function ownRows({ chart, root, actions }: RegionPlan, width: number, below: number) {
-  const own = staysOf(chart, root.id);
-  if (own.length === 0) return { rows: [] as Row[], right: 0, bottom: below };
-  const columns = columnsWithin(own, width - 24, actions);
-  const rows = columns.rows.map((row) => ({ ...row, x: row.x + 12, y: row.y + below + HEAD - 6 }));
-  return { rows, right: columns.w + 24, bottom: below + HEAD + columns.h + 4 };
 }
 
 function lineOf(plan: RegionPlan, bundle: Bundle, graph: ElkNode, top: number): Line {

@@ -2,18 +2,17 @@
  * Which drawing of each region, and where: the combination that gets the largest on this screen. Pure;
  * called when the screen, the region tab or the actions switch change, never because an event came.
  */
-import type { Drawing, Region } from './geometry.ts';
+import type { Block, Drawing, Region } from './geometry.ts';
 
-/** Space between regions, in chart units. */
+/** Space between parts, in chart units. */
 const GAP = 16;
 
-/** A region at its place. */
-export interface Placed {
-  region: string;
-  drawing: Drawing;
-  x: number;
-  y: number;
-}
+/** A region's drawing, or the block of what it takes in any state, at its place. */
+export type Placed = Part & { x: number; y: number };
+
+type Part =
+  | { region: string; drawing: Drawing; block?: never }
+  | { region: string; block: Block; drawing?: never };
 
 /** A whole picture. */
 export interface Picture {
@@ -31,20 +30,27 @@ export interface Screen {
 
 /** The largest picture of these regions on this screen, with or without actions. */
 export function arrange(regions: readonly Region[], screen: Screen, actions: boolean): Picture {
-  const choices = regions.map((region) =>
-    region.drawings
-      .filter((drawing) => drawing.actions === actions)
-      .map((drawing) => ({ region: region.id, drawing })),
-  );
+  const choices = regions.flatMap((region) => choicesOf(region, actions));
   let best: Picture | null = null;
-  for (const combination of combinationsOf(choices)) {
-    for (const isRow of combination.length > 1 ? [true, false] : [true]) {
-      const picture = pictureOf(combination, isRow, screen);
-      // The last digit decides for nothing: at equal size the first, calmer one stays.
-      if (!best || picture.scale > best.scale * 1.01) best = picture;
+  for (const parts of combinationsOf(choices)) {
+    for (const pack of PACKINGS) {
+      const picture = pack(parts);
+      const scale = Math.min(screen.w / picture.w, screen.h / picture.h);
+      // Nearly equal ones do not compete: the first, calmer one stays.
+      if (!best || scale > best.scale * 1.01) best = { ...picture, scale };
     }
   }
   return best ?? { placed: [], w: 0, h: 0, scale: 1 };
+}
+
+function choicesOf({ id, drawings, blocks }: Region, actions: boolean): Part[][] {
+  const pictures = drawings
+    .filter((drawing) => drawing.actions === actions)
+    .map((drawing) => ({ region: id, drawing }));
+  const lists = blocks
+    .filter((block) => block.actions === actions)
+    .map((block) => ({ region: id, block }));
+  return lists.length > 0 ? [pictures, lists] : [pictures];
 }
 
 function combinationsOf<T>(choices: readonly T[][]): T[][] {
@@ -54,18 +60,40 @@ function combinationsOf<T>(choices: readonly T[][]): T[][] {
   );
 }
 
-function pictureOf(
-  combination: { region: string; drawing: Drawing }[],
-  isRow: boolean,
-  screen: Screen,
-): Picture {
-  const placed: Placed[] = [];
-  let [w, h] = [0, 0];
-  for (const { region, drawing } of combination) {
-    const gap = placed.length > 0 ? GAP : 0;
-    placed.push({ region, drawing, x: isRow ? w + gap : 0, y: isRow ? 0 : h + gap });
-    w = isRow ? w + gap + drawing.w : Math.max(w, drawing.w);
-    h = isRow ? Math.max(h, drawing.h) : h + gap + drawing.h;
-  }
-  return { placed, w, h, scale: Math.min(screen.w / w, screen.h / h) };
+type Packed = Omit<Picture, 'scale'>;
+
+/** Ways to put parts together: in a row, in a column, the first beside or above the others. */
+const PACKINGS: ((parts: readonly Part[]) => Packed)[] = [
+  (parts) => beside(parts.map(alone)),
+  (parts) => below(parts.map(alone)),
+  (parts) => beside([below(parts.slice(0, 1).map(alone)), below(ordered(parts.slice(1)).map(alone))]),
+  (parts) => below([below(parts.slice(0, 1).map(alone)), beside(ordered(parts.slice(1)).map(alone))]),
+];
+
+/** Pictures before lists: a list is read last. */
+function ordered(parts: readonly Part[]): Part[] {
+  return [...parts.filter(({ drawing }) => drawing), ...parts.filter(({ block }) => block)];
+}
+
+function alone(part: Part): Packed {
+  const { w, h } = part.drawing ?? part.block;
+  return { placed: [{ ...part, x: 0, y: 0 }], w, h };
+}
+
+function beside(parts: readonly Packed[]): Packed {
+  return parts.reduce<Packed>((left, part) => joined(left, part, left.w > 0 ? left.w + GAP : 0, 0), NOTHING);
+}
+
+function below(parts: readonly Packed[]): Packed {
+  return parts.reduce<Packed>((above, part) => joined(above, part, 0, above.h > 0 ? above.h + GAP : 0), NOTHING);
+}
+
+const NOTHING: Packed = { placed: [], w: 0, h: 0 };
+
+function joined(one: Packed, other: Packed, dx: number, dy: number): Packed {
+  return {
+    placed: [...one.placed, ...other.placed.map((part) => ({ ...part, x: part.x + dx, y: part.y + dy }))],
+    w: Math.max(one.w, other.w + dx),
+    h: Math.max(one.h, other.h + dy),
+  };
 }

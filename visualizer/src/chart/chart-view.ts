@@ -118,7 +118,7 @@ export class ChartView {
 
   #boxOf(state: string): Box | null {
     for (const { drawing, x, y } of this.#picture.placed) {
-      const box = drawing.states.find(({ id }) => id === state);
+      const box = drawing?.states.find(({ id }) => id === state);
       if (box) return { x: x + box.x, y: y + box.y, w: box.w, h: box.h };
     }
     return null;
@@ -139,7 +139,7 @@ export class ChartView {
     this.#drawn = drawn;
     this.#viewport.fitWidth(this.#picture, READABLE_SCALE * 0.8);
     this.#relight();
-    this.#options.onPicture?.(this.#picture.placed.map(({ region }) => region));
+    this.#options.onPicture?.([...new Set(this.#picture.placed.map(({ region }) => region))]);
   }
 
   #relight(): void {

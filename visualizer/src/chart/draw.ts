@@ -2,14 +2,16 @@
  * Draws a picture once, as SVG elements with classes. What happens later only switches classes on the
  * elements this returns by state and by transition. Order matters: containers, lines, labels, leaves.
  */
-import type { Picture, Placed } from './arrange.ts';
-import type { Chart, ChartEdge, ChartState, Line, Row, StateBox } from './geometry.ts';
+import type { Picture } from './arrange.ts';
+import type { Block, Chart, ChartEdge, ChartState, Drawing, Line, Row, StateBox } from './geometry.ts';
 import { arrowHead, roundedPath, svg } from './svg.ts';
 import {
   actionWords,
   eventWords,
   guardWords,
   isGuardBelow,
+  labelWords,
+  MARK_WIDTH,
   SIZES,
   stateActionWords,
 } from './words.ts';
@@ -34,7 +36,9 @@ export function draw(chart: Chart, picture: Picture): Drawn {
   const edges = new Map(chart.edges.map((edge) => [edge.id, edge]));
   for (const placed of picture.placed) {
     const group = svg('g', { transform: `translate(${placed.x} ${placed.y})` });
-    drawRegion(group, placed, { drawn, states, edges });
+    const sources = { drawn, states, edges };
+    if (placed.drawing) drawRegion(group, placed.region, placed.drawing, sources);
+    else drawBlock(group, placed.region, placed.block, sources);
     drawn.world.append(group);
   }
   return drawn;
@@ -46,21 +50,27 @@ interface Sources {
   edges: Map<string, ChartEdge>;
 }
 
-function drawRegion(group: SVGGElement, { region, drawing }: Placed, sources: Sources): void {
-  const { drawn, states, edges } = sources;
+function drawRegion(
+  group: SVGGElement,
+  region: string,
+  drawing: Drawing,
+  sources: Sources,
+): void {
+  const { drawn, states } = sources;
   const parents = new Set([...states.values()].map(({ parent }) => parent));
   const isContainer = ({ id }: StateBox): boolean => parents.has(id);
+  const kindOf = ({ id }: StateBox): string => (id === region ? 'region' : 'container');
   for (const box of drawing.states.filter(isContainer)) {
-    addBox(group, box, box.id === region ? 'region' : 'container', sources);
+    addBox(group, box, kindOf(box), sources);
   }
   for (const points of drawing.starts) group.append(startMark(points));
   // Lines below labels of all lines, so that no line crosses out a word.
   for (const line of drawing.lines) addLine(group, line, drawn);
-  for (const box of drawing.states.filter(isContainer)) addTitle(group, box, sources);
+  for (const box of drawing.states.filter(isContainer)) addTitle(group, box, kindOf(box), sources);
   for (const line of drawing.lines) addLabel(group, line, sources);
   for (const box of drawing.states.filter((one) => !isContainer(one))) {
     addBox(group, box, 'leaf', sources);
-    addTitle(group, box, sources);
+    addTitle(group, box, 'leaf', sources);
   }
   for (const pill of drawing.pills) {
     group.append(
@@ -72,17 +82,25 @@ function drawRegion(group: SVGGElement, { region, drawing }: Placed, sources: So
       ),
     );
   }
-  const own = drawing.stays.filter(({ edge }) => edges.get(edge)?.source === region);
-  if (own.length > 0) group.append(ownCaption(own, drawing.w));
   for (const row of drawing.stays) addStay(group, row, sources);
 }
 
+/** What a region takes in any of its states: a list with a frame of its own. */
+function drawBlock(group: SVGGElement, region: string, block: Block, sources: Sources): void {
+  const name = sources.states.get(region)?.key ?? region;
+  group.append(
+    svg('rect', { class: 'list', width: block.w, height: block.h, rx: 10 }),
+    svg('text', { class: 'caption', x: 14, y: 18.5 }, `${name}: in any state, without leaving it`),
+    svg('path', { class: 'rule', d: `M1 28H${block.w - 1}` }),
+  );
+  for (const row of block.rows) addStay(group, row, sources);
+}
+
 function addBox(group: SVGGElement, box: StateBox, kind: string, { drawn, states }: Sources): void {
-  const tags = states.get(box.id)?.tags ?? [];
   const element = svg(
     'g',
     {
-      class: `state ${kind}${tags.includes('needsYou') ? ' attention' : ''}`,
+      class: `state ${kind}${needsAttention(box.id, states) ? ' attention' : ''}`,
       'data-state': box.id,
       transform: `translate(${box.x} ${box.y})`,
     },
@@ -95,14 +113,27 @@ function addBox(group: SVGGElement, box: StateBox, kind: string, { drawn, states
   group.append(element);
 }
 
+/** Whether being in this state means that somebody must do something. */
+function needsAttention(id: string, states: Map<string, ChartState>): boolean {
+  const state = states.get(id);
+  if (!state) return false;
+  if (state.tags.includes('needsYou')) return true;
+  return state.parent !== null && needsAttention(state.parent, states);
+}
+
 /** Dot, name, tags, and what happens on entry and exit. */
-function addTitle(group: SVGGElement, box: StateBox, { drawn, states }: Sources): void {
+function addTitle(
+  group: SVGGElement,
+  box: StateBox,
+  kind: string,
+  { drawn, states }: Sources,
+): void {
   const state = states.get(box.id);
   if (!state) return;
   const element = svg(
     'g',
     {
-      class: `title${state.tags.includes('needsYou') ? ' attention' : ''}`,
+      class: `title ${kind}${needsAttention(box.id, states) ? ' attention' : ''}`,
       'data-state': box.id,
       transform: `translate(${box.x} ${box.y})`,
     },
@@ -187,12 +218,16 @@ function rowOf(edge: ChartEdge, row: Row): SVGGElement {
   );
 }
 
-/** Event, guard beside or below it, actions (hidden by the style sheet when they are switched off). */
+/** Event or mark, guard beside or below, actions (hidden by the style sheet when switched off). */
 function wordsOf(edge: ChartEdge, at: { x: number; y: number }, isBelow: boolean): SVGElement[] {
-  const event = eventWords(edge);
+  const event = labelWords(edge);
   const guard = guardWords(edge);
-  const besides = at.x + event.length * SIZES.event * ADVANCE + 6;
-  const words: SVGElement[] = [svg('text', { class: 'event', ...at }, event)];
+  const besides = at.x + (event === '' ? MARK_WIDTH : event.length * SIZES.event * ADVANCE + 6);
+  const words: SVGElement[] = [
+    event === ''
+      ? svg('path', { class: 'mark', d: alwaysMark(at.x + 4, at.y - 3.5) })
+      : svg('text', { class: 'event', ...at }, event),
+  ];
   if (guard !== '') {
     const place = isBelow ? { x: at.x, y: at.y + 12.5 } : { x: besides, y: at.y };
     words.push(svg('text', { class: 'guard', ...place }, guard));
@@ -204,6 +239,11 @@ function wordsOf(edge: ChartEdge, at: { x: number; y: number }, isBelow: boolean
   return words;
 }
 
+/** An empty circle with a stroke: no event is needed. */
+function alwaysMark(x: number, y: number): string {
+  return `M${x + 4} ${y}A4 4 0 1 0 ${x - 4} ${y}A4 4 0 1 0 ${x + 4} ${y}M${x + 3.5} ${y - 3.5}L${x - 3.5} ${y + 3.5}`;
+}
+
 function startMark(points: readonly number[]): SVGElement {
   return svg(
     'g',
@@ -211,16 +251,6 @@ function startMark(points: readonly number[]): SVGElement {
     svg('circle', { cx: points[0], cy: points[1], r: 3.5 }),
     svg('path', { class: 'wire', d: roundedPath(points, 0) }),
     svg('path', { class: 'head', d: arrowHead(points, 6) }),
-  );
-}
-
-function ownCaption(rows: readonly Row[], width: number): SVGElement {
-  const y = Math.min(...rows.map((row) => row.y)) - 8;
-  return svg(
-    'g',
-    { class: 'caption' },
-    svg('path', { class: 'rule', d: `M12 ${y - 13}H${width - 12}` }),
-    svg('text', { class: 'tag', x: 14, y: y + 1 }, 'in any state, without leaving it'),
   );
 }
 

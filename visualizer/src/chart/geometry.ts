@@ -4,38 +4,16 @@
  * layout.build.ts, read by the chart and the outline.
  */
 
-/** One state node, as `describeMachine` gives it. */
-export interface ChartState {
-  id: string;
-  key: string;
-  /** Null for the machine itself. */
-  parent: string | null;
-  type: string;
-  tags: readonly string[];
-  entry: readonly string[];
-  exit: readonly string[];
-  /** Id of the state entered first; null for leaves and parallel states. */
-  initial: string | null;
-}
+import type {
+  EdgeDescription,
+  MachineDescription,
+  StateDescription,
+} from '../../../machines/describe.ts';
 
-/** One transition; no targets means that the state stays. */
-export interface ChartEdge {
-  id: string;
-  source: string;
-  targets: readonly string[];
-  event: string;
-  guard: string | null;
-  actions: readonly string[];
-  kind: string;
-  internal: boolean;
-}
-
-/** A machine as it runs. */
-export interface Chart {
-  id: string;
-  states: readonly ChartState[];
-  edges: readonly ChartEdge[];
-}
+/** A machine as it runs, its states and its transitions. */
+export type Chart = MachineDescription;
+export type ChartState = StateDescription;
+export type ChartEdge = EdgeDescription;
 
 export type Direction = 'RIGHT' | 'DOWN';
 
@@ -83,7 +61,7 @@ export interface Drawing {
   h: number;
   states: StateBox[];
   lines: Line[];
-  /** Targetless transitions: they stay where they are, so they are rows and not lines. */
+  /** Targetless transitions of the states inside: they stay, so they are rows and not lines. */
   stays: Row[];
   pills: AnyPill[];
   /** Dot and arrow into the state entered first: corners, x and y in turn. */
@@ -94,6 +72,16 @@ export interface Drawing {
 export interface Region {
   id: string;
   drawings: Drawing[];
+  /** Its own transitions that stay, in one to several columns; empty when it has none. */
+  blocks: Block[];
+}
+
+/** The transitions a region takes in any of its states without leaving it. */
+export interface Block {
+  actions: boolean;
+  w: number;
+  h: number;
+  rows: Row[];
 }
 
 /** One machine with its geometry. */

@@ -15,17 +15,28 @@ const KINDS: Record<string, string> = {
 
 /** What makes the transition happen: an event's name, `always`, `after 15s`. */
 export function eventWords(edge: ChartEdge): string {
-  if (edge.kind === 'after') return `after ${delayWords(edge.event)}`;
+  if (edge.kind === 'after') return `after ${delayWords(edge.delay)}`;
   return KINDS[edge.kind] ?? edge.event;
 }
 
-/** `xstate.after.15000.session.phase` is 15 s to a reader. */
-function delayWords(event: string): string {
-  const delay = /^xstate\.after\.([^.]+)\./.exec(event)?.[1] ?? event;
-  const ms = Number(delay);
-  if (!Number.isFinite(ms)) return delay;
-  return ms % 1000 === 0 ? `${ms / 1000}s` : `${ms}ms`;
+/** 15000 is 15 s to a reader; a named delay is its name. */
+function delayWords(delay: number | string | undefined): string {
+  if (typeof delay !== 'number') return delay ?? '';
+  return delay % 1000 === 0 ? `${delay / 1000}s` : `${delay}ms`;
 }
+
+/** The same on a label: a guarded `always` is its guard, behind a mark, because they are many. */
+export function labelWords(edge: ChartEdge): string {
+  return isMarked(edge) ? '' : eventWords(edge);
+}
+
+/** Whether a mark stands for the word `always`. */
+export function isMarked(edge: ChartEdge): boolean {
+  return edge.kind === 'always' && edge.guard !== null;
+}
+
+/** Width of that mark, in chart units. */
+export const MARK_WIDTH = 14;
 
 /** The guard in brackets, or nothing. */
 export function guardWords(edge: ChartEdge): string {
@@ -50,7 +61,7 @@ export function stateActionWords(state: ChartState): string[] {
   ];
 }
 
-/** A guard stands beside a short word and below a long one. */
+/** On a line, a guard stands below its event; behind a mark, or where it stays, beside it. */
 export function isGuardBelow(edge: ChartEdge): boolean {
   return edge.guard !== null && edge.targets.length > 0 && edge.kind !== 'always';
 }

@@ -81,7 +81,7 @@ function Diagram() {
   const { machines } = hello.value ?? {};
   const built = chartOf('session');
   const known = machines?.find(({ id }) => id === 'session')?.hash;
-  const isOther = known !== undefined && built !== null && built.hash !== '' && known !== built.hash;
+  const isOther = known !== undefined && built !== null && known !== built.hash;
   return (
     <>
       {isOther && (
@@ -100,12 +100,25 @@ function Diagram() {
         aria-label="Statechart diagram; the States panel says the same in words"
         aria-describedby="chart-words"
       />
+      <Legend />
       <p id="chart-words" class="visually-hidden">
         {[...shown.value.active].length > 0
           ? `Active: ${leavesOf(shown.value.value ?? '').join(', ')}`
           : 'No state is active'}
       </p>
     </>
+  );
+}
+
+/** What marks and colours mean, said once in a corner. */
+function Legend() {
+  return (
+    <p class="legend" aria-hidden="true">
+      <span class="legend-always">always</span>
+      <span class="legend-stay">stays</span>
+      <span class="legend-possible">possible</span>
+      <span class="legend-fire">just taken</span>
+    </p>
   );
 }
 
