@@ -186,12 +186,7 @@ export interface Attempt {
 
 /** Tried in turn; those that throw are skipped and the best pictures of the others are kept. */
 export const ATTEMPTS: Attempt[] = [false, true].flatMap((first) => [
-  ...['1', '2', '3'].map((seed) => ({ first, 'elk.randomSeed': seed })),
+  ...['1', '2'].map((seed) => ({ first, 'elk.randomSeed': seed })),
   { first, 'elk.layered.nodePlacement.strategy': 'BRANDES_KOEPF' },
   { first, 'elk.layered.cycleBreaking.strategy': 'GREEDY' },
-  {
-    first,
-    'elk.layered.cycleBreaking.strategy': 'GREEDY',
-    'elk.layered.nodePlacement.strategy': 'BRANDES_KOEPF',
-  },
 ]);

@@ -31,13 +31,14 @@ export interface Screen {
 /** The largest picture of these regions on this screen, with or without actions. */
 export function arrange(regions: readonly Region[], screen: Screen, actions: boolean): Picture {
   const choices = regions.flatMap((region) => choicesOf(region, actions));
-  let best: Picture | null = null;
+  let best: (Picture & { worth: number }) | null = null;
   for (const parts of combinationsOf(choices)) {
     for (const pack of PACKINGS) {
       const picture = pack(parts);
       const scale = Math.min(screen.w / picture.w, screen.h / picture.h);
-      // Nearly equal ones do not compete: the first, calmer one stays.
-      if (!best || scale > best.scale * 1.01) best = { ...picture, scale };
+      // Among equally large ones, the one that leaves the least blank.
+      const worth = scale - (picture.w * picture.h) / 1e8;
+      if (!best || worth > best.worth) best = { ...picture, scale, worth };
     }
   }
   return best ?? { placed: [], w: 0, h: 0, scale: 1 };
