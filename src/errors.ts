@@ -80,6 +80,8 @@ export class OrbitError extends Error {
   readonly status: number;
   /** Session the refusal is about, for the wire's `error.session_id`. */
   readonly sessionId: string | null;
+  /** What filled the sentence, for those who read no sentences. */
+  readonly details: Readonly<Record<string, string | number>>;
 
   /** @param details fill the `{placeholders}` of the catalogue's sentence. */
   constructor(
@@ -91,6 +93,7 @@ export class OrbitError extends Error {
     this.code = code;
     this.status = CATALOGUE[code].status;
     this.sessionId = options.sessionId ?? null;
+    this.details = details;
   }
 }
 

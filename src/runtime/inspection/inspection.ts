@@ -3,6 +3,7 @@
  * questions together; knows no socket. `house.ts` builds it, the ledger knows its witness only.
  */
 import { randomUUID } from 'node:crypto';
+import { CHART_ENDINGS, type ChartFormat, exportChart } from '../../../machines/index.ts';
 import { OrbitError } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
 import type {
@@ -16,13 +17,14 @@ import type {
 import type { Writer } from '../../store/writer.ts';
 import type { Registry } from '../registry.ts';
 import { bundleOf } from './bundle.ts';
-import { MACHINES, sessionHash } from './chart.ts';
+import { MACHINES, machineOf, sessionHash } from './chart.ts';
 import { dryRun } from './dry-run.ts';
 import { createHistory, MAX_PAGE, recordOf } from './history.ts';
 import { createHub, type Hub, type InspectOutlet, type Witness } from './hub.ts';
 import { REDACT_LIMITS } from './redact.ts';
 import { storedRow } from './rows.ts';
 import { createSegments, endOf, type Segments } from './segments.ts';
+import { createStatelyFeed, type StatelyFeed } from './stately.ts';
 import { createWhy, type Why } from './why.ts';
 
 /** Rows of the first overview. */
@@ -59,8 +61,10 @@ export interface Inspection {
   /** @throws OrbitError `not_found` for a session without a journal */
   bundle(session: string): Promise<Result<'export'>>;
   stats(doors: Pick<InspectStats, 'pages' | 'stately'>): InspectStats;
-  /** Sessions that have an actor now, for consumers that want a start. */
-  live: Registry['live'];
+  /** A chart as text. @throws OrbitError `not_found` */
+  chart(machine: string, format: ChartFormat): Result<'chart'>;
+  /** The same sessions for consumers of `@statelyai/inspect`. */
+  stately: StatelyFeed;
 }
 
 interface InspectionDeps {
@@ -146,7 +150,12 @@ export function createInspection(deps: InspectionDeps): Inspection {
       rss: process.memoryUsage.rss(),
       uptimeMs: Math.round(performance.now()),
     }),
-    live: registry.live,
+    chart(id, format) {
+      const machine = machineOf(id);
+      if (!machine) throw new OrbitError('not_found', { what: 'Machine', id });
+      return { filename: `${id}.${CHART_ENDINGS[format]}`, text: exportChart(machine, format) };
+    },
+    stately: createStatelyFeed({ writer, registry, history }),
   };
 }
 
