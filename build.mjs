@@ -16,6 +16,12 @@ const migrations = readdirSync(`${root}migrations`)
   .sort()
   .map((name) => ({ name, sql: readFileSync(`${root}migrations/${name}`, 'utf8') }));
 const hookScript = readFileSync(`${root}src/cli/hook.sh`, 'utf8');
+const recordings = readdirSync(`${root}src/cli/recordings`)
+  .sort()
+  .map((name) => ({
+    name: name.replace(/\.jsonl$/, ''),
+    text: readFileSync(`${root}src/cli/recordings/${name}`, 'utf8'),
+  }));
 const { version } = JSON.parse(readFileSync(`${root}package.json`, 'utf8'));
 
 for (const name of existsSync(`${root}dist`) ? readdirSync(`${root}dist`) : []) {
@@ -39,6 +45,7 @@ await build({
   define: {
     __MIGRATIONS__: JSON.stringify(migrations),
     __HOOK_SH__: JSON.stringify(hookScript),
+    __RECORDINGS__: JSON.stringify(recordings),
     __VERSION__: JSON.stringify(version),
   },
   logLevel: 'warning',
