@@ -11,7 +11,7 @@ import type {
   InspectRequests,
   InspectServerEvents,
 } from '../../src/protocol/inspect.ts';
-import { EMPTY_HISTORY, historyFrom, prepended } from './history.ts';
+import { EMPTY_HISTORY, extended, historyFrom, prepended } from './history.ts';
 import * as model from './model.ts';
 import { forgetToken, readToken } from './token.ts';
 
@@ -143,8 +143,9 @@ async function watch(session: string, isContinued: boolean): Promise<void> {
     if (model.selected.peek() !== session) return;
     model.takeRows([page.row]);
     model.watchFailure.value = null;
-    if (sinceSeq === undefined || page.gap) model.history.value = historyFrom(page);
-    model.takeRecords(session, page.records);
+    // What happened before the page looked is history, not news: it does not light the chart.
+    if (sinceSeq !== undefined && !page.gap) model.takeRecords(session, page.records);
+    else model.history.value = extended(historyFrom(page), model.history.peek().records);
   } catch (cause) {
     if (model.selected.peek() === session) model.watchFailure.value = (cause as Error).message;
   }

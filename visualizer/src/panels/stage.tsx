@@ -4,6 +4,7 @@
  */
 import { effect, signal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
+import type { InspectRecord } from '../../../src/protocol/inspect.ts';
 import { ChartView } from '../chart/chart-view.ts';
 import { chartOf, charts, loadCharts } from '../charts.ts';
 import { commits, hello, position, selected, selectedRow, shown } from '../model.ts';
@@ -215,21 +216,21 @@ function light(view: ChartView): void {
   if (follows.value && leaf) view.reveal(`session.${leaf}`);
 }
 
+/** Lights what live records took, and shakes what was refused. */
 function lightTaken(view: ChartView): () => void {
-  const tell = (records: Parameters<Parameters<typeof commits.add>[0]>[0]): void => {
+  const tell = (records: readonly InspectRecord[]): void => {
     if (position.peek() !== null) return;
-    // What happened before the page looked is history, not news.
-    const fresh = records.filter(({ seq }) => seq > seenUntil.seq || seenUntil.session !== selected.peek());
-    const isFirst = seenUntil.session !== selected.peek();
-    seenUntil = { session: selected.peek(), seq: records.at(-1)?.seq ?? 0 };
-    if (isFirst) return;
-    view.fire(fresh.flatMap(({ edges }) => edges ?? []), FIRE_MS);
-    const refused = new Set(fresh.filter(({ accepted }) => !accepted).map(({ event }) => event.type));
+    view.fire(
+      records.flatMap(({ edges }) => edges ?? []),
+      FIRE_MS,
+    );
+    const refused = new Set(
+      records.filter(({ accepted }) => !accepted).map(({ event }) => event.type),
+    );
+    if (refused.size === 0) return;
     const edges = chartOf('session')?.chart.edges ?? [];
-    if (refused.size > 0) view.refuse(edges.filter(({ event }) => refused.has(event)).map(({ id }) => id));
+    view.refuse(edges.filter(({ event }) => refused.has(event)).map(({ id }) => id));
   };
   commits.add(tell);
   return () => commits.delete(tell);
 }
-
-let seenUntil: { session: string | null; seq: number } = { session: null, seq: 0 };
