@@ -38,7 +38,6 @@ await build({
   target: 'node20.19',
   packages: 'bundle',
   external: ['better-sqlite3', 'bufferutil', 'utf-8-validate'],
-  keepNames: true,
   banner: {
     js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
   },

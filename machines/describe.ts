@@ -61,8 +61,8 @@ export function describeMachine(machine: AnyStateMachine): MachineDescription {
   return {
     id: machine.id,
     states: nodes.map(describeState),
-    edges: nodes.flatMap((node) =>
-      transitionsOf(node).map(({ definition, id }) => describeEdge(definition, id)),
+    edges: nodes.flatMap((state) =>
+      transitionsOf(state).map(({ definition, id }) => describeEdge(definition, id)),
     ),
   };
 }
@@ -79,19 +79,19 @@ export function edgeIdOf(definition: AnyTransitionDefinition): string | null {
   return ids.get(definition) ?? null;
 }
 
-function nodesBelow(node: AnyStateNode): AnyStateNode[] {
-  return [node, ...Object.values(node.states).flatMap((child) => nodesBelow(child))];
+function nodesBelow(state: AnyStateNode): AnyStateNode[] {
+  return [state, ...Object.values(state.states).flatMap((child) => nodesBelow(child))];
 }
 
 function transitionsOf(
-  node: AnyStateNode,
+  state: AnyStateNode,
 ): Array<{ definition: AnyTransitionDefinition; id: string }> {
-  const groups = [...node.transitions.values(), node.always ?? []];
+  const groups = [...state.transitions.values(), state.always ?? []];
   return groups.flatMap((group) =>
     group.map((definition: AnyTransitionDefinition, index: number) => {
       const event = definition.eventType === '' ? 'always' : definition.eventType;
       const to = targetsOf(definition).join(',');
-      const id = `${node.id}/${event}/${index}${to && `>${to}`}`;
+      const id = `${state.id}/${event}/${index}${to && `>${to}`}`;
       ids.set(definition, id);
       return { definition, id };
     }),
@@ -99,21 +99,21 @@ function transitionsOf(
 }
 
 function targetsOf({ target }: AnyTransitionDefinition): string[] {
-  return (target ?? []).map((node: AnyStateNode) => node.id);
+  return (target ?? []).map((state: AnyStateNode) => state.id);
 }
 
-function describeState(node: AnyStateNode): StateDescription {
-  const [initial] = node.type === 'compound' ? targetsOf(node.initial) : [];
+function describeState(state: AnyStateNode): StateDescription {
+  const [initial] = state.type === 'compound' ? targetsOf(state.initial) : [];
   return {
-    id: node.id,
-    key: node.key,
-    parent: node.parent?.id ?? null,
-    type: node.type,
-    tags: [...node.tags],
-    entry: node.entry.filter((action) => !isTimer(action)).map(actionText),
-    exit: node.exit.filter((action) => !isTimer(action)).map(actionText),
+    id: state.id,
+    key: state.key,
+    parent: state.parent?.id ?? null,
+    type: state.type,
+    tags: [...state.tags],
+    entry: state.entry.filter((action) => !isTimer(action)).map(actionText),
+    exit: state.exit.filter((action) => !isTimer(action)).map(actionText),
     initial: initial ?? null,
-    ...(node.description !== undefined && { description: node.description }),
+    ...(state.description !== undefined && { description: state.description }),
   };
 }
 
@@ -131,7 +131,7 @@ function describeEdge(definition: AnyTransitionDefinition, id: string): EdgeDesc
     kind: kindOf(definition.eventType),
     internal:
       !definition.reenter &&
-      (definition.target ?? []).every((node: AnyStateNode) => isWithin(node, definition.source)),
+      (definition.target ?? []).every((state: AnyStateNode) => isWithin(state, definition.source)),
     targetless: targets.length === 0,
     self: targets.includes(source),
     ...(delay !== undefined && { delay }),
@@ -146,8 +146,8 @@ function kindOf(eventType: string): EdgeDescription['kind'] {
   return eventType.startsWith('xstate.error.') ? 'error' : 'event';
 }
 
-function isWithin(node: AnyStateNode | undefined, around: AnyStateNode): boolean {
-  return node !== undefined && (node === around || isWithin(node.parent, around));
+function isWithin(state: AnyStateNode | undefined, around: AnyStateNode): boolean {
+  return state !== undefined && (state === around || isWithin(state.parent, around));
 }
 
 /** The timer that XState itself starts and cancels for `after`: the edge shows it already. */

@@ -108,8 +108,6 @@ export interface SessionContext {
   approvals: OpenApproval[];
   /** The newest moment at which a request was closed: older notifications were about it. */
   answeredAt: Stamp;
-  /** The model summarises the conversation from its newest start to its newest end. */
-  compaction: { startedAt: Stamp; finishedAt: Stamp };
   /** What the attached connector can do: types of orders. */
   capabilities: string[];
 }

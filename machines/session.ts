@@ -10,6 +10,7 @@ import { session } from './session-ports.ts';
 import { contextFrom } from './steps/sessions.ts';
 
 const phase = session.createStateConfig({
+  description: 'Whom the session waits for.',
   initial: 'idle',
   // What may be reported in any state but `ended`; the states below add where it leads.
   on: {
@@ -55,6 +56,7 @@ const phase = session.createStateConfig({
   },
   states: {
     idle: {
+      description: 'Waits for its user: the next words are theirs.',
       on: { 'turn.started': { guard: 'isCurrent', target: 'working', actions: 'startTurn' } },
       always: [
         { guard: 'isOver', target: 'ended' },
@@ -65,6 +67,7 @@ const phase = session.createStateConfig({
     },
 
     working: {
+      description: 'The model, a tool in the foreground or an agent in the background works.',
       tags: 'busy',
       always: [
         { guard: 'awaitsDecision', target: 'awaitingApproval.permission' },
@@ -74,11 +77,18 @@ const phase = session.createStateConfig({
     },
 
     awaitingApproval: {
+      description: 'Waits for a person to answer the oldest open request.',
       tags: 'needsYou',
       initial: 'permission',
       states: {
-        permission: { always: { guard: 'awaitsAnswer', target: 'question' } },
-        question: { always: { guard: 'awaitsDecision', target: 'permission' } },
+        permission: {
+          description: 'The oldest request is a tool use to allow or to deny.',
+          always: { guard: 'awaitsAnswer', target: 'question' },
+        },
+        question: {
+          description: 'The oldest request is a question, a plan or a form to answer.',
+          always: { guard: 'awaitsDecision', target: 'permission' },
+        },
       },
       always: [
         { guard: 'answeredWhileBusy', target: 'working' },
@@ -87,6 +97,7 @@ const phase = session.createStateConfig({
     },
 
     ended: {
+      description: 'Over until it is resumed; late reports still bring their content.',
       tags: 'over',
       on: {
         'session.started': { guard: 'isRestart', target: 'idle', actions: 'startSession' },
@@ -104,14 +115,21 @@ const phase = session.createStateConfig({
 });
 
 const link = session.createStateConfig({
+  description: 'How the house reaches the provider.',
   initial: 'passive',
   states: {
-    /** Watched only: hooks or a file tell about it. */
-    passive: { always: { guard: 'isDirect', target: 'detached' } },
+    passive: {
+      description: 'Only watched: hooks or a file tell about it, nobody can be ordered.',
+      always: { guard: 'isDirect', target: 'detached' },
+    },
 
-    detached: { on: { 'link.requested': 'attaching' } },
+    detached: {
+      description: 'Could be steered, but has no connector.',
+      on: { 'link.requested': 'attaching' },
+    },
 
     attaching: {
+      description: 'The connector starts; no order yet.',
       tags: 'linked',
       entry: session.spawnChild('connector', {
         id: 'connector',
@@ -130,6 +148,7 @@ const link = session.createStateConfig({
     },
 
     attached: {
+      description: 'Orders go to the connector, as far as it can carry them out.',
       tags: 'linked',
       on: {
         'message.submitted': {
@@ -168,7 +187,10 @@ const link = session.createStateConfig({
       },
     },
 
-    failed: { on: { 'link.requested': 'attaching' } },
+    failed: {
+      description: 'The connector could not start; it may be tried again.',
+      on: { 'link.requested': 'attaching' },
+    },
   },
 });
 

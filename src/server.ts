@@ -7,9 +7,8 @@ import type { Config, DataPaths } from './config.ts';
 import { createSpool } from './connectors/claude-hooks/spool.ts';
 import { openDataDirectory, writeFileAtomically } from './files.ts';
 import { createLogger, type RootLogger } from './log.ts';
-import { createHouse, type House } from './runtime/house.ts';
+import type { House } from './runtime/house.ts';
 import { openWriter, type Writer } from './store/writer.ts';
-import { createDoors } from './transports/listen.ts';
 import { serverVersion } from './version.ts';
 
 export interface Server extends AsyncDisposable {
@@ -23,6 +22,11 @@ export interface Server extends AsyncDisposable {
 /** While the server runs, files younger than this are hook.sh's own business. */
 const SPOOL_MIN_AGE_MS = 10_000;
 const SPOOL_EVERY_MS = 5000;
+/**
+ * Loading the schemas holds everything up for a while: not while whoever started us looks whether we
+ * serve. The first message that needs them loads them at once.
+ */
+const CODEC_AFTER_MS = 500;
 const PASSIVATE_EVERY_MS = 60_000;
 const PASSIVATE_AFTER_MS = 30 * 60_000;
 
@@ -36,11 +40,15 @@ export async function startServer(config: Config): Promise<Server> {
   const log = createLogger(await logConfig(config), config.paths.log);
   const version = serverVersion();
   log.info('server.starting', { version, run_id: config.log.runId, data_dir: config.paths.dir });
-  const writer = await openWriter({
-    paths: config.paths,
-    durability: config.durability,
-    log: log.child('store'),
-  });
+  // The thread opens the database while this one loads the rest: each takes as long as the other.
+  const [writer] = await Promise.all([
+    openWriter({
+      paths: config.paths,
+      durability: config.durability,
+      log: log.child('store'),
+    }),
+    loadParts(),
+  ]);
   try {
     return await serve({ config, log, writer, version });
   } catch (error) {
@@ -49,6 +57,15 @@ export async function startServer(config: Config): Promise<Server> {
     log.close();
     throw error;
   }
+}
+
+/** What serves, in chunks of its own. */
+async function loadParts() {
+  const [{ createHouse }, { createDoors }] = await Promise.all([
+    import('./runtime/house.ts'),
+    import('./transports/listen.ts'),
+  ]);
+  return { createHouse, createDoors };
 }
 
 /** A server that will be refused must not empty the log of the one that runs. */
@@ -66,6 +83,7 @@ async function serve(deps: {
 }): Promise<Server> {
   const { config, log, writer, version } = deps;
   const { paths } = config;
+  const { createHouse, createDoors } = await loadParts();
   const house = createHouse({ writer, log, version });
   const doors = createDoors({
     config,
@@ -136,8 +154,11 @@ function startChores({
     () => house.registry.passivate(PASSIVATE_AFTER_MS),
     PASSIVATE_EVERY_MS,
   );
-  house.loadCodec().catch((error: Error) => log.error('codec.load_failed', { error }));
+  const codecTimer = setTimeout(() => {
+    house.loadCodec().catch((error: Error) => log.error('codec.load_failed', { error }));
+  }, CODEC_AFTER_MS);
   return async () => {
+    clearTimeout(codecTimer);
     clearInterval(spoolTimer);
     clearInterval(restTimer);
     await draining;

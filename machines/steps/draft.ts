@@ -165,13 +165,7 @@ export function wireTime(stamp: Stamp): string {
 
 /** True while the model, a foreground tool or a background agent works (decisions.md 17). */
 export function isBusy(context: SessionContext): boolean {
-  return context.turn.open || context.agents.length > 0 || isCompacting(context);
-}
-
-/** Stamps, not a flag: its start may be heard after its end, and whatever comes next ends it too. */
-function isCompacting({ compaction, turn }: SessionContext): boolean {
-  const { startedAt, finishedAt } = compaction;
-  return startedAt > finishedAt && startedAt > turn.settledAt && startedAt > turn.clearedAt;
+  return context.turn.open || context.agents.length > 0;
 }
 
 /** The request the wire shows: the oldest that is open. */

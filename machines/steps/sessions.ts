@@ -38,7 +38,6 @@ export function contextFrom(input: SessionInput): SessionContext {
     agents: [],
     approvals: [],
     answeredAt: NEVER,
-    compaction: { startedAt: NEVER, finishedAt: NEVER },
     capabilities: [],
   };
 }
@@ -69,7 +68,7 @@ export function sessionEnded(context: SessionContext, event: EventOf<'session.en
   return finish(draft);
 }
 
-/** What an event brings besides moving the chart: content and fields. */
+/** Whatever moves nothing, or comes too late to, still brings its content and fields. */
 export function contentKept(context: SessionContext, event: SessionEvent): Step {
   const draft = draftOf(context, event);
   keepContent(draft);

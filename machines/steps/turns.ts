@@ -19,7 +19,6 @@ import {
   isLate,
   isLateOnMain,
   keepAgents,
-  later,
   revive,
   settle,
   startTurn,
@@ -90,14 +89,16 @@ export function idleNoticed(context: SessionContext, event: EventOf<'attention.n
   return finish(draft);
 }
 
-/** The model summarises the conversation: the session waits for it. */
+/**
+ * The model begins to summarise the conversation. Counted, and the status stays: a compaction that is
+ * refused ("not enough messages") reports no end, and a session that hangs in `working` would be the
+ * worse lie (contract.md 5.4).
+ */
 export function compactionStarted(
   context: SessionContext,
   event: EventOf<'compaction.started'>,
 ): Step {
   const draft = draftOf(context, event);
-  const startedAt = later(event.at, context.compaction.startedAt);
-  draft.context.compaction = { ...context.compaction, startedAt };
   draft.columns.count = 'compact_count';
   touch(draft);
   return finish(draft);
@@ -109,8 +110,6 @@ export function compactionFinished(
   event: EventOf<'compaction.finished'>,
 ): Step {
   const draft = draftOf(context, event);
-  const finishedAt = later(event.at, context.compaction.finishedAt);
-  draft.context.compaction = { ...context.compaction, finishedAt };
   draft.after.push({ type: 'context_compacted', session_id: context.session.id });
   touch(draft);
   return finish(draft);

@@ -2,10 +2,11 @@
  * What comes in: JSON values to checked messages, or the refusal that says what is wrong. Never throws
  * for bad input. Importing this file loads arktype; the house does so right after it listens.
  */
+import './arktype-setup.ts';
 import { type } from 'arktype';
 import { OrbitError } from '../errors.ts';
 import { CLIENT_TYPES, type ClientMessage, schemaOf } from './client.ts';
-import { Hook } from './hook.ts';
+import { HOOK_TYPES, Hook } from './hook.ts';
 import { wellFormed } from './well-formed.ts';
 
 const MAX_REASON_CHARS = 400;
@@ -46,8 +47,19 @@ export function decode(value: unknown): ClientMessage | OrbitError {
  */
 export function decodeHook(value: unknown): Hook | OrbitError {
   const checked = Hook(value);
-  if (!(checked instanceof type.errors)) return wellFormed(checked);
-  return new OrbitError('parse_error', { reason: `hook: ${reasonOf(checked)}` });
+  if (checked instanceof type.errors) {
+    return new OrbitError('parse_error', { reason: `hook: ${reasonOf(checked)}` });
+  }
+  if (!namesItsEvent(checked)) {
+    const reason = `hook: hook_event_name is missing and type is none of ${HOOK_TYPES.join(', ')}`;
+    return new OrbitError('parse_error', { reason });
+  }
+  return wellFormed(checked);
+}
+
+/** Another message, sent to the wrong door, must not be swallowed as a hook that says nothing. */
+function namesItsEvent({ hook_event_name, type: tag }: Hook): boolean {
+  return Boolean(hook_event_name) || (HOOK_TYPES as readonly unknown[]).includes(tag);
 }
 
 /** Names the fields and what they must be, never what they were: a value may be a secret. */

@@ -3,32 +3,14 @@
  * only. Never a revision: a client that has seen no snapshot would come back with that number and miss
  * everything before it (contract.md 9.4 no. 12).
  */
+import { SHARED_FIELDS } from '../protocol/fields.ts';
 import type { StateChanges } from '../protocol/nouns.ts';
 import type { ListMessage, SessionMessage } from '../protocol/server.ts';
 import { frameOf } from './frames.ts';
 import { LIST_ROOM, type Outlet } from './rooms.ts';
 
 /** Fields of a delta that a summary has too. */
-const SUMMARY_FIELDS = [
-  'status',
-  'work_status',
-  'token_usage',
-  'last_activity_at',
-  'custom_name',
-  'summary',
-  'first_prompt',
-  'last_message',
-  'codex_integration_mode',
-  'claude_integration_mode',
-  'approval_policy',
-  'sandbox_mode',
-  'permission_mode',
-  'git_branch',
-  'git_sha',
-  'current_cwd',
-  'model',
-  'effort',
-] as const satisfies ReadonlyArray<keyof StateChanges>;
+const SUMMARY_FIELDS = [...SHARED_FIELDS, 'token_usage'] as const;
 
 type ListChanges = StateChanges & { has_pending_approval?: boolean };
 

@@ -63,6 +63,8 @@ export function createRegistry({
 }: RegistryDeps): Registry {
   const lives = new Map<string, LiveSession>();
   const queues = new Map<string, Array<(found: Found, error: unknown) => void>>();
+  /** Never reused in this process: the writer remembers which generation of a session it refused. */
+  let generations = 0;
   const supervisor = startSupervisor({ record: ledger.record, log, busy: writer.opened.busy });
   for (const stored of writer.opened.busy) adoptStored(stored);
 
@@ -74,7 +76,7 @@ export function createRegistry({
     const live: LiveSession = {
       id: input.session.id,
       actor,
-      generation: 0,
+      generation: ++generations,
       input,
       committed: saved,
       latest: saved,
@@ -165,7 +167,7 @@ export function createRegistry({
       });
     },
     reopen(live, saved) {
-      live.generation++;
+      live.generation = ++generations;
       live.latest = saved;
       supervisor.send({ type: 'session.closed', id: live.id });
       Object.assign(live, spawn(saved ? { ...live.input, isNew: false, saved } : live.input));

@@ -4,6 +4,7 @@
  * commit.ts inside its transaction; retention.ts takes old rows away.
  */
 import type { Sqlite } from './database.ts';
+import type { JournalRow } from './queries/journal.ts';
 import { byteLength, MAX_STORED_BYTES } from './text.ts';
 
 /** A snapshot is kept every so many events. */
@@ -12,15 +13,9 @@ const BASE_EVERY = 500;
 /** Sessions whose newest base is remembered; the others are looked up again. */
 const BASES_KEPT = 2_000;
 
-export interface JournalEntry {
+/** A row on its way into the journal of this session. */
+export interface JournalEntry extends JournalRow {
   sessionId: string;
-  seq: number;
-  at: string;
-  origin: string;
-  event: string;
-  value: string;
-  accepted: boolean;
-  revision: number;
 }
 
 export type Journal = ReturnType<typeof createJournal>;

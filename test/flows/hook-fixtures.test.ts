@@ -108,6 +108,15 @@ describe('an odd shape', () => {
     expect(rowsOf(server.paths, 'SELECT id FROM sessions WHERE id = ?', 'codex-hook')).toEqual([]);
   });
 
+  it('that is no hook at all but another message is refused, not swallowed', async () => {
+    const session_id = await busySession();
+    for (const type of ['subscribe_session', 'send_message', 'no_such_message', '', null]) {
+      const { status, body } = await postHook(server.url, { type, session_id });
+      expect(status, `${type} ${body}`).toBe(422);
+    }
+    expect((await lastJournalled(session_id)).count).toBe(1);
+  });
+
   it('with an id that could name a file elsewhere is refused', async () => {
     for (const session_id of ['../../etc/passwd', '..', 'a/b', '', 'x'.repeat(129), 'a\u0000b']) {
       const { status } = await postHook(server.url, scriptOf(session_id).prompt('Hi'));

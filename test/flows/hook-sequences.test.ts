@@ -41,10 +41,8 @@ const SEQUENCES: Record<string, Expected> = {
     ['working', 11],
     ['waiting', 1],
     ['working', 2],
-    ['waiting', 1],
-    // Compaction, until PostCompact.
-    ['working', 3],
-    ['waiting', 1],
+    // A compaction leaves the status.
+    ['waiting', 5],
     ['ended', 1],
   ],
   'permission-then-elicitation': [

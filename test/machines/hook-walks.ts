@@ -8,8 +8,8 @@ import {
   agentBegan,
   agentEnded,
   asked,
-  at,
   began,
+  elicited,
   noticed,
   over,
   prompted,
@@ -18,7 +18,8 @@ import {
   toolBegan,
   toolEnded,
   use,
-} from './stage.ts';
+} from './events.ts';
+import { at } from './stage.ts';
 
 export type Dice = (sides: number) => number;
 
@@ -41,11 +42,17 @@ interface Walk {
   names: number;
   /** Agents in the background that the next `Stop` lists. */
   agents: string[];
+  hasDialogs: boolean;
 }
 
 /** A walk of so many strides that ends with everything settled: waiting for its user, or ended. */
-export function hookWalk(seed: number, strides: number, endsSession: boolean): SessionEvent[] {
-  const walk: Walk = { events: [], now: 0, dice: diceOf(seed), names: 0, agents: [] };
+export function hookWalk(
+  seed: number,
+  strides: number,
+  endsSession: boolean,
+  hasDialogs = false,
+): SessionEvent[] {
+  const walk: Walk = { events: [], now: 0, dice: diceOf(seed), names: 0, agents: [], hasDialogs };
   for (let n = 0; n < strides; n++) turn(walk);
   for (const agent of walk.agents.splice(0)) finishAgent(walk, agent);
   if (endsSession) tell(walk, (n) => over(n));
@@ -90,11 +97,12 @@ function turn(walk: Walk): void {
 }
 
 function stride(walk: Walk): void {
-  const kind = walk.dice(6);
+  const kind = walk.dice(walk.hasDialogs ? 7 : 6);
   const agent = walk.agents[0];
   if (kind === 0) launch(walk);
   else if (kind === 1) sideBySide(walk);
   else if (kind === 2) compaction(walk);
+  else if (kind === 6) dialog(walk);
   else tool(walk, kind === 3 && agent !== undefined ? `@${agent}` : '');
 }
 
@@ -116,6 +124,20 @@ function sideBySide(walk: Walk): void {
   for (const id of ids) if (walk.dice(2) === 0) tell(walk, (n) => asked(n, `r-${id}`, id));
   if (walk.dice(2) === 0) ids.reverse();
   for (const id of ids) tell(walk, (n) => toolEnded(n, id));
+}
+
+/** A tool of an MCP server, whose server asks the user something by itself. */
+function dialog(walk: Walk): void {
+  const id = `t${walk.names++}`;
+  const name = { name: 'mcp__elic__askme' };
+  tell(walk, (n) => toolBegan(n, id, name));
+  if (walk.dice(2) === 0) tell(walk, (n) => asked(n, `r-${id}`, id, 'exec', name));
+  tell(walk, (n) => elicited(n, `q-${id}`));
+  if (walk.dice(2) === 0) tell(walk, (n) => noticed(n, 'question'));
+  tell(walk, (n) =>
+    report(n, 'approval.resolved', { requestId: null, server: 'elic', decision: 'answered' }),
+  );
+  tell(walk, (n) => toolEnded(n, id, name));
 }
 
 function launch(walk: Walk): void {

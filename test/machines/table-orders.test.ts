@@ -1,8 +1,9 @@
 /** Wishes of clients: possible only through a connector that can do them, else not a transition at all. */
 import { describe, expect, it } from 'vitest';
 import type { Order, SessionEvent } from '../../machines/index.ts';
+import { asked, messageOf, over, prompted, report, toolBegan } from './events.ts';
 import { closed, delta, listed, type Row, said, testRows } from './rows.ts';
-import { asked, at, messageOf, over, prompted, report, stage, toolBegan } from './stage.ts';
+import { at, stage } from './stage.ts';
 
 const DIRECT = { codex_integration_mode: 'direct' } as const;
 const run: Extract<Order, { type: 'turn.run' }> = {

@@ -1,17 +1,17 @@
 /** What counts as work: the model, a tool in the foreground, an agent in the background; nothing else. */
 import { describe, expect, it } from 'vitest';
-import { changed, delta, noted, type Row, said, testRows } from './rows.ts';
 import {
   agentBegan,
   agentEnded,
   noticed,
   prompted,
   report,
-  stage,
   stopped,
   toolBegan,
   toolEnded,
-} from './stage.ts';
+} from './events.ts';
+import { changed, delta, noted, type Row, said, testRows } from './rows.ts';
+import { stage } from './stage.ts';
 
 const TOOLS: Row[] = [
   [

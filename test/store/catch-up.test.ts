@@ -59,7 +59,7 @@ describe('a subscriber', () => {
     expect(store.catchUp('s', null)?.openApproval).toBe(JSON.stringify(parsed[0]));
   });
 
-  test('gets what was created, what changed, and the fields last', () => {
+  test('gets the fields, what was created and what changed, up to the session’s revision', () => {
     const store = openStore();
     store.commit(
       created('s'),
@@ -79,6 +79,17 @@ describe('a subscriber', () => {
     );
     expect(frames(store, 2).parsed).toEqual([
       {
+        type: 'session_delta',
+        session_id: 's',
+        changes: {
+          last_message: 'words of c',
+          work_status: 'working',
+          last_activity_at: '1772366405Z',
+        },
+        // The number it has: cut off behind this frame it will ask for the same again.
+        revision: 2,
+      },
+      {
         type: 'message_updated',
         session_id: 's',
         message_id: 'b',
@@ -89,14 +100,24 @@ describe('a subscriber', () => {
       {
         type: 'session_delta',
         session_id: 's',
-        changes: {
-          last_message: 'words of c',
-          work_status: 'working',
-          last_activity_at: '1772366405Z',
-        },
+        changes: { work_status: 'working' },
         revision: 5,
       },
     ]);
+  });
+
+  test('that is cut off anywhere has missed nothing when it comes back', () => {
+    const store = openStore();
+    store.commit(created('s'), event('s', [appended('s', 'a'), appended('s', 'b')]));
+    store.commit(event('s', [delta({ model: 'opus' })]), event('s', [appended('s', 'c')]));
+    store.commit(event('s', [appended('s', 'd')]));
+    const { parsed } = frames(store, 1);
+    for (let cut = 1; cut < parsed.length; cut++) {
+      const told = parsed.slice(0, cut) as Array<{ revision: number; changes?: object }>;
+      const rest = frames(store, told.at(-1)?.revision ?? 1).parsed;
+      expect(JSON.stringify([told, rest])).toContain('"model":"opus"');
+      expect(JSON.stringify([told, rest])).toContain('words of d');
+    }
   });
 
   test('gets an empty delta when only passing words were missed', () => {
@@ -142,7 +163,11 @@ describe('a subscriber', () => {
   test('of our own epoch is told rows by name of it', () => {
     const store = openStore();
     store.commit(created('s'), event('s', [appended('s', 'a'), appended('s', 'b')]));
-    expect(frames(store, 1, store.epoch.id).types).toEqual(['message_appended', 'session_delta']);
+    expect(frames(store, 1, store.epoch.id).types).toEqual([
+      'session_delta',
+      'message_appended',
+      'session_delta',
+    ]);
   });
 
   test('from before a rollback gets a snapshot, one from after it does not', () => {
@@ -151,7 +176,7 @@ describe('a subscriber', () => {
     store.one(event('s', [{ type: 'thread_rolled_back', session_id: 's', num_turns: 1 }]));
     store.one(event('s', [appended('s', 'b')]));
     expect(frames(store, 1).types).toEqual(['session_snapshot']);
-    expect(frames(store, 2).types).toEqual(['message_appended', 'session_delta']);
+    expect(frames(store, 2).types).toEqual(['session_delta', 'message_appended', 'session_delta']);
   });
 
   test('that missed very much gets a snapshot', () => {
@@ -163,7 +188,7 @@ describe('a subscriber', () => {
         Array.from({ length: 500 }, (_, at) => appended('s', `m${at}`)),
       ),
     );
-    expect(frames(store, 1).types).toHaveLength(501);
+    expect(frames(store, 1).types).toHaveLength(502);
     store.one(event('s', [appended('s', 'last')]));
     expect(frames(store, 1).types).toEqual(['session_snapshot']);
     const large = Array.from({ length: 3 }, (_, at) =>
@@ -171,7 +196,7 @@ describe('a subscriber', () => {
     );
     store.one(event('s', large));
     expect(frames(store, 502).types).toEqual(['session_snapshot']);
-    expect(frames(store, 503).types).toHaveLength(3);
+    expect(frames(store, 503).types).toHaveLength(4);
   });
 });
 

@@ -106,13 +106,29 @@ function replay(
     const newest = stamped.at(-1)?.revision ?? since;
     stamped.push({ revision: newest, message: approvalFrame(row.id, open) });
   }
-  const changes = changesSince(row, since, {
+  const fields = changesSince(row, since, {
     pending_approval: open === undefined ? null : requestFromRow(open),
     subagents: statements.subagents.all(row.id, since),
   });
-  const delta = { type: 'session_delta', session_id: row.id, changes } as const;
-  stamped.push({ revision: row.revision, message: delta });
-  return encodeWithin(stamped);
+  return encodeWithin(withFields(stamped, { row, since, fields }));
+}
+
+/**
+ * The fields go first, with the stamp the subscriber has already: whoever is cut off behind them comes
+ * back for the rest and has missed none of them. The last frame carries the session's revision, and the
+ * status again, because the app takes every request for a permission (contract.md 9.4 no. 22).
+ */
+function withFields(
+  stamped: Stamped[],
+  { row, since, fields }: { row: SessionRow; since: number; fields: StateChanges },
+): Stamped[] {
+  const delta = (revision: number, changes: StateChanges): Stamped => ({
+    revision,
+    message: { type: 'session_delta', session_id: row.id, changes },
+  });
+  if (stamped.length === 0) return [delta(row.revision, fields)];
+  const { work_status } = summaryFromRow(row);
+  return [delta(since, fields), ...stamped, delta(row.revision, { work_status })];
 }
 
 function encodeWithin(stamped: Stamped[]): string[] | null {

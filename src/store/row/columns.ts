@@ -3,6 +3,7 @@
  * rows.ts (facts to columns) and by the reads (rows to nouns). Adding a field? Here, a migration, and
  * `summaryFromRow`.
  */
+import { SHARED_FIELDS } from '../../protocol/fields.ts';
 import type { SessionSummary, StateChanges, TokenUsage } from '../../protocol/nouns.ts';
 import { stampToMs, storable } from '../text.ts';
 
@@ -10,27 +11,11 @@ export type SqlValue = string | number | null;
 
 /** Fields of a delta that are one column of the same name. */
 const PLAIN_FIELDS = [
-  'status',
-  'work_status',
-  'last_activity_at',
+  ...SHARED_FIELDS,
   'turn_count',
   'current_diff',
   'current_plan',
-  'custom_name',
-  'summary',
-  'first_prompt',
-  'last_message',
-  'codex_integration_mode',
-  'claude_integration_mode',
-  'approval_policy',
-  'sandbox_mode',
-  'permission_mode',
   'current_turn_id',
-  'git_branch',
-  'git_sha',
-  'current_cwd',
-  'model',
-  'effort',
 ] as const satisfies ReadonlyArray<keyof StateChanges>;
 
 export type PlainField = (typeof PLAIN_FIELDS)[number];
@@ -44,28 +29,12 @@ export function isPlainField(field: string): field is PlainField {
 
 /** Fields of a summary that are one column of the same name; the rest is id and token usage. */
 const SUMMARY_FIELDS = [
+  ...SHARED_FIELDS,
   'provider',
   'project_path',
   'transcript_path',
   'project_name',
-  'model',
-  'custom_name',
-  'summary',
-  'first_prompt',
-  'last_message',
-  'status',
-  'work_status',
-  'codex_integration_mode',
-  'claude_integration_mode',
-  'approval_policy',
-  'sandbox_mode',
-  'permission_mode',
   'started_at',
-  'last_activity_at',
-  'git_branch',
-  'git_sha',
-  'current_cwd',
-  'effort',
   'forked_from_session_id',
 ] as const satisfies ReadonlyArray<keyof SessionSummary>;
 

@@ -1,0 +1,65 @@
+/**
+ * The chart's own paths, walked by sessions of a live server and watched over `/ws`: the model tests the
+ * system, not itself.
+ */
+import { describe, expect, it } from 'vitest';
+import type { SessionEvent } from '../../machines/session-types.ts';
+import { resolveConfig } from '../../src/config.ts';
+import { SILENT_LOGGER } from '../../src/log.ts';
+import { createDoors } from '../../src/transports/listen.ts';
+import { KINDS, pathsOf } from '../machines/paths.ts';
+import { ID, newSession, stage, WIRE_WORD } from '../machines/stage.ts';
+import { openHouse, type TestHouse } from '../runtime/house.ts';
+import { type TestClient, wsClient } from '../support/clients.ts';
+
+describe.each(KINDS)('a %s session of a live server', (_, kind) => {
+  it('shows on /ws in every state the chart can reach, by the way the chart gives, its status', async () => {
+    await using test = await openHouse();
+    const { house } = test;
+    const config = resolveConfig({ flags: { bind: '127.0.0.1:0' }, env: {}, home: '/' });
+    const doors = createDoors({ config, ...house, log: SILENT_LOGGER, version: 'test' });
+    const { port } = await doors.listen();
+    try {
+      await using client = await wsClient(`http://127.0.0.1:${port}`);
+      client.send({ type: 'subscribe_list' });
+      await client.waitFor((message) => message.type === 'sessions_list');
+      for (const [n, { events }] of pathsOf(kind).entries()) {
+        const id = `path-${n}`;
+        const session = newSession({ ...kind, id });
+        const live = house.registry.create({ session, isNew: true, turnCount: 0 });
+        const model = stage([], kind);
+        for (const event of events) {
+          model.send(event);
+          await tell(test, live, JSON.parse(JSON.stringify(event).replaceAll(ID, id)));
+          const status = WIRE_WORD[model.phase()];
+          await client.waitFor(() => statusOf(client, id) === status);
+        }
+        expect(events.length === 0 || statusOf(client, id)).toBeTruthy();
+      }
+    } finally {
+      await doors.close();
+    }
+  });
+});
+
+type Live = ReturnType<TestHouse['house']['registry']['create']>;
+
+function tell({ house }: TestHouse, live: Live, event: SessionEvent): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const settle = (error: Error | null) => (error ? reject(error) : resolve());
+    house.ledger.tell(live, { event, origin: 'connector', key: null, settle });
+  });
+}
+
+/** What a list subscriber knows of a session, folded from all it heard. */
+function statusOf({ messages }: TestClient, id: string): string | undefined {
+  let status: string | undefined;
+  for (const message of messages) {
+    if (message.type === 'session_created' && message.session.id === id) {
+      status = message.session.work_status;
+    } else if (message.type === 'session_delta' && message.session_id === id) {
+      status = message.changes.work_status ?? status;
+    }
+  }
+  return status;
+}

@@ -1,0 +1,48 @@
+/** Who tells a session what; a new event does not compile until it is named here. */
+import type { SessionEvent } from '../../machines/index.ts';
+
+const STEERED = 'connector';
+
+export const SENDERS: Record<SessionEvent['type'], string> = {
+  'session.started': 'hook `SessionStart`',
+  'session.ended': 'hook `SessionEnd`; connector; the house',
+  'turn.started': 'hook `UserPromptSubmit`; connector',
+  'turn.completed': 'hook `Stop`; connector',
+  'turn.aborted': STEERED,
+  'turn.failed': 'hook `StopFailure`; connector',
+  'tool.started': 'hook `PreToolUse`; connector',
+  'tool.finished': 'hooks `PostToolUse`, `PostToolUseFailure`, `PermissionDenied`; connector',
+  'tools.settled': 'hook `PostToolBatch`',
+  'agent.started': 'hook `SubagentStart`',
+  'agent.finished': 'hook `SubagentStop`',
+  'approval.requested': 'hooks `PermissionRequest`, `Elicitation`; connector',
+  'approval.resolved':
+    'hooks `ElicitationResult`, `Notification` (elicitation_response); connector',
+  'attention.noticed': 'hook `Notification` (permission_prompt, elicitation_dialog, idle_prompt)',
+  'compaction.started': 'hook `PreCompact`; connector',
+  'compaction.finished': 'hook `PostCompact`; connector',
+  'message.added': STEERED,
+  'message.changed': STEERED,
+  'usage.updated': STEERED,
+  'diff.updated': STEERED,
+  'plan.updated': STEERED,
+  'name.updated': 'connector; a client',
+  'fields.updated': 'connector; the house',
+  'undo.started': STEERED,
+  'undo.completed': STEERED,
+  'thread.rolledBack': STEERED,
+  'hook.observed': 'any other hook',
+  'server.restarted': 'the house, after it started',
+  'link.requested': 'the house, for a client',
+  'link.attached': STEERED,
+  'link.lost': STEERED,
+  'link.failed': STEERED,
+  'message.submitted': 'a client',
+  'steer.submitted': 'a client',
+  'approval.decided': 'a client',
+  'question.answered': 'a client',
+  'interrupt.requested': 'a client',
+  'compaction.requested': 'a client',
+  'undo.requested': 'a client',
+  'rollback.requested': 'a client',
+};
