@@ -65,6 +65,7 @@ function Phone() {
       <main class={`phone phone-${current}`}>
         {current !== 'sessions' && current !== 'chart' && <StageHead />}
         <Trouble />
+        {current === 'sessions' && <h1 class="visually-hidden">Sessions</h1>}
         {current === 'sessions' && <Sessions />}
         {current === 'session' && <Session />}
         {current === 'states' && <Outline />}

@@ -14,6 +14,7 @@ it('opens a session by click, by key and by address, and survives a reload', asy
   await page.waitForURL((url) => url.href !== first);
   await page.keyboard.press('k');
   await page.waitForURL(first);
+  await expect.poll(() => page.getByTestId('now').textContent()).toContain('#12');
   await page.keyboard.press('[');
   await page.keyboard.press('[');
   await page.keyboard.press('6');
