@@ -2,8 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import type { SessionEvent } from '../../machines/index.ts';
 import { SILENT_LOGGER } from '../../src/log.ts';
+import { createSegments } from '../../src/runtime/inspection/fold/segments.ts';
 import { createHub, type Witness } from '../../src/runtime/inspection/hub.ts';
-import { createSegments } from '../../src/runtime/inspection/segments.ts';
 import { createLedger, type Ledger } from '../../src/runtime/ledger.ts';
 import { createRegistry } from '../../src/runtime/registry.ts';
 import type { EventItem, ItemResult } from '../../src/store/items.ts';

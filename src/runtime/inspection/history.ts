@@ -11,8 +11,8 @@ import type {
   Moment,
   StateValue,
 } from '../../protocol/inspect.ts';
-import type { SessionSnapshot, Step } from './fold.ts';
-import type { Loaded, Segment, Segments } from './segments.ts';
+import type { SessionSnapshot, Step } from './fold/fold.ts';
+import type { Loaded, Segment, Segments } from './fold/segments.ts';
 import { valueFrom } from './value.ts';
 import { contextView, eventView } from './view.ts';
 

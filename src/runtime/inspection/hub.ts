@@ -8,10 +8,10 @@ import type { Logger } from '../../log.ts';
 import type { InspectRecord, InspectRow } from '../../protocol/inspect.ts';
 import type { EventItem } from '../../store/items.ts';
 import type { LiveSession } from '../live-session.ts';
+import type { Segment, Segments } from './fold/segments.ts';
 import { recordOf } from './history.ts';
 import { createRates } from './rates.ts';
 import { rowOf } from './rows.ts';
-import type { Segment, Segments } from './segments.ts';
 
 /** How long rows and records gather, ms. */
 const ROWS_EVERY_MS = 100;

@@ -16,14 +16,14 @@ import type {
 } from '../../protocol/inspect.ts';
 import type { Writer } from '../../store/writer.ts';
 import type { Registry } from '../registry.ts';
-import { bundleOf } from './bundle.ts';
 import { MACHINES, machineOf, sessionHash } from './chart.ts';
-import { dryRun } from './dry-run.ts';
+import { bundleOf } from './fold/bundle.ts';
+import { createSegments, endOf, type Segments } from './fold/segments.ts';
 import { createHistory, MAX_PAGE, recordOf } from './history.ts';
 import { createHub, type Hub, type InspectOutlet, type Witness } from './hub.ts';
+import { dryRun } from './possible/dry-run.ts';
 import { REDACT_LIMITS } from './redact.ts';
 import { storedRow } from './rows.ts';
-import { createSegments, endOf, type Segments } from './segments.ts';
 import { createStatelyFeed, type StatelyFeed } from './stately.ts';
 import { createWhy, type Why } from './why.ts';
 

@@ -6,10 +6,10 @@
 import { OrbitError } from '../../errors.ts';
 import type { InspectOrigin, NextEvents, WhyState } from '../../protocol/inspect.ts';
 import { edgeOf, isState } from './chart.ts';
-import type { Step } from './fold.ts';
+import type { Step } from './fold/fold.ts';
+import { type Segment, type Segments, valueBefore } from './fold/segments.ts';
 import { type History, typeOf } from './history.ts';
-import { nextEvents } from './next.ts';
-import { type Segment, type Segments, valueBefore } from './segments.ts';
+import { nextEvents } from './possible/next.ts';
 import { isActive, valueFrom } from './value.ts';
 
 export interface Why {

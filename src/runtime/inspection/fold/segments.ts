@@ -3,9 +3,9 @@
  * once (at most the distance of two bases), and every further step in it costs nothing. Bounded by steps
  * in all; the stretch that was asked for longest ago is dropped first.
  */
-import type { StateValue } from '../../protocol/inspect.ts';
-import type { JournalRow } from '../../store/queries/journal.ts';
-import type { Writer } from '../../store/writer.ts';
+import type { StateValue } from '../../../protocol/inspect.ts';
+import type { JournalRow } from '../../../store/queries/journal.ts';
+import type { Writer } from '../../../store/writer.ts';
 import { createFold, type Fold, type SessionSnapshot, type Step } from './fold.ts';
 
 /** Steps kept in all: at one to two KiB each, some twenty MiB. */

@@ -2,9 +2,9 @@
  * Folds an incident bundle through this version's chart with effects stubbed, and finds the first event
  * at which the chart does something else than it did when it was journalled.
  */
-import { MACHINE_VERSION, type SessionEvent } from '../../../machines/index.ts';
+import { MACHINE_VERSION, type SessionEvent } from '../../../../machines/index.ts';
+import { MACHINES } from '../chart.ts';
 import type { BundleHeader, BundleLine } from './bundle.ts';
-import { MACHINES } from './chart.ts';
 import { createDummy, type Dummy } from './fold.ts';
 
 /** Where journal and chart part. */

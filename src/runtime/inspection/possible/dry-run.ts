@@ -1,12 +1,12 @@
 /** What an event would do at a moment: told to a stubbed actor there. Nothing moves, nothing is stored. */
-import type { SessionEvent } from '../../../machines/index.ts';
-import { OrbitError } from '../../errors.ts';
-import type { DryRun, Json, StateValue } from '../../protocol/inspect.ts';
-import { edgeOf } from './chart.ts';
-import { createDummy, persisted, type SessionSnapshot } from './fold.ts';
+import type { SessionEvent } from '../../../../machines/index.ts';
+import { OrbitError } from '../../../errors.ts';
+import type { DryRun, Json, StateValue } from '../../../protocol/inspect.ts';
+import { edgeOf } from '../chart.ts';
+import { createDummy, persisted, type SessionSnapshot } from '../fold/fold.ts';
+import { redactText } from '../redact.ts';
+import { contextView } from '../view.ts';
 import { judge } from './next.ts';
-import { redactText } from './redact.ts';
-import { contextView } from './view.ts';
 
 /**
  * @param at  the event's time when it names none

@@ -5,11 +5,11 @@
  * stood, because the chart compares texts; its key is forgotten with the export, so nobody can guess back.
  */
 import { createHmac, randomBytes } from 'node:crypto';
-import type { InspectMachine } from '../../protocol/inspect.ts';
-import type { JournalStretch } from '../../store/items.ts';
-import type { JournalRow } from '../../store/queries/journal.ts';
-import type { Writer } from '../../store/writer.ts';
-import { redactText } from './redact.ts';
+import type { InspectMachine } from '../../../protocol/inspect.ts';
+import type { JournalStretch } from '../../../store/items.ts';
+import type { JournalRow } from '../../../store/queries/journal.ts';
+import type { Writer } from '../../../store/writer.ts';
+import { redactText } from '../redact.ts';
 
 /** First line of a bundle. */
 export interface BundleHeader {

@@ -5,8 +5,8 @@
  * which is why they never disagree.
  */
 import { createActor, type InspectionEvent, type SnapshotFrom } from 'xstate';
-import { MACHINE_VERSION, type SessionEvent, sessionMachine } from '../../../machines/index.ts';
-import type { JournalBase, JournalRow } from '../../store/queries/journal.ts';
+import { MACHINE_VERSION, type SessionEvent, sessionMachine } from '../../../../machines/index.ts';
+import type { JournalBase, JournalRow } from '../../../store/queries/journal.ts';
 import { takenEdges } from './steps.ts';
 
 export type SessionSnapshot = SnapshotFrom<typeof sessionMachine>;

@@ -4,8 +4,8 @@
  * that did not has said yes or no for every event of that type.
  */
 import type { AnyStateMachine, AnyTransitionDefinition } from 'xstate';
-import type { GuardView } from '../../protocol/inspect.ts';
-import type { SessionSnapshot } from './fold.ts';
+import type { GuardView } from '../../../protocol/inspect.ts';
+import type { SessionSnapshot } from '../fold/fold.ts';
 
 type Guard = NonNullable<AnyTransitionDefinition['guard']>;
 

@@ -4,7 +4,7 @@
  * their edges are unknown, and test/inspection/steps.test.ts fails loudly.
  */
 import type { AnyTransitionDefinition, InspectionEvent } from 'xstate';
-import { edgeIdOf } from '../../../machines/index.ts';
+import { edgeIdOf } from '../../../../machines/index.ts';
 
 /** Inspection events that this XState sends; the test fails when there is a new one or one is gone. */
 export const KNOWN_INSPECTION_EVENTS = [

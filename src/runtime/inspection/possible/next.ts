@@ -3,10 +3,10 @@
  * take from the active states in the order XState asks them, and what each guard says.
  */
 import { type AnyStateNode, type AnyTransitionDefinition, getStateNodes } from 'xstate';
-import { edgeIdOf, sessionMachine } from '../../../machines/index.ts';
-import type { NextEvent, Way } from '../../protocol/inspect.ts';
-import { edgeOf } from './chart.ts';
-import type { SessionSnapshot } from './fold.ts';
+import { edgeIdOf, sessionMachine } from '../../../../machines/index.ts';
+import type { NextEvent, Way } from '../../../protocol/inspect.ts';
+import { edgeOf } from '../chart.ts';
+import type { SessionSnapshot } from '../fold/fold.ts';
 import { askGuard, type Probe } from './guards.ts';
 
 /** Events and families (`message.*`) that the chart names, in the order of their names. */
