@@ -45,7 +45,7 @@ export async function startServer(config: Config): Promise<Server> {
     openWriter({
       paths: config.paths,
       durability: config.durability,
-      log: log.child('store'),
+      log: log.child('persistence'),
     }),
     loadParts(),
   ]);
@@ -95,6 +95,8 @@ async function serve(deps: {
   });
   const { address, port } = await doors.listen();
   announce(paths, { address, port, version });
+  const { sessions, busy, wasDirty } = writer.opened;
+  log.child('restore').info('restore.start', { sessions, busy: busy.length, was_dirty: wasDirty });
   log.info('server.listening', { address, port, sessions: writer.opened.sessions });
   writer.onCrash((error) => {
     // Nothing can be stored any more; a supervisor starts us again and the spool brings the rest.

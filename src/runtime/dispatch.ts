@@ -92,6 +92,8 @@ function errorFrame(error: unknown, requestId: string | null, log: Logger) {
   if (refusal !== error) {
     const words = error instanceof Error ? (error.stack ?? error.message) : String(error);
     log.error('dispatch.failed', { error: words });
+  } else if (refusal.code === 'parse_error') {
+    log.debug('ws.message.parse_failed', { request_id: requestId });
   }
   return frameOf({
     type: 'error',

@@ -93,7 +93,7 @@ export function createHouse({
       const { epoch } = writer.opened;
       connection.send(frameOf({ type: 'hello', version, protocol_version: 1, epoch }));
     },
-    receive: createDispatch({ codec, subscriptions, takeHook, log: log.child('dispatch') }),
+    receive: createDispatch({ codec, subscriptions, takeHook, log: log.child('websocket') }),
     resync: (connection, wanted) => subscriptions.resync(connection, wanted),
     closed: () => {},
     takeHook,

@@ -117,7 +117,7 @@ export function createLedger(deps: LedgerDeps): Ledger {
         putBack(live);
         break;
       case 'quarantined':
-        deps.log.error('ledger.item.quarantined', { session_id: live.id, error: result.error });
+        deps.log.error('persistence.command.failed', { session_id: live.id, error: result.error });
         told.settle(
           new OrbitError('quarantined', { reason: result.error }, { sessionId: live.id }),
         );

@@ -240,14 +240,14 @@ class ThreadedWriter implements Writer {
 
   #finish(): void {
     const { items } = this.#queue.backlog;
-    if (items > 0) this.#log.error('store.close.gave_up', { items });
+    if (items > 0) this.#log.error('persistence.close.gave_up', { items });
     this.#end(new OrbitError('shutting_down'));
     this.#send({ type: 'close' });
   }
 
   #crashed(error: Error): void {
     if (this.#ended !== null) return;
-    this.#log.error('store.writer.crashed', { error });
+    this.#log.error('persistence.writer.crashed', { error });
     this.#end(error);
     for (const listener of this.#crashListeners) listener(error);
     this.#closing?.resolve();

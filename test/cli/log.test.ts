@@ -81,7 +81,7 @@ it('holds no token, no payload and no object, whoever passes them', () => {
 it('writes an error with its causes, and its stack only from error upwards', () => {
   const log = createLogger(config(), path);
   const error = new Error('cannot open', { cause: new Error('disk is full') });
-  log.warn('store.trouble', { error });
+  log.warn('persistence.flush.failed', { error });
   log.fatal('server.bug', { error });
   const [, warned, died] = records();
   expect(warned).toMatchObject({ error: 'cannot open: disk is full' });

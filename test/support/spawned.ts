@@ -38,15 +38,18 @@ export interface SpawnedServer extends AsyncDisposable {
 export interface SpawnOptions {
   /** Words before node's, such as a shell with limits; `exec` must hand the process over. */
   wrapper?: readonly string[];
+  /** Words for node itself. */
+  nodeFlags?: readonly string[];
   paths?: DataPaths;
 }
 
 /** Starts a built server. @param main see `build` */
 export async function spawnServer(
   main: string,
-  { wrapper = [], paths = temporaryDataPaths() }: SpawnOptions = {},
+  { wrapper = [], nodeFlags = [], paths = temporaryDataPaths() }: SpawnOptions = {},
 ): Promise<SpawnedServer> {
-  const server = new Process({ main, wrapper, paths, port: await freePort() });
+  const command = [...wrapper, process.execPath, ...nodeFlags, main];
+  const server = new Process({ command, paths, port: await freePort() });
   await server.start();
   return server;
 }
@@ -62,13 +65,13 @@ class Process implements SpawnedServer {
   #isUp = false;
   #waiting: (() => void)[] = [];
 
-  constructor(deps: { main: string; wrapper: readonly string[]; paths: DataPaths; port: number }) {
-    const { main, wrapper, paths, port } = deps;
+  constructor(deps: { command: readonly string[]; paths: DataPaths; port: number }) {
+    const { command, paths, port } = deps;
     this.port = port;
     this.paths = paths;
     this.url = `http://127.0.0.1:${port}`;
     const words = ['--data-dir', paths.dir, 'start', '--bind', `127.0.0.1:${port}`];
-    this.#command = [...wrapper, process.execPath, main, ...words];
+    this.#command = [...command, ...words];
   }
 
   get pid(): number {
@@ -101,7 +104,7 @@ class Process implements SpawnedServer {
     const greeted = new Promise<true>((resolve) => {
       const listen = (chunk: Buffer): void => {
         this.#output += chunk.toString();
-        if (this.#output.includes('listening on', from)) resolve(true);
+        if (this.#output.includes('listening on http', from)) resolve(true);
       };
       child.stdout?.on('data', listen);
       child.stderr?.on('data', listen);

@@ -28,13 +28,13 @@ export function watchForDamage(deps: {
     const startedAt = performance.now();
     worker = startThread({ task: 'check', paths });
     worker.unref();
-    worker.on('error', (error) => log.warn('store.check.failed', { error }));
+    worker.on('error', (error) => log.warn('persistence.check.failed', { error }));
     worker.on('message', (message: FromThread) => {
       const ms = Math.round(performance.now() - startedAt);
       if (message.type === 'refused') found(message.message);
       else if (message.type !== 'checked') return;
       else if (message.damage !== null) found(message.damage);
-      else log.info('store.check.sound', { ms });
+      else log.info('persistence.check.sound', { ms });
     });
   }, CHECK_AFTER_MS);
   timer.unref();

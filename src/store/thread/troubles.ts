@@ -17,8 +17,8 @@ export function createTroubles(log: Logger) {
     next();
     const now = lasting ?? passing;
     if (now === before) return;
-    if (now === null) log.info('store.recovered');
-    else log.error('store.trouble', { trouble: now, reason });
+    if (now === null) log.info('persistence.flush.recovered');
+    else log.error('persistence.flush.failed', { trouble: now, reason });
     for (const listener of listeners) listener(now);
   };
 
