@@ -10,7 +10,14 @@ import { describeMachine, sessionMachine, supervisorMachine } from '../machines/
 import { staysOf } from './layout/elk-graph.ts';
 import { blocksOf } from './layout/measure.ts';
 import { drawRegion } from './layout/region.ts';
-import type { Chart, Charts, ChartState, Drawing, LaidOutChart, Region } from './src/chart/geometry.ts';
+import type {
+  Chart,
+  ChartState,
+  Charts,
+  Drawing,
+  LaidOutChart,
+  Region,
+} from './src/chart/geometry.ts';
 
 /** Machines whose actors the page shows. */
 const SHIPPED = [sessionMachine, supervisorMachine];

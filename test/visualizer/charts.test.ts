@@ -18,7 +18,10 @@ function chartOf(id: string): LaidOutChart {
   return found;
 }
 
-describe.each([['session', sessionMachine], ['supervisor', supervisorMachine]])('%s', (id, machine) => {
+describe.each([
+  ['session', sessionMachine],
+  ['supervisor', supervisorMachine],
+])('%s', (id, machine) => {
   it('draws every state and every transition in each way to draw it', () => {
     const { regions } = chartOf(id);
     const description = describeMachine(machine);
@@ -32,7 +35,10 @@ describe.each([['session', sessionMachine], ['supervisor', supervisorMachine]])(
         );
         const states = drawings.flatMap((one) => one?.states.map((box) => box.id) ?? []);
         const edges = [
-          ...drawings.flatMap((one) => [...(one?.stays ?? []), ...(one?.lines.flatMap(({ rows }) => rows) ?? [])]),
+          ...drawings.flatMap((one) => [
+            ...(one?.stays ?? []),
+            ...(one?.lines.flatMap(({ rows }) => rows) ?? []),
+          ]),
           ...blocks.flatMap((one) => one?.rows ?? []),
         ].map(({ edge }) => edge);
         const roots = description.states.filter((state) => state.type === 'parallel');
@@ -49,7 +55,9 @@ describe.each([['session', sessionMachine], ['supervisor', supervisorMachine]])(
     for (const region of regions) {
       for (const actions of [false, true]) {
         const drawings = region.drawings.filter((one) => one.actions === actions);
-        expect(new Set(drawings.map(({ direction }) => direction))).toEqual(new Set(['RIGHT', 'DOWN']));
+        expect(new Set(drawings.map(({ direction }) => direction))).toEqual(
+          new Set(['RIGHT', 'DOWN']),
+        );
         for (const drawing of drawings) expect(overlapsOf(drawing, chart, region.id)).toEqual([]);
       }
     }
@@ -60,7 +68,9 @@ it('shows what the chart of a session says, written down by hand', () => {
   const { chart } = chartOf('session');
   const moves = chart.edges
     .filter(({ targets }) => targets.length > 0)
-    .map(({ source, event, targets }) => `${last(source)} ${event || 'always'} ${targets.map(last)}`);
+    .map(
+      ({ source, event, targets }) => `${last(source)} ${event || 'always'} ${targets.map(last)}`,
+    );
   expect(moves).toEqual(
     expect.arrayContaining([
       'phase session.ended ended',
@@ -78,7 +88,9 @@ it('shows what the chart of a session says, written down by hand', () => {
     ]),
   );
   const stays = chart.edges.filter(({ targets }) => targets.length === 0).map(({ event }) => event);
-  expect(stays).toEqual(expect.arrayContaining(['message.added', 'tool.*', '*', 'approval.decided']));
+  expect(stays).toEqual(
+    expect.arrayContaining(['message.added', 'tool.*', '*', 'approval.decided']),
+  );
 });
 
 it('draws the same picture on every build', async () => {

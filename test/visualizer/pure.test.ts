@@ -2,14 +2,31 @@
 import { describe, expect, it } from 'vitest';
 import type { InspectRecord } from '../../src/protocol/inspect.ts';
 import { linesOf } from '../../visualizer/src/difference.ts';
-import { EMPTY_HISTORY, extended, historyFrom, MAX_RECORDS, prepended, recordAt } from '../../visualizer/src/history.ts';
+import {
+  EMPTY_HISTORY,
+  extended,
+  historyFrom,
+  MAX_RECORDS,
+  prepended,
+  recordAt,
+} from '../../visualizer/src/history.ts';
 import { activeStates, leavesOf, phaseOf } from '../../visualizer/src/value.ts';
 import { visible, visibleText } from '../../visualizer/src/visible.ts';
 
 function records(from: number, to: number): InspectRecord[] {
   return Array.from({ length: to - from + 1 }, (_, index) => ({
-    v: 1, session: 's', seq: from + index, at: '', origin: 'hook', event: { type: 'hook.observed' },
-    value: { phase: 'idle', link: 'passive' }, accepted: true, changed: false, edges: [], facts: [], revision: 0,
+    v: 1,
+    session: 's',
+    seq: from + index,
+    at: '',
+    origin: 'hook',
+    event: { type: 'hook.observed' },
+    value: { phase: 'idle', link: 'passive' },
+    accepted: true,
+    changed: false,
+    edges: [],
+    facts: [],
+    revision: 0,
   }));
 }
 
@@ -17,8 +34,15 @@ describe('history', () => {
   const start = historyFrom({ records: records(11, 20), first: 1, last: 20, cut: false });
 
   it('grows at both ends and finds its records by number', () => {
-    const grown = prepended(extended(start, records(21, 25)), { records: records(1, 10), first: 1, last: 20, cut: false });
-    expect(grown.records.map(({ seq }) => seq)).toEqual(Array.from({ length: 25 }, (_, index) => index + 1));
+    const grown = prepended(extended(start, records(21, 25)), {
+      records: records(1, 10),
+      first: 1,
+      last: 20,
+      cut: false,
+    });
+    expect(grown.records.map(({ seq }) => seq)).toEqual(
+      Array.from({ length: 25 }, (_, index) => index + 1),
+    );
     expect(recordAt(grown, 17)?.seq).toBe(17);
     expect(recordAt(grown, 26)).toBeUndefined();
     expect(grown.last).toBe(25);
@@ -44,8 +68,12 @@ describe('values', () => {
   it('names every active state', () => {
     expect(leavesOf(value)).toEqual(['phase.awaitingApproval.question', 'link.attached']);
     expect([...activeStates(value, 'session')]).toEqual([
-      'session', 'session.phase', 'session.phase.awaitingApproval',
-      'session.phase.awaitingApproval.question', 'session.link', 'session.link.attached',
+      'session',
+      'session.phase',
+      'session.phase.awaitingApproval',
+      'session.phase.awaitingApproval.question',
+      'session.link',
+      'session.link.attached',
     ]);
   });
 
@@ -57,7 +85,10 @@ describe('values', () => {
 });
 
 it('marks what an event changed in a context', () => {
-  const lines = linesOf({ a: 1, b: { c: [1, 2], e: 1 }, n: 0 }, { a: 1, b: { c: [1], d: true, e: 2 } });
+  const lines = linesOf(
+    { a: 1, b: { c: [1, 2], e: 1 }, n: 0 },
+    { a: 1, b: { c: [1], d: true, e: 2 } },
+  );
   expect(lines.map(({ path, change, before }) => [path, change, before])).toEqual([
     ['a', 'same', undefined],
     ['b', 'inside', undefined],

@@ -94,7 +94,9 @@ function forgotten(drawing: Drawing, chart: Chart, region: string): string[] {
     ...drawing.lines.flatMap(({ rows }) => rows.map(({ edge }) => edge)),
   ]);
   return chart.edges
-    .filter(({ source, targets }) => states.has(source) && !(source === region && targets.length === 0))
+    .filter(
+      ({ source, targets }) => states.has(source) && !(source === region && targets.length === 0),
+    )
     .filter(({ id }) => !drawn.has(id))
     .map(({ id }) => `not drawn: ${id}`);
 }

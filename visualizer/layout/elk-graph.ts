@@ -81,11 +81,7 @@ interface Style {
   first: boolean | undefined;
 }
 
-function compoundNode(
-  plan: RegionPlan,
-  state: ChartState,
-  style: Style,
-): ElkNode {
+function compoundNode(plan: RegionPlan, state: ChartState, style: Style): ElkNode {
   const { options, around, first } = style;
   const children = plan.chart.states.filter(({ parent }) => parent === state.id);
   const initial = state.initial;

@@ -29,8 +29,6 @@ export interface Size {
   h: number;
 }
 
-
-
 /** Width of the head: dot, name, tags. */
 export function headWidth(state: ChartState): number {
   const tags = state.tags.reduce((sum, tag) => sum + 8 + 12 + nameWidth(tag, SIZES.tag), 0);
@@ -105,7 +103,8 @@ function rowHeight(edge: ChartEdge): number {
 function rowWidth(edge: ChartEdge, actions: boolean): number {
   const event = isMarked(edge) ? MARK_WIDTH - 6 : codeWidth(labelWords(edge), SIZES.event);
   const guard = codeWidth(guardWords(edge), SIZES.guard);
-  const action = actions && edge.actions.length > 0 ? 6 + codeWidth(actionWords(edge), SIZES.action) : 0;
+  const action =
+    actions && edge.actions.length > 0 ? 6 + codeWidth(actionWords(edge), SIZES.action) : 0;
   return isGuardBelow(edge)
     ? Math.max(event + action, guard)
     : event + (guard > 0 ? 6 + guard : 0) + action;

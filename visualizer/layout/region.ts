@@ -2,7 +2,7 @@
  * One region drawn: lets ELK try in both directions, turns its answers into Drawings, and keeps those without overlaps that get largest on one kind of screen.
  */
 import ELK, { type ElkNode } from 'elkjs';
-import type { Box, Chart, ChartState, Drawing, Line, Row, StateBox } from '../src/chart/geometry.ts';
+import type { Box, Chart, ChartState, Drawing, Line, StateBox } from '../src/chart/geometry.ts';
 import { overlapsOf } from './check.ts';
 import {
   ATTEMPTS,
@@ -31,7 +31,11 @@ const SCREENS = [
  *
  * @throws when every attempt makes ELK throw or leaves overlaps: a chart nobody can read must not ship
  */
-export async function drawRegion(chart: Chart, root: ChartState, actions: boolean): Promise<Drawing[]> {
+export async function drawRegion(
+  chart: Chart,
+  root: ChartState,
+  actions: boolean,
+): Promise<Drawing[]> {
   const drawings: Drawing[] = [];
   const failures: string[] = [];
   for (const direction of ['RIGHT', 'DOWN'] as const) {
@@ -40,7 +44,10 @@ export async function drawRegion(chart: Chart, root: ChartState, actions: boolea
   const best = SCREENS.map((screen) => bestOn(screen, drawings)).filter((one) => one !== null);
   // Both directions ship, also when one of them suits no screen best.
   const others = ['RIGHT', 'DOWN'].map((direction) =>
-    bestOn({ w: 980, h: 640 }, drawings.filter((drawing) => drawing.direction === direction)),
+    bestOn(
+      { w: 980, h: 640 },
+      drawings.filter((drawing) => drawing.direction === direction),
+    ),
   );
   if (others.includes(null)) {
     throw new Error(`${root.id} cannot be laid out: ${failures.join(' | ')}`);
@@ -69,11 +76,20 @@ function bestOn(screen: { w: number; h: number }, drawings: readonly Drawing[]):
 }
 
 /** Lower is better: how small it gets on the screen, then how bent its lines are. */
-function costOn(screen: { w: number; h: number }, { w, h, lines }: Drawing): number {
+function costOn(screen: { w: number; h: number }, drawing: Drawing): number {
+  const { w, h, lines } = drawing;
   const bends = lines.reduce((sum, line) => sum + line.points.length / 2 - 2, 0);
   // A phone scrolls down a chart more easily than across it.
   const height = screen.w < 400 ? h / 2 : h;
-  return Math.max(w / screen.w, height / screen.h, 0.9) + bends / 400;
+  const isOdd = startsInFront(drawing) ? 0 : 0.06;
+  return Math.max(w / screen.w, height / screen.h, 0.9) + bends / 400 + isOdd;
+}
+
+/** Whether the state entered first stands where reading starts. */
+function startsInFront({ direction, starts, states }: Drawing): boolean {
+  const isRight = direction === 'RIGHT';
+  const front = Math.min(...states.slice(1).map(({ x, y }) => (isRight ? x : y)));
+  return starts.some((points) => ((isRight ? points[2] : points[3]) ?? 0) < front + 40);
 }
 
 function drawingFrom(plan: RegionPlan, graph: ElkNode): Drawing {
@@ -82,11 +98,13 @@ function drawingFrom(plan: RegionPlan, graph: ElkNode): Drawing {
   const nodes = new Map(nodesBelow(graph).map((node) => [node.id, boxOf(node, top)]));
   const states = statesBelow(chart, root.id)
     .filter(({ id }) => id !== root.id)
-    .map((state): StateBox => ({
-      id: state.id,
-      ...found(nodes, state.id),
-      head: headHeight(state, actions),
-    }));
+    .map(
+      (state): StateBox => ({
+        id: state.id,
+        ...found(nodes, state.id),
+        head: headHeight(state, actions),
+      }),
+    );
   const stays = states.flatMap((box) => stayRows(staysOf(chart, box.id), box, box.head));
   const w = round(Math.max(graph.width ?? 0, headWidth(root) + 12));
   const h = round(top + (graph.height ?? 0));
@@ -96,7 +114,7 @@ function drawingFrom(plan: RegionPlan, graph: ElkNode): Drawing {
     w,
     h,
     states: [{ id: root.id, x: 0, y: 0, w, h, head: headHeight(root, actions) }, ...states],
-    lines: bundlesOf(plan).map((bundle) => lineOf(plan, bundle, graph, top)),
+    lines: bundlesOf(plan).map((bundle) => lineOf(bundle, graph, top)),
     stays,
     pills: [...nodes]
       .filter(([id]) => id.startsWith(PILL))
@@ -105,7 +123,7 @@ function drawingFrom(plan: RegionPlan, graph: ElkNode): Drawing {
   };
 }
 
-function lineOf(plan: RegionPlan, bundle: Bundle, graph: ElkNode, top: number): Line {
+function lineOf(bundle: Bundle, graph: ElkNode, top: number): Line {
   const edge = edgesBelow(graph).find(({ id }) => id === bundle.id);
   const section = edge?.sections?.[0];
   const drawn = edge?.labels?.[0];
@@ -137,7 +155,10 @@ function edgesBelow(node: ElkNode): NonNullable<ElkNode['edges']> {
   return [...(node.edges ?? []), ...(node.children ?? []).flatMap(edgesBelow)];
 }
 
-function boxOf(shape: { x?: number; y?: number; width?: number; height?: number }, top: number): Box {
+function boxOf(
+  shape: { x?: number; y?: number; width?: number; height?: number },
+  top: number,
+): Box {
   const { x = 0, y = 0, width = 0, height = 0 } = shape;
   return { x: round(x), y: round(y + top), w: round(width), h: round(height) };
 }

@@ -1,6 +1,7 @@
 /** The charts that were laid out when the page was built, fetched once. */
-import { signal } from '@preact/signals';
+
 import chartsUrl from 'virtual:charts';
+import { signal } from '@preact/signals';
 import type { Charts, LaidOutChart } from './chart/geometry.ts';
 
 /** Null while they load; a sentence when they cannot be had. */

@@ -6,7 +6,7 @@ import { batch, effect, signal } from '@preact/signals';
 import type { ApprovalRequest, Message, SessionState } from '../../src/protocol/nouns.ts';
 import type { ServerMessage } from '../../src/protocol/server.ts';
 import { isOnline, selected } from './model.ts';
-import { view, tab } from './route.ts';
+import { tab, view } from './route.ts';
 import { door } from './transport.ts';
 
 /** Messages shown at most; the rest stays on the server. */
@@ -101,8 +101,8 @@ function wish(message: object): Promise<string | null> {
 }
 
 function take(message: ServerMessage): void {
-  if (message.type === 'error') return failed(message);
-  if (message.type === 'ack') return answers.get(message.request_id)?.(null);
+  if (message.type === 'error') failed(message);
+  if (message.type === 'ack') answers.get(message.request_id)?.(null);
   if (message.type === 'session_snapshot') {
     if (message.session.id === subscribed) talk.value = message.session;
     return;
@@ -113,8 +113,8 @@ function take(message: ServerMessage): void {
 
 function failed({ message, session_id, request_id }: Extract<ServerMessage, { type: 'error' }>) {
   const waiting = request_id === undefined ? [...answers.values()].at(-1) : answers.get(request_id);
-  if (waiting) return waiting(message);
-  if (session_id === subscribed && !talk.peek()) talkFailure.value = message;
+  if (waiting) waiting(message);
+  else if (session_id === subscribed && !talk.peek()) talkFailure.value = message;
 }
 
 /** The session after a fact about it. */

@@ -17,10 +17,9 @@ export function goLive(): void {
 
 /** Holds at the newest event, or goes live again. */
 export function toggleLive(): void {
-  if (position.peek() !== null) return goLive();
-  const { records } = history.peek();
-  const newest = records.at(-1);
-  if (newest) position.value = newest.seq;
+  const newest = history.peek().records.at(-1);
+  if (position.peek() !== null) goLive();
+  else if (newest) position.value = newest.seq;
 }
 
 /** Steps back (negative) or forth; past the newest event is live. */
@@ -29,8 +28,8 @@ export function step(by: number): void {
   const newest = Math.max(last, records.at(-1)?.seq ?? 0);
   if (newest === 0) return;
   const from = position.peek() ?? newest;
-  if (position.peek() !== null && from + by > newest) return goLive();
-  void goTo(from + by);
+  if (position.peek() !== null && from + by > newest) goLive();
+  else void goTo(from + by);
 }
 
 /** The oldest event the journal holds. */

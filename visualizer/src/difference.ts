@@ -52,8 +52,12 @@ function lineOf({ key, value, old, change, path, depth }: Part): TreeLine[] {
     const before = change === 'changed' && old !== undefined ? { before: old } : {};
     return [{ path: own, depth, key, value, size: -1, change, ...before }];
   }
-  const inner = linesOf(value, change === 'added' || change === 'removed' ? undefined : old, own, depth + 1)
-    .map((line) => (change === 'added' || change === 'removed' ? { ...line, change } : line));
+  const inner = linesOf(
+    value,
+    change === 'added' || change === 'removed' ? undefined : old,
+    own,
+    depth + 1,
+  ).map((line) => (change === 'added' || change === 'removed' ? { ...line, change } : line));
   return [{ path: own, depth, key, value: null, size: partsOf(value).size, change }, ...inner];
 }
 

@@ -74,7 +74,8 @@ export function startKeys(): void {
     if (target.closest('input:not([type=range]), textarea, select, dialog')) return;
     // Space presses buttons, arrows and Home move sliders and lists.
     if (key === ' ' && target.closest('button, summary, [role=listbox]')) return;
-    if (/^(Home|End|Arrow)/.test(key) && target.closest('input, [role=listbox], [role=tab]')) return;
+    if (/^(Home|End|Arrow)/.test(key) && target.closest('input, [role=listbox], [role=tab]'))
+      return;
     const entry = KEYS.find(({ keys }) => keys.includes(key));
     if (!entry || (entry.inChart && !target.closest('.chart'))) return;
     event.preventDefault();

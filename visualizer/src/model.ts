@@ -4,7 +4,12 @@
  * outline, the log and the picture never disagree; the list is repainted at 8 Hz.
  */
 import { batch, computed, signal } from '@preact/signals';
-import type { InspectHello, InspectRecord, InspectRow, StateValue } from '../../src/protocol/inspect.ts';
+import type {
+  InspectHello,
+  InspectRecord,
+  InspectRow,
+  StateValue,
+} from '../../src/protocol/inspect.ts';
 import { EMPTY_HISTORY, extended, type History, recordAt } from './history.ts';
 import { activeStates } from './value.ts';
 

@@ -188,7 +188,10 @@ function lost(): void {
 
 function refused(error: Error & { data?: { code?: string }; description?: unknown }): void {
   // 401 comes as a status from the gate, or as a code from the namespace behind it.
-  if (error.data?.code !== 'unauthorized' && error.description !== 401) return lost();
+  if (error.data?.code !== 'unauthorized' && error.description !== 401) {
+    lost();
+    return;
+  }
   const isKnown = readToken() !== null;
   forgetToken();
   model.connection.value = {

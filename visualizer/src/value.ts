@@ -64,9 +64,7 @@ export function possibleEdges(chart: Chart, active: ReadonlySet<string>): Readon
   const key = [...active].join(' ');
   const known = sets.get(key);
   if (known) return known;
-  const fresh = new Set(
-    chart.edges.filter(({ source }) => active.has(source)).map(({ id }) => id),
-  );
+  const fresh = new Set(chart.edges.filter(({ source }) => active.has(source)).map(({ id }) => id));
   sets.set(key, fresh);
   return fresh;
 }

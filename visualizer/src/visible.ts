@@ -10,8 +10,13 @@ export interface Stretch {
   hidden: boolean;
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: those are what this is about
-const HIDDEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202f\u205f-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffc]|\udb40[\udc00-\udfff]/g;
+/**
+ * Controls, format characters, what shows nothing by definition, and line separators. Not those that
+ * only join emoji or choose their look, because every second chat message has them.
+ */
+const HIDDEN =
+  // biome-ignore lint/suspicious/noMisleadingCharacterClass: joiners are looked for one by one
+  /(?![\t\n\ufe0f])(?!(?<=[\p{Extended_Pictographic}\ufe0f])\u200d)[\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}]/gu;
 
 /** The text in stretches; line feeds and tabs stay what they are. */
 export function visible(text: string): Stretch[] {

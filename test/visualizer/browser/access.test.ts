@@ -13,11 +13,28 @@ async function findings(page: Page): Promise<string[]> {
   // Through the debugger, because the page's policy lets no foreign script in.
   await page.evaluate(AXE);
   return page.evaluate(async () => {
-    const { axe } = window as unknown as { axe: { run(): Promise<{ violations: { id: string; impact: string; nodes: { html: string; failureSummary: string }[] }[] }> } };
+    const { axe } = window as unknown as {
+      axe: {
+        run(): Promise<{
+          violations: {
+            id: string;
+            impact: string;
+            nodes: { html: string; failureSummary: string }[];
+          }[];
+        }>;
+      };
+    };
     const { violations } = await axe.run();
     return violations
       .filter(({ impact }) => impact !== 'minor')
-      .flatMap(({ id, nodes }) => nodes.slice(0, 3).map(({ html, failureSummary }) => `${id}: ${html.slice(0, 160)} ${failureSummary.slice(0, 200)}`));
+      .flatMap(({ id, nodes }) =>
+        nodes
+          .slice(0, 3)
+          .map(
+            ({ html, failureSummary }) =>
+              `${id}: ${html.slice(0, 160)} ${failureSummary.slice(0, 200)}`,
+          ),
+      );
   });
 }
 
@@ -48,7 +65,10 @@ describe.each(['light', 'dark'] as const)('axe finds nothing in %s', (colorSchem
   });
 });
 
-describe.each([['390 px', PHONE], ['320 px', SMALL_PHONE]])('a phone of %s', (_, options) => {
+describe.each([
+  ['390 px', PHONE],
+  ['320 px', SMALL_PHONE],
+])('a phone of %s', (_, options) => {
   it('shows everything without a sideways scroll, with targets for fingers', async () => {
     const server = await fixture({ sessions: 20 }, 20);
     const page = await visit(server.url, options);
@@ -61,15 +81,25 @@ describe.each([['390 px', PHONE], ['320 px', SMALL_PHONE]])('a phone of %s', (_,
         await page.getByRole('navigation').getByRole('button', { name, exact: true }).tap();
       }
       await page.waitForTimeout(200);
-      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(options.viewport.width);
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(
+        options.viewport.width,
+      );
       tooSmall.push(
-        ...(await page.$$eval('button, select, summary, input:not([type=checkbox]):not([type=range])', (all) =>
-          all
-            .filter((one) => one.getClientRects().length > 0)
-            .map((one) => ({ words: one.textContent || one.getAttribute('aria-label'), h: one.getBoundingClientRect().height, tab: one.closest('nav, [role=tablist]') !== null }))
-            .filter(({ h, tab }) => h < (tab ? 44 : 40) - 0.5)
-            .map(({ words, h }) => `${words}: ${h}`),
-        )).map((one) => `${name} ${one}`),
+        ...(
+          await page.$$eval(
+            'button, select, summary, input:not([type=checkbox]):not([type=range])',
+            (all) =>
+              all
+                .filter((one) => one.getClientRects().length > 0)
+                .map((one) => ({
+                  words: one.textContent || one.getAttribute('aria-label'),
+                  h: one.getBoundingClientRect().height,
+                  tab: one.closest('nav, [role=tablist]') !== null,
+                }))
+                .filter(({ h, tab }) => h < (tab ? 44 : 40) - 0.5)
+                .map(({ words, h }) => `${words}: ${h}`),
+          )
+        ).map((one) => `${name} ${one}`),
       );
     }
     expect(tooSmall).toEqual([]);
@@ -91,13 +121,21 @@ it('zooms with two fingers', async () => {
   await page.getByRole('navigation').getByRole('button', { name: 'Chart' }).tap();
   await page.waitForSelector('.chart .leaf.on');
   const scale = async (): Promise<number> =>
-    Number(/scale\(([\d.]+)/.exec((await page.locator('.world').getAttribute('transform')) ?? '')?.[1]);
+    Number(
+      /scale\(([\d.]+)/.exec((await page.locator('.world').getAttribute('transform')) ?? '')?.[1],
+    );
   const before = await scale();
   const client = await page.context().newCDPSession(page);
   const touch = (type: 'touchStart' | 'touchMove' | 'touchEnd', spread: number): Promise<unknown> =>
     client.send('Input.dispatchTouchEvent', {
       type,
-      touchPoints: type === 'touchEnd' ? [] : [{ x: 195 - spread, y: 400, id: 1 }, { x: 195 + spread, y: 400, id: 2 }],
+      touchPoints:
+        type === 'touchEnd'
+          ? []
+          : [
+              { x: 195 - spread, y: 400, id: 1 },
+              { x: 195 + spread, y: 400, id: 2 },
+            ],
     });
   await touch('touchStart', 30);
   for (const spread of [45, 60, 80, 100]) await touch('touchMove', spread);
@@ -112,12 +150,23 @@ it('can be used by keys alone: everything is reached, a dialog gives the focus b
   const reached = new Set<string>();
   for (let press = 0; press < 40; press += 1) {
     await page.keyboard.press('Tab');
-    reached.add(await page.evaluate(() => {
-      const one = document.activeElement;
-      return one?.getAttribute('aria-label') || one?.textContent?.slice(0, 20) || one?.id || '';
-    }));
+    reached.add(
+      await page.evaluate(() => {
+        const one = document.activeElement;
+        return one?.getAttribute('aria-label') || one?.textContent?.slice(0, 20) || one?.id || '';
+      }),
+    );
   }
-  for (const name of ['Filter sessions', 'Sessions', 'All', 'Fit', 'Step back', 'Moment in the journal', 'Events', 'Filter events']) {
+  for (const name of [
+    'Filter sessions',
+    'Sessions',
+    'All',
+    'Fit',
+    'Step back',
+    'Moment in the journal',
+    'Events',
+    'Filter events',
+  ]) {
     expect([...reached].join('\n')).toContain(name);
   }
   const help = page.getByRole('button', { name: 'Help and keys' });
@@ -125,7 +174,13 @@ it('can be used by keys alone: everything is reached, a dialog gives the focus b
   await page.keyboard.press('Enter');
   await page.getByRole('dialog').waitFor();
   for (let press = 0; press < 12; press += 1) await page.keyboard.press('Tab');
-  expect(await page.evaluate(() => document.activeElement?.closest('dialog') !== null || document.activeElement === document.body)).toBe(true);
+  expect(
+    await page.evaluate(
+      () =>
+        document.activeElement?.closest('dialog') !== null ||
+        document.activeElement === document.body,
+    ),
+  ).toBe(true);
   await page.keyboard.press('Escape');
   expect(await help.evaluate((one) => one === document.activeElement)).toBe(true);
 });
@@ -135,12 +190,16 @@ it('moves through tabs and lists by arrows', async () => {
   const page = await visit(`${server.url}s/od-0001`);
   await page.getByRole('tab', { name: 'Events' }).focus();
   await page.keyboard.press('ArrowRight');
-  expect(await page.getByRole('tab', { name: 'Sequence' }).getAttribute('aria-selected')).toBe('true');
+  expect(await page.getByRole('tab', { name: 'Sequence' }).getAttribute('aria-selected')).toBe(
+    'true',
+  );
   await page.getByTestId('session-list').focus();
   const before = page.url();
   await page.keyboard.press('ArrowUp');
   await page.keyboard.press('ArrowDown');
-  await page.waitForFunction(() => document.querySelector('[data-testid=session-list]')?.hasAttribute('aria-activedescendant'));
+  await page.waitForFunction(() =>
+    document.querySelector('[data-testid=session-list]')?.hasAttribute('aria-activedescendant'),
+  );
   expect(page.url()).toContain('/s/od-');
   expect(before).toContain('/s/od-');
 });
@@ -148,7 +207,8 @@ it('moves through tabs and lists by arrows', async () => {
 it('follows the system, and is switched by hand', async () => {
   const server = await fixture({ sessions: 2 });
   const page = await visit(server.url, { colorScheme: 'dark' });
-  const theme = (): Promise<string | undefined> => page.evaluate(() => document.documentElement.dataset.theme);
+  const theme = (): Promise<string | undefined> =>
+    page.evaluate(() => document.documentElement.dataset.theme);
   await expect.poll(theme).toBe('dark');
   await page.emulateMedia({ colorScheme: 'light' });
   await expect.poll(theme).toBe('light');

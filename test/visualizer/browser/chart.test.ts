@@ -1,6 +1,7 @@
 /** The diagram in a browser: it shows what is, at once, and never moves by itself. */
-import { gzipSync } from 'node:zlib';
+
 import { readdirSync, readFileSync } from 'node:fs';
+import { gzipSync } from 'node:zlib';
 import { expect, it } from 'vitest';
 import { describeMachine, sessionMachine } from '../../../machines/index.ts';
 import type { StateValue } from '../../../src/protocol/inspect.ts';
@@ -10,7 +11,7 @@ import { fixture, litStates, useBrowser, visit } from './stage.ts';
 useBrowser();
 const DIST = new URL('../../../dist/visualizer/', import.meta.url).pathname;
 
-function valueOf(server: Awaited<ReturnType<typeof fixture>>, index: number): StateValue {
+function stateOf(server: Awaited<ReturnType<typeof fixture>>, index: number): StateValue {
   return server.sessions[index]?.actor.getSnapshot().value as StateValue;
 }
 
@@ -38,10 +39,19 @@ it('draws every state and every transition of the machine that runs', async () =
   const page = await visit(`${server.url}s/od-0001`, { viewport: { width: 2200, height: 1300 } });
   await page.waitForSelector('.chart .leaf.on');
   const description = describeMachine(sessionMachine);
-  const edges = await page.$$eval('.chart [data-edge]', (all) => all.map((one) => (one as SVGElement).dataset.edge));
-  const states = await page.$$eval('.chart .state', (all) => all.map((one) => (one as SVGElement).dataset.state));
+  const edges = await page.$$eval('.chart [data-edge]', (all) =>
+    all.map((one) => (one as SVGElement).dataset.edge),
+  );
+  const states = await page.$$eval('.chart .state', (all) =>
+    all.map((one) => (one as SVGElement).dataset.state),
+  );
   expect(edges.sort()).toEqual(description.edges.map(({ id }) => id).sort());
-  expect(states.sort()).toEqual(description.states.map(({ id }) => id).filter((id) => id !== 'session').sort());
+  expect(states.sort()).toEqual(
+    description.states
+      .map(({ id }) => id)
+      .filter((id) => id !== 'session')
+      .sort(),
+  );
 });
 
 it('lights exactly the active states after each of 200 events', async () => {
@@ -50,10 +60,15 @@ it('lights exactly the active states after each of 200 events', async () => {
   await page.waitForSelector('.chart .leaf.on');
   for (let round = 0; round < 200; round += 1) {
     server.sessions[1]?.step();
-    const expected = [...activeStates(valueOf(server, 1), 'session')].filter((id) => id !== 'session').sort();
+    const expected = [...activeStates(stateOf(server, 1), 'session')]
+      .filter((id) => id !== 'session')
+      .sort();
     await page.waitForFunction(
       (wanted) =>
-        [...document.querySelectorAll<SVGElement>('.chart .state.on')].map((one) => one.dataset.state).sort().join() === wanted,
+        [...document.querySelectorAll<SVGElement>('.chart .state.on')]
+          .map((one) => one.dataset.state)
+          .sort()
+          .join() === wanted,
       expected.join(),
       { timeout: 2000, polling: 'raf' },
     );
@@ -71,8 +86,12 @@ it('says the same in pill, outline, picture and log in every frame under load', 
     for (let frame = 0; frame < 100; frame += 1) {
       await new Promise(requestAnimationFrame);
       await new Promise((resolve) => setTimeout(resolve));
-      const lit = [...document.querySelectorAll<SVGElement>('.chart .leaf.on')].map((one) => one.dataset.state);
-      const outline = [...document.querySelectorAll<HTMLElement>('.outline-state.on')].map((one) => one.dataset.outline);
+      const lit = [...document.querySelectorAll<SVGElement>('.chart .leaf.on')].map(
+        (one) => one.dataset.state,
+      );
+      const outline = [...document.querySelectorAll<HTMLElement>('.outline-state.on')].map(
+        (one) => one.dataset.outline,
+      );
       const pill = document.querySelector('[data-testid=pill]')?.textContent;
       const phase = lit.find((id) => id?.startsWith('session.phase.'))?.slice(14);
       if (pill !== phase) found.push(`pill ${pill} but ${phase}`);
@@ -92,9 +111,15 @@ it('marks the transition that was taken, on the right row of two guarded ones, a
   server.sessions[0]?.tell({ type: 'turn.started', at, promptId: 'p', prompt: 'x' });
   await page.waitForSelector('[data-edge^="session.phase.idle/turn.started"].fire');
   const record = server.sessions[0]?.records.at(-1);
-  const fired = await page.$$eval('.row.fire', (all) => all.map((one) => (one as SVGElement).dataset.edge));
+  const fired = await page.$$eval('.row.fire', (all) =>
+    all.map((one) => (one as SVGElement).dataset.edge),
+  );
   expect(fired).toEqual(record?.edges);
-  await page.waitForFunction(() => document.querySelectorAll('.chart .fire').length === 0, undefined, { timeout: 1500 });
+  await page.waitForFunction(
+    () => document.querySelectorAll('.chart .fire').length === 0,
+    undefined,
+    { timeout: 1500 },
+  );
 });
 
 it('greys an event that was refused, and moves nothing', async () => {
@@ -102,7 +127,10 @@ it('greys an event that was refused, and moves nothing', async () => {
   const page = await visit(`${server.url}s/od-0000`);
   await page.waitForSelector('.chart .leaf.on');
   const before = await litStates(page);
-  server.sessions[0]?.tell({ type: 'interrupt.requested', at: '2030-01-01T00:00:00.000000Z' }, 'client');
+  server.sessions[0]?.tell(
+    { type: 'interrupt.requested', at: '2030-01-01T00:00:00.000000Z' },
+    'client',
+  );
   await page.waitForSelector('[data-testid=event-list] .refused');
   expect(await page.locator('.row.fire').count()).toBe(0);
   expect(await litStates(page)).toEqual(before);
@@ -124,7 +152,10 @@ it('stays where it was put while 500 events arrive', async () => {
   await page.waitForTimeout(100);
   const before = await world();
   for (let round = 0; round < 500; round += 1) server.sessions[1]?.step();
-  await page.waitForFunction((last) => document.querySelector('[data-testid=now]')?.textContent?.includes(`#${last} `), server.sessions[1]?.records.at(-1)?.seq);
+  await page.waitForFunction(
+    (last) => document.querySelector('[data-testid=now]')?.textContent?.includes(`#${last} `),
+    server.sessions[1]?.records.at(-1)?.seq,
+  );
   expect(await world()).toBe(before);
 });
 
@@ -149,11 +180,15 @@ it('shows an event within 150 ms at the 95th percentile', async () => {
     await new Promise((resolve) => setTimeout(resolve, 60));
   }
   await page.waitForTimeout(300);
-  const seen = await page.evaluate(() => [...(window as unknown as { seen: Map<string, number> }).seen]);
-  const delays = seen.flatMap(([key, at]) => (sent.has(key) ? [at - (sent.get(key) as number)] : [])).sort((a, b) => a - b);
+  const seen = await page.evaluate(() => [
+    ...(window as unknown as { seen: Map<string, number> }).seen,
+  ]);
+  const delays = seen
+    .flatMap(([key, at]) => (sent.has(key) ? [at - (sent.get(key) as number)] : []))
+    .sort((a, b) => a - b);
   expect(delays.length).toBeGreaterThan(60);
   expect(delays[Math.floor(delays.length * 0.95)]).toBeLessThanOrEqual(150);
-  expect(leavesOf(valueOf(server, 1)).length).toBe(2);
+  expect(leavesOf(stateOf(server, 1)).length).toBe(2);
 });
 
 it('holds 200 sessions at 500 events a second with little script and no flood of messages', async () => {
@@ -165,8 +200,11 @@ it('holds 200 sessions at 500 events a second with little script and no flood of
   const client = await page.context().newCDPSession(page);
   await client.send('Performance.enable');
   const script = async (): Promise<number> =>
-    (await client.send('Performance.getMetrics')).metrics.find(({ name }) => name === 'ScriptDuration')?.value ?? 0;
-  const counted = (): Promise<Record<string, number>> => page.evaluate(() => ({ ...window.__viz?.stats }) as Record<string, number>);
+    (await client.send('Performance.getMetrics')).metrics.find(
+      ({ name }) => name === 'ScriptDuration',
+    )?.value ?? 0;
+  const counted = (): Promise<Record<string, number>> =>
+    page.evaluate(() => ({ ...window.__viz?.stats }) as Record<string, number>);
   const [scriptBefore, before] = [await script(), await counted()];
   await page.waitForTimeout(10_000);
   const [scriptAfter, after] = [await script(), await counted()];

@@ -62,4 +62,8 @@ export function litStates(page: Page): Promise<string[]> {
 }
 
 export const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
-export const SMALL_PHONE = { viewport: { width: 320, height: 640 }, hasTouch: true, isMobile: true };
+export const SMALL_PHONE = {
+  viewport: { width: 320, height: 640 },
+  hasTouch: true,
+  isMobile: true,
+};

@@ -58,8 +58,18 @@ export function createSession(index: number, told: (session: FakeSession) => voi
       seq += 1;
       const changed = JSON.stringify(value) !== JSON.stringify(before.value);
       const record: InspectRecord = {
-        v: 1, session: id, seq, at: event.at, origin, event: { type: event.type },
-        value, accepted, changed, edges: taken, facts, revision: seq,
+        v: 1,
+        session: id,
+        seq,
+        at: event.at,
+        origin,
+        event: { type: event.type },
+        value,
+        accepted,
+        changed,
+        edges: taken,
+        facts,
+        revision: seq,
       };
       records.push(record);
       const context = JSON.parse(JSON.stringify(actor.getSnapshot().context)) as Json;
@@ -72,7 +82,10 @@ export function createSession(index: number, told: (session: FakeSession) => voi
     step(): InspectRecord {
       const paths = leavesOf(actor.getSnapshot().value as StateValue);
       const open = actor.getSnapshot().context.approvals[0]?.request.id ?? null;
-      return session.tell(nextEvent(id, seq, { paths, open }, random), paths.includes('link.attached') ? 'connector' : 'hook');
+      return session.tell(
+        nextEvent(id, seq, { paths, open }, random),
+        paths.includes('link.attached') ? 'connector' : 'hook',
+      );
     },
     row(): InspectRow {
       const value = actor.getSnapshot().value as StateValue;

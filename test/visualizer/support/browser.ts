@@ -1,14 +1,22 @@
 /** One Chromium for all tests of the page, and what every page is watched for. */
-import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 
 const FLAGS = [
-  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-  '--disable-component-update', '--disable-sync',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
 ];
 
 /** Starts Debian's Chromium with a profile of its own. */
 export function startBrowser(): Promise<Browser> {
-  return chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: FLAGS });
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: FLAGS,
+  });
 }
 
 export interface WatchedPage {
@@ -33,7 +41,8 @@ export async function openPage(
   page.on('pageerror', (error) => faults.push(`page: ${error.message}`));
   page.on('request', (request) => {
     const { origin, protocol } = new URL(request.url());
-    if (protocol !== 'blob:' && origin !== new URL(url).origin) faults.push(`outside: ${request.url()}`);
+    if (protocol !== 'blob:' && origin !== new URL(url).origin)
+      faults.push(`outside: ${request.url()}`);
   });
   if (seen) await seen(page);
   await page.goto(url);

@@ -17,7 +17,12 @@ export function randomOf(seed: number): () => number {
 }
 
 const NAMES = ['orbit-api', 'web-client', 'infra', 'docs', 'mobile', 'billing', 'search', 'auth'];
-const COMMANDS = ['npm test', 'git push --force-with-lease', 'rm -rf build && make', 'psql -f 004.sql'];
+const COMMANDS = [
+  'npm test',
+  'git push --force-with-lease',
+  'rm -rf build && make',
+  'psql -f 004.sql',
+];
 
 /** What the actor of session number `index` starts with; every third one is direct. */
 export function inputOf(index: number): SessionInput {
@@ -54,7 +59,11 @@ export function nextEvent(
   const link = paths.find((path) => path.startsWith('link.')) ?? '';
   if (link === 'link.detached') return { type: 'link.requested', at };
   if (link === 'link.attaching') {
-    return { type: 'link.attached', at, capabilities: ['turn.run', 'turn.stop', 'approval.answer'] };
+    return {
+      type: 'link.attached',
+      at,
+      capabilities: ['turn.run', 'turn.stop', 'approval.answer'],
+    };
   }
   if (random() < 0.03) return { type: 'link.lost', at, reason: 'closed' };
   const chance = random();
@@ -68,9 +77,17 @@ export function nextEvent(
   const tool = { toolUseId: `t${count}`, agentId: null, name: 'Bash', digest: `d${count}` };
   if (chance < 0.2) return { type: 'tool.started', at, tool, agentType: null };
   if (chance < 0.35) {
-    return { type: 'tool.finished', at, tool, agentType: null, outcome: 'succeeded', launched: null };
+    return {
+      type: 'tool.finished',
+      at,
+      tool,
+      agentType: null,
+      outcome: 'succeeded',
+      launched: null,
+    };
   }
-  if (chance < 0.65) return { type: 'message.added', at, message: messageOf(session, count, random) };
+  if (chance < 0.65)
+    return { type: 'message.added', at, message: messageOf(session, count, random) };
   if (chance < 0.85) return { type: 'usage.updated', at, usage: usageOf(count) };
   if (chance < 0.95) return asking(session, count, at, random);
   return { type: 'turn.completed', at, backgroundAgents: null };
@@ -98,7 +115,12 @@ function asking(session: string, count: number, at: string, random: () => number
 }
 
 function usageOf(count: number) {
-  return { input_tokens: 120 * count, output_tokens: 12 * count, cached_tokens: 0, context_window: 200_000 };
+  return {
+    input_tokens: 120 * count,
+    output_tokens: 12 * count,
+    cached_tokens: 0,
+    context_window: 200_000,
+  };
 }
 
 function messageOf(session_id: string, count: number, random: () => number): Message {
@@ -107,7 +129,9 @@ function messageOf(session_id: string, count: number, random: () => number): Mes
     id: `${session_id}-m${count}`,
     session_id,
     message_type: isTool ? 'tool' : 'assistant',
-    content: isTool ? 'npm test -- --run sessions' : 'The retry loop never reset its counter; I fixed that and added a test.',
+    content: isTool
+      ? 'npm test -- --run sessions'
+      : 'The retry loop never reset its counter; I fixed that and added a test.',
     tool_name: isTool ? 'Bash' : null,
     tool_input: null,
     tool_output: isTool ? '12 passed' : null,

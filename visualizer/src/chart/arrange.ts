@@ -67,8 +67,10 @@ type Packed = Omit<Picture, 'scale'>;
 const PACKINGS: ((parts: readonly Part[]) => Packed)[] = [
   (parts) => beside(parts.map(alone)),
   (parts) => below(parts.map(alone)),
-  (parts) => beside([below(parts.slice(0, 1).map(alone)), below(ordered(parts.slice(1)).map(alone))]),
-  (parts) => below([below(parts.slice(0, 1).map(alone)), beside(ordered(parts.slice(1)).map(alone))]),
+  (parts) =>
+    beside([below(parts.slice(0, 1).map(alone)), below(ordered(parts.slice(1)).map(alone))]),
+  (parts) =>
+    below([below(parts.slice(0, 1).map(alone)), beside(ordered(parts.slice(1)).map(alone))]),
 ];
 
 /** Pictures before lists: a list is read last. */
@@ -82,18 +84,27 @@ function alone(part: Part): Packed {
 }
 
 function beside(parts: readonly Packed[]): Packed {
-  return parts.reduce<Packed>((left, part) => joined(left, part, left.w > 0 ? left.w + GAP : 0, 0), NOTHING);
+  return parts.reduce<Packed>(
+    (left, part) => joined(left, part, left.w > 0 ? left.w + GAP : 0, 0),
+    NOTHING,
+  );
 }
 
 function below(parts: readonly Packed[]): Packed {
-  return parts.reduce<Packed>((above, part) => joined(above, part, 0, above.h > 0 ? above.h + GAP : 0), NOTHING);
+  return parts.reduce<Packed>(
+    (above, part) => joined(above, part, 0, above.h > 0 ? above.h + GAP : 0),
+    NOTHING,
+  );
 }
 
 const NOTHING: Packed = { placed: [], w: 0, h: 0 };
 
 function joined(one: Packed, other: Packed, dx: number, dy: number): Packed {
   return {
-    placed: [...one.placed, ...other.placed.map((part) => ({ ...part, x: part.x + dx, y: part.y + dy }))],
+    placed: [
+      ...one.placed,
+      ...other.placed.map((part) => ({ ...part, x: part.x + dx, y: part.y + dy })),
+    ],
     w: Math.max(one.w, other.w + dx),
     h: Math.max(one.h, other.h + dy),
   };

@@ -155,13 +155,17 @@ export class ChartView {
       row.classList.toggle(name, lit.has(edge));
       if (line && lit.has(edge)) lines.add(line);
     }
-    for (const { line } of this.#drawn.edges.values()) line?.classList.toggle(name, lines.has(line));
+    for (const { line } of this.#drawn.edges.values())
+      line?.classList.toggle(name, lines.has(line));
   }
 
   #click(event: MouseEvent): void {
     if (this.#viewport.wasDragged || !(event.target instanceof Element)) return;
     const edge = event.target.closest<SVGGElement>('[data-edge]')?.dataset.edge;
-    if (edge !== undefined) return this.#options.onEdge(edge);
+    if (edge !== undefined) {
+      this.#options.onEdge(edge);
+      return;
+    }
     const state = event.target.closest<SVGGElement>('[data-state]')?.dataset.state;
     if (state !== undefined) this.#options.onState(state);
   }

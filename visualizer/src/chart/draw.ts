@@ -3,7 +3,16 @@
  * elements this returns by state and by transition. Order matters: containers, lines, labels, leaves.
  */
 import type { Picture } from './arrange.ts';
-import type { Block, Chart, ChartEdge, ChartState, Drawing, Line, Row, StateBox } from './geometry.ts';
+import type {
+  Block,
+  Chart,
+  ChartEdge,
+  ChartState,
+  Drawing,
+  Line,
+  Row,
+  StateBox,
+} from './geometry.ts';
 import { arrowHead, roundedPath, svg } from './svg.ts';
 import {
   actionWords,
@@ -50,12 +59,7 @@ interface Sources {
   edges: Map<string, ChartEdge>;
 }
 
-function drawRegion(
-  group: SVGGElement,
-  region: string,
-  drawing: Drawing,
-  sources: Sources,
-): void {
+function drawRegion(group: SVGGElement, region: string, drawing: Drawing, sources: Sources): void {
   const { drawn, states } = sources;
   const parents = new Set([...states.values()].map(({ parent }) => parent));
   const isContainer = ({ id }: StateBox): boolean => parents.has(id);
@@ -233,7 +237,8 @@ function wordsOf(edge: ChartEdge, at: { x: number; y: number }, isBelow: boolean
     words.push(svg('text', { class: 'guard', ...place }, guard));
   }
   if (edge.actions.length > 0) {
-    const x = isBelow || guard === '' ? besides : besides + guard.length * SIZES.guard * ADVANCE + 6;
+    const x =
+      isBelow || guard === '' ? besides : besides + guard.length * SIZES.guard * ADVANCE + 6;
     words.push(svg('text', { class: 'action', x, y: at.y }, actionWords(edge)));
   }
   return words;

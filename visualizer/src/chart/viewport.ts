@@ -111,7 +111,12 @@ export class Viewport {
       this.#host.setPointerCapture(event.pointerId);
       this.#host.classList.add('panning');
     }
-    if (!other) return this.#moveBy(now.x - before.x, now.y - before.y);
+    if (other) this.#pinch({ before, now, other });
+    else this.#moveBy(now.x - before.x, now.y - before.y);
+  }
+
+  /** Two fingers: what lies between them stays between them. */
+  #pinch({ before, now, other }: { before: Point; now: Point; other: Point }): void {
     const { left, top } = this.#host.getBoundingClientRect();
     const factor = distance(now, other) / Math.max(1, distance(before, other));
     this.#moveBy((now.x - before.x) / 2, (now.y - before.y) / 2);
@@ -127,9 +132,9 @@ export class Viewport {
     event.preventDefault();
     const { left, top } = this.#host.getBoundingClientRect();
     const lines = event.deltaMode === 1 ? 16 : 1;
-    if (event.shiftKey) return this.#moveBy(-event.deltaY * lines, 0);
     const factor = Math.exp((-event.deltaY * lines) / (event.ctrlKey ? 120 : 500));
-    this.#zoomAt({ x: event.clientX - left, y: event.clientY - top }, factor);
+    if (event.shiftKey) this.#moveBy(-event.deltaY * lines, 0);
+    else this.#zoomAt({ x: event.clientX - left, y: event.clientY - top }, factor);
   }
 
   #moveBy(dx: number, dy: number): void {

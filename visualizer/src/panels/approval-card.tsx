@@ -36,9 +36,7 @@ export function ApprovalCard({ request, direct }: { request: ApprovalRequest; di
         {request.tool_name && <span class="tag">{request.tool_name}</span>}
       </h3>
       <Details request={request} />
-      {!direct && (
-        <p class="hint">This session is only watched: answer in its own terminal.</p>
-      )}
+      {!direct && <p class="hint">This session is only watched: answer in its own terminal.</p>}
       {direct && request.type !== 'question' && (
         <div class="buttons">
           {DECISIONS.map(([decision, words]) => (
@@ -55,7 +53,11 @@ export function ApprovalCard({ request, direct }: { request: ApprovalRequest; di
         </div>
       )}
       {direct && request.type === 'question' && (
-        <Answer request={request} isDisabled={isDisabled} onAnswer={(text) => settle(answer(request, text))} />
+        <Answer
+          request={request}
+          isDisabled={isDisabled}
+          onAnswer={(text) => settle(answer(request, text))}
+        />
       )}
       <p role="status" class={failure.value === null ? 'visually-hidden' : 'banner warn'}>
         {failure.value ?? (isSent.value ? 'Sent.' : '')}
@@ -69,11 +71,27 @@ function Details({ request }: { request: ApprovalRequest }) {
   const nothing = command === null && diff === null && question === null && file_path === null;
   return (
     <>
-      {file_path !== null && <p class="code wrap"><VisibleText text={file_path} /></p>}
-      {command !== null && <pre class="code" tabIndex={0}><VisibleText text={command} /></pre>}
+      {file_path !== null && (
+        <p class="code wrap">
+          <VisibleText text={file_path} />
+        </p>
+      )}
+      {command !== null && (
+        <pre class="code" tabIndex={0}>
+          <VisibleText text={command} />
+        </pre>
+      )}
       {diff !== null && <Diff text={diff} />}
-      {question !== null && <p class="wrap"><VisibleText text={question} /></p>}
-      {nothing && tool_input && <pre class="code" tabIndex={0}><VisibleText text={tool_input} /></pre>}
+      {question !== null && (
+        <p class="wrap">
+          <VisibleText text={question} />
+        </p>
+      )}
+      {nothing && tool_input && (
+        <pre class="code" tabIndex={0}>
+          <VisibleText text={tool_input} />
+        </pre>
+      )}
     </>
   );
 }
@@ -82,7 +100,6 @@ function Diff({ text }: { text: string }) {
   return (
     <pre class="code diff" tabIndex={0}>
       {text.split('\n').map((line, index) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: lines of a diff never move
         <span key={index} class={line.startsWith('+') ? 'add' : line.startsWith('-') ? 'del' : ''}>
           <VisibleText text={line} />
           {'\n'}
@@ -111,7 +128,14 @@ function Answer({ request, isDisabled, onAnswer }: AnswerProps) {
       {options.length > 0 && (
         <div class="buttons">
           {options.map(({ label, description }) => (
-            <button key={label} type="button" class="button" disabled={isDisabled} title={description} onClick={() => onAnswer(label)}>
+            <button
+              key={label}
+              type="button"
+              class="button"
+              disabled={isDisabled}
+              title={description}
+              onClick={() => onAnswer(label)}
+            >
               <VisibleText text={label} />
             </button>
           ))}
@@ -127,7 +151,11 @@ function Answer({ request, isDisabled, onAnswer }: AnswerProps) {
           }}
         />
       </label>
-      <button type="submit" class="button primary" disabled={isDisabled || text.value.trim() === ''}>
+      <button
+        type="submit"
+        class="button primary"
+        disabled={isDisabled || text.value.trim() === ''}
+      >
         Answer
       </button>
     </form>

@@ -2,8 +2,7 @@
  * Tries an event at the cursor without touching the live session: the server runs the chart's pure
  * transition and says where it would lead, what it would record, or why it is refused.
  */
-import { signal } from '@preact/signals';
-import { useSignal } from '@preact/signals';
+import { signal, useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { DryRun, Json } from '../../../src/protocol/inspect.ts';
 import { isOnline, selected, shown } from '../model.ts';
@@ -21,7 +20,8 @@ export function Attempt() {
   const seq = shown.value.record?.seq;
   const isReady = isOnline.value && session !== null && seq !== undefined;
   useEffect(() => {
-    if (triedEvent.value !== '') payload.value = JSON.stringify(templateOf(triedEvent.value), null, 2);
+    if (triedEvent.value !== '')
+      payload.value = JSON.stringify(templateOf(triedEvent.value), null, 2);
     outcome.value = null;
   }, [triedEvent.value]);
   const run = (): void => {
@@ -41,7 +41,9 @@ export function Attempt() {
   };
   return (
     <div class="pane" data-testid="try">
-      <p class="hint">A dry run: nothing moves, nothing is stored. It starts at the moment shown.</p>
+      <p class="hint">
+        A dry run: nothing moves, nothing is stored. It starts at the moment shown.
+      </p>
       <label class="labelled">
         Event
         <textarea
@@ -65,7 +67,12 @@ export function Attempt() {
 }
 
 function Outcome({ outcome }: { outcome: DryRun | string }) {
-  if (typeof outcome === 'string') return <p class="banner warn" data-testid="outcome">{outcome}</p>;
+  if (typeof outcome === 'string')
+    return (
+      <p class="banner warn" data-testid="outcome">
+        {outcome}
+      </p>
+    );
   if (!outcome.possible) {
     return (
       <p class="banner warn" data-testid="outcome">
@@ -79,8 +86,16 @@ function Outcome({ outcome }: { outcome: DryRun | string }) {
         <b>{outcome.changed ? 'Leads to' : 'Stays in'}</b>{' '}
         <span class="code">{leavesOf(outcome.value).join(' · ')}</span>
       </p>
-      {outcome.actions.length > 0 && <p>Runs <span class="code">{outcome.actions.join(', ')}</span></p>}
-      {outcome.facts.length > 0 && <p>Would record <span class="code">{outcome.facts.join(', ')}</span></p>}
+      {outcome.actions.length > 0 && (
+        <p>
+          Runs <span class="code">{outcome.actions.join(', ')}</span>
+        </p>
+      )}
+      {outcome.facts.length > 0 && (
+        <p>
+          Would record <span class="code">{outcome.facts.join(', ')}</span>
+        </p>
+      )}
     </div>
   );
 }
@@ -117,7 +132,15 @@ const FIELDS: Record<string, { [key: string]: Json }> = {
   'agent.started': { agentId: 'agent-1', agentType: 'general' },
   'agent.finished': { agentId: 'agent-1', agentType: 'general' },
   'approval.requested': {
-    request: { id: 'request-1', session_id: '', type: 'exec', command: 'ls', file_path: null, diff: null, question: null },
+    request: {
+      id: 'request-1',
+      session_id: '',
+      type: 'exec',
+      command: 'ls',
+      file_path: null,
+      diff: null,
+      question: null,
+    },
     tool: null,
     toolUseId: null,
     server: null,
@@ -135,7 +158,12 @@ const FIELDS: Record<string, { [key: string]: Json }> = {
 function parsed(text: string): { type: string; [key: string]: Json } | string {
   try {
     const event = JSON.parse(text) as { type?: unknown } | null;
-    if (typeof event !== 'object' || event === null || typeof event.type !== 'string' || event.type === '') {
+    if (
+      typeof event !== 'object' ||
+      event === null ||
+      typeof event.type !== 'string' ||
+      event.type === ''
+    ) {
       return 'An event is an object with a "type".';
     }
     return event as { type: string; [key: string]: Json };

@@ -1,10 +1,10 @@
 /** The redacted context at the cursor, what the event changed in it, and the event itself. */
 import { signal } from '@preact/signals';
 import type { Json, Moment } from '../../../src/protocol/inspect.ts';
-import { linesOf, type TreeLine } from '../difference.ts';
 import { goTo } from '../cursor.ts';
+import { linesOf, type TreeLine } from '../difference.ts';
 import { history, isOnline, selected, shown } from '../model.ts';
-import { ask, type AskError } from '../transport.ts';
+import { type AskError, ask } from '../transport.ts';
 import { useAsked } from '../ui/asked.ts';
 import { visibleText } from '../visible.ts';
 
@@ -76,7 +76,9 @@ function At({ moment }: { moment: Moment }) {
       <h3>
         Context after #{moment.seq}{' '}
         <span class="faint">
-          {changed.some(({ size }) => size < 0) ? 'changes are marked' : 'the event changed nothing in it'}
+          {changed.some(({ size }) => size < 0)
+            ? 'changes are marked'
+            : 'the event changed nothing in it'}
         </span>
       </h3>
       <Tree lines={shownLines} label="Context" />
@@ -92,7 +94,9 @@ function At({ moment }: { moment: Moment }) {
         type="button"
         class="button"
         onClick={() =>
-          void navigator.clipboard?.writeText(JSON.stringify({ context: moment.context, event: moment.event }, null, 2))
+          void navigator.clipboard?.writeText(
+            JSON.stringify({ context: moment.context, event: moment.event }, null, 2),
+          )
         }
       >
         Copy as JSON
@@ -105,7 +109,11 @@ function Tree({ lines, label }: { lines: readonly TreeLine[]; label: string }) {
   return (
     <ul class="json code" aria-label={label}>
       {lines.map((line) => (
-        <li key={`${line.path} ${line.change}`} class={`json-${line.change}`} style={{ paddingInlineStart: `${8 + line.depth * 14}px` }}>
+        <li
+          key={`${line.path} ${line.change}`}
+          class={`json-${line.change}`}
+          style={{ paddingInlineStart: `${8 + line.depth * 14}px` }}
+        >
           {line.change === 'added' && <span class="sign">+</span>}
           {line.change === 'removed' && <span class="sign">−</span>}
           {line.change === 'changed' && <span class="sign">±</span>}

@@ -7,8 +7,8 @@ import { isHelpOpen } from '../route.ts';
 import { ask } from '../transport.ts';
 import { useAsked } from '../ui/asked.ts';
 import { Dialog } from '../ui/dialog.tsx';
-import { spanWords } from '../ui/words.ts';
 import { offer } from '../ui/offer.ts';
+import { spanWords } from '../ui/words.ts';
 
 export function Dialogs() {
   if (!isHelpOpen.value) return null;
@@ -55,14 +55,24 @@ function Exports() {
             type="button"
             class="button"
             onClick={() =>
-              run(ask('export', { session }).then(({ filename, jsonl }) => ({ filename, text: jsonl })))
+              run(
+                ask('export', { session }).then(({ filename, jsonl }) => ({
+                  filename,
+                  text: jsonl,
+                })),
+              )
             }
           >
             Journal of this session
           </button>
         )}
         {(['mermaid', 'scxml', 'json'] as const).map((format) => (
-          <button key={format} type="button" class="button" onClick={() => run(ask('chart', { machine: 'session', format }))}>
+          <button
+            key={format}
+            type="button"
+            class="button"
+            onClick={() => run(ask('chart', { machine: 'session', format }))}
+          >
             Chart as {format}
           </button>
         ))}

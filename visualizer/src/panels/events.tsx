@@ -65,7 +65,9 @@ export function Events() {
               Load older ({held - first} more)
             </button>
           ) : (
-            <span>{cut ? `Events before #${first} are not kept.` : 'The journal starts here.'}</span>
+            <span>
+              {cut ? `Events before #${first} are not kept.` : 'The journal starts here.'}
+            </span>
           )}
         </div>
       )}
@@ -103,7 +105,9 @@ function Entry({ record }: { record: InspectRecord }) {
       <span class="entry-what">
         <b class="code">{record.event.type}</b>
         <span class="entry-line code">
-          <span class={record.changed ? `text-${phaseOf(leaves)}` : 'faint'}>{result.replace('phase.', '').replace('link.', '')}</span>
+          <span class={record.changed ? `text-${phaseOf(leaves)}` : 'faint'}>
+            {result.replace('phase.', '').replace('link.', '')}
+          </span>
           <span class="entry-actions">{actionsOf.value(record)}</span>
         </span>
       </span>

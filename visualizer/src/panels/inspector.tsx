@@ -60,8 +60,14 @@ export function Inspector({ tabs = TABS }: Props) {
           </button>
         ))}
       </div>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keys */}
-      <div key={current} class="tab-panel" id="tab-panel" role="tabpanel" aria-label={title} tabIndex={0}>
+      <div
+        key={current}
+        class="tab-panel"
+        id="tab-panel"
+        role="tabpanel"
+        aria-label={title}
+        tabIndex={0}
+      >
         <h2 class="visually-hidden">{title}</h2>
         <Panel />
       </div>

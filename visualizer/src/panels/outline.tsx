@@ -2,9 +2,10 @@
  * The chart as a tree: all states, the active ones marked, under each active one its transitions as
  * buttons. First on phones, and what the diagram says to those who cannot see it.
  */
-import { chartOf } from '../charts.ts';
+
 import type { ChartEdge, ChartState } from '../chart/geometry.ts';
 import { actionWords, eventWords, guardWords } from '../chart/words.ts';
+import { chartOf } from '../charts.ts';
 import { shown } from '../model.ts';
 import { askWhy, tryEvent } from '../route.ts';
 

@@ -65,7 +65,10 @@ function Arrow({ step: { record, before } }: { step: Step }) {
           {record.accepted ? '' : ' refused'}
         </span>
       </span>
-      <i class={`arrow-line fill-${phaseOfRecord(record)}`} style={{ insetInlineStart: part, insetInlineEnd: end }} />
+      <i
+        class={`arrow-line fill-${phaseOfRecord(record)}`}
+        style={{ insetInlineStart: part, insetInlineEnd: end }}
+      />
     </span>
   );
 }

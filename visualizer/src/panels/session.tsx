@@ -2,7 +2,7 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import type { Message } from '../../../src/protocol/nouns.ts';
-import { interrupt, isDirect, send, talk, talkFailure, type Talk } from '../conversation.ts';
+import { interrupt, isDirect, send, type Talk, talk, talkFailure } from '../conversation.ts';
 import { isOnline, selected } from '../model.ts';
 import { VisibleText } from '../ui/visible-text.tsx';
 import { clockWords } from '../ui/words.ts';
@@ -10,16 +10,30 @@ import { ApprovalCard } from './approval-card.tsx';
 
 export function Session() {
   const session = talk.value;
-  if (selected.value === null) return <div class="empty"><p>Choose a session to see what it says.</p></div>;
+  if (selected.value === null)
+    return (
+      <div class="empty">
+        <p>Choose a session to see what it says.</p>
+      </div>
+    );
   if (talkFailure.value !== null) return <p class="banner warn">{talkFailure.value}</p>;
-  if (!session) return <div class="empty"><p class="faint">Loading the conversation…</p></div>;
+  if (!session)
+    return (
+      <div class="empty">
+        <p class="faint">Loading the conversation…</p>
+      </div>
+    );
   const direct = isDirect(session);
   return (
     <div class="talk" data-testid="session">
       <Facts session={session} direct={direct} />
       <Messages messages={session.messages} total={session.message_count} />
       {session.pending_approval && (
-        <ApprovalCard key={session.pending_approval.id} request={session.pending_approval} direct={direct} />
+        <ApprovalCard
+          key={session.pending_approval.id}
+          request={session.pending_approval}
+          direct={direct}
+        />
       )}
       {direct && session.status === 'active' && <Composer session={session} />}
     </div>
@@ -31,9 +45,19 @@ function Facts({ session, direct }: { session: Talk; direct: boolean }) {
     <p class="talk-facts">
       <span class="tag">{session.provider}</span>
       <span class="tag">{direct ? 'direct' : 'watched'}</span>
-      {session.model && <span class="tag"><bdi>{session.model}</bdi></span>}
-      {session.git_branch && <span class="tag"><VisibleText text={session.git_branch} /></span>}
-      <span class="faint wrap"><VisibleText text={session.current_cwd ?? session.project_path} /></span>
+      {session.model && (
+        <span class="tag">
+          <bdi>{session.model}</bdi>
+        </span>
+      )}
+      {session.git_branch && (
+        <span class="tag">
+          <VisibleText text={session.git_branch} />
+        </span>
+      )}
+      <span class="faint wrap">
+        <VisibleText text={session.current_cwd ?? session.project_path} />
+      </span>
     </p>
   );
 }
@@ -45,9 +69,13 @@ function Messages({ messages, total }: { messages: readonly Message[]; total: nu
   useEffect(() => {
     if (isAtEnd.current) end.current?.scrollTo(0, end.current.scrollHeight);
   }, [newest?.id, newest?.content, newest?.tool_output]);
-  if (messages.length === 0) return <div class="empty"><p>Nothing was said yet.</p></div>;
+  if (messages.length === 0)
+    return (
+      <div class="empty">
+        <p>Nothing was said yet.</p>
+      </div>
+    );
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keys
     <section
       ref={end}
       class="messages"
@@ -57,7 +85,9 @@ function Messages({ messages, total }: { messages: readonly Message[]; total: nu
         isAtEnd.current = scrollTop + clientHeight > scrollHeight - 40;
       }}
     >
-      {total > messages.length && <p class="faint">{total - messages.length} earlier messages are not shown.</p>}
+      {total > messages.length && (
+        <p class="faint">{total - messages.length} earlier messages are not shown.</p>
+      )}
       {messages.map((message) => (
         <Entry key={message.id} message={message} />
       ))}
@@ -93,7 +123,9 @@ function Entry({ message }: { message: Message }) {
       {tool_output && (
         <details>
           <summary>Output</summary>
-          <pre class="code" tabIndex={0}><VisibleText text={tool_output} /></pre>
+          <pre class="code" tabIndex={0}>
+            <VisibleText text={tool_output} />
+          </pre>
         </details>
       )}
     </article>
@@ -122,7 +154,11 @@ function Composer({ session }: { session: Talk }) {
         submit();
       }}
     >
-      {failure.value !== null && <p class="banner warn" role="alert">{failure.value}</p>}
+      {failure.value !== null && (
+        <p class="banner warn" role="alert">
+          {failure.value}
+        </p>
+      )}
       <textarea
         rows={2}
         aria-label="Message to the session"
@@ -149,7 +185,11 @@ function Composer({ session }: { session: Talk }) {
       >
         Interrupt
       </button>
-      <button type="submit" class="button primary" disabled={!isOnline.value || text.value.trim() === ''}>
+      <button
+        type="submit"
+        class="button primary"
+        disabled={!isOnline.value || text.value.trim() === ''}
+      >
         Send
       </button>
     </form>

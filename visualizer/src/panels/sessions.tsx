@@ -31,7 +31,8 @@ const all = computed(() => {
 
 const counts = computed(() => {
   const found = new Map<Phase, number>(PHASES.map((phase) => [phase, 0]));
-  for (const row of all.value) found.set(phaseOf(row.path), (found.get(phaseOf(row.path)) ?? 0) + 1);
+  for (const row of all.value)
+    found.set(phaseOf(row.path), (found.get(phaseOf(row.path)) ?? 0) + 1);
   return found;
 });
 
@@ -102,7 +103,7 @@ export function Sessions() {
               filter.value = event.currentTarget.value;
             }}
           />
-          <kbd aria-hidden="true">/</kbd>
+          <kbd>/</kbd>
         </div>
         <PhaseBar />
         <Chips />
@@ -129,7 +130,11 @@ function PhaseBar() {
   return (
     <div class="phase-bar" aria-hidden="true">
       {PHASES.map((phase) => (
-        <span key={phase} class={`fill-${phase}`} style={{ flexGrow: counts.value.get(phase) ?? 0 }} />
+        <span
+          key={phase}
+          class={`fill-${phase}`}
+          style={{ flexGrow: counts.value.get(phase) ?? 0 }}
+        />
       ))}
     </div>
   );
@@ -197,7 +202,9 @@ function Row({ row }: { row: InspectRow }) {
         <span class="row-line code">
           <span class={`row-state text-${phase}`}>{path}</span>
           {isLinkTold && <span class={`row-link link-${row.link}`}>{row.link}</span>}
-          <span class="row-event">{row.lastAccepted ? row.lastEvent : `refused ${row.lastEvent}`}</span>
+          <span class="row-event">
+            {row.lastAccepted ? row.lastEvent : `refused ${row.lastEvent}`}
+          </span>
         </span>
       </span>
     </>
@@ -222,7 +229,8 @@ function Empty() {
       </div>
     );
   }
-  if (hello.value === null) return <div class="empty">{isOnline.value ? '' : 'Waiting for the server…'}</div>;
+  if (hello.value === null)
+    return <div class="empty">{isOnline.value ? '' : 'Waiting for the server…'}</div>;
   return <NoSessions />;
 }
 
@@ -234,7 +242,11 @@ function NoSessions() {
       <p>
         <code class="copyable">{command}</code>
       </p>
-      <button type="button" class="button" onClick={() => void navigator.clipboard?.writeText(command)}>
+      <button
+        type="button"
+        class="button"
+        onClick={() => void navigator.clipboard?.writeText(command)}
+      >
         Copy the command
       </button>
     </div>

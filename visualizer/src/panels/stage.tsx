@@ -2,14 +2,14 @@
  * The chart of the watched session with its head and tools. The diagram is no component: it is lit in an
  * effect of the very change that repaints the pill, so both are of the same frame.
  */
-import { effect, signal } from '@preact/signals';
+import { computed, effect, signal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import type { InspectRecord } from '../../../src/protocol/inspect.ts';
 import { ChartView } from '../chart/chart-view.ts';
 import { chartOf, charts, loadCharts } from '../charts.ts';
 import { commits, hello, position, selected, selectedRow, shown } from '../model.ts';
 import { askWhy, openTab, tryEvent } from '../route.ts';
-import { pathIn, phaseOf, leavesOf, possibleEdges } from '../value.ts';
+import { leavesOf, pathIn, phaseOf, possibleEdges } from '../value.ts';
 import { visibleText } from '../visible.ts';
 
 /** How long a taken transition stays lit while live, ms. */
@@ -17,6 +17,9 @@ const FIRE_MS = 700;
 const NOTHING: ReadonlySet<string> = new Set();
 
 export const region = signal<string | null>(null);
+/** Which chart is shown while no session is chosen. */
+const catalogued = signal('session');
+const machine = computed(() => (selected.value === null ? catalogued.value : 'session'));
 export const actions = signal(false);
 export const follows = signal(false);
 const drawnRegions = signal<readonly string[]>([]);
@@ -29,7 +32,7 @@ export function chartView(): ChartView | null {
 
 /** All regions, then each alone, in turn. */
 export function nextRegion(): void {
-  const ids = chartOf('session')?.regions.map(({ id }) => id) ?? [];
+  const ids = chartOf(machine.peek())?.regions.map(({ id }) => id) ?? [];
   const at = region.peek() === null ? -1 : ids.indexOf(region.peek() as string);
   region.value = ids[at + 1] ?? null;
 }
@@ -49,14 +52,37 @@ export function StageHead() {
     <header class="stage-head">
       <h1>
         {selected.value === null ? (
-          'Session machine'
+          `The ${machine.value} machine`
         ) : (
           <bdi>{visibleText(row?.name ?? selected.value)}</bdi>
         )}
       </h1>
       <Pills />
+      {selected.value === null && <Machines />}
       {row?.live === false && <span class="pill quiet">asleep</span>}
     </header>
+  );
+}
+
+/** The charts this server runs, while no session is chosen. */
+function Machines() {
+  const loaded = charts.value;
+  const ids = loaded && typeof loaded === 'object' ? Object.keys(loaded.machines) : [];
+  return (
+    <span class="segments">
+      {ids.map((id) => (
+        <button
+          key={id}
+          type="button"
+          aria-pressed={machine.value === id}
+          onClick={() => {
+            catalogued.value = id;
+          }}
+        >
+          {id}
+        </button>
+      ))}
+    </span>
   );
 }
 
@@ -91,7 +117,6 @@ function Diagram() {
         </p>
       )}
       <Tools />
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: arrow keys pan it */}
       <div
         ref={host}
         class="chart"
@@ -124,12 +149,18 @@ function Legend() {
 }
 
 function Tools() {
-  const regions = chartOf('session')?.regions ?? [];
+  const regions = chartOf(machine.value)?.regions ?? [];
   const isAll = region.value === null;
   return (
     <div class="tools" role="toolbar" aria-label="Chart">
       <span class="segments">
-        <button type="button" aria-pressed={isAll} onClick={() => { region.value = null; }}>
+        <button
+          type="button"
+          aria-pressed={isAll}
+          onClick={() => {
+            region.value = null;
+          }}
+        >
           All
         </button>
         {regions.map(({ id }) => (
@@ -137,26 +168,52 @@ function Tools() {
             key={id}
             type="button"
             aria-pressed={region.value === id}
-            class={isAll && drawnRegions.value.length === 1 && drawnRegions.value[0] === id ? 'shown' : ''}
-            onClick={() => { region.value = id; }}
+            class={
+              isAll && drawnRegions.value.length === 1 && drawnRegions.value[0] === id
+                ? 'shown'
+                : ''
+            }
+            onClick={() => {
+              region.value = id;
+            }}
           >
             {id.split('.').at(-1)}
           </button>
         ))}
       </span>
-      <button type="button" class="button" aria-pressed={actions.value} onClick={() => { actions.value = !actions.value; }}>
+      <button
+        type="button"
+        class="button"
+        aria-pressed={actions.value}
+        onClick={() => {
+          actions.value = !actions.value;
+        }}
+      >
         Actions
       </button>
-      <button type="button" class="button" aria-pressed={follows.value} onClick={() => { follows.value = !follows.value; }}>
+      <button
+        type="button"
+        class="button"
+        aria-pressed={follows.value}
+        onClick={() => {
+          follows.value = !follows.value;
+        }}
+      >
         Follow
       </button>
       <button type="button" class="button" onClick={() => openTab('why')}>
         Why?
       </button>
       <span class="segments">
-        <button type="button" aria-label="Zoom out" onClick={() => chartView()?.zoom(-1)}>−</button>
-        <button type="button" onClick={() => chartView()?.fit()}>Fit</button>
-        <button type="button" aria-label="Zoom in" onClick={() => chartView()?.zoom(1)}>+</button>
+        <button type="button" aria-label="Zoom out" onClick={() => chartView()?.zoom(-1)}>
+          −
+        </button>
+        <button type="button" onClick={() => chartView()?.fit()}>
+          Fit
+        </button>
+        <button type="button" aria-label="Zoom in" onClick={() => chartView()?.zoom(1)}>
+          +
+        </button>
       </span>
     </div>
   );
@@ -189,7 +246,7 @@ function attach(host: HTMLDivElement): () => void {
   drawnView.value = view;
   const ends = [
     effect(() => {
-      const chart = chartOf('session');
+      const chart = chartOf(machine.value);
       if (chart) view.show(chart, region.value, actions.value);
     }),
     effect(() => light(view)),
@@ -209,9 +266,12 @@ function attach(host: HTMLDivElement): () => void {
 }
 
 function light(view: ChartView): void {
-  const chart = chartOf('session')?.chart;
+  const chart = chartOf(machine.value)?.chart;
   const { active, value } = shown.value;
-  view.light({ active, possible: chart && value !== null ? possibleEdges(chart, active) : NOTHING });
+  view.light({
+    active,
+    possible: chart && value !== null ? possibleEdges(chart, active) : NOTHING,
+  });
   const leaf = value === null ? undefined : leavesOf(value)[0];
   if (follows.value && leaf) view.reveal(`session.${leaf}`);
 }

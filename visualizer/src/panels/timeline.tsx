@@ -16,7 +16,11 @@ export function Timeline() {
   const behind = isLive ? 0 : last - (position.value ?? last);
   const isEmpty = last === 0;
   return (
-    <section class={`timeline${isLive ? '' : ' held'}`} aria-label="Timeline" data-testid="timeline">
+    <section
+      class={`timeline${isLive ? '' : ' held'}`}
+      aria-label="Timeline"
+      data-testid="timeline"
+    >
       <div class="timeline-row">
         <Steps isEmpty={isEmpty} isLive={isLive} atFirst={record?.seq === first} />
         <span class="timeline-now" data-testid="now">
@@ -30,7 +34,9 @@ export function Timeline() {
           )}
         </span>
         <span class="timeline-kept" data-testid="behind">
-          {isLive ? `${count(isEmpty ? 0 : last - first + 1, 'event')} kept` : `${behind} behind live`}
+          {isLive
+            ? `${count(isEmpty ? 0 : last - first + 1, 'event')} kept`
+            : `${behind} behind live`}
         </span>
       </div>
       <div class="strip">
@@ -54,22 +60,60 @@ export function Timeline() {
   );
 }
 
-function Steps({ isEmpty, isLive, atFirst }: { isEmpty: boolean; isLive: boolean; atFirst: boolean }) {
+function Steps({
+  isEmpty,
+  isLive,
+  atFirst,
+}: {
+  isEmpty: boolean;
+  isLive: boolean;
+  atFirst: boolean;
+}) {
   return (
     <>
-      <button type="button" class="button square" aria-label="First event" disabled={isEmpty || atFirst} onClick={goFirst}>
+      <button
+        type="button"
+        class="button square"
+        aria-label="First event"
+        disabled={isEmpty || atFirst}
+        onClick={goFirst}
+      >
         «
       </button>
-      <button type="button" class="button square" aria-label="Step back" disabled={isEmpty || atFirst} onClick={() => step(-1)}>
+      <button
+        type="button"
+        class="button square"
+        aria-label="Step back"
+        disabled={isEmpty || atFirst}
+        onClick={() => step(-1)}
+      >
         ‹
       </button>
-      <button type="button" class="button square" aria-label="Step forward" disabled={isLive} onClick={() => step(1)}>
+      <button
+        type="button"
+        class="button square"
+        aria-label="Step forward"
+        disabled={isLive}
+        onClick={() => step(1)}
+      >
         ›
       </button>
-      <button type="button" class="button square" aria-label="Newest event" disabled={isLive} onClick={goLive}>
+      <button
+        type="button"
+        class="button square"
+        aria-label="Newest event"
+        disabled={isLive}
+        onClick={goLive}
+      >
         »
       </button>
-      <button type="button" class="button live" aria-pressed={isLive} disabled={isEmpty} onClick={toggleLive}>
+      <button
+        type="button"
+        class="button live"
+        aria-pressed={isLive}
+        disabled={isEmpty}
+        onClick={toggleLive}
+      >
         <i class="dot" />
         {isLive ? 'Live' : 'Go live'}
       </button>
@@ -87,7 +131,7 @@ function Strip({ known, cursor }: { known: History; cursor: number | null }) {
     observer.observe(element);
     return () => observer.disconnect();
   }, [known, cursor]);
-  return <canvas ref={canvas} aria-hidden="true" />;
+  return <canvas ref={canvas} role="presentation" />;
 }
 
 const COLOURS: Record<Phase, string> = {
@@ -98,7 +142,11 @@ const COLOURS: Record<Phase, string> = {
   failed: '--bad',
 };
 
-function paint(canvas: HTMLCanvasElement, { records, first, last }: History, cursor: number | null): void {
+function paint(
+  canvas: HTMLCanvasElement,
+  { records, first, last }: History,
+  cursor: number | null,
+): void {
   const ratio = window.devicePixelRatio || 1;
   const [w, h] = [canvas.clientWidth, canvas.clientHeight];
   canvas.width = Math.round(w * ratio);
@@ -127,7 +175,8 @@ function paint(canvas: HTMLCanvasElement, { records, first, last }: History, cur
   flush();
   if (each >= 5) {
     pen.fillStyle = style.getPropertyValue('--page');
-    for (let seq = first + 1; seq <= last; seq += 1) pen.fillRect((seq - first) * each - 0.5, 4, 1, h - 8);
+    for (let seq = first + 1; seq <= last; seq += 1)
+      pen.fillRect((seq - first) * each - 0.5, 4, 1, h - 8);
   }
   if (cursor !== null) {
     const x = Math.min(w - 2, Math.max(2, (cursor - first + 0.5) * each));

@@ -20,9 +20,14 @@ export function TokenForm({ message }: { message: string }) {
       >
         <h1>This server wants a token</h1>
         <p class="hint">
-          It is the one the server was started with; <code>orbitdock-server generate-token</code> makes one.
+          It is the one the server was started with; <code>orbitdock-server generate-token</code>{' '}
+          makes one.
         </p>
-        {message !== '' && <p class="banner bad" role="alert">{message}</p>}
+        {message !== '' && (
+          <p class="banner bad" role="alert">
+            {message}
+          </p>
+        )}
         <label class="labelled">
           Access token
           <input

@@ -1,9 +1,9 @@
 /** Title, totals, how the page stands with the server, theme, help; and what must be read once. */
 import { computed } from '@preact/signals';
 import { connection, hello, notice, rows, rowsTick } from '../model.ts';
-import { isHelpOpen } from '../route.ts';
+import { isHelpOpen, view } from '../route.ts';
 import { nextTheme, theme } from '../theme.ts';
-import { reconnect } from '../transport.ts';
+import { reconnect, select } from '../transport.ts';
 import { now } from '../ui/now.ts';
 import { count } from '../ui/words.ts';
 
@@ -34,26 +34,54 @@ export function TopBar() {
   const isReadOnly = hello.value !== null && !hello.value.scopes.includes('control');
   return (
     <header class="top-bar">
-      <span class="brand">
+      <a
+        class="brand"
+        href="/visualizer/"
+        onClick={(event) => {
+          if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+          event.preventDefault();
+          select(null);
+          view.value = 'sessions';
+        }}
+      >
         <svg viewBox="0 0 32 32" aria-hidden="true">
           <rect width="32" height="32" rx="8" />
           <circle cx="16" cy="16" r="8.5" />
           <circle class="moon" cx="23" cy="11" r="3.4" />
         </svg>
         OrbitDock
-      </span>
+      </a>
       <span class="total">{count(total.value, 'session')}</span>
       <span class="total rate">{rate.value.toFixed(rate.value < 10 ? 1 : 0)} events/s</span>
       <span class="space" />
-      {isReadOnly && <span class="pill quiet" title="Contexts and events are redacted; live events cannot be sent from here">redacted</span>}
+      {isReadOnly && (
+        <span
+          class="pill quiet"
+          title="Contexts and events are redacted; live events cannot be sent from here"
+        >
+          redacted
+        </span>
+      )}
       <span class={`connection ${kind}`} data-testid="connection" role="status">
         <i class="dot" />
         {WORDS[kind]}
       </span>
-      <button type="button" class="button" onClick={nextTheme} aria-label={`Theme: ${THEME_WORDS[theme.value]}`}>
+      <button
+        type="button"
+        class="button"
+        onClick={nextTheme}
+        aria-label={`Theme: ${THEME_WORDS[theme.value]}`}
+      >
         {THEME_WORDS[theme.value]}
       </button>
-      <button type="button" class="button square" aria-label="Help and keys" onClick={() => { isHelpOpen.value = true; }}>
+      <button
+        type="button"
+        class="button square"
+        aria-label="Help and keys"
+        onClick={() => {
+          isHelpOpen.value = true;
+        }}
+      >
         ?
       </button>
     </header>

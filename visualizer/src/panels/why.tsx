@@ -125,13 +125,38 @@ export function Events({ events }: { events: readonly NextEvent[] }) {
               <h3>{titles[verdict]}</h3> <span class="faint">{some.length}</span>
             </summary>
             <ul>
-              {some.map((event) => (
+              {some.filter(isTelling).map((event) => (
                 <Verdict key={event.event} event={event} />
               ))}
             </ul>
+            <Staying events={some.filter((event) => !isTelling(event))} />
           </details>
         );
       })}
+    </>
+  );
+}
+
+/** Whether an event leads somewhere, or needs a word of explanation. */
+function isTelling({ verdict, ways, reason }: NextEvent): boolean {
+  return (
+    verdict !== 'possible' || reason !== null || ways.some(({ targets }) => targets.length > 0)
+  );
+}
+
+/** Events that are taken and change no state: many, so they are short. */
+function Staying({ events }: { events: readonly NextEvent[] }) {
+  if (events.length === 0) return null;
+  return (
+    <>
+      <p class="hint">Taken without leaving the state:</p>
+      <div class="buttons">
+        {events.map(({ event }) => (
+          <button key={event} type="button" class="button code" onClick={() => tryEvent(event)}>
+            {event}
+          </button>
+        ))}
+      </div>
     </>
   );
 }
@@ -144,7 +169,9 @@ function Verdict({ event }: { event: NextEvent }) {
     <li>
       <button type="button" class="transition" onClick={() => tryEvent(event.event)}>
         <span class="code">{event.event}</span>
-        {way?.guard && <span class={`code guard guard-${way.guard.verdict}`}>[{way.guard.name}]</span>}
+        {way?.guard && (
+          <span class={`code guard guard-${way.guard.verdict}`}>[{way.guard.name}]</span>
+        )}
         <span class="target">
           {event.verdict === 'refused' ? 'refused' : target ? `→ ${target}` : 'stays'}
         </span>

@@ -19,7 +19,12 @@ export function Dialog({ title, children, onClose }: Props) {
     <dialog ref={dialog} aria-label={title} onClose={onClose}>
       <header>
         <h2>{title}</h2>
-        <button type="button" class="button" aria-label="Close" onClick={() => dialog.current?.close()}>
+        <button
+          type="button"
+          class="button"
+          aria-label="Close"
+          onClick={() => dialog.current?.close()}
+        >
           ✕
         </button>
       </header>

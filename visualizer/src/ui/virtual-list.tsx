@@ -69,7 +69,11 @@ export function VirtualList<Item>(props: Props<Item>) {
       onFocusIn={() => props.onHold?.(true)}
       onFocusOut={() => props.onHold?.(false)}
     >
-      <div class="virtual-all" role="presentation" style={{ height: `${items.length * rowHeight}px` }}>
+      <div
+        class="virtual-all"
+        role="presentation"
+        style={{ height: `${items.length * rowHeight}px` }}
+      >
         {items.slice(start, end).map((item, index) => (
           // biome-ignore lint/a11y/useKeyWithClickEvents: the list itself takes the keys
           // biome-ignore lint/a11y/useFocusableInteractive: the list keeps the focus, see aria-activedescendant
@@ -81,7 +85,10 @@ export function VirtualList<Item>(props: Props<Item>) {
             aria-setsize={items.length}
             aria-posinset={start + index + 1}
             class={`virtual-row ${props.className?.(item) ?? ''}${start + index === active ? ' active' : ''}`}
-            style={{ height: `${rowHeight}px`, transform: `translateY(${(start + index) * rowHeight}px)` }}
+            style={{
+              height: `${rowHeight}px`,
+              transform: `translateY(${(start + index) * rowHeight}px)`,
+            }}
             onClick={() => props.onPick(item)}
           >
             {props.render(item, start + index === active)}

@@ -6,8 +6,13 @@ export function VisibleText({ text }: { text: string }) {
   return (
     <bdi>
       {visible(text).map((stretch, index) =>
-        // biome-ignore lint/suspicious/noArrayIndexKey: stretches have no other name and never move
-        stretch.hidden ? <mark class="hidden-character" key={index}>{stretch.text}</mark> : stretch.text,
+        stretch.hidden ? (
+          <mark class="hidden-character" key={index}>
+            {stretch.text}
+          </mark>
+        ) : (
+          stretch.text
+        ),
       )}
     </bdi>
   );
