@@ -33,6 +33,9 @@ const auth = (answer: (credentials: object) => void): void => {
 const options = {
   auth,
   autoConnect: false,
+  // Straight to a WebSocket: a server that goes away during an upgrade would be missed for long.
+  transports: ['websocket', 'polling'],
+  tryAllTransports: true,
   reconnectionDelay: RETRY_MS,
   reconnectionDelayMax: RETRY_MAX_MS,
   randomizationFactor: 0,

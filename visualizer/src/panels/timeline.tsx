@@ -131,7 +131,7 @@ function Strip({ known, cursor }: { known: History; cursor: number | null }) {
     observer.observe(element);
     return () => observer.disconnect();
   }, [known, cursor]);
-  return <canvas ref={canvas} role="presentation" />;
+  return <canvas ref={canvas} />;
 }
 
 const COLOURS: Record<Phase, string> = {
