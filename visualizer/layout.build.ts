@@ -49,7 +49,7 @@ async function regionsOf(chart: Chart): Promise<Region[]> {
     regions.push({
       id: top.id,
       drawings: await drawingsOf(chart, top),
-      blocks: [...blocksOf(own, false), ...blocksOf(own, true)],
+      blocks: [...blocksOf(top.key, own, false), ...blocksOf(top.key, own, true)],
     });
   }
   return regions;

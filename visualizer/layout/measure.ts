@@ -5,6 +5,7 @@
 import type { Block, Box, ChartEdge, ChartState, Row } from '../src/chart/geometry.ts';
 import {
   actionWords,
+  blockWords,
   eventWords,
   guardWords,
   isGuardBelow,
@@ -111,15 +112,19 @@ function rowWidth(edge: ChartEdge, actions: boolean): number {
 }
 
 /** The region's own transitions that stay, in one to six columns. */
-export function blocksOf(edges: readonly ChartEdge[], actions: boolean): Block[] {
+export function blocksOf(region: string, edges: readonly ChartEdge[], actions: boolean): Block[] {
   const heights = [1, 2, 3, 4, 5, 6].map((columns) => Math.ceil(edges.length / columns));
   return edges.length === 0
     ? []
-    : [...new Set(heights)].map((height) => blockOf(edges, height, actions));
+    : [...new Set(heights)].map((height) => blockOf(region, edges, { height, actions }));
 }
 
 /** Column after column of so many rows, below a head. */
-function blockOf(edges: readonly ChartEdge[], height: number, actions: boolean): Block {
+function blockOf(
+  region: string,
+  edges: readonly ChartEdge[],
+  { height, actions }: { height: number; actions: boolean },
+): Block {
   const rows: Row[] = [];
   let x = 10;
   for (let start = 0; start < edges.length; start += height) {
@@ -130,5 +135,10 @@ function blockOf(edges: readonly ChartEdge[], height: number, actions: boolean):
     });
     x += w + 6;
   }
-  return { actions, w: Math.max(x + 4, 230), h: HEAD + 4 + height * ROW + 10, rows };
+  return {
+    actions,
+    w: Math.max(x + 4, Math.ceil(nameWidth(blockWords(region), 11.5)) + 28),
+    h: HEAD + 4 + height * ROW + 10,
+    rows,
+  };
 }

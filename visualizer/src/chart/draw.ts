@@ -16,6 +16,7 @@ import type {
 import { arrowHead, roundedPath, svg } from './svg.ts';
 import {
   actionWords,
+  blockWords,
   eventWords,
   guardWords,
   isGuardBelow,
@@ -94,7 +95,7 @@ function drawBlock(group: SVGGElement, region: string, block: Block, sources: So
   const name = sources.states.get(region)?.key ?? region;
   group.append(
     svg('rect', { class: 'list', width: block.w, height: block.h, rx: 10 }),
-    svg('text', { class: 'caption', x: 14, y: 18.5 }, `${name}: in any state, without leaving it`),
+    svg('text', { class: 'caption', x: 14, y: 18.5 }, blockWords(name)),
     svg('path', { class: 'rule', d: `M1 28H${block.w - 1}` }),
   );
   for (const row of block.rows) addStay(group, row, sources);

@@ -7,16 +7,13 @@ import type { ChartEdge, ChartState } from './geometry.ts';
 /** Font sizes in chart units. */
 export const SIZES = { name: 13, event: 11, guard: 10, tag: 9.5, action: 10 } as const;
 
-const KINDS: Record<string, string> = {
-  always: 'always',
-  done: 'done',
-  error: 'error',
-};
-
 /** What makes the transition happen: an event's name, `always`, `after 15s`. */
 export function eventWords(edge: ChartEdge): string {
   if (edge.kind === 'after') return `after ${delayWords(edge.delay)}`;
-  return KINDS[edge.kind] ?? edge.event;
+  if (edge.kind === 'always') return 'always';
+  // `xstate.error.actor.connector` is an error of the actor `connector`.
+  const [, of] = /^xstate\.(?:done|error)\.(?:actor\.|state\.)?(.*)/.exec(edge.event) ?? [];
+  return of === undefined ? edge.event : `${edge.kind}: ${of}`;
 }
 
 /** 15000 is 15 s to a reader; a named delay is its name. */
@@ -37,6 +34,11 @@ export function isMarked(edge: ChartEdge): boolean {
 
 /** Width of that mark, in chart units. */
 export const MARK_WIDTH = 14;
+
+/** Title of the block of what a region takes in any of its states. */
+export function blockWords(region: string): string {
+  return `${region}: in any state, without leaving it`;
+}
 
 /** The guard in brackets, or nothing. */
 export function guardWords(edge: ChartEdge): string {

@@ -10,6 +10,14 @@ import { Dialog } from '../ui/dialog.tsx';
 import { offer } from '../ui/offer.ts';
 import { spanWords } from '../ui/words.ts';
 
+const KEY_WORDS: Record<string, string> = {
+  ' ': 'Space',
+  ArrowLeft: '←',
+  ArrowRight: '→',
+  ArrowUp: '↑',
+  ArrowDown: '↓',
+};
+
 export function Dialogs() {
   if (!isHelpOpen.value) return null;
   return (
@@ -25,7 +33,7 @@ export function Dialogs() {
           <div key={words}>
             <dt>
               {keys.map((key) => (
-                <kbd key={key}>{key === ' ' ? 'Space' : key}</kbd>
+                <kbd key={key}>{KEY_WORDS[key] ?? key}</kbd>
               ))}
             </dt>
             <dd>{words}</dd>

@@ -130,7 +130,7 @@ function None() {
       <p>
         {isKnown && position.value === null
           ? 'No events yet. Each event of this session appears here, with what it did.'
-          : 'No events to show.'}
+          : 'Choose a session to see its events.'}
       </p>
     </div>
   );

@@ -58,7 +58,7 @@ function Arrow({ step: { record, before } }: { step: Step }) {
   return (
     <span class="arrow-row">
       <span class="visually-hidden">{record.origin} to session: </span>
-      <span class="arrow-words code" style={{ insetInlineStart: part, insetInlineEnd: end }}>
+      <span class="arrow-words code" style={{ insetInlineStart: '8px', insetInlineEnd: end }}>
         <b>{record.event.type}</b>
         <span class="faint">
           {gap === null ? '' : ` +${spanWords(Math.max(0, gap))}`}
