@@ -1,7 +1,12 @@
 // Builds dist/: one bundle with lazy chunks, so that the server listens before it has loaded what it
 // does not need yet, and `status` never loads it at all. Migrations and hook.sh are embedded as text: the
 // built program reads nothing from the source tree. The first line of src/main.ts (`#!`) stays first.
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+//
+// The page in dist/visualizer is built by Vite, and only when something it is made of has changed: its
+// digest lies beside it. `node build.mjs --server` leaves the page alone.
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
@@ -11,9 +16,17 @@ const migrations = readdirSync(`${root}migrations`)
   .sort()
   .map((name) => ({ name, sql: readFileSync(`${root}migrations/${name}`, 'utf8') }));
 const hookScript = readFileSync(`${root}src/cli/hook.sh`, 'utf8');
+const recordings = readdirSync(`${root}src/cli/recordings`)
+  .sort()
+  .map((name) => ({
+    name: name.replace(/\.jsonl$/, ''),
+    text: readFileSync(`${root}src/cli/recordings/${name}`, 'utf8'),
+  }));
 const { version } = JSON.parse(readFileSync(`${root}package.json`, 'utf8'));
 
-rmSync(`${root}dist`, { recursive: true, force: true });
+for (const name of existsSync(`${root}dist`) ? readdirSync(`${root}dist`) : []) {
+  if (name !== 'visualizer') rmSync(`${root}dist/${name}`, { recursive: true, force: true });
+}
 await build({
   absWorkingDir: root,
   entryPoints: { main: 'src/main.ts', 'writer-thread': 'src/store/writer-thread.ts' },
@@ -31,7 +44,38 @@ await build({
   define: {
     __MIGRATIONS__: JSON.stringify(migrations),
     __HOOK_SH__: JSON.stringify(hookScript),
+    __RECORDINGS__: JSON.stringify(recordings),
     __VERSION__: JSON.stringify(version),
   },
   logLevel: 'warning',
 });
+
+if (!process.argv.includes('--server')) await buildPage();
+
+/** Builds the page unless the one in dist/ was made of the same files. */
+async function buildPage() {
+  const digest = digestOf(['visualizer', 'machines', 'src/protocol', 'package-lock.json']);
+  const stamp = `${root}dist/visualizer/.made-of`;
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === digest) return;
+  const vite = await import('vite');
+  await vite.build({ configFile: `${root}visualizer/vite.config.ts` });
+  writeFileSync(stamp, digest);
+}
+
+/** One digest over the names and contents of files and folders. */
+function digestOf(paths) {
+  const hash = createHash('sha256').update(version);
+  const take = (path) => {
+    hash.update(path).update(readFileSync(join(root, path)));
+  };
+  for (const path of paths) {
+    if (path.endsWith('.json')) take(path);
+    else {
+      const entries = readdirSync(join(root, path), { recursive: true, withFileTypes: true });
+      const files = entries.filter((entry) => entry.isFile());
+      const names = files.map(({ parentPath, name }) => join(parentPath, name).slice(root.length));
+      for (const name of names.sort()) take(name);
+    }
+  }
+  return hash.digest('hex');
+}

@@ -1,5 +1,6 @@
 /** What the charts offer to others; the only barrel of the house. */
 export * from './describe.ts';
+export { CHART_ENDINGS, type ChartFormat, exportChart } from './export.ts';
 export { sessionMachine } from './session.ts';
 export type * from './session-types.ts';
 export { MACHINE_VERSION } from './session-types.ts';

@@ -56,6 +56,19 @@ const CATALOGUE = {
     message:
       'This event could not be stored and was set aside ({reason}); the session goes on without it',
   },
+  cut: {
+    status: 410,
+    message: 'Event {seq} is beyond retention and gone; the oldest one still there is {first}',
+  },
+  no_snapshot: {
+    status: 409,
+    message:
+      'Event {seq} cannot be folded: its state is known, its context is not (another version of the chart wrote it, or it has no base)',
+  },
+  page_not_built: {
+    status: 503,
+    message: 'The page has not been built; run `npm run build` once and start the server again',
+  },
 } as const satisfies Record<string, CatalogueEntry>;
 
 export type ErrorCode = keyof typeof CATALOGUE;
@@ -67,6 +80,8 @@ export class OrbitError extends Error {
   readonly status: number;
   /** Session the refusal is about, for the wire's `error.session_id`. */
   readonly sessionId: string | null;
+  /** What filled the sentence, for those who read no sentences. */
+  readonly details: Readonly<Record<string, string | number>>;
 
   /** @param details fill the `{placeholders}` of the catalogue's sentence. */
   constructor(
@@ -78,6 +93,7 @@ export class OrbitError extends Error {
     this.code = code;
     this.status = CATALOGUE[code].status;
     this.sessionId = options.sessionId ?? null;
+    this.details = details;
   }
 }
 

@@ -89,6 +89,7 @@ async function serve(deps: {
     config,
     hall: house.hall,
     rooms: house.rooms,
+    inspection: house.inspection,
     log: log.child('transports'),
     version,
   });

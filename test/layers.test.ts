@@ -31,7 +31,7 @@ const RULES: Record<string, Rule> = {
 
 /** Loaded inside `execute()` only, so that `status` stays light. */
 const LAZY: Record<string, string[]> = {
-  cli: ['server', 'store', 'log'],
+  cli: ['server', 'store', 'log', 'runtime'],
   runtime: ['protocol'],
   transports: ['transports'],
 };

@@ -4,7 +4,7 @@ export default defineConfig({
   test: {
     root: new URL('..', import.meta.url).pathname,
     include: ['test/**/*.test.ts'],
-    exclude: ['test/faults/**', 'test/real/**'],
+    exclude: ['test/faults/**', 'test/real/**', 'test/visualizer/browser/**'],
     testTimeout: 20_000,
     pool: 'forks',
     // Its ESM entry imports a directory: Node refuses that, Vite resolves it.

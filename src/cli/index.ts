@@ -7,9 +7,11 @@ import { Builtins, Cli } from 'clipanion';
 import { EXIT, ExitError } from '../exit.ts';
 import { serverVersion } from '../version.ts';
 import type { OrbitContext } from './command.ts';
+import { DemoCommand } from './demo.ts';
 import { GenerateTokenCommand } from './generate-token.ts';
 import { InitCommand } from './init.ts';
 import { InstallHooksCommand } from './install-hooks.ts';
+import { ReplayCommand } from './replay.ts';
 import { StartCommand } from './start.ts';
 import { StatusCommand } from './status.ts';
 
@@ -30,6 +32,8 @@ export function createCli({ enableColors }: { enableColors: boolean }): Cli<Orbi
   cli.register(InstallHooksCommand);
   cli.register(StatusCommand);
   cli.register(GenerateTokenCommand);
+  cli.register(DemoCommand);
+  cli.register(ReplayCommand);
   cli.register(Builtins.HelpCommand);
   cli.register(Builtins.VersionCommand);
   return cli;

@@ -12,6 +12,7 @@ import { frameOf } from './frames.ts';
 import type { Hall, HookMeta } from './hall.ts';
 import { createSubscriptions } from './handlers/subscriptions.ts';
 import { createHooks } from './hooks.ts';
+import { createInspection, type Inspection } from './inspection/inspection.ts';
 import { createLedger, type Ledger } from './ledger.ts';
 import { createListFeed } from './list-feed.ts';
 import type { LiveSession } from './live-session.ts';
@@ -30,6 +31,7 @@ export interface House {
   hall: Hall;
   rooms: Outlet & { attach(outlet: Outlet): void };
   registry: Registry;
+  inspection: Inspection;
   ledger: Ledger;
   /** Loads the schemas now, so that the first message does not wait for them. */
   loadCodec(): Promise<void>;
@@ -57,11 +59,18 @@ export function createHouse({
     rooms,
     ring,
     listFeed,
+    witness: (live, item, committed) => inspection.witness(live, item, committed),
     log: log.child('ledger'),
     reopen: (live, snapshot) => registry.reopen(live, snapshot),
     discard: (live) => registry.discard(live),
   });
   const registry: Registry = createRegistry({ writer, ledger, log: log.child('restore') });
+  const inspection = createInspection({
+    writer,
+    registry,
+    log: log.child('inspection'),
+    version,
+  });
   const subscriptions = createSubscriptions({ writer, ring, registry });
   const lookUpBranch = branchLookUp({ registry, ledger, clock, log });
   const takeChecked = createHooks({ writer, registry, ledger, clock, lookUpBranch });
@@ -95,6 +104,7 @@ export function createHouse({
     hall,
     rooms,
     registry,
+    inspection,
     ledger,
     loadCodec: async () => void (await codec()),
     waitForSpool(drained) {

@@ -13,6 +13,7 @@ import type { SessionMessage } from '../protocol/server.ts';
 import type { EventItem, ItemResult } from '../store/items.ts';
 import type { Writer } from '../store/writer.ts';
 import { frameOf } from './frames.ts';
+import type { Witness } from './inspection/hub.ts';
 import { journalForm } from './journal.ts';
 import type { ListFeed } from './list-feed.ts';
 import type { LiveSession, SavedSnapshot, Told } from './live-session.ts';
@@ -33,6 +34,8 @@ interface LedgerDeps {
   rooms: Outlet;
   ring: Ring;
   listFeed: ListFeed;
+  /** Hears of every event once it is committed and published. Never throws. */
+  witness?: Witness;
   log: Logger;
   /** Puts the session's actor back to this snapshot, or to its birth when null. */
   reopen: (live: LiveSession, snapshot: SavedSnapshot | null) => void;
@@ -106,6 +109,7 @@ export function createLedger(deps: LedgerDeps): Ledger {
       case 'committed':
         if (saved) live.committed = saved;
         publish(item, result.revision);
+        deps.witness?.(live, item, result);
         told.settle(null);
         break;
       case 'duplicate':

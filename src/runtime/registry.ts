@@ -38,6 +38,8 @@ export interface Registry {
   /** Turns sessions that were idle for long back into rows. */
   passivate(idleMs: number): void;
   readonly liveCount: number;
+  /** All live sessions. */
+  live(): Iterable<LiveSession>;
   /** Opens no session any more and stops all actors. */
   stop(): void;
 }
@@ -116,7 +118,9 @@ export function createRegistry({
       supervisor.send({ type: 'session.closed', id: input.session.id });
     }
     log.warn('restore.from_columns', { session_id: input.session.id });
-    return adopt(input, null, spawn(input).actor);
+    const { actor } = spawn(input);
+    // What its journal holds so far leads to another state than this one: here it begins anew.
+    return Object.assign(adopt(input, null, actor), { base: baseOf(actor) });
   }
 
   /** At boot: the supervisor's snapshot brought the child already, unless it did not restore. */
@@ -167,13 +171,14 @@ export function createRegistry({
       live.latest = saved;
       supervisor.send({ type: 'session.closed', id: live.id });
       Object.assign(live, spawn(saved ? { ...live.input, isNew: false, saved } : live.input));
-      if (!saved && live.input.isNew) live.base = baseOf(live.actor);
+      if (!saved) live.base = baseOf(live.actor);
     },
     discard: close,
     passivate(idleMs) {
       const before = nowMs() - idleMs;
       for (const live of lives.values()) if (live.usedAtMs < before && canRest(live)) close(live);
     },
+    live: () => lives.values(),
     get liveCount() {
       return lives.size;
     },

@@ -4,6 +4,7 @@
  */
 import type { Fact } from '../../machines/session-types.ts';
 import type { SessionSummary } from '../protocol/nouns.ts';
+import type { JournalBase, JournalRow } from './queries/journal.ts';
 
 /** One machine event with everything it caused: one transaction, all or nothing. */
 export interface EventItem {
@@ -73,7 +74,11 @@ export type Read =
   /** Frames that bring a subscriber from `since` to now, or a snapshot; null when unknown. */
   | { kind: 'catch-up'; sessionId: string; since: number | null; epoch: string | null }
   /** Which of these keys are stored. */
-  | { kind: 'known-keys'; keys: string[] };
+  | { kind: 'known-keys'; keys: string[] }
+  /** The stretch of a journal around event `seq` (null: the newest) without the rows up to `after`. */
+  | { kind: 'stretch'; sessionId: string; seq: number | null; after: number }
+  /** One line for each session, live ones first, or for one session only. */
+  | { kind: 'inspected'; sessionId: string | null; limit: number };
 
 export interface ReadResults {
   actor: { stored: StoredActor | null; pendingStart: string | null };
@@ -87,6 +92,33 @@ export interface ReadResults {
     openApproval: string | null;
   } | null;
   'known-keys': string[];
+  stretch: JournalStretch;
+  inspected: { sessions: InspectedSession[]; total: number };
+}
+
+/** Part of a journal that can be folded. */
+export interface JournalStretch {
+  /** Snapshot before the first row; null when there is none, or rows begin behind it (`after`). */
+  base: JournalBase | null;
+  /** Oldest first, up to the next base or the end. */
+  rows: JournalRow[];
+  /** The first and the last number the journal still holds; 0 and 0 when it is empty. */
+  first: number;
+  last: number;
+}
+
+/** A session as the overview of inspection shows it. */
+export interface InspectedSession {
+  id: string;
+  provider: string;
+  name: string;
+  work_status: string;
+  at: string | null;
+  seq: number;
+  /** JSON of the state value after the newest event, and that event; null when there was none. */
+  value: string | null;
+  event: string | null;
+  accepted: boolean;
 }
 
 /** What the writer found when it opened the database. */

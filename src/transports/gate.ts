@@ -29,7 +29,10 @@ export type GateRequest = Pick<IncomingMessage, 'rawHeaders' | 'url' | 'method'>
 };
 
 /** What a request asks for, as far as the gate cares. */
-export type Door = 'http' | 'health' | 'ws' | 'socket.io';
+export type Door = 'http' | 'health' | 'ws' | 'socket.io' | 'page' | 'stately';
+
+/** Doors that judge, or need not judge, who is anonymous. */
+const OPEN_DOORS: ReadonlySet<Door> = new Set(['health', 'socket.io', 'page', 'stately']);
 
 export interface Admission {
   readonly caller: Caller;
@@ -111,7 +114,8 @@ export function createGate({ config, clock, maxHeaderFields }: GateDeps): Gate {
   function withoutCredential(address: string, isLocal: boolean, door: Door): Caller | null {
     if (isLocal && (config.token === null || config.localTrust)) return { kind: 'local', address };
     // socket.io brings its token one packet later; until then its door shows nothing.
-    if (isOpen || door === 'health' || door === 'socket.io') return { kind: 'anonymous', address };
+    // The page's files are the same for everybody; `/inspect/stately` asks for a ticket itself.
+    if (isOpen || OPEN_DOORS.has(door)) return { kind: 'anonymous', address };
     return null;
   }
 

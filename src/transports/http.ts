@@ -12,7 +12,9 @@ import type { Logger } from '../log.ts';
 import type { Hall } from '../runtime/hall.ts';
 import { type Admission, type Door, type Gate, isRefusal } from './gate.ts';
 import { createHookDoor } from './hook-door.ts';
+import { isPagePath } from './page.ts';
 import { errorFrom } from './ports.ts';
+import { STATELY_PATH } from './tickets.ts';
 
 const HEALTH_PATH = '/health';
 const WS_PATH = '/ws';
@@ -36,6 +38,8 @@ const CORS_PREFLIGHT_HEADERS = {
 export function doorOf(path: string): Door {
   if (path === HEALTH_PATH) return 'health';
   if (path === WS_PATH) return 'ws';
+  if (path === STATELY_PATH) return 'stately';
+  if (isPagePath(path)) return 'page';
   return path === '/socket.io/' || path === '/socket.io' ? 'socket.io' : 'http';
 }
 
@@ -52,6 +56,8 @@ export interface HttpDeps {
   admitted: (request: IncomingMessage, admission: Admission) => void;
   refused: (request: IncomingMessage, error: OrbitError) => void;
   isClosing: () => boolean;
+  /** The page, where there is one. */
+  page?: Middleware | null;
 }
 
 /** The listener for `request` events of an HTTP server. It never throws. */
@@ -65,6 +71,7 @@ export function createHttp(
   app.use(answerRefusals(deps.log));
   app.use(passGate(deps));
   app.use(createHookDoor({ hall: deps.hall, maxBodyBytes: deps.maxBodyBytes }));
+  if (deps.page) app.use(deps.page);
   app.use(router.routes());
   app.use((ctx) => {
     throw new OrbitError('not_found', { what: 'The path', id: ctx.path.slice(0, 200) });

@@ -12,14 +12,18 @@ import type { OrbitError } from '../errors.ts';
 import { EXIT, ExitError, systemCodeOf } from '../exit.ts';
 import type { Logger } from '../log.ts';
 import type { Hall } from '../runtime/hall.ts';
+import type { Inspection } from '../runtime/inspection/inspection.ts';
 import type { Outlet } from '../runtime/rooms.ts';
 import { createCaps } from './admission/caps.ts';
 import { createBacklog } from './backlog.ts';
 import { type Admission, createGate } from './gate.ts';
 import { createHttp, doorOf } from './http.ts';
+import type { StatelyDoor } from './inspect-stately.ts';
 import { DEFAULT_LIMITS, type DoorLimits } from './limits.ts';
+import { createPage } from './page.ts';
 import { type Clock, createQuietWarning, errorFrom, systemClock } from './ports.ts';
-import { createLazy, createUpgrade } from './upgrade.ts';
+import { createTickets, type Tickets } from './tickets.ts';
+import { createLazy, createUpgrade, type Lazy } from './upgrade.ts';
 import { createWs } from './ws.ts';
 
 /** WebSocket close code "service restart": clients come back by themselves. */
@@ -35,6 +39,10 @@ export interface DoorsDeps {
   log: Logger;
   /** Shown by `/health` to whom it may concern. */
   version: string;
+  /** Opens `/inspect` and the page; without it there is neither. */
+  inspection?: Inspection;
+  /** Where the page was built, when not at its usual place. */
+  pageDirectory?: string;
   limits?: DoorLimits;
   clock?: Clock;
 }
@@ -55,7 +63,15 @@ export interface Doors {
 }
 
 export function createDoors(deps: DoorsDeps): Doors {
-  const { config, hall, rooms, log, limits = DEFAULT_LIMITS, clock = systemClock } = deps;
+  const {
+    config,
+    hall,
+    rooms,
+    log,
+    inspection = null,
+    limits = DEFAULT_LIMITS,
+    clock = systemClock,
+  } = deps;
   const gate = createGate({ config, clock, maxHeaderFields: limits.maxHeaderFields });
   const caps = createCaps(limits);
   const backlog = createBacklog({ hall, limits: limits.slowConsumer, clock, log });
@@ -64,11 +80,16 @@ export function createDoors(deps: DoorsDeps): Doors {
   let closing: Promise<void> | null = null;
   rooms.attach(ws);
 
+  const tickets = createTickets({ clock });
+  const stately = inspection && createLazyStately({ inspection, tickets, limits, clock, log });
+  const statelyCount = () => stately?.current()?.size ?? 0;
+  const inspect = inspection && { inspection, tickets, statelyCount };
+
   const socketIo = createLazy(async () => {
     const { createSocketIo } = await import('./socketio.ts');
     const admitted = (request: IncomingMessage): void => caps.admitted(request.socket);
     const log = deps.log.child('socketio');
-    const door = createSocketIo({ hall, gate, backlog, limits, clock, log, admitted });
+    const door = createSocketIo({ hall, gate, backlog, limits, clock, log, admitted, inspect });
     rooms.attach(door);
     return door;
   });
@@ -101,9 +122,10 @@ export function createDoors(deps: DoorsDeps): Doors {
       admitted,
       refused,
       isClosing,
+      page: inspection && createPage(deps.pageDirectory),
     }),
   );
-  const passUpgrade = createUpgrade({ gate, ws, socketIo, isClosing, admitted, refused });
+  const passUpgrade = createUpgrade({ gate, ws, socketIo, stately, isClosing, admitted, refused });
   server.on('upgrade', (request, socket, head) => {
     passUpgrade(request, socket, head).catch((error: unknown) => {
       log.error('upgrade.failed', { error: errorFrom(error) });
@@ -112,7 +134,7 @@ export function createDoors(deps: DoorsDeps): Doors {
   });
 
   async function shut(): Promise<void> {
-    const doors = [ws, socketIo.current()];
+    const doors = [ws, socketIo.current(), stately?.current()];
     await stopServer({ server, sockets, limits, clock }, () =>
       Promise.all(doors.map((door) => door?.close(SERVICE_RESTART, 'restarting'))),
     );
@@ -164,6 +186,24 @@ async function stopServer(
   cancel();
   for (const socket of sockets) socket.destroy();
   await stopped;
+}
+
+/** `/inspect/stately`, loaded when somebody first comes. */
+function createLazyStately(deps: {
+  inspection: Inspection;
+  tickets: Tickets;
+  limits: DoorLimits;
+  clock: Clock;
+  log: Logger;
+}): Lazy<StatelyDoor> {
+  return createLazy(async () => {
+    const { createStately } = await import('./inspect-stately.ts');
+    return createStately({
+      ...deps,
+      pingMs: deps.limits.pingMs,
+      log: deps.log.child('stately'),
+    });
+  });
 }
 
 /** All sockets that are open, upgraded ones too; each with an error listener from its first moment. */

@@ -18,6 +18,7 @@ import type { Caller, Outlet } from '../runtime/rooms.ts';
 import type { Backlog } from './backlog.ts';
 import { createBucket, createInbox, errorFrame } from './connection.ts';
 import { type Admission, type Gate, isRefusal, type Refusal } from './gate.ts';
+import { type InspectDeps, type InspectNamespace, openInspect } from './inspect.ts';
 import type { DoorLimits } from './limits.ts';
 import { SocketIoConnection } from './lines/socketio-connection.ts';
 import { type Clock, errorFrom } from './ports.ts';
@@ -42,6 +43,8 @@ export interface SocketIoDeps {
   log: Logger;
   /** A client whose token came late is somebody after all. */
   admitted: (request: IncomingMessage) => void;
+  /** What stands behind the namespace `/inspect`; without it there is none. */
+  inspect?: Pick<InspectDeps, 'inspection' | 'tickets' | 'statelyCount'> | null;
 }
 
 /** What the engine tells about a packet before socket.io sees it. */
@@ -59,17 +62,31 @@ export function createSocketIo(deps: SocketIoDeps): SocketIoDoor {
   let allGone: () => void = () => {};
 
   io.engine.on('connection', guardPackets);
-  io.use((socket, next) => {
+  const admit = (socket: Socket, next: (error?: ExtendedError) => void): void => {
+    const verdict = judge(socket);
+    if (isRefusal(verdict)) {
+      next(connectError(verdict.error, verdict));
+      return;
+    }
+    callers.set(socket, verdict);
+    deps.admitted(socket.request);
+    next();
+  };
+
+  function judge(socket: Socket): Caller | Refusal {
     const admission = admissions.get(socket.request);
     const token: unknown = socket.handshake.auth.token;
     const isOdd = token !== undefined && typeof token !== 'string';
-    if (!admission || isOdd) return next(connectError(new OrbitError('unauthorized')));
-    const caller = gate.judgeLater(token, admission);
-    if (isRefusal(caller)) return next(connectError(caller.error, caller));
-    callers.set(socket, caller);
-    deps.admitted(socket.request);
-    next();
-  });
+    if (admission && !isOdd) return gate.judgeLater(token, admission);
+    return { error: new OrbitError('unauthorized'), headers: {} };
+  }
+
+  io.use(admit);
+  if (deps.inspect) {
+    // Each namespace has its own gate: who is in one is not in the other.
+    const namespace = io.of('/inspect').use(admit);
+    openInspect(namespace as unknown as InspectNamespace, { ...deps.inspect, ...deps });
+  }
   io.on('connection', (socket) => {
     const caller = callers.get(socket);
     if (!caller) throw new Error('a socket.io client got past its gate without a caller');

@@ -7,6 +7,7 @@ import type { Duplex } from 'node:stream';
 import { OrbitError } from '../errors.ts';
 import { type Admission, type Gate, isRefusal } from './gate.ts';
 import { doorOf, refusalBody } from './http.ts';
+import type { StatelyDoor } from './inspect-stately.ts';
 import type { SocketIoDoor } from './socketio.ts';
 import type { WsDoor } from './ws.ts';
 
@@ -38,6 +39,8 @@ export function createUpgrade(deps: {
   gate: Gate;
   ws: WsDoor;
   socketIo: Lazy<SocketIoDoor>;
+  /** `/inspect/stately`, where there is inspection. */
+  stately: Lazy<StatelyDoor> | null;
   isClosing: () => boolean;
   admitted: (request: IncomingMessage, admission: Admission) => void;
   refused: (request: IncomingMessage, error: OrbitError) => void;
@@ -56,6 +59,14 @@ export function createUpgrade(deps: {
     if (door === 'ws') return deps.ws.accept(request, socket, head, verdict.caller);
     if (door === 'socket.io') {
       return (await deps.socketIo.get()).upgrade(request, socket, head, verdict);
+    }
+    if (door === 'stately' && deps.stately) {
+      try {
+        return await (await deps.stately.get()).accept(request, socket, head, verdict);
+      } catch (error) {
+        if (error instanceof OrbitError) return refuseUpgrade(socket, error);
+        throw error;
+      }
     }
     const id = path.slice(0, 200);
     refuseUpgrade(socket, new OrbitError('not_found', { what: 'The path', id }));

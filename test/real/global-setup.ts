@@ -9,7 +9,7 @@ import { installClaude } from '../support/real-claude.ts';
 /** Called by vitest. */
 export async function setup(): Promise<void> {
   await installClaude();
-  await promisify(execFile)(process.execPath, ['build.mjs'], {
+  await promisify(execFile)(process.execPath, ['build.mjs', '--server'], {
     cwd: new URL('../..', import.meta.url),
   });
 }

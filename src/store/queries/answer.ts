@@ -3,10 +3,11 @@
  * of the batch a read came with.
  */
 import type { Sqlite } from '../database.ts';
-import type { Read, ReadResults } from '../items.ts';
+import type { InspectedSession, Read, ReadResults } from '../items.ts';
 import { createActorReads } from './actors.ts';
 import { createCatchUpRead } from './catch-up.ts';
 import { createListRead } from './list.ts';
+import { createInspectedRead, createStretchRead } from './moments.ts';
 
 /** Answers reads at the last commit. @throws SqliteError when the storage cannot be read */
 export function createAnswer(deps: { database: Sqlite; epoch: string }) {
@@ -14,6 +15,8 @@ export function createAnswer(deps: { database: Sqlite; epoch: string }) {
   const actors = createActorReads(database);
   const list = createListRead(database);
   const catchUp = createCatchUpRead(deps);
+  const stretch = createStretchRead(database);
+  const inspected = createInspectedRead(database);
   const hasKey = database.prepare<[string]>('SELECT 1 FROM hook_keys WHERE key = ?');
   return (read: Read): ReadResults[Read['kind']] => {
     switch (read.kind) {
@@ -25,10 +28,20 @@ export function createAnswer(deps: { database: Sqlite; epoch: string }) {
         return catchUp(read);
       case 'known-keys':
         return read.keys.filter((key) => hasKey.get(key) !== undefined);
+      case 'stretch':
+        return stretch(read.sessionId, read.seq, read.after);
+      case 'inspected':
+        return read.sessionId === null
+          ? inspected.all(read.limit)
+          : oneSession(inspected.one(read.sessionId));
       default:
         return unknownRead(read);
     }
   };
+}
+
+function oneSession(session: InspectedSession | null): ReadResults['inspected'] {
+  return { sessions: session === null ? [] : [session], total: session === null ? 0 : 1 };
 }
 
 function unknownRead(read: never): never {

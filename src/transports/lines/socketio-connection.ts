@@ -25,6 +25,14 @@ interface Engine {
   close(discard: boolean): void;
 }
 
+/** Bytes queued for a client and not yet taken by it. */
+export function backlogOf(socket: { readonly conn: unknown }): number {
+  const { writeBuffer, transport } = socket.conn as Engine;
+  let bytes = transport.socket?.bufferedAmount ?? 0;
+  for (const { data } of writeBuffer) bytes += data?.length ?? 0;
+  return bytes;
+}
+
 export interface SocketIoConnectionDeps {
   socket: Socket;
   caller: Caller;
@@ -68,10 +76,7 @@ export class SocketIoConnection implements Connection, Line {
   }
 
   get backlogBytes(): number {
-    const { writeBuffer, transport } = this.#engine;
-    let bytes = transport.socket?.bufferedAmount ?? 0;
-    for (const { data } of writeBuffer) bytes += data?.length ?? 0;
-    return bytes;
+    return backlogOf(this.#socket);
   }
 
   get isStalled(): boolean {

@@ -1,0 +1,155 @@
+/**
+ * Folded stretches of journals, kept while somebody looks at them: scrubbing reads and folds a stretch
+ * once (at most the distance of two bases), and every further step in it costs nothing. Bounded by steps
+ * in all; the stretch that was asked for longest ago is dropped first.
+ */
+import type { StateValue } from '../../../protocol/inspect.ts';
+import type { JournalRow } from '../../../store/queries/journal.ts';
+import type { Writer } from '../../../store/writer.ts';
+import { createFold, type Fold, type SessionSnapshot, type Step } from './fold.ts';
+
+/** Steps kept in all: at one to two KiB each, some twenty MiB. */
+const MAX_STEPS = 12_000;
+
+/** A live stretch is closed here and goes on in a new one, so that a busy session stays evictable. */
+const MAX_SEGMENT_STEPS = 600;
+
+/** Consecutive events of one session, folded. */
+export interface Segment {
+  readonly sessionId: string;
+  /** Number before the first step. */
+  readonly from: number;
+  /** The chart before the first step, where that is known. */
+  readonly before: SessionSnapshot | null;
+  readonly steps: Step[];
+  /** Takes the next row; null once a later segment goes on from here. */
+  fold: Fold | null;
+}
+
+/** A segment and the ends of the journal when it was read. */
+export interface Loaded {
+  segment: Segment;
+  first: number;
+  last: number;
+}
+
+export interface Segments {
+  /**
+   * The stretch that holds event `seq` (null: the newest), as far as the journal has it. Nothing is
+   * awaited after the read: what the caller does at once has seen every commit so far and none later.
+   *
+   * @throws OrbitError what the writer's reads throw
+   */
+  load(sessionId: string, seq: number | null): Promise<Loaded>;
+  /** From now on `extend` is called with every committed row of this segment's session. */
+  follow(segment: Segment): void;
+  unfollow(sessionId: string): void;
+  /** One more committed row of a followed session; null for one that is known already. */
+  extend(sessionId: string, row: JournalRow): Step | null;
+  /** Stretches in memory, and their steps. */
+  readonly size: { segments: number; steps: number };
+}
+
+/** Number of the newest step of a segment. */
+export function endOf({ from, steps }: Segment): number {
+  return steps.at(-1)?.row.seq ?? from;
+}
+
+/** The stretches of all journals, over the writer's reads. */
+export function createSegments(
+  writer: Pick<Writer, 'read'>,
+  { maxSteps = MAX_STEPS, maxSegmentSteps = MAX_SEGMENT_STEPS } = {},
+): Segments {
+  // In the order of the last use.
+  const kept = new Set<Segment>();
+  const tails = new Map<string, Segment>();
+
+  function keep(segment: Segment): Segment {
+    kept.delete(segment);
+    kept.add(segment);
+    let steps = 0;
+    for (const one of kept) steps += one.steps.length;
+    for (const oldest of kept) {
+      if (steps <= maxSteps || oldest === segment) break;
+      kept.delete(oldest);
+      steps -= oldest.steps.length;
+    }
+    return segment;
+  }
+
+  function find(sessionId: string, seq: number | null): Segment | null {
+    const wanted = seq ?? Number.POSITIVE_INFINITY;
+    let found: Segment | null = null;
+    for (const segment of kept) {
+      if (segment.sessionId !== sessionId || segment.from >= wanted) continue;
+      const reaches = wanted <= endOf(segment) || segment.fold !== null;
+      if (reaches && segment.from >= (found?.from ?? 0)) found = segment;
+    }
+    return found;
+  }
+
+  async function load(sessionId: string, seq: number | null): Promise<Loaded> {
+    const known = find(sessionId, seq);
+    const after = known ? endOf(known) : 0;
+    const read = await writer.read({ kind: 'stretch', sessionId, seq, after });
+    const { base, rows, first, last } = read;
+    if (!known) {
+      const fold = createFold(base);
+      const from = base?.seq ?? (rows[0]?.seq ?? 1) - 1;
+      const segment: Segment = { sessionId, from, before: fold.snapshot, steps: [], fold };
+      for (const row of rows) segment.steps.push(fold.apply(row));
+      return { segment: keep(segment), first, last };
+    }
+    if (seq !== null && seq <= after) return { segment: keep(known), first, last };
+    // Meanwhile it may have grown by what was committed and told live.
+    const fresh = rows.filter((row) => row.seq > endOf(known));
+    const goesOn = base === null && (fresh[0]?.seq ?? endOf(known) + 1) === endOf(known) + 1;
+    if (goesOn && known.fold) {
+      for (const row of fresh) known.steps.push(known.fold.apply(row));
+      return { segment: keep(known), first, last };
+    }
+    // A newer base, or a gap: what is known does not lead there.
+    known.fold = null;
+    return load(sessionId, seq);
+  }
+
+  /** Closes a stretch that has become long and goes on in a new one. */
+  function split(segment: Segment): Segment {
+    if (segment.steps.length < maxSegmentSteps || !segment.fold?.snapshot) return segment;
+    const { sessionId, fold } = segment;
+    const next = { sessionId, from: endOf(segment), before: fold.snapshot, steps: [], fold };
+    segment.fold = null;
+    tails.set(sessionId, next);
+    return keep(next);
+  }
+
+  return {
+    load,
+    follow: (segment) => void tails.set(segment.sessionId, segment),
+    unfollow: (sessionId) => void tails.delete(sessionId),
+    extend(sessionId, row) {
+      let tail = tails.get(sessionId);
+      if (!tail || row.seq <= endOf(tail)) return null;
+      if (row.seq !== endOf(tail) + 1 || !tail.fold) {
+        // Cannot happen while every commit is told; if it does, edges are unknown, not wrong.
+        const from = row.seq - 1;
+        tail = { sessionId, from, before: null, steps: [], fold: createFold(null) };
+        tails.set(sessionId, tail);
+      }
+      tail = split(tail);
+      const step = (tail.fold as Fold).apply(row);
+      tail.steps.push(step);
+      return step;
+    },
+    get size() {
+      let steps = 0;
+      for (const segment of kept) steps += segment.steps.length;
+      return { segments: kept.size, steps };
+    },
+  };
+}
+
+/** The state value before the first step of a segment; null when it is not known. */
+export function valueBefore({ before }: Segment): StateValue | null {
+  return before ? (before.value as StateValue) : null;
+}

@@ -1,0 +1,95 @@
+/**
+ * What inspection shows of a session chart's context and events: an allow-list. Ids, kinds, counts and
+ * times are in it; prompts, answers, tool inputs and outputs, file names and paths are not. What is not
+ * named here does not exist for a page, so a new field of the chart stays private until somebody adds it.
+ */
+import type { Json } from '../../protocol/inspect.ts';
+import { redact } from './redact.ts';
+
+/** `true` shows a value whole (redacted still); lists are allowed item by item. */
+type Allow = true | { readonly [key: string]: Allow };
+
+const TOOL = { toolUseId: true, agentId: true, name: true } as const;
+const REQUEST = { id: true, type: true } as const;
+
+const CONTEXT: Allow = {
+  session: {
+    id: true,
+    provider: true,
+    status: true,
+    work_status: true,
+    project_name: true,
+    model: true,
+    effort: true,
+    permission_mode: true,
+    approval_policy: true,
+    sandbox_mode: true,
+    codex_integration_mode: true,
+    claude_integration_mode: true,
+    token_usage: true,
+    started_at: true,
+    last_activity_at: true,
+    forked_from_session_id: true,
+    source: true,
+  },
+  turn: true,
+  tools: TOOL,
+  finished: { ...TOOL, at: true },
+  agents: true,
+  approvals: { request: REQUEST, tool: TOOL, toolUseId: true, server: true, at: true },
+  compacting: true,
+  capabilities: true,
+};
+
+const EVENT: Allow = {
+  type: true,
+  at: true,
+  source: true,
+  reason: true,
+  promptId: true,
+  backgroundAgents: true,
+  tool: TOOL,
+  tools: TOOL,
+  toolUseId: true,
+  agentType: true,
+  agentId: true,
+  outcome: true,
+  launched: true,
+  request: REQUEST,
+  server: true,
+  requestId: true,
+  decision: true,
+  kind: true,
+  hook: true,
+  usage: true,
+  succeeded: true,
+  turns: true,
+  capabilities: true,
+  order: { type: true },
+  message: { id: true, message_type: true, tool_name: true, is_error: true, duration_ms: true },
+  update: { messageId: true },
+  fields: { permission_mode: true, model: true, effort: true, approval_policy: true },
+  truncated: true,
+  bytes: true,
+};
+
+/** The part of a session's context that may be seen. */
+export function contextView(context: unknown): Json {
+  return redact(allowed(context, CONTEXT));
+}
+
+/** The part of an event that may be seen. @param text the event as it stands in the journal */
+export function eventView(text: string): { type: string; [key: string]: Json } {
+  const event = redact(allowed(JSON.parse(text), EVENT)) as { [key: string]: Json };
+  return { ...event, type: String(event.type) };
+}
+
+function allowed(value: unknown, allow: Allow): unknown {
+  if (allow === true || typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map((item) => allowed(item, allow));
+  const part: Record<string, unknown> = {};
+  for (const [key, inner] of Object.entries(allow)) {
+    if (Object.hasOwn(value, key)) part[key] = allowed(Reflect.get(value, key), inner);
+  }
+  return part;
+}

@@ -1,0 +1,231 @@
+/** The past of a session: pages, moments, the reasons for a state, and what could have happened. */
+import { describe, expect, it } from 'vitest';
+import type { InspectRecord } from '../../src/protocol/inspect.ts';
+import { scriptOf } from '../support/hooks.ts';
+import { openStage, sessionWithPermission } from './stage.ts';
+
+describe('the history of a session', () => {
+  it('tells every event with its edges, guards decided, facts counted, refusals included', async () => {
+    const { house, take } = await openStage();
+    await take(...sessionWithPermission('s1'));
+    const { records, first, last, cut } = await house.inspection.history('s1', null);
+    expect({ first, last, cut }).toEqual({ first: 1, last: 5, cut: false });
+    expect(records.map(({ event, value }) => [event.type, phaseOf(value)])).toEqual([
+      ['turn.started', 'working'],
+      ['tool.started', 'working'],
+      ['approval.requested', { awaitingApproval: 'permission' }],
+      ['tool.finished', 'working'],
+      ['turn.completed', 'idle'],
+    ]);
+    for (const { edges, facts, accepted } of records) {
+      expect(accepted).toBe(true);
+      expect(edges?.length).toBeGreaterThan(0);
+      expect(facts).not.toBeNull();
+    }
+    const [, , asked] = records;
+    // The report's own edge, and the eventless one that the open request opens.
+    expect(asked?.edges).toHaveLength(2);
+    expect(asked?.facts).toContain('approval_requested');
+  });
+
+  it('is the same after a restart of the server as it was live', async () => {
+    const stage = await openStage();
+    const told: InspectRecord[] = [];
+    await stage.take(scriptOf('s1').start(), scriptOf('s1').prompt('go'));
+    stage.house.inspection.attach({ records: (_, records) => told.push(...records) });
+    const { records: before } = await stage.house.inspection.watch('s1', null);
+    await stage.take(...sessionWithPermission('s1').slice(2));
+    await stage.house.inspection.watch('s1', null); // tells what has gathered
+    const live = [...before, ...told];
+    const moments = await Promise.all(live.map(({ seq }) => stage.house.inspection.at('s1', seq)));
+    await stage.restart();
+    const { records } = await stage.house.inspection.history('s1', null);
+    expect(records).toEqual(live);
+    for (const moment of moments) {
+      expect(await stage.house.inspection.at('s1', moment.seq)).toEqual(moment);
+    }
+  });
+
+  it('shows a moment with the context before and after, and no text of anybody', async () => {
+    const { house, take } = await openStage();
+    await take(...sessionWithPermission('s1'));
+    const moment = await house.inspection.at('s1', 3);
+    expect(moment.event).toMatchObject({ type: 'approval.requested', request: { type: 'exec' } });
+    expect(moment.previous.context).toMatchObject({ approvals: [], tools: [{ name: 'Bash' }] });
+    expect(moment.context).toMatchObject({ approvals: [{ request: { type: 'exec' } }] });
+    expect(JSON.stringify(moment)).not.toMatch(/rm -rf|delete the build|home\/dev/);
+  });
+
+  it('folds a long session from its bases, page by page, without a hole', async () => {
+    const { house, take } = await openStage();
+    const script = scriptOf('long');
+    await take(script.start(), script.prompt('go'));
+    for (let turn = 0; turn < 40; turn++) {
+      const hooks = Array.from({ length: 15 }, (_, at) => [
+        script.toolStarts(`t${turn}-${at}`),
+        script.toolEnds(`t${turn}-${at}`),
+      ]);
+      await Promise.all(hooks.flat().map((hook) => take(hook)));
+    }
+    const seen: InspectRecord[] = [];
+    let before: number | null = null;
+    do {
+      const { records } = await house.inspection.history('long', before, 150);
+      seen.unshift(...records);
+      before = records[0]?.seq ?? null;
+    } while (before !== null && before > 1);
+    expect(seen.map(({ seq }) => seq)).toEqual(seen.map((_, at) => at + 1));
+    expect(seen).toHaveLength(1201);
+    expect(seen.every(({ edges }) => edges !== null)).toBe(true);
+    expect((await house.inspection.at('long', 730)).edges).toEqual(seen[729]?.edges);
+  });
+
+  it('says so when an event is beyond retention, or never was', async () => {
+    const stage = await openStage();
+    await stage.take(...sessionWithPermission('s1'));
+    await expect(stage.house.inspection.at('s1', 99)).rejects.toMatchObject({ code: 'not_found' });
+    await expect(stage.house.inspection.history('nobody', null)).resolves.toEqual({
+      records: [],
+      first: 0,
+      last: 0,
+      cut: false,
+    });
+    await cutJournal(stage, 's1', 3);
+    await expect(stage.house.inspection.at('s1', 2)).rejects.toMatchObject({
+      code: 'cut',
+      message: expect.stringContaining('the oldest one still there is 4'),
+    });
+    const page = await stage.house.inspection.history('s1', null);
+    expect(page).toMatchObject({ first: 4, last: 5, cut: true });
+    expect(page.records.map(({ edges }) => edges?.length)).toEqual([2, 2]);
+    expect((await stage.house.inspection.at('s1', 4)).previous.value).toMatchObject({
+      phase: { awaitingApproval: 'permission' },
+    });
+  });
+});
+
+describe('why', () => {
+  it('names the event, the origin and the guarded edge that led into a state, and for how long', async () => {
+    const { house, take } = await openStage();
+    await take(...sessionWithPermission('s1').slice(0, 4));
+    const why = await house.inspection.why('s1', 'session.phase.awaitingApproval', null);
+    expect(why.active).toBe(true);
+    expect(why.entered).toMatchObject({ seq: 3, event: 'approval.requested', origin: 'hook' });
+    expect(why.entered?.edges.map(({ guard }) => guard)).toContain('awaitsDecision');
+    expect(why.forMs).toBeGreaterThanOrEqual(0);
+    const answer = why.events.find(({ event }) => event === 'approval.decided');
+    expect(answer).toMatchObject({ verdict: 'refused', takenIn: ['session.link.attached'] });
+  });
+
+  it('tells of a state that was left, and of one that never was', async () => {
+    const { house, take } = await openStage();
+    await take(...sessionWithPermission('s1'));
+    const left = await house.inspection.why(
+      's1',
+      'session.phase.awaitingApproval.permission',
+      null,
+    );
+    expect(left).toMatchObject({
+      active: false,
+      entered: { seq: 3 },
+      left: { seq: 4, event: 'tool.finished' },
+    });
+    const never = await house.inspection.why('s1', 'session.phase.ended', null);
+    expect(never).toMatchObject({ active: false, entered: null });
+    const born = await house.inspection.why('s1', 'session.link.passive', null);
+    expect(born).toMatchObject({
+      active: true,
+      entered: null,
+      reason: expect.stringMatching(/since it began/),
+    });
+    await expect(house.inspection.why('s1', 'session.phase.nowhere', null)).rejects.toMatchObject({
+      code: 'bad_request',
+    });
+  });
+
+  it('names the guard that says no', async () => {
+    const { house, take } = await openStage();
+    const script = scriptOf('s1');
+    await take(script.start(), script.prompt('go'), script.end());
+    const { events } = await house.inspection.next('s1', null);
+    const restart = events.find(({ event }) => event === 'session.started');
+    expect(restart?.verdict).toBe('depends');
+    expect(restart?.ways[0]?.guard).toMatchObject({ name: 'isRestart', reads: ['source'] });
+    const tool = events.find(({ event }) => event === 'approval.requested');
+    expect(tool).toMatchObject({
+      verdict: 'refused',
+      reason: expect.stringMatching(/ended ignores it on purpose/),
+    });
+  });
+});
+
+describe('a dry run', () => {
+  it('shows where an event would lead and moves nothing', async () => {
+    const { house, take } = await openStage();
+    await take(...sessionWithPermission('s1'));
+    const at = '2030-01-01T00:00:00.000000Z';
+    const run = await house.inspection.dryRun('s1', null, {
+      type: 'turn.started',
+      at,
+      promptId: null,
+      prompt: null,
+    });
+    expect(run).toMatchObject({ possible: true, changed: true, value: { phase: 'working' } });
+    const refused = await house.inspection.dryRun('s1', null, { type: 'interrupt.requested', at });
+    expect(refused).toMatchObject({
+      possible: false,
+      reason: expect.stringMatching(/session\.link\.attached would/),
+    });
+    const { records } = await house.inspection.history('s1', null);
+    expect(records).toHaveLength(5);
+    expect(house.registry.peek('s1')?.actor.getSnapshot().value).toMatchObject({ phase: 'idle' });
+  });
+
+  it('refuses what is no event of the chart, and says which fields are missing', async () => {
+    const { house, take } = await openStage();
+    await take(...sessionWithPermission('s1'));
+    for (const type of ['xstate.init', 'xstate.stop', 'x y', '']) {
+      await expect(house.inspection.dryRun('s1', null, { type })).rejects.toMatchObject({
+        code: 'bad_request',
+      });
+    }
+    await expect(
+      house.inspection.dryRun('s1', null, { type: 'tool.started' }),
+    ).rejects.toMatchObject({
+      code: 'bad_request',
+      message: expect.stringMatching(/needs fields/),
+    });
+  });
+});
+
+function phaseOf(value: InspectRecord['value']) {
+  return typeof value === 'object' ? value.phase : value;
+}
+
+/** Takes the journal away up to a base at `seq`, as retention would after thousands of events. */
+async function cutJournal(
+  stage: Awaited<ReturnType<typeof openStage>>,
+  session: string,
+  seq: number,
+): Promise<void> {
+  const { default: Database } = await import('better-sqlite3');
+  const { createDummy, persisted } = await import('../../src/runtime/inspection/fold/fold.ts');
+  const database = new Database(stage.paths.database);
+  const base = database
+    .prepare<[string], string>('SELECT snapshot FROM journal_bases WHERE session_id = ?')
+    .pluck()
+    .get(session);
+  const dummy = createDummy(JSON.parse(base ?? ''));
+  const rows = database
+    .prepare<[string, number], string>(
+      'SELECT event FROM journal WHERE session_id = ? AND seq <= ? ORDER BY seq',
+    )
+    .pluck()
+    .all(session, seq);
+  for (const row of rows) dummy.tell(JSON.parse(row));
+  database.prepare('DELETE FROM journal WHERE session_id = ? AND seq <= ?').run(session, seq);
+  database
+    .prepare('UPDATE journal_bases SET seq = ?, snapshot = ? WHERE session_id = ?')
+    .run(seq, JSON.stringify(persisted(dummy.snapshot)), session);
+  database.close();
+}

@@ -1,0 +1,136 @@
+/** The hub: told after the commit only, never in anybody's way, and free of cost while nobody looks. */
+import { describe, expect, it } from 'vitest';
+import type { SessionEvent } from '../../machines/index.ts';
+import { SILENT_LOGGER } from '../../src/log.ts';
+import { createSegments } from '../../src/runtime/inspection/fold/segments.ts';
+import { createHub, type Witness } from '../../src/runtime/inspection/hub.ts';
+import { createLedger, type Ledger } from '../../src/runtime/ledger.ts';
+import { createRegistry } from '../../src/runtime/registry.ts';
+import type { EventItem, ItemResult } from '../../src/store/items.ts';
+import { scriptOf } from '../support/hooks.ts';
+import { openStage } from './stage.ts';
+
+describe('the hub', () => {
+  it('never lets a fault of an outlet reach the session or another outlet', async () => {
+    const { house, take } = await openStage();
+    const seen: string[] = [];
+    house.inspection.attach({
+      committed: () => {
+        throw new Error('an outlet broke');
+      },
+    });
+    house.inspection.attach({ committed: (_, { event }) => seen.push(event) });
+    await take(scriptOf('s1').prompt('go'), scriptOf('s1').stop());
+    expect(seen).toHaveLength(2);
+    expect(house.inspection.stats({ pages: 0, stately: 0 }).errors).toBe(2);
+  });
+
+  it('tells nothing of an event that could not be stored', () => {
+    const { tell, results, seen } = ledgerWithHub();
+    tell({ type: 'turn.started', at: stamp(2), promptId: null, prompt: null });
+    expect(seen).toEqual([]);
+    results.shift()?.({ outcome: 'committed', seq: 1, revision: 1 });
+    expect(seen).toEqual(['turn.started']);
+    tell({ type: 'turn.completed', at: stamp(3), backgroundAgents: null });
+    results.shift()?.({ outcome: 'quarantined', error: 'trial' });
+    expect(seen).toEqual(['turn.started']);
+  });
+
+  it('costs a ledger nothing that can be measured while nobody looks', () => {
+    const rounds = { bare: [] as number[], hub: [] as number[] };
+    // Interleaved, and the best of each: noise of other processes only adds.
+    for (let round = 0; round < 9; round++) {
+      rounds.bare.push(microsPerEvent(null));
+      rounds.hub.push(microsPerEvent(createIdleHub()));
+    }
+    const ratio = Math.min(...rounds.hub) / Math.min(...rounds.bare);
+    expect(ratio).toBeLessThan(1.15);
+  });
+});
+
+function createIdleHub(): Witness {
+  const read = () => Promise.reject(new Error('nobody reads here'));
+  return createHub({ segments: createSegments({ read }), log: SILENT_LOGGER }).witness;
+}
+
+function stamp(us: number): string {
+  return `2026-03-01T12:00:00.${String(us).padStart(6, '0')}Z`;
+}
+
+/** A ledger whose writer answers when the test says so. */
+function ledgerWithHub() {
+  const seen: string[] = [];
+  const results: Array<(result: ItemResult) => void> = [];
+  const hub = createHub({
+    segments: createSegments({ read: () => Promise.reject(new Error('no reads')) }),
+    log: SILENT_LOGGER,
+  });
+  hub.attach({ committed: (_, { event }) => seen.push(JSON.parse(event).type) });
+  const { tell } = openLedger(hub.witness, (_, done) => results.push(done));
+  return { tell, results, seen };
+}
+
+function openLedger(
+  witness: Witness | null,
+  submit: (item: EventItem, done: (result: ItemResult) => void) => void,
+) {
+  const nothing = () => {};
+  const ledger: Ledger = createLedger({
+    writer: { submit: (item, done) => submit(item as EventItem, done) },
+    rooms: { publish: nothing },
+    ring: { push: nothing, since: () => null, drop: nothing },
+    listFeed: { hear: nothing },
+    ...(witness && { witness }),
+    log: SILENT_LOGGER,
+    reopen: (live, snapshot) => registry.reopen(live, snapshot),
+    discard: (live) => registry.discard(live),
+  });
+  const registry = createRegistry({
+    writer: {
+      opened: { epoch: 'e', busy: [], sessions: 0, wasDirty: false },
+      read: () => Promise.reject(new Error('no reads')),
+    },
+    ledger,
+    log: SILENT_LOGGER,
+  });
+  const live = registry.create({
+    session: {
+      id: 's1',
+      provider: 'claude',
+      project_path: '/p',
+      project_name: 'p',
+      model: null,
+      status: 'active',
+      work_status: 'waiting',
+      token_usage: { input_tokens: 0, output_tokens: 0, cached_tokens: 0, context_window: 0 },
+      started_at: null,
+      last_activity_at: null,
+    },
+    isNew: true,
+    turnCount: 0,
+  });
+  const tell = (event: SessionEvent) =>
+    ledger.tell(registry.peek('s1') ?? live, { event, origin: 'hook', key: null, settle: nothing });
+  return { tell, stop: () => registry.stop() };
+}
+
+/** CPU time of an event through a ledger whose writer commits at once. */
+function microsPerEvent(witness: Witness | null): number {
+  let seq = 0;
+  const { tell, stop } = openLedger(witness, (_, done) => {
+    seq += 1;
+    done({ outcome: 'committed', seq, revision: seq });
+  });
+  const events = 600;
+  const run = (count: number, from: number) => {
+    for (let at = 0; at < count; at++) {
+      tell({ type: 'hook.observed', at: stamp(from + at), hook: 'ConfigChange' });
+    }
+  };
+  run(200, 0);
+  const { user, system } = process.cpuUsage();
+  run(events, 200);
+  const spent = process.cpuUsage({ user, system });
+  stop();
+  return (spent.user + spent.system) / events;
+}

@@ -1,0 +1,170 @@
+/** The namespace `/inspect` on a real port: greeting, watching, questions, and what it refuses. */
+import { io, type Socket } from 'socket.io-client';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import type {
+  InspectClientEvents,
+  InspectHello,
+  InspectRecord,
+  InspectRequests,
+  InspectRow,
+  InspectServerEvents,
+} from '../../src/protocol/inspect.ts';
+import { deliver, scriptOf } from '../support/hooks.ts';
+import { createInbox } from '../support/inbox.ts';
+import { startTestServer, type TestServer } from '../support/server.ts';
+import { sessionWithPermission } from './stage.ts';
+
+async function openServer(): Promise<TestServer> {
+  const server = await startTestServer();
+  onTestFinished(() => server[Symbol.asyncDispose]());
+  return server;
+}
+
+type Answered<N extends keyof InspectRequests> = Extract<InspectRequests[N][1], { ok: true }>;
+
+function openPage(url: string) {
+  const socket: Socket<InspectServerEvents, InspectClientEvents> = io(`${url}/inspect`, {
+    transports: ['websocket'],
+    reconnectionDelay: 20,
+    reconnectionDelayMax: 50,
+    forceNew: true,
+  });
+  onTestFinished(() => void socket.disconnect());
+  const hellos = createInbox<InspectHello>('hello');
+  const rows = createInbox<InspectRow>('rows');
+  const records = createInbox<InspectRecord>('records');
+  socket.on('hello', (hello) => hellos.add(hello));
+  socket.on('rows', (changed) => {
+    for (const row of changed) rows.add(row);
+  });
+  socket.on('records', (_, told) => {
+    for (const record of told) records.add(record);
+  });
+  const ask = <N extends keyof InspectRequests>(
+    name: N,
+    request: InspectRequests[N][0],
+  ): Promise<InspectRequests[N][1]> =>
+    (socket as unknown as { emitWithAck(name: string, request: unknown): Promise<never> })
+      // The typed client wants one overload for each name.
+      .emitWithAck(name, request);
+  const must = async <N extends keyof InspectRequests>(
+    name: N,
+    request: InspectRequests[N][0],
+  ): Promise<Answered<N>> => {
+    const answer = await ask(name, request);
+    if (!answer.ok) throw new Error(`${name}: ${answer.code} ${answer.message}`);
+    return answer as Answered<N>;
+  };
+  return { socket, hellos, rows, records, ask, must };
+}
+
+describe('the namespace /inspect', () => {
+  it('greets with who it is and all sessions, then tells rows that change', async () => {
+    const { url } = await openServer();
+    for (const hook of sessionWithPermission('old')) await deliver(url, hook);
+    const page = openPage(url);
+    const hello = await page.hellos.waitFor(() => true);
+    expect(hello).toMatchObject({ protocol: 1, scopes: ['read'], sessions: 1 });
+    expect(hello.machines.map(({ id }) => id)).toEqual(['session', 'supervisor']);
+    expect(hello.rows[0]).toMatchObject({
+      id: 'old',
+      name: 'shop',
+      path: ['phase.idle', 'link.passive'],
+      lastEvent: 'turn.completed',
+      seq: 5,
+      live: true,
+    });
+    await deliver(url, scriptOf('new').prompt('go'));
+    const row = await page.rows.waitFor(({ id }) => id === 'new');
+    expect(row).toMatchObject({ work_status: 'working', path: ['phase.working', 'link.passive'] });
+  });
+
+  it('tells records of a watched session without hole or repetition, of others none', async () => {
+    const { url } = await openServer();
+    const script = scriptOf('s1');
+    await deliver(url, script.prompt('go'));
+    const page = openPage(url);
+    const posts = Array.from({ length: 30 }, (_, at) => deliver(url, script.toolStarts(`t${at}`)));
+    const watched = await page.must('watch', { session: 's1' });
+    await Promise.all(posts);
+    await deliver(url, scriptOf('s2').prompt('go'));
+    await deliver(url, script.stop());
+    await page.records.waitFor(({ event }) => event.type === 'turn.completed');
+    const all = [...watched.records, ...page.records.items];
+    expect(all.map(({ seq }) => seq)).toEqual(all.map((_, at) => at + 1));
+    expect(all).toHaveLength(32);
+    expect(all.every(({ edges, session }) => edges !== null && session === 's1')).toBe(true);
+  });
+
+  it('brings a page up to date after a restart: same numbers, another boot', async () => {
+    const server = await openServer();
+    const script = scriptOf('s1');
+    const page = openPage(server.url);
+    const first = await page.hellos.waitFor(() => true);
+    await deliver(server.url, script.prompt('go'));
+    const before = await page.must('watch', { session: 's1' });
+    await server.restart();
+    const second = await page.hellos.waitFor(({ boot }) => boot !== first.boot);
+    expect(second.epoch).toBe(first.epoch);
+    await deliver(server.url, script.toolStarts('t1'));
+    const after = await page.must('watch', { session: 's1', sinceSeq: before.last });
+    expect(after).toMatchObject({ gap: false, first: 1 });
+    expect(after.records.map(({ seq }) => seq)).toEqual([2]);
+  });
+
+  it('answers moments, reasons, possibilities, dry runs, exports and stats', async () => {
+    const { url } = await openServer();
+    for (const hook of sessionWithPermission('s1')) await deliver(url, hook);
+    const { must } = openPage(url);
+    expect((await must('at', { session: 's1', seq: 3 })).event.type).toBe('approval.requested');
+    const why = await must('why', { session: 's1', state: 'session.phase.idle' });
+    expect(why.entered).toMatchObject({ seq: 5, event: 'turn.completed' });
+    const next = await must('next', { session: 's1', seq: 3 });
+    expect(next.events.find(({ event }) => event === 'turn.started')?.verdict).toBe('possible');
+    const run = await must('dryRun', { session: 's1', seq: 1, event: { type: 'link.requested' } });
+    expect(run).toMatchObject({ possible: false, reason: expect.stringContaining('detached') });
+    expect((await must('history', { session: 's1', limit: 2 })).records).toHaveLength(2);
+    expect((await must('export', { session: 's1' })).jsonl).toMatch(
+      /^{"kind":"orbitdock.incident"/,
+    );
+    expect((await must('chart', { machine: 'session', format: 'mermaid' })).text).toContain('idle');
+    expect(await must('stats', {})).toMatchObject({ pages: 1, errors: 0, liveSessions: 1 });
+  });
+
+  it('refuses with a code and a sentence, and never breaks', async () => {
+    const { url } = await openServer();
+    const { ask } = openPage(url);
+    const refusals = await Promise.all([
+      ask('watch', { session: 'nobody' }),
+      ask('at', { session: 'nobody', seq: 1 }),
+      ask('at', { session: '../x', seq: 1 }),
+      ask('at', { session: 's1', seq: -1 }),
+      ask('at', null as never),
+      ask('chart', { machine: 'session', format: 'png' as never }),
+      ask('chart', { machine: 'nobody', format: 'json' }),
+      ask('export', { session: 'nobody' }),
+    ]);
+    expect(refusals.map((answer) => (answer.ok ? 'ok' : answer.code))).toEqual([
+      'not_found',
+      'not_found',
+      'bad_request',
+      'bad_request',
+      'bad_request',
+      'bad_request',
+      'not_found',
+      'not_found',
+    ]);
+  });
+
+  it('lets nobody watch more than four sessions at once', async () => {
+    const { url } = await openServer();
+    for (const id of ['a', 'b', 'c', 'd', 'e']) await deliver(url, scriptOf(id).prompt('go'));
+    const { ask, must } = openPage(url);
+    for (const session of ['a', 'b', 'c', 'd']) await must('watch', { session });
+    const fifth = await ask('watch', { session: 'e' });
+    expect(fifth).toMatchObject({ ok: false, code: 'too_many_subscriptions' });
+    await must('unwatch', { session: 'a' });
+    await must('watch', { session: 'e' });
+    expect((await must('stats', {})).watched).toBe(4);
+  });
+});

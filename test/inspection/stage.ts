@@ -1,0 +1,64 @@
+/** A house over real SQLite without doors: hooks in, inspection out. Closed and removed after the test. */
+import { rmSync } from 'node:fs';
+import { onTestFinished } from 'vitest';
+import type { DataPaths } from '../../src/config.ts';
+import { SILENT_LOGGER } from '../../src/log.ts';
+import { createHouse, type House } from '../../src/runtime/house.ts';
+import { openWriter, type Writer } from '../../src/store/writer.ts';
+import type { HookBody } from '../support/fixtures.ts';
+import { hookKey, scriptOf } from '../support/hooks.ts';
+import { temporaryDataPaths } from '../support/server.ts';
+
+export interface Stage {
+  paths: DataPaths;
+  house: House;
+  writer: Writer;
+  /** Takes hooks one after the other; resolves when all are committed. */
+  take(...hooks: HookBody[]): Promise<void>;
+  /** Stops and starts again on the same directory. */
+  restart(): Promise<void>;
+}
+
+/** Opens a house in a data directory of its own. */
+export async function openStage(): Promise<Stage> {
+  const paths = temporaryDataPaths();
+  const open = async () => {
+    const writer = await openWriter({ paths, durability: 'normal', log: SILENT_LOGGER });
+    return { writer, house: createHouse({ writer, log: SILENT_LOGGER, version: '9.9.9' }) };
+  };
+  const close = async () => {
+    await stage.writer.close();
+    stage.house.registry.stop();
+  };
+  const stage: Stage = {
+    paths,
+    ...(await open()),
+    async take(...hooks) {
+      for (const hook of hooks) {
+        await stage.house.hall.takeHook(hook, { key: hookKey(), origin: 'hook' });
+      }
+    },
+    async restart() {
+      await close();
+      Object.assign(stage, await open());
+    },
+  };
+  onTestFinished(async () => {
+    await close();
+    rmSync(paths.dir, { recursive: true, force: true });
+  });
+  return stage;
+}
+
+/** Hooks of a session that asks for permission, is allowed, works on and comes to rest. */
+export function sessionWithPermission(id: string): HookBody[] {
+  const script = scriptOf(id);
+  return [
+    script.start(),
+    script.prompt('delete the build directory'),
+    script.toolStarts('t1', 'rm -rf build'),
+    script.asks('rm -rf build'),
+    script.toolEnds('t1', 'removed', 'rm -rf build'),
+    script.stop('Done.'),
+  ];
+}

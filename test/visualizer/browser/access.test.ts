@@ -1,0 +1,229 @@
+/** The page for everybody: phones, keys, screen readers, light and dark. */
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
+import { fixture, PHONE, SMALL_PHONE, useBrowser, visit } from './stage.ts';
+
+useBrowser();
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** Serious and moderate findings of axe, in words. */
+async function findings(page: Page): Promise<string[]> {
+  // Through the debugger, because the page's policy lets no foreign script in.
+  await page.evaluate(AXE);
+  return page.evaluate(async () => {
+    const { axe } = window as unknown as {
+      axe: {
+        run(): Promise<{
+          violations: {
+            id: string;
+            impact: string;
+            nodes: { html: string; failureSummary: string }[];
+          }[];
+        }>;
+      };
+    };
+    const { violations } = await axe.run();
+    return violations
+      .filter(({ impact }) => impact !== 'minor')
+      .flatMap(({ id, nodes }) =>
+        nodes
+          .slice(0, 3)
+          .map(
+            ({ html, failureSummary }) =>
+              `${id}: ${html.slice(0, 160)} ${failureSummary.slice(0, 200)}`,
+          ),
+      );
+  });
+}
+
+describe.each(['light', 'dark'] as const)('axe finds nothing in %s', (colorScheme) => {
+  it('on a desk, in every tab, live and held', async () => {
+    const server = await fixture({ sessions: 40 }, 20);
+    const page = await visit(`${server.url}s/od-0001`, { colorScheme });
+    await page.waitForSelector('.chart .leaf.on');
+    const found: string[] = [];
+    for (const key of ['1', '2', '3', '4', '5', '6', '7', '[', '?']) {
+      await page.keyboard.press(key);
+      await page.waitForTimeout(700);
+      found.push(...(await findings(page)).map((one) => `${key} ${one}`));
+    }
+    expect(found).toEqual([]);
+  });
+
+  it('on a phone, in every view', async () => {
+    const server = await fixture({ sessions: 40 }, 20);
+    const page = await visit(`${server.url}s/od-0001`, { colorScheme, ...PHONE });
+    const found: string[] = [];
+    for (const name of ['Sessions', 'Session', 'States', 'Chart', 'Events']) {
+      await page.getByRole('navigation').getByRole('button', { name, exact: true }).click();
+      await page.waitForTimeout(500);
+      found.push(...(await findings(page)).map((one) => `${name} ${one}`));
+    }
+    expect(found).toEqual([]);
+  });
+});
+
+describe.each([
+  ['390 px', PHONE],
+  ['320 px', SMALL_PHONE],
+])('a phone of %s', (_, options) => {
+  it('shows everything without a sideways scroll, with targets for fingers', async () => {
+    const server = await fixture({ sessions: 20 }, 20);
+    const page = await visit(server.url, options);
+    const tooSmall: string[] = [];
+    for (const name of ['Sessions', 'Session', 'States', 'Chart', 'Events']) {
+      await page.getByRole('navigation').getByRole('button', { name, exact: true }).tap();
+      if (name === 'Sessions') {
+        await page.locator('.virtual-row').first().tap();
+        await page.getByTestId('outline').waitFor();
+        await page.getByRole('navigation').getByRole('button', { name, exact: true }).tap();
+      }
+      await page.waitForTimeout(200);
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(
+        options.viewport.width,
+      );
+      tooSmall.push(
+        ...(
+          await page.$$eval(
+            'button, select, summary, input:not([type=checkbox]):not([type=range])',
+            (all) =>
+              all
+                .filter((one) => one.getClientRects().length > 0)
+                .map((one) => ({
+                  words: one.textContent || one.getAttribute('aria-label'),
+                  h: one.getBoundingClientRect().height,
+                  tab: one.closest('nav, [role=tablist]') !== null,
+                }))
+                .filter(({ h, tab }) => h < (tab ? 44 : 40) - 0.5)
+                .map(({ words, h }) => `${words}: ${h}`),
+          )
+        ).map((one) => `${name} ${one}`),
+      );
+    }
+    expect(tooSmall).toEqual([]);
+  });
+});
+
+it('opens the outline before the chart on a phone, and the outline explains by touch', async () => {
+  const server = await fixture({ sessions: 5 }, 10);
+  const page = await visit(server.url, PHONE);
+  await page.locator('.virtual-row').first().tap();
+  await page.getByTestId('outline').waitFor();
+  await page.locator('[data-outline="session.phase.ended"]').tap();
+  await expect.poll(() => page.getByTestId('why').textContent()).toContain('It is not in ended');
+});
+
+it('zooms with two fingers', async () => {
+  const server = await fixture({ sessions: 2 });
+  const page = await visit(`${server.url}s/od-0001`, PHONE);
+  await page.getByRole('navigation').getByRole('button', { name: 'Chart' }).tap();
+  await page.waitForSelector('.chart .leaf.on');
+  const scale = async (): Promise<number> =>
+    Number(
+      /scale\(([\d.]+)/.exec((await page.locator('.world').getAttribute('transform')) ?? '')?.[1],
+    );
+  const before = await scale();
+  const client = await page.context().newCDPSession(page);
+  const touch = (type: 'touchStart' | 'touchMove' | 'touchEnd', spread: number): Promise<unknown> =>
+    client.send('Input.dispatchTouchEvent', {
+      type,
+      touchPoints:
+        type === 'touchEnd'
+          ? []
+          : [
+              { x: 195 - spread, y: 400, id: 1 },
+              { x: 195 + spread, y: 400, id: 2 },
+            ],
+    });
+  await touch('touchStart', 30);
+  for (const spread of [45, 60, 80, 100]) await touch('touchMove', spread);
+  await touch('touchEnd', 0);
+  expect(await scale()).toBeGreaterThan(before * 1.5);
+});
+
+it('can be used by keys alone: everything is reached, a dialog gives the focus back', async () => {
+  const server = await fixture({ sessions: 6 }, 10);
+  const page = await visit(`${server.url}s/od-0001`);
+  await page.waitForSelector('.chart .leaf.on');
+  const reached = new Set<string>();
+  for (let press = 0; press < 40; press += 1) {
+    await page.keyboard.press('Tab');
+    reached.add(
+      await page.evaluate(() => {
+        const one = document.activeElement;
+        return one?.getAttribute('aria-label') || one?.textContent?.slice(0, 20) || one?.id || '';
+      }),
+    );
+  }
+  for (const name of [
+    'Filter sessions',
+    'Sessions',
+    'All',
+    'Fit',
+    'Step back',
+    'Moment in the journal',
+    'Events',
+    'Filter events',
+  ]) {
+    expect([...reached].join('\n')).toContain(name);
+  }
+  const help = page.getByRole('button', { name: 'Help and keys' });
+  await help.focus();
+  await page.keyboard.press('Enter');
+  await page.getByRole('dialog').waitFor();
+  for (let press = 0; press < 12; press += 1) await page.keyboard.press('Tab');
+  expect(
+    await page.evaluate(
+      () =>
+        document.activeElement?.closest('dialog') !== null ||
+        document.activeElement === document.body,
+    ),
+  ).toBe(true);
+  await page.keyboard.press('Escape');
+  expect(await help.evaluate((one) => one === document.activeElement)).toBe(true);
+});
+
+it('moves through tabs and lists by arrows', async () => {
+  const server = await fixture({ sessions: 6 }, 10);
+  const page = await visit(`${server.url}s/od-0001`);
+  await page.getByRole('tab', { name: 'Events' }).focus();
+  await page.keyboard.press('ArrowRight');
+  expect(await page.getByRole('tab', { name: 'Sequence' }).getAttribute('aria-selected')).toBe(
+    'true',
+  );
+  await page.getByTestId('session-list').focus();
+  const before = page.url();
+  await page.keyboard.press('ArrowUp');
+  await page.keyboard.press('ArrowDown');
+  await page.waitForFunction(() =>
+    document.querySelector('[data-testid=session-list]')?.hasAttribute('aria-activedescendant'),
+  );
+  expect(page.url()).toContain('/s/od-');
+  expect(before).toContain('/s/od-');
+});
+
+it('follows the system, and is switched by hand', async () => {
+  const server = await fixture({ sessions: 2 });
+  const page = await visit(server.url, { colorScheme: 'dark' });
+  const theme = (): Promise<string | undefined> =>
+    page.evaluate(() => document.documentElement.dataset.theme);
+  await expect.poll(theme).toBe('dark');
+  await page.emulateMedia({ colorScheme: 'light' });
+  await expect.poll(theme).toBe('light');
+  await page.keyboard.press('t');
+  await page.keyboard.press('t');
+  await expect.poll(theme).toBe('dark');
+  await page.reload();
+  await expect.poll(theme).toBe('dark');
+});
+
+it('moves nothing for those who want no motion', async () => {
+  const server = await fixture({ sessions: 2 });
+  const page = await visit(`${server.url}s/od-0001`, { reducedMotion: 'reduce' });
+  await page.waitForSelector('.chart .leaf.on');
+  for (let round = 0; round < 20; round += 1) server.sessions[1]?.step();
+  await page.waitForTimeout(200);
+  expect(await page.evaluate(() => document.getAnimations().length)).toBe(0);
+});

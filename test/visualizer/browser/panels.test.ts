@@ -1,0 +1,295 @@
+/** The panels in a browser: sessions, time travel, trying, keys, empty and broken states. */
+import { expect, it } from 'vitest';
+import { expectFaults, fixture, useBrowser, visit } from './stage.ts';
+
+useBrowser();
+
+it('opens a session by click, by key and by address, and survives a reload', async () => {
+  const server = await fixture({ sessions: 12 });
+  const page = await visit(server.url);
+  await page.locator('.virtual-row').nth(2).click();
+  await page.waitForURL(/\/visualizer\/s\/od-/);
+  const first = page.url();
+  await page.keyboard.press('j');
+  await page.waitForURL((url) => url.href !== first);
+  await page.keyboard.press('k');
+  await page.waitForURL(first);
+  await expect.poll(() => page.getByTestId('now').textContent()).toContain('#12');
+  await page.keyboard.press('[');
+  await page.keyboard.press('[');
+  await page.keyboard.press('6');
+  await page.waitForURL(/seq=10&tab=context/);
+  await page.reload();
+  await expect.poll(() => page.getByTestId('now').textContent()).toContain('#10');
+  expect(page.url()).toMatch(/seq=10&tab=context/);
+  expect(await page.getByRole('tab', { name: 'Context' }).getAttribute('aria-selected')).toBe(
+    'true',
+  );
+});
+
+it('filters by state at once, and its chips count everything', async () => {
+  const server = await fixture({ sessions: 60 }, 20);
+  const page = await visit(server.url);
+  const wanted = server.sessions.filter((one) =>
+    one.row().path.some((path) => path.endsWith('.permission')),
+  ).length;
+  await page.locator('.virtual-row').first().waitFor();
+  const counts = await page.locator('.chip b').allTextContents();
+  expect(counts.reduce((sum, text) => sum + Number(text), 0)).toBe(60);
+  await page.keyboard.press('/');
+  await page.keyboard.type('.permission');
+  await expect
+    .poll(
+      () =>
+        page
+          .locator('[data-testid=session-list] [role=option]')
+          .first()
+          .getAttribute('aria-setsize'),
+      { timeout: 400 },
+    )
+    .toBe(String(wanted));
+  await page.keyboard.type(' nothing like this');
+  await page.getByRole('button', { name: 'Clear the filter' }).click();
+  await expect
+    .poll(() => page.locator('.virtual-row').first().getAttribute('aria-setsize'))
+    .toBe('60');
+});
+
+it('keeps the order of the list while the pointer is inside', async () => {
+  const server = await fixture({ sessions: 30 });
+  const page = await visit(server.url);
+  await page.getByLabel('Order').selectOption('recent');
+  await page.locator('.virtual-row').first().hover();
+  await page.waitForTimeout(300);
+  const names = (): Promise<string[]> => page.locator('.row-name').allTextContents();
+  const before = await names();
+  for (let round = 0; round < 60; round += 1) server.sessions[round % 7]?.step();
+  await page.waitForTimeout(500);
+  expect(await names()).toEqual(before);
+  await page.mouse.move(700, 400);
+  await expect.poll(names).not.toEqual(before);
+});
+
+it('steps back seven events everywhere at once, while live ones count on', async () => {
+  const server = await fixture({ sessions: 3 }, 30);
+  const page = await visit(`${server.url}s/od-0001?tab=context`);
+  await page.waitForSelector('.chart .leaf.on');
+  for (let round = 0; round < 7; round += 1) await page.keyboard.press('[');
+  const seq = 23;
+  const world = await page.locator('.world').getAttribute('transform');
+  await expect
+    .poll(() => page.getByTestId('context').textContent())
+    .toContain(`Context after #${seq}`);
+  expect(await page.getByTestId('now').textContent()).toContain(`#${seq}`);
+  expect(await page.locator('.strip input').inputValue()).toBe(String(seq));
+  expect(page.url()).toContain(`seq=${seq}`);
+  for (let round = 0; round < 5; round += 1) server.sessions[1]?.step();
+  await expect.poll(() => page.getByTestId('behind').textContent()).toBe('12 behind live');
+  expect(await page.locator('.world').getAttribute('transform')).toBe(world);
+  await page.keyboard.press('4');
+  await expect
+    .poll(() => page.locator('[data-testid=event-list] [aria-selected=true]').textContent())
+    .toContain(`#${seq}`);
+  const record = server.sessions[1]?.records.find((one) => one.seq === seq);
+  const fired = await page.$$eval('.row.fire', (all) =>
+    all.map((one) => (one as SVGElement).dataset.edge),
+  );
+  expect(fired).toEqual(record?.edges);
+  await page.keyboard.press('End');
+  await expect.poll(() => page.getByTestId('now').textContent()).toContain('#35');
+});
+
+it('scrubs back over pages of the journal that were not loaded', async () => {
+  const server = await fixture({ sessions: 1 }, 1000);
+  const page = await visit(`${server.url}s/od-0000`);
+  await page.waitForSelector('.chart .leaf.on');
+  await page.keyboard.press('Home');
+  await expect.poll(() => page.getByTestId('now').textContent()).toContain('#1 ');
+});
+
+it('says so when the wanted event is not kept, and shows the nearest', async () => {
+  const server = await fixture({ sessions: 1 }, 2100);
+  const page = await visit(`${server.url}s/od-0000?seq=5`);
+  await expect
+    .poll(() => page.getByTestId('notice').textContent())
+    .toContain('Event #5 is not kept any more: the journal starts at #101');
+  await expect.poll(() => page.getByTestId('now').textContent()).toContain('#101');
+});
+
+it('tries an event without touching the session', async () => {
+  const server = await fixture({ sessions: 2 }, 6);
+  const page = await visit(`${server.url}s/od-0000?tab=try`);
+  const seq = server.sessions[0]?.records.at(-1)?.seq;
+  const run = page.getByRole('button', { name: /Try it/ });
+  await page
+    .locator('#payload')
+    .fill(
+      '{"type":"question.answered","requestId":"nobody","at":"2030-01-01T00:00:00.000000Z","order":{"type":"turn.stop"}}',
+    );
+  await run.click();
+  await expect.poll(() => page.getByTestId('outcome').textContent()).toContain('Refused.');
+  await page
+    .locator('#payload')
+    .fill('{"type":"session.ended","reason":"other","at":"2030-01-01T00:00:00.000000Z"}');
+  await run.click();
+  await expect.poll(() => page.getByTestId('outcome').textContent()).toContain('phase.ended');
+  await page.locator('#payload').fill('not json');
+  await run.click();
+  await expect.poll(() => page.getByTestId('outcome').textContent()).toContain('This is no JSON');
+  expect(server.sessions[0]?.records.at(-1)?.seq).toBe(seq);
+});
+
+it('speaks the public protocol: messages, an answer, a refusal in words', async () => {
+  const server = await fixture({ sessions: 2 }, 4);
+  const direct = server.sessions[1];
+  direct?.tell({
+    type: 'approval.requested',
+    at: '2030-01-01T00:00:00.000000Z',
+    tool: null,
+    toolUseId: null,
+    server: null,
+    request: {
+      id: 'r-1',
+      session_id: direct.id,
+      type: 'exec',
+      command: 'echo \u202Eevil \u001b[2J',
+      file_path: null,
+      diff: null,
+      question: null,
+    },
+  });
+  const page = await visit(`${server.url}s/od-0001?tab=session`);
+  const card = page.getByTestId('approval');
+  await expect.poll(() => card.locator('pre').textContent()).toBe('echo <U+202E>evil \u241b[2J');
+  await card.getByRole('button', { name: 'Approve', exact: true }).click();
+  await expect.poll(() => card.getByRole('status').textContent()).toContain('not implemented');
+  expect(server.said).toContainEqual({
+    type: 'approve_tool',
+    session_id: 'od-0001',
+    request_id: 'r-1',
+    decision: 'approved',
+  });
+  await page.getByLabel('Message to the session').fill('hello');
+  await page.keyboard.press('Enter');
+  await expect
+    .poll(() => page.locator('.composer .banner').textContent())
+    .toContain('send_message is not implemented yet');
+  expect(await page.getByLabel('Message to the session').inputValue()).toBe('hello');
+});
+
+it('shows the request of a watched session without buttons', async () => {
+  const server = await fixture({ sessions: 1 }, 4);
+  const passive = server.sessions[0];
+  passive?.tell({
+    type: 'approval.requested',
+    at: '2030-01-01T00:00:00.000000Z',
+    tool: null,
+    toolUseId: null,
+    server: null,
+    request: {
+      id: 'r-1',
+      session_id: passive.id,
+      type: 'exec',
+      command: 'ls',
+      file_path: null,
+      diff: null,
+      question: null,
+    },
+  });
+  const page = await visit(`${server.url}s/od-0000?tab=session`);
+  await expect.poll(() => page.getByTestId('approval').textContent()).toContain('only watched');
+  expect(await page.getByTestId('approval').getByRole('button').count()).toBe(0);
+});
+
+it('tells an empty server, a session without events and an unknown session apart', async () => {
+  const none = await fixture({ sessions: 0 });
+  const empty = await visit(none.url);
+  await expect
+    .poll(() => empty.getByTestId('no-sessions').textContent())
+    .toContain('No sessions yet');
+  const one = await fixture({ sessions: 1 }, 0);
+  const fresh = await visit(`${one.url}s/od-0000`);
+  await expect.poll(() => fresh.getByTestId('no-events').textContent()).toContain('No events yet');
+  const unknown = await visit(`${one.url}s/nobody`);
+  await expect
+    .poll(() => unknown.getByTestId('watch-failure').textContent())
+    .toContain('does not exist');
+});
+
+it('asks for a token once and never puts it into an address', async () => {
+  const server = await fixture({ sessions: 2, token: 'od_secret' });
+  const addresses: string[] = [];
+  const page = await visit(server.url, {
+    seen: async (fresh) => {
+      fresh.on('request', (request) => addresses.push(request.url()));
+    },
+  });
+  await page.getByLabel('Access token').fill('wrong');
+  await page.getByRole('button', { name: 'Open' }).click();
+  await expect
+    .poll(() => page.getByTestId('token-form').textContent())
+    .toContain('does not accept this token');
+  await page.getByLabel('Access token').fill('od_secret');
+  await page.getByRole('button', { name: 'Open' }).click();
+  await page.locator('.virtual-row').first().waitFor();
+  await page.reload();
+  await page.locator('.virtual-row').first().waitFor();
+  expect(addresses.filter((address) => address.includes('od_secret'))).toEqual([]);
+});
+
+it('asks for a reload when the server speaks another protocol', async () => {
+  const server = await fixture({ sessions: 1, protocol: 99 });
+  const page = await visit(server.url);
+  await expect.poll(() => page.getByRole('alert').textContent()).toContain('protocol 99');
+});
+
+it('says that the server is gone, and what changed when it is back', async () => {
+  const server = await fixture({ sessions: 2 });
+  const page = await visit(`${server.url}s/od-0001`);
+  await page.waitForSelector('.chart .leaf.on');
+  const { port } = server;
+  await server.close();
+  await page.getByTestId('offline').waitFor({ timeout: 3000 });
+  const again = await fixture({ sessions: 2, port, boot: 'boot-2' });
+  await page.getByTestId('notice').waitFor({ timeout: 6000 });
+  expect(await page.getByTestId('notice').textContent()).toContain('restarted');
+  await expect.poll(() => page.getByTestId('connection').textContent()).toBe('Connected');
+  again.sessions[1]?.step();
+  await expect.poll(() => page.getByTestId('now').textContent()).toContain('#13');
+  expectFaults(/ERR_CONNECTION|WebSocket connection|Failed to load resource/);
+});
+
+it('lets hostile names break nothing', async () => {
+  const server = await fixture({ sessions: 3 }, 2);
+  const evil = `<img src=x onerror=alert(1)>\u202E\u001b]8;;x\u0007${'W'.repeat(400)}\u0301`;
+  for (const one of server.sessions) {
+    one.input.session.project_name = evil;
+    one.input.session.git_branch = evil;
+    one.messages.push({
+      id: 'm',
+      session_id: one.id,
+      message_type: 'assistant',
+      content: `${evil}\n[x](javascript:alert(1))<script>alert(1)</script>`,
+      tool_name: evil,
+      tool_input: null,
+      tool_output: '<svg onload=alert(1)>',
+      is_error: false,
+      timestamp: '2030-01-01T00:00:00.000Z',
+      duration_ms: null,
+    });
+    one.step();
+  }
+  const page = await visit(`${server.url}s/od-0001?tab=session`);
+  let dialogs = 0;
+  page.on('dialog', (dialog) => {
+    dialogs += 1;
+    void dialog.dismiss();
+  });
+  await page.locator('.message').first().waitFor();
+  expect(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth)).toBe(
+    true,
+  );
+  expect(await page.locator('img, iframe, main script').count()).toBe(0);
+  expect(await page.locator('.stage-head h1').textContent()).toContain('<U+202E>');
+  expect(dialogs).toBe(0);
+});

@@ -1,0 +1,69 @@
+/** What all tests in the browser share: one browser, a fixture server a file, pages without faults. */
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, expect } from 'vitest';
+import { openPage, startBrowser, type WatchedPage } from '../support/browser.ts';
+import { type Fixture, type FixtureOptions, startFixture } from '../support/fixture-server.ts';
+
+let browser: Browser;
+let open: WatchedPage[] = [];
+const ends: (() => unknown)[] = [];
+
+/** Starts the browser before the file's tests and closes everything after them. */
+export function useBrowser(): void {
+  beforeAll(async () => {
+    browser = await startBrowser();
+  });
+  afterEach(async () => {
+    const faults = open.flatMap((one) => one.faults);
+    for (const { page } of open) await page.context().close();
+    open = [];
+    for (const end of ends.splice(0).reverse()) await end();
+    expect(faults).toEqual([]);
+  });
+  afterAll(() => browser.close());
+}
+
+/** A server that is closed after the test, its sessions some events old. */
+export async function fixture(options: FixtureOptions, eventsEach = 12): Promise<Fixture> {
+  const server = await startFixture(options);
+  for (let round = 0; round < eventsEach; round += 1) for (const one of server.sessions) one.step();
+  ends.push(() => server.close());
+  return server;
+}
+
+/** A page that is closed after the test; its faults fail it. */
+export async function visit(
+  url: string,
+  options: BrowserContextOptions & { seen?: (page: Page) => Promise<void> } = {},
+): Promise<Page> {
+  const watched = await openPage(browser, url, options);
+  open.push(watched);
+  return watched.page;
+}
+
+/** The faults of the newest page so far; those of an expected kind can be taken out. */
+export function expectFaults(expected: RegExp): void {
+  for (const one of open) {
+    const others = one.faults.filter((fault) => !expected.test(fault));
+    one.faults.splice(0, one.faults.length, ...others);
+  }
+}
+
+/** Runs after the test. */
+export function afterwards(end: () => unknown): void {
+  ends.push(end);
+}
+
+/** Ids of the states that are lit in the diagram. */
+export function litStates(page: Page): Promise<string[]> {
+  return page.$$eval('.chart .state.on', (states) =>
+    states.map((state) => (state as SVGElement).dataset.state ?? ''),
+  );
+}
+
+export const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
+export const SMALL_PHONE = {
+  viewport: { width: 320, height: 640 },
+  hasTouch: true,
+  isMobile: true,
+};

@@ -1,0 +1,124 @@
+/** The page's pure parts: history without holes, differences, values, and characters made visible. */
+import { describe, expect, it } from 'vitest';
+import type { InspectRecord } from '../../src/protocol/inspect.ts';
+import { linesOf } from '../../visualizer/src/difference.ts';
+import {
+  EMPTY_HISTORY,
+  extended,
+  historyFrom,
+  MAX_RECORDS,
+  prepended,
+  recordAt,
+} from '../../visualizer/src/history.ts';
+import { activeStates, leavesOf, phaseOf } from '../../visualizer/src/value.ts';
+import { visible, visibleText } from '../../visualizer/src/visible.ts';
+
+function records(from: number, to: number): InspectRecord[] {
+  return Array.from({ length: to - from + 1 }, (_, index) => ({
+    v: 1,
+    session: 's',
+    seq: from + index,
+    at: '',
+    origin: 'hook',
+    event: { type: 'hook.observed' },
+    value: { phase: 'idle', link: 'passive' },
+    accepted: true,
+    changed: false,
+    edges: [],
+    facts: [],
+    revision: 0,
+  }));
+}
+
+describe('history', () => {
+  const start = historyFrom({ records: records(11, 20), first: 1, last: 20, cut: false });
+
+  it('grows at both ends and finds its records by number', () => {
+    const grown = prepended(extended(start, records(21, 25)), {
+      records: records(1, 10),
+      first: 1,
+      last: 20,
+      cut: false,
+    });
+    expect(grown.records.map(({ seq }) => seq)).toEqual(
+      Array.from({ length: 25 }, (_, index) => index + 1),
+    );
+    expect(recordAt(grown, 17)?.seq).toBe(17);
+    expect(recordAt(grown, 26)).toBeUndefined();
+    expect(grown.last).toBe(25);
+  });
+
+  it('takes nothing twice', () => {
+    expect(extended(start, records(15, 20))).toBe(start);
+    expect(extended(start, records(15, 22)).records).toHaveLength(12);
+  });
+
+  it('drops what lies before a hole, because a step over it would lie', () => {
+    expect(extended(start, records(30, 31)).records.map(({ seq }) => seq)).toEqual([30, 31]);
+  });
+
+  it('is bounded', () => {
+    expect(extended(EMPTY_HISTORY, records(1, MAX_RECORDS + 50)).records).toHaveLength(MAX_RECORDS);
+  });
+});
+
+describe('values', () => {
+  const value = { phase: { awaitingApproval: 'question' }, link: 'attached' } as const;
+
+  it('names every active state', () => {
+    expect(leavesOf(value)).toEqual(['phase.awaitingApproval.question', 'link.attached']);
+    expect([...activeStates(value, 'session')]).toEqual([
+      'session',
+      'session.phase',
+      'session.phase.awaitingApproval',
+      'session.phase.awaitingApproval.question',
+      'session.link',
+      'session.link.attached',
+    ]);
+  });
+
+  it('puts attention above everything', () => {
+    expect(phaseOf(['phase.awaitingApproval.question', 'link.failed'])).toBe('attention');
+    expect(phaseOf(['phase.working', 'link.failed'])).toBe('failed');
+    expect(phaseOf(['phase.ended', 'link.passive'])).toBe('ended');
+  });
+});
+
+it('marks what an event changed in a context', () => {
+  const lines = linesOf(
+    { a: 1, b: { c: [1, 2], e: 1 }, n: 0 },
+    { a: 1, b: { c: [1], d: true, e: 2 } },
+  );
+  expect(lines.map(({ path, change, before }) => [path, change, before])).toEqual([
+    ['a', 'same', undefined],
+    ['b', 'inside', undefined],
+    ['b.c', 'inside', undefined],
+    ['b.c.0', 'same', undefined],
+    ['b.c.1', 'added', undefined],
+    ['b.e', 'changed', 2],
+    ['b.d', 'removed', undefined],
+    ['n', 'added', undefined],
+  ]);
+});
+
+describe('visible text', () => {
+  it.each([
+    ['\u001b]52;c;ZXZpbA==\u0007', '\u241b]52;c;ZXZpbA==\u2407'],
+    ['rm \u202Efr- /', 'rm <U+202E>fr- /'],
+    ['a\u200bb\ufeffc', 'a<U+200B>b<U+FEFF>c'],
+    ['\u001b[2J', '\u241b[2J'],
+    ['del\u007f', 'del\u2421'],
+    ['tag\u{e0041}', 'tag<U+E0041>'],
+    ['cr\rlf\n\ttab', 'cr\u240dlf\n\ttab'],
+  ])('%j is shown as %j', (text, shown) => {
+    expect(visibleText(text)).toBe(shown);
+  });
+
+  it('marks only what stands for a hidden character', () => {
+    expect(visible('a\u0000b')).toEqual([
+      { text: 'a', hidden: false },
+      { text: '\u2400', hidden: true },
+      { text: 'b', hidden: false },
+    ]);
+  });
+});

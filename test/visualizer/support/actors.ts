@@ -1,0 +1,112 @@
+/**
+ * Sessions of the fixture server: the real chart in real actors, each event kept as a record with the
+ * edges it took. In memory; the real server reads the same from its journal.
+ */
+import { createActor, type InspectionEvent } from 'xstate';
+import { edgeIdOf, sessionMachine } from '../../../machines/index.ts';
+import type { SessionEvent } from '../../../machines/session-types.ts';
+import type { InspectRecord, InspectRow, Json, StateValue } from '../../../src/protocol/inspect.ts';
+import type { Message } from '../../../src/protocol/nouns.ts';
+import { leavesOf } from '../../../visualizer/src/value.ts';
+import { inputOf, nextEvent, randomOf } from './script.ts';
+
+/** Records kept of a session; older ones count as cut by retention. */
+const KEPT = 2_000;
+
+export type FakeSession = ReturnType<typeof createSession>;
+
+/** One live session; `told` hears of each record. */
+export function createSession(index: number, told: (session: FakeSession) => void) {
+  const input = inputOf(index);
+  const id = input.session.id;
+  const random = randomOf(index + 1);
+  const records: InspectRecord[] = [];
+  const contexts = new Map<number, { context: Json; event: SessionEvent }>();
+  const messages: Message[] = [];
+  let taken: string[] = [];
+  let facts: string[] = [];
+  let seq = 0;
+  const recording = sessionMachine.provide({
+    actions: {
+      record: (_, fact) => {
+        facts.push(fact.type);
+        if (fact.type === 'message_appended') messages.push(fact.message);
+      },
+    },
+  });
+  const inspect = (inspected: InspectionEvent): void => {
+    if (inspected.type === '@xstate.microstep') {
+      taken.push(...inspected._transitions.flatMap((one) => edgeIdOf(one) ?? []));
+    }
+  };
+  const actor = createActor(recording, { input, inspect }).start();
+  const session = {
+    id,
+    input,
+    records,
+    contexts,
+    messages,
+    actor,
+    isDirect: index % 3 === 1,
+    /** Sends an event as the house would, and keeps what it did. */
+    tell(event: SessionEvent, origin: InspectRecord['origin'] = 'hook'): InspectRecord {
+      const before = actor.getSnapshot();
+      const accepted = before.can(event);
+      [taken, facts] = [[], []];
+      if (accepted) actor.send(event);
+      const value = actor.getSnapshot().value as StateValue;
+      seq += 1;
+      const changed = JSON.stringify(value) !== JSON.stringify(before.value);
+      const record: InspectRecord = {
+        v: 1,
+        session: id,
+        seq,
+        at: event.at,
+        origin,
+        event: { type: event.type },
+        value,
+        accepted,
+        changed,
+        edges: taken,
+        facts,
+        revision: seq,
+      };
+      records.push(record);
+      const context = JSON.parse(JSON.stringify(actor.getSnapshot().context)) as Json;
+      contexts.set(seq, { context, event });
+      if (records.length > KEPT) contexts.delete(records.shift()?.seq ?? 0);
+      told(session);
+      return record;
+    },
+    /** Lets the script go on by one event. */
+    step(): InspectRecord {
+      const paths = leavesOf(actor.getSnapshot().value as StateValue);
+      const open = actor.getSnapshot().context.approvals[0]?.request.id ?? null;
+      return session.tell(
+        nextEvent(id, seq, { paths, open }, random),
+        paths.includes('link.attached') ? 'connector' : 'hook',
+      );
+    },
+    row(): InspectRow {
+      const value = actor.getSnapshot().value as StateValue;
+      const path = leavesOf(value);
+      const last = records.at(-1);
+      return {
+        id,
+        name: input.session.project_name ?? id,
+        provider: input.session.provider,
+        value,
+        path,
+        work_status: actor.getSnapshot().context.session.work_status,
+        link: path.find((one) => one.startsWith('link.'))?.slice(5) ?? null,
+        lastEvent: last?.event.type ?? null,
+        lastAccepted: last?.accepted ?? true,
+        at: last?.at ?? null,
+        seq,
+        eventsPerSecond: 0,
+        live: true,
+      };
+    },
+  };
+  return session;
+}

@@ -1,0 +1,315 @@
+/**
+ * A small server that speaks `/inspect` and enough of the public protocol for the page: the real chart,
+ * no disk, any number of sessions, events at any rate. For load and for moments the real server
+ * reaches only slowly; what must be true of the real one is tested against it.
+ */
+
+import { readFileSync } from 'node:fs';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { extname, join, normalize } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Server, type Socket } from 'socket.io';
+import { transition } from 'xstate';
+import { sessionMachine } from '../../../machines/index.ts';
+import type {
+  HistoryPage,
+  InspectHello,
+  InspectRow,
+  StateValue,
+} from '../../../src/protocol/inspect.ts';
+import { createSession, type FakeSession } from './actors.ts';
+
+const PAGE = fileURLToPath(new URL('../../../dist/visualizer/', import.meta.url));
+const PAGE_RECORDS = 300;
+const TYPES: Record<string, string> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+  '.json': 'application/json',
+  '.woff2': 'font/woff2',
+  '.svg': 'image/svg+xml',
+};
+/** The policy of the real server. */
+export const CSP =
+  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' blob:; font-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'";
+
+export interface FixtureOptions {
+  sessions: number;
+  /** Wanted on both namespaces; none: everybody may look. */
+  token?: string;
+  port?: number;
+  boot?: string;
+  protocol?: number;
+}
+
+export type Fixture = Awaited<ReturnType<typeof startFixture>>;
+
+/** Starts it; `close()` cuts every line. */
+export async function startFixture({
+  sessions: count,
+  token,
+  port = 0,
+  boot = 'boot-1',
+  protocol = 1,
+}: FixtureOptions) {
+  const http = createServer(serve);
+  const io = new Server(http, { serveClient: false });
+  const changed = new Set<FakeSession>();
+  const watched = new Map<Socket, Map<string, number>>();
+  const sessions = Array.from({ length: count }, (_, index) =>
+    createSession(index, (session) => changed.add(session)),
+  );
+  const byId = new Map(sessions.map((session) => [session.id, session]));
+  const namespace = io.of('/inspect');
+  const said: unknown[] = [];
+  for (const space of [namespace, io.of('/')]) {
+    space.use((socket, next) => {
+      if (token === undefined || socket.handshake.auth.token === token) return next();
+      next(Object.assign(new Error('unauthorized'), { data: { code: 'unauthorized' } }));
+    });
+  }
+  namespace.on('connection', (socket) => {
+    watched.set(socket, new Map());
+    socket.on('disconnect', () => watched.delete(socket));
+    socket.emit('hello', helloOf(sessions, boot, protocol));
+    answerInspect(socket, byId, watched.get(socket) ?? new Map());
+  });
+  io.on('connection', (socket) => {
+    socket.emit('message', { type: 'hello', version: 'fixture', protocol_version: 1, epoch: 'e' });
+    socket.on('message', (message: { type: string; session_id: string }, done?: () => void) => {
+      said.push(message);
+      const session = byId.get(message.session_id);
+      if (message.type === 'subscribe_session' && session) {
+        socket.emit('message', { type: 'session_snapshot', session: stateOf(session) });
+      } else if (message.type !== 'unsubscribe_session') {
+        socket.emit('message', {
+          type: 'error',
+          code: 'not_implemented',
+          message: `${message.type} is not implemented yet`,
+          session_id: message.session_id,
+          ...('request_id' in message && { request_id: message.request_id }),
+        });
+      }
+      done?.();
+    });
+  });
+  const ticks = [
+    setInterval(() => {
+      if (changed.size === 0) return;
+      namespace.volatile.emit(
+        'rows',
+        [...changed].map((session) => session.row()) satisfies InspectRow[],
+      );
+      changed.clear();
+    }, 100),
+    setInterval(() => {
+      for (const [socket, told] of watched) {
+        for (const [id, seq] of told) {
+          const fresh = byId.get(id)?.records.filter((record) => record.seq > seq) ?? [];
+          if (fresh.length === 0) continue;
+          told.set(id, fresh.at(-1)?.seq ?? seq);
+          socket.emit('records', id, fresh);
+        }
+      }
+    }, 50),
+  ];
+  await new Promise<void>((resolve) => http.listen(port, '127.0.0.1', resolve));
+  const address = http.address();
+  const listening = typeof address === 'object' && address ? address.port : port;
+  return {
+    port: listening,
+    url: `http://127.0.0.1:${listening}/visualizer/`,
+    sessions,
+    io,
+    /** What the page sent on the public namespace. */
+    said,
+    /** Lets all sessions live at this many events a second together; returns how to stop. */
+    run(perSecond: number): () => void {
+      let at = 0;
+      let owed = 0;
+      const timer = setInterval(() => {
+        for (owed += perSecond / 50; owed >= 1; owed -= 1) sessions[at++ % sessions.length]?.step();
+      }, 20);
+      return () => clearInterval(timer);
+    },
+    async close() {
+      for (const tick of ticks) clearInterval(tick);
+      await io.close();
+      http.closeAllConnections();
+    },
+  };
+}
+
+function serve(request: IncomingMessage, response: ServerResponse): void {
+  const path = normalize(new URL(request.url ?? '/', 'http://x').pathname).replace(
+    '/visualizer/',
+    '',
+  );
+  const file = extname(path) === '' ? 'index.html' : path;
+  try {
+    const body = readFileSync(join(PAGE, file));
+    response.writeHead(200, {
+      'Content-Type': TYPES[extname(file)] ?? 'text/plain',
+      'Content-Security-Policy': CSP,
+    });
+    response.end(body);
+  } catch {
+    response.writeHead(404).end();
+  }
+}
+
+function helloOf(sessions: FakeSession[], boot: string, protocol: number): InspectHello {
+  return {
+    protocol: protocol as 1,
+    version: 'fixture',
+    boot,
+    epoch: 'epoch-1',
+    xstate: '5',
+    machines: [],
+    scopes: ['read'],
+    limits: {
+      rows: 2000,
+      watches: 4,
+      page: PAGE_RECORDS,
+      journalRows: 2000,
+      journalDays: 30,
+      textChars: 2000,
+      listItems: 100,
+      depth: 8,
+    },
+    now: new Date().toISOString(),
+    rows: sessions.map((session) => session.row()),
+    sessions: sessions.length,
+  };
+}
+
+function pageOf({ records }: FakeSession, beforeSeq = Number.POSITIVE_INFINITY): HistoryPage {
+  const page = records.filter(({ seq }) => seq < beforeSeq).slice(-PAGE_RECORDS);
+  const first = records[0]?.seq ?? 0;
+  return {
+    records: page,
+    first,
+    last: records.at(-1)?.seq ?? 0,
+    cut: first > 1 && page[0]?.seq === first,
+  };
+}
+
+type Done = (answer: object) => void;
+interface Wanted {
+  session: string;
+  seq?: number;
+  sinceSeq?: number;
+  beforeSeq?: number;
+  state?: string;
+  event?: { type: string };
+}
+
+function answerInspect(
+  socket: Socket,
+  byId: Map<string, FakeSession>,
+  told: Map<string, number>,
+): void {
+  const on = (name: string, answer: (session: FakeSession, wanted: Wanted) => object): void => {
+    socket.on(name, (wanted: Wanted, done: Done) => {
+      const session = byId.get(wanted.session);
+      if (session) return done({ ok: true, ...answer(session, wanted) });
+      done({ ok: false, code: 'not_found', message: `Session ${wanted.session} does not exist` });
+    });
+  };
+  on('watch', (session, { sinceSeq }) => {
+    told.set(session.id, session.records.at(-1)?.seq ?? 0);
+    const records = session.records.filter(({ seq }) => seq > (sinceSeq ?? 0)).slice(-PAGE_RECORDS);
+    return { ...pageOf(session), records, row: session.row(), gap: false };
+  });
+  on('unwatch', (session) => ({ was: told.delete(session.id) }));
+  on('history', (session, { beforeSeq }) => pageOf(session, beforeSeq));
+  on('at', (session, { seq = 0 }) => momentOf(session, seq));
+  on('why', (session, { seq, state }) => {
+    const record = session.records.find((one) => one.seq === seq) ?? session.records.at(-1);
+    const active =
+      state !== undefined && JSON.stringify(record?.value).includes(`"${state.split('.').at(-1)}"`);
+    return {
+      seq: record?.seq ?? 0,
+      state,
+      active,
+      left: null,
+      forMs: 4_200,
+      reason: null,
+      events: [],
+      entered: record && {
+        seq: record.seq,
+        at: record.at,
+        event: record.event.type,
+        origin: record.origin,
+        edges: [],
+      },
+    };
+  });
+  on('next', (session, { seq = 0 }) => ({
+    seq,
+    value: session.actor.getSnapshot().value as StateValue,
+    events: [],
+  }));
+  on('dryRun', (session, { event }) => {
+    const before = session.actor.getSnapshot();
+    if (!event || !before.can(event as never))
+      return { possible: false, reason: 'No active state takes it.', ways: [] };
+    const [after] = transition(sessionMachine, before, event as never);
+    return {
+      possible: true,
+      value: after.value,
+      changed: true,
+      edges: [],
+      actions: [],
+      facts: ['session_delta'],
+      context: {},
+    };
+  });
+  socket.on('stats', (_: unknown, done: Done) =>
+    done({
+      ok: true,
+      pages: 1,
+      watched: told.size,
+      stately: 0,
+      records: 0,
+      rows: 0,
+      errors: 0,
+      eventsPerSecond: 0,
+      segments: 0,
+      steps: 0,
+      liveSessions: byId.size,
+      rss: 1e8,
+      uptimeMs: 60_000,
+    }),
+  );
+}
+
+function momentOf(session: FakeSession, seq: number): object {
+  const record = session.records.find((one) => one.seq === seq);
+  const known = session.contexts.get(seq);
+  return {
+    ...record,
+    edges: record?.edges ?? [],
+    facts: record?.facts ?? [],
+    context: known?.context ?? {},
+    previous: { value: record?.value, context: session.contexts.get(seq - 1)?.context ?? {} },
+    event: known?.event ?? { type: '' },
+  };
+}
+
+function stateOf({ id, input, messages, actor }: FakeSession): object {
+  const { context } = actor.getSnapshot();
+  return {
+    ...input.session,
+    id,
+    messages: messages.slice(-50),
+    message_count: messages.length,
+    pending_approval: context.approvals[0]?.request ?? null,
+    current_diff: null,
+    current_plan: null,
+    work_status: context.session.work_status,
+    revision: 1,
+    epoch: 'e',
+    turn_count: context.turn.count,
+  };
+}

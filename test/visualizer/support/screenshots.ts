@@ -1,0 +1,98 @@
+/**
+ * `npm run screenshots [folder]`: the page in its main states, on a desk and on phones, light and dark,
+ * to be looked at by a person. Sessions and events are seeded; only clocks differ from run to run.
+ */
+import { mkdirSync } from 'node:fs';
+import type { BrowserContextOptions, Page } from 'playwright-core';
+import { openPage, startBrowser } from './browser.ts';
+import { startFixture } from './fixture-server.ts';
+
+const DESK = { viewport: { width: 1600, height: 950 } };
+const LAPTOP = { viewport: { width: 1280, height: 800 } };
+const TABLET = { viewport: { width: 820, height: 1180 } };
+const PHONE = {
+  viewport: { width: 390, height: 844 },
+  deviceScaleFactor: 2,
+  hasTouch: true,
+  isMobile: true,
+};
+const SMALL_PHONE = { ...PHONE, viewport: { width: 320, height: 640 } };
+
+interface Shot {
+  name: string;
+  options: BrowserContextOptions;
+  path: string;
+  act?: (page: Page) => Promise<unknown>;
+}
+
+const press =
+  (...keys: string[]) =>
+  async (page: Page): Promise<void> => {
+    for (const key of keys) await page.keyboard.press(key);
+  };
+const show = (name: string) => (page: Page) =>
+  page.getByRole('navigation').getByRole('button', { name, exact: true }).tap();
+
+const SHOTS: Shot[] = [
+  { name: 'desk-light', options: DESK, path: 's/od-0001' },
+  {
+    name: 'desk-dark-actions',
+    options: { ...DESK, colorScheme: 'dark' },
+    path: 's/od-0001?tab=sequence',
+    act: press('a'),
+  },
+  {
+    name: 'time-travel-context',
+    options: { ...LAPTOP, colorScheme: 'dark' },
+    path: 's/od-0001?tab=context',
+    act: press('[', '[', '['),
+  },
+  { name: 'conversation', options: LAPTOP, path: 's/od-0004?tab=session' },
+  { name: 'why', options: LAPTOP, path: 's/od-0002?tab=why' },
+  { name: 'try', options: LAPTOP, path: 's/od-0002?tab=try' },
+  {
+    name: 'catalogue',
+    options: LAPTOP,
+    path: '',
+    act: (page) => page.getByRole('button', { name: 'supervisor' }).click(),
+  },
+  { name: 'help', options: LAPTOP, path: 's/od-0002', act: press('?') },
+  { name: 'tablet', options: TABLET, path: 's/od-0001?tab=states' },
+  { name: 'phone-sessions', options: PHONE, path: '' },
+  { name: 'phone-states', options: PHONE, path: 's/od-0001' },
+  {
+    name: 'phone-chart-dark',
+    options: { ...PHONE, colorScheme: 'dark' },
+    path: 's/od-0001',
+    act: show('Chart'),
+  },
+  { name: 'phone-conversation', options: PHONE, path: 's/od-0004', act: show('Session') },
+  {
+    name: 'phone-events-dark',
+    options: { ...PHONE, colorScheme: 'dark' },
+    path: 's/od-0001',
+    act: show('Events'),
+  },
+  { name: 'small-phone-states', options: SMALL_PHONE, path: 's/od-0001' },
+  { name: 'small-phone-chart', options: SMALL_PHONE, path: 's/od-0001', act: show('Chart') },
+];
+
+const folder = process.argv[2] ?? 'dist/screenshots';
+mkdirSync(folder, { recursive: true });
+const server = await startFixture({ sessions: 60 });
+for (let round = 0; round < 40; round += 1) for (const one of server.sessions) one.step();
+const browser = await startBrowser();
+for (const { name, options, path, act } of SHOTS) {
+  const { page, faults } = await openPage(browser, server.url + path, options);
+  await page.locator('.virtual-row, .outline-state, .chart, .talk').first().waitFor();
+  await page.waitForTimeout(600);
+  if (act) await act(page);
+  for (const one of server.sessions) one.step();
+  await page.waitForTimeout(500);
+  await page.screenshot({ path: `${folder}/${name}.png` });
+  for (const fault of faults) console.error(`${name}: ${fault}`);
+  await page.context().close();
+}
+await browser.close();
+await server.close();
+process.exit(0);

@@ -1,0 +1,144 @@
+/**
+ * Sizes of what is drawn: a state's box, a label, a row. Called before ELK places them and again after
+ * it, to put the rows into the boxes. The page draws at these offsets (src/chart/draw.ts).
+ */
+import type { Block, Box, ChartEdge, ChartState, Row } from '../src/chart/geometry.ts';
+import {
+  actionWords,
+  blockWords,
+  eventWords,
+  guardWords,
+  isGuardBelow,
+  isMarked,
+  labelWords,
+  MARK_WIDTH,
+  SIZES,
+  stateActionWords,
+} from '../src/chart/words.ts';
+import { codeWidth, nameWidth } from './text.ts';
+
+/** Height of a state's name line. */
+export const HEAD = 28;
+const ROW = 16;
+const GUARD_LINE = 13;
+/** Where text starts inside a state: behind its dot. */
+export const INDENT = 24;
+const PAD = 12;
+
+export interface Size {
+  w: number;
+  h: number;
+}
+
+/** Width of the head: dot, name, tags. */
+export function headWidth(state: ChartState): number {
+  const tags = state.tags.reduce((sum, tag) => sum + 8 + 12 + nameWidth(tag, SIZES.tag), 0);
+  return INDENT + nameWidth(state.key, SIZES.name) + tags + PAD;
+}
+
+/** Height of the head: the name and, when shown, what happens on entry and exit. */
+export function headHeight(state: ChartState, actions: boolean): number {
+  return HEAD + (actions ? stateActionWords(state).length * ROW : 0);
+}
+
+/** A state without children, with the transitions that stay in it. */
+export function leafSize(state: ChartState, stays: readonly ChartEdge[], actions: boolean): Size {
+  const lines = actions ? stateActionWords(state) : [];
+  const widths = [
+    headWidth(state),
+    ...lines.map((line) => INDENT + codeWidth(line, SIZES.action) + PAD),
+    ...stays.map((edge) => INDENT + stayWidth(edge, actions) + PAD),
+  ];
+  const rows = stays.length * ROW;
+  return {
+    w: Math.ceil(Math.max(64, ...widths)),
+    h: headHeight(state, actions) + (rows > 0 ? rows + 6 : 0),
+  };
+}
+
+/** One line: a transition that stays. */
+export function stayWidth(edge: ChartEdge, actions: boolean): number {
+  const guard = guardWords(edge);
+  return Math.ceil(
+    14 +
+      codeWidth(eventWords(edge), SIZES.event) +
+      (guard === '' ? 0 : 6 + codeWidth(guard, SIZES.guard)) +
+      (actions && edge.actions.length > 0 ? 6 + codeWidth(actionWords(edge), SIZES.action) : 0),
+  );
+}
+
+/** The rows of a state's own transitions that stay, below its head. */
+export function stayRows(edges: readonly ChartEdge[], box: Box, top: number): Row[] {
+  return edges.map((edge, index) => ({
+    edge: edge.id,
+    x: box.x + 1,
+    y: box.y + top + index * ROW,
+    w: box.w - 2,
+    h: ROW,
+  }));
+}
+
+/** The label of a line: a row for each transition. */
+export function labelSize(edges: readonly ChartEdge[], actions: boolean): Size {
+  const heights = edges.map(rowHeight);
+  return {
+    w: Math.ceil(Math.max(...edges.map((edge) => rowWidth(edge, actions)))) + 12,
+    h: heights.reduce((sum, height) => sum + height, 0) + 6,
+  };
+}
+
+/** The rows inside a label. */
+export function labelRows(edges: readonly ChartEdge[], label: Box): Row[] {
+  let y = label.y + 3;
+  return edges.map((edge) => {
+    const row = { edge: edge.id, x: label.x, y, w: label.w, h: rowHeight(edge) };
+    y += row.h;
+    return row;
+  });
+}
+
+function rowHeight(edge: ChartEdge): number {
+  return ROW + (isGuardBelow(edge) ? GUARD_LINE : 0);
+}
+
+function rowWidth(edge: ChartEdge, actions: boolean): number {
+  const event = isMarked(edge) ? MARK_WIDTH - 6 : codeWidth(labelWords(edge), SIZES.event);
+  const guard = codeWidth(guardWords(edge), SIZES.guard);
+  const action =
+    actions && edge.actions.length > 0 ? 6 + codeWidth(actionWords(edge), SIZES.action) : 0;
+  return isGuardBelow(edge)
+    ? Math.max(event + action, guard)
+    : event + (guard > 0 ? 6 + guard : 0) + action;
+}
+
+/** The region's own transitions that stay, in one to six columns. */
+export function blocksOf(region: string, edges: readonly ChartEdge[], actions: boolean): Block[] {
+  const heights = [1, 2, 3, 4, 5, 6].map((columns) => Math.ceil(edges.length / columns));
+  return edges.length === 0
+    ? []
+    : [...new Set(heights)].map((height) => blockOf(region, edges, { height, actions }));
+}
+
+/** Column after column of so many rows, below a head. */
+function blockOf(
+  region: string,
+  edges: readonly ChartEdge[],
+  { height, actions }: { height: number; actions: boolean },
+): Block {
+  const rows: Row[] = [];
+  let x = 10;
+  for (let start = 0; start < edges.length; start += height) {
+    const column = edges.slice(start, start + height);
+    const w = Math.max(...column.map((edge) => stayWidth(edge, actions))) + 26;
+    column.forEach((edge, index) => {
+      rows.push({ edge: edge.id, x, y: HEAD + 4 + index * ROW, w, h: ROW });
+    });
+    x += w + 6;
+  }
+  return {
+    actions,
+    w: Math.max(x + 4, Math.ceil(nameWidth(blockWords(region), 11.5)) + 28),
+    h: HEAD + 4 + height * ROW + 10,
+    rows,
+  };
+}

@@ -1,0 +1,102 @@
+/** How the panels stand together: three columns on a desk, one view at a time on a phone. */
+import { signal } from '@preact/signals';
+import { connection, selected, watchFailure } from './model.ts';
+import { Announcer } from './panels/announcer.tsx';
+import { Dialogs } from './panels/dialogs.tsx';
+import { Inspector } from './panels/inspector.tsx';
+import { Outline } from './panels/outline.tsx';
+import { Session } from './panels/session.tsx';
+import { Sessions } from './panels/sessions.tsx';
+import { Stage, StageHead } from './panels/stage.tsx';
+import { Timeline } from './panels/timeline.tsx';
+import { TokenForm } from './panels/token-form.tsx';
+import { Banners, TopBar } from './panels/top-bar.tsx';
+import { tab, VIEWS, view } from './route.ts';
+
+const narrow = window.matchMedia('(max-width: 719px)');
+const isPhone = signal(narrow.matches);
+narrow.addEventListener('change', ({ matches }) => {
+  isPhone.value = matches;
+});
+
+export function App() {
+  const state = connection.value;
+  if (state.kind === 'unauthorized') return <TokenForm message={state.message} />;
+  return (
+    <div class={`page${state.kind === 'offline' ? ' stale' : ''}`}>
+      <TopBar />
+      <Banners />
+      {isPhone.value ? <Phone /> : <Desk />}
+      <Dialogs />
+      <Announcer />
+    </div>
+  );
+}
+
+function Desk() {
+  return (
+    <main class="desk">
+      <Sessions />
+      <div class="middle">
+        <Stage />
+        <Trouble />
+        <Timeline />
+      </div>
+      <Inspector />
+    </main>
+  );
+}
+
+const VIEW_WORDS = {
+  sessions: 'Sessions',
+  session: 'Session',
+  states: 'States',
+  chart: 'Chart',
+  more: 'Events',
+} as const;
+
+/** Panels that have no view of their own on a phone. */
+const MORE = ['why', 'events', 'sequence', 'context', 'try'] as const;
+
+function Phone() {
+  const current = view.value;
+  return (
+    <>
+      <main class={`phone phone-${current}`}>
+        {current !== 'sessions' && current !== 'chart' && <StageHead />}
+        <Trouble />
+        {current === 'sessions' && <h1 class="visually-hidden">Sessions</h1>}
+        {current === 'sessions' && <Sessions />}
+        {current === 'session' && <Session />}
+        {current === 'states' && <Outline />}
+        {current === 'chart' && <Stage />}
+        {current === 'more' && <Inspector tabs={MORE} />}
+        {current !== 'sessions' && current !== 'session' && <Timeline />}
+      </main>
+      <nav class="bottom" aria-label="Views">
+        {VIEWS.map((name) => (
+          <button
+            key={name}
+            type="button"
+            aria-current={current === name ? 'page' : undefined}
+            onClick={() => {
+              view.value = name;
+              if (name === 'more' && !MORE.some((one) => one === tab.value)) tab.value = 'events';
+            }}
+          >
+            {VIEW_WORDS[name]}
+          </button>
+        ))}
+      </nav>
+    </>
+  );
+}
+
+function Trouble() {
+  if (watchFailure.value === null || selected.value === null) return null;
+  return (
+    <p class="banner warn" role="alert" data-testid="watch-failure">
+      {watchFailure.value}
+    </p>
+  );
+}

@@ -1,0 +1,270 @@
+/**
+ * Draws a picture once, as SVG elements with classes. What happens later only switches classes on the
+ * elements this returns by state and by transition. Order matters: containers, lines, labels, leaves.
+ */
+import type { Picture } from './arrange.ts';
+import type {
+  Block,
+  Chart,
+  ChartEdge,
+  ChartState,
+  Drawing,
+  Line,
+  Row,
+  StateBox,
+} from './geometry.ts';
+import { arrowHead, roundedPath, svg } from './svg.ts';
+import {
+  actionWords,
+  blockWords,
+  eventWords,
+  guardWords,
+  isGuardBelow,
+  labelWords,
+  MARK_WIDTH,
+  SIZES,
+  stateActionWords,
+} from './words.ts';
+
+/** Width of one letter of code, as a part of the font size; the build measures with the same. */
+const ADVANCE = 0.6;
+const NAME_X = 24;
+
+/** What can be lit up. */
+export interface Drawn {
+  world: SVGGElement;
+  /** The box of a state and its title, which stands above the lines. */
+  states: Map<string, SVGGElement[]>;
+  /** The row of a transition and the line it stands on, if it has one. */
+  edges: Map<string, { row: SVGGElement; line: SVGGElement | null }>;
+}
+
+/** The picture of a chart, nothing lit. */
+export function draw(chart: Chart, picture: Picture): Drawn {
+  const drawn: Drawn = { world: svg('g', { class: 'world' }), states: new Map(), edges: new Map() };
+  const states = new Map(chart.states.map((state) => [state.id, state]));
+  const edges = new Map(chart.edges.map((edge) => [edge.id, edge]));
+  for (const placed of picture.placed) {
+    const group = svg('g', { transform: `translate(${placed.x} ${placed.y})` });
+    const sources = { drawn, states, edges };
+    if (placed.drawing) drawRegion(group, placed.region, placed.drawing, sources);
+    else drawBlock(group, placed.region, placed.block, sources);
+    drawn.world.append(group);
+  }
+  return drawn;
+}
+
+interface Sources {
+  drawn: Drawn;
+  states: Map<string, ChartState>;
+  edges: Map<string, ChartEdge>;
+}
+
+function drawRegion(group: SVGGElement, region: string, drawing: Drawing, sources: Sources): void {
+  const { drawn, states } = sources;
+  const parents = new Set([...states.values()].map(({ parent }) => parent));
+  const isContainer = ({ id }: StateBox): boolean => parents.has(id);
+  const kindOf = ({ id }: StateBox): string => (id === region ? 'region' : 'container');
+  for (const box of drawing.states.filter(isContainer)) {
+    addBox(group, box, kindOf(box), sources);
+  }
+  for (const points of drawing.starts) group.append(startMark(points));
+  // Lines below labels of all lines, so that no line crosses out a word.
+  for (const line of drawing.lines) addLine(group, line, drawn);
+  for (const box of drawing.states.filter(isContainer)) addTitle(group, box, kindOf(box), sources);
+  for (const line of drawing.lines) addLabel(group, line, sources);
+  for (const box of drawing.states.filter((one) => !isContainer(one))) {
+    addBox(group, box, 'leaf', sources);
+    addTitle(group, box, 'leaf', sources);
+  }
+  for (const pill of drawing.pills) {
+    group.append(
+      svg(
+        'g',
+        { class: 'any', transform: `translate(${pill.x} ${pill.y})` },
+        svg('rect', { width: pill.w, height: pill.h, rx: pill.h / 2 }),
+        svg('text', { x: pill.w / 2, y: 13.5, class: 'tag' }, 'in any state'),
+      ),
+    );
+  }
+  for (const row of drawing.stays) addStay(group, row, sources);
+}
+
+/** What a region takes in any of its states: a list with a frame of its own. */
+function drawBlock(group: SVGGElement, region: string, block: Block, sources: Sources): void {
+  const name = sources.states.get(region)?.key ?? region;
+  group.append(
+    svg('rect', { class: 'list', width: block.w, height: block.h, rx: 10 }),
+    svg('text', { class: 'caption', x: 14, y: 18.5 }, blockWords(name)),
+    svg('path', { class: 'rule', d: `M1 28H${block.w - 1}` }),
+  );
+  for (const row of block.rows) addStay(group, row, sources);
+}
+
+function addBox(group: SVGGElement, box: StateBox, kind: string, { drawn, states }: Sources): void {
+  const element = svg(
+    'g',
+    {
+      class: `state ${kind}${needsAttention(box.id, states) ? ' attention' : ''}`,
+      'data-state': box.id,
+      transform: `translate(${box.x} ${box.y})`,
+    },
+    svg('rect', { class: 'box', width: box.w, height: box.h, rx: kind === 'leaf' ? 8 : 10 }),
+  );
+  if (kind === 'container' || (kind === 'leaf' && box.h > box.head)) {
+    element.append(svg('path', { class: 'rule', d: `M1 ${box.head}H${box.w - 1}` }));
+  }
+  drawn.states.set(box.id, [element]);
+  group.append(element);
+}
+
+/** Whether being in this state means that somebody must do something. */
+function needsAttention(id: string, states: Map<string, ChartState>): boolean {
+  const state = states.get(id);
+  if (!state) return false;
+  if (state.tags.includes('needsYou')) return true;
+  return state.parent !== null && needsAttention(state.parent, states);
+}
+
+/** Dot, name, tags, and what happens on entry and exit. */
+function addTitle(
+  group: SVGGElement,
+  box: StateBox,
+  kind: string,
+  { drawn, states }: Sources,
+): void {
+  const state = states.get(box.id);
+  if (!state) return;
+  const element = svg(
+    'g',
+    {
+      class: `title ${kind}${needsAttention(box.id, states) ? ' attention' : ''}`,
+      'data-state': box.id,
+      transform: `translate(${box.x} ${box.y})`,
+    },
+    svg('circle', { class: 'dot', cx: 13, cy: 14, r: 3.5 }),
+    svg('text', { class: 'name', x: NAME_X, y: 18.5 }, state.key),
+    ...tagsOf(state, box.w),
+  );
+  if (box.head > 28) {
+    stateActionWords(state).forEach((words, index) => {
+      element.append(svg('text', { class: 'action', x: NAME_X, y: 38 + index * 16 }, words));
+    });
+  }
+  drawn.states.get(box.id)?.push(element);
+  group.append(element);
+}
+
+/** Tags stand at the right end of the head. */
+function tagsOf(state: ChartState, width: number): SVGElement[] {
+  let right = width - 8;
+  return state.tags.toReversed().map((tag) => {
+    // An estimate is enough: the build reserved more than this.
+    const w = Math.ceil(tag.length * SIZES.tag * 0.56) + 12;
+    right -= w + 4;
+    return svg(
+      'g',
+      { class: `tagged ${tag}`, transform: `translate(${right + 4} 7)` },
+      svg('rect', { width: w, height: 15, rx: 7.5 }),
+      svg('text', { class: 'tag', x: w / 2, y: 11 }, tag),
+    );
+  });
+}
+
+function addLine(group: SVGGElement, line: Line, drawn: Drawn): void {
+  const head = arrowHead(line.points);
+  const shape = svg(
+    'g',
+    { class: 'line' },
+    svg('path', { class: 'wire', d: roundedPath(line.points, 7) }),
+    svg('path', { class: 'head', d: head }),
+  );
+  group.append(shape);
+  for (const { edge } of line.rows) {
+    drawn.edges.set(edge, { row: shape, line: shape });
+  }
+}
+
+function addLabel(group: SVGGElement, { label, rows }: Line, sources: Sources): void {
+  const chip = svg('g', { class: 'label' });
+  chip.append(svg('rect', { class: 'chip', ...rectOf(label), rx: 5 }));
+  for (const row of rows) {
+    const edge = sources.edges.get(row.edge);
+    const entry = sources.drawn.edges.get(row.edge);
+    if (!edge || !entry) continue;
+    const element = rowOf(edge, row);
+    const at = { x: row.x + 6, y: row.y + 12 };
+    element.append(...wordsOf(edge, at, isGuardBelow(edge)));
+    sources.drawn.edges.set(row.edge, { row: element, line: entry.line });
+    chip.append(element);
+  }
+  group.append(chip);
+}
+
+function addStay(group: SVGGElement, row: Row, { drawn, edges }: Sources): void {
+  const edge = edges.get(row.edge);
+  if (!edge) return;
+  const element = rowOf(edge, row);
+  element.classList.add('stay');
+  element.append(
+    svg('path', { class: 'loop', d: loopMark(row.x + 12, row.y + row.h / 2) }),
+    ...wordsOf(edge, { x: row.x + NAME_X, y: row.y + 12 }, false),
+  );
+  drawn.edges.set(row.edge, { row: element, line: null });
+  group.append(element);
+}
+
+function rowOf(edge: ChartEdge, row: Row): SVGGElement {
+  return svg(
+    'g',
+    { class: `row ${edge.kind}`, 'data-edge': edge.id },
+    svg('title', {}, [eventWords(edge), guardWords(edge), actionWords(edge)].join(' ').trim()),
+    svg('rect', { class: 'hit', ...rectOf(row), rx: 4 }),
+  );
+}
+
+/** Event or mark, guard beside or below, actions (hidden by the style sheet when switched off). */
+function wordsOf(edge: ChartEdge, at: { x: number; y: number }, isBelow: boolean): SVGElement[] {
+  const event = labelWords(edge);
+  const guard = guardWords(edge);
+  const besides = at.x + (event === '' ? MARK_WIDTH : event.length * SIZES.event * ADVANCE + 6);
+  const words: SVGElement[] = [
+    event === ''
+      ? svg('path', { class: 'mark', d: alwaysMark(at.x + 4, at.y - 3.5) })
+      : svg('text', { class: 'event', ...at }, event),
+  ];
+  if (guard !== '') {
+    const place = isBelow ? { x: at.x, y: at.y + 12.5 } : { x: besides, y: at.y };
+    words.push(svg('text', { class: 'guard', ...place }, guard));
+  }
+  if (edge.actions.length > 0) {
+    const x =
+      isBelow || guard === '' ? besides : besides + guard.length * SIZES.guard * ADVANCE + 6;
+    words.push(svg('text', { class: 'action', x, y: at.y }, actionWords(edge)));
+  }
+  return words;
+}
+
+/** An empty circle with a stroke: no event is needed. */
+function alwaysMark(x: number, y: number): string {
+  return `M${x + 4} ${y}A4 4 0 1 0 ${x - 4} ${y}A4 4 0 1 0 ${x + 4} ${y}M${x + 3.5} ${y - 3.5}L${x - 3.5} ${y + 3.5}`;
+}
+
+function startMark(points: readonly number[]): SVGElement {
+  return svg(
+    'g',
+    { class: 'start' },
+    svg('circle', { cx: points[0], cy: points[1], r: 3.5 }),
+    svg('path', { class: 'wire', d: roundedPath(points, 0) }),
+    svg('path', { class: 'head', d: arrowHead(points, 6) }),
+  );
+}
+
+/** A small arrow that comes back. */
+function loopMark(x: number, y: number): string {
+  return `M${x + 3.5} ${y - 1}A3.6 3.6 0 1 0 ${x + 2} ${y + 2.9}M${x + 4.6} ${y - 4}V${y - 0.6}H${x + 1.2}`;
+}
+
+function rectOf({ x, y, w, h }: { x: number; y: number; w: number; h: number }) {
+  return { x, y, width: w, height: h };
+}

@@ -1,0 +1,98 @@
+/**
+ * What the build hands to the page: every shipped machine described and laid out. Coordinates are chart
+ * units (CSS px at scale 1) from the top left corner of their region. Types only; written by
+ * layout.build.ts, read by the chart and the outline.
+ */
+
+import type {
+  EdgeDescription,
+  MachineDescription,
+  StateDescription,
+} from '../../../machines/describe.ts';
+
+/** A machine as it runs, its states and its transitions. */
+export type Chart = MachineDescription;
+export type ChartState = StateDescription;
+export type ChartEdge = EdgeDescription;
+
+export type Direction = 'RIGHT' | 'DOWN';
+
+/** A rectangle, left top corner and size. */
+export interface Box {
+  x: number;
+  y: number;
+  w: number;
+  h: number;
+}
+
+/** The text row of one transition, on its line or inside its state. */
+export interface Row extends Box {
+  edge: string;
+}
+
+/** A drawn state. */
+export interface StateBox extends Box {
+  id: string;
+  /** Height of the part that holds the name. */
+  head: number;
+}
+
+/** A drawn line: transitions with the same source and target share it, a text row each. */
+export interface Line {
+  source: string;
+  target: string;
+  /** Corners, x and y in turn. */
+  points: number[];
+  label: Box;
+  rows: Row[];
+}
+
+/** A pill that stands for "in any state of this one": the source of its own transitions. */
+export interface AnyPill extends Box {
+  state: string;
+}
+
+/** One way to draw a region. */
+export interface Drawing {
+  direction: Direction;
+  /** Whether entry, exit and transition actions are written out. */
+  actions: boolean;
+  w: number;
+  h: number;
+  states: StateBox[];
+  lines: Line[];
+  /** Targetless transitions of the states inside: they stay, so they are rows and not lines. */
+  stays: Row[];
+  pills: AnyPill[];
+  /** Dot and arrow into the state entered first: corners, x and y in turn. */
+  starts: number[][];
+}
+
+/** A region of a parallel machine, or the whole of any other one. */
+export interface Region {
+  id: string;
+  drawings: Drawing[];
+  /** Its own transitions that stay, in one to several columns; empty when it has none. */
+  blocks: Block[];
+}
+
+/** The transitions a region takes in any of its states without leaving it. */
+export interface Block {
+  actions: boolean;
+  w: number;
+  h: number;
+  rows: Row[];
+}
+
+/** One machine with its geometry. */
+export interface LaidOutChart {
+  /** Of the description; the server names the same for the machine it runs. */
+  hash: string;
+  chart: Chart;
+  regions: Region[];
+}
+
+/** The file that is served with the page. */
+export interface Charts {
+  machines: Record<string, LaidOutChart>;
+}

@@ -1,0 +1,84 @@
+/** Every key of the page in one table: the dialog shows it, `startKeys` obeys it. Off inside fields. */
+import { goFirst, goLive, step, toggleLive } from './cursor.ts';
+import { selectNeighbour, togglePin } from './panels/sessions.tsx';
+import { actions, chartView, nextRegion } from './panels/stage.tsx';
+import { isHelpOpen, openTab, TABS } from './route.ts';
+import { nextTheme } from './theme.ts';
+
+interface KeyEntry {
+  keys: readonly string[];
+  words: string;
+  act: (key: string) => void;
+  /** Only while the diagram has the focus. */
+  inChart?: boolean;
+}
+
+const PANS: Record<string, [number, number]> = {
+  ArrowLeft: [-1, 0],
+  ArrowRight: [1, 0],
+  ArrowUp: [0, -1],
+  ArrowDown: [0, 1],
+};
+
+export const KEYS: readonly KeyEntry[] = [
+  { keys: ['/'], words: 'filter sessions', act: () => document.getElementById('filter')?.focus() },
+  { keys: ['j'], words: 'next session', act: () => selectNeighbour(1) },
+  { keys: ['k'], words: 'previous session', act: () => selectNeighbour(-1) },
+  { keys: ['p'], words: 'pin this session', act: togglePin },
+  { keys: ['['], words: 'one event back', act: () => step(-1) },
+  { keys: [']'], words: 'one event forth', act: () => step(1) },
+  { keys: ['{'], words: 'ten events back', act: () => step(-10) },
+  { keys: ['}'], words: 'ten events forth', act: () => step(10) },
+  { keys: ['Home'], words: 'first event', act: goFirst },
+  { keys: ['End'], words: 'newest event, live', act: goLive },
+  { keys: [' '], words: 'hold, or go live', act: toggleLive },
+  { keys: ['f'], words: 'fit the chart', act: () => chartView()?.fit() },
+  { keys: ['+', '='], words: 'zoom in', act: () => chartView()?.zoom(1) },
+  { keys: ['-', '−'], words: 'zoom out', act: () => chartView()?.zoom(-1) },
+  {
+    keys: Object.keys(PANS),
+    words: 'pan the chart, when it has the focus',
+    act: (key) => chartView()?.pan(...(PANS[key] ?? [0, 0])),
+    inChart: true,
+  },
+  {
+    keys: ['a'],
+    words: 'actions in the chart',
+    act: () => {
+      actions.value = !actions.value;
+    },
+  },
+  { keys: ['r'], words: 'next region of the chart', act: nextRegion },
+  {
+    keys: ['1', '2', '3', '4', '5', '6', '7'],
+    words: 'tabs of the inspector',
+    act: (key) => openTab(TABS[Number(key) - 1] ?? 'events'),
+  },
+  { keys: ['w'], words: 'why is it in this state?', act: () => openTab('why') },
+  { keys: ['d'], words: 'try an event', act: () => openTab('try') },
+  { keys: ['t'], words: 'light, dark, system', act: nextTheme },
+  {
+    keys: ['?'],
+    words: 'this help',
+    act: () => {
+      isHelpOpen.value = true;
+    },
+  },
+];
+
+/** Listens until the page is closed. */
+export function startKeys(): void {
+  window.addEventListener('keydown', (event) => {
+    const { target, key } = event;
+    if (event.ctrlKey || event.metaKey || event.altKey || !(target instanceof Element)) return;
+    if (target.closest('input:not([type=range]), textarea, select, dialog')) return;
+    // Space presses buttons, arrows and Home move sliders and lists.
+    if (key === ' ' && target.closest('button, summary, [role=listbox]')) return;
+    if (/^(Home|End|Arrow)/.test(key) && target.closest('input, [role=listbox], [role=tab]'))
+      return;
+    const entry = KEYS.find(({ keys }) => keys.includes(key));
+    if (!entry || (entry.inChart && !target.closest('.chart'))) return;
+    event.preventDefault();
+    entry.act(key);
+  });
+}

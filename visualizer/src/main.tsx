@@ -1,0 +1,33 @@
+/** Starts the page: theme, charts, the line to the server, the address, keys; then draws it. */
+import { render } from 'preact';
+import './ui/theme.css';
+import './ui/page.css';
+import './ui/panels.css';
+import './chart/chart.css';
+import { App } from './app.tsx';
+import { loadCharts } from './charts.ts';
+import { startConversation } from './conversation.ts';
+import { startKeys } from './keys.ts';
+import { stats } from './model.ts';
+import { startAnnouncer } from './panels/announcer.tsx';
+import { startRouting } from './route.ts';
+import { startTheme } from './theme.ts';
+import { connect } from './transport.ts';
+
+declare global {
+  interface Window {
+    /** Counters, for tests and for the curious. */
+    __viz?: { stats: typeof stats };
+  }
+}
+
+startTheme();
+void loadCharts();
+startRouting();
+connect();
+startConversation();
+startKeys();
+startAnnouncer();
+window.__viz = { stats };
+const host = document.getElementById('app');
+if (host) render(<App />, host);

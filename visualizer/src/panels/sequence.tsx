@@ -1,0 +1,78 @@
+/** Who told the session what, as arrows between lanes, with the time between them. Newest first. */
+import { computed } from '@preact/signals';
+import type { InspectOrigin, InspectRecord } from '../../../src/protocol/inspect.ts';
+import { goTo } from '../cursor.ts';
+import { history, shown } from '../model.ts';
+import { VirtualList } from '../ui/virtual-list.tsx';
+import { spanWords } from '../ui/words.ts';
+import { leavesOf, phaseOf } from '../value.ts';
+
+const LANES = ['client', 'hook', 'spool', 'connector', 'house'] as const satisfies InspectOrigin[];
+
+const steps = computed(() =>
+  history.value.records
+    .map((record, index, all) => ({ record, before: all[index - 1] ?? null }))
+    .toReversed(),
+);
+
+type Step = (typeof steps.value)[number];
+
+export function Sequence() {
+  const items = steps.value;
+  if (items.length === 0) {
+    return (
+      <div class="empty">
+        <p>No events yet. Each arrow will show who told the session what.</p>
+      </div>
+    );
+  }
+  return (
+    <div class="sequence">
+      <div class="lanes" aria-hidden="true">
+        {LANES.map((lane) => (
+          <span key={lane}>{lane}</span>
+        ))}
+        <span class="lane-session">session</span>
+      </div>
+      <VirtualList
+        items={items}
+        rowHeight={40}
+        label="Sequence, newest first"
+        testId="sequence-list"
+        active={items.findIndex(({ record }) => record.seq === shown.value.record?.seq)}
+        keyOf={({ record }) => String(record.seq)}
+        onPick={({ record }) => void goTo(record.seq)}
+        className={({ record }) => (record.accepted ? '' : 'refused')}
+        render={(one) => <Arrow step={one} />}
+      />
+    </div>
+  );
+}
+
+/** One arrow from its lane to the session's; drawn with boxes, so it stretches with the panel. */
+function Arrow({ step: { record, before } }: { step: Step }) {
+  const lane = LANES.indexOf(record.origin);
+  const gap = before ? Date.parse(record.at) - Date.parse(before.at) : null;
+  const part = `${((lane + 0.5) / (LANES.length + 1)) * 100}%`;
+  const end = `${(0.5 / (LANES.length + 1)) * 100}%`;
+  return (
+    <span class="arrow-row">
+      <span class="visually-hidden">{record.origin} to session: </span>
+      <span class="arrow-words code" style={{ insetInlineStart: '8px', insetInlineEnd: end }}>
+        <b>{record.event.type}</b>
+        <span class="faint">
+          {gap === null ? '' : ` +${spanWords(Math.max(0, gap))}`}
+          {record.accepted ? '' : ' refused'}
+        </span>
+      </span>
+      <i
+        class={`arrow-line fill-${phaseOfRecord(record)}`}
+        style={{ insetInlineStart: part, insetInlineEnd: end }}
+      />
+    </span>
+  );
+}
+
+function phaseOfRecord(record: InspectRecord) {
+  return phaseOf(leavesOf(record.value));
+}

@@ -1,0 +1,197 @@
+/** The session itself: what was said, what it waits for, and a way to speak to it. */
+import { useSignal } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
+import type { Message } from '../../../src/protocol/nouns.ts';
+import { interrupt, isDirect, send, type Talk, talk, talkFailure } from '../conversation.ts';
+import { isOnline, selected } from '../model.ts';
+import { VisibleText } from '../ui/visible-text.tsx';
+import { clockWords } from '../ui/words.ts';
+import { ApprovalCard } from './approval-card.tsx';
+
+export function Session() {
+  const session = talk.value;
+  if (selected.value === null)
+    return (
+      <div class="empty">
+        <p>Choose a session to see what it says.</p>
+      </div>
+    );
+  if (talkFailure.value !== null) return <p class="banner warn">{talkFailure.value}</p>;
+  if (!session)
+    return (
+      <div class="empty">
+        <p class="faint">Loading the conversation…</p>
+      </div>
+    );
+  const direct = isDirect(session);
+  return (
+    <div class="talk" data-testid="session">
+      <Facts session={session} direct={direct} />
+      <Messages messages={session.messages} total={session.message_count} />
+      {session.pending_approval && (
+        <ApprovalCard
+          key={session.pending_approval.id}
+          request={session.pending_approval}
+          direct={direct}
+        />
+      )}
+      {direct && session.status === 'active' && <Composer session={session} />}
+    </div>
+  );
+}
+
+function Facts({ session, direct }: { session: Talk; direct: boolean }) {
+  return (
+    <p class="talk-facts">
+      <span class="tag">{session.provider}</span>
+      <span class="tag">{direct ? 'direct' : 'watched'}</span>
+      {session.model && (
+        <span class="tag">
+          <bdi>{session.model}</bdi>
+        </span>
+      )}
+      {session.git_branch && (
+        <span class="tag">
+          <VisibleText text={session.git_branch} />
+        </span>
+      )}
+      <span class="faint wrap">
+        <VisibleText text={session.current_cwd ?? session.project_path} />
+      </span>
+    </p>
+  );
+}
+
+function Messages({ messages, total }: { messages: readonly Message[]; total: number }) {
+  const end = useRef<HTMLDivElement>(null);
+  const isAtEnd = useRef(true);
+  const newest = messages.at(-1);
+  useEffect(() => {
+    if (isAtEnd.current) end.current?.scrollTo(0, end.current.scrollHeight);
+  }, [newest?.id, newest?.content, newest?.tool_output]);
+  if (messages.length === 0)
+    return (
+      <div class="empty">
+        <p>Nothing was said yet.</p>
+      </div>
+    );
+  return (
+    <section
+      ref={end}
+      class="messages"
+      tabIndex={0}
+      aria-label="Messages"
+      onScroll={({ currentTarget: { scrollTop, clientHeight, scrollHeight } }) => {
+        isAtEnd.current = scrollTop + clientHeight > scrollHeight - 40;
+      }}
+    >
+      {total > messages.length && (
+        <p class="faint">{total - messages.length} earlier messages are not shown.</p>
+      )}
+      {messages.map((message) => (
+        <Entry key={message.id} message={message} />
+      ))}
+    </section>
+  );
+}
+
+const SPEAKERS: Record<string, string> = {
+  user: 'You',
+  assistant: 'Agent',
+  thinking: 'Thinking',
+  steer: 'You, meanwhile',
+  shell: 'Shell',
+  tool: 'Tool',
+  tool_result: 'Result',
+};
+
+function Entry({ message }: { message: Message }) {
+  const { message_type: type, content, tool_name, tool_output, is_error } = message;
+  const isTool = type === 'tool' || type === 'tool_result' || type === 'shell';
+  return (
+    <article class={`message message-${type}${is_error ? ' failed' : ''}`}>
+      <header>
+        <b>{tool_name ?? SPEAKERS[type] ?? type}</b>
+        {is_error && <span class="tag">failed</span>}
+        <time class="code">{clockWords(message.timestamp)}</time>
+      </header>
+      {content !== '' && (
+        <p class={isTool ? 'code wrap' : 'wrap'} dir="auto">
+          <VisibleText text={content} />
+        </p>
+      )}
+      {tool_output && (
+        <details>
+          <summary>Output</summary>
+          <pre class="code" tabIndex={0}>
+            <VisibleText text={tool_output} />
+          </pre>
+        </details>
+      )}
+    </article>
+  );
+}
+
+function Composer({ session }: { session: Talk }) {
+  const text = useSignal('');
+  const failure = useSignal<string | null>(null);
+  const isBusy = session.work_status === 'working';
+  const submit = (): void => {
+    const content = text.value.trim();
+    if (content === '') return;
+    text.value = '';
+    void send(session.id, content).then((words) => {
+      failure.value = words;
+      // What was typed is not lost with the wish.
+      if (words !== null && text.value === '') text.value = content;
+    });
+  };
+  return (
+    <form
+      class="composer"
+      onSubmit={(event) => {
+        event.preventDefault();
+        submit();
+      }}
+    >
+      {failure.value !== null && (
+        <p class="banner warn" role="alert">
+          {failure.value}
+        </p>
+      )}
+      <textarea
+        rows={2}
+        aria-label="Message to the session"
+        placeholder="Message to the session"
+        value={text.value}
+        onInput={(event) => {
+          text.value = event.currentTarget.value;
+        }}
+        onKeyDown={(event) => {
+          if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
+          event.preventDefault();
+          submit();
+        }}
+      />
+      <button
+        type="button"
+        class="button"
+        disabled={!isOnline.value || !isBusy}
+        onClick={() => {
+          void interrupt(session.id).then((words) => {
+            failure.value = words;
+          });
+        }}
+      >
+        Interrupt
+      </button>
+      <button
+        type="submit"
+        class="button primary"
+        disabled={!isOnline.value || text.value.trim() === ''}
+      >
+        Send
+      </button>
+    </form>
+  );
+}

@@ -1,0 +1,136 @@
+/** Title, totals, how the page stands with the server, theme, help; and what must be read once. */
+import { computed } from '@preact/signals';
+import { connection, hello, notice, rows, rowsTick } from '../model.ts';
+import { isHelpOpen, view } from '../route.ts';
+import { nextTheme, theme } from '../theme.ts';
+import { reconnect, select } from '../transport.ts';
+import { now } from '../ui/now.ts';
+import { count } from '../ui/words.ts';
+
+const rate = computed(() => {
+  rowsTick.value;
+  let sum = 0;
+  for (const { eventsPerSecond } of rows.values()) sum += eventsPerSecond;
+  return sum;
+});
+
+const total = computed(() => {
+  rowsTick.value;
+  return Math.max(hello.value?.sessions ?? 0, rows.size);
+});
+
+const WORDS = {
+  connecting: 'Connecting',
+  online: 'Connected',
+  offline: 'Offline',
+  unauthorized: 'Locked',
+  mismatch: 'Reload',
+} as const;
+
+const THEME_WORDS = { system: 'Auto', light: 'Light', dark: 'Dark' } as const;
+
+export function TopBar() {
+  const { kind } = connection.value;
+  const isReadOnly = hello.value !== null && !hello.value.scopes.includes('control');
+  return (
+    <header class="top-bar">
+      <a
+        class="brand"
+        href="/visualizer/"
+        onClick={(event) => {
+          if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+          event.preventDefault();
+          select(null);
+          view.value = 'sessions';
+        }}
+      >
+        <svg viewBox="0 0 32 32" aria-hidden="true">
+          <rect width="32" height="32" rx="8" />
+          <circle cx="16" cy="16" r="8.5" />
+          <circle class="moon" cx="23" cy="11" r="3.4" />
+        </svg>
+        OrbitDock
+      </a>
+      <span class="total">{count(total.value, 'session')}</span>
+      <span class="total rate">{rate.value.toFixed(rate.value < 10 ? 1 : 0)} events/s</span>
+      <span class="space" />
+      {isReadOnly && (
+        <span
+          class="pill quiet"
+          title="Contexts and events are redacted; live events cannot be sent from here"
+        >
+          redacted
+        </span>
+      )}
+      <span class={`connection ${kind}`} data-testid="connection" role="status">
+        <i class="dot" />
+        {WORDS[kind]}
+      </span>
+      <button
+        type="button"
+        class="button"
+        onClick={nextTheme}
+        aria-label={`Theme: ${THEME_WORDS[theme.value]}`}
+      >
+        {THEME_WORDS[theme.value]}
+      </button>
+      <button
+        type="button"
+        class="button square"
+        aria-label="Help and keys"
+        onClick={() => {
+          isHelpOpen.value = true;
+        }}
+      >
+        ?
+      </button>
+    </header>
+  );
+}
+
+/** Lines across the page: offline with a countdown, restarts, another protocol. */
+export function Banners() {
+  const state = connection.value;
+  return (
+    <div class="banners">
+      {state.kind === 'offline' && <Offline since={state.since} retryAt={state.retryAt} />}
+      {state.kind === 'mismatch' && (
+        <p class="banner bad" role="alert">
+          The server speaks protocol {state.protocol} and this page an older one.{' '}
+          <button type="button" class="button" onClick={() => window.location.reload()}>
+            Reload the page
+          </button>
+        </p>
+      )}
+      {notice.value !== null && (
+        <p class="banner warn" role="status" data-testid="notice">
+          {notice.value}{' '}
+          <button
+            type="button"
+            class="button"
+            onClick={() => {
+              notice.value = null;
+            }}
+          >
+            OK
+          </button>
+        </p>
+      )}
+    </div>
+  );
+}
+
+function Offline({ since, retryAt }: { since: number; retryAt: number }) {
+  // Reading the clock repaints the countdown every second.
+  now.value;
+  const seconds = Math.max(0, Math.ceil((retryAt - Date.now()) / 1000));
+  return (
+    <p class="banner bad" role="alert" data-testid="offline">
+      The server cannot be reached. What you see is from {new Date(since).toLocaleTimeString()}.{' '}
+      <span aria-hidden="true">{seconds > 0 ? `Trying again in ${seconds} s.` : 'Trying…'}</span>{' '}
+      <button type="button" class="button" onClick={reconnect}>
+        Retry now
+      </button>
+    </p>
+  );
+}

@@ -1,0 +1,97 @@
+/**
+ * The address of what is shown: `/visualizer/s/<session>?seq=12&tab=context`. Reload-safe, shareable, never
+ * with a token. Written with `replaceState` so that scrubbing does not fill the browser's history.
+ */
+import { effect, signal } from '@preact/signals';
+import { goTo } from './cursor.ts';
+import { history, position, selected } from './model.ts';
+import { select } from './transport.ts';
+
+/** What the inspector shows. */
+export const TABS = ['session', 'states', 'why', 'events', 'sequence', 'context', 'try'] as const;
+export type Tab = (typeof TABS)[number];
+
+/** The parts of the page a phone shows one at a time. */
+export const VIEWS = ['sessions', 'session', 'states', 'chart', 'more'] as const;
+export type View = (typeof VIEWS)[number];
+
+export const tab = signal<Tab>('events');
+export const view = signal<View>('sessions');
+/** The state the Why panel is about; null: the active one of the first region. */
+export const askedState = signal<string | null>(null);
+/** The event the Try panel is about. */
+export const triedEvent = signal<string>('');
+
+/** Whether help lies over everything. */
+export const isHelpOpen = signal(false);
+
+const BASE = '/visualizer/';
+let wantedSeq: number | null = null;
+
+/** Reads the address, then keeps it up to date. */
+export function startRouting(): void {
+  readAddress();
+  window.addEventListener('popstate', readAddress);
+  effect(() => {
+    const path = selected.value === null ? BASE : `${BASE}s/${encodeURIComponent(selected.value)}`;
+    const query = new URLSearchParams();
+    const seq = position.value ?? wantedSeq;
+    if (seq !== null) query.set('seq', String(seq));
+    if (tab.value !== 'events') query.set('tab', tab.value);
+    const address = query.size > 0 ? `${path}?${query}` : path;
+    window.history.replaceState(null, '', address);
+  });
+  // A moment in the address can be shown as soon as the session's journal is known.
+  effect(() => {
+    if (wantedSeq === null || history.value.last === 0) return;
+    const seq = wantedSeq;
+    wantedSeq = null;
+    void goTo(seq);
+  });
+}
+
+/** Opens a session; on a phone it comes to the front. */
+export function openSession(session: string): void {
+  wantedSeq = null;
+  select(session);
+  if (view.peek() === 'sessions') view.value = 'states';
+}
+
+/** Shows a panel, on every screen. */
+export function openTab(wanted: Tab): void {
+  tab.value = wanted;
+  view.value = wanted === 'session' || wanted === 'states' ? wanted : 'more';
+}
+
+/** Asks why a session is, or is not, in a state. */
+export function askWhy(state: string): void {
+  askedState.value = state;
+  openTab('why');
+}
+
+/** Puts an event into the Try panel. */
+export function tryEvent(event: string): void {
+  triedEvent.value = event;
+  openTab('try');
+}
+
+function readAddress(): void {
+  const { pathname, searchParams } = new URL(window.location.href);
+  const match = /^\/visualizer\/s\/([^/]+)/.exec(pathname);
+  const wantedTab = searchParams.get('tab');
+  const seq = Number(searchParams.get('seq'));
+  if (TABS.includes(wantedTab as Tab)) openTab(wantedTab as Tab);
+  wantedSeq = Number.isInteger(seq) && seq > 0 ? seq : null;
+  if (match?.[1]) {
+    select(decoded(match[1]));
+    if (view.peek() === 'sessions') view.value = 'states';
+  }
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}

@@ -1,0 +1,40 @@
+/** Light, dark, or what the system says; remembered by the browser. */
+import { effect, signal } from '@preact/signals';
+
+const KEY = 'orbitdock.theme';
+export const THEMES = ['system', 'light', 'dark'] as const;
+export type Theme = (typeof THEMES)[number];
+
+export const theme = signal<Theme>(stored());
+
+/** Applies the theme now and whenever it or the system changes. */
+export function startTheme(): void {
+  const system = window.matchMedia('(prefers-color-scheme: dark)');
+  const systemDark = signal(system.matches);
+  system.addEventListener('change', ({ matches }) => {
+    systemDark.value = matches;
+  });
+  effect(() => {
+    const isDark = theme.value === 'dark' || (theme.value === 'system' && systemDark.value);
+    document.documentElement.dataset.theme = isDark ? 'dark' : 'light';
+  });
+}
+
+/** The next one, in turn. */
+export function nextTheme(): void {
+  theme.value = THEMES[(THEMES.indexOf(theme.peek()) + 1) % THEMES.length] ?? 'system';
+  try {
+    localStorage.setItem(KEY, theme.peek());
+  } catch {
+    // It then lasts as long as the page.
+  }
+}
+
+function stored(): Theme {
+  try {
+    const found = localStorage.getItem(KEY);
+    return THEMES.find((one) => one === found) ?? 'system';
+  } catch {
+    return 'system';
+  }
+}

@@ -1,0 +1,17 @@
+/** One clock for all ages on the page: a tick a second, on the server's time. */
+import { computed, signal } from '@preact/signals';
+import { hello } from '../model.ts';
+
+const tick = signal(Date.now());
+window.setInterval(() => {
+  tick.value = Date.now();
+}, 1000);
+
+/** How far the server's clock is ahead of this one, ms; taken when it greeted. */
+const ahead = computed(() => {
+  const greeting = hello.value;
+  return greeting ? Date.parse(greeting.now) - Date.now() : 0;
+});
+
+/** Now by the server's clock, ms since 1970. */
+export const now = computed(() => tick.value + ahead.value);

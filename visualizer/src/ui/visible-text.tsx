@@ -1,0 +1,19 @@
+/** Text from outside as text nodes, with what would show nothing made visible. */
+import { visible } from '../visible.ts';
+
+/** Isolated, so that its direction cannot spill over what stands beside it. */
+export function VisibleText({ text }: { text: string }) {
+  return (
+    <bdi>
+      {visible(text).map((stretch, index) =>
+        stretch.hidden ? (
+          <mark class="hidden-character" key={index}>
+            {stretch.text}
+          </mark>
+        ) : (
+          stretch.text
+        ),
+      )}
+    </bdi>
+  );
+}

@@ -1,0 +1,70 @@
+/**
+ * Reads XState's values: which states of a chart are active in one, how a list row says it in words.
+ * Pure; the chart, the outline, the list and the strip all ask here, so that they cannot disagree.
+ */
+import type { StateValue } from '../../src/protocol/inspect.ts';
+import type { Chart } from './chart/geometry.ts';
+
+/** Coarse phases the list counts and colours by. */
+export const PHASES = ['attention', 'working', 'idle', 'ended', 'failed'] as const;
+export type Phase = (typeof PHASES)[number];
+
+/** What a phase is called on a chip. */
+export const PHASE_WORDS: Record<Phase, string> = {
+  attention: 'needs you',
+  working: 'working',
+  idle: 'idle',
+  ended: 'ended',
+  failed: 'link failed',
+};
+
+/** Paths of the innermost active states, one a region: `phase.working`. */
+export function leavesOf(value: StateValue): string[] {
+  if (typeof value === 'string') return [value];
+  return Object.entries(value).flatMap(([key, inner]) =>
+    leavesOf(inner).map((path) => `${key}.${path}`),
+  );
+}
+
+/** Ids of all active states, the machine's own included. */
+export function activeStates(value: StateValue, machine: string): Set<string> {
+  const active = new Set([machine]);
+  for (const leaf of leavesOf(value)) {
+    let id = machine;
+    for (const key of leaf.split('.')) {
+      id += `.${key}`;
+      active.add(id);
+    }
+  }
+  return active;
+}
+
+/** Path without its region, for a pill: `awaitingApproval.permission`. */
+export function pathIn(value: StateValue, region: string): string {
+  const prefix = `${region}.`;
+  const leaf = leavesOf(value).find((path) => path.startsWith(prefix));
+  return leaf?.slice(prefix.length) ?? '';
+}
+
+/** The phase of a value or of a row's path. */
+export function phaseOf(paths: readonly string[]): Phase {
+  const phase = paths.find((path) => path.startsWith('phase.'))?.split('.')[1];
+  if (phase === 'awaitingApproval') return 'attention';
+  if (paths.includes('link.failed')) return 'failed';
+  if (phase === 'working') return 'working';
+  return phase === 'ended' ? 'ended' : 'idle';
+}
+
+const possibleSets = new WeakMap<Chart, Map<string, ReadonlySet<string>>>();
+
+/** Transitions that leave an active state; the same set for the same states, so that it compares. */
+export function possibleEdges(chart: Chart, active: ReadonlySet<string>): ReadonlySet<string> {
+  const sets = possibleSets.get(chart) ?? new Map<string, ReadonlySet<string>>();
+  possibleSets.set(chart, sets);
+  const key = [...active].join(' ');
+  const known = sets.get(key);
+  if (known) return known;
+  const fresh = new Set(chart.edges.filter(({ source }) => active.has(source)).map(({ id }) => id));
+  sets.set(key, fresh);
+  return fresh;
+}
