@@ -19,7 +19,7 @@ import type { LiveSession, Origin } from './live-session.ts';
 import type { Found, Registry } from './registry.ts';
 
 interface HooksDeps {
-  writer: Pick<Writer, 'submit' | 'trouble' | 'backlog'>;
+  writer: Pick<Writer, 'opened' | 'submit' | 'trouble' | 'backlog'>;
   registry: Pick<Registry, 'enter' | 'create'>;
   ledger: Pick<Ledger, 'tell'>;
   clock: StampClock;
@@ -59,7 +59,9 @@ interface Arrival {
  */
 export function createHooks(deps: HooksDeps): (hook: Hook, meta: HookMeta) => Promise<void> {
   const recent = new Map<string, Promise<void>>();
-  const sessionOfProcess = new Map<number, string>();
+  const sessionOfProcess = new Map(
+    deps.writer.opened.processes.map(({ pid, sessionId }) => [pid, sessionId]),
+  );
 
   return function takeHook(hook, meta) {
     if (isFromCodex(hook)) return Promise.resolve();

@@ -129,4 +129,6 @@ export interface Opened {
   sessions: number;
   /** True when the last process did not stop cleanly. */
   wasDirty: boolean;
+  /** Which session each watched CLI process reported last, oldest first: `/clear` goes on from there. */
+  processes: Array<{ pid: number; sessionId: string }>;
 }

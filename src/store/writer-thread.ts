@@ -91,6 +91,7 @@ function serve(house: House): void {
       busy: actors.busy(),
       sessions: actors.sessions(),
       wasDirty: epoch.wasDirty,
+      processes: actors.processes(),
     },
   });
 }

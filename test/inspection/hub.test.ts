@@ -87,7 +87,7 @@ function openLedger(
   });
   const registry = createRegistry({
     writer: {
-      opened: { epoch: 'e', busy: [], sessions: 0, wasDirty: false },
+      opened: { epoch: 'e', busy: [], sessions: 0, wasDirty: false, processes: [] },
       read: () => Promise.reject(new Error('no reads')),
     },
     ledger,

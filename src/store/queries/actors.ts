@@ -13,6 +13,9 @@ interface ActorRow extends SummaryRow {
   revision: number;
 }
 
+/** More terminals than anybody has open. */
+const MAX_PROCESSES = 200;
+
 const ACTOR_COLUMNS = `${SUMMARY_COLUMNS}, machine_snapshot, machine_version, turn_count, revision`;
 
 /** Reads actors on one connection. */
@@ -28,6 +31,12 @@ export function createActorReads(database: Sqlite) {
     .prepare<[string], string>('SELECT start FROM pending_sessions WHERE session_id = ?')
     .pluck();
   const count = database.prepare<[], number>('SELECT count(*) FROM sessions').pluck();
+  const processes = database.prepare<[], { pid: number; sessionId: string }>(
+    `SELECT agent_pid AS pid, id AS sessionId FROM
+       (SELECT agent_pid, id, last_activity_at FROM sessions WHERE agent_pid IS NOT NULL
+        ORDER BY last_activity_at DESC LIMIT ${MAX_PROCESSES})
+     ORDER BY last_activity_at`,
+  );
   return {
     /** A session's row and its pending start; null for what there is not. */
     actor(sessionId: string): ReadResults['actor'] {
@@ -40,6 +49,8 @@ export function createActorReads(database: Sqlite) {
     /** Sessions that worked or waited for an answer when they were last heard of. */
     busy: (): StoredActor[] => busy.all().map(actorFromRow),
     sessions: (): number => count.get() ?? 0,
+    /** CLI processes and the session each reported last, oldest first. */
+    processes: () => processes.all(),
   };
 }
 
