@@ -1,11 +1,11 @@
 /** Rooms: joined once however often one asks, left when one says so, and left and regained when too slow. */
 import { once } from 'node:events';
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { ioClient, type Received, type TestClient, wsClient } from '../support/clients.ts';
 import { sessionDifferences, snapshotOf } from '../support/compare.ts';
 import { deliver, scriptOf } from '../support/hooks.ts';
-import { createInbox } from '../support/inbox.ts';
+import { createInbox, type Inbox } from '../support/inbox.ts';
 import { createModel } from '../support/model.ts';
 import { barrier } from '../support/observer.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
@@ -60,49 +60,82 @@ for (const [door, connect] of [
   });
 }
 
-it('brings a reader that fell behind up to date, and its neighbours never notice', async () => {
-  await deliver(server.url, script.prompt('Go'));
-  const inbox = createInbox<Received>('slow reader');
-  const slow = new WebSocket(`ws://127.0.0.1:${server.port}/ws`);
-  slow.on('message', (frame) => inbox.add(JSON.parse(String(frame))));
-  await once(slow, 'open');
-  slow.send(JSON.stringify({ type: 'subscribe_session', session_id: id }));
-  await inbox.waitFor(({ type }) => type === 'session_snapshot');
-  await using neighbour = await wsClient(server.url);
-  neighbour.send({ type: 'subscribe_session', session_id: id });
-  await barrier(neighbour);
-  slow.pause();
+describe.each(['/ws', 'socket.io'] as const)('a reader on %s that fell behind', (door) => {
+  it('is brought up to date, and its neighbour never notices', async () => {
+    await deliver(server.url, script.prompt('Go'));
+    await using slow = await openReader(door);
+    slow.say({ type: 'subscribe_session', session_id: id });
+    await slow.inbox.waitFor(({ type }) => type === 'session_snapshot');
+    await using neighbour = await wsClient(server.url);
+    neighbour.send({ type: 'subscribe_session', session_id: id });
+    await barrier(neighbour);
+    slow.socket.pause();
+    await sayMoreThanBuffersHold();
+    await barrier(neighbour);
+    slow.socket.resume();
+    await slow.inbox.waitFor((frame) => {
+      if (frame.type !== 'session_snapshot') return false;
+      return frame.session.messages.some(({ content }) => content === 'At last');
+    });
+    await deliver(server.url, script.prompt('And on'));
+    await slow.inbox.waitFor(
+      (frame) => frame.type === 'message_appended' && frame.message.content === 'And on',
+    );
+    await barrier(neighbour);
+    await using other = await wsClient(server.url);
+    const snapshot = await snapshotOf(other, id);
+    for (const frames of [slow.inbox.items, neighbour.messages]) {
+      const model = createModel();
+      for (const frame of frames) model.take(frame);
+      expect(model.complaints).toEqual([]);
+      expect(sessionDifferences(model, snapshot)).toEqual([]);
+    }
+    const snapshots = neighbour.messages.filter(({ type }) => type === 'session_snapshot');
+    expect(snapshots).toHaveLength(1);
+  });
+});
+
+/** More than the buffers of the system and the limit of a connection take together. */
+async function sayMoreThanBuffersHold(): Promise<void> {
   const output = 'x'.repeat(600_000);
-  // More than the buffers of the system and the limit of the connection take together.
   for (let i = 0; i < 40; i++) {
-    await deliver(server.url, script.toolStarts(`t${i}`));
-    await deliver(server.url, script.toolEnds(`t${i}`, output));
+    await deliver(server.url, script.toolStarts(`${id}-t${i}`));
+    await deliver(server.url, script.toolEnds(`${id}-t${i}`, output));
   }
   await deliver(server.url, script.stop('At last'));
-  await barrier(neighbour);
-  slow.resume();
-  await inbox.waitFor((frame) => {
-    if (frame.type !== 'session_snapshot') return false;
-    return frame.session.messages.some(({ content }) => content === 'At last');
+}
+
+interface Reader extends AsyncDisposable {
+  inbox: Inbox<Received>;
+  /** To pause and resume reading. */
+  socket: WebSocket;
+  say(message: object): void;
+}
+
+/** A client on a bare WebSocket, which can stop reading; it speaks just enough of socket.io. */
+async function openReader(door: '/ws' | 'socket.io'): Promise<Reader> {
+  const isRaw = door === '/ws';
+  const path = isRaw ? '/ws' : '/socket.io/?EIO=4&transport=websocket';
+  const inbox = createInbox<Received>(`slow reader on ${door}`);
+  const socket = new WebSocket(`ws://127.0.0.1:${server.port}${path}`);
+  socket.on('message', (bytes) => {
+    const text = String(bytes);
+    if (isRaw) inbox.add(JSON.parse(text));
+    else if (text.startsWith('42')) inbox.add(JSON.parse(text.slice(2))[1]);
   });
-  await deliver(server.url, script.prompt('And on'));
-  await inbox.waitFor(
-    (frame) => frame.type === 'message_appended' && frame.message.content === 'And on',
-  );
-  const models = { slow: createModel('slow'), neighbour: createModel('neighbour') };
-  await barrier(neighbour);
-  for (const frame of inbox.items) models.slow.take(frame);
-  for (const frame of neighbour.messages) models.neighbour.take(frame);
-  await using other = await wsClient(server.url);
-  const snapshot = await snapshotOf(other, id);
-  for (const model of Object.values(models)) {
-    expect(model.complaints).toEqual([]);
-    expect(sessionDifferences(model, snapshot)).toEqual([]);
-  }
-  const ofNeighbour = neighbour.messages.filter(({ type }) => type === 'session_snapshot');
-  expect(ofNeighbour).toHaveLength(1);
-  slow.terminate();
-});
+  await once(socket, 'open');
+  if (!isRaw) socket.send('40');
+  await inbox.waitFor(({ type }) => type === 'hello');
+  return {
+    inbox,
+    socket,
+    say: (message) =>
+      socket.send(isRaw ? JSON.stringify(message) : `42${JSON.stringify(['message', message])}`),
+    async [Symbol.asyncDispose]() {
+      socket.terminate();
+    },
+  };
+}
 
 it('keeps each frame below what the desktop app can read', async () => {
   await deliver(server.url, script.prompt('p'.repeat(1_500_000)));

@@ -41,71 +41,77 @@ export interface ProducerOptions {
 /** A client that was told to come again later comes again after this, ms. */
 const COME_AGAIN_MS = 20;
 
+/** Keys of this many newest hooks may be repeated. */
+const REMEMBERED = 200;
+
 /** Starts one producer. */
 export function startProducer(options: ProducerOptions): Producer {
-  const { session, random, duplicates, pace } = options;
-  const acknowledged: Acknowledged[] = [];
-  const surprises: string[] = [];
-  let repeated = 0;
-  let isStopping = false;
+  return new Cli(options);
+}
 
-  async function run(): Promise<void> {
+class Cli implements Producer {
+  readonly session: string;
+  readonly acknowledged: Acknowledged[] = [];
+  readonly surprises: string[] = [];
+  repeated = 0;
+  readonly done: Promise<void>;
+  readonly #options: ProducerOptions;
+  readonly #sent: { key: string; body: HookBody }[] = [];
+  #isStopping = false;
+
+  constructor(options: ProducerOptions) {
+    this.#options = options;
+    this.session = options.session;
+    this.done = this.#run();
+  }
+
+  stop(): void {
+    this.#isStopping = true;
+  }
+
+  async #run(): Promise<void> {
+    const { session, random, duplicates, pace } = this.#options;
     for (const body of sessionHooks(session, random)) {
-      if (isStopping) return;
+      if (this.#isStopping) return;
       await pace?.();
       const key = hookKey();
       const isTwice = random.chance(duplicates / 2);
-      await Promise.all([insist(key, body), ...(isTwice ? [insist(key, body)] : [])]);
-      acknowledged.push({ session, key, event: body.hook_event_name ?? '' });
-      if (isTwice) repeated++;
-      if (random.chance(duplicates / 2)) await repeatAnOldOne();
+      await Promise.all([this.#insist(key, body), isTwice && this.#insist(key, body)]);
+      this.acknowledged.push({ session, key, event: body.hook_event_name ?? '' });
+      if (isTwice) this.repeated++;
+      if (random.chance(duplicates / 2)) await this.#repeatAnOldOne();
     }
   }
 
-  const sent: { key: string; body: HookBody }[] = [];
-
-  async function repeatAnOldOne(): Promise<void> {
-    const { key, body } = random.pick(sent);
-    await insist(key, body);
-    repeated++;
+  async #repeatAnOldOne(): Promise<void> {
+    const { key, body } = this.#options.random.pick(this.#sent);
+    await this.#insist(key, body);
+    this.repeated++;
   }
 
   /** Sends until it is acknowledged. */
-  async function insist(key: string, body: HookBody): Promise<void> {
-    sent.push({ key, body });
-    if (sent.length > 200) sent.shift();
+  async #insist(key: string, body: HookBody): Promise<void> {
+    this.#sent.push({ key, body });
+    if (this.#sent.length > REMEMBERED) this.#sent.shift();
     for (;;) {
-      const status = await attempt(key, body);
+      const status = await this.#attempt(key, body);
       if (status === 204) return;
       if (status === 503) await new Promise((resolve) => setTimeout(resolve, COME_AGAIN_MS));
     }
   }
 
-  async function attempt(key: string, body: HookBody): Promise<number | null> {
+  /** @returns null when nothing is known about the attempt: gone, or not yet back */
+  async #attempt(key: string, body: HookBody): Promise<number | null> {
     try {
-      const { status, body: words } = await postHook(options.url, body, { key });
+      const { status, body: words } = await postHook(this.#options.url, body, { key });
       if (status === 204 || status === 503) return status;
-      surprises.push(`${status} ${words}`);
+      this.surprises.push(`${status} ${words}`);
       return 204;
     } catch {
-      // Gone or not yet back: nothing is known about this attempt.
-      await options.whenUp();
+      await this.#options.whenUp();
       return null;
     }
   }
-
-  return {
-    session,
-    acknowledged,
-    surprises,
-    get repeated() {
-      return repeated;
-    },
-    done: run(),
-    stop() {
-      isStopping = true;
-    },
-  };
 }
 
 /** The hooks of a session that never comes to rest: turns, tools, requests, agents, ends and returns. */
