@@ -25,7 +25,7 @@ export async function build(): Promise<Build> {
   for (const part of PARTS) symlinkSync(join(ROOT, part), join(folder, part));
   const script = join(folder, 'build.mjs');
   cpSync(join(ROOT, 'build.mjs'), script);
-  await promisify(execFile)(process.execPath, [script]);
+  await promisify(execFile)(process.execPath, [script, '--server']);
   return {
     main: join(folder, 'dist', 'main.js'),
     [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
