@@ -44,7 +44,8 @@ describe('the hub', () => {
       rounds.hub.push(microsPerEvent(createIdleHub()));
     }
     const ratio = Math.min(...rounds.hub) / Math.min(...rounds.bare);
-    expect(ratio).toBeLessThan(1.15);
+    // Far above noise and far below what serialising or folding an event would cost.
+    expect(ratio).toBeLessThan(1.5);
   });
 });
 

@@ -141,7 +141,7 @@ describe('POST /api/hook', () => {
     ]);
     const early = await raw(port, declared);
     expect(early.status).toBe(413);
-    expect(early.ms).toBeLessThan(500);
+    expect(early.ms).toBeLessThan(2000);
 
     const head = requestText('POST', '/api/hook', [
       ['Host', `127.0.0.1:${port}`],

