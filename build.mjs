@@ -24,6 +24,23 @@ const recordings = readdirSync(`${root}src/cli/recordings`)
   }));
 const { version } = JSON.parse(readFileSync(`${root}package.json`, 'utf8'));
 
+/**
+ * Koa and socket.io each bring a table of 2,500 media types and sort it when they are loaded. These are
+ * all that this server sends or understands.
+ */
+const MEDIA_TYPES =
+  /^(application\/(javascript|json|octet-stream|x-www-form-urlencoded)|multipart\/form-data|text\/(css|html|javascript|plain)|image\/(png|svg\+xml)|font\/woff2)$/;
+const fewMediaTypes = {
+  name: 'few media types',
+  setup({ onLoad }) {
+    onLoad({ filter: /\/mime-db\/db\.json$/ }, ({ path }) => {
+      const all = Object.entries(JSON.parse(readFileSync(path, 'utf8')));
+      const few = all.filter(([type]) => MEDIA_TYPES.test(type));
+      return { contents: JSON.stringify(Object.fromEntries(few)), loader: 'json' };
+    });
+  },
+};
+
 for (const name of existsSync(`${root}dist`) ? readdirSync(`${root}dist`) : []) {
   if (name !== 'visualizer') rmSync(`${root}dist/${name}`, { recursive: true, force: true });
 }
@@ -47,6 +64,7 @@ await build({
     __RECORDINGS__: JSON.stringify(recordings),
     __VERSION__: JSON.stringify(version),
   },
+  plugins: [fewMediaTypes],
   logLevel: 'warning',
 });
 
