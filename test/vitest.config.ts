@@ -7,6 +7,8 @@ export default defineConfig({
     exclude: ['test/faults/**', 'test/real/**', 'test/visualizer/browser/**'],
     testTimeout: 20_000,
     pool: 'forks',
+    // Both of a small machine's cores; Vitest alone would leave one idle.
+    maxWorkers: 2,
     // Its ESM entry imports a directory: Node refuses that, Vite resolves it.
     server: { deps: { inline: ['clipanion'] } },
   },
