@@ -29,6 +29,9 @@ const GROUPS: Readonly<Record<string, (bench: Bench) => Promise<Report>>> = {
   machine,
 };
 
+/** Part of the work that a quick run does: enough to see a factor, not to see percents. */
+const QUICK_SHARE = 0.3;
+
 /** Rounds of each variant; an odd number, so that the median is one of them. */
 const ROUNDS = { full: 7, quick: 3 };
 
@@ -63,6 +66,7 @@ function benchIn(directory: string): Bench {
   return {
     directory,
     isQuick,
+    share: isQuick ? QUICK_SHARE : 1,
     rounds: isQuick ? ROUNDS.quick : ROUNDS.full,
     serverFlags: profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${resolve(profile)}`],
   };

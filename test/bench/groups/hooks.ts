@@ -20,16 +20,18 @@ const WARM_UP_HOOKS = 4000;
 /** Hooks of a round, by the number of producers. */
 const HOOKS = { 1: 400, 50: 2500 } as const;
 
-export async function hooks({ directory, rounds, serverFlags }: Bench): Promise<Report> {
+export async function hooks({ directory, rounds, share, serverFlags }: Bench): Promise<Report> {
   await using load = startLoad();
   await using server = await startServer(join(directory, 'server'), { flags: serverFlags });
   await using floor = await startScript('floor.ts', [join(directory, 'floor.db')]);
   const sessions = Array.from({ length: SESSIONS }, () => randomUUID());
-  for (const { port } of [server, floor]) await warmUp(load, port, sessions, port === server.port);
+  const warmUps = WARM_UP_HOOKS * share;
+  await warmUp({ load, port: server.port, sessions, count: warmUps, watched: sessions });
+  await warmUp({ load, port: floor.port, sessions, count: warmUps, watched: [] });
 
   const rows: Row[] = [];
   for (const producers of [1, 50] as const) {
-    const count = HOOKS[producers];
+    const count = HOOKS[producers] * share;
     const round = ({ pid, port }: Running) => {
       return () => measure({ load, pid, port, producers, count, sessions });
     };
@@ -63,16 +65,26 @@ export async function hooks({ directory, rounds, serverFlags }: Bench): Promise<
   };
 }
 
-async function warmUp(
-  load: Load,
-  port: number,
-  sessions: readonly string[],
-  isOurs: boolean,
-): Promise<void> {
-  const producers = SESSIONS;
-  await load.ask({ kind: 'hooks', port, producers, count: WARM_UP_HOOKS, sessions, mix: 'turns' });
-  await load.ask({ kind: 'watch', port, sessions: isOurs ? sessions : [] });
-  await load.ask({ kind: 'hooks', port, producers, count: WARM_UP_HOOKS, sessions, mix: 'turns' });
+async function warmUp(given: {
+  load: Load;
+  port: number;
+  sessions: readonly string[];
+  count: number;
+  /** The floor sends all it has to whoever comes; the server wants to be asked. */
+  watched: readonly string[];
+}): Promise<void> {
+  const { load, port, sessions, count, watched } = given;
+  const hooks = {
+    kind: 'hooks',
+    port,
+    producers: SESSIONS,
+    count,
+    sessions,
+    mix: 'turns',
+  } as const;
+  await load.ask(hooks);
+  await load.ask({ kind: 'watch', port, sessions: watched });
+  await load.ask(hooks);
 }
 
 async function measure(round: {

@@ -19,7 +19,7 @@ const WARM_UP_EVENTS = 10_000;
 
 type SessionActor = ActorRefFrom<typeof sessionMachine>;
 
-export async function machine({ rounds }: Bench): Promise<Report> {
+export async function machine({ rounds, share }: Bench): Promise<Report> {
   const next = createEvents();
   const session = openSession(next());
   const counter = openCounter();
@@ -32,7 +32,7 @@ export async function machine({ rounds }: Bench): Promise<Report> {
     },
     counter: (events: number) => cpuUsOf(events, next, () => counter.send({ type: 'counted' })),
   };
-  for (const run of Object.values(variants)) run(WARM_UP_EVENTS);
+  for (const run of Object.values(variants)) run(WARM_UP_EVENTS * share);
   const samples = await inTurns(rounds, {
     chart: async () => variants.chart(EVENTS),
     asked: async () => variants.asked(EVENTS),

@@ -43,7 +43,7 @@ function common(sessionId: string) {
   return {
     session_id: sessionId,
     transcript_path: `/home/dev/.claude/projects/-home-dev-orbit/${sessionId}.jsonl`,
-    cwd: '/home/dev/orbit',
+    cwd: process.cwd(),
     permission_mode: 'default',
   };
 }
