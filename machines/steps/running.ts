@@ -6,7 +6,7 @@ import type { Agent, BegunTool, SessionContext, Stamp, ToolUse } from '../sessio
 import { change, type Draft, wireTime } from './draft.ts';
 
 /** Enough to recognise every report that can still be on its way. */
-const MAX_FINISHED = 48;
+const MAX_FINISHED = 20;
 /** More than any terminal runs; the oldest give way. */
 const MAX_TOOLS = 256;
 const MAX_AGENTS = 128;
