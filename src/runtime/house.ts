@@ -41,6 +41,10 @@ export interface House {
   drain(): void;
 }
 
+/** A branch is read again after this long. */
+const BRANCH_FRESH_MS = 5000;
+const MAX_BRANCHES = 500;
+
 /** How long a live hook waits for spooled ones at start. */
 const MAX_SPOOL_WAIT_MS = 2000;
 
@@ -133,10 +137,22 @@ function branchLookUp(deps: {
   clock: StampClock;
   log: Logger;
 }): (live: LiveSession) => void {
+  /** Branches read a moment ago, by directory: prompts come faster than branches change. */
+  const recent = new Map<string, { branch: Promise<string | null>; untilMs: number }>();
+
+  function branchOf(directory: string): Promise<string | null> {
+    const known = recent.get(directory);
+    if (known && known.untilMs > performance.now()) return known.branch;
+    if (recent.size >= MAX_BRANCHES) recent.clear();
+    const branch = readBranch(directory);
+    recent.set(directory, { branch, untilMs: performance.now() + BRANCH_FRESH_MS });
+    return branch;
+  }
+
   return ({ id, actor }) => {
     const { session } = actor.getSnapshot().context;
     const look = async () => {
-      const branch = await readBranch(session.current_cwd ?? session.project_path);
+      const branch = await branchOf(session.current_cwd ?? session.project_path);
       if (branch === null || branch === session.git_branch) return;
       await deps.registry.enter(id, ({ live }) => {
         if (!live) return;
