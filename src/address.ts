@@ -3,8 +3,15 @@
  * and host names that are let in besides our own. Whatever could be read in two ways is refused.
  */
 import { isIP } from 'node:net';
-import type { BindAddress } from './config.ts';
 import { EXIT, ExitError } from './exit.ts';
+
+/** Where the server listens. */
+export interface BindAddress {
+  readonly host: string;
+  readonly port: number;
+  /** True for 127.0.0.0/8 and ::1 only. */
+  readonly isLoopback: boolean;
+}
 
 /**
  * Reads `IP:port`, `[IPv6]:port` or `localhost:port`. Host names are refused: what they resolve to

@@ -5,7 +5,7 @@
  * later reads from a Config is a decision, never a question.
  */
 import { join, resolve } from 'node:path';
-import { formatAddress, parseBind, parseHost, parseOrigin } from './address.ts';
+import { type BindAddress, formatAddress, parseBind, parseHost, parseOrigin } from './address.ts';
 import { EXIT, ExitError } from './exit.ts';
 import { checkToken, readTokenFile } from './token.ts';
 
@@ -29,13 +29,6 @@ export interface DataPaths {
   readonly spool: string;
   readonly quarantine: string;
   readonly images: string;
-}
-
-export interface BindAddress {
-  readonly host: string;
-  readonly port: number;
-  /** True for 127.0.0.0/8 and ::1 only. */
-  readonly isLoopback: boolean;
 }
 
 export interface Config {

@@ -6,8 +6,8 @@
 
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { formatAddress } from '../address.ts';
-import type { BindAddress, Config } from '../config.ts';
+import { type BindAddress, formatAddress } from '../address.ts';
+import type { Config } from '../config.ts';
 import type { OrbitError } from '../errors.ts';
 import { EXIT, ExitError, systemCodeOf } from '../exit.ts';
 import type { Logger } from '../log.ts';

@@ -3,7 +3,7 @@
  * browser send anything to 127.0.0.1 but cannot choose these two headers. Everything is compared as
  * text: a parser that knows `127.1` and `2130706433` to be 127.0.0.1 would open the door again.
  */
-import type { BindAddress } from '../../config.ts';
+import type { BindAddress } from '../../address.ts';
 
 /** How a Host header names us; only `loopback` can be part of local trust. */
 export type HostKind = 'loopback' | 'address' | 'allowed';
