@@ -1,0 +1,46 @@
+/**
+ * What a `codex app-server` is to those who use it: requests with a deadline, reports by thread, and
+ * questions that want an answer. Types only; app-server.ts is the one implementation. The session
+ * connector and the catalogue of models, skills and accounts are its users.
+ */
+import type { Methods } from './protocol/methods.ts';
+import type { ServerNotification } from './protocol/generated/ServerNotification.ts';
+import type { ServerRequest } from './protocol/generated/ServerRequest.ts';
+
+/** `stopped` until somebody needs it, `failed` while it waits for its next try. */
+export type EngineState = 'stopped' | 'starting' | 'ready' | 'failed';
+
+/** Who listens to one thread. Called in the order of the wire; must not throw. */
+export interface ThreadListener {
+  notified(notification: ServerNotification): void;
+  /** A question of the engine; it waits for `respond` as long as it takes. */
+  asked(request: ServerRequest): void;
+  /** The process is gone and with it everything that ran; the thread must be resumed. */
+  lost(reason: string): void;
+}
+
+/** One shared `codex app-server` for one CODEX_HOME. */
+export interface Engine {
+  readonly state: EngineState;
+  /**
+   * Sends a request; starts the process when it does not run.
+   *
+   * @param deadlineMs  30 s unless given; the answer that comes later is dropped
+   * @throws OrbitError `codex_error` when the engine cannot be started, refuses, times out or dies
+   */
+  request<Method extends keyof Methods>(
+    method: Method,
+    params: Methods[Method]['params'],
+    options?: { deadlineMs?: number },
+  ): Promise<Methods[Method]['result']>;
+  /** Answers a question of the engine. A question of a process that is gone is answered to nobody. */
+  respond(id: ServerRequest['id'], result: unknown): void;
+  /** Hears everything about one thread from now on; one listener a thread. Returns how to stop. */
+  listen(threadId: string, listener: ThreadListener): () => void;
+  /** Hears what belongs to no thread: accounts, logins, skills, MCP servers. Returns how to stop. */
+  onReport(hear: (notification: ServerNotification) => void): () => void;
+  /** Hears every change of state, with the reason of a failure. Returns how to stop. */
+  onState(hear: (state: EngineState, reason: string | null) => void): () => void;
+  /** Ends the process and everything below it; resolves when nothing is left, within 6 s. */
+  close(): Promise<void>;
+}
