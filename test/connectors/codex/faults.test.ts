@@ -1,4 +1,5 @@
-import { chmod, readFile, writeFile } from 'node:fs/promises';
+import { readdirSync } from 'node:fs';
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Engine, EngineState } from '../../../src/connectors/codex/engine.ts';
@@ -222,5 +223,30 @@ describe('closing', () => {
     expect(states.items.at(-1)).toEqual({ state: 'stopped', reason: null });
     // A thread is not lost by our own wish; nobody would have to resume it.
     expect(thread.losses.items).toEqual([]);
+  });
+
+  it('takes away the empty folders that the sandbox left behind, and no others', async () => {
+    begin();
+    await mkdir(join(home.project, '.aws'));
+    const thread = await startThread(engine, { cwd: home.project });
+    await thread.say(`!exec sleep 4${process.pid}`);
+    await expect.poll(() => readdirSync(home.project)).toContain('.git');
+    await engine.close();
+    expect(readdirSync(home.project)).toEqual(['.aws']);
+  });
+
+  it('takes them away when a stopped turn is cleaned up, unless another thread works there', async () => {
+    begin();
+    const one = await startThread(engine, { cwd: home.project });
+    const other = await startThread(engine, { cwd: home.project });
+    const turnId = await one.say(`!exec sleep 4${process.pid}`);
+    await expect.poll(() => readdirSync(home.project)).toContain('.git');
+    await engine.request('turn/interrupt', { threadId: one.id, turnId });
+    await one.turnOver(turnId);
+    await engine.request('thread/backgroundTerminals/clean', { threadId: one.id });
+    expect(readdirSync(home.project)).toContain('.git');
+    await engine.request('thread/unsubscribe', { threadId: other.id });
+    await engine.request('thread/backgroundTerminals/clean', { threadId: one.id });
+    await expect.poll(() => readdirSync(home.project)).toEqual([]);
   });
 });
