@@ -10,7 +10,16 @@ import { createStampClock, type StampClock } from './clock.ts';
 import { createDispatch } from './dispatch.ts';
 import { frameOf } from './frames.ts';
 import type { Hall, HookMeta } from './hall.ts';
-import { createSubscriptions } from './handlers/subscriptions.ts';
+import { createAccountHandlers } from './handlers/account.ts';
+import { createApprovalsHandlers } from './handlers/approvals.ts';
+import { createBrowseHandlers } from './handlers/browse.ts';
+import { createCatalogHandlers } from './handlers/catalog.ts';
+import { createHookHandlers } from './handlers/hooks.ts';
+import { createLifecycleHandlers } from './handlers/lifecycle.ts';
+import { createReviewsHandlers } from './handlers/reviews.ts';
+import { createShellHandlers } from './handlers/shell.ts';
+import { createSubscriptionHandlers, createSubscriptions } from './handlers/subscriptions.ts';
+import { createTurnsHandlers } from './handlers/turns.ts';
 import { createHooks } from './hooks.ts';
 import { createInspection, type Inspection } from './inspection/inspection.ts';
 import { createLedger, type Ledger } from './ledger.ts';
@@ -92,12 +101,25 @@ export function createHouse({
     await takeChecked(hook, meta);
   }
 
+  const handlers = {
+    ...createSubscriptionHandlers(subscriptions),
+    ...createHookHandlers(takeHook),
+    ...createLifecycleHandlers(),
+    ...createTurnsHandlers(),
+    ...createApprovalsHandlers(),
+    ...createReviewsHandlers(),
+    ...createShellHandlers(),
+    ...createAccountHandlers(),
+    ...createCatalogHandlers(),
+    ...createBrowseHandlers(),
+  };
+
   const hall: Hall = {
     opened(connection) {
       const { epoch } = writer.opened;
       connection.send(frameOf({ type: 'hello', version, protocol_version: 1, epoch }));
     },
-    receive: createDispatch({ codec, subscriptions, takeHook, log: log.child('websocket') }),
+    receive: createDispatch({ codec, handlers, log: log.child('websocket') }),
     resync: (connection, wanted) => subscriptions.resync(connection, wanted),
     closed: () => {},
     takeHook,

@@ -8,6 +8,7 @@ import { frameOf, frameOfText } from '../frames.ts';
 import type { Registry } from '../registry.ts';
 import type { Ring } from '../ring.ts';
 import { type Connection, LIST_ROOM, sessionOfRoom, sessionRoom } from '../rooms.ts';
+import type { Handlers } from './handler.ts';
 
 /** More sessions than anybody looks at from one connection. */
 const MAX_SUBSCRIPTIONS = 256;
@@ -99,5 +100,18 @@ export function createSubscriptions({ writer, ring, registry }: SubscriptionDeps
         await subscribeSession(connection, sessionId, {}, () => rooms.has(room));
       }
     },
+  };
+}
+
+/** Handlers of this group. */
+export function createSubscriptionHandlers(
+  subscriptions: Subscriptions,
+): Handlers<'subscribe_list' | 'subscribe_session' | 'unsubscribe_session'> {
+  return {
+    subscribe_list: (_, { connection }) => subscriptions.subscribeList(connection),
+    subscribe_session: (message, { connection }) =>
+      subscriptions.subscribeSession(connection, message.session_id, message),
+    unsubscribe_session: ({ session_id }, { connection }) =>
+      subscriptions.unsubscribeSession(connection, session_id),
   };
 }
