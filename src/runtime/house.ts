@@ -25,6 +25,7 @@ import { createInspection, type Inspection } from './inspection/inspection.ts';
 import { createLedger, type Ledger } from './ledger.ts';
 import { createListFeed } from './list-feed.ts';
 import type { LiveSession } from './live-session.ts';
+import { createNews } from './news.ts';
 import { createRegistry, type Registry } from './registry.ts';
 import { createRing } from './ring.ts';
 import { createRooms, type Outlet } from './rooms.ts';
@@ -65,6 +66,7 @@ export function createHouse({
   clock = createStampClock(),
 }: HouseDeps): House {
   const rooms = createRooms();
+  const news = createNews({ rooms });
   const ring = createRing();
   const listFeed = createListFeed({ rooms });
   const ledger = createLedger({
@@ -84,7 +86,7 @@ export function createHouse({
     log: log.child('inspection'),
     version,
   });
-  const subscriptions = createSubscriptions({ writer, ring, registry });
+  const subscriptions = createSubscriptions({ writer, ring, registry, news });
   const lookUpBranch = branchLookUp({ registry, ledger, clock, log });
   const takeChecked = createHooks({ writer, registry, ledger, clock, lookUpBranch });
 
