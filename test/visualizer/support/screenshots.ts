@@ -1,5 +1,5 @@
 /**
- * `npm run screenshots [folder]`: the page in its main states, on a desk and on phones, light and dark,
+ * `npm run screenshots [folder] [names]`: the page in its main states, on a desk and on phones, light and dark,
  * to be looked at by a person. Sessions and events are seeded; only clocks differ from run to run.
  */
 import { mkdirSync } from 'node:fs';
@@ -17,6 +17,10 @@ const PHONE = {
   isMobile: true,
 };
 const SMALL_PHONE = { ...PHONE, viewport: { width: 320, height: 640 } };
+
+function isWanted({ name }: Shot): boolean {
+  return names.length === 0 || names.includes(name);
+}
 
 interface Shot {
   name: string;
@@ -77,12 +81,12 @@ const SHOTS: Shot[] = [
   { name: 'small-phone-chart', options: SMALL_PHONE, path: 's/od-0001', act: show('Chart') },
 ];
 
-const folder = process.argv[2] ?? 'dist/screenshots';
+const [folder = 'dist/screenshots', ...names] = process.argv.slice(2);
 mkdirSync(folder, { recursive: true });
 const server = await startFixture({ sessions: 60 });
 for (let round = 0; round < 40; round += 1) for (const one of server.sessions) one.step();
 const browser = await startBrowser();
-for (const { name, options, path, act } of SHOTS) {
+for (const { name, options, path, act } of SHOTS.filter(isWanted)) {
   const { page, faults } = await openPage(browser, server.url + path, options);
   await page.locator('.virtual-row, .outline-state, .chart, .talk').first().waitFor();
   await page.waitForTimeout(600);

@@ -140,7 +140,7 @@ function Diagram() {
 function Legend() {
   return (
     <p class="legend" aria-hidden="true">
-      <span class="legend-always">always</span>
+      <span class="legend-plain">by itself</span>
       <span class="legend-stay">stays</span>
       <span class="legend-possible">possible</span>
       <span class="legend-fire">just taken</span>
