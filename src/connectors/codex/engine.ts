@@ -3,9 +3,10 @@
  * questions that want an answer. Types only; app-server.ts is the one implementation. The session
  * connector and the catalogue of models, skills and accounts are its users.
  */
-import type { Methods } from './protocol/methods.ts';
+
 import type { ServerNotification } from './protocol/generated/ServerNotification.ts';
 import type { ServerRequest } from './protocol/generated/ServerRequest.ts';
+import type { Methods } from './protocol/methods.ts';
 
 /** `stopped` until somebody needs it, `failed` while it waits for its next try. */
 export type EngineState = 'stopped' | 'starting' | 'ready' | 'failed';

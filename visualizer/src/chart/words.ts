@@ -55,7 +55,11 @@ function plainWords(guard: string): string {
   const known = PLAIN_WORDS[guard];
   if (known !== undefined) return known;
   const spaced = guard.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
-  return spaced.replace(/[(),.]+/g, ' ').replace(/\bis /g, '').replace(/\s+/g, ' ').trim();
+  return spaced
+    .replace(/[(),.]+/g, ' ')
+    .replace(/\bis /g, '')
+    .replace(/\s+/g, ' ')
+    .trim();
 }
 
 /** Where a row lands inside the state its line ends at: `→ permission`; nothing when it is that state. */

@@ -8,6 +8,7 @@ import { VirtualList } from '../ui/virtual-list.tsx';
 import { ageWords } from '../ui/words.ts';
 import { PHASE_WORDS, PHASES, type Phase, phaseOf } from '../value.ts';
 import { visibleText } from '../visible.ts';
+import './sessions.css';
 
 const ORDERS = {
   attention: 'Needs you first',

@@ -11,6 +11,7 @@ import { commits, hello, position, selected, selectedRow, shown } from '../model
 import { askWhy, openTab, tryEvent } from '../route.ts';
 import { leavesOf, pathIn, phaseOf, possibleEdges } from '../value.ts';
 import { visibleText } from '../visible.ts';
+import './stage.css';
 
 /** How long a taken transition stays lit while live, ms. */
 const FIRE_MS = 700;
