@@ -54,12 +54,12 @@ export function TopBar() {
       <span class="total">{count(total.value, 'session')}</span>
       <span class="total rate">{rate.value.toFixed(rate.value < 10 ? 1 : 0)} events/s</span>
       <span class="space" />
+      <span class="pill quiet" title="Contexts and events are shown without texts and secrets">
+        redacted
+      </span>
       {isReadOnly && (
-        <span
-          class="pill quiet"
-          title="Contexts and events are redacted; live events cannot be sent from here"
-        >
-          redacted
+        <span class="pill quiet" title="This page may look; sending needs a token">
+          read-only
         </span>
       )}
       <span class={`connection ${kind}`} data-testid="connection" role="status">
