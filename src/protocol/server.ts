@@ -3,6 +3,20 @@
  * those that are facts. Adding one? Also rows.ts, where the compiler will stop you.
  */
 import type {
+  CodexAccountStatus,
+  CodexLoginCancelStatus,
+  CodexModelOption,
+  McpAuthStatus,
+  McpResource,
+  McpResourceTemplate,
+  McpStartupFailure,
+  McpStartupStatus,
+  McpTool,
+  RemoteSkillSummary,
+  SkillErrorInfo,
+  SkillsListEntry,
+} from './codex-nouns.ts';
+import type {
   ApprovalRequest,
   Message,
   MessageChanges,
@@ -11,6 +25,13 @@ import type {
   StateChanges,
   TokenUsage,
 } from './nouns.ts';
+import type {
+  ApprovalHistoryItem,
+  DirectoryEntry,
+  RecentProject,
+  ReviewComment,
+  SubagentTool,
+} from './work-nouns.ts';
 
 /** First frame on every connection. */
 export interface Hello {
@@ -47,20 +68,102 @@ export type SessionMessage =
 /** Facts that only list subscribers see, without a revision. */
 export type ListMessage = { type: 'session_created'; session: SessionSummary };
 
+/**
+ * What a session's room hears beside its facts: nothing of it is stored, so it carries no revision and
+ * is said again to those who come later, as far as it still holds.
+ */
+export type SessionNews =
+  /** Streamed text for those who asked for deltas: `text` stands at `offset` (UTF-16 units). Additive. */
+  | {
+      type: 'message_delta';
+      session_id: string;
+      message_id: string;
+      offset: number;
+      text: string;
+    }
+  /** Output of a command while it runs, for everybody. Additive. */
+  | {
+      type: 'shell_delta';
+      session_id: string;
+      request_id: string;
+      stream: 'stdout' | 'stderr';
+      text: string;
+    }
+  | { type: 'mcp_startup_update'; session_id: string; server: string; status: McpStartupStatus }
+  | {
+      type: 'mcp_startup_complete';
+      session_id: string;
+      ready: string[];
+      failed: McpStartupFailure[];
+      cancelled: string[];
+    }
+  | { type: 'skills_update_available'; session_id: string }
+  | {
+      type: 'claude_capabilities';
+      session_id: string;
+      slash_commands: string[];
+      skills: string[];
+      tools: string[];
+    };
+
+/** What the list's room hears that is about no session. */
+export type ListNews =
+  | { type: 'codex_account_status'; status: CodexAccountStatus }
+  | { type: 'codex_account_updated'; status: CodexAccountStatus }
+  | { type: 'codex_login_chatgpt_completed'; login_id: string; success: boolean; error?: string };
+
 /** Answers to one connection, never stored. */
 export type Reply =
   | Hello
   | { type: 'sessions_list'; sessions: SessionSummary[] }
   | { type: 'session_snapshot'; session: SessionState }
   | {
-      type: 'error';
-      code: string;
-      message: string;
-      session_id: string | null;
-      /** The asker's own, when it sent one (additive). */
-      request_id?: string;
+      type: 'session_forked';
+      source_session_id: string;
+      new_session_id: string;
+      forked_from_thread_id?: string;
     }
-  /** Committed: only for those who sent a `request_id` (additive). */
-  | { type: 'ack'; request_id: string };
+  | { type: 'approvals_list'; session_id: string | null; approvals: ApprovalHistoryItem[] }
+  | { type: 'approval_deleted'; approval_id: number }
+  | { type: 'review_comments_list'; session_id: string; comments: ReviewComment[] }
+  | {
+      type: 'subagent_tools_list';
+      session_id: string;
+      subagent_id: string;
+      tools: SubagentTool[];
+    }
+  | { type: 'directory_listing'; path: string; entries: DirectoryEntry[] }
+  | { type: 'recent_projects_list'; projects: RecentProject[] }
+  | { type: 'models_list'; models: CodexModelOption[] }
+  | { type: 'codex_login_chatgpt_started'; login_id: string; auth_url: string }
+  | { type: 'codex_login_chatgpt_canceled'; login_id: string; status: CodexLoginCancelStatus }
+  | {
+      type: 'skills_list';
+      session_id: string;
+      skills: SkillsListEntry[];
+      errors: SkillErrorInfo[];
+    }
+  | { type: 'remote_skills_list'; session_id: string; skills: RemoteSkillSummary[] }
+  | { type: 'remote_skill_downloaded'; session_id: string; id: string; name: string; path: string }
+  | {
+      type: 'mcp_tools_list';
+      session_id: string;
+      tools: Record<string, McpTool>;
+      resources: Record<string, McpResource[]>;
+      resource_templates: Record<string, McpResourceTemplate[]>;
+      auth_statuses: Record<string, McpAuthStatus>;
+    }
+  | { type: 'error'; code: string; message: string; session_id: string | null }
+  /** Done and committed: for those who sent a `request_id` with what has no reply (additive). */
+  | { type: 'ack' };
 
-export type ServerMessage = SessionMessage | ListMessage | Reply;
+/** The asker's own id, on every reply to a message that had one (additive). */
+export interface Correlated {
+  request_id?: string;
+}
+
+export type ServerMessage =
+  | SessionMessage
+  | ListMessage
+  | SessionNews
+  | ((Reply | ListNews) & Correlated);

@@ -10,12 +10,22 @@ import { createStampClock, type StampClock } from './clock.ts';
 import { createDispatch } from './dispatch.ts';
 import { frameOf } from './frames.ts';
 import type { Hall, HookMeta } from './hall.ts';
-import { createSubscriptions } from './handlers/subscriptions.ts';
+import { createAccountHandlers } from './handlers/account.ts';
+import { createApprovalsHandlers } from './handlers/approvals.ts';
+import { createBrowseHandlers } from './handlers/browse.ts';
+import { createCatalogHandlers } from './handlers/catalog.ts';
+import { createHookHandlers } from './handlers/hooks.ts';
+import { createLifecycleHandlers } from './handlers/lifecycle.ts';
+import { createReviewsHandlers } from './handlers/reviews.ts';
+import { createShellHandlers } from './handlers/shell.ts';
+import { createSubscriptionHandlers, createSubscriptions } from './handlers/subscriptions.ts';
+import { createTurnsHandlers } from './handlers/turns.ts';
 import { createHooks } from './hooks.ts';
 import { createInspection, type Inspection } from './inspection/inspection.ts';
 import { createLedger, type Ledger } from './ledger.ts';
 import { createListFeed } from './list-feed.ts';
 import type { LiveSession } from './live-session.ts';
+import { createNews } from './news.ts';
 import { createRegistry, type Registry } from './registry.ts';
 import { createRing } from './ring.ts';
 import { createRooms, type Outlet } from './rooms.ts';
@@ -56,6 +66,7 @@ export function createHouse({
   clock = createStampClock(),
 }: HouseDeps): House {
   const rooms = createRooms();
+  const news = createNews({ rooms });
   const ring = createRing();
   const listFeed = createListFeed({ rooms });
   const ledger = createLedger({
@@ -72,10 +83,14 @@ export function createHouse({
   const inspection = createInspection({
     writer,
     registry,
+    ledger,
+    clock,
+    codec: () => codec(),
+    isDraining: () => isDraining,
     log: log.child('inspection'),
     version,
   });
-  const subscriptions = createSubscriptions({ writer, ring, registry });
+  const subscriptions = createSubscriptions({ writer, ring, registry, news });
   const lookUpBranch = branchLookUp({ registry, ledger, clock, log });
   const takeChecked = createHooks({ writer, registry, ledger, clock, lookUpBranch });
 
@@ -92,12 +107,25 @@ export function createHouse({
     await takeChecked(hook, meta);
   }
 
+  const handlers = {
+    ...createSubscriptionHandlers(subscriptions),
+    ...createHookHandlers(takeHook),
+    ...createLifecycleHandlers(),
+    ...createTurnsHandlers(),
+    ...createApprovalsHandlers(),
+    ...createReviewsHandlers(),
+    ...createShellHandlers(),
+    ...createAccountHandlers(),
+    ...createCatalogHandlers(),
+    ...createBrowseHandlers(),
+  };
+
   const hall: Hall = {
     opened(connection) {
       const { epoch } = writer.opened;
       connection.send(frameOf({ type: 'hello', version, protocol_version: 1, epoch }));
     },
-    receive: createDispatch({ codec, subscriptions, takeHook, log: log.child('websocket') }),
+    receive: createDispatch({ codec, handlers, log: log.child('websocket') }),
     resync: (connection, wanted) => subscriptions.resync(connection, wanted),
     closed: () => {},
     takeHook,

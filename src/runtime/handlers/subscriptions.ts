@@ -5,9 +5,11 @@
 import { OrbitError } from '../../errors.ts';
 import type { Writer } from '../../store/writer.ts';
 import { frameOf, frameOfText } from '../frames.ts';
+import type { News } from '../news.ts';
 import type { Registry } from '../registry.ts';
 import type { Ring } from '../ring.ts';
 import { type Connection, LIST_ROOM, sessionOfRoom, sessionRoom } from '../rooms.ts';
+import type { Handlers } from './handler.ts';
 
 /** More sessions than anybody looks at from one connection. */
 const MAX_SUBSCRIPTIONS = 256;
@@ -16,6 +18,7 @@ interface SubscriptionDeps {
   writer: Pick<Writer, 'read' | 'opened'>;
   ring: Ring;
   registry: Pick<Registry, 'peek'>;
+  news: Pick<News, 'standing'>;
 }
 
 /** What a subscriber says it has. */
@@ -40,7 +43,12 @@ export interface Subscriptions {
 }
 
 /** Subscriptions over the writer's queue and the ring. */
-export function createSubscriptions({ writer, ring, registry }: SubscriptionDeps): Subscriptions {
+export function createSubscriptions({
+  writer,
+  ring,
+  registry,
+  news,
+}: SubscriptionDeps): Subscriptions {
   async function subscribeList(connection: Connection): Promise<void> {
     const { text } = await writer.read({ kind: 'list' });
     connection.send(frameOfText(text));
@@ -69,14 +77,19 @@ export function createSubscriptions({ writer, ring, registry }: SubscriptionDeps
     if (kept) {
       for (const text of kept) connection.send(frameOfText(text));
       remind(connection, sessionId);
-      connection.join(room);
+      enter(connection, sessionId);
       return;
     }
     const read = await writer.read({ kind: 'catch-up', sessionId, since, epoch });
     if (!read) throw new OrbitError('not_found', { what: 'Session', id: sessionId }, { sessionId });
     if (!isWanted()) return;
     for (const text of read.frames) connection.send(frameOfText(text));
-    connection.join(room);
+    enter(connection, sessionId);
+  }
+
+  function enter(connection: Connection, sessionId: string): void {
+    for (const message of news.standing(sessionId)) connection.send(frameOf(message));
+    connection.join(sessionRoom(sessionId));
   }
 
   /** Says the oldest open request again, as it stands on disk; a repetition carries no revision. */
@@ -99,5 +112,18 @@ export function createSubscriptions({ writer, ring, registry }: SubscriptionDeps
         await subscribeSession(connection, sessionId, {}, () => rooms.has(room));
       }
     },
+  };
+}
+
+/** Handlers of this group. */
+export function createSubscriptionHandlers(
+  subscriptions: Subscriptions,
+): Handlers<'subscribe_list' | 'subscribe_session' | 'unsubscribe_session'> {
+  return {
+    subscribe_list: (_, { connection }) => subscriptions.subscribeList(connection),
+    subscribe_session: (message, { connection }) =>
+      subscriptions.subscribeSession(connection, message.session_id, message),
+    unsubscribe_session: ({ session_id }, { connection }) =>
+      subscriptions.unsubscribeSession(connection, session_id),
   };
 }
