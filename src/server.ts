@@ -5,6 +5,7 @@
 import { unlink } from 'node:fs/promises';
 import type { Config, DataPaths } from './config.ts';
 import { createSpool } from './connectors/claude-hooks/spool.ts';
+import { createEngine } from './connectors/codex/app-server.ts';
 import { openDataDirectory, writeFileAtomically } from './files.ts';
 import { createLogger, type RootLogger } from './log.ts';
 import type { House } from './runtime/house.ts';
@@ -84,7 +85,9 @@ async function serve(deps: {
   const { config, log, writer, version } = deps;
   const { paths } = config;
   const { createHouse, createDoors } = await loadParts();
-  const house = createHouse({ writer, log, version });
+  // Nothing runs yet: the engine starts when somebody first asks for it.
+  const engine = createEngine({ log: log.child('codex'), version, env: config.codex.env });
+  const house = createHouse({ writer, engine, log, version, codex: config.codex });
   const doors = createDoors({
     config,
     hall: house.hall,
@@ -109,7 +112,7 @@ async function serve(deps: {
     log.info('server.shutdown');
     house.drain();
     await stopChores();
-    await doors.close();
+    await Promise.all([doors.close(), engine.close()]);
     await writer.close();
     house.registry.stop();
     await withdraw(paths);

@@ -2,12 +2,18 @@
  * The house behind the doors: puts ledger, registry, hooks and subscriptions together and offers the
  * hall to the transports. Knows no socket and no SQL.
  */
+import type { CodexConfig } from '../config.ts';
+import { codexHomeOf } from '../connectors/codex/binary.ts';
+import type { Engine } from '../connectors/codex/engine.ts';
 import { readBranch } from '../connectors/git-head.ts';
 import { OrbitError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Writer } from '../store/writer.ts';
+import { createAccounts } from './accounts.ts';
+import { type BoundThreads, createBoundThreads } from './bound-threads.ts';
 import { createStampClock, type StampClock } from './clock.ts';
 import { createDispatch } from './dispatch.ts';
+import { followEngine } from './engine-news.ts';
 import { frameOf } from './frames.ts';
 import type { Hall, HookMeta } from './hall.ts';
 import { createAccountHandlers } from './handlers/account.ts';
@@ -32,6 +38,8 @@ import { createRooms, type Outlet } from './rooms.ts';
 
 export interface HouseDeps {
   writer: Writer;
+  engine: Engine;
+  codex: CodexConfig;
   log: Logger;
   version: string;
   clock?: StampClock;
@@ -43,6 +51,7 @@ export interface House {
   registry: Registry;
   inspection: Inspection;
   ledger: Ledger;
+  boundThreads: BoundThreads;
   /** Loads the schemas now, so that the first message does not wait for them. */
   loadCodec(): Promise<void>;
   /** From now on live hooks wait for this, at most 2 s: older ones are on their way from the spool. */
@@ -61,12 +70,15 @@ const MAX_SPOOL_WAIT_MS = 2000;
 /** Builds the house over an open writer. */
 export function createHouse({
   writer,
+  engine,
+  codex,
   log,
   version,
   clock = createStampClock(),
 }: HouseDeps): House {
   const rooms = createRooms();
   const news = createNews({ rooms });
+  const boundThreads = createBoundThreads();
   const ring = createRing();
   const listFeed = createListFeed({ rooms });
   const ledger = createLedger({
@@ -90,6 +102,13 @@ export function createHouse({
     log: log.child('inspection'),
     version,
   });
+  const accounts = createAccounts({
+    engine,
+    news,
+    codexHome: codexHomeOf(codex.env),
+    log: log.child('codex'),
+  });
+  followEngine({ engine, threads: boundThreads, news });
   const subscriptions = createSubscriptions({ writer, ring, registry, news });
   const lookUpBranch = branchLookUp({ registry, ledger, clock, log });
   const takeChecked = createHooks({ writer, registry, ledger, clock, lookUpBranch });
@@ -115,8 +134,8 @@ export function createHouse({
     ...createApprovalsHandlers(),
     ...createReviewsHandlers(),
     ...createShellHandlers(),
-    ...createAccountHandlers(),
-    ...createCatalogHandlers(),
+    ...createAccountHandlers({ engine, accounts }),
+    ...createCatalogHandlers({ engine, threads: boundThreads, writer }),
     ...createBrowseHandlers(),
   };
 
@@ -138,6 +157,7 @@ export function createHouse({
     registry,
     inspection,
     ledger,
+    boundThreads,
     loadCodec: async () => void (await codec()),
     waitForSpool(drained) {
       const limit = new Promise((resolve) => setTimeout(resolve, MAX_SPOOL_WAIT_MS).unref());
