@@ -4,7 +4,7 @@
  */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { accountStatus, unknownAccount } from '../connectors/codex/catalog.ts';
+import { accountOnDisk, accountStatus, unknownAccount } from '../connectors/codex/catalog.ts';
 import type { Engine } from '../connectors/codex/engine.ts';
 import { OrbitError } from '../errors.ts';
 import type { Logger } from '../log.ts';
@@ -41,10 +41,21 @@ const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 export function createAccounts(deps: AccountsDeps): Accounts {
   const { engine, news, log, loginLimitMs = LOGIN_LIMIT_MS } = deps;
   let login: { id: string; timer: NodeJS.Timeout } | null = null;
-  /** What `auth.json` was when the engine read it. */
-  let seenAuth = '';
+  /** What `auth.json` was when the engine read it; null when the engine has written it since. */
+  let seenAuth: string | null = null;
+  let last: Promise<unknown> = Promise.resolve();
+
+  /** One after another: a renewed engine must not take a login with it that has just begun. */
+  function inTurn<Result>(run: () => Promise<Result>): Promise<Result> {
+    const result = last.then(run);
+    last = result.catch(() => {
+      // Whoever asked hears of it; the next one begins all the same.
+    });
+    return result;
+  }
 
   engine.onReport((report) => {
+    if (report.method.startsWith('account/')) seenAuth = null;
     if (report.method === 'account/login/completed') {
       const { loginId, success, error } = report.params;
       if (loginId !== null && loginId === login?.id) loginOver(success, error);
@@ -53,31 +64,31 @@ export function createAccounts(deps: AccountsDeps): Accounts {
     }
   });
   engine.onState((state, reason) => {
-    if (state === 'ready') void noteAuth();
+    if (state === 'ready') seenAuth = null;
     // The process that waited for the browser is gone.
     else if (state === 'failed' && login) loginOver(false, reason ?? 'Codex stopped');
   });
 
-  async function noteAuth(): Promise<void> {
-    seenAuth = await authStamp(deps.codexHome);
-  }
+  const loginId = (): string | null => login?.id ?? null;
 
+  /** As much as can be had: without a network there is nothing to refresh with, or less to say. */
   async function read(refreshToken: boolean): Promise<CodexAccountStatus> {
-    const response = await engine.request('account/read', { refreshToken });
-    return accountStatus(response, login?.id ?? null);
+    try {
+      return accountStatus(await engine.request('account/read', { refreshToken }), loginId());
+    } catch (error) {
+      if (!(error instanceof OrbitError) || engine.state !== 'ready') throw error;
+      log.warn('codex.account_read_failed', { error, refresh: refreshToken });
+      if (refreshToken) return read(false);
+      const params = { includeToken: false, refreshToken: false };
+      const onDisk = await engine.request('getAuthStatus', params);
+      return accountOnDisk(onDisk, loginId(), error.message);
+    }
   }
 
-  async function status({ refresh = false } = {}): Promise<CodexAccountStatus> {
+  async function statusNow({ refresh = false } = {}): Promise<CodexAccountStatus> {
     try {
       await renewAfterForeignChange();
-      if (refresh) {
-        // Without a network there is nothing to refresh with; the status is known all the same.
-        return await read(true).catch((error: Error) => {
-          log.warn('codex.token_not_refreshed', { error });
-          return read(false);
-        });
-      }
-      return await read(false);
+      return await read(refresh);
     } catch (error) {
       // An error here would make the app ask again at once, for ever (contract.md 9.4 no. 20).
       log.warn('codex.account_unknown', { error: error as Error });
@@ -88,13 +99,16 @@ export function createAccounts(deps: AccountsDeps): Accounts {
   /** `codex login` in a terminal: the engine reads its files only when it starts. */
   async function renewAfterForeignChange(): Promise<void> {
     if (engine.state !== 'ready' || login) return;
-    if ((await authStamp(deps.codexHome)) === seenAuth) return;
+    const before = seenAuth;
+    seenAuth = await authStamp(deps.codexHome);
+    if (before === null || before === seenAuth) return;
     const renewed = await engine.renew();
     log.info('codex.account_changed_elsewhere', { renewed });
   }
 
+  const status: Accounts['status'] = (options) => inTurn(() => statusNow(options));
+
   async function tellUpdated(): Promise<void> {
-    await noteAuth();
     const now = await status();
     news.tellList({ type: 'codex_account_updated', status: now });
     news.tellList({ type: 'codex_account_status', status: now });
@@ -127,49 +141,57 @@ export function createAccounts(deps: AccountsDeps): Accounts {
     });
   }
 
+  async function startLogin(): Promise<{ loginId: string; authUrl: string }> {
+    const begun = await engine
+      .request('account/login/start', { type: 'chatgpt' })
+      .catch((cause: unknown) => {
+        throw failed('codex_auth_login_start_failed', cause);
+      });
+    if (begun.type !== 'chatgpt') {
+      throw failed('codex_auth_login_start_failed', new Error(`Codex began ${begun.type}`));
+    }
+    const { loginId, authUrl } = begun;
+    forgetLogin();
+    const timer = setTimeout(() => void timeOut(loginId), loginLimitMs).unref();
+    login = { id: loginId, timer };
+    // Behind the asker's answer.
+    setImmediate(() => void tellStatus());
+    return { loginId, authUrl };
+  }
+
+  async function cancelLogin(loginId: string): Promise<CodexLoginCancelStatus> {
+    if (!UUID.test(loginId)) return 'invalid_id';
+    if (loginId !== login?.id) return 'not_found';
+    // First, so that what the engine says of it is no news any more.
+    forgetLogin();
+    const { status } = await engine.request('account/login/cancel', { loginId });
+    setImmediate(() => void tellStatus());
+    return status === 'canceled' ? 'canceled' : 'not_found';
+  }
+
+  async function signOut(): Promise<void> {
+    const loginId = login?.id;
+    forgetLogin();
+    try {
+      if (loginId !== undefined) await engine.request('account/login/cancel', { loginId });
+      await engine.request('account/logout', undefined);
+    } catch (cause) {
+      throw failed('codex_auth_logout_failed', cause);
+    }
+  }
+
+  async function useApiKey(apiKey: string): Promise<void> {
+    const { auth_mode } = await statusNow();
+    if (auth_mode === 'chatgpt') throw new OrbitError('already_signed_in');
+    await engine.request('account/login/start', { type: 'apiKey', apiKey });
+  }
+
   return {
     status,
-    async startLogin() {
-      const begun = await engine
-        .request('account/login/start', { type: 'chatgpt' })
-        .catch((cause: unknown) => {
-          throw failed('codex_auth_login_start_failed', cause);
-        });
-      if (begun.type !== 'chatgpt') {
-        throw failed('codex_auth_login_start_failed', new Error(`Codex began ${begun.type}`));
-      }
-      const { loginId, authUrl } = begun;
-      forgetLogin();
-      const timer = setTimeout(() => void timeOut(loginId), loginLimitMs).unref();
-      login = { id: loginId, timer };
-      // Behind the asker's answer.
-      setImmediate(() => void tellStatus());
-      return { loginId, authUrl };
-    },
-    async cancelLogin(loginId) {
-      if (!UUID.test(loginId)) return 'invalid_id';
-      if (loginId !== login?.id) return 'not_found';
-      // First, so that what the engine says of it is no news any more.
-      forgetLogin();
-      const { status } = await engine.request('account/login/cancel', { loginId });
-      setImmediate(() => void tellStatus());
-      return status === 'canceled' ? 'canceled' : 'not_found';
-    },
-    async signOut() {
-      const loginId = login?.id;
-      forgetLogin();
-      try {
-        if (loginId !== undefined) await engine.request('account/login/cancel', { loginId });
-        await engine.request('account/logout', undefined);
-      } catch (cause) {
-        throw failed('codex_auth_logout_failed', cause);
-      }
-    },
-    async useApiKey(key) {
-      const { auth_mode } = await status();
-      if (auth_mode === 'chatgpt') throw new OrbitError('already_signed_in');
-      await engine.request('account/login/start', { type: 'apiKey', apiKey: key });
-    },
+    startLogin: () => inTurn(startLogin),
+    cancelLogin: (loginId) => inTurn(() => cancelLogin(loginId)),
+    signOut: () => inTurn(signOut),
+    useApiKey: (key) => inTurn(() => useApiKey(key)),
   };
 }
 

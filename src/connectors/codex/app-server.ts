@@ -57,8 +57,9 @@ export function createEngine(deps: EngineDeps): Engine {
   const probing = new Set<Rpc>();
 
   async function start(): Promise<Running> {
-    const binary = (deps.findBinary ?? findCodexBinary)();
-    const env = childEnv(deps.env ?? process.env, binary);
+    const given = deps.env ?? process.env;
+    const binary = deps.findBinary?.() ?? findCodexBinary({ env: given });
+    const env = childEnv(given, binary);
     // Where it runs matters to nobody, as long as it is no project: every thread names its own.
     const cwd = env.HOME ?? homedir();
     const child = await startChild({ command: binary.path, args: ARGS, cwd, env }, log);

@@ -14,6 +14,7 @@ import type {
   SkillMetadata,
   SkillsListEntry,
 } from '../../protocol/codex-nouns.ts';
+import type { GetAuthStatusResponse } from './protocol/generated/GetAuthStatusResponse.ts';
 import type { Resource } from './protocol/generated/Resource.ts';
 import type { ResourceTemplate } from './protocol/generated/ResourceTemplate.ts';
 import type { Tool } from './protocol/generated/Tool.ts';
@@ -146,6 +147,26 @@ export function accountStatus(
     ...(known && { account: known }),
     login_in_progress: loginId !== null,
     ...(loginId !== null && { active_login_id: loginId }),
+  };
+}
+
+/**
+ * Who is signed in by what is on disk, when the rest could not be had: of a ChatGPT account the engine
+ * asks the network before it says a word.
+ */
+export function accountOnDisk(
+  { authMethod, requiresOpenaiAuth }: GetAuthStatusResponse,
+  loginId: string | null,
+  reason: string,
+): CodexAccountStatus {
+  const type = authMethod === 'apikey' ? 'api_key' : authMethod === 'chatgpt' ? authMethod : null;
+  return {
+    auth_mode: type,
+    requires_openai_auth: requiresOpenaiAuth ?? true,
+    ...(type !== null && { account: { type } }),
+    login_in_progress: loginId !== null,
+    ...(loginId !== null && { active_login_id: loginId }),
+    unavailable: reason,
   };
 }
 
