@@ -11,11 +11,13 @@ import { createDispatch } from './dispatch.ts';
 import { frameOf } from './frames.ts';
 import type { Hall, HookMeta } from './hall.ts';
 import { createAccountHandlers } from './handlers/account.ts';
+import { createApprovalHistoryHandlers } from './handlers/approval-history.ts';
 import { createApprovalsHandlers } from './handlers/approvals.ts';
 import { createBrowseHandlers } from './handlers/browse.ts';
 import { createCatalogHandlers } from './handlers/catalog.ts';
 import { createHookHandlers } from './handlers/hooks.ts';
 import { createLifecycleHandlers } from './handlers/lifecycle.ts';
+import { createNamingHandlers } from './handlers/naming.ts';
 import { createReviewsHandlers } from './handlers/reviews.ts';
 import { createShellHandlers } from './handlers/shell.ts';
 import { createSubscriptionHandlers, createSubscriptions } from './handlers/subscriptions.ts';
@@ -29,6 +31,7 @@ import { createNews } from './news.ts';
 import { createRegistry, type Registry } from './registry.ts';
 import { createRing } from './ring.ts';
 import { createRooms, type Outlet } from './rooms.ts';
+import { createTelling } from './telling.ts';
 
 export interface HouseDeps {
   writer: Writer;
@@ -87,6 +90,7 @@ export function createHouse({
     version,
   });
   const subscriptions = createSubscriptions({ writer, ring, registry, news });
+  const tell = createTelling({ writer, registry, ledger, clock });
   const lookUpBranch = branchLookUp({ registry, ledger, clock, log });
   const takeChecked = createHooks({ writer, registry, ledger, clock, lookUpBranch });
 
@@ -108,8 +112,10 @@ export function createHouse({
     ...createHookHandlers(takeHook),
     ...createLifecycleHandlers(),
     ...createTurnsHandlers(),
+    ...createNamingHandlers({ tell }),
     ...createApprovalsHandlers(),
-    ...createReviewsHandlers(),
+    ...createApprovalHistoryHandlers({ writer, tell }),
+    ...createReviewsHandlers({ writer, tell }),
     ...createShellHandlers(),
     ...createAccountHandlers(),
     ...createCatalogHandlers(),
