@@ -6,7 +6,6 @@ import { loadMigrations, migrate } from '../../src/store/migrate.ts';
 import { tempPaths } from './support.ts';
 
 const migrations = loadMigrations();
-const newest = migrations.at(-1)?.version ?? 0;
 const all = migrations.map(({ version }) => version);
 
 /** Tables, indexes and columns, in a form two databases can be compared by. */
