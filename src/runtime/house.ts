@@ -2,6 +2,8 @@
  * The house behind the doors: puts ledger, registry, hooks and subscriptions together and offers the
  * hall to the transports. Knows no socket and no SQL.
  */
+import type { Places } from '../config.ts';
+import { createBrowse } from '../connectors/directory.ts';
 import { readBranch } from '../connectors/git-head.ts';
 import { OrbitError } from '../errors.ts';
 import type { Logger } from '../log.ts';
@@ -35,6 +37,7 @@ import { createTelling } from './telling.ts';
 
 export interface HouseDeps {
   writer: Writer;
+  places: Places;
   log: Logger;
   version: string;
   clock?: StampClock;
@@ -64,6 +67,7 @@ const MAX_SPOOL_WAIT_MS = 2000;
 /** Builds the house over an open writer. */
 export function createHouse({
   writer,
+  places,
   log,
   version,
   clock = createStampClock(),
@@ -119,7 +123,12 @@ export function createHouse({
     ...createShellHandlers(),
     ...createAccountHandlers(),
     ...createCatalogHandlers(),
-    ...createBrowseHandlers(),
+    ...createBrowseHandlers({
+      writer,
+      browse: createBrowse({ home: places.home, roots: places.browseRoots }),
+      transcriptRoots: places.transcriptRoots,
+      log: log.child('browse'),
+    }),
   };
 
   const hall: Hall = {
