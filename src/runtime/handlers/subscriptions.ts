@@ -118,8 +118,10 @@ export function createSubscriptions({
 /** Handlers of this group. */
 export function createSubscriptionHandlers(
   subscriptions: Subscriptions,
-): Handlers<'subscribe_list' | 'subscribe_session' | 'unsubscribe_session'> {
+): Handlers<'subscribe_list' | 'subscribe_session' | 'unsubscribe_session' | 'ping'> {
   return {
+    // Whoever gave it an id is acknowledged like everybody: behind all that was asked before.
+    ping: () => {},
     subscribe_list: (_, { connection }) => subscriptions.subscribeList(connection),
     subscribe_session: (message, { connection }) =>
       subscriptions.subscribeSession(connection, message.session_id, message),
