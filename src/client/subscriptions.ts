@@ -1,6 +1,6 @@
 /**
  * What the client is subscribed to, kept over any number of lines: after each `hello` it asks again for
- * everything, with what it has already, and asks once more wherever a fact turns out to be missing.
+ * everything, with what it has already, and asks for all of it where a fact turns out to be missing.
  */
 import type { ClientMessage } from '../protocol/client.ts';
 import type { SessionSummary } from '../protocol/nouns.ts';
@@ -17,6 +17,8 @@ interface Watched {
   view: SessionView | null;
   /** Subscriptions that are not acknowledged yet. */
   asked: number;
+  /** A fact was missed and a whole snapshot asked for; what comes before it cannot be trusted. */
+  isMending: boolean;
   /** Streamed messages for which a gap was mended, or could not be, on this line. */
   mended: Set<string>;
 }
@@ -69,7 +71,8 @@ export function createSubscriptions(deps: SubscriptionsDeps): Subscriptions {
     if (!deps.isUp()) return;
     const { view } = watched;
     watched.asked++;
-    const since = view && { since_revision: view.revision, epoch: view.epoch };
+    const since = view &&
+      !watched.isMending && { since_revision: view.revision, epoch: view.epoch };
     insist(
       () =>
         deps.ask({
@@ -86,15 +89,20 @@ export function createSubscriptions(deps: SubscriptionsDeps): Subscriptions {
       })
       .finally(() => {
         watched.asked--;
+        if (watched.asked === 0) watched.isMending = false;
       });
   }
 
   function fold(id: string, watched: Watched, frame: ServerFrame): void {
-    const folded = foldSession(watched.view, frame, watched.asked > 0);
+    const isCatchingUp = watched.asked > 0 && !watched.isMending;
+    const folded = foldSession(watched.view, frame, isCatchingUp);
     if (folded.kind === 'changed') {
       watched.view = folded.view;
       deps.sessionChanged(folded.view, frame);
-    } else if (folded.kind === 'gap' && mayMend(watched, frame)) askFor(id, watched);
+    } else if (folded.kind === 'gap' && mayMend(watched, frame)) {
+      watched.isMending = true;
+      askFor(id, watched);
+    }
   }
 
   return {
@@ -109,7 +117,7 @@ export function createSubscriptions(deps: SubscriptionsDeps): Subscriptions {
     watch(id) {
       let watched = sessions.get(id);
       if (!watched) {
-        watched = { readers: 0, view: null, asked: 0, mended: new Set() };
+        watched = { readers: 0, view: null, asked: 0, isMending: false, mended: new Set() };
         sessions.set(id, watched);
         askFor(id, watched);
       }
@@ -134,6 +142,7 @@ export function createSubscriptions(deps: SubscriptionsDeps): Subscriptions {
       if (listReaders > 0) askForList();
       for (const [id, watched] of sessions) {
         watched.mended.clear();
+        watched.isMending = false;
         askFor(id, watched);
       }
     },

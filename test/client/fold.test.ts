@@ -54,7 +54,7 @@ const message = (id: string, content = ''): Message => ({
 });
 
 /** Folds frames one after another; each must change something. */
-function after(view: SessionView, ...frames: ServerFrame[]): SessionView {
+function folding(view: SessionView, ...frames: ServerFrame[]): SessionView {
   return frames.reduce((current, frame) => {
     const folded = foldSession(current, frame, false);
     if (folded.kind !== 'changed') throw new Error(`${frame.type}: ${folded.kind}`);
@@ -81,14 +81,14 @@ describe('folding a session', () => {
 
   it('leaves what a delta does not name and clears what it names null', () => {
     const named = { ...state, custom_name: 'n', git_branch: 'b' };
-    const view = after(named, delta(8, { custom_name: null, work_status: 'working' }));
+    const view = folding(named, delta(8, { custom_name: null, work_status: 'working' }));
     expect(view).toMatchObject({ git_branch: 'b', work_status: 'working', revision: 8 });
     expect(view.custom_name).toBeNull();
     expect(named.custom_name).toBe('n');
   });
 
   it('reads the seconds of a delta as the ISO time that everything else says', () => {
-    expect(after(state, delta(8, { last_activity_at: '1771700000Z' })).last_activity_at).toBe(
+    expect(folding(state, delta(8, { last_activity_at: '1771700000Z' })).last_activity_at).toBe(
       '2026-02-21T18:53:20.000Z',
     );
     expect(isoTime('2026-02-21T18:53:20.123Z')).toBe('2026-02-21T18:53:20.123Z');
@@ -96,7 +96,7 @@ describe('folding a session', () => {
 
   it('replaces agents by their id', () => {
     const agent = (id: string, more = {}) => ({ id, agent_type: 't', started_at: 'a', ...more });
-    const view = after(
+    const view = folding(
       state,
       delta(8, { subagents: [agent('1'), agent('2')] }),
       delta(9, { subagents: [agent('1', { ended_at: 'b' })] }),
@@ -118,9 +118,9 @@ describe('folding a session', () => {
       changes: { content: 'new' },
       revision,
     });
-    const view = after(state, appended(8, message('a')), appended(9, message('a', 'again')));
+    const view = folding(state, appended(8, message('a')), appended(9, message('a', 'again')));
     expect(view).toMatchObject({ message_count: 1, messages: [{ content: 'again' }] });
-    const later = after(view, updated(10, 'a'), updated(11, 'older than all we have'));
+    const later = folding(view, updated(10, 'a'), updated(11, 'older than all we have'));
     expect(later.messages).toEqual([message('a', 'new')]);
     expect(later.revision).toBe(11);
   });
@@ -129,7 +129,7 @@ describe('folding a session', () => {
     let view: SessionView = state;
     for (let at = 0; at < KEPT_MESSAGES + 5; at++) {
       const one = message(`m${at}`);
-      view = after(view, {
+      view = folding(view, {
         type: 'message_appended',
         session_id,
         message: one,
@@ -151,7 +151,7 @@ describe('folding a session', () => {
       diff: null,
       question: null,
     } as const;
-    const view = after(
+    const view = folding(
       state,
       { type: 'approval_requested', session_id, request, revision: 8 },
       { type: 'tokens_updated', session_id, usage, revision: 9 },
@@ -177,7 +177,7 @@ describe('folding a session', () => {
 
   it('moves on with facts it does not know', () => {
     const unknown = { type: 'something_new', session_id, revision: 8 } as unknown as ServerFrame;
-    expect(after(state, unknown)).toEqual({ ...state, revision: 8 });
+    expect(folding(state, unknown)).toEqual({ ...state, revision: 8 });
   });
 });
 
@@ -192,7 +192,9 @@ describe('the numbers', () => {
     expect(kindOf(delta(7, {}))).toBe('same');
     expect(kindOf(delta(7, {}), true)).toBe('changed');
     const request = { id: 'r', session_id } as never;
-    expect(kindOf({ type: 'approval_requested', session_id, request, revision: 7 })).toBe('changed');
+    expect(kindOf({ type: 'approval_requested', session_id, request, revision: 7 })).toBe(
+      'changed',
+    );
     expect(kindOf({ type: 'approval_requested', session_id, request })).toBe('changed');
   });
 });
@@ -208,13 +210,13 @@ describe('streamed text', () => {
   });
 
   it('joins at its offset and moves no number', () => {
-    const view = after(streamed, piece(3, 'lo'), piece(5, '!'));
+    const view = folding(streamed, piece(3, 'lo'), piece(5, '!'));
     expect(view.messages[0]?.content).toBe('Hello!');
     expect(view.revision).toBe(7);
   });
 
   it('takes what it has in part once, and tells what is missing', () => {
-    expect(after(streamed, piece(0, 'Hello')).messages[0]?.content).toBe('Hello');
+    expect(folding(streamed, piece(0, 'Hello')).messages[0]?.content).toBe('Hello');
     expect(kindOf(piece(1, 'el'), false, streamed)).toBe('same');
     expect(kindOf(piece(4, 'o'), false, streamed)).toBe('gap');
   });
@@ -226,7 +228,10 @@ describe('streamed text', () => {
       message_id: 'm',
       changes: { content: 'Hello' },
     };
-    expect(after(streamed, whole)).toMatchObject({ revision: 7, messages: [{ content: 'Hello' }] });
+    expect(folding(streamed, whole)).toMatchObject({
+      revision: 7,
+      messages: [{ content: 'Hello' }],
+    });
   });
 });
 
