@@ -92,12 +92,18 @@ export function createSubscriptions({
     connection.join(sessionRoom(sessionId));
   }
 
-  /** Says the oldest open request again, as it stands on disk; a repetition carries no revision. */
+  /**
+   * Says the oldest open request again, as it stands on disk; a repetition carries no revision. The app
+   * takes every request for a permission, so behind a question the status is said too (no. 22).
+   */
   function remind(connection: Connection, sessionId: string): void {
     const open = registry.peek(sessionId)?.committed?.context.approvals[0];
     if (!open) return;
     const { request } = open;
     connection.send(frameOf({ type: 'approval_requested', session_id: sessionId, request }));
+    if (request.type !== 'question') return;
+    const changes = { work_status: request.type };
+    connection.send(frameOf({ type: 'session_delta', session_id: sessionId, changes }));
   }
 
   return {
