@@ -11,8 +11,8 @@ import type { Ring } from '../ring.ts';
 import { type Connection, LIST_ROOM, sessionOfRoom, sessionRoom } from '../rooms.ts';
 import type { Handlers } from './handler.ts';
 
-/** More sessions than anybody looks at from one connection. */
-const MAX_SUBSCRIPTIONS = 256;
+/** The app subscribes to every session it hears of and stays connected for weeks (contract.md 9.4 no. 10). */
+const MAX_SUBSCRIPTIONS = 2000;
 
 interface SubscriptionDeps {
   writer: Pick<Writer, 'read' | 'opened'>;
