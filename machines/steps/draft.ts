@@ -215,7 +215,13 @@ function showOldestApproval(draft: Draft): void {
     draft.changes.pending_approval = now ?? null;
     if (was !== undefined) draft.relist = true;
   } else if (!draft.relist) return;
-  if (now) draft.after.unshift(requested(now));
+  if (now) draft.after.unshift(requested(now), ...statusBehind(now));
+}
+
+/** The app takes every request for a permission; behind a question its status is said again (no. 22). */
+function statusBehind({ type, session_id }: ApprovalRequest): SessionMessage[] {
+  if (type !== 'question') return [];
+  return [{ type: 'session_delta', session_id, changes: { work_status: 'question' } }];
 }
 
 function requested(request: ApprovalRequest): SessionMessage {

@@ -45,13 +45,21 @@ export function createCatchUpRead({ database, epoch }: { database: Sqlite; epoch
     const { revision } = row;
     const openApproval = open === undefined ? null : encode(approvalFrame(row.id, open), revision);
     const since = read.epoch === null || read.epoch === epoch ? read.since : null;
-    if (since === revision) {
-      return { frames: openApproval === null ? [] : [openApproval], revision, openApproval };
-    }
+    if (since === revision) return { frames: upToDate(row, openApproval), revision, openApproval };
     const frames =
       since !== null && isReachable(since, row) ? replay(statements, { row, since, open }) : null;
     return { frames: frames ?? [writeSnapshot(row, open)], revision, openApproval };
   };
+}
+
+/** Who has everything still has to hear what is open, and behind a question its status (see `withFields`). */
+function upToDate(row: SessionRow, openApproval: string | null): string[] {
+  if (openApproval === null) return [];
+  const { work_status } = summaryFromRow(row);
+  if (work_status !== 'question') return [openApproval];
+  const changes: StateChanges = { work_status };
+  const delta: SessionMessage = { type: 'session_delta', session_id: row.id, changes };
+  return [openApproval, encode(delta, row.revision)];
 }
 
 /** Whether rows can tell everything since then. 0 is what a client says that has nothing yet. */
