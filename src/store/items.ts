@@ -1,8 +1,8 @@
 /**
  * What travels between the main thread and the writer thread: items to commit, reads to answer, and
- * what became of them. Types only, structured-clone safe. The ledger sends, the writer thread answers.
+ * what became of them. Types only, structured-clone safe; what is long is text, because texts are copied
+ * and objects are walked. The ledger sends, the writer thread answers.
  */
-import type { Fact } from '../../machines/session-types.ts';
 import type { SessionSummary } from '../protocol/nouns.ts';
 import type { ApprovalHistoryItem, RecentProject, ReviewComment } from '../protocol/work-nouns.ts';
 import type { Fit } from './queries/fit.ts';
@@ -27,8 +27,9 @@ export interface EventItem {
   accepted: boolean;
   /** JSON of the chart's state value after the event. */
   value: string;
-  facts: Fact[];
-  /** JSON of the persisted machine snapshot after the event; null when nothing moved. */
+  /** JSON of the event's facts, an array. */
+  facts: string;
+  /** JSON of the persisted machine snapshot after the event; null when the one before folds to it. */
   snapshot: string | null;
   machineVersion: number;
   /** JSON of the snapshot before a new actor's first event: the journal's first base. */
@@ -62,6 +63,8 @@ export type ItemResult =
 export interface StoredActor {
   summary: SessionSummary;
   snapshot: string | null;
+  /** The events the machine took after that snapshot, as they were journalled: folded into it they give its state. */
+  tail: string[];
   machineVersion: number | null;
   turnCount: number;
   revision: number;
