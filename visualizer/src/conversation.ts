@@ -110,15 +110,15 @@ function follow(session: string | null): void {
     if (talk.peek()?.id !== session) talk.value = null;
     talkFailure.value = null;
   });
-  if (session !== null && door.connected) say({ type: 'subscribe_session', session_id: session });
+  if (session !== null && door.isConnected) say({ type: 'subscribe_session', session_id: session });
 }
 
 function say(message: object): void {
-  door.emit('message', message);
+  door.send('message', message);
 }
 
 function wish(message: object): Promise<string | null> {
-  if (!door.connected) return Promise.resolve('There is no connection to the server.');
+  if (!door.isConnected) return Promise.resolve('There is no connection to the server.');
   requests += 1;
   const request_id = `page-${requests}`;
   return new Promise((resolve) => {
@@ -132,7 +132,7 @@ function wish(message: object): Promise<string | null> {
     // `request_id` of an approval names the approval, so an error comes back without ours: see `take`.
     const isNamed = 'request_id' in message;
     if (isNamed) answers.set(String(message.request_id), done);
-    door.emit('message', isNamed ? message : { ...message, request_id }, () => done(null));
+    door.send('message', isNamed ? message : { ...message, request_id }, () => done(null));
   });
 }
 
