@@ -51,6 +51,7 @@ const CATALOGUE = {
     message: 'The server is stopping; send it again after its restart',
   },
   internal_error: { status: 500, message: 'Something broke inside the server; its log says what' },
+  codex_error: { status: 502, message: 'Codex: {reason}' },
   quarantined: {
     status: 422,
     message:

@@ -15,7 +15,7 @@ interface Rule {
 }
 
 /** Leaves anyone in src may import. */
-const LEAVES = ['config', 'errors', 'exit', 'address', 'version', 'files', 'type log'];
+const LEAVES = ['config', 'errors', 'exit', 'address', 'version', 'files', 'secrets', 'type log'];
 
 const RULES: Record<string, Rule> = {
   protocol: { may: ['arktype', 'errors', 'node:'] },
