@@ -44,7 +44,13 @@ interface LedgerDeps {
 }
 
 /** Facts that no subscriber sees. */
-const NOTES = new Set<Fact['type']>(['approval_opened', 'approval_closed', 'row_noted']);
+const NOTES = new Set<Fact['type']>([
+  'approval_opened',
+  'approval_closed',
+  'row_noted',
+  'turn_noted',
+  'turns_dropped',
+]);
 
 /** A ledger over a writer. */
 export function createLedger(deps: LedgerDeps): Ledger {

@@ -7,7 +7,7 @@ import Database from 'better-sqlite3';
 import type { Fact } from '../../machines/session-types.ts';
 import type { Sqlite } from './database.ts';
 import type { Epoch } from './epoch.ts';
-import type { EventItem, Item, ItemResult, PendingItem } from './items.ts';
+import type { CheckpointItem, EventItem, Item, ItemResult, PendingItem } from './items.ts';
 import { createJournal } from './journal.ts';
 import { createRows } from './rows.ts';
 import { storable } from './text.ts';
@@ -41,6 +41,8 @@ export function takesRevision(fact: Fact): boolean {
     case 'approval_opened':
     case 'approval_closed':
     case 'row_noted':
+    case 'turn_noted':
+    case 'turns_dropped':
       return false;
     default:
       return true;
@@ -60,8 +62,7 @@ export function createCommitter({ database, epoch }: { database: Sqlite; epoch: 
   const commitItem = (item: Item): ItemResult => {
     statements.savepoint.run();
     try {
-      const result =
-        item.kind === 'event' ? commitEvent(context, item) : commitPending(context, item);
+      const result = commitOne(context, item);
       statements.release.run();
       return result;
     } catch (error) {
@@ -104,6 +105,17 @@ export function createCommitter({ database, epoch }: { database: Sqlite; epoch: 
   };
 }
 
+function commitOne(context: ItemContext, item: Item): ItemResult {
+  switch (item.kind) {
+    case 'event':
+      return commitEvent(context, item);
+    case 'pending':
+      return commitPending(context, item);
+    case 'checkpoint':
+      return commitCheckpoint(context, item);
+  }
+}
+
 interface ItemContext {
   rows: ReturnType<typeof createRows>;
   journal: ReturnType<typeof createJournal>;
@@ -127,6 +139,7 @@ function prepareStatements(database: Sqlite) {
       'INSERT OR REPLACE INTO pending_sessions (session_id, at, start) VALUES (?, ?, ?)',
     ),
     forgetPending: database.prepare('DELETE FROM pending_sessions WHERE session_id = ?'),
+    checkpoint: database.prepare('UPDATE messages SET content = ? WHERE id = ? AND session_id = ?'),
     quarantine: database.prepare(
       'INSERT INTO quarantine (at, session_id, body, error) VALUES (?, ?, ?, ?)',
     ),
@@ -163,6 +176,12 @@ function commitPending(context: ItemContext, item: PendingItem): ItemResult {
   if (!isFirst(context, item)) return { outcome: 'duplicate' };
   if (item.start === null) statements.forgetPending.run(item.sessionId);
   else statements.putPending.run(item.sessionId, item.at, item.start);
+  return { outcome: 'committed', seq: 0, revision: 0 };
+}
+
+/** The text so far: no fact, no number; whoever comes later reads it from the row. */
+function commitCheckpoint({ statements }: ItemContext, item: CheckpointItem): ItemResult {
+  statements.checkpoint.run(storable(item.content), item.messageId, item.sessionId);
   return { outcome: 'committed', seq: 0, revision: 0 };
 }
 

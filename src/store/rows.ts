@@ -27,6 +27,7 @@ import {
   stamp,
 } from './row/draft.ts';
 import { prepareRowStatements, type RowStatements } from './row/statements.ts';
+import { createTurnRows } from './row/turns.ts';
 import { EXCERPT_CHARS, head, stampToMs, storable } from './text.ts';
 
 /** Sessions whose next message number is kept in memory; the others are looked up again. */
@@ -36,6 +37,7 @@ type FactOf<Type extends Fact['type']> = Extract<Fact, { type: Type }>;
 
 interface Tools {
   statements: RowStatements;
+  turns: ReturnType<typeof createTurnRows>;
   sequences: Map<string, number>;
 }
 
@@ -44,6 +46,7 @@ export type Rows = ReturnType<typeof createRows>;
 /** The row writers of one connection; their statements are prepared once. */
 export function createRows(database: Sqlite) {
   const statements = prepareRowStatements(database);
+  const turns = createTurnRows(database);
   const sequences = new Map<string, number>();
   return {
     /** Begins an item's changes with the session as it is stored; it need not exist. */
@@ -55,7 +58,7 @@ export function createRows(database: Sqlite) {
      * @throws SqliteError, TypeError, Error when the fact can never be stored
      */
     applyFact: (draft: SessionDraft, fact: Fact, revision: number) =>
-      applyFact({ statements, sequences }, draft, fact, revision),
+      applyFact({ statements, turns, sequences }, draft, fact, revision),
     /** Writes the session's row. @throws Error when there is none */
     close: (draft: SessionDraft, end: DraftEnd) => closeDraft(statements, draft, end),
     /** Forgets what is remembered of a session, or of all, after a rollback. */
@@ -109,6 +112,12 @@ function applyFact(tools: Tools, draft: SessionDraft, fact: Fact, revision: numb
       break;
     case 'row_noted':
       noteRow(draft, fact.columns);
+      break;
+    case 'turn_noted':
+      tools.turns.note(fact);
+      break;
+    case 'turns_dropped':
+      tools.turns.drop(draft, fact);
       break;
     // Told to whoever listens, and to nobody later: they change nothing that is stored.
     case 'context_compacted':

@@ -7,6 +7,7 @@ import type { ReadResults, StoredActor } from '../items.ts';
 import { SUMMARY_COLUMNS, type SummaryRow, summaryFromRow } from './session-rows.ts';
 
 interface ActorRow extends SummaryRow {
+  codex_thread_id: string | null;
   machine_snapshot: string | null;
   machine_version: number | null;
   turn_count: number;
@@ -16,7 +17,8 @@ interface ActorRow extends SummaryRow {
 /** More terminals than anybody has open. */
 const MAX_PROCESSES = 200;
 
-const ACTOR_COLUMNS = `${SUMMARY_COLUMNS}, machine_snapshot, machine_version, turn_count, revision`;
+const ACTOR_COLUMNS = `${SUMMARY_COLUMNS}, machine_snapshot, machine_version, turn_count, revision,
+  codex_thread_id`;
 
 /** Reads actors on one connection. */
 export function createActorReads(database: Sqlite) {
@@ -25,7 +27,8 @@ export function createActorReads(database: Sqlite) {
   );
   const busy = database.prepare<[], ActorRow>(
     `SELECT ${ACTOR_COLUMNS} FROM sessions
-     WHERE status = 'active' AND work_status IN ('working', 'permission', 'question')`,
+     WHERE (status = 'active' AND work_status IN ('working', 'permission', 'question'))
+       OR link_state IN ('attaching', 'attached')`,
   );
   const pending = database
     .prepare<[string], string>('SELECT start FROM pending_sessions WHERE session_id = ?')
@@ -46,7 +49,7 @@ export function createActorReads(database: Sqlite) {
         pendingStart: pending.get(sessionId) ?? null,
       };
     },
-    /** Sessions that worked or waited for an answer when they were last heard of. */
+    /** Sessions that worked, waited for an answer or had a connector when they were last heard of. */
     busy: (): StoredActor[] => busy.all().map(actorFromRow),
     sessions: (): number => count.get() ?? 0,
     /** CLI processes and the session each reported last, oldest first. */
@@ -61,5 +64,6 @@ function actorFromRow(row: ActorRow): StoredActor {
     machineVersion: row.machine_version,
     turnCount: row.turn_count,
     revision: row.revision,
+    threadId: row.codex_thread_id,
   };
 }

@@ -142,6 +142,7 @@ export function createQueue(now: () => number) {
 /** Bytes of an item, about: what is long in it is text, counted in UTF-16 units. */
 function sizeOf(item: Item): number {
   if (item.kind === 'pending') return 200 + (item.start?.length ?? 0);
+  if (item.kind === 'checkpoint') return 200 + item.content.length;
   let size = 500 + item.event.length + (item.snapshot?.length ?? 0) + (item.base?.length ?? 0);
   for (const fact of item.facts) size += weigh(fact);
   return size;
