@@ -13,6 +13,7 @@ import { createKeeper, type Kept } from './keeper.ts';
 import type { Methods } from './protocol/methods.ts';
 import { createRoutes } from './routes.ts';
 import { openRpc, type Rpc } from './rpc.ts';
+import { createTraces, type Traces } from './traces.ts';
 
 /** What an engine needs. */
 export interface EngineDeps {
@@ -46,6 +47,7 @@ const PRIVATE_ENV = /^ORBITDOCK_/;
 export function createEngine(deps: EngineDeps): Engine {
   const { log, probeMs = PROBE_MS } = deps;
   const routes = createRoutes(log);
+  const traces = createTraces(log);
   const keeper = createKeeper<Running>({
     start,
     lost: routes.lost,
@@ -65,8 +67,9 @@ export function createEngine(deps: EngineDeps): Engine {
       asked: (question) => routes.asked(question, rpc),
       log,
     });
-    const exited = child.exited.then((reason) => {
+    const exited = child.exited.then(async (reason) => {
       rpc.close(reason);
+      await traces.allEnded();
       return reason;
     });
     try {
@@ -76,7 +79,11 @@ export function createEngine(deps: EngineDeps): Engine {
       throw error;
     }
     log.info('codex.started', { child_pid: child.pid });
-    return { child, rpc, exited, end: child.end };
+    const end = async (): Promise<void> => {
+      await child.end();
+      await exited;
+    };
+    return { child, rpc, exited, end };
   }
 
   /** A missed deadline may be the request's fault; a process that hangs answers nothing at all. */
@@ -107,10 +114,12 @@ export function createEngine(deps: EngineDeps): Engine {
       const running = await keeper.get();
       const sent = performance.now();
       try {
-        return (await running.rpc.request(method, params, deadlineMs)) as Methods[Method]['result'];
+        const result = await running.rpc.request(method, params, deadlineMs);
+        // Nothing to wait for on the way to the asker: what it does at once comes before the next report.
+        trace(traces, method, { params, result });
+        return result as Methods[Method]['result'];
       } catch (error) {
-        const isLate = performance.now() - sent >= deadlineMs;
-        if (isLate && !running.rpc.heardSince(sent)) void probe(running);
+        if (performance.now() - sent >= deadlineMs) void probe(running);
         throw error;
       }
     },
@@ -120,6 +129,34 @@ export function createEngine(deps: EngineDeps): Engine {
     onState: keeper.onState,
     close: keeper.close,
   };
+}
+
+/** Follows where threads work, from what is asked and answered. */
+function trace(traces: Traces, method: keyof Methods, said: { params: unknown; result: unknown }) {
+  const params = (said.params ?? {}) as { threadId?: string; cwd?: string | null };
+  const { threadId = '', cwd } = params;
+  switch (method) {
+    case 'thread/start':
+    case 'thread/resume':
+    case 'thread/fork': {
+      const {
+        thread,
+        cwd,
+        runtimeWorkspaceRoots: roots,
+      } = said.result as Methods['thread/start']['result'];
+      traces.worksIn(thread.id, [cwd, ...roots]);
+      break;
+    }
+    case 'turn/start':
+      if (cwd) traces.worksIn(threadId, [cwd]);
+      break;
+    case 'thread/backgroundTerminals/clean':
+      void traces.cleaned(threadId);
+      break;
+    case 'thread/unsubscribe':
+      traces.left(threadId);
+      break;
+  }
 }
 
 async function greet(rpc: Rpc, version: string): Promise<void> {
