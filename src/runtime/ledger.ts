@@ -68,6 +68,8 @@ const NOTES = new Set<Fact['type']>([
   'approval_closed',
   'approval_forgotten',
   'row_noted',
+  'turn_noted',
+  'turns_dropped',
 ]);
 
 /** A ledger over a writer. */

@@ -7,6 +7,7 @@ import type { ReadResults, StoredActor } from '../items.ts';
 import { SUMMARY_COLUMNS, type SummaryRow, summaryFromRow } from './session-rows.ts';
 
 interface ActorRow extends SummaryRow {
+  codex_thread_id: string | null;
   machine_snapshot: string | null;
   machine_version: number | null;
   turn_count: number;
@@ -18,7 +19,7 @@ interface ActorRow extends SummaryRow {
 const MAX_PROCESSES = 200;
 
 const ACTOR_COLUMNS = `${SUMMARY_COLUMNS}, machine_snapshot, machine_version, turn_count, revision,
-  snapshot_seq`;
+  snapshot_seq, codex_thread_id`;
 
 /** Reads actors on one connection. */
 export function createActorReads(database: Sqlite) {
@@ -27,7 +28,8 @@ export function createActorReads(database: Sqlite) {
   );
   const busy = database.prepare<[], ActorRow>(
     `SELECT ${ACTOR_COLUMNS} FROM sessions
-     WHERE status = 'active' AND work_status IN ('working', 'permission', 'question')`,
+     WHERE (status = 'active' AND work_status IN ('working', 'permission', 'question'))
+       OR link_state IN ('attaching', 'attached')`,
   );
   const pending = database
     .prepare<[string], string>('SELECT start FROM pending_sessions WHERE session_id = ?')
@@ -60,6 +62,7 @@ export function createActorReads(database: Sqlite) {
     machineVersion: row.machine_version,
     turnCount: row.turn_count,
     revision: row.revision,
+    threadId: row.codex_thread_id,
   });
   return {
     /** A session's row and its pending start; null for what there is not. */
