@@ -17,6 +17,8 @@ const CATALOGUE = {
     message: 'Message type {type} is known but not built in this version; nothing was changed',
   },
   not_found: { status: 404, message: '{what} {id} not found; ask for the list to see what exists' },
+  invalid_argument: { status: 422, message: '{reason}' },
+  browse_error: { status: 422, message: 'Cannot read directory {path}: {reason}' },
   bad_request: { status: 400, message: '{reason}' },
   unauthorized: {
     status: 401,
@@ -52,7 +54,6 @@ const CATALOGUE = {
   },
   internal_error: { status: 500, message: 'Something broke inside the server; its log says what' },
   unsupported: { status: 409, message: '{what} is not possible: {reason}' },
-  invalid_argument: { status: 422, message: '{reason}' },
   session_not_found: {
     status: 404,
     message:
@@ -88,6 +89,9 @@ const CATALOGUE = {
 } as const satisfies Record<string, CatalogueEntry>;
 
 export type ErrorCode = keyof typeof CATALOGUE;
+
+/** All codes, for those who write or check answers. */
+export const CODES = Object.keys(CATALOGUE) as readonly ErrorCode[];
 
 /** A refusal: the caller's fault or a state the caller must know of. Everything else is a bug. */
 export class OrbitError extends Error {

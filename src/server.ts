@@ -87,7 +87,14 @@ async function serve(deps: {
   const { createHouse, createDoors } = await loadParts();
   // Nothing runs yet: the engine starts when somebody first asks for it.
   const engine = createEngine({ log: log.child('codex'), version, env: config.codex.env });
-  const house = createHouse({ writer, engine, log, version, codex: config.codex });
+  const house = createHouse({
+    writer,
+    engine,
+    codex: config.codex,
+    places: config.places,
+    log,
+    version,
+  });
   const doors = createDoors({
     config,
     hall: house.hall,

@@ -2,9 +2,10 @@
  * The house behind the doors: puts ledger, registry, hooks and subscriptions together and offers the
  * hall to the transports. Knows no socket and no SQL.
  */
-import type { CodexConfig } from '../config.ts';
+import type { CodexConfig, Places } from '../config.ts';
 import { codexHomeOf } from '../connectors/codex/binary.ts';
 import type { Engine } from '../connectors/codex/engine.ts';
+import { createBrowse } from '../connectors/directory.ts';
 import { readBranch } from '../connectors/git-head.ts';
 import { OrbitError } from '../errors.ts';
 import type { Logger } from '../log.ts';
@@ -17,11 +18,13 @@ import { followEngine } from './engine-news.ts';
 import { frameOf } from './frames.ts';
 import type { Hall, HookMeta } from './hall.ts';
 import { createAccountHandlers } from './handlers/account.ts';
+import { createApprovalHistoryHandlers } from './handlers/approval-history.ts';
 import { createApprovalsHandlers } from './handlers/approvals.ts';
 import { createBrowseHandlers } from './handlers/browse.ts';
 import { createCatalogHandlers } from './handlers/catalog.ts';
 import { createHookHandlers } from './handlers/hooks.ts';
 import { createLifecycleHandlers } from './handlers/lifecycle.ts';
+import { createNamingHandlers } from './handlers/naming.ts';
 import { createReviewsHandlers } from './handlers/reviews.ts';
 import { createShellHandlers } from './handlers/shell.ts';
 import { createSubscriptionHandlers, createSubscriptions } from './handlers/subscriptions.ts';
@@ -35,11 +38,13 @@ import { createNews } from './news.ts';
 import { createRegistry, type Registry } from './registry.ts';
 import { createRing } from './ring.ts';
 import { createRooms, type Outlet } from './rooms.ts';
+import { createTelling } from './telling.ts';
 
 export interface HouseDeps {
   writer: Writer;
   engine: Engine;
   codex: CodexConfig;
+  places: Places;
   log: Logger;
   version: string;
   clock?: StampClock;
@@ -72,6 +77,7 @@ export function createHouse({
   writer,
   engine,
   codex,
+  places,
   log,
   version,
   clock = createStampClock(),
@@ -88,7 +94,8 @@ export function createHouse({
     listFeed,
     witness: (live, item, committed) => inspection.witness(live, item, committed),
     log: log.child('ledger'),
-    reopen: (live, snapshot) => registry.reopen(live, snapshot),
+    reopen: (live, moment) => registry.reopen(live, moment),
+    revive: (live, moment) => registry.revive(live, moment),
     discard: (live) => registry.discard(live),
   });
   const registry: Registry = createRegistry({ writer, ledger, log: log.child('restore') });
@@ -110,6 +117,7 @@ export function createHouse({
   });
   followEngine({ engine, threads: boundThreads, news });
   const subscriptions = createSubscriptions({ writer, ring, registry, news });
+  const tell = createTelling({ writer, registry, ledger, clock });
   const lookUpBranch = branchLookUp({ registry, ledger, clock, log });
   const takeChecked = createHooks({ writer, registry, ledger, clock, lookUpBranch });
 
@@ -131,12 +139,19 @@ export function createHouse({
     ...createHookHandlers(takeHook),
     ...createLifecycleHandlers(),
     ...createTurnsHandlers(),
+    ...createNamingHandlers({ tell }),
     ...createApprovalsHandlers(),
-    ...createReviewsHandlers(),
+    ...createApprovalHistoryHandlers({ writer, tell }),
+    ...createReviewsHandlers({ writer, tell }),
     ...createShellHandlers(),
     ...createAccountHandlers({ engine, accounts }),
     ...createCatalogHandlers({ engine, threads: boundThreads, writer }),
-    ...createBrowseHandlers(),
+    ...createBrowseHandlers({
+      writer,
+      browse: createBrowse({ home: places.home, roots: places.browseRoots }),
+      transcriptRoots: places.transcriptRoots,
+      log: log.child('browse'),
+    }),
   };
 
   const hall: Hall = {

@@ -8,6 +8,7 @@ import { openWriter, type Writer } from '../../src/store/writer.ts';
 import type { HookBody } from '../support/fixtures.ts';
 import { hookKey, scriptOf } from '../support/hooks.ts';
 import { noCodex } from '../support/no-codex.ts';
+import { NO_PLACES } from '../support/places.ts';
 import { temporaryDataPaths } from '../support/server.ts';
 
 export interface Stage {
@@ -27,7 +28,13 @@ export async function openStage(): Promise<Stage> {
     const writer = await openWriter({ paths, durability: 'normal', log: SILENT_LOGGER });
     return {
       writer,
-      house: createHouse({ writer, ...noCodex(), log: SILENT_LOGGER, version: '9.9.9' }),
+      house: createHouse({
+        writer,
+        ...noCodex(),
+        places: NO_PLACES,
+        log: SILENT_LOGGER,
+        version: '9.9.9',
+      }),
     };
   };
   const close = async () => {

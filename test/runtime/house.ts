@@ -10,6 +10,7 @@ import type { ServerMessage } from '../../src/protocol/server.ts';
 import { createHouse, type House, type HouseDeps } from '../../src/runtime/house.ts';
 import { openWriter, type Writer } from '../../src/store/writer.ts';
 import { noCodex } from '../support/no-codex.ts';
+import { NO_PLACES } from '../support/places.ts';
 
 export interface TestHouse extends AsyncDisposable {
   house: House;
@@ -31,6 +32,7 @@ export async function openHouse(
   const house = createHouse({
     writer,
     ...noCodex(),
+    places: NO_PLACES,
     log: SILENT_LOGGER,
     version: 'test',
     ...parts,
