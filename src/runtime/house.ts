@@ -5,6 +5,7 @@
 import type { CodexConfig, Places } from '../config.ts';
 import { codexHomeOf } from '../connectors/codex/binary.ts';
 import type { Engine } from '../connectors/codex/engine.ts';
+import { createNamer } from '../connectors/codex/naming.ts';
 import { createBrowse } from '../connectors/directory.ts';
 import { readBranch } from '../connectors/git-head.ts';
 import { OrbitError } from '../errors.ts';
@@ -38,6 +39,7 @@ import { createNews } from './news.ts';
 import { createRegistry, type Registry } from './registry.ts';
 import { createRing } from './ring.ts';
 import { createRooms, type Outlet } from './rooms.ts';
+import { createSessionNames } from './session-names.ts';
 import { createTelling } from './telling.ts';
 
 export interface HouseDeps {
@@ -92,7 +94,10 @@ export function createHouse({
     rooms,
     ring,
     listFeed,
-    witness: (live, item, committed) => inspection.witness(live, item, committed),
+    witness(live, item, committed) {
+      inspection.witness(live, item, committed);
+      names?.noticed(live);
+    },
     log: log.child('ledger'),
     reopen: (live, moment) => registry.reopen(live, moment),
     revive: (live, moment) => registry.revive(live, moment),
@@ -118,6 +123,14 @@ export function createHouse({
   followEngine({ engine, threads: boundThreads, news });
   const subscriptions = createSubscriptions({ writer, ring, registry, news });
   const tell = createTelling({ writer, registry, ledger, clock });
+  const names =
+    codex.naming === null
+      ? null
+      : createSessionNames({
+          namer: createNamer({ env: codex.env, model: codex.naming.model }),
+          tell,
+          log: log.child('naming'),
+        });
   const lookUpBranch = branchLookUp({ registry, ledger, clock, log });
   const takeChecked = createHooks({ writer, registry, ledger, clock, lookUpBranch });
 
@@ -182,6 +195,7 @@ export function createHouse({
     },
     drain() {
       isDraining = true;
+      names?.close();
     },
   };
 }

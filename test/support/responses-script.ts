@@ -11,6 +11,7 @@
  *   !wait NAME                         until the test opens NAME
  *   !hang  !cut  !http CODE            never ends; the stream breaks; the API refuses
  *
+ * Words without a script are answered `Done. last user: …`, or as their schema wants it.
  * What stands before a tool goes out in the same answer. Without a tool at its end an answer ends the
  * turn, and it is over as soon as another user message follows (that is how a steered turn shows).
  */
@@ -20,7 +21,12 @@ export interface ResponsesBody {
   readonly model: string;
   readonly input: readonly InputItem[];
   readonly tools?: readonly ToolSpec[];
-  readonly text?: { readonly format?: { readonly type: string } };
+  readonly text?: { readonly format?: { readonly type: string; readonly schema?: Schema } };
+}
+
+/** As much of a JSON schema as an answer without a script is made of. */
+interface Schema {
+  readonly properties?: Readonly<Record<string, unknown>>;
 }
 
 /** One item of the conversation. */
@@ -73,7 +79,15 @@ export function nextAnswer(body: ResponsesBody): Part[] {
     const isOver = script !== last && !lines?.some(({ verb }) => TOOLS.has(verb));
     if (lines && !isOver) return lines.map((line) => partOf(line, isCodeMode(body)));
   }
-  return [{ kind: 'say', text: `Done. last user: ${last.text.split('\n')[0]}` }];
+  const { schema } = body.text?.format ?? {};
+  const text = schema ? filled(schema) : `Done. last user: ${last.text.split('\n')[0]}`;
+  return [{ kind: 'say', text }];
+}
+
+/** An answer that keeps to a schema of texts. */
+function filled({ properties = {} }: Schema): string {
+  const values = Object.keys(properties).map((name) => [name, `the ${name} of it`]);
+  return JSON.stringify(Object.fromEntries(values));
 }
 
 interface ScriptLine {

@@ -6,8 +6,8 @@
 import { homedir } from 'node:os';
 import { OrbitError } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
-import { type CodexBinary, findCodexBinary, pathWithTools } from './binary.ts';
-import { type Child, startChild } from './child.ts';
+import { type CodexBinary, findCodexBinary } from './binary.ts';
+import { type Child, environmentOf, startChild } from './child.ts';
 import type { Engine } from './engine.ts';
 import { createKeeper, type Kept } from './keeper.ts';
 import type { Methods } from './protocol/methods.ts';
@@ -40,8 +40,6 @@ const PROBE_MS = 10_000;
 const RESTART_DELAYS_MS = [250, 1000, 4000];
 /** A session that ended must be free for a terminal at once, not after a minute (codex.md 3.6). */
 const ARGS = ['app-server', '-c', 'thread_unload_delay_secs=1'];
-/** Ours alone: a child has no use for our token, and its shells must not show it. */
-const PRIVATE_ENV = /^ORBITDOCK_/;
 
 /** An engine that has started nothing yet. */
 export function createEngine(deps: EngineDeps): Engine {
@@ -59,7 +57,7 @@ export function createEngine(deps: EngineDeps): Engine {
   async function start(): Promise<Running> {
     const given = deps.env ?? process.env;
     const binary = deps.findBinary?.() ?? findCodexBinary({ env: given });
-    const env = childEnv(given, binary);
+    const env = environmentOf(given, binary);
     // Where it runs matters to nobody, as long as it is no project: every thread names its own.
     const cwd = env.HOME ?? homedir();
     const child = await startChild({ command: binary.path, args: ARGS, cwd, env }, log);
@@ -183,16 +181,4 @@ async function greet(rpc: Rpc, version: string): Promise<void> {
 function wordsOf(error: unknown): string {
   if (error instanceof OrbitError) return String(error.details.reason);
   return error instanceof Error ? error.message : String(error);
-}
-
-function childEnv(
-  env: Readonly<Record<string, string | undefined>>,
-  binary: CodexBinary,
-): Record<string, string | undefined> {
-  const kept = Object.entries(env).filter(([name]) => !PRIVATE_ENV.test(name));
-  return {
-    RUST_LOG: 'warn',
-    ...Object.fromEntries(kept),
-    PATH: pathWithTools(binary, env.PATH),
-  };
 }
