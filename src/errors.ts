@@ -17,6 +17,8 @@ const CATALOGUE = {
     message: 'Message type {type} is known but not built in this version; nothing was changed',
   },
   not_found: { status: 404, message: '{what} {id} not found; ask for the list to see what exists' },
+  invalid_argument: { status: 422, message: '{reason}' },
+  browse_error: { status: 422, message: 'Cannot read directory {path}: {reason}' },
   bad_request: { status: 400, message: '{reason}' },
   unauthorized: {
     status: 401,
@@ -51,6 +53,7 @@ const CATALOGUE = {
     message: 'The server is stopping; send it again after its restart',
   },
   internal_error: { status: 500, message: 'Something broke inside the server; its log says what' },
+  codex_error: { status: 502, message: 'Codex: {reason}' },
   quarantined: {
     status: 422,
     message:
@@ -72,6 +75,9 @@ const CATALOGUE = {
 } as const satisfies Record<string, CatalogueEntry>;
 
 export type ErrorCode = keyof typeof CATALOGUE;
+
+/** All codes, for those who write or check answers. */
+export const CODES = Object.keys(CATALOGUE) as readonly ErrorCode[];
 
 /** A refusal: the caller's fault or a state the caller must know of. Everything else is a bug. */
 export class OrbitError extends Error {

@@ -6,6 +6,8 @@ import './arktype-setup.ts';
 import { type } from 'arktype';
 import { OrbitError } from '../errors.ts';
 import { CLIENT_TYPES, type ClientMessage, schemaOf } from './client.ts';
+import { HAND_EVENTS, type HandEventType } from './hand.ts';
+import { checkHandEvent, type HandEvent } from './hand-event.ts';
 import { HOOK_TYPES, Hook } from './hook.ts';
 import { wellFormed } from './well-formed.ts';
 
@@ -14,30 +16,26 @@ const MAX_REASON_CHARS = 400;
 /**
  * Checks one message of a client. Unknown keys are ignored, optional ones may be null.
  *
- * @returns the message, or OrbitError `parse_error` (unknown type, wrong shape) or `not_implemented`
+ * @returns the message, or OrbitError `parse_error` (unknown type, wrong shape)
  */
 export function decode(value: unknown): ClientMessage | OrbitError {
   if (value === null || typeof value !== 'object' || Array.isArray(value)) {
     return new OrbitError('parse_error', { reason: 'a message is a JSON object with a `type`' });
   }
-  const { type: tag, session_id } = value as { type?: unknown; session_id?: unknown };
+  const { type: tag } = value as { type?: unknown };
   if (typeof tag !== 'string') {
     return new OrbitError('parse_error', { reason: 'missing field `type`' });
   }
   const schema = schemaOf(tag);
-  if (schema === undefined) {
+  if (schema === null) {
     const reason = `unknown type ${clip(JSON.stringify(tag), 80)}, expected one of ${CLIENT_TYPES.join(', ')}`;
     return new OrbitError('parse_error', { reason });
-  }
-  if (schema === null) {
-    const about = typeof session_id === 'string' ? { sessionId: clip(session_id, 128) } : {};
-    return new OrbitError('not_implemented', { type: tag }, about);
   }
   const checked = schema(value);
   if (checked instanceof type.errors) {
     return new OrbitError('parse_error', { reason: `${tag}: ${reasonOf(checked)}` });
   }
-  return checked as ClientMessage;
+  return wellFormed(checked as ClientMessage);
 }
 
 /**
@@ -53,6 +51,24 @@ export function decodeHook(value: unknown): Hook | OrbitError {
   if (!namesItsEvent(checked)) {
     const reason = `hook: hook_event_name is missing and type is none of ${HOOK_TYPES.join(', ')}`;
     return new OrbitError('parse_error', { reason });
+  }
+  return wellFormed(checked);
+}
+
+/**
+ * Checks an event that a person sends to a session's chart.
+ *
+ * @returns the event, or OrbitError `bad_request` that names the fields
+ */
+export function decodeHandEvent(value: { type: string }): HandEvent | OrbitError {
+  const tag = HAND_EVENTS.find((one) => one === value.type) as HandEventType | undefined;
+  if (tag === undefined) {
+    const reason = `${clip(value.type, 80)} cannot be sent by hand; these can: ${HAND_EVENTS.join(', ')}`;
+    return new OrbitError('bad_request', { reason });
+  }
+  const checked = checkHandEvent(tag, value);
+  if (checked instanceof type.errors) {
+    return new OrbitError('bad_request', { reason: `${tag}: ${reasonOf(checked)}` });
   }
   return wellFormed(checked);
 }

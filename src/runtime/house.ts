@@ -2,6 +2,8 @@
  * The house behind the doors: puts ledger, registry, hooks and subscriptions together and offers the
  * hall to the transports. Knows no socket and no SQL.
  */
+import type { Places } from '../config.ts';
+import { createBrowse } from '../connectors/directory.ts';
 import { readBranch } from '../connectors/git-head.ts';
 import { OrbitError } from '../errors.ts';
 import type { Logger } from '../log.ts';
@@ -10,18 +12,32 @@ import { createStampClock, type StampClock } from './clock.ts';
 import { createDispatch } from './dispatch.ts';
 import { frameOf } from './frames.ts';
 import type { Hall, HookMeta } from './hall.ts';
-import { createSubscriptions } from './handlers/subscriptions.ts';
+import { createAccountHandlers } from './handlers/account.ts';
+import { createApprovalHistoryHandlers } from './handlers/approval-history.ts';
+import { createApprovalsHandlers } from './handlers/approvals.ts';
+import { createBrowseHandlers } from './handlers/browse.ts';
+import { createCatalogHandlers } from './handlers/catalog.ts';
+import { createHookHandlers } from './handlers/hooks.ts';
+import { createLifecycleHandlers } from './handlers/lifecycle.ts';
+import { createNamingHandlers } from './handlers/naming.ts';
+import { createReviewsHandlers } from './handlers/reviews.ts';
+import { createShellHandlers } from './handlers/shell.ts';
+import { createSubscriptionHandlers, createSubscriptions } from './handlers/subscriptions.ts';
+import { createTurnsHandlers } from './handlers/turns.ts';
 import { createHooks } from './hooks.ts';
 import { createInspection, type Inspection } from './inspection/inspection.ts';
 import { createLedger, type Ledger } from './ledger.ts';
 import { createListFeed } from './list-feed.ts';
 import type { LiveSession } from './live-session.ts';
+import { createNews } from './news.ts';
 import { createRegistry, type Registry } from './registry.ts';
 import { createRing } from './ring.ts';
 import { createRooms, type Outlet } from './rooms.ts';
+import { createTelling } from './telling.ts';
 
 export interface HouseDeps {
   writer: Writer;
+  places: Places;
   log: Logger;
   version: string;
   clock?: StampClock;
@@ -51,11 +67,13 @@ const MAX_SPOOL_WAIT_MS = 2000;
 /** Builds the house over an open writer. */
 export function createHouse({
   writer,
+  places,
   log,
   version,
   clock = createStampClock(),
 }: HouseDeps): House {
   const rooms = createRooms();
+  const news = createNews({ rooms });
   const ring = createRing();
   const listFeed = createListFeed({ rooms });
   const ledger = createLedger({
@@ -73,10 +91,15 @@ export function createHouse({
   const inspection = createInspection({
     writer,
     registry,
+    ledger,
+    clock,
+    codec: () => codec(),
+    isDraining: () => isDraining,
     log: log.child('inspection'),
     version,
   });
-  const subscriptions = createSubscriptions({ writer, ring, registry });
+  const subscriptions = createSubscriptions({ writer, ring, registry, news });
+  const tell = createTelling({ writer, registry, ledger, clock });
   const lookUpBranch = branchLookUp({ registry, ledger, clock, log });
   const takeChecked = createHooks({ writer, registry, ledger, clock, lookUpBranch });
 
@@ -93,12 +116,32 @@ export function createHouse({
     await takeChecked(hook, meta);
   }
 
+  const handlers = {
+    ...createSubscriptionHandlers(subscriptions),
+    ...createHookHandlers(takeHook),
+    ...createLifecycleHandlers(),
+    ...createTurnsHandlers(),
+    ...createNamingHandlers({ tell }),
+    ...createApprovalsHandlers(),
+    ...createApprovalHistoryHandlers({ writer, tell }),
+    ...createReviewsHandlers({ writer, tell }),
+    ...createShellHandlers(),
+    ...createAccountHandlers(),
+    ...createCatalogHandlers(),
+    ...createBrowseHandlers({
+      writer,
+      browse: createBrowse({ home: places.home, roots: places.browseRoots }),
+      transcriptRoots: places.transcriptRoots,
+      log: log.child('browse'),
+    }),
+  };
+
   const hall: Hall = {
     opened(connection) {
       const { epoch } = writer.opened;
       connection.send(frameOf({ type: 'hello', version, protocol_version: 1, epoch }));
     },
-    receive: createDispatch({ codec, subscriptions, takeHook, log: log.child('websocket') }),
+    receive: createDispatch({ codec, handlers, log: log.child('websocket') }),
     resync: (connection, wanted) => subscriptions.resync(connection, wanted),
     closed: () => {},
     takeHook,

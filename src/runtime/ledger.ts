@@ -63,7 +63,12 @@ interface Pending {
 }
 
 /** Facts that no subscriber sees. */
-const NOTES = new Set<Fact['type']>(['approval_opened', 'approval_closed', 'row_noted']);
+const NOTES = new Set<Fact['type']>([
+  'approval_opened',
+  'approval_closed',
+  'approval_forgotten',
+  'row_noted',
+]);
 
 /** A ledger over a writer. */
 export function createLedger(deps: LedgerDeps): Ledger {

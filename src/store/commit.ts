@@ -41,6 +41,7 @@ export function takesRevision(fact: Fact): boolean {
     case 'session_created':
     case 'approval_opened':
     case 'approval_closed':
+    case 'approval_forgotten':
     case 'row_noted':
       return false;
     default:

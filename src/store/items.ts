@@ -4,6 +4,8 @@
  * and objects are walked. The ledger sends, the writer thread answers.
  */
 import type { SessionSummary } from '../protocol/nouns.ts';
+import type { ApprovalHistoryItem, RecentProject, ReviewComment } from '../protocol/work-nouns.ts';
+import type { Fit } from './queries/fit.ts';
 import type { JournalBase, JournalRow } from './queries/journal.ts';
 
 /** One machine event with everything it caused: one transaction, all or nothing. */
@@ -81,7 +83,16 @@ export type Read =
   /** The stretch of a journal around event `seq` (null: the newest) without the rows up to `after`. */
   | { kind: 'stretch'; sessionId: string; seq: number | null; after: number }
   /** One line for each session, live ones first, or for one session only. */
-  | { kind: 'inspected'; sessionId: string | null; limit: number };
+  | { kind: 'inspected'; sessionId: string | null; limit: number }
+  | { kind: 'comment'; id: string }
+  /** A session's comments, of one turn if it is named. */
+  | { kind: 'comments'; sessionId: string; turnId: string | null }
+  /** The newest requests of a session, or of all. */
+  | { kind: 'approvals'; sessionId: string | null; limit: number }
+  | { kind: 'approval'; id: number }
+  | { kind: 'projects' }
+  /** A subagent of a session, and the transcript its own lies beside. */
+  | { kind: 'subagent'; sessionId: string; id: string };
 
 export interface ReadResults {
   actor: { stored: StoredActor | null; pendingStart: string | null };
@@ -97,6 +108,12 @@ export interface ReadResults {
   'known-keys': string[];
   stretch: JournalStretch;
   inspected: { sessions: InspectedSession[]; total: number };
+  comment: ReviewComment | null;
+  comments: Fit<ReviewComment> | null;
+  approvals: ApprovalHistoryItem[];
+  approval: { sessionId: string; isOpen: boolean } | null;
+  projects: Fit<RecentProject>;
+  subagent: { transcriptPath: string | null } | null;
 }
 
 /** Part of a journal that can be folded. */
@@ -132,6 +149,8 @@ export interface Opened {
   sessions: number;
   /** True when the last process did not stop cleanly. */
   wasDirty: boolean;
+  /** Commands that ran when the last process ended, by their message. */
+  commands: Array<{ sessionId: string; messageId: string }>;
   /** Which session each watched CLI process reported last, oldest first: `/clear` goes on from there. */
   processes: Array<{ pid: number; sessionId: string }>;
 }

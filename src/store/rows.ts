@@ -19,6 +19,7 @@ import {
   type SqlValue,
   toColumn,
 } from './row/columns.ts';
+import { buryComment, putComment } from './row/comments.ts';
 import {
   closeDraft,
   countUp,
@@ -119,6 +120,16 @@ function applyFact(tools: Tools, draft: SessionDraft, fact: Fact, revision: numb
     case 'approval_closed':
       closeApproval(tools, fact, revision);
       break;
+    case 'approval_forgotten':
+      tools.statements.forgetApproval.run(fact.approval_id, fact.session_id);
+      break;
+    case 'review_comment_created':
+    case 'review_comment_updated':
+      putComment(tools.statements, fact.comment, revision);
+      break;
+    case 'review_comment_deleted':
+      buryComment(tools.statements, fact, revision);
+      break;
     case 'row_noted':
       noteRow(draft, fact.columns);
       break;
@@ -126,6 +137,9 @@ function applyFact(tools: Tools, draft: SessionDraft, fact: Fact, revision: numb
     case 'context_compacted':
     case 'undo_started':
     case 'undo_completed':
+    // A command's message is its row.
+    case 'shell_started':
+    case 'shell_output':
       break;
     default:
       refuseUnknown(fact);
@@ -227,6 +241,7 @@ function appendMessage(
     tool_output: storableOrNull(message.tool_output),
     tool_duration: message.duration_ms === null ? null : message.duration_ms / 1000,
     is_error: Number(message.is_error),
+    is_in_progress: Number(message.is_in_progress ?? false),
     images_json: message.images?.length ? JSON.stringify(message.images) : null,
     revision,
   });
@@ -246,13 +261,14 @@ function updateMessage(
   { session_id, message_id, changes }: FactOf<'message_updated'>,
   revision: number,
 ): void {
-  const { content, tool_output, is_error, duration_ms } = changes;
+  const { content, tool_output, is_error, duration_ms, is_in_progress } = changes;
   statements.updateMessage.run({
     id: message_id,
     session_id,
     content: storableOrNull(content ?? null),
     tool_output: storableOrNull(tool_output ?? null),
     is_error: is_error === undefined ? null : Number(is_error),
+    is_in_progress: is_in_progress === undefined ? null : Number(is_in_progress),
     tool_duration: duration_ms === undefined ? null : duration_ms / 1000,
     revision,
   });

@@ -90,6 +90,7 @@ function serve(house: House): void {
       sessions: actors.sessions(),
       wasDirty: epoch.wasDirty,
       processes: actors.processes(),
+      commands: actors.commands(),
     },
   });
 }

@@ -89,7 +89,7 @@ function openLedger(
   });
   const registry = createRegistry({
     writer: {
-      opened: { epoch: 'e', busy: [], sessions: 0, wasDirty: false, processes: [] },
+      opened: { epoch: 'e', busy: [], sessions: 0, wasDirty: false, processes: [], commands: [] },
       read: () => Promise.reject(new Error('no reads')),
     },
     ledger,

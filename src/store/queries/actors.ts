@@ -44,6 +44,15 @@ export function createActorReads(database: Sqlite) {
         ORDER BY last_activity_at DESC LIMIT ${MAX_PROCESSES})
      ORDER BY last_activity_at`,
   );
+  const commands = database.prepare<[], { sessionId: string; messageId: string }>(
+    `SELECT session_id AS sessionId, id AS messageId FROM messages
+     WHERE is_in_progress <> 0 AND type = 'shell'`,
+  );
+  const subagent = database.prepare<[string, string], { transcriptPath: string | null }>(
+    `SELECT sessions.transcript_path AS transcriptPath FROM subagents
+     JOIN sessions ON sessions.id = subagents.session_id
+     WHERE subagents.session_id = ? AND subagents.id = ?`,
+  );
   const actorFrom = (row: ActorRow): StoredActor => ({
     summary: summaryFromRow(row),
     snapshot: row.snapshot,
@@ -66,5 +75,10 @@ export function createActorReads(database: Sqlite) {
     sessions: (): number => count.get() ?? 0,
     /** CLI processes and the session each reported last, oldest first. */
     processes: () => processes.all(),
+    /** Commands that were running when nobody wrote any more. */
+    commands: () => commands.all(),
+    /** Null for a subagent that this session does not have. */
+    subagent: (sessionId: string, id: string): ReadResults['subagent'] =>
+      subagent.get(sessionId, id) ?? null,
   };
 }

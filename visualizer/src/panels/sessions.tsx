@@ -8,6 +8,7 @@ import { VirtualList } from '../ui/virtual-list.tsx';
 import { ageWords } from '../ui/words.ts';
 import { PHASE_WORDS, PHASES, type Phase, phaseOf } from '../value.ts';
 import { visibleText } from '../visible.ts';
+import './sessions.css';
 
 const ORDERS = {
   attention: 'Needs you first',
@@ -24,11 +25,13 @@ const pinned = signal<ReadonlySet<string>>(new Set());
 /** True while the pointer or the focus is inside: rows change in place, none moves. */
 const isHeld = signal(false);
 
-const all = computed(() => {
+/** All sessions, in no order; changes as often as the list is repainted. */
+export const all = computed(() => {
   rowsTick.value;
   return [...rows.values()];
 });
 
+/** How many sessions stand in each phase. */
 const counts = computed(() => {
   const found = new Map<Phase, number>(PHASES.map((phase) => [phase, 0]));
   for (const row of all.value)
@@ -36,14 +39,18 @@ const counts = computed(() => {
   return found;
 });
 
-const matching = computed(() => {
+/** Those that the words of the filter let through. */
+export const named = computed(() => {
   const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
   return all.value.filter((row) => {
-    if (onlyPhase.value !== null && phaseOf(row.path) !== onlyPhase.value) return false;
     const text = `${row.name} ${row.id} ${row.path.join(' ')} ${row.provider}`.toLowerCase();
     return words.every((word) => text.includes(word));
   });
 });
+
+const matching = computed(() =>
+  named.value.filter(({ path }) => onlyPhase.value === null || phaseOf(path) === onlyPhase.value),
+);
 
 /** The list as shown; while it is held, new sessions join at the end. */
 export const listed = signal<readonly InspectRow[]>([]);
@@ -182,10 +189,15 @@ function List() {
   );
 }
 
+/** The state of the link, where there is one to speak of. */
+export function LinkPill({ link }: { link: string | null }) {
+  if (link === null || link === 'passive') return null;
+  return <span class={`row-link link-${link}`}>{link}</span>;
+}
+
 function Row({ row }: { row: InspectRow }) {
   const phase = phaseOf(row.path);
   const path = row.path.find((one) => one.startsWith('phase.'))?.slice(6) ?? 'no events yet';
-  const isLinkTold = row.link !== null && row.link !== 'passive';
   return (
     <>
       <i class={`dot fill-${phase}`} />
@@ -195,13 +207,13 @@ function Row({ row }: { row: InspectRow }) {
             {pinned.value.has(row.id) && <span class="pin">pinned </span>}
             <bdi>{visibleText(row.name)}</bdi>
           </b>
+          <LinkPill link={row.link} />
           <span class="row-age">
             {row.at === null ? '' : ageWords(Math.max(0, now.value - Date.parse(row.at)))}
           </span>
         </span>
         <span class="row-line code">
           <span class={`row-state text-${phase}`}>{path}</span>
-          {isLinkTold && <span class={`row-link link-${row.link}`}>{row.link}</span>}
           <span class="row-event">
             {row.lastAccepted ? row.lastEvent : `refused ${row.lastEvent}`}
           </span>
