@@ -33,11 +33,14 @@ import { createNews } from './news.ts';
 import { createRegistry, type Registry } from './registry.ts';
 import { createRing } from './ring.ts';
 import { createRooms, type Outlet } from './rooms.ts';
-import { createTelling } from './telling.ts';
+import { createShells } from './shells.ts';
+import { createLooking, createTelling } from './telling.ts';
 
 export interface HouseDeps {
   writer: Writer;
   places: Places;
+  /** What commands of clients inherit. */
+  env: Readonly<Record<string, string | undefined>>;
   log: Logger;
   version: string;
   clock?: StampClock;
@@ -55,6 +58,8 @@ export interface House {
   waitForSpool(drained: Promise<unknown>): void;
   /** Takes no hook any more; what was taken is still committed. */
   drain(): void;
+  /** Ends what runs for clients; resolves when that is on record, within 6 s. */
+  close(): Promise<void>;
 }
 
 /** A branch is read again after this long. */
@@ -68,6 +73,7 @@ const MAX_SPOOL_WAIT_MS = 2000;
 export function createHouse({
   writer,
   places,
+  env,
   log,
   version,
   clock = createStampClock(),
@@ -99,6 +105,8 @@ export function createHouse({
   });
   const subscriptions = createSubscriptions({ writer, ring, registry, news });
   const tell = createTelling({ writer, registry, ledger, clock });
+  const look = createLooking({ registry });
+  const shells = createShells({ tell, news, env, log: log.child('shell') });
   const lookUpBranch = branchLookUp({ registry, ledger, clock, log });
   const takeChecked = createHooks({ writer, registry, ledger, clock, lookUpBranch });
 
@@ -124,7 +132,7 @@ export function createHouse({
     ...createApprovalsHandlers(),
     ...createApprovalHistoryHandlers({ writer, tell }),
     ...createReviewsHandlers({ writer, tell }),
-    ...createShellHandlers(),
+    ...createShellHandlers({ shells, look, home: places.home }),
     ...createAccountHandlers(),
     ...createCatalogHandlers(),
     ...createBrowseHandlers({
@@ -134,6 +142,8 @@ export function createHouse({
       log: log.child('browse'),
     }),
   };
+
+  shells.recover(writer.opened.commands);
 
   const hall: Hall = {
     opened(connection) {
@@ -163,6 +173,7 @@ export function createHouse({
     drain() {
       isDraining = true;
     },
+    close: () => shells.close(),
   };
 }
 

@@ -27,7 +27,13 @@ export async function openStage(): Promise<Stage> {
     const writer = await openWriter({ paths, durability: 'normal', log: SILENT_LOGGER });
     return {
       writer,
-      house: createHouse({ writer, places: NO_PLACES, log: SILENT_LOGGER, version: '9.9.9' }),
+      house: createHouse({
+        writer,
+        places: NO_PLACES,
+        env: {},
+        log: SILENT_LOGGER,
+        version: '9.9.9',
+      }),
     };
   };
   const close = async () => {

@@ -27,7 +27,13 @@ export async function openHouse(
   const paths = dataPaths(directory);
   openDataDirectory(paths);
   const writer = await openWriter({ paths, durability: 'normal', log: SILENT_LOGGER });
-  const house = createHouse({ writer, places: NO_PLACES, log: SILENT_LOGGER, version: 'test' });
+  const house = createHouse({
+    writer,
+    places: NO_PLACES,
+    env: {},
+    log: SILENT_LOGGER,
+    version: 'test',
+  });
   const said: TestHouse['said'] = [];
   house.rooms.attach({ publish: (room, { message }) => said.push({ room, message }) });
   const close = async () => {

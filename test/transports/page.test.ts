@@ -34,7 +34,13 @@ async function openHouse(
 ): Promise<number> {
   const paths = temporaryDataPaths();
   const writer = await openWriter({ paths, durability: 'normal', log: SILENT_LOGGER });
-  const house = createHouse({ writer, places: NO_PLACES, log: SILENT_LOGGER, version: '9.9.9' });
+  const house = createHouse({
+    writer,
+    places: NO_PLACES,
+    env: {},
+    log: SILENT_LOGGER,
+    version: '9.9.9',
+  });
   const doors = createDoors({
     config: {
       bind: { host: '127.0.0.1', port: 0, isLoopback: true },
