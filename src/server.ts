@@ -5,6 +5,7 @@
 import { unlink } from 'node:fs/promises';
 import type { Config, DataPaths } from './config.ts';
 import { createSpool } from './connectors/claude-hooks/spool.ts';
+import { createImages } from './connectors/images.ts';
 import { commandEnvironment } from './connectors/shell/environment.ts';
 import { openDataDirectory, writeFileAtomically } from './files.ts';
 import { createLogger, type RootLogger } from './log.ts';
@@ -88,6 +89,7 @@ async function serve(deps: {
   const house = createHouse({
     writer,
     places: config.places,
+    images: createImages({ directory: paths.images }),
     env: commandEnvironment(process.env, config.token),
     log,
     version,

@@ -5,6 +5,7 @@
 import type { Places } from '../config.ts';
 import { createBrowse } from '../connectors/directory.ts';
 import { readBranch } from '../connectors/git-head.ts';
+import type { Images } from '../connectors/images.ts';
 import { OrbitError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Writer } from '../store/writer.ts';
@@ -39,6 +40,7 @@ import { createLooking, createTelling } from './telling.ts';
 export interface HouseDeps {
   writer: Writer;
   places: Places;
+  images: Images;
   /** What commands of clients inherit. */
   env: Readonly<Record<string, string | undefined>>;
   log: Logger;
@@ -73,6 +75,7 @@ const MAX_SPOOL_WAIT_MS = 2000;
 export function createHouse({
   writer,
   places,
+  images,
   env,
   log,
   version,
@@ -154,6 +157,7 @@ export function createHouse({
     resync: (connection, wanted) => subscriptions.resync(connection, wanted),
     closed: () => {},
     takeHook,
+    image: images.find,
     health: () => ({ status: 'ok', ...(writer.trouble !== null && { degraded: writer.trouble }) }),
   };
 
