@@ -81,6 +81,9 @@ const CATALOGUE = {
 
 export type ErrorCode = keyof typeof CATALOGUE;
 
+/** All codes, for those who write or check answers. */
+export const CODES = Object.keys(CATALOGUE) as readonly ErrorCode[];
+
 /** A refusal: the caller's fault or a state the caller must know of. Everything else is a bug. */
 export class OrbitError extends Error {
   override readonly name = 'OrbitError';

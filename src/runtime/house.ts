@@ -92,7 +92,8 @@ export function createHouse({
     listFeed,
     witness: (live, item, committed) => inspection.witness(live, item, committed),
     log: log.child('ledger'),
-    reopen: (live, snapshot) => registry.reopen(live, snapshot),
+    reopen: (live, moment) => registry.reopen(live, moment),
+    revive: (live, moment) => registry.revive(live, moment),
     discard: (live) => registry.discard(live),
   });
   const registry: Registry = createRegistry({ writer, ledger, log: log.child('restore') });

@@ -1,8 +1,8 @@
 /**
  * What travels between the main thread and the writer thread: items to commit, reads to answer, and
- * what became of them. Types only, structured-clone safe. The ledger sends, the writer thread answers.
+ * what became of them. Types only, structured-clone safe; what is long is text, because texts are copied
+ * and objects are walked. The ledger sends, the writer thread answers.
  */
-import type { Fact } from '../../machines/session-types.ts';
 import type { SessionSummary } from '../protocol/nouns.ts';
 import type { ApprovalHistoryItem, RecentProject, ReviewComment } from '../protocol/work-nouns.ts';
 import type { Fit } from './queries/fit.ts';
@@ -27,8 +27,9 @@ export interface EventItem {
   accepted: boolean;
   /** JSON of the chart's state value after the event. */
   value: string;
-  facts: Fact[];
-  /** JSON of the persisted machine snapshot after the event; null when nothing moved. */
+  /** JSON of the event's facts, an array. */
+  facts: string;
+  /** JSON of the persisted machine snapshot after the event; null when the one before folds to it. */
   snapshot: string | null;
   machineVersion: number;
   /** JSON of the snapshot before a new actor's first event: the journal's first base. */
@@ -45,7 +46,17 @@ export interface PendingItem {
   start: string | null;
 }
 
-export type Item = EventItem | PendingItem;
+/** What was streamed of a message so far, so that a crash loses a second of it at most. */
+export interface CheckpointItem {
+  kind: 'checkpoint';
+  sessionId: string;
+  key: null;
+  at: string;
+  messageId: string;
+  content: string;
+}
+
+export type Item = EventItem | PendingItem | CheckpointItem;
 
 /** What became of an item. */
 export type ItemResult =
@@ -62,9 +73,13 @@ export type ItemResult =
 export interface StoredActor {
   summary: SessionSummary;
   snapshot: string | null;
+  /** The events the machine took after that snapshot, as they were journalled: folded into it they give its state. */
+  tail: string[];
   machineVersion: number | null;
   turnCount: number;
   revision: number;
+  /** What Codex calls its conversation; null for others. */
+  threadId: string | null;
 }
 
 /** Reads that ride the writer's queue: they see every commit before them and none after. */

@@ -24,19 +24,23 @@ import {
   countUp,
   type DraftEnd,
   openDraft,
+  readCounters,
+  type SessionCounters,
   type SessionDraft,
   stamp,
 } from './row/draft.ts';
 import { prepareRowStatements, type RowStatements } from './row/statements.ts';
+import { createTurnRows } from './row/turns.ts';
 import { EXCERPT_CHARS, head, stampToMs, storable } from './text.ts';
 
-/** Sessions whose next message number is kept in memory; the others are looked up again. */
-const SEQUENCES_KEPT = 2_000;
+/** Sessions of which numbers are kept in memory; those of the others are looked up again. */
+const SESSIONS_KEPT = 2_000;
 
 type FactOf<Type extends Fact['type']> = Extract<Fact, { type: Type }>;
 
 interface Tools {
   statements: RowStatements;
+  turns: ReturnType<typeof createTurnRows>;
   sequences: Map<string, number>;
 }
 
@@ -45,10 +49,13 @@ export type Rows = ReturnType<typeof createRows>;
 /** The row writers of one connection; their statements are prepared once. */
 export function createRows(database: Sqlite) {
   const statements = prepareRowStatements(database);
+  const turns = createTurnRows(database);
   const sequences = new Map<string, number>();
+  const counters = new Map<string, SessionCounters>();
   return {
     /** Begins an item's changes with the session as it is stored; it need not exist. */
-    open: (sessionId: string, at: string) => openDraft(statements, sessionId, at),
+    open: (sessionId: string, at: string) =>
+      openDraft(counters.get(sessionId) ?? readCounters(statements, sessionId), sessionId, at),
     /**
      * Applies one fact. What belongs into the session's own row waits in the draft until `close`.
      *
@@ -56,13 +63,20 @@ export function createRows(database: Sqlite) {
      * @throws SqliteError, TypeError, Error when the fact can never be stored
      */
     applyFact: (draft: SessionDraft, fact: Fact, revision: number) =>
-      applyFact({ statements, sequences }, draft, fact, revision),
+      applyFact({ statements, turns, sequences }, draft, fact, revision),
     /** Writes the session's row. @throws Error when there is none */
-    close: (draft: SessionDraft, end: DraftEnd) => closeDraft(statements, draft, end),
+    close(draft: SessionDraft, end: DraftEnd) {
+      closeDraft(statements, draft, end);
+      const { sessionId, revision, journalSeq, stamps } = draft;
+      if (counters.size >= SESSIONS_KEPT) counters.clear();
+      counters.set(sessionId, { revision, journalSeq, stamps });
+    },
     /** Forgets what is remembered of a session, or of all, after a rollback. */
     forget(sessionId?: string) {
-      if (sessionId === undefined) sequences.clear();
-      else sequences.delete(sessionId);
+      for (const kept of [sequences, counters]) {
+        if (sessionId === undefined) kept.clear();
+        else kept.delete(sessionId);
+      }
     },
   };
 }
@@ -120,6 +134,12 @@ function applyFact(tools: Tools, draft: SessionDraft, fact: Fact, revision: numb
       break;
     case 'row_noted':
       noteRow(draft, fact.columns);
+      break;
+    case 'turn_noted':
+      tools.turns.note(fact);
+      break;
+    case 'turns_dropped':
+      tools.turns.drop(draft, fact);
       break;
     // Told to whoever listens, and to nobody later: they change nothing that is stored.
     case 'context_compacted':
@@ -231,7 +251,7 @@ function appendMessage(
   });
   // A report that came twice: the first stays, and no number is spent on the second.
   if (changes === 0) return;
-  if (sequences.size >= SEQUENCES_KEPT) sequences.clear();
+  if (sequences.size >= SESSIONS_KEPT) sequences.clear();
   sequences.set(sessionId, newest + 1);
   countUp(draft, 'message_count');
   const speaks = message.message_type === 'user' || message.message_type === 'assistant';

@@ -84,6 +84,7 @@ function openLedger(
     ...(witness && { witness }),
     log: SILENT_LOGGER,
     reopen: (live, snapshot) => registry.reopen(live, snapshot),
+    revive: (live, moment) => registry.revive(live, moment),
     discard: (live) => registry.discard(live),
   });
   const registry = createRegistry({

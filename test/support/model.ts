@@ -167,6 +167,8 @@ class FoldingModel implements SubscriberModel {
       return;
     }
     const summary = this.list.get(frame.session_id);
+    // Behind a request that is said again, the status is too.
+    if (!summary && this.sessions.get(frame.session_id)?.state) return;
     if (!summary) this.#complain('news of a session the list does not have', frame);
     else if (frame.type === 'session_delta') applyChanges(summary, frame.changes);
     else if (frame.type === 'session_ended') {

@@ -7,16 +7,19 @@ import type { ReadResults, StoredActor } from '../items.ts';
 import { SUMMARY_COLUMNS, type SummaryRow, summaryFromRow } from './session-rows.ts';
 
 interface ActorRow extends SummaryRow {
+  codex_thread_id: string | null;
   machine_snapshot: string | null;
   machine_version: number | null;
   turn_count: number;
   revision: number;
+  snapshot_seq: number;
 }
 
 /** More terminals than anybody has open. */
 const MAX_PROCESSES = 200;
 
-const ACTOR_COLUMNS = `${SUMMARY_COLUMNS}, machine_snapshot, machine_version, turn_count, revision`;
+const ACTOR_COLUMNS = `${SUMMARY_COLUMNS}, machine_snapshot, machine_version, turn_count, revision,
+  snapshot_seq, codex_thread_id`;
 
 /** Reads actors on one connection. */
 export function createActorReads(database: Sqlite) {
@@ -25,10 +28,16 @@ export function createActorReads(database: Sqlite) {
   );
   const busy = database.prepare<[], ActorRow>(
     `SELECT ${ACTOR_COLUMNS} FROM sessions
-     WHERE status = 'active' AND work_status IN ('working', 'permission', 'question')`,
+     WHERE (status = 'active' AND work_status IN ('working', 'permission', 'question'))
+       OR link_state IN ('attaching', 'attached')`,
   );
   const pending = database
     .prepare<[string], string>('SELECT start FROM pending_sessions WHERE session_id = ?')
+    .pluck();
+  const tail = database
+    .prepare<[string, number], string>(
+      'SELECT event FROM journal WHERE session_id = ? AND seq > ? AND accepted = 1 ORDER BY seq',
+    )
     .pluck();
   const count = database.prepare<[], number>('SELECT count(*) FROM sessions').pluck();
   const processes = database.prepare<[], { pid: number; sessionId: string }>(
@@ -46,17 +55,26 @@ export function createActorReads(database: Sqlite) {
      JOIN sessions ON sessions.id = subagents.session_id
      WHERE subagents.session_id = ? AND subagents.id = ?`,
   );
+  const actorFrom = (row: ActorRow): StoredActor => ({
+    summary: summaryFromRow(row),
+    snapshot: row.machine_snapshot,
+    tail: row.machine_snapshot === null ? [] : tail.all(row.id, row.snapshot_seq),
+    machineVersion: row.machine_version,
+    turnCount: row.turn_count,
+    revision: row.revision,
+    threadId: row.codex_thread_id,
+  });
   return {
     /** A session's row and its pending start; null for what there is not. */
     actor(sessionId: string): ReadResults['actor'] {
       const row = one.get(sessionId);
       return {
-        stored: row === undefined ? null : actorFromRow(row),
+        stored: row === undefined ? null : actorFrom(row),
         pendingStart: pending.get(sessionId) ?? null,
       };
     },
     /** Sessions that worked or waited for an answer when they were last heard of. */
-    busy: (): StoredActor[] => busy.all().map(actorFromRow),
+    busy: (): StoredActor[] => busy.all().map(actorFrom),
     sessions: (): number => count.get() ?? 0,
     /** CLI processes and the session each reported last, oldest first. */
     processes: () => processes.all(),
@@ -65,15 +83,5 @@ export function createActorReads(database: Sqlite) {
     /** Null for a subagent that this session does not have. */
     subagent: (sessionId: string, id: string): ReadResults['subagent'] =>
       subagent.get(sessionId, id) ?? null,
-  };
-}
-
-function actorFromRow(row: ActorRow): StoredActor {
-  return {
-    summary: summaryFromRow(row),
-    snapshot: row.machine_snapshot,
-    machineVersion: row.machine_version,
-    turnCount: row.turn_count,
-    revision: row.revision,
   };
 }

@@ -45,13 +45,21 @@ export function createCatchUpRead({ database, epoch }: { database: Sqlite; epoch
     const { revision } = row;
     const openApproval = open === undefined ? null : encode(approvalFrame(row.id, open), revision);
     const since = read.epoch === null || read.epoch === epoch ? read.since : null;
-    if (since === revision) {
-      return { frames: openApproval === null ? [] : [openApproval], revision, openApproval };
-    }
+    if (since === revision) return { frames: upToDate(row, openApproval), revision, openApproval };
     const frames =
       since !== null && isReachable(since, row) ? replay(statements, { row, since, open }) : null;
     return { frames: frames ?? [writeSnapshot(row, open)], revision, openApproval };
   };
+}
+
+/** Who has everything still has to hear what is open, and behind a question its status (see `withFields`). */
+function upToDate(row: SessionRow, openApproval: string | null): string[] {
+  if (openApproval === null) return [];
+  const { work_status } = summaryFromRow(row);
+  if (work_status !== 'question') return [openApproval];
+  const changes: StateChanges = { work_status };
+  const delta: SessionMessage = { type: 'session_delta', session_id: row.id, changes };
+  return [openApproval, encode(delta, row.revision)];
 }
 
 /** Whether rows can tell everything since then. 0 is what a client says that has nothing yet. */
@@ -70,9 +78,13 @@ function prepareStatements(database: Sqlite) {
       `SELECT request, changed_revision FROM approval_history
        WHERE session_id = ? AND request IS NOT NULL AND decided_at IS NULL ORDER BY id LIMIT 1`,
     ),
-    messages: database.prepare<[string, number], MessageRow>(
-      `SELECT ${MESSAGE_COLUMNS} FROM messages WHERE session_id = ? AND changed_revision > ?
-       ORDER BY changed_revision LIMIT ${MAX_ROWS + 1}`,
+    newestMessages: database.prepare<[string], MessageRow>(
+      `SELECT ${MESSAGE_COLUMNS} FROM messages WHERE session_id = ? ORDER BY sequence DESC`,
+    ),
+    amendedMessages: database.prepare<[string, number, number], MessageRow>(
+      `SELECT ${MESSAGE_COLUMNS} FROM messages
+       WHERE session_id = ? AND changed_revision > ? AND changed_revision > created_revision
+         AND created_revision <= ?`,
     ),
     turnDiffs: database.prepare<[string, number], TurnDiffRow>(
       `SELECT turn_id, diff, input_tokens, output_tokens, cached_tokens, context_window,
@@ -97,7 +109,7 @@ function replay(
   { row, since, open }: { row: SessionRow; since: number; open: OpenApprovalRow | undefined },
 ): string[] | null {
   const stamped: Stamped[] = [];
-  for (const message of statements.messages.iterate(row.id, since)) {
+  for (const message of changedMessages(statements, row.id, since)) {
     stamped.push(messageFrame(message, since));
     if (stamped.length > MAX_ROWS) return null;
   }
@@ -120,6 +132,19 @@ function replay(
     subagents: statements.subagents.all(row.id, since),
   });
   return encodeWithin(withFields(stamped, { row, since, fields }));
+}
+
+/** New ones from the end of the conversation backwards, for numbers are given in its order; then the others. */
+function* changedMessages(
+  { newestMessages, amendedMessages }: Statements,
+  sessionId: string,
+  since: number,
+): Generator<MessageRow> {
+  for (const message of newestMessages.iterate(sessionId)) {
+    if (message.created_revision <= since) break;
+    yield message;
+  }
+  yield* amendedMessages.iterate(sessionId, since, since);
 }
 
 /**

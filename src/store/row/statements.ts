@@ -9,7 +9,7 @@ import type { SqlValue } from './columns.ts';
 /** Different sets of session columns whose UPDATE stays prepared; real traffic knows a few dozen. */
 const UPDATES_KEPT = 256;
 
-interface SessionCounters {
+interface CountersRow {
   revision: number;
   journal_seq: number;
   field_revisions: string;
@@ -20,7 +20,7 @@ export type RowStatements = ReturnType<typeof prepareRowStatements>;
 /** Prepares everything; the schema must be the newest. */
 export function prepareRowStatements(database: Sqlite) {
   return {
-    session: database.prepare<[string], SessionCounters>(
+    session: database.prepare<[string], CountersRow>(
       'SELECT revision, journal_seq, field_revisions FROM sessions WHERE id = ?',
     ),
     insertSession: database.prepare(

@@ -54,6 +54,7 @@ function createHouse(live: number): Registry {
     listFeed: { hear: () => {} },
     log: SILENT_LOGGER,
     reopen: () => {},
+    revive: () => {},
     discard: () => {},
   });
   const opened = {
