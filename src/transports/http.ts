@@ -12,6 +12,7 @@ import type { Logger } from '../log.ts';
 import type { Hall } from '../runtime/hall.ts';
 import { type Admission, type Door, type Gate, isRefusal } from './gate.ts';
 import { createHookDoor } from './hook-door.ts';
+import { createImageDoor } from './images.ts';
 import { isPagePath } from './page.ts';
 import { errorFrom } from './ports.ts';
 import { STATELY_PATH } from './tickets.ts';
@@ -71,6 +72,7 @@ export function createHttp(
   app.use(answerRefusals(deps.log));
   app.use(passGate(deps));
   app.use(createHookDoor({ hall: deps.hall, maxBodyBytes: deps.maxBodyBytes }));
+  app.use(createImageDoor(deps));
   if (deps.page) app.use(deps.page);
   app.use(router.routes());
   app.use((ctx) => {
