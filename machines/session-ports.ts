@@ -5,6 +5,7 @@
 import { fromCallback, setup } from 'xstate';
 import type { Fact, Order, SessionContext, SessionEvent, SessionInput } from './session-types.ts';
 import * as approvals from './steps/approvals.ts';
+import * as asides from './steps/asides.ts';
 import { isBusy, oldest, type Step } from './steps/draft.ts';
 import { isLate, isLateOnMain } from './steps/running.ts';
 import * as sessions from './steps/sessions.ts';
@@ -89,6 +90,9 @@ export const session = ports.extend({
     updateUsage: step(sessions.usageUpdated),
     updatePaper: step(sessions.paperUpdated),
     survivesRestart: step(sessions.serverRestarted),
+    passOn: step(asides.passedOn),
+    startCommand: step(asides.commandStarted),
+    finishCommand: step(asides.commandFinished),
     startTurn: step(turns.turnStarted),
     completeTurn: step(turns.turnCompleted),
     abortTurn: step(turns.turnAborted),

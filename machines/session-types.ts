@@ -10,7 +10,8 @@ import type {
   SessionSummary,
   TokenUsage,
 } from '../src/protocol/nouns.ts';
-import type { ListMessage, SessionMessage } from '../src/protocol/server.ts';
+import type { ListMessage, SessionMessage, ShellOutput } from '../src/protocol/server.ts';
+import type { ReviewComment } from '../src/protocol/work-nouns.ts';
 
 /** ISO 8601 UTC with microseconds, fixed width, so that `<` compares times. Stamped at the porch. */
 export type Stamp = string;
@@ -228,6 +229,18 @@ export type SessionReport =
   | (Reported & { type: 'thread.rolledBack'; turns: number })
   /** A hook that changes nothing but may bring content or fields; journalled by its name. */
   | (Reported & { type: 'hook.observed'; hook: string })
+  | (Reported & { type: 'comment.created'; comment: ReviewComment })
+  | (Reported & { type: 'comment.updated'; comment: ReviewComment })
+  | (Reported & { type: 'comment.deleted'; commentId: string })
+  /** A settled request leaves the history. */
+  | (Reported & { type: 'approval.forgotten'; approvalId: number })
+  /** A client's command is about to run; its message carries it. */
+  | (Reported & { type: 'shell.started'; message: Message })
+  | (Reported & {
+      type: 'shell.finished';
+      update: NonNullable<Reported['update']>;
+      output: ShellOutput;
+    })
   | (Reported & { type: 'server.restarted' })
   | (Reported & { type: 'link.requested' })
   | (Reported & { type: 'link.attached'; capabilities: string[] })
@@ -276,6 +289,13 @@ export interface ApprovalClosed {
   at: Stamp;
 }
 
+/** A settled request leaves the history. */
+export interface ApprovalForgotten {
+  type: 'approval_forgotten';
+  session_id: string;
+  approval_id: number;
+}
+
 /** Columns that no client sees. */
 export interface RowNoted {
   type: 'row_noted';
@@ -293,7 +313,7 @@ export interface RowNoted {
 }
 
 /** Private notes: stored, never sent, without a revision. */
-export type Note = ApprovalOpened | ApprovalClosed | RowNoted;
+export type Note = ApprovalOpened | ApprovalClosed | ApprovalForgotten | RowNoted;
 
 /** What the chart records: the message subscribers will see, or a private note. */
 export type Fact = SessionMessage | ListMessage | Note;

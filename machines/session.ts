@@ -9,6 +9,14 @@ import { stopChild } from 'xstate';
 import { session } from './session-ports.ts';
 import { contextFrom } from './steps/sessions.ts';
 
+/** What goes on beside the conversation, whatever its state. */
+const aside = {
+  'comment.*': { actions: 'passOn' },
+  'approval.forgotten': { actions: 'passOn' },
+  'shell.started': { actions: 'startCommand' },
+  'shell.finished': { actions: 'finishCommand' },
+} as const;
+
 const phase = session.createStateConfig({
   description: 'Whom the session waits for.',
   initial: 'idle',
@@ -53,6 +61,7 @@ const phase = session.createStateConfig({
     'name.updated': { actions: 'updateName' },
     'fields.updated': { actions: 'updateFields' },
     'hook.observed': { actions: 'keepContent' },
+    ...aside,
   },
   states: {
     idle: {
@@ -108,6 +117,7 @@ const phase = session.createStateConfig({
         'message.added': { actions: 'keepMessage' },
         'message.changed': { actions: 'keepMessage' },
         'name.updated': { actions: 'updateName' },
+        ...aside,
         '*': {},
       },
     },

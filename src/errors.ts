@@ -17,6 +17,8 @@ const CATALOGUE = {
     message: 'Message type {type} is known but not built in this version; nothing was changed',
   },
   not_found: { status: 404, message: '{what} {id} not found; ask for the list to see what exists' },
+  invalid_argument: { status: 422, message: '{reason}' },
+  browse_error: { status: 422, message: 'Cannot read directory {path}: {reason}' },
   bad_request: { status: 400, message: '{reason}' },
   unauthorized: {
     status: 401,

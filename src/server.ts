@@ -84,7 +84,7 @@ async function serve(deps: {
   const { config, log, writer, version } = deps;
   const { paths } = config;
   const { createHouse, createDoors } = await loadParts();
-  const house = createHouse({ writer, log, version });
+  const house = createHouse({ writer, places: config.places, log, version });
   const doors = createDoors({
     config,
     hall: house.hall,

@@ -34,7 +34,6 @@ const RULES: Record<string, Rule> = {
       'machines',
       'preact',
       '@preact/signals',
-      'socket.io-client',
       'virtual:charts',
       'type protocol',
       'client',

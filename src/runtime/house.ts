@@ -2,6 +2,8 @@
  * The house behind the doors: puts ledger, registry, hooks and subscriptions together and offers the
  * hall to the transports. Knows no socket and no SQL.
  */
+import type { Places } from '../config.ts';
+import { createBrowse } from '../connectors/directory.ts';
 import { readBranch } from '../connectors/git-head.ts';
 import { OrbitError } from '../errors.ts';
 import type { Logger } from '../log.ts';
@@ -11,11 +13,13 @@ import { createDispatch } from './dispatch.ts';
 import { frameOf } from './frames.ts';
 import type { Hall, HookMeta } from './hall.ts';
 import { createAccountHandlers } from './handlers/account.ts';
+import { createApprovalHistoryHandlers } from './handlers/approval-history.ts';
 import { createApprovalsHandlers } from './handlers/approvals.ts';
 import { createBrowseHandlers } from './handlers/browse.ts';
 import { createCatalogHandlers } from './handlers/catalog.ts';
 import { createHookHandlers } from './handlers/hooks.ts';
 import { createLifecycleHandlers } from './handlers/lifecycle.ts';
+import { createNamingHandlers } from './handlers/naming.ts';
 import { createReviewsHandlers } from './handlers/reviews.ts';
 import { createShellHandlers } from './handlers/shell.ts';
 import { createSubscriptionHandlers, createSubscriptions } from './handlers/subscriptions.ts';
@@ -29,9 +33,11 @@ import { createNews } from './news.ts';
 import { createRegistry, type Registry } from './registry.ts';
 import { createRing } from './ring.ts';
 import { createRooms, type Outlet } from './rooms.ts';
+import { createTelling } from './telling.ts';
 
 export interface HouseDeps {
   writer: Writer;
+  places: Places;
   log: Logger;
   version: string;
   clock?: StampClock;
@@ -61,6 +67,7 @@ const MAX_SPOOL_WAIT_MS = 2000;
 /** Builds the house over an open writer. */
 export function createHouse({
   writer,
+  places,
   log,
   version,
   clock = createStampClock(),
@@ -76,7 +83,8 @@ export function createHouse({
     listFeed,
     witness: (live, item, committed) => inspection.witness(live, item, committed),
     log: log.child('ledger'),
-    reopen: (live, snapshot) => registry.reopen(live, snapshot),
+    reopen: (live, moment) => registry.reopen(live, moment),
+    revive: (live, moment) => registry.revive(live, moment),
     discard: (live) => registry.discard(live),
   });
   const registry: Registry = createRegistry({ writer, ledger, log: log.child('restore') });
@@ -91,6 +99,7 @@ export function createHouse({
     version,
   });
   const subscriptions = createSubscriptions({ writer, ring, registry, news });
+  const tell = createTelling({ writer, registry, ledger, clock });
   const lookUpBranch = branchLookUp({ registry, ledger, clock, log });
   const takeChecked = createHooks({ writer, registry, ledger, clock, lookUpBranch });
 
@@ -112,12 +121,19 @@ export function createHouse({
     ...createHookHandlers(takeHook),
     ...createLifecycleHandlers(),
     ...createTurnsHandlers(),
+    ...createNamingHandlers({ tell }),
     ...createApprovalsHandlers(),
-    ...createReviewsHandlers(),
+    ...createApprovalHistoryHandlers({ writer, tell }),
+    ...createReviewsHandlers({ writer, tell }),
     ...createShellHandlers(),
     ...createAccountHandlers(),
     ...createCatalogHandlers(),
-    ...createBrowseHandlers(),
+    ...createBrowseHandlers({
+      writer,
+      browse: createBrowse({ home: places.home, roots: places.browseRoots }),
+      transcriptRoots: places.transcriptRoots,
+      log: log.child('browse'),
+    }),
   };
 
   const hall: Hall = {

@@ -13,6 +13,7 @@ import { createKeeper, type Kept } from './keeper.ts';
 import type { Methods } from './protocol/methods.ts';
 import { createRoutes } from './routes.ts';
 import { openRpc, type Rpc } from './rpc.ts';
+import { createTraces, type Traces } from './traces.ts';
 
 /** What an engine needs. */
 export interface EngineDeps {
@@ -46,13 +47,14 @@ const PRIVATE_ENV = /^ORBITDOCK_/;
 export function createEngine(deps: EngineDeps): Engine {
   const { log, probeMs = PROBE_MS } = deps;
   const routes = createRoutes(log);
+  const traces = createTraces(log);
   const keeper = createKeeper<Running>({
     start,
     lost: routes.lost,
     restartDelaysMs: deps.restartDelaysMs ?? RESTART_DELAYS_MS,
     log,
   });
-  let probing: Running | null = null;
+  const probing = new Set<Rpc>();
 
   async function start(): Promise<Running> {
     const binary = (deps.findBinary ?? findCodexBinary)();
@@ -63,10 +65,12 @@ export function createEngine(deps: EngineDeps): Engine {
       stdout: child.stdout,
       notified: routes.notified,
       asked: (question) => routes.asked(question, rpc),
+      late: () => void probe({ child, rpc }),
       log,
     });
-    const exited = child.exited.then((reason) => {
+    const exited = child.exited.then(async (reason) => {
       rpc.close(reason);
+      await traces.allEnded();
       return reason;
     });
     try {
@@ -76,22 +80,26 @@ export function createEngine(deps: EngineDeps): Engine {
       throw error;
     }
     log.info('codex.started', { child_pid: child.pid });
-    return { child, rpc, exited, end: child.end };
+    const end = async (): Promise<void> => {
+      await child.end();
+      await exited;
+    };
+    return { child, rpc, exited, end };
   }
 
   /** A missed deadline may be the request's fault; a process that hangs answers nothing at all. */
-  async function probe(running: Running): Promise<void> {
-    if (probing === running) return;
-    probing = running;
+  async function probe({ child, rpc }: Pick<Running, 'child' | 'rpc'>): Promise<void> {
+    if (probing.has(rpc)) return;
+    probing.add(rpc);
     const asked = performance.now();
     try {
-      await running.rpc.request('thread/loaded/list', { limit: 1 }, probeMs);
+      await rpc.request('thread/loaded/list', { limit: 1 }, probeMs);
     } catch (error) {
-      if (running.rpc.heardSince(asked)) return;
-      log.error('codex.unresponsive', { child_pid: running.child.pid, error: error as Error });
-      running.child.kill();
+      if (rpc.heardSince(asked)) return;
+      log.error('codex.unresponsive', { child_pid: child.pid, error: error as Error });
+      child.kill();
     } finally {
-      if (probing === running) probing = null;
+      probing.delete(rpc);
     }
   }
 
@@ -105,14 +113,10 @@ export function createEngine(deps: EngineDeps): Engine {
       { deadlineMs = DEADLINE_MS }: { deadlineMs?: number } = {},
     ) {
       const running = await keeper.get();
-      const sent = performance.now();
-      try {
-        return (await running.rpc.request(method, params, deadlineMs)) as Methods[Method]['result'];
-      } catch (error) {
-        const isLate = performance.now() - sent >= deadlineMs;
-        if (isLate && !running.rpc.heardSince(sent)) void probe(running);
-        throw error;
-      }
+      const result = await running.rpc.request(method, params, deadlineMs);
+      // Nothing to wait for on the way to the asker: what it does at once comes before the next report.
+      trace(traces, method, { params, result });
+      return result as Methods[Method]['result'];
     },
     respond: routes.respond,
     listen: routes.listen,
@@ -120,6 +124,34 @@ export function createEngine(deps: EngineDeps): Engine {
     onState: keeper.onState,
     close: keeper.close,
   };
+}
+
+/** Follows where threads work, from what is asked and answered. */
+function trace(traces: Traces, method: keyof Methods, said: { params: unknown; result: unknown }) {
+  const params = (said.params ?? {}) as { threadId?: string; cwd?: string | null };
+  const { threadId = '', cwd } = params;
+  switch (method) {
+    case 'thread/start':
+    case 'thread/resume':
+    case 'thread/fork': {
+      const {
+        thread,
+        cwd,
+        runtimeWorkspaceRoots: roots,
+      } = said.result as Methods['thread/start']['result'];
+      traces.worksIn(thread.id, [cwd, ...roots]);
+      break;
+    }
+    case 'turn/start':
+      if (cwd) traces.worksIn(threadId, [cwd]);
+      break;
+    case 'thread/backgroundTerminals/clean':
+      void traces.cleaned(threadId);
+      break;
+    case 'thread/unsubscribe':
+      traces.left(threadId);
+      break;
+  }
 }
 
 async function greet(rpc: Rpc, version: string): Promise<void> {

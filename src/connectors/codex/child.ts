@@ -4,11 +4,13 @@
  * What it says on stderr goes to our log, without secrets, at debug, a little at a time.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import type { Readable, Writable } from 'node:stream';
 import { promisify, stripVTControlCharacters } from 'node:util';
 import { OrbitError } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
 import { withoutSecrets } from '../../secrets.ts';
+import { MARK, startGuard } from './guard.ts';
 import { createLineSplitter } from './lines.ts';
 
 /** What to run and where. */
@@ -24,7 +26,10 @@ export interface Child {
   readonly pid: number;
   readonly stdin: Writable;
   readonly stdout: Readable;
-  /** Settles when it is gone and its last words were read: one sentence that says how it ended. */
+  /**
+   * Settles when it is gone with all it had started, and its last words were read: one sentence that says
+   * how it ended.
+   */
   readonly exited: Promise<string>;
   /** Asks it to leave, makes it after `TERM_MS`, and takes its group along. */
   end(): Promise<void>;
@@ -51,9 +56,10 @@ export async function startChild(spec: ChildSpec, log: Logger): Promise<Child> {
     string,
     ...string[],
   ];
+  const run = randomUUID();
   const child = spawn(command, args, {
     cwd: spec.cwd,
-    env: spec.env,
+    env: { ...spec.env, [MARK]: run },
     stdio: ['pipe', 'pipe', 'pipe'],
     detached: true,
   });
@@ -64,13 +70,15 @@ export async function startChild(spec: ChildSpec, log: Logger): Promise<Child> {
     stdout: Readable;
     stderr: Readable;
   };
+  const guard = startGuard(run, log);
   const words = listenTo(stderr, log);
   // A process that has just died breaks the pipe; its exit is what counts.
   stdin.on('error', (error) => log.debug('codex.stdin_closed', { error }));
   const killGroup = (signal: 'SIGTERM' | 'SIGKILL') => signalGroup(pid, signal);
-  const exited = exitOf(child, () => killGroup('SIGKILL')).then((how) =>
-    [`${spec.command.split('/').at(-1)} ${how}`, words()].filter(Boolean).join(': '),
-  );
+  const exited = exitOf(child, () => killGroup('SIGKILL')).then(async (how) => {
+    await guard.end();
+    return [`${spec.command.split('/').at(-1)} ${how}`, words()].filter(Boolean).join(': ');
+  });
   return {
     pid,
     stdin,

@@ -1,14 +1,12 @@
-/** Requests: decided, answered, listed, forgotten. */
+/** Requests: decided and answered. */
 import { type Handlers, notBuilt } from './handler.ts';
 
-type ApprovalsTag = 'approve_tool' | 'answer_question' | 'list_approvals' | 'delete_approval';
+type ApprovalsTag = 'approve_tool' | 'answer_question';
 
 /** Handlers of this group. */
 export function createApprovalsHandlers(): Handlers<ApprovalsTag> {
   return {
     approve_tool: notBuilt,
     answer_question: notBuilt,
-    list_approvals: notBuilt,
-    delete_approval: notBuilt,
   };
 }

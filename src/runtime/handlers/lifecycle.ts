@@ -6,7 +6,6 @@ type LifecycleTag =
   | 'resume_session'
   | 'fork_session'
   | 'end_session'
-  | 'rename_session'
   | 'update_session_config';
 
 /** Handlers of this group. */
@@ -16,7 +15,6 @@ export function createLifecycleHandlers(): Handlers<LifecycleTag> {
     resume_session: notBuilt,
     fork_session: notBuilt,
     end_session: notBuilt,
-    rename_session: notBuilt,
     update_session_config: notBuilt,
   };
 }
