@@ -81,6 +81,11 @@ const CATALOGUE = {
 
 export type ErrorCode = keyof typeof CATALOGUE;
 
+/** The HTTP status of a code. */
+export function statusOf(code: ErrorCode): number {
+  return CATALOGUE[code].status;
+}
+
 /** All codes, for those who write or check answers. */
 export const CODES = Object.keys(CATALOGUE) as readonly ErrorCode[];
 
