@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
-import { fixture, PHONE, SMALL_PHONE, useBrowser, visit } from './stage.ts';
+import { fixture, PHONE, SMALL_PHONE, useBrowser, visit } from '../support/stage.ts';
 
 useBrowser();
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');

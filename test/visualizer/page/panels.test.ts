@@ -1,6 +1,6 @@
 /** The panels in a browser: sessions, time travel, trying, keys, empty and broken states. */
 import { expect, it } from 'vitest';
-import { expectFaults, fixture, useBrowser, visit } from './stage.ts';
+import { expectFaults, fixture, useBrowser, visit } from '../support/stage.ts';
 
 useBrowser();
 

@@ -1,8 +1,8 @@
 /** What all tests in the browser share: one browser, a fixture server a file, pages without faults. */
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
-import { openPage, startBrowser, type WatchedPage } from '../support/browser.ts';
-import { type Fixture, type FixtureOptions, startFixture } from '../support/fixture-server.ts';
+import { openPage, startBrowser, type WatchedPage } from './browser.ts';
+import { type Fixture, type FixtureOptions, startFixture } from './fixture-server.ts';
 
 let browser: Browser;
 let open: WatchedPage[] = [];

@@ -1,78 +1,11 @@
 /** The page against the server that ships: hooks in, the picture out, also after a restart and behind a token. */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { expect, it, onTestFinished } from 'vitest';
-import { expectFaults, PHONE, useBrowser, visit } from './stage.ts';
+import { expect, it } from 'vitest';
+import { ask, dataDirectory, freePort, start } from '../support/real-server.ts';
+import { expectFaults, PHONE, useBrowser, visit } from '../support/stage.ts';
 
 useBrowser();
-const MAIN = new URL('../../../dist/main.js', import.meta.url).pathname;
 const TOKEN = 'od_0123456789abcdefghijklmnopqrstuvwxyzABCDEF';
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  return typeof address === 'object' && address ? address.port : 0;
-}
-
-function dataDirectory(): string {
-  const directory = mkdtempSync(join(tmpdir(), 'orbit-page-'));
-  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
-  return directory;
-}
-
-/** Starts the built server and waits until it answers. */
-async function start(directory: string, port: number, ...flags: string[]): Promise<ChildProcess> {
-  const words = [MAIN, '--data-dir', directory, 'start', '--bind', `127.0.0.1:${port}`, ...flags];
-  const child = spawn(process.execPath, words, {
-    stdio: 'ignore',
-    env: { PATH: process.env.PATH, HOME: directory },
-  });
-  onTestFinished(() => void child.kill('SIGKILL'));
-  await expect
-    .poll(
-      () =>
-        fetch(`http://127.0.0.1:${port}/health`).then(
-          ({ status }) => status,
-          () => 0,
-        ),
-      { timeout: 10_000 },
-    )
-    .toBe(200);
-  return child;
-}
-
-async function hook(port: number, name: string, more: object, token: string | null): Promise<void> {
-  const body = { session_id: 'real-1', hook_event_name: name, cwd: '/home/dev/shop', ...more };
-  const answer = await fetch(`http://127.0.0.1:${port}/api/hook`, {
-    method: 'POST',
-    headers: {
-      'Content-Type': 'application/json',
-      ...(token !== null && { Authorization: `Bearer ${token}` }),
-    },
-    body: JSON.stringify(body),
-  });
-  expect(answer.status).toBe(204);
-}
-
-const COMMAND = {
-  tool_name: 'Bash',
-  tool_input: { command: 'npm test \u202Elive' },
-  tool_use_id: 'toolu_1',
-};
-
-/** A turn that ends up waiting for a permission. */
-async function ask(port: number, token: string | null = null): Promise<void> {
-  await hook(port, 'SessionStart', { source: 'startup', model: 'claude-sonnet-4-5' }, token);
-  await hook(port, 'UserPromptSubmit', { prompt: 'Make the tests pass' }, token);
-  await hook(port, 'PreToolUse', COMMAND, token);
-  await hook(port, 'PermissionRequest', COMMAND, token);
-}
 
 it('shows a hook in the chart, says why, and scrubs past a restart', async () => {
   const [directory, port] = [dataDirectory(), await freePort()];
