@@ -68,3 +68,26 @@ it('tells a filter without hits, an unknown chart and a session without moments 
   await page.keyboard.press('5');
   await expect.poll(() => page.locator('.inspector').textContent()).toContain('No events yet');
 });
+
+it('scrubs back over pages of the journal that were not loaded', async () => {
+  const server = await fixture({ sessions: 1 }, 1000);
+  const page = await visit(`${server.url}s/od-0000`);
+  await page.waitForSelector('.chart .leaf.on');
+  await page.keyboard.press('Home');
+  await expect.poll(() => page.getByTestId('now').textContent()).toContain('#1 ');
+});
+
+it('says so when the wanted event is not kept, and shows the nearest', async () => {
+  const server = await fixture({ sessions: 1 }, 2100);
+  const page = await visit(`${server.url}s/od-0000?seq=5`);
+  await expect
+    .poll(() => page.getByTestId('notice').textContent())
+    .toContain('Event #5 is not kept any more: the journal starts at #101');
+  await expect.poll(() => page.getByTestId('now').textContent()).toContain('#101');
+});
+
+it('asks for a reload when the server speaks another protocol', async () => {
+  const server = await fixture({ sessions: 1, protocol: 99 });
+  const page = await visit(server.url);
+  await expect.poll(() => page.getByRole('alert').textContent()).toContain('protocol 99');
+});

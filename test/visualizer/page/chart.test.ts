@@ -49,11 +49,11 @@ it('draws every state and every transition of the machine that runs', async () =
   );
 });
 
-it('lights exactly the active states after each of 60 events', async () => {
+it('lights exactly the active states after each of 30 events', async () => {
   const server = await fixture({ sessions: 2 });
   const page = await visit(`${server.url}s/od-0001`);
   await page.waitForSelector('.chart .leaf.on');
-  for (let round = 0; round < 60; round += 1) {
+  for (let round = 0; round < 30; round += 1) {
     server.sessions[1]?.step();
     const expected = [...activeStates(stateOf(server, 1), 'session')]
       .filter((id) => id !== 'session')

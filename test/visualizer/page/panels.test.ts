@@ -99,23 +99,6 @@ it('steps back seven events everywhere at once, while live ones count on', async
   await expect.poll(() => page.getByTestId('now').textContent()).toContain('#35');
 });
 
-it('scrubs back over pages of the journal that were not loaded', async () => {
-  const server = await fixture({ sessions: 1 }, 1000);
-  const page = await visit(`${server.url}s/od-0000`);
-  await page.waitForSelector('.chart .leaf.on');
-  await page.keyboard.press('Home');
-  await expect.poll(() => page.getByTestId('now').textContent()).toContain('#1 ');
-});
-
-it('says so when the wanted event is not kept, and shows the nearest', async () => {
-  const server = await fixture({ sessions: 1 }, 2100);
-  const page = await visit(`${server.url}s/od-0000?seq=5`);
-  await expect
-    .poll(() => page.getByTestId('notice').textContent())
-    .toContain('Event #5 is not kept any more: the journal starts at #101');
-  await expect.poll(() => page.getByTestId('now').textContent()).toContain('#101');
-});
-
 it('tells an empty server, a session without events and an unknown session apart', async () => {
   const none = await fixture({ sessions: 0 });
   const empty = await visit(none.url);
@@ -150,12 +133,6 @@ it('asks for a token once and never puts it into an address', async () => {
   await page.reload();
   await page.locator('.virtual-row').first().waitFor();
   expect(addresses.filter((address) => address.includes('od_secret'))).toEqual([]);
-});
-
-it('asks for a reload when the server speaks another protocol', async () => {
-  const server = await fixture({ sessions: 1, protocol: 99 });
-  const page = await visit(server.url);
-  await expect.poll(() => page.getByRole('alert').textContent()).toContain('protocol 99');
 });
 
 it('says that the server is gone, and what changed when it is back', async () => {

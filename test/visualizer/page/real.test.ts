@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { expect, it } from 'vitest';
 import { ask, dataDirectory, freePort, start } from '../support/real-server.ts';
-import { expectFaults, PHONE, useBrowser, visit } from '../support/stage.ts';
+import { expectFaults, useBrowser, visit } from '../support/stage.ts';
 
 useBrowser();
 const TOKEN = 'od_0123456789abcdefghijklmnopqrstuvwxyzABCDEF';
@@ -36,48 +36,6 @@ it('shows a hook in the chart, says why, and scrubs past a restart', async () =>
   await expect.poll(() => page.getByTestId('timeline').textContent()).toContain('Live');
   expect(before).toContain('approval.requested');
   expectFaults(/ERR_CONNECTION|WebSocket connection|Failed to load resource/);
-});
-
-it('tries an event on the real server: refused with a reason, or where it would lead', async () => {
-  const [directory, port] = [dataDirectory(), await freePort()];
-  await start(directory, port);
-  await ask(port);
-  const page = await visit(`http://127.0.0.1:${port}/visualizer/s/real-1?tab=try`);
-  await page.waitForSelector('.chart .leaf.on');
-  const run = page.getByRole('button', { name: /Try it after #/ });
-  await page
-    .locator('#payload')
-    .fill('{"type":"interrupt.requested","at":"2099-01-01T00:00:00.000000Z"}');
-  await run.click();
-  await expect.poll(() => page.getByTestId('outcome').textContent()).toContain('Refused.');
-  await page
-    .locator('#payload')
-    .fill('{"type":"session.ended","reason":"other","at":"2099-01-01T00:00:00.000000Z"}');
-  await run.click();
-  await expect.poll(() => page.getByTestId('outcome').textContent()).toContain('phase.ended');
-  expect(
-    await page.locator('.state[data-state="session.phase.awaitingApproval.permission"].on').count(),
-  ).toBe(1);
-});
-
-it('keeps its policy, and every byte of it comes from this server', async () => {
-  const [directory, port] = [dataDirectory(), await freePort()];
-  await start(directory, port);
-  const answer = await fetch(`http://127.0.0.1:${port}/visualizer/`);
-  const policy = answer.headers.get('content-security-policy') ?? '';
-  for (const rule of [
-    "default-src 'none'",
-    "script-src 'self'",
-    "style-src 'self'",
-    "frame-ancestors 'none'",
-    "require-trusted-types-for 'script'",
-  ]) {
-    expect(policy).toContain(rule);
-  }
-  const page = await visit(`http://127.0.0.1:${port}/visualizer/`, PHONE);
-  await expect
-    .poll(() => page.getByTestId('no-sessions').textContent())
-    .toContain('No sessions yet');
 });
 
 it('asks for the token of a server that wants one, once', async () => {

@@ -1,31 +1,8 @@
 /** Taking part: the conversation, open requests, trying and sending events. */
 import { expect, it } from 'vitest';
-import type { ApprovalRequest } from '../../../src/protocol/nouns.ts';
-import type { FakeSession } from '../support/actors.ts';
-import { fixture, useBrowser, visit } from '../support/stage.ts';
+import { asks, fixture, useBrowser, visit } from '../support/stage.ts';
 
 useBrowser();
-
-/** A session asks for something. */
-function asks(session: FakeSession | undefined, request: Partial<ApprovalRequest>): void {
-  session?.tell({
-    type: 'approval.requested',
-    at: '2030-01-01T00:00:00.000000Z',
-    tool: null,
-    toolUseId: null,
-    server: null,
-    request: {
-      id: 'r-1',
-      session_id: session.id,
-      type: 'exec',
-      command: null,
-      file_path: null,
-      diff: null,
-      question: null,
-      ...request,
-    },
-  });
-}
 
 it('speaks the public protocol: messages, an answer, a refusal in words', async () => {
   const server = await fixture({ sessions: 2 }, 4);

@@ -1,6 +1,6 @@
 /**
- * `npm run screenshots [folder] [names]`: the page in its main states, on a desk and on phones, light and dark,
- * to be looked at by a person. Sessions and events are seeded; only clocks differ from run to run.
+ * `npm run screenshots [folder] [names]`: the page in its states, on a desk and on phones, light and dark, to
+ * be looked at by a person; the one named `readme` is the README's. Sessions and events are seeded; only clocks differ from run to run.
  */
 import { mkdirSync } from 'node:fs';
 import type { BrowserContextOptions, Page } from 'playwright-core';
@@ -9,6 +9,7 @@ import type { FakeSession } from './actors.ts';
 import { openPage, startBrowser } from './browser.ts';
 import { startFixture } from './fixture-server.ts';
 
+const README_PICTURE = new URL('../../../visualizer/screenshot.png', import.meta.url).pathname;
 const DESK = { viewport: { width: 1600, height: 950 } };
 const LAPTOP = { viewport: { width: 1280, height: 800 } };
 const TABLET = { viewport: { width: 820, height: 1180 } };
@@ -44,6 +45,7 @@ const show = (name: string) => (page: Page) =>
 const ABORTED = '{\n  "type": "turn.aborted",\n  "reason": "by hand"\n}';
 
 const SHOTS: Shot[] = [
+  { name: 'readme', options: DESK, path: 's/od-0007?tab=why', before: askForPatch },
   { name: 'desk-light', options: DESK, path: 's/od-0001' },
   {
     name: 'desk-dark-actions',
@@ -199,7 +201,8 @@ for (const { name, options, path, act, before } of SHOTS.filter(isWanted)) {
   if (act) await act(page);
   for (const one of server.sessions) if (!isAsking(one)) one.step();
   await page.waitForTimeout(500);
-  await page.screenshot({ path: `${folder}/${name}.png` });
+  const picture = name === 'readme' ? README_PICTURE : `${folder}/${name}.png`;
+  await page.screenshot({ path: picture });
   for (const fault of faults) console.error(`${name}: ${fault}`);
   await page.context().close();
 }
