@@ -2,13 +2,16 @@
  * The house behind the doors: puts ledger, registry, hooks and subscriptions together and offers the
  * hall to the transports. Knows no socket and no SQL.
  */
+import { homedir } from 'node:os';
+import type { Engine } from '../connectors/codex/engine.ts';
 import { readBranch } from '../connectors/git-head.ts';
 import { OrbitError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Writer } from '../store/writer.ts';
 import { createStampClock, type StampClock } from './clock.ts';
 import { createDispatch } from './dispatch.ts';
-import { frameOf } from './frames.ts';
+import { createForks } from './forks.ts';
+import { frameOf, frameOfText } from './frames.ts';
 import type { Hall, HookMeta } from './hall.ts';
 import { createAccountHandlers } from './handlers/account.ts';
 import { createApprovalsHandlers } from './handlers/approvals.ts';
@@ -23,15 +26,20 @@ import { createTurnsHandlers } from './handlers/turns.ts';
 import { createHooks } from './hooks.ts';
 import { createInspection, type Inspection } from './inspection/inspection.ts';
 import { createLedger, type Ledger } from './ledger.ts';
+import { createLinks } from './links.ts';
 import { createListFeed } from './list-feed.ts';
 import type { LiveSession } from './live-session.ts';
 import { createNews } from './news.ts';
 import { createRegistry, type Registry } from './registry.ts';
 import { createRing } from './ring.ts';
-import { createRooms, type Outlet } from './rooms.ts';
+import { createRooms, type Outlet, roomsOf } from './rooms.ts';
+import { contextOf, createSessions } from './sessions.ts';
+import { createStreams } from './streams.ts';
 
 export interface HouseDeps {
   writer: Writer;
+  /** The Codex that steered sessions run on; it starts when the first of them needs it. */
+  engine: Engine;
   log: Logger;
   version: string;
   clock?: StampClock;
@@ -49,6 +57,8 @@ export interface House {
   waitForSpool(drained: Promise<unknown>): void;
   /** Takes no hook any more; what was taken is still committed. */
   drain(): void;
+  /** Lets go of all connectors and ends the engine; what ran is told to be lost. */
+  release(): Promise<void>;
 }
 
 /** A branch is read again after this long. */
@@ -61,6 +71,7 @@ const MAX_SPOOL_WAIT_MS = 2000;
 /** Builds the house over an open writer. */
 export function createHouse({
   writer,
+  engine,
   log,
   version,
   clock = createStampClock(),
@@ -76,10 +87,22 @@ export function createHouse({
     listFeed,
     witness: (live, item, committed) => inspection.witness(live, item, committed),
     log: log.child('ledger'),
+    release: (sessionId, orders) => links.release(sessionId, orders),
+    refresh: (sessionId) => void showWhole(sessionId),
     reopen: (live, snapshot) => registry.reopen(live, snapshot),
     discard: (live) => registry.discard(live),
   });
-  const registry: Registry = createRegistry({ writer, ledger, log: log.child('restore') });
+  const registry: Registry = createRegistry({
+    writer,
+    ledger,
+    log: log.child('restore'),
+    opened: afterRestart,
+  });
+  const sessions = createSessions({ registry, ledger, clock });
+  const streams = createStreams({ rooms, writer, clock });
+  news.keep(streams.standing);
+  const links = createLinks({ engine, registry, ledger, streams, clock, log: log.child('codex') });
+  const forks = createForks({ engine, sessions, links, registry, listFeed });
   const inspection = createInspection({
     writer,
     registry,
@@ -103,18 +126,51 @@ export function createHouse({
     await takeChecked(hook, meta);
   }
 
+  const turns = createTurnsHandlers({ sessions });
   const handlers = {
     ...createSubscriptionHandlers(subscriptions),
     ...createHookHandlers(takeHook),
-    ...createLifecycleHandlers(),
-    ...createTurnsHandlers(),
-    ...createApprovalsHandlers(),
+    ...createLifecycleHandlers({
+      sessions,
+      links,
+      forks,
+      registry,
+      subscriptions,
+      listFeed,
+      home: homedir(),
+    }),
+    ...turns,
+    ...createApprovalsHandlers({ sessions, links, steer: turns.steer }),
     ...createReviewsHandlers(),
     ...createShellHandlers(),
     ...createAccountHandlers(),
     ...createCatalogHandlers(),
     ...createBrowseHandlers(),
   };
+
+  /** Something was taken back: everybody in the session's rooms gets it whole again. */
+  async function showWhole(sessionId: string): Promise<void> {
+    try {
+      const read = { kind: 'catch-up', sessionId, since: null, epoch: null } as const;
+      const answer = await writer.read(read);
+      for (const text of answer?.frames ?? []) {
+        const frame = frameOfText(text);
+        for (const room of roomsOf(sessionId)) rooms.publish(room, frame);
+      }
+    } catch (error) {
+      log.error('refresh.failed', { session_id: sessionId, error: error as Error });
+    }
+  }
+
+  /** A row that says it has a connector has lost it with the process that held it. */
+  function afterRestart(live: LiveSession): void {
+    const { link_state } = contextOf(live).session;
+    if (link_state !== 'attaching' && link_state !== 'attached') return;
+    sessions.tell(live, { type: 'server.restarted' }, 'house').catch((error: Error) => {
+      log.error('restore.not_stored', { session_id: live.id, error });
+    });
+  }
+  for (const live of [...registry.live()]) afterRestart(live);
 
   const hall: Hall = {
     opened(connection) {
@@ -143,6 +199,11 @@ export function createHouse({
     },
     drain() {
       isDraining = true;
+    },
+    async release() {
+      await links.close('the server was stopped');
+      streams.stop();
+      await engine.close();
     },
   };
 }
