@@ -9,6 +9,7 @@ import { createHash } from 'node:crypto';
 import { describeMachine, sessionMachine, supervisorMachine } from '../machines/index.ts';
 import { staysOf } from './layout/elk-graph.ts';
 import { blocksOf } from './layout/measure.ts';
+import { drawMini } from './layout/mini.ts';
 import { drawRegion } from './layout/region.ts';
 import type {
   Chart,
@@ -50,6 +51,7 @@ async function regionsOf(chart: Chart): Promise<Region[]> {
       id: top.id,
       drawings: await drawingsOf(chart, top),
       blocks: [...blocksOf(top.key, own, false), ...blocksOf(top.key, own, true)],
+      minis: [await drawMini(chart, top, 'RIGHT'), await drawMini(chart, top, 'DOWN')],
     });
   }
   return regions;

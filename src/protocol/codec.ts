@@ -6,6 +6,8 @@ import './arktype-setup.ts';
 import { type } from 'arktype';
 import { OrbitError } from '../errors.ts';
 import { CLIENT_TYPES, type ClientMessage, schemaOf } from './client.ts';
+import { HAND_EVENTS, type HandEventType } from './hand.ts';
+import { checkHandEvent, type HandEvent } from './hand-event.ts';
 import { HOOK_TYPES, Hook } from './hook.ts';
 import { wellFormed } from './well-formed.ts';
 
@@ -49,6 +51,24 @@ export function decodeHook(value: unknown): Hook | OrbitError {
   if (!namesItsEvent(checked)) {
     const reason = `hook: hook_event_name is missing and type is none of ${HOOK_TYPES.join(', ')}`;
     return new OrbitError('parse_error', { reason });
+  }
+  return wellFormed(checked);
+}
+
+/**
+ * Checks an event that a person sends to a session's chart.
+ *
+ * @returns the event, or OrbitError `bad_request` that names the fields
+ */
+export function decodeHandEvent(value: { type: string }): HandEvent | OrbitError {
+  const tag = HAND_EVENTS.find((one) => one === value.type) as HandEventType | undefined;
+  if (tag === undefined) {
+    const reason = `${clip(value.type, 80)} cannot be sent by hand; these can: ${HAND_EVENTS.join(', ')}`;
+    return new OrbitError('bad_request', { reason });
+  }
+  const checked = checkHandEvent(tag, value);
+  if (checked instanceof type.errors) {
+    return new OrbitError('bad_request', { reason: `${tag}: ${reasonOf(checked)}` });
   }
   return wellFormed(checked);
 }

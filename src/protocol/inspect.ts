@@ -20,7 +20,7 @@ export type StateValue = string | { [region: string]: StateValue };
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
 
 /** Where an event came from. */
-export type InspectOrigin = 'hook' | 'spool' | 'client' | 'connector' | 'house';
+export type InspectOrigin = 'hook' | 'spool' | 'client' | 'connector' | 'house' | 'visualizer';
 
 // ---- server to page --------------------------------------------------------------------------------
 
@@ -36,8 +36,10 @@ export interface InspectHello {
   /** Version of XState. */
   xstate: string;
   machines: InspectMachine[];
-  /** What this caller may do: `read` today; `control` comes with the orders. */
+  /** What this caller may do: look, and with `control` also `send`. */
   scopes: InspectScope[];
+  /** Event types that `send` takes; empty without `control`. */
+  sendable: string[];
   limits: InspectLimits;
   /** ISO 8601 UTC with milliseconds, to measure ages by the server's clock. */
   now: string;
@@ -153,6 +155,7 @@ export type InspectRefusalCode =
   | 'rate_limited'
   | 'server_busy'
   | 'storage_unavailable'
+  | 'quarantined'
   | 'shutting_down'
   | 'internal_error';
 
@@ -270,6 +273,15 @@ export type DryRun =
     }
   | { possible: false; reason: string; ways: Way[] };
 
+/** What became of an event that was sent. It is committed when this is answered. */
+export interface Sent {
+  accepted: boolean;
+  /** Why the chart refused it. */
+  reason: string | null;
+  /** The state after it. */
+  value: StateValue;
+}
+
 export interface InspectStats {
   /** Pages connected, sessions watched, `/inspect/stately` consumers. */
   pages: number;
@@ -311,6 +323,11 @@ export interface InspectRequests {
     { session: string; seq?: number; event: { type: string; [key: string]: Json } },
     Answer<DryRun>,
   ];
+  /**
+   * An event told to the live session, by a caller with `control`: one of `hello.sendable`, checked against
+   * its schema, stamped by the server, journalled with origin `visualizer` also when the chart refuses it.
+   */
+  send: [{ session: string; event: { type: string; [key: string]: Json } }, Answer<Sent>];
   /** An incident bundle: JSONL for `orbitdock-server replay`. */
   export: [{ session: string }, Answer<{ filename: string; jsonl: string }>];
   /** A chart as text. */

@@ -106,6 +106,10 @@ export function createHouse({
   const inspection = createInspection({
     writer,
     registry,
+    ledger,
+    clock,
+    codec: () => codec(),
+    isDraining: () => isDraining,
     log: log.child('inspection'),
     version,
   });

@@ -14,7 +14,7 @@ export type SessionActor = ActorRefFrom<typeof sessionMachine>;
 export type SavedSnapshot = Snapshot<unknown> & { context: SessionContext };
 
 /** Where an event came from, for the journal. */
-export type Origin = 'hook' | 'spool' | 'client' | 'connector' | 'house';
+export type Origin = 'hook' | 'spool' | 'client' | 'connector' | 'house' | 'visualizer';
 
 /** One event on its way to the disk. */
 export interface Told {

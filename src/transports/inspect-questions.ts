@@ -14,7 +14,7 @@ type Result<N extends Name> = Omit<Extract<InspectRequests[N][1], { ok: true }>,
 
 export type Question<N extends Name> = (request: InspectRequests[N][0]) => Promise<Result<N>>;
 
-/** All questions; `watch` and `unwatch` belong to a socket. */
+/** All questions; `watch`, `unwatch` and `send` belong to a socket. */
 export type Questions = { [N in Name]: Question<N> };
 
 /** Longest event of a dry run, characters of JSON. */
@@ -28,7 +28,7 @@ export function createQuestions(deps: {
   tickets: Tickets;
   pages: () => number;
   statelyCount: () => number;
-}): Omit<Questions, 'watch' | 'unwatch'> {
+}): Omit<Questions, 'watch' | 'unwatch' | 'send'> {
   const { inspection, tickets } = deps;
   return {
     history: ({ session, beforeSeq, limit }) =>
@@ -68,6 +68,7 @@ const FIELDS: { [N in Name]: Record<string, Check> } = {
   why: { session: isId, state: isId, 'seq?': isSeq },
   next: { session: isId, 'seq?': isSeq },
   dryRun: { session: isId, 'seq?': isSeq, event: isEvent },
+  send: { session: isId, event: isEvent },
   export: { session: isId },
   chart: { machine: isId, format: isFormat },
   stats: {},

@@ -1,6 +1,7 @@
 /**
  * The socket.io namespace `/inspect` (protocol/inspect.ts): greets a page, answers its questions, tells
- * it rows and the records of what it watches. Reading only. A page that does not keep up loses rows
+ * it rows and the records of what it watches. It only looks, but for `send`, which needs the scope
+ * `control`. A page that does not keep up loses rows
  * first, then its watches, and is told so; it never holds anything up.
  */
 import type { Namespace, Socket } from 'socket.io';
@@ -9,9 +10,11 @@ import type { Logger } from '../log.ts';
 import type {
   InspectClientEvents,
   InspectRequests,
+  InspectScope,
   InspectServerEvents,
 } from '../protocol/inspect.ts';
 import { type Inspection, MAX_WATCHES } from '../runtime/inspection/inspection.ts';
+import type { Caller } from '../runtime/rooms.ts';
 import { createBucket } from './connection.ts';
 import { checkRequest, createQuestions, type Questions } from './inspect-questions.ts';
 import type { DoorLimits } from './limits.ts';
@@ -23,7 +26,8 @@ import type { Tickets } from './tickets.ts';
 const ROWS_ROOM = 'rows';
 
 export type InspectNamespace = Namespace<InspectClientEvents, InspectServerEvents>;
-type PageSocket = Socket<InspectClientEvents, InspectServerEvents>;
+/** One page. */
+export type PageSocket = Socket<InspectClientEvents, InspectServerEvents>;
 
 export interface InspectDeps {
   inspection: Inspection;
@@ -31,6 +35,8 @@ export interface InspectDeps {
   limits: DoorLimits;
   clock: Clock;
   log: Logger;
+  /** Who the gate has let in. */
+  callerOf: (socket: PageSocket) => Caller;
   /** Consumers of the raw door. */
   statelyCount: () => number;
 }
@@ -91,6 +97,14 @@ export function openInspect(namespace: InspectNamespace, deps: InspectDeps): voi
           unwatch(socket, session);
           return {};
         },
+        send: async ({ session, event }) => {
+          const caller = deps.callerOf(socket);
+          if (!scopesOf(caller).includes('control')) {
+            const reason = 'Sending events needs a token; this connection may only look';
+            throw new OrbitError('forbidden', { reason });
+          }
+          return inspection.send(session, event, caller);
+        },
       },
       refuse: () => (mayAsk() ? null : new OrbitError('rate_limited', { limit: perSecond })),
       log,
@@ -105,7 +119,7 @@ export function openInspect(namespace: InspectNamespace, deps: InspectDeps): voi
   }
 
   function greet(socket: PageSocket): void {
-    inspection.hello(['read']).then(
+    inspection.hello(scopesOf(deps.callerOf(socket))).then(
       (hello) => {
         socket.emit('hello', hello);
         void socket.join(ROWS_ROOM);
@@ -119,6 +133,11 @@ export function openInspect(namespace: InspectNamespace, deps: InspectDeps): voi
   }
 
   namespace.on('connection', opened);
+}
+
+/** What a caller may do, as everywhere: whoever is known may do everything, anonymous ones may look. */
+export function scopesOf({ kind }: Caller): InspectScope[] {
+  return kind === 'anonymous' ? ['read'] : ['read', 'control'];
 }
 
 /** Answers the requests of one page; what is not in the protocol is not heard. */

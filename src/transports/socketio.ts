@@ -85,13 +85,19 @@ export function createSocketIo(deps: SocketIoDeps): SocketIoDoor {
   if (deps.inspect) {
     // Each namespace has its own gate: who is in one is not in the other.
     const namespace = io.of('/inspect').use(admit);
-    openInspect(namespace as unknown as InspectNamespace, { ...deps.inspect, ...deps });
+    openInspect(namespace as unknown as InspectNamespace, {
+      ...deps.inspect,
+      ...deps,
+      callerOf: (socket) => callerOf(socket as unknown as Socket),
+    });
   }
-  io.on('connection', (socket) => {
+  io.on('connection', (socket) => opened(socket, callerOf(socket)));
+
+  function callerOf(socket: Socket): Caller {
     const caller = callers.get(socket);
     if (!caller) throw new Error('a socket.io client got past its gate without a caller');
-    opened(socket, caller);
-  });
+    return caller;
+  }
 
   function opened(socket: Socket, caller: Caller): void {
     const { clock, hall } = deps;

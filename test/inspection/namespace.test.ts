@@ -64,7 +64,7 @@ describe('the namespace /inspect', () => {
     for (const hook of sessionWithPermission('old')) await deliver(url, hook);
     const page = openPage(url);
     const hello = await page.hellos.waitFor(() => true);
-    expect(hello).toMatchObject({ protocol: 1, scopes: ['read'], sessions: 1 });
+    expect(hello).toMatchObject({ protocol: 1, scopes: ['read', 'control'], sessions: 1 });
     expect(hello.machines.map(({ id }) => id)).toEqual(['session', 'supervisor']);
     expect(hello.rows[0]).toMatchObject({
       id: 'old',
@@ -154,6 +154,29 @@ describe('the namespace /inspect', () => {
       'not_found',
       'not_found',
     ]);
+  });
+
+  it('sends an event to a live session and tells its record, and refuses one without a schema', async () => {
+    const { url } = await openServer();
+    await deliver(url, scriptOf('s1').prompt('go'));
+    const page = openPage(url);
+    const { sendable } = await page.hellos.waitFor(() => true);
+    expect(sendable).toContain('turn.aborted');
+    await page.ask('watch', { session: 's1' });
+    const event = { type: 'turn.aborted', reason: 'by hand' };
+    expect(await page.ask('send', { session: 's1', event })).toMatchObject({
+      ok: true,
+      accepted: true,
+      value: { phase: 'idle' },
+    });
+    const record = await page.records.waitFor(({ origin }) => origin === 'visualizer');
+    expect(record).toMatchObject({ event: { type: 'turn.aborted' }, changed: true });
+    expect(await page.ask('send', { session: 's1', event: { type: 'xstate.init' } })).toMatchObject(
+      {
+        ok: false,
+        code: 'bad_request',
+      },
+    );
   });
 
   it('lets nobody watch more than four sessions at once', async () => {

@@ -50,7 +50,9 @@ export type Part =
   | { kind: 'custom'; name: string; input: string };
 
 const TOOLS = new Set(['exec', 'esc', 'patch', 'plan', 'ask', 'tool', 'js']);
+/** Codex asks with these words, and then hands the answer on as a user message. */
 const COMPACTION = 'You are performing a CONTEXT CHECKPOINT COMPACTION';
+const SUMMARY = 'A summary of it all.';
 
 /** The next answer to a conversation. */
 export function nextAnswer(body: ResponsesBody): Part[] {
@@ -59,8 +61,11 @@ export function nextAnswer(body: ResponsesBody): Part[] {
   );
   const last = users.at(-1);
   if (last === undefined) return [{ kind: 'say', text: 'Nobody spoke.' }];
-  if (last.text.startsWith(COMPACTION)) return [{ kind: 'say', text: 'A summary of it all.' }];
-  const script = users.findLast(({ text }) => /^!\w/m.test(text));
+  if (last.text.startsWith(COMPACTION)) return [{ kind: 'say', text: SUMMARY }];
+  // What was said before a summary is kept without what came of it: those scripts are over.
+  const isSummary = ({ text }: { text: string }): boolean => text.includes(SUMMARY);
+  const recent = users.slice(users.findLastIndex(isSummary) + 1);
+  const script = recent.findLast(({ text }) => /^!\w/m.test(text));
   if (script) {
     const answers = answersOf(script.text);
     const done = body.input.slice(script.at).filter(({ type }) => type.endsWith('_output')).length;

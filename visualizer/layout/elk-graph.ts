@@ -16,7 +16,7 @@ export interface RegionPlan {
   actions: boolean;
 }
 
-/** Transitions with the same source and target share one line. */
+/** Transitions from one state into the same state, or into states inside it, share one line. */
 export interface Bundle {
   id: string;
   source: string;
@@ -35,7 +35,8 @@ export function bundlesOf(plan: RegionPlan): Bundle[] {
   const bundles = new Map<string, Bundle>();
   for (const edge of plan.chart.edges) {
     if (!inside.has(edge.source)) continue;
-    for (const target of edge.targets) {
+    for (const inner of edge.targets) {
+      const target = outermost(plan, inner, edge.source);
       const id = `${edge.source}>${target}`;
       const bundle = bundles.get(id) ?? { id, source: edge.source, target, edges: [] };
       bundle.edges.push(edge);
@@ -43,6 +44,21 @@ export function bundlesOf(plan: RegionPlan): Bundle[] {
     }
   }
   return [...bundles.values()];
+}
+
+/**
+ * Where a line to a state ends: at the outermost state around it that the source is not in. So all ways
+ * into a compound state are one arrow, whose rows say where they land.
+ */
+function outermost(plan: RegionPlan, id: string, source: string): string {
+  const parent = plan.chart.states.find((state) => state.id === id)?.parent ?? null;
+  const isShared = parent === null || parent === plan.root.id || isWithin(source, parent);
+  return isShared ? id : outermost(plan, parent, source);
+}
+
+/** A state's id begins with those of all states around it. */
+function isWithin(id: string, around: string): boolean {
+  return id === around || id.startsWith(`${around}.`);
 }
 
 /** Transitions of a state that stay where they are. */
@@ -58,15 +74,15 @@ export function statesBelow(chart: Chart, id: string): ChartState[] {
 }
 
 /** Whether a line starts at a state around its target: it is drawn from a pill inside. */
-export function isFromAround({ chart }: RegionPlan, { source, target }: Bundle): boolean {
-  return source !== target && statesBelow(chart, source).some(({ id }) => id === target);
+export function isFromAround({ source, target }: Bundle): boolean {
+  return source !== target && isWithin(target, source);
 }
 
 /** The graph ELK lays out; node ids are state ids. */
 export function graphOf(plan: RegionPlan, { first, ...attempt }: Attempt): ElkNode {
   const options = optionsFor(plan.direction, attempt as LayoutOptions);
   const bundles = bundlesOf(plan);
-  const around = new Set(bundles.filter((one) => isFromAround(plan, one)).map((one) => one.source));
+  const around = new Set(bundles.filter(isFromAround).map(({ source }) => source));
   return {
     ...compoundNode(plan, plan.root, { options, around, first }),
     layoutOptions: { ...options, 'elk.padding': '[top=8,left=16,bottom=16,right=16]' },
@@ -128,11 +144,11 @@ function withStart(node: ElkNode, direction: Direction, isFirst: boolean): ElkNo
 }
 
 function elkEdge(plan: RegionPlan, bundle: Bundle): ElkExtendedEdge {
-  const { w, h } = labelSize(bundle.edges, plan.actions);
+  const { w, h } = labelSize(bundle.edges, bundle.target, plan.actions);
   const isLoop = bundle.source === bundle.target;
   return {
     id: bundle.id,
-    sources: [isFromAround(plan, bundle) ? `${PILL}${bundle.source}` : bundle.source],
+    sources: [isFromAround(bundle) ? `${PILL}${bundle.source}` : bundle.source],
     targets: [bundle.target],
     labels: [
       {

@@ -9,9 +9,10 @@ import {
   eventWords,
   guardWords,
   isGuardBelow,
-  isMarked,
+  isPlain,
+  labelGuard,
   labelWords,
-  MARK_WIDTH,
+  landingWords,
   SIZES,
   stateActionWords,
 } from '../src/chart/words.ts';
@@ -78,11 +79,12 @@ export function stayRows(edges: readonly ChartEdge[], box: Box, top: number): Ro
   }));
 }
 
-/** The label of a line: a row for each transition. */
-export function labelSize(edges: readonly ChartEdge[], actions: boolean): Size {
+/** The label of a line: a row for each transition. @param target  the state the line ends at */
+export function labelSize(edges: readonly ChartEdge[], target: string, actions: boolean): Size {
   const heights = edges.map(rowHeight);
+  const widths = edges.map((edge) => rowWidth(edge, target, actions));
   return {
-    w: Math.ceil(Math.max(...edges.map((edge) => rowWidth(edge, actions)))) + 12,
+    w: Math.ceil(Math.max(...widths)) + 12,
     h: heights.reduce((sum, height) => sum + height, 0) + 6,
   };
 }
@@ -101,14 +103,22 @@ function rowHeight(edge: ChartEdge): number {
   return ROW + (isGuardBelow(edge) ? GUARD_LINE : 0);
 }
 
-function rowWidth(edge: ChartEdge, actions: boolean): number {
-  const event = isMarked(edge) ? MARK_WIDTH - 6 : codeWidth(labelWords(edge), SIZES.event);
-  const guard = codeWidth(guardWords(edge), SIZES.guard);
-  const action =
-    actions && edge.actions.length > 0 ? 6 + codeWidth(actionWords(edge), SIZES.action) : 0;
-  return isGuardBelow(edge)
-    ? Math.max(event + action, guard)
-    : event + (guard > 0 ? 6 + guard : 0) + action;
+/** Words, landing and actions side by side, the guard below them. */
+function rowWidth(edge: ChartEdge, target: string, actions: boolean): number {
+  const landing = landingWords(edge, target);
+  const action = actions && edge.actions.length > 0 ? actionWords(edge) : '';
+  const beside =
+    wordsWidth(edge) +
+    (landing === '' ? 0 : 6 + nameWidth(landing, SIZES.plain)) +
+    (action === '' ? 0 : 6 + codeWidth(action, SIZES.action));
+  return Math.max(beside, codeWidth(labelGuard(edge), SIZES.guard));
+}
+
+/** Width of what a row says first. */
+export function wordsWidth(edge: ChartEdge): number {
+  return isPlain(edge)
+    ? nameWidth(labelWords(edge), SIZES.plain)
+    : codeWidth(labelWords(edge), SIZES.event);
 }
 
 /** The region's own transitions that stay, in one to six columns. */

@@ -81,7 +81,7 @@ function costOn(screen: { w: number; h: number }, drawing: Drawing): number {
   const bends = lines.reduce((sum, line) => sum + line.points.length / 2 - 2, 0);
   // A phone scrolls down a chart more easily than across it.
   const height = screen.w < 400 ? h / 2 : h;
-  const isOdd = startsInFront(drawing) ? 0 : 0.06;
+  const isOdd = startsInFront(drawing) ? 0 : 0.25;
   return Math.max(w / screen.w, height / screen.h, 0.9) + bends / 400 + isOdd;
 }
 

@@ -1,31 +1,30 @@
 /** How the panels stand together: three columns on a desk, one view at a time on a phone. */
-import { signal } from '@preact/signals';
 import { connection, selected, watchFailure } from './model.ts';
+import { About } from './panels/about.tsx';
 import { Announcer } from './panels/announcer.tsx';
 import { Dialogs } from './panels/dialogs.tsx';
+import { Grid } from './panels/grid.tsx';
 import { Inspector } from './panels/inspector.tsx';
+import { Machines } from './panels/machines.tsx';
 import { Outline } from './panels/outline.tsx';
+import { Places } from './panels/places.tsx';
 import { Session } from './panels/session.tsx';
 import { Sessions } from './panels/sessions.tsx';
 import { Stage, StageHead } from './panels/stage.tsx';
 import { Timeline } from './panels/timeline.tsx';
 import { TokenForm } from './panels/token-form.tsx';
 import { Banners, TopBar } from './panels/top-bar.tsx';
-import { tab, VIEWS, view } from './route.ts';
-
-const narrow = window.matchMedia('(max-width: 719px)');
-const isPhone = signal(narrow.matches);
-narrow.addEventListener('change', ({ matches }) => {
-  isPhone.value = matches;
-});
+import { place, tab, VIEWS, view } from './route.ts';
+import { isPhone } from './ui/screen.ts';
 
 export function App() {
   const state = connection.value;
   if (state.kind === 'unauthorized') return <TokenForm message={state.message} />;
   return (
     <div class={`page${state.kind === 'offline' ? ' stale' : ''}`}>
-      <TopBar />
+      <TopBar>{!isPhone.value && <Places />}</TopBar>
       <Banners />
+      {isPhone.value && (place.value !== 'sessions' || view.value === 'sessions') && <Places />}
       {isPhone.value ? <Phone /> : <Desk />}
       <Dialogs />
       <Announcer />
@@ -33,7 +32,18 @@ export function App() {
   );
 }
 
+/** Pages that are the same on every screen, but for their own style sheets. */
+const PAGES = { grid: Grid, machines: Machines, about: About } as const;
+
 function Desk() {
+  if (place.value !== 'sessions') {
+    const Page = PAGES[place.value];
+    return (
+      <main class="single">
+        <Page />
+      </main>
+    );
+  }
   return (
     <main class="desk">
       <Sessions />
@@ -59,19 +69,21 @@ const VIEW_WORDS = {
 const MORE = ['why', 'events', 'sequence', 'context', 'try'] as const;
 
 function Phone() {
-  const current = view.value;
+  const current = place.value === 'sessions' ? view.value : null;
+  const Page = place.value === 'sessions' ? null : PAGES[place.value];
   return (
     <>
-      <main class={`phone phone-${current}`}>
-        {current !== 'sessions' && current !== 'chart' && <StageHead />}
-        <Trouble />
+      <main class={`phone phone-${current ?? place.value}`}>
+        {Page && <Page />}
+        {current !== null && current !== 'sessions' && current !== 'chart' && <StageHead />}
+        {current !== null && <Trouble />}
         {current === 'sessions' && <h1 class="visually-hidden">Sessions</h1>}
         {current === 'sessions' && <Sessions />}
         {current === 'session' && <Session />}
         {current === 'states' && <Outline />}
         {current === 'chart' && <Stage />}
         {current === 'more' && <Inspector tabs={MORE} />}
-        {current !== 'sessions' && current !== 'session' && <Timeline />}
+        {current !== null && current !== 'sessions' && current !== 'session' && <Timeline />}
       </main>
       <nav class="bottom" aria-label="Views">
         {VIEWS.map((name) => (
@@ -80,6 +92,7 @@ function Phone() {
             type="button"
             aria-current={current === name ? 'page' : undefined}
             onClick={() => {
+              place.value = 'sessions';
               view.value = name;
               if (name === 'more' && !MORE.some((one) => one === tab.value)) tab.value = 'events';
             }}

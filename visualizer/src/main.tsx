@@ -1,8 +1,11 @@
 /** Starts the page: theme, charts, the line to the server, the address, keys; then draws it. */
 import { render } from 'preact';
 import './ui/theme.css';
-import './ui/page.css';
-import './ui/panels.css';
+import './ui/base.css';
+import './ui/parts.css';
+import './ui/frame.css';
+import './ui/dialog.css';
+import './ui/virtual-list.css';
 import './chart/chart.css';
 import { App } from './app.tsx';
 import { loadCharts } from './charts.ts';

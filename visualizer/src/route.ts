@@ -1,8 +1,9 @@
 /**
- * The address of what is shown: `/visualizer/s/<session>?seq=12&tab=context`. Reload-safe, shareable, never
- * with a token. Written with `replaceState` so that scrubbing does not fill the browser's history.
+ * The address of what is shown: `/visualizer/s/<session>?seq=12&tab=context`, `/visualizer/grid`. Reload-safe,
+ * shareable, never with a token. Only another page is a step of the browser's history: scrubbing and
+ * choosing sessions replace the address.
  */
-import { effect, signal } from '@preact/signals';
+import { batch, effect, signal } from '@preact/signals';
 import { goTo } from './cursor.ts';
 import { history, position, selected } from './model.ts';
 import { select } from './transport.ts';
@@ -15,6 +16,13 @@ export type Tab = (typeof TABS)[number];
 export const VIEWS = ['sessions', 'session', 'states', 'chart', 'more'] as const;
 export type View = (typeof VIEWS)[number];
 
+/** The pages: sessions and one of them, small multiples, charts without a session, about. */
+export const PLACES = ['sessions', 'grid', 'machines', 'about'] as const;
+export type Place = (typeof PLACES)[number];
+
+export const place = signal<Place>('sessions');
+/** The chart that is shown while no session is chosen. */
+export const catalogued = signal('session');
 export const tab = signal<Tab>('events');
 export const view = signal<View>('sessions');
 /** The state the Why panel is about; null: the active one of the first region. */
@@ -31,15 +39,17 @@ let wantedSeq: number | null = null;
 /** Reads the address, then keeps it up to date. */
 export function startRouting(): void {
   readAddress();
-  window.addEventListener('popstate', readAddress);
+  // At once: half of an address would be taken for a step of its own.
+  window.addEventListener('popstate', () => batch(readAddress));
+  let before = place.peek();
   effect(() => {
-    const path = selected.value === null ? BASE : `${BASE}s/${encodeURIComponent(selected.value)}`;
-    const query = new URLSearchParams();
-    const seq = position.value ?? wantedSeq;
-    if (seq !== null) query.set('seq', String(seq));
-    if (tab.value !== 'events') query.set('tab', tab.value);
-    const address = query.size > 0 ? `${path}?${query}` : path;
-    window.history.replaceState(null, '', address);
+    const address = addressOf(place.value);
+    const isMove = place.value !== before;
+    before = place.value;
+    const { pathname, search } = window.location;
+    if (address === pathname + search) return;
+    if (isMove) window.history.pushState(null, '', address);
+    else window.history.replaceState(null, '', address);
   });
   // A moment in the address can be shown as soon as the session's journal is known.
   effect(() => {
@@ -50,9 +60,22 @@ export function startRouting(): void {
   });
 }
 
+/** The address of a page, as it is shown or would be. */
+export function addressOf(where: Place): string {
+  if (where === 'machines') return `${BASE}machines/${catalogued.value}`;
+  if (where !== 'sessions') return BASE + where;
+  const path = selected.value === null ? BASE : `${BASE}s/${encodeURIComponent(selected.value)}`;
+  const query = new URLSearchParams();
+  const seq = position.value ?? wantedSeq;
+  if (seq !== null) query.set('seq', String(seq));
+  if (tab.value !== 'events') query.set('tab', tab.value);
+  return query.size > 0 ? `${path}?${query}` : path;
+}
+
 /** Opens a session; on a phone it comes to the front. */
 export function openSession(session: string): void {
   wantedSeq = null;
+  place.value = 'sessions';
   select(session);
   if (view.peek() === 'sessions') view.value = 'states';
 }
@@ -77,15 +100,17 @@ export function tryEvent(event: string): void {
 
 function readAddress(): void {
   const { pathname, searchParams } = new URL(window.location.href);
-  const match = /^\/visualizer\/s\/([^/]+)/.exec(pathname);
+  const [, word = '', rest] = /^\/visualizer\/(?:(\w+)(?:\/([^/]+))?)?/.exec(pathname) ?? [];
+  place.value = PLACES.find((one) => one === word) ?? 'sessions';
+  if (word === 'machines' && rest) catalogued.value = decoded(rest);
   const wantedTab = searchParams.get('tab');
   const seq = Number(searchParams.get('seq'));
   if (TABS.includes(wantedTab as Tab)) openTab(wantedTab as Tab);
   wantedSeq = Number.isInteger(seq) && seq > 0 ? seq : null;
-  if (match?.[1]) {
-    select(decoded(match[1]));
+  if (word === 's' && rest) {
+    select(decoded(rest));
     if (view.peek() === 'sessions') view.value = 'states';
-  }
+  } else if (place.peek() === 'sessions') select(null);
 }
 
 function decoded(part: string): string {

@@ -54,7 +54,7 @@ export function createEngine(deps: EngineDeps): Engine {
     restartDelaysMs: deps.restartDelaysMs ?? RESTART_DELAYS_MS,
     log,
   });
-  let probing: Running | null = null;
+  const probing = new Set<Rpc>();
 
   async function start(): Promise<Running> {
     const binary = (deps.findBinary ?? findCodexBinary)();
@@ -65,6 +65,7 @@ export function createEngine(deps: EngineDeps): Engine {
       stdout: child.stdout,
       notified: routes.notified,
       asked: (question) => routes.asked(question, rpc),
+      late: () => void probe({ child, rpc }),
       log,
     });
     const exited = child.exited.then(async (reason) => {
@@ -87,18 +88,18 @@ export function createEngine(deps: EngineDeps): Engine {
   }
 
   /** A missed deadline may be the request's fault; a process that hangs answers nothing at all. */
-  async function probe(running: Running): Promise<void> {
-    if (probing === running) return;
-    probing = running;
+  async function probe({ child, rpc }: Pick<Running, 'child' | 'rpc'>): Promise<void> {
+    if (probing.has(rpc)) return;
+    probing.add(rpc);
     const asked = performance.now();
     try {
-      await running.rpc.request('thread/loaded/list', { limit: 1 }, probeMs);
+      await rpc.request('thread/loaded/list', { limit: 1 }, probeMs);
     } catch (error) {
-      if (running.rpc.heardSince(asked)) return;
-      log.error('codex.unresponsive', { child_pid: running.child.pid, error: error as Error });
-      running.child.kill();
+      if (rpc.heardSince(asked)) return;
+      log.error('codex.unresponsive', { child_pid: child.pid, error: error as Error });
+      child.kill();
     } finally {
-      if (probing === running) probing = null;
+      probing.delete(rpc);
     }
   }
 
@@ -112,16 +113,10 @@ export function createEngine(deps: EngineDeps): Engine {
       { deadlineMs = DEADLINE_MS }: { deadlineMs?: number } = {},
     ) {
       const running = await keeper.get();
-      const sent = performance.now();
-      try {
-        const result = await running.rpc.request(method, params, deadlineMs);
-        // Nothing to wait for on the way to the asker: what it does at once comes before the next report.
-        trace(traces, method, { params, result });
-        return result as Methods[Method]['result'];
-      } catch (error) {
-        if (performance.now() - sent >= deadlineMs) void probe(running);
-        throw error;
-      }
+      const result = await running.rpc.request(method, params, deadlineMs);
+      // Nothing to wait for on the way to the asker: what it does at once comes before the next report.
+      trace(traces, method, { params, result });
+      return result as Methods[Method]['result'];
     },
     respond: routes.respond,
     listen: routes.listen,

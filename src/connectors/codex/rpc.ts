@@ -25,6 +25,8 @@ export interface RpcDeps {
   /** Takes a report; reading pauses while too many of the promises it returns are open. */
   readonly notified: (report: Incoming) => unknown;
   readonly asked: (question: Incoming & { id: MessageId }) => void;
+  /** A request has missed its deadline. */
+  readonly late: () => void;
   readonly log: Logger;
 }
 
@@ -58,7 +60,7 @@ interface Waiting {
 }
 
 /** Opens a connection over a process's pipes. */
-export function openRpc({ stdin, stdout, notified, asked, log }: RpcDeps): Rpc {
+export function openRpc({ stdin, stdout, notified, asked, late, log }: RpcDeps): Rpc {
   const waiting = new Map<MessageId, Waiting>();
   const splitter = createLineSplitter(LINE_BYTES);
   let queue: Line[] = [];
@@ -163,6 +165,7 @@ export function openRpc({ stdin, stdout, notified, asked, log }: RpcDeps): Rpc {
         const timer = setTimeout(() => {
           waiting.delete(id);
           reject(failure(`${method} was not answered within ${deadlineMs} ms; try again`));
+          late();
         }, deadlineMs);
         waiting.set(id, { method, timer, resolve, reject });
         write({ id, method, ...(params !== undefined && { params }) });

@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { CHART_ENDINGS, type ChartFormat, exportChart } from '../../../machines/index.ts';
 import { OrbitError } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
+import { HAND_EVENTS } from '../../protocol/hand.ts';
 import type {
   HistoryPage,
   InspectHello,
@@ -24,6 +25,7 @@ import { createHub, type Hub, type InspectOutlet, type Witness } from './hub.ts'
 import { dryRun } from './possible/dry-run.ts';
 import { REDACT_LIMITS } from './redact.ts';
 import { storedRow } from './rows.ts';
+import { createSend, type Send, type SendDeps } from './send.ts';
 import { createStatelyFeed, type StatelyFeed } from './stately.ts';
 import { createWhy, type Why } from './why.ts';
 
@@ -60,6 +62,8 @@ export interface Inspection {
   ): Promise<Result<'dryRun'>>;
   /** @throws OrbitError `not_found` for a session without a journal */
   bundle(session: string): Promise<Result<'export'>>;
+  /** An event for the live session; the door has checked the caller's scope. */
+  send: Send;
   stats(doors: Pick<InspectStats, 'pages' | 'stately'>): InspectStats;
   /** A chart as text. @throws OrbitError `not_found` */
   chart(machine: string, format: ChartFormat): Result<'chart'>;
@@ -67,9 +71,9 @@ export interface Inspection {
   stately: StatelyFeed;
 }
 
-interface InspectionDeps {
-  writer: Pick<Writer, 'read' | 'opened'>;
-  registry: Pick<Registry, 'peek' | 'live' | 'liveCount'>;
+interface InspectionDeps extends Pick<SendDeps, 'ledger' | 'clock' | 'codec' | 'isDraining'> {
+  writer: Pick<Writer, 'read' | 'opened' | 'trouble'>;
+  registry: Pick<Registry, 'peek' | 'live' | 'liveCount' | 'enter'>;
   log: Logger;
   version: string;
   now?: () => string;
@@ -109,6 +113,7 @@ export function createInspection(deps: InspectionDeps): Inspection {
         xstate: XSTATE,
         machines: [...MACHINES],
         scopes,
+        sendable: scopes.includes('control') ? [...HAND_EVENTS] : [],
         limits: LIMITS,
         now: now(),
         rows,
@@ -138,6 +143,7 @@ export function createInspection(deps: InspectionDeps): Inspection {
       if (jsonl === null) throw new OrbitError('not_found', { what: 'Journal of', id: session });
       return { filename: `orbitdock-${session.slice(0, 40)}.jsonl`, jsonl };
     },
+    send: createSend(deps),
     stats: (doors) => ({
       ...doors,
       watched: hub.counts.followed,

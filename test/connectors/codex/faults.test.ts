@@ -147,6 +147,18 @@ describe('an app-server that cannot start', () => {
     expect(engine.state).toBe('failed');
   });
 
+  it('says it without the secrets it may have printed, in the log as well', async () => {
+    const path = await program(
+      `console.error('no: api_key=abcdefghijkl0123456789'); process.exit(9);`,
+    );
+    begin({ findBinary: () => ({ path, toolsDir: null }) });
+    await expect(engine.request('model/list', {})).rejects.toThrow(
+      /code 9: no: api_key=\[redacted\]$/,
+    );
+    const line = await logged.lines.waitFor(({ event }) => event === 'codex.stderr');
+    expect(line).toMatchObject({ level: 'debug', fields: { words: 'no: api_key=[redacted]' } });
+  });
+
   it('names a file that is no program', async () => {
     const path = join(home.codexHome, 'config.toml');
     begin({ findBinary: () => ({ path, toolsDir: null }) });

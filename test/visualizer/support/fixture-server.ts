@@ -11,12 +11,16 @@ import { fileURLToPath } from 'node:url';
 import { Server, type Socket } from 'socket.io';
 import { transition } from 'xstate';
 import { sessionMachine } from '../../../machines/index.ts';
+import { HAND_EVENTS } from '../../../src/protocol/hand.ts';
 import type {
   HistoryPage,
   InspectHello,
   InspectRow,
+  InspectScope,
   StateValue,
 } from '../../../src/protocol/inspect.ts';
+import { edgeOf } from '../../../src/runtime/inspection/chart.ts';
+import { nextEvents } from '../../../src/runtime/inspection/possible/next.ts';
 import { createSession, type FakeSession } from './actors.ts';
 
 const PAGE = fileURLToPath(new URL('../../../dist/visualizer/', import.meta.url));
@@ -40,6 +44,7 @@ export interface FixtureOptions {
   port?: number;
   boot?: string;
   protocol?: number;
+  scopes?: InspectScope[];
 }
 
 export type Fixture = Awaited<ReturnType<typeof startFixture>>;
@@ -51,6 +56,7 @@ export async function startFixture({
   port = 0,
   boot = 'boot-1',
   protocol = 1,
+  scopes = ['read', 'control'],
 }: FixtureOptions) {
   const http = createServer(serve);
   const io = new Server(http, { serveClient: false });
@@ -71,7 +77,7 @@ export async function startFixture({
   namespace.on('connection', (socket) => {
     watched.set(socket, new Map());
     socket.on('disconnect', () => watched.delete(socket));
-    socket.emit('hello', helloOf(sessions, boot, protocol));
+    socket.emit('hello', helloOf(sessions, { boot, protocol, scopes }));
     answerInspect(socket, byId, watched.get(socket) ?? new Map());
   });
   io.on('connection', (socket) => {
@@ -158,7 +164,10 @@ function serve(request: IncomingMessage, response: ServerResponse): void {
   }
 }
 
-function helloOf(sessions: FakeSession[], boot: string, protocol: number): InspectHello {
+function helloOf(
+  sessions: FakeSession[],
+  { boot, protocol, scopes }: { boot: string; protocol: number; scopes: InspectScope[] },
+): InspectHello {
   return {
     protocol: protocol as 1,
     version: 'fixture',
@@ -166,7 +175,8 @@ function helloOf(sessions: FakeSession[], boot: string, protocol: number): Inspe
     epoch: 'epoch-1',
     xstate: '5',
     machines: [],
-    scopes: ['read'],
+    scopes,
+    sendable: scopes.includes('control') ? [...HAND_EVENTS] : [],
     limits: {
       rows: 2000,
       watches: 4,
@@ -235,21 +245,31 @@ function answerInspect(
       left: null,
       forMs: 4_200,
       reason: null,
-      events: [],
+      events: active ? nextEvents(session.actor.getSnapshot(), record?.at ?? '') : [],
       entered: record && {
         seq: record.seq,
         at: record.at,
         event: record.event.type,
         origin: record.origin,
-        edges: [],
+        edges: (record.edges ?? []).flatMap((id) => {
+          const edge = edgeOf(id);
+          return edge
+            ? [{ edge: id, source: edge.source, event: edge.event, guard: edge.guard }]
+            : [];
+        }),
       },
     };
   });
   on('next', (session, { seq = 0 }) => ({
     seq,
     value: session.actor.getSnapshot().value as StateValue,
-    events: [],
+    events: nextEvents(session.actor.getSnapshot(), new Date().toISOString()),
   }));
+  on('send', (session, { event }) => {
+    const at = `${new Date().toISOString().slice(0, -1)}000Z`;
+    const { accepted, value } = session.tell({ ...event, at } as never, 'visualizer');
+    return { accepted, reason: accepted ? null : 'No active state takes it', value };
+  });
   on('dryRun', (session, { event }) => {
     const before = session.actor.getSnapshot();
     if (!event || !before.can(event as never))

@@ -1,5 +1,5 @@
 /**
- * `npm run screenshots [folder]`: the page in its main states, on a desk and on phones, light and dark,
+ * `npm run screenshots [folder] [names]`: the page in its main states, on a desk and on phones, light and dark,
  * to be looked at by a person. Sessions and events are seeded; only clocks differ from run to run.
  */
 import { mkdirSync } from 'node:fs';
@@ -18,6 +18,10 @@ const PHONE = {
 };
 const SMALL_PHONE = { ...PHONE, viewport: { width: 320, height: 640 } };
 
+function isWanted({ name }: Shot): boolean {
+  return names.length === 0 || names.includes(name);
+}
+
 interface Shot {
   name: string;
   options: BrowserContextOptions;
@@ -32,6 +36,8 @@ const press =
   };
 const show = (name: string) => (page: Page) =>
   page.getByRole('navigation').getByRole('button', { name, exact: true }).tap();
+
+const ABORTED = '{\n  "type": "turn.aborted",\n  "reason": "by hand"\n}';
 
 const SHOTS: Shot[] = [
   { name: 'desk-light', options: DESK, path: 's/od-0001' },
@@ -50,13 +56,22 @@ const SHOTS: Shot[] = [
   { name: 'conversation', options: LAPTOP, path: 's/od-0004?tab=session' },
   { name: 'why', options: LAPTOP, path: 's/od-0002?tab=why' },
   { name: 'try', options: LAPTOP, path: 's/od-0002?tab=try' },
-  {
-    name: 'catalogue',
-    options: LAPTOP,
-    path: '',
-    act: (page) => page.getByRole('button', { name: 'supervisor' }).click(),
-  },
+  { name: 'grid', options: DESK, path: 'grid' },
+  { name: 'grid-dark', options: { ...LAPTOP, colorScheme: 'dark' }, path: 'grid' },
+  { name: 'machines', options: LAPTOP, path: 'machines/session' },
+  { name: 'machines-supervisor', options: LAPTOP, path: 'machines/supervisor' },
+  { name: 'about', options: LAPTOP, path: 'about' },
   { name: 'help', options: LAPTOP, path: 's/od-0002', act: press('?') },
+  {
+    name: 'send',
+    options: LAPTOP,
+    path: 's/od-0002?tab=try',
+    act: async (page) => {
+      await page.locator('#payload').fill(ABORTED);
+      await page.getByTestId('send-live').click();
+      await page.getByRole('button', { name: 'Send it' }).click();
+    },
+  },
   { name: 'tablet', options: TABLET, path: 's/od-0001?tab=states' },
   { name: 'phone-sessions', options: PHONE, path: '' },
   { name: 'phone-states', options: PHONE, path: 's/od-0001' },
@@ -73,18 +88,25 @@ const SHOTS: Shot[] = [
     path: 's/od-0001',
     act: show('Events'),
   },
+  { name: 'phone-grid', options: PHONE, path: 'grid' },
+  { name: 'small-phone-grid', options: SMALL_PHONE, path: 'grid' },
+  { name: 'phone-machines', options: PHONE, path: 'machines' },
+  { name: 'phone-about', options: PHONE, path: 'about' },
   { name: 'small-phone-states', options: SMALL_PHONE, path: 's/od-0001' },
   { name: 'small-phone-chart', options: SMALL_PHONE, path: 's/od-0001', act: show('Chart') },
 ];
 
-const folder = process.argv[2] ?? 'dist/screenshots';
+const [folder = 'dist/screenshots', ...names] = process.argv.slice(2);
 mkdirSync(folder, { recursive: true });
 const server = await startFixture({ sessions: 60 });
 for (let round = 0; round < 40; round += 1) for (const one of server.sessions) one.step();
 const browser = await startBrowser();
-for (const { name, options, path, act } of SHOTS) {
+for (const { name, options, path, act } of SHOTS.filter(isWanted)) {
   const { page, faults } = await openPage(browser, server.url + path, options);
-  await page.locator('.virtual-row, .outline-state, .chart, .talk').first().waitFor();
+  await page
+    .locator('.virtual-row, .virtual-tile, .outline-state, .chart, .talk, .card')
+    .first()
+    .waitFor();
   await page.waitForTimeout(600);
   if (act) await act(page);
   for (const one of server.sessions) one.step();

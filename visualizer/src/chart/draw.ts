@@ -20,15 +20,20 @@ import {
   eventWords,
   guardWords,
   isGuardBelow,
+  isPlain,
+  labelGuard,
   labelWords,
-  MARK_WIDTH,
+  landingWords,
   SIZES,
   stateActionWords,
 } from './words.ts';
 
-/** Width of one letter of code, as a part of the font size; the build measures with the same. */
-const ADVANCE = 0.6;
 const NAME_X = 24;
+
+interface Point {
+  x: number;
+  y: number;
+}
 
 /** What can be lit up. */
 export interface Drawn {
@@ -185,7 +190,7 @@ function addLine(group: SVGGElement, line: Line, drawn: Drawn): void {
   }
 }
 
-function addLabel(group: SVGGElement, { label, rows }: Line, sources: Sources): void {
+function addLabel(group: SVGGElement, { label, rows, target }: Line, sources: Sources): void {
   const chip = svg('g', { class: 'label' });
   chip.append(svg('rect', { class: 'chip', ...rectOf(label), rx: 5 }));
   for (const row of rows) {
@@ -194,7 +199,7 @@ function addLabel(group: SVGGElement, { label, rows }: Line, sources: Sources): 
     if (!edge || !entry) continue;
     const element = rowOf(edge, row);
     const at = { x: row.x + 6, y: row.y + 12 };
-    element.append(...wordsOf(edge, at, isGuardBelow(edge)));
+    element.append(...labelOf(edge, target, at));
     sources.drawn.edges.set(row.edge, { row: element, line: entry.line });
     chip.append(element);
   }
@@ -208,7 +213,7 @@ function addStay(group: SVGGElement, row: Row, { drawn, edges }: Sources): void 
   element.classList.add('stay');
   element.append(
     svg('path', { class: 'loop', d: loopMark(row.x + 12, row.y + row.h / 2) }),
-    ...wordsOf(edge, { x: row.x + NAME_X, y: row.y + 12 }, false),
+    ...stayOf(edge, { x: row.x + NAME_X, y: row.y + 12 }),
   );
   drawn.edges.set(row.edge, { row: element, line: null });
   group.append(element);
@@ -223,31 +228,37 @@ function rowOf(edge: ChartEdge, row: Row): SVGGElement {
   );
 }
 
-/** Event or mark, guard beside or below, actions (hidden by the style sheet when switched off). */
-function wordsOf(edge: ChartEdge, at: { x: number; y: number }, isBelow: boolean): SVGElement[] {
-  const event = labelWords(edge);
-  const guard = guardWords(edge);
-  const besides = at.x + (event === '' ? MARK_WIDTH : event.length * SIZES.event * ADVANCE + 6);
-  const words: SVGElement[] = [
-    event === ''
-      ? svg('path', { class: 'mark', d: alwaysMark(at.x + 4, at.y - 3.5) })
-      : svg('text', { class: 'event', ...at }, event),
+/**
+ * A row on a line: event or plain words, where it lands, actions (hidden by the style sheet when switched
+ * off); the guard below. Parts of one text follow each other by themselves, whatever the font.
+ */
+function labelOf(edge: ChartEdge, target: string, at: Point): SVGElement[] {
+  const landing = landingWords(edge, target);
+  const parts = [
+    svg('tspan', { class: isPlain(edge) ? 'plain' : 'event' }, labelWords(edge)),
+    ...(landing === '' ? [] : [svg('tspan', { class: 'landing', dx: 6 }, landing)]),
+    ...(edge.actions.length === 0
+      ? []
+      : [svg('tspan', { class: 'action', dx: 6 }, actionWords(edge))]),
   ];
-  if (guard !== '') {
-    const place = isBelow ? { x: at.x, y: at.y + 12.5 } : { x: besides, y: at.y };
-    words.push(svg('text', { class: 'guard', ...place }, guard));
-  }
-  if (edge.actions.length > 0) {
-    const x =
-      isBelow || guard === '' ? besides : besides + guard.length * SIZES.guard * ADVANCE + 6;
-    words.push(svg('text', { class: 'action', x, y: at.y }, actionWords(edge)));
-  }
-  return words;
+  const guard = { x: at.x, y: at.y + 12.5 };
+  return [
+    svg('text', { ...at }, ...parts),
+    ...(isGuardBelow(edge) ? [svg('text', { class: 'guard', ...guard }, labelGuard(edge))] : []),
+  ];
 }
 
-/** An empty circle with a stroke: no event is needed. */
-function alwaysMark(x: number, y: number): string {
-  return `M${x + 4} ${y}A4 4 0 1 0 ${x - 4} ${y}A4 4 0 1 0 ${x + 4} ${y}M${x + 3.5} ${y - 3.5}L${x - 3.5} ${y + 3.5}`;
+/** A row of a transition that stays: everything beside each other. */
+function stayOf(edge: ChartEdge, at: Point): SVGElement[] {
+  const guard = guardWords(edge);
+  const parts = [
+    svg('tspan', { class: 'event' }, eventWords(edge)),
+    ...(guard === '' ? [] : [svg('tspan', { class: 'guard', dx: 6 }, guard)]),
+    ...(edge.actions.length === 0
+      ? []
+      : [svg('tspan', { class: 'action', dx: 6 }, actionWords(edge))]),
+  ];
+  return [svg('text', { ...at }, ...parts)];
 }
 
 function startMark(points: readonly number[]): SVGElement {

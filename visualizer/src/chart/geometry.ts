@@ -74,6 +74,8 @@ export interface Region {
   drawings: Drawing[];
   /** Its own transitions that stay, in one to several columns; empty when it has none. */
   blocks: Block[];
+  /** Small pictures, one for each direction. */
+  minis: Mini[];
 }
 
 /** The transitions a region takes in any of its states without leaving it. */
@@ -82,6 +84,22 @@ export interface Block {
   w: number;
   h: number;
   rows: Row[];
+}
+
+/** A state of a small picture; a compound one has a head of 30 units for its name. */
+export interface MiniState extends Box {
+  id: string;
+  isLeaf: boolean;
+}
+
+/** A region as a small picture: states and bare arrows, for counts and for tiles. */
+export interface Mini {
+  direction: Direction;
+  w: number;
+  h: number;
+  states: MiniState[];
+  /** Corners, x and y in turn. */
+  lines: number[][];
 }
 
 /** One machine with its geometry. */

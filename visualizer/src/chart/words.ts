@@ -5,7 +5,7 @@
 import type { ChartEdge, ChartState } from './geometry.ts';
 
 /** Font sizes in chart units. */
-export const SIZES = { name: 13, event: 11, guard: 10, tag: 9.5, action: 10 } as const;
+export const SIZES = { name: 13, event: 11, plain: 11.5, guard: 10, tag: 9.5, action: 10 } as const;
 
 /** What makes the transition happen: an event's name, `always`, `after 15s`. */
 export function eventWords(edge: ChartEdge): string {
@@ -22,18 +22,51 @@ function delayWords(delay: number | string | undefined): string {
   return delay % 1000 === 0 ? `${delay / 1000}s` : `${delay}ms`;
 }
 
-/** The same on a label: a guarded `always` is its guard, behind a mark, because they are many. */
+/**
+ * What a guard of an eventless transition waits for, as a reader would say it. A guard that is not here
+ * is told by its own name in words, so that a chart may grow without this table.
+ */
+const PLAIN_WORDS: Readonly<Record<string, string>> = {
+  awaitsDecision: 'approval requested',
+  awaitsAnswer: 'question asked',
+  answeredWhileBusy: 'answered, the turn goes on',
+  answeredWhileQuiet: 'answered, nothing runs',
+  nothingRuns: 'turn is over',
+  isBusy: 'work goes on',
+  isOver: 'was over before',
+  isDirect: 'can be steered',
+};
+
+/**
+ * What a label says first: the event's name as code, or, for a guarded `always`, what it waits for in
+ * plain words (its own description when the chart has one).
+ */
 export function labelWords(edge: ChartEdge): string {
-  return isMarked(edge) ? '' : eventWords(edge);
+  return isPlain(edge) ? (edge.description ?? plainWords(edge.guard ?? '')) : eventWords(edge);
 }
 
-/** Whether a mark stands for the word `always`. */
-export function isMarked(edge: ChartEdge): boolean {
+/** Whether a transition is told in plain words, because no event of the chart names it. */
+export function isPlain(edge: ChartEdge): boolean {
   return edge.kind === 'always' && edge.guard !== null;
 }
 
-/** Width of that mark, in chart units. */
-export const MARK_WIDTH = 14;
+/** `answersOpen` is `answers open`; `not(isBusy)` is `not busy`. */
+function plainWords(guard: string): string {
+  const known = PLAIN_WORDS[guard];
+  if (known !== undefined) return known;
+  const spaced = guard.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+  return spaced
+    .replace(/[(),.]+/g, ' ')
+    .replace(/\bis /g, '')
+    .replace(/\s+/g, ' ')
+    .trim();
+}
+
+/** Where a row lands inside the state its line ends at: `→ permission`; nothing when it is that state. */
+export function landingWords(edge: ChartEdge, lineTarget: string): string {
+  const inner = edge.targets.filter((id) => id.startsWith(`${lineTarget}.`));
+  return inner.map((id) => `→ ${id.split('.').at(-1)}`).join(' ');
+}
 
 /** Title of the block of what a region takes in any of its states. */
 export function blockWords(region: string): string {
@@ -63,7 +96,12 @@ export function stateActionWords(state: ChartState): string[] {
   ];
 }
 
-/** On a line, a guard stands below its event; behind a mark, or where it stays, beside it. */
+/** The guard as a label shows it: plain words say it already. */
+export function labelGuard(edge: ChartEdge): string {
+  return isPlain(edge) ? '' : guardWords(edge);
+}
+
+/** On a line, a guard stands below its event; where it stays, beside it. */
 export function isGuardBelow(edge: ChartEdge): boolean {
-  return edge.guard !== null && edge.targets.length > 0 && edge.kind !== 'always';
+  return labelGuard(edge) !== '' && edge.targets.length > 0;
 }

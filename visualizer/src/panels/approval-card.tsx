@@ -7,6 +7,7 @@ import type { ApprovalRequest } from '../../../src/protocol/nouns.ts';
 import { answer, decide } from '../conversation.ts';
 import { isOnline } from '../model.ts';
 import { VisibleText } from '../ui/visible-text.tsx';
+import './approval-card.css';
 
 const TITLES = { exec: 'Wants to run', patch: 'Wants to change', question: 'Asks you' } as const;
 

@@ -1,21 +1,30 @@
 /**
  * Tries an event at the cursor without touching the live session: the server runs the chart's pure
- * transition and says where it would lead, what it would record, or why it is refused.
+ * transition and says where it would lead, what it would record, or why it is refused. Whoever may
+ * control sessions can then send it to the live one; the page asks once before it does.
  */
 import { signal, useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import type { DryRun, Json } from '../../../src/protocol/inspect.ts';
-import { isOnline, selected, shown } from '../model.ts';
+import type { DryRun, Json, Sent } from '../../../src/protocol/inspect.ts';
+import { hello, isOnline, position, selected, selectedRow, shown } from '../model.ts';
 import { triedEvent } from '../route.ts';
 import { ask } from '../transport.ts';
 import { useAsked } from '../ui/asked.ts';
 import { leavesOf } from '../value.ts';
+import { visibleText } from '../visible.ts';
+import { templateOf } from './templates.ts';
 import { Events } from './why.tsx';
 
+type TriedEvent = { type: string; [key: string]: Json };
+/** What became of it: a dry run's result, a sent event's, or why neither could be had. */
+type Outcome = DryRun | { sent: Sent } | string;
+
 const payload = signal('{\n  "type": ""\n}');
+/** Whether this page has said once that it means to touch live sessions. */
+const isArmed = signal(false);
 
 export function Attempt() {
-  const outcome = useSignal<DryRun | string | null>(null);
+  const outcome = useSignal<Outcome | null>(null);
   const session = selected.value;
   const seq = shown.value.record?.seq;
   const isReady = isOnline.value && session !== null && seq !== undefined;
@@ -24,13 +33,8 @@ export function Attempt() {
       payload.value = JSON.stringify(templateOf(triedEvent.value), null, 2);
     outcome.value = null;
   }, [triedEvent.value]);
-  const run = (): void => {
-    const event = parsed(payload.value);
-    if (typeof event === 'string' || session === null || seq === undefined) {
-      outcome.value = typeof event === 'string' ? event : 'There is no moment to try it at.';
-      return;
-    }
-    ask('dryRun', { session, seq, event }).then(
+  const settle = (asked: Promise<Outcome>): void => {
+    asked.then(
       (result) => {
         outcome.value = result;
       },
@@ -38,6 +42,11 @@ export function Attempt() {
         outcome.value = error.message;
       },
     );
+  };
+  const withEvent = (run: (event: TriedEvent) => Promise<Outcome>): void => {
+    const event = parsed(payload.value);
+    if (typeof event === 'string') outcome.value = event;
+    else settle(run(event));
   };
   return (
     <div class="pane" data-testid="try">
@@ -57,29 +66,98 @@ export function Attempt() {
           }}
         />
       </label>
-      <button type="button" class="button primary" disabled={!isReady} onClick={run}>
-        Try it after #{seq ?? '–'}
-      </button>
-      <div aria-live="polite">{outcome.value !== null && <Outcome outcome={outcome.value} />}</div>
+      <div class="buttons">
+        <button
+          type="button"
+          class="button primary"
+          disabled={!isReady}
+          onClick={() =>
+            withEvent((event) => ask('dryRun', { session: session ?? '', seq: seq ?? 0, event }))
+          }
+        >
+          Try it after #{seq ?? '–'}
+        </button>
+        <SendLive
+          isReady={isReady}
+          onSend={() =>
+            withEvent(async (event) => ({
+              sent: await ask('send', { session: session ?? '', event }),
+            }))
+          }
+        />
+      </div>
+      <div aria-live="polite">
+        {outcome.value !== null && <OutcomeView outcome={outcome.value} />}
+      </div>
       <Accepted isReady={isReady} />
     </div>
   );
 }
 
-function Outcome({ outcome }: { outcome: DryRun | string }) {
-  if (typeof outcome === 'string')
+/** Only for callers with control, only while live: a past moment has nobody to send to. */
+function SendLive({ isReady, onSend }: { isReady: boolean; onSend: () => void }) {
+  const isAsking = useSignal(false);
+  if (!hello.value?.scopes.includes('control')) return null;
+  const isLive = position.value === null;
+  if (isAsking.value) {
     return (
-      <p class="banner warn" data-testid="outcome">
-        {outcome}
-      </p>
+      <div class="banner warn" role="alertdialog" aria-label="Send to the live session">
+        This moves <b>{visibleText(selectedRow.value?.name ?? 'the session')}</b> and is written to
+        its journal with your page as its origin. The agent itself is not told.
+        <div class="buttons">
+          <button
+            type="button"
+            class="button"
+            onClick={() => {
+              isArmed.value = true;
+              isAsking.value = false;
+              onSend();
+            }}
+          >
+            Send it
+          </button>
+          <button
+            type="button"
+            class="button"
+            onClick={() => {
+              isAsking.value = false;
+            }}
+          >
+            Do not send
+          </button>
+        </div>
+      </div>
     );
-  if (!outcome.possible) {
+  }
+  return (
+    <button
+      type="button"
+      class="button"
+      data-testid="send-live"
+      disabled={!isReady || !isLive}
+      title={isLive ? undefined : 'Go live first: a past moment has nobody to send to'}
+      onClick={() => {
+        if (isArmed.value) onSend();
+        else isAsking.value = true;
+      }}
+    >
+      Send live…
+    </button>
+  );
+}
+
+function OutcomeView({ outcome }: { outcome: Outcome }) {
+  if (typeof outcome === 'string') return <Refusal words={outcome} />;
+  if ('sent' in outcome) {
+    const { accepted, reason, value } = outcome.sent;
+    if (!accepted) return <Refusal title="Sent, and refused by the chart." words={reason ?? ''} />;
     return (
-      <p class="banner warn" data-testid="outcome">
-        <b>Refused.</b> {outcome.reason}
+      <p class="banner good" data-testid="outcome">
+        <b>Sent.</b> The session is in <span class="code">{leavesOf(value).join(' · ')}</span>
       </p>
     );
   }
+  if (!outcome.possible) return <Refusal title="Refused." words={outcome.reason} />;
   return (
     <div class="banner good" data-testid="outcome">
       <p>
@@ -100,6 +178,14 @@ function Outcome({ outcome }: { outcome: DryRun | string }) {
   );
 }
 
+function Refusal({ title, words }: { title?: string; words: string }) {
+  return (
+    <p class="banner warn" data-testid="outcome">
+      {title && <b>{title}</b>} {words}
+    </p>
+  );
+}
+
 function Accepted({ isReady }: { isReady: boolean }) {
   const session = selected.value;
   const seq = shown.value.record?.seq;
@@ -110,52 +196,8 @@ function Accepted({ isReady }: { isReady: boolean }) {
   return result ? <Events events={result.events} /> : null;
 }
 
-/** Every report carries its moment; the rest depends on the event. */
-function templateOf(event: string): { [key: string]: Json } {
-  const type = event.endsWith('*') ? event.replace('*', 'added') : event;
-  return { type, at: new Date().toISOString().replace('Z', '000Z'), ...FIELDS[type] };
-}
-
-const TOOL = { toolUseId: 'tool-1', agentId: null, name: 'Bash', digest: '' };
-
-/** Fields without which a step could not read its event. */
-const FIELDS: Record<string, { [key: string]: Json }> = {
-  'session.started': { source: 'startup' },
-  'session.ended': { reason: 'other' },
-  'turn.started': { promptId: null, prompt: null },
-  'turn.completed': { backgroundAgents: null },
-  'turn.aborted': { reason: 'interrupted' },
-  'turn.failed': { error: 'it failed' },
-  'tool.started': { tool: TOOL, agentType: null },
-  'tool.finished': { tool: TOOL, agentType: null, outcome: 'succeeded', launched: null },
-  'tools.settled': { tools: [TOOL] },
-  'agent.started': { agentId: 'agent-1', agentType: 'general' },
-  'agent.finished': { agentId: 'agent-1', agentType: 'general' },
-  'approval.requested': {
-    request: {
-      id: 'request-1',
-      session_id: '',
-      type: 'exec',
-      command: 'ls',
-      file_path: null,
-      diff: null,
-      question: null,
-    },
-    tool: null,
-    toolUseId: null,
-    server: null,
-  },
-  'approval.resolved': { requestId: null, server: null, decision: 'approved' },
-  'approval.decided': { requestId: '', decision: 'approved', order: { type: 'turn.stop' } },
-  'question.answered': { requestId: '', order: { type: 'turn.stop' } },
-  'link.attached': { capabilities: ['turn.run', 'turn.stop'] },
-  'link.lost': { reason: 'closed' },
-  'link.failed': { reason: 'closed' },
-  'hook.observed': { hook: 'Notification' },
-};
-
 /** The event, or what is wrong with the text. */
-function parsed(text: string): { type: string; [key: string]: Json } | string {
+function parsed(text: string): TriedEvent | string {
   try {
     const event = JSON.parse(text) as { type?: unknown } | null;
     if (
@@ -166,7 +208,7 @@ function parsed(text: string): { type: string; [key: string]: Json } | string {
     ) {
       return 'An event is an object with a "type".';
     }
-    return event as { type: string; [key: string]: Json };
+    return event as TriedEvent;
   } catch (cause) {
     return `This is no JSON: ${(cause as Error).message}`;
   }

@@ -7,6 +7,7 @@ import { history, isOnline, selected, shown } from '../model.ts';
 import { type AskError, ask } from '../transport.ts';
 import { useAsked } from '../ui/asked.ts';
 import { visibleText } from '../visible.ts';
+import './context.css';
 
 const onlyChanges = signal(false);
 const search = signal('');

@@ -8,6 +8,7 @@ import { loadOlder } from '../transport.ts';
 import { VirtualList } from '../ui/virtual-list.tsx';
 import { clockWords } from '../ui/words.ts';
 import { leavesOf, phaseOf } from '../value.ts';
+import './events.css';
 
 const words = signal('');
 const onlyChanged = signal(false);

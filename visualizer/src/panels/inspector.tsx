@@ -8,6 +8,7 @@ import { Outline } from './outline.tsx';
 import { Sequence } from './sequence.tsx';
 import { Session } from './session.tsx';
 import { Why } from './why.tsx';
+import './inspector.css';
 
 const PANELS: Record<Tab, { title: string; Panel: FunctionComponent }> = {
   session: { title: 'Session', Panel: Session },

@@ -8,6 +8,7 @@ import { actionWords, eventWords, guardWords } from '../chart/words.ts';
 import { chartOf } from '../charts.ts';
 import { shown } from '../model.ts';
 import { askWhy, tryEvent } from '../route.ts';
+import './outline.css';
 
 export function Outline() {
   const laidOut = chartOf('session');

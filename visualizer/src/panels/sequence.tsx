@@ -7,7 +7,17 @@ import { VirtualList } from '../ui/virtual-list.tsx';
 import { spanWords } from '../ui/words.ts';
 import { leavesOf, phaseOf } from '../value.ts';
 
-const LANES = ['client', 'hook', 'spool', 'connector', 'house'] as const satisfies InspectOrigin[];
+const LANES = ['client', 'hook', 'connector', 'house'] as const;
+
+/** Spooled hooks came late but are hooks; what a page sends is a client's. */
+const LANE_OF: Record<InspectOrigin, (typeof LANES)[number]> = {
+  client: 'client',
+  visualizer: 'client',
+  hook: 'hook',
+  spool: 'hook',
+  connector: 'connector',
+  house: 'house',
+};
 
 const steps = computed(() =>
   history.value.records
@@ -51,7 +61,7 @@ export function Sequence() {
 
 /** One arrow from its lane to the session's; drawn with boxes, so it stretches with the panel. */
 function Arrow({ step: { record, before } }: { step: Step }) {
-  const lane = LANES.indexOf(record.origin);
+  const lane = LANES.indexOf(LANE_OF[record.origin]);
   const gap = before ? Date.parse(record.at) - Date.parse(before.at) : null;
   const part = `${((lane + 0.5) / (LANES.length + 1)) * 100}%`;
   const end = `${(0.5 / (LANES.length + 1)) * 100}%`;

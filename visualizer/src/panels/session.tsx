@@ -7,6 +7,7 @@ import { isOnline, selected } from '../model.ts';
 import { VisibleText } from '../ui/visible-text.tsx';
 import { clockWords } from '../ui/words.ts';
 import { ApprovalCard } from './approval-card.tsx';
+import './session.css';
 
 export function Session() {
   const session = talk.value;

@@ -8,6 +8,7 @@ import { VirtualList } from '../ui/virtual-list.tsx';
 import { ageWords } from '../ui/words.ts';
 import { PHASE_WORDS, PHASES, type Phase, phaseOf } from '../value.ts';
 import { visibleText } from '../visible.ts';
+import './sessions.css';
 
 const ORDERS = {
   attention: 'Needs you first',
@@ -24,11 +25,13 @@ const pinned = signal<ReadonlySet<string>>(new Set());
 /** True while the pointer or the focus is inside: rows change in place, none moves. */
 const isHeld = signal(false);
 
-const all = computed(() => {
+/** All sessions, in no order; changes as often as the list is repainted. */
+export const all = computed(() => {
   rowsTick.value;
   return [...rows.values()];
 });
 
+/** How many sessions stand in each phase. */
 const counts = computed(() => {
   const found = new Map<Phase, number>(PHASES.map((phase) => [phase, 0]));
   for (const row of all.value)
@@ -36,14 +39,18 @@ const counts = computed(() => {
   return found;
 });
 
-const matching = computed(() => {
+/** Those that the words of the filter let through. */
+export const named = computed(() => {
   const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
   return all.value.filter((row) => {
-    if (onlyPhase.value !== null && phaseOf(row.path) !== onlyPhase.value) return false;
     const text = `${row.name} ${row.id} ${row.path.join(' ')} ${row.provider}`.toLowerCase();
     return words.every((word) => text.includes(word));
   });
 });
+
+const matching = computed(() =>
+  named.value.filter(({ path }) => onlyPhase.value === null || phaseOf(path) === onlyPhase.value),
+);
 
 /** The list as shown; while it is held, new sessions join at the end. */
 export const listed = signal<readonly InspectRow[]>([]);

@@ -8,18 +8,21 @@ import type { InspectRecord } from '../../../src/protocol/inspect.ts';
 import { ChartView } from '../chart/chart-view.ts';
 import { chartOf, charts, loadCharts } from '../charts.ts';
 import { commits, hello, position, selected, selectedRow, shown } from '../model.ts';
-import { askWhy, openTab, tryEvent } from '../route.ts';
+import { askWhy, catalogued, openTab, place, tryEvent } from '../route.ts';
 import { leavesOf, pathIn, phaseOf, possibleEdges } from '../value.ts';
 import { visibleText } from '../visible.ts';
+import './stage.css';
 
 /** How long a taken transition stays lit while live, ms. */
 const FIRE_MS = 700;
 const NOTHING: ReadonlySet<string> = new Set();
 
 export const region = signal<string | null>(null);
-/** Which chart is shown while no session is chosen. */
-const catalogued = signal('session');
-const machine = computed(() => (selected.value === null ? catalogued.value : 'session'));
+/** Charts by themselves: no session is lit in them. */
+const isCatalogue = computed(() => place.value === 'machines' || selected.value === null);
+const machine = computed(() => (isCatalogue.value ? catalogued.value : 'session'));
+/** The state of a catalogued chart somebody wants to know about. */
+export const pickedState = signal<string | null>(null);
 export const actions = signal(false);
 export const follows = signal(false);
 const drawnRegions = signal<readonly string[]>([]);
@@ -58,14 +61,14 @@ export function StageHead() {
         )}
       </h1>
       <Pills />
-      {selected.value === null && <Machines />}
+      {selected.value === null && <MachineTabs />}
       {row?.live === false && <span class="pill quiet">asleep</span>}
     </header>
   );
 }
 
 /** The charts this server runs, while no session is chosen. */
-function Machines() {
+export function MachineTabs() {
   const loaded = charts.value;
   const ids = loaded && typeof loaded === 'object' ? Object.keys(loaded.machines) : [];
   return (
@@ -77,6 +80,7 @@ function Machines() {
           aria-pressed={machine.value === id}
           onClick={() => {
             catalogued.value = id;
+            pickedState.value = null;
           }}
         >
           {id}
@@ -102,12 +106,13 @@ function Pills() {
   );
 }
 
-function Diagram() {
+/** The picture with its tools; of the watched session, or of a chart by itself. */
+export function Diagram() {
   const host = useRef<HTMLDivElement>(null);
   useEffect(() => (host.current ? attach(host.current) : undefined), []);
   const { machines } = hello.value ?? {};
-  const built = chartOf('session');
-  const known = machines?.find(({ id }) => id === 'session')?.hash;
+  const built = chartOf(machine.value);
+  const known = machines?.find(({ id }) => id === machine.value)?.hash;
   const isOther = known !== undefined && built !== null && known !== built.hash;
   return (
     <>
@@ -128,7 +133,7 @@ function Diagram() {
       />
       <Legend />
       <p id="chart-words" class="visually-hidden">
-        {[...shown.value.active].length > 0
+        {!isCatalogue.value && shown.value.active.size > 0
           ? `Active: ${leavesOf(shown.value.value ?? '').join(', ')}`
           : 'No state is active'}
       </p>
@@ -140,7 +145,7 @@ function Diagram() {
 function Legend() {
   return (
     <p class="legend" aria-hidden="true">
-      <span class="legend-always">always</span>
+      <span class="legend-plain">by itself</span>
       <span class="legend-stay">stays</span>
       <span class="legend-possible">possible</span>
       <span class="legend-fire">just taken</span>
@@ -191,19 +196,23 @@ function Tools() {
       >
         Actions
       </button>
-      <button
-        type="button"
-        class="button"
-        aria-pressed={follows.value}
-        onClick={() => {
-          follows.value = !follows.value;
-        }}
-      >
-        Follow
-      </button>
-      <button type="button" class="button" onClick={() => openTab('why')}>
-        Why?
-      </button>
+      {!isCatalogue.value && (
+        <button
+          type="button"
+          class="button"
+          aria-pressed={follows.value}
+          onClick={() => {
+            follows.value = !follows.value;
+          }}
+        >
+          Follow
+        </button>
+      )}
+      {!isCatalogue.value && (
+        <button type="button" class="button" onClick={() => openTab('why')}>
+          Why?
+        </button>
+      )}
       <span class="segments">
         <button type="button" aria-label="Zoom out" onClick={() => chartView()?.zoom(-1)}>
           −
@@ -219,7 +228,8 @@ function Tools() {
   );
 }
 
-function ChartFailure({ reason }: { reason: string }) {
+/** Said where the picture would be. */
+export function ChartFailure({ reason }: { reason: string }) {
   return (
     <div class="empty" data-testid="chart-failure">
       <p>{reason}</p>
@@ -234,8 +244,15 @@ function ChartFailure({ reason }: { reason: string }) {
 /** Puts a diagram into an element and keeps it lit; returns how to end that. */
 function attach(host: HTMLDivElement): () => void {
   const view = new ChartView(host, {
-    onState: askWhy,
+    onState: (id) => {
+      if (isCatalogue.peek()) pickedState.value = id;
+      else askWhy(id);
+    },
     onEdge: (id) => {
+      if (isCatalogue.peek()) {
+        pickedState.value = id.split('/')[0] ?? null;
+        return;
+      }
       const edge = chartOf('session')?.chart.edges.find((one) => one.id === id);
       if (edge) tryEvent(edge.kind === 'always' ? '' : edge.event);
     },
@@ -253,7 +270,8 @@ function attach(host: HTMLDivElement): () => void {
     effect(() => {
       // While scrubbing the cursor's own transitions stay lit; live ones are lit by `lightTaken`.
       const { record, isLive } = shown.value;
-      if (!isLive) view.fire(record?.edges ?? [], null);
+      if (isCatalogue.value) view.fire([], null);
+      else if (!isLive) view.fire(record?.edges ?? [], null);
       else if (position.value === null) view.fire([], null);
     }),
     lightTaken(view),
@@ -267,6 +285,10 @@ function attach(host: HTMLDivElement): () => void {
 
 function light(view: ChartView): void {
   const chart = chartOf(machine.value)?.chart;
+  if (isCatalogue.value) {
+    view.light({ active: NOTHING, possible: NOTHING });
+    return;
+  }
   const { active, value } = shown.value;
   view.light({
     active,
@@ -279,7 +301,7 @@ function light(view: ChartView): void {
 /** Lights what live records took, and shakes what was refused. */
 function lightTaken(view: ChartView): () => void {
   const tell = (records: readonly InspectRecord[]): void => {
-    if (position.peek() !== null) return;
+    if (position.peek() !== null || isCatalogue.peek()) return;
     view.fire(
       records.flatMap(({ edges }) => edges ?? []),
       FIRE_MS,

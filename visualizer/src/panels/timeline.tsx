@@ -9,6 +9,7 @@ import { history, position, shown } from '../model.ts';
 import { theme } from '../theme.ts';
 import { clockWords, count } from '../ui/words.ts';
 import { leavesOf, type Phase, phaseOf } from '../value.ts';
+import './timeline.css';
 
 export function Timeline() {
   const { first, last, records } = history.value;

@@ -1,7 +1,8 @@
 /** Title, totals, how the page stands with the server, theme, help; and what must be read once. */
 import { computed } from '@preact/signals';
+import type { ComponentChildren } from 'preact';
 import { connection, hello, notice, rows, rowsTick } from '../model.ts';
-import { isHelpOpen, view } from '../route.ts';
+import { isHelpOpen, place, view } from '../route.ts';
 import { nextTheme, theme } from '../theme.ts';
 import { reconnect, select } from '../transport.ts';
 import { now } from '../ui/now.ts';
@@ -29,7 +30,7 @@ const WORDS = {
 
 const THEME_WORDS = { system: 'Auto', light: 'Light', dark: 'Dark' } as const;
 
-export function TopBar() {
+export function TopBar({ children }: { children?: ComponentChildren }) {
   const { kind } = connection.value;
   const isReadOnly = hello.value !== null && !hello.value.scopes.includes('control');
   return (
@@ -41,6 +42,7 @@ export function TopBar() {
           if (event.ctrlKey || event.metaKey || event.shiftKey) return;
           event.preventDefault();
           select(null);
+          place.value = 'sessions';
           view.value = 'sessions';
         }}
       >
@@ -51,15 +53,16 @@ export function TopBar() {
         </svg>
         OrbitDock
       </a>
+      {children}
       <span class="total">{count(total.value, 'session')}</span>
       <span class="total rate">{rate.value.toFixed(rate.value < 10 ? 1 : 0)} events/s</span>
       <span class="space" />
+      <span class="pill quiet" title="Contexts and events are shown without texts and secrets">
+        redacted
+      </span>
       {isReadOnly && (
-        <span
-          class="pill quiet"
-          title="Contexts and events are redacted; live events cannot be sent from here"
-        >
-          redacted
+        <span class="pill quiet" title="This page may look; sending needs a token">
+          read-only
         </span>
       )}
       <span class={`connection ${kind}`} data-testid="connection" role="status">

@@ -1,0 +1,96 @@
+/**
+ * A person's event for a live session: the one thing inspection does instead of looks at. It goes the way
+ * of every event (one item, committed, then told), so the journal is its audit: origin `visualizer`, also
+ * for what the chart refused. Who sent it stands in the log.
+ */
+import type { SessionEvent } from '../../../machines/index.ts';
+import { OrbitError } from '../../errors.ts';
+import type { Logger } from '../../log.ts';
+import type { HandEvent } from '../../protocol/hand-event.ts';
+import type { Json, Sent, StateValue } from '../../protocol/inspect.ts';
+import type { Writer } from '../../store/writer.ts';
+import type { StampClock } from '../clock.ts';
+import type { Ledger } from '../ledger.ts';
+import type { LiveSession } from '../live-session.ts';
+import type { Registry } from '../registry.ts';
+import type { Caller } from '../rooms.ts';
+import { judge } from './possible/next.ts';
+
+/** What sending needs beside what looking needs. */
+export interface SendDeps {
+  registry: Pick<Registry, 'enter'>;
+  ledger: Pick<Ledger, 'tell'>;
+  clock: StampClock;
+  writer: Pick<Writer, 'trouble'>;
+  log: Logger;
+  /** Schemas load late, as for every message. */
+  codec: () => Promise<Pick<typeof import('../../protocol/codec.ts'), 'decodeHandEvent'>>;
+  isDraining: () => boolean;
+}
+
+/**
+ * Tells a session an event and resolves when it is committed.
+ *
+ * @throws OrbitError `bad_request` (a type nobody may send, fields that are missing or too many),
+ *   `not_found`, `storage_unavailable`, `shutting_down`, `quarantined`
+ */
+export type Send = (
+  session: string,
+  event: { type: string; [key: string]: Json },
+  caller: Caller,
+) => Promise<Sent>;
+
+/** Sending over the house. */
+export function createSend(deps: SendDeps): Send {
+  return async (session, given, caller) => {
+    const checked = (await deps.codec()).decodeHandEvent(given);
+    if (checked instanceof OrbitError) throw checked;
+    if (deps.isDraining()) throw new OrbitError('shutting_down');
+    if (deps.writer.trouble !== null) {
+      throw new OrbitError('storage_unavailable', { reason: deps.writer.trouble });
+    }
+    const event = completed(checked, session, deps.clock.stamp());
+    return deps.registry.enter(session, ({ live }) => {
+      if (!live) throw new OrbitError('not_found', { what: 'Session', id: session });
+      return told(deps, live, event, caller);
+    });
+  };
+}
+
+/** The server's own words for time and session: a page's clock could make later reports look late. */
+function completed(event: HandEvent, session: string, at: string): SessionEvent {
+  if (event.type === 'approval.requested' || event.type === 'attention.noticed') {
+    return { ...event, at, request: { ...event.request, session_id: session } };
+  }
+  return { ...event, at };
+}
+
+function told(
+  { ledger, log }: SendDeps,
+  live: LiveSession,
+  event: SessionEvent,
+  { kind, address }: Caller,
+): Promise<Sent> {
+  const before = live.actor.getSnapshot();
+  const accepted = before.can(event);
+  const reason = accepted ? null : judge(before, { type: event.type, at: event.at }).reason;
+  log.info('inspect.sent', {
+    session_id: live.id,
+    event_type: event.type,
+    accepted,
+    caller: kind,
+    address,
+  });
+  return new Promise((resolve, reject) => {
+    const settle = (error: Error | null): void => {
+      if (error) reject(error);
+      else resolve({ accepted, reason: accepted ? null : (reason ?? NO_GUARD_PASSED), value });
+    };
+    ledger.tell(live, { event, origin: 'visualizer', key: null, settle });
+    // Read at once: by the time of the commit the session may have moved on.
+    const value = live.actor.getSnapshot().value as StateValue;
+  });
+}
+
+/** A refusal that depends on the payload: the guards that read it said no. */
+const NO_GUARD_PASSED = 'Its payload does not pass the guards';

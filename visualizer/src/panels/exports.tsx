@@ -1,0 +1,57 @@
+/** What can be taken along: a session's journal as an incident bundle, a chart in three forms. */
+import { useSignal } from '@preact/signals';
+import { ask } from '../transport.ts';
+import { offer } from '../ui/offer.ts';
+
+interface Choice {
+  words: string;
+  fetch: () => Promise<{ filename: string; text: string }>;
+}
+
+/** The journal of a session, redacted, for `orbitdock-server replay`. */
+export function JournalExport({ session }: { session: string }) {
+  const fetch = async () => {
+    const { filename, jsonl } = await ask('export', { session });
+    return { filename, text: jsonl };
+  };
+  return <Exports choices={[{ words: 'Journal of this session', fetch }]} />;
+}
+
+/** A chart for documents, interpreters and programs. */
+export function ChartExports({ machine }: { machine: string }) {
+  const choices = (['mermaid', 'scxml', 'json'] as const).map((format) => ({
+    words: `Chart as ${format}`,
+    fetch: () => ask('chart', { machine, format }),
+  }));
+  return <Exports choices={choices} />;
+}
+
+function Exports({ choices }: { choices: readonly Choice[] }) {
+  const failure = useSignal<string | null>(null);
+  return (
+    <>
+      <div class="buttons">
+        {choices.map(({ words, fetch }) => (
+          <button
+            key={words}
+            type="button"
+            class="button"
+            onClick={() => {
+              failure.value = null;
+              fetch().then(offer, (cause: Error) => {
+                failure.value = cause.message;
+              });
+            }}
+          >
+            {words}
+          </button>
+        ))}
+      </div>
+      {failure.value !== null && (
+        <p class="banner warn" role="alert">
+          {failure.value}
+        </p>
+      )}
+    </>
+  );
+}
