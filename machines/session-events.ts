@@ -8,6 +8,8 @@ import type {
   MessageChanges,
   TokenUsage,
 } from '../src/protocol/nouns.ts';
+import type { ShellOutput } from '../src/protocol/server.ts';
+import type { ReviewComment } from '../src/protocol/work-nouns.ts';
 import type { Order } from './session-facts.ts';
 import type { OpenApproval, Session, Stamp, ToolUse } from './session-types.ts';
 
@@ -128,6 +130,18 @@ export type SessionReport =
     })
   /** A hook that changes nothing but may bring content or fields; journalled by its name. */
   | (Reported & { type: 'hook.observed'; hook: string })
+  | (Reported & { type: 'comment.created'; comment: ReviewComment })
+  | (Reported & { type: 'comment.updated'; comment: ReviewComment })
+  | (Reported & { type: 'comment.deleted'; commentId: string })
+  /** A settled request leaves the history. */
+  | (Reported & { type: 'approval.forgotten'; approvalId: number })
+  /** A client's command is about to run; its message carries it. */
+  | (Reported & { type: 'shell.started'; message: Message })
+  | (Reported & {
+      type: 'shell.finished';
+      update: NonNullable<Reported['update']>;
+      output: ShellOutput;
+    })
   | (Reported & { type: 'server.restarted' })
   | (Reported & { type: 'link.requested' })
   | (Reported & { type: 'link.attached'; capabilities: string[]; threadId: string })

@@ -26,6 +26,13 @@ export interface ApprovalClosed {
   at: Stamp;
 }
 
+/** A settled request leaves the history. */
+export interface ApprovalForgotten {
+  type: 'approval_forgotten';
+  session_id: string;
+  approval_id: number;
+}
+
 /** Columns that no client sees. */
 export interface RowNoted {
   type: 'row_noted';
@@ -62,7 +69,13 @@ export interface TurnsDropped {
 }
 
 /** Private notes: stored, never sent, without a revision. */
-export type Note = ApprovalOpened | ApprovalClosed | RowNoted | TurnNoted | TurnsDropped;
+export type Note =
+  | ApprovalOpened
+  | ApprovalClosed
+  | ApprovalForgotten
+  | RowNoted
+  | TurnNoted
+  | TurnsDropped;
 
 /** What the chart records: the message subscribers will see, or a private note. */
 export type Fact = SessionMessage | ListMessage | Note;

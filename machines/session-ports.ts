@@ -5,6 +5,7 @@
 import { type ErrorActorEvent, fromCallback, setup } from 'xstate';
 import type { Fact, Order, SessionContext, SessionEvent, SessionInput } from './session-types.ts';
 import * as approvals from './steps/approvals.ts';
+import * as asides from './steps/asides.ts';
 import { isBusy, isDirect, oldest, type Step } from './steps/draft.ts';
 import * as links from './steps/links.ts';
 import { isLate, isLateOnMain } from './steps/running.ts';
@@ -101,6 +102,9 @@ export const session = ports.extend({
     updatePaper: step(sessions.paperUpdated),
     survivesRestart: step(links.serverRestarted),
     confirmMessage: step(sessions.messageConfirmed),
+    passOn: step(asides.passedOn),
+    startCommand: step(asides.commandStarted),
+    finishCommand: step(asides.commandFinished),
     startTurn: step(turns.turnStarted),
     completeTurn: step(turns.turnCompleted),
     abortTurn: step(turns.turnAborted),

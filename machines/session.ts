@@ -8,6 +8,14 @@
 import { session } from './session-ports.ts';
 import { contextFrom } from './steps/sessions.ts';
 
+/** What goes on beside the conversation, whatever its state. */
+const aside = {
+  'comment.*': { actions: 'passOn' },
+  'approval.forgotten': { actions: 'passOn' },
+  'shell.started': { actions: 'startCommand' },
+  'shell.finished': { actions: 'finishCommand' },
+} as const;
+
 const phase = session.createStateConfig({
   description: 'Whom the session waits for.',
   initial: 'idle',
@@ -55,6 +63,7 @@ const phase = session.createStateConfig({
     'settings.chosen': { actions: 'chooseSettings' },
     'fields.updated': { actions: 'updateFields' },
     'hook.observed': { actions: 'keepContent' },
+    ...aside,
   },
   states: {
     idle: {
@@ -113,6 +122,7 @@ const phase = session.createStateConfig({
         'name.chosen': { actions: 'chooseName' },
         'settings.chosen': { actions: 'chooseSettings' },
         'server.restarted': { actions: 'survivesRestart' },
+        ...aside,
         '*': {},
       },
     },

@@ -46,6 +46,16 @@ export interface Config {
   readonly allowHosts: readonly string[];
   readonly durability: 'full' | 'normal';
   readonly log: LogConfig;
+  readonly places: Places;
+}
+
+/** Places of this machine that clients and hooks may name. */
+export interface Places {
+  readonly home: string;
+  /** Directories that `browse_directory` may look at, with all below them; home is one. */
+  readonly browseRoots: readonly string[];
+  /** Where the providers' CLIs write transcripts: nothing else is read as one. */
+  readonly transcriptRoots: readonly string[];
 }
 
 export interface LogConfig {
@@ -67,9 +77,10 @@ export interface Flags {
   allowOrigins?: readonly string[] | undefined;
   allowHosts?: readonly string[] | undefined;
   durability?: string | undefined;
+  browseRoots?: readonly string[] | undefined;
 }
 
-/** Where a configuration comes from. `home` is used for the default data directory only. */
+/** Where a configuration comes from. `home` is the user's: data directory, transcripts, projects. */
 export interface ConfigSources {
   flags: Flags;
   env: Readonly<Record<string, string | undefined>>;
@@ -102,6 +113,7 @@ export function resolveConfig({ flags, env, home }: ConfigSources): Config {
     allowHosts,
     durability: parseDurability(flags.durability),
     log: logConfig(env),
+    places: placesOf({ flags, env, home }),
   });
 }
 
@@ -198,6 +210,16 @@ function trustsLocal(given: {
   if (!given.bind.isLoopback || given.flags.requireAuth || given.allowHosts.length > 0)
     return false;
   return given.flags.localTrust === true || !given.hasExplicitToken;
+}
+
+function placesOf({ flags, env, home }: ConfigSources): Places {
+  const claude = env.CLAUDE_CONFIG_DIR || join(home, '.claude');
+  const codex = env.CODEX_HOME || join(home, '.codex');
+  return {
+    home,
+    browseRoots: [home, ...(flags.browseRoots ?? []).map((root) => resolve(root))],
+    transcriptRoots: [join(claude, 'projects'), join(codex, 'sessions')],
+  };
 }
 
 function parseDurability(text: string | undefined): Config['durability'] {

@@ -17,6 +17,7 @@ const CATALOGUE = {
     message: 'Message type {type} is known but not built in this version; nothing was changed',
   },
   not_found: { status: 404, message: '{what} {id} not found; ask for the list to see what exists' },
+  browse_error: { status: 422, message: 'Cannot read directory {path}: {reason}' },
   bad_request: { status: 400, message: '{reason}' },
   unauthorized: {
     status: 401,
@@ -53,7 +54,8 @@ const CATALOGUE = {
   internal_error: { status: 500, message: 'Something broke inside the server; its log says what' },
   claude_error: {
     status: 501,
-    message: 'Controlling Claude directly is not built yet; start `claude` yourself and its hooks show it',
+    message:
+      'Controlling Claude directly is not built yet; start `claude` yourself and its hooks show it',
   },
   no_connector: {
     status: 409,
@@ -65,7 +67,8 @@ const CATALOGUE = {
   },
   watched_only: {
     status: 409,
-    message: 'Session {id} is only watched; {what} in its own terminal, or fork it to steer it here',
+    message:
+      'Session {id} is only watched; {what} in its own terminal, or fork it to steer it here',
   },
   unsupported: { status: 409, message: '{what} is not possible: {reason}' },
   already_active: {
@@ -110,6 +113,9 @@ const CATALOGUE = {
 } as const satisfies Record<string, CatalogueEntry>;
 
 export type ErrorCode = keyof typeof CATALOGUE;
+
+/** All codes, for those who write or check answers. */
+export const CODES = Object.keys(CATALOGUE) as readonly ErrorCode[];
 
 /** A refusal: the caller's fault or a state the caller must know of. Everything else is a bug. */
 export class OrbitError extends Error {

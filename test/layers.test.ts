@@ -19,6 +19,7 @@ const LEAVES = ['config', 'errors', 'exit', 'address', 'version', 'files', 'secr
 
 const RULES: Record<string, Rule> = {
   protocol: { may: ['arktype', 'errors', 'node:'] },
+  client: { may: ['type protocol'] },
   machines: { may: ['xstate', 'type protocol'] },
   store: { may: ['protocol', 'better-sqlite3', 'node:', 'type machines', ...LEAVES] },
   connectors: { may: ['protocol', 'type machines', 'xstate', 'node:', ...LEAVES] },
@@ -33,9 +34,9 @@ const RULES: Record<string, Rule> = {
       'machines',
       'preact',
       '@preact/signals',
-      'socket.io-client',
       'virtual:charts',
       'type protocol',
+      'client',
       'elkjs',
       'vite',
       'node:',

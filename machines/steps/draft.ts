@@ -218,15 +218,22 @@ export function finish(draft: Draft): Step {
 
 /**
  * Says which request waits now. A closed one needs the summary again, because the app does not read
- * null in a delta, and after a summary the next request must be said again (contract.md 9.4 no. 6, 8).
+ * null in a delta, and after a summary an open request must be said again (contract.md 9.4 no. 6, 8).
  */
 function showOldestApproval(draft: Draft): void {
   const was = oldest(draft.before)?.request.id;
   const now = oldest(draft.context)?.request;
-  if (was === now?.id) return;
-  draft.changes.pending_approval = now ?? null;
-  if (was !== undefined) draft.relist = true;
-  if (now) draft.after.unshift(requested(now));
+  if (was !== now?.id) {
+    draft.changes.pending_approval = now ?? null;
+    if (was !== undefined) draft.relist = true;
+  } else if (!draft.relist) return;
+  if (now) draft.after.unshift(requested(now), ...statusBehind(now));
+}
+
+/** The app takes every request for a permission; behind a question its status is said again (no. 22). */
+function statusBehind({ type, session_id }: ApprovalRequest): SessionMessage[] {
+  if (type !== 'question') return [];
+  return [{ type: 'session_delta', session_id, changes: { work_status: 'question' } }];
 }
 
 function requested(request: ApprovalRequest): SessionMessage {

@@ -13,6 +13,7 @@ import {
   type Step,
   touch,
 } from './draft.ts';
+import { firstWords } from './naming.ts';
 import {
   adoptAgent,
   clearTurn,
@@ -33,8 +34,9 @@ export function turnStarted(context: SessionContext, event: EventOf<'turn.starte
   const { turn } = context;
   const isRepeated = event.promptId !== null && event.promptId === turn.promptId;
   if (event.message && !isRepeated) append(draft, event.message);
-  if (event.prompt !== null && context.session.first_prompt === undefined) {
-    change(draft, 'first_prompt', clip(event.prompt));
+  const words = firstWords(event.prompt ?? '');
+  if (words !== null && context.session.first_prompt === undefined) {
+    change(draft, 'first_prompt', clip(words));
   }
   if (event.prompt !== null && !isRepeated) draft.columns.count = 'prompt_count';
   if (isLateOnMain(context, event.at) || isRepeated) return finish(draft);

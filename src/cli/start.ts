@@ -57,6 +57,9 @@ export class StartCommand extends OrbitCommand {
   allowHosts = Option.Array('--allow-host', {
     description: 'Host name of a proxy in front of us; makes a token necessary',
   });
+  browseRoots = Option.Array('--browse-root', {
+    description: 'Directory that clients may look into besides your home',
+  });
   durability = Option.String('--durability', {
     description: 'full: survives a power cut (default); normal: survives a crash only',
   });

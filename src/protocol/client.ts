@@ -32,6 +32,8 @@ const subscriptions = {
       'deltas?': 'boolean | null',
     }),
   unsubscribe_session: () => type({ type: "'unsubscribe_session'", ...session }),
+  // Additive: is anybody there? Browsers cannot send a WebSocket ping.
+  ping: () => type({ type: "'ping'", ...asked }),
 };
 
 const policies = {

@@ -3,6 +3,7 @@
  * snake_case everywhere, so nothing is re-cased between machine, row and frame.
  * `T | null` = always present, null when unset; `?` = left out when unset.
  */
+import type { ReviewComment } from './work-nouns.ts';
 
 export type Provider = 'claude' | 'codex';
 export type IntegrationMode = 'direct' | 'passive';
@@ -20,10 +21,17 @@ export type MessageType =
 export type LinkState = 'detached' | 'attaching' | 'attached' | 'failed';
 export type ApprovalType = 'exec' | 'patch' | 'question';
 
-/** An image of a message: a data URI or URL, or a file of the server's machine. */
+/**
+ * An image of a message. From a client: `url` (a data URI or an address) or `path` (a file of the
+ * server's machine). To a client: `path` for those on this machine, and for everybody else `url`.
+ */
 export interface ImageInput {
   input_type: string;
   value: string;
+  /** Additive: where this server serves it, `/images/<sha256>`. */
+  url?: string;
+  /** Additive: such as `image/png`. */
+  media_type?: string;
 }
 
 /** One entry of a conversation. */
@@ -42,6 +50,8 @@ export interface Message {
   timestamp: string;
   duration_ms: number | null;
   images?: ImageInput[];
+  /** Additive: present and true while a command runs. */
+  is_in_progress?: boolean;
 }
 
 /** What may change on a message after it was appended; nothing can be cleared. */
@@ -50,6 +60,8 @@ export interface MessageChanges {
   tool_output?: string;
   is_error?: boolean;
   duration_ms?: number;
+  /** Additive. */
+  is_in_progress?: boolean;
 }
 
 export interface TokenUsage {
@@ -161,6 +173,8 @@ export interface SessionState extends Omit<SessionSummary, 'has_pending_approval
   subagents?: SubagentInfo[];
   terminal_session_id?: string;
   terminal_app?: string;
+  /** Additive: the newest comments, oldest first; left out when there is none. */
+  review_comments?: ReviewComment[];
 }
 
 /** Fields of a session that changed: absent = unchanged, null = cleared. */

@@ -42,6 +42,22 @@ export interface Hello {
   epoch: string;
 }
 
+/** How a command ended. `interrupted`: the server stopped first; it is never run again by itself. */
+export type ShellOutcome = 'finished' | 'timed_out' | 'cancelled' | 'interrupted' | 'failed';
+
+/** What a command left behind; of a long output its beginning and its end. */
+export interface ShellOutput {
+  stdout: string;
+  stderr: string;
+  /** Null when it did not come to an end of its own, -1 when a signal ended it. */
+  exit_code: number | null;
+  duration_ms: number;
+  /** Additive. */
+  outcome: ShellOutcome;
+  /** Additive: present when something in the middle was left out. */
+  truncated?: true;
+}
+
 /** Facts that subscribers of a session see, each with the session's next revision. */
 export type SessionMessage =
   | { type: 'session_delta'; session_id: string; changes: StateChanges }
@@ -63,7 +79,13 @@ export type SessionMessage =
   | { type: 'undo_started'; session_id: string; message?: string }
   | { type: 'undo_completed'; session_id: string; success: boolean; message?: string }
   | { type: 'thread_rolled_back'; session_id: string; num_turns: number }
-  | { type: 'session_ended'; session_id: string; reason: string };
+  | { type: 'session_ended'; session_id: string; reason: string }
+  | { type: 'review_comment_created'; session_id: string; comment: ReviewComment }
+  | { type: 'review_comment_updated'; session_id: string; comment: ReviewComment }
+  | { type: 'review_comment_deleted'; session_id: string; comment_id: string }
+  /** `request_id` is the command's own and its message's id. */
+  | { type: 'shell_started'; session_id: string; request_id: string; command: string }
+  | ({ type: 'shell_output'; session_id: string; request_id: string } & ShellOutput);
 
 /** Facts that only list subscribers see, without a revision. */
 export type ListMessage = { type: 'session_created'; session: SessionSummary };
@@ -81,12 +103,16 @@ export type SessionNews =
       offset: number;
       text: string;
     }
-  /** Output of a command while it runs, for everybody. Additive. */
+  /**
+   * Output of a command while it runs, for everybody: `text` stands at `offset` of its stream (UTF-16
+   * units). What comes too fast is left out, so offsets may jump. Additive.
+   */
   | {
       type: 'shell_delta';
       session_id: string;
       request_id: string;
       stream: 'stdout' | 'stderr';
+      offset: number;
       text: string;
     }
   | { type: 'mcp_startup_update'; session_id: string; server: string; status: McpStartupStatus }
@@ -125,14 +151,30 @@ export type Reply =
     }
   | { type: 'approvals_list'; session_id: string | null; approvals: ApprovalHistoryItem[] }
   | { type: 'approval_deleted'; approval_id: number }
-  | { type: 'review_comments_list'; session_id: string; comments: ReviewComment[] }
+  /** Oldest first; `truncated` (additive) when older ones did not fit. */
+  | {
+      type: 'review_comments_list';
+      session_id: string;
+      comments: ReviewComment[];
+      truncated?: true;
+    }
   | {
       type: 'subagent_tools_list';
       session_id: string;
       subagent_id: string;
       tools: SubagentTool[];
+      /** Additive: why there is nothing to show. */
+      unavailable?: string;
+      /** Additive: older tool uses were left out. */
+      truncated?: true;
     }
-  | { type: 'directory_listing'; path: string; entries: DirectoryEntry[] }
+  | {
+      type: 'directory_listing';
+      path: string;
+      entries: DirectoryEntry[];
+      /** Additive: there are more names than are shown. */
+      truncated?: true;
+    }
   | { type: 'recent_projects_list'; projects: RecentProject[] }
   | { type: 'models_list'; models: CodexModelOption[] }
   | { type: 'codex_login_chatgpt_started'; login_id: string; auth_url: string }
@@ -154,8 +196,11 @@ export type Reply =
       auth_statuses: Record<string, McpAuthStatus>;
     }
   | { type: 'error'; code: string; message: string; session_id: string | null }
-  /** Done and committed: for those who sent a `request_id` with what has no reply (additive). */
-  | { type: 'ack' };
+  /**
+   * Done and committed: for those who sent a `request_id` with what has no reply (additive).
+   * `id` names what was made: a comment, a command.
+   */
+  | { type: 'ack'; id?: string };
 
 /** The asker's own id, on every reply to a message that had one (additive). */
 export interface Correlated {

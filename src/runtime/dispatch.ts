@@ -6,7 +6,7 @@ import { OrbitError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Reply } from '../protocol/server.ts';
 import { frameOf } from './frames.ts';
-import type { ClientTag, Handler, Handlers } from './handlers/handler.ts';
+import type { Asker, ClientTag, Handler, Handlers } from './handlers/handler.ts';
 import type { Connection } from './rooms.ts';
 
 type Codec = typeof import('../protocol/codec.ts');
@@ -43,14 +43,17 @@ export function createDispatch({ codec, handlers, log }: DispatchDeps): Dispatch
 }
 
 /** One question of a connection; whoever gave it an id gets that id back, once at least. */
-function askerOf(connection: Connection, requestId: string | null) {
+function askerOf(connection: Connection, requestId: string | null): Asker {
   let isAnswered = requestId === null;
   const correlated = requestId === null ? {} : { request_id: requestId };
   const reply = (message: Reply): void => {
     isAnswered = true;
     connection.send(frameOf({ ...message, ...correlated }));
   };
-  return { connection, reply, acknowledge: () => void (isAnswered || reply({ type: 'ack' })) };
+  const acknowledge = (id?: string): void => {
+    if (!isAnswered) reply({ type: 'ack', ...(id !== undefined && { id }) });
+  };
+  return { connection, reply, acknowledge };
 }
 
 /** The text was scanned at the door. @throws OrbitError `parse_error` for text that is no JSON */

@@ -48,7 +48,8 @@ export function createForks({ engine, sessions, links, registry, listFeed }: For
   async function open(threadId: string, nth: number | null, settings: ThreadSettings) {
     if (nth === null) return forkThread(engine, threadId, { beforeTurnId: null, settings });
     const cut = await cutAtMessage(engine, threadId, nth);
-    if ('refusal' in cut) throw new OrbitError('fork_failed', { id: threadId, reason: cut.refusal });
+    if ('refusal' in cut)
+      throw new OrbitError('fork_failed', { id: threadId, reason: cut.refusal });
     // Before the first turn there is nothing to copy, and Codex copies nothing only into a new thread.
     if (cut.isFirst) return startThread(engine, settings);
     return forkThread(engine, threadId, { beforeTurnId: cut.beforeTurnId, settings });
@@ -91,8 +92,7 @@ export function createForks({ engine, sessions, links, registry, listFeed }: For
           isNew: true,
           turnCount: 0,
         });
-        const { cwd } = settings;
-        const wishes = [...links.adopt(sessionId, { ...opened, cwd }), ...history];
+        const wishes = [...links.adopt(sessionId, opened), ...history];
         await Promise.all(wishes.map((wish) => sessions.tell(live, wish, 'house')));
       } catch (error) {
         announce();

@@ -2,8 +2,9 @@
  * The house behind the doors: puts ledger, registry, hooks and subscriptions together and offers the
  * hall to the transports. Knows no socket and no SQL.
  */
-import { homedir } from 'node:os';
+import type { Places } from '../config.ts';
 import type { Engine } from '../connectors/codex/engine.ts';
+import { createBrowse } from '../connectors/directory.ts';
 import { readBranch } from '../connectors/git-head.ts';
 import { OrbitError } from '../errors.ts';
 import type { Logger } from '../log.ts';
@@ -14,15 +15,17 @@ import { createForks } from './forks.ts';
 import { frameOf, frameOfText } from './frames.ts';
 import type { Hall, HookMeta } from './hall.ts';
 import { createAccountHandlers } from './handlers/account.ts';
+import { createApprovalHistoryHandlers } from './handlers/approval-history.ts';
 import { createApprovalsHandlers } from './handlers/approvals.ts';
 import { createBrowseHandlers } from './handlers/browse.ts';
 import { createCatalogHandlers } from './handlers/catalog.ts';
 import { createHookHandlers } from './handlers/hooks.ts';
 import { createLifecycleHandlers } from './handlers/lifecycle.ts';
+import { createNamingHandlers } from './handlers/naming.ts';
 import { createReviewsHandlers } from './handlers/reviews.ts';
 import { createShellHandlers } from './handlers/shell.ts';
 import { createSubscriptionHandlers, createSubscriptions } from './handlers/subscriptions.ts';
-import { createTurnsHandlers } from './handlers/turns.ts';
+import { createSteering, createTurnsHandlers } from './handlers/turns.ts';
 import { createHooks } from './hooks.ts';
 import { createInspection, type Inspection } from './inspection/inspection.ts';
 import { createLedger, type Ledger } from './ledger.ts';
@@ -35,9 +38,11 @@ import { createRing } from './ring.ts';
 import { createRooms, type Outlet, roomsOf } from './rooms.ts';
 import { contextOf, createSessions } from './sessions.ts';
 import { createStreams } from './streams.ts';
+import { createTelling } from './telling.ts';
 
 export interface HouseDeps {
   writer: Writer;
+  places: Places;
   /** The Codex that steered sessions run on; it starts when the first of them needs it. */
   engine: Engine;
   log: Logger;
@@ -72,6 +77,7 @@ const MAX_SPOOL_WAIT_MS = 2000;
 export function createHouse({
   writer,
   engine,
+  places,
   log,
   version,
   clock = createStampClock(),
@@ -89,7 +95,8 @@ export function createHouse({
     log: log.child('ledger'),
     release: (sessionId, orders) => links.release(sessionId, orders),
     refresh: (sessionId) => void showWhole(sessionId),
-    reopen: (live, snapshot) => registry.reopen(live, snapshot),
+    reopen: (live, moment) => registry.reopen(live, moment),
+    revive: (live, moment) => registry.revive(live, moment),
     discard: (live) => registry.discard(live),
   });
   const registry: Registry = createRegistry({
@@ -98,7 +105,7 @@ export function createHouse({
     log: log.child('restore'),
     opened: afterRestart,
   });
-  const sessions = createSessions({ registry, ledger, clock });
+  const sessions = createSessions({ writer, registry, ledger, clock });
   const streams = createStreams({ rooms, writer, clock });
   news.keep(streams.standing);
   const links = createLinks({ engine, registry, ledger, streams, clock, log: log.child('codex') });
@@ -114,6 +121,7 @@ export function createHouse({
     version,
   });
   const subscriptions = createSubscriptions({ writer, ring, registry, news });
+  const tell = createTelling({ writer, registry, ledger, clock });
   const lookUpBranch = branchLookUp({ registry, ledger, clock, log });
   const takeChecked = createHooks({ writer, registry, ledger, clock, lookUpBranch });
 
@@ -130,7 +138,7 @@ export function createHouse({
     await takeChecked(hook, meta);
   }
 
-  const turns = createTurnsHandlers({ sessions });
+  const steer = createSteering(sessions);
   const handlers = {
     ...createSubscriptionHandlers(subscriptions),
     ...createHookHandlers(takeHook),
@@ -141,15 +149,22 @@ export function createHouse({
       registry,
       subscriptions,
       listFeed,
-      home: homedir(),
+      home: places.home,
     }),
-    ...turns,
-    ...createApprovalsHandlers({ sessions, links, steer: turns.steer }),
-    ...createReviewsHandlers(),
+    ...createTurnsHandlers({ sessions, steer }),
+    ...createApprovalsHandlers({ sessions, links, steer }),
+    ...createNamingHandlers({ tell }),
+    ...createApprovalHistoryHandlers({ writer, tell }),
+    ...createReviewsHandlers({ writer, tell }),
     ...createShellHandlers(),
     ...createAccountHandlers(),
     ...createCatalogHandlers(),
-    ...createBrowseHandlers(),
+    ...createBrowseHandlers({
+      writer,
+      browse: createBrowse({ home: places.home, roots: places.browseRoots }),
+      transcriptRoots: places.transcriptRoots,
+      log: log.child('browse'),
+    }),
   };
 
   /** Something was taken back: everybody in the session's rooms gets it whole again. */

@@ -24,7 +24,7 @@ export interface Links {
    * Makes an opened thread the connector of a session; what the session must be told is returned, in
    * order.
    */
-  adopt(sessionId: string, opened: OpenedThread & { cwd: string }): Report[];
+  adopt(sessionId: string, opened: OpenedThread): Report[];
   /** Settles when the session's connector is ready. @throws OrbitError why it is not */
   ready(sessionId: string): Promise<void>;
   /** Why the provider could not take this answer; null when it can. */
@@ -48,6 +48,7 @@ export function createLinks(deps: LinksDeps): Links {
   const connectors = new Map<string, Connector>();
   /** Reports on their way to the disk. */
   const onTheirWay = new Set<Promise<void>>();
+  let closedBecause: string | null = null;
 
   function houseOf(sessionId: string): House {
     return {
@@ -98,6 +99,8 @@ export function createLinks(deps: LinksDeps): Links {
     if (connector) {
       connector.take(order);
       if (order.type === 'thread.release') connectors.delete(sessionId);
+    } else if (order.type === 'thread.attach' && closedBecause !== null) {
+      void track(tell(sessionId, { type: 'link.failed', reason: closedBecause }));
     } else if (order.type === 'thread.attach') {
       const parts = { sessionId, engine, house: houseOf(sessionId), log };
       connectors.set(sessionId, new CodexSession(parts, order));
@@ -107,7 +110,10 @@ export function createLinks(deps: LinksDeps): Links {
   }
 
   return {
-    start: (settings) => startThread(engine, settings),
+    async start(settings) {
+      if (closedBecause !== null) throw new OrbitError('shutting_down');
+      return startThread(engine, settings);
+    },
     release(sessionId, orders) {
       for (const order of orders) take(sessionId, order);
     },
@@ -132,10 +138,10 @@ export function createLinks(deps: LinksDeps): Links {
       return connector ? connector.refusalOf(order) : 'its connector is gone';
     },
     async close(reason) {
+      closedBecause = reason;
       for (const connector of connectors.values()) connector.close(reason);
       connectors.clear();
       await Promise.all(onTheirWay);
     },
   };
 }
-

@@ -55,6 +55,7 @@ export function createRetention(deps: { database: Sqlite; now: () => number }): 
 interface JournalOwner {
   id: string;
   journal_seq: number;
+  snapshot_seq: number;
   machine_snapshot: string | null;
   machine_version: number | null;
 }
@@ -73,7 +74,7 @@ function prepareStatements(database: Sqlite) {
          (SELECT id FROM quarantine ORDER BY id DESC LIMIT 1 OFFSET ${QUARANTINED})`,
     ),
     nextSession: database.prepare<[string], JournalOwner>(
-      `SELECT id, journal_seq, machine_snapshot, machine_version FROM sessions
+      `SELECT id, journal_seq, snapshot_seq, machine_snapshot, machine_version FROM sessions
        WHERE id > ? ORDER BY id LIMIT 1`,
     ),
     newestBase: database
@@ -110,12 +111,13 @@ function cutJournal(statements: Statements, session: JournalOwner, cutoff: strin
 }
 
 function cutByAge(statements: Statements, session: JournalOwner, cutoff: string): number {
-  const { id, journal_seq, machine_snapshot, machine_version } = session;
+  const { id, snapshot_seq, machine_snapshot, machine_version } = session;
   const firstFresh = statements.firstFresh.get(id, cutoff) ?? null;
   if (firstFresh !== null) return statements.newestBase.get(id, firstFresh - 1) ?? 0;
-  if (journal_seq === 0 || machine_snapshot === null || machine_version === null) return 0;
-  // Nothing of it is young: the session's own snapshot becomes the base of what may still come.
-  if (statements.newestBase.get(id, journal_seq) === journal_seq) return journal_seq;
-  statements.keepBase.run(id, journal_seq, machine_version, machine_snapshot);
-  return journal_seq;
+  if (snapshot_seq === 0 || machine_snapshot === null || machine_version === null) return 0;
+  // Nothing of it is young: the session's own snapshot becomes the base of what may still come. The few
+  // rows behind it stay: without them it would not be the session's state.
+  if (statements.newestBase.get(id, snapshot_seq) === snapshot_seq) return snapshot_seq;
+  statements.keepBase.run(id, snapshot_seq, machine_version, machine_snapshot);
+  return snapshot_seq;
 }

@@ -28,6 +28,9 @@ import { createWs } from './ws.ts';
 
 /** WebSocket close code "service restart": clients come back by themselves. */
 const SERVICE_RESTART = 1012;
+/** Told to clients, so that at most about 33 a second come back, and few need not wait at all. */
+const COME_BACK_MS_EACH = 30;
+const COME_BACK_MS_MIN = 500;
 
 export interface DoorsDeps {
   config: Pick<
@@ -135,8 +138,10 @@ export function createDoors(deps: DoorsDeps): Doors {
 
   async function shut(): Promise<void> {
     const doors = [ws, socketIo.current(), stately?.current()];
+    const spread = Math.max(COME_BACK_MS_MIN, sockets.size * COME_BACK_MS_EACH);
+    const reason = `restarting, come back within ${spread} ms`;
     await stopServer({ server, sockets, limits, clock }, () =>
-      Promise.all(doors.map((door) => door?.close(SERVICE_RESTART, 'restarting'))),
+      Promise.all(doors.map((door) => door?.close(SERVICE_RESTART, reason))),
     );
     backlog.stop();
   }

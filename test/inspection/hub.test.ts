@@ -80,15 +80,18 @@ function openLedger(
     writer: { submit: (item, done) => submit(item as EventItem, done) },
     rooms: { publish: nothing },
     ring: { push: nothing, since: () => null, drop: nothing },
-    listFeed: { hear: nothing },
+    listFeed: { hear: nothing, hold: () => nothing },
+    release: nothing,
+    refresh: nothing,
     ...(witness && { witness }),
     log: SILENT_LOGGER,
     reopen: (live, snapshot) => registry.reopen(live, snapshot),
+    revive: (live, moment) => registry.revive(live, moment),
     discard: (live) => registry.discard(live),
   });
   const registry = createRegistry({
     writer: {
-      opened: { epoch: 'e', busy: [], sessions: 0, wasDirty: false, processes: [] },
+      opened: { epoch: 'e', busy: [], sessions: 0, wasDirty: false, processes: [], commands: [] },
       read: () => Promise.reject(new Error('no reads')),
     },
     ledger,

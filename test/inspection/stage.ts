@@ -7,6 +7,8 @@ import { createHouse, type House } from '../../src/runtime/house.ts';
 import { openWriter, type Writer } from '../../src/store/writer.ts';
 import type { HookBody } from '../support/fixtures.ts';
 import { hookKey, scriptOf } from '../support/hooks.ts';
+import { NO_ENGINE } from '../support/no-engine.ts';
+import { NO_PLACES } from '../support/places.ts';
 import { temporaryDataPaths } from '../support/server.ts';
 
 export interface Stage {
@@ -24,7 +26,16 @@ export async function openStage(): Promise<Stage> {
   const paths = temporaryDataPaths();
   const open = async () => {
     const writer = await openWriter({ paths, durability: 'normal', log: SILENT_LOGGER });
-    return { writer, house: createHouse({ writer, log: SILENT_LOGGER, version: '9.9.9' }) };
+    return {
+      writer,
+      house: createHouse({
+        writer,
+        engine: NO_ENGINE,
+        places: NO_PLACES,
+        log: SILENT_LOGGER,
+        version: '9.9.9',
+      }),
+    };
   };
   const close = async () => {
     await stage.writer.close();

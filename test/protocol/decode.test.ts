@@ -11,8 +11,8 @@ function refusal(value: unknown): OrbitError {
 }
 
 describe('decoding a client message', () => {
-  it('knows the 43 types of the protocol, and one more to cancel a command', () => {
-    expect(CLIENT_TYPES).toHaveLength(44);
+  it('knows the 43 types of the protocol, one more to cancel a command and one to ask who is there', () => {
+    expect(CLIENT_TYPES).toHaveLength(45);
   });
 
   it.each(Object.entries(CLIENT_MESSAGES))(

@@ -23,10 +23,11 @@ export function secondsOf(time: string): string {
 
 /** A session as its room knows it. */
 export function canonicalSession(session: object): Fields {
-  const { messages, subagents, ...rest } = session as Partial<SessionState>;
+  const { messages, subagents, review_comments, ...rest } = session as Partial<SessionState>;
   return {
     ...canonicalSummary(rest),
     messages: (messages ?? []).map(canonicalMessage),
+    review_comments: review_comments ?? [],
     subagents: [...(subagents ?? [])].sort((a, b) => (a.id < b.id ? -1 : 1)),
   };
 }
@@ -45,6 +46,7 @@ function canonicalMessage({ images: _, ...message }: Message): Fields {
   const fields: Fields = {};
   for (const [name, value] of Object.entries(message)) {
     if (value === null || value === undefined) continue;
+    if (name === 'is_in_progress' && value === false) continue;
     fields[name] = typeof value === 'string' ? cut(value, SNAPSHOT_FIELD_CHARS) : value;
   }
   return fields;

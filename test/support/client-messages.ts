@@ -8,6 +8,7 @@ export const CLIENT_MESSAGES: Record<ClientMessage['type'], Record<string, unkno
   subscribe_list: {},
   subscribe_session: { session_id: 's', since_revision: 42, epoch: 'e' },
   unsubscribe_session: session,
+  ping: {},
   create_session: { provider: 'codex', cwd: '/p', model: 'o3', approval_policy: 'on-request' },
   resume_session: session,
   fork_session: { source_session_id: 's', nth_user_message: 3 },

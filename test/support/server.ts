@@ -24,17 +24,19 @@ export interface TestServer extends AsyncDisposable {
   restart(): Promise<void>;
 }
 
-/** Starts a server on a port of its own. */
-export async function startTestServer(): Promise<TestServer> {
+type Environment = Readonly<Record<string, string>>;
+
+/** Starts a server on a port of its own. @param env  what a Codex it starts would live in */
+export async function startTestServer(env: Environment = {}): Promise<TestServer> {
   const paths = temporaryDataPaths();
-  let running: Server | null = await startOn(paths, 0);
+  let running: Server | null = await startOn(paths, 0, env);
   const { port } = running;
   const stop = async (): Promise<void> => {
     await running?.close();
     running = null;
   };
   const start = async (): Promise<void> => {
-    running = await startOn(paths, port);
+    running = await startOn(paths, port, env);
   };
   return {
     url: `http://127.0.0.1:${port}`,
@@ -66,8 +68,8 @@ export async function installHookScript(paths: DataPaths, url: string): Promise<
   if (code !== 0) throw new Error(`init ended with ${code}`);
 }
 
-async function startOn(paths: DataPaths, port: number): Promise<Server> {
+async function startOn(paths: DataPaths, port: number, env: Environment): Promise<Server> {
   openDataDirectory(paths);
   const flags = { dataDir: paths.dir, bind: `127.0.0.1:${port}` };
-  return startServer(resolveConfig({ flags, env: {}, home: paths.dir }));
+  return startServer(resolveConfig({ flags, env: {}, home: paths.dir }), env);
 }

@@ -2,10 +2,10 @@
  * Taking part in a session through the public protocol: its messages, the request that is open, and
  * what may be said. The same JSON as on `/ws`. Only the watched session, only while its panel is open.
  */
-import { batch, effect, signal } from '@preact/signals';
+import { batch, computed, effect, signal } from '@preact/signals';
 import type { ApprovalRequest, Message, SessionState } from '../../src/protocol/nouns.ts';
 import type { ServerMessage } from '../../src/protocol/server.ts';
-import { isOnline, selected } from './model.ts';
+import { hello, isOnline, selected } from './model.ts';
 import { tab, view } from './route.ts';
 import { door } from './transport.ts';
 
@@ -39,21 +39,57 @@ export function startConversation(): void {
   });
 }
 
+/** Whether this page may take part at all: the same scopes as everywhere. */
+export const mayControl = computed(() => hello.value?.scopes.includes('control') === true);
+
 /** Whether the session obeys this server; a passive one is only watched. */
 export function isDirect(session: Talk): boolean {
   return [session.claude_integration_mode, session.codex_integration_mode].includes('direct');
 }
 
-/** The decision about an open request; `null` when the server took it, else its words. */
-export function decide(request: ApprovalRequest, decision: string): Promise<string | null> {
-  const { id: request_id, session_id } = request;
-  return wish({ type: 'approve_tool', session_id, request_id, decision });
+/** What a person may say about a request for permission (contract: `approve_tool`). */
+export type Verdict = 'approved' | 'approved_for_session' | 'approved_always' | 'denied' | 'abort';
+
+/**
+ * The decision about an open request; `null` when the server took it, else its words.
+ *
+ * @param words  for a denial: what the agent is told instead
+ */
+export function decide(
+  { id: request_id, session_id }: ApprovalRequest,
+  decision: Verdict,
+  words = '',
+): Promise<string | null> {
+  const message = words.trim();
+  return wish({
+    type: 'approve_tool',
+    session_id,
+    request_id,
+    decision,
+    ...(message !== '' && { message }),
+  });
 }
 
-/** The answer to an open question. */
-export function answer(request: ApprovalRequest, text: string): Promise<string | null> {
-  const { id: request_id, session_id } = request;
-  return wish({ type: 'answer_question', session_id, request_id, answer: text });
+/**
+ * The answers to an open request, by question. `answers` says it question by question; `answer` is the same
+ * as one text, for whoever knows only that.
+ */
+export function answer(
+  { id: request_id, session_id }: ApprovalRequest,
+  answers: ReadonlyMap<string, string>,
+): Promise<string | null> {
+  return wish({
+    type: 'answer_question',
+    session_id,
+    request_id,
+    answer: [...answers.values()].join('\n'),
+    answers: Object.fromEntries(answers),
+  });
+}
+
+/** Words for the turn that runs, without waiting for its end. */
+export function steer(session_id: string, content: string): Promise<string | null> {
+  return wish({ type: 'steer_turn', session_id, content });
 }
 
 /** A message to the session. */
@@ -74,15 +110,15 @@ function follow(session: string | null): void {
     if (talk.peek()?.id !== session) talk.value = null;
     talkFailure.value = null;
   });
-  if (session !== null && door.connected) say({ type: 'subscribe_session', session_id: session });
+  if (session !== null && door.isConnected) say({ type: 'subscribe_session', session_id: session });
 }
 
 function say(message: object): void {
-  door.emit('message', message);
+  door.send('message', message);
 }
 
 function wish(message: object): Promise<string | null> {
-  if (!door.connected) return Promise.resolve('There is no connection to the server.');
+  if (!door.isConnected) return Promise.resolve('There is no connection to the server.');
   requests += 1;
   const request_id = `page-${requests}`;
   return new Promise((resolve) => {
@@ -96,7 +132,7 @@ function wish(message: object): Promise<string | null> {
     // `request_id` of an approval names the approval, so an error comes back without ours: see `take`.
     const isNamed = 'request_id' in message;
     if (isNamed) answers.set(String(message.request_id), done);
-    door.emit('message', isNamed ? message : { ...message, request_id }, () => done(null));
+    door.send('message', isNamed ? message : { ...message, request_id }, () => done(null));
   });
 }
 

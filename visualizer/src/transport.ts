@@ -1,78 +1,74 @@
 /**
- * The page's line to the server: one socket.io connection with two namespaces, `/inspect` for looking
- * and the public one for taking part (conversation.ts). Writes into model.ts; asks nothing of panels.
+ * The page's line to the server: one connection with two namespaces, `/inspect` for looking and the public
+ * one for taking part (conversation.ts). Writes into model.ts; asks nothing of panels.
  */
 import { batch } from '@preact/signals';
-import { io, type Socket } from 'socket.io-client';
 import type {
   Answer,
-  InspectClientEvents,
   InspectHello,
   InspectRequests,
   InspectServerEvents,
 } from '../../src/protocol/inspect.ts';
 import { EMPTY_HISTORY, extended, historyFrom, prepended } from './history.ts';
+import { createLine, type Refused, type Space } from './line.ts';
 import * as model from './model.ts';
 import { forgetToken, readToken } from './token.ts';
 
 const PROTOCOL = 1;
 const ANSWER_WITHIN_MS = 10_000;
+/** A namespace the server has closed by itself (it stops, or the page asked too much) is tried again, ms. */
 const RETRY_MS = 1_000;
-const RETRY_MAX_MS = 4_000;
+/** One that refuses for another reason than the token, s, when it names no time. */
+const RETRY_REFUSED_S = 4;
 
-type InspectSocket = Socket<InspectServerEvents, InspectClientEvents>;
 type AskName = keyof InspectRequests;
 /** What an acknowledged request brings when it went well. */
 export type ResultOf<Name extends AskName> = Extract<InspectRequests[Name][1], { ok: true }>;
 
-const auth = (answer: (credentials: object) => void): void => {
+const line = createLine(`${window.location.origin.replace(/^http/, 'ws')}/socket.io/`, () => {
   const token = readToken();
-  answer(token === null ? {} : { token });
-};
-
-const options = {
-  auth,
-  autoConnect: false,
-  // Straight to a WebSocket: a server that goes away during an upgrade would be missed for long.
-  transports: ['websocket', 'polling'],
-  tryAllTransports: true,
-  reconnectionDelay: RETRY_MS,
-  reconnectionDelayMax: RETRY_MAX_MS,
-  randomizationFactor: 0,
-};
-
-const inspect: InspectSocket = io('/inspect', options);
+  return token === null ? {} : { token };
+});
+const inspect = line.space('/inspect');
 /** The public namespace: the same JSON as `/ws`, as the argument of `message`. */
-export const door: Socket = io('/', options);
-
-let attempts = 0;
+export const door: Space = line.space('/');
 
 /** Connects, and listens until the page is closed. */
 export function connect(): void {
-  inspect.on('hello', greeted);
-  inspect.on('rows', (rows) => model.takeRows(rows));
-  inspect.on('records', (session, records) => model.takeRecords(session, records));
-  inspect.on('lag', () => {
+  hear('hello', greeted);
+  hear('rows', (rows) => model.takeRows(rows));
+  hear('records', (session, records) => model.takeRecords(session, records));
+  hear('lag', () => {
     model.notice.value = 'This page was too slow for every update: they are thinned.';
     const session = model.selected.peek();
     if (session !== null) void watch(session, true);
   });
-  inspect.on('disconnect', (reason) => {
+  inspect.on('disconnect', () => {
     lost();
-    if (reason === 'io server disconnect') window.setTimeout(reconnect, RETRY_MS);
+    // The line comes back by itself; a namespace that was closed on a line that stands does not.
+    if (line.retryAt === 0) retryLater(RETRY_MS);
   });
-  inspect.on('connect_error', refused);
-  inspect.io.on('reconnect_attempt', (attempt) => {
-    attempts = attempt;
-  });
+  inspect.on('refused', refused);
   reconnect();
+}
+
+/** Opens the line anew after a while, unless it stands by then. */
+function retryLater(afterMs: number): void {
+  window.setTimeout(() => {
+    if (!inspect.isConnected && model.connection.peek().kind === 'offline') reconnect();
+  }, afterMs);
 }
 
 /** Tries at once: a new token, or "retry now". */
 export function reconnect(): void {
-  // A namespace that was refused is not tried again by itself.
-  inspect.disconnect().connect();
-  door.disconnect().connect();
+  line.open();
+}
+
+function hear<Name extends keyof InspectServerEvents>(
+  name: Name,
+  take: InspectServerEvents[Name],
+): void {
+  inspect.on(name, take as (...args: never[]) => void);
 }
 
 /**
@@ -84,17 +80,17 @@ export async function ask<Name extends AskName>(
   name: Name,
   request: InspectRequests[Name][0],
 ): Promise<ResultOf<Name>> {
-  if (!inspect.connected) throw new AskError('offline', 'There is no connection to the server.');
-  let answer: Answer<object>;
-  try {
-    // The typed client cannot follow a generic name; the argument and the result are typed above.
-    const line = inspect.timeout(ANSWER_WITHIN_MS) as unknown as {
-      emitWithAck(name: string, request: unknown): Promise<Answer<object>>;
-    };
-    answer = await line.emitWithAck(name, request);
-  } catch {
-    throw new AskError('timeout', 'The server did not answer in time.');
-  }
+  if (!inspect.isConnected) throw new AskError('offline', 'There is no connection to the server.');
+  const answer = await new Promise<Answer<object>>((resolve, reject) => {
+    const timer = window.setTimeout(
+      () => reject(new AskError('timeout', 'The server did not answer in time.')),
+      ANSWER_WITHIN_MS,
+    );
+    inspect.send(name, request, (given) => {
+      clearTimeout(timer);
+      resolve(given as Answer<object>);
+    });
+  });
   if (!answer.ok) throw new AskError(answer.code, answer.message, answer.detail);
   return answer as ResultOf<Name>;
 }
@@ -115,7 +111,8 @@ export class AskError extends Error {
 export function select(session: string | null): void {
   const before = model.selected.peek();
   if (before === session) return;
-  if (before !== null && inspect.connected) void ask('unwatch', { session: before }).catch(ignored);
+  if (before !== null && inspect.isConnected)
+    void ask('unwatch', { session: before }).catch(ignored);
   model.dropWaiting();
   batch(() => {
     model.selected.value = session;
@@ -139,7 +136,7 @@ export async function loadOlder(): Promise<void> {
 
 async function watch(session: string, isContinued: boolean): Promise<void> {
   // Before the first greeting there is nothing to ask; `greeted` comes back here.
-  if (!inspect.connected || model.hello.peek() === null) return;
+  if (!inspect.isConnected || model.hello.peek() === null) return;
   const sinceSeq = isContinued ? model.history.peek().records.at(-1)?.seq : undefined;
   try {
     const page = await ask('watch', { session, ...(sinceSeq !== undefined && { sinceSeq }) });
@@ -156,10 +153,9 @@ async function watch(session: string, isContinued: boolean): Promise<void> {
 
 function greeted(hello: InspectHello): void {
   const before = model.hello.peek();
-  attempts = 0;
   if (hello.protocol !== PROTOCOL) {
     model.connection.value = { kind: 'mismatch', protocol: hello.protocol };
-    inspect.disconnect();
+    line.close();
     return;
   }
   const isOther = before !== null && (before.boot !== hello.boot || before.epoch !== hello.epoch);
@@ -181,18 +177,20 @@ function greeted(hello: InspectHello): void {
 }
 
 function lost(): void {
-  const { kind } = model.connection.peek();
-  if (kind === 'unauthorized' || kind === 'mismatch') return;
   const current = model.connection.peek();
+  if (current.kind === 'unauthorized' || current.kind === 'mismatch') return;
   const since = current.kind === 'offline' ? current.since : Date.now();
-  const wait = Math.min(RETRY_MAX_MS, RETRY_MS * 2 ** attempts);
-  model.connection.value = { kind: 'offline', since, retryAt: Date.now() + wait };
+  const retryAt = line.retryAt || Date.now() + RETRY_MS;
+  model.connection.value = { kind: 'offline', since, retryAt };
 }
 
-function refused(error: Error & { data?: { code?: string }; description?: unknown }): void {
-  // 401 comes as a status from the gate, or as a code from the namespace behind it.
-  if (error.data?.code !== 'unauthorized' && error.description !== 401) {
-    lost();
+/** @param refusal  the namespace's words; null when there was nobody to say them */
+function refused(refusal: Refused | null): void {
+  if (refusal?.data?.code !== 'unauthorized') {
+    // A line that is just being opened is not lost yet.
+    if (refusal !== null || line.retryAt > 0) lost();
+    const { retry_after: seconds = RETRY_REFUSED_S } = refusal?.data ?? {};
+    if (refusal !== null) retryLater(seconds * 1000);
     return;
   }
   const isKnown = readToken() !== null;
@@ -201,8 +199,7 @@ function refused(error: Error & { data?: { code?: string }; description?: unknow
     kind: 'unauthorized',
     message: isKnown ? 'The server does not accept this token.' : '',
   };
-  inspect.disconnect();
-  door.disconnect();
+  line.close();
 }
 
 /** For wishes whose failure changes nothing. */

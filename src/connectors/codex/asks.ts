@@ -5,7 +5,7 @@
 import type { Decision, Order } from '../../../machines/session-types.ts';
 import type { ApprovalRequest } from '../../protocol/nouns.ts';
 import type { Report } from '../port.ts';
-import { fieldsOf, type FormField, formFrom, formValues } from './forms.ts';
+import { type FormField, fieldsOf, formFrom, formValues } from './forms.ts';
 import { diffOf } from './items.ts';
 import type { ServerRequest } from './protocol/generated/ServerRequest.ts';
 import type { ThreadItem } from './protocol/generated/v2/ThreadItem.ts';
@@ -112,10 +112,7 @@ function commandAsk({ params }: AskOf<'item/commandExecution/requestApproval'>):
   };
 }
 
-function patchAsk(
-  { params }: AskOf<'item/fileChange/requestApproval'>,
-  findOpen: FindOpen,
-): Shape {
+function patchAsk({ params }: AskOf<'item/fileChange/requestApproval'>, findOpen: FindOpen): Shape {
   const item = findOpen(({ id }) => id === params.itemId);
   const changes = item?.type === 'fileChange' ? item.changes : [];
   const diff = diffOf(changes);

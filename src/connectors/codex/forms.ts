@@ -46,7 +46,10 @@ function valuesOf(schema: LooseSchema): Pick<FormField, 'kind' | 'options'> {
   const options = optionsOf(schema);
   if (options.length > 0) return { kind: 'choice', options };
   if (type === 'boolean') {
-    return { kind: 'boolean', options: ['true', 'false'].map((value) => ({ value, label: value })) };
+    return {
+      kind: 'boolean',
+      options: ['true', 'false'].map((value) => ({ value, label: value })),
+    };
   }
   const kind = type === 'number' || type === 'integer' ? type : 'text';
   return { kind, options: [] };
@@ -62,7 +65,10 @@ function optionsOf(schema: LooseSchema & { anyOf?: unknown }): FormField['option
   }
   if (!Array.isArray(schema.enum)) return [];
   const names = Array.isArray(schema.enumNames) ? schema.enumNames : [];
-  return schema.enum.map((value, at) => ({ value: String(value), label: names[at] ?? String(value) }));
+  return schema.enum.map((value, at) => ({
+    value: String(value),
+    label: names[at] ?? String(value),
+  }));
 }
 
 /** The fields as questions. */

@@ -12,8 +12,9 @@ export function inputOf(order: Extract<Order, { type: 'turn.run' }>): UserInput[
   const text = [content, ...unnamed.map(({ path }) => path)].filter(Boolean).join('\n');
   return [
     ...(text === '' ? [] : [textInput(text)]),
-    ...images.map(({ input_type, value }): UserInput =>
-      input_type === 'path' ? { type: 'localImage', path: value } : { type: 'image', url: value },
+    ...images.map(
+      ({ input_type, value }): UserInput =>
+        input_type === 'path' ? { type: 'localImage', path: value } : { type: 'image', url: value },
     ),
     ...skills.map(({ name, path }): UserInput => ({ type: 'skill', name, path })),
     ...mentions.map(({ name, path }): UserInput => ({ type: 'mention', name, path })),

@@ -44,8 +44,7 @@ export function createReports(deps: {
   let turn: { id: string; diff: string | null; error: TurnError | null } | null = null;
 
   const report = (event: Report) => house.report(event);
-  const timeOf = (ms: number | null | undefined) =>
-    new Date(ms ?? house.nowMs()).toISOString();
+  const timeOf = (ms: number | null | undefined) => new Date(ms ?? house.nowMs()).toISOString();
 
   // ---- turns ---------------------------------------------------------------------------------------
 
@@ -86,7 +85,11 @@ export function createReports(deps: {
 
   // ---- items ---------------------------------------------------------------------------------------
 
-  function itemStarted({ item, turnId, startedAtMs }: ParamsOf<'item/started'>): Promise<void> | void {
+  function itemStarted({
+    item,
+    turnId,
+    startedAtMs,
+  }: ParamsOf<'item/started'>): Promise<void> | void {
     items.set(item.id, { item, turnId });
     if (item.type === 'userMessage') return userSaid(item, turnId, startedAtMs);
     if (item.type === 'contextCompaction') return report({ type: 'compaction.started' });
@@ -95,7 +98,13 @@ export function createReports(deps: {
     if (!tool || tool.outcome !== null) return;
     const message = toolEntry(tool, baseOf(item, startedAtMs));
     if (turn?.id !== turnId) return report({ type: 'message.added', message, turnId });
-    return report({ type: 'tool.started', tool: useOf(item, tool.name), agentType: null, message, turnId });
+    return report({
+      type: 'tool.started',
+      tool: useOf(item, tool.name),
+      agentType: null,
+      message,
+      turnId,
+    });
   }
 
   function itemCompleted({
@@ -182,13 +191,19 @@ export function createReports(deps: {
   function cut(): void {
     for (const [itemId, open] of texts) {
       open.close();
-      const update = { messageId: messageIdOf(sessionId, itemId), changes: { content: open.text() } };
+      const update = {
+        messageId: messageIdOf(sessionId, itemId),
+        changes: { content: open.text() },
+      };
       void report({ type: 'message.changed', update });
     }
     texts.clear();
   }
 
-  function baseOf(item: ThreadItem, atMs: number): Pick<Message, 'id' | 'session_id' | 'timestamp'> {
+  function baseOf(
+    item: ThreadItem,
+    atMs: number,
+  ): Pick<Message, 'id' | 'session_id' | 'timestamp'> {
     return { id: messageIdOf(sessionId, item.id), session_id: sessionId, timestamp: timeOf(atMs) };
   }
 
@@ -244,7 +259,11 @@ function useOf(item: ThreadItem, name: string) {
 function changeOf({ id: messageId, tool_output, is_error, duration_ms }: Message) {
   return {
     messageId,
-    changes: { tool_output: tool_output ?? '', is_error, ...(duration_ms !== null && { duration_ms }) },
+    changes: {
+      tool_output: tool_output ?? '',
+      is_error,
+      ...(duration_ms !== null && { duration_ms }),
+    },
   };
 }
 

@@ -11,7 +11,6 @@ import { type Ask, askFrom } from './asks.ts';
 import type { Engine } from './engine.ts';
 import { inputOf, textInput } from './input.ts';
 import { entry } from './items.ts';
-import { type MountPoints, noteMountPoints } from './mount-points.ts';
 import { approvalPolicyOf, sandboxPolicyOf } from './policies.ts';
 import type { ServerNotification } from './protocol/generated/ServerNotification.ts';
 import type { ServerRequest } from './protocol/generated/ServerRequest.ts';
@@ -48,7 +47,6 @@ export interface CodexSessionDeps {
 interface Open {
   threadId: string;
   turns: TurnControl;
-  mountPoints: MountPoints;
   unlisten: () => void;
 }
 
@@ -69,7 +67,7 @@ export class CodexSession implements Connector {
   #isMute = false;
 
   /** @param attach  the order it was made for, or the thread it shall take over as it is */
-  constructor(deps: CodexSessionDeps, attach: Attach | (OpenedThread & { cwd: string })) {
+  constructor(deps: CodexSessionDeps, attach: Attach | OpenedThread) {
     this.#deps = deps;
     this.#reports = createReports({
       ...deps,
@@ -77,7 +75,11 @@ export class CodexSession implements Connector {
         if (this.#steers.delete(messageId)) this.#showSteer(messageId, 'delivered');
       },
     });
-    this.attached = 'type' in attach ? this.#attach(attach) : this.#enter(attach, attach.cwd);
+    if ('type' in attach) this.attached = this.#attach(attach);
+    else {
+      this.#enter(attach);
+      this.attached = Promise.resolve();
+    }
     // Whoever waits for it hears of it; the session hears of it by `link.failed`.
     this.attached.catch(() => {});
   }
@@ -128,8 +130,7 @@ export class CodexSession implements Connector {
               if (isBlank && isUnknownThread(error)) return startThread(engine, settings);
               throw error;
             });
-      const entered = this.#enter(opened, settings.cwd);
-      await entered;
+      this.#enter(opened);
       if (this.#isOver) return;
       const { fields } = opened;
       const capabilities = CAPABILITIES;
@@ -145,7 +146,7 @@ export class CodexSession implements Connector {
   }
 
   /** Listens in the turn in which the thread was opened: nothing of it is missed. */
-  async #enter({ threadId }: OpenedThread, cwd: string): Promise<void> {
+  #enter({ threadId }: OpenedThread): void {
     const { engine } = this.#deps;
     const unlisten = engine.listen(threadId, {
       notified: (notification) => this.#notified(notification),
@@ -153,11 +154,8 @@ export class CodexSession implements Connector {
       lost: (reason) => this.#lost(reason),
     });
     const turns = createTurnControl(engine, threadId);
-    const untouched: MountPoints = { sweep: async () => {} };
-    const open: Open = { threadId, turns, unlisten, mountPoints: untouched };
-    if (this.#isOver) return unlisten();
-    this.#open = open;
-    open.mountPoints = await noteMountPoints(cwd);
+    if (this.#isOver) unlisten();
+    else this.#open = { threadId, turns, unlisten };
   }
 
   async #release(): Promise<void> {
@@ -166,7 +164,7 @@ export class CodexSession implements Connector {
     this.#isMute = true;
     const open = this.#open;
     if (!open) return;
-    const { threadId, turns, mountPoints, unlisten } = open;
+    const { threadId, turns, unlisten } = open;
     const { engine } = this.#deps;
     await this.#try('stop', async () => {
       if (!turns.isBusy) return;
@@ -175,7 +173,6 @@ export class CodexSession implements Connector {
     });
     unlisten();
     await this.#try('unsubscribe', () => engine.request('thread/unsubscribe', { threadId }));
-    await this.#try('sweep', () => mountPoints.sweep());
   }
 
   /** For what nobody waits for any more: a failure is written down. */
@@ -197,7 +194,6 @@ export class CodexSession implements Connector {
     this.#open.unlisten();
     this.#open.turns.ended();
     void this.#deps.house.report({ type: 'link.lost', reason });
-    void this.#try('sweep', () => this.#open?.mountPoints.sweep() ?? Promise.resolve());
   }
 
   // ---- what comes ----------------------------------------------------------------------------------
@@ -214,7 +210,8 @@ export class CodexSession implements Connector {
 
   #turnEnded(wasInterrupted: boolean): void {
     this.#open?.turns.ended();
-    for (const id of this.#steers) this.#showSteer(id, 'failed', 'the turn ended before it was read');
+    for (const id of this.#steers)
+      this.#showSteer(id, 'failed', 'the turn ended before it was read');
     this.#steers.clear();
     if (wasInterrupted && !this.#isMute) void this.#try('clean', () => this.#cleanUp());
   }
@@ -223,9 +220,8 @@ export class CodexSession implements Connector {
   async #cleanUp(): Promise<void> {
     const open = this.#open;
     if (!open) return;
-    const { threadId, mountPoints } = open;
+    const { threadId } = open;
     await this.#deps.engine.request('thread/backgroundTerminals/clean', { threadId });
-    await mountPoints.sweep();
   }
 
   #asked(request: ServerRequest): void {
@@ -314,7 +310,14 @@ export class CodexSession implements Connector {
     await turns.calm();
     await turns.begun();
     const expectedTurnId = turns.activeId;
-    const isStarting = { type: 'turn.run', messageId, content, skills: [], images: [], mentions: [] };
+    const isStarting = {
+      type: 'turn.run',
+      messageId,
+      content,
+      skills: [],
+      images: [],
+      mentions: [],
+    };
     try {
       if (expectedTurnId === null) {
         await this.#start(open, isStarting as OrderOf<'turn.run'>);
@@ -432,7 +435,11 @@ export class CodexSession implements Connector {
     this.#show(messageId, `${word}: ${reason}`, true);
   }
 
-  #showSteer(messageId: string, word: 'queued' | 'delivered' | 'fallback' | 'failed', why?: string) {
+  #showSteer(
+    messageId: string,
+    word: 'queued' | 'delivered' | 'fallback' | 'failed',
+    why?: string,
+  ) {
     const text = why === undefined ? word : `${word}: ${why}`;
     this.#show(messageId, text, word === 'failed');
   }

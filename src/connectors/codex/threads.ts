@@ -142,7 +142,8 @@ export async function cutBeforeTurns(
   for await (const turn of turnsOf(engine, threadId, 'desc')) {
     if (left === 0) {
       const lastMessage = lastWordsOf(turn);
-      if (lastMessage !== null) return { beforeTurnId: turnIds.at(-1) as string, turnIds, lastMessage };
+      if (lastMessage !== null)
+        return { beforeTurnId: turnIds.at(-1) as string, turnIds, lastMessage };
       continue;
     }
     turnIds.push(turn.id);

@@ -7,10 +7,10 @@ import { OrbitError } from '../../errors.ts';
 import type { ApprovalRequest } from '../../protocol/nouns.ts';
 import type { Links } from '../links.ts';
 import type { LiveSession } from '../live-session.ts';
-import { contextOf, type Sessions, type Wish } from '../sessions.ts';
-import { type Handlers, notBuilt } from './handler.ts';
+import { contextOf, refuseWatched, type Sessions, type Wish } from '../sessions.ts';
+import type { Handlers } from './handler.ts';
 
-type ApprovalsTag = 'approve_tool' | 'answer_question' | 'list_approvals' | 'delete_approval';
+type ApprovalsTag = 'approve_tool' | 'answer_question';
 
 const DECISIONS: readonly Decision[] = [
   'approved',
@@ -38,11 +38,7 @@ export function createApprovalsHandlers(deps: ApprovalsDeps): Handlers<Approvals
     if (reason !== null) {
       throw new OrbitError('invalid_decision', { id: requestId, reason }, { sessionId: id });
     }
-    if (!sessions.can(live, event)) {
-      const { link_state: state = 'none' } = contextOf(live).session;
-      throw new OrbitError('no_connector', { id, reason: state }, { sessionId: id });
-    }
-    await sessions.tell(live, event);
+    await sessions.voice(live, event);
   }
 
   return {
@@ -55,9 +51,13 @@ export function createApprovalsHandlers(deps: ApprovalsDeps): Handlers<Approvals
       }
       const word = decision === 'denied' && given.interrupt ? 'abort' : decision;
       await sessions.visit(session_id, (live) => {
-        refuseWatched(live);
+        refuseWatched(live, 'answer it');
         const order = { type: 'approval.answer', requestId, decision: word } as const;
-        return settle(live, { type: 'approval.decided', requestId, decision: word, order }, requestId);
+        return settle(
+          live,
+          { type: 'approval.decided', requestId, decision: word, order },
+          requestId,
+        );
       });
       // Codex takes no reason with a refusal: the words follow into the turn that goes on.
       const message = given.message?.trim();
@@ -66,13 +66,10 @@ export function createApprovalsHandlers(deps: ApprovalsDeps): Handlers<Approvals
 
     answer_question: ({ session_id, request_id: requestId, answer: text, answers }) =>
       sessions.visit(session_id, (live) => {
-        refuseWatched(live);
+        refuseWatched(live, 'answer it');
         const order = { type: 'question.answer', requestId, text, answers: answers ?? {} } as const;
         return settle(live, { type: 'question.answered', requestId, order }, requestId);
       }),
-
-    list_approvals: notBuilt,
-    delete_approval: notBuilt,
   };
 }
 
@@ -93,10 +90,4 @@ function decisionOf(word: string, requestId: string, sessionId: string): Decisio
   if (decision) return decision;
   const reason = `${JSON.stringify(word.slice(0, 80))} is none of ${DECISIONS.join(', ')}`;
   throw new OrbitError('invalid_decision', { id: requestId, reason }, { sessionId });
-}
-
-function refuseWatched({ id, actor }: LiveSession): void {
-  const { session } = actor.getSnapshot().context;
-  if (session.codex_integration_mode === 'direct') return;
-  throw new OrbitError('watched_only', { id, what: 'answer it' }, { sessionId: id });
 }

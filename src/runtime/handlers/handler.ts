@@ -14,6 +14,8 @@ export interface Asker {
   readonly connection: Connection;
   /** Answers on the asker's connection, with its `request_id` if it sent one. */
   reply(message: Reply): void;
+  /** Says `ack` to an asker that sent a `request_id`. @param id of what was made, where that is news */
+  acknowledge(id?: string): void;
 }
 
 /**

@@ -1,4 +1,4 @@
-/** Sessions as wholes: created, resumed, forked, ended, renamed, configured. */
+/** Sessions as wholes: created, resumed, forked, ended, configured. */
 import { randomUUID } from 'node:crypto';
 import type { SeenFields, ThreadSettings } from '../../../machines/session-types.ts';
 import { APPROVAL_POLICIES, SANDBOX_MODES } from '../../connectors/codex/policies.ts';
@@ -6,13 +6,13 @@ import { readBranch } from '../../connectors/git-head.ts';
 import { OrbitError } from '../../errors.ts';
 import type { ClientMessageOf } from '../../protocol/client.ts';
 import { directoryOf } from '../directory.ts';
-import { newSession } from '../new-session.ts';
 import type { Forks } from '../forks.ts';
 import type { Links } from '../links.ts';
 import type { ListFeed } from '../list-feed.ts';
 import type { LiveSession } from '../live-session.ts';
+import { newSession } from '../new-session.ts';
 import type { Registry } from '../registry.ts';
-import { contextOf, type Sessions } from '../sessions.ts';
+import { contextOf, refuseWatched, type Sessions } from '../sessions.ts';
 import type { Asker, Handlers } from './handler.ts';
 import type { Subscriptions } from './subscriptions.ts';
 
@@ -21,7 +21,6 @@ type LifecycleTag =
   | 'resume_session'
   | 'fork_session'
   | 'end_session'
-  | 'rename_session'
   | 'update_session_config';
 
 interface LifecycleDeps {
@@ -53,7 +52,7 @@ export function createLifecycleHandlers(deps: LifecycleDeps): Handlers<Lifecycle
         isNew: true,
         turnCount: 0,
       });
-      const told = links.adopt(id, { ...opened, cwd }).map((report) => sessions.tell(live, report, 'house'));
+      const told = links.adopt(id, opened).map((report) => sessions.tell(live, report, 'house'));
       await Promise.all(told);
       await subscriptions.present(asker, id);
     } finally {
@@ -63,13 +62,9 @@ export function createLifecycleHandlers(deps: LifecycleDeps): Handlers<Lifecycle
 
   async function resume(live: LiveSession): Promise<void> {
     const { id } = live;
-    const about = { sessionId: id };
-    const { session } = contextOf(live);
-    if (session.codex_integration_mode !== 'direct') {
-      throw new OrbitError('watched_only', { id, what: 'go on' }, about);
-    }
+    refuseWatched(live, 'go on');
     if (live.actor.getSnapshot().hasTag('linked')) {
-      throw new OrbitError('already_active', { id }, about);
+      throw new OrbitError('already_active', { id }, { sessionId: id });
     }
     await sessions.tell(live, { type: 'link.requested' });
     await links.ready(id);
@@ -122,13 +117,6 @@ export function createLifecycleHandlers(deps: LifecycleDeps): Handlers<Lifecycle
         if (contextOf(live).session.status === 'ended') return;
         await sessions.tell(live, { type: 'session.ended', reason: 'user_requested' });
       });
-    },
-
-    async rename_session({ session_id, name }) {
-      const chosen = name?.trim() || null;
-      await sessions.visit(session_id, (live) =>
-        sessions.tell(live, { type: 'name.chosen', name: chosen }),
-      );
     },
 
     async update_session_config(message) {

@@ -20,8 +20,8 @@ import {
 } from '../rooms.ts';
 import type { Asker, Handlers } from './handler.ts';
 
-/** More sessions than anybody looks at from one connection. */
-const MAX_SUBSCRIPTIONS = 256;
+/** The app subscribes to every session it hears of and stays connected for weeks (contract.md 9.4 no. 10). */
+const MAX_SUBSCRIPTIONS = 2000;
 
 interface SubscriptionDeps {
   writer: Pick<Writer, 'read' | 'opened'>;
@@ -123,12 +123,18 @@ export function createSubscriptions({
     throw new OrbitError('too_many_subscriptions', { limit: MAX_SUBSCRIPTIONS }, { sessionId });
   }
 
-  /** Says the oldest open request again, as it stands on disk; a repetition carries no revision. */
+  /**
+   * Says the oldest open request again, as it stands on disk; a repetition carries no revision. The app
+   * takes every request for a permission, so behind a question the status is said too (no. 22).
+   */
   function remind(connection: Connection, sessionId: string): void {
     const open = registry.peek(sessionId)?.committed?.context.approvals[0];
     if (!open) return;
     const { request } = open;
     connection.send(frameOf({ type: 'approval_requested', session_id: sessionId, request }));
+    if (request.type !== 'question') return;
+    const changes = { work_status: request.type };
+    connection.send(frameOf({ type: 'session_delta', session_id: sessionId, changes }));
   }
 
   return {
@@ -157,8 +163,10 @@ function hearingBy({ rooms }: Connection, sessionId: string): Hearing {
 /** Handlers of this group. */
 export function createSubscriptionHandlers(
   subscriptions: Subscriptions,
-): Handlers<'subscribe_list' | 'subscribe_session' | 'unsubscribe_session'> {
+): Handlers<'subscribe_list' | 'subscribe_session' | 'unsubscribe_session' | 'ping'> {
   return {
+    // Whoever gave it an id is acknowledged like everybody: behind all that was asked before.
+    ping: () => {},
     subscribe_list: (_, { connection }) => subscriptions.subscribeList(connection),
     subscribe_session: (message, { connection }) =>
       subscriptions.subscribeSession(connection, message.session_id, message),

@@ -3,8 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Order } from '../../../machines/session-types.ts';
 import { OrbitError } from '../../errors.ts';
 import type { Message } from '../../protocol/nouns.ts';
-import type { LiveSession } from '../live-session.ts';
-import { contextOf, type Sessions, type Wish } from '../sessions.ts';
+import { contextOf, refuseWatched, type Sessions } from '../sessions.ts';
 import type { Handlers } from './handler.ts';
 
 type TurnsTag =
@@ -18,23 +17,32 @@ type TurnsTag =
 /** Longest text of one message, UTF-16 units: Codex takes no more than that at once. */
 const MAX_CONTENT_CHARS = 1_000_000;
 
-/** Handlers of this group. */
-export function createTurnsHandlers({ sessions }: { sessions: Sessions }): Handlers<TurnsTag> {
-  /** Tells a wish that needs the connector, which is fetched if it is not there. */
-  const wish = (sessionId: string, what: string, wishFor: (live: LiveSession) => Wish) =>
-    sessions.visit(sessionId, async (live) => {
-      sessions.link(live, what);
-      await voice(live, wishFor(live));
-    });
+const EMPTY = 'The message is empty; write something';
 
-  async function voice(live: LiveSession, event: Wish): Promise<void> {
-    if (!sessions.can(live, event)) {
-      const { link_state = 'none' } = contextOf(live).session;
-      const details = { id: live.id, reason: link_state };
-      throw new OrbitError('no_connector', details, { sessionId: live.id });
-    }
-    await sessions.tell(live, event);
-  }
+/** Sends words into the running turn of a session; without one they start one. */
+export type Steer = (sessionId: string, content: string) => Promise<void>;
+
+/** Steering, for the handler and for words that come with a decision. @throws OrbitError as handlers do */
+export function createSteering(sessions: Sessions): Steer {
+  return async (session_id, content) => {
+    if (content.trim() === '') throw invalid(session_id, EMPTY);
+    refuseLong(session_id, content);
+    const id = `steer-${randomUUID()}`;
+    const message = said({ id, session_id, message_type: 'steer', content });
+    const order = { type: 'turn.steer', content, messageId: id } as const;
+    await sessions.wish(session_id, 'type', () => ({ type: 'steer.submitted', message, order }));
+  };
+}
+
+/** Handlers of this group. */
+export function createTurnsHandlers({
+  sessions,
+  steer,
+}: {
+  sessions: Sessions;
+  steer: Steer;
+}): Handlers<TurnsTag> {
+  const { wish } = sessions;
 
   return {
     send_message: (message) =>
@@ -44,7 +52,7 @@ export function createTurnsHandlers({ sessions }: { sessions: Sessions }): Handl
         const skills = message.skills ?? [];
         const mentions = message.mentions ?? [];
         const isEmpty = content.trim() === '' && images.length + skills.length === 0;
-        if (isEmpty) throw invalid(session_id, 'The message is empty; write something');
+        if (isEmpty) throw invalid(session_id, EMPTY);
         refuseLong(session_id, content);
         const id = `user-${randomUUID()}`;
         const order: Extract<Order, { type: 'turn.run' }> = {
@@ -66,27 +74,16 @@ export function createTurnsHandlers({ sessions }: { sessions: Sessions }): Handl
         };
       }),
 
-    steer_turn: ({ session_id, content }) =>
-      sessions.visit(session_id, async (live) => {
-        if (content.trim() === '') throw invalid(session_id, 'The message is empty; write something');
-        refuseLong(session_id, content);
-        sessions.link(live, 'type');
-        const id = `steer-${randomUUID()}`;
-        const message = said({ id, session_id, message_type: 'steer', content });
-        const order = { type: 'turn.steer', content, messageId: id } as const;
-        await voice(live, { type: 'steer.submitted', message, order });
-      }),
+    steer_turn: ({ session_id, content }) => steer(session_id, content),
 
     interrupt_session: ({ session_id }) =>
       sessions.visit(session_id, async (live) => {
-        const { turn, agents, approvals, outbox, session } = contextOf(live);
+        const { turn, agents, approvals, outbox } = contextOf(live);
         const isQuiet = !turn.open && agents.length + approvals.length + outbox.length === 0;
         const details = { id: session_id, what: 'interrupt' };
-        if (session.codex_integration_mode !== 'direct') {
-          throw new OrbitError('watched_only', details, { sessionId: session_id });
-        }
+        refuseWatched(live, 'interrupt it');
         if (isQuiet) throw new OrbitError('no_turn', details, { sessionId: session_id });
-        await voice(live, { type: 'interrupt.requested' });
+        await sessions.voice(live, { type: 'interrupt.requested' });
       }),
 
     compact_context: ({ session_id }) =>

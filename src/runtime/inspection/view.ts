@@ -78,7 +78,13 @@ const EVENT: Allow = {
   order: { type: true },
   message: { id: true, message_type: true, tool_name: true, is_error: true, duration_ms: true },
   update: { messageId: true },
-  fields: { permission_mode: true, model: true, effort: true, approval_policy: true, sandbox_mode: true },
+  fields: {
+    permission_mode: true,
+    model: true,
+    effort: true,
+    approval_policy: true,
+    sandbox_mode: true,
+  },
   truncated: true,
   bytes: true,
 };

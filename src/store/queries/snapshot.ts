@@ -7,6 +7,7 @@ import { cut, MAX_FRAME_BYTES } from '../../protocol/encode.ts';
 import type { Message, SessionState } from '../../protocol/nouns.ts';
 import type { Sqlite } from '../database.ts';
 import { byteLength } from '../text.ts';
+import { COMMENT_COLUMNS, type CommentRow, commentFromRow } from './comments.ts';
 import {
   MESSAGE_COLUMNS,
   type MessageRow,
@@ -34,6 +35,7 @@ const MAX_IMAGES = 32;
 const MAX_TURN_DIFFS = 100;
 const TURN_DIFFS_CHARS = 300_000;
 const MAX_SUBAGENTS = 200;
+const MAX_COMMENTS = 100;
 
 /** What everything but the messages may take, so that the newest messages always have room. */
 const FRAME_WITHOUT_MESSAGES_BYTES = 550 * 1024;
@@ -87,12 +89,18 @@ export function createSnapshotRead({ database, epoch }: { database: Sqlite; epoc
      FROM subagents WHERE session_id = ? ORDER BY rowid DESC LIMIT ${MAX_SUBAGENTS}`,
   );
 
+  const comments = database.prepare<[string], CommentRow>(
+    `SELECT ${COMMENT_COLUMNS} FROM review_comments WHERE session_id = ? AND is_deleted = 0
+     ORDER BY created_at DESC, rowid DESC LIMIT ${MAX_COMMENTS}`,
+  );
+
   return (row: SessionRow, openApproval: OpenApprovalRow | undefined): string => {
     const state = stateFromRow(row, {
       epoch,
       pending_approval: openApproval === undefined ? null : requestFromRow(openApproval),
       turnDiffs: newestDiffs(turnDiffs.iterate(row.id)),
       subagents: subagents.all(row.id).reverse(),
+      comments: comments.all(row.id).reverse(),
     });
     const start = openFrame(state);
     let room = MAX_FRAME_BYTES - byteLength(start) - CLOSE_FRAME.length;
@@ -138,6 +146,7 @@ function stateFromRow(
     pending_approval: SessionState['pending_approval'];
     turnDiffs: TurnDiffRow[];
     subagents: SubagentRow[];
+    comments: CommentRow[];
   },
 ): Omit<SessionState, 'messages'> {
   const { has_pending_approval: _, ...summary } = summaryFromRow(row);
@@ -155,6 +164,7 @@ function stateFromRow(
     ...(parts.subagents.length > 0 && { subagents: parts.subagents.map(subagentFromRow) }),
     ...present(row, 'terminal_session_id'),
     ...present(row, 'terminal_app'),
+    ...(parts.comments.length > 0 && { review_comments: parts.comments.map(commentFromRow) }),
   };
 }
 

@@ -18,9 +18,9 @@ export interface SessionDraft {
   revision: number;
   journalSeq: number;
   columns: Record<string, SqlValue>;
-  /** Revision that last changed each field of the wire; null until a fact needs it. */
-  stamps: Record<string, number> | null;
-  readonly storedStamps: string;
+  /** Revision that last changed each field of the wire. */
+  readonly stamps: Record<string, number>;
+  areStampsChanged: boolean;
   counts: Partial<Record<Counter, number>>;
   /** A delta of this item words `last_message` itself. */
   lastMessageGiven: boolean;
@@ -34,18 +34,43 @@ export interface DraftEnd {
   machineVersion: number;
 }
 
-/** Begins with the session as it is stored; it need not exist. */
-export function openDraft(statements: RowStatements, sessionId: string, at: string): SessionDraft {
-  const row = statements.session.get(sessionId);
+/** What every item needs of a session's row; kept in memory, since nobody else writes it. */
+export interface SessionCounters {
+  revision: number;
+  journalSeq: number;
+  stamps: Record<string, number>;
+}
+
+/** Reads what a session's row counts; null when there is none. */
+export function readCounters(
+  { session }: RowStatements,
+  sessionId: string,
+): SessionCounters | null {
+  const row = session.get(sessionId);
+  if (row === undefined) return null;
+  const { revision, journal_seq, field_revisions } = row;
+  return { revision, journalSeq: journal_seq, stamps: JSON.parse(field_revisions) };
+}
+
+/**
+ * Begins with the session as it is stored.
+ *
+ * @param counters  null when it does not exist; its stamps are changed in place
+ */
+export function openDraft(
+  counters: SessionCounters | null,
+  sessionId: string,
+  at: string,
+): SessionDraft {
   return {
     sessionId,
     at: stampToMs(at),
-    exists: row !== undefined,
-    revision: row?.revision ?? 0,
-    journalSeq: row?.journal_seq ?? 0,
+    exists: counters !== null,
+    revision: counters?.revision ?? 0,
+    journalSeq: counters?.journalSeq ?? 0,
     columns: {},
-    stamps: null,
-    storedStamps: row?.field_revisions ?? '{}',
+    stamps: counters?.stamps ?? {},
+    areStampsChanged: false,
     counts: {},
     lastMessageGiven: false,
     shown: new Map(),
@@ -59,8 +84,8 @@ export function countUp(draft: SessionDraft, counter: Counter, by = 1): void {
 
 /** Notes that a field of the wire changed at this revision. */
 export function stamp(draft: SessionDraft, field: string, revision: number): void {
-  draft.stamps ??= JSON.parse(draft.storedStamps) as Record<string, number>;
   draft.stamps[field] = revision;
+  draft.areStampsChanged = true;
 }
 
 /** Writes the row. @throws Error when the session has none */
@@ -74,9 +99,10 @@ export function closeDraft(
     revision: draft.revision,
     journal_seq: draft.journalSeq,
   };
-  if (draft.stamps !== null) columns.field_revisions = JSON.stringify(draft.stamps);
+  if (draft.areStampsChanged) columns.field_revisions = JSON.stringify(draft.stamps);
   if (snapshot !== null) {
     columns.machine_snapshot = snapshot;
+    columns.snapshot_seq = draft.journalSeq;
     columns.machine_version = machineVersion;
   }
   const { changes } = statements.updateSession(draft.sessionId, columns, draft.counts);

@@ -4,6 +4,8 @@
  */
 import { mkdirSync } from 'node:fs';
 import type { BrowserContextOptions, Page } from 'playwright-core';
+import type { ApprovalRequest } from '../../../src/protocol/nouns.ts';
+import type { FakeSession } from './actors.ts';
 import { openPage, startBrowser } from './browser.ts';
 import { startFixture } from './fixture-server.ts';
 
@@ -27,6 +29,8 @@ interface Shot {
   options: BrowserContextOptions;
   path: string;
   act?: (page: Page) => Promise<unknown>;
+  /** What happens to the sessions first. */
+  before?: () => void;
 }
 
 const press =
@@ -54,6 +58,14 @@ const SHOTS: Shot[] = [
     act: press('[', '[', '['),
   },
   { name: 'conversation', options: LAPTOP, path: 's/od-0004?tab=session' },
+  { name: 'approval', options: LAPTOP, path: 's/od-0007?tab=session', before: askForPatch },
+  {
+    name: 'question-dark',
+    options: { ...LAPTOP, colorScheme: 'dark' },
+    path: 's/od-000a?tab=session',
+    before: askQuestions,
+  },
+  { name: 'phone-approval', options: PHONE, path: 's/od-0007?tab=session' },
   { name: 'why', options: LAPTOP, path: 's/od-0002?tab=why' },
   { name: 'try', options: LAPTOP, path: 's/od-0002?tab=try' },
   { name: 'grid', options: DESK, path: 'grid' },
@@ -96,12 +108,88 @@ const SHOTS: Shot[] = [
   { name: 'small-phone-chart', options: SMALL_PHONE, path: 's/od-0001', act: show('Chart') },
 ];
 
+const server = await startFixture({ sessions: 60 });
+
+/** Requests that are meant to be seen stay open. */
+const asking = new Set<string>();
+function isAsking({ id }: FakeSession): boolean {
+  return asking.has(id);
+}
+
+function ask(index: number, request: Partial<ApprovalRequest>): void {
+  const session = server.sessions[index];
+  if (!session) return;
+  asking.add(session.id);
+  const at = `${new Date().toISOString().slice(0, -1)}000Z`;
+  const open = session.actor.getSnapshot().context.approvals;
+  for (const { request: old } of open) {
+    session.tell({
+      type: 'approval.resolved',
+      at,
+      requestId: old.id,
+      server: null,
+      decision: 'approved',
+    });
+  }
+  session.tell({
+    type: 'approval.requested',
+    at,
+    request: {
+      id: `shown-${index}`,
+      session_id: session.id,
+      type: 'exec',
+      command: null,
+      file_path: null,
+      diff: null,
+      question: null,
+      ...request,
+    },
+    tool: null,
+    toolUseId: null,
+    server: null,
+  });
+}
+
+function askForPatch(): void {
+  ask(7, {
+    command: 'git push --force-with-lease origin main \u202E&& rm -rf build',
+    tool_name: 'Bash',
+    proposed_amendment: ['git', 'push'],
+  });
+}
+
+function askQuestions(): void {
+  ask(10, {
+    type: 'question',
+    tool_name: 'AskUserQuestion',
+    question: 'Which database should the new service use?',
+    questions: [
+      {
+        header: 'Storage',
+        question: 'Which database should the new service use?',
+        multi_select: false,
+        options: [
+          { label: 'SQLite', description: 'One file, nothing to run.' },
+          { label: 'Postgres', description: 'When several machines write.' },
+        ],
+      },
+      {
+        header: 'Tests',
+        question: 'What shall be tested first?',
+        multi_select: true,
+        options: [{ label: 'Migrations' }, { label: 'Restarts' }, { label: 'Load' }],
+      },
+    ],
+  });
+}
+
 const [folder = 'dist/screenshots', ...names] = process.argv.slice(2);
 mkdirSync(folder, { recursive: true });
-const server = await startFixture({ sessions: 60 });
+
 for (let round = 0; round < 40; round += 1) for (const one of server.sessions) one.step();
 const browser = await startBrowser();
-for (const { name, options, path, act } of SHOTS.filter(isWanted)) {
+for (const { name, options, path, act, before } of SHOTS.filter(isWanted)) {
+  before?.();
   const { page, faults } = await openPage(browser, server.url + path, options);
   await page
     .locator('.virtual-row, .virtual-tile, .outline-state, .chart, .talk, .card')
@@ -109,7 +197,7 @@ for (const { name, options, path, act } of SHOTS.filter(isWanted)) {
     .waitFor();
   await page.waitForTimeout(600);
   if (act) await act(page);
-  for (const one of server.sessions) one.step();
+  for (const one of server.sessions) if (!isAsking(one)) one.step();
   await page.waitForTimeout(500);
   await page.screenshot({ path: `${folder}/${name}.png` });
   for (const fault of faults) console.error(`${name}: ${fault}`);

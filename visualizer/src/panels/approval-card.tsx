@@ -1,24 +1,27 @@
 /**
- * An open request, shown in full before it can be decided: every character visible, nothing cut off,
- * texts as texts. A watched (passive) session's request is shown for reading only.
+ * An open request, shown in full before it can be decided: every character visible, nothing cut off or
+ * folded away, texts as texts. A watched (passive) session's request is shown for reading only.
  */
 import { useSignal } from '@preact/signals';
 import type { ApprovalRequest } from '../../../src/protocol/nouns.ts';
-import { answer, decide } from '../conversation.ts';
+import { answer, decide, mayControl, type Verdict } from '../conversation.ts';
 import { isOnline } from '../model.ts';
 import { VisibleText } from '../ui/visible-text.tsx';
+import { Questionnaire } from './questionnaire.tsx';
 import './approval-card.css';
 
 const TITLES = { exec: 'Wants to run', patch: 'Wants to change', question: 'Asks you' } as const;
 
-/** Decisions a page may give, in the order of their reach. */
-const DECISIONS = [
-  ['approved', 'Approve'],
-  ['approved_for_session', 'Approve for this session'],
-  ['denied', 'Deny'],
-] as const;
+/** The house remembers so much of a command or diff, characters. */
+const CUT_AT = 100_000;
 
-export function ApprovalCard({ request, direct }: { request: ApprovalRequest; direct: boolean }) {
+interface CardProps {
+  request: ApprovalRequest;
+  /** Whether the session obeys this server. */
+  direct: boolean;
+}
+
+export function ApprovalCard({ request, direct }: CardProps) {
   const failure = useSignal<string | null>(null);
   const isSent = useSignal(false);
   const settle = (wish: Promise<string | null>): void => {
@@ -30,34 +33,37 @@ export function ApprovalCard({ request, direct }: { request: ApprovalRequest; di
     });
   };
   const isDisabled = !isOnline.value || isSent.value;
+  const mayAnswer = direct && mayControl.value;
   return (
     <article class="approval" data-testid="approval" aria-label="Open request">
       <h3>
         {TITLES[request.type]}
-        {request.tool_name && <span class="tag">{request.tool_name}</span>}
+        {request.tool_name && (
+          <span class="tag">
+            <VisibleText text={request.tool_name} />
+          </span>
+        )}
+        {request.agent_id && (
+          <span class="tag">
+            subagent <VisibleText text={request.agent_id} />
+          </span>
+        )}
       </h3>
       <Details request={request} />
       {!direct && <p class="hint">This session is only watched: answer in its own terminal.</p>}
-      {direct && request.type !== 'question' && (
-        <div class="buttons">
-          {DECISIONS.map(([decision, words]) => (
-            <button
-              key={decision}
-              type="button"
-              class={decision === 'approved' ? 'button primary' : 'button'}
-              disabled={isDisabled}
-              onClick={() => settle(decide(request, decision))}
-            >
-              {words}
-            </button>
-          ))}
-        </div>
+      {direct && !mayControl.value && <p class="hint">This page may only look.</p>}
+      {mayAnswer && request.type !== 'question' && (
+        <Decisions
+          isDisabled={isDisabled}
+          amendment={request.proposed_amendment ?? null}
+          onDecide={(decision, words) => settle(decide(request, decision, words))}
+        />
       )}
-      {direct && request.type === 'question' && (
-        <Answer
+      {mayAnswer && request.type === 'question' && (
+        <Questionnaire
           request={request}
           isDisabled={isDisabled}
-          onAnswer={(text) => settle(answer(request, text))}
+          onAnswer={(answers) => settle(answer(request, answers))}
         />
       )}
       <p role="status" class={failure.value === null ? 'visually-hidden' : 'banner warn'}>
@@ -68,8 +74,8 @@ export function ApprovalCard({ request, direct }: { request: ApprovalRequest; di
 }
 
 function Details({ request }: { request: ApprovalRequest }) {
-  const { command, file_path, diff, question, tool_input } = request;
-  const nothing = command === null && diff === null && question === null && file_path === null;
+  const { command, file_path, diff, question, tool_input, questions, proposed_amendment } = request;
+  const isCut = [command, diff, tool_input].some((text) => (text?.length ?? 0) >= CUT_AT);
   return (
     <>
       {file_path !== null && (
@@ -77,23 +83,40 @@ function Details({ request }: { request: ApprovalRequest }) {
           <VisibleText text={file_path} />
         </p>
       )}
-      {command !== null && (
-        <pre class="code" tabIndex={0}>
-          <VisibleText text={command} />
-        </pre>
-      )}
+      {command !== null && <Block text={command} />}
       {diff !== null && <Diff text={diff} />}
-      {question !== null && (
-        <p class="wrap">
+      {question !== null && !questions?.length && (
+        <p class="wrap" dir="auto">
           <VisibleText text={question} />
         </p>
       )}
-      {nothing && tool_input && (
-        <pre class="code" tabIndex={0}>
-          <VisibleText text={tool_input} />
-        </pre>
+      {tool_input && tool_input !== command && !questions?.length && (
+        <>
+          <p class="hint">Its whole input</p>
+          <Block text={tool_input} />
+        </>
+      )}
+      {proposed_amendment && proposed_amendment.length > 0 && (
+        <>
+          <p class="hint">“Always” would allow what begins with</p>
+          <Block text={proposed_amendment.join(' ')} />
+        </>
+      )}
+      {isCut && (
+        <p class="banner bad">
+          This is longer than {CUT_AT.toLocaleString('en')} characters and cut off here: decide
+          where you can see all of it.
+        </p>
       )}
     </>
+  );
+}
+
+function Block({ text }: { text: string }) {
+  return (
+    <pre class="code" tabIndex={0}>
+      <VisibleText text={text} />
+    </pre>
   );
 }
 
@@ -110,55 +133,49 @@ function Diff({ text }: { text: string }) {
   );
 }
 
-interface AnswerProps {
-  request: ApprovalRequest;
+interface DecisionsProps {
   isDisabled: boolean;
-  onAnswer: (text: string) => void;
+  /** The rule that "always" would add; null where the provider offers none. */
+  amendment: readonly string[] | null;
+  onDecide: (decision: Verdict, words: string) => void;
 }
 
-function Answer({ request, isDisabled, onAnswer }: AnswerProps) {
-  const text = useSignal('');
-  const options = request.questions?.[0]?.options ?? [];
+/** In the order of their reach; a denial may say why. */
+function Decisions({ isDisabled, amendment, onDecide }: DecisionsProps) {
+  const words = useSignal('');
+  const choices: [Verdict, string][] = [
+    ['approved', 'Approve'],
+    ['approved_for_session', 'Approve for this session'],
+    ...(amendment ? [['approved_always', 'Always approve'] as [Verdict, string]] : []),
+    ['denied', 'Deny'],
+    ['abort', 'Deny and stop'],
+  ];
   return (
-    <form
-      onSubmit={(event) => {
-        event.preventDefault();
-        if (text.value.trim() !== '') onAnswer(text.value);
-      }}
-    >
-      {options.length > 0 && (
-        <div class="buttons">
-          {options.map(({ label, description }) => (
-            <button
-              key={label}
-              type="button"
-              class="button"
-              disabled={isDisabled}
-              title={description}
-              onClick={() => onAnswer(label)}
-            >
-              <VisibleText text={label} />
-            </button>
-          ))}
-        </div>
-      )}
+    <>
+      <div class="buttons">
+        {choices.map(([decision, name]) => (
+          <button
+            key={decision}
+            type="button"
+            class={decision === 'approved' ? 'button primary' : 'button'}
+            disabled={isDisabled}
+            onClick={() => onDecide(decision, decision === 'denied' ? words.value : '')}
+          >
+            {name}
+          </button>
+        ))}
+      </div>
       <label class="labelled">
-        Your answer
+        With a denial, tell the agent
         <input
           type="text"
-          value={text.value}
+          placeholder="what to do instead (optional)"
+          value={words.value}
           onInput={(event) => {
-            text.value = event.currentTarget.value;
+            words.value = event.currentTarget.value;
           }}
         />
       </label>
-      <button
-        type="submit"
-        class="button primary"
-        disabled={isDisabled || text.value.trim() === ''}
-      >
-        Answer
-      </button>
-    </form>
+    </>
   );
 }

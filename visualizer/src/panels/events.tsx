@@ -3,6 +3,7 @@ import { computed, signal } from '@preact/signals';
 import type { InspectRecord } from '../../../src/protocol/inspect.ts';
 import { chartOf } from '../charts.ts';
 import { goTo } from '../cursor.ts';
+import { recordAt } from '../history.ts';
 import { history, position, rows, selected, shown } from '../model.ts';
 import { loadOlder } from '../transport.ts';
 import { VirtualList } from '../ui/virtual-list.tsx';
@@ -96,7 +97,10 @@ function List() {
 
 function Entry({ record }: { record: InspectRecord }) {
   const leaves = leavesOf(record.value);
-  const result = record.accepted ? (record.changed ? leaves.join(' · ') : 'unchanged') : 'refused';
+  const before = recordAt(history.value, record.seq - 1);
+  const old = new Set(before ? leavesOf(before.value) : []);
+  const moved = leaves.filter((leaf) => !old.has(leaf));
+  const result = record.accepted ? (record.changed ? moved.join(' · ') : 'unchanged') : 'refused';
   return (
     <>
       <span class="entry-when">
@@ -107,7 +111,7 @@ function Entry({ record }: { record: InspectRecord }) {
         <b class="code">{record.event.type}</b>
         <span class="entry-line code">
           <span class={record.changed ? `text-${phaseOf(leaves)}` : 'faint'}>
-            {result.replace('phase.', '').replace('link.', '')}
+            {result.replaceAll(/(?:phase|link)\./g, '')}
           </span>
           <span class="entry-actions">{actionsOf.value(record)}</span>
         </span>

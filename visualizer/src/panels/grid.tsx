@@ -15,7 +15,7 @@ import { VirtualGrid } from '../ui/virtual-grid.tsx';
 import { ageWords, count } from '../ui/words.ts';
 import { phaseOf } from '../value.ts';
 import { visibleText } from '../visible.ts';
-import { all, filter, named } from './sessions.tsx';
+import { all, filter, LinkPill, named } from './sessions.tsx';
 import './grid.css';
 
 const TILE = { width: 232, height: 128 };
@@ -193,6 +193,7 @@ function Tile({ row, mini }: { row: InspectRow; mini: Mini | null }) {
         <span class="row-name">
           <bdi>{visibleText(row.name)}</bdi>
         </span>
+        <LinkPill link={row.link} />
         <span class="row-age">{Number.isNaN(at) ? '' : ageWords(Math.max(0, now.value - at))}</span>
       </span>
       {mini && <Glyph mini={mini} path={path} />}
@@ -201,9 +202,6 @@ function Tile({ row, mini }: { row: InspectRow; mini: Mini | null }) {
         <span class={`row-state code text-${phase}`}>
           {path.replace('phase.', '') || 'no events yet'}
         </span>
-        {row.link !== null && row.link !== 'passive' && (
-          <span class={`row-link link-${row.link}`}>{row.link}</span>
-        )}
       </span>
     </button>
   );

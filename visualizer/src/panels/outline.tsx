@@ -4,7 +4,7 @@
  */
 
 import type { ChartEdge, ChartState } from '../chart/geometry.ts';
-import { actionWords, eventWords, guardWords } from '../chart/words.ts';
+import { actionWords, guardWords, isPlain, labelWords } from '../chart/words.ts';
 import { chartOf } from '../charts.ts';
 import { shown } from '../model.ts';
 import { askWhy, tryEvent } from '../route.ts';
@@ -99,7 +99,7 @@ function Transition({ edge }: { edge: ChartEdge }) {
       title={actionWords(edge)}
       onClick={() => tryEvent(edge.kind === 'always' ? '' : edge.event)}
     >
-      <span class="code">{eventWords(edge)}</span>
+      <span class={isPlain(edge) ? 'plain' : 'code'}>{labelWords(edge)}</span>
       {edge.guard !== null && <span class="code guard">{guardWords(edge)}</span>}
       <span class="target">{target === '' ? 'stays' : `→ ${target}`}</span>
     </button>

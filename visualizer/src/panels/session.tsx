@@ -2,8 +2,17 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import type { Message } from '../../../src/protocol/nouns.ts';
-import { interrupt, isDirect, send, type Talk, talk, talkFailure } from '../conversation.ts';
-import { isOnline, selected } from '../model.ts';
+import {
+  interrupt,
+  isDirect,
+  mayControl,
+  send,
+  steer,
+  type Talk,
+  talk,
+  talkFailure,
+} from '../conversation.ts';
+import { isOnline, position, selected } from '../model.ts';
 import { VisibleText } from '../ui/visible-text.tsx';
 import { clockWords } from '../ui/words.ts';
 import { ApprovalCard } from './approval-card.tsx';
@@ -28,6 +37,9 @@ export function Session() {
   return (
     <div class="talk" data-testid="session">
       <Facts session={session} direct={direct} />
+      {position.value !== null && (
+        <p class="hint past">You look at the past; what is said here is of now.</p>
+      )}
       <Messages messages={session.messages} total={session.message_count} />
       {session.pending_approval && (
         <ApprovalCard
@@ -36,7 +48,7 @@ export function Session() {
           direct={direct}
         />
       )}
-      {direct && session.status === 'active' && <Composer session={session} />}
+      {direct && mayControl.value && session.status === 'active' && <Composer session={session} />}
     </div>
   );
 }
@@ -133,20 +145,27 @@ function Entry({ message }: { message: Message }) {
   );
 }
 
+/** Words for the session: to its running turn where the provider can take them, else as a message. */
 function Composer({ session }: { session: Talk }) {
   const text = useSignal('');
   const failure = useSignal<string | null>(null);
-  const isBusy = session.work_status === 'working';
-  const submit = (): void => {
-    const content = text.value.trim();
-    if (content === '') return;
-    text.value = '';
-    void send(session.id, content).then((words) => {
+  const isOpen = ['working', 'permission', 'question'].includes(session.work_status);
+  const isSteering = session.work_status === 'working' && session.provider === 'codex';
+  const report = (wish: Promise<string | null>, content = ''): void => {
+    failure.value = null;
+    void wish.then((words) => {
       failure.value = words;
       // What was typed is not lost with the wish.
       if (words !== null && text.value === '') text.value = content;
     });
   };
+  const submit = (): void => {
+    const content = text.value.trim();
+    if (content === '' || !isOnline.value) return;
+    text.value = '';
+    report((isSteering ? steer : send)(session.id, content), content);
+  };
+  const words = isSteering ? 'Words for the running turn' : 'Message to the session';
   return (
     <form
       class="composer"
@@ -162,8 +181,8 @@ function Composer({ session }: { session: Talk }) {
       )}
       <textarea
         rows={2}
-        aria-label="Message to the session"
-        placeholder="Message to the session"
+        aria-label={words}
+        placeholder={words}
         value={text.value}
         onInput={(event) => {
           text.value = event.currentTarget.value;
@@ -177,12 +196,8 @@ function Composer({ session }: { session: Talk }) {
       <button
         type="button"
         class="button"
-        disabled={!isOnline.value || !isBusy}
-        onClick={() => {
-          void interrupt(session.id).then((words) => {
-            failure.value = words;
-          });
-        }}
+        disabled={!isOnline.value || !isOpen}
+        onClick={() => report(interrupt(session.id))}
       >
         Interrupt
       </button>
@@ -191,7 +206,7 @@ function Composer({ session }: { session: Talk }) {
         class="button primary"
         disabled={!isOnline.value || text.value.trim() === ''}
       >
-        Send
+        {isSteering ? 'Steer' : 'Send'}
       </button>
     </form>
   );

@@ -189,10 +189,15 @@ function List() {
   );
 }
 
+/** The state of the link, where there is one to speak of. */
+export function LinkPill({ link }: { link: string | null }) {
+  if (link === null || link === 'passive') return null;
+  return <span class={`row-link link-${link}`}>{link}</span>;
+}
+
 function Row({ row }: { row: InspectRow }) {
   const phase = phaseOf(row.path);
   const path = row.path.find((one) => one.startsWith('phase.'))?.slice(6) ?? 'no events yet';
-  const isLinkTold = row.link !== null && row.link !== 'passive';
   return (
     <>
       <i class={`dot fill-${phase}`} />
@@ -202,13 +207,13 @@ function Row({ row }: { row: InspectRow }) {
             {pinned.value.has(row.id) && <span class="pin">pinned </span>}
             <bdi>{visibleText(row.name)}</bdi>
           </b>
+          <LinkPill link={row.link} />
           <span class="row-age">
             {row.at === null ? '' : ageWords(Math.max(0, now.value - Date.parse(row.at)))}
           </span>
         </span>
         <span class="row-line code">
           <span class={`row-state text-${phase}`}>{path}</span>
-          {isLinkTold && <span class={`row-link link-${row.link}`}>{row.link}</span>}
           <span class="row-event">
             {row.lastAccepted ? row.lastEvent : `refused ${row.lastEvent}`}
           </span>

@@ -8,7 +8,8 @@ import type { InspectRecord } from '../../../src/protocol/inspect.ts';
 import { ChartView } from '../chart/chart-view.ts';
 import { chartOf, charts, loadCharts } from '../charts.ts';
 import { commits, hello, position, selected, selectedRow, shown } from '../model.ts';
-import { askWhy, catalogued, openTab, place, tryEvent } from '../route.ts';
+import { askWhy, catalogued, openTab, place, tab, tryEvent, view } from '../route.ts';
+import { isPhone } from '../ui/screen.ts';
 import { leavesOf, pathIn, phaseOf, possibleEdges } from '../value.ts';
 import { visibleText } from '../visible.ts';
 import './stage.css';
@@ -21,6 +22,8 @@ export const region = signal<string | null>(null);
 /** Charts by themselves: no session is lit in them. */
 const isCatalogue = computed(() => place.value === 'machines' || selected.value === null);
 const machine = computed(() => (isCatalogue.value ? catalogued.value : 'session'));
+/** Whether the conversation, and with it an open request, is in sight. */
+const isTalkOpen = computed(() => (isPhone.value ? view.value : tab.value) === 'session');
 /** The state of a catalogued chart somebody wants to know about. */
 export const pickedState = signal<string | null>(null);
 export const actions = signal(false);
@@ -102,6 +105,11 @@ function Pills() {
         {pathIn(value, 'phase')}
       </span>
       <span class={`pill link-${link}`}>{link}</span>
+      {phase === 'attention' && position.value === null && !isTalkOpen.value && (
+        <button type="button" class="button answer" onClick={() => openTab('session')}>
+          Answer…
+        </button>
+      )}
     </span>
   );
 }
