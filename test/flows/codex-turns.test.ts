@@ -1,5 +1,5 @@
 /** Turns of direct Codex sessions, end to end: client, server, the real Codex, a fake model. */
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type CodexDock, createSteered, openCodexDock } from '../support/codex-dock.ts';
@@ -112,10 +112,7 @@ describe.each(Object.entries(MODELS))('a session with a %s model', (_, model) =>
     });
     await session.status('permission');
     expect(existsSync(outside)).toBe(false);
-    const answer = await session.ask('approve_tool', {
-      request_id: request.id,
-      decision: 'approved',
-    });
+    const answer = await session.settle(request.id, { decision: 'approved' });
     expect(answer).toMatchObject({ type: 'ack' });
     // Right behind the decision, the history already shows it.
     const history = await session.ask('list_approvals');
@@ -128,7 +125,7 @@ describe.each(Object.entries(MODELS))('a session with a %s model', (_, model) =>
 
     await session.say(`!esc touch ${outside}-denied`);
     const second = await session.request();
-    await session.ask('approve_tool', { request_id: second.id, decision: 'denied' });
+    await session.settle(second.id, { decision: 'denied' });
     await session.idle();
     expect(existsSync(`${outside}-denied`)).toBe(false);
     const refused = (await session.messages('tool')).at(-1);
@@ -152,7 +149,7 @@ describe.each(Object.entries(MODELS))('a session with a %s model', (_, model) =>
       file_path: expect.stringContaining(file),
       diff: expect.stringMatching(/-one\n\+two/),
     });
-    await session.ask('approve_tool', { request_id: request.id, decision: 'approved' });
+    await session.settle(request.id, { decision: 'approved' });
     await session.idle();
     expect(readFileSync(join(dock.home.project, file), 'utf8')).toBe('two\n');
     const { turn_diffs, current_diff, messages } = await session.snapshot();
@@ -184,11 +181,7 @@ describe.each(Object.entries(MODELS))('a session with a %s model', (_, model) =>
     await session.status('question');
     const way = request.questions?.[0]?.options[0]?.label;
     const answers = { 'Which way?': way, 'How fast?': 'as fast as you can' };
-    const answer = await session.ask('answer_question', {
-      request_id: request.id,
-      answer: '',
-      answers,
-    });
+    const answer = await session.settle(request.id, { answer: '', answers });
     expect(answer).toMatchObject({ type: 'ack' });
     await session.idle();
     const said = JSON.stringify(dock.api.requests.at(-1)?.input);
@@ -209,8 +202,10 @@ describe.each(Object.entries(MODELS))('a session with a %s model', (_, model) =>
   });
 
   it('stops a turn: what was said stays, nothing runs on, and the next one works', async () => {
+    const project = join(dock.home.project, model);
+    mkdirSync(project);
     const client = await dock.client();
-    const session = await createSteered(client, { cwd: dock.home.project, model });
+    const session = await createSteered(client, { cwd: project, model });
     await session.say('!say On it.', '!exec sleep 300 # of-the-stopped-turn');
     await client.waitFor(
       (frame) => frame.type === 'message_appended' && frame.message.message_type === 'tool',
@@ -229,7 +224,7 @@ describe.each(Object.entries(MODELS))('a session with a %s model', (_, model) =>
     await session.say('!say Here again.');
     await session.idle();
     expect((await session.messages('assistant')).at(-1)?.content).toBe('Here again.');
-    expect(existsSync(join(dock.home.project, '.git'))).toBe(false);
+    expect(existsSync(join(project, '.git'))).toBe(false);
   });
 
   it('says what became of steered words', async () => {

@@ -50,6 +50,11 @@ export interface SteeredSession {
   say(...lines: string[]): Promise<void>;
   /** Sends a message about the session and resolves with its answer. */
   ask(type: string, fields?: object): ReturnType<typeof ask>;
+  /** Decides or answers: `request_id` is the request's there, and the answer comes back under it. */
+  settle(
+    request_id: string,
+    how: { decision: string; [field: string]: unknown } | { answer: string; answers?: object },
+  ): Promise<Received>;
   /** Everything heard of the session since `from`, in order. */
   heard<Type extends Received['type']>(
     type: Type,
@@ -91,6 +96,17 @@ export function steered(client: TestClient, id: string): SteeredSession {
       if (answer.type !== 'ack') throw new Error(JSON.stringify(answer));
     },
     ask: (type, fields = {}) => ask(client, { type, session_id: id, ...fields }),
+    settle(request_id, how) {
+      const from = client.messages.length;
+      const type = 'decision' in how ? 'approve_tool' : 'answer_question';
+      client.send({ type, session_id: id, request_id, ...how });
+      return client.waitFor(
+        (frame: Received & { request_id?: string }) =>
+          (frame.type === 'ack' || frame.type === 'error') &&
+          frame.request_id === request_id &&
+          client.messages.indexOf(frame) >= from,
+      );
+    },
     heard: (type, from = 0) =>
       client.messages.slice(from).filter((frame) => frame.type === type && about(frame)) as never,
     async idle() {
