@@ -43,9 +43,18 @@ interface ForksDeps {
   listFeed: Pick<ListFeed, 'hold'>;
 }
 
+interface How {
+  nth: number | null;
+  settings: ThreadSettings;
+}
+
 /** Forks over one engine. */
 export function createForks({ engine, sessions, links, registry, listFeed }: ForksDeps): Forks {
-  async function open(threadId: string, nth: number | null, settings: ThreadSettings) {
+  async function open(source: LiveSession, threadId: string, how: How) {
+    const { nth, settings } = how;
+    // Codex keeps no file of a thread in which nothing was said: a new one is the same.
+    const isBlank = contextOf(source).turn.count === 0;
+    if (isBlank && nth === null) return startThread(engine, settings);
     if (nth === null) return forkThread(engine, threadId, { beforeTurnId: null, settings });
     const cut = await cutAtMessage(engine, threadId, nth);
     if ('refusal' in cut)
@@ -77,7 +86,7 @@ export function createForks({ engine, sessions, links, registry, listFeed }: For
         throw new OrbitError('fork_failed', { id: source.id, reason });
       }
       const settings = { ...settingsOf(session), ...given };
-      const opened = await open(fromThreadId, nth, settings);
+      const opened = await open(source, fromThreadId, { nth, settings });
       const sessionId = randomUUID();
       const history = await historyOf(sessionId, opened.threadId);
       const announce = listFeed.hold(sessionId);

@@ -18,6 +18,11 @@ export interface OpenedThread {
 
 const PAGE_TURNS = 50;
 
+interface TurnPage {
+  data: Turn[];
+  nextCursor: string | null;
+}
+
 /** Begins a thread. @throws OrbitError `codex_error` */
 export async function startThread(
   engine: Requests,
@@ -81,7 +86,7 @@ function openedFrom(
   };
 }
 
-/** Turns with their items, oldest or newest first, read as far as the caller goes. */
+/** Turns with their items, oldest or newest first, read as far as the caller goes; none of a new thread. */
 export async function* turnsOf(
   engine: Requests,
   threadId: string,
@@ -89,10 +94,19 @@ export async function* turnsOf(
 ): AsyncGenerator<Turn> {
   let cursor: string | null = null;
   do {
-    const page: { data: Turn[]; nextCursor: string | null } = await engine.request(
-      'thread/turns/list',
-      { threadId, sortDirection, itemsView: 'full', limit: PAGE_TURNS, cursor },
-    );
+    const page: TurnPage = await engine
+      .request('thread/turns/list', {
+        threadId,
+        sortDirection,
+        itemsView: 'full',
+        limit: PAGE_TURNS,
+        cursor,
+      })
+      .catch((error: unknown) => {
+        // A thread has no file before its first turn.
+        if (/not materialized yet/.test(reasonOf(error))) return { data: [], nextCursor: null };
+        throw error;
+      });
     yield* page.data;
     cursor = page.nextCursor;
   } while (cursor !== null);
