@@ -86,9 +86,9 @@ export interface Flags {
   allowOrigins?: readonly string[] | undefined;
   allowHosts?: readonly string[] | undefined;
   durability?: string | undefined;
+  browseRoots?: readonly string[] | undefined;
   nameSessions?: boolean | undefined;
   namingModel?: string | undefined;
-  browseRoots?: readonly string[] | undefined;
 }
 
 /** Where a configuration comes from. `home` is the user's: data directory, transcripts, projects. */

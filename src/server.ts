@@ -6,6 +6,8 @@ import { unlink } from 'node:fs/promises';
 import type { Config, DataPaths } from './config.ts';
 import { createSpool } from './connectors/claude-hooks/spool.ts';
 import { createEngine } from './connectors/codex/app-server.ts';
+import { createImages } from './connectors/images.ts';
+import { commandEnvironment } from './connectors/shell/environment.ts';
 import { openDataDirectory, writeFileAtomically } from './files.ts';
 import { createLogger, type RootLogger } from './log.ts';
 import type { House } from './runtime/house.ts';
@@ -92,6 +94,8 @@ async function serve(deps: {
     engine,
     codex: config.codex,
     places: config.places,
+    images: createImages({ directory: paths.images }),
+    env: commandEnvironment(process.env, config.token),
     log,
     version,
   });
@@ -119,7 +123,8 @@ async function serve(deps: {
     log.info('server.shutdown');
     house.drain();
     await stopChores();
-    await Promise.all([doors.close(), engine.close()]);
+    await house.close();
+    await doors.close();
     await writer.close();
     house.registry.stop();
     await withdraw(paths);

@@ -9,8 +9,8 @@ import { SILENT_LOGGER } from '../../src/log.ts';
 import type { ServerMessage } from '../../src/protocol/server.ts';
 import { createHouse, type House, type HouseDeps } from '../../src/runtime/house.ts';
 import { openWriter, type Writer } from '../../src/store/writer.ts';
+import { BARE } from '../support/bare-house.ts';
 import { noCodex } from '../support/no-codex.ts';
-import { NO_PLACES } from '../support/places.ts';
 
 export interface TestHouse extends AsyncDisposable {
   house: House;
@@ -31,8 +31,8 @@ export async function openHouse(
   const writer = await openWriter({ paths, durability: 'normal', log: SILENT_LOGGER });
   const house = createHouse({
     writer,
+    ...BARE,
     ...noCodex(),
-    places: NO_PLACES,
     log: SILENT_LOGGER,
     version: 'test',
     ...parts,
