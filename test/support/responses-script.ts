@@ -33,8 +33,16 @@ interface Schema {
 export interface InputItem {
   readonly type: string;
   readonly role?: string;
-  readonly content?: string | readonly { readonly type: string; readonly text?: string }[];
+  readonly content?: string | readonly Content[];
   readonly tools?: readonly ToolSpec[];
+}
+
+/** One piece of a message. */
+interface Content {
+  readonly type: string;
+  readonly text?: string;
+  /** What agents tell each other; only the real provider encrypts it. */
+  readonly encrypted_content?: string;
 }
 
 /** A tool as it is offered; a namespace holds others. */
@@ -77,7 +85,7 @@ export function nextAnswer(body: ResponsesBody): Part[] {
     const done = body.input.slice(script.at).filter(({ type }) => type.endsWith('_output')).length;
     const lines = answers[done];
     const isOver = script !== last && !lines?.some(({ verb }) => TOOLS.has(verb));
-    if (lines && !isOver) return lines.map((line) => partOf(line, isCodeMode(body)));
+    if (lines && !isOver) return lines.map((line) => partOf(line, toolNames(body)));
   }
   const { schema } = body.text?.format ?? {};
   const text = schema ? filled(schema) : `Done. last user: ${last.text.split('\n')[0]}`;
@@ -105,7 +113,7 @@ function answersOf(script: string): ScriptLine[][] {
   return answers.filter((lines) => lines.length > 0);
 }
 
-function partOf({ verb, rest }: ScriptLine, codeMode: boolean): Part {
+function partOf({ verb, rest }: ScriptLine, offered: ReadonlySet<string>): Part {
   switch (verb) {
     case 'think':
     case 'say':
@@ -127,7 +135,7 @@ function partOf({ verb, rest }: ScriptLine, codeMode: boolean): Part {
       // Asking stays a tool of its own in code mode.
       return { kind: 'call', name: 'request_user_input', args: { questions: questionsOf(rest) } };
     default:
-      return codeMode ? inCode(verb, rest) : toolOf(verb, rest);
+      return isOffered(toolOf(verb, rest), offered) ? toolOf(verb, rest) : inCode(verb, rest);
   }
 }
 
@@ -198,8 +206,9 @@ function patchOf(rest: string): string {
   return ['*** Begin Patch', ...body, '*** End Patch'].join('\n');
 }
 
-/** Words of a person; what Codex adds in the user's name begins with a tag. */
+/** Words of a person, or of the agent that gave a subagent its task; what Codex adds begins with a tag. */
 function isSpoken(item: InputItem): boolean {
+  if (item.type === 'agent_message') return !textOf(item).includes('FINAL_ANSWER');
   if (item.type !== 'message' || item.role !== 'user') return false;
   return !/^(<|# AGENTS\.md)/.test(textOf(item));
 }
@@ -207,12 +216,12 @@ function isSpoken(item: InputItem): boolean {
 /** The text of a message. */
 export function textOf({ content }: InputItem): string {
   if (content === undefined || typeof content === 'string') return content ?? '';
-  return content.map(({ text }) => text ?? '').join('\n');
+  return content.map((piece) => piece.text ?? piece.encrypted_content ?? '').join('\n');
 }
 
-/** Code-mode models are offered one tool that takes JavaScript. */
-function isCodeMode(body: ResponsesBody): boolean {
-  return !toolNames(body).has('exec_command');
+/** Code-mode models are offered few tools themselves; the others are called from the code they write. */
+function isOffered(part: Part, offered: ReadonlySet<string>): boolean {
+  return 'name' in part && offered.has(part.name);
 }
 
 /** Names of all tools a request offers, those in namespaces too. */

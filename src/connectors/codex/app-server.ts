@@ -33,6 +33,7 @@ export interface EngineDeps {
 interface Running extends Kept {
   readonly child: Child;
   readonly rpc: Rpc;
+  readonly traces: Traces;
 }
 
 const DEADLINE_MS = 30_000;
@@ -45,7 +46,6 @@ const ARGS = ['app-server', '-c', 'thread_unload_delay_secs=1'];
 export function createEngine(deps: EngineDeps): Engine {
   const { log, probeMs = PROBE_MS } = deps;
   const routes = createRoutes(log);
-  const traces = createTraces(log);
   const keeper = createKeeper<Running>({
     start,
     lost: routes.lost,
@@ -53,6 +53,9 @@ export function createEngine(deps: EngineDeps): Engine {
     log,
   });
   const probing = new Set<Rpc>();
+  /** One that was not greeted yet: its answer may take longer than closing may. */
+  let starting: Child | null = null;
+  let isClosed = false;
 
   async function start(): Promise<Running> {
     const given = deps.env ?? process.env;
@@ -61,14 +64,9 @@ export function createEngine(deps: EngineDeps): Engine {
     // Where it runs matters to nobody, as long as it is no project: every thread names its own.
     const cwd = env.HOME ?? homedir();
     const child = await startChild({ command: binary.path, args: ARGS, cwd, env }, log);
-    const rpc = openRpc({
-      stdin: child.stdin,
-      stdout: child.stdout,
-      notified: routes.notified,
-      asked: (question) => routes.asked(question, rpc),
-      late: () => void probe({ child, rpc }),
-      log,
-    });
+    starting = child;
+    if (isClosed) child.kill();
+    const { rpc, traces } = connect(child);
     const exited = child.exited.then(async (reason) => {
       rpc.close(reason);
       await traces.allEnded();
@@ -79,17 +77,30 @@ export function createEngine(deps: EngineDeps): Engine {
     } catch (error) {
       child.kill();
       throw error;
+    } finally {
+      starting = null;
     }
     log.info('codex.started', { child_pid: child.pid });
     const end = async (): Promise<void> => {
       await child.end();
       await exited;
     };
-    return { child, rpc, exited, end };
+    return { child, rpc, traces, exited, end };
+  }
+
+  function connect(child: Child): Pick<Running, 'rpc' | 'traces'> {
+    const arrivals = routes.open({
+      respond: (id, result) => rpc.respond(id, result),
+      refuse: (id, message) => rpc.refuse(id, message),
+    });
+    const { stdin, stdout } = child;
+    const late = (): void => void probe(child, rpc);
+    const rpc = openRpc({ stdin, stdout, ...arrivals, late, log });
+    return { rpc, traces: createTraces(log) };
   }
 
   /** A missed deadline may be the request's fault; a process that hangs answers nothing at all. */
-  async function probe({ child, rpc }: Pick<Running, 'child' | 'rpc'>): Promise<void> {
+  async function probe(child: Child, rpc: Rpc): Promise<void> {
     if (probing.has(rpc)) return;
     probing.add(rpc);
     const asked = performance.now();
@@ -116,7 +127,7 @@ export function createEngine(deps: EngineDeps): Engine {
       const running = await keeper.get();
       const result = await running.rpc.request(method, params, deadlineMs);
       // Nothing to wait for on the way to the asker: what it does at once comes before the next report.
-      trace(traces, method, { params, result });
+      trace(running.traces, method, { params, result });
       return result as Methods[Method]['result'];
     },
     respond: routes.respond,
@@ -133,7 +144,11 @@ export function createEngine(deps: EngineDeps): Engine {
       await keeper.retire(running);
       return true;
     },
-    close: keeper.close,
+    close() {
+      isClosed = true;
+      starting?.kill();
+      return keeper.close();
+    },
   };
 }
 
