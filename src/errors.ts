@@ -17,6 +17,12 @@ const CATALOGUE = {
     message: 'Message type {type} is known but not built in this version; nothing was changed',
   },
   not_found: { status: 404, message: '{what} {id} not found; ask for the list to see what exists' },
+  invalid_argument: { status: 422, message: '{reason}' },
+  invalid_image: { status: 422, message: 'An image cannot be taken: {reason}' },
+  too_many_processes: {
+    status: 429,
+    message: '{limit} commands run already; wait for one to end or cancel it',
+  },
   browse_error: { status: 422, message: 'Cannot read directory {path}: {reason}' },
   bad_request: { status: 400, message: '{reason}' },
   unauthorized: {
@@ -70,7 +76,6 @@ const CATALOGUE = {
     message:
       'Session {id} is only watched; {what} in its own terminal, or fork it to steer it here',
   },
-  unsupported: { status: 409, message: '{what} is not possible: {reason}' },
   already_active: {
     status: 409,
     message: 'Session {id} has its connector already; just send it a message',
@@ -83,13 +88,26 @@ const CATALOGUE = {
     status: 422,
     message: 'Request {id} cannot be settled so: {reason}; it is still open',
   },
-  invalid_argument: { status: 422, message: '{reason}' },
   no_turn: { status: 409, message: 'Session {id} runs no turn; there is nothing to {what}' },
   fork_failed: { status: 409, message: 'Session {id} was not forked: {reason}' },
   thread_busy: {
     status: 409,
     message:
       'Thread {thread} is open in another Codex process; close it there, or fork the session here',
+  },
+  unsupported: { status: 409, message: '{what} is not possible: {reason}' },
+  session_not_found: {
+    status: 404,
+    message:
+      'Session {id} not found, or not one of Codex: skills and MCP servers are known for those only',
+  },
+  model_list_failed: { status: 502, message: 'The models are not known: {reason}' },
+  codex_auth_login_start_failed: { status: 502, message: 'The login did not begin: {reason}' },
+  codex_auth_logout_failed: { status: 502, message: 'Nobody was signed out: {reason}' },
+  already_signed_in: {
+    status: 409,
+    message:
+      'Codex is signed in with ChatGPT; a key would take its place. Sign out first, then set the key',
   },
   codex_error: { status: 502, message: 'Codex: {reason}' },
   quarantined: {
@@ -113,6 +131,11 @@ const CATALOGUE = {
 } as const satisfies Record<string, CatalogueEntry>;
 
 export type ErrorCode = keyof typeof CATALOGUE;
+
+/** The HTTP status of a code. */
+export function statusOf(code: ErrorCode): number {
+  return CATALOGUE[code].status;
+}
 
 /** All codes, for those who write or check answers. */
 export const CODES = Object.keys(CATALOGUE) as readonly ErrorCode[];

@@ -6,13 +6,13 @@ import { unlink } from 'node:fs/promises';
 import type { Config, DataPaths } from './config.ts';
 import { createSpool } from './connectors/claude-hooks/spool.ts';
 import { createEngine } from './connectors/codex/app-server.ts';
+import { createImages } from './connectors/images.ts';
+import { commandEnvironment } from './connectors/shell/environment.ts';
 import { openDataDirectory, writeFileAtomically } from './files.ts';
 import { createLogger, type RootLogger } from './log.ts';
 import type { House } from './runtime/house.ts';
 import { openWriter, type Writer } from './store/writer.ts';
 import { serverVersion } from './version.ts';
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface Server extends AsyncDisposable {
   /** The port that is really bound, also when 0 was asked for. */
@@ -36,10 +36,9 @@ const PASSIVATE_AFTER_MS = 30 * 60_000;
 /**
  * Starts the server and resolves when it serves.
  *
- * @param env  what the processes it starts inherit, without what is only for us
  * @throws ExitError 75 (data directory or address taken), 78 (database or directory unusable)
  */
-export async function startServer(config: Config, env: Environment = process.env): Promise<Server> {
+export async function startServer(config: Config): Promise<Server> {
   openDataDirectory(config.paths);
   const log = createLogger(await logConfig(config), config.paths.log);
   const version = serverVersion();
@@ -54,7 +53,7 @@ export async function startServer(config: Config, env: Environment = process.env
     loadParts(),
   ]);
   try {
-    return await serve({ config, env, log, writer, version });
+    return await serve({ config, log, writer, version });
   } catch (error) {
     await writer.close();
     log.error('server.start_failed', { error: error as Error });
@@ -81,16 +80,25 @@ async function logConfig({ log, paths }: Config): Promise<Config['log']> {
 
 async function serve(deps: {
   config: Config;
-  env: Environment;
   log: RootLogger;
   writer: Writer;
   version: string;
 }): Promise<Server> {
-  const { config, env, log, writer, version } = deps;
+  const { config, log, writer, version } = deps;
   const { paths } = config;
   const { createHouse, createDoors } = await loadParts();
-  const engine = createEngine({ log: log.child('codex'), version, env });
-  const house = createHouse({ writer, engine, places: config.places, log, version });
+  // Nothing runs yet: the engine starts when somebody first asks for it.
+  const engine = createEngine({ log: log.child('codex'), version, env: config.codex.env });
+  const house = createHouse({
+    writer,
+    engine,
+    codex: config.codex,
+    places: config.places,
+    images: createImages({ directory: paths.images }),
+    env: commandEnvironment(process.env, config.token),
+    log,
+    version,
+  });
   const doors = createDoors({
     config,
     hall: house.hall,
@@ -115,8 +123,8 @@ async function serve(deps: {
     log.info('server.shutdown');
     house.drain();
     await stopChores();
-    await house.release();
-    await doors.close();
+    await house.close();
+    await Promise.all([doors.close(), engine.close()]);
     await writer.close();
     house.registry.stop();
     await withdraw(paths);

@@ -2,15 +2,20 @@
  * The house behind the doors: puts ledger, registry, hooks and subscriptions together and offers the
  * hall to the transports. Knows no socket and no SQL.
  */
-import type { Places } from '../config.ts';
+import type { CodexConfig, Places } from '../config.ts';
+import { codexHomeOf } from '../connectors/codex/binary.ts';
 import type { Engine } from '../connectors/codex/engine.ts';
 import { createBrowse } from '../connectors/directory.ts';
 import { readBranch } from '../connectors/git-head.ts';
+import type { Images } from '../connectors/images.ts';
 import { OrbitError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Writer } from '../store/writer.ts';
+import { createAccounts } from './accounts.ts';
+import { type BoundThreads, createBoundThreads } from './bound-threads.ts';
 import { createStampClock, type StampClock } from './clock.ts';
 import { createDispatch } from './dispatch.ts';
+import { followEngine } from './engine-news.ts';
 import { createForks } from './forks.ts';
 import { frameOf, frameOfText } from './frames.ts';
 import type { Hall, HookMeta } from './hall.ts';
@@ -37,14 +42,21 @@ import { createRegistry, type Registry } from './registry.ts';
 import { createRing } from './ring.ts';
 import { createRooms, type Outlet, roomsOf } from './rooms.ts';
 import { contextOf, createSessions } from './sessions.ts';
+import { createShells } from './shells.ts';
 import { createStreams } from './streams.ts';
-import { createTelling } from './telling.ts';
+import { createLooking, createTelling } from './telling.ts';
+
+type Codec = typeof import('../protocol/codec.ts');
 
 export interface HouseDeps {
   writer: Writer;
   places: Places;
+  images: Images;
+  /** What commands of clients inherit. */
+  env: Readonly<Record<string, string | undefined>>;
   /** The Codex that steered sessions run on; it starts when the first of them needs it. */
   engine: Engine;
+  codex: CodexConfig;
   log: Logger;
   version: string;
   clock?: StampClock;
@@ -56,14 +68,15 @@ export interface House {
   registry: Registry;
   inspection: Inspection;
   ledger: Ledger;
+  boundThreads: BoundThreads;
   /** Loads the schemas now, so that the first message does not wait for them. */
   loadCodec(): Promise<void>;
   /** From now on live hooks wait for this, at most 2 s: older ones are on their way from the spool. */
   waitForSpool(drained: Promise<unknown>): void;
   /** Takes no hook any more; what was taken is still committed. */
   drain(): void;
-  /** Lets go of all connectors and ends the engine; what ran is told to be lost. */
-  release(): Promise<void>;
+  /** Lets go of all connectors and ends what runs for clients; resolves when that is on record, within 6 s. */
+  close(): Promise<void>;
 }
 
 /** A branch is read again after this long. */
@@ -76,14 +89,18 @@ const MAX_SPOOL_WAIT_MS = 2000;
 /** Builds the house over an open writer. */
 export function createHouse({
   writer,
-  engine,
   places,
+  images,
+  env,
+  engine,
+  codex,
   log,
   version,
   clock = createStampClock(),
 }: HouseDeps): House {
   const rooms = createRooms();
   const news = createNews({ rooms });
+  const boundThreads = createBoundThreads();
   const ring = createRing();
   const listFeed = createListFeed({ rooms });
   const ledger = createLedger({
@@ -108,7 +125,15 @@ export function createHouse({
   const sessions = createSessions({ writer, registry, ledger, clock });
   const streams = createStreams({ rooms, writer, clock });
   news.keep(streams.standing);
-  const links = createLinks({ engine, registry, ledger, streams, clock, log: log.child('codex') });
+  const links = createLinks({
+    engine,
+    registry,
+    ledger,
+    streams,
+    threads: boundThreads,
+    clock,
+    log: log.child('codex'),
+  });
   const forks = createForks({ engine, sessions, links, registry, listFeed });
   const inspection = createInspection({
     writer,
@@ -120,22 +145,44 @@ export function createHouse({
     log: log.child('inspection'),
     version,
   });
+  const accounts = createAccounts({
+    engine,
+    news,
+    codexHome: codexHomeOf(codex.env),
+    log: log.child('codex'),
+  });
+  followEngine({ engine, threads: boundThreads, news });
   const subscriptions = createSubscriptions({ writer, ring, registry, news });
   const tell = createTelling({ writer, registry, ledger, clock });
+  const look = createLooking({ registry });
+  const shells = createShells({ tell, news, env, log: log.child('shell') });
   const lookUpBranch = branchLookUp({ registry, ledger, clock, log });
   const takeChecked = createHooks({ writer, registry, ledger, clock, lookUpBranch });
 
-  let codecLoad: Promise<typeof import('../protocol/codec.ts')> | null = null;
-  const codec = () => (codecLoad ??= import('../protocol/codec.ts'));
+  let loadedCodec: Codec | null = null;
+  let codecLoad: Promise<Codec> | null = null;
+  const loadCodec = async () => (loadedCodec = await import('../protocol/codec.ts'));
+  const codec = () => (codecLoad ??= loadCodec());
   let spoolWait: Promise<unknown> | null = null;
   let isDraining = false;
 
-  async function takeHook(body: unknown, meta: HookMeta): Promise<void> {
-    const hook = (await codec()).decodeHook(withType(body, meta.type));
-    if (hook instanceof OrbitError) throw hook;
-    if (spoolWait && meta.origin !== 'spool') await spoolWait;
-    if (isDraining) throw new OrbitError('shutting_down');
-    await takeChecked(hook, meta);
+  /** Nearly every hook comes when nothing has to be waited for: each `await` less is felt by all. */
+  function takeHook(body: unknown, meta: HookMeta): Promise<void> {
+    const isWaiting = loadedCodec === null || (spoolWait !== null && meta.origin !== 'spool');
+    return isWaiting ? takeHookLater(body, meta) : takeHookNow(loadedCodec as Codec, body, meta);
+  }
+
+  function takeHookNow({ decodeHook }: Codec, body: unknown, meta: HookMeta): Promise<void> {
+    const hook = decodeHook(withType(body, meta.type));
+    if (hook instanceof OrbitError) return Promise.reject(hook);
+    if (isDraining) return Promise.reject(new OrbitError('shutting_down'));
+    return takeChecked(hook, meta);
+  }
+
+  async function takeHookLater(body: unknown, meta: HookMeta): Promise<void> {
+    const loaded = await codec();
+    if (spoolWait !== null && meta.origin !== 'spool') await spoolWait;
+    await takeHookNow(loaded, body, meta);
   }
 
   const steer = createSteering(sessions);
@@ -156,9 +203,9 @@ export function createHouse({
     ...createNamingHandlers({ tell }),
     ...createApprovalHistoryHandlers({ writer, tell }),
     ...createReviewsHandlers({ writer, tell }),
-    ...createShellHandlers(),
-    ...createAccountHandlers(),
-    ...createCatalogHandlers(),
+    ...createShellHandlers({ shells, look, home: places.home }),
+    ...createAccountHandlers({ engine, accounts }),
+    ...createCatalogHandlers({ engine, threads: boundThreads, writer }),
     ...createBrowseHandlers({
       writer,
       browse: createBrowse({ home: places.home, roots: places.browseRoots }),
@@ -190,6 +237,7 @@ export function createHouse({
     });
   }
   for (const live of [...registry.live()]) afterRestart(live);
+  shells.recover(writer.opened.commands);
 
   const hall: Hall = {
     opened(connection) {
@@ -200,6 +248,7 @@ export function createHouse({
     resync: (connection, wanted) => subscriptions.resync(connection, wanted),
     closed: () => {},
     takeHook,
+    image: images.find,
     health: () => ({ status: 'ok', ...(writer.trouble !== null && { degraded: writer.trouble }) }),
   };
 
@@ -209,6 +258,7 @@ export function createHouse({
     registry,
     inspection,
     ledger,
+    boundThreads,
     loadCodec: async () => void (await codec()),
     waitForSpool(drained) {
       const limit = new Promise((resolve) => setTimeout(resolve, MAX_SPOOL_WAIT_MS).unref());
@@ -219,10 +269,9 @@ export function createHouse({
     drain() {
       isDraining = true;
     },
-    async release() {
-      await links.close('the server was stopped');
+    async close() {
+      await Promise.all([links.close('the server was stopped'), shells.close()]);
       streams.stop();
-      await engine.close();
     },
   };
 }

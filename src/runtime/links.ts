@@ -10,6 +10,7 @@ import { type OpenedThread, startThread } from '../connectors/codex/threads.ts';
 import type { Connector, House, Report } from '../connectors/port.ts';
 import { OrbitError } from '../errors.ts';
 import type { Logger } from '../log.ts';
+import type { BoundThreads } from './bound-threads.ts';
 import type { StampClock } from './clock.ts';
 import type { Ledger } from './ledger.ts';
 import type { Registry } from './registry.ts';
@@ -38,21 +39,28 @@ interface LinksDeps {
   registry: Pick<Registry, 'enter'>;
   ledger: Pick<Ledger, 'tell'>;
   streams: Pick<Streams, 'open'>;
+  /** Who else speaks to the engine about a session's thread finds it here. */
+  threads: Pick<BoundThreads, 'bind'>;
   clock: StampClock;
   log: Logger;
 }
 
 /** Links over one engine. */
 export function createLinks(deps: LinksDeps): Links {
-  const { engine, registry, ledger, streams, clock, log } = deps;
+  const { engine, registry, ledger, streams, threads, clock, log } = deps;
   const connectors = new Map<string, Connector>();
+  const unbind = new Map<string, () => void>();
   /** Reports on their way to the disk. */
   const onTheirWay = new Set<Promise<void>>();
   let closedBecause: string | null = null;
 
   function houseOf(sessionId: string): House {
     return {
-      report: (event) => track(tell(sessionId, event)),
+      report(event) {
+        if (event.type === 'link.attached') bind(sessionId, event.threadId);
+        if (event.type === 'link.lost') letGo(sessionId);
+        return track(tell(sessionId, event));
+      },
       nowMs: Date.now,
       stream(messageId, first, shown) {
         const stream = streams.open(sessionId, messageId, first);
@@ -60,6 +68,15 @@ export function createLinks(deps: LinksDeps): Links {
         return stream;
       },
     };
+  }
+
+  function bind(sessionId: string, threadId: string): void {
+    unbind.set(sessionId, threads.bind(sessionId, threadId));
+  }
+
+  function letGo(sessionId: string): void {
+    unbind.get(sessionId)?.();
+    unbind.delete(sessionId);
   }
 
   function track(told: Promise<void>): Promise<void> {
@@ -98,7 +115,9 @@ export function createLinks(deps: LinksDeps): Links {
     const connector = living(sessionId);
     if (connector) {
       connector.take(order);
-      if (order.type === 'thread.release') connectors.delete(sessionId);
+      if (order.type !== 'thread.release') return;
+      connectors.delete(sessionId);
+      letGo(sessionId);
     } else if (order.type === 'thread.attach' && closedBecause !== null) {
       void track(tell(sessionId, { type: 'link.failed', reason: closedBecause }));
     } else if (order.type === 'thread.attach') {
@@ -121,6 +140,7 @@ export function createLinks(deps: LinksDeps): Links {
       const parts = { sessionId, engine, house: houseOf(sessionId), log };
       connectors.set(sessionId, new CodexSession(parts, opened));
       const { threadId, fields } = opened;
+      bind(sessionId, threadId);
       return [
         { type: 'link.requested' },
         { type: 'link.attached', capabilities: CAPABILITIES, threadId, fields },

@@ -22,7 +22,7 @@ export interface CodexDock extends AsyncDisposable {
 export async function openCodexDock(options: CodexHomeOptions = {}): Promise<CodexDock> {
   const api = await startFakeResponsesApi();
   const home = await createCodexHome(api, options);
-  const server = await startTestServer(home.env);
+  const server = await startTestServer({ env: home.env });
   const clients: TestClient[] = [];
   return {
     api,

@@ -24,10 +24,14 @@ export interface TestServer extends AsyncDisposable {
   restart(): Promise<void>;
 }
 
-type Environment = Readonly<Record<string, string>>;
+/** What a test may say about its server. */
+export interface TestServerOptions {
+  /** Environment of the server and of the agents it starts; empty unless given. */
+  env?: Readonly<Record<string, string>>;
+}
 
-/** Starts a server on a port of its own. @param env  what a Codex it starts would live in */
-export async function startTestServer(env: Environment = {}): Promise<TestServer> {
+/** Starts a server on a port of its own. */
+export async function startTestServer({ env = {} }: TestServerOptions = {}): Promise<TestServer> {
   const paths = temporaryDataPaths();
   let running: Server | null = await startOn(paths, 0, env);
   const { port } = running;
@@ -68,8 +72,12 @@ export async function installHookScript(paths: DataPaths, url: string): Promise<
   if (code !== 0) throw new Error(`init ended with ${code}`);
 }
 
-async function startOn(paths: DataPaths, port: number, env: Environment): Promise<Server> {
+async function startOn(
+  paths: DataPaths,
+  port: number,
+  env: Readonly<Record<string, string>>,
+): Promise<Server> {
   openDataDirectory(paths);
   const flags = { dataDir: paths.dir, bind: `127.0.0.1:${port}` };
-  return startServer(resolveConfig({ flags, env: {}, home: paths.dir }), env);
+  return startServer(resolveConfig({ flags, env, home: paths.dir }));
 }

@@ -10,8 +10,8 @@ import { createHouse } from '../../src/runtime/house.ts';
 import { openWriter } from '../../src/store/writer.ts';
 import { createDoors, type DoorsDeps } from '../../src/transports/listen.ts';
 import { PAGE_POLICY } from '../../src/transports/page.ts';
-import { NO_ENGINE } from '../support/no-engine.ts';
-import { NO_PLACES } from '../support/places.ts';
+import { BARE } from '../support/bare-house.ts';
+import { noCodex } from '../support/no-codex.ts';
 import { temporaryDataPaths } from '../support/server.ts';
 import { raw, requestText, TOKEN } from './support.ts';
 
@@ -37,8 +37,8 @@ async function openHouse(
   const writer = await openWriter({ paths, durability: 'normal', log: SILENT_LOGGER });
   const house = createHouse({
     writer,
-    engine: NO_ENGINE,
-    places: NO_PLACES,
+    ...BARE,
+    ...noCodex(),
     log: SILENT_LOGGER,
     version: '9.9.9',
   });
