@@ -198,7 +198,7 @@ export function createHouse({
       listFeed,
       home: places.home,
     }),
-    ...createTurnsHandlers({ sessions, steer }),
+    ...createTurnsHandlers({ sessions, steer, images }),
     ...createApprovalsHandlers({ sessions, links, steer }),
     ...createNamingHandlers({ tell }),
     ...createApprovalHistoryHandlers({ writer, tell }),
