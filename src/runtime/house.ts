@@ -125,12 +125,14 @@ export function createHouse({
   const sessions = createSessions({ writer, registry, ledger, clock });
   const streams = createStreams({ rooms, writer, clock });
   news.keep(streams.standing);
+  const lookUpBranch = branchLookUp({ registry, ledger, clock, log });
   const links = createLinks({
     engine,
     registry,
     ledger,
     streams,
     threads: boundThreads,
+    lookUpBranch,
     clock,
     log: log.child('codex'),
   });
@@ -156,7 +158,6 @@ export function createHouse({
   const tell = createTelling({ writer, registry, ledger, clock });
   const look = createLooking({ registry });
   const shells = createShells({ tell, news, env, log: log.child('shell') });
-  const lookUpBranch = branchLookUp({ registry, ledger, clock, log });
   const takeChecked = createHooks({ writer, registry, ledger, clock, lookUpBranch });
 
   let loadedCodec: Codec | null = null;

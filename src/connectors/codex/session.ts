@@ -12,7 +12,7 @@ import type { Engine } from './engine.ts';
 import { createOrders, type Orders } from './orders.ts';
 import type { ServerNotification } from './protocol/generated/ServerNotification.ts';
 import type { ServerRequest } from './protocol/generated/ServerRequest.ts';
-import { createReports, type Reports } from './reports.ts';
+import { createReports, type Reports, type Stored } from './reports.ts';
 import { type OpenedThread, resumeThread, startThread } from './threads.ts';
 import { reasonOf } from './troubles.ts';
 import { createTurnControl, type TurnControl } from './turn-control.ts';
@@ -108,9 +108,16 @@ export class CodexSession implements Connector {
     const { house } = this.#deps;
     try {
       const opened = await this.#openThread(order);
-      this.#enter(opened);
-      if (this.#isOver) return;
       const { threadId, fields } = opened;
+      this.#enter(opened);
+      if (this.#isOver) {
+        // Released meanwhile: nobody else would let the thread go.
+        const { engine } = this.#deps;
+        await this.#quietly('unsubscribe', () =>
+          engine.request('thread/unsubscribe', { threadId }),
+        );
+        return;
+      }
       void house.report({ type: 'link.attached', capabilities: CAPABILITIES, threadId, fields });
       for (const early of this.#early.splice(0)) this.take(early);
     } catch (error) {
@@ -206,13 +213,13 @@ export class CodexSession implements Connector {
 
   // ---- what comes ----------------------------------------------------------------------------------
 
-  #notified(notification: ServerNotification): Promise<void> | void {
+  #notified(notification: ServerNotification): Stored {
     const { method, params } = notification;
     if (method === 'turn/started') this.#open?.turns.started(params.turn.id);
     if (method === 'turn/completed') this.#turnEnded(params.turn.status === 'interrupted');
-    if (this.#isOver) return;
+    if (method === 'thread/closed') this.#lost('Codex closed the thread');
+    if (this.#isOver) return null;
     if (method === 'serverRequest/resolved') return this.#settled(params.requestId);
-    if (method === 'thread/closed') return this.#lost('Codex closed the thread');
     return this.#reports.notified(notification);
   }
 
@@ -244,9 +251,9 @@ export class CodexSession implements Connector {
   }
 
   /** The engine says that a question is settled: by us, by its turn's end, or by nobody we know. */
-  #settled(id: ServerRequest['id']): Promise<void> | void {
+  #settled(id: ServerRequest['id']): Stored {
     const ask = [...this.#asks.values()].find((open) => open.id === id);
-    if (!ask) return;
+    if (!ask) return null;
     this.#asks.delete(ask.requestId);
     const event = { type: 'approval.resolved', requestId: ask.requestId, server: null } as const;
     return this.#deps.house.report({ ...event, decision: 'cancelled' });
