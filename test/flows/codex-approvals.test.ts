@@ -3,9 +3,9 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { mcpServerTable } from '../support/asking-mcp-server.ts';
 import { type CodexDock, createSteered, openCodexDock, steered } from '../support/codex-dock.ts';
 import { MODELS } from '../support/codex-home.ts';
-import { mcpServerTable } from '../support/mcp-server.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'odx-mcp-'));
 let dock: CodexDock;
