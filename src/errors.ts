@@ -18,6 +18,11 @@ const CATALOGUE = {
   },
   not_found: { status: 404, message: '{what} {id} not found; ask for the list to see what exists' },
   invalid_argument: { status: 422, message: '{reason}' },
+  invalid_image: { status: 422, message: 'An image cannot be taken: {reason}' },
+  too_many_processes: {
+    status: 429,
+    message: '{limit} commands run already; wait for one to end or cancel it',
+  },
   browse_error: { status: 422, message: 'Cannot read directory {path}: {reason}' },
   bad_request: { status: 400, message: '{reason}' },
   unauthorized: {

@@ -5,6 +5,8 @@
 import { unlink } from 'node:fs/promises';
 import type { Config, DataPaths } from './config.ts';
 import { createSpool } from './connectors/claude-hooks/spool.ts';
+import { createImages } from './connectors/images.ts';
+import { commandEnvironment } from './connectors/shell/environment.ts';
 import { openDataDirectory, writeFileAtomically } from './files.ts';
 import { createLogger, type RootLogger } from './log.ts';
 import type { House } from './runtime/house.ts';
@@ -84,7 +86,14 @@ async function serve(deps: {
   const { config, log, writer, version } = deps;
   const { paths } = config;
   const { createHouse, createDoors } = await loadParts();
-  const house = createHouse({ writer, places: config.places, log, version });
+  const house = createHouse({
+    writer,
+    places: config.places,
+    images: createImages({ directory: paths.images }),
+    env: commandEnvironment(process.env, config.token),
+    log,
+    version,
+  });
   const doors = createDoors({
     config,
     hall: house.hall,
@@ -109,6 +118,7 @@ async function serve(deps: {
     log.info('server.shutdown');
     house.drain();
     await stopChores();
+    await house.close();
     await doors.close();
     await writer.close();
     house.registry.stop();

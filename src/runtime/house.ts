@@ -5,6 +5,7 @@
 import type { Places } from '../config.ts';
 import { createBrowse } from '../connectors/directory.ts';
 import { readBranch } from '../connectors/git-head.ts';
+import type { Images } from '../connectors/images.ts';
 import { OrbitError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Writer } from '../store/writer.ts';
@@ -33,11 +34,17 @@ import { createNews } from './news.ts';
 import { createRegistry, type Registry } from './registry.ts';
 import { createRing } from './ring.ts';
 import { createRooms, type Outlet } from './rooms.ts';
-import { createTelling } from './telling.ts';
+import { createShells } from './shells.ts';
+import { createLooking, createTelling } from './telling.ts';
+
+type Codec = typeof import('../protocol/codec.ts');
 
 export interface HouseDeps {
   writer: Writer;
   places: Places;
+  images: Images;
+  /** What commands of clients inherit. */
+  env: Readonly<Record<string, string | undefined>>;
   log: Logger;
   version: string;
   clock?: StampClock;
@@ -55,6 +62,8 @@ export interface House {
   waitForSpool(drained: Promise<unknown>): void;
   /** Takes no hook any more; what was taken is still committed. */
   drain(): void;
+  /** Ends what runs for clients; resolves when that is on record, within 6 s. */
+  close(): Promise<void>;
 }
 
 /** A branch is read again after this long. */
@@ -68,6 +77,8 @@ const MAX_SPOOL_WAIT_MS = 2000;
 export function createHouse({
   writer,
   places,
+  images,
+  env,
   log,
   version,
   clock = createStampClock(),
@@ -100,20 +111,35 @@ export function createHouse({
   });
   const subscriptions = createSubscriptions({ writer, ring, registry, news });
   const tell = createTelling({ writer, registry, ledger, clock });
+  const look = createLooking({ registry });
+  const shells = createShells({ tell, news, env, log: log.child('shell') });
   const lookUpBranch = branchLookUp({ registry, ledger, clock, log });
   const takeChecked = createHooks({ writer, registry, ledger, clock, lookUpBranch });
 
-  let codecLoad: Promise<typeof import('../protocol/codec.ts')> | null = null;
-  const codec = () => (codecLoad ??= import('../protocol/codec.ts'));
+  let loadedCodec: Codec | null = null;
+  let codecLoad: Promise<Codec> | null = null;
+  const loadCodec = async () => (loadedCodec = await import('../protocol/codec.ts'));
+  const codec = () => (codecLoad ??= loadCodec());
   let spoolWait: Promise<unknown> | null = null;
   let isDraining = false;
 
-  async function takeHook(body: unknown, meta: HookMeta): Promise<void> {
-    const hook = (await codec()).decodeHook(withType(body, meta.type));
-    if (hook instanceof OrbitError) throw hook;
-    if (spoolWait && meta.origin !== 'spool') await spoolWait;
-    if (isDraining) throw new OrbitError('shutting_down');
-    await takeChecked(hook, meta);
+  /** Nearly every hook comes when nothing has to be waited for: each `await` less is felt by all. */
+  function takeHook(body: unknown, meta: HookMeta): Promise<void> {
+    const isWaiting = loadedCodec === null || (spoolWait !== null && meta.origin !== 'spool');
+    return isWaiting ? takeHookLater(body, meta) : takeHookNow(loadedCodec as Codec, body, meta);
+  }
+
+  function takeHookNow({ decodeHook }: Codec, body: unknown, meta: HookMeta): Promise<void> {
+    const hook = decodeHook(withType(body, meta.type));
+    if (hook instanceof OrbitError) return Promise.reject(hook);
+    if (isDraining) return Promise.reject(new OrbitError('shutting_down'));
+    return takeChecked(hook, meta);
+  }
+
+  async function takeHookLater(body: unknown, meta: HookMeta): Promise<void> {
+    const loaded = await codec();
+    if (spoolWait !== null && meta.origin !== 'spool') await spoolWait;
+    await takeHookNow(loaded, body, meta);
   }
 
   const handlers = {
@@ -125,7 +151,7 @@ export function createHouse({
     ...createApprovalsHandlers(),
     ...createApprovalHistoryHandlers({ writer, tell }),
     ...createReviewsHandlers({ writer, tell }),
-    ...createShellHandlers(),
+    ...createShellHandlers({ shells, look, home: places.home }),
     ...createAccountHandlers(),
     ...createCatalogHandlers(),
     ...createBrowseHandlers({
@@ -136,6 +162,8 @@ export function createHouse({
     }),
   };
 
+  shells.recover(writer.opened.commands);
+
   const hall: Hall = {
     opened(connection) {
       const { epoch } = writer.opened;
@@ -145,6 +173,7 @@ export function createHouse({
     resync: (connection, wanted) => subscriptions.resync(connection, wanted),
     closed: () => {},
     takeHook,
+    image: images.find,
     health: () => ({ status: 'ok', ...(writer.trouble !== null && { degraded: writer.trouble }) }),
   };
 
@@ -164,6 +193,7 @@ export function createHouse({
     drain() {
       isDraining = true;
     },
+    close: () => shells.close(),
   };
 }
 

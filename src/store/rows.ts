@@ -14,6 +14,7 @@ import type { Sqlite } from './database.ts';
 import {
   columnsFromSummary,
   columnsFromUsage,
+  isPaper,
   isPlainField,
   type SqlValue,
   toColumn,
@@ -30,6 +31,7 @@ import {
   stamp,
 } from './row/draft.ts';
 import { prepareRowStatements, type RowStatements } from './row/statements.ts';
+import { createTurnRows } from './row/turns.ts';
 import { EXCERPT_CHARS, head, stampToMs, storable } from './text.ts';
 
 /** Sessions of which numbers are kept in memory; those of the others are looked up again. */
@@ -39,6 +41,7 @@ type FactOf<Type extends Fact['type']> = Extract<Fact, { type: Type }>;
 
 interface Tools {
   statements: RowStatements;
+  turns: ReturnType<typeof createTurnRows>;
   sequences: Map<string, number>;
 }
 
@@ -47,6 +50,7 @@ export type Rows = ReturnType<typeof createRows>;
 /** The row writers of one connection; their statements are prepared once. */
 export function createRows(database: Sqlite) {
   const statements = prepareRowStatements(database);
+  const turns = createTurnRows(database);
   const sequences = new Map<string, number>();
   const counters = new Map<string, SessionCounters>();
   return {
@@ -60,7 +64,7 @@ export function createRows(database: Sqlite) {
      * @throws SqliteError, TypeError, Error when the fact can never be stored
      */
     applyFact: (draft: SessionDraft, fact: Fact, revision: number) =>
-      applyFact({ statements, sequences }, draft, fact, revision),
+      applyFact({ statements, turns, sequences }, draft, fact, revision),
     /** Writes the session's row. @throws Error when there is none */
     close(draft: SessionDraft, end: DraftEnd) {
       closeDraft(statements, draft, end);
@@ -132,6 +136,12 @@ function applyFact(tools: Tools, draft: SessionDraft, fact: Fact, revision: numb
     case 'row_noted':
       noteRow(draft, fact.columns);
       break;
+    case 'turn_noted':
+      tools.turns.note(fact);
+      break;
+    case 'turns_dropped':
+      tools.turns.drop(draft, fact);
+      break;
     // Told to whoever listens, and to nobody later: they change nothing that is stored.
     case 'context_compacted':
     case 'undo_started':
@@ -198,6 +208,10 @@ function applyChanges(
   for (const [field, value] of Object.entries(changes)) {
     if (value === undefined) continue;
     if (isPlainField(field)) draft.columns[field] = toColumn(field, value as SqlValue);
+    else if (isPaper(field)) {
+      draft.papers ??= {};
+      draft.papers[field] = toColumn(field, value as SqlValue);
+    }
     stamp(draft, field, revision);
   }
   if (changes.last_message !== undefined) draft.lastMessageGiven = true;

@@ -12,6 +12,7 @@ import type { Logger } from '../log.ts';
 import type { Hall } from '../runtime/hall.ts';
 import { type Admission, type Door, type Gate, isRefusal } from './gate.ts';
 import { createHookDoor, HOOK_PATH } from './hook-door.ts';
+import { createImageDoor } from './images.ts';
 import { createLazy } from './lazy.ts';
 import { isPagePath } from './page.ts';
 import { errorFrom } from './ports.ts';
@@ -74,6 +75,7 @@ export function createHttp(
   app.use(answerRefusals(deps.log));
   app.use(passGate(deps));
   app.use(createHookDoor({ hall: deps.hall, maxBodyBytes: deps.maxBodyBytes }));
+  app.use(createImageDoor(deps));
   app.use(passToBridge(deps));
   if (deps.page) app.use(deps.page);
   app.use(router.routes());

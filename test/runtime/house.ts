@@ -9,7 +9,7 @@ import { SILENT_LOGGER } from '../../src/log.ts';
 import type { ServerMessage } from '../../src/protocol/server.ts';
 import { createHouse, type House } from '../../src/runtime/house.ts';
 import { openWriter, type Writer } from '../../src/store/writer.ts';
-import { NO_PLACES } from '../support/places.ts';
+import { BARE } from '../support/bare-house.ts';
 
 export interface TestHouse extends AsyncDisposable {
   house: House;
@@ -27,7 +27,12 @@ export async function openHouse(
   const paths = dataPaths(directory);
   openDataDirectory(paths);
   const writer = await openWriter({ paths, durability: 'normal', log: SILENT_LOGGER });
-  const house = createHouse({ writer, places: NO_PLACES, log: SILENT_LOGGER, version: 'test' });
+  const house = createHouse({
+    writer,
+    ...BARE,
+    log: SILENT_LOGGER,
+    version: 'test',
+  });
   const said: TestHouse['said'] = [];
   house.rooms.attach({ publish: (room, { message }) => said.push({ room, message }) });
   const close = async () => {

@@ -10,7 +10,7 @@ import { createHouse } from '../../src/runtime/house.ts';
 import { openWriter } from '../../src/store/writer.ts';
 import { createDoors, type DoorsDeps } from '../../src/transports/listen.ts';
 import { PAGE_POLICY } from '../../src/transports/page.ts';
-import { NO_PLACES } from '../support/places.ts';
+import { BARE } from '../support/bare-house.ts';
 import { temporaryDataPaths } from '../support/server.ts';
 import { raw, requestText, TOKEN } from './support.ts';
 
@@ -34,7 +34,12 @@ async function openHouse(
 ): Promise<number> {
   const paths = temporaryDataPaths();
   const writer = await openWriter({ paths, durability: 'normal', log: SILENT_LOGGER });
-  const house = createHouse({ writer, places: NO_PLACES, log: SILENT_LOGGER, version: '9.9.9' });
+  const house = createHouse({
+    writer,
+    ...BARE,
+    log: SILENT_LOGGER,
+    version: '9.9.9',
+  });
   const doors = createDoors({
     config: {
       bind: { host: '127.0.0.1', port: 0, isLoopback: true },

@@ -10,6 +10,7 @@ import { promisify, stripVTControlCharacters } from 'node:util';
 import { OrbitError } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
 import { withoutSecrets } from '../../secrets.ts';
+import { signalGroup } from '../process-group.ts';
 import { MARK, startGuard } from './guard.ts';
 import { createLineSplitter } from './lines.ts';
 
@@ -137,15 +138,6 @@ function exitOf(child: ChildProcess, killRest: () => void): Promise<string> {
       child.once('close', done);
     });
   });
-}
-
-function signalGroup(pid: number, signal: 'SIGTERM' | 'SIGKILL'): void {
-  try {
-    process.kill(-pid, signal);
-  } catch (error) {
-    // Nobody left in the group: what we wanted.
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-  }
 }
 
 /** Logs stderr within bounds. Returns how to ask for its last words. */

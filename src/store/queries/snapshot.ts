@@ -64,8 +64,11 @@ export interface SessionRow extends SummaryRow {
 
 /** The select list that makes a `SessionRow`. */
 export const SESSION_COLUMNS = `${SUMMARY_COLUMNS}, revision, snapshot_base, field_revisions,
-  message_count, turn_count, current_turn_id, current_diff, current_plan, terminal_session_id,
-  terminal_app`;
+  message_count, turn_count, current_turn_id, terminal_session_id, terminal_app,
+  current_diff, current_plan`;
+
+/** Where the columns of a `SessionRow` are. */
+export const SESSION_TABLES = 'sessions LEFT JOIN papers ON papers.session_id = sessions.id';
 
 /** Writes snapshots on one connection; the row is the caller's, read at the same commit. */
 export function createSnapshotRead({ database, epoch }: { database: Sqlite; epoch: string }) {
