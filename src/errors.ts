@@ -58,6 +58,20 @@ const CATALOGUE = {
     message: 'The server is stopping; send it again after its restart',
   },
   internal_error: { status: 500, message: 'Something broke inside the server; its log says what' },
+  unsupported: { status: 409, message: '{what} is not possible: {reason}' },
+  session_not_found: {
+    status: 404,
+    message:
+      'Session {id} not found, or not one of Codex: skills and MCP servers are known for those only',
+  },
+  model_list_failed: { status: 502, message: 'The models are not known: {reason}' },
+  codex_auth_login_start_failed: { status: 502, message: 'The login did not begin: {reason}' },
+  codex_auth_logout_failed: { status: 502, message: 'Nobody was signed out: {reason}' },
+  already_signed_in: {
+    status: 409,
+    message:
+      'Codex is signed in with ChatGPT; a key would take its place. Sign out first, then set the key',
+  },
   codex_error: { status: 502, message: 'Codex: {reason}' },
   quarantined: {
     status: 422,

@@ -2,15 +2,20 @@
  * The house behind the doors: puts ledger, registry, hooks and subscriptions together and offers the
  * hall to the transports. Knows no socket and no SQL.
  */
-import type { Places } from '../config.ts';
+import type { CodexConfig, Places } from '../config.ts';
+import { codexHomeOf } from '../connectors/codex/binary.ts';
+import type { Engine } from '../connectors/codex/engine.ts';
 import { createBrowse } from '../connectors/directory.ts';
 import { readBranch } from '../connectors/git-head.ts';
 import type { Images } from '../connectors/images.ts';
 import { OrbitError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Writer } from '../store/writer.ts';
+import { createAccounts } from './accounts.ts';
+import { type BoundThreads, createBoundThreads } from './bound-threads.ts';
 import { createStampClock, type StampClock } from './clock.ts';
 import { createDispatch } from './dispatch.ts';
+import { followEngine } from './engine-news.ts';
 import { frameOf } from './frames.ts';
 import type { Hall, HookMeta } from './hall.ts';
 import { createAccountHandlers } from './handlers/account.ts';
@@ -45,6 +50,8 @@ export interface HouseDeps {
   images: Images;
   /** What commands of clients inherit. */
   env: Readonly<Record<string, string | undefined>>;
+  engine: Engine;
+  codex: CodexConfig;
   log: Logger;
   version: string;
   clock?: StampClock;
@@ -56,6 +63,7 @@ export interface House {
   registry: Registry;
   inspection: Inspection;
   ledger: Ledger;
+  boundThreads: BoundThreads;
   /** Loads the schemas now, so that the first message does not wait for them. */
   loadCodec(): Promise<void>;
   /** From now on live hooks wait for this, at most 2 s: older ones are on their way from the spool. */
@@ -79,12 +87,15 @@ export function createHouse({
   places,
   images,
   env,
+  engine,
+  codex,
   log,
   version,
   clock = createStampClock(),
 }: HouseDeps): House {
   const rooms = createRooms();
   const news = createNews({ rooms });
+  const boundThreads = createBoundThreads();
   const ring = createRing();
   const listFeed = createListFeed({ rooms });
   const ledger = createLedger({
@@ -109,6 +120,13 @@ export function createHouse({
     log: log.child('inspection'),
     version,
   });
+  const accounts = createAccounts({
+    engine,
+    news,
+    codexHome: codexHomeOf(codex.env),
+    log: log.child('codex'),
+  });
+  followEngine({ engine, threads: boundThreads, news });
   const subscriptions = createSubscriptions({ writer, ring, registry, news });
   const tell = createTelling({ writer, registry, ledger, clock });
   const look = createLooking({ registry });
@@ -152,8 +170,8 @@ export function createHouse({
     ...createApprovalHistoryHandlers({ writer, tell }),
     ...createReviewsHandlers({ writer, tell }),
     ...createShellHandlers({ shells, look, home: places.home }),
-    ...createAccountHandlers(),
-    ...createCatalogHandlers(),
+    ...createAccountHandlers({ engine, accounts }),
+    ...createCatalogHandlers({ engine, threads: boundThreads, writer }),
     ...createBrowseHandlers({
       writer,
       browse: createBrowse({ home: places.home, roots: places.browseRoots }),
@@ -183,6 +201,7 @@ export function createHouse({
     registry,
     inspection,
     ledger,
+    boundThreads,
     loadCodec: async () => void (await codec()),
     waitForSpool(drained) {
       const limit = new Promise((resolve) => setTimeout(resolve, MAX_SPOOL_WAIT_MS).unref());
