@@ -40,6 +40,9 @@ export interface Desktop extends AsyncDisposable {
   truth(): Promise<string[]>;
   /** Connections it has had. */
   readonly connections: number;
+  /** Stops reading, as on a slow network, until told otherwise. */
+  pause(): void;
+  resume(): void;
   close(): Promise<void>;
 }
 
@@ -216,6 +219,14 @@ class DesktopClient implements Desktop {
 
   send(message: { type: string; [field: string]: unknown }): void {
     if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
+  }
+
+  pause(): void {
+    this.#socket?.pause();
+  }
+
+  resume(): void {
+    this.#socket?.resume();
   }
 
   async rest(): Promise<void> {
