@@ -16,7 +16,8 @@ import { type BoundThreads, createBoundThreads } from './bound-threads.ts';
 import { createStampClock, type StampClock } from './clock.ts';
 import { createDispatch } from './dispatch.ts';
 import { followEngine } from './engine-news.ts';
-import { frameOf } from './frames.ts';
+import { createForks } from './forks.ts';
+import { frameOf, frameOfText } from './frames.ts';
 import type { Hall, HookMeta } from './hall.ts';
 import { createAccountHandlers } from './handlers/account.ts';
 import { createApprovalHistoryHandlers } from './handlers/approval-history.ts';
@@ -29,17 +30,20 @@ import { createNamingHandlers } from './handlers/naming.ts';
 import { createReviewsHandlers } from './handlers/reviews.ts';
 import { createShellHandlers } from './handlers/shell.ts';
 import { createSubscriptionHandlers, createSubscriptions } from './handlers/subscriptions.ts';
-import { createTurnsHandlers } from './handlers/turns.ts';
+import { createSteering, createTurnsHandlers } from './handlers/turns.ts';
 import { createHooks } from './hooks.ts';
 import { createInspection, type Inspection } from './inspection/inspection.ts';
 import { createLedger, type Ledger } from './ledger.ts';
+import { createLinks } from './links.ts';
 import { createListFeed } from './list-feed.ts';
 import type { LiveSession } from './live-session.ts';
 import { createNews } from './news.ts';
 import { createRegistry, type Registry } from './registry.ts';
 import { createRing } from './ring.ts';
-import { createRooms, type Outlet } from './rooms.ts';
+import { createRooms, type Outlet, roomsOf } from './rooms.ts';
+import { contextOf, createSessions } from './sessions.ts';
 import { createShells } from './shells.ts';
+import { createStreams } from './streams.ts';
 import { createLooking, createTelling } from './telling.ts';
 
 type Codec = typeof import('../protocol/codec.ts');
@@ -50,6 +54,7 @@ export interface HouseDeps {
   images: Images;
   /** What commands of clients inherit. */
   env: Readonly<Record<string, string | undefined>>;
+  /** The Codex that steered sessions run on; it starts when somebody first needs it. */
   engine: Engine;
   codex: CodexConfig;
   log: Logger;
@@ -70,7 +75,7 @@ export interface House {
   waitForSpool(drained: Promise<unknown>): void;
   /** Takes no hook any more; what was taken is still committed. */
   drain(): void;
-  /** Ends what runs for clients; resolves when that is on record, within 6 s. */
+  /** Ends what runs for clients and lets go of all connectors; resolves when that is on record, within 6 s. */
   close(): Promise<void>;
 }
 
@@ -84,10 +89,10 @@ const MAX_SPOOL_WAIT_MS = 2000;
 /** Builds the house over an open writer. */
 export function createHouse({
   writer,
+  engine,
   places,
   images,
   env,
-  engine,
   codex,
   log,
   version,
@@ -105,11 +110,31 @@ export function createHouse({
     listFeed,
     witness: (live, item, committed) => inspection.witness(live, item, committed),
     log: log.child('ledger'),
+    release: (sessionId, orders) => links.release(sessionId, orders),
+    refresh: (sessionId) => void showWhole(sessionId),
     reopen: (live, moment) => registry.reopen(live, moment),
     revive: (live, moment) => registry.revive(live, moment),
     discard: (live) => registry.discard(live),
   });
-  const registry: Registry = createRegistry({ writer, ledger, log: log.child('restore') });
+  const registry: Registry = createRegistry({
+    writer,
+    ledger,
+    log: log.child('restore'),
+    opened: afterRestart,
+  });
+  const sessions = createSessions({ writer, registry, ledger, clock });
+  const streams = createStreams({ rooms, writer, clock });
+  news.keep(streams.standing);
+  const links = createLinks({
+    engine,
+    registry,
+    ledger,
+    streams,
+    threads: boundThreads,
+    clock,
+    log: log.child('codex'),
+  });
+  const forks = createForks({ engine, sessions, links, registry, listFeed });
   const inspection = createInspection({
     writer,
     registry,
@@ -160,13 +185,22 @@ export function createHouse({
     await takeHookNow(loaded, body, meta);
   }
 
+  const steer = createSteering(sessions);
   const handlers = {
     ...createSubscriptionHandlers(subscriptions),
     ...createHookHandlers(takeHook),
-    ...createLifecycleHandlers(),
-    ...createTurnsHandlers(),
+    ...createLifecycleHandlers({
+      sessions,
+      links,
+      forks,
+      registry,
+      subscriptions,
+      listFeed,
+      home: places.home,
+    }),
+    ...createTurnsHandlers({ sessions, steer }),
+    ...createApprovalsHandlers({ sessions, links, steer }),
     ...createNamingHandlers({ tell }),
-    ...createApprovalsHandlers(),
     ...createApprovalHistoryHandlers({ writer, tell }),
     ...createReviewsHandlers({ writer, tell }),
     ...createShellHandlers({ shells, look, home: places.home }),
@@ -181,6 +215,29 @@ export function createHouse({
   };
 
   shells.recover(writer.opened.commands);
+  /** Something was taken back: everybody in the session's rooms gets it whole again. */
+  async function showWhole(sessionId: string): Promise<void> {
+    try {
+      const read = { kind: 'catch-up', sessionId, since: null, epoch: null } as const;
+      const answer = await writer.read(read);
+      for (const text of answer?.frames ?? []) {
+        const frame = frameOfText(text);
+        for (const room of roomsOf(sessionId)) rooms.publish(room, frame);
+      }
+    } catch (error) {
+      log.error('refresh.failed', { session_id: sessionId, error: error as Error });
+    }
+  }
+
+  /** A row that says it has a connector has lost it with the process that held it. */
+  function afterRestart(live: LiveSession): void {
+    const { link_state } = contextOf(live).session;
+    if (link_state !== 'attaching' && link_state !== 'attached') return;
+    sessions.tell(live, { type: 'server.restarted' }, 'house').catch((error: Error) => {
+      log.error('restore.not_stored', { session_id: live.id, error });
+    });
+  }
+  for (const live of [...registry.live()]) afterRestart(live);
 
   const hall: Hall = {
     opened(connection) {
@@ -212,7 +269,11 @@ export function createHouse({
     drain() {
       isDraining = true;
     },
-    close: () => shells.close(),
+    async close() {
+      await Promise.all([shells.close(), links.close('the server was stopped')]);
+      streams.stop();
+      await engine.close();
+    },
   };
 }
 
