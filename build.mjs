@@ -94,7 +94,13 @@ function declareClient() {
 
 /** Builds the page unless the one in dist/ was made of the same files. */
 async function buildPage() {
-  const digest = digestOf(['visualizer', 'machines', 'src/protocol', 'src/client', 'package-lock.json']);
+  const digest = digestOf([
+    'visualizer',
+    'machines',
+    'src/protocol',
+    'src/client',
+    'package-lock.json',
+  ]);
   const stamp = `${root}dist/visualizer/.made-of`;
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === digest) return;
   const vite = await import('vite');

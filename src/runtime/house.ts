@@ -2,15 +2,22 @@
  * The house behind the doors: puts ledger, registry, hooks and subscriptions together and offers the
  * hall to the transports. Knows no socket and no SQL.
  */
-import type { Places } from '../config.ts';
+import type { CodexConfig, Places } from '../config.ts';
+import { codexHomeOf } from '../connectors/codex/binary.ts';
+import type { Engine } from '../connectors/codex/engine.ts';
 import { createBrowse } from '../connectors/directory.ts';
 import { readBranch } from '../connectors/git-head.ts';
+import type { Images } from '../connectors/images.ts';
 import { OrbitError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Writer } from '../store/writer.ts';
+import { createAccounts } from './accounts.ts';
+import { type BoundThreads, createBoundThreads } from './bound-threads.ts';
 import { createStampClock, type StampClock } from './clock.ts';
 import { createDispatch } from './dispatch.ts';
-import { frameOf } from './frames.ts';
+import { followEngine } from './engine-news.ts';
+import { createForks } from './forks.ts';
+import { frameOf, frameOfText } from './frames.ts';
 import type { Hall, HookMeta } from './hall.ts';
 import { createAccountHandlers } from './handlers/account.ts';
 import { createApprovalHistoryHandlers } from './handlers/approval-history.ts';
@@ -23,23 +30,33 @@ import { createNamingHandlers } from './handlers/naming.ts';
 import { createReviewsHandlers } from './handlers/reviews.ts';
 import { createShellHandlers } from './handlers/shell.ts';
 import { createSubscriptionHandlers, createSubscriptions } from './handlers/subscriptions.ts';
-import { createTurnsHandlers } from './handlers/turns.ts';
+import { createSteering, createTurnsHandlers } from './handlers/turns.ts';
 import { createHooks } from './hooks.ts';
 import { createInspection, type Inspection } from './inspection/inspection.ts';
 import { createLedger, type Ledger } from './ledger.ts';
+import { createLinks } from './links.ts';
 import { createListFeed } from './list-feed.ts';
 import type { LiveSession } from './live-session.ts';
 import { createNews } from './news.ts';
 import { createRegistry, type Registry } from './registry.ts';
 import { createRing } from './ring.ts';
-import { createRooms, type Outlet } from './rooms.ts';
-import { createTelling } from './telling.ts';
+import { createRooms, type Outlet, roomsOf } from './rooms.ts';
+import { contextOf, createSessions } from './sessions.ts';
+import { createShells } from './shells.ts';
+import { createStreams } from './streams.ts';
+import { createLooking, createTelling } from './telling.ts';
 
 type Codec = typeof import('../protocol/codec.ts');
 
 export interface HouseDeps {
   writer: Writer;
   places: Places;
+  images: Images;
+  /** What commands of clients inherit. */
+  env: Readonly<Record<string, string | undefined>>;
+  /** The Codex that steered sessions run on; it starts when somebody first needs it. */
+  engine: Engine;
+  codex: CodexConfig;
   log: Logger;
   version: string;
   clock?: StampClock;
@@ -51,12 +68,15 @@ export interface House {
   registry: Registry;
   inspection: Inspection;
   ledger: Ledger;
+  boundThreads: BoundThreads;
   /** Loads the schemas now, so that the first message does not wait for them. */
   loadCodec(): Promise<void>;
   /** From now on live hooks wait for this, at most 2 s: older ones are on their way from the spool. */
   waitForSpool(drained: Promise<unknown>): void;
   /** Takes no hook any more; what was taken is still committed. */
   drain(): void;
+  /** Ends what runs for clients and lets go of all connectors; resolves when that is on record, within 6 s. */
+  close(): Promise<void>;
 }
 
 /** A branch is read again after this long. */
@@ -69,13 +89,18 @@ const MAX_SPOOL_WAIT_MS = 2000;
 /** Builds the house over an open writer. */
 export function createHouse({
   writer,
+  engine,
   places,
+  images,
+  env,
+  codex,
   log,
   version,
   clock = createStampClock(),
 }: HouseDeps): House {
   const rooms = createRooms();
   const news = createNews({ rooms });
+  const boundThreads = createBoundThreads();
   const ring = createRing();
   const listFeed = createListFeed({ rooms });
   const ledger = createLedger({
@@ -85,11 +110,31 @@ export function createHouse({
     listFeed,
     witness: (live, item, committed) => inspection.witness(live, item, committed),
     log: log.child('ledger'),
+    release: (sessionId, orders) => links.release(sessionId, orders),
+    refresh: (sessionId) => void showWhole(sessionId),
     reopen: (live, moment) => registry.reopen(live, moment),
     revive: (live, moment) => registry.revive(live, moment),
     discard: (live) => registry.discard(live),
   });
-  const registry: Registry = createRegistry({ writer, ledger, log: log.child('restore') });
+  const registry: Registry = createRegistry({
+    writer,
+    ledger,
+    log: log.child('restore'),
+    opened: afterRestart,
+  });
+  const sessions = createSessions({ writer, registry, ledger, clock });
+  const streams = createStreams({ rooms, writer, clock });
+  news.keep(streams.standing);
+  const links = createLinks({
+    engine,
+    registry,
+    ledger,
+    streams,
+    threads: boundThreads,
+    clock,
+    log: log.child('codex'),
+  });
+  const forks = createForks({ engine, sessions, links, registry, listFeed });
   const inspection = createInspection({
     writer,
     registry,
@@ -100,8 +145,17 @@ export function createHouse({
     log: log.child('inspection'),
     version,
   });
+  const accounts = createAccounts({
+    engine,
+    news,
+    codexHome: codexHomeOf(codex.env),
+    log: log.child('codex'),
+  });
+  followEngine({ engine, threads: boundThreads, news });
   const subscriptions = createSubscriptions({ writer, ring, registry, news });
   const tell = createTelling({ writer, registry, ledger, clock });
+  const look = createLooking({ registry });
+  const shells = createShells({ tell, news, env, log: log.child('shell') });
   const lookUpBranch = branchLookUp({ registry, ledger, clock, log });
   const takeChecked = createHooks({ writer, registry, ledger, clock, lookUpBranch });
 
@@ -131,18 +185,27 @@ export function createHouse({
     await takeHookNow(loaded, body, meta);
   }
 
+  const steer = createSteering(sessions);
   const handlers = {
     ...createSubscriptionHandlers(subscriptions),
     ...createHookHandlers(takeHook),
-    ...createLifecycleHandlers(),
-    ...createTurnsHandlers(),
+    ...createLifecycleHandlers({
+      sessions,
+      links,
+      forks,
+      registry,
+      subscriptions,
+      listFeed,
+      home: places.home,
+    }),
+    ...createTurnsHandlers({ sessions, steer }),
+    ...createApprovalsHandlers({ sessions, links, steer }),
     ...createNamingHandlers({ tell }),
-    ...createApprovalsHandlers(),
     ...createApprovalHistoryHandlers({ writer, tell }),
     ...createReviewsHandlers({ writer, tell }),
-    ...createShellHandlers(),
-    ...createAccountHandlers(),
-    ...createCatalogHandlers(),
+    ...createShellHandlers({ shells, look, home: places.home }),
+    ...createAccountHandlers({ engine, accounts }),
+    ...createCatalogHandlers({ engine, threads: boundThreads, writer }),
     ...createBrowseHandlers({
       writer,
       browse: createBrowse({ home: places.home, roots: places.browseRoots }),
@@ -150,6 +213,31 @@ export function createHouse({
       log: log.child('browse'),
     }),
   };
+
+  shells.recover(writer.opened.commands);
+  /** Something was taken back: everybody in the session's rooms gets it whole again. */
+  async function showWhole(sessionId: string): Promise<void> {
+    try {
+      const read = { kind: 'catch-up', sessionId, since: null, epoch: null } as const;
+      const answer = await writer.read(read);
+      for (const text of answer?.frames ?? []) {
+        const frame = frameOfText(text);
+        for (const room of roomsOf(sessionId)) rooms.publish(room, frame);
+      }
+    } catch (error) {
+      log.error('refresh.failed', { session_id: sessionId, error: error as Error });
+    }
+  }
+
+  /** A row that says it has a connector has lost it with the process that held it. */
+  function afterRestart(live: LiveSession): void {
+    const { link_state } = contextOf(live).session;
+    if (link_state !== 'attaching' && link_state !== 'attached') return;
+    sessions.tell(live, { type: 'server.restarted' }, 'house').catch((error: Error) => {
+      log.error('restore.not_stored', { session_id: live.id, error });
+    });
+  }
+  for (const live of [...registry.live()]) afterRestart(live);
 
   const hall: Hall = {
     opened(connection) {
@@ -160,6 +248,7 @@ export function createHouse({
     resync: (connection, wanted) => subscriptions.resync(connection, wanted),
     closed: () => {},
     takeHook,
+    image: images.find,
     health: () => ({ status: 'ok', ...(writer.trouble !== null && { degraded: writer.trouble }) }),
   };
 
@@ -169,6 +258,7 @@ export function createHouse({
     registry,
     inspection,
     ledger,
+    boundThreads,
     loadCodec: async () => void (await codec()),
     waitForSpool(drained) {
       const limit = new Promise((resolve) => setTimeout(resolve, MAX_SPOOL_WAIT_MS).unref());
@@ -178,6 +268,11 @@ export function createHouse({
     },
     drain() {
       isDraining = true;
+    },
+    async close() {
+      await Promise.all([shells.close(), links.close('the server was stopped')]);
+      streams.stop();
+      await engine.close();
     },
   };
 }

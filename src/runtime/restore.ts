@@ -5,9 +5,10 @@ import type { SavedSnapshot } from './live-session.ts';
 import { foldTail } from './moment.ts';
 
 /** What an actor starts from when there is no snapshot: the columns, at idle or ended. */
-export function inputOf({ summary, turnCount }: StoredActor): SessionInput {
-  const { has_pending_approval: _, ...session } = summary;
-  return { session: session as Session, isNew: false, turnCount };
+export function inputOf({ summary, turnCount, threadId }: StoredActor): SessionInput {
+  const { has_pending_approval: _, ...shown } = summary;
+  const session: Session = { ...shown, ...(threadId !== null && { codex_thread_id: threadId }) };
+  return { session, isNew: false, turnCount };
 }
 
 /**

@@ -22,6 +22,13 @@ export type EventMaker = (at: Stamp, context: SessionContext) => SessionEvent;
  */
 export type Tell = (sessionId: string, origin: Origin, make: EventMaker) => Promise<void>;
 
+/**
+ * What a session is like right now, also one that is only a row.
+ *
+ * @throws OrbitError `not_found`, `server_busy`
+ */
+export type Look = (sessionId: string) => Promise<SessionContext>;
+
 interface TellingDeps {
   writer: Pick<Writer, 'trouble' | 'backlog'>;
   registry: Pick<Registry, 'enter'>;
@@ -32,7 +39,8 @@ interface TellingDeps {
 /** A `tell` over the registry and the ledger. */
 export function createTelling({ writer, registry, ledger, clock }: TellingDeps): Tell {
   return async function tell(sessionId, origin, make) {
-    const refusal = refusalOf(writer);
+    // What the house itself has to say has happened: it waits for the disk as long as that takes.
+    const refusal = origin === 'client' ? refusalOf(writer) : null;
     if (refusal) throw refusal;
     await registry.enter(sessionId, ({ live }) => {
       if (!live) throw unknownSession(sessionId);
@@ -43,6 +51,15 @@ export function createTelling({ writer, registry, ledger, clock }: TellingDeps):
       });
     });
   };
+}
+
+/** A `look` through the registry. */
+export function createLooking({ registry }: Pick<TellingDeps, 'registry'>): Look {
+  return (sessionId) =>
+    registry.enter(sessionId, ({ live }) => {
+      if (!live) throw unknownSession(sessionId);
+      return live.actor.getSnapshot().context;
+    });
 }
 
 /** The refusal of a session nobody knows. */

@@ -8,7 +8,7 @@ import Database from 'better-sqlite3';
 import type { Fact } from '../../machines/session-types.ts';
 import type { Sqlite } from './database.ts';
 import type { Epoch } from './epoch.ts';
-import type { EventItem, Item, ItemResult, PendingItem } from './items.ts';
+import type { CheckpointItem, EventItem, Item, ItemResult, PendingItem } from './items.ts';
 import { createJournal } from './journal.ts';
 import { createRows } from './rows.ts';
 import { storable } from './text.ts';
@@ -43,6 +43,8 @@ export function takesRevision(fact: Fact): boolean {
     case 'approval_closed':
     case 'approval_forgotten':
     case 'row_noted':
+    case 'turn_noted':
+    case 'turns_dropped':
       return false;
     default:
       return true;
@@ -59,8 +61,7 @@ export function createCommitter({ database, epoch }: { database: Sqlite; epoch: 
   const refused = new Map<string, number>();
   const context: ItemContext = { rows, journal, statements, refused: new Map() };
 
-  const commitItem = (item: Item): ItemResult =>
-    item.kind === 'event' ? commitEvent(context, item) : commitPending(context, item);
+  const commitItem = (item: Item): ItemResult => commitOne(context, item);
 
   const commitOrSetAside = (item: Item): ItemResult => {
     statements.savepoint.run();
@@ -118,6 +119,17 @@ export function createCommitter({ database, epoch }: { database: Sqlite; epoch: 
   };
 }
 
+function commitOne(context: ItemContext, item: Item): ItemResult {
+  switch (item.kind) {
+    case 'event':
+      return commitEvent(context, item);
+    case 'pending':
+      return commitPending(context, item);
+    case 'checkpoint':
+      return commitCheckpoint(context, item);
+  }
+}
+
 interface ItemContext {
   rows: ReturnType<typeof createRows>;
   journal: ReturnType<typeof createJournal>;
@@ -141,6 +153,7 @@ function prepareStatements(database: Sqlite) {
       'INSERT OR REPLACE INTO pending_sessions (session_id, at, start) VALUES (?, ?, ?)',
     ),
     forgetPending: database.prepare('DELETE FROM pending_sessions WHERE session_id = ?'),
+    checkpoint: database.prepare('UPDATE messages SET content = ? WHERE id = ? AND session_id = ?'),
     quarantine: database.prepare(
       'INSERT INTO quarantine (at, session_id, body, error) VALUES (?, ?, ?, ?)',
     ),
@@ -177,6 +190,12 @@ function commitPending(context: ItemContext, item: PendingItem): ItemResult {
   if (!isFirst(context, item)) return { outcome: 'duplicate' };
   if (item.start === null) statements.forgetPending.run(item.sessionId);
   else statements.putPending.run(item.sessionId, item.at, item.start);
+  return { outcome: 'committed', seq: 0, revision: 0 };
+}
+
+/** The text so far: no fact, no number; whoever comes later reads it from the row. */
+function commitCheckpoint({ statements }: ItemContext, item: CheckpointItem): ItemResult {
+  statements.checkpoint.run(storable(item.content), item.messageId, item.sessionId);
   return { outcome: 'committed', seq: 0, revision: 0 };
 }
 

@@ -46,7 +46,17 @@ export interface PendingItem {
   start: string | null;
 }
 
-export type Item = EventItem | PendingItem;
+/** What was streamed of a message so far, so that a crash loses a second of it at most. */
+export interface CheckpointItem {
+  kind: 'checkpoint';
+  sessionId: string;
+  key: null;
+  at: string;
+  messageId: string;
+  content: string;
+}
+
+export type Item = EventItem | PendingItem | CheckpointItem;
 
 /** What became of an item. */
 export type ItemResult =
@@ -68,6 +78,8 @@ export interface StoredActor {
   machineVersion: number | null;
   turnCount: number;
   revision: number;
+  /** What Codex calls its conversation; null for others. */
+  threadId: string | null;
 }
 
 /** Reads that ride the writer's queue: they see every commit before them and none after. */

@@ -31,6 +31,7 @@ import {
   stamp,
 } from './row/draft.ts';
 import { prepareRowStatements, type RowStatements } from './row/statements.ts';
+import { createTurnRows } from './row/turns.ts';
 import { EXCERPT_CHARS, head, stampToMs, storable } from './text.ts';
 
 /** Sessions of which numbers are kept in memory; those of the others are looked up again. */
@@ -40,6 +41,7 @@ type FactOf<Type extends Fact['type']> = Extract<Fact, { type: Type }>;
 
 interface Tools {
   statements: RowStatements;
+  turns: ReturnType<typeof createTurnRows>;
   sequences: Map<string, number>;
 }
 
@@ -48,6 +50,7 @@ export type Rows = ReturnType<typeof createRows>;
 /** The row writers of one connection; their statements are prepared once. */
 export function createRows(database: Sqlite) {
   const statements = prepareRowStatements(database);
+  const turns = createTurnRows(database);
   const sequences = new Map<string, number>();
   const counters = new Map<string, SessionCounters>();
   return {
@@ -61,7 +64,7 @@ export function createRows(database: Sqlite) {
      * @throws SqliteError, TypeError, Error when the fact can never be stored
      */
     applyFact: (draft: SessionDraft, fact: Fact, revision: number) =>
-      applyFact({ statements, sequences }, draft, fact, revision),
+      applyFact({ statements, turns, sequences }, draft, fact, revision),
     /** Writes the session's row. @throws Error when there is none */
     close(draft: SessionDraft, end: DraftEnd) {
       closeDraft(statements, draft, end);
@@ -132,6 +135,12 @@ function applyFact(tools: Tools, draft: SessionDraft, fact: Fact, revision: numb
       break;
     case 'row_noted':
       noteRow(draft, fact.columns);
+      break;
+    case 'turn_noted':
+      tools.turns.note(fact);
+      break;
+    case 'turns_dropped':
+      tools.turns.drop(draft, fact);
       break;
     // Told to whoever listens, and to nobody later: they change nothing that is stored.
     case 'context_compacted':

@@ -42,6 +42,7 @@ describe.each(KINDS)('a %s session', (kind, session) => {
         expect(workStatusOf(context)).toBe(WIRE_WORD[scene.phase()]);
         expect(context.session.status === 'ended').toBe(scene.phase() === 'ended');
         expect(scene.actor.getSnapshot().status).toBe('active');
+        expect(context.session.link_state ?? 'passive').toBe(scene.link());
       }
     }
   });

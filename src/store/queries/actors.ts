@@ -7,6 +7,7 @@ import type { ReadResults, StoredActor } from '../items.ts';
 import { SUMMARY_COLUMNS, type SummaryRow, summaryFromRow } from './session-rows.ts';
 
 interface ActorRow extends SummaryRow {
+  codex_thread_id: string | null;
   turn_count: number;
   revision: number;
   /** All three are null for a session that has no machine yet. */
@@ -18,8 +19,8 @@ interface ActorRow extends SummaryRow {
 /** More terminals than anybody has open. */
 const MAX_PROCESSES = 200;
 
-const SELECT_ACTORS = `SELECT ${SUMMARY_COLUMNS}, turn_count, revision, machines.snapshot,
-    machines.version AS machine_version, machines.seq AS machine_seq
+const SELECT_ACTORS = `SELECT ${SUMMARY_COLUMNS}, codex_thread_id, turn_count, revision,
+    machines.snapshot, machines.version AS machine_version, machines.seq AS machine_seq
   FROM sessions LEFT JOIN machines ON machines.session_id = sessions.id`;
 
 /** Reads actors on one connection. */
@@ -27,7 +28,8 @@ export function createActorReads(database: Sqlite) {
   const one = database.prepare<[string], ActorRow>(`${SELECT_ACTORS} WHERE id = ?`);
   const busy = database.prepare<[], ActorRow>(
     `${SELECT_ACTORS}
-     WHERE status = 'active' AND work_status IN ('working', 'permission', 'question')`,
+     WHERE (status = 'active' AND work_status IN ('working', 'permission', 'question'))
+       OR link_state IN ('attaching', 'attached')`,
   );
   const pending = database
     .prepare<[string], string>('SELECT start FROM pending_sessions WHERE session_id = ?')
@@ -60,6 +62,7 @@ export function createActorReads(database: Sqlite) {
     machineVersion: row.machine_version,
     turnCount: row.turn_count,
     revision: row.revision,
+    threadId: row.codex_thread_id,
   });
   return {
     /** A session's row and its pending start; null for what there is not. */
@@ -70,7 +73,7 @@ export function createActorReads(database: Sqlite) {
         pendingStart: pending.get(sessionId) ?? null,
       };
     },
-    /** Sessions that worked or waited for an answer when they were last heard of. */
+    /** Sessions that worked, waited for an answer or had a connector when they were last heard of. */
     busy: (): StoredActor[] => busy.all().map(actorFrom),
     sessions: (): number => count.get() ?? 0,
     /** CLI processes and the session each reported last, oldest first. */

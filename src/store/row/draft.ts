@@ -80,9 +80,9 @@ export function openDraft(
   };
 }
 
-/** Adds one to a counter of the row. */
-export function countUp(draft: SessionDraft, counter: Counter): void {
-  draft.counts[counter] = (draft.counts[counter] ?? 0) + 1;
+/** Adds to a counter of the row. */
+export function countUp(draft: SessionDraft, counter: Counter, by = 1): void {
+  draft.counts[counter] = (draft.counts[counter] ?? 0) + by;
 }
 
 /** Notes that a field of the wire changed at this revision. */
