@@ -3,7 +3,8 @@
 // built program reads nothing from the source tree. The first line of src/main.ts (`#!`) stays first.
 //
 // The page in dist/visualizer is built by Vite, and only when something it is made of has changed: its
-// digest lies beside it. `node build.mjs --server` leaves the page alone.
+// digest lies beside it. `node build.mjs --server` leaves the page alone, and the client's declarations.
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -68,11 +69,38 @@ await build({
   logLevel: 'warning',
 });
 
-if (!process.argv.includes('--server')) await buildPage();
+await build({
+  absWorkingDir: root,
+  entryPoints: { client: 'src/client/index.ts' },
+  outdir: 'dist',
+  bundle: true,
+  format: 'esm',
+  platform: 'neutral',
+  target: 'es2023',
+  logLevel: 'warning',
+});
+
+if (!process.argv.includes('--server')) {
+  declareClient();
+  await buildPage();
+}
+
+/** Declarations of the client and of the wire, as far as it needs them, into dist/types. */
+function declareClient() {
+  const tsc = `${root}node_modules/.bin/tsc`;
+  const run = spawnSync(tsc, ['-p', `${root}src/client/tsconfig.json`], { encoding: 'utf8' });
+  if (run.status !== 0) throw new Error(`The client's declarations: ${run.stdout}${run.stderr}`);
+}
 
 /** Builds the page unless the one in dist/ was made of the same files. */
 async function buildPage() {
-  const digest = digestOf(['visualizer', 'machines', 'src/protocol', 'package-lock.json']);
+  const digest = digestOf([
+    'visualizer',
+    'machines',
+    'src/protocol',
+    'src/client',
+    'package-lock.json',
+  ]);
   const stamp = `${root}dist/visualizer/.made-of`;
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === digest) return;
   const vite = await import('vite');

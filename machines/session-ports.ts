@@ -2,10 +2,12 @@
  * What the session chart is made of: its two ports, its guards and its named steps. The chart itself,
  * in session.ts, only says when which of them applies.
  */
-import { fromCallback, setup } from 'xstate';
+import { type ErrorActorEvent, fromCallback, setup } from 'xstate';
 import type { Fact, Order, SessionContext, SessionEvent, SessionInput } from './session-types.ts';
 import * as approvals from './steps/approvals.ts';
-import { isBusy, oldest, type Step } from './steps/draft.ts';
+import * as asides from './steps/asides.ts';
+import { isBusy, isDirect, oldest, type Step } from './steps/draft.ts';
+import * as links from './steps/links.ts';
 import { isLate, isLateOnMain } from './steps/running.ts';
 import * as sessions from './steps/sessions.ts';
 import * as tools from './steps/tools.ts';
@@ -20,7 +22,7 @@ export interface ConnectorInput {
 const ports = setup({
   types: {
     context: {} as SessionContext,
-    events: {} as SessionEvent,
+    events: {} as SessionEvent | ErrorActorEvent<unknown, 'connector'>,
     input: {} as SessionInput,
     tags: {} as 'busy' | 'needsYou' | 'over' | 'linked',
     children: {} as { connector: 'connector' },
@@ -32,7 +34,7 @@ const ports = setup({
   },
   guards: {
     /** The report is not older than what settled everything before it. */
-    isCurrent: ({ context, event }) => !isLateOnMain(context, event.at),
+    isCurrent: ({ context, event }) => 'at' in event && !isLateOnMain(context, event.at),
     isBusy: ({ context }) => isBusy(context),
     /** Only at the start of an actor whose row says so. */
     isOver: ({ context }) => context.session.status === 'ended',
@@ -44,7 +46,9 @@ const ports = setup({
     isIdleNotice: ({ event }) => event.type === 'attention.noticed' && event.kind === 'idle',
     isRestart: ({ context, event }) =>
       event.type === 'session.started' && event.source !== 'compact' && !isLate(context, event.at),
-    isDirect: ({ context }) => sessions.isDirect(context),
+    isDirect: ({ context }) => isDirect(context.session),
+    /** A session that ended is resumed first. */
+    isAlive: ({ context }) => context.session.status === 'active',
     connectorCan: ({ context }, order: Order['type']) => context.capabilities.includes(order),
     /** The request is still open, and the connector can pass the answer on. */
     answersOpen: ({ context, event }) =>
@@ -70,6 +74,14 @@ function step<Event extends SessionEvent>(take: (context: SessionContext, event:
   });
 }
 
+/** The connector's actor crashed: XState's own event, which carries no time. */
+const loseCrashedLink = ports.enqueueActions(({ context, event, enqueue }) => {
+  const error = 'error' in event ? event.error : null;
+  const { context: next, facts } = links.linkCrashed(context, error);
+  enqueue.assign(next);
+  for (const fact of facts) enqueue({ type: 'record', params: fact });
+});
+
 /** `setup()` of the session chart with everything it may name. */
 export const session = ports.extend({
   actions: {
@@ -88,7 +100,11 @@ export const session = ports.extend({
     updateName: step(sessions.nameUpdated),
     updateUsage: step(sessions.usageUpdated),
     updatePaper: step(sessions.paperUpdated),
-    survivesRestart: step(sessions.serverRestarted),
+    passOn: step(asides.passedOn),
+    startCommand: step(asides.commandStarted),
+    finishCommand: step(asides.commandFinished),
+    survivesRestart: step(links.serverRestarted),
+    confirmMessage: step(sessions.messageConfirmed),
     startTurn: step(turns.turnStarted),
     completeTurn: step(turns.turnCompleted),
     abortTurn: step(turns.turnAborted),
@@ -111,7 +127,17 @@ export const session = ports.extend({
     decideApproval: step(wishes.approvalDecided),
     orderTurn: step(wishes.messageSubmitted),
     orderWish: step(wishes.wishVoiced),
-    attachLink: step(wishes.linkAttached),
-    loseLink: step(wishes.linkLost),
+    chooseName: step(wishes.nameChosen),
+    chooseSettings: step(wishes.settingsChosen),
+    orderRename: step(wishes.renameOrdered),
+    orderSettings: step(wishes.settingsOrdered),
+    requestLink: step(links.linkRequested),
+    orderAttach: ports.enqueueActions(({ context, enqueue }) => {
+      enqueue.sendTo('connector', links.attachOrder(context));
+    }),
+    orderRelease: ports.sendTo('connector', { type: 'thread.release' }),
+    attachLink: step(links.linkAttached),
+    loseLink: step(links.linkLost),
+    loseCrashedLink,
   },
 });

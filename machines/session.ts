@@ -5,9 +5,16 @@
  *
  * No clock, no random, no I/O, no transcript. Steps are pure (steps/), the two ports are inert here.
  */
-import { stopChild } from 'xstate';
 import { session } from './session-ports.ts';
 import { contextFrom } from './steps/sessions.ts';
+
+/** What goes on beside the conversation, whatever its state. */
+const aside = {
+  'comment.*': { actions: 'passOn' },
+  'approval.forgotten': { actions: 'passOn' },
+  'shell.started': { actions: 'startCommand' },
+  'shell.finished': { actions: 'finishCommand' },
+} as const;
 
 const phase = session.createStateConfig({
   description: 'Whom the session waits for.',
@@ -50,9 +57,13 @@ const phase = session.createStateConfig({
     'usage.updated': { actions: 'updateUsage' },
     'diff.updated': { actions: 'updatePaper' },
     'plan.updated': { actions: 'updatePaper' },
+    'message.confirmed': { actions: 'confirmMessage' },
     'name.updated': { actions: 'updateName' },
+    'name.chosen': { actions: 'chooseName' },
+    'settings.chosen': { actions: 'chooseSettings' },
     'fields.updated': { actions: 'updateFields' },
     'hook.observed': { actions: 'keepContent' },
+    ...aside,
   },
   states: {
     idle: {
@@ -108,8 +119,29 @@ const phase = session.createStateConfig({
         'message.added': { actions: 'keepMessage' },
         'message.changed': { actions: 'keepMessage' },
         'name.updated': { actions: 'updateName' },
+        ...aside,
+        'name.chosen': { actions: 'chooseName' },
+        'settings.chosen': { actions: 'chooseSettings' },
+        'server.restarted': { actions: 'survivesRestart' },
         '*': {},
       },
+    },
+  },
+});
+
+/** What takes the connector away whatever it is doing. */
+const stopConnector = session.stopChild('connector');
+const { on: cuts } = session.createStateConfig({
+  on: {
+    'session.ended': {
+      guard: 'isCurrent',
+      target: 'detached',
+      actions: ['orderRelease', stopConnector],
+    },
+    'server.restarted': { target: 'detached', actions: stopConnector },
+    'xstate.error.actor.connector': {
+      target: 'detached',
+      actions: ['loseCrashedLink', stopConnector],
     },
   },
 });
@@ -125,25 +157,29 @@ const link = session.createStateConfig({
 
     detached: {
       description: 'Could be steered, but has no connector.',
-      on: { 'link.requested': 'attaching' },
+      on: { 'link.requested': { target: 'attaching', actions: 'requestLink' } },
     },
 
     attaching: {
       description: 'The connector starts; no order yet.',
       tags: 'linked',
-      entry: session.spawnChild('connector', {
-        id: 'connector',
-        input: ({ context }) => ({ sessionId: context.session.id }),
-      }),
+      entry: [
+        session.spawnChild('connector', {
+          id: 'connector',
+          input: ({ context }) => ({ sessionId: context.session.id }),
+        }),
+        'orderAttach',
+      ],
       on: {
         'link.attached': { target: 'attached', actions: 'attachLink' },
-        'link.failed': { target: 'failed', actions: ['loseLink', stopChild('connector')] },
-        'session.ended': {
-          guard: 'isCurrent',
-          target: 'detached',
-          actions: stopChild('connector'),
-        },
-        'server.restarted': { target: 'detached', actions: stopChild('connector') },
+        'link.failed': { target: 'failed', actions: ['loseLink', stopConnector] },
+        ...cuts,
+        // The connector keeps them until it is ready: what can be said then can be said now.
+        'message.submitted': { guard: 'isAlive', actions: 'orderTurn' },
+        'interrupt.requested': { guard: 'isAlive', actions: 'orderWish' },
+        'compaction.requested': { guard: 'isAlive', actions: 'orderWish' },
+        'undo.requested': { guard: 'isAlive', actions: 'orderWish' },
+        'rollback.requested': { guard: 'isAlive', actions: 'orderWish' },
       },
     },
 
@@ -177,19 +213,22 @@ const link = session.createStateConfig({
           guard: { type: 'connectorCan', params: 'turns.rollBack' },
           actions: 'orderWish',
         },
-        'link.lost': { target: 'detached', actions: ['loseLink', stopChild('connector')] },
-        'session.ended': {
-          guard: 'isCurrent',
-          target: 'detached',
-          actions: stopChild('connector'),
+        'name.chosen': {
+          guard: { type: 'connectorCan', params: 'thread.rename' },
+          actions: 'orderRename',
         },
-        'server.restarted': { target: 'detached', actions: stopChild('connector') },
+        'settings.chosen': {
+          guard: { type: 'connectorCan', params: 'settings.update' },
+          actions: 'orderSettings',
+        },
+        'link.lost': { target: 'detached', actions: ['loseLink', stopConnector] },
+        ...cuts,
       },
     },
 
     failed: {
       description: 'The connector could not start; it may be tried again.',
-      on: { 'link.requested': 'attaching' },
+      on: { 'link.requested': { target: 'attaching', actions: 'requestLink' } },
     },
   },
 });

@@ -17,6 +17,13 @@ const CATALOGUE = {
     message: 'Message type {type} is known but not built in this version; nothing was changed',
   },
   not_found: { status: 404, message: '{what} {id} not found; ask for the list to see what exists' },
+  invalid_argument: { status: 422, message: '{reason}' },
+  invalid_image: { status: 422, message: 'An image cannot be taken: {reason}' },
+  too_many_processes: {
+    status: 429,
+    message: '{limit} commands run already; wait for one to end or cancel it',
+  },
+  browse_error: { status: 422, message: 'Cannot read directory {path}: {reason}' },
   bad_request: { status: 400, message: '{reason}' },
   unauthorized: {
     status: 401,
@@ -51,6 +58,21 @@ const CATALOGUE = {
     message: 'The server is stopping; send it again after its restart',
   },
   internal_error: { status: 500, message: 'Something broke inside the server; its log says what' },
+  unsupported: { status: 409, message: '{what} is not possible: {reason}' },
+  session_not_found: {
+    status: 404,
+    message:
+      'Session {id} not found, or not one of Codex: skills and MCP servers are known for those only',
+  },
+  model_list_failed: { status: 502, message: 'The models are not known: {reason}' },
+  codex_auth_login_start_failed: { status: 502, message: 'The login did not begin: {reason}' },
+  codex_auth_logout_failed: { status: 502, message: 'Nobody was signed out: {reason}' },
+  already_signed_in: {
+    status: 409,
+    message:
+      'Codex is signed in with ChatGPT; a key would take its place. Sign out first, then set the key',
+  },
+  codex_error: { status: 502, message: 'Codex: {reason}' },
   quarantined: {
     status: 422,
     message:
@@ -72,6 +94,14 @@ const CATALOGUE = {
 } as const satisfies Record<string, CatalogueEntry>;
 
 export type ErrorCode = keyof typeof CATALOGUE;
+
+/** The HTTP status of a code. */
+export function statusOf(code: ErrorCode): number {
+  return CATALOGUE[code].status;
+}
+
+/** All codes, for those who write or check answers. */
+export const CODES = Object.keys(CATALOGUE) as readonly ErrorCode[];
 
 /** A refusal: the caller's fault or a state the caller must know of. Everything else is a bug. */
 export class OrbitError extends Error {

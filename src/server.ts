@@ -5,6 +5,9 @@
 import { unlink } from 'node:fs/promises';
 import type { Config, DataPaths } from './config.ts';
 import { createSpool } from './connectors/claude-hooks/spool.ts';
+import { createEngine } from './connectors/codex/app-server.ts';
+import { createImages } from './connectors/images.ts';
+import { commandEnvironment } from './connectors/shell/environment.ts';
 import { openDataDirectory, writeFileAtomically } from './files.ts';
 import { createLogger, type RootLogger } from './log.ts';
 import type { House } from './runtime/house.ts';
@@ -84,7 +87,18 @@ async function serve(deps: {
   const { config, log, writer, version } = deps;
   const { paths } = config;
   const { createHouse, createDoors } = await loadParts();
-  const house = createHouse({ writer, log, version });
+  // Nothing runs yet: the engine starts when somebody first asks for it.
+  const engine = createEngine({ log: log.child('codex'), version, env: config.codex.env });
+  const house = createHouse({
+    writer,
+    engine,
+    codex: config.codex,
+    places: config.places,
+    images: createImages({ directory: paths.images }),
+    env: commandEnvironment(process.env, config.token),
+    log,
+    version,
+  });
   const doors = createDoors({
     config,
     hall: house.hall,
@@ -109,7 +123,8 @@ async function serve(deps: {
     log.info('server.shutdown');
     house.drain();
     await stopChores();
-    await doors.close();
+    await house.close();
+    await Promise.all([doors.close(), engine.close()]);
     await writer.close();
     house.registry.stop();
     await withdraw(paths);

@@ -15,10 +15,11 @@ interface Rule {
 }
 
 /** Leaves anyone in src may import. */
-const LEAVES = ['config', 'errors', 'exit', 'address', 'version', 'files', 'type log'];
+const LEAVES = ['config', 'errors', 'exit', 'address', 'version', 'files', 'secrets', 'type log'];
 
 const RULES: Record<string, Rule> = {
   protocol: { may: ['arktype', 'errors', 'node:'] },
+  client: { may: ['type protocol'] },
   machines: { may: ['xstate', 'type protocol'] },
   store: { may: ['protocol', 'better-sqlite3', 'node:', 'type machines', ...LEAVES] },
   connectors: { may: ['protocol', 'type machines', 'xstate', 'node:', ...LEAVES] },
@@ -35,6 +36,7 @@ const RULES: Record<string, Rule> = {
       '@preact/signals',
       'virtual:charts',
       'type protocol',
+      'client',
       'elkjs',
       'vite',
       'node:',

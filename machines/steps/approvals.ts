@@ -16,6 +16,8 @@ import { adoptAgent, isAgentOver, isLateOnMain, later, openTurn, runs } from './
 
 /** More open requests than a person could ever answer; beyond it new ones are not opened. */
 const MAX_OPEN_APPROVALS = 64;
+/** Enough for everybody who still has an old card on the screen. */
+const MAX_SETTLED = 20;
 
 type EventOf<Type extends SessionEvent['type']> = Extract<SessionEvent, { type: Type }>;
 
@@ -114,13 +116,15 @@ export function close(
   draft.context.approvals = draft.context.approvals.filter(
     (approval) => !closed.includes(approval),
   );
-  for (const approval of closed) {
+  for (const { request } of closed) {
+    const word = decision === 'approved' && request.type === 'question' ? 'answered' : decision;
+    const settled = { requestId: request.id, decision: word, evidence };
+    draft.context.settled = [...draft.context.settled, settled].slice(-MAX_SETTLED);
     draft.notes.push({
       type: 'approval_closed',
       session_id: draft.context.session.id,
-      request_id: approval.request.id,
-      decision:
-        decision === 'approved' && approval.request.type === 'question' ? 'answered' : decision,
+      request_id: request.id,
+      decision: word,
       evidence,
       at: draft.at,
     });

@@ -130,7 +130,12 @@ const SHOWN_MESSAGE_CHARS = 200;
 
 /** Appends a message to the conversation. */
 export function append(draft: Draft, message: Message): void {
-  draft.content.push({ type: 'message_appended', session_id: message.session_id, message });
+  const { session_id, id: message_id } = message;
+  draft.content.push({ type: 'message_appended', session_id, message });
+  const { turnId } = draft.event;
+  if (turnId !== undefined) {
+    draft.notes.push({ type: 'turn_noted', session_id, message_id, provider_turn_id: turnId });
+  }
   const speaks = message.message_type === 'user' || message.message_type === 'assistant';
   if (speaks) change(draft, 'last_message', clip(message.content));
 }
@@ -168,6 +173,12 @@ export function isBusy(context: SessionContext): boolean {
   return context.turn.open || context.agents.length > 0;
 }
 
+/** True for sessions that we steer, not only watch. */
+export function isDirect(session: Session): boolean {
+  const { codex_integration_mode: codex, claude_integration_mode: claude } = session;
+  return codex === 'direct' || claude === 'direct';
+}
+
 /** The request the wire shows: the oldest that is open. */
 export function oldest(context: SessionContext): OpenApproval | null {
   return context.approvals[0] ?? null;
@@ -183,7 +194,8 @@ export function workStatusOf(context: SessionContext): WorkStatus {
 
 /** The session as lists show it. */
 export function summaryOf(context: SessionContext): SessionSummary {
-  const { source, terminal_session_id, terminal_app, agent_pid, ...shown } = context.session;
+  const { source, terminal_session_id, terminal_app, agent_pid, codex_thread_id, ...shown } =
+    context.session;
   return { ...shown, has_pending_approval: context.approvals.length > 0 };
 }
 
@@ -206,15 +218,22 @@ export function finish(draft: Draft): Step {
 
 /**
  * Says which request waits now. A closed one needs the summary again, because the app does not read
- * null in a delta, and after a summary the next request must be said again (contract.md 9.4 no. 6, 8).
+ * null in a delta, and after a summary an open request must be said again (contract.md 9.4 no. 6, 8).
  */
 function showOldestApproval(draft: Draft): void {
   const was = oldest(draft.before)?.request.id;
   const now = oldest(draft.context)?.request;
-  if (was === now?.id) return;
-  draft.changes.pending_approval = now ?? null;
-  if (was !== undefined) draft.relist = true;
-  if (now) draft.after.unshift(requested(now));
+  if (was !== now?.id) {
+    draft.changes.pending_approval = now ?? null;
+    if (was !== undefined) draft.relist = true;
+  } else if (!draft.relist) return;
+  if (now) draft.after.unshift(requested(now), ...statusBehind(now));
+}
+
+/** The app takes every request for a permission; behind a question its status is said again (no. 22). */
+function statusBehind({ type, session_id }: ApprovalRequest): SessionMessage[] {
+  if (type !== 'question') return [];
+  return [{ type: 'session_delta', session_id, changes: { work_status: 'question' } }];
 }
 
 function requested(request: ApprovalRequest): SessionMessage {

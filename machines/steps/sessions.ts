@@ -3,14 +3,17 @@ import type { Fact, SessionContext, SessionEvent, SessionInput } from '../sessio
 import { close } from './approvals.ts';
 import {
   change,
+  type Draft,
   draftOf,
   finish,
+  isDirect,
   keepContent,
   type Step,
   summaryOf,
   touch,
   wireTime,
 } from './draft.ts';
+import { showLink } from './links.ts';
 import { endEverything, isLate, revive } from './running.ts';
 import { endTurn } from './turns.ts';
 
@@ -19,10 +22,14 @@ type EventOf<Type extends SessionEvent['type']> = Extract<SessionEvent, { type: 
 /** A stamp before every other. */
 const NEVER = '';
 
+/** More texts than a turn streams at once. */
+const MAX_STREAMS = 64;
+
 /** The context of a session that has no snapshot: a new one, or a row of another machine version. */
 export function contextFrom(input: SessionInput): SessionContext {
+  const { session } = input;
   return {
-    session: input.session,
+    session: isDirect(session) ? { link_state: 'detached', ...session } : session,
     turn: {
       open: false,
       count: input.turnCount,
@@ -38,7 +45,10 @@ export function contextFrom(input: SessionInput): SessionContext {
     agents: [],
     approvals: [],
     answeredAt: NEVER,
+    settled: [],
     capabilities: [],
+    outbox: [],
+    streams: [],
   };
 }
 
@@ -60,6 +70,7 @@ export function sessionEnded(context: SessionContext, event: EventOf<'session.en
   const draft = draftOf(context, event);
   close(draft, () => true, 'cancelled', event.type);
   endEverything(draft);
+  letGo(draft);
   change(draft, 'status', 'ended');
   draft.columns.ended_at = wireTime(event.at);
   draft.columns.end_reason = event.reason;
@@ -82,7 +93,37 @@ export function messageKept(
 ): Step {
   const draft = draftOf(context, event);
   keepContent(draft);
+  follow(draft, event);
   touch(draft);
+  return finish(draft);
+}
+
+/** Which texts are still streamed, and which words of clients have not arrived. */
+function follow(draft: Draft, event: Parameters<typeof messageKept>[1]): void {
+  const { streams, outbox } = draft.context;
+  if (event.type === 'message.added') {
+    if (event.isOpen) draft.context.streams = [...streams, event.message.id].slice(-MAX_STREAMS);
+    return;
+  }
+  const { messageId } = event.update;
+  draft.context.streams = streams.filter((id) => id !== messageId);
+  draft.context.outbox = outbox.filter((id) => id !== messageId);
+}
+
+/** The provider has a client's words: they belong to that turn, and a steered one has arrived. */
+export function messageConfirmed(
+  context: SessionContext,
+  event: EventOf<'message.confirmed'>,
+): Step {
+  const draft = draftOf(context, event);
+  const { messageId: message_id, turnId: provider_turn_id } = event;
+  draft.context.outbox = context.outbox.filter((id) => id !== message_id);
+  draft.notes.push({
+    type: 'turn_noted',
+    session_id: context.session.id,
+    message_id,
+    provider_turn_id,
+  });
   return finish(draft);
 }
 
@@ -108,12 +149,17 @@ export function paperUpdated(
 /** The session has another name. */
 export function nameUpdated(context: SessionContext, event: EventOf<'name.updated'>): Step {
   const draft = draftOf(context, event);
-  const { custom_name, ...session } = context.session;
-  draft.context.session = event.name === null ? session : { ...session, custom_name: event.name };
-  if (custom_name !== (event.name ?? undefined)) draft.changes.custom_name = event.name;
+  named(draft, event.name);
+  return finish(draft);
+}
+
+/** Gives the session a name, or takes it away. */
+export function named(draft: Draft, name: string | null): void {
+  const { custom_name, ...session } = draft.context.session;
+  draft.context.session = name === null ? session : { ...session, custom_name: name };
+  if (custom_name !== (name ?? undefined)) draft.changes.custom_name = name;
   draft.relist = true;
   touch(draft);
-  return finish(draft);
 }
 
 /** Fields changed and nothing else. */
@@ -121,27 +167,24 @@ export function fieldsUpdated(context: SessionContext, event: SessionEvent): Ste
   return finish(draftOf(context, event));
 }
 
-/** The server came back. A watched session goes on by itself; a steered one lost its connector. */
-export function serverRestarted(context: SessionContext, event: EventOf<'server.restarted'>): Step {
-  const draft = draftOf(context, event);
-  if (isDirect(context)) endTurn(draft, []);
-  return finish(draft);
-}
-
-/** True for sessions that we steer, not only watch. */
-export function isDirect(context: SessionContext): boolean {
-  const { codex_integration_mode: codex, claude_integration_mode: claude } = context.session;
-  return codex === 'direct' || claude === 'direct';
+/** The connector of a session that ends is released; nobody waits for its words any more. */
+function letGo(draft: Draft): void {
+  const { link_state } = draft.context.session;
+  if (link_state === 'attaching' || link_state === 'attached') showLink(draft, 'detached', null);
+  draft.context.capabilities = [];
+  draft.context.outbox = [];
 }
 
 /** Birth of a session: its row, and the list hears of it. */
 export function sessionCreated(context: SessionContext): Fact[] {
-  const { id, source, terminal_session_id, terminal_app, agent_pid } = context.session;
+  const { id, source, terminal_session_id, terminal_app, agent_pid, codex_thread_id } =
+    context.session;
   const columns = {
     ...(source !== undefined && { source }),
     ...(terminal_session_id !== undefined && { terminal_session_id }),
     ...(terminal_app !== undefined && { terminal_app }),
     ...(agent_pid !== undefined && { agent_pid }),
+    ...(codex_thread_id !== undefined && { codex_thread_id }),
   };
   return [
     { type: 'session_created', session: summaryOf(context) },

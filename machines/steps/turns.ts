@@ -8,10 +8,12 @@ import {
   type Draft,
   draftOf,
   finish,
+  isDirect,
   keepContent,
   type Step,
   touch,
 } from './draft.ts';
+import { firstWords } from './naming.ts';
 import {
   adoptAgent,
   clearTurn,
@@ -32,8 +34,9 @@ export function turnStarted(context: SessionContext, event: EventOf<'turn.starte
   const { turn } = context;
   const isRepeated = event.promptId !== null && event.promptId === turn.promptId;
   if (event.message && !isRepeated) append(draft, event.message);
-  if (event.prompt !== null && context.session.first_prompt === undefined) {
-    change(draft, 'first_prompt', clip(event.prompt));
+  const words = firstWords(event.prompt ?? '');
+  if (words !== null && context.session.first_prompt === undefined) {
+    change(draft, 'first_prompt', clip(words));
   }
   if (event.prompt !== null && !isRepeated) draft.columns.count = 'prompt_count';
   if (isLateOnMain(context, event.at) || isRepeated) return finish(draft);
@@ -49,6 +52,8 @@ export function turnStarted(context: SessionContext, event: EventOf<'turn.starte
   draft.context.turn = { ...turn, promptId: event.promptId, clearedAt: event.at };
   const isOvertaken = event.at < turn.startedAt;
   if (!isOvertaken) startTurn(draft, event.promptId, event.at);
+  // A steered turn begins with clean paper: an interrupted one may have left its diff (A14).
+  if (isDirect(context.session)) draft.changes.current_diff = null;
   touch(draft);
   return finish(draft);
 }
@@ -60,25 +65,31 @@ export function turnCompleted(context: SessionContext, event: EventOf<'turn.comp
     context.turn.open || clip(event.message?.content ?? '') !== context.session.last_message;
   if (event.message && isNewReply) append(draft, event.message);
   if (isLate(context, event.at)) return finish(draft);
-  if (event.diff !== undefined && context.turn.id !== null && event.at >= context.turn.startedAt)
-    recordDiff(draft, context.turn.id, event.diff);
+  recordDiff(draft, event);
   endTurn(draft, event.backgroundAgents ?? []);
   return finish(draft);
 }
 
 /** The turn was stopped by somebody. */
 export function turnAborted(context: SessionContext, event: EventOf<'turn.aborted'>): Step {
-  const draft = draftOf(context, event);
-  keepContent(draft);
-  if (!isLate(context, event.at)) endTurn(draft, []);
-  return finish(draft);
+  return cutShort(context, event);
 }
 
 /** The provider failed: its words stay visible in the conversation. */
 export function turnFailed(context: SessionContext, event: EventOf<'turn.failed'>): Step {
+  return cutShort(context, event);
+}
+
+/** What was changed until then stays changed: its diff is kept like that of any other turn. */
+function cutShort(
+  context: SessionContext,
+  event: EventOf<'turn.aborted'> | EventOf<'turn.failed'>,
+): Step {
   const draft = draftOf(context, event);
   keepContent(draft);
-  if (!isLate(context, event.at)) endTurn(draft, []);
+  if (isLate(context, event.at)) return finish(draft);
+  recordDiff(draft, event);
+  endTurn(draft, []);
   return finish(draft);
 }
 
@@ -141,12 +152,14 @@ export function threadRolledBack(
   event: EventOf<'thread.rolledBack'>,
 ): Step {
   const draft = draftOf(context, event);
+  const { id: session_id } = context.session;
+  const { turns: num_turns, turnIds: provider_turn_ids } = event;
   endTurn(draft, []);
-  draft.after.push({
-    type: 'thread_rolled_back',
-    session_id: context.session.id,
-    num_turns: event.turns,
-  });
+  if (event.lastMessage !== null) change(draft, 'last_message', clip(event.lastMessage));
+  draft.changes.current_diff = null;
+  draft.changes.current_plan = null;
+  draft.notes.push({ type: 'turns_dropped', session_id, provider_turn_ids });
+  draft.after.push({ type: 'thread_rolled_back', session_id, num_turns });
   return finish(draft);
 }
 
@@ -178,8 +191,17 @@ function isOfMainThread(approval: OpenApproval): boolean {
   return approval.tool === null || approval.tool.agentId === null;
 }
 
-function recordDiff(draft: Draft, turnId: string, diff: string): void {
-  const session_id = draft.context.session.id;
-  draft.content.push({ type: 'turn_diff_snapshot', session_id, turn_id: turnId, diff });
+/** Keeps what the turn changed under its id, with the tokens it has used. */
+function recordDiff(
+  draft: Draft,
+  { diff, at }: EventOf<'turn.completed'> | EventOf<'turn.aborted'> | EventOf<'turn.failed'>,
+): void {
+  const { turn, session } = draft.before;
+  if (diff === undefined || turn.id === null || at < turn.startedAt) return;
+  const { id: session_id, token_usage } = session;
+  const { id: turn_id, promptId: provider_turn_id } = turn;
+  draft.content.push({ type: 'turn_diff_snapshot', session_id, turn_id, diff, ...token_usage });
+  if (provider_turn_id !== null)
+    draft.notes.push({ type: 'turn_noted', session_id, turn_id, provider_turn_id });
   draft.changes.current_diff = null;
 }

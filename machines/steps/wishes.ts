@@ -1,10 +1,14 @@
-/** Wishes of clients, as orders to the connector; and the connector's coming and going. */
+/** Wishes of clients: what they change at once, and the order they become. */
 import type { Order, SessionContext, SessionEvent } from '../session-types.ts';
 import { close } from './approvals.ts';
-import { append, draftOf, finish, type Step, touch } from './draft.ts';
-import { endTurn } from './turns.ts';
+import { append, change, clip, draftOf, finish, type Step, touch } from './draft.ts';
+import { settingsOf } from './links.ts';
+import { named } from './sessions.ts';
 
 type EventOf<Type extends SessionEvent['type']> = Extract<SessionEvent, { type: Type }>;
+
+/** More unconfirmed messages than a person sends in a row; the oldest are no longer watched. */
+const MAX_OUTBOX = 64;
 
 /** A client decided or answered; exactly one of two racing clients gets here. */
 export function approvalDecided(
@@ -25,7 +29,14 @@ export function messageSubmitted(
   event: EventOf<'message.submitted'> | EventOf<'steer.submitted'>,
 ): Step {
   const draft = draftOf(context, event);
-  append(draft, event.message);
+  const { message } = event;
+  append(draft, message);
+  if (event.type === 'message.submitted') {
+    if (context.session.first_prompt === undefined)
+      change(draft, 'first_prompt', clip(message.content));
+    draft.columns.count = 'prompt_count';
+  }
+  draft.context.outbox = [...context.outbox, message.id].slice(-MAX_OUTBOX);
   draft.orders.push(event.order);
   touch(draft);
   return finish(draft);
@@ -58,20 +69,32 @@ function orderOf(event: Parameters<typeof wishVoiced>[1]): Order {
   }
 }
 
-/** The connector is ready, and says what it can do. */
-export function linkAttached(context: SessionContext, event: EventOf<'link.attached'>): Step {
+/** A client chose another name; null takes it away. */
+export function nameChosen(context: SessionContext, event: EventOf<'name.chosen'>): Step {
   const draft = draftOf(context, event);
-  draft.context.capabilities = event.capabilities;
+  named(draft, event.name);
   return finish(draft);
 }
 
-/** The connector is gone: what ran through it is over, and nobody can be answered any more. */
-export function linkLost(
-  context: SessionContext,
-  event: EventOf<'link.lost'> | EventOf<'link.failed'>,
-): Step {
+/** Other settings apply from the next turn on; the list shows them at once. */
+export function settingsChosen(context: SessionContext, event: EventOf<'settings.chosen'>): Step {
   const draft = draftOf(context, event);
-  draft.context.capabilities = [];
-  if (context.turn.open || context.approvals.length > 0) endTurn(draft, []);
+  draft.relist = true;
+  touch(draft);
   return finish(draft);
+}
+
+/** The provider gets the name too; it has no way to take one away. */
+export function renameOrdered(context: SessionContext, event: EventOf<'name.chosen'>): Step {
+  const orders: Order[] = event.name ? [{ type: 'thread.rename', name: event.name }] : [];
+  return { context, facts: [], orders };
+}
+
+/** The provider gets the settings too. */
+export function settingsOrdered(context: SessionContext): Step {
+  return {
+    context,
+    facts: [],
+    orders: [{ type: 'settings.update', settings: settingsOf(context) }],
+  };
 }

@@ -57,8 +57,17 @@ export class StartCommand extends OrbitCommand {
   allowHosts = Option.Array('--allow-host', {
     description: 'Host name of a proxy in front of us; makes a token necessary',
   });
+  browseRoots = Option.Array('--browse-root', {
+    description: 'Directory that clients may look into besides your home',
+  });
   durability = Option.String('--durability', {
     description: 'full: survives a power cut (default); normal: survives a crash only',
+  });
+  nameSessions = Option.Boolean('--name-sessions', {
+    description: 'Have Codex name sessions by their first prompt; uses your account',
+  });
+  namingModel = Option.String('--naming-model', {
+    description: 'Model for --name-sessions',
   });
 
   protected async run(): Promise<number> {

@@ -16,30 +16,26 @@ const MAX_REASON_CHARS = 400;
 /**
  * Checks one message of a client. Unknown keys are ignored, optional ones may be null.
  *
- * @returns the message, or OrbitError `parse_error` (unknown type, wrong shape) or `not_implemented`
+ * @returns the message, or OrbitError `parse_error` (unknown type, wrong shape)
  */
 export function decode(value: unknown): ClientMessage | OrbitError {
   if (value === null || typeof value !== 'object' || Array.isArray(value)) {
     return new OrbitError('parse_error', { reason: 'a message is a JSON object with a `type`' });
   }
-  const { type: tag, session_id } = value as { type?: unknown; session_id?: unknown };
+  const { type: tag } = value as { type?: unknown };
   if (typeof tag !== 'string') {
     return new OrbitError('parse_error', { reason: 'missing field `type`' });
   }
   const schema = schemaOf(tag);
-  if (schema === undefined) {
+  if (schema === null) {
     const reason = `unknown type ${clip(JSON.stringify(tag), 80)}, expected one of ${CLIENT_TYPES.join(', ')}`;
     return new OrbitError('parse_error', { reason });
-  }
-  if (schema === null) {
-    const about = typeof session_id === 'string' ? { sessionId: clip(session_id, 128) } : {};
-    return new OrbitError('not_implemented', { type: tag }, about);
   }
   const checked = schema(value);
   if (checked instanceof type.errors) {
     return new OrbitError('parse_error', { reason: `${tag}: ${reasonOf(checked)}` });
   }
-  return checked as ClientMessage;
+  return wellFormed(checked as ClientMessage);
 }
 
 /**

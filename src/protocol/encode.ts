@@ -17,13 +17,16 @@ const CUTS = [100_000, 16_000, 2_000] as const;
  *
  * @param revision the session's revision after this fact; left out on the list stream, where a number
  *   would make the app believe it had seen all that came before
+ * @param json the message as JSON, where somebody has it already
  */
-export function encode(message: ServerMessage, revision?: number): string {
+export function encode(message: ServerMessage, revision?: number, json?: string): string {
   const shown = forTheApp(message);
-  const text = stringify(shown, revision);
+  const whole = json !== undefined && shown === message ? json : JSON.stringify(shown);
+  const text = withRevision(whole, revision);
   if (fits(text)) return text;
   for (const chars of CUTS) {
-    const cut = stringify(cutTexts(shown, chars) as ServerMessage, revision);
+    const marked = { ...(cutTexts(shown, chars) as object), truncated: true };
+    const cut = withRevision(JSON.stringify(marked), revision);
     if (fits(cut)) return cut;
   }
   throw new RangeError(
@@ -31,8 +34,9 @@ export function encode(message: ServerMessage, revision?: number): string {
   );
 }
 
-function stringify(message: ServerMessage, revision: number | undefined): string {
-  return JSON.stringify(revision === undefined ? message : { ...message, revision });
+/** The JSON of an object, which is never an empty one, with its revision at the end. */
+function withRevision(json: string, revision: number | undefined): string {
+  return revision === undefined ? json : `${json.slice(0, -1)},"revision":${revision}}`;
 }
 
 function fits(text: string): boolean {

@@ -20,4 +20,6 @@ export const SHARED_FIELDS = [
   'current_cwd',
   'model',
   'effort',
+  'link_state',
+  'link_reason',
 ] as const satisfies ReadonlyArray<keyof StateChanges & keyof SessionSummary>;

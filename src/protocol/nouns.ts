@@ -3,6 +3,7 @@
  * snake_case everywhere, so nothing is re-cased between machine, row and frame.
  * `T | null` = always present, null when unset; `?` = left out when unset.
  */
+import type { ReviewComment } from './work-nouns.ts';
 
 export type Provider = 'claude' | 'codex';
 export type IntegrationMode = 'direct' | 'passive';
@@ -16,12 +17,21 @@ export type MessageType =
   | 'tool_result'
   | 'steer'
   | 'shell';
+/** How the house reaches the provider of a session that it steers. */
+export type LinkState = 'detached' | 'attaching' | 'attached' | 'failed';
 export type ApprovalType = 'exec' | 'patch' | 'question';
 
-/** An image of a message: a data URI or URL, or a file of the server's machine. */
+/**
+ * An image of a message. From a client: `url` (a data URI or an address) or `path` (a file of the
+ * server's machine). To a client: `path` for those on this machine, and for everybody else `url`.
+ */
 export interface ImageInput {
   input_type: string;
   value: string;
+  /** Additive: where this server serves it, `/images/<sha256>`. */
+  url?: string;
+  /** Additive: such as `image/png`. */
+  media_type?: string;
 }
 
 /** One entry of a conversation. */
@@ -40,6 +50,10 @@ export interface Message {
   timestamp: string;
   duration_ms: number | null;
   images?: ImageInput[];
+  /** Additive: present and true while a command runs. */
+  is_in_progress?: boolean;
+  /** Additive: texts that are cut here, with the lengths (UTF-16 units) in which they are stored. */
+  truncated?: { content?: number; tool_input?: number; tool_output?: number };
 }
 
 /** What may change on a message after it was appended; nothing can be cleared. */
@@ -48,6 +62,8 @@ export interface MessageChanges {
   tool_output?: string;
   is_error?: boolean;
   duration_ms?: number;
+  /** Additive. */
+  is_in_progress?: boolean;
 }
 
 export interface TokenUsage {
@@ -65,6 +81,8 @@ export interface QuestionOption {
 
 /** One question of a request that may hold several (additive to the reference). */
 export interface Question {
+  /** The provider's id, where it has one: answers may go by it. */
+  id?: string;
   question: string;
   header?: string;
   options: QuestionOption[];
@@ -134,6 +152,10 @@ export interface SessionSummary {
   current_cwd?: string;
   effort?: string;
   forked_from_session_id?: string;
+  /** Additive: whether a steered session has its connector; absent for watched ones. */
+  link_state?: LinkState;
+  /** Additive: why the connector is gone or could not start. */
+  link_reason?: string;
 }
 
 /** A session as a snapshot shows it: the summary's fields and the conversation's newest part. */
@@ -141,6 +163,8 @@ export interface SessionState extends Omit<SessionSummary, 'has_pending_approval
   messages: Message[];
   /** How many messages exist, also those too old to be in `messages` (additive). */
   message_count: number;
+  /** Additive: some texts or diffs in here are cut, or diffs left out. */
+  truncated?: true;
   pending_approval: ApprovalRequest | null;
   current_diff: string | null;
   current_plan: string | null;
@@ -153,6 +177,8 @@ export interface SessionState extends Omit<SessionSummary, 'has_pending_approval
   subagents?: SubagentInfo[];
   terminal_session_id?: string;
   terminal_app?: string;
+  /** Additive: the newest comments, oldest first; left out when there is none. */
+  review_comments?: ReviewComment[];
 }
 
 /** Fields of a session that changed: absent = unchanged, null = cleared. */
@@ -181,6 +207,9 @@ export interface StateChanges {
   current_cwd?: string | null;
   model?: string | null;
   effort?: string | null;
+  /** Additive: whether the session has its connector, and why not. */
+  link_state?: LinkState | null;
+  link_reason?: string | null;
   /** Additive: subagents that started or ended; each replaces the one of its id. */
   subagents?: SubagentInfo[];
 }

@@ -3,6 +3,20 @@
  * those that are facts. Adding one? Also rows.ts, where the compiler will stop you.
  */
 import type {
+  CodexAccountStatus,
+  CodexLoginCancelStatus,
+  CodexModelOption,
+  McpAuthStatus,
+  McpResource,
+  McpResourceTemplate,
+  McpStartupFailure,
+  McpStartupStatus,
+  McpTool,
+  RemoteSkillSummary,
+  SkillErrorInfo,
+  SkillsListEntry,
+} from './codex-nouns.ts';
+import type {
   ApprovalRequest,
   Message,
   MessageChanges,
@@ -11,6 +25,13 @@ import type {
   StateChanges,
   TokenUsage,
 } from './nouns.ts';
+import type {
+  ApprovalHistoryItem,
+  DirectoryEntry,
+  RecentProject,
+  ReviewComment,
+  SubagentTool,
+} from './work-nouns.ts';
 
 /** First frame on every connection. */
 export interface Hello {
@@ -19,6 +40,22 @@ export interface Hello {
   protocol_version: 1;
   /** Changes only with a new or restored database: revisions of another epoch mean nothing. */
   epoch: string;
+}
+
+/** How a command ended. `interrupted`: the server stopped first; it is never run again by itself. */
+export type ShellOutcome = 'finished' | 'timed_out' | 'cancelled' | 'interrupted' | 'failed';
+
+/** What a command left behind; of a long output its beginning and its end. */
+export interface ShellOutput {
+  stdout: string;
+  stderr: string;
+  /** Null when it did not come to an end of its own, -1 when a signal ended it. */
+  exit_code: number | null;
+  duration_ms: number;
+  /** Additive. */
+  outcome: ShellOutcome;
+  /** Additive: present when something in the middle was left out. */
+  truncated?: true;
 }
 
 /** Facts that subscribers of a session see, each with the session's next revision. */
@@ -42,10 +79,64 @@ export type SessionMessage =
   | { type: 'undo_started'; session_id: string; message?: string }
   | { type: 'undo_completed'; session_id: string; success: boolean; message?: string }
   | { type: 'thread_rolled_back'; session_id: string; num_turns: number }
-  | { type: 'session_ended'; session_id: string; reason: string };
+  | { type: 'session_ended'; session_id: string; reason: string }
+  | { type: 'review_comment_created'; session_id: string; comment: ReviewComment }
+  | { type: 'review_comment_updated'; session_id: string; comment: ReviewComment }
+  | { type: 'review_comment_deleted'; session_id: string; comment_id: string }
+  /** `request_id` is the command's own and its message's id. */
+  | { type: 'shell_started'; session_id: string; request_id: string; command: string }
+  | ({ type: 'shell_output'; session_id: string; request_id: string } & ShellOutput);
 
 /** Facts that only list subscribers see, without a revision. */
 export type ListMessage = { type: 'session_created'; session: SessionSummary };
+
+/**
+ * What a session's room hears beside its facts: nothing of it is stored, so it carries no revision and
+ * is said again to those who come later, as far as it still holds.
+ */
+export type SessionNews =
+  /** Streamed text for those who asked for deltas: `text` stands at `offset` (UTF-16 units). Additive. */
+  | {
+      type: 'message_delta';
+      session_id: string;
+      message_id: string;
+      offset: number;
+      text: string;
+    }
+  /**
+   * Output of a command while it runs, for everybody: `text` stands at `offset` of its stream (UTF-16
+   * units). What comes too fast is left out, so offsets may jump. Additive.
+   */
+  | {
+      type: 'shell_delta';
+      session_id: string;
+      request_id: string;
+      stream: 'stdout' | 'stderr';
+      offset: number;
+      text: string;
+    }
+  | { type: 'mcp_startup_update'; session_id: string; server: string; status: McpStartupStatus }
+  | {
+      type: 'mcp_startup_complete';
+      session_id: string;
+      ready: string[];
+      failed: McpStartupFailure[];
+      cancelled: string[];
+    }
+  | { type: 'skills_update_available'; session_id: string }
+  | {
+      type: 'claude_capabilities';
+      session_id: string;
+      slash_commands: string[];
+      skills: string[];
+      tools: string[];
+    };
+
+/** What the list's room hears that is about no session. */
+export type ListNews =
+  | { type: 'codex_account_status'; status: CodexAccountStatus }
+  | { type: 'codex_account_updated'; status: CodexAccountStatus }
+  | { type: 'codex_login_chatgpt_completed'; login_id: string; success: boolean; error?: string };
 
 /** Answers to one connection, never stored. */
 export type Reply =
@@ -53,14 +144,76 @@ export type Reply =
   | { type: 'sessions_list'; sessions: SessionSummary[] }
   | { type: 'session_snapshot'; session: SessionState }
   | {
-      type: 'error';
-      code: string;
-      message: string;
-      session_id: string | null;
-      /** The asker's own, when it sent one (additive). */
-      request_id?: string;
+      type: 'session_forked';
+      source_session_id: string;
+      new_session_id: string;
+      forked_from_thread_id?: string;
     }
-  /** Committed: only for those who sent a `request_id` (additive). */
-  | { type: 'ack'; request_id: string };
+  | { type: 'approvals_list'; session_id: string | null; approvals: ApprovalHistoryItem[] }
+  | { type: 'approval_deleted'; approval_id: number }
+  /** Oldest first; `truncated` (additive) when older ones did not fit. */
+  | {
+      type: 'review_comments_list';
+      session_id: string;
+      comments: ReviewComment[];
+      truncated?: true;
+    }
+  | {
+      type: 'subagent_tools_list';
+      session_id: string;
+      subagent_id: string;
+      tools: SubagentTool[];
+      /** Additive: why there is nothing to show. */
+      unavailable?: string;
+      /** Additive: older tool uses were left out. */
+      truncated?: true;
+    }
+  | {
+      type: 'directory_listing';
+      path: string;
+      entries: DirectoryEntry[];
+      /** Additive: there are more names than are shown. */
+      truncated?: true;
+    }
+  | { type: 'recent_projects_list'; projects: RecentProject[] }
+  | { type: 'models_list'; models: CodexModelOption[] }
+  | { type: 'codex_login_chatgpt_started'; login_id: string; auth_url: string }
+  | { type: 'codex_login_chatgpt_canceled'; login_id: string; status: CodexLoginCancelStatus }
+  | {
+      type: 'skills_list';
+      session_id: string;
+      skills: SkillsListEntry[];
+      errors: SkillErrorInfo[];
+    }
+  | { type: 'remote_skills_list'; session_id: string; skills: RemoteSkillSummary[] }
+  | { type: 'remote_skill_downloaded'; session_id: string; id: string; name: string; path: string }
+  | {
+      type: 'mcp_tools_list';
+      session_id: string;
+      tools: Record<string, McpTool>;
+      resources: Record<string, McpResource[]>;
+      resource_templates: Record<string, McpResourceTemplate[]>;
+      auth_statuses: Record<string, McpAuthStatus>;
+    }
+  | { type: 'error'; code: string; message: string; session_id: string | null }
+  /**
+   * Done and committed: for those who sent a `request_id` with what has no reply (additive).
+   * `id` names what was made: a comment, a command.
+   */
+  | { type: 'ack'; id?: string };
 
-export type ServerMessage = SessionMessage | ListMessage | Reply;
+/** Said of a frame in which texts are cut, so that it fits (additive); each cut ends in `[truncated]`. */
+export interface Shortened {
+  truncated?: true;
+}
+
+/** The asker's own id, on every reply to a message that had one (additive). */
+export interface Correlated {
+  request_id?: string;
+}
+
+export type ServerMessage =
+  | SessionMessage
+  | ListMessage
+  | SessionNews
+  | ((Reply | ListNews) & Correlated);

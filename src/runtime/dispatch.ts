@@ -4,27 +4,17 @@
  */
 import { OrbitError } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import type { ClientMessage } from '../protocol/client.ts';
-import type { Hook } from '../protocol/hook.ts';
+import type { ListNews, Reply } from '../protocol/server.ts';
 import { frameOf } from './frames.ts';
-import type { HookMeta } from './hall.ts';
-import type { Subscriptions } from './handlers/subscriptions.ts';
+import type { Asker, ClientTag, Handler, Handlers } from './handlers/handler.ts';
 import type { Connection } from './rooms.ts';
-
-/** One handler: checks, tells, replies. May throw OrbitError; returns an acknowledgement's name if any. */
-type Handler<Message> = (message: Message, connection: Connection) => Promise<void> | void;
-
-type Handlers = {
-  [Tag in ClientMessage['type']]: Handler<Extract<ClientMessage, { type: Tag }>>;
-};
 
 type Codec = typeof import('../protocol/codec.ts');
 
 interface DispatchDeps {
   /** Schemas load after the server listens; messages that come earlier wait for them. */
   codec: () => Promise<Codec>;
-  subscriptions: Subscriptions;
-  takeHook: (hook: Hook, meta: HookMeta) => Promise<void>;
+  handlers: Handlers<ClientTag>;
   log: Logger;
 }
 
@@ -35,39 +25,35 @@ export type Dispatch = (
 ) => Promise<void>;
 
 /** A dispatch over the handlers. */
-export function createDispatch({ codec, subscriptions, takeHook, log }: DispatchDeps): Dispatch {
-  const hook = (message: Hook & { type: string }) =>
-    takeHook(message, { origin: 'client', type: message.type });
-
-  const handlers: Handlers = {
-    subscribe_list: (_, connection) => subscriptions.subscribeList(connection),
-    subscribe_session: (message, connection) =>
-      subscriptions.subscribeSession(connection, message.session_id, message),
-    unsubscribe_session: ({ session_id }, connection) =>
-      subscriptions.unsubscribeSession(connection, session_id),
-    claude_session_start: hook,
-    claude_session_end: hook,
-    claude_status_event: hook,
-    claude_tool_event: hook,
-    claude_subagent_event: hook,
-  };
-
+export function createDispatch({ codec, handlers, log }: DispatchDeps): Dispatch {
   return async function dispatch(connection, input) {
-    let requestId: string | null = null;
+    let asker = askerOf(connection, null);
     try {
       const value = parsed(input);
-      requestId = requestIdOf(value);
+      asker = askerOf(connection, requestIdOf(value));
       const message = (await codec()).decode(value);
       if (message instanceof OrbitError) throw message;
       // The tag picks the handler of just this message; the compiler cannot follow it through the map.
-      await (handlers[message.type] as Handler<ClientMessage>)(message, connection);
-      if (requestId !== null && message.type.startsWith('claude_')) {
-        connection.send(frameOf({ type: 'ack', request_id: requestId }));
-      }
+      await (handlers[message.type] as Handler<ClientTag>)(message as never, asker);
+      asker.acknowledge();
     } catch (error) {
-      connection.send(errorFrame(error, requestId, log));
+      asker.reply(errorOf(error, log));
     }
   };
+}
+
+/** One question of a connection; whoever gave it an id gets that id back, once at least. */
+function askerOf(connection: Connection, requestId: string | null): Asker {
+  let isAnswered = requestId === null;
+  const correlated = requestId === null ? {} : { request_id: requestId };
+  const reply = (message: Reply | ListNews): void => {
+    isAnswered = true;
+    connection.send(frameOf({ ...message, ...correlated }));
+  };
+  const acknowledge = (id?: string): void => {
+    if (!isAnswered) reply({ type: 'ack', ...(id !== undefined && { id }) });
+  };
+  return { connection, reply, acknowledge };
 }
 
 /** The text was scanned at the door. @throws OrbitError `parse_error` for text that is no JSON */
@@ -86,20 +72,15 @@ function requestIdOf(value: unknown): string | null {
   return typeof id === 'string' && id.length <= 128 ? id : null;
 }
 
-function errorFrame(error: unknown, requestId: string | null, log: Logger) {
+function errorOf(error: unknown, log: Logger): Reply {
   const refusal =
     error instanceof OrbitError ? error : new OrbitError('internal_error', {}, { cause: error });
   if (refusal !== error) {
     const words = error instanceof Error ? (error.stack ?? error.message) : String(error);
     log.error('dispatch.failed', { error: words });
   } else if (refusal.code === 'parse_error') {
-    log.debug('ws.message.parse_failed', { request_id: requestId });
+    log.debug('ws.message.parse_failed');
   }
-  return frameOf({
-    type: 'error',
-    code: refusal.code,
-    message: refusal.message,
-    session_id: refusal.sessionId,
-    ...(requestId !== null && { request_id: requestId }),
-  });
+  const { code, message, sessionId } = refusal;
+  return { type: 'error', code, message, session_id: sessionId };
 }

@@ -17,9 +17,14 @@ class LazyFrame implements Frame {
   }
 }
 
-/** The frame of a message. @param revision the session's, for facts of its room only */
-export function frameOf(message: ServerMessage, revision?: number): Frame {
-  return new LazyFrame(encode(message, revision));
+/**
+ * The frame of a message.
+ *
+ * @param revision the session's, for facts of its room only
+ * @param json the message as JSON, where somebody has it already
+ */
+export function frameOf(message: ServerMessage, revision?: number, json?: string): Frame {
+  return new LazyFrame(encode(message, revision, json));
 }
 
 /** The frame of a text that the writer finished. */

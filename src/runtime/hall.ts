@@ -2,6 +2,7 @@
  * The hall as the porch sees it: what a transport may ask of the house. `server.ts` puts the parts
  * together; transports know no more than this page.
  */
+import type { Picture } from '../connectors/images.ts';
 import type { Connection } from './rooms.ts';
 
 /** What came with a hook besides its body. */
@@ -43,5 +44,7 @@ export interface Hall {
    * @throws OrbitError `parse_error`, `server_busy`, `storage_unavailable`, `shutting_down`: not stored
    */
   takeHook(body: unknown, meta: HookMeta): Promise<void>;
+  /** An image of a message, by the digest of its bytes; null when there is none. */
+  image(sha256: string): Promise<Picture | null>;
   health(): Health;
 }

@@ -12,6 +12,7 @@ import {
 import { OrbitError } from '../errors.ts';
 import type { Hook } from '../protocol/hook.ts';
 import type { Writer } from '../store/writer.ts';
+import { refusalOf } from './capacity.ts';
 import { type StampClock, stampFromMicroseconds } from './clock.ts';
 import type { HookMeta } from './hall.ts';
 import type { Ledger } from './ledger.ts';
@@ -27,11 +28,6 @@ interface HooksDeps {
   lookUpBranch: (live: LiveSession) => void;
 }
 
-/** Beyond these the house says "busy" before it takes a hook in. */
-const MAX_BACKLOG_ITEMS = 5000;
-const MAX_BACKLOG_BYTES = 16 * 1024 * 1024;
-/** While storage fails, hooks wait this long before they are sent away. */
-const MAX_TROUBLE_MS = 2000;
 /** Keys remembered to answer a repeated request without touching its session. */
 const MAX_RECENT_KEYS = 20_000;
 /** CLI processes remembered, to know which session `/clear` continued. */
@@ -67,7 +63,7 @@ export function createHooks(deps: HooksDeps): (hook: Hook, meta: HookMeta) => Pr
     if (isFromCodex(hook)) return Promise.resolve();
     const known = meta.key === undefined ? undefined : recent.get(meta.key);
     if (known) return known;
-    const refusal = refuse(deps.writer);
+    const refusal = refusalOf(deps.writer);
     if (refusal) return Promise.reject(refusal);
     const arrival = arrivalOf(hook, meta, deps.clock);
     const stored = deps.registry.enter(hook.session_id, (found) => visit(found, arrival));
@@ -149,30 +145,20 @@ export function createHooks(deps: HooksDeps): (hook: Hook, meta: HookMeta) => Pr
   }
 }
 
-/** Says no before anything moves: what cannot be stored soon must stay in the sender's spool. */
-function refuse({ trouble, backlog }: Pick<Writer, 'trouble' | 'backlog'>): OrbitError | null {
-  if (trouble !== null && backlog.oldestAgeMs > MAX_TROUBLE_MS) {
-    return new OrbitError('storage_unavailable', { reason: trouble });
-  }
-  const isFull = backlog.items > MAX_BACKLOG_ITEMS || backlog.bytes > MAX_BACKLOG_BYTES;
-  return isFull ? new OrbitError('server_busy') : null;
-}
-
 function arrivalOf(hook: Hook, meta: HookMeta, clock: StampClock): Arrival {
-  const now = clock.stamp();
-  const [, nanoseconds, pid] = HOOK_KEY.exec(meta.key ?? '') ?? [];
+  const [, nanoseconds, pid] = (meta.key !== undefined && HOOK_KEY.exec(meta.key)) || [];
+  const now = clock.now();
   return {
     hook,
     key: meta.key ?? null,
-    at: nanoseconds === undefined ? now : stampFromKey(nanoseconds, now),
+    at: stampFromMicroseconds(nanoseconds === undefined ? now : momentOfKey(nanoseconds, now)),
     agentPid: pid === undefined || pid === '0' ? null : Number(pid),
     origin: meta.origin,
   };
 }
 
 /** The moment hook.sh began, before anything could delay it; never far in the future. */
-function stampFromKey(nanoseconds: string, now: Stamp): Stamp {
+function momentOfKey(nanoseconds: string, now: number): number {
   const us = Number(nanoseconds.slice(0, -3));
-  const isAhead = us > Date.parse(now) * 1000 + MAX_AHEAD_US;
-  return isAhead ? now : stampFromMicroseconds(us);
+  return us > now + MAX_AHEAD_US ? now : us;
 }

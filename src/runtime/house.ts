@@ -2,26 +2,56 @@
  * The house behind the doors: puts ledger, registry, hooks and subscriptions together and offers the
  * hall to the transports. Knows no socket and no SQL.
  */
+import type { CodexConfig, Places } from '../config.ts';
+import { codexHomeOf } from '../connectors/codex/binary.ts';
+import type { Engine } from '../connectors/codex/engine.ts';
+import { createBrowse } from '../connectors/directory.ts';
 import { readBranch } from '../connectors/git-head.ts';
+import type { Images } from '../connectors/images.ts';
 import { OrbitError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Writer } from '../store/writer.ts';
+import { createAccounts } from './accounts.ts';
+import { type BoundThreads, createBoundThreads } from './bound-threads.ts';
 import { createStampClock, type StampClock } from './clock.ts';
 import { createDispatch } from './dispatch.ts';
+import { followEngine } from './engine-news.ts';
 import { frameOf } from './frames.ts';
 import type { Hall, HookMeta } from './hall.ts';
-import { createSubscriptions } from './handlers/subscriptions.ts';
+import { createAccountHandlers } from './handlers/account.ts';
+import { createApprovalHistoryHandlers } from './handlers/approval-history.ts';
+import { createApprovalsHandlers } from './handlers/approvals.ts';
+import { createBrowseHandlers } from './handlers/browse.ts';
+import { createCatalogHandlers } from './handlers/catalog.ts';
+import { createHookHandlers } from './handlers/hooks.ts';
+import { createLifecycleHandlers } from './handlers/lifecycle.ts';
+import { createNamingHandlers } from './handlers/naming.ts';
+import { createReviewsHandlers } from './handlers/reviews.ts';
+import { createShellHandlers } from './handlers/shell.ts';
+import { createSubscriptionHandlers, createSubscriptions } from './handlers/subscriptions.ts';
+import { createTurnsHandlers } from './handlers/turns.ts';
 import { createHooks } from './hooks.ts';
 import { createInspection, type Inspection } from './inspection/inspection.ts';
 import { createLedger, type Ledger } from './ledger.ts';
 import { createListFeed } from './list-feed.ts';
 import type { LiveSession } from './live-session.ts';
+import { createNews } from './news.ts';
 import { createRegistry, type Registry } from './registry.ts';
 import { createRing } from './ring.ts';
 import { createRooms, type Outlet } from './rooms.ts';
+import { createShells } from './shells.ts';
+import { createLooking, createTelling } from './telling.ts';
+
+type Codec = typeof import('../protocol/codec.ts');
 
 export interface HouseDeps {
   writer: Writer;
+  places: Places;
+  images: Images;
+  /** What commands of clients inherit. */
+  env: Readonly<Record<string, string | undefined>>;
+  engine: Engine;
+  codex: CodexConfig;
   log: Logger;
   version: string;
   clock?: StampClock;
@@ -33,12 +63,15 @@ export interface House {
   registry: Registry;
   inspection: Inspection;
   ledger: Ledger;
+  boundThreads: BoundThreads;
   /** Loads the schemas now, so that the first message does not wait for them. */
   loadCodec(): Promise<void>;
   /** From now on live hooks wait for this, at most 2 s: older ones are on their way from the spool. */
   waitForSpool(drained: Promise<unknown>): void;
   /** Takes no hook any more; what was taken is still committed. */
   drain(): void;
+  /** Ends what runs for clients; resolves when that is on record, within 6 s. */
+  close(): Promise<void>;
 }
 
 /** A branch is read again after this long. */
@@ -51,11 +84,18 @@ const MAX_SPOOL_WAIT_MS = 2000;
 /** Builds the house over an open writer. */
 export function createHouse({
   writer,
+  places,
+  images,
+  env,
+  engine,
+  codex,
   log,
   version,
   clock = createStampClock(),
 }: HouseDeps): House {
   const rooms = createRooms();
+  const news = createNews({ rooms });
+  const boundThreads = createBoundThreads();
   const ring = createRing();
   const listFeed = createListFeed({ rooms });
   const ledger = createLedger({
@@ -65,7 +105,8 @@ export function createHouse({
     listFeed,
     witness: (live, item, committed) => inspection.witness(live, item, committed),
     log: log.child('ledger'),
-    reopen: (live, snapshot) => registry.reopen(live, snapshot),
+    reopen: (live, moment) => registry.reopen(live, moment),
+    revive: (live, moment) => registry.revive(live, moment),
     discard: (live) => registry.discard(live),
   });
   const registry: Registry = createRegistry({ writer, ledger, log: log.child('restore') });
@@ -79,32 +120,78 @@ export function createHouse({
     log: log.child('inspection'),
     version,
   });
-  const subscriptions = createSubscriptions({ writer, ring, registry });
+  const accounts = createAccounts({
+    engine,
+    news,
+    codexHome: codexHomeOf(codex.env),
+    log: log.child('codex'),
+  });
+  followEngine({ engine, threads: boundThreads, news });
+  const subscriptions = createSubscriptions({ writer, ring, registry, news });
+  const tell = createTelling({ writer, registry, ledger, clock });
+  const look = createLooking({ registry });
+  const shells = createShells({ tell, news, env, log: log.child('shell') });
   const lookUpBranch = branchLookUp({ registry, ledger, clock, log });
   const takeChecked = createHooks({ writer, registry, ledger, clock, lookUpBranch });
 
-  let codecLoad: Promise<typeof import('../protocol/codec.ts')> | null = null;
-  const codec = () => (codecLoad ??= import('../protocol/codec.ts'));
+  let loadedCodec: Codec | null = null;
+  let codecLoad: Promise<Codec> | null = null;
+  const loadCodec = async () => (loadedCodec = await import('../protocol/codec.ts'));
+  const codec = () => (codecLoad ??= loadCodec());
   let spoolWait: Promise<unknown> | null = null;
   let isDraining = false;
 
-  async function takeHook(body: unknown, meta: HookMeta): Promise<void> {
-    const hook = (await codec()).decodeHook(withType(body, meta.type));
-    if (hook instanceof OrbitError) throw hook;
-    if (spoolWait && meta.origin !== 'spool') await spoolWait;
-    if (isDraining) throw new OrbitError('shutting_down');
-    await takeChecked(hook, meta);
+  /** Nearly every hook comes when nothing has to be waited for: each `await` less is felt by all. */
+  function takeHook(body: unknown, meta: HookMeta): Promise<void> {
+    const isWaiting = loadedCodec === null || (spoolWait !== null && meta.origin !== 'spool');
+    return isWaiting ? takeHookLater(body, meta) : takeHookNow(loadedCodec as Codec, body, meta);
   }
+
+  function takeHookNow({ decodeHook }: Codec, body: unknown, meta: HookMeta): Promise<void> {
+    const hook = decodeHook(withType(body, meta.type));
+    if (hook instanceof OrbitError) return Promise.reject(hook);
+    if (isDraining) return Promise.reject(new OrbitError('shutting_down'));
+    return takeChecked(hook, meta);
+  }
+
+  async function takeHookLater(body: unknown, meta: HookMeta): Promise<void> {
+    const loaded = await codec();
+    if (spoolWait !== null && meta.origin !== 'spool') await spoolWait;
+    await takeHookNow(loaded, body, meta);
+  }
+
+  const handlers = {
+    ...createSubscriptionHandlers(subscriptions),
+    ...createHookHandlers(takeHook),
+    ...createLifecycleHandlers(),
+    ...createTurnsHandlers(),
+    ...createNamingHandlers({ tell }),
+    ...createApprovalsHandlers(),
+    ...createApprovalHistoryHandlers({ writer, tell }),
+    ...createReviewsHandlers({ writer, tell }),
+    ...createShellHandlers({ shells, look, home: places.home }),
+    ...createAccountHandlers({ engine, accounts }),
+    ...createCatalogHandlers({ engine, threads: boundThreads, writer }),
+    ...createBrowseHandlers({
+      writer,
+      browse: createBrowse({ home: places.home, roots: places.browseRoots }),
+      transcriptRoots: places.transcriptRoots,
+      log: log.child('browse'),
+    }),
+  };
+
+  shells.recover(writer.opened.commands);
 
   const hall: Hall = {
     opened(connection) {
       const { epoch } = writer.opened;
       connection.send(frameOf({ type: 'hello', version, protocol_version: 1, epoch }));
     },
-    receive: createDispatch({ codec, subscriptions, takeHook, log: log.child('websocket') }),
+    receive: createDispatch({ codec, handlers, log: log.child('websocket') }),
     resync: (connection, wanted) => subscriptions.resync(connection, wanted),
     closed: () => {},
     takeHook,
+    image: images.find,
     health: () => ({ status: 'ok', ...(writer.trouble !== null && { degraded: writer.trouble }) }),
   };
 
@@ -114,6 +201,7 @@ export function createHouse({
     registry,
     inspection,
     ledger,
+    boundThreads,
     loadCodec: async () => void (await codec()),
     waitForSpool(drained) {
       const limit = new Promise((resolve) => setTimeout(resolve, MAX_SPOOL_WAIT_MS).unref());
@@ -124,6 +212,7 @@ export function createHouse({
     drain() {
       isDraining = true;
     },
+    close: () => shells.close(),
   };
 }
 

@@ -14,6 +14,8 @@ export function journalForm(event: SessionEvent): string {
     ...('request' in rest && { request: bare(rest.request) }),
     ...('diff' in rest && { diff: rest.diff ? '' : rest.diff }),
     ...('plan' in rest && { plan: rest.plan ? '' : rest.plan }),
+    ...('comment' in rest && { comment: { ...rest.comment, body: '' } }),
+    ...('output' in rest && { output: { ...rest.output, stdout: '', stderr: '' } }),
     ...('order' in rest && { order: { type: rest.order.type } }),
     ...(message && { message: bodiless(message) }),
     ...(update && { update: { messageId: update.messageId, changes: {} } }),

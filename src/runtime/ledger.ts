@@ -16,7 +16,8 @@ import { frameOf } from './frames.ts';
 import type { Witness } from './inspection/hub.ts';
 import { journalForm } from './journal.ts';
 import type { ListFeed } from './list-feed.ts';
-import type { LiveSession, SavedSnapshot, Told } from './live-session.ts';
+import type { LiveSession, Told } from './live-session.ts';
+import { foldsOn, type Moment, momentOf } from './moment.ts';
 import type { Ring } from './ring.ts';
 import { type Outlet, sessionRoom } from './rooms.ts';
 
@@ -37,14 +38,39 @@ interface LedgerDeps {
   /** Hears of every event once it is committed and published. Never throws. */
   witness?: Witness;
   log: Logger;
-  /** Puts the session's actor back to this snapshot, or to its birth when null. */
-  reopen: (live: LiveSession, snapshot: SavedSnapshot | null) => void;
+  /** Puts the session's actor back to this moment, or to its birth when null, in a new generation. */
+  reopen: (live: LiveSession, moment: Moment | null) => void;
+  /** The same in its own generation: what is on its way was computed before. */
+  revive: (live: LiveSession, moment: Moment | null) => void;
   /** Lets go of a session of which nothing was ever committed. */
   discard: (live: LiveSession) => void;
 }
 
+/** A fact and its JSON: written once, for the disk and for its frame. */
+interface Piece {
+  fact: Fact;
+  text: string;
+}
+
+/** One event between its hand-over and its commit. */
+interface Pending {
+  live: LiveSession;
+  told: Told;
+  item: EventItem;
+  /** The machine after it; null when the event did nothing. */
+  moment: Moment | null;
+  happened: readonly Piece[];
+}
+
 /** Facts that no subscriber sees. */
-const NOTES = new Set<Fact['type']>(['approval_opened', 'approval_closed', 'row_noted']);
+const NOTES = new Set<Fact['type']>([
+  'approval_opened',
+  'approval_closed',
+  'approval_forgotten',
+  'row_noted',
+  'turn_noted',
+  'turns_dropped',
+]);
 
 /** A ledger over a writer. */
 export function createLedger(deps: LedgerDeps): Ledger {
@@ -64,16 +90,20 @@ export function createLedger(deps: LedgerDeps): Ledger {
 
   function tell(live: LiveSession, told: Told): void {
     const { event } = told;
-    const accepted = live.actor.getSnapshot().can(event);
-    const facts = accepted ? collect(() => live.actor.send(event)) : [];
+    const before = live.actor.getSnapshot();
+    const facts = collect(() => live.actor.send(event));
     const snapshot = live.actor.getSnapshot();
+    // The chart gives the same snapshot back when it has no transition for an event; to ask it first
+    // (`can`) would look for them twice.
+    const accepted = snapshot !== before;
     if (snapshot.status === 'error') {
       putBackCrashed(live, told, snapshot.error);
       return;
     }
     const isNewborn = live.birth.length > 0;
-    const saved =
-      accepted || isNewborn ? (live.actor.getPersistedSnapshot() as SavedSnapshot) : null;
+    const moment = accepted || isNewborn ? momentOf(live.actor) : null;
+    const needsSnapshot = moment !== null && !foldsOn(event, moment, live.tail);
+    const happened = (isNewborn ? [...live.birth, ...facts] : facts).map(pieceOf);
     const item: EventItem = {
       kind: 'event',
       sessionId: live.id,
@@ -84,31 +114,27 @@ export function createLedger(deps: LedgerDeps): Ledger {
       event: journalForm(event),
       accepted,
       value: JSON.stringify(snapshot.value),
-      facts: isNewborn ? [...live.birth, ...facts] : facts,
-      snapshot: saved && JSON.stringify(saved),
+      facts: textOf(happened),
+      snapshot: needsSnapshot ? JSON.stringify(moment.persist()) : null,
       machineVersion: MACHINE_VERSION,
       base: live.base,
     };
-    if (saved) live.latest = saved;
+    if (moment) live.latest = moment;
+    if (needsSnapshot) live.tail = 0;
+    else if (accepted) live.tail++;
     live.birth = [];
     live.base = null;
     live.inFlight.push(told);
-    deps.writer.submit(item, (result) => settle(live, told, item, saved, result));
+    deps.writer.submit(item, (result) => settle({ live, told, item, moment, happened }, result));
   }
 
-  function settle(
-    live: LiveSession,
-    told: Told,
-    item: EventItem,
-    saved: SavedSnapshot | null,
-    result: ItemResult,
-  ): void {
+  function settle({ live, told, item, moment, happened }: Pending, result: ItemResult): void {
     if (item.generation !== live.generation) return;
     live.inFlight.shift();
     switch (result.outcome) {
       case 'committed':
-        if (saved) live.committed = saved;
-        publish(item, result.revision);
+        if (moment) live.committed = moment;
+        publish(item.sessionId, happened, result.revision);
         deps.witness?.(live, item, result);
         told.settle(null);
         break;
@@ -129,15 +155,15 @@ export function createLedger(deps: LedgerDeps): Ledger {
     }
   }
 
-  function publish(item: EventItem, newest: number): void {
-    const told = item.facts.filter((fact) => isSessionMessage(fact));
-    let revision = newest - told.length;
-    for (const fact of item.facts) {
+  function publish(sessionId: string, happened: readonly Piece[], newest: number): void {
+    let revision = newest;
+    for (const { fact } of happened) if (isSessionMessage(fact)) revision--;
+    for (const { fact, text } of happened) {
       if (isSessionMessage(fact)) {
         revision++;
-        const frame = frameOf(fact, revision);
-        deps.ring.push(item.sessionId, revision, frame.text);
-        deps.rooms.publish(sessionRoom(item.sessionId), frame);
+        const frame = frameOf(fact, revision, text);
+        deps.ring.push(sessionId, revision, frame.text);
+        deps.rooms.publish(sessionRoom(sessionId), frame);
         deps.listFeed.hear(fact);
       } else if (fact.type === 'session_created') {
         deps.listFeed.hear(fact);
@@ -164,7 +190,7 @@ export function createLedger(deps: LedgerDeps): Ledger {
       error: error instanceof Error ? (error.stack ?? error.message) : String(error),
     });
     if (live.latest === null && live.inFlight.length === 0) deps.discard(live);
-    else deps.reopen(live, live.latest);
+    else deps.revive(live, live.latest);
     told.settle(
       new OrbitError(
         'quarantined',
@@ -182,6 +208,14 @@ export function createLedger(deps: LedgerDeps): Ledger {
       else deps.log.error('ledger.fact.outside_event', { fact: fact.type });
     },
   };
+}
+
+function pieceOf(fact: Fact): Piece {
+  return { fact, text: JSON.stringify(fact) };
+}
+
+function textOf(pieces: readonly Piece[]): string {
+  return `[${pieces.map(({ text }) => text).join(',')}]`;
 }
 
 function isSessionMessage(fact: Fact): fact is SessionMessage {

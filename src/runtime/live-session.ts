@@ -7,10 +7,11 @@ import type {
   SessionEvent,
   SessionInput,
 } from '../../machines/session-types.ts';
+import type { Moment } from './moment.ts';
 
 export type SessionActor = ActorRefFrom<typeof sessionMachine>;
 
-/** A persisted snapshot; the ledger reads only its context. */
+/** A persisted snapshot; nobody reads more of it than its context. */
 export type SavedSnapshot = Snapshot<unknown> & { context: SessionContext };
 
 /** Where an event came from, for the journal. */
@@ -32,10 +33,12 @@ export interface LiveSession {
   generation: number;
   /** What the actor was spawned from, for one that has no snapshot yet. */
   readonly input: SessionInput;
-  /** The newest snapshot that is on disk; null before the first commit of a new session. */
-  committed: SavedSnapshot | null;
-  /** The newest snapshot, maybe not yet on disk: what a crashed actor goes back to. */
-  latest: SavedSnapshot | null;
+  /** The machine as it is on disk; null before the first commit of a new session. */
+  committed: Moment | null;
+  /** The machine after the newest event, maybe not yet on disk: what a crashed actor goes back to. */
+  latest: Moment | null;
+  /** Events since the snapshot that is stored; `Infinity` when the next one needs its own. */
+  tail: number;
   /** Facts of the spawn, stored with the first event. */
   birth: Fact[];
   /** JSON of the snapshot before the first event: the first base of a new journal. */

@@ -8,7 +8,8 @@ import type { Logger } from '../log.ts';
 import type { StoredActor } from '../store/items.ts';
 import type { Writer } from '../store/writer.ts';
 import type { Ledger } from './ledger.ts';
-import type { LiveSession, SavedSnapshot, SessionActor } from './live-session.ts';
+import type { LiveSession, SessionActor } from './live-session.ts';
+import { type Moment, momentOf } from './moment.ts';
 import { inputOf, savedOf } from './restore.ts';
 import { childOf, startSupervisor } from './wiring.ts';
 
@@ -31,8 +32,10 @@ export interface Registry {
   enter<Result>(id: string, visit: (found: Found) => Result): Promise<Awaited<Result>>;
   /** Makes a session that does not exist live; its birth is stored with its first event. */
   create(input: SessionInput): LiveSession;
-  /** Ledger's side: puts an actor back to a snapshot, or to its birth. */
-  reopen(live: LiveSession, snapshot: SavedSnapshot | null): void;
+  /** Ledger's side: puts an actor back to a moment, or to its birth; results of what it did since are void. */
+  reopen(live: LiveSession, moment: Moment | null): void;
+  /** Ledger's side: puts a crashed actor back to the moment before; what is on its way stays valid. */
+  revive(live: LiveSession, moment: Moment | null): void;
   /** Ledger's side: lets a session go that was never committed. */
   discard(live: LiveSession): void;
   /** Turns sessions that were idle for long back into rows. */
@@ -68,18 +71,17 @@ export function createRegistry({
   const supervisor = startSupervisor({ record: ledger.record, log, busy: writer.opened.busy });
   for (const stored of writer.opened.busy) adoptStored(stored);
 
-  function adopt(
-    input: SessionInput,
-    saved: SavedSnapshot | null,
-    actor: SessionActor,
-  ): LiveSession {
+  /** @param tail  events since the stored snapshot the actor goes on from; null when there is none */
+  function adopt(input: SessionInput, tail: number | null, actor: SessionActor): LiveSession {
+    const moment = tail === null ? null : momentOf(actor);
     const live: LiveSession = {
       id: input.session.id,
       actor,
       generation: ++generations,
       input,
-      committed: saved,
-      latest: saved,
+      committed: moment,
+      latest: moment,
+      tail: tail ?? Number.POSITIVE_INFINITY,
       birth: [],
       base: null,
       inFlight: [],
@@ -114,7 +116,7 @@ export function createRegistry({
     const saved = savedOf(stored);
     if (saved) {
       const { actor } = spawn({ ...input, saved });
-      if (actor.getSnapshot().status === 'active') return adopt(input, saved, actor);
+      if (actor.getSnapshot().status === 'active') return adopt(input, stored.tail.length, actor);
       supervisor.send({ type: 'session.closed', id: input.session.id });
     }
     log.warn('restore.from_columns', { session_id: input.session.id });
@@ -125,10 +127,18 @@ export function createRegistry({
 
   /** At boot: the supervisor's snapshot brought the child already, unless it did not restore. */
   function adoptStored(stored: StoredActor): void {
-    const saved = savedOf(stored);
     const child = supervisor.getSnapshot().children[stored.summary.id] as SessionActor | undefined;
-    if (saved && child?.getSnapshot().status === 'active') adopt(inputOf(stored), saved, child);
-    else openStored({ ...stored, snapshot: null });
+    if (child?.getSnapshot().status === 'active') {
+      adopt(inputOf(stored), stored.tail.length, child);
+    } else openStored({ ...stored, snapshot: null });
+  }
+
+  function respawn(live: LiveSession, moment: Moment | null): void {
+    const saved = moment?.persist();
+    live.latest = moment;
+    supervisor.send({ type: 'session.closed', id: live.id });
+    Object.assign(live, spawn(saved ? { ...live.input, isNew: false, saved } : live.input));
+    if (!saved) live.base = baseOf(live.actor);
   }
 
   function makeRoom(): void {
@@ -166,13 +176,13 @@ export function createRegistry({
         void letIn(id);
       });
     },
-    reopen(live, saved) {
+    reopen(live, moment) {
       live.generation = ++generations;
-      live.latest = saved;
-      supervisor.send({ type: 'session.closed', id: live.id });
-      Object.assign(live, spawn(saved ? { ...live.input, isNew: false, saved } : live.input));
-      if (!saved) live.base = baseOf(live.actor);
+      // The snapshot that an undone event brought was not stored.
+      live.tail = Number.POSITIVE_INFINITY;
+      respawn(live, moment);
     },
+    revive: respawn,
     discard: close,
     passivate(idleMs) {
       const before = nowMs() - idleMs;

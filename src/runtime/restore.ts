@@ -2,15 +2,26 @@
 import { MACHINE_VERSION, type Session, type SessionInput } from '../../machines/session-types.ts';
 import type { StoredActor } from '../store/items.ts';
 import type { SavedSnapshot } from './live-session.ts';
+import { foldTail } from './moment.ts';
 
 /** What an actor starts from when there is no snapshot: the columns, at idle or ended. */
-export function inputOf({ summary, turnCount }: StoredActor): SessionInput {
-  const { has_pending_approval: _, ...session } = summary;
-  return { session: session as Session, isNew: false, turnCount };
+export function inputOf({ summary, turnCount, threadId }: StoredActor): SessionInput {
+  const { has_pending_approval: _, ...shown } = summary;
+  const session: Session = { ...shown, ...(threadId !== null && { codex_thread_id: threadId }) };
+  return { session, isNew: false, turnCount };
 }
 
-/** The stored snapshot; null when there is none, or another version of the chart wrote it. */
-export function savedOf(stored: StoredActor): SavedSnapshot | null {
-  if (stored.snapshot === null || stored.machineVersion !== MACHINE_VERSION) return null;
-  return JSON.parse(stored.snapshot) as SavedSnapshot;
+/**
+ * The machine as it was stored last; null when there is none, another version of the chart wrote it, or
+ * it does not restore.
+ */
+export function savedOf({ snapshot, tail, machineVersion }: StoredActor): SavedSnapshot | null {
+  if (snapshot === null || machineVersion !== MACHINE_VERSION) return null;
+  const saved = JSON.parse(snapshot) as SavedSnapshot;
+  try {
+    return foldTail(saved, tail);
+  } catch {
+    // The same as a snapshot that does not restore: the caller goes on from the columns and says so.
+    return null;
+  }
 }

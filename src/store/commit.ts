@@ -1,13 +1,14 @@
 /**
- * One batch of items, one transaction. Each item stands in a savepoint of its own: one that can never be
- * stored is set aside alone, while trouble with the storage fails the batch as a whole, so that it can be
- * tried again as it is. Numbers are given in here and nowhere else. Called by the writer thread.
+ * One batch of items, one transaction. An item that can never be stored is set aside alone: a batch with
+ * one in it is done again with a savepoint around each item, which all others are spared. Trouble with the
+ * storage fails the batch as a whole, so that it can be tried again as it is. Numbers are given in here
+ * and nowhere else. Called by the writer thread.
  */
 import Database from 'better-sqlite3';
 import type { Fact } from '../../machines/session-types.ts';
 import type { Sqlite } from './database.ts';
 import type { Epoch } from './epoch.ts';
-import type { EventItem, Item, ItemResult, PendingItem } from './items.ts';
+import type { CheckpointItem, EventItem, Item, ItemResult, PendingItem } from './items.ts';
 import { createJournal } from './journal.ts';
 import { createRows } from './rows.ts';
 import { storable } from './text.ts';
@@ -40,7 +41,10 @@ export function takesRevision(fact: Fact): boolean {
     case 'session_created':
     case 'approval_opened':
     case 'approval_closed':
+    case 'approval_forgotten':
     case 'row_noted':
+    case 'turn_noted':
+    case 'turns_dropped':
       return false;
     default:
       return true;
@@ -57,11 +61,12 @@ export function createCommitter({ database, epoch }: { database: Sqlite; epoch: 
   const refused = new Map<string, number>();
   const context: ItemContext = { rows, journal, statements, refused: new Map() };
 
-  const commitItem = (item: Item): ItemResult => {
+  const commitItem = (item: Item): ItemResult => commitOne(context, item);
+
+  const commitOrSetAside = (item: Item): ItemResult => {
     statements.savepoint.run();
     try {
-      const result =
-        item.kind === 'event' ? commitEvent(context, item) : commitPending(context, item);
+      const result = commitItem(item);
       statements.release.run();
       return result;
     } catch (error) {
@@ -74,6 +79,24 @@ export function createCommitter({ database, epoch }: { database: Sqlite; epoch: 
     }
   };
 
+  /** Runs one transaction; nothing is kept or remembered of one that throws. */
+  const transact = (items: readonly Item[], take: (item: Item) => ItemResult): ItemResult[] => {
+    context.refused = new Map(refused);
+    try {
+      statements.begin.run();
+      const results = items.map(take);
+      epoch.count();
+      statements.commit.run();
+      replaceAll(refused, context.refused);
+      return results;
+    } catch (error) {
+      if (database.inTransaction) statements.rollback.run();
+      rows.forget();
+      journal.forget();
+      throw error;
+    }
+  };
+
   return {
     /**
      * Commits the items in order and says what became of each.
@@ -82,19 +105,11 @@ export function createCommitter({ database, epoch }: { database: Sqlite; epoch: 
      *   the same batch may be given again
      */
     commit(items: readonly Item[]): ItemResult[] {
-      context.refused = new Map(refused);
       try {
-        statements.begin.run();
-        const results = items.map(commitItem);
-        epoch.count();
-        statements.commit.run();
-        replaceAll(refused, context.refused);
-        return results;
+        return transact(items, commitItem);
       } catch (error) {
-        if (database.inTransaction) statements.rollback.run();
-        rows.forget();
-        journal.forget();
-        throw error;
+        if (troubleOf(error) !== null) throw error;
+        return transact(items, commitOrSetAside);
       } finally {
         epoch.mark();
       }
@@ -102,6 +117,17 @@ export function createCommitter({ database, epoch }: { database: Sqlite; epoch: 
     /** To be called when the session's actor is opened anew: its generations begin at 0 again. */
     forgetRefusals: (sessionId: string) => void refused.delete(sessionId),
   };
+}
+
+function commitOne(context: ItemContext, item: Item): ItemResult {
+  switch (item.kind) {
+    case 'event':
+      return commitEvent(context, item);
+    case 'pending':
+      return commitPending(context, item);
+    case 'checkpoint':
+      return commitCheckpoint(context, item);
+  }
 }
 
 interface ItemContext {
@@ -127,6 +153,7 @@ function prepareStatements(database: Sqlite) {
       'INSERT OR REPLACE INTO pending_sessions (session_id, at, start) VALUES (?, ?, ?)',
     ),
     forgetPending: database.prepare('DELETE FROM pending_sessions WHERE session_id = ?'),
+    checkpoint: database.prepare('UPDATE messages SET content = ? WHERE id = ? AND session_id = ?'),
     quarantine: database.prepare(
       'INSERT INTO quarantine (at, session_id, body, error) VALUES (?, ?, ?, ?)',
     ),
@@ -143,7 +170,7 @@ function commitEvent(context: ItemContext, item: EventItem): ItemResult {
     return { outcome: 'duplicate' };
   }
   const draft = rows.open(sessionId, item.at);
-  for (const fact of item.facts) {
+  for (const fact of JSON.parse(item.facts) as Fact[]) {
     if (takesRevision(fact)) draft.revision += 1;
     rows.applyFact(draft, fact, draft.revision);
   }
@@ -163,6 +190,12 @@ function commitPending(context: ItemContext, item: PendingItem): ItemResult {
   if (!isFirst(context, item)) return { outcome: 'duplicate' };
   if (item.start === null) statements.forgetPending.run(item.sessionId);
   else statements.putPending.run(item.sessionId, item.at, item.start);
+  return { outcome: 'committed', seq: 0, revision: 0 };
+}
+
+/** The text so far: no fact, no number; whoever comes later reads it from the row. */
+function commitCheckpoint({ statements }: ItemContext, item: CheckpointItem): ItemResult {
+  statements.checkpoint.run(storable(item.content), item.messageId, item.sessionId);
   return { outcome: 'committed', seq: 0, revision: 0 };
 }
 

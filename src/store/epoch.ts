@@ -26,7 +26,7 @@ export interface Epoch {
   readonly id: string;
   /** True when the process before us did not close the database. */
   readonly wasDirty: boolean;
-  /** Counts a commit; to be called inside its transaction. */
+  /** Counts a commit, and notes the count when the file outside is due; to be called inside its transaction. */
   count(): void;
   /** Writes the file outside when it is due. Never throws: it is a witness, not a promise. */
   mark(): void;
@@ -48,10 +48,11 @@ export function openEpoch(deps: {
   const { database, path, now } = deps;
   const house = createHouse(database);
   let { state, wasDirty } = database.transaction(() => boot(database, house, readMark(path)))();
-  const countCommit = database.prepare(
-    `UPDATE house SET value = CAST(value AS INTEGER) + 1 WHERE key = 'commits'`,
-  );
+  let { commits } = state;
   let markedAt = now();
+  // Database and file hold the same count. To write it with each commit would show a backup no sooner:
+  // what was committed since the last mark is unknown to the file.
+  const isDue = () => now() - markedAt >= MARK_EVERY_MS;
   const writeMark = () => {
     markedAt = now();
     state = { ...state, commits: Number(house.get('commits')) };
@@ -65,11 +66,15 @@ export function openEpoch(deps: {
   return {
     id: state.epoch,
     wasDirty,
-    count: () => void countCommit.run(),
+    count: () => {
+      commits += 1;
+      if (isDue()) house.set('commits', commits);
+    },
     mark: () => {
-      if (now() - markedAt >= MARK_EVERY_MS) writeMark();
+      if (isDue()) writeMark();
     },
     close: () => {
+      house.set('commits', commits);
       house.set('clean', '1');
       writeMark();
     },

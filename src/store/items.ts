@@ -1,9 +1,11 @@
 /**
  * What travels between the main thread and the writer thread: items to commit, reads to answer, and
- * what became of them. Types only, structured-clone safe. The ledger sends, the writer thread answers.
+ * what became of them. Types only, structured-clone safe; what is long is text, because texts are copied
+ * and objects are walked. The ledger sends, the writer thread answers.
  */
-import type { Fact } from '../../machines/session-types.ts';
 import type { SessionSummary } from '../protocol/nouns.ts';
+import type { ApprovalHistoryItem, RecentProject, ReviewComment } from '../protocol/work-nouns.ts';
+import type { Fit } from './queries/fit.ts';
 import type { JournalBase, JournalRow } from './queries/journal.ts';
 
 /** One machine event with everything it caused: one transaction, all or nothing. */
@@ -25,8 +27,9 @@ export interface EventItem {
   accepted: boolean;
   /** JSON of the chart's state value after the event. */
   value: string;
-  facts: Fact[];
-  /** JSON of the persisted machine snapshot after the event; null when nothing moved. */
+  /** JSON of the event's facts, an array. */
+  facts: string;
+  /** JSON of the persisted machine snapshot after the event; null when the one before folds to it. */
   snapshot: string | null;
   machineVersion: number;
   /** JSON of the snapshot before a new actor's first event: the journal's first base. */
@@ -43,7 +46,17 @@ export interface PendingItem {
   start: string | null;
 }
 
-export type Item = EventItem | PendingItem;
+/** What was streamed of a message so far, so that a crash loses a second of it at most. */
+export interface CheckpointItem {
+  kind: 'checkpoint';
+  sessionId: string;
+  key: null;
+  at: string;
+  messageId: string;
+  content: string;
+}
+
+export type Item = EventItem | PendingItem | CheckpointItem;
 
 /** What became of an item. */
 export type ItemResult =
@@ -60,9 +73,13 @@ export type ItemResult =
 export interface StoredActor {
   summary: SessionSummary;
   snapshot: string | null;
+  /** The events the machine took after that snapshot, as they were journalled: folded into it they give its state. */
+  tail: string[];
   machineVersion: number | null;
   turnCount: number;
   revision: number;
+  /** What Codex calls its conversation; null for others. */
+  threadId: string | null;
 }
 
 /** Reads that ride the writer's queue: they see every commit before them and none after. */
@@ -78,7 +95,16 @@ export type Read =
   /** The stretch of a journal around event `seq` (null: the newest) without the rows up to `after`. */
   | { kind: 'stretch'; sessionId: string; seq: number | null; after: number }
   /** One line for each session, live ones first, or for one session only. */
-  | { kind: 'inspected'; sessionId: string | null; limit: number };
+  | { kind: 'inspected'; sessionId: string | null; limit: number }
+  | { kind: 'comment'; id: string }
+  /** A session's comments, of one turn if it is named. */
+  | { kind: 'comments'; sessionId: string; turnId: string | null }
+  /** The newest requests of a session, or of all. */
+  | { kind: 'approvals'; sessionId: string | null; limit: number }
+  | { kind: 'approval'; id: number }
+  | { kind: 'projects' }
+  /** A subagent of a session, and the transcript its own lies beside. */
+  | { kind: 'subagent'; sessionId: string; id: string };
 
 export interface ReadResults {
   actor: { stored: StoredActor | null; pendingStart: string | null };
@@ -94,6 +120,12 @@ export interface ReadResults {
   'known-keys': string[];
   stretch: JournalStretch;
   inspected: { sessions: InspectedSession[]; total: number };
+  comment: ReviewComment | null;
+  comments: Fit<ReviewComment> | null;
+  approvals: ApprovalHistoryItem[];
+  approval: { sessionId: string; isOpen: boolean } | null;
+  projects: Fit<RecentProject>;
+  subagent: { transcriptPath: string | null } | null;
 }
 
 /** Part of a journal that can be folded. */
@@ -129,6 +161,8 @@ export interface Opened {
   sessions: number;
   /** True when the last process did not stop cleanly. */
   wasDirty: boolean;
+  /** Commands that ran when the last process ended, by their message. */
+  commands: Array<{ sessionId: string; messageId: string }>;
   /** Which session each watched CLI process reported last, oldest first: `/clear` goes on from there. */
   processes: Array<{ pid: number; sessionId: string }>;
 }

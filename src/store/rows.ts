@@ -14,28 +14,34 @@ import type { Sqlite } from './database.ts';
 import {
   columnsFromSummary,
   columnsFromUsage,
+  isPaper,
   isPlainField,
   type SqlValue,
   toColumn,
 } from './row/columns.ts';
+import { buryComment, putComment } from './row/comments.ts';
 import {
   closeDraft,
   countUp,
   type DraftEnd,
   openDraft,
+  readCounters,
+  type SessionCounters,
   type SessionDraft,
   stamp,
 } from './row/draft.ts';
 import { prepareRowStatements, type RowStatements } from './row/statements.ts';
+import { createTurnRows } from './row/turns.ts';
 import { EXCERPT_CHARS, head, stampToMs, storable } from './text.ts';
 
-/** Sessions whose next message number is kept in memory; the others are looked up again. */
-const SEQUENCES_KEPT = 2_000;
+/** Sessions of which numbers are kept in memory; those of the others are looked up again. */
+const SESSIONS_KEPT = 2_000;
 
 type FactOf<Type extends Fact['type']> = Extract<Fact, { type: Type }>;
 
 interface Tools {
   statements: RowStatements;
+  turns: ReturnType<typeof createTurnRows>;
   sequences: Map<string, number>;
 }
 
@@ -44,10 +50,13 @@ export type Rows = ReturnType<typeof createRows>;
 /** The row writers of one connection; their statements are prepared once. */
 export function createRows(database: Sqlite) {
   const statements = prepareRowStatements(database);
+  const turns = createTurnRows(database);
   const sequences = new Map<string, number>();
+  const counters = new Map<string, SessionCounters>();
   return {
     /** Begins an item's changes with the session as it is stored; it need not exist. */
-    open: (sessionId: string, at: string) => openDraft(statements, sessionId, at),
+    open: (sessionId: string, at: string) =>
+      openDraft(counters.get(sessionId) ?? readCounters(statements, sessionId), sessionId, at),
     /**
      * Applies one fact. What belongs into the session's own row waits in the draft until `close`.
      *
@@ -55,13 +64,20 @@ export function createRows(database: Sqlite) {
      * @throws SqliteError, TypeError, Error when the fact can never be stored
      */
     applyFact: (draft: SessionDraft, fact: Fact, revision: number) =>
-      applyFact({ statements, sequences }, draft, fact, revision),
+      applyFact({ statements, turns, sequences }, draft, fact, revision),
     /** Writes the session's row. @throws Error when there is none */
-    close: (draft: SessionDraft, end: DraftEnd) => closeDraft(statements, draft, end),
+    close(draft: SessionDraft, end: DraftEnd) {
+      closeDraft(statements, draft, end);
+      const { sessionId, revision, journalSeq, stamps } = draft;
+      if (counters.size >= SESSIONS_KEPT) counters.clear();
+      counters.set(sessionId, { revision, journalSeq, stamps });
+    },
     /** Forgets what is remembered of a session, or of all, after a rollback. */
     forget(sessionId?: string) {
-      if (sessionId === undefined) sequences.clear();
-      else sequences.delete(sessionId);
+      for (const kept of [sequences, counters]) {
+        if (sessionId === undefined) kept.clear();
+        else kept.delete(sessionId);
+      }
     },
   };
 }
@@ -107,13 +123,32 @@ function applyFact(tools: Tools, draft: SessionDraft, fact: Fact, revision: numb
     case 'approval_closed':
       closeApproval(tools, fact, revision);
       break;
+    case 'approval_forgotten':
+      tools.statements.forgetApproval.run(fact.approval_id, fact.session_id);
+      break;
+    case 'review_comment_created':
+    case 'review_comment_updated':
+      putComment(tools.statements, fact.comment, revision);
+      break;
+    case 'review_comment_deleted':
+      buryComment(tools.statements, fact, revision);
+      break;
     case 'row_noted':
       noteRow(draft, fact.columns);
+      break;
+    case 'turn_noted':
+      tools.turns.note(fact);
+      break;
+    case 'turns_dropped':
+      tools.turns.drop(draft, fact);
       break;
     // Told to whoever listens, and to nobody later: they change nothing that is stored.
     case 'context_compacted':
     case 'undo_started':
     case 'undo_completed':
+    // A command's message is its row.
+    case 'shell_started':
+    case 'shell_output':
       break;
     default:
       refuseUnknown(fact);
@@ -173,6 +208,10 @@ function applyChanges(
   for (const [field, value] of Object.entries(changes)) {
     if (value === undefined) continue;
     if (isPlainField(field)) draft.columns[field] = toColumn(field, value as SqlValue);
+    else if (isPaper(field)) {
+      draft.papers ??= {};
+      draft.papers[field] = toColumn(field, value as SqlValue);
+    }
     stamp(draft, field, revision);
   }
   if (changes.last_message !== undefined) draft.lastMessageGiven = true;
@@ -211,12 +250,13 @@ function appendMessage(
     tool_output: storableOrNull(message.tool_output),
     tool_duration: message.duration_ms === null ? null : message.duration_ms / 1000,
     is_error: Number(message.is_error),
+    is_in_progress: Number(message.is_in_progress ?? false),
     images_json: message.images?.length ? JSON.stringify(message.images) : null,
     revision,
   });
   // A report that came twice: the first stays, and no number is spent on the second.
   if (changes === 0) return;
-  if (sequences.size >= SEQUENCES_KEPT) sequences.clear();
+  if (sequences.size >= SESSIONS_KEPT) sequences.clear();
   sequences.set(sessionId, newest + 1);
   countUp(draft, 'message_count');
   const speaks = message.message_type === 'user' || message.message_type === 'assistant';
@@ -230,13 +270,14 @@ function updateMessage(
   { session_id, message_id, changes }: FactOf<'message_updated'>,
   revision: number,
 ): void {
-  const { content, tool_output, is_error, duration_ms } = changes;
+  const { content, tool_output, is_error, duration_ms, is_in_progress } = changes;
   statements.updateMessage.run({
     id: message_id,
     session_id,
     content: storableOrNull(content ?? null),
     tool_output: storableOrNull(tool_output ?? null),
     is_error: is_error === undefined ? null : Number(is_error),
+    is_in_progress: is_in_progress === undefined ? null : Number(is_in_progress),
     tool_duration: duration_ms === undefined ? null : duration_ms / 1000,
     revision,
   });

@@ -14,7 +14,7 @@ import { createActorReads } from './queries/actors.ts';
 import { createAnswer } from './queries/answer.ts';
 import { createRetention } from './retention.ts';
 import { findDamage } from './thread/check.ts';
-import type { Answer, FromThread, ThreadStart, ToThread } from './thread/traffic.ts';
+import type { Answer, CommitOutcome, FromThread, ThreadStart, ToThread } from './thread/traffic.ts';
 
 /** Old rows are looked for this often, ms. */
 const RETENTION_EVERY_MS = 10 * 60 * 1_000;
@@ -78,11 +78,9 @@ function serve(house: House): void {
       return;
     }
     const { items, reads } = message;
-    if (items.length > 0) {
-      rest.disturb();
-      say(commit(house, items));
-    }
-    say({ type: 'answered', answers: reads.map((read) => answer(house, read)) });
+    if (items.length > 0) rest.disturb();
+    const outcome = items.length > 0 ? commit(house, items) : { results: [] };
+    say({ type: 'done', commit: outcome, answers: reads.map((read) => answer(house, read)) });
   });
   say({
     type: 'opened',
@@ -92,17 +90,18 @@ function serve(house: House): void {
       sessions: actors.sessions(),
       wasDirty: epoch.wasDirty,
       processes: actors.processes(),
+      commands: actors.commands(),
     },
   });
 }
 
-function commit({ committer }: House, items: Item[]): FromThread {
+function commit({ committer }: House, items: Item[]): CommitOutcome {
   try {
-    return { type: 'committed', results: committer.commit(items) };
+    return { results: committer.commit(items) };
   } catch (error) {
     const trouble = troubleOf(error);
     if (trouble === null) throw error;
-    return { type: 'failed', trouble, reason: (error as Error).message };
+    return { trouble, reason: (error as Error).message };
   }
 }
 

@@ -194,9 +194,11 @@ class ThreadedWriter implements Writer {
 
   /** `closed` is followed by the thread's exit; what else there is was heard by openWriter. */
   #heard(message: FromThread): void {
-    if (message.type === 'committed') this.#committed(message.results);
-    else if (message.type === 'failed') this.#failed(message.trouble, message.reason);
-    else if (message.type === 'answered') this.#answered(message.answers);
+    if (message.type !== 'done') return;
+    const { commit, answers } = message;
+    if ('trouble' in commit) this.#failed(commit.trouble, commit.reason);
+    else if (commit.results.length > 0) this.#committed(commit.results);
+    this.#answered(answers);
   }
 
   #committed(results: ItemResult[]): void {

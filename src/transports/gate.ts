@@ -148,8 +148,11 @@ export function createGate({ config, clock, maxHeaderFields }: GateDeps): Gate {
         return { caller, target, isLocal, corsOrigin, isPreflight };
       }
       const door = doorOf(target.path);
-      const query = door === 'ws' ? target.query : null;
-      const credential = readCredential(headers.get('authorization') ?? [], query);
+      const isWs = door === 'ws';
+      const credential = readCredential(headers.get('authorization') ?? [], {
+        query: isWs ? target.query : null,
+        protocols: isWs ? (headers.get('sec-websocket-protocol') ?? null) : null,
+      });
       const caller =
         credential.kind === 'none'
           ? withoutCredential(address, isLocal, door)

@@ -87,7 +87,7 @@ export function createStately(deps: {
       let messages: string[] | null = null;
       for (const consumer of consumers) {
         if (consumer.session !== null && consumer.session !== live.id) continue;
-        messages ??= inspection.stately.moved(item);
+        messages ??= inspection.stately.moved(live, item);
         tell(consumer, live.id, () => inspection.stately.actorOf(live), messages);
       }
     },

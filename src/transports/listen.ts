@@ -19,15 +19,19 @@ import { createBacklog } from './backlog.ts';
 import { type Admission, createGate } from './gate.ts';
 import { createHttp, doorOf } from './http.ts';
 import type { StatelyDoor } from './inspect-stately.ts';
+import { createLazy, type Lazy } from './lazy.ts';
 import { DEFAULT_LIMITS, type DoorLimits } from './limits.ts';
 import { createPage } from './page.ts';
 import { type Clock, createQuietWarning, errorFrom, systemClock } from './ports.ts';
 import { createTickets, type Tickets } from './tickets.ts';
-import { createLazy, createUpgrade, type Lazy } from './upgrade.ts';
+import { createUpgrade } from './upgrade.ts';
 import { createWs } from './ws.ts';
 
 /** WebSocket close code "service restart": clients come back by themselves. */
 const SERVICE_RESTART = 1012;
+/** Told to clients, so that at most about 33 a second come back, and few need not wait at all. */
+const COME_BACK_MS_EACH = 30;
+const COME_BACK_MS_MIN = 500;
 
 export interface DoorsDeps {
   config: Pick<
@@ -123,6 +127,7 @@ export function createDoors(deps: DoorsDeps): Doors {
       refused,
       isClosing,
       page: inspection && createPage(deps.pageDirectory),
+      port: () => (server.address() as AddressInfo | null)?.port ?? 0,
     }),
   );
   const passUpgrade = createUpgrade({ gate, ws, socketIo, stately, isClosing, admitted, refused });
@@ -135,8 +140,10 @@ export function createDoors(deps: DoorsDeps): Doors {
 
   async function shut(): Promise<void> {
     const doors = [ws, socketIo.current(), stately?.current()];
+    const spread = Math.max(COME_BACK_MS_MIN, sockets.size * COME_BACK_MS_EACH);
+    const reason = `restarting, come back within ${spread} ms`;
     await stopServer({ server, sockets, limits, clock }, () =>
-      Promise.all(doors.map((door) => door?.close(SERVICE_RESTART, 'restarting'))),
+      Promise.all(doors.map((door) => door?.close(SERVICE_RESTART, reason))),
     );
     backlog.stop();
   }

@@ -13,6 +13,7 @@ import type { Logger } from '../log.ts';
 import { flawError, scanJson } from '../protocol/scan.ts';
 import type { Hall } from '../runtime/hall.ts';
 import type { Caller, Outlet } from '../runtime/rooms.ts';
+import { WS_PROTOCOL } from './admission/credential.ts';
 import type { Backlog } from './backlog.ts';
 import { createBucket, createInbox, errorFrame } from './connection.ts';
 import type { DoorLimits } from './limits.ts';
@@ -47,6 +48,8 @@ export function createWs(deps: WsDeps): WsDoor {
     perMessageDeflate: false,
     maxPayload: limits.maxMessageBytes,
     maxFragments: limits.maxFragments,
+    // A token among the offers must not come back.
+    handleProtocols: (offers: Set<string>) => offers.has(WS_PROTOCOL) && WS_PROTOCOL,
   };
   const server = new WebSocketServer(options);
   const rooms = createRoomIndex();

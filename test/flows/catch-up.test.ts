@@ -2,17 +2,17 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { ioClient, type Received, wsClient } from '../support/clients.ts';
 import { differences } from '../support/compare.ts';
+import { startWatchedServer, type WatchedServer } from '../support/desktop/watched-server.ts';
 import { deliver, scriptOf } from '../support/hooks.ts';
 import { type Observer, observe } from '../support/observer.ts';
-import { startTestServer, type TestServer } from '../support/server.ts';
 
-let server: TestServer;
+let server: WatchedServer;
 let id = '';
 let script = scriptOf(id);
 let sessions = 0;
 
 beforeAll(async () => {
-  server = await startTestServer();
+  server = await startWatchedServer();
 });
 afterAll(() => server[Symbol.asyncDispose]());
 beforeEach(() => {

@@ -8,18 +8,19 @@ import { build } from '../support/build.ts';
 import { wsClient } from '../support/clients.ts';
 import { differences } from '../support/compare.ts';
 import { rowsOf } from '../support/database.ts';
+import { startWatchedServer } from '../support/desktop/watched-server.ts';
 import { deliver, hookKey, postHook, scriptOf } from '../support/hooks.ts';
 import { observe } from '../support/observer.ts';
 import { type Producer, startProducer } from '../support/producers.ts';
 import { createRandom, seedOfRun } from '../support/random.ts';
-import { startTestServer, type TestServer } from '../support/server.ts';
+import type { TestServer } from '../support/server.ts';
 import { spawnServer } from '../support/spawned.ts';
 
 const seed = seedOfRun();
 const random = createRandom(seed);
 let server: TestServer;
 beforeAll(async () => {
-  server = await startTestServer();
+  server = await startWatchedServer();
 });
 afterAll(() => server[Symbol.asyncDispose]());
 

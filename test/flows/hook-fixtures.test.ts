@@ -3,9 +3,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { wsClient } from '../support/clients.ts';
 import { snapshotOf } from '../support/compare.ts';
 import { foldJournal, journalOf, rowsOf } from '../support/database.ts';
+import { startWatchedServer, type WatchedServer } from '../support/desktop/watched-server.ts';
 import { type HookBody, recordedHook, recordedHooks } from '../support/fixtures.ts';
 import { deliver, postHook, scriptOf } from '../support/hooks.ts';
-import { startTestServer, type TestServer } from '../support/server.ts';
 
 /** As hook.sh is registered: the message type it names for each event. */
 const TYPES: Record<string, string> = {
@@ -19,11 +19,11 @@ const TYPES: Record<string, string> = {
   PermissionRequest: 'claude_tool_event',
 };
 
-let server: TestServer;
+let server: WatchedServer;
 let sessions = 0;
 
 beforeAll(async () => {
-  server = await startTestServer();
+  server = await startWatchedServer();
 });
 afterAll(() => server[Symbol.asyncDispose]());
 

@@ -12,9 +12,10 @@ import type { WorkStatus } from '../../src/protocol/nouns.ts';
 import { ioClient, type Received, wsClient } from '../support/clients.ts';
 import { differences } from '../support/compare.ts';
 import { foldJournal } from '../support/database.ts';
+import { startWatchedServer, type WatchedServer } from '../support/desktop/watched-server.ts';
 import { type HookBody, recordedSequence } from '../support/fixtures.ts';
 import { type Observer, observe } from '../support/observer.ts';
-import { installHookScript, startTestServer, type TestServer } from '../support/server.ts';
+import { installHookScript } from '../support/server.ts';
 
 /** Whom the session waits for, and for how many hooks; `absent` is not in any list yet. */
 type Expected = readonly (readonly [WorkStatus | 'absent', hooks: number])[];
@@ -79,13 +80,15 @@ interface Replay {
 }
 
 const replays: Record<string, Replay> = {};
-let server: TestServer;
+let server: WatchedServer;
 let observers: Observer[] = [];
+/** What the desktop app showed wrongly after a hook. */
+const shownWrongly: string[] = [];
 /** All that came over /ws, restarts included. */
 const told: Received[] = [];
 
 beforeAll(async () => {
-  server = await startTestServer();
+  server = await startWatchedServer();
   await installHookScript(server.paths, server.url);
   for (const [name, runs] of Object.entries(SEQUENCES)) {
     const hooks = recordedSequence(name);
@@ -111,6 +114,7 @@ async function step(at: number): Promise<void> {
     await observer.settle();
     for (const { id, seen } of running) seen[door]?.push(statusSeenBy(observer, id));
   }
+  shownWrongly.push(...(await server.desktop.truth()).map((words) => `hook ${at + 1}: ${words}`));
   if (!RESTART_AFTER.includes(at + 1)) return;
   await comeBackAfterRestart();
   for (const { id, seenAfterRestart } of running) {
@@ -180,6 +184,11 @@ describe.each(Object.keys(SEQUENCES))('%s, replayed through hook.sh', (name) => 
   it('has a journal that folds to the states that were stored', () => {
     expect(foldJournal(server.paths, replay().id)).toEqual([]);
   });
+});
+
+it('never shows anything wrong in the desktop app, after any hook, restarts included', () => {
+  expect(shownWrongly).toEqual([]);
+  expect(server.desktop.connections).toBe(RESTART_AFTER.length + 1);
 });
 
 it('leaves both clients with what a newcomer is told', async () => {

@@ -6,15 +6,15 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { wsClient } from '../support/clients.ts';
 import { differences } from '../support/compare.ts';
 import { foldJournal } from '../support/database.ts';
+import { startWatchedServer, type WatchedServer } from '../support/desktop/watched-server.ts';
 import { type HookBody, recordedSequence } from '../support/fixtures.ts';
 import { deliver, hookKey, scriptOf } from '../support/hooks.ts';
 import { observe } from '../support/observer.ts';
 import { createRandom, seedOfRun } from '../support/random.ts';
-import { startTestServer, type TestServer } from '../support/server.ts';
 
-let server: TestServer;
+let server: WatchedServer;
 beforeAll(async () => {
-  server = await startTestServer();
+  server = await startWatchedServer();
 });
 afterAll(() => server[Symbol.asyncDispose]());
 

@@ -1,13 +1,13 @@
 /** The list room: summaries for everybody, no revision ever, and nothing that only a session's room knows. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ioClient, type Received, wsClient } from '../support/clients.ts';
+import { startWatchedServer, type WatchedServer } from '../support/desktop/watched-server.ts';
 import { deliver, scriptOf } from '../support/hooks.ts';
 import { barrier } from '../support/observer.ts';
-import { startTestServer, type TestServer } from '../support/server.ts';
 
-let server: TestServer;
+let server: WatchedServer;
 beforeAll(async () => {
-  server = await startTestServer();
+  server = await startWatchedServer();
 });
 afterAll(() => server[Symbol.asyncDispose]());
 

@@ -3,14 +3,14 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { wsClient } from '../support/clients.ts';
 import { differences, snapshotOf } from '../support/compare.ts';
 import { foldJournal, rowsOf } from '../support/database.ts';
+import { startWatchedServer, type WatchedServer } from '../support/desktop/watched-server.ts';
 import { recordedHook } from '../support/fixtures.ts';
 import { deliver, hookKey, scriptOf } from '../support/hooks.ts';
 import { observe } from '../support/observer.ts';
-import { startTestServer, type TestServer } from '../support/server.ts';
 
-let server: TestServer;
+let server: WatchedServer;
 beforeAll(async () => {
-  server = await startTestServer();
+  server = await startWatchedServer();
 });
 afterAll(() => server[Symbol.asyncDispose]());
 

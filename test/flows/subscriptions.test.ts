@@ -4,19 +4,19 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { ioClient, type Received, type TestClient, wsClient } from '../support/clients.ts';
 import { sessionDifferences, snapshotOf } from '../support/compare.ts';
+import { startWatchedServer, type WatchedServer } from '../support/desktop/watched-server.ts';
 import { deliver, scriptOf } from '../support/hooks.ts';
 import { createInbox, type Inbox } from '../support/inbox.ts';
 import { createModel } from '../support/model.ts';
 import { barrier } from '../support/observer.ts';
-import { startTestServer, type TestServer } from '../support/server.ts';
 
-let server: TestServer;
+let server: WatchedServer;
 let id = '';
 let script = scriptOf(id);
 let sessions = 0;
 
 beforeAll(async () => {
-  server = await startTestServer();
+  server = await startWatchedServer();
 });
 afterAll(() => server[Symbol.asyncDispose]());
 beforeEach(() => {

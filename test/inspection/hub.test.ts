@@ -84,11 +84,12 @@ function openLedger(
     ...(witness && { witness }),
     log: SILENT_LOGGER,
     reopen: (live, snapshot) => registry.reopen(live, snapshot),
+    revive: (live, moment) => registry.revive(live, moment),
     discard: (live) => registry.discard(live),
   });
   const registry = createRegistry({
     writer: {
-      opened: { epoch: 'e', busy: [], sessions: 0, wasDirty: false, processes: [] },
+      opened: { epoch: 'e', busy: [], sessions: 0, wasDirty: false, processes: [], commands: [] },
       read: () => Promise.reject(new Error('no reads')),
     },
     ledger,

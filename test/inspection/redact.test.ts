@@ -1,7 +1,8 @@
 /** Redaction: secrets never leave, whatever holds them; and no value breaks or delays the serialiser. */
 import { describe, expect, it } from 'vitest';
-import { REDACTED, redact, redactText } from '../../src/runtime/inspection/redact.ts';
+import { redact, redactText } from '../../src/runtime/inspection/redact.ts';
 import { contextView, eventView } from '../../src/runtime/inspection/view.ts';
+import { REDACTED } from '../../src/secrets.ts';
 
 describe('redaction', () => {
   it('takes out secrets by key and by pattern, nested, in maps, sets and errors', () => {

@@ -5,8 +5,10 @@ import type { DataPaths } from '../../src/config.ts';
 import { SILENT_LOGGER } from '../../src/log.ts';
 import { createHouse, type House } from '../../src/runtime/house.ts';
 import { openWriter, type Writer } from '../../src/store/writer.ts';
+import { BARE } from '../support/bare-house.ts';
 import type { HookBody } from '../support/fixtures.ts';
 import { hookKey, scriptOf } from '../support/hooks.ts';
+import { noCodex } from '../support/no-codex.ts';
 import { temporaryDataPaths } from '../support/server.ts';
 
 export interface Stage {
@@ -24,7 +26,16 @@ export async function openStage(): Promise<Stage> {
   const paths = temporaryDataPaths();
   const open = async () => {
     const writer = await openWriter({ paths, durability: 'normal', log: SILENT_LOGGER });
-    return { writer, house: createHouse({ writer, log: SILENT_LOGGER, version: '9.9.9' }) };
+    return {
+      writer,
+      house: createHouse({
+        writer,
+        ...BARE,
+        ...noCodex(),
+        log: SILENT_LOGGER,
+        version: '9.9.9',
+      }),
+    };
   };
   const close = async () => {
     await stage.writer.close();

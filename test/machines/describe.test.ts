@@ -169,18 +169,18 @@ describe('the description of a machine', () => {
     ]);
     expect(Object.fromEntries(perState)).toEqual({
       session: 0,
-      'session.phase': 30,
+      'session.phase': 37,
       'session.phase.idle': 5,
       'session.phase.working': 3,
       'session.phase.awaitingApproval': 2,
       'session.phase.awaitingApproval.permission': 1,
       'session.phase.awaitingApproval.question': 1,
-      'session.phase.ended': 8,
+      'session.phase.ended': 15,
       'session.link': 0,
       'session.link.passive': 1,
       'session.link.detached': 1,
-      'session.link.attaching': 4,
-      'session.link.attached': 11,
+      'session.link.attaching': 10,
+      'session.link.attached': 14,
       'session.link.failed': 1,
     });
   });

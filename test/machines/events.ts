@@ -1,5 +1,5 @@
 /** Short words for what is told to a session on the stage: one function per report, stamped `at(n)`. */
-import type { SessionEvent, ToolUse } from '../../machines/session-types.ts';
+import type { Order, SessionEvent, ToolUse } from '../../machines/session-types.ts';
 import type { ApprovalRequest, ApprovalType, Message } from '../../src/protocol/nouns.ts';
 import { at, ID } from './stage.ts';
 
@@ -137,6 +137,11 @@ export function began(n: number, source = 'startup'): SessionEvent {
 
 export function over(n: number, reason = 'other'): SessionEvent {
   return { type: 'session.ended', at: at(n), reason };
+}
+
+/** The order that a client's message becomes. */
+export function runOf(messageId: string): Extract<Order, { type: 'turn.run' }> {
+  return { type: 'turn.run', messageId, content: 'go', skills: [], images: [], mentions: [] };
 }
 
 /** Other reports, by their type alone or with what they carry. */

@@ -20,6 +20,7 @@ import {
   over,
   prompted,
   report,
+  runOf,
   stopped,
   toolBegan,
   toolEnded,
@@ -34,11 +35,11 @@ export const KINDS: Array<[kind: string, session: Partial<Session>]> = [
   ['steered', { codex_integration_mode: 'direct' }],
 ];
 const CAPABILITIES = ['turn.run', 'turn.stop', 'approval.answer'];
-const run: Order = { type: 'turn.run', content: 'go', skills: [], images: [], mentions: [] };
+const run = runOf('m1');
 const answer: Order = { type: 'approval.answer', requestId: 'r', decision: 'approved' };
 
 /** What can happen next, later than all that happened: a fixed stamp would soon be late. */
-function eventsAfter({ context }: Snapshot): SessionEvent[] {
+export function eventsAfter({ context }: Pick<Snapshot, 'context'>): SessionEvent[] {
   const n = newestIn(context) + 1;
   return [
     prompted(n),
@@ -54,10 +55,12 @@ function eventsAfter({ context }: Snapshot): SessionEvent[] {
     over(n),
     report(n, 'server.restarted', {}),
     report(n, 'link.requested', {}),
-    report(n, 'link.attached', { capabilities: CAPABILITIES }),
+    report(n, 'link.attached', { capabilities: CAPABILITIES, threadId: 'thread' }),
     report(n, 'link.failed', { reason: 'x' }),
     report(n, 'link.lost', { reason: 'x' }),
-    report(n, 'message.submitted', { message: messageOf(`m${n}`, 'user'), order: run as never }),
+    report(n, 'message.submitted', { message: messageOf(`m${n}`, 'user'), order: run }),
+    report(n, 'settings.chosen', {}),
+    report(n, 'message.added', { message: messageOf(`s${n}`, 'assistant'), isOpen: true }),
     report(n, 'approval.decided', { requestId: 'r1', decision: 'approved', order: answer }),
   ];
 }
@@ -79,6 +82,8 @@ export function pathsOf(session: Partial<Session>) {
     limit: 2000,
   }).map(({ state, steps }) => ({
     state,
-    events: steps.map(({ event }) => event).filter(({ type }) => !type.startsWith('xstate.')),
+    events: steps
+      .map(({ event }) => event as SessionEvent)
+      .filter(({ type }) => !type.startsWith('xstate.')),
   }));
 }

@@ -52,7 +52,12 @@ const OPENING: Row[] = [
     [prompted(1), toolBegan(2, 't1', { name: 'AskUserQuestion' })],
     asked(3, 'r1', 't1', 'question', { name: 'AskUserQuestion' }),
     'question',
-    [opened('r1'), delta({ work_status: 'question' }), shown('r1')],
+    [
+      opened('r1'),
+      delta({ work_status: 'question' }),
+      shown('r1'),
+      delta({ work_status: 'question' }),
+    ],
   ],
   [
     'a tool that begins while a request is open leaves the request on show',
@@ -118,6 +123,7 @@ const MCP: Row[] = [
       delta({ work_status: 'question' }),
       listed({ work_status: 'question' }),
       shown('q1'),
+      delta({ work_status: 'question' }),
     ],
   ],
   [

@@ -1,7 +1,7 @@
 /** What is told and moves nothing: messages, tokens, papers, names and fields. */
 import { describe } from 'vitest';
-import { began, messageOf, prompted, report } from './events.ts';
-import { changed, delta, listed, noted, type Row, said, testRows } from './rows.ts';
+import { asked, began, messageOf, prompted, report, toolBegan } from './events.ts';
+import { changed, delta, listed, noted, type Row, said, shown, testRows } from './rows.ts';
 
 const usage = { input_tokens: 5, output_tokens: 6, cached_tokens: 7, context_window: 200_000 };
 
@@ -47,6 +47,13 @@ const CONTENT: Row[] = [
     report(1, 'name.updated', { name: 'shop' }),
     'idle',
     [delta({ custom_name: 'shop' }), listed({ custom_name: 'shop' })],
+  ],
+  [
+    'a name while a request is open has the request said again behind the summary',
+    [prompted(1), toolBegan(2, 't1'), asked(3, 'r1', 't1')],
+    report(4, 'name.updated', { name: 'shop' }),
+    'permission',
+    [delta({ custom_name: 'shop' }), listed({ custom_name: 'shop' }), shown('r1')],
   ],
   [
     'a model and an environment are remembered as well as told',

@@ -98,6 +98,7 @@ const CLOSING: Row[] = [
       delta({ work_status: 'question' }),
       listed(),
       shown('r2'),
+      delta({ work_status: 'question' }),
     ],
   ],
   [

@@ -1,25 +1,24 @@
 /** Wishes of clients: possible only through a connector that can do them, else not a transition at all. */
 import { describe, expect, it } from 'vitest';
 import type { Order, SessionEvent } from '../../machines/index.ts';
-import { asked, messageOf, over, prompted, report, toolBegan } from './events.ts';
-import { closed, delta, listed, type Row, said, testRows } from './rows.ts';
+import { asked, messageOf, over, prompted, report, runOf, toolBegan } from './events.ts';
+import { closed, delta, listed, noted, type Row, said, testRows } from './rows.ts';
 import { at, stage } from './stage.ts';
 
 const DIRECT = { codex_integration_mode: 'direct' } as const;
-const run: Extract<Order, { type: 'turn.run' }> = {
-  type: 'turn.run',
-  content: 'go',
-  skills: [],
-  images: [],
-  mentions: [],
-};
+const run = runOf('m1');
 const steer: Extract<Order, { type: 'turn.steer' }> = {
   type: 'turn.steer',
   content: 'left',
   messageId: 's1',
 };
 const answer: Order = { type: 'approval.answer', requestId: 'r1', decision: 'approved' };
-const reply: Order = { type: 'question.answer', requestId: 'r1', answers: { which: 'this' } };
+const reply: Order = {
+  type: 'question.answer',
+  requestId: 'r1',
+  answers: { which: 'this' },
+  text: 'this',
+};
 
 /** Every wish, with the order it becomes. */
 const WISHES: Array<[wish: SessionEvent, order: Order]> = [
@@ -35,10 +34,26 @@ const WISHES: Array<[wish: SessionEvent, order: Order]> = [
 
 const ASKING = [prompted(1), toolBegan(2, 't1'), asked(3, 'r1', 't1')];
 const requested = report(4, 'link.requested', {});
-const attached = (capabilities: string[]) => report(5, 'link.attached', { capabilities });
+const attached = (capabilities: string[]) =>
+  report(5, 'link.attached', { capabilities, threadId: 'thread-1' });
 const EVERYTHING = WISHES.map(([, order]) => order.type);
 
+/** What a connector can be told that is not ready yet: it does it when it is. */
+const EARLY = new Set<Order['type']>([
+  'turn.run',
+  'turn.stop',
+  'turn.undo',
+  'turns.rollBack',
+  'context.compact',
+]);
+
 describe.each(WISHES)('$type', (wish, order) => {
+  it('reaches a connector that is not ready yet, if it still means something then', () => {
+    const scene = stage([...ASKING, requested], DIRECT);
+    expect(scene.can(wish)).toBe(EARLY.has(order.type));
+    expect(scene.send(wish).orders).toEqual(EARLY.has(order.type) ? [order] : []);
+  });
+
   it('is possible through a connector that can do it, and becomes its order', () => {
     const scene = stage([...ASKING, requested, attached([order.type])], DIRECT);
     expect(scene.can(wish)).toBe(true);
@@ -54,7 +69,6 @@ describe.each(WISHES)('$type', (wish, order) => {
     for (const scene of [
       stage(ASKING),
       stage(ASKING, DIRECT),
-      stage([...ASKING, requested], DIRECT),
       stage(
         [...ASKING, requested, attached(EVERYTHING), report(6, 'link.lost', { reason: 'x' })],
         DIRECT,
@@ -74,7 +88,11 @@ const ROWS: Row[] = [
     [requested, attached(EVERYTHING)],
     WISHES[0]?.[0] as SessionEvent,
     'idle',
-    [said({ id: 'm1' }), delta({ last_message: 'm1' })],
+    [
+      said({ id: 'm1' }),
+      noted({ count: 'prompt_count' }),
+      delta({ last_message: 'm1', first_prompt: 'm1' }),
+    ],
     [run],
   ],
   [
@@ -102,7 +120,16 @@ const ROWS: Row[] = [
     LINKED,
     report(6, 'link.lost', { reason: 'exit 1' }),
     'idle',
-    [closed('r1', 'cancelled', 'link.lost'), delta({ work_status: 'waiting' }), listed()],
+    [
+      said({
+        message_type: 'assistant',
+        is_error: true,
+        content: expect.stringContaining('exit 1'),
+      }),
+      closed('r1', 'cancelled', 'link.lost'),
+      delta({ work_status: 'waiting', link_state: 'detached', link_reason: 'exit 1' }),
+      listed(),
+    ],
   ],
 ];
 

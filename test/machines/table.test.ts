@@ -57,6 +57,7 @@ const TURNS: Row[] = [
     [
       said(),
       { type: 'turn_diff_snapshot', turn_id: 'turn-1', diff: '+1' },
+      { type: 'turn_noted', turn_id: 'turn-1', provider_turn_id: 'p1' },
       delta({ current_diff: null, work_status: 'waiting' }),
     ],
   ],
@@ -109,9 +110,13 @@ const TURNS: Row[] = [
   [
     'a rollback says how many turns left',
     [prompted(1), stopped(2)],
-    report(3, 'thread.rolledBack', { turns: 1 }),
+    report(3, 'thread.rolledBack', { turns: 1, turnIds: ['p1'], lastMessage: 'before' }),
     'idle',
-    [delta({}), { type: 'thread_rolled_back', num_turns: 1 }],
+    [
+      { type: 'turns_dropped', provider_turn_ids: ['p1'] },
+      delta({ last_message: 'before', current_diff: null, current_plan: null }),
+      { type: 'thread_rolled_back', num_turns: 1 },
+    ],
   ],
   [
     'a compaction is counted and leaves the status: one that is refused would never report its end',
@@ -204,7 +209,7 @@ const DIRECT: Row[] = [
     [prompted(1)],
     report(2, 'server.restarted', {}),
     'idle',
-    [delta({ work_status: 'waiting', current_turn_id: null })],
+    [said({ is_error: true }), delta({ work_status: 'waiting', current_turn_id: null })],
   ],
 ];
 

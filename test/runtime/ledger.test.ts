@@ -111,6 +111,25 @@ describe('the ledger', () => {
     expect(test.house.registry.peek('session-2')?.actor.getSnapshot().hasTag('busy')).toBe(true);
   });
 
+  it('acknowledges and shows what was on its way to the disk when its chart throws', async () => {
+    await using test = await openHouse();
+    await take(test, 'UserPromptSubmit', { prompt: 'go', prompt_id: 'p1' });
+    const onItsWay = tell(test, {
+      type: 'name.updated',
+      at: '2099-01-01T00:00:00.000000Z',
+      name: 'On its way',
+    });
+    const bug = { type: 'tools.settled', at: '2099-01-01T00:00:01.000000Z', tools: null };
+    const refused = tell(test, bug as unknown as SessionEvent);
+    const after = take(test, 'Stop', { last_assistant_message: 'done' });
+    await expect(refused).rejects.toMatchObject({ code: 'quarantined' });
+    await onItsWay;
+    await after;
+    const { summary, revision } = await stored(test);
+    expect(summary).toMatchObject({ custom_name: 'On its way', last_message: 'done' });
+    expect(revisions(test)).toEqual(Array.from({ length: revision }, (_, index) => index + 1));
+  });
+
   it('journals an event that the chart refuses, and changes nothing by it', async () => {
     await using test = await openHouse();
     await take(test, 'UserPromptSubmit', { prompt: 'go', prompt_id: 'p1' });

@@ -1,8 +1,8 @@
 import Database from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
 import type { Fact } from '../../machines/session-types.ts';
-import type { Item, ItemResult } from '../../src/store/items.ts';
-import { AT_MS, appended, created, event, openStore, seeded, tempPaths } from './support.ts';
+import type { EventItem, Item, ItemResult } from '../../src/store/items.ts';
+import { AT_MS, appended, birth, created, event, openStore, seeded, tempPaths } from './support.ts';
 
 const delta = (session_id: string, work_status: 'working' | 'waiting'): Fact => ({
   type: 'session_delta',
@@ -10,12 +10,16 @@ const delta = (session_id: string, work_status: 'working' | 'waiting'): Fact => 
   changes: { work_status },
 });
 
+function factsOf({ facts }: EventItem): Fact[] {
+  return JSON.parse(facts) as Fact[];
+}
+
 describe('one item', () => {
   test('gives a revision to every fact subscribers see, and to no other', () => {
     const store = openStore();
     const result = store.one(
       event('s', [
-        ...created('s').facts,
+        birth('s'),
         delta('s', 'working'),
         { type: 'row_noted', session_id: 's', columns: { source: 'startup', count: 'tool_count' } },
         appended('s', 'm1'),
@@ -268,7 +272,7 @@ describe('a batch', () => {
         const before = expected.get(item.sessionId);
         if (before === undefined) throw new Error('unknown session');
         if (result.outcome === 'committed') {
-          before.revision += item.facts.filter(({ type }) => type !== 'row_noted').length;
+          before.revision += factsOf(item).filter(({ type }) => type !== 'row_noted').length;
           before.seq += 1;
           expect(result, `seed ${seed}`).toEqual({ outcome: 'committed', ...before });
         } else {

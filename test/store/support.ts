@@ -88,7 +88,7 @@ export function event(
     event: '{"type":"hook.observed"}',
     accepted: true,
     value: '"idle"',
-    facts,
+    facts: JSON.stringify(facts),
     snapshot: null,
     machineVersion: 1,
     base: null,
@@ -113,9 +113,14 @@ export function summary(id: string, rest: Partial<SessionSummary> = {}): Session
   };
 }
 
+/** The fact that makes a session. */
+export function birth(id: string, rest: Partial<SessionSummary> = {}): Fact {
+  return { type: 'session_created', session: summary(id, rest) };
+}
+
 /** The event that makes a session. */
 export function created(id: string, rest: Partial<SessionSummary> = {}): EventItem {
-  return event(id, [{ type: 'session_created', session: summary(id, rest) }]);
+  return event(id, [birth(id, rest)]);
 }
 
 export function message(sessionId: string, id: string, rest: Partial<Message> = {}): Message {

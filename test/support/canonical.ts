@@ -11,7 +11,11 @@ import type { Message, SessionState } from '../../src/protocol/nouns.ts';
 const SNAPSHOT_FIELD_CHARS = 16_000;
 
 /** Set once at the birth or by the terminal; no frame tells that they changed. */
-const SILENT_FIELDS = new Set(['transcript_path', 'terminal_session_id', 'terminal_app', 'epoch']);
+const SILENT_FIELDS = new Set([
+  ...['transcript_path', 'terminal_session_id', 'terminal_app', 'epoch'],
+  // What a snapshot cuts is compared as it cuts it.
+  'truncated',
+]);
 
 type Fields = Record<string, unknown>;
 
@@ -23,10 +27,11 @@ export function secondsOf(time: string): string {
 
 /** A session as its room knows it. */
 export function canonicalSession(session: object): Fields {
-  const { messages, subagents, ...rest } = session as Partial<SessionState>;
+  const { messages, subagents, review_comments, ...rest } = session as Partial<SessionState>;
   return {
     ...canonicalSummary(rest),
     messages: (messages ?? []).map(canonicalMessage),
+    review_comments: review_comments ?? [],
     subagents: [...(subagents ?? [])].sort((a, b) => (a.id < b.id ? -1 : 1)),
   };
 }
@@ -41,10 +46,11 @@ export function canonicalSummary(summary: object): Fields {
   return fields;
 }
 
-function canonicalMessage({ images: _, ...message }: Message): Fields {
+function canonicalMessage({ images: _, truncated: __, ...message }: Message): Fields {
   const fields: Fields = {};
   for (const [name, value] of Object.entries(message)) {
     if (value === null || value === undefined) continue;
+    if (name === 'is_in_progress' && value === false) continue;
     fields[name] = typeof value === 'string' ? cut(value, SNAPSHOT_FIELD_CHARS) : value;
   }
   return fields;

@@ -5,6 +5,7 @@
  */
 import type { Message, SessionState, SessionSummary } from '../../src/protocol/nouns.ts';
 import type { SessionMessage } from '../../src/protocol/server.ts';
+import type { ReviewComment } from '../../src/protocol/work-nouns.ts';
 import { canonicalSession, canonicalSummary, secondsOf } from './canonical.ts';
 import type { Received } from './clients.ts';
 
@@ -52,6 +53,11 @@ const SESSION_FACTS = new Set<string>([
   'undo_completed',
   'thread_rolled_back',
   'session_ended',
+  'review_comment_created',
+  'review_comment_updated',
+  'review_comment_deleted',
+  'shell_started',
+  'shell_output',
 ] satisfies SessionMessage['type'][]);
 
 /** A model of one subscriber; it may outlive its connections. */
@@ -161,6 +167,8 @@ class FoldingModel implements SubscriberModel {
       return;
     }
     const summary = this.list.get(frame.session_id);
+    // Behind a request that is said again, the status is too.
+    if (!summary && this.sessions.get(frame.session_id)?.state) return;
     if (!summary) this.#complain('news of a session the list does not have', frame);
     else if (frame.type === 'session_delta') applyChanges(summary, frame.changes);
     else if (frame.type === 'session_ended') {
@@ -202,6 +210,15 @@ function applyFact({ state, messages }: FilledView, fact: SessionMessage): void 
       break;
     case 'turn_diff_snapshot':
       putTurnDiff(state, fact);
+      break;
+    case 'review_comment_created':
+    case 'review_comment_updated':
+      state.review_comments = mergedById(state.review_comments, [fact.comment]) as ReviewComment[];
+      break;
+    case 'review_comment_deleted':
+      state.review_comments = (state.review_comments ?? []).filter(
+        ({ id }) => id !== fact.comment_id,
+      );
       break;
     case 'session_ended':
       Object.assign(state, { status: 'ended', work_status: 'ended' });

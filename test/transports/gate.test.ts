@@ -282,6 +282,24 @@ describe('credentials', () => {
     expect(answers).toEqual(everywhere(400));
   });
 
+  it('takes a token among the subprotocols of /ws, which browsers can offer, and never says it back', async () => {
+    const { port, log } = await openDoors({ config: tokenMode });
+    const offer = (token: string): Header => [
+      'Sec-WebSocket-Protocol',
+      `orbitdock, orbitdock.token.${Buffer.from(token).toString('base64url')}`,
+    ];
+    const ws = (headers: Header[], target = '/ws') => knock(port, DOORS[2], headers, { target });
+    const { status, headers } = await ws([offer(TOKEN)]);
+    expect(status).toBe(101);
+    expect(headers['sec-websocket-protocol']).toBe('orbitdock');
+    expect((await ws([offer('wrong')])).status).toBe(401);
+    expect((await ws([offer('')])).status).toBe(401);
+    expect((await ws([['Sec-WebSocket-Protocol', 'orbitdock']])).status).toBe(401);
+    expect((await ws([offer(TOKEN), bearer('other')])).status).toBe(400);
+    expect((await knock(port, DOORS[1], [offer(TOKEN)])).status).toBe(401);
+    expect(JSON.stringify(log.lines)).not.toContain(Buffer.from(TOKEN).toString('base64url'));
+  });
+
   it('takes ?token= on the /ws upgrade only, percent-decoded, and refuses contradictions (T11)', async () => {
     const { port, log } = await openDoors({ config: tokenMode });
     const ws = (query: string, headers: Header[] = []) =>

@@ -71,7 +71,10 @@ describe('closing', () => {
     await until(() => expect(hall.connections).toHaveLength(4));
     await Promise.all([doors.close(), doors.close()]);
     for (const client of clients) {
-      expect(await client.closed).toEqual({ code: 1012, reason: 'restarting' });
+      expect(await client.closed).toEqual({
+        code: 1012,
+        reason: 'restarting, come back within 500 ms',
+      });
     }
     // These reasons, unlike a farewell, make socket.io clients come back.
     await until(() => expect(reasons).toHaveLength(2));

@@ -10,6 +10,8 @@ import { createHouse } from '../../src/runtime/house.ts';
 import { openWriter } from '../../src/store/writer.ts';
 import { createDoors, type DoorsDeps } from '../../src/transports/listen.ts';
 import { PAGE_POLICY } from '../../src/transports/page.ts';
+import { BARE } from '../support/bare-house.ts';
+import { noCodex } from '../support/no-codex.ts';
 import { temporaryDataPaths } from '../support/server.ts';
 import { raw, requestText, TOKEN } from './support.ts';
 
@@ -33,7 +35,13 @@ async function openHouse(
 ): Promise<number> {
   const paths = temporaryDataPaths();
   const writer = await openWriter({ paths, durability: 'normal', log: SILENT_LOGGER });
-  const house = createHouse({ writer, log: SILENT_LOGGER, version: '9.9.9' });
+  const house = createHouse({
+    writer,
+    ...BARE,
+    ...noCodex(),
+    log: SILENT_LOGGER,
+    version: '9.9.9',
+  });
   const doors = createDoors({
     config: {
       bind: { host: '127.0.0.1', port: 0, isLoopback: true },

@@ -79,6 +79,10 @@ export class FakeHall {
     this.hooks.push({ body, meta });
   }
 
+  image(): Promise<null> {
+    return Promise.resolve(null);
+  }
+
   health(): Health {
     return this.state;
   }

@@ -138,7 +138,7 @@ function wish(message: object): Promise<string | null> {
 
 function take(message: ServerMessage): void {
   if (message.type === 'error') failed(message);
-  if (message.type === 'ack') answers.get(message.request_id)?.(null);
+  if (message.type === 'ack') answers.get(message.request_id ?? '')?.(null);
   if (message.type === 'session_snapshot') {
     if (message.session.id === subscribed) talk.value = message.session;
     return;

@@ -5,17 +5,20 @@
 import { OrbitError } from '../../errors.ts';
 import type { Writer } from '../../store/writer.ts';
 import { frameOf, frameOfText } from '../frames.ts';
+import type { News } from '../news.ts';
 import type { Registry } from '../registry.ts';
 import type { Ring } from '../ring.ts';
 import { type Connection, LIST_ROOM, sessionOfRoom, sessionRoom } from '../rooms.ts';
+import type { Handlers } from './handler.ts';
 
-/** More sessions than anybody looks at from one connection. */
-const MAX_SUBSCRIPTIONS = 256;
+/** The app subscribes to every session it hears of and stays connected for weeks (contract.md 9.4 no. 10). */
+const MAX_SUBSCRIPTIONS = 2000;
 
 interface SubscriptionDeps {
   writer: Pick<Writer, 'read' | 'opened'>;
   ring: Ring;
   registry: Pick<Registry, 'peek'>;
+  news: Pick<News, 'standing'>;
 }
 
 /** What a subscriber says it has. */
@@ -40,7 +43,12 @@ export interface Subscriptions {
 }
 
 /** Subscriptions over the writer's queue and the ring. */
-export function createSubscriptions({ writer, ring, registry }: SubscriptionDeps): Subscriptions {
+export function createSubscriptions({
+  writer,
+  ring,
+  registry,
+  news,
+}: SubscriptionDeps): Subscriptions {
   async function subscribeList(connection: Connection): Promise<void> {
     const { text } = await writer.read({ kind: 'list' });
     connection.send(frameOfText(text));
@@ -69,22 +77,33 @@ export function createSubscriptions({ writer, ring, registry }: SubscriptionDeps
     if (kept) {
       for (const text of kept) connection.send(frameOfText(text));
       remind(connection, sessionId);
-      connection.join(room);
+      enter(connection, sessionId);
       return;
     }
     const read = await writer.read({ kind: 'catch-up', sessionId, since, epoch });
     if (!read) throw new OrbitError('not_found', { what: 'Session', id: sessionId }, { sessionId });
     if (!isWanted()) return;
     for (const text of read.frames) connection.send(frameOfText(text));
-    connection.join(room);
+    enter(connection, sessionId);
   }
 
-  /** Says the oldest open request again, as it stands on disk; a repetition carries no revision. */
+  function enter(connection: Connection, sessionId: string): void {
+    for (const message of news.standing(sessionId)) connection.send(frameOf(message));
+    connection.join(sessionRoom(sessionId));
+  }
+
+  /**
+   * Says the oldest open request again, as it stands on disk; a repetition carries no revision. The app
+   * takes every request for a permission, so behind a question the status is said too (no. 22).
+   */
   function remind(connection: Connection, sessionId: string): void {
     const open = registry.peek(sessionId)?.committed?.context.approvals[0];
     if (!open) return;
     const { request } = open;
     connection.send(frameOf({ type: 'approval_requested', session_id: sessionId, request }));
+    if (request.type !== 'question') return;
+    const changes = { work_status: request.type };
+    connection.send(frameOf({ type: 'session_delta', session_id: sessionId, changes }));
   }
 
   return {
@@ -99,5 +118,20 @@ export function createSubscriptions({ writer, ring, registry }: SubscriptionDeps
         await subscribeSession(connection, sessionId, {}, () => rooms.has(room));
       }
     },
+  };
+}
+
+/** Handlers of this group. */
+export function createSubscriptionHandlers(
+  subscriptions: Subscriptions,
+): Handlers<'subscribe_list' | 'subscribe_session' | 'unsubscribe_session' | 'ping'> {
+  return {
+    // Whoever gave it an id is acknowledged like everybody: behind all that was asked before.
+    ping: () => {},
+    subscribe_list: (_, { connection }) => subscriptions.subscribeList(connection),
+    subscribe_session: (message, { connection }) =>
+      subscriptions.subscribeSession(connection, message.session_id, message),
+    unsubscribe_session: ({ session_id }, { connection }) =>
+      subscriptions.unsubscribeSession(connection, session_id),
   };
 }

@@ -4,9 +4,7 @@
  * given. First comes an allow-list (view.ts); what that lets through is looked at here by key and by text.
  */
 import type { Json } from '../../protocol/inspect.ts';
-
-/** What stands where something was taken out; never says how long it was. */
-export const REDACTED = '[redacted]';
+import { REDACTED, withoutSecrets } from '../../secrets.ts';
 
 /** Bounds of what is shown. */
 export interface RedactLimits {
@@ -28,33 +26,6 @@ export const REDACT_LIMITS: RedactLimits = {
 const SECRET_KEY =
   /token|secret|passw(?:or)?d|passphrase|authorization|api[-_ ]?key|cookie|credential|private[-_ ]?key|bearer|session[-_ ]?key|access[-_ ]?key/i;
 
-/** Texts that are secrets wherever they stand; each begins at a place a word can begin. */
-const SECRET_TEXT = new RegExp(
-  [
-    // Anthropic, OpenAI, Stripe.
-    /\b(?:sk|pk|rk)[-_](?:ant-|proj-|live_|test_)?[\w-]{16,}/,
-    // GitHub and GitLab.
-    /\b(?:gh[oprsu]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{16,})/,
-    /\bxox[abeoprs]-[\w-]{10,}/,
-    /\b(?:AKIA|ASIA)[A-Z0-9]{16}\b/,
-    /\bAIza[\w-]{30,}/,
-    /\bnpm_\w{30,}/,
-    // Our own.
-    /\bod_[\w%+-]{20,}/,
-    // A JSON web token.
-    /\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*/,
-    /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/,
-    /\b(?:bearer|basic)\s+[\w.~+/-]{16,}=*/,
-    // user:password@host
-    /(?<=:\/\/)[^\s/:@]{1,128}:[^\s/@]{1,128}(?=@)/,
-    // PASSWORD=..., "api_key": "..."
-    /(?<=\b[\w-]{0,64}(?:token|secret|passw(?:or)?d|api[-_]?key|access[-_]?key)["']?\s{0,4}[=:]\s{0,4}["']?)[^\s"',;&]{6,}/,
-  ]
-    .map(({ source }) => source)
-    .join('|'),
-  'gi',
-);
-
 interface Walk {
   limits: RedactLimits;
   left: number;
@@ -71,7 +42,7 @@ export function redact(value: unknown, limits: RedactLimits = REDACT_LIMITS): Js
 /** A text without secrets, cut to `textChars`. Never throws. */
 export function redactText(text: string, textChars = REDACT_LIMITS.textChars): string {
   // Cut with a margin first: patterns must not run over five megabytes to show two thousand characters.
-  const head = text.slice(0, textChars + 4096).replace(SECRET_TEXT, REDACTED);
+  const head = withoutSecrets(text.slice(0, textChars + 4096));
   return head.length > textChars ? `${head.slice(0, textChars)}…` : head;
 }
 

@@ -32,8 +32,8 @@ export interface StatelyFeed {
   actors(session: string | null, most: number): Promise<Array<[session: string, message: string]>>;
   /** The actor of a live session as it was last committed. */
   actorOf(live: LiveSession): string;
-  /** A committed event, and the snapshot after it unless it was refused. */
-  moved(item: EventItem): string[];
+  /** The event a live session was committed with last, and the snapshot after it unless it was refused. */
+  moved(live: LiveSession, item: EventItem): string[];
 }
 
 /** @param deps.nowMs  wall clock */
@@ -88,13 +88,13 @@ export function createStatelyFeed(deps: {
         .filter(({ committed }) => committed !== null)
         .map((one) => [one.id, actorOf(one)]);
     },
-    moved(item) {
+    moved(live, item) {
       const { sessionId, origin } = item;
       const event = eventView(item.event);
       const sourceId = `${idOf(sessionId)}/${origin}`;
       const told = { type: '@xstate.event', event, sourceId, ...base(sessionId) };
-      if (item.snapshot === null) return [JSON.stringify(told)];
-      const snapshot = shown(JSON.parse(item.snapshot) as Saved);
+      if (!item.accepted || live.committed === null) return [JSON.stringify(told)];
+      const snapshot = shown(live.committed);
       const after = { type: '@xstate.snapshot', event, snapshot, ...base(sessionId) };
       return [JSON.stringify(told), JSON.stringify(after)];
     },

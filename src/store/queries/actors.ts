@@ -7,28 +7,37 @@ import type { ReadResults, StoredActor } from '../items.ts';
 import { SUMMARY_COLUMNS, type SummaryRow, summaryFromRow } from './session-rows.ts';
 
 interface ActorRow extends SummaryRow {
-  machine_snapshot: string | null;
-  machine_version: number | null;
+  codex_thread_id: string | null;
   turn_count: number;
   revision: number;
+  /** All three are null for a session that has no machine yet. */
+  snapshot: string | null;
+  machine_version: number | null;
+  machine_seq: number | null;
 }
 
 /** More terminals than anybody has open. */
 const MAX_PROCESSES = 200;
 
-const ACTOR_COLUMNS = `${SUMMARY_COLUMNS}, machine_snapshot, machine_version, turn_count, revision`;
+const SELECT_ACTORS = `SELECT ${SUMMARY_COLUMNS}, codex_thread_id, turn_count, revision,
+    machines.snapshot, machines.version AS machine_version, machines.seq AS machine_seq
+  FROM sessions LEFT JOIN machines ON machines.session_id = sessions.id`;
 
 /** Reads actors on one connection. */
 export function createActorReads(database: Sqlite) {
-  const one = database.prepare<[string], ActorRow>(
-    `SELECT ${ACTOR_COLUMNS} FROM sessions WHERE id = ?`,
-  );
+  const one = database.prepare<[string], ActorRow>(`${SELECT_ACTORS} WHERE id = ?`);
   const busy = database.prepare<[], ActorRow>(
-    `SELECT ${ACTOR_COLUMNS} FROM sessions
-     WHERE status = 'active' AND work_status IN ('working', 'permission', 'question')`,
+    `${SELECT_ACTORS}
+     WHERE (status = 'active' AND work_status IN ('working', 'permission', 'question'))
+       OR link_state IN ('attaching', 'attached')`,
   );
   const pending = database
     .prepare<[string], string>('SELECT start FROM pending_sessions WHERE session_id = ?')
+    .pluck();
+  const tail = database
+    .prepare<[string, number], string>(
+      'SELECT event FROM journal WHERE session_id = ? AND seq > ? AND accepted = 1 ORDER BY seq',
+    )
     .pluck();
   const count = database.prepare<[], number>('SELECT count(*) FROM sessions').pluck();
   const processes = database.prepare<[], { pid: number; sessionId: string }>(
@@ -37,29 +46,42 @@ export function createActorReads(database: Sqlite) {
         ORDER BY last_activity_at DESC LIMIT ${MAX_PROCESSES})
      ORDER BY last_activity_at`,
   );
+  const commands = database.prepare<[], { sessionId: string; messageId: string }>(
+    `SELECT session_id AS sessionId, id AS messageId FROM messages
+     WHERE is_in_progress <> 0 AND type = 'shell'`,
+  );
+  const subagent = database.prepare<[string, string], { transcriptPath: string | null }>(
+    `SELECT sessions.transcript_path AS transcriptPath FROM subagents
+     JOIN sessions ON sessions.id = subagents.session_id
+     WHERE subagents.session_id = ? AND subagents.id = ?`,
+  );
+  const actorFrom = (row: ActorRow): StoredActor => ({
+    summary: summaryFromRow(row),
+    snapshot: row.snapshot,
+    tail: row.machine_seq === null ? [] : tail.all(row.id, row.machine_seq),
+    machineVersion: row.machine_version,
+    turnCount: row.turn_count,
+    revision: row.revision,
+    threadId: row.codex_thread_id,
+  });
   return {
     /** A session's row and its pending start; null for what there is not. */
     actor(sessionId: string): ReadResults['actor'] {
       const row = one.get(sessionId);
       return {
-        stored: row === undefined ? null : actorFromRow(row),
+        stored: row === undefined ? null : actorFrom(row),
         pendingStart: pending.get(sessionId) ?? null,
       };
     },
     /** Sessions that worked or waited for an answer when they were last heard of. */
-    busy: (): StoredActor[] => busy.all().map(actorFromRow),
+    busy: (): StoredActor[] => busy.all().map(actorFrom),
     sessions: (): number => count.get() ?? 0,
     /** CLI processes and the session each reported last, oldest first. */
     processes: () => processes.all(),
-  };
-}
-
-function actorFromRow(row: ActorRow): StoredActor {
-  return {
-    summary: summaryFromRow(row),
-    snapshot: row.machine_snapshot,
-    machineVersion: row.machine_version,
-    turnCount: row.turn_count,
-    revision: row.revision,
+    /** Commands that were running when nobody wrote any more. */
+    commands: () => commands.all(),
+    /** Null for a subagent that this session does not have. */
+    subagent: (sessionId: string, id: string): ReadResults['subagent'] =>
+      subagent.get(sessionId, id) ?? null,
   };
 }

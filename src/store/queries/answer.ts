@@ -5,9 +5,12 @@
 import type { Sqlite } from '../database.ts';
 import type { InspectedSession, Read, ReadResults } from '../items.ts';
 import { createActorReads } from './actors.ts';
+import { createApprovalReads } from './approvals.ts';
 import { createCatchUpRead } from './catch-up.ts';
+import { createCommentReads } from './comments.ts';
 import { createListRead } from './list.ts';
 import { createInspectedRead, createStretchRead } from './moments.ts';
+import { createProjectsRead } from './projects.ts';
 
 /** Answers reads at the last commit. @throws SqliteError when the storage cannot be read */
 export function createAnswer(deps: { database: Sqlite; epoch: string }) {
@@ -17,6 +20,9 @@ export function createAnswer(deps: { database: Sqlite; epoch: string }) {
   const catchUp = createCatchUpRead(deps);
   const stretch = createStretchRead(database);
   const inspected = createInspectedRead(database);
+  const comments = createCommentReads(database);
+  const approvals = createApprovalReads(database);
+  const projects = createProjectsRead(database);
   const hasKey = database.prepare<[string]>('SELECT 1 FROM hook_keys WHERE key = ?');
   return (read: Read): ReadResults[Read['kind']] => {
     switch (read.kind) {
@@ -34,6 +40,18 @@ export function createAnswer(deps: { database: Sqlite; epoch: string }) {
         return read.sessionId === null
           ? inspected.all(read.limit)
           : oneSession(inspected.one(read.sessionId));
+      case 'comment':
+        return comments.one(read.id);
+      case 'comments':
+        return comments.ofSession(read.sessionId, read.turnId);
+      case 'approvals':
+        return approvals.newest(read.sessionId, read.limit);
+      case 'approval':
+        return approvals.one(read.id);
+      case 'projects':
+        return projects();
+      case 'subagent':
+        return actors.subagent(read.sessionId, read.id);
       default:
         return unknownRead(read);
     }

@@ -9,8 +9,9 @@ import type { StateChanges } from '../../protocol/nouns.ts';
 import type { SessionMessage } from '../../protocol/server.ts';
 import type { Sqlite } from '../database.ts';
 import type { Read, ReadResults } from '../items.ts';
-import { isPlainField } from '../row/columns.ts';
+import { isPaper, isPlainField } from '../row/columns.ts';
 import { byteLength } from '../text.ts';
+import { COMMENT_COLUMNS, type CommentRow, commentFromRow } from './comments.ts';
 import {
   durationMs,
   hasUsage,
@@ -24,7 +25,12 @@ import {
   type TurnDiffRow,
 } from './conversation.ts';
 import { summaryFromRow } from './session-rows.ts';
-import { createSnapshotRead, SESSION_COLUMNS, type SessionRow } from './snapshot.ts';
+import {
+  createSnapshotRead,
+  SESSION_COLUMNS,
+  SESSION_TABLES,
+  type SessionRow,
+} from './snapshot.ts';
 
 /** More changed rows than this, and a snapshot is cheaper for everybody. */
 const MAX_ROWS = 500;
@@ -44,13 +50,21 @@ export function createCatchUpRead({ database, epoch }: { database: Sqlite; epoch
     const { revision } = row;
     const openApproval = open === undefined ? null : encode(approvalFrame(row.id, open), revision);
     const since = read.epoch === null || read.epoch === epoch ? read.since : null;
-    if (since === revision) {
-      return { frames: openApproval === null ? [] : [openApproval], revision, openApproval };
-    }
+    if (since === revision) return { frames: upToDate(row, openApproval), revision, openApproval };
     const frames =
       since !== null && isReachable(since, row) ? replay(statements, { row, since, open }) : null;
     return { frames: frames ?? [writeSnapshot(row, open)], revision, openApproval };
   };
+}
+
+/** Who has everything still has to hear what is open, and behind a question its status (see `withFields`). */
+function upToDate(row: SessionRow, openApproval: string | null): string[] {
+  if (openApproval === null) return [];
+  const { work_status } = summaryFromRow(row);
+  if (work_status !== 'question') return [openApproval];
+  const changes: StateChanges = { work_status };
+  const delta: SessionMessage = { type: 'session_delta', session_id: row.id, changes };
+  return [openApproval, encode(delta, row.revision)];
 }
 
 /** Whether rows can tell everything since then. 0 is what a client says that has nothing yet. */
@@ -63,20 +77,28 @@ type Statements = ReturnType<typeof prepareStatements>;
 function prepareStatements(database: Sqlite) {
   return {
     session: database.prepare<[string], SessionRow>(
-      `SELECT ${SESSION_COLUMNS} FROM sessions WHERE id = ?`,
+      `SELECT ${SESSION_COLUMNS} FROM ${SESSION_TABLES} WHERE id = ?`,
     ),
     openApproval: database.prepare<[string], OpenApprovalRow>(
       `SELECT request, changed_revision FROM approval_history
        WHERE session_id = ? AND request IS NOT NULL AND decided_at IS NULL ORDER BY id LIMIT 1`,
     ),
-    messages: database.prepare<[string, number], MessageRow>(
-      `SELECT ${MESSAGE_COLUMNS} FROM messages WHERE session_id = ? AND changed_revision > ?
-       ORDER BY changed_revision LIMIT ${MAX_ROWS + 1}`,
+    newestMessages: database.prepare<[string], MessageRow>(
+      `SELECT ${MESSAGE_COLUMNS} FROM messages WHERE session_id = ? ORDER BY sequence DESC`,
+    ),
+    amendedMessages: database.prepare<[string, number, number], MessageRow>(
+      `SELECT ${MESSAGE_COLUMNS} FROM messages
+       WHERE session_id = ? AND changed_revision > ? AND changed_revision > created_revision
+         AND created_revision <= ?`,
     ),
     turnDiffs: database.prepare<[string, number], TurnDiffRow>(
       `SELECT turn_id, diff, input_tokens, output_tokens, cached_tokens, context_window,
          changed_revision
        FROM turn_diffs WHERE session_id = ? AND changed_revision > ?
+       ORDER BY changed_revision LIMIT ${MAX_ROWS + 1}`,
+    ),
+    comments: database.prepare<[string, number], CommentRow>(
+      `SELECT ${COMMENT_COLUMNS} FROM review_comments WHERE session_id = ? AND changed_revision > ?
        ORDER BY changed_revision LIMIT ${MAX_ROWS + 1}`,
     ),
     subagents: database.prepare<[string, number], SubagentRow>(
@@ -92,12 +114,16 @@ function replay(
   { row, since, open }: { row: SessionRow; since: number; open: OpenApprovalRow | undefined },
 ): string[] | null {
   const stamped: Stamped[] = [];
-  for (const message of statements.messages.iterate(row.id, since)) {
+  for (const message of changedMessages(statements, row.id, since)) {
     stamped.push(messageFrame(message, since));
     if (stamped.length > MAX_ROWS) return null;
   }
   for (const diff of statements.turnDiffs.iterate(row.id, since)) {
     stamped.push({ revision: diff.changed_revision, message: turnDiffFrame(row.id, diff) });
+    if (stamped.length > MAX_ROWS) return null;
+  }
+  for (const comment of statements.comments.iterate(row.id, since)) {
+    stamped.push(...commentFrames(comment, since));
     if (stamped.length > MAX_ROWS) return null;
   }
   stamped.sort((a, b) => a.revision - b.revision);
@@ -111,6 +137,19 @@ function replay(
     subagents: statements.subagents.all(row.id, since),
   });
   return encodeWithin(withFields(stamped, { row, since, fields }));
+}
+
+/** New ones from the end of the conversation backwards, for numbers are given in its order; then the others. */
+function* changedMessages(
+  { newestMessages, amendedMessages }: Statements,
+  sessionId: string,
+  since: number,
+): Generator<MessageRow> {
+  for (const message of newestMessages.iterate(sessionId)) {
+    if (message.created_revision <= since) break;
+    yield message;
+  }
+  yield* amendedMessages.iterate(sessionId, since, since);
 }
 
 /**
@@ -164,10 +203,24 @@ function messageFrame(row: MessageRow, since: number): Stamped {
         ...(row.content !== null && { content: row.content }),
         ...(row.tool_output !== null && { tool_output: row.tool_output }),
         is_error: row.is_error !== 0,
+        ...(row.type === 'shell' && { is_in_progress: row.is_in_progress !== 0 }),
         ...(duration !== null && { duration_ms: duration }),
       },
     },
   };
+}
+
+/** Nothing about a comment that came and went meanwhile. */
+function commentFrames(row: CommentRow, since: number): Stamped[] {
+  const { session_id, id: comment_id, created_revision, changed_revision } = row;
+  const isNew = created_revision > since;
+  if (row.is_deleted !== 0) {
+    const message = { type: 'review_comment_deleted', session_id, comment_id } as const;
+    return isNew ? [] : [{ revision: changed_revision, message }];
+  }
+  const type = isNew ? 'review_comment_created' : 'review_comment_updated';
+  const message = { type, session_id, comment: commentFromRow(row) } as const;
+  return [{ revision: isNew ? created_revision : changed_revision, message }];
 }
 
 function turnDiffFrame(sessionId: string, row: TurnDiffRow): SessionMessage {
@@ -196,7 +249,7 @@ function changesSince(
   const changes: Record<string, unknown> = {};
   for (const [field, revision] of Object.entries(stamps)) {
     if (revision <= since) continue;
-    if (isPlainField(field)) changes[field] = row[field];
+    if (isPlainField(field) || isPaper(field)) changes[field] = row[field];
   }
   const isNewer = (field: string) => (stamps[field] ?? 0) > since;
   if (isNewer('status')) changes.status = summary.status;

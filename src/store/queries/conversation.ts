@@ -25,6 +25,7 @@ export interface MessageRow {
   tool_output: string | null;
   tool_duration: number | null;
   is_error: number;
+  is_in_progress: number;
   images_json: string | null;
   created_revision: number;
   changed_revision: number;
@@ -32,7 +33,8 @@ export interface MessageRow {
 
 /** The select list that makes a `MessageRow`. */
 export const MESSAGE_COLUMNS = `id, session_id, type, content, timestamp, tool_name, tool_input,
-  tool_output, tool_duration, is_error, images_json, created_revision, changed_revision`;
+  tool_output, tool_duration, is_error, is_in_progress, images_json, created_revision,
+  changed_revision`;
 
 export interface TurnDiffRow extends TokenUsage {
   turn_id: string;
@@ -78,6 +80,7 @@ export function messageFromRow(row: MessageRow): Message {
     timestamp: row.timestamp,
     duration_ms: durationMs(row),
     ...(images.length > 0 ? { images } : {}),
+    ...(row.is_in_progress !== 0 && { is_in_progress: true }),
   };
 }
 

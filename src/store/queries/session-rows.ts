@@ -5,6 +5,7 @@
  */
 import type {
   IntegrationMode,
+  LinkState,
   Provider,
   SessionSummary,
   TokenUsage,
@@ -41,6 +42,8 @@ export interface SummaryRow {
   current_cwd: string | null;
   effort: string | null;
   forked_from_session_id: string | null;
+  link_state: string | null;
+  link_reason: string | null;
   has_open: number;
 }
 
@@ -50,6 +53,7 @@ export const SUMMARY_COLUMNS = `
   last_message, status, work_status, input_tokens, output_tokens, cached_tokens, context_window,
   codex_integration_mode, claude_integration_mode, approval_policy, sandbox_mode, permission_mode,
   started_at, last_activity_at, git_branch, git_sha, current_cwd, effort, forked_from_session_id,
+  link_state, link_reason,
   EXISTS (
     SELECT 1 FROM approval_history
     WHERE session_id = sessions.id AND request IS NOT NULL AND decided_at IS NULL
@@ -63,6 +67,13 @@ const WORK_STATUSES = new Set<string>([
   'reply',
   'ended',
 ] satisfies WorkStatus[]);
+
+const LINK_STATES = new Set<string>([
+  'detached',
+  'attaching',
+  'attached',
+  'failed',
+] satisfies LinkState[]);
 
 /** The session as the list shows it. */
 export function summaryFromRow(row: SummaryRow): SessionSummary {
@@ -94,7 +105,13 @@ export function summaryFromRow(row: SummaryRow): SessionSummary {
     ...present(row, 'current_cwd'),
     ...present(row, 'effort'),
     ...present(row, 'forked_from_session_id'),
+    ...linkOf(row),
   };
+}
+
+function linkOf({ link_state, link_reason }: SummaryRow): Partial<SessionSummary> {
+  if (!LINK_STATES.has(link_state ?? '')) return {};
+  return { link_state: link_state as LinkState, ...(link_reason !== null && { link_reason }) };
 }
 
 /** Token counts; what a row does not know is 0, for the app decodes nothing else. */

@@ -18,9 +18,11 @@ export interface SessionDraft {
   revision: number;
   journalSeq: number;
   columns: Record<string, SqlValue>;
-  /** Revision that last changed each field of the wire; null until a fact needs it. */
-  stamps: Record<string, number> | null;
-  readonly storedStamps: string;
+  /** Columns of `papers` that changed. */
+  papers: Record<string, SqlValue> | null;
+  /** Revision that last changed each field of the wire. */
+  readonly stamps: Record<string, number>;
+  areStampsChanged: boolean;
   counts: Partial<Record<Counter, number>>;
   /** A delta of this item words `last_message` itself. */
   lastMessageGiven: boolean;
@@ -34,33 +36,59 @@ export interface DraftEnd {
   machineVersion: number;
 }
 
-/** Begins with the session as it is stored; it need not exist. */
-export function openDraft(statements: RowStatements, sessionId: string, at: string): SessionDraft {
-  const row = statements.session.get(sessionId);
+/** What every item needs of a session's row; kept in memory, since nobody else writes it. */
+export interface SessionCounters {
+  revision: number;
+  journalSeq: number;
+  stamps: Record<string, number>;
+}
+
+/** Reads what a session's row counts; null when there is none. */
+export function readCounters(
+  { session }: RowStatements,
+  sessionId: string,
+): SessionCounters | null {
+  const row = session.get(sessionId);
+  if (row === undefined) return null;
+  const { revision, journal_seq, field_revisions } = row;
+  return { revision, journalSeq: journal_seq, stamps: JSON.parse(field_revisions) };
+}
+
+/**
+ * Begins with the session as it is stored.
+ *
+ * @param counters  null when it does not exist; its stamps are changed in place
+ */
+export function openDraft(
+  counters: SessionCounters | null,
+  sessionId: string,
+  at: string,
+): SessionDraft {
   return {
     sessionId,
     at: stampToMs(at),
-    exists: row !== undefined,
-    revision: row?.revision ?? 0,
-    journalSeq: row?.journal_seq ?? 0,
+    exists: counters !== null,
+    revision: counters?.revision ?? 0,
+    journalSeq: counters?.journalSeq ?? 0,
     columns: {},
-    stamps: null,
-    storedStamps: row?.field_revisions ?? '{}',
+    papers: null,
+    stamps: counters?.stamps ?? {},
+    areStampsChanged: false,
     counts: {},
     lastMessageGiven: false,
     shown: new Map(),
   };
 }
 
-/** Adds one to a counter of the row. */
-export function countUp(draft: SessionDraft, counter: Counter): void {
-  draft.counts[counter] = (draft.counts[counter] ?? 0) + 1;
+/** Adds to a counter of the row. */
+export function countUp(draft: SessionDraft, counter: Counter, by = 1): void {
+  draft.counts[counter] = (draft.counts[counter] ?? 0) + by;
 }
 
 /** Notes that a field of the wire changed at this revision. */
 export function stamp(draft: SessionDraft, field: string, revision: number): void {
-  draft.stamps ??= JSON.parse(draft.storedStamps) as Record<string, number>;
   draft.stamps[field] = revision;
+  draft.areStampsChanged = true;
 }
 
 /** Writes the row. @throws Error when the session has none */
@@ -69,16 +97,19 @@ export function closeDraft(
   draft: SessionDraft,
   { snapshot, machineVersion }: DraftEnd,
 ): void {
-  const columns: Record<string, SqlValue> = {
-    ...draft.columns,
-    revision: draft.revision,
-    journal_seq: draft.journalSeq,
-  };
-  if (draft.stamps !== null) columns.field_revisions = JSON.stringify(draft.stamps);
+  const { sessionId, columns, papers, journalSeq } = draft;
+  columns.revision = draft.revision;
+  columns.journal_seq = journalSeq;
+  if (draft.areStampsChanged) columns.field_revisions = JSON.stringify(draft.stamps);
+  const { changes } = statements.updateSession(sessionId, columns, draft.counts);
+  if (changes === 0) throw new Error(`There is no row for session ${sessionId}`);
   if (snapshot !== null) {
-    columns.machine_snapshot = snapshot;
-    columns.machine_version = machineVersion;
+    statements.putMachine.run(sessionId, journalSeq, machineVersion, snapshot);
   }
-  const { changes } = statements.updateSession(draft.sessionId, columns, draft.counts);
-  if (changes === 0) throw new Error(`There is no row for session ${draft.sessionId}`);
+  if (papers !== null) {
+    statements.ensurePapers.run(sessionId);
+    for (const [name, text] of Object.entries(papers)) {
+      statements.putPaper[name as keyof RowStatements['putPaper']].run(text, sessionId);
+    }
+  }
 }

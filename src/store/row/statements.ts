@@ -9,7 +9,7 @@ import type { SqlValue } from './columns.ts';
 /** Different sets of session columns whose UPDATE stays prepared; real traffic knows a few dozen. */
 const UPDATES_KEPT = 256;
 
-interface SessionCounters {
+interface CountersRow {
   revision: number;
   journal_seq: number;
   field_revisions: string;
@@ -20,13 +20,23 @@ export type RowStatements = ReturnType<typeof prepareRowStatements>;
 /** Prepares everything; the schema must be the newest. */
 export function prepareRowStatements(database: Sqlite) {
   return {
-    session: database.prepare<[string], SessionCounters>(
+    session: database.prepare<[string], CountersRow>(
       'SELECT revision, journal_seq, field_revisions FROM sessions WHERE id = ?',
     ),
     insertSession: database.prepare(
       'INSERT INTO sessions (id, provider, project_path) VALUES (?, ?, ?)',
     ),
     updateSession: createSessionUpdate(database),
+    putMachine: database.prepare(
+      'INSERT OR REPLACE INTO machines (session_id, seq, version, snapshot) VALUES (?, ?, ?, ?)',
+    ),
+    ensurePapers: database.prepare(
+      'INSERT INTO papers (session_id) VALUES (?) ON CONFLICT (session_id) DO NOTHING',
+    ),
+    putPaper: {
+      current_diff: database.prepare('UPDATE papers SET current_diff = ? WHERE session_id = ?'),
+      current_plan: database.prepare('UPDATE papers SET current_plan = ? WHERE session_id = ?'),
+    },
     forgetPending: database.prepare('DELETE FROM pending_sessions WHERE session_id = ?'),
     newestSequence: database
       .prepare<[string], number>(
@@ -35,9 +45,11 @@ export function prepareRowStatements(database: Sqlite) {
       .pluck(),
     insertMessage: database.prepare(
       `INSERT INTO messages (id, session_id, type, content, timestamp, sequence, tool_name, tool_input,
-         tool_output, tool_duration, is_error, images_json, created_revision, changed_revision)
+         tool_output, tool_duration, is_error, is_in_progress, images_json, created_revision,
+         changed_revision)
        VALUES (@id, @session_id, @type, @content, @timestamp, @sequence, @tool_name, @tool_input,
-         @tool_output, @tool_duration, @is_error, @images_json, @revision, @revision)
+         @tool_output, @tool_duration, @is_error, @is_in_progress, @images_json, @revision,
+         @revision)
        ON CONFLICT (id) DO NOTHING`,
     ),
     updateMessage: database.prepare(
@@ -45,6 +57,7 @@ export function prepareRowStatements(database: Sqlite) {
          content = COALESCE(@content, content),
          tool_output = COALESCE(@tool_output, tool_output),
          is_error = COALESCE(@is_error, is_error),
+         is_in_progress = COALESCE(@is_in_progress, is_in_progress),
          tool_duration = COALESCE(@tool_duration, tool_duration),
          changed_revision = @revision
        WHERE id = @id AND session_id = @session_id`,
@@ -79,6 +92,23 @@ export function prepareRowStatements(database: Sqlite) {
     stampApproval: database.prepare(
       `UPDATE approval_history SET changed_revision = ?
        WHERE session_id = ? AND request_id = ? AND request IS NOT NULL AND decided_at IS NULL`,
+    ),
+    forgetApproval: database.prepare(
+      `DELETE FROM approval_history WHERE id = ? AND session_id = ?
+         AND NOT (request IS NOT NULL AND decided_at IS NULL)`,
+    ),
+    upsertComment: database.prepare(
+      `INSERT INTO review_comments (id, session_id, turn_id, file_path, line_start, line_end, body,
+         tag, status, created_at, updated_at, created_revision, changed_revision)
+       VALUES (@id, @session_id, @turn_id, @file_path, @line_start, @line_end, @body,
+         @tag, @status, @created_at, @updated_at, @revision, @revision)
+       ON CONFLICT (id) DO UPDATE SET
+         body = excluded.body, tag = excluded.tag, status = excluded.status,
+         updated_at = excluded.updated_at, changed_revision = excluded.changed_revision`,
+    ),
+    buryComment: database.prepare(
+      `UPDATE review_comments SET is_deleted = 1, body = '', file_path = '', changed_revision = ?
+       WHERE id = ? AND session_id = ?`,
     ),
     closeApproval: database.prepare(
       `UPDATE approval_history SET decision = @decision, evidence = @evidence, decided_at = @at,

@@ -142,15 +142,7 @@ export function createQueue(now: () => number) {
 /** Bytes of an item, about: what is long in it is text, counted in UTF-16 units. */
 function sizeOf(item: Item): number {
   if (item.kind === 'pending') return 200 + (item.start?.length ?? 0);
-  let size = 500 + item.event.length + (item.snapshot?.length ?? 0) + (item.base?.length ?? 0);
-  for (const fact of item.facts) size += weigh(fact);
-  return size;
-}
-
-function weigh(value: unknown): number {
-  if (typeof value === 'string') return value.length + 8;
-  if (typeof value !== 'object' || value === null) return 8;
-  let size = 16;
-  for (const inner of Object.values(value)) size += weigh(inner);
-  return size;
+  if (item.kind === 'checkpoint') return 200 + item.content.length;
+  const { event, facts, snapshot, base } = item;
+  return 500 + event.length + facts.length + (snapshot?.length ?? 0) + (base?.length ?? 0);
 }

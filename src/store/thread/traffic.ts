@@ -1,6 +1,6 @@
 /**
  * The words between writer.ts and writer-thread.ts; the items and reads inside them are in items.ts.
- * Types only. One batch is on its way at a time: `committed` or `failed`, then `answered`, end it.
+ * Types only. One batch is on its way at a time, and one message ends it: each one wakes a thread.
  */
 import type { Config, DataPaths } from '../../config.ts';
 import type { Item, ItemResult, Opened, Read, ReadResults } from '../items.ts';
@@ -14,15 +14,16 @@ export type ThreadStart =
 /** A read's answer, or the word for the storage trouble that prevented it. */
 export type Answer = { value: ReadResults[Read['kind']] } | { trouble: string };
 
+/** What became of a batch's items; after a failure nothing of it was kept, and it may be sent again. */
+export type CommitOutcome = { results: ItemResult[] } | { trouble: string; reason: string };
+
 export type ToThread = { type: 'batch'; items: Item[]; reads: Read[] } | { type: 'close' };
 
 export type FromThread =
   | { type: 'opened'; opened: Opened }
   /** It does not run: the lock is held, or the database cannot be used. */
   | { type: 'refused'; exitCode: number; message: string }
-  | { type: 'committed'; results: ItemResult[] }
-  /** Nothing of the batch was kept; the same items may be sent again. */
-  | { type: 'failed'; trouble: string; reason: string }
-  | { type: 'answered'; answers: Answer[] }
+  /** The batch's end: what became of its items, then the answers to its reads. */
+  | { type: 'done'; commit: CommitOutcome; answers: Answer[] }
   | { type: 'checked'; damage: string | null }
   | { type: 'closed' };

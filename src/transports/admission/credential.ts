@@ -25,13 +25,27 @@ export function createTokenCheck(secret: string | null): TokenCheck {
   return (token) => timingSafeEqual(digest(token), expected);
 }
 
+/** Beside it a browser offers its token, for it can set no header and an address is no place for one. */
+export const WS_PROTOCOL = 'orbitdock';
+const WS_TOKEN_PROTOCOL = `${WS_PROTOCOL}.token.`;
+
+/** Where a token may stand beside `Authorization`; null where that is no place for one. */
+export interface OtherPlaces {
+  /** Raw query string, for `?token=`. */
+  query: string | null;
+  /** Values of `Sec-WebSocket-Protocol`, for `orbitdock.token.<base64url of the token>`. */
+  protocols: readonly string[] | null;
+}
+
 /**
  * Reads the credential of a request.
  *
  * @param authorization values of all Authorization headers
- * @param query raw query string where `?token=` is accepted, null elsewhere
  */
-export function readCredential(authorization: readonly string[], query: string | null): Credential {
+export function readCredential(
+  authorization: readonly string[],
+  { query, protocols }: OtherPlaces,
+): Credential {
   if (authorization.length > 1) {
     return { kind: 'contradictory', reason: 'More than one Authorization header' };
   }
@@ -47,6 +61,7 @@ export function readCredential(authorization: readonly string[], query: string |
     if (token === null) return { kind: 'contradictory', reason: 'The token is badly encoded' };
     found.add(token);
   }
+  for (const token of offeredTokens(protocols ?? [])) found.add(token);
   if (found.size > 1) return { kind: 'contradictory', reason: 'The tokens contradict each other' };
   const [token] = found;
   return token === undefined ? { kind: 'none' } : { kind: 'token', token };
@@ -57,6 +72,14 @@ function tokensOf(query: string): string[] {
     .split('&')
     .filter((pair) => pair === 'token' || pair.startsWith('token='))
     .map((pair) => pair.slice('token='.length));
+}
+
+function offeredTokens(protocols: readonly string[]): string[] {
+  return protocols
+    .flatMap((list) => list.split(','))
+    .map((name) => name.trim())
+    .filter((name) => name.startsWith(WS_TOKEN_PROTOCOL))
+    .map((name) => Buffer.from(name.slice(WS_TOKEN_PROTOCOL.length), 'base64url').toString('utf8'));
 }
 
 function percentDecoded(text: string): string | null {

@@ -54,9 +54,17 @@ function createHouse(live: number): Registry {
     listFeed: { hear: () => {} },
     log: SILENT_LOGGER,
     reopen: () => {},
+    revive: () => {},
     discard: () => {},
   });
-  const opened = { epoch: 'bench', busy: [], sessions: 0, wasDirty: false, processes: [] };
+  const opened = {
+    epoch: 'bench',
+    busy: [],
+    sessions: 0,
+    wasDirty: false,
+    processes: [],
+    commands: [],
+  };
   const read = () => Promise.reject(new Error('There is no database'));
   const registry = createRegistry({ writer: { opened, read }, ledger, log: SILENT_LOGGER });
   for (let i = 0; i < live; i++) open(registry);

@@ -1,0 +1,173 @@
+/**
+ * What happens to a session: reports of providers, hooks and the house, and the wishes of clients. Every
+ * event names something that happened. Types only.
+ */
+import type {
+  ApprovalRequest,
+  Message,
+  MessageChanges,
+  TokenUsage,
+} from '../src/protocol/nouns.ts';
+import type { ShellOutput } from '../src/protocol/server.ts';
+import type { ReviewComment } from '../src/protocol/work-nouns.ts';
+import type { Order } from './session-facts.ts';
+import type { OpenApproval, Session, Stamp, ToolUse } from './session-types.ts';
+
+/** Fields of the session that any report may bring along; taken when they differ and are not older. */
+export type SeenFields = Partial<
+  Pick<
+    Session,
+    | 'permission_mode'
+    | 'current_cwd'
+    | 'transcript_path'
+    | 'model'
+    | 'effort'
+    | 'git_branch'
+    | 'git_sha'
+    | 'terminal_session_id'
+    | 'terminal_app'
+    | 'agent_pid'
+    | 'approval_policy'
+    | 'sandbox_mode'
+    | 'summary'
+  >
+>;
+
+interface Reported {
+  /** When it happened, by the reporter's clock; stamped at receipt when the reporter has none. */
+  at: Stamp;
+  fields?: SeenFields;
+  /** A message the report brings, appended whatever the state: content is never lost. */
+  message?: Message;
+  /** A change of an earlier message. */
+  update?: { messageId: string; changes: MessageChanges };
+  /** The provider's id of the turn that the message belongs to: what is taken back goes by it. */
+  turnId?: string;
+}
+
+/** How a request was settled: wire word and the evidence for it. */
+export type Decision =
+  | 'approved'
+  | 'approved_for_session'
+  | 'approved_always'
+  | 'denied'
+  | 'abort'
+  | 'answered'
+  | 'cancelled';
+
+/** What the provider, a hook or the house reports about a session. */
+export type SessionReport =
+  | (Reported & { type: 'session.started'; source: string })
+  | (Reported & { type: 'session.ended'; reason: string })
+  | (Reported & {
+      type: 'turn.started';
+      promptId: string | null;
+      /** The user's words, null when the provider started the turn itself. */
+      prompt: string | null;
+    })
+  | (Reported & {
+      type: 'turn.completed';
+      /** Agents that go on in the background; null when the reporter cannot tell (then: none). */
+      backgroundAgents: Array<{ id: string; type: string }> | null;
+      diff?: string;
+    })
+  | (Reported & { type: 'turn.aborted'; reason: string; diff?: string })
+  | (Reported & { type: 'turn.failed'; error: string; diff?: string })
+  /** `isOpen`: its text goes on, outside the chart, until a `message.changed` brings the whole. */
+  | (Reported & { type: 'message.added'; message: Message; isOpen?: boolean })
+  | (Reported & { type: 'message.changed'; update: NonNullable<Reported['update']> })
+  /** The provider has a client's message: it stands in this turn. */
+  | (Reported & { type: 'message.confirmed'; messageId: string; turnId: string })
+  | (Reported & { type: 'tool.started'; tool: ToolUse; agentType: string | null })
+  | (Reported & {
+      type: 'tool.finished';
+      tool: ToolUse;
+      agentType: string | null;
+      outcome: 'succeeded' | 'failed' | 'refused';
+      /** A background agent this tool use launched. */
+      launched: { id: string; type: string } | null;
+    })
+  | (Reported & { type: 'tools.settled'; tools: ToolUse[] })
+  | (Reported & { type: 'agent.started'; agentId: string; agentType: string })
+  | (Reported & { type: 'agent.finished'; agentId: string; agentType: string })
+  | (Reported & {
+      type: 'approval.requested';
+      request: ApprovalRequest;
+      tool: OpenApproval['tool'];
+      toolUseId: string | null;
+      server: string | null;
+    })
+  /** The provider says that this request is settled or withdrawn. */
+  | (Reported & {
+      type: 'approval.resolved';
+      /** By id, or by the MCP server that had asked, or the oldest question when it names neither. */
+      requestId: string | null;
+      server: string | null;
+      decision: Decision;
+    })
+  /** A notification without details: the terminal shows a dialog, or nothing at all. */
+  | (Reported & {
+      type: 'attention.noticed';
+      kind: 'permission' | 'question' | 'idle';
+      request: ApprovalRequest;
+    })
+  | (Reported & { type: 'compaction.started' })
+  | (Reported & { type: 'compaction.finished' })
+  | (Reported & { type: 'usage.updated'; usage: TokenUsage })
+  | (Reported & { type: 'diff.updated'; diff: string | null })
+  | (Reported & { type: 'plan.updated'; plan: string | null })
+  | (Reported & { type: 'name.updated'; name: string | null })
+  | (Reported & { type: 'fields.updated' })
+  | (Reported & { type: 'undo.started'; text: string | null })
+  | (Reported & { type: 'undo.completed'; succeeded: boolean; text: string | null })
+  | (Reported & {
+      type: 'thread.rolledBack';
+      turns: number;
+      /** The provider's ids of all turns that are gone. */
+      turnIds: string[];
+      /** The newest words that are left; null when there are none. */
+      lastMessage: string | null;
+    })
+  /** A hook that changes nothing but may bring content or fields; journalled by its name. */
+  | (Reported & { type: 'hook.observed'; hook: string })
+  | (Reported & { type: 'comment.created'; comment: ReviewComment })
+  | (Reported & { type: 'comment.updated'; comment: ReviewComment })
+  | (Reported & { type: 'comment.deleted'; commentId: string })
+  /** A settled request leaves the history. */
+  | (Reported & { type: 'approval.forgotten'; approvalId: number })
+  /** A client's command is about to run; its message carries it. */
+  | (Reported & { type: 'shell.started'; message: Message })
+  | (Reported & {
+      type: 'shell.finished';
+      update: NonNullable<Reported['update']>;
+      output: ShellOutput;
+    })
+  | (Reported & { type: 'server.restarted' })
+  | (Reported & { type: 'link.requested' })
+  | (Reported & { type: 'link.attached'; capabilities: string[]; threadId: string })
+  | (Reported & { type: 'link.lost'; reason: string })
+  | (Reported & { type: 'link.failed'; reason: string })
+  /** A client chose another name, or other settings (`fields`): the provider hears of it if it is there. */
+  | (Reported & { type: 'name.chosen'; name: string | null })
+  | (Reported & { type: 'settings.chosen' });
+
+/** What a client wished, as the fact that it was voiced. Only possible with a connector. */
+export type SessionWish =
+  | (Reported & {
+      type: 'message.submitted';
+      message: Message;
+      order: Extract<Order, { type: 'turn.run' }>;
+    })
+  | (Reported & {
+      type: 'steer.submitted';
+      message: Message;
+      order: Extract<Order, { type: 'turn.steer' }>;
+    })
+  | (Reported & { type: 'approval.decided'; requestId: string; decision: Decision; order: Order })
+  | (Reported & { type: 'question.answered'; requestId: string; order: Order })
+  | (Reported & { type: 'interrupt.requested' })
+  | (Reported & { type: 'compaction.requested' })
+  | (Reported & { type: 'undo.requested' })
+  | (Reported & { type: 'rollback.requested'; turns: number });
+
+export type SessionEvent = SessionReport | SessionWish;

@@ -1,0 +1,133 @@
+/**
+ * What the chart leaves behind: facts, which the ledger stores and tells, and orders, which a connector
+ * gets once they are stored. Types only.
+ */
+import type { ApprovalRequest, ImageInput } from '../src/protocol/nouns.ts';
+import type { ListMessage, SessionMessage } from '../src/protocol/server.ts';
+import type { Decision } from './session-events.ts';
+import type { Session, Stamp } from './session-types.ts';
+
+/** A request was opened: its history row. */
+export interface ApprovalOpened {
+  type: 'approval_opened';
+  session_id: string;
+  request: ApprovalRequest;
+  tool_name: string;
+  at: Stamp;
+}
+
+/** A request was settled, by which word and on what evidence. */
+export interface ApprovalClosed {
+  type: 'approval_closed';
+  session_id: string;
+  request_id: string;
+  decision: Decision;
+  evidence: string;
+  at: Stamp;
+}
+
+/** A settled request leaves the history. */
+export interface ApprovalForgotten {
+  type: 'approval_forgotten';
+  session_id: string;
+  approval_id: number;
+}
+
+/** Columns that no client sees. */
+export interface RowNoted {
+  type: 'row_noted';
+  session_id: string;
+  columns: Partial<
+    Pick<
+      Session,
+      'source' | 'terminal_session_id' | 'terminal_app' | 'agent_pid' | 'codex_thread_id'
+    >
+  > & {
+    transcript_path?: string;
+    ended_at?: string | null;
+    end_reason?: string | null;
+    last_tool?: string;
+    /** Counters to add one to. */
+    count?: 'prompt_count' | 'tool_count' | 'compact_count';
+  };
+}
+
+/** Which turn of the provider a message, or the diff of one of our turns, belongs to. */
+export interface TurnNoted {
+  type: 'turn_noted';
+  session_id: string;
+  provider_turn_id: string;
+  message_id?: string;
+  turn_id?: string;
+}
+
+/** Turns of the provider were taken back: what belongs to them is gone. */
+export interface TurnsDropped {
+  type: 'turns_dropped';
+  session_id: string;
+  provider_turn_ids: string[];
+}
+
+/** Private notes: stored, never sent, without a revision. */
+export type Note =
+  | ApprovalOpened
+  | ApprovalClosed
+  | ApprovalForgotten
+  | RowNoted
+  | TurnNoted
+  | TurnsDropped;
+
+/** What the chart records: the message subscribers will see, or a private note. */
+export type Fact = SessionMessage | ListMessage | Note;
+
+/** Where a thread runs and under which rules; what is null is the provider's own default. */
+export interface ThreadSettings {
+  cwd: string;
+  model: string | null;
+  effort: string | null;
+  approvalPolicy: string | null;
+  sandboxMode: string | null;
+}
+
+/** A name and where it is: a skill, a file that a message mentions. */
+export interface Place {
+  name: string;
+  path: string;
+}
+
+/** What the chart tells a connector to do; the tense tells the direction. */
+export type Order =
+  | {
+      type: 'thread.attach';
+      /** Null for a session that never had a thread. */
+      threadId: string | null;
+      settings: ThreadSettings;
+      /** True when nothing was ever said: a thread that the provider does not find may begin anew. */
+      isBlank: boolean;
+    }
+  | { type: 'thread.release' }
+  | { type: 'thread.rename'; name: string }
+  | { type: 'settings.update'; settings: ThreadSettings }
+  | {
+      type: 'turn.run';
+      messageId: string;
+      content: string;
+      model?: string;
+      effort?: string;
+      skills: Place[];
+      images: ImageInput[];
+      mentions: Place[];
+    }
+  | { type: 'turn.steer'; content: string; messageId: string }
+  | { type: 'turn.stop' }
+  | { type: 'turn.undo' }
+  | { type: 'turns.rollBack'; turns: number }
+  | { type: 'context.compact' }
+  | { type: 'approval.answer'; requestId: string; decision: Decision }
+  | {
+      type: 'question.answer';
+      requestId: string;
+      /** By the question's id or its text; empty when all of them got `text`. */
+      answers: Record<string, string>;
+      text: string;
+    };

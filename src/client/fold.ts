@@ -1,0 +1,162 @@
+/**
+ * From frames to what a session looks like now: a pure function, so that every reader of the protocol
+ * folds alike. Notices when a fact is missing; mending that is the caller's business.
+ */
+import type { Message, SessionState, StateChanges } from '../protocol/nouns.ts';
+import type { ServerMessage, Shortened } from '../protocol/server.ts';
+
+/** Messages kept of a session; `message_count` tells how many there are. */
+export const KEPT_MESSAGES = 500;
+
+/** A frame as it comes: facts of a session carry its revision. */
+export type ServerFrame = ServerMessage & { readonly revision?: number } & Shortened;
+
+/** A session as far as it was told. Never changed in place. */
+export type SessionView = Readonly<Omit<SessionState, 'messages'>> & {
+  readonly messages: readonly Message[];
+};
+
+/** What a frame did to a view. */
+export type Folded =
+  | { kind: 'changed'; view: SessionView }
+  /** It tells nothing new about this view. */
+  | { kind: 'same' }
+  /** Something before it is missing: subscribe again. */
+  | { kind: 'gap' };
+
+const SAME: Folded = { kind: 'same' };
+const GAP: Folded = { kind: 'gap' };
+
+/**
+ * Folds one frame about a session.
+ *
+ * @param view null before the first snapshot; facts mean nothing without one
+ * @param isCatchingUp between a subscription and its acknowledgement rows may leave numbers out
+ */
+export function foldSession(
+  view: SessionView | null,
+  frame: ServerFrame,
+  isCatchingUp: boolean,
+): Folded {
+  if (frame.type === 'session_snapshot') return { kind: 'changed', view: frame.session };
+  if (view === null) return SAME;
+  const { revision } = frame;
+  if (revision === undefined) return foldNews(view, frame);
+  if (revision < view.revision) return SAME;
+  if (revision > view.revision + 1 && !isCatchingUp) return GAP;
+  // An open request is said again to whoever is up to date, with the number it already has.
+  const isAgain = revision === view.revision && frame.type !== 'approval_requested';
+  if (isAgain && !isCatchingUp) return SAME;
+  return { kind: 'changed', view: { ...applied(view, frame), revision } };
+}
+
+/** What carries no revision: streamed text, and requests that are said again. */
+function foldNews(view: SessionView, frame: ServerFrame): Folded {
+  switch (frame.type) {
+    case 'approval_requested':
+    case 'message_updated':
+      return { kind: 'changed', view: applied(view, frame) };
+    case 'message_delta':
+      return withStreamed(view, frame);
+    default:
+      return SAME;
+  }
+}
+
+function applied(view: SessionView, frame: ServerFrame): SessionView {
+  switch (frame.type) {
+    case 'session_delta':
+      return withChanges(view, frame.changes);
+    case 'message_appended':
+      return withMessage(view, frame.message);
+    case 'message_updated':
+      return withUpdate(view, frame.message_id, frame.changes);
+    case 'approval_requested':
+      return { ...view, pending_approval: frame.request };
+    case 'tokens_updated':
+      return { ...view, token_usage: frame.usage };
+    case 'turn_diff_snapshot':
+      return withTurnDiff(view, frame);
+    case 'session_ended':
+      return { ...view, status: 'ended', work_status: 'ended' };
+    default:
+      return view;
+  }
+}
+
+/** Absent = unchanged, null = cleared; agents replace the ones of their id. */
+function withChanges(view: SessionView, changes: StateChanges): SessionView {
+  const { subagents, last_activity_at, ...fields } = changes;
+  return {
+    ...view,
+    // Null means unset, which the state's type tells by absence; readers must take both alike.
+    ...(fields as Partial<SessionState>),
+    ...(last_activity_at !== undefined && { last_activity_at: isoTime(last_activity_at) }),
+    ...(subagents && { subagents: mergedById(view.subagents ?? [], subagents) }),
+  };
+}
+
+/** Deltas tell times as `"<unix seconds>Z"`, everything else as ISO 8601. */
+export function isoTime(text: string): string {
+  const seconds = /^(\d+)Z$/.exec(text)?.[1];
+  return seconds === undefined ? text : new Date(Number(seconds) * 1000).toISOString();
+}
+
+function withMessage(view: SessionView, message: Message): SessionView {
+  const at = view.messages.findLastIndex(({ id }) => id === message.id);
+  if (at >= 0) return { ...view, messages: view.messages.with(at, message) };
+  const messages = [...view.messages, message].slice(-KEPT_MESSAGES);
+  return { ...view, messages, message_count: view.message_count + 1 };
+}
+
+/** Messages too old to be kept are not missed. */
+function withUpdate(view: SessionView, id: string, changes: Partial<Message>): SessionView {
+  const at = view.messages.findLastIndex((message) => message.id === id);
+  const message = view.messages[at];
+  if (!message) return view;
+  const updated = withoutStaleMarks({ ...message, ...changes }, changes);
+  return { ...view, messages: view.messages.with(at, updated) };
+}
+
+/** A text that came whole is not cut any more. */
+function withoutStaleMarks(message: Message, changes: Partial<Message>): Message {
+  if (!message.truncated) return message;
+  const kept = Object.entries(message.truncated).filter(([name]) => !(name in changes));
+  const { truncated: _, ...rest } = message;
+  return kept.length > 0 ? { ...rest, truncated: Object.fromEntries(kept) } : rest;
+}
+
+function withStreamed(
+  view: SessionView,
+  { message_id, offset, text }: Extract<ServerMessage, { type: 'message_delta' }>,
+): Folded {
+  const content = view.messages.findLast(({ id }) => id === message_id)?.content;
+  if (content === undefined) return SAME;
+  if (content.length < offset) return GAP;
+  // A newcomer is told the text so far, and then what it has already in part.
+  const whole = content.slice(0, offset) + text;
+  if (whole.length <= content.length) return SAME;
+  return { kind: 'changed', view: withUpdate(view, message_id, { content: whole }) };
+}
+
+function withTurnDiff(
+  view: SessionView,
+  frame: Extract<ServerMessage, { type: 'turn_diff_snapshot' }>,
+): SessionView {
+  const { turn_id, diff, input_tokens, output_tokens, cached_tokens, context_window } = frame;
+  const others = (view.turn_diffs ?? []).filter((known) => known.turn_id !== turn_id);
+  const token_usage = input_tokens !== undefined && {
+    input_tokens,
+    output_tokens: output_tokens ?? 0,
+    cached_tokens: cached_tokens ?? 0,
+    context_window: context_window ?? 0,
+  };
+  const mine = { turn_id, diff, ...(token_usage && { token_usage }) };
+  return { ...view, turn_diffs: [...others, mine] };
+}
+
+function mergedById<Item extends { id: string }>(known: readonly Item[], news: Item[]): Item[] {
+  const byId = new Map<string, Item>();
+  for (const item of [...known, ...news]) byId.set(item.id, item);
+  return [...byId.values()];
+}

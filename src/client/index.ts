@@ -1,0 +1,161 @@
+/**
+ * The typed client of OrbitDock Server, for browsers and Node, exported as `orbitdock-server/client`. It
+ * keeps a line that comes back by itself, folds what it is told into lists and sessions, and gives each
+ * question its answer. Nothing is asked for that nobody wants to know.
+ */
+import type { ClientMessage } from '../protocol/client.ts';
+import { createEvents } from './events.ts';
+import type { ServerFrame, SessionView } from './fold.ts';
+import type { SessionList } from './fold-list.ts';
+import { type LineOptions, type LinkState, openLine } from './line.ts';
+import { createOutbox } from './outbox.ts';
+import type { ReplyTo } from './replies.ts';
+import { ClientError, createRequests } from './requests.ts';
+import { platformSocket } from './socket.ts';
+import { createSubscriptions } from './subscriptions.ts';
+
+export type { ClientMessage } from '../protocol/client.ts';
+export type * from '../protocol/nouns.ts';
+export type { ServerMessage } from '../protocol/server.ts';
+export { foldSession, type ServerFrame, type SessionView } from './fold.ts';
+export { foldList, type SessionList } from './fold-list.ts';
+export type { LinkState } from './line.ts';
+export type { ReplyTo } from './replies.ts';
+export { ClientError } from './requests.ts';
+
+export interface ClientOptions extends LineOptions {
+  /** Deadline of an answer, ms. */
+  timeoutMs?: number;
+  /** Streamed text as increments instead of whole texts again and again; true unless said otherwise. */
+  deltas?: boolean;
+  /** Silence after which the server is asked whether it is still there, ms. */
+  silenceMs?: number;
+}
+
+/** What the client tells, by event. */
+export interface ClientEvents {
+  link: [state: LinkState];
+  /** The list changed; told while somebody watches it. */
+  list: [list: SessionList];
+  /** A watched session changed, and by which frame. */
+  session: [view: SessionView, frame: ServerFrame];
+  /** A watched session cannot be had: it does not exist, or too many are watched. */
+  unavailable: [sessionId: string, error: ClientError];
+  /** Every frame but `hello`, after it was folded. */
+  frame: [frame: ServerFrame];
+}
+
+export interface Client {
+  readonly link: LinkState;
+  /** All sessions, as far as `watchList` was called. */
+  readonly list: SessionList;
+  /** A watched session; null while it was not told yet. */
+  session(id: string): SessionView | null;
+  on<Name extends keyof ClientEvents>(
+    name: Name,
+    listener: (...args: ClientEvents[Name]) => void,
+  ): () => void;
+  /** Keeps the list up to date until the result is called. */
+  watchList(): () => void;
+  /** Keeps a session up to date until the result is called; the same session may be watched often. */
+  watch(sessionId: string): () => void;
+  /**
+   * Says something and waits for its answer.
+   *
+   * @throws ClientError what the server says, `offline`, `connection_lost` (whether it was done is not
+   *   known), `timeout`
+   */
+  request<Message extends ClientMessage>(message: Message): Promise<ReplyTo<Message['type']>>;
+  /** Tries to connect at once: after a new token, or because somebody waits. */
+  retry(): void;
+  close(): void;
+}
+
+const ANSWER_WITHIN_MS = 30_000;
+const SILENCE_MS = 30_000;
+
+/**
+ * Connects, and keeps connected until `close`.
+ *
+ * @throws Error where there is no WebSocket and none is given
+ */
+export function createClient(options: ClientOptions): Client {
+  const { timeoutMs = ANSWER_WITHIN_MS, silenceMs = SILENCE_MS, deltas = true } = options;
+  const SocketClass = options.WebSocket ?? platformSocket();
+  const events = createEvents<ClientEvents>();
+  const requests = createRequests(timeoutMs);
+  const outbox = createOutbox((message) => line.send(message));
+  let link: LinkState = { kind: 'connecting' };
+  let heardAt = 0;
+  let asked = 0;
+
+  function request<Message extends ClientMessage>(
+    message: Message,
+  ): Promise<ReplyTo<Message['type']>> {
+    if (link.kind !== 'online') {
+      return Promise.reject(new ClientError('offline', 'There is no connection to the server'));
+    }
+    const { request_id = `client-${++asked}` } = message as { request_id?: string };
+    const answer = requests.wait(message.type, request_id);
+    outbox.send({ ...message, request_id });
+    // The table of replies is what both the type and the check at run time are made of.
+    return answer as Promise<unknown> as Promise<ReplyTo<Message['type']>>;
+  }
+
+  const subscriptions = createSubscriptions({
+    ask: request,
+    isUp: () => link.kind === 'online',
+    deltas,
+    listChanged: (list) => events.emit('list', list),
+    sessionChanged: (view, frame) => events.emit('session', view, frame),
+    sessionFailed: (id, error) => events.emit('unavailable', id, error),
+  });
+
+  function changed(state: LinkState): void {
+    link = state;
+    if (state.kind !== 'online') {
+      outbox.clear();
+      const code = state.kind === 'closed' ? 'closed' : 'connection_lost';
+      requests.fail(
+        code,
+        'The connection ended before the answer; whether it was done is not known',
+      );
+    }
+    events.emit('link', state);
+    if (state.kind === 'online') subscriptions.restore();
+  }
+
+  function heard(frame: ServerFrame): void {
+    heardAt = performance.now();
+    // Folded first: whoever waits for the answer finds what came before it in the views.
+    subscriptions.take(frame);
+    requests.take(frame);
+    events.emit('frame', frame);
+  }
+
+  /** A line may be dead without anybody saying so. */
+  const watchdog = setInterval(() => {
+    if (link.kind !== 'online' || performance.now() - heardAt < silenceMs) return;
+    request({ type: 'ping' }).catch((error: ClientError) => {
+      if (error.code === 'timeout') line.drop();
+    });
+  }, silenceMs);
+
+  const line = openLine({ ...options, SocketClass }, changed, heard);
+  return {
+    get link() {
+      return link;
+    },
+    list: subscriptions.list,
+    session: subscriptions.session,
+    on: events.on,
+    watchList: subscriptions.watchList,
+    watch: subscriptions.watch,
+    request,
+    retry: () => line.retry(),
+    close() {
+      clearInterval(watchdog);
+      line.close();
+    },
+  };
+}

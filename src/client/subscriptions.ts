@@ -1,0 +1,179 @@
+/**
+ * What the client is subscribed to, kept over any number of lines: after each `hello` it asks again for
+ * everything, with what it has already, and asks for all of it where a fact turns out to be missing.
+ */
+import type { ClientMessage } from '../protocol/client.ts';
+import type { SessionSummary } from '../protocol/nouns.ts';
+import { foldSession, type ServerFrame, type SessionView } from './fold.ts';
+import { foldList, type SessionList } from './fold-list.ts';
+import { ClientError } from './requests.ts';
+
+/** Refusals that say nothing about the session: asked again a little later. */
+const PASSING = new Set(['server_busy', 'storage_unavailable', 'timeout']);
+const ASK_AGAIN_MS = 1000;
+
+interface Watched {
+  readers: number;
+  view: SessionView | null;
+  /** Subscriptions that are not acknowledged yet. */
+  asked: number;
+  /** A fact was missed and a whole snapshot asked for; what comes before it cannot be trusted. */
+  isMending: boolean;
+  /** Streamed messages for which a gap was mended, or could not be, on this line. */
+  mended: Set<string>;
+}
+
+export interface SubscriptionsDeps {
+  ask: (message: ClientMessage) => Promise<unknown>;
+  isUp: () => boolean;
+  /** Streamed text as increments. */
+  deltas: boolean;
+  listChanged: (list: SessionList) => void;
+  sessionChanged: (view: SessionView, frame: ServerFrame) => void;
+  sessionFailed: (id: string, error: ClientError) => void;
+}
+
+export interface Subscriptions {
+  readonly list: SessionList;
+  session(id: string): SessionView | null;
+  /** Each result takes back one reader; the last one ends the subscription. */
+  watchList(): () => void;
+  watch(id: string): () => void;
+  take(frame: ServerFrame): void;
+  /** There is a new line. */
+  restore(): void;
+}
+
+/** Subscriptions of one client. */
+export function createSubscriptions(deps: SubscriptionsDeps): Subscriptions {
+  const list = new Map<string, SessionSummary>();
+  const sessions = new Map<string, Watched>();
+  let listReaders = 0;
+
+  /** Asks until it is answered or nobody wants it any more; on a new line `restore` asks anew. */
+  function insist(ask: () => Promise<unknown>, isWanted: () => boolean): Promise<unknown> {
+    return ask().catch(async (error: unknown) => {
+      if (!(error instanceof ClientError && PASSING.has(error.code))) throw error;
+      await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
+      return deps.isUp() && isWanted() ? insist(ask, isWanted) : null;
+    });
+  }
+
+  function askForList(): void {
+    if (!deps.isUp()) return;
+    insist(
+      () => deps.ask({ type: 'subscribe_list' }),
+      () => listReaders > 0,
+    ).catch(lineLost);
+  }
+
+  function askFor(id: string, watched: Watched): void {
+    if (!deps.isUp()) return;
+    const { view } = watched;
+    watched.asked++;
+    const since = view &&
+      !watched.isMending && { since_revision: view.revision, epoch: view.epoch };
+    insist(
+      () =>
+        deps.ask({
+          type: 'subscribe_session',
+          session_id: id,
+          ...since,
+          ...(deps.deltas && { deltas: true }),
+        }),
+      () => sessions.get(id) === watched,
+    )
+      .catch((error: ClientError) => {
+        if (lineLost(error)) return;
+        if (sessions.get(id) === watched) deps.sessionFailed(id, error);
+      })
+      .finally(() => {
+        watched.asked--;
+        if (watched.asked === 0) watched.isMending = false;
+      });
+  }
+
+  function fold(id: string, watched: Watched, frame: ServerFrame): void {
+    const isCatchingUp = watched.asked > 0 && !watched.isMending;
+    const folded = foldSession(watched.view, frame, isCatchingUp);
+    if (folded.kind === 'changed') {
+      watched.view = folded.view;
+      deps.sessionChanged(folded.view, frame);
+    } else if (folded.kind === 'gap' && mayMend(watched, frame)) {
+      watched.isMending = true;
+      askFor(id, watched);
+    }
+  }
+
+  return {
+    list,
+    session: (id) => sessions.get(id)?.view ?? null,
+    watchList() {
+      listReaders++;
+      if (listReaders === 1) askForList();
+      // The protocol has no way to leave the list; what still comes is folded and told to nobody.
+      return once(() => void listReaders--);
+    },
+    watch(id) {
+      let watched = sessions.get(id);
+      if (!watched) {
+        watched = { readers: 0, view: null, asked: 0, isMending: false, mended: new Set() };
+        sessions.set(id, watched);
+        askFor(id, watched);
+      }
+      const mine = watched;
+      mine.readers++;
+      return once(() => {
+        mine.readers--;
+        if (mine.readers > 0) return;
+        sessions.delete(id);
+        if (deps.isUp()) {
+          deps.ask({ type: 'unsubscribe_session', session_id: id }).catch(lineLost);
+        }
+      });
+    },
+    take(frame) {
+      if (foldList(list, frame) && listReaders > 0) deps.listChanged(list);
+      const id = sessionOf(frame);
+      const watched = id === null ? undefined : sessions.get(id);
+      if (id !== null && watched) fold(id, watched, frame);
+    },
+    restore() {
+      if (listReaders > 0) askForList();
+      for (const [id, watched] of sessions) {
+        watched.mended.clear();
+        watched.isMending = false;
+        askFor(id, watched);
+      }
+    },
+  };
+}
+
+/** One question at a time, and about a streamed message only one a line: its base may have been cut. */
+function mayMend(watched: Watched, frame: ServerFrame): boolean {
+  if (watched.asked > 0) return false;
+  if (frame.type !== 'message_delta') return true;
+  if (watched.mended.has(frame.message_id)) return false;
+  watched.mended.add(frame.message_id);
+  return true;
+}
+
+function sessionOf(frame: ServerFrame): string | null {
+  if (frame.type === 'session_snapshot') return frame.session.id;
+  const { session_id } = frame as { session_id?: string | null };
+  return session_id ?? null;
+}
+
+/** The next line asks again by itself. */
+function lineLost(error: ClientError): boolean {
+  return ['connection_lost', 'offline', 'closed'].includes(error.code);
+}
+
+function once(run: () => void): () => void {
+  let isDone = false;
+  return () => {
+    if (isDone) return;
+    isDone = true;
+    run();
+  };
+}

@@ -1,0 +1,185 @@
+/**
+ * Names in a directory, for a picker on another machine: below the roots that may be looked at, without
+ * hidden names, without following links, and never for long (reliability.md T34).
+ */
+import { lstat, opendir, realpath } from 'node:fs/promises';
+import { join, relative, resolve, sep } from 'node:path';
+import { OrbitError } from '../errors.ts';
+import { systemCodeOf } from '../exit.ts';
+import type { DirectoryEntry } from '../protocol/work-nouns.ts';
+
+/** Most names of an answer; directories go before files. */
+const MAX_ENTRIES = 2_000;
+/** Most text of an answer, so that it fits a frame however its names are spelled. */
+const MAX_ENTRIES_BYTES = 800 * 1024;
+/** Most names that are even looked at. */
+const MAX_LOOKED_AT = 200_000;
+/** A disk that is slower than this is given up. */
+const LOOK_MS = 2_000;
+/** Directories looked at together for their `.git`. */
+const GIT_LOOKS = 32;
+/** A disk that hangs keeps its threads: no more than this many looks at once. */
+const MAX_LOOKS = 2;
+
+/** What is in a directory. */
+export interface Listing {
+  /** The directory itself, links resolved. */
+  path: string;
+  entries: DirectoryEntry[];
+  truncated: boolean;
+}
+
+/**
+ * Looks into a directory: null and '' mean home, `~` stands for it, a relative path begins there.
+ *
+ * @throws OrbitError `browse_error` for what cannot or may not be looked at, `server_busy`
+ */
+export type Browse = (path: string | null) => Promise<Listing>;
+
+/** @param deps.roots directories that may be looked at, with all below them */
+export function createBrowse({ home, roots }: { home: string; roots: readonly string[] }): Browse {
+  let looks = 0;
+  return async function browse(given) {
+    if (looks >= MAX_LOOKS) throw new OrbitError('server_busy');
+    const asked = given || '~';
+    const path = expand(asked, home);
+    looks++;
+    const look = lookInto(path, roots, performance.now() + LOOK_MS).finally(() => {
+      looks--;
+    });
+    return await within(LOOK_MS + 500, look, asked);
+  };
+}
+
+function expand(asked: string, home: string): string {
+  if (asked.includes('\0')) throw refused(asked, 'a path has no NUL');
+  if (asked === '~') return home;
+  if (asked.startsWith('~/')) return resolve(home, asked.slice(2));
+  if (asked.startsWith('~')) throw refused(asked, "say the whole path of somebody else's home");
+  return resolve(home, asked);
+}
+
+/** Gives up on a disk that does not answer at all; the look itself cannot be called off. */
+async function within(limitMs: number, look: Promise<Listing>, asked: string): Promise<Listing> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(refused(asked, 'the disk does not answer')), limitMs);
+  });
+  try {
+    return await Promise.race([look, limit]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function lookInto(
+  asked: string,
+  roots: readonly string[],
+  deadline: number,
+): Promise<Listing> {
+  try {
+    const places = await withLinksResolved(roots);
+    refuseOutside(asked, asked, places);
+    const path = await realpath(asked);
+    refuseOutside(path, asked, places);
+    const names = await namesIn(path, deadline);
+    const entries = fitting(names.entries.sort(byKindAndName).slice(0, MAX_ENTRIES));
+    const isMarked = await markRepositories(path, entries, deadline);
+    const isWhole = names.isWhole && isMarked && entries.length === names.entries.length;
+    return { path, entries, truncated: !isWhole };
+  } catch (error) {
+    throw error instanceof OrbitError ? error : refused(asked, reasonOf(error), error);
+  }
+}
+
+async function withLinksResolved(roots: readonly string[]): Promise<string[]> {
+  // A root that is not there, an unmounted disk, has only its name.
+  const real = await Promise.all(roots.map((root) => realpath(root).catch(() => root)));
+  return [...roots, ...real];
+}
+
+/**
+ * Below a root, and not through a hidden name there: `~/.ssh` is nobody's project. Asked of the path as it
+ * is written too, so that nobody learns what exists elsewhere.
+ */
+function refuseOutside(path: string, asked: string, roots: readonly string[]): void {
+  for (const root of roots) {
+    const below = relative(root, path);
+    if (below === '') return;
+    if (below === '..' || below.startsWith(`..${sep}`)) continue;
+    if (!below.split(sep).some((name) => name.startsWith('.'))) return;
+  }
+  throw refused(asked, 'it is hidden or outside what may be looked at; --browse-root adds a place');
+}
+
+/** Its visible names; a link is no directory here, wherever it leads. */
+async function namesIn(
+  path: string,
+  deadline: number,
+): Promise<{ entries: DirectoryEntry[]; isWhole: boolean }> {
+  const entries: DirectoryEntry[] = [];
+  let seen = 0;
+  // Leaving the loop closes the directory.
+  for await (const entry of await opendir(path, { bufferSize: 256 })) {
+    seen++;
+    if (seen > MAX_LOOKED_AT || performance.now() > deadline) return { entries, isWhole: false };
+    if (entry.name.startsWith('.')) continue;
+    entries.push({ name: entry.name, is_dir: entry.isDirectory(), is_git: false });
+  }
+  return { entries, isWhole: true };
+}
+
+function byKindAndName(a: DirectoryEntry, b: DirectoryEntry): number {
+  if (a.is_dir !== b.is_dir) return a.is_dir ? -1 : 1;
+  const one = a.name.toLowerCase();
+  const other = b.name.toLowerCase();
+  if (one !== other) return one < other ? -1 : 1;
+  return a.name < b.name ? -1 : 1;
+}
+
+/** As many as fit: a name of 255 control characters is six times as long in JSON. */
+function fitting(entries: DirectoryEntry[]): DirectoryEntry[] {
+  let room = MAX_ENTRIES_BYTES;
+  const end = entries.findIndex((entry) => {
+    room -= Buffer.byteLength(JSON.stringify(entry)) + 1;
+    return room < 0;
+  });
+  return end === -1 ? entries : entries.slice(0, end);
+}
+
+/** Marks directories with a `.git`. @returns false when time ran out */
+async function markRepositories(
+  path: string,
+  entries: DirectoryEntry[],
+  deadline: number,
+): Promise<boolean> {
+  const directories = entries.filter((entry) => entry.is_dir);
+  for (let at = 0; at < directories.length; at += GIT_LOOKS) {
+    if (performance.now() > deadline) return false;
+    const some = directories.slice(at, at + GIT_LOOKS);
+    await Promise.all(
+      some.map(async (entry) => {
+        entry.is_git = await lstat(join(path, entry.name, '.git')).then(
+          () => true,
+          // Not there, or not for us to see: no repository of ours.
+          () => false,
+        );
+      }),
+    );
+  }
+  return true;
+}
+
+function reasonOf(error: unknown): string {
+  const code = systemCodeOf(error);
+  if (code === 'ENOENT') return 'it does not exist';
+  if (code === 'ENOTDIR') return 'it is no directory';
+  if (code === 'EACCES' || code === 'EPERM') return 'permission denied';
+  if (code === 'ELOOP') return 'its links lead in a circle';
+  if (code === null) throw error;
+  return code;
+}
+
+function refused(path: string, reason: string, cause?: unknown): OrbitError {
+  return new OrbitError('browse_error', { path: path.slice(0, 300), reason }, { cause });
+}

@@ -1,0 +1,177 @@
+/**
+ * One command of a client: `sh -c` in a process group of its own, which ends whole, by itself, by a clock,
+ * by a wish, or because we are gone. What a command leaves behind in its group ends with it; who wants a
+ * daemon says `setsid`.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import type { Socket } from 'node:net';
+import type { Readable } from 'node:stream';
+import type { ShellOutcome, ShellOutput } from '../../protocol/server.ts';
+import { signalGroup } from '../process-group.ts';
+import { createOutput, type Output } from './output.ts';
+
+/** What to run. */
+export interface CommandSpec {
+  readonly command: string;
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly timeoutMs: number;
+}
+
+export type Stream = 'stdout' | 'stderr';
+
+/** A command that runs, or has run. */
+export interface Command {
+  readonly output: Readonly<Record<Stream, Output>>;
+  /** Settles when its whole group is gone; never rejects. */
+  readonly done: Promise<ShellOutput>;
+  /** Ends it: TERM now, KILL a moment later. Again is once. */
+  end(why: 'cancelled' | 'interrupted'): void;
+  /** Reads on after it wrote too much at once; to be called again and again. */
+  breathe(): void;
+}
+
+/** From TERM to KILL. */
+const TERM_MS = 2_000;
+/** A pipe that somebody outside the group keeps open is not waited for. */
+const LAST_WORDS_MS = 1_000;
+/** Bytes read between two breaths: a command that floods does not get a whole core of ours. */
+const BREATH_BYTES = 2 * 1024 * 1024;
+
+/**
+ * Beside the command waits a shell for the end of descriptor 3, which only we hold open: when we are gone,
+ * whatever killed us, it kills the group. The outer shell outlives TERM, so that the inner one can end in
+ * its own way, and takes the waiting one along; what shells say about signals is not the command's word.
+ */
+const SCRIPT = `
+trap : TERM
+(trap '' TERM HUP INT; read -r _ <&3; kill -KILL 0) >/dev/null 2>&1 &
+guard=$!
+exec 3<&- 4>&2 2>/dev/null
+sh -c "$1" 2>&4 4>&-
+code=$?
+kill -KILL $guard
+wait $guard
+exit $code
+`;
+
+/** Starts a command; one that cannot even be started is `failed` in `done`. */
+export function startCommand(spec: CommandSpec): Command {
+  const startedAt = performance.now();
+  const output = { stdout: createOutput(), stderr: createOutput() };
+  let outcome: ShellOutcome = 'finished';
+  const child = spawn('/bin/sh', ['-c', SCRIPT, 'sh', spec.command], {
+    cwd: spec.cwd,
+    env: { ...spec.env, PWD: spec.cwd },
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    detached: true,
+  });
+  const readers = [readInto(child.stdout, output.stdout), readInto(child.stderr, output.stderr)];
+  let killTimer: NodeJS.Timeout | undefined;
+
+  function end(why: ShellOutcome): void {
+    if (outcome !== 'finished' || child.pid === undefined || isOver(child)) return;
+    outcome = why;
+    const { pid } = child;
+    signalGroup(pid, 'SIGTERM');
+    killTimer = setTimeout(() => signalGroup(pid, 'SIGKILL'), TERM_MS);
+  }
+
+  const clock = setTimeout(() => end('timed_out'), spec.timeoutMs);
+  const done = overOf(child).then((how): ShellOutput => {
+    clearTimeout(clock);
+    clearTimeout(killTimer);
+    for (const each of Object.values(output)) each.end();
+    if ('error' in how) outcome = 'failed';
+    const code = 'error' in how ? null : how.code;
+    const words = lastWords(outcome, spec, 'error' in how ? how.error : null);
+    const isCut = output.stdout.isCut || output.stderr.isCut;
+    return {
+      stdout: output.stdout.text(),
+      stderr: [output.stderr.text(), words].filter(Boolean).join('\n'),
+      exit_code: outcome === 'finished' ? code : null,
+      duration_ms: Math.round(performance.now() - startedAt),
+      outcome,
+      ...(isCut && { truncated: true }),
+    };
+  });
+  const breathe = () => {
+    for (const reader of readers) reader.breathe();
+  };
+  return { output, done, end, breathe };
+}
+
+function isOver({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode !== null || signalCode !== null;
+}
+
+/** @param stream is missing when there was no descriptor left for it: then `error` follows */
+function readInto(stream: Readable | null | undefined, output: Output): { breathe(): void } {
+  let bytes = 0;
+  if (!stream) return { breathe: () => {} };
+  stream.on('data', (chunk: Buffer) => {
+    output.push(chunk);
+    bytes += chunk.length;
+    if (bytes > BREATH_BYTES) stream.pause();
+  });
+  stream.on('error', () => {
+    // A pipe that breaks says no more than its end.
+  });
+  return {
+    breathe() {
+      bytes = 0;
+      if (stream.isPaused()) stream.resume();
+    },
+  };
+}
+
+/** How it ended: -1 for a signal. Told when its group is gone and its pipes are read to the end. */
+function overOf(child: ChildProcess): Promise<{ code: number } | { error: Error }> {
+  const guard = child.stdio?.[3] as Socket | undefined;
+  guard?.on('error', () => {
+    // The other end is gone; the exit of the process is what counts.
+  });
+  return new Promise((resolve) => {
+    child.on('error', (error) => {
+      guard?.destroy();
+      if (child.pid === undefined) resolve({ error });
+    });
+    child.once('exit', (code) => {
+      signalGroup(child.pid as number, 'SIGKILL');
+      guard?.destroy();
+      const settle = (): void => {
+        clearTimeout(late);
+        resolve({ code: code ?? -1 });
+      };
+      const late = setTimeout(() => {
+        child.stdout?.destroy();
+        child.stderr?.destroy();
+        settle();
+      }, LAST_WORDS_MS);
+      child.once('close', settle);
+    });
+  });
+}
+
+/** What stands below the command's own words when it did not end by itself. */
+function lastWords(
+  outcome: ShellOutcome,
+  { timeoutMs }: CommandSpec,
+  error: Error | null,
+): string | null {
+  switch (outcome) {
+    case 'finished':
+      return null;
+    case 'timed_out':
+      return `Command timed out after ${timeoutMs / 1000}s`;
+    case 'failed':
+      return `Failed to execute command: ${error?.message ?? 'unknown reason'}`;
+    case 'cancelled':
+      return 'Command cancelled';
+    case 'interrupted':
+      return INTERRUPTED_WORDS;
+  }
+}
+
+/** What is said about a command that the end of the server ended. */
+export const INTERRUPTED_WORDS = 'Command interrupted: the server stopped while it ran';

@@ -1,0 +1,60 @@
+/** Nouns around a session's work (contract.md 1.3): approval history, review comments, directories. Shapes only. */
+import type { ApprovalType } from './nouns.ts';
+
+/** A request that was asked once, and how it was settled. Every optional is present as null. */
+export interface ApprovalHistoryItem {
+  id: number;
+  session_id: string;
+  request_id: string;
+  /** Here the key is `approval_type`, in a request it is `type`. */
+  approval_type: ApprovalType;
+  tool_name: string | null;
+  command: string | null;
+  file_path: string | null;
+  cwd: string | null;
+  decision: string | null;
+  proposed_amendment: string[] | null;
+  created_at: string;
+  decided_at: string | null;
+}
+
+export type ReviewCommentTag = 'clarity' | 'scope' | 'risk' | 'nit';
+export type ReviewCommentStatus = 'open' | 'resolved';
+
+/** A remark about lines of a file, of a turn's diff if it names one. */
+export interface ReviewComment {
+  id: string;
+  session_id: string;
+  turn_id?: string;
+  file_path: string;
+  line_start: number;
+  line_end?: number;
+  body: string;
+  tag?: ReviewCommentTag;
+  status: ReviewCommentStatus;
+  created_at: string;
+  updated_at?: string;
+}
+
+/** One tool use of a subagent. */
+export interface SubagentTool {
+  id: string;
+  tool_name: string;
+  summary: string;
+  output?: string;
+  is_in_progress: boolean;
+}
+
+/** One name in a directory. */
+export interface DirectoryEntry {
+  name: string;
+  is_dir: boolean;
+  is_git: boolean;
+}
+
+/** A directory in which sessions ran. */
+export interface RecentProject {
+  path: string;
+  session_count: number;
+  last_active?: string;
+}

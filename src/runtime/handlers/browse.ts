@@ -1,0 +1,55 @@
+/** Looking around: directories, projects, tools of subagents. Nothing here is remembered. */
+import { readSubagentTools } from '../../connectors/claude-hooks/subagent-tools.ts';
+import type { Browse } from '../../connectors/directory.ts';
+import { OrbitError } from '../../errors.ts';
+import type { Logger } from '../../log.ts';
+import type { Writer } from '../../store/writer.ts';
+import type { Handlers } from './handler.ts';
+
+type BrowseTag = 'browse_directory' | 'list_recent_projects' | 'get_subagent_tools';
+
+interface BrowseDeps {
+  writer: Pick<Writer, 'read'>;
+  browse: Browse;
+  /** Directories in which transcripts may be read. */
+  transcriptRoots: readonly string[];
+  log: Logger;
+}
+
+/** Handlers of this group. */
+export function createBrowseHandlers({
+  writer,
+  browse,
+  transcriptRoots,
+  log,
+}: BrowseDeps): Handlers<BrowseTag> {
+  return {
+    async browse_directory({ path: asked }, asker) {
+      const { path, entries, truncated } = await browse(asked ?? null);
+      const type = 'directory_listing';
+      asker.reply({ type, path, entries, ...(truncated && { truncated }) });
+    },
+    async list_recent_projects(_, asker) {
+      const { items: projects } = await writer.read({ kind: 'projects' });
+      asker.reply({ type: 'recent_projects_list', projects });
+    },
+    async get_subagent_tools({ session_id: sessionId, subagent_id: id }, asker) {
+      const agent = await writer.read({ kind: 'subagent', sessionId, id });
+      if (!agent) throw new OrbitError('not_found', { what: 'Subagent', id }, { sessionId });
+      const read = await readSubagentTools(agent.transcriptPath, id, transcriptRoots);
+      const about = {
+        type: 'subagent_tools_list',
+        session_id: sessionId,
+        subagent_id: id,
+      } as const;
+      if ('unavailable' in read) {
+        const { unavailable } = read;
+        log.warn('subagent.unreadable', { session_id: sessionId, reason: unavailable });
+        asker.reply({ ...about, tools: [], unavailable });
+      } else {
+        const { tools, truncated } = read;
+        asker.reply({ ...about, tools, ...(truncated && { truncated }) });
+      }
+    },
+  };
+}

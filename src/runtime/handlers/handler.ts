@@ -1,0 +1,40 @@
+/**
+ * What a handler is: a paragraph that checks, tells and replies. Shapes only; dispatch.ts calls them and
+ * turns what they throw into an `error` frame.
+ */
+import { OrbitError } from '../../errors.ts';
+import type { ClientMessage, ClientMessageOf } from '../../protocol/client.ts';
+import type { ListNews, Reply } from '../../protocol/server.ts';
+import type { Connection } from '../rooms.ts';
+
+export type ClientTag = ClientMessage['type'];
+
+/** Who asked, and how to answer. */
+export interface Asker {
+  readonly connection: Connection;
+  /** Answers on the asker's connection, with its `request_id` if it sent one. */
+  reply(message: Reply | ListNews): void;
+  /** Says `ack` to an asker that sent a `request_id`. @param id of what was made, where that is news */
+  acknowledge(id?: string): void;
+}
+
+/**
+ * Handles one message. Resolves when what it asked for is committed; one that replied nothing is
+ * acknowledged for it if the asker sent a `request_id`.
+ *
+ * @throws OrbitError what the asker must know
+ */
+export type Handler<Tag extends ClientTag> = (
+  message: ClientMessageOf<Tag>,
+  asker: Asker,
+) => Promise<void> | void;
+
+/** Handlers of some messages, by type. */
+export type Handlers<Tag extends ClientTag> = { [Each in Tag]: Handler<Each> };
+
+/** The answer to what is not built yet. @throws OrbitError `not_implemented`, always */
+export function notBuilt(message: { type: string; session_id?: unknown }): never {
+  const { type, session_id } = message;
+  const about = typeof session_id === 'string' ? { sessionId: session_id } : {};
+  throw new OrbitError('not_implemented', { type }, about);
+}

@@ -1,0 +1,30 @@
+/** Names that people give to sessions, of every kind, live or ended. */
+import { OrbitError } from '../../errors.ts';
+import type { Tell } from '../telling.ts';
+import type { Handlers } from './handler.ts';
+
+/** Longest name, characters: a title, not a text. */
+const MAX_NAME_CHARS = 200;
+
+/**
+ * Handlers of this group. The chart takes the name; what a provider has to hear of it is an order that
+ * the chart gives (`name.updated` with origin `client`).
+ */
+export function createNamingHandlers({ tell }: { tell: Tell }): Handlers<'rename_session'> {
+  return {
+    async rename_session({ session_id: sessionId, name: given }) {
+      const name = nameFrom(given ?? '');
+      if (name.length > MAX_NAME_CHARS) {
+        const reason = `A name has at most ${MAX_NAME_CHARS} characters, this one ${name.length}`;
+        throw new OrbitError('invalid_argument', { reason }, { sessionId });
+      }
+      const event = { type: 'name.updated', name: name === '' ? null : name } as const;
+      await tell(sessionId, 'client', (at) => ({ ...event, at }));
+    },
+  };
+}
+
+/** One line without what a title bar cannot show; empty means: no name of its own any more. */
+function nameFrom(text: string): string {
+  return text.replace(/[\p{Cc}\s]+/gu, ' ').trim();
+}

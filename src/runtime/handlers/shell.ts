@@ -1,0 +1,54 @@
+/** Commands of clients in a session's directory: checked, put on record, started, cancelled. */
+import { workingDirectory } from '../../connectors/working-directory.ts';
+import { OrbitError } from '../../errors.ts';
+import type { Shells } from '../shells.ts';
+import type { Look } from '../telling.ts';
+import type { Handlers } from './handler.ts';
+
+interface ShellDeps {
+  shells: Shells;
+  look: Look;
+  home: string;
+}
+
+const DEFAULT_TIMEOUT_SECONDS = 30;
+const MAX_TIMEOUT_SECONDS = 3600;
+/** The system takes no longer argument, bytes. */
+const MAX_COMMAND_BYTES = 128 * 1024 - 1;
+
+/** Handlers of this group. */
+export function createShellHandlers({
+  shells,
+  look,
+  home,
+}: ShellDeps): Handlers<'execute_shell' | 'cancel_shell'> {
+  return {
+    async execute_shell({ session_id: sessionId, command, cwd, timeout_secs }, asker) {
+      const refuse = (reason: string) =>
+        new OrbitError('invalid_argument', { reason }, { sessionId });
+      const seconds = timeout_secs ?? DEFAULT_TIMEOUT_SECONDS;
+      if (seconds < 1 || seconds > MAX_TIMEOUT_SECONDS) {
+        throw refuse(`timeout_secs is 1 to ${MAX_TIMEOUT_SECONDS}, not ${seconds}`);
+      }
+      const wrong = faultOf(command);
+      if (wrong) throw refuse(wrong);
+      const { session } = await look(sessionId);
+      const asked = cwd || session.current_cwd || session.project_path;
+      const directory = await workingDirectory(asked, home);
+      if ('refusal' in directory) {
+        throw refuse(`Cannot run a command in ${asked.slice(0, 300)}: ${directory.refusal}`);
+      }
+      const wish = { sessionId, command, cwd: directory.path, timeoutMs: seconds * 1000 };
+      asker.acknowledge(await shells.run(wish));
+    },
+    cancel_shell: ({ session_id, request_id }) => shells.cancel(session_id, request_id),
+  };
+}
+
+function faultOf(command: string): string | null {
+  if (command.trim() === '') return 'The command is empty';
+  if (command.includes('\0')) return 'A command has no NUL';
+  const bytes = Buffer.byteLength(command);
+  if (bytes <= MAX_COMMAND_BYTES) return null;
+  return `A command has at most ${MAX_COMMAND_BYTES} bytes, this one ${bytes}; put it into a file`;
+}

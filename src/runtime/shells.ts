@@ -1,0 +1,227 @@
+/**
+ * The commands that run. Each is on record before it starts and runs at most once: what the end of the
+ * server interrupts says so after the next start and is never run again. While a command runs its room
+ * hears what it writes; its end is a fact.
+ */
+import { randomUUID } from 'node:crypto';
+import { type Command, INTERRUPTED_WORDS, startCommand } from '../connectors/shell/command.ts';
+import { OrbitError } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import type { Message } from '../protocol/nouns.ts';
+import type { SessionNews, ShellOutput } from '../protocol/server.ts';
+import type { News } from './news.ts';
+import type { Tell } from './telling.ts';
+
+/** What to run and in whose name. */
+export interface CommandWish {
+  sessionId: string;
+  command: string;
+  /** A directory that exists. */
+  cwd: string;
+  timeoutMs: number;
+}
+
+export interface Shells {
+  /**
+   * Puts a command on record and starts it; resolves with its id when it is on record.
+   *
+   * @throws OrbitError `not_found`, `too_many_processes`, `shutting_down`, and what `tell` throws
+   */
+  run(wish: CommandWish): Promise<string>;
+  /** @throws OrbitError `not_found` when it does not run */
+  cancel(sessionId: string, id: string): void;
+  /** Closes the record of commands that ran when the last process ended. */
+  recover(commands: ReadonlyArray<{ sessionId: string; messageId: string }>): void;
+  /** Ends every command and resolves when that is on record, within 6 s. */
+  close(): Promise<void>;
+}
+
+interface ShellsDeps {
+  tell: Tell;
+  news: Pick<News, 'tell' | 'keep'>;
+  /** What commands inherit. */
+  env: Readonly<Record<string, string | undefined>>;
+  log: Logger;
+}
+
+const MAX_COMMANDS = 16;
+const MAX_SESSION_COMMANDS = 4;
+/** How often rooms hear what commands write, ms. */
+const TELL_EVERY_MS = 50;
+const CLOSE_WITHIN_MS = 6_000;
+
+interface Running {
+  sessionId: string;
+  command: Command;
+}
+
+/** No command runs yet. */
+export function createShells({ tell, news, env, log }: ShellsDeps): Shells {
+  const running = new Map<string, Running>();
+  /** Beginnings and ends on their way to the record. */
+  const owed = new Set<Promise<unknown>>();
+  /** Sessions of commands that run or are about to. */
+  const places: string[] = [];
+  let timer: NodeJS.Timeout | null = null;
+  let isClosing = false;
+  news.keep((sessionId) => [...running].flatMap(([id, each]) => soFar(sessionId, id, each)));
+
+  function takePlace(sessionId: string): void {
+    if (isClosing) throw new OrbitError('shutting_down');
+    const own = places.filter((other) => other === sessionId).length;
+    const limit = places.length >= MAX_COMMANDS ? MAX_COMMANDS : MAX_SESSION_COMMANDS;
+    if (places.length >= MAX_COMMANDS || own >= MAX_SESSION_COMMANDS) {
+      throw new OrbitError('too_many_processes', { limit }, { sessionId });
+    }
+    places.push(sessionId);
+  }
+
+  function leavePlace(sessionId: string): void {
+    places.splice(places.indexOf(sessionId), 1);
+  }
+
+  /** Keeps `close` waiting for it. */
+  function owe<Result>(work: Promise<Result>): Promise<Result> {
+    owed.add(work);
+    const paid = () => void owed.delete(work);
+    work.then(paid, paid);
+    return work;
+  }
+
+  function start(id: string, { sessionId, ...wish }: CommandWish): void {
+    const command = startCommand({ ...wish, env });
+    running.set(id, { sessionId, command });
+    timer ??= setInterval(tellNews, TELL_EVERY_MS);
+    log.info('shell.started', { session_id: sessionId, request_id: id });
+    void owe(command.done.then((output) => finish(sessionId, id, output)));
+    if (isClosing) command.end('interrupted');
+  }
+
+  async function finish(sessionId: string, id: string, output: ShellOutput): Promise<void> {
+    tellNews();
+    running.delete(id);
+    leavePlace(sessionId);
+    if (running.size === 0 && timer) {
+      clearInterval(timer);
+      timer = null;
+    }
+    const { outcome, duration_ms } = output;
+    log.info('shell.finished', { session_id: sessionId, request_id: id, outcome, duration_ms });
+    await record(sessionId, id, output);
+  }
+
+  /** Never rejects: what cannot be put on record now is found there, unfinished, after the next start. */
+  async function record(sessionId: string, messageId: string, output: ShellOutput): Promise<void> {
+    try {
+      await tell(sessionId, 'house', (at) => ({
+        type: 'shell.finished',
+        at,
+        update: { messageId, changes: changesOf(output) },
+        output,
+      }));
+    } catch (error) {
+      log.error('shell.not_recorded', { session_id: sessionId, error: error as Error });
+    }
+  }
+
+  async function recordAndStart(wish: CommandWish): Promise<string> {
+    const id = randomUUID();
+    try {
+      await tell(wish.sessionId, 'client', (at) => ({
+        type: 'shell.started',
+        at,
+        message: messageOf(id, wish, at),
+      }));
+    } catch (error) {
+      leavePlace(wish.sessionId);
+      throw error;
+    }
+    start(id, wish);
+    return id;
+  }
+
+  function tellNews(): void {
+    for (const [request_id, { sessionId: session_id, command }] of running) {
+      for (const stream of ['stdout', 'stderr'] as const) {
+        const piece = command.output[stream].takeNews();
+        if (piece) news.tell({ type: 'shell_delta', session_id, request_id, stream, ...piece });
+      }
+      command.breathe();
+    }
+  }
+
+  return {
+    async run(wish) {
+      takePlace(wish.sessionId);
+      return await owe(recordAndStart(wish));
+    },
+    cancel(sessionId, id) {
+      const found = running.get(id);
+      if (found?.sessionId !== sessionId) {
+        throw new OrbitError('not_found', { what: 'Running command', id }, { sessionId });
+      }
+      found.command.end('cancelled');
+    },
+    recover(commands) {
+      for (const { sessionId, messageId } of commands) {
+        void owe(
+          record(sessionId, messageId, {
+            stdout: '',
+            stderr: INTERRUPTED_WORDS,
+            exit_code: null,
+            duration_ms: 0,
+            outcome: 'interrupted',
+          }),
+        );
+      }
+    },
+    async close() {
+      isClosing = true;
+      for (const { command } of running.values()) command.end('interrupted');
+      const limit = new Promise((resolve) => setTimeout(resolve, CLOSE_WITHIN_MS).unref());
+      const paid = async () => {
+        while (owed.size > 0) await Promise.allSettled(owed);
+      };
+      await Promise.race([paid(), limit]);
+    },
+  };
+}
+
+/** What a subscriber who comes now must hear of a command that runs. */
+function soFar(sessionId: string, request_id: string, { sessionId: own, command }: Running) {
+  if (own !== sessionId) return [];
+  return (['stdout', 'stderr'] as const).flatMap((stream) =>
+    command.output[stream]
+      .pieces()
+      .filter(({ text }) => text !== '')
+      .map((piece): SessionNews => {
+        return { type: 'shell_delta', session_id: sessionId, request_id, stream, ...piece };
+      }),
+  );
+}
+
+function messageOf(id: string, { sessionId, command }: CommandWish, at: string): Message {
+  return {
+    id,
+    session_id: sessionId,
+    message_type: 'shell',
+    content: command,
+    tool_name: null,
+    tool_input: null,
+    tool_output: null,
+    is_error: false,
+    timestamp: `${at.slice(0, 23)}Z`,
+    duration_ms: null,
+    is_in_progress: true,
+  };
+}
+
+function changesOf({ stdout, stderr, exit_code, duration_ms, outcome }: ShellOutput) {
+  return {
+    tool_output: [stdout, stderr].filter(Boolean).join('\n'),
+    is_error: exit_code !== 0,
+    is_in_progress: false,
+    // Nobody knows how long a command took whose end nobody saw.
+    ...((outcome !== 'interrupted' || duration_ms > 0) && { duration_ms }),
+  };
+}

@@ -1,0 +1,191 @@
+/**
+ * Every message a client may send, once in each way that matters, over both doors: as it should be, of
+ * the wrong shape, about a session nobody has. Each is answered, with the asker's `request_id`, in words
+ * of the catalogue, readable by the desktop app, and the same on both doors.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { REPLIES } from '../../src/client/replies.ts';
+import { CODES } from '../../src/errors.ts';
+import type { ClientMessage } from '../../src/protocol/client.ts';
+import { type Build, build } from '../support/build.ts';
+import { CLIENT_MESSAGES } from '../support/client-messages.ts';
+import { ioClient, type Received, type TestClient, wsClient } from '../support/clients.ts';
+import { decodeAsApp } from '../support/desktop/frames.ts';
+import { deliver, scriptOf } from '../support/hooks.ts';
+import { type SpawnedServer, spawnServer } from '../support/spawned.ts';
+
+type Tag = ClientMessage['type'];
+const TAGS = Object.keys(CLIENT_MESSAGES) as Tag[];
+
+/** Answers `not_implemented` as long as its handler says so; whoever builds it takes it off this list. */
+const UNBUILT = new Set<Tag>(TAGS.filter((tag) => handlerSources().includes(`${tag}: notBuilt`)));
+
+function handlerSources(): string {
+  const folder = new URL('../../src/runtime/handlers/', import.meta.url);
+  return readdirSync(folder)
+    .map((file) => readFileSync(new URL(file, folder), 'utf8'))
+    .join('\n');
+}
+
+/** Their `request_id` names an approval or a command, which comes back all the same. */
+const NAMES_REQUEST = new Set<Tag>(['approve_tool', 'answer_question', 'cancel_shell']);
+/** About a session nobody has they are right to say: nothing, or (hooks) here it begins. */
+const FINE_WITHOUT = new Set<Tag>([
+  ...(['unsubscribe_session', 'list_approvals', 'get_subagent_tools'] as const),
+  ...TAGS.filter((tag) => tag.startsWith('claude_')),
+]);
+/** What may be said of a session nobody has (contract.md 2.9). */
+const UNKNOWN_SESSION = ['not_found', 'session_not_found', 'not_implemented'];
+
+interface Door {
+  server: SpawnedServer;
+  client: TestClient;
+}
+
+/** What an answer comes down to: two doors must agree in it. */
+interface Answer {
+  types: string[];
+  code: string | null;
+}
+
+const CONNECT = { '/ws': wsClient, 'socket.io': ioClient };
+type DoorName = keyof typeof CONNECT;
+const DOORS = Object.keys(CONNECT) as DoorName[];
+
+let program: Build;
+const doors = {} as Record<DoorName, Door>;
+const answers: Record<DoorName, Record<string, Answer>> = { '/ws': {}, 'socket.io': {} };
+let asked = 0;
+
+beforeAll(async () => {
+  program = await build();
+  for (const door of DOORS) {
+    // Each door has a house of its own, so that the same questions find the same state.
+    const server = await spawnServer(program.main);
+    doors[door] = { server, client: await CONNECT[door](server.url) };
+  }
+}, 60_000);
+afterAll(async () => {
+  for (const { server, client } of Object.values(doors)) {
+    await client.close();
+    await server[Symbol.asyncDispose]();
+  }
+  program[Symbol.dispose]();
+});
+
+/** A session of its own for each message, so that none meets what another did. */
+async function sessionFor(door: DoorName, tag: Tag): Promise<string> {
+  const id = `conformance-${tag}`;
+  await deliver(doors[door].server.url, scriptOf(id).prompt('Go'));
+  return id;
+}
+
+function about(tag: Tag, sessionId: string): Record<string, unknown> {
+  const body = { ...CLIENT_MESSAGES[tag] };
+  for (const key of ['session_id', 'source_session_id']) if (key in body) body[key] = sessionId;
+  return body;
+}
+
+/** Asks, and returns what came with the question's id up to the answer that ends it. */
+async function ask(door: DoorName, tag: Tag, body: Record<string, unknown>): Promise<Received[]> {
+  const { client } = doors[door];
+  asked++;
+  const request_id = NAMES_REQUEST.has(tag) ? body.request_id : `asked-${asked}`;
+  const from = client.messages.length;
+  client.send({ type: tag, ...body, request_id });
+  const isMine = (frame: Received) => 'request_id' in frame && frame.request_id === request_id;
+  const ends = (frame: Received) =>
+    isMine(frame) && client.messages.indexOf(frame) >= from && isLast(tag, frame);
+  await client.waitFor(ends);
+  return client.messages.slice(from).filter(isMine);
+}
+
+function isLast(tag: Tag, { type }: Received): boolean {
+  const reply = (REPLIES as Record<string, string>)[tag] ?? 'ack';
+  return type === reply || type === 'error' || type === 'ack';
+}
+
+function summed(frames: Received[]): Answer {
+  const error = frames.find((frame) => frame.type === 'error');
+  return {
+    types: frames.map(({ type }) => type),
+    code: error?.type === 'error' ? error.code : null,
+  };
+}
+
+/** An answer that no client could make anything of. */
+function expectReadable(frames: Received[]): void {
+  for (const frame of frames) {
+    const decoded = decodeAsApp(JSON.stringify(frame));
+    if (frame.type !== 'ack')
+      expect(decoded, JSON.stringify(frame)).toMatchObject({ kind: 'known' });
+    if (frame.type !== 'error') continue;
+    expect(CODES).toContain(frame.code);
+    expect(frame.code).not.toBe('internal_error');
+    expect(frame.message).toMatch(/\w/);
+  }
+}
+
+/** The same message with one field, or its `request_id`, of another kind. */
+function misshapen(tag: Tag): Record<string, unknown> {
+  const body = CLIENT_MESSAGES[tag];
+  const [field] = Object.keys(body);
+  return { ...body, [field ?? 'request_id']: [{ wrong: true }] };
+}
+
+describe.each(DOORS)('over %s', (door) => {
+  it.each(TAGS)('%s is answered with its request_id', async (tag) => {
+    const sessionId = await sessionFor(door, tag);
+    const frames = await ask(door, tag, about(tag, sessionId));
+    answers[door][tag] = summed(frames);
+    expectReadable(frames);
+    const { code } = summed(frames);
+    if (code === 'not_implemented') expect(UNBUILT).toContain(tag);
+    else expect(code).not.toBe('parse_error');
+    const reply = (REPLIES as Record<string, string>)[tag] ?? 'ack';
+    if (code === null) expect(frames.at(-1)?.type).toBe(reply);
+  });
+
+  it.each(TAGS)('%s of the wrong shape is refused, and nothing else happens', async (tag) => {
+    const { client } = doors[door];
+    const body = misshapen(tag);
+    const from = client.messages.length;
+    client.send({ request_id: 'misshapen', ...body, type: tag });
+    const isRefusal = (frame: Received) =>
+      frame.type === 'error' && client.messages.indexOf(frame) >= from;
+    const answer = await client.waitFor(isRefusal);
+    answers[door][`${tag}, misshapen`] = summed([answer]);
+    expect(answer).toMatchObject({ type: 'error', code: 'parse_error', session_id: null });
+    const sent = 'request_id' in body ? body.request_id : 'misshapen';
+    if (typeof sent === 'string') expect(answer).toMatchObject({ request_id: sent });
+  });
+
+  const WITH_SESSION = TAGS.filter(
+    (tag) => 'session_id' in CLIENT_MESSAGES[tag] || 'source_session_id' in CLIENT_MESSAGES[tag],
+  );
+  it.each(WITH_SESSION)('%s about a session nobody has says so', async (tag) => {
+    const frames = await ask(door, tag, about(tag, `nobody-has-${tag}`));
+    answers[door][`${tag}, nobody`] = summed(frames);
+    expectReadable(frames);
+    const error = frames.find((frame) => frame.type === 'error');
+    if (FINE_WITHOUT.has(tag) && !error) return;
+    expect(UNKNOWN_SESSION).toContain(error?.type === 'error' && error.code);
+    const isBuilt = !UNBUILT.has(tag);
+    // A hook and `fork_session` name theirs otherwise; what is not built did not look.
+    if (isBuilt) expect(error).toMatchObject({ session_id: `nobody-has-${tag}` });
+  });
+});
+
+it('answers the same on both doors', () => {
+  expect(answers['socket.io']).toEqual(answers['/ws']);
+  expect(Object.keys(answers['/ws']).length).toBeGreaterThan(TAGS.length * 2);
+});
+
+it('leaves nothing unanswered but direct control of Claude, in words that say so', async () => {
+  for (const door of DOORS) {
+    const frames = await ask(door, 'create_session', { provider: 'claude', cwd: '/tmp' });
+    expectReadable(frames);
+    expect(summed(frames).code).not.toBeNull();
+  }
+});

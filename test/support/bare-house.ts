@@ -1,0 +1,8 @@
+/** What a house needs that is asked about no place, no image and no command. */
+import type { HouseDeps } from '../../src/runtime/house.ts';
+
+export const BARE: Pick<HouseDeps, 'places' | 'images' | 'env'> = {
+  places: { home: '/nowhere', browseRoots: [], transcriptRoots: [] },
+  images: { take: async () => [], find: async () => null },
+  env: {},
+};
