@@ -2,7 +2,8 @@
  * The wire as files, one a message: whoever changes what is sent or understood sees it in a diff. They
  * must be what the schemas and the encoder say, and what the desktop app can read.
  *
- * After a change that is meant: `UPDATE_GOLDEN=1 npx vitest run --config test/vitest.config.ts test/protocol`
+ * After a change that is meant: `UPDATE_GOLDEN=1 npx vitest run --config test/vitest.config.ts test/protocol`,
+ * then `npx biome check --write test/protocol`.
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';

@@ -170,6 +170,7 @@ export const SERVER_MESSAGES: {
       link_state: 'attached',
       link_reason: null,
       subagents: [agent],
+      has_pending_approval: true,
     },
   },
   message_appended: { type: 'message_appended', session_id, message },

@@ -173,6 +173,7 @@ export const sessionViews = {
     'link_state?': 'LinkState | null',
     'link_reason?': 'string | null',
     'subagents?': 'SubagentInfo[]',
+    'has_pending_approval?': 'boolean',
   },
 } as const;
 
