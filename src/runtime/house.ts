@@ -56,7 +56,7 @@ export interface HouseDeps {
   images: Images;
   /** What commands of clients inherit. */
   env: Readonly<Record<string, string | undefined>>;
-  /** The Codex that steered sessions run on; it starts when somebody first needs it. */
+  /** The Codex that steered sessions run on; it starts when the first of them needs it. */
   engine: Engine;
   codex: CodexConfig;
   log: Logger;
@@ -77,7 +77,7 @@ export interface House {
   waitForSpool(drained: Promise<unknown>): void;
   /** Takes no hook any more; what was taken is still committed. */
   drain(): void;
-  /** Ends what runs for clients and lets go of all connectors; resolves when that is on record, within 6 s. */
+  /** Lets go of all connectors and ends what runs for clients; resolves when that is on record, within 6 s. */
   close(): Promise<void>;
 }
 
@@ -91,10 +91,10 @@ const MAX_SPOOL_WAIT_MS = 2000;
 /** Builds the house over an open writer. */
 export function createHouse({
   writer,
-  engine,
   places,
   images,
   env,
+  engine,
   codex,
   log,
   version,
@@ -130,12 +130,14 @@ export function createHouse({
   const sessions = createSessions({ writer, registry, ledger, clock });
   const streams = createStreams({ rooms, writer, clock });
   news.keep(streams.standing);
+  const lookUpBranch = branchLookUp({ registry, ledger, clock, log });
   const links = createLinks({
     engine,
     registry,
     ledger,
     streams,
     threads: boundThreads,
+    lookUpBranch,
     clock,
     log: log.child('codex'),
   });
@@ -169,7 +171,6 @@ export function createHouse({
         });
   const look = createLooking({ registry });
   const shells = createShells({ tell, news, env, log: log.child('shell') });
-  const lookUpBranch = branchLookUp({ registry, ledger, clock, log });
   const takeChecked = createHooks({ writer, registry, ledger, clock, lookUpBranch });
 
   let loadedCodec: Codec | null = null;
@@ -211,7 +212,7 @@ export function createHouse({
       listFeed,
       home: places.home,
     }),
-    ...createTurnsHandlers({ sessions, steer }),
+    ...createTurnsHandlers({ sessions, steer, images }),
     ...createApprovalsHandlers({ sessions, links, steer }),
     ...createNamingHandlers({ tell }),
     ...createApprovalHistoryHandlers({ writer, tell }),
@@ -227,7 +228,6 @@ export function createHouse({
     }),
   };
 
-  shells.recover(writer.opened.commands);
   /** Something was taken back: everybody in the session's rooms gets it whole again. */
   async function showWhole(sessionId: string): Promise<void> {
     try {
@@ -251,6 +251,7 @@ export function createHouse({
     });
   }
   for (const live of [...registry.live()]) afterRestart(live);
+  shells.recover(writer.opened.commands);
 
   const hall: Hall = {
     opened(connection) {
@@ -284,9 +285,8 @@ export function createHouse({
       names?.close();
     },
     async close() {
-      await Promise.all([shells.close(), links.close('the server was stopped')]);
+      await Promise.all([links.close('the server was stopped'), shells.close()]);
       streams.stop();
-      await engine.close();
     },
   };
 }
