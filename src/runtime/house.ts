@@ -5,6 +5,7 @@
 import type { CodexConfig, Places } from '../config.ts';
 import { codexHomeOf } from '../connectors/codex/binary.ts';
 import type { Engine } from '../connectors/codex/engine.ts';
+import { createNamer } from '../connectors/codex/naming.ts';
 import { createBrowse } from '../connectors/directory.ts';
 import { readBranch } from '../connectors/git-head.ts';
 import type { Images } from '../connectors/images.ts';
@@ -41,6 +42,7 @@ import { createNews } from './news.ts';
 import { createRegistry, type Registry } from './registry.ts';
 import { createRing } from './ring.ts';
 import { createRooms, type Outlet, roomsOf } from './rooms.ts';
+import { createSessionNames } from './session-names.ts';
 import { contextOf, createSessions } from './sessions.ts';
 import { createShells } from './shells.ts';
 import { createStreams } from './streams.ts';
@@ -108,7 +110,10 @@ export function createHouse({
     rooms,
     ring,
     listFeed,
-    witness: (live, item, committed) => inspection.witness(live, item, committed),
+    witness(live, item, committed) {
+      inspection.witness(live, item, committed);
+      names?.noticed(live);
+    },
     log: log.child('ledger'),
     release: (sessionId, orders) => links.release(sessionId, orders),
     refresh: (sessionId) => void showWhole(sessionId),
@@ -156,6 +161,14 @@ export function createHouse({
   followEngine({ engine, threads: boundThreads, news });
   const subscriptions = createSubscriptions({ writer, ring, registry, news });
   const tell = createTelling({ writer, registry, ledger, clock });
+  const names =
+    codex.naming === null
+      ? null
+      : createSessionNames({
+          namer: createNamer({ env: codex.env, model: codex.naming.model }),
+          tell,
+          log: log.child('naming'),
+        });
   const look = createLooking({ registry });
   const shells = createShells({ tell, news, env, log: log.child('shell') });
   const takeChecked = createHooks({ writer, registry, ledger, clock, lookUpBranch });
@@ -269,6 +282,7 @@ export function createHouse({
     },
     drain() {
       isDraining = true;
+      names?.close();
     },
     async close() {
       await Promise.all([links.close('the server was stopped'), shells.close()]);

@@ -1,20 +1,19 @@
 /**
- * A whole dock for flows with the real Codex: fake API, scratch home, server, clients that steer, and the
- * desktop app beside them: whatever a test does, the app must have read and shown it right.
+ * A whole dock for flows with the real Codex: fake API, scratch home, server, and a client that steers. Two
+ * models: one with direct tools and one that speaks code mode.
  */
 import type { Message, SessionState } from '../../src/protocol/nouns.ts';
 import { ask } from './asking.ts';
 import { type Received, type TestClient, wsClient } from './clients.ts';
 import { type CodexHome, type CodexHomeOptions, createCodexHome } from './codex-home.ts';
-import { watchAsDesktop } from './desktop/desktop.ts';
+import { startWatchedServer, type WatchedServer } from './desktop/watched-server.ts';
 import { type FakeResponsesApi, startFakeResponsesApi } from './fake-responses-api.ts';
-import { startTestServer, type TestServer } from './server.ts';
 
 /** A running dock; disposing of it stops everything and removes all files. */
 export interface CodexDock extends AsyncDisposable {
   readonly api: FakeResponsesApi;
   readonly home: CodexHome;
-  readonly server: TestServer;
+  readonly server: WatchedServer;
   /** A new client at `/ws`. */
   client(): Promise<TestClient>;
 }
@@ -23,8 +22,7 @@ export interface CodexDock extends AsyncDisposable {
 export async function openCodexDock(options: CodexHomeOptions = {}): Promise<CodexDock> {
   const api = await startFakeResponsesApi();
   const home = await createCodexHome(api, options);
-  const server = await startTestServer({ env: home.env });
-  const desktop = await watchAsDesktop(server.url);
+  const server = await startWatchedServer({ env: home.env });
   const clients: TestClient[] = [];
   return {
     api,
@@ -36,13 +34,10 @@ export async function openCodexDock(options: CodexHomeOptions = {}): Promise<Cod
       return client;
     },
     async [Symbol.asyncDispose]() {
-      const wrong = await desktop.truth();
-      await desktop.close();
       for (const client of clients) await client.close();
       await server[Symbol.asyncDispose]();
       await home[Symbol.asyncDispose]();
       await api.close();
-      if (wrong.length > 0) throw new Error(`The desktop app:\n${wrong.slice(0, 20).join('\n')}`);
     },
   };
 }
