@@ -43,6 +43,12 @@ export const sessionNouns = {
     duration_ms: 'count | null',
     'images?': 'ImageInput[]',
     'is_in_progress?': 'boolean',
+    'truncated?': {
+      ...closed,
+      'content?': 'count',
+      'tool_input?': 'count',
+      'tool_output?': 'count',
+    },
   },
   MessageChanges: {
     ...closed,
@@ -129,6 +135,7 @@ export const sessionViews = {
   SessionState: {
     ...closed,
     ...summaryFields,
+    'truncated?': 'true',
     messages: 'Message[]',
     message_count: 'count',
     pending_approval: 'ApprovalRequest | null',
@@ -293,6 +300,7 @@ export const codexNouns = {
     auth_mode: "'api_key' | 'chatgpt' | null",
     requires_openai_auth: 'boolean',
     'account?': 'CodexAccount',
+    'unavailable?': 'string',
     login_in_progress: 'boolean',
     'active_login_id?': 'string',
   },

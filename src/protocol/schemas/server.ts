@@ -9,11 +9,16 @@ import type { ServerMessage } from '../server.ts';
 import { codexNouns, sessionNouns, sessionViews, words, workNouns } from './nouns.ts';
 
 /** Facts of a session's room: each may carry the session's revision. */
-const fact = { '+': 'reject', session_id: 'string', 'revision?': 'count' } as const;
+const fact = {
+  '+': 'reject',
+  session_id: 'string',
+  'revision?': 'count',
+  'truncated?': 'true',
+} as const;
 /** News of a session's room. */
-const news = { '+': 'reject', session_id: 'string' } as const;
+const news = { '+': 'reject', session_id: 'string', 'truncated?': 'true' } as const;
 /** Answers and news of the list: with the asker's own id, where there was one. */
-const answer = { '+': 'reject', 'request_id?': 'string' } as const;
+const answer = { '+': 'reject', 'request_id?': 'string', 'truncated?': 'true' } as const;
 
 const facts = {
   session_delta: { type: "'session_delta'", ...fact, changes: 'StateChanges' },
@@ -249,7 +254,7 @@ type Plain<T> = T extends object ? { [Key in keyof T]: Plain<T[Key]> } : T;
 type Same<One, Other> =
   (<T>() => T extends One ? 1 : 2) extends <T>() => T extends Other ? 1 : 2 ? true : false;
 /** What a type of message holds besides what carries it. */
-type Bare<Message> = Plain<Omit<Message, 'revision' | 'request_id'>>;
+type Bare<Message> = Plain<Omit<Message, 'revision' | 'request_id' | 'truncated'>>;
 type Typed<Tag extends ServerMessage['type']> = Extract<ServerMessage, { type: Tag }>;
 
 /** The types of message whose schema says something else than `server.ts`. */
