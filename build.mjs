@@ -60,7 +60,7 @@ await build({
   platform: 'node',
   target: 'node20.19',
   packages: 'bundle',
-  external: ['better-sqlite3', 'bufferutil', 'utf-8-validate'],
+  external: ['better-sqlite3', '@openai/codex-sdk', 'bufferutil', 'utf-8-validate'],
   banner: { js: "const __url = require('node:url').pathToFileURL(__filename).href;" },
   define: {
     'import.meta.url': '__url',

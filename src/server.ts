@@ -14,7 +14,6 @@ import type { House } from './runtime/house.ts';
 import { openWriter, type Writer } from './store/writer.ts';
 import { serverVersion } from './version.ts';
 
-
 export interface Server extends AsyncDisposable {
   /** The port that is really bound, also when 0 was asked for. */
   readonly port: number;
@@ -125,7 +124,7 @@ async function serve(deps: {
     house.drain();
     await stopChores();
     await house.close();
-    await doors.close();
+    await Promise.all([doors.close(), engine.close()]);
     await writer.close();
     house.registry.stop();
     await withdraw(paths);

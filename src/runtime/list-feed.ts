@@ -12,8 +12,6 @@ import { LIST_ROOM, type Outlet } from './rooms.ts';
 /** Fields of a delta that a summary has too. */
 const SUMMARY_FIELDS = [...SHARED_FIELDS, 'token_usage'] as const;
 
-type ListChanges = StateChanges & { has_pending_approval?: boolean };
-
 export interface ListFeed {
   /** Takes a committed fact; it is told at the end of the tick, or at once where order matters. */
   hear(fact: SessionMessage | ListMessage): void;
@@ -29,12 +27,12 @@ export function createListFeed({
   rooms: Outlet;
   defer?: (run: () => void) => void;
 }): ListFeed {
-  const waiting = new Map<string, ListChanges>();
+  const waiting = new Map<string, StateChanges>();
   /** Sessions that are held, with their newest summary. */
   const held = new Map<string, ListMessage | null>();
   let isDeferred = false;
 
-  function note(sessionId: string, changes: ListChanges): void {
+  function note(sessionId: string, changes: StateChanges): void {
     waiting.set(sessionId, { ...waiting.get(sessionId), ...changes });
     if (isDeferred) return;
     isDeferred = true;
@@ -89,8 +87,8 @@ export function createListFeed({
   };
 }
 
-function summaryPart(changes: StateChanges): ListChanges | null {
-  const part: ListChanges = {};
+function summaryPart(changes: StateChanges): StateChanges | null {
+  const part: StateChanges = {};
   let isEmpty = true;
   for (const name of SUMMARY_FIELDS) {
     if (changes[name] === undefined) continue;
