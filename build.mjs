@@ -47,8 +47,9 @@ const fewMediaTypes = {
 for (const name of existsSync(`${root}dist`) ? readdirSync(`${root}dist`) : []) {
   if (name !== 'visualizer') rmSync(`${root}dist/${name}`, { recursive: true, force: true });
 }
-await build({
+const { metafile } = await build({
   absWorkingDir: root,
+  metafile: true,
   entryPoints: {
     main: 'src/launch.ts',
     program: 'src/main.ts',
@@ -60,7 +61,7 @@ await build({
   platform: 'node',
   target: 'node20.19',
   packages: 'bundle',
-  external: ['better-sqlite3', '@openai/codex-sdk', 'bufferutil', 'utf-8-validate'],
+  external: ['better-sqlite3', 'bufferutil', 'utf-8-validate'],
   banner: { js: "const __url = require('node:url').pathToFileURL(__filename).href;" },
   define: {
     'import.meta.url': '__url',
@@ -85,11 +86,20 @@ await build({
   logLevel: 'warning',
 });
 
+refuseImports(metafile);
 writeFileSync(`${root}dist/package.json`, '{"type":"commonjs"}\n');
 writeCodeCache();
 if (!process.argv.includes('--server')) {
   declareClient();
   await buildPage();
+}
+
+/** A program run out of a cache can `require` what is beside it, but not `import` it. */
+function refuseImports({ outputs }) {
+  const left = Object.values(outputs)
+    .flatMap(({ imports }) => imports)
+    .filter(({ kind, external }) => kind === 'dynamic-import' && external);
+  if (left.length > 0) throw new Error(`Not bundled: ${left.map(({ path }) => path).join(', ')}`);
 }
 
 /** What V8 has compiled when the program serves, kept for the next starts; they need it only to be quick. */
