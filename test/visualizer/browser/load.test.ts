@@ -3,6 +3,7 @@ import type { CDPSession, Page } from 'playwright-core';
 import { expect, it } from 'vitest';
 import type { StateValue } from '../../../src/protocol/inspect.ts';
 import { activeStates } from '../../../visualizer/src/value.ts';
+import { disagreements } from '../support/agreement.ts';
 import { fixture, litStates, useBrowser, visit } from '../support/stage.ts';
 
 useBrowser();
@@ -30,6 +31,20 @@ it('lights exactly the active states after each of 200 events', async () => {
       .toEqual(expected);
   }
 });
+
+it.each(['states', 'events'])(
+  'agrees with itself in 100 frames under load, %s in sight',
+  async (tab) => {
+    const server = await fixture({ sessions: 4 });
+    const page = await visit(`${server.url}s/od-0001?tab=${tab}`);
+    await page.waitForSelector('.chart .leaf.on');
+    const stop = server.run(500);
+    const { odd, moved } = await disagreements(page, 100);
+    stop();
+    expect(odd).toEqual([]);
+    expect(moved).toBeGreaterThan(5);
+  },
+);
 
 // 150 ms is what an idle machine must reach; a loaded one keeps this.
 it('shows an event at once: the 95th percentile is far below a second', { retry: 2 }, async () => {
