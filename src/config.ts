@@ -45,6 +45,7 @@ export interface Config {
   /** Extra host names; any makes the token mandatory. */
   readonly allowHosts: readonly string[];
   readonly durability: 'full' | 'normal';
+  readonly codex: CodexConfig;
   readonly log: LogConfig;
   readonly places: Places;
 }
@@ -56,6 +57,14 @@ export interface Places {
   readonly browseRoots: readonly string[];
   /** Where the providers' CLIs write transcripts: nothing else is read as one. */
   readonly transcriptRoots: readonly string[];
+}
+
+/** How the Codex engine is run. */
+export interface CodexConfig {
+  /** The environment that the engine and everything below it gets; it says where CODEX_HOME is. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Have sessions named by a model; null: their first prompt is their name. Costs tokens. */
+  readonly naming: { readonly model: string } | null;
 }
 
 export interface LogConfig {
@@ -78,6 +87,8 @@ export interface Flags {
   allowHosts?: readonly string[] | undefined;
   durability?: string | undefined;
   browseRoots?: readonly string[] | undefined;
+  nameSessions?: boolean | undefined;
+  namingModel?: string | undefined;
 }
 
 /** Where a configuration comes from. `home` is the user's: data directory, transcripts, projects. */
@@ -89,6 +100,8 @@ export interface ConfigSources {
 
 const DEFAULT_BIND = '127.0.0.1:4000';
 const DEFAULT_LOG_FILTER = 'info';
+/** Of the models the engine brings, the one for small jobs. */
+const DEFAULT_NAMING_MODEL = 'gpt-6-luna';
 
 /**
  * The configuration for `start`. Reads the token file where one applies; touches nothing else.
@@ -112,6 +125,7 @@ export function resolveConfig({ flags, env, home }: ConfigSources): Config {
     allowOrigins: (flags.allowOrigins ?? []).map(parseOrigin),
     allowHosts,
     durability: parseDurability(flags.durability),
+    codex: { env: { ...env }, naming: namingConfig(flags, env) },
     log: logConfig(env),
     places: placesOf({ flags, env, home }),
   });
@@ -226,6 +240,13 @@ function parseDurability(text: string | undefined): Config['durability'] {
   if (text === undefined || text === 'full') return 'full';
   if (text === 'normal') return 'normal';
   throw new ExitError(EXIT.usage, `--durability is full or normal, not ${JSON.stringify(text)}`);
+}
+
+/** Off unless asked for: a model reads the first prompt of every session, and somebody pays for it. */
+function namingConfig(flags: Flags, env: ConfigSources['env']): CodexConfig['naming'] {
+  const isOn = flags.nameSessions ?? env.ORBITDOCK_NAME_SESSIONS === '1';
+  if (!isOn) return null;
+  return { model: flags.namingModel || env.ORBITDOCK_NAMING_MODEL || DEFAULT_NAMING_MODEL };
 }
 
 function logConfig(env: ConfigSources['env']): LogConfig {

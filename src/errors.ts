@@ -58,6 +58,57 @@ const CATALOGUE = {
     message: 'The server is stopping; send it again after its restart',
   },
   internal_error: { status: 500, message: 'Something broke inside the server; its log says what' },
+  session_not_found: {
+    status: 404,
+    message:
+      'Session {id} not found, or not one of Codex: skills and MCP servers are known for those only',
+  },
+  model_list_failed: { status: 502, message: 'The models are not known: {reason}' },
+  codex_auth_login_start_failed: { status: 502, message: 'The login did not begin: {reason}' },
+  codex_auth_logout_failed: { status: 502, message: 'Nobody was signed out: {reason}' },
+  already_signed_in: {
+    status: 409,
+    message:
+      'Codex is signed in with ChatGPT; a key would take its place. Sign out first, then set the key',
+  },
+  claude_error: {
+    status: 501,
+    message:
+      'Controlling Claude directly is not built yet; start `claude` yourself and its hooks show it',
+  },
+  no_connector: {
+    status: 409,
+    message: 'Session {id} has no connector ({reason}); send resume_session, then try again',
+  },
+  session_over: {
+    status: 409,
+    message: 'Session {id} has ended; send resume_session to go on with it',
+  },
+  watched_only: {
+    status: 409,
+    message:
+      'Session {id} is only watched; {what} in its own terminal, or fork it to steer it here',
+  },
+  unsupported: { status: 409, message: '{what} is not possible: {reason}' },
+  already_active: {
+    status: 409,
+    message: 'Session {id} has its connector already; just send it a message',
+  },
+  already_resolved: {
+    status: 409,
+    message: 'Request {id} is settled already: {decision} (by {evidence}); nothing was changed',
+  },
+  invalid_decision: {
+    status: 422,
+    message: 'Request {id} cannot be settled so: {reason}; it is still open',
+  },
+  no_turn: { status: 409, message: 'Session {id} runs no turn; there is nothing to {what}' },
+  fork_failed: { status: 409, message: 'Session {id} was not forked: {reason}' },
+  thread_busy: {
+    status: 409,
+    message:
+      'Thread {thread} is open in another Codex process; close it there, or fork the session here',
+  },
   codex_error: { status: 502, message: 'Codex: {reason}' },
   quarantined: {
     status: 422,
@@ -80,6 +131,11 @@ const CATALOGUE = {
 } as const satisfies Record<string, CatalogueEntry>;
 
 export type ErrorCode = keyof typeof CATALOGUE;
+
+/** The HTTP status of a code. */
+export function statusOf(code: ErrorCode): number {
+  return CATALOGUE[code].status;
+}
 
 /** All codes, for those who write or check answers. */
 export const CODES = Object.keys(CATALOGUE) as readonly ErrorCode[];

@@ -5,6 +5,7 @@
 import { unlink } from 'node:fs/promises';
 import type { Config, DataPaths } from './config.ts';
 import { createSpool } from './connectors/claude-hooks/spool.ts';
+import { createEngine } from './connectors/codex/app-server.ts';
 import { createImages } from './connectors/images.ts';
 import { commandEnvironment } from './connectors/shell/environment.ts';
 import { openDataDirectory, writeFileAtomically } from './files.ts';
@@ -86,8 +87,12 @@ async function serve(deps: {
   const { config, log, writer, version } = deps;
   const { paths } = config;
   const { createHouse, createDoors } = await loadParts();
+  // Nothing runs yet: the engine starts when somebody first asks for it.
+  const engine = createEngine({ log: log.child('codex'), version, env: config.codex.env });
   const house = createHouse({
     writer,
+    engine,
+    codex: config.codex,
     places: config.places,
     images: createImages({ directory: paths.images }),
     env: commandEnvironment(process.env, config.token),

@@ -3,13 +3,32 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     root: new URL('..', import.meta.url).pathname,
-    include: ['test/**/*.test.ts'],
-    exclude: ['test/faults/**', 'test/real/**', 'test/visualizer/browser/**'],
     testTimeout: 20_000,
     pool: 'forks',
     // Both of a small machine's cores; Vitest alone would leave one idle.
     maxWorkers: 2,
     // Its ESM entry imports a directory: Node refuses that, Vite resolves it.
     server: { deps: { inline: ['clipanion'] } },
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'house',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/faults/**', 'test/real/**', 'test/visualizer/{page,browser}/**'],
+        },
+      },
+      {
+        // What a browser must show in any case; what takes longer is in `npm run test:page`.
+        extends: true,
+        test: {
+          name: 'page',
+          include: ['test/visualizer/page/**/*.test.ts'],
+          globalSetup: ['test/visualizer/support/page-setup.ts'],
+          testTimeout: 40_000,
+          hookTimeout: 40_000,
+        },
+      },
+    ],
   },
 });

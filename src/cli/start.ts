@@ -63,6 +63,12 @@ export class StartCommand extends OrbitCommand {
   durability = Option.String('--durability', {
     description: 'full: survives a power cut (default); normal: survives a crash only',
   });
+  nameSessions = Option.Boolean('--name-sessions', {
+    description: 'Have Codex name sessions by their first prompt; uses your account',
+  });
+  namingModel = Option.String('--naming-model', {
+    description: 'Model for --name-sessions',
+  });
 
   protected async run(): Promise<number> {
     // The options above are named as the configuration names its flags.

@@ -3,13 +3,13 @@
  * folds alike. Notices when a fact is missing; mending that is the caller's business.
  */
 import type { Message, SessionState, StateChanges } from '../protocol/nouns.ts';
-import type { ServerMessage } from '../protocol/server.ts';
+import type { ServerMessage, Shortened } from '../protocol/server.ts';
 
 /** Messages kept of a session; `message_count` tells how many there are. */
 export const KEPT_MESSAGES = 500;
 
 /** A frame as it comes: facts of a session carry its revision. */
-export type ServerFrame = ServerMessage & { readonly revision?: number };
+export type ServerFrame = ServerMessage & { readonly revision?: number } & Shortened;
 
 /** A session as far as it was told. Never changed in place. */
 export type SessionView = Readonly<Omit<SessionState, 'messages'>> & {
@@ -114,7 +114,16 @@ function withUpdate(view: SessionView, id: string, changes: Partial<Message>): S
   const at = view.messages.findLastIndex((message) => message.id === id);
   const message = view.messages[at];
   if (!message) return view;
-  return { ...view, messages: view.messages.with(at, { ...message, ...changes }) };
+  const updated = withoutStaleMarks({ ...message, ...changes }, changes);
+  return { ...view, messages: view.messages.with(at, updated) };
+}
+
+/** A text that came whole is not cut any more. */
+function withoutStaleMarks(message: Message, changes: Partial<Message>): Message {
+  if (!message.truncated) return message;
+  const kept = Object.entries(message.truncated).filter(([name]) => !(name in changes));
+  const { truncated: _, ...rest } = message;
+  return kept.length > 0 ? { ...rest, truncated: Object.fromEntries(kept) } : rest;
 }
 
 function withStreamed(

@@ -101,6 +101,8 @@ export interface CodexAccountStatus {
   account?: CodexAccount;
   login_in_progress: boolean;
   active_login_id?: string;
+  /** Additive: why the engine could not be asked; then the rest is not known. */
+  unavailable?: string;
 }
 
 export type CodexLoginCancelStatus = 'canceled' | 'not_found' | 'invalid_id';

@@ -25,7 +25,8 @@ export function encode(message: ServerMessage, revision?: number, json?: string)
   const text = withRevision(whole, revision);
   if (fits(text)) return text;
   for (const chars of CUTS) {
-    const cut = withRevision(JSON.stringify(cutTexts(shown, chars)), revision);
+    const marked = { ...(cutTexts(shown, chars) as object), truncated: true };
+    const cut = withRevision(JSON.stringify(marked), revision);
     if (fits(cut)) return cut;
   }
   throw new RangeError(

@@ -52,6 +52,8 @@ export interface Message {
   images?: ImageInput[];
   /** Additive: present and true while a command runs. */
   is_in_progress?: boolean;
+  /** Additive: texts that are cut here, with the lengths (UTF-16 units) in which they are stored. */
+  truncated?: { content?: number; tool_input?: number; tool_output?: number };
 }
 
 /** What may change on a message after it was appended; nothing can be cleared. */
@@ -161,6 +163,8 @@ export interface SessionState extends Omit<SessionSummary, 'has_pending_approval
   messages: Message[];
   /** How many messages exist, also those too old to be in `messages` (additive). */
   message_count: number;
+  /** Additive: some texts or diffs in here are cut, or diffs left out. */
+  truncated?: true;
   pending_approval: ApprovalRequest | null;
   current_diff: string | null;
   current_plan: string | null;

@@ -22,6 +22,7 @@ export const SCAN_LIMITS: ScanLimits = { maxDepth: 64, maxTokens: 200_000 };
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
+const UNDERSCORE = 0x5f;
 const COLON = 0x3a;
 const FORBIDDEN_KEY = Buffer.from('__proto__');
 /** Every character of the key as `\u005f`: nothing longer can spell it. */
@@ -94,6 +95,9 @@ function endOfString(bytes: Buffer, from: number): number {
 function isForbiddenKey(bytes: Buffer, start: number, end: number): boolean {
   const length = end - start;
   if (length < FORBIDDEN_KEY.length || length > LONGEST_SPELLING) return false;
+  const first = bytes[start];
+  // Most strings end here: the key begins with an underscore, written as it is or escaped.
+  if (first !== UNDERSCORE && first !== BACKSLASH) return false;
   const spelled =
     length === FORBIDDEN_KEY.length
       ? bytes.compare(FORBIDDEN_KEY, 0, length, start, end) === 0
@@ -101,9 +105,8 @@ function isForbiddenKey(bytes: Buffer, start: number, end: number): boolean {
   return spelled && isKey(bytes, end + 1);
 }
 
-/** The text of a short string that holds an escape; null for any other, which cannot be the key. */
+/** What the characters of a short string spell; null for what cannot be the key. */
 function unescaped(bytes: Buffer, start: number, end: number): string | null {
-  if (!bytes.subarray(start, end).includes(BACKSLASH)) return null;
   try {
     return String(JSON.parse(`"${bytes.toString('utf8', start, end)}"`));
   } catch {

@@ -202,6 +202,11 @@ export type Reply =
    */
   | { type: 'ack'; id?: string };
 
+/** Said of a frame in which texts are cut, so that it fits (additive); each cut ends in `[truncated]`. */
+export interface Shortened {
+  truncated?: true;
+}
+
 /** The asker's own id, on every reply to a message that had one (additive). */
 export interface Correlated {
   request_id?: string;

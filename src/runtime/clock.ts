@@ -7,17 +7,18 @@ import type { Stamp } from '../../machines/session-types.ts';
 export interface StampClock {
   /** Now, later than every stamp given before. */
   stamp(): Stamp;
+  /** The same in microseconds since 1970, for who may not need it written. */
+  now(): number;
 }
 
 /** A clock over the wall, with microseconds from the monotonic timer. */
 export function createStampClock(nowMs: () => number = wallMs): StampClock {
   let last = 0;
-  return {
-    stamp() {
-      last = Math.max(last + 1, Math.floor(nowMs() * 1000));
-      return stampFromMicroseconds(last);
-    },
+  const now = () => {
+    last = Math.max(last + 1, Math.floor(nowMs() * 1000));
+    return last;
   };
+  return { now, stamp: () => stampFromMicroseconds(now()) };
 }
 
 /** Milliseconds since 1970 with a fraction; follows the wall clock when that is set. */
@@ -25,9 +26,16 @@ function wallMs(): number {
   return Date.now() + (performance.now() % 1);
 }
 
+/** The second that was written last, up to its point: most stamps are of the same one. */
+let lastSecond = Number.NaN;
+let lastPrefix = '';
+
 /** ISO 8601 with microseconds. @param us microseconds since 1970 */
 export function stampFromMicroseconds(us: number): Stamp {
-  const ms = Math.floor(us / 1000);
-  const fraction = String(us % 1000).padStart(3, '0');
-  return `${new Date(ms).toISOString().slice(0, 23)}${fraction}Z`;
+  const second = Math.floor(us / 1e6);
+  if (second !== lastSecond) {
+    lastPrefix = new Date(second * 1000).toISOString().slice(0, 20);
+    lastSecond = second;
+  }
+  return `${lastPrefix}${String(us - second * 1e6).padStart(6, '0')}Z`;
 }

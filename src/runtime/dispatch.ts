@@ -4,7 +4,7 @@
  */
 import { OrbitError } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import type { Reply } from '../protocol/server.ts';
+import type { ListNews, Reply } from '../protocol/server.ts';
 import { frameOf } from './frames.ts';
 import type { Asker, ClientTag, Handler, Handlers } from './handlers/handler.ts';
 import type { Connection } from './rooms.ts';
@@ -46,7 +46,7 @@ export function createDispatch({ codec, handlers, log }: DispatchDeps): Dispatch
 function askerOf(connection: Connection, requestId: string | null): Asker {
   let isAnswered = requestId === null;
   const correlated = requestId === null ? {} : { request_id: requestId };
-  const reply = (message: Reply): void => {
+  const reply = (message: Reply | ListNews): void => {
     isAnswered = true;
     connection.send(frameOf({ ...message, ...correlated }));
   };

@@ -146,20 +146,19 @@ export function createHooks(deps: HooksDeps): (hook: Hook, meta: HookMeta) => Pr
 }
 
 function arrivalOf(hook: Hook, meta: HookMeta, clock: StampClock): Arrival {
-  const now = clock.stamp();
-  const [, nanoseconds, pid] = HOOK_KEY.exec(meta.key ?? '') ?? [];
+  const [, nanoseconds, pid] = (meta.key !== undefined && HOOK_KEY.exec(meta.key)) || [];
+  const now = clock.now();
   return {
     hook,
     key: meta.key ?? null,
-    at: nanoseconds === undefined ? now : stampFromKey(nanoseconds, now),
+    at: stampFromMicroseconds(nanoseconds === undefined ? now : momentOfKey(nanoseconds, now)),
     agentPid: pid === undefined || pid === '0' ? null : Number(pid),
     origin: meta.origin,
   };
 }
 
 /** The moment hook.sh began, before anything could delay it; never far in the future. */
-function stampFromKey(nanoseconds: string, now: Stamp): Stamp {
+function momentOfKey(nanoseconds: string, now: number): number {
   const us = Number(nanoseconds.slice(0, -3));
-  const isAhead = us > Date.parse(now) * 1000 + MAX_AHEAD_US;
-  return isAhead ? now : stampFromMicroseconds(us);
+  return us > now + MAX_AHEAD_US ? now : us;
 }

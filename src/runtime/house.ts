@@ -2,16 +2,22 @@
  * The house behind the doors: puts ledger, registry, hooks and subscriptions together and offers the
  * hall to the transports. Knows no socket and no SQL.
  */
-import type { Places } from '../config.ts';
+import type { CodexConfig, Places } from '../config.ts';
+import { codexHomeOf } from '../connectors/codex/binary.ts';
+import type { Engine } from '../connectors/codex/engine.ts';
 import { createBrowse } from '../connectors/directory.ts';
 import { readBranch } from '../connectors/git-head.ts';
 import type { Images } from '../connectors/images.ts';
 import { OrbitError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Writer } from '../store/writer.ts';
+import { createAccounts } from './accounts.ts';
+import { type BoundThreads, createBoundThreads } from './bound-threads.ts';
 import { createStampClock, type StampClock } from './clock.ts';
 import { createDispatch } from './dispatch.ts';
-import { frameOf } from './frames.ts';
+import { followEngine } from './engine-news.ts';
+import { createForks } from './forks.ts';
+import { frameOf, frameOfText } from './frames.ts';
 import type { Hall, HookMeta } from './hall.ts';
 import { createAccountHandlers } from './handlers/account.ts';
 import { createApprovalHistoryHandlers } from './handlers/approval-history.ts';
@@ -24,18 +30,23 @@ import { createNamingHandlers } from './handlers/naming.ts';
 import { createReviewsHandlers } from './handlers/reviews.ts';
 import { createShellHandlers } from './handlers/shell.ts';
 import { createSubscriptionHandlers, createSubscriptions } from './handlers/subscriptions.ts';
-import { createTurnsHandlers } from './handlers/turns.ts';
+import { createSteering, createTurnsHandlers } from './handlers/turns.ts';
 import { createHooks } from './hooks.ts';
 import { createInspection, type Inspection } from './inspection/inspection.ts';
 import { createLedger, type Ledger } from './ledger.ts';
+import { createLinks } from './links.ts';
 import { createListFeed } from './list-feed.ts';
 import type { LiveSession } from './live-session.ts';
 import { createNews } from './news.ts';
 import { createRegistry, type Registry } from './registry.ts';
 import { createRing } from './ring.ts';
-import { createRooms, type Outlet } from './rooms.ts';
+import { createRooms, type Outlet, roomsOf } from './rooms.ts';
+import { contextOf, createSessions } from './sessions.ts';
 import { createShells } from './shells.ts';
+import { createStreams } from './streams.ts';
 import { createLooking, createTelling } from './telling.ts';
+
+type Codec = typeof import('../protocol/codec.ts');
 
 export interface HouseDeps {
   writer: Writer;
@@ -43,6 +54,9 @@ export interface HouseDeps {
   images: Images;
   /** What commands of clients inherit. */
   env: Readonly<Record<string, string | undefined>>;
+  /** The Codex that steered sessions run on; it starts when somebody first needs it. */
+  engine: Engine;
+  codex: CodexConfig;
   log: Logger;
   version: string;
   clock?: StampClock;
@@ -54,13 +68,14 @@ export interface House {
   registry: Registry;
   inspection: Inspection;
   ledger: Ledger;
+  boundThreads: BoundThreads;
   /** Loads the schemas now, so that the first message does not wait for them. */
   loadCodec(): Promise<void>;
   /** From now on live hooks wait for this, at most 2 s: older ones are on their way from the spool. */
   waitForSpool(drained: Promise<unknown>): void;
   /** Takes no hook any more; what was taken is still committed. */
   drain(): void;
-  /** Ends what runs for clients; resolves when that is on record, within 6 s. */
+  /** Ends what runs for clients and lets go of all connectors; resolves when that is on record, within 6 s. */
   close(): Promise<void>;
 }
 
@@ -74,15 +89,18 @@ const MAX_SPOOL_WAIT_MS = 2000;
 /** Builds the house over an open writer. */
 export function createHouse({
   writer,
+  engine,
   places,
   images,
   env,
+  codex,
   log,
   version,
   clock = createStampClock(),
 }: HouseDeps): House {
   const rooms = createRooms();
   const news = createNews({ rooms });
+  const boundThreads = createBoundThreads();
   const ring = createRing();
   const listFeed = createListFeed({ rooms });
   const ledger = createLedger({
@@ -92,11 +110,31 @@ export function createHouse({
     listFeed,
     witness: (live, item, committed) => inspection.witness(live, item, committed),
     log: log.child('ledger'),
+    release: (sessionId, orders) => links.release(sessionId, orders),
+    refresh: (sessionId) => void showWhole(sessionId),
     reopen: (live, moment) => registry.reopen(live, moment),
     revive: (live, moment) => registry.revive(live, moment),
     discard: (live) => registry.discard(live),
   });
-  const registry: Registry = createRegistry({ writer, ledger, log: log.child('restore') });
+  const registry: Registry = createRegistry({
+    writer,
+    ledger,
+    log: log.child('restore'),
+    opened: afterRestart,
+  });
+  const sessions = createSessions({ writer, registry, ledger, clock });
+  const streams = createStreams({ rooms, writer, clock });
+  news.keep(streams.standing);
+  const links = createLinks({
+    engine,
+    registry,
+    ledger,
+    streams,
+    threads: boundThreads,
+    clock,
+    log: log.child('codex'),
+  });
+  const forks = createForks({ engine, sessions, links, registry, listFeed });
   const inspection = createInspection({
     writer,
     registry,
@@ -107,6 +145,13 @@ export function createHouse({
     log: log.child('inspection'),
     version,
   });
+  const accounts = createAccounts({
+    engine,
+    news,
+    codexHome: codexHomeOf(codex.env),
+    log: log.child('codex'),
+  });
+  followEngine({ engine, threads: boundThreads, news });
   const subscriptions = createSubscriptions({ writer, ring, registry, news });
   const tell = createTelling({ writer, registry, ledger, clock });
   const look = createLooking({ registry });
@@ -114,31 +159,53 @@ export function createHouse({
   const lookUpBranch = branchLookUp({ registry, ledger, clock, log });
   const takeChecked = createHooks({ writer, registry, ledger, clock, lookUpBranch });
 
-  let codecLoad: Promise<typeof import('../protocol/codec.ts')> | null = null;
-  const codec = () => (codecLoad ??= import('../protocol/codec.ts'));
+  let loadedCodec: Codec | null = null;
+  let codecLoad: Promise<Codec> | null = null;
+  const loadCodec = async () => (loadedCodec = await import('../protocol/codec.ts'));
+  const codec = () => (codecLoad ??= loadCodec());
   let spoolWait: Promise<unknown> | null = null;
   let isDraining = false;
 
-  async function takeHook(body: unknown, meta: HookMeta): Promise<void> {
-    const hook = (await codec()).decodeHook(withType(body, meta.type));
-    if (hook instanceof OrbitError) throw hook;
-    if (spoolWait && meta.origin !== 'spool') await spoolWait;
-    if (isDraining) throw new OrbitError('shutting_down');
-    await takeChecked(hook, meta);
+  /** Nearly every hook comes when nothing has to be waited for: each `await` less is felt by all. */
+  function takeHook(body: unknown, meta: HookMeta): Promise<void> {
+    const isWaiting = loadedCodec === null || (spoolWait !== null && meta.origin !== 'spool');
+    return isWaiting ? takeHookLater(body, meta) : takeHookNow(loadedCodec as Codec, body, meta);
   }
 
+  function takeHookNow({ decodeHook }: Codec, body: unknown, meta: HookMeta): Promise<void> {
+    const hook = decodeHook(withType(body, meta.type));
+    if (hook instanceof OrbitError) return Promise.reject(hook);
+    if (isDraining) return Promise.reject(new OrbitError('shutting_down'));
+    return takeChecked(hook, meta);
+  }
+
+  async function takeHookLater(body: unknown, meta: HookMeta): Promise<void> {
+    const loaded = await codec();
+    if (spoolWait !== null && meta.origin !== 'spool') await spoolWait;
+    await takeHookNow(loaded, body, meta);
+  }
+
+  const steer = createSteering(sessions);
   const handlers = {
     ...createSubscriptionHandlers(subscriptions),
     ...createHookHandlers(takeHook),
-    ...createLifecycleHandlers(),
-    ...createTurnsHandlers(),
+    ...createLifecycleHandlers({
+      sessions,
+      links,
+      forks,
+      registry,
+      subscriptions,
+      listFeed,
+      home: places.home,
+    }),
+    ...createTurnsHandlers({ sessions, steer }),
+    ...createApprovalsHandlers({ sessions, links, steer }),
     ...createNamingHandlers({ tell }),
-    ...createApprovalsHandlers(),
     ...createApprovalHistoryHandlers({ writer, tell }),
     ...createReviewsHandlers({ writer, tell }),
     ...createShellHandlers({ shells, look, home: places.home }),
-    ...createAccountHandlers(),
-    ...createCatalogHandlers(),
+    ...createAccountHandlers({ engine, accounts }),
+    ...createCatalogHandlers({ engine, threads: boundThreads, writer }),
     ...createBrowseHandlers({
       writer,
       browse: createBrowse({ home: places.home, roots: places.browseRoots }),
@@ -148,6 +215,29 @@ export function createHouse({
   };
 
   shells.recover(writer.opened.commands);
+  /** Something was taken back: everybody in the session's rooms gets it whole again. */
+  async function showWhole(sessionId: string): Promise<void> {
+    try {
+      const read = { kind: 'catch-up', sessionId, since: null, epoch: null } as const;
+      const answer = await writer.read(read);
+      for (const text of answer?.frames ?? []) {
+        const frame = frameOfText(text);
+        for (const room of roomsOf(sessionId)) rooms.publish(room, frame);
+      }
+    } catch (error) {
+      log.error('refresh.failed', { session_id: sessionId, error: error as Error });
+    }
+  }
+
+  /** A row that says it has a connector has lost it with the process that held it. */
+  function afterRestart(live: LiveSession): void {
+    const { link_state } = contextOf(live).session;
+    if (link_state !== 'attaching' && link_state !== 'attached') return;
+    sessions.tell(live, { type: 'server.restarted' }, 'house').catch((error: Error) => {
+      log.error('restore.not_stored', { session_id: live.id, error });
+    });
+  }
+  for (const live of [...registry.live()]) afterRestart(live);
 
   const hall: Hall = {
     opened(connection) {
@@ -168,6 +258,7 @@ export function createHouse({
     registry,
     inspection,
     ledger,
+    boundThreads,
     loadCodec: async () => void (await codec()),
     waitForSpool(drained) {
       const limit = new Promise((resolve) => setTimeout(resolve, MAX_SPOOL_WAIT_MS).unref());
@@ -178,7 +269,11 @@ export function createHouse({
     drain() {
       isDraining = true;
     },
-    close: () => shells.close(),
+    async close() {
+      await Promise.all([shells.close(), links.close('the server was stopped')]);
+      streams.stop();
+      await engine.close();
+    },
   };
 }
 

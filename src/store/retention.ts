@@ -30,52 +30,59 @@ export interface Retention {
 export function createRetention(deps: { database: Sqlite; now: () => number }): Retention {
   const { database, now } = deps;
   const statements = prepareStatements(database);
-  /** Id of the last session that is done; null before the first slice of a round. */
-  let doneUntil: string | null = null;
+  let place: Place = FIRST;
 
   const slice = database.transaction((): boolean => {
     const cutoff = new Date(now() - KEPT_MS).toISOString();
-    if (doneUntil === null) {
-      const keys = statements.deleteKeys.run(cutoff).changes;
-      statements.deleteQuarantine.run(cutoff);
-      if (keys < SLICE_ROWS) doneUntil = '';
-      return true;
-    }
-    const session = statements.nextSession.get(doneUntil);
-    if (session === undefined) {
-      doneUntil = null;
-      return false;
-    }
-    if (cutJournal(statements, session, cutoff)) doneUntil = session.id;
-    return true;
+    place =
+      place.of === 'keys'
+        ? cutKeys(statements, place.after, cutoff)
+        : cutNextJournal(statements, place.after, cutoff);
+    return place !== FIRST;
   });
   return { slice: () => slice.immediate() };
 }
 
+/** How far a round has come: first the keys in their order, then the sessions. */
+interface Place {
+  of: 'keys' | 'sessions';
+  /** The last one that is done. */
+  after: string;
+}
+
+const FIRST: Place = { of: 'keys', after: '' };
+
 interface JournalOwner {
   id: string;
   journal_seq: number;
-  snapshot_seq: number;
-  machine_snapshot: string | null;
-  machine_version: number | null;
+  /** All three are null for a session that has no machine. */
+  snapshot: string | null;
+  machineVersion: number | null;
+  machineSeq: number | null;
 }
 
 type Statements = ReturnType<typeof prepareStatements>;
 
 function prepareStatements(database: Sqlite) {
   return {
-    // Row ids are in order of time, so only the oldest need a look.
-    deleteKeys: database.prepare<[string]>(
-      `DELETE FROM hook_keys WHERE at < ? AND rowid IN
-         (SELECT rowid FROM hook_keys ORDER BY rowid LIMIT ${SLICE_ROWS})`,
+    sliceOfKeys: database
+      .prepare<[string], string>(
+        `SELECT key FROM hook_keys WHERE key > ? ORDER BY key LIMIT 1 OFFSET ${SLICE_ROWS - 1}`,
+      )
+      .pluck(),
+    deleteKeys: database.prepare<[string, string, string]>(
+      'DELETE FROM hook_keys WHERE key > ? AND key <= ? AND at < ?',
+    ),
+    deleteLastKeys: database.prepare<[string, string]>(
+      'DELETE FROM hook_keys WHERE key > ? AND at < ?',
     ),
     deleteQuarantine: database.prepare<[string]>(
       `DELETE FROM quarantine WHERE at < ? OR id <=
          (SELECT id FROM quarantine ORDER BY id DESC LIMIT 1 OFFSET ${QUARANTINED})`,
     ),
     nextSession: database.prepare<[string], JournalOwner>(
-      `SELECT id, journal_seq, snapshot_seq, machine_snapshot, machine_version FROM sessions
-       WHERE id > ? ORDER BY id LIMIT 1`,
+      `SELECT id, journal_seq, snapshot, version AS machineVersion, seq AS machineSeq
+       FROM sessions LEFT JOIN machines ON session_id = id WHERE id > ? ORDER BY id LIMIT 1`,
     ),
     newestBase: database
       .prepare<[string, number], number | null>(
@@ -99,6 +106,23 @@ function prepareStatements(database: Sqlite) {
   };
 }
 
+function cutKeys(statements: Statements, after: string, cutoff: string): Place {
+  const last = statements.sliceOfKeys.get(after);
+  if (last !== undefined) {
+    statements.deleteKeys.run(after, last, cutoff);
+    return { of: 'keys', after: last };
+  }
+  statements.deleteLastKeys.run(after, cutoff);
+  statements.deleteQuarantine.run(cutoff);
+  return { of: 'sessions', after: '' };
+}
+
+function cutNextJournal(statements: Statements, after: string, cutoff: string): Place {
+  const session = statements.nextSession.get(after);
+  if (session === undefined) return FIRST;
+  return { of: 'sessions', after: cutJournal(statements, session, cutoff) ? session.id : after };
+}
+
 /** @returns whether nothing is left to cut of this session */
 function cutJournal(statements: Statements, session: JournalOwner, cutoff: string): boolean {
   const { id } = session;
@@ -111,13 +135,13 @@ function cutJournal(statements: Statements, session: JournalOwner, cutoff: strin
 }
 
 function cutByAge(statements: Statements, session: JournalOwner, cutoff: string): number {
-  const { id, snapshot_seq, machine_snapshot, machine_version } = session;
+  const { id, snapshot, machineVersion, machineSeq } = session;
   const firstFresh = statements.firstFresh.get(id, cutoff) ?? null;
   if (firstFresh !== null) return statements.newestBase.get(id, firstFresh - 1) ?? 0;
-  if (snapshot_seq === 0 || machine_snapshot === null || machine_version === null) return 0;
+  if (snapshot === null || machineVersion === null || machineSeq === null) return 0;
   // Nothing of it is young: the session's own snapshot becomes the base of what may still come. The few
   // rows behind it stay: without them it would not be the session's state.
-  if (statements.newestBase.get(id, snapshot_seq) === snapshot_seq) return snapshot_seq;
-  statements.keepBase.run(id, snapshot_seq, machine_version, machine_snapshot);
-  return snapshot_seq;
+  if (statements.newestBase.get(id, machineSeq) === machineSeq) return machineSeq;
+  statements.keepBase.run(id, machineSeq, machineVersion, snapshot);
+  return machineSeq;
 }

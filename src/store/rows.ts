@@ -14,6 +14,7 @@ import type { Sqlite } from './database.ts';
 import {
   columnsFromSummary,
   columnsFromUsage,
+  isPaper,
   isPlainField,
   type SqlValue,
   toColumn,
@@ -207,6 +208,10 @@ function applyChanges(
   for (const [field, value] of Object.entries(changes)) {
     if (value === undefined) continue;
     if (isPlainField(field)) draft.columns[field] = toColumn(field, value as SqlValue);
+    else if (isPaper(field)) {
+      draft.papers ??= {};
+      draft.papers[field] = toColumn(field, value as SqlValue);
+    }
     stamp(draft, field, revision);
   }
   if (changes.last_message !== undefined) draft.lastMessageGiven = true;

@@ -10,7 +10,7 @@ import type { Clock } from './ports.ts';
 let connections = 0;
 
 /** A name for logs, unique within this run. */
-export function nextConnectionId(door: 'ws' | 'sio'): string {
+export function nextConnectionId(door: 'ws' | 'sio' | 'http'): string {
   connections++;
   return `${door}-${connections}`;
 }

@@ -31,7 +31,7 @@ export function createHookDoor(deps: { hall: Hall; maxBodyBytes: number }): Midd
 }
 
 /** A page may send text/plain without asking anybody; JSON it may not. And nothing is unpacked here. */
-function refuseOtherMedia({ headers }: IncomingMessage): void {
+export function refuseOtherMedia({ headers }: IncomingMessage): void {
   const encoding = headers['content-encoding'];
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
     throw new OrbitError('unsupported_media_type', { reason: 'Send the body without compression' });
@@ -62,7 +62,7 @@ function metaOf({ headers }: IncomingMessage): HookMeta {
  * @throws OrbitError `too_large` as soon as that is known; Node reads and discards the rest, so that the
  *   sender gets to see the answer. `bad_request` when the sender goes away.
  */
-function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
+export function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let length = 0;

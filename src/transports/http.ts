@@ -11,8 +11,9 @@ import { OrbitError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Hall } from '../runtime/hall.ts';
 import { type Admission, type Door, type Gate, isRefusal } from './gate.ts';
-import { createHookDoor } from './hook-door.ts';
+import { createHookDoor, HOOK_PATH } from './hook-door.ts';
 import { createImageDoor } from './images.ts';
+import { createLazy } from './lazy.ts';
 import { isPagePath } from './page.ts';
 import { errorFrom } from './ports.ts';
 import { STATELY_PATH } from './tickets.ts';
@@ -59,6 +60,8 @@ export interface HttpDeps {
   isClosing: () => boolean;
   /** The page, where there is one. */
   page?: Middleware | null;
+  /** The port that is bound, for those who ask over it. */
+  port: () => number;
 }
 
 /** The listener for `request` events of an HTTP server. It never throws. */
@@ -73,6 +76,7 @@ export function createHttp(
   app.use(passGate(deps));
   app.use(createHookDoor({ hall: deps.hall, maxBodyBytes: deps.maxBodyBytes }));
   app.use(createImageDoor(deps));
+  app.use(passToBridge(deps));
   if (deps.page) app.use(deps.page);
   app.use(router.routes());
   app.use((ctx) => {
@@ -118,7 +122,7 @@ function answerRefusals(log: Logger): Middleware {
         log.error('http.failed', { path: ctx.path.slice(0, 200), error: errorFrom(cause) });
       const error = isRefused ? cause : new OrbitError('internal_error', {}, { cause });
       ctx.status = error.status;
-      ctx.body = refusalBody(error);
+      ctx.body = isBridgePath(ctx.path) ? bridgeRefusal(error) : refusalBody(error);
       const seconds = (RETRY_AFTER_SECONDS as Record<string, number>)[error.code];
       if (seconds !== undefined) ctx.set('Retry-After', String(seconds));
     }
@@ -128,6 +132,27 @@ function answerRefusals(log: Logger): Middleware {
 /** How a refusal looks over HTTP, on every door. */
 export function refusalBody(error: OrbitError): { error: { code: string; message: string } } {
   return { error: { code: error.code, message: error.message } };
+}
+
+/** Its clients print `error` as it is. */
+function bridgeRefusal({ code, message }: OrbitError): { error: string; code: string } {
+  return { error: message, code };
+}
+
+function isBridgePath(path: string): boolean {
+  return path.startsWith('/api/') && path !== HOOK_PATH;
+}
+
+/** Loads the bridge when somebody first comes: the schemas come along. */
+function passToBridge({ hall, version, port, maxBodyBytes }: HttpDeps): Middleware {
+  const bridge = createLazy(async () => {
+    const { createBridge } = await import('./bridge/bridge.ts');
+    return createBridge({ hall, version, port, maxBodyBytes });
+  });
+  return async (ctx, next) => {
+    if (!isBridgePath(ctx.path)) return next();
+    await (await bridge.get())(ctx, ctx.state.admission as Admission);
+  };
 }
 
 function passGate(deps: HttpDeps): Middleware {

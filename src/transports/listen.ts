@@ -19,11 +19,12 @@ import { createBacklog } from './backlog.ts';
 import { type Admission, createGate } from './gate.ts';
 import { createHttp, doorOf } from './http.ts';
 import type { StatelyDoor } from './inspect-stately.ts';
+import { createLazy, type Lazy } from './lazy.ts';
 import { DEFAULT_LIMITS, type DoorLimits } from './limits.ts';
 import { createPage } from './page.ts';
 import { type Clock, createQuietWarning, errorFrom, systemClock } from './ports.ts';
 import { createTickets, type Tickets } from './tickets.ts';
-import { createLazy, createUpgrade, type Lazy } from './upgrade.ts';
+import { createUpgrade } from './upgrade.ts';
 import { createWs } from './ws.ts';
 
 /** WebSocket close code "service restart": clients come back by themselves. */
@@ -126,6 +127,7 @@ export function createDoors(deps: DoorsDeps): Doors {
       refused,
       isClosing,
       page: inspection && createPage(deps.pageDirectory),
+      port: () => (server.address() as AddressInfo | null)?.port ?? 0,
     }),
   );
   const passUpgrade = createUpgrade({ gate, ws, socketIo, stately, isClosing, admitted, refused });

@@ -8,31 +8,9 @@ import { OrbitError } from '../errors.ts';
 import { type Admission, type Gate, isRefusal } from './gate.ts';
 import { doorOf, refusalBody } from './http.ts';
 import type { StatelyDoor } from './inspect-stately.ts';
+import type { Lazy } from './lazy.ts';
 import type { SocketIoDoor } from './socketio.ts';
 import type { WsDoor } from './ws.ts';
-
-/** Something that is loaded when it is first wanted. */
-export interface Lazy<T> {
-  get(): Promise<T>;
-  /** Null until it has been loaded. */
-  current(): T | null;
-}
-
-/** Calls `load` once, however many ask. */
-export function createLazy<T>(load: () => Promise<T>): Lazy<T> {
-  let loading: Promise<T> | null = null;
-  let loaded: T | null = null;
-  return {
-    get() {
-      loading ??= load().then((value) => {
-        loaded = value;
-        return value;
-      });
-      return loading;
-    },
-    current: () => loaded,
-  };
-}
 
 /** The listener for `upgrade` events: gate, then the door of the path, else 404. */
 export function createUpgrade(deps: {

@@ -16,6 +16,7 @@ import { actors } from './groups/actors.ts';
 import { eventCost } from './groups/event-cost.ts';
 import { fanOut } from './groups/fan-out.ts';
 import { hooks } from './groups/hooks.ts';
+import { inspection } from './groups/inspection.ts';
 import { machine } from './groups/machine.ts';
 import { start } from './groups/start.ts';
 import { isOver, markdownOf, type Report } from './report.ts';
@@ -25,6 +26,7 @@ const GROUPS: Readonly<Record<string, (bench: Bench) => Promise<Report>>> = {
   events: eventCost,
   actors,
   'fan-out': fanOut,
+  inspection,
   start,
   machine,
 };

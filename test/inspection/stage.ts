@@ -8,6 +8,7 @@ import { openWriter, type Writer } from '../../src/store/writer.ts';
 import { BARE } from '../support/bare-house.ts';
 import type { HookBody } from '../support/fixtures.ts';
 import { hookKey, scriptOf } from '../support/hooks.ts';
+import { noCodex } from '../support/no-codex.ts';
 import { temporaryDataPaths } from '../support/server.ts';
 
 export interface Stage {
@@ -30,6 +31,7 @@ export async function openStage(): Promise<Stage> {
       house: createHouse({
         writer,
         ...BARE,
+        ...noCodex(),
         log: SILENT_LOGGER,
         version: '9.9.9',
       }),

@@ -17,7 +17,7 @@ import {
 import type { Session } from '../../machines/session-types.ts';
 import { asked, over, prompted, toolBegan } from './events.ts';
 import { diceOf, hookWalk } from './hook-walks.ts';
-import { KINDS, newestIn, pathsOf } from './paths.ts';
+import { eventsAfter, KINDS, newestIn, pathsOf } from './paths.ts';
 import { linkOf, newSession, phaseOf, stage, WIRE_WORD } from './stage.ts';
 
 describe.each(KINDS)('a %s session', (kind, session) => {
@@ -59,6 +59,21 @@ describe.each(KINDS)('a %s session', (kind, session) => {
       const { turn, tools, agents, approvals } = scene.context();
       expect([turn.open, tools, agents, approvals]).toEqual([false, [], [], []]);
     }
+  });
+
+  it('gives the same snapshot back for what it does not take, and for nothing else', () => {
+    let refused = 0;
+    for (const { events } of paths) {
+      for (const next of eventsAfter({ context: stage(events, session).context() })) {
+        const { actor, can, send } = stage(events, session);
+        const before = actor.getSnapshot();
+        const isTaken = can(next);
+        send(next);
+        expect(actor.getSnapshot() !== before, next.type).toBe(isTaken);
+        if (!isTaken) refused++;
+      }
+    }
+    expect(refused).toBeGreaterThan(0);
   });
 
   it('goes on after a stop between any two events as if there had been none', () => {

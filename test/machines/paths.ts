@@ -39,7 +39,7 @@ const run = runOf('m1');
 const answer: Order = { type: 'approval.answer', requestId: 'r', decision: 'approved' };
 
 /** What can happen next, later than all that happened: a fixed stamp would soon be late. */
-function eventsAfter({ context }: Snapshot): SessionEvent[] {
+export function eventsAfter({ context }: Pick<Snapshot, 'context'>): SessionEvent[] {
   const n = newestIn(context) + 1;
   return [
     prompted(n),

@@ -7,9 +7,10 @@ import { dataPaths } from '../../src/config.ts';
 import { openDataDirectory } from '../../src/files.ts';
 import { SILENT_LOGGER } from '../../src/log.ts';
 import type { ServerMessage } from '../../src/protocol/server.ts';
-import { createHouse, type House } from '../../src/runtime/house.ts';
+import { createHouse, type House, type HouseDeps } from '../../src/runtime/house.ts';
 import { openWriter, type Writer } from '../../src/store/writer.ts';
 import { BARE } from '../support/bare-house.ts';
+import { noCodex } from '../support/no-codex.ts';
 
 export interface TestHouse extends AsyncDisposable {
   house: House;
@@ -20,9 +21,10 @@ export interface TestHouse extends AsyncDisposable {
   restart(): Promise<TestHouse>;
 }
 
-/** Opens a house; `directory` continues an earlier one. */
+/** Opens a house; `directory` continues an earlier one, `parts` may give it a Codex. */
 export async function openHouse(
   directory = mkdtempSync(join(tmpdir(), 'dock-house-')),
+  parts: Partial<HouseDeps> = {},
 ): Promise<TestHouse> {
   const paths = dataPaths(directory);
   openDataDirectory(paths);
@@ -30,8 +32,10 @@ export async function openHouse(
   const house = createHouse({
     writer,
     ...BARE,
+    ...noCodex(),
     log: SILENT_LOGGER,
     version: 'test',
+    ...parts,
   });
   const said: TestHouse['said'] = [];
   house.rooms.attach({ publish: (room, { message }) => said.push({ room, message }) });
@@ -45,7 +49,7 @@ export async function openHouse(
     said,
     async restart() {
       await close();
-      return openHouse(directory);
+      return openHouse(directory, parts);
     },
     async [Symbol.asyncDispose]() {
       await close();

@@ -25,7 +25,7 @@ function tell(store: Store, count: number, rest: Partial<EventItem> = {}): void 
 }
 
 function sumAfter(store: Store): number {
-  return Number(store.database.prepare('SELECT machine_snapshot FROM sessions').pluck().get() ?? 0);
+  return Number(store.database.prepare('SELECT snapshot FROM machines').pluck().get() ?? 0);
 }
 
 /** Folds what is left from its base and compares every state on the way. */
@@ -117,6 +117,19 @@ describe('retention', () => {
     cutAll(store);
     expect(store.database.prepare('SELECT key FROM hook_keys').pluck().all()).toEqual(['young']);
     expect(store.database.prepare('SELECT count(*) FROM quarantine').pluck().get()).toBe(1);
+  });
+
+  test('finds old idempotency keys wherever they stand among young ones', () => {
+    const store = aStore();
+    const old = new Date(NOW - 31 * DAY_MS).toISOString();
+    const items = Array.from({ length: 1_200 }, (_, n) =>
+      event('s', [], { key: `key-${n}`, ...(n % 3 === 0 && { at: old }) }),
+    );
+    store.commit(...items);
+    cutAll(store);
+    const left = store.database.prepare('SELECT key FROM hook_keys').pluck().all();
+    expect(left).toHaveLength(800);
+    expect(left).not.toContain('key-0');
   });
 
   test('keeps the newest thousand of the quarantine', () => {

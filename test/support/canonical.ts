@@ -11,7 +11,11 @@ import type { Message, SessionState } from '../../src/protocol/nouns.ts';
 const SNAPSHOT_FIELD_CHARS = 16_000;
 
 /** Set once at the birth or by the terminal; no frame tells that they changed. */
-const SILENT_FIELDS = new Set(['transcript_path', 'terminal_session_id', 'terminal_app', 'epoch']);
+const SILENT_FIELDS = new Set([
+  ...['transcript_path', 'terminal_session_id', 'terminal_app', 'epoch'],
+  // What a snapshot cuts is compared as it cuts it.
+  'truncated',
+]);
 
 type Fields = Record<string, unknown>;
 
@@ -42,7 +46,7 @@ export function canonicalSummary(summary: object): Fields {
   return fields;
 }
 
-function canonicalMessage({ images: _, ...message }: Message): Fields {
+function canonicalMessage({ images: _, truncated: __, ...message }: Message): Fields {
   const fields: Fields = {};
   for (const [name, value] of Object.entries(message)) {
     if (value === null || value === undefined) continue;

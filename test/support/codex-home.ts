@@ -26,7 +26,9 @@ export interface CodexHome extends AsyncDisposable {
 /** What a home may be made with. */
 export interface CodexHomeOptions {
   readonly model?: string;
-  /** More of config.toml; top-level keys are not possible here, tables are. */
+  /** More of config.toml: lines for its head, where keys without a table must stand. */
+  readonly top?: string;
+  /** More of config.toml: tables. */
   readonly tables?: string;
   /** Talk to the built-in provider (accounts, logins) instead of the fake one. */
   readonly openai?: boolean;
@@ -70,7 +72,10 @@ export function startEngine(home: Pick<CodexHome, 'env'>, deps: Partial<EngineDe
   return createEngine({ log: SILENT_LOGGER, version: '0.0.0-test', env: home.env, ...deps });
 }
 
-function configOf(url: string, { model = MODELS.direct, tables = '', openai }: CodexHomeOptions) {
+function configOf(
+  url: string,
+  { model = MODELS.direct, top = '', tables = '', openai }: CodexHomeOptions,
+) {
   return `
 model = "${model}"
 model_provider = "${openai ? 'openai' : 'fake'}"
@@ -81,6 +86,7 @@ check_for_update_on_startup = false
 web_search = "disabled"
 suppress_unstable_features_warning = true
 cli_auth_credentials_store = "file"
+${top}
 
 [model_providers.fake]
 name = "Fake"

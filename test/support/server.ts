@@ -24,17 +24,23 @@ export interface TestServer extends AsyncDisposable {
   restart(): Promise<void>;
 }
 
+/** What a test may say about its server. */
+export interface TestServerOptions {
+  /** Environment of the server and of the agents it starts; empty unless given. */
+  env?: Readonly<Record<string, string>>;
+}
+
 /** Starts a server on a port of its own. */
-export async function startTestServer(): Promise<TestServer> {
+export async function startTestServer({ env = {} }: TestServerOptions = {}): Promise<TestServer> {
   const paths = temporaryDataPaths();
-  let running: Server | null = await startOn(paths, 0);
+  let running: Server | null = await startOn(paths, 0, env);
   const { port } = running;
   const stop = async (): Promise<void> => {
     await running?.close();
     running = null;
   };
   const start = async (): Promise<void> => {
-    running = await startOn(paths, port);
+    running = await startOn(paths, port, env);
   };
   return {
     url: `http://127.0.0.1:${port}`,
@@ -66,8 +72,12 @@ export async function installHookScript(paths: DataPaths, url: string): Promise<
   if (code !== 0) throw new Error(`init ended with ${code}`);
 }
 
-async function startOn(paths: DataPaths, port: number): Promise<Server> {
+async function startOn(
+  paths: DataPaths,
+  port: number,
+  env: Readonly<Record<string, string>>,
+): Promise<Server> {
   openDataDirectory(paths);
   const flags = { dataDir: paths.dir, bind: `127.0.0.1:${port}` };
-  return startServer(resolveConfig({ flags, env: {}, home: paths.dir }));
+  return startServer(resolveConfig({ flags, env, home: paths.dir }));
 }

@@ -11,6 +11,7 @@ import { openWriter } from '../../src/store/writer.ts';
 import { createDoors, type DoorsDeps } from '../../src/transports/listen.ts';
 import { PAGE_POLICY } from '../../src/transports/page.ts';
 import { BARE } from '../support/bare-house.ts';
+import { noCodex } from '../support/no-codex.ts';
 import { temporaryDataPaths } from '../support/server.ts';
 import { raw, requestText, TOKEN } from './support.ts';
 
@@ -37,6 +38,7 @@ async function openHouse(
   const house = createHouse({
     writer,
     ...BARE,
+    ...noCodex(),
     log: SILENT_LOGGER,
     version: '9.9.9',
   });

@@ -14,7 +14,7 @@ import { Stage, StageHead } from './panels/stage.tsx';
 import { Timeline } from './panels/timeline.tsx';
 import { TokenForm } from './panels/token-form.tsx';
 import { Banners, TopBar } from './panels/top-bar.tsx';
-import { place, tab, VIEWS, view } from './route.ts';
+import { isInspectorOpen, place, tab, VIEWS, view } from './route.ts';
 import { isPhone } from './ui/screen.ts';
 
 export function App() {
@@ -45,14 +45,14 @@ function Desk() {
     );
   }
   return (
-    <main class="desk">
+    <main class={isInspectorOpen.value ? 'desk' : 'desk wide'}>
       <Sessions />
       <div class="middle">
         <Stage />
         <Trouble />
         <Timeline />
       </div>
-      <Inspector />
+      {isInspectorOpen.value && <Inspector />}
     </main>
   );
 }

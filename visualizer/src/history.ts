@@ -44,7 +44,10 @@ export function extended(history: History, newer: readonly InspectRecord[]): His
 }
 
 /** With an older page in front, when it joins. */
-export function prepended(history: History, page: HistoryPage): History {
+export function prepended(
+  history: History,
+  page: Pick<History, 'records' | 'first' | 'last'>,
+): History {
   const start = history.records[0]?.seq;
   const older = page.records.filter(({ seq }) => start === undefined || seq < start);
   const isJoined = start === undefined || older.at(-1)?.seq === start - 1;

@@ -2,7 +2,7 @@
 import { goFirst, goLive, step, toggleLive } from './cursor.ts';
 import { selectNeighbour, togglePin } from './panels/sessions.tsx';
 import { actions, chartView, nextRegion } from './panels/stage.tsx';
-import { isHelpOpen, openTab, TABS } from './route.ts';
+import { isHelpOpen, isInspectorOpen, openTab, place, TABS } from './route.ts';
 import { nextTheme } from './theme.ts';
 
 interface KeyEntry {
@@ -53,6 +53,20 @@ export const KEYS: readonly KeyEntry[] = [
     keys: ['1', '2', '3', '4', '5', '6', '7'],
     words: 'tabs of the inspector',
     act: (key) => openTab(TABS[Number(key) - 1] ?? 'events'),
+  },
+  {
+    keys: ['s'],
+    words: 'inspector beside the chart, or not',
+    act: () => {
+      isInspectorOpen.value = !isInspectorOpen.value;
+    },
+  },
+  {
+    keys: ['g'],
+    words: 'all sessions at a glance, and back',
+    act: () => {
+      place.value = place.value === 'grid' ? 'sessions' : 'grid';
+    },
   },
   { keys: ['w'], words: 'why is it in this state?', act: () => openTab('why') },
   { keys: ['d'], words: 'try an event', act: () => openTab('try') },

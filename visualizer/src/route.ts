@@ -30,6 +30,8 @@ export const askedState = signal<string | null>(null);
 /** The event the Try panel is about. */
 export const triedEvent = signal<string>('');
 
+/** Whether the inspector stands beside the chart, on a desk. */
+export const isInspectorOpen = signal(true);
 /** Whether help lies over everything. */
 export const isHelpOpen = signal(false);
 
@@ -82,6 +84,7 @@ export function openSession(session: string): void {
 
 /** Shows a panel, on every screen. */
 export function openTab(wanted: Tab): void {
+  isInspectorOpen.value = true;
   tab.value = wanted;
   view.value = wanted === 'session' || wanted === 'states' ? wanted : 'more';
 }

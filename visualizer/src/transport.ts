@@ -5,11 +5,12 @@
 import { batch } from '@preact/signals';
 import type {
   Answer,
+  HistoryPage,
   InspectHello,
   InspectRequests,
   InspectServerEvents,
 } from '../../src/protocol/inspect.ts';
-import { EMPTY_HISTORY, extended, historyFrom, prepended } from './history.ts';
+import { EMPTY_HISTORY, extended, type History, historyFrom, prepended } from './history.ts';
 import { createLine, type Refused, type Space } from './line.ts';
 import * as model from './model.ts';
 import { forgetToken, readToken } from './token.ts';
@@ -18,6 +19,8 @@ const PROTOCOL = 1;
 const ANSWER_WITHIN_MS = 10_000;
 /** A namespace the server has closed by itself (it stops, or the page asked too much) is tried again, ms. */
 const RETRY_MS = 1_000;
+/** What was missed while the line was down is fetched, up to so many pages. */
+const MAX_BRIDGE_PAGES = 10;
 /** One that refuses for another reason than the token, s, when it names no time. */
 const RETRY_REFUSED_S = 4;
 
@@ -145,10 +148,31 @@ async function watch(session: string, isContinued: boolean): Promise<void> {
     model.watchFailure.value = null;
     // What happened before the page looked is history, not news: it does not light the chart.
     if (sinceSeq !== undefined && !page.gap) model.takeRecords(session, page.records);
-    else model.history.value = extended(historyFrom(page), model.history.peek().records);
+    else {
+      const whole = await bridged(session, page);
+      if (model.selected.peek() !== session) return;
+      // Live ones came meanwhile.
+      model.history.value = extended(whole, model.history.peek().records);
+    }
   } catch (cause) {
     if (model.selected.peek() === session) model.watchFailure.value = (cause as Error).message;
   }
+}
+
+/** A page of the newest records, with what lies between it and those that are held already. */
+async function bridged(session: string, page: HistoryPage): Promise<History> {
+  const held = model.history.peek();
+  const end = held.records.at(-1)?.seq;
+  let whole = historyFrom(page);
+  if (end === undefined) return whole;
+  for (let pages = 0; pages < MAX_BRIDGE_PAGES; pages += 1) {
+    const start = whole.records[0]?.seq ?? 0;
+    if (start <= end + 1) return prepended(whole, { ...held, first: whole.first });
+    const older = await ask('history', { session, beforeSeq: start });
+    if (older.records.length === 0) break;
+    whole = prepended(whole, older);
+  }
+  return whole;
 }
 
 function greeted(hello: InspectHello): void {

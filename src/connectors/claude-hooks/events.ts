@@ -32,13 +32,7 @@ const TRANSLATIONS: Record<string, Translate> = {
   UserPromptSubmit: promptSubmitted,
   Stop: turnStopped,
   StopFailure: turnFailed,
-  PreToolUse: (hook, { at }) => ({
-    ...seen(hook, at),
-    type: 'tool.started',
-    tool: toolUseOf(hook),
-    agentType: hook.agent_type || null,
-    message: startedToolMessage(hook, at),
-  }),
+  PreToolUse: toolStarted,
   PostToolUse: toolFinished,
   PostToolUseFailure: toolFinished,
   PermissionDenied: toolFinished,
@@ -99,15 +93,15 @@ export function hookNameOf(hook: Hook): string {
 export function fieldsFrom(hook: Hook): SeenFields {
   const model = modelOf(hook.model);
   const effort = effortOf(hook.effort);
-  return {
-    ...(hook.permission_mode && { permission_mode: hook.permission_mode }),
-    ...(hook.transcript_path && { transcript_path: hook.transcript_path }),
-    ...(hook.cwd && { current_cwd: hook.cwd }),
-    ...(model && { model }),
-    ...(effort && { effort }),
-    ...(hook.terminal_session_id && { terminal_session_id: hook.terminal_session_id }),
-    ...(hook.terminal_app && { terminal_app: hook.terminal_app }),
-  };
+  const fields: SeenFields = {};
+  if (hook.permission_mode) fields.permission_mode = hook.permission_mode;
+  if (hook.transcript_path) fields.transcript_path = hook.transcript_path;
+  if (hook.cwd) fields.current_cwd = hook.cwd;
+  if (model) fields.model = model;
+  if (effort) fields.effort = effort;
+  if (hook.terminal_session_id) fields.terminal_session_id = hook.terminal_session_id;
+  if (hook.terminal_app) fields.terminal_app = hook.terminal_app;
+  return fields;
 }
 
 function seen(hook: Hook, at: Stamp): { at: Stamp; fields: SeenFields } {
@@ -171,6 +165,18 @@ function turnFailed(hook: Hook, receipt: HookReceipt): SessionEvent {
   return { ...seen(hook, receipt.at), type: 'turn.failed', error, message };
 }
 
+function toolStarted(hook: Hook, { at }: HookReceipt): SessionEvent {
+  const tool = toolUseOf(hook);
+  return {
+    type: 'tool.started',
+    at,
+    fields: fieldsFrom(hook),
+    tool,
+    agentType: hook.agent_type || null,
+    message: startedToolMessage(hook, tool, at),
+  };
+}
+
 function toolFinished(hook: Hook, { at }: HookReceipt): SessionEvent {
   const name = hookNameOf(hook);
   const tool = toolUseOf(hook);
@@ -183,14 +189,14 @@ function toolFinished(hook: Hook, { at }: HookReceipt): SessionEvent {
   if (name === 'PostToolUse') {
     return {
       ...base,
-      ...finishedToolMessage(hook, at),
+      ...finishedToolMessage(hook, tool, at),
       outcome: 'succeeded',
       launched: launchedBy(hook),
     };
   }
   const outcome = name === 'PermissionDenied' ? 'refused' : 'failed';
   const words = textOf(hook.error) || hook.reason || 'failed';
-  return { ...base, ...failedToolMessage(hook, at, words), outcome, launched: null };
+  return { ...base, ...failedToolMessage(hook, tool, at, words), outcome, launched: null };
 }
 
 /** The background agent that an Agent tool use left running. */

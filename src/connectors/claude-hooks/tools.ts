@@ -1,5 +1,5 @@
 /** Tool uses in hook bodies: their identity, and the message that shows input and outcome. */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Stamp, ToolUse } from '../../../machines/session-types.ts';
 import type { Hook } from '../../protocol/hook.ts';
 import type { Message, MessageChanges } from '../../protocol/nouns.ts';
@@ -24,8 +24,7 @@ export function toolUseOf(hook: Hook): ToolUse {
 }
 
 /** The message of a tool use that has no outcome yet. */
-export function startedToolMessage(hook: Hook, at: Stamp): Message {
-  const { toolUseId, name } = toolUseOf(hook);
+export function startedToolMessage(hook: Hook, { toolUseId, name }: ToolUse, at: Stamp): Message {
   return {
     id: `${hook.session_id}:${toolUseId}`,
     session_id: hook.session_id,
@@ -41,17 +40,21 @@ export function startedToolMessage(hook: Hook, at: Stamp): Message {
 }
 
 /** The outcome of a tool use that worked. */
-export function finishedToolMessage(hook: Hook, at: Stamp): ToolOutcome {
-  return outcome(hook, at, outputText(hook.tool_response), false);
+export function finishedToolMessage(hook: Hook, tool: ToolUse, at: Stamp): ToolOutcome {
+  return outcome(hook, startedToolMessage(hook, tool, at), outputText(hook.tool_response), false);
 }
 
 /** The outcome of one that failed or was refused, in its own words. */
-export function failedToolMessage(hook: Hook, at: Stamp, words: string): ToolOutcome {
-  return outcome(hook, at, words, true);
+export function failedToolMessage(
+  hook: Hook,
+  tool: ToolUse,
+  at: Stamp,
+  words: string,
+): ToolOutcome {
+  return outcome(hook, startedToolMessage(hook, tool, at), words, true);
 }
 
-function outcome(hook: Hook, at: Stamp, output: string, isError: boolean): ToolOutcome {
-  const message = startedToolMessage(hook, at);
+function outcome(hook: Hook, message: Message, output: string, isError: boolean): ToolOutcome {
   const duration =
     typeof hook.duration_ms === 'number' ? Math.max(0, Math.round(hook.duration_ms)) : null;
   const changes = {
@@ -99,7 +102,7 @@ function headlineOf(input: unknown): string {
 
 /** Digest of a JSON value that does not depend on the order of keys; 16 hex digits. */
 export function digestOf(value: unknown): string {
-  return createHash('sha256').update(canonical(value)).digest('hex').slice(0, 16);
+  return hash('sha256', canonical(value), 'hex').slice(0, 16);
 }
 
 function canonical(value: unknown): string {

@@ -57,9 +57,12 @@ export function createEngine(deps: EngineDeps): Engine {
   const probing = new Set<Rpc>();
 
   async function start(): Promise<Running> {
-    const binary = (deps.findBinary ?? findCodexBinary)();
-    const env = childEnv(deps.env ?? process.env, binary);
-    const child = await startChild({ command: binary.path, args: ARGS, cwd: homedir(), env }, log);
+    const given = deps.env ?? process.env;
+    const binary = deps.findBinary?.() ?? findCodexBinary({ env: given });
+    const env = childEnv(given, binary);
+    // Where it runs matters to nobody, as long as it is no project: every thread names its own.
+    const cwd = env.HOME ?? homedir();
+    const child = await startChild({ command: binary.path, args: ARGS, cwd, env }, log);
     const rpc = openRpc({
       stdin: child.stdin,
       stdout: child.stdout,
@@ -122,6 +125,16 @@ export function createEngine(deps: EngineDeps): Engine {
     listen: routes.listen,
     onReport: routes.onReport,
     onState: keeper.onState,
+    async renew() {
+      if (keeper.state !== 'ready') return false;
+      const running = await keeper.get();
+      const loaded = await running.rpc.request('thread/loaded/list', { limit: 1 }, DEADLINE_MS);
+      const { data } = loaded as Methods['thread/loaded/list']['result'];
+      // Who has asked meanwhile gets an answer: between this line and the next nobody can.
+      if (data.length > 0 || running.rpc.isBusy()) return false;
+      await keeper.retire(running);
+      return true;
+    },
     close: keeper.close,
   };
 }

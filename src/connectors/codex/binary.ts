@@ -5,6 +5,7 @@
  */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { homedir } from 'node:os';
 import { delimiter, isAbsolute, join } from 'node:path';
 import { OrbitError } from '../../errors.ts';
 
@@ -63,6 +64,11 @@ export function findCodexBinary(source: Partial<BinarySource> = {}): CodexBinary
 /** PATH with the binary's own tools in front, as the SDK has it. */
 export function pathWithTools({ toolsDir }: CodexBinary, path: string | undefined): string {
   return [toolsDir, path].filter(Boolean).join(delimiter);
+}
+
+/** CODEX_HOME of an environment: what the engine will use when it is started with it. */
+export function codexHomeOf(env: Readonly<Record<string, string | undefined>>): string {
+  return env.CODEX_HOME || join(env.HOME ?? homedir(), '.codex');
 }
 
 function overridden(path: string): CodexBinary {

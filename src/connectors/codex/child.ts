@@ -5,6 +5,7 @@
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { promisify, stripVTControlCharacters } from 'node:util';
 import { OrbitError } from '../../errors.ts';
@@ -98,16 +99,20 @@ export async function startChild(spec: ChildSpec, log: Logger): Promise<Child> {
 
 let probed: Promise<readonly string[]> | null = null;
 
+/** Where util-linux puts it; the PATH of the child may be anything. */
+const SETPRIV = ['/usr/bin/setpriv', '/bin/setpriv', '/usr/local/bin/setpriv'];
+
 /** The words in front of a command that tie its life to ours; none where the system cannot. */
 function deathSignal(): Promise<readonly string[]> {
   probed ??= (async () => {
-    if (process.platform !== 'linux') return [];
-    const words = ['setpriv', '--pdeathsig', 'KILL', '--'];
+    const setpriv = SETPRIV.find((path) => existsSync(path));
+    if (process.platform !== 'linux' || setpriv === undefined) return [];
+    const options = ['--pdeathsig', 'KILL', '--'];
     try {
-      await promisify(execFile)(words[0] as string, [...words.slice(1), 'true']);
-      return words;
+      await promisify(execFile)(setpriv, [...options, 'true']);
+      return [setpriv, ...options];
     } catch {
-      // Missing, or one that cannot (BusyBox): the end of stdin is then what tells the process.
+      // One that cannot (BusyBox): the end of stdin is then what tells the process.
       return [];
     }
   })();

@@ -56,6 +56,11 @@ export interface Engine {
   onReport(hear: (notification: ServerNotification) => void): () => void;
   /** Hears every change of state, with the reason of a failure. Returns how to stop. */
   onState(hear: (state: EngineState, reason: string | null) => void): () => void;
+  /**
+   * Ends the process when nothing runs in it, so that the next request starts one that reads its files
+   * anew. Returns whether it did.
+   */
+  renew(): Promise<boolean>;
   /** Ends the process and everything below it; resolves when nothing is left, within 6 s. */
   close(): Promise<void>;
 }

@@ -31,6 +31,8 @@ export interface Keeper<Thing> {
   /** The running one, started if need be. @throws OrbitError `codex_error`, `shutting_down` */
   get(): Promise<Thing>;
   onState(hear: (state: EngineState, reason: string | null) => void): () => void;
+  /** Ends this one by our own wish; the next who asks starts another. */
+  retire(thing: Thing): Promise<void>;
   /** Ends it for good. */
   close(): Promise<void>;
 }
@@ -46,6 +48,8 @@ export function createKeeper<Thing extends Kept>(deps: KeeperDeps<Thing>): Keepe
   let timer: NodeJS.Timeout | undefined;
   let deaths: number[] = [];
   let isClosed = false;
+  /** Those that end by our own wish, which is no loss. */
+  const retired = new WeakSet<Thing>();
 
   function become(next: EngineState, reason: string | null): void {
     state = next;
@@ -60,6 +64,7 @@ export function createKeeper<Thing extends Kept>(deps: KeeperDeps<Thing>): Keepe
     try {
       const thing = await start();
       void thing.exited.then((reason) => {
+        if (retired.has(thing)) return;
         current = null;
         if (isClosed) return;
         lost(reason);
@@ -112,6 +117,12 @@ export function createKeeper<Thing extends Kept>(deps: KeeperDeps<Thing>): Keepe
     onState(hear) {
       hearers.add(hear);
       return () => void hearers.delete(hear);
+    },
+    async retire(thing) {
+      retired.add(thing);
+      current = null;
+      become('stopped', null);
+      await thing.end();
     },
     async close() {
       isClosed = true;

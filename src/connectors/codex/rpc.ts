@@ -37,6 +37,8 @@ export interface Rpc {
   notify(method: string): void;
   respond(id: MessageId, result: unknown): void;
   refuse(id: MessageId, message: string): void;
+  /** Whether somebody waits for an answer. */
+  isBusy(): boolean;
   /** Rejects what still waits. */
   close(reason: string): void;
   /** Whether anything was heard after this moment (`performance.now()`), or nobody is listening. */
@@ -174,6 +176,7 @@ export function openRpc({ stdin, stdout, notified, asked, late, log }: RpcDeps):
     notify: (method) => write({ method }),
     respond: (id, result) => write({ id, result }),
     refuse,
+    isBusy: () => waiting.size > 0,
     close(reason) {
       closedBecause = reason;
       for (const { timer, reject } of waiting.values()) {

@@ -43,6 +43,13 @@ export const sessionNouns = {
     duration_ms: 'count | null',
     'images?': 'ImageInput[]',
     'is_in_progress?': 'boolean',
+    'truncated?': 'CutFields',
+  },
+  CutFields: {
+    ...closed,
+    'content?': 'count',
+    'tool_input?': 'count',
+    'tool_output?': 'count',
   },
   MessageChanges: {
     ...closed,
@@ -131,6 +138,7 @@ export const sessionViews = {
     ...summaryFields,
     messages: 'Message[]',
     message_count: 'count',
+    'truncated?': 'true',
     pending_approval: 'ApprovalRequest | null',
     current_diff: 'string | null',
     current_plan: 'string | null',
@@ -295,5 +303,6 @@ export const codexNouns = {
     'account?': 'CodexAccount',
     login_in_progress: 'boolean',
     'active_login_id?': 'string',
+    'unavailable?': 'string',
   },
 } as const;

@@ -8,12 +8,14 @@ import { scope, type } from 'arktype';
 import type { ServerMessage } from '../server.ts';
 import { codexNouns, sessionNouns, sessionViews, words, workNouns } from './nouns.ts';
 
+/** Any frame may say that something in it was cut or left out. */
+const frame = { '+': 'reject', 'truncated?': 'true' } as const;
 /** Facts of a session's room: each may carry the session's revision. */
-const fact = { '+': 'reject', session_id: 'string', 'revision?': 'count' } as const;
+const fact = { ...frame, session_id: 'string', 'revision?': 'count' } as const;
 /** News of a session's room. */
-const news = { '+': 'reject', session_id: 'string' } as const;
+const news = { ...frame, session_id: 'string' } as const;
 /** Answers and news of the list: with the asker's own id, where there was one. */
-const answer = { '+': 'reject', 'request_id?': 'string' } as const;
+const answer = { ...frame, 'request_id?': 'string' } as const;
 
 const facts = {
   session_delta: { type: "'session_delta'", ...fact, changes: 'StateChanges' },
@@ -55,12 +57,11 @@ const facts = {
     exit_code: 'integer | null',
     duration_ms: 'count',
     outcome: 'ShellOutcome',
-    'truncated?': 'true',
   },
 } as const;
 
 const roomNews = {
-  session_created: { type: "'session_created'", '+': 'reject', session: 'SessionSummary' },
+  session_created: { type: "'session_created'", ...frame, session: 'SessionSummary' },
   message_delta: {
     type: "'message_delta'",
     ...news,
@@ -148,7 +149,6 @@ const replies = {
     ...answer,
     session_id: 'string',
     comments: 'ReviewComment[]',
-    'truncated?': 'true',
   },
   subagent_tools_list: {
     type: "'subagent_tools_list'",
@@ -157,14 +157,12 @@ const replies = {
     subagent_id: 'string',
     tools: 'SubagentTool[]',
     'unavailable?': 'string',
-    'truncated?': 'true',
   },
   directory_listing: {
     type: "'directory_listing'",
     ...answer,
     path: 'string',
     entries: 'DirectoryEntry[]',
-    'truncated?': 'true',
   },
   recent_projects_list: {
     type: "'recent_projects_list'",
@@ -249,7 +247,7 @@ type Plain<T> = T extends object ? { [Key in keyof T]: Plain<T[Key]> } : T;
 type Same<One, Other> =
   (<T>() => T extends One ? 1 : 2) extends <T>() => T extends Other ? 1 : 2 ? true : false;
 /** What a type of message holds besides what carries it. */
-type Bare<Message> = Plain<Omit<Message, 'revision' | 'request_id'>>;
+type Bare<Message> = Plain<Omit<Message, 'revision' | 'request_id' | 'truncated'>>;
 type Typed<Tag extends ServerMessage['type']> = Extract<ServerMessage, { type: Tag }>;
 
 /** The types of message whose schema says something else than `server.ts`. */

@@ -4,7 +4,7 @@
  */
 import { OrbitError } from '../../errors.ts';
 import type { ClientMessage, ClientMessageOf } from '../../protocol/client.ts';
-import type { Reply } from '../../protocol/server.ts';
+import type { ListNews, Reply } from '../../protocol/server.ts';
 import type { Connection } from '../rooms.ts';
 
 export type ClientTag = ClientMessage['type'];
@@ -13,7 +13,7 @@ export type ClientTag = ClientMessage['type'];
 export interface Asker {
   readonly connection: Connection;
   /** Answers on the asker's connection, with its `request_id` if it sent one. */
-  reply(message: Reply): void;
+  reply(message: Reply | ListNews): void;
   /** Says `ack` to an asker that sent a `request_id`. @param id of what was made, where that is news */
   acknowledge(id?: string): void;
 }

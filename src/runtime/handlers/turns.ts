@@ -1,5 +1,10 @@
 /** Turns: words sent and steered, and what stops or takes back. */
-import { type Handlers, notBuilt } from './handler.ts';
+import { randomUUID } from 'node:crypto';
+import type { Order } from '../../../machines/session-types.ts';
+import { OrbitError } from '../../errors.ts';
+import type { Message } from '../../protocol/nouns.ts';
+import { contextOf, refuseWatched, type Sessions } from '../sessions.ts';
+import type { Handlers } from './handler.ts';
 
 type TurnsTag =
   | 'send_message'
@@ -9,14 +14,110 @@ type TurnsTag =
   | 'undo_last_turn'
   | 'rollback_turns';
 
-/** Handlers of this group. */
-export function createTurnsHandlers(): Handlers<TurnsTag> {
-  return {
-    send_message: notBuilt,
-    steer_turn: notBuilt,
-    interrupt_session: notBuilt,
-    compact_context: notBuilt,
-    undo_last_turn: notBuilt,
-    rollback_turns: notBuilt,
+/** Longest text of one message, UTF-16 units: Codex takes no more than that at once. */
+const MAX_CONTENT_CHARS = 1_000_000;
+
+const EMPTY = 'The message is empty; write something';
+
+/** Sends words into the running turn of a session; without one they start one. */
+export type Steer = (sessionId: string, content: string) => Promise<void>;
+
+/** Steering, for the handler and for words that come with a decision. @throws OrbitError as handlers do */
+export function createSteering(sessions: Sessions): Steer {
+  return async (session_id, content) => {
+    if (content.trim() === '') throw invalid(session_id, EMPTY);
+    refuseLong(session_id, content);
+    const id = `steer-${randomUUID()}`;
+    const message = said({ id, session_id, message_type: 'steer', content });
+    const order = { type: 'turn.steer', content, messageId: id } as const;
+    await sessions.wish(session_id, 'type', () => ({ type: 'steer.submitted', message, order }));
   };
+}
+
+/** Handlers of this group. */
+export function createTurnsHandlers({
+  sessions,
+  steer,
+}: {
+  sessions: Sessions;
+  steer: Steer;
+}): Handlers<TurnsTag> {
+  const { wish } = sessions;
+
+  return {
+    send_message: (message) =>
+      wish(message.session_id, 'type', ({ id: session_id }) => {
+        const { content, model, effort } = message;
+        const images = message.images ?? [];
+        const skills = message.skills ?? [];
+        const mentions = message.mentions ?? [];
+        const isEmpty = content.trim() === '' && images.length + skills.length === 0;
+        if (isEmpty) throw invalid(session_id, EMPTY);
+        refuseLong(session_id, content);
+        const id = `user-${randomUUID()}`;
+        const order: Extract<Order, { type: 'turn.run' }> = {
+          type: 'turn.run',
+          messageId: id,
+          content,
+          ...(model && { model }),
+          ...(effort && { effort }),
+          skills,
+          images,
+          mentions,
+        };
+        const shown = images.length > 0 ? { images } : {};
+        return {
+          type: 'message.submitted',
+          message: said({ id, session_id, message_type: 'user', content, ...shown }),
+          order,
+          fields: { ...(model && { model }), ...(effort && { effort }) },
+        };
+      }),
+
+    steer_turn: ({ session_id, content }) => steer(session_id, content),
+
+    interrupt_session: ({ session_id }) =>
+      sessions.visit(session_id, async (live) => {
+        const { turn, agents, approvals, outbox } = contextOf(live);
+        const isQuiet = !turn.open && agents.length + approvals.length + outbox.length === 0;
+        const details = { id: session_id, what: 'interrupt' };
+        refuseWatched(live, 'interrupt it');
+        if (isQuiet) throw new OrbitError('no_turn', details, { sessionId: session_id });
+        await sessions.voice(live, { type: 'interrupt.requested' });
+      }),
+
+    compact_context: ({ session_id }) =>
+      wish(session_id, 'compact it', () => ({ type: 'compaction.requested' })),
+
+    undo_last_turn: ({ session_id }) =>
+      wish(session_id, 'undo', () => ({ type: 'undo.requested' })),
+
+    rollback_turns: ({ session_id, num_turns: turns }) => {
+      if (turns < 1) throw invalid(session_id, 'num_turns must be >= 1');
+      return wish(session_id, 'roll back', () => ({ type: 'rollback.requested', turns }));
+    },
+  };
+}
+
+function said(
+  given: Pick<Message, 'id' | 'session_id' | 'message_type' | 'content' | 'images'>,
+): Message {
+  return {
+    tool_name: null,
+    tool_input: null,
+    tool_output: null,
+    is_error: false,
+    timestamp: new Date().toISOString(),
+    duration_ms: null,
+    ...given,
+  };
+}
+
+function refuseLong(sessionId: string, content: string): void {
+  if (content.length <= MAX_CONTENT_CHARS) return;
+  throw invalid(sessionId, `The message is longer than ${MAX_CONTENT_CHARS} characters; send less`);
+}
+
+function invalid(sessionId: string, reason: string): OrbitError {
+  return new OrbitError('invalid_argument', { reason }, { sessionId });
 }

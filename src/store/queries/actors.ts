@@ -8,26 +8,26 @@ import { SUMMARY_COLUMNS, type SummaryRow, summaryFromRow } from './session-rows
 
 interface ActorRow extends SummaryRow {
   codex_thread_id: string | null;
-  machine_snapshot: string | null;
-  machine_version: number | null;
   turn_count: number;
   revision: number;
-  snapshot_seq: number;
+  /** All three are null for a session that has no machine yet. */
+  snapshot: string | null;
+  machine_version: number | null;
+  machine_seq: number | null;
 }
 
 /** More terminals than anybody has open. */
 const MAX_PROCESSES = 200;
 
-const ACTOR_COLUMNS = `${SUMMARY_COLUMNS}, machine_snapshot, machine_version, turn_count, revision,
-  snapshot_seq, codex_thread_id`;
+const SELECT_ACTORS = `SELECT ${SUMMARY_COLUMNS}, codex_thread_id, turn_count, revision,
+    machines.snapshot, machines.version AS machine_version, machines.seq AS machine_seq
+  FROM sessions LEFT JOIN machines ON machines.session_id = sessions.id`;
 
 /** Reads actors on one connection. */
 export function createActorReads(database: Sqlite) {
-  const one = database.prepare<[string], ActorRow>(
-    `SELECT ${ACTOR_COLUMNS} FROM sessions WHERE id = ?`,
-  );
+  const one = database.prepare<[string], ActorRow>(`${SELECT_ACTORS} WHERE id = ?`);
   const busy = database.prepare<[], ActorRow>(
-    `SELECT ${ACTOR_COLUMNS} FROM sessions
+    `${SELECT_ACTORS}
      WHERE (status = 'active' AND work_status IN ('working', 'permission', 'question'))
        OR link_state IN ('attaching', 'attached')`,
   );
@@ -57,8 +57,8 @@ export function createActorReads(database: Sqlite) {
   );
   const actorFrom = (row: ActorRow): StoredActor => ({
     summary: summaryFromRow(row),
-    snapshot: row.machine_snapshot,
-    tail: row.machine_snapshot === null ? [] : tail.all(row.id, row.snapshot_seq),
+    snapshot: row.snapshot,
+    tail: row.machine_seq === null ? [] : tail.all(row.id, row.machine_seq),
     machineVersion: row.machine_version,
     turnCount: row.turn_count,
     revision: row.revision,
@@ -73,7 +73,7 @@ export function createActorReads(database: Sqlite) {
         pendingStart: pending.get(sessionId) ?? null,
       };
     },
-    /** Sessions that worked or waited for an answer when they were last heard of. */
+    /** Sessions that worked, waited for an answer or had a connector when they were last heard of. */
     busy: (): StoredActor[] => busy.all().map(actorFrom),
     sessions: (): number => count.get() ?? 0,
     /** CLI processes and the session each reported last, oldest first. */

@@ -9,7 +9,7 @@ import type { StateChanges } from '../../protocol/nouns.ts';
 import type { SessionMessage } from '../../protocol/server.ts';
 import type { Sqlite } from '../database.ts';
 import type { Read, ReadResults } from '../items.ts';
-import { isPlainField } from '../row/columns.ts';
+import { isPaper, isPlainField } from '../row/columns.ts';
 import { byteLength } from '../text.ts';
 import { COMMENT_COLUMNS, type CommentRow, commentFromRow } from './comments.ts';
 import {
@@ -25,7 +25,12 @@ import {
   type TurnDiffRow,
 } from './conversation.ts';
 import { summaryFromRow } from './session-rows.ts';
-import { createSnapshotRead, SESSION_COLUMNS, type SessionRow } from './snapshot.ts';
+import {
+  createSnapshotRead,
+  SESSION_COLUMNS,
+  SESSION_TABLES,
+  type SessionRow,
+} from './snapshot.ts';
 
 /** More changed rows than this, and a snapshot is cheaper for everybody. */
 const MAX_ROWS = 500;
@@ -72,7 +77,7 @@ type Statements = ReturnType<typeof prepareStatements>;
 function prepareStatements(database: Sqlite) {
   return {
     session: database.prepare<[string], SessionRow>(
-      `SELECT ${SESSION_COLUMNS} FROM sessions WHERE id = ?`,
+      `SELECT ${SESSION_COLUMNS} FROM ${SESSION_TABLES} WHERE id = ?`,
     ),
     openApproval: database.prepare<[string], OpenApprovalRow>(
       `SELECT request, changed_revision FROM approval_history
@@ -244,7 +249,7 @@ function changesSince(
   const changes: Record<string, unknown> = {};
   for (const [field, revision] of Object.entries(stamps)) {
     if (revision <= since) continue;
-    if (isPlainField(field)) changes[field] = row[field];
+    if (isPlainField(field) || isPaper(field)) changes[field] = row[field];
   }
   const isNewer = (field: string) => (stamps[field] ?? 0) > since;
   if (isNewer('status')) changes.status = summary.status;

@@ -4,7 +4,7 @@
  * Called by catch-up.ts.
  */
 import { cut, MAX_FRAME_BYTES } from '../../protocol/encode.ts';
-import type { Message, SessionState } from '../../protocol/nouns.ts';
+import type { SessionState } from '../../protocol/nouns.ts';
 import type { Sqlite } from '../database.ts';
 import { byteLength } from '../text.ts';
 import { COMMENT_COLUMNS, type CommentRow, commentFromRow } from './comments.ts';
@@ -20,16 +20,10 @@ import {
   turnDiffFromRow,
 } from './conversation.ts';
 import { present, SUMMARY_COLUMNS, type SummaryRow, summaryFromRow } from './session-rows.ts';
+import { trimMessage } from './trim.ts';
 
 /** Most messages in a snapshot; older ones are paged. */
 const MAX_MESSAGES = 200;
-
-/** Longest field of a message in a snapshot, UTF-16 units (the reference's number). */
-const MESSAGE_FIELD_CHARS = 16_000;
-
-/** Images that are not small (data URIs of screenshots) stay out of snapshots, as in the reference. */
-const IMAGE_VALUE_CHARS = 500;
-const MAX_IMAGES = 32;
 
 /** Most turn diffs, and most text of them that is even looked at, UTF-16 units. */
 const MAX_TURN_DIFFS = 100;
@@ -70,8 +64,11 @@ export interface SessionRow extends SummaryRow {
 
 /** The select list that makes a `SessionRow`. */
 export const SESSION_COLUMNS = `${SUMMARY_COLUMNS}, revision, snapshot_base, field_revisions,
-  message_count, turn_count, current_turn_id, current_diff, current_plan, terminal_session_id,
-  terminal_app`;
+  message_count, turn_count, current_turn_id, terminal_session_id, terminal_app,
+  current_diff, current_plan`;
+
+/** Where the columns of a `SessionRow` are. */
+export const SESSION_TABLES = 'sessions LEFT JOIN papers ON papers.session_id = sessions.id';
 
 /** Writes snapshots on one connection; the row is the caller's, read at the same commit. */
 export function createSnapshotRead({ database, epoch }: { database: Sqlite; epoch: string }) {
@@ -118,25 +115,31 @@ export function createSnapshotRead({ database, epoch }: { database: Sqlite; epoc
 const CLOSE_FRAME = ']}}';
 
 /** The newest diffs, oldest first, as many as are worth reading. */
-function newestDiffs(newestFirst: Iterable<TurnDiffRow>): TurnDiffRow[] {
-  const taken: TurnDiffRow[] = [];
+function newestDiffs(newestFirst: Iterable<TurnDiffRow>): { rows: TurnDiffRow[]; isCut: boolean } {
+  const rows: TurnDiffRow[] = [];
   let chars = 0;
   for (const row of newestFirst) {
-    taken.push(row);
+    rows.push(row);
     chars += row.diff.length;
     if (chars > TURN_DIFFS_CHARS) break;
   }
-  return taken.reverse();
+  const isCut = chars > TURN_DIFFS_CHARS || rows.length === MAX_TURN_DIFFS;
+  return { rows: rows.reverse(), isCut };
 }
 
 /** The frame up to and including the bracket that opens its messages. */
 function openFrame(state: Omit<SessionState, 'messages'>): string {
   let text = '';
   for (const limits of CUTS) {
-    text = JSON.stringify(state, shortener(limits));
+    let isCut = state.truncated === true;
+    const shorten = shortener(limits, () => {
+      isCut = true;
+    });
+    text = JSON.stringify(state, shorten).slice(0, -1);
+    if (isCut && !state.truncated) text += ',"truncated":true';
     if (byteLength(text) <= FRAME_WITHOUT_MESSAGES_BYTES) break;
   }
-  return `{"type":"session_snapshot","session":${text.slice(0, -1)},"messages":[`;
+  return `{"type":"session_snapshot","session":${text},"messages":[`;
 }
 
 function stateFromRow(
@@ -144,12 +147,13 @@ function stateFromRow(
   parts: {
     epoch: string;
     pending_approval: SessionState['pending_approval'];
-    turnDiffs: TurnDiffRow[];
+    turnDiffs: ReturnType<typeof newestDiffs>;
     subagents: SubagentRow[];
     comments: CommentRow[];
   },
 ): Omit<SessionState, 'messages'> {
   const { has_pending_approval: _, ...summary } = summaryFromRow(row);
+  const { rows: turnDiffs } = parts.turnDiffs;
   return {
     ...summary,
     message_count: row.message_count,
@@ -160,7 +164,8 @@ function stateFromRow(
     epoch: parts.epoch,
     ...present(row, 'current_turn_id'),
     turn_count: row.turn_count,
-    ...(parts.turnDiffs.length > 0 && { turn_diffs: parts.turnDiffs.map(turnDiffFromRow) }),
+    ...(turnDiffs.length > 0 && { turn_diffs: turnDiffs.map(turnDiffFromRow) }),
+    ...(parts.turnDiffs.isCut && { truncated: true }),
     ...(parts.subagents.length > 0 && { subagents: parts.subagents.map(subagentFromRow) }),
     ...present(row, 'terminal_session_id'),
     ...present(row, 'terminal_app'),
@@ -168,28 +173,11 @@ function stateFromRow(
   };
 }
 
-function shortener(limits: Limits): (key: string, value: unknown) => unknown {
+function shortener(limits: Limits, noteCut: () => void): (key: string, value: unknown) => unknown {
   return (key, value) => {
     if (typeof value !== 'string' || NAMES.has(key)) return value;
-    return cut(value, DIFF_FIELDS.has(key) ? limits.diff : limits.text);
+    const shown = cut(value, DIFF_FIELDS.has(key) ? limits.diff : limits.text);
+    if (shown !== value) noteCut();
+    return shown;
   };
-}
-
-/** A message as a snapshot shows it: long fields cut, large images left out. */
-export function trimMessage(message: Message): Message {
-  const { images, ...rest } = message;
-  const small = images
-    ?.filter(({ value }) => value.length <= IMAGE_VALUE_CHARS)
-    .slice(0, MAX_IMAGES);
-  return {
-    ...rest,
-    content: cut(message.content, MESSAGE_FIELD_CHARS),
-    tool_input: trimOrNull(message.tool_input),
-    tool_output: trimOrNull(message.tool_output),
-    ...(small?.length ? { images: small } : {}),
-  };
-}
-
-function trimOrNull(text: string | null): string | null {
-  return text === null ? null : cut(text, MESSAGE_FIELD_CHARS);
 }

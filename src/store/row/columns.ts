@@ -9,12 +9,22 @@ import { stampToMs, storable } from '../text.ts';
 
 export type SqlValue = string | number | null;
 
+/** Fields of a delta that are long and have a row of their own in `papers`. */
+export const PAPER_FIELDS = ['current_diff', 'current_plan'] as const satisfies ReadonlyArray<
+  keyof StateChanges
+>;
+
+const PAPERS = new Set<string>(PAPER_FIELDS);
+
+/** Whether a field of a delta is a column of `papers`. */
+export function isPaper(field: string): field is (typeof PAPER_FIELDS)[number] {
+  return PAPERS.has(field);
+}
+
 /** Fields of a delta that are one column of the same name. */
 const PLAIN_FIELDS = [
   ...SHARED_FIELDS,
   'turn_count',
-  'current_diff',
-  'current_plan',
   'current_turn_id',
 ] as const satisfies ReadonlyArray<keyof StateChanges>;
 

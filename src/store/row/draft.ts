@@ -18,6 +18,8 @@ export interface SessionDraft {
   revision: number;
   journalSeq: number;
   columns: Record<string, SqlValue>;
+  /** Columns of `papers` that changed. */
+  papers: Record<string, SqlValue> | null;
   /** Revision that last changed each field of the wire. */
   readonly stamps: Record<string, number>;
   areStampsChanged: boolean;
@@ -69,6 +71,7 @@ export function openDraft(
     revision: counters?.revision ?? 0,
     journalSeq: counters?.journalSeq ?? 0,
     columns: {},
+    papers: null,
     stamps: counters?.stamps ?? {},
     areStampsChanged: false,
     counts: {},
@@ -94,17 +97,19 @@ export function closeDraft(
   draft: SessionDraft,
   { snapshot, machineVersion }: DraftEnd,
 ): void {
-  const columns: Record<string, SqlValue> = {
-    ...draft.columns,
-    revision: draft.revision,
-    journal_seq: draft.journalSeq,
-  };
+  const { sessionId, columns, papers, journalSeq } = draft;
+  columns.revision = draft.revision;
+  columns.journal_seq = journalSeq;
   if (draft.areStampsChanged) columns.field_revisions = JSON.stringify(draft.stamps);
+  const { changes } = statements.updateSession(sessionId, columns, draft.counts);
+  if (changes === 0) throw new Error(`There is no row for session ${sessionId}`);
   if (snapshot !== null) {
-    columns.machine_snapshot = snapshot;
-    columns.snapshot_seq = draft.journalSeq;
-    columns.machine_version = machineVersion;
+    statements.putMachine.run(sessionId, journalSeq, machineVersion, snapshot);
   }
-  const { changes } = statements.updateSession(draft.sessionId, columns, draft.counts);
-  if (changes === 0) throw new Error(`There is no row for session ${draft.sessionId}`);
+  if (papers !== null) {
+    statements.ensurePapers.run(sessionId);
+    for (const [name, text] of Object.entries(papers)) {
+      statements.putPaper[name as keyof RowStatements['putPaper']].run(text, sessionId);
+    }
+  }
 }

@@ -27,6 +27,16 @@ export function prepareRowStatements(database: Sqlite) {
       'INSERT INTO sessions (id, provider, project_path) VALUES (?, ?, ?)',
     ),
     updateSession: createSessionUpdate(database),
+    putMachine: database.prepare(
+      'INSERT OR REPLACE INTO machines (session_id, seq, version, snapshot) VALUES (?, ?, ?, ?)',
+    ),
+    ensurePapers: database.prepare(
+      'INSERT INTO papers (session_id) VALUES (?) ON CONFLICT (session_id) DO NOTHING',
+    ),
+    putPaper: {
+      current_diff: database.prepare('UPDATE papers SET current_diff = ? WHERE session_id = ?'),
+      current_plan: database.prepare('UPDATE papers SET current_plan = ? WHERE session_id = ?'),
+    },
     forgetPending: database.prepare('DELETE FROM pending_sessions WHERE session_id = ?'),
     newestSequence: database
       .prepare<[string], number>(

@@ -3,10 +3,33 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
-import { fixture, PHONE, SMALL_PHONE, useBrowser, visit } from './stage.ts';
+import type { Fixture } from '../support/fixture-server.ts';
+import {
+  asks,
+  expectFaults,
+  fixture,
+  PHONE,
+  SMALL_PHONE,
+  useBrowser,
+  visit,
+} from '../support/stage.ts';
 
 useBrowser();
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+const PAGES = ['grid', 'machines/session', 'about'];
+
+/** A permission and two questions wait. */
+function openRequests({ sessions }: Fixture): void {
+  const options = [{ label: 'SQLite', description: 'One file.' }, { label: 'Postgres' }];
+  const questions = ['Which database?', 'Which tests?'].map((question, index) => ({
+    question,
+    options,
+    multi_select: index > 0,
+  }));
+  asks(sessions[1], { command: 'git push \u202e', proposed_amendment: ['git'], tool_name: 'Bash' });
+  asks(sessions[4], { type: 'question', question: 'Two', questions });
+}
 
 /** Serious and moderate findings of axe, in words. */
 async function findings(page: Page): Promise<string[]> {
@@ -52,6 +75,33 @@ describe.each(['light', 'dark'] as const)('axe finds nothing in %s', (colorSchem
     expect(found).toEqual([]);
   });
 
+  it('on the other pages, with requests open, asking for a token, and without a server', async () => {
+    const server = await fixture({ sessions: 40 }, 20);
+    openRequests(server);
+    const page = await visit(`${server.url}grid`, { colorScheme });
+    const found: string[] = [];
+    for (const path of [
+      'grid',
+      'machines/session',
+      'about',
+      's/od-0001?tab=session',
+      's/od-0004?tab=session',
+    ]) {
+      await page.goto(server.url + path);
+      await page.locator('.tile, .catalogue-state, .card, .approval').first().waitFor();
+      found.push(...(await findings(page)).map((one) => `${path} ${one}`));
+    }
+    await server.close();
+    await page.getByTestId('offline').waitFor();
+    found.push(...(await findings(page)).map((one) => `offline ${one}`));
+    const locked = await fixture({ sessions: 1, token: 'od_secret' });
+    await page.goto(locked.url);
+    await page.getByTestId('token-form').waitFor();
+    found.push(...(await findings(page)).map((one) => `token ${one}`));
+    expect(found).toEqual([]);
+    expectFaults(/ERR_CONNECTION|WebSocket connection|outside: /);
+  });
+
   it('on a phone, in every view', async () => {
     const server = await fixture({ sessions: 40 }, 20);
     const page = await visit(`${server.url}s/od-0001`, { colorScheme, ...PHONE });
@@ -60,6 +110,11 @@ describe.each(['light', 'dark'] as const)('axe finds nothing in %s', (colorSchem
       await page.getByRole('navigation').getByRole('button', { name, exact: true }).click();
       await page.waitForTimeout(500);
       found.push(...(await findings(page)).map((one) => `${name} ${one}`));
+    }
+    for (const path of PAGES) {
+      await page.goto(server.url + path);
+      await page.locator('.tile, .catalogue-state, .card').first().waitFor();
+      found.push(...(await findings(page)).map((one) => `${path} ${one}`));
     }
     expect(found).toEqual([]);
   });
@@ -72,39 +127,44 @@ describe.each([
   it('shows everything without a sideways scroll, with targets for fingers', async () => {
     const server = await fixture({ sessions: 20 }, 20);
     const page = await visit(server.url, options);
-    const tooSmall: string[] = [];
+    openRequests(server);
+    const faults: string[] = [];
+    const look = async (where: string): Promise<void> => {
+      await page.waitForTimeout(200);
+      const width = await page.evaluate(() => document.documentElement.scrollWidth);
+      if (width > options.viewport.width) faults.push(`${where} is ${width} wide`);
+      faults.push(...(await tooSmall(page)).map((one) => `${where} ${one}`));
+    };
+    await page.locator('.virtual-row').first().tap();
+    await page.getByTestId('outline').waitFor();
     for (const name of ['Sessions', 'Session', 'States', 'Chart', 'Events']) {
       await page.getByRole('navigation').getByRole('button', { name, exact: true }).tap();
-      if (name === 'Sessions') {
-        await page.locator('.virtual-row').first().tap();
-        await page.getByTestId('outline').waitFor();
-        await page.getByRole('navigation').getByRole('button', { name, exact: true }).tap();
-      }
-      await page.waitForTimeout(200);
-      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(
-        options.viewport.width,
-      );
-      tooSmall.push(
-        ...(
-          await page.$$eval(
-            'button, select, summary, input:not([type=checkbox]):not([type=range])',
-            (all) =>
-              all
-                .filter((one) => one.getClientRects().length > 0)
-                .map((one) => ({
-                  words: one.textContent || one.getAttribute('aria-label'),
-                  h: one.getBoundingClientRect().height,
-                  tab: one.closest('nav, [role=tablist]') !== null,
-                }))
-                .filter(({ h, tab }) => h < (tab ? 44 : 40) - 0.5)
-                .map(({ words, h }) => `${words}: ${h}`),
-          )
-        ).map((one) => `${name} ${one}`),
-      );
+      await look(name);
     }
-    expect(tooSmall).toEqual([]);
+    for (const path of [...PAGES, 's/od-0001?tab=session', 's/od-0004?tab=session']) {
+      await page.goto(server.url + path);
+      await page.locator('.tile, .catalogue-state, .card, .approval').first().waitFor();
+      await look(path);
+    }
+    expect(faults).toEqual([]);
   });
 });
+
+/** What a finger could miss: 44 px for tabs, 40 for all else. */
+function tooSmall(page: Page): Promise<string[]> {
+  const targets = 'button, select, summary, nav a, input:not([type=checkbox]):not([type=range])';
+  return page.$$eval(targets, (all) =>
+    all
+      .filter((one) => one.getClientRects().length > 0)
+      .map((one) => ({
+        words: one.textContent || one.getAttribute('aria-label'),
+        h: one.getBoundingClientRect().height,
+        isTab: one.closest('nav, [role=tablist]') !== null,
+      }))
+      .filter(({ h, isTab }) => h < (isTab ? 44 : 40) - 0.5)
+      .map(({ words, h }) => `${words}: ${h}`),
+  );
+}
 
 it('opens the outline before the chart on a phone, and the outline explains by touch', async () => {
   const server = await fixture({ sessions: 5 }, 10);

@@ -1,109 +1,9 @@
-/** The page against the server that ships: hooks in, the picture out, also after a restart and behind a token. */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { expect, it, onTestFinished } from 'vitest';
-import { expectFaults, PHONE, useBrowser, visit } from './stage.ts';
+/** More of the page against the server that ships. */
+import { expect, it } from 'vitest';
+import { ask, dataDirectory, freePort, start } from '../support/real-server.ts';
+import { PHONE, useBrowser, visit } from '../support/stage.ts';
 
 useBrowser();
-const MAIN = new URL('../../../dist/main.js', import.meta.url).pathname;
-const TOKEN = 'od_0123456789abcdefghijklmnopqrstuvwxyzABCDEF';
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  return typeof address === 'object' && address ? address.port : 0;
-}
-
-function dataDirectory(): string {
-  const directory = mkdtempSync(join(tmpdir(), 'orbit-page-'));
-  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
-  return directory;
-}
-
-/** Starts the built server and waits until it answers. */
-async function start(directory: string, port: number, ...flags: string[]): Promise<ChildProcess> {
-  const words = [MAIN, '--data-dir', directory, 'start', '--bind', `127.0.0.1:${port}`, ...flags];
-  const child = spawn(process.execPath, words, {
-    stdio: 'ignore',
-    env: { PATH: process.env.PATH, HOME: directory },
-  });
-  onTestFinished(() => void child.kill('SIGKILL'));
-  await expect
-    .poll(
-      () =>
-        fetch(`http://127.0.0.1:${port}/health`).then(
-          ({ status }) => status,
-          () => 0,
-        ),
-      { timeout: 10_000 },
-    )
-    .toBe(200);
-  return child;
-}
-
-async function hook(port: number, name: string, more: object, token: string | null): Promise<void> {
-  const body = { session_id: 'real-1', hook_event_name: name, cwd: '/home/dev/shop', ...more };
-  const answer = await fetch(`http://127.0.0.1:${port}/api/hook`, {
-    method: 'POST',
-    headers: {
-      'Content-Type': 'application/json',
-      ...(token !== null && { Authorization: `Bearer ${token}` }),
-    },
-    body: JSON.stringify(body),
-  });
-  expect(answer.status).toBe(204);
-}
-
-const COMMAND = {
-  tool_name: 'Bash',
-  tool_input: { command: 'npm test \u202Elive' },
-  tool_use_id: 'toolu_1',
-};
-
-/** A turn that ends up waiting for a permission. */
-async function ask(port: number, token: string | null = null): Promise<void> {
-  await hook(port, 'SessionStart', { source: 'startup', model: 'claude-sonnet-4-5' }, token);
-  await hook(port, 'UserPromptSubmit', { prompt: 'Make the tests pass' }, token);
-  await hook(port, 'PreToolUse', COMMAND, token);
-  await hook(port, 'PermissionRequest', COMMAND, token);
-}
-
-it('shows a hook in the chart, says why, and scrubs past a restart', async () => {
-  const [directory, port] = [dataDirectory(), await freePort()];
-  const first = await start(directory, port);
-  await ask(port);
-  const page = await visit(`http://127.0.0.1:${port}/visualizer/s/real-1?tab=why`);
-  await page.waitForSelector('[data-state="session.phase.awaitingApproval.permission"].on');
-  await expect
-    .poll(() => page.getByTestId('why').textContent())
-    .toMatch(/It is in permission.*approval\.requested.*from hook/);
-  await page.keyboard.press('1');
-  await expect
-    .poll(() => page.getByTestId('approval').textContent())
-    .toContain('npm test <U+202E>live');
-  const before = await page.getByTestId('now').textContent();
-  const gone = once(first, 'exit');
-  first.kill('SIGTERM');
-  await gone;
-  await page.getByTestId('offline').waitFor({ timeout: 3000 });
-  await start(directory, port);
-  await page.getByTestId('notice').waitFor({ timeout: 8000 });
-  await expect.poll(() => page.getByTestId('now').textContent()).not.toBe('');
-  await page.keyboard.press('Home');
-  await expect.poll(() => page.getByTestId('now').textContent()).toContain('#1 ');
-  await page.keyboard.press('6');
-  await expect.poll(() => page.getByTestId('context').textContent()).toContain('Context after #1');
-  await page.keyboard.press('End');
-  await expect.poll(() => page.getByTestId('timeline').textContent()).toContain('Live');
-  expect(before).toContain('approval.requested');
-  expectFaults(/ERR_CONNECTION|WebSocket connection|Failed to load resource/);
-});
 
 it('tries an event on the real server: refused with a reason, or where it would lead', async () => {
   const [directory, port] = [dataDirectory(), await freePort()];
@@ -147,17 +47,29 @@ it('keeps its policy, and every byte of it comes from this server', async () => 
     .toContain('No sessions yet');
 });
 
-it('asks for the token of a server that wants one, once', async () => {
+it('sends an event to a live session of the real server, and the journal says who it was', async () => {
   const [directory, port] = [dataDirectory(), await freePort()];
-  await start(directory, port, '--require-auth', '--auth-token', TOKEN);
-  await ask(port, TOKEN);
-  const page = await visit(`http://127.0.0.1:${port}/visualizer/`);
-  await page.getByLabel('Access token').fill(TOKEN);
-  await page.getByRole('button', { name: 'Open' }).click();
-  await page.locator('.virtual-row').first().click();
+  await start(directory, port);
+  await ask(port);
+  const page = await visit(`http://127.0.0.1:${port}/visualizer/s/real-1?tab=try`);
   await page.waitForSelector('.chart .leaf.on');
-  await page.reload();
-  await page.waitForSelector('.chart .leaf.on');
-  expect(page.url()).not.toContain(TOKEN);
-  expectFaults(/401|WebSocket connection/);
+  await page.locator('#payload').fill('{"type":"turn.aborted","reason":"by hand"}');
+  await page.getByTestId('send-live').click();
+  await page.getByRole('button', { name: 'Send it' }).click();
+  await expect.poll(() => page.getByTestId('outcome').textContent()).toContain('Sent.');
+  await page.waitForSelector('[data-state="session.phase.idle"].on');
+  await page.locator('#payload').fill('{"type":"xstate.stop.session"}');
+  await page.getByTestId('send-live').click();
+  await expect
+    .poll(() => page.getByTestId('outcome').textContent())
+    .toContain('cannot be sent by hand');
+  await page.locator('#payload').fill('{"type":"turn.failed","error":7}');
+  await page.getByTestId('send-live').click();
+  await expect
+    .poll(() => page.getByTestId('outcome').textContent())
+    .toContain('error must be a string');
+  await page.keyboard.press('Tab');
+  await page.getByRole('tab', { name: 'Events' }).click();
+  const newest = page.locator('[data-testid=event-list] [role=option]').first();
+  await expect.poll(() => newest.textContent()).toMatch(/visualizer.*turn\.aborted/);
 });

@@ -1,11 +1,12 @@
 import { defineConfig } from 'vitest/config';
 
-// Needs a built page and Debian's Chromium; one file at a time, because one browser is enough.
+// The long ones, one file at a time: they measure, or need the machine for themselves.
 export default defineConfig({
   test: {
     root: new URL('../../..', import.meta.url).pathname,
     include: ['test/visualizer/browser/**/*.test.ts'],
-    testTimeout: 60_000,
+    globalSetup: ['test/visualizer/support/page-setup.ts'],
+    testTimeout: 120_000,
     hookTimeout: 60_000,
     pool: 'forks',
     fileParallelism: false,

@@ -1,5 +1,6 @@
 /** One Chromium for all tests of the page, and what every page is watched for. */
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import { findChromium } from './chromium.ts';
 
 const FLAGS = [
   '--no-sandbox',
@@ -11,12 +12,9 @@ const FLAGS = [
   '--disable-sync',
 ];
 
-/** Starts Debian's Chromium with a profile of its own. */
-export function startBrowser(): Promise<Browser> {
-  return chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    args: FLAGS,
-  });
+/** Starts a Chromium with a profile of its own. @throws Error that says what to do where there is none */
+export async function startBrowser(): Promise<Browser> {
+  return chromium.launch({ executablePath: await findChromium(), args: FLAGS });
 }
 
 export interface WatchedPage {

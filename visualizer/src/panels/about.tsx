@@ -13,7 +13,7 @@ const EVERY_MS = 2000;
 
 export function About() {
   return (
-    <section class="about-page" aria-label="About" data-testid="about">
+    <section class="about-page" aria-label="About" data-testid="about" tabIndex={0}>
       <h1>About this server</h1>
       <div class="cards">
         <Server />

@@ -5,13 +5,15 @@
 
 import type { ChartEdge, ChartState } from '../chart/geometry.ts';
 import { actionWords, guardWords, isPlain, labelWords } from '../chart/words.ts';
-import { chartOf } from '../charts.ts';
+import { chartOf, charts } from '../charts.ts';
 import { shown } from '../model.ts';
 import { askWhy, tryEvent } from '../route.ts';
+import { ChartFailure } from './stage.tsx';
 import './outline.css';
 
 export function Outline() {
   const laidOut = chartOf('session');
+  if (typeof charts.value === 'string') return <ChartFailure reason={charts.value} />;
   if (!laidOut) return <div class="empty">The chart is loading…</div>;
   const { states, edges } = laidOut.chart;
   const roots = states.filter(({ parent }) => parent === null);

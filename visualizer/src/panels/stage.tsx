@@ -241,7 +241,7 @@ export function ChartFailure({ reason }: { reason: string }) {
   return (
     <div class="empty" data-testid="chart-failure">
       <p>{reason}</p>
-      <p>The States panel works without the picture once they are loaded.</p>
+      <p>Events, conversation and context work without them.</p>
       <button type="button" class="button" onClick={() => void loadCharts()}>
         Try again
       </button>

@@ -57,7 +57,8 @@ export function VirtualList<Item>(props: Props<Item>) {
         top.value = event.currentTarget.scrollTop;
       }}
       onKeyDown={(event) => {
-        const by = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10 }[event.key];
+        const { key } = event;
+        const by = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10, Enter: 0 }[key];
         const wanted = items[Math.min(items.length - 1, Math.max(0, active + (by ?? 0)))];
         if (by === undefined || !wanted) return;
         event.preventDefault();

@@ -3,6 +3,8 @@
  * types know no such map (codex.md 9); the rule is XParams -> XResponse. A request not listed here
  * cannot be sent. After a change: `npm run codex-types`.
  */
+import type { GetAuthStatusParams } from './generated/GetAuthStatusParams.ts';
+import type { GetAuthStatusResponse } from './generated/GetAuthStatusResponse.ts';
 import type { InitializeParams } from './generated/InitializeParams.ts';
 import type { InitializeResponse } from './generated/InitializeResponse.ts';
 import type { CancelLoginAccountParams } from './generated/v2/CancelLoginAccountParams.ts';
@@ -96,6 +98,7 @@ export interface Methods {
   'mcpServerStatus/list': Method<ListMcpServerStatusParams, ListMcpServerStatusResponse>;
   'config/mcpServer/reload': Method<undefined, McpServerRefreshResponse>;
 
+  getAuthStatus: Method<GetAuthStatusParams, GetAuthStatusResponse>;
   'account/read': Method<GetAccountParams, GetAccountResponse>;
   'account/login/start': Method<LoginAccountParams, LoginAccountResponse>;
   'account/login/cancel': Method<CancelLoginAccountParams, CancelLoginAccountResponse>;

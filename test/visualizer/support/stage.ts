@@ -1,8 +1,10 @@
 /** What all tests in the browser share: one browser, a fixture server a file, pages without faults. */
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
-import { openPage, startBrowser, type WatchedPage } from '../support/browser.ts';
-import { type Fixture, type FixtureOptions, startFixture } from '../support/fixture-server.ts';
+import type { ApprovalRequest } from '../../../src/protocol/nouns.ts';
+import type { FakeSession } from './actors.ts';
+import { openPage, startBrowser, type WatchedPage } from './browser.ts';
+import { type Fixture, type FixtureOptions, startFixture } from './fixture-server.ts';
 
 let browser: Browser;
 let open: WatchedPage[] = [];
@@ -67,3 +69,24 @@ export const SMALL_PHONE = {
   hasTouch: true,
   isMobile: true,
 };
+
+/** A session asks for something. */
+export function asks(session: FakeSession | undefined, request: Partial<ApprovalRequest>): void {
+  session?.tell({
+    type: 'approval.requested',
+    at: '2030-01-01T00:00:00.000000Z',
+    tool: null,
+    toolUseId: null,
+    server: null,
+    request: {
+      id: 'r-1',
+      session_id: session.id,
+      type: 'exec',
+      command: null,
+      file_path: null,
+      diff: null,
+      question: null,
+      ...request,
+    },
+  });
+}

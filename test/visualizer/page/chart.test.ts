@@ -5,8 +5,8 @@ import { gzipSync } from 'node:zlib';
 import { expect, it } from 'vitest';
 import { describeMachine, sessionMachine } from '../../../machines/index.ts';
 import type { StateValue } from '../../../src/protocol/inspect.ts';
-import { activeStates, leavesOf } from '../../../visualizer/src/value.ts';
-import { fixture, litStates, useBrowser, visit } from './stage.ts';
+import { activeStates } from '../../../visualizer/src/value.ts';
+import { fixture, litStates, useBrowser, visit } from '../support/stage.ts';
 
 useBrowser();
 const DIST = new URL('../../../dist/visualizer/', import.meta.url).pathname;
@@ -15,12 +15,7 @@ function stateOf(server: Awaited<ReturnType<typeof fixture>>, index: number): St
   return server.sessions[index]?.actor.getSnapshot().value as StateValue;
 }
 
-it('is usable within three seconds and stays in its size', async () => {
-  const server = await fixture({ sessions: 20 });
-  const start = performance.now();
-  const page = await visit(`${server.url}s/od-0001`);
-  await page.waitForSelector('.chart .leaf.on');
-  expect(performance.now() - start).toBeLessThan(3000);
+it('stays in its size, and nothing of it lays out', () => {
   const sizes = { js: 0, css: 0, woff2: 0 };
   for (const name of readdirSync(`${DIST}assets`)) {
     const kind = name.split('.').at(-1) as keyof typeof sizes;
@@ -29,9 +24,9 @@ it('is usable within three seconds and stays in its size', async () => {
     sizes[kind] += kind === 'woff2' ? bytes.length : gzipSync(bytes, { level: 9 }).length;
     if (kind === 'js') expect(bytes.toString()).not.toMatch(/elk\.layered|eclipse/);
   }
-  expect(sizes.js).toBeLessThanOrEqual(45 * 1024);
-  expect(sizes.css).toBeLessThanOrEqual(8 * 1024);
-  expect(sizes.woff2).toBeLessThanOrEqual(100 * 1024);
+  expect(sizes.js).toBeLessThanOrEqual(45_000);
+  expect(sizes.css).toBeLessThanOrEqual(8_000);
+  expect(sizes.woff2).toBeLessThanOrEqual(100_000);
 });
 
 it('draws every state and every transition of the machine that runs', async () => {
@@ -54,11 +49,11 @@ it('draws every state and every transition of the machine that runs', async () =
   );
 });
 
-it('lights exactly the active states after each of 200 events', async () => {
+it('lights exactly the active states after each of 30 events', async () => {
   const server = await fixture({ sessions: 2 });
   const page = await visit(`${server.url}s/od-0001`);
   await page.waitForSelector('.chart .leaf.on');
-  for (let round = 0; round < 200; round += 1) {
+  for (let round = 0; round < 30; round += 1) {
     server.sessions[1]?.step();
     const expected = [...activeStates(stateOf(server, 1), 'session')]
       .filter((id) => id !== 'session')
@@ -76,32 +71,47 @@ it('lights exactly the active states after each of 200 events', async () => {
   expect(await page.locator('.chart .state.leaf.on').count()).toBe(2);
 });
 
-it('says the same in pill, outline, picture and log in every frame under load', async () => {
-  const server = await fixture({ sessions: 4 });
-  const page = await visit(`${server.url}s/od-0001?tab=states`);
-  await page.waitForSelector('.chart .leaf.on');
-  const timer = setInterval(() => server.sessions[1]?.step(), 15);
-  const odd = await page.evaluate(async () => {
-    const found: string[] = [];
-    for (let frame = 0; frame < 100; frame += 1) {
-      await new Promise(requestAnimationFrame);
-      await new Promise((resolve) => setTimeout(resolve));
-      const lit = [...document.querySelectorAll<SVGElement>('.chart .leaf.on')].map(
-        (one) => one.dataset.state,
-      );
-      const outline = [...document.querySelectorAll<HTMLElement>('.outline-state.on')].map(
-        (one) => one.dataset.outline,
-      );
-      const pill = document.querySelector('[data-testid=pill]')?.textContent;
-      const phase = lit.find((id) => id?.startsWith('session.phase.'))?.slice(14);
-      if (pill !== phase) found.push(`pill ${pill} but ${phase}`);
-      if (!lit.every((id) => outline.includes(id))) found.push(`outline ${outline} but ${lit}`);
-    }
-    return found;
-  });
-  clearInterval(timer);
-  expect(odd).toEqual([]);
-});
+// The outline and the log are two tabs of one panel: a round for each.
+it.each(['states', 'events'])(
+  'says the same in pill, picture, cursor and %s in every frame under load',
+  async (tab) => {
+    const server = await fixture({ sessions: 4 });
+    const page = await visit(`${server.url}s/od-0001?tab=${tab}`);
+    await page.waitForSelector('.chart .leaf.on');
+    const timer = setInterval(() => server.sessions[1]?.step(), 15);
+    const { odd, moved } = await page.evaluate(async () => {
+      const odd: string[] = [];
+      const seen = new Set<string>();
+      const text = (selector: string) => document.querySelector(selector)?.textContent ?? null;
+      for (let frame = 0; frame < 100; frame += 1) {
+        await new Promise(requestAnimationFrame);
+        await new Promise((resolve) => setTimeout(resolve));
+        const lit = [...document.querySelectorAll<SVGElement>('.chart .leaf.on')].map(
+          (one) => one.dataset.state,
+        );
+        const outline = [...document.querySelectorAll<HTMLElement>('.outline-state.on')].map(
+          (one) => one.dataset.outline,
+        );
+        const pill = text('[data-testid=pill]');
+        const phase = lit.find((id) => id?.startsWith('session.phase.'))?.slice(14) ?? null;
+        if (pill !== phase) odd.push(`pill ${pill} but ${phase}`);
+        const isOutlined = lit.every((id) => outline.includes(id));
+        if (outline.length > 0 && !isOutlined) odd.push(`outline ${outline} but ${lit}`);
+        const cursor = text('[data-testid=now] b');
+        const row = text('[data-testid=event-list] [aria-selected=true] .entry-seq');
+        const state = text('[data-testid=event-list] [aria-selected=true] .text-working') ?? phase;
+        if (row !== null && row !== cursor) odd.push(`row ${row} but cursor ${cursor}`);
+        if (row !== null && !phase?.startsWith(state ?? ''))
+          odd.push(`row says ${state} but ${phase}`);
+        seen.add(cursor ?? '');
+      }
+      return { odd, moved: seen.size };
+    });
+    clearInterval(timer);
+    expect(odd).toEqual([]);
+    expect(moved).toBeGreaterThan(5);
+  },
+);
 
 it('marks the transition that was taken, on the right row of two guarded ones, and lets it go', async () => {
   const server = await fixture({ sessions: 2 }, 0);
@@ -157,66 +167,4 @@ it('stays where it was put while 500 events arrive', async () => {
     server.sessions[1]?.records.at(-1)?.seq,
   );
   expect(await world()).toBe(before);
-});
-
-// A time that machines under load keep too; 150 ms is what an idle one must reach (printed).
-it('shows an event at once: the 95th percentile is far below a second', { retry: 2 }, async () => {
-  const server = await fixture({ sessions: 2 });
-  const page = await visit(`${server.url}s/od-0001`);
-  await page.waitForSelector('.chart .leaf.on');
-  // The browser's frames and the test run on the same cores: its own clock measures.
-  await page.evaluate(() => {
-    const seen = new Map<string, number>();
-    Object.assign(window, { seen });
-    const look = (): void => {
-      const words = document.querySelector('[data-testid=now] b')?.textContent ?? '';
-      if (!seen.has(words)) seen.set(words, Date.now());
-      requestAnimationFrame(look);
-    };
-    look();
-  });
-  const sent = new Map<string, number>();
-  for (let round = 0; round < 100; round += 1) {
-    sent.set(`#${server.sessions[1]?.step().seq}`, Date.now());
-    await new Promise((resolve) => setTimeout(resolve, 60));
-  }
-  await page.waitForTimeout(300);
-  const seen = await page.evaluate(() => [
-    ...(window as unknown as { seen: Map<string, number> }).seen,
-  ]);
-  const delays = seen
-    .flatMap(([key, at]) => (sent.has(key) ? [at - (sent.get(key) as number)] : []))
-    .sort((a, b) => a - b);
-  expect(delays.length).toBeGreaterThan(60);
-  const p95 = delays[Math.floor(delays.length * 0.95)] ?? Number.POSITIVE_INFINITY;
-  process.stdout.write(`event to picture: p95 ${Math.round(p95)} ms\n`);
-  expect(p95).toBeLessThan(800);
-  expect(leavesOf(stateOf(server, 1)).length).toBe(2);
-});
-
-it('holds 200 sessions at 500 events a second with little script and no flood of messages', {
-  retry: 2,
-}, async () => {
-  const server = await fixture({ sessions: 200 }, 2);
-  const page = await visit(`${server.url}s/od-0001`);
-  await page.waitForSelector('.chart .leaf.on');
-  const stop = server.run(500);
-  await page.waitForTimeout(1500);
-  const client = await page.context().newCDPSession(page);
-  await client.send('Performance.enable');
-  const script = async (): Promise<number> =>
-    (await client.send('Performance.getMetrics')).metrics.find(
-      ({ name }) => name === 'ScriptDuration',
-    )?.value ?? 0;
-  const counted = (): Promise<Record<string, number>> =>
-    page.evaluate(() => ({ ...window.__viz?.stats }) as Record<string, number>);
-  const [scriptBefore, before] = [await script(), await counted()];
-  await page.waitForTimeout(10_000);
-  const [scriptAfter, after] = [await script(), await counted()];
-  stop();
-  const per = (name: string): number => ((after[name] ?? 0) - (before[name] ?? 0)) / 10;
-  expect((scriptAfter - scriptBefore) / 10).toBeLessThan(0.15);
-  expect(per('rowMessages')).toBeLessThanOrEqual(12);
-  expect(per('commits')).toBeLessThanOrEqual(60);
-  expect(await page.locator('.virtual-row').count()).toBeLessThanOrEqual(60);
 });

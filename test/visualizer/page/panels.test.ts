@@ -1,6 +1,6 @@
 /** The panels in a browser: sessions, time travel, trying, keys, empty and broken states. */
 import { expect, it } from 'vitest';
-import { expectFaults, fixture, useBrowser, visit } from './stage.ts';
+import { expectFaults, fixture, useBrowser, visit } from '../support/stage.ts';
 
 useBrowser();
 
@@ -99,108 +99,6 @@ it('steps back seven events everywhere at once, while live ones count on', async
   await expect.poll(() => page.getByTestId('now').textContent()).toContain('#35');
 });
 
-it('scrubs back over pages of the journal that were not loaded', async () => {
-  const server = await fixture({ sessions: 1 }, 1000);
-  const page = await visit(`${server.url}s/od-0000`);
-  await page.waitForSelector('.chart .leaf.on');
-  await page.keyboard.press('Home');
-  await expect.poll(() => page.getByTestId('now').textContent()).toContain('#1 ');
-});
-
-it('says so when the wanted event is not kept, and shows the nearest', async () => {
-  const server = await fixture({ sessions: 1 }, 2100);
-  const page = await visit(`${server.url}s/od-0000?seq=5`);
-  await expect
-    .poll(() => page.getByTestId('notice').textContent())
-    .toContain('Event #5 is not kept any more: the journal starts at #101');
-  await expect.poll(() => page.getByTestId('now').textContent()).toContain('#101');
-});
-
-it('tries an event without touching the session', async () => {
-  const server = await fixture({ sessions: 2 }, 6);
-  const page = await visit(`${server.url}s/od-0000?tab=try`);
-  const seq = server.sessions[0]?.records.at(-1)?.seq;
-  const run = page.getByRole('button', { name: /Try it/ });
-  await page
-    .locator('#payload')
-    .fill(
-      '{"type":"question.answered","requestId":"nobody","at":"2030-01-01T00:00:00.000000Z","order":{"type":"turn.stop"}}',
-    );
-  await run.click();
-  await expect.poll(() => page.getByTestId('outcome').textContent()).toContain('Refused.');
-  await page
-    .locator('#payload')
-    .fill('{"type":"session.ended","reason":"other","at":"2030-01-01T00:00:00.000000Z"}');
-  await run.click();
-  await expect.poll(() => page.getByTestId('outcome').textContent()).toContain('phase.ended');
-  await page.locator('#payload').fill('not json');
-  await run.click();
-  await expect.poll(() => page.getByTestId('outcome').textContent()).toContain('This is no JSON');
-  expect(server.sessions[0]?.records.at(-1)?.seq).toBe(seq);
-});
-
-it('speaks the public protocol: messages, an answer, a refusal in words', async () => {
-  const server = await fixture({ sessions: 2 }, 4);
-  const direct = server.sessions[1];
-  direct?.tell({
-    type: 'approval.requested',
-    at: '2030-01-01T00:00:00.000000Z',
-    tool: null,
-    toolUseId: null,
-    server: null,
-    request: {
-      id: 'r-1',
-      session_id: direct.id,
-      type: 'exec',
-      command: 'echo \u202Eevil \u001b[2J',
-      file_path: null,
-      diff: null,
-      question: null,
-    },
-  });
-  const page = await visit(`${server.url}s/od-0001?tab=session`);
-  const card = page.getByTestId('approval');
-  await expect.poll(() => card.locator('pre').textContent()).toBe('echo <U+202E>evil \u241b[2J');
-  await card.getByRole('button', { name: 'Approve', exact: true }).click();
-  await expect.poll(() => card.getByRole('status').textContent()).toContain('not implemented');
-  expect(server.said).toContainEqual({
-    type: 'approve_tool',
-    session_id: 'od-0001',
-    request_id: 'r-1',
-    decision: 'approved',
-  });
-  await page.getByLabel('Message to the session').fill('hello');
-  await page.keyboard.press('Enter');
-  await expect
-    .poll(() => page.locator('.composer .banner').textContent())
-    .toContain('send_message is not implemented yet');
-  expect(await page.getByLabel('Message to the session').inputValue()).toBe('hello');
-});
-
-it('shows the request of a watched session without buttons', async () => {
-  const server = await fixture({ sessions: 1 }, 4);
-  const passive = server.sessions[0];
-  passive?.tell({
-    type: 'approval.requested',
-    at: '2030-01-01T00:00:00.000000Z',
-    tool: null,
-    toolUseId: null,
-    server: null,
-    request: {
-      id: 'r-1',
-      session_id: passive.id,
-      type: 'exec',
-      command: 'ls',
-      file_path: null,
-      diff: null,
-      question: null,
-    },
-  });
-  const page = await visit(`${server.url}s/od-0000?tab=session`);
-  await expect.poll(() => page.getByTestId('approval').textContent()).toContain('only watched');
-  expect(await page.getByTestId('approval').getByRole('button').count()).toBe(0);
-});
-
 it('tells an empty server, a session without events and an unknown session apart', async () => {
   const none = await fixture({ sessions: 0 });
   const empty = await visit(none.url);
@@ -237,12 +135,6 @@ it('asks for a token once and never puts it into an address', async () => {
   expect(addresses.filter((address) => address.includes('od_secret'))).toEqual([]);
 });
 
-it('asks for a reload when the server speaks another protocol', async () => {
-  const server = await fixture({ sessions: 1, protocol: 99 });
-  const page = await visit(server.url);
-  await expect.poll(() => page.getByRole('alert').textContent()).toContain('protocol 99');
-});
-
 it('says that the server is gone, and what changed when it is back', async () => {
   const server = await fixture({ sessions: 2 });
   const page = await visit(`${server.url}s/od-0001`);
@@ -257,39 +149,4 @@ it('says that the server is gone, and what changed when it is back', async () =>
   again.sessions[1]?.step();
   await expect.poll(() => page.getByTestId('now').textContent()).toContain('#13');
   expectFaults(/ERR_CONNECTION|WebSocket connection|Failed to load resource/);
-});
-
-it('lets hostile names break nothing', async () => {
-  const server = await fixture({ sessions: 3 }, 2);
-  const evil = `<img src=x onerror=alert(1)>\u202E\u001b]8;;x\u0007${'W'.repeat(400)}\u0301`;
-  for (const one of server.sessions) {
-    one.input.session.project_name = evil;
-    one.input.session.git_branch = evil;
-    one.messages.push({
-      id: 'm',
-      session_id: one.id,
-      message_type: 'assistant',
-      content: `${evil}\n[x](javascript:alert(1))<script>alert(1)</script>`,
-      tool_name: evil,
-      tool_input: null,
-      tool_output: '<svg onload=alert(1)>',
-      is_error: false,
-      timestamp: '2030-01-01T00:00:00.000Z',
-      duration_ms: null,
-    });
-    one.step();
-  }
-  const page = await visit(`${server.url}s/od-0001?tab=session`);
-  let dialogs = 0;
-  page.on('dialog', (dialog) => {
-    dialogs += 1;
-    void dialog.dismiss();
-  });
-  await page.locator('.message').first().waitFor();
-  expect(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth)).toBe(
-    true,
-  );
-  expect(await page.locator('img, iframe, main script').count()).toBe(0);
-  expect(await page.locator('.stage-head h1').textContent()).toContain('<U+202E>');
-  expect(dialogs).toBe(0);
 });

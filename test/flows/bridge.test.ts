@@ -1,0 +1,237 @@
+/** The HTTP bridge: what the debug client asks, answered by the same hall, behind the same gate. */
+import { Validator } from '@seriousme/openapi-schema-validator';
+import { type } from 'arktype';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { resolveConfig } from '../../src/config.ts';
+import { CODES } from '../../src/errors.ts';
+import { openDataDirectory } from '../../src/files.ts';
+import { OPERATIONS, type OperationId } from '../../src/protocol/api.ts';
+import { CLIENT_TYPES } from '../../src/protocol/client.ts';
+import { startServer } from '../../src/server.ts';
+import { CLIENT_MESSAGES } from '../support/client-messages.ts';
+import { deliver, scriptOf } from '../support/hooks.ts';
+import { startTestServer, type TestServer, temporaryDataPaths } from '../support/server.ts';
+
+let server: TestServer;
+let id = '';
+let script = scriptOf(id);
+let sessions = 0;
+
+beforeAll(async () => {
+  server = await startTestServer();
+});
+afterAll(() => server[Symbol.asyncDispose]());
+beforeEach(() => {
+  sessions++;
+  id = `bridged-${sessions}`;
+  script = scriptOf(id);
+});
+
+interface Answer {
+  status: number;
+  body: Record<string, unknown>;
+  headers: Headers;
+}
+
+async function call(path: string, init: RequestInit = {}, url = server.url): Promise<Answer> {
+  const answer = await fetch(`${url}/api${path}`, init);
+  return {
+    status: answer.status,
+    body: (await answer.json()) as Record<string, unknown>,
+    headers: answer.headers,
+  };
+}
+
+const post = (path: string, body: unknown, headers = { 'Content-Type': 'application/json' }) =>
+  call(path, { method: 'POST', headers, body: JSON.stringify(body) });
+
+/** The answer, checked against what the document promises of it. */
+async function get(operation: OperationId, path: string): Promise<Answer['body']> {
+  const { status, body } = await call(path);
+  expect(status, JSON.stringify(body)).toBe(200);
+  const checked = OPERATIONS[operation].answer(body as never);
+  expect(checked instanceof type.errors ? checked.summary : null).toBeNull();
+  return body;
+}
+
+function expectRefusal({ status, body }: Answer, code: string, httpStatus: number): void {
+  expect(body).toEqual({ error: expect.stringMatching(/\w/), code });
+  expect(CODES).toContain(code);
+  expect(status).toBe(httpStatus);
+}
+
+describe('looking', () => {
+  it('tells the port it serves on', async () => {
+    expect(await get('health', '/health')).toEqual({ status: 'ok', port: server.port });
+  });
+
+  it('lists active sessions, and ended ones where they are asked for', async () => {
+    await deliver(server.url, script.prompt('Go'));
+    await deliver(server.url, scriptOf(`${id}-over`).prompt('Go'));
+    await deliver(server.url, scriptOf(`${id}-over`).end());
+    const idsOf = ({ sessions: all }: Answer['body']) => (all as { id: string }[]).map((s) => s.id);
+    const active = idsOf(await get('listSessions', '/sessions'));
+    expect(active).toContain(id);
+    expect(active).not.toContain(`${id}-over`);
+    expect(idsOf(await get('listSessions', '/sessions?all=1'))).toContain(`${id}-over`);
+    expect(await get('getSession', `/sessions/${id}-over`)).toMatchObject({
+      status: 'ended',
+      ended_at: expect.stringMatching(/^\d{4}-.*Z$/),
+    });
+  });
+
+  it('says what a session waits for, and by which id it is decided', async () => {
+    await deliver(server.url, script.prompt('Go'));
+    await deliver(server.url, script.toolStarts('t1'));
+    await deliver(server.url, script.asks('rm -rf /'));
+    const session = await get('getSession', `/sessions/${id}`);
+    expect(session).toMatchObject({
+      id,
+      project_path: '/home/dev/shop',
+      provider: 'claude',
+      work_status: 'permission',
+      attention_reason: 'awaitingPermission',
+      is_direct: false,
+      pending_approval_id: expect.stringMatching(/\w/),
+      ended_at: null,
+    });
+    const { sessions: all } = await get('listSessions', '/sessions');
+    const { ended_at: _, ...listed } = session;
+    expect(all).toContainEqual(listed);
+  });
+
+  it('shows a conversation as its subscribers see it', async () => {
+    await deliver(server.url, script.prompt('Go'));
+    const { session } = await get('getConversation', `/sessions/${id}/snapshot`);
+    expect(session).toMatchObject({ id, messages: [{ content: 'Go' }], pending_approval: null });
+  });
+
+  it('says of what is not there that it is not', async () => {
+    expectRefusal(await call('/sessions/nobody'), 'not_found', 404);
+    expectRefusal(await call('/nowhere'), 'not_found', 404);
+    expectRefusal(await call('/sessions?all=perhaps'), 'bad_request', 400);
+    expectRefusal(await call('/sessions/%zz'), 'bad_request', 400);
+    const { headers, ...answer } = await call('/sessions', { method: 'DELETE' });
+    expectRefusal({ headers, ...answer }, 'method_not_allowed', 405);
+    expect(headers.get('allow')).toBe('GET');
+  });
+});
+
+describe('acting', () => {
+  it('refuses a body of the wrong shape and names the field, never what was in it', async () => {
+    const wrong: [path: string, body: unknown, field: string][] = [
+      ['message', {}, 'message'],
+      ['message', { message: '' }, 'message'],
+      ['message', { message: 'x', images: [{ secret: 'sk-live-1' }] }, 'images'],
+      ['steer', { content: 7 }, 'content'],
+      ['fork', { nth_user_message: -1 }, 'nth_user_message'],
+      ['permission-mode', { mode: 'sk-live-1' }, 'mode'],
+      ['approve', { request_id: 'r', type: 'other' }, 'type'],
+      ['approve', { request_id: 'r' }, 'decision'],
+      ['approve', { request_id: 'r', type: 'question' }, 'answer'],
+    ];
+    for (const [path, body, field] of wrong) {
+      const answer = await post(`/sessions/${id}/${path}`, body);
+      expectRefusal(answer, 'bad_request', 400);
+      expect(answer.body.error).toContain(field);
+      expect(answer.body.error).not.toContain('sk-live-1');
+    }
+  });
+
+  it('does nothing to a session that only is watched, and says so', async () => {
+    await deliver(server.url, script.prompt('Go'));
+    await deliver(server.url, script.toolStarts('t1'));
+    await deliver(server.url, script.asks());
+    const { revision: before } = await revisionOf();
+    const wishes: [path: string, body: unknown][] = [
+      ['message', { message: 'Hi' }],
+      ['steer', { content: 'Hi' }],
+      ['interrupt', {}],
+      ['approve', { request_id: 'pending', approved: true }],
+      ['approve', { type: 'question', answer: 'yes' }],
+      ['fork', {}],
+      ['permission-mode', { mode: 'plan' }],
+    ];
+    for (const [path, body] of wishes) {
+      const answer = await post(`/sessions/${id}/${path}`, body);
+      expect(answer.status, path).toBeGreaterThanOrEqual(400);
+      expect(answer.body, path).toEqual({
+        error: expect.stringMatching(/\w/),
+        code: expect.stringMatching(/\w/),
+      });
+      expect(answer.body.code, path).not.toBe('internal_error');
+    }
+    expect((await revisionOf()).revision).toBe(before);
+  });
+
+  async function revisionOf(): Promise<{ revision: number }> {
+    const { session } = await get('getConversation', `/sessions/${id}/snapshot`);
+    return session as { revision: number };
+  }
+
+  it('takes any message that needs no line, and answers with its reply', async () => {
+    const hook = { ...script.prompt('By HTTP'), type: 'claude_status_event' };
+    expect((await post('/messages', hook)).body).toMatchObject({ type: 'ack' });
+    const { session } = await get('getConversation', `/sessions/${id}/snapshot`);
+    expect(session).toMatchObject({ messages: [{ content: 'By HTTP' }] });
+    expectRefusal(await post('/messages', { type: 'make_coffee' }), 'parse_error', 422);
+    expectRefusal(await post('/messages', { type: 'subscribe_list' }), 'bad_request', 400);
+    const nobody = { type: 'compact_context', session_id: 'nobody' };
+    expect((await post('/messages', nobody)).status).toBeGreaterThanOrEqual(400);
+  });
+
+  it('refuses what is not JSON, is too deep, or is sent by a page of somebody else', async () => {
+    const path = `/sessions/${id}/interrupt`;
+    const plain = { 'Content-Type': 'text/plain' };
+    expectRefusal(await post(path, {}, plain), 'unsupported_media_type', 415);
+    const headers = { 'Content-Type': 'application/json' };
+    const broken = await call(path, { method: 'POST', headers, body: '{' });
+    expectRefusal(broken, 'bad_request', 400);
+    const deep = '['.repeat(70) + ']'.repeat(70);
+    expectRefusal(await call(path, { method: 'POST', headers, body: deep }), 'parse_error', 422);
+    const foreign = { ...headers, Origin: 'https://evil.example' };
+    expectRefusal(await post(path, {}, foreign), 'forbidden', 403);
+  });
+
+  it('lets nobody in without the token where there is one', async () => {
+    const paths = temporaryDataPaths();
+    openDataDirectory(paths);
+    const authToken = 'od_0123456789012345678901234567890123';
+    const flags = { dataDir: paths.dir, bind: '127.0.0.1:0', authToken };
+    await using locked = await startServer(resolveConfig({ flags, env: {}, home: paths.dir }));
+    const url = `http://127.0.0.1:${locked.port}`;
+    expectRefusal(await call('/sessions', {}, url), 'unauthorized', 401);
+    expectRefusal(await call(`/sessions?token=${authToken}`, {}, url), 'unauthorized', 401);
+    const headers = { Authorization: `Bearer ${authToken}` };
+    expect((await call('/sessions', { headers }, url)).body).toEqual({ sessions: [] });
+  });
+});
+
+describe('the OpenAPI document', () => {
+  it('is valid OpenAPI 3.1', async () => {
+    const document = await get('openapi', '/openapi.json');
+    const validator = new Validator();
+    const verdict = await validator.validate(document);
+    expect(verdict).toMatchObject({ valid: true });
+    expect(validator.version).toBe('3.1');
+  });
+
+  it('tells of every operation and of every message, from the schemas that check them', async () => {
+    const { paths, components } = (await get('openapi', '/openapi.json')) as {
+      paths: Record<string, Record<string, { operationId: string }>>;
+      components: { schemas: Record<string, { properties: object; required: string[] }> };
+    };
+    const told = Object.values(paths).flatMap((path) =>
+      Object.values(path).map(({ operationId }) => operationId),
+    );
+    expect(told.sort()).toEqual([...Object.keys(OPERATIONS), 'hook'].sort());
+    for (const tag of CLIENT_TYPES) {
+      if (/subscribe_/.test(tag)) continue;
+      const { properties, required } = components.schemas[tag] ?? {};
+      expect(required, tag).toContain('type');
+      const known = Object.keys(properties ?? {});
+      const sent = Object.keys(CLIENT_MESSAGES[tag as keyof typeof CLIENT_MESSAGES]);
+      expect(known, tag).toEqual(expect.arrayContaining(sent));
+    }
+  });
+});

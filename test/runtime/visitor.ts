@@ -1,0 +1,46 @@
+/** A client without a socket: what it asks goes straight into the hall, what it hears is kept. */
+import type { Hall } from '../../src/runtime/hall.ts';
+import type { Connection, Frame } from '../../src/runtime/rooms.ts';
+import type { Received } from '../support/clients.ts';
+import { createInbox, type Inbox } from '../support/inbox.ts';
+
+export interface Visitor {
+  readonly heard: Inbox<Received>;
+  /** Asks, and settles with what was answered to just this. */
+  ask(message: { type: string; [field: string]: unknown }): Promise<Received>;
+  /** For an outlet: the frames of a room this visitor may be in. */
+  publish(room: string, frame: Frame): void;
+}
+
+let visitors = 0;
+
+/** Comes in. */
+export function visit(hall: Hall): Visitor {
+  visitors += 1;
+  const heard = createInbox<Received>(`visitor ${visitors}`);
+  const rooms = new Set<string>();
+  const send = ({ message }: Frame) => heard.add(message as Received);
+  const connection: Connection = {
+    id: `visitor-${visitors}`,
+    caller: { kind: 'local', address: '127.0.0.1' },
+    rooms,
+    send,
+    join: (room) => void rooms.add(room),
+    leave: (room) => void rooms.delete(room),
+    backlogBytes: 0,
+    close() {},
+  };
+  let asked = 0;
+  return {
+    heard,
+    async ask(message) {
+      asked += 1;
+      const request_id = `${connection.id}-${asked}`;
+      await hall.receive(connection, { value: { ...message, request_id } });
+      return heard.waitFor((one) => 'request_id' in one && one.request_id === request_id);
+    },
+    publish(room, frame) {
+      if (rooms.has(room)) send(frame);
+    },
+  };
+}

@@ -1,0 +1,95 @@
+/** The other pages: small multiples, charts by themselves, about. */
+import { expect, it } from 'vitest';
+import { describeMachine, sessionMachine } from '../../../machines/index.ts';
+import { fixture, litStates, useBrowser, visit } from '../support/stage.ts';
+
+useBrowser();
+
+it('counts all sessions on the states they are in, and keeps those of a pressed one', async () => {
+  const server = await fixture({ sessions: 60 }, 20);
+  const page = await visit(`${server.url}grid`);
+  const paths = server.sessions.flatMap((one) => one.row().path);
+  const isIn = (state: string) => (path: string) => path === state || path.startsWith(`${state}.`);
+  await page.locator('.tile').first().waitFor();
+  const counted = await page.$$eval('.mini-state', (all) =>
+    all.map((one) => [
+      (one as HTMLElement).dataset.state,
+      Number(one.querySelector('b')?.textContent),
+    ]),
+  );
+  expect(counted.length).toBe(
+    describeMachine(sessionMachine).states.filter(
+      ({ parent }) => parent !== null && parent !== 'session',
+    ).length,
+  );
+  for (const [state, count] of counted) {
+    expect([state, count]).toEqual([state, paths.filter(isIn(String(state))).length]);
+  }
+  await page.locator('[data-state="phase.awaitingApproval"]').click();
+  const waiting = paths.filter(isIn('phase.awaitingApproval')).length;
+  expect(waiting).toBeGreaterThan(0);
+  await expect
+    .poll(() => page.locator('.grid-head').textContent())
+    .toContain(`${waiting} session${waiting === 1 ? '' : 's'} in phase.awaitingApproval`);
+  expect(await page.locator('.tile:not(.tile-attention)').count()).toBe(0);
+  await page.getByRole('button', { name: 'Show all' }).click();
+  await expect.poll(() => page.locator('.tile-working').count()).toBeGreaterThan(0);
+});
+
+it('opens a session from its tile, and the browser leads back to the grid', async () => {
+  const server = await fixture({ sessions: 12 });
+  const page = await visit(`${server.url}grid`);
+  await page.locator('.tile').nth(3).click();
+  await page.waitForURL(/\/s\/od-/);
+  await page.waitForSelector('.chart .leaf.on');
+  await page.goBack();
+  await page.locator('.tile').first().waitFor();
+  expect(new URL(page.url()).pathname).toBe('/visualizer/grid');
+  await page.goForward();
+  await page.waitForSelector('.chart .leaf.on');
+  expect(page.url()).toMatch(/\/s\/od-/);
+});
+
+it('moves no tile because something happened', async () => {
+  const server = await fixture({ sessions: 40 });
+  const page = await visit(`${server.url}grid`);
+  await page.locator('.tile').first().waitFor();
+  const names = () => page.locator('.tile .row-name').allTextContents();
+  const before = await names();
+  const paints = await page.evaluate(() => window.__viz?.stats.listPaints ?? 0);
+  for (let round = 0; round < 200; round += 1) server.sessions[round % 40]?.step();
+  await page.waitForFunction((seen) => (window.__viz?.stats.listPaints ?? 0) > seen, paints);
+  expect(await names()).toEqual(before);
+});
+
+it('draws each chart by itself, with every state in words, and offers it in three forms', async () => {
+  const server = await fixture({ sessions: 2 });
+  const page = await visit(`${server.url}machines/session`);
+  await page.waitForSelector('.chart .state');
+  expect(await litStates(page)).toEqual([]);
+  const { states } = describeMachine(sessionMachine);
+  expect(await page.locator('.catalogue-state').count()).toBe(states.length);
+  await page.locator('.chart .title[data-state="session.phase.idle"]').click();
+  await expect
+    .poll(() => page.locator('.catalogue-state.picked').textContent())
+    .toMatch(/idle.*turn\.started \[isCurrent\] → working/);
+  await page.getByRole('button', { name: 'supervisor' }).click();
+  await page.waitForSelector('.chart .state[data-state="supervisor.serving"]');
+  expect(new URL(page.url()).pathname).toBe('/visualizer/machines/supervisor');
+  for (const form of ['mermaid', 'scxml', 'json']) {
+    expect(await page.getByRole('button', { name: `Chart as ${form}` }).isEnabled()).toBe(true);
+  }
+  await page.goto(`${server.url}machines/nothing`);
+  await expect
+    .poll(() => page.getByTestId('no-machine').textContent())
+    .toContain('no chart nothing');
+});
+
+it('says about itself what it keeps, shows and has done, and all keys', async () => {
+  const server = await fixture({ sessions: 2 });
+  const page = await visit(`${server.url}about`);
+  await expect
+    .poll(() => page.getByTestId('about').textContent())
+    .toMatch(/2000 events at least, 30 days.*one event back/);
+  await expect.poll(() => page.getByTestId('about').textContent()).toContain('Memory95 MiB');
+});

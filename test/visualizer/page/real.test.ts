@@ -1,0 +1,54 @@
+/** The page against the server that ships: hooks in, the picture out, also after a restart and behind a token. */
+import { once } from 'node:events';
+import { expect, it } from 'vitest';
+import { ask, dataDirectory, freePort, start } from '../support/real-server.ts';
+import { expectFaults, useBrowser, visit } from '../support/stage.ts';
+
+useBrowser();
+const TOKEN = 'od_0123456789abcdefghijklmnopqrstuvwxyzABCDEF';
+
+it('shows a hook in the chart, says why, and scrubs past a restart', async () => {
+  const [directory, port] = [dataDirectory(), await freePort()];
+  const first = await start(directory, port);
+  await ask(port);
+  const page = await visit(`http://127.0.0.1:${port}/visualizer/s/real-1?tab=why`);
+  await page.waitForSelector('[data-state="session.phase.awaitingApproval.permission"].on');
+  await expect
+    .poll(() => page.getByTestId('why').textContent())
+    .toMatch(/It is in permission.*approval\.requested.*from hook/);
+  await page.keyboard.press('1');
+  await expect
+    .poll(() => page.getByTestId('approval').textContent())
+    .toContain('npm test <U+202E>live');
+  const before = await page.getByTestId('now').textContent();
+  const gone = once(first, 'exit');
+  first.kill('SIGTERM');
+  await gone;
+  await page.getByTestId('offline').waitFor({ timeout: 3000 });
+  await start(directory, port);
+  await page.getByTestId('notice').waitFor({ timeout: 8000 });
+  await expect.poll(() => page.getByTestId('now').textContent()).not.toBe('');
+  await page.keyboard.press('Home');
+  await expect.poll(() => page.getByTestId('now').textContent()).toContain('#1 ');
+  await page.keyboard.press('6');
+  await expect.poll(() => page.getByTestId('context').textContent()).toContain('Context after #1');
+  await page.keyboard.press('End');
+  await expect.poll(() => page.getByTestId('timeline').textContent()).toContain('Live');
+  expect(before).toContain('approval.requested');
+  expectFaults(/ERR_CONNECTION|WebSocket connection|Failed to load resource/);
+});
+
+it('asks for the token of a server that wants one, once', async () => {
+  const [directory, port] = [dataDirectory(), await freePort()];
+  await start(directory, port, '--require-auth', '--auth-token', TOKEN);
+  await ask(port, TOKEN);
+  const page = await visit(`http://127.0.0.1:${port}/visualizer/`);
+  await page.getByLabel('Access token').fill(TOKEN);
+  await page.getByRole('button', { name: 'Open' }).click();
+  await page.locator('.virtual-row').first().click();
+  await page.waitForSelector('.chart .leaf.on');
+  await page.reload();
+  await page.waitForSelector('.chart .leaf.on');
+  expect(page.url()).not.toContain(TOKEN);
+  expectFaults(/401|WebSocket connection/);
+});

@@ -1,0 +1,262 @@
+/** What is photographed: every state of the page, on every kind of screen. */
+import type { BrowserContextOptions, Page } from 'playwright-core';
+import type { ApprovalRequest } from '../../../src/protocol/nouns.ts';
+import { type Fixture, type FixtureOptions, startFixture } from './fixture-server.ts';
+
+const DESK = { viewport: { width: 1600, height: 950 } };
+const LAPTOP = { viewport: { width: 1280, height: 800 } };
+const TABLET = { viewport: { width: 820, height: 1180 } };
+const PHONE = {
+  viewport: { width: 390, height: 844 },
+  deviceScaleFactor: 2,
+  hasTouch: true,
+  isMobile: true,
+};
+const SMALL_PHONE = { ...PHONE, viewport: { width: 320, height: 640 } };
+
+const NO_SESSIONS = '[data-testid=no-sessions]';
+const TOKEN_FORM = '[data-testid=token-form]';
+const LOCKED: FixtureOptions = { sessions: 2, token: 'od_secret' };
+const LOOKING: FixtureOptions = { sessions: 12, scopes: ['read'] };
+
+/** One picture. */
+export interface Shot {
+  name: string;
+  options: BrowserContextOptions;
+  path: string;
+  /** What happens to the sessions first; requests of theirs then stay open. */
+  before?: (server: Fixture) => void;
+  /** A server of its own, for states that the common one cannot be in. */
+  fixture?: FixtureOptions;
+  act?: (page: Page, server: Fixture) => Promise<unknown>;
+  /** What the page must show before it is looked at. */
+  shows?: string;
+}
+
+const press =
+  (...keys: string[]) =>
+  async (page: Page): Promise<void> => {
+    for (const key of keys) await page.keyboard.press(key);
+  };
+const show = (name: string) => (page: Page) =>
+  page.getByRole('navigation').getByRole('button', { name, exact: true }).tap();
+
+const ABORTED = '{\n  "type": "turn.aborted",\n  "reason": "by hand"\n}';
+
+/** All of them. */
+export const SHOTS: readonly Shot[] = [
+  { name: 'readme', options: DESK, path: 's/od-0007?tab=why', before: askForPatch },
+  { name: 'desk-light', options: DESK, path: 's/od-0001' },
+  {
+    name: 'desk-dark-actions',
+    options: { ...DESK, colorScheme: 'dark' },
+    path: 's/od-0001?tab=sequence',
+    act: press('a'),
+  },
+  {
+    name: 'time-travel-context',
+    options: { ...LAPTOP, colorScheme: 'dark' },
+    path: 's/od-0001?tab=context',
+    act: press('[', '[', '['),
+  },
+  { name: 'conversation', options: LAPTOP, path: 's/od-0004?tab=session' },
+  { name: 'approval', options: LAPTOP, path: 's/od-0007?tab=session', before: askForPatch },
+  {
+    name: 'question-dark',
+    options: { ...LAPTOP, colorScheme: 'dark' },
+    path: 's/od-000a?tab=session',
+    before: askQuestions,
+  },
+  { name: 'phone-approval', options: PHONE, path: 's/od-0007?tab=session' },
+  { name: 'why', options: LAPTOP, path: 's/od-0002?tab=why' },
+  { name: 'try', options: LAPTOP, path: 's/od-0002?tab=try' },
+  { name: 'grid', options: DESK, path: 'grid' },
+  { name: 'grid-dark', options: { ...LAPTOP, colorScheme: 'dark' }, path: 'grid' },
+  { name: 'machines', options: LAPTOP, path: 'machines/session' },
+  { name: 'machines-supervisor', options: LAPTOP, path: 'machines/supervisor' },
+  { name: 'about', options: LAPTOP, path: 'about' },
+  { name: 'help', options: LAPTOP, path: 's/od-0002', act: press('?') },
+  {
+    name: 'send',
+    options: LAPTOP,
+    path: 's/od-0002?tab=try',
+    act: async (page) => {
+      await page.locator('#payload').fill(ABORTED);
+      await page.getByTestId('send-live').click();
+      await page.getByRole('button', { name: 'Send it' }).click();
+    },
+  },
+  { name: 'tablet', options: TABLET, path: 's/od-0001?tab=states' },
+  { name: 'phone-sessions', options: PHONE, path: '' },
+  { name: 'phone-states', options: PHONE, path: 's/od-0001' },
+  {
+    name: 'phone-chart-dark',
+    options: { ...PHONE, colorScheme: 'dark' },
+    path: 's/od-0001',
+    act: show('Chart'),
+  },
+  { name: 'phone-conversation', options: PHONE, path: 's/od-0004', act: show('Session') },
+  {
+    name: 'phone-events-dark',
+    options: { ...PHONE, colorScheme: 'dark' },
+    path: 's/od-0001',
+    act: show('Events'),
+  },
+  { name: 'phone-grid', options: PHONE, path: 'grid' },
+  { name: 'small-phone-grid', options: SMALL_PHONE, path: 'grid' },
+  { name: 'phone-machines', options: PHONE, path: 'machines' },
+  { name: 'phone-about', options: PHONE, path: 'about' },
+  { name: 'small-phone-states', options: SMALL_PHONE, path: 's/od-0001' },
+  { name: 'small-phone-chart', options: SMALL_PHONE, path: 's/od-0001', act: show('Chart') },
+  { name: 'empty', options: LAPTOP, path: '', fixture: { sessions: 0 }, shows: NO_SESSIONS },
+  {
+    name: 'phone-empty',
+    options: PHONE,
+    path: '',
+    fixture: { sessions: 0 },
+    shows: NO_SESSIONS,
+  },
+  {
+    name: 'no-hits',
+    options: LAPTOP,
+    path: '',
+    act: (page) => page.getByLabel('Filter sessions').fill('nothing like this'),
+  },
+  {
+    name: 'offline',
+    options: LAPTOP,
+    path: 's/od-0001',
+    fixture: { sessions: 12 },
+    act: async (page, server) => {
+      await server.close();
+      await page.getByTestId('offline').waitFor();
+    },
+  },
+  {
+    name: 'phone-offline-dark',
+    options: { ...PHONE, colorScheme: 'dark' },
+    path: 's/od-0001',
+    fixture: { sessions: 12 },
+    act: async (page, server) => {
+      await server.close();
+      await page.getByTestId('offline').waitFor();
+    },
+  },
+  {
+    name: 'restarted',
+    options: LAPTOP,
+    path: 's/od-0001',
+    fixture: { sessions: 12 },
+    act: async (page, server) => {
+      await server.close();
+      await startFixture({ sessions: 12, port: server.port, boot: 'boot-2' });
+      await page.getByTestId('notice').waitFor();
+    },
+  },
+  { name: 'unauthorised', options: LAPTOP, path: '', fixture: LOCKED, shows: TOKEN_FORM },
+  {
+    name: 'phone-unauthorised-dark',
+    options: { ...PHONE, colorScheme: 'dark' },
+    path: '',
+    fixture: LOCKED,
+    shows: TOKEN_FORM,
+    act: async (page) => {
+      await page.getByLabel('Access token').fill('wrong');
+      await page.getByRole('button', { name: 'Open' }).click();
+      await page.getByRole('alert').waitFor();
+    },
+  },
+  {
+    name: 'other-protocol',
+    options: LAPTOP,
+    path: '',
+    fixture: { sessions: 2, protocol: 99 },
+    shows: '.banner',
+  },
+  {
+    name: 'beyond-retention',
+    options: LAPTOP,
+    path: 's/od-0001?seq=5',
+    fixture: { sessions: 2 },
+    before: ({ sessions }) => {
+      for (let round = 0; round < 2100; round += 1) sessions[1]?.step();
+    },
+  },
+  {
+    name: 'no-charts',
+    options: LAPTOP,
+    path: 's/od-0001?tab=states',
+    act: async (page) => {
+      await page.route('**/charts-*.json', (route) => route.fulfill({ status: 500 }));
+      await page.reload();
+      await page.getByTestId('chart-failure').first().waitFor();
+    },
+  },
+  { name: 'read-only', options: LAPTOP, path: 's/od-0001?tab=try', fixture: LOOKING },
+];
+
+function ask(server: Fixture, index: number, request: Partial<ApprovalRequest>): void {
+  const session = server.sessions[index];
+  if (!session) return;
+  const at = `${new Date().toISOString().slice(0, -1)}000Z`;
+  const open = session.actor.getSnapshot().context.approvals;
+  for (const { request: old } of open) {
+    session.tell({
+      type: 'approval.resolved',
+      at,
+      requestId: old.id,
+      server: null,
+      decision: 'approved',
+    });
+  }
+  session.tell({
+    type: 'approval.requested',
+    at,
+    request: {
+      id: `shown-${index}`,
+      session_id: session.id,
+      type: 'exec',
+      command: null,
+      file_path: null,
+      diff: null,
+      question: null,
+      ...request,
+    },
+    tool: null,
+    toolUseId: null,
+    server: null,
+  });
+}
+
+function askForPatch(server: Fixture): void {
+  ask(server, 7, {
+    command: 'git push --force-with-lease origin main \u202E&& rm -rf build',
+    tool_name: 'Bash',
+    proposed_amendment: ['git', 'push'],
+  });
+}
+
+function askQuestions(server: Fixture): void {
+  ask(server, 10, {
+    type: 'question',
+    tool_name: 'AskUserQuestion',
+    question: 'Which database should the new service use?',
+    questions: [
+      {
+        header: 'Storage',
+        question: 'Which database should the new service use?',
+        multi_select: false,
+        options: [
+          { label: 'SQLite', description: 'One file, nothing to run.' },
+          { label: 'Postgres', description: 'When several machines write.' },
+        ],
+      },
+      {
+        header: 'Tests',
+        question: 'What shall be tested first?',
+        multi_select: true,
+        options: [{ label: 'Migrations' }, { label: 'Restarts' }, { label: 'Load' }],
+      },
+    ],
+  });
+}
