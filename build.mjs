@@ -55,7 +55,7 @@ await build({
   platform: 'node',
   target: 'node20.19',
   packages: 'bundle',
-  external: ['better-sqlite3', 'bufferutil', 'utf-8-validate'],
+  external: ['better-sqlite3', '@openai/codex-sdk', 'bufferutil', 'utf-8-validate'],
   banner: {
     js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
   },

@@ -58,19 +58,6 @@ const CATALOGUE = {
     message: 'The server is stopping; send it again after its restart',
   },
   internal_error: { status: 500, message: 'Something broke inside the server; its log says what' },
-  session_not_found: {
-    status: 404,
-    message:
-      'Session {id} not found, or not one of Codex: skills and MCP servers are known for those only',
-  },
-  model_list_failed: { status: 502, message: 'The models are not known: {reason}' },
-  codex_auth_login_start_failed: { status: 502, message: 'The login did not begin: {reason}' },
-  codex_auth_logout_failed: { status: 502, message: 'Nobody was signed out: {reason}' },
-  already_signed_in: {
-    status: 409,
-    message:
-      'Codex is signed in with ChatGPT; a key would take its place. Sign out first, then set the key',
-  },
   claude_error: {
     status: 501,
     message:
@@ -89,7 +76,6 @@ const CATALOGUE = {
     message:
       'Session {id} is only watched; {what} in its own terminal, or fork it to steer it here',
   },
-  unsupported: { status: 409, message: '{what} is not possible: {reason}' },
   already_active: {
     status: 409,
     message: 'Session {id} has its connector already; just send it a message',
@@ -108,6 +94,20 @@ const CATALOGUE = {
     status: 409,
     message:
       'Thread {thread} is open in another Codex process; close it there, or fork the session here',
+  },
+  unsupported: { status: 409, message: '{what} is not possible: {reason}' },
+  session_not_found: {
+    status: 404,
+    message:
+      'Session {id} not found, or not one of Codex: skills and MCP servers are known for those only',
+  },
+  model_list_failed: { status: 502, message: 'The models are not known: {reason}' },
+  codex_auth_login_start_failed: { status: 502, message: 'The login did not begin: {reason}' },
+  codex_auth_logout_failed: { status: 502, message: 'Nobody was signed out: {reason}' },
+  already_signed_in: {
+    status: 409,
+    message:
+      'Codex is signed in with ChatGPT; a key would take its place. Sign out first, then set the key',
   },
   codex_error: { status: 502, message: 'Codex: {reason}' },
   quarantined: {

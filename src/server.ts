@@ -124,7 +124,7 @@ async function serve(deps: {
     house.drain();
     await stopChores();
     await house.close();
-    await doors.close();
+    await Promise.all([doors.close(), engine.close()]);
     await writer.close();
     house.registry.stop();
     await withdraw(paths);

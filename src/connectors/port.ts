@@ -20,10 +20,13 @@ export interface OpenText {
 
 /** What the house offers to the connector of one session. */
 export interface House {
-  /** Tells the session, in the order of the calls. Settles with the commit; never rejects. */
-  report(event: Report): Promise<void>;
-  /** Goes on with the text of a message that was just reported open. */
-  stream(messageId: string, first: string, shown: Promise<void>): OpenText;
+  /**
+   * Tells the session, in the order of the calls. Settles with the commit, false when the event could not
+   * be stored; never rejects.
+   */
+  report(event: Report): Promise<boolean>;
+  /** Goes on with the text of a message that was just reported open; nothing of it is told before that. */
+  stream(messageId: string, first: string, stored: Promise<boolean>): OpenText;
   /** Wall clock, ms: for what a message shows as its time when the provider names none. */
   nowMs(): number;
 }

@@ -5,6 +5,7 @@
 import type { CodexConfig, Places } from '../config.ts';
 import { codexHomeOf } from '../connectors/codex/binary.ts';
 import type { Engine } from '../connectors/codex/engine.ts';
+import { createNamer } from '../connectors/codex/naming.ts';
 import { createBrowse } from '../connectors/directory.ts';
 import { readBranch } from '../connectors/git-head.ts';
 import type { Images } from '../connectors/images.ts';
@@ -41,6 +42,7 @@ import { createNews } from './news.ts';
 import { createRegistry, type Registry } from './registry.ts';
 import { createRing } from './ring.ts';
 import { createRooms, type Outlet, roomsOf } from './rooms.ts';
+import { createSessionNames } from './session-names.ts';
 import { contextOf, createSessions } from './sessions.ts';
 import { createShells } from './shells.ts';
 import { createStreams } from './streams.ts';
@@ -54,7 +56,7 @@ export interface HouseDeps {
   images: Images;
   /** What commands of clients inherit. */
   env: Readonly<Record<string, string | undefined>>;
-  /** The Codex that steered sessions run on; it starts when somebody first needs it. */
+  /** The Codex that steered sessions run on; it starts when the first of them needs it. */
   engine: Engine;
   codex: CodexConfig;
   log: Logger;
@@ -75,7 +77,7 @@ export interface House {
   waitForSpool(drained: Promise<unknown>): void;
   /** Takes no hook any more; what was taken is still committed. */
   drain(): void;
-  /** Ends what runs for clients and lets go of all connectors; resolves when that is on record, within 6 s. */
+  /** Lets go of all connectors and ends what runs for clients; resolves when that is on record, within 6 s. */
   close(): Promise<void>;
 }
 
@@ -89,10 +91,10 @@ const MAX_SPOOL_WAIT_MS = 2000;
 /** Builds the house over an open writer. */
 export function createHouse({
   writer,
-  engine,
   places,
   images,
   env,
+  engine,
   codex,
   log,
   version,
@@ -108,7 +110,10 @@ export function createHouse({
     rooms,
     ring,
     listFeed,
-    witness: (live, item, committed) => inspection.witness(live, item, committed),
+    witness(live, item, committed) {
+      inspection.witness(live, item, committed);
+      names?.noticed(live);
+    },
     log: log.child('ledger'),
     release: (sessionId, orders) => links.release(sessionId, orders),
     refresh: (sessionId) => void showWhole(sessionId),
@@ -125,12 +130,14 @@ export function createHouse({
   const sessions = createSessions({ writer, registry, ledger, clock });
   const streams = createStreams({ rooms, writer, clock });
   news.keep(streams.standing);
+  const lookUpBranch = branchLookUp({ registry, ledger, clock, log });
   const links = createLinks({
     engine,
     registry,
     ledger,
     streams,
     threads: boundThreads,
+    lookUpBranch,
     clock,
     log: log.child('codex'),
   });
@@ -154,9 +161,16 @@ export function createHouse({
   followEngine({ engine, threads: boundThreads, news });
   const subscriptions = createSubscriptions({ writer, ring, registry, news });
   const tell = createTelling({ writer, registry, ledger, clock });
+  const names =
+    codex.naming === null
+      ? null
+      : createSessionNames({
+          namer: createNamer({ env: codex.env, model: codex.naming.model }),
+          tell,
+          log: log.child('naming'),
+        });
   const look = createLooking({ registry });
   const shells = createShells({ tell, news, env, log: log.child('shell') });
-  const lookUpBranch = branchLookUp({ registry, ledger, clock, log });
   const takeChecked = createHooks({ writer, registry, ledger, clock, lookUpBranch });
 
   let loadedCodec: Codec | null = null;
@@ -198,7 +212,7 @@ export function createHouse({
       listFeed,
       home: places.home,
     }),
-    ...createTurnsHandlers({ sessions, steer }),
+    ...createTurnsHandlers({ sessions, steer, images }),
     ...createApprovalsHandlers({ sessions, links, steer }),
     ...createNamingHandlers({ tell }),
     ...createApprovalHistoryHandlers({ writer, tell }),
@@ -214,7 +228,6 @@ export function createHouse({
     }),
   };
 
-  shells.recover(writer.opened.commands);
   /** Something was taken back: everybody in the session's rooms gets it whole again. */
   async function showWhole(sessionId: string): Promise<void> {
     try {
@@ -238,6 +251,7 @@ export function createHouse({
     });
   }
   for (const live of [...registry.live()]) afterRestart(live);
+  shells.recover(writer.opened.commands);
 
   const hall: Hall = {
     opened(connection) {
@@ -268,11 +282,11 @@ export function createHouse({
     },
     drain() {
       isDraining = true;
+      names?.close();
     },
     async close() {
-      await Promise.all([shells.close(), links.close('the server was stopped')]);
+      await Promise.all([links.close('the server was stopped'), shells.close()]);
       streams.stop();
-      await engine.close();
     },
   };
 }

@@ -13,6 +13,7 @@ import type { Logger } from '../log.ts';
 import type { BoundThreads } from './bound-threads.ts';
 import type { StampClock } from './clock.ts';
 import type { Ledger } from './ledger.ts';
+import type { LiveSession } from './live-session.ts';
 import type { Registry } from './registry.ts';
 import type { Streams } from './streams.ts';
 
@@ -39,53 +40,55 @@ interface LinksDeps {
   registry: Pick<Registry, 'enter'>;
   ledger: Pick<Ledger, 'tell'>;
   streams: Pick<Streams, 'open'>;
+  /** Who else speaks to the engine about a session's thread finds it here. */
   threads: Pick<BoundThreads, 'bind'>;
+  /** A turn may have changed the branch; looked up beside. */
+  lookUpBranch: (live: LiveSession) => void;
   clock: StampClock;
   log: Logger;
 }
 
 /** Links over one engine. */
 export function createLinks(deps: LinksDeps): Links {
-  const { engine, registry, ledger, streams, threads, clock, log } = deps;
+  const { engine, registry, ledger, streams, threads, lookUpBranch, clock, log } = deps;
   const connectors = new Map<string, Connector>();
+  const unbind = new Map<string, () => void>();
   /** Reports on their way to the disk. */
-  const onTheirWay = new Set<Promise<void>>();
-  /** How to let go of each session's thread. */
-  const bindings = new Map<string, () => void>();
+  const onTheirWay = new Set<Promise<unknown>>();
   let closedBecause: string | null = null;
 
   function houseOf(sessionId: string): House {
     return {
       report(event) {
         if (event.type === 'link.attached') bind(sessionId, event.threadId);
-        if (event.type === 'link.lost' || event.type === 'link.failed') unbind(sessionId);
+        if (event.type === 'link.lost') letGo(sessionId);
         return track(tell(sessionId, event));
       },
       nowMs: Date.now,
-      stream(messageId, first, shown) {
+      stream(messageId, first, stored) {
         const stream = streams.open(sessionId, messageId, first);
-        void shown.then(() => stream.show());
+        void stored.then((isStored) => isStored && stream.show());
         return stream;
       },
     };
   }
 
   function bind(sessionId: string, threadId: string): void {
-    bindings.set(sessionId, threads.bind(sessionId, threadId));
+    unbind.set(sessionId, threads.bind(sessionId, threadId));
   }
 
-  function unbind(sessionId: string): void {
-    bindings.get(sessionId)?.();
-    bindings.delete(sessionId);
+  function letGo(sessionId: string): void {
+    unbind.get(sessionId)?.();
+    unbind.delete(sessionId);
   }
 
-  function track(told: Promise<void>): Promise<void> {
+  function track(told: Promise<boolean>): Promise<boolean> {
     onTheirWay.add(told);
     return told.finally(() => onTheirWay.delete(told));
   }
 
   /** Never rejects: a report that cannot be stored is the session's trouble, not the connector's. */
-  async function tell(sessionId: string, report: Report): Promise<void> {
+  async function tell(sessionId: string, report: Report): Promise<boolean> {
     try {
       await registry.enter(sessionId, ({ live }) => {
         if (!live) throw new OrbitError('not_found', { what: 'Session', id: sessionId });
@@ -93,14 +96,17 @@ export function createLinks(deps: LinksDeps): Links {
         return new Promise<void>((resolve, reject) => {
           const settle = (error: Error | null) => (error ? reject(error) : resolve());
           ledger.tell(live, { event, origin: 'connector', key: null, settle });
+          if (event.type === 'turn.completed') lookUpBranch(live);
         });
       });
+      return true;
     } catch (error) {
       log.error('connector.report_failed', {
         session_id: sessionId,
         event_type: report.type,
         error: error instanceof Error ? error.message : String(error),
       });
+      return false;
     }
   }
 
@@ -115,10 +121,9 @@ export function createLinks(deps: LinksDeps): Links {
     const connector = living(sessionId);
     if (connector) {
       connector.take(order);
-      if (order.type === 'thread.release') {
-        connectors.delete(sessionId);
-        unbind(sessionId);
-      }
+      if (order.type !== 'thread.release') return;
+      connectors.delete(sessionId);
+      letGo(sessionId);
     } else if (order.type === 'thread.attach' && closedBecause !== null) {
       void track(tell(sessionId, { type: 'link.failed', reason: closedBecause }));
     } else if (order.type === 'thread.attach') {

@@ -1,14 +1,19 @@
 /** Turns of direct Codex sessions, end to end: client, server, the real Codex, a fake model. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type CodexDock, createSteered, openCodexDock } from '../support/codex-dock.ts';
 import { MODELS } from '../support/codex-home.ts';
 
 let dock: CodexDock;
 
+/** A skill that is there before Codex first looks for any. */
+const skillPath = () => join(dock.home.codexHome, 'skills', 'ship', 'SKILL.md');
+
 beforeAll(async () => {
   dock = await openCodexDock();
+  mkdirSync(dirname(skillPath()), { recursive: true });
+  writeFileSync(skillPath(), '---\nname: ship\ndescription: d\n---\nThe secret of shipping.\n');
 });
 afterAll(() => dock[Symbol.asyncDispose]());
 
@@ -253,6 +258,44 @@ describe.each(Object.entries(MODELS))('a session with a %s model', (_, model) =>
     expect(JSON.stringify(dock.api.requests.at(-1)?.input)).toContain('and to the left');
   });
 
+  it('hands pictures, skills, mentions, model and effort to the model', async () => {
+    const client = await dock.client();
+    const session = await createSteered(client, { cwd: dock.home.project, model });
+    const other = model === MODELS.direct ? MODELS.code : MODELS.direct;
+    const answer = await session.ask('send_message', {
+      content: 'look at all this',
+      model: other,
+      effort: 'low',
+      images: [{ input_type: 'url', value: `data:image/png;base64,${PIXEL}` }],
+      skills: [{ name: 'ship', path: skillPath() }],
+      mentions: [{ name: 'cart.ts', path: '/shop/cart.ts' }],
+    });
+    expect(answer).toMatchObject({ type: 'ack' });
+    await session.idle();
+    const request = dock.api.requests.at(-1);
+    const input = JSON.stringify(request?.input);
+    expect(request).toMatchObject({ model: other, reasoning: { effort: 'low' } });
+    const reaches = (text: string) => expect(input.includes(text), text).toBe(true);
+    for (const text of ['input_image', 'The secret of shipping.', '/shop/cart.ts']) reaches(text);
+    expect(await session.snapshot()).toMatchObject({ model: other, effort: 'low' });
+    const [shown] = await session.messages('user');
+    expect(shown).toMatchObject({
+      content: 'look at all this',
+      images: [{ input_type: 'path', url: expect.stringMatching(/^\/images\//) }],
+    });
+    // What is chosen once stays chosen.
+    await session.say('and again');
+    await session.idle();
+    expect(dock.api.requests.at(-1)).toMatchObject({ model: other, reasoning: { effort: 'low' } });
+
+    const bad = { content: 'x', images: [{ input_type: 'path', value: '/etc/passwd' }] };
+    expect(await session.ask('send_message', bad)).toMatchObject({ code: 'invalid_image' });
+    expect(await session.ask('send_message', { content: '  ' })).toMatchObject({
+      code: 'invalid_argument',
+    });
+    expect(await session.messages('user')).toHaveLength(2);
+  });
+
   it('shows the provider’s trouble with a remedy, and goes on', async () => {
     const client = await dock.client();
     const session = await createSteered(client, { cwd: dock.home.project, model });
@@ -286,6 +329,10 @@ describe.each(Object.entries(MODELS))('a session with a %s model', (_, model) =>
     expect(ended[0]?.reason).toBe('user_requested');
   });
 });
+
+/** A picture of one pixel. */
+const PIXEL =
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
 
 /** Processes of this machine whose command line has this text. */
 function processesOf(text: string): string[] {

@@ -6,14 +6,14 @@ import type { Message, SessionState } from '../../src/protocol/nouns.ts';
 import { ask } from './asking.ts';
 import { type Received, type TestClient, wsClient } from './clients.ts';
 import { type CodexHome, type CodexHomeOptions, createCodexHome } from './codex-home.ts';
+import { startWatchedServer, type WatchedServer } from './desktop/watched-server.ts';
 import { type FakeResponsesApi, startFakeResponsesApi } from './fake-responses-api.ts';
-import { startTestServer, type TestServer } from './server.ts';
 
 /** A running dock; disposing of it stops everything and removes all files. */
 export interface CodexDock extends AsyncDisposable {
   readonly api: FakeResponsesApi;
   readonly home: CodexHome;
-  readonly server: TestServer;
+  readonly server: WatchedServer;
   /** A new client at `/ws`. */
   client(): Promise<TestClient>;
 }
@@ -22,7 +22,7 @@ export interface CodexDock extends AsyncDisposable {
 export async function openCodexDock(options: CodexHomeOptions = {}): Promise<CodexDock> {
   const api = await startFakeResponsesApi();
   const home = await createCodexHome(api, options);
-  const server = await startTestServer(home.env);
+  const server = await startWatchedServer({ env: home.env });
   const clients: TestClient[] = [];
   return {
     api,

@@ -143,6 +143,11 @@ function take(message: ServerMessage): void {
     if (message.session.id === subscribed) talk.value = message.session;
     return;
   }
+  if (message.type === 'thread_rolled_back' && message.session_id === subscribed) {
+    // Which messages left with the turns is the server's to say.
+    say({ type: 'subscribe_session', session_id: message.session_id });
+    return;
+  }
   if (!('session_id' in message) || message.session_id !== subscribed || !talk.peek()) return;
   talk.value = after(talk.peek() as Talk, message);
 }

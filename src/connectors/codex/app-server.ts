@@ -6,8 +6,8 @@
 import { homedir } from 'node:os';
 import { OrbitError } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
-import { type CodexBinary, findCodexBinary, pathWithTools } from './binary.ts';
-import { type Child, startChild } from './child.ts';
+import { type CodexBinary, findCodexBinary } from './binary.ts';
+import { type Child, environmentOf, startChild } from './child.ts';
 import type { Engine } from './engine.ts';
 import { createKeeper, type Kept } from './keeper.ts';
 import type { Methods } from './protocol/methods.ts';
@@ -33,6 +33,7 @@ export interface EngineDeps {
 interface Running extends Kept {
   readonly child: Child;
   readonly rpc: Rpc;
+  readonly traces: Traces;
 }
 
 const DEADLINE_MS = 30_000;
@@ -40,14 +41,11 @@ const PROBE_MS = 10_000;
 const RESTART_DELAYS_MS = [250, 1000, 4000];
 /** A session that ended must be free for a terminal at once, not after a minute (codex.md 3.6). */
 const ARGS = ['app-server', '-c', 'thread_unload_delay_secs=1'];
-/** Ours alone: a child has no use for our token, and its shells must not show it. */
-const PRIVATE_ENV = /^ORBITDOCK_/;
 
 /** An engine that has started nothing yet. */
 export function createEngine(deps: EngineDeps): Engine {
   const { log, probeMs = PROBE_MS } = deps;
   const routes = createRoutes(log);
-  const traces = createTraces(log);
   const keeper = createKeeper<Running>({
     start,
     lost: routes.lost,
@@ -55,22 +53,20 @@ export function createEngine(deps: EngineDeps): Engine {
     log,
   });
   const probing = new Set<Rpc>();
+  /** One that was not greeted yet: its answer may take longer than closing may. */
+  let starting: Child | null = null;
+  let isClosed = false;
 
   async function start(): Promise<Running> {
     const given = deps.env ?? process.env;
     const binary = deps.findBinary?.() ?? findCodexBinary({ env: given });
-    const env = childEnv(given, binary);
+    const env = environmentOf(given, binary);
     // Where it runs matters to nobody, as long as it is no project: every thread names its own.
     const cwd = env.HOME ?? homedir();
     const child = await startChild({ command: binary.path, args: ARGS, cwd, env }, log);
-    const rpc = openRpc({
-      stdin: child.stdin,
-      stdout: child.stdout,
-      notified: routes.notified,
-      asked: (question) => routes.asked(question, rpc),
-      late: () => void probe({ child, rpc }),
-      log,
-    });
+    starting = child;
+    if (isClosed) child.kill();
+    const { rpc, traces } = connect(child);
     const exited = child.exited.then(async (reason) => {
       rpc.close(reason);
       await traces.allEnded();
@@ -81,17 +77,30 @@ export function createEngine(deps: EngineDeps): Engine {
     } catch (error) {
       child.kill();
       throw error;
+    } finally {
+      starting = null;
     }
     log.info('codex.started', { child_pid: child.pid });
     const end = async (): Promise<void> => {
       await child.end();
       await exited;
     };
-    return { child, rpc, exited, end };
+    return { child, rpc, traces, exited, end };
+  }
+
+  function connect(child: Child): Pick<Running, 'rpc' | 'traces'> {
+    const arrivals = routes.open({
+      respond: (id, result) => rpc.respond(id, result),
+      refuse: (id, message) => rpc.refuse(id, message),
+    });
+    const { stdin, stdout } = child;
+    const late = (): void => void probe(child, rpc);
+    const rpc = openRpc({ stdin, stdout, ...arrivals, late, log });
+    return { rpc, traces: createTraces(log) };
   }
 
   /** A missed deadline may be the request's fault; a process that hangs answers nothing at all. */
-  async function probe({ child, rpc }: Pick<Running, 'child' | 'rpc'>): Promise<void> {
+  async function probe(child: Child, rpc: Rpc): Promise<void> {
     if (probing.has(rpc)) return;
     probing.add(rpc);
     const asked = performance.now();
@@ -118,7 +127,7 @@ export function createEngine(deps: EngineDeps): Engine {
       const running = await keeper.get();
       const result = await running.rpc.request(method, params, deadlineMs);
       // Nothing to wait for on the way to the asker: what it does at once comes before the next report.
-      trace(traces, method, { params, result });
+      trace(running.traces, method, { params, result });
       return result as Methods[Method]['result'];
     },
     respond: routes.respond,
@@ -135,7 +144,11 @@ export function createEngine(deps: EngineDeps): Engine {
       await keeper.retire(running);
       return true;
     },
-    close: keeper.close,
+    close() {
+      isClosed = true;
+      starting?.kill();
+      return keeper.close();
+    },
   };
 }
 
@@ -183,16 +196,4 @@ async function greet(rpc: Rpc, version: string): Promise<void> {
 function wordsOf(error: unknown): string {
   if (error instanceof OrbitError) return String(error.details.reason);
   return error instanceof Error ? error.message : String(error);
-}
-
-function childEnv(
-  env: Readonly<Record<string, string | undefined>>,
-  binary: CodexBinary,
-): Record<string, string | undefined> {
-  const kept = Object.entries(env).filter(([name]) => !PRIVATE_ENV.test(name));
-  return {
-    RUST_LOG: 'warn',
-    ...Object.fromEntries(kept),
-    PATH: pathWithTools(binary, env.PATH),
-  };
 }

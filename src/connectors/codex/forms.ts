@@ -93,14 +93,14 @@ export function formValues(
       if (field.isRequired) return { refusal: `${field.label} needs an answer` };
       continue;
     }
-    const value = valueOf(field, text);
+    const value = readValue(field, text);
     if (value === undefined) return { refusal: `${field.label} cannot be ${JSON.stringify(text)}` };
     values[field.key] = value;
   }
   return { values };
 }
 
-function valueOf({ kind, options }: FormField, text: string): unknown {
+function readValue({ kind, options }: FormField, text: string): unknown {
   const chosen = (name: string) =>
     options.find(({ value, label }) => value === name || label === name)?.value;
   switch (kind) {

@@ -19,10 +19,13 @@ type ParamsOf<Method extends ServerNotification['method']> = Extract<
   { method: Method }
 >['params'];
 
+/** The commit of what was reported; null when nothing was. */
+export type Stored = Promise<boolean> | null;
+
 /** The reports of one attached thread. */
 export interface Reports {
   /** Takes one notification; settles when what it caused is committed. */
-  notified(notification: ServerNotification): Promise<void> | void;
+  notified(notification: ServerNotification): Stored;
   /** The newest item that began, did not end and fits, such as the patch that asks for leave. */
   findOpen(fits: (item: ThreadItem) => boolean): ThreadItem | null;
   /** The process is gone: what was shown of open texts is committed, as far as it came. */
@@ -48,12 +51,12 @@ export function createReports(deps: {
 
   // ---- turns ---------------------------------------------------------------------------------------
 
-  function turnStarted({ id }: Turn): Promise<void> {
+  function turnStarted({ id }: Turn): Promise<boolean> {
     turn = { id, diff: null, error: null };
     return report({ type: 'turn.started', promptId: id, prompt: null });
   }
 
-  function turnCompleted({ id, status, error }: Turn): Promise<void> {
+  function turnCompleted({ id, status, error }: Turn): Promise<boolean> {
     cut();
     const { diff = null, error: earlier = null } = turn ?? {};
     turn = null;
@@ -76,26 +79,22 @@ export function createReports(deps: {
     return report({ type: 'turn.failed', error: words, message, turnId: id, ...changed });
   }
 
-  function diffUpdated({ turnId, diff }: ParamsOf<'turn/diff/updated'>): Promise<void> | void {
+  function diffUpdated({ turnId, diff }: ParamsOf<'turn/diff/updated'>): Stored {
     // Codex repeats itself, and a diff is large.
-    if (turn?.id !== turnId || turn.diff === diff) return;
+    if (turn?.id !== turnId || turn.diff === diff) return null;
     turn.diff = diff;
     return report({ type: 'diff.updated', diff: diff === '' ? null : diff });
   }
 
   // ---- items ---------------------------------------------------------------------------------------
 
-  function itemStarted({
-    item,
-    turnId,
-    startedAtMs,
-  }: ParamsOf<'item/started'>): Promise<void> | void {
+  function itemStarted({ item, turnId, startedAtMs }: ParamsOf<'item/started'>): Stored {
     items.set(item.id, { item, turnId });
     if (item.type === 'userMessage') return userSaid(item, turnId, startedAtMs);
     if (item.type === 'contextCompaction') return report({ type: 'compaction.started' });
     const tool = toolFrom(item);
     // What is complete at once is reported when it is over.
-    if (!tool || tool.outcome !== null) return;
+    if (!tool || tool.outcome !== null) return null;
     const message = toolEntry(tool, baseOf(item, startedAtMs));
     if (turn?.id !== turnId) return report({ type: 'message.added', message, turnId });
     return report({
@@ -107,20 +106,16 @@ export function createReports(deps: {
     });
   }
 
-  function itemCompleted({
-    item,
-    turnId,
-    completedAtMs,
-  }: ParamsOf<'item/completed'>): Promise<void> | void {
+  function itemCompleted({ item, turnId, completedAtMs }: ParamsOf<'item/completed'>): Stored {
     const wasOpen = items.delete(item.id);
     if (item.type === 'userMessage') {
-      return wasOpen ? undefined : userSaid(item, turnId, completedAtMs);
+      return wasOpen ? null : userSaid(item, turnId, completedAtMs);
     }
     if (item.type === 'contextCompaction') return report({ type: 'compaction.finished' });
     const said = textFrom(item);
     if (said) return textCompleted(item, said, { turnId, at: completedAtMs });
     const tool = toolFrom(item);
-    if (!tool) return;
+    if (!tool) return null;
     const message = toolEntry(tool, baseOf(item, completedAtMs));
     const update = changeOf(message);
     if (turn?.id !== turnId) {
@@ -144,7 +139,7 @@ export function createReports(deps: {
     item: Extract<ThreadItem, { type: 'userMessage' }>,
     turnId: string,
     atMs: number,
-  ): Promise<void> | void {
+  ): Stored {
     if (item.clientId !== null) {
       deps.confirmed(item.clientId, turnId);
       return report({ type: 'message.confirmed', messageId: item.clientId, turnId });
@@ -160,7 +155,7 @@ export function createReports(deps: {
     item: ThreadItem,
     said: NonNullable<ReturnType<typeof textFrom>>,
     { turnId, at }: { turnId: string; at: number },
-  ): Promise<void> | void {
+  ): Stored {
     const open = texts.get(item.id);
     if (open) {
       texts.delete(item.id);
@@ -169,7 +164,7 @@ export function createReports(deps: {
       const messageId = messageIdOf(sessionId, item.id);
       return report({ type: 'message.changed', update: { messageId, changes: { content } } });
     }
-    if (said.text === '') return;
+    if (said.text === '') return null;
     const message = entry({ ...baseOf(item, at), message_type: said.type, content: said.text });
     return report({ type: 'message.added', message, turnId });
   }
@@ -177,10 +172,13 @@ export function createReports(deps: {
   function textGrew(
     type: 'assistant' | 'thinking',
     { itemId, turnId, delta }: { itemId: string; turnId: string; delta: string },
-  ): Promise<void> | void {
+  ): Stored {
     const open = texts.get(itemId);
-    if (open) return open.push(delta);
-    if (delta === '') return;
+    if (open) {
+      open.push(delta);
+      return null;
+    }
+    if (delta === '') return null;
     const base = { id: messageIdOf(sessionId, itemId), session_id: sessionId };
     const message = entry({ ...base, message_type: type, content: delta, timestamp: timeOf(null) });
     const shown = report({ type: 'message.added', message, turnId, isOpen: true });
@@ -230,7 +228,8 @@ export function createReports(deps: {
         case 'item/reasoning/summaryTextDelta':
           return textGrew('thinking', params);
         case 'item/reasoning/summaryPartAdded':
-          return texts.get(params.itemId)?.push('\n\n');
+          texts.get(params.itemId)?.push('\n\n');
+          return null;
         case 'thread/tokenUsage/updated':
           return report({ type: 'usage.updated', usage: usageFrom(params.tokenUsage) });
         case 'thread/name/updated':
@@ -244,8 +243,9 @@ export function createReports(deps: {
           return report({ type: 'fields.updated', fields: { model: params.toModel } });
         case 'error':
           if (!params.willRetry && turn?.id === params.turnId) turn.error = params.error;
-          return;
+          return null;
         default:
+          return null;
       }
     },
   };

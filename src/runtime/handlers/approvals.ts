@@ -43,24 +43,15 @@ export function createApprovalsHandlers(deps: ApprovalsDeps): Handlers<Approvals
 
   return {
     async approve_tool({ session_id, request_id: requestId, ...given }) {
-      const decision = decisionOf(given.decision, requestId, session_id);
-      if (given.updated_input !== undefined && given.updated_input !== null) {
-        const what = 'Changing what a tool does';
-        const reason = 'Codex takes a decision only; deny it and say what to do instead';
-        throw new OrbitError('unsupported', { what, reason }, { sessionId: session_id });
-      }
-      const word = decision === 'denied' && given.interrupt ? 'abort' : decision;
-      await sessions.visit(session_id, (live) => {
+      const message = given.message?.trim();
+      const word = await sessions.visit(session_id, async (live) => {
         refuseWatched(live, 'answer it');
-        const order = { type: 'approval.answer', requestId, decision: word } as const;
-        return settle(
-          live,
-          { type: 'approval.decided', requestId, decision: word, order },
-          requestId,
-        );
+        const decision = decisionFrom(given, requestId, session_id);
+        const order = { type: 'approval.answer', requestId, decision } as const;
+        await settle(live, { type: 'approval.decided', requestId, decision, order }, requestId);
+        return decision;
       });
       // Codex takes no reason with a refusal: the words follow into the turn that goes on.
-      const message = given.message?.trim();
       if (word === 'denied' && message) await steer(session_id, message);
     },
 
@@ -85,9 +76,24 @@ function openRequest(live: LiveSession, requestId: string): ApprovalRequest {
   throw new OrbitError('already_resolved', { id: requestId, decision, evidence }, about);
 }
 
-function decisionOf(word: string, requestId: string, sessionId: string): Decision {
-  const decision = DECISIONS.find((known) => known === word.trim().toLowerCase());
-  if (decision) return decision;
-  const reason = `${JSON.stringify(word.slice(0, 80))} is none of ${DECISIONS.join(', ')}`;
-  throw new OrbitError('invalid_decision', { id: requestId, reason }, { sessionId });
+interface GivenDecision {
+  decision: string;
+  interrupt?: boolean | null | undefined;
+  updated_input?: unknown;
+}
+
+/** @throws OrbitError `invalid_decision` for other words, `unsupported` for another input */
+function decisionFrom(given: GivenDecision, requestId: string, sessionId: string): Decision {
+  const decision = DECISIONS.find((known) => known === given.decision.trim().toLowerCase());
+  if (!decision) {
+    const word = JSON.stringify(given.decision.slice(0, 80));
+    const reason = `${word} is none of ${DECISIONS.join(', ')}`;
+    throw new OrbitError('invalid_decision', { id: requestId, reason }, { sessionId });
+  }
+  if (given.updated_input !== undefined && given.updated_input !== null) {
+    const what = 'Changing what a tool does';
+    const reason = 'Codex takes a decision only; deny it and say what to do instead';
+    throw new OrbitError('unsupported', { what, reason }, { sessionId });
+  }
+  return decision === 'denied' && given.interrupt ? 'abort' : decision;
 }

@@ -1,9 +1,10 @@
 /** Turns: words sent and steered, and what stops or takes back. */
 import { randomUUID } from 'node:crypto';
-import type { Order } from '../../../machines/session-types.ts';
+import type { Images } from '../../connectors/images.ts';
 import { OrbitError } from '../../errors.ts';
-import type { Message } from '../../protocol/nouns.ts';
-import { contextOf, refuseWatched, type Sessions } from '../sessions.ts';
+import type { ClientMessageOf } from '../../protocol/client.ts';
+import type { ImageInput, Message } from '../../protocol/nouns.ts';
+import { contextOf, refuseWatched, type Sessions, type Wish } from '../sessions.ts';
 import type { Handlers } from './handler.ts';
 
 type TurnsTag =
@@ -38,41 +39,26 @@ export function createSteering(sessions: Sessions): Steer {
 export function createTurnsHandlers({
   sessions,
   steer,
+  images,
 }: {
   sessions: Sessions;
   steer: Steer;
+  images: Pick<Images, 'take'>;
 }): Handlers<TurnsTag> {
   const { wish } = sessions;
 
   return {
-    send_message: (message) =>
-      wish(message.session_id, 'type', ({ id: session_id }) => {
-        const { content, model, effort } = message;
-        const images = message.images ?? [];
-        const skills = message.skills ?? [];
-        const mentions = message.mentions ?? [];
-        const isEmpty = content.trim() === '' && images.length + skills.length === 0;
-        if (isEmpty) throw invalid(session_id, EMPTY);
-        refuseLong(session_id, content);
-        const id = `user-${randomUUID()}`;
-        const order: Extract<Order, { type: 'turn.run' }> = {
-          type: 'turn.run',
-          messageId: id,
-          content,
-          ...(model && { model }),
-          ...(effort && { effort }),
-          skills,
-          images,
-          mentions,
-        };
-        const shown = images.length > 0 ? { images } : {};
-        return {
-          type: 'message.submitted',
-          message: said({ id, session_id, message_type: 'user', content, ...shown }),
-          order,
-          fields: { ...(model && { model }), ...(effort && { effort }) },
-        };
-      }),
+    async send_message(message) {
+      const { session_id } = message;
+      refuseBadWords(message);
+      const directory = await sessions.visit(session_id, (live) => {
+        refuseWatched(live, 'type');
+        return contextOf(live).session.project_path;
+      });
+      const pictures = message.images ?? [];
+      const taken = pictures.length > 0 ? await images.take(pictures, directory) : [];
+      await wish(session_id, 'type', () => submitted(message, taken));
+    },
 
     steer_turn: ({ session_id, content }) => steer(session_id, content),
 
@@ -97,6 +83,36 @@ export function createTurnsHandlers({
       return wish(session_id, 'roll back', () => ({ type: 'rollback.requested', turns }));
     },
   };
+}
+
+/** A client's words as the session takes them: shown as they are, and ordered with all they bring. */
+function submitted(
+  { session_id, content, model, effort, skills, mentions }: ClientMessageOf<'send_message'>,
+  images: ImageInput[],
+): Wish {
+  const id = `user-${randomUUID()}`;
+  const chosen = { ...(model && { model }), ...(effort && { effort }) };
+  const shown = images.length > 0 ? { images } : {};
+  return {
+    type: 'message.submitted',
+    message: said({ id, session_id, message_type: 'user', content, ...shown }),
+    order: {
+      type: 'turn.run',
+      messageId: id,
+      content,
+      ...chosen,
+      skills: skills ?? [],
+      images,
+      mentions: mentions ?? [],
+    },
+    fields: chosen,
+  };
+}
+
+function refuseBadWords({ session_id, content, images, skills }: ClientMessageOf<'send_message'>) {
+  const isBare = (images?.length ?? 0) + (skills?.length ?? 0) === 0;
+  if (content.trim() === '' && isBare) throw invalid(session_id, EMPTY);
+  refuseLong(session_id, content);
 }
 
 function said(

@@ -1,6 +1,6 @@
 /** More of the page against the server that ships. */
 import { expect, it } from 'vitest';
-import { ask, dataDirectory, freePort, start } from '../support/real-server.ts';
+import { ask, dataDirectory, freePort, post, start } from '../support/real-server.ts';
 import { PHONE, useBrowser, visit } from '../support/stage.ts';
 
 useBrowser();
@@ -72,4 +72,61 @@ it('sends an event to a live session of the real server, and the journal says wh
   await page.getByRole('tab', { name: 'Events' }).click();
   const newest = page.locator('[data-testid=event-list] [role=option]').first();
   await expect.poll(() => newest.textContent()).toMatch(/visualizer.*turn\.aborted/);
+});
+
+/** Twelve texts that must not leave, each of another make. */
+const SECRETS = [
+  'sk-ant-api03-AAAABBBBCCCCDDDDEEEE1111',
+  'ghp_abcdefghijklmnopqrstuvwxyz0123456789',
+  'xoxb-123456789012-abcdefGHIJ',
+  'AKIAIOSFODNN7EXAMPLE',
+  'glpat-abcdefghij0123456789',
+  'npm_abcdefghijklmnopqrstuvwxyz0123456789',
+  'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJtZSJ9.c2lnbmF0dXJl',
+  'AIzaSyA-1234567890abcdefghijklmnopqrstu',
+  'github_pat_11ABCDEFG0123456789_abcdefghij',
+  'rk_live_abcdefghijklmnop123456',
+  'hunter2hunter2',
+  'correct-horse-battery',
+] as const;
+
+it('sends no secret to the inspecting part of the page, wherever it stood', async () => {
+  const [directory, port] = [dataDirectory(), await freePort()];
+  await start(directory, port);
+  const [model, project, tool, toolUse, agent, prompt, mode, reason, ...texts] = SECRETS;
+  const cwd = `/home/dev/${project}`;
+  const base = { cwd, permission_mode: mode };
+  const command = `curl -H "Authorization: Bearer ${texts[0]}" -d password=${texts[2]} ${texts[1]}`;
+  const use = { tool_name: tool, tool_input: { command, apiKey: texts[3] }, tool_use_id: toolUse };
+  const hooks: [string, object][] = [
+    ['SessionStart', { source: 'startup', model }],
+    ['UserPromptSubmit', { prompt: SECRETS.join(' '), prompt_id: prompt }],
+    ['SubagentStart', { agent_id: toolUse, agent_type: agent }],
+    ['PreToolUse', use],
+    ['PermissionRequest', use],
+    ['PostToolUse', { ...use, tool_response: { stdout: SECRETS.join('\n') } }],
+    ['StopFailure', { error: `token: ${texts[3]}` }],
+    ['SessionEnd', { reason }],
+  ];
+  for (const [name, more] of hooks) await post(port, 'secrets', name, { ...base, ...more });
+  const frames: string[] = [];
+  const page = await visit(`http://127.0.0.1:${port}/visualizer/s/secrets?tab=context`, {
+    seen: async (fresh) => {
+      fresh.on('websocket', (socket) => {
+        socket.on('framereceived', ({ payload }) => frames.push(String(payload)));
+      });
+    },
+  });
+  await expect.poll(() => page.getByTestId('context').textContent()).toContain('[redacted]');
+  for (let step = 0; step < hooks.length; step += 1) {
+    for (const key of ['6', '3', '7', '4', '5']) await page.keyboard.press(key);
+    await page.keyboard.press('[');
+  }
+  await page.keyboard.press('g');
+  await page.locator('.tile').first().waitFor();
+  const told = frames.filter((frame) => /^4\d\/inspect,/.test(frame)).join('\n');
+  expect(told).toContain('"last_activity_at"');
+  expect(SECRETS.filter((secret) => told.includes(secret))).toEqual([]);
+  const shown = await page.locator('body').textContent();
+  expect(SECRETS.filter((secret) => shown?.includes(secret))).toEqual([]);
 });

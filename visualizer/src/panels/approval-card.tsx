@@ -12,8 +12,9 @@ import './approval-card.css';
 
 const TITLES = { exec: 'Wants to run', patch: 'Wants to change', question: 'Asks you' } as const;
 
-/** The house remembers so much of a command or diff, characters. */
+/** The house remembers so much of a command or diff, characters; what the wire cuts ends in its mark. */
 const CUT_AT = 100_000;
+const CUT_MARK = '[truncated]';
 
 interface CardProps {
   request: ApprovalRequest;
@@ -75,7 +76,8 @@ export function ApprovalCard({ request, direct }: CardProps) {
 
 function Details({ request }: { request: ApprovalRequest }) {
   const { command, file_path, diff, question, tool_input, questions, proposed_amendment } = request;
-  const isCut = [command, diff, tool_input].some((text) => (text?.length ?? 0) >= CUT_AT);
+  const texts = [command, diff, tool_input, question, file_path].filter((text) => text != null);
+  const isCut = texts.some((text) => text.length >= CUT_AT || text.endsWith(CUT_MARK));
   return (
     <>
       {file_path !== null && (
@@ -104,8 +106,7 @@ function Details({ request }: { request: ApprovalRequest }) {
       )}
       {isCut && (
         <p class="banner bad">
-          This is longer than {CUT_AT.toLocaleString('en')} characters and cut off here: decide
-          where you can see all of it.
+          This is too long to be shown here to its end: decide where you can see all of it.
         </p>
       )}
     </>

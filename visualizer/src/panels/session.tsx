@@ -119,7 +119,8 @@ const SPEAKERS: Record<string, string> = {
 };
 
 function Entry({ message }: { message: Message }) {
-  const { message_type: type, content, tool_name, tool_output, is_error } = message;
+  const { message_type: type, content, tool_name, tool_output, is_error, truncated } = message;
+  const stored = Math.max(0, ...Object.values(truncated ?? {}));
   const isTool = type === 'tool' || type === 'tool_result' || type === 'shell';
   return (
     <article class={`message message-${type}${is_error ? ' failed' : ''}`}>
@@ -140,6 +141,9 @@ function Entry({ message }: { message: Message }) {
             <VisibleText text={tool_output} />
           </pre>
         </details>
+      )}
+      {stored > 0 && (
+        <p class="hint">Cut here; {stored.toLocaleString('en')} characters are stored.</p>
       )}
     </article>
   );

@@ -261,6 +261,9 @@ function NoSessions() {
       >
         Copy the command
       </button>
+      <p class="hint">
+        Only looking? <code>orbitdock-server demo</code> plays recorded ones.
+      </p>
     </div>
   );
 }

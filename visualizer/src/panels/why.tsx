@@ -1,5 +1,6 @@
 /** Why the session is in a state, since when, what led there, what can happen and what cannot. */
 import type { NextEvent, WhyState } from '../../../src/protocol/inspect.ts';
+import { labelWords } from '../chart/words.ts';
 import { chartOf } from '../charts.ts';
 import { goTo } from '../cursor.ts';
 import { isOnline, position, selected, shown } from '../model.ts';
@@ -86,7 +87,7 @@ function Because({ why }: { why: WhyState }) {
           {entered.edges.map(({ edge, source, event, guard }) => (
             <li key={edge}>
               <span class="code">{source.replace('session.', '')}</span> —{' '}
-              <b class="code">{event === '' ? 'always' : event}</b>
+              <b class={event === '' ? 'plain' : 'code'}>{event === '' ? plainly(edge) : event}</b>
               {guard !== null && <span class="code guard"> [{guard}]</span>}
             </li>
           ))}
@@ -104,6 +105,12 @@ function Because({ why }: { why: WhyState }) {
       {why.events.length > 0 && <Events events={why.events} />}
     </>
   );
+}
+
+/** What an eventless transition waited for. */
+function plainly(id: string): string {
+  const edge = chartOf('session')?.chart.edges.find((one) => one.id === id);
+  return edge ? labelWords(edge) : 'always';
 }
 
 /** Possible ones, then those a payload decides, then refused ones with the reason. */
