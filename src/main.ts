@@ -8,4 +8,4 @@ import { runCli } from './cli/index.ts';
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 
 // Ending is explicit: after an orderly stop no forgotten timer may keep the process.
-runCli(process.argv.slice(2)).then((code) => process.exit(code));
+void runCli(process.argv.slice(2)).then((code) => process.exit(code));
