@@ -39,6 +39,7 @@ interface Tools extends MessageTools {
   turns: ReturnType<typeof createTurnRows>;
 }
 
+/** Writes rows on one connection. */
 export type Rows = ReturnType<typeof createRows>;
 
 /** The row writers of one connection; their statements are prepared once. */

@@ -49,6 +49,7 @@ export function createBucket(deps: {
   };
 }
 
+/** Messages of one connection, taken one after the other. */
 export interface Inbox<T> {
   /** @returns false when the inbox is full; the item was taken nevertheless */
   push(item: T, bytes: number): boolean;
