@@ -50,6 +50,7 @@ import { createLooking, createTelling } from './telling.ts';
 
 type Codec = typeof import('../protocol/codec.ts');
 
+/** What a house is built over. */
 export interface HouseDeps {
   writer: Writer;
   places: Places;
@@ -64,6 +65,7 @@ export interface HouseDeps {
   clock?: StampClock;
 }
 
+/** The house, put together, as server.ts and tests see it. */
 export interface House {
   hall: Hall;
   rooms: Outlet & { attach(outlet: Outlet): void };

@@ -21,6 +21,7 @@ export interface CommandWish {
   timeoutMs: number;
 }
 
+/** Commands that clients run in a session's directory. */
 export interface Shells {
   /**
    * Puts a command on record and starts it; resolves with its id when it is on record.

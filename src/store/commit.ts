@@ -51,6 +51,7 @@ export function takesRevision(fact: Fact): boolean {
   }
 }
 
+/** Turns batches into commits. */
 export type Committer = ReturnType<typeof createCommitter>;
 
 /** Commits batches on one write connection. */

@@ -56,6 +56,7 @@ export interface CheckpointItem {
   content: string;
 }
 
+/** What can be committed. */
 export type Item = EventItem | PendingItem | CheckpointItem;
 
 /** What became of an item. */
@@ -106,6 +107,7 @@ export type Read =
   /** A subagent of a session, and the transcript its own lies beside. */
   | { kind: 'subagent'; sessionId: string; id: string };
 
+/** What each read is answered with. */
 export interface ReadResults {
   actor: { stored: StoredActor | null; pendingStart: string | null };
   list: { text: string; total: number; shown: number };

@@ -17,6 +17,7 @@ export interface Piece {
   text: string;
 }
 
+/** What a command has printed, as far as it is kept. */
 export interface Output {
   push(chunk: Buffer): void;
   /** Nothing more comes. */
