@@ -176,6 +176,7 @@ const link = session.createStateConfig({
         ...cuts,
         // The connector keeps them until it is ready: what can be said then can be said now.
         'message.submitted': { guard: 'isAlive', actions: 'orderTurn' },
+        'steer.submitted': { guard: 'isAlive', actions: 'orderTurn' },
         'interrupt.requested': { guard: 'isAlive', actions: 'orderWish' },
         'compaction.requested': { guard: 'isAlive', actions: 'orderWish' },
         'undo.requested': { guard: 'isAlive', actions: 'orderWish' },

@@ -58,6 +58,43 @@ const CATALOGUE = {
     message: 'The server is stopping; send it again after its restart',
   },
   internal_error: { status: 500, message: 'Something broke inside the server; its log says what' },
+  claude_error: {
+    status: 501,
+    message:
+      'Controlling Claude directly is not built yet; start `claude` yourself and its hooks show it',
+  },
+  no_connector: {
+    status: 409,
+    message: 'Session {id} has no connector ({reason}); send resume_session, then try again',
+  },
+  session_over: {
+    status: 409,
+    message: 'Session {id} has ended; send resume_session to go on with it',
+  },
+  watched_only: {
+    status: 409,
+    message:
+      'Session {id} is only watched; {what} in its own terminal, or fork it to steer it here',
+  },
+  already_active: {
+    status: 409,
+    message: 'Session {id} has its connector already; just send it a message',
+  },
+  already_resolved: {
+    status: 409,
+    message: 'Request {id} is settled already: {decision} (by {evidence}); nothing was changed',
+  },
+  invalid_decision: {
+    status: 422,
+    message: 'Request {id} cannot be settled so: {reason}; it is still open',
+  },
+  no_turn: { status: 409, message: 'Session {id} runs no turn; there is nothing to {what}' },
+  fork_failed: { status: 409, message: 'Session {id} was not forked: {reason}' },
+  thread_busy: {
+    status: 409,
+    message:
+      'Thread {thread} is open in another Codex process; close it there, or fork the session here',
+  },
   unsupported: { status: 409, message: '{what} is not possible: {reason}' },
   session_not_found: {
     status: 404,

@@ -47,6 +47,8 @@ const RULES: Record<string, Rule> = {
 /** Loaded inside `execute()` only, so that `status` stays light. */
 const LAZY: Record<string, string[]> = {
   cli: ['server', 'store', 'log', 'runtime'],
+  // Only whoever asked for names ever loads it; for the engine it just brings the binary.
+  connectors: ['@openai/codex-sdk'],
   runtime: ['protocol'],
   transports: ['transports'],
 };

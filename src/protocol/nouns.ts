@@ -212,4 +212,6 @@ export interface StateChanges {
   link_reason?: string | null;
   /** Additive: subagents that started or ended; each replaces the one of its id. */
   subagents?: SubagentInfo[];
+  /** Additive, on the list's stream only: what `pending_approval` means for a summary. */
+  has_pending_approval?: boolean;
 }

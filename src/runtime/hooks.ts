@@ -17,6 +17,7 @@ import { type StampClock, stampFromMicroseconds } from './clock.ts';
 import type { HookMeta } from './hall.ts';
 import type { Ledger } from './ledger.ts';
 import type { LiveSession, Origin } from './live-session.ts';
+import { createRecentKeys } from './recent-keys.ts';
 import type { Found, Registry } from './registry.ts';
 
 interface HooksDeps {
@@ -28,7 +29,7 @@ interface HooksDeps {
   lookUpBranch: (live: LiveSession) => void;
 }
 
-/** Keys remembered to answer a repeated request without touching its session. */
+/** Keys remembered at least, to answer a repeated request without touching its session. */
 const MAX_RECENT_KEYS = 20_000;
 /** CLI processes remembered, to know which session `/clear` continued. */
 const MAX_PROCESSES = 2000;
@@ -54,7 +55,7 @@ interface Arrival {
  *   `server_busy` or `storage_unavailable` when the hook is not stored, `quarantined` when it never can be
  */
 export function createHooks(deps: HooksDeps): (hook: Hook, meta: HookMeta) => Promise<void> {
-  const recent = new Map<string, Promise<void>>();
+  const recent = createRecentKeys(MAX_RECENT_KEYS);
   const sessionOfProcess = new Map(
     deps.writer.opened.processes.map(({ pid, sessionId }) => [pid, sessionId]),
   );
@@ -67,16 +68,9 @@ export function createHooks(deps: HooksDeps): (hook: Hook, meta: HookMeta) => Pr
     if (refusal) return Promise.reject(refusal);
     const arrival = arrivalOf(hook, meta, deps.clock);
     const stored = deps.registry.enter(hook.session_id, (found) => visit(found, arrival));
-    if (arrival.key !== null) rememberKey(arrival.key, stored);
+    if (arrival.key !== null) recent.remember(arrival.key, stored);
     return stored;
   };
-
-  /** A key that was not stored must be welcome again. */
-  function rememberKey(key: string, stored: Promise<void>): void {
-    recent.set(key, stored);
-    stored.catch(() => recent.delete(key));
-    if (recent.size > MAX_RECENT_KEYS) recent.delete(recent.keys().next().value as string);
-  }
 
   function visit(found: Found, arrival: Arrival): Promise<void> {
     const { hook } = arrival;

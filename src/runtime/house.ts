@@ -5,6 +5,7 @@
 import type { CodexConfig, Places } from '../config.ts';
 import { codexHomeOf } from '../connectors/codex/binary.ts';
 import type { Engine } from '../connectors/codex/engine.ts';
+import { createNamer } from '../connectors/codex/naming.ts';
 import { createBrowse } from '../connectors/directory.ts';
 import { readBranch } from '../connectors/git-head.ts';
 import type { Images } from '../connectors/images.ts';
@@ -16,7 +17,8 @@ import { type BoundThreads, createBoundThreads } from './bound-threads.ts';
 import { createStampClock, type StampClock } from './clock.ts';
 import { createDispatch } from './dispatch.ts';
 import { followEngine } from './engine-news.ts';
-import { frameOf } from './frames.ts';
+import { createForks } from './forks.ts';
+import { frameOf, frameOfText } from './frames.ts';
 import type { Hall, HookMeta } from './hall.ts';
 import { createAccountHandlers } from './handlers/account.ts';
 import { createApprovalHistoryHandlers } from './handlers/approval-history.ts';
@@ -29,17 +31,21 @@ import { createNamingHandlers } from './handlers/naming.ts';
 import { createReviewsHandlers } from './handlers/reviews.ts';
 import { createShellHandlers } from './handlers/shell.ts';
 import { createSubscriptionHandlers, createSubscriptions } from './handlers/subscriptions.ts';
-import { createTurnsHandlers } from './handlers/turns.ts';
+import { createSteering, createTurnsHandlers } from './handlers/turns.ts';
 import { createHooks } from './hooks.ts';
 import { createInspection, type Inspection } from './inspection/inspection.ts';
 import { createLedger, type Ledger } from './ledger.ts';
+import { createLinks } from './links.ts';
 import { createListFeed } from './list-feed.ts';
 import type { LiveSession } from './live-session.ts';
 import { createNews } from './news.ts';
 import { createRegistry, type Registry } from './registry.ts';
 import { createRing } from './ring.ts';
-import { createRooms, type Outlet } from './rooms.ts';
+import { createRooms, type Outlet, roomsOf } from './rooms.ts';
+import { createSessionNames } from './session-names.ts';
+import { contextOf, createSessions } from './sessions.ts';
 import { createShells } from './shells.ts';
+import { createStreams } from './streams.ts';
 import { createLooking, createTelling } from './telling.ts';
 
 type Codec = typeof import('../protocol/codec.ts');
@@ -50,6 +56,7 @@ export interface HouseDeps {
   images: Images;
   /** What commands of clients inherit. */
   env: Readonly<Record<string, string | undefined>>;
+  /** The Codex that steered sessions run on; it starts when the first of them needs it. */
   engine: Engine;
   codex: CodexConfig;
   log: Logger;
@@ -70,7 +77,7 @@ export interface House {
   waitForSpool(drained: Promise<unknown>): void;
   /** Takes no hook any more; what was taken is still committed. */
   drain(): void;
-  /** Ends what runs for clients; resolves when that is on record, within 6 s. */
+  /** Lets go of all connectors and ends what runs for clients; resolves when that is on record, within 6 s. */
   close(): Promise<void>;
 }
 
@@ -103,13 +110,38 @@ export function createHouse({
     rooms,
     ring,
     listFeed,
-    witness: (live, item, committed) => inspection.witness(live, item, committed),
+    witness(live, item, committed) {
+      inspection.witness(live, item, committed);
+      names?.noticed(live);
+    },
     log: log.child('ledger'),
+    release: (sessionId, orders) => links.release(sessionId, orders),
+    refresh: (sessionId) => void showWhole(sessionId),
     reopen: (live, moment) => registry.reopen(live, moment),
     revive: (live, moment) => registry.revive(live, moment),
     discard: (live) => registry.discard(live),
   });
-  const registry: Registry = createRegistry({ writer, ledger, log: log.child('restore') });
+  const registry: Registry = createRegistry({
+    writer,
+    ledger,
+    log: log.child('restore'),
+    opened: afterRestart,
+  });
+  const sessions = createSessions({ writer, registry, ledger, clock });
+  const streams = createStreams({ rooms, writer, clock });
+  news.keep(streams.standing);
+  const lookUpBranch = branchLookUp({ registry, ledger, clock, log });
+  const links = createLinks({
+    engine,
+    registry,
+    ledger,
+    streams,
+    threads: boundThreads,
+    lookUpBranch,
+    clock,
+    log: log.child('codex'),
+  });
+  const forks = createForks({ engine, sessions, links, registry, listFeed });
   const inspection = createInspection({
     writer,
     registry,
@@ -129,9 +161,16 @@ export function createHouse({
   followEngine({ engine, threads: boundThreads, news });
   const subscriptions = createSubscriptions({ writer, ring, registry, news });
   const tell = createTelling({ writer, registry, ledger, clock });
+  const names =
+    codex.naming === null
+      ? null
+      : createSessionNames({
+          namer: createNamer({ env: codex.env, model: codex.naming.model }),
+          tell,
+          log: log.child('naming'),
+        });
   const look = createLooking({ registry });
   const shells = createShells({ tell, news, env, log: log.child('shell') });
-  const lookUpBranch = branchLookUp({ registry, ledger, clock, log });
   const takeChecked = createHooks({ writer, registry, ledger, clock, lookUpBranch });
 
   let loadedCodec: Codec | null = null;
@@ -160,13 +199,22 @@ export function createHouse({
     await takeHookNow(loaded, body, meta);
   }
 
+  const steer = createSteering(sessions);
   const handlers = {
     ...createSubscriptionHandlers(subscriptions),
     ...createHookHandlers(takeHook),
-    ...createLifecycleHandlers(),
-    ...createTurnsHandlers(),
+    ...createLifecycleHandlers({
+      sessions,
+      links,
+      forks,
+      registry,
+      subscriptions,
+      listFeed,
+      home: places.home,
+    }),
+    ...createTurnsHandlers({ sessions, steer, images }),
+    ...createApprovalsHandlers({ sessions, links, steer }),
     ...createNamingHandlers({ tell }),
-    ...createApprovalsHandlers(),
     ...createApprovalHistoryHandlers({ writer, tell }),
     ...createReviewsHandlers({ writer, tell }),
     ...createShellHandlers({ shells, look, home: places.home }),
@@ -180,6 +228,29 @@ export function createHouse({
     }),
   };
 
+  /** Something was taken back: everybody in the session's rooms gets it whole again. */
+  async function showWhole(sessionId: string): Promise<void> {
+    try {
+      const read = { kind: 'catch-up', sessionId, since: null, epoch: null } as const;
+      const answer = await writer.read(read);
+      for (const text of answer?.frames ?? []) {
+        const frame = frameOfText(text);
+        for (const room of roomsOf(sessionId)) rooms.publish(room, frame);
+      }
+    } catch (error) {
+      log.error('refresh.failed', { session_id: sessionId, error: error as Error });
+    }
+  }
+
+  /** A row that says it has a connector has lost it with the process that held it. */
+  function afterRestart(live: LiveSession): void {
+    const { link_state } = contextOf(live).session;
+    if (link_state !== 'attaching' && link_state !== 'attached') return;
+    sessions.tell(live, { type: 'server.restarted' }, 'house').catch((error: Error) => {
+      log.error('restore.not_stored', { session_id: live.id, error });
+    });
+  }
+  for (const live of [...registry.live()]) afterRestart(live);
   shells.recover(writer.opened.commands);
 
   const hall: Hall = {
@@ -211,8 +282,12 @@ export function createHouse({
     },
     drain() {
       isDraining = true;
+      names?.close();
     },
-    close: () => shells.close(),
+    async close() {
+      await Promise.all([links.close('the server was stopped'), shells.close()]);
+      streams.stop();
+    },
   };
 }
 

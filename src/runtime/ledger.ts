@@ -1,11 +1,12 @@
 /**
  * The ledger: one machine event is one item, committed whole. It asks the chart whether the event is
- * possible, lets it move, collects its facts, and hands event, facts and snapshot to the writer. Only
- * the writer's commit publishes: ring, room and list hear nothing that a crash could undo. What cannot
- * be stored puts the session back to its last committed snapshot and tells again what came after it.
+ * possible, lets it move, collects its facts and orders, and hands event, facts and snapshot to the
+ * writer. Only the writer's commit publishes and releases: rooms hear nothing that a crash could undo, and
+ * no connector does what is not stored. What cannot be stored puts the session back to its last committed
+ * snapshot and tells again what came after it; its orders are dropped.
  */
 
-import type { Fact } from '../../machines/session-types.ts';
+import type { Fact, Order } from '../../machines/session-types.ts';
 import { MACHINE_VERSION } from '../../machines/session-types.ts';
 import { OrbitError } from '../errors.ts';
 import type { Logger } from '../log.ts';
@@ -19,15 +20,23 @@ import type { ListFeed } from './list-feed.ts';
 import type { LiveSession, Told } from './live-session.ts';
 import { foldsOn, type Moment, momentOf } from './moment.ts';
 import type { Ring } from './ring.ts';
-import { type Outlet, sessionRoom } from './rooms.ts';
+import { type Outlet, roomsOf } from './rooms.ts';
 
 export interface Ledger {
   /** The chart's port: collects a fact of the event that is being told. */
   record(fact: Fact): void;
+  /** The chart's other port: collects an order of the event that is being told. */
+  order(order: Order): void;
   /** Runs something that may record (a spawn) and returns what it recorded. */
-  collect(run: () => void): Fact[];
+  collect(run: () => void): Collected;
   /** Tells a session an event; `told.settle` reports the commit. Never throws. */
   tell(live: LiveSession, told: Told): void;
+}
+
+/** What one event left behind. */
+export interface Collected {
+  facts: Fact[];
+  orders: Order[];
 }
 
 interface LedgerDeps {
@@ -38,6 +47,10 @@ interface LedgerDeps {
   /** Hears of every event once it is committed and published. Never throws. */
   witness?: Witness;
   log: Logger;
+  /** Something was taken back: who looks at the session needs it whole. */
+  refresh: (sessionId: string) => void;
+  /** Gives stored orders to the session's connector. Never throws. */
+  release: (sessionId: string, orders: Order[]) => void;
   /** Puts the session's actor back to this moment, or to its birth when null, in a new generation. */
   reopen: (live: LiveSession, moment: Moment | null) => void;
   /** The same in its own generation: what is on its way was computed before. */
@@ -60,6 +73,7 @@ interface Pending {
   /** The machine after it; null when the event did nothing. */
   moment: Moment | null;
   happened: readonly Piece[];
+  orders: Order[];
 }
 
 /** Facts that no subscriber sees. */
@@ -74,24 +88,24 @@ const NOTES = new Set<Fact['type']>([
 
 /** A ledger over a writer. */
 export function createLedger(deps: LedgerDeps): Ledger {
-  let collected: Fact[] | null = null;
+  let collected: Collected | null = null;
 
-  function collect(run: () => void): Fact[] {
-    const facts: Fact[] = [];
+  function collect(run: () => void): Collected {
+    const mine: Collected = { facts: [], orders: [] };
     const outer = collected;
-    collected = facts;
+    collected = mine;
     try {
       run();
     } finally {
       collected = outer;
     }
-    return facts;
+    return mine;
   }
 
   function tell(live: LiveSession, told: Told): void {
     const { event } = told;
     const before = live.actor.getSnapshot();
-    const facts = collect(() => live.actor.send(event));
+    const { facts, orders } = collect(() => live.actor.send(event));
     const snapshot = live.actor.getSnapshot();
     // The chart gives the same snapshot back when it has no transition for an event; to ask it first
     // (`can`) would look for them twice.
@@ -125,10 +139,12 @@ export function createLedger(deps: LedgerDeps): Ledger {
     live.birth = [];
     live.base = null;
     live.inFlight.push(told);
-    deps.writer.submit(item, (result) => settle({ live, told, item, moment, happened }, result));
+    const pending = { live, told, item, moment, happened, orders };
+    deps.writer.submit(item, (result) => settle(pending, result));
   }
 
-  function settle({ live, told, item, moment, happened }: Pending, result: ItemResult): void {
+  function settle(pending: Pending, result: ItemResult): void {
+    const { live, told, item, moment, happened, orders } = pending;
     if (item.generation !== live.generation) return;
     live.inFlight.shift();
     switch (result.outcome) {
@@ -137,6 +153,7 @@ export function createLedger(deps: LedgerDeps): Ledger {
         publish(item.sessionId, happened, result.revision);
         deps.witness?.(live, item, result);
         told.settle(null);
+        if (orders.length > 0) deps.release(live.id, orders);
         break;
       case 'duplicate':
         told.settle(null);
@@ -163,11 +180,14 @@ export function createLedger(deps: LedgerDeps): Ledger {
         revision++;
         const frame = frameOf(fact, revision, text);
         deps.ring.push(sessionId, revision, frame.text);
-        deps.rooms.publish(sessionRoom(sessionId), frame);
+        for (const room of roomsOf(sessionId)) deps.rooms.publish(room, frame);
         deps.listFeed.hear(fact);
       } else if (fact.type === 'session_created') {
         deps.listFeed.hear(fact);
       }
+      // What is kept of before does not tell this: who comes later reads the rows.
+      if (isInRowsOnly(fact)) deps.ring.drop(sessionId);
+      if (fact.type === 'thread_rolled_back') deps.refresh(sessionId);
     }
   }
 
@@ -204,8 +224,12 @@ export function createLedger(deps: LedgerDeps): Ledger {
     collect,
     tell,
     record(fact) {
-      if (collected) collected.push(fact);
+      if (collected) collected.facts.push(fact);
       else deps.log.error('ledger.fact.outside_event', { fact: fact.type });
+    },
+    order(order) {
+      if (collected) collected.orders.push(order);
+      else deps.log.error('ledger.order.outside_event', { order: order.type });
     },
   };
 }
@@ -216,6 +240,12 @@ function pieceOf(fact: Fact): Piece {
 
 function textOf(pieces: readonly Piece[]): string {
   return `[${pieces.map(({ text }) => text).join(',')}]`;
+}
+
+/** Messages that are gone, and the text of one that was streamed when the last process ended. */
+function isInRowsOnly(fact: Fact): boolean {
+  if (fact.type === 'thread_rolled_back') return true;
+  return fact.type === 'message_updated' && Object.keys(fact.changes).length === 0;
 }
 
 function isSessionMessage(fact: Fact): fact is SessionMessage {

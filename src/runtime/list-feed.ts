@@ -12,11 +12,11 @@ import { LIST_ROOM, type Outlet } from './rooms.ts';
 /** Fields of a delta that a summary has too. */
 const SUMMARY_FIELDS = [...SHARED_FIELDS, 'token_usage'] as const;
 
-type ListChanges = StateChanges & { has_pending_approval?: boolean };
-
 export interface ListFeed {
   /** Takes a committed fact; it is told at the end of the tick, or at once where order matters. */
   hear(fact: SessionMessage | ListMessage): void;
+  /** Keeps a session that is being made from the list until the result is called: its maker hears first. */
+  hold(sessionId: string): () => void;
 }
 
 /** @param deps.defer runs once at the end of the tick */
@@ -27,10 +27,12 @@ export function createListFeed({
   rooms: Outlet;
   defer?: (run: () => void) => void;
 }): ListFeed {
-  const waiting = new Map<string, ListChanges>();
+  const waiting = new Map<string, StateChanges>();
+  /** Sessions that are held, with their newest summary. */
+  const held = new Map<string, ListMessage | null>();
   let isDeferred = false;
 
-  function note(sessionId: string, changes: ListChanges): void {
+  function note(sessionId: string, changes: StateChanges): void {
     waiting.set(sessionId, { ...waiting.get(sessionId), ...changes });
     if (isDeferred) return;
     isDeferred = true;
@@ -42,37 +44,51 @@ export function createListFeed({
 
   function tell(sessionId: string): void {
     const changes = waiting.get(sessionId);
-    if (!changes) return;
+    if (!changes || held.has(sessionId)) return;
     waiting.delete(sessionId);
     rooms.publish(LIST_ROOM, frameOf({ type: 'session_delta', session_id: sessionId, changes }));
   }
 
-  return {
-    hear(fact) {
-      switch (fact.type) {
-        case 'session_delta': {
-          const changes = summaryPart(fact.changes);
-          if (changes) note(fact.session_id, changes);
-          return;
-        }
-        case 'tokens_updated':
-          note(fact.session_id, { token_usage: fact.usage });
-          return;
-        case 'session_created':
-          // The whole summary: what waited is in it.
-          waiting.delete(fact.session.id);
-          rooms.publish(LIST_ROOM, frameOf(fact));
-          return;
-        case 'session_ended':
-          tell(fact.session_id);
-          rooms.publish(LIST_ROOM, frameOf(fact));
+  function hear(fact: SessionMessage | ListMessage): void {
+    switch (fact.type) {
+      case 'session_delta': {
+        const changes = summaryPart(fact.changes);
+        if (changes) note(fact.session_id, changes);
+        return;
       }
+      case 'tokens_updated':
+        note(fact.session_id, { token_usage: fact.usage });
+        return;
+      case 'session_created': {
+        const { id } = fact.session;
+        // The whole summary: what waited is in it.
+        waiting.delete(id);
+        if (held.has(id)) held.set(id, fact);
+        else rooms.publish(LIST_ROOM, frameOf(fact));
+        return;
+      }
+      case 'session_ended':
+        tell(fact.session_id);
+        rooms.publish(LIST_ROOM, frameOf(fact));
+    }
+  }
+
+  return {
+    hear,
+    hold(sessionId) {
+      held.set(sessionId, null);
+      return () => {
+        const summary = held.get(sessionId);
+        held.delete(sessionId);
+        if (summary) rooms.publish(LIST_ROOM, frameOf(summary));
+        tell(sessionId);
+      };
     },
   };
 }
 
-function summaryPart(changes: StateChanges): ListChanges | null {
-  const part: ListChanges = {};
+function summaryPart(changes: StateChanges): StateChanges | null {
+  const part: StateChanges = {};
   let isEmpty = true;
   for (const name of SUMMARY_FIELDS) {
     if (changes[name] === undefined) continue;

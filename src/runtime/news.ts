@@ -4,7 +4,7 @@
  */
 import type { ListNews, ServerMessage, SessionNews } from '../protocol/server.ts';
 import { frameOf } from './frames.ts';
-import { LIST_ROOM, type Outlet, sessionRoom } from './rooms.ts';
+import { LIST_ROOM, type Outlet, roomsOf } from './rooms.ts';
 
 /** What still holds about a session; synchronous, so that nothing slips between it and `join`. */
 export type Standing = (sessionId: string) => ServerMessage[];
@@ -24,7 +24,10 @@ export interface News {
 export function createNews({ rooms }: { rooms: Outlet }): News {
   const sources: Standing[] = [];
   return {
-    tell: (message) => rooms.publish(sessionRoom(message.session_id), frameOf(message)),
+    tell(message) {
+      const frame = frameOf(message);
+      for (const room of roomsOf(message.session_id)) rooms.publish(room, frame);
+    },
     tellList: (message) => rooms.publish(LIST_ROOM, frameOf(message)),
     keep: (standing) => void sources.push(standing),
     standing: (sessionId) => sources.flatMap((source) => source(sessionId)),

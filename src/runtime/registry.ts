@@ -49,8 +49,10 @@ export interface Registry {
 
 interface RegistryDeps {
   writer: Pick<Writer, 'read' | 'opened'>;
-  ledger: Pick<Ledger, 'collect' | 'record'>;
+  ledger: Pick<Ledger, 'collect' | 'record' | 'order'>;
   log: Logger;
+  /** Called when a row has become live, before anybody enters it. */
+  opened?: (live: LiveSession) => void;
   nowMs?: () => number;
 }
 
@@ -62,13 +64,14 @@ export function createRegistry({
   writer,
   ledger,
   log,
+  opened = () => {},
   nowMs = () => performance.now(),
 }: RegistryDeps): Registry {
   const lives = new Map<string, LiveSession>();
   const queues = new Map<string, Array<(found: Found, error: unknown) => void>>();
   /** Never reused in this process: the writer remembers which generation of a session it refused. */
   let generations = 0;
-  const supervisor = startSupervisor({ record: ledger.record, log, busy: writer.opened.busy });
+  const supervisor = startSupervisor({ ...ledger, log, busy: writer.opened.busy });
   for (const stored of writer.opened.busy) adoptStored(stored);
 
   /** @param tail  events since the stored snapshot the actor goes on from; null when there is none */
@@ -94,8 +97,8 @@ export function createRegistry({
   /** Spawns an actor; what its birth records waits for the first event. */
   function spawn(input: SessionInput): Pick<LiveSession, 'actor' | 'birth'> {
     const { id } = input.session;
-    const birth = ledger.collect(() => supervisor.send({ type: 'session.opened', id, input }));
-    return { actor: childOf(supervisor, id), birth };
+    const born = ledger.collect(() => supervisor.send({ type: 'session.opened', id, input }));
+    return { actor: childOf(supervisor, id), birth: born.facts };
   }
 
   /** The snapshot before the first event: a new journal's first base. */
@@ -204,7 +207,9 @@ export function createRegistry({
     let error: unknown = null;
     try {
       const { stored, pendingStart } = await writer.read({ kind: 'actor', sessionId: id });
-      found = { live: lives.get(id) ?? (stored && openStored(stored)), pendingStart };
+      const live = lives.get(id) ?? (stored && openStored(stored));
+      if (live && stored) opened(live);
+      found = { live, pendingStart };
     } catch (thrown) {
       error = thrown;
     }

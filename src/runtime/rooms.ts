@@ -45,14 +45,33 @@ export interface Outlet {
 /** Name of the room that hears every session's summary. */
 export const LIST_ROOM = 'list';
 
+/**
+ * How a session's streamed text is heard: the whole again and again, or only what is new. Each session
+ * has a room for either; all other facts and news go to both.
+ */
+export type Hearing = 'whole' | 'deltas';
+
+const PREFIXES: Record<Hearing, string> = { whole: 'session:', deltas: 'deltas:' };
+
 /** Name of the room that hears one session's facts. */
-export function sessionRoom(sessionId: string): string {
-  return `session:${sessionId}`;
+export function sessionRoom(sessionId: string, hearing: Hearing = 'whole'): string {
+  return PREFIXES[hearing] + sessionId;
+}
+
+/** Both rooms of a session. */
+export function roomsOf(sessionId: string): readonly [string, string] {
+  return [sessionRoom(sessionId, 'whole'), sessionRoom(sessionId, 'deltas')];
 }
 
 /** The session a room belongs to, or null for the list. */
 export function sessionOfRoom(room: string): string | null {
-  return room.startsWith('session:') ? room.slice('session:'.length) : null;
+  const prefix = PREFIXES[hearingOf(room)];
+  return room.startsWith(prefix) ? room.slice(prefix.length) : null;
+}
+
+/** How those in a session's room hear its text. */
+export function hearingOf(room: string): Hearing {
+  return room.startsWith(PREFIXES.deltas) ? 'deltas' : 'whole';
 }
 
 /** All outlets behind one door: what the ledger publishes to. */

@@ -1,10 +1,10 @@
 /**
- * Where the charts' ports meet plumbing, and nothing else: the session's `record` goes to the ledger,
- * crashed children are logged, and an actor may go on from a snapshot of its own.
+ * Where the charts' ports meet plumbing, and nothing else: what the session records and orders goes to the
+ * ledger, crashed children are logged, and an actor may go on from a snapshot of its own.
  */
-import { type ActorRefFrom, createActor } from 'xstate';
+import { type ActorRefFrom, createActor, fromCallback } from 'xstate';
 import { sessionMachine } from '../../machines/session.ts';
-import type { Fact, SessionInput } from '../../machines/session-types.ts';
+import type { Fact, Order, SessionInput } from '../../machines/session-types.ts';
 import { supervisorMachine } from '../../machines/supervisor.ts';
 import type { Logger } from '../log.ts';
 import type { StoredActor } from '../store/items.ts';
@@ -15,15 +15,20 @@ export type Supervisor = ActorRefFrom<typeof supervisorMachine>;
 
 interface Ports {
   record: (fact: Fact) => void;
+  /** The `connector` actor is a handle: what it is told waits in the ledger for the event's commit. */
+  order: (order: Order) => void;
   log: Logger;
   /** Sessions to bring back together: spawning them one by one would cost O(n) each. */
   busy: readonly StoredActor[];
 }
 
 /** Starts the root actor with the given sessions as children. */
-export function startSupervisor({ record, log, busy }: Ports): Supervisor {
+export function startSupervisor({ record, order, log, busy }: Ports): Supervisor {
   const session = restorable(
-    sessionMachine.provide({ actions: { record: (_, fact) => record(fact) } }),
+    sessionMachine.provide({
+      actions: { record: (_, fact) => record(fact) },
+      actors: { connector: fromCallback(({ receive }) => receive(order)) },
+    }),
   );
   const machine = supervisorMachine.provide({
     actors: { session },

@@ -3,7 +3,7 @@
  * answers their reads, says so. It decides nothing about when; writer.ts does. In the built program this
  * file is a bundle of its own. Started to check, it only reads.
  */
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import { exitCodeOf } from '../exit.ts';
 import { createCommitter, troubleOf } from './commit.ts';
 import { asExitError, openMigrated } from './database.ts';
@@ -27,15 +27,18 @@ const port = parentPort;
 if (port === null) throw new Error('writer-thread.ts runs as a worker only');
 const say = (message: FromThread) => port.postMessage(message);
 
-try {
-  begin(workerData as ThreadStart);
-} catch (error) {
-  const exitCode = exitCodeOf(error);
-  // What is no refusal to run is a bug: it leaves by the worker's own error event.
-  if (exitCode === null) throw error;
-  say({ type: 'refused', exitCode, message: (error as Error).message });
-  port.close();
-}
+// The first message says what for; it may come long after the code was loaded.
+port.once('message', (start: ThreadStart) => {
+  try {
+    begin(start);
+  } catch (error) {
+    const exitCode = exitCodeOf(error);
+    // What is no refusal to run is a bug: it leaves by the worker's own error event.
+    if (exitCode === null) throw error;
+    say({ type: 'refused', exitCode, message: (error as Error).message });
+    port.close();
+  }
+});
 
 function begin(start: ThreadStart): void {
   if (start.task === 'check') {

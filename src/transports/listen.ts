@@ -29,8 +29,8 @@ import { createWs } from './ws.ts';
 
 /** WebSocket close code "service restart": clients come back by themselves. */
 const SERVICE_RESTART = 1012;
-/** Told to clients, so that at most about 33 a second come back, and few need not wait at all. */
-const COME_BACK_MS_EACH = 30;
+/** Told to clients, so that some 30 a second come back however many they are, and a few at once. */
+const COME_BACK_MS_EACH = 33;
 const COME_BACK_MS_MIN = 500;
 
 export interface DoorsDeps {

@@ -253,8 +253,9 @@ describe('when to come back', () => {
 
   it('does after a restart as the server says', () => {
     const told = { code: 1012, reason: 'restarting, come back within 6000 ms' };
-    expect([0, 0.5, 1].map((random) => pauseBefore(0, told, random))).toEqual([250, 3250, 6250]);
-    expect(pauseBefore(0, { code: 1012, reason: '' }, 1)).toBe(5250);
+    expect([0, 0.5, 1].map((random) => pauseBefore(0, told, random))).toEqual([1000, 4000, 7000]);
+    expect(pauseBefore(0, { code: 1012, reason: 'within 500 ms' }, 1)).toBe(750);
+    expect(pauseBefore(0, { code: 1012, reason: '' }, 1)).toBe(5833);
     expect(pauseBefore(1, told, 1)).toBe(2000);
   });
 });

@@ -179,7 +179,7 @@ describe('the description of a machine', () => {
       'session.link': 0,
       'session.link.passive': 1,
       'session.link.detached': 1,
-      'session.link.attaching': 10,
+      'session.link.attaching': 11,
       'session.link.attached': 14,
       'session.link.failed': 1,
     });

@@ -41,6 +41,7 @@ const EVERYTHING = WISHES.map(([, order]) => order.type);
 /** What a connector can be told that is not ready yet: it does it when it is. */
 const EARLY = new Set<Order['type']>([
   'turn.run',
+  'turn.steer',
   'turn.stop',
   'turn.undo',
   'turns.rollBack',

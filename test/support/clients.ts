@@ -1,10 +1,12 @@
 /**
  * Two clients as users have them, one per door: raw JSON text frames at `/ws`, and socket.io. Both speak the
- * same objects, so a test can hold one against the other.
+ * same objects, so a test can hold one against the other. Every frame that any test receives must be one
+ * that its schema allows.
  */
 import { once } from 'node:events';
 import { io } from 'socket.io-client';
 import { WebSocket } from 'ws';
+import { flawOf } from '../../src/protocol/schemas/server.ts';
 import type { ServerMessage } from '../../src/protocol/server.ts';
 import { createInbox, type Inbox } from './inbox.ts';
 
@@ -25,7 +27,7 @@ export async function wsClient(url: string): Promise<TestClient> {
   const inbox = createInbox<Received>('/ws');
   const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/ws`);
   // Heard before the door opens, so that the hello cannot slip through.
-  socket.on('message', (frame) => inbox.add(JSON.parse(String(frame))));
+  socket.on('message', (frame) => inbox.add(checked(JSON.parse(String(frame)))));
   await once(socket, 'open');
   const close = async (): Promise<void> => {
     if (socket.readyState === WebSocket.CLOSED) return;
@@ -46,7 +48,7 @@ export async function wsClient(url: string): Promise<TestClient> {
 export async function ioClient(url: string): Promise<TestClient> {
   const inbox = createInbox<Received>('socket.io');
   const socket = io(url, { transports: ['websocket'], reconnection: false, forceNew: true });
-  socket.on('message', (message: Received) => inbox.add(message));
+  socket.on('message', (message: Received) => inbox.add(checked(message)));
   await new Promise<void>((resolve, reject) => {
     socket.once('connect', resolve);
     socket.once('connect_error', reject);
@@ -59,4 +61,11 @@ export async function ioClient(url: string): Promise<TestClient> {
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+/** @throws when the server sent what it never said it would: fails whatever test runs */
+function checked(frame: Received): Received {
+  const flaw = flawOf(frame);
+  if (flaw) throw new Error(`a frame against its schema: ${flaw}`);
+  return frame;
 }

@@ -11,6 +11,7 @@
  *   !wait NAME                         until the test opens NAME
  *   !hang  !cut  !http CODE            never ends; the stream breaks; the API refuses
  *
+ * Words without a script are answered `Done. last user: …`, or as their schema wants it.
  * What stands before a tool goes out in the same answer. Without a tool at its end an answer ends the
  * turn, and it is over as soon as another user message follows (that is how a steered turn shows).
  */
@@ -20,15 +21,28 @@ export interface ResponsesBody {
   readonly model: string;
   readonly input: readonly InputItem[];
   readonly tools?: readonly ToolSpec[];
-  readonly text?: { readonly format?: { readonly type: string } };
+  readonly text?: { readonly format?: { readonly type: string; readonly schema?: Schema } };
+}
+
+/** As much of a JSON schema as an answer without a script is made of. */
+interface Schema {
+  readonly properties?: Readonly<Record<string, unknown>>;
 }
 
 /** One item of the conversation. */
 export interface InputItem {
   readonly type: string;
   readonly role?: string;
-  readonly content?: string | readonly { readonly type: string; readonly text?: string }[];
+  readonly content?: string | readonly Content[];
   readonly tools?: readonly ToolSpec[];
+}
+
+/** One piece of a message. */
+interface Content {
+  readonly type: string;
+  readonly text?: string;
+  /** What agents tell each other; only the real provider encrypts it. */
+  readonly encrypted_content?: string;
 }
 
 /** A tool as it is offered; a namespace holds others. */
@@ -71,9 +85,17 @@ export function nextAnswer(body: ResponsesBody): Part[] {
     const done = body.input.slice(script.at).filter(({ type }) => type.endsWith('_output')).length;
     const lines = answers[done];
     const isOver = script !== last && !lines?.some(({ verb }) => TOOLS.has(verb));
-    if (lines && !isOver) return lines.map((line) => partOf(line, isCodeMode(body)));
+    if (lines && !isOver) return lines.map((line) => partOf(line, toolNames(body)));
   }
-  return [{ kind: 'say', text: `Done. last user: ${last.text.split('\n')[0]}` }];
+  const { schema } = body.text?.format ?? {};
+  const text = schema ? filled(schema) : `Done. last user: ${last.text.split('\n')[0]}`;
+  return [{ kind: 'say', text }];
+}
+
+/** An answer that keeps to a schema of texts. */
+function filled({ properties = {} }: Schema): string {
+  const values = Object.keys(properties).map((name) => [name, `the ${name} of it`]);
+  return JSON.stringify(Object.fromEntries(values));
 }
 
 interface ScriptLine {
@@ -91,7 +113,7 @@ function answersOf(script: string): ScriptLine[][] {
   return answers.filter((lines) => lines.length > 0);
 }
 
-function partOf({ verb, rest }: ScriptLine, codeMode: boolean): Part {
+function partOf({ verb, rest }: ScriptLine, offered: ReadonlySet<string>): Part {
   switch (verb) {
     case 'think':
     case 'say':
@@ -113,7 +135,7 @@ function partOf({ verb, rest }: ScriptLine, codeMode: boolean): Part {
       // Asking stays a tool of its own in code mode.
       return { kind: 'call', name: 'request_user_input', args: { questions: questionsOf(rest) } };
     default:
-      return codeMode ? inCode(verb, rest) : toolOf(verb, rest);
+      return isOffered(toolOf(verb, rest), offered) ? toolOf(verb, rest) : inCode(verb, rest);
   }
 }
 
@@ -184,8 +206,9 @@ function patchOf(rest: string): string {
   return ['*** Begin Patch', ...body, '*** End Patch'].join('\n');
 }
 
-/** Words of a person; what Codex adds in the user's name begins with a tag. */
+/** Words of a person, or of the agent that gave a subagent its task; what Codex adds begins with a tag. */
 function isSpoken(item: InputItem): boolean {
+  if (item.type === 'agent_message') return !textOf(item).includes('FINAL_ANSWER');
   if (item.type !== 'message' || item.role !== 'user') return false;
   return !/^(<|# AGENTS\.md)/.test(textOf(item));
 }
@@ -193,12 +216,12 @@ function isSpoken(item: InputItem): boolean {
 /** The text of a message. */
 export function textOf({ content }: InputItem): string {
   if (content === undefined || typeof content === 'string') return content ?? '';
-  return content.map(({ text }) => text ?? '').join('\n');
+  return content.map((piece) => piece.text ?? piece.encrypted_content ?? '').join('\n');
 }
 
-/** Code-mode models are offered one tool that takes JavaScript. */
-function isCodeMode(body: ResponsesBody): boolean {
-  return !toolNames(body).has('exec_command');
+/** Code-mode models are offered few tools themselves; the others are called from the code they write. */
+function isOffered(part: Part, offered: ReadonlySet<string>): boolean {
+  return 'name' in part && offered.has(part.name);
 }
 
 /** Names of all tools a request offers, those in namespaces too. */

@@ -26,13 +26,14 @@ export interface TestServer extends AsyncDisposable {
 
 /** What a test may say about its server. */
 export interface TestServerOptions {
-  /** Environment of the server and of the agents it starts; empty unless given. */
+  /** Environment of the server and of the agents it starts; unless given, one in which there are none. */
   env?: Readonly<Record<string, string>>;
 }
 
 /** Starts a server on a port of its own. */
-export async function startTestServer({ env = {} }: TestServerOptions = {}): Promise<TestServer> {
+export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
   const paths = temporaryDataPaths();
+  const env = options.env ?? withoutAgents(paths);
   let running: Server | null = await startOn(paths, 0, env);
   const { port } = running;
   const stop = async (): Promise<void> => {
@@ -70,6 +71,11 @@ export async function installHookScript(paths: DataPaths, url: string): Promise<
   const argv = ['--data-dir', paths.dir, 'init', '--server-url', url];
   const code = await runCli(argv, { env: { HOME: paths.dir }, stdout: silent, stderr: silent });
   if (code !== 0) throw new Error(`init ended with ${code}`);
+}
+
+/** No agent is found, and nobody's home but the test's own is looked into. */
+function withoutAgents({ dir }: DataPaths): Record<string, string> {
+  return { HOME: dir, CODEX_HOME: join(dir, 'codex'), CODEX_BIN: join(dir, 'no-codex-here') };
 }
 
 async function startOn(

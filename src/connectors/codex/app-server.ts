@@ -6,8 +6,8 @@
 import { homedir } from 'node:os';
 import { OrbitError } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
-import { type CodexBinary, findCodexBinary, pathWithTools } from './binary.ts';
-import { type Child, startChild } from './child.ts';
+import { type CodexBinary, findCodexBinary } from './binary.ts';
+import { type Child, environmentOf, startChild } from './child.ts';
 import type { Engine } from './engine.ts';
 import { createKeeper, type Kept } from './keeper.ts';
 import type { Methods } from './protocol/methods.ts';
@@ -27,27 +27,29 @@ export interface EngineDeps {
   readonly restartDelaysMs?: readonly number[];
   /** How long a process that missed a deadline may take for the simplest of questions. */
   readonly probeMs?: number;
+  /** How long a process with no thread loaded may wait for the next request. */
+  readonly idleMs?: number;
 }
 
 /** A process that has been greeted. */
 interface Running extends Kept {
   readonly child: Child;
   readonly rpc: Rpc;
+  readonly traces: Traces;
 }
 
 const DEADLINE_MS = 30_000;
 const PROBE_MS = 10_000;
+/** Longer than a login waits for its user, who is in a browser meanwhile. */
+const IDLE_MS = 15 * 60_000;
 const RESTART_DELAYS_MS = [250, 1000, 4000];
 /** A session that ended must be free for a terminal at once, not after a minute (codex.md 3.6). */
 const ARGS = ['app-server', '-c', 'thread_unload_delay_secs=1'];
-/** Ours alone: a child has no use for our token, and its shells must not show it. */
-const PRIVATE_ENV = /^ORBITDOCK_/;
 
 /** An engine that has started nothing yet. */
 export function createEngine(deps: EngineDeps): Engine {
   const { log, probeMs = PROBE_MS } = deps;
   const routes = createRoutes(log);
-  const traces = createTraces(log);
   const keeper = createKeeper<Running>({
     start,
     lost: routes.lost,
@@ -55,22 +57,22 @@ export function createEngine(deps: EngineDeps): Engine {
     log,
   });
   const probing = new Set<Rpc>();
+  /** One that was not greeted yet: its answer may take longer than closing may. */
+  let starting: Child | null = null;
+  let isClosed = false;
+  /** The app asks for models at every connect: a process for that alone need not stay for ever. */
+  const idle = setTimeout(() => void rest(), deps.idleMs ?? IDLE_MS).unref();
 
   async function start(): Promise<Running> {
     const given = deps.env ?? process.env;
     const binary = deps.findBinary?.() ?? findCodexBinary({ env: given });
-    const env = childEnv(given, binary);
+    const env = environmentOf(given, binary);
     // Where it runs matters to nobody, as long as it is no project: every thread names its own.
     const cwd = env.HOME ?? homedir();
     const child = await startChild({ command: binary.path, args: ARGS, cwd, env }, log);
-    const rpc = openRpc({
-      stdin: child.stdin,
-      stdout: child.stdout,
-      notified: routes.notified,
-      asked: (question) => routes.asked(question, rpc),
-      late: () => void probe({ child, rpc }),
-      log,
-    });
+    starting = child;
+    if (isClosed) child.kill();
+    const { rpc, traces } = connect(child);
     const exited = child.exited.then(async (reason) => {
       rpc.close(reason);
       await traces.allEnded();
@@ -81,17 +83,31 @@ export function createEngine(deps: EngineDeps): Engine {
     } catch (error) {
       child.kill();
       throw error;
+    } finally {
+      starting = null;
     }
     log.info('codex.started', { child_pid: child.pid });
+    idle.refresh();
     const end = async (): Promise<void> => {
       await child.end();
       await exited;
     };
-    return { child, rpc, exited, end };
+    return { child, rpc, traces, exited, end };
+  }
+
+  function connect(child: Child): Pick<Running, 'rpc' | 'traces'> {
+    const arrivals = routes.open({
+      respond: (id, result) => rpc.respond(id, result),
+      refuse: (id, message) => rpc.refuse(id, message),
+    });
+    const { stdin, stdout } = child;
+    const late = (): void => void probe(child, rpc);
+    const rpc = openRpc({ stdin, stdout, ...arrivals, late, log });
+    return { rpc, traces: createTraces(log) };
   }
 
   /** A missed deadline may be the request's fault; a process that hangs answers nothing at all. */
-  async function probe({ child, rpc }: Pick<Running, 'child' | 'rpc'>): Promise<void> {
+  async function probe(child: Child, rpc: Rpc): Promise<void> {
     if (probing.has(rpc)) return;
     probing.add(rpc);
     const asked = performance.now();
@@ -106,6 +122,27 @@ export function createEngine(deps: EngineDeps): Engine {
     }
   }
 
+  async function renew(): Promise<boolean> {
+    if (keeper.state !== 'ready') return false;
+    const running = await keeper.get();
+    const loaded = await running.rpc.request('thread/loaded/list', { limit: 1 }, DEADLINE_MS);
+    const { data } = loaded as Methods['thread/loaded/list']['result'];
+    // Who has asked meanwhile gets an answer: between this line and the next nobody can.
+    if (data.length > 0 || running.rpc.isBusy()) return false;
+    await keeper.retire(running);
+    return true;
+  }
+
+  async function rest(): Promise<void> {
+    try {
+      const rests = await renew();
+      log.debug('codex.idle', { rests });
+      if (!rests) idle.refresh();
+    } catch (error) {
+      log.warn('codex.rest_failed', { error: error as Error });
+    }
+  }
+
   return {
     get state() {
       return keeper.state;
@@ -115,27 +152,24 @@ export function createEngine(deps: EngineDeps): Engine {
       params: Methods[Method]['params'],
       { deadlineMs = DEADLINE_MS }: { deadlineMs?: number } = {},
     ) {
+      idle.refresh();
       const running = await keeper.get();
       const result = await running.rpc.request(method, params, deadlineMs);
       // Nothing to wait for on the way to the asker: what it does at once comes before the next report.
-      trace(traces, method, { params, result });
+      trace(running.traces, method, { params, result });
       return result as Methods[Method]['result'];
     },
     respond: routes.respond,
     listen: routes.listen,
     onReport: routes.onReport,
     onState: keeper.onState,
-    async renew() {
-      if (keeper.state !== 'ready') return false;
-      const running = await keeper.get();
-      const loaded = await running.rpc.request('thread/loaded/list', { limit: 1 }, DEADLINE_MS);
-      const { data } = loaded as Methods['thread/loaded/list']['result'];
-      // Who has asked meanwhile gets an answer: between this line and the next nobody can.
-      if (data.length > 0 || running.rpc.isBusy()) return false;
-      await keeper.retire(running);
-      return true;
+    renew,
+    close() {
+      isClosed = true;
+      clearTimeout(idle);
+      starting?.kill();
+      return keeper.close();
     },
-    close: keeper.close,
   };
 }
 
@@ -183,16 +217,4 @@ async function greet(rpc: Rpc, version: string): Promise<void> {
 function wordsOf(error: unknown): string {
   if (error instanceof OrbitError) return String(error.details.reason);
   return error instanceof Error ? error.message : String(error);
-}
-
-function childEnv(
-  env: Readonly<Record<string, string | undefined>>,
-  binary: CodexBinary,
-): Record<string, string | undefined> {
-  const kept = Object.entries(env).filter(([name]) => !PRIVATE_ENV.test(name));
-  return {
-    RUST_LOG: 'warn',
-    ...Object.fromEntries(kept),
-    PATH: pathWithTools(binary, env.PATH),
-  };
 }

@@ -12,6 +12,7 @@ import { OrbitError } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
 import { withoutSecrets } from '../../secrets.ts';
 import { signalGroup } from '../process-group.ts';
+import { type CodexBinary, pathWithTools } from './binary.ts';
 import { MARK, startGuard } from './guard.ts';
 import { createLineSplitter } from './lines.ts';
 
@@ -97,13 +98,28 @@ export async function startChild(spec: ChildSpec, log: Logger): Promise<Child> {
   };
 }
 
+/** Ours alone: a child has no use for our token, and its shells must not show it. */
+const PRIVATE_ENV = /^ORBITDOCK_/;
+
+/** The environment of everything below a binary: the given one, without what is only for us. */
+export function environmentOf(
+  env: Readonly<Record<string, string | undefined>>,
+  binary: CodexBinary,
+): Record<string, string> {
+  const kept: Record<string, string> = { RUST_LOG: 'warn' };
+  for (const [name, value] of Object.entries(env)) {
+    if (value !== undefined && !PRIVATE_ENV.test(name)) kept[name] = value;
+  }
+  return { ...kept, PATH: pathWithTools(binary, env.PATH) };
+}
+
 let probed: Promise<readonly string[]> | null = null;
 
 /** Where util-linux puts it; the PATH of the child may be anything. */
 const SETPRIV = ['/usr/bin/setpriv', '/bin/setpriv', '/usr/local/bin/setpriv'];
 
 /** The words in front of a command that tie its life to ours; none where the system cannot. */
-function deathSignal(): Promise<readonly string[]> {
+export function deathSignal(): Promise<readonly string[]> {
   probed ??= (async () => {
     const setpriv = SETPRIV.find((path) => existsSync(path));
     if (process.platform !== 'linux' || setpriv === undefined) return [];

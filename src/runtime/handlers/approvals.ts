@@ -1,12 +1,99 @@
-/** Requests: decided and answered. */
-import { type Handlers, notBuilt } from './handler.ts';
+/**
+ * Requests: decided and answered. Only listed words decide anything; what is unknown, repeated or late is
+ * refused and changes nothing. Of two racing clients the chart lets one win, and the other hears who did.
+ */
+import type { Decision, Order } from '../../../machines/session-types.ts';
+import { OrbitError } from '../../errors.ts';
+import type { ApprovalRequest } from '../../protocol/nouns.ts';
+import type { Links } from '../links.ts';
+import type { LiveSession } from '../live-session.ts';
+import { contextOf, refuseWatched, type Sessions, type Wish } from '../sessions.ts';
+import type { Handlers } from './handler.ts';
 
 type ApprovalsTag = 'approve_tool' | 'answer_question';
 
+const DECISIONS: readonly Decision[] = [
+  'approved',
+  'approved_for_session',
+  'approved_always',
+  'denied',
+  'abort',
+];
+
+interface ApprovalsDeps {
+  sessions: Sessions;
+  links: Pick<Links, 'refusalOf'>;
+  /** Sends a client's words into the running turn. */
+  steer: (sessionId: string, content: string) => Promise<void>;
+}
+
 /** Handlers of this group. */
-export function createApprovalsHandlers(): Handlers<ApprovalsTag> {
+export function createApprovalsHandlers(deps: ApprovalsDeps): Handlers<ApprovalsTag> {
+  const { sessions, links, steer } = deps;
+
+  async function settle(live: LiveSession, event: Wish & { order: Order }, requestId: string) {
+    const { id } = live;
+    openRequest(live, requestId);
+    const reason = links.refusalOf(id, event.order);
+    if (reason !== null) {
+      throw new OrbitError('invalid_decision', { id: requestId, reason }, { sessionId: id });
+    }
+    await sessions.voice(live, event);
+  }
+
   return {
-    approve_tool: notBuilt,
-    answer_question: notBuilt,
+    async approve_tool({ session_id, request_id: requestId, ...given }) {
+      const message = given.message?.trim();
+      const word = await sessions.visit(session_id, async (live) => {
+        refuseWatched(live, 'answer it');
+        const decision = decisionFrom(given, requestId, session_id);
+        const order = { type: 'approval.answer', requestId, decision } as const;
+        await settle(live, { type: 'approval.decided', requestId, decision, order }, requestId);
+        return decision;
+      });
+      // Codex takes no reason with a refusal: the words follow into the turn that goes on.
+      if (word === 'denied' && message) await steer(session_id, message);
+    },
+
+    answer_question: ({ session_id, request_id: requestId, answer: text, answers }) =>
+      sessions.visit(session_id, (live) => {
+        refuseWatched(live, 'answer it');
+        const order = { type: 'question.answer', requestId, text, answers: answers ?? {} } as const;
+        return settle(live, { type: 'question.answered', requestId, order }, requestId);
+      }),
   };
+}
+
+/** @throws OrbitError `already_resolved` with who settled it, `not_found` for one that never was */
+function openRequest(live: LiveSession, requestId: string): ApprovalRequest {
+  const { approvals, settled } = contextOf(live);
+  const open = approvals.find(({ request }) => request.id === requestId);
+  if (open) return open.request;
+  const about = { sessionId: live.id };
+  const known = settled.findLast((one) => one.requestId === requestId);
+  if (!known) throw new OrbitError('not_found', { what: 'Request', id: requestId }, about);
+  const { decision, evidence } = known;
+  throw new OrbitError('already_resolved', { id: requestId, decision, evidence }, about);
+}
+
+interface GivenDecision {
+  decision: string;
+  interrupt?: boolean | null | undefined;
+  updated_input?: unknown;
+}
+
+/** @throws OrbitError `invalid_decision` for other words, `unsupported` for another input */
+function decisionFrom(given: GivenDecision, requestId: string, sessionId: string): Decision {
+  const decision = DECISIONS.find((known) => known === given.decision.trim().toLowerCase());
+  if (!decision) {
+    const word = JSON.stringify(given.decision.slice(0, 80));
+    const reason = `${word} is none of ${DECISIONS.join(', ')}`;
+    throw new OrbitError('invalid_decision', { id: requestId, reason }, { sessionId });
+  }
+  if (given.updated_input !== undefined && given.updated_input !== null) {
+    const what = 'Changing what a tool does';
+    const reason = 'Codex takes a decision only; deny it and say what to do instead';
+    throw new OrbitError('unsupported', { what, reason }, { sessionId });
+  }
+  return decision === 'denied' && given.interrupt ? 'abort' : decision;
 }

@@ -1,5 +1,20 @@
-/** Sessions as wholes: created, resumed, forked, ended, renamed, configured. */
-import { type Handlers, notBuilt } from './handler.ts';
+/** Sessions as wholes: created, resumed, forked, ended, configured. */
+import { randomUUID } from 'node:crypto';
+import type { SeenFields, ThreadSettings } from '../../../machines/session-types.ts';
+import { APPROVAL_POLICIES, SANDBOX_MODES } from '../../connectors/codex/policies.ts';
+import { readBranch } from '../../connectors/git-head.ts';
+import { OrbitError } from '../../errors.ts';
+import type { ClientMessageOf } from '../../protocol/client.ts';
+import { directoryOf } from '../directory.ts';
+import type { Forks } from '../forks.ts';
+import type { Links } from '../links.ts';
+import type { ListFeed } from '../list-feed.ts';
+import type { LiveSession } from '../live-session.ts';
+import { newSession } from '../new-session.ts';
+import type { Registry } from '../registry.ts';
+import { contextOf, refuseWatched, type Sessions } from '../sessions.ts';
+import type { Asker, Handlers } from './handler.ts';
+import type { Subscriptions } from './subscriptions.ts';
 
 type LifecycleTag =
   | 'create_session'
@@ -8,13 +23,168 @@ type LifecycleTag =
   | 'end_session'
   | 'update_session_config';
 
+interface LifecycleDeps {
+  sessions: Sessions;
+  links: Links;
+  forks: Forks;
+  registry: Pick<Registry, 'create'>;
+  subscriptions: Pick<Subscriptions, 'present'>;
+  listFeed: Pick<ListFeed, 'hold'>;
+  home: string;
+}
+
 /** Handlers of this group. */
-export function createLifecycleHandlers(): Handlers<LifecycleTag> {
+export function createLifecycleHandlers(deps: LifecycleDeps): Handlers<LifecycleTag> {
+  const { sessions, links, forks, registry, subscriptions, listFeed, home } = deps;
+
+  /** A session that cannot start leaves no trace: its thread is opened before its row is made. */
+  async function createCodex(message: ClientMessageOf<'create_session'>, asker: Asker) {
+    const cwd = await directoryOf(message.cwd, home);
+    const settings = settingsFrom(message, cwd);
+    const opened = await links.start(settings);
+    const id = randomUUID();
+    const release = listFeed.hold(id);
+    try {
+      const branch = await readBranch(cwd);
+      const session = { ...newSession(id, opened.threadId, settings), ...opened.fields };
+      const live = registry.create({
+        session: branch === null ? session : { ...session, git_branch: branch },
+        isNew: true,
+        turnCount: 0,
+      });
+      const told = links.adopt(id, opened).map((report) => sessions.tell(live, report, 'house'));
+      await Promise.all(told);
+      await subscriptions.present(asker, id);
+    } finally {
+      release();
+    }
+  }
+
+  async function resume(live: LiveSession): Promise<void> {
+    const { id } = live;
+    refuseWatched(live, 'go on');
+    if (live.actor.getSnapshot().hasTag('linked')) {
+      throw new OrbitError('already_active', { id }, { sessionId: id });
+    }
+    await sessions.tell(live, { type: 'link.requested' });
+    await links.ready(id);
+    if (contextOf(live).session.status === 'ended') {
+      await sessions.tell(live, { type: 'session.started', source: 'resume' });
+    }
+  }
+
   return {
-    create_session: notBuilt,
-    resume_session: notBuilt,
-    fork_session: notBuilt,
-    end_session: notBuilt,
-    update_session_config: notBuilt,
+    create_session(message, asker) {
+      if (message.provider === 'claude') throw new OrbitError('claude_error');
+      return createCodex(message, asker);
+    },
+
+    async resume_session({ session_id }, asker) {
+      try {
+        await sessions.visit(session_id, resume);
+      } catch (error) {
+        throw about(error, session_id);
+      }
+      await subscriptions.present(asker, session_id);
+    },
+
+    async fork_session(message, asker) {
+      const { source_session_id: source } = message;
+      try {
+        const given = await settingsGiven(message, home);
+        const forked = await sessions.visit(source, (live) =>
+          forks.fork(live, { nth: message.nth_user_message ?? null, given }),
+        );
+        try {
+          await subscriptions.present(asker, forked.sessionId);
+          asker.reply({
+            type: 'session_forked',
+            source_session_id: source,
+            new_session_id: forked.sessionId,
+            forked_from_thread_id: forked.fromThreadId,
+          });
+        } finally {
+          forked.announce();
+        }
+      } catch (error) {
+        // The app waits for an error that names the source (contract.md 9.4 no. 17).
+        throw forkError(error, source);
+      }
+    },
+
+    async end_session({ session_id }) {
+      await sessions.visit(session_id, async (live) => {
+        if (contextOf(live).session.status === 'ended') return;
+        await sessions.tell(live, { type: 'session.ended', reason: 'user_requested' });
+      });
+    },
+
+    async update_session_config(message) {
+      const { session_id, permission_mode } = message;
+      const fields = { ...policiesFrom(message), ...(permission_mode && { permission_mode }) };
+      await sessions.visit(session_id, (live) =>
+        sessions.tell(live, { type: 'settings.chosen', fields }),
+      );
+    },
   };
+}
+
+type Policies = {
+  approval_policy?: string | null | undefined;
+  sandbox_mode?: string | null | undefined;
+};
+
+/** Words that would mean nothing to Codex are refused. @throws OrbitError `invalid_argument` */
+function policiesFrom({ approval_policy, sandbox_mode }: Policies): SeenFields {
+  check('approval_policy', approval_policy, APPROVAL_POLICIES);
+  check('sandbox_mode', sandbox_mode, SANDBOX_MODES);
+  return {
+    ...(approval_policy && { approval_policy }),
+    ...(sandbox_mode && { sandbox_mode }),
+  };
+}
+
+function check(name: string, word: string | null | undefined, known: readonly string[]): void {
+  if (!word || known.includes(word)) return;
+  const reason = `${name} is one of ${known.join(', ')}`;
+  throw new OrbitError('invalid_argument', { reason });
+}
+
+function settingsFrom(message: Policies & { model?: string | null | undefined }, cwd: string) {
+  const { approval_policy = null, sandbox_mode = null } = policiesFrom(message);
+  return {
+    cwd,
+    model: message.model || null,
+    effort: null,
+    approvalPolicy: approval_policy,
+    sandboxMode: sandbox_mode,
+  } satisfies ThreadSettings;
+}
+
+/** What a fork shall have that its source has not. */
+async function settingsGiven(
+  message: ClientMessageOf<'fork_session'>,
+  home: string,
+): Promise<Partial<ThreadSettings>> {
+  const { approval_policy, sandbox_mode } = policiesFrom(message);
+  const cwd = message.cwd ? await directoryOf(message.cwd, home) : null;
+  return {
+    ...(cwd !== null && { cwd }),
+    ...(message.model && { model: message.model }),
+    ...(approval_policy && { approvalPolicy: approval_policy }),
+    ...(sandbox_mode && { sandboxMode: sandbox_mode }),
+  };
+}
+
+function forkError(error: unknown, sessionId: string): unknown {
+  if (!(error instanceof OrbitError)) return error;
+  if (error.code === 'not_found') return about(error, sessionId);
+  const reason = error.code === 'fork_failed' ? String(error.details.reason) : error.message;
+  return new OrbitError('fork_failed', { id: sessionId, reason }, { sessionId, cause: error });
+}
+
+/** The same refusal, naming the session it is about. */
+function about(error: unknown, sessionId: string): unknown {
+  if (!(error instanceof OrbitError) || error.sessionId !== null) return error;
+  return new OrbitError(error.code, { ...error.details }, { sessionId, cause: error });
 }

@@ -8,7 +8,7 @@ const MAX_NAME_CHARS = 200;
 
 /**
  * Handlers of this group. The chart takes the name; what a provider has to hear of it is an order that
- * the chart gives (`name.updated` with origin `client`).
+ * the chart gives (`name.chosen`).
  */
 export function createNamingHandlers({ tell }: { tell: Tell }): Handlers<'rename_session'> {
   return {
@@ -18,7 +18,7 @@ export function createNamingHandlers({ tell }: { tell: Tell }): Handlers<'rename
         const reason = `A name has at most ${MAX_NAME_CHARS} characters, this one ${name.length}`;
         throw new OrbitError('invalid_argument', { reason }, { sessionId });
       }
-      const event = { type: 'name.updated', name: name === '' ? null : name } as const;
+      const event = { type: 'name.chosen', name: name === '' ? null : name } as const;
       await tell(sessionId, 'client', (at) => ({ ...event, at }));
     },
   };

@@ -3,13 +3,22 @@
  * kind: what was committed before is in the read, what comes after is heard in the room.
  */
 import { OrbitError } from '../../errors.ts';
+import type { Reply } from '../../protocol/server.ts';
 import type { Writer } from '../../store/writer.ts';
 import { frameOf, frameOfText } from '../frames.ts';
 import type { News } from '../news.ts';
 import type { Registry } from '../registry.ts';
 import type { Ring } from '../ring.ts';
-import { type Connection, LIST_ROOM, sessionOfRoom, sessionRoom } from '../rooms.ts';
-import type { Handlers } from './handler.ts';
+import {
+  type Connection,
+  type Hearing,
+  hearingOf,
+  LIST_ROOM,
+  roomsOf,
+  sessionOfRoom,
+  sessionRoom,
+} from '../rooms.ts';
+import type { Asker, Handlers } from './handler.ts';
 
 /** The app subscribes to every session it hears of and stays connected for weeks (contract.md 9.4 no. 10). */
 const MAX_SUBSCRIPTIONS = 2000;
@@ -25,6 +34,8 @@ interface SubscriptionDeps {
 interface Since {
   since_revision?: number | null;
   epoch?: string | null;
+  /** Streamed text as what is new, not as the whole. */
+  deltas?: boolean | null;
 }
 
 export interface Subscriptions {
@@ -37,6 +48,12 @@ export interface Subscriptions {
    * @throws OrbitError `not_found`, `too_many_subscriptions`, `server_busy`
    */
   subscribeSession(connection: Connection, sessionId: string, since: Since): Promise<void>;
+  /**
+   * Answers with the session's snapshot and subscribes the asker to it.
+   *
+   * @throws OrbitError `not_found`, `too_many_subscriptions`, `server_busy`
+   */
+  present(asker: Asker, sessionId: string): Promise<void>;
   unsubscribeSession(connection: Connection, sessionId: string): void;
   /** For a connection that left its rooms because it fell behind. */
   resync(connection: Connection, rooms: ReadonlySet<string>): Promise<void>;
@@ -63,13 +80,11 @@ export function createSubscriptions({
   async function subscribeSession(
     connection: Connection,
     sessionId: string,
-    { since_revision: since = null, epoch = null }: Since,
+    { since_revision: since = null, epoch = null, deltas = false }: Since,
     isWanted = () => true,
   ): Promise<void> {
-    const room = sessionRoom(sessionId);
-    if (!connection.rooms.has(room) && connection.rooms.size >= MAX_SUBSCRIPTIONS) {
-      throw new OrbitError('too_many_subscriptions', { limit: MAX_SUBSCRIPTIONS }, { sessionId });
-    }
+    const room = sessionRoom(sessionId, deltas ? 'deltas' : 'whole');
+    refuseMore(connection, sessionId);
     const isOurs = epoch === null || epoch === writer.opened.epoch;
     // 0 is what a client says that has nothing yet: facts without a snapshot would mean nothing to it.
     const hasBase = since !== null && since > 0;
@@ -77,19 +92,35 @@ export function createSubscriptions({
     if (kept) {
       for (const text of kept) connection.send(frameOfText(text));
       remind(connection, sessionId);
-      enter(connection, sessionId);
+      enter(connection, sessionId, room);
       return;
     }
     const read = await writer.read({ kind: 'catch-up', sessionId, since, epoch });
     if (!read) throw new OrbitError('not_found', { what: 'Session', id: sessionId }, { sessionId });
     if (!isWanted()) return;
     for (const text of read.frames) connection.send(frameOfText(text));
-    enter(connection, sessionId);
+    enter(connection, sessionId, room);
   }
 
-  function enter(connection: Connection, sessionId: string): void {
+  async function present({ connection, reply }: Asker, sessionId: string): Promise<void> {
+    refuseMore(connection, sessionId);
+    const read = await writer.read({ kind: 'catch-up', sessionId, since: null, epoch: null });
+    if (!read) throw new OrbitError('not_found', { what: 'Session', id: sessionId }, { sessionId });
+    for (const text of read.frames) reply(frameOfText(text).message as Reply);
+    enter(connection, sessionId, sessionRoom(sessionId, hearingBy(connection, sessionId)));
+  }
+
+  /** Synchronous with the last read. A connection hears a session one way only: the newest counts. */
+  function enter(connection: Connection, sessionId: string, room: string): void {
+    for (const other of roomsOf(sessionId)) if (other !== room) connection.leave(other);
     for (const message of news.standing(sessionId)) connection.send(frameOf(message));
-    connection.join(sessionRoom(sessionId));
+    connection.join(room);
+  }
+
+  function refuseMore(connection: Connection, sessionId: string): void {
+    const isIn = roomsOf(sessionId).some((room) => connection.rooms.has(room));
+    if (isIn || connection.rooms.size < MAX_SUBSCRIPTIONS) return;
+    throw new OrbitError('too_many_subscriptions', { limit: MAX_SUBSCRIPTIONS }, { sessionId });
   }
 
   /**
@@ -109,16 +140,24 @@ export function createSubscriptions({
   return {
     subscribeList,
     subscribeSession,
-    unsubscribeSession: (connection, sessionId) => connection.leave(sessionRoom(sessionId)),
+    present,
+    unsubscribeSession(connection, sessionId) {
+      for (const room of roomsOf(sessionId)) connection.leave(room);
+    },
     async resync(connection, rooms) {
       if (rooms.has(LIST_ROOM)) await subscribeList(connection);
       for (const room of [...rooms]) {
         const sessionId = sessionOfRoom(room);
         if (sessionId === null) continue;
-        await subscribeSession(connection, sessionId, {}, () => rooms.has(room));
+        const deltas = hearingOf(room) === 'deltas';
+        await subscribeSession(connection, sessionId, { deltas }, () => rooms.has(room));
       }
     },
   };
+}
+
+function hearingBy({ rooms }: Connection, sessionId: string): Hearing {
+  return rooms.has(sessionRoom(sessionId, 'deltas')) ? 'deltas' : 'whole';
 }
 
 /** Handlers of this group. */

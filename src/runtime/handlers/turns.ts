@@ -1,5 +1,11 @@
 /** Turns: words sent and steered, and what stops or takes back. */
-import { type Handlers, notBuilt } from './handler.ts';
+import { randomUUID } from 'node:crypto';
+import type { Images } from '../../connectors/images.ts';
+import { OrbitError } from '../../errors.ts';
+import type { ClientMessageOf } from '../../protocol/client.ts';
+import type { ImageInput, Message } from '../../protocol/nouns.ts';
+import { contextOf, refuseWatched, type Sessions, type Wish } from '../sessions.ts';
+import type { Handlers } from './handler.ts';
 
 type TurnsTag =
   | 'send_message'
@@ -9,14 +15,125 @@ type TurnsTag =
   | 'undo_last_turn'
   | 'rollback_turns';
 
-/** Handlers of this group. */
-export function createTurnsHandlers(): Handlers<TurnsTag> {
-  return {
-    send_message: notBuilt,
-    steer_turn: notBuilt,
-    interrupt_session: notBuilt,
-    compact_context: notBuilt,
-    undo_last_turn: notBuilt,
-    rollback_turns: notBuilt,
+/** Longest text of one message, UTF-16 units: Codex takes no more than that at once. */
+const MAX_CONTENT_CHARS = 1_000_000;
+
+const EMPTY = 'The message is empty; write something';
+
+/** Sends words into the running turn of a session; without one they start one. */
+export type Steer = (sessionId: string, content: string) => Promise<void>;
+
+/** Steering, for the handler and for words that come with a decision. @throws OrbitError as handlers do */
+export function createSteering(sessions: Sessions): Steer {
+  return async (session_id, content) => {
+    if (content.trim() === '') throw invalid(session_id, EMPTY);
+    refuseLong(session_id, content);
+    const id = `steer-${randomUUID()}`;
+    const message = said({ id, session_id, message_type: 'steer', content });
+    const order = { type: 'turn.steer', content, messageId: id } as const;
+    await sessions.wish(session_id, 'type', () => ({ type: 'steer.submitted', message, order }));
   };
+}
+
+/** Handlers of this group. */
+export function createTurnsHandlers({
+  sessions,
+  steer,
+  images,
+}: {
+  sessions: Sessions;
+  steer: Steer;
+  images: Pick<Images, 'take'>;
+}): Handlers<TurnsTag> {
+  const { wish } = sessions;
+
+  return {
+    async send_message(message) {
+      const { session_id } = message;
+      refuseBadWords(message);
+      const directory = await sessions.visit(session_id, (live) => {
+        refuseWatched(live, 'type');
+        return contextOf(live).session.project_path;
+      });
+      const pictures = message.images ?? [];
+      const taken = pictures.length > 0 ? await images.take(pictures, directory) : [];
+      await wish(session_id, 'type', () => submitted(message, taken));
+    },
+
+    steer_turn: ({ session_id, content }) => steer(session_id, content),
+
+    interrupt_session: ({ session_id }) =>
+      sessions.visit(session_id, async (live) => {
+        const { turn, agents, approvals, outbox } = contextOf(live);
+        const isQuiet = !turn.open && agents.length + approvals.length + outbox.length === 0;
+        const details = { id: session_id, what: 'interrupt' };
+        refuseWatched(live, 'interrupt it');
+        if (isQuiet) throw new OrbitError('no_turn', details, { sessionId: session_id });
+        await sessions.voice(live, { type: 'interrupt.requested' });
+      }),
+
+    compact_context: ({ session_id }) =>
+      wish(session_id, 'compact it', () => ({ type: 'compaction.requested' })),
+
+    undo_last_turn: ({ session_id }) =>
+      wish(session_id, 'undo', () => ({ type: 'undo.requested' })),
+
+    rollback_turns: ({ session_id, num_turns: turns }) => {
+      if (turns < 1) throw invalid(session_id, 'num_turns must be >= 1');
+      return wish(session_id, 'roll back', () => ({ type: 'rollback.requested', turns }));
+    },
+  };
+}
+
+/** A client's words as the session takes them: shown as they are, and ordered with all they bring. */
+function submitted(
+  { session_id, content, model, effort, skills, mentions }: ClientMessageOf<'send_message'>,
+  images: ImageInput[],
+): Wish {
+  const id = `user-${randomUUID()}`;
+  const chosen = { ...(model && { model }), ...(effort && { effort }) };
+  const shown = images.length > 0 ? { images } : {};
+  return {
+    type: 'message.submitted',
+    message: said({ id, session_id, message_type: 'user', content, ...shown }),
+    order: {
+      type: 'turn.run',
+      messageId: id,
+      content,
+      ...chosen,
+      skills: skills ?? [],
+      images,
+      mentions: mentions ?? [],
+    },
+    fields: chosen,
+  };
+}
+
+function refuseBadWords({ session_id, content, images, skills }: ClientMessageOf<'send_message'>) {
+  const isBare = (images?.length ?? 0) + (skills?.length ?? 0) === 0;
+  if (content.trim() === '' && isBare) throw invalid(session_id, EMPTY);
+  refuseLong(session_id, content);
+}
+
+function said(
+  given: Pick<Message, 'id' | 'session_id' | 'message_type' | 'content' | 'images'>,
+): Message {
+  return {
+    tool_name: null,
+    tool_input: null,
+    tool_output: null,
+    is_error: false,
+    timestamp: new Date().toISOString(),
+    duration_ms: null,
+    ...given,
+  };
+}
+
+function refuseLong(sessionId: string, content: string): void {
+  if (content.length <= MAX_CONTENT_CHARS) return;
+  throw invalid(sessionId, `The message is longer than ${MAX_CONTENT_CHARS} characters; send less`);
+}
+
+function invalid(sessionId: string, reason: string): OrbitError {
+  return new OrbitError('invalid_argument', { reason }, { sessionId });
 }

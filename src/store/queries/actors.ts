@@ -73,7 +73,7 @@ export function createActorReads(database: Sqlite) {
         pendingStart: pending.get(sessionId) ?? null,
       };
     },
-    /** Sessions that worked or waited for an answer when they were last heard of. */
+    /** Sessions that worked, waited for an answer or had a connector when they were last heard of. */
     busy: (): StoredActor[] => busy.all().map(actorFrom),
     sessions: (): number => count.get() ?? 0,
     /** CLI processes and the session each reported last, oldest first. */

@@ -19,6 +19,7 @@ import {
   type TurnDiffRow,
   turnDiffFromRow,
 } from './conversation.ts';
+import { planFromRow } from './plan.ts';
 import { present, SUMMARY_COLUMNS, type SummaryRow, summaryFromRow } from './session-rows.ts';
 import { trimMessage } from './trim.ts';
 
@@ -44,9 +45,17 @@ const CUTS = [
 
 type Limits = (typeof CUTS)[number];
 
-const DIFF_FIELDS = new Set(['diff', 'current_diff', 'current_plan']);
-/** Cutting these would name something else. */
-const NAMES = new Set(['id', 'session_id', 'turn_id', 'epoch', 'project_path', 'transcript_path']);
+const DIFF_FIELDS = new Set(['diff', 'current_diff']);
+/** Cutting these would name something else, or break what is inside. */
+const NAMES = new Set([
+  'current_plan',
+  'id',
+  'session_id',
+  'turn_id',
+  'epoch',
+  'project_path',
+  'transcript_path',
+]);
 
 /** Everything of a session's row that a subscriber may see, and what catching up needs. */
 export interface SessionRow extends SummaryRow {
@@ -159,7 +168,7 @@ function stateFromRow(
     message_count: row.message_count,
     pending_approval: parts.pending_approval,
     current_diff: row.current_diff,
-    current_plan: row.current_plan,
+    current_plan: planFromRow(row.current_plan),
     revision: row.revision,
     epoch: parts.epoch,
     ...present(row, 'current_turn_id'),

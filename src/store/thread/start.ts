@@ -1,22 +1,48 @@
 /**
- * Starts the store's threads: the one place that knows how. Called by writer.ts.
+ * Starts the store's threads: the one place that knows how. Called by writer.ts, and by `start` for the
+ * thread that it will need in a moment.
  */
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import { Worker } from 'node:worker_threads';
+import { SHARE_ENV, Worker, type WorkerOptions } from 'node:worker_threads';
 import type { ThreadStart } from './traffic.ts';
 
+/** Nothing is copied or watched for a thread that is as good as this one. */
+const OPTIONS: WorkerOptions = { env: SHARE_ENV, trackUnmanagedFds: false };
+
+/** A thread that has loaded its code and does not know yet what for. */
+let warm: Worker | null = null;
+
 /**
- * Starts a thread of writer-thread.ts. Built, it is a bundle beside ours. From the sources (development,
- * tests) Node 20 cannot start a worker in TypeScript, not even under tsx, so it is bundled on the spot:
- * registering tsx in the new thread works as well, but costs each start half a second.
+ * Lets a thread load its code while the caller is still busy with other things; the next `startThread`
+ * takes it. It opens nothing by itself and keeps no process alive.
  */
+export function warmUpThread(): void {
+  if (warm !== null) return;
+  warm = newThread();
+  warm.unref();
+}
+
+/** Starts a thread of writer-thread.ts with what it is for. */
 export function startThread(start: ThreadStart): Worker {
+  const thread = warm ?? newThread();
+  warm = null;
+  thread.ref();
+  thread.postMessage(start);
+  return thread;
+}
+
+/**
+ * Built, the thread's code is a bundle beside ours. From the sources (development, tests) Node 20 cannot
+ * start a worker in TypeScript, not even under tsx, so it is bundled on the spot: registering tsx in the
+ * new thread works as well, but costs each start half a second.
+ */
+function newThread(): Worker {
   if (!import.meta.url.endsWith('.ts')) {
-    return new Worker(new URL('./writer-thread.js', import.meta.url), { workerData: start });
+    return new Worker(new URL('./writer-thread.js', import.meta.url), OPTIONS);
   }
   bundle ??= bundleFromSources();
-  return new Worker(bundle, { eval: true, workerData: start });
+  return new Worker(bundle, { ...OPTIONS, eval: true });
 }
 
 let bundle: string | null = null;

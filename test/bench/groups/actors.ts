@@ -51,11 +51,13 @@ function createHouse(live: number): Registry {
     writer: { submit: () => {} },
     rooms: { publish: () => {} },
     ring: { push: () => {}, since: () => null, drop: () => {} },
-    listFeed: { hear: () => {} },
+    listFeed: { hear: () => {}, hold: () => () => {} },
     log: SILENT_LOGGER,
     reopen: () => {},
     revive: () => {},
     discard: () => {},
+    release: () => {},
+    refresh: () => {},
   });
   const opened = {
     epoch: 'bench',

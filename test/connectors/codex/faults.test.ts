@@ -219,6 +219,18 @@ describe('a flood', () => {
 });
 
 describe('closing', () => {
+  it('does not wait for one that never answers its greeting', async () => {
+    const path = await program('setInterval(() => {}, 1000);');
+    begin({ findBinary: () => ({ path, toolsDir: null }) });
+    const asked = engine.request('model/list', {});
+    const refused = expect(asked).rejects.toMatchObject({ code: 'codex_error' });
+    await expect.poll(() => processesWith(path)).not.toEqual([]);
+    await engine.close();
+    await refused;
+    expect(processesWith(path)).toEqual([]);
+    expect(engine.state).toBe('stopped');
+  });
+
   it('leaves neither the app-server nor what it had started', async () => {
     begin();
     const marker = `4${process.pid}`;

@@ -40,6 +40,9 @@ export interface Desktop extends AsyncDisposable {
   truth(): Promise<string[]>;
   /** Connections it has had. */
   readonly connections: number;
+  /** Stops reading, as on a slow network, until told otherwise. */
+  pause(): void;
+  resume(): void;
   close(): Promise<void>;
 }
 
@@ -62,6 +65,8 @@ class DesktopClient implements Desktop {
   readonly #subscribed = new Set<string>();
   #up: Promise<void> = Promise.resolve();
   #marks = 0;
+  /** Messages it said, but for marks. */
+  #said = 0;
   readonly #waiting = new Map<string, () => void>();
   #accountReads = 0;
 
@@ -215,17 +220,26 @@ class DesktopClient implements Desktop {
   }
 
   send(message: { type: string; [field: string]: unknown }): void {
+    if (message.type !== 'ping') this.#said++;
     if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
+  }
+
+  pause(): void {
+    this.#socket?.pause();
+  }
+
+  resume(): void {
+    this.#socket?.resume();
   }
 
   async rest(): Promise<void> {
     for (;;) {
       await this.#up;
-      const before = this.#subscribed.size;
+      const said = this.#said;
       const connection = this.connections;
       await this.#mark();
       // What it asked for because of what it heard has to be answered too.
-      if (this.#subscribed.size === before && this.connections === connection) return;
+      if (this.#said === said && this.connections === connection) return;
     }
   }
 

@@ -84,9 +84,16 @@ function isPlan(text: string): boolean {
   );
 }
 
+/** What it reads of a message; our additions pass it by. */
+const MESSAGE_FIELDS = new Set([
+  ...['id', 'message_type', 'content', 'tool_name', 'tool_input', 'tool_output'],
+  ...['is_error', 'timestamp', 'duration_ms'],
+]);
+
 function comparable(shown: Message): Record<string, unknown> {
-  const { images: _, session_id: __, truncated: ___, ...message } = shown;
-  const fields = Object.entries(message).filter(([, value]) => value !== null);
+  const fields = Object.entries(shown).filter(
+    ([name, value]) => MESSAGE_FIELDS.has(name) && value !== null,
+  );
   return Object.fromEntries(fields.map(([name, value]) => [name, cutText(value)]));
 }
 

@@ -1,5 +1,5 @@
 /** A test server with the desktop app beside it: whatever a test does, the app must have read and shown it right. */
-import { startTestServer, type TestServer } from '../server.ts';
+import { startTestServer, type TestServer, type TestServerOptions } from '../server.ts';
 import { type Desktop, watchAsDesktop } from './desktop.ts';
 
 export interface WatchedServer extends TestServer {
@@ -7,8 +7,8 @@ export interface WatchedServer extends TestServer {
 }
 
 /** Starts a server and the app. Disposing of it fails when the app was told anything it cannot read or shows wrongly. */
-export async function startWatchedServer(): Promise<WatchedServer> {
-  const server = await startTestServer();
+export async function startWatchedServer(options: TestServerOptions = {}): Promise<WatchedServer> {
+  const server = await startTestServer(options);
   const desktop = await watchAsDesktop(server.url);
   return {
     ...server,

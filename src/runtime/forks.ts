@@ -1,0 +1,138 @@
+/**
+ * Forks: a copy of a Codex thread as a session of its own. The copy's history is read from the new thread,
+ * so that what is shown is what the model remembers. Works for every session whose thread is known, also
+ * ended and watched ones.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Session, ThreadSettings } from '../../machines/session-types.ts';
+import type { Engine } from '../connectors/codex/engine.ts';
+import { messageFrom } from '../connectors/codex/items.ts';
+import { cutAtMessage, forkThread, startThread, turnsOf } from '../connectors/codex/threads.ts';
+import { OrbitError } from '../errors.ts';
+import type { Links } from './links.ts';
+import type { ListFeed } from './list-feed.ts';
+import type { LiveSession } from './live-session.ts';
+import { newSession } from './new-session.ts';
+import type { Registry } from './registry.ts';
+import { contextOf, type Sessions, type Wish } from './sessions.ts';
+
+export interface Forked {
+  sessionId: string;
+  fromThreadId: string;
+  /** Lets the list hear of it: after the asker has its answers. */
+  announce(): void;
+}
+
+export interface Forks {
+  /**
+   * Forks a session before its nth message of a user (0 = the first), or whole.
+   *
+   * @throws OrbitError `fork_failed`, `codex_error`
+   */
+  fork(
+    source: LiveSession,
+    how: { nth: number | null; given: Partial<ThreadSettings> },
+  ): Promise<Forked>;
+}
+
+interface ForksDeps {
+  engine: Pick<Engine, 'request'>;
+  sessions: Sessions;
+  links: Pick<Links, 'adopt'>;
+  registry: Pick<Registry, 'create'>;
+  listFeed: Pick<ListFeed, 'hold'>;
+}
+
+interface How {
+  nth: number | null;
+  settings: ThreadSettings;
+}
+
+/** Forks over one engine. */
+export function createForks({ engine, sessions, links, registry, listFeed }: ForksDeps): Forks {
+  async function open(source: LiveSession, threadId: string, how: How) {
+    const { nth, settings } = how;
+    // Codex keeps no file of a thread in which nothing was said: a new one is the same.
+    const isBlank = contextOf(source).turn.count === 0;
+    if (isBlank && nth === null) return startThread(engine, settings);
+    if (nth === null) return forkThread(engine, threadId, { beforeTurnId: null, settings });
+    const cut = await cutAtMessage(engine, threadId, nth);
+    if ('refusal' in cut)
+      throw new OrbitError('fork_failed', { id: threadId, reason: cut.refusal });
+    // Before the first turn there is nothing to copy, and Codex copies nothing only into a new thread.
+    if (cut.isFirst) return startThread(engine, settings);
+    return forkThread(engine, threadId, { beforeTurnId: cut.beforeTurnId, settings });
+  }
+
+  /** What the new session is told of its past, oldest first. */
+  async function historyOf(sessionId: string, threadId: string): Promise<Wish[]> {
+    const told: Wish[] = [];
+    for await (const turn of turnsOf(engine, threadId, 'asc')) {
+      const timestamp = new Date((turn.startedAt ?? 0) * 1000).toISOString();
+      for (const item of turn.items) {
+        const message = messageFrom(item, { sessionId, timestamp });
+        if (message) told.push({ type: 'message.added', message, turnId: turn.id });
+      }
+    }
+    return told;
+  }
+
+  return {
+    async fork(source, { nth, given }) {
+      const { session } = contextOf(source);
+      const fromThreadId = threadOf(session);
+      if (fromThreadId === null) {
+        const reason = 'its Codex thread is not known; only sessions of Codex can be forked';
+        throw new OrbitError('fork_failed', { id: source.id, reason });
+      }
+      const settings = { ...settingsOf(session), ...given };
+      const opened = await open(source, fromThreadId, { nth, settings });
+      const sessionId = randomUUID();
+      const history = await historyOf(sessionId, opened.threadId);
+      const announce = listFeed.hold(sessionId);
+      try {
+        const live = registry.create({
+          session: {
+            ...newSession(sessionId, opened.threadId, settings),
+            ...opened.fields,
+            forked_from_session_id: source.id,
+            ...firstPromptOf(history),
+          },
+          isNew: true,
+          turnCount: 0,
+        });
+        const wishes = [...links.adopt(sessionId, opened), ...history];
+        await Promise.all(wishes.map((wish) => sessions.tell(live, wish, 'house')));
+      } catch (error) {
+        announce();
+        throw error;
+      }
+      return { sessionId, fromThreadId, announce };
+    },
+  };
+}
+
+/** A watched session of Codex is called as its thread (contract.md 1.6). */
+function threadOf(session: Session): string | null {
+  if (session.codex_thread_id !== undefined) return session.codex_thread_id;
+  return session.provider === 'codex' ? session.id : null;
+}
+
+function settingsOf(session: Session): ThreadSettings {
+  return {
+    cwd: session.project_path,
+    model: session.model,
+    effort: session.effort ?? null,
+    approvalPolicy: session.approval_policy ?? null,
+    sandboxMode: session.sandbox_mode ?? null,
+  };
+}
+
+function firstPromptOf(history: Wish[]): { first_prompt?: string } {
+  for (const wish of history) {
+    if (wish.type === 'message.added' && wish.message.message_type === 'user') {
+      return { first_prompt: wish.message.content.slice(0, 200) };
+    }
+  }
+  return {};
+}

@@ -1,0 +1,45 @@
+/** A long answer of a direct Codex session: what its journal holds, and what a delta costs at its end. */
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type CodexDock, createSteered, openCodexDock } from '../support/codex-dock.ts';
+import { rowsOf } from '../support/database.ts';
+
+let dock: CodexDock;
+
+beforeAll(async () => {
+  dock = await openCodexDock();
+});
+afterAll(() => dock[Symbol.asyncDispose]());
+
+it('keeps one message of 2,000 deltas, not 2,000, and its frames do not grow with it', async () => {
+  const client = await dock.client();
+  const session = await createSteered(client, { cwd: dock.home.project });
+  const other = await dock.client();
+  other.send({ type: 'subscribe_session', session_id: session.id, deltas: true });
+  await other.waitFor(({ type }) => type === 'session_snapshot');
+  await session.say('!slow 2000 1');
+  await session.idle();
+  const [answer] = await session.messages('assistant');
+  const events = rowsOf<{ event: string }>(
+    dock.server.paths,
+    `SELECT event FROM journal WHERE session_id = '${session.id}'`,
+  ).map(({ event }) => JSON.parse(event) as { type: string });
+  const about = events.filter(({ type }) => type.startsWith('message.'));
+  expect(about.map(({ type }) => type)).toEqual([
+    'message.submitted',
+    'message.confirmed',
+    'message.added',
+    'message.changed',
+  ]);
+  expect(events.length).toBeLessThan(15);
+
+  const pieces = other.messages.flatMap((frame) => (frame.type === 'message_delta' ? [frame] : []));
+  const text = pieces.map((piece) => piece.text).join('');
+  expect(answer?.content).toContain(text);
+  // As many characters in the last tenth as in any other: deltas, not wholes.
+  const longest = Math.max(...pieces.map((piece) => piece.text.length));
+  expect(longest).toBeLessThan((answer?.content.length ?? 0) / 5);
+  const wholes = session
+    .heard('message_updated')
+    .reduce((sum, { changes }) => sum + (changes.content?.length ?? 0), 0);
+  expect(wholes).toBeLessThan(34 * (answer?.content.length ?? 0));
+});

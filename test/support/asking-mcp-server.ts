@@ -1,0 +1,65 @@
+/**
+ * A small MCP server on stdio, run by Codex itself: `add` adds, `survey` asks its user a form before it
+ * answers. Its text is written into a scratch folder and run from there.
+ */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** Plain JavaScript, so that the scratch home needs nothing of ours. */
+const PROGRAM = `
+import { createInterface } from 'node:readline';
+const say = (message) => process.stdout.write(JSON.stringify({ jsonrpc: '2.0', ...message }) + '\\n');
+const waiting = new Map();
+let next = 1;
+const ask = (method, params) => new Promise((resolve) => {
+  const id = 'q' + next++;
+  waiting.set(id, resolve);
+  say({ id, method, params });
+});
+const text = (value) => ({ content: [{ type: 'text', text: String(value) }] });
+const number = { type: 'number' };
+const tools = [
+  { name: 'add', description: 'Adds', inputSchema: { type: 'object', properties: { a: number, b: number } } },
+  { name: 'survey', description: 'Asks', inputSchema: { type: 'object', properties: {} }, annotations: { readOnlyHint: true } },
+];
+const form = {
+  message: 'A few questions',
+  requestedSchema: {
+    type: 'object',
+    properties: {
+      colour: { type: 'string', title: 'Colour', enum: ['red', 'blue'] },
+      count: { type: 'integer', title: 'Count' },
+      sure: { type: 'boolean', title: 'Sure' },
+    },
+    required: ['colour', 'count'],
+  },
+};
+async function answer({ id, method, params }) {
+  if (method === 'initialize') {
+    const serverInfo = { name: 'calc', version: '1' };
+    say({ id, result: { protocolVersion: params.protocolVersion, capabilities: { tools: {} }, serverInfo } });
+  } else if (method === 'tools/list') say({ id, result: { tools } });
+  else if (method === 'tools/call' && params.name === 'add') {
+    say({ id, result: text(params.arguments.a + params.arguments.b) });
+  } else if (method === 'tools/call') {
+    const result = await ask('elicitation/create', form);
+    say({ id, result: text('survey says ' + JSON.stringify(result)) });
+  } else if (id !== undefined) say({ id, error: { code: -32601, message: 'no such method' } });
+}
+createInterface({ input: process.stdin }).on('line', (line) => {
+  const message = JSON.parse(line);
+  if (message.method) void answer(message);
+  else waiting.get(message.id)?.(message.result ?? message.error);
+});
+`;
+
+/** Writes the server into a folder and returns the table that makes Codex start it as \`calc\`. */
+export function mcpServerTable(folder: string): string {
+  const path = join(folder, 'calc-server.mjs');
+  writeFileSync(path, PROGRAM);
+  return `
+[mcp_servers.calc]
+command = ${JSON.stringify(process.execPath)}
+args = [${JSON.stringify(path)}]
+`;
+}
