@@ -170,7 +170,7 @@ export function createHouse({
           log: log.child('naming'),
         });
   const look = createLooking({ registry });
-  const shells = createShells({ tell, news, env, log: log.child('shell') });
+  const shells = createShells({ tell, news, writer, clock, env, log: log.child('shell') });
   const takeChecked = createHooks({ writer, registry, ledger, clock, lookUpBranch });
 
   let loadedCodec: Codec | null = null;
