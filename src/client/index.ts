@@ -17,6 +17,7 @@ import { createSubscriptions } from './subscriptions.ts';
 export type { ClientMessage } from '../protocol/client.ts';
 export type * from '../protocol/nouns.ts';
 export type { ServerMessage } from '../protocol/server.ts';
+export type * from '../protocol/work-nouns.ts';
 export { foldSession, type ServerFrame, type SessionView } from './fold.ts';
 export { foldList, type SessionList } from './fold-list.ts';
 export type { LinkState } from './line.ts';

@@ -185,11 +185,9 @@ export function createLedger(deps: LedgerDeps): Ledger {
       } else if (fact.type === 'session_created') {
         deps.listFeed.hear(fact);
       }
-      // What is kept of before still shows what was taken back: from here on only a snapshot is true.
-      if (fact.type === 'thread_rolled_back') {
-        deps.ring.drop(sessionId);
-        deps.refresh(sessionId);
-      }
+      // What is kept of before does not tell this: who comes later reads the rows.
+      if (isInRowsOnly(fact)) deps.ring.drop(sessionId);
+      if (fact.type === 'thread_rolled_back') deps.refresh(sessionId);
     }
   }
 
@@ -242,6 +240,12 @@ function pieceOf(fact: Fact): Piece {
 
 function textOf(pieces: readonly Piece[]): string {
   return `[${pieces.map(({ text }) => text).join(',')}]`;
+}
+
+/** Messages that are gone, and the text of one that was streamed when the last process ended. */
+function isInRowsOnly(fact: Fact): boolean {
+  if (fact.type === 'thread_rolled_back') return true;
+  return fact.type === 'message_updated' && Object.keys(fact.changes).length === 0;
 }
 
 function isSessionMessage(fact: Fact): fact is SessionMessage {

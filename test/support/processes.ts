@@ -2,6 +2,7 @@
  * What runs on this machine, for tests that say nothing is left behind.
  */
 import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 
 /** Ids of the processes whose command line holds these words; those that are dead and unburied do not count. */
 export function processesWith(words: string): number[] {
@@ -21,4 +22,25 @@ export function isRunning(pid: number): boolean {
     // ps says with its exit code that there is none.
     return false;
   }
+}
+
+/**
+ * The app-server that lives in this home, by the environment it was started with.
+ *
+ * @throws when there is none
+ */
+export function engineOf({ codexHome }: { codexHome: string }): number {
+  const pid = readdirSync('/proc').find((name) => {
+    if (!/^\d+$/.test(name)) return false;
+    try {
+      const isEngine =
+        readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0')[1] === 'app-server';
+      return isEngine && readFileSync(`/proc/${name}/environ`, 'utf8').includes(codexHome);
+    } catch {
+      // It ended while we looked.
+      return false;
+    }
+  });
+  if (!pid) throw new Error(`no app-server runs in ${codexHome}`);
+  return Number(pid);
 }

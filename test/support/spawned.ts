@@ -41,15 +41,17 @@ export interface SpawnOptions {
   /** Words for node itself. */
   nodeFlags?: readonly string[];
   paths?: DataPaths;
+  /** Environment of the server and its agents, beside `HOME` and `PATH`. */
+  env?: Readonly<Record<string, string>>;
 }
 
 /** Starts a built server. @param main see `build` */
 export async function spawnServer(
   main: string,
-  { wrapper = [], nodeFlags = [], paths = temporaryDataPaths() }: SpawnOptions = {},
+  { wrapper = [], nodeFlags = [], paths = temporaryDataPaths(), env = {} }: SpawnOptions = {},
 ): Promise<SpawnedServer> {
   const command = [...wrapper, process.execPath, ...nodeFlags, main];
-  const server = new Process({ command, paths, port: await freePort() });
+  const server = new Process({ command, paths, env, port: await freePort() });
   await server.start();
   return server;
 }
@@ -59,14 +61,21 @@ class Process implements SpawnedServer {
   readonly port: number;
   readonly paths: DataPaths;
   readonly #command: readonly string[];
+  readonly #env: Readonly<Record<string, string>>;
   #child: ChildProcess | null = null;
   #exit: Promise<Exit> = Promise.resolve({ code: 0, signal: null });
   #output = '';
   #isUp = false;
   #waiting: (() => void)[] = [];
 
-  constructor(deps: { command: readonly string[]; paths: DataPaths; port: number }) {
+  constructor(deps: {
+    command: readonly string[];
+    paths: DataPaths;
+    env: Readonly<Record<string, string>>;
+    port: number;
+  }) {
     const { command, paths, port } = deps;
+    this.#env = { PATH: process.env.PATH ?? '', HOME: paths.dir, ...deps.env };
     this.port = port;
     this.paths = paths;
     this.url = `http://127.0.0.1:${port}`;
@@ -93,7 +102,7 @@ class Process implements SpawnedServer {
 
   async start(): Promise<void> {
     const [program = '', ...words] = this.#command;
-    const env = { PATH: process.env.PATH ?? '', HOME: this.paths.dir };
+    const env = this.#env;
     const child = spawn(program, words, { env, stdio: ['ignore', 'pipe', 'pipe'] });
     this.#child = child;
     this.#exit = once(child, 'exit').then(([code, signal]) => {

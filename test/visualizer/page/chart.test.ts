@@ -6,6 +6,7 @@ import { expect, it } from 'vitest';
 import { describeMachine, sessionMachine } from '../../../machines/index.ts';
 import type { StateValue } from '../../../src/protocol/inspect.ts';
 import { activeStates } from '../../../visualizer/src/value.ts';
+import { disagreements } from '../support/agreement.ts';
 import { fixture, litStates, useBrowser, visit } from '../support/stage.ts';
 
 useBrowser();
@@ -71,7 +72,7 @@ it('lights exactly the active states after each of 30 events', async () => {
   expect(await page.locator('.chart .state.leaf.on').count()).toBe(2);
 });
 
-// The outline and the log are two tabs of one panel: a round for each.
+// The outline and the log are two tabs of one panel: a round for each. More frames: `npm run test:page`.
 it.each(['states', 'events'])(
   'says the same in pill, picture, cursor and %s in every frame under load',
   async (tab) => {
@@ -79,34 +80,7 @@ it.each(['states', 'events'])(
     const page = await visit(`${server.url}s/od-0001?tab=${tab}`);
     await page.waitForSelector('.chart .leaf.on');
     const timer = setInterval(() => server.sessions[1]?.step(), 15);
-    const { odd, moved } = await page.evaluate(async () => {
-      const odd: string[] = [];
-      const seen = new Set<string>();
-      const text = (selector: string) => document.querySelector(selector)?.textContent ?? null;
-      for (let frame = 0; frame < 100; frame += 1) {
-        await new Promise(requestAnimationFrame);
-        await new Promise((resolve) => setTimeout(resolve));
-        const lit = [...document.querySelectorAll<SVGElement>('.chart .leaf.on')].map(
-          (one) => one.dataset.state,
-        );
-        const outline = [...document.querySelectorAll<HTMLElement>('.outline-state.on')].map(
-          (one) => one.dataset.outline,
-        );
-        const pill = text('[data-testid=pill]');
-        const phase = lit.find((id) => id?.startsWith('session.phase.'))?.slice(14) ?? null;
-        if (pill !== phase) odd.push(`pill ${pill} but ${phase}`);
-        const isOutlined = lit.every((id) => outline.includes(id));
-        if (outline.length > 0 && !isOutlined) odd.push(`outline ${outline} but ${lit}`);
-        const cursor = text('[data-testid=now] b');
-        const row = text('[data-testid=event-list] [aria-selected=true] .entry-seq');
-        const state = text('[data-testid=event-list] [aria-selected=true] .text-working') ?? phase;
-        if (row !== null && row !== cursor) odd.push(`row ${row} but cursor ${cursor}`);
-        if (row !== null && !phase?.startsWith(state ?? ''))
-          odd.push(`row says ${state} but ${phase}`);
-        seen.add(cursor ?? '');
-      }
-      return { odd, moved: seen.size };
-    });
+    const { odd, moved } = await disagreements(page, 40);
     clearInterval(timer);
     expect(odd).toEqual([]);
     expect(moved).toBeGreaterThan(5);

@@ -1,0 +1,93 @@
+/** Stopping turns against an engine that answers late or never, which the real one does only now and then. */
+import { describe, expect, it } from 'vitest';
+import type { Engine } from '../../../src/connectors/codex/engine.ts';
+import { createTurnControl } from '../../../src/connectors/codex/turn-control.ts';
+import { OrbitError } from '../../../src/errors.ts';
+
+/** An engine that notes what it is asked, and answers when the test says so. */
+function slowEngine() {
+  const asked: string[] = [];
+  const answers: Array<{ resolve: () => void; reject: (error: Error) => void }> = [];
+  const request = ((method: string, params: { turnId: string }) => {
+    asked.push(`${method} ${params.turnId}`);
+    return new Promise<object>((resolve, reject) => {
+      answers.push({ resolve: () => resolve({}), reject });
+    });
+  }) as unknown as Engine['request'];
+  return { asked, answers, turns: createTurnControl({ request }, 'thread') };
+}
+
+const turnOfLoop = () => new Promise((resolve) => setImmediate(resolve));
+
+describe('a stop', () => {
+  it('waits for a turn that was asked for to begin', async () => {
+    const { asked, answers, turns } = slowEngine();
+    turns.expect();
+    const stopped = turns.stop();
+    await turnOfLoop();
+    expect(asked).toEqual([]);
+    turns.started('a');
+    await turnOfLoop();
+    expect(asked).toEqual(['turn/interrupt a']);
+    answers[0]?.resolve();
+    turns.ended();
+    await stopped;
+  });
+
+  it('is one, however often it is wished for', async () => {
+    const { asked, answers, turns } = slowEngine();
+    turns.started('a');
+    const wishes = [turns.stop(), turns.stop(), turns.stop()];
+    await turnOfLoop();
+    expect(asked).toEqual(['turn/interrupt a']);
+    answers[0]?.resolve();
+    turns.ended();
+    await Promise.all(wishes);
+    await turns.stop();
+    expect(asked).toHaveLength(1);
+  });
+
+  it('asks for nothing when the turn that was asked for does not begin', async () => {
+    const { asked, turns } = slowEngine();
+    const willNotBegin = turns.expect();
+    const stopped = turns.stop();
+    willNotBegin();
+    await stopped;
+    expect(asked).toEqual([]);
+    expect(turns.isBusy).toBe(false);
+  });
+
+  it('takes a refusal for success when the turn has ended by itself, and tells it otherwise', async () => {
+    const { answers, turns } = slowEngine();
+    turns.started('a');
+    const first = turns.stop();
+    await turnOfLoop();
+    turns.ended();
+    answers[0]?.reject(new OrbitError('codex_error', { reason: 'no active turn to interrupt' }));
+    await first;
+
+    turns.started('b');
+    const second = turns.stop();
+    await turnOfLoop();
+    answers[1]?.reject(new OrbitError('codex_error', { reason: 'turn/interrupt was refused' }));
+    await expect(second).rejects.toMatchObject({ code: 'codex_error' });
+    // Who only waits for the stop to be over goes on.
+    await turns.calm();
+  });
+
+  it('keeps the next words waiting until it is over', async () => {
+    const { answers, turns } = slowEngine();
+    turns.started('a');
+    const stopped = turns.stop();
+    let isCalm = false;
+    const calm = turns.calm().then(() => {
+      isCalm = true;
+    });
+    await turnOfLoop();
+    answers[0]?.resolve();
+    await turnOfLoop();
+    expect(isCalm).toBe(false);
+    turns.ended();
+    await Promise.all([stopped, calm]);
+  });
+});
