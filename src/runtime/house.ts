@@ -46,7 +46,7 @@ import { createSessionNames } from './session-names.ts';
 import { contextOf, createSessions } from './sessions.ts';
 import { createShells } from './shells.ts';
 import { createStreams } from './streams.ts';
-import { createLooking, createTelling } from './telling.ts';
+import { createTelling } from './telling.ts';
 
 type Codec = typeof import('../protocol/codec.ts');
 
@@ -171,8 +171,7 @@ export function createHouse({
           tell,
           log: log.child('naming'),
         });
-  const look = createLooking({ registry });
-  const shells = createShells({ tell, news, env, log: log.child('shell') });
+  const shells = createShells({ tell, news, writer, clock, env, log: log.child('shell') });
   const takeChecked = createHooks({ writer, registry, ledger, clock, lookUpBranch });
 
   let loadedCodec: Codec | null = null;
@@ -219,7 +218,7 @@ export function createHouse({
     ...createNamingHandlers({ tell }),
     ...createApprovalHistoryHandlers({ writer, tell }),
     ...createReviewsHandlers({ writer, tell }),
-    ...createShellHandlers({ shells, look, home: places.home }),
+    ...createShellHandlers({ shells, sessions, home: places.home }),
     ...createAccountHandlers({ engine, accounts }),
     ...createCatalogHandlers({ engine, threads: boundThreads, writer }),
     ...createBrowseHandlers({
