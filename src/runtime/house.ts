@@ -3,8 +3,8 @@
  * hall to the transports. Knows no socket and no SQL.
  */
 import type { CodexConfig, Places } from '../config.ts';
-import { codexHomeOf } from '../connectors/codex/binary.ts';
-import type { Engine } from '../connectors/codex/engine.ts';
+import { codexHomeOf } from '../connectors/codex/engine/binary.ts';
+import type { Engine } from '../connectors/codex/engine/engine.ts';
 import { createNamer } from '../connectors/codex/naming.ts';
 import { createBrowse } from '../connectors/directory.ts';
 import { readBranch } from '../connectors/git-head.ts';
@@ -12,13 +12,8 @@ import type { Images } from '../connectors/images.ts';
 import { OrbitError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Writer } from '../store/writer.ts';
-import { createAccounts } from './accounts.ts';
-import { type BoundThreads, createBoundThreads } from './bound-threads.ts';
 import { createStampClock, type StampClock } from './clock.ts';
 import { createDispatch } from './dispatch.ts';
-import { followEngine } from './engine-news.ts';
-import { createForks } from './forks.ts';
-import { frameOf, frameOfText } from './frames.ts';
 import type { Hall, HookMeta } from './hall.ts';
 import { createAccountHandlers } from './handlers/account.ts';
 import { createApprovalHistoryHandlers } from './handlers/approval-history.ts';
@@ -34,19 +29,24 @@ import { createSubscriptionHandlers, createSubscriptions } from './handlers/subs
 import { createSteering, createTurnsHandlers } from './handlers/turns.ts';
 import { createHooks } from './hooks.ts';
 import { createInspection, type Inspection } from './inspection/inspection.ts';
-import { createLedger, type Ledger } from './ledger.ts';
-import { createLinks } from './links.ts';
-import { createListFeed } from './list-feed.ts';
-import type { LiveSession } from './live-session.ts';
-import { createNews } from './news.ts';
-import { createRegistry, type Registry } from './registry.ts';
-import { createRing } from './ring.ts';
-import { createRooms, type Outlet, roomsOf } from './rooms.ts';
-import { createSessionNames } from './session-names.ts';
-import { contextOf, createSessions } from './sessions.ts';
+import { createLedger, type Ledger } from './ledger/ledger.ts';
+import { createRing } from './ledger/ring.ts';
+import { frameOf, frameOfText } from './rooms/frames.ts';
+import { createListFeed } from './rooms/list-feed.ts';
+import { createNews } from './rooms/news.ts';
+import { createRooms, type Outlet, roomsOf } from './rooms/rooms.ts';
+import { createStreams } from './rooms/streams.ts';
+import type { LiveSession } from './sessions/live-session.ts';
+import { createRegistry, type Registry } from './sessions/registry.ts';
+import { createSessionNames } from './sessions/session-names.ts';
+import { contextOf, createSessions } from './sessions/sessions.ts';
+import { createTelling } from './sessions/telling.ts';
 import { createShells } from './shells.ts';
-import { createStreams } from './streams.ts';
-import { createTelling } from './telling.ts';
+import { createAccounts } from './steering/accounts.ts';
+import { type BoundThreads, createBoundThreads } from './steering/bound-threads.ts';
+import { followEngine } from './steering/engine-news.ts';
+import { createForks } from './steering/forks.ts';
+import { createLinks } from './steering/links.ts';
 
 type Codec = typeof import('../protocol/codec.ts');
 

@@ -11,9 +11,9 @@ import type { SessionNews, ShellOutput } from '../protocol/server.ts';
 import type { Opened } from '../store/items.ts';
 import type { Writer } from '../store/writer.ts';
 import type { StampClock } from './clock.ts';
-import type { News } from './news.ts';
+import type { News } from './rooms/news.ts';
+import type { Tell } from './sessions/telling.ts';
 import { changesAtEnd, combined, commandMessage } from './shell-message.ts';
-import type { Tell } from './telling.ts';
 
 /** What to run and in whose name. */
 export interface CommandWish {

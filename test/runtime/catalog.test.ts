@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Session } from '../../machines/session-types.ts';
-import type { Engine } from '../../src/connectors/codex/engine.ts';
+import type { Engine } from '../../src/connectors/codex/engine/engine.ts';
 import type { Received } from '../support/clients.ts';
 import { type CodexHome, createCodexHome, startEngine } from '../support/codex-home.ts';
 import { type FakeResponsesApi, startFakeResponsesApi } from '../support/fake-responses-api.ts';

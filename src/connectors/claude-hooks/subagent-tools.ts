@@ -7,7 +7,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cut } from '../../protocol/encode.ts';
 import type { SubagentTool } from '../../protocol/work-nouns.ts';
-import { createLineSplitter } from '../codex/lines.ts';
+import { createLineSplitter } from '../codex/engine/lines.ts';
 import { openConfined } from '../confined-file.ts';
 
 const MAX_FILE_BYTES = 256 * 1024 * 1024;

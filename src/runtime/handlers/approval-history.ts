@@ -1,7 +1,7 @@
 /** The history of requests: listed and tidied. Deciding them is approvals.ts' business. */
 import { OrbitError } from '../../errors.ts';
 import type { Writer } from '../../store/writer.ts';
-import type { Tell } from '../telling.ts';
+import type { Tell } from '../sessions/telling.ts';
 import type { Handlers } from './handler.ts';
 
 interface HistoryDeps {

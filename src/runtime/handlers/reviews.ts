@@ -7,7 +7,7 @@ import { OrbitError } from '../../errors.ts';
 import type { ClientMessageOf } from '../../protocol/client.ts';
 import type { ReviewComment } from '../../protocol/work-nouns.ts';
 import type { Writer } from '../../store/writer.ts';
-import { type Tell, unknownSession } from '../telling.ts';
+import { type Tell, unknownSession } from '../sessions/telling.ts';
 import type { Handlers } from './handler.ts';
 
 type ReviewsTag =

@@ -1,7 +1,7 @@
 /** Commands of clients in a session's directory: checked, put on record, started, cancelled. */
 import { OrbitError } from '../../errors.ts';
 import { directoryOf } from '../directory.ts';
-import { contextOf, type Sessions } from '../sessions.ts';
+import { contextOf, type Sessions } from '../sessions/sessions.ts';
 import type { Shells } from '../shells.ts';
 import type { Handlers } from './handler.ts';
 

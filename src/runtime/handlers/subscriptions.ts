@@ -5,10 +5,9 @@
 import { OrbitError } from '../../errors.ts';
 import type { Reply } from '../../protocol/server.ts';
 import type { Writer } from '../../store/writer.ts';
-import { frameOf, frameOfText } from '../frames.ts';
-import type { News } from '../news.ts';
-import type { Registry } from '../registry.ts';
-import type { Ring } from '../ring.ts';
+import type { Ring } from '../ledger/ring.ts';
+import { frameOf, frameOfText } from '../rooms/frames.ts';
+import type { News } from '../rooms/news.ts';
 import {
   type Connection,
   type Hearing,
@@ -17,7 +16,8 @@ import {
   roomsOf,
   sessionOfRoom,
   sessionRoom,
-} from '../rooms.ts';
+} from '../rooms/rooms.ts';
+import type { Registry } from '../sessions/registry.ts';
 import type { Asker, Handlers } from './handler.ts';
 
 /** The app subscribes to every session it hears of and stays connected for weeks (contract.md 9.4 no. 10). */
