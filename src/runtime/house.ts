@@ -31,7 +31,7 @@ import { createNamingHandlers } from './handlers/naming.ts';
 import { createReviewsHandlers } from './handlers/reviews.ts';
 import { createShellHandlers } from './handlers/shell.ts';
 import { createSubscriptionHandlers, createSubscriptions } from './handlers/subscriptions.ts';
-import { createSteering, createTurnsHandlers } from './handlers/turns.ts';
+import { createTurnsHandlers } from './handlers/turns.ts';
 import { createHooks } from './hooks.ts';
 import { createInspection, type Inspection } from './inspection/inspection.ts';
 import { createLedger, type Ledger } from './ledger.ts';
@@ -199,7 +199,6 @@ export function createHouse({
     await takeHookNow(loaded, body, meta);
   }
 
-  const steer = createSteering(sessions);
   const handlers = {
     ...createSubscriptionHandlers(subscriptions),
     ...createHookHandlers(takeHook),
@@ -212,8 +211,8 @@ export function createHouse({
       listFeed,
       home: places.home,
     }),
-    ...createTurnsHandlers({ sessions, steer, images }),
-    ...createApprovalsHandlers({ sessions, links, steer }),
+    ...createTurnsHandlers({ sessions, images }),
+    ...createApprovalsHandlers({ sessions, links }),
     ...createNamingHandlers({ tell }),
     ...createApprovalHistoryHandlers({ writer, tell }),
     ...createReviewsHandlers({ writer, tell }),

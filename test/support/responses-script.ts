@@ -219,9 +219,12 @@ export function textOf({ content }: InputItem): string {
   return content.map((piece) => piece.text ?? piece.encrypted_content ?? '').join('\n');
 }
 
-/** Code-mode models are offered few tools themselves; the others are called from the code they write. */
+/**
+ * Code-mode models are offered few tools themselves; the others are called from the code they write. A model
+ * without `exec` calls what is not listed all the same: Codex lists tools of MCP servers only when searched.
+ */
 function isOffered(part: Part, offered: ReadonlySet<string>): boolean {
-  return 'name' in part && offered.has(part.name);
+  return 'name' in part && (offered.has(part.name) || !offered.has('exec'));
 }
 
 /** Names of all tools a request offers, those in namespaces too. */
