@@ -1,6 +1,8 @@
-// Builds dist/: one bundle with lazy chunks, so that the server listens before it has loaded what it
-// does not need yet, and `status` never loads it at all. Migrations and hook.sh are embedded as text: the
-// built program reads nothing from the source tree. The first line of src/main.ts (`#!`) stays first.
+// Builds dist/: the program as one file, whose parts still wait until they are needed, so that the server
+// listens before it has loaded what it does not need yet, and `status` never loads it at all; beside it the
+// writer's thread, and main.js, which runs the program out of its code cache. They are CommonJS, for V8
+// caches no modules on Node 20. Migrations and hook.sh are embedded as text: the built program reads
+// nothing from the source tree.
 //
 // The page in dist/visualizer is built by Vite, and only when something it is made of has changed: its
 // digest lies beside it. `node build.mjs --server` leaves the page alone, and the client's declarations.
@@ -45,21 +47,24 @@ const fewMediaTypes = {
 for (const name of existsSync(`${root}dist`) ? readdirSync(`${root}dist`) : []) {
   if (name !== 'visualizer') rmSync(`${root}dist/${name}`, { recursive: true, force: true });
 }
-await build({
+const { metafile } = await build({
   absWorkingDir: root,
-  entryPoints: { main: 'src/main.ts', 'writer-thread': 'src/store/writer-thread.ts' },
+  metafile: true,
+  entryPoints: {
+    main: 'src/launch.ts',
+    program: 'src/main.ts',
+    'writer-thread': 'src/store/writer-thread.ts',
+  },
   outdir: 'dist',
   bundle: true,
-  splitting: true,
-  format: 'esm',
+  format: 'cjs',
   platform: 'node',
   target: 'node20.19',
   packages: 'bundle',
-  external: ['better-sqlite3', '@openai/codex-sdk', 'bufferutil', 'utf-8-validate'],
-  banner: {
-    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
-  },
+  external: ['better-sqlite3', 'bufferutil', 'utf-8-validate'],
+  banner: { js: "const __url = require('node:url').pathToFileURL(__filename).href;" },
   define: {
+    'import.meta.url': '__url',
     __MIGRATIONS__: JSON.stringify(migrations),
     __HOOK_SH__: JSON.stringify(hookScript),
     __RECORDINGS__: JSON.stringify(recordings),
@@ -73,6 +78,7 @@ await build({
   absWorkingDir: root,
   entryPoints: { client: 'src/client/index.ts' },
   outdir: 'dist',
+  outExtension: { '.js': '.mjs' },
   bundle: true,
   format: 'esm',
   platform: 'neutral',
@@ -80,9 +86,31 @@ await build({
   logLevel: 'warning',
 });
 
+refuseImports(metafile);
+writeFileSync(`${root}dist/package.json`, '{"type":"commonjs"}\n');
+writeCodeCache();
 if (!process.argv.includes('--server')) {
   declareClient();
   await buildPage();
+}
+
+/** A program run out of a cache can `require` what is beside it, but not `import` it. */
+function refuseImports({ outputs }) {
+  const left = Object.values(outputs)
+    .flatMap(({ imports }) => imports)
+    .filter(({ kind, external }) => kind === 'dynamic-import' && external);
+  if (left.length > 0) throw new Error(`Not bundled: ${left.map(({ path }) => path).join(', ')}`);
+}
+
+/** What V8 has compiled when the program serves, kept for the next starts; they need it only to be quick. */
+function writeCodeCache() {
+  const environment = { PATH: process.env.PATH, HOME: `${root}dist` };
+  const run = spawnSync(process.execPath, [`${root}code-cache.mjs`, `${root}dist`], {
+    encoding: 'utf8',
+    env: environment,
+  });
+  if (run.status === 0) return;
+  console.warn(`No code cache, so each start takes longer: ${run.stderr || run.stdout}`);
 }
 
 /** Declarations of the client and of the wire, as far as it needs them, into dist/types. */

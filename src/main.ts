@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /**
  * The program: hands its words to the command line and ends with the code it gives. Nothing else
  * happens here, and no other file does anything when it is imported.
@@ -9,4 +8,4 @@ import { runCli } from './cli/index.ts';
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 
 // Ending is explicit: after an orderly stop no forgotten timer may keep the process.
-process.exit(await runCli(process.argv.slice(2)));
+void runCli(process.argv.slice(2)).then((code) => process.exit(code));

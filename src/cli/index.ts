@@ -51,16 +51,25 @@ export async function runCli(
   overrides: Partial<OrbitContext> = {},
 ): Promise<number> {
   const context = { ...Cli.defaultContext, dataDir: undefined, ...overrides };
+  try {
+    const { dataDir, rest } = peelDataDir(argv);
+    const words = withSubcommand(rest);
+    if (words[0] === 'start') await warmUp();
+    return await runWords(words, { ...context, dataDir });
+  } catch (error) {
+    if (!(error instanceof ExitError)) throw error;
+    context.stderr.write(`orbitdock-server: ${error.message}\n`);
+    return EXIT.usage;
+  }
+}
+
+async function runWords(words: string[], context: OrbitContext): Promise<number> {
   const cli = createCli({ enableColors: isColorful(context.stdout, context.env) });
   let command: ReturnType<typeof cli.process>;
   try {
-    const { dataDir, rest } = peelDataDir(argv);
-    context.dataDir = dataDir;
-    command = cli.process(withSubcommand(rest), context);
+    command = cli.process(words, context);
   } catch (error) {
-    const isOurs = error instanceof ExitError;
-    const text = isOurs ? `orbitdock-server: ${error.message}\n` : cli.error(error as Error);
-    context.stderr.write(text);
+    context.stderr.write(cli.error(error as Error));
     return EXIT.usage;
   }
   // Clipanion takes a prepared command where its types ask for words; its `process` made this one.
@@ -96,6 +105,15 @@ function withSubcommand(words: string[]): string[] {
   if (first !== undefined && (!first.startsWith('-') || isBuiltin(first))) return words;
   const start = words.indexOf('start');
   return ['start', ...words.filter((_, i) => i !== start)];
+}
+
+/**
+ * The database's thread takes longer to load than all the rest of a start, so it begins before anything
+ * is decided. A line that turns out to be wrong has started it in vain: it opens nothing by itself.
+ */
+async function warmUp(): Promise<void> {
+  const { warmUpThread } = await import('../store/thread/start.ts');
+  warmUpThread();
 }
 
 const isBuiltin = (word: string): boolean => ['-h', '--help', '-v', '--version'].includes(word);

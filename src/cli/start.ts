@@ -73,9 +73,6 @@ export class StartCommand extends OrbitCommand {
   protected async run(): Promise<number> {
     // The options above are named as the configuration names its flags.
     const config = resolveConfig(this.sources(this));
-    // The database's thread takes longer to load than anything else here: it begins first.
-    const { warmUpThread } = await import('../store/thread/start.ts');
-    warmUpThread();
     process.umask(0o077);
     openDataDirectory(config.paths);
     for (const warning of this.#warnings(config)) this.warn(`Warning: ${warning}`);

@@ -4,6 +4,7 @@
  */
 import type { Message, SessionState, StateChanges } from '../protocol/nouns.ts';
 import type { ServerMessage, Shortened } from '../protocol/server.ts';
+import type { ReviewComment } from '../protocol/work-nouns.ts';
 
 /** Messages kept of a session; `message_count` tells how many there are. */
 export const KEPT_MESSAGES = 500;
@@ -79,9 +80,21 @@ function applied(view: SessionView, frame: ServerFrame): SessionView {
       return withTurnDiff(view, frame);
     case 'session_ended':
       return { ...view, status: 'ended', work_status: 'ended' };
+    case 'review_comment_created':
+    case 'review_comment_updated':
+      return withComments(view, mergedById(view.review_comments ?? [], [frame.comment]));
+    case 'review_comment_deleted':
+      return withComments(
+        view,
+        (view.review_comments ?? []).filter(({ id }) => id !== frame.comment_id),
+      );
     default:
       return view;
   }
+}
+
+function withComments(view: SessionView, review_comments: ReviewComment[]): SessionView {
+  return { ...view, review_comments };
 }
 
 /** Absent = unchanged, null = cleared; agents replace the ones of their id. */

@@ -17,12 +17,14 @@ import { createSubscriptions } from './subscriptions.ts';
 export type { ClientMessage } from '../protocol/client.ts';
 export type * from '../protocol/nouns.ts';
 export type { ServerMessage } from '../protocol/server.ts';
+export type * from '../protocol/work-nouns.ts';
 export { foldSession, type ServerFrame, type SessionView } from './fold.ts';
 export { foldList, type SessionList } from './fold-list.ts';
 export type { LinkState } from './line.ts';
 export type { ReplyTo } from './replies.ts';
 export { ClientError } from './requests.ts';
 
+/** Where to connect, and how. */
 export interface ClientOptions extends LineOptions {
   /** Deadline of an answer, ms. */
   timeoutMs?: number;
@@ -45,6 +47,7 @@ export interface ClientEvents {
   frame: [frame: ServerFrame];
 }
 
+/** A connection that comes back by itself, with what it has learned. */
 export interface Client {
   readonly link: LinkState;
   /** All sessions, as far as `watchList` was called. */

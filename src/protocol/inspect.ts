@@ -9,6 +9,17 @@
  * acknowledgement. The pictures are not sent: geometry is built with the page (`machines[].hash` says
  * whether it is the picture of this very machine).
  */
+import type {
+  DryRun,
+  HistoryPage,
+  InspectStats,
+  Moment,
+  NextEvents,
+  Sent,
+  WhyState,
+} from './inspect-answers.ts';
+
+export type * from './inspect-answers.ts';
 
 /** Grows with a change that an older page would misread. */
 export type InspectProtocol = 1;
@@ -49,6 +60,7 @@ export interface InspectHello {
   sessions: number;
 }
 
+/** What of the house is looked at. */
 export type InspectScope = 'read' | 'control';
 
 /** A chart the server runs. */
@@ -63,6 +75,7 @@ export interface InspectMachine {
   version: number;
 }
 
+/** How much of everything is shown at most. */
 export interface InspectLimits {
   /** Sessions in `hello`. */
   rows: number;
@@ -143,6 +156,7 @@ export interface InspectServerEvents {
 
 // ---- page to server --------------------------------------------------------------------------------
 
+/** Why a look was refused. */
 export type InspectRefusalCode =
   | 'bad_request'
   | 'not_found'
@@ -163,144 +177,6 @@ export type InspectRefusalCode =
 export type Answer<Result extends object> =
   | ({ ok: true } & Result)
   | { ok: false; code: InspectRefusalCode; message: string; detail?: { [key: string]: Json } };
-
-/** A stretch of a session's journal. */
-export interface HistoryPage {
-  /** Oldest first. */
-  records: InspectRecord[];
-  /** Numbers of the oldest and the newest event the journal holds; 0 and 0 when it holds none. */
-  first: number;
-  last: number;
-  /** The page ends where retention has cut: older events (1 to first - 1) are gone for good. */
-  cut: boolean;
-}
-
-/** A moment: the state right after event `seq`. */
-export interface Moment {
-  session: string;
-  seq: number;
-  at: string;
-  origin: InspectOrigin;
-  value: StateValue;
-  accepted: boolean;
-  changed: boolean;
-  edges: string[];
-  facts: string[];
-  revision: number;
-  /** Redacted projection of the chart's context: ids, kinds, counts; no texts, no file contents. */
-  context: Json;
-  /** The same before the event, for a difference. */
-  previous: { value: StateValue; context: Json };
-  /** The event in the journal's form, redacted: its shape, without message bodies. */
-  event: { type: string; [key: string]: Json };
-}
-
-/** What a guard says in a state. `depends`: it reads fields that only a real event has. */
-export type GuardVerdict = 'holds' | 'refuses' | 'depends';
-
-export interface GuardView {
-  /** `connectorCan(turn.run)`, `not(isBusy)`. */
-  name: string;
-  verdict: GuardVerdict;
-  /** With `depends`: the fields of the event that decide. */
-  reads: string[];
-}
-
-/** One edge an event could take from the active states. */
-export interface Way {
-  edge: string;
-  /** Id of the state the edge leaves, and of those it leads to (none: it stays). */
-  source: string;
-  targets: string[];
-  /** Null: unguarded. */
-  guard: GuardView | null;
-}
-
-/** An event, and whether it is possible in a state. */
-export interface NextEvent {
-  /** Event type, or a family such as `message.*`. */
-  event: string;
-  /** `depends`: the payload decides (see the guards). */
-  verdict: 'possible' | 'refused' | 'depends';
-  /** Edges from active states in the order they are asked; the first whose guard holds is taken. */
-  ways: Way[];
-  /** Why it is refused, in words: names the guard that says no, or the states that would take it. */
-  reason: string | null;
-  /** With no way from here: states that take it. */
-  takenIn: string[];
-}
-
-export interface NextEvents {
-  seq: number;
-  value: StateValue;
-  events: NextEvent[];
-}
-
-/** Why a session is, or was, in a state. */
-export interface WhyState {
-  seq: number;
-  state: string;
-  active: boolean;
-  /** When the session came into the state; for one that is not active: when it was last in it. */
-  entered: {
-    seq: number;
-    at: string;
-    event: string;
-    origin: InspectOrigin;
-    edges: Array<{ edge: string; source: string; event: string; guard: string | null }>;
-  } | null;
-  /** For a state that is not active: the event that led out of it. */
-  left: { seq: number; at: string; event: string; origin: InspectOrigin } | null;
-  /** Since `entered` (until `left`), ms, up to `seq` or to now for the newest. */
-  forMs: number | null;
-  /** Said when `entered` is null: retention cut, born in it, or never there. */
-  reason: string | null;
-  /** For an active state: what can happen now, and what cannot and why. */
-  events: NextEvent[];
-}
-
-/** What an event would do. Nothing moves, nothing is stored. */
-export type DryRun =
-  | {
-      possible: true;
-      value: StateValue;
-      changed: boolean;
-      edges: string[];
-      /** Named actions of those edges, then orders, as the chart names them. */
-      actions: string[];
-      facts: string[];
-      context: Json;
-    }
-  | { possible: false; reason: string; ways: Way[] };
-
-/** What became of an event that was sent. It is committed when this is answered. */
-export interface Sent {
-  accepted: boolean;
-  /** Why the chart refused it. */
-  reason: string | null;
-  /** The state after it. */
-  value: StateValue;
-}
-
-export interface InspectStats {
-  /** Pages connected, sessions watched, `/inspect/stately` consumers. */
-  pages: number;
-  watched: number;
-  stately: number;
-  /** Since the start: records told, rows told, errors swallowed. */
-  records: number;
-  rows: number;
-  errors: number;
-  /** Events a second over the last ten, all sessions. */
-  eventsPerSecond: number;
-  /** Folded stretches of journals in memory, and how many steps they hold. */
-  segments: number;
-  steps: number;
-  liveSessions: number;
-  /** Resident memory of the server, bytes. */
-  rss: number;
-  uptimeMs: number;
-}
 
 /** What the page asks, by name of the socket.io event: argument and answer. */
 export interface InspectRequests {

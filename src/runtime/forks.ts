@@ -16,6 +16,7 @@ import { newSession } from './new-session.ts';
 import type { Registry } from './registry.ts';
 import { contextOf, type Sessions, type Wish } from './sessions.ts';
 
+/** A fork that was made. */
 export interface Forked {
   sessionId: string;
   fromThreadId: string;
@@ -23,6 +24,7 @@ export interface Forked {
   announce(): void;
 }
 
+/** Makes new sessions of old ones. */
 export interface Forks {
   /**
    * Forks a session before its nth message of a user (0 = the first), or whole.

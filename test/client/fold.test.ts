@@ -175,6 +175,32 @@ describe('folding a session', () => {
     });
   });
 
+  it('takes comments, as they are made, changed and deleted', () => {
+    const comment = (id: string, body: string) => ({
+      id,
+      session_id,
+      file_path: 'a',
+      line_start: 1,
+      body,
+      status: 'open' as const,
+      created_at: 'now',
+    });
+    const created = (revision: number, id: string): ServerFrame => ({
+      type: 'review_comment_created',
+      session_id,
+      comment: comment(id, 'new'),
+      revision,
+    });
+    const view = folding(
+      state,
+      created(8, 'a'),
+      created(9, 'b'),
+      { type: 'review_comment_updated', session_id, comment: comment('a', 'other'), revision: 10 },
+      { type: 'review_comment_deleted', session_id, comment_id: 'b', revision: 11 },
+    );
+    expect(view.review_comments).toEqual([comment('a', 'other')]);
+  });
+
   it('moves on with facts it does not know', () => {
     const unknown = { type: 'something_new', session_id, revision: 8 } as unknown as ServerFrame;
     expect(folding(state, unknown)).toEqual({ ...state, revision: 8 });

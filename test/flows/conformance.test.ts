@@ -3,7 +3,6 @@
  * the wrong shape, about a session nobody has. Each is answered, with the asker's `request_id`, in words
  * of the catalogue, readable by the desktop app, and the same on both doors.
  */
-import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { REPLIES } from '../../src/client/replies.ts';
 import { CODES } from '../../src/errors.ts';
@@ -18,16 +17,6 @@ import { type SpawnedServer, spawnServer } from '../support/spawned.ts';
 type Tag = ClientMessage['type'];
 const TAGS = Object.keys(CLIENT_MESSAGES) as Tag[];
 
-/** Answers `not_implemented` as long as its handler says so; whoever builds it takes it off this list. */
-const UNBUILT = new Set<Tag>(TAGS.filter((tag) => handlerSources().includes(`${tag}: notBuilt`)));
-
-function handlerSources(): string {
-  const folder = new URL('../../src/runtime/handlers/', import.meta.url);
-  return readdirSync(folder)
-    .map((file) => readFileSync(new URL(file, folder), 'utf8'))
-    .join('\n');
-}
-
 /** Their `request_id` names an approval or a command, which comes back all the same. */
 const NAMES_REQUEST = new Set<Tag>(['approve_tool', 'answer_question', 'cancel_shell']);
 /** About a session nobody has they are right to say: nothing, or (hooks) here it begins. */
@@ -36,7 +25,7 @@ const FINE_WITHOUT = new Set<Tag>([
   ...TAGS.filter((tag) => tag.startsWith('claude_')),
 ]);
 /** What may be said of a session nobody has (contract.md 2.9). */
-const UNKNOWN_SESSION = ['not_found', 'session_not_found', 'not_implemented'];
+const UNKNOWN_SESSION = ['not_found', 'session_not_found'];
 
 interface Door {
   server: SpawnedServer;
@@ -141,8 +130,7 @@ describe.each(DOORS)('over %s', (door) => {
     answers[door][tag] = summed(frames);
     expectReadable(frames);
     const { code } = summed(frames);
-    if (code === 'not_implemented') expect(UNBUILT).toContain(tag);
-    else expect(code).not.toBe('parse_error');
+    expect(['not_implemented', 'parse_error']).not.toContain(code);
     const reply = (REPLIES as Record<string, string>)[tag] ?? 'ack';
     if (code === null) expect(frames.at(-1)?.type).toBe(reply);
   });
@@ -173,9 +161,7 @@ describe.each(DOORS)('over %s', (door) => {
     const error = frames.find((frame) => frame.type === 'error');
     if (FINE_WITHOUT.has(tag) && !error) return;
     expect(UNKNOWN_SESSION).toContain(error?.type === 'error' && error.code);
-    const isBuilt = !UNBUILT.has(tag);
-    // A hook and `fork_session` name theirs otherwise; what is not built did not look.
-    if (isBuilt) expect(error).toMatchObject({ session_id: `nobody-has-${tag}` });
+    expect(error).toMatchObject({ session_id: `nobody-has-${tag}` });
   });
 });
 
@@ -188,6 +174,6 @@ it('leaves nothing unanswered but direct control of Claude, in words that say so
   for (const door of DOORS) {
     const frames = await ask(door, 'create_session', { provider: 'claude', cwd: '/tmp' });
     expectReadable(frames);
-    expect(summed(frames).code).not.toBeNull();
+    expect(summed(frames).code).toBe('claude_error');
   }
 });

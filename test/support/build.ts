@@ -11,7 +11,7 @@ import { promisify } from 'node:util';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 /** What build.mjs reads, and what the built program needs beside it. */
-const PARTS = ['src', 'machines', 'migrations', 'node_modules', 'package.json'];
+const PARTS = ['src', 'machines', 'migrations', 'node_modules', 'package.json', 'code-cache.mjs'];
 
 /** A build of its own; disposing of it removes it. */
 export interface Build extends Disposable {

@@ -32,6 +32,7 @@ const message: Message = {
     },
   ],
   is_in_progress: true,
+  truncated: { content: 20_000, tool_input: 20_000, tool_output: 20_000 },
 };
 
 const request: ApprovalRequest = {
@@ -109,6 +110,7 @@ const state: SessionState = {
   ...shown,
   messages: [message],
   message_count: 1,
+  truncated: true,
   pending_approval: request,
   current_diff: '+1',
   current_plan: '[{"step":"fix","status":"pending"}]',
@@ -129,6 +131,7 @@ const account = {
   account: { type: 'chatgpt', email: 'dev@example.org', plan_type: 'plus' },
   login_in_progress: true,
   active_login_id: 'l',
+  unavailable: 'the engine does not start',
 } as const;
 
 const place = { name: 'x', title: 'X', description: 'an x', annotations: {} };

@@ -41,7 +41,7 @@ export interface SpawnOptions {
   /** Words for node itself. */
   nodeFlags?: readonly string[];
   paths?: DataPaths;
-  /** Environment beside PATH and HOME: what its agents live in. */
+  /** Environment of the server and its agents, beside `HOME` and `PATH`. */
   env?: Readonly<Record<string, string>>;
 }
 
@@ -74,8 +74,8 @@ class Process implements SpawnedServer {
     env: Readonly<Record<string, string>>;
     port: number;
   }) {
-    const { command, paths, env, port } = deps;
-    this.#env = env;
+    const { command, paths, port } = deps;
+    this.#env = { PATH: process.env.PATH ?? '', HOME: paths.dir, ...deps.env };
     this.port = port;
     this.paths = paths;
     this.url = `http://127.0.0.1:${port}`;
@@ -102,7 +102,7 @@ class Process implements SpawnedServer {
 
   async start(): Promise<void> {
     const [program = '', ...words] = this.#command;
-    const env = { PATH: process.env.PATH ?? '', HOME: this.paths.dir, ...this.#env };
+    const env = this.#env;
     const child = spawn(program, words, { env, stdio: ['ignore', 'pipe', 'pipe'] });
     this.#child = child;
     this.#exit = once(child, 'exit').then(([code, signal]) => {

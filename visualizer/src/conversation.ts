@@ -1,42 +1,60 @@
 /**
  * Taking part in a session through the public protocol: its messages, the request that is open, and
- * what may be said. The same JSON as on `/ws`. Only the watched session, only while its panel is open.
+ * what may be said. Speaks through the typed client that everybody may use (src/client). Only the watched
+ * session, only while its panel is open.
  */
 import { batch, computed, effect, signal } from '@preact/signals';
-import type { ApprovalRequest, Message, SessionState } from '../../src/protocol/nouns.ts';
-import type { ServerMessage } from '../../src/protocol/server.ts';
+import {
+  type ApprovalRequest,
+  type Client,
+  ClientError,
+  type ClientMessage,
+  createClient,
+  type SessionView,
+} from '../../src/client/index.ts';
 import { hello, isOnline, selected } from './model.ts';
 import { tab, view } from './route.ts';
-import { door } from './transport.ts';
+import { readToken } from './token.ts';
 
-/** Messages shown at most; the rest stays on the server. */
-const MAX_MESSAGES = 200;
 const ANSWER_WITHIN_MS = 15_000;
+/** A page is looked at: it comes back sooner than other clients do. */
+const PACE = { firstMs: 1000, maxMs: 4000 };
 
 /** The watched session as the conversation shows it. */
-export interface Talk extends Omit<SessionState, 'messages'> {
-  messages: readonly Message[];
-}
+export type Talk = SessionView;
 
 export const talk = signal<Talk | null>(null);
 /** Why there is none. */
 export const talkFailure = signal<string | null>(null);
 
-let subscribed: string | null = null;
-const answers = new Map<string, (failure: string | null) => void>();
-let requests = 0;
+/** Its line is opened when somebody first looks at a conversation. */
+let client: Client | null = null;
+let followed: { session: string; stop: () => void } | null = null;
 
-/** Listens, and subscribes while somebody looks. */
+/** Subscribes while somebody looks. */
 export function startConversation(): void {
-  door.on('message', (message: ServerMessage) => take(message));
   effect(() => {
     const isOpen = tab.value === 'session' || view.value === 'session';
-    follow(isOpen && isOnline.value ? selected.value : null);
+    follow(isOpen ? selected.value : null);
   });
-  // Reconnected: the server has forgotten what this page had subscribed to.
-  door.on('connect', () => {
-    if (subscribed !== null) say({ type: 'subscribe_session', session_id: subscribed });
+  // The page has a line again, perhaps by another token: then this one need not wait any longer.
+  effect(() => {
+    const isLost = client?.link.kind === 'offline' || client?.link.kind === 'refused';
+    if (isOnline.value && isLost) client?.retry();
   });
+}
+
+function connected(): Client {
+  if (client) return client;
+  const { origin } = window.location;
+  client = createClient({ url: origin, token: readToken, pace: PACE, timeoutMs: ANSWER_WITHIN_MS });
+  client.on('session', (session) => {
+    if (session.id === followed?.session) talk.value = session;
+  });
+  client.on('unavailable', (session, { message }) => {
+    if (session === followed?.session && !talk.peek()) talkFailure.value = message;
+  });
+  return client;
 }
 
 /** Whether this page may take part at all: the same scopes as everywhere. */
@@ -97,93 +115,33 @@ export function send(session_id: string, content: string): Promise<string | null
   return wish({ type: 'send_message', session_id, content });
 }
 
+/** Gives a session its connector back. */
+export function resume(session_id: string): Promise<string | null> {
+  return wish({ type: 'resume_session', session_id });
+}
+
 /** Stops the running turn. */
 export function interrupt(session_id: string): Promise<string | null> {
   return wish({ type: 'interrupt_session', session_id });
 }
 
 function follow(session: string | null): void {
-  if (session === subscribed) return;
-  if (subscribed !== null) say({ type: 'unsubscribe_session', session_id: subscribed });
-  subscribed = session;
+  if (session === (followed?.session ?? null)) return;
+  followed?.stop();
+  followed = session === null ? null : { session, stop: connected().watch(session) };
   batch(() => {
     if (talk.peek()?.id !== session) talk.value = null;
     talkFailure.value = null;
   });
-  if (session !== null && door.isConnected) say({ type: 'subscribe_session', session_id: session });
 }
 
-function say(message: object): void {
-  door.send('message', message);
-}
-
-function wish(message: object): Promise<string | null> {
-  if (!door.isConnected) return Promise.resolve('There is no connection to the server.');
-  requests += 1;
-  const request_id = `page-${requests}`;
-  return new Promise((resolve) => {
-    const done = (failure: string | null): void => {
-      clearTimeout(timer);
-      answers.delete(request_id);
-      resolve(failure);
-    };
-    const timer = setTimeout(() => done('The server did not answer in time.'), ANSWER_WITHIN_MS);
-    answers.set(request_id, done);
-    // `request_id` of an approval names the approval, so an error comes back without ours: see `take`.
-    const isNamed = 'request_id' in message;
-    if (isNamed) answers.set(String(message.request_id), done);
-    door.send('message', isNamed ? message : { ...message, request_id }, () => done(null));
-  });
-}
-
-function take(message: ServerMessage): void {
-  if (message.type === 'error') failed(message);
-  if (message.type === 'ack') answers.get(message.request_id ?? '')?.(null);
-  if (message.type === 'session_snapshot') {
-    if (message.session.id === subscribed) talk.value = message.session;
-    return;
-  }
-  if (message.type === 'thread_rolled_back' && message.session_id === subscribed) {
-    // Which messages left with the turns is the server's to say.
-    say({ type: 'subscribe_session', session_id: message.session_id });
-    return;
-  }
-  if (!('session_id' in message) || message.session_id !== subscribed || !talk.peek()) return;
-  talk.value = after(talk.peek() as Talk, message);
-}
-
-function failed({ message, session_id, request_id }: Extract<ServerMessage, { type: 'error' }>) {
-  const waiting = request_id === undefined ? [...answers.values()].at(-1) : answers.get(request_id);
-  if (waiting) waiting(message);
-  else if (session_id === subscribed && !talk.peek()) talkFailure.value = message;
-}
-
-/** The session after a fact about it. */
-function after(session: Talk, message: ServerMessage): Talk {
-  switch (message.type) {
-    case 'session_delta': {
-      const { subagents: _, ...changes } = message.changes;
-      // Null means cleared, which only some fields can be; those that matter here are.
-      return { ...session, ...(changes as Partial<Talk>) };
-    }
-    case 'message_appended':
-      return {
-        ...session,
-        messages: [...session.messages, message.message].slice(-MAX_MESSAGES),
-        message_count: session.message_count + 1,
-      };
-    case 'message_updated':
-      return {
-        ...session,
-        messages: session.messages.map((one) =>
-          one.id === message.message_id ? { ...one, ...message.changes } : one,
-        ),
-      };
-    case 'approval_requested':
-      return { ...session, pending_approval: session.pending_approval ?? message.request };
-    case 'session_ended':
-      return { ...session, status: 'ended', work_status: 'ended' };
-    default:
-      return session;
+/** @returns null when it was done, else the words why not */
+async function wish(message: ClientMessage): Promise<string | null> {
+  try {
+    await connected().request(message);
+    return null;
+  } catch (cause) {
+    if (cause instanceof ClientError) return cause.message;
+    throw cause;
   }
 }

@@ -1,7 +1,7 @@
 /** Every key of the page in one table: the dialog shows it, `startKeys` obeys it. Off inside fields. */
 import { goFirst, goLive, step, toggleLive } from './cursor.ts';
+import { actions, chartView, nextRegion } from './lighting.ts';
 import { selectNeighbour, togglePin } from './panels/sessions.tsx';
-import { actions, chartView, nextRegion } from './panels/stage.tsx';
 import { isHelpOpen, isInspectorOpen, openTab, place, TABS } from './route.ts';
 import { nextTheme } from './theme.ts';
 

@@ -1,6 +1,6 @@
 /**
- * The page's line to the server: one connection with two namespaces, `/inspect` for looking and the public
- * one for taking part (conversation.ts). Writes into model.ts; asks nothing of panels.
+ * The page's line for looking: the namespace `/inspect`. Taking part has a line of its own, the one that
+ * every client has (conversation.ts). Writes into model.ts; asks nothing of panels.
  */
 import { batch } from '@preact/signals';
 import type {
@@ -11,7 +11,7 @@ import type {
   InspectServerEvents,
 } from '../../src/protocol/inspect.ts';
 import { EMPTY_HISTORY, extended, type History, historyFrom, prepended } from './history.ts';
-import { createLine, type Refused, type Space } from './line.ts';
+import { createLine, type Refused } from './line.ts';
 import * as model from './model.ts';
 import { forgetToken, readToken } from './token.ts';
 
@@ -33,8 +33,6 @@ const line = createLine(`${window.location.origin.replace(/^http/, 'ws')}/socket
   return token === null ? {} : { token };
 });
 const inspect = line.space('/inspect');
-/** The public namespace: the same JSON as `/ws`, as the argument of `message`. */
-export const door: Space = line.space('/');
 
 /** Connects, and listens until the page is closed. */
 export function connect(): void {

@@ -27,6 +27,8 @@ export interface EngineDeps {
   readonly restartDelaysMs?: readonly number[];
   /** How long a process that missed a deadline may take for the simplest of questions. */
   readonly probeMs?: number;
+  /** How long a process with no thread loaded may wait for the next request. */
+  readonly idleMs?: number;
 }
 
 /** A process that has been greeted. */
@@ -38,6 +40,8 @@ interface Running extends Kept {
 
 const DEADLINE_MS = 30_000;
 const PROBE_MS = 10_000;
+/** Longer than a login waits for its user, who is in a browser meanwhile. */
+const IDLE_MS = 15 * 60_000;
 const RESTART_DELAYS_MS = [250, 1000, 4000];
 /** A session that ended must be free for a terminal at once, not after a minute (codex.md 3.6). */
 const ARGS = ['app-server', '-c', 'thread_unload_delay_secs=1'];
@@ -56,6 +60,8 @@ export function createEngine(deps: EngineDeps): Engine {
   /** One that was not greeted yet: its answer may take longer than closing may. */
   let starting: Child | null = null;
   let isClosed = false;
+  /** The app asks for models at every connect: a process for that alone need not stay for ever. */
+  const idle = setTimeout(() => void rest(), deps.idleMs ?? IDLE_MS).unref();
 
   async function start(): Promise<Running> {
     const given = deps.env ?? process.env;
@@ -81,6 +87,7 @@ export function createEngine(deps: EngineDeps): Engine {
       starting = null;
     }
     log.info('codex.started', { child_pid: child.pid });
+    idle.refresh();
     const end = async (): Promise<void> => {
       await child.end();
       await exited;
@@ -115,6 +122,27 @@ export function createEngine(deps: EngineDeps): Engine {
     }
   }
 
+  async function renew(): Promise<boolean> {
+    if (keeper.state !== 'ready') return false;
+    const running = await keeper.get();
+    const loaded = await running.rpc.request('thread/loaded/list', { limit: 1 }, DEADLINE_MS);
+    const { data } = loaded as Methods['thread/loaded/list']['result'];
+    // Who has asked meanwhile gets an answer: between this line and the next nobody can.
+    if (data.length > 0 || running.rpc.isBusy()) return false;
+    await keeper.retire(running);
+    return true;
+  }
+
+  async function rest(): Promise<void> {
+    try {
+      const rests = await renew();
+      log.debug('codex.idle', { rests });
+      if (!rests) idle.refresh();
+    } catch (error) {
+      log.warn('codex.rest_failed', { error: error as Error });
+    }
+  }
+
   return {
     get state() {
       return keeper.state;
@@ -124,6 +152,7 @@ export function createEngine(deps: EngineDeps): Engine {
       params: Methods[Method]['params'],
       { deadlineMs = DEADLINE_MS }: { deadlineMs?: number } = {},
     ) {
+      idle.refresh();
       const running = await keeper.get();
       const result = await running.rpc.request(method, params, deadlineMs);
       // Nothing to wait for on the way to the asker: what it does at once comes before the next report.
@@ -134,18 +163,10 @@ export function createEngine(deps: EngineDeps): Engine {
     listen: routes.listen,
     onReport: routes.onReport,
     onState: keeper.onState,
-    async renew() {
-      if (keeper.state !== 'ready') return false;
-      const running = await keeper.get();
-      const loaded = await running.rpc.request('thread/loaded/list', { limit: 1 }, DEADLINE_MS);
-      const { data } = loaded as Methods['thread/loaded/list']['result'];
-      // Who has asked meanwhile gets an answer: between this line and the next nobody can.
-      if (data.length > 0 || running.rpc.isBusy()) return false;
-      await keeper.retire(running);
-      return true;
-    },
+    renew,
     close() {
       isClosed = true;
+      clearTimeout(idle);
       starting?.kill();
       return keeper.close();
     },

@@ -8,7 +8,7 @@ import type { ServerNotification } from './protocol/generated/ServerNotification
 import type { ServerRequest } from './protocol/generated/ServerRequest.ts';
 import type { Methods } from './protocol/methods.ts';
 
-/** `stopped` until somebody needs it, `failed` while it waits for its next try. */
+/** `stopped` while nobody needs it, `failed` while it waits for its next try. */
 export type EngineState = 'stopped' | 'starting' | 'ready' | 'failed';
 
 /** Who listens to one thread. Called in the order of the wire; must not throw. */

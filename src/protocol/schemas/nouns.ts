@@ -43,12 +43,13 @@ export const sessionNouns = {
     duration_ms: 'count | null',
     'images?': 'ImageInput[]',
     'is_in_progress?': 'boolean',
-    'truncated?': {
-      ...closed,
-      'content?': 'count',
-      'tool_input?': 'count',
-      'tool_output?': 'count',
-    },
+    'truncated?': 'CutFields',
+  },
+  CutFields: {
+    ...closed,
+    'content?': 'count',
+    'tool_input?': 'count',
+    'tool_output?': 'count',
   },
   MessageChanges: {
     ...closed,
@@ -135,9 +136,9 @@ export const sessionViews = {
   SessionState: {
     ...closed,
     ...summaryFields,
-    'truncated?': 'true',
     messages: 'Message[]',
     message_count: 'count',
+    'truncated?': 'true',
     pending_approval: 'ApprovalRequest | null',
     current_diff: 'string | null',
     current_plan: 'string | null',
@@ -300,8 +301,8 @@ export const codexNouns = {
     auth_mode: "'api_key' | 'chatgpt' | null",
     requires_openai_auth: 'boolean',
     'account?': 'CodexAccount',
-    'unavailable?': 'string',
     login_in_progress: 'boolean',
     'active_login_id?': 'string',
+    'unavailable?': 'string',
   },
 } as const;

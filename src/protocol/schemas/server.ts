@@ -8,17 +8,14 @@ import { scope, type } from 'arktype';
 import type { ServerMessage } from '../server.ts';
 import { codexNouns, sessionNouns, sessionViews, words, workNouns } from './nouns.ts';
 
+/** Any frame may say that something in it was cut or left out. */
+const frame = { '+': 'reject', 'truncated?': 'true' } as const;
 /** Facts of a session's room: each may carry the session's revision. */
-const fact = {
-  '+': 'reject',
-  session_id: 'string',
-  'revision?': 'count',
-  'truncated?': 'true',
-} as const;
+const fact = { ...frame, session_id: 'string', 'revision?': 'count' } as const;
 /** News of a session's room. */
-const news = { '+': 'reject', session_id: 'string', 'truncated?': 'true' } as const;
+const news = { ...frame, session_id: 'string' } as const;
 /** Answers and news of the list: with the asker's own id, where there was one. */
-const answer = { '+': 'reject', 'request_id?': 'string', 'truncated?': 'true' } as const;
+const answer = { ...frame, 'request_id?': 'string' } as const;
 
 const facts = {
   session_delta: { type: "'session_delta'", ...fact, changes: 'StateChanges' },
@@ -60,12 +57,11 @@ const facts = {
     exit_code: 'integer | null',
     duration_ms: 'count',
     outcome: 'ShellOutcome',
-    'truncated?': 'true',
   },
 } as const;
 
 const roomNews = {
-  session_created: { type: "'session_created'", '+': 'reject', session: 'SessionSummary' },
+  session_created: { type: "'session_created'", ...frame, session: 'SessionSummary' },
   message_delta: {
     type: "'message_delta'",
     ...news,
@@ -153,7 +149,6 @@ const replies = {
     ...answer,
     session_id: 'string',
     comments: 'ReviewComment[]',
-    'truncated?': 'true',
   },
   subagent_tools_list: {
     type: "'subagent_tools_list'",
@@ -162,14 +157,12 @@ const replies = {
     subagent_id: 'string',
     tools: 'SubagentTool[]',
     'unavailable?': 'string',
-    'truncated?': 'true',
   },
   directory_listing: {
     type: "'directory_listing'",
     ...answer,
     path: 'string',
     entries: 'DirectoryEntry[]',
-    'truncated?': 'true',
   },
   recent_projects_list: {
     type: "'recent_projects_list'",

@@ -2,11 +2,11 @@
  * What a handler is: a paragraph that checks, tells and replies. Shapes only; dispatch.ts calls them and
  * turns what they throw into an `error` frame.
  */
-import { OrbitError } from '../../errors.ts';
 import type { ClientMessage, ClientMessageOf } from '../../protocol/client.ts';
 import type { ListNews, Reply } from '../../protocol/server.ts';
 import type { Connection } from '../rooms.ts';
 
+/** The type of a client's message. */
 export type ClientTag = ClientMessage['type'];
 
 /** Who asked, and how to answer. */
@@ -31,10 +31,3 @@ export type Handler<Tag extends ClientTag> = (
 
 /** Handlers of some messages, by type. */
 export type Handlers<Tag extends ClientTag> = { [Each in Tag]: Handler<Each> };
-
-/** The answer to what is not built yet. @throws OrbitError `not_implemented`, always */
-export function notBuilt(message: { type: string; session_id?: unknown }): never {
-  const { type, session_id } = message;
-  const about = typeof session_id === 'string' ? { sessionId: session_id } : {};
-  throw new OrbitError('not_implemented', { type }, about);
-}

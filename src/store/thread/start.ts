@@ -4,8 +4,11 @@
  */
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import { Worker } from 'node:worker_threads';
+import { SHARE_ENV, Worker, type WorkerOptions } from 'node:worker_threads';
 import type { ThreadStart } from './traffic.ts';
+
+/** Nothing is copied or watched for a thread that is as good as this one. */
+const OPTIONS: WorkerOptions = { env: SHARE_ENV, trackUnmanagedFds: false };
 
 /** A thread that has loaded its code and does not know yet what for. */
 let warm: Worker | null = null;
@@ -36,10 +39,10 @@ export function startThread(start: ThreadStart): Worker {
  */
 function newThread(): Worker {
   if (!import.meta.url.endsWith('.ts')) {
-    return new Worker(new URL('./writer-thread.js', import.meta.url));
+    return new Worker(new URL('./writer-thread.js', import.meta.url), OPTIONS);
   }
   bundle ??= bundleFromSources();
-  return new Worker(bundle, { eval: true });
+  return new Worker(bundle, { ...OPTIONS, eval: true });
 }
 
 let bundle: string | null = null;

@@ -5,6 +5,7 @@ import type { Engine } from '../../../src/connectors/codex/engine.ts';
 import { type CodexHome, createCodexHome, MODELS, startEngine } from '../../support/codex-home.ts';
 import { startThread } from '../../support/codex-thread.ts';
 import { type FakeResponsesApi, startFakeResponsesApi } from '../../support/fake-responses-api.ts';
+import { recordedLog } from '../../support/recorded-log.ts';
 
 let api: FakeResponsesApi;
 let home: CodexHome;
@@ -37,6 +38,22 @@ describe('the engine', () => {
     expect(account).toMatchObject({ account: null, requiresOpenaiAuth: false });
     await lazy.close();
     expect(states).toEqual(['starting', 'ready', 'stopped']);
+  });
+
+  it('rests when nobody needs it, but not while a thread is loaded', async () => {
+    const { log, lines } = recordedLog();
+    const sleepy = startEngine(home, { idleMs: 50, log });
+    await sleepy.request('model/list', {});
+    await expect.poll(() => sleepy.state).toBe('stopped');
+    const thread = await startThread(sleepy, { cwd: home.project });
+    const turnId = await thread.say('!wait rested');
+    await lines.waitFor(({ event, fields }) => event === 'codex.idle' && fields.rests === false);
+    api.open('rested');
+    expect((await thread.turnOver(turnId)).status).toBe('completed');
+    expect(thread.losses.items).toEqual([]);
+    await sleepy.request('thread/unsubscribe', { threadId: thread.id });
+    await expect.poll(() => sleepy.state, { timeout: 10_000 }).toBe('stopped');
+    await sleepy.close();
   });
 
   it('refuses to start anything once it is closed', async () => {

@@ -6,7 +6,8 @@ import { expect, it } from 'vitest';
 import { describeMachine, sessionMachine } from '../../../machines/index.ts';
 import type { StateValue } from '../../../src/protocol/inspect.ts';
 import { activeStates } from '../../../visualizer/src/value.ts';
-import { fixture, litStates, useBrowser, visit } from '../support/stage.ts';
+import { disagreements } from '../support/agreement.ts';
+import { fixture, litStates, PHONE, useBrowser, visit } from '../support/stage.ts';
 
 useBrowser();
 const DIST = new URL('../../../dist/visualizer/', import.meta.url).pathname;
@@ -71,7 +72,7 @@ it('lights exactly the active states after each of 30 events', async () => {
   expect(await page.locator('.chart .state.leaf.on').count()).toBe(2);
 });
 
-// The outline and the log are two tabs of one panel: a round for each.
+// The outline and the log are two tabs of one panel: a round for each. More frames: `npm run test:page`.
 it.each(['states', 'events'])(
   'says the same in pill, picture, cursor and %s in every frame under load',
   async (tab) => {
@@ -79,34 +80,7 @@ it.each(['states', 'events'])(
     const page = await visit(`${server.url}s/od-0001?tab=${tab}`);
     await page.waitForSelector('.chart .leaf.on');
     const timer = setInterval(() => server.sessions[1]?.step(), 15);
-    const { odd, moved } = await page.evaluate(async () => {
-      const odd: string[] = [];
-      const seen = new Set<string>();
-      const text = (selector: string) => document.querySelector(selector)?.textContent ?? null;
-      for (let frame = 0; frame < 100; frame += 1) {
-        await new Promise(requestAnimationFrame);
-        await new Promise((resolve) => setTimeout(resolve));
-        const lit = [...document.querySelectorAll<SVGElement>('.chart .leaf.on')].map(
-          (one) => one.dataset.state,
-        );
-        const outline = [...document.querySelectorAll<HTMLElement>('.outline-state.on')].map(
-          (one) => one.dataset.outline,
-        );
-        const pill = text('[data-testid=pill]');
-        const phase = lit.find((id) => id?.startsWith('session.phase.'))?.slice(14) ?? null;
-        if (pill !== phase) odd.push(`pill ${pill} but ${phase}`);
-        const isOutlined = lit.every((id) => outline.includes(id));
-        if (outline.length > 0 && !isOutlined) odd.push(`outline ${outline} but ${lit}`);
-        const cursor = text('[data-testid=now] b');
-        const row = text('[data-testid=event-list] [aria-selected=true] .entry-seq');
-        const state = text('[data-testid=event-list] [aria-selected=true] .text-working') ?? phase;
-        if (row !== null && row !== cursor) odd.push(`row ${row} but cursor ${cursor}`);
-        if (row !== null && !phase?.startsWith(state ?? ''))
-          odd.push(`row says ${state} but ${phase}`);
-        seen.add(cursor ?? '');
-      }
-      return { odd, moved: seen.size };
-    });
+    const { odd, moved } = await disagreements(page, 40);
     clearInterval(timer);
     expect(odd).toEqual([]);
     expect(moved).toBeGreaterThan(5);
@@ -145,6 +119,35 @@ it('greys an event that was refused, and moves nothing', async () => {
   expect(await page.locator('.row.fire').count()).toBe(0);
   expect(await litStates(page)).toEqual(before);
 });
+
+it.each([
+  ['a desk', {}],
+  ['a phone', PHONE],
+])(
+  'is drawn once on %s: no event draws it anew or moves it, whatever the head above it says',
+  async (_, options) => {
+    const server = await fixture({ sessions: 2 });
+    const page = await visit(`${server.url}s/od-0001`, options);
+    const chart = page.getByRole('navigation').getByRole('button', { name: 'Chart', exact: true });
+    if (await chart.isVisible()) await chart.tap();
+    await page.waitForSelector('.chart .leaf.on');
+    const world = page.locator('.world');
+    await world.evaluate((one) => one.setAttribute('data-drawn', 'once'));
+    const before = await world.getAttribute('transform');
+    const phases = new Set<string>();
+    for (let round = 0; round < 60 || phases.size < 3; round += 1) {
+      const { seq } = server.sessions[1]?.step() ?? {};
+      phases.add(server.sessions[1]?.row().path[0] ?? '');
+      await page.waitForFunction(
+        (wanted) => document.querySelector('[data-testid=now] b')?.textContent === `#${wanted}`,
+        seq,
+      );
+    }
+    expect([...phases]).toContain('phase.awaitingApproval.permission');
+    expect(await world.getAttribute('data-drawn')).toBe('once');
+    expect(await world.getAttribute('transform')).toBe(before);
+  },
+);
 
 it('stays where it was put while 500 events arrive', async () => {
   const server = await fixture({ sessions: 2 });

@@ -9,6 +9,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Server, type Socket } from 'socket.io';
+import { type WebSocket, WebSocketServer } from 'ws';
 import { transition } from 'xstate';
 import { sessionMachine } from '../../../machines/index.ts';
 import { HAND_EVENTS } from '../../../src/protocol/hand.ts';
@@ -39,7 +40,7 @@ export const CSP =
 
 export interface FixtureOptions {
   sessions: number;
-  /** Wanted on both namespaces; none: everybody may look. */
+  /** Wanted at both doors; none: everybody may look. */
   token?: string;
   port?: number;
   boot?: string;
@@ -59,7 +60,7 @@ export async function startFixture({
   scopes = ['read', 'control'],
 }: FixtureOptions) {
   const http = createServer(serve);
-  const io = new Server(http, { serveClient: false });
+  const io = new Server(http, { serveClient: false, destroyUpgrade: false });
   const changed = new Set<FakeSession>();
   const watched = new Map<Socket, Map<string, number>>();
   const sessions = Array.from({ length: count }, (_, index) =>
@@ -68,37 +69,17 @@ export async function startFixture({
   const byId = new Map(sessions.map((session) => [session.id, session]));
   const namespace = io.of('/inspect');
   const said: unknown[] = [];
-  for (const space of [namespace, io.of('/')]) {
-    space.use((socket, next) => {
-      if (token === undefined || socket.handshake.auth.token === token) return next();
-      next(Object.assign(new Error('unauthorized'), { data: { code: 'unauthorized' } }));
-    });
-  }
+  namespace.use((socket, next) => {
+    if (token === undefined || socket.handshake.auth.token === token) return next();
+    next(Object.assign(new Error('unauthorized'), { data: { code: 'unauthorized' } }));
+  });
   namespace.on('connection', (socket) => {
     watched.set(socket, new Map());
     socket.on('disconnect', () => watched.delete(socket));
     socket.emit('hello', helloOf(sessions, { boot, protocol, scopes }));
     answerInspect(socket, byId, watched.get(socket) ?? new Map());
   });
-  io.on('connection', (socket) => {
-    socket.emit('message', { type: 'hello', version: 'fixture', protocol_version: 1, epoch: 'e' });
-    socket.on('message', (message: { type: string; session_id: string }, done?: () => void) => {
-      said.push(message);
-      const session = byId.get(message.session_id);
-      if (message.type === 'subscribe_session' && session) {
-        socket.emit('message', { type: 'session_snapshot', session: stateOf(session) });
-      } else if (message.type !== 'unsubscribe_session') {
-        socket.emit('message', {
-          type: 'error',
-          code: 'not_implemented',
-          message: `${message.type} is not implemented yet`,
-          session_id: message.session_id,
-          ...('request_id' in message && { request_id: message.request_id }),
-        });
-      }
-      done?.();
-    });
-  });
+  answerPublic(http, { byId, said, token });
   const ticks = [
     setInterval(() => {
       if (changed.size === 0) return;
@@ -127,7 +108,7 @@ export async function startFixture({
     url: `http://127.0.0.1:${listening}/visualizer/`,
     sessions,
     io,
-    /** What the page sent on the public namespace. */
+    /** What the page sent at the public door. */
     said,
     /** Lets all sessions live at this many events a second together; returns how to stop. */
     run(perSecond: number): () => void {
@@ -144,6 +125,46 @@ export async function startFixture({
       http.closeAllConnections();
     },
   };
+}
+
+/** The public door: snapshots and refusals, enough for a conversation. */
+function answerPublic(
+  http: ReturnType<typeof createServer>,
+  deps: { byId: Map<string, FakeSession>; said: unknown[]; token: string | undefined },
+): void {
+  const doors = new WebSocketServer({ noServer: true });
+  http.on('upgrade', (request, socket, head) => {
+    if (request.url !== '/ws') return;
+    const offered = String(request.headers['sec-websocket-protocol']).split('.token.')[1] ?? '';
+    const isIn =
+      deps.token === undefined || Buffer.from(offered, 'base64url').toString() === deps.token;
+    if (!isIn) socket.end('HTTP/1.1 401 Unauthorized\r\n\r\n');
+    else doors.handleUpgrade(request, socket, head, (line) => converse(line, deps));
+  });
+}
+
+function converse(
+  line: WebSocket,
+  { byId, said }: { byId: Map<string, FakeSession>; said: unknown[] },
+): void {
+  const tell = (message: object): void => line.send(JSON.stringify(message));
+  tell({ type: 'hello', version: 'fixture', protocol_version: 1, epoch: 'e' });
+  line.on('message', (text) => {
+    const message = JSON.parse(String(text)) as Record<
+      'type' | 'session_id' | 'request_id',
+      string
+    >;
+    said.push(message);
+    const { type, session_id, request_id } = message;
+    const session = byId.get(session_id);
+    if (type === 'subscribe_session' && session) {
+      tell({ type: 'session_snapshot', session: stateOf(session) });
+    }
+    const isDone = /subscribe_session|ping/.test(type);
+    const words = `${type} is not implemented yet`;
+    const refusal = { type: 'error', code: 'not_implemented', message: words, session_id };
+    tell(isDone ? { type: 'ack', request_id } : { ...refusal, request_id });
+  });
 }
 
 function serve(request: IncomingMessage, response: ServerResponse): void {

@@ -23,7 +23,10 @@ const actionsOf = computed(() => {
 
 const found = computed(() => {
   const wanted = words.value.toLowerCase();
-  return history.value.records
+  const { records } = history.value;
+  // Thousands of records come by at every commit: most of the time nobody filters.
+  if (wanted === '' && !onlyChanged.value) return records.toReversed();
+  return records
     .filter(
       (record) =>
         (!onlyChanged.value || record.changed || !record.accepted) &&

@@ -3,10 +3,12 @@
 import type { ChartEdge, ChartState } from '../chart/geometry.ts';
 import { eventWords, guardWords } from '../chart/words.ts';
 import { chartOf, charts } from '../charts.ts';
+import { pickedState } from '../lighting.ts';
 import { hello } from '../model.ts';
 import { catalogued } from '../route.ts';
+import { ChartFailure, Diagram } from './diagram.tsx';
 import { ChartExports } from './exports.tsx';
-import { ChartFailure, Diagram, MachineTabs, pickedState } from './stage.tsx';
+import { MachineTabs } from './stage.tsx';
 import './machines.css';
 
 export function Machines() {

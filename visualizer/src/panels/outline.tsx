@@ -8,7 +8,7 @@ import { actionWords, guardWords, isPlain, labelWords } from '../chart/words.ts'
 import { chartOf, charts } from '../charts.ts';
 import { shown } from '../model.ts';
 import { askWhy, tryEvent } from '../route.ts';
-import { ChartFailure } from './stage.tsx';
+import { ChartFailure } from './diagram.tsx';
 import './outline.css';
 
 export function Outline() {

@@ -2,6 +2,7 @@
 import { computed } from '@preact/signals';
 import type { InspectOrigin, InspectRecord } from '../../../src/protocol/inspect.ts';
 import { goTo } from '../cursor.ts';
+import { recordAt } from '../history.ts';
 import { history, shown } from '../model.ts';
 import { VirtualList } from '../ui/virtual-list.tsx';
 import { spanWords } from '../ui/words.ts';
@@ -19,16 +20,10 @@ const LANE_OF: Record<InspectOrigin, (typeof LANES)[number]> = {
   house: 'house',
 };
 
-const steps = computed(() =>
-  history.value.records
-    .map((record, index, all) => ({ record, before: all[index - 1] ?? null }))
-    .toReversed(),
-);
-
-type Step = (typeof steps.value)[number];
+const newestFirst = computed(() => history.value.records.toReversed());
 
 export function Sequence() {
-  const items = steps.value;
+  const items = newestFirst.value;
   if (items.length === 0) {
     return (
       <div class="empty">
@@ -49,18 +44,19 @@ export function Sequence() {
         rowHeight={40}
         label="Sequence, newest first"
         testId="sequence-list"
-        active={items.findIndex(({ record }) => record.seq === shown.value.record?.seq)}
-        keyOf={({ record }) => String(record.seq)}
-        onPick={({ record }) => void goTo(record.seq)}
-        className={({ record }) => (record.accepted ? '' : 'refused')}
-        render={(one) => <Arrow step={one} />}
+        active={items.findIndex(({ seq }) => seq === shown.value.record?.seq)}
+        keyOf={({ seq }) => String(seq)}
+        onPick={({ seq }) => void goTo(seq)}
+        className={({ accepted }) => (accepted ? '' : 'refused')}
+        render={(record) => <Arrow record={record} />}
       />
     </div>
   );
 }
 
 /** One arrow from its lane to the session's; drawn with boxes, so it stretches with the panel. */
-function Arrow({ step: { record, before } }: { step: Step }) {
+function Arrow({ record }: { record: InspectRecord }) {
+  const before = recordAt(history.peek(), record.seq - 1);
   const lane = LANES.indexOf(LANE_OF[record.origin]);
   const gap = before ? Date.parse(record.at) - Date.parse(before.at) : null;
   const part = `${((lane + 0.5) / (LANES.length + 1)) * 100}%`;

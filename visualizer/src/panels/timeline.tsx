@@ -1,14 +1,12 @@
 /**
  * The strip: the whole journal of the session from left to right, coloured by phase, with the cursor.
- * What is not loaded yet is hatched; moving there loads it. A range input underneath takes keys.
+ * Moving to what is not loaded yet loads it. A range input underneath takes keys.
  */
-import { useEffect, useRef } from 'preact/hooks';
 import { goFirst, goLive, goTo, isSeeking, step, toggleLive } from '../cursor.ts';
-import type { History } from '../history.ts';
 import { history, position, shown } from '../model.ts';
 import { theme } from '../theme.ts';
 import { clockWords, count } from '../ui/words.ts';
-import { leavesOf, type Phase, phaseOf } from '../value.ts';
+import { Strip } from './strip.tsx';
 import './timeline.css';
 
 export function Timeline() {
@@ -41,7 +39,12 @@ export function Timeline() {
         </span>
       </div>
       <div class="strip">
-        <Strip key={theme.value} known={history.value} cursor={record?.seq ?? null} />
+        <Strip
+          key={theme.value}
+          known={history.value}
+          cursor={record?.seq ?? null}
+          isLive={isLive}
+        />
         <input
           type="range"
           aria-label="Moment in the journal"
@@ -120,70 +123,4 @@ function Steps({
       </button>
     </>
   );
-}
-
-function Strip({ known, cursor }: { known: History; cursor: number | null }) {
-  const canvas = useRef<HTMLCanvasElement>(null);
-  useEffect(() => {
-    const element = canvas.current;
-    if (!element) return;
-    paint(element, known, cursor);
-    const observer = new ResizeObserver(() => paint(element, known, cursor));
-    observer.observe(element);
-    return () => observer.disconnect();
-  }, [known, cursor]);
-  return <canvas ref={canvas} />;
-}
-
-const COLOURS: Record<Phase, string> = {
-  attention: '--attention-dot',
-  working: '--accent',
-  idle: '--idle-dot',
-  ended: '--over',
-  failed: '--bad',
-};
-
-function paint(
-  canvas: HTMLCanvasElement,
-  { records, first, last }: History,
-  cursor: number | null,
-): void {
-  const ratio = window.devicePixelRatio || 1;
-  const [w, h] = [canvas.clientWidth, canvas.clientHeight];
-  canvas.width = Math.round(w * ratio);
-  canvas.height = Math.round(h * ratio);
-  const pen = canvas.getContext('2d');
-  if (!pen || w === 0 || last === 0) return;
-  const style = getComputedStyle(canvas);
-  const each = w / (last - first + 1);
-  pen.scale(ratio, ratio);
-  pen.fillStyle = style.getPropertyValue('--line');
-  pen.fillRect(0, 4, w, h - 8);
-  let run: { phase: Phase; from: number; to: number } | null = null;
-  const flush = (): void => {
-    if (!run) return;
-    pen.fillStyle = style.getPropertyValue(COLOURS[run.phase]);
-    pen.fillRect((run.from - first) * each, 4, (run.to - run.from + 1) * each, h - 8);
-  };
-  for (const { seq, value } of records) {
-    const phase = phaseOf(leavesOf(value));
-    if (run && run.phase === phase) run.to = seq;
-    else {
-      flush();
-      run = { phase, from: seq, to: seq };
-    }
-  }
-  flush();
-  if (each >= 5) {
-    pen.fillStyle = style.getPropertyValue('--page');
-    for (let seq = first + 1; seq <= last; seq += 1)
-      pen.fillRect((seq - first) * each - 0.5, 4, 1, h - 8);
-  }
-  if (cursor !== null) {
-    const x = Math.min(w - 2, Math.max(2, (cursor - first + 0.5) * each));
-    pen.fillStyle = style.getPropertyValue('--page');
-    pen.fillRect(x - 3.5, 0, 7, h);
-    pen.fillStyle = style.getPropertyValue('--text');
-    pen.fillRect(x - 2, 0, 4, h);
-  }
 }
