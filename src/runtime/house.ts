@@ -77,6 +77,8 @@ export interface House {
   loadCodec(): Promise<void>;
   /** From now on live hooks wait for this, at most 2 s: older ones are on their way from the spool. */
   waitForSpool(drained: Promise<unknown>): void;
+  /** Lets sessions rest that were idle for so long: connectors go first, then they become rows. */
+  rest(idleMs: number): void;
   /** Takes no hook any more; what was taken is still committed. */
   drain(): void;
   /** Lets go of all connectors and ends what runs for clients; resolves when that is on record, within 6 s. */
@@ -279,6 +281,10 @@ export function createHouse({
       spoolWait = Promise.race([drained, limit]).finally(() => {
         spoolWait = null;
       });
+    },
+    rest(idleMs) {
+      registry.passivate(idleMs);
+      links.rest(idleMs);
     },
     drain() {
       isDraining = true;
