@@ -168,10 +168,7 @@ function startChores({
   const spoolTimer = setInterval(() => {
     if (!draining) drain(spool.drain(SPOOL_MIN_AGE_MS));
   }, SPOOL_EVERY_MS);
-  const restTimer = setInterval(
-    () => house.registry.passivate(PASSIVATE_AFTER_MS),
-    PASSIVATE_EVERY_MS,
-  );
+  const restTimer = setInterval(() => house.rest(PASSIVATE_AFTER_MS), PASSIVATE_EVERY_MS);
   const codecTimer = setTimeout(() => {
     house.loadCodec().catch((error: Error) => log.error('codec.load_failed', { error }));
   }, CODEC_AFTER_MS);

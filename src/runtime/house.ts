@@ -48,6 +48,8 @@ export interface House extends Pick<Core, 'rooms' | 'registry' | 'ledger' | 'thr
   loadCodec(): Promise<void>;
   /** From now on live hooks wait for this, at most 2 s: older ones are on their way from the spool. */
   waitForSpool(drained: Promise<unknown>): void;
+  /** Lets sessions rest that were idle for so long: connectors go first, then they become rows. */
+  rest(idleMs: number): void;
   /** Takes no hook any more; what was taken is still committed. */
   drain(): void;
   /** Lets go of all connectors and ends what runs for clients; resolves when that is on record, within 6 s. */
@@ -103,6 +105,10 @@ export function createHouse(deps: HouseDeps): House {
     ...{ rooms, registry, ledger, threads, inspection },
     loadCodec: async () => void (await intake.codec()),
     waitForSpool: intake.waitForSpool,
+    rest(idleMs) {
+      registry.passivate(idleMs);
+      core.links.rest(idleMs);
+    },
     drain() {
       intake.drain();
       names?.close();

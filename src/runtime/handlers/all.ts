@@ -20,7 +20,7 @@ import { createNamingHandlers } from './naming.ts';
 import { createReviewsHandlers } from './reviews.ts';
 import { createShellHandlers } from './shell.ts';
 import { createSubscriptionHandlers, type Subscriptions } from './subscriptions.ts';
-import { createSteering, createTurnsHandlers } from './turns.ts';
+import { createTurnsHandlers } from './turns.ts';
 
 /** What handlers work with beside the heart of the house. */
 export interface HandlersDeps {
@@ -42,14 +42,13 @@ export function createHandlers(deps: HandlersDeps): Handlers<ClientTag> {
   const { core, subscriptions, accounts, shells, images, browse, home, log } = deps;
   const { writer, engine, sessions, links, registry, listFeed, tell, threads } = core;
   const forks = createForks({ engine, sessions, links, registry, listFeed });
-  const steer = createSteering(sessions);
   const lifecycle = { sessions, links, forks, registry, subscriptions, listFeed, home };
   return {
     ...createSubscriptionHandlers(subscriptions),
     ...createHookHandlers(deps.takeHook),
     ...createLifecycleHandlers(lifecycle),
-    ...createTurnsHandlers({ sessions, steer, images }),
-    ...createApprovalsHandlers({ sessions, links, steer }),
+    ...createTurnsHandlers({ sessions, images }),
+    ...createApprovalsHandlers({ sessions, links }),
     ...createNamingHandlers({ tell }),
     ...createApprovalHistoryHandlers({ writer, tell }),
     ...createReviewsHandlers({ writer, tell }),

@@ -32,13 +32,15 @@ export interface Links {
   ready(sessionId: string): Promise<void>;
   /** Why the provider could not take this answer; null when it can. */
   refusalOf(sessionId: string, order: Order): string | null;
+  /** Lets go of connectors that nobody used for so long; sessions that work or wait keep theirs. */
+  rest(idleMs: number): void;
   /** Lets all go; what ran is told to be lost. Settles when that is committed. */
   close(reason: string): Promise<void>;
 }
 
 interface LinksDeps {
   engine: Engine;
-  registry: Pick<Registry, 'enter'>;
+  registry: Pick<Registry, 'enter' | 'peek'>;
   ledger: Pick<Ledger, 'tell'>;
   streams: Pick<Streams, 'open'>;
   /** Who else speaks to the engine about a session's thread finds it here. */
@@ -163,6 +165,14 @@ export function createLinks(deps: LinksDeps): Links {
     refusalOf(sessionId, order) {
       const connector = living(sessionId);
       return connector ? connector.refusalOf(order) : 'its connector is gone';
+    },
+    rest(idleMs) {
+      for (const sessionId of connectors.keys()) {
+        if (living(sessionId) === null) continue;
+        const usedAtMs = registry.peek(sessionId)?.usedAtMs ?? Number.POSITIVE_INFINITY;
+        if (usedAtMs < performance.now() - idleMs)
+          void track(tell(sessionId, { type: 'link.rested' }));
+      }
     },
     async close(reason) {
       closedBecause = reason;

@@ -23,6 +23,7 @@ function asked(
   const request = { method, id: '1:0', params: { threadId: 't', turnId: 'turn', ...params } };
   const ask = askFrom(request as unknown as ServerRequest, {
     sessionId: 's',
+    threadId: 't',
     findOpen: (fits) => (item && fits(item) ? item : null),
   });
   if (!ask) throw new Error(`${method} is no question`);
@@ -61,6 +62,12 @@ describe('a command', () => {
       tool: { name: 'Bash' },
       request: { id: 'turn:1:0', session_id: 's', type: 'exec', command: 'rm -rf /' },
     });
+  });
+
+  it('names the subagent that asks, when it is one', () => {
+    expect(asked(method, command).event.request).not.toHaveProperty('agent_id');
+    const other = asked(method, { ...command, threadId: 'subagent' });
+    expect(other.event.request).toMatchObject({ agent_id: 'subagent' });
   });
 
   it('takes no answer to a question', () => {

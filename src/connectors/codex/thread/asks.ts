@@ -45,11 +45,13 @@ const NO_QUESTION = { refusal: 'it asks for a decision; use approve_tool' };
 /** The question as the session takes it; null for questions that are none of a session's. */
 export function askFrom(
   asked: ServerRequest,
-  about: { sessionId: string; findOpen: FindOpen },
+  about: { sessionId: string; threadId: string; findOpen: FindOpen },
 ): Ask | null {
   const shape = shapeOf(asked, about.findOpen);
   if (!shape) return null;
-  const { turnId } = asked.params as { turnId?: string | null };
+  const { turnId, threadId } = asked.params as { turnId?: string | null; threadId: string };
+  // What a subagent asks is put to the session that it works for.
+  const asker = threadId === about.threadId ? {} : { agent_id: threadId };
   // The engine's ids begin anew with every start of the server; a turn's id is unique for ever.
   const requestId = `${turnId ?? about.sessionId}:${asked.id}`;
   const { tool, server = null } = shape;
@@ -58,7 +60,7 @@ export function askFrom(
     id: asked.id,
     event: {
       type: 'approval.requested',
-      request: { id: requestId, session_id: about.sessionId, ...shape.request },
+      request: { id: requestId, session_id: about.sessionId, ...shape.request, ...asker },
       tool: tool && { agentId: null, name: tool.name, digest: tool.toolUseId },
       toolUseId: tool?.toolUseId ?? null,
       server,

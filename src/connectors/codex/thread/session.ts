@@ -240,7 +240,9 @@ export class CodexSession implements Connector {
 
   #asked(request: ServerRequest): void {
     const { sessionId, house, engine, log } = this.#deps;
-    const ask = askFrom(request, { sessionId, findOpen: this.#reports.findOpen });
+    const threadId = this.#open?.threadId ?? '';
+    const { findOpen } = this.#reports;
+    const ask = askFrom(request, { sessionId, threadId, findOpen });
     if (!ask || this.#isOver) {
       // It fits every question's form and grants nothing.
       engine.respond(request.id, { decision: 'cancel', action: 'cancel', permissions: {} });
