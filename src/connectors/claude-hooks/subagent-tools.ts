@@ -99,6 +99,7 @@ export function createCollector(): {
 
   return {
     take(line) {
+      // Nine tenths of a transcript are about something else (claude.md 3).
       if (!line.includes('"tool_use"') && !line.includes('"tool_result"')) return;
       const entry = parsed(line);
       for (const [at, block] of blocksOf(entry).entries()) {
