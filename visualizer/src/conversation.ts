@@ -115,6 +115,11 @@ export function send(session_id: string, content: string): Promise<string | null
   return wish({ type: 'send_message', session_id, content });
 }
 
+/** Gives a session its connector back. */
+export function resume(session_id: string): Promise<string | null> {
+  return wish({ type: 'resume_session', session_id });
+}
+
 /** Stops the running turn. */
 export function interrupt(session_id: string): Promise<string | null> {
   return wish({ type: 'interrupt_session', session_id });

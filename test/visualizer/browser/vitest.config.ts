@@ -10,5 +10,7 @@ export default defineConfig({
     hookTimeout: 60_000,
     pool: 'forks',
     fileParallelism: false,
+    // Its ESM entry imports a directory: Node refuses that, Vite resolves it.
+    server: { deps: { inline: ['clipanion'] } },
   },
 });

@@ -7,7 +7,7 @@ import { describeMachine, sessionMachine } from '../../../machines/index.ts';
 import type { StateValue } from '../../../src/protocol/inspect.ts';
 import { activeStates } from '../../../visualizer/src/value.ts';
 import { disagreements } from '../support/agreement.ts';
-import { fixture, litStates, useBrowser, visit } from '../support/stage.ts';
+import { fixture, litStates, PHONE, useBrowser, visit } from '../support/stage.ts';
 
 useBrowser();
 const DIST = new URL('../../../dist/visualizer/', import.meta.url).pathname;
@@ -119,6 +119,35 @@ it('greys an event that was refused, and moves nothing', async () => {
   expect(await page.locator('.row.fire').count()).toBe(0);
   expect(await litStates(page)).toEqual(before);
 });
+
+it.each([
+  ['a desk', {}],
+  ['a phone', PHONE],
+])(
+  'is drawn once on %s: no event draws it anew or moves it, whatever the head above it says',
+  async (_, options) => {
+    const server = await fixture({ sessions: 2 });
+    const page = await visit(`${server.url}s/od-0001`, options);
+    const chart = page.getByRole('navigation').getByRole('button', { name: 'Chart', exact: true });
+    if (await chart.isVisible()) await chart.tap();
+    await page.waitForSelector('.chart .leaf.on');
+    const world = page.locator('.world');
+    await world.evaluate((one) => one.setAttribute('data-drawn', 'once'));
+    const before = await world.getAttribute('transform');
+    const phases = new Set<string>();
+    for (let round = 0; round < 60 || phases.size < 3; round += 1) {
+      const { seq } = server.sessions[1]?.step() ?? {};
+      phases.add(server.sessions[1]?.row().path[0] ?? '');
+      await page.waitForFunction(
+        (wanted) => document.querySelector('[data-testid=now] b')?.textContent === `#${wanted}`,
+        seq,
+      );
+    }
+    expect([...phases]).toContain('phase.awaitingApproval.permission');
+    expect(await world.getAttribute('data-drawn')).toBe('once');
+    expect(await world.getAttribute('transform')).toBe(before);
+  },
+);
 
 it('stays where it was put while 500 events arrive', async () => {
   const server = await fixture({ sessions: 2 });

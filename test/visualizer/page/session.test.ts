@@ -76,8 +76,8 @@ it('answers one question by one press, several by question, with more than one c
   await page.goto(`${server.url}s/od-0004?tab=session`);
   const card = page.getByTestId('approval');
   const submit = card.getByRole('button', { name: 'Answer', exact: true });
-  await card.getByRole('button', { name: 'SQLite' }).click();
   expect(await submit.isDisabled()).toBe(true);
+  await card.getByRole('button', { name: 'SQLite' }).click();
   await card.getByRole('button', { name: 'Load' }).click();
   await card.getByRole('button', { name: 'Restarts' }).click();
   await card.getByLabel('Other words').last().fill('and hooks');

@@ -65,6 +65,7 @@ export function ApprovalCard({ request, direct }: CardProps) {
           request={request}
           isDisabled={isDisabled}
           onAnswer={(answers) => settle(answer(request, answers))}
+          onDecline={() => settle(decide(request, 'denied'))}
         />
       )}
       <p role="status" class={failure.value === null ? 'visually-hidden' : 'banner warn'}>

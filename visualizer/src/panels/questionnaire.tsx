@@ -1,6 +1,7 @@
 /**
  * The questions of a request, each with its choices and room for other words. One question with single
- * choices is answered by pressing one; several, or such that take more than one choice, by sending all.
+ * choices is answered by pressing one; several, or such that take more than one choice, by sending what was
+ * answered: which of them may stay open, only the asker knows, and the server says so.
  */
 import { useSignal } from '@preact/signals';
 import type { ApprovalRequest, Question } from '../../../src/protocol/nouns.ts';
@@ -10,6 +11,7 @@ interface Props {
   request: ApprovalRequest;
   isDisabled: boolean;
   onAnswer: (answers: ReadonlyMap<string, string>) => void;
+  onDecline: () => void;
 }
 
 /** Chosen labels and own words, by question. */
@@ -20,7 +22,7 @@ interface Draft {
 
 const EMPTY: Draft = { chosen: new Set(), words: '' };
 
-export function Questionnaire({ request, isDisabled, onAnswer }: Props) {
+export function Questionnaire({ request, isDisabled, onAnswer, onDecline }: Props) {
   const drafts = useSignal<ReadonlyMap<string, Draft>>(new Map());
   const questions = questionsOf(request);
   const isPlain = questions.length === 1 && !questions[0]?.multi_select;
@@ -28,19 +30,20 @@ export function Questionnaire({ request, isDisabled, onAnswer }: Props) {
     drafts.value = new Map(drafts.value).set(question, draft);
   };
   const answers = new Map(
-    questions.map(({ question }) => [question, answerOf(drafts.value.get(question) ?? EMPTY)]),
+    questions
+      .map((one) => [keyOf(one), answerOf(drafts.value.get(keyOf(one)) ?? EMPTY)] as const)
+      .filter(([, text]) => text !== ''),
   );
-  const isComplete = [...answers.values()].every((text) => text !== '');
   return (
     <form
       class="questionnaire"
       onSubmit={(event) => {
         event.preventDefault();
-        if (isComplete && !isDisabled) onAnswer(answers);
+        if (answers.size > 0 && !isDisabled) onAnswer(answers);
       }}
     >
       {questions.map((question) => (
-        <fieldset key={question.question} disabled={isDisabled}>
+        <fieldset key={keyOf(question)} disabled={isDisabled}>
           <legend dir="auto">
             {question.header && (
               <span class="tag">
@@ -51,18 +54,23 @@ export function Questionnaire({ request, isDisabled, onAnswer }: Props) {
           </legend>
           <Choices
             question={question}
-            draft={drafts.value.get(question.question) ?? EMPTY}
+            draft={drafts.value.get(keyOf(question)) ?? EMPTY}
             onChange={(draft) => {
-              change(question.question, draft);
+              change(keyOf(question), draft);
               if (isPlain && draft.words === '' && draft.chosen.size > 0)
-                onAnswer(new Map([[question.question, answerOf(draft)]]));
+                onAnswer(new Map([[keyOf(question), answerOf(draft)]]));
             }}
           />
         </fieldset>
       ))}
-      <button type="submit" class="button primary" disabled={isDisabled || !isComplete}>
-        Answer
-      </button>
+      <div class="buttons">
+        <button type="submit" class="button primary" disabled={isDisabled || answers.size === 0}>
+          Answer
+        </button>
+        <button type="button" class="button" disabled={isDisabled} onClick={onDecline}>
+          Decline
+        </button>
+      </div>
     </form>
   );
 }
@@ -71,6 +79,11 @@ export function Questionnaire({ request, isDisabled, onAnswer }: Props) {
 function questionsOf({ questions, question }: ApprovalRequest): readonly Question[] {
   if (questions && questions.length > 0) return questions;
   return [{ question: question ?? '', options: [], multi_select: false }];
+}
+
+/** What an answer goes by: the provider's id where it has one, else the words. */
+function keyOf({ id, question }: Question): string {
+  return id ?? question;
 }
 
 function answerOf({ chosen, words }: Draft): string {

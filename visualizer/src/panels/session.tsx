@@ -6,6 +6,7 @@ import {
   interrupt,
   isDirect,
   mayControl,
+  resume,
   send,
   steer,
   type Talk,
@@ -15,6 +16,7 @@ import {
 import { isOnline, position, selected } from '../model.ts';
 import { VisibleText } from '../ui/visible-text.tsx';
 import { clockWords } from '../ui/words.ts';
+import { visibleText } from '../visible.ts';
 import { ApprovalCard } from './approval-card.tsx';
 import './session.css';
 
@@ -178,6 +180,14 @@ function Composer({ session }: { session: Talk }) {
         submit();
       }}
     >
+      {(session.link_state === 'detached' || session.link_state === 'failed') && (
+        <p class="banner warn">
+          It has no connector{session.link_reason ? `: ${visibleText(session.link_reason)}` : ''}.{' '}
+          <button type="button" class="button" onClick={() => report(resume(session.id))}>
+            Connect again
+          </button>
+        </p>
+      )}
       {failure.value !== null && (
         <p class="banner warn" role="alert">
           {failure.value}

@@ -2,7 +2,7 @@
 import { computed } from '@preact/signals';
 import { charts } from '../charts.ts';
 import { machine, pickedState } from '../lighting.ts';
-import { position, selected, selectedRow, shown } from '../model.ts';
+import { selected, selectedRow, shown } from '../model.ts';
 import { catalogued, openTab, tab, view } from '../route.ts';
 import { isPhone } from '../ui/screen.ts';
 import { leavesOf, pathIn, phaseOf } from '../value.ts';
@@ -33,6 +33,7 @@ export function StageHead() {
         )}
       </h1>
       <Pills />
+      <ToAnswer />
       {selected.value === null && <MachineTabs />}
       {row?.live === false && <span class="pill quiet">asleep</span>}
     </header>
@@ -74,11 +75,18 @@ function Pills() {
         {pathIn(value, 'phase')}
       </span>
       <span class={`pill link-${link}`}>{link}</span>
-      {phase === 'attention' && position.value === null && !isTalkOpen.value && (
-        <button type="button" class="button answer" onClick={() => openTab('session')}>
-          Answer…
-        </button>
-      )}
     </span>
+  );
+}
+
+/** The way to an open request, unless it is in sight. */
+function ToAnswer() {
+  const { value, isLive } = shown.value;
+  const isAsking = value !== null && phaseOf(leavesOf(value)) === 'attention';
+  if (!isAsking || !isLive || isTalkOpen.value) return null;
+  return (
+    <button type="button" class="button answer" onClick={() => openTab('session')}>
+      Answer…
+    </button>
   );
 }

@@ -1,0 +1,94 @@
+/** Item 5 for real: the page steers sessions of the real Codex through the public protocol. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type CodexDock, createSteered, openCodexDock } from '../../support/codex-dock.ts';
+import { useBrowser, visit } from '../support/stage.ts';
+
+useBrowser();
+let dock: CodexDock;
+beforeAll(async () => {
+  dock = await openCodexDock();
+});
+afterAll(() => dock[Symbol.asyncDispose]());
+
+/** A new session, and the page that shows its conversation. */
+async function open(): Promise<Page> {
+  const session = await createSteered(await dock.client(), { cwd: dock.home.project });
+  const page = await visit(`${dock.server.url}/visualizer/s/${session.id}?tab=session`);
+  await page.locator('.composer').waitFor();
+  return page;
+}
+
+async function say(page: Page, ...lines: string[]): Promise<void> {
+  await page.locator('.composer textarea').fill(lines.join('\n'));
+  await page.locator('.composer [type=submit]').click();
+}
+
+const phase = (page: Page) => page.getByTestId('pill').textContent();
+
+it('sends a message, approves what it asks for, and shows the states it goes through', async () => {
+  const page = await open();
+  const path = join(dock.home.codexHome, 'page-approved');
+  await say(page, '!say I will ask.', `!esc touch ${path}`, '!say It is there.');
+  const card = page.getByTestId('approval');
+  await card.waitFor();
+  expect(await card.textContent()).toContain(`touch ${path}`);
+  expect(await phase(page)).toBe('awaitingApproval.permission');
+  await card.getByRole('button', { name: 'Approve', exact: true }).click();
+  await expect.poll(() => phase(page), { timeout: 15_000 }).toBe('idle');
+  await expect.poll(() => page.locator('.messages').textContent()).toContain('It is there.');
+  expect(await card.count()).toBe(0);
+  expect(existsSync(path)).toBe(true);
+  await page.keyboard.press('Escape');
+  await page.getByRole('tab', { name: 'Events' }).click();
+  await expect
+    .poll(() => page.getByTestId('event-list').textContent())
+    .toMatch(/client.*approval\.decided/);
+});
+
+it('denies with words that the model hears', async () => {
+  const page = await open();
+  const path = join(dock.home.codexHome, 'page-denied');
+  await say(page, `!esc touch ${path}`);
+  const card = page.getByTestId('approval');
+  await card.getByLabel('With a denial, tell the agent').fill('use another folder');
+  await card.getByRole('button', { name: 'Deny', exact: true }).click();
+  await expect.poll(() => phase(page), { timeout: 15_000 }).toBe('idle');
+  expect(existsSync(path)).toBe(false);
+  expect(JSON.stringify(dock.api.requests.at(-1)?.input)).toContain('use another folder');
+});
+
+it('answers questions by choice and in words, or declines them', async () => {
+  const page = await open();
+  await say(page, '!ask Which way?;How fast?');
+  const card = page.getByTestId('approval');
+  const choice = card.locator('.choice').first();
+  const way = (await choice.locator('b').textContent()) ?? '';
+  await choice.click();
+  await card.getByLabel('Other words').last().fill('as fast as you can');
+  await card.getByRole('button', { name: 'Answer', exact: true }).click();
+  await expect.poll(() => phase(page), { timeout: 15_000 }).toBe('idle');
+  const said = JSON.stringify(dock.api.requests.at(-1)?.input);
+  expect(way).not.toBe('');
+  expect(said).toContain(way);
+  expect(said).toContain('as fast as you can');
+  await say(page, '!ask Sure?');
+  await card.getByRole('button', { name: 'Decline' }).click();
+  await expect.poll(() => phase(page), { timeout: 15_000 }).toBe('idle');
+});
+
+it('steers a running turn, and interrupts it', async () => {
+  const page = await open();
+  await say(page, '!wait steered', '!hang');
+  await expect.poll(() => phase(page)).toBe('working');
+  await page.getByLabel('Words for the running turn').fill('take the short way');
+  await page.getByRole('button', { name: 'Steer' }).click();
+  await expect
+    .poll(() => page.locator('.message-steer').textContent())
+    .toContain('take the short way');
+  dock.api.open('steered');
+  await page.getByRole('button', { name: 'Interrupt' }).click();
+  await expect.poll(() => phase(page), { timeout: 15_000 }).toBe('idle');
+});
