@@ -33,6 +33,9 @@ export interface Desktop extends AsyncDisposable {
    * @returns one line each; empty when all is well
    */
   truth(): Promise<string[]>;
+  /** Loses its line, and stays away until told to come back. */
+  leave(): Promise<void>;
+  comeBack(): Promise<void>;
   /** Connections it has had. */
   readonly connections: number;
   /** Stops reading, as on a slow network, until told otherwise. */
@@ -83,7 +86,7 @@ class DesktopClient implements Desktop {
     socket.once('close', () => {
       for (const settle of this.#waiting.values()) settle();
       this.#waiting.clear();
-      if (!this.#isClosed) this.#up = this.#comeBack();
+      if (!this.#isClosed) this.#up = this.#tryAgain();
     });
     for (const text of early) this.#read(text);
     this.#open();
@@ -112,7 +115,7 @@ class DesktopClient implements Desktop {
   }
 
   /** Tries until somebody is there; the app takes longer pauses. */
-  async #comeBack(): Promise<void> {
+  async #tryAgain(): Promise<void> {
     for (;;) {
       await new Promise((resolve) => setTimeout(resolve, 20));
       if (this.#isClosed) return;
@@ -256,6 +259,15 @@ class DesktopClient implements Desktop {
   async truth(): Promise<string[]> {
     await this.rest();
     return [...this.troubles, ...(await disagreements(this, this.#url))];
+  }
+
+  async leave(): Promise<void> {
+    await this.close();
+    this.#isClosed = false;
+  }
+
+  comeBack(): Promise<void> {
+    return this.connect();
   }
 
   async close(): Promise<void> {
