@@ -90,7 +90,7 @@ export function createSubscriptions({
     // 0 is what a client says that has nothing yet: facts without a snapshot would mean nothing to it.
     const hasBase = since !== null && since > 0;
     const kept = hasBase && isOurs ? ring.since(sessionId, since) : null;
-    if (kept) {
+    if (kept && !kept.some(asksSomething)) {
       for (const text of kept) connection.send(frameOfText(text));
       remind(connection, sessionId);
       enter(connection, sessionId, room);
@@ -159,6 +159,14 @@ export function createSubscriptions({
 
 function hearingBy({ rooms }: Connection, sessionId: string): Hearing {
   return rooms.has(sessionRoom(sessionId, 'deltas')) ? 'deltas' : 'whole';
+}
+
+/**
+ * A request may be settled by now, and the app does not understand the null that says so (contract.md 9.4
+ * no. 6): it would show the request again. Rows tell only what is still open.
+ */
+function asksSomething(frame: string): boolean {
+  return frame.startsWith('{"type":"approval_requested"');
 }
 
 /** Handlers of this group. */
