@@ -7,6 +7,7 @@
 import type { AnyTransitionDefinition } from 'xstate';
 import { type AnyStateMachine, type AnyStateNode, and, not, or, stateIn } from 'xstate';
 
+/** A state of a chart, in words. */
 export interface StateDescription {
   id: string;
   key: string;
@@ -21,6 +22,7 @@ export interface StateDescription {
   description?: string;
 }
 
+/** A transition of a chart, in words. */
 export interface EdgeDescription {
   /** Derived from source, event, index and targets: the same in every process and every build. */
   id: string;
@@ -42,6 +44,7 @@ export interface EdgeDescription {
   description?: string;
 }
 
+/** A chart, in words. */
 export interface MachineDescription {
   id: string;
   /** Parents before children, in the chart's order. */

@@ -170,4 +170,5 @@ export type SessionWish =
   | (Reported & { type: 'undo.requested' })
   | (Reported & { type: 'rollback.requested'; turns: number });
 
+/** Everything that can happen to a session. */
 export type SessionEvent = SessionReport | SessionWish;

@@ -44,6 +44,8 @@ export interface RowNoted {
     >
   > & {
     transcript_path?: string;
+    /** Turns that a copied history brings along. */
+    turn_count?: number;
     ended_at?: string | null;
     end_reason?: string | null;
     last_tool?: string;

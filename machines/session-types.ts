@@ -103,6 +103,7 @@ export interface Settled {
   evidence: string;
 }
 
+/** What the chart of a session remembers. */
 export interface SessionContext {
   session: Session;
   turn: Turn;
@@ -125,6 +126,7 @@ export interface SessionContext {
   streams: string[];
 }
 
+/** What an actor starts from. */
 export interface SessionInput {
   session: Session;
   /** True for a session that did not exist: its row and `session_created` are recorded. */

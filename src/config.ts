@@ -31,6 +31,7 @@ export interface DataPaths {
   readonly images: string;
 }
 
+/** Everything a server is started with, decided. */
 export interface Config {
   readonly paths: DataPaths;
   readonly bind: BindAddress;
@@ -67,6 +68,7 @@ export interface CodexConfig {
   readonly naming: { readonly model: string } | null;
 }
 
+/** How the log is kept. */
 export interface LogConfig {
   readonly filter: string;
   readonly format: 'json' | 'pretty';

@@ -130,6 +130,7 @@ const CATALOGUE = {
   },
 } as const satisfies Record<string, CatalogueEntry>;
 
+/** The code of a refusal, as clients read it. */
 export type ErrorCode = keyof typeof CATALOGUE;
 
 /** The HTTP status of a code. */

@@ -14,6 +14,7 @@ import type { House } from './runtime/house.ts';
 import { openWriter, type Writer } from './store/writer.ts';
 import { serverVersion } from './version.ts';
 
+/** A server that serves; disposing of it closes it. */
 export interface Server extends AsyncDisposable {
   /** The port that is really bound, also when 0 was asked for. */
   readonly port: number;

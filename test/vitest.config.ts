@@ -4,6 +4,8 @@ export default defineConfig({
   test: {
     root: new URL('..', import.meta.url).pathname,
     testTimeout: 20_000,
+    // Hooks start servers and agents.
+    hookTimeout: 30_000,
     pool: 'forks',
     // Both of a small machine's cores; Vitest alone would leave one idle.
     maxWorkers: 2,

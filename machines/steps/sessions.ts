@@ -185,6 +185,7 @@ export function sessionCreated(context: SessionContext): Fact[] {
     ...(terminal_app !== undefined && { terminal_app }),
     ...(agent_pid !== undefined && { agent_pid }),
     ...(codex_thread_id !== undefined && { codex_thread_id }),
+    ...(context.turn.count > 0 && { turn_count: context.turn.count }),
   };
   return [
     { type: 'session_created', session: summaryOf(context) },

@@ -29,6 +29,7 @@ interface Scene {
   body: string;
 }
 
+/** What a player plays, and where to. */
 export interface PlayerDeps {
   recordings: readonly Recording[];
   /** Times faster than a person. */

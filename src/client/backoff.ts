@@ -6,6 +6,7 @@ export interface Pace {
   readonly maxMs: number;
 }
 
+/** How long it waits between two tries unless told otherwise. */
 export const DEFAULT_PACE: Pace = { firstMs: 1000, maxMs: 10_000 };
 
 const SERVICE_RESTART = 1012;

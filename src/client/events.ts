@@ -2,6 +2,7 @@
 
 type Listener<Args extends unknown[]> = (...args: Args) => void;
 
+/** Those who listen, by the name of what they listen to. */
 export interface Events<Map extends { [Name in keyof Map]: unknown[] }> {
   /** @returns stops listening */
   on<Name extends keyof Map>(name: Name, listener: Listener<Map[Name]>): () => void;

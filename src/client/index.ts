@@ -24,6 +24,7 @@ export type { LinkState } from './line.ts';
 export type { ReplyTo } from './replies.ts';
 export { ClientError } from './requests.ts';
 
+/** Where to connect, and how. */
 export interface ClientOptions extends LineOptions {
   /** Deadline of an answer, ms. */
   timeoutMs?: number;
@@ -46,6 +47,7 @@ export interface ClientEvents {
   frame: [frame: ServerFrame];
 }
 
+/** A connection that comes back by itself, with what it has learned. */
 export interface Client {
   readonly link: LinkState;
   /** All sessions, as far as `watchList` was called. */

@@ -16,6 +16,7 @@ export type LinkState =
   | { kind: 'refused'; reason: 'unauthorized' | 'forbidden' | 'protocol' }
   | { kind: 'closed' };
 
+/** What a line needs to open a socket. */
 export interface LineOptions {
   url: string;
   /** The token, or what knows it by the time it is needed. */
@@ -26,6 +27,7 @@ export interface LineOptions {
   random?: () => number;
 }
 
+/** One socket at a time, opened again when it is lost. */
 export interface Line {
   /** @returns false when there is no line to send it on */
   send(message: object): boolean;

@@ -7,6 +7,7 @@
 const BURST = 150;
 const PER_SECOND = 40;
 
+/** Messages that wait for a line. */
 export interface Outbox {
   send(message: object): void;
   /** Forgets what waits: the line is gone. */

@@ -2,6 +2,7 @@
 import type { ClientMessage } from '../protocol/client.ts';
 import type { ServerMessage } from '../protocol/server.ts';
 
+/** The type of a message that the client sends. */
 export type ClientTag = ClientMessage['type'];
 
 /** Replies by what asked for them; everything else is answered by `ack`. */

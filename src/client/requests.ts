@@ -24,6 +24,7 @@ interface Waiting {
   settle(outcome: ServerFrame | ClientError): void;
 }
 
+/** Questions that wait for their answers. */
 export interface Requests {
   /** Waits for the answer to a message with this id; two of one id are answered in their order. */
   wait(tag: ClientTag, requestId: string): Promise<ServerFrame>;

@@ -23,6 +23,7 @@ interface Watched {
   mended: Set<string>;
 }
 
+/** What subscriptions need of their client. */
 export interface SubscriptionsDeps {
   ask: (message: ClientMessage) => Promise<unknown>;
   isUp: () => boolean;
@@ -33,6 +34,7 @@ export interface SubscriptionsDeps {
   sessionFailed: (id: string, error: ClientError) => void;
 }
 
+/** What the client follows, and how far it has come with it. */
 export interface Subscriptions {
   readonly list: SessionList;
   session(id: string): SessionView | null;

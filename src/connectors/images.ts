@@ -18,6 +18,7 @@ export interface Picture {
   bytes: Buffer;
 }
 
+/** Pictures that messages name, kept beside the database. */
 export interface Images {
   /**
    * Stores the images of a message and says how it names them.

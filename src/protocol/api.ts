@@ -91,6 +91,7 @@ export const QUERIES = {
   listApprovals: type({ 'session_id?': id, 'limit?': '/^[0-9]{1,4}$/' }),
 };
 
+/** All operations of the HTTP interface. */
 export const OPERATIONS = {
   health: {
     method: 'get',
@@ -183,6 +184,7 @@ export const OPERATIONS = {
   },
 } as const satisfies Record<string, Operation>;
 
+/** The name of an operation. */
 export type OperationId = keyof typeof OPERATIONS;
 
 /** What an operation answers with. */

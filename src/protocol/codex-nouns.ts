@@ -10,6 +10,7 @@ export interface CodexModelOption {
   supported_reasoning_efforts: string[];
 }
 
+/** Where a skill of Codex is installed. */
 export type SkillScope = 'user' | 'repo' | 'system' | 'admin';
 
 /** A skill a session may use. */
@@ -76,6 +77,7 @@ export interface McpResourceTemplate {
 /** `oauth`, not the reference's `o_auth`: the app reads only this word (contract.md 9.4 no. 5). */
 export type McpAuthStatus = 'unsupported' | 'not_logged_in' | 'bearer_token' | 'oauth';
 
+/** How far an MCP server has come. */
 export type McpStartupStatus =
   | { state: 'starting' }
   | { state: 'ready' }
@@ -88,8 +90,10 @@ export interface McpStartupFailure {
   error: string;
 }
 
+/** How Codex is logged in. */
 export type CodexAuthMode = 'api_key' | 'chatgpt';
 
+/** Who Codex is logged in as. */
 export type CodexAccount =
   | { type: 'api_key' }
   | { type: 'chatgpt'; email?: string; plan_type?: string };
@@ -105,4 +109,5 @@ export interface CodexAccountStatus {
   unavailable?: string;
 }
 
+/** What became of taking a login back. */
 export type CodexLoginCancelStatus = 'canceled' | 'not_found' | 'invalid_id';

@@ -13,6 +13,7 @@ export const HOOK_TYPES = [
   'claude_subagent_event',
 ] as const;
 
+/** One of the message types that carry hooks. */
 export type HookType = (typeof HOOK_TYPES)[number];
 
 /** Ids come into file names, room names and logs: nothing else is let in. */

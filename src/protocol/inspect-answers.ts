@@ -35,6 +35,7 @@ export interface Moment {
 /** What a guard says in a state. `depends`: it reads fields that only a real event has. */
 export type GuardVerdict = 'holds' | 'refuses' | 'depends';
 
+/** A guard, and what it said. */
 export interface GuardView {
   /** `connectorCan(turn.run)`, `not(isBusy)`. */
   name: string;
@@ -67,6 +68,7 @@ export interface NextEvent {
   takenIn: string[];
 }
 
+/** What could happen next, by what it would do. */
 export interface NextEvents {
   seq: number;
   value: StateValue;
@@ -119,6 +121,7 @@ export interface Sent {
   value: StateValue;
 }
 
+/** What inspection itself costs and has done. */
 export interface InspectStats {
   /** Pages connected, sessions watched, `/inspect/stately` consumers. */
   pages: number;

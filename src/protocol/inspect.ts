@@ -60,6 +60,7 @@ export interface InspectHello {
   sessions: number;
 }
 
+/** What of the house is looked at. */
 export type InspectScope = 'read' | 'control';
 
 /** A chart the server runs. */
@@ -74,6 +75,7 @@ export interface InspectMachine {
   version: number;
 }
 
+/** How much of everything is shown at most. */
 export interface InspectLimits {
   /** Sessions in `hello`. */
   rows: number;
@@ -154,6 +156,7 @@ export interface InspectServerEvents {
 
 // ---- page to server --------------------------------------------------------------------------------
 
+/** Why a look was refused. */
 export type InspectRefusalCode =
   | 'bad_request'
   | 'not_found'

@@ -5,10 +5,15 @@
  */
 import type { ReviewComment } from './work-nouns.ts';
 
+/** Whose agent it is. */
 export type Provider = 'claude' | 'codex';
+/** Whether a session is steered or only watched. */
 export type IntegrationMode = 'direct' | 'passive';
+/** Whether a session goes on. */
 export type SessionStatus = 'active' | 'ended';
+/** Whom a session waits for. */
 export type WorkStatus = 'working' | 'waiting' | 'permission' | 'question' | 'reply' | 'ended';
+/** Who or what a message comes from. */
 export type MessageType =
   | 'user'
   | 'assistant'
@@ -19,6 +24,7 @@ export type MessageType =
   | 'shell';
 /** How the house reaches the provider of a session that it steers. */
 export type LinkState = 'detached' | 'attaching' | 'attached' | 'failed';
+/** What kind of decision is asked for. */
 export type ApprovalType = 'exec' | 'patch' | 'question';
 
 /**
@@ -66,6 +72,7 @@ export interface MessageChanges {
   is_in_progress?: boolean;
 }
 
+/** Tokens, as the provider counts them. */
 export interface TokenUsage {
   input_tokens: number;
   output_tokens: number;

@@ -11,6 +11,7 @@ import { OrbitError } from '../errors.ts';
 /** What is wrong with a text that may nevertheless be valid JSON. */
 export type JsonFlaw = 'too_deep' | 'too_many_tokens' | 'forbidden_key';
 
+/** How much structure a text may have before it is parsed. */
 export interface ScanLimits {
   /** Levels of nesting; the deepest hook seen in the wild has 9. */
   readonly maxDepth: number;
@@ -18,6 +19,7 @@ export interface ScanLimits {
   readonly maxTokens: number;
 }
 
+/** The limits of every door. */
 export const SCAN_LIMITS: ScanLimits = { maxDepth: 64, maxTokens: 200_000 };
 
 const QUOTE = 0x22;

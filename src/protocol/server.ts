@@ -212,6 +212,7 @@ export interface Correlated {
   request_id?: string;
 }
 
+/** Everything the server says. */
 export type ServerMessage =
   | SessionMessage
   | ListMessage

@@ -18,7 +18,9 @@ export interface ApprovalHistoryItem {
   decided_at: string | null;
 }
 
+/** What a comment is meant as. */
 export type ReviewCommentTag = 'clarity' | 'scope' | 'risk' | 'nit';
+/** Whether a comment is dealt with. */
 export type ReviewCommentStatus = 'open' | 'resolved';
 
 /** A remark about lines of a file, of a turn's diff if it names one. */

@@ -4,6 +4,7 @@
  */
 import type { Stamp } from '../../machines/session-types.ts';
 
+/** Time as the house tells it. */
 export interface StampClock {
   /** Now, later than every stamp given before. */
   stamp(): Stamp;

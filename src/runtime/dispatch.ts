@@ -5,7 +5,7 @@
 import { OrbitError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { ListNews, Reply } from '../protocol/server.ts';
-import { frameOf } from './frames.ts';
+import { errorMessage, frameOf } from './frames.ts';
 import type { Asker, ClientTag, Handler, Handlers } from './handlers/handler.ts';
 import type { Connection } from './rooms.ts';
 
@@ -81,6 +81,5 @@ function errorOf(error: unknown, log: Logger): Reply {
   } else if (refusal.code === 'parse_error') {
     log.debug('ws.message.parse_failed');
   }
-  const { code, message, sessionId } = refusal;
-  return { type: 'error', code, message, session_id: sessionId };
+  return errorMessage(refusal);
 }

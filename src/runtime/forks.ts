@@ -16,6 +16,7 @@ import { newSession } from './new-session.ts';
 import type { Registry } from './registry.ts';
 import { contextOf, type Sessions, type Wish } from './sessions.ts';
 
+/** A fork that was made. */
 export interface Forked {
   sessionId: string;
   fromThreadId: string;
@@ -23,6 +24,7 @@ export interface Forked {
   announce(): void;
 }
 
+/** Makes new sessions of old ones. */
 export interface Forks {
   /**
    * Forks a session before its nth message of a user (0 = the first), or whole.
@@ -43,6 +45,11 @@ interface ForksDeps {
   listFeed: Pick<ListFeed, 'hold'>;
 }
 
+interface History {
+  told: Wish[];
+  turnCount: number;
+}
+
 interface How {
   nth: number | null;
   settings: ThreadSettings;
@@ -53,7 +60,8 @@ export function createForks({ engine, sessions, links, registry, listFeed }: For
   async function open(source: LiveSession, threadId: string, how: How) {
     const { nth, settings } = how;
     // Codex keeps no file of a thread in which nothing was said: a new one is the same.
-    const isBlank = contextOf(source).turn.count === 0;
+    const { turn, session } = contextOf(source);
+    const isBlank = session.codex_integration_mode === 'direct' && turn.count === 0;
     if (isBlank && nth === null) return startThread(engine, settings);
     if (nth === null) return forkThread(engine, threadId, { beforeTurnId: null, settings });
     const cut = await cutAtMessage(engine, threadId, nth);
@@ -65,16 +73,18 @@ export function createForks({ engine, sessions, links, registry, listFeed }: For
   }
 
   /** What the new session is told of its past, oldest first. */
-  async function historyOf(sessionId: string, threadId: string): Promise<Wish[]> {
+  async function historyOf(sessionId: string, threadId: string): Promise<History> {
     const told: Wish[] = [];
+    let turnCount = 0;
     for await (const turn of turnsOf(engine, threadId, 'asc')) {
+      turnCount += 1;
       const timestamp = new Date((turn.startedAt ?? 0) * 1000).toISOString();
       for (const item of turn.items) {
         const message = messageFrom(item, { sessionId, timestamp });
         if (message) told.push({ type: 'message.added', message, turnId: turn.id });
       }
     }
-    return told;
+    return { told, turnCount };
   }
 
   return {
@@ -88,7 +98,7 @@ export function createForks({ engine, sessions, links, registry, listFeed }: For
       const settings = { ...settingsOf(session), ...given };
       const opened = await open(source, fromThreadId, { nth, settings });
       const sessionId = randomUUID();
-      const history = await historyOf(sessionId, opened.threadId);
+      const { told, turnCount } = await historyOf(sessionId, opened.threadId);
       const announce = listFeed.hold(sessionId);
       try {
         const live = registry.create({
@@ -96,12 +106,12 @@ export function createForks({ engine, sessions, links, registry, listFeed }: For
             ...newSession(sessionId, opened.threadId, settings),
             ...opened.fields,
             forked_from_session_id: source.id,
-            ...firstPromptOf(history),
+            ...firstPromptOf(told),
           },
           isNew: true,
-          turnCount: 0,
+          turnCount,
         });
-        const wishes = [...links.adopt(sessionId, opened), ...history];
+        const wishes = [...links.adopt(sessionId, opened), ...told];
         await Promise.all(wishes.map((wish) => sessions.tell(live, wish, 'house')));
       } catch (error) {
         announce();
@@ -128,8 +138,8 @@ function settingsOf(session: Session): ThreadSettings {
   };
 }
 
-function firstPromptOf(history: Wish[]): { first_prompt?: string } {
-  for (const wish of history) {
+function firstPromptOf(told: Wish[]): { first_prompt?: string } {
+  for (const wish of told) {
     if (wish.type === 'message.added' && wish.message.message_type === 'user') {
       return { first_prompt: wish.message.content.slice(0, 200) };
     }

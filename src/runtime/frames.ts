@@ -1,4 +1,5 @@
 /** Frames: a message and its text, each made from the other only when somebody needs it. */
+import type { OrbitError } from '../errors.ts';
 import { encode } from '../protocol/encode.ts';
 import type { ServerMessage } from '../protocol/server.ts';
 import type { Frame } from './rooms.ts';
@@ -30,4 +31,13 @@ export function frameOf(message: ServerMessage, revision?: number, json?: string
 /** The frame of a text that the writer finished. */
 export function frameOfText(text: string): Frame {
   return new LazyFrame(text);
+}
+
+/** What a client is told about a refusal; the only place that words one for the wire. */
+export function errorMessage({
+  code,
+  message,
+  sessionId,
+}: OrbitError): Extract<ServerMessage, { type: 'error' }> {
+  return { type: 'error', code, message, session_id: sessionId };
 }

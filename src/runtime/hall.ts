@@ -22,6 +22,7 @@ export interface Health {
   degraded?: string;
 }
 
+/** What transports may ask of the house. */
 export interface Hall {
   /** Greets a new connection; must be called before anything else about it. */
   opened(connection: Connection): void;

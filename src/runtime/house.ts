@@ -46,10 +46,11 @@ import { createSessionNames } from './session-names.ts';
 import { contextOf, createSessions } from './sessions.ts';
 import { createShells } from './shells.ts';
 import { createStreams } from './streams.ts';
-import { createLooking, createTelling } from './telling.ts';
+import { createTelling } from './telling.ts';
 
 type Codec = typeof import('../protocol/codec.ts');
 
+/** What a house is built over. */
 export interface HouseDeps {
   writer: Writer;
   places: Places;
@@ -64,6 +65,7 @@ export interface HouseDeps {
   clock?: StampClock;
 }
 
+/** The house, put together, as server.ts and tests see it. */
 export interface House {
   hall: Hall;
   rooms: Outlet & { attach(outlet: Outlet): void };
@@ -169,8 +171,7 @@ export function createHouse({
           tell,
           log: log.child('naming'),
         });
-  const look = createLooking({ registry });
-  const shells = createShells({ tell, news, env, log: log.child('shell') });
+  const shells = createShells({ tell, news, writer, clock, env, log: log.child('shell') });
   const takeChecked = createHooks({ writer, registry, ledger, clock, lookUpBranch });
 
   let loadedCodec: Codec | null = null;
@@ -217,7 +218,7 @@ export function createHouse({
     ...createNamingHandlers({ tell }),
     ...createApprovalHistoryHandlers({ writer, tell }),
     ...createReviewsHandlers({ writer, tell }),
-    ...createShellHandlers({ shells, look, home: places.home }),
+    ...createShellHandlers({ shells, sessions, home: places.home }),
     ...createAccountHandlers({ engine, accounts }),
     ...createCatalogHandlers({ engine, threads: boundThreads, writer }),
     ...createBrowseHandlers({

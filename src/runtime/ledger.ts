@@ -22,6 +22,7 @@ import { foldsOn, type Moment, momentOf } from './moment.ts';
 import type { Ring } from './ring.ts';
 import { type Outlet, roomsOf } from './rooms.ts';
 
+/** The way of every event: chart, commit, rooms. */
 export interface Ledger {
   /** The chart's port: collects a fact of the event that is being told. */
   record(fact: Fact): void;

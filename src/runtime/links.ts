@@ -17,6 +17,7 @@ import type { LiveSession } from './live-session.ts';
 import type { Registry } from './registry.ts';
 import type { Streams } from './streams.ts';
 
+/** The connectors of live sessions. */
 export interface Links {
   /** Gives stored orders to the session's connector; an order to attach makes one. Never throws. */
   release(sessionId: string, orders: Order[]): void;

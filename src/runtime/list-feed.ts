@@ -12,6 +12,7 @@ import { LIST_ROOM, type Outlet } from './rooms.ts';
 /** Fields of a delta that a summary has too. */
 const SUMMARY_FIELDS = [...SHARED_FIELDS, 'token_usage'] as const;
 
+/** Tells the list room what of a fact a list shows. */
 export interface ListFeed {
   /** Takes a committed fact; it is told at the end of the tick, or at once where order matters. */
   hear(fact: SessionMessage | ListMessage): void;

@@ -9,6 +9,7 @@ import type {
 } from '../../machines/session-types.ts';
 import type { Moment } from './moment.ts';
 
+/** The running chart of one session. */
 export type SessionActor = ActorRefFrom<typeof sessionMachine>;
 
 /** A persisted snapshot; nobody reads more of it than its context. */
@@ -26,6 +27,7 @@ export interface Told {
   settle(error: Error | null): void;
 }
 
+/** A session with its actor and all that is on its way to disk. */
 export interface LiveSession {
   readonly id: string;
   actor: SessionActor;

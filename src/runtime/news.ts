@@ -9,6 +9,7 @@ import { LIST_ROOM, type Outlet, roomsOf } from './rooms.ts';
 /** What still holds about a session; synchronous, so that nothing slips between it and `join`. */
 export type Standing = (sessionId: string) => ServerMessage[];
 
+/** What rooms hear beside the facts. */
 export interface News {
   /** Tells a session's room. */
   tell(message: SessionNews): void;

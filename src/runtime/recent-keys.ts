@@ -6,6 +6,7 @@
 /** What every stored key stands for: its own promise need not be kept. */
 const STORED = Promise.resolve();
 
+/** What became of the keys of a moment ago. */
 export interface RecentKeys {
   /** The promise of the first request with that key; undefined when there was none, or it failed. */
   get(key: string): Promise<void> | undefined;

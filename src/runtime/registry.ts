@@ -20,6 +20,7 @@ export interface Found {
   pendingStart: string | null;
 }
 
+/** Who is live, and the way into every other session. */
 export interface Registry {
   /** The session if it is live. */
   peek(id: string): LiveSession | null;

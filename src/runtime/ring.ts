@@ -17,6 +17,7 @@ interface SessionRing {
   bytes: number;
 }
 
+/** The newest frames of all sessions. */
 export interface Ring {
   /** Keeps a frame; revisions of a session come without a gap. */
   push(sessionId: string, revision: number, text: string): void;

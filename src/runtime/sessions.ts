@@ -17,6 +17,7 @@ type WithoutTime<Event> = Event extends unknown ? Omit<Event, 'at'> : never;
 /** An event of a client; it is stamped here. */
 export type Wish = WithoutTime<SessionEvent>;
 
+/** What handlers ask of a session. */
 export interface Sessions {
   /**
    * Calls `visit` with the session; visits of one session keep their order.

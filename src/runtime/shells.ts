@@ -7,9 +7,12 @@ import { randomUUID } from 'node:crypto';
 import { type Command, INTERRUPTED_WORDS, startCommand } from '../connectors/shell/command.ts';
 import { OrbitError } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import type { Message } from '../protocol/nouns.ts';
 import type { SessionNews, ShellOutput } from '../protocol/server.ts';
+import type { Opened } from '../store/items.ts';
+import type { Writer } from '../store/writer.ts';
+import type { StampClock } from './clock.ts';
 import type { News } from './news.ts';
+import { changesAtEnd, combined, commandMessage } from './shell-message.ts';
 import type { Tell } from './telling.ts';
 
 /** What to run and in whose name. */
@@ -21,6 +24,7 @@ export interface CommandWish {
   timeoutMs: number;
 }
 
+/** Commands that clients run in a session's directory. */
 export interface Shells {
   /**
    * Puts a command on record and starts it; resolves with its id when it is on record.
@@ -31,7 +35,7 @@ export interface Shells {
   /** @throws OrbitError `not_found` when it does not run */
   cancel(sessionId: string, id: string): void;
   /** Closes the record of commands that ran when the last process ended. */
-  recover(commands: ReadonlyArray<{ sessionId: string; messageId: string }>): void;
+  recover(commands: Opened['commands']): void;
   /** Ends every command and resolves when that is on record, within 6 s. */
   close(): Promise<void>;
 }
@@ -39,6 +43,8 @@ export interface Shells {
 interface ShellsDeps {
   tell: Tell;
   news: Pick<News, 'tell' | 'keep'>;
+  writer: Pick<Writer, 'submit'>;
+  clock: StampClock;
   /** What commands inherit. */
   env: Readonly<Record<string, string | undefined>>;
   log: Logger;
@@ -48,15 +54,19 @@ const MAX_COMMANDS = 16;
 const MAX_SESSION_COMMANDS = 4;
 /** How often rooms hear what commands write, ms. */
 const TELL_EVERY_MS = 50;
+/** A crash loses this much of an output at most, ms. */
+const KEEP_EVERY_MS = 2_000;
 const CLOSE_WITHIN_MS = 6_000;
 
 interface Running {
   sessionId: string;
   command: Command;
+  /** What the row has of its output, and since when (monotonic, ms). */
+  kept: { chars: number; atMs: number; isOnItsWay: boolean };
 }
 
 /** No command runs yet. */
-export function createShells({ tell, news, env, log }: ShellsDeps): Shells {
+export function createShells({ tell, news, writer, clock, env, log }: ShellsDeps): Shells {
   const running = new Map<string, Running>();
   /** Beginnings and ends on their way to the record. */
   const owed = new Set<Promise<unknown>>();
@@ -90,7 +100,8 @@ export function createShells({ tell, news, env, log }: ShellsDeps): Shells {
 
   function start(id: string, { sessionId, ...wish }: CommandWish): void {
     const command = startCommand({ ...wish, env });
-    running.set(id, { sessionId, command });
+    const kept = { chars: 0, atMs: performance.now(), isOnItsWay: false };
+    running.set(id, { sessionId, command, kept });
     timer ??= setInterval(tellNews, TELL_EVERY_MS);
     log.info('shell.started', { session_id: sessionId, request_id: id });
     void owe(command.done.then((output) => finish(sessionId, id, output)));
@@ -116,7 +127,7 @@ export function createShells({ tell, news, env, log }: ShellsDeps): Shells {
       await tell(sessionId, 'house', (at) => ({
         type: 'shell.finished',
         at,
-        update: { messageId, changes: changesOf(output) },
+        update: { messageId, changes: changesAtEnd(output) },
         output,
       }));
     } catch (error) {
@@ -130,7 +141,7 @@ export function createShells({ tell, news, env, log }: ShellsDeps): Shells {
       await tell(wish.sessionId, 'client', (at) => ({
         type: 'shell.started',
         at,
-        message: messageOf(id, wish, at),
+        message: commandMessage(id, wish, at),
       }));
     } catch (error) {
       leavePlace(wish.sessionId);
@@ -141,13 +152,28 @@ export function createShells({ tell, news, env, log }: ShellsDeps): Shells {
   }
 
   function tellNews(): void {
-    for (const [request_id, { sessionId: session_id, command }] of running) {
+    for (const [request_id, each] of running) {
+      const { sessionId: session_id, command } = each;
       for (const stream of ['stdout', 'stderr'] as const) {
         const piece = command.output[stream].takeNews();
         if (piece) news.tell({ type: 'shell_delta', session_id, request_id, stream, ...piece });
       }
       command.breathe();
+      keep(request_id, each);
     }
+  }
+
+  /** Lays what a command wrote so far into its row, now and then, one write at a time. */
+  function keep(messageId: string, { sessionId, command, kept }: Running): void {
+    const chars = command.output.stdout.length + command.output.stderr.length;
+    const isDue = performance.now() - kept.atMs >= KEEP_EVERY_MS;
+    if (!isDue || chars === kept.chars || kept.isOnItsWay) return;
+    Object.assign(kept, { chars, atMs: performance.now(), isOnItsWay: true });
+    const content = combined(command.output.stdout.text(), command.output.stderr.text());
+    const item = { kind: 'checkpoint', sessionId, messageId, key: null } as const;
+    writer.submit({ ...item, at: clock.stamp(), field: 'tool_output', content }, () => {
+      kept.isOnItsWay = false;
+    });
   }
 
   return {
@@ -163,10 +189,10 @@ export function createShells({ tell, news, env, log }: ShellsDeps): Shells {
       found.command.end('cancelled');
     },
     recover(commands) {
-      for (const { sessionId, messageId } of commands) {
+      for (const { sessionId, messageId, output } of commands) {
         void owe(
           record(sessionId, messageId, {
-            stdout: '',
+            stdout: output ?? '',
             stderr: INTERRUPTED_WORDS,
             exit_code: null,
             duration_ms: 0,
@@ -183,6 +209,7 @@ export function createShells({ tell, news, env, log }: ShellsDeps): Shells {
         while (owed.size > 0) await Promise.allSettled(owed);
       };
       await Promise.race([paid(), limit]);
+      if (timer) clearInterval(timer);
     },
   };
 }
@@ -198,30 +225,4 @@ function soFar(sessionId: string, request_id: string, { sessionId: own, command 
         return { type: 'shell_delta', session_id: sessionId, request_id, stream, ...piece };
       }),
   );
-}
-
-function messageOf(id: string, { sessionId, command }: CommandWish, at: string): Message {
-  return {
-    id,
-    session_id: sessionId,
-    message_type: 'shell',
-    content: command,
-    tool_name: null,
-    tool_input: null,
-    tool_output: null,
-    is_error: false,
-    timestamp: `${at.slice(0, 23)}Z`,
-    duration_ms: null,
-    is_in_progress: true,
-  };
-}
-
-function changesOf({ stdout, stderr, exit_code, duration_ms, outcome }: ShellOutput) {
-  return {
-    tool_output: [stdout, stderr].filter(Boolean).join('\n'),
-    is_error: exit_code !== 0,
-    is_in_progress: false,
-    // Nobody knows how long a command took whose end nobody saw.
-    ...((outcome !== 'interrupted' || duration_ms > 0) && { duration_ms }),
-  };
 }

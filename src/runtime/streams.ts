@@ -36,6 +36,7 @@ export interface Stream {
   close(): void;
 }
 
+/** Texts on their way, told as they grow. */
 export interface Streams {
   /** @param first the words its `message.added` brings */
   open(sessionId: string, messageId: string, first: string): Stream;

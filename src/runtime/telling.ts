@@ -22,13 +22,6 @@ export type EventMaker = (at: Stamp, context: SessionContext) => SessionEvent;
  */
 export type Tell = (sessionId: string, origin: Origin, make: EventMaker) => Promise<void>;
 
-/**
- * What a session is like right now, also one that is only a row.
- *
- * @throws OrbitError `not_found`, `server_busy`
- */
-export type Look = (sessionId: string) => Promise<SessionContext>;
-
 interface TellingDeps {
   writer: Pick<Writer, 'trouble' | 'backlog'>;
   registry: Pick<Registry, 'enter'>;
@@ -51,15 +44,6 @@ export function createTelling({ writer, registry, ledger, clock }: TellingDeps):
       });
     });
   };
-}
-
-/** A `look` through the registry. */
-export function createLooking({ registry }: Pick<TellingDeps, 'registry'>): Look {
-  return (sessionId) =>
-    registry.enter(sessionId, ({ live }) => {
-      if (!live) throw unknownSession(sessionId);
-      return live.actor.getSnapshot().context;
-    });
 }
 
 /** The refusal of a session nobody knows. */

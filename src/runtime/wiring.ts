@@ -11,6 +11,7 @@ import type { StoredActor } from '../store/items.ts';
 import type { SessionActor } from './live-session.ts';
 import { savedOf } from './restore.ts';
 
+/** The root actor, parent of all live sessions. */
 export type Supervisor = ActorRefFrom<typeof supervisorMachine>;
 
 interface Ports {

@@ -51,6 +51,7 @@ export function takesRevision(fact: Fact): boolean {
   }
 }
 
+/** Turns batches into commits. */
 export type Committer = ReturnType<typeof createCommitter>;
 
 /** Commits batches on one write connection. */
@@ -154,6 +155,9 @@ function prepareStatements(database: Sqlite) {
     ),
     forgetPending: database.prepare('DELETE FROM pending_sessions WHERE session_id = ?'),
     checkpoint: database.prepare('UPDATE messages SET content = ? WHERE id = ? AND session_id = ?'),
+    checkpointOutput: database.prepare(
+      `UPDATE messages SET tool_output = ? WHERE id = ? AND session_id = ? AND is_in_progress <> 0`,
+    ),
     quarantine: database.prepare(
       'INSERT INTO quarantine (at, session_id, body, error) VALUES (?, ?, ?, ?)',
     ),
@@ -195,7 +199,9 @@ function commitPending(context: ItemContext, item: PendingItem): ItemResult {
 
 /** The text so far: no fact, no number; whoever comes later reads it from the row. */
 function commitCheckpoint({ statements }: ItemContext, item: CheckpointItem): ItemResult {
-  statements.checkpoint.run(storable(item.content), item.messageId, item.sessionId);
+  const { checkpoint, checkpointOutput } = statements;
+  const update = item.field === 'tool_output' ? checkpointOutput : checkpoint;
+  update.run(storable(item.content), item.messageId, item.sessionId);
   return { outcome: 'committed', seq: 0, revision: 0 };
 }
 

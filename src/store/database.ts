@@ -10,6 +10,7 @@ import { EXIT, ExitError, exitCodeOf } from '../exit.ts';
 import { acquireLock, createPrivateFile } from './lock.ts';
 import { migrate } from './migrate.ts';
 
+/** An open connection. */
 export type Sqlite = Database.Database;
 
 /** Before it two connections that write and checkpoint at once could corrupt a WAL database. */
@@ -24,6 +25,7 @@ const WAL_SIZE_LIMIT = 64 * 1024 * 1024;
 /** SQLite's codes for a file that is damaged or was never a database. */
 const DAMAGED = /^SQLITE_(CORRUPT|NOTADB)/;
 
+/** How a database is opened. */
 export interface OpenOptions {
   /** `full`: a commit survives a power cut. `normal`: it survives everything else. */
   durability: 'full' | 'normal';

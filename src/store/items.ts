@@ -46,16 +46,19 @@ export interface PendingItem {
   start: string | null;
 }
 
-/** What was streamed of a message so far, so that a crash loses a second of it at most. */
+/** What came of a message so far, so that a crash loses a moment of it at most. */
 export interface CheckpointItem {
   kind: 'checkpoint';
   sessionId: string;
   key: null;
   at: string;
   messageId: string;
+  /** Which of its texts; `content` unless said. */
+  field?: 'tool_output';
   content: string;
 }
 
+/** What can be committed. */
 export type Item = EventItem | PendingItem | CheckpointItem;
 
 /** What became of an item. */
@@ -106,6 +109,7 @@ export type Read =
   /** A subagent of a session, and the transcript its own lies beside. */
   | { kind: 'subagent'; sessionId: string; id: string };
 
+/** What each read is answered with. */
 export interface ReadResults {
   actor: { stored: StoredActor | null; pendingStart: string | null };
   list: { text: string; total: number; shown: number };
@@ -161,8 +165,8 @@ export interface Opened {
   sessions: number;
   /** True when the last process did not stop cleanly. */
   wasDirty: boolean;
-  /** Commands that ran when the last process ended, by their message. */
-  commands: Array<{ sessionId: string; messageId: string }>;
+  /** Commands that ran when the last process ended, by their message, with what is kept of their output. */
+  commands: Array<{ sessionId: string; messageId: string; output: string | null }>;
   /** Which session each watched CLI process reported last, oldest first: `/clear` goes on from there. */
   processes: Array<{ pid: number; sessionId: string }>;
 }

@@ -18,6 +18,7 @@ export interface JournalEntry extends JournalRow {
   sessionId: string;
 }
 
+/** Writes the journal of one connection. */
 export type Journal = ReturnType<typeof createJournal>;
 
 /** The journal of one write connection. */

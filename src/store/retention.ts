@@ -16,6 +16,7 @@ const QUARANTINED = 1_000;
 /** Rows deleted in one slice: about a millisecond. */
 const SLICE_ROWS = 500;
 
+/** Takes old rows away, slice by slice. */
 export interface Retention {
   /**
    * Does the next bit of work in a transaction of its own.

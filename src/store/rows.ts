@@ -2,15 +2,10 @@
  * From facts to rows: the one switch that says what a fact changes in the database. Called by commit.ts
  * inside its transaction, with the revision each fact got there. Adding a fact? The compiler stops you here.
  */
-import type {
-  ApprovalClosed,
-  ApprovalOpened,
-  Fact,
-  RowNoted,
-} from '../../machines/session-types.ts';
-import type { ApprovalRequest, Message, StateChanges } from '../protocol/nouns.ts';
-import type { SessionMessage } from '../protocol/server.ts';
+import type { Fact, RowNoted } from '../../machines/session-types.ts';
+import type { StateChanges } from '../protocol/nouns.ts';
 import type { Sqlite } from './database.ts';
+import { closeApproval, openApproval } from './row/approvals.ts';
 import {
   columnsFromSummary,
   columnsFromUsage,
@@ -30,21 +25,21 @@ import {
   type SessionDraft,
   stamp,
 } from './row/draft.ts';
-import { prepareRowStatements, type RowStatements } from './row/statements.ts';
+import { appendMessage, type MessageTools, putTurnDiff, updateMessage } from './row/messages.ts';
+import { prepareRowStatements } from './row/statements.ts';
 import { createTurnRows } from './row/turns.ts';
-import { EXCERPT_CHARS, head, stampToMs, storable } from './text.ts';
+import { stampToMs } from './text.ts';
 
 /** Sessions of which numbers are kept in memory; those of the others are looked up again. */
 const SESSIONS_KEPT = 2_000;
 
 type FactOf<Type extends Fact['type']> = Extract<Fact, { type: Type }>;
 
-interface Tools {
-  statements: RowStatements;
+interface Tools extends MessageTools {
   turns: ReturnType<typeof createTurnRows>;
-  sequences: Map<string, number>;
 }
 
+/** Writes rows on one connection. */
 export type Rows = ReturnType<typeof createRows>;
 
 /** The row writers of one connection; their statements are prepared once. */
@@ -118,10 +113,10 @@ function applyFact(tools: Tools, draft: SessionDraft, fact: Fact, revision: numb
       stamp(draft, 'pending_approval', revision);
       break;
     case 'approval_opened':
-      openApproval(tools, fact, draft.shown.get(fact.request.id) ?? revision);
+      openApproval(tools.statements, fact, draft.shown.get(fact.request.id) ?? revision);
       break;
     case 'approval_closed':
-      closeApproval(tools, fact, revision);
+      closeApproval(tools.statements, fact, revision);
       break;
     case 'approval_forgotten':
       tools.statements.forgetApproval.run(fact.approval_id, fact.session_id);
@@ -226,122 +221,4 @@ function applyChanges(
       revision,
     });
   }
-}
-
-// ---- the conversation --------------------------------------------------------------------------
-
-function appendMessage(
-  { statements, sequences }: Tools,
-  draft: SessionDraft,
-  message: Message,
-  revision: number,
-): void {
-  const { sessionId } = draft;
-  const newest = sequences.get(sessionId) ?? statements.newestSequence.get(sessionId) ?? -1;
-  const { changes } = statements.insertMessage.run({
-    id: message.id,
-    session_id: sessionId,
-    type: message.message_type,
-    content: storable(message.content),
-    timestamp: stampToMs(message.timestamp),
-    sequence: newest + 1,
-    tool_name: message.tool_name,
-    tool_input: storableOrNull(message.tool_input),
-    tool_output: storableOrNull(message.tool_output),
-    tool_duration: message.duration_ms === null ? null : message.duration_ms / 1000,
-    is_error: Number(message.is_error),
-    is_in_progress: Number(message.is_in_progress ?? false),
-    images_json: message.images?.length ? JSON.stringify(message.images) : null,
-    revision,
-  });
-  // A report that came twice: the first stays, and no number is spent on the second.
-  if (changes === 0) return;
-  if (sequences.size >= SESSIONS_KEPT) sequences.clear();
-  sequences.set(sessionId, newest + 1);
-  countUp(draft, 'message_count');
-  const speaks = message.message_type === 'user' || message.message_type === 'assistant';
-  if (!speaks || draft.lastMessageGiven) return;
-  draft.columns.last_message = head(message.content, EXCERPT_CHARS);
-  stamp(draft, 'last_message', revision);
-}
-
-function updateMessage(
-  { statements }: Tools,
-  { session_id, message_id, changes }: FactOf<'message_updated'>,
-  revision: number,
-): void {
-  const { content, tool_output, is_error, duration_ms, is_in_progress } = changes;
-  statements.updateMessage.run({
-    id: message_id,
-    session_id,
-    content: storableOrNull(content ?? null),
-    tool_output: storableOrNull(tool_output ?? null),
-    is_error: is_error === undefined ? null : Number(is_error),
-    is_in_progress: is_in_progress === undefined ? null : Number(is_in_progress),
-    tool_duration: duration_ms === undefined ? null : duration_ms / 1000,
-    revision,
-  });
-}
-
-function putTurnDiff(
-  { statements }: Tools,
-  draft: SessionDraft,
-  fact: Extract<SessionMessage, { type: 'turn_diff_snapshot' }>,
-  revision: number,
-): void {
-  statements.upsertTurnDiff.run({
-    session_id: fact.session_id,
-    turn_id: fact.turn_id,
-    diff: storable(fact.diff),
-    input_tokens: fact.input_tokens ?? 0,
-    output_tokens: fact.output_tokens ?? 0,
-    cached_tokens: fact.cached_tokens ?? 0,
-    context_window: fact.context_window ?? 0,
-    at: draft.at,
-    revision,
-  });
-}
-
-// ---- requests ----------------------------------------------------------------------------------
-
-function openApproval({ statements }: Tools, fact: ApprovalOpened, revision: number): void {
-  const { session_id, request, tool_name, at } = fact;
-  const json = requestText(request);
-  // Reported once more while it is open: one row, with the newest wording.
-  if (statements.reopenApproval.run(json, revision, session_id, request.id).changes > 0) return;
-  statements.insertApproval.run({
-    session_id,
-    request_id: request.id,
-    approval_type: request.type,
-    tool_name,
-    command: storableOrNull(request.command),
-    file_path: storableOrNull(request.file_path),
-    proposed_amendment: request.proposed_amendment
-      ? JSON.stringify(request.proposed_amendment)
-      : null,
-    request: json,
-    at: stampToMs(at),
-    revision,
-  });
-}
-
-function closeApproval({ statements }: Tools, fact: ApprovalClosed, revision: number): void {
-  statements.closeApproval.run({
-    decision: fact.decision,
-    evidence: fact.evidence,
-    at: stampToMs(fact.at),
-    revision,
-    session_id: fact.session_id,
-    request_id: fact.request_id,
-  });
-}
-
-function requestText(request: ApprovalRequest): string {
-  return JSON.stringify(request, (_, value: unknown) =>
-    typeof value === 'string' ? storable(value) : value,
-  );
-}
-
-function storableOrNull(text: string | null): string | null {
-  return text === null ? null : storable(text);
 }

@@ -52,6 +52,11 @@ export function storable(text: string): string {
   return bytes.toString('utf8', 0, end) + TRUNCATED;
 }
 
+/** The same of a text that may be missing. */
+export function storableOrNull(text: string | null): string | null {
+  return text === null ? null : storable(text);
+}
+
 function isContinuation(byte: number | undefined): boolean {
   return byte !== undefined && (byte & 0xc0) === 0x80;
 }

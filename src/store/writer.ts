@@ -28,6 +28,7 @@ const BUSY_PATIENCE_MS = 2_000;
 /** `close` gives up on storage that fails for this long, ms: nothing unacknowledged is owed. */
 const CLOSE_PATIENCE_MS = 5_000;
 
+/** What the writer needs to open. */
 export interface WriterDeps {
   paths: DataPaths;
   durability: Config['durability'];

@@ -23,6 +23,7 @@ export interface Line {
   dropRoomFrames(): void;
 }
 
+/** Keeps an eye on those who read slowly. */
 export interface Backlog {
   /** Begins to watch a line; the result ends it. */
   watch(line: Line): () => void;

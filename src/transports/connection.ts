@@ -3,7 +3,7 @@
  * order, and the rooms it is in or will come back to. Used by `ws.ts` and `socketio.ts`.
  */
 import type { OrbitError } from '../errors.ts';
-import type { ServerMessage } from '../protocol/server.ts';
+import { errorMessage, frameOf } from '../runtime/frames.ts';
 import type { Frame } from '../runtime/rooms.ts';
 import type { Clock } from './ports.ts';
 
@@ -15,15 +15,9 @@ export function nextConnectionId(door: 'ws' | 'sio' | 'http'): string {
   return `${door}-${connections}`;
 }
 
-/** A message of the doors themselves as a frame. */
-export function frameOf(message: ServerMessage): Frame {
-  return { text: JSON.stringify(message), message };
-}
-
 /** The `error` frame that tells one connection about a refusal. */
 export function errorFrame(error: OrbitError): Frame {
-  const { code, message, sessionId } = error;
-  return frameOf({ type: 'error', code, message, session_id: sessionId });
+  return frameOf(errorMessage(error));
 }
 
 /**
@@ -49,6 +43,7 @@ export function createBucket(deps: {
   };
 }
 
+/** Messages of one connection, taken one after the other. */
 export interface Inbox<T> {
   /** @returns false when the inbox is full; the item was taken nevertheless */
   push(item: T, bytes: number): boolean;

@@ -34,6 +34,7 @@ export type Door = 'http' | 'health' | 'ws' | 'socket.io' | 'page' | 'stately';
 /** Doors that judge, or need not judge, who is anonymous. */
 const OPEN_DOORS: ReadonlySet<Door> = new Set(['health', 'socket.io', 'page', 'stately']);
 
+/** Somebody who may come in, and where to. */
 export interface Admission {
   readonly caller: Caller;
   readonly target: Target;
@@ -51,8 +52,10 @@ export interface Refusal {
   readonly headers: Readonly<Record<string, string>>;
 }
 
+/** What the gate says of a request. */
 export type Verdict = Admission | Refusal;
 
+/** Decides about every request before anything else sees it. */
 export interface Gate {
   /**
    * Judges a request. Never throws.
@@ -76,6 +79,7 @@ export function isRefusal(verdict: object): verdict is Refusal {
 /** Fields that a proxy adds; any of them means the peer is not who asks. */
 const FORWARDING = /^(?:forwarded|x-forwarded-.*|x-real-ip|via|cf-connecting-ip|tailscale-.*)$/;
 
+/** What the gate judges by. */
 export interface GateDeps {
   config: Pick<
     Config,

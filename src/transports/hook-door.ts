@@ -9,6 +9,7 @@ import { OrbitError } from '../errors.ts';
 import { parseJson } from '../protocol/scan.ts';
 import type { Hall, HookMeta } from '../runtime/hall.ts';
 
+/** Where hooks are posted to. */
 export const HOOK_PATH = '/api/hook';
 
 const IDEMPOTENCY_KEY = /^[A-Za-z0-9._:-]{1,128}$/;

@@ -45,6 +45,7 @@ export function doorOf(path: string): Door {
   return path === '/socket.io/' || path === '/socket.io' ? 'socket.io' : 'http';
 }
 
+/** What the HTTP door leads to. */
 export interface HttpDeps {
   hall: Hall;
   gate: Gate;

@@ -22,6 +22,7 @@ const MAX_CONSUMERS = 32;
 const MAX_INCOMING_BYTES = 4096;
 const TRY_AGAIN_LATER = 1013;
 
+/** The door for receivers of that package. */
 export interface StatelyDoor {
   /**
    * Completes the handshake of a request that the gate has let in.

@@ -25,10 +25,12 @@ import type { Tickets } from './tickets.ts';
 /** Pages that have their greeting. */
 const ROWS_ROOM = 'rows';
 
+/** The namespace for those who look. */
 export type InspectNamespace = Namespace<InspectClientEvents, InspectServerEvents>;
 /** One page. */
 export type PageSocket = Socket<InspectClientEvents, InspectServerEvents>;
 
+/** What the namespace leads to. */
 export interface InspectDeps {
   inspection: Inspection;
   tickets: Tickets;

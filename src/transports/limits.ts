@@ -6,6 +6,7 @@
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
+/** When a connection counts as slow, and for how long it may be. */
 export interface SlowConsumerLimits {
   /** A connection with more than this waiting has fallen behind: it leaves its rooms. */
   readonly highBytes: number;
@@ -21,6 +22,7 @@ export interface SlowConsumerLimits {
   readonly sweepMs: number;
 }
 
+/** How much the doors take, keep and wait. */
 export interface DoorLimits {
   /** One incoming message, on every door. */
   readonly maxMessageBytes: number;
@@ -58,6 +60,7 @@ export interface DoorLimits {
   readonly slowConsumer: SlowConsumerLimits;
 }
 
+/** The limits of a server; tests hand in their own. */
 export const DEFAULT_LIMITS: DoorLimits = {
   maxMessageBytes: 8 * MIB,
   maxFragments: 1024,

@@ -33,6 +33,7 @@ const SERVICE_RESTART = 1012;
 const COME_BACK_MS_EACH = 33;
 const COME_BACK_MS_MIN = 500;
 
+/** What all doors lead to. */
 export interface DoorsDeps {
   config: Pick<
     Config,
@@ -51,6 +52,7 @@ export interface DoorsDeps {
   clock?: Clock;
 }
 
+/** All doors of one listening address. */
 export interface Doors {
   /**
    * Opens the doors.
@@ -66,6 +68,7 @@ export interface Doors {
   close(): Promise<void>;
 }
 
+/** Builds all doors; they open with `listen`. */
 export function createDoors(deps: DoorsDeps): Doors {
   const {
     config,

@@ -26,6 +26,7 @@ import { type Clock, errorFrom } from './ports.ts';
 /** WebSocket close code "internal error". */
 const INTERNAL_ERROR = 1011;
 
+/** The socket.io door. */
 export interface SocketIoDoor extends Outlet {
   /** Answers one HTTP request of the polling transport. */
   request(request: IncomingMessage, response: ServerResponse, admission: Admission): void;
@@ -34,6 +35,7 @@ export interface SocketIoDoor extends Outlet {
   close(code: number, reason: string): Promise<void>;
 }
 
+/** What the socket.io door leads to. */
 export interface SocketIoDeps {
   hall: Hall;
   gate: Gate;
@@ -53,6 +55,7 @@ interface Packet {
   data?: string | Buffer;
 }
 
+/** Builds the socket.io door; it is loaded when somebody knocks. */
 export function createSocketIo(deps: SocketIoDeps): SocketIoDoor {
   const { gate, backlog, limits, log } = deps;
   const admissions = new WeakMap<IncomingMessage, Admission>();

@@ -12,6 +12,7 @@ const GOOD_FOR_MS = 60_000;
 /** Tickets that are out at once; the oldest is void beyond. */
 const MAX_TICKETS = 1_000;
 
+/** Passes of one use, for pages that cannot send a header. */
 export interface Tickets {
   issue(): string;
   /** Whether it was good; it is not any more. */

@@ -24,6 +24,7 @@ import { type Clock, errorFrom } from './ports.ts';
 /** WebSocket close code "internal error". */
 const INTERNAL_ERROR = 1011;
 
+/** The raw WebSocket door. */
 export interface WsDoor extends Outlet {
   /** Completes the handshake of a request that the gate has let in; answers 400 when it is none. */
   accept(request: IncomingMessage, socket: Duplex, head: Buffer, caller: Caller): void;
@@ -31,6 +32,7 @@ export interface WsDoor extends Outlet {
   close(code: number, reason: string): Promise<void>;
 }
 
+/** What the raw WebSocket door leads to. */
 export interface WsDeps {
   hall: Hall;
   backlog: Backlog;
@@ -39,6 +41,7 @@ export interface WsDeps {
   log: Logger;
 }
 
+/** Builds the raw WebSocket door. */
 export function createWs(deps: WsDeps): WsDoor {
   const { hall, backlog, limits, clock, log } = deps;
   // Not written where it is used: the types of `ws` do not know `maxFragments` yet.

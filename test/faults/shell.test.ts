@@ -30,7 +30,7 @@ it('leaves no process after a kill, says interrupted, and runs nothing twice', a
   await observer.settle();
   const nap = `sleep 6${process.pid}.5`;
   const commands = [
-    `echo run >> runs; ${nap}`,
+    `echo run >> runs; echo early; ${nap}`,
     `trap '' TERM HUP; ${nap} & ${nap} | cat`,
     `(${nap} & ${nap}); ${nap}`,
   ];
@@ -39,6 +39,8 @@ it('leaves no process after a kill, says interrupted, and runs nothing twice', a
     expect(await ask(observer.client, wish)).toMatchObject({ type: 'ack' });
   }
   await vi.waitFor(() => expect(processesWith(nap).length).toBeGreaterThan(5), SOON);
+  const kept = 'SELECT count(*) AS n FROM messages WHERE tool_output IS NOT NULL';
+  await vi.waitFor(() => expect(rowsOf(server.paths, kept)).toEqual([{ n: 1 }]), SOON);
   await server.kill('SIGKILL');
   await vi.waitFor(() => expect(processesWith(nap)).toEqual([]), SOON);
   const running = 'SELECT count(*) AS n FROM messages WHERE is_in_progress <> 0';
@@ -49,11 +51,11 @@ it('leaves no process after a kill, says interrupted, and runs nothing twice', a
   const { messages, work_status } = await snapshotOf(client, 's');
   expect(work_status).toBe('waiting');
   expect(messages.slice(-3)).toMatchObject(
-    commands.map((content) => ({
+    commands.map((content, at) => ({
       content,
       is_error: true,
       duration_ms: null,
-      tool_output: 'Command interrupted: the server stopped while it ran',
+      tool_output: `${at === 0 ? 'early\n\n' : ''}Command interrupted: the server stopped while it ran`,
     })),
   );
   await using back = await observe(wsClient(server.url), observer.model);

@@ -50,7 +50,7 @@ function storeDiffs(): void {
     'INSERT INTO turn_diffs (session_id, turn_id, diff, changed_revision) VALUES (?, ?, ?, 1)',
   );
   for (let turn = 1; turn <= 5; turn++) insert.run(ID, `turn-${turn}`, DIFF);
-  database.prepare('UPDATE sessions SET current_diff = ? WHERE id = ?').run(DIFF, ID);
+  database.prepare('INSERT INTO papers (session_id, current_diff) VALUES (?, ?)').run(ID, DIFF);
   database.close();
 }
 

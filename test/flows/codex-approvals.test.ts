@@ -27,6 +27,18 @@ async function session(fields: object = {}) {
   return createSteered(client, { cwd: dock.home.project, ...fields });
 }
 
+/** A session whose MCP server has started: before that the model has none of its tools. */
+async function withServer(fields: object) {
+  const steered = await session(fields);
+  await steered.client.waitFor(
+    (frame) =>
+      frame.type === 'mcp_startup_update' &&
+      frame.session_id === steered.id &&
+      frame.status.state === 'ready',
+  );
+  return steered;
+}
+
 describe.each(Object.entries(MODELS))('a %s model', (_, model) => {
   it('does not ask again for what was approved for the session', async () => {
     const asking = await session({ model });
@@ -75,7 +87,7 @@ describe.each(Object.entries(MODELS))('a %s model', (_, model) => {
   });
 
   it('asks before a tool of an MCP server runs', async () => {
-    const asking = await session({ model });
+    const asking = await withServer({ model });
     await asking.say('!tool mcp__calc::add {"a":2,"b":40}');
     const request = await asking.request();
     expect(request).toMatchObject({
@@ -105,7 +117,7 @@ describe.each(Object.entries(MODELS))('a %s model', (_, model) => {
   });
 
   it('shows the form of an MCP server as questions, and takes nothing that does not fit', async () => {
-    const asking = await session({ model });
+    const asking = await withServer({ model });
     await asking.say('!tool mcp__calc::survey {}');
     const request = await asking.request();
     expect(request).toMatchObject({

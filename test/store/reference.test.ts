@@ -6,6 +6,7 @@ import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
 import type { SessionSummary } from '../../src/protocol/nouns.ts';
 import { loadMigrations } from '../../src/store/migrate.ts';
+import { createAnswer } from '../../src/store/queries/answer.ts';
 import { appended, event, fold, openStore, tempPaths } from './support.ts';
 
 const STARTED = 1_771_700_000;
@@ -147,4 +148,34 @@ test('has no triggers any more', () => {
   const { database } = openStore(paths);
   const triggers = database.prepare(`SELECT name FROM sqlite_master WHERE type = 'trigger'`).all();
   expect(triggers).toEqual([]);
+});
+
+test('shows its comments, its requests and its projects, and lets go of requests', () => {
+  const paths = tempPaths();
+  writeReferenceDatabase(paths.database);
+  const store = openStore(paths);
+  const read = createAnswer({ database: store.database, epoch: store.epoch.id });
+  const comment = {
+    id: 'rc-1',
+    session_id: 'live',
+    file_path: 'a.ts',
+    line_start: 3,
+    body: 'why?',
+    status: 'open',
+    created_at: ISO,
+  };
+  expect(read({ kind: 'comment', id: 'rc-1' })).toEqual(comment);
+  expect(store.snapshot('live').review_comments).toEqual([comment]);
+  const asked = { kind: 'approvals', sessionId: 'live', limit: 10 } as const;
+  expect(read(asked)).toMatchObject([{ id: 1, request_id: 'r1', decision: null, created_at: ISO }]);
+  // Nobody can answer it any more, so it does not wait.
+  expect(read({ kind: 'approval', id: 1 })).toEqual({ sessionId: 'live', isOpen: false });
+  store.one(event('live', [{ type: 'approval_forgotten', session_id: 'live', approval_id: 1 }]));
+  expect(read(asked)).toEqual([]);
+  expect(read({ kind: 'projects' })).toMatchObject({
+    items: [
+      { path: '/p/live', session_count: 1, last_active: ISO },
+      { path: '/p/odd', session_count: 1, last_active: ISO },
+    ],
+  });
 });

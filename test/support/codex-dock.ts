@@ -6,6 +6,7 @@ import type { Message, SessionState } from '../../src/protocol/nouns.ts';
 import { ask } from './asking.ts';
 import { type Received, type TestClient, wsClient } from './clients.ts';
 import { type CodexHome, type CodexHomeOptions, createCodexHome } from './codex-home.ts';
+import { foldJournal, rowsOf } from './database.ts';
 import { startWatchedServer, type WatchedServer } from './desktop/watched-server.ts';
 import { type FakeResponsesApi, startFakeResponsesApi } from './fake-responses-api.ts';
 
@@ -35,11 +36,19 @@ export async function openCodexDock(options: CodexHomeOptions = {}): Promise<Cod
     },
     async [Symbol.asyncDispose]() {
       for (const client of clients) await client.close();
+      const wrong = wrongJournals(server);
       await server[Symbol.asyncDispose]();
       await home[Symbol.asyncDispose]();
       await api.close();
+      if (wrong.length > 0) throw new Error(`Journals:\n${wrong.slice(0, 20).join('\n')}`);
     },
   };
+}
+
+/** Where a journal does not lead through the chart to the states that were stored. */
+function wrongJournals({ paths }: WatchedServer): string[] {
+  const sessions = rowsOf<{ id: string }>(paths, 'SELECT id FROM sessions');
+  return sessions.flatMap(({ id }) => foldJournal(paths, id));
 }
 
 /** A steered session as one client sees it. */

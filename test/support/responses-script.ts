@@ -135,7 +135,7 @@ function partOf({ verb, rest }: ScriptLine, offered: ReadonlySet<string>): Part 
       // Asking stays a tool of its own in code mode.
       return { kind: 'call', name: 'request_user_input', args: { questions: questionsOf(rest) } };
     default:
-      return isOffered(toolOf(verb, rest), offered) ? toolOf(verb, rest) : inCode(verb, rest);
+      return isDirect(toolOf(verb, rest), offered) ? toolOf(verb, rest) : inCode(verb, rest);
   }
 }
 
@@ -219,9 +219,12 @@ export function textOf({ content }: InputItem): string {
   return content.map((piece) => piece.text ?? piece.encrypted_content ?? '').join('\n');
 }
 
-/** Code-mode models are offered few tools themselves; the others are called from the code they write. */
-function isOffered(part: Part, offered: ReadonlySet<string>): boolean {
-  return 'name' in part && offered.has(part.name);
+/**
+ * Code-mode models are offered few tools themselves; the others are called from the code they write. A
+ * model with direct tools calls what it likes: tools of MCP servers need not be listed.
+ */
+function isDirect(part: Part, offered: ReadonlySet<string>): boolean {
+  return offered.has('exec_command') || ('name' in part && offered.has(part.name));
 }
 
 /** Names of all tools a request offers, those in namespaces too. */

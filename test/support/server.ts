@@ -28,11 +28,13 @@ export interface TestServer extends AsyncDisposable {
 export interface TestServerOptions {
   /** Environment of the server and of the agents it starts; unless given, one in which there are none. */
   env?: Readonly<Record<string, string>>;
+  /** A data directory that another server of the test has left; it stays. */
+  paths?: DataPaths;
 }
 
 /** Starts a server on a port of its own. */
 export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
-  const paths = temporaryDataPaths();
+  const paths = options.paths ?? temporaryDataPaths();
   const env = options.env ?? withoutAgents(paths);
   let running: Server | null = await startOn(paths, 0, env);
   const { port } = running;
@@ -55,7 +57,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     },
     async [Symbol.asyncDispose]() {
       await stop();
-      rmSync(paths.dir, { recursive: true, force: true });
+      if (!options.paths) rmSync(paths.dir, { recursive: true, force: true });
     },
   };
 }

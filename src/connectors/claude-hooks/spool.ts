@@ -29,6 +29,7 @@ interface SpoolDeps {
   nowMs?: () => number;
 }
 
+/** What one pass over the spool did. */
 export interface SpoolDrain {
   drained: number;
   quarantined: number;

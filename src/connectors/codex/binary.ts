@@ -61,9 +61,12 @@ export function findCodexBinary(source: Partial<BinarySource> = {}): CodexBinary
   return { path, toolsDir: join(vendor, 'codex-path') };
 }
 
+/** What a shell takes for PATH when there is none: commands must find `sh` and `ls` all the same. */
+const USUAL_PATH = ['/usr/local/bin', '/usr/bin', '/bin'].join(delimiter);
+
 /** PATH with the binary's own tools in front, as the SDK has it. */
 export function pathWithTools({ toolsDir }: CodexBinary, path: string | undefined): string {
-  return [toolsDir, path].filter(Boolean).join(delimiter);
+  return [toolsDir, path || USUAL_PATH].filter(Boolean).join(delimiter);
 }
 
 /** CODEX_HOME of an environment: what the engine will use when it is started with it. */

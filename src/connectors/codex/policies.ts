@@ -6,6 +6,7 @@ import type { SandboxPolicy } from './protocol/generated/v2/SandboxPolicy.ts';
 
 /** What a client may choose. `on-failure` is history: Codex dropped it, `on-request` took its place. */
 export const APPROVAL_POLICIES = ['untrusted', 'on-failure', 'on-request', 'never'] as const;
+/** How far Codex may reach, in its words. */
 export const SANDBOX_MODES = ['read-only', 'workspace-write', 'danger-full-access'] as const;
 
 /** Codex's word for a policy; null (its own default) for what is no word of ours. */

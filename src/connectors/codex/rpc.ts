@@ -7,6 +7,7 @@
 import type { Readable, Writable } from 'node:stream';
 import { OrbitError } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
+import { withoutSecrets } from '../../secrets.ts';
 import { createLineSplitter, type Line } from './lines.ts';
 
 /** Id of a message, as JSON-RPC has it. */
@@ -212,7 +213,8 @@ function idIn(head: string): MessageId | null {
 function refusal(method: string, error: unknown): OrbitError {
   const message = (error as { message?: unknown } | null)?.message;
   const words = typeof message === 'string' ? message : JSON.stringify(error);
-  return failure(`${method} was refused: ${words.slice(0, REFUSAL_CHARS)}`);
+  // A provider that refuses a key likes to quote it.
+  return failure(`${method} was refused: ${withoutSecrets(words.slice(0, REFUSAL_CHARS))}`);
 }
 
 function failure(reason: string): OrbitError {

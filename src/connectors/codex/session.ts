@@ -34,6 +34,7 @@ export const CAPABILITIES: Order['type'][] = [
   'settings.update',
 ];
 
+/** What a connector of one session works with. */
 export interface CodexSessionDeps {
   sessionId: string;
   engine: Engine;

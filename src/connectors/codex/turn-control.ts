@@ -8,6 +8,7 @@ import type { Engine } from './engine.ts';
 /** An interrupt takes 15-55 ms; what takes this long, ms, did not work. */
 const STOP_MS = 5_000;
 
+/** What runs in a session's thread, and how it is stopped. */
 export interface TurnControl {
   readonly activeId: string | null;
   /** True while a turn runs or was asked for. */

@@ -18,6 +18,7 @@ export interface CommandSpec {
   readonly timeoutMs: number;
 }
 
+/** Which of a command's outputs. */
 export type Stream = 'stdout' | 'stderr';
 
 /** A command that runs, or has run. */

@@ -17,6 +17,7 @@ export interface Piece {
   text: string;
 }
 
+/** What a command has printed, as far as it is kept. */
 export interface Output {
   push(chunk: Buffer): void;
   /** Nothing more comes. */
@@ -28,6 +29,8 @@ export interface Output {
   /** What is kept as one text; a line says how much was left out. */
   text(): string;
   readonly isCut: boolean;
+  /** UTF-16 units that came so far. */
+  readonly length: number;
 }
 
 /** An empty output. */
@@ -77,6 +80,9 @@ export function createOutput(): Output {
     },
     get isCut() {
       return leftOut() > 0;
+    },
+    get length() {
+      return length;
     },
   };
 }

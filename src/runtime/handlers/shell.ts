@@ -1,13 +1,13 @@
 /** Commands of clients in a session's directory: checked, put on record, started, cancelled. */
-import { workingDirectory } from '../../connectors/working-directory.ts';
 import { OrbitError } from '../../errors.ts';
+import { directoryOf } from '../directory.ts';
+import { contextOf, type Sessions } from '../sessions.ts';
 import type { Shells } from '../shells.ts';
-import type { Look } from '../telling.ts';
 import type { Handlers } from './handler.ts';
 
 interface ShellDeps {
   shells: Shells;
-  look: Look;
+  sessions: Pick<Sessions, 'visit'>;
   home: string;
 }
 
@@ -19,7 +19,7 @@ const MAX_COMMAND_BYTES = 128 * 1024 - 1;
 /** Handlers of this group. */
 export function createShellHandlers({
   shells,
-  look,
+  sessions,
   home,
 }: ShellDeps): Handlers<'execute_shell' | 'cancel_shell'> {
   return {
@@ -32,13 +32,10 @@ export function createShellHandlers({
       }
       const wrong = faultOf(command);
       if (wrong) throw refuse(wrong);
-      const { session } = await look(sessionId);
+      const { session } = await sessions.visit(sessionId, contextOf);
       const asked = cwd || session.current_cwd || session.project_path;
-      const directory = await workingDirectory(asked, home);
-      if ('refusal' in directory) {
-        throw refuse(`Cannot run a command in ${asked.slice(0, 300)}: ${directory.refusal}`);
-      }
-      const wish = { sessionId, command, cwd: directory.path, timeoutMs: seconds * 1000 };
+      const directory = await directoryOf(asked, home, sessionId);
+      const wish = { sessionId, command, cwd: directory, timeoutMs: seconds * 1000 };
       asker.acknowledge(await shells.run(wish));
     },
     cancel_shell: ({ session_id, request_id }) => shells.cancel(session_id, request_id),

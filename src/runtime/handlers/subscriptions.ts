@@ -38,6 +38,7 @@ interface Since {
   deltas?: boolean | null;
 }
 
+/** Brings connections into rooms, with all they missed. */
 export interface Subscriptions {
   /** Sends the list, says open requests of subscribed sessions again, and joins the list's room. */
   subscribeList(connection: Connection): Promise<void>;

@@ -30,6 +30,7 @@ export interface Found {
   segment: Segment;
 }
 
+/** The past of a session, folded from its journal. */
 export interface History {
   /** @throws OrbitError `not_found` and what the writer's reads throw */
   page(sessionId: string, beforeSeq: number | null, limit?: number): Promise<HistoryPage>;

@@ -36,6 +36,7 @@ export interface InspectOutlet {
   committed?(live: LiveSession, item: EventItem, committed: Committed): void;
 }
 
+/** Where committed events become rows and records for those who look. */
 export interface Hub {
   witness: Witness;
   /** The result lets go of it. */

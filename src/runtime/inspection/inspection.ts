@@ -39,6 +39,7 @@ type Result<Name extends keyof InspectRequests> = Omit<
   'ok'
 >;
 
+/** All that can be asked about the charts. */
 export interface Inspection {
   witness: Witness;
   attach(outlet: InspectOutlet): () => void;

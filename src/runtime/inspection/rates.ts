@@ -10,6 +10,7 @@ interface Slots {
   second: number;
 }
 
+/** Events a second, by session and altogether. */
 export interface Rates {
   count(sessionId: string): void;
   /** Per second, to one decimal; of all sessions without an id. */

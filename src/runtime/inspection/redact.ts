@@ -15,6 +15,7 @@ export interface RedactLimits {
   nodes: number;
 }
 
+/** How long a shown text, list or tree may be. */
 export const REDACT_LIMITS: RedactLimits = {
   textChars: 2000,
   listItems: 100,

@@ -22,6 +22,7 @@ interface Saved {
   context: unknown;
 }
 
+/** Sessions as messages of that package. */
 export interface StatelyFeed {
   /**
    * The actors a new consumer begins with, each with its session: one session, live or not, or all that

@@ -12,6 +12,7 @@ import { type History, typeOf } from './history.ts';
 import { nextEvents } from './possible/next.ts';
 import { isActive, valueFrom } from './value.ts';
 
+/** Explains how a session came to be what it is. */
 export interface Why {
   /** @throws OrbitError `bad_request` for an unknown state, and as `History.find` */
   why(sessionId: string, state: string, seq: number | null): Promise<WhyState>;

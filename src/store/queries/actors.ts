@@ -3,7 +3,7 @@
  * Called by the writer thread, at boot and when an actor is first needed.
  */
 import type { Sqlite } from '../database.ts';
-import type { ReadResults, StoredActor } from '../items.ts';
+import type { Opened, ReadResults, StoredActor } from '../items.ts';
 import { SUMMARY_COLUMNS, type SummaryRow, summaryFromRow } from './session-rows.ts';
 
 interface ActorRow extends SummaryRow {
@@ -46,8 +46,8 @@ export function createActorReads(database: Sqlite) {
         ORDER BY last_activity_at DESC LIMIT ${MAX_PROCESSES})
      ORDER BY last_activity_at`,
   );
-  const commands = database.prepare<[], { sessionId: string; messageId: string }>(
-    `SELECT session_id AS sessionId, id AS messageId FROM messages
+  const commands = database.prepare<[], Opened['commands'][number]>(
+    `SELECT session_id AS sessionId, id AS messageId, tool_output AS output FROM messages
      WHERE is_in_progress <> 0 AND type = 'shell'`,
   );
   const subagent = database.prepare<[string, string], { transcriptPath: string | null }>(

@@ -36,12 +36,14 @@ export const MESSAGE_COLUMNS = `id, session_id, type, content, timestamp, tool_n
   tool_output, tool_duration, is_error, is_in_progress, images_json, created_revision,
   changed_revision`;
 
+/** A row of `turn_diffs`. */
 export interface TurnDiffRow extends TokenUsage {
   turn_id: string;
   diff: string;
   changed_revision: number;
 }
 
+/** A row of `subagents`. */
 export interface SubagentRow {
   id: string;
   agent_type: string;
@@ -50,6 +52,7 @@ export interface SubagentRow {
   changed_revision: number;
 }
 
+/** A request that waits, in `approval_history`. */
 export interface OpenApprovalRow {
   request: string;
   changed_revision: number;

@@ -26,6 +26,7 @@ export interface JournalBase {
   snapshot: string;
 }
 
+/** Part of a journal, as inspection pages through it. */
 export interface JournalPage {
   /** The newest base before the page; null when the journal has none, as in sessions never told. */
   base: JournalBase | null;

@@ -7,6 +7,7 @@ import { SHARED_FIELDS } from '../../protocol/fields.ts';
 import type { SessionSummary, StateChanges, TokenUsage } from '../../protocol/nouns.ts';
 import { stampToMs, storable } from '../text.ts';
 
+/** What a column can hold here. */
 export type SqlValue = string | number | null;
 
 /** Fields of a delta that are long and have a row of their own in `papers`. */
@@ -28,6 +29,7 @@ const PLAIN_FIELDS = [
   'current_turn_id',
 ] as const satisfies ReadonlyArray<keyof StateChanges>;
 
+/** A field of a delta with a column of its name. */
 export type PlainField = (typeof PLAIN_FIELDS)[number];
 
 const PLAIN = new Set<string>(PLAIN_FIELDS);

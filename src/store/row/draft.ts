@@ -7,6 +7,7 @@ import { stampToMs } from '../text.ts';
 import type { SqlValue } from './columns.ts';
 import type { RowStatements } from './statements.ts';
 
+/** A column that only counts. */
 export type Counter = 'prompt_count' | 'tool_count' | 'compact_count' | 'message_count';
 
 /** The row so far; `revision` and `journalSeq` are counted up by commit.ts. */

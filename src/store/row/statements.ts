@@ -15,6 +15,7 @@ interface CountersRow {
   field_revisions: string;
 }
 
+/** The prepared statements of one connection. */
 export type RowStatements = ReturnType<typeof prepareRowStatements>;
 
 /** Prepares everything; the schema must be the newest. */

@@ -11,6 +11,7 @@ import type { FromThread } from './traffic.ts';
 /** The check begins this long after the start, ms: clients that come back go first. */
 const CHECK_AFTER_MS = 2_000;
 
+/** A check for damage that will run or runs. */
 export interface DamageWatch {
   /** Ends a check that has not come to its end. */
   stop(): void;

@@ -15,6 +15,7 @@ const BATCH_READS = 64;
 /** Most reads that wait; identical ones that will see the same commits count as one. */
 const MAX_WAITING_READS = 1_000;
 
+/** An item that is not committed yet. */
 export interface WaitingItem {
   item: Item;
   done: (result: ItemResult) => void;
@@ -30,11 +31,13 @@ export interface Reader {
   reject: (error: Error) => void;
 }
 
+/** A read with everybody who waits for it. */
 export interface WaitingRead {
   read: Read;
   readers: Reader[];
 }
 
+/** What goes to the thread together. */
 export interface Batch {
   items: WaitingItem[];
   reads: WaitingRead[];
@@ -48,6 +51,7 @@ export interface Backlog {
   oldestAgeMs: number;
 }
 
+/** All that waits for the writer thread. */
 export type Queue = ReturnType<typeof createQueue>;
 
 /** @param now  monotonic clock, ms */

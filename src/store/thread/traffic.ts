@@ -17,8 +17,10 @@ export type Answer = { value: ReadResults[Read['kind']] } | { trouble: string };
 /** What became of a batch's items; after a failure nothing of it was kept, and it may be sent again. */
 export type CommitOutcome = { results: ItemResult[] } | { trouble: string; reason: string };
 
+/** What the main thread says, once the thread serves. */
 export type ToThread = { type: 'batch'; items: Item[]; reads: Read[] } | { type: 'close' };
 
+/** What the thread says. */
 export type FromThread =
   | { type: 'opened'; opened: Opened }
   /** It does not run: the lock is held, or the database cannot be used. */

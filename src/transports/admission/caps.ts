@@ -7,6 +7,7 @@ import { isLoopbackAddress, plainAddress } from './names.ts';
 
 type Peer = Pick<Socket, 'remoteAddress' | 'once' | 'destroy'>;
 
+/** Counts who is inside. */
 export interface Caps {
   /**
    * Counts a new socket until it closes; destroys it when its address has too many. When too many have
@@ -19,6 +20,7 @@ export interface Caps {
   admitted(socket: Peer): void;
 }
 
+/** Begins to count. */
 export function createCaps(deps: { maxPerAddress: number; maxUnauthenticated: number }): Caps {
   const perAddress = new Map<string, number>();
   const unauthenticated = new Set<Peer>();

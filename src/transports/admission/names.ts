@@ -23,6 +23,7 @@ export interface Target {
   readonly authority: string | null;
 }
 
+/** The names this server goes by. */
 export interface Names {
   /** @returns null for a name that is not ours */
   kindOfHost(host: string, local: LocalEnd): HostKind | null;

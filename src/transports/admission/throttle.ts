@@ -20,6 +20,7 @@ interface Failures {
   blockedUntil: number;
 }
 
+/** Slows those down who guess tokens. */
 export interface Throttle {
   /**
    * Notes a wrong token.

@@ -14,6 +14,7 @@ import { readBody, refuseOtherMedia } from '../hook-door.ts';
 import { createAsk, Refused } from './ask.ts';
 import { type Asked, createOperations } from './operations.ts';
 
+/** What the bridge leads to. */
 export interface BridgeDeps {
   hall: Hall;
   version: string;

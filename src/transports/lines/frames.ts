@@ -44,6 +44,7 @@ export interface Batcher {
   clear(): void;
 }
 
+/** A batcher for one outlet. */
 export function createBatcher(): Batcher {
   let last: readonly Buffer[] = [];
   let joined: Buffer = Buffer.alloc(0);

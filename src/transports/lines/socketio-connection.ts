@@ -33,6 +33,7 @@ export function backlogOf(socket: { readonly conn: unknown }): number {
   return bytes;
 }
 
+/** What a socket.io connection is made of. */
 export interface SocketIoConnectionDeps {
   socket: Socket;
   caller: Caller;

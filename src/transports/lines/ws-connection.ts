@@ -18,6 +18,7 @@ import { type Batcher, encodeFrame } from './frames.ts';
 /** Most that goes into one write: what is with the socket cannot be dropped any more. */
 const MAX_BATCH_BYTES = 256 * 1024;
 
+/** What a raw connection is made of. */
 export interface WsConnectionDeps {
   ws: WebSocket;
   /** The socket under `ws`, which the upgrade gave us. */

@@ -16,7 +16,7 @@ interface Refusal {
   code?: string;
 }
 
-const EXPECTED_CODES = new Set(['parse_error', 'not_implemented', 'not_found']);
+const EXPECTED_CODES = new Set(['parse_error', 'not_found']);
 
 /** Sends broken texts over one `/ws` connection. @returns what was not as it should be */
 export function abuseWs(port: number, random: Random): Promise<string[]> {

@@ -44,8 +44,8 @@ const UNKNOWN_TYPES = [
   ...['__proto__', 'hasOwnProperty', 'subscribe_list\u0000', 'session_snapshot', '\uD83D', '💥'],
 ];
 
-/** Known, but of other times and providers: refused by name, unread. */
-const NOT_BUILT = ['create_session', 'execute_shell', 'list_models', 'set_open_ai_key'];
+/** They do something outside of the house when they are well-formed: a broken one never may. */
+const DOERS = ['create_session', 'execute_shell', 'list_models', 'set_open_ai_key', 'approve_tool'];
 
 const HOOK_TYPES = [
   ...['claude_session_start', 'claude_session_end', 'claude_status_event', 'claude_tool_event'],
@@ -68,10 +68,12 @@ const BASES: readonly ((random: Random) => Message)[] = [
   (random) => ({ type: 'unsubscribe_session', session_id: random.pick([7, [], {}, true, '']) }),
   (random) => ({ type: 'subscribe_list', request_id: random.pick([7, [], {}, true]) }),
   (random) => ({
-    type: random.pick(NOT_BUILT),
+    type: random.pick(DOERS),
+    session_id: 'nobody',
     provider: 'codex',
     cwd: '/nowhere',
     command: 'touch PWNED',
+    request_id: random.pick([7, [], {}, true]),
   }),
   brokenHook,
   brokenHook,

@@ -9,6 +9,7 @@ import { MACHINE_VERSION, type SessionEvent, sessionMachine } from '../../../../
 import type { JournalBase, JournalRow } from '../../../store/queries/journal.ts';
 import { takenEdges } from './steps.ts';
 
+/** The chart at one moment, as XState has it. */
 export type SessionSnapshot = SnapshotFrom<typeof sessionMachine>;
 
 /** What one event did to the chart. */

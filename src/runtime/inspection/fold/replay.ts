@@ -15,6 +15,7 @@ export interface Difference {
   machine: string;
 }
 
+/** An export told again, and where it differs. */
 export interface Replay {
   header: BundleHeader;
   events: number;

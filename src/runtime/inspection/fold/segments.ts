@@ -33,6 +33,7 @@ export interface Loaded {
   last: number;
 }
 
+/** Folded stretches that are kept for a while. */
 export interface Segments {
   /**
    * The stretch that holds event `seq` (null: the newest), as far as the journal has it. Nothing is

@@ -1,0 +1,46 @@
+/** A command as its message shows it: while it runs, and when it is over. Called by shells.ts. */
+import type { Message, MessageChanges } from '../protocol/nouns.ts';
+import type { ShellOutput } from '../protocol/server.ts';
+
+/** The message that carries a command and, later, its output. */
+export function commandMessage(
+  id: string,
+  { sessionId, command }: { sessionId: string; command: string },
+  at: string,
+): Message {
+  return {
+    id,
+    session_id: sessionId,
+    message_type: 'shell',
+    content: command,
+    tool_name: null,
+    tool_input: null,
+    tool_output: null,
+    is_error: false,
+    timestamp: `${at.slice(0, 23)}Z`,
+    duration_ms: null,
+    is_in_progress: true,
+  };
+}
+
+/** Both streams as one text, the errors behind (contract.md 2.4). */
+export function combined(stdout: string, stderr: string): string {
+  return [stdout, stderr].filter(Boolean).join('\n');
+}
+
+/** What the end of a command changes on its message. */
+export function changesAtEnd({
+  stdout,
+  stderr,
+  exit_code,
+  duration_ms,
+  outcome,
+}: ShellOutput): MessageChanges {
+  return {
+    tool_output: combined(stdout, stderr),
+    is_error: exit_code !== 0,
+    is_in_progress: false,
+    // Nobody knows how long a command took whose end nobody saw.
+    ...((outcome !== 'interrupted' || duration_ms > 0) && { duration_ms }),
+  };
+}
