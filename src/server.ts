@@ -5,7 +5,7 @@
 import { unlink } from 'node:fs/promises';
 import type { Config, DataPaths } from './config.ts';
 import { createSpool } from './connectors/claude-hooks/spool.ts';
-import { createEngine } from './connectors/codex/app-server.ts';
+import { createEngine } from './connectors/codex/engine/app-server.ts';
 import { createImages } from './connectors/images.ts';
 import { commandEnvironment } from './connectors/shell/environment.ts';
 import { openDataDirectory, writeFileAtomically } from './files.ts';

@@ -5,9 +5,9 @@
 import type { Decision, Order } from '../../../machines/session-types.ts';
 import { OrbitError } from '../../errors.ts';
 import type { ApprovalRequest } from '../../protocol/nouns.ts';
-import type { Links } from '../links.ts';
-import type { LiveSession } from '../live-session.ts';
-import { contextOf, refuseWatched, type Sessions, type Wish } from '../sessions.ts';
+import type { LiveSession } from '../sessions/live-session.ts';
+import { contextOf, refuseWatched, type Sessions, type Wish } from '../sessions/sessions.ts';
+import type { Links } from '../steering/links.ts';
 import type { Handlers } from './handler.ts';
 import { steered } from './turns.ts';
 

@@ -4,7 +4,7 @@ import type { Images } from '../../connectors/images.ts';
 import { OrbitError } from '../../errors.ts';
 import type { ClientMessageOf } from '../../protocol/client.ts';
 import type { ImageInput, Message } from '../../protocol/nouns.ts';
-import { contextOf, refuseWatched, type Sessions, type Wish } from '../sessions.ts';
+import { contextOf, refuseWatched, type Sessions, type Wish } from '../sessions/sessions.ts';
 import type { Handlers } from './handler.ts';
 
 type TurnsTag =

@@ -1,9 +1,9 @@
 /** Codex's questions and the answers that fit them: what the real engine asks seldom, and what must never pass. */
 import { describe, expect, it } from 'vitest';
 import type { Decision } from '../../../machines/session-types.ts';
-import { type Ask, askFrom } from '../../../src/connectors/codex/asks.ts';
 import type { ServerRequest } from '../../../src/connectors/codex/protocol/generated/ServerRequest.ts';
 import type { ThreadItem } from '../../../src/connectors/codex/protocol/generated/v2/ThreadItem.ts';
+import { type Ask, askFrom } from '../../../src/connectors/codex/thread/asks.ts';
 
 const DECISIONS: Decision[] = [
   'approved',

@@ -116,7 +116,7 @@ export function createSegments(
 
   /** Closes a stretch that has become long and goes on in a new one. */
   function split(segment: Segment): Segment {
-    if (segment.steps.length < maxSegmentSteps || !segment.fold?.snapshot) return segment;
+    if (segment.steps.length < maxSegmentSteps || !segment.fold) return segment;
     const { sessionId, fold } = segment;
     const next = { sessionId, from: endOf(segment), before: fold.snapshot, steps: [], fold };
     segment.fold = null;
@@ -143,9 +143,11 @@ export function createSegments(
       return step;
     },
     get size() {
+      // What is followed stays, also when it was looked at so long ago that it is not kept any more.
+      const held = new Set([...kept, ...tails.values()]);
       let steps = 0;
-      for (const segment of kept) steps += segment.steps.length;
-      return { segments: kept.size, steps };
+      for (const segment of held) steps += segment.steps.length;
+      return { segments: held.size, steps };
     },
   };
 }
