@@ -1,6 +1,6 @@
 /** How a connection hears a session's streamed text: chosen when it subscribes, kept when it falls behind. */
 import { describe, expect, it } from 'vitest';
-import type { Connection, Frame } from '../../src/runtime/rooms.ts';
+import type { Connection, Frame } from '../../src/runtime/rooms/rooms.ts';
 import { hook, openHouse, type TestHouse } from './house.ts';
 
 const ID = 'session-1';

@@ -1,9 +1,9 @@
 /** Orders and connectors over a scripted engine: what may leave before a commit, and what a refusal takes back. */
 import { describe, expect, it } from 'vitest';
 import type { SessionEvent } from '../../machines/session-types.ts';
-import type { Engine, ThreadListener } from '../../src/connectors/codex/engine.ts';
+import type { Engine, ThreadListener } from '../../src/connectors/codex/engine/engine.ts';
 import { OrbitError } from '../../src/errors.ts';
-import type { LiveSession } from '../../src/runtime/live-session.ts';
+import type { LiveSession } from '../../src/runtime/sessions/live-session.ts';
 import { messageOf, runOf } from '../machines/events.ts';
 import { newSession } from '../machines/stage.ts';
 import { openHouse, poison, type TestHouse } from './house.ts';
