@@ -147,6 +147,8 @@ export type SessionReport =
   | (Reported & { type: 'link.attached'; capabilities: string[]; threadId: string })
   | (Reported & { type: 'link.lost'; reason: string })
   | (Reported & { type: 'link.failed'; reason: string })
+  /** Nobody has used it for long: the connector may go, the next words fetch another. */
+  | (Reported & { type: 'link.rested' })
   /** A client chose another name, or other settings (`fields`): the provider hears of it if it is there. */
   | (Reported & { type: 'name.chosen'; name: string | null })
   | (Reported & { type: 'settings.chosen' });

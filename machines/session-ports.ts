@@ -49,6 +49,9 @@ const ports = setup({
     isDirect: ({ context }) => isDirect(context.session),
     /** A session that ended is resumed first. */
     isAlive: ({ context }) => context.session.status === 'active',
+    /** Nothing runs, waits or is on its way. */
+    isQuiet: ({ context }) =>
+      !isBusy(context) && context.approvals.length + context.outbox.length === 0,
     connectorCan: ({ context }, order: Order['type']) => context.capabilities.includes(order),
     /** The request is still open, and the connector can pass the answer on. */
     answersOpen: ({ context, event }) =>
@@ -138,6 +141,7 @@ export const session = ports.extend({
     orderRelease: ports.sendTo('connector', { type: 'thread.release' }),
     attachLink: step(links.linkAttached),
     loseLink: step(links.linkLost),
+    restLink: step(links.linkRested),
     loseCrashedLink,
   },
 });

@@ -223,6 +223,11 @@ const link = session.createStateConfig({
           actions: 'orderSettings',
         },
         'link.lost': { target: 'detached', actions: ['loseLink', stopConnector] },
+        'link.rested': {
+          guard: 'isQuiet',
+          target: 'detached',
+          actions: ['restLink', 'orderRelease', stopConnector],
+        },
         ...cuts,
       },
     },

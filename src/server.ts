@@ -5,7 +5,7 @@
 import { unlink } from 'node:fs/promises';
 import type { Config, DataPaths } from './config.ts';
 import { createSpool } from './connectors/claude-hooks/spool.ts';
-import { createEngine } from './connectors/codex/app-server.ts';
+import { createEngine } from './connectors/codex/engine/app-server.ts';
 import { createImages } from './connectors/images.ts';
 import { commandEnvironment } from './connectors/shell/environment.ts';
 import { openDataDirectory, writeFileAtomically } from './files.ts';
@@ -168,10 +168,7 @@ function startChores({
   const spoolTimer = setInterval(() => {
     if (!draining) drain(spool.drain(SPOOL_MIN_AGE_MS));
   }, SPOOL_EVERY_MS);
-  const restTimer = setInterval(
-    () => house.registry.passivate(PASSIVATE_AFTER_MS),
-    PASSIVATE_EVERY_MS,
-  );
+  const restTimer = setInterval(() => house.rest(PASSIVATE_AFTER_MS), PASSIVATE_EVERY_MS);
   const codecTimer = setTimeout(() => {
     house.loadCodec().catch((error: Error) => log.error('codec.load_failed', { error }));
   }, CODEC_AFTER_MS);

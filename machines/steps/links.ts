@@ -68,6 +68,14 @@ export function linkLost(
   return finish(draft);
 }
 
+/** Nobody needs the connector for now: it goes, and nothing is lost with it. */
+export function linkRested(context: SessionContext, event: EventOf<'link.rested'>): Step {
+  const draft = draftOf(context, event);
+  draft.context.capabilities = [];
+  showLink(draft, 'detached', null);
+  return finish(draft);
+}
+
 /** The connector's own actor crashed: a bug, and the end of the link, never of the session. */
 export function linkCrashed(context: SessionContext, error: unknown): Step {
   const reason = `its connector crashed: ${error instanceof Error ? error.message : String(error)}`;

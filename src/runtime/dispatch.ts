@@ -5,9 +5,9 @@
 import { OrbitError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { ListNews, Reply } from '../protocol/server.ts';
-import { errorMessage, frameOf } from './frames.ts';
 import type { Asker, ClientTag, Handler, Handlers } from './handlers/handler.ts';
-import type { Connection } from './rooms.ts';
+import { errorMessage, frameOf } from './rooms/frames.ts';
+import type { Connection } from './rooms/rooms.ts';
 
 type Codec = typeof import('../protocol/codec.ts');
 

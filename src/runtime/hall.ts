@@ -3,7 +3,7 @@
  * together; transports know no more than this page.
  */
 import type { Picture } from '../connectors/images.ts';
-import type { Connection } from './rooms.ts';
+import type { Connection } from './rooms/rooms.ts';
 
 /** What came with a hook besides its body. */
 export interface HookMeta {

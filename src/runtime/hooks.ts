@@ -15,10 +15,10 @@ import type { Writer } from '../store/writer.ts';
 import { refusalOf } from './capacity.ts';
 import { type StampClock, stampFromMicroseconds } from './clock.ts';
 import type { HookMeta } from './hall.ts';
-import type { Ledger } from './ledger.ts';
-import type { LiveSession, Origin } from './live-session.ts';
+import type { Ledger } from './ledger/ledger.ts';
 import { createRecentKeys } from './recent-keys.ts';
-import type { Found, Registry } from './registry.ts';
+import type { LiveSession, Origin } from './sessions/live-session.ts';
+import type { Found, Registry } from './sessions/registry.ts';
 
 interface HooksDeps {
   writer: Pick<Writer, 'opened' | 'submit' | 'trouble' | 'backlog'>;

@@ -11,9 +11,9 @@ import type { SessionNews, ShellOutput } from '../protocol/server.ts';
 import type { Opened } from '../store/items.ts';
 import type { Writer } from '../store/writer.ts';
 import type { StampClock } from './clock.ts';
-import type { News } from './news.ts';
+import type { News } from './rooms/news.ts';
+import type { Tell } from './sessions/telling.ts';
 import { changesAtEnd, combined, commandMessage } from './shell-message.ts';
-import type { Tell } from './telling.ts';
 
 /** What to run and in whose name. */
 export interface CommandWish {
@@ -102,6 +102,7 @@ export function createShells({ tell, news, writer, clock, env, log }: ShellsDeps
     const command = startCommand({ ...wish, env });
     const kept = { chars: 0, atMs: performance.now(), isOnItsWay: false };
     running.set(id, { sessionId, command, kept });
+    // One beat for all commands; it stops with the last of them.
     timer ??= setInterval(tellNews, TELL_EVERY_MS);
     log.info('shell.started', { session_id: sessionId, request_id: id });
     void owe(command.done.then((output) => finish(sessionId, id, output)));
@@ -109,6 +110,7 @@ export function createShells({ tell, news, writer, clock, env, log }: ShellsDeps
   }
 
   async function finish(sessionId: string, id: string, output: ShellOutput): Promise<void> {
+    // The rest is heard before the end, and nobody who comes now is told of a command that is over.
     tellNews();
     running.delete(id);
     leavePlace(sessionId);
@@ -147,6 +149,7 @@ export function createShells({ tell, news, writer, clock, env, log }: ShellsDeps
       leavePlace(wish.sessionId);
       throw error;
     }
+    // Only now: what is not on record must not run, for nobody could say later that it did.
     start(id, wish);
     return id;
   }

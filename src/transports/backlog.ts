@@ -6,7 +6,7 @@
  */
 import type { Logger } from '../log.ts';
 import type { Hall } from '../runtime/hall.ts';
-import type { Connection } from '../runtime/rooms.ts';
+import type { Connection } from '../runtime/rooms/rooms.ts';
 import type { Membership } from './connection.ts';
 import type { SlowConsumerLimits } from './limits.ts';
 import { type Clock, errorFrom } from './ports.ts';

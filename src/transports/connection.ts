@@ -3,8 +3,8 @@
  * order, and the rooms it is in or will come back to. Used by `ws.ts` and `socketio.ts`.
  */
 import type { OrbitError } from '../errors.ts';
-import { errorMessage, frameOf } from '../runtime/frames.ts';
-import type { Frame } from '../runtime/rooms.ts';
+import { errorMessage, frameOf } from '../runtime/rooms/frames.ts';
+import type { Frame } from '../runtime/rooms/rooms.ts';
 import type { Clock } from './ports.ts';
 
 let connections = 0;

@@ -9,7 +9,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Config } from '../config.ts';
 import { OrbitError } from '../errors.ts';
-import type { Caller } from '../runtime/rooms.ts';
+import type { Caller } from '../runtime/rooms/rooms.ts';
 import { type Credential, createTokenCheck, readCredential } from './admission/credential.ts';
 import {
   createNames,

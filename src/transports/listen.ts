@@ -13,17 +13,17 @@ import { EXIT, ExitError, systemCodeOf } from '../exit.ts';
 import type { Logger } from '../log.ts';
 import type { Hall } from '../runtime/hall.ts';
 import type { Inspection } from '../runtime/inspection/inspection.ts';
-import type { Outlet } from '../runtime/rooms.ts';
+import type { Outlet } from '../runtime/rooms/rooms.ts';
 import { createCaps } from './admission/caps.ts';
 import { createBacklog } from './backlog.ts';
 import { type Admission, createGate } from './gate.ts';
-import { createHttp, doorOf } from './http.ts';
-import type { StatelyDoor } from './inspect-stately.ts';
+import { createHttp, doorOf } from './http/http.ts';
+import { createPage } from './http/page.ts';
+import type { StatelyDoor } from './inspect/inspect-stately.ts';
+import { createTickets, type Tickets } from './inspect/tickets.ts';
 import { createLazy, type Lazy } from './lazy.ts';
 import { DEFAULT_LIMITS, type DoorLimits } from './limits.ts';
-import { createPage } from './page.ts';
 import { type Clock, createQuietWarning, errorFrom, systemClock } from './ports.ts';
-import { createTickets, type Tickets } from './tickets.ts';
 import { createUpgrade } from './upgrade.ts';
 import { createWs } from './ws.ts';
 
@@ -207,7 +207,7 @@ function createLazyStately(deps: {
   log: Logger;
 }): Lazy<StatelyDoor> {
   return createLazy(async () => {
-    const { createStately } = await import('./inspect-stately.ts');
+    const { createStately } = await import('./inspect/inspect-stately.ts');
     return createStately({
       ...deps,
       pingMs: deps.limits.pingMs,

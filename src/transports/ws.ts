@@ -12,7 +12,7 @@ import { OrbitError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { flawError, scanJson } from '../protocol/scan.ts';
 import type { Hall } from '../runtime/hall.ts';
-import type { Caller, Outlet } from '../runtime/rooms.ts';
+import type { Caller, Outlet } from '../runtime/rooms/rooms.ts';
 import { WS_PROTOCOL } from './admission/credential.ts';
 import type { Backlog } from './backlog.ts';
 import { createBucket, createInbox, errorFrame } from './connection.ts';

@@ -58,7 +58,9 @@ describe.each(Object.entries(MODELS))('with a %s model', (_, model) => {
     await session.say('remember me');
     await session.idle();
     await session.say('!hang');
-    await session.status('working');
+    // Codex has it once the model was asked.
+    const asked = () => JSON.stringify(dock.api.requests.at(-1)?.input).includes('!hang');
+    await expect.poll(asked).toBe(true);
     const cut = { type: 'fork_session', source_session_id: session.id, nth_user_message: 1 };
     expect(await ask(client, cut)).toMatchObject({
       type: 'session_snapshot',

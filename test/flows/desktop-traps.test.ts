@@ -132,6 +132,19 @@ it('6: null clears nothing there, so what is cleared is told in a way it underst
   await expectTruth();
 });
 
+it('6: a request that was asked and settled while it was away is not brought back by a replay', async () => {
+  await deliver(server.url, script.prompt('Go'));
+  await server.desktop.rest();
+  await server.desktop.leave();
+  await deliver(server.url, script.toolStarts('t1'));
+  await deliver(server.url, script.asks());
+  await deliver(server.url, script.toolEnds('t1'));
+  await server.desktop.comeBack();
+  await server.desktop.rest();
+  expect(row()).toMatchObject({ approvalId: null, work_status: 'working' });
+  await expectTruth();
+});
+
 it('7: the last activity of a delta comes as seconds, the only form it reads there', async () => {
   await deliver(server.url, script.prompt('Go'));
   await deliver(server.url, script.toolStarts('t1'));

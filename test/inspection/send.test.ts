@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { describeMachine, sessionMachine } from '../../machines/index.ts';
 import { HAND_EVENTS } from '../../src/protocol/hand.ts';
-import { scopesOf } from '../../src/transports/inspect.ts';
+import { scopesOf } from '../../src/transports/inspect/inspect.ts';
 import { scriptOf } from '../support/hooks.ts';
 import { openStage } from './stage.ts';
 

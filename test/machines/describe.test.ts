@@ -180,7 +180,7 @@ describe('the description of a machine', () => {
       'session.link.passive': 1,
       'session.link.detached': 1,
       'session.link.attaching': 11,
-      'session.link.attached': 14,
+      'session.link.attached': 15,
       'session.link.failed': 1,
     });
   });

@@ -58,6 +58,7 @@ export function eventsAfter({ context }: Pick<Snapshot, 'context'>): SessionEven
     report(n, 'link.attached', { capabilities: CAPABILITIES, threadId: 'thread' }),
     report(n, 'link.failed', { reason: 'x' }),
     report(n, 'link.lost', { reason: 'x' }),
+    report(n, 'link.rested', {}),
     report(n, 'message.submitted', { message: messageOf(`m${n}`, 'user'), order: run }),
     report(n, 'settings.chosen', {}),
     report(n, 'message.added', { message: messageOf(`s${n}`, 'assistant'), isOpen: true }),

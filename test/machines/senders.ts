@@ -46,6 +46,7 @@ export const SENDERS: Record<SessionEvent['type'], string> = {
   'link.attached': STEERED,
   'link.lost': STEERED,
   'link.failed': STEERED,
+  'link.rested': 'the house, after a long time',
   'message.submitted': 'a client',
   'steer.submitted': 'a client',
   'approval.decided': 'a client',

@@ -138,6 +138,14 @@ const ROWS: Row[] = [
     [{ type: 'thread.release' }],
   ],
   [
+    'a connector that nobody used for long goes quietly',
+    LINKED,
+    report(3, 'link.rested', {}),
+    'idle',
+    [delta({ link_state: 'detached' })],
+    [{ type: 'thread.release' }],
+  ],
+  [
     'a chosen name reaches the provider',
     LINKED,
     report(3, 'name.chosen', { name: 'Cart' }),
@@ -194,6 +202,14 @@ describe('the link of a session that we steer', () => {
     const scene = stage([over(1), report(2, 'link.requested', {})], DIRECT);
     expect(scene.link()).toBe('attaching');
     expect(scene.can(submitted(3))).toBe(false);
+  });
+
+  it('keeps its connector while a turn runs, a request waits, or words are on their way', () => {
+    const rested = report(9, 'link.rested', {});
+    expect(stage(LINKED, DIRECT).can(rested)).toBe(true);
+    for (const before of [[submitted(3)], [prompted(3)], [prompted(3), asked(5, 'r1', 't1')]]) {
+      expect(stage([...LINKED, ...before], DIRECT).can(rested)).toBe(false);
+    }
   });
 
   it('remembers how a request was settled, for who decides a moment too late', () => {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import type { Engine } from '../../src/connectors/codex/engine.ts';
+import type { Engine } from '../../src/connectors/codex/engine/engine.ts';
 import type { ListNews } from '../../src/protocol/server.ts';
-import { type Accounts, createAccounts } from '../../src/runtime/accounts.ts';
+import { type Accounts, createAccounts } from '../../src/runtime/steering/accounts.ts';
 import { type CodexHome, createCodexHome, startEngine } from '../support/codex-home.ts';
 import { type FakeResponsesApi, startFakeResponsesApi } from '../support/fake-responses-api.ts';
 import { createInbox, type Inbox } from '../support/inbox.ts';

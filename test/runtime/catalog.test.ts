@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Session } from '../../machines/session-types.ts';
-import type { Engine } from '../../src/connectors/codex/engine.ts';
+import type { Engine } from '../../src/connectors/codex/engine/engine.ts';
 import type { Received } from '../support/clients.ts';
 import { type CodexHome, createCodexHome, startEngine } from '../support/codex-home.ts';
 import { type FakeResponsesApi, startFakeResponsesApi } from '../support/fake-responses-api.ts';
@@ -149,7 +149,7 @@ describe('the MCP servers of a session', () => {
   it('are told as they start, and again to those who come later', async () => {
     await visitor.ask({ type: 'subscribe_session', session_id: 'ours' });
     const { thread } = await engine.request('thread/start', { cwd: home.project });
-    const letGo = stage.house.boundThreads.bind('ours', thread.id);
+    const letGo = stage.house.threads.bind('ours', thread.id);
     const end = await visitor.heard.waitFor(({ type }) => type === 'mcp_startup_complete');
     expect(end).toEqual({
       type: 'mcp_startup_complete',
@@ -181,7 +181,7 @@ describe('the MCP servers of a session', () => {
 
   it('can be started anew', async () => {
     const { thread } = await engine.request('thread/start', { cwd: home.project });
-    stage.house.boundThreads.bind('ours', thread.id);
+    stage.house.threads.bind('ours', thread.id);
     const before = visitor.heard.items.length;
     const answer = await visitor.ask({ type: 'refresh_mcp_servers', session_id: 'ours' });
     expect(answer.type).toBe('ack');
@@ -194,7 +194,7 @@ describe('the MCP servers of a session', () => {
 
 it('a change of skills is told to the sessions that have a connector', async () => {
   const { thread } = await engine.request('thread/start', { cwd: home.project });
-  stage.house.boundThreads.bind('ours', thread.id);
+  stage.house.threads.bind('ours', thread.id);
   await visitor.ask({ type: 'subscribe_session', session_id: 'ours' });
   const path = join(home.project, '.agents', 'skills', 'deploy', 'SKILL.md');
   writeFileSync(path, readFileSync(path, 'utf8').replace('online', 'on line'));

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { SessionEvent } from '../../machines/session-types.ts';
-import { sessionRoom } from '../../src/runtime/rooms.ts';
+import { sessionRoom } from '../../src/runtime/rooms/rooms.ts';
 import { hook, openHouse, poison, type TestHouse } from './house.ts';
 
 const ID = 'session-1';

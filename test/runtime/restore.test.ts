@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { SessionEvent } from '../../machines/session-types.ts';
-import type { LiveSession } from '../../src/runtime/live-session.ts';
-import { MAX_TAIL } from '../../src/runtime/moment.ts';
-import { savedOf } from '../../src/runtime/restore.ts';
+import { MAX_TAIL } from '../../src/runtime/ledger/moment.ts';
+import type { LiveSession } from '../../src/runtime/sessions/live-session.ts';
+import { savedOf } from '../../src/runtime/sessions/restore.ts';
 import type { StoredActor } from '../../src/store/items.ts';
 import { prompted, toolBegan, toolEnded } from '../machines/events.ts';
 import { diceOf, hookWalk } from '../machines/hook-walks.ts';

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ServerMessage } from '../../src/protocol/server.ts';
 import { createStampClock } from '../../src/runtime/clock.ts';
-import { createStreams } from '../../src/runtime/streams.ts';
+import { createStreams } from '../../src/runtime/rooms/streams.ts';
 import type { CheckpointItem, Item, ItemResult } from '../../src/store/items.ts';
 
 type Delta = Extract<ServerMessage, { type: 'message_delta' }>;

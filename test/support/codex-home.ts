@@ -5,8 +5,8 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { createEngine, type EngineDeps } from '../../src/connectors/codex/app-server.ts';
-import type { Engine } from '../../src/connectors/codex/engine.ts';
+import { createEngine, type EngineDeps } from '../../src/connectors/codex/engine/app-server.ts';
+import type { Engine } from '../../src/connectors/codex/engine/engine.ts';
 import { SILENT_LOGGER } from '../../src/log.ts';
 import type { FakeResponsesApi } from './fake-responses-api.ts';
 

@@ -1,7 +1,7 @@
 /**
  * One thread of the real engine as a test sees it: what was reported, what was asked, and words to say.
  */
-import type { Engine, ThreadListener } from '../../src/connectors/codex/engine.ts';
+import type { Engine, ThreadListener } from '../../src/connectors/codex/engine/engine.ts';
 import type { ServerNotification } from '../../src/connectors/codex/protocol/generated/ServerNotification.ts';
 import type { ServerRequest } from '../../src/connectors/codex/protocol/generated/ServerRequest.ts';
 import type { ThreadItem } from '../../src/connectors/codex/protocol/generated/v2/ThreadItem.ts';

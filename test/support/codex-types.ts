@@ -8,7 +8,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { findCodexBinary } from '../../src/connectors/codex/binary.ts';
+import { findCodexBinary } from '../../src/connectors/codex/engine/binary.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 

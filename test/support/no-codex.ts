@@ -2,8 +2,8 @@
  * What a house without Codex gets: an engine that is real but has nothing to run.
  */
 import type { CodexConfig } from '../../src/config.ts';
-import { createEngine } from '../../src/connectors/codex/app-server.ts';
-import type { Engine } from '../../src/connectors/codex/engine.ts';
+import { createEngine } from '../../src/connectors/codex/engine/app-server.ts';
+import type { Engine } from '../../src/connectors/codex/engine/engine.ts';
 import { OrbitError } from '../../src/errors.ts';
 import { SILENT_LOGGER } from '../../src/log.ts';
 

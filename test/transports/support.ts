@@ -7,7 +7,7 @@ import { afterEach, vi } from 'vitest';
 import WebSocket from 'ws';
 import type { Logger } from '../../src/log.ts';
 import type { Health, HookMeta } from '../../src/runtime/hall.ts';
-import { type Connection, createRooms, type Frame } from '../../src/runtime/rooms.ts';
+import { type Connection, createRooms, type Frame } from '../../src/runtime/rooms/rooms.ts';
 import { DEFAULT_LIMITS, type DoorLimits } from '../../src/transports/limits.ts';
 import { createDoors, type Doors, type DoorsDeps } from '../../src/transports/listen.ts';
 import { type Clock, systemClock } from '../../src/transports/ports.ts';

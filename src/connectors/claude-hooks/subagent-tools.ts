@@ -7,7 +7,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cut } from '../../protocol/encode.ts';
 import type { SubagentTool } from '../../protocol/work-nouns.ts';
-import { createLineSplitter } from '../codex/lines.ts';
+import { createLineSplitter } from '../codex/engine/lines.ts';
 import { openConfined } from '../confined-file.ts';
 
 const MAX_FILE_BYTES = 256 * 1024 * 1024;
@@ -99,6 +99,7 @@ export function createCollector(): {
 
   return {
     take(line) {
+      // Nine tenths of a transcript are about something else (claude.md 3).
       if (!line.includes('"tool_use"') && !line.includes('"tool_result"')) return;
       const entry = parsed(line);
       for (const [at, block] of blocksOf(entry).entries()) {

@@ -5,8 +5,8 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type CodexBinary, codexHomeOf, findCodexBinary } from './binary.ts';
-import { deathSignal, environmentOf } from './child.ts';
+import { type CodexBinary, codexHomeOf, findCodexBinary } from './engine/binary.ts';
+import { deathSignal, environmentOf } from './engine/child.ts';
 
 /** Makes names. */
 export interface Namer {

@@ -29,6 +29,7 @@ export const sessionNouns = {
     'url?': 'string',
     'media_type?': 'string',
   },
+  // What may be null is always there; what may be missing is never null (contract.md 0).
   Message: {
     ...closed,
     id: 'string',
@@ -152,6 +153,7 @@ export const sessionViews = {
     'terminal_app?': 'string',
     'review_comments?': 'ReviewComment[]',
   },
+  // In a delta null clears and absence leaves; where nothing can be cleared, null does not exist.
   StateChanges: {
     ...closed,
     'status?': 'SessionStatus',
@@ -187,6 +189,7 @@ export const sessionViews = {
 
 /** What stands around the work. */
 export const workNouns = {
+  // Every optional is present as null, unlike anywhere else.
   ApprovalHistoryItem: {
     ...closed,
     id: 'count',
@@ -284,6 +287,7 @@ export const codexNouns = {
     'mimeType?': 'string',
     'annotations?': 'unknown',
   },
+  // `oauth`, in one word (contract.md 9.4 no. 5).
   McpAuthStatus: "'unsupported' | 'not_logged_in' | 'bearer_token' | 'oauth'",
   McpStarting: { ...closed, state: "'starting'" },
   McpReady: { ...closed, state: "'ready'" },

@@ -1,10 +1,10 @@
 /** The provider account and its models (contract.md 2.6). None of it belongs to a session. */
 import { modelOption } from '../../connectors/codex/catalog.ts';
-import type { Engine } from '../../connectors/codex/engine.ts';
+import type { Engine } from '../../connectors/codex/engine/engine.ts';
 import { allPages } from '../../connectors/codex/pages.ts';
 import type { Model } from '../../connectors/codex/protocol/generated/v2/Model.ts';
 import { OrbitError } from '../../errors.ts';
-import type { Accounts } from '../accounts.ts';
+import type { Accounts } from '../steering/accounts.ts';
 import type { Handlers } from './handler.ts';
 
 type AccountTag =

@@ -1,7 +1,7 @@
 /** The history of requests: listed and tidied. Deciding them is approvals.ts' business. */
 import { OrbitError } from '../../errors.ts';
 import type { Writer } from '../../store/writer.ts';
-import type { Tell } from '../telling.ts';
+import type { Tell } from '../sessions/telling.ts';
 import type { Handlers } from './handler.ts';
 
 interface HistoryDeps {
@@ -9,6 +9,7 @@ interface HistoryDeps {
   tell: Tell;
 }
 
+/** Entries of a list, unless the asker wants fewer or, up to the second, more (contract.md 2.5). */
 const DEFAULT_LIMIT = 200;
 const MAX_LIMIT = 1000;
 
@@ -31,10 +32,12 @@ export function createApprovalHistoryHandlers({
       const known = await writer.read({ kind: 'approval', id: approvalId });
       if (!known) throw new OrbitError('not_found', { what: 'Approval', id: approvalId });
       const { sessionId, isOpen } = known;
+      // Its session still waits for it, and a snapshot finds the request in this very row.
       if (isOpen) {
         const reason = `Approval ${approvalId} still waits for its decision; decide it first`;
         throw new OrbitError('invalid_argument', { reason }, { sessionId });
       }
+      // An event like every other: the journal keeps who took what out of the history.
       await tell(sessionId, 'client', (at) => ({ type: 'approval.forgotten', at, approvalId }));
       asker.reply({ type: 'approval_deleted', approval_id: approvalId });
     },

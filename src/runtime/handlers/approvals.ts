@@ -5,10 +5,11 @@
 import type { Decision, Order } from '../../../machines/session-types.ts';
 import { OrbitError } from '../../errors.ts';
 import type { ApprovalRequest } from '../../protocol/nouns.ts';
-import type { Links } from '../links.ts';
-import type { LiveSession } from '../live-session.ts';
-import { contextOf, refuseWatched, type Sessions, type Wish } from '../sessions.ts';
+import type { LiveSession } from '../sessions/live-session.ts';
+import { contextOf, refuseWatched, type Sessions, type Wish } from '../sessions/sessions.ts';
+import type { Links } from '../steering/links.ts';
 import type { Handlers } from './handler.ts';
+import { steered } from './turns.ts';
 
 type ApprovalsTag = 'approve_tool' | 'answer_question';
 
@@ -23,43 +24,46 @@ const DECISIONS: readonly Decision[] = [
 interface ApprovalsDeps {
   sessions: Sessions;
   links: Pick<Links, 'refusalOf'>;
-  /** Sends a client's words into the running turn. */
-  steer: (sessionId: string, content: string) => Promise<void>;
 }
 
 /** Handlers of this group. */
-export function createApprovalsHandlers(deps: ApprovalsDeps): Handlers<ApprovalsTag> {
-  const { sessions, links, steer } = deps;
-
-  async function settle(live: LiveSession, event: Wish & { order: Order }, requestId: string) {
+export function createApprovalsHandlers({
+  sessions,
+  links,
+}: ApprovalsDeps): Handlers<ApprovalsTag> {
+  /** @param words  for the turn that goes on: Codex takes no reason with a refusal, so they go before it */
+  async function settle(
+    live: LiveSession,
+    event: Wish & { order: Order; requestId: string },
+    words: Wish | null = null,
+  ): Promise<void> {
     const { id } = live;
+    const { requestId } = event;
     openRequest(live, requestId);
     const reason = links.refusalOf(id, event.order);
     if (reason !== null) {
       throw new OrbitError('invalid_decision', { id: requestId, reason }, { sessionId: id });
     }
-    await sessions.voice(live, event);
+    // Told in one turn: no other decision comes in between.
+    await Promise.all([words && sessions.voice(live, words), sessions.voice(live, event)]);
   }
 
   return {
-    async approve_tool({ session_id, request_id: requestId, ...given }) {
-      const message = given.message?.trim();
-      const word = await sessions.visit(session_id, async (live) => {
+    approve_tool: ({ session_id, request_id: requestId, ...given }) =>
+      sessions.visit(session_id, (live) => {
         refuseWatched(live, 'answer it');
         const decision = decisionFrom(given, requestId, session_id);
+        const message = given.message?.trim();
+        const words = decision === 'denied' && message ? steered(session_id, message) : null;
         const order = { type: 'approval.answer', requestId, decision } as const;
-        await settle(live, { type: 'approval.decided', requestId, decision, order }, requestId);
-        return decision;
-      });
-      // Codex takes no reason with a refusal: the words follow into the turn that goes on.
-      if (word === 'denied' && message) await steer(session_id, message);
-    },
+        return settle(live, { type: 'approval.decided', requestId, decision, order }, words);
+      }),
 
     answer_question: ({ session_id, request_id: requestId, answer: text, answers }) =>
       sessions.visit(session_id, (live) => {
         refuseWatched(live, 'answer it');
         const order = { type: 'question.answer', requestId, text, answers: answers ?? {} } as const;
-        return settle(live, { type: 'question.answered', requestId, order }, requestId);
+        return settle(live, { type: 'question.answered', requestId, order });
       }),
   };
 }

@@ -34,6 +34,7 @@ export function createBrowseHandlers({
       asker.reply({ type: 'recent_projects_list', projects });
     },
     async get_subagent_tools({ session_id: sessionId, subagent_id: id }, asker) {
+      // Its file lies beside the session's own: no hook names it before the agent is over.
       const agent = await writer.read({ kind: 'subagent', sessionId, id });
       if (!agent) throw new OrbitError('not_found', { what: 'Subagent', id }, { sessionId });
       const read = await readSubagentTools(agent.transcriptPath, id, transcriptRoots);
@@ -42,6 +43,7 @@ export function createBrowseHandlers({
         session_id: sessionId,
         subagent_id: id,
       } as const;
+      // The app shows an empty list; whoever wants to know why it is empty is told.
       if ('unavailable' in read) {
         const { unavailable } = read;
         log.warn('subagent.unreadable', { session_id: sessionId, reason: unavailable });

@@ -4,12 +4,12 @@
  */
 import { isAbsolute } from 'node:path';
 import { mcpInventory, skillsEntry } from '../../connectors/codex/catalog.ts';
-import type { Engine } from '../../connectors/codex/engine.ts';
+import type { Engine } from '../../connectors/codex/engine/engine.ts';
 import { allPages } from '../../connectors/codex/pages.ts';
 import type { McpServerStatus } from '../../connectors/codex/protocol/generated/v2/McpServerStatus.ts';
 import { OrbitError } from '../../errors.ts';
 import type { Writer } from '../../store/writer.ts';
-import type { BoundThreads } from '../bound-threads.ts';
+import type { BoundThreads } from '../steering/bound-threads.ts';
 import type { Handlers } from './handler.ts';
 
 type CatalogTag =

@@ -4,7 +4,7 @@
  */
 import type { ClientMessage, ClientMessageOf } from '../../protocol/client.ts';
 import type { ListNews, Reply } from '../../protocol/server.ts';
-import type { Connection } from '../rooms.ts';
+import type { Connection } from '../rooms/rooms.ts';
 
 /** The type of a client's message. */
 export type ClientTag = ClientMessage['type'];

@@ -1,18 +1,18 @@
 /** Sessions as wholes: created, resumed, forked, ended, configured. */
 import { randomUUID } from 'node:crypto';
 import type { SeenFields, ThreadSettings } from '../../../machines/session-types.ts';
-import { APPROVAL_POLICIES, SANDBOX_MODES } from '../../connectors/codex/policies.ts';
+import { APPROVAL_POLICIES, SANDBOX_MODES } from '../../connectors/codex/thread/policies.ts';
 import { readBranch } from '../../connectors/git-head.ts';
 import { OrbitError } from '../../errors.ts';
 import type { ClientMessageOf } from '../../protocol/client.ts';
 import { directoryOf } from '../directory.ts';
-import type { Forks } from '../forks.ts';
-import type { Links } from '../links.ts';
-import type { ListFeed } from '../list-feed.ts';
-import type { LiveSession } from '../live-session.ts';
-import { newSession } from '../new-session.ts';
-import type { Registry } from '../registry.ts';
-import { contextOf, refuseWatched, type Sessions } from '../sessions.ts';
+import type { ListFeed } from '../rooms/list-feed.ts';
+import type { LiveSession } from '../sessions/live-session.ts';
+import { newSession } from '../sessions/new-session.ts';
+import type { Registry } from '../sessions/registry.ts';
+import { contextOf, refuseWatched, type Sessions } from '../sessions/sessions.ts';
+import type { Forks } from '../steering/forks.ts';
+import type { Links } from '../steering/links.ts';
 import type { Asker, Handlers } from './handler.ts';
 import type { Subscriptions } from './subscriptions.ts';
 

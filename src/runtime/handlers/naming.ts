@@ -1,6 +1,6 @@
 /** Names that people give to sessions, of every kind, live or ended. */
 import { OrbitError } from '../../errors.ts';
-import type { Tell } from '../telling.ts';
+import type { Tell } from '../sessions/telling.ts';
 import type { Handlers } from './handler.ts';
 
 /** Longest name, characters: a title, not a text. */

@@ -7,7 +7,7 @@ import { OrbitError } from '../../errors.ts';
 import type { ClientMessageOf } from '../../protocol/client.ts';
 import type { ReviewComment } from '../../protocol/work-nouns.ts';
 import type { Writer } from '../../store/writer.ts';
-import { type Tell, unknownSession } from '../telling.ts';
+import { type Tell, unknownSession } from '../sessions/telling.ts';
 import type { Handlers } from './handler.ts';
 
 type ReviewsTag =
@@ -40,6 +40,7 @@ export function createReviewsHandlers({ writer, tell }: ReviewsDeps): Handlers<R
     async create_review_comment(message, asker) {
       refuseBadLines(message);
       refuseLong(message);
+      // Not made of a moment: two of one millisecond must not be one (contract.md 10.7 F1).
       const id = `rc-${randomUUID()}`;
       await tell(message.session_id, 'client', (at) => ({
         type: 'comment.created',
@@ -51,6 +52,7 @@ export function createReviewsHandlers({ writer, tell }: ReviewsDeps): Handlers<R
     async update_review_comment(message) {
       refuseLong({ body: message.body ?? '' });
       await inTurn(message.comment_id, async () => {
+        // Read inside the turn: what the change before it left is what this one is made from.
         const known = await find(message.comment_id);
         await tell(known.session_id, 'client', (at) => ({
           type: 'comment.updated',
@@ -66,6 +68,7 @@ export function createReviewsHandlers({ writer, tell }: ReviewsDeps): Handlers<R
       });
     },
     async list_review_comments({ session_id, turn_id }, asker) {
+      // Through the writer's queue: it sees every comment made before it, whoever made it.
       const turnId = turn_id ?? null;
       const found = await writer.read({ kind: 'comments', sessionId: session_id, turnId });
       if (!found) throw unknownSession(session_id);

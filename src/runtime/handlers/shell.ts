@@ -1,7 +1,7 @@
 /** Commands of clients in a session's directory: checked, put on record, started, cancelled. */
 import { OrbitError } from '../../errors.ts';
 import { directoryOf } from '../directory.ts';
-import { contextOf, type Sessions } from '../sessions.ts';
+import { contextOf, type Sessions } from '../sessions/sessions.ts';
 import type { Shells } from '../shells.ts';
 import type { Handlers } from './handler.ts';
 
@@ -11,6 +11,7 @@ interface ShellDeps {
   home: string;
 }
 
+/** The reference's, and the longest that anybody waits for a command (reliability.md T31). */
 const DEFAULT_TIMEOUT_SECONDS = 30;
 const MAX_TIMEOUT_SECONDS = 3600;
 /** The system takes no longer argument, bytes. */
@@ -32,10 +33,12 @@ export function createShellHandlers({
       }
       const wrong = faultOf(command);
       if (wrong) throw refuse(wrong);
+      // Asked also when the client names a directory: a command belongs to a session that exists.
       const { session } = await sessions.visit(sessionId, contextOf);
       const asked = cwd || session.current_cwd || session.project_path;
       const directory = await directoryOf(asked, home, sessionId);
       const wish = { sessionId, command, cwd: directory, timeoutMs: seconds * 1000 };
+      // On record is all that is waited for; the end comes to the session's room.
       asker.acknowledge(await shells.run(wish));
     },
     cancel_shell: ({ session_id, request_id }) => shells.cancel(session_id, request_id),

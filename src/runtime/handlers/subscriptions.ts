@@ -5,10 +5,9 @@
 import { OrbitError } from '../../errors.ts';
 import type { Reply } from '../../protocol/server.ts';
 import type { Writer } from '../../store/writer.ts';
-import { frameOf, frameOfText } from '../frames.ts';
-import type { News } from '../news.ts';
-import type { Registry } from '../registry.ts';
-import type { Ring } from '../ring.ts';
+import type { Ring } from '../ledger/ring.ts';
+import { frameOf, frameOfText } from '../rooms/frames.ts';
+import type { News } from '../rooms/news.ts';
 import {
   type Connection,
   type Hearing,
@@ -17,7 +16,8 @@ import {
   roomsOf,
   sessionOfRoom,
   sessionRoom,
-} from '../rooms.ts';
+} from '../rooms/rooms.ts';
+import type { Registry } from '../sessions/registry.ts';
 import type { Asker, Handlers } from './handler.ts';
 
 /** The app subscribes to every session it hears of and stays connected for weeks (contract.md 9.4 no. 10). */
@@ -90,7 +90,7 @@ export function createSubscriptions({
     // 0 is what a client says that has nothing yet: facts without a snapshot would mean nothing to it.
     const hasBase = since !== null && since > 0;
     const kept = hasBase && isOurs ? ring.since(sessionId, since) : null;
-    if (kept) {
+    if (kept && !kept.some(asksSomething)) {
       for (const text of kept) connection.send(frameOfText(text));
       remind(connection, sessionId);
       enter(connection, sessionId, room);
@@ -159,6 +159,14 @@ export function createSubscriptions({
 
 function hearingBy({ rooms }: Connection, sessionId: string): Hearing {
   return rooms.has(sessionRoom(sessionId, 'deltas')) ? 'deltas' : 'whole';
+}
+
+/**
+ * A request may be settled by now, and the app does not understand the null that says so (contract.md 9.4
+ * no. 6): it would show the request again. Rows tell only what is still open.
+ */
+function asksSomething(frame: string): boolean {
+  return frame.startsWith('{"type":"approval_requested"');
 }
 
 /** Handlers of this group. */

@@ -4,7 +4,7 @@ import type { Images } from '../../connectors/images.ts';
 import { OrbitError } from '../../errors.ts';
 import type { ClientMessageOf } from '../../protocol/client.ts';
 import type { ImageInput, Message } from '../../protocol/nouns.ts';
-import { contextOf, refuseWatched, type Sessions, type Wish } from '../sessions.ts';
+import { contextOf, refuseWatched, type Sessions, type Wish } from '../sessions/sessions.ts';
 import type { Handlers } from './handler.ts';
 
 type TurnsTag =
@@ -20,29 +20,25 @@ const MAX_CONTENT_CHARS = 1_000_000;
 
 const EMPTY = 'The message is empty; write something';
 
-/** Sends words into the running turn of a session; without one they start one. */
-export type Steer = (sessionId: string, content: string) => Promise<void>;
-
-/** Steering, for the handler and for words that come with a decision. @throws OrbitError as handlers do */
-export function createSteering(sessions: Sessions): Steer {
-  return async (session_id, content) => {
-    if (content.trim() === '') throw invalid(session_id, EMPTY);
-    refuseLong(session_id, content);
-    const id = `steer-${randomUUID()}`;
-    const message = said({ id, session_id, message_type: 'steer', content });
-    const order = { type: 'turn.steer', content, messageId: id } as const;
-    await sessions.wish(session_id, 'type', () => ({ type: 'steer.submitted', message, order }));
+/** Words for the running turn; without one they start one. @throws OrbitError `invalid_argument` */
+export function steered(session_id: string, content: string): Wish {
+  if (content.trim() === '') throw invalid(session_id, EMPTY);
+  refuseLong(session_id, content);
+  const id = `steer-${randomUUID()}`;
+  const message = said({ id, session_id, message_type: 'steer', content });
+  return {
+    type: 'steer.submitted',
+    message,
+    order: { type: 'turn.steer', content, messageId: id },
   };
 }
 
 /** Handlers of this group. */
 export function createTurnsHandlers({
   sessions,
-  steer,
   images,
 }: {
   sessions: Sessions;
-  steer: Steer;
   images: Pick<Images, 'take'>;
 }): Handlers<TurnsTag> {
   const { wish } = sessions;
@@ -60,7 +56,8 @@ export function createTurnsHandlers({
       await wish(session_id, 'type', () => submitted(message, taken));
     },
 
-    steer_turn: ({ session_id, content }) => steer(session_id, content),
+    steer_turn: ({ session_id, content }) =>
+      wish(session_id, 'type', () => steered(session_id, content)),
 
     interrupt_session: ({ session_id }) =>
       sessions.visit(session_id, async (live) => {

@@ -7,7 +7,7 @@
 import type { Logger } from '../../log.ts';
 import type { InspectRecord, InspectRow } from '../../protocol/inspect.ts';
 import type { EventItem } from '../../store/items.ts';
-import type { LiveSession } from '../live-session.ts';
+import type { LiveSession } from '../sessions/live-session.ts';
 import type { Segment, Segments } from './fold/segments.ts';
 import { recordOf } from './history.ts';
 import { createRates } from './rates.ts';

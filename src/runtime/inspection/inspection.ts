@@ -16,7 +16,7 @@ import type {
   InspectStats,
 } from '../../protocol/inspect.ts';
 import type { Writer } from '../../store/writer.ts';
-import type { Registry } from '../registry.ts';
+import type { Registry } from '../sessions/registry.ts';
 import { MACHINES, machineOf, sessionHash } from './chart.ts';
 import { bundleOf } from './fold/bundle.ts';
 import { createSegments, endOf, type Segments } from './fold/segments.ts';

@@ -1,7 +1,7 @@
 /** One line for each session: from the database for all of them, from a commit for the one that moved. */
 import type { InspectRow } from '../../protocol/inspect.ts';
 import type { EventItem, InspectedSession } from '../../store/items.ts';
-import type { LiveSession } from '../live-session.ts';
+import type { LiveSession } from '../sessions/live-session.ts';
 import { typeOf } from './history.ts';
 import { redactText } from './redact.ts';
 import { linkOf, pathsOf, valueFrom } from './value.ts';

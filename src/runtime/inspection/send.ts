@@ -10,10 +10,10 @@ import type { HandEvent } from '../../protocol/hand-event.ts';
 import type { Json, Sent, StateValue } from '../../protocol/inspect.ts';
 import type { Writer } from '../../store/writer.ts';
 import type { StampClock } from '../clock.ts';
-import type { Ledger } from '../ledger.ts';
-import type { LiveSession } from '../live-session.ts';
-import type { Registry } from '../registry.ts';
-import type { Caller } from '../rooms.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import type { Caller } from '../rooms/rooms.ts';
+import type { LiveSession } from '../sessions/live-session.ts';
+import type { Registry } from '../sessions/registry.ts';
 import { judge } from './possible/next.ts';
 
 /** What sending needs beside what looking needs. */

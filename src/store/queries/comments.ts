@@ -75,6 +75,7 @@ export function createCommentReads(database: Sqlite) {
     /** A session's comments, oldest first, the newest that fit a frame; null for an unknown session. */
     ofSession(sessionId: string, turnId: string | null): Fit<ReviewComment> | null {
       if (hasSession.get(sessionId) === undefined) return null;
+      // Newest first, so that the oldest give way; turned round for the reader.
       const rows =
         turnId === null ? ofSession.iterate(sessionId) : ofTurn.iterate(sessionId, turnId);
       const { items, truncated } = newestThatFit(rows, commentFromRow);

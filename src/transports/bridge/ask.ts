@@ -6,7 +6,7 @@ import { type ErrorCode, OrbitError } from '../../errors.ts';
 import type { ClientMessage } from '../../protocol/client.ts';
 import type { ServerMessage } from '../../protocol/server.ts';
 import type { Hall } from '../../runtime/hall.ts';
-import type { Caller, Connection } from '../../runtime/rooms.ts';
+import type { Caller, Connection } from '../../runtime/rooms/rooms.ts';
 import { nextConnectionId } from '../connection.ts';
 
 /** What the hall said no to, as it said it. */

@@ -3,7 +3,7 @@
  * reader: they are made once and kept with it. What several readers get in the same tick is glued
  * together once, too. This is where fan-out is won: what costs is the `write`, not the framing.
  */
-import type { Frame } from '../../runtime/rooms.ts';
+import type { Frame } from '../../runtime/rooms/rooms.ts';
 
 /** FIN and opcode 1: a text message in a single frame (RFC 6455, 5.2). */
 const FIN_TEXT = 0x81;

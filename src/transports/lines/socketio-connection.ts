@@ -3,7 +3,7 @@
  * only adds what it lacks: how much is waiting, dropping it, and closing with a code.
  */
 import type { Socket } from 'socket.io';
-import type { Caller, Connection, Frame } from '../../runtime/rooms.ts';
+import type { Caller, Connection, Frame } from '../../runtime/rooms/rooms.ts';
 import type { Line } from '../backlog.ts';
 import { Membership, nextConnectionId } from '../connection.ts';
 import type { Clock } from '../ports.ts';

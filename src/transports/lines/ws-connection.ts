@@ -8,7 +8,7 @@
 import type { Duplex } from 'node:stream';
 import { WebSocket } from 'ws';
 import type { Logger } from '../../log.ts';
-import type { Caller, Connection, Frame } from '../../runtime/rooms.ts';
+import type { Caller, Connection, Frame } from '../../runtime/rooms/rooms.ts';
 import type { Line } from '../backlog.ts';
 import { Membership, nextConnectionId } from '../connection.ts';
 import type { DoorLimits } from '../limits.ts';

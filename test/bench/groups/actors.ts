@@ -5,9 +5,9 @@
 
 import type { Session } from '../../../machines/index.ts';
 import { SILENT_LOGGER } from '../../../src/log.ts';
-import { createLedger } from '../../../src/runtime/ledger.ts';
-import type { LiveSession } from '../../../src/runtime/live-session.ts';
-import { createRegistry, type Registry } from '../../../src/runtime/registry.ts';
+import { createLedger } from '../../../src/runtime/ledger/ledger.ts';
+import type { LiveSession } from '../../../src/runtime/sessions/live-session.ts';
+import { createRegistry, type Registry } from '../../../src/runtime/sessions/registry.ts';
 import type { Bench } from '../bench.ts';
 import { inTurns, medianOf, ratioOf, type Sample } from '../measure.ts';
 import type { Report } from '../report.ts';

@@ -1,9 +1,9 @@
 /** Codex's questions and the answers that fit them: what the real engine asks seldom, and what must never pass. */
 import { describe, expect, it } from 'vitest';
 import type { Decision } from '../../../machines/session-types.ts';
-import { type Ask, askFrom } from '../../../src/connectors/codex/asks.ts';
 import type { ServerRequest } from '../../../src/connectors/codex/protocol/generated/ServerRequest.ts';
 import type { ThreadItem } from '../../../src/connectors/codex/protocol/generated/v2/ThreadItem.ts';
+import { type Ask, askFrom } from '../../../src/connectors/codex/thread/asks.ts';
 
 const DECISIONS: Decision[] = [
   'approved',
@@ -23,6 +23,7 @@ function asked(
   const request = { method, id: '1:0', params: { threadId: 't', turnId: 'turn', ...params } };
   const ask = askFrom(request as unknown as ServerRequest, {
     sessionId: 's',
+    threadId: 't',
     findOpen: (fits) => (item && fits(item) ? item : null),
   });
   if (!ask) throw new Error(`${method} is no question`);
@@ -61,6 +62,12 @@ describe('a command', () => {
       tool: { name: 'Bash' },
       request: { id: 'turn:1:0', session_id: 's', type: 'exec', command: 'rm -rf /' },
     });
+  });
+
+  it('names the subagent that asks, when it is one', () => {
+    expect(asked(method, command).event.request).not.toHaveProperty('agent_id');
+    const other = asked(method, { ...command, threadId: 'subagent' });
+    expect(other.event.request).toMatchObject({ agent_id: 'subagent' });
   });
 
   it('takes no answer to a question', () => {

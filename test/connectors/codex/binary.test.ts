@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { findCodexBinary, pathWithTools } from '../../../src/connectors/codex/binary.ts';
+import { findCodexBinary, pathWithTools } from '../../../src/connectors/codex/engine/binary.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'odx-binary-'));
 afterAll(() => rmSync(scratch, { recursive: true }));

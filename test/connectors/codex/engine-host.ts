@@ -3,7 +3,7 @@
  * Started by orphans.test.ts.
  */
 import { writeSync } from 'node:fs';
-import { createEngine } from '../../../src/connectors/codex/app-server.ts';
+import { createEngine } from '../../../src/connectors/codex/engine/app-server.ts';
 import { SILENT_LOGGER } from '../../../src/log.ts';
 import { startThread } from '../../support/codex-thread.ts';
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Engine } from '../../../src/connectors/codex/engine.ts';
+import type { Engine } from '../../../src/connectors/codex/engine/engine.ts';
 import type { ServerNotification } from '../../../src/connectors/codex/protocol/generated/ServerNotification.ts';
 import { type CodexHome, createCodexHome, MODELS, startEngine } from '../../support/codex-home.ts';
 import { startThread, type TestThread } from '../../support/codex-thread.ts';

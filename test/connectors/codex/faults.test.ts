@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Engine, EngineState } from '../../../src/connectors/codex/engine.ts';
+import type { Engine, EngineState } from '../../../src/connectors/codex/engine/engine.ts';
 import { type CodexHome, createCodexHome, startEngine } from '../../support/codex-home.ts';
 import { listenToThread, startThread } from '../../support/codex-thread.ts';
 import { type FakeResponsesApi, startFakeResponsesApi } from '../../support/fake-responses-api.ts';

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { createLineSplitter } from '../../../src/connectors/codex/lines.ts';
+import { createLineSplitter } from '../../../src/connectors/codex/engine/lines.ts';
 
 it('keeps a character whole that arrives in two reads', () => {
   const bytes = Buffer.from('{"text":"naïve 🙂"}\n');

@@ -1,8 +1,8 @@
 /** Notifications that the offline engine does not send, or not in this order, and what they must become. */
 import { describe, expect, it } from 'vitest';
 import type { ServerNotification } from '../../../src/connectors/codex/protocol/generated/ServerNotification.ts';
-import { createReports } from '../../../src/connectors/codex/reports.ts';
-import { wordsOfTurnError } from '../../../src/connectors/codex/troubles.ts';
+import { createReports } from '../../../src/connectors/codex/thread/reports.ts';
+import { wordsOfTurnError } from '../../../src/connectors/codex/thread/troubles.ts';
 import type { Report } from '../../../src/connectors/port.ts';
 
 /** Reports that are written down, over streams that only join. */

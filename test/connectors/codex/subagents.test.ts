@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Engine } from '../../../src/connectors/codex/engine.ts';
+import type { Engine } from '../../../src/connectors/codex/engine/engine.ts';
 import { type CodexHome, createCodexHome, MODELS, startEngine } from '../../support/codex-home.ts';
 import { startThread, type TestThread } from '../../support/codex-thread.ts';
 import { type FakeResponsesApi, startFakeResponsesApi } from '../../support/fake-responses-api.ts';

@@ -1,7 +1,7 @@
 /** Stopping turns against an engine that answers late or never, which the real one does only now and then. */
 import { describe, expect, it } from 'vitest';
-import type { Engine } from '../../../src/connectors/codex/engine.ts';
-import { createTurnControl } from '../../../src/connectors/codex/turn-control.ts';
+import type { Engine } from '../../../src/connectors/codex/engine/engine.ts';
+import { createTurnControl } from '../../../src/connectors/codex/thread/turn-control.ts';
 import { OrbitError } from '../../../src/errors.ts';
 
 /** An engine that notes what it is asked, and answers when the test says so. */

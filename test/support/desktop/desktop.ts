@@ -5,19 +5,14 @@
  */
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
-import type { SessionState } from '../../../src/protocol/nouns.ts';
-import { wsClient } from '../clients.ts';
-import { snapshotOf } from '../compare.ts';
+import { disagreements } from './agreement.ts';
 import { ADDITIVE, type AppFrame, decodeAsApp } from './frames.ts';
 import { AppState } from './state.ts';
-import { shownWrongly } from './truth.ts';
 
 /** Only the pong makes it connected, and only within this. */
 const PONG_WITHIN_MS = 5000;
 /** More than this of one answer to an error is no mending but a loop. */
 const MAX_ACCOUNT_READS = 5;
-/** Three messages each, within the 200 that a connection may send at once. */
-const SNAPSHOTS_A_NEWCOMER = 60;
 
 export interface Desktop extends AsyncDisposable {
   readonly app: AppState;
@@ -38,6 +33,9 @@ export interface Desktop extends AsyncDisposable {
    * @returns one line each; empty when all is well
    */
   truth(): Promise<string[]>;
+  /** Loses its line, and stays away until told to come back. */
+  leave(): Promise<void>;
+  comeBack(): Promise<void>;
   /** Connections it has had. */
   readonly connections: number;
   /** Stops reading, as on a slow network, until told otherwise. */
@@ -88,7 +86,7 @@ class DesktopClient implements Desktop {
     socket.once('close', () => {
       for (const settle of this.#waiting.values()) settle();
       this.#waiting.clear();
-      if (!this.#isClosed) this.#up = this.#comeBack();
+      if (!this.#isClosed) this.#up = this.#tryAgain();
     });
     for (const text of early) this.#read(text);
     this.#open();
@@ -117,7 +115,7 @@ class DesktopClient implements Desktop {
   }
 
   /** Tries until somebody is there; the app takes longer pauses. */
-  async #comeBack(): Promise<void> {
+  async #tryAgain(): Promise<void> {
     for (;;) {
       await new Promise((resolve) => setTimeout(resolve, 20));
       if (this.#isClosed) return;
@@ -260,39 +258,16 @@ class DesktopClient implements Desktop {
 
   async truth(): Promise<string[]> {
     await this.rest();
-    const wrong = [...this.troubles];
-    const { listed, snapshots } = await this.#askNewcomers();
-    for (const id of this.app.sessions.keys()) {
-      if (!listed.has(id)) wrong.push(`${id}: is in no list any more`);
-    }
-    await this.rest();
-    for (const snapshot of snapshots) wrong.push(...(await this.#compare(snapshot)));
-    return wrong;
+    return [...this.troubles, ...(await disagreements(this, this.#url))];
   }
 
-  /** What happened since the snapshot (a branch was read) is no difference: then a newer one is asked for. */
-  async #compare(first: SessionState): Promise<string[]> {
-    let snapshot = first;
-    for (let attempt = 0; attempt < 5; attempt++) {
-      if ((this.app.revisions.get(first.id) ?? 0) <= snapshot.revision) break;
-      await using newcomer = await wsClient(this.#url);
-      snapshot = await snapshotOf(newcomer, first.id);
-      await this.rest();
-    }
-    return shownWrongly(this.app, snapshot);
+  async leave(): Promise<void> {
+    await this.close();
+    this.#isClosed = false;
   }
 
-  /** Each asks for so many only, that none is told to slow down. */
-  async #askNewcomers(): Promise<{ listed: Set<string>; snapshots: SessionState[] }> {
-    const ids = await listedBy(this.#url);
-    const snapshots: SessionState[] = [];
-    for (let from = 0; from < ids.length; from += SNAPSHOTS_A_NEWCOMER) {
-      await using newcomer = await wsClient(this.#url);
-      for (const id of ids.slice(from, from + SNAPSHOTS_A_NEWCOMER)) {
-        snapshots.push(await snapshotOf(newcomer, id));
-      }
-    }
-    return { listed: new Set(ids), snapshots };
+  comeBack(): Promise<void> {
+    return this.connect();
   }
 
   async close(): Promise<void> {
@@ -308,11 +283,4 @@ class DesktopClient implements Desktop {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
-}
-
-async function listedBy(url: string): Promise<string[]> {
-  await using newcomer = await wsClient(url);
-  newcomer.send({ type: 'subscribe_list' });
-  const told = await newcomer.waitFor((frame) => frame.type === 'sessions_list');
-  return told.type === 'sessions_list' ? told.sessions.map(({ id }) => id) : [];
 }

@@ -9,7 +9,6 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Server, type Socket } from 'socket.io';
-import { type WebSocket, WebSocketServer } from 'ws';
 import { transition } from 'xstate';
 import { sessionMachine } from '../../../machines/index.ts';
 import { HAND_EVENTS } from '../../../src/protocol/hand.ts';
@@ -23,6 +22,7 @@ import type {
 import { edgeOf } from '../../../src/runtime/inspection/chart.ts';
 import { nextEvents } from '../../../src/runtime/inspection/possible/next.ts';
 import { createSession, type FakeSession } from './actors.ts';
+import { answerPublic } from './public-door.ts';
 
 const PAGE = fileURLToPath(new URL('../../../dist/visualizer/', import.meta.url));
 const PAGE_RECORDS = 300;
@@ -125,46 +125,6 @@ export async function startFixture({
       http.closeAllConnections();
     },
   };
-}
-
-/** The public door: snapshots and refusals, enough for a conversation. */
-function answerPublic(
-  http: ReturnType<typeof createServer>,
-  deps: { byId: Map<string, FakeSession>; said: unknown[]; token: string | undefined },
-): void {
-  const doors = new WebSocketServer({ noServer: true });
-  http.on('upgrade', (request, socket, head) => {
-    if (request.url !== '/ws') return;
-    const offered = String(request.headers['sec-websocket-protocol']).split('.token.')[1] ?? '';
-    const isIn =
-      deps.token === undefined || Buffer.from(offered, 'base64url').toString() === deps.token;
-    if (!isIn) socket.end('HTTP/1.1 401 Unauthorized\r\n\r\n');
-    else doors.handleUpgrade(request, socket, head, (line) => converse(line, deps));
-  });
-}
-
-function converse(
-  line: WebSocket,
-  { byId, said }: { byId: Map<string, FakeSession>; said: unknown[] },
-): void {
-  const tell = (message: object): void => line.send(JSON.stringify(message));
-  tell({ type: 'hello', version: 'fixture', protocol_version: 1, epoch: 'e' });
-  line.on('message', (text) => {
-    const message = JSON.parse(String(text)) as Record<
-      'type' | 'session_id' | 'request_id',
-      string
-    >;
-    said.push(message);
-    const { type, session_id, request_id } = message;
-    const session = byId.get(session_id);
-    if (type === 'subscribe_session' && session) {
-      tell({ type: 'session_snapshot', session: stateOf(session) });
-    }
-    const isDone = /subscribe_session|ping/.test(type);
-    const words = `${type} is not implemented yet`;
-    const refusal = { type: 'error', code: 'not_implemented', message: words, session_id };
-    tell(isDone ? { type: 'ack', request_id } : { ...refusal, request_id });
-  });
 }
 
 function serve(request: IncomingMessage, response: ServerResponse): void {
@@ -335,22 +295,5 @@ function momentOf(session: FakeSession, seq: number): object {
     context: known?.context ?? {},
     previous: { value: record?.value, context: session.contexts.get(seq - 1)?.context ?? {} },
     event: known?.event ?? { type: '' },
-  };
-}
-
-function stateOf({ id, input, messages, actor }: FakeSession): object {
-  const { context } = actor.getSnapshot();
-  return {
-    ...input.session,
-    id,
-    messages: messages.slice(-50),
-    message_count: messages.length,
-    pending_approval: context.approvals[0]?.request ?? null,
-    current_diff: null,
-    current_plan: null,
-    work_status: context.session.work_status,
-    revision: 1,
-    epoch: 'e',
-    turn_count: context.turn.count,
   };
 }

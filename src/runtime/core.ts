@@ -1,0 +1,125 @@
+/**
+ * The heart of the house: the parts that need each other. The ledger publishes into rooms and releases
+ * orders to links; links report to the ledger; the registry opens what either asks for. Everything else
+ * in the house is built over these and known to none of them.
+ */
+import type { Engine } from '../connectors/codex/engine/engine.ts';
+import type { Logger } from '../log.ts';
+import type { Writer } from '../store/writer.ts';
+import { createBranchLookUp, type LookUpBranch } from './branches.ts';
+import type { StampClock } from './clock.ts';
+import type { Witness } from './inspection/hub.ts';
+import { createLedger, type Ledger } from './ledger/ledger.ts';
+import { createRing, type Ring } from './ledger/ring.ts';
+import { frameOfText } from './rooms/frames.ts';
+import { createListFeed, type ListFeed } from './rooms/list-feed.ts';
+import { createNews, type News } from './rooms/news.ts';
+import { createRooms, type Outlet, roomsOf } from './rooms/rooms.ts';
+import { createStreams, type Streams } from './rooms/streams.ts';
+import type { LiveSession } from './sessions/live-session.ts';
+import { createRegistry, type Registry } from './sessions/registry.ts';
+import { contextOf, createSessions, type Sessions } from './sessions/sessions.ts';
+import { createTelling, type Tell } from './sessions/telling.ts';
+import { type BoundThreads, createBoundThreads } from './steering/bound-threads.ts';
+import { createLinks, type Links } from './steering/links.ts';
+
+/** What the heart is built over. */
+export interface CoreDeps {
+  writer: Writer;
+  engine: Engine;
+  clock: StampClock;
+  log: Logger;
+  /** Hears of every event once it is committed and published. Never throws. */
+  witness: Witness;
+}
+
+/** The parts, for those that are built over them. */
+export interface Core {
+  writer: Writer;
+  engine: Engine;
+  clock: StampClock;
+  rooms: Outlet & { attach(outlet: Outlet): void };
+  ring: Ring;
+  news: News;
+  listFeed: ListFeed;
+  ledger: Ledger;
+  registry: Registry;
+  sessions: Sessions;
+  tell: Tell;
+  streams: Streams;
+  threads: BoundThreads;
+  links: Links;
+  lookUpBranch: LookUpBranch;
+}
+
+/** Puts the parts together and tells sessions whose connector ended with the last process. */
+export function createCore({ writer, engine, clock, log, witness }: CoreDeps): Core {
+  const rooms = createRooms();
+  const ring = createRing();
+  const news = createNews({ rooms });
+  const listFeed = createListFeed({ rooms });
+  const threads = createBoundThreads();
+  const ledger = createLedger({
+    writer,
+    rooms,
+    ring,
+    listFeed,
+    witness,
+    log: log.child('ledger'),
+    release: (sessionId, orders) => links.release(sessionId, orders),
+    refresh: createRefresh({ writer, rooms, log }),
+    reopen: (live, moment) => registry.reopen(live, moment),
+    revive: (live, moment) => registry.revive(live, moment),
+    discard: (live) => registry.discard(live),
+  });
+  const registry: Registry = createRegistry({
+    writer,
+    ledger,
+    log: log.child('restore'),
+    opened: (live) => afterRestart(live, sessions, log),
+  });
+  const sessions: Sessions = createSessions({ writer, registry, ledger, clock });
+  const tell = createTelling({ writer, registry, ledger, clock });
+  const streams = createStreams({ rooms, writer, clock });
+  news.keep(streams.standing);
+  const lookUpBranch = createBranchLookUp({ registry, ledger, clock, log });
+  const reporting = { registry, ledger, streams, threads, lookUpBranch, clock };
+  const links: Links = createLinks({ engine, ...reporting, log: log.child('codex') });
+  for (const live of [...registry.live()]) afterRestart(live, sessions, log);
+  const carried = { writer, engine, clock, rooms, ring, news, listFeed };
+  return { ...carried, ledger, registry, sessions, tell, streams, threads, links, lookUpBranch };
+}
+
+/** Something was taken back: everybody in the session's rooms gets it whole again. */
+function createRefresh({
+  writer,
+  rooms,
+  log,
+}: {
+  writer: Pick<Writer, 'read'>;
+  rooms: Outlet;
+  log: Logger;
+}): (sessionId: string) => void {
+  async function showWhole(sessionId: string): Promise<void> {
+    const read = { kind: 'catch-up', sessionId, since: null, epoch: null } as const;
+    const answer = await writer.read(read);
+    for (const text of answer?.frames ?? []) {
+      const frame = frameOfText(text);
+      for (const room of roomsOf(sessionId)) rooms.publish(room, frame);
+    }
+  }
+  return (sessionId) => {
+    showWhole(sessionId).catch((error: Error) =>
+      log.error('refresh.failed', { session_id: sessionId, error }),
+    );
+  };
+}
+
+/** A row that says it has a connector has lost it with the process that held it. */
+function afterRestart(live: LiveSession, sessions: Pick<Sessions, 'tell'>, log: Logger): void {
+  const { link_state } = contextOf(live).session;
+  if (link_state !== 'attaching' && link_state !== 'attached') return;
+  sessions.tell(live, { type: 'server.restarted' }, 'house').catch((error: Error) => {
+    log.error('restore.not_stored', { session_id: live.id, error });
+  });
+}

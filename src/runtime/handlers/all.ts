@@ -1,0 +1,60 @@
+/** All handlers, group by group: where each group gets what it works with. */
+import type { Browse } from '../../connectors/directory.ts';
+import type { Images } from '../../connectors/images.ts';
+import type { Logger } from '../../log.ts';
+import type { Hook } from '../../protocol/hook.ts';
+import type { Core } from '../core.ts';
+import type { HookMeta } from '../hall.ts';
+import type { Shells } from '../shells.ts';
+import type { Accounts } from '../steering/accounts.ts';
+import { createForks } from '../steering/forks.ts';
+import { createAccountHandlers } from './account.ts';
+import { createApprovalHistoryHandlers } from './approval-history.ts';
+import { createApprovalsHandlers } from './approvals.ts';
+import { createBrowseHandlers } from './browse.ts';
+import { createCatalogHandlers } from './catalog.ts';
+import type { ClientTag, Handlers } from './handler.ts';
+import { createHookHandlers } from './hooks.ts';
+import { createLifecycleHandlers } from './lifecycle.ts';
+import { createNamingHandlers } from './naming.ts';
+import { createReviewsHandlers } from './reviews.ts';
+import { createShellHandlers } from './shell.ts';
+import { createSubscriptionHandlers, type Subscriptions } from './subscriptions.ts';
+import { createTurnsHandlers } from './turns.ts';
+
+/** What handlers work with beside the heart of the house. */
+export interface HandlersDeps {
+  core: Core;
+  subscriptions: Subscriptions;
+  accounts: Accounts;
+  shells: Shells;
+  images: Images;
+  browse: Browse;
+  /** The user's home: what `~` means. */
+  home: string;
+  transcriptRoots: readonly string[];
+  takeHook: (hook: Hook, meta: HookMeta) => Promise<void>;
+  log: Logger;
+}
+
+/** One handler for each type of message; a type without one does not compile. */
+export function createHandlers(deps: HandlersDeps): Handlers<ClientTag> {
+  const { core, subscriptions, accounts, shells, images, browse, home, log } = deps;
+  const { writer, engine, sessions, links, registry, listFeed, tell, threads } = core;
+  const forks = createForks({ engine, sessions, links, registry, listFeed });
+  const lifecycle = { sessions, links, forks, registry, subscriptions, listFeed, home };
+  return {
+    ...createSubscriptionHandlers(subscriptions),
+    ...createHookHandlers(deps.takeHook),
+    ...createLifecycleHandlers(lifecycle),
+    ...createTurnsHandlers({ sessions, images }),
+    ...createApprovalsHandlers({ sessions, links }),
+    ...createNamingHandlers({ tell }),
+    ...createApprovalHistoryHandlers({ writer, tell }),
+    ...createReviewsHandlers({ writer, tell }),
+    ...createShellHandlers({ shells, sessions, home }),
+    ...createAccountHandlers({ engine, accounts }),
+    ...createCatalogHandlers({ engine, threads, writer }),
+    ...createBrowseHandlers({ writer, browse, transcriptRoots: deps.transcriptRoots, log }),
+  };
+}

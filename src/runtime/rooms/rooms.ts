@@ -1,0 +1,86 @@
+/**
+ * Rooms: who hears what. A frame is published into a room once; every transport (an outlet) delivers it
+ * to its own members. A session's room carries each of its facts with a revision, the list room only
+ * summaries without one. Called by the ledger after a commit, never before.
+ */
+import type { ServerMessage } from '../../protocol/server.ts';
+
+/** A message encoded once, however many read it. */
+export interface Frame {
+  /** The JSON text that goes over `/ws`; at most 1 MiB minus headroom. */
+  readonly text: string;
+  /** The same as an object, for transports that encode themselves; parsed on first use if need be. */
+  readonly message: ServerMessage;
+}
+
+/** Who a connection or request is, decided by the gate once, before the upgrade. */
+export interface Caller {
+  /** `local`: trusted because of where it comes from; `token`: presented the configured secret. */
+  readonly kind: 'local' | 'token' | 'anonymous';
+  readonly address: string;
+}
+
+/** One open line to a client, whatever carries it. */
+export interface Connection {
+  readonly id: string;
+  readonly caller: Caller;
+  /** Rooms this connection is in right now. */
+  readonly rooms: ReadonlySet<string>;
+  /** Queues a frame behind everything queued before; written at the end of the tick. Never throws. */
+  send(frame: Frame): void;
+  /** Synchronous: a frame published after it is delivered, one published before it is not. */
+  join(room: string): void;
+  leave(room: string): void;
+  /** Bytes queued and not yet taken by the peer. */
+  readonly backlogBytes: number;
+  /** @param code WebSocket close code, such as 1012 for a restart. */
+  close(code: number, reason: string): void;
+}
+
+/** A transport's delivery side. */
+export interface Outlet {
+  publish(room: string, frame: Frame): void;
+}
+
+/** Name of the room that hears every session's summary. */
+export const LIST_ROOM = 'list';
+
+/**
+ * How a session's streamed text is heard: the whole again and again, or only what is new. Each session
+ * has a room for either; all other facts and news go to both.
+ */
+export type Hearing = 'whole' | 'deltas';
+
+const PREFIXES: Record<Hearing, string> = { whole: 'session:', deltas: 'deltas:' };
+
+/** Name of the room that hears one session's facts. */
+export function sessionRoom(sessionId: string, hearing: Hearing = 'whole'): string {
+  return PREFIXES[hearing] + sessionId;
+}
+
+/** Both rooms of a session. */
+export function roomsOf(sessionId: string): readonly [string, string] {
+  return [sessionRoom(sessionId, 'whole'), sessionRoom(sessionId, 'deltas')];
+}
+
+/** The session a room belongs to, or null for the list. */
+export function sessionOfRoom(room: string): string | null {
+  const prefix = PREFIXES[hearingOf(room)];
+  return room.startsWith(prefix) ? room.slice(prefix.length) : null;
+}
+
+/** How those in a session's room hear its text. */
+export function hearingOf(room: string): Hearing {
+  return room.startsWith(PREFIXES.deltas) ? 'deltas' : 'whole';
+}
+
+/** All outlets behind one door: what the ledger publishes to. */
+export function createRooms(): Outlet & { attach(outlet: Outlet): void } {
+  const outlets: Outlet[] = [];
+  return {
+    attach: (outlet) => void outlets.push(outlet),
+    publish(room, frame) {
+      for (const outlet of outlets) outlet.publish(room, frame);
+    },
+  };
+}

@@ -1,0 +1,194 @@
+/**
+ * Texts that are still coming. A delta costs the same at the end of a long answer as at its start: it
+ * enters neither chart nor journal and is only laid beside the others. On a beat the rooms hear what is
+ * new, those who want whole texts hear them in growing steps, and the row gets a checkpoint. Beginning and
+ * end are facts like all others: `message.added` and `message.changed`.
+ */
+import type { ServerMessage } from '../../protocol/server.ts';
+import type { Writer } from '../../store/writer.ts';
+import type { StampClock } from '../clock.ts';
+import { frameOf } from './frames.ts';
+import type { Standing } from './news.ts';
+import { type Outlet, sessionRoom } from './rooms.ts';
+
+/** What is new is told this often, ms: fast enough to look alive, slow enough to be few frames. */
+const BEAT_MS = 40;
+/**
+ * A whole text is told again when it has grown by an eighth, or, once a second, by a 32nd: all wholes of a
+ * message together are at most 33 times its length, however it trickles in.
+ */
+const GROWN = 1 / 8;
+const GROWN_SLOWLY = 1 / 32;
+const SLOW_MS = 1000;
+/** A crash loses this much of a text at most, ms. */
+const CHECKPOINT_MS = 1000;
+
+/** One open message, as whoever streams it sees it. */
+export interface Stream {
+  /** What is told of it begins with the commit of its first words. */
+  readonly messageId: string;
+  push(text: string): void;
+  /** Everything so far. */
+  text(): string;
+  /** Its beginning is committed: rooms may hear of it. */
+  show(): void;
+  /** Nothing more is told; the caller commits the whole. */
+  close(): void;
+}
+
+/** Texts on their way, told as they grow. */
+export interface Streams {
+  /** @param first the words its `message.added` brings */
+  open(sessionId: string, messageId: string, first: string): Stream;
+  /** The live texts of a session, for new subscribers, as far as all others have heard them. */
+  standing: Standing;
+  /** Stops the beat; nothing more is told. */
+  stop(): void;
+}
+
+interface StreamsDeps {
+  rooms: Outlet;
+  writer: Pick<Writer, 'submit'>;
+  clock: StampClock;
+  nowMs?: () => number;
+  /** Calls back on every beat until it is stopped. */
+  every?: (ms: number, beat: () => void) => () => void;
+}
+
+interface Open {
+  readonly sessionId: string;
+  readonly messageId: string;
+  chunks: string[];
+  length: number;
+  isShown: boolean;
+  /** Chunks and characters that those who want deltas have heard. */
+  heardChunks: number;
+  heard: number;
+  whole: { length: number; atMs: number };
+  kept: { length: number; atMs: number; isOnItsWay: boolean };
+}
+
+/** Streams over the rooms; the beat runs only while something is open. */
+export function createStreams({
+  rooms,
+  writer,
+  clock,
+  nowMs = () => performance.now(),
+  every = everyBeat,
+}: StreamsDeps): Streams {
+  const bySession = new Map<string, Map<string, Open>>();
+  let stopBeat: (() => void) | null = null;
+
+  function beat(): void {
+    const now = nowMs();
+    for (const opens of bySession.values()) for (const open of opens.values()) tend(open, now);
+  }
+
+  function tend(open: Open, now: number): void {
+    if (!open.isShown) return;
+    tellNew(open);
+    const grown = (open.length - open.whole.length) / Math.max(1, open.whole.length);
+    const isSlow = now - open.whole.atMs >= SLOW_MS;
+    if (grown >= GROWN || (isSlow && grown >= GROWN_SLOWLY)) tellWhole(open, now);
+    if (now - open.kept.atMs >= CHECKPOINT_MS && open.length > open.kept.length) keep(open, now);
+  }
+
+  function tellNew(open: Open): void {
+    const { sessionId, heard: offset } = open;
+    if (open.heardChunks === open.chunks.length) return;
+    const text = open.chunks.slice(open.heardChunks).join('');
+    open.heardChunks = open.chunks.length;
+    open.heard = open.length;
+    const message: ServerMessage = {
+      type: 'message_delta',
+      session_id: sessionId,
+      message_id: open.messageId,
+      offset,
+      text,
+    };
+    rooms.publish(sessionRoom(sessionId, 'deltas'), frameOf(message));
+  }
+
+  function tellWhole(open: Open, now: number): void {
+    rooms.publish(sessionRoom(open.sessionId), frameOf(wholeOf(open)));
+    open.whole = { length: open.length, atMs: now };
+  }
+
+  function keep(open: Open, now: number): void {
+    // While the storage fails, one waits and the others would only wait behind it.
+    if (open.kept.isOnItsWay) return;
+    open.kept = { length: open.length, atMs: now, isOnItsWay: true };
+    const { sessionId, messageId } = open;
+    const item = { kind: 'checkpoint', sessionId, messageId, key: null } as const;
+    writer.submit({ ...item, at: clock.stamp(), content: textOf(open) }, () => {
+      open.kept.isOnItsWay = false;
+    });
+  }
+
+  function close({ sessionId, messageId }: Open): void {
+    const opens = bySession.get(sessionId);
+    opens?.delete(messageId);
+    if (opens?.size === 0) bySession.delete(sessionId);
+    if (bySession.size > 0) return;
+    stopBeat?.();
+    stopBeat = null;
+  }
+
+  return {
+    open(sessionId, messageId, first) {
+      const now = nowMs();
+      const length = first.length;
+      const open: Open = {
+        sessionId,
+        messageId,
+        chunks: [first],
+        length,
+        isShown: false,
+        heardChunks: 1,
+        heard: length,
+        whole: { length, atMs: now },
+        kept: { length, atMs: now, isOnItsWay: false },
+      };
+      const opens = bySession.get(sessionId);
+      if (opens) opens.set(messageId, open);
+      else bySession.set(sessionId, new Map([[messageId, open]]));
+      stopBeat ??= every(BEAT_MS, beat);
+      return {
+        messageId,
+        push(text) {
+          open.chunks.push(text);
+          open.length += text.length;
+        },
+        text: () => textOf(open),
+        show() {
+          open.isShown = true;
+        },
+        close: () => close(open),
+      };
+    },
+    standing(sessionId) {
+      const opens = [...(bySession.get(sessionId)?.values() ?? [])];
+      return opens.filter(({ isShown }) => isShown).map(wholeOf);
+    },
+    stop() {
+      stopBeat?.();
+      stopBeat = null;
+      bySession.clear();
+    },
+  };
+}
+
+/** As far as deltas have told it: whoever joins now hears the rest as the others do. */
+function wholeOf({ sessionId, messageId, chunks, heardChunks }: Open): ServerMessage {
+  const changes = { content: chunks.slice(0, heardChunks).join('') };
+  return { type: 'message_updated', session_id: sessionId, message_id: messageId, changes };
+}
+
+function textOf(open: Open): string {
+  return open.chunks.join('');
+}
+
+function everyBeat(ms: number, beat: () => void): () => void {
+  const timer = setInterval(beat, ms);
+  return () => clearInterval(timer);
+}

@@ -1,0 +1,118 @@
+/**
+ * The page: built files held in memory under their exact paths, so that no path of a request ever reaches
+ * the file system. Hashed files may be kept by a browser for ever; the index is asked for each time. The
+ * files are the same for everybody and hold no secret, so they are served without a credential.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { extname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import type { Middleware } from 'koa';
+import { OrbitError } from '../../errors.ts';
+
+/** Nothing but our own scripts, styles and sockets; no markup from text (reliability.md T17). */
+export const PAGE_POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "font-src 'self'",
+  "connect-src 'self'",
+  "img-src 'self' blob:",
+  "frame-ancestors 'none'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "require-trusted-types-for 'script'",
+].join('; ');
+
+const TYPES: Record<string, string> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.json': 'application/json; charset=utf-8',
+  '.svg': 'image/svg+xml',
+  '.woff2': 'font/woff2',
+  '.png': 'image/png',
+  '.txt': 'text/plain; charset=utf-8',
+};
+
+/** Where the page's own router shows something; an id of a session is of these characters only. */
+const CLIENT_ROUTE =
+  /^\/visualizer(?:\/|\/(?:grid|about|machines(?:\/[\w-]{1,64})?|s\/(?:[\w.:-]|%3A){1,200}(?:\/[\w.:-]{1,128})?))?$/;
+
+interface Asset {
+  type: string;
+  body: Buffer;
+  /** Null where compressing gains nothing. */
+  gzip: Buffer | null;
+  isHashed: boolean;
+}
+
+type Assets = ReadonlyMap<string, Asset>;
+
+/** Whether a path belongs to the page. */
+export function isPagePath(path: string): boolean {
+  return path === '/' || path === '/visualizer' || path.startsWith('/visualizer/');
+}
+
+/**
+ * Serves the page.
+ *
+ * @param directory  where it was built; read at the first request, and again while it is not there
+ */
+export function createPage(directory: string = builtPage()): Middleware {
+  let loaded: Assets | null = null;
+  return async (ctx, next) => {
+    if (!isPagePath(ctx.path)) return next();
+    if (ctx.method !== 'GET' && ctx.method !== 'HEAD') {
+      ctx.set('Allow', 'GET, HEAD');
+      throw new OrbitError('method_not_allowed', { allow: 'GET' });
+    }
+    loaded ??= load(directory);
+    if (!loaded) throw new OrbitError('page_not_built');
+    const isIndex = ctx.path === '/' || CLIENT_ROUTE.test(ctx.path);
+    const asset = loaded.get(isIndex ? '/visualizer/index.html' : ctx.path);
+    if (!asset) throw new OrbitError('not_found', { what: 'The path', id: ctx.path.slice(0, 200) });
+    const isZipped = asset.gzip !== null && ctx.acceptsEncodings('gzip') === 'gzip';
+    ctx.set({
+      'Content-Security-Policy': PAGE_POLICY,
+      'X-Frame-Options': 'DENY',
+      'Cache-Control': asset.isHashed ? 'public, max-age=31536000, immutable' : 'no-cache',
+      Vary: 'Accept-Encoding',
+      ...(isZipped && { 'Content-Encoding': 'gzip' }),
+    });
+    ctx.type = asset.type;
+    ctx.body = isZipped ? asset.gzip : asset.body;
+  };
+}
+
+/** Beside the bundle when built; in the build's folder when run from the sources. */
+function builtPage(): string {
+  const isSource = import.meta.url.endsWith('.ts');
+  const where = isSource ? '../../dist/visualizer/' : './visualizer/';
+  return fileURLToPath(new URL(where, import.meta.url));
+}
+
+function load(directory: string): Assets | null {
+  const assets = new Map<string, Asset>();
+  let names: string[];
+  try {
+    names = readdirSync(directory, { recursive: true, encoding: 'utf8' });
+  } catch {
+    // Not built, which the request is told.
+    return null;
+  }
+  for (const name of names) {
+    const type = TYPES[extname(name)];
+    if (type === undefined) continue;
+    const body = readFileSync(join(directory, name));
+    const isText = !/font|png/.test(type);
+    const path = name.replaceAll('\\', '/');
+    assets.set(`/visualizer/${path}`, {
+      type,
+      body,
+      gzip: isText && body.length > 1024 ? gzipSync(body) : null,
+      isHashed: path.startsWith('assets/'),
+    });
+  }
+  return assets.has('/visualizer/index.html') ? assets : null;
+}

@@ -1,0 +1,62 @@
+/** The fixture's `/ws`: snapshots and refusals, enough of the public protocol for a conversation. */
+import type { Server } from 'node:http';
+import { type WebSocket, WebSocketServer } from 'ws';
+import type { FakeSession } from './actors.ts';
+
+interface PublicDoor {
+  byId: Map<string, FakeSession>;
+  /** Takes what the page sends. */
+  said: unknown[];
+  token: string | undefined;
+}
+
+/** Opens it on the fixture's server. */
+export function answerPublic(http: Server, deps: PublicDoor): void {
+  const doors = new WebSocketServer({ noServer: true });
+  http.on('upgrade', (request, socket, head) => {
+    if (request.url !== '/ws') return;
+    const offered = String(request.headers['sec-websocket-protocol']).split('.token.')[1] ?? '';
+    const isIn =
+      deps.token === undefined || Buffer.from(offered, 'base64url').toString() === deps.token;
+    if (!isIn) socket.end('HTTP/1.1 401 Unauthorized\r\n\r\n');
+    else doors.handleUpgrade(request, socket, head, (line) => converse(line, deps));
+  });
+}
+
+function converse(line: WebSocket, { byId, said }: PublicDoor): void {
+  const tell = (message: object): void => line.send(JSON.stringify(message));
+  tell({ type: 'hello', version: 'fixture', protocol_version: 1, epoch: 'e' });
+  line.on('message', (text) => {
+    const message = JSON.parse(String(text)) as Record<
+      'type' | 'session_id' | 'request_id',
+      string
+    >;
+    said.push(message);
+    const { type, session_id, request_id } = message;
+    const session = byId.get(session_id);
+    if (type === 'subscribe_session' && session) {
+      tell({ type: 'session_snapshot', session: stateOf(session) });
+    }
+    const isDone = /subscribe_session|ping/.test(type);
+    const words = `${type} is not implemented yet`;
+    const refusal = { type: 'error', code: 'not_implemented', message: words, session_id };
+    tell(isDone ? { type: 'ack', request_id } : { ...refusal, request_id });
+  });
+}
+
+function stateOf({ id, input, messages, actor }: FakeSession): object {
+  const { context } = actor.getSnapshot();
+  return {
+    ...input.session,
+    id,
+    messages: messages.slice(-50),
+    message_count: messages.length,
+    pending_approval: context.approvals[0]?.request ?? null,
+    current_diff: null,
+    current_plan: null,
+    work_status: context.session.work_status,
+    revision: 1,
+    epoch: 'e',
+    turn_count: context.turn.count,
+  };
+}
