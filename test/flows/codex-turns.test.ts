@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ioClient } from '../support/clients.ts';
 import { type CodexDock, createSteered, openCodexDock } from '../support/codex-dock.ts';
 import { MODELS } from '../support/codex-home.ts';
 
@@ -73,10 +74,17 @@ describe.each(Object.entries(MODELS))('a session with a %s model', (_, model) =>
     const deltas = await dock.client();
     deltas.send({ type: 'subscribe_session', session_id: session.id, deltas: true });
     await deltas.waitFor(({ type }) => type === 'session_snapshot');
+    // The other door knows both forms too.
+    await using socket = await ioClient(dock.server.url);
+    socket.send({ type: 'subscribe_session', session_id: session.id, deltas: true });
+    await socket.waitFor(({ type }) => type === 'session_snapshot');
     await session.say('!slow 60 10');
     await session.idle();
     const [answer] = await session.messages('assistant');
     if (!answer) throw new Error('no answer');
+    expect(socket.messages.filter(({ type }) => type === 'message_delta').length).toBeGreaterThan(
+      2,
+    );
 
     // Pieces join without a gap behind the first words, and nobody got both forms.
     const born = deltas.messages.find(

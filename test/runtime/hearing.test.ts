@@ -1,0 +1,70 @@
+/** How a connection hears a session's streamed text: chosen when it subscribes, kept when it falls behind. */
+import { describe, expect, it } from 'vitest';
+import type { Connection, Frame } from '../../src/runtime/rooms/rooms.ts';
+import { hook, openHouse, type TestHouse } from './house.ts';
+
+const ID = 'session-1';
+
+/** A connection that remembers its rooms and what was sent. */
+function connect() {
+  const rooms = new Set<string>();
+  const sent: Frame[] = [];
+  const connection: Connection = {
+    id: 'c',
+    caller: { kind: 'local', address: '127.0.0.1' },
+    rooms,
+    send: (frame) => void sent.push(frame),
+    join: (room) => void rooms.add(room),
+    leave: (room) => void rooms.delete(room),
+    backlogBytes: 0,
+    close: () => {},
+  };
+  return { connection, rooms, types: () => sent.map(({ message }) => message.type) };
+}
+
+async function openWithSession(): Promise<TestHouse> {
+  const test = await openHouse();
+  await test.house.hall.takeHook(hook(ID, 'UserPromptSubmit', { prompt: 'go' }), {
+    origin: 'hook',
+  });
+  return test;
+}
+
+describe('a subscriber', () => {
+  it('is in one room of a session, the one it asked for last', async () => {
+    await using test = await openWithSession();
+    const { connection, rooms } = connect();
+    const say = (value: object) =>
+      test.house.hall.receive(connection, { value: { session_id: ID, ...value } });
+    await say({ type: 'subscribe_session' });
+    expect([...rooms]).toEqual([`session:${ID}`]);
+    await say({ type: 'subscribe_session', deltas: true });
+    expect([...rooms]).toEqual([`deltas:${ID}`]);
+    await say({ type: 'subscribe_session', deltas: true, since_revision: 1 });
+    expect([...rooms]).toEqual([`deltas:${ID}`]);
+    await say({ type: 'unsubscribe_session' });
+    expect([...rooms]).toEqual([]);
+  });
+
+  it('that fell behind comes back to the room it was in, behind a fresh snapshot', async () => {
+    await using test = await openWithSession();
+    for (const room of [`session:${ID}`, `deltas:${ID}`]) {
+      const { connection, rooms, types } = connect();
+      await test.house.hall.resync(connection, new Set([room]));
+      expect(types()).toEqual(['session_snapshot']);
+      expect([...rooms]).toEqual([room]);
+    }
+  });
+
+  it('hears every fact in either room, once', async () => {
+    await using test = await openWithSession();
+    test.said.length = 0;
+    await test.house.hall.takeHook(hook(ID, 'Stop', { last_assistant_message: 'done' }), {
+      origin: 'hook',
+    });
+    const heard = (room: string) =>
+      test.said.flatMap((one) => (one.room === room ? [one.message.revision] : []));
+    expect(heard(`session:${ID}`)).toEqual(heard(`deltas:${ID}`));
+    expect(heard(`session:${ID}`).length).toBeGreaterThan(1);
+  });
+});

@@ -1,0 +1,180 @@
+/** Orders and connectors over a scripted engine: what may leave before a commit, and what a refusal takes back. */
+import { describe, expect, it } from 'vitest';
+import type { SessionEvent } from '../../machines/session-types.ts';
+import type { Engine, ThreadListener } from '../../src/connectors/codex/engine/engine.ts';
+import { OrbitError } from '../../src/errors.ts';
+import type { LiveSession } from '../../src/runtime/sessions/live-session.ts';
+import { messageOf, runOf } from '../machines/events.ts';
+import { newSession } from '../machines/stage.ts';
+import { openHouse, poison, type TestHouse } from './house.ts';
+
+const ID = 'session-1';
+const THREAD = { id: 'thread-1' };
+const OPENED = {
+  thread: THREAD,
+  model: 'm',
+  approvalPolicy: 'never',
+  sandbox: { type: 'readOnly' },
+};
+
+/** An engine that notes what it is asked; `refuse` names methods that fail. */
+function scriptedEngine() {
+  const asked: Array<{ method: string; params: Record<string, unknown> }> = [];
+  const refused = new Map<string, string>();
+  let listener: ThreadListener | null = null;
+  const results: Record<string, unknown> = {
+    'thread/start': OPENED,
+    'thread/resume': OPENED,
+    'turn/start': { turn: { id: 'turn-of-codex' } },
+  };
+  const engine = {
+    state: 'ready',
+    request: async (method: string, params: Record<string, unknown>) => {
+      asked.push({ method, params });
+      const reason = refused.get(method);
+      if (reason !== undefined) throw new OrbitError('codex_error', { reason });
+      return results[method] ?? {};
+    },
+    respond: () => {},
+    listen: (_: string, given: ThreadListener) => {
+      listener = given;
+      return () => {
+        listener = null;
+      };
+    },
+    onReport: () => () => {},
+    onState: () => () => {},
+    close: async () => {},
+  } as unknown as Engine;
+  const methods = () => asked.map(({ method }) => method);
+  return { engine, asked, methods, refused, lose: (why: string) => listener?.lost(why) };
+}
+
+let stamps = 0;
+const at = () => `2099-01-01T00:00:00.${String(++stamps).padStart(6, '0')}Z`;
+
+function create({ house }: TestHouse): LiveSession {
+  const session = newSession({ id: ID, provider: 'codex', codex_integration_mode: 'direct' });
+  return house.registry.create({ session, isNew: true, turnCount: 0 });
+}
+
+function tell({ house }: TestHouse, live: LiveSession, event: object): Promise<Error | null> {
+  return new Promise((resolve) => {
+    const stamped = { at: at(), ...event } as SessionEvent;
+    house.ledger.tell(live, { event: stamped, origin: 'client', key: null, settle: resolve });
+  });
+}
+
+const contextOf = (live: LiveSession) => live.actor.getSnapshot().context;
+const linkOf = (live: LiveSession) => contextOf(live).session.link_state;
+const submitted = (id: string, more: object = {}) => ({
+  type: 'message.submitted',
+  message: { ...messageOf(id, 'user'), session_id: ID, ...more },
+  order: runOf(id),
+});
+
+describe('an order', () => {
+  it('leaves when its event is stored, and not before', async () => {
+    const codex = scriptedEngine();
+    await using test = await openHouse(undefined, { engine: codex.engine });
+    const live = create(test);
+    const stored = [
+      tell(test, live, { type: 'link.requested' }),
+      tell(test, live, submitted('m1')),
+    ];
+    expect(linkOf(live)).toBe('attaching');
+    expect(codex.methods()).toEqual([]);
+    await Promise.all(stored);
+    await expect.poll(codex.methods).toEqual(['thread/start', 'turn/start']);
+    expect(codex.asked[1]?.params).toMatchObject({
+      threadId: 'thread-1',
+      clientUserMessageId: 'm1',
+    });
+    await expect.poll(() => linkOf(live)).toBe('attached');
+    expect(contextOf(live).session.codex_thread_id).toBe('thread-1');
+  });
+
+  it('is dropped with an event that can never be stored, and the others still leave once', async () => {
+    const codex = scriptedEngine();
+    await using test = await openHouse(undefined, { engine: codex.engine });
+    const live = create(test);
+    await tell(test, live, { type: 'link.requested' });
+    await expect.poll(() => linkOf(live)).toBe('attached');
+    const { message: bad } = poison(ID);
+    const outcomes = await Promise.all([
+      tell(test, live, submitted('good-1')),
+      tell(test, live, { ...submitted('bad'), message: { ...bad, id: 'bad' } }),
+      tell(test, live, submitted('good-2')),
+    ]);
+    expect(outcomes.map((outcome) => outcome === null)).toEqual([true, false, true]);
+    await expect
+      .poll(() => codex.asked.flatMap(({ params }) => params.clientUserMessageId ?? []))
+      .toEqual(['good-1', 'good-2']);
+    expect(contextOf(live).outbox).toEqual(['good-1', 'good-2']);
+    // The connector outlived the actor that was put back.
+    expect(linkOf(live)).toBe('attached');
+  });
+});
+
+describe('a connector', () => {
+  it('that cannot open its thread says why, and another try is another connector', async () => {
+    const codex = scriptedEngine();
+    codex.refused.set('thread/start', 'no disk');
+    await using test = await openHouse(undefined, { engine: codex.engine });
+    const live = create(test);
+    await tell(test, live, { type: 'link.requested' });
+    await expect.poll(() => contextOf(live).session.link_reason).toBe('no disk');
+    expect(linkOf(live)).toBe('failed');
+    codex.refused.clear();
+    await tell(test, live, { type: 'link.requested' });
+    await expect.poll(() => linkOf(live)).toBe('attached');
+  });
+
+  it('never takes an empty thread for one in which something was said', async () => {
+    const codex = scriptedEngine();
+    codex.refused.set('thread/resume', 'thread not found');
+    await using test = await openHouse(undefined, { engine: codex.engine });
+    const session = newSession({
+      id: ID,
+      codex_integration_mode: 'direct',
+      codex_thread_id: 'thread-0',
+    });
+    const live = test.house.registry.create({ session, isNew: true, turnCount: 3 });
+    await tell(test, live, { type: 'link.requested' });
+    await expect.poll(() => linkOf(live)).toBe('failed');
+    expect(codex.methods()).toEqual(['thread/resume']);
+  });
+
+  it('that was not used for long is let go, and comes back with the next words', async () => {
+    const codex = scriptedEngine();
+    await using test = await openHouse(undefined, { engine: codex.engine });
+    const live = create(test);
+    await tell(test, live, { type: 'link.requested' });
+    await expect.poll(() => linkOf(live)).toBe('attached');
+    test.house.rest(3_600_000);
+    expect(linkOf(live)).toBe('attached');
+    test.house.rest(-1);
+    expect(linkOf(live)).toBe('detached');
+    await expect.poll(() => codex.methods().at(-1)).toBe('thread/unsubscribe');
+    await tell(test, live, { type: 'link.requested' });
+    await expect.poll(() => codex.methods().at(-1)).toBe('thread/resume');
+    await expect.poll(() => linkOf(live)).toBe('attached');
+  });
+
+  it('that is lost shows as lost after a stop of the house too', async () => {
+    const codex = scriptedEngine();
+    const first = await openHouse(undefined, { engine: codex.engine });
+    const live = create(first);
+    await tell(first, live, { type: 'link.requested' });
+    await expect.poll(() => linkOf(live)).toBe('attached');
+    // Killed: nobody lets go of anything.
+    await using second = await first.restart();
+    const again = second.house.registry.peek(ID);
+    if (!again) throw new Error('it is not live');
+    expect(contextOf(again).session).toMatchObject({
+      link_state: 'detached',
+      link_reason: 'the server was restarted',
+    });
+    expect(codex.methods()).toEqual(['thread/start']);
+  });
+});
