@@ -28,8 +28,12 @@ it('shows a hook in the chart, says why, and scrubs past a restart', async () =>
   await start(directory, port);
   await page.getByTestId('notice').waitFor({ timeout: 8000 });
   await expect.poll(() => page.getByTestId('now').textContent()).not.toBe('');
-  await page.keyboard.press('Home');
-  await expect.poll(() => page.getByTestId('now').textContent()).toContain('#1 ');
+  // The journal comes a moment after the state: there is no first event to go to before.
+  const firstEvent = async () => {
+    await page.keyboard.press('Home');
+    return page.getByTestId('now').textContent();
+  };
+  await expect.poll(firstEvent, { timeout: 8000 }).toContain('#1 ');
   await page.keyboard.press('6');
   await expect.poll(() => page.getByTestId('context').textContent()).toContain('Context after #1');
   await page.keyboard.press('End');
