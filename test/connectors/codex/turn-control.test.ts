@@ -93,7 +93,7 @@ describe('a stop', () => {
     const { turns } = slowEngine();
     turns.started('a');
     const joined = turns.expect();
-    turns.ended();
+    turns.ended('a');
     expect(turns.isBusy).toBe(true);
     joined.isTurn('a');
     expect(turns.isBusy).toBe(false);
@@ -101,7 +101,7 @@ describe('a stop', () => {
     next.isTurn('b');
     expect(turns.isBusy).toBe(true);
     turns.started('b');
-    turns.ended();
+    turns.ended('b');
     expect(turns.isBusy).toBe(false);
   });
 
