@@ -140,6 +140,14 @@ export function append(draft: Draft, message: Message): void {
   if (speaks) change(draft, 'last_message', clip(message.content));
 }
 
+/** Keeps a first prompt as one line: what a session is called until it has a better name. */
+export function nameAfter(draft: Draft, prompt: string): void {
+  if (draft.context.session.first_prompt !== undefined) return;
+  // A prompt may be a whole file; its first words name it.
+  const words = clip(prompt.slice(0, 2_000).replace(/\s+/g, ' ').trim());
+  if (words !== '') change(draft, 'first_prompt', words);
+}
+
 /** Keeps the content of the event: it is never lost, whatever the state. */
 export function keepContent(draft: Draft): void {
   const { message, update } = draft.event;

@@ -10,10 +10,10 @@ import {
   finish,
   isDirect,
   keepContent,
+  nameAfter,
   type Step,
   touch,
 } from './draft.ts';
-import { firstWords } from './naming.ts';
 import {
   adoptAgent,
   clearTurn,
@@ -34,10 +34,7 @@ export function turnStarted(context: SessionContext, event: EventOf<'turn.starte
   const { turn } = context;
   const isRepeated = event.promptId !== null && event.promptId === turn.promptId;
   if (event.message && !isRepeated) append(draft, event.message);
-  const words = firstWords(event.prompt ?? '');
-  if (words !== null && context.session.first_prompt === undefined) {
-    change(draft, 'first_prompt', clip(words));
-  }
+  if (event.prompt !== null) nameAfter(draft, event.prompt);
   if (event.prompt !== null && !isRepeated) draft.columns.count = 'prompt_count';
   if (isLateOnMain(context, event.at) || isRepeated) return finish(draft);
   revive(draft);

@@ -1,7 +1,7 @@
 /** Wishes of clients: what they change at once, and the order they become. */
 import type { Order, SessionContext, SessionEvent } from '../session-types.ts';
 import { close } from './approvals.ts';
-import { append, change, clip, draftOf, finish, type Step, touch } from './draft.ts';
+import { append, draftOf, finish, nameAfter, type Step, touch } from './draft.ts';
 import { settingsOf } from './links.ts';
 import { named } from './sessions.ts';
 
@@ -32,8 +32,7 @@ export function messageSubmitted(
   const { message } = event;
   append(draft, message);
   if (event.type === 'message.submitted') {
-    if (context.session.first_prompt === undefined)
-      change(draft, 'first_prompt', clip(message.content));
+    nameAfter(draft, message.content);
     draft.columns.count = 'prompt_count';
   }
   draft.context.outbox = [...context.outbox, message.id].slice(-MAX_OUTBOX);

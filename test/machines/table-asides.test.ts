@@ -1,6 +1,5 @@
 /** What goes on beside the conversation moves nothing, in any state; and what a first prompt names. */
 import { describe, expect, it } from 'vitest';
-import { nameFromPrompt } from '../../machines/steps/naming.ts';
 import { messageOf, over, prompted, report } from './events.ts';
 import { changed, delta, type Row, said, testRows } from './rows.ts';
 import { ID, stage } from './stage.ts';
@@ -88,15 +87,8 @@ describe('the first prompt', () => {
     expect(named('  fix\n\tthe   cart ')).toBe('fix the cart');
   });
 
-  it('is the first of a user: what a provider writes for itself names nothing', () => {
-    expect(named('<environment_context> cwd: /p')).toBeUndefined();
-    const scene = stage([prompted(1, '# AGENTS.md instructions for /p'), prompted(2, 'fix it')]);
+  it('stays: no later one takes its place', () => {
+    const scene = stage([prompted(1, ' \n '), prompted(2, 'fix it'), prompted(3, 'and that')]);
     expect(scene.context().session.first_prompt).toBe('fix it');
-  });
-
-  it('is cut for a name, never through a character', () => {
-    expect(nameFromPrompt('a'.repeat(72))).toBe('a'.repeat(72));
-    expect(nameFromPrompt(`${'a'.repeat(71)}\u{1F4A5}!`)).toBe(`${'a'.repeat(71)}…`);
-    expect(nameFromPrompt(' \n ')).toBeNull();
   });
 });
