@@ -134,7 +134,11 @@ export class CodexSession implements Connector {
   async #openThread(order: OrderOf<'thread.attach'>): Promise<OpenedThread> {
     const { engine } = this.#deps;
     const { threadId, settings, isBlank } = order;
-    if (threadId === null) return startThread(engine, settings);
+    if (threadId === null && isBlank) return startThread(engine, settings);
+    if (threadId === null) {
+      const reason = 'the thread of this session is not known; create a new session';
+      throw new OrbitError('codex_error', { reason });
+    }
     try {
       return await resumeThread(engine, threadId, settings);
     } catch (error) {
