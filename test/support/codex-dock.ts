@@ -47,7 +47,7 @@ export async function openCodexDock(options: CodexHomeOptions = {}): Promise<Cod
 
 /** Where a journal does not lead through the chart to the states that were stored. */
 function wrongJournals({ paths }: WatchedServer): string[] {
-  const sessions = rowsOf<{ id: string }>(paths, 'SELECT id FROM sessions');
+  const sessions = rowsOf<{ id: string }>(paths, 'SELECT id FROM sessions WHERE journal_seq > 0');
   return sessions.flatMap(({ id }) => foldJournal(paths, id));
 }
 
