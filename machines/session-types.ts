@@ -132,6 +132,6 @@ export interface SessionInput {
   /** True for a session that did not exist: its row and `session_created` are recorded. */
   isNew: boolean;
   turnCount: number;
-  /** A persisted snapshot to go on from instead; read by src/runtime/wiring.ts, never by the chart. */
+  /** A persisted snapshot to go on from instead; read by src/runtime/sessions/wiring.ts, never by the chart. */
   saved?: unknown;
 }

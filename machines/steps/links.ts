@@ -28,8 +28,9 @@ export function linkRequested(context: SessionContext, event: EventOf<'link.requ
 
 /** What the connector needs to begin. */
 export function attachOrder(context: SessionContext): Order {
-  const { codex_thread_id: threadId = null } = context.session;
-  const isBlank = context.turn.count === 0;
+  const { codex_thread_id: threadId = null, last_message } = context.session;
+  // A session of another server may show a conversation and not name its thread.
+  const isBlank = context.turn.count === 0 && (threadId !== null || last_message === undefined);
   return { type: 'thread.attach', threadId, settings: settingsOf(context), isBlank };
 }
 

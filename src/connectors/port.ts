@@ -10,7 +10,7 @@ type WithoutTime<Event> = Event extends unknown ? Omit<Event, 'at'> : never;
 /** An event as a connector reports it: the house stamps it. */
 export type Report = WithoutTime<SessionEvent>;
 
-/** A text that is still coming; see runtime/streams.ts. */
+/** A text that is still coming; see runtime/rooms/streams.ts. */
 export interface OpenText {
   push(text: string): void;
   /** Everything so far. */

@@ -260,10 +260,15 @@ describe.each(Object.entries(MODELS))('a %s session', (_, model) => {
     await session.say('a long story');
     await session.idle();
     expect(await session.ask('compact_context')).toMatchObject({ type: 'ack' });
-    await client.waitFor(({ type }) => type === 'context_compacted');
-    await session.status('waiting');
+    // Words that are sent meanwhile wait for it: they cannot join it.
     await session.say('and on');
-    await session.idle();
+    await client.waitFor(({ type }) => type === 'context_compacted');
+    await client.waitFor(
+      (frame) =>
+        frame.type === 'message_updated' && frame.changes.content?.includes('and on') === true,
+    );
+    const [, words] = await session.messages('user');
+    expect(words).toMatchObject({ content: 'and on', is_error: false, tool_output: null });
     expect((await session.messages('assistant')).at(-1)?.content).toContain('and on');
   });
 

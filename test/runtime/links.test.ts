@@ -145,6 +145,20 @@ describe('a connector', () => {
     expect(codex.methods()).toEqual(['thread/resume']);
   });
 
+  it('begins no new thread under a conversation whose own is not known', async () => {
+    const codex = scriptedEngine();
+    await using test = await openHouse(undefined, { engine: codex.engine });
+    const session = newSession({
+      id: ID,
+      codex_integration_mode: 'direct',
+      last_message: 'from another server',
+    });
+    const live = test.house.registry.create({ session, isNew: true, turnCount: 0 });
+    await tell(test, live, { type: 'link.requested' });
+    await expect.poll(() => linkOf(live)).toBe('failed');
+    expect(codex.methods()).toEqual([]);
+  });
+
   it('that was not used for long is let go, and comes back with the next words', async () => {
     const codex = scriptedEngine();
     await using test = await openHouse(undefined, { engine: codex.engine });

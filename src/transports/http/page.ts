@@ -88,7 +88,7 @@ export function createPage(directory: string = builtPage()): Middleware {
 /** Beside the bundle when built; in the build's folder when run from the sources. */
 function builtPage(): string {
   const isSource = import.meta.url.endsWith('.ts');
-  const where = isSource ? '../../dist/visualizer/' : './visualizer/';
+  const where = isSource ? '../../../dist/visualizer/' : './visualizer/';
   return fileURLToPath(new URL(where, import.meta.url));
 }
 

@@ -49,9 +49,9 @@ describe('a stop', () => {
 
   it('asks for nothing when the turn that was asked for does not begin', async () => {
     const { asked, turns } = slowEngine();
-    const willNotBegin = turns.expect();
+    const expected = turns.expect();
     const stopped = turns.stop();
-    willNotBegin();
+    expected.isOff();
     await stopped;
     expect(asked).toEqual([]);
     expect(turns.isBusy).toBe(false);
@@ -73,6 +73,36 @@ describe('a stop', () => {
     await expect(second).rejects.toMatchObject({ code: 'codex_error' });
     // Who only waits for the stop to be over goes on.
     await turns.calm();
+  });
+
+  it('is over when the turn is, also for who waits without wishing it', async () => {
+    const { turns } = slowEngine();
+    turns.expect();
+    let isOver = false;
+    const over = turns.over().then(() => {
+      isOver = true;
+    });
+    turns.started('a');
+    await turnOfLoop();
+    expect(isOver).toBe(false);
+    turns.ended();
+    await over;
+  });
+
+  it('knows a turn that it joined, or that was over before the answer came', () => {
+    const { turns } = slowEngine();
+    turns.started('a');
+    const joined = turns.expect();
+    turns.ended('a');
+    expect(turns.isBusy).toBe(true);
+    joined.isTurn('a');
+    expect(turns.isBusy).toBe(false);
+    const next = turns.expect();
+    next.isTurn('b');
+    expect(turns.isBusy).toBe(true);
+    turns.started('b');
+    turns.ended('b');
+    expect(turns.isBusy).toBe(false);
   });
 
   it('keeps the next words waiting until it is over', async () => {

@@ -79,7 +79,7 @@ export async function startFixture({
     socket.emit('hello', helloOf(sessions, { boot, protocol, scopes }));
     answerInspect(socket, byId, watched.get(socket) ?? new Map());
   });
-  answerPublic(http, { byId, said, token });
+  const cutPublic = answerPublic(http, { byId, said, token });
   const ticks = [
     setInterval(() => {
       if (changed.size === 0) return;
@@ -121,6 +121,7 @@ export async function startFixture({
     },
     async close() {
       for (const tick of ticks) clearInterval(tick);
+      cutPublic();
       await io.close();
       http.closeAllConnections();
     },

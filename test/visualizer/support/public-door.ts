@@ -10,8 +10,8 @@ interface PublicDoor {
   token: string | undefined;
 }
 
-/** Opens it on the fixture's server. */
-export function answerPublic(http: Server, deps: PublicDoor): void {
+/** Opens it on the fixture's server. @returns how to cut its lines */
+export function answerPublic(http: Server, deps: PublicDoor): () => void {
   const doors = new WebSocketServer({ noServer: true });
   http.on('upgrade', (request, socket, head) => {
     if (request.url !== '/ws') return;
@@ -21,6 +21,9 @@ export function answerPublic(http: Server, deps: PublicDoor): void {
     if (!isIn) socket.end('HTTP/1.1 401 Unauthorized\r\n\r\n');
     else doors.handleUpgrade(request, socket, head, (line) => converse(line, deps));
   });
+  return () => {
+    for (const line of doors.clients) line.terminate();
+  };
 }
 
 function converse(line: WebSocket, { byId, said }: PublicDoor): void {

@@ -57,7 +57,7 @@ export function createOrders(deps: OrdersDeps): Orders {
   /** Begins a turn, or joins the one that runs: Codex takes both for the same. */
   async function start(order: OrderOf<'turn.run'>): Promise<void> {
     await turns.calm();
-    const willNotBegin = turns.expect();
+    const expected = turns.expect();
     const { messageId: clientUserMessageId, model, effort } = order;
     try {
       const { turn } = await engine.request('turn/start', {
@@ -67,9 +67,9 @@ export function createOrders(deps: OrdersDeps): Orders {
         ...(model !== undefined && { model }),
         ...(effort !== undefined && { effort }),
       });
-      if (turn.id === turns.activeId) willNotBegin();
+      expected.isTurn(turn.id);
     } catch (error) {
-      willNotBegin();
+      expected.isOff();
       throw error;
     }
   }
@@ -146,13 +146,15 @@ export function createOrders(deps: OrdersDeps): Orders {
 
   // ---- the rest ------------------------------------------------------------------------------------
 
+  /** Words cannot join a compaction: those that are sent meanwhile wait for its end in the chain. */
   async function compact(): Promise<void> {
-    const willNotBegin = turns.expect();
+    const expected = turns.expect();
     await attempt('The context was not compacted', async () => {
       try {
         await engine.request('thread/compact/start', { threadId });
+        await turns.over();
       } catch (error) {
-        willNotBegin();
+        expected.isOff();
         throw error;
       }
     });

@@ -10,6 +10,7 @@ import type { Connector, House } from '../../port.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { ServerNotification } from '../protocol/generated/ServerNotification.ts';
 import type { ServerRequest } from '../protocol/generated/ServerRequest.ts';
+import type { Turn } from '../protocol/generated/v2/Turn.ts';
 import { type Ask, askFrom } from './asks.ts';
 import { createOrders, type Orders } from './orders.ts';
 import { createReports, type Reports, type Stored } from './reports.ts';
@@ -133,7 +134,11 @@ export class CodexSession implements Connector {
   async #openThread(order: OrderOf<'thread.attach'>): Promise<OpenedThread> {
     const { engine } = this.#deps;
     const { threadId, settings, isBlank } = order;
-    if (threadId === null) return startThread(engine, settings);
+    if (threadId === null && isBlank) return startThread(engine, settings);
+    if (threadId === null) {
+      const reason = 'the thread of this session is not known; create a new session';
+      throw new OrbitError('codex_error', { reason });
+    }
     try {
       return await resumeThread(engine, threadId, settings);
     } catch (error) {
@@ -217,20 +222,20 @@ export class CodexSession implements Connector {
   #notified(notification: ServerNotification): Stored {
     const { method, params } = notification;
     if (method === 'turn/started') this.#open?.turns.started(params.turn.id);
-    if (method === 'turn/completed') this.#turnEnded(params.turn.status === 'interrupted');
+    if (method === 'turn/completed') this.#turnEnded(params.turn);
     if (method === 'thread/closed') this.#lost('Codex closed the thread');
     if (this.#isOver) return null;
     if (method === 'serverRequest/resolved') return this.#settled(params.requestId);
     return this.#reports.notified(notification);
   }
 
-  #turnEnded(wasInterrupted: boolean): void {
+  #turnEnded({ id, status }: Turn): void {
     const open = this.#open;
     if (!open) return;
     const { threadId, turns, orders } = open;
-    turns.ended();
+    turns.ended(id);
     orders.turnEnded();
-    if (!wasInterrupted || this.#isOver) return;
+    if (status !== 'interrupted' || this.#isOver) return;
     // An interrupt leaves the running command alive: nothing of a stopped turn goes on.
     const { engine } = this.#deps;
     void this.#quietly('clean', () =>

@@ -5,20 +5,34 @@
  */
 import type { Engine } from '../engine/engine.ts';
 
+/** More turns than begin between a question and its answer. */
+const MAX_BEGUN = 8;
+
 /** An interrupt takes 15-55 ms; what takes this long, ms, did not work. */
 const STOP_MS = 5_000;
 
 /** What runs in a session's thread, and how it is stopped. */
+/** A turn that was asked for. */
+export interface Expected {
+  /** The answer: it is this turn, which may have begun, or even ended, already. */
+  isTurn(turnId: string): void;
+  /** It will not begin. */
+  isOff(): void;
+}
+
 export interface TurnControl {
   readonly activeId: string | null;
   /** True while a turn runs or was asked for. */
   readonly isBusy: boolean;
   started(turnId: string): void;
-  ended(): void;
-  /** A turn was asked for; the result says that it will not begin. */
-  expect(): () => void;
+  /** This turn is over; without a name everything is, also what was asked for. */
+  ended(turnId?: string): void;
+  /** A turn was asked for. */
+  expect(): Expected;
   /** Settles when the turn that was asked for has begun, or will not. */
   begun(): Promise<void>;
+  /** Settles when nothing runs and nothing was asked for, however long that takes. */
+  over(): Promise<void>;
   /** Stops what runs or is about to; settles when it is over. @throws OrbitError when it will not stop */
   stop(): Promise<void>;
   /** Settles when no stop is under way. */
@@ -28,9 +42,15 @@ export interface TurnControl {
 /** Control over the turns of one thread. */
 export function createTurnControl(engine: Pick<Engine, 'request'>, threadId: string): TurnControl {
   let activeId: string | null = null;
-  let expected = 0;
+  /** Turns that were asked for: those whose id is not known yet, and the others. */
+  let unnamed = 0;
+  const named = new Set<string>();
+  /** The newest that have begun. */
+  let begun: string[] = [];
   let stopping: Promise<void> | null = null;
   let looks: Array<() => void> = [];
+
+  const isExpected = () => unnamed > 0 || named.size > 0;
 
   function changed(): void {
     const waiting = looks;
@@ -56,7 +76,7 @@ export function createTurnControl(engine: Pick<Engine, 'request'>, threadId: str
   }
 
   async function interrupt(): Promise<void> {
-    await until(() => activeId !== null || expected === 0);
+    await until(() => activeId !== null || !isExpected());
     const turnId = activeId;
     if (turnId === null) return;
     const isOver = () => activeId !== turnId;
@@ -74,26 +94,45 @@ export function createTurnControl(engine: Pick<Engine, 'request'>, threadId: str
       return activeId;
     },
     get isBusy() {
-      return activeId !== null || expected > 0;
+      return activeId !== null || isExpected();
     },
     started(turnId) {
       activeId = turnId;
-      expected = 0;
+      // A turn without a name (a compaction) is the next that begins.
+      unnamed = 0;
+      named.delete(turnId);
+      begun = [...begun, turnId].slice(-MAX_BEGUN);
       changed();
     },
-    ended() {
+    ended(turnId) {
       activeId = null;
+      if (turnId === undefined) {
+        unnamed = 0;
+        named.clear();
+      } else named.delete(turnId);
       changed();
     },
     expect() {
-      expected += 1;
-      return () => {
-        expected = Math.max(0, expected - 1);
+      unnamed += 1;
+      const isKnown = () => {
+        unnamed = Math.max(0, unnamed - 1);
         changed();
+      };
+      return {
+        isTurn(turnId) {
+          if (!begun.includes(turnId)) named.add(turnId);
+          isKnown();
+        },
+        isOff: isKnown,
       };
     },
     async begun() {
-      await until(() => activeId !== null || expected === 0);
+      await until(() => activeId !== null || !isExpected());
+    },
+    async over() {
+      while (activeId !== null || isExpected()) {
+        await new Promise<void>((resolve) => void looks.push(resolve));
+      }
     },
     stop() {
       stopping ??= interrupt().finally(() => {
