@@ -63,7 +63,7 @@ export interface Client {
   /** Keeps a session up to date until the result is called; the same session may be watched often. */
   watch(sessionId: string): () => void;
   /**
-   * Says something and waits for its answer.
+   * Says something and waits for its answer. While a connection is being made, it waits for that first.
    *
    * @throws ClientError what the server says, `offline`, `connection_lost` (whether it was done is not
    *   known), `timeout`
@@ -89,14 +89,19 @@ export function createClient(options: ClientOptions): Client {
   const requests = createRequests(timeoutMs);
   const outbox = createOutbox((message) => line.send(message));
   let link: LinkState = { kind: 'connecting' };
+  /** Who waits to learn what becomes of the connection that is being made. */
+  let impatient: (() => void)[] = [];
   let heardAt = 0;
   let asked = 0;
 
-  function request<Message extends ClientMessage>(
+  async function request<Message extends ClientMessage>(
     message: Message,
   ): Promise<ReplyTo<Message['type']>> {
+    if (link.kind === 'connecting') {
+      await new Promise<void>((resolve) => void impatient.push(resolve));
+    }
     if (link.kind !== 'online') {
-      return Promise.reject(new ClientError('offline', 'There is no connection to the server'));
+      throw new ClientError('offline', 'There is no connection to the server');
     }
     const { request_id = `client-${++asked}` } = message as { request_id?: string };
     const answer = requests.wait(message.type, request_id);
@@ -126,6 +131,10 @@ export function createClient(options: ClientOptions): Client {
     }
     events.emit('link', state);
     if (state.kind === 'online') subscriptions.restore();
+    if (state.kind === 'connecting') return;
+    const waiting = impatient;
+    impatient = [];
+    for (const go of waiting) go();
   }
 
   function heard(frame: ServerFrame): void {

@@ -77,9 +77,19 @@ describe('asking', () => {
     expect(typeof second).toBe('string');
   });
 
-  it('refuses at once without a line, and breaks what waits when the line breaks', async () => {
+  it('waits for the line that is being made', async () => {
     using client = typedClient(server.url);
+    await expect(client.request({ type: 'ping' })).resolves.toMatchObject({ type: 'ack' });
+  });
+
+  it('refuses when no line can be made', async () => {
+    using client = typedClient('http://127.0.0.1:1');
     await expect(client.request({ type: 'ping' })).rejects.toMatchObject({ code: 'offline' });
+    await expect(client.request({ type: 'ping' })).rejects.toMatchObject({ code: 'offline' });
+  });
+
+  it('breaks what waits when the line breaks', async () => {
+    using client = typedClient(server.url);
     await client.online();
     const asked = client.request({ type: 'ping' });
     client.close();

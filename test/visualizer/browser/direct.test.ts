@@ -81,7 +81,7 @@ it('answers questions by choice and in words, or declines them', async () => {
 
 it('steers a running turn, and interrupts it', async () => {
   const page = await open();
-  await say(page, '!wait steered', '!hang');
+  await say(page, '!wait steered');
   await expect.poll(() => phase(page)).toBe('working');
   await page.getByLabel('Words for the running turn').fill('take the short way');
   await page.getByRole('button', { name: 'Steer' }).click();
@@ -89,6 +89,9 @@ it('steers a running turn, and interrupts it', async () => {
     .poll(() => page.locator('.message-steer').textContent())
     .toContain('take the short way');
   dock.api.open('steered');
+  await expect.poll(() => phase(page), { timeout: 15_000 }).toBe('idle');
+  await say(page, '!hang');
+  await expect.poll(() => phase(page)).toBe('working');
   await page.getByRole('button', { name: 'Interrupt' }).click();
   await expect.poll(() => phase(page), { timeout: 15_000 }).toBe('idle');
 });
