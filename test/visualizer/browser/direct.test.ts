@@ -26,6 +26,7 @@ async function say(page: Page, ...lines: string[]): Promise<void> {
   await page.locator('.composer [type=submit]').click();
 }
 
+const PATIENT = { timeout: 15_000 };
 const phase = (page: Page) => page.getByTestId('pill').textContent();
 
 it('sends a message, approves what it asks for, and shows the states it goes through', async () => {
@@ -35,16 +36,19 @@ it('sends a message, approves what it asks for, and shows the states it goes thr
   const card = page.getByTestId('approval');
   await card.waitFor();
   expect(await card.textContent()).toContain(`touch ${path}`);
-  expect(await phase(page)).toBe('awaitingApproval.permission');
+  // The card comes with the conversation, the pill with the chart's next record.
+  await expect.poll(() => phase(page), PATIENT).toBe('awaitingApproval.permission');
   await card.getByRole('button', { name: 'Approve', exact: true }).click();
-  await expect.poll(() => phase(page), { timeout: 15_000 }).toBe('idle');
-  await expect.poll(() => page.locator('.messages').textContent()).toContain('It is there.');
+  await expect.poll(() => phase(page), PATIENT).toBe('idle');
+  await expect
+    .poll(() => page.locator('.messages').textContent(), PATIENT)
+    .toContain('It is there.');
   expect(await card.count()).toBe(0);
   expect(existsSync(path)).toBe(true);
   await page.keyboard.press('Escape');
   await page.getByRole('tab', { name: 'Events' }).click();
   await expect
-    .poll(() => page.getByTestId('event-list').textContent())
+    .poll(() => page.getByTestId('event-list').textContent(), PATIENT)
     .toMatch(/client.*approval\.decided/);
 });
 
@@ -55,7 +59,7 @@ it('denies with words that the model hears', async () => {
   const card = page.getByTestId('approval');
   await card.getByLabel('With a denial, tell the agent').fill('use another folder');
   await card.getByRole('button', { name: 'Deny', exact: true }).click();
-  await expect.poll(() => phase(page), { timeout: 15_000 }).toBe('idle');
+  await expect.poll(() => phase(page), PATIENT).toBe('idle');
   expect(existsSync(path)).toBe(false);
   expect(JSON.stringify(dock.api.requests.at(-1)?.input)).toContain('use another folder');
 });
@@ -69,29 +73,29 @@ it('answers questions by choice and in words, or declines them', async () => {
   await choice.click();
   await card.getByLabel('Other words').last().fill('as fast as you can');
   await card.getByRole('button', { name: 'Answer', exact: true }).click();
-  await expect.poll(() => phase(page), { timeout: 15_000 }).toBe('idle');
+  await expect.poll(() => phase(page), PATIENT).toBe('idle');
   const said = JSON.stringify(dock.api.requests.at(-1)?.input);
   expect(way).not.toBe('');
   expect(said).toContain(way);
   expect(said).toContain('as fast as you can');
   await say(page, '!ask Sure?');
   await card.getByRole('button', { name: 'Decline' }).click();
-  await expect.poll(() => phase(page), { timeout: 15_000 }).toBe('idle');
+  await expect.poll(() => phase(page), PATIENT).toBe('idle');
 });
 
 it('steers a running turn, and interrupts it', async () => {
   const page = await open();
   await say(page, '!wait steered');
-  await expect.poll(() => phase(page)).toBe('working');
+  await expect.poll(() => phase(page), PATIENT).toBe('working');
   await page.getByLabel('Words for the running turn').fill('take the short way');
   await page.getByRole('button', { name: 'Steer' }).click();
   await expect
-    .poll(() => page.locator('.message-steer').textContent())
+    .poll(() => page.locator('.message-steer').textContent(), PATIENT)
     .toContain('take the short way');
   dock.api.open('steered');
-  await expect.poll(() => phase(page), { timeout: 15_000 }).toBe('idle');
+  await expect.poll(() => phase(page), PATIENT).toBe('idle');
   await say(page, '!hang');
-  await expect.poll(() => phase(page)).toBe('working');
+  await expect.poll(() => phase(page), PATIENT).toBe('working');
   await page.getByRole('button', { name: 'Interrupt' }).click();
-  await expect.poll(() => phase(page), { timeout: 15_000 }).toBe('idle');
+  await expect.poll(() => phase(page), PATIENT).toBe('idle');
 });
