@@ -6,6 +6,8 @@ export default defineConfig({
     testTimeout: 20_000,
     // Hooks start servers and agents.
     hookTimeout: 30_000,
+    // Polls that name no patience of their own: a busy machine may take its time.
+    expect: { poll: { timeout: 10_000, interval: 25 } },
     pool: 'forks',
     // Both of a small machine's cores; Vitest alone would leave one idle.
     maxWorkers: 2,
