@@ -9,6 +9,10 @@ import Module, { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Script } from 'node:vm';
+import { warmUpThread } from './store/thread/start.ts';
+
+// A start that names itself waits for nothing as long as for this thread; other words find out in the program.
+if (process.argv.includes('start')) warmUpThread();
 
 const file = fileURLToPath(new URL('./program.js', import.meta.url));
 const cache = `${file}.cache`;

@@ -10,23 +10,28 @@ import type { ThreadStart } from './traffic.ts';
 /** Nothing is copied or watched for a thread that is as good as this one. */
 const OPTIONS: WorkerOptions = { env: SHARE_ENV, trackUnmanagedFds: false };
 
-/** A thread that has loaded its code and does not know yet what for. */
-let warm: Worker | null = null;
+const WARM = Symbol.for('orbitdock.warm-thread');
+
+/**
+ * A thread that has loaded its code and does not know yet what for. Kept where the launcher, a bundle of its
+ * own, and the program both find it.
+ */
+const house = globalThis as { [WARM]?: Worker | undefined };
 
 /**
  * Lets a thread load its code while the caller is still busy with other things; the next `startThread`
  * takes it. It opens nothing by itself and keeps no process alive.
  */
 export function warmUpThread(): void {
-  if (warm !== null) return;
-  warm = newThread();
-  warm.unref();
+  if (house[WARM] !== undefined) return;
+  house[WARM] = newThread();
+  house[WARM].unref();
 }
 
 /** Starts a thread of writer-thread.ts with what it is for. */
 export function startThread(start: ThreadStart): Worker {
-  const thread = warm ?? newThread();
-  warm = null;
+  const thread = house[WARM] ?? newThread();
+  house[WARM] = undefined;
   thread.ref();
   thread.postMessage(start);
   return thread;
