@@ -28,6 +28,8 @@ export interface CodexHomeOptions {
   readonly model?: string;
   /** More of config.toml: lines for its head, where keys without a table must stand. */
   readonly top?: string;
+  /** More of config.toml: lines of its table of features. */
+  readonly features?: string;
   /** More of config.toml: tables. */
   readonly tables?: string;
   /** Talk to the built-in provider (accounts, logins) instead of the fake one. */
@@ -74,7 +76,7 @@ export function startEngine(home: Pick<CodexHome, 'env'>, deps: Partial<EngineDe
 
 function configOf(
   url: string,
-  { model = MODELS.direct, top = '', tables = '', openai }: CodexHomeOptions,
+  { model = MODELS.direct, top = '', features = '', tables = '', openai }: CodexHomeOptions,
 ) {
   return `
 model = "${model}"
@@ -102,6 +104,7 @@ enabled = true
 
 [features]
 default_mode_request_user_input = true
+${features}
 # Each of these reaches for the network at the start.
 plugins = false
 remote_plugin = false
