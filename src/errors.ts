@@ -12,10 +12,6 @@ interface CatalogueEntry {
 
 const CATALOGUE = {
   parse_error: { status: 422, message: 'This is not a message of the protocol: {reason}' },
-  not_implemented: {
-    status: 501,
-    message: 'Message type {type} is known but not built in this version; nothing was changed',
-  },
   not_found: { status: 404, message: '{what} {id} not found; ask for the list to see what exists' },
   invalid_argument: { status: 422, message: '{reason}' },
   invalid_image: { status: 422, message: 'An image cannot be taken: {reason}' },
