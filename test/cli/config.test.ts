@@ -222,26 +222,3 @@ it('agents get the environment as it is now, whatever becomes of it later', () =
   env.CODEX_HOME = '/other';
   expect(codex.env.CODEX_HOME).toBe('/codex');
 });
-
-describe('naming sessions', () => {
-  it('is off unless somebody asks for it', () => {
-    expect(resolved().codex.naming).toBe(null);
-    expect(resolved({}, { ORBITDOCK_NAME_SESSIONS: 'no' }).codex.naming).toBe(null);
-    expect(resolved({ namingModel: 'm' }).codex.naming).toBe(null);
-  });
-
-  it('is asked for by flag or environment, the flag first, and so is its model', () => {
-    const env = { ORBITDOCK_NAME_SESSIONS: '1', ORBITDOCK_NAMING_MODEL: 'small' };
-    expect(resolved({ nameSessions: true }).codex.naming?.model).toMatch(/^gpt-/);
-    expect(resolved({}, env).codex.naming).toEqual({ model: 'small' });
-    expect(resolved({ namingModel: 'large' }, env).codex.naming).toEqual({ model: 'large' });
-    expect(resolved({ nameSessions: false }, env).codex.naming).toBe(null);
-  });
-});
-
-it('agents get the environment as it is now, whatever becomes of it later', () => {
-  const env: Record<string, string> = { CODEX_HOME: '/codex' };
-  const { codex } = resolved({}, env);
-  env.CODEX_HOME = '/other';
-  expect(codex.env.CODEX_HOME).toBe('/codex');
-});
