@@ -179,9 +179,9 @@ function commitEvent(context: ItemContext, item: EventItem): ItemResult {
     rows.applyFact(draft, fact, draft.revision);
   }
   draft.journalSeq += 1;
-  const { journalSeq: seq, revision } = draft;
+  const { journalSeq: seq, revision, journalId: before, amended } = draft;
+  draft.journalId = journal.append({ ...item, seq, revision, before, amended });
   rows.close(draft, item);
-  journal.append({ ...item, seq, revision });
   if (item.base !== null) journal.keepBase(sessionId, seq - 1, item.machineVersion, item.base);
   if (item.snapshot !== null && journal.isBaseDue(sessionId, seq)) {
     journal.keepBase(sessionId, seq, item.machineVersion, item.snapshot);

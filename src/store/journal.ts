@@ -16,6 +16,10 @@ const BASES_KEPT = 2_000;
 /** A row on its way into the journal of this session. */
 export interface JournalEntry extends JournalRow {
   sessionId: string;
+  /** `id` of the session's event before it. */
+  before: number | null;
+  /** Ids of the earlier messages that the event changed. */
+  amended: readonly string[];
 }
 
 /** Writes the journal of one connection. */
@@ -24,8 +28,9 @@ export type Journal = ReturnType<typeof createJournal>;
 /** The journal of one write connection. */
 export function createJournal(database: Sqlite) {
   const insert = database.prepare(
-    `INSERT INTO journal (session_id, seq, at, origin, event, value, accepted, revision)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO journal (session_id, seq, at, origin, event, value, accepted, revision, before,
+       amended)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const insertBase = database.prepare(
     `INSERT OR REPLACE INTO journal_bases (session_id, seq, machine_version, snapshot)
@@ -43,9 +48,23 @@ export function createJournal(database: Sqlite) {
     return seq;
   };
   return {
-    append(entry: JournalEntry) {
-      const { sessionId, seq, at, origin, value, accepted, revision } = entry;
-      insert.run(sessionId, seq, at, origin, eventText(entry.event), value, +accepted, revision);
+    /** @returns the row's `id`, which the session's next one names */
+    append(entry: JournalEntry): number {
+      const { sessionId, seq, at, origin, value, accepted, revision, before, amended } = entry;
+      const event = eventText(entry.event);
+      const names = amended.length === 0 ? null : JSON.stringify(amended);
+      return insert.run(
+        sessionId,
+        seq,
+        at,
+        origin,
+        event,
+        value,
+        +accepted,
+        revision,
+        before,
+        names,
+      ).lastInsertRowid as number;
     },
     /** Keeps the snapshot of the state after event `seq`. */
     keepBase(sessionId: string, seq: number, machineVersion: number, snapshot: string) {

@@ -3,6 +3,7 @@
  * be folded from), old idempotency keys, old quarantine. Called by the writer thread between batches.
  */
 import type { Sqlite } from './database.ts';
+import { createJournalRead, MARK_EVERY } from './queries/journal.ts';
 
 /** Journal rows kept of a session at least; up to the distance of two bases more may be there. */
 const JOURNAL_ROWS = 2_000;
@@ -90,19 +91,24 @@ function prepareStatements(database: Sqlite) {
         'SELECT max(seq) FROM journal_bases WHERE session_id = ? AND seq <= ?',
       )
       .pluck(),
-    firstFresh: database
-      .prepare<[string, string], number | null>(
-        'SELECT min(seq) FROM journal WHERE session_id = ? AND at >= ?',
+    firstFreshMark: database
+      .prepare<[string, string], number>(
+        `SELECT seq FROM journal WHERE session_id = ? AND seq % 64 = 0 AND at >= ?
+         ORDER BY seq LIMIT 1`,
       )
       .pluck(),
+    firstMark: database
+      .prepare<[string, number], number>(
+        `SELECT seq FROM journal WHERE session_id = ? AND seq <= ? AND seq % 64 = 0
+         ORDER BY seq LIMIT 1`,
+      )
+      .pluck(),
+    journal: createJournalRead(database),
     keepBase: database.prepare(
       `INSERT OR REPLACE INTO journal_bases (session_id, seq, machine_version, snapshot)
        VALUES (?, ?, ?, ?)`,
     ),
-    deleteRows: database.prepare<[string, number]>(
-      `DELETE FROM journal WHERE rowid IN
-         (SELECT rowid FROM journal WHERE session_id = ? AND seq <= ? LIMIT ${SLICE_ROWS})`,
-    ),
+    deleteRow: database.prepare<[number]>('DELETE FROM journal WHERE id = ?'),
     deleteBases: database.prepare('DELETE FROM journal_bases WHERE session_id = ? AND seq < ?'),
   };
 }
@@ -130,15 +136,41 @@ function cutJournal(statements: Statements, session: JournalOwner, cutoff: strin
   const byCount = statements.newestBase.get(id, session.journal_seq - JOURNAL_ROWS) ?? 0;
   const cut = Math.max(byCount, cutByAge(statements, session, cutoff));
   if (cut === 0) return true;
-  if (statements.deleteRows.run(id, cut).changes >= SLICE_ROWS) return false;
+  if (!deleteRows(statements, id, cut)) return false;
   statements.deleteBases.run(id, cut);
   return true;
 }
 
+/**
+ * From mark to mark, the oldest first, so that what is left is always one chain; then what stands between
+ * the last of those marks and the cut.
+ *
+ * @returns whether all up to the cut are gone
+ */
+function deleteRows(statements: Statements, sessionId: string, cut: number): boolean {
+  let left = SLICE_ROWS;
+  while (left > 0) {
+    const mark = statements.firstMark.get(sessionId, cut);
+    const ids = [...statements.journal.backwards(sessionId, mark ?? cut)].map(({ id }) => id);
+    for (const id of ids) statements.deleteRow.run(id);
+    if (mark === undefined) return true;
+    left -= ids.length;
+  }
+  return false;
+}
+
+/** A number up to which all is old, to a mark; null when nothing of it is young. */
+function lastOldMark(statements: Statements, sessionId: string, cutoff: string): number | null {
+  const [newest] = statements.journal.backwards(sessionId);
+  if (newest === undefined || newest.at < cutoff) return null;
+  const fresh = statements.firstFreshMark.get(sessionId, cutoff);
+  return (fresh ?? Math.ceil(newest.seq / MARK_EVERY) * MARK_EVERY) - MARK_EVERY;
+}
+
 function cutByAge(statements: Statements, session: JournalOwner, cutoff: string): number {
   const { id, snapshot, machineVersion, machineSeq } = session;
-  const firstFresh = statements.firstFresh.get(id, cutoff) ?? null;
-  if (firstFresh !== null) return statements.newestBase.get(id, firstFresh - 1) ?? 0;
+  const oldUpTo = lastOldMark(statements, id, cutoff);
+  if (oldUpTo !== null) return statements.newestBase.get(id, oldUpTo) ?? 0;
   if (snapshot === null || machineVersion === null || machineSeq === null) return 0;
   // Nothing of it is young: the session's own snapshot becomes the base of what may still come. The few
   // rows behind it stay: without them it would not be the session's state.

@@ -63,9 +63,9 @@ export function createRows(database: Sqlite) {
     /** Writes the session's row. @throws Error when there is none */
     close(draft: SessionDraft, end: DraftEnd) {
       closeDraft(statements, draft, end);
-      const { sessionId, revision, journalSeq, stamps } = draft;
+      const { sessionId, revision, journalSeq, journalId, stamps } = draft;
       if (counters.size >= SESSIONS_KEPT) counters.clear();
-      counters.set(sessionId, { revision, journalSeq, stamps });
+      counters.set(sessionId, { revision, journalSeq, journalId, stamps });
     },
     /** Forgets what is remembered of a session, or of all, after a rollback. */
     forget(sessionId?: string) {
@@ -91,6 +91,7 @@ function applyFact(tools: Tools, draft: SessionDraft, fact: Fact, revision: numb
       break;
     case 'message_updated':
       updateMessage(tools, fact, revision);
+      draft.amended.push(fact.message_id);
       break;
     case 'tokens_updated':
       Object.assign(draft.columns, columnsFromUsage(fact.usage));

@@ -59,6 +59,26 @@ describe('a subscriber', () => {
     expect(store.catchUp('s', null)?.openApproval).toBe(JSON.stringify(parsed[0]));
   });
 
+  test('hears of a change to an old message, however many events ago it came', () => {
+    const store = openStore();
+    store.commit(created('s'), event('s', [appended('s', 'a'), appended('s', 'b')]));
+    const changes = { tool_output: 'done' };
+    store.commit(
+      event('s', [{ type: 'message_updated', session_id: 's', message_id: 'a', changes }]),
+    );
+    store.commit(...Array.from({ length: 400 }, () => event('s')));
+    const updated = frames(store, 2).parsed.filter(({ type }) => type === 'message_updated');
+    expect(updated).toMatchObject([{ message_id: 'a', changes, revision: 3 }]);
+  });
+
+  test('gets a snapshot when the journal does not reach back to what it has', () => {
+    const store = openStore();
+    store.commit(created('s'), event('s', [appended('s', 'a')]), event('s', [appended('s', 'b')]));
+    store.database.prepare('DELETE FROM journal WHERE seq <= 2').run();
+    expect(frames(store, 1).types).toEqual(['session_snapshot']);
+    expect(frames(store, 2).types).toEqual([]);
+  });
+
   test('gets the fields, what was created and what changed, up to the session’s revision', () => {
     const store = openStore();
     store.commit(

@@ -4,7 +4,11 @@ import { createActor, type Snapshot } from 'xstate';
 import { sessionMachine } from '../../machines/session.ts';
 import type { SessionEvent } from '../../machines/session-types.ts';
 import type { DataPaths } from '../../src/config.ts';
-import { createJournalRead, type JournalRow } from '../../src/store/queries/journal.ts';
+import {
+  createJournalRead,
+  type JournalBase,
+  type JournalRow,
+} from '../../src/store/queries/journal.ts';
 
 /** Opens the database for reading, lets `look` look, closes it. */
 export function lookInto<Result>(
@@ -28,15 +32,43 @@ export function rowsOf<Row>(
   return lookInto(paths, (database) => database.prepare(sql).all(...values) as Row[]);
 }
 
+/** Part of a journal with the newest snapshot before it. */
+export interface JournalPage {
+  base: JournalBase | null;
+  rows: JournalRow[];
+  first: number;
+  last: number;
+}
+
+/** Up to `limit` rows of a session's journal from number `from` on, or from its first. */
+export function journalPage(
+  database: Database.Database,
+  sessionId: string,
+  from: number,
+  limit: number,
+): JournalPage {
+  const journal = createJournalRead(database);
+  const ends = journal.ends(sessionId);
+  const begin = Math.max(from, ends.first, 1);
+  const base = database
+    .prepare<[string, number], JournalBase>(
+      `SELECT seq, machine_version AS machineVersion, snapshot FROM journal_bases
+       WHERE session_id = ? AND seq < ? ORDER BY seq DESC LIMIT 1`,
+    )
+    .get(sessionId, begin);
+  return {
+    base: base ?? null,
+    rows: journal.between(sessionId, begin - 1, begin - 1 + limit),
+    ...ends,
+  };
+}
+
 /** Everything a session's journal holds. */
 export function journalOf(
   paths: Pick<DataPaths, 'database'>,
   sessionId: string,
 ): { rows: JournalRow[]; base: { seq: number; snapshot: string } | null } {
-  return lookInto(paths, (database) => {
-    const read = createJournalRead(database);
-    return read(sessionId, 1, 1_000_000);
-  });
+  return lookInto(paths, (database) => journalPage(database, sessionId, 1, 1_000_000));
 }
 
 /**

@@ -4,6 +4,7 @@
  */
 import type { Sqlite } from '../database.ts';
 import type { Opened, ReadResults, StoredActor } from '../items.ts';
+import { createJournalRead } from './journal.ts';
 import { SUMMARY_COLUMNS, type SummaryRow, summaryFromRow } from './session-rows.ts';
 
 interface ActorRow extends SummaryRow {
@@ -34,11 +35,12 @@ export function createActorReads(database: Sqlite) {
   const pending = database
     .prepare<[string], string>('SELECT start FROM pending_sessions WHERE session_id = ?')
     .pluck();
-  const tail = database
-    .prepare<[string, number], string>(
-      'SELECT event FROM journal WHERE session_id = ? AND seq > ? AND accepted = 1 ORDER BY seq',
-    )
-    .pluck();
+  const journal = createJournalRead(database);
+  const tailOf = (sessionId: string, after: number): string[] =>
+    journal
+      .between(sessionId, after, Number.MAX_SAFE_INTEGER)
+      .filter(({ accepted }) => accepted)
+      .map(({ event }) => event);
   const count = database.prepare<[], number>('SELECT count(*) FROM sessions').pluck();
   const processes = database.prepare<[], { pid: number; sessionId: string }>(
     `SELECT agent_pid AS pid, id AS sessionId FROM
@@ -58,7 +60,7 @@ export function createActorReads(database: Sqlite) {
   const actorFrom = (row: ActorRow): StoredActor => ({
     summary: summaryFromRow(row),
     snapshot: row.snapshot,
-    tail: row.machine_seq === null ? [] : tail.all(row.id, row.machine_seq),
+    tail: row.machine_seq === null ? [] : tailOf(row.id, row.machine_seq),
     machineVersion: row.machine_version,
     turnCount: row.turn_count,
     revision: row.revision,

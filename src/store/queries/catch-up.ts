@@ -24,6 +24,7 @@ import {
   subagentFromRow,
   type TurnDiffRow,
 } from './conversation.ts';
+import { createJournalRead } from './journal.ts';
 import { summaryFromRow } from './session-rows.ts';
 import {
   createSnapshotRead,
@@ -34,6 +35,9 @@ import {
 
 /** More changed rows than this, and a snapshot is cheaper for everybody. */
 const MAX_ROWS = 500;
+
+/** So many events are looked through for what they changed: about as dear as those rows. */
+const MAX_EVENTS = 2_000;
 
 type CatchUp = Extract<Read, { kind: 'catch-up' }>;
 type Stamped = { revision: number; message: SessionMessage };
@@ -86,11 +90,10 @@ function prepareStatements(database: Sqlite) {
     newestMessages: database.prepare<[string], MessageRow>(
       `SELECT ${MESSAGE_COLUMNS} FROM messages WHERE session_id = ? ORDER BY sequence DESC`,
     ),
-    amendedMessages: database.prepare<[string, number, number], MessageRow>(
-      `SELECT ${MESSAGE_COLUMNS} FROM messages
-       WHERE session_id = ? AND changed_revision > ? AND changed_revision > created_revision
-         AND created_revision <= ?`,
+    message: database.prepare<[string, string], MessageRow>(
+      `SELECT ${MESSAGE_COLUMNS} FROM messages WHERE id = ? AND session_id = ?`,
     ),
+    journal: createJournalRead(database),
     turnDiffs: database.prepare<[string, number], TurnDiffRow>(
       `SELECT turn_id, diff, input_tokens, output_tokens, cached_tokens, context_window,
          changed_revision
@@ -113,8 +116,10 @@ function replay(
   statements: Statements,
   { row, since, open }: { row: SessionRow; since: number; open: OpenApprovalRow | undefined },
 ): string[] | null {
+  const amended = amendedSince(statements, row.id, since);
+  if (amended === null) return null;
   const stamped: Stamped[] = [];
-  for (const message of changedMessages(statements, row.id, since)) {
+  for (const message of changedMessages(statements, row.id, since, amended)) {
     stamped.push(messageFrame(message, since));
     if (stamped.length > MAX_ROWS) return null;
   }
@@ -139,17 +144,40 @@ function replay(
   return encodeWithin(withFields(stamped, { row, since, fields }));
 }
 
-/** New ones from the end of the conversation backwards, for numbers are given in its order; then the others. */
-function* changedMessages(
-  { newestMessages, amendedMessages }: Statements,
+/** Ids of the messages that changed since then, out of the journal; null when that is too far back. */
+function amendedSince(
+  { journal }: Statements,
   sessionId: string,
   since: number,
+): Set<string> | null {
+  const amended = new Set<string>();
+  let events = 0;
+  for (const row of journal.backwards(sessionId)) {
+    if (row.revision <= since) return amended;
+    if (row.amended !== null) for (const id of JSON.parse(row.amended)) amended.add(id);
+    // The session's first: there is nothing before it.
+    if (row.seq === 1) return amended;
+    events += 1;
+    if (events > MAX_EVENTS) return null;
+  }
+  return null;
+}
+
+/** New ones from the end of the conversation backwards, for numbers are given in its order; then the others. */
+function* changedMessages(
+  { newestMessages, message: byId }: Statements,
+  sessionId: string,
+  since: number,
+  amended: ReadonlySet<string>,
 ): Generator<MessageRow> {
   for (const message of newestMessages.iterate(sessionId)) {
     if (message.created_revision <= since) break;
     yield message;
   }
-  yield* amendedMessages.iterate(sessionId, since, since);
+  for (const id of amended) {
+    const message = byId.get(id, sessionId);
+    if (message !== undefined && message.created_revision <= since) yield message;
+  }
 }
 
 /**

@@ -5,12 +5,10 @@
  */
 import type { Sqlite } from '../database.ts';
 import type { InspectedSession, JournalStretch } from '../items.ts';
-import type { JournalBase, JournalRow } from './journal.ts';
+import { createJournalRead, type JournalBase } from './journal.ts';
 
 /** Rows of one stretch at most: two distances of bases, and then some for refused events. */
 const STRETCH_ROWS = 1_200;
-
-type StoredRow = Omit<JournalRow, 'accepted'> & { accepted: number };
 
 /** Reads stretches of journals on one connection. */
 export function createStretchRead(database: Sqlite) {
@@ -23,36 +21,21 @@ export function createStretchRead(database: Sqlite) {
       'SELECT seq FROM journal_bases WHERE session_id = ? AND seq >= ? ORDER BY seq LIMIT 1',
     )
     .pluck();
-  const rows = database.prepare<[string, number, number, number], StoredRow>(
-    `SELECT seq, at, origin, event, value, accepted, revision FROM journal
-     WHERE session_id = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?`,
-  );
-  const first = database
-    .prepare<[string], number>(
-      'SELECT seq FROM journal WHERE session_id = ? ORDER BY seq ASC LIMIT 1',
-    )
-    .pluck();
-  const last = database
-    .prepare<[string], number>(
-      'SELECT seq FROM journal WHERE session_id = ? ORDER BY seq DESC LIMIT 1',
-    )
-    .pluck();
+  const journal = createJournalRead(database);
 
   /**
    * @param seq  the event the stretch shall reach; null for the newest
    * @param after  rows up to this one are known already
    */
   return (sessionId: string, seq: number | null, after: number): JournalStretch => {
-    const ends = { first: first.get(sessionId) ?? 0, last: last.get(sessionId) ?? 0 };
+    const ends = journal.ends(sessionId);
     const wanted = seq ?? ends.last;
     const from = base.get(sessionId, wanted) ?? null;
     const until = nextBase.get(sessionId, wanted) ?? ends.last;
     const begin = Math.max(from?.seq ?? 0, after, wanted - STRETCH_ROWS + 1);
     return {
       base: from?.seq === begin ? from : null,
-      rows: rows
-        .all(sessionId, begin, until, STRETCH_ROWS)
-        .map((row) => ({ ...row, accepted: row.accepted !== 0 })),
+      rows: journal.between(sessionId, begin, Math.min(until, begin + STRETCH_ROWS)),
       ...ends,
     };
   };
@@ -75,7 +58,7 @@ export function createInspectedRead(database: Sqlite) {
   const columns = `SELECT s.id, s.provider, coalesce(s.custom_name, s.project_name) AS name,
       s.work_status, coalesce(j.at, s.last_activity_at) AS at, s.journal_seq AS seq, j.value,
       json_extract(j.event, '$.type') AS event, j.accepted
-    FROM sessions s LEFT JOIN journal j ON j.session_id = s.id AND j.seq = s.journal_seq`;
+    FROM sessions s LEFT JOIN journal j ON j.id = s.journal_id AND j.session_id = s.id`;
   // Live ones first, like the list; the index serves both halves.
   const some = (status: string) =>
     database.prepare<[number], SessionLine>(

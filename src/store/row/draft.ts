@@ -10,7 +10,7 @@ import type { RowStatements } from './statements.ts';
 /** A column that only counts. */
 export type Counter = 'prompt_count' | 'tool_count' | 'compact_count' | 'message_count';
 
-/** The row so far; `revision` and `journalSeq` are counted up by commit.ts. */
+/** The row so far; its revision and its place in the journal are brought forward by commit.ts. */
 export interface SessionDraft {
   readonly sessionId: string;
   /** When the item happened, ISO milliseconds. */
@@ -18,6 +18,10 @@ export interface SessionDraft {
   exists: boolean;
   revision: number;
   journalSeq: number;
+  /** The journal row of its newest event; null before the first. */
+  journalId: number | null;
+  /** Earlier messages that this item changed. */
+  readonly amended: string[];
   columns: Record<string, SqlValue>;
   /** Columns of `papers` that changed. */
   papers: Record<string, SqlValue> | null;
@@ -41,6 +45,7 @@ export interface DraftEnd {
 export interface SessionCounters {
   revision: number;
   journalSeq: number;
+  journalId: number | null;
   stamps: Record<string, number>;
 }
 
@@ -51,8 +56,9 @@ export function readCounters(
 ): SessionCounters | null {
   const row = session.get(sessionId);
   if (row === undefined) return null;
-  const { revision, journal_seq, field_revisions } = row;
-  return { revision, journalSeq: journal_seq, stamps: JSON.parse(field_revisions) };
+  const { revision, journal_seq, journal_id, field_revisions } = row;
+  const stamps = JSON.parse(field_revisions);
+  return { revision, journalSeq: journal_seq, journalId: journal_id, stamps };
 }
 
 /**
@@ -71,6 +77,8 @@ export function openDraft(
     exists: counters !== null,
     revision: counters?.revision ?? 0,
     journalSeq: counters?.journalSeq ?? 0,
+    journalId: counters?.journalId ?? null,
+    amended: [],
     columns: {},
     papers: null,
     stamps: counters?.stamps ?? {},
@@ -101,6 +109,7 @@ export function closeDraft(
   const { sessionId, columns, papers, journalSeq } = draft;
   columns.revision = draft.revision;
   columns.journal_seq = journalSeq;
+  columns.journal_id = draft.journalId;
   if (draft.areStampsChanged) columns.field_revisions = JSON.stringify(draft.stamps);
   const { changes } = statements.updateSession(sessionId, columns, draft.counts);
   if (changes === 0) throw new Error(`There is no row for session ${sessionId}`);

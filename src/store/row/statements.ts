@@ -12,6 +12,7 @@ const UPDATES_KEPT = 256;
 interface CountersRow {
   revision: number;
   journal_seq: number;
+  journal_id: number | null;
   field_revisions: string;
 }
 
@@ -22,7 +23,7 @@ export type RowStatements = ReturnType<typeof prepareRowStatements>;
 export function prepareRowStatements(database: Sqlite) {
   return {
     session: database.prepare<[string], CountersRow>(
-      'SELECT revision, journal_seq, field_revisions FROM sessions WHERE id = ?',
+      'SELECT revision, journal_seq, journal_id, field_revisions FROM sessions WHERE id = ?',
     ),
     insertSession: database.prepare(
       'INSERT INTO sessions (id, provider, project_path) VALUES (?, ?, ?)',
