@@ -141,7 +141,7 @@ export function createGate({ config, clock, maxHeaderFields }: GateDeps): Gate {
         config.bind.isLoopback &&
         kind === 'loopback' &&
         isLoopbackAddress(address) &&
-        ![...headers.keys()].some((name) => FORWARDING.test(name));
+        !isForwarded(headers);
       const { corsOrigin } = origin;
       const isPreflight =
         request.method === 'OPTIONS' &&
@@ -185,6 +185,11 @@ function fieldsOf(rawHeaders: readonly string[]): Map<string, string[]> {
     else fields.set(name, [value]);
   }
   return fields;
+}
+
+function isForwarded(headers: Map<string, string[]>): boolean {
+  for (const name of headers.keys()) if (FORWARDING.test(name)) return true;
+  return false;
 }
 
 function localEnd({ localAddress, localPort }: GateRequest['socket']): LocalEnd {

@@ -10,7 +10,7 @@ import { parseJson } from '../../protocol/scan.ts';
 import { wellFormed } from '../../protocol/well-formed.ts';
 import type { Hall } from '../../runtime/hall.ts';
 import type { Admission } from '../gate.ts';
-import { readBody, refuseOtherMedia } from '../http/hook-door.ts';
+import { readBody, refuseOtherMedia } from '../http/body.ts';
 import { createAsk, Refused } from './ask.ts';
 import { type Asked, createOperations } from './operations.ts';
 

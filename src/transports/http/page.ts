@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import type { Middleware } from 'koa';
 import { OrbitError } from '../../errors.ts';
+import { isPagePath } from './paths.ts';
 
 /** Nothing but our own scripts, styles and sockets; no markup from text (reliability.md T17). */
 export const PAGE_POLICY = [
@@ -48,11 +49,6 @@ interface Asset {
 }
 
 type Assets = ReadonlyMap<string, Asset>;
-
-/** Whether a path belongs to the page. */
-export function isPagePath(path: string): boolean {
-  return path === '/' || path === '/visualizer' || path.startsWith('/visualizer/');
-}
 
 /**
  * Serves the page.

@@ -1,0 +1,129 @@
+/**
+ * All of HTTP but hooks: Koa with one middleware each for the image, the bridge and the page, then a
+ * router. Whoever is here has passed the gate (http.ts); nobody here has to ask who is calling.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import Router from '@koa/router';
+import Koa, { type Context, type Middleware } from 'koa';
+import { OrbitError } from '../../errors.ts';
+import type { Logger } from '../../log.ts';
+import type { Hall } from '../../runtime/hall.ts';
+import type { Admission } from '../gate.ts';
+import { createLazy } from '../lazy.ts';
+import { errorFrom } from '../ports.ts';
+import { createImageDoor } from './images.ts';
+import { doorOf, HEALTH_PATH, isBridgePath, WS_PATH } from './paths.ts';
+import { answerRefusal } from './refusals.ts';
+
+/** Answers a request that was let in. It never throws. */
+export type App = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  admission: Admission,
+) => void;
+
+/** What the app leads to. */
+export interface AppDeps {
+  hall: Hall;
+  log: Logger;
+  version: string;
+  /** Whether anybody on the network gets in (`--allow-insecure-no-auth`). */
+  isInsecure: boolean;
+  maxBodyBytes: number;
+  /** Answers one request of socket.io's polling transport. */
+  poll: (request: IncomingMessage, response: ServerResponse, admission: Admission) => Promise<void>;
+  isClosing: () => boolean;
+  /** The page, where there is one. */
+  page?: Middleware | null;
+  /** The port that is bound, for those who ask over it. */
+  port: () => number;
+}
+
+/** @param headersFor  the headers of every answer to such a caller, as they are at that moment */
+export function createApp(
+  deps: AppDeps,
+  headersFor: (admission: Admission) => Readonly<Record<string, string>>,
+): App {
+  const admissions = new WeakMap<IncomingMessage, Admission>();
+  const app = new Koa();
+  app.use(answerRefusals(deps));
+  app.use(async (ctx, next) => {
+    const admission = admissions.get(ctx.req) as Admission;
+    const { path, query } = admission.target;
+    ctx.set(headersFor(admission));
+    // From here on an absolute-form target is a path like any other.
+    ctx.url = query === '' ? path : `${path}?${query}`;
+    ctx.state.admission = admission;
+    if (doorOf(path) === 'socket.io') await passOn(ctx, admission, deps);
+    else await next();
+    if (deps.isClosing() && !ctx.headerSent) ctx.set('Connection', 'close');
+  });
+  app.use(createImageDoor(deps));
+  app.use(passToBridge(deps));
+  if (deps.page) app.use(deps.page);
+  app.use(createRouter(deps).routes());
+  app.use((ctx) => {
+    throw new OrbitError('not_found', { what: 'The path', id: ctx.path.slice(0, 200) });
+  });
+  // Sockets that break while an answer is written; everything else ends in `answerRefusals`.
+  app.on('error', (error: Error) => deps.log.debug('http.broken', { reason: error.message }));
+  const respond = app.callback();
+  return (request, response, admission) => {
+    admissions.set(request, admission);
+    void respond(request, response);
+  };
+}
+
+function answerRefusals({ log, isClosing }: AppDeps): Middleware {
+  return async (ctx, next) => {
+    try {
+      await next();
+    } catch (cause) {
+      const isRefused = cause instanceof OrbitError;
+      if (!isRefused)
+        log.error('http.failed', { path: ctx.path.slice(0, 200), error: errorFrom(cause) });
+      const error = isRefused ? cause : new OrbitError('internal_error', {}, { cause });
+      const headers: Record<string, string> = isClosing() ? { Connection: 'close' } : {};
+      ctx.respond = false;
+      answerRefusal(ctx.res, error, { path: ctx.path, headers });
+    }
+  };
+}
+
+async function passOn(ctx: Context, admission: Admission, deps: AppDeps): Promise<void> {
+  ctx.respond = false;
+  await deps.poll(ctx.req, ctx.res, admission);
+}
+
+/** Loads the bridge when somebody first comes: the schemas come along. */
+function passToBridge({ hall, version, port, maxBodyBytes }: AppDeps): Middleware {
+  const bridge = createLazy(async () => {
+    const { createBridge } = await import('../bridge/bridge.ts');
+    return createBridge({ hall, version, port, maxBodyBytes });
+  });
+  return async (ctx, next) => {
+    if (!isBridgePath(ctx.path)) return next();
+    await (await bridge.get())(ctx, ctx.state.admission as Admission);
+  };
+}
+
+function createRouter({ hall, version, isInsecure }: AppDeps): Router {
+  const router = new Router({ strict: true, sensitive: true });
+  router.get(HEALTH_PATH, (ctx) => {
+    const { caller } = ctx.state.admission as Admission;
+    ctx.body = {
+      ...hall.health(),
+      ...(isInsecure && { insecure: true }),
+      ...(caller.kind !== 'anonymous' && { version }),
+    };
+  });
+  router.all(HEALTH_PATH, (ctx) => {
+    ctx.set('Allow', 'GET, HEAD');
+    throw new OrbitError('method_not_allowed', { allow: 'GET' });
+  });
+  router.all(WS_PATH, (ctx) => {
+    ctx.set('Upgrade', 'websocket');
+    throw new OrbitError('upgrade_required');
+  });
+  return router;
+}

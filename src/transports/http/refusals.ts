@@ -1,0 +1,48 @@
+/**
+ * How a refusal looks over HTTP, on every door: the one place that makes HTTP errors.
+ */
+import type { ServerResponse } from 'node:http';
+import type { OrbitError } from '../../errors.ts';
+import { isBridgePath } from './paths.ts';
+
+/** Seconds after which asking again makes sense, by refusal; written in `Retry-After`. */
+const RETRY_AFTER_SECONDS: Readonly<Record<string, number>> = {
+  server_busy: 1,
+  storage_unavailable: 5,
+  shutting_down: 5,
+};
+
+/**
+ * Answers a request with a refusal; an answer that has begun is cut off instead, for it cannot be taken
+ * back.
+ *
+ * @param path  of the request: the bridge's clients print `error` as it is
+ */
+export function answerRefusal(
+  response: ServerResponse,
+  error: OrbitError,
+  { path, headers }: { path: string; headers: Readonly<Record<string, string>> },
+): void {
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  const body = JSON.stringify(isBridgePath(path) ? bridgeRefusal(error) : refusalBody(error));
+  const seconds = RETRY_AFTER_SECONDS[error.code];
+  response.writeHead(error.status, {
+    ...headers,
+    'Content-Type': 'application/json; charset=utf-8',
+    'Content-Length': Buffer.byteLength(body),
+    ...(seconds !== undefined && { 'Retry-After': String(seconds) }),
+  });
+  response.end(body);
+}
+
+/** The body of a refusal on all doors but the bridge. */
+export function refusalBody(error: OrbitError): { error: { code: string; message: string } } {
+  return { error: { code: error.code, message: error.message } };
+}
+
+function bridgeRefusal({ code, message }: OrbitError): { error: string; code: string } {
+  return { error: message, code };
+}
