@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { SessionEvent } from '../../machines/session-types.ts';
-import { dataPaths } from '../../src/config.ts';
+import { type DataPaths, dataPaths } from '../../src/config.ts';
 import { openDataDirectory } from '../../src/files.ts';
 import { SILENT_LOGGER } from '../../src/log.ts';
 import type { ServerMessage } from '../../src/protocol/server.ts';
@@ -15,6 +15,7 @@ import { noCodex } from '../support/no-codex.ts';
 export interface TestHouse extends AsyncDisposable {
   house: House;
   writer: Writer;
+  paths: DataPaths;
   /** What the rooms heard, in order. */
   said: Array<{ room: string; message: ServerMessage & { revision?: number } }>;
   /** Stops and starts again over the same directory. */
@@ -46,6 +47,7 @@ export async function openHouse(
   return {
     house,
     writer,
+    paths,
     said,
     async restart() {
       await close();

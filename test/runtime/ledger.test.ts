@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { SessionEvent } from '../../machines/session-types.ts';
 import { sessionRoom } from '../../src/runtime/rooms/rooms.ts';
+import { foldJournal, journalOf } from '../support/database.ts';
 import { hook, openHouse, poison, type TestHouse } from './house.ts';
 
 const ID = 'session-1';
@@ -48,6 +49,18 @@ describe('the ledger', () => {
     const seen = revisions(test);
     expect(seen).toEqual(seen.map((_, index) => index + 1));
     expect((await stored(test)).revision).toBe(seen.length);
+  });
+
+  it('journals of what every hook repeats about its session only what is new', async () => {
+    await using test = await openHouse();
+    const seen = { cwd: '/projects/a', transcript_path: '/t/a.jsonl', permission_mode: 'default' };
+    await take(test, 'UserPromptSubmit', { prompt: 'go', ...seen });
+    await take(test, 'UserPromptSubmit', { prompt: 'on', ...seen });
+    await take(test, 'UserPromptSubmit', { prompt: 'on', ...seen, permission_mode: 'plan' });
+    const { rows } = journalOf(test.paths, ID);
+    const said = rows.map(({ event }) => (JSON.parse(event) as SessionEvent).fields);
+    expect(said.slice(-2)).toEqual([undefined, { permission_mode: 'plan' }]);
+    expect(foldJournal(test.paths, ID)).toEqual([]);
   });
 
   it('takes a repeated key once, within a life and across a restart', async () => {

@@ -2,14 +2,20 @@
  * The journal's form of an event: its shape with texts emptied, so that folding a journal through the
  * chart moves it the same way while no message body is stored twice. Ids stay: they name the row.
  */
-import type { SessionEvent } from '../../../machines/session-types.ts';
+import type { SeenFields, Session, SessionEvent } from '../../../machines/session-types.ts';
 import type { ApprovalRequest, Message } from '../../protocol/nouns.ts';
 
-/** JSON of the event without bodies. */
-export function journalForm(event: SessionEvent): string {
-  const { message, update, ...rest } = event;
+/**
+ * JSON of the event without bodies, and without what it says about the session that was known before.
+ *
+ * @param before  the session the event is told to
+ */
+export function journalForm(event: SessionEvent, before: Session): string {
+  const { message, update, fields, ...rest } = event;
+  const news = fields && newsIn(fields, before);
   return JSON.stringify({
     ...rest,
+    ...(news && { fields: news }),
     ...('prompt' in rest && rest.prompt !== null && { prompt: '' }),
     ...('request' in rest && { request: bare(rest.request) }),
     ...('diff' in rest && { diff: rest.diff ? '' : rest.diff }),
@@ -20,6 +26,18 @@ export function journalForm(event: SessionEvent): string {
     ...(message && { message: bodiless(message) }),
     ...(update && { update: { messageId: update.messageId, changes: {} } }),
   });
+}
+
+/** Every hook repeats them all; null when none of them is new. */
+function newsIn(fields: SeenFields, before: Session): SeenFields | null {
+  let news: SeenFields | null = null;
+  for (const name in fields) {
+    const field = name as keyof SeenFields;
+    if (fields[field] === before[field]) continue;
+    news ??= {};
+    Object.assign(news, { [field]: fields[field] });
+  }
+  return news;
 }
 
 function bodiless(message: Message): Message {

@@ -126,7 +126,7 @@ export function createLedger(deps: LedgerDeps): Ledger {
       key: told.key,
       at: event.at,
       origin: told.origin,
-      event: journalForm(event),
+      event: journalForm(event, before.context.session),
       accepted,
       value: JSON.stringify(snapshot.value),
       facts: textOf(happened),
