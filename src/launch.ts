@@ -8,6 +8,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import Module, { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
 import { Script } from 'node:vm';
 import { warmUpThread } from './store/thread/start.ts';
 
@@ -20,4 +21,7 @@ const program = new Script(Module.wrap(readFileSync(file, 'latin1')), {
   filename: file,
   ...(existsSync(cache) && { cachedData: readFileSync(cache) }),
 });
+// What is young is small here: threads that are woken to help collecting it cost more than they spare. Only
+// now, for a cache is taken under the flags only that it was written under.
+setFlagsFromString('--no-parallel-scavenge');
 program.runInThisContext()({}, createRequire(file), { exports: {} }, file, dirname(file));
