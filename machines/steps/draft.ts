@@ -104,8 +104,8 @@ function see(draft: Draft, fields: SeenFields): void {
     const value = fields[name];
     if (value === undefined || value === session[name]) continue;
     if (!isNewest && session[name] !== undefined) continue;
-    draft.context.session = { ...draft.context.session, [name]: value };
-    Object.assign(draft.columns, { [name]: value });
+    set(ownSession(draft), name, value);
+    set(draft.columns, name, value);
   }
 }
 
@@ -115,8 +115,20 @@ export function change<Name extends keyof StateChanges & keyof Session>(
   name: Name,
   value: NonNullable<Session[Name]>,
 ): void {
-  draft.context.session = { ...draft.context.session, [name]: value };
-  Object.assign(draft.changes, { [name]: value });
+  set(ownSession(draft), name, value);
+  set(draft.changes, name, value);
+}
+
+/** The draft's own session, copied at its first change: an event changes several of some forty fields. */
+function ownSession(draft: Draft): Session {
+  const { before, context } = draft;
+  if (context.session === before.session) context.session = { ...before.session };
+  return context.session;
+}
+
+/** Writes a field by name. A literal with a computed name would be made in a slow way by V8. */
+function set(target: object, name: string, value: unknown): void {
+  (target as Record<string, unknown>)[name] = value;
 }
 
 /** Moves `last_activity_at` forward; it never goes back, whatever arrives late. */

@@ -30,12 +30,12 @@ export function journalForm(event: SessionEvent, before: Session): string {
 
 /** Every hook repeats them all; null when none of them is new. */
 function newsIn(fields: SeenFields, before: Session): SeenFields | null {
-  let news: SeenFields | null = null;
+  let news: Record<string, unknown> | null = null;
   for (const name in fields) {
     const field = name as keyof SeenFields;
     if (fields[field] === before[field]) continue;
     news ??= {};
-    Object.assign(news, { [field]: fields[field] });
+    news[field] = fields[field];
   }
   return news;
 }
