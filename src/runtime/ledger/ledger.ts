@@ -7,7 +7,6 @@
  */
 
 import type { Fact, Order } from '../../../machines/session-types.ts';
-import { MACHINE_VERSION } from '../../../machines/session-types.ts';
 import { OrbitError } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
 import type { SessionMessage } from '../../protocol/server.ts';
@@ -18,8 +17,8 @@ import { frameOf } from '../rooms/frames.ts';
 import type { ListFeed } from '../rooms/list-feed.ts';
 import { type Outlet, roomsOf } from '../rooms/rooms.ts';
 import type { LiveSession, Told } from '../sessions/live-session.ts';
-import { journalForm } from './journal.ts';
-import { foldsOn, type Moment, momentOf } from './moment.ts';
+import { itemOf, type Piece, pieceOf } from './item.ts';
+import type { Moment } from './moment.ts';
 import type { Ring } from './ring.ts';
 
 /** The way of every event: chart, commit, rooms. */
@@ -60,12 +59,6 @@ interface LedgerDeps {
   discard: (live: LiveSession) => void;
 }
 
-/** A fact and its JSON: written once, for the disk and for its frame. */
-interface Piece {
-  fact: Fact;
-  text: string;
-}
-
 /** One event between its hand-over and its commit. */
 interface Pending {
   live: LiveSession;
@@ -89,83 +82,77 @@ const NOTES = new Set<Fact['type']>([
 
 /** A ledger over a writer. */
 export function createLedger(deps: LedgerDeps): Ledger {
-  let collected: Collected | null = null;
+  return new WriterLedger(deps);
+}
 
-  function collect(run: () => void): Collected {
+class WriterLedger implements Ledger {
+  readonly #deps: LedgerDeps;
+  #collected: Collected | null = null;
+
+  constructor(deps: LedgerDeps) {
+    this.#deps = deps;
+  }
+
+  record(fact: Fact): void {
+    if (this.#collected) this.#collected.facts.push(fact);
+    else this.#deps.log.error('ledger.fact.outside_event', { fact: fact.type });
+  }
+
+  order(order: Order): void {
+    if (this.#collected) this.#collected.orders.push(order);
+    else this.#deps.log.error('ledger.order.outside_event', { order: order.type });
+  }
+
+  collect(run: () => void): Collected {
     const mine: Collected = { facts: [], orders: [] };
-    const outer = collected;
-    collected = mine;
+    const outer = this.#collected;
+    this.#collected = mine;
     try {
       run();
     } finally {
-      collected = outer;
+      this.#collected = outer;
     }
     return mine;
   }
 
-  function tell(live: LiveSession, told: Told): void {
-    const { event } = told;
+  tell(live: LiveSession, told: Told): void {
     const before = live.actor.getSnapshot();
-    const { facts, orders } = collect(() => live.actor.send(event));
+    const { facts, orders } = this.collect(() => live.actor.send(told.event));
     const snapshot = live.actor.getSnapshot();
-    // The chart gives the same snapshot back when it has no transition for an event; to ask it first
-    // (`can`) would look for them twice.
-    const accepted = snapshot !== before;
     if (snapshot.status === 'error') {
-      putBackCrashed(live, told, snapshot.error);
+      this.#putBackCrashed(live, told, snapshot.error);
       return;
     }
-    const isNewborn = live.birth.length > 0;
-    const moment = accepted || isNewborn ? momentOf(live.actor) : null;
-    const needsSnapshot = moment !== null && !foldsOn(event, moment, live.tail);
-    const happened = (isNewborn ? [...live.birth, ...facts] : facts).map(pieceOf);
-    const item: EventItem = {
-      kind: 'event',
-      sessionId: live.id,
-      generation: live.generation,
-      key: told.key,
-      at: event.at,
-      origin: told.origin,
-      event: journalForm(event, before.context.session),
-      accepted,
-      value: JSON.stringify(snapshot.value),
-      facts: textOf(happened),
-      snapshot: needsSnapshot ? JSON.stringify(moment.persist()) : null,
-      machineVersion: MACHINE_VERSION,
-      base: live.base,
-    };
-    if (moment) live.latest = moment;
-    if (needsSnapshot) live.tail = 0;
-    else if (accepted) live.tail++;
-    live.birth = [];
-    live.base = null;
+    const happened = [...live.birth, ...facts].map(pieceOf);
+    const { item, moment } = itemOf(live, told, { before, happened });
     live.inFlight.push(told);
     const pending = { live, told, item, moment, happened, orders };
-    deps.writer.submit(item, (result) => settle(pending, result));
+    this.#deps.writer.submit(item, (result) => this.#settle(pending, result));
   }
 
-  function settle(pending: Pending, result: ItemResult): void {
+  #settle(pending: Pending, result: ItemResult): void {
     const { live, told, item, moment, happened, orders } = pending;
     if (item.generation !== live.generation) return;
     live.inFlight.shift();
     switch (result.outcome) {
       case 'committed':
         if (moment) live.committed = moment;
-        publish(item.sessionId, happened, result.revision);
-        deps.witness?.(live, item, result);
+        this.#publish(item.sessionId, happened, result.revision);
+        this.#deps.witness?.(live, item, result);
         told.settle(null);
-        if (orders.length > 0) deps.release(live.id, orders);
+        if (orders.length > 0) this.#deps.release(live.id, orders);
         break;
       case 'duplicate':
         told.settle(null);
-        putBack(live);
+        this.#putBack(live);
         break;
       case 'quarantined':
-        deps.log.error('persistence.command.failed', { session_id: live.id, error: result.error });
-        told.settle(
-          new OrbitError('quarantined', { reason: result.error }, { sessionId: live.id }),
-        );
-        putBack(live);
+        this.#deps.log.error('persistence.command.failed', {
+          session_id: live.id,
+          error: result.error,
+        });
+        told.settle(quarantined(live, result.error));
+        this.#putBack(live);
         break;
       case 'stale':
         // An earlier item of this generation was refused, so this generation is over already.
@@ -173,74 +160,52 @@ export function createLedger(deps: LedgerDeps): Ledger {
     }
   }
 
-  function publish(sessionId: string, happened: readonly Piece[], newest: number): void {
+  #publish(sessionId: string, happened: readonly Piece[], newest: number): void {
+    const { ring, rooms, listFeed, refresh } = this.#deps;
     let revision = newest;
     for (const { fact } of happened) if (isSessionMessage(fact)) revision--;
     for (const { fact, text } of happened) {
       if (isSessionMessage(fact)) {
         revision++;
         const frame = frameOf(fact, revision, text);
-        deps.ring.push(sessionId, revision, frame.text);
-        for (const room of roomsOf(sessionId)) deps.rooms.publish(room, frame);
-        deps.listFeed.hear(fact);
+        ring.push(sessionId, revision, frame.text);
+        for (const room of roomsOf(sessionId)) rooms.publish(room, frame);
+        listFeed.hear(fact);
       } else if (fact.type === 'session_created') {
-        deps.listFeed.hear(fact);
+        listFeed.hear(fact);
       }
       // What is kept of before does not tell this: who comes later reads the rows.
-      if (isInRowsOnly(fact)) deps.ring.drop(sessionId);
-      if (fact.type === 'thread_rolled_back') deps.refresh(sessionId);
+      if (isInRowsOnly(fact)) ring.drop(sessionId);
+      if (fact.type === 'thread_rolled_back') refresh(sessionId);
     }
   }
 
   /** The actor moved for nothing: back to the disk's truth, then again what came after. */
-  function putBack(live: LiveSession): void {
+  #putBack(live: LiveSession): void {
     const again = live.inFlight.splice(0);
     if (live.committed === null && again.length === 0) {
-      deps.discard(live);
+      this.#deps.discard(live);
       return;
     }
-    deps.reopen(live, live.committed);
-    for (const told of again) tell(live, told);
+    this.#deps.reopen(live, live.committed);
+    for (const told of again) this.tell(live, told);
   }
 
   /** A bug in the chart: this event is refused, the session goes on from before it. */
-  function putBackCrashed(live: LiveSession, told: Told, error: unknown): void {
-    deps.log.error('session.crashed', {
+  #putBackCrashed(live: LiveSession, told: Told, error: unknown): void {
+    this.#deps.log.error('session.crashed', {
       session_id: live.id,
       event_type: told.event.type,
       error: error instanceof Error ? (error.stack ?? error.message) : String(error),
     });
-    if (live.latest === null && live.inFlight.length === 0) deps.discard(live);
-    else deps.revive(live, live.latest);
-    told.settle(
-      new OrbitError(
-        'quarantined',
-        { reason: 'the session could not take it' },
-        { sessionId: live.id },
-      ),
-    );
+    if (live.latest === null && live.inFlight.length === 0) this.#deps.discard(live);
+    else this.#deps.revive(live, live.latest);
+    told.settle(quarantined(live, 'the session could not take it'));
   }
-
-  return {
-    collect,
-    tell,
-    record(fact) {
-      if (collected) collected.facts.push(fact);
-      else deps.log.error('ledger.fact.outside_event', { fact: fact.type });
-    },
-    order(order) {
-      if (collected) collected.orders.push(order);
-      else deps.log.error('ledger.order.outside_event', { order: order.type });
-    },
-  };
 }
 
-function pieceOf(fact: Fact): Piece {
-  return { fact, text: JSON.stringify(fact) };
-}
-
-function textOf(pieces: readonly Piece[]): string {
-  return `[${pieces.map(({ text }) => text).join(',')}]`;
+function quarantined(live: LiveSession, reason: string): OrbitError {
+  return new OrbitError('quarantined', { reason }, { sessionId: live.id });
 }
 
 /** Messages that are gone, and the text of one that was streamed when the last process ended. */

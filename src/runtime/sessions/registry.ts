@@ -72,7 +72,7 @@ export function createRegistry({
   const queues = new Map<string, Array<(found: Found, error: unknown) => void>>();
   /** Never reused in this process: the writer remembers which generation of a session it refused. */
   let generations = 0;
-  const supervisor = startSupervisor({ ...ledger, log, busy: writer.opened.busy });
+  const supervisor = startSupervisor({ ledger, log, busy: writer.opened.busy });
   for (const stored of writer.opened.busy) adoptStored(stored);
 
   /** @param tail  events since the stored snapshot the actor goes on from; null when there is none */

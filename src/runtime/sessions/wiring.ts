@@ -4,10 +4,12 @@
  */
 import { type ActorRefFrom, createActor, fromCallback } from 'xstate';
 import { sessionMachine } from '../../../machines/session.ts';
-import type { Fact, Order, SessionInput } from '../../../machines/session-types.ts';
+import type { ConnectorInput } from '../../../machines/session-ports.ts';
+import type { Order, SessionInput } from '../../../machines/session-types.ts';
 import { supervisorMachine } from '../../../machines/supervisor.ts';
 import type { Logger } from '../../log.ts';
 import type { StoredActor } from '../../store/items.ts';
+import type { Ledger } from '../ledger/ledger.ts';
 import type { SessionActor } from './live-session.ts';
 import { savedOf } from './restore.ts';
 
@@ -15,20 +17,23 @@ import { savedOf } from './restore.ts';
 export type Supervisor = ActorRefFrom<typeof supervisorMachine>;
 
 interface Ports {
-  record: (fact: Fact) => void;
   /** The `connector` actor is a handle: what it is told waits in the ledger for the event's commit. */
-  order: (order: Order) => void;
+  ledger: Pick<Ledger, 'record' | 'order'>;
   log: Logger;
   /** Sessions to bring back together: spawning them one by one would cost O(n) each. */
   busy: readonly StoredActor[];
 }
 
 /** Starts the root actor with the given sessions as children. */
-export function startSupervisor({ record, order, log, busy }: Ports): Supervisor {
+export function startSupervisor({ ledger, log, busy }: Ports): Supervisor {
   const session = restorable(
     sessionMachine.provide({
-      actions: { record: (_, fact) => record(fact) },
-      actors: { connector: fromCallback(({ receive }) => receive(order)) },
+      actions: { record: (_, fact) => ledger.record(fact) },
+      actors: {
+        connector: fromCallback<Order, ConnectorInput>(({ receive }) =>
+          receive((order) => ledger.order(order)),
+        ),
+      },
     }),
   );
   const machine = supervisorMachine.provide({
