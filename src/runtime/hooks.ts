@@ -48,65 +48,74 @@ interface Arrival {
   origin: Origin;
 }
 
-/**
- * Opens the hooks' way in.
- *
- * @returns a function that resolves once the hook is committed (or was before); it throws OrbitError
- *   `server_busy` or `storage_unavailable` when the hook is not stored, `quarantined` when it never can be
- */
-export function createHooks(deps: HooksDeps): (hook: Hook, meta: HookMeta) => Promise<void> {
-  const recent = createRecentKeys(MAX_RECENT_KEYS);
-  const sessionOfProcess = new Map(
-    deps.writer.opened.processes.map(({ pid, sessionId }) => [pid, sessionId]),
-  );
+/** What takes checked hooks in. */
+export class Hooks {
+  readonly #deps: HooksDeps;
+  readonly #recent = createRecentKeys(MAX_RECENT_KEYS);
+  readonly #sessionOfProcess: Map<number, string>;
 
-  return function takeHook(hook, meta) {
+  constructor(deps: HooksDeps) {
+    this.#deps = deps;
+    this.#sessionOfProcess = new Map(
+      deps.writer.opened.processes.map(({ pid, sessionId }) => [pid, sessionId]),
+    );
+  }
+
+  /**
+   * Resolves once the hook is committed, or was before.
+   *
+   * @throws OrbitError `server_busy` or `storage_unavailable` when the hook is not stored, `quarantined`
+   *   when it never can be
+   */
+  take(hook: Hook, meta: HookMeta): Promise<void> {
+    const { writer, clock, registry } = this.#deps;
     if (isFromCodex(hook)) return Promise.resolve();
-    const known = meta.key === undefined ? undefined : recent.get(meta.key);
+    const known = meta.key === undefined ? undefined : this.#recent.get(meta.key);
     if (known) return known;
-    const refusal = refusalOf(deps.writer);
+    const refusal = refusalOf(writer);
     if (refusal) return Promise.reject(refusal);
-    const arrival = arrivalOf(hook, meta, deps.clock);
-    const stored = deps.registry.enter(hook.session_id, (found) => visit(found, arrival));
-    if (arrival.key !== null) recent.remember(arrival.key, stored);
+    const arrival = arrivalOf(hook, meta, clock);
+    const stored = registry.enter(hook.session_id, (found) => this.#visit(found, arrival));
+    if (arrival.key !== null) this.#recent.remember(arrival.key, stored);
     return stored;
-  };
+  }
 
-  function visit(found: Found, arrival: Arrival): Promise<void> {
+  #visit(found: Found, arrival: Arrival): Promise<void> {
     const { hook } = arrival;
     const name = hookNameOf(hook);
-    const forkedFrom = name === 'SessionStart' ? clearedBy(arrival) : null;
-    rememberProcess(arrival);
-    if (!found.live && name === 'SessionStart') return defer(found, arrival, forkedFrom);
-    if (!found.live && name === 'SessionEnd') return forget(found, arrival);
+    const forkedFrom = name === 'SessionStart' ? this.#clearedBy(arrival) : null;
+    this.#rememberProcess(arrival);
+    if (!found.live && name === 'SessionStart') return this.#defer(found, arrival, forkedFrom);
+    if (!found.live && name === 'SessionEnd') return this.#forget(found, arrival);
     const event = eventFromHook(hook, { at: arrival.at, key: arrival.key ?? arrival.at });
     // What changes nothing does not make a session appear that has not done anything yet.
     if (!found.live && event.type === 'hook.observed') return Promise.resolve();
-    found.live ??= appear(found, arrival);
+    found.live ??= this.#appear(found, arrival);
     const { live } = found;
-    if (event.type === 'turn.started' || event.type === 'session.started') deps.lookUpBranch(live);
+    const isStart = event.type === 'turn.started' || event.type === 'session.started';
+    if (isStart) this.#deps.lookUpBranch(live);
     return new Promise((resolve, reject) => {
       const settle = (error: Error | null) => (error ? reject(error) : resolve());
-      deps.ledger.tell(live, { event, origin: arrival.origin, key: arrival.key, settle });
+      this.#deps.ledger.tell(live, { event, origin: arrival.origin, key: arrival.key, settle });
     });
   }
 
   /** Keeps a start until the session does something; it survives a restart and no clock ends it. */
-  function defer(found: Found, arrival: Arrival, forkedFrom: string | null): Promise<void> {
+  #defer(found: Found, arrival: Arrival, forkedFrom: string | null): Promise<void> {
     const { hook, at, agentPid } = arrival;
     found.pendingStart = JSON.stringify({ hook, at, agentPid, forkedFrom } satisfies PendingStart);
-    return storePending(arrival, found.pendingStart);
+    return this.#storePending(arrival, found.pendingStart);
   }
 
   /** A session that never did anything leaves no trace. */
-  function forget(found: Found, arrival: Arrival): Promise<void> {
+  #forget(found: Found, arrival: Arrival): Promise<void> {
     found.pendingStart = null;
-    return storePending(arrival, null);
+    return this.#storePending(arrival, null);
   }
 
-  function storePending({ hook, key, at }: Arrival, start: string | null): Promise<void> {
+  #storePending({ hook, key, at }: Arrival, start: string | null): Promise<void> {
     return new Promise((resolve, reject) => {
-      deps.writer.submit(
+      this.#deps.writer.submit(
         { kind: 'pending', sessionId: hook.session_id, key, at, start },
         (result) => {
           if (result.outcome !== 'quarantined') return resolve();
@@ -116,26 +125,25 @@ export function createHooks(deps: HooksDeps): (hook: Hook, meta: HookMeta) => Pr
     });
   }
 
-  function appear(found: Found, { hook, at, agentPid }: Arrival): LiveSession {
+  #appear(found: Found, { hook, at, agentPid }: Arrival): LiveSession {
     const pending = found.pendingStart ? (JSON.parse(found.pendingStart) as PendingStart) : null;
     const session = sessionFromHooks(hook, at, pending, agentPid);
-    return deps.registry.create({ session, isNew: true, turnCount: 0 });
+    return this.#deps.registry.create({ session, isNew: true, turnCount: 0 });
   }
 
   /** `/clear` ends one session and starts another in the same process: the old one is its origin. */
-  function clearedBy({ hook, agentPid }: Arrival): string | null {
+  #clearedBy({ hook, agentPid }: Arrival): string | null {
     if (hook.source !== 'clear' || agentPid === null) return null;
-    const previous = sessionOfProcess.get(agentPid);
+    const previous = this.#sessionOfProcess.get(agentPid);
     return previous === hook.session_id ? null : (previous ?? null);
   }
 
-  function rememberProcess({ hook, agentPid }: Arrival): void {
+  #rememberProcess({ hook, agentPid }: Arrival): void {
+    const sessions = this.#sessionOfProcess;
     if (agentPid === null) return;
-    sessionOfProcess.delete(agentPid);
-    sessionOfProcess.set(agentPid, hook.session_id);
-    if (sessionOfProcess.size > MAX_PROCESSES) {
-      sessionOfProcess.delete(sessionOfProcess.keys().next().value as number);
-    }
+    sessions.delete(agentPid);
+    sessions.set(agentPid, hook.session_id);
+    if (sessions.size > MAX_PROCESSES) sessions.delete(sessions.keys().next().value as number);
   }
 }
 

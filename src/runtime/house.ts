@@ -16,7 +16,7 @@ import { createDispatch } from './dispatch.ts';
 import type { Hall } from './hall.ts';
 import { createHandlers } from './handlers/all.ts';
 import { createSubscriptions, type Subscriptions } from './handlers/subscriptions.ts';
-import { createHooks } from './hooks.ts';
+import { Hooks } from './hooks.ts';
 import { createInspection, type Inspection } from './inspection/inspection.ts';
 import { createIntake, type Intake } from './intake.ts';
 import { frameOf } from './rooms/frames.ts';
@@ -71,7 +71,8 @@ export function createHouse(deps: HouseDeps): House {
     },
   });
   const { rooms, ring, registry, ledger, news, threads, tell } = core;
-  const intake = createIntake(createHooks(core));
+  const hooks = new Hooks(core);
+  const intake = createIntake((hook, meta) => hooks.take(hook, meta));
   const inspection = createInspection({
     ...{ writer, registry, ledger, clock, version },
     codec: intake.codec,

@@ -51,23 +51,72 @@ export function takesRevision(fact: Fact): boolean {
   }
 }
 
-/** Turns batches into commits. */
-export type Committer = ReturnType<typeof createCommitter>;
-
 /** Commits batches on one write connection. */
-export function createCommitter({ database, epoch }: { database: Sqlite; epoch: Epoch }) {
-  const rows = createRows(database);
-  const journal = createJournal(database);
-  const statements = prepareStatements(database);
-  const refused = new Map<string, number>();
-  const context: ItemContext = { rows, journal, statements, refused: new Map() };
+export class Committer {
+  readonly #database: Sqlite;
+  readonly #epoch: Epoch;
+  readonly #context: ItemContext;
+  /** Newest generation of each session of which an item was refused, as it is committed. */
+  readonly #refused = new Map<string, number>();
 
-  const commitItem = (item: Item): ItemResult => commitOne(context, item);
+  /** Prepares its statements; the schema must be the newest. */
+  constructor({ database, epoch }: { database: Sqlite; epoch: Epoch }) {
+    this.#database = database;
+    this.#epoch = epoch;
+    this.#context = {
+      rows: createRows(database),
+      journal: createJournal(database),
+      statements: prepareStatements(database),
+      refused: new Map(),
+    };
+  }
 
-  const commitOrSetAside = (item: Item): ItemResult => {
+  /**
+   * Commits the items in order and says what became of each.
+   *
+   * @throws SqliteError when the storage fails; then nothing of the batch is kept or remembered, and
+   *   the same batch may be given again
+   */
+  commit(items: readonly Item[]): ItemResult[] {
+    try {
+      return this.#transact(items, (item) => commitOne(this.#context, item));
+    } catch (error) {
+      if (troubleOf(error) !== null) throw error;
+      return this.#transact(items, (item) => this.#commitOrSetAside(item));
+    } finally {
+      this.#epoch.mark();
+    }
+  }
+
+  /** To be called when the session's actor is opened anew: its generations begin at 0 again. */
+  forgetRefusals(sessionId: string): void {
+    this.#refused.delete(sessionId);
+  }
+
+  /** Runs one transaction; nothing is kept or remembered of one that throws. */
+  #transact(items: readonly Item[], take: (item: Item) => ItemResult): ItemResult[] {
+    const { statements, rows, journal } = this.#context;
+    this.#context.refused = new Map(this.#refused);
+    try {
+      statements.begin.run();
+      const results = items.map(take);
+      this.#epoch.count();
+      statements.commit.run();
+      replaceAll(this.#refused, this.#context.refused);
+      return results;
+    } catch (error) {
+      if (this.#database.inTransaction) statements.rollback.run();
+      rows.forget();
+      journal.forget();
+      throw error;
+    }
+  }
+
+  #commitOrSetAside(item: Item): ItemResult {
+    const { statements, rows, journal } = this.#context;
     statements.savepoint.run();
     try {
-      const result = commitItem(item);
+      const result = commitOne(this.#context, item);
       statements.release.run();
       return result;
     } catch (error) {
@@ -76,48 +125,9 @@ export function createCommitter({ database, epoch }: { database: Sqlite; epoch: 
       statements.release.run();
       rows.forget(item.sessionId);
       journal.forget(item.sessionId);
-      return setAside(context, item, error);
+      return setAside(this.#context, item, error);
     }
-  };
-
-  /** Runs one transaction; nothing is kept or remembered of one that throws. */
-  const transact = (items: readonly Item[], take: (item: Item) => ItemResult): ItemResult[] => {
-    context.refused = new Map(refused);
-    try {
-      statements.begin.run();
-      const results = items.map(take);
-      epoch.count();
-      statements.commit.run();
-      replaceAll(refused, context.refused);
-      return results;
-    } catch (error) {
-      if (database.inTransaction) statements.rollback.run();
-      rows.forget();
-      journal.forget();
-      throw error;
-    }
-  };
-
-  return {
-    /**
-     * Commits the items in order and says what became of each.
-     *
-     * @throws SqliteError when the storage fails; then nothing of the batch is kept or remembered, and
-     *   the same batch may be given again
-     */
-    commit(items: readonly Item[]): ItemResult[] {
-      try {
-        return transact(items, commitItem);
-      } catch (error) {
-        if (troubleOf(error) !== null) throw error;
-        return transact(items, commitOrSetAside);
-      } finally {
-        epoch.mark();
-      }
-    },
-    /** To be called when the session's actor is opened anew: its generations begin at 0 again. */
-    forgetRefusals: (sessionId: string) => void refused.delete(sessionId),
-  };
+  }
 }
 
 function commitOne(context: ItemContext, item: Item): ItemResult {

@@ -1,5 +1,5 @@
 /**
- * From facts to rows: the one switch that says what a fact changes in the database. Called by commit.ts
+ * From facts to rows: the one table that says what a fact changes in the database. Called by commit.ts
  * inside its transaction, with the revision each fact got there. Adding a fact? The compiler stops you here.
  */
 import type { Fact, RowNoted } from '../../machines/session-types.ts';
@@ -77,78 +77,77 @@ export function createRows(database: Sqlite) {
   };
 }
 
+type WriteFact<F extends Fact> = (
+  tools: Tools,
+  draft: SessionDraft,
+  fact: F,
+  /** The fact's own for messages to subscribers, the current one for notes. */
+  revision: number,
+) => void;
+
+/** Told to whoever listens, and to nobody later: it changes nothing that is stored. */
+const passes = () => {};
+
+/** One line for each fact there is: what it changes. */
+const WRITERS: { [Type in Fact['type']]: WriteFact<FactOf<Type>> } = {
+  session_created: createSession,
+  session_delta: (tools, draft, fact, revision) =>
+    applyChanges(tools, draft, fact.changes, revision),
+  session_ended: (_, draft, fact, revision) => endSession(draft, fact, revision),
+  row_noted: (_, draft, fact) => noteRow(draft, fact.columns),
+  tokens_updated: (_, draft, fact, revision) => {
+    Object.assign(draft.columns, columnsFromUsage(fact.usage));
+    stamp(draft, 'token_usage', revision);
+  },
+
+  message_appended: (tools, draft, fact, revision) =>
+    appendMessage(tools, draft, fact.message, revision),
+  message_updated: (tools, draft, fact, revision) => {
+    updateMessage(tools, fact, revision);
+    draft.amended.push(fact.message_id);
+  },
+  turn_diff_snapshot: putTurnDiff,
+  turn_noted: (tools, _, fact) => tools.turns.note(fact),
+  turns_dropped: (tools, draft, fact) => tools.turns.drop(draft, fact),
+  // What was taken back cannot be told by rows that are still there: only a snapshot can.
+  thread_rolled_back: (_, draft, __, revision) => {
+    draft.columns.snapshot_base = revision;
+  },
+
+  // The request itself comes as a note; this says when subscribers were last shown it.
+  approval_requested: ({ statements }, draft, fact, revision) => {
+    draft.shown.set(fact.request.id, revision);
+    statements.stampApproval.run(revision, fact.session_id, fact.request.id);
+    stamp(draft, 'pending_approval', revision);
+  },
+  approval_opened: ({ statements }, draft, fact, revision) =>
+    openApproval(statements, fact, draft.shown.get(fact.request.id) ?? revision),
+  approval_closed: ({ statements }, _, fact, revision) => closeApproval(statements, fact, revision),
+  approval_forgotten: ({ statements }, _, fact) => {
+    statements.forgetApproval.run(fact.approval_id, fact.session_id);
+  },
+
+  review_comment_created: ({ statements }, _, fact, revision) =>
+    putComment(statements, fact.comment, revision),
+  review_comment_updated: ({ statements }, _, fact, revision) =>
+    putComment(statements, fact.comment, revision),
+  review_comment_deleted: ({ statements }, _, fact, revision) =>
+    buryComment(statements, fact, revision),
+
+  context_compacted: passes,
+  undo_started: passes,
+  undo_completed: passes,
+  // A command's message is its row.
+  shell_started: passes,
+  shell_output: passes,
+};
+
 function applyFact(tools: Tools, draft: SessionDraft, fact: Fact, revision: number): void {
   refuseForeignFact(draft, fact);
-  switch (fact.type) {
-    case 'session_created':
-      createSession(tools, draft, fact);
-      break;
-    case 'session_delta':
-      applyChanges(tools, draft, fact.changes, revision);
-      break;
-    case 'message_appended':
-      appendMessage(tools, draft, fact.message, revision);
-      break;
-    case 'message_updated':
-      updateMessage(tools, fact, revision);
-      draft.amended.push(fact.message_id);
-      break;
-    case 'tokens_updated':
-      Object.assign(draft.columns, columnsFromUsage(fact.usage));
-      stamp(draft, 'token_usage', revision);
-      break;
-    case 'turn_diff_snapshot':
-      putTurnDiff(tools, draft, fact, revision);
-      break;
-    case 'session_ended':
-      endSession(draft, fact, revision);
-      break;
-    case 'thread_rolled_back':
-      // What was taken back cannot be told by rows that are still there: only a snapshot can.
-      draft.columns.snapshot_base = revision;
-      break;
-    case 'approval_requested':
-      // The request itself comes as a note; this says when subscribers were last shown it.
-      draft.shown.set(fact.request.id, revision);
-      tools.statements.stampApproval.run(revision, fact.session_id, fact.request.id);
-      stamp(draft, 'pending_approval', revision);
-      break;
-    case 'approval_opened':
-      openApproval(tools.statements, fact, draft.shown.get(fact.request.id) ?? revision);
-      break;
-    case 'approval_closed':
-      closeApproval(tools.statements, fact, revision);
-      break;
-    case 'approval_forgotten':
-      tools.statements.forgetApproval.run(fact.approval_id, fact.session_id);
-      break;
-    case 'review_comment_created':
-    case 'review_comment_updated':
-      putComment(tools.statements, fact.comment, revision);
-      break;
-    case 'review_comment_deleted':
-      buryComment(tools.statements, fact, revision);
-      break;
-    case 'row_noted':
-      noteRow(draft, fact.columns);
-      break;
-    case 'turn_noted':
-      tools.turns.note(fact);
-      break;
-    case 'turns_dropped':
-      tools.turns.drop(draft, fact);
-      break;
-    // Told to whoever listens, and to nobody later: they change nothing that is stored.
-    case 'context_compacted':
-    case 'undo_started':
-    case 'undo_completed':
-    // A command's message is its row.
-    case 'shell_started':
-    case 'shell_output':
-      break;
-    default:
-      refuseUnknown(fact);
-  }
+  // Facts come as JSON: what the types rule out may still be in it.
+  const write = Object.hasOwn(WRITERS, fact.type) ? WRITERS[fact.type] : null;
+  if (write === null) throw new Error(`No rows are known for the fact ${JSON.stringify(fact)}`);
+  (write as WriteFact<Fact>)(tools, draft, fact, revision);
 }
 
 function refuseForeignFact(draft: SessionDraft, fact: Fact): void {
@@ -156,10 +155,6 @@ function refuseForeignFact(draft: SessionDraft, fact: Fact): void {
   if (owner !== draft.sessionId) {
     throw new Error(`A fact of session ${owner} came in an item of session ${draft.sessionId}`);
   }
-}
-
-function refuseUnknown(fact: never): never {
-  throw new Error(`No rows are known for the fact ${JSON.stringify(fact)}`);
 }
 
 // ---- the session's own row ---------------------------------------------------------------------

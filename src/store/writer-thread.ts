@@ -5,12 +5,12 @@
  */
 import { parentPort } from 'node:worker_threads';
 import { exitCodeOf } from '../exit.ts';
-import { createCommitter, troubleOf } from './commit.ts';
+import { Committer, troubleOf } from './commit.ts';
 import { asExitError, openMigrated } from './database.ts';
 import { openEpoch } from './epoch.ts';
 import type { Item, Read } from './items.ts';
 import { acquireLock, type HeldLock } from './lock.ts';
-import { createActorReads } from './queries/actors.ts';
+import { ActorReads } from './queries/actors.ts';
 import { createAnswer } from './queries/answer.ts';
 import { createRetention } from './retention.ts';
 import { findDamage } from './thread/check.ts';
@@ -64,10 +64,10 @@ function openHouse({ paths, durability }: ThreadStart & { task: 'write' }, lock:
     lock,
     database,
     epoch,
-    committer: createCommitter({ database, epoch }),
+    committer: new Committer({ database, epoch }),
     answer: createAnswer({ database, epoch: epoch.id }),
     retention: createRetention({ database, now: Date.now }),
-    actors: createActorReads(database),
+    actors: new ActorReads(database),
   };
 }
 

@@ -10,7 +10,7 @@ import { type ExitCode, ExitError } from '../exit.ts';
 import type { Logger } from '../log.ts';
 import type { Item, ItemResult, Opened, Read, ReadResults } from './items.ts';
 import { type DamageWatch, watchForDamage } from './thread/damage-watch.ts';
-import { type Backlog, type Batch, createQueue, type WaitingRead } from './thread/queue.ts';
+import { type Backlog, type Batch, Queue, type WaitingRead } from './thread/queue.ts';
 import { startThread } from './thread/start.ts';
 import type { Answer, FromThread, ToThread } from './thread/traffic.ts';
 import { createTroubles, type TroubleListener } from './thread/troubles.ts';
@@ -93,7 +93,7 @@ class ThreadedWriter implements Writer {
   readonly onTrouble: Writer['onTrouble'];
   readonly #worker: Worker;
   readonly #log: Logger;
-  readonly #queue = createQueue(() => performance.now());
+  readonly #queue = new Queue(() => performance.now());
   readonly #troubles: ReturnType<typeof createTroubles>;
   readonly #damageWatch: DamageWatch | null;
   readonly #crashListeners: Array<(error: Error) => void> = [];

@@ -43,79 +43,89 @@ interface Standing {
   isResyncing: boolean;
 }
 
-/** Looks at all lines every `sweepMs`; a line that keeps up costs two reads a sweep. */
-export function createBacklog(deps: {
+interface BacklogDeps {
   hall: Pick<Hall, 'resync'>;
   limits: SlowConsumerLimits;
   clock: Clock;
   log: Logger;
-}): Backlog {
-  const { hall, limits, clock, log } = deps;
-  const standings = new Map<Line, Standing>();
+}
 
-  function fallBehind(line: Line): void {
-    const standing = standings.get(line);
+/** Looks at all lines every `sweepMs`; a line that keeps up costs two reads a sweep. */
+export function createBacklog(deps: BacklogDeps): Backlog {
+  return new SweptBacklog(deps);
+}
+
+class SweptBacklog implements Backlog {
+  readonly #deps: BacklogDeps;
+  readonly #standings = new Map<Line, Standing>();
+  readonly stop: () => void;
+
+  constructor(deps: BacklogDeps) {
+    this.#deps = deps;
+    this.stop = deps.clock.every(deps.limits.sweepMs, () => {
+      for (const line of this.#standings.keys()) this.check(line);
+    });
+  }
+
+  watch(line: Line): () => void {
+    this.#standings.set(line, { behindSince: null, isResyncing: false });
+    return () => void this.#standings.delete(line);
+  }
+
+  check(line: Line): void {
+    const { limits, clock } = this.#deps;
+    const standing = this.#standings.get(line);
+    if (!standing) return;
+    const bytes = line.connection.backlogBytes;
+    const isHigh = bytes > limits.highBytes || line.queuedFrames > limits.highFrames;
+    if (isHigh) this.fallBehind(line);
+    const { behindSince, isResyncing } = standing;
+    if (behindSince === null) return;
+    if (line.connection.backlogBytes > limits.maxBytes) {
+      this.#giveUp(line, 'reads too slowly');
+    } else if (!isResyncing && !isHigh && !line.isStalled && bytes < limits.lowBytes) {
+      void this.#resync(line, standing);
+    } else if (clock.now() - behindSince > limits.maxBehindMs) {
+      this.#giveUp(line, 'behind for too long');
+    }
+  }
+
+  fallBehind(line: Line): void {
+    const standing = this.#standings.get(line);
     if (!standing) return;
     line.membership.suspend();
     line.dropRoomFrames();
     if (standing.behindSince !== null) return;
-    standing.behindSince = clock.now();
+    standing.behindSince = this.#deps.clock.now();
     const { id, backlogBytes } = line.connection;
-    log.info('connection.behind', { connection_id: id, backlog_bytes: backlogBytes });
+    this.#deps.log.info('connection.behind', { connection_id: id, backlog_bytes: backlogBytes });
   }
 
-  function giveUp(line: Line, reason: string): void {
-    standings.delete(line);
+  #giveUp(line: Line, reason: string): void {
+    this.#standings.delete(line);
     const { id, backlogBytes } = line.connection;
-    log.warn('connection.too_slow', { connection_id: id, backlog_bytes: backlogBytes, reason });
+    this.#deps.log.warn('connection.too_slow', {
+      connection_id: id,
+      backlog_bytes: backlogBytes,
+      reason,
+    });
     line.connection.close(TRY_AGAIN_LATER, reason);
   }
 
-  async function resync(line: Line, standing: Standing): Promise<void> {
+  async #resync(line: Line, standing: Standing): Promise<void> {
     standing.isResyncing = true;
     try {
-      await hall.resync(line.connection, line.membership.takeOwed());
+      await this.#deps.hall.resync(line.connection, line.membership.takeOwed());
       // Too slow for its own snapshots: rooms are owed again, and the clock runs on.
       if (!line.membership.isSuspended) standing.behindSince = null;
     } catch (error) {
-      log.error('connection.resync_failed', {
+      this.#deps.log.error('connection.resync_failed', {
         connection_id: line.connection.id,
         error: errorFrom(error),
       });
-      if (standings.has(line)) giveUp(line, 'resync failed');
+      if (this.#standings.has(line)) this.#giveUp(line, 'resync failed');
     } finally {
       standing.isResyncing = false;
     }
   }
-
-  function check(line: Line): void {
-    const standing = standings.get(line);
-    if (!standing) return;
-    const bytes = line.connection.backlogBytes;
-    const isHigh = bytes > limits.highBytes || line.queuedFrames > limits.highFrames;
-    if (isHigh) fallBehind(line);
-    const { behindSince, isResyncing } = standing;
-    if (behindSince === null) return;
-    if (line.connection.backlogBytes > limits.maxBytes) {
-      giveUp(line, 'reads too slowly');
-    } else if (!isResyncing && !isHigh && !line.isStalled && bytes < limits.lowBytes) {
-      void resync(line, standing);
-    } else if (clock.now() - behindSince > limits.maxBehindMs) {
-      giveUp(line, 'behind for too long');
-    }
-  }
-
-  const stop = clock.every(limits.sweepMs, () => {
-    for (const line of standings.keys()) check(line);
-  });
-
-  return {
-    watch(line) {
-      standings.set(line, { behindSince: null, isResyncing: false });
-      return () => void standings.delete(line);
-    },
-    check,
-    fallBehind,
-    stop,
-  };
 }

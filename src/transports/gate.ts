@@ -10,17 +10,23 @@ import type { IncomingMessage } from 'node:http';
 import type { Config } from '../config.ts';
 import { OrbitError } from '../errors.ts';
 import type { Caller } from '../runtime/rooms/rooms.ts';
-import { type Credential, createTokenCheck, readCredential } from './admission/credential.ts';
+import {
+  type Credential,
+  createTokenCheck,
+  readCredential,
+  type TokenCheck,
+} from './admission/credential.ts';
 import {
   createNames,
   type HostKind,
   isLoopbackAddress,
   type LocalEnd,
+  type Names,
   plainAddress,
   splitTarget,
   type Target,
 } from './admission/names.ts';
-import { createThrottle } from './admission/throttle.ts';
+import { createThrottle, type Throttle } from './admission/throttle.ts';
 import type { Clock } from './ports.ts';
 
 /** The part of a request that the gate looks at. */
@@ -90,14 +96,76 @@ export interface GateDeps {
 }
 
 /** @throws Error for an empty token, see `createTokenCheck` */
-export function createGate({ config, clock, maxHeaderFields }: GateDeps): Gate {
-  const names = createNames(config);
-  const isValid = createTokenCheck(config.token);
-  const throttle = createThrottle({ clock });
-  const isOpen = config.token === null && config.allowInsecureNoAuth;
+export function createGate(deps: GateDeps): Gate {
+  return new HouseGate(deps);
+}
+
+class HouseGate implements Gate {
+  readonly #deps: GateDeps;
+  readonly #names: Names;
+  readonly #isValid: TokenCheck;
+  readonly #throttle: Throttle;
+  /** Whoever reaches us gets in. */
+  readonly #isOpen: boolean;
+
+  constructor(deps: GateDeps) {
+    const { config, clock } = deps;
+    this.#deps = deps;
+    this.#names = createNames(config);
+    this.#isValid = createTokenCheck(config.token);
+    this.#throttle = createThrottle({ clock });
+    this.#isOpen = config.token === null && config.allowInsecureNoAuth;
+  }
+
+  judge(request: GateRequest, doorOf: (path: string) => Door): Verdict {
+    const { maxHeaderFields } = this.#deps;
+    const headers = fieldsOf(request.rawHeaders);
+    if (request.rawHeaders.length > maxHeaderFields * 2) {
+      return refusal(new OrbitError('headers_too_large', { limit: maxHeaderFields }));
+    }
+    const names = this.#names;
+    const local = localEnd(request.socket);
+    const named = judgeHost({ headers, url: request.url ?? '', names, local });
+    if ('error' in named) return named;
+    const { target, host, kind } = named;
+    const origin = judgeOrigin({ headers, names, host, kind, local });
+    if (origin.error) return refusal(origin.error);
+
+    const address = plainAddress(request.socket.remoteAddress ?? '');
+    const isLocal = this.#isLocal(address, kind, headers);
+    const { corsOrigin } = origin;
+    if (corsOrigin !== null && isPreflight(request, headers)) {
+      const caller: Caller = { kind: 'anonymous', address };
+      return { caller, target, isLocal, corsOrigin, isPreflight: true };
+    }
+    const door = doorOf(target.path);
+    const credential = credentialOf(headers, door === 'ws' ? target.query : null);
+    const caller =
+      credential.kind === 'none'
+        ? this.#withoutCredential(address, isLocal, door)
+        : this.#judgeCredential(credential, address, isLocal);
+    if (caller === null) return unauthorized();
+    return isRefusal(caller) ? caller : { caller, target, isLocal, corsOrigin, isPreflight: false };
+  }
+
+  judgeLater(token: string | undefined, { caller, isLocal }: Admission): Caller | Refusal {
+    if (token !== undefined) {
+      return this.#judgeCredential({ kind: 'token', token }, caller.address, isLocal);
+    }
+    return caller.kind === 'anonymous' && !this.#isOpen ? unauthorized() : caller;
+  }
+
+  #isLocal(address: string, kind: HostKind, headers: Map<string, string[]>): boolean {
+    return (
+      this.#deps.config.bind.isLoopback &&
+      kind === 'loopback' &&
+      isLoopbackAddress(address) &&
+      !isForwarded(headers)
+    );
+  }
 
   /** Turns a credential that is there into a caller or a 401. */
-  function judgeCredential(
+  #judgeCredential(
     credential: Exclude<Credential, { kind: 'none' }>,
     address: string,
     isLocal: boolean,
@@ -105,73 +173,42 @@ export function createGate({ config, clock, maxHeaderFields }: GateDeps): Gate {
     if (credential.kind === 'contradictory') {
       return refusal(new OrbitError('bad_request', { reason: credential.reason }));
     }
-    if (credential.kind === 'token' && isValid(credential.token)) return { kind: 'token', address };
+    if (credential.kind === 'token' && this.#isValid(credential.token)) {
+      return { kind: 'token', address };
+    }
     // The owner's own mistakes on his own machine need no punishment, unless locals need tokens too.
-    const isTrusted = isLocal && (config.token === null || config.localTrust);
-    const seconds = isTrusted ? 0 : throttle.failed(address);
+    const seconds = this.#trusts(isLocal) ? 0 : this.#throttle.failed(address);
     if (seconds === 0) return unauthorized();
     const error = new OrbitError('too_many_attempts', { seconds });
     return refusal(error, { 'Retry-After': String(seconds) });
   }
 
   /** The caller without a credential, or null where one is needed. */
-  function withoutCredential(address: string, isLocal: boolean, door: Door): Caller | null {
-    if (isLocal && (config.token === null || config.localTrust)) return { kind: 'local', address };
+  #withoutCredential(address: string, isLocal: boolean, door: Door): Caller | null {
+    if (this.#trusts(isLocal)) return { kind: 'local', address };
     // socket.io brings its token one packet later; until then its door shows nothing.
     // The page's files are the same for everybody; `/inspect/stately` asks for a ticket itself.
-    if (isOpen || OPEN_DOORS.has(door)) return { kind: 'anonymous', address };
+    if (this.#isOpen || OPEN_DOORS.has(door)) return { kind: 'anonymous', address };
     return null;
   }
 
-  return {
-    judge(request, doorOf) {
-      const headers = fieldsOf(request.rawHeaders);
-      if (request.rawHeaders.length > maxHeaderFields * 2) {
-        return refusal(new OrbitError('headers_too_large', { limit: maxHeaderFields }));
-      }
-      const local = localEnd(request.socket);
-      const named = judgeHost({ headers, url: request.url ?? '', names, local });
-      if ('error' in named) return named;
-      const { target, host, kind } = named;
-      const origin = judgeOrigin({ headers, names, host, kind, local });
-      if (origin.error) return refusal(origin.error);
+  #trusts(isLocal: boolean): boolean {
+    const { token, localTrust } = this.#deps.config;
+    return isLocal && (token === null || localTrust);
+  }
+}
 
-      const address = plainAddress(request.socket.remoteAddress ?? '');
-      const isLocal =
-        config.bind.isLoopback &&
-        kind === 'loopback' &&
-        isLoopbackAddress(address) &&
-        !isForwarded(headers);
-      const { corsOrigin } = origin;
-      const isPreflight =
-        request.method === 'OPTIONS' &&
-        corsOrigin !== null &&
-        headers.has('access-control-request-method');
-      if (isPreflight) {
-        const caller: Caller = { kind: 'anonymous', address };
-        return { caller, target, isLocal, corsOrigin, isPreflight };
-      }
-      const door = doorOf(target.path);
-      const isWs = door === 'ws';
-      const credential = readCredential(headers.get('authorization') ?? [], {
-        query: isWs ? target.query : null,
-        protocols: isWs ? (headers.get('sec-websocket-protocol') ?? null) : null,
-      });
-      const caller =
-        credential.kind === 'none'
-          ? withoutCredential(address, isLocal, door)
-          : judgeCredential(credential, address, isLocal);
-      if (caller === null) return unauthorized();
-      return isRefusal(caller) ? caller : { caller, target, isLocal, corsOrigin, isPreflight };
-    },
+/** A browser that asks whether it may ask. */
+function isPreflight({ method }: GateRequest, headers: Map<string, string[]>): boolean {
+  return method === 'OPTIONS' && headers.has('access-control-request-method');
+}
 
-    judgeLater(token, { caller, isLocal }) {
-      if (token !== undefined) {
-        return judgeCredential({ kind: 'token', token }, caller.address, isLocal);
-      }
-      return caller.kind === 'anonymous' && !isOpen ? unauthorized() : caller;
-    },
-  };
+/** @param query  of `/ws`, whose clients may bring their token there or as a subprotocol; else null */
+function credentialOf(headers: Map<string, string[]>, query: string | null): Credential {
+  return readCredential(headers.get('authorization') ?? [], {
+    query,
+    protocols: query === null ? null : (headers.get('sec-websocket-protocol') ?? null),
+  });
 }
 
 /** Names in lower case with all their values: Node's own `headers` drops or joins repetitions. */
@@ -200,7 +237,7 @@ function localEnd({ localAddress, localPort }: GateRequest['socket']): LocalEnd 
 function judgeHost(given: {
   headers: Map<string, string[]>;
   url: string;
-  names: ReturnType<typeof createNames>;
+  names: Names;
   local: LocalEnd;
 }): { target: Target; host: string; kind: HostKind } | Refusal {
   const target = splitTarget(given.url);
@@ -221,7 +258,7 @@ function judgeHost(given: {
 
 function judgeOrigin(given: {
   headers: Map<string, string[]>;
-  names: ReturnType<typeof createNames>;
+  names: Names;
   host: string;
   kind: HostKind;
   local: LocalEnd;

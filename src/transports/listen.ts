@@ -4,19 +4,19 @@
  * that there is more than one door.
  */
 
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { type BindAddress, formatAddress } from '../address.ts';
+import type { Duplex } from 'node:stream';
 import type { Config } from '../config.ts';
 import type { OrbitError } from '../errors.ts';
-import { EXIT, ExitError, systemCodeOf } from '../exit.ts';
-import type { Logger } from '../log.ts';
+import type { Logger, LogLine } from '../log.ts';
 import type { Hall } from '../runtime/hall.ts';
 import type { Inspection } from '../runtime/inspection/inspection.ts';
 import type { Outlet } from '../runtime/rooms/rooms.ts';
-import { createCaps } from './admission/caps.ts';
-import { createBacklog } from './backlog.ts';
-import { type Admission, createGate } from './gate.ts';
+import { type Caps, createCaps } from './admission/caps.ts';
+import { type Backlog, createBacklog } from './backlog.ts';
+import { createBoundedServer, listenOn, stopServer, trackSockets } from './bounded-server.ts';
+import { type Admission, createGate, type Gate } from './gate.ts';
 import { createHttp } from './http/http.ts';
 import { createPage } from './http/page.ts';
 import { doorOf } from './http/paths.ts';
@@ -25,8 +25,9 @@ import { createTickets, type Tickets } from './inspect/tickets.ts';
 import { createLazy, type Lazy } from './lazy.ts';
 import { DEFAULT_LIMITS, type DoorLimits } from './limits.ts';
 import { type Clock, createQuietWarning, errorFrom, systemClock } from './ports.ts';
+import type { SocketIoDoor } from './socketio.ts';
 import { createUpgrade } from './upgrade.ts';
-import { createWs } from './ws.ts';
+import { createWs, type WsDoor } from './ws.ts';
 
 /** WebSocket close code "service restart": clients come back by themselves. */
 const SERVICE_RESTART = 1012;
@@ -71,132 +72,137 @@ export interface Doors {
 
 /** Builds all doors; they open with `listen`. */
 export function createDoors(deps: DoorsDeps): Doors {
-  const {
-    config,
-    hall,
-    rooms,
-    log,
-    inspection = null,
-    limits = DEFAULT_LIMITS,
-    clock = systemClock,
-  } = deps;
-  const gate = createGate({ config, clock, maxHeaderFields: limits.maxHeaderFields });
-  const caps = createCaps(limits);
-  const backlog = createBacklog({ hall, limits: limits.slowConsumer, clock, log });
-  const ws = createWs({ hall, backlog, limits, clock, log: log.child('websocket') });
-  const warn = createQuietWarning({ log, clock });
-  let closing: Promise<void> | null = null;
-  rooms.attach(ws);
-
-  const tickets = createTickets({ clock });
-  const stately = inspection && createLazyStately({ inspection, tickets, limits, clock, log });
-  const statelyCount = () => stately?.current()?.size ?? 0;
-  const inspect = inspection && { inspection, tickets, statelyCount };
-
-  const socketIo = createLazy(async () => {
-    const { createSocketIo } = await import('./socketio.ts');
-    const admitted = (request: IncomingMessage): void => caps.admitted(request.socket);
-    const log = deps.log.child('socketio');
-    const door = createSocketIo({ hall, gate, backlog, limits, clock, log, admitted, inspect });
-    rooms.attach(door);
-    return door;
+  return new OnePort({
+    ...deps,
+    limits: deps.limits ?? DEFAULT_LIMITS,
+    clock: deps.clock ?? systemClock,
   });
+}
 
-  function admitted({ socket }: IncomingMessage, { caller, target }: Admission): void {
-    // A session id shows that socket.io knows the client; whoever does not join soon is dropped there.
-    const isKnown = doorOf(target.path) === 'socket.io' && /(?:^|&)sid=/.test(target.query);
-    const isOpenHouse = config.token === null && config.allowInsecureNoAuth;
-    if (caller.kind !== 'anonymous' || isOpenHouse || isKnown) caps.admitted(socket);
+type OnePortDeps = DoorsDeps & Required<Pick<DoorsDeps, 'limits' | 'clock'>>;
+
+class OnePort implements Doors {
+  readonly #deps: OnePortDeps;
+  readonly #caps: Caps;
+  readonly #backlog: Backlog;
+  readonly #ws: WsDoor;
+  readonly #socketIo: Lazy<SocketIoDoor>;
+  readonly #stately: Lazy<StatelyDoor> | null;
+  readonly #server: Server;
+  readonly #sockets: Set<Socket>;
+  readonly #warn: LogLine;
+  #closing: Promise<void> | null = null;
+
+  constructor(deps: OnePortDeps) {
+    const { config, hall, limits, clock, log, inspection } = deps;
+    const gate = createGate({ config, clock, maxHeaderFields: limits.maxHeaderFields });
+    const tickets = createTickets({ clock });
+    this.#deps = deps;
+    this.#caps = createCaps(limits);
+    this.#backlog = createBacklog({ hall, limits: limits.slowConsumer, clock, log });
+    this.#warn = createQuietWarning({ log, clock });
+    this.#ws = createWs({ ...deps, backlog: this.#backlog, log: log.child('websocket') });
+    deps.rooms.attach(this.#ws);
+    this.#stately = inspection ? createLazyStately({ ...deps, inspection, tickets }) : null;
+    this.#socketIo = createLazy(() => this.#openSocketIo(gate, tickets));
+    this.#server = createBoundedServer(limits);
+    this.#sockets = trackSockets(this.#server, (socket) => this.#caps.opened(socket));
+    this.#server.on('drop', () => this.#warn('server.full', { limit: limits.maxConnections }));
+    this.#server.on('request', this.#answers(gate));
+    this.#server.on('upgrade', this.#upgrades(gate));
   }
 
-  function refused({ socket }: IncomingMessage, { code, message }: OrbitError): void {
-    warn('gate.refused', { address: socket.remoteAddress, code }, message);
+  listen(): Promise<{ address: string; port: number }> {
+    return listenOn(this.#server, this.#deps.config.bind);
   }
 
-  const server = createBoundedServer(limits);
-  const sockets = trackSockets(server, (socket) => caps.opened(socket));
-  server.on('drop', () => warn('server.full', { limit: limits.maxConnections }));
-  const isClosing = (): boolean => closing !== null;
-  server.on(
-    'request',
-    createHttp({
+  close(): Promise<void> {
+    this.#closing ??= this.#server.listening ? this.#shut() : Promise.resolve(this.#backlog.stop());
+    return this.#closing;
+  }
+
+  #answers(gate: Gate): ReturnType<typeof createHttp> {
+    const { config, hall, log, limits, version, inspection, pageDirectory } = this.#deps;
+    return createHttp({
       hall,
       gate,
       log: log.child('http'),
-      version: deps.version,
-      isInsecure: config.token === null && config.allowInsecureNoAuth && !config.bind.isLoopback,
+      version,
+      isInsecure: isOpenHouse(config) && !config.bind.isLoopback,
       maxBodyBytes: limits.maxMessageBytes,
-      poll: async (...request) => (await socketIo.get()).request(...request),
-      admitted,
-      refused,
-      isClosing,
-      page: inspection && createPage(deps.pageDirectory),
-      port: () => (server.address() as AddressInfo | null)?.port ?? 0,
-    }),
-  );
-  const passUpgrade = createUpgrade({ gate, ws, socketIo, stately, isClosing, admitted, refused });
-  server.on('upgrade', (request, socket, head) => {
-    passUpgrade(request, socket, head).catch((error: unknown) => {
-      log.error('upgrade.failed', { error: errorFrom(error) });
-      socket.destroy();
+      poll: async (...request) => (await this.#socketIo.get()).request(...request),
+      admitted: this.#admitted,
+      refused: this.#refused,
+      isClosing: this.#isClosing,
+      page: inspection ? createPage(pageDirectory) : null,
+      port: () => (this.#server.address() as AddressInfo | null)?.port ?? 0,
     });
-  });
-
-  async function shut(): Promise<void> {
-    const doors = [ws, socketIo.current(), stately?.current()];
-    const spread = Math.max(COME_BACK_MS_MIN, sockets.size * COME_BACK_MS_EACH);
-    const reason = `restarting, come back within ${spread} ms`;
-    await stopServer({ server, sockets, limits, clock }, () =>
-      Promise.all(doors.map((door) => door?.close(SERVICE_RESTART, reason))),
-    );
-    backlog.stop();
   }
 
-  return {
-    listen: () => listenOn(server, config.bind),
-    close() {
-      closing ??= server.listening ? shut() : Promise.resolve(backlog.stop());
-      return closing;
-    },
-  };
-}
-
-/** An HTTP server that lets nobody dawdle. */
-function createBoundedServer(limits: DoorLimits): Server {
-  const server = createServer({
-    headersTimeout: limits.headersTimeoutMs,
-    requestTimeout: limits.requestTimeoutMs,
-    connectionsCheckingInterval: limits.timeoutCheckMs,
-    maxHeaderSize: limits.maxHeaderBytes,
-  });
-  // One more than allowed: Node drops what is beyond without a word, and the gate must see that.
-  server.maxHeadersCount = limits.maxHeaderFields + 1;
-  server.maxConnections = limits.maxConnections;
-  server.on('request', (_, response) => {
-    // Node closes connections that are idle when the server stops, not those that become so later.
-    response.once('close', () => {
-      if (!server.listening) setImmediate(() => server.closeIdleConnections());
+  #upgrades(gate: Gate): (request: IncomingMessage, socket: Duplex, head: Buffer) => void {
+    const upgrade = createUpgrade({
+      gate,
+      ws: this.#ws,
+      socketIo: this.#socketIo,
+      stately: this.#stately,
+      isClosing: this.#isClosing,
+      admitted: this.#admitted,
+      refused: this.#refused,
     });
-  });
-  return server;
+    return (request, socket, head) => {
+      upgrade(request, socket, head).catch((error: unknown) => {
+        this.#deps.log.error('upgrade.failed', { error: errorFrom(error) });
+        socket.destroy();
+      });
+    };
+  }
+
+  async #openSocketIo(gate: Gate, tickets: Tickets): Promise<SocketIoDoor> {
+    const { createSocketIo } = await import('./socketio.ts');
+    const { inspection, log, rooms } = this.#deps;
+    const statelyCount = () => this.#stately?.current()?.size ?? 0;
+    const door = createSocketIo({
+      ...this.#deps,
+      gate,
+      backlog: this.#backlog,
+      log: log.child('socketio'),
+      admitted: (request) => this.#caps.admitted(request.socket),
+      inspect: inspection ? { inspection, tickets, statelyCount } : null,
+    });
+    rooms.attach(door);
+    return door;
+  }
+
+  #isClosing = (): boolean => this.#closing !== null;
+
+  #admitted = ({ socket }: IncomingMessage, { caller, target }: Admission): void => {
+    // A session id shows that socket.io knows the client; whoever does not join soon is dropped there.
+    const isKnown = doorOf(target.path) === 'socket.io' && /(?:^|&)sid=/.test(target.query);
+    if (caller.kind !== 'anonymous' || isOpenHouse(this.#deps.config) || isKnown) {
+      this.#caps.admitted(socket);
+    }
+  };
+
+  #refused = ({ socket }: IncomingMessage, { code, message }: OrbitError): void => {
+    this.#warn('gate.refused', { address: socket.remoteAddress, code }, message);
+  };
+
+  async #shut(): Promise<void> {
+    const doors = [this.#ws, this.#socketIo.current(), this.#stately?.current()];
+    const spread = Math.max(COME_BACK_MS_MIN, this.#sockets.size * COME_BACK_MS_EACH);
+    const reason = `restarting, come back within ${spread} ms`;
+    const { limits, clock } = this.#deps;
+    const port = { server: this.#server, sockets: this.#sockets, limits, clock };
+    await stopServer(port, () =>
+      Promise.all(doors.map((door) => door?.close(SERVICE_RESTART, reason))),
+    );
+    this.#backlog.stop();
+  }
 }
 
-/** Stops listening, sends the clients away, waits for what is under way, then cuts off the rest. */
-async function stopServer(
-  deps: { server: Server; sockets: Set<Socket>; limits: DoorLimits; clock: Clock },
-  sendClientsAway: () => Promise<unknown>,
-): Promise<void> {
-  const { server, sockets, limits, clock } = deps;
-  const stopped = new Promise<void>((resolve) => server.close(() => resolve()));
-  let cancel = (): void => {};
-  const overdue = new Promise<void>((resolve) => {
-    cancel = clock.after(limits.stopMs, resolve);
-  });
-  const idle = sendClientsAway().then(() => server.closeIdleConnections());
-  await Promise.race([Promise.all([stopped, idle]), overdue]);
-  cancel();
-  for (const socket of sockets) socket.destroy();
-  await stopped;
+/** Nobody needs a token, wherever they come from. */
+function isOpenHouse({ token, allowInsecureNoAuth }: DoorsDeps['config']): boolean {
+  return token === null && allowInsecureNoAuth;
 }
 
 /** `/inspect/stately`, loaded when somebody first comes. */
@@ -215,47 +221,4 @@ function createLazyStately(deps: {
       log: deps.log.child('stately'),
     });
   });
-}
-
-/** All sockets that are open, upgraded ones too; each with an error listener from its first moment. */
-function trackSockets(server: Server, opened: (socket: Socket) => boolean): Set<Socket> {
-  const sockets = new Set<Socket>();
-  server.on('connection', (socket) => {
-    // Resets are daily bread; what they mean for a client, its own `close` tells.
-    socket.on('error', () => {});
-    if (!opened(socket)) return;
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
-  });
-  return sockets;
-}
-
-/** Listens, and makes sure that it is where it was asked to be. */
-async function listenOn(
-  server: Server,
-  bind: BindAddress,
-): Promise<{ address: string; port: number }> {
-  const where = formatAddress(bind);
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ host: bind.host, port: bind.port, exclusive: true }, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  }).catch((cause: unknown) => {
-    const code = systemCodeOf(cause);
-    if (code === 'EADDRINUSE') {
-      const message = `${where} is already in use; stop the other server or pass --bind`;
-      throw new ExitError(EXIT.busy, message, { cause });
-    }
-    const message = `Cannot listen on ${where} (${code ?? 'unknown reason'})`;
-    throw new ExitError(EXIT.configuration, message, { cause });
-  });
-  const { address, port } = server.address() as AddressInfo;
-  if (address !== bind.host || (bind.port !== 0 && port !== bind.port)) {
-    server.close();
-    const got = formatAddress({ host: address, port });
-    throw new ExitError(EXIT.configuration, `Asked for ${where} but got ${got}`);
-  }
-  return { address, port };
 }

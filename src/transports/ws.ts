@@ -12,7 +12,7 @@ import { OrbitError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { flawError, scanJson } from '../protocol/scan.ts';
 import type { Hall } from '../runtime/hall.ts';
-import type { Caller, Outlet } from '../runtime/rooms/rooms.ts';
+import type { Caller, Frame, Outlet } from '../runtime/rooms/rooms.ts';
 import { WS_PROTOCOL } from './admission/credential.ts';
 import type { Backlog } from './backlog.ts';
 import { createBucket, createInbox, errorFrame } from './connection.ts';
@@ -43,44 +43,70 @@ export interface WsDeps {
 
 /** Builds the raw WebSocket door. */
 export function createWs(deps: WsDeps): WsDoor {
-  const { hall, backlog, limits, clock, log } = deps;
-  // Not written where it is used: the types of `ws` do not know `maxFragments` yet.
-  const options = {
-    noServer: true,
-    clientTracking: false,
-    perMessageDeflate: false,
-    maxPayload: limits.maxMessageBytes,
-    maxFragments: limits.maxFragments,
-    // A token among the offers must not come back.
-    handleProtocols: (offers: Set<string>) => offers.has(WS_PROTOCOL) && WS_PROTOCOL,
-  };
-  const server = new WebSocketServer(options);
-  const rooms = createRoomIndex();
-  const connections = new Set<WsConnection>();
-  const schedule = createTicker();
-  const stopPings = clock.every(limits.pingMs, () => {
-    for (const connection of connections) connection.ping();
-  });
-  let allGone: () => void = () => {};
+  return new RawDoor(deps);
+}
 
-  function opened(ws: WebSocket, socket: Duplex, caller: Caller): void {
-    const stalled = (connection: WsConnection): void => backlog.check(connection);
-    const line = {
+class RawDoor implements WsDoor {
+  readonly #deps: WsDeps;
+  readonly #server: WebSocketServer;
+  readonly #rooms = createRoomIndex();
+  readonly #connections = new Set<WsConnection>();
+  readonly #schedule = createTicker();
+  readonly #stopPings: () => void;
+  #allGone: () => void = () => {};
+
+  constructor(deps: WsDeps) {
+    this.#deps = deps;
+    this.#server = new WebSocketServer(serverOptions(deps.limits));
+    this.#stopPings = deps.clock.every(deps.limits.pingMs, () => {
+      for (const connection of this.#connections) connection.ping();
+    });
+  }
+
+  publish(room: string, frame: Frame): void {
+    const { limits, backlog, log } = this.#deps;
+    const members = this.#rooms.membersOf(room);
+    if (!members) return;
+    const bytes = encodeFrame(frame, limits.maxFrameBytes);
+    if (!bytes) log.error('ws.frame_too_long', { room, type: frame.message.type });
+    for (const member of members) {
+      if (bytes) member.push(bytes, true);
+      // A snapshot is cut to size; a hole in the revisions would stay.
+      else backlog.fallBehind(member);
+    }
+  }
+
+  accept(request: IncomingMessage, socket: Duplex, head: Buffer, caller: Caller): void {
+    this.#server.handleUpgrade(request, socket, head, (ws) => this.#opened(ws, socket, caller));
+  }
+
+  async close(code: number, reason: string): Promise<void> {
+    this.#stopPings();
+    if (this.#connections.size === 0) return;
+    const gone = new Promise<void>((resolve) => {
+      this.#allGone = resolve;
+    });
+    for (const connection of this.#connections) connection.close(code, reason);
+    await gone;
+  }
+
+  #opened(ws: WebSocket, socket: Duplex, caller: Caller): void {
+    const { hall, backlog, limits, clock, log } = this.#deps;
+    const connection = new WsConnection({
       ws,
       socket,
       caller,
       limits,
       clock,
       log,
-      enter: rooms.enter,
-      exit: rooms.exit,
-      schedule,
-      stalled,
-    };
-    const connection = new WsConnection(line);
-    connections.add(connection);
+      enter: this.#rooms.enter,
+      exit: this.#rooms.exit,
+      schedule: this.#schedule,
+      stalled: (connection) => backlog.check(connection),
+    });
+    this.#connections.add(connection);
     const unwatch = backlog.watch(connection);
-    const inbox = listen(ws, connection, deps);
+    const inbox = listen(ws, connection, this.#deps);
     ws.on('pong', () => connection.heard());
     // Without a listener, one invalid frame would end the process. `ws` closes with the right code.
     ws.on('error', (error) => {
@@ -89,11 +115,7 @@ export function createWs(deps: WsDeps): WsDoor {
     ws.once('close', (code) => {
       unwatch();
       inbox.close();
-      connection.closed();
-      connections.delete(connection);
-      log.debug('ws.connection.closed', { connection_id: connection.id, code });
-      hall.closed(connection);
-      if (connections.size === 0) allGone();
+      this.#closed(connection, code);
     });
     log.debug('ws.connection.opened', { connection_id: connection.id, caller: caller.kind });
     try {
@@ -107,32 +129,25 @@ export function createWs(deps: WsDeps): WsDoor {
     }
   }
 
+  #closed(connection: WsConnection, code: number): void {
+    connection.closed();
+    this.#connections.delete(connection);
+    this.#deps.log.debug('ws.connection.closed', { connection_id: connection.id, code });
+    this.#deps.hall.closed(connection);
+    if (this.#connections.size === 0) this.#allGone();
+  }
+}
+
+function serverOptions({ maxMessageBytes, maxFragments }: DoorLimits) {
+  // Not written where it is used: the types of `ws` do not know `maxFragments` yet.
   return {
-    publish(room, frame) {
-      const members = rooms.membersOf(room);
-      if (!members) return;
-      const bytes = encodeFrame(frame, limits.maxFrameBytes);
-      if (!bytes) log.error('ws.frame_too_long', { room, type: frame.message.type });
-      for (const member of members) {
-        if (bytes) member.push(bytes, true);
-        // A snapshot is cut to size; a hole in the revisions would stay.
-        else backlog.fallBehind(member);
-      }
-    },
-
-    accept(request, socket, head, caller) {
-      server.handleUpgrade(request, socket, head, (ws) => opened(ws, socket, caller));
-    },
-
-    async close(code, reason) {
-      stopPings();
-      if (connections.size === 0) return;
-      const gone = new Promise<void>((resolve) => {
-        allGone = resolve;
-      });
-      for (const connection of connections) connection.close(code, reason);
-      await gone;
-    },
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    maxPayload: maxMessageBytes,
+    maxFragments,
+    // A token among the offers must not come back.
+    handleProtocols: (offers: Set<string>) => offers.has(WS_PROTOCOL) && WS_PROTOCOL,
   };
 }
 

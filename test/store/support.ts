@@ -11,7 +11,7 @@ import { type DataPaths, dataPaths } from '../../src/config.ts';
 import { SILENT_LOGGER } from '../../src/log.ts';
 import type { Message, SessionState, SessionSummary } from '../../src/protocol/nouns.ts';
 import type { SessionMessage } from '../../src/protocol/server.ts';
-import { createCommitter } from '../../src/store/commit.ts';
+import { Committer } from '../../src/store/commit.ts';
 import { openMigrated } from '../../src/store/database.ts';
 import { openEpoch } from '../../src/store/epoch.ts';
 import type { EventItem, Item, ItemResult, ReadResults } from '../../src/store/items.ts';
@@ -39,7 +39,8 @@ export async function openTestWriter(paths: DataPaths): Promise<Writer> {
 export function openStore(paths: DataPaths = tempPaths()) {
   const database = openMigrated(paths, 'normal');
   const epoch = openEpoch({ database, path: paths.epoch, now: () => performance.now() });
-  const { commit } = createCommitter({ database, epoch });
+  const committer = new Committer({ database, epoch });
+  const commit = (items: Item[]) => committer.commit(items);
   const answer = createAnswer({ database, epoch: epoch.id });
   onTestFinished(() => void database.close());
   return {

@@ -4,7 +4,7 @@
  */
 import type { Sqlite } from '../database.ts';
 import type { Opened, ReadResults, StoredActor } from '../items.ts';
-import { createJournalRead } from './journal.ts';
+import { createJournalRead, type JournalRead } from './journal.ts';
 import { SUMMARY_COLUMNS, type SummaryRow, summaryFromRow } from './session-rows.ts';
 
 interface ActorRow extends SummaryRow {
@@ -25,65 +25,95 @@ const SELECT_ACTORS = `SELECT ${SUMMARY_COLUMNS}, codex_thread_id, turn_count, r
   FROM sessions LEFT JOIN machines ON machines.session_id = sessions.id`;
 
 /** Reads actors on one connection. */
-export function createActorReads(database: Sqlite) {
-  const one = database.prepare<[string], ActorRow>(`${SELECT_ACTORS} WHERE id = ?`);
-  const busy = database.prepare<[], ActorRow>(
-    `${SELECT_ACTORS}
-     WHERE (status = 'active' AND work_status IN ('working', 'permission', 'question'))
-       OR link_state IN ('attaching', 'attached')`,
-  );
-  const pending = database
-    .prepare<[string], string>('SELECT start FROM pending_sessions WHERE session_id = ?')
-    .pluck();
-  const journal = createJournalRead(database);
-  const tailOf = (sessionId: string, after: number): string[] =>
-    journal
+export class ActorReads {
+  readonly #statements: ReturnType<typeof prepareStatements>;
+  readonly #journal: JournalRead;
+
+  constructor(database: Sqlite) {
+    this.#statements = prepareStatements(database);
+    this.#journal = createJournalRead(database);
+  }
+
+  /** A session's row and its pending start; null for what there is not. */
+  actor(sessionId: string): ReadResults['actor'] {
+    const row = this.#statements.one.get(sessionId);
+    return {
+      stored: row === undefined ? null : this.#actorFrom(row),
+      pendingStart: this.#statements.pending.get(sessionId) ?? null,
+    };
+  }
+
+  /** Sessions that worked, waited for an answer or had a connector when they were last heard of. */
+  busy(): StoredActor[] {
+    return this.#statements.busy.all().map((row) => this.#actorFrom(row));
+  }
+
+  /** How many sessions there are. */
+  sessions(): number {
+    return this.#statements.count.get() ?? 0;
+  }
+
+  /** CLI processes and the session each reported last, oldest first. */
+  processes(): Opened['processes'] {
+    return this.#statements.processes.all();
+  }
+
+  /** Commands that were running when nobody wrote any more. */
+  commands(): Opened['commands'] {
+    return this.#statements.commands.all();
+  }
+
+  /** Null for a subagent that this session does not have. */
+  subagent(sessionId: string, id: string): ReadResults['subagent'] {
+    return this.#statements.subagent.get(sessionId, id) ?? null;
+  }
+
+  #actorFrom(row: ActorRow): StoredActor {
+    return {
+      summary: summaryFromRow(row),
+      snapshot: row.snapshot,
+      tail: row.machine_seq === null ? [] : this.#tailOf(row.id, row.machine_seq),
+      machineVersion: row.machine_version,
+      turnCount: row.turn_count,
+      revision: row.revision,
+      threadId: row.codex_thread_id,
+    };
+  }
+
+  #tailOf(sessionId: string, after: number): string[] {
+    return this.#journal
       .between(sessionId, after, Number.MAX_SAFE_INTEGER)
       .filter(({ accepted }) => accepted)
       .map(({ event }) => event);
-  const count = database.prepare<[], number>('SELECT count(*) FROM sessions').pluck();
-  const processes = database.prepare<[], { pid: number; sessionId: string }>(
-    `SELECT agent_pid AS pid, id AS sessionId FROM
-       (SELECT agent_pid, id, last_activity_at FROM sessions WHERE agent_pid IS NOT NULL
-        ORDER BY last_activity_at DESC LIMIT ${MAX_PROCESSES})
-     ORDER BY last_activity_at`,
-  );
-  const commands = database.prepare<[], Opened['commands'][number]>(
-    `SELECT session_id AS sessionId, id AS messageId, tool_output AS output FROM messages
-     WHERE is_in_progress <> 0 AND type = 'shell'`,
-  );
-  const subagent = database.prepare<[string, string], { transcriptPath: string | null }>(
-    `SELECT sessions.transcript_path AS transcriptPath FROM subagents
-     JOIN sessions ON sessions.id = subagents.session_id
-     WHERE subagents.session_id = ? AND subagents.id = ?`,
-  );
-  const actorFrom = (row: ActorRow): StoredActor => ({
-    summary: summaryFromRow(row),
-    snapshot: row.snapshot,
-    tail: row.machine_seq === null ? [] : tailOf(row.id, row.machine_seq),
-    machineVersion: row.machine_version,
-    turnCount: row.turn_count,
-    revision: row.revision,
-    threadId: row.codex_thread_id,
-  });
+  }
+}
+
+function prepareStatements(database: Sqlite) {
   return {
-    /** A session's row and its pending start; null for what there is not. */
-    actor(sessionId: string): ReadResults['actor'] {
-      const row = one.get(sessionId);
-      return {
-        stored: row === undefined ? null : actorFrom(row),
-        pendingStart: pending.get(sessionId) ?? null,
-      };
-    },
-    /** Sessions that worked, waited for an answer or had a connector when they were last heard of. */
-    busy: (): StoredActor[] => busy.all().map(actorFrom),
-    sessions: (): number => count.get() ?? 0,
-    /** CLI processes and the session each reported last, oldest first. */
-    processes: () => processes.all(),
-    /** Commands that were running when nobody wrote any more. */
-    commands: () => commands.all(),
-    /** Null for a subagent that this session does not have. */
-    subagent: (sessionId: string, id: string): ReadResults['subagent'] =>
-      subagent.get(sessionId, id) ?? null,
+    one: database.prepare<[string], ActorRow>(`${SELECT_ACTORS} WHERE id = ?`),
+    busy: database.prepare<[], ActorRow>(
+      `${SELECT_ACTORS}
+       WHERE (status = 'active' AND work_status IN ('working', 'permission', 'question'))
+         OR link_state IN ('attaching', 'attached')`,
+    ),
+    pending: database
+      .prepare<[string], string>('SELECT start FROM pending_sessions WHERE session_id = ?')
+      .pluck(),
+    count: database.prepare<[], number>('SELECT count(*) FROM sessions').pluck(),
+    processes: database.prepare<[], Opened['processes'][number]>(
+      `SELECT agent_pid AS pid, id AS sessionId FROM
+         (SELECT agent_pid, id, last_activity_at FROM sessions WHERE agent_pid IS NOT NULL
+          ORDER BY last_activity_at DESC LIMIT ${MAX_PROCESSES})
+       ORDER BY last_activity_at`,
+    ),
+    commands: database.prepare<[], Opened['commands'][number]>(
+      `SELECT session_id AS sessionId, id AS messageId, tool_output AS output FROM messages
+       WHERE is_in_progress <> 0 AND type = 'shell'`,
+    ),
+    subagent: database.prepare<[string, string], { transcriptPath: string | null }>(
+      `SELECT sessions.transcript_path AS transcriptPath FROM subagents
+       JOIN sessions ON sessions.id = subagents.session_id
+       WHERE subagents.session_id = ? AND subagents.id = ?`,
+    ),
   };
 }

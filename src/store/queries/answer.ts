@@ -4,7 +4,7 @@
  */
 import type { Sqlite } from '../database.ts';
 import type { InspectedSession, Read, ReadResults } from '../items.ts';
-import { createActorReads } from './actors.ts';
+import { ActorReads } from './actors.ts';
 import { createApprovalReads } from './approvals.ts';
 import { createCatchUpRead } from './catch-up.ts';
 import { createCommentReads } from './comments.ts';
@@ -15,7 +15,7 @@ import { createProjectsRead } from './projects.ts';
 /** Answers reads at the last commit. @throws SqliteError when the storage cannot be read */
 export function createAnswer(deps: { database: Sqlite; epoch: string }) {
   const { database } = deps;
-  const actors = createActorReads(database);
+  const actors = new ActorReads(database);
   const list = createListRead(database);
   const catchUp = createCatchUpRead(deps);
   const stretch = createStretchRead(database);

@@ -22,6 +22,15 @@ export type RowStatements = ReturnType<typeof prepareRowStatements>;
 /** Prepares everything; the schema must be the newest. */
 export function prepareRowStatements(database: Sqlite) {
   return {
+    ...prepareSession(database),
+    ...prepareConversation(database),
+    ...prepareApprovals(database),
+    ...prepareComments(database),
+  };
+}
+
+function prepareSession(database: Sqlite) {
+  return {
     session: database.prepare<[string], CountersRow>(
       'SELECT revision, journal_seq, journal_id, field_revisions FROM sessions WHERE id = ?',
     ),
@@ -40,6 +49,11 @@ export function prepareRowStatements(database: Sqlite) {
       current_plan: database.prepare('UPDATE papers SET current_plan = ? WHERE session_id = ?'),
     },
     forgetPending: database.prepare('DELETE FROM pending_sessions WHERE session_id = ?'),
+  };
+}
+
+function prepareConversation(database: Sqlite) {
+  return {
     newestSequence: database
       .prepare<[string], number>(
         'SELECT sequence FROM messages WHERE session_id = ? ORDER BY sequence DESC LIMIT 1',
@@ -81,6 +95,11 @@ export function prepareRowStatements(database: Sqlite) {
          agent_type = excluded.agent_type, started_at = excluded.started_at,
          ended_at = excluded.ended_at, changed_revision = excluded.changed_revision`,
     ),
+  };
+}
+
+function prepareApprovals(database: Sqlite) {
+  return {
     insertApproval: database.prepare(
       `INSERT INTO approval_history (session_id, request_id, approval_type, tool_name, command,
          file_path, proposed_amendment, request, created_at, created_revision, changed_revision)
@@ -99,6 +118,17 @@ export function prepareRowStatements(database: Sqlite) {
       `DELETE FROM approval_history WHERE id = ? AND session_id = ?
          AND NOT (request IS NOT NULL AND decided_at IS NULL)`,
     ),
+    closeApproval: database.prepare(
+      `UPDATE approval_history SET decision = @decision, evidence = @evidence, decided_at = @at,
+         changed_revision = @revision
+       WHERE session_id = @session_id AND request_id = @request_id
+         AND request IS NOT NULL AND decided_at IS NULL`,
+    ),
+  };
+}
+
+function prepareComments(database: Sqlite) {
+  return {
     upsertComment: database.prepare(
       `INSERT INTO review_comments (id, session_id, turn_id, file_path, line_start, line_end, body,
          tag, status, created_at, updated_at, created_revision, changed_revision)
@@ -111,12 +141,6 @@ export function prepareRowStatements(database: Sqlite) {
     buryComment: database.prepare(
       `UPDATE review_comments SET is_deleted = 1, body = '', file_path = '', changed_revision = ?
        WHERE id = ? AND session_id = ?`,
-    ),
-    closeApproval: database.prepare(
-      `UPDATE approval_history SET decision = @decision, evidence = @evidence, decided_at = @at,
-         changed_revision = @revision
-       WHERE session_id = @session_id AND request_id = @request_id
-         AND request IS NOT NULL AND decided_at IS NULL`,
     ),
   };
 }

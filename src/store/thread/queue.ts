@@ -52,95 +52,95 @@ export interface Backlog {
 }
 
 /** All that waits for the writer thread. */
-export type Queue = ReturnType<typeof createQueue>;
+export class Queue {
+  readonly #now: () => number;
+  #items: WaitingItem[] = [];
+  #bytes = 0;
+  #reads = new Map<string, WaitingRead>();
+  #waitingReaders = 0;
+  #submitted = 0;
+  #committed = 0;
 
-/** @param now  monotonic clock, ms */
-export function createQueue(now: () => number) {
-  let items: WaitingItem[] = [];
-  let bytes = 0;
-  let reads = new Map<string, WaitingRead>();
-  let waitingReaders = 0;
-  let submitted = 0;
-  let committed = 0;
+  /** @param now  monotonic clock, ms */
+  constructor(now: () => number) {
+    this.#now = now;
+  }
 
-  return {
-    push(item: Item, done: WaitingItem['done']) {
-      const size = sizeOf(item);
-      items.push({ item, done, bytes: size, since: now() });
-      bytes += size;
-      submitted += 1;
-    },
+  push(item: Item, done: WaitingItem['done']): void {
+    const bytes = sizeOf(item);
+    this.#items.push({ item, done, bytes, since: this.#now() });
+    this.#bytes += bytes;
+    this.#submitted += 1;
+  }
 
-    /** @throws OrbitError `server_busy` when too many reads wait */
-    pushRead(read: Read, reader: Omit<Reader, 'after'>) {
-      const key = JSON.stringify(read);
-      const waiting = reads.get(key);
-      const after = submitted;
-      const same = waiting?.readers.at(-1)?.after === after;
-      if (!same && waitingReaders >= MAX_WAITING_READS) throw new OrbitError('server_busy');
-      if (!same) waitingReaders += 1;
-      if (waiting === undefined) reads.set(key, { read, readers: [{ ...reader, after }] });
-      else waiting.readers.push({ ...reader, after });
-    },
+  /** @throws OrbitError `server_busy` when too many reads wait */
+  pushRead(read: Read, reader: Omit<Reader, 'after'>): void {
+    const key = JSON.stringify(read);
+    const waiting = this.#reads.get(key);
+    const after = this.#submitted;
+    const same = waiting?.readers.at(-1)?.after === after;
+    if (!same && this.#waitingReaders >= MAX_WAITING_READS) throw new OrbitError('server_busy');
+    if (!same) this.#waitingReaders += 1;
+    if (waiting === undefined) this.#reads.set(key, { read, readers: [{ ...reader, after }] });
+    else waiting.readers.push({ ...reader, after });
+  }
 
-    /** The items that go next, and the reads that may be answered once they are committed. */
-    nextBatch(): Batch {
-      let count = 0;
-      let size = 0;
-      for (const { bytes: more } of items) {
-        if (count >= BATCH_ITEMS || (count > 0 && size + more > BATCH_BYTES)) break;
-        count += 1;
-        size += more;
-      }
-      const batch = items.slice(0, count);
-      return { items: batch, reads: this.takeReads(committed + count) };
-    },
+  /** The items that go next, and the reads that may be answered once they are committed. */
+  nextBatch(): Batch {
+    let count = 0;
+    let size = 0;
+    for (const { bytes } of this.#items) {
+      if (count >= BATCH_ITEMS || (count > 0 && size + bytes > BATCH_BYTES)) break;
+      count += 1;
+      size += bytes;
+    }
+    const reads = this.takeReads(this.#committed + count);
+    return { items: this.#items.slice(0, count), reads };
+  }
 
-    /** Takes reads out that need not see more than the first `upTo` items; all of them without it. */
-    takeReads(upTo = Number.POSITIVE_INFINITY): WaitingRead[] {
-      const taken: WaitingRead[] = [];
-      const left = new Map<string, WaitingRead>();
-      waitingReaders = 0;
-      for (const [key, { read, readers }] of reads) {
-        const at = taken.length < BATCH_READS ? readers.findIndex(({ after }) => after > upTo) : 0;
-        const ready = at === -1 ? readers : readers.slice(0, at);
-        const rest = at === -1 ? [] : readers.slice(at);
-        if (ready.length > 0) taken.push({ read, readers: ready });
-        if (rest.length === 0) continue;
-        left.set(key, { read, readers: rest });
-        waitingReaders += new Set(rest.map(({ after }) => after)).size;
-      }
-      reads = left;
-      return taken;
-    },
+  /** Takes reads out that need not see more than the first `upTo` items; all of them without it. */
+  takeReads(upTo = Number.POSITIVE_INFINITY): WaitingRead[] {
+    const taken: WaitingRead[] = [];
+    const left = new Map<string, WaitingRead>();
+    this.#waitingReaders = 0;
+    for (const [key, { read, readers }] of this.#reads) {
+      const at = taken.length < BATCH_READS ? readers.findIndex(({ after }) => after > upTo) : 0;
+      const ready = at === -1 ? readers : readers.slice(0, at);
+      const rest = at === -1 ? [] : readers.slice(at);
+      if (ready.length > 0) taken.push({ read, readers: ready });
+      if (rest.length === 0) continue;
+      left.set(key, { read, readers: rest });
+      this.#waitingReaders += new Set(rest.map(({ after }) => after)).size;
+    }
+    this.#reads = left;
+    return taken;
+  }
 
-    /** Takes the first `count` items away: they are committed, or nobody waits for them any more. */
-    drop(count: number): WaitingItem[] {
-      const dropped = items.slice(0, count);
-      items = items.slice(count);
-      for (const { bytes: less } of dropped) bytes -= less;
-      committed += dropped.length;
-      return dropped;
-    },
+  /** Takes the first `count` items away: they are committed, or nobody waits for them any more. */
+  drop(count: number): WaitingItem[] {
+    const dropped = this.#items.slice(0, count);
+    this.#items = this.#items.slice(count);
+    for (const { bytes } of dropped) this.#bytes -= bytes;
+    this.#committed += dropped.length;
+    return dropped;
+  }
 
-    get isEmpty() {
-      return items.length === 0 && reads.size === 0;
-    },
-    get hasItems() {
-      return items.length > 0;
-    },
-    get hasReads() {
-      return reads.size > 0;
-    },
-    get backlog(): Backlog {
-      const oldest = items[0];
-      return {
-        items: items.length,
-        bytes,
-        oldestAgeMs: oldest === undefined ? 0 : now() - oldest.since,
-      };
-    },
-  };
+  get isEmpty(): boolean {
+    return this.#items.length === 0 && this.#reads.size === 0;
+  }
+
+  get hasReads(): boolean {
+    return this.#reads.size > 0;
+  }
+
+  get backlog(): Backlog {
+    const oldest = this.#items[0];
+    return {
+      items: this.#items.length,
+      bytes: this.#bytes,
+      oldestAgeMs: oldest === undefined ? 0 : this.#now() - oldest.since,
+    };
+  }
 }
 
 /** Bytes of an item, about: what is long in it is text, counted in UTF-16 units. */

@@ -1,0 +1,95 @@
+/**
+ * The HTTP server under all doors: its bounds, its sockets, how it begins to listen and how it stops.
+ * Called by listen.ts.
+ */
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { type BindAddress, formatAddress } from '../address.ts';
+import { EXIT, ExitError, systemCodeOf } from '../exit.ts';
+import type { DoorLimits } from './limits.ts';
+import type { Clock } from './ports.ts';
+
+/** An HTTP server that lets nobody dawdle. */
+export function createBoundedServer(limits: DoorLimits): Server {
+  const server = createServer({
+    headersTimeout: limits.headersTimeoutMs,
+    requestTimeout: limits.requestTimeoutMs,
+    connectionsCheckingInterval: limits.timeoutCheckMs,
+    maxHeaderSize: limits.maxHeaderBytes,
+  });
+  // One more than allowed: Node drops what is beyond without a word, and the gate must see that.
+  server.maxHeadersCount = limits.maxHeaderFields + 1;
+  server.maxConnections = limits.maxConnections;
+  server.on('request', (_, response) => {
+    // Node closes connections that are idle when the server stops, not those that become so later.
+    response.once('close', () => {
+      if (!server.listening) setImmediate(() => server.closeIdleConnections());
+    });
+  });
+  return server;
+}
+
+/** Stops listening, sends the clients away, waits for what is under way, then cuts off the rest. */
+export async function stopServer(
+  deps: { server: Server; sockets: Set<Socket>; limits: DoorLimits; clock: Clock },
+  sendClientsAway: () => Promise<unknown>,
+): Promise<void> {
+  const { server, sockets, limits, clock } = deps;
+  const stopped = new Promise<void>((resolve) => server.close(() => resolve()));
+  let cancel = (): void => {};
+  const overdue = new Promise<void>((resolve) => {
+    cancel = clock.after(limits.stopMs, resolve);
+  });
+  const idle = sendClientsAway().then(() => server.closeIdleConnections());
+  await Promise.race([Promise.all([stopped, idle]), overdue]);
+  cancel();
+  for (const socket of sockets) socket.destroy();
+  await stopped;
+}
+
+/** All sockets that are open, upgraded ones too; each with an error listener from its first moment. */
+export function trackSockets(server: Server, opened: (socket: Socket) => boolean): Set<Socket> {
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket) => {
+    // Resets are daily bread; what they mean for a client, its own `close` tells.
+    socket.on('error', () => {});
+    if (!opened(socket)) return;
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  return sockets;
+}
+
+/**
+ * Listens, and makes sure that it is where it was asked to be.
+ *
+ * @throws ExitError 75 when the address is taken, 78 when it cannot be had at all
+ */
+export async function listenOn(
+  server: Server,
+  bind: BindAddress,
+): Promise<{ address: string; port: number }> {
+  const where = formatAddress(bind);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host: bind.host, port: bind.port, exclusive: true }, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  }).catch((cause: unknown) => {
+    const code = systemCodeOf(cause);
+    if (code === 'EADDRINUSE') {
+      const message = `${where} is already in use; stop the other server or pass --bind`;
+      throw new ExitError(EXIT.busy, message, { cause });
+    }
+    const message = `Cannot listen on ${where} (${code ?? 'unknown reason'})`;
+    throw new ExitError(EXIT.configuration, message, { cause });
+  });
+  const { address, port } = server.address() as AddressInfo;
+  if (address !== bind.host || (bind.port !== 0 && port !== bind.port)) {
+    server.close();
+    const got = formatAddress({ host: address, port });
+    throw new ExitError(EXIT.configuration, `Asked for ${where} but got ${got}`);
+  }
+  return { address, port };
+}
