@@ -1,6 +1,6 @@
 /**
- * All of HTTP but hooks: Koa with one middleware each for the image, the bridge and the page, then a
- * router. Whoever is here has passed the gate (http.ts); nobody here has to ask who is calling.
+ * All of HTTP but the plain doors: Koa with one middleware each for the image, the bridge and the page,
+ * then a router. Whoever is here has passed the gate (http.ts); nobody here has to ask who is calling.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import Router from '@koa/router';
@@ -10,10 +10,9 @@ import type { Logger } from '../../log.ts';
 import type { Hall } from '../../runtime/hall.ts';
 import type { Admission } from '../gate.ts';
 import { createLazy } from '../lazy.ts';
-import { errorFrom } from '../ports.ts';
 import { createImageDoor } from './images.ts';
-import { doorOf, HEALTH_PATH, isBridgePath, WS_PATH } from './paths.ts';
-import { answerRefusal } from './refusals.ts';
+import { doorOf, isBridgePath, WS_PATH } from './paths.ts';
+import { answerRefusal, refusalFrom } from './refusals.ts';
 
 /** Answers a request that was let in. It never throws. */
 export type App = (
@@ -61,7 +60,7 @@ export function createApp(
   app.use(createImageDoor(deps));
   app.use(passToBridge(deps));
   if (deps.page) app.use(deps.page);
-  app.use(createRouter(deps).routes());
+  app.use(createRouter().routes());
   app.use((ctx) => {
     throw new OrbitError('not_found', { what: 'The path', id: ctx.path.slice(0, 200) });
   });
@@ -79,10 +78,7 @@ function answerRefusals({ log, isClosing }: AppDeps): Middleware {
     try {
       await next();
     } catch (cause) {
-      const isRefused = cause instanceof OrbitError;
-      if (!isRefused)
-        log.error('http.failed', { path: ctx.path.slice(0, 200), error: errorFrom(cause) });
-      const error = isRefused ? cause : new OrbitError('internal_error', {}, { cause });
+      const error = refusalFrom(cause, log, ctx.path);
       const headers: Record<string, string> = isClosing() ? { Connection: 'close' } : {};
       ctx.respond = false;
       answerRefusal(ctx.res, error, { path: ctx.path, headers });
@@ -107,20 +103,8 @@ function passToBridge({ hall, version, port, maxBodyBytes }: AppDeps): Middlewar
   };
 }
 
-function createRouter({ hall, version, isInsecure }: AppDeps): Router {
+function createRouter(): Router {
   const router = new Router({ strict: true, sensitive: true });
-  router.get(HEALTH_PATH, (ctx) => {
-    const { caller } = ctx.state.admission as Admission;
-    ctx.body = {
-      ...hall.health(),
-      ...(isInsecure && { insecure: true }),
-      ...(caller.kind !== 'anonymous' && { version }),
-    };
-  });
-  router.all(HEALTH_PATH, (ctx) => {
-    ctx.set('Allow', 'GET, HEAD');
-    throw new OrbitError('method_not_allowed', { allow: 'GET' });
-  });
   router.all(WS_PATH, (ctx) => {
     ctx.set('Upgrade', 'websocket');
     throw new OrbitError('upgrade_required');

@@ -3,23 +3,23 @@
  * far, and Koa would be a fifth of its way: it stands beside Koa, behind the same gate. 204 means that the
  * event is committed; any other status means that it is not, and the sender keeps its file.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { OrbitError } from '../../errors.ts';
 import { parseJson } from '../../protocol/scan.ts';
 import type { Hall, HookMeta } from '../../runtime/hall.ts';
 import { readBody, refuseOtherMedia } from './body.ts';
+import type { PlainAnswer, PlainDoor } from './plain-door.ts';
 
 const IDEMPOTENCY_KEY = /^[A-Za-z0-9._:-]{1,128}$/;
 const HOOK_TYPE = /^[a-z_]{1,64}$/;
 
-/** Takes the hook of one request; resolves once it is committed. */
-export type HookDoor = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+const TAKEN: PlainAnswer = { status: 204 };
 
-/** The door for hooks. What it refuses it throws as `OrbitError`, also other methods than POST. */
+/** The door for `HOOK_PATH`; it answers when the hook is committed. */
 export function createHookDoor(deps: {
   hall: Pick<Hall, 'takeHook'>;
   maxBodyBytes: number;
-}): HookDoor {
+}): PlainDoor {
   return async (request, response) => {
     if (request.method !== 'POST') {
       response.setHeader('Allow', 'POST');
@@ -29,6 +29,7 @@ export function createHookDoor(deps: {
     const meta = metaOf(request);
     const body = parseJson(await readBody(request, deps.maxBodyBytes));
     await deps.hall.takeHook(body, meta);
+    return TAKEN;
   };
 }
 

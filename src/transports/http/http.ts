@@ -1,18 +1,20 @@
 /**
- * The HTTP door: every request is judged by the gate, then goes to the hook door or to the app. Nothing
- * behind the gate has to ask who is calling. Query strings and headers are never logged: they may hold a
- * token.
+ * The HTTP door: every request is judged by the gate, then goes to one of the plain doors or to the app,
+ * which is loaded for the first that needs it. Nothing behind the gate has to ask who is calling. Query
+ * strings and headers are never logged: they may hold a token.
  */
 
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { OrbitError } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
 import { type Admission, type Gate, isRefusal } from '../gate.ts';
-import { errorFrom } from '../ports.ts';
-import { type AppDeps, createApp } from './app.ts';
+import { createLazy } from '../lazy.ts';
+import type { AppDeps } from './app.ts';
+import { createHealthDoor } from './health.ts';
 import { createHookDoor } from './hook-door.ts';
-import { doorOf, HOOK_PATH } from './paths.ts';
-import { answerRefusal } from './refusals.ts';
+import { doorOf, HEALTH_PATH, HOOK_PATH } from './paths.ts';
+import type { PlainDoor } from './plain-door.ts';
+import { answerRefusal, refusalFrom } from './refusals.ts';
 
 const SECURITY_HEADERS = {
   'Cross-Origin-Resource-Policy': 'same-origin',
@@ -39,27 +41,39 @@ export function createHttp(
   deps: HttpDeps,
 ): (request: IncomingMessage, response: ServerResponse) => void {
   const headersFor = createHeaders(deps.isClosing);
-  const takeHook = createHookDoor(deps);
-  const answer = createApp(deps, headersFor);
+  const doors = new Map<string, PlainDoor>([
+    [HOOK_PATH, createHookDoor(deps)],
+    [HEALTH_PATH, createHealthDoor(deps)],
+  ]);
+  const app = createLazy(async () => {
+    const { createApp } = await import('./app.ts');
+    return createApp(deps, headersFor);
+  });
   return (request, response) => {
     logRequest(deps.log, request, response);
     const admission = passGate(deps, headersFor, { request, response });
     if (admission === null) return;
-    if (admission.target.path !== HOOK_PATH) {
-      answer(request, response, admission);
-      return;
-    }
-    takeHook(request, response).then(
-      () => response.writeHead(204, headersFor(admission)).end(),
-      (cause: unknown) => {
-        if (!(cause instanceof OrbitError))
-          deps.log.error('http.failed', { path: HOOK_PATH, error: errorFrom(cause) });
-        const error =
-          cause instanceof OrbitError ? cause : new OrbitError('internal_error', {}, { cause });
-        answerRefusal(response, error, { path: HOOK_PATH, headers: headersFor(admission) });
-      },
-    );
+    const { path } = admission.target;
+    const door = doors.get(path);
+    const answered =
+      door === undefined
+        ? app.get().then((answer) => answer(request, response, admission))
+        : door(request, response, admission).then(({ status, body }) => {
+            response
+              .writeHead(status, { ...headersFor(admission), ...bodyHeaders(body) })
+              .end(body);
+          });
+    answered.catch((cause: unknown) => {
+      const error = refusalFrom(cause, deps.log, path);
+      answerRefusal(response, error, { path, headers: headersFor(admission) });
+    });
   };
+}
+
+function bodyHeaders(body: string | undefined): OutgoingHttpHeaders {
+  if (body === undefined) return {};
+  const length = Buffer.byteLength(body);
+  return { 'Content-Type': 'application/json; charset=utf-8', 'Content-Length': length };
 }
 
 function logRequest(log: Logger, request: IncomingMessage, response: ServerResponse): void {

@@ -2,7 +2,9 @@
  * How a refusal looks over HTTP, on every door: the one place that makes HTTP errors.
  */
 import type { ServerResponse } from 'node:http';
-import type { OrbitError } from '../../errors.ts';
+import { OrbitError } from '../../errors.ts';
+import type { Logger } from '../../log.ts';
+import { errorFrom } from '../ports.ts';
 import { isBridgePath } from './paths.ts';
 
 /** Seconds after which asking again makes sense, by refusal; written in `Retry-After`. */
@@ -11,6 +13,13 @@ const RETRY_AFTER_SECONDS: Readonly<Record<string, number>> = {
   storage_unavailable: 5,
   shutting_down: 5,
 };
+
+/** What a door threw, as a refusal; a bug is logged and becomes `internal_error`. */
+export function refusalFrom(thrown: unknown, log: Logger, path: string): OrbitError {
+  if (thrown instanceof OrbitError) return thrown;
+  log.error('http.failed', { path: path.slice(0, 200), error: errorFrom(thrown) });
+  return new OrbitError('internal_error', {}, { cause: thrown });
+}
 
 /**
  * Answers a request with a refusal; an answer that has begun is cut off instead, for it cannot be taken
