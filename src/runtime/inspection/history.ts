@@ -104,6 +104,7 @@ export function createHistory(segments: Segments): History {
         changed: record.changed,
         edges: record.edges ?? [],
         facts: record.facts ?? [],
+        children: record.children ?? [],
         revision: record.revision,
         context: contextView(snapshot.context),
         previous: {
@@ -117,7 +118,8 @@ export function createHistory(segments: Segments): History {
 }
 
 /** A step as it is told. */
-export function recordOf(session: string, { row, changed, edges, facts }: Step): InspectRecord {
+export function recordOf(session: string, step: Step): InspectRecord {
+  const { row, changed, edges, facts, children } = step;
   return {
     v: 1,
     session,
@@ -130,6 +132,7 @@ export function recordOf(session: string, { row, changed, edges, facts }: Step):
     changed,
     edges,
     facts,
+    children,
     revision: row.revision,
   };
 }

@@ -22,6 +22,7 @@ import { bundleOf } from './fold/bundle.ts';
 import { createSegments, endOf, type Segments } from './fold/segments.ts';
 import { createHistory, MAX_PAGE, recordOf } from './history.ts';
 import { createHub, type Hub, type InspectOutlet, type Witness } from './hub.ts';
+import { createLives, type Lives } from './lives.ts';
 import { dryRun } from './possible/dry-run.ts';
 import { REDACT_LIMITS } from './redact.ts';
 import { storedRow } from './rows.ts';
@@ -56,6 +57,7 @@ export interface Inspection {
   at(session: string, seq: number): Promise<Result<'at'>>;
   why: Why['why'];
   next: Why['next'];
+  child: Lives['life'];
   dryRun(
     session: string,
     seq: number | null,
@@ -87,6 +89,7 @@ export function createInspection(deps: InspectionDeps): Inspection {
   const hub = createHub({ segments, log: deps.log });
   const history = createHistory(segments);
   const why = createWhy({ history, segments, now });
+  const lives = createLives({ history, segments, now });
   const boot = randomUUID();
 
   async function overview(sessionId: string | null) {
@@ -132,6 +135,7 @@ export function createInspection(deps: InspectionDeps): Inspection {
     at: history.at,
     why: why.why,
     next: why.next,
+    child: lives.life,
     async dryRun(session, seq, event) {
       const { step } = await history.find(session, seq);
       const { snapshot, row } = step;

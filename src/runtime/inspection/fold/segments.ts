@@ -152,6 +152,21 @@ export function createSegments(
   };
 }
 
+/** The stretches of a journal from event `newest` back to the oldest one kept, each with the event to begin at. */
+export async function* stretchesBack(
+  segments: Segments,
+  sessionId: string,
+  newest: number,
+): AsyncGenerator<{ segment: Segment; until: number }> {
+  let until = newest;
+  while (until > 0) {
+    const { segment, first } = await segments.load(sessionId, until);
+    yield { segment, until };
+    if (segment.from < first || segment.steps.length === 0) return;
+    until = segment.from;
+  }
+}
+
 /** The state value before the first step of a segment; null when it is not known. */
 export function valueBefore({ before }: Segment): StateValue | null {
   return before ? (before.value as StateValue) : null;
