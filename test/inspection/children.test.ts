@@ -167,6 +167,12 @@ describe('the life of a child', () => {
     expect(await life(6)).toMatchObject({ status: 'stopped', started: { seq: 2 } });
   });
 
+  it('may begin with the first event of all', async () => {
+    const { life } = livesOver(rowsOf(LIFE.slice(1)), [0]);
+    expect(await life(null)).toMatchObject({ started: { seq: 1 }, ended: { seq: 4 } });
+    expect(await life(1)).toMatchObject({ status: 'running', started: { seq: 1 } });
+  });
+
   it('has no known beginning where retention has cut', async () => {
     const { life } = livesOver(rowsOf(LIFE), [3], 4);
     expect(await life(null)).toMatchObject({ started: null, ended: { seq: 5 }, forMs: null });

@@ -45,6 +45,8 @@ export function createLives(deps: {
         trail = trail ? goneBack(trail, step) : begun(step, childId);
         if (trail?.started) return trail;
       }
+      const isFirst = segment.childrenBefore?.every(({ id }) => id !== childId) === true;
+      if (trail && isFirst) return { ...trail, started: trail.oldest };
     }
     return trail;
   }

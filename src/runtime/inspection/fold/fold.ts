@@ -119,6 +119,8 @@ export function persisted(snapshot: SessionSnapshot): unknown {
 export interface Fold {
   /** The chart before the next event; null when it cannot be known. */
   readonly snapshot: SessionSnapshot | null;
+  /** Its child actors that run then; null likewise. */
+  readonly children: readonly InspectChild[] | null;
   apply(row: JournalRow): Step;
 }
 
@@ -147,6 +149,9 @@ export function createFold(base: JournalBase | null): Fold {
   return {
     get snapshot() {
       return dummy?.snapshot ?? null;
+    },
+    get children() {
+      return dummy?.children ?? null;
     },
     apply(row) {
       const moved = move(row);

@@ -3,7 +3,7 @@
  * once (at most the distance of two bases), and every further step in it costs nothing. Bounded by steps
  * in all; the stretch that was asked for longest ago is dropped first.
  */
-import type { StateValue } from '../../../protocol/inspect.ts';
+import type { InspectChild, StateValue } from '../../../protocol/inspect.ts';
 import type { JournalRow } from '../../../store/queries/journal.ts';
 import type { Writer } from '../../../store/writer.ts';
 import { createFold, type Fold, type SessionSnapshot, type Step } from './fold.ts';
@@ -21,6 +21,8 @@ export interface Segment {
   readonly from: number;
   /** The chart before the first step, where that is known. */
   readonly before: SessionSnapshot | null;
+  /** The child actors that ran then; null likewise. */
+  readonly childrenBefore: readonly InspectChild[] | null;
   readonly steps: Step[];
   /** Takes the next row; null once a later segment goes on from here. */
   fold: Fold | null;
@@ -54,6 +56,11 @@ export interface Segments {
 /** Number of the newest step of a segment. */
 export function endOf({ from, steps }: Segment): number {
   return steps.at(-1)?.row.seq ?? from;
+}
+
+function newSegment(sessionId: string, from: number, fold: Fold): Segment {
+  const { snapshot: before, children: childrenBefore } = fold;
+  return { sessionId, from, before, childrenBefore, steps: [], fold };
 }
 
 /** The stretches of all journals, over the writer's reads. */
@@ -97,7 +104,7 @@ export function createSegments(
     if (!known) {
       const fold = createFold(base);
       const from = base?.seq ?? (rows[0]?.seq ?? 1) - 1;
-      const segment: Segment = { sessionId, from, before: fold.snapshot, steps: [], fold };
+      const segment = newSegment(sessionId, from, fold);
       for (const row of rows) segment.steps.push(fold.apply(row));
       return { segment: keep(segment), first, last };
     }
@@ -118,7 +125,7 @@ export function createSegments(
   function split(segment: Segment): Segment {
     if (segment.steps.length < maxSegmentSteps || !segment.fold) return segment;
     const { sessionId, fold } = segment;
-    const next = { sessionId, from: endOf(segment), before: fold.snapshot, steps: [], fold };
+    const next = newSegment(sessionId, endOf(segment), fold);
     segment.fold = null;
     tails.set(sessionId, next);
     return keep(next);
@@ -133,8 +140,7 @@ export function createSegments(
       if (!tail || row.seq <= endOf(tail)) return null;
       if (row.seq !== endOf(tail) + 1 || !tail.fold) {
         // Cannot happen while every commit is told; if it does, edges are unknown, not wrong.
-        const from = row.seq - 1;
-        tail = { sessionId, from, before: null, steps: [], fold: createFold(null) };
+        tail = newSegment(sessionId, row.seq - 1, createFold(null));
         tails.set(sessionId, tail);
       }
       tail = split(tail);
