@@ -34,9 +34,6 @@ export function Questionnaire({ request, isDisabled, onAnswer, onAgree, onDeclin
   const isBare = isForm && !request.questions?.length;
   const questions = isBare ? [] : questionsOf(request);
   const isPlain = questions.length === 1 && !questions[0]?.multi_select;
-  const change = (question: string, draft: Draft): void => {
-    drafts.value = new Map(drafts.value).set(question, draft);
-  };
   const answers = new Map(
     questions
       .map((one) => [keyOf(one), answerOf(drafts.value.get(keyOf(one)) ?? EMPTY)] as const)
@@ -54,20 +51,13 @@ export function Questionnaire({ request, isDisabled, onAnswer, onAgree, onDeclin
     >
       {questions.map((question) => (
         <fieldset key={keyOf(question)} disabled={isDisabled}>
-          <legend dir="auto">
-            {question.header && (
-              <span class="tag">
-                <VisibleText text={question.header} />
-              </span>
-            )}{' '}
-            <VisibleText text={question.question} />
-          </legend>
+          <Legend question={question} />
           <Choices
             question={question}
             isClosed={isForm}
             draft={drafts.value.get(keyOf(question)) ?? EMPTY}
             onChange={(draft) => {
-              change(keyOf(question), draft);
+              drafts.value = new Map(drafts.value).set(keyOf(question), draft);
               if (isPlain && draft.words === '' && draft.chosen.size > 0)
                 onAnswer(new Map([[keyOf(question), answerOf(draft)]]));
             }}
@@ -87,6 +77,19 @@ export function Questionnaire({ request, isDisabled, onAnswer, onAgree, onDeclin
         </button>
       </div>
     </form>
+  );
+}
+
+function Legend({ question: { header, question } }: { question: Question }) {
+  return (
+    <legend dir="auto">
+      {header && (
+        <span class="tag">
+          <VisibleText text={header} />
+        </span>
+      )}{' '}
+      <VisibleText text={question} />
+    </legend>
   );
 }
 
