@@ -1,5 +1,5 @@
 /** What the server answers on `/inspect`, request by request (inspect.ts). Types only. */
-import type { InspectOrigin, InspectRecord, Json, StateValue } from './inspect.ts';
+import type { InspectChild, InspectOrigin, InspectRecord, Json, StateValue } from './inspect.ts';
 
 /** A stretch of a session's journal. */
 export interface HistoryPage {
@@ -23,6 +23,7 @@ export interface Moment {
   changed: boolean;
   edges: string[];
   facts: string[];
+  children: readonly InspectChild[];
   revision: number;
   /** Redacted projection of the chart's context: ids, kinds, counts; no texts, no file contents. */
   context: Json;
@@ -81,21 +82,39 @@ export interface WhyState {
   state: string;
   active: boolean;
   /** When the session came into the state; for one that is not active: when it was last in it. */
-  entered: {
-    seq: number;
-    at: string;
-    event: string;
-    origin: InspectOrigin;
-    edges: Array<{ edge: string; source: string; event: string; guard: string | null }>;
-  } | null;
+  entered:
+    | (Cause & {
+        edges: Array<{ edge: string; source: string; event: string; guard: string | null }>;
+      })
+    | null;
   /** For a state that is not active: the event that led out of it. */
-  left: { seq: number; at: string; event: string; origin: InspectOrigin } | null;
+  left: Cause | null;
   /** Since `entered` (until `left`), ms, up to `seq` or to now for the newest. */
   forMs: number | null;
   /** Said when `entered` is null: retention cut, born in it, or never there. */
   reason: string | null;
   /** For an active state: what can happen now, and what cannot and why. */
   events: NextEvent[];
+}
+
+/** An event of the journal, as an explanation names it. */
+export interface Cause {
+  seq: number;
+  at: string;
+  event: string;
+  origin: InspectOrigin;
+}
+
+/** A child actor from its start to its end, as far as the journal goes. */
+export interface ChildLife extends InspectChild {
+  /** Null: before the oldest event that is kept or can be told. */
+  started: Cause | null;
+  /** Null while it runs. */
+  ended: Cause | null;
+  /** Why it ended, where the session knows. */
+  reason: string | null;
+  /** How long it has lived (until `seq`, or until now for the newest); null without a known start. */
+  forMs: number | null;
 }
 
 /** What an event would do. Nothing moves, nothing is stored. */

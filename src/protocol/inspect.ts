@@ -10,6 +10,7 @@
  * whether it is the picture of this very machine).
  */
 import type {
+  ChildLife,
   DryRun,
   HistoryPage,
   InspectStats,
@@ -139,8 +140,27 @@ export interface InspectRecord {
   edges: string[] | null;
   /** Types of the facts it recorded, in order; null as above. */
   facts: string[] | null;
+  /**
+   * Child actors that run after it, and those that ended with it; one that has not started is not there.
+   * Null as above.
+   */
+  children: readonly InspectChild[] | null;
   /** The session's revision after it. */
   revision: number;
+}
+
+/** How a child actor stands: `stopped` by its session, or come to an end by itself. */
+export type ChildStatus = 'running' | 'stopped' | 'done' | 'error';
+
+/** A child actor of a session. */
+export interface InspectChild {
+  /** Its name in the session. */
+  id: string;
+  /** Name of what it runs, as the chart calls it. */
+  src: string;
+  /** `plain`: a callback, a promise or the like, without states of its own. */
+  kind: 'chart' | 'plain';
+  status: ChildStatus;
 }
 
 /** What the server tells by itself, by name of the socket.io event. */
@@ -195,6 +215,8 @@ export interface InspectRequests {
   /** `state` is a state's id as `machines/describe.ts` gives it; without `seq`: the newest moment. */
   why: [{ session: string; state: string; seq?: number }, Answer<WhyState>];
   next: [{ session: string; seq?: number }, Answer<NextEvents>];
+  /** The newest life of a child actor up to `seq` (without it: now); `not_found` for one that never started. */
+  child: [{ session: string; child: string; seq?: number }, Answer<ChildLife>];
   dryRun: [
     { session: string; seq?: number; event: { type: string; [key: string]: Json } },
     Answer<DryRun>,

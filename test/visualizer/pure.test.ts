@@ -1,6 +1,7 @@
 /** The page's pure parts: history without holes, differences, values, and characters made visible. */
 import { describe, expect, it } from 'vitest';
-import type { InspectRecord } from '../../src/protocol/inspect.ts';
+import type { ChildStatus, InspectRecord } from '../../src/protocol/inspect.ts';
+import { childrenAt } from '../../visualizer/src/children.ts';
 import { linesOf } from '../../visualizer/src/difference.ts';
 import {
   EMPTY_HISTORY,
@@ -26,6 +27,7 @@ function records(from: number, to: number): InspectRecord[] {
     changed: false,
     edges: [],
     facts: [],
+    children: [],
     revision: 0,
   }));
 }
@@ -38,7 +40,6 @@ describe('history', () => {
       records: records(1, 10),
       first: 1,
       last: 20,
-      cut: false,
     });
     expect(grown.records.map(({ seq }) => seq)).toEqual(
       Array.from({ length: 25 }, (_, index) => index + 1),
@@ -62,7 +63,36 @@ describe('history', () => {
   });
 });
 
-describe('values', () => {
+describe('children', () => {
+  const child = { id: 'connector', src: 'connector', kind: 'plain' } as const;
+  const told = (...statuses: (ChildStatus | null)[]) =>
+    records(11, 10 + statuses.length).map((record, index) => {
+      const status = statuses[index];
+      return { ...record, children: status ? [{ ...child, status }] : [] };
+    });
+
+  it('appear with their first record, and stay known after they ended', () => {
+    const known = told(null, 'running', 'running', 'stopped', null);
+    expect(childrenAt(known, null)).toEqual([
+      { ...child, status: 'stopped', started: 12, ended: 14 },
+    ]);
+    expect(childrenAt(known, 13)).toMatchObject([{ status: 'running', started: 12, ended: null }]);
+    expect(childrenAt(known, 11)).toEqual([]);
+  });
+
+  it('have no known beginning before the oldest record', () => {
+    expect(childrenAt(told('running', 'running'), null)).toMatchObject([{ started: null }]);
+    expect(childrenAt(told('error'), null)).toMatchObject([{ started: null, ended: 11 }]);
+  });
+
+  it('begin anew with a later one of the same name', () => {
+    expect(childrenAt(told('running', 'stopped', null, 'running'), null)).toMatchObject([
+      { status: 'running', started: 14, ended: null },
+    ]);
+  });
+});
+
+describe('history', () => {
   const value = { phase: { awaitingApproval: 'question' }, link: 'attached' } as const;
 
   it('names every active state', () => {

@@ -12,6 +12,7 @@ import {
   createClient,
   type SessionView,
 } from '../../src/client/index.ts';
+import type { Question } from '../../src/protocol/nouns.ts';
 import { hello, isOnline, selected } from './model.ts';
 import { tab, view } from './route.ts';
 import { readToken } from './token.ts';
@@ -88,19 +89,32 @@ export function decide(
   });
 }
 
+/** What an answer goes by: the provider's id of the question where it has one, else its words. */
+export function keyOf({ id, question }: Question): string {
+  return id ?? question;
+}
+
+/** A request may hold one question without choices. */
+export function questionsOf({ questions, question }: ApprovalRequest): readonly Question[] {
+  if (questions && questions.length > 0) return questions;
+  return [{ question: question ?? '', options: [], multi_select: false }];
+}
+
 /**
- * The answers to an open request, by question. `answers` says it question by question; `answer` is the same
- * as one text, for whoever knows only that.
+ * The answers to an open request, by question. `answers` says it question by question; `answer` is taken for
+ * the first one's, so it must never hold another's.
  */
 export function answer(
-  { id: request_id, session_id }: ApprovalRequest,
+  request: ApprovalRequest,
   answers: ReadonlyMap<string, string>,
 ): Promise<string | null> {
+  const { id: request_id, session_id } = request;
+  const [first] = questionsOf(request);
   return wish({
     type: 'answer_question',
     session_id,
     request_id,
-    answer: [...answers.values()].join('\n'),
+    answer: (first && answers.get(keyOf(first))) ?? '',
     answers: Object.fromEntries(answers),
   });
 }

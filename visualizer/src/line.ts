@@ -45,94 +45,112 @@ const PACKET = { connect: '0', disconnect: '1', event: '2', ack: '3', refused: '
 const PACKET_FORM = /^(\d)(?:(\/[^,]*),)?(\d+)?([\s\S]*)$/;
 
 /**
+ * A line that is not open yet.
+ *
  * @param url          of the server's socket.io, `ws:` or `wss:`
  * @param credentials  asked for at every connection; sent inside of it, never in the address
  */
 export function createLine(url: string, credentials: () => object): Line {
-  const spaces = new Map<string, ReturnType<typeof createSpace>>();
-  let socket: WebSocket | null = null;
-  let attempts = 0;
-  let retryAt = 0;
-  let timer = 0;
-  let silence = 0;
+  return new WebSocketLine(url, credentials);
+}
 
-  function connect(): void {
-    retryAt = 0;
-    const fresh = new WebSocket(`${url}?EIO=4&transport=websocket`);
-    socket = fresh;
-    let patience = OPEN_WITHIN_MS;
-    const hearOrLose = (): void => {
-      clearTimeout(silence);
-      silence = window.setTimeout(() => lose(fresh), patience);
-    };
-    hearOrLose();
+class WebSocketLine implements Line {
+  retryAt = 0;
+  readonly #url: string;
+  readonly #credentials: () => object;
+  readonly #spaces = new Map<string, ReturnType<typeof createSpace>>();
+  #socket: WebSocket | null = null;
+  #attempts = 0;
+  #timer = 0;
+  #silence = 0;
+  /** How long the server may be silent, ms; it says so itself when it opens. */
+  #patience = OPEN_WITHIN_MS;
+
+  constructor(url: string, credentials: () => object) {
+    this.#url = url;
+    this.#credentials = credentials;
+  }
+
+  space(name: string): Space {
+    const space =
+      this.#spaces.get(name) ?? createSpace((type, rest) => this.#write(type, name, rest));
+    this.#spaces.set(name, space);
+    return space;
+  }
+
+  open(): void {
+    this.#drop();
+    this.#attempts = 0;
+    this.retryAt = 0;
+    for (const space of this.#spaces.values()) space.gone();
+    this.#connect();
+  }
+
+  close(): void {
+    this.#drop();
+    this.retryAt = 0;
+  }
+
+  #connect(): void {
+    this.retryAt = 0;
+    const fresh = new WebSocket(`${this.#url}?EIO=4&transport=websocket`);
+    this.#socket = fresh;
+    this.#patience = OPEN_WITHIN_MS;
+    this.#hearOrLose(fresh);
     fresh.onmessage = ({ data }: MessageEvent<unknown>) => {
-      if (fresh !== socket || typeof data !== 'string') return;
-      const rest = data.slice(1);
-      if (data[0] === ENGINE.open) {
-        const { pingInterval, pingTimeout } = JSON.parse(rest) as Record<string, number>;
-        patience = (pingInterval ?? 25_000) + (pingTimeout ?? 20_000) + GRACE_MS;
-        for (const [name] of spaces) write(PACKET.connect, name, JSON.stringify(credentials()));
-      } else if (data[0] === ENGINE.ping) fresh.send(ENGINE.pong);
-      else if (data[0] === ENGINE.message) take(rest);
-      else if (data[0] === ENGINE.close) fresh.close();
-      hearOrLose();
+      if (fresh !== this.#socket || typeof data !== 'string') return;
+      this.#hear(fresh, data[0] ?? '', data.slice(1));
+      this.#hearOrLose(fresh);
     };
-    fresh.onclose = () => lose(fresh);
+    fresh.onclose = () => this.#lose(fresh);
+  }
+
+  /** From now on the server has so long to say something. */
+  #hearOrLose(socket: WebSocket): void {
+    clearTimeout(this.#silence);
+    this.#silence = window.setTimeout(() => this.#lose(socket), this.#patience);
+  }
+
+  #hear(socket: WebSocket, type: string, rest: string): void {
+    if (type === ENGINE.open) {
+      const { pingInterval, pingTimeout } = JSON.parse(rest) as Record<string, number>;
+      this.#patience = (pingInterval ?? 25_000) + (pingTimeout ?? 20_000) + GRACE_MS;
+      const words = JSON.stringify(this.#credentials());
+      for (const name of this.#spaces.keys()) this.#write(PACKET.connect, name, words);
+    } else if (type === ENGINE.ping) socket.send(ENGINE.pong);
+    else if (type === ENGINE.message) this.#take(rest);
+    else if (type === ENGINE.close) socket.close();
+  }
+
+  #take(packet: string): void {
+    const [, type, name = '/', number = '', text = ''] = PACKET_FORM.exec(packet) ?? [];
+    const value: unknown = text === '' ? null : JSON.parse(text);
+    if (type === PACKET.connect) this.#attempts = 0;
+    this.#spaces.get(name)?.take(type ?? '', number, value);
+  }
+
+  #write(type: string, name: string, rest: string): void {
+    this.#socket?.send(ENGINE.message + type + (name === '/' ? '' : `${name},`) + rest);
   }
 
   /** What is lost is tried again, more slowly each time. */
-  function lose(lost: WebSocket): void {
-    if (lost !== socket) return;
-    drop();
-    const wait = Math.min(RETRY_MAX_MS, RETRY_MS * 2 ** attempts);
-    attempts += 1;
-    retryAt = Date.now() + wait;
-    timer = window.setTimeout(connect, wait);
-    for (const space of spaces.values()) space.gone();
+  #lose(lost: WebSocket): void {
+    if (lost !== this.#socket) return;
+    this.#drop();
+    const wait = Math.min(RETRY_MAX_MS, RETRY_MS * 2 ** this.#attempts);
+    this.#attempts += 1;
+    this.retryAt = Date.now() + wait;
+    this.#timer = window.setTimeout(() => this.#connect(), wait);
+    for (const space of this.#spaces.values()) space.gone();
   }
 
-  function drop(): void {
-    clearTimeout(timer);
-    clearTimeout(silence);
-    const old = socket;
-    socket = null;
+  #drop(): void {
+    clearTimeout(this.#timer);
+    clearTimeout(this.#silence);
+    const old = this.#socket;
+    this.#socket = null;
     old?.close();
   }
-
-  function take(packet: string): void {
-    const [, type, name = '/', number = '', text = ''] = PACKET_FORM.exec(packet) ?? [];
-    const space = spaces.get(name);
-    const value: unknown = text === '' ? null : JSON.parse(text);
-    if (type === PACKET.connect) attempts = 0;
-    space?.take(type ?? '', number, value);
-  }
-
-  function write(type: string, name: string, rest: string): void {
-    socket?.send(ENGINE.message + type + (name === '/' ? '' : `${name},`) + rest);
-  }
-
-  return {
-    space(name) {
-      const space = spaces.get(name) ?? createSpace((type, rest) => write(type, name, rest));
-      spaces.set(name, space);
-      return space;
-    },
-    open() {
-      drop();
-      attempts = 0;
-      retryAt = 0;
-      for (const space of spaces.values()) space.gone();
-      connect();
-    },
-    close() {
-      drop();
-      retryAt = 0;
-    },
-    get retryAt() {
-      return retryAt;
-    },
-  };
 }
 
 /** @param write  sends a packet of this namespace: its type, and what follows the name */

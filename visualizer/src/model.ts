@@ -10,6 +10,7 @@ import type {
   InspectRow,
   StateValue,
 } from '../../src/protocol/inspect.ts';
+import { childrenAt } from './children.ts';
 import { EMPTY_HISTORY, extended, type History, recordAt } from './history.ts';
 import { activeStates } from './value.ts';
 
@@ -38,6 +39,8 @@ export const selected = signal<string | null>(null);
 export const history = signal<History>(EMPTY_HISTORY);
 /** Why the watched session cannot be shown. */
 export const watchFailure = signal<string | null>(null);
+/** The child actor whose card stands in the place of the chart; null: none. */
+export const actor = signal<string | null>(null);
 /** Null: live; else the event after which the page shows the session. */
 export const position = signal<number | null>(null);
 
@@ -63,6 +66,9 @@ export const shown = computed<Shown>(() => {
   const active = value === null ? NO_STATES : activeStates(value, 'session');
   return { record, value, active, isLive: seq === null };
 });
+
+/** Its child actors at the cursor, or now: those that run and those that have ended. */
+export const children = computed(() => childrenAt(history.value.records, position.value));
 
 /** The list's row of the watched session. */
 export const selectedRow = computed<InspectRow | null>(() => {

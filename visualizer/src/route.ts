@@ -1,11 +1,11 @@
 /**
- * The address of what is shown: `/visualizer/s/<session>?seq=12&tab=context`, `/visualizer/grid`. Reload-safe,
- * shareable, never with a token. Only another page is a step of the browser's history: scrubbing and
+ * The address of what is shown: `/visualizer/s/<session>?seq=12&tab=context`, with `/<child actor>` behind
+ * the session, `/visualizer/grid`. Reload-safe, shareable, never with a token. Only another page is a step of the browser's history: scrubbing and
  * choosing sessions replace the address.
  */
 import { batch, effect, signal } from '@preact/signals';
 import { goTo } from './cursor.ts';
-import { history, position, selected } from './model.ts';
+import { actor, history, position, selected } from './model.ts';
 import { select } from './transport.ts';
 
 /** What the inspector shows. */
@@ -66,7 +66,8 @@ export function startRouting(): void {
 export function addressOf(where: Place): string {
   if (where === 'machines') return `${BASE}machines/${catalogued.value}`;
   if (where !== 'sessions') return BASE + where;
-  const path = selected.value === null ? BASE : `${BASE}s/${encodeURIComponent(selected.value)}`;
+  const names = [selected.value, actor.value].filter((name) => name !== null);
+  const path = BASE + (names.length > 0 ? `s/${names.map(encodeURIComponent).join('/')}` : '');
   const query = new URLSearchParams();
   const seq = position.value ?? wantedSeq;
   if (seq !== null) query.set('seq', String(seq));
@@ -80,6 +81,12 @@ export function openSession(session: string): void {
   place.value = 'sessions';
   select(session);
   if (view.peek() === 'sessions') view.value = 'states';
+}
+
+/** Shows a child actor of the watched session in the place of the chart, or the chart again. */
+export function openActor(id: string | null): void {
+  actor.value = id;
+  view.value = 'chart';
 }
 
 /** Shows a panel, on every screen. */
@@ -103,7 +110,8 @@ export function tryEvent(event: string): void {
 
 function readAddress(): void {
   const { pathname, searchParams } = new URL(window.location.href);
-  const [, word = '', rest] = /^\/visualizer\/(?:(\w+)(?:\/([^/]+))?)?/.exec(pathname) ?? [];
+  const [, word = '', rest, child] =
+    /^\/visualizer\/(?:(\w+)(?:\/([^/]+)(?:\/([^/]+))?)?)?/.exec(pathname) ?? [];
   place.value = PLACES.find((one) => one === word) ?? 'sessions';
   if (word === 'machines' && rest) catalogued.value = decoded(rest);
   const wantedTab = searchParams.get('tab');
@@ -112,7 +120,9 @@ function readAddress(): void {
   wantedSeq = Number.isInteger(seq) && seq > 0 ? seq : null;
   if (word === 's' && rest) {
     select(decoded(rest));
-    if (view.peek() === 'sessions') view.value = 'states';
+    actor.value = child === undefined ? null : decoded(child);
+    if (child !== undefined) view.value = 'chart';
+    else if (view.peek() === 'sessions') view.value = 'states';
   } else if (place.peek() === 'sessions') select(null);
 }
 

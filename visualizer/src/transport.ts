@@ -117,6 +117,7 @@ export function select(session: string | null): void {
   model.dropWaiting();
   batch(() => {
     model.selected.value = session;
+    model.actor.value = null;
     model.history.value = EMPTY_HISTORY;
     model.watchFailure.value = null;
     model.position.value = null;

@@ -45,79 +45,78 @@ export interface History {
 
 /** History over stretches. */
 export function createHistory(segments: Segments): History {
-  async function page(
-    sessionId: string,
-    beforeSeq: number | null,
-    limit = MAX_PAGE,
-  ): Promise<HistoryPage> {
-    const steps: Step[] = [];
-    const wanted = Math.min(Math.max(limit, 1), MAX_PAGE);
-    let until = beforeSeq === null ? null : beforeSeq - 1;
-    let ends: Pick<Loaded, 'first' | 'last'> = { first: 0, last: 0 };
-    while (steps.length < wanted && (until === null || until > 0)) {
-      const { segment, ...rest } = await segments.load(sessionId, until);
-      ends = rest;
-      const newest = until ?? rest.last;
-      const part = segment.steps.filter(({ row }) => row.seq <= newest && row.seq >= rest.first);
-      steps.unshift(...part.slice(-(wanted - steps.length)));
-      if (part.length === 0 || segment.from < rest.first) break;
-      until = segment.from;
-    }
-    const oldest = steps[0]?.row.seq ?? ends.first;
-    return {
-      records: steps.map((step) => recordOf(sessionId, step)),
-      ...ends,
-      cut: oldest <= ends.first && ends.first > 1,
-    };
-  }
-
-  async function find(sessionId: string, seq: number | null): Promise<Found> {
-    const { segment, first, last } = await segments.load(sessionId, seq);
-    const wanted = seq ?? last;
-    if (last === 0 || wanted > last) throw missing(sessionId, wanted);
-    if (wanted < first) throw new OrbitError('cut', { seq: wanted, first }, { sessionId });
-    const at = segment.steps.findIndex(({ row }) => row.seq === wanted);
-    const step = segment.steps[at];
-    if (!step) throw missing(sessionId, wanted);
-    const previous = segment.steps[at - 1];
-    const before = at === 0 ? segment.before : (previous?.snapshot ?? null);
-    const text = previous?.row.value;
-    const valueBefore = text === undefined ? asValue(segment.before) : valueFrom(text);
-    return { step, before, valueBefore, last, segment };
-  }
-
   return {
-    page,
-    find,
+    page: (sessionId, beforeSeq, limit) => page(segments, sessionId, beforeSeq, limit),
+    find: (sessionId, seq) => find(segments, sessionId, seq),
     async at(sessionId, seq) {
-      const { step, before } = await find(sessionId, seq);
-      const { snapshot } = step;
-      if (!snapshot || !before) throw new OrbitError('no_snapshot', { seq }, { sessionId });
-      const record = recordOf(sessionId, step);
-      return {
-        session: sessionId,
-        seq,
-        at: record.at,
-        origin: record.origin,
-        value: record.value,
-        accepted: record.accepted,
-        changed: record.changed,
-        edges: record.edges ?? [],
-        facts: record.facts ?? [],
-        revision: record.revision,
-        context: contextView(snapshot.context),
-        previous: {
-          value: before.value as StateValue,
-          context: contextView(before.context),
-        },
-        event: eventView(step.row.event),
-      };
+      return momentOf(sessionId, await find(segments, sessionId, seq));
     },
   };
 }
 
+/** Goes back stretch by stretch until the page is full or the journal ends. */
+async function page(
+  segments: Segments,
+  sessionId: string,
+  beforeSeq: number | null,
+  limit = MAX_PAGE,
+): Promise<HistoryPage> {
+  const steps: Step[] = [];
+  const wanted = Math.min(Math.max(limit, 1), MAX_PAGE);
+  let until = beforeSeq === null ? null : beforeSeq - 1;
+  let ends: Pick<Loaded, 'first' | 'last'> = { first: 0, last: 0 };
+  while (steps.length < wanted && (until === null || until > 0)) {
+    const { segment, ...rest } = await segments.load(sessionId, until);
+    ends = rest;
+    const newest = until ?? rest.last;
+    const part = segment.steps.filter(({ row }) => row.seq <= newest && row.seq >= rest.first);
+    steps.unshift(...part.slice(-(wanted - steps.length)));
+    if (part.length === 0 || segment.from < rest.first) break;
+    until = segment.from;
+  }
+  const oldest = steps[0]?.row.seq ?? ends.first;
+  return {
+    records: steps.map((step) => recordOf(sessionId, step)),
+    ...ends,
+    cut: oldest <= ends.first && ends.first > 1,
+  };
+}
+
+async function find(segments: Segments, sessionId: string, seq: number | null): Promise<Found> {
+  const { segment, first, last } = await segments.load(sessionId, seq);
+  const wanted = seq ?? last;
+  if (last === 0 || wanted > last) throw missing(sessionId, wanted);
+  if (wanted < first) throw new OrbitError('cut', { seq: wanted, first }, { sessionId });
+  const at = segment.steps.findIndex(({ row }) => row.seq === wanted);
+  const step = segment.steps[at];
+  if (!step) throw missing(sessionId, wanted);
+  const previous = segment.steps[at - 1];
+  const before = at === 0 ? segment.before : (previous?.snapshot ?? null);
+  const text = previous?.row.value;
+  const valueBefore = text === undefined ? asValue(segment.before) : valueFrom(text);
+  return { step, before, valueBefore, last, segment };
+}
+
+function momentOf(session: string, { step, before }: Found): Moment {
+  const { snapshot, row } = step;
+  if (!snapshot || !before) {
+    throw new OrbitError('no_snapshot', { seq: row.seq }, { sessionId: session });
+  }
+  const { v: _, event: _type, edges, facts, children, ...record } = recordOf(session, step);
+  return {
+    ...record,
+    edges: edges ?? [],
+    facts: facts ?? [],
+    children: children ?? [],
+    context: contextView(snapshot.context),
+    previous: { value: before.value as StateValue, context: contextView(before.context) },
+    event: eventView(row.event),
+  };
+}
+
 /** A step as it is told. */
-export function recordOf(session: string, { row, changed, edges, facts }: Step): InspectRecord {
+export function recordOf(session: string, step: Step): InspectRecord {
+  const { row, changed, edges, facts, children } = step;
   return {
     v: 1,
     session,
@@ -130,6 +129,7 @@ export function recordOf(session: string, { row, changed, edges, facts }: Step):
     changed,
     edges,
     facts,
+    children,
     revision: row.revision,
   };
 }

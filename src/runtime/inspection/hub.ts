@@ -60,21 +60,49 @@ export interface HubCounts {
   errors: number;
 }
 
-/** @param deps.after calls back once, later; tests may call back at once */
-export function createHub(deps: {
-  segments: Segments;
-  log: Logger;
-  after?: (delayMs: number, callback: () => void) => void;
-}): Hub {
-  const { segments, log, after = later } = deps;
-  const outlets = new Set<InspectOutlet>();
-  const followers = new Map<string, number>();
-  const rates = createRates();
-  const counts: HubCounts = { outlets: 0, followed: 0, records: 0, rows: 0, errors: 0 };
-  const waitingRows = new Map<string, InspectRow>();
-  const waitingRecords = new Map<string, InspectRecord[]>();
+type After = (delayMs: number, callback: () => void) => void;
+type Tell = (run: (outlet: InspectOutlet) => void) => void;
 
-  /** A fault in here is counted and logged, and is nobody else's. */
+/** @param deps.after calls back once, later; tests may call back at once */
+export function createHub(deps: { segments: Segments; log: Logger; after?: After }): Hub {
+  const { segments, log, after = later } = deps;
+  const counts: HubCounts = { outlets: 0, followed: 0, records: 0, rows: 0, errors: 0 };
+  const rates = createRates();
+  const { guarded, tell, attach } = createOutlets(log, counts);
+  const followers = createFollowers(segments, counts);
+  const rows = gatherRows(after, tell, counts);
+  const records = gatherRecords(after, tell, counts);
+
+  return {
+    witness(live, item, committed) {
+      if (counts.outlets === 0) return;
+      guarded(() => {
+        rates.count(live.id);
+        rows.note(rowOf(live, item, committed.seq, rates.of(live.id)));
+        const record = followers.recordOf(item, committed);
+        if (record) records.note(record);
+      });
+      tell((outlet) => outlet.committed?.(live, item, committed));
+    },
+    attach(outlet) {
+      const detach = attach(outlet);
+      return () => {
+        detach();
+        if (counts.outlets === 0) rates.clear();
+      };
+    },
+    follow: followers.follow,
+    unfollow: followers.unfollow,
+    flush: records.flush,
+    rate: (sessionId) => rates.of(sessionId),
+    counts,
+  };
+}
+
+/** Those who look. A fault in here is counted and logged, and is nobody else's. */
+function createOutlets(log: Logger, counts: HubCounts) {
+  const outlets = new Set<InspectOutlet>();
+
   function guarded(run: () => void): void {
     try {
       run();
@@ -84,81 +112,94 @@ export function createHub(deps: {
     }
   }
 
-  function tell(run: (outlet: InspectOutlet) => void): void {
-    for (const outlet of outlets) guarded(() => run(outlet));
-  }
-
-  function tellRows(): void {
-    const rows = [...waitingRows.values()];
-    waitingRows.clear();
-    counts.rows += rows.length;
-    tell((outlet) => outlet.rows?.(rows));
-  }
-
-  function flush(sessionId: string): void {
-    const records = waitingRecords.get(sessionId);
-    if (!records) return;
-    waitingRecords.delete(sessionId);
-    counts.records += records.length;
-    tell((outlet) => outlet.records?.(sessionId, records));
-  }
-
-  function noteRow(row: InspectRow): void {
-    if (waitingRows.size === 0) after(ROWS_EVERY_MS, tellRows);
-    // Deleted first, so that the order is that of the last change.
-    waitingRows.delete(row.id);
-    waitingRows.set(row.id, row);
-  }
-
-  function noteRecord(item: EventItem, { seq, revision }: Committed): void {
-    const { sessionId, at, origin, event, value, accepted } = item;
-    if (!followers.has(sessionId)) return;
-    const step = segments.extend(sessionId, { seq, at, origin, event, value, accepted, revision });
-    if (!step) return;
-    const waiting = waitingRecords.get(sessionId);
-    if (waiting) {
-      waiting.push(recordOf(sessionId, step));
-      return;
-    }
-    waitingRecords.set(sessionId, [recordOf(sessionId, step)]);
-    after(RECORDS_EVERY_MS, () => flush(sessionId));
-  }
-
   return {
-    witness(live, item, committed) {
-      if (outlets.size === 0) return;
-      guarded(() => {
-        rates.count(live.id);
-        noteRow(rowOf(live, item, committed.seq, rates.of(live.id)));
-        noteRecord(item, committed);
-      });
-      tell((outlet) => outlet.committed?.(live, item, committed));
+    guarded,
+    tell(run: (outlet: InspectOutlet) => void): void {
+      for (const outlet of outlets) guarded(() => run(outlet));
     },
-    attach(outlet) {
+    attach(outlet: InspectOutlet): () => void {
       outlets.add(outlet);
       counts.outlets = outlets.size;
       return () => {
         outlets.delete(outlet);
         counts.outlets = outlets.size;
-        if (outlets.size === 0) rates.clear();
       };
     },
-    follow(segment) {
+  };
+}
+
+/** Which sessions are followed, and how often each. */
+function createFollowers(segments: Segments, counts: HubCounts) {
+  const followers = new Map<string, number>();
+  return {
+    follow(segment: Segment): void {
       const { sessionId } = segment;
       const before = followers.get(sessionId) ?? 0;
       if (before === 0) segments.follow(segment);
       followers.set(sessionId, before + 1);
       counts.followed = followers.size;
     },
-    unfollow(sessionId) {
+    unfollow(sessionId: string): void {
       const left = (followers.get(sessionId) ?? 0) - 1;
       if (left > 0) followers.set(sessionId, left);
       else if (followers.delete(sessionId)) segments.unfollow(sessionId);
       counts.followed = followers.size;
     },
+    /** The committed event as a record; null when nobody follows, or it is known already. */
+    recordOf(item: EventItem, { seq, revision }: Committed): InspectRecord | null {
+      const { sessionId, at, origin, event, value, accepted } = item;
+      if (!followers.has(sessionId)) return null;
+      const row = { seq, at, origin, event, value, accepted, revision };
+      const step = segments.extend(sessionId, row);
+      return step && recordOf(sessionId, step);
+    },
+  };
+}
+
+/** Rows gather, the newest of each session, in the order of their last change. */
+function gatherRows(after: After, tell: Tell, counts: HubCounts) {
+  const waiting = new Map<string, InspectRow>();
+
+  function flush(): void {
+    const rows = [...waiting.values()];
+    waiting.clear();
+    counts.rows += rows.length;
+    tell((outlet) => outlet.rows?.(rows));
+  }
+
+  return {
+    note(row: InspectRow): void {
+      if (waiting.size === 0) after(ROWS_EVERY_MS, flush);
+      waiting.delete(row.id);
+      waiting.set(row.id, row);
+    },
+  };
+}
+
+/** Records gather by session, all of them, in order. */
+function gatherRecords(after: After, tell: Tell, counts: HubCounts) {
+  const waiting = new Map<string, InspectRecord[]>();
+
+  function flush(sessionId: string): void {
+    const records = waiting.get(sessionId);
+    if (!records) return;
+    waiting.delete(sessionId);
+    counts.records += records.length;
+    tell((outlet) => outlet.records?.(sessionId, records));
+  }
+
+  return {
     flush,
-    rate: (sessionId) => rates.of(sessionId),
-    counts,
+    note(record: InspectRecord): void {
+      const { session } = record;
+      const gathered = waiting.get(session);
+      if (gathered) {
+        gathered.push(record);
+        return;
+      }
+      waiting.set(session, [record]);
+      after(RECORDS_EVERY_MS, () => flush(session));
+    },
   };
 }
 

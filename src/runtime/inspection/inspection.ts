@@ -22,6 +22,7 @@ import { bundleOf } from './fold/bundle.ts';
 import { createSegments, endOf, type Segments } from './fold/segments.ts';
 import { createHistory, MAX_PAGE, recordOf } from './history.ts';
 import { createHub, type Hub, type InspectOutlet, type Witness } from './hub.ts';
+import { createLives, type Lives } from './lives.ts';
 import { dryRun } from './possible/dry-run.ts';
 import { REDACT_LIMITS } from './redact.ts';
 import { storedRow } from './rows.ts';
@@ -56,6 +57,7 @@ export interface Inspection {
   at(session: string, seq: number): Promise<Result<'at'>>;
   why: Why['why'];
   next: Why['next'];
+  child: Lives['life'];
   dryRun(
     session: string,
     seq: number | null,
@@ -87,43 +89,18 @@ export function createInspection(deps: InspectionDeps): Inspection {
   const hub = createHub({ segments, log: deps.log });
   const history = createHistory(segments);
   const why = createWhy({ history, segments, now });
-  const boot = randomUUID();
-
-  async function overview(sessionId: string | null) {
-    const limit = sessionId === null ? MAX_ROWS : 1;
-    const { sessions, total } = await writer.read({ kind: 'inspected', sessionId, limit });
-    const rows = sessions.map((session) =>
-      storedRow(session, {
-        live: registry.peek(session.id) !== null,
-        eventsPerSecond: hub.rate(session.id),
-      }),
-    );
-    return { rows, total };
-  }
+  const rows = createOverview({ writer, registry, hub });
+  const greeting = { version, boot: randomUUID() };
 
   return {
     witness: hub.witness,
     attach: hub.attach,
     async hello(scopes) {
-      const { rows, total } = await overview(null);
-      return {
-        protocol: 1,
-        version,
-        boot,
-        epoch: writer.opened.epoch,
-        xstate: XSTATE,
-        machines: [...MACHINES],
-        scopes,
-        sendable: scopes.includes('control') ? [...HAND_EVENTS] : [],
-        limits: LIMITS,
-        now: now(),
-        rows,
-        sessions: total,
-      };
+      const overview = await rows(null);
+      return { ...greeting, ...helloOf(scopes, overview), epoch: writer.opened.epoch, now: now() };
     },
     async watch(session, sinceSeq) {
-      const { rows } = await overview(session);
-      const [row] = rows;
+      const [row] = (await rows(session)).rows;
       if (!row) throw new OrbitError('not_found', { what: 'Session', id: session });
       return watchFrom({ segments, hub, history }, row, sinceSeq);
     },
@@ -132,6 +109,7 @@ export function createInspection(deps: InspectionDeps): Inspection {
     at: history.at,
     why: why.why,
     next: why.next,
+    child: createLives({ history, segments, now }).life,
     async dryRun(session, seq, event) {
       const { step } = await history.find(session, seq);
       const { snapshot, row } = step;
@@ -145,25 +123,70 @@ export function createInspection(deps: InspectionDeps): Inspection {
       return { filename: `orbitdock-${session.slice(0, 40)}.jsonl`, jsonl };
     },
     send: createSend(deps),
-    stats: (doors) => ({
-      ...doors,
-      watched: hub.counts.followed,
-      records: hub.counts.records,
-      rows: hub.counts.rows,
-      errors: hub.counts.errors,
-      eventsPerSecond: hub.rate(),
-      ...segments.size,
-      liveSessions: registry.liveCount,
-      rss: process.memoryUsage.rss(),
-      uptimeMs: Math.round(performance.now()),
-    }),
-    chart(id, format) {
-      const machine = machineOf(id);
-      if (!machine) throw new OrbitError('not_found', { what: 'Machine', id });
-      return { filename: `${id}.${CHART_ENDINGS[format]}`, text: exportChart(machine, format) };
-    },
+    stats: (doors) => ({ ...doors, ...statsOf(hub, segments), liveSessions: registry.liveCount }),
+    chart: chartOf,
     stately: createStatelyFeed({ writer, registry, history }),
   };
+}
+
+/** Reads the rows of all sessions, or of one. */
+function createOverview(deps: {
+  writer: Pick<Writer, 'read'>;
+  registry: Pick<Registry, 'peek'>;
+  hub: Pick<Hub, 'rate'>;
+}) {
+  const { writer, registry, hub } = deps;
+  return async (sessionId: string | null): Promise<{ rows: InspectRow[]; total: number }> => {
+    const limit = sessionId === null ? MAX_ROWS : 1;
+    const { sessions, total } = await writer.read({ kind: 'inspected', sessionId, limit });
+    const rows = sessions.map((session) =>
+      storedRow(session, {
+        live: registry.peek(session.id) !== null,
+        eventsPerSecond: hub.rate(session.id),
+      }),
+    );
+    return { rows, total };
+  };
+}
+
+/** The greeting but for what names this run, this database and this moment. */
+function helloOf(
+  scopes: InspectScope[],
+  { rows, total }: { rows: InspectRow[]; total: number },
+): Omit<InspectHello, 'version' | 'boot' | 'epoch' | 'now'> {
+  return {
+    protocol: 1,
+    xstate: XSTATE,
+    machines: [...MACHINES],
+    scopes,
+    sendable: scopes.includes('control') ? [...HAND_EVENTS] : [],
+    limits: LIMITS,
+    rows,
+    sessions: total,
+  };
+}
+
+function statsOf(
+  { counts, rate }: Hub,
+  segments: Segments,
+): Omit<InspectStats, 'pages' | 'stately' | 'liveSessions'> {
+  const { followed: watched, records, rows, errors } = counts;
+  return {
+    watched,
+    records,
+    rows,
+    errors,
+    eventsPerSecond: rate(),
+    ...segments.size,
+    rss: process.memoryUsage.rss(),
+    uptimeMs: Math.round(performance.now()),
+  };
+}
+
+function chartOf(id: string, format: ChartFormat): Result<'chart'> {
+  const machine = machineOf(id);
+  if (!machine) throw new OrbitError('not_found', { what: 'Machine', id });
+  return { filename: `${id}.${CHART_ENDINGS[format]}`, text: exportChart(machine, format) };
 }
 
 /** Answers with what a page lacks and follows the session from the answer's end on. */

@@ -44,25 +44,8 @@ export function createStatelyFeed(deps: {
   history: Pick<History, 'find'>;
   nowMs?: () => number;
 }): StatelyFeed {
-  const { writer, registry, history, nowMs = Date.now } = deps;
-  const idOf = (sessionId: string): string => `${writer.opened.epoch.slice(0, 8)}/${sessionId}`;
-  const base = (sessionId: string) => ({
-    rootId: idOf(sessionId),
-    sessionId: idOf(sessionId),
-    createdAt: String(nowMs()),
-    id: null,
-    _version: VERSION,
-  });
-
-  function actor(id: string, name: string, saved: unknown): string {
-    return JSON.stringify({
-      type: '@xstate.actor',
-      name: redactText(name, 120),
-      definition: DEFINITION,
-      snapshot: shown(saved as Saved),
-      ...base(id),
-    });
-  }
+  const { registry, history } = deps;
+  const { actor, event, snapshot } = createWords(deps.writer.opened.epoch, deps.nowMs ?? Date.now);
 
   function actorOf(live: LiveSession): string {
     const { session } = live.committed?.context ?? live.input;
@@ -77,9 +60,8 @@ export function createStatelyFeed(deps: {
       if (live?.committed) return [[live.id, actorOf(live)]];
       if (session !== null) {
         const { step } = await history.find(session, null);
-        const { snapshot, row } = step;
-        if (!snapshot) throw new OrbitError('no_snapshot', { seq: row.seq });
-        return [[session, actor(session, session, snapshot)]];
+        if (!step.snapshot) throw new OrbitError('no_snapshot', { seq: step.row.seq });
+        return [[session, actor(session, session, step.snapshot)]];
       }
       if (registry.liveCount >= most) {
         const reason = `More than ${most} sessions are live; name one with ?session=ID`;
@@ -90,15 +72,46 @@ export function createStatelyFeed(deps: {
         .map((one) => [one.id, actorOf(one)]);
     },
     moved(live, item) {
-      const { sessionId, origin } = item;
-      const event = eventView(item.event);
-      const sourceId = `${idOf(sessionId)}/${origin}`;
-      const told = { type: '@xstate.event', event, sourceId, ...base(sessionId) };
-      if (!item.accepted || live.committed === null) return [JSON.stringify(told)];
-      const snapshot = shown(live.committed);
-      const after = { type: '@xstate.snapshot', event, snapshot, ...base(sessionId) };
-      return [JSON.stringify(told), JSON.stringify(after)];
+      const told = event(item);
+      if (!item.accepted || live.committed === null) return [told];
+      return [told, snapshot(item, live.committed)];
     },
+  };
+}
+
+/** The three messages of the package, as JSON. */
+function createWords(epoch: string, nowMs: () => number) {
+  const idOf = (sessionId: string): string => `${epoch.slice(0, 8)}/${sessionId}`;
+  const base = (sessionId: string) => ({
+    rootId: idOf(sessionId),
+    sessionId: idOf(sessionId),
+    createdAt: String(nowMs()),
+    id: null,
+    _version: VERSION,
+  });
+  return {
+    actor: (id: string, name: string, saved: unknown): string =>
+      JSON.stringify({
+        type: '@xstate.actor',
+        name: redactText(name, 120),
+        definition: DEFINITION,
+        snapshot: shown(saved as Saved),
+        ...base(id),
+      }),
+    event: ({ sessionId, origin, event }: EventItem): string =>
+      JSON.stringify({
+        type: '@xstate.event',
+        event: eventView(event),
+        sourceId: `${idOf(sessionId)}/${origin}`,
+        ...base(sessionId),
+      }),
+    snapshot: ({ sessionId, event }: EventItem, saved: unknown): string =>
+      JSON.stringify({
+        type: '@xstate.snapshot',
+        event: eventView(event),
+        snapshot: shown(saved as Saved),
+        ...base(sessionId),
+      }),
   };
 }
 

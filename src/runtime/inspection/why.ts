@@ -4,11 +4,12 @@
  * at a time, and says so where retention ends the search.
  */
 import { OrbitError } from '../../errors.ts';
-import type { InspectOrigin, NextEvents, WhyState } from '../../protocol/inspect.ts';
+import type { NextEvents, WhyState } from '../../protocol/inspect.ts';
 import { edgeOf, isState } from './chart.ts';
 import type { Step } from './fold/fold.ts';
-import { type Segment, type Segments, valueBefore } from './fold/segments.ts';
-import { type History, typeOf } from './history.ts';
+import { type Segment, type Segments, stretchesBack, valueBefore } from './fold/segments.ts';
+import type { History } from './history.ts';
+import { causeOf } from './lives.ts';
 import { nextEvents } from './possible/next.ts';
 import { isActive, valueFrom } from './value.ts';
 
@@ -35,12 +36,8 @@ export function createWhy(deps: { history: History; segments: Segments; now: () 
 
   async function search(sessionId: string, state: string, newest: number): Promise<Trail> {
     const trail: Trail = { entered: null, left: null, oldest: newest, wasActive: false };
-    let until = newest;
-    while (until > 0) {
-      const { segment, first } = await segments.load(sessionId, until);
-      if (walk(segment, state, until, trail)) return trail;
-      if (segment.from < first || segment.steps.length === 0) return trail;
-      until = segment.from;
+    for await (const { segment, until } of stretchesBack(segments, sessionId, newest)) {
+      if (walk(segment, state, until, trail)) break;
     }
     return trail;
   }
@@ -58,7 +55,7 @@ export function createWhy(deps: { history: History; segments: Segments; now: () 
         state,
         active,
         entered: entered && entry(entered, state),
-        left: left && { ...moment(left) },
+        left: left && causeOf(left),
         forMs: entered && Math.max(0, Date.parse(until) - Date.parse(entered.row.at)),
         reason: entered ? null : whyUnknown(wasActive, oldest),
         events: active && step.snapshot ? nextEvents(step.snapshot, probeTime(step)) : [],
@@ -118,12 +115,7 @@ function entry(step: Step, state: string): WhyState['entered'] {
   });
   // An event moves several regions: those edges that have nothing to do with this one are left out.
   const region = state.split('.').slice(0, 2).join('.');
-  return { ...moment(step), edges: edges.filter(({ source }) => isWithin(source, region)) };
-}
-
-function moment({ row }: Step) {
-  const { seq, at, event, origin } = row;
-  return { seq, at, event: typeOf(event), origin: origin as InspectOrigin };
+  return { ...causeOf(step), edges: edges.filter(({ source }) => isWithin(source, region)) };
 }
 
 function whyUnknown(wasActive: boolean, oldest: number): string {

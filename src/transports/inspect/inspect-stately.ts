@@ -43,75 +43,27 @@ interface Consumer {
   missedPings: number;
 }
 
-/** The door over inspection. */
-export function createStately(deps: {
+type Outlet = Parameters<Inspection['attach']>[0];
+
+interface StatelyDeps {
   inspection: Inspection;
   tickets: Tickets;
   clock: Clock;
   pingMs: number;
   log: Logger;
-}): StatelyDoor {
+}
+
+/** The door over inspection. */
+export function createStately(deps: StatelyDeps): StatelyDoor {
   const { inspection, tickets, clock, log } = deps;
+  const consumers = createConsumers(deps);
   const server = new WebSocketServer({
     noServer: true,
     clientTracking: false,
     perMessageDeflate: false,
     maxPayload: MAX_INCOMING_BYTES,
   });
-  const consumers = new Set<Consumer>();
-  let detach: (() => void) | null = null;
-  let allGone: () => void = () => {};
-
-  const stopPings = clock.every(deps.pingMs, () => {
-    for (const consumer of consumers) {
-      if (consumer.missedPings >= 2) consumer.ws.terminate();
-      consumer.missedPings += 1;
-      consumer.ws.ping();
-    }
-  });
-
-  function tell(consumer: Consumer, session: string, actor: () => string, messages: string[]) {
-    const { ws, knows } = consumer;
-    if (ws.readyState !== WebSocket.OPEN) return;
-    if (ws.bufferedAmount > MAX_BUFFERED_BYTES) {
-      knows.delete(session);
-      return;
-    }
-    // Its newest snapshot holds what the messages would say.
-    if (!knows.has(session)) ws.send(actor());
-    else for (const message of messages) ws.send(message);
-    knows.add(session);
-  }
-
-  const outlet: Parameters<Inspection['attach']>[0] = {
-    committed(live, item) {
-      let messages: string[] | null = null;
-      for (const consumer of consumers) {
-        if (consumer.session !== null && consumer.session !== live.id) continue;
-        messages ??= inspection.stately.moved(live, item);
-        tell(consumer, live.id, () => inspection.stately.actorOf(live), messages);
-      }
-    },
-  };
-
-  function opened(ws: WebSocket, session: string | null, actors: Array<[string, string]>): void {
-    const consumer: Consumer = { ws, session, knows: new Set(), missedPings: 0 };
-    for (const [id, actor] of actors) tell(consumer, id, () => actor, []);
-    consumers.add(consumer);
-    detach ??= inspection.attach(outlet);
-    ws.on('pong', () => {
-      consumer.missedPings = 0;
-    });
-    // Without a listener one invalid frame would end the process.
-    ws.on('error', (error) => log.info('stately.broken', { reason: error.message }));
-    ws.once('close', () => {
-      consumers.delete(consumer);
-      if (consumers.size > 0) return;
-      detach?.();
-      detach = null;
-      allGone();
-    });
-  }
+  const stopPings = clock.every(deps.pingMs, () => consumers.ping());
 
   return {
     async accept(request, socket, head, { caller, target }) {
@@ -124,7 +76,7 @@ export function createStately(deps: {
       // No await from here on: a commit after the read is told to this consumer.
       server.handleUpgrade(request, socket, head, (ws) => {
         try {
-          opened(ws, session, actors);
+          consumers.add(ws, session, actors);
         } catch (error) {
           log.error('stately.failed', { error: errorFrom(error) });
           ws.terminate();
@@ -136,6 +88,59 @@ export function createStately(deps: {
     },
     async close(_code, reason) {
       stopPings();
+      await consumers.close(reason);
+    },
+  };
+}
+
+/** Those who listen, told of each commit; inspection is attached while there is one. */
+function createConsumers({ inspection, clock, log }: StatelyDeps) {
+  const consumers = new Set<Consumer>();
+  let detach: (() => void) | null = null;
+  let allGone: () => void = () => {};
+
+  const committed: Outlet['committed'] = (live, item) => {
+    let messages: string[] | null = null;
+    for (const consumer of consumers) {
+      if (consumer.session !== null && consumer.session !== live.id) continue;
+      messages ??= inspection.stately.moved(live, item);
+      tell(consumer, live.id, () => inspection.stately.actorOf(live), messages);
+    }
+  };
+
+  function remove(consumer: Consumer): void {
+    consumers.delete(consumer);
+    if (consumers.size > 0) return;
+    detach?.();
+    detach = null;
+    allGone();
+  }
+
+  return {
+    get size() {
+      return consumers.size;
+    },
+    add(ws: WebSocket, session: string | null, actors: Array<[string, string]>): void {
+      const consumer: Consumer = { ws, session, knows: new Set(), missedPings: 0 };
+      for (const [id, actor] of actors) tell(consumer, id, () => actor, []);
+      consumers.add(consumer);
+      detach ??= inspection.attach({ committed });
+      ws.on('pong', () => {
+        consumer.missedPings = 0;
+      });
+      // Without a listener one invalid frame would end the process.
+      ws.on('error', (error) => log.info('stately.broken', { reason: error.message }));
+      ws.once('close', () => remove(consumer));
+    },
+    ping(): void {
+      for (const consumer of consumers) {
+        if (consumer.missedPings >= 2) consumer.ws.terminate();
+        consumer.missedPings += 1;
+        consumer.ws.ping();
+      }
+    },
+    /** Settles when the last one is gone. */
+    async close(reason: string): Promise<void> {
       if (consumers.size === 0) return;
       const gone = new Promise<void>((resolve) => {
         allGone = resolve;
@@ -147,4 +152,22 @@ export function createStately(deps: {
       await gone;
     },
   };
+}
+
+/** Brings a consumer up to date about a session, unless it is slow: then it skips this. */
+function tell(
+  { ws, knows }: Consumer,
+  session: string,
+  actor: () => string,
+  messages: string[],
+): void {
+  if (ws.readyState !== WebSocket.OPEN) return;
+  if (ws.bufferedAmount > MAX_BUFFERED_BYTES) {
+    knows.delete(session);
+    return;
+  }
+  // Its newest snapshot holds what the messages would say.
+  if (!knows.has(session)) ws.send(actor());
+  else for (const message of messages) ws.send(message);
+  knows.add(session);
 }

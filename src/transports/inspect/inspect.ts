@@ -1,8 +1,8 @@
 /**
  * The socket.io namespace `/inspect` (protocol/inspect.ts): greets a page, answers its questions, tells
  * it rows and the records of what it watches. It only looks, but for `send`, which needs the scope
- * `control`. A page that does not keep up loses rows
- * first, then its watches, and is told so; it never holds anything up.
+ * `control`. A page that does not keep up loses rows first, then its watches, and is told so; it never holds
+ * anything up.
  */
 import type { Namespace, Socket } from 'socket.io';
 import { OrbitError } from '../../errors.ts';
@@ -45,34 +45,52 @@ export interface InspectDeps {
 
 /** Opens the namespace; its gate stands in front already. */
 export function openInspect(namespace: InspectNamespace, deps: InspectDeps): void {
-  const { inspection, limits, log } = deps;
+  const { inspection, limits } = deps;
+  const watchers = createWatchers(inspection, limits.slowConsumer.highBytes);
   const questions = createQuestions({ ...deps, pages: () => namespace.sockets.size });
-  const watchers = new Map<string, Set<PageSocket>>();
-  let detach: (() => void) | null = null;
-
   const outlet = {
     rows: (rows: Parameters<InspectServerEvents['rows']>[0]) => {
       namespace.to(ROWS_ROOM).volatile.emit('rows', rows);
     },
-    records: (...[session, records]: Parameters<InspectServerEvents['records']>) => {
-      for (const socket of watchers.get(session) ?? []) {
-        if (backlogOf(socket) > limits.slowConsumer.highBytes) lag(socket);
-        else socket.emit('records', session, records);
-      }
-    },
+    records: watchers.tell,
   };
+  let detach: (() => void) | null = null;
 
-  function lag(socket: PageSocket): void {
-    const sessions = [...watchers].filter(([, pages]) => pages.has(socket)).map(([id]) => id);
-    for (const session of sessions) unwatch(socket, session);
-    socket.emit('lag', { sessions });
-  }
+  namespace.on('connection', (socket) => {
+    detach ??= inspection.attach(outlet);
+    const { messageRate: perSecond, messageBurst: burst } = limits;
+    const mayAsk = createBucket({ perSecond, burst, clock: deps.clock });
+    listen(socket, {
+      questions: { ...questions, ...watchers.questionsOf(socket), send: sendFor(socket, deps) },
+      refuse: () => (mayAsk() ? null : new OrbitError('rate_limited', { limit: perSecond })),
+      log: deps.log,
+    });
+    socket.once('disconnect', () => {
+      watchers.leave(socket);
+      if (namespace.sockets.size > 0) return;
+      detach?.();
+      detach = null;
+    });
+    greet(socket, deps);
+  });
+}
+
+/** Which page watches what. */
+function createWatchers(inspection: Inspection, highBytes: number) {
+  const watchers = new Map<string, Set<PageSocket>>();
 
   function unwatch(socket: PageSocket, session: string): void {
     const pages = watchers.get(session);
     if (!pages?.delete(socket)) return;
     if (pages.size === 0) watchers.delete(session);
     inspection.unwatch(session);
+  }
+
+  /** @returns the sessions it watched */
+  function leave(socket: PageSocket): string[] {
+    const sessions = [...watchers].filter(([, pages]) => pages.has(socket)).map(([id]) => id);
+    for (const session of sessions) unwatch(socket, session);
+    return sessions;
   }
 
   async function watch(socket: PageSocket, { session, sinceSeq }: InspectRequests['watch'][0]) {
@@ -87,54 +105,54 @@ export function openInspect(namespace: InspectNamespace, deps: InspectDeps): voi
     return answer;
   }
 
-  function opened(socket: PageSocket): void {
-    detach ??= inspection.attach(outlet);
-    const { messageRate: perSecond, messageBurst: burst } = limits;
-    const mayAsk = createBucket({ perSecond, burst, clock: deps.clock });
-    listen(socket, {
-      questions: {
-        ...questions,
-        watch: (request) => watch(socket, request),
-        unwatch: async ({ session }) => {
-          unwatch(socket, session);
-          return {};
-        },
-        send: async ({ session, event }) => {
-          const caller = deps.callerOf(socket);
-          if (!scopesOf(caller).includes('control')) {
-            const reason = 'Sending events needs a token; this connection may only look';
-            throw new OrbitError('forbidden', { reason });
-          }
-          return inspection.send(session, event, caller);
-        },
+  return {
+    leave,
+    tell(...[session, records]: Parameters<InspectServerEvents['records']>): void {
+      for (const socket of watchers.get(session) ?? []) {
+        if (backlogOf(socket) > highBytes) socket.emit('lag', { sessions: leave(socket) });
+        else socket.emit('records', session, records);
+      }
+    },
+    questionsOf: (socket: PageSocket): Pick<Questions, 'watch' | 'unwatch'> => ({
+      watch: (request) => watch(socket, request),
+      unwatch: async ({ session }) => {
+        unwatch(socket, session);
+        return {};
       },
-      refuse: () => (mayAsk() ? null : new OrbitError('rate_limited', { limit: perSecond })),
-      log,
-    });
-    socket.once('disconnect', () => {
-      for (const session of [...watchers.keys()]) unwatch(socket, session);
-      if (namespace.sockets.size > 0) return;
-      detach?.();
-      detach = null;
-    });
-    greet(socket);
-  }
+    }),
+  };
+}
 
-  function greet(socket: PageSocket): void {
-    inspection.hello(scopesOf(deps.callerOf(socket))).then(
-      (hello) => {
-        socket.emit('hello', hello);
-        void socket.join(ROWS_ROOM);
-      },
-      (error: unknown) => {
-        log.warn('inspect.greeting_failed', { error: errorFrom(error) });
-        // Its client tries again by itself.
-        socket.conn.close();
-      },
-    );
-  }
+/** The one request that moves something: for callers with control. */
+function sendFor(
+  socket: PageSocket,
+  { inspection, callerOf }: Pick<InspectDeps, 'inspection' | 'callerOf'>,
+): Questions['send'] {
+  return async ({ session, event }) => {
+    const caller = callerOf(socket);
+    if (!scopesOf(caller).includes('control')) {
+      const reason = 'Sending events needs a token; this connection may only look';
+      throw new OrbitError('forbidden', { reason });
+    }
+    return inspection.send(session, event, caller);
+  };
+}
 
-  namespace.on('connection', opened);
+function greet(
+  socket: PageSocket,
+  { inspection, callerOf, log }: Pick<InspectDeps, 'inspection' | 'callerOf' | 'log'>,
+): void {
+  inspection.hello(scopesOf(callerOf(socket))).then(
+    (hello) => {
+      socket.emit('hello', hello);
+      void socket.join(ROWS_ROOM);
+    },
+    (error: unknown) => {
+      log.warn('inspect.greeting_failed', { error: errorFrom(error) });
+      // Its client tries again by itself.
+      socket.conn.close();
+    },
+  );
 }
 
 /** What a caller may do, as everywhere: whoever is known may do everything, anonymous ones may look. */

@@ -17,7 +17,7 @@ import {
 useBrowser();
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-const PAGES = ['grid', 'machines/session', 'about'];
+const PAGES = ['grid', 'machines/session', 'about', 's/od-0001/connector'];
 
 /** A permission and two questions wait. */
 function openRequests({ sessions }: Fixture): void {
@@ -80,13 +80,7 @@ describe.each(['light', 'dark'] as const)('axe finds nothing in %s', (colorSchem
     openRequests(server);
     const page = await visit(`${server.url}grid`, { colorScheme });
     const found: string[] = [];
-    for (const path of [
-      'grid',
-      'machines/session',
-      'about',
-      's/od-0001?tab=session',
-      's/od-0004?tab=session',
-    ]) {
+    for (const path of [...PAGES, 's/od-0001?tab=session', 's/od-0004?tab=session']) {
       await page.goto(server.url + path);
       await page.locator('.tile, .catalogue-state, .card, .approval').first().waitFor();
       found.push(...(await findings(page)).map((one) => `${path} ${one}`));

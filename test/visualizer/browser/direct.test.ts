@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { ask } from '../../support/asking.ts';
 import { type CodexDock, createSteered, openCodexDock } from '../../support/codex-dock.ts';
 import { useBrowser, visit } from '../support/stage.ts';
 
@@ -24,6 +25,13 @@ async function open(): Promise<Page> {
 async function say(page: Page, ...lines: string[]): Promise<void> {
   await page.locator('.composer textarea').fill(lines.join('\n'));
   await page.locator('.composer [type=submit]').click();
+}
+
+/** Ends a session as the app does. */
+async function end(page: Page): Promise<void> {
+  const session_id = decodeURIComponent(/\/s\/([^/?]+)/.exec(page.url())?.[1] ?? '');
+  const answer = await ask(await dock.client(), { type: 'end_session', session_id });
+  expect(answer.type).toBe('ack');
 }
 
 const PATIENT = { timeout: 15_000 };
@@ -98,4 +106,28 @@ it('steers a running turn, and interrupts it', async () => {
   await expect.poll(() => phase(page), PATIENT).toBe('working');
   await page.getByRole('button', { name: 'Interrupt' }).click();
   await expect.poll(() => phase(page), PATIENT).toBe('idle');
+});
+
+it('shows its connector as a child actor, stopped within a second, and as it was before', async () => {
+  const page = await open();
+  const pill = page.getByTestId('actor');
+  await expect.poll(() => pill.textContent(), PATIENT).toBe('connectorrunning');
+  await pill.click();
+  await page.waitForURL(/\/s\/[^/]+\/connector/);
+  const card = page.getByTestId('actor-card');
+  await expect.poll(() => card.textContent()).toMatch(/Appeared#\d+ link\.requested from/);
+  expect(await page.getByTestId('actor-status').textContent()).toBe('running');
+  await end(page);
+  await expect.poll(() => pill.textContent(), { timeout: 1000 }).toBe('connectorstopped');
+  await expect.poll(() => card.textContent()).toMatch(/Stopped#\d+ session\.ended from client/);
+  expect(await page.getByTestId('actor-status').textContent()).toBe('stopped');
+  await card.getByRole('button', { name: /link\.requested/ }).click();
+  await expect.poll(() => page.getByTestId('actor-status').textContent()).toBe('running');
+  expect(await pill.textContent()).toBe('connectorrunning');
+  await page.reload();
+  await expect.poll(() => page.getByTestId('actor-status').textContent()).toBe('running');
+  await page.keyboard.press('End');
+  await expect.poll(() => pill.textContent()).toBe('connectorstopped');
+  await card.getByRole('button', { name: /Back to/ }).click();
+  await page.waitForSelector('.chart .leaf.on');
 });

@@ -1,4 +1,11 @@
-/** Under load: how soon, how much script, how much memory. Times have slack; what was measured is printed. */
+/**
+ * Under load: how soon, how much script, how much memory. What was measured is printed.
+ *
+ * Bounds by the clock are held by the best of up to three windows. The machine is shared, and whatever else
+ * runs on it can only add to a window, never take away: the smallest figure is nearest to what the page needs
+ * by itself, and a page that is too slow by itself is too slow in all three. So the bounds can be those of the
+ * specification, without slack for neighbours.
+ */
 import type { CDPSession, Page } from 'playwright-core';
 import { expect, it } from 'vitest';
 import type { StateValue } from '../../../src/protocol/inspect.ts';
@@ -46,8 +53,7 @@ it.each(['states', 'events'])(
   },
 );
 
-// 150 ms is what an idle machine must reach; a loaded one keeps this.
-it('shows an event at once: the 95th percentile is far below a second', { retry: 2 }, async () => {
+it('shows an event at once: within 150 ms for 95 of 100', async () => {
   const server = await fixture({ sessions: 2 });
   const page = await visit(`${server.url}s/od-0001`);
   await page.waitForSelector('.chart .leaf.on');
@@ -62,21 +68,14 @@ it('shows an event at once: the 95th percentile is far below a second', { retry:
     };
     look();
   });
-  const sent = new Map<string, number>();
-  for (let round = 0; round < 100; round += 1) {
-    sent.set(`#${server.sessions[1]?.step().seq}`, Date.now());
-    await new Promise((resolve) => setTimeout(resolve, 60));
-  }
-  const newest = [...sent.keys()].at(-1) ?? '';
-  await page.waitForFunction((key) => window.seen?.has(key), newest);
-  const seen = await page.evaluate(() => [...(window.seen ?? [])]);
-  const delays = seen
-    .flatMap(([key, at]) => (sent.has(key) ? [at - (sent.get(key) as number)] : []))
-    .sort((a, b) => a - b);
-  expect(delays.length).toBeGreaterThan(60);
-  const p95 = delays[Math.floor(delays.length * 0.95)] ?? Number.POSITIVE_INFINITY;
-  report('event to picture, p95', `${Math.round(p95)} ms`);
-  expect(p95).toBeLessThan(800);
+  const step = () => `#${server.sessions[1]?.step().seq}`;
+  const p95 = await best(150, async () => {
+    const delays = await delaysOf(page, step);
+    const found = delays[Math.floor(delays.length * 0.95)] ?? Number.POSITIVE_INFINITY;
+    report('event to picture, p95', `${found} ms, median ${delays[delays.length >> 1]} ms`);
+    return found;
+  });
+  expect(p95).toBeLessThanOrEqual(150);
 });
 
 it.each([
@@ -85,7 +84,6 @@ it.each([
   ['the grid', 'grid', 1000],
 ])(
   'holds %s (%s) with %i sessions at 500 events a second with little script',
-  { retry: 2 },
   async (_, path, sessions) => {
     const server = await fixture({ sessions }, 2);
     const page = await visit(server.url + path);
@@ -94,19 +92,23 @@ it.each([
     // The watched session itself is busier than any.
     const busy = setInterval(() => server.sessions[1]?.step(), 1000 / 60);
     await page.waitForTimeout(1500);
-    const { script, tasks, long, counted } = await measured(page, 10);
+    const look = await watchThread(page);
+    const used = await best(1, async () => {
+      const { script, tasks, long, counted } = await look(10);
+      report(
+        `${path}, ${sessions} sessions, 500 + 60 events/s`,
+        `script ${(script * 100).toFixed(1)} %, all tasks ${(tasks * 100).toFixed(1)} %, long ones ${Math.round(long)} ms in 10 s, ` +
+          `${counted.rowMessages} row messages/s, ${counted.commits} commits/s`,
+      );
+      // What it was sent and how often it painted is nobody else's: that holds in every window.
+      expect(counted.rowMessages).toBeLessThanOrEqual(12);
+      expect(counted.commits).toBeLessThanOrEqual(60);
+      // The largest share of its bound: scripts 15 %, all of the thread 40 %, long tasks 500 ms.
+      return Math.max(script / 0.15, tasks / 0.4, long / 500);
+    });
     clearInterval(busy);
     stop();
-    report(
-      `${path}, ${sessions} sessions, 500 + 60 events/s`,
-      `script ${(script * 100).toFixed(1)} %, all tasks ${(tasks * 100).toFixed(1)} %, long ones ${Math.round(long)} ms in 10 s, ` +
-        `${counted.rowMessages} row messages/s, ${counted.commits} commits/s`,
-    );
-    expect(script).toBeLessThan(0.15);
-    // Layout and style with it; how long a task takes on the wall is the machine's matter (printed).
-    expect(tasks).toBeLessThan(0.4);
-    expect(counted.rowMessages).toBeLessThanOrEqual(12);
-    expect(counted.commits).toBeLessThanOrEqual(60);
+    expect(used).toBeLessThanOrEqual(1);
     expect(await page.locator('.virtual-row, .virtual-tile').count()).toBeLessThanOrEqual(60);
   },
 );
@@ -149,6 +151,34 @@ declare global {
   }
 }
 
+/** The smallest figure of up to three windows; no further one once a figure is within the bound. */
+async function best(bound: number, measure: () => Promise<number>): Promise<number> {
+  let least = Number.POSITIVE_INFINITY;
+  for (let window = 0; window < 3 && least > bound; window += 1) {
+    least = Math.min(least, await measure());
+  }
+  return least;
+}
+
+/** How long each of 100 events took from the session to a frame that shows it, ms, the shortest first. */
+async function delaysOf(page: Page, step: () => string): Promise<number[]> {
+  const sent = new Map<string, number>();
+  for (let round = 0; round < 100; round += 1) {
+    sent.set(step(), Date.now());
+    await page.waitForTimeout(60);
+  }
+  const newest = [...sent.keys()].at(-1) ?? '';
+  await page.waitForFunction((key) => window.seen?.has(key), newest);
+  const seen = await page.evaluate(() => [...(window.seen ?? [])]);
+  const delays = seen.flatMap(([key, at]) => {
+    const since = sent.get(key);
+    return since === undefined ? [] : [at - since];
+  });
+  // Of events that share a frame only the newest is seen; nearly all must have one of their own.
+  expect(delays.length).toBeGreaterThan(60);
+  return delays.sort((a, b) => a - b);
+}
+
 interface Measured {
   /** Shares of the main thread's time: scripts, and all it does. */
   script: number;
@@ -159,7 +189,8 @@ interface Measured {
   counted: { rowMessages: number; commits: number };
 }
 
-async function measured(page: Page, seconds: number): Promise<Measured> {
+/** Watches the page's main thread; the result measures so many seconds of it. */
+async function watchThread(page: Page): Promise<(seconds: number) => Promise<Measured>> {
   const client = await page.context().newCDPSession(page);
   // The thread's own time: on a busy machine the wall clock counts the neighbours, too.
   await client.send('Performance.enable', { timeDomain: 'threadTicks' });
@@ -174,18 +205,21 @@ async function measured(page: Page, seconds: number): Promise<Measured> {
   const look = async () => ({
     script: await metricOf(client, 'ScriptDuration'),
     tasks: await metricOf(client, 'TaskDuration'),
+    long: await page.evaluate(() => (window as Window & { longMs?: number }).longMs ?? 0),
     ...(await page.evaluate(() => ({ ...window.__viz?.stats }))),
   });
-  const before = await look();
-  await page.waitForTimeout(seconds * 1000);
-  const after = await look();
-  const per = (name: 'rowMessages' | 'commits'): number =>
-    ((after[name] ?? 0) - (before[name] ?? 0)) / seconds;
-  return {
-    script: (after.script - before.script) / seconds,
-    tasks: (after.tasks - before.tasks) / seconds,
-    long: await page.evaluate(() => (window as Window & { longMs?: number }).longMs ?? 0),
-    counted: { rowMessages: per('rowMessages'), commits: per('commits') },
+  return async (seconds) => {
+    const before = await look();
+    await page.waitForTimeout(seconds * 1000);
+    const after = await look();
+    const per = (name: 'rowMessages' | 'commits'): number =>
+      ((after[name] ?? 0) - (before[name] ?? 0)) / seconds;
+    return {
+      script: (after.script - before.script) / seconds,
+      tasks: (after.tasks - before.tasks) / seconds,
+      long: after.long - before.long,
+      counted: { rowMessages: per('rowMessages'), commits: per('commits') },
+    };
   };
 }
 

@@ -1,6 +1,6 @@
 /** The panels in a browser: sessions, time travel, trying, keys, empty and broken states. */
 import { expect, it } from 'vitest';
-import { expectFaults, fixture, useBrowser, visit } from '../support/stage.ts';
+import { expectFaults, fixture, PHONE, useBrowser, visit } from '../support/stage.ts';
 
 useBrowser();
 
@@ -25,6 +25,48 @@ it('opens a session by click, by key and by address, and survives a reload', asy
   expect(await page.getByRole('tab', { name: 'Context' }).getAttribute('aria-selected')).toBe(
     'true',
   );
+});
+
+it('shows a child actor as it was at each moment, and nobody who was not there yet', async () => {
+  const server = await fixture({ sessions: 2 }, 0);
+  const [, direct] = server.sessions;
+  const told = (event: object) => direct?.tell({ at: stamp(), ...event } as never, 'client').seq;
+  told({ type: 'name.chosen', name: 'early' });
+  const appeared = told({ type: 'link.requested' });
+  told({ type: 'link.attached', capabilities: [], threadId: 't' });
+  const page = await visit(`${server.url}s/od-0001/connector`);
+  const [card, status] = [page.getByTestId('actor-card'), page.getByTestId('actor-status')];
+  await expect.poll(() => status.textContent()).toBe('running');
+  expect(await page.locator('.chart').count()).toBe(0);
+  const stopped = told({ type: 'link.lost', reason: 'closed' });
+  await expect.poll(() => status.textContent(), { timeout: 1000 }).toBe('stopped');
+  await expect.poll(() => card.textContent()).toContain(`Stopped#${stopped} link.lost`);
+  await page.keyboard.press('Home');
+  await expect.poll(() => card.textContent()).toContain('had started by this moment');
+  expect(await page.getByTestId('actor').count()).toBe(0);
+  await page.keyboard.press(']');
+  await expect.poll(() => card.textContent()).toContain(`Appeared#${appeared} link.requested`);
+  await page.keyboard.press('5');
+  expect(await page.locator('.life.begins').count()).toBe(1);
+  expect(await page.locator('.life.ends').count()).toBe(1);
+  await page.goto(`${server.url}s/od-0001/stranger`);
+  await expect.poll(() => card.textContent()).toContain('No child actor of this name');
+  await card.getByRole('button', { name: /Back to/ }).click();
+  await page.waitForURL(/\/s\/od-0001(\?|$)/);
+  await page.waitForSelector('.chart');
+});
+
+it('opens a child actor by touch, and keeps its address', async () => {
+  const server = await fixture({ sessions: 2 }, 0);
+  server.sessions[1]?.tell({ type: 'link.requested', at: stamp() }, 'client');
+  const page = await visit(`${server.url}s/od-0001`, PHONE);
+  const row = page.getByTestId('actor-row');
+  expect((await row.boundingBox())?.height).toBeGreaterThanOrEqual(40);
+  await row.tap();
+  await page.waitForURL(/\/s\/od-0001\/connector/);
+  await page.reload();
+  await expect.poll(() => page.getByTestId('actor-status').textContent()).toBe('running');
+  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
 });
 
 it('filters by state at once, and its chips count everything', async () => {
@@ -150,3 +192,7 @@ it('says that the server is gone, and what changed when it is back', async () =>
   await expect.poll(() => page.getByTestId('now').textContent()).toContain('#13');
   expectFaults(/ERR_CONNECTION|WebSocket connection|Failed to load resource/);
 });
+
+function stamp(): string {
+  return `${new Date().toISOString().slice(0, -1)}000Z`;
+}

@@ -7,6 +7,7 @@ import { edgeIdOf, sessionMachine } from '../../../machines/index.ts';
 import type { SessionEvent } from '../../../machines/session-types.ts';
 import type { InspectRecord, InspectRow, Json, StateValue } from '../../../src/protocol/inspect.ts';
 import type { Message } from '../../../src/protocol/nouns.ts';
+import { createRoll } from '../../../src/runtime/inspection/fold/children.ts';
 import { leavesOf } from '../../../visualizer/src/value.ts';
 import { inputOf, nextEvent, randomOf } from './script.ts';
 
@@ -34,12 +35,15 @@ export function createSession(index: number, told: (session: FakeSession) => voi
       },
     },
   });
+  const roll = createRoll();
   const inspect = (inspected: InspectionEvent): void => {
+    roll.note(inspected);
     if (inspected.type === '@xstate.microstep') {
       taken.push(...inspected._transitions.flatMap((one) => edgeIdOf(one) ?? []));
     }
   };
   const actor = createActor(recording, { input, inspect }).start();
+  roll.call(actor.getSnapshot().children, null);
   const session = {
     id,
     input,
@@ -69,6 +73,7 @@ export function createSession(index: number, told: (session: FakeSession) => voi
         changed,
         edges: taken,
         facts,
+        children: accepted ? roll.call(actor.getSnapshot().children, event.type) : roll.running,
         revision: seq,
       };
       records.push(record);

@@ -13,6 +13,8 @@ import { transition } from 'xstate';
 import { sessionMachine } from '../../../machines/index.ts';
 import { HAND_EVENTS } from '../../../src/protocol/hand.ts';
 import type {
+  Cause,
+  ChildLife,
   HistoryPage,
   InspectHello,
   InspectRow,
@@ -21,6 +23,7 @@ import type {
 } from '../../../src/protocol/inspect.ts';
 import { edgeOf } from '../../../src/runtime/inspection/chart.ts';
 import { nextEvents } from '../../../src/runtime/inspection/possible/next.ts';
+import { childrenAt } from '../../../visualizer/src/children.ts';
 import { createSession, type FakeSession } from './actors.ts';
 import { answerPublic } from './public-door.ts';
 
@@ -193,6 +196,7 @@ interface Wanted {
   sinceSeq?: number;
   beforeSeq?: number;
   state?: string;
+  child?: string;
   event?: { type: string };
 }
 
@@ -204,6 +208,7 @@ function answerInspect(
   const on = (name: string, answer: (session: FakeSession, wanted: Wanted) => object): void => {
     socket.on(name, (wanted: Wanted, done: Done) => {
       const session = byId.get(wanted.session);
+      // An answer may be a refusal of its own.
       if (session) return done({ ok: true, ...answer(session, wanted) });
       done({ ok: false, code: 'not_found', message: `Session ${wanted.session} does not exist` });
     });
@@ -242,6 +247,7 @@ function answerInspect(
       },
     };
   });
+  on('child', (session, { child = '', seq }) => lifeOf(session, child, seq));
   on('next', (session, { seq = 0 }) => ({
     seq,
     value: session.actor.getSnapshot().value as StateValue,
@@ -284,6 +290,23 @@ function answerInspect(
       uptimeMs: 60_000,
     }),
   );
+}
+
+/** The newest life of a child, from the records that are kept. */
+function lifeOf({ records }: FakeSession, id: string, seq?: number): object {
+  const last = records.at(-1)?.seq ?? 0;
+  const child = childrenAt(records, seq ?? last).find((one) => one.id === id);
+  if (!child) return { ok: false, code: 'not_found', message: `Child actor ${id} does not exist` };
+  const causeOf = (at: number | null): Cause | null => {
+    const found = records.find((one) => one.seq === at);
+    return found
+      ? { seq: found.seq, at: found.at, event: found.event.type, origin: found.origin }
+      : null;
+  };
+  const [started, ended] = [causeOf(child.started), causeOf(child.ended)];
+  const until = ended?.at ?? records.find((one) => one.seq === seq)?.at ?? new Date().toISOString();
+  const forMs = started && Date.parse(until) - Date.parse(started.at);
+  return { ...child, started, ended, reason: null, forMs } satisfies ChildLife;
 }
 
 function momentOf(session: FakeSession, seq: number): object {

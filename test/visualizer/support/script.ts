@@ -63,6 +63,7 @@ export function nextEvent(
       type: 'link.attached',
       at,
       capabilities: ['turn.run', 'turn.stop', 'approval.answer'],
+      threadId: `thread-${session}`,
     };
   }
   if (random() < 0.03) return { type: 'link.lost', at, reason: 'closed' };

@@ -67,6 +67,13 @@ export const SHOTS: readonly Shot[] = [
     path: 's/od-000a?tab=session',
     before: askQuestions,
   },
+  { name: 'form', options: LAPTOP, path: 's/od-000d?tab=session', before: askForm },
+  {
+    name: 'phone-form-dark',
+    options: { ...PHONE, colorScheme: 'dark' },
+    path: 's/od-000d?tab=session',
+    before: askForm,
+  },
   { name: 'phone-approval', options: PHONE, path: 's/od-0007?tab=session' },
   { name: 'why', options: LAPTOP, path: 's/od-0002?tab=why' },
   { name: 'try', options: LAPTOP, path: 's/od-0002?tab=try' },
@@ -75,6 +82,21 @@ export const SHOTS: readonly Shot[] = [
   { name: 'machines', options: LAPTOP, path: 'machines/session' },
   { name: 'machines-supervisor', options: LAPTOP, path: 'machines/supervisor' },
   { name: 'about', options: LAPTOP, path: 'about' },
+  { name: 'actor', options: LAPTOP, path: 's/od-0001/connector?tab=sequence' },
+  {
+    name: 'actor-ended-dark',
+    options: { ...LAPTOP, colorScheme: 'dark' },
+    path: 's/od-0004/connector?tab=sequence',
+    before: loseLink,
+  },
+  { name: 'phone-actor', options: PHONE, path: 's/od-0001/connector' },
+  {
+    name: 'phone-actor-rows-dark',
+    options: { ...PHONE, colorScheme: 'dark' },
+    path: 's/od-0004',
+    before: loseLink,
+    act: (page) => page.getByTestId('actor-row').scrollIntoViewIfNeeded(),
+  },
   { name: 'help', options: LAPTOP, path: 's/od-0002', act: press('?') },
   {
     name: 'send',
@@ -228,11 +250,37 @@ function ask(server: Fixture, index: number, request: Partial<ApprovalRequest>):
   });
 }
 
+function loseLink(server: Fixture): void {
+  const at = `${new Date().toISOString().slice(0, -1)}000Z`;
+  server.sessions[4]?.tell({ type: 'link.lost', at, reason: 'closed' }, 'connector');
+}
+
 function askForPatch(server: Fixture): void {
   ask(server, 7, {
     command: 'git push --force-with-lease origin main \u202E&& rm -rf build',
     tool_name: 'Bash',
     proposed_amendment: ['git', 'push'],
+  });
+}
+
+function askForm(server: Fixture): void {
+  const [on, off] = [{ label: 'true' }, { label: 'false' }];
+  const field = (id: string, question: string, ...labels: string[]) => ({
+    id,
+    question,
+    options: labels.map((label) => ({ label })),
+    multi_select: false,
+  });
+  ask(server, 13, {
+    type: 'question',
+    tool_name: 'calendar',
+    question: 'Where shall the meeting be entered?',
+    questions: [
+      field('title', 'Title: as everybody sees it'),
+      field('length', 'Length in minutes'),
+      { ...field('public', 'Public'), options: [on, off] },
+      field('room', 'Room', 'Aquarium', 'Library'),
+    ],
   });
 }
 

@@ -65,6 +65,7 @@ export function ApprovalCard({ request, direct }: CardProps) {
           request={request}
           isDisabled={isDisabled}
           onAnswer={(answers) => settle(answer(request, answers))}
+          onAgree={() => settle(decide(request, 'approved'))}
           onDecline={() => settle(decide(request, 'denied'))}
         />
       )}
@@ -88,7 +89,8 @@ function Details({ request }: { request: ApprovalRequest }) {
       )}
       {command !== null && <Block text={command} />}
       {diff !== null && <Diff text={diff} />}
-      {question !== null && !questions?.length && (
+      {/* An MCP server says something besides the fields of its form. */}
+      {question !== null && !questions?.some((one) => one.question === question) && (
         <p class="wrap" dir="auto">
           <VisibleText text={question} />
         </p>

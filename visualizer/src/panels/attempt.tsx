@@ -24,30 +24,10 @@ const payload = signal('{\n  "type": ""\n}');
 const isArmed = signal(false);
 
 export function Attempt() {
-  const outcome = useSignal<Outcome | null>(null);
-  const session = selected.value;
+  const { outcome, run } = useOutcome();
+  const session = selected.value ?? '';
   const seq = shown.value.record?.seq;
-  const isReady = isOnline.value && session !== null && seq !== undefined;
-  useEffect(() => {
-    if (triedEvent.value !== '')
-      payload.value = JSON.stringify(templateOf(triedEvent.value), null, 2);
-    outcome.value = null;
-  }, [triedEvent.value]);
-  const settle = (asked: Promise<Outcome>): void => {
-    asked.then(
-      (result) => {
-        outcome.value = result;
-      },
-      (error: Error) => {
-        outcome.value = error.message;
-      },
-    );
-  };
-  const withEvent = (run: (event: TriedEvent) => Promise<Outcome>): void => {
-    const event = parsed(payload.value);
-    if (typeof event === 'string') outcome.value = event;
-    else settle(run(event));
-  };
+  const isReady = isOnline.value && session !== '' && seq !== undefined;
   return (
     <div class="pane" data-testid="try">
       <p class="hint">
@@ -71,19 +51,13 @@ export function Attempt() {
           type="button"
           class="button primary"
           disabled={!isReady}
-          onClick={() =>
-            withEvent((event) => ask('dryRun', { session: session ?? '', seq: seq ?? 0, event }))
-          }
+          onClick={() => run((event) => ask('dryRun', { session, seq: seq ?? 0, event }))}
         >
           Try it after #{seq ?? '–'}
         </button>
         <SendLive
           isReady={isReady}
-          onSend={() =>
-            withEvent(async (event) => ({
-              sent: await ask('send', { session: session ?? '', event }),
-            }))
-          }
+          onSend={() => run(async (event) => ({ sent: await ask('send', { session, event }) }))}
         />
       </div>
       <div aria-live="polite">
@@ -92,6 +66,22 @@ export function Attempt() {
       <Accepted isReady={isReady} />
     </div>
   );
+}
+
+/** What became of the payload that was run last; forgotten when another event is to be tried. */
+function useOutcome() {
+  const outcome = useSignal<Outcome | null>(null);
+  useEffect(() => {
+    if (triedEvent.value !== '')
+      payload.value = JSON.stringify(templateOf(triedEvent.value), null, 2);
+    outcome.value = null;
+  }, [triedEvent.value]);
+  const run = async (asking: (event: TriedEvent) => Promise<Outcome>): Promise<void> => {
+    const event = parsed(payload.value);
+    if (typeof event === 'string') outcome.value = event;
+    else outcome.value = await asking(event).catch((error: Error) => error.message);
+  };
+  return { outcome, run: (asking: Parameters<typeof run>[0]) => void run(asking) };
 }
 
 /** Only for callers with control, only while live: a past moment has nobody to send to. */

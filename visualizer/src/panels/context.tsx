@@ -53,27 +53,7 @@ function At({ moment }: { moment: Moment }) {
   );
   return (
     <>
-      <div class="events-head">
-        <input
-          type="search"
-          placeholder="Find a key"
-          aria-label="Find a key"
-          value={search.value}
-          onInput={(event) => {
-            search.value = event.currentTarget.value;
-          }}
-        />
-        <label class="check">
-          <input
-            type="checkbox"
-            checked={onlyChanges.value}
-            onChange={(event) => {
-              onlyChanges.value = event.currentTarget.checked;
-            }}
-          />
-          only changes
-        </label>
-      </div>
+      <Finder />
       <h3>
         Context after #{moment.seq}{' '}
         <span class="faint">
@@ -103,6 +83,33 @@ function At({ moment }: { moment: Moment }) {
         Copy as JSON
       </button>
     </>
+  );
+}
+
+/** Which lines are wanted: by key, or only what changed. */
+function Finder() {
+  return (
+    <div class="events-head">
+      <input
+        type="search"
+        placeholder="Find a key"
+        aria-label="Find a key"
+        value={search.value}
+        onInput={(event) => {
+          search.value = event.currentTarget.value;
+        }}
+      />
+      <label class="check">
+        <input
+          type="checkbox"
+          checked={onlyChanges.value}
+          onChange={(event) => {
+            onlyChanges.value = event.currentTarget.checked;
+          }}
+        />
+        only changes
+      </label>
+    </div>
   );
 }
 

@@ -1,4 +1,5 @@
 /** The picture of a chart with its tools; what is lit in it is lighting.ts's. */
+import type { Signal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { chartOf, loadCharts } from '../charts.ts';
 import {
@@ -63,64 +64,17 @@ function Legend() {
 }
 
 function Tools() {
-  const regions = chartOf(machine.value)?.regions ?? [];
-  const isAll = region.value === null;
   return (
     <div class="tools" role="toolbar" aria-label="Chart">
-      <span class="segments">
-        <button
-          type="button"
-          aria-pressed={isAll}
-          onClick={() => {
-            region.value = null;
-          }}
-        >
-          All
-        </button>
-        {regions.map(({ id }) => (
-          <button
-            key={id}
-            type="button"
-            aria-pressed={region.value === id}
-            class={
-              isAll && drawnRegions.value.length === 1 && drawnRegions.value[0] === id
-                ? 'shown'
-                : ''
-            }
-            onClick={() => {
-              region.value = id;
-            }}
-          >
-            {id.split('.').at(-1)}
+      <Regions />
+      <Switch of={actions}>Actions</Switch>
+      {!isCatalogue.value && (
+        <>
+          <Switch of={follows}>Follow</Switch>
+          <button type="button" class="button" onClick={() => openTab('why')}>
+            Why?
           </button>
-        ))}
-      </span>
-      <button
-        type="button"
-        class="button"
-        aria-pressed={actions.value}
-        onClick={() => {
-          actions.value = !actions.value;
-        }}
-      >
-        Actions
-      </button>
-      {!isCatalogue.value && (
-        <button
-          type="button"
-          class="button"
-          aria-pressed={follows.value}
-          onClick={() => {
-            follows.value = !follows.value;
-          }}
-        >
-          Follow
-        </button>
-      )}
-      {!isCatalogue.value && (
-        <button type="button" class="button" onClick={() => openTab('why')}>
-          Why?
-        </button>
+        </>
       )}
       <span class="segments">
         <button type="button" aria-label="Zoom out" onClick={() => chartView()?.zoom(-1)}>
@@ -134,6 +88,45 @@ function Tools() {
         </button>
       </span>
     </div>
+  );
+}
+
+/** All regions, or one alone; where only one fits, it says which. */
+function Regions() {
+  const isAll = region.value === null;
+  const ids = chartOf(machine.value)?.regions.map(({ id }) => id) ?? [];
+  const [only, ...others] = drawnRegions.value;
+  return (
+    <span class="segments">
+      {[null, ...ids].map((id) => (
+        <button
+          key={id}
+          type="button"
+          aria-pressed={region.value === id}
+          class={isAll && id !== null && id === only && others.length === 0 ? 'shown' : ''}
+          onClick={() => {
+            region.value = id;
+          }}
+        >
+          {id === null ? 'All' : id.split('.').at(-1)}
+        </button>
+      ))}
+    </span>
+  );
+}
+
+function Switch({ of, children }: { of: Signal<boolean>; children: string }) {
+  return (
+    <button
+      type="button"
+      class="button"
+      aria-pressed={of.value}
+      onClick={() => {
+        of.value = !of.value;
+      }}
+    >
+      {children}
+    </button>
   );
 }
 

@@ -8,6 +8,7 @@ import { actionWords, guardWords, isPlain, labelWords } from '../chart/words.ts'
 import { chartOf, charts } from '../charts.ts';
 import { shown } from '../model.ts';
 import { askWhy, tryEvent } from '../route.ts';
+import { ActorRows } from './actors.tsx';
 import { ChartFailure } from './diagram.tsx';
 import './outline.css';
 
@@ -25,6 +26,7 @@ export function Outline() {
           <Branch key={root.id} state={root} states={states} edges={edges} />
         ))}
       </ul>
+      <ActorRows />
     </div>
   );
 }

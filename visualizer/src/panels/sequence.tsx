@@ -1,17 +1,21 @@
-/** Who told the session what, as arrows between lanes, with the time between them. Newest first. */
+/**
+ * Who told the session what, as arrows between lanes, with the time between them. Newest first. A child
+ * actor has a lane, too; while it runs, its lane is a thick line.
+ */
 import { computed } from '@preact/signals';
 import type { InspectOrigin, InspectRecord } from '../../../src/protocol/inspect.ts';
+import { STATUS_WORDS } from '../children.ts';
 import { goTo } from '../cursor.ts';
 import { recordAt } from '../history.ts';
-import { history, shown } from '../model.ts';
+import { children, history, shown } from '../model.ts';
 import { VirtualList } from '../ui/virtual-list.tsx';
 import { spanWords } from '../ui/words.ts';
 import { leavesOf, phaseOf } from '../value.ts';
 
-const LANES = ['client', 'hook', 'connector', 'house'] as const;
+const TELLERS = ['client', 'hook', 'connector', 'house'] as const;
 
 /** Spooled hooks came late but are hooks; what a page sends is a client's. */
-const LANE_OF: Record<InspectOrigin, (typeof LANES)[number]> = {
+const LANE_OF: Record<InspectOrigin, (typeof TELLERS)[number]> = {
   client: 'client',
   visualizer: 'client',
   hook: 'hook',
@@ -21,6 +25,12 @@ const LANE_OF: Record<InspectOrigin, (typeof LANES)[number]> = {
 };
 
 const newestFirst = computed(() => history.value.records.toReversed());
+
+/** Those who may tell, then children that are none of them. */
+const lanes = computed<readonly string[]>(() => [
+  ...TELLERS,
+  ...children.value.map(({ id }) => id).filter((id) => !TELLERS.some((one) => one === id)),
+]);
 
 export function Sequence() {
   const items = newestFirst.value;
@@ -32,9 +42,9 @@ export function Sequence() {
     );
   }
   return (
-    <div class="sequence">
+    <div class="sequence" style={{ '--lanes': lanes.value.length + 1 }}>
       <div class="lanes" aria-hidden="true">
-        {LANES.map((lane) => (
+        {lanes.value.map((lane) => (
           <span key={lane}>{lane}</span>
         ))}
         <span class="lane-session">session</span>
@@ -57,26 +67,49 @@ export function Sequence() {
 /** One arrow from its lane to the session's; drawn with boxes, so it stretches with the panel. */
 function Arrow({ record }: { record: InspectRecord }) {
   const before = recordAt(history.peek(), record.seq - 1);
-  const lane = LANES.indexOf(LANE_OF[record.origin]);
+  const lane = lanes.value.indexOf(LANE_OF[record.origin]);
   const gap = before ? Date.parse(record.at) - Date.parse(before.at) : null;
-  const part = `${((lane + 0.5) / (LANES.length + 1)) * 100}%`;
-  const end = `${(0.5 / (LANES.length + 1)) * 100}%`;
+  const end = `${100 - middleOf(lanes.value.length)}%`;
+  const ended = record.children?.filter(({ status }) => status !== 'running') ?? [];
   return (
     <span class="arrow-row">
+      <Lifelines record={record} before={before} />
       <span class="visually-hidden">{record.origin} to session: </span>
       <span class="arrow-words code" style={{ insetInlineStart: '8px', insetInlineEnd: end }}>
         <b>{record.event.type}</b>
         <span class="faint">
           {gap === null ? '' : ` +${spanWords(Math.max(0, gap))}`}
           {record.accepted ? '' : ' refused'}
+          {ended.map(({ id, status }) => ` · ${id} ${STATUS_WORDS[status]}`)}
         </span>
       </span>
       <i
         class={`arrow-line fill-${phaseOfRecord(record)}`}
-        style={{ insetInlineStart: part, insetInlineEnd: end }}
+        style={{ insetInlineStart: `${middleOf(lane)}%`, insetInlineEnd: end }}
       />
     </span>
   );
+}
+
+/** Which children run: from the event they appear with, upwards, to the one they end with. */
+function Lifelines({
+  record,
+  before,
+}: {
+  record: InspectRecord;
+  before: InspectRecord | undefined;
+}) {
+  return record.children?.map(({ id, status }) => {
+    const isNew = before !== undefined && !before.children?.some((one) => one.id === id);
+    const part = status === 'running' ? (isNew ? ' begins' : '') : ' ends';
+    const insetInlineStart = `${middleOf(lanes.value.indexOf(id))}%`;
+    return <i key={id + status} class={`life${part}`} style={{ insetInlineStart }} />;
+  });
+}
+
+/** The middle of a lane, per cent of the width. */
+function middleOf(lane: number): number {
+  return ((lane + 0.5) / (lanes.value.length + 1)) * 100;
 }
 
 function phaseOfRecord(record: InspectRecord) {

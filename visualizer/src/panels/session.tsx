@@ -153,19 +153,11 @@ function Entry({ message }: { message: Message }) {
 
 /** Words for the session: to its running turn where the provider can take them, else as a message. */
 function Composer({ session }: { session: Talk }) {
-  const text = useSignal('');
-  const failure = useSignal<string | null>(null);
+  const { text, failure, report } = useDraft();
   const isOpen = ['working', 'permission', 'question'].includes(session.work_status);
   const isSteering = session.work_status === 'working' && session.provider === 'codex';
-  const report = (wish: Promise<string | null>, content = ''): void => {
-    failure.value = null;
-    void wish.then((words) => {
-      failure.value = words;
-      // What was typed is not lost with the wish.
-      if (words !== null && text.value === '') text.value = content;
-    });
-  };
-  const submit = (): void => {
+  const submit = (event: Event): void => {
+    event.preventDefault();
     const content = text.value.trim();
     if (content === '' || !isOnline.value) return;
     text.value = '';
@@ -173,21 +165,8 @@ function Composer({ session }: { session: Talk }) {
   };
   const words = isSteering ? 'Words for the running turn' : 'Message to the session';
   return (
-    <form
-      class="composer"
-      onSubmit={(event) => {
-        event.preventDefault();
-        submit();
-      }}
-    >
-      {(session.link_state === 'detached' || session.link_state === 'failed') && (
-        <p class="banner warn">
-          It has no connector{session.link_reason ? `: ${visibleText(session.link_reason)}` : ''}.{' '}
-          <button type="button" class="button" onClick={() => report(resume(session.id))}>
-            Connect again
-          </button>
-        </p>
-      )}
+    <form class="composer" onSubmit={submit}>
+      <Detached session={session} onConnect={() => report(resume(session.id))} />
       {failure.value !== null && (
         <p class="banner warn" role="alert">
           {failure.value}
@@ -202,9 +181,7 @@ function Composer({ session }: { session: Talk }) {
           text.value = event.currentTarget.value;
         }}
         onKeyDown={(event) => {
-          if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
-          event.preventDefault();
-          submit();
+          if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) submit(event);
         }}
       />
       <button
@@ -223,5 +200,34 @@ function Composer({ session }: { session: Talk }) {
         {isSteering ? 'Steer' : 'Send'}
       </button>
     </form>
+  );
+}
+
+/** What is being typed, and what became of the last wish. */
+function useDraft() {
+  const text = useSignal('');
+  const failure = useSignal<string | null>(null);
+  const report = (wish: Promise<string | null>, content = ''): void => {
+    failure.value = null;
+    void wish.then((words) => {
+      failure.value = words;
+      // What was typed is not lost with the wish.
+      if (words !== null && text.value === '') text.value = content;
+    });
+  };
+  return { text, failure, report };
+}
+
+/** Says why nobody would hear the session's user, and offers the way back. */
+function Detached({ session, onConnect }: { session: Talk; onConnect: () => void }) {
+  const { link_state: state, link_reason: reason } = session;
+  if (state !== 'detached' && state !== 'failed') return null;
+  return (
+    <p class="banner warn">
+      It has no connector{reason ? `: ${visibleText(reason)}` : ''}.{' '}
+      <button type="button" class="button" onClick={onConnect}>
+        Connect again
+      </button>
+    </p>
   );
 }

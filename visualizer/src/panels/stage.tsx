@@ -2,11 +2,12 @@
 import { computed } from '@preact/signals';
 import { charts } from '../charts.ts';
 import { machine, pickedState } from '../lighting.ts';
-import { selected, selectedRow, shown } from '../model.ts';
+import { actor, selected, selectedRow, shown } from '../model.ts';
 import { catalogued, openTab, tab, view } from '../route.ts';
 import { isPhone } from '../ui/screen.ts';
 import { leavesOf, pathIn, phaseOf } from '../value.ts';
 import { visibleText } from '../visible.ts';
+import { ActorCard, ActorPills } from './actors.tsx';
 import { ChartFailure, Diagram } from './diagram.tsx';
 import './stage.css';
 
@@ -16,9 +17,15 @@ export function Stage() {
   return (
     <section class="stage" aria-label="Chart">
       <StageHead />
-      {typeof charts.value === 'string' ? <ChartFailure reason={charts.value} /> : <Diagram />}
+      <Picture />
     </section>
   );
+}
+
+function Picture() {
+  if (actor.value !== null && selected.value !== null) return <ActorCard id={actor.value} />;
+  if (typeof charts.value === 'string') return <ChartFailure reason={charts.value} />;
+  return <Diagram />;
 }
 
 export function StageHead() {
@@ -33,6 +40,7 @@ export function StageHead() {
         )}
       </h1>
       <Pills />
+      {!isPhone.value && <ActorPills />}
       <ToAnswer />
       {selected.value === null && <MachineTabs />}
       {row?.live === false && <span class="pill quiet">asleep</span>}

@@ -24,7 +24,44 @@ interface Props<Item> {
 const OVERSCAN = 4;
 
 export function VirtualList<Item>(props: Props<Item>) {
-  const { items, rowHeight, active, keyOf, testId } = props;
+  const { items, rowHeight, active, keyOf, testId, onHold } = props;
+  const { host, onScroll, start, end } = useSeen(items.length, rowHeight);
+  useEffect(() => {
+    if (active >= 0) reveal(host.current, active, rowHeight);
+  }, [active < 0 ? '' : keyOf(items[active] as Item)]);
+  const current = items[active];
+  const isSeen = active >= start && active < end;
+  return (
+    <div
+      ref={host}
+      class="virtual"
+      role="listbox"
+      tabIndex={0}
+      aria-label={props.label}
+      aria-activedescendant={current && isSeen ? `${testId}-${keyOf(current)}` : undefined}
+      data-testid={testId}
+      onScroll={onScroll}
+      onKeyDown={(event) => pickByKey(event, props)}
+      onPointerEnter={(event) => event.pointerType === 'mouse' && onHold?.(true)}
+      onPointerLeave={() => onHold?.(false)}
+      onFocusIn={() => onHold?.(true)}
+      onFocusOut={() => onHold?.(false)}
+    >
+      <div
+        class="virtual-all"
+        role="presentation"
+        style={{ height: `${items.length * rowHeight}px` }}
+      >
+        {items.slice(start, end).map((item, index) => (
+          <Row key={keyOf(item)} list={props} item={item} index={start + index} />
+        ))}
+      </div>
+    </div>
+  );
+}
+
+/** Which rows are in sight, or nearly. */
+function useSeen(rows: number, rowHeight: number) {
   const host = useRef<HTMLDivElement>(null);
   const top = useSignal(0);
   const height = useSignal(600);
@@ -37,65 +74,56 @@ export function VirtualList<Item>(props: Props<Item>) {
     observer.observe(element);
     return () => observer.disconnect();
   }, []);
-  useEffect(() => {
-    if (active >= 0) reveal(host.current, active, rowHeight);
-  }, [active < 0 ? '' : keyOf(items[active] as Item)]);
-  const start = Math.max(0, Math.floor(top.value / rowHeight) - OVERSCAN);
-  const end = Math.min(items.length, Math.ceil((top.value + height.value) / rowHeight) + OVERSCAN);
-  const idOf = (item: Item): string => `${testId}-${keyOf(item)}`;
-  const current = items[active];
+  return {
+    host,
+    onScroll: () => {
+      top.value = host.current?.scrollTop ?? 0;
+    },
+    start: Math.max(0, Math.floor(top.value / rowHeight) - OVERSCAN),
+    end: Math.min(rows, Math.ceil((top.value + height.value) / rowHeight) + OVERSCAN),
+  };
+}
+
+const STEPS: Record<string, number> = {
+  ArrowDown: 1,
+  ArrowUp: -1,
+  PageDown: 10,
+  PageUp: -10,
+  Enter: 0,
+};
+
+function pickByKey<Item>(event: KeyboardEvent, { items, active, onPick }: Props<Item>): void {
+  const by = STEPS[event.key];
+  const wanted = items[Math.min(items.length - 1, Math.max(0, active + (by ?? 0)))];
+  if (by === undefined || !wanted) return;
+  event.preventDefault();
+  event.stopPropagation();
+  onPick(wanted);
+}
+
+interface RowProps<Item> {
+  list: Props<Item>;
+  item: Item;
+  index: number;
+}
+
+function Row<Item>({ list, item, index }: RowProps<Item>) {
+  const { items, rowHeight, active, keyOf, testId, className } = list;
+  const isActive = index === active;
   return (
+    // biome-ignore lint/a11y/useKeyWithClickEvents: the list itself takes the keys
+    // biome-ignore lint/a11y/useFocusableInteractive: the list keeps the focus, see aria-activedescendant
     <div
-      ref={host}
-      class="virtual"
-      role="listbox"
-      tabIndex={0}
-      aria-label={props.label}
-      aria-activedescendant={current && active >= start && active < end ? idOf(current) : undefined}
-      data-testid={testId}
-      onScroll={(event) => {
-        top.value = event.currentTarget.scrollTop;
-      }}
-      onKeyDown={(event) => {
-        const { key } = event;
-        const by = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10, Enter: 0 }[key];
-        const wanted = items[Math.min(items.length - 1, Math.max(0, active + (by ?? 0)))];
-        if (by === undefined || !wanted) return;
-        event.preventDefault();
-        event.stopPropagation();
-        props.onPick(wanted);
-      }}
-      onPointerEnter={(event) => event.pointerType === 'mouse' && props.onHold?.(true)}
-      onPointerLeave={() => props.onHold?.(false)}
-      onFocusIn={() => props.onHold?.(true)}
-      onFocusOut={() => props.onHold?.(false)}
+      id={`${testId}-${keyOf(item)}`}
+      role="option"
+      aria-selected={isActive}
+      aria-setsize={items.length}
+      aria-posinset={index + 1}
+      class={`virtual-row ${className?.(item) ?? ''}${isActive ? ' active' : ''}`}
+      style={{ height: `${rowHeight}px`, transform: `translateY(${index * rowHeight}px)` }}
+      onClick={() => list.onPick(item)}
     >
-      <div
-        class="virtual-all"
-        role="presentation"
-        style={{ height: `${items.length * rowHeight}px` }}
-      >
-        {items.slice(start, end).map((item, index) => (
-          // biome-ignore lint/a11y/useKeyWithClickEvents: the list itself takes the keys
-          // biome-ignore lint/a11y/useFocusableInteractive: the list keeps the focus, see aria-activedescendant
-          <div
-            key={keyOf(item)}
-            id={idOf(item)}
-            role="option"
-            aria-selected={start + index === active}
-            aria-setsize={items.length}
-            aria-posinset={start + index + 1}
-            class={`virtual-row ${props.className?.(item) ?? ''}${start + index === active ? ' active' : ''}`}
-            style={{
-              height: `${rowHeight}px`,
-              transform: `translateY(${(start + index) * rowHeight}px)`,
-            }}
-            onClick={() => props.onPick(item)}
-          >
-            {props.render(item, start + index === active)}
-          </div>
-        ))}
-      </div>
+      {list.render(item, isActive)}
     </div>
   );
 }

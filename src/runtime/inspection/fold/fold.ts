@@ -6,7 +6,9 @@
  */
 import { createActor, type InspectionEvent, type SnapshotFrom } from 'xstate';
 import { MACHINE_VERSION, type SessionEvent, sessionMachine } from '../../../../machines/index.ts';
+import type { InspectChild } from '../../../protocol/inspect.ts';
 import type { JournalBase, JournalRow } from '../../../store/queries/journal.ts';
+import { createRoll } from './children.ts';
 import { takenEdges } from './steps.ts';
 
 /** The chart at one moment, as XState has it. */
@@ -18,10 +20,11 @@ export interface Move {
   accepted: boolean;
   edges: string[] | null;
   facts: string[];
+  children: readonly InspectChild[];
   snapshot: SessionSnapshot;
 }
 
-/** One journalled event and what it did; snapshot, edges and facts are null where nothing folds. */
+/** One journalled event and what it did; all but `row` and `changed` is null where nothing folds. */
 export interface Step {
   row: JournalRow;
   /** Whether the state value differs from the one before. */
@@ -29,11 +32,14 @@ export interface Step {
   snapshot: SessionSnapshot | null;
   edges: string[] | null;
   facts: string[] | null;
+  children: readonly InspectChild[] | null;
 }
 
 /** A stubbed actor that is told one event after the other. */
 export interface Dummy {
   readonly snapshot: SessionSnapshot;
+  /** Its child actors that run. */
+  readonly children: readonly InspectChild[];
   /** @throws what the chart throws: the event lacks what a step needs; the dummy is dead then */
   tell(event: SessionEvent): Move;
 }
@@ -51,6 +57,7 @@ const stubbed = sessionMachine.provide({
  * @throws when the snapshot does not restore
  */
 export function createDummy(saved: unknown): Dummy {
+  const roll = createRoll();
   const actor = createActor(stubbed, {
     snapshot: saved as never,
     inspect: note,
@@ -60,6 +67,7 @@ export function createDummy(saved: unknown): Dummy {
   let taken: string[] | null = [];
 
   function note(event: InspectionEvent): void {
+    roll.note(event);
     if (event.type !== '@xstate.microstep' || event.actorRef !== actor) return;
     const edges = takenEdges(event);
     taken = taken && edges && [...taken, ...edges];
@@ -69,22 +77,32 @@ export function createDummy(saved: unknown): Dummy {
   actor.subscribe({ error: () => {} });
   actor.start();
   assertActive(actor.getSnapshot());
+  roll.call(actor.getSnapshot().children, null);
 
-  return {
+  const dummy: Dummy = {
     get snapshot() {
       return actor.getSnapshot();
     },
+    get children() {
+      return roll.running;
+    },
     tell(event) {
-      const accepted = actor.getSnapshot().can(event);
-      if (!accepted) return { accepted, edges: [], facts: [], snapshot: actor.getSnapshot() };
+      if (!actor.getSnapshot().can(event)) return unmoved(dummy);
       taken = [];
       sink.facts = [];
       actor.send(event);
       const snapshot = actor.getSnapshot();
       assertActive(snapshot);
-      return { accepted, edges: taken, facts: sink.facts, snapshot };
+      const children = roll.call(snapshot.children, event.type);
+      return { accepted: true, edges: taken, facts: sink.facts, children, snapshot };
     },
   };
+  return dummy;
+}
+
+/** What a refused event does. */
+function unmoved({ snapshot, children }: Dummy): Move {
+  return { accepted: false, edges: [], facts: [], children, snapshot };
 }
 
 function assertActive(snapshot: SessionSnapshot): void {
@@ -101,6 +119,8 @@ export function persisted(snapshot: SessionSnapshot): unknown {
 export interface Fold {
   /** The chart before the next event; null when it cannot be known. */
   readonly snapshot: SessionSnapshot | null;
+  /** Its child actors that run then; null likewise. */
+  readonly children: readonly InspectChild[] | null;
   apply(row: JournalRow): Step;
 }
 
@@ -116,7 +136,7 @@ export function createFold(base: JournalBase | null): Fold {
 
   function move({ event, accepted, value }: JournalRow): Move | null {
     if (!dummy) return null;
-    if (!accepted) return { accepted, edges: [], facts: [], snapshot: dummy.snapshot };
+    if (!accepted) return unmoved(dummy);
     try {
       const moved = dummy.tell(JSON.parse(event) as SessionEvent);
       return moved.accepted && JSON.stringify(moved.snapshot.value) === value ? moved : null;
@@ -130,6 +150,9 @@ export function createFold(base: JournalBase | null): Fold {
     get snapshot() {
       return dummy?.snapshot ?? null;
     },
+    get children() {
+      return dummy?.children ?? null;
+    },
     apply(row) {
       const moved = move(row);
       // From a step that does not fold on, nothing is certain but the values the journal itself holds.
@@ -142,6 +165,7 @@ export function createFold(base: JournalBase | null): Fold {
         snapshot: moved?.snapshot ?? null,
         edges: moved?.edges ?? null,
         facts: moved?.facts ?? null,
+        children: moved?.children ?? null,
       };
     },
   };
