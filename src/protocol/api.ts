@@ -3,9 +3,10 @@
  * OpenAPI document is made of. Loads arktype; imported when the bridge is first used. Adding one? The
  * compiler asks for its handler in transports/bridge/operations.ts.
  */
-import './arktype-setup.ts';
-import { type } from 'arktype';
+
 import { OrbitError } from '../errors.ts';
+import { type } from './ark.ts';
+import { flawsOf } from './flaws.ts';
 
 const id = type('1 <= string <= 128');
 const words = 'string > 0';
@@ -212,8 +213,5 @@ export function checkQuery(id: OperationId, given: Record<string, string>): Reco
 
 function checked(value: unknown): unknown {
   if (!(value instanceof type.errors)) return value;
-  const parts = [...value].map(({ propString, expected }) => {
-    return `${propString || 'the body'} must be ${expected}`;
-  });
-  throw new OrbitError('bad_request', { reason: parts.join('; ').slice(0, 400) });
+  throw new OrbitError('bad_request', { reason: flawsOf(value, 'the body') });
 }

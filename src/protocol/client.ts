@@ -3,7 +3,7 @@
  * made on first use. Loaded by codec.ts only: arktype costs half a second, and the server listens before
  * it is here. Adding one? The compiler asks for its handler in runtime/dispatch.ts.
  */
-import { type } from 'arktype';
+import { type } from './ark.ts';
 import { Hook } from './hook.ts';
 
 /** Optional in every message: comes back on its reply or error, so that a client can correlate. */

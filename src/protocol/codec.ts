@@ -2,16 +2,15 @@
  * What comes in: JSON values to checked messages, or the refusal that says what is wrong. Never throws
  * for bad input. Importing this file loads arktype; the house does so right after it listens.
  */
-import './arktype-setup.ts';
-import { type } from 'arktype';
+
 import { OrbitError } from '../errors.ts';
+import { type } from './ark.ts';
 import { CLIENT_TYPES, type ClientMessage, schemaOf } from './client.ts';
+import { flawsOf } from './flaws.ts';
 import { HAND_EVENTS, type HandEventType } from './hand.ts';
 import { checkHandEvent, type HandEvent } from './hand-event.ts';
 import { HOOK_TYPES, Hook } from './hook.ts';
 import { wellFormed } from './well-formed.ts';
-
-const MAX_REASON_CHARS = 400;
 
 /**
  * Checks one message of a client. Unknown keys are ignored, optional ones may be null.
@@ -33,7 +32,7 @@ export function decode(value: unknown): ClientMessage | OrbitError {
   }
   const checked = schema(value);
   if (checked instanceof type.errors) {
-    return new OrbitError('parse_error', { reason: `${tag}: ${reasonOf(checked)}` });
+    return new OrbitError('parse_error', { reason: `${tag}: ${flawsOf(checked, 'value')}` });
   }
   return wellFormed(checked as ClientMessage);
 }
@@ -46,7 +45,7 @@ export function decode(value: unknown): ClientMessage | OrbitError {
 export function decodeHook(value: unknown): Hook | OrbitError {
   const checked = Hook(value);
   if (checked instanceof type.errors) {
-    return new OrbitError('parse_error', { reason: `hook: ${reasonOf(checked)}` });
+    return new OrbitError('parse_error', { reason: `hook: ${flawsOf(checked, 'value')}` });
   }
   if (!namesItsEvent(checked)) {
     const reason = `hook: hook_event_name is missing and type is none of ${HOOK_TYPES.join(', ')}`;
@@ -68,7 +67,7 @@ export function decodeHandEvent(value: { type: string }): HandEvent | OrbitError
   }
   const checked = checkHandEvent(tag, value);
   if (checked instanceof type.errors) {
-    return new OrbitError('bad_request', { reason: `${tag}: ${reasonOf(checked)}` });
+    return new OrbitError('bad_request', { reason: `${tag}: ${flawsOf(checked, 'value')}` });
   }
   return wellFormed(checked);
 }
@@ -76,14 +75,6 @@ export function decodeHandEvent(value: { type: string }): HandEvent | OrbitError
 /** Another message, sent to the wrong door, must not be swallowed as a hook that says nothing. */
 function namesItsEvent({ hook_event_name, type: tag }: Hook): boolean {
   return Boolean(hook_event_name) || (HOOK_TYPES as readonly unknown[]).includes(tag);
-}
-
-/** Names the fields and what they must be, never what they were: a value may be a secret. */
-function reasonOf(errors: InstanceType<typeof type.errors>): string {
-  const parts = [...errors].map(
-    (error) => `${error.propString || 'value'} must be ${error.expected}`,
-  );
-  return clip(parts.join('; '), MAX_REASON_CHARS);
 }
 
 function clip(text: string, chars: number): string {

@@ -2,7 +2,7 @@
  * Schemas of the events a person may send (hand.ts): every field a step reads, and no other. A time and
  * the session's id are the server's to set, so they are allowed and not looked at. Loaded by codec.ts only.
  */
-import { type } from 'arktype';
+import { type } from './ark.ts';
 import type { HandEventType } from './hand.ts';
 
 const name = '1 <= string <= 128';

@@ -2,7 +2,7 @@
  * The Claude hook bodies: typed (`claude_*`) or raw as the CLI prints them, old and new. One lenient
  * shape for all of them: what the house does not know is kept out, what it knows is checked.
  */
-import { type } from 'arktype';
+import { type } from './ark.ts';
 
 /** The five message types that carry hooks. */
 export const HOOK_TYPES = [

@@ -1,11 +1,11 @@
 /** The HTTP bridge: what the debug client asks, answered by the same hall, behind the same gate. */
 import { Validator } from '@seriousme/openapi-schema-validator';
-import { type } from 'arktype';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { resolveConfig } from '../../src/config.ts';
 import { CODES } from '../../src/errors.ts';
 import { openDataDirectory } from '../../src/files.ts';
 import { OPERATIONS, type OperationId } from '../../src/protocol/api.ts';
+import { type } from '../../src/protocol/ark.ts';
 import { CLIENT_TYPES } from '../../src/protocol/client.ts';
 import { startServer } from '../../src/server.ts';
 import { CLIENT_MESSAGES } from '../support/client-messages.ts';

@@ -52,6 +52,19 @@ describe('decoding a client message', () => {
     expect(message).toContain('session_id');
     expect(message).not.toContain('sk-live-1');
   });
+
+  it('says every alternative of a field that has several, and not what was in it', () => {
+    const { message } = refusal({
+      type: 'send_message',
+      session_id: 's',
+      content: 'look',
+      images: [{ secret: 'sk-live-1' }],
+      skills: 'sk-live-2',
+    });
+    expect(message).toContain('images[0].input_type must be a string');
+    expect(message).toContain('images must be null');
+    expect(message).not.toContain('sk-live');
+  });
 });
 
 describe('decoding a hook', () => {

@@ -3,8 +3,7 @@
  * more so that frames can be checked, and held against it by the compiler in both directions. Nothing that
  * serves loads this file; whoever checks frames does.
  */
-import '../arktype-setup.ts';
-import { scope, type } from 'arktype';
+import { scope, type } from '../ark.ts';
 import type { ServerMessage } from '../server.ts';
 import { codexNouns, sessionNouns, sessionViews, words, workNouns } from './nouns.ts';
 
