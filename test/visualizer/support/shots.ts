@@ -88,6 +88,7 @@ export const SHOTS: readonly Shot[] = [
     options: { ...LAPTOP, colorScheme: 'dark' },
     path: 's/od-0004/connector?tab=sequence',
     before: loseLink,
+    act: press(' '),
   },
   { name: 'phone-actor', options: PHONE, path: 's/od-0001/connector' },
   {
@@ -95,7 +96,10 @@ export const SHOTS: readonly Shot[] = [
     options: { ...PHONE, colorScheme: 'dark' },
     path: 's/od-0004',
     before: loseLink,
-    act: (page) => page.getByTestId('actor-row').scrollIntoViewIfNeeded(),
+    act: async (page) => {
+      await press(' ')(page);
+      await page.getByTestId('actor-row').scrollIntoViewIfNeeded();
+    },
   },
   { name: 'help', options: LAPTOP, path: 's/od-0002', act: press('?') },
   {
