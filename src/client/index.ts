@@ -159,10 +159,10 @@ export function createClient(options: ClientOptions): Client {
       return link;
     },
     list: subscriptions.list,
-    session: subscriptions.session,
+    session: (id) => subscriptions.session(id),
     on: events.on,
-    watchList: subscriptions.watchList,
-    watch: subscriptions.watch,
+    watchList: () => subscriptions.watchList(),
+    watch: (id) => subscriptions.watch(id),
     request,
     retry: () => line.retry(),
     close() {

@@ -48,46 +48,101 @@ export interface Subscriptions {
 
 /** Subscriptions of one client. */
 export function createSubscriptions(deps: SubscriptionsDeps): Subscriptions {
-  const list = new Map<string, SessionSummary>();
-  const sessions = new Map<string, Watched>();
-  let listReaders = 0;
+  return new ClientSubscriptions(deps);
+}
 
-  /** Asks until it is answered or nobody wants it any more; on a new line `restore` asks anew. */
-  function insist(ask: () => Promise<unknown>, isWanted: () => boolean): Promise<unknown> {
-    return ask().catch(async (error: unknown) => {
-      if (!(error instanceof ClientError && PASSING.has(error.code))) throw error;
-      await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
-      return deps.isUp() && isWanted() ? insist(ask, isWanted) : null;
+class ClientSubscriptions implements Subscriptions {
+  readonly #deps: SubscriptionsDeps;
+  readonly list = new Map<string, SessionSummary>();
+  readonly #sessions = new Map<string, Watched>();
+  #listReaders = 0;
+
+  constructor(deps: SubscriptionsDeps) {
+    this.#deps = deps;
+  }
+
+  session(id: string): SessionView | null {
+    return this.#sessions.get(id)?.view ?? null;
+  }
+
+  watchList(): () => void {
+    this.#listReaders++;
+    if (this.#listReaders === 1) this.#askForList();
+    // The protocol has no way to leave the list; what still comes is folded and told to nobody.
+    return once(() => void this.#listReaders--);
+  }
+
+  watch(id: string): () => void {
+    let watched = this.#sessions.get(id);
+    if (!watched) {
+      watched = { readers: 0, view: null, asked: 0, isMending: false, mended: new Set() };
+      this.#sessions.set(id, watched);
+      this.#askFor(id, watched);
+    }
+    const mine = watched;
+    mine.readers++;
+    return once(() => {
+      mine.readers--;
+      if (mine.readers > 0) return;
+      this.#sessions.delete(id);
+      if (this.#deps.isUp()) {
+        this.#deps.ask({ type: 'unsubscribe_session', session_id: id }).catch(lineLost);
+      }
     });
   }
 
-  function askForList(): void {
-    if (!deps.isUp()) return;
-    insist(
-      () => deps.ask({ type: 'subscribe_list' }),
-      () => listReaders > 0,
+  take(frame: ServerFrame): void {
+    if (foldList(this.list, frame) && this.#listReaders > 0) this.#deps.listChanged(this.list);
+    const id = sessionOf(frame);
+    const watched = id === null ? undefined : this.#sessions.get(id);
+    if (id !== null && watched) this.#fold(id, watched, frame);
+  }
+
+  restore(): void {
+    if (this.#listReaders > 0) this.#askForList();
+    for (const [id, watched] of this.#sessions) {
+      watched.mended.clear();
+      watched.isMending = false;
+      this.#askFor(id, watched);
+    }
+  }
+
+  /** Asks until it is answered or nobody wants it any more; on a new line `restore` asks anew. */
+  #insist(ask: () => Promise<unknown>, isWanted: () => boolean): Promise<unknown> {
+    return ask().catch(async (error: unknown) => {
+      if (!(error instanceof ClientError && PASSING.has(error.code))) throw error;
+      await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
+      return this.#deps.isUp() && isWanted() ? this.#insist(ask, isWanted) : null;
+    });
+  }
+
+  #askForList(): void {
+    if (!this.#deps.isUp()) return;
+    this.#insist(
+      () => this.#deps.ask({ type: 'subscribe_list' }),
+      () => this.#listReaders > 0,
     ).catch(lineLost);
   }
 
-  function askFor(id: string, watched: Watched): void {
-    if (!deps.isUp()) return;
+  #askFor(id: string, watched: Watched): void {
+    if (!this.#deps.isUp()) return;
     const { view } = watched;
     watched.asked++;
     const since = view &&
       !watched.isMending && { since_revision: view.revision, epoch: view.epoch };
-    insist(
+    this.#insist(
       () =>
-        deps.ask({
+        this.#deps.ask({
           type: 'subscribe_session',
           session_id: id,
           ...since,
-          ...(deps.deltas && { deltas: true }),
+          ...(this.#deps.deltas && { deltas: true }),
         }),
-      () => sessions.get(id) === watched,
+      () => this.#sessions.get(id) === watched,
     )
       .catch((error: ClientError) => {
         if (lineLost(error)) return;
-        if (sessions.get(id) === watched) deps.sessionFailed(id, error);
+        if (this.#sessions.get(id) === watched) this.#deps.sessionFailed(id, error);
       })
       .finally(() => {
         watched.asked--;
@@ -95,60 +150,17 @@ export function createSubscriptions(deps: SubscriptionsDeps): Subscriptions {
       });
   }
 
-  function fold(id: string, watched: Watched, frame: ServerFrame): void {
+  #fold(id: string, watched: Watched, frame: ServerFrame): void {
     const isCatchingUp = watched.asked > 0 && !watched.isMending;
     const folded = foldSession(watched.view, frame, isCatchingUp);
     if (folded.kind === 'changed') {
       watched.view = folded.view;
-      deps.sessionChanged(folded.view, frame);
+      this.#deps.sessionChanged(folded.view, frame);
     } else if (folded.kind === 'gap' && mayMend(watched, frame)) {
       watched.isMending = true;
-      askFor(id, watched);
+      this.#askFor(id, watched);
     }
   }
-
-  return {
-    list,
-    session: (id) => sessions.get(id)?.view ?? null,
-    watchList() {
-      listReaders++;
-      if (listReaders === 1) askForList();
-      // The protocol has no way to leave the list; what still comes is folded and told to nobody.
-      return once(() => void listReaders--);
-    },
-    watch(id) {
-      let watched = sessions.get(id);
-      if (!watched) {
-        watched = { readers: 0, view: null, asked: 0, isMending: false, mended: new Set() };
-        sessions.set(id, watched);
-        askFor(id, watched);
-      }
-      const mine = watched;
-      mine.readers++;
-      return once(() => {
-        mine.readers--;
-        if (mine.readers > 0) return;
-        sessions.delete(id);
-        if (deps.isUp()) {
-          deps.ask({ type: 'unsubscribe_session', session_id: id }).catch(lineLost);
-        }
-      });
-    },
-    take(frame) {
-      if (foldList(list, frame) && listReaders > 0) deps.listChanged(list);
-      const id = sessionOf(frame);
-      const watched = id === null ? undefined : sessions.get(id);
-      if (id !== null && watched) fold(id, watched, frame);
-    },
-    restore() {
-      if (listReaders > 0) askForList();
-      for (const [id, watched] of sessions) {
-        watched.mended.clear();
-        watched.isMending = false;
-        askFor(id, watched);
-      }
-    },
-  };
 }
 
 /** One question at a time, and about a streamed message only one a line: its base may have been cut. */

@@ -66,155 +66,176 @@ interface Running {
 }
 
 /** No command runs yet. */
-export function createShells({ tell, news, writer, clock, env, log }: ShellsDeps): Shells {
-  const running = new Map<string, Running>();
-  /** Beginnings and ends on their way to the record. */
-  const owed = new Set<Promise<unknown>>();
-  /** Sessions of commands that run or are about to. */
-  const places: string[] = [];
-  let timer: NodeJS.Timeout | null = null;
-  let isClosing = false;
-  news.keep((sessionId) => [...running].flatMap(([id, each]) => soFar(sessionId, id, each)));
+export function createShells(deps: ShellsDeps): Shells {
+  return new SessionShells(deps);
+}
 
-  function takePlace(sessionId: string): void {
-    if (isClosing) throw new OrbitError('shutting_down');
-    const own = places.filter((other) => other === sessionId).length;
-    const limit = places.length >= MAX_COMMANDS ? MAX_COMMANDS : MAX_SESSION_COMMANDS;
-    if (places.length >= MAX_COMMANDS || own >= MAX_SESSION_COMMANDS) {
-      throw new OrbitError('too_many_processes', { limit }, { sessionId });
-    }
-    places.push(sessionId);
+class SessionShells implements Shells {
+  readonly #deps: ShellsDeps;
+  readonly #running = new Map<string, Running>();
+  /** Beginnings and ends on their way to the record. */
+  readonly #owed = new Set<Promise<unknown>>();
+  /** Sessions of commands that run or are about to. */
+  readonly #places: string[] = [];
+  #timer: NodeJS.Timeout | null = null;
+  #isClosing = false;
+
+  constructor(deps: ShellsDeps) {
+    this.#deps = deps;
+    this.#deps.news.keep((sessionId) =>
+      [...this.#running].flatMap(([id, each]) => soFar(sessionId, id, each)),
+    );
   }
 
-  function leavePlace(sessionId: string): void {
-    places.splice(places.indexOf(sessionId), 1);
+  async run(wish: CommandWish): Promise<string> {
+    this.#takePlace(wish.sessionId);
+    return await this.#owe(this.#recordAndStart(wish));
+  }
+
+  cancel(sessionId: string, id: string): void {
+    const found = this.#running.get(id);
+    if (found?.sessionId !== sessionId) {
+      throw new OrbitError('not_found', { what: 'Running command', id }, { sessionId });
+    }
+    found.command.end('cancelled');
+  }
+
+  recover(commands: Opened['commands']): void {
+    for (const { sessionId, messageId, output } of commands) {
+      void this.#owe(
+        this.#record(sessionId, messageId, {
+          stdout: output ?? '',
+          stderr: INTERRUPTED_WORDS,
+          exit_code: null,
+          duration_ms: 0,
+          outcome: 'interrupted',
+        }),
+      );
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    for (const { command } of this.#running.values()) command.end('interrupted');
+    const limit = new Promise((resolve) => setTimeout(resolve, CLOSE_WITHIN_MS).unref());
+    const paid = async () => {
+      while (this.#owed.size > 0) await Promise.allSettled(this.#owed);
+    };
+    await Promise.race([paid(), limit]);
+    if (this.#timer) clearInterval(this.#timer);
+  }
+
+  #takePlace(sessionId: string): void {
+    if (this.#isClosing) throw new OrbitError('shutting_down');
+    const own = this.#places.filter((other) => other === sessionId).length;
+    const limit = this.#places.length >= MAX_COMMANDS ? MAX_COMMANDS : MAX_SESSION_COMMANDS;
+    if (this.#places.length >= MAX_COMMANDS || own >= MAX_SESSION_COMMANDS) {
+      throw new OrbitError('too_many_processes', { limit }, { sessionId });
+    }
+    this.#places.push(sessionId);
+  }
+
+  #leavePlace(sessionId: string): void {
+    this.#places.splice(this.#places.indexOf(sessionId), 1);
   }
 
   /** Keeps `close` waiting for it. */
-  function owe<Result>(work: Promise<Result>): Promise<Result> {
-    owed.add(work);
-    const paid = () => void owed.delete(work);
+  #owe<Result>(work: Promise<Result>): Promise<Result> {
+    this.#owed.add(work);
+    const paid = () => void this.#owed.delete(work);
     work.then(paid, paid);
     return work;
   }
 
-  function start(id: string, { sessionId, ...wish }: CommandWish): void {
-    const command = startCommand({ ...wish, env });
+  #start(id: string, { sessionId, ...wish }: CommandWish): void {
+    const command = startCommand({ ...wish, env: this.#deps.env });
     const kept = { chars: 0, atMs: performance.now(), isOnItsWay: false };
-    running.set(id, { sessionId, command, kept });
+    this.#running.set(id, { sessionId, command, kept });
     // One beat for all commands; it stops with the last of them.
-    timer ??= setInterval(tellNews, TELL_EVERY_MS);
-    log.info('shell.started', { session_id: sessionId, request_id: id });
-    void owe(command.done.then((output) => finish(sessionId, id, output)));
-    if (isClosing) command.end('interrupted');
+    this.#timer ??= setInterval(() => this.#tellNews(), TELL_EVERY_MS);
+    this.#deps.log.info('shell.started', { session_id: sessionId, request_id: id });
+    void this.#owe(command.done.then((output) => this.#finish(sessionId, id, output)));
+    if (this.#isClosing) command.end('interrupted');
   }
 
-  async function finish(sessionId: string, id: string, output: ShellOutput): Promise<void> {
+  async #finish(sessionId: string, id: string, output: ShellOutput): Promise<void> {
     // The rest is heard before the end, and nobody who comes now is told of a command that is over.
-    tellNews();
-    running.delete(id);
-    leavePlace(sessionId);
-    if (running.size === 0 && timer) {
-      clearInterval(timer);
-      timer = null;
+    this.#tellNews();
+    this.#running.delete(id);
+    this.#leavePlace(sessionId);
+    if (this.#running.size === 0 && this.#timer) {
+      clearInterval(this.#timer);
+      this.#timer = null;
     }
     const { outcome, duration_ms } = output;
-    log.info('shell.finished', { session_id: sessionId, request_id: id, outcome, duration_ms });
-    await record(sessionId, id, output);
+    this.#deps.log.info('shell.finished', {
+      session_id: sessionId,
+      request_id: id,
+      outcome,
+      duration_ms,
+    });
+    await this.#record(sessionId, id, output);
   }
 
   /** Never rejects: what cannot be put on record now is found there, unfinished, after the next start. */
-  async function record(sessionId: string, messageId: string, output: ShellOutput): Promise<void> {
+  async #record(sessionId: string, messageId: string, output: ShellOutput): Promise<void> {
     try {
-      await tell(sessionId, 'house', (at) => ({
+      await this.#deps.tell(sessionId, 'house', (at) => ({
         type: 'shell.finished',
         at,
         update: { messageId, changes: changesAtEnd(output) },
         output,
       }));
     } catch (error) {
-      log.error('shell.not_recorded', { session_id: sessionId, error: error as Error });
+      this.#deps.log.error('shell.not_recorded', { session_id: sessionId, error: error as Error });
     }
   }
 
-  async function recordAndStart(wish: CommandWish): Promise<string> {
+  async #recordAndStart(wish: CommandWish): Promise<string> {
     const id = randomUUID();
     try {
-      await tell(wish.sessionId, 'client', (at) => ({
+      await this.#deps.tell(wish.sessionId, 'client', (at) => ({
         type: 'shell.started',
         at,
         message: commandMessage(id, wish, at),
       }));
     } catch (error) {
-      leavePlace(wish.sessionId);
+      this.#leavePlace(wish.sessionId);
       throw error;
     }
     // Only now: what is not on record must not run, for nobody could say later that it did.
-    start(id, wish);
+    this.#start(id, wish);
     return id;
   }
 
-  function tellNews(): void {
-    for (const [request_id, each] of running) {
+  #tellNews(): void {
+    for (const [request_id, each] of this.#running) {
       const { sessionId: session_id, command } = each;
       for (const stream of ['stdout', 'stderr'] as const) {
         const piece = command.output[stream].takeNews();
-        if (piece) news.tell({ type: 'shell_delta', session_id, request_id, stream, ...piece });
+        if (piece)
+          this.#deps.news.tell({ type: 'shell_delta', session_id, request_id, stream, ...piece });
       }
       command.breathe();
-      keep(request_id, each);
+      this.#keep(request_id, each);
     }
   }
 
   /** Lays what a command wrote so far into its row, now and then, one write at a time. */
-  function keep(messageId: string, { sessionId, command, kept }: Running): void {
+  #keep(messageId: string, { sessionId, command, kept }: Running): void {
     const chars = command.output.stdout.length + command.output.stderr.length;
     const isDue = performance.now() - kept.atMs >= KEEP_EVERY_MS;
     if (!isDue || chars === kept.chars || kept.isOnItsWay) return;
     Object.assign(kept, { chars, atMs: performance.now(), isOnItsWay: true });
     const content = combined(command.output.stdout.text(), command.output.stderr.text());
     const item = { kind: 'checkpoint', sessionId, messageId, key: null } as const;
-    writer.submit({ ...item, at: clock.stamp(), field: 'tool_output', content }, () => {
-      kept.isOnItsWay = false;
-    });
+    this.#deps.writer.submit(
+      { ...item, at: this.#deps.clock.stamp(), field: 'tool_output', content },
+      () => {
+        kept.isOnItsWay = false;
+      },
+    );
   }
-
-  return {
-    async run(wish) {
-      takePlace(wish.sessionId);
-      return await owe(recordAndStart(wish));
-    },
-    cancel(sessionId, id) {
-      const found = running.get(id);
-      if (found?.sessionId !== sessionId) {
-        throw new OrbitError('not_found', { what: 'Running command', id }, { sessionId });
-      }
-      found.command.end('cancelled');
-    },
-    recover(commands) {
-      for (const { sessionId, messageId, output } of commands) {
-        void owe(
-          record(sessionId, messageId, {
-            stdout: output ?? '',
-            stderr: INTERRUPTED_WORDS,
-            exit_code: null,
-            duration_ms: 0,
-            outcome: 'interrupted',
-          }),
-        );
-      }
-    },
-    async close() {
-      isClosing = true;
-      for (const { command } of running.values()) command.end('interrupted');
-      const limit = new Promise((resolve) => setTimeout(resolve, CLOSE_WITHIN_MS).unref());
-      const paid = async () => {
-        while (owed.size > 0) await Promise.allSettled(owed);
-      };
-      await Promise.race([paid(), limit]);
-      if (timer) clearInterval(timer);
-    },
-  };
 }
 
 /** What a subscriber who comes now must hear of a command that runs. */

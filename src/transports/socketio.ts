@@ -14,7 +14,7 @@ import { OrbitError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { scanJson } from '../protocol/scan.ts';
 import type { Hall } from '../runtime/hall.ts';
-import type { Caller, Outlet } from '../runtime/rooms/rooms.ts';
+import type { Caller, Frame, Outlet } from '../runtime/rooms/rooms.ts';
 import type { Backlog } from './backlog.ts';
 import { createBucket, createInbox, errorFrame } from './connection.ts';
 import { type Admission, type Gate, isRefusal, type Refusal } from './gate.ts';
@@ -57,105 +57,120 @@ interface Packet {
 
 /** Builds the socket.io door; it is loaded when somebody knocks. */
 export function createSocketIo(deps: SocketIoDeps): SocketIoDoor {
-  const { gate, backlog, limits, log } = deps;
-  const admissions = new WeakMap<IncomingMessage, Admission>();
-  const callers = new WeakMap<Socket, Caller>();
-  const connections = new Set<SocketIoConnection>();
-  const io = createIo(limits);
-  let allGone: () => void = () => {};
+  return new SocketIo(deps);
+}
 
-  io.engine.on('connection', guardPackets);
-  const admit = (socket: Socket, next: (error?: ExtendedError) => void): void => {
-    const verdict = judge(socket);
+class SocketIo implements SocketIoDoor {
+  readonly #deps: SocketIoDeps;
+  readonly #admissions = new WeakMap<IncomingMessage, Admission>();
+  readonly #callers = new WeakMap<Socket, Caller>();
+  readonly #connections = new Set<SocketIoConnection>();
+  readonly #io: ReturnType<typeof createIo>;
+  #allGone = (): void => {};
+
+  constructor(deps: SocketIoDeps) {
+    this.#deps = deps;
+    this.#io = createIo(this.#deps.limits);
+    this.#io.engine.on('connection', guardPackets);
+    this.#io.use((socket, next) => this.#admit(socket, next));
+    if (this.#deps.inspect) {
+      // Each namespace has its own gate: who is in one is not in the other.
+      const namespace = this.#io.of('/inspect').use((socket, next) => this.#admit(socket, next));
+      openInspect(namespace as unknown as InspectNamespace, {
+        ...this.#deps.inspect,
+        ...this.#deps,
+        callerOf: (socket) => this.#callerOf(socket as unknown as Socket),
+      });
+    }
+    this.#io.on('connection', (socket) => this.#opened(socket, this.#callerOf(socket)));
+  }
+
+  publish(room: string, frame: Frame): void {
+    // Asked first, because a frame may not have its object yet.
+    if (this.#io.sockets.adapter.rooms.has(room)) this.#io.to(room).emit('message', frame.message);
+  }
+
+  request(request: IncomingMessage, response: ServerResponse, admission: Admission): void {
+    this.#admissions.set(request, admission);
+    this.#io.engine.handleRequest(request, response);
+  }
+
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, admission: Admission): void {
+    this.#admissions.set(request, admission);
+    this.#io.engine.handleUpgrade(request, socket, head);
+  }
+
+  async close(code: number, reason: string): Promise<void> {
+    const gone = new Promise<void>((resolve) => {
+      this.#allGone = resolve;
+    });
+    for (const connection of this.#connections) connection.close(code, reason);
+    if (this.#connections.size > 0) await gone;
+    // Who has not joined yet, and the engine's timers.
+    this.#io.engine.close();
+  }
+
+  #admit(socket: Socket, next: (error?: ExtendedError) => void): void {
+    const verdict = this.#judge(socket);
     if (isRefusal(verdict)) {
       next(connectError(verdict.error, verdict));
       return;
     }
-    callers.set(socket, verdict);
-    deps.admitted(socket.request);
+    this.#callers.set(socket, verdict);
+    this.#deps.admitted(socket.request);
     next();
-  };
+  }
 
-  function judge(socket: Socket): Caller | Refusal {
-    const admission = admissions.get(socket.request);
+  #judge(socket: Socket): Caller | Refusal {
+    const admission = this.#admissions.get(socket.request);
     const token: unknown = socket.handshake.auth.token;
     const isOdd = token !== undefined && typeof token !== 'string';
-    if (admission && !isOdd) return gate.judgeLater(token, admission);
+    if (admission && !isOdd) return this.#deps.gate.judgeLater(token, admission);
     return { error: new OrbitError('unauthorized'), headers: {} };
   }
 
-  io.use(admit);
-  if (deps.inspect) {
-    // Each namespace has its own gate: who is in one is not in the other.
-    const namespace = io.of('/inspect').use(admit);
-    openInspect(namespace as unknown as InspectNamespace, {
-      ...deps.inspect,
-      ...deps,
-      callerOf: (socket) => callerOf(socket as unknown as Socket),
-    });
-  }
-  io.on('connection', (socket) => opened(socket, callerOf(socket)));
-
-  function callerOf(socket: Socket): Caller {
-    const caller = callers.get(socket);
+  #callerOf(socket: Socket): Caller {
+    const caller = this.#callers.get(socket);
     if (!caller) throw new Error('a socket.io client got past its gate without a caller');
     return caller;
   }
 
-  function opened(socket: Socket, caller: Caller): void {
-    const { clock, hall } = deps;
-    const { closeGraceMs } = limits;
+  #opened(socket: Socket, caller: Caller): void {
+    const { clock, hall } = this.#deps;
+    const { closeGraceMs } = this.#deps.limits;
     const connection = new SocketIoConnection({ socket, caller, closeGraceMs, clock });
-    connections.add(connection);
-    const unwatch = backlog.watch(connection);
-    const inbox = listen(socket, connection, deps);
+    this.#connections.add(connection);
+    const unwatch = this.#deps.backlog.watch(connection);
+    const inbox = listen(socket, connection, this.#deps);
     socket.on('error', (error) => {
-      log.info('sio.connection.error', { connection_id: connection.id, reason: error.message });
+      this.#deps.log.info('sio.connection.error', {
+        connection_id: connection.id,
+        reason: error.message,
+      });
     });
     socket.once('disconnect', (reason) => {
       unwatch();
       inbox.close();
       connection.closed();
-      connections.delete(connection);
-      log.debug('sio.connection.closed', { connection_id: connection.id, reason });
+      this.#connections.delete(connection);
+      this.#deps.log.debug('sio.connection.closed', { connection_id: connection.id, reason });
       hall.closed(connection);
-      if (connections.size === 0) allGone();
+      if (this.#connections.size === 0) this.#allGone();
     });
-    log.debug('sio.connection.opened', { connection_id: connection.id, caller: caller.kind });
+    this.#deps.log.debug('sio.connection.opened', {
+      connection_id: connection.id,
+      caller: caller.kind,
+    });
     try {
       hall.opened(connection);
     } catch (error) {
-      log.error('sio.connection.greeting_failed', {
+      this.#deps.log.error('sio.connection.greeting_failed', {
         connection_id: connection.id,
         error: errorFrom(error),
       });
       connection.close(INTERNAL_ERROR, 'internal error');
     }
   }
-
-  return {
-    publish(room, frame) {
-      // Asked first, because a frame may not have its object yet.
-      if (io.sockets.adapter.rooms.has(room)) io.to(room).emit('message', frame.message);
-    },
-    request(request, response, admission) {
-      admissions.set(request, admission);
-      io.engine.handleRequest(request, response);
-    },
-    upgrade(request, socket, head, admission) {
-      admissions.set(request, admission);
-      io.engine.handleUpgrade(request, socket, head);
-    },
-    async close(code, reason) {
-      const gone = new Promise<void>((resolve) => {
-        allGone = resolve;
-      });
-      for (const connection of connections) connection.close(code, reason);
-      if (connections.size > 0) await gone;
-      // Who has not joined yet, and the engine's timers.
-      io.engine.close();
-    },
-  };
 }
 
 function createIo(limits: DoorLimits): Server {

@@ -61,64 +61,88 @@ export interface Subscriptions {
 }
 
 /** Subscriptions over the writer's queue and the ring. */
-export function createSubscriptions({
-  writer,
-  ring,
-  registry,
-  news,
-}: SubscriptionDeps): Subscriptions {
-  async function subscribeList(connection: Connection): Promise<void> {
-    const { text } = await writer.read({ kind: 'list' });
+export function createSubscriptions(deps: SubscriptionDeps): Subscriptions {
+  return new RoomSubscriptions(deps);
+}
+
+class RoomSubscriptions implements Subscriptions {
+  readonly #deps: SubscriptionDeps;
+
+  constructor(deps: SubscriptionDeps) {
+    this.#deps = deps;
+  }
+
+  unsubscribeSession(connection: Connection, sessionId: string): void {
+    for (const room of roomsOf(sessionId)) connection.leave(room);
+  }
+
+  async resync(connection: Connection, rooms: ReadonlySet<string>): Promise<void> {
+    if (rooms.has(LIST_ROOM)) await this.subscribeList(connection);
+    for (const room of [...rooms]) {
+      const sessionId = sessionOfRoom(room);
+      if (sessionId === null) continue;
+      const deltas = hearingOf(room) === 'deltas';
+      await this.subscribeSession(connection, sessionId, { deltas }, () => rooms.has(room));
+    }
+  }
+
+  async subscribeList(connection: Connection): Promise<void> {
+    const { text } = await this.#deps.writer.read({ kind: 'list' });
     connection.send(frameOfText(text));
     connection.join(LIST_ROOM);
     // The app forgets its open request with every summary it reads (contract.md 9.4 no. 8).
     for (const room of connection.rooms) {
       const sessionId = sessionOfRoom(room);
-      if (sessionId !== null) remind(connection, sessionId);
+      if (sessionId !== null) this.#remind(connection, sessionId);
     }
   }
 
-  async function subscribeSession(
+  async subscribeSession(
     connection: Connection,
     sessionId: string,
     { since_revision: since = null, epoch = null, deltas = false }: Since,
     isWanted = () => true,
   ): Promise<void> {
     const room = sessionRoom(sessionId, deltas ? 'deltas' : 'whole');
-    refuseMore(connection, sessionId);
-    const isOurs = epoch === null || epoch === writer.opened.epoch;
+    this.#refuseMore(connection, sessionId);
+    const isOurs = epoch === null || epoch === this.#deps.writer.opened.epoch;
     // 0 is what a client says that has nothing yet: facts without a snapshot would mean nothing to it.
     const hasBase = since !== null && since > 0;
-    const kept = hasBase && isOurs ? ring.since(sessionId, since) : null;
+    const kept = hasBase && isOurs ? this.#deps.ring.since(sessionId, since) : null;
     if (kept && !kept.some(asksSomething)) {
       for (const text of kept) connection.send(frameOfText(text));
-      remind(connection, sessionId);
-      enter(connection, sessionId, room);
+      this.#remind(connection, sessionId);
+      this.#enter(connection, sessionId, room);
       return;
     }
-    const read = await writer.read({ kind: 'catch-up', sessionId, since, epoch });
+    const read = await this.#deps.writer.read({ kind: 'catch-up', sessionId, since, epoch });
     if (!read) throw new OrbitError('not_found', { what: 'Session', id: sessionId }, { sessionId });
     if (!isWanted()) return;
     for (const text of read.frames) connection.send(frameOfText(text));
-    enter(connection, sessionId, room);
+    this.#enter(connection, sessionId, room);
   }
 
-  async function present({ connection, reply }: Asker, sessionId: string): Promise<void> {
-    refuseMore(connection, sessionId);
-    const read = await writer.read({ kind: 'catch-up', sessionId, since: null, epoch: null });
+  async present({ connection, reply }: Asker, sessionId: string): Promise<void> {
+    this.#refuseMore(connection, sessionId);
+    const read = await this.#deps.writer.read({
+      kind: 'catch-up',
+      sessionId,
+      since: null,
+      epoch: null,
+    });
     if (!read) throw new OrbitError('not_found', { what: 'Session', id: sessionId }, { sessionId });
     for (const text of read.frames) reply(frameOfText(text).message as Reply);
-    enter(connection, sessionId, sessionRoom(sessionId, hearingBy(connection, sessionId)));
+    this.#enter(connection, sessionId, sessionRoom(sessionId, hearingBy(connection, sessionId)));
   }
 
   /** Synchronous with the last read. A connection hears a session one way only: the newest counts. */
-  function enter(connection: Connection, sessionId: string, room: string): void {
+  #enter(connection: Connection, sessionId: string, room: string): void {
     for (const other of roomsOf(sessionId)) if (other !== room) connection.leave(other);
-    for (const message of news.standing(sessionId)) connection.send(frameOf(message));
+    for (const message of this.#deps.news.standing(sessionId)) connection.send(frameOf(message));
     connection.join(room);
   }
 
-  function refuseMore(connection: Connection, sessionId: string): void {
+  #refuseMore(connection: Connection, sessionId: string): void {
     const isIn = roomsOf(sessionId).some((room) => connection.rooms.has(room));
     if (isIn || connection.rooms.size < MAX_SUBSCRIPTIONS) return;
     throw new OrbitError('too_many_subscriptions', { limit: MAX_SUBSCRIPTIONS }, { sessionId });
@@ -128,8 +152,8 @@ export function createSubscriptions({
    * Says the oldest open request again, as it stands on disk; a repetition carries no revision. The app
    * takes every request for a permission, so behind a question the status is said too (no. 22).
    */
-  function remind(connection: Connection, sessionId: string): void {
-    const open = registry.peek(sessionId)?.committed?.context.approvals[0];
+  #remind(connection: Connection, sessionId: string): void {
+    const open = this.#deps.registry.peek(sessionId)?.committed?.context.approvals[0];
     if (!open) return;
     const { request } = open;
     connection.send(frameOf({ type: 'approval_requested', session_id: sessionId, request }));
@@ -137,24 +161,6 @@ export function createSubscriptions({
     const changes = { work_status: request.type };
     connection.send(frameOf({ type: 'session_delta', session_id: sessionId, changes }));
   }
-
-  return {
-    subscribeList,
-    subscribeSession,
-    present,
-    unsubscribeSession(connection, sessionId) {
-      for (const room of roomsOf(sessionId)) connection.leave(room);
-    },
-    async resync(connection, rooms) {
-      if (rooms.has(LIST_ROOM)) await subscribeList(connection);
-      for (const room of [...rooms]) {
-        const sessionId = sessionOfRoom(room);
-        if (sessionId === null) continue;
-        const deltas = hearingOf(room) === 'deltas';
-        await subscribeSession(connection, sessionId, { deltas }, () => rooms.has(room));
-      }
-    },
-  };
 }
 
 function hearingBy({ rooms }: Connection, sessionId: string): Hearing {

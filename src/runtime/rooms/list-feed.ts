@@ -20,72 +20,81 @@ export interface ListFeed {
   hold(sessionId: string): () => void;
 }
 
-/** @param deps.defer runs once at the end of the tick */
-export function createListFeed({
-  rooms,
-  defer = setImmediate,
-}: {
+interface ListFeedDeps {
   rooms: Outlet;
+  /** When what was gathered is told: at the end of the tick unless given. */
   defer?: (run: () => void) => void;
-}): ListFeed {
-  const waiting = new Map<string, StateChanges>();
-  /** Sessions that are held, with their newest summary. */
-  const held = new Map<string, ListMessage | null>();
-  let isDeferred = false;
+}
 
-  function note(sessionId: string, changes: StateChanges): void {
-    waiting.set(sessionId, { ...waiting.get(sessionId), ...changes });
-    if (isDeferred) return;
-    isDeferred = true;
-    defer(() => {
-      isDeferred = false;
-      for (const id of [...waiting.keys()]) tell(id);
+/** A feed in which nothing waits. */
+export function createListFeed(deps: ListFeedDeps): ListFeed {
+  return new GatheringFeed({ defer: setImmediate, ...deps });
+}
+
+class GatheringFeed implements ListFeed {
+  readonly #deps: Required<ListFeedDeps>;
+  readonly #waiting = new Map<string, StateChanges>();
+  /** Sessions that are held, with their newest summary. */
+  readonly #held = new Map<string, ListMessage | null>();
+  #isDeferred = false;
+
+  constructor(deps: Required<ListFeedDeps>) {
+    this.#deps = deps;
+  }
+
+  hold(sessionId: string): () => void {
+    this.#held.set(sessionId, null);
+    return () => {
+      const summary = this.#held.get(sessionId);
+      this.#held.delete(sessionId);
+      if (summary) this.#deps.rooms.publish(LIST_ROOM, frameOf(summary));
+      this.#tell(sessionId);
+    };
+  }
+
+  #note(sessionId: string, changes: StateChanges): void {
+    this.#waiting.set(sessionId, { ...this.#waiting.get(sessionId), ...changes });
+    if (this.#isDeferred) return;
+    this.#isDeferred = true;
+    this.#deps.defer(() => {
+      this.#isDeferred = false;
+      for (const id of [...this.#waiting.keys()]) this.#tell(id);
     });
   }
 
-  function tell(sessionId: string): void {
-    const changes = waiting.get(sessionId);
-    if (!changes || held.has(sessionId)) return;
-    waiting.delete(sessionId);
-    rooms.publish(LIST_ROOM, frameOf({ type: 'session_delta', session_id: sessionId, changes }));
+  #tell(sessionId: string): void {
+    const changes = this.#waiting.get(sessionId);
+    if (!changes || this.#held.has(sessionId)) return;
+    this.#waiting.delete(sessionId);
+    this.#deps.rooms.publish(
+      LIST_ROOM,
+      frameOf({ type: 'session_delta', session_id: sessionId, changes }),
+    );
   }
 
-  function hear(fact: SessionMessage | ListMessage): void {
+  hear(fact: SessionMessage | ListMessage): void {
     switch (fact.type) {
       case 'session_delta': {
         const changes = summaryPart(fact.changes);
-        if (changes) note(fact.session_id, changes);
+        if (changes) this.#note(fact.session_id, changes);
         return;
       }
       case 'tokens_updated':
-        note(fact.session_id, { token_usage: fact.usage });
+        this.#note(fact.session_id, { token_usage: fact.usage });
         return;
       case 'session_created': {
         const { id } = fact.session;
         // The whole summary: what waited is in it.
-        waiting.delete(id);
-        if (held.has(id)) held.set(id, fact);
-        else rooms.publish(LIST_ROOM, frameOf(fact));
+        this.#waiting.delete(id);
+        if (this.#held.has(id)) this.#held.set(id, fact);
+        else this.#deps.rooms.publish(LIST_ROOM, frameOf(fact));
         return;
       }
       case 'session_ended':
-        tell(fact.session_id);
-        rooms.publish(LIST_ROOM, frameOf(fact));
+        this.#tell(fact.session_id);
+        this.#deps.rooms.publish(LIST_ROOM, frameOf(fact));
     }
   }
-
-  return {
-    hear,
-    hold(sessionId) {
-      held.set(sessionId, null);
-      return () => {
-        const summary = held.get(sessionId);
-        held.delete(sessionId);
-        if (summary) rooms.publish(LIST_ROOM, frameOf(summary));
-        tell(sessionId);
-      };
-    },
-  };
 }
 
 function summaryPart(changes: StateChanges): StateChanges | null {

@@ -69,31 +69,79 @@ interface Open {
 }
 
 /** Streams over the rooms; the beat runs only while something is open. */
-export function createStreams({
-  rooms,
-  writer,
-  clock,
-  nowMs = () => performance.now(),
-  every = everyBeat,
-}: StreamsDeps): Streams {
-  const bySession = new Map<string, Map<string, Open>>();
-  let stopBeat: (() => void) | null = null;
+export function createStreams(deps: StreamsDeps): Streams {
+  return new RoomStreams({ nowMs: () => performance.now(), every: everyBeat, ...deps });
+}
 
-  function beat(): void {
-    const now = nowMs();
-    for (const opens of bySession.values()) for (const open of opens.values()) tend(open, now);
+class RoomStreams implements Streams {
+  readonly #deps: Required<StreamsDeps>;
+  readonly #bySession = new Map<string, Map<string, Open>>();
+  #stopBeat: (() => void) | null = null;
+
+  constructor(deps: Required<StreamsDeps>) {
+    this.#deps = deps;
   }
 
-  function tend(open: Open, now: number): void {
+  open(sessionId: string, messageId: string, first: string): Stream {
+    const now = this.#deps.nowMs();
+    const length = first.length;
+    const open: Open = {
+      sessionId,
+      messageId,
+      chunks: [first],
+      length,
+      isShown: false,
+      heardChunks: 1,
+      heard: length,
+      whole: { length, atMs: now },
+      kept: { length, atMs: now, isOnItsWay: false },
+    };
+    const opens = this.#bySession.get(sessionId);
+    if (opens) opens.set(messageId, open);
+    else this.#bySession.set(sessionId, new Map([[messageId, open]]));
+    this.#stopBeat ??= this.#deps.every(BEAT_MS, () => this.#beat());
+    return {
+      messageId,
+      push: (text) => {
+        open.chunks.push(text);
+        open.length += text.length;
+      },
+      text: () => textOf(open),
+      show: () => {
+        open.isShown = true;
+      },
+      close: () => this.#close(open),
+    };
+  }
+
+  standing: Streams['standing'] = (sessionId) => {
+    const opens = [...(this.#bySession.get(sessionId)?.values() ?? [])];
+    return opens.filter(({ isShown }) => isShown).map(wholeOf);
+  };
+
+  stop(): void {
+    this.#stopBeat?.();
+    this.#stopBeat = null;
+    this.#bySession.clear();
+  }
+
+  #beat(): void {
+    const now = this.#deps.nowMs();
+    for (const opens of this.#bySession.values())
+      for (const open of opens.values()) this.#tend(open, now);
+  }
+
+  #tend(open: Open, now: number): void {
     if (!open.isShown) return;
-    tellNew(open);
+    this.#tellNew(open);
     const grown = (open.length - open.whole.length) / Math.max(1, open.whole.length);
     const isSlow = now - open.whole.atMs >= SLOW_MS;
-    if (grown >= GROWN || (isSlow && grown >= GROWN_SLOWLY)) tellWhole(open, now);
-    if (now - open.kept.atMs >= CHECKPOINT_MS && open.length > open.kept.length) keep(open, now);
+    if (grown >= GROWN || (isSlow && grown >= GROWN_SLOWLY)) this.#tellWhole(open, now);
+    if (now - open.kept.atMs >= CHECKPOINT_MS && open.length > open.kept.length)
+      this.#keep(open, now);
   }
 
-  function tellNew(open: Open): void {
+  #tellNew(open: Open): void {
     const { sessionId, heard: offset } = open;
     if (open.heardChunks === open.chunks.length) return;
     const text = open.chunks.slice(open.heardChunks).join('');
@@ -106,76 +154,36 @@ export function createStreams({
       offset,
       text,
     };
-    rooms.publish(sessionRoom(sessionId, 'deltas'), frameOf(message));
+    this.#deps.rooms.publish(sessionRoom(sessionId, 'deltas'), frameOf(message));
   }
 
-  function tellWhole(open: Open, now: number): void {
-    rooms.publish(sessionRoom(open.sessionId), frameOf(wholeOf(open)));
+  #tellWhole(open: Open, now: number): void {
+    this.#deps.rooms.publish(sessionRoom(open.sessionId), frameOf(wholeOf(open)));
     open.whole = { length: open.length, atMs: now };
   }
 
-  function keep(open: Open, now: number): void {
+  #keep(open: Open, now: number): void {
     // While the storage fails, one waits and the others would only wait behind it.
     if (open.kept.isOnItsWay) return;
     open.kept = { length: open.length, atMs: now, isOnItsWay: true };
     const { sessionId, messageId } = open;
     const item = { kind: 'checkpoint', sessionId, messageId, key: null } as const;
-    writer.submit({ ...item, at: clock.stamp(), content: textOf(open) }, () => {
-      open.kept.isOnItsWay = false;
-    });
+    this.#deps.writer.submit(
+      { ...item, at: this.#deps.clock.stamp(), content: textOf(open) },
+      () => {
+        open.kept.isOnItsWay = false;
+      },
+    );
   }
 
-  function close({ sessionId, messageId }: Open): void {
-    const opens = bySession.get(sessionId);
+  #close({ sessionId, messageId }: Open): void {
+    const opens = this.#bySession.get(sessionId);
     opens?.delete(messageId);
-    if (opens?.size === 0) bySession.delete(sessionId);
-    if (bySession.size > 0) return;
-    stopBeat?.();
-    stopBeat = null;
+    if (opens?.size === 0) this.#bySession.delete(sessionId);
+    if (this.#bySession.size > 0) return;
+    this.#stopBeat?.();
+    this.#stopBeat = null;
   }
-
-  return {
-    open(sessionId, messageId, first) {
-      const now = nowMs();
-      const length = first.length;
-      const open: Open = {
-        sessionId,
-        messageId,
-        chunks: [first],
-        length,
-        isShown: false,
-        heardChunks: 1,
-        heard: length,
-        whole: { length, atMs: now },
-        kept: { length, atMs: now, isOnItsWay: false },
-      };
-      const opens = bySession.get(sessionId);
-      if (opens) opens.set(messageId, open);
-      else bySession.set(sessionId, new Map([[messageId, open]]));
-      stopBeat ??= every(BEAT_MS, beat);
-      return {
-        messageId,
-        push(text) {
-          open.chunks.push(text);
-          open.length += text.length;
-        },
-        text: () => textOf(open),
-        show() {
-          open.isShown = true;
-        },
-        close: () => close(open),
-      };
-    },
-    standing(sessionId) {
-      const opens = [...(bySession.get(sessionId)?.values() ?? [])];
-      return opens.filter(({ isShown }) => isShown).map(wholeOf);
-    },
-    stop() {
-      stopBeat?.();
-      stopBeat = null;
-      bySession.clear();
-    },
-  };
 }
 
 /** As far as deltas have told it: whoever joins now hears the rest as the others do. */

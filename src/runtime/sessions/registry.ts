@@ -11,7 +11,7 @@ import type { Ledger } from '../ledger/ledger.ts';
 import { type Moment, momentOf } from '../ledger/moment.ts';
 import type { LiveSession, SessionActor } from './live-session.ts';
 import { inputOf, savedOf } from './restore.ts';
-import { childOf, startSupervisor } from './wiring.ts';
+import { childOf, type Supervisor, startSupervisor } from './wiring.ts';
 
 /** What a visitor finds: the live session, or what is known of one that does not exist yet. */
 export interface Found {
@@ -61,27 +61,87 @@ interface RegistryDeps {
 const MAX_LIVE = 1000;
 
 /** Opens the registry with the sessions that were busy when the last process ended. */
-export function createRegistry({
-  writer,
-  ledger,
-  log,
-  opened = () => {},
-  nowMs = () => performance.now(),
-}: RegistryDeps): Registry {
-  const lives = new Map<string, LiveSession>();
-  const queues = new Map<string, Array<(found: Found, error: unknown) => void>>();
+export function createRegistry(deps: RegistryDeps): Registry {
+  return new LiveRegistry({ nowMs: () => performance.now(), opened: () => {}, ...deps });
+}
+
+class LiveRegistry implements Registry {
+  readonly #deps: Required<RegistryDeps>;
+  readonly #lives = new Map<string, LiveSession>();
+  readonly #queues = new Map<string, Array<(found: Found, error: unknown) => void>>();
   /** Never reused in this process: the writer remembers which generation of a session it refused. */
-  let generations = 0;
-  const supervisor = startSupervisor({ ledger, log, busy: writer.opened.busy });
-  for (const stored of writer.opened.busy) adoptStored(stored);
+  #generations = 0;
+  readonly #supervisor: Supervisor;
+
+  constructor(deps: Required<RegistryDeps>) {
+    this.#deps = deps;
+    this.#supervisor = startSupervisor({
+      ledger: this.#deps.ledger,
+      log: this.#deps.log,
+      busy: this.#deps.writer.opened.busy,
+    });
+    for (const stored of this.#deps.writer.opened.busy) this.#adoptStored(stored);
+  }
+
+  peek(id: string): LiveSession | null {
+    return this.#lives.get(id) ?? null;
+  }
+
+  enter<Result>(id: string, visit: (found: Found) => Result): Promise<Awaited<Result>> {
+    const live = this.#lives.get(id);
+    if (live && !this.#queues.has(id)) {
+      live.usedAtMs = this.#deps.nowMs();
+      return Promise.resolve(visit({ live, pendingStart: null }));
+    }
+    return new Promise((resolve, reject) => {
+      const line = this.#queues.get(id);
+      const enter = (found: Found, error: unknown) => {
+        if (error) return reject(error);
+        try {
+          resolve(visit(found) as never);
+        } catch (thrown) {
+          reject(thrown);
+        }
+      };
+      if (line) return void line.push(enter);
+      this.#queues.set(id, [enter]);
+      void this.#letIn(id);
+    });
+  }
+
+  reopen(live: LiveSession, moment: Moment | null): void {
+    live.generation = ++this.#generations;
+    // The snapshot that an undone event brought was not stored.
+    live.tail = Number.POSITIVE_INFINITY;
+    this.revive(live, moment);
+  }
+
+  passivate(idleMs: number): void {
+    const before = this.#deps.nowMs() - idleMs;
+    for (const live of this.#lives.values())
+      if (live.usedAtMs < before && canRest(live)) this.discard(live);
+  }
+
+  live(): Iterable<LiveSession> {
+    return this.#lives.values();
+  }
+
+  get liveCount(): number {
+    return this.#lives.size;
+  }
+
+  stop(): void {
+    this.#supervisor.send({ type: 'house.drained' });
+    this.#supervisor.stop();
+  }
 
   /** @param tail  events since the stored snapshot the actor goes on from; null when there is none */
-  function adopt(input: SessionInput, tail: number | null, actor: SessionActor): LiveSession {
+  #adopt(input: SessionInput, tail: number | null, actor: SessionActor): LiveSession {
     const moment = tail === null ? null : momentOf(actor);
     const live: LiveSession = {
       id: input.session.id,
       actor,
-      generation: ++generations,
+      generation: ++this.#generations,
       input,
       committed: moment,
       latest: moment,
@@ -89,135 +149,97 @@ export function createRegistry({
       birth: [],
       base: null,
       inFlight: [],
-      usedAtMs: nowMs(),
+      usedAtMs: this.#deps.nowMs(),
     };
-    lives.set(live.id, live);
+    this.#lives.set(live.id, live);
     return live;
   }
 
   /** Spawns an actor; what its birth records waits for the first event. */
-  function spawn(input: SessionInput): Pick<LiveSession, 'actor' | 'birth'> {
+  #spawn(input: SessionInput): Pick<LiveSession, 'actor' | 'birth'> {
     const { id } = input.session;
-    const born = ledger.collect(() => supervisor.send({ type: 'session.opened', id, input }));
-    return { actor: childOf(supervisor, id), birth: born.facts };
+    const born = this.#deps.ledger.collect(() =>
+      this.#supervisor.send({ type: 'session.opened', id, input }),
+    );
+    return { actor: childOf(this.#supervisor, id), birth: born.facts };
   }
 
   /** The snapshot before the first event: a new journal's first base. */
-  function baseOf(actor: SessionActor): string {
+  #baseOf(actor: SessionActor): string {
     return JSON.stringify(actor.getPersistedSnapshot());
   }
 
-  function create(input: SessionInput): LiveSession {
-    makeRoom();
-    const { actor, birth } = spawn(input);
-    return Object.assign(adopt(input, null, actor), { birth, base: baseOf(actor) });
+  create(input: SessionInput): LiveSession {
+    this.#makeRoom();
+    const { actor, birth } = this.#spawn(input);
+    return Object.assign(this.#adopt(input, null, actor), { birth, base: this.#baseOf(actor) });
   }
 
   /** Makes a row live: from its snapshot, or at idle from its columns when that does not restore. */
-  function openStored(stored: StoredActor): LiveSession {
-    makeRoom();
+  #openStored(stored: StoredActor): LiveSession {
+    this.#makeRoom();
     const input = inputOf(stored);
     const saved = savedOf(stored);
     if (saved) {
-      const { actor } = spawn({ ...input, saved });
-      if (actor.getSnapshot().status === 'active') return adopt(input, stored.tail.length, actor);
-      supervisor.send({ type: 'session.closed', id: input.session.id });
+      const { actor } = this.#spawn({ ...input, saved });
+      if (actor.getSnapshot().status === 'active')
+        return this.#adopt(input, stored.tail.length, actor);
+      this.#supervisor.send({ type: 'session.closed', id: input.session.id });
     }
-    log.warn('restore.from_columns', { session_id: input.session.id });
-    const { actor } = spawn(input);
+    this.#deps.log.warn('restore.from_columns', { session_id: input.session.id });
+    const { actor } = this.#spawn(input);
     // What its journal holds so far leads to another state than this one: here it begins anew.
-    return Object.assign(adopt(input, null, actor), { base: baseOf(actor) });
+    return Object.assign(this.#adopt(input, null, actor), { base: this.#baseOf(actor) });
   }
 
   /** At boot: the supervisor's snapshot brought the child already, unless it did not restore. */
-  function adoptStored(stored: StoredActor): void {
-    const child = supervisor.getSnapshot().children[stored.summary.id] as SessionActor | undefined;
+  #adoptStored(stored: StoredActor): void {
+    const child = this.#supervisor.getSnapshot().children[stored.summary.id] as
+      | SessionActor
+      | undefined;
     if (child?.getSnapshot().status === 'active') {
-      adopt(inputOf(stored), stored.tail.length, child);
-    } else openStored({ ...stored, snapshot: null });
+      this.#adopt(inputOf(stored), stored.tail.length, child);
+    } else this.#openStored({ ...stored, snapshot: null });
   }
 
-  function respawn(live: LiveSession, moment: Moment | null): void {
+  revive(live: LiveSession, moment: Moment | null): void {
     const saved = moment?.persist();
     live.latest = moment;
-    supervisor.send({ type: 'session.closed', id: live.id });
-    Object.assign(live, spawn(saved ? { ...live.input, isNew: false, saved } : live.input));
-    if (!saved) live.base = baseOf(live.actor);
+    this.#supervisor.send({ type: 'session.closed', id: live.id });
+    Object.assign(live, this.#spawn(saved ? { ...live.input, isNew: false, saved } : live.input));
+    if (!saved) live.base = this.#baseOf(live.actor);
   }
 
-  function makeRoom(): void {
-    if (lives.size < MAX_LIVE) return;
-    const idle = [...lives.values()].filter(canRest).sort((a, b) => a.usedAtMs - b.usedAtMs);
-    for (const live of idle.slice(0, Math.ceil(MAX_LIVE / 10))) close(live);
+  #makeRoom(): void {
+    if (this.#lives.size < MAX_LIVE) return;
+    const idle = [...this.#lives.values()].filter(canRest).sort((a, b) => a.usedAtMs - b.usedAtMs);
+    for (const live of idle.slice(0, Math.ceil(MAX_LIVE / 10))) this.discard(live);
   }
 
-  function close(live: LiveSession): void {
-    supervisor.send({ type: 'session.closed', id: live.id });
-    lives.delete(live.id);
+  discard(live: LiveSession): void {
+    this.#supervisor.send({ type: 'session.closed', id: live.id });
+    this.#lives.delete(live.id);
   }
-
-  return {
-    create,
-    peek: (id) => lives.get(id) ?? null,
-    enter(id, visit) {
-      const live = lives.get(id);
-      if (live && !queues.has(id)) {
-        live.usedAtMs = nowMs();
-        return Promise.resolve(visit({ live, pendingStart: null }));
-      }
-      return new Promise((resolve, reject) => {
-        const line = queues.get(id);
-        const enter = (found: Found, error: unknown) => {
-          if (error) return reject(error);
-          try {
-            resolve(visit(found) as never);
-          } catch (thrown) {
-            reject(thrown);
-          }
-        };
-        if (line) return void line.push(enter);
-        queues.set(id, [enter]);
-        void letIn(id);
-      });
-    },
-    reopen(live, moment) {
-      live.generation = ++generations;
-      // The snapshot that an undone event brought was not stored.
-      live.tail = Number.POSITIVE_INFINITY;
-      respawn(live, moment);
-    },
-    revive: respawn,
-    discard: close,
-    passivate(idleMs) {
-      const before = nowMs() - idleMs;
-      for (const live of lives.values()) if (live.usedAtMs < before && canRest(live)) close(live);
-    },
-    live: () => lives.values(),
-    get liveCount() {
-      return lives.size;
-    },
-    stop() {
-      supervisor.send({ type: 'house.drained' });
-      supervisor.stop();
-    },
-  };
 
   /** Reads the row once and lets everybody in who came meanwhile. */
-  async function letIn(id: string): Promise<void> {
+  async #letIn(id: string): Promise<void> {
     let found: Found = { live: null, pendingStart: null };
     let error: unknown = null;
     try {
-      const { stored, pendingStart } = await writer.read({ kind: 'actor', sessionId: id });
-      const live = lives.get(id) ?? (stored && openStored(stored));
-      if (live && stored) opened(live);
+      const { stored, pendingStart } = await this.#deps.writer.read({
+        kind: 'actor',
+        sessionId: id,
+      });
+      const live = this.#lives.get(id) ?? (stored && this.#openStored(stored));
+      if (live && stored) this.#deps.opened(live);
       found = { live, pendingStart };
     } catch (thrown) {
       error = thrown;
     }
-    const line = queues.get(id) ?? [];
+    const line = this.#queues.get(id) ?? [];
     // Visits are synchronous, so nobody can come in between the last visit and this line.
     for (const enter of line) enter(found, error);
-    queues.delete(id);
+    this.#queues.delete(id);
   }
 }
 

@@ -39,110 +39,142 @@ const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** The account over an engine that need not run. */
 export function createAccounts(deps: AccountsDeps): Accounts {
-  const { engine, news, log, loginLimitMs = LOGIN_LIMIT_MS } = deps;
-  let login: { id: string; timer: NodeJS.Timeout } | null = null;
+  return new CodexAccounts(deps);
+}
+
+class CodexAccounts implements Accounts {
+  readonly #deps: AccountsDeps;
+  #login: { id: string; timer: NodeJS.Timeout } | null = null;
   /** What `auth.json` was when the engine read it; null when the engine has written it since. */
-  let seenAuth: string | null = null;
-  let last: Promise<unknown> = Promise.resolve();
+  #seenAuth: string | null = null;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(deps: AccountsDeps) {
+    this.#deps = deps;
+    this.#deps.engine.onReport((report) => {
+      if (report.method.startsWith('account/')) this.#seenAuth = null;
+      if (report.method === 'account/login/completed') {
+        const { loginId, success, error } = report.params;
+        if (loginId !== null && loginId === this.#login?.id) this.#loginOver(success, error);
+      } else if (report.method === 'account/updated') {
+        void this.#tellUpdated();
+      }
+    });
+    this.#deps.engine.onState((state, reason) => {
+      if (state === 'ready') this.#seenAuth = null;
+      // The process that waited for the browser is gone.
+      else if (state === 'failed' && this.#login) this.#loginOver(false, reason ?? 'Codex stopped');
+    });
+  }
+
+  startLogin(): Promise<{ loginId: string; authUrl: string }> {
+    return this.#inTurn(() => this.#startLogin());
+  }
+
+  cancelLogin(loginId: string): Promise<CodexLoginCancelStatus> {
+    return this.#inTurn(() => this.#cancelLogin(loginId));
+  }
+
+  signOut(): Promise<void> {
+    return this.#inTurn(() => this.#signOut());
+  }
+
+  useApiKey(key: string): Promise<void> {
+    return this.#inTurn(() => this.#useApiKey(key));
+  }
 
   /** One after another: a renewed engine must not take a login with it that has just begun. */
-  function inTurn<Result>(run: () => Promise<Result>): Promise<Result> {
-    const result = last.then(run);
-    last = result.catch(() => {
+  #inTurn<Result>(run: () => Promise<Result>): Promise<Result> {
+    const result = this.#last.then(run);
+    this.#last = result.catch(() => {
       // Whoever asked hears of it; the next one begins all the same.
     });
     return result;
   }
 
-  engine.onReport((report) => {
-    if (report.method.startsWith('account/')) seenAuth = null;
-    if (report.method === 'account/login/completed') {
-      const { loginId, success, error } = report.params;
-      if (loginId !== null && loginId === login?.id) loginOver(success, error);
-    } else if (report.method === 'account/updated') {
-      void tellUpdated();
-    }
-  });
-  engine.onState((state, reason) => {
-    if (state === 'ready') seenAuth = null;
-    // The process that waited for the browser is gone.
-    else if (state === 'failed' && login) loginOver(false, reason ?? 'Codex stopped');
-  });
-
-  const loginId = (): string | null => login?.id ?? null;
+  #loginId(): string | null {
+    return this.#login?.id ?? null;
+  }
 
   /** As much as can be had: without a network there is nothing to refresh with, or less to say. */
-  async function read(refreshToken: boolean): Promise<CodexAccountStatus> {
+  async #read(refreshToken: boolean): Promise<CodexAccountStatus> {
     try {
-      return accountStatus(await engine.request('account/read', { refreshToken }), loginId());
+      return accountStatus(
+        await this.#deps.engine.request('account/read', { refreshToken }),
+        this.#loginId(),
+      );
     } catch (error) {
-      if (!(error instanceof OrbitError) || engine.state !== 'ready') throw error;
-      log.warn('codex.account_read_failed', { error, refresh: refreshToken });
-      if (refreshToken) return read(false);
+      if (!(error instanceof OrbitError) || this.#deps.engine.state !== 'ready') throw error;
+      this.#deps.log.warn('codex.account_read_failed', { error, refresh: refreshToken });
+      if (refreshToken) return this.#read(false);
       const params = { includeToken: false, refreshToken: false };
-      const onDisk = await engine.request('getAuthStatus', params);
-      return accountOnDisk(onDisk, loginId(), error.message);
+      const onDisk = await this.#deps.engine.request('getAuthStatus', params);
+      return accountOnDisk(onDisk, this.#loginId(), error.message);
     }
   }
 
-  async function statusNow({ refresh = false } = {}): Promise<CodexAccountStatus> {
+  async #statusNow({ refresh = false } = {}): Promise<CodexAccountStatus> {
     try {
-      await renewAfterForeignChange();
-      return await read(refresh);
+      await this.#renewAfterForeignChange();
+      return await this.#read(refresh);
     } catch (error) {
       // An error here would make the app ask again at once, for ever (contract.md 9.4 no. 20).
-      log.warn('codex.account_unknown', { error: error as Error });
+      this.#deps.log.warn('codex.account_unknown', { error: error as Error });
       return unknownAccount(error instanceof OrbitError ? error.message : 'see the log');
     }
   }
 
   /** `codex login` in a terminal: the engine reads its files only when it starts. */
-  async function renewAfterForeignChange(): Promise<void> {
-    if (engine.state !== 'ready' || login) return;
-    const before = seenAuth;
-    seenAuth = await authStamp(deps.codexHome);
-    if (before === null || before === seenAuth) return;
-    const renewed = await engine.renew();
-    log.info('codex.account_changed_elsewhere', { renewed });
+  async #renewAfterForeignChange(): Promise<void> {
+    if (this.#deps.engine.state !== 'ready' || this.#login) return;
+    const before = this.#seenAuth;
+    this.#seenAuth = await authStamp(this.#deps.codexHome);
+    if (before === null || before === this.#seenAuth) return;
+    const renewed = await this.#deps.engine.renew();
+    this.#deps.log.info('codex.account_changed_elsewhere', { renewed });
   }
 
-  const status: Accounts['status'] = (options) => inTurn(() => statusNow(options));
-
-  async function tellUpdated(): Promise<void> {
-    const now = await status();
-    news.tellList({ type: 'codex_account_updated', status: now });
-    news.tellList({ type: 'codex_account_status', status: now });
+  status(options?: { refresh?: boolean }): Promise<CodexAccountStatus> {
+    return this.#inTurn(() => this.#statusNow(options));
   }
 
-  async function tellStatus(): Promise<void> {
-    news.tellList({ type: 'codex_account_status', status: await status() });
+  async #tellUpdated(): Promise<void> {
+    const now = await this.status();
+    this.#deps.news.tellList({ type: 'codex_account_updated', status: now });
+    this.#deps.news.tellList({ type: 'codex_account_status', status: now });
   }
 
-  function forgetLogin(): void {
-    clearTimeout(login?.timer);
-    login = null;
+  async #tellStatus(): Promise<void> {
+    this.#deps.news.tellList({ type: 'codex_account_status', status: await this.status() });
+  }
+
+  #forgetLogin(): void {
+    clearTimeout(this.#login?.timer);
+    this.#login = null;
   }
 
   /** A success is followed by the engine's word that the account changed, which tells the status. */
-  function loginOver(success: boolean, error: string | null): void {
-    const login_id = login?.id ?? '';
-    forgetLogin();
+  #loginOver(success: boolean, error: string | null): void {
+    const login_id = this.#login?.id ?? '';
+    this.#forgetLogin();
     const why = error !== null && { error };
-    news.tellList({ type: 'codex_login_chatgpt_completed', login_id, success, ...why });
-    if (!success) void tellStatus();
+    this.#deps.news.tellList({ type: 'codex_login_chatgpt_completed', login_id, success, ...why });
+    if (!success) void this.#tellStatus();
   }
 
   /** Ends a login whose user never came. */
-  async function timeOut(id: string): Promise<void> {
-    if (login?.id !== id) return;
-    loginOver(false, 'Login timed out');
-    await engine.request('account/login/cancel', { loginId: id }).catch((error: Error) => {
-      log.warn('codex.login_not_cancelled', { error });
-    });
+  async #timeOut(id: string): Promise<void> {
+    if (this.#login?.id !== id) return;
+    this.#loginOver(false, 'Login timed out');
+    await this.#deps.engine
+      .request('account/login/cancel', { loginId: id })
+      .catch((error: Error) => {
+        this.#deps.log.warn('codex.login_not_cancelled', { error });
+      });
   }
 
-  async function startLogin(): Promise<{ loginId: string; authUrl: string }> {
-    const begun = await engine
+  async #startLogin(): Promise<{ loginId: string; authUrl: string }> {
+    const begun = await this.#deps.engine
       .request('account/login/start', { type: 'chatgpt' })
       .catch((cause: unknown) => {
         throw failed('codex_auth_login_start_failed', cause);
@@ -151,48 +183,44 @@ export function createAccounts(deps: AccountsDeps): Accounts {
       throw failed('codex_auth_login_start_failed', new Error(`Codex began ${begun.type}`));
     }
     const { loginId, authUrl } = begun;
-    forgetLogin();
-    const timer = setTimeout(() => void timeOut(loginId), loginLimitMs).unref();
-    login = { id: loginId, timer };
+    this.#forgetLogin();
+    const timer = setTimeout(
+      () => void this.#timeOut(loginId),
+      this.#deps.loginLimitMs ?? LOGIN_LIMIT_MS,
+    ).unref();
+    this.#login = { id: loginId, timer };
     // Behind the asker's answer.
-    setImmediate(() => void tellStatus());
+    setImmediate(() => void this.#tellStatus());
     return { loginId, authUrl };
   }
 
-  async function cancelLogin(loginId: string): Promise<CodexLoginCancelStatus> {
+  async #cancelLogin(loginId: string): Promise<CodexLoginCancelStatus> {
     if (!UUID.test(loginId)) return 'invalid_id';
-    if (loginId !== login?.id) return 'not_found';
+    if (loginId !== this.#login?.id) return 'not_found';
     // First, so that what the engine says of it is no news any more.
-    forgetLogin();
-    const { status } = await engine.request('account/login/cancel', { loginId });
-    setImmediate(() => void tellStatus());
+    this.#forgetLogin();
+    const { status } = await this.#deps.engine.request('account/login/cancel', { loginId });
+    setImmediate(() => void this.#tellStatus());
     return status === 'canceled' ? 'canceled' : 'not_found';
   }
 
-  async function signOut(): Promise<void> {
-    const loginId = login?.id;
-    forgetLogin();
+  async #signOut(): Promise<void> {
+    const loginId = this.#login?.id;
+    this.#forgetLogin();
     try {
-      if (loginId !== undefined) await engine.request('account/login/cancel', { loginId });
-      await engine.request('account/logout', undefined);
+      if (loginId !== undefined)
+        await this.#deps.engine.request('account/login/cancel', { loginId });
+      await this.#deps.engine.request('account/logout', undefined);
     } catch (cause) {
       throw failed('codex_auth_logout_failed', cause);
     }
   }
 
-  async function useApiKey(apiKey: string): Promise<void> {
-    const { auth_mode } = await statusNow();
+  async #useApiKey(apiKey: string): Promise<void> {
+    const { auth_mode } = await this.#statusNow();
     if (auth_mode === 'chatgpt') throw new OrbitError('already_signed_in');
-    await engine.request('account/login/start', { type: 'apiKey', apiKey });
+    await this.#deps.engine.request('account/login/start', { type: 'apiKey', apiKey });
   }
-
-  return {
-    status,
-    startLogin: () => inTurn(startLogin),
-    cancelLogin: (loginId) => inTurn(() => cancelLogin(loginId)),
-    signOut: () => inTurn(signOut),
-    useApiKey: (key) => inTurn(() => useApiKey(key)),
-  };
 }
 
 /** Changes whenever the file does; a keyring has no file and is never noticed. */

@@ -61,27 +61,73 @@ interface How {
 }
 
 /** Forks over one engine. */
-export function createForks({ engine, sessions, links, registry, listFeed }: ForksDeps): Forks {
-  async function open(source: LiveSession, threadId: string, how: How) {
+export function createForks(deps: ForksDeps): Forks {
+  return new ThreadForks(deps);
+}
+
+class ThreadForks implements Forks {
+  readonly #deps: ForksDeps;
+
+  constructor(deps: ForksDeps) {
+    this.#deps = deps;
+  }
+
+  async fork(
+    source: LiveSession,
+    { nth, given }: { nth: number | null; given: Partial<ThreadSettings> },
+  ): Promise<Forked> {
+    const { session } = contextOf(source);
+    const fromThreadId = threadOf(session);
+    if (fromThreadId === null) {
+      const reason = 'its Codex thread is not known; only sessions of Codex can be forked';
+      throw new OrbitError('fork_failed', { id: source.id, reason });
+    }
+    const settings = { ...settingsOf(session), ...given };
+    const opened = await this.#open(source, fromThreadId, { nth, settings });
+    const sessionId = randomUUID();
+    const { told, turnCount } = await this.#historyOf(sessionId, opened.threadId);
+    const announce = this.#deps.listFeed.hold(sessionId);
+    try {
+      const live = this.#deps.registry.create({
+        session: {
+          ...newSession(sessionId, opened.threadId, settings),
+          ...opened.fields,
+          forked_from_session_id: source.id,
+          ...firstPromptOf(told),
+        },
+        isNew: true,
+        turnCount,
+      });
+      const wishes = [...this.#deps.links.adopt(sessionId, opened), ...told];
+      await Promise.all(wishes.map((wish) => this.#deps.sessions.tell(live, wish, 'house')));
+    } catch (error) {
+      announce();
+      throw error;
+    }
+    return { sessionId, fromThreadId, announce };
+  }
+
+  async #open(source: LiveSession, threadId: string, how: How) {
     const { nth, settings } = how;
     // Codex keeps no file of a thread in which nothing was said: a new one is the same.
     const { turn, session } = contextOf(source);
     const isBlank = session.codex_integration_mode === 'direct' && turn.count === 0;
-    if (isBlank && nth === null) return startThread(engine, settings);
-    if (nth === null) return forkThread(engine, threadId, { beforeTurnId: null, settings });
-    const cut = await cutAtMessage(engine, threadId, nth);
+    if (isBlank && nth === null) return startThread(this.#deps.engine, settings);
+    if (nth === null)
+      return forkThread(this.#deps.engine, threadId, { beforeTurnId: null, settings });
+    const cut = await cutAtMessage(this.#deps.engine, threadId, nth);
     if ('refusal' in cut)
       throw new OrbitError('fork_failed', { id: threadId, reason: cut.refusal });
     // Before the first turn there is nothing to copy, and Codex copies nothing only into a new thread.
-    if (cut.isFirst) return startThread(engine, settings);
-    return forkThread(engine, threadId, { beforeTurnId: cut.beforeTurnId, settings });
+    if (cut.isFirst) return startThread(this.#deps.engine, settings);
+    return forkThread(this.#deps.engine, threadId, { beforeTurnId: cut.beforeTurnId, settings });
   }
 
   /** What the new session is told of its past, oldest first. */
-  async function historyOf(sessionId: string, threadId: string): Promise<History> {
+  async #historyOf(sessionId: string, threadId: string): Promise<History> {
     const told: Wish[] = [];
     let turnCount = 0;
-    for await (const turn of turnsOf(engine, threadId, 'asc')) {
+    for await (const turn of turnsOf(this.#deps.engine, threadId, 'asc')) {
       turnCount += 1;
       const timestamp = new Date((turn.startedAt ?? 0) * 1000).toISOString();
       for (const item of turn.items) {
@@ -91,40 +137,6 @@ export function createForks({ engine, sessions, links, registry, listFeed }: For
     }
     return { told, turnCount };
   }
-
-  return {
-    async fork(source, { nth, given }) {
-      const { session } = contextOf(source);
-      const fromThreadId = threadOf(session);
-      if (fromThreadId === null) {
-        const reason = 'its Codex thread is not known; only sessions of Codex can be forked';
-        throw new OrbitError('fork_failed', { id: source.id, reason });
-      }
-      const settings = { ...settingsOf(session), ...given };
-      const opened = await open(source, fromThreadId, { nth, settings });
-      const sessionId = randomUUID();
-      const { told, turnCount } = await historyOf(sessionId, opened.threadId);
-      const announce = listFeed.hold(sessionId);
-      try {
-        const live = registry.create({
-          session: {
-            ...newSession(sessionId, opened.threadId, settings),
-            ...opened.fields,
-            forked_from_session_id: source.id,
-            ...firstPromptOf(told),
-          },
-          isNew: true,
-          turnCount,
-        });
-        const wishes = [...links.adopt(sessionId, opened), ...told];
-        await Promise.all(wishes.map((wish) => sessions.tell(live, wish, 'house')));
-      } catch (error) {
-        announce();
-        throw error;
-      }
-      return { sessionId, fromThreadId, announce };
-    },
-  };
 }
 
 /** A watched session of Codex is called as its thread (contract.md 1.6). */

@@ -53,58 +53,120 @@ interface LinksDeps {
 
 /** Links over one engine. */
 export function createLinks(deps: LinksDeps): Links {
-  const { engine, registry, ledger, streams, threads, lookUpBranch, clock, log } = deps;
-  const connectors = new Map<string, Connector>();
-  const unbind = new Map<string, () => void>();
-  /** Reports on their way to the disk. */
-  const onTheirWay = new Set<Promise<unknown>>();
-  let closedBecause: string | null = null;
+  return new SessionLinks(deps);
+}
 
-  function houseOf(sessionId: string): House {
+class SessionLinks implements Links {
+  readonly #deps: LinksDeps;
+  readonly #connectors = new Map<string, Connector>();
+  readonly #unbind = new Map<string, () => void>();
+  /** Reports on their way to the disk. */
+  readonly #onTheirWay = new Set<Promise<unknown>>();
+  #closedBecause: string | null = null;
+
+  constructor(deps: LinksDeps) {
+    this.#deps = deps;
+  }
+
+  async start(settings: ThreadSettings): Promise<OpenedThread> {
+    if (this.#closedBecause !== null) throw new OrbitError('shutting_down');
+    return startThread(this.#deps.engine, settings);
+  }
+
+  release(sessionId: string, orders: Order[]): void {
+    for (const order of orders) this.#take(sessionId, order);
+  }
+
+  adopt(sessionId: string, opened: OpenedThread): Report[] {
+    const parts = {
+      sessionId,
+      engine: this.#deps.engine,
+      house: this.#houseOf(sessionId),
+      log: this.#deps.log,
+    };
+    this.#connectors.set(sessionId, new CodexSession(parts, opened));
+    const { threadId, fields } = opened;
+    this.#bind(sessionId, threadId);
+    return [
+      { type: 'link.requested' },
+      { type: 'link.attached', capabilities: CAPABILITIES, threadId, fields },
+    ];
+  }
+
+  async ready(sessionId: string): Promise<void> {
+    const connector = this.#connectors.get(sessionId);
+    if (!connector) {
+      throw new OrbitError('no_connector', { id: sessionId, reason: 'none' }, { sessionId });
+    }
+    await connector.attached;
+  }
+
+  refusalOf(sessionId: string, order: Order): string | null {
+    const connector = this.#living(sessionId);
+    return connector ? connector.refusalOf(order) : 'its connector is gone';
+  }
+
+  rest(idleMs: number): void {
+    for (const sessionId of this.#connectors.keys()) {
+      if (this.#living(sessionId) === null) continue;
+      const usedAtMs = this.#deps.registry.peek(sessionId)?.usedAtMs ?? Number.POSITIVE_INFINITY;
+      if (usedAtMs < performance.now() - idleMs)
+        void this.#track(this.#tell(sessionId, { type: 'link.rested' }));
+    }
+  }
+
+  async close(reason: string): Promise<void> {
+    this.#closedBecause = reason;
+    for (const connector of this.#connectors.values()) connector.close(reason);
+    this.#connectors.clear();
+    await Promise.all(this.#onTheirWay);
+  }
+
+  #houseOf(sessionId: string): House {
     return {
-      report(event) {
-        if (event.type === 'link.attached') bind(sessionId, event.threadId);
-        if (event.type === 'link.lost') letGo(sessionId);
-        return track(tell(sessionId, event));
+      report: (event) => {
+        if (event.type === 'link.attached') this.#bind(sessionId, event.threadId);
+        if (event.type === 'link.lost') this.#letGo(sessionId);
+        return this.#track(this.#tell(sessionId, event));
       },
       nowMs: Date.now,
-      stream(messageId, first, stored) {
-        const stream = streams.open(sessionId, messageId, first);
+      stream: (messageId, first, stored) => {
+        const stream = this.#deps.streams.open(sessionId, messageId, first);
         void stored.then((isStored) => isStored && stream.show());
         return stream;
       },
     };
   }
 
-  function bind(sessionId: string, threadId: string): void {
-    unbind.set(sessionId, threads.bind(sessionId, threadId));
+  #bind(sessionId: string, threadId: string): void {
+    this.#unbind.set(sessionId, this.#deps.threads.bind(sessionId, threadId));
   }
 
-  function letGo(sessionId: string): void {
-    unbind.get(sessionId)?.();
-    unbind.delete(sessionId);
+  #letGo(sessionId: string): void {
+    this.#unbind.get(sessionId)?.();
+    this.#unbind.delete(sessionId);
   }
 
-  function track(told: Promise<boolean>): Promise<boolean> {
-    onTheirWay.add(told);
-    return told.finally(() => onTheirWay.delete(told));
+  #track(told: Promise<boolean>): Promise<boolean> {
+    this.#onTheirWay.add(told);
+    return told.finally(() => this.#onTheirWay.delete(told));
   }
 
   /** Never rejects: a report that cannot be stored is the session's trouble, not the connector's. */
-  async function tell(sessionId: string, report: Report): Promise<boolean> {
+  async #tell(sessionId: string, report: Report): Promise<boolean> {
     try {
-      await registry.enter(sessionId, ({ live }) => {
+      await this.#deps.registry.enter(sessionId, ({ live }) => {
         if (!live) throw new OrbitError('not_found', { what: 'Session', id: sessionId });
-        const event = { ...report, at: clock.stamp() } as SessionEvent;
+        const event = { ...report, at: this.#deps.clock.stamp() } as SessionEvent;
         return new Promise<void>((resolve, reject) => {
           const settle = (error: Error | null) => (error ? reject(error) : resolve());
-          ledger.tell(live, { event, origin: 'connector', key: null, settle });
-          if (event.type === 'turn.completed') lookUpBranch(live);
+          this.#deps.ledger.tell(live, { event, origin: 'connector', key: null, settle });
+          if (event.type === 'turn.completed') this.#deps.lookUpBranch(live);
         });
       });
       return true;
     } catch (error) {
-      log.error('connector.report_failed', {
+      this.#deps.log.error('connector.report_failed', {
         session_id: sessionId,
         event_type: report.type,
         error: error instanceof Error ? error.message : String(error),
@@ -113,72 +175,32 @@ export function createLinks(deps: LinksDeps): Links {
     }
   }
 
-  function living(sessionId: string): Connector | null {
-    const connector = connectors.get(sessionId);
+  #living(sessionId: string): Connector | null {
+    const connector = this.#connectors.get(sessionId);
     if (!connector?.isOver) return connector ?? null;
-    connectors.delete(sessionId);
+    this.#connectors.delete(sessionId);
     return null;
   }
 
-  function take(sessionId: string, order: Order): void {
-    const connector = living(sessionId);
+  #take(sessionId: string, order: Order): void {
+    const connector = this.#living(sessionId);
     if (connector) {
       connector.take(order);
       if (order.type !== 'thread.release') return;
-      connectors.delete(sessionId);
-      letGo(sessionId);
-    } else if (order.type === 'thread.attach' && closedBecause !== null) {
-      void track(tell(sessionId, { type: 'link.failed', reason: closedBecause }));
+      this.#connectors.delete(sessionId);
+      this.#letGo(sessionId);
+    } else if (order.type === 'thread.attach' && this.#closedBecause !== null) {
+      void this.#track(this.#tell(sessionId, { type: 'link.failed', reason: this.#closedBecause }));
     } else if (order.type === 'thread.attach') {
-      const parts = { sessionId, engine, house: houseOf(sessionId), log };
-      connectors.set(sessionId, new CodexSession(parts, order));
+      const parts = {
+        sessionId,
+        engine: this.#deps.engine,
+        house: this.#houseOf(sessionId),
+        log: this.#deps.log,
+      };
+      this.#connectors.set(sessionId, new CodexSession(parts, order));
     } else {
-      log.warn('connector.order_too_late', { session_id: sessionId, order: order.type });
+      this.#deps.log.warn('connector.order_too_late', { session_id: sessionId, order: order.type });
     }
   }
-
-  return {
-    async start(settings) {
-      if (closedBecause !== null) throw new OrbitError('shutting_down');
-      return startThread(engine, settings);
-    },
-    release(sessionId, orders) {
-      for (const order of orders) take(sessionId, order);
-    },
-    adopt(sessionId, opened) {
-      const parts = { sessionId, engine, house: houseOf(sessionId), log };
-      connectors.set(sessionId, new CodexSession(parts, opened));
-      const { threadId, fields } = opened;
-      bind(sessionId, threadId);
-      return [
-        { type: 'link.requested' },
-        { type: 'link.attached', capabilities: CAPABILITIES, threadId, fields },
-      ];
-    },
-    async ready(sessionId) {
-      const connector = connectors.get(sessionId);
-      if (!connector) {
-        throw new OrbitError('no_connector', { id: sessionId, reason: 'none' }, { sessionId });
-      }
-      await connector.attached;
-    },
-    refusalOf(sessionId, order) {
-      const connector = living(sessionId);
-      return connector ? connector.refusalOf(order) : 'its connector is gone';
-    },
-    rest(idleMs) {
-      for (const sessionId of connectors.keys()) {
-        if (living(sessionId) === null) continue;
-        const usedAtMs = registry.peek(sessionId)?.usedAtMs ?? Number.POSITIVE_INFINITY;
-        if (usedAtMs < performance.now() - idleMs)
-          void track(tell(sessionId, { type: 'link.rested' }));
-      }
-    },
-    async close(reason) {
-      closedBecause = reason;
-      for (const connector of connectors.values()) connector.close(reason);
-      connectors.clear();
-      await Promise.all(onTheirWay);
-    },
-  };
 }

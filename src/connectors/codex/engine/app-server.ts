@@ -10,8 +10,8 @@ import type { Methods } from '../protocol/methods.ts';
 import { type CodexBinary, findCodexBinary } from './binary.ts';
 import { type Child, environmentOf, startChild } from './child.ts';
 import type { Engine } from './engine.ts';
-import { createKeeper, type Kept } from './keeper.ts';
-import { createRoutes } from './routes.ts';
+import { createKeeper, type Keeper, type Kept } from './keeper.ts';
+import { createRoutes, type Routes } from './routes.ts';
 import { openRpc, type Rpc } from './rpc.ts';
 import { createTraces, type Traces } from './traces.ts';
 
@@ -48,46 +48,89 @@ const ARGS = ['app-server', '-c', 'thread_unload_delay_secs=1'];
 
 /** An engine that has started nothing yet. */
 export function createEngine(deps: EngineDeps): Engine {
-  const { log, probeMs = PROBE_MS } = deps;
-  const routes = createRoutes(log);
-  const keeper = createKeeper<Running>({
-    start,
-    lost: routes.lost,
-    restartDelaysMs: deps.restartDelaysMs ?? RESTART_DELAYS_MS,
-    log,
-  });
-  const probing = new Set<Rpc>();
-  /** One that was not greeted yet: its answer may take longer than closing may. */
-  let starting: Child | null = null;
-  let isClosed = false;
-  /** The app asks for models at every connect: a process for that alone need not stay for ever. */
-  const idle = setTimeout(() => void rest(), deps.idleMs ?? IDLE_MS).unref();
+  return new AppServer(deps);
+}
 
-  async function start(): Promise<Running> {
-    const given = deps.env ?? process.env;
-    const binary = deps.findBinary?.() ?? findCodexBinary({ env: given });
+class AppServer implements Engine {
+  readonly #deps: EngineDeps;
+  readonly #routes: Routes;
+  readonly #keeper: Keeper<Running>;
+  readonly #probing = new Set<Rpc>();
+  /** One that was not greeted yet: its answer may take longer than closing may. */
+  #starting: Child | null = null;
+  #isClosed = false;
+  /** The app asks for models at every connect: a process for that alone need not stay for ever. */
+  readonly #idle: NodeJS.Timeout;
+
+  constructor(deps: EngineDeps) {
+    this.#deps = deps;
+    this.#routes = createRoutes(this.#deps.log);
+    this.#keeper = createKeeper<Running>({
+      start: () => this.#start(),
+      lost: (reason) => this.#routes.lost(reason),
+      restartDelaysMs: this.#deps.restartDelaysMs ?? RESTART_DELAYS_MS,
+      log: this.#deps.log,
+    });
+    this.#idle = setTimeout(() => void this.#rest(), this.#deps.idleMs ?? IDLE_MS).unref();
+  }
+
+  get state() {
+    return this.#keeper.state;
+  }
+
+  async request<Method extends keyof Methods>(
+    method: Method,
+    params: Methods[Method]['params'],
+    { deadlineMs = DEADLINE_MS }: { deadlineMs?: number } = {},
+  ) {
+    this.#idle.refresh();
+    const running = await this.#keeper.get();
+    const result = await running.rpc.request(method, params, deadlineMs);
+    // Nothing to wait for on the way to the asker: what it does at once comes before the next report.
+    trace(running.traces, method, { params, result });
+    return result as Methods[Method]['result'];
+  }
+
+  respond: Engine['respond'] = (...answer) => this.#routes.respond(...answer);
+
+  listen: Engine['listen'] = (...listener) => this.#routes.listen(...listener);
+
+  onReport: Engine['onReport'] = (hear) => this.#routes.onReport(hear);
+
+  onState: Engine['onState'] = (hear) => this.#keeper.onState(hear);
+
+  close(): Promise<void> {
+    this.#isClosed = true;
+    clearTimeout(this.#idle);
+    this.#starting?.kill();
+    return this.#keeper.close();
+  }
+
+  async #start(): Promise<Running> {
+    const given = this.#deps.env ?? process.env;
+    const binary = this.#deps.findBinary?.() ?? findCodexBinary({ env: given });
     const env = environmentOf(given, binary);
     // Where it runs matters to nobody, as long as it is no project: every thread names its own.
     const cwd = env.HOME ?? homedir();
-    const child = await startChild({ command: binary.path, args: ARGS, cwd, env }, log);
-    starting = child;
-    if (isClosed) child.kill();
-    const { rpc, traces } = connect(child);
+    const child = await startChild({ command: binary.path, args: ARGS, cwd, env }, this.#deps.log);
+    this.#starting = child;
+    if (this.#isClosed) child.kill();
+    const { rpc, traces } = this.#connect(child);
     const exited = child.exited.then(async (reason) => {
       rpc.close(reason);
       await traces.allEnded();
       return reason;
     });
     try {
-      await greet(rpc, deps.version);
+      await greet(rpc, this.#deps.version);
     } catch (error) {
       child.kill();
       throw error;
     } finally {
-      starting = null;
+      this.#starting = null;
     }
-    log.info('codex.started', { child_pid: child.pid });
-    idle.refresh();
+    this.#deps.log.info('codex.started', { child_pid: child.pid });
+    this.#idle.refresh();
     const end = async (): Promise<void> => {
       await child.end();
       await exited;
@@ -95,82 +138,53 @@ export function createEngine(deps: EngineDeps): Engine {
     return { child, rpc, traces, exited, end };
   }
 
-  function connect(child: Child): Pick<Running, 'rpc' | 'traces'> {
-    const arrivals = routes.open({
+  #connect(child: Child): Pick<Running, 'rpc' | 'traces'> {
+    const arrivals = this.#routes.open({
       respond: (id, result) => rpc.respond(id, result),
       refuse: (id, message) => rpc.refuse(id, message),
     });
     const { stdin, stdout } = child;
-    const late = (): void => void probe(child, rpc);
-    const rpc = openRpc({ stdin, stdout, ...arrivals, late, log });
-    return { rpc, traces: createTraces(log) };
+    const late = (): void => void this.#probe(child, rpc);
+    const rpc = openRpc({ stdin, stdout, ...arrivals, late, log: this.#deps.log });
+    return { rpc, traces: createTraces(this.#deps.log) };
   }
 
   /** A missed deadline may be the request's fault; a process that hangs answers nothing at all. */
-  async function probe(child: Child, rpc: Rpc): Promise<void> {
-    if (probing.has(rpc)) return;
-    probing.add(rpc);
+  async #probe(child: Child, rpc: Rpc): Promise<void> {
+    if (this.#probing.has(rpc)) return;
+    this.#probing.add(rpc);
     const asked = performance.now();
     try {
-      await rpc.request('thread/loaded/list', { limit: 1 }, probeMs);
+      await rpc.request('thread/loaded/list', { limit: 1 }, this.#deps.probeMs ?? PROBE_MS);
     } catch (error) {
       if (rpc.heardSince(asked)) return;
-      log.error('codex.unresponsive', { child_pid: child.pid, error: error as Error });
+      this.#deps.log.error('codex.unresponsive', { child_pid: child.pid, error: error as Error });
       child.kill();
     } finally {
-      probing.delete(rpc);
+      this.#probing.delete(rpc);
     }
   }
 
-  async function renew(): Promise<boolean> {
-    if (keeper.state !== 'ready') return false;
-    const running = await keeper.get();
+  async renew(): Promise<boolean> {
+    if (this.#keeper.state !== 'ready') return false;
+    const running = await this.#keeper.get();
     const loaded = await running.rpc.request('thread/loaded/list', { limit: 1 }, DEADLINE_MS);
     const { data } = loaded as Methods['thread/loaded/list']['result'];
     // Who has asked meanwhile gets an answer: between this line and the next nobody can.
     if (data.length > 0 || running.rpc.isBusy()) return false;
-    await keeper.retire(running);
+    await this.#keeper.retire(running);
     return true;
   }
 
-  async function rest(): Promise<void> {
+  async #rest(): Promise<void> {
     try {
-      const rests = await renew();
-      log.debug('codex.idle', { rests });
-      if (!rests) idle.refresh();
+      const rests = await this.renew();
+      this.#deps.log.debug('codex.idle', { rests });
+      if (!rests) this.#idle.refresh();
     } catch (error) {
-      log.warn('codex.rest_failed', { error: error as Error });
+      this.#deps.log.warn('codex.rest_failed', { error: error as Error });
     }
   }
-
-  return {
-    get state() {
-      return keeper.state;
-    },
-    async request<Method extends keyof Methods>(
-      method: Method,
-      params: Methods[Method]['params'],
-      { deadlineMs = DEADLINE_MS }: { deadlineMs?: number } = {},
-    ) {
-      idle.refresh();
-      const running = await keeper.get();
-      const result = await running.rpc.request(method, params, deadlineMs);
-      // Nothing to wait for on the way to the asker: what it does at once comes before the next report.
-      trace(running.traces, method, { params, result });
-      return result as Methods[Method]['result'];
-    },
-    respond: routes.respond,
-    listen: routes.listen,
-    onReport: routes.onReport,
-    onState: keeper.onState,
-    renew,
-    close() {
-      isClosed = true;
-      clearTimeout(idle);
-      starting?.kill();
-      return keeper.close();
-    },
-  };
 }
 
 /** Follows where threads work, from what is asked and answered. */

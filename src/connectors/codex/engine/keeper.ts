@@ -41,95 +41,108 @@ const WINDOW_MS = 60_000;
 
 /** A keeper whose process does not run yet. */
 export function createKeeper<Thing extends Kept>(deps: KeeperDeps<Thing>): Keeper<Thing> {
-  const { start, lost, restartDelaysMs, log } = deps;
-  const hearers = new Set<(state: EngineState, reason: string | null) => void>();
-  let state: EngineState = 'stopped';
-  let current: Promise<Thing> | null = null;
-  let timer: NodeJS.Timeout | undefined;
-  let deaths: number[] = [];
-  let isClosed = false;
-  /** Those that end by our own wish, which is no loss. */
-  const retired = new WeakSet<Thing>();
+  return new ProcessKeeper(deps);
+}
 
-  function become(next: EngineState, reason: string | null): void {
-    state = next;
-    const line = next === 'failed' ? log.warn : log.info;
-    line('codex.engine', { state: next, reason });
-    for (const hear of [...hearers]) hear(next, reason);
+class ProcessKeeper<Thing extends Kept> implements Keeper<Thing> {
+  readonly #deps: KeeperDeps<Thing>;
+  readonly #hearers = new Set<(state: EngineState, reason: string | null) => void>();
+  #state: EngineState = 'stopped';
+  #current: Promise<Thing> | null = null;
+  #timer: NodeJS.Timeout | undefined;
+  #deaths: number[] = [];
+  #isClosed = false;
+  /** Those that end by our own wish, which is no loss. */
+  readonly #retired = new WeakSet<Thing>();
+
+  constructor(deps: KeeperDeps<Thing>) {
+    this.#deps = deps;
   }
 
-  async function run(): Promise<Thing> {
-    clearTimeout(timer);
-    become('starting', null);
+  get state(): EngineState {
+    return this.#state;
+  }
+
+  async get(): Promise<Thing> {
     try {
-      const thing = await start();
+      return await this.#get();
+    } catch (error) {
+      if (this.#state === 'starting') this.#become('failed', (error as Error).message);
+      throw error;
+    }
+  }
+
+  onState(hear: (state: EngineState, reason: string | null) => void): () => void {
+    this.#hearers.add(hear);
+    return () => void this.#hearers.delete(hear);
+  }
+
+  async retire(thing: Thing): Promise<void> {
+    this.#retired.add(thing);
+    this.#current = null;
+    this.#become('stopped', null);
+    await thing.end();
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    const thing = await this.#current?.catch(() => null);
+    await thing?.end();
+    if (this.#state !== 'stopped') this.#become('stopped', null);
+  }
+
+  #become(next: EngineState, reason: string | null): void {
+    this.#state = next;
+    const line = next === 'failed' ? this.#deps.log.warn : this.#deps.log.info;
+    line('codex.engine', { state: next, reason });
+    for (const hear of [...this.#hearers]) hear(next, reason);
+  }
+
+  async #run(): Promise<Thing> {
+    clearTimeout(this.#timer);
+    this.#become('starting', null);
+    try {
+      const thing = await this.#deps.start();
       void thing.exited.then((reason) => {
-        if (retired.has(thing)) return;
-        current = null;
-        if (isClosed) return;
-        lost(reason);
-        died(reason);
+        if (this.#retired.has(thing)) return;
+        this.#current = null;
+        if (this.#isClosed) return;
+        this.#deps.lost(reason);
+        this.#died(reason);
       });
-      if (!isClosed) become('ready', null);
+      if (!this.#isClosed) this.#become('ready', null);
       return thing;
     } catch (error) {
-      current = null;
+      this.#current = null;
       throw error;
     }
   }
 
   /** Tries again after a while, as long as it does not die too often. */
-  function died(reason: string): void {
+  #died(reason: string): void {
     const now = performance.now();
-    deaths = [...deaths.filter((at) => now - at < WINDOW_MS), now];
-    const delay = restartDelaysMs[deaths.length - 1];
+    this.#deaths = [...this.#deaths.filter((at) => now - at < WINDOW_MS), now];
+    const delay = this.#deps.restartDelaysMs[this.#deaths.length - 1];
     if (delay === undefined) {
-      const times = `${deaths.length} times within a minute`;
-      become('failed', `${reason}; it ended ${times} and is started again when somebody needs it`);
+      const times = `${this.#deaths.length} times within a minute`;
+      this.#become(
+        'failed',
+        `${reason}; it ended ${times} and is started again when somebody needs it`,
+      );
       return;
     }
-    become('failed', reason);
-    timer = setTimeout(() => {
-      get().catch((error: Error) => {
-        if (!isClosed) died(error.message);
+    this.#become('failed', reason);
+    this.#timer = setTimeout(() => {
+      this.#get().catch((error: Error) => {
+        if (!this.#isClosed) this.#died(error.message);
       });
     }, delay);
   }
 
-  function get(): Promise<Thing> {
-    if (isClosed) return Promise.reject(new OrbitError('shutting_down'));
-    current ??= run();
-    return current;
+  #get(): Promise<Thing> {
+    if (this.#isClosed) return Promise.reject(new OrbitError('shutting_down'));
+    this.#current ??= this.#run();
+    return this.#current;
   }
-
-  return {
-    get state() {
-      return state;
-    },
-    async get() {
-      try {
-        return await get();
-      } catch (error) {
-        if (state === 'starting') become('failed', (error as Error).message);
-        throw error;
-      }
-    },
-    onState(hear) {
-      hearers.add(hear);
-      return () => void hearers.delete(hear);
-    },
-    async retire(thing) {
-      retired.add(thing);
-      current = null;
-      become('stopped', null);
-      await thing.end();
-    },
-    async close() {
-      isClosed = true;
-      clearTimeout(timer);
-      const thing = await current?.catch(() => null);
-      await thing?.end();
-      if (state !== 'stopped') become('stopped', null);
-    },
-  };
 }

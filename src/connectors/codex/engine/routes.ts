@@ -55,41 +55,89 @@ const QUESTIONS: ReadonlySet<string> = new Set<ServerRequest['method']>([
 
 /** Routes without listeners. */
 export function createRoutes(log: Logger): Routes {
-  const listeners = new Map<string, ThreadListener>();
-  const hearers = new Set<(notification: ServerNotification) => void>();
-  const open = new Map<MessageId, Question>();
-  const families = createFamilies();
-  let lives = 0;
+  return new ThreadRoutes(log);
+}
+
+class ThreadRoutes implements Routes {
+  readonly #log: Logger;
+  readonly #listeners = new Map<string, ThreadListener>();
+  readonly #hearers = new Set<(notification: ServerNotification) => void>();
+  readonly #open = new Map<MessageId, Question>();
+  readonly #families = createFamilies();
+  #lives = 0;
+
+  constructor(log: Logger) {
+    this.#log = log;
+  }
+
+  listen(threadId: string, listener: ThreadListener): () => void {
+    this.#listeners.set(threadId, listener);
+    return () => {
+      if (this.#listeners.get(threadId) === listener) this.#listeners.delete(threadId);
+    };
+  }
+
+  onReport(hear: (notification: ServerNotification) => void): () => void {
+    this.#hearers.add(hear);
+    return () => void this.#hearers.delete(hear);
+  }
+
+  open(line: Line): Arrivals {
+    this.#lives += 1;
+    const life = this.#lives;
+    const ours = (id: MessageId): string => `${life}:${JSON.stringify(id)}`;
+    return {
+      notified: (report) => this.#notified(withOurId(report, ours) as ServerNotification),
+      asked: (question) => this.#asked(line, ours(question.id), question),
+    };
+  }
+
+  respond(id: MessageId, result: unknown): void {
+    const question = this.#open.get(id);
+    if (!question || question.isAnswered) {
+      this.#log.debug('codex.answer_too_late', { request_id: id });
+      return;
+    }
+    question.isAnswered = true;
+    question.line.respond(question.id, result);
+  }
+
+  lost(reason: string): void {
+    this.#open.clear();
+    this.#families.clear();
+    for (const listener of [...this.#listeners.values()])
+      this.#safely('lost', () => listener.lost(reason));
+  }
 
   /** A listener that fails must not take the others with it. */
-  function safely<T>(method: string, call: () => T): T | undefined {
+  #safely<T>(method: string, call: () => T): T | undefined {
     try {
       return call();
     } catch (error) {
-      log.error('codex.listener_failed', { method, error: error as Error });
+      this.#log.error('codex.listener_failed', { method, error: error as Error });
       return undefined;
     }
   }
 
-  function notified(notification: ServerNotification): unknown {
+  #notified(notification: ServerNotification): unknown {
     const { method, params } = notification;
-    families.heard(notification);
+    this.#families.heard(notification);
     let threadId = threadOf(params);
     if (method === 'serverRequest/resolved') {
-      threadId = open.get(params.requestId)?.listenerThreadId ?? threadId;
-      open.delete(params.requestId);
+      threadId = this.#open.get(params.requestId)?.listenerThreadId ?? threadId;
+      this.#open.delete(params.requestId);
     }
-    const listener = listeners.get(threadId ?? '');
-    const outcome = listener && safely(method, () => listener.notified(notification));
-    if (method === 'turn/completed') refuseDescendants(params.threadId);
+    const listener = this.#listeners.get(threadId ?? '');
+    const outcome = listener && this.#safely(method, () => listener.notified(notification));
+    if (method === 'turn/completed') this.#refuseDescendants(params.threadId);
     if (listener && !method.startsWith('mcpServer/')) return outcome;
-    for (const hear of [...hearers]) safely(method, () => hear(notification));
+    for (const hear of [...this.#hearers]) this.#safely(method, () => hear(notification));
     return outcome;
   }
 
   /** Nobody sees the questions of a turn that is over: its subagents must not wait for them. */
-  function refuseDescendants(threadId: string): void {
-    for (const question of open.values()) {
+  #refuseDescendants(threadId: string): void {
+    for (const question of this.#open.values()) {
       const isOurs = question.listenerThreadId === threadId && question.threadId !== threadId;
       if (!isOurs || question.isAnswered) continue;
       question.isAnswered = true;
@@ -97,54 +145,18 @@ export function createRoutes(log: Logger): Routes {
     }
   }
 
-  function asked(line: Line, ourId: string, { method, params, id }: Incoming & { id: MessageId }) {
+  #asked(line: Line, ourId: string, { method, params, id }: Incoming & { id: MessageId }) {
     const threadId = threadOf(params) ?? '';
-    const listenerThreadId = families.nearest(threadId, (one) => listeners.has(one));
-    const listener = listeners.get(listenerThreadId ?? '');
+    const listenerThreadId = this.#families.nearest(threadId, (one) => this.#listeners.has(one));
+    const listener = this.#listeners.get(listenerThreadId ?? '');
     if (!QUESTIONS.has(method) || listenerThreadId === null || !listener) {
-      log.warn('codex.question_refused', { method, thread_id: threadId });
+      this.#log.warn('codex.question_refused', { method, thread_id: threadId });
       line.refuse(id, `OrbitDock does not answer ${method} here`);
       return;
     }
-    open.set(ourId, { id, line, threadId, listenerThreadId, isAnswered: false });
-    safely(method, () => listener.asked({ method, params, id: ourId } as ServerRequest));
+    this.#open.set(ourId, { id, line, threadId, listenerThreadId, isAnswered: false });
+    this.#safely(method, () => listener.asked({ method, params, id: ourId } as ServerRequest));
   }
-
-  return {
-    listen(threadId, listener) {
-      listeners.set(threadId, listener);
-      return () => {
-        if (listeners.get(threadId) === listener) listeners.delete(threadId);
-      };
-    },
-    onReport(hear) {
-      hearers.add(hear);
-      return () => void hearers.delete(hear);
-    },
-    open(line) {
-      lives += 1;
-      const life = lives;
-      const ours = (id: MessageId): string => `${life}:${JSON.stringify(id)}`;
-      return {
-        notified: (report) => notified(withOurId(report, ours) as ServerNotification),
-        asked: (question) => asked(line, ours(question.id), question),
-      };
-    },
-    respond(id, result) {
-      const question = open.get(id);
-      if (!question || question.isAnswered) {
-        log.debug('codex.answer_too_late', { request_id: id });
-        return;
-      }
-      question.isAnswered = true;
-      question.line.respond(question.id, result);
-    },
-    lost(reason) {
-      open.clear();
-      families.clear();
-      for (const listener of [...listeners.values()]) safely('lost', () => listener.lost(reason));
-    },
-  };
 }
 
 /** A report that a question is settled names it by the id under which it was handed out. */

@@ -63,131 +63,151 @@ interface Waiting {
 }
 
 /** Opens a connection over a process's pipes. */
-export function openRpc({ stdin, stdout, notified, asked, late, log }: RpcDeps): Rpc {
-  const waiting = new Map<MessageId, Waiting>();
-  const splitter = createLineSplitter(LINE_BYTES);
-  let queue: Line[] = [];
-  let isScheduled = false;
-  let underWay = 0;
-  let heardAt = performance.now();
-  let nextId = 1;
-  let closedBecause: string | null = null;
+export function openRpc(deps: RpcDeps): Rpc {
+  return new Pipe(deps);
+}
 
-  stdout.on('data', (chunk: Buffer) => {
-    heardAt = performance.now();
-    queue.push(...splitter.push(chunk));
-    if (!isScheduled) pump();
-  });
+class Pipe implements Rpc {
+  readonly #deps: RpcDeps;
+  readonly #waiting = new Map<MessageId, Waiting>();
+  readonly #splitter = createLineSplitter(LINE_BYTES);
+  #queue: Line[] = [];
+  #isScheduled = false;
+  #underWay = 0;
+  #heardAt = performance.now();
+  #nextId = 1;
+  #closedBecause: string | null = null;
+
+  constructor(deps: RpcDeps) {
+    this.#deps = deps;
+    this.#deps.stdout.on('data', (chunk: Buffer) => {
+      this.#heardAt = performance.now();
+      this.#queue.push(...this.#splitter.push(chunk));
+      if (!this.#isScheduled) this.#pump();
+    });
+  }
+
+  request(method: string, params: unknown, deadlineMs: number): Promise<unknown> {
+    if (this.#closedBecause !== null) return Promise.reject(failure(this.#closedBecause));
+    const id = this.#nextId++;
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#waiting.delete(id);
+        reject(failure(`${method} was not answered within ${deadlineMs} ms; try again`));
+        this.#deps.late();
+      }, deadlineMs);
+      this.#waiting.set(id, { method, timer, resolve, reject });
+      this.#write({ id, method, ...(params !== undefined && { params }) });
+    });
+  }
+
+  notify(method: string): void {
+    return this.#write({ method });
+  }
+
+  respond(id: MessageId, result: unknown): void {
+    return this.#write({ id, result });
+  }
+
+  isBusy(): boolean {
+    return this.#waiting.size > 0;
+  }
+
+  close(reason: string): void {
+    this.#closedBecause = reason;
+    for (const { timer, reject } of this.#waiting.values()) {
+      clearTimeout(timer);
+      reject(failure(reason));
+    }
+    this.#waiting.clear();
+  }
+
+  heardSince(moment: number): boolean {
+    return this.#heardAt >= moment || this.#deps.stdout.isPaused();
+  }
 
   /** Handles what is queued, in slices; nothing is read from the pipe meanwhile. */
-  function pump(): void {
-    isScheduled = false;
+  #pump(): void {
+    this.#isScheduled = false;
     let taken = 0;
-    while (taken < queue.length && underWay < HIGH_WATER) {
-      const wasAnswer = handle(queue[taken] as Line);
+    while (taken < this.#queue.length && this.#underWay < HIGH_WATER) {
+      const wasAnswer = this.#handle(this.#queue[taken] as Line);
       taken += 1;
       if (wasAnswer || taken === LINES_AT_ONCE) break;
     }
-    queue = taken === queue.length ? [] : queue.slice(taken);
-    if (queue.length === 0 && underWay < HIGH_WATER) {
-      stdout.resume();
+    this.#queue = taken === this.#queue.length ? [] : this.#queue.slice(taken);
+    if (this.#queue.length === 0 && this.#underWay < HIGH_WATER) {
+      this.#deps.stdout.resume();
       return;
     }
-    stdout.pause();
-    if (underWay < HIGH_WATER) goOn();
+    this.#deps.stdout.pause();
+    if (this.#underWay < HIGH_WATER) this.#goOn();
   }
 
-  function goOn(): void {
-    if (isScheduled) return;
-    isScheduled = true;
-    setImmediate(pump);
+  #goOn(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(() => this.#pump());
   }
 
   /** Returns whether it was an answer. */
-  function handle(line: Line): boolean {
-    if ('tooLong' in line) return skipped(line);
+  #handle(line: Line): boolean {
+    if ('tooLong' in line) return this.#skipped(line);
     const message = parsed(line.text);
     if (message === null) {
-      if (line.text.trim() !== '') log.warn('codex.line_ignored', { bytes: line.text.length });
+      if (line.text.trim() !== '')
+        this.#deps.log.warn('codex.line_ignored', { bytes: line.text.length });
       return false;
     }
     const { id, method } = message;
-    if (typeof method !== 'string') return isId(id) && settle(id, message);
+    if (typeof method !== 'string') return isId(id) && this.#settle(id, message);
     const incoming = { method, params: (message.params ?? {}) as Incoming['params'] };
-    if (isId(id)) asked({ ...incoming, id });
-    else track(notified(incoming));
+    if (isId(id)) this.#deps.asked({ ...incoming, id });
+    else this.#track(this.#deps.notified(incoming));
     return false;
   }
 
-  function track(outcome: unknown): void {
+  #track(outcome: unknown): void {
     if (!(outcome instanceof Promise)) return;
-    underWay += 1;
+    this.#underWay += 1;
     const done = (): void => {
-      underWay -= 1;
-      if (underWay === LOW_WATER) goOn();
+      this.#underWay -= 1;
+      if (this.#underWay === LOW_WATER) this.#goOn();
     };
     outcome.then(done, done);
   }
 
   /** A line over the cap: whoever can be told that it is lost is told. */
-  function skipped({ bytes, head }: { bytes: number; head: string }): boolean {
+  #skipped({ bytes, head }: { bytes: number; head: string }): boolean {
     const method = /^\{"method":"([^"]+)"/.exec(head)?.[1];
     const id = idIn(head);
-    log.warn('codex.line_too_long', { bytes, method });
+    this.#deps.log.warn('codex.line_too_long', { bytes, method });
     const sentence = `a message of ${bytes} bytes is over the limit of ${LINE_BYTES}`;
     if (id === null) return false;
-    if (method === undefined) return settle(id, { error: { message: sentence } });
-    refuse(id, sentence);
+    if (method === undefined) return this.#settle(id, { error: { message: sentence } });
+    this.refuse(id, sentence);
     return false;
   }
 
-  function settle(id: MessageId, answer: { result?: unknown; error?: unknown }): boolean {
-    const request = waiting.get(id);
+  #settle(id: MessageId, answer: { result?: unknown; error?: unknown }): boolean {
+    const request = this.#waiting.get(id);
     // Its deadline has passed; the asker knows.
     if (!request) return false;
-    waiting.delete(id);
+    this.#waiting.delete(id);
     clearTimeout(request.timer);
     if (answer.error === undefined) request.resolve(answer.result);
     else request.reject(refusal(request.method, answer.error));
     return true;
   }
 
-  function write(message: object): void {
-    if (closedBecause === null && stdin.writable) stdin.write(`${JSON.stringify(message)}\n`);
+  #write(message: object): void {
+    if (this.#closedBecause === null && this.#deps.stdin.writable)
+      this.#deps.stdin.write(`${JSON.stringify(message)}\n`);
   }
 
-  function refuse(id: MessageId, message: string): void {
-    write({ id, error: { code: -32601, message } });
+  refuse(id: MessageId, message: string): void {
+    this.#write({ id, error: { code: -32601, message } });
   }
-
-  return {
-    request(method, params, deadlineMs) {
-      if (closedBecause !== null) return Promise.reject(failure(closedBecause));
-      const id = nextId++;
-      return new Promise((resolve, reject) => {
-        const timer = setTimeout(() => {
-          waiting.delete(id);
-          reject(failure(`${method} was not answered within ${deadlineMs} ms; try again`));
-          late();
-        }, deadlineMs);
-        waiting.set(id, { method, timer, resolve, reject });
-        write({ id, method, ...(params !== undefined && { params }) });
-      });
-    },
-    notify: (method) => write({ method }),
-    respond: (id, result) => write({ id, result }),
-    refuse,
-    isBusy: () => waiting.size > 0,
-    close(reason) {
-      closedBecause = reason;
-      for (const { timer, reject } of waiting.values()) {
-        clearTimeout(timer);
-        reject(failure(reason));
-      }
-      waiting.clear();
-    },
-    heardSince: (moment) => heardAt >= moment || stdout.isPaused(),
-  };
 }
 
 function parsed(text: string): Record<string, unknown> | null {

@@ -40,28 +40,78 @@ interface OrdersDeps {
 
 /** Orders over one thread. */
 export function createOrders(deps: OrdersDeps): Orders {
-  const { sessionId, engine, house, threadId, turns } = deps;
-  /** Steered messages that the model has not read yet. */
-  const steers = new Set<string>();
-  let chain: Promise<void> = Promise.resolve();
-  let isMute = false;
+  return new ThreadOrders(deps);
+}
 
-  function queue(act: () => Promise<void>): void {
-    chain = chain.then(async () => {
-      if (!isMute) await act();
+class ThreadOrders implements Orders {
+  readonly #deps: OrdersDeps;
+  /** Steered messages that the model has not read yet. */
+  readonly #steers = new Set<string>();
+  #chain: Promise<void> = Promise.resolve();
+  #isMute = false;
+
+  constructor(deps: OrdersDeps) {
+    this.#deps = deps;
+  }
+
+  mute(): void {
+    this.#isMute = true;
+  }
+
+  confirmed(messageId: string): void {
+    if (this.#steers.delete(messageId)) this.#show(messageId, 'delivered');
+  }
+
+  turnEnded(): void {
+    for (const id of this.#steers) this.#show(id, 'failed', 'the turn ended before it was read');
+    this.#steers.clear();
+  }
+
+  take(order: Order): void {
+    switch (order.type) {
+      case 'turn.run':
+        this.#queue(() => this.#run(order));
+        break;
+      case 'turn.steer':
+        this.#queue(() => this.#steer(order));
+        break;
+      case 'turn.stop':
+        // Not behind the others: it is about what they are doing.
+        void this.#stop();
+        break;
+      case 'turn.undo':
+        this.#queue(() => this.#undo());
+        break;
+      case 'turns.rollBack':
+        this.#queue(() => this.#rollBack(order.turns));
+        break;
+      case 'context.compact':
+        this.#queue(() => this.#compact());
+        break;
+      case 'thread.rename':
+        this.#queue(() => this.#rename(order));
+        break;
+      case 'settings.update':
+        this.#queue(() => this.#update(order));
+    }
+  }
+
+  #queue(act: () => Promise<void>): void {
+    this.#chain = this.#chain.then(async () => {
+      if (!this.#isMute) await act();
     });
   }
 
   // ---- words ---------------------------------------------------------------------------------------
 
   /** Begins a turn, or joins the one that runs: Codex takes both for the same. */
-  async function start(order: OrderOf<'turn.run'>): Promise<void> {
-    await turns.calm();
-    const expected = turns.expect();
+  async #start(order: OrderOf<'turn.run'>): Promise<void> {
+    await this.#deps.turns.calm();
+    const expected = this.#deps.turns.expect();
     const { messageId: clientUserMessageId, model, effort } = order;
     try {
-      const { turn } = await engine.request('turn/start', {
-        threadId,
+      const { turn } = await this.#deps.engine.request('turn/start', {
+        threadId: this.#deps.threadId,
         clientUserMessageId,
         input: inputOf(order),
         ...(model !== undefined && { model }),
@@ -74,70 +124,78 @@ export function createOrders(deps: OrdersDeps): Orders {
     }
   }
 
-  async function run(order: OrderOf<'turn.run'>): Promise<void> {
+  async #run(order: OrderOf<'turn.run'>): Promise<void> {
     try {
-      await start(order);
+      await this.#start(order);
     } catch (error) {
-      undelivered(order.messageId, error);
+      this.#undelivered(order.messageId, error);
     }
   }
 
-  async function steer({ messageId, content }: OrderOf<'turn.steer'>): Promise<void> {
-    await turns.calm();
-    await turns.begun();
-    const turnId = turns.activeId;
+  async #steer({ messageId, content }: OrderOf<'turn.steer'>): Promise<void> {
+    await this.#deps.turns.calm();
+    await this.#deps.turns.begun();
+    const turnId = this.#deps.turns.activeId;
     try {
       if (turnId === null) {
         const bare = { skills: [], images: [], mentions: [] };
-        await start({ type: 'turn.run', messageId, content, ...bare });
-        show(messageId, 'fallback');
+        await this.#start({ type: 'turn.run', messageId, content, ...bare });
+        this.#show(messageId, 'fallback');
         return;
       }
-      steers.add(messageId);
-      await engine.request('turn/steer', {
-        threadId,
+      this.#steers.add(messageId);
+      await this.#deps.engine.request('turn/steer', {
+        threadId: this.#deps.threadId,
         expectedTurnId: turnId,
         clientUserMessageId: messageId,
         input: [textInput(content)],
       });
-      if (steers.has(messageId)) show(messageId, 'queued');
+      if (this.#steers.has(messageId)) this.#show(messageId, 'queued');
     } catch (error) {
       // A turn that ended meanwhile has said so already.
-      if (steers.delete(messageId) || turnId === null) undelivered(messageId, error);
+      if (this.#steers.delete(messageId) || turnId === null) this.#undelivered(messageId, error);
     }
   }
 
-  async function stop(): Promise<void> {
+  async #stop(): Promise<void> {
     try {
-      await turns.stop();
+      await this.#deps.turns.stop();
     } catch (error) {
-      trouble(`The turn could not be stopped: ${reasonOf(error)}`);
+      this.trouble(`The turn could not be stopped: ${reasonOf(error)}`);
     }
   }
 
   // ---- what is taken back --------------------------------------------------------------------------
 
-  async function undo(): Promise<void> {
-    void house.report({ type: 'undo.started', text: null });
-    const refusal = await takeBack(1);
+  async #undo(): Promise<void> {
+    void this.#deps.house.report({ type: 'undo.started', text: null });
+    const refusal = await this.#takeBack(1);
     const text = refusal ?? 'The last turn is taken back; files on disk stay as they are';
-    void house.report({ type: 'undo.completed', succeeded: refusal === null, text });
+    void this.#deps.house.report({ type: 'undo.completed', succeeded: refusal === null, text });
   }
 
-  async function rollBack(count: number): Promise<void> {
-    const refusal = await takeBack(count);
-    if (refusal !== null) trouble(`Nothing was taken back: ${refusal}`);
+  async #rollBack(count: number): Promise<void> {
+    const refusal = await this.#takeBack(count);
+    if (refusal !== null) this.trouble(`Nothing was taken back: ${refusal}`);
   }
 
   /** Null when it worked, else why not. */
-  async function takeBack(count: number): Promise<string | null> {
+  async #takeBack(count: number): Promise<string | null> {
     try {
-      if (turns.isBusy) await turns.stop();
-      const cut = await cutBeforeTurns(engine, threadId, count);
+      if (this.#deps.turns.isBusy) await this.#deps.turns.stop();
+      const cut = await cutBeforeTurns(this.#deps.engine, this.#deps.threadId, count);
       if (!cut) return `the thread has fewer than ${count} turns`;
       const { beforeTurnId, turnIds, lastMessage } = cut;
-      await engine.request('thread/revert', { threadId, beforeTurnId });
-      void house.report({ type: 'thread.rolledBack', turns: count, turnIds, lastMessage });
+      await this.#deps.engine.request('thread/revert', {
+        threadId: this.#deps.threadId,
+        beforeTurnId,
+      });
+      void this.#deps.house.report({
+        type: 'thread.rolledBack',
+        turns: count,
+        turnIds,
+        lastMessage,
+      });
       return null;
     } catch (error) {
       return reasonOf(error);
@@ -147,12 +205,12 @@ export function createOrders(deps: OrdersDeps): Orders {
   // ---- the rest ------------------------------------------------------------------------------------
 
   /** Words cannot join a compaction: those that are sent meanwhile wait for its end in the chain. */
-  async function compact(): Promise<void> {
-    const expected = turns.expect();
-    await attempt('The context was not compacted', async () => {
+  async #compact(): Promise<void> {
+    const expected = this.#deps.turns.expect();
+    await this.#attempt('The context was not compacted', async () => {
       try {
-        await engine.request('thread/compact/start', { threadId });
-        await turns.over();
+        await this.#deps.engine.request('thread/compact/start', { threadId: this.#deps.threadId });
+        await this.#deps.turns.over();
       } catch (error) {
         expected.isOff();
         throw error;
@@ -160,100 +218,58 @@ export function createOrders(deps: OrdersDeps): Orders {
     });
   }
 
-  async function update({ settings }: OrderOf<'settings.update'>): Promise<void> {
+  async #update({ settings }: OrderOf<'settings.update'>): Promise<void> {
     const approvalPolicy = approvalPolicyOf(settings.approvalPolicy);
     const sandboxPolicy = sandboxPolicyOf(settings.sandboxMode);
-    await attempt('Codex did not take the new settings', () =>
-      engine.request('thread/settings/update', {
-        threadId,
+    await this.#attempt('Codex did not take the new settings', () =>
+      this.#deps.engine.request('thread/settings/update', {
+        threadId: this.#deps.threadId,
         ...(approvalPolicy !== null && { approvalPolicy }),
         ...(sandboxPolicy !== null && { sandboxPolicy }),
       }),
     );
   }
 
-  async function rename({ name }: OrderOf<'thread.rename'>): Promise<void> {
-    await attempt('Codex did not take the new name', () =>
-      engine.request('thread/name/set', { threadId, name }),
+  async #rename({ name }: OrderOf<'thread.rename'>): Promise<void> {
+    await this.#attempt('Codex did not take the new name', () =>
+      this.#deps.engine.request('thread/name/set', { threadId: this.#deps.threadId, name }),
     );
   }
 
-  async function attempt(failure: string, act: () => Promise<unknown>): Promise<void> {
+  async #attempt(failure: string, act: () => Promise<unknown>): Promise<void> {
     try {
       await act();
     } catch (error) {
-      trouble(`${failure}: ${reasonOf(error)}`);
+      this.trouble(`${failure}: ${reasonOf(error)}`);
     }
   }
 
   // ---- what is shown -------------------------------------------------------------------------------
 
-  function undelivered(messageId: string, error: unknown): void {
+  #undelivered(messageId: string, error: unknown): void {
     const reason = reasonOf(error);
     // Without an answer nobody knows: it is not sent again by itself.
-    show(messageId, /was not answered within/.test(reason) ? 'unknown' : 'failed', reason);
+    this.#show(messageId, /was not answered within/.test(reason) ? 'unknown' : 'failed', reason);
   }
 
-  function show(messageId: string, fate: Fate, why?: string): void {
+  #show(messageId: string, fate: Fate, why?: string): void {
     // A lost connector says so itself, of all that was on its way.
-    if (isMute) return;
+    if (this.#isMute) return;
     const tool_output = why === undefined ? fate : `${fate}: ${why}`;
     const changes = { tool_output, ...(why !== undefined && { is_error: true }) };
-    void house.report({ type: 'message.changed', update: { messageId, changes } });
+    void this.#deps.house.report({ type: 'message.changed', update: { messageId, changes } });
   }
 
-  function trouble(content: string): void {
-    if (isMute) return;
+  trouble(content: string): void {
+    if (this.#isMute) return;
     const message = entry({
-      id: `${sessionId}:trouble:${crypto.randomUUID()}`,
-      session_id: sessionId,
+      id: `${this.#deps.sessionId}:trouble:${crypto.randomUUID()}`,
+      session_id: this.#deps.sessionId,
       message_type: 'assistant',
       content,
-      timestamp: new Date(house.nowMs()).toISOString(),
+      timestamp: new Date(this.#deps.house.nowMs()).toISOString(),
       is_error: true,
     });
-    void house.report({ type: 'message.added', message });
+    void this.#deps.house.report({ type: 'message.added', message });
   }
-
-  return {
-    trouble,
-    mute() {
-      isMute = true;
-    },
-    confirmed(messageId) {
-      if (steers.delete(messageId)) show(messageId, 'delivered');
-    },
-    turnEnded() {
-      for (const id of steers) show(id, 'failed', 'the turn ended before it was read');
-      steers.clear();
-    },
-    take(order) {
-      switch (order.type) {
-        case 'turn.run':
-          queue(() => run(order));
-          break;
-        case 'turn.steer':
-          queue(() => steer(order));
-          break;
-        case 'turn.stop':
-          // Not behind the others: it is about what they are doing.
-          void stop();
-          break;
-        case 'turn.undo':
-          queue(undo);
-          break;
-        case 'turns.rollBack':
-          queue(() => rollBack(order.turns));
-          break;
-        case 'context.compact':
-          queue(compact);
-          break;
-        case 'thread.rename':
-          queue(() => rename(order));
-          break;
-        case 'settings.update':
-          queue(() => update(order));
-      }
-    },
-  };
 }

@@ -41,63 +41,129 @@ export function createReports(deps: {
   house: House;
   confirmed: (messageId: string, turnId: string) => void;
 }): Reports {
-  const { sessionId, house } = deps;
-  const items = new Map<string, { item: ThreadItem; turnId: string }>();
-  const texts = new Map<string, OpenText>();
-  let turn: { id: string; diff: string | null; error: TurnError | null } | null = null;
+  return new ThreadReports(deps);
+}
 
-  const report = (event: Report) => house.report(event);
-  const timeOf = (ms: number | null | undefined) => new Date(ms ?? house.nowMs()).toISOString();
+class ThreadReports implements Reports {
+  readonly #deps: {
+    sessionId: string;
+    house: House;
+    confirmed: (messageId: string, turnId: string) => void;
+  };
+  readonly #items = new Map<string, { item: ThreadItem; turnId: string }>();
+  readonly #texts = new Map<string, OpenText>();
+  #turn: { id: string; diff: string | null; error: TurnError | null } | null = null;
+
+  constructor(deps: {
+    sessionId: string;
+    house: House;
+    confirmed: (messageId: string, turnId: string) => void;
+  }) {
+    this.#deps = deps;
+  }
+
+  findOpen(fits: (item: ThreadItem) => boolean): ThreadItem | null {
+    return [...this.#items.values()].findLast(({ item }) => fits(item))?.item ?? null;
+  }
+
+  notified({ method, params }: ServerNotification): Stored {
+    switch (method) {
+      case 'turn/started':
+        return this.#turnStarted(params.turn);
+      case 'turn/completed':
+        return this.#turnCompleted(params.turn);
+      case 'turn/diff/updated':
+        return this.#diffUpdated(params);
+      case 'turn/plan/updated':
+        return this.#report({ type: 'plan.updated', plan: planText(params.plan) });
+      case 'item/started':
+        return this.#itemStarted(params);
+      case 'item/completed':
+        return this.#itemCompleted(params);
+      case 'item/agentMessage/delta':
+      case 'item/plan/delta':
+        return this.#textGrew('assistant', params);
+      case 'item/reasoning/summaryTextDelta':
+        return this.#textGrew('thinking', params);
+      case 'item/reasoning/summaryPartAdded':
+        this.#texts.get(params.itemId)?.push('\n\n');
+        return null;
+      case 'thread/tokenUsage/updated':
+        return this.#report({ type: 'usage.updated', usage: usageFrom(params.tokenUsage) });
+      case 'thread/name/updated':
+        return this.#report({ type: 'name.updated', name: params.threadName ?? null });
+      case 'thread/settings/updated': {
+        const { model, effort, approvalPolicy, sandboxPolicy: sandbox } = params.threadSettings;
+        const fields = fieldsFrom({ model, effort, approvalPolicy, sandbox });
+        return this.#report({ type: 'fields.updated', fields });
+      }
+      case 'model/rerouted':
+        return this.#report({ type: 'fields.updated', fields: { model: params.toModel } });
+      case 'error':
+        if (!params.willRetry && this.#turn?.id === params.turnId) this.#turn.error = params.error;
+        return null;
+      default:
+        return null;
+    }
+  }
+
+  #report(event: Report) {
+    return this.#deps.house.report(event);
+  }
+
+  #timeOf(ms: number | null | undefined) {
+    return new Date(ms ?? this.#deps.house.nowMs()).toISOString();
+  }
 
   // ---- turns ---------------------------------------------------------------------------------------
 
-  function turnStarted({ id }: Turn): Promise<boolean> {
-    turn = { id, diff: null, error: null };
-    return report({ type: 'turn.started', promptId: id, prompt: null });
+  #turnStarted({ id }: Turn): Promise<boolean> {
+    this.#turn = { id, diff: null, error: null };
+    return this.#report({ type: 'turn.started', promptId: id, prompt: null });
   }
 
-  function turnCompleted({ id, status, error }: Turn): Promise<boolean> {
-    cut();
-    const { diff = null, error: earlier = null } = turn ?? {};
-    turn = null;
+  #turnCompleted({ id, status, error }: Turn): Promise<boolean> {
+    this.cut();
+    const { diff = null, error: earlier = null } = this.#turn ?? {};
+    this.#turn = null;
     const changed = diff === null || diff === '' ? {} : { diff };
     if (status === 'completed') {
-      return report({ type: 'turn.completed', backgroundAgents: [], ...changed });
+      return this.#report({ type: 'turn.completed', backgroundAgents: [], ...changed });
     }
     if (status === 'interrupted') {
-      return report({ type: 'turn.aborted', reason: 'interrupted', ...changed });
+      return this.#report({ type: 'turn.aborted', reason: 'interrupted', ...changed });
     }
     const message = entry({
-      id: `${sessionId}:failed:${id}`,
-      session_id: sessionId,
+      id: `${this.#deps.sessionId}:failed:${id}`,
+      session_id: this.#deps.sessionId,
       message_type: 'assistant',
       content: wordsOfTurnError(error ?? earlier),
-      timestamp: timeOf(null),
+      timestamp: this.#timeOf(null),
       is_error: true,
     });
     const words = (error ?? earlier)?.message ?? 'failed';
-    return report({ type: 'turn.failed', error: words, message, turnId: id, ...changed });
+    return this.#report({ type: 'turn.failed', error: words, message, turnId: id, ...changed });
   }
 
-  function diffUpdated({ turnId, diff }: ParamsOf<'turn/diff/updated'>): Stored {
+  #diffUpdated({ turnId, diff }: ParamsOf<'turn/diff/updated'>): Stored {
     // Codex repeats itself, and a diff is large.
-    if (turn?.id !== turnId || turn.diff === diff) return null;
-    turn.diff = diff;
-    return report({ type: 'diff.updated', diff: diff === '' ? null : diff });
+    if (this.#turn?.id !== turnId || this.#turn.diff === diff) return null;
+    this.#turn.diff = diff;
+    return this.#report({ type: 'diff.updated', diff: diff === '' ? null : diff });
   }
 
   // ---- items ---------------------------------------------------------------------------------------
 
-  function itemStarted({ item, turnId, startedAtMs }: ParamsOf<'item/started'>): Stored {
-    items.set(item.id, { item, turnId });
-    if (item.type === 'userMessage') return userSaid(item, turnId, startedAtMs);
-    if (item.type === 'contextCompaction') return report({ type: 'compaction.started' });
+  #itemStarted({ item, turnId, startedAtMs }: ParamsOf<'item/started'>): Stored {
+    this.#items.set(item.id, { item, turnId });
+    if (item.type === 'userMessage') return this.#userSaid(item, turnId, startedAtMs);
+    if (item.type === 'contextCompaction') return this.#report({ type: 'compaction.started' });
     const tool = toolFrom(item);
     // What is complete at once is reported when it is over.
     if (!tool || tool.outcome !== null) return null;
-    const message = toolEntry(tool, baseOf(item, startedAtMs));
-    if (turn?.id !== turnId) return report({ type: 'message.added', message, turnId });
-    return report({
+    const message = toolEntry(tool, this.#baseOf(item, startedAtMs));
+    if (this.#turn?.id !== turnId) return this.#report({ type: 'message.added', message, turnId });
+    return this.#report({
       type: 'tool.started',
       tool: useOf(item, tool.name),
       agentType: null,
@@ -106,24 +172,24 @@ export function createReports(deps: {
     });
   }
 
-  function itemCompleted({ item, turnId, completedAtMs }: ParamsOf<'item/completed'>): Stored {
-    const wasOpen = items.delete(item.id);
+  #itemCompleted({ item, turnId, completedAtMs }: ParamsOf<'item/completed'>): Stored {
+    const wasOpen = this.#items.delete(item.id);
     if (item.type === 'userMessage') {
-      return wasOpen ? null : userSaid(item, turnId, completedAtMs);
+      return wasOpen ? null : this.#userSaid(item, turnId, completedAtMs);
     }
-    if (item.type === 'contextCompaction') return report({ type: 'compaction.finished' });
+    if (item.type === 'contextCompaction') return this.#report({ type: 'compaction.finished' });
     const said = textFrom(item);
-    if (said) return textCompleted(item, said, { turnId, at: completedAtMs });
+    if (said) return this.#textCompleted(item, said, { turnId, at: completedAtMs });
     const tool = toolFrom(item);
     if (!tool) return null;
-    const message = toolEntry(tool, baseOf(item, completedAtMs));
+    const message = toolEntry(tool, this.#baseOf(item, completedAtMs));
     const update = changeOf(message);
-    if (turn?.id !== turnId) {
+    if (this.#turn?.id !== turnId) {
       // A command that outlived its turn: its outcome is shown, and nothing works because of it.
-      if (wasOpen) return report({ type: 'message.changed', update });
-      return report({ type: 'message.added', message, turnId });
+      if (wasOpen) return this.#report({ type: 'message.changed', update });
+      return this.#report({ type: 'message.added', message, turnId });
     }
-    return report({
+    return this.#report({
       type: 'tool.finished',
       tool: useOf(item, tool.name),
       agentType: null,
@@ -135,120 +201,88 @@ export function createReports(deps: {
     });
   }
 
-  function userSaid(
+  #userSaid(
     item: Extract<ThreadItem, { type: 'userMessage' }>,
     turnId: string,
     atMs: number,
   ): Stored {
     if (item.clientId !== null) {
-      deps.confirmed(item.clientId, turnId);
-      return report({ type: 'message.confirmed', messageId: item.clientId, turnId });
+      this.#deps.confirmed(item.clientId, turnId);
+      return this.#report({ type: 'message.confirmed', messageId: item.clientId, turnId });
     }
     const { text, images } = saidBy(item.content);
     const shown = images.length > 0 ? { images } : {};
-    const base = baseOf(item, atMs);
+    const base = this.#baseOf(item, atMs);
     const message = entry({ ...base, message_type: 'user', content: text, ...shown });
-    return report({ type: 'message.added', message, turnId });
+    return this.#report({ type: 'message.added', message, turnId });
   }
 
-  function textCompleted(
+  #textCompleted(
     item: ThreadItem,
     said: NonNullable<ReturnType<typeof textFrom>>,
     { turnId, at }: { turnId: string; at: number },
   ): Stored {
-    const open = texts.get(item.id);
+    const open = this.#texts.get(item.id);
     if (open) {
-      texts.delete(item.id);
+      this.#texts.delete(item.id);
       open.close();
       const content = said.text === '' ? open.text() : said.text;
-      const messageId = messageIdOf(sessionId, item.id);
-      return report({ type: 'message.changed', update: { messageId, changes: { content } } });
+      const messageId = messageIdOf(this.#deps.sessionId, item.id);
+      return this.#report({ type: 'message.changed', update: { messageId, changes: { content } } });
     }
     if (said.text === '') return null;
-    const message = entry({ ...baseOf(item, at), message_type: said.type, content: said.text });
-    return report({ type: 'message.added', message, turnId });
+    const message = entry({
+      ...this.#baseOf(item, at),
+      message_type: said.type,
+      content: said.text,
+    });
+    return this.#report({ type: 'message.added', message, turnId });
   }
 
-  function textGrew(
+  #textGrew(
     type: 'assistant' | 'thinking',
     { itemId, turnId, delta }: { itemId: string; turnId: string; delta: string },
   ): Stored {
-    const open = texts.get(itemId);
+    const open = this.#texts.get(itemId);
     if (open) {
       open.push(delta);
       return null;
     }
     if (delta === '') return null;
-    const base = { id: messageIdOf(sessionId, itemId), session_id: sessionId };
-    const message = entry({ ...base, message_type: type, content: delta, timestamp: timeOf(null) });
-    const shown = report({ type: 'message.added', message, turnId, isOpen: true });
-    texts.set(itemId, house.stream(message.id, delta, shown));
+    const base = {
+      id: messageIdOf(this.#deps.sessionId, itemId),
+      session_id: this.#deps.sessionId,
+    };
+    const message = entry({
+      ...base,
+      message_type: type,
+      content: delta,
+      timestamp: this.#timeOf(null),
+    });
+    const shown = this.#report({ type: 'message.added', message, turnId, isOpen: true });
+    this.#texts.set(itemId, this.#deps.house.stream(message.id, delta, shown));
     return shown;
   }
 
-  function cut(): void {
-    for (const [itemId, open] of texts) {
+  cut(): void {
+    for (const [itemId, open] of this.#texts) {
       open.close();
       const update = {
-        messageId: messageIdOf(sessionId, itemId),
+        messageId: messageIdOf(this.#deps.sessionId, itemId),
         changes: { content: open.text() },
       };
-      void report({ type: 'message.changed', update });
+      void this.#report({ type: 'message.changed', update });
     }
-    texts.clear();
+    this.#texts.clear();
   }
 
-  function baseOf(
-    item: ThreadItem,
-    atMs: number,
-  ): Pick<Message, 'id' | 'session_id' | 'timestamp'> {
-    return { id: messageIdOf(sessionId, item.id), session_id: sessionId, timestamp: timeOf(atMs) };
+  #baseOf(item: ThreadItem, atMs: number): Pick<Message, 'id' | 'session_id' | 'timestamp'> {
+    return {
+      id: messageIdOf(this.#deps.sessionId, item.id),
+      session_id: this.#deps.sessionId,
+      timestamp: this.#timeOf(atMs),
+    };
   }
-
-  return {
-    cut,
-    findOpen: (fits) => [...items.values()].findLast(({ item }) => fits(item))?.item ?? null,
-    notified({ method, params }) {
-      switch (method) {
-        case 'turn/started':
-          return turnStarted(params.turn);
-        case 'turn/completed':
-          return turnCompleted(params.turn);
-        case 'turn/diff/updated':
-          return diffUpdated(params);
-        case 'turn/plan/updated':
-          return report({ type: 'plan.updated', plan: planText(params.plan) });
-        case 'item/started':
-          return itemStarted(params);
-        case 'item/completed':
-          return itemCompleted(params);
-        case 'item/agentMessage/delta':
-        case 'item/plan/delta':
-          return textGrew('assistant', params);
-        case 'item/reasoning/summaryTextDelta':
-          return textGrew('thinking', params);
-        case 'item/reasoning/summaryPartAdded':
-          texts.get(params.itemId)?.push('\n\n');
-          return null;
-        case 'thread/tokenUsage/updated':
-          return report({ type: 'usage.updated', usage: usageFrom(params.tokenUsage) });
-        case 'thread/name/updated':
-          return report({ type: 'name.updated', name: params.threadName ?? null });
-        case 'thread/settings/updated': {
-          const { model, effort, approvalPolicy, sandboxPolicy: sandbox } = params.threadSettings;
-          const fields = fieldsFrom({ model, effort, approvalPolicy, sandbox });
-          return report({ type: 'fields.updated', fields });
-        }
-        case 'model/rerouted':
-          return report({ type: 'fields.updated', fields: { model: params.toModel } });
-        case 'error':
-          if (!params.willRetry && turn?.id === params.turnId) turn.error = params.error;
-          return null;
-        default:
-          return null;
-      }
-    },
-  };
 }
 
 /** What tells a tool use from others: its item's id says it all. */

@@ -246,7 +246,7 @@ export class CodexSession implements Connector {
   #asked(request: ServerRequest): void {
     const { sessionId, house, engine, log } = this.#deps;
     const threadId = this.#open?.threadId ?? '';
-    const { findOpen } = this.#reports;
+    const findOpen: Reports['findOpen'] = (fits) => this.#reports.findOpen(fits);
     const ask = askFrom(request, { sessionId, threadId, findOpen });
     if (!ask || this.#isOver) {
       // It fits every question's form and grants nothing.

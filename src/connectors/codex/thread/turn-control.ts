@@ -41,32 +41,108 @@ export interface TurnControl {
 
 /** Control over the turns of one thread. */
 export function createTurnControl(engine: Pick<Engine, 'request'>, threadId: string): TurnControl {
-  let activeId: string | null = null;
+  return new ThreadTurns(engine, threadId);
+}
+
+class ThreadTurns implements TurnControl {
+  readonly #engine: Pick<Engine, 'request'>;
+  readonly #threadId: string;
+  #activeId: string | null = null;
   /** Turns that were asked for: those whose id is not known yet, and the others. */
-  let unnamed = 0;
-  const named = new Set<string>();
+  #unnamed = 0;
+  readonly #named = new Set<string>();
   /** The newest that have begun. */
-  let begun: string[] = [];
-  let stopping: Promise<void> | null = null;
-  let looks: Array<() => void> = [];
+  #begun: string[] = [];
+  #stopping: Promise<void> | null = null;
+  #looks: Array<() => void> = [];
 
-  const isExpected = () => unnamed > 0 || named.size > 0;
+  constructor(engine: Pick<Engine, 'request'>, threadId: string) {
+    this.#engine = engine;
+    this.#threadId = threadId;
+  }
 
-  function changed(): void {
-    const waiting = looks;
-    looks = [];
+  get activeId(): string | null {
+    return this.#activeId;
+  }
+
+  get isBusy(): boolean {
+    return this.#activeId !== null || this.#isExpected();
+  }
+
+  started(turnId: string): void {
+    this.#activeId = turnId;
+    // A turn without a name (a compaction) is the next that begins.
+    this.#unnamed = 0;
+    this.#named.delete(turnId);
+    this.#begun = [...this.#begun, turnId].slice(-MAX_BEGUN);
+    this.#changed();
+  }
+
+  ended(turnId?: string): void {
+    this.#activeId = null;
+    if (turnId === undefined) {
+      this.#unnamed = 0;
+      this.#named.clear();
+    } else this.#named.delete(turnId);
+    this.#changed();
+  }
+
+  expect(): Expected {
+    this.#unnamed += 1;
+    const isKnown = () => {
+      this.#unnamed = Math.max(0, this.#unnamed - 1);
+      this.#changed();
+    };
+    return {
+      isTurn: (turnId) => {
+        if (!this.#begun.includes(turnId)) this.#named.add(turnId);
+        isKnown();
+      },
+      isOff: isKnown,
+    };
+  }
+
+  async begun(): Promise<void> {
+    await this.#until(() => this.#activeId !== null || !this.#isExpected());
+  }
+
+  async over(): Promise<void> {
+    while (this.#activeId !== null || this.#isExpected()) {
+      await new Promise<void>((resolve) => void this.#looks.push(resolve));
+    }
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#interrupt().finally(() => {
+      this.#stopping = null;
+    });
+    return this.#stopping;
+  }
+
+  async calm(): Promise<void> {
+    // Whoever asked for the stop hears of its failure; those who only wait go on.
+    await this.#stopping?.catch(() => {});
+  }
+
+  #isExpected() {
+    return this.#unnamed > 0 || this.#named.size > 0;
+  }
+
+  #changed(): void {
+    const waiting = this.#looks;
+    this.#looks = [];
     for (const look of waiting) look();
   }
 
   /** False when it did not come true in time. */
-  async function until(isSo: () => boolean): Promise<boolean> {
+  async #until(isSo: () => boolean): Promise<boolean> {
     const deadline = performance.now() + STOP_MS;
     while (!isSo()) {
       const left = deadline - performance.now();
       if (left <= 0) return false;
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, left);
-        looks.push(() => {
+        this.#looks.push(() => {
           clearTimeout(timer);
           resolve();
         });
@@ -75,74 +151,21 @@ export function createTurnControl(engine: Pick<Engine, 'request'>, threadId: str
     return true;
   }
 
-  async function interrupt(): Promise<void> {
-    await until(() => activeId !== null || !isExpected());
-    const turnId = activeId;
+  async #interrupt(): Promise<void> {
+    await this.#until(() => this.#activeId !== null || !this.#isExpected());
+    const turnId = this.#activeId;
     if (turnId === null) return;
-    const isOver = () => activeId !== turnId;
+    const isOver = () => this.#activeId !== turnId;
     try {
-      await engine.request('turn/interrupt', { threadId, turnId }, { deadlineMs: STOP_MS });
+      await this.#engine.request(
+        'turn/interrupt',
+        { threadId: this.#threadId, turnId },
+        { deadlineMs: STOP_MS },
+      );
     } catch (error) {
       // It ended by itself a moment before: that is what was wished for.
       if (!isOver()) throw error;
     }
-    await until(isOver);
+    await this.#until(isOver);
   }
-
-  return {
-    get activeId() {
-      return activeId;
-    },
-    get isBusy() {
-      return activeId !== null || isExpected();
-    },
-    started(turnId) {
-      activeId = turnId;
-      // A turn without a name (a compaction) is the next that begins.
-      unnamed = 0;
-      named.delete(turnId);
-      begun = [...begun, turnId].slice(-MAX_BEGUN);
-      changed();
-    },
-    ended(turnId) {
-      activeId = null;
-      if (turnId === undefined) {
-        unnamed = 0;
-        named.clear();
-      } else named.delete(turnId);
-      changed();
-    },
-    expect() {
-      unnamed += 1;
-      const isKnown = () => {
-        unnamed = Math.max(0, unnamed - 1);
-        changed();
-      };
-      return {
-        isTurn(turnId) {
-          if (!begun.includes(turnId)) named.add(turnId);
-          isKnown();
-        },
-        isOff: isKnown,
-      };
-    },
-    async begun() {
-      await until(() => activeId !== null || !isExpected());
-    },
-    async over() {
-      while (activeId !== null || isExpected()) {
-        await new Promise<void>((resolve) => void looks.push(resolve));
-      }
-    },
-    stop() {
-      stopping ??= interrupt().finally(() => {
-        stopping = null;
-      });
-      return stopping;
-    },
-    async calm() {
-      // Whoever asked for the stop hears of its failure; those who only wait go on.
-      await stopping?.catch(() => {});
-    },
-  };
 }
