@@ -7,12 +7,14 @@ import type { ClientMessage } from '../protocol/client.ts';
 import { createEvents } from './events.ts';
 import type { ServerFrame, SessionView } from './fold.ts';
 import type { SessionList } from './fold-list.ts';
-import { type LineOptions, type LinkState, openLine } from './line.ts';
+import { type Line, type LineOptions, type LinkState, openLine } from './line.ts';
 import { createOutbox } from './outbox.ts';
 import type { ReplyTo } from './replies.ts';
 import { ClientError, createRequests } from './requests.ts';
 import { platformSocket } from './socket.ts';
-import { createSubscriptions } from './subscriptions.ts';
+import { createStanding, type Standing } from './standing.ts';
+import { createSubscriptions, type Subscriptions } from './subscriptions.ts';
+import { startWatchdog, type Watchdog } from './watchdog.ts';
 
 export type { ClientMessage } from '../protocol/client.ts';
 export type * from '../protocol/nouns.ts';
@@ -77,8 +79,10 @@ export interface Client {
 const ANSWER_WITHIN_MS = 30_000;
 const SILENCE_MS = 30_000;
 
+const CUT_OFF = 'The connection ended before the answer; whether it was done is not known';
+
 /**
- * Connects, and keeps connected until `close`.
+ * Connects, and keeps connected until `close`. Its functions may be taken out of it.
  *
  * @throws Error where there is no WebSocket and none is given
  */
@@ -88,19 +92,15 @@ export function createClient(options: ClientOptions): Client {
   const events = createEvents<ClientEvents>();
   const requests = createRequests(timeoutMs);
   const outbox = createOutbox((message) => line.send(message));
-  let link: LinkState = { kind: 'connecting' };
-  /** Who waits to learn what becomes of the connection that is being made. */
-  let impatient: (() => void)[] = [];
-  let heardAt = 0;
+  const standing = createStanding();
   let asked = 0;
 
   async function request<Message extends ClientMessage>(
     message: Message,
   ): Promise<ReplyTo<Message['type']>> {
-    if (link.kind === 'connecting') {
-      await new Promise<void>((resolve) => void impatient.push(resolve));
-    }
-    if (link.kind !== 'online') {
+    // Not awaited without need: what is asked on a line that stands is on it at once.
+    if (standing.link.kind === 'connecting') await standing.known();
+    if (standing.link.kind !== 'online') {
       throw new ClientError('offline', 'There is no connection to the server');
     }
     const { request_id = `client-${++asked}` } = message as { request_id?: string };
@@ -112,7 +112,7 @@ export function createClient(options: ClientOptions): Client {
 
   const subscriptions = createSubscriptions({
     ask: request,
-    isUp: () => link.kind === 'online',
+    isUp: () => standing.link.kind === 'online',
     deltas,
     listChanged: (list) => events.emit('list', list),
     sessionChanged: (view, frame) => events.emit('session', view, frame),
@@ -120,43 +120,41 @@ export function createClient(options: ClientOptions): Client {
   });
 
   function changed(state: LinkState): void {
-    link = state;
-    if (state.kind !== 'online') {
-      outbox.clear();
-      const code = state.kind === 'closed' ? 'closed' : 'connection_lost';
-      requests.fail(
-        code,
-        'The connection ended before the answer; whether it was done is not known',
-      );
-    }
-    events.emit('link', state);
-    if (state.kind === 'online') subscriptions.restore();
-    if (state.kind === 'connecting') return;
-    const waiting = impatient;
-    impatient = [];
-    for (const go of waiting) go();
+    standing.become(state, () => {
+      if (state.kind !== 'online') {
+        outbox.clear();
+        requests.fail(state.kind === 'closed' ? 'closed' : 'connection_lost', CUT_OFF);
+      }
+      events.emit('link', state);
+      if (state.kind === 'online') subscriptions.restore();
+    });
   }
 
-  function heard(frame: ServerFrame): void {
-    heardAt = performance.now();
+  const watchdog = startWatchdog({ silenceMs, standing, request, drop: () => line.drop() });
+  const line = openLine({ ...options, SocketClass }, changed, (frame) => {
+    watchdog.heard();
     // Folded first: whoever waits for the answer finds what came before it in the views.
     subscriptions.take(frame);
     requests.take(frame);
     events.emit('frame', frame);
-  }
+  });
+  return clientOf({ standing, subscriptions, events, request, line, watchdog });
+}
 
-  /** A line may be dead without anybody saying so. */
-  const watchdog = setInterval(() => {
-    if (link.kind !== 'online' || performance.now() - heardAt < silenceMs) return;
-    request({ type: 'ping' }).catch((error: ClientError) => {
-      if (error.code === 'timeout') line.drop();
-    });
-  }, silenceMs);
+/** The parts of one client. */
+interface Parts {
+  standing: Standing;
+  subscriptions: Subscriptions;
+  events: ReturnType<typeof createEvents<ClientEvents>>;
+  request: Client['request'];
+  line: Line;
+  watchdog: Watchdog;
+}
 
-  const line = openLine({ ...options, SocketClass }, changed, heard);
+function clientOf({ standing, subscriptions, events, request, line, watchdog }: Parts): Client {
   return {
     get link() {
-      return link;
+      return standing.link;
     },
     list: subscriptions.list,
     session: (id) => subscriptions.session(id),
@@ -166,7 +164,7 @@ export function createClient(options: ClientOptions): Client {
     request,
     retry: () => line.retry(),
     close() {
-      clearInterval(watchdog);
+      watchdog.stop();
       line.close();
     },
   };

@@ -51,93 +51,118 @@ export function openLine(
   tell: (state: LinkState) => void,
   hear: (frame: ServerFrame) => void,
 ): Line {
-  const { url, token = null, SocketClass, pace = DEFAULT_PACE, random = Math.random } = options;
-  const readToken = () => (typeof token === 'function' ? token() : token);
-  let socket: Socket | null = null;
-  let isUp = false;
-  let attempt = 0;
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  const line = new SocketLine(options, tell, hear);
+  line.retry();
+  return line;
+}
 
-  function open(): void {
-    clearTimeout(timer);
-    tell({ kind: 'connecting' });
-    const mine = openSocket(SocketClass, url, readToken());
-    socket = mine;
+class SocketLine implements Line {
+  readonly #options: LineOptions & { SocketClass: SocketClass };
+  readonly #tell: (state: LinkState) => void;
+  readonly #hear: (frame: ServerFrame) => void;
+  #socket: Socket | null = null;
+  #isUp = false;
+  #attempt = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(
+    options: LineOptions & { SocketClass: SocketClass },
+    tell: (state: LinkState) => void,
+    hear: (frame: ServerFrame) => void,
+  ) {
+    this.#options = options;
+    this.#tell = tell;
+    this.#hear = hear;
+  }
+
+  send(message: object): boolean {
+    if (!this.#isUp) return false;
+    this.#socket?.send(JSON.stringify(message));
+    return true;
+  }
+
+  drop(): void {
+    this.#lost(null);
+  }
+
+  retry(): void {
+    this.#abandon();
+    this.#attempt = 0;
+    this.#open();
+  }
+
+  close(): void {
+    this.#abandon();
+    this.#tell({ kind: 'closed' });
+  }
+
+  get #token(): string | null {
+    const { token = null } = this.#options;
+    return typeof token === 'function' ? token() : token;
+  }
+
+  #open(): void {
+    clearTimeout(this.#timer);
+    this.#tell({ kind: 'connecting' });
+    const mine = openSocket(this.#options.SocketClass, this.#options.url, this.#token);
+    this.#socket = mine;
     // The word is `close`'s, which always follows.
     mine.onerror = () => {};
     mine.onmessage = ({ data }) => {
-      if (mine === socket) take(JSON.parse(String(data)) as ServerFrame);
+      if (mine === this.#socket) this.#take(JSON.parse(String(data)) as ServerFrame);
     };
     mine.onclose = (end) => {
-      if (mine === socket) lost(end);
+      if (mine === this.#socket) this.#lost(end);
     };
   }
 
-  function take(frame: ServerFrame): void {
-    if (frame.type !== 'hello') hear(frame);
-    else if (frame.protocol_version !== PROTOCOL_VERSION) refuse('protocol');
+  #take(frame: ServerFrame): void {
+    if (frame.type !== 'hello') this.#hear(frame);
+    else if (frame.protocol_version !== PROTOCOL_VERSION) this.#refuse('protocol');
     else {
-      isUp = true;
-      attempt = 0;
-      tell({ kind: 'online', version: frame.version, epoch: frame.epoch });
+      this.#isUp = true;
+      this.#attempt = 0;
+      this.#tell({ kind: 'online', version: frame.version, epoch: frame.epoch });
     }
   }
 
-  function lost(end: { code: number; reason: string } | null): void {
-    const stood = isUp;
-    abandon();
-    const retryInMs = pauseBefore(attempt, stood ? end : null, random(), pace);
-    attempt++;
-    tell({ kind: 'offline', attempt, retryInMs });
-    timer = setTimeout(open, retryInMs);
-    if (!stood) void askWhy();
+  #lost(end: { code: number; reason: string } | null): void {
+    const { random = Math.random, pace = DEFAULT_PACE } = this.#options;
+    const stood = this.#isUp;
+    this.#abandon();
+    const retryInMs = pauseBefore(this.#attempt, stood ? end : null, random(), pace);
+    this.#attempt++;
+    this.#tell({ kind: 'offline', attempt: this.#attempt, retryInMs });
+    this.#timer = setTimeout(() => this.#open(), retryInMs);
+    if (!stood) void this.#askWhy();
   }
 
   /** Whether the server is there and does not want us. */
-  async function askWhy(): Promise<void> {
-    const asked = timer;
-    const held = readToken();
+  async #askWhy(): Promise<void> {
+    const asked = this.#timer;
+    const held = this.#token;
     const headers = held === null ? {} : { Authorization: `Bearer ${held}` };
-    const { href } = new URL('/api/health', url.replace(/^ws/, 'http'));
+    const { href } = new URL('/api/health', this.#options.url.replace(/^ws/, 'http'));
     const status = await fetch(href, { headers }).then(
       (answer) => answer.status,
       // Not there at all: the next attempt will tell.
       () => 0,
     );
     const reason = HTTP_REFUSALS[status];
-    if (reason && asked === timer && !isUp) refuse(reason);
+    if (reason && asked === this.#timer && !this.#isUp) this.#refuse(reason);
   }
 
-  function refuse(reason: Extract<LinkState, { kind: 'refused' }>['reason']): void {
-    abandon();
-    tell({ kind: 'refused', reason });
+  #refuse(reason: Extract<LinkState, { kind: 'refused' }>['reason']): void {
+    this.#abandon();
+    this.#tell({ kind: 'refused', reason });
   }
 
-  function abandon(): void {
-    clearTimeout(timer);
-    const old = socket;
-    socket = null;
-    isUp = false;
+  #abandon(): void {
+    clearTimeout(this.#timer);
+    const old = this.#socket;
+    this.#socket = null;
+    this.#isUp = false;
     if (old) old.onclose = null;
     old?.close();
   }
-
-  open();
-  return {
-    send(message) {
-      if (!isUp) return false;
-      socket?.send(JSON.stringify(message));
-      return true;
-    },
-    drop: () => lost(null),
-    retry() {
-      abandon();
-      attempt = 0;
-      open();
-    },
-    close() {
-      abandon();
-      tell({ kind: 'closed' });
-    },
-  };
 }

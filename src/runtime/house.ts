@@ -58,7 +58,7 @@ export interface House extends Pick<Core, 'rooms' | 'registry' | 'ledger' | 'thr
 
 /** Builds the house over an open writer. */
 export function createHouse(deps: HouseDeps): House {
-  const { writer, engine, places, images, codex, log, version } = deps;
+  const { writer, engine, places, images, codex, env, log, version } = deps;
   const { clock = createStampClock() } = deps;
   const core = createCore({
     writer,
@@ -83,14 +83,7 @@ export function createHouse(deps: HouseDeps): House {
   const accounts = createAccounts({ engine, news, codexHome, log: log.child('codex') });
   followEngine({ engine, threads, news });
   const names = namesOf(deps, core);
-  const shells = createShells({
-    tell,
-    news,
-    writer,
-    clock,
-    env: deps.env,
-    log: log.child('shell'),
-  });
+  const shells = createShells({ tell, news, writer, clock, env, log: log.child('shell') });
   shells.recover(writer.opened.commands);
   const subscriptions = createSubscriptions({ writer, ring, registry, news });
   const handlers = createHandlers({

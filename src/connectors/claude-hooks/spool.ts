@@ -47,91 +47,100 @@ const BATCH = 64;
 /** `<ns>-<pid>-<cli pid>.<type>.json`, the type being optional. */
 const FILE_NAME = /^(\d+-\d+(?:-\d+)?)(?:\.([a-z_]{1,40}))?\.json$/i;
 
-/**
- * A spool over a directory.
- *
- * @returns drain: takes what is at least `minAgeMs` old; never throws, reports what it did
- */
-export function createSpool(deps: SpoolDeps): { drain(minAgeMs: number): Promise<SpoolDrain> } {
-  const { directory, quarantine, log, nowMs = Date.now } = deps;
+/** A directory of hooks that are not stored yet. */
+export interface Spool {
+  /** Takes what is at least `minAgeMs` old; never throws, reports what it did. */
+  drain(minAgeMs: number): Promise<SpoolDrain>;
+}
 
-  async function drain(minAgeMs: number): Promise<SpoolDrain> {
+/** A spool over a directory. */
+export function createSpool(deps: SpoolDeps): Spool {
+  return new HookSpool({ nowMs: Date.now, ...deps });
+}
+
+class HookSpool implements Spool {
+  readonly #deps: SpoolDeps & Required<Pick<SpoolDeps, 'nowMs'>>;
+
+  constructor(deps: SpoolDeps & Required<Pick<SpoolDeps, 'nowMs'>>) {
+    this.#deps = deps;
+  }
+
+  async drain(minAgeMs: number): Promise<SpoolDrain> {
     const result: SpoolDrain = { drained: 0, quarantined: 0, kept: 0 };
-    const entries = await readdir(directory, { withFileTypes: true }).catch((error: Error) => {
-      log.error('spool.read_error', { error });
-      return [] as Dirent[];
-    });
+    const entries = await readdir(this.#deps.directory, { withFileTypes: true }).catch(
+      (error: Error) => {
+        this.#deps.log.error('spool.read_error', { error });
+        return [] as Dirent[];
+      },
+    );
     const files: SpooledHook[] = [];
     for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
-      const file = await sort(entry, minAgeMs, result);
+      const file = await this.#sort(entry, minAgeMs, result);
       if (file) files.push(file);
     }
     for (let from = 0; from < files.length; from += BATCH) {
-      const isGoing = await drainBatch(files.slice(from, from + BATCH), result);
+      const isGoing = await this.#drainBatch(files.slice(from, from + BATCH), result);
       if (isGoing) continue;
       result.kept += Math.max(0, files.length - from - BATCH);
       break;
     }
-    if (result.drained + result.quarantined > 0) log.info('spool.drained', { ...result });
+    if (result.drained + result.quarantined > 0)
+      this.#deps.log.info('spool.drained', { ...result });
     return result;
   }
 
   /** A hook that may be taken now; anything that is not one is set aside or left. */
-  async function sort(
-    entry: Dirent,
-    minAgeMs: number,
-    result: SpoolDrain,
-  ): Promise<SpooledHook | null> {
-    const path = join(directory, entry.name);
-    if (path === quarantine) return null;
+  async #sort(entry: Dirent, minAgeMs: number, result: SpoolDrain): Promise<SpooledHook | null> {
+    const path = join(this.#deps.directory, entry.name);
+    if (path === this.#deps.quarantine) return null;
     const status = await stat(path).catch(() => null);
     if (!status) return null;
-    const ageMs = nowMs() - status.mtimeMs;
+    const ageMs = this.#deps.nowMs() - status.mtimeMs;
     const [, key, type] = FILE_NAME.exec(entry.name) ?? [];
     if (key === undefined) {
       const isUnfinished = entry.name.startsWith('.') && ageMs < MAX_TEMPORARY_AGE_MS;
       if (!isUnfinished)
-        await setAside(path, entry.name, 'not a hook of hook.sh by its name', result);
+        await this.#setAside(path, entry.name, 'not a hook of hook.sh by its name', result);
       return null;
     }
     if (ageMs < minAgeMs) {
       result.kept++;
       return null;
     }
-    if (!entry.isFile()) return setAside(path, entry.name, 'not a regular file', result);
+    if (!entry.isFile()) return this.#setAside(path, entry.name, 'not a regular file', result);
     if (status.uid !== process.getuid?.()) {
-      return setAside(path, entry.name, 'belongs to another user', result);
+      return this.#setAside(path, entry.name, 'belongs to another user', result);
     }
-    if (status.size > MAX_FILE_BYTES) return setAside(path, entry.name, 'too large', result);
+    if (status.size > MAX_FILE_BYTES) return this.#setAside(path, entry.name, 'too large', result);
     return { path, name: entry.name, key, type };
   }
 
   /** @returns false when the house cannot store now and the rest should wait */
-  async function drainBatch(files: SpooledHook[], result: SpoolDrain): Promise<boolean> {
-    const known = new Set(await deps.knownKeys(files.map((file) => file.key)).catch(() => []));
+  async #drainBatch(files: SpooledHook[], result: SpoolDrain): Promise<boolean> {
+    const known = new Set(
+      await this.#deps.knownKeys(files.map((file) => file.key)).catch(() => []),
+    );
     const takes: Array<{ file: SpooledHook; stored: Promise<Error | null> }> = [];
     for (const file of files) {
       // Read one after another and taken in that order; only their commits are awaited together.
-      const take = known.has(file.key) ? { stored: Promise.resolve(null) } : await handIn(file);
+      const take = known.has(file.key)
+        ? { stored: Promise.resolve(null) }
+        : await this.#handIn(file);
       takes.push({ file, ...take });
     }
     let isGoing = true;
     for (const { file, stored } of takes)
-      isGoing = (await finish(file, await stored, result)) && isGoing;
+      isGoing = (await this.#finish(file, await stored, result)) && isGoing;
     return isGoing;
   }
 
   /** Reads a file and hands its hook in; the promise inside tells what became of it. */
-  async function handIn({
-    path,
-    key,
-    type,
-  }: SpooledHook): Promise<{ stored: Promise<Error | null> }> {
+  async #handIn({ path, key, type }: SpooledHook): Promise<{ stored: Promise<Error | null> }> {
     try {
       const body = parseJson(await readRegular(path));
       const meta = { key, origin: 'spool' as const, ...(type !== undefined && { type }) };
       return {
-        stored: deps.take(body, meta).then(
+        stored: this.#deps.take(body, meta).then(
           () => null,
           (error: Error) => error,
         ),
@@ -142,57 +151,50 @@ export function createSpool(deps: SpoolDeps): { drain(minAgeMs: number): Promise
   }
 
   /** @returns false when the file has to wait */
-  async function finish(
-    file: SpooledHook,
-    error: Error | null,
-    result: SpoolDrain,
-  ): Promise<boolean> {
+  async #finish(file: SpooledHook, error: Error | null, result: SpoolDrain): Promise<boolean> {
     if (error === null) {
       await unlink(file.path).catch((failed: Error) =>
-        log.warn('spool.unlink_failed', { error: failed }),
+        this.#deps.log.warn('spool.unlink_failed', { error: failed }),
       );
       result.drained++;
       return true;
     }
     if (error instanceof OrbitError && error.status < 500) {
-      await setAside(file.path, file.name, error.message, result);
+      await this.#setAside(file.path, file.name, error.message, result);
       return true;
     }
-    log.warn('spool.file_kept', { file: file.name, error });
+    this.#deps.log.warn('spool.file_kept', { file: file.name, error });
     result.kept++;
     return false;
   }
 
-  async function setAside(
-    path: string,
-    name: string,
-    reason: string,
-    result: SpoolDrain,
-  ): Promise<null> {
+  async #setAside(path: string, name: string, reason: string, result: SpoolDrain): Promise<null> {
     try {
-      await mkdir(quarantine, { recursive: true, mode: 0o700 });
+      await mkdir(this.#deps.quarantine, { recursive: true, mode: 0o700 });
       // The reason first: killed in between, the file is still in the spool and is set aside again.
-      await writeFile(join(quarantine, `${name}.reason`), `${reason}\n`, { mode: 0o600 });
-      await rename(path, join(quarantine, name));
-      await trim();
+      await writeFile(join(this.#deps.quarantine, `${name}.reason`), `${reason}\n`, {
+        mode: 0o600,
+      });
+      await rename(path, join(this.#deps.quarantine, name));
+      await this.#trim();
       result.quarantined++;
-      log.warn('spool.quarantined', { file: name, reason });
+      this.#deps.log.warn('spool.quarantined', { file: name, reason });
     } catch (error) {
-      log.error('spool.quarantine_failed', { file: name, error: error as Error });
+      this.#deps.log.error('spool.quarantine_failed', { file: name, error: error as Error });
     }
     return null;
   }
 
-  async function trim(): Promise<void> {
-    const names = (await readdir(quarantine)).filter((name) => !name.endsWith('.reason')).sort();
+  async #trim(): Promise<void> {
+    const names = (await readdir(this.#deps.quarantine))
+      .filter((name) => !name.endsWith('.reason'))
+      .sort();
     for (const name of names.slice(0, Math.max(0, names.length - MAX_QUARANTINED))) {
       // Also folders, and what has no reason.
-      await rm(join(quarantine, name), { recursive: true, force: true });
-      await rm(join(quarantine, `${name}.reason`), { force: true });
+      await rm(join(this.#deps.quarantine, name), { recursive: true, force: true });
+      await rm(join(this.#deps.quarantine, `${name}.reason`), { force: true });
     }
   }
-
-  return { drain };
 }
 
 /** Reads a file that is one, without following a link or waiting on a pipe. */

@@ -35,82 +35,23 @@ interface LifecycleDeps {
 
 /** Handlers of this group. */
 export function createLifecycleHandlers(deps: LifecycleDeps): Handlers<LifecycleTag> {
-  const { sessions, links, forks, registry, subscriptions, listFeed, home } = deps;
-
-  /** A session that cannot start leaves no trace: its thread is opened before its row is made. */
-  async function createCodex(message: ClientMessageOf<'create_session'>, asker: Asker) {
-    const cwd = await directoryOf(message.cwd, home);
-    const settings = settingsFrom(message, cwd);
-    const opened = await links.start(settings);
-    const id = randomUUID();
-    const release = listFeed.hold(id);
-    try {
-      const branch = await readBranch(cwd);
-      const session = { ...newSession(id, opened.threadId, settings), ...opened.fields };
-      const live = registry.create({
-        session: branch === null ? session : { ...session, git_branch: branch },
-        isNew: true,
-        turnCount: 0,
-      });
-      const told = links.adopt(id, opened).map((report) => sessions.tell(live, report, 'house'));
-      await Promise.all(told);
-      await subscriptions.present(asker, id);
-    } finally {
-      release();
-    }
-  }
-
-  async function resume(live: LiveSession): Promise<void> {
-    const { id } = live;
-    refuseWatched(live, 'go on');
-    if (live.actor.getSnapshot().hasTag('linked')) {
-      throw new OrbitError('already_active', { id }, { sessionId: id });
-    }
-    await sessions.tell(live, { type: 'link.requested' });
-    await links.ready(id);
-    if (contextOf(live).session.status === 'ended') {
-      await sessions.tell(live, { type: 'session.started', source: 'resume' });
-    }
-  }
-
+  const { sessions, subscriptions } = deps;
   return {
     create_session(message, asker) {
       if (message.provider === 'claude') throw new OrbitError('claude_error');
-      return createCodex(message, asker);
+      return createCodex(deps, message, asker);
     },
 
     async resume_session({ session_id }, asker) {
       try {
-        await sessions.visit(session_id, resume);
+        await sessions.visit(session_id, (live) => resume(deps, live));
       } catch (error) {
         throw about(error, session_id);
       }
       await subscriptions.present(asker, session_id);
     },
 
-    async fork_session(message, asker) {
-      const { source_session_id: source } = message;
-      try {
-        const given = await settingsGiven(message, home);
-        const forked = await sessions.visit(source, (live) =>
-          forks.fork(live, { nth: message.nth_user_message ?? null, given }),
-        );
-        try {
-          await subscriptions.present(asker, forked.sessionId);
-          asker.reply({
-            type: 'session_forked',
-            source_session_id: source,
-            new_session_id: forked.sessionId,
-            forked_from_thread_id: forked.fromThreadId,
-          });
-        } finally {
-          forked.announce();
-        }
-      } catch (error) {
-        // The app waits for an error that names the source (contract.md 9.4 no. 17).
-        throw forkError(error, source);
-      }
-    },
+    fork_session: (message, asker) => fork(deps, message, asker),
 
     async end_session({ session_id }) {
       await sessions.visit(session_id, async (live) => {
@@ -127,6 +68,74 @@ export function createLifecycleHandlers(deps: LifecycleDeps): Handlers<Lifecycle
       );
     },
   };
+}
+
+/** A session that cannot start leaves no trace: its thread is opened before its row is made. */
+async function createCodex(
+  { sessions, links, registry, subscriptions, listFeed, home }: LifecycleDeps,
+  message: ClientMessageOf<'create_session'>,
+  asker: Asker,
+): Promise<void> {
+  const cwd = await directoryOf(message.cwd, home);
+  const settings = settingsFrom(message, cwd);
+  const opened = await links.start(settings);
+  const id = randomUUID();
+  const release = listFeed.hold(id);
+  try {
+    const branch = await readBranch(cwd);
+    const session = { ...newSession(id, opened.threadId, settings), ...opened.fields };
+    const live = registry.create({
+      session: branch === null ? session : { ...session, git_branch: branch },
+      isNew: true,
+      turnCount: 0,
+    });
+    const told = links.adopt(id, opened).map((report) => sessions.tell(live, report, 'house'));
+    await Promise.all(told);
+    await subscriptions.present(asker, id);
+  } finally {
+    release();
+  }
+}
+
+async function resume({ sessions, links }: LifecycleDeps, live: LiveSession): Promise<void> {
+  const { id } = live;
+  refuseWatched(live, 'go on');
+  if (live.actor.getSnapshot().hasTag('linked')) {
+    throw new OrbitError('already_active', { id }, { sessionId: id });
+  }
+  await sessions.tell(live, { type: 'link.requested' });
+  await links.ready(id);
+  if (contextOf(live).session.status === 'ended') {
+    await sessions.tell(live, { type: 'session.started', source: 'resume' });
+  }
+}
+
+async function fork(
+  { sessions, forks, subscriptions, home }: LifecycleDeps,
+  message: ClientMessageOf<'fork_session'>,
+  asker: Asker,
+): Promise<void> {
+  const { source_session_id: source } = message;
+  try {
+    const given = await settingsGiven(message, home);
+    const forked = await sessions.visit(source, (live) =>
+      forks.fork(live, { nth: message.nth_user_message ?? null, given }),
+    );
+    try {
+      await subscriptions.present(asker, forked.sessionId);
+      asker.reply({
+        type: 'session_forked',
+        source_session_id: source,
+        new_session_id: forked.sessionId,
+        forked_from_thread_id: forked.fromThreadId,
+      });
+    } finally {
+      forked.announce();
+    }
+  } catch (error) {
+    // The app waits for an error that names the source (contract.md 9.4 no. 17).
+    throw forkError(error, source);
+  }
 }
 
 type Policies = {

@@ -30,84 +30,89 @@ export interface House {
   degraded: () => string | undefined;
 }
 
+/** What the hall is asked: operations that know nothing but the question. */
+const QUESTIONS: Omit<Operations, 'health' | 'openapi'> = {
+  async listSessions({ ask, query }) {
+    const { sessions } = await ask.one({ type: 'subscribe_list' }, 'sessions_list');
+    const shown = sessions.filter(({ status }) => query.all || status === 'active');
+    return {
+      sessions: await Promise.all(
+        shown.map(async (session) => {
+          // The list says that something is open, only the session says what.
+          const open = session.has_pending_approval ? await snapshot(ask, session.id) : null;
+          return sessionOf(session, open?.pending_approval?.id);
+        }),
+      ),
+    };
+  },
+  getSession: async ({ ask, id }) => detailOf(await snapshot(ask, id)),
+  getConversation: async ({ ask, id }) => ({ session: await snapshot(ask, id) }),
+  async listModels({ ask }) {
+    const { models } = await ask.one({ type: 'list_models' }, 'models_list');
+    return { models };
+  },
+  async listApprovals({ ask, query: { session_id, limit } }) {
+    const message: ClientMessage = {
+      type: 'list_approvals',
+      ...(session_id !== undefined && { session_id }),
+      ...(limit !== undefined && { limit: Number(limit) }),
+    };
+    const { approvals } = await ask.one(message, 'approvals_list');
+    return { session_id: session_id ?? null, approvals };
+  },
+  async sendMessage({ ask, id, body: { message: content, ...more } }) {
+    const { model, effort, images, mentions } = more;
+    const extras = { model, effort, images, mentions };
+    await ask.all({ type: 'send_message', session_id: id, content, ...given(extras) });
+    return { status: 'sent', session_id: id };
+  },
+  async interrupt({ ask, id }) {
+    await ask.all({ type: 'interrupt_session', session_id: id });
+    return { status: 'interrupted', session_id: id };
+  },
+  approve,
+  async steer({ ask, id, body: { content } }) {
+    await ask.all({ type: 'steer_turn', session_id: id, content });
+    return { status: 'steered', session_id: id };
+  },
+  async fork({ ask, id, body }) {
+    const nth_user_message = body.nth_user_message ?? null;
+    const message: ClientMessage = {
+      type: 'fork_session',
+      source_session_id: id,
+      nth_user_message,
+    };
+    const { new_session_id } = await ask.one(message, 'session_forked');
+    return { status: 'fork_requested', session_id: id, nth_user_message, new_session_id };
+  },
+  async setPermissionMode({ ask, id, body: { mode } }) {
+    const { claude_integration_mode } = await snapshot(ask, id);
+    if (claude_integration_mode !== 'direct') {
+      const reason = `Session ${id} is not a direct session of Claude: its permission mode is set where it runs`;
+      throw new OrbitError('bad_request', { reason });
+    }
+    await ask.all({ type: 'update_session_config', session_id: id, permission_mode: mode });
+    return { status: 'updated', session_id: id, permission_mode: mode };
+  },
+  async say({ ask, body }) {
+    if (NOT_OVER_HTTP.has(body.type)) {
+      const reason = `${body.type} needs a line to be told on; open /ws or socket.io`;
+      throw new OrbitError('bad_request', { reason });
+    }
+    const told = await ask.all({ request_id: 'http', ...body });
+    // A fork is told as a snapshot first; what the message was about comes last.
+    return { ...(told.at(-1) ?? { type: 'ack' }) };
+  },
+};
+
 /** All operations. */
 export function createOperations({ version, port, degraded }: House): Operations {
   let document: AnswerOf<'openapi'> | null = null;
   return {
+    ...QUESTIONS,
     async health() {
       const trouble = degraded();
       return { status: 'ok', port: port(), ...(trouble !== undefined && { degraded: trouble }) };
-    },
-    async listSessions({ ask, query }) {
-      const { sessions } = await ask.one({ type: 'subscribe_list' }, 'sessions_list');
-      const shown = sessions.filter(({ status }) => query.all || status === 'active');
-      return {
-        sessions: await Promise.all(
-          shown.map(async (session) => {
-            // The list says that something is open, only the session says what.
-            const open = session.has_pending_approval ? await snapshot(ask, session.id) : null;
-            return sessionOf(session, open?.pending_approval?.id);
-          }),
-        ),
-      };
-    },
-    getSession: async ({ ask, id }) => detailOf(await snapshot(ask, id)),
-    getConversation: async ({ ask, id }) => ({ session: await snapshot(ask, id) }),
-    async listModels({ ask }) {
-      const { models } = await ask.one({ type: 'list_models' }, 'models_list');
-      return { models };
-    },
-    async listApprovals({ ask, query: { session_id, limit } }) {
-      const message: ClientMessage = {
-        type: 'list_approvals',
-        ...(session_id !== undefined && { session_id }),
-        ...(limit !== undefined && { limit: Number(limit) }),
-      };
-      const { approvals } = await ask.one(message, 'approvals_list');
-      return { session_id: session_id ?? null, approvals };
-    },
-    async sendMessage({ ask, id, body: { message: content, ...more } }) {
-      const { model, effort, images, mentions } = more;
-      const extras = { model, effort, images, mentions };
-      await ask.all({ type: 'send_message', session_id: id, content, ...given(extras) });
-      return { status: 'sent', session_id: id };
-    },
-    async interrupt({ ask, id }) {
-      await ask.all({ type: 'interrupt_session', session_id: id });
-      return { status: 'interrupted', session_id: id };
-    },
-    approve,
-    async steer({ ask, id, body: { content } }) {
-      await ask.all({ type: 'steer_turn', session_id: id, content });
-      return { status: 'steered', session_id: id };
-    },
-    async fork({ ask, id, body }) {
-      const nth_user_message = body.nth_user_message ?? null;
-      const message: ClientMessage = {
-        type: 'fork_session',
-        source_session_id: id,
-        nth_user_message,
-      };
-      const { new_session_id } = await ask.one(message, 'session_forked');
-      return { status: 'fork_requested', session_id: id, nth_user_message, new_session_id };
-    },
-    async setPermissionMode({ ask, id, body: { mode } }) {
-      const { claude_integration_mode } = await snapshot(ask, id);
-      if (claude_integration_mode !== 'direct') {
-        const reason = `Session ${id} is not a direct session of Claude: its permission mode is set where it runs`;
-        throw new OrbitError('bad_request', { reason });
-      }
-      await ask.all({ type: 'update_session_config', session_id: id, permission_mode: mode });
-      return { status: 'updated', session_id: id, permission_mode: mode };
-    },
-    async say({ ask, body }) {
-      if (NOT_OVER_HTTP.has(body.type)) {
-        const reason = `${body.type} needs a line to be told on; open /ws or socket.io`;
-        throw new OrbitError('bad_request', { reason });
-      }
-      const told = await ask.all({ request_id: 'http', ...body });
-      // A fork is told as a snapshot first; what the message was about comes last.
-      return { ...(told.at(-1) ?? { type: 'ack' }) };
     },
     async openapi() {
       document ??= openApiDocument(version);
