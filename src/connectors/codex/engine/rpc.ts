@@ -102,11 +102,11 @@ class Pipe implements Rpc {
   }
 
   notify(method: string): void {
-    return this.#write({ method });
+    this.#write({ method });
   }
 
   respond(id: MessageId, result: unknown): void {
-    return this.#write({ id, result });
+    this.#write({ id, result });
   }
 
   isBusy(): boolean {
