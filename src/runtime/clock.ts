@@ -22,9 +22,20 @@ export function createStampClock(nowMs: () => number = wallMs): StampClock {
   return { now, stamp: () => stampFromMicroseconds(now()) };
 }
 
-/** Milliseconds since 1970 with a fraction; follows the wall clock when that is set. */
+/** The last microsecond of a millisecond. */
+const LAST_OF_MS = 0.999;
+
+/** What the monotonic timer lacks of the wall clock, as far as it was seen to tick. */
+let offsetMs = performance.timeOrigin;
+
+/** Milliseconds since 1970 with the wall clock's own fraction; follows that clock when it is set. */
 function wallMs(): number {
-  return Date.now() + (performance.now() % 1);
+  const wall = Date.now();
+  const precise = offsetMs + performance.now();
+  // Within the millisecond that the wall shows, the timer is right; else it learns where the tick was.
+  const kept = Math.min(Math.max(precise, wall), wall + LAST_OF_MS);
+  offsetMs += kept - precise;
+  return kept;
 }
 
 /** The second that was written last, up to its point: most stamps are of the same one. */

@@ -1,5 +1,6 @@
 /** Hooks as their senders send them: a POST with the key that hook.sh would make, and a few bodies. */
 import { Agent, request } from 'node:http';
+import { createStampClock } from '../../src/runtime/clock.ts';
 import type { HookBody } from './fixtures.ts';
 
 export interface PostOptions {
@@ -17,12 +18,12 @@ export interface PostResult {
 }
 
 const agent = new Agent({ keepAlive: true, maxSockets: 64 });
-let lastMicrosecond = 0;
+// As fine as the server's: within one millisecond too, what is sent later is stamped later.
+const clock = createStampClock();
 
 /** A key as hook.sh makes it: nanoseconds, its pid, the CLI's pid. Later calls give later moments. */
 export function hookKey(claudePid = 0): string {
-  lastMicrosecond = Math.max(lastMicrosecond + 1, Date.now() * 1000);
-  return `${lastMicrosecond}000-${process.pid}-${claudePid}`;
+  return `${clock.now()}000-${process.pid}-${claudePid}`;
 }
 
 /**
