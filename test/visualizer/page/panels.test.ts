@@ -27,6 +27,23 @@ it('opens a session by click, by key and by address, and survives a reload', asy
   );
 });
 
+it('leaves the strip empty for a session without events, also after one with many', async () => {
+  const server = await fixture({ sessions: 2 }, 0);
+  const [busy, quiet] = server.sessions;
+  for (let round = 0; round < 12; round += 1) busy?.step();
+  const page = await visit(`${server.url}s/${busy?.id}`);
+  const painted = () =>
+    page.locator('.strip canvas').evaluate((canvas: HTMLCanvasElement) => {
+      const pixels = canvas.getContext('2d')?.getImageData(0, 0, canvas.width, canvas.height).data;
+      return pixels?.some((value) => value !== 0);
+    });
+  await expect.poll(painted).toBe(true);
+  const name = quiet?.input.session.project_name ?? '';
+  await page.locator('.virtual-row', { hasText: name }).click();
+  await expect.poll(() => page.getByTestId('now').textContent()).toBe('no events');
+  await expect.poll(painted).toBe(false);
+});
+
 it('shows a child actor as it was at each moment, and nobody who was not there yet', async () => {
   const server = await fixture({ sessions: 2 }, 0);
   const [, direct] = server.sessions;

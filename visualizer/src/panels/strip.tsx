@@ -79,11 +79,12 @@ function paint(canvas: HTMLCanvasElement, { known, cursor }: Props): void {
   const [width, height] = [Math.round(w * ratio), Math.round(h * ratio)];
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
   const pen = canvas.getContext('2d');
-  if (!pen || w === 0 || last === 0) return;
-  const style = getComputedStyle(canvas);
-  const each = w / (last - first + 1);
+  if (!pen || w === 0) return;
   pen.setTransform(ratio, 0, 0, ratio, 0, 0);
   pen.clearRect(0, 0, w, h);
+  if (last === 0) return;
+  const style = getComputedStyle(canvas);
+  const each = w / (last - first + 1);
   pen.fillStyle = style.getPropertyValue('--line');
   pen.fillRect(0, 4, w, h - 8);
   for (const { phase, from, to } of runsOf(known.records)) {
