@@ -11,7 +11,7 @@ import type {
 import type { ShellOutput } from '../src/protocol/server.ts';
 import type { ReviewComment } from '../src/protocol/work-nouns.ts';
 import type { Order } from './session-facts.ts';
-import type { OpenApproval, Session, Stamp, ToolUse } from './session-types.ts';
+import type { Decision, OpenApproval, Session, Stamp, ToolUse } from './session-types.ts';
 
 /** Fields of the session that any report may bring along; taken when they differ and are not older. */
 export type SeenFields = Partial<
@@ -44,16 +44,6 @@ interface Reported {
   /** The provider's id of the turn that the message belongs to: what is taken back goes by it. */
   turnId?: string;
 }
-
-/** How a request was settled: wire word and the evidence for it. */
-export type Decision =
-  | 'approved'
-  | 'approved_for_session'
-  | 'approved_always'
-  | 'denied'
-  | 'abort'
-  | 'answered'
-  | 'cancelled';
 
 /** What the provider, a hook or the house reports about a session. */
 export type SessionReport =

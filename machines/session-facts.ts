@@ -4,8 +4,7 @@
  */
 import type { ApprovalRequest, ImageInput } from '../src/protocol/nouns.ts';
 import type { ListMessage, SessionMessage } from '../src/protocol/server.ts';
-import type { Decision } from './session-events.ts';
-import type { Session, Stamp } from './session-types.ts';
+import type { Decision, Session, Stamp } from './session-types.ts';
 
 /** A request was opened: its history row. */
 export interface ApprovalOpened {

@@ -3,7 +3,9 @@
  * in session.ts, only says when which of them applies.
  */
 import { type ErrorActorEvent, fromCallback, setup } from 'xstate';
-import type { Fact, Order, SessionContext, SessionEvent, SessionInput } from './session-types.ts';
+import type { SessionEvent } from './session-events.ts';
+import type { Fact, Order } from './session-facts.ts';
+import type { SessionContext, SessionInput } from './session-types.ts';
 import * as approvals from './steps/approvals.ts';
 import * as asides from './steps/asides.ts';
 import { isBusy, isDirect, oldest, type Step } from './steps/draft.ts';

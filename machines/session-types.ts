@@ -1,13 +1,9 @@
 /**
  * Shapes of the session chart: what it remembers. What happens to it is in session-events.ts, what it
- * records and orders in session-facts.ts; both are handed on from here. Types only. Wire nouns keep the
- * wire's snake_case; nothing here is re-cased.
+ * records and orders in session-facts.ts. Types only. Wire nouns keep the wire's snake_case; nothing here
+ * is re-cased.
  */
 import type { ApprovalRequest, SessionSummary } from '../src/protocol/nouns.ts';
-import type { Decision } from './session-events.ts';
-
-export type * from './session-events.ts';
-export type * from './session-facts.ts';
 
 /** ISO 8601 UTC with microseconds, fixed width, so that `<` compares times. Stamped at the porch. */
 export type Stamp = string;
@@ -94,6 +90,16 @@ export interface OpenApproval {
   isBare: boolean;
   at: Stamp;
 }
+
+/** How a request was settled: wire word and the evidence for it. */
+export type Decision =
+  | 'approved'
+  | 'approved_for_session'
+  | 'approved_always'
+  | 'denied'
+  | 'abort'
+  | 'answered'
+  | 'cancelled';
 
 /** A request that is settled: for those who decide a moment too late. */
 export interface Settled {

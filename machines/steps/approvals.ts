@@ -2,12 +2,13 @@
  * Requests that wait for a human: opened, matched to the tool use that asks, closed only on evidence
  * about that very request or the end of its turn (decisions.md 17). Every closing names its evidence.
  */
+
+import type { SessionEvent } from '../session-events.ts';
 import type {
   Decision,
   FinishedTool,
   OpenApproval,
   SessionContext,
-  SessionEvent,
   Stamp,
   ToolUse,
 } from '../session-types.ts';

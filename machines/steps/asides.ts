@@ -2,7 +2,10 @@
  * What goes on beside the conversation: remarks about its diffs, commands in its directory, its history of
  * requests. Told and stored, and nothing of it is remembered: no phase depends on it.
  */
-import type { Fact, SessionContext, SessionEvent } from '../session-types.ts';
+
+import type { SessionEvent } from '../session-events.ts';
+import type { Fact } from '../session-facts.ts';
+import type { SessionContext } from '../session-types.ts';
 import { append, draftOf, finish, keepContent, type Step, touch } from './draft.ts';
 
 type EventOf<Type extends SessionEvent['type']> = Extract<SessionEvent, { type: Type }>;

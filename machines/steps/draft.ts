@@ -12,18 +12,9 @@ import type {
   WorkStatus,
 } from '../../src/protocol/nouns.ts';
 import type { SessionMessage } from '../../src/protocol/server.ts';
-import type {
-  Fact,
-  Note,
-  OpenApproval,
-  Order,
-  RowNoted,
-  SeenFields,
-  Session,
-  SessionContext,
-  SessionEvent,
-  Stamp,
-} from '../session-types.ts';
+import type { SeenFields, SessionEvent } from '../session-events.ts';
+import type { Fact, Note, Order, RowNoted } from '../session-facts.ts';
+import type { OpenApproval, Session, SessionContext, Stamp } from '../session-types.ts';
 
 /** What a step leaves behind: the next context, facts to record, orders to give, in order. */
 export interface Step {

@@ -3,7 +3,9 @@
  * were on their way. `link_state` is the region `link` as the wire shows it.
  */
 import type { LinkState } from '../../src/protocol/nouns.ts';
-import type { Order, SessionContext, SessionEvent, ThreadSettings } from '../session-types.ts';
+import type { SessionEvent } from '../session-events.ts';
+import type { Order, ThreadSettings } from '../session-facts.ts';
+import type { SessionContext } from '../session-types.ts';
 import {
   amend,
   append,

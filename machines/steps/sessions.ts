@@ -1,5 +1,8 @@
 /** The session itself: created, continued, ended, and the fields that change nothing else. */
-import type { Fact, SessionContext, SessionEvent, SessionInput } from '../session-types.ts';
+
+import type { SessionEvent } from '../session-events.ts';
+import type { Fact } from '../session-facts.ts';
+import type { SessionContext, SessionInput } from '../session-types.ts';
 import { close } from './approvals.ts';
 import {
   change,

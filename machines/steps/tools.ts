@@ -1,5 +1,7 @@
 /** Tool uses and subagents: reports that come in any order and still give one truth. */
-import type { OpenApproval, SessionContext, SessionEvent } from '../session-types.ts';
+
+import type { SessionEvent } from '../session-events.ts';
+import type { OpenApproval, SessionContext } from '../session-types.ts';
 import { bindToTool, close, closeByTool } from './approvals.ts';
 import { amend, append, type Draft, draftOf, finish, type Step, touch } from './draft.ts';
 import {

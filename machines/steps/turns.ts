@@ -1,5 +1,7 @@
 /** Turns: started by a prompt, ended by completion, failure, abort or silence; compaction and undo. */
-import type { OpenApproval, SessionContext, SessionEvent } from '../session-types.ts';
+
+import type { SessionEvent } from '../session-events.ts';
+import type { OpenApproval, SessionContext } from '../session-types.ts';
 import { close } from './approvals.ts';
 import {
   append,

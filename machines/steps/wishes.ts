@@ -1,5 +1,8 @@
 /** Wishes of clients: what they change at once, and the order they become. */
-import type { Order, SessionContext, SessionEvent } from '../session-types.ts';
+
+import type { SessionEvent } from '../session-events.ts';
+import type { Order } from '../session-facts.ts';
+import type { SessionContext } from '../session-types.ts';
 import { close } from './approvals.ts';
 import { append, draftOf, finish, nameAfter, type Step, touch } from './draft.ts';
 import { settingsOf } from './links.ts';

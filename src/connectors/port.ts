@@ -3,7 +3,9 @@
  * nothing of ledgers, rooms or SQL. It is made when the session wants one and dead once it was released,
  * lost or could not start; the next one is a new one.
  */
-import type { Order, SessionEvent } from '../../machines/session-types.ts';
+
+import type { SessionEvent } from '../../machines/session-events.ts';
+import type { Order } from '../../machines/session-facts.ts';
 
 type WithoutTime<Event> = Event extends unknown ? Omit<Event, 'at'> : never;
 

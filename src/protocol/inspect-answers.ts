@@ -1,5 +1,11 @@
 /** What the server answers on `/inspect`, request by request (inspect.ts). Types only. */
-import type { InspectChild, InspectOrigin, InspectRecord, Json, StateValue } from './inspect.ts';
+import type {
+  InspectChild,
+  InspectOrigin,
+  InspectRecord,
+  Json,
+  StateValue,
+} from './inspect-record.ts';
 
 /** A stretch of a session's journal. */
 export interface HistoryPage {

@@ -19,20 +19,13 @@ import type {
   Sent,
   WhyState,
 } from './inspect-answers.ts';
+import type { InspectRecord, Json, StateValue } from './inspect-record.ts';
 
 export type * from './inspect-answers.ts';
+export type * from './inspect-record.ts';
 
 /** Grows with a change that an older page would misread. */
 export type InspectProtocol = 1;
-
-/** A state of the chart as XState writes it: `{"phase": {"awaitingApproval": "permission"}, "link": "passive"}`. */
-export type StateValue = string | { [region: string]: StateValue };
-
-/** What JSON can say; redacted texts read `[redacted]`, cut ones end in `…`. */
-export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
-
-/** Where an event came from. */
-export type InspectOrigin = 'hook' | 'spool' | 'client' | 'connector' | 'house' | 'visualizer';
 
 // ---- server to page --------------------------------------------------------------------------------
 
@@ -116,51 +109,6 @@ export interface InspectRow {
   eventsPerSecond: number;
   /** Whether it has an actor right now. */
   live: boolean;
-}
-
-/** One committed macrostep: one row of the journal. */
-export interface InspectRecord {
-  v: 1;
-  session: string;
-  seq: number;
-  /** When it happened, ISO 8601 UTC with microseconds. */
-  at: string;
-  origin: InspectOrigin;
-  event: { type: string };
-  /** The state after it. */
-  value: StateValue;
-  /** False: refused, nothing moved. */
-  accepted: boolean;
-  /** Whether `value` differs from the one before. */
-  changed: boolean;
-  /**
-   * Edges taken, in order, eventless ones too: ids of `machines/describe.ts`. Null when it cannot be told:
-   * no base to fold from, or another version of the chart wrote it.
-   */
-  edges: string[] | null;
-  /** Types of the facts it recorded, in order; null as above. */
-  facts: string[] | null;
-  /**
-   * Child actors that run after it, and those that ended with it; one that has not started is not there.
-   * Null as above.
-   */
-  children: readonly InspectChild[] | null;
-  /** The session's revision after it. */
-  revision: number;
-}
-
-/** How a child actor stands: `stopped` by its session, or come to an end by itself. */
-export type ChildStatus = 'running' | 'stopped' | 'done' | 'error';
-
-/** A child actor of a session. */
-export interface InspectChild {
-  /** Its name in the session. */
-  id: string;
-  /** Name of what it runs, as the chart calls it. */
-  src: string;
-  /** `plain`: a callback, a promise or the like, without states of its own. */
-  kind: 'chart' | 'plain';
-  status: ChildStatus;
 }
 
 /** What the server tells by itself, by name of the socket.io event. */

@@ -116,6 +116,23 @@ export interface ApprovalRequest {
   agent_id?: string;
 }
 
+/** A request that was asked once, and how it was settled. Every optional is present as null. */
+export interface ApprovalHistoryItem {
+  id: number;
+  session_id: string;
+  request_id: string;
+  /** Here the key is `approval_type`, in a request it is `type`. */
+  approval_type: ApprovalType;
+  tool_name: string | null;
+  command: string | null;
+  file_path: string | null;
+  cwd: string | null;
+  decision: string | null;
+  proposed_amendment: string[] | null;
+  created_at: string;
+  decided_at: string | null;
+}
+
 /** A subagent of a session. */
 export interface SubagentInfo {
   id: string;

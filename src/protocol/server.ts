@@ -17,6 +17,7 @@ import type {
   SkillsListEntry,
 } from './codex-nouns.ts';
 import type {
+  ApprovalHistoryItem,
   ApprovalRequest,
   Message,
   MessageChanges,
@@ -25,13 +26,7 @@ import type {
   StateChanges,
   TokenUsage,
 } from './nouns.ts';
-import type {
-  ApprovalHistoryItem,
-  DirectoryEntry,
-  RecentProject,
-  ReviewComment,
-  SubagentTool,
-} from './work-nouns.ts';
+import type { DirectoryEntry, RecentProject, ReviewComment, SubagentTool } from './work-nouns.ts';
 
 /** First frame on every connection. */
 export interface Hello {

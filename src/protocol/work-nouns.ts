@@ -1,22 +1,4 @@
-/** Nouns around a session's work (contract.md 1.3): approval history, review comments, directories. Shapes only. */
-import type { ApprovalType } from './nouns.ts';
-
-/** A request that was asked once, and how it was settled. Every optional is present as null. */
-export interface ApprovalHistoryItem {
-  id: number;
-  session_id: string;
-  request_id: string;
-  /** Here the key is `approval_type`, in a request it is `type`. */
-  approval_type: ApprovalType;
-  tool_name: string | null;
-  command: string | null;
-  file_path: string | null;
-  cwd: string | null;
-  decision: string | null;
-  proposed_amendment: string[] | null;
-  created_at: string;
-  decided_at: string | null;
-}
+/** Nouns around a session's work (contract.md 1.3): review comments, directories. Shapes only. */
 
 /** What a comment is meant as. */
 export type ReviewCommentTag = 'clarity' | 'scope' | 'risk' | 'nit';

@@ -5,7 +5,7 @@
  * and nowhere else. Called by the writer thread.
  */
 import Database from 'better-sqlite3';
-import type { Fact } from '../../machines/session-types.ts';
+import type { Fact } from '../../machines/session-facts.ts';
 import type { Sqlite } from './database.ts';
 import type { Epoch } from './epoch.ts';
 import type { CheckpointItem, EventItem, Item, ItemResult, PendingItem } from './items.ts';

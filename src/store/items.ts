@@ -3,8 +3,8 @@
  * what became of them. Types only, structured-clone safe; what is long is text, because texts are copied
  * and objects are walked. The ledger sends, the writer thread answers.
  */
-import type { SessionSummary } from '../protocol/nouns.ts';
-import type { ApprovalHistoryItem, RecentProject, ReviewComment } from '../protocol/work-nouns.ts';
+import type { ApprovalHistoryItem, SessionSummary } from '../protocol/nouns.ts';
+import type { RecentProject, ReviewComment } from '../protocol/work-nouns.ts';
 import type { Fit } from './queries/fit.ts';
 import type { JournalBase, JournalRow } from './queries/journal.ts';
 

@@ -2,7 +2,7 @@
  * From facts to rows: the one table that says what a fact changes in the database. Called by commit.ts
  * inside its transaction, with the revision each fact got there. Adding a fact? The compiler stops you here.
  */
-import type { Fact, RowNoted } from '../../machines/session-types.ts';
+import type { Fact, RowNoted } from '../../machines/session-facts.ts';
 import type { StateChanges } from '../protocol/nouns.ts';
 import type { Sqlite } from './database.ts';
 import { closeApproval, openApproval } from './row/approvals.ts';

@@ -3,7 +3,7 @@
  * system, not itself.
  */
 import { describe, expect, it } from 'vitest';
-import type { SessionEvent } from '../../machines/session-types.ts';
+import type { SessionEvent } from '../../machines/session-events.ts';
 import { resolveConfig } from '../../src/config.ts';
 import { SILENT_LOGGER } from '../../src/log.ts';
 import { createDoors } from '../../src/transports/listen.ts';

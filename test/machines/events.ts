@@ -1,5 +1,8 @@
 /** Short words for what is told to a session on the stage: one function per report, stamped `at(n)`. */
-import type { Order, SessionEvent, ToolUse } from '../../machines/session-types.ts';
+
+import type { SessionEvent } from '../../machines/session-events.ts';
+import type { Order } from '../../machines/session-facts.ts';
+import type { ToolUse } from '../../machines/session-types.ts';
 import type { ApprovalRequest, ApprovalType, Message } from '../../src/protocol/nouns.ts';
 import { at, ID } from './stage.ts';
 

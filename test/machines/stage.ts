@@ -4,12 +4,8 @@
  */
 import { createActor, fromCallback } from 'xstate';
 import { type Fact, type Order, sessionMachine, workStatusOf } from '../../machines/index.ts';
-import type {
-  Session,
-  SessionContext,
-  SessionEvent,
-  SessionInput,
-} from '../../machines/session-types.ts';
+import type { SessionEvent } from '../../machines/session-events.ts';
+import type { Session, SessionContext, SessionInput } from '../../machines/session-types.ts';
 
 export const ID = 'session-1';
 

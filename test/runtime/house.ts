@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { SessionEvent } from '../../machines/session-types.ts';
+import type { SessionEvent } from '../../machines/session-events.ts';
 import { type DataPaths, dataPaths } from '../../src/config.ts';
 import { openDataDirectory } from '../../src/files.ts';
 import { SILENT_LOGGER } from '../../src/log.ts';

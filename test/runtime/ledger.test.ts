@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { SessionEvent } from '../../machines/session-types.ts';
+import type { SessionEvent } from '../../machines/session-events.ts';
 import { sessionRoom } from '../../src/runtime/rooms/rooms.ts';
 import { foldJournal, journalOf } from '../support/database.ts';
 import { hook, openHouse, poison, type TestHouse } from './house.ts';

@@ -1,6 +1,6 @@
 /** Orders and connectors over a scripted engine: what may leave before a commit, and what a refusal takes back. */
 import { describe, expect, it } from 'vitest';
-import type { SessionEvent } from '../../machines/session-types.ts';
+import type { SessionEvent } from '../../machines/session-events.ts';
 import type { Engine, ThreadListener } from '../../src/connectors/codex/engine/engine.ts';
 import { OrbitError } from '../../src/errors.ts';
 import type { LiveSession } from '../../src/runtime/sessions/live-session.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { SessionEvent } from '../../machines/session-types.ts';
+import type { SessionEvent } from '../../machines/session-events.ts';
 import { MAX_TAIL } from '../../src/runtime/ledger/moment.ts';
 import type { LiveSession } from '../../src/runtime/sessions/live-session.ts';
 import { savedOf } from '../../src/runtime/sessions/restore.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Fact } from '../../machines/session-types.ts';
+import type { Fact } from '../../machines/session-facts.ts';
 import type { ApprovalRequest, StateChanges } from '../../src/protocol/nouns.ts';
 import { AT_MS, appended, created, event, fold, openStore, type Store, seeded } from './support.ts';
 

@@ -1,6 +1,6 @@
 import Database from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
-import type { Fact } from '../../machines/session-types.ts';
+import type { Fact } from '../../machines/session-facts.ts';
 import type { EventItem, Item, ItemResult } from '../../src/store/items.ts';
 import { AT_MS, appended, birth, created, event, openStore, seeded, tempPaths } from './support.ts';
 

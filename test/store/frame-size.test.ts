@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Fact } from '../../machines/session-types.ts';
+import type { Fact } from '../../machines/session-facts.ts';
 import { MAX_FRAME_BYTES } from '../../src/protocol/encode.ts';
 import type { SessionState, SessionSummary } from '../../src/protocol/nouns.ts';
 import { AT_MS, appended, created, event, openStore, type Store } from './support.ts';

@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import type { Fact } from '../../machines/session-types.ts';
+import type { Fact } from '../../machines/session-facts.ts';
 import { type DataPaths, dataPaths } from '../../src/config.ts';
 import { SILENT_LOGGER } from '../../src/log.ts';
 import type { Message, SessionState, SessionSummary } from '../../src/protocol/nouns.ts';

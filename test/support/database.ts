@@ -2,7 +2,7 @@
 import Database from 'better-sqlite3';
 import { createActor, type Snapshot } from 'xstate';
 import { sessionMachine } from '../../machines/session.ts';
-import type { SessionEvent } from '../../machines/session-types.ts';
+import type { SessionEvent } from '../../machines/session-events.ts';
 import type { DataPaths } from '../../src/config.ts';
 import {
   createJournalRead,

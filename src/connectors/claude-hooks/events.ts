@@ -3,7 +3,9 @@
  * journal row, facts and idempotency key share a transaction. Every event of claude.md 2.1 has its line
  * in the table below; what is not in it is observed and changes nothing.
  */
-import type { SeenFields, SessionEvent, Stamp } from '../../../machines/session-types.ts';
+
+import type { SeenFields, SessionEvent } from '../../../machines/session-events.ts';
+import type { Stamp } from '../../../machines/session-types.ts';
 import type { Hook } from '../../protocol/hook.ts';
 import type { Message } from '../../protocol/nouns.ts';
 import { elicitationRequest, permissionRequest, unexplainedRequest } from './approvals.ts';

@@ -2,7 +2,9 @@
  * Requests: decided and answered. Only listed words decide anything; what is unknown, repeated or late is
  * refused and changes nothing. Of two racing clients the chart lets one win, and the other hears who did.
  */
-import type { Decision, Order } from '../../../machines/session-types.ts';
+
+import type { Order } from '../../../machines/session-facts.ts';
+import type { Decision } from '../../../machines/session-types.ts';
 import { OrbitError } from '../../errors.ts';
 import type { ApprovalRequest } from '../../protocol/nouns.ts';
 import type { LiveSession } from '../sessions/live-session.ts';

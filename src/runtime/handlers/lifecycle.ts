@@ -1,6 +1,7 @@
 /** Sessions as wholes: created, resumed, forked, ended, configured. */
 import { randomUUID } from 'node:crypto';
-import type { SeenFields, ThreadSettings } from '../../../machines/session-types.ts';
+import type { SeenFields } from '../../../machines/session-events.ts';
+import type { ThreadSettings } from '../../../machines/session-facts.ts';
 import { APPROVAL_POLICIES, SANDBOX_MODES } from '../../connectors/codex/thread/policies.ts';
 import { readBranch } from '../../connectors/git-head.ts';
 import { OrbitError } from '../../errors.ts';

@@ -1,10 +1,13 @@
 /**
  * One event as it goes to the disk: what the chart made of it, as text. Called by the ledger alone.
  */
-import { type Fact, MACHINE_VERSION } from '../../../machines/session-types.ts';
+
+import type { Fact } from '../../../machines/session-facts.ts';
+import { MACHINE_VERSION } from '../../../machines/session-types.ts';
 import type { EventItem } from '../../store/items.ts';
-import type { LiveSession, SessionActor, Told } from '../sessions/live-session.ts';
+import type { LiveSession, Told } from '../sessions/live-session.ts';
 import { journalForm } from './journal.ts';
+import type { SessionActor } from './moment.ts';
 import { foldsOn, type Moment, momentOf } from './moment.ts';
 
 /** A fact and its JSON: written once, for the disk and for its frame. */

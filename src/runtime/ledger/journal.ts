@@ -2,7 +2,9 @@
  * The journal's form of an event: its shape with texts emptied, so that folding a journal through the
  * chart moves it the same way while no message body is stored twice. Ids stay: they name the row.
  */
-import type { SeenFields, Session, SessionEvent } from '../../../machines/session-types.ts';
+
+import type { SeenFields, SessionEvent } from '../../../machines/session-events.ts';
+import type { Session } from '../../../machines/session-types.ts';
 import type { ApprovalRequest, Message } from '../../protocol/nouns.ts';
 
 /**

@@ -6,7 +6,7 @@
  * snapshot and tells again what came after it; its orders are dropped.
  */
 
-import type { Fact, Order } from '../../../machines/session-types.ts';
+import type { Fact, Order } from '../../../machines/session-facts.ts';
 import { OrbitError } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
 import type { SessionMessage } from '../../protocol/server.ts';

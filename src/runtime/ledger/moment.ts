@@ -3,10 +3,16 @@
  * stored only when somebody needs one. Also decides when the disk needs one: most events say themselves
  * what they do, so that a snapshot from before, with the journal's events behind it, is the same state.
  */
-import { createActor } from 'xstate';
+import { type ActorRefFrom, createActor, type Snapshot } from 'xstate';
 import { sessionMachine } from '../../../machines/session.ts';
-import type { SessionContext, SessionEvent } from '../../../machines/session-types.ts';
-import type { SavedSnapshot, SessionActor } from '../sessions/live-session.ts';
+import type { SessionEvent } from '../../../machines/session-events.ts';
+import type { SessionContext } from '../../../machines/session-types.ts';
+
+/** The running chart of one session. */
+export type SessionActor = ActorRefFrom<typeof sessionMachine>;
+
+/** A persisted snapshot; nobody reads more of it than its context. */
+export type SavedSnapshot = Snapshot<unknown> & { context: SessionContext };
 
 /** The machine as it was. */
 export interface Moment {

@@ -1,19 +1,9 @@
 /** A session that has an actor: the room of the house. Shapes only; registry and ledger work on them. */
-import type { ActorRefFrom, Snapshot } from 'xstate';
-import type { sessionMachine } from '../../../machines/session.ts';
-import type {
-  Fact,
-  SessionContext,
-  SessionEvent,
-  SessionInput,
-} from '../../../machines/session-types.ts';
-import type { Moment } from '../ledger/moment.ts';
 
-/** The running chart of one session. */
-export type SessionActor = ActorRefFrom<typeof sessionMachine>;
-
-/** A persisted snapshot; nobody reads more of it than its context. */
-export type SavedSnapshot = Snapshot<unknown> & { context: SessionContext };
+import type { SessionEvent } from '../../../machines/session-events.ts';
+import type { Fact } from '../../../machines/session-facts.ts';
+import type { SessionInput } from '../../../machines/session-types.ts';
+import type { Moment, SessionActor } from '../ledger/moment.ts';
 
 /** Where an event came from, for the journal. */
 export type Origin = 'hook' | 'spool' | 'client' | 'connector' | 'house' | 'visualizer';

@@ -1,5 +1,7 @@
 /** A session that we begin, as its row and its chart start. */
-import type { Session, ThreadSettings } from '../../../machines/session-types.ts';
+
+import type { ThreadSettings } from '../../../machines/session-facts.ts';
+import type { Session } from '../../../machines/session-types.ts';
 
 /** A steered session as it begins. */
 export function newSession(id: string, threadId: string, settings: ThreadSettings): Session {

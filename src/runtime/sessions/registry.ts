@@ -8,8 +8,9 @@ import type { Logger } from '../../log.ts';
 import type { StoredActor } from '../../store/items.ts';
 import type { Writer } from '../../store/writer.ts';
 import type { Ledger } from '../ledger/ledger.ts';
+import type { SessionActor } from '../ledger/moment.ts';
 import { type Moment, momentOf } from '../ledger/moment.ts';
-import type { LiveSession, SessionActor } from './live-session.ts';
+import type { LiveSession } from './live-session.ts';
 import { inputOf, savedOf } from './restore.ts';
 import { childOf, type Supervisor, startSupervisor } from './wiring.ts';
 

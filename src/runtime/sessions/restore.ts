@@ -5,8 +5,8 @@ import {
   type SessionInput,
 } from '../../../machines/session-types.ts';
 import type { StoredActor } from '../../store/items.ts';
+import type { SavedSnapshot } from '../ledger/moment.ts';
 import { foldTail } from '../ledger/moment.ts';
-import type { SavedSnapshot } from './live-session.ts';
 
 /** What an actor starts from when there is no snapshot: the columns, at idle or ended. */
 export function inputOf({ summary, turnCount, threadId }: StoredActor): SessionInput {

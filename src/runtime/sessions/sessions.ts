@@ -2,7 +2,9 @@
  * Sessions as handlers reach them: found or refused, told and committed, with a connector when an action
  * needs one. Refusals name what to do instead.
  */
-import type { SessionContext, SessionEvent } from '../../../machines/session-types.ts';
+
+import type { SessionEvent } from '../../../machines/session-events.ts';
+import type { SessionContext } from '../../../machines/session-types.ts';
 import { OrbitError } from '../../errors.ts';
 import type { Writer } from '../../store/writer.ts';
 import { refusalOf } from '../capacity.ts';

@@ -2,7 +2,9 @@
  * Telling a session that exists something, for whoever is not a hook: handlers, and the house itself. One
  * event, one commit, one promise.
  */
-import type { SessionContext, SessionEvent, Stamp } from '../../../machines/session-types.ts';
+
+import type { SessionEvent } from '../../../machines/session-events.ts';
+import type { SessionContext, Stamp } from '../../../machines/session-types.ts';
 import { OrbitError } from '../../errors.ts';
 import type { Writer } from '../../store/writer.ts';
 import { refusalOf } from '../capacity.ts';

@@ -4,13 +4,14 @@
  */
 import { type ActorRefFrom, createActor, fromCallback } from 'xstate';
 import { sessionMachine } from '../../../machines/session.ts';
+import type { Order } from '../../../machines/session-facts.ts';
 import type { ConnectorInput } from '../../../machines/session-ports.ts';
-import type { Order, SessionInput } from '../../../machines/session-types.ts';
+import type { SessionInput } from '../../../machines/session-types.ts';
 import { supervisorMachine } from '../../../machines/supervisor.ts';
 import type { Logger } from '../../log.ts';
 import type { StoredActor } from '../../store/items.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import type { SessionActor } from './live-session.ts';
+import type { SessionActor } from '../ledger/moment.ts';
 import { savedOf } from './restore.ts';
 
 /** The root actor, parent of all live sessions. */

@@ -4,7 +4,8 @@
  * ended and watched ones.
  */
 import { randomUUID } from 'node:crypto';
-import type { Session, ThreadSettings } from '../../../machines/session-types.ts';
+import type { ThreadSettings } from '../../../machines/session-facts.ts';
+import type { Session } from '../../../machines/session-types.ts';
 import type { Engine } from '../../connectors/codex/engine/engine.ts';
 import { messageFrom } from '../../connectors/codex/thread/items.ts';
 import {

@@ -3,7 +3,9 @@
  * report comes back through it as events. A connector outlives its session's actor, which may be put back
  * and opened again; it never outlives the link.
  */
-import type { Order, SessionEvent, ThreadSettings } from '../../../machines/session-types.ts';
+
+import type { SessionEvent } from '../../../machines/session-events.ts';
+import type { Order, ThreadSettings } from '../../../machines/session-facts.ts';
 import type { Engine } from '../../connectors/codex/engine/engine.ts';
 import { CAPABILITIES, CodexSession } from '../../connectors/codex/thread/session.ts';
 import { type OpenedThread, startThread } from '../../connectors/codex/thread/threads.ts';

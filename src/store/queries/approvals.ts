@@ -1,7 +1,6 @@
 /** The history of requests, newest first. Called by the reads that ride the writer's queue. */
 import { cut } from '../../protocol/encode.ts';
-import type { ApprovalType } from '../../protocol/nouns.ts';
-import type { ApprovalHistoryItem } from '../../protocol/work-nouns.ts';
+import type { ApprovalHistoryItem, ApprovalType } from '../../protocol/nouns.ts';
 import type { Sqlite } from '../database.ts';
 import type { ReadResults } from '../items.ts';
 import { newestThatFit } from './fit.ts';

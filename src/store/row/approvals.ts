@@ -1,7 +1,7 @@
 /**
  * Rows of requests: opened, said again, closed. Called by rows.ts, which owns the switch.
  */
-import type { ApprovalClosed, ApprovalOpened } from '../../../machines/session-types.ts';
+import type { ApprovalClosed, ApprovalOpened } from '../../../machines/session-facts.ts';
 import type { ApprovalRequest } from '../../protocol/nouns.ts';
 import { stampToMs, storable, storableOrNull } from '../text.ts';
 import type { RowStatements } from './statements.ts';

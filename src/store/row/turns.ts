@@ -2,7 +2,7 @@
  * Messages and diffs by the provider's turn they belong to: noted when it is known, dropped with the turn.
  * Called by rows.ts, which owns the switch.
  */
-import type { TurnNoted, TurnsDropped } from '../../../machines/session-types.ts';
+import type { TurnNoted, TurnsDropped } from '../../../machines/session-facts.ts';
 import type { Sqlite } from '../database.ts';
 import { countUp, type SessionDraft } from './draft.ts';
 

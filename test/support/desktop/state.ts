@@ -4,6 +4,7 @@
  * status to permission, a time in a delta is read in one form only.
  */
 import type {
+  ApprovalHistoryItem,
   ApprovalRequest,
   Message,
   MessageChanges,
@@ -11,7 +12,6 @@ import type {
   SessionSummary,
   TurnDiff,
 } from '../../../src/protocol/nouns.ts';
-import type { ApprovalHistoryItem } from '../../../src/protocol/work-nouns.ts';
 import type { AppFrame } from './frames.ts';
 
 /** A row of its list: the summary, and what it adds. */

@@ -4,7 +4,7 @@
  */
 import { createActor, type InspectionEvent } from 'xstate';
 import { edgeIdOf, sessionMachine } from '../../../machines/index.ts';
-import type { SessionEvent } from '../../../machines/session-types.ts';
+import type { SessionEvent } from '../../../machines/session-events.ts';
 import type { InspectRecord, InspectRow, Json, StateValue } from '../../../src/protocol/inspect.ts';
 import type { Message } from '../../../src/protocol/nouns.ts';
 import { createRoll } from '../../../src/runtime/inspection/fold/children.ts';

@@ -2,7 +2,9 @@
  * Codex's questions: what the session shows of them and what goes back. Fails closed: only the words listed
  * here approve, and what cannot be answered in full is refused before anything changes. Pure.
  */
-import type { Decision, Order } from '../../../../machines/session-types.ts';
+
+import type { Order } from '../../../../machines/session-facts.ts';
+import type { Decision } from '../../../../machines/session-types.ts';
 import type { ApprovalRequest } from '../../../protocol/nouns.ts';
 import type { Report } from '../../port.ts';
 import type { ServerRequest } from '../protocol/generated/ServerRequest.ts';

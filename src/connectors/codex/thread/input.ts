@@ -1,5 +1,5 @@
 /** A client's words as Codex takes them: text, pictures, skills, mentions. Pure. */
-import type { Order } from '../../../../machines/session-types.ts';
+import type { Order } from '../../../../machines/session-facts.ts';
 import type { UserInput } from '../protocol/generated/v2/UserInput.ts';
 
 /**

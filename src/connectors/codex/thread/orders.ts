@@ -2,7 +2,7 @@
  * What a session orders its thread to do, as requests of the engine. Requests about turns go one after the
  * other; words go to the provider once at most. What fails is said in the conversation.
  */
-import type { Order } from '../../../../machines/session-types.ts';
+import type { Order } from '../../../../machines/session-facts.ts';
 import type { House } from '../../port.ts';
 import type { Engine } from '../engine/engine.ts';
 import { inputOf, textInput } from './input.ts';

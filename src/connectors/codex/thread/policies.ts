@@ -1,5 +1,5 @@
 /** Rules of a thread in the wire's words and in Codex's, both ways. Pure. */
-import type { SeenFields } from '../../../../machines/session-types.ts';
+import type { SeenFields } from '../../../../machines/session-events.ts';
 import type { AskForApproval } from '../protocol/generated/v2/AskForApproval.ts';
 import type { SandboxMode } from '../protocol/generated/v2/SandboxMode.ts';
 import type { SandboxPolicy } from '../protocol/generated/v2/SandboxPolicy.ts';

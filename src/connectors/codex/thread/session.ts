@@ -3,7 +3,7 @@
  * ordered is in orders.ts, what is reported in reports.ts, questions in asks.ts, the turn in
  * turn-control.ts.
  */
-import type { Order } from '../../../../machines/session-types.ts';
+import type { Order } from '../../../../machines/session-facts.ts';
 import { OrbitError } from '../../../errors.ts';
 import type { Logger } from '../../../log.ts';
 import type { Connector, House } from '../../port.ts';

@@ -1,5 +1,7 @@
 /** Opening threads: new, resumed, forked; and reading their history page by page. */
-import type { SeenFields, ThreadSettings } from '../../../../machines/session-types.ts';
+
+import type { SeenFields } from '../../../../machines/session-events.ts';
+import type { ThreadSettings } from '../../../../machines/session-facts.ts';
 import { OrbitError } from '../../../errors.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { ThreadStartResponse } from '../protocol/generated/v2/ThreadStartResponse.ts';
