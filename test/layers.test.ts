@@ -57,8 +57,6 @@ interface Import {
   file: string;
   from: string;
   to: string;
-  /** The file that is named; null for a package. */
-  target: string | null;
   kind: 'value' | 'type' | 'lazy';
 }
 
@@ -81,16 +79,6 @@ describe('the layers', () => {
     const folders = new Set(imports.map(({ from }) => from));
     const known = new Set([...Object.keys(RULES), ...rootFiles()]);
     expect([...folders].filter((folder) => !known.has(folder))).toEqual([]);
-  });
-
-  it('has no circle of files, types counted too', () => {
-    const named = new Map<string, string[]>();
-    for (const { file, target } of imports) {
-      // The generated protocol of Codex is as its makers wrote it.
-      if (target === null || file.includes('/generated/')) continue;
-      named.set(file, [...(named.get(file) ?? []), target]);
-    }
-    expect(circlesOf(named)).toEqual([]);
   });
 
   it('keeps pino in log.ts and better-sqlite3 in the store', () => {
@@ -116,39 +104,25 @@ function importsOf(file: string): Import[] {
   for (const [, type, target] of text.matchAll(
     /^(?:import|export)\s+(type\s)?[^'"();]*?from\s+'([^']+)'/gm,
   )) {
-    found.push({ file, from, ...namedBy(file, target as string), kind: type ? 'type' : 'value' });
+    found.push({ file, from, to: nameOf(file, target as string), kind: type ? 'type' : 'value' });
   }
   for (const [, target] of text.matchAll(/import\('([^']+)'\)/g)) {
     const kind = /typeof\s+$/.test(text.slice(0, text.indexOf(`import('${target}')`)))
       ? 'type'
       : 'lazy';
-    found.push({ file, from, ...namedBy(file, target as string), kind });
+    found.push({ file, from, to: nameOf(file, target as string), kind });
   }
   return found;
 }
 
-/** Layer and file of a relative import, or the package's name. */
-function namedBy(file: string, target: string): Pick<Import, 'to' | 'target'> {
+/** Layer of a relative import, or the package's name. */
+function nameOf(file: string, target: string): string {
   if (!target.startsWith('.')) {
-    const [scope, name] = target.split('/');
-    return { to: target.startsWith('@') ? `${scope}/${name}` : (scope as string), target: null };
+    return target.startsWith('@')
+      ? target.split('/').slice(0, 2).join('/')
+      : (target.split('/')[0] as string);
   }
-  const path = relative(ROOT, resolve(ROOT, dirname(file), target));
-  return { to: layerOf(path), target: path };
-}
-
-/** Circles, each as the files on the way round. */
-function circlesOf(named: ReadonlyMap<string, readonly string[]>): string[] {
-  const circles: string[] = [];
-  const done = new Set<string>();
-  const walk = (file: string, way: readonly string[]): void => {
-    if (way.includes(file)) circles.push([...way.slice(way.indexOf(file)), file].join(' -> '));
-    if (done.has(file)) return;
-    done.add(file);
-    for (const next of named.get(file) ?? []) walk(next, [...way, file]);
-  };
-  for (const file of named.keys()) walk(file, []);
-  return circles;
+  return layerOf(relative(ROOT, resolve(ROOT, dirname(file), target)));
 }
 
 /** `src/store/rows.ts` -> store, `src/config.ts` -> config, `machines/session.ts` -> machines. */
