@@ -19,7 +19,6 @@ import { createStreams, type Streams } from './rooms/streams.ts';
 import type { LiveSession } from './sessions/live-session.ts';
 import { createRegistry, type Registry } from './sessions/registry.ts';
 import { contextOf, createSessions, type Sessions } from './sessions/sessions.ts';
-import { createTelling, type Tell } from './sessions/telling.ts';
 import { type BoundThreads, createBoundThreads } from './steering/bound-threads.ts';
 import { createLinks, type Links } from './steering/links.ts';
 
@@ -45,7 +44,6 @@ export interface Core {
   ledger: Ledger;
   registry: Registry;
   sessions: Sessions;
-  tell: Tell;
   streams: Streams;
   threads: BoundThreads;
   links: Links;
@@ -79,7 +77,6 @@ export function createCore({ writer, engine, clock, log, witness }: CoreDeps): C
     opened: (live) => afterRestart(live, sessions, log),
   });
   const sessions: Sessions = createSessions({ writer, registry, ledger, clock });
-  const tell = createTelling({ writer, registry, ledger, clock });
   const streams = createStreams({ rooms, writer, clock });
   news.keep(streams.standing);
   const lookUpBranch = createBranchLookUp({ registry, ledger, clock, log });
@@ -87,7 +84,7 @@ export function createCore({ writer, engine, clock, log, witness }: CoreDeps): C
   const links: Links = createLinks({ engine, ...reporting, log: log.child('codex') });
   for (const live of [...registry.live()]) afterRestart(live, sessions, log);
   const carried = { writer, engine, clock, rooms, ring, news, listFeed };
-  return { ...carried, ledger, registry, sessions, tell, streams, threads, links, lookUpBranch };
+  return { ...carried, ledger, registry, sessions, streams, threads, links, lookUpBranch };
 }
 
 /** Something was taken back: everybody in the session's rooms gets it whole again. */

@@ -70,7 +70,7 @@ export function createHouse(deps: HouseDeps): House {
       names?.noticed(live);
     },
   });
-  const { rooms, ring, registry, ledger, news, threads, tell } = core;
+  const { rooms, ring, registry, ledger, news, threads, sessions } = core;
   const hooks = new Hooks(core);
   const intake = createIntake((hook, meta) => hooks.take(hook, meta));
   const inspection = createInspection({
@@ -83,7 +83,7 @@ export function createHouse(deps: HouseDeps): House {
   const accounts = createAccounts({ engine, news, codexHome, log: log.child('codex') });
   followEngine({ engine, threads, news });
   const names = namesOf(deps, core);
-  const shells = createShells({ tell, news, writer, clock, env, log: log.child('shell') });
+  const shells = createShells({ sessions, news, writer, clock, env, log: log.child('shell') });
   shells.recover(writer.opened.commands);
   const subscriptions = createSubscriptions({ writer, ring, registry, news });
   const handlers = createHandlers({
@@ -115,10 +115,10 @@ export function createHouse(deps: HouseDeps): House {
 }
 
 /** Who names sessions; null where nobody asked for it. */
-function namesOf({ codex, log }: HouseDeps, { tell }: Core): SessionNames | null {
+function namesOf({ codex, log }: HouseDeps, { sessions }: Core): SessionNames | null {
   if (codex.naming === null) return null;
   const namer = createNamer({ env: codex.env, model: codex.naming.model });
-  return createSessionNames({ namer, tell, log: log.child('naming') });
+  return createSessionNames({ namer, sessions, log: log.child('naming') });
 }
 
 function hallOf({

@@ -12,7 +12,7 @@ import type { Opened } from '../store/items.ts';
 import type { Writer } from '../store/writer.ts';
 import type { StampClock } from './clock.ts';
 import type { News } from './rooms/news.ts';
-import type { Tell } from './sessions/telling.ts';
+import type { Sessions } from './sessions/sessions.ts';
 import { changesAtEnd, combined, commandMessage } from './shell-message.ts';
 
 /** What to run and in whose name. */
@@ -29,7 +29,7 @@ export interface Shells {
   /**
    * Puts a command on record and starts it; resolves with its id when it is on record.
    *
-   * @throws OrbitError `not_found`, `too_many_processes`, `shutting_down`, and what `tell` throws
+   * @throws OrbitError `not_found`, `too_many_processes`, `shutting_down`, and what `tellTo` throws
    */
   run(wish: CommandWish): Promise<string>;
   /** @throws OrbitError `not_found` when it does not run */
@@ -41,7 +41,7 @@ export interface Shells {
 }
 
 interface ShellsDeps {
-  tell: Tell;
+  sessions: Pick<Sessions, 'tellTo'>;
   news: Pick<News, 'tell' | 'keep'>;
   writer: Pick<Writer, 'submit'>;
   clock: StampClock;
@@ -180,7 +180,7 @@ class SessionShells implements Shells {
   /** Never rejects: what cannot be put on record now is found there, unfinished, after the next start. */
   async #record(sessionId: string, messageId: string, output: ShellOutput): Promise<void> {
     try {
-      await this.#deps.tell(sessionId, 'house', (at) => ({
+      await this.#deps.sessions.tellTo(sessionId, 'house', (at) => ({
         type: 'shell.finished',
         at,
         update: { messageId, changes: changesAtEnd(output) },
@@ -194,7 +194,7 @@ class SessionShells implements Shells {
   async #recordAndStart(wish: CommandWish): Promise<string> {
     const id = randomUUID();
     try {
-      await this.#deps.tell(wish.sessionId, 'client', (at) => ({
+      await this.#deps.sessions.tellTo(wish.sessionId, 'client', (at) => ({
         type: 'shell.started',
         at,
         message: commandMessage(id, wish, at),

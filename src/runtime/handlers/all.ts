@@ -40,7 +40,7 @@ export interface HandlersDeps {
 /** One handler for each type of message; a type without one does not compile. */
 export function createHandlers(deps: HandlersDeps): Handlers<ClientTag> {
   const { core, subscriptions, accounts, shells, images, browse, home, log } = deps;
-  const { writer, engine, sessions, links, registry, listFeed, tell, threads } = core;
+  const { writer, engine, sessions, links, registry, listFeed, threads } = core;
   const forks = createForks({ engine, sessions, links, registry, listFeed });
   const lifecycle = { sessions, links, forks, registry, subscriptions, listFeed, home };
   return {
@@ -49,9 +49,9 @@ export function createHandlers(deps: HandlersDeps): Handlers<ClientTag> {
     ...createLifecycleHandlers(lifecycle),
     ...createTurnsHandlers({ sessions, images }),
     ...createApprovalsHandlers({ sessions, links }),
-    ...createNamingHandlers({ tell }),
-    ...createApprovalHistoryHandlers({ writer, tell }),
-    ...createReviewsHandlers({ writer, tell }),
+    ...createNamingHandlers({ sessions }),
+    ...createApprovalHistoryHandlers({ writer, sessions }),
+    ...createReviewsHandlers({ writer, sessions }),
     ...createShellHandlers({ shells, sessions, home }),
     ...createAccountHandlers({ engine, accounts }),
     ...createCatalogHandlers({ engine, threads, writer }),

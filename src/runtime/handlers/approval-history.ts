@@ -1,12 +1,12 @@
 /** The history of requests: listed and tidied. Deciding them is approvals.ts' business. */
 import { OrbitError } from '../../errors.ts';
 import type { Writer } from '../../store/writer.ts';
-import type { Tell } from '../sessions/telling.ts';
+import type { Sessions } from '../sessions/sessions.ts';
 import type { Handlers } from './handler.ts';
 
 interface HistoryDeps {
   writer: Pick<Writer, 'read'>;
-  tell: Tell;
+  sessions: Pick<Sessions, 'tellTo'>;
 }
 
 /** Entries of a list, unless the asker wants fewer or, up to the second, more (contract.md 2.5). */
@@ -16,7 +16,7 @@ const MAX_LIMIT = 1000;
 /** Handlers of this group. Both read behind every decision taken before (contract.md 9.4 no. 16). */
 export function createApprovalHistoryHandlers({
   writer,
-  tell,
+  sessions,
 }: HistoryDeps): Handlers<'list_approvals' | 'delete_approval'> {
   return {
     async list_approvals({ session_id, limit }, asker) {
@@ -38,7 +38,11 @@ export function createApprovalHistoryHandlers({
         throw new OrbitError('invalid_argument', { reason }, { sessionId });
       }
       // An event like every other: the journal keeps who took what out of the history.
-      await tell(sessionId, 'client', (at) => ({ type: 'approval.forgotten', at, approvalId }));
+      await sessions.tellTo(sessionId, 'client', (at) => ({
+        type: 'approval.forgotten',
+        at,
+        approvalId,
+      }));
       asker.reply({ type: 'approval_deleted', approval_id: approvalId });
     },
   };

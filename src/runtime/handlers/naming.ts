@@ -1,6 +1,6 @@
 /** Names that people give to sessions, of every kind, live or ended. */
 import { OrbitError } from '../../errors.ts';
-import type { Tell } from '../sessions/telling.ts';
+import type { Sessions } from '../sessions/sessions.ts';
 import type { Handlers } from './handler.ts';
 
 /** Longest name, characters: a title, not a text. */
@@ -10,7 +10,11 @@ const MAX_NAME_CHARS = 200;
  * Handlers of this group. The chart takes the name; what a provider has to hear of it is an order that
  * the chart gives (`name.chosen`).
  */
-export function createNamingHandlers({ tell }: { tell: Tell }): Handlers<'rename_session'> {
+export function createNamingHandlers({
+  sessions,
+}: {
+  sessions: Pick<Sessions, 'tellTo'>;
+}): Handlers<'rename_session'> {
   return {
     async rename_session({ session_id: sessionId, name: given }) {
       const name = nameFrom(given ?? '');
@@ -19,7 +23,7 @@ export function createNamingHandlers({ tell }: { tell: Tell }): Handlers<'rename
         throw new OrbitError('invalid_argument', { reason }, { sessionId });
       }
       const event = { type: 'name.chosen', name: name === '' ? null : name } as const;
-      await tell(sessionId, 'client', (at) => ({ ...event, at }));
+      await sessions.tellTo(sessionId, 'client', (at) => ({ ...event, at }));
     },
   };
 }

@@ -7,7 +7,7 @@ import { OrbitError } from '../../errors.ts';
 import type { ClientMessageOf } from '../../protocol/client.ts';
 import type { ReviewComment } from '../../protocol/work-nouns.ts';
 import type { Writer } from '../../store/writer.ts';
-import { type Tell, unknownSession } from '../sessions/telling.ts';
+import { type Sessions, unknownSession } from '../sessions/sessions.ts';
 import type { Handlers } from './handler.ts';
 
 type ReviewsTag =
@@ -18,7 +18,7 @@ type ReviewsTag =
 
 interface ReviewsDeps {
   writer: Pick<Writer, 'read'>;
-  tell: Tell;
+  sessions: Pick<Sessions, 'tellTo'>;
 }
 
 /** Longest remark, and longest path, UTF-16 units. */
@@ -26,7 +26,7 @@ const MAX_BODY_CHARS = 65_536;
 const MAX_PATH_CHARS = 4_096;
 
 /** Handlers of this group. */
-export function createReviewsHandlers({ writer, tell }: ReviewsDeps): Handlers<ReviewsTag> {
+export function createReviewsHandlers({ writer, sessions }: ReviewsDeps): Handlers<ReviewsTag> {
   const inTurn = createTurns();
 
   /** @throws OrbitError `not_found` */
@@ -42,7 +42,7 @@ export function createReviewsHandlers({ writer, tell }: ReviewsDeps): Handlers<R
       refuseLong(message);
       // Not made of a moment: two of one millisecond must not be one (contract.md 10.7 F1).
       const id = `rc-${randomUUID()}`;
-      await tell(message.session_id, 'client', (at) => ({
+      await sessions.tellTo(message.session_id, 'client', (at) => ({
         type: 'comment.created',
         at,
         comment: commentFrom(message, id, at),
@@ -54,7 +54,7 @@ export function createReviewsHandlers({ writer, tell }: ReviewsDeps): Handlers<R
       await inTurn(message.comment_id, async () => {
         // Read inside the turn: what the change before it left is what this one is made from.
         const known = await find(message.comment_id);
-        await tell(known.session_id, 'client', (at) => ({
+        await sessions.tellTo(known.session_id, 'client', (at) => ({
           type: 'comment.updated',
           at,
           comment: changedBy(known, message, at),
@@ -64,7 +64,11 @@ export function createReviewsHandlers({ writer, tell }: ReviewsDeps): Handlers<R
     async delete_review_comment({ comment_id: commentId }) {
       await inTurn(commentId, async () => {
         const { session_id } = await find(commentId);
-        await tell(session_id, 'client', (at) => ({ type: 'comment.deleted', at, commentId }));
+        await sessions.tellTo(session_id, 'client', (at) => ({
+          type: 'comment.deleted',
+          at,
+          commentId,
+        }));
       });
     },
     async list_review_comments({ session_id, turn_id }, asker) {

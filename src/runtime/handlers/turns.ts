@@ -41,8 +41,6 @@ export function createTurnsHandlers({
   sessions: Sessions;
   images: Pick<Images, 'take'>;
 }): Handlers<TurnsTag> {
-  const { wish } = sessions;
-
   return {
     async send_message(message) {
       const { session_id } = message;
@@ -53,11 +51,11 @@ export function createTurnsHandlers({
       });
       const pictures = message.images ?? [];
       const taken = pictures.length > 0 ? await images.take(pictures, directory) : [];
-      await wish(session_id, 'type', () => submitted(message, taken));
+      await sessions.wish(session_id, 'type', () => submitted(message, taken));
     },
 
     steer_turn: ({ session_id, content }) =>
-      wish(session_id, 'type', () => steered(session_id, content)),
+      sessions.wish(session_id, 'type', () => steered(session_id, content)),
 
     interrupt_session: ({ session_id }) =>
       sessions.visit(session_id, async (live) => {
@@ -70,14 +68,14 @@ export function createTurnsHandlers({
       }),
 
     compact_context: ({ session_id }) =>
-      wish(session_id, 'compact it', () => ({ type: 'compaction.requested' })),
+      sessions.wish(session_id, 'compact it', () => ({ type: 'compaction.requested' })),
 
     undo_last_turn: ({ session_id }) =>
-      wish(session_id, 'undo', () => ({ type: 'undo.requested' })),
+      sessions.wish(session_id, 'undo', () => ({ type: 'undo.requested' })),
 
     rollback_turns: ({ session_id, num_turns: turns }) => {
       if (turns < 1) throw invalid(session_id, 'num_turns must be >= 1');
-      return wish(session_id, 'roll back', () => ({ type: 'rollback.requested', turns }));
+      return sessions.wish(session_id, 'roll back', () => ({ type: 'rollback.requested', turns }));
     },
   };
 }

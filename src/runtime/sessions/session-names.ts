@@ -6,7 +6,7 @@
 import type { Namer } from '../../connectors/codex/naming.ts';
 import type { Logger } from '../../log.ts';
 import type { LiveSession } from './live-session.ts';
-import type { Tell } from './telling.ts';
+import type { Sessions } from './sessions.ts';
 
 /** Names sessions. */
 export interface SessionNames {
@@ -18,7 +18,7 @@ export interface SessionNames {
 
 interface SessionNamesDeps {
   namer: Namer;
-  tell: Tell;
+  sessions: Pick<Sessions, 'tellTo'>;
   log: Logger;
 }
 
@@ -27,7 +27,7 @@ const MAX_WAITING = 20;
 const NAMING_MS = 60_000;
 
 /** Names by this namer. */
-export function createSessionNames({ namer, tell, log }: SessionNamesDeps): SessionNames {
+export function createSessionNames({ namer, sessions, log }: SessionNamesDeps): SessionNames {
   const tried = new Set<string>();
   const waiting: { id: string; prompt: string }[] = [];
   const end = new AbortController();
@@ -46,7 +46,7 @@ export function createSessionNames({ namer, tell, log }: SessionNamesDeps): Sess
       const name = await namer.name(prompt, signal);
       log.info('naming.done', { session_id: id, named: name !== null });
       if (name === null || end.signal.aborted) return;
-      await tell(id, 'house', (at, { session }) => ({
+      await sessions.tellTo(id, 'house', (at, { session }) => ({
         type: 'fields.updated',
         at,
         // Named meanwhile: that name is the better one.
