@@ -1,4 +1,5 @@
 /** A command as its message shows it: while it runs, and when it is over. Called by shells.ts. */
+import { entry, wireTime } from '../protocol/entry.ts';
 import type { Message, MessageChanges } from '../protocol/nouns.ts';
 import type { ShellOutput } from '../protocol/server.ts';
 
@@ -8,19 +9,14 @@ export function commandMessage(
   { sessionId, command }: { sessionId: string; command: string },
   at: string,
 ): Message {
-  return {
+  return entry({
     id,
     session_id: sessionId,
     message_type: 'shell',
     content: command,
-    tool_name: null,
-    tool_input: null,
-    tool_output: null,
-    is_error: false,
-    timestamp: `${at.slice(0, 23)}Z`,
-    duration_ms: null,
+    timestamp: wireTime(at),
     is_in_progress: true,
-  };
+  });
 }
 
 /** Both streams as one text, the errors behind (contract.md 2.4). */

@@ -4,6 +4,7 @@
  * a character.
  */
 import { TRUNCATED } from '../protocol/encode.ts';
+import { wireTime } from '../protocol/entry.ts';
 
 /** Longest text stored in one field, bytes; the head is kept. */
 export const MAX_STORED_BYTES = 1024 * 1024;
@@ -28,9 +29,9 @@ export function isoMs(text: string): string {
   return Number.isNaN(time.getTime()) ? text : time.toISOString();
 }
 
-/** Milliseconds instead of microseconds: `2026-01-01T00:00:00.123456Z` to `…123Z`. */
+/** As the wire writes a time that may have come with microseconds. */
 export function stampToMs(stamp: string): string {
-  return stamp.length === 27 ? `${stamp.slice(0, 23)}Z` : stamp;
+  return stamp.length === 27 ? wireTime(stamp) : stamp;
 }
 
 /** At most `length` UTF-16 units of the text, without a mark. */

@@ -6,6 +6,7 @@
 
 import type { SeenFields, SessionEvent } from '../../../machines/session-events.ts';
 import type { Stamp } from '../../../machines/session-types.ts';
+import { entry, wireTime } from '../../protocol/entry.ts';
 import type { Hook } from '../../protocol/hook.ts';
 import type { Message } from '../../protocol/nouns.ts';
 import { elicitationRequest, permissionRequest, unexplainedRequest } from './approvals.ts';
@@ -267,18 +268,13 @@ function spoken(
   by: 'user' | 'assistant',
   content: string,
 ): Message {
-  return {
+  return entry({
     id: `${hook.session_id}:${by}:${key}`,
     session_id: hook.session_id,
     message_type: by,
     content,
-    tool_name: null,
-    tool_input: null,
-    tool_output: null,
-    is_error: false,
-    timestamp: `${at.slice(0, 23)}Z`,
-    duration_ms: null,
-  };
+    timestamp: wireTime(at),
+  });
 }
 
 /** `"opus"`, or an object with an id or a name in some versions. */

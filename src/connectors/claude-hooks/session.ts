@@ -1,5 +1,6 @@
 /** A Claude session as its first hooks describe it. */
 import type { Session, Stamp } from '../../../machines/session-types.ts';
+import { wireTime } from '../../protocol/entry.ts';
 import type { Hook } from '../../protocol/hook.ts';
 import { fieldsFrom } from './events.ts';
 
@@ -53,8 +54,4 @@ export function isFromCodex(hook: Hook): boolean {
     model.includes('codex') ||
     model.startsWith('gpt-')
   );
-}
-
-function wireTime(at: Stamp): string {
-  return `${at.slice(0, 23)}Z`;
 }

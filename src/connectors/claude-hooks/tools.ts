@@ -1,6 +1,7 @@
 /** Tool uses in hook bodies: their identity, and the message that shows input and outcome. */
 import { hash } from 'node:crypto';
 import type { Stamp, ToolUse } from '../../../machines/session-types.ts';
+import { wireTime } from '../../protocol/entry.ts';
 import type { Hook } from '../../protocol/hook.ts';
 import type { Message, MessageChanges } from '../../protocol/nouns.ts';
 import { patchText } from './diffs.ts';
@@ -34,7 +35,7 @@ export function startedToolMessage(hook: Hook, { toolUseId, name }: ToolUse, at:
     tool_input: JSON.stringify(hook.tool_input ?? {}),
     tool_output: null,
     is_error: false,
-    timestamp: `${at.slice(0, 23)}Z`,
+    timestamp: wireTime(at),
     duration_ms: null,
   };
 }

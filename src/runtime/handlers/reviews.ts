@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { OrbitError } from '../../errors.ts';
 import type { ClientMessageOf } from '../../protocol/client.ts';
+import { wireTime } from '../../protocol/entry.ts';
 import type { ReviewComment } from '../../protocol/work-nouns.ts';
 import type { Writer } from '../../store/writer.ts';
 import { type Sessions, unknownSession } from '../sessions/sessions.ts';
@@ -134,10 +135,6 @@ function changedBy(
     ...(status && { status }),
     updated_at: wireTime(at),
   };
-}
-
-function wireTime(stamp: string): string {
-  return `${stamp.slice(0, 23)}Z`;
 }
 
 function refuseBadLines({

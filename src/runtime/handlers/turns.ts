@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Images } from '../../connectors/images.ts';
 import { OrbitError } from '../../errors.ts';
 import type { ClientMessageOf } from '../../protocol/client.ts';
+import { entry } from '../../protocol/entry.ts';
 import type { ImageInput, Message } from '../../protocol/nouns.ts';
 import { contextOf, refuseWatched, type Sessions, type Wish } from '../sessions/sessions.ts';
 import type { Handlers } from './handler.ts';
@@ -113,15 +114,7 @@ function refuseBadWords({ session_id, content, images, skills }: ClientMessageOf
 function said(
   given: Pick<Message, 'id' | 'session_id' | 'message_type' | 'content' | 'images'>,
 ): Message {
-  return {
-    tool_name: null,
-    tool_input: null,
-    tool_output: null,
-    is_error: false,
-    timestamp: new Date().toISOString(),
-    duration_ms: null,
-    ...given,
-  };
+  return entry({ timestamp: new Date().toISOString(), ...given });
 }
 
 function refuseLong(sessionId: string, content: string): void {

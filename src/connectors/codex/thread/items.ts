@@ -2,6 +2,7 @@
  * Codex's items as entries of a conversation: what a tool use is called and shows, what a text says. Pure;
  * used for what happens now and for history that is copied. Items we do not know show nothing.
  */
+import { entry } from '../../../protocol/entry.ts';
 import type { ImageInput, Message } from '../../../protocol/nouns.ts';
 import type { ThreadItem } from '../protocol/generated/v2/ThreadItem.ts';
 import type { UserInput } from '../protocol/generated/v2/UserInput.ts';
@@ -161,21 +162,6 @@ export function saidBy(content: readonly UserInput[]): { text: string; images: I
     return [];
   });
   return { text, images };
-}
-
-/** An entry of the conversation; what is not named is empty. */
-export function entry(
-  given: Pick<Message, 'id' | 'session_id' | 'message_type' | 'content' | 'timestamp'> &
-    Partial<Message>,
-): Message {
-  return {
-    tool_name: null,
-    tool_input: null,
-    tool_output: null,
-    is_error: false,
-    duration_ms: null,
-    ...given,
-  };
 }
 
 /** A finished item as one message; null for what shows nothing. */

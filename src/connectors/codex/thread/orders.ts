@@ -3,10 +3,10 @@
  * other; words go to the provider once at most. What fails is said in the conversation.
  */
 import type { Order } from '../../../../machines/session-facts.ts';
+import { entry } from '../../../protocol/entry.ts';
 import type { House } from '../../port.ts';
 import type { Engine } from '../engine/engine.ts';
 import { inputOf, textInput } from './input.ts';
-import { entry } from './items.ts';
 import { approvalPolicyOf, sandboxPolicyOf } from './policies.ts';
 import { cutBeforeTurns } from './threads.ts';
 import { reasonOf } from './troubles.ts';

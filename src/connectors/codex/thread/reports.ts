@@ -3,6 +3,7 @@
  * plans and diffs. Remembers what is open, and nothing of the conversation. Notifications it does not know
  * change nothing.
  */
+import { entry } from '../../../protocol/entry.ts';
 import type { Message } from '../../../protocol/nouns.ts';
 import type { House, OpenText, Report } from '../../port.ts';
 import type { ServerNotification } from '../protocol/generated/ServerNotification.ts';
@@ -10,7 +11,7 @@ import type { ThreadItem } from '../protocol/generated/v2/ThreadItem.ts';
 import type { ThreadTokenUsage } from '../protocol/generated/v2/ThreadTokenUsage.ts';
 import type { Turn } from '../protocol/generated/v2/Turn.ts';
 import type { TurnError } from '../protocol/generated/v2/TurnError.ts';
-import { entry, messageIdOf, saidBy, textFrom, toolEntry, toolFrom } from './items.ts';
+import { messageIdOf, saidBy, textFrom, toolEntry, toolFrom } from './items.ts';
 import { fieldsFrom } from './policies.ts';
 import { wordsOfTurnError } from './troubles.ts';
 
