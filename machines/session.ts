@@ -5,6 +5,7 @@
  *
  * No clock, no random, no I/O, no transcript. Steps are pure (steps/), the two ports are inert here.
  */
+import type { Order } from './session-facts.ts';
 import { session } from './session-ports.ts';
 import { contextFrom } from './steps/sessions.ts';
 
@@ -146,6 +147,9 @@ const { on: cuts } = session.createStateConfig({
   },
 });
 
+/** An order that the attached connector can carry out. */
+const can = (order: Order['type']) => ({ type: 'connectorCan', params: order }) as const;
+
 const link = session.createStateConfig({
   description: 'How the house reaches the provider.',
   initial: 'passive',
@@ -188,40 +192,16 @@ const link = session.createStateConfig({
       description: 'Orders go to the connector, as far as it can carry them out.',
       tags: 'linked',
       on: {
-        'message.submitted': {
-          guard: { type: 'connectorCan', params: 'turn.run' },
-          actions: 'orderTurn',
-        },
-        'steer.submitted': {
-          guard: { type: 'connectorCan', params: 'turn.steer' },
-          actions: 'orderTurn',
-        },
+        'message.submitted': { guard: can('turn.run'), actions: 'orderTurn' },
+        'steer.submitted': { guard: can('turn.steer'), actions: 'orderTurn' },
         'approval.decided': { guard: 'answersOpen', actions: 'decideApproval' },
         'question.answered': { guard: 'answersOpen', actions: 'decideApproval' },
-        'interrupt.requested': {
-          guard: { type: 'connectorCan', params: 'turn.stop' },
-          actions: 'orderWish',
-        },
-        'compaction.requested': {
-          guard: { type: 'connectorCan', params: 'context.compact' },
-          actions: 'orderWish',
-        },
-        'undo.requested': {
-          guard: { type: 'connectorCan', params: 'turn.undo' },
-          actions: 'orderWish',
-        },
-        'rollback.requested': {
-          guard: { type: 'connectorCan', params: 'turns.rollBack' },
-          actions: 'orderWish',
-        },
-        'name.chosen': {
-          guard: { type: 'connectorCan', params: 'thread.rename' },
-          actions: 'orderRename',
-        },
-        'settings.chosen': {
-          guard: { type: 'connectorCan', params: 'settings.update' },
-          actions: 'orderSettings',
-        },
+        'interrupt.requested': { guard: can('turn.stop'), actions: 'orderWish' },
+        'compaction.requested': { guard: can('context.compact'), actions: 'orderWish' },
+        'undo.requested': { guard: can('turn.undo'), actions: 'orderWish' },
+        'rollback.requested': { guard: can('turns.rollBack'), actions: 'orderWish' },
+        'name.chosen': { guard: can('thread.rename'), actions: 'orderRename' },
+        'settings.chosen': { guard: can('settings.update'), actions: 'orderSettings' },
         'link.lost': { target: 'detached', actions: ['loseLink', stopConnector] },
         'link.rested': {
           guard: 'isQuiet',
