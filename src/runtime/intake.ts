@@ -6,6 +6,7 @@ import { OrbitError } from '../errors.ts';
 import type { Hook } from '../protocol/hook.ts';
 import type { HookMeta } from './hall.ts';
 
+/** The module that decodes and checks what comes in; loaded when the first message does. */
 export type Codec = typeof import('../protocol/codec.ts');
 
 /** How long a live hook waits for spooled ones at start. */

@@ -26,6 +26,7 @@ const GUARD_LINE = 13;
 export const INDENT = 24;
 const PAD = 12;
 
+/** A size in units of the picture. */
 export interface Size {
   w: number;
   h: number;

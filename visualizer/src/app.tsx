@@ -17,6 +17,7 @@ import { Banners, TopBar } from './panels/top-bar.tsx';
 import { isInspectorOpen, place, tab, VIEWS, view } from './route.ts';
 import { isPhone } from './ui/screen.ts';
 
+/** The whole page: bar, panels side by side or one at a time, dialogs. */
 export function App() {
   const state = connection.value;
   if (state.kind === 'unauthorized') return <TokenForm message={state.message} />;

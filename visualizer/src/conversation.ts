@@ -24,6 +24,7 @@ const PACE = { firstMs: 1000, maxMs: 4000 };
 /** The watched session as the conversation shows it. */
 export type Talk = SessionView;
 
+/** The conversation of the watched session; null while there is none. */
 export const talk = signal<Talk | null>(null);
 /** Why there is none. */
 export const talkFailure = signal<string | null>(null);

@@ -20,6 +20,7 @@ const PANS: Record<string, [number, number]> = {
   ArrowDown: [0, 1],
 };
 
+/** All keys, in the order in which help lists them. */
 export const KEYS: readonly KeyEntry[] = [
   { keys: ['/'], words: 'filter sessions', act: () => document.getElementById('filter')?.focus() },
   { keys: ['j'], words: 'next session', act: () => selectNeighbour(1) },

@@ -25,17 +25,21 @@ export type Connection =
   | { kind: 'unauthorized'; message: string }
   | { kind: 'mismatch'; protocol: number };
 
+/** How the line to the server stands. */
 export const connection = signal<Connection>({ kind: 'connecting' });
+/** What the server said first; null before it did. */
 export const hello = signal<InspectHello | null>(null);
 /** Something the user should read once: a restart, thinned updates. */
 export const notice = signal<string | null>(null);
 
 /** All sessions; `rowsTick` says that something in it changed. */
 export const rows = new Map<string, InspectRow>();
+/** Grows whenever rows changed: they are kept in one map, not copied. */
 export const rowsTick = signal(0);
 
 /** The watched session. */
 export const selected = signal<string | null>(null);
+/** What is loaded of the watched session's journal. */
 export const history = signal<History>(EMPTY_HISTORY);
 /** Why the watched session cannot be shown. */
 export const watchFailure = signal<string | null>(null);
@@ -76,6 +80,7 @@ export const selectedRow = computed<InspectRow | null>(() => {
   return (selected.value !== null && rows.get(selected.value)) || null;
 });
 
+/** Whether the line to the server is up. */
 export const isOnline = computed(() => connection.value.kind === 'online');
 
 let frame = 0;

@@ -10,20 +10,26 @@ import { select } from './transport.ts';
 
 /** What the inspector shows. */
 export const TABS = ['session', 'states', 'why', 'events', 'sequence', 'context', 'try'] as const;
+/** A tab of the inspector. */
 export type Tab = (typeof TABS)[number];
 
 /** The parts of the page a phone shows one at a time. */
 export const VIEWS = ['sessions', 'session', 'states', 'chart', 'more'] as const;
+/** What a phone shows one at a time. */
 export type View = (typeof VIEWS)[number];
 
 /** The pages: sessions and one of them, small multiples, charts without a session, about. */
 export const PLACES = ['sessions', 'grid', 'machines', 'about'] as const;
+/** A page of the page. */
 export type Place = (typeof PLACES)[number];
 
+/** The page that is shown. */
 export const place = signal<Place>('sessions');
 /** The chart that is shown while no session is chosen. */
 export const catalogued = signal('session');
+/** The tab that is shown. */
 export const tab = signal<Tab>('events');
+/** The part that a phone shows. */
 export const view = signal<View>('sessions');
 /** The state the Why panel is about; null: the active one of the first region. */
 export const askedState = signal<string | null>(null);

@@ -2,9 +2,12 @@
 import { effect, signal } from '@preact/signals';
 
 const KEY = 'orbitdock.theme';
+/** What may be chosen, in the order of the button. */
 export const THEMES = ['system', 'light', 'dark'] as const;
+/** A chosen theme. */
 export type Theme = (typeof THEMES)[number];
 
+/** The chosen theme; kept in this browser. */
 export const theme = signal<Theme>(stored());
 
 /** Applies the theme now and whenever it or the system changes. */

@@ -23,6 +23,7 @@ export interface Picture {
   scale: number;
 }
 
+/** The room there is for the picture, CSS pixels. */
 export interface Screen {
   w: number;
   h: number;

@@ -25,6 +25,7 @@ export interface Lights {
   possible: ReadonlySet<string>;
 }
 
+/** A drawn chart in its host element: shows states and transitions, never lays out anything. */
 export class ChartView {
   readonly #host: HTMLElement;
   readonly #options: ChartViewOptions;

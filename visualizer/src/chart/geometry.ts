@@ -12,9 +12,12 @@ import type {
 
 /** A machine as it runs, its states and its transitions. */
 export type Chart = MachineDescription;
+/** A state as the machine describes it. */
 export type ChartState = StateDescription;
+/** A transition as the machine describes it. */
 export type ChartEdge = EdgeDescription;
 
+/** Where a picture grows to: wide screens and narrow ones have one each. */
 export type Direction = 'RIGHT' | 'DOWN';
 
 /** A rectangle, left top corner and size. */

@@ -16,6 +16,7 @@ interface Point {
   y: number;
 }
 
+/** Pan and zoom of one picture in its host element. */
 export class Viewport {
   readonly #host: HTMLElement;
   readonly #apply: (transform: string) => void;

@@ -11,6 +11,7 @@ import './about.css';
 /** How often the counters are asked for, ms. */
 const EVERY_MS = 2000;
 
+/** Server, limits and counters as tables. */
 export function About() {
   return (
     <section class="about-page" aria-label="About" data-testid="about" tabIndex={0}>

@@ -23,6 +23,7 @@ export function startAnnouncer(): void {
   });
 }
 
+/** The live region. */
 export function Announcer() {
   return (
     <p class="visually-hidden" aria-live="polite" data-testid="announcer">

@@ -22,6 +22,7 @@ interface CardProps {
   direct: boolean;
 }
 
+/** The card of one request; `direct` when its session is steered, not only watched. */
 export function ApprovalCard({ request, direct }: CardProps) {
   const failure = useSignal<string | null>(null);
   const isSent = useSignal(false);

@@ -23,6 +23,7 @@ const payload = signal('{\n  "type": ""\n}');
 /** Whether this page has said once that it means to touch live sessions. */
 const isArmed = signal(false);
 
+/** The tab "Try". */
 export function Attempt() {
   const { outcome, run } = useOutcome();
   const session = selected.value ?? '';

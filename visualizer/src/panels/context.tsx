@@ -12,6 +12,7 @@ import './context.css';
 const onlyChanges = signal(false);
 const search = signal('');
 
+/** The tab "Context". */
 export function Context() {
   const session = selected.value;
   const seq = shown.value.record?.seq;

@@ -13,6 +13,7 @@ const KEY_WORDS: Record<string, string> = {
   ArrowDown: '↓',
 };
 
+/** The dialog that is open, if any. */
 export function Dialogs() {
   if (!isHelpOpen.value) return null;
   return (

@@ -35,6 +35,7 @@ const found = computed(() => {
     .toReversed();
 });
 
+/** The tab "Events". */
 export function Events() {
   const { records, first, last, cut } = history.value;
   const held = records[0]?.seq ?? 0;

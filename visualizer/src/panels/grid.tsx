@@ -48,6 +48,7 @@ function isIn(leaf: string, state: string): boolean {
   return leaf === state || leaf.startsWith(`${state}.`);
 }
 
+/** The page "Grid". */
 export function Grid() {
   const regions = chartOf('session')?.regions ?? [];
   const glyph = regions[0]?.minis.find(({ direction }) => direction === 'RIGHT') ?? null;

@@ -25,6 +25,7 @@ interface Props {
   tabs?: readonly Tab[];
 }
 
+/** Tabs and what the chosen one shows. */
 export function Inspector({ tabs = TABS }: Props) {
   const current = tabs.includes(tab.value) ? tab.value : (tabs[1] ?? 'events');
   const { Panel, title } = PANELS[current];

@@ -11,6 +11,7 @@ import { ChartExports } from './exports.tsx';
 import { MachineTabs } from './stage.tsx';
 import './machines.css';
 
+/** The page "Charts". */
 export function Machines() {
   const id = catalogued.value;
   const laidOut = chartOf(id);

@@ -12,6 +12,7 @@ import { ActorRows } from './actors.tsx';
 import { ChartFailure } from './diagram.tsx';
 import './outline.css';
 
+/** The tab "States". */
 export function Outline() {
   const laidOut = chartOf('session');
   if (typeof charts.value === 'string') return <ChartFailure reason={charts.value} />;

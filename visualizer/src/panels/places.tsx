@@ -8,6 +8,7 @@ const WORDS: Record<Place, string> = {
   about: 'About',
 };
 
+/** The links between the pages. */
 export function Places() {
   return (
     <nav class="places" aria-label="Pages">

@@ -28,6 +28,7 @@ interface Draft {
 
 const EMPTY: Draft = { chosen: new Set(), words: '' };
 
+/** Questions with their choices; `onAnswer` gets what was answered, by question. */
 export function Questionnaire({ request, isDisabled, onAnswer, onAgree, onDecline }: Props) {
   const drafts = useSignal<ReadonlyMap<string, Draft>>(new Map());
   const isForm = (request.tool_name ?? MODEL_ASKS) !== MODEL_ASKS;

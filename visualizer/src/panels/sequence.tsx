@@ -32,6 +32,7 @@ const lanes = computed<readonly string[]>(() => [
   ...children.value.map(({ id }) => id).filter((id) => !TELLERS.some((one) => one === id)),
 ]);
 
+/** The tab "Sequence". */
 export function Sequence() {
   const items = newestFirst.value;
   if (items.length === 0) {

@@ -20,6 +20,7 @@ import { visibleText } from '../visible.ts';
 import { ApprovalCard } from './approval-card.tsx';
 import './session.css';
 
+/** The tab "Session". */
 export function Session() {
   const session = talk.value;
   if (selected.value === null)

@@ -18,6 +18,7 @@ const ORDERS = {
 } as const;
 type Order = keyof typeof ORDERS;
 
+/** The words that rows must hold to be listed. */
 export const filter = signal('');
 const onlyPhase = signal<Phase | null>(null);
 const order = signal<Order>('attention');
@@ -93,6 +94,7 @@ export function togglePin(): void {
   pinned.value = pins;
 }
 
+/** The panel of all sessions. */
 export function Sessions() {
   return (
     <section class="sessions" aria-label="Sessions" data-testid="sessions">

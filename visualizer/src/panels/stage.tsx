@@ -13,6 +13,7 @@ import './stage.css';
 
 /** Whether the conversation, and with it an open request, is in sight. */
 const isTalkOpen = computed(() => (isPhone.value ? view.value : tab.value) === 'session');
+/** Head and chart, or the card of a child actor. */
 export function Stage() {
   return (
     <section class="stage" aria-label="Chart">
@@ -28,6 +29,7 @@ function Picture() {
   return <Diagram />;
 }
 
+/** Name and states of the watched session. */
 export function StageHead() {
   const row = selectedRow.value;
   return (

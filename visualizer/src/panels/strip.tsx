@@ -15,6 +15,7 @@ interface Props {
   isLive: boolean;
 }
 
+/** The canvas; repainted when what it is given changes. */
 export function Strip(props: Props) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const latest = useRef(props);

@@ -9,6 +9,7 @@ import { clockWords, count } from '../ui/words.ts';
 import { Strip } from './strip.tsx';
 import './timeline.css';
 
+/** The strip with its buttons and where one stands. */
 export function Timeline() {
   const { first, last, records } = history.value;
   const { record, isLive } = shown.value;

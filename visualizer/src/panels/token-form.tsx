@@ -4,6 +4,7 @@ import { connection } from '../model.ts';
 import { keepToken } from '../token.ts';
 import { reconnect } from '../transport.ts';
 
+/** The form, with what was wrong with the last token. */
 export function TokenForm({ message }: { message: string }) {
   const token = useSignal('');
   const forGood = useSignal(false);

@@ -30,6 +30,7 @@ const WORDS = {
 
 const THEME_WORDS = { system: 'Auto', light: 'Light', dark: 'Dark' } as const;
 
+/** The bar above everything: pages, connection, theme, help. */
 export function TopBar({ children }: { children?: ComponentChildren }) {
   const { kind } = connection.value;
   const isReadOnly = hello.value !== null && !hello.value.scopes.includes('control');

@@ -10,6 +10,7 @@ import { useAsked } from '../ui/asked.ts';
 import { clockWords, spanWords } from '../ui/words.ts';
 import { leavesOf } from '../value.ts';
 
+/** The tab "Why?". */
 export function Why() {
   const session = selected.value;
   const { record, value } = shown.value;

@@ -9,6 +9,7 @@ import type { AskError } from '../transport.ts';
 /** While live, a question is repeated at most so often, ms. */
 const EVERY_MS = 400;
 
+/** What came of a question to the server so far. */
 export interface Asked<Result> {
   result: Result | null;
   error: AskError | null;

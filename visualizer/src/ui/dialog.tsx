@@ -8,6 +8,7 @@ interface Props {
   onClose: () => void;
 }
 
+/** A modal dialog: keeps the focus inside and gives it back. */
 export function Dialog({ title, children, onClose }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => {

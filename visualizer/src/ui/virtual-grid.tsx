@@ -21,6 +21,7 @@ interface Props<Item> {
 /** Rows drawn above and below what is seen. */
 const OVERSCAN = 1;
 
+/** Tiles of which only those in sight are in the page. */
 export function VirtualGrid<Item>(props: Props<Item>) {
   const { items, tile, label, testId, keyOf, render, children } = props;
   const host = useRef<HTMLDivElement>(null);

@@ -23,6 +23,7 @@ interface Props<Item> {
 /** Rows drawn above and below what is seen, so that a scroll does not flash. */
 const OVERSCAN = 4;
 
+/** A listbox of which only the rows in sight are in the page. */
 export function VirtualList<Item>(props: Props<Item>) {
   const { items, rowHeight, active, keyOf, testId, onHold } = props;
   const { host, onScroll, start, end } = useSeen(items.length, rowHeight);

@@ -20,6 +20,7 @@ export interface Expected {
   isOff(): void;
 }
 
+/** Which turn of a thread runs, and who waits for one to begin or to end. */
 export interface TurnControl {
   readonly activeId: string | null;
   /** True while a turn runs or was asked for. */
