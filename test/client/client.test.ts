@@ -1,7 +1,9 @@
 /** The typed client against the real server: answers, folded sessions, lines that break and come back. */
+
+import { rmSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { pauseBefore } from '../../src/client/backoff.ts';
 import { ClientError, type SessionView } from '../../src/client/index.ts';
 import { resolveConfig } from '../../src/config.ts';
@@ -235,6 +237,7 @@ describe('a line that breaks', () => {
 describe('a token', () => {
   it('opens the door as a subprotocol, and a wrong one is told and not tried again', async () => {
     const paths = temporaryDataPaths();
+    onTestFinished(() => rmSync(paths.dir, { recursive: true, force: true }));
     openDataDirectory(paths);
     const flags = {
       dataDir: paths.dir,

@@ -1,6 +1,8 @@
 /** The HTTP bridge: what the debug client asks, answered by the same hall, behind the same gate. */
+
+import { rmSync } from 'node:fs';
 import { Validator } from '@seriousme/openapi-schema-validator';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { resolveConfig } from '../../src/config.ts';
 import { CODES } from '../../src/errors.ts';
 import { openDataDirectory } from '../../src/files.ts';
@@ -195,6 +197,7 @@ describe('acting', () => {
 
   it('lets nobody in without the token where there is one', async () => {
     const paths = temporaryDataPaths();
+    onTestFinished(() => rmSync(paths.dir, { recursive: true, force: true }));
     openDataDirectory(paths);
     const authToken = 'od_0123456789012345678901234567890123';
     const flags = { dataDir: paths.dir, bind: '127.0.0.1:0', authToken };

@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { DataPaths } from '../../src/config.ts';
 import { createSpool } from '../../src/connectors/claude-hooks/spool.ts';
 import { openDataDirectory } from '../../src/files.ts';
 import { SILENT_LOGGER } from '../../src/log.ts';
@@ -10,7 +11,7 @@ import { temporaryDataPaths } from '../support/server.ts';
 /** As many bad files as are kept. */
 const KEPT = 1000;
 
-let paths = temporaryDataPaths();
+let paths: DataPaths;
 beforeEach(() => {
   paths = temporaryDataPaths();
   openDataDirectory(paths);
