@@ -73,7 +73,8 @@ export type SessionReport =
       type: 'tool.finished';
       tool: ToolUse;
       agentType: string | null;
-      outcome: 'succeeded' | 'failed' | 'refused';
+      /** `interrupted`: its user stopped it, and with it the turn of its thread. */
+      outcome: 'succeeded' | 'failed' | 'refused' | 'interrupted';
       /** A background agent this tool use launched. */
       launched: { id: string; type: string } | null;
     })

@@ -2,7 +2,6 @@
  * Requests that wait for a human: opened, matched to the tool use that asks, closed only on evidence
  * about that very request or the end of its turn (decisions.md 17). Every closing names its evidence.
  */
-
 import type { SessionEvent } from '../session-events.ts';
 import type {
   Decision,
@@ -29,7 +28,7 @@ export function approvalRequested(
 ): Step {
   const draft = draftOf(context, event);
   if (event.message) append(draft, event.message);
-  close(draft, ({ isBare, at }) => isBare && at >= event.at, 'cancelled', event.type);
+  close(draft, (notice) => isNoticeOf(notice, event), 'cancelled', event.type);
   if (!canAsk(draft.context, event)) return finish(draft);
   if (event.server !== null) grantByElicitation(draft, event.server);
   const asked = event.tool ? findAsker(draft.context, event.tool) : null;
@@ -93,6 +92,17 @@ export function attentionNoticed(
   });
   touch(draft);
   return finish(draft);
+}
+
+/** True for what a bare notification opened for this very request: here it is, with its details. */
+function isNoticeOf(
+  { isBare, at, tool }: OpenApproval,
+  event: EventOf<'approval.requested'>,
+): boolean {
+  if (!isBare) return false;
+  if (at >= event.at) return true;
+  const asks = event.tool;
+  return asks !== null && asks.agentId === null && (tool === null || isSameUse(tool, asks));
 }
 
 /** True while whoever asks may still be waiting: its thread was not reported over since. */

@@ -16,8 +16,18 @@ import {
   remember,
   runs,
 } from './running.ts';
+import { endTurn } from './turns.ts';
 
 type EventOf<Type extends SessionEvent['type']> = Extract<SessionEvent, { type: Type }>;
+
+/** What an outcome says of the request that may have stood before it. */
+const DECISIONS = {
+  succeeded: 'approved',
+  failed: 'approved',
+  refused: 'denied',
+  // Before it ran or while it did: nobody says.
+  interrupted: 'cancelled',
+} as const;
 
 /** The model asks for a tool. Not yet "running": a permission may be asked first. */
 export function toolStarted(context: SessionContext, event: EventOf<'tool.started'>): Step {
@@ -43,11 +53,11 @@ export function toolFinished(context: SessionContext, event: EventOf<'tool.finis
   const { tool } = event;
   if (isFinished(context, tool)) return finish(draft);
   showOutcome(draft, event);
-  const decision = event.outcome === 'refused' ? 'denied' : 'approved';
-  closeByTool(draft, tool, decision, event.type);
+  closeByTool(draft, tool, DECISIONS[event.outcome], event.type);
   finishTool(draft, tool);
   if (runs(context, tool.agentId, event.at)) {
     if (tool.agentId !== null) adoptAgent(draft, tool.agentId, event.agentType ?? 'unknown');
+    else if (event.outcome === 'interrupted') endTurn(draft, null);
     else openTurn(draft);
     if (event.launched) adoptAgent(draft, event.launched.id, event.launched.type);
   }

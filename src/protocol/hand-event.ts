@@ -69,7 +69,7 @@ const SCHEMAS = {
       type: "'tool.finished'",
       tool,
       agentType: `${name} | null`,
-      outcome: "'succeeded' | 'failed' | 'refused'",
+      outcome: "'succeeded' | 'failed' | 'refused' | 'interrupted'",
       launched: agent.or('null'),
     }),
   'tools.settled': () => type({ ...base, type: "'tools.settled'", tools: tool.array() }),

@@ -104,6 +104,25 @@ it('keeps an open request over a restart in state, snapshot and list, and closes
   ]);
 });
 
+it('waits for its user when they stopped the tool that ran, and works again with their words', async () => {
+  const { prompt, toolStarts } = scriptOf('stopped');
+  const stopped = {
+    ...toolStarts('t1', 'make'),
+    hook_event_name: 'PostToolUseFailure',
+    error: 'The user interrupted this',
+    is_interrupt: true,
+  };
+  await using observer = await observe(wsClient(server.url));
+  for (const hook of [prompt('Go'), toolStarts('t1', 'make'), stopped]) {
+    await deliver(server.url, hook);
+  }
+  await observer.settle();
+  expect(observer.model.list.get('stopped')).toMatchObject({ work_status: 'waiting' });
+  await deliver(server.url, prompt('Not like that'));
+  expect(await differences(server.url, observer)).toEqual([]);
+  expect(observer.model.list.get('stopped')).toMatchObject({ work_status: 'working' });
+});
+
 it('shows a patch with its diff and a question with its options', async () => {
   await using observer = await observe(wsClient(server.url));
   const edit = {

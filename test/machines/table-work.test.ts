@@ -47,6 +47,43 @@ const TOOLS: Row[] = [
     [changed('tool-t1', { is_error: true }), noted({}), delta({})],
   ],
   [
+    'a tool that its user interrupted ends the turn: the terminal waits for words',
+    [prompted(1), toolBegan(2, 't1')],
+    toolEnded(3, 't1', { outcome: 'interrupted' }),
+    'idle',
+    [
+      changed('tool-t1', { is_error: true }),
+      noted({}),
+      delta({ work_status: 'waiting', current_turn_id: null }),
+    ],
+  ],
+  [
+    'one that was interrupted beside another is over with the same turn',
+    [
+      prompted(1),
+      toolBegan(2, 't1'),
+      toolBegan(3, 't2'),
+      toolEnded(4, 't1', { outcome: 'interrupted' }),
+    ],
+    toolEnded(5, 't2', { outcome: 'interrupted' }),
+    'idle',
+    [changed('tool-t2', { is_error: true }), noted({}), delta({})],
+  ],
+  [
+    'an interruption that a newer prompt overtook ends nothing',
+    [prompted(1), toolBegan(2, 't1'), prompted(5)],
+    toolEnded(4, 't1', { outcome: 'interrupted' }),
+    'working',
+    [changed('tool-t1', { is_error: true }), noted({})],
+  ],
+  [
+    'an interrupted tool of an agent says nothing about the main thread',
+    [prompted(1), agentBegan(2, 'a1'), toolBegan(3, 't1@a1')],
+    toolEnded(4, 't1@a1', { outcome: 'interrupted' }),
+    'working',
+    [changed('tool-t1', { is_error: true }), noted({}), delta({})],
+  ],
+  [
     'a finished tool whose beginning was never reported brings its whole message',
     [prompted(1)],
     toolEnded(3, 't1'),

@@ -197,7 +197,8 @@ function toolFinished(hook: Hook, { at }: HookReceipt): SessionEvent {
       launched: launchedBy(hook),
     };
   }
-  const outcome = name === 'PermissionDenied' ? 'refused' : 'failed';
+  const stopped = hook.is_interrupt === true ? 'interrupted' : 'failed';
+  const outcome = name === 'PermissionDenied' ? 'refused' : stopped;
   const words = textOf(hook.error) || hook.reason || 'failed';
   return { ...base, ...failedToolMessage(hook, tool, at, words), outcome, launched: null };
 }
