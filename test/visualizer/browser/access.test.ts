@@ -8,10 +8,13 @@ import {
   asks,
   expectFaults,
   fixture,
+  LYING_PHONE,
   PHONE,
   SMALL_PHONE,
+  still,
   useBrowser,
   visit,
+  ZOOMED,
 } from '../support/stage.ts';
 
 useBrowser();
@@ -69,7 +72,7 @@ describe.each(['light', 'dark'] as const)('axe finds nothing in %s', (colorSchem
     const found: string[] = [];
     for (const key of ['1', '2', '3', '4', '5', '6', '7', '[', '?']) {
       await page.keyboard.press(key);
-      await page.waitForTimeout(700);
+      await still(page);
       found.push(...(await findings(page)).map((one) => `${key} ${one}`));
     }
     expect(found).toEqual([]);
@@ -102,7 +105,7 @@ describe.each(['light', 'dark'] as const)('axe finds nothing in %s', (colorSchem
     const found: string[] = [];
     for (const name of ['Sessions', 'Session', 'States', 'Chart', 'Events']) {
       await page.getByRole('navigation').getByRole('button', { name, exact: true }).click();
-      await page.waitForTimeout(500);
+      await still(page);
       found.push(...(await findings(page)).map((one) => `${name} ${one}`));
     }
     for (const path of PAGES) {
@@ -117,6 +120,7 @@ describe.each(['light', 'dark'] as const)('axe finds nothing in %s', (colorSchem
 describe.each([
   ['390 px', PHONE],
   ['320 px', SMALL_PHONE],
+  ['844 px, held across,', LYING_PHONE],
 ])('a phone of %s', (_, options) => {
   it('shows everything without a sideways scroll, with targets for fingers', async () => {
     const server = await fixture({ sessions: 20 }, 20);
@@ -124,7 +128,7 @@ describe.each([
     openRequests(server);
     const faults: string[] = [];
     const look = async (where: string): Promise<void> => {
-      await page.waitForTimeout(200);
+      await still(page);
       const width = await page.evaluate(() => document.documentElement.scrollWidth);
       if (width > options.viewport.width) faults.push(`${where} is ${width} wide`);
       faults.push(...(await tooSmall(page)).map((one) => `${where} ${one}`));
@@ -142,6 +146,52 @@ describe.each([
     }
     expect(faults).toEqual([]);
   });
+});
+
+it.each([
+  ['a phone that is held across', LYING_PHONE],
+  ['a window at 150 %', ZOOMED],
+])('leaves room for what is looked at in %s', async (_, options) => {
+  const server = await fixture({ sessions: 5 }, 10);
+  const page = await visit(`${server.url}s/od-0001`, options);
+  const room = async (view: string, part: string): Promise<number> => {
+    await page.getByRole('navigation').getByRole('button', { name: view, exact: true }).tap();
+    const box = await page.locator(part).first().boundingBox();
+    return (box?.height ?? 0) / options.viewport.height;
+  };
+  expect(await room('States', '.outline')).toBeGreaterThan(0.35);
+  expect(await room('Chart', '.chart')).toBeGreaterThan(0.25);
+  expect(await room('Events', '.events')).toBeGreaterThan(0.35);
+});
+
+it('cuts a long name before the states beside it', async () => {
+  const server = await fixture({ sessions: 1 }, 3);
+  const [session] = server.sessions;
+  if (session) session.input.session.project_name = 'n'.repeat(200);
+  session?.step();
+  const page = await visit(`${server.url}s/od-0000`, { viewport: { width: 1280, height: 800 } });
+  const cut = () =>
+    page.$$eval('.stage-head .pill', (all) =>
+      all.filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.textContent),
+    );
+  await expect.poll(() => page.locator('.stage-head h1').textContent()).toContain('nnnn');
+  expect(await cut()).toEqual([]);
+});
+
+it('marks what is active also where the system takes all backgrounds away', async () => {
+  const server = await fixture({ sessions: 2 }, 10);
+  const page = await visit(`${server.url}s/od-0001?tab=states`, { forcedColors: 'active' });
+  await page.locator('.outline-state.on').first().waitFor();
+  const marks = ['.outline-state.on', '.outline-state .dot', '.pill', '.virtual-row.active'];
+  const kept = await page.evaluate(
+    (all) =>
+      all.filter((mark) => {
+        const one = document.querySelector(mark);
+        return one !== null && getComputedStyle(one).forcedColorAdjust === 'none';
+      }),
+    [...marks, '.outline-state:not(.on)'],
+  );
+  expect(kept).toEqual(marks);
 });
 
 /** What a finger could miss: 44 px for tabs, 40 for all else. */
@@ -278,6 +328,6 @@ it('moves nothing for those who want no motion', async () => {
   const page = await visit(`${server.url}s/od-0001`, { reducedMotion: 'reduce' });
   await page.waitForSelector('.chart .leaf.on');
   for (let round = 0; round < 20; round += 1) server.sessions[1]?.step();
-  await page.waitForTimeout(200);
+  await still(page);
   expect(await page.evaluate(() => document.getAnimations().length)).toBe(0);
 });

@@ -7,7 +7,7 @@ import { describeMachine, sessionMachine } from '../../../machines/index.ts';
 import type { StateValue } from '../../../src/protocol/inspect.ts';
 import { activeStates } from '../../../visualizer/src/value.ts';
 import { disagreements } from '../support/agreement.ts';
-import { fixture, litStates, PHONE, useBrowser, visit } from '../support/stage.ts';
+import { fixture, litStates, PHONE, still, useBrowser, visit } from '../support/stage.ts';
 
 useBrowser();
 const DIST = new URL('../../../dist/visualizer/', import.meta.url).pathname;
@@ -162,7 +162,7 @@ it('stays where it was put while 500 events arrive', async () => {
   await page.mouse.up();
   await page.mouse.wheel(0, -200);
   const world = (): Promise<string | null> => page.locator('.world').getAttribute('transform');
-  await page.waitForTimeout(100);
+  await still(page);
   const before = await world();
   for (let round = 0; round < 500; round += 1) server.sessions[1]?.step();
   await page.waitForFunction(

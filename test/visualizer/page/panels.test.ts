@@ -1,6 +1,6 @@
 /** The panels in a browser: sessions, time travel, trying, keys, empty and broken states. */
 import { expect, it } from 'vitest';
-import { expectFaults, fixture, PHONE, useBrowser, visit } from '../support/stage.ts';
+import { expectFaults, fixture, PHONE, still, useBrowser, visit } from '../support/stage.ts';
 
 useBrowser();
 
@@ -119,11 +119,13 @@ it('keeps the order of the list while the pointer is inside', async () => {
   const page = await visit(server.url);
   await page.getByLabel('Order').selectOption('recent');
   await page.locator('.virtual-row').first().hover();
-  await page.waitForTimeout(300);
+  await still(page);
   const names = (): Promise<string[]> => page.locator('.row-name').allTextContents();
-  const before = await names();
+  const told = () => page.evaluate(() => window.__viz?.stats.rowMessages ?? 0);
+  const [before, toldBefore] = [await names(), await told()];
   for (let round = 0; round < 60; round += 1) server.sessions[round % 7]?.step();
-  await page.waitForTimeout(500);
+  await expect.poll(told).toBeGreaterThan(toldBefore);
+  await still(page);
   expect(await names()).toEqual(before);
   await page.mouse.move(700, 400);
   await expect.poll(names).not.toEqual(before);

@@ -64,11 +64,33 @@ export function litStates(page: Page): Promise<string[]> {
 }
 
 export const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
+/** The same phone, held across. */
+export const LYING_PHONE = { ...PHONE, viewport: { width: 844, height: 390 } };
+/** A laptop's window at 150 %. */
+export const ZOOMED = { ...PHONE, viewport: { width: 853, height: 533 } };
 export const SMALL_PHONE = {
   viewport: { width: 320, height: 640 },
   hasTouch: true,
   isMobile: true,
 };
+
+/** Settles when nothing on the page has moved or changed for ten frames. */
+export async function still(page: Page): Promise<void> {
+  await page.evaluate(async () => {
+    const isMoving = (): boolean =>
+      document.getAnimations().some(({ playState, effect }) => {
+        const end = Number(effect?.getComputedTiming().endTime ?? 0);
+        return playState === 'running' && Number.isFinite(end);
+      });
+    let before = '';
+    for (let calm = 0; calm < 10; ) {
+      await new Promise(requestAnimationFrame);
+      const now = document.body.innerHTML;
+      calm = now === before && !isMoving() ? calm + 1 : 0;
+      before = now;
+    }
+  });
+}
 
 /** A session asks for something. */
 export function asks(session: FakeSession | undefined, request: Partial<ApprovalRequest>): void {
