@@ -39,7 +39,7 @@ export function canonicalSession(session: object): Fields {
 /** A session as the list knows it. */
 export function canonicalSummary(summary: object): Fields {
   const fields: Fields = {};
-  for (const [name, value] of Object.entries(summary).sort(([a], [b]) => (a < b ? -1 : 1))) {
+  for (const [name, value] of byName(summary)) {
     if (value === null || value === undefined || SILENT_FIELDS.has(name)) continue;
     fields[name] = name === 'last_activity_at' ? secondsOf(value as string) : value;
   }
@@ -48,12 +48,17 @@ export function canonicalSummary(summary: object): Fields {
 
 function canonicalMessage({ images: _, truncated: __, ...message }: Message): Fields {
   const fields: Fields = {};
-  for (const [name, value] of Object.entries(message)) {
+  for (const [name, value] of byName(message)) {
     if (value === null || value === undefined) continue;
     if (name === 'is_in_progress' && value === false) continue;
     fields[name] = typeof value === 'string' ? cut(value, SNAPSHOT_FIELD_CHARS) : value;
   }
   return fields;
+}
+
+/** In JSON the order of names means nothing. */
+function byName(object: object): [string, unknown][] {
+  return Object.entries(object).sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
 /** One short word for a state, to compare many of them. */
