@@ -1,6 +1,7 @@
 /**
  * The way of a hook, from the POST to its acknowledgement and to the screen of a subscriber, against the
- * floor: the least a program can do for the same promise.
+ * floor: the least a program can do for the same promise. Between both stands the least that also tells a
+ * chart and keeps its rows.
  */
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
@@ -23,11 +24,14 @@ const HOOKS = { 1: 400, 50: 2500 } as const;
 export async function hooks({ directory, rounds, share, serverFlags }: Bench): Promise<Report> {
   await using load = startLoad();
   await using server = await startServer(join(directory, 'server'), { flags: serverFlags });
+  await using bare = await startScript('bare.ts', [join(directory, 'bare.db')]);
   await using floor = await startScript('floor.ts', [join(directory, 'floor.db')]);
   const sessions = Array.from({ length: SESSIONS }, () => randomUUID());
   const warmUps = WARM_UP_HOOKS * share;
   await warmUp({ load, port: server.port, sessions, count: warmUps, watched: sessions });
-  await warmUp({ load, port: floor.port, sessions, count: warmUps, watched: [] });
+  for (const { port } of [bare, floor]) {
+    await warmUp({ load, port, sessions, count: warmUps, watched: [] });
+  }
 
   const rows: Row[] = [];
   for (const producers of [1, 50] as const) {
@@ -35,12 +39,18 @@ export async function hooks({ directory, rounds, share, serverFlags }: Bench): P
     const round = ({ pid, port }: Running) => {
       return () => measure({ load, pid, port, producers, count, sessions });
     };
-    const samples = await inTurns(rounds, { ours: round(server), floor: round(floor) });
+    const samples = await inTurns(rounds, {
+      ours: round(server),
+      bare: round(bare),
+      floor: round(floor),
+    });
     const value = ratioOf(samples.ours, samples.floor, 'cpuUs');
     rows.push({
       cells: [...cells(`${producers} producers`, 'server', samples.ours), value],
       budget: { value, limit: MAX_RATIO },
     });
+    const least = ratioOf(samples.bare, samples.floor, 'cpuUs');
+    rows.push({ cells: [...cells('', 'chart and rows alone', samples.bare), least] });
     rows.push({ cells: [...cells('', 'floor', samples.floor), 1] });
   }
   return {
@@ -60,6 +70,7 @@ export async function hooks({ directory, rounds, share, serverFlags }: Bench): P
     notes: [
       'Bodies of 500 bytes on keep-alive connections, whole turns of 50 sessions, one subscriber of all.',
       'The floor: node:http, one FULL group commit, one frame, nothing else.',
+      'Chart and rows alone: the floor with the real chart and the real schema, in one thread, unchecked.',
       'Times include a load generator on the same machine.',
     ],
   };
@@ -70,7 +81,7 @@ async function warmUp(given: {
   port: number;
   sessions: readonly string[];
   count: number;
-  /** The floor sends all it has to whoever comes; the server wants to be asked. */
+  /** The least programs send all they have to whoever comes; the server wants to be asked. */
   watched: readonly string[];
 }): Promise<void> {
   const { load, port, sessions, count, watched } = given;
