@@ -6,7 +6,7 @@ import type { Message, SessionState, StateChanges } from '../protocol/nouns.ts';
 import type { ServerMessage, Shortened } from '../protocol/server.ts';
 import type { ReviewComment } from '../protocol/work-nouns.ts';
 
-/** Messages kept of a session; `message_count` tells how many there are. */
+/** Messages kept of a session, unless older ones were asked for; `message_count` tells how many there are. */
 export const KEPT_MESSAGES = 500;
 
 /** A frame as it comes: facts of a session carry its revision. */
@@ -118,8 +118,22 @@ export function isoTime(text: string): string {
 function withMessage(view: SessionView, message: Message): SessionView {
   const at = view.messages.findLastIndex(({ id }) => id === message.id);
   if (at >= 0) return { ...view, messages: view.messages.with(at, message) };
-  const messages = [...view.messages, message].slice(-KEPT_MESSAGES);
-  return { ...view, messages, message_count: view.message_count + 1 };
+  // What was asked for stays: only a view that grew by itself loses its oldest.
+  const kept = Math.max(KEPT_MESSAGES, view.messages.length);
+  const messages = [...view.messages, message].slice(-kept);
+  const has_older = view.has_older || messages.length <= view.messages.length;
+  return { ...view, messages, has_older, message_count: view.message_count + 1 };
+}
+
+/** Puts a page of older messages in front of those that are there. */
+export function withOlder(
+  view: SessionView,
+  page: Extract<ServerMessage, { type: 'messages_page' }>,
+): SessionView {
+  const known = new Set(view.messages.map(({ id }) => id));
+  const older = page.messages.filter(({ id }) => !known.has(id));
+  const { has_older, message_count } = page;
+  return { ...view, messages: [...older, ...view.messages], has_older, message_count };
 }
 
 /** Messages too old to be kept are not missed. */

@@ -71,6 +71,19 @@ export interface Client {
    *   known), `timeout`
    */
   request<Message extends ClientMessage>(message: Message): Promise<ReplyTo<Message['type']>>;
+  /**
+   * Loads the next older messages of a watched session in front of those in its view, which it tells as a
+   * `session` event. Resolves with the view; its `has_older` says whether there are more.
+   *
+   * @throws ClientError as `request`
+   */
+  older(sessionId: string): Promise<SessionView | null>;
+  /**
+   * A long text whole, in as many parts as it takes.
+   *
+   * @throws ClientError as `request`; `not_found` when the text is not there any more
+   */
+  text(of: Omit<Extract<ClientMessage, { type: 'get_text' }>, 'type' | 'offset'>): Promise<string>;
   /** Tries to connect at once: after a new token, or because somebody waits. */
   retry(): void;
   close(): void;
@@ -162,6 +175,15 @@ function clientOf({ standing, subscriptions, events, request, line, watchdog }: 
     watchList: () => subscriptions.watchList(),
     watch: (id) => subscriptions.watch(id),
     request,
+    older: (id) => subscriptions.older(id),
+    async text(of) {
+      let whole = '';
+      for (;;) {
+        const part = await request({ ...of, type: 'get_text', offset: whole.length });
+        whole += part.text;
+        if (part.text === '' || whole.length >= part.length) return whole;
+      }
+    },
     retry: () => line.retry(),
     close() {
       watchdog.stop();

@@ -4,13 +4,17 @@
  */
 import type { ClientMessage } from '../protocol/client.ts';
 import type { SessionSummary } from '../protocol/nouns.ts';
-import { foldSession, type ServerFrame, type SessionView } from './fold.ts';
+import type { ServerMessage } from '../protocol/server.ts';
+import { foldSession, type ServerFrame, type SessionView, withOlder } from './fold.ts';
 import { foldList, type SessionList } from './fold-list.ts';
 import { ClientError } from './requests.ts';
 
 /** Refusals that say nothing about the session: asked again a little later. */
 const PASSING = new Set(['server_busy', 'storage_unavailable', 'timeout']);
 const ASK_AGAIN_MS = 1000;
+
+/** Messages of a first snapshot and of a page: more than a screen shows, and little to send. */
+const PAGE_MESSAGES = 200;
 
 interface Watched {
   readers: number;
@@ -19,6 +23,8 @@ interface Watched {
   asked: number;
   /** A fact was missed and a whole snapshot asked for; what comes before it cannot be trusted. */
   isMending: boolean;
+  /** The question for older messages, while it is not answered. */
+  older: Promise<SessionView | null> | null;
   /** Streamed messages for which a gap was mended, or could not be, on this line. */
   mended: Set<string>;
 }
@@ -41,6 +47,8 @@ export interface Subscriptions {
   /** Each result takes back one reader; the last one ends the subscription. */
   watchList(): () => void;
   watch(id: string): () => void;
+  /** Puts the next older messages in front of a watched session's; one question a session at a time. */
+  older(id: string): Promise<SessionView | null>;
   take(frame: ServerFrame): void;
   /** There is a new line. */
   restore(): void;
@@ -75,7 +83,10 @@ class ClientSubscriptions implements Subscriptions {
   watch(id: string): () => void {
     let watched = this.#sessions.get(id);
     if (!watched) {
-      watched = { readers: 0, view: null, asked: 0, isMending: false, mended: new Set() };
+      watched = {
+        ...{ readers: 0, view: null, asked: 0, isMending: false, older: null },
+        mended: new Set(),
+      };
       this.#sessions.set(id, watched);
       this.#askFor(id, watched);
     }
@@ -89,6 +100,29 @@ class ClientSubscriptions implements Subscriptions {
         this.#deps.ask({ type: 'unsubscribe_session', session_id: id }).catch(lineLost);
       }
     });
+  }
+
+  older(id: string): Promise<SessionView | null> {
+    const watched = this.#sessions.get(id);
+    if (!watched?.view?.has_older) return Promise.resolve(watched?.view ?? null);
+    watched.older ??= this.#askForOlder(id, watched).finally(() => {
+      watched.older = null;
+    });
+    return watched.older;
+  }
+
+  async #askForOlder(id: string, watched: Watched): Promise<SessionView | null> {
+    const before = watched.view?.messages[0]?.id ?? null;
+    const page = (await this.#deps.ask({
+      ...{ type: 'get_messages', session_id: id, limit: PAGE_MESSAGES },
+      before,
+    })) as Extract<ServerMessage, { type: 'messages_page' }>;
+    // Meanwhile a snapshot may have come, with other messages in front.
+    if (watched.view && (watched.view.messages[0]?.id ?? null) === before) {
+      watched.view = withOlder(watched.view, page);
+      this.#deps.sessionChanged(watched.view, page);
+    }
+    return watched.view;
   }
 
   take(frame: ServerFrame): void {
@@ -136,6 +170,7 @@ class ClientSubscriptions implements Subscriptions {
           type: 'subscribe_session',
           session_id: id,
           ...since,
+          message_limit: PAGE_MESSAGES,
           ...(this.#deps.deltas && { deltas: true }),
         }),
       () => this.#sessions.get(id) === watched,

@@ -88,7 +88,24 @@ export interface Operation {
 
 /** Query strings, as texts. */
 export const QUERIES = {
-  listSessions: type({ 'all?': "'1' | 'true'" }),
+  listSessions: type({
+    'all?': "'1' | 'true'",
+    // `next` of an earlier answer.
+    'after?': '1 <= string <= 128',
+    'limit?': '/^[0-9]{1,4}$/',
+  }),
+  listMessages: type({
+    'before?': words,
+    'after?': words,
+    'around?': words,
+    'limit?': '/^[0-9]{1,4}$/',
+  }),
+  listTurnDiffs: type({ 'before?': words, 'limit?': '/^[0-9]{1,4}$/' }),
+  getText: type({
+    'message_id?': words,
+    'turn_id?': words,
+    'field?': "'content' | 'tool_input' | 'tool_output'",
+  }),
   listApprovals: type({ 'session_id?': id, 'limit?': '/^[0-9]{1,4}$/' }),
 };
 
@@ -103,8 +120,13 @@ export const OPERATIONS = {
   listSessions: {
     method: 'get',
     path: '/api/sessions',
-    summary: 'Sessions that are active; with `all`, those that ended too, as far as the list goes',
-    answer: type({ sessions: ApiSession.array() }),
+    summary:
+      'Sessions that are active; with `all`, those that ended too. `next`, given as `after`, is the next page',
+    answer: type({
+      sessions: ApiSession.array(),
+      total: 'number.integer',
+      next: 'string | null',
+    }),
     query: QUERIES.listSessions,
   },
   getSession: {
@@ -118,6 +140,34 @@ export const OPERATIONS = {
     path: '/api/sessions/:id/snapshot',
     summary: 'One session whole, with its newest messages: the `session` of `session_snapshot`',
     answer: type({ session: 'object' }),
+  },
+  listMessages: {
+    method: 'get',
+    path: '/api/sessions/:id/messages',
+    summary:
+      'Messages before, after or around one (by its id), or the newest; the oldest first, long texts cut and marked',
+    answer: type({
+      session_id: 'string',
+      messages: 'object[]',
+      has_older: 'boolean',
+      has_newer: 'boolean',
+      message_count: 'number.integer',
+    }),
+    query: QUERIES.listMessages,
+  },
+  listTurnDiffs: {
+    method: 'get',
+    path: '/api/sessions/:id/diffs',
+    summary: 'What turns changed, as unified diffs: the newest, or those before a turn',
+    answer: type({ session_id: 'string', turn_diffs: 'object[]', has_older: 'boolean' }),
+    query: QUERIES.listTurnDiffs,
+  },
+  getText: {
+    method: 'get',
+    path: '/api/sessions/:id/text',
+    summary: 'A text of a message (`message_id`, `field`) or the diff of a turn (`turn_id`), whole',
+    answer: type({ session_id: 'string', field: 'string', text: 'string' }),
+    query: QUERIES.getText,
   },
   listModels: {
     method: 'get',

@@ -30,10 +30,52 @@ const subscriptions = {
       'epoch?': 'string | null',
       // Additive: streamed text as `message_delta` (offset and text) instead of whole texts.
       'deltas?': 'boolean | null',
+      // Additive: most messages in a snapshot; as many as fit a frame unless said.
+      'message_limit?': `${count} | null`,
     }),
   unsubscribe_session: () => type({ type: "'unsubscribe_session'", ...session }),
   // Additive: is anybody there? Browsers cannot send a WebSocket ping.
   ping: () => type({ type: "'ping'", ...asked }),
+};
+
+const history = {
+  // Additive: the reference has no way to what a list or a snapshot leaves out.
+  get_sessions: () =>
+    type({
+      type: "'get_sessions'",
+      // `next` of a list or a page.
+      'after?': 'string <= 128 | null',
+      'status?': "'active' | 'ended' | null",
+      'limit?': `${line} | null`,
+      ...asked,
+    }),
+  get_messages: () =>
+    type({
+      type: "'get_messages'",
+      ...session,
+      // Ids of messages, one at most; none: the newest.
+      'before?': 'string | null',
+      'after?': 'string | null',
+      'around?': 'string | null',
+      'limit?': `${line} | null`,
+    }),
+  get_turn_diffs: () =>
+    type({
+      type: "'get_turn_diffs'",
+      ...session,
+      'before?': 'string | null',
+      'limit?': `${line} | null`,
+    }),
+  // A text whole: of a message by its field, or the diff of a turn.
+  get_text: () =>
+    type({
+      type: "'get_text'",
+      ...session,
+      'message_id?': 'string | null',
+      'turn_id?': 'string | null',
+      'field?': "'content' | 'tool_input' | 'tool_output' | null",
+      'offset?': `${count} | null`,
+    }),
 };
 
 const policies = {
@@ -203,6 +245,7 @@ const hooks = {
 
 const SCHEMAS = {
   ...subscriptions,
+  ...history,
   ...lifecycle,
   ...turns,
   ...approvals,

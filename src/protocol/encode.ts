@@ -59,8 +59,54 @@ function cutTexts(value: unknown, chars: number): unknown {
   if (Array.isArray(value)) return value.map((item) => cutTexts(item, chars));
   if (value === null || typeof value !== 'object') return value;
   return Object.fromEntries(
-    Object.entries(value).map(([key, item]) => [key, cutTexts(item, chars)]),
+    Object.entries(value).map(([key, item]) => [
+      key,
+      key === 'tool_input' && typeof item === 'string'
+        ? cutJson(item, chars)
+        : cutTexts(item, chars),
+    ]),
   );
+}
+
+/** Longest text, and most entries of a list or an object, that are tried in turn by `cutJson`. */
+const JSON_CUTS = [
+  { chars: 4_000, entries: 200 },
+  { chars: 500, entries: 100 },
+  { chars: 100, entries: 20 },
+] as const;
+
+/**
+ * A JSON text of at most so many characters that is still JSON: its long texts are cut, and of long lists
+ * and objects the first entries are kept. What is no JSON is cut as any text.
+ */
+export function cutJson(text: string, chars: number): string {
+  if (text.length <= chars) return text;
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    // A tool's input may be any text; then there is no form to keep.
+    return cut(text, chars);
+  }
+  // A single long text keeps as much as there is room for; escapes may double it.
+  for (const limits of [{ chars: Math.floor(chars / 2), entries: 200 }, ...JSON_CUTS]) {
+    const shown = JSON.stringify(shrink(value, limits));
+    if (shown.length <= chars) return shown;
+  }
+  return JSON.stringify({ [TRUNCATED.trim()]: cut(text, Math.floor(chars / 4)) });
+}
+
+function shrink(value: unknown, limits: { chars: number; entries: number }): unknown {
+  if (typeof value === 'string') return cut(value, limits.chars);
+  if (value === null || typeof value !== 'object') return value;
+  if (Array.isArray(value)) {
+    const items = value.slice(0, limits.entries).map((item) => shrink(item, limits));
+    return value.length > limits.entries ? [...items, TRUNCATED.trim()] : items;
+  }
+  const entries = Object.entries(value);
+  const kept = entries.slice(0, limits.entries).map(([key, item]) => [key, shrink(item, limits)]);
+  if (entries.length > limits.entries) kept.push([TRUNCATED.trim(), true]);
+  return Object.fromEntries(kept);
 }
 
 /** A text cut to so many characters, never through a surrogate pair, with a mark where it was cut. */

@@ -146,6 +146,8 @@ export interface TurnDiff {
   turn_id: string;
   diff: string;
   token_usage?: TokenUsage;
+  /** Additive: present when the diff is cut here, with its length (UTF-16 units) as it is stored. */
+  truncated?: { diff: number };
 }
 
 /** A session as the list shows it. */
@@ -184,7 +186,10 @@ export interface SessionSummary {
 
 /** A session as a snapshot shows it: the summary's fields and the conversation's newest part. */
 export interface SessionState extends Omit<SessionSummary, 'has_pending_approval'> {
+  /** The newest, the oldest first; those before them come with `get_messages`. */
   messages: Message[];
+  /** Whether there are messages before those in `messages` (additive). */
+  has_older: boolean;
   /** How many messages exist, also those too old to be in `messages` (additive). */
   message_count: number;
   /** Additive: some texts or diffs in here are cut, or diffs left out. */

@@ -25,6 +25,7 @@ import type {
   SessionSummary,
   StateChanges,
   TokenUsage,
+  TurnDiff,
 } from './nouns.ts';
 import type { DirectoryEntry, RecentProject, ReviewComment, SubagentTool } from './work-nouns.ts';
 
@@ -133,16 +134,53 @@ export type ListNews =
   | { type: 'codex_account_updated'; status: CodexAccountStatus }
   | { type: 'codex_login_chatgpt_completed'; login_id: string; success: boolean; error?: string };
 
+/** Texts that may be longer than a frame. */
+export type TextField = 'content' | 'tool_input' | 'tool_output' | 'diff';
+
 /** Answers to one connection, never stored. */
 export type Reply =
   | Hello
-  | { type: 'sessions_list'; sessions: SessionSummary[] }
+  /** Live ones first, then the newest. `truncated` when not all fit: `get_sessions` after `next` has them. */
+  | {
+      type: 'sessions_list';
+      sessions: SessionSummary[];
+      /** Additive: how many sessions there are. */
+      total: number;
+      truncated?: true;
+      next?: string;
+    }
+  /** Additive: sessions in the list's order; `next` is null behind the last. */
+  | { type: 'sessions_page'; sessions: SessionSummary[]; total: number; next: string | null }
   | { type: 'session_snapshot'; session: SessionState }
   | {
       type: 'session_forked';
       source_session_id: string;
       new_session_id: string;
       forked_from_thread_id?: string;
+    }
+  /** Messages in their order, the oldest first; long texts are cut and marked. Additive, as the next two. */
+  | {
+      type: 'messages_page';
+      session_id: string;
+      messages: Message[];
+      has_older: boolean;
+      has_newer: boolean;
+      /** All messages of the session. */
+      message_count: number;
+    }
+  /** Diffs of turns, the oldest first. */
+  | { type: 'turn_diffs_page'; session_id: string; turn_diffs: TurnDiff[]; has_older: boolean }
+  /** A part of a text of a message or of the diff of a turn: `offset` and `length` in UTF-16 units. */
+  | {
+      type: 'text_part';
+      session_id: string;
+      message_id?: string;
+      turn_id?: string;
+      field: TextField;
+      offset: number;
+      text: string;
+      /** Of the whole text, as it is stored. */
+      length: number;
     }
   | { type: 'approvals_list'; session_id: string | null; approvals: ApprovalHistoryItem[] }
   | { type: 'approval_deleted'; approval_id: number }

@@ -3,7 +3,13 @@
  * what became of them. Types only, structured-clone safe; what is long is text, because texts are copied
  * and objects are walked. The ledger sends, the writer thread answers.
  */
-import type { ApprovalHistoryItem, SessionSummary } from '../protocol/nouns.ts';
+import type {
+  ApprovalHistoryItem,
+  Message,
+  SessionStatus,
+  SessionSummary,
+  TurnDiff,
+} from '../protocol/nouns.ts';
 import type { RecentProject, ReviewComment } from '../protocol/work-nouns.ts';
 import type { Fit } from './queries/fit.ts';
 import type { JournalBase, JournalRow } from './queries/journal.ts';
@@ -91,8 +97,35 @@ export type Read =
   | { kind: 'actor'; sessionId: string }
   /** The finished `sessions_list` frame, live ones first, cut at 900 KiB. */
   | { kind: 'list' }
+  /** Sessions in the list's order, after the place that `after` (the `next` of a page) names. */
+  | { kind: 'sessions'; after: string | null; status: SessionStatus | null; limit: number }
   /** Frames that bring a subscriber from `since` to now, or a snapshot; null when unknown. */
-  | { kind: 'catch-up'; sessionId: string; since: number | null; epoch: string | null }
+  | {
+      kind: 'catch-up';
+      sessionId: string;
+      since: number | null;
+      epoch: string | null;
+      /** Most messages of a snapshot; as many as fit a frame unless said. */
+      messages?: number | null;
+    }
+  /** Messages before, after or around one, or the newest: as many as the limit and a frame allow. */
+  | {
+      kind: 'messages';
+      sessionId: string;
+      place: { at: 'newest' } | { at: 'before' | 'after' | 'around'; messageId: string };
+      limit: number;
+    }
+  /** Diffs of the turns before one (null: the newest), the oldest first. */
+  | { kind: 'turn-diffs'; sessionId: string; before: string | null; limit: number }
+  /** A part of a stored text, from `offset` (UTF-16 units) on. */
+  | {
+      kind: 'text';
+      sessionId: string;
+      of:
+        | { messageId: string; field: 'content' | 'tool_input' | 'tool_output' }
+        | { turnId: string };
+      offset: number;
+    }
   /** Which of these keys are stored. */
   | { kind: 'known-keys'; keys: string[] }
   /** The stretch of a journal around event `seq` (null: the newest) without the rows up to `after`. */
@@ -113,6 +146,8 @@ export type Read =
 export interface ReadResults {
   actor: { stored: StoredActor | null; pendingStart: string | null };
   list: { text: string; total: number; shown: number };
+  /** Null when `after` is no place of the list. */
+  sessions: { sessions: SessionSummary[]; total: number; next: string | null } | null;
   'catch-up': {
     /** Finished JSON frames in order: replayed rows (each with its revision) or one snapshot. */
     frames: string[];
@@ -121,6 +156,9 @@ export interface ReadResults {
     /** The oldest open approval as an `approval_requested` frame, to send again behind a list. */
     openApproval: string | null;
   } | null;
+  messages: Missing | MessagesPage;
+  'turn-diffs': Missing | { turn_diffs: TurnDiff[]; has_older: boolean };
+  text: Missing | TextPart;
   'known-keys': string[];
   stretch: JournalStretch;
   inspected: { sessions: InspectedSession[]; total: number };
@@ -130,6 +168,26 @@ export interface ReadResults {
   approval: { sessionId: string; isOpen: boolean } | null;
   projects: Fit<RecentProject>;
   subagent: { transcriptPath: string | null } | null;
+}
+
+/** What a read named and is not there. */
+export interface Missing {
+  missing: 'Session' | 'Message' | 'Turn';
+}
+
+/** Messages in their order, the oldest first. */
+export interface MessagesPage {
+  messages: Message[];
+  has_older: boolean;
+  has_newer: boolean;
+  /** All messages of the session. */
+  message_count: number;
+}
+
+/** A part of a text, and how long the whole is, both in UTF-16 units. */
+export interface TextPart {
+  text: string;
+  length: number;
 }
 
 /** Part of a journal that can be folded. */

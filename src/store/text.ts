@@ -3,7 +3,7 @@
  * row writers and by the reads. Lengths are UTF-16 units, sizes are UTF-8 bytes, and no cut ever splits
  * a character.
  */
-import { TRUNCATED } from '../protocol/encode.ts';
+import { cutJson, TRUNCATED } from '../protocol/encode.ts';
 import { wireTime } from '../protocol/entry.ts';
 
 /** Longest text stored in one field, bytes; the head is kept. */
@@ -53,7 +53,15 @@ export function storable(text: string): string {
   return bytes.toString('utf8', 0, end) + TRUNCATED;
 }
 
-/** The same of a text that may be missing. */
+/** A tool's input as it is stored: one that is too long is cut so that it is still JSON. */
+export function storableJson(text: string | null): string | null {
+  if (text === null || text.length * 3 <= MAX_STORED_BYTES) return text;
+  if (byteLength(text) <= MAX_STORED_BYTES) return text;
+  // A UTF-16 unit is at most three bytes.
+  return storable(cutJson(text, Math.floor(MAX_STORED_BYTES / 3)));
+}
+
+/** `storable` of a text that may be missing. */
 export function storableOrNull(text: string | null): string | null {
   return text === null ? null : storable(text);
 }

@@ -31,6 +31,7 @@ const { has_pending_approval: _, ...fields } = summary;
 const state: SessionState = {
   ...fields,
   messages: [],
+  has_older: false,
   message_count: 0,
   pending_approval: null,
   current_diff: null,
@@ -267,7 +268,7 @@ describe('folding the list', () => {
     const changed = frames.map((frame) => foldList(list, frame));
     return { list, changed };
   };
-  const all: ServerFrame = { type: 'sessions_list', sessions: [summary] };
+  const all: ServerFrame = { type: 'sessions_list', sessions: [summary], total: 1 };
 
   it('is replaced by a list, and changed by what carries no revision', () => {
     const { list } = listOf(

@@ -206,7 +206,11 @@ describe('acting', () => {
     expectRefusal(await call('/sessions', {}, url), 'unauthorized', 401);
     expectRefusal(await call(`/sessions?token=${authToken}`, {}, url), 'unauthorized', 401);
     const headers = { Authorization: `Bearer ${authToken}` };
-    expect((await call('/sessions', { headers }, url)).body).toEqual({ sessions: [] });
+    expect((await call('/sessions', { headers }, url)).body).toEqual({
+      sessions: [],
+      total: 0,
+      next: null,
+    });
   });
 });
 

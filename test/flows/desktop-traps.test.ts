@@ -218,9 +218,11 @@ it('12: the list never carries a revision', async () => {
 it('13: a late end of a message that left the snapshot makes no phantom of the assistant', async () => {
   await deliver(server.url, script.prompt('Go'));
   await deliver(server.url, script.toolStarts('early'));
-  for (let at = 0; at < 110; at++) {
-    await deliver(server.url, script.prompt(`Prompt ${at}`));
-    await deliver(server.url, script.stop(`Reply ${at}`));
+  // Texts as long as a snapshot shows them: a frame holds some 58 of them.
+  const long = 'words '.repeat(2_666);
+  for (let at = 0; at < 40; at++) {
+    await deliver(server.url, script.prompt(`${long} ${at}`));
+    await deliver(server.url, script.stop(`${long} ${at}`));
   }
   await using another = await watchAsDesktop(server.url);
   await another.rest();

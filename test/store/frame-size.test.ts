@@ -28,17 +28,22 @@ test('a snapshot of large messages holds the newest that fit and stays below the
   expect(cut?.tool_output).toHaveLength(16_000 + '\n\n[truncated]'.length);
 });
 
-test('a snapshot of small messages holds the newest 200', () => {
+test('a snapshot of small messages holds as many as fit, or as many as are wanted', () => {
   const store = openStore();
   store.one(created('s'));
-  store.one(
-    event(
-      's',
-      Array.from({ length: 250 }, (_, at) => appended('s', `m${at}`)),
-    ),
-  );
-  const ids = store.snapshot('s').messages.map(({ id }) => id);
-  expect(ids).toEqual(Array.from({ length: 200 }, (_, at) => `m${at + 50}`));
+  const facts = Array.from({ length: 5_000 }, (_, at) => appended('s', `m${at}`));
+  store.one(event('s', facts));
+  const text = snapshotText(store, 's');
+  const { messages, has_older } = store.snapshot('s');
+  expect(messages.length).toBeGreaterThan(2_000);
+  expect(Buffer.byteLength(text)).toBeLessThanOrEqual(MAX_FRAME_BYTES);
+  expect(Buffer.byteLength(text)).toBeGreaterThan(MAX_FRAME_BYTES - 1_000);
+  expect(messages.at(-1)?.id).toBe('m4999');
+  expect(has_older).toBe(true);
+  const wanted = store.catchUp('s', null, null, 3)?.frames[0] ?? '';
+  const { session } = JSON.parse(wanted) as { session: SessionState };
+  expect(session.messages.map(({ id }) => id)).toEqual(['m4997', 'm4998', 'm4999']);
+  expect(session).toMatchObject({ has_older: true, message_count: 5_000 });
 });
 
 test('a snapshot leaves large images out', () => {
@@ -152,10 +157,12 @@ test('newest messages of a long session cost no more than those of a short one',
   const plan = store.database
     .prepare<[], { detail: string }>(
       `EXPLAIN QUERY PLAN SELECT content FROM messages WHERE session_id = 'long'
-       ORDER BY sequence DESC LIMIT 200`,
+       ORDER BY sequence DESC`,
     )
     .all();
   expect(plan.map(({ detail }) => detail).join()).toContain('idx_messages_session_seq');
   expect(plan.map(({ detail }) => detail).join()).not.toContain('TEMP B-TREE');
-  expect(store.snapshot('long').messages).toHaveLength(200);
+  const read = store.catchUp('long', null, null, 200)?.frames[0] ?? '';
+  const { session } = JSON.parse(read) as { session: SessionState };
+  expect(session.messages).toHaveLength(200);
 });

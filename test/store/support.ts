@@ -51,8 +51,19 @@ export function openStore(paths: DataPaths = tempPaths()) {
     one: (item: Item): ItemResult => commit([item])[0] as ItemResult,
     actor: (sessionId: string) => answer({ kind: 'actor', sessionId }) as ReadResults['actor'],
     list: () => answer({ kind: 'list' }) as ReadResults['list'],
-    catchUp: (sessionId: string, since: number | null, of: string | null = null) =>
-      answer({ kind: 'catch-up', sessionId, since, epoch: of }) as ReadResults['catch-up'],
+    catchUp: (
+      sessionId: string,
+      since: number | null,
+      of: string | null = null,
+      messages: number | null = null,
+    ) =>
+      answer({
+        kind: 'catch-up',
+        sessionId,
+        since,
+        epoch: of,
+        messages,
+      }) as ReadResults['catch-up'],
     snapshot: (sessionId: string): SessionState => {
       const read = answer({ kind: 'catch-up', sessionId, since: null, epoch: null });
       return snapshotOf(read as ReadResults['catch-up']);

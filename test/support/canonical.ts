@@ -4,7 +4,7 @@
  * snapshots cut them; what no frame tells (paths of transcripts, terminals) is left out.
  */
 import { createHash } from 'node:crypto';
-import { cut } from '../../src/protocol/encode.ts';
+import { cut, cutJson } from '../../src/protocol/encode.ts';
 import type { Message, SessionState } from '../../src/protocol/nouns.ts';
 
 /** A snapshot's longest field, as the contract has it. */
@@ -51,7 +51,8 @@ function canonicalMessage({ images: _, truncated: __, ...message }: Message): Fi
   for (const [name, value] of byName(message)) {
     if (value === null || value === undefined) continue;
     if (name === 'is_in_progress' && value === false) continue;
-    fields[name] = typeof value === 'string' ? cut(value, SNAPSHOT_FIELD_CHARS) : value;
+    const shorten = name === 'tool_input' ? cutJson : cut;
+    fields[name] = typeof value === 'string' ? shorten(value, SNAPSHOT_FIELD_CHARS) : value;
   }
   return fields;
 }

@@ -109,6 +109,7 @@ const agent = { id: 'a', agent_type: 'Explore', started_at: at, ended_at: at };
 const state: SessionState = {
   ...shown,
   messages: [message],
+  has_older: true,
   message_count: 1,
   truncated: true,
   pending_approval: request,
@@ -141,7 +142,38 @@ export const SERVER_MESSAGES: {
   [Tag in ServerMessage['type']]: Extract<ServerMessage, { type: Tag }>;
 } = {
   hello: { type: 'hello', version: '0.1.0', protocol_version: 1, epoch: 'e' },
-  sessions_list: { type: 'sessions_list', sessions: [summary] },
+  sessions_list: {
+    type: 'sessions_list',
+    sessions: [summary],
+    total: 2,
+    truncated: true,
+    next: '0~7~2026-03-01T12:00:00.123Z',
+  },
+  sessions_page: { type: 'sessions_page', sessions: [summary], total: 2, next: null },
+  messages_page: {
+    type: 'messages_page',
+    session_id,
+    messages: [message],
+    has_older: true,
+    has_newer: false,
+    message_count: 2,
+  },
+  turn_diffs_page: {
+    type: 'turn_diffs_page',
+    session_id,
+    turn_diffs: [{ turn_id: 'turn-1', diff: '+1', token_usage: usage, truncated: { diff: 3 } }],
+    has_older: true,
+  },
+  text_part: {
+    type: 'text_part',
+    session_id,
+    message_id: 'm',
+    turn_id: 'turn-1',
+    field: 'content',
+    offset: 0,
+    text: 'ls',
+    length: 2,
+  },
   session_snapshot: { type: 'session_snapshot', session: state, request_id: 'q' },
   session_delta: {
     type: 'session_delta',

@@ -98,7 +98,13 @@ export const sessionNouns = {
     started_at: 'string',
     'ended_at?': 'string',
   },
-  TurnDiff: { ...closed, turn_id: 'string', diff: 'string', 'token_usage?': 'TokenUsage' },
+  TurnDiff: {
+    ...closed,
+    turn_id: 'string',
+    diff: 'string',
+    'token_usage?': 'TokenUsage',
+    'truncated?': { '+': 'reject', diff: 'count' },
+  },
 } as const;
 
 const summaryFields = {
@@ -138,6 +144,7 @@ export const sessionViews = {
     ...closed,
     ...summaryFields,
     messages: 'Message[]',
+    has_older: 'boolean',
     message_count: 'count',
     'truncated?': 'true',
     pending_approval: 'ApprovalRequest | null',

@@ -9,11 +9,11 @@ import type { Shells } from '../shells.ts';
 import type { Accounts } from '../steering/accounts.ts';
 import { createForks } from '../steering/forks.ts';
 import { createAccountHandlers } from './account.ts';
-import { createApprovalHistoryHandlers } from './approval-history.ts';
 import { createApprovalsHandlers } from './approvals.ts';
 import { createBrowseHandlers } from './browse.ts';
 import { createCatalogHandlers } from './catalog.ts';
 import type { ClientTag, Handlers } from './handler.ts';
+import { createHistoryHandlers } from './history.ts';
 import { createHookHandlers } from './hooks.ts';
 import { createLifecycleHandlers } from './lifecycle.ts';
 import { createNamingHandlers } from './naming.ts';
@@ -50,7 +50,7 @@ export function createHandlers(deps: HandlersDeps): Handlers<ClientTag> {
     ...createTurnsHandlers({ sessions, images }),
     ...createApprovalsHandlers({ sessions, links }),
     ...createNamingHandlers({ sessions }),
-    ...createApprovalHistoryHandlers({ writer, sessions }),
+    ...createHistoryHandlers({ writer, sessions }),
     ...createReviewsHandlers({ writer, sessions }),
     ...createShellHandlers({ shells, sessions, home }),
     ...createAccountHandlers({ engine, accounts }),

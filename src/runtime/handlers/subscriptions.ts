@@ -30,12 +30,17 @@ interface SubscriptionDeps {
   news: Pick<News, 'standing'>;
 }
 
+/** A connection that fell behind because it is slow gets small snapshots. */
+const RESYNC_MESSAGES = 200;
+
 /** What a subscriber says it has. */
 interface Since {
   since_revision?: number | null;
   epoch?: string | null;
   /** Streamed text as what is new, not as the whole. */
   deltas?: boolean | null;
+  /** Most messages of a snapshot; as many as fit a frame unless said. */
+  message_limit?: number | null;
 }
 
 /** Brings connections into rooms, with all they missed. */
@@ -82,7 +87,8 @@ class RoomSubscriptions implements Subscriptions {
       const sessionId = sessionOfRoom(room);
       if (sessionId === null) continue;
       const deltas = hearingOf(room) === 'deltas';
-      await this.subscribeSession(connection, sessionId, { deltas }, () => rooms.has(room));
+      const since = { deltas, message_limit: RESYNC_MESSAGES };
+      await this.subscribeSession(connection, sessionId, since, () => rooms.has(room));
     }
   }
 
@@ -100,7 +106,7 @@ class RoomSubscriptions implements Subscriptions {
   async subscribeSession(
     connection: Connection,
     sessionId: string,
-    { since_revision: since = null, epoch = null, deltas = false }: Since,
+    { since_revision: since = null, epoch = null, deltas = false, message_limit = null }: Since,
     isWanted = () => true,
   ): Promise<void> {
     const room = sessionRoom(sessionId, deltas ? 'deltas' : 'whole');
@@ -115,7 +121,8 @@ class RoomSubscriptions implements Subscriptions {
       this.#enter(connection, sessionId, room);
       return;
     }
-    const read = await this.#deps.writer.read({ kind: 'catch-up', sessionId, since, epoch });
+    const wanted = { kind: 'catch-up', sessionId, since, epoch, messages: message_limit } as const;
+    const read = await this.#deps.writer.read(wanted);
     if (!read) throw new OrbitError('not_found', { what: 'Session', id: sessionId }, { sessionId });
     if (!isWanted()) return;
     for (const text of read.frames) connection.send(frameOfText(text));

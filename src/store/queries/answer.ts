@@ -10,6 +10,7 @@ import { createCatchUpRead } from './catch-up.ts';
 import { createCommentReads } from './comments.ts';
 import { createListRead } from './list.ts';
 import { createInspectedRead, createStretchRead } from './moments.ts';
+import { createPageReads } from './pages.ts';
 import { createProjectsRead } from './projects.ts';
 
 /** Answers reads at the last commit. @throws SqliteError when the storage cannot be read */
@@ -20,6 +21,7 @@ export function createAnswer(deps: { database: Sqlite; epoch: string }) {
   const catchUp = createCatchUpRead(deps);
   const stretch = createStretchRead(database);
   const inspected = createInspectedRead(database);
+  const pages = createPageReads(database);
   const comments = createCommentReads(database);
   const approvals = createApprovalReads(database);
   const projects = createProjectsRead(database);
@@ -29,9 +31,17 @@ export function createAnswer(deps: { database: Sqlite; epoch: string }) {
       case 'actor':
         return actors.actor(read.sessionId);
       case 'list':
-        return list();
+        return list.frame();
+      case 'sessions':
+        return list.page(read);
       case 'catch-up':
         return catchUp(read);
+      case 'messages':
+        return pages.messages(read);
+      case 'turn-diffs':
+        return pages.turnDiffs(read);
+      case 'text':
+        return pages.text(read);
       case 'known-keys':
         return read.keys.filter((key) => hasKey.get(key) !== undefined);
       case 'stretch':

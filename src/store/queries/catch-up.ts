@@ -57,7 +57,8 @@ export function createCatchUpRead({ database, epoch }: { database: Sqlite; epoch
     if (since === revision) return { frames: upToDate(row, openApproval), revision, openApproval };
     const frames =
       since !== null && isReachable(since, row) ? replay(statements, { row, since, open }) : null;
-    return { frames: frames ?? [writeSnapshot(row, open)], revision, openApproval };
+    const shown = frames ?? [writeSnapshot(row, open, read.messages ?? null)];
+    return { frames: shown, revision, openApproval };
   };
 }
 

@@ -1,9 +1,10 @@
 /**
- * The `sessions_list` frame, finished: live sessions first, then the newest, as many as fit a frame.
- * Every client asks for it when it connects, so what has not changed is not written again. Called by the
- * writer thread, which is where the rows are.
+ * The list of sessions: live ones first, then the newest. The `sessions_list` frame holds as many as fit and
+ * says how many there are and where to go on; pages bring the rest. Every client asks for the frame when it
+ * connects, so a session that has not changed is not written again. Called by the writer thread.
  */
 import { MAX_FRAME_BYTES } from '../../protocol/encode.ts';
+import type { SessionStatus } from '../../protocol/nouns.ts';
 import type { Sqlite } from '../database.ts';
 import type { ReadResults } from '../items.ts';
 import { byteLength, head } from '../text.ts';
@@ -12,13 +13,15 @@ import { SUMMARY_COLUMNS, type SummaryRow, summaryFromRow } from './session-rows
 /** Longest text of one field in a list, UTF-16 units: a title bar shows less. */
 const FIELD_CHARS = 4_096;
 
-const OPEN = '{"type":"sessions_list","sessions":[';
-const CLOSE = ']}';
+/** What a reply holds besides its sessions: its type, counts, a cursor, a request id. */
+const AROUND_BYTES = 1_024;
 
 /** A session's place in the list; every item that changes anything of it raises `journal_seq`. */
 interface Place {
   id: string;
   journal_seq: number;
+  rowid: number;
+  last_activity_at: string | null;
 }
 
 /** A session as it was written last. */
@@ -28,18 +31,44 @@ interface Written {
   bytes: number;
 }
 
-/** Reads the list on one connection. */
-export function createListRead(database: Sqlite): () => ReadResults['list'] {
-  const places = (status: string) =>
-    database.prepare<[], Place>(
-      `SELECT id, journal_seq FROM sessions WHERE status = '${status}'
-       ORDER BY last_activity_at DESC`,
-    );
-  const parts = [places('active'), places('ended')];
+/** A cursor: the part of the list, and the place in it after which the next page begins. */
+interface Cursor {
+  part: number;
+  at: string;
+  rowid: number;
+}
+
+/** Cursors are handed in by clients: this is behind every time and every row. */
+const BEGIN = { at: '￿', rowid: Number.MAX_SAFE_INTEGER };
+
+/** The parts of the list in their order; sessions without a time come last in their status. */
+const PARTS = [
+  { status: 'active', hasTime: true },
+  { status: 'active', hasTime: false },
+  { status: 'ended', hasTime: true },
+  { status: 'ended', hasTime: false },
+] as const;
+
+/** Reads lists on one connection. */
+export function createListRead(database: Sqlite) {
+  const parts = PARTS.map(({ status, hasTime }) =>
+    database.prepare<[Pick<Cursor, 'at' | 'rowid'>], Place>(
+      `SELECT id, journal_seq, rowid, last_activity_at FROM sessions
+       WHERE status = '${status}' AND ${
+         hasTime
+           ? '(last_activity_at, rowid) < (@at, @rowid)'
+           : "last_activity_at IS NULL AND rowid < @rowid AND @at <> ''"
+       }
+       ORDER BY last_activity_at DESC, rowid DESC`,
+    ),
+  );
   const session = database.prepare<[string], SummaryRow>(
     `SELECT ${SUMMARY_COLUMNS} FROM sessions WHERE id = ?`,
   );
   const count = database.prepare<[], number>('SELECT count(*) FROM sessions').pluck();
+  const countOf = database
+    .prepare<[string], number>('SELECT count(*) FROM sessions WHERE status = ?')
+    .pluck();
   let written = new Map<string, Written>();
 
   const write = ({ id, journal_seq }: Place): Written | null => {
@@ -51,23 +80,64 @@ export function createListRead(database: Sqlite): () => ReadResults['list'] {
     return { seq: journal_seq, text, bytes: byteLength(text) };
   };
 
-  return () => {
+  /** Sessions from the cursor on that fit a frame, and the cursor of the next page. */
+  const take = (from: Cursor, status: SessionStatus | null, limit: number) => {
     const shown = new Map<string, Written>();
-    let bytes = OPEN.length + CLOSE.length;
-    cut: for (const part of parts) {
-      for (const place of part.iterate()) {
+    let bytes = AROUND_BYTES;
+    let last = from;
+    for (const [part, { status: of }] of PARTS.entries()) {
+      if (part < from.part || (status !== null && of !== status)) continue;
+      const begin = part === from.part ? { at: from.at, rowid: from.rowid } : BEGIN;
+      for (const place of parts[part]?.iterate(begin) ?? []) {
         const session = write(place);
         if (session === null) continue;
         bytes += session.bytes + 1;
-        if (bytes > MAX_FRAME_BYTES) break cut;
+        if (bytes > MAX_FRAME_BYTES || shown.size >= limit) {
+          return { shown, next: cursorText(last) };
+        }
         shown.set(place.id, session);
+        last = { part, at: place.last_activity_at ?? BEGIN.at, rowid: place.rowid };
       }
     }
-    // Only what is shown is remembered, so the memory is bounded by one frame.
-    written = shown;
-    const texts = [...shown.values()].map(({ text }) => text);
-    return { text: OPEN + texts.join(',') + CLOSE, total: count.get() ?? 0, shown: shown.size };
+    return { shown, next: null };
   };
+  const textsOf = (shown: Map<string, Written>) => [...shown.values()].map(({ text }) => text);
+
+  return {
+    /** The finished `sessions_list` frame. */
+    frame(): ReadResults['list'] {
+      const { shown, next } = take({ part: 0, ...BEGIN }, null, Number.POSITIVE_INFINITY);
+      // Only what is shown is remembered, so the memory is bounded by one frame.
+      written = shown;
+      const total = count.get() ?? 0;
+      const cutMark = next === null ? '' : `,"truncated":true,"next":${JSON.stringify(next)}`;
+      const sessions = textsOf(shown).join(',');
+      const text = `{"type":"sessions_list","sessions":[${sessions}],"total":${total}${cutMark}}`;
+      return { text, total, shown: shown.size };
+    },
+    /** @returns null for a cursor that none of our pages gave */
+    page(read: {
+      after: string | null;
+      status: SessionStatus | null;
+      limit: number;
+    }): ReadResults['sessions'] {
+      const from = read.after === null ? { part: 0, ...BEGIN } : cursorFrom(read.after);
+      if (from === null) return null;
+      const { shown, next } = take(from, read.status, read.limit);
+      const total = (read.status === null ? count.get() : countOf.get(read.status)) ?? 0;
+      return { sessions: textsOf(shown).map((text) => JSON.parse(text)), total, next };
+    },
+  };
+}
+
+function cursorText({ part, at, rowid }: Cursor): string {
+  return `${part}~${rowid}~${at}`;
+}
+
+function cursorFrom(text: string): Cursor | null {
+  const [, part, rowid, at] = /^([0-3])~(\d{1,15})~(.{1,64})$/s.exec(text) ?? [];
+  if (part === undefined || rowid === undefined || at === undefined) return null;
+  return { part: Number(part), rowid: Number(rowid), at };
 }
 
 function shorten(_: string, value: unknown): unknown {

@@ -1,6 +1,6 @@
 /**
  * The `session_snapshot` frame, finished and never larger than a client takes: the session whole, its
- * newest messages as far as they fit. Costs the same for a session of ten messages and of 100,000.
+ * newest messages as far as they fit. Costs as much as a frame holds, also in a session of 100,000 messages.
  * Called by catch-up.ts.
  */
 import { cut, MAX_FRAME_BYTES } from '../../protocol/encode.ts';
@@ -19,12 +19,9 @@ import {
   type TurnDiffRow,
   turnDiffFromRow,
 } from './conversation.ts';
+import { trimMessage } from './pages.ts';
 import { planFromRow } from './plan.ts';
 import { present, SUMMARY_COLUMNS, type SummaryRow, summaryFromRow } from './session-rows.ts';
-import { trimMessage } from './trim.ts';
-
-/** Most messages in a snapshot; older ones are paged. */
-const MAX_MESSAGES = 200;
 
 /** Most turn diffs, and most text of them that is even looked at, UTF-16 units. */
 const MAX_TURN_DIFFS = 100;
@@ -83,7 +80,7 @@ export const SESSION_TABLES = 'sessions LEFT JOIN papers ON papers.session_id = 
 export function createSnapshotRead({ database, epoch }: { database: Sqlite; epoch: string }) {
   const newestMessages = database.prepare<[string], MessageRow>(
     `SELECT ${MESSAGE_COLUMNS} FROM messages WHERE session_id = ?
-     ORDER BY sequence DESC LIMIT ${MAX_MESSAGES}`,
+     ORDER BY sequence DESC`,
   );
   const turnDiffs = database.prepare<[string], TurnDiffRow>(
     `SELECT turn_id, diff, input_tokens, output_tokens, cached_tokens, context_window,
@@ -100,7 +97,12 @@ export function createSnapshotRead({ database, epoch }: { database: Sqlite; epoc
      ORDER BY created_at DESC, rowid DESC LIMIT ${MAX_COMMENTS}`,
   );
 
-  return (row: SessionRow, openApproval: OpenApprovalRow | undefined): string => {
+  /** @param most  messages at most; null for as many as fit, which is what the app's forks count by */
+  return (
+    row: SessionRow,
+    openApproval: OpenApprovalRow | undefined,
+    most: number | null,
+  ): string => {
     const state = stateFromRow(row, {
       epoch,
       pending_approval: openApproval === undefined ? null : requestFromRow(openApproval),
@@ -109,19 +111,21 @@ export function createSnapshotRead({ database, epoch }: { database: Sqlite; epoc
       comments: comments.all(row.id).reverse(),
     });
     const start = openFrame(state);
-    let room = MAX_FRAME_BYTES - byteLength(start) - CLOSE_FRAME.length;
+    let left = MAX_FRAME_BYTES - byteLength(start) - closeFrame(false).length;
     const messages: string[] = [];
+    let hasOlder = false;
     for (const message of newestMessages.iterate(row.id)) {
       const text = JSON.stringify(trimMessage(messageFromRow(message)));
-      room -= byteLength(text) + 1;
-      if (room < 0) break;
+      left -= byteLength(text) + 1;
+      hasOlder = left < 0 || messages.length >= (most ?? Number.POSITIVE_INFINITY);
+      if (hasOlder) break;
       messages.push(text);
     }
-    return start + messages.reverse().join(',') + CLOSE_FRAME;
+    return start + messages.reverse().join(',') + closeFrame(hasOlder);
   };
 }
 
-const CLOSE_FRAME = ']}}';
+const closeFrame = (hasOlder: boolean) => `],"has_older":${hasOlder}}}`;
 
 /** The newest diffs, oldest first, as many as are worth reading. */
 function newestDiffs(newestFirst: Iterable<TurnDiffRow>): { rows: TurnDiffRow[]; isCut: boolean } {
@@ -137,7 +141,7 @@ function newestDiffs(newestFirst: Iterable<TurnDiffRow>): { rows: TurnDiffRow[];
 }
 
 /** The frame up to and including the bracket that opens its messages. */
-function openFrame(state: Omit<SessionState, 'messages'>): string {
+function openFrame(state: Omit<SessionState, 'messages' | 'has_older'>): string {
   let text = '';
   for (const limits of CUTS) {
     let isCut = state.truncated === true;
@@ -160,7 +164,7 @@ function stateFromRow(
     subagents: SubagentRow[];
     comments: CommentRow[];
   },
-): Omit<SessionState, 'messages'> {
+): Omit<SessionState, 'messages' | 'has_older'> {
   const { has_pending_approval: _, ...summary } = summaryFromRow(row);
   const { rows: turnDiffs } = parts.turnDiffs;
   return {

@@ -4,7 +4,7 @@
  */
 import type { Message } from '../../protocol/nouns.ts';
 import type { SessionMessage } from '../../protocol/server.ts';
-import { EXCERPT_CHARS, head, stampToMs, storable, storableOrNull } from '../text.ts';
+import { EXCERPT_CHARS, head, stampToMs, storable, storableJson, storableOrNull } from '../text.ts';
 import { countUp, type SessionDraft, stamp } from './draft.ts';
 import type { RowStatements } from './statements.ts';
 
@@ -35,7 +35,7 @@ export function appendMessage(
     timestamp: stampToMs(message.timestamp),
     sequence: newest + 1,
     tool_name: message.tool_name,
-    tool_input: storableOrNull(message.tool_input),
+    tool_input: storableJson(message.tool_input),
     tool_output: storableOrNull(message.tool_output),
     tool_duration: message.duration_ms === null ? null : message.duration_ms / 1000,
     is_error: Number(message.is_error),

@@ -30,22 +30,58 @@ export interface House {
   degraded: () => string | undefined;
 }
 
+/** Sessions of one answer, unless fewer are wanted. */
+const MAX_SESSIONS = 1000;
+
 /** What the hall is asked: operations that know nothing but the question. */
 const QUESTIONS: Omit<Operations, 'health' | 'openapi'> = {
   async listSessions({ ask, query }) {
-    const { sessions } = await ask.one({ type: 'subscribe_list' }, 'sessions_list');
-    const shown = sessions.filter(({ status }) => query.all || status === 'active');
+    const message: ClientMessage = {
+      type: 'get_sessions',
+      ...(query.all === undefined && { status: 'active' }),
+      ...(query.after !== undefined && { after: query.after }),
+      limit: query.limit === undefined ? MAX_SESSIONS : Number(query.limit),
+    };
+    const { sessions, total, next } = await ask.one(message, 'sessions_page');
     return {
+      total,
+      next,
       sessions: await Promise.all(
-        shown.map(async (session) => {
+        sessions.map(async (session) => {
           // The list says that something is open, only the session says what.
-          const open = session.has_pending_approval ? await snapshot(ask, session.id) : null;
+          const open = session.has_pending_approval ? await snapshot(ask, session.id, 0) : null;
           return sessionOf(session, open?.pending_approval?.id);
         }),
       ),
     };
   },
-  getSession: async ({ ask, id }) => detailOf(await snapshot(ask, id)),
+  getSession: async ({ ask, id }) => detailOf(await snapshot(ask, id, 0)),
+  async listMessages({ ask, id, query: { limit, ...place } }) {
+    const message = { type: 'get_messages', session_id: id, ...place, ...limitOf(limit) } as const;
+    const { type: _, ...page } = await ask.one(message, 'messages_page');
+    return page;
+  },
+  async listTurnDiffs({ ask, id, query: { limit, before } }) {
+    const message: ClientMessage = {
+      ...{ type: 'get_turn_diffs', session_id: id },
+      ...(before !== undefined && { before }),
+      ...limitOf(limit),
+    };
+    const { type: _, ...page } = await ask.one(message, 'turn_diffs_page');
+    return page;
+  },
+  async getText({ ask, id, query }) {
+    let text = '';
+    for (;;) {
+      const message = { type: 'get_text', session_id: id, ...query, offset: text.length };
+      const part = await ask.one(message as ClientMessage, 'text_part');
+      text += part.text;
+      // The text may become another one between two parts; an empty one is its end.
+      if (part.text === '' || text.length >= part.length) {
+        return { session_id: id, field: part.field, text };
+      }
+    }
+  },
   getConversation: async ({ ask, id }) => ({ session: await snapshot(ask, id) }),
   async listModels({ ask }) {
     const { models } = await ask.one({ type: 'list_models' }, 'models_list');
@@ -86,7 +122,7 @@ const QUESTIONS: Omit<Operations, 'health' | 'openapi'> = {
     return { status: 'fork_requested', session_id: id, nth_user_message, new_session_id };
   },
   async setPermissionMode({ ask, id, body: { mode } }) {
-    const { claude_integration_mode } = await snapshot(ask, id);
+    const { claude_integration_mode } = await snapshot(ask, id, 0);
     if (claude_integration_mode !== 'direct') {
       const reason = `Session ${id} is not a direct session of Claude: its permission mode is set where it runs`;
       throw new OrbitError('bad_request', { reason });
@@ -145,14 +181,20 @@ function decisionOf(approved: boolean | null | undefined): string {
 }
 
 async function openRequest(ask: Ask, id: string): Promise<string> {
-  const { pending_approval } = await snapshot(ask, id);
+  const { pending_approval } = await snapshot(ask, id, 0);
   if (pending_approval) return pending_approval.id;
   throw new OrbitError('not_found', { what: 'An open request of session', id });
 }
 
-async function snapshot(ask: Ask, id: string): Promise<SessionState> {
-  const message: ClientMessage = { type: 'subscribe_session', session_id: id };
+/** @param messages  most of them; as many as fit a frame unless said */
+async function snapshot(ask: Ask, id: string, messages?: number): Promise<SessionState> {
+  const limit = messages !== undefined && { message_limit: messages };
+  const message: ClientMessage = { type: 'subscribe_session', session_id: id, ...limit };
   return (await ask.one(message, 'session_snapshot')).session;
+}
+
+function limitOf(text: string | undefined): { limit?: number } {
+  return text === undefined ? {} : { limit: Number(text) };
 }
 
 /** Only what was given: an absent key and null are told apart by nobody, undefined by the types. */

@@ -15,7 +15,16 @@ import {
 } from './shapes.ts';
 
 /** Message types that came after the app: it drops them, and must not need them. */
-export const ADDITIVE = ['hello', 'ack', 'message_delta', 'shell_delta'] as const;
+export const ADDITIVE = [
+  'hello',
+  'ack',
+  'message_delta',
+  'shell_delta',
+  'sessions_page',
+  'messages_page',
+  'turn_diffs_page',
+  'text_part',
+] as const;
 
 type Additive = (typeof ADDITIVE)[number];
 type KnownToApp = Exclude<ServerMessage['type'], Additive>;

@@ -1,4 +1,5 @@
 /** Holds what the app shows against a snapshot of the server: every line is something shown wrongly. */
+import { cutJson } from '../../../src/protocol/encode.ts';
 import type { Message, SessionState } from '../../../src/protocol/nouns.ts';
 import type { AppConversation, AppSession, AppState } from './state.ts';
 
@@ -94,7 +95,13 @@ function comparable(shown: Message): Record<string, unknown> {
   const fields = Object.entries(shown).filter(
     ([name, value]) => MESSAGE_FIELDS.has(name) && value !== null,
   );
-  return Object.fromEntries(fields.map(([name, value]) => [name, cutText(value)]));
+  return Object.fromEntries(fields.map(([name, value]) => [name, cutText(shortened(name, value))]));
+}
+
+/** A tool's input is cut as JSON, which takes from its middle. */
+function shortened(name: string, value: unknown): unknown {
+  const isInput = name === 'tool_input' && typeof value === 'string';
+  return isInput ? cutJson(value, COMPARED_CHARS + 10) : value;
 }
 
 function cutText(value: unknown): unknown {
