@@ -62,6 +62,8 @@ const { metafile } = await build({
   target: 'node20.19',
   packages: 'bundle',
   external: ['better-sqlite3', 'bufferutil', 'utf-8-validate'],
+  // Its entry for Node hides what it requires from bundlers.
+  alias: { 'jsonc-parser': 'jsonc-parser/lib/esm/main.js' },
   banner: { js: "const __url = require('node:url').pathToFileURL(__filename).href;" },
   define: {
     'import.meta.url': '__url',

@@ -100,7 +100,8 @@ export interface ConfigSources {
   home: string;
 }
 
-const DEFAULT_BIND = '127.0.0.1:4000';
+/** Where the server listens when nothing else is said. */
+export const DEFAULT_BIND = '127.0.0.1:4000';
 const DEFAULT_LOG_FILTER = 'info';
 /** Of the models the engine brings, the one for small jobs. */
 const DEFAULT_NAMING_MODEL = 'gpt-6-luna';

@@ -8,6 +8,8 @@
 export const EXIT = {
   ok: 0,
   failure: 1,
+  /** `status`, `stop`: no server runs on this data directory (as `systemctl status` says it). */
+  notRunning: 3,
   /** The command line asks for something we refuse. */
   usage: 64,
   /** A file handed to us (such as settings.json) is not what it should be; it was left alone. */
@@ -44,4 +46,30 @@ export function exitCodeOf(error: unknown): number | null {
 export function systemCodeOf(error: unknown): string | null {
   const { code, syscall } = (error ?? {}) as { code?: unknown; syscall?: unknown };
   return typeof code === 'string' && typeof syscall === 'string' ? code : null;
+}
+
+/**
+ * The refusal that an installation without a usable SQLite addon leads to: built for another Node or
+ * system, damaged, or not there. Null for every other error.
+ */
+export function brokenInstallation(error: unknown): ExitError | null {
+  const { code, message = '' } = (error ?? {}) as { code?: unknown; message?: string };
+  const isMissing = code === 'MODULE_NOT_FOUND' && /better-sqlite3|bindings|file-uri/.test(message);
+  const isUnbuilt = /^Could not locate the bindings file/.test(message);
+  if (code !== 'ERR_DLOPEN_FAILED' && !isMissing && !isUnbuilt) return null;
+  const wanted = /NODE_MODULE_VERSION (\d+)/.exec(message)?.[1];
+  const reason = isMissing
+    ? 'is not installed'
+    : isUnbuilt
+      ? 'was never built'
+      : wanted
+        ? `was built for another Node (module version ${wanted}; this is ${process.version} with ${process.versions.modules})`
+        : `cannot be loaded by Node ${process.version} (${message.split('\n')[0]})`;
+  const remedy = isMissing ? 'npm ci' : 'npm rebuild better-sqlite3';
+  return new ExitError(
+    EXIT.configuration,
+    `The SQLite addon better-sqlite3 ${reason}. Run \`${remedy}\` where orbitdock-server is installed, ` +
+      'with the Node that shall run it',
+    { cause: error },
+  );
 }

@@ -13,10 +13,13 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
+import { isIP } from 'node:net';
 import { dirname, join } from 'node:path';
 import type { DataPaths } from './config.ts';
 import { EXIT, ExitError, systemCodeOf } from './exit.ts';
@@ -32,7 +35,7 @@ const GROUP_AND_OTHERS = 0o077;
 export function openDataDirectory(paths: DataPaths): void {
   try {
     for (const dir of [paths.dir, paths.logs, paths.spool, paths.quarantine, paths.images]) {
-      mkdirSync(dir, { recursive: true, mode: 0o700 });
+      makeDirectory(dir);
       refuseForeignOwner(dir);
       repair(dir);
     }
@@ -51,6 +54,25 @@ export function openDataDirectory(paths: DataPaths): void {
         cause: error,
       },
     );
+  }
+}
+
+/**
+ * Creates a directory with all that is missing above it, for its owner only; one that is there is left as
+ * it is. Not Node's `recursive`: below `/proc` and the like, where nobody can create anything, it never ends.
+ *
+ * @throws the system's error where a directory cannot be created
+ */
+export function makeDirectory(dir: string): void {
+  if (statSync(dir, { throwIfNoEntry: false })?.isDirectory()) return;
+  const parent = dirname(dir);
+  if (parent !== dir) makeDirectory(parent);
+  try {
+    mkdirSync(dir, { mode: 0o700 });
+  } catch (error) {
+    // Another process has created it meanwhile; anything else in its place is an error.
+    const isThere = statSync(dir, { throwIfNoEntry: false })?.isDirectory() === true;
+    if (systemCodeOf(error) !== 'EEXIST' || !isThere) throw error;
   }
 }
 
@@ -127,5 +149,25 @@ function syncDirectory(dir: string): void {
     // The rename itself has happened; only its durability is in the file system's hands now.
   } finally {
     if (fd !== undefined) closeSync(fd);
+  }
+}
+
+/** What a running server has written into `server.json`; an earlier run may have left it behind. */
+export interface ServerNote {
+  pid: number;
+  /** An IP address, not a name. */
+  address: string;
+  port: number;
+}
+
+/** Reads `server.json`; null when it is missing or damaged, for it only informs: the lock decides. */
+export function readServerNote(path: string): ServerNote | null {
+  try {
+    const { pid, address, port } = JSON.parse(readFileSync(path, 'utf8'));
+    const isProcess = Number.isInteger(pid) && pid > 0;
+    const isPort = Number.isInteger(port) && port > 0 && port < 65_536;
+    return isProcess && isPort && isIP(address) > 0 ? { pid, address, port } : null;
+  } catch {
+    return null;
   }
 }

@@ -46,7 +46,7 @@ const RULES: Record<string, Rule> = {
 
 /** Loaded inside `execute()` only, so that `status` stays light. */
 const LAZY: Record<string, string[]> = {
-  cli: ['server', 'store', 'log', 'runtime'],
+  cli: ['server', 'store', 'log', 'runtime', 'jsonc-parser'],
   // Only whoever asked for names ever loads it; for the engine it just brings the binary.
   connectors: ['@openai/codex-sdk'],
   runtime: ['protocol'],

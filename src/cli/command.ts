@@ -6,7 +6,8 @@ import { homedir } from 'node:os';
 import { type BaseContext, Command } from 'clipanion';
 import type { ConfigSources, DataPaths, Flags } from '../config.ts';
 import { resolvePaths } from '../config.ts';
-import { EXIT, exitCodeOf, systemCodeOf } from '../exit.ts';
+import { brokenInstallation, EXIT, exitCodeOf, systemCodeOf } from '../exit.ts';
+import { shellQuote } from './hook-settings.ts';
 
 /** The streams and environment of clipanion, and the global flag peeled off before it saw the line. */
 export interface OrbitContext extends BaseContext {
@@ -42,6 +43,13 @@ export abstract class OrbitCommand extends Command<OrbitContext> {
     return this.context.env.HOME || homedir();
   }
 
+  /** A command to type next, as a shell takes it, for the same data directory as this one's. */
+  protected commandLine(...words: string[]): string {
+    const { dataDir } = this.context;
+    const own = dataDir === undefined ? [] : ['--data-dir', dataDir];
+    return ['orbitdock-server', ...own, ...words].map(shellQuote).join(' ');
+  }
+
   /** Prints lines to stdout. */
   protected say(...lines: string[]): void {
     this.context.stdout.write(`${lines.join('\n')}\n`);
@@ -53,7 +61,8 @@ export abstract class OrbitCommand extends Command<OrbitContext> {
   }
 
   /** A refusal is a sentence; a failed system call names itself; anything else is a bug, with its stack. */
-  #report(error: unknown): number {
+  #report(thrown: unknown): number {
+    const error = brokenInstallation(thrown) ?? thrown;
     const exitCode = exitCodeOf(error);
     const isExpected = exitCode !== null || systemCodeOf(error) !== null;
     const { message, stack } = error instanceof Error ? error : new Error(String(error));

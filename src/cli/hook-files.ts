@@ -5,14 +5,17 @@
  */
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { formatAddress, parseBind } from '../address.ts';
-import type { ConfigSources, DataPaths } from '../config.ts';
+import { type ConfigSources, type DataPaths, DEFAULT_BIND } from '../config.ts';
 import { EXIT, ExitError } from '../exit.ts';
 import { writeFileAtomically } from '../files.ts';
 import { readTokenFile } from '../token.ts';
 
 declare const __HOOK_SH__: string | undefined;
 
-const DEFAULT_SERVER_URL = 'http://127.0.0.1:4000';
+const DEFAULT_SERVER_URL = `http://${DEFAULT_BIND}`;
+
+/** URL of a server on this machine; its group is the address to bind. */
+export const LOCAL_URL = /^http:\/\/((?:127\.0\.0\.1|\[::1\]):\d+)$/;
 
 /** Text of hook.sh: embedded by the build, read beside this file when run from the sources. */
 export function hookScriptText(): string {

@@ -143,6 +143,7 @@ function isEntryList(value: unknown): boolean {
   return Array.isArray(value) && value.every(isRecord);
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
+/** Whether a value is an object with keys, not a list and not null. */
+export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -3,11 +3,11 @@
  * a server runs; then the database is the server's business and is left alone.
  */
 import { Option } from 'clipanion';
-import type { DataPaths } from '../config.ts';
+import { type DataPaths, DEFAULT_BIND } from '../config.ts';
 import { EXIT, exitCodeOf } from '../exit.ts';
 import { openDataDirectory } from '../files.ts';
 import { OrbitCommand } from './command.ts';
-import { chooseServerUrl, writeHookFiles } from './hook-files.ts';
+import { chooseServerUrl, LOCAL_URL, writeHookFiles } from './hook-files.ts';
 
 /** Creates the data directory, the database and the hook script. */
 export class InitCommand extends OrbitCommand {
@@ -39,12 +39,18 @@ export class InitCommand extends OrbitCommand {
       `  Hook script installed to ${paths.hookScript}`,
       '',
       '  Next steps:',
-      '    1. Install Claude Code hooks:  orbitdock-server install-hooks',
-      '    2. Start the server:           orbitdock-server start',
+      `    1. Install Claude Code hooks:  ${this.commandLine('install-hooks')}`,
+      `    2. Start the server:           ${this.commandLine('start', ...bindOf(serverUrl))}`,
       '',
     );
     return EXIT.ok;
   }
+}
+
+/** What `start` has to be told to listen where hooks are sent; nothing where that is the default or afar. */
+function bindOf(serverUrl: string): string[] {
+  const host = LOCAL_URL.exec(serverUrl)?.[1];
+  return host === undefined || host === DEFAULT_BIND ? [] : ['--bind', host];
 }
 
 async function prepared(paths: DataPaths): Promise<string> {

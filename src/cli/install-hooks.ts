@@ -35,16 +35,16 @@ export class InstallHooksCommand extends OrbitCommand {
     const paths = this.directory();
     const { hookScript } = paths;
     if (!hasHookScript(paths)) {
-      const sentence = `Hook script not found at ${hookScript}. Run \`orbitdock-server init\` first.`;
+      const sentence = `Hook script not found at ${hookScript}. Run \`${this.commandLine('init')}\` first.`;
       throw new ExitError(EXIT.failure, sentence);
     }
     const path = this.settingsPath || settingsPath(this.context.env, this.home());
-    const file = readSettings(path);
+    const file = await readSettings(path);
     const { added, updated } = mergeHooks(file.settings, hookScript);
     if (added.length + updated.length === 0) {
       this.say('', '  Added 0 hook(s): all of them are there', '', `  Settings unchanged: ${path}`);
     } else {
-      const backup = writeSettings(file);
+      const backup = await writeSettings(file);
       if (backup !== null) this.say(`  Backed up ${path} → ${backup}`);
       this.say('', ...list('Added', '+', added), ...list('Updated', '~', updated));
       this.say('', `  Settings written to ${path}`);
@@ -63,9 +63,10 @@ export function settingsPath(env: Record<string, string | undefined>, home: stri
 }
 
 /** Whether Claude Code is set up to call this script; false when we cannot tell. */
-export function isListeningTo(path: string, hookScript: string): boolean {
+export async function isListeningTo(path: string, hookScript: string): Promise<boolean> {
   try {
-    return hasAllHooks(readSettings(path).settings, hookScript);
+    const { settings } = await readSettings(path);
+    return hasAllHooks(settings, hookScript);
   } catch {
     // It only decides which next step is named; install-hooks will say what is wrong.
     return false;

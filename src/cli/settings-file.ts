@@ -1,26 +1,28 @@
 /**
- * Claude Code's settings.json as a file that is not ours: read strictly, written in one step, its mode,
- * owner, link and indentation kept, and the former text set aside. Claude Code ignores a whole file
- * with one comma too many, so neither do we guess what such a file means.
+ * Claude Code's settings.json as a file that is not ours. It is read as strictly as Claude Code reads it.
+ * Only the values that change are replaced in its text, in one step, so that formatting, numbers, line
+ * ends, mode, owner and link stay as they are; the former text is kept beside it.
  */
+import { isUtf8 } from 'node:buffer';
 import {
   closeSync,
   fsyncSync,
   lstatSync,
-  mkdirSync,
   openSync,
   readFileSync,
   readlinkSync,
+  rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { EXIT, ExitError, systemCodeOf } from '../exit.ts';
-import { writeFileAtomically } from '../files.ts';
-import type { Settings } from './hook-settings.ts';
-import { shapeFault } from './hook-settings.ts';
+import { makeDirectory, writeFileAtomically } from '../files.ts';
+import { isRecord, type Settings, shapeFault } from './hook-settings.ts';
 
 const MAX_LINKS = 40;
+const BYTE_ORDER_MARK = '\uFEFF';
 
 /** A settings file as it was read; `text` is null when there was none. */
 export interface SettingsFile {
@@ -31,20 +33,21 @@ export interface SettingsFile {
 }
 
 /**
- * Reads a settings file; a missing one counts as `{}`.
+ * Reads a settings file. A missing file counts as `{}`, and so does one with nothing but white space in
+ * it; a byte order mark is skipped: Claude Code does the same.
  *
  * @throws ExitError 65, naming place and remedy, when it is not JSON or its `hooks` cannot be read
  */
-export function readSettings(path: string): SettingsFile {
+export async function readSettings(path: string): Promise<SettingsFile> {
   const text = textOf(path);
-  if (text === null) return { path, text, settings: {} };
+  if (text === null || bodyOf(text).trim() === '') return { path, text, settings: {} };
+  const body = bodyOf(text);
   let settings: unknown;
   try {
-    settings = JSON.parse(text);
+    settings = JSON.parse(body);
   } catch (error) {
-    const where = place(text, faultOffset(text));
     const hint = 'Claude Code ignores it as a whole; comments and trailing commas are not allowed';
-    throw refused(path, `it is not valid JSON at ${where} (${hint})`, error);
+    throw refused(path, `it is not valid JSON${await faultPlace(body)} (${hint})`, error);
   }
   const fault = shapeFault(settings);
   if (fault !== null) throw refused(path, fault);
@@ -55,35 +58,64 @@ export function readSettings(path: string): SettingsFile {
  * Replaces the file with the settings as they are now.
  *
  * @returns path of the backup, or null when there was nothing to back up
- * @throws ExitError 75 when somebody else has written the file since it was read
+ * @throws ExitError 75 when another program has written the file since it was read, 1 when it cannot be
+ *   written; nothing is left behind then
  */
-export function writeSettings({ path, text, settings }: SettingsFile): string | null {
+export async function writeSettings({
+  path,
+  text,
+  settings,
+}: SettingsFile): Promise<string | null> {
   const target = followLinks(path);
-  if (text === null) mkdirSync(dirname(target), { recursive: true, mode: 0o700 });
-  const stat = statSync(target, { throwIfNoEntry: false });
-  const mode = stat === undefined ? 0o600 : stat.mode & 0o777;
-  const backup = text === null ? null : setAside(path, text, mode);
-  const owner = stat && { uid: stat.uid, gid: stat.gid };
-  const look = owner === undefined ? { mode } : { mode, owner };
-  writeFileAtomically(target, render(settings, text), look, () => {
-    if (textOf(path) === text) return;
-    throw new ExitError(EXIT.busy, `${path} was changed by another program just now; run it again`);
-  });
-  return backup;
+  const next = await render(settings, text);
+  let backup: string | null = null;
+  try {
+    if (text === null) makeDirectory(dirname(target));
+    const stat = statSync(target, { throwIfNoEntry: false });
+    const mode = stat === undefined ? 0o600 : stat.mode & 0o777;
+    const look = stat === undefined ? { mode } : { mode, owner: { uid: stat.uid, gid: stat.gid } };
+    writeFileAtomically(target, next, look, () => {
+      if (textOf(path) !== text) throw changedMeanwhile(path);
+      if (text !== null) backup = setAside(path, text, mode);
+    });
+    return backup;
+  } catch (error) {
+    if (backup !== null) rmSync(backup, { force: true });
+    throw systemCodeOf(error) === null ? error : notWritable(path, target, error as Error);
+  }
 }
 
 function textOf(path: string): string | null {
+  let bytes: Buffer;
   try {
-    return readFileSync(path, 'utf8');
+    bytes = readFileSync(path);
   } catch (error) {
     if (systemCodeOf(error) === 'ENOENT') return null;
     throw error;
   }
+  if (!isUtf8(bytes)) throw refused(path, 'it is not encoded as UTF-8');
+  return bytes.toString('utf8');
+}
+
+function bodyOf(text: string): string {
+  return text.startsWith(BYTE_ORDER_MARK) ? text.slice(1) : text;
 }
 
 function refused(path: string, clause: string, cause?: unknown): ExitError {
-  const sentence = `${path} was left as it is: ${clause}. Correct it and run install-hooks again.`;
+  const sentence = `${path} was left as it is: ${clause}. Correct it and run the command again.`;
   return new ExitError(EXIT.badInput, sentence, { cause });
+}
+
+function changedMeanwhile(path: string): ExitError {
+  return new ExitError(EXIT.busy, `${path} was changed by another program just now; run it again`);
+}
+
+function notWritable(path: string, target: string, error: Error): ExitError {
+  const file = target === resolve(path) ? path : `${path}, a link to ${target},`;
+  const sentence =
+    `${file} cannot be written (${error.message}) and was left as it is. Make it writable, change the ` +
+    'hooks where that file comes from, or name another file with --settings-path';
+  return new ExitError(EXIT.failure, sentence, { cause: error });
 }
 
 /** The file a chain of links ends at, also when that does not exist yet. */
@@ -112,50 +144,63 @@ function setAside(path: string, text: string, mode: number): string {
   }
 }
 
-/** Written as it was found: its indentation, its last newline. */
-function render(settings: Settings, text: string | null): string {
-  const indent = /^[ \t]+(?=")/m.exec(text ?? '')?.[0] ?? '  ';
-  const end = text === null || text.endsWith('\n') ? '\n' : '';
-  return `${JSON.stringify(settings, null, indent)}${end}`;
+/**
+ * The text with the values that differ replaced. Where that does not give the wanted settings (a key that
+ * stands there twice), the whole is written anew.
+ */
+async function render(settings: Settings, text: string | null): Promise<string> {
+  const mark = text?.startsWith(BYTE_ORDER_MARK) ? BYTE_ORDER_MARK : '';
+  const body = bodyOf(text ?? '');
+  if (body.trim() === '') return `${mark}${JSON.stringify(settings, null, 2)}\n`;
+  const { applyEdits, modify } = await import('jsonc-parser');
+  const indent = /^[ \t]+(?=")/m.exec(body)?.[0] ?? '  ';
+  const eol = body.includes('\r\n') ? '\r\n' : '\n';
+  const formattingOptions = {
+    insertSpaces: !indent.includes('\t'),
+    tabSize: indent.includes('\t') ? 1 : indent.length,
+    eol,
+  };
+  let edited = body;
+  for (const { path, value, isInsertion } of changes(JSON.parse(body), settings)) {
+    const options = { formattingOptions, isArrayInsertion: isInsertion };
+    edited = applyEdits(edited, modify(edited, path, value, options));
+  }
+  if (isDeepStrictEqual(JSON.parse(edited), settings)) return mark + edited;
+  const end = body.endsWith('\n') ? '\n' : '';
+  return mark + `${JSON.stringify(settings, null, indent)}${end}`.replaceAll('\n', eol);
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: JSON forbids them in strings
-const STRING = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/;
-const SCALAR = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/;
-const TOKEN = new RegExp(`[{}[\\],:]|${STRING.source}|${SCALAR.source}`, 'y');
-
-/** Offset of the first character that strict JSON does not allow; `JSON.parse` does not always say. */
-function faultOffset(text: string): number {
-  let at = 0;
-  const skipSpace = (): void => {
-    while (' \t\r\n'.includes(text[at] ?? 'x')) at++;
-  };
-  const take = (isWanted: (token: string) => boolean): boolean => {
-    skipSpace();
-    TOKEN.lastIndex = at;
-    const token = TOKEN.exec(text)?.[0];
-    if (token === undefined || !isWanted(token)) return false;
-    at += token.length;
-    return true;
-  };
-  const mark = (wanted: string) => take((token) => token === wanted);
-  const list = (close: string, item: () => boolean): boolean => {
-    if (mark(close)) return true;
-    do if (!item()) return false;
-    while (mark(','));
-    return mark(close);
-  };
-  const member = () => take((token) => token.startsWith('"')) && mark(':') && value();
-  const value = (): boolean => {
-    if (mark('{')) return list('}', member);
-    if (mark('[')) return list(']', value);
-    return take((token) => !'{}[],:'.includes(token));
-  };
-  if (value()) skipSpace();
-  return at;
+/** One value to set, to remove (undefined) or to insert into a list. */
+interface Change {
+  path: (string | number)[];
+  value: unknown;
+  isInsertion: boolean;
 }
 
-function place(text: string, offset: number): string {
-  const before = text.slice(0, offset).split('\n');
-  return `line ${before.length}, column ${(before.at(-1) ?? '').length + 1}`;
+/** What makes `after` of `before`, as few and as small changes as there are; to be applied in order. */
+function changes(before: unknown, after: unknown, path: Change['path'] = []): Change[] {
+  if (isDeepStrictEqual(before, after)) return [];
+  if (isRecord(before) && isRecord(after)) {
+    const keys = new Set([...Object.keys(before), ...Object.keys(after)]);
+    return [...keys].flatMap((key) => changes(before[key], after[key], [...path, key]));
+  }
+  if (Array.isArray(before) && Array.isArray(after) && after.length >= before.length) {
+    return after.flatMap((value, at) =>
+      at < before.length
+        ? changes(before[at], value, [...path, at])
+        : [{ path: [...path, at], value, isInsertion: true }],
+    );
+  }
+  return [{ path, value: after, isInsertion: false }];
+}
+
+/** Where strict JSON is broken first, as ` at line L, column C`. */
+async function faultPlace(body: string): Promise<string> {
+  const { parse } = await import('jsonc-parser');
+  const faults: { offset: number }[] = [];
+  parse(body, faults as never[], { disallowComments: true, allowTrailingComma: false });
+  const offset = Math.min(...faults.map((fault) => fault.offset));
+  if (!Number.isFinite(offset)) return '';
+  const before = body.slice(0, offset).split('\n');
+  return ` at line ${before.length}, column ${(before.at(-1) ?? '').length + 1}`;
 }

@@ -9,11 +9,16 @@ import { resolveConfig } from '../config.ts';
 import { openDataDirectory } from '../files.ts';
 import { serverVersion } from '../version.ts';
 import { OrbitCommand } from './command.ts';
-import { hasHookScript, hooksCarry, hookUrl, urlOfServer } from './hook-files.ts';
+import {
+  chooseServerUrl,
+  hasHookScript,
+  hooksCarry,
+  hookUrl,
+  LOCAL_URL,
+  urlOfServer,
+} from './hook-files.ts';
 import { isListeningTo, settingsPath } from './install-hooks.ts';
 import { closeOnSignal, exitOnCrash } from './shutdown.ts';
-
-const LOCAL_URL = /^http:\/\/(127\.0\.0\.1|\[::1\]):\d+$/;
 
 /** Starts the server; also the default when the subcommand is omitted. */
 export class StartCommand extends OrbitCommand {
@@ -84,7 +89,7 @@ export class StartCommand extends OrbitCommand {
     exitOnCrash(config, surroundings);
     const { startServer } = await import('../server.ts');
     const server = await startServer(config);
-    this.#greet(config, server.port);
+    await this.#greet(config, server.port);
     return await closeOnSignal(server, surroundings);
   }
 
@@ -110,21 +115,24 @@ export class StartCommand extends OrbitCommand {
     return warnings;
   }
 
-  #greet({ bind, paths }: Config, port: number): void {
+  async #greet({ bind, paths }: Config, port: number): Promise<void> {
     const url = urlOfServer({ host: bind.host, port });
     this.say(`OrbitDock Server ${serverVersion()} listening on ${url}`, `  Data dir: ${paths.dir}`);
-    this.say(`  Next: ${this.#nextStep(paths, url)}`);
+    this.say(`  Next: ${await this.#nextStep(paths, url)}`);
   }
 
-  #nextStep(paths: DataPaths, url: string): string {
-    if (!hasHookScript(paths)) return 'orbitdock-server init && orbitdock-server install-hooks';
-    if (!isListeningTo(settingsPath(this.context.env, this.home()), paths.hookScript)) {
-      return 'orbitdock-server install-hooks';
+  async #nextStep(paths: DataPaths, url: string): Promise<string> {
+    const { env } = this.context;
+    const isFoundByInit = chooseServerUrl(undefined, paths, env) === url;
+    const init = this.commandLine('init', ...(isFoundByInit ? [] : ['--server-url', url]));
+    if (!hasHookScript(paths)) return `${init} && ${this.commandLine('install-hooks')}`;
+    if (!(await isListeningTo(settingsPath(env, this.home()), paths.hookScript))) {
+      return this.commandLine('install-hooks');
     }
     const target = hookUrl(paths);
     // A hook may go through a name or a proxy; only another port of this machine is surely not us.
     if (target !== url && LOCAL_URL.test(target ?? '')) {
-      return `orbitdock-server init --server-url ${url} (hooks are sent to ${target} now)`;
+      return `${init} (hooks are sent to ${target} now)`;
     }
     return 'start `claude` in any project; its sessions appear here by themselves';
   }

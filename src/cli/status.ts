@@ -3,23 +3,17 @@
  * address it wrote down, and only if it is silent the lock it would hold. A process id alone proves
  * nothing: it may long belong to somebody else. Answers within a quarter of a second.
  */
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { get } from 'node:http';
 import type { DataPaths } from '../config.ts';
 import { EXIT } from '../exit.ts';
+import { readServerNote, type ServerNote } from '../files.ts';
 import { serverVersion } from '../version.ts';
 import { OrbitCommand } from './command.ts';
 import { urlOfServer } from './hook-files.ts';
 
 /** A local server answers in a millisecond or two; one that is starved is told from a dead one by its lock. */
 const PROBE_TIMEOUT_MS = 80;
-
-/** What the running server wrote into `server.json`; an older run may have left it behind. */
-interface ServerNote {
-  pid: number;
-  address: string;
-  port: number;
-}
 
 interface State {
   note: ServerNote | null;
@@ -33,7 +27,7 @@ export class StatusCommand extends OrbitCommand {
   static override paths = [['status']];
   static override usage = OrbitCommand.Usage({
     description: 'Check if the server is running',
-    details: 'Exits with 0 whether or not it is running; the words tell.',
+    details: 'Exits with 0 when it is running and with 3 when it is not.',
     examples: [['Look at the server of ~/.orbitdock', '$0 status']],
   });
 
@@ -42,15 +36,14 @@ export class StatusCommand extends OrbitCommand {
     const state = await look(paths);
     this.say('', `  OrbitDock Server v${serverVersion()}`, `  Data dir: ${paths.dir}`);
     this.say(`  ${processLine(state)}`, `  ${healthLine(state)}`, `  ${databaseLine(paths)}`, '');
-    if (!state.isRunning) {
-      this.say('  Server is not running.', '  Start with: orbitdock-server start', '');
-    }
-    return EXIT.ok;
+    if (state.isRunning) return EXIT.ok;
+    this.say('  Server is not running.', `  Start with: ${this.commandLine('start')}`, '');
+    return EXIT.notRunning;
   }
 }
 
 async function look(paths: DataPaths): Promise<State> {
-  const note = readNote(paths.server);
+  const note = readServerNote(paths.server);
   const url = note && urlOfServer({ host: note.address, port: note.port });
   const isHealthy = url !== null && (await answers(`${url}/health`));
   // The pid guards against another server at an address that ours has left.
@@ -78,17 +71,6 @@ function databaseLine({ database }: DataPaths): string {
   const stat = statSync(database, { throwIfNoEntry: false });
   if (stat === undefined) return 'Database: not found';
   return `Database: ${database} (${Math.floor(stat.size / 1024)} KB)`;
-}
-
-function readNote(path: string): ServerNote | null {
-  try {
-    const { pid, address, port } = JSON.parse(readFileSync(path, 'utf8'));
-    const isWhole = Number.isInteger(pid) && pid > 0 && Number.isInteger(port);
-    return isWhole && typeof address === 'string' ? { pid, address, port } : null;
-  } catch {
-    // Missing or damaged, it says nothing; the lock decides.
-    return null;
-  }
 }
 
 /** Whether something there calls itself healthy. Never rejects. */

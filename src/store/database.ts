@@ -3,11 +3,12 @@
  * the durability an acknowledgement promises. Called by the writer thread (which also migrates), by
  * `init`, and read-only by whatever looks from aside.
  */
-import { chmodSync, existsSync, mkdirSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, statSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import type { DataPaths } from '../config.ts';
 import { EXIT, ExitError, exitCodeOf } from '../exit.ts';
-import { acquireLock, createPrivateFile } from './lock.ts';
+import { makeDirectory } from '../files.ts';
+import { acquireLock, createPrivateFile, openSqlite } from './lock.ts';
 import { migrate } from './migrate.ts';
 
 /** An open connection. */
@@ -42,7 +43,7 @@ export function openDatabase(path: string, { durability, readonly = false }: Ope
   let database: Sqlite | undefined;
   try {
     if (!readonly) makePrivate(path);
-    database = new Database(path, { readonly, fileMustExist: true, timeout: BUSY_TIMEOUT_MS });
+    database = openSqlite(path, { readonly, fileMustExist: true, timeout: BUSY_TIMEOUT_MS });
     if (!readonly) {
       database.pragma('journal_mode = WAL');
       database.pragma(`synchronous = ${durability === 'full' ? 'FULL' : 'NORMAL'}`);
@@ -64,7 +65,7 @@ export function openDatabase(path: string, { durability, readonly = false }: Ope
  * @throws ExitError 75 while a server runs; 78 when the database cannot be used
  */
 export function prepareDatabase(paths: DataPaths): { path: string } {
-  mkdirSync(paths.dir, { recursive: true, mode: 0o700 });
+  makeDirectory(paths.dir);
   const lock = acquireLock(paths);
   try {
     openMigrated(paths, 'full').close();
@@ -145,7 +146,7 @@ let versionChecked = false;
 
 function assertSafeSqlite(): void {
   if (versionChecked) return;
-  const probe = new Database(':memory:');
+  const probe = openSqlite(':memory:');
   const version = probe.prepare<[], string>('SELECT sqlite_version()').pluck().get() ?? '0';
   probe.close();
   const parts = version.split('.').map(Number);

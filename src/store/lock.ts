@@ -3,13 +3,27 @@
  * holder and needs no pid. Held by the writer thread as long as it runs; `status` and `init` only ask.
  * It is the lock SQLite takes on `lock.db`; that file never holds anything.
  */
-import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import type { DataPaths } from '../config.ts';
-import { EXIT, ExitError, systemCodeOf } from '../exit.ts';
+import { brokenInstallation, EXIT, ExitError, systemCodeOf } from '../exit.ts';
+import { readServerNote } from '../files.ts';
 
 /** How long a start waits for somebody who only looks (`isLocked`) to look away, ms. */
 const PATIENCE_MS = 200;
+
+/**
+ * Opens a SQLite file; every database of this program is opened here.
+ *
+ * @throws ExitError 78, with the remedy, when the addon cannot be loaded; what SQLite throws otherwise
+ */
+export function openSqlite(path: string, options?: Database.Options): Database.Database {
+  try {
+    return new Database(path, options);
+  } catch (error) {
+    throw brokenInstallation(error) ?? error;
+  }
+}
 
 /** The lock, held. */
 export interface HeldLock {
@@ -27,7 +41,7 @@ export function acquireLock(paths: Pick<DataPaths, 'dir' | 'lock' | 'server'>): 
   let database: Database.Database | undefined;
   try {
     createPrivateFile(paths.lock);
-    database = new Database(paths.lock, { timeout: PATIENCE_MS });
+    database = openSqlite(paths.lock, { timeout: PATIENCE_MS });
     database.exec('BEGIN EXCLUSIVE');
   } catch (error) {
     database?.close();
@@ -43,7 +57,7 @@ export function acquireLock(paths: Pick<DataPaths, 'dir' | 'lock' | 'server'>): 
  */
 export function isLocked(lockPath: string): boolean {
   if (!existsSync(lockPath)) return false;
-  const database = new Database(lockPath, { readonly: true, fileMustExist: true, timeout: 0 });
+  const database = openSqlite(lockPath, { readonly: true, fileMustExist: true, timeout: 0 });
   try {
     database.prepare('SELECT count(*) FROM sqlite_master').get();
     return false;
@@ -80,19 +94,12 @@ function heldByAnother(paths: Pick<DataPaths, 'dir' | 'server'>, cause: unknown)
 }
 
 function describeHolder(serverPath: string): string {
-  try {
-    const { pid, host, port } = JSON.parse(readFileSync(serverPath, 'utf8')) as Record<
-      string,
-      unknown
-    >;
-    return ` (pid ${pid}, ${host ?? ''}${host ? ':' : 'port '}${port})`;
-  } catch {
-    // Informative only: without the file we still know that the lock is held.
-    return '';
-  }
+  const note = readServerNote(serverPath);
+  return note === null ? '' : ` (pid ${note.pid}, ${note.address} port ${note.port})`;
 }
 
 function unusable(path: string, cause: unknown): ExitError {
+  if (cause instanceof ExitError) return cause;
   const reason = cause instanceof Error ? cause.message : String(cause);
   return new ExitError(EXIT.configuration, `Cannot lock ${path}: ${reason}`, { cause });
 }

@@ -3,8 +3,10 @@ import { spawn } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
+  lchownSync,
   lstatSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   readFileSync,
   statSync,
@@ -191,6 +193,72 @@ it('follows a link to its file and leaves the link a link, also when the file is
   expect(JSON.parse(text(real))).toMatchObject({ mine: true, hooks: { Stop: [{}] } });
 });
 
+describe('a file that Claude Code accepts', () => {
+  it.each(['', '\n', ' \r\n\t', '\uFEFF', '\uFEFF\r\n'])('is taken as empty: %j', async (blank) => {
+    settings(blank);
+    expect((await home.run('install-hooks')).exitCode).toBe(0);
+    expect(text().startsWith('\uFEFF')).toBe(blank.startsWith('\uFEFF'));
+    expect(Object.keys(JSON.parse(text().replace('\uFEFF', '')).hooks)).toEqual(EVENTS);
+  });
+
+  it('keeps every byte of the lines that are not about our hooks', async () => {
+    const lines = [
+      '\uFEFF{',
+      '   "days": 99999999999999999999, "x": 1.0,',
+      '   "y":[1,2 , "\\u00eb"],',
+    ];
+    settings([...lines, '   "model": "opus"', '}'].join('\r\n'));
+    await home.run('install-hooks');
+    expect(text().split('\r\n').slice(0, 3)).toEqual(lines);
+    expect(text().replaceAll('\r\n', '')).not.toContain('\n');
+    expect(text().endsWith('\r\n}')).toBe(true);
+  });
+
+  it('keeps what stands beside our hooks as it was written', async () => {
+    const other = '{ "hooks": [ {"type":"command", "command":"other.sh", "timeout": 5.0} ] }';
+    settings(
+      `{\n  "hooks": {\n    "Other": [\n${other}\n],\n    "Stop": [  ]\n  },\n"z": 1.50\n}\n`,
+    );
+    await home.run('install-hooks');
+    expect(text()).toContain(`"Other": [\n${other}\n],\n`);
+    expect(text().endsWith('},\n"z": 1.50\n}\n')).toBe(true);
+    expect(written().hooks.Stop).toHaveLength(1);
+  });
+
+  it('has the last of two equal keys, as every reader of JSON takes it', async () => {
+    settings('{"hooks":{"Stop":[]},"model":"a","hooks":{"Own":[]},"model":"b"}');
+    await home.run('install-hooks');
+    expect(written()).toMatchObject({ model: 'b', hooks: { Own: [], Stop: [{}] } });
+  });
+});
+
+it('leaves nothing behind where it may not write, and says what to do', async () => {
+  const store = mkdtempSync(join(home.dir, 'store-'));
+  const target = join(store, 'settings.json');
+  writeFileSync(target, '{"model":"opus"}');
+  chmodSync(store, 0o555);
+  symlinkSync(target, home.settings);
+  const { exitCode, stderr } = await asOrdinaryUser(() => home.run('install-hooks'));
+  expect(exitCode).toBe(1);
+  expect(stderr).toContain(`a link to ${target}, cannot be written (EACCES`);
+  expect(stderr).toContain('--settings-path');
+  expect(readdirSync(dirname(home.settings))).toEqual(['settings.json']);
+});
+
+/** Root may write everywhere, so it lays its rights down meanwhile. */
+async function asOrdinaryUser<T>(work: () => Promise<T>): Promise<T> {
+  if (process.getuid?.() !== 0) return await work();
+  for (const name of ['.', ...readdirSync(home.dir, { recursive: true, encoding: 'utf8' })]) {
+    lchownSync(join(home.dir, name), 65_534, 65_534);
+  }
+  process.seteuid?.(65_534);
+  try {
+    return await work();
+  } finally {
+    process.seteuid?.(0);
+  }
+}
+
 describe('a file it cannot read for certain', () => {
   it.each([
     ['{\n  "a": 1,\n}', 'line 3, column 1'],
@@ -199,8 +267,7 @@ describe('a file it cannot read for certain', () => {
     ['{"a": 1} x', 'line 1, column 10'],
     ['{"a": [1, {"b": tru}]}', 'line 1, column 17'],
     ['{"a": "x', 'line 1, column 7'],
-    ['', 'line 1, column 1'],
-    ['\n\n', 'line 3, column 1'],
+    ['\uFEFF{"a": 1,}', 'line 1, column 9'],
   ])('is refused with the place named: %j', async (bad, place) => {
     settings(bad);
     const { exitCode, stderr } = await home.run('install-hooks');
@@ -208,6 +275,15 @@ describe('a file it cannot read for certain', () => {
     expect(stderr).toContain(`not valid JSON at ${place}`);
     expect(text()).toBe(bad);
     expect(backups()).toEqual([]);
+  });
+
+  it('is refused when it is not UTF-8, byte for byte as it was', async () => {
+    const latin = Buffer.from('{"name":"Zo\xeb"}', 'latin1');
+    writeFileSync(home.settings, latin);
+    const { exitCode, stderr } = await home.run('install-hooks');
+    expect(exitCode).toBe(65);
+    expect(stderr).toContain('not encoded as UTF-8');
+    expect(readFileSync(home.settings)).toEqual(latin);
   });
 
   it.each([
