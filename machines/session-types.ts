@@ -138,6 +138,8 @@ export interface SessionInput {
   /** True for a session that did not exist: its row and `session_created` are recorded. */
   isNew: boolean;
   turnCount: number;
+  /** Requests that wait, for a stored session whose snapshot cannot be used; the oldest first. */
+  requests?: ApprovalRequest[];
   /** A persisted snapshot to go on from instead; read by src/runtime/sessions/wiring.ts, never by the chart. */
   saved?: unknown;
 }

@@ -110,8 +110,15 @@ async function serve(deps: {
   });
   const { address, port } = await doors.listen();
   announce(paths, { address, port, version });
-  const { sessions, busy, wasDirty } = writer.opened;
+  const { sessions, busy, wasDirty, foreign } = writer.opened;
   log.child('restore').info('restore.start', { sessions, busy: busy.length, was_dirty: wasDirty });
+  if (foreign.length > 0) {
+    // Its rows are believed; who has revisions from before gets snapshots.
+    const of = foreign.length;
+    log
+      .child('restore')
+      .warn('restore.foreign_rows', { sessions: foreign.slice(0, 20).join(' '), of });
+  }
   log.info('server.listening', { address, port, sessions: writer.opened.sessions });
   writer.onCrash((error) => {
     // Nothing can be stored any more; a supervisor starts us again and the spool brings the rest.

@@ -25,18 +25,25 @@ type EventOf<Type extends SessionEvent['type']> = Extract<SessionEvent, { type: 
 /** A stamp before every other. */
 const NEVER = '';
 
+/** Statuses of a row in which a turn is open. */
+const WORKS = new Set<string>(['working', 'permission', 'question']);
+
 /** More texts than a turn streams at once. */
 const MAX_STREAMS = 64;
 
-/** The context of a session that has no snapshot: a new one, or a row of another machine version. */
+/**
+ * The context of a session that has no snapshot: a new one, or a row whose snapshot cannot be used. Such a row's
+ * status is believed: the chart then begins in the state that clients are shown.
+ */
 export function contextFrom(input: SessionInput): SessionContext {
-  const { session } = input;
+  const { session, isNew, turnCount, requests = [] } = input;
+  const isOpen = !isNew && session.status === 'active' && WORKS.has(session.work_status);
   return {
     session: isDirect(session) ? { link_state: 'detached', ...session } : session,
     turn: {
-      open: false,
-      count: input.turnCount,
-      id: null,
+      open: isOpen,
+      count: turnCount,
+      id: isOpen ? `turn-${turnCount}` : null,
       promptId: null,
       startedAt: NEVER,
       clearedAt: NEVER,
@@ -46,7 +53,9 @@ export function contextFrom(input: SessionInput): SessionContext {
     tools: [],
     finished: [],
     agents: [],
-    approvals: [],
+    approvals: requests.map((request) => ({
+      ...{ request, tool: null, toolUseId: null, server: null, isBare: true, at: NEVER },
+    })),
     answeredAt: NEVER,
     settled: [],
     capabilities: [],

@@ -1,6 +1,6 @@
 /**
- * The epoch: the identity of a line of revisions. It changes when the database is new, or turns out to be
- * a restored backup; clients then throw their revisions away. To notice a backup, epoch and commit count
+ * The epoch: the identity of a line of revisions. It changes when the database is new, turns out to be a
+ * restored backup, or holds rows that another program wrote; clients then throw their revisions away. To notice a backup, epoch and commit count
  * also stand in a small file outside the database. Called by the writer thread only.
  */
 import { randomUUID } from 'node:crypto';
@@ -8,6 +8,7 @@ import { readFileSync } from 'node:fs';
 import type Database from 'better-sqlite3';
 import { systemCodeOf } from '../exit.ts';
 import { writeFileAtomically } from '../files.ts';
+import { adoptForeignRows } from './foreign.ts';
 
 /** The file outside is at most this far behind while commits happen, ms. */
 const MARK_EVERY_MS = 10_000;
@@ -26,6 +27,8 @@ export interface Epoch {
   readonly id: string;
   /** True when the process before us did not close the database. */
   readonly wasDirty: boolean;
+  /** Sessions whose rows another program wrote since the last process ended. */
+  readonly foreign: readonly string[];
   /** Counts a commit, and notes the count when the file outside is due; to be called inside its transaction. */
   count(): void;
   /** Writes the file outside when it is due. Never throws: it is a witness, not a promise. */
@@ -47,7 +50,9 @@ export function openEpoch(deps: {
 }): Epoch {
   const { database, path, now } = deps;
   const house = createHouse(database);
-  let { state, wasDirty } = database.transaction(() => boot(database, house, readMark(path)))();
+  let { state, wasDirty, foreign } = database.transaction(() =>
+    boot(database, house, readMark(path)),
+  )();
   let { commits } = state;
   let markedAt = now();
   // Database and file hold the same count. To write it with each commit would show a backup no sooner:
@@ -66,6 +71,7 @@ export function openEpoch(deps: {
   return {
     id: state.epoch,
     wasDirty,
+    foreign,
     count: () => {
       commits += 1;
       if (isDue()) house.set('commits', commits);
@@ -96,8 +102,11 @@ function boot(database: Database.Database, house: House, mark: Mark | null) {
   const boots = Number(house.get('boots') ?? 0);
   const commits = Number(house.get('commits') ?? 0);
   const wasDirty = boots > 0 && house.get('clean') !== '1';
+  const foreign = adoptForeignRows(database, new Date().toISOString());
   let epoch = house.get('epoch');
-  if (epoch === null || (boots > 0 && !isSameLine({ epoch, boots, commits }, mark))) {
+  const isOther = (of: string) =>
+    foreign.length > 0 || (boots > 0 && !isSameLine({ epoch: of, boots, commits }, mark));
+  if (epoch === null || isOther(epoch)) {
     if (epoch !== null) liftRevisions(database);
     epoch = randomUUID();
     house.set('epoch', epoch);
@@ -106,7 +115,7 @@ function boot(database: Database.Database, house: House, mark: Mark | null) {
   house.set('boots', state.boots);
   house.set('commits', commits);
   house.set('clean', '0');
-  return { state, wasDirty };
+  return { state, wasDirty, foreign };
 }
 
 /** A database behind the file, or one the file does not know, is a backup somebody put back. */

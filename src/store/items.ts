@@ -89,6 +89,8 @@ export interface StoredActor {
   revision: number;
   /** What Codex calls its conversation; null for others. */
   threadId: string | null;
+  /** JSON of the requests that wait, the oldest first: for a session whose snapshot cannot be used. */
+  requests: string[];
 }
 
 /** Reads that ride the writer's queue: they see every commit before them and none after. */
@@ -223,6 +225,8 @@ export interface Opened {
   sessions: number;
   /** True when the last process did not stop cleanly. */
   wasDirty: boolean;
+  /** Sessions whose rows another program wrote since then. */
+  foreign: readonly string[];
   /** Commands that ran when the last process ended, by their message, with what is kept of their output. */
   commands: Array<{ sessionId: string; messageId: string; output: string | null }>;
   /** Which session each watched CLI process reported last, oldest first: `/clear` goes on from there. */

@@ -8,6 +8,7 @@ import { exitCodeOf } from '../exit.ts';
 import { Committer, troubleOf } from './commit.ts';
 import { asExitError, openMigrated } from './database.ts';
 import { openEpoch } from './epoch.ts';
+import { watchForeignWrites } from './foreign.ts';
 import type { Item, Read } from './items.ts';
 import { acquireLock, type HeldLock } from './lock.ts';
 import { ActorReads } from './queries/actors.ts';
@@ -68,6 +69,7 @@ function openHouse({ paths, durability }: ThreadStart & { task: 'write' }, lock:
     answer: createAnswer({ database, epoch: epoch.id }),
     retention: createRetention({ database, now: Date.now }),
     actors: new ActorReads(database),
+    foreign: watchForeignWrites(database),
   };
 }
 
@@ -81,6 +83,7 @@ function serve(house: House): void {
       return;
     }
     const { items, reads } = message;
+    undoForeignWrites(house);
     if (items.length > 0) rest.disturb();
     const outcome = items.length > 0 ? commit(house, items) : { results: [] };
     say({ type: 'done', commit: outcome, answers: reads.map((read) => answer(house, read)) });
@@ -92,10 +95,22 @@ function serve(house: House): void {
       busy: actors.busy(),
       sessions: actors.sessions(),
       wasDirty: epoch.wasDirty,
+      foreign: epoch.foreign,
       processes: actors.processes(),
       commands: actors.commands(),
     },
   });
+}
+
+/** Before anything is read or changed. While the storage fails there is nothing to put back into. */
+function undoForeignWrites({ foreign }: House): void {
+  try {
+    const sessions = foreign.undo();
+    if (sessions.length > 0) say({ type: 'undone', sessions });
+  } catch (error) {
+    // The batch that comes next meets the same trouble, and says so.
+    if (troubleOf(error) === null) throw error;
+  }
 }
 
 function commit({ committer }: House, items: Item[]): CommitOutcome {

@@ -195,6 +195,13 @@ class ThreadedWriter implements Writer {
 
   /** `closed` is followed by the thread's exit; what else there is was heard by openWriter. */
   #heard(message: FromThread): void {
+    if (message.type === 'undone') {
+      const sessions = message.sessions.slice(0, 20).join(' ');
+      this.#log.warn('persistence.foreign_rows.put_back', {
+        sessions,
+        of: message.sessions.length,
+      });
+    }
     if (message.type !== 'done') return;
     const { commit, answers } = message;
     if ('trouble' in commit) this.#failed(commit.trouble, commit.reason);

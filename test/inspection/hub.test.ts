@@ -91,7 +91,15 @@ function openLedger(
   });
   const registry = createRegistry({
     writer: {
-      opened: { epoch: 'e', busy: [], sessions: 0, wasDirty: false, processes: [], commands: [] },
+      opened: {
+        epoch: 'e',
+        busy: [],
+        sessions: 0,
+        wasDirty: false,
+        foreign: [],
+        processes: [],
+        commands: [],
+      },
       read: () => Promise.reject(new Error('no reads')),
     },
     ledger,

@@ -1,10 +1,11 @@
+import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import type { SessionEvent } from '../../machines/session-events.ts';
 import { MAX_TAIL } from '../../src/runtime/ledger/moment.ts';
 import type { LiveSession } from '../../src/runtime/sessions/live-session.ts';
 import { savedOf } from '../../src/runtime/sessions/restore.ts';
 import type { StoredActor } from '../../src/store/items.ts';
-import { prompted, toolBegan, toolEnded } from '../machines/events.ts';
+import { prompted, stopped, toolBegan, toolEnded } from '../machines/events.ts';
 import { diceOf, hookWalk } from '../machines/hook-walks.ts';
 import { ID, newSession } from '../machines/stage.ts';
 import { openHouse, type TestHouse } from './house.ts';
@@ -81,4 +82,51 @@ describe('what is stored', () => {
     expect(plain(again?.committed?.persist())).toEqual(before);
     expect(plain(again?.actor.getPersistedSnapshot())).toEqual(before);
   });
+});
+
+describe('a snapshot that cannot be used', () => {
+  const damages: Array<[string, (json: string) => string]> = [
+    ['broken JSON', (json) => json.slice(0, json.length / 2)],
+    ['no JSON at all', () => '\u0000\u0001'],
+    ['null', () => 'null'],
+    ['a number', () => '7'],
+    ['an empty object', () => '{}'],
+    ['an empty list', () => '[]'],
+    ['a state that does not exist', (json) => json.replace('"working"', '"reviewing"')],
+    ['no states', (json) => JSON.stringify({ ...JSON.parse(json), value: null })],
+    ['no context', (json) => JSON.stringify({ ...JSON.parse(json), context: undefined })],
+    ['an empty context', (json) => JSON.stringify({ ...JSON.parse(json), context: {} })],
+    ['half a turn', (json) => json.replace(/"turn":\{[^}]*\}/, '"turn":{"open":true}')],
+    ['lists of nothing', (json) => json.replace(/"tools":\[[^\]]*\]/, '"tools":[null]')],
+    ['another session', (json) => json.replaceAll(ID, 'somebody-else')],
+    ['a machine that stopped', (json) => json.replace('"status":"active"', '"status":"stopped"')],
+  ];
+
+  it.each(damages)(
+    '%s: the session goes on from its columns, and so do all others',
+    async (_, damage) => {
+      const first = await openHouse();
+      const live = await aSession(first);
+      await tell(first, live, toolBegan(2, 't1'));
+      const { paths } = first;
+      await first.writer.close();
+      const database = new Database(paths.database);
+      const [snapshot] = database.prepare('SELECT snapshot FROM machines').pluck().all() as [
+        string,
+      ];
+      const damaged = damage(snapshot);
+      expect(damaged).not.toBe(snapshot);
+      database.prepare('UPDATE machines SET snapshot = ?').run(damaged);
+      database.close();
+      await using second = await openHouse(paths.dir);
+      const again = second.house.registry.peek(ID);
+      expect(again?.actor.getSnapshot().hasTag('busy')).toBe(true);
+      if (!again) throw new Error('gone');
+      await tell(second, again, toolEnded(3, 't1'));
+      await tell(second, again, stopped(4));
+      const { stored } = await second.writer.read({ kind: 'actor', sessionId: ID });
+      expect(stored?.summary.work_status).toBe('waiting');
+      expect(savedOf(stored as StoredActor)).not.toBeNull();
+    },
+  );
 });

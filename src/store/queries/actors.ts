@@ -77,6 +77,7 @@ export class ActorReads {
       turnCount: row.turn_count,
       revision: row.revision,
       threadId: row.codex_thread_id,
+      requests: row.has_open > 0 ? this.#statements.requests.all(row.id) : [],
     };
   }
 
@@ -110,6 +111,12 @@ function prepareStatements(database: Sqlite) {
       `SELECT session_id AS sessionId, id AS messageId, tool_output AS output FROM messages
        WHERE is_in_progress <> 0 AND type = 'shell'`,
     ),
+    requests: database
+      .prepare<[string], string>(
+        `SELECT request FROM approval_history
+         WHERE session_id = ? AND request IS NOT NULL AND decided_at IS NULL ORDER BY id`,
+      )
+      .pluck(),
     subagent: database.prepare<[string, string], { transcriptPath: string | null }>(
       `SELECT sessions.transcript_path AS transcriptPath FROM subagents
        JOIN sessions ON sessions.id = subagents.session_id

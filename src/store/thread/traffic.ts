@@ -27,5 +27,7 @@ export type FromThread =
   | { type: 'refused'; exitCode: number; message: string }
   /** The batch's end: what became of its items, then the answers to its reads. */
   | { type: 'done'; commit: CommitOutcome; answers: Answer[] }
+  /** Rows that another program changed while we run were put back. */
+  | { type: 'undone'; sessions: string[] }
   | { type: 'checked'; damage: string | null }
   | { type: 'closed' };

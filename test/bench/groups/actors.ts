@@ -64,6 +64,7 @@ function createHouse(live: number): Registry {
     busy: [],
     sessions: 0,
     wasDirty: false,
+    foreign: [],
     processes: [],
     commands: [],
   };
