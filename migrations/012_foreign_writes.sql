@@ -7,7 +7,8 @@ CREATE TABLE foreign_writes (
   before TEXT
 );
 
-CREATE TRIGGER note_foreign_update AFTER UPDATE OF
+-- Before the change, so that the old values are read from the row, and only when they are needed.
+CREATE TRIGGER note_foreign_update BEFORE UPDATE OF
   status, work_status, provider, project_path, project_name, branch, model, transcript_path,
   custom_name, summary, first_prompt, last_message, started_at, ended_at, end_reason, last_activity_at,
   input_tokens, output_tokens, cached_tokens, context_window, effort, permission_mode,
@@ -15,21 +16,22 @@ CREATE TRIGGER note_foreign_update AFTER UPDATE OF
   current_cwd, git_branch, git_sha
 ON sessions WHEN NEW.journal_seq IS OLD.journal_seq
 BEGIN
-  INSERT INTO foreign_writes (session_id, before) VALUES (OLD.id, json_object(
-    'status', OLD.status, 'work_status', OLD.work_status, 'provider', OLD.provider,
-    'project_path', OLD.project_path, 'project_name', OLD.project_name, 'branch', OLD.branch,
-    'model', OLD.model, 'transcript_path', OLD.transcript_path, 'custom_name', OLD.custom_name,
-    'summary', OLD.summary, 'first_prompt', OLD.first_prompt, 'last_message', OLD.last_message,
-    'started_at', OLD.started_at, 'ended_at', OLD.ended_at, 'end_reason', OLD.end_reason,
-    'last_activity_at', OLD.last_activity_at, 'input_tokens', OLD.input_tokens,
-    'output_tokens', OLD.output_tokens, 'cached_tokens', OLD.cached_tokens,
-    'context_window', OLD.context_window, 'effort', OLD.effort,
-    'permission_mode', OLD.permission_mode,
-    'codex_integration_mode', OLD.codex_integration_mode,
-    'claude_integration_mode', OLD.claude_integration_mode,
-    'codex_thread_id', OLD.codex_thread_id, 'approval_policy', OLD.approval_policy,
-    'sandbox_mode', OLD.sandbox_mode, 'current_cwd', OLD.current_cwd,
-    'git_branch', OLD.git_branch, 'git_sha', OLD.git_sha))
+  INSERT INTO foreign_writes (session_id, before) SELECT id, json_object(
+    'status', status, 'work_status', work_status, 'provider', provider,
+    'project_path', project_path, 'project_name', project_name, 'branch', branch,
+    'model', model, 'transcript_path', transcript_path, 'custom_name', custom_name,
+    'summary', summary, 'first_prompt', first_prompt, 'last_message', last_message,
+    'started_at', started_at, 'ended_at', ended_at, 'end_reason', end_reason,
+    'last_activity_at', last_activity_at, 'input_tokens', input_tokens,
+    'output_tokens', output_tokens, 'cached_tokens', cached_tokens,
+    'context_window', context_window, 'effort', effort,
+    'permission_mode', permission_mode,
+    'codex_integration_mode', codex_integration_mode,
+    'claude_integration_mode', claude_integration_mode,
+    'codex_thread_id', codex_thread_id, 'approval_policy', approval_policy,
+    'sandbox_mode', sandbox_mode, 'current_cwd', current_cwd,
+    'git_branch', git_branch, 'git_sha', git_sha)
+  FROM sessions WHERE id = OLD.id
   ON CONFLICT (session_id) DO UPDATE SET before = coalesce(before, excluded.before);
 END;
 
