@@ -15,17 +15,18 @@ import {
 import type { Question } from '../../src/protocol/nouns.ts';
 import { hello, isOnline, selected } from './model.ts';
 import { tab, view } from './route.ts';
+import { questionsOf } from './session-words.ts';
 import { readToken } from './token.ts';
 
 const ANSWER_WITHIN_MS = 15_000;
 /** A page is looked at: it comes back sooner than other clients do. */
 const PACE = { firstMs: 1000, maxMs: 4000 };
 
-/** The watched session as the conversation shows it. */
-export type Talk = SessionView;
+/** A session as its subscribers have it. */
+export type { SessionView } from '../../src/client/index.ts';
 
 /** The conversation of the watched session; null while there is none. */
-export const talk = signal<Talk | null>(null);
+export const talk = signal<SessionView | null>(null);
 /** Why there is none. */
 export const talkFailure = signal<string | null>(null);
 
@@ -62,11 +63,6 @@ function connected(): Client {
 /** Whether this page may take part at all: the same scopes as everywhere. */
 export const mayControl = computed(() => hello.value?.scopes.includes('control') === true);
 
-/** Whether the session obeys this server; a passive one is only watched. */
-export function isDirect(session: Talk): boolean {
-  return [session.claude_integration_mode, session.codex_integration_mode].includes('direct');
-}
-
 /** What a person may say about a request for permission (contract: `approve_tool`). */
 export type Verdict = 'approved' | 'approved_for_session' | 'approved_always' | 'denied' | 'abort';
 
@@ -93,12 +89,6 @@ export function decide(
 /** What an answer goes by: the provider's id of the question where it has one, else its words. */
 export function keyOf({ id, question }: Question): string {
   return id ?? question;
-}
-
-/** A request may hold one question without choices. */
-export function questionsOf({ questions, question }: ApprovalRequest): readonly Question[] {
-  if (questions && questions.length > 0) return questions;
-  return [{ question: question ?? '', options: [], multi_select: false }];
 }
 
 /**
@@ -138,6 +128,17 @@ export function resume(session_id: string): Promise<string | null> {
 /** Stops the running turn. */
 export function interrupt(session_id: string): Promise<string | null> {
   return wish({ type: 'interrupt_session', session_id });
+}
+
+/** Loads the page of messages before those that are shown; `null` when it came, else why not. */
+export async function loadOlderMessages(session_id: string): Promise<string | null> {
+  try {
+    await connected().older(session_id);
+    return null;
+  } catch (cause) {
+    if (cause instanceof ClientError) return cause.message;
+    throw cause;
+  }
 }
 
 function follow(session: string | null): void {

@@ -42,8 +42,10 @@ export const KEYS: readonly KeyEntry[] = [
     act: (key) => chartView()?.pan(...(PANS[key] ?? [0, 0])),
     inChart: true,
   },
+  { keys: ['a'], words: 'approve the request that is shown', act: () => press('.approve') },
+  { keys: ['d'], words: 'deny it, with words', act: () => press('.deny') },
   {
-    keys: ['a'],
+    keys: ['x'],
     words: 'actions in the chart',
     act: () => {
       actions.value = !actions.value;
@@ -70,7 +72,7 @@ export const KEYS: readonly KeyEntry[] = [
     },
   },
   { keys: ['w'], words: 'why is it in this state?', act: () => openTab('why') },
-  { keys: ['d'], words: 'try an event', act: () => openTab('try') },
+  { keys: ['e'], words: 'try an event', act: () => openTab('try') },
   { keys: ['t'], words: 'light, dark, system', act: nextTheme },
   {
     keys: ['?'],
@@ -80,6 +82,19 @@ export const KEYS: readonly KeyEntry[] = [
     },
   },
 ];
+
+/** Presses a decision about the request in view; what cannot be pressed by hand cannot be by key. */
+function press(decision: string): void {
+  const button = document.querySelector<HTMLButtonElement>(`.approval ${decision}`);
+  if (button && isInView(button)) button.click();
+}
+
+/** Whether an element can be seen and pressed where it stands. */
+function isInView(element: HTMLElement): boolean {
+  const { left, top, width, height } = element.getBoundingClientRect();
+  const there = document.elementFromPoint(left + width / 2, top + height / 2);
+  return there !== null && element.contains(there);
+}
 
 /** Listens until the page is closed. */
 export function startKeys(): void {

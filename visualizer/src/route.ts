@@ -28,7 +28,7 @@ export const place = signal<Place>('sessions');
 /** The chart that is shown while no session is chosen. */
 export const catalogued = signal('session');
 /** The tab that is shown. */
-export const tab = signal<Tab>('events');
+export const tab = signal<Tab>('session');
 /** The part that a phone shows. */
 export const view = signal<View>('sessions');
 /** The state the Why panel is about; null: the active one of the first region. */
@@ -77,7 +77,7 @@ export function addressOf(where: Place): string {
   const query = new URLSearchParams();
   const seq = position.value ?? wantedSeq;
   if (seq !== null) query.set('seq', String(seq));
-  if (tab.value !== 'events') query.set('tab', tab.value);
+  if (tab.value !== 'session') query.set('tab', tab.value);
   return query.size > 0 ? `${path}?${query}` : path;
 }
 
@@ -86,7 +86,7 @@ export function openSession(session: string): void {
   wantedSeq = null;
   place.value = 'sessions';
   select(session);
-  if (view.peek() === 'sessions') view.value = 'states';
+  if (view.peek() === 'sessions') view.value = 'session';
 }
 
 /** Shows a child actor of the watched session in the place of the chart, or the chart again. */
@@ -128,7 +128,7 @@ function readAddress(): void {
     select(decoded(rest));
     actor.value = child === undefined ? null : decoded(child);
     if (child !== undefined) view.value = 'chart';
-    else if (view.peek() === 'sessions') view.value = 'states';
+    else if (view.peek() === 'sessions') view.value = 'session';
   } else if (place.peek() === 'sessions') select(null);
 }
 

@@ -67,7 +67,7 @@ async function findings(page: Page): Promise<string[]> {
 describe.each(['light', 'dark'] as const)('axe finds nothing in %s', (colorScheme) => {
   it('on a desk, in every tab, live and held', async () => {
     const server = await fixture({ sessions: 40 }, 20);
-    const page = await visit(`${server.url}s/od-0001`, { colorScheme });
+    const page = await visit(`${server.url}s/od-0001?tab=events`, { colorScheme });
     await page.waitForSelector('.chart .leaf.on');
     const found: string[] = [];
     for (const key of ['1', '2', '3', '4', '5', '6', '7', '[', '?']) {
@@ -169,7 +169,9 @@ it('cuts a long name before the states beside it', async () => {
   const [session] = server.sessions;
   if (session) session.input.session.project_name = 'n'.repeat(200);
   session?.step();
-  const page = await visit(`${server.url}s/od-0000`, { viewport: { width: 1280, height: 800 } });
+  const page = await visit(`${server.url}s/od-0000?tab=events`, {
+    viewport: { width: 1280, height: 800 },
+  });
   const cut = () =>
     page.$$eval('.stage-head .pill', (all) =>
       all.filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.textContent),
@@ -249,7 +251,7 @@ it('zooms with two fingers', async () => {
 
 it('can be used by keys alone: everything is reached, a dialog gives the focus back', async () => {
   const server = await fixture({ sessions: 6 }, 10);
-  const page = await visit(`${server.url}s/od-0001`);
+  const page = await visit(`${server.url}s/od-0001?tab=events`);
   await page.waitForSelector('.chart .leaf.on');
   const reached = new Set<string>();
   for (let press = 0; press < 40; press += 1) {
@@ -291,7 +293,7 @@ it('can be used by keys alone: everything is reached, a dialog gives the focus b
 
 it('moves through tabs and lists by arrows', async () => {
   const server = await fixture({ sessions: 6 }, 10);
-  const page = await visit(`${server.url}s/od-0001`);
+  const page = await visit(`${server.url}s/od-0001?tab=events`);
   await page.getByRole('tab', { name: 'Events' }).focus();
   await page.keyboard.press('ArrowRight');
   expect(await page.getByRole('tab', { name: 'Sequence' }).getAttribute('aria-selected')).toBe(
@@ -325,7 +327,7 @@ it('follows the system, and is switched by hand', async () => {
 
 it('moves nothing for those who want no motion', async () => {
   const server = await fixture({ sessions: 2 });
-  const page = await visit(`${server.url}s/od-0001`, { reducedMotion: 'reduce' });
+  const page = await visit(`${server.url}s/od-0001?tab=events`, { reducedMotion: 'reduce' });
   await page.waitForSelector('.chart .leaf.on');
   for (let round = 0; round < 20; round += 1) server.sessions[1]?.step();
   await still(page);

@@ -20,7 +20,7 @@ useBrowser();
 it('is usable within three seconds', { retry: 2 }, async () => {
   const server = await fixture({ sessions: 20 });
   const start = performance.now();
-  const page = await visit(`${server.url}s/od-0001`);
+  const page = await visit(`${server.url}s/od-0001?tab=events`);
   await page.waitForSelector('.chart .leaf.on');
   const took = performance.now() - start;
   report('usable after', `${Math.round(took)} ms`);
@@ -29,7 +29,7 @@ it('is usable within three seconds', { retry: 2 }, async () => {
 
 it('lights exactly the active states after each of 200 events', async () => {
   const server = await fixture({ sessions: 2 });
-  const page = await visit(`${server.url}s/od-0001`);
+  const page = await visit(`${server.url}s/od-0001?tab=events`);
   await page.waitForSelector('.chart .leaf.on');
   for (let round = 0; round < 200; round += 1) {
     server.sessions[1]?.step();
@@ -57,7 +57,7 @@ it.each(['states', 'events'])(
 
 it('shows an event at once: within 150 ms for 95 of 100', async () => {
   const server = await fixture({ sessions: 2 });
-  const page = await visit(`${server.url}s/od-0001`, { seen: stampFrames });
+  const page = await visit(`${server.url}s/od-0001?tab=events`, { seen: stampFrames });
   await page.waitForSelector('.chart .leaf.on');
   const step = (): string => {
     const seq = server.sessions[1]?.step().seq;
@@ -74,8 +74,8 @@ it('shows an event at once: within 150 ms for 95 of 100', async () => {
 });
 
 it.each([
-  ['the list', 's/od-0001', 200],
-  ['the list', 's/od-0001', 1000],
+  ['the list', 's/od-0001?tab=events', 200],
+  ['the list', 's/od-0001?tab=events', 1000],
   ['the grid', 'grid', 1000],
 ])(
   'holds %s (%s) with %i sessions at 500 events a second with little script',
@@ -110,7 +110,7 @@ it.each([
 
 it('needs no more than 60 MB after a minute of 1,000 busy sessions', async () => {
   const server = await fixture({ sessions: 1000 }, 2);
-  const page = await visit(`${server.url}s/od-0001`);
+  const page = await visit(`${server.url}s/od-0001?tab=events`);
   await page.waitForSelector('.chart .leaf.on');
   const stop = server.run(500);
   const busy = setInterval(() => server.sessions[1]?.step(), 100);
@@ -126,7 +126,7 @@ it('needs no more than 60 MB after a minute of 1,000 busy sessions', async () =>
 
 it('holds no more records than it may, whatever comes', async () => {
   const server = await fixture({ sessions: 2 });
-  const page = await visit(`${server.url}s/od-0001`);
+  const page = await visit(`${server.url}s/od-0001?tab=events`);
   await page.waitForSelector('.chart .leaf.on');
   for (let round = 0; round < 70; round += 1) {
     for (let event = 0; event < 100; event += 1) server.sessions[1]?.step();

@@ -12,7 +12,7 @@ it('says why there is no picture, on a desk and on a phone, and tries again', as
       isBroken ? route.fulfill({ status: 500 }) : route.continue(),
     );
   };
-  const page = await visit(`${server.url}s/od-0001`, { seen });
+  const page = await visit(`${server.url}s/od-0001?tab=events`, { seen });
   await expect
     .poll(() => page.getByTestId('chart-failure').textContent())
     .toContain('The charts could not be loaded: the server answered 500');
@@ -33,7 +33,7 @@ it('says why there is no picture, on a desk and on a phone, and tries again', as
 
 it('says that updates are thinned when it is too slow, and catches up by itself', async () => {
   const server = await fixture({ sessions: 2 });
-  const page = await visit(`${server.url}s/od-0001`);
+  const page = await visit(`${server.url}s/od-0001?tab=events`);
   await page.waitForSelector('.chart .leaf.on');
   server.io.of('/inspect').emit('lag', { sessions: ['od-0001'] });
   await expect.poll(() => page.getByTestId('notice').textContent()).toContain('too slow');
@@ -45,7 +45,7 @@ it('says that updates are thinned when it is too slow, and catches up by itself'
 
 it('tries again when the server closes the page by itself', async () => {
   const server = await fixture({ sessions: 2 });
-  const page = await visit(`${server.url}s/od-0001`);
+  const page = await visit(`${server.url}s/od-0001?tab=events`);
   await page.waitForSelector('.chart .leaf.on');
   server.io.of('/inspect').disconnectSockets();
   await page.getByTestId('offline').waitFor();
@@ -71,7 +71,7 @@ it('tells a filter without hits, an unknown chart and a session without moments 
 
 it('scrubs back over pages of the journal that were not loaded', async () => {
   const server = await fixture({ sessions: 1 }, 1000);
-  const page = await visit(`${server.url}s/od-0000`);
+  const page = await visit(`${server.url}s/od-0000?tab=events`);
   await page.waitForSelector('.chart .leaf.on');
   await page.keyboard.press('Home');
   await expect.poll(() => page.getByTestId('now').textContent()).toContain('#1 ');

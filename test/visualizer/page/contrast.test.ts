@@ -28,7 +28,10 @@ describe.each(['light', 'dark'] as const)('in %s, texts of controls can be read'
     ];
     asks(server.sessions[4], { type: 'question', question: 'Which?', questions });
     const page = await visit(server.url + path, { colorScheme, reducedMotion: 'reduce' });
-    await page.locator('.approval, .pane, .events, .tile, .catalogue-state, .card').first().waitFor();
+    await page
+      .locator('.approval, .pane, .events, .tile, .catalogue-state, .card')
+      .first()
+      .waitFor();
     const found: string[] = [];
     const debug = await page.context().newCDPSession(page);
     for (const state of ['hover', 'focus', 'active'] as const) {
@@ -66,7 +69,9 @@ function tooPale(page: Page, state: string, enough: number): Promise<string[]> {
     CONTROLS,
     (all, { state, enough }) => {
       type Colour = [number, number, number, number];
-      const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+      const canvas = document
+        .createElement('canvas')
+        .getContext('2d', { willReadFrequently: true });
       const colour = (css: string): Colour => {
         if (!canvas) throw new Error('The browser has no canvas');
         canvas.clearRect(0, 0, 1, 1);

@@ -76,7 +76,7 @@ it('shows a child actor as it was at each moment, and nobody who was not there y
 it('opens a child actor by touch, and keeps its address', async () => {
   const server = await fixture({ sessions: 2 }, 0);
   server.sessions[1]?.tell({ type: 'link.requested', at: stamp() }, 'client');
-  const page = await visit(`${server.url}s/od-0001`, PHONE);
+  const page = await visit(`${server.url}s/od-0001?tab=states`, PHONE);
   const row = page.getByTestId('actor-row');
   expect((await row.boundingBox())?.height).toBeGreaterThanOrEqual(40);
   await row.tap();
@@ -167,7 +167,7 @@ it('tells an empty server, a session without events and an unknown session apart
     .poll(() => empty.getByTestId('no-sessions').textContent())
     .toContain('No sessions yet');
   const one = await fixture({ sessions: 1 }, 0);
-  const fresh = await visit(`${one.url}s/od-0000`);
+  const fresh = await visit(`${one.url}s/od-0000?tab=events`);
   await expect.poll(() => fresh.getByTestId('no-events').textContent()).toContain('No events yet');
   const unknown = await visit(`${one.url}s/nobody`);
   await expect
@@ -198,7 +198,7 @@ it('asks for a token once and never puts it into an address', async () => {
 
 it('says that the server is gone, and what changed when it is back', async () => {
   const server = await fixture({ sessions: 2 });
-  const page = await visit(`${server.url}s/od-0001`);
+  const page = await visit(`${server.url}s/od-0001?tab=events`);
   await page.waitForSelector('.chart .leaf.on');
   const { port } = server;
   await server.close();

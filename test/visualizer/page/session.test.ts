@@ -11,7 +11,7 @@ it('speaks the public protocol: messages, an answer, a refusal in words', async 
   const page = await visit(`${server.url}s/od-0001?tab=session`);
   const card = page.getByTestId('approval');
   await expect.poll(() => card.locator('pre').textContent()).toBe('echo <U+202E>evil \u241b[2J');
-  await card.getByRole('button', { name: 'Approve', exact: true }).click();
+  await card.getByRole('button', { name: /^Approve:/ }).click();
   await expect.poll(() => card.getByRole('status').textContent()).toContain('not implemented');
   expect(server.said).toContainEqual({
     type: 'approve_tool',
@@ -27,15 +27,18 @@ it('speaks the public protocol: messages, an answer, a refusal in words', async 
   expect(await page.getByLabel('Message to the session').inputValue()).toBe('hello');
 });
 
-it('offers an amendment only where there is one, and takes words along with a denial', async () => {
+it('offers to approve for longer only with the rule in view, and takes words along with a denial', async () => {
   const server = await fixture({ sessions: 2 }, 4);
   asks(server.sessions[1], { command: 'git push', proposed_amendment: ['git', 'push'] });
   const page = await visit(`${server.url}s/od-0001?tab=session`);
-  const card = page.getByTestId('approval');
-  await card.getByRole('button', { name: 'Always approve' }).waitFor();
-  expect(await card.textContent()).toContain('allow what begins withgit push');
-  await card.getByLabel('With a denial, tell the agent').fill('open a pull request instead');
-  await card.getByRole('button', { name: 'Deny', exact: true }).click();
+  const card = page.getByRole('region', { name: 'May it run this command?' });
+  await card.getByRole('button', { name: 'Approve always…' }).click();
+  expect(await card.textContent()).toContain('every command that begins with git push');
+  await card.getByRole('button', { name: 'Always', exact: true }).waitFor();
+  await page.keyboard.press('Escape');
+  await card.getByRole('button', { name: /^Deny:/ }).click();
+  await card.getByLabel('Tell it why').fill('open a pull request instead');
+  await card.getByRole('button', { name: 'Deny and go on' }).click();
   await expect
     .poll(() => server.said.at(-1))
     .toEqual({
@@ -47,13 +50,59 @@ it('offers an amendment only where there is one, and takes words along with a de
     });
 });
 
-it('answers one question by one press, several by question, with more than one choice where asked', async () => {
-  const server = await fixture({ sessions: 5 }, 4);
-  const options = [{ label: 'SQLite', description: 'One file.' }, { label: 'Postgres' }];
-  const storage = { question: 'Which database?', options, multi_select: false };
-  asks(server.sessions[1], { type: 'question', question: 'Which database?', questions: [storage] });
+it('approves and denies by key while the request is in view, and never while something is typed', async () => {
+  const server = await fixture({ sessions: 2 }, 4);
+  asks(server.sessions[1], { command: 'git push' });
   const page = await visit(`${server.url}s/od-0001?tab=session`);
-  await page.getByTestId('approval').getByRole('button', { name: 'Postgres' }).click();
+  const approve = page.getByRole('button', { name: /^Approve:/ });
+  await expect.poll(() => approve.isEnabled()).toBe(true);
+  await page.keyboard.press('d');
+  const words = page.getByLabel('Tell it why');
+  await expect.poll(() => words.evaluate((one) => one === document.activeElement)).toBe(true);
+  await page.keyboard.type('a bad idea');
+  expect(await words.inputValue()).toBe('a bad idea');
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('a');
+  await expect.poll(() => server.said.at(-1)).toMatchObject({ decision: 'approved' });
+  const decisions = server.said.filter((one) => (one as { type: string }).type === 'approve_tool');
+  expect(decisions).toHaveLength(1);
+});
+
+it('lets a long command be approved only after its end was in view', async () => {
+  const server = await fixture({ sessions: 2 }, 4);
+  const command = Array.from({ length: 60 }, (_, line) => `echo line ${line + 1}`).join('\n');
+  asks(server.sessions[1], { command });
+  const page = await visit(`${server.url}s/od-0001?tab=session`);
+  const approve = page.getByRole('button', { name: /^Approve:/ });
+  await expect.poll(() => page.locator('.decisions').textContent()).toContain('Scroll to the end');
+  // Longer than a fresh card is inert: it is the end that is missing.
+  await expect.poll(() => page.getByRole('button', { name: /^Deny:/ }).isEnabled()).toBe(true);
+  expect(await approve.isDisabled()).toBe(true);
+  await page.keyboard.press('a');
+  await page.locator('.talk-scroll').evaluate((pane) => pane.scrollTo(0, pane.scrollHeight));
+  await expect.poll(() => approve.isEnabled()).toBe(true);
+  expect(JSON.stringify(server.said)).not.toContain('approve_tool');
+});
+
+const OPTIONS = [{ label: 'SQLite', description: 'One file.' }, { label: 'Postgres' }];
+const STORAGE = {
+  header: 'Storage',
+  question: 'Which database?',
+  options: OPTIONS,
+  multi_select: false,
+};
+const TESTS = {
+  question: 'What first?',
+  options: [{ label: 'Load' }, { label: 'Restarts' }, { label: 'Migrations' }],
+  multi_select: true,
+};
+
+it('answers questions when all are answered: one choice, several, own words', async () => {
+  const server = await fixture({ sessions: 5 }, 4);
+  asks(server.sessions[1], { type: 'question', question: STORAGE.question, questions: [STORAGE] });
+  const page = await visit(`${server.url}s/od-0001?tab=session`);
+  await page.getByRole('radio', { name: 'Postgres' }).check();
+  await page.getByRole('button', { name: 'Answer' }).click();
   await expect
     .poll(() => server.said.at(-1))
     .toEqual({
@@ -63,24 +112,17 @@ it('answers one question by one press, several by question, with more than one c
       answer: 'Postgres',
       answers: { 'Which database?': 'Postgres' },
     });
-  const tests = {
-    question: 'What first?',
-    options: [{ label: 'Load' }, { label: 'Restarts' }, { label: 'Migrations' }],
-    multi_select: true,
-  };
-  asks(server.sessions[4], {
-    type: 'question',
-    question: 'Two things',
-    questions: [storage, tests],
-  });
+  const questions = [STORAGE, TESTS];
+  asks(server.sessions[4], { type: 'question', question: 'Two things', questions });
   await page.goto(`${server.url}s/od-0004?tab=session`);
-  const card = page.getByTestId('approval');
+  const card = page.getByRole('region', { name: 'It asks you 2 questions' });
   const submit = card.getByRole('button', { name: 'Answer', exact: true });
+  await card.getByRole('radio', { name: 'SQLite' }).check();
   expect(await submit.isDisabled()).toBe(true);
-  await card.getByRole('button', { name: 'SQLite' }).click();
-  await card.getByRole('button', { name: 'Load' }).click();
-  await card.getByRole('button', { name: 'Restarts' }).click();
-  await card.getByLabel('Other words').last().fill('and hooks');
+  expect(await card.textContent()).toContain('1 of 2 answered');
+  await card.getByRole('checkbox', { name: 'Load' }).check();
+  await card.getByRole('checkbox', { name: 'Restarts' }).check();
+  await card.getByLabel('Your own words').last().fill('and hooks');
   await submit.click();
   await expect
     .poll(() => server.said.at(-1))
@@ -120,13 +162,55 @@ it('only shows to whoever may only look', async () => {
   expect(await page.getByTestId('send-live').count()).toBe(0);
 });
 
-it('shows the request of a watched session without buttons', async () => {
+it.each([
+  ['questions', { type: 'question', tool_name: 'AskUserQuestion', questions: [STORAGE, TESTS] }],
+  ['one question', { type: 'question', tool_name: 'AskUserQuestion', questions: [STORAGE] }],
+  ['a plan', { type: 'question', tool_name: 'ExitPlanMode', question: 'Which database? SQLite' }],
+  ['a command', { command: 'echo "Which database?" SQLite' }],
+  ['a tool', { tool_name: 'mcp__db__ask', tool_input: '{"q":"Which database?","a":"SQLite"}' }],
+] as const)('shows %s of a watched session whole, and where to answer', async (_, request) => {
   const server = await fixture({ sessions: 1 }, 4);
-  const passive = server.sessions[0];
-  asks(passive, { command: 'ls' });
-  const page = await visit(`${server.url}s/od-0000?tab=session`);
-  await expect.poll(() => page.getByTestId('approval').textContent()).toContain('only watched');
-  expect(await page.getByTestId('approval').getByRole('button').count()).toBe(0);
+  asks(server.sessions[0], { question: null, ...request } as never);
+  const page = await visit(server.url);
+  await page.locator('.virtual-row').first().click();
+  const card = page.getByTestId('approval');
+  await card.waitFor();
+  const words = (await card.textContent()) ?? '';
+  const asked = 'questions' in request ? request.questions : [];
+  const texts = asked.flatMap((one) => [
+    one.question,
+    ...one.options.flatMap((option) => Object.values(option)),
+  ]);
+  for (const text of ['Which database?', 'SQLite', ...texts]) expect(words).toContain(text);
+  expect(await page.getByTestId('where-to-answer').textContent()).toMatch(
+    /^Watched only\. Answer in its own terminal/,
+  );
+  expect(await card.getByRole('button').count()).toBe(0);
+  await page.getByRole('tab', { name: 'Events' }).click();
+  await page.getByRole('button', { name: 'See request' }).click();
+  await card.waitFor();
+});
+
+it('loads older messages when the reader scrolls up, and keeps the place', async () => {
+  const server = await fixture({ sessions: 2 }, 0);
+  const session = server.sessions[1];
+  while ((session?.messages.length ?? 0) < 180) session?.step();
+  const page = await visit(`${server.url}s/od-0001?tab=session`);
+  const shown = page.locator('.message');
+  await expect.poll(() => shown.count()).toBe(50);
+  const pane = page.locator('.talk-scroll');
+  const first = await shown.first().elementHandle();
+  await pane.evaluate((one) => one.scrollTo(0, 0));
+  await expect.poll(() => shown.count()).toBe(100);
+  // What stood at the top is still in view: it was not moved by what came above it.
+  await expect
+    .poll(async () => (await first?.boundingBox())?.y ?? -1)
+    .toBeGreaterThan((await pane.boundingBox())?.y ?? 0);
+  for (const count of [150, session?.messages.length ?? 0]) {
+    await pane.evaluate((one) => one.scrollTo(0, 0));
+    await expect.poll(() => shown.count()).toBe(count);
+  }
+  expect(await page.getByTestId('older').count()).toBe(0);
 });
 
 it('tries an event without touching the session', async () => {

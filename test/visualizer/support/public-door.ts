@@ -31,7 +31,7 @@ function converse(line: WebSocket, { byId, said }: PublicDoor): void {
   tell({ type: 'hello', version: 'fixture', protocol_version: 1, epoch: 'e' });
   line.on('message', (text) => {
     const message = JSON.parse(String(text)) as Record<
-      'type' | 'session_id' | 'request_id',
+      'type' | 'session_id' | 'request_id' | 'before',
       string
     >;
     said.push(message);
@@ -40,6 +40,10 @@ function converse(line: WebSocket, { byId, said }: PublicDoor): void {
     if (type === 'subscribe_session' && session) {
       tell({ type: 'session_snapshot', session: stateOf(session) });
     }
+    if (type === 'get_messages' && session) {
+      tell({ ...pageBefore(session, message.before), request_id });
+      return;
+    }
     const isDone = /subscribe_session|ping/.test(type);
     const words = `${type} is not implemented yet`;
     const refusal = { type: 'error', code: 'not_implemented', message: words, session_id };
@@ -47,12 +51,30 @@ function converse(line: WebSocket, { byId, said }: PublicDoor): void {
   });
 }
 
+/** Messages of a snapshot, and of a page. */
+const SHOWN = 50;
+
+/** The page of messages that ends before one of them. */
+function pageBefore({ id, messages }: FakeSession, before: string): object {
+  const end = messages.findIndex((message) => message.id === before);
+  const start = Math.max(0, end - SHOWN);
+  return {
+    type: 'messages_page',
+    session_id: id,
+    messages: messages.slice(start, end),
+    has_older: start > 0,
+    has_newer: true,
+    message_count: messages.length,
+  };
+}
+
 function stateOf({ id, input, messages, actor }: FakeSession): object {
   const { context } = actor.getSnapshot();
   return {
     ...input.session,
     id,
-    messages: messages.slice(-50),
+    messages: messages.slice(-SHOWN),
+    has_older: messages.length > SHOWN,
     message_count: messages.length,
     pending_approval: context.approvals[0]?.request ?? null,
     current_diff: null,

@@ -10,7 +10,7 @@ import { actor, children, isOnline, position, selected, selectedRow, shown } fro
 import { openActor } from '../route.ts';
 import { ask } from '../transport.ts';
 import { useAsked } from '../ui/asked.ts';
-import { now } from '../ui/now.ts';
+import { now } from '../ui/now.tsx';
 import { clockWords, spanWords } from '../ui/words.ts';
 import { visibleText } from '../visible.ts';
 import './actors.css';

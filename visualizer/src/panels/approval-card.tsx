@@ -1,113 +1,185 @@
 /**
- * An open request, shown in full before it can be decided: every character visible, nothing cut off or
- * folded away, texts as texts. A watched (passive) session's request is shown for reading only.
+ * An open request, shown whole before it can be decided: every character visible, nothing cut off, folded
+ * away or scrolled by itself. The pane around it scrolls; the decisions stay at its lower edge. The request
+ * of a session that is only watched says where it is answered.
  */
 import { useSignal } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
 import type { ApprovalRequest } from '../../../src/protocol/nouns.ts';
-import { answer, decide, mayControl, type Verdict } from '../conversation.ts';
+import { answer, decide, mayControl, type SessionView } from '../conversation.ts';
 import { isOnline } from '../model.ts';
+import { isDirect, kindOf, questionWords, terminalWords } from '../session-words.ts';
+import { Age } from '../ui/now.tsx';
 import { VisibleText } from '../ui/visible-text.tsx';
-import { Questionnaire } from './questionnaire.tsx';
+import { Decisions } from './decisions.tsx';
+import { Questionnaire, QuestionsToRead } from './questionnaire.tsx';
 import './approval-card.css';
 
-const TITLES = { exec: 'Wants to run', patch: 'Wants to change', question: 'Asks you' } as const;
-
-/** The house remembers so much of a command or diff, characters; what the wire cuts ends in its mark. */
+/** The server remembers so much of a command or diff, characters; what the wire cuts ends in its mark. */
 const CUT_AT = 100_000;
 const CUT_MARK = '[truncated]';
+/** A card that has just appeared under the pointer takes no press for so long, ms. */
+const INERT_MS = 400;
+/** A longer text must have been seen to its end before it can be approved, lines. */
+const LONG_LINES = 40;
 
 interface CardProps {
   request: ApprovalRequest;
-  /** Whether the session obeys this server. */
-  direct: boolean;
+  session: SessionView;
+  /** When it was asked, ISO 8601; null where that is not known. */
+  since: string | null;
+  /** Called when the server has taken a decision or an answer, with what it was. */
+  onSettled?: (words: string) => void;
 }
 
-/** The card of one request; `direct` when its session is steered, not only watched. */
-export function ApprovalCard({ request, direct }: CardProps) {
-  const failure = useSignal<string | null>(null);
-  const isSent = useSignal(false);
-  const settle = (wish: Promise<string | null>): void => {
-    isSent.value = true;
-    failure.value = null;
-    void wish.then((words) => {
-      failure.value = words;
-      if (words !== null) isSent.value = false;
-    });
-  };
-  const isDisabled = !isOnline.value || isSent.value;
-  const mayAnswer = direct && mayControl.value;
+/** The card of one request, with the decisions that this page may make. */
+export function ApprovalCard({ request, session, since, onSettled }: CardProps) {
+  const { failure, isSent, settle } = useSettling(onSettled);
+  const isInert = useInert();
+  const { end, isSeen } = useSeenToTheEnd(request);
+  const isSteered = isDirect(session);
+  const mayAnswer = isSteered && mayControl.value;
+  const isDisabled = !isOnline.value || isSent.value || isInert;
+  const kind = kindOf(request);
+  const isAsking = kind === 'questions' || kind === 'form';
+  const words = questionWords(request);
   return (
-    <article class="approval" data-testid="approval" aria-label="Open request">
-      <h3>
-        {TITLES[request.type]}
-        {request.tool_name && (
-          <span class="tag">
-            <VisibleText text={request.tool_name} />
-          </span>
-        )}
-        {request.agent_id && (
-          <span class="tag">
-            subagent <VisibleText text={request.agent_id} />
-          </span>
-        )}
-      </h3>
-      <Details request={request} />
-      {!direct && <p class="hint">This session is only watched: answer in its own terminal.</p>}
-      {direct && !mayControl.value && <p class="hint">This page may only look.</p>}
-      {mayAnswer && request.type !== 'question' && (
+    <section class="approval" data-testid="approval" aria-label={words}>
+      <Heading request={request} words={words} since={since} />
+      <Details request={request} session={session} />
+      {!mayAnswer && isAsking && <QuestionsToRead request={request} />}
+      <i ref={end} class="approval-end" />
+      {!isSteered && (
+        <p class="where" data-testid="where-to-answer">
+          <b>Watched only.</b> {terminalWords(session)}
+        </p>
+      )}
+      {isSteered && !mayControl.value && (
+        <p class="where">This page may only look: decide where the token with control is used.</p>
+      )}
+      {mayAnswer && !isAsking && (
         <Decisions
+          request={request}
           isDisabled={isDisabled}
-          amendment={request.proposed_amendment ?? null}
-          onDecide={(decision, words) => settle(decide(request, decision, words))}
+          isUnread={!isSeen}
+          onDecide={(decision, message) => settle(decide(request, decision, message), decision)}
         />
       )}
-      {mayAnswer && request.type === 'question' && (
+      {mayAnswer && isAsking && (
         <Questionnaire
           request={request}
           isDisabled={isDisabled}
-          onAnswer={(answers) => settle(answer(request, answers))}
-          onAgree={() => settle(decide(request, 'approved'))}
-          onDecline={() => settle(decide(request, 'denied'))}
+          onAnswer={(answers) => settle(answer(request, answers), 'answered')}
+          onAgree={() => settle(decide(request, 'approved'), 'approved')}
+          onDecline={() => settle(decide(request, 'denied'), 'denied')}
         />
       )}
       <p role="status" class={failure.value === null ? 'visually-hidden' : 'banner warn'}>
         {failure.value ?? (isSent.value ? 'Sent.' : '')}
       </p>
-    </article>
+    </section>
   );
 }
 
-function Details({ request }: { request: ApprovalRequest }) {
-  const { command, file_path, diff, question, tool_input, questions, proposed_amendment } = request;
+/** What became of the decision: sent, or refused with the server's words. */
+function useSettling(onSettled?: (words: string) => void) {
+  const failure = useSignal<string | null>(null);
+  const isSent = useSignal(false);
+  const settle = (sending: Promise<string | null>, what: string): void => {
+    isSent.value = true;
+    failure.value = null;
+    void sending.then((words) => {
+      failure.value = words;
+      if (words !== null) isSent.value = false;
+      else onSettled?.(what);
+    });
+  };
+  return { failure, isSent, settle };
+}
+
+function useInert(): boolean {
+  const isInert = useSignal(true);
+  useEffect(() => {
+    const timer = setTimeout(() => {
+      isInert.value = false;
+    }, INERT_MS);
+    return () => clearTimeout(timer);
+  }, []);
+  return isInert.value;
+}
+
+/** Whether the end of a long text was in view once; short ones count as seen. */
+function useSeenToTheEnd({ command, diff, question }: ApprovalRequest) {
+  const end = useRef<HTMLElement>(null);
+  const lines = (command ?? diff ?? question ?? '').split('\n').length;
+  const isSeen = useSignal(lines <= LONG_LINES);
+  useEffect(() => {
+    if (isSeen.value || !end.current) return;
+    const covered = end.current.parentElement?.querySelector('.decisions')?.clientHeight ?? 0;
+    const root = end.current.closest('.talk-scroll');
+    const observer = new IntersectionObserver(
+      (entries) => {
+        if (entries.some(({ isIntersecting }) => isIntersecting)) isSeen.value = true;
+      },
+      { root, rootMargin: `0px 0px -${covered}px 0px` },
+    );
+    observer.observe(end.current);
+    return () => observer.disconnect();
+  }, []);
+  return { end, isSeen: isSeen.value };
+}
+
+function Heading({
+  request,
+  words,
+  since,
+}: Pick<CardProps, 'request' | 'since'> & { words: string }) {
+  return (
+    <header class="approval-head">
+      <i class="glyph-waits" aria-hidden="true" />
+      <h2 tabIndex={-1}>{words}</h2>
+      {request.agent_id && (
+        <span class="tag">
+          subagent <VisibleText text={request.agent_id} />
+        </span>
+      )}
+      {since !== null && (
+        <span class="approval-since">
+          waits <Age at={since} />
+        </span>
+      )}
+    </header>
+  );
+}
+
+function Details({ request, session }: Pick<CardProps, 'request' | 'session'>) {
+  const { command, file_path, diff, question, tool_input, tool_name, questions } = request;
   const texts = [command, diff, tool_input, question, file_path].filter((text) => text != null);
   const isCut = texts.some((text) => text.length >= CUT_AT || text.endsWith(CUT_MARK));
+  const fields = fieldsOf(request);
+  // A tool without a command of its own is put on the wire as its name and input: the fields say it better.
+  const isOnlyInput = fields.length > 0 && command === `${tool_name} ${tool_input}`;
+  const folder = session.current_cwd ?? session.project_path;
   return (
     <>
-      {file_path !== null && (
-        <p class="code wrap">
-          <VisibleText text={file_path} />
-        </p>
-      )}
-      {command !== null && <Block text={command} />}
+      {command !== null && !isOnlyInput && <Whole text={command} />}
       {diff !== null && <Diff text={diff} />}
       {/* An MCP server says something besides the fields of its form. */}
       {question !== null && !questions?.some((one) => one.question === question) && (
-        <p class="wrap" dir="auto">
+        <p class="wrap asked" dir="auto">
           <VisibleText text={question} />
         </p>
       )}
-      {tool_input && tool_input !== command && !questions?.length && (
-        <>
-          <p class="hint">Its whole input</p>
-          <Block text={tool_input} />
-        </>
-      )}
-      {proposed_amendment && proposed_amendment.length > 0 && (
-        <>
-          <p class="hint">“Always” would allow what begins with</p>
-          <Block text={proposed_amendment.join(' ')} />
-        </>
-      )}
+      <dl class="asked-fields">
+        {file_path !== null && <Field name="File" text={file_path} />}
+        {fields.map(([name, text]) => (
+          <Field key={name} name={name} text={text} />
+        ))}
+        {folder && kindOf(request) !== 'form' && <Field name="In" text={folder} />}
+        {request.proposed_amendment && request.proposed_amendment.length > 0 && (
+          <Field name="“Always” would allow" text={request.proposed_amendment.join(' ')} />
+        )}
+      </dl>
       {isCut && (
         <p class="banner bad">
           This is too long to be shown here to its end: decide where you can see all of it.
@@ -117,9 +189,46 @@ function Details({ request }: { request: ApprovalRequest }) {
   );
 }
 
-function Block({ text }: { text: string }) {
+/** Fields of the tool's input that are not shown otherwise; none where it is no JSON object. */
+function fieldsOf({ tool_input, command, file_path, diff, questions }: ApprovalRequest) {
+  if (!tool_input || (questions && questions.length > 0)) return [];
+  const said = new Set([command, file_path, diff]);
+  const input = objectFrom(tool_input);
+  if (input === null) return said.has(tool_input) ? [] : [['Input', tool_input] as const];
+  return Object.entries(input)
+    .map(
+      ([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)] as const,
+    )
+    .filter(([, text]) => !said.has(text));
+}
+
+function objectFrom(json: string): Record<string, unknown> | null {
+  try {
+    const value: unknown = JSON.parse(json);
+    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+    return isObject ? (value as Record<string, unknown>) : null;
+  } catch {
+    // Cut input is no JSON any more; it is shown as the text that it is.
+    return null;
+  }
+}
+
+function Field({ name, text }: { name: string; text: string }) {
   return (
-    <pre class="code" tabIndex={0}>
+    <div>
+      <dt>
+        <VisibleText text={name} />
+      </dt>
+      <dd class="code wrap" dir="ltr">
+        <VisibleText text={text} />
+      </dd>
+    </div>
+  );
+}
+
+function Whole({ text }: { text: string }) {
+  return (
+    <pre class="code asked-text" dir="ltr" data-testid="asked-text">
       <VisibleText text={text} />
     </pre>
   );
@@ -127,7 +236,7 @@ function Block({ text }: { text: string }) {
 
 function Diff({ text }: { text: string }) {
   return (
-    <pre class="code diff" tabIndex={0}>
+    <pre class="code diff asked-text" dir="ltr">
       {text.split('\n').map((line, index) => (
         <span key={index} class={line.startsWith('+') ? 'add' : line.startsWith('-') ? 'del' : ''}>
           <VisibleText text={line} />
@@ -135,52 +244,5 @@ function Diff({ text }: { text: string }) {
         </span>
       ))}
     </pre>
-  );
-}
-
-interface DecisionsProps {
-  isDisabled: boolean;
-  /** The rule that "always" would add; null where the provider offers none. */
-  amendment: readonly string[] | null;
-  onDecide: (decision: Verdict, words: string) => void;
-}
-
-/** In the order of their reach; a denial may say why. */
-function Decisions({ isDisabled, amendment, onDecide }: DecisionsProps) {
-  const words = useSignal('');
-  const choices: [Verdict, string][] = [
-    ['approved', 'Approve'],
-    ['approved_for_session', 'Approve for this session'],
-    ...(amendment ? [['approved_always', 'Always approve'] as [Verdict, string]] : []),
-    ['denied', 'Deny'],
-    ['abort', 'Deny and stop'],
-  ];
-  return (
-    <>
-      <div class="buttons">
-        {choices.map(([decision, name]) => (
-          <button
-            key={decision}
-            type="button"
-            class={decision === 'approved' ? 'button primary' : 'button'}
-            disabled={isDisabled}
-            onClick={() => onDecide(decision, decision === 'denied' ? words.value : '')}
-          >
-            {name}
-          </button>
-        ))}
-      </div>
-      <label class="labelled">
-        With a denial, tell the agent
-        <input
-          type="text"
-          placeholder="what to do instead (optional)"
-          value={words.value}
-          onInput={(event) => {
-            words.value = event.currentTarget.value;
-          }}
-        />
-      </label>
-    </>
   );
 }

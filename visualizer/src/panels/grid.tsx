@@ -9,7 +9,7 @@ import type { Mini, Region } from '../chart/geometry.ts';
 import { arrowHead, roundedPath } from '../chart/svg.ts';
 import { chartOf } from '../charts.ts';
 import { openSession } from '../route.ts';
-import { now } from '../ui/now.ts';
+import { now } from '../ui/now.tsx';
 import { isPhone } from '../ui/screen.ts';
 import { VirtualGrid } from '../ui/virtual-grid.tsx';
 import { ageWords, count } from '../ui/words.ts';

@@ -1,12 +1,12 @@
 /**
- * The questions of a request, each with its choices and, where a person asks in words, room for other words.
- * One question with single choices is answered by pressing one; several, or such that take more than one
- * choice, by sending what was answered: which of them may stay open, only the asker knows, and the server
- * says so. The forms of MCP servers are such questions, too; one without fields is only agreed to.
+ * The questions of a request, each with its header, choices and their descriptions and, where a person asks
+ * in words, a field for other words. A model's questions are sent when all are answered; of the fields of an
+ * MCP server's form some may stay empty, which only the server can tell. A form without fields is agreed to.
  */
 import { useSignal } from '@preact/signals';
 import type { ApprovalRequest, Question } from '../../../src/protocol/nouns.ts';
-import { keyOf, questionsOf } from '../conversation.ts';
+import { keyOf } from '../conversation.ts';
+import { kindOf, questionsOf } from '../session-words.ts';
 import { VisibleText } from '../ui/visible-text.tsx';
 
 interface Props {
@@ -16,9 +16,6 @@ interface Props {
   onAgree: () => void;
   onDecline: () => void;
 }
-
-/** The tool of models that ask; every other asker is an MCP server, whose choices are all there are. */
-const MODEL_ASKS = 'AskUserQuestion';
 
 /** Chosen labels and own words, by question. */
 interface Draft {
@@ -31,66 +28,124 @@ const EMPTY: Draft = { chosen: new Set(), words: '' };
 /** Questions with their choices; `onAnswer` gets what was answered, by question. */
 export function Questionnaire({ request, isDisabled, onAnswer, onAgree, onDecline }: Props) {
   const drafts = useSignal<ReadonlyMap<string, Draft>>(new Map());
-  const isForm = (request.tool_name ?? MODEL_ASKS) !== MODEL_ASKS;
+  const isForm = kindOf(request) === 'form';
   const isBare = isForm && !request.questions?.length;
   const questions = isBare ? [] : questionsOf(request);
-  const isPlain = questions.length === 1 && !questions[0]?.multi_select;
   const answers = new Map(
     questions
       .map((one) => [keyOf(one), answerOf(drafts.value.get(keyOf(one)) ?? EMPTY)] as const)
       .filter(([, text]) => text !== ''),
   );
+  const isReady = isBare || (isForm ? answers.size > 0 : answers.size === questions.length);
   return (
     <form
       class="questionnaire"
       onSubmit={(event) => {
         event.preventDefault();
-        if (isDisabled) return;
+        if (isDisabled || !isReady) return;
         if (isBare) onAgree();
-        else if (answers.size > 0) onAnswer(answers);
+        else onAnswer(answers);
       }}
     >
-      {questions.map((question) => (
+      {questions.map((question, index) => (
         <fieldset key={keyOf(question)} disabled={isDisabled}>
-          <Legend question={question} />
+          <Legend question={question} index={index} count={questions.length} />
           <Choices
+            name={`${request.id}-${index}`}
             question={question}
             isClosed={isForm}
             draft={drafts.value.get(keyOf(question)) ?? EMPTY}
             onChange={(draft) => {
               drafts.value = new Map(drafts.value).set(keyOf(question), draft);
-              if (isPlain && draft.words === '' && draft.chosen.size > 0)
-                onAnswer(new Map([[keyOf(question), answerOf(draft)]]));
             }}
           />
         </fieldset>
       ))}
-      <div class="buttons">
-        <button
-          type="submit"
-          class="button primary"
-          disabled={isDisabled || (answers.size === 0 && !isBare)}
-        >
-          {isBare ? 'Agree' : 'Answer'}
-        </button>
-        <button type="button" class="button" disabled={isDisabled} onClick={onDecline}>
-          Decline
-        </button>
+      <div class="decisions">
+        <div class="decision-row">
+          <button type="submit" class="button primary" disabled={isDisabled || !isReady}>
+            {isBare ? 'Agree' : 'Answer'}
+          </button>
+          <button type="button" class="button" disabled={isDisabled} onClick={onDecline}>
+            Decline
+          </button>
+          {questions.length > 1 && (
+            <span class="hint" role="status">
+              {answers.size} of {questions.length} answered
+            </span>
+          )}
+        </div>
       </div>
     </form>
   );
 }
 
-function Legend({ question: { header, question } }: { question: Question }) {
+/** The same questions for those who cannot answer here: everything readable, nothing to press. */
+export function QuestionsToRead({ request }: { request: ApprovalRequest }) {
+  if (!request.questions?.length) return null;
   return (
-    <legend dir="auto">
-      {header && (
-        <span class="tag">
-          <VisibleText text={header} />
-        </span>
-      )}{' '}
-      <VisibleText text={question} />
+    <div class="questionnaire">
+      {request.questions.map((question, index, all) => (
+        <section key={keyOf(question)} aria-label={question.question}>
+          <p class="legend" dir="auto">
+            <QuestionWords question={question} index={index} count={all.length} />
+          </p>
+          <ul class="choices">
+            {question.options.map((option) => (
+              <li key={option.label} class="choice">
+                <ChoiceWords {...option} />
+              </li>
+            ))}
+          </ul>
+        </section>
+      ))}
+    </div>
+  );
+}
+
+interface LegendProps {
+  question: Question;
+  index: number;
+  count: number;
+}
+
+function Legend(props: LegendProps) {
+  return (
+    <legend class="legend" dir="auto">
+      <QuestionWords {...props} />
     </legend>
+  );
+}
+
+function QuestionWords({
+  question: { header, question, multi_select },
+  index,
+  count,
+}: LegendProps) {
+  return (
+    <>
+      <span class="legend-head">
+        {count > 1 && `${index + 1} of ${count} `}
+        {header && <VisibleText text={header} />}
+        {multi_select && ' (choose any)'}
+      </span>
+      <VisibleText text={question} />
+    </>
+  );
+}
+
+function ChoiceWords({ label, description }: { label: string; description?: string }) {
+  return (
+    <>
+      <b dir="auto">
+        <VisibleText text={label} />
+      </b>
+      {description && (
+        <span class="hint" dir="auto">
+          <VisibleText text={description} />
+        </span>
+      )}
+    </>
   );
 }
 
@@ -99,6 +154,8 @@ function answerOf({ chosen, words }: Draft): string {
 }
 
 interface ChoicesProps {
+  /** Of the group of radio buttons. */
+  name: string;
   question: Question;
   /** No other words than the choices are taken. */
   isClosed: boolean;
@@ -106,44 +163,45 @@ interface ChoicesProps {
   onChange: (draft: Draft) => void;
 }
 
-function Choices({ question, isClosed, draft, onChange }: ChoicesProps) {
-  const { options, multi_select } = question;
-  const press = (label: string): void => {
-    const chosen = new Set(multi_select ? draft.chosen : []);
-    if (!multi_select || !draft.chosen.has(label)) chosen.add(label);
+function Choices({ name, question, isClosed, draft, onChange }: ChoicesProps) {
+  const { options, multi_select: isMultiple } = question;
+  const choose = (label: string, isChosen: boolean): void => {
+    const chosen = new Set(isMultiple ? draft.chosen : []);
+    if (isChosen) chosen.add(label);
     else chosen.delete(label);
-    onChange({ ...draft, chosen });
+    onChange({ chosen, words: isMultiple ? draft.words : '' });
   };
   return (
-    <>
-      {options.map(({ label, description }) => (
-        <button
-          key={label}
-          type="button"
-          class="choice"
-          aria-pressed={draft.chosen.has(label)}
-          onClick={() => press(label)}
-        >
-          <b>
-            <VisibleText text={label} />
-          </b>
-          {description && (
-            <span class="hint">
-              <VisibleText text={description} />
-            </span>
-          )}
-        </button>
+    <div class="choices">
+      {options.map((option) => (
+        <label key={option.label} class="choice">
+          <input
+            type={isMultiple ? 'checkbox' : 'radio'}
+            name={name}
+            checked={draft.chosen.has(option.label)}
+            onChange={(event) => choose(option.label, event.currentTarget.checked)}
+          />
+          <span>
+            <ChoiceWords {...option} />
+          </span>
+        </label>
       ))}
       {(options.length === 0 || !isClosed) && (
         <label class="labelled">
-          {options.length > 0 ? 'Other words' : 'Your answer'}
+          {options.length > 0 ? 'Your own words' : 'Your answer'}
           <input
             type="text"
             value={draft.words}
-            onInput={(event) => onChange({ ...draft, words: event.currentTarget.value })}
+            onInput={(event) =>
+              onChange({
+                // Own words take the place of a single choice, and join several.
+                chosen: isMultiple ? draft.chosen : new Set(),
+                words: event.currentTarget.value,
+              })
+            }
           />
         </label>
       )}
-    </>
+    </div>
   );
 }

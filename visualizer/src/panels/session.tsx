@@ -1,19 +1,20 @@
 /** The session itself: what was said, what it waits for, and a way to speak to it. */
 import { useSignal } from '@preact/signals';
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import type { Message } from '../../../src/protocol/nouns.ts';
 import {
   interrupt,
-  isDirect,
+  loadOlderMessages,
   mayControl,
   resume,
+  type SessionView,
   send,
   steer,
-  type Talk,
   talk,
   talkFailure,
 } from '../conversation.ts';
 import { isOnline, position, selected } from '../model.ts';
+import { agentWords, isDirect } from '../session-words.ts';
 import { VisibleText } from '../ui/visible-text.tsx';
 import { clockWords } from '../ui/words.ts';
 import { visibleText } from '../visible.ts';
@@ -36,36 +37,117 @@ export function Session() {
         <p class="faint">Loading the conversation…</p>
       </div>
     );
-  const direct = isDirect(session);
+  return <Conversation session={session} />;
+}
+
+function Conversation({ session }: { session: SessionView }) {
+  const request = session.pending_approval;
+  const scroller = useFollowing(session);
   return (
-    <div class="talk" data-testid="session">
-      <Facts session={session} direct={direct} />
-      {position.value !== null && (
-        <p class="hint past">You look at the past; what is said here is of now.</p>
+    <div class={`talk${request ? ' asking' : ''}`} data-testid="session">
+      <section
+        ref={scroller.ref}
+        class="talk-scroll"
+        tabIndex={0}
+        aria-label="Conversation"
+        onScroll={scroller.onScroll}
+      >
+        <Facts session={session} />
+        {position.value !== null && (
+          <p class="hint past">You look at the past; what is said here is of now.</p>
+        )}
+        <Older session={session} older={scroller.older} />
+        <Messages messages={session.messages} />
+        {request && (
+          <ApprovalCard key={request.id} request={request} session={session} since={null} />
+        )}
+      </section>
+      {isDirect(session) && mayControl.value && session.status === 'active' && (
+        <Composer session={session} />
       )}
-      <Messages messages={session.messages} total={session.message_count} />
-      {session.pending_approval && (
-        <ApprovalCard
-          key={session.pending_approval.id}
-          request={session.pending_approval}
-          direct={direct}
-        />
-      )}
-      {direct && mayControl.value && session.status === 'active' && <Composer session={session} />}
     </div>
   );
 }
 
-function Facts({ session, direct }: { session: Talk; direct: boolean }) {
+/** How far from its end a conversation counts as being read at its end, px. */
+const NEAR_END_PX = 40;
+/** How far from its start older messages are asked for, px. */
+const NEAR_START_PX = 300;
+
+/** Keeps the newest in view while the reader is at the end, and shows a new request from its first line. */
+function useFollowing(session: SessionView) {
+  const { messages, pending_approval } = session;
+  const ref = useRef<HTMLElement>(null);
+  const isAtEnd = useRef(true);
+  const older = useOlder(session);
+  const newest = messages.at(-1);
+  useLayoutEffect(() => {
+    const pane = ref.current;
+    if (!pane || !isAtEnd.current) return;
+    pane.scrollTop = pane.scrollHeight;
+    const card = pane.querySelector<HTMLElement>('.approval');
+    // A request higher than the pane is read from its question on.
+    if (card) pane.scrollTop = Math.min(pane.scrollTop, card.offsetTop - 8);
+  }, [newest?.id, newest?.content, newest?.tool_output, pending_approval?.id]);
+  useKeptPlace(ref, messages[0]?.id, newest?.id);
+  return {
+    ref,
+    older,
+    onScroll: () => {
+      const pane = ref.current;
+      if (!pane) return;
+      const { scrollTop, clientHeight, scrollHeight } = pane;
+      isAtEnd.current = scrollTop + clientHeight > scrollHeight - NEAR_END_PX;
+      if (scrollTop < NEAR_START_PX && older.failure === null) older.load();
+    },
+  };
+}
+
+/** What grows above the reader must not move what is read. */
+function useKeptPlace(
+  ref: { current: HTMLElement | null },
+  oldest: string | undefined,
+  newest: string | undefined,
+): void {
+  const before = useRef({ oldest, newest, height: 0 });
+  useLayoutEffect(() => {
+    const pane = ref.current;
+    if (!pane) return;
+    const { current } = before;
+    const grewAbove = current.oldest !== oldest && current.newest === newest;
+    if (grewAbove && current.height > 0) pane.scrollTop += pane.scrollHeight - current.height;
+    before.current = { oldest, newest, height: pane.scrollHeight };
+  });
+}
+
+type Older = ReturnType<typeof useOlder>;
+
+/** Loads one page at a time. */
+function useOlder({ id, has_older }: SessionView) {
+  const isLoading = useSignal(false);
+  const failure = useSignal<string | null>(null);
+  return {
+    isLoading: isLoading.value,
+    failure: failure.value,
+    load: () => {
+      if (!has_older || isLoading.peek()) return;
+      isLoading.value = true;
+      failure.value = null;
+      void loadOlderMessages(id).then((words) => {
+        isLoading.value = false;
+        failure.value = words;
+      });
+    },
+  };
+}
+
+function Facts({ session }: { session: SessionView }) {
   return (
     <p class="talk-facts">
-      <span class="tag">{session.provider}</span>
-      <span class="tag">{direct ? 'direct' : 'watched'}</span>
-      {session.model && (
-        <span class="tag">
-          <bdi>{session.model}</bdi>
-        </span>
-      )}
+      <span class="tag">{isDirect(session) ? 'You can answer here' : 'Watched only'}</span>
+      <span class="tag">
+        <VisibleText text={agentWords(session)} />
+      </span>
       {session.git_branch && (
         <span class="tag">
           <VisibleText text={session.git_branch} />
@@ -78,13 +160,23 @@ function Facts({ session, direct }: { session: Talk; direct: boolean }) {
   );
 }
 
-function Messages({ messages, total }: { messages: readonly Message[]; total: number }) {
-  const end = useRef<HTMLDivElement>(null);
-  const isAtEnd = useRef(true);
-  const newest = messages.at(-1);
-  useEffect(() => {
-    if (isAtEnd.current) end.current?.scrollTo(0, end.current.scrollHeight);
-  }, [newest?.id, newest?.content, newest?.tool_output]);
+/** What is older than the messages shown: it loads when the reader comes near, and says so. */
+function Older({ session, older }: { session: SessionView; older: Older }) {
+  if (!session.has_older) return null;
+  const count = session.message_count - session.messages.length;
+  return (
+    <p class="older" role="status" data-testid="older">
+      {older.failure === null
+        ? `${count.toLocaleString('en')} older messages load when you scroll up.`
+        : `Older messages could not be loaded: ${older.failure}`}{' '}
+      <button type="button" class="button" disabled={older.isLoading} onClick={older.load}>
+        {older.failure === null ? 'Load now' : 'Try again'}
+      </button>
+    </p>
+  );
+}
+
+function Messages({ messages }: { messages: readonly Message[] }) {
   if (messages.length === 0)
     return (
       <div class="empty">
@@ -92,22 +184,11 @@ function Messages({ messages, total }: { messages: readonly Message[]; total: nu
       </div>
     );
   return (
-    <section
-      ref={end}
-      class="messages"
-      tabIndex={0}
-      aria-label="Messages"
-      onScroll={({ currentTarget: { scrollTop, clientHeight, scrollHeight } }) => {
-        isAtEnd.current = scrollTop + clientHeight > scrollHeight - 40;
-      }}
-    >
-      {total > messages.length && (
-        <p class="faint">{total - messages.length} earlier messages are not shown.</p>
-      )}
+    <div class="messages">
       {messages.map((message) => (
         <Entry key={message.id} message={message} />
       ))}
-    </section>
+    </div>
   );
 }
 
@@ -153,7 +234,7 @@ function Entry({ message }: { message: Message }) {
 }
 
 /** Words for the session: to its running turn where the provider can take them, else as a message. */
-function Composer({ session }: { session: Talk }) {
+function Composer({ session }: { session: SessionView }) {
   const { text, failure, report } = useDraft();
   const isOpen = ['working', 'permission', 'question'].includes(session.work_status);
   const isSteering = session.work_status === 'working' && session.provider === 'codex';
@@ -165,6 +246,7 @@ function Composer({ session }: { session: Talk }) {
     report((isSteering ? steer : send)(session.id, content), content);
   };
   const words = isSteering ? 'Words for the running turn' : 'Message to the session';
+  const isWaiting = session.pending_approval !== null;
   return (
     <form class="composer" onSubmit={submit}>
       <Detached session={session} onConnect={() => report(resume(session.id))} />
@@ -176,7 +258,7 @@ function Composer({ session }: { session: Talk }) {
       <textarea
         rows={2}
         aria-label={words}
-        placeholder={words}
+        placeholder={isWaiting ? 'Message: it is read after the request is answered' : words}
         value={text.value}
         onInput={(event) => {
           text.value = event.currentTarget.value;
@@ -220,7 +302,7 @@ function useDraft() {
 }
 
 /** Says why nobody would hear the session's user, and offers the way back. */
-function Detached({ session, onConnect }: { session: Talk; onConnect: () => void }) {
+function Detached({ session, onConnect }: { session: SessionView; onConnect: () => void }) {
   const { link_state: state, link_reason: reason } = session;
   if (state !== 'detached' && state !== 'failed') return null;
   return (

@@ -3,7 +3,7 @@ import { computed, effect, signal } from '@preact/signals';
 import type { InspectRow } from '../../../src/protocol/inspect.ts';
 import { hello, isOnline, rows, rowsTick, selected } from '../model.ts';
 import { openSession } from '../route.ts';
-import { now } from '../ui/now.ts';
+import { now } from '../ui/now.tsx';
 import { VirtualList } from '../ui/virtual-list.tsx';
 import { ageWords } from '../ui/words.ts';
 import { PHASE_WORDS, PHASES, type Phase, phaseOf } from '../value.ts';

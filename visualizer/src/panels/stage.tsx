@@ -1,6 +1,7 @@
 /** The chart of the watched session with its head: name, states, and the way to an answer. */
 import { computed } from '@preact/signals';
 import { charts } from '../charts.ts';
+import { mayControl } from '../conversation.ts';
 import { machine, pickedState } from '../lighting.ts';
 import { actor, selected, selectedRow, shown } from '../model.ts';
 import { catalogued, openTab, tab, view } from '../route.ts';
@@ -89,14 +90,15 @@ function Pills() {
   );
 }
 
-/** The way to an open request, unless it is in sight. */
+/** The way to an open request, unless it is in sight; one that is only watched can be read there. */
 function ToAnswer() {
   const { value, isLive } = shown.value;
   const isAsking = value !== null && phaseOf(leavesOf(value)) === 'attention';
   if (!isAsking || !isLive || isTalkOpen.value) return null;
+  const isWatchedOnly = selectedRow.value?.link === 'passive' || !mayControl.value;
   return (
     <button type="button" class="button answer" onClick={() => openTab('session')}>
-      Answer…
+      {isWatchedOnly ? 'See request' : 'Answer…'}
     </button>
   );
 }

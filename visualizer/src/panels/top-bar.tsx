@@ -5,7 +5,7 @@ import { connection, hello, notice, rows, rowsTick } from '../model.ts';
 import { isHelpOpen, place, view } from '../route.ts';
 import { nextTheme, theme } from '../theme.ts';
 import { reconnect, select } from '../transport.ts';
-import { now } from '../ui/now.ts';
+import { now } from '../ui/now.tsx';
 import { count } from '../ui/words.ts';
 
 const rate = computed(() => {
@@ -52,7 +52,7 @@ export function TopBar({ children }: { children?: ComponentChildren }) {
           <circle cx="16" cy="16" r="8.5" />
           <circle class="moon" cx="23" cy="11" r="3.4" />
         </svg>
-        OrbitDock
+        <span>OrbitDock</span>
       </a>
       {children}
       <span class="total">{count(total.value, 'session')}</span>
@@ -68,7 +68,7 @@ export function TopBar({ children }: { children?: ComponentChildren }) {
       )}
       <span class={`connection ${kind}`} data-testid="connection" role="status">
         <i class="dot" />
-        {WORDS[kind]}
+        <span>{WORDS[kind]}</span>
       </span>
       <button
         type="button"

@@ -9,14 +9,13 @@ export function clockWords(at: string): string {
   return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}.${ms}`;
 }
 
-/** `now`, `12s`, `4m`, `2h`, `3d`. */
+/** `12 s`, `4 min`, `2 h`, `3 d`, rounded down, with a space that does not break. */
 export function ageWords(ms: number): string {
   const seconds = Math.floor(ms / 1000);
-  if (seconds < 2) return 'now';
-  if (seconds < 60) return `${seconds}s`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)}m`;
-  if (seconds < 86_400) return `${Math.floor(seconds / 3600)}h`;
-  return `${Math.floor(seconds / 86_400)}d`;
+  if (seconds < 60) return `${seconds}\u00a0s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)}\u00a0min`;
+  if (seconds < 86_400) return `${Math.floor(seconds / 3600)}\u00a0h`;
+  return `${Math.floor(seconds / 86_400)}\u00a0d`;
 }
 
 /** `840 ms`, `12.4 s`, `3 min 20 s`, `2 h 5 min`. */

@@ -1,6 +1,7 @@
 /** One clock for all ages on the page: a tick a second, on the server's time. */
 import { computed, signal } from '@preact/signals';
 import { hello } from '../model.ts';
+import { ageWords } from './words.ts';
 
 const tick = signal(Date.now());
 window.setInterval(() => {
@@ -15,3 +16,14 @@ const ahead = computed(() => {
 
 /** Now by the server's clock, ms since 1970. */
 export const now = computed(() => tick.value + ahead.value);
+
+/** How long ago a moment was, `12 min`, with the exact time for those who ask. */
+export function Age({ at }: { at: string }) {
+  const moment = new Date(at);
+  if (Number.isNaN(moment.getTime())) return null;
+  return (
+    <time dateTime={at} title={moment.toLocaleString([], { timeZoneName: 'short' })}>
+      {ageWords(Math.max(0, now.value - moment.getTime()))}
+    </time>
+  );
+}

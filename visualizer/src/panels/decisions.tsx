@@ -1,0 +1,186 @@
+/**
+ * The decisions about a request, always in the same order: Approve, Deny, Approve always. A denial asks for
+ * words, and a lasting approval shows what it would allow, before they are sent. Keys: A, D, Escape.
+ */
+import { useSignal } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
+import type { ApprovalRequest } from '../../../src/protocol/nouns.ts';
+import type { Verdict } from '../conversation.ts';
+import { kindOf, subjectOf } from '../session-words.ts';
+import { visibleText } from '../visible.ts';
+
+interface Props {
+  request: ApprovalRequest;
+  isDisabled: boolean;
+  /** Its end was not in view yet. */
+  isUnread: boolean;
+  onDecide: (decision: Verdict, words: string) => void;
+}
+
+type Part = 'choices' | 'denial' | 'always';
+
+/** Approve, deny with words, approve for longer. */
+export function Decisions(props: Props) {
+  const part = useSignal<Part>('choices');
+  const host = useRef<HTMLDivElement>(null);
+  const back = (): void => {
+    part.value = 'choices';
+    // What had the focus is gone: it goes back to where the person came from.
+    requestAnimationFrame(() => host.current?.querySelector<HTMLElement>('.deny')?.focus());
+  };
+  return (
+    <div
+      ref={host}
+      class="decisions"
+      role="group"
+      aria-label="Decision"
+      onKeyDown={(event) => {
+        if (event.key !== 'Escape' || part.value === 'choices') return;
+        event.stopPropagation();
+        back();
+      }}
+    >
+      {part.value === 'choices' && (
+        <Choices
+          {...props}
+          onDeny={() => (part.value = 'denial')}
+          onAlways={() => (part.value = 'always')}
+        />
+      )}
+      {part.value === 'denial' && <Denial {...props} onBack={back} />}
+      {part.value === 'always' && <Always {...props} onBack={back} />}
+    </div>
+  );
+}
+
+function Choices({
+  request,
+  isDisabled,
+  isUnread,
+  onDecide,
+  onDeny,
+  onAlways,
+}: Props & { onDeny: () => void; onAlways: () => void }) {
+  const isPlan = kindOf(request) === 'plan';
+  const subject = visibleText(subjectOf(request));
+  return (
+    <>
+      {isUnread && <p class="hint">Scroll to the end first; then it can be approved.</p>}
+      <div class="decision-row">
+        <button
+          type="button"
+          class="button primary approve"
+          aria-label={`${isPlan ? 'Accept plan' : 'Approve'}: ${subject}`}
+          disabled={isDisabled || isUnread}
+          onClick={() => onDecide('approved', '')}
+        >
+          {isPlan ? 'Accept plan' : 'Approve'} <kbd>A</kbd>
+        </button>
+        <button
+          type="button"
+          class="button danger deny"
+          aria-label={`${isPlan ? 'Send back' : 'Deny'}: ${subject}`}
+          disabled={isDisabled}
+          onClick={onDeny}
+        >
+          {isPlan ? 'Send back…' : 'Deny…'} <kbd>D</kbd>
+        </button>
+        {!isPlan && (
+          <button
+            type="button"
+            class="button always"
+            disabled={isDisabled || isUnread}
+            onClick={onAlways}
+          >
+            Approve always…
+          </button>
+        )}
+      </div>
+    </>
+  );
+}
+
+function Denial({ request, isDisabled, onDecide, onBack }: Props & { onBack: () => void }) {
+  const words = useSignal('');
+  const field = useRef<HTMLInputElement>(null);
+  useEffect(() => field.current?.focus(), []);
+  const isPlan = kindOf(request) === 'plan';
+  return (
+    <form
+      class="denial"
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (!isDisabled) onDecide('denied', words.value);
+      }}
+    >
+      <label class="labelled">
+        Tell it why
+        <input
+          ref={field}
+          type="text"
+          placeholder="what to do instead (optional)"
+          value={words.value}
+          onInput={(event) => {
+            words.value = event.currentTarget.value;
+          }}
+        />
+      </label>
+      <div class="decision-row">
+        <button type="submit" class="button danger" disabled={isDisabled}>
+          {isPlan ? 'Send back' : 'Deny and go on'}
+        </button>
+        <button
+          type="button"
+          class="button"
+          disabled={isDisabled}
+          onClick={() => onDecide('abort', '')}
+        >
+          Deny and stop
+        </button>
+        <button type="button" class="button" onClick={onBack}>
+          Back
+        </button>
+      </div>
+    </form>
+  );
+}
+
+function Always({ request, isDisabled, onDecide, onBack }: Props & { onBack: () => void }) {
+  const first = useRef<HTMLButtonElement>(null);
+  useEffect(() => first.current?.focus(), []);
+  const rule = request.proposed_amendment;
+  return (
+    <>
+      {rule && rule.length > 0 && (
+        <p class="hint">
+          Always: every command that begins with <code>{visibleText(rule.join(' '))}</code>, also in
+          other sessions.
+        </p>
+      )}
+      <div class="decision-row">
+        <button
+          ref={first}
+          type="button"
+          class="button primary"
+          disabled={isDisabled}
+          onClick={() => onDecide('approved_for_session', '')}
+        >
+          In this session
+        </button>
+        {rule && rule.length > 0 && (
+          <button
+            type="button"
+            class="button"
+            disabled={isDisabled}
+            onClick={() => onDecide('approved_always', '')}
+          >
+            Always
+          </button>
+        )}
+        <button type="button" class="button" onClick={onBack}>
+          Back
+        </button>
+      </div>
+    </>
+  );
+}
