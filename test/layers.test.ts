@@ -27,7 +27,7 @@ const RULES: Record<string, Rule> = {
   transports: {
     may: ['protocol', 'runtime', 'koa', '@koa/router', 'socket.io', 'ws', 'node:', ...LEAVES],
   },
-  cli: { may: ['clipanion', 'token', 'node:', ...LEAVES] },
+  cli: { may: ['clipanion', 'fastest-levenshtein', 'token', 'node:', ...LEAVES] },
   // Its build step also reads the charts with Node's and ELK's help; see visualizer/layout.build.ts.
   visualizer: {
     may: [

@@ -4,6 +4,7 @@
  * anywhere, and the old form without a subcommand, which means `start`.
  */
 import { Builtins, Cli } from 'clipanion';
+import { closest, distance } from 'fastest-levenshtein';
 import { EXIT, ExitError } from '../exit.ts';
 import { serverVersion } from '../version.ts';
 import type { OrbitContext } from './command.ts';
@@ -69,11 +70,42 @@ async function runWords(words: string[], context: OrbitContext): Promise<number>
   try {
     command = cli.process(words, context);
   } catch (error) {
-    context.stderr.write(cli.error(error as Error));
+    const sentence = notUnderstood(cli, words, error as Error);
+    context.stderr.write(
+      sentence === null ? cli.error(error as Error) : `orbitdock-server: ${sentence}\n`,
+    );
     return EXIT.usage;
   }
   // Clipanion takes a prepared command where its types ask for words; its `process` made this one.
   return await cli.run(command as never, context);
+}
+
+/** What was meant by an unknown command or option, and where to look; null for any other fault. */
+function notUnderstood(cli: Cli<OrbitContext>, words: string[], error: Error): string | null {
+  const definitions = cli.definitions().map(({ path, options }) => ({
+    words: path.split(' ').slice(1),
+    options: options.flatMap(({ definition }) => definition.split(' ', 1)[0]?.split(',') ?? []),
+  }));
+  const definition = definitions.find(({ words: path }) =>
+    path.every((word, i) => word === words[i]),
+  );
+  if (definition === undefined) {
+    const typed = words.filter((word) => !word.startsWith('-')).join(' ');
+    const names = definitions.map(({ words: path }) => path.join(' '));
+    return `There is no command ${JSON.stringify(typed)}${guess(typed, names)} Run \`orbitdock-server help\` for all of them`;
+  }
+  const option = /Unsupported option name \("(.*)"\)/.exec(error.message)?.[1];
+  if (option === undefined) return null;
+  const name = definition.words.join(' ');
+  const known = [...definition.options, '--help', '--data-dir'];
+  return `${name} has no option ${option}${guess(option, known)} Run \`orbitdock-server ${name} --help\` for all of them`;
+}
+
+/** The nearest of the known words, where one is near enough to be meant. */
+function guess(word: string, known: readonly string[]): string {
+  const nearest = closest(word, known);
+  const isNear = distance(word, nearest) <= Math.max(2, Math.floor(word.length / 3));
+  return isNear ? `; did you mean \`${nearest}\`?` : '.';
 }
 
 /**
@@ -99,9 +131,14 @@ export function peelDataDir(argv: readonly string[]): {
   return { dataDir, rest };
 }
 
-/** `--bind X`, `--bind X start` and nothing at all are all spellings of `start --bind X`. */
+/**
+ * The line as clipanion takes it. `--bind X`, `--bind X start` and nothing at all are spellings of
+ * `start --bind X`; `help`, `help start`, `version` and `-V` are those of its own flags.
+ */
 function withSubcommand(words: string[]): string[] {
-  const first = words[0];
+  const [first, ...rest] = words;
+  if (first === 'help') return [...rest, '--help'];
+  if (first === 'version' || first === '-V') return ['--version', ...rest];
   if (first !== undefined && (!first.startsWith('-') || isBuiltin(first))) return words;
   const start = words.indexOf('start');
   return ['start', ...words.filter((_, i) => i !== start)];

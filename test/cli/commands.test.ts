@@ -49,6 +49,31 @@ describe('the command line', () => {
     },
   );
 
+  it.each([
+    [
+      ['statsu'],
+      'There is no command "statsu"; did you mean `status`? Run `orbitdock-server help`',
+    ],
+    [['install-hook'], 'did you mean `install-hooks`?'],
+    [['frobnicate'], 'There is no command "frobnicate". Run `orbitdock-server help`'],
+    [['help', 'strat'], 'did you mean `start`?'],
+    [['start', '--bnid', 'x'], 'start has no option --bnid; did you mean `--bind`?'],
+    [['--require-aut'], 'did you mean `--require-auth`?'],
+    [['init', '--xyz'], 'init has no option --xyz. Run `orbitdock-server init --help`'],
+  ])('says what may have been meant by %j', async (words, sentence) => {
+    const { exitCode, stderr } = await home.run(...words);
+    expect(exitCode).toBe(64);
+    expect(stderr).toContain(sentence);
+    expect(stderr.trim().split('\n')).toHaveLength(1);
+  });
+
+  it('takes help and version as words, and -V', async () => {
+    const version = (await home.run('--version')).stdout;
+    for (const word of ['version', '-V', '-v']) expect((await home.run(word)).stdout).toBe(version);
+    expect((await home.run('help')).stdout).toBe((await home.run('--help')).stdout);
+    expect((await home.run('help', 'init')).stdout).toBe((await home.run('init', '--help')).stdout);
+  });
+
   it('knows --help, --version and the help of each command', async () => {
     expect((await home.run('--version')).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
     const { exitCode, stdout } = await home.run('--help');
