@@ -164,3 +164,12 @@ export class OrbitError extends Error {
 function fill(template: string, details: Record<string, string | number>): string {
   return template.replace(/\{(\w+)\}/g, (_, name: string) => String(details[name] ?? `(${name})`));
 }
+
+/** Operations that a debug client of earlier times uses: it prints `error` as it is. */
+const TEXT_ERROR_PATH =
+  /^\/api\/(health|models|sessions(\/[^/]+(\/(message|interrupt|approve|steer|fork|permission-mode))?)?)$/;
+
+/** Whether a refusal for this path has `error` as a text, with `code` beside it. */
+export function hasTextError(path: string): boolean {
+  return TEXT_ERROR_PATH.test(path);
+}

@@ -1,80 +1,87 @@
 /**
- * The HTTP bridge's operations (contract.md 9.6) as one table: what validates requests is what the
- * OpenAPI document is made of. Loads arktype; imported when the bridge is first used. Adding one? The
- * compiler asks for its handler in transports/bridge/operations.ts.
+ * The operations of the HTTP interface as one table: where they are, what they take, what they refuse.
+ * What checks requests is what the OpenAPI document is made of; what they answer stands in openapi.ts.
+ * Loads arktype; imported when the interface is first used. Adding one? The compiler asks for its answer in
+ * openapi.ts and for its handler in transports/bridge/operations.ts.
  */
-
-import { OrbitError } from '../errors.ts';
+import { CODES, type ErrorCode, OrbitError } from '../errors.ts';
 import { type } from './ark.ts';
 import { flawsOf } from './flaws.ts';
 
 const id = type('1 <= string <= 128');
 const words = 'string > 0';
 
-const model = type({
-  id: 'string',
-  model: 'string',
-  display_name: 'string',
-  description: 'string',
-  is_default: 'boolean',
-  supported_reasoning_efforts: 'string[]',
-});
-
-/** A session as scripts and the debug client see it. */
-export const ApiSession = type({
-  id: 'string',
-  name: 'string | null',
-  project_path: 'string',
-  branch: 'string | null',
-  model: 'string | null',
-  provider: "'claude' | 'codex'",
-  status: "'active' | 'ended'",
-  work_status: "'working' | 'waiting' | 'permission' | 'question' | 'reply' | 'ended'",
-  attention_reason: "'none' | 'awaitingReply' | 'awaitingPermission' | 'awaitingQuestion'",
-  is_direct: 'boolean',
-  is_direct_codex: 'boolean',
-  is_direct_claude: 'boolean',
-  'pending_approval_id?': 'string',
-  'permission_mode?': 'string',
-  started_at: 'string | null',
-  last_activity_at: 'string | null',
-});
-
-/** The same with when it ended. */
-export const ApiSessionDetail = ApiSession.and({ ended_at: 'string | null' });
-
-const nothing = type({});
-const done = <Status extends string>(status: Status) =>
-  type({ status: type.unit(status), session_id: 'string' });
-
 const image = type({ input_type: 'string', value: 'string' });
 const place = type({ name: 'string', path: 'string' });
+const nothing = type({});
 
-/** Bodies of the operations that take one; unknown keys are ignored. */
+const messageExtras = type({
+  'model?': 'string | null',
+  'effort?': 'string | null',
+  'images?': image.array().or('null'),
+  'mentions?': place.array().or('null'),
+});
+const permissionMode = "'default' | 'acceptEdits' | 'plan' | 'bypassPermissions'";
+
+/** Which request is decided: left out or `pending`, the one that is open. */
+const request = type({ 'request_id?': 'string | null' });
+const decision = request.and({
+  'type?': "'exec' | 'patch' | null",
+  'message?': 'string | null',
+  'interrupt?': 'boolean | null',
+});
+const reply = request.and({ type: "'question'" });
+
+/**
+ * Bodies of the operations that take one; unknown keys are ignored. Names are those of the messages on the
+ * socket; a former name of this interface stands beside, as an alternative.
+ */
 export const BODIES = {
-  sendMessage: type({
-    message: words,
-    'model?': 'string | null',
-    'effort?': 'string | null',
-    'images?': image.array().or('null'),
-    'mentions?': place.array().or('null'),
-  }),
+  sendMessage: messageExtras.and({ content: words }).or(messageExtras.and({ message: words })),
   interrupt: nothing,
-  approve: type({
-    // Left out or `pending`: whatever is open.
-    'request_id?': 'string | null',
-    'type?': "'exec' | 'patch' | 'question' | null",
-    'decision?': 'string | null',
-    'approved?': 'boolean | null',
-    'answer?': 'string | null',
-    'message?': 'string | null',
-    'interrupt?': 'boolean | null',
-  }),
+  approve: decision
+    .and({ decision: words })
+    .or(decision.and({ approved: 'boolean' }))
+    .or(reply.and({ answer: words }))
+    .or(reply.and({ message: words })),
   steer: type({ content: words }),
   fork: type({ 'nth_user_message?': '0 <= number.integer <= 4294967295 | null' }),
-  setPermissionMode: type({ mode: "'default' | 'acceptEdits' | 'plan' | 'bypassPermissions'" }),
+  setPermissionMode: type({ permission_mode: permissionMode }).or({ mode: permissionMode }),
   say: type({ type: words, '[string]': 'unknown' }),
 };
+
+/** Fields of bodies and answers that go with the next release, by the schema they stand in. */
+export const DEPRECATED: Readonly<Record<string, readonly string[]>> = {
+  sendMessage: ['message'],
+  approve: ['approved'],
+  setPermissionMode: ['mode'],
+  Session: ['name', 'branch'],
+};
+
+/** Messages that make no sense without a connection to be answered on. */
+export const NOT_OVER_HTTP: ReadonlySet<string> = new Set([
+  'subscribe_list',
+  'subscribe_session',
+  'unsubscribe_session',
+]);
+
+/** What any request may be refused for, before it is known what it asks. */
+const ANY = [
+  'bad_request',
+  'unauthorized',
+  'forbidden',
+  'too_many_attempts',
+  'headers_too_large',
+  'internal_error',
+  'shutting_down',
+] as const;
+/** What reading the database may be refused for. */
+const READING = [...ANY, 'server_busy', 'storage_unavailable'] as const;
+const OF_SESSION = [...READING, 'parse_error', 'not_found'] as const;
+/** What taking a body may be refused for. */
+const BODY = ['too_large', 'unsupported_media_type'] as const;
+/** What a change of a session may be refused for. */
+const ACTING = [...OF_SESSION, ...BODY, 'watched_only', 'no_connector', 'quarantined'] as const;
 
 /** An operation as the document tells it. */
 export interface Operation {
@@ -82,9 +89,21 @@ export interface Operation {
   /** `:id` stands for a session's. */
   path: string;
   summary: string;
-  answer: { toJsonSchema(options?: object): object };
   query?: { toJsonSchema(options?: object): object };
+  /** Every code that its code can answer with. */
+  refusals: readonly ErrorCode[];
 }
+
+/** Codes that no message is answered with over HTTP: they belong to other endpoints. */
+const ELSEWHERE: ReadonlySet<ErrorCode> = new Set([
+  'method_not_allowed',
+  'upgrade_required',
+  'page_not_built',
+  'cut',
+  'no_snapshot',
+  'rate_limited',
+  'too_many_subscriptions',
+]);
 
 /** Query strings, as texts. */
 export const QUERIES = {
@@ -115,131 +134,121 @@ export const OPERATIONS = {
     method: 'get',
     path: '/api/health',
     summary: 'Whether the server serves, and on which port',
-    answer: type({ status: "'ok'", port: 'number.integer', 'degraded?': 'string' }),
+    refusals: ANY,
   },
   listSessions: {
     method: 'get',
     path: '/api/sessions',
     summary:
       'Sessions that are active; with `all`, those that ended too. `next`, given as `after`, is the next page',
-    answer: type({
-      sessions: ApiSession.array(),
-      total: 'number.integer',
-      next: 'string | null',
-    }),
     query: QUERIES.listSessions,
+    refusals: [...READING, 'invalid_argument'],
   },
   getSession: {
     method: 'get',
     path: '/api/sessions/:id',
     summary: 'One session',
-    answer: ApiSessionDetail,
+    refusals: OF_SESSION,
   },
   getConversation: {
     method: 'get',
     path: '/api/sessions/:id/snapshot',
     summary: 'One session whole, with its newest messages: the `session` of `session_snapshot`',
-    answer: type({ session: 'object' }),
+    refusals: OF_SESSION,
   },
   listMessages: {
     method: 'get',
     path: '/api/sessions/:id/messages',
     summary:
       'Messages before, after or around one (by its id), or the newest; the oldest first, long texts cut and marked',
-    answer: type({
-      session_id: 'string',
-      messages: 'object[]',
-      has_older: 'boolean',
-      has_newer: 'boolean',
-      message_count: 'number.integer',
-    }),
     query: QUERIES.listMessages,
+    refusals: [...OF_SESSION, 'invalid_argument'],
   },
   listTurnDiffs: {
     method: 'get',
     path: '/api/sessions/:id/diffs',
     summary: 'What turns changed, as unified diffs: the newest, or those before a turn',
-    answer: type({ session_id: 'string', turn_diffs: 'object[]', has_older: 'boolean' }),
     query: QUERIES.listTurnDiffs,
+    refusals: [...OF_SESSION],
   },
   getText: {
     method: 'get',
     path: '/api/sessions/:id/text',
     summary: 'A text of a message (`message_id`, `field`) or the diff of a turn (`turn_id`), whole',
-    answer: type({ session_id: 'string', field: 'string', text: 'string' }),
     query: QUERIES.getText,
+    refusals: [...OF_SESSION, 'invalid_argument'],
   },
   listModels: {
     method: 'get',
     path: '/api/models',
     summary: "The provider's models",
-    answer: type({ models: model.array() }),
+    refusals: [...ANY, 'model_list_failed'],
   },
   listApprovals: {
     method: 'get',
     path: '/api/approvals',
     summary: 'Requests and how they were settled, the newest first',
-    answer: type({ session_id: 'string | null', approvals: 'object[]' }),
     query: QUERIES.listApprovals,
+    refusals: READING,
   },
   sendMessage: {
     method: 'post',
     path: '/api/sessions/:id/message',
-    summary: 'Says something to a direct session',
-    answer: done('sent'),
+    summary: 'Sends a message to a session that is steered here',
+    refusals: [...ACTING, 'invalid_argument', 'invalid_image', 'session_over'],
   },
   interrupt: {
     method: 'post',
     path: '/api/sessions/:id/interrupt',
     summary: 'Stops the running turn',
-    answer: done('interrupted'),
+    refusals: [...ACTING, 'no_turn'],
   },
   approve: {
     method: 'post',
     path: '/api/sessions/:id/approve',
     summary: 'Decides an open request, or answers it when it is a question',
-    answer: done('approved').and({ request_id: 'string' }),
+    refusals: [
+      ...ACTING,
+      'invalid_argument',
+      'invalid_decision',
+      'already_resolved',
+      'unsupported',
+    ],
   },
   steer: {
     method: 'post',
     path: '/api/sessions/:id/steer',
-    summary: 'Says something into the running turn',
-    answer: done('steered'),
+    summary: 'Sends a message into the running turn',
+    refusals: [...ACTING, 'invalid_argument', 'session_over'],
   },
   fork: {
     method: 'post',
     path: '/api/sessions/:id/fork',
     summary: 'Forks a session, at its nth message of a user or whole',
-    answer: done('fork_requested').and({
-      nth_user_message: 'number.integer | null',
-      new_session_id: 'string',
-    }),
+    refusals: [...OF_SESSION, ...BODY, 'fork_failed'],
   },
   setPermissionMode: {
     method: 'post',
     path: '/api/sessions/:id/permission-mode',
-    summary: 'Changes what a direct session of Claude may do unasked',
-    answer: done('updated').and({ permission_mode: 'string' }),
+    summary: 'Changes what a session of Claude that is steered here may do unasked',
+    refusals: [...ACTING, 'invalid_argument', 'session_over'],
   },
   say: {
     method: 'post',
     path: '/api/messages',
     summary: 'Any message of the protocol but subscriptions; answered by its reply',
-    answer: type({ type: 'string', '[string]': 'unknown' }),
+    refusals: CODES.filter((code) => !ELSEWHERE.has(code)),
   },
   openapi: {
     method: 'get',
     path: '/api/openapi.json',
     summary: 'This document',
-    answer: type({ openapi: 'string', '[string]': 'unknown' }),
+    refusals: ANY,
   },
 } as const satisfies Record<string, Operation>;
 
 /** The name of an operation. */
 export type OperationId = keyof typeof OPERATIONS;
-
-/** What an operation answers with. */
-export type AnswerOf<Id extends OperationId> = (typeof OPERATIONS)[Id]['answer']['infer'];
 
 /** What an operation takes. */
 export type BodyOf<Id extends OperationId> = Id extends keyof typeof BODIES

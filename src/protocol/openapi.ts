@@ -1,106 +1,204 @@
 /**
- * The OpenAPI 3.1 document of the HTTP doors, made of the schemas that check requests; made on request,
- * so that it can never be stale. Loads arktype.
+ * The OpenAPI 3.1 document of the HTTP interface. It is made on request of the schemas that check requests,
+ * of those of the answers below and of the codes that each operation can refuse with; the test suite checks
+ * every answer that it gets against it. Loads arktype and all schemas of the wire.
  */
-import { BODIES, OPERATIONS, type Operation } from './api.ts';
+import { type ErrorCode, hasTextError, statusOf } from '../errors.ts';
+import {
+  BODIES,
+  DEPRECATED,
+  NOT_OVER_HTTP,
+  OPERATIONS,
+  type Operation,
+  type OperationId,
+} from './api.ts';
+import { scope } from './ark.ts';
 import { CLIENT_TYPES, schemaOf } from './client.ts';
-import { Hook } from './hook.ts';
+import { HOOK_TYPES, Hook } from './hook.ts';
+import { codexNouns, sessionNouns, sessionViews, words, workNouns } from './schemas/nouns.ts';
+import { SERVER_TYPES, WIRE } from './schemas/server.ts';
 
 type Json = Record<string, unknown>;
+type Schema = { toJsonSchema(options?: object): object };
 
-/** Messages that make no sense without a line to be told on. */
-export const NOT_OVER_HTTP: ReadonlySet<string> = new Set([
-  'subscribe_list',
-  'subscribe_session',
-  'unsubscribe_session',
-]);
+const session = {
+  id: 'string',
+  'custom_name?': 'string',
+  'summary?': 'string',
+  'first_prompt?': 'string',
+  project_name: 'string | null',
+  project_path: 'string',
+  'git_branch?': 'string',
+  // What these two were called here before.
+  name: 'string | null',
+  branch: 'string | null',
+  model: 'string | null',
+  provider: 'Provider',
+  status: 'SessionStatus',
+  work_status: 'WorkStatus',
+  attention_reason: "'none' | 'awaitingReply' | 'awaitingPermission' | 'awaitingQuestion'",
+  is_direct: 'boolean',
+  is_direct_codex: 'boolean',
+  is_direct_claude: 'boolean',
+  'pending_approval_id?': 'string',
+  'permission_mode?': 'string',
+  started_at: 'string | null',
+  last_activity_at: 'string | null',
+} as const;
 
-const ERROR = { $ref: '#/components/schemas/Error' };
+const ANSWERS = scope({
+  ...words,
+  ...sessionNouns,
+  ...sessionViews,
+  ...workNouns,
+  ...codexNouns,
+  Session: session,
+  SessionDetail: { ...session, ended_at: 'string | null' },
 
-/** Refusals that any operation may answer with. */
-const REFUSALS = {
-  400: 'The request is not what it should be',
-  401: 'A token is needed',
-  403: 'Host or Origin is not ours',
-  404: 'There is no such session or request',
-  422: 'The body has the wrong shape',
-  500: 'Something broke inside the server',
-  501: 'Not built in this version',
-  503: 'Busy, stopping, or the database cannot be written',
-};
+  health: { status: "'ok'", port: 'number.integer', 'degraded?': 'string' },
+  listSessions: { sessions: 'Session[]', total: 'count', next: 'string | null' },
+  getSession: 'SessionDetail',
+  getConversation: { session: 'SessionState' },
+  listMessages: {
+    session_id: 'string',
+    messages: 'Message[]',
+    has_older: 'boolean',
+    has_newer: 'boolean',
+    message_count: 'count',
+    'truncated?': 'true',
+  },
+  listTurnDiffs: {
+    session_id: 'string',
+    turn_diffs: 'TurnDiff[]',
+    has_older: 'boolean',
+    'truncated?': 'true',
+  },
+  getText: { session_id: 'string', field: 'string', text: 'string' },
+  listModels: { models: 'CodexModelOption[]' },
+  listApprovals: { session_id: 'string | null', approvals: 'ApprovalHistoryItem[]' },
+  sendMessage: { status: "'sent'", session_id: 'string' },
+  interrupt: { status: "'interrupted'", session_id: 'string' },
+  approve: { status: "'approved'", session_id: 'string', request_id: 'string' },
+  steer: { status: "'steered'", session_id: 'string' },
+  fork: {
+    status: "'fork_requested'",
+    session_id: 'string',
+    nth_user_message: 'number.integer | null',
+    new_session_id: 'string',
+  },
+  setPermissionMode: { status: "'updated'", session_id: 'string', permission_mode: 'string' },
+  say: { type: 'string', '[string]': 'unknown' },
+  openapi: { openapi: 'string', '[string]': 'unknown' },
+}).export();
+
+/** What an operation answers with. */
+export type AnswerOf<Id extends OperationId> = (typeof ANSWERS)[Id]['infer'];
 
 /** The whole document. @param version the server's */
 export function openApiDocument(version: string): Json & { openapi: string } {
   const paths: Record<string, Json> = {};
-  for (const [operationId, operation] of Object.entries<Operation>(OPERATIONS)) {
+  for (const [id, operation] of Object.entries<Operation>(OPERATIONS)) {
     const path = operation.path.replace(':id', '{id}');
-    paths[path] = { ...paths[path], [operation.method]: describe(operationId, operation) };
+    paths[path] = { ...paths[path], [operation.method]: describe(id, operation) };
   }
+  const schemas = { Error: ERROR, TextError: TEXT_ERROR, ...namedSchemas() };
+  const names = namesOf(schemas);
   return {
     openapi: '3.1.0',
     info: {
       title: 'OrbitDock Server',
       version,
       description:
-        'The HTTP doors. Live state comes over `/ws` or socket.io, with the messages that `POST /api/messages` takes.',
+        'The HTTP interface. Live state comes over `/ws` or socket.io, with the messages that `POST /api/messages` takes.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: '/' }],
     security: [{}, { token: [] }],
-    paths: { ...paths, '/api/hook': { post: HOOK } },
+    paths: referring({ ...paths, '/api/hook': { post: HOOK } }, names) as Json,
     components: {
       securitySchemes: { token: { type: 'http', scheme: 'bearer' } },
-      schemas: {
-        Error: {
-          type: 'object',
-          properties: {
-            error: { type: 'string', description: 'What is wrong, and the remedy' },
-            code: { type: 'string' },
-          },
-          required: ['error', 'code'],
-        },
-        ...clientMessages(),
-      },
+      schemas: Object.fromEntries(
+        Object.entries(schemas).map(([name, each]) => [name, referringWithin(each, names)]),
+      ),
     },
   };
 }
 
+const ERROR: Json = {
+  type: 'object',
+  properties: {
+    error: {
+      type: 'object',
+      properties: {
+        code: { type: 'string' },
+        message: { type: 'string', description: 'What is wrong, and the remedy' },
+      },
+      required: ['code', 'message'],
+    },
+  },
+  required: ['error'],
+};
+
+const TEXT_ERROR: Json = {
+  type: 'object',
+  properties: {
+    error: { type: 'string', description: 'What is wrong, and the remedy' },
+    code: { type: 'string' },
+  },
+  required: ['error', 'code'],
+};
+
 function describe(operationId: string, operation: Operation): Json {
+  const { path, summary, refusals } = operation;
   const body = bodyOf(operationId);
   const parameters = [...pathParameters(operation), ...queryParameters(operation)];
   return {
     operationId,
-    summary: operation.summary,
+    summary,
     ...(parameters.length > 0 && { parameters }),
-    ...(body && { requestBody: { required: true, content: json(body) } }),
+    ...(body && { requestBody: { required: isRequired(operationId), content: json(body) } }),
     responses: {
-      200: { description: 'Done', content: json(schema(operation.answer)) },
-      ...refusals(),
+      200: { description: 'Done', content: json(answerOf(operationId)) },
+      ...refusalsOf(refusals, hasTextError(path) ? 'TextError' : 'Error'),
     },
   };
 }
 
+function answerOf(operationId: string): Json {
+  if (operationId !== 'say') return schemaFrom(ANSWERS[operationId as OperationId] as Schema);
+  return oneOf(SERVER_TYPES.filter((tag) => tag !== 'error' && tag !== 'hello'));
+}
+
 function bodyOf(operationId: string): Json | null {
-  if (operationId === 'say') {
-    const tags = CLIENT_TYPES.filter((tag) => !NOT_OVER_HTTP.has(tag));
-    const mapping = Object.fromEntries(tags.map((tag) => [tag, refTo(tag)]));
-    return {
-      oneOf: tags.map((tag) => ({ $ref: refTo(tag) })),
-      discriminator: { propertyName: 'type', mapping },
-    };
-  }
-  const body = (BODIES as Record<string, { toJsonSchema(options?: object): object }>)[operationId];
-  return body ? schema(body) : null;
+  if (operationId === 'say') return oneOf(TAGS);
+  const body = (BODIES as Record<string, Schema>)[operationId];
+  return body ? deprecating(schemaFrom(body), DEPRECATED[operationId]) : null;
+}
+
+/** An empty body stands for `{}`, where that is enough. */
+function isRequired(operationId: string): boolean {
+  return operationId !== 'interrupt' && operationId !== 'fork';
+}
+
+const TAGS = CLIENT_TYPES.filter((tag) => !NOT_OVER_HTTP.has(tag));
+
+function oneOf(tags: readonly string[]): Json {
+  const mapping = Object.fromEntries(tags.map((tag) => [tag, refTo(tag)]));
+  return {
+    oneOf: tags.map((tag) => ({ $ref: refTo(tag) })),
+    discriminator: { propertyName: 'type', mapping },
+  };
 }
 
 function pathParameters({ path }: Operation): Json[] {
   if (!path.includes(':id')) return [];
-  return [{ name: 'id', in: 'path', required: true, schema: { type: 'string' } }];
+  const id = { type: 'string', minLength: 1, maxLength: 128 };
+  return [{ name: 'id', in: 'path', required: true, schema: id }];
 }
 
 function queryParameters({ query }: Operation): Json[] {
   if (!query) return [];
-  const { properties = {} } = schema(query) as { properties?: Record<string, Json> };
+  const { properties = {} } = schemaFrom(query) as { properties?: Record<string, Json> };
   return Object.entries(properties).map(([name, property]) => ({
     name,
     in: 'query',
@@ -109,36 +207,120 @@ function queryParameters({ query }: Operation): Json[] {
   }));
 }
 
-function refusals(): Json {
-  const content = json(ERROR);
-  const all = Object.entries(REFUSALS);
-  return Object.fromEntries(all.map(([status, description]) => [status, { description, content }]));
+/** One answer for each status, with the codes it comes with. */
+function refusalsOf(codes: readonly ErrorCode[], schemaName: string): Json {
+  const statuses = [...new Set(codes.map(statusOf))].sort();
+  return Object.fromEntries(
+    statuses.map((status) => {
+      const some = codes.filter((code) => statusOf(code) === status);
+      return [status, { description: some.join(', '), content: json({ $ref: refTo(schemaName) }) }];
+    }),
+  );
 }
 
-function clientMessages(): Record<string, Json> {
-  const tags = CLIENT_TYPES.filter((tag) => !NOT_OVER_HTTP.has(tag));
-  return Object.fromEntries(tags.map((tag) => [tag, schema(schemaOf(tag) as never)]));
+/** Nouns, the session of this interface, and messages in both directions. */
+function namedSchemas(): Record<string, Json> {
+  const nouns = Object.entries(ANSWERS as unknown as Record<string, Schema>)
+    .filter(([name]) => /^[A-Z]/.test(name))
+    .map(([name, each]) => [name, deprecating(schemaFrom(each), DEPRECATED[name])]);
+  const sent = SERVER_TYPES.map((tag) => [tag, schemaFrom(WIRE[tag] as unknown as Schema)]);
+  const taken = TAGS.map((tag) => [tag, schemaFrom(schemaOf(tag) as never)]);
+  return Object.fromEntries([...nouns, ...sent, ...taken]);
 }
 
-function refTo(tag: string): string {
-  return `#/components/schemas/${tag}`;
+/** Marks properties as deprecated, in the schema itself and in its alternatives. */
+function deprecating(schema: Json, names: readonly string[] = []): Json {
+  if (names.length === 0) return schema;
+  const alternatives = schema.anyOf as Json[] | undefined;
+  const properties = Object.entries((schema.properties ?? {}) as Record<string, Json>).map(
+    ([name, one]) => [name, names.includes(name) ? { ...one, deprecated: true } : one],
+  );
+  return {
+    ...schema,
+    ...(schema.properties !== undefined && { properties: Object.fromEntries(properties) }),
+    ...(alternatives && { anyOf: alternatives.map((one) => deprecating(one, names)) }),
+  };
+}
+
+/** The name of each schema that says more than one word, by its text. */
+function namesOf(schemas: Record<string, Json>): ReadonlyMap<string, string> {
+  const named = Object.entries(schemas).filter(
+    ([, { type, enum: list }]) => type === 'object' || list,
+  );
+  // Of two names for the same the first one is used.
+  return new Map(named.reverse().map(([name, each]) => [JSON.stringify(each), name]));
+}
+
+/** The same with every named schema in it replaced by a reference. */
+function referring(value: unknown, names: ReadonlyMap<string, string>): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  const name = names.get(JSON.stringify(value));
+  return name === undefined ? referringWithin(value, names) : { $ref: refTo(name) };
+}
+
+function referringWithin(value: object, names: ReadonlyMap<string, string>): unknown {
+  if (Array.isArray(value)) return value.map((one) => referring(one, names));
+  return Object.fromEntries(
+    Object.entries(value).map(([key, one]) => [key, referring(one, names)]),
+  );
+}
+
+function refTo(name: string): string {
+  return `#/components/schemas/${name}`;
 }
 
 function json(body: object): Json {
   return { 'application/json': { schema: body } };
 }
 
-/** JSON Schema of a type; what only code can check is left to the code. */
-function schema(type: { toJsonSchema(options?: object): object }): Json {
+/**
+ * JSON Schema of a type; what only code can check is left to the code. Objects may gain fields in a later
+ * version, so a client that does not know one ignores it.
+ */
+function schemaFrom(type: Schema): Json {
   const fallback = { predicate: ({ base }: { base: object }) => base };
   const { $schema: _, ...rest } = type.toJsonSchema({ fallback }) as Json;
-  return rest;
+  return open(rest) as Json;
 }
+
+function open(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(open);
+  if (typeof value !== 'object' || value === null) return value;
+  const kept = Object.entries(value).filter(
+    ([key, one]) => key !== 'additionalProperties' || one !== false,
+  );
+  return Object.fromEntries(kept.map(([key, one]) => [key, open(one)]));
+}
+
+const HOOK_REFUSALS: readonly ErrorCode[] = [
+  'bad_request',
+  'unauthorized',
+  'forbidden',
+  'too_many_attempts',
+  'headers_too_large',
+  'internal_error',
+  'shutting_down',
+  'server_busy',
+  'storage_unavailable',
+  'parse_error',
+  'quarantined',
+  'too_large',
+  'unsupported_media_type',
+];
+
+/** Unless the header `X-OrbitDock-Hook` says the type, the body names its event or its type. */
+const NAMED_EVENT = [
+  {
+    properties: { hook_event_name: { type: 'string', minLength: 1 } },
+    required: ['hook_event_name'],
+  },
+  { properties: { type: { enum: [...HOOK_TYPES] } }, required: ['type'] },
+];
 
 const HOOK: Json = {
   operationId: 'hook',
   summary:
-    'One hook as Claude Code prints it, or typed; 204 once it and all its effects are committed',
+    'One hook as Claude Code prints it, or typed; 204 once it and all its effects are committed, any other status: not stored',
   parameters: [
     {
       name: 'Idempotency-Key',
@@ -154,10 +336,6 @@ const HOOK: Json = {
       schema: { type: 'string', pattern: '^[a-z_]{1,64}$' },
     },
   ],
-  requestBody: { required: true, content: json(schema(Hook)) },
-  responses: {
-    204: { description: 'Committed' },
-    '4XX': { description: 'Not stored, and will not be' },
-    503: { description: 'Not stored; send it again later' },
-  },
+  requestBody: { required: true, content: json({ ...schemaFrom(Hook), anyOf: NAMED_EVENT }) },
+  responses: { 204: { description: 'Committed' }, ...refusalsOf(HOOK_REFUSALS, 'Error') },
 };

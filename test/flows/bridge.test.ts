@@ -1,17 +1,12 @@
 /** The HTTP bridge: what the debug client asks, answered by the same hall, behind the same gate. */
 
 import { rmSync } from 'node:fs';
-import { Validator } from '@seriousme/openapi-schema-validator';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { resolveConfig } from '../../src/config.ts';
-import { CODES } from '../../src/errors.ts';
 import { openDataDirectory } from '../../src/files.ts';
-import { OPERATIONS, type OperationId } from '../../src/protocol/api.ts';
-import { type } from '../../src/protocol/ark.ts';
-import { CLIENT_TYPES } from '../../src/protocol/client.ts';
 import { startServer } from '../../src/server.ts';
-import { CLIENT_MESSAGES } from '../support/client-messages.ts';
 import { deliver, scriptOf } from '../support/hooks.ts';
+import { type HttpAnswer, request } from '../support/http.ts';
 import { startTestServer, type TestServer, temporaryDataPaths } from '../support/server.ts';
 
 let server: TestServer;
@@ -29,42 +24,32 @@ beforeEach(() => {
   script = scriptOf(id);
 });
 
-interface Answer {
-  status: number;
-  body: Record<string, unknown>;
-  headers: Headers;
-}
+type Answer = HttpAnswer;
 
-async function call(path: string, init: RequestInit = {}, url = server.url): Promise<Answer> {
-  const answer = await fetch(`${url}/api${path}`, init);
-  return {
-    status: answer.status,
-    body: (await answer.json()) as Record<string, unknown>,
-    headers: answer.headers,
-  };
-}
+const call = (path: string, init: RequestInit = {}, url = server.url): Promise<Answer> =>
+  request(url, `/api${path}`, init);
 
 const post = (path: string, body: unknown, headers = { 'Content-Type': 'application/json' }) =>
   call(path, { method: 'POST', headers, body: JSON.stringify(body) });
 
-/** The answer, checked against what the document promises of it. */
-async function get(operation: OperationId, path: string): Promise<Answer['body']> {
+async function get(path: string): Promise<Answer['body']> {
   const { status, body } = await call(path);
   expect(status, JSON.stringify(body)).toBe(200);
-  const checked = OPERATIONS[operation].answer(body as never);
-  expect(checked instanceof type.errors ? checked.summary : null).toBeNull();
   return body;
 }
 
+/** Operations of the debug client of earlier times have `error` as a text. */
 function expectRefusal({ status, body }: Answer, code: string, httpStatus: number): void {
-  expect(body).toEqual({ error: expect.stringMatching(/\w/), code });
-  expect(CODES).toContain(code);
+  const words = expect.stringMatching(/\w/);
+  const shape =
+    typeof body.error === 'string' ? { error: words, code } : { error: { code, message: words } };
+  expect(body).toEqual(shape);
   expect(status).toBe(httpStatus);
 }
 
 describe('looking', () => {
   it('tells the port it serves on', async () => {
-    expect(await get('health', '/health')).toEqual({ status: 'ok', port: server.port });
+    expect(await get('/health')).toEqual({ status: 'ok', port: server.port });
   });
 
   it('lists active sessions, and ended ones where they are asked for', async () => {
@@ -72,11 +57,11 @@ describe('looking', () => {
     await deliver(server.url, scriptOf(`${id}-over`).prompt('Go'));
     await deliver(server.url, scriptOf(`${id}-over`).end());
     const idsOf = ({ sessions: all }: Answer['body']) => (all as { id: string }[]).map((s) => s.id);
-    const active = idsOf(await get('listSessions', '/sessions'));
+    const active = idsOf(await get('/sessions'));
     expect(active).toContain(id);
     expect(active).not.toContain(`${id}-over`);
-    expect(idsOf(await get('listSessions', '/sessions?all=1'))).toContain(`${id}-over`);
-    expect(await get('getSession', `/sessions/${id}-over`)).toMatchObject({
+    expect(idsOf(await get('/sessions?all=1'))).toContain(`${id}-over`);
+    expect(await get(`/sessions/${id}-over`)).toMatchObject({
       status: 'ended',
       ended_at: expect.stringMatching(/^\d{4}-.*Z$/),
     });
@@ -86,7 +71,7 @@ describe('looking', () => {
     await deliver(server.url, script.prompt('Go'));
     await deliver(server.url, script.toolStarts('t1'));
     await deliver(server.url, script.asks('rm -rf /'));
-    const session = await get('getSession', `/sessions/${id}`);
+    const session = await get(`/sessions/${id}`);
     expect(session).toMatchObject({
       id,
       project_path: '/home/dev/shop',
@@ -97,14 +82,14 @@ describe('looking', () => {
       pending_approval_id: expect.stringMatching(/\w/),
       ended_at: null,
     });
-    const { sessions: all } = await get('listSessions', '/sessions');
+    const { sessions: all } = await get('/sessions');
     const { ended_at: _, ...listed } = session;
     expect(all).toContainEqual(listed);
   });
 
   it('shows a conversation as its subscribers see it', async () => {
     await deliver(server.url, script.prompt('Go'));
-    const { session } = await get('getConversation', `/sessions/${id}/snapshot`);
+    const { session } = await get(`/sessions/${id}/snapshot`);
     expect(session).toMatchObject({ id, messages: [{ content: 'Go' }], pending_approval: null });
   });
 
@@ -128,7 +113,7 @@ describe('acting', () => {
       ['steer', { content: 7 }, 'content'],
       ['fork', { nth_user_message: -1 }, 'nth_user_message'],
       ['permission-mode', { mode: 'sk-live-1' }, 'mode'],
-      ['approve', { request_id: 'r', type: 'other' }, 'type'],
+      ['approve', { request_id: 'r', type: 'other', decision: 'denied' }, 'type'],
       ['approve', { request_id: 'r' }, 'decision'],
       ['approve', { request_id: 'r', type: 'question' }, 'answer'],
     ];
@@ -146,12 +131,14 @@ describe('acting', () => {
     await deliver(server.url, script.asks());
     const { revision: before } = await revisionOf();
     const wishes: [path: string, body: unknown][] = [
+      ['message', { content: 'Hi' }],
       ['message', { message: 'Hi' }],
       ['steer', { content: 'Hi' }],
       ['interrupt', {}],
       ['approve', { request_id: 'pending', approved: true }],
       ['approve', { type: 'question', answer: 'yes' }],
       ['fork', {}],
+      ['permission-mode', { permission_mode: 'plan' }],
       ['permission-mode', { mode: 'plan' }],
     ];
     for (const [path, body] of wishes) {
@@ -167,14 +154,14 @@ describe('acting', () => {
   });
 
   async function revisionOf(): Promise<{ revision: number }> {
-    const { session } = await get('getConversation', `/sessions/${id}/snapshot`);
+    const { session } = await get(`/sessions/${id}/snapshot`);
     return session as { revision: number };
   }
 
   it('takes any message that needs no line, and answers with its reply', async () => {
     const hook = { ...script.prompt('By HTTP'), type: 'claude_status_event' };
     expect((await post('/messages', hook)).body).toMatchObject({ type: 'ack' });
-    const { session } = await get('getConversation', `/sessions/${id}/snapshot`);
+    const { session } = await get(`/sessions/${id}/snapshot`);
     expect(session).toMatchObject({ messages: [{ content: 'By HTTP' }] });
     expectRefusal(await post('/messages', { type: 'make_coffee' }), 'parse_error', 422);
     expectRefusal(await post('/messages', { type: 'subscribe_list' }), 'bad_request', 400);
@@ -211,34 +198,5 @@ describe('acting', () => {
       total: 0,
       next: null,
     });
-  });
-});
-
-describe('the OpenAPI document', () => {
-  it('is valid OpenAPI 3.1', async () => {
-    const document = await get('openapi', '/openapi.json');
-    const validator = new Validator();
-    const verdict = await validator.validate(document);
-    expect(verdict).toMatchObject({ valid: true });
-    expect(validator.version).toBe('3.1');
-  });
-
-  it('tells of every operation and of every message, from the schemas that check them', async () => {
-    const { paths, components } = (await get('openapi', '/openapi.json')) as {
-      paths: Record<string, Record<string, { operationId: string }>>;
-      components: { schemas: Record<string, { properties: object; required: string[] }> };
-    };
-    const told = Object.values(paths).flatMap((path) =>
-      Object.values(path).map(({ operationId }) => operationId),
-    );
-    expect(told.sort()).toEqual([...Object.keys(OPERATIONS), 'hook'].sort());
-    for (const tag of CLIENT_TYPES) {
-      if (/subscribe_/.test(tag)) continue;
-      const { properties, required } = components.schemas[tag] ?? {};
-      expect(required, tag).toContain('type');
-      const known = Object.keys(properties ?? {});
-      const sent = Object.keys(CLIENT_MESSAGES[tag as keyof typeof CLIENT_MESSAGES]);
-      expect(known, tag).toEqual(expect.arrayContaining(sent));
-    }
   });
 });

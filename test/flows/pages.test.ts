@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ask } from '../support/asking.ts';
 import { ioClient, wsClient } from '../support/clients.ts';
 import { deliver, scriptOf } from '../support/hooks.ts';
+import { request } from '../support/http.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
 import { typedClient } from '../support/typed-client.ts';
 
@@ -66,9 +67,9 @@ it('refuses what names no message, no session or two places, and says which', as
 
 it('HTTP has the same pages, and long texts whole', async () => {
   const get = async (path: string) => {
-    const answer = await fetch(`${server.url}/api/sessions${path}`);
-    expect(answer.status).toBe(200);
-    return (await answer.json()) as never;
+    const { status, body } = await request(server.url, `/api/sessions${path}`);
+    expect(status).toBe(200);
+    return body as never;
   };
   type Page = {
     messages: Array<{ id: string; message_type: string; content: string }>;
@@ -88,8 +89,8 @@ it('HTTP has the same pages, and long texts whole', async () => {
   expect(await get(`/${id}/text?${named}`)).toMatchObject({ field: 'tool_output', text: LONG });
   expect(await get(`/${id}/diffs`)).toEqual({ session_id: id, turn_diffs: [], has_older: false });
   expect(await get('?all=1&limit=1')).toMatchObject({ total: 1, next: null, sessions: [{ id }] });
-  const refused = await fetch(`${server.url}/api/sessions/${id}/messages?before=nothing`);
-  expect(refused.status).toBe(404);
+  const refused = await request(server.url, `/api/sessions/${id}/messages?before=nothing`);
+  expect(refused).toMatchObject({ status: 404, body: { error: { code: 'not_found' } } });
 });
 
 it('the typed client puts older messages in front of its view and keeps them when news come', async () => {

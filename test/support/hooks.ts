@@ -2,6 +2,7 @@
 import { Agent, request } from 'node:http';
 import { createStampClock } from '../../src/runtime/clock.ts';
 import type { HookBody } from './fixtures.ts';
+import { flawOfAnswer } from './http.ts';
 
 export interface PostOptions {
   /** `Idempotency-Key`; a new one when left out, none at all for null. */
@@ -27,7 +28,7 @@ export function hookKey(claudePid = 0): string {
 }
 
 /**
- * Posts one hook; resolves with whatever the server says.
+ * Posts one hook; resolves with whatever the server says, which must be in the OpenAPI document.
  *
  * @throws the socket's error when the server is not there or goes away
  */
@@ -49,13 +50,20 @@ export function postHook(
       answer.on('data', (chunk: Buffer) => chunks.push(chunk));
       answer.once('error', reject);
       answer.once('close', () => reject(new Error('the answer broke off')));
-      answer.once('end', () =>
-        resolve({ status: answer.statusCode ?? 0, body: Buffer.concat(chunks).toString() }),
-      );
+      answer.once('end', () => {
+        const told = { status: answer.statusCode ?? 0, body: Buffer.concat(chunks).toString() };
+        const flaw = told.status === 204 ? null : flawOfHookAnswer(told);
+        if (flaw) reject(new Error(`POST /api/hook: ${flaw}`));
+        else resolve(told);
+      });
     });
     post.once('error', reject);
     post.end(bytes);
   });
+}
+
+function flawOfHookAnswer({ status, body }: PostResult): string | null {
+  return flawOfAnswer('POST', '/api/hook', status, JSON.parse(body));
 }
 
 /** Posts a hook that must be taken. @throws when it is not */

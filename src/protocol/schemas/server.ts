@@ -1,7 +1,7 @@
 /**
  * Every message the server sends, as schemas (contract.md 1.5): what `server.ts` says in types, said once
  * more so that frames can be checked, and held against it by the compiler in both directions. Nothing that
- * serves loads this file; whoever checks frames does.
+ * serves loads this file but the OpenAPI document; whoever checks frames does.
  */
 import { scope, type } from '../ark.ts';
 import type { ServerMessage } from '../server.ts';
@@ -277,9 +277,10 @@ const wire = scope({
   ...catalog,
 });
 
-const schemas = wire.export();
+/** Every noun and every message that the server sends, by name. */
+export const WIRE = wire.export();
 
-type Schemas = Pick<typeof schemas, ServerMessage['type']>;
+type Schemas = Pick<typeof WIRE, ServerMessage['type']>;
 
 /** Plain nested properties, so that two ways of saying the same compare as the same. */
 type Plain<T> = T extends object ? { [Key in keyof T]: Plain<T[Key]> } : T;
@@ -315,7 +316,7 @@ export const SERVER_TYPES = Object.keys({
  */
 export function flawOf(frame: unknown): string | null {
   const { type: tag } = (frame ?? {}) as { type?: unknown };
-  if (typeof tag !== 'string' || !Object.hasOwn(schemas, tag)) return `no type of ours: ${tag}`;
-  const checked = (schemas[tag as keyof Schemas] as (value: unknown) => unknown)(frame);
+  if (typeof tag !== 'string' || !Object.hasOwn(WIRE, tag)) return `no type of ours: ${tag}`;
+  const checked = (WIRE[tag as keyof Schemas] as (value: unknown) => unknown)(frame);
   return checked instanceof type.errors ? `${tag}: ${checked.summary}` : null;
 }

@@ -11,6 +11,7 @@ import { wellFormed } from '../../protocol/well-formed.ts';
 import type { Hall } from '../../runtime/hall.ts';
 import type { Admission } from '../gate.ts';
 import { readBody, refuseOtherMedia } from '../http/body.ts';
+import { refusalBody } from '../http/refusals.ts';
 import { createAsk, Refused } from './ask.ts';
 import { type Asked, createOperations } from './operations.ts';
 
@@ -53,7 +54,7 @@ export function createBridge({ hall, version, port, maxBodyBytes }: BridgeDeps):
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       ctx.status = statusOf(error.code);
-      ctx.body = { error: error.message, code: error.code };
+      ctx.body = refusalBody(error, ctx.path);
     }
   };
 }

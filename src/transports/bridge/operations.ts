@@ -3,10 +3,10 @@
  * own. A session that obeys nobody is refused by the hall, as on every door.
  */
 import { OrbitError } from '../../errors.ts';
-import type { AnswerOf, BodyOf, OperationId } from '../../protocol/api.ts';
+import { type BodyOf, NOT_OVER_HTTP, type OperationId } from '../../protocol/api.ts';
 import type { ClientMessage } from '../../protocol/client.ts';
 import type { SessionState } from '../../protocol/nouns.ts';
-import { NOT_OVER_HTTP, openApiDocument } from '../../protocol/openapi.ts';
+import type { AnswerOf } from '../../protocol/openapi.ts';
 import type { Ask } from './ask.ts';
 import { detailOf, sessionOf } from './session.ts';
 
@@ -96,8 +96,9 @@ const QUESTIONS: Omit<Operations, 'health' | 'openapi'> = {
     const { approvals } = await ask.one(message, 'approvals_list');
     return { session_id: session_id ?? null, approvals };
   },
-  async sendMessage({ ask, id, body: { message: content, ...more } }) {
-    const { model, effort, images, mentions } = more;
+  async sendMessage({ ask, id, body }) {
+    const { model, effort, images, mentions } = body;
+    const content = 'content' in body ? body.content : body.message;
     const extras = { model, effort, images, mentions };
     await ask.all({ type: 'send_message', session_id: id, content, ...given(extras) });
     return { status: 'sent', session_id: id };
@@ -121,7 +122,8 @@ const QUESTIONS: Omit<Operations, 'health' | 'openapi'> = {
     const { new_session_id } = await ask.one(message, 'session_forked');
     return { status: 'fork_requested', session_id: id, nth_user_message, new_session_id };
   },
-  async setPermissionMode({ ask, id, body: { mode } }) {
+  async setPermissionMode({ ask, id, body }) {
+    const mode = 'permission_mode' in body ? body.permission_mode : body.mode;
     const { claude_integration_mode } = await snapshot(ask, id, 0);
     if (claude_integration_mode !== 'direct') {
       const reason = `Session ${id} is not a direct session of Claude: its permission mode is set where it runs`;
@@ -151,6 +153,7 @@ export function createOperations({ version, port, degraded }: House): Operations
       return { status: 'ok', port: port(), ...(trouble !== undefined && { degraded: trouble }) };
     },
     async openapi() {
+      const { openApiDocument } = await import('../../protocol/openapi.ts');
       document ??= openApiDocument(version);
       return document;
     },
@@ -158,26 +161,18 @@ export function createOperations({ version, port, degraded }: House): Operations
 }
 
 async function approve({ ask, id, body }: Asked<'approve'>): Promise<AnswerOf<'approve'>> {
-  const { answer, message, interrupt } = body;
   const named = body.request_id ?? 'pending';
   const request_id = named === 'pending' ? await openRequest(ask, id) : named;
   const about = { session_id: id, request_id };
   if (body.type === 'question') {
-    const words = answer ?? message;
-    if (!words) throw new OrbitError('bad_request', { reason: 'A question needs an `answer`' });
-    await ask.all({ type: 'answer_question', ...about, answer: words });
+    const answer = 'answer' in body ? body.answer : body.message;
+    await ask.all({ type: 'answer_question', ...about, answer });
   } else {
-    const decision = body.decision ?? decisionOf(body.approved);
-    const extras = given({ message, interrupt });
+    const decision = 'decision' in body ? body.decision : body.approved ? 'approved' : 'denied';
+    const extras = given({ message: body.message, interrupt: body.interrupt });
     await ask.all({ type: 'approve_tool', ...about, decision, ...extras });
   }
   return { status: 'approved', ...about };
-}
-
-/** Nothing is approved by leaving something out. */
-function decisionOf(approved: boolean | null | undefined): string {
-  if (typeof approved === 'boolean') return approved ? 'approved' : 'denied';
-  throw new OrbitError('bad_request', { reason: 'Say `decision`, or `approved` true or false' });
 }
 
 async function openRequest(ask: Ask, id: string): Promise<string> {

@@ -1,6 +1,6 @@
 /** A session in the bridge's words (contract.md 9.6). */
-import type { AnswerOf } from '../../protocol/api.ts';
 import type { SessionState, SessionSummary, WorkStatus } from '../../protocol/nouns.ts';
+import type { AnswerOf } from '../../protocol/openapi.ts';
 
 type ApiSession = AnswerOf<'listSessions'>['sessions'][number];
 type Shown = Omit<SessionSummary, 'has_pending_approval'>;
@@ -18,12 +18,17 @@ const ATTENTION: Record<WorkStatus, ApiSession['attention_reason']> = {
 export function sessionOf(session: Shown, approvalId: string | undefined): ApiSession {
   const is_direct_codex = session.codex_integration_mode === 'direct';
   const is_direct_claude = session.claude_integration_mode === 'direct';
-  const { custom_name, summary, first_prompt, permission_mode } = session;
+  const { custom_name, summary, first_prompt, git_branch, permission_mode } = session;
   return {
     id: session.id,
-    name: custom_name ?? summary ?? first_prompt ?? session.project_name,
+    ...(custom_name !== undefined && { custom_name }),
+    ...(summary !== undefined && { summary }),
+    ...(first_prompt !== undefined && { first_prompt }),
+    project_name: session.project_name,
     project_path: session.project_path,
-    branch: session.git_branch ?? null,
+    ...(git_branch !== undefined && { git_branch }),
+    name: custom_name ?? summary ?? first_prompt ?? session.project_name,
+    branch: git_branch ?? null,
     model: session.model,
     provider: session.provider,
     status: session.status,

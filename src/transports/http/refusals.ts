@@ -2,10 +2,9 @@
  * How a refusal looks over HTTP, on every door: the one place that makes HTTP errors.
  */
 import type { ServerResponse } from 'node:http';
-import { OrbitError } from '../../errors.ts';
+import { hasTextError, OrbitError } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
 import { errorFrom } from '../ports.ts';
-import { isBridgePath } from './paths.ts';
 
 /** Seconds after which asking again makes sense, by refusal; written in `Retry-After`. */
 const RETRY_AFTER_SECONDS: Readonly<Record<string, number>> = {
@@ -25,7 +24,7 @@ export function refusalFrom(thrown: unknown, log: Logger, path: string): OrbitEr
  * Answers a request with a refusal; an answer that has begun is cut off instead, for it cannot be taken
  * back.
  *
- * @param path  of the request: the bridge's clients print `error` as it is
+ * @param path  of the request: see `hasTextError`
  */
 export function answerRefusal(
   response: ServerResponse,
@@ -36,7 +35,7 @@ export function answerRefusal(
     response.destroy();
     return;
   }
-  const body = JSON.stringify(isBridgePath(path) ? bridgeRefusal(error) : refusalBody(error));
+  const body = JSON.stringify(refusalBody(error, path));
   const seconds = RETRY_AFTER_SECONDS[error.code];
   response.writeHead(error.status, {
     ...headers,
@@ -47,11 +46,10 @@ export function answerRefusal(
   response.end(body);
 }
 
-/** The body of a refusal on all doors but the bridge. */
-export function refusalBody(error: OrbitError): { error: { code: string; message: string } } {
-  return { error: { code: error.code, message: error.message } };
-}
-
-function bridgeRefusal({ code, message }: OrbitError): { error: string; code: string } {
-  return { error: message, code };
+/** The body of a refusal for a path. */
+export function refusalBody(
+  { code, message }: Pick<OrbitError, 'code' | 'message'>,
+  path = '',
+): object {
+  return hasTextError(path) ? { error: message, code } : { error: { code, message } };
 }
