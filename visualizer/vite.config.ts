@@ -23,7 +23,8 @@ function charts(): Plugin {
 
 export default defineConfig({
   root: fileURLToPath(new URL('.', import.meta.url)),
-  base: '/visualizer/',
+  // Relative: a proxy may serve the page below a path of its own.
+  base: './',
   logLevel: 'warn',
   plugins: [charts()],
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },

@@ -5,7 +5,7 @@
  */
 import { DEFAULT_PACE, type Pace, pauseBefore } from './backoff.ts';
 import type { ServerFrame } from './fold.ts';
-import { openSocket, type Socket, type SocketClass } from './socket.ts';
+import { addressBelow, openSocket, type Socket, type SocketClass } from './socket.ts';
 
 /** How the client stands with its server. */
 export type LinkState =
@@ -142,7 +142,7 @@ class SocketLine implements Line {
     const asked = this.#timer;
     const held = this.#token;
     const headers = held === null ? {} : { Authorization: `Bearer ${held}` };
-    const { href } = new URL('/api/health', this.#options.url.replace(/^ws/, 'http'));
+    const href = addressBelow(this.#options.url.replace(/^ws/, 'http'), 'api/health');
     const status = await fetch(href, { headers }).then(
       (answer) => answer.status,
       // Not there at all: the next attempt will tell.

@@ -40,9 +40,17 @@ const PROTOCOL = 'orbitdock';
  */
 export function openSocket(SocketClass: SocketClass, url: string, token: string | null): Socket {
   const offers = token === null ? [PROTOCOL] : [PROTOCOL, `${PROTOCOL}.token.${base64Url(token)}`];
-  const { href } = new URL('/ws', url.replace(/^http/, 'ws'));
+  const href = addressBelow(url.replace(/^http/, 'ws'), 'ws');
   // DOM and `ws` type their events each in their own way; both have what `Socket` asks for.
   return new SocketClass(href, offers) as unknown as Socket;
+}
+
+/**
+ * The address of something that the server offers, below the path that it is reached by: a proxy may put
+ * it under a prefix.
+ */
+export function addressBelow(server: string, path: string): string {
+  return new URL(path, server.endsWith('/') ? server : `${server}/`).href;
 }
 
 function base64Url(text: string): string {

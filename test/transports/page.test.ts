@@ -21,7 +21,10 @@ function buildPage(): string {
   const directory = mkdtempSync(join(tmpdir(), 'orbit-page-'));
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
   mkdirSync(join(directory, 'assets'));
-  writeFileSync(join(directory, 'index.html'), '<!doctype html><title>OrbitDock</title>');
+  writeFileSync(
+    join(directory, 'index.html'),
+    '<!doctype html><title>OrbitDock</title><script src="./assets/main-abc123.js"></script>',
+  );
   writeFileSync(join(directory, 'assets/main-abc123.js'), SCRIPT);
   writeFileSync(join(directory, 'assets/font-abc.woff2'), Buffer.alloc(3000));
   writeFileSync(join(directory, '.env'), 'SECRET=1');
@@ -89,6 +92,12 @@ describe('the page', () => {
     ]) {
       const { status, headers, body } = await get(port, path);
       expect([path, status, body]).toEqual([path, 200, expect.stringContaining('OrbitDock')]);
+      // Relative, so that it is found below whatever path a proxy adds.
+      const [, script = ''] = /src="([^"/][^"]*)"/.exec(body) ?? [];
+      for (const prefix of ['', '/orbit', '/a/b']) {
+        const found = new URL(script, `http://dock.test${prefix}${path}`).pathname;
+        expect([path, found]).toEqual([path, `${prefix}/visualizer/assets/main-abc123.js`]);
+      }
       expect(headers['content-security-policy']).toBe(PAGE_POLICY);
       expect(headers['content-type']).toBe('text/html; charset=utf-8');
       expect(headers['cache-control']).toBe('no-cache');

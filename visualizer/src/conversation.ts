@@ -14,6 +14,7 @@ import {
 } from '../../src/client/index.ts';
 import type { Question } from '../../src/protocol/nouns.ts';
 import { hello, isOnline, selected } from './model.ts';
+import { SERVER_URL } from './places.ts';
 import { tab, view } from './route.ts';
 import { questionsOf } from './session-words.ts';
 import { readToken } from './token.ts';
@@ -49,8 +50,12 @@ export function startConversation(): void {
 
 function connected(): Client {
   if (client) return client;
-  const { origin } = window.location;
-  client = createClient({ url: origin, token: readToken, pace: PACE, timeoutMs: ANSWER_WITHIN_MS });
+  client = createClient({
+    url: SERVER_URL,
+    token: readToken,
+    pace: PACE,
+    timeoutMs: ANSWER_WITHIN_MS,
+  });
   client.on('session', (session) => {
     if (session.id === followed?.session) talk.value = session;
   });

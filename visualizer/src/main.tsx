@@ -1,4 +1,4 @@
-/** Starts the page: theme, charts, the line to the server, the address, keys; then draws it. */
+/** Starts the page: theme, charts, the connection to the server, the address, keys; then draws it. */
 import { render } from 'preact';
 import './ui/theme.css';
 import './ui/base.css';
@@ -24,6 +24,9 @@ declare global {
   }
 }
 
+// Relative to the address that the page was asked for; the address changes with what is shown.
+for (const link of document.querySelectorAll<HTMLLinkElement>('link[rel=icon]'))
+  link.href = `${link.href}`;
 startTheme();
 void loadCharts();
 startRouting();

@@ -6,6 +6,7 @@
 import { batch, effect, signal } from '@preact/signals';
 import { goTo } from './cursor.ts';
 import { actor, history, position, selected } from './model.ts';
+import { PAGE_PATH } from './places.ts';
 import { select } from './transport.ts';
 
 /** What the inspector shows. */
@@ -41,7 +42,6 @@ export const isInspectorOpen = signal(true);
 /** Whether help lies over everything. */
 export const isHelpOpen = signal(false);
 
-const BASE = '/visualizer/';
 let wantedSeq: number | null = null;
 
 /** Reads the address, then keeps it up to date. */
@@ -70,10 +70,10 @@ export function startRouting(): void {
 
 /** The address of a page, as it is shown or would be. */
 export function addressOf(where: Place): string {
-  if (where === 'machines') return `${BASE}machines/${catalogued.value}`;
-  if (where !== 'sessions') return BASE + where;
+  if (where === 'machines') return `${PAGE_PATH}machines/${catalogued.value}`;
+  if (where !== 'sessions') return PAGE_PATH + where;
   const names = [selected.value, actor.value].filter((name) => name !== null);
-  const path = BASE + (names.length > 0 ? `s/${names.map(encodeURIComponent).join('/')}` : '');
+  const path = PAGE_PATH + (names.length > 0 ? `s/${names.map(encodeURIComponent).join('/')}` : '');
   const query = new URLSearchParams();
   const seq = position.value ?? wantedSeq;
   if (seq !== null) query.set('seq', String(seq));
@@ -117,7 +117,7 @@ export function tryEvent(event: string): void {
 function readAddress(): void {
   const { pathname, searchParams } = new URL(window.location.href);
   const [, word = '', rest, child] =
-    /^\/visualizer\/(?:(\w+)(?:\/([^/]+)(?:\/([^/]+))?)?)?/.exec(pathname) ?? [];
+    /^(?:(\w+)(?:\/([^/]+)(?:\/([^/]+))?)?)?/.exec(pathIn(pathname)) ?? [];
   place.value = PLACES.find((one) => one === word) ?? 'sessions';
   if (word === 'machines' && rest) catalogued.value = decoded(rest);
   const wantedTab = searchParams.get('tab');
@@ -130,6 +130,11 @@ function readAddress(): void {
     if (child !== undefined) view.value = 'chart';
     else if (view.peek() === 'sessions') view.value = 'session';
   } else if (place.peek() === 'sessions') select(null);
+}
+
+/** The part of a path behind the page's own; nothing for the server's root, which shows the page as well. */
+function pathIn(pathname: string): string {
+  return pathname.startsWith(PAGE_PATH) ? pathname.slice(PAGE_PATH.length) : '';
 }
 
 function decoded(part: string): string {

@@ -1,8 +1,9 @@
 /**
- * The page's line for looking: the namespace `/inspect`. Taking part has a line of its own, the one that
- * every client has (conversation.ts). Writes into model.ts; asks nothing of panels.
+ * The page's connection for looking: socket.io's namespace `/inspect`. Taking part has a connection of its
+ * own, the one that every client has (conversation.ts). Writes into model.ts; asks nothing of panels.
  */
 import { batch } from '@preact/signals';
+import { Manager } from 'socket.io-client';
 import type {
   Answer,
   HistoryPage,
@@ -11,28 +12,48 @@ import type {
   InspectServerEvents,
 } from '../../src/protocol/inspect.ts';
 import { EMPTY_HISTORY, extended, type History, historyFrom, prepended } from './history.ts';
-import { createLine, type Refused } from './line.ts';
 import * as model from './model.ts';
+import { SOCKET_PATH } from './places.ts';
 import { forgetToken, readToken } from './token.ts';
 
 const PROTOCOL = 1;
 const ANSWER_WITHIN_MS = 10_000;
 /** A namespace the server has closed by itself (it stops, or the page asked too much) is tried again, ms. */
 const RETRY_MS = 1_000;
+/** A server that cannot be reached is tried ever more slowly, ms. */
+const RETRY_MAX_MS = 4_000;
 /** What was missed while the line was down is fetched, up to so many pages. */
 const MAX_BRIDGE_PAGES = 10;
 /** One that refuses for another reason than the token, s, when it names no time. */
 const RETRY_REFUSED_S = 4;
 
+/** Why a namespace does not let this page in. */
+interface Refusal {
+  code?: string;
+  retry_after?: number;
+}
+
 type AskName = keyof InspectRequests;
 /** What an acknowledged request brings when it went well. */
 export type ResultOf<Name extends AskName> = Extract<InspectRequests[Name][1], { ok: true }>;
 
-const line = createLine(`${window.location.origin.replace(/^http/, 'ws')}/socket.io/`, () => {
-  const token = readToken();
-  return token === null ? {} : { token };
+const manager = new Manager(window.location.origin, {
+  path: SOCKET_PATH,
+  // No polling: one connection, and the page's policy is about it alone.
+  transports: ['websocket'],
+  autoConnect: false,
+  reconnectionDelay: RETRY_MS,
+  reconnectionDelayMax: RETRY_MAX_MS,
+  randomizationFactor: 0,
+  timeout: ANSWER_WITHIN_MS,
 });
-const inspect = line.space('/inspect');
+// The token goes inside of the handshake, never in the address.
+const inspect = manager.socket('/inspect', {
+  auth: (give: (credentials: object) => void) => {
+    const token = readToken();
+    give(token === null ? {} : { token });
+  },
+});
 
 /** Connects, and listens until the page is closed. */
 export function connect(): void {
@@ -44,32 +65,36 @@ export function connect(): void {
     const session = model.selected.peek();
     if (session !== null) void watch(session, true);
   });
-  inspect.on('disconnect', () => {
-    lost();
-    // The line comes back by itself; a namespace that was closed on a line that stands does not.
-    if (line.retryAt === 0) retryLater(RETRY_MS);
+  inspect.on('disconnect', (reason) => {
+    if (reason === 'io client disconnect') return;
+    lost(RETRY_MS);
+    // The connection comes back by itself; a namespace that the server closed on it does not.
+    if (!inspect.active) retryLater(RETRY_MS);
   });
-  inspect.on('refused', refused);
+  inspect.on('connect_error', (error: Error & { data?: Refusal }) => refused(error));
+  manager.on('reconnect_attempt', () => lost(0));
   reconnect();
 }
 
-/** Opens the line anew after a while, unless it stands by then. */
+/** Connects anew after a while, unless it is connected by then. */
 function retryLater(afterMs: number): void {
   window.setTimeout(() => {
-    if (!inspect.isConnected && model.connection.peek().kind === 'offline') reconnect();
+    if (!inspect.connected && model.connection.peek().kind === 'offline') reconnect();
   }, afterMs);
 }
 
 /** Tries at once: a new token, or "retry now". */
 export function reconnect(): void {
-  line.open();
+  attempts = 0;
+  inspect.disconnect();
+  inspect.connect();
 }
 
 function hear<Name extends keyof InspectServerEvents>(
   name: Name,
   take: InspectServerEvents[Name],
 ): void {
-  inspect.on(name, take as (...args: never[]) => void);
+  inspect.on(name as string, take as (...args: unknown[]) => void);
 }
 
 /**
@@ -81,17 +106,16 @@ export async function ask<Name extends AskName>(
   name: Name,
   request: InspectRequests[Name][0],
 ): Promise<ResultOf<Name>> {
-  if (!inspect.isConnected) throw new AskError('offline', 'There is no connection to the server.');
-  const answer = await new Promise<Answer<object>>((resolve, reject) => {
-    const timer = window.setTimeout(
-      () => reject(new AskError('timeout', 'The server did not answer in time.')),
-      ANSWER_WITHIN_MS,
+  if (!inspect.connected) throw new AskError('offline', 'There is no connection to the server.');
+  const answer = await inspect
+    .timeout(ANSWER_WITHIN_MS)
+    .emitWithAck(name, request)
+    .then(
+      (given) => given as Answer<object>,
+      () => {
+        throw new AskError('timeout', 'The server did not answer in time.');
+      },
     );
-    inspect.send(name, request, (given) => {
-      clearTimeout(timer);
-      resolve(given as Answer<object>);
-    });
-  });
   if (!answer.ok) throw new AskError(answer.code, answer.message, answer.detail);
   return answer as ResultOf<Name>;
 }
@@ -112,8 +136,7 @@ export class AskError extends Error {
 export function select(session: string | null): void {
   const before = model.selected.peek();
   if (before === session) return;
-  if (before !== null && inspect.isConnected)
-    void ask('unwatch', { session: before }).catch(ignored);
+  if (before !== null && inspect.connected) void ask('unwatch', { session: before }).catch(ignored);
   model.dropWaiting();
   batch(() => {
     model.selected.value = session;
@@ -138,7 +161,7 @@ export async function loadOlder(): Promise<void> {
 
 async function watch(session: string, isContinued: boolean): Promise<void> {
   // Before the first greeting there is nothing to ask; `greeted` comes back here.
-  if (!inspect.isConnected || model.hello.peek() === null) return;
+  if (!inspect.connected || model.hello.peek() === null) return;
   const sinceSeq = isContinued ? model.history.peek().records.at(-1)?.seq : undefined;
   try {
     const page = await ask('watch', { session, ...(sinceSeq !== undefined && { sinceSeq }) });
@@ -178,9 +201,10 @@ function greeted(hello: InspectHello): void {
   const before = model.hello.peek();
   if (hello.protocol !== PROTOCOL) {
     model.connection.value = { kind: 'mismatch', protocol: hello.protocol };
-    line.close();
+    inspect.disconnect();
     return;
   }
+  attempts = 0;
   const isOther = before !== null && (before.boot !== hello.boot || before.epoch !== hello.epoch);
   batch(() => {
     model.hello.value = hello;
@@ -199,30 +223,37 @@ function greeted(hello: InspectHello): void {
   if (session !== null) void watch(session, !isOther);
 }
 
-function lost(): void {
+/** @param retryInMs  when the next attempt is due */
+function lost(retryInMs: number): void {
   const current = model.connection.peek();
   if (current.kind === 'unauthorized' || current.kind === 'mismatch') return;
   const since = current.kind === 'offline' ? current.since : Date.now();
-  const retryAt = line.retryAt || Date.now() + RETRY_MS;
-  model.connection.value = { kind: 'offline', since, retryAt };
+  model.connection.value = { kind: 'offline', since, retryAt: Date.now() + retryInMs };
 }
 
-/** @param refusal  the namespace's words; null when there was nobody to say them */
-function refused(refusal: Refused | null): void {
-  if (refusal?.data?.code !== 'unauthorized') {
-    // A line that is just being opened is not lost yet.
-    if (refusal !== null || line.retryAt > 0) lost();
-    const { retry_after: seconds = RETRY_REFUSED_S } = refusal?.data ?? {};
-    if (refusal !== null) retryLater(seconds * 1000);
+/** Attempts since the connection was up last. */
+let attempts = 0;
+
+/** The server cannot be reached, or its namespace does not let this page in; the latter names why. */
+function refused({ data }: { data?: Refusal }): void {
+  if (data?.code === 'unauthorized') {
+    const isKnown = readToken() !== null;
+    forgetToken();
+    model.connection.value = {
+      kind: 'unauthorized',
+      message: isKnown ? 'The server does not accept this token.' : '',
+    };
+    inspect.disconnect();
     return;
   }
-  const isKnown = readToken() !== null;
-  forgetToken();
-  model.connection.value = {
-    kind: 'unauthorized',
-    message: isKnown ? 'The server does not accept this token.' : '',
-  };
-  line.close();
+  if (inspect.active) {
+    lost(Math.min(RETRY_MAX_MS, RETRY_MS * 2 ** attempts));
+    attempts += 1;
+    return;
+  }
+  const { retry_after: seconds = RETRY_REFUSED_S } = data ?? {};
+  lost(seconds * 1000);
+  retryLater(seconds * 1000);
 }
 
 /** For wishes whose failure changes nothing. */

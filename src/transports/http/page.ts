@@ -38,7 +38,7 @@ const TYPES: Record<string, string> = {
 
 /** Where the page's own router shows something; an id of a session is of these characters only. */
 const CLIENT_ROUTE =
-  /^\/visualizer(?:\/|\/(?:grid|about|machines(?:\/[\w-]{1,64})?|s\/(?:[\w.:-]|%3A){1,200}(?:\/[\w.:-]{1,128})?))?$/;
+  /^\/visualizer(?:\/|\/(?:grid|about|inbox|machines(?:\/[\w-]{1,64})?|s\/(?:[\w.:-]|%3A){1,200}(?:\/[\w.:-]{1,128})?))?$/;
 
 interface Asset {
   type: string;
@@ -66,7 +66,7 @@ export function createPage(directory: string = builtPage()): Middleware {
     loaded ??= load(directory);
     if (!loaded) throw new OrbitError('page_not_built');
     const isIndex = ctx.path === '/' || CLIENT_ROUTE.test(ctx.path);
-    const asset = loaded.get(isIndex ? '/visualizer/index.html' : ctx.path);
+    const asset = loaded.get(isIndex ? indexName(wayToPage(ctx.path)) : ctx.path);
     if (!asset) throw new OrbitError('not_found', { what: 'The path', id: ctx.path.slice(0, 200) });
     const isZipped = asset.gzip !== null && ctx.acceptsEncodings('gzip') === 'gzip';
     ctx.set({
@@ -79,6 +79,28 @@ export function createPage(directory: string = builtPage()): Middleware {
     ctx.type = asset.type;
     ctx.body = isZipped ? asset.gzip : asset.body;
   };
+}
+
+/**
+ * The relative way from an address of the page to the folder of its files, `../` for `/visualizer/s/ID`.
+ * Relative, because a proxy may serve all of this below a path of its own.
+ */
+export function wayToPage(path: string): string {
+  const depth = path.split('/').length - 2;
+  return depth === 0 ? 'visualizer/' : '../'.repeat(depth - 1);
+}
+
+/** The index is kept once for each way, with the addresses of its files changed to it. */
+function indexName(way: string): string {
+  return `index by ${way}`;
+}
+
+/** Deepest address of the page: `/visualizer/s/ID/CHILD`. */
+const MAX_DEPTH = 3;
+
+/** The index as it stands at an address from which the page's folder is reached by `way`. */
+export function indexAt(html: string, way: string): string {
+  return html.replaceAll('"./', `"${way}`);
 }
 
 /** Beside the bundle when built; in the build's folder when run from the sources. */
@@ -103,12 +125,17 @@ function load(directory: string): Assets | null {
     const body = readFileSync(join(directory, name));
     const isText = !/font|png/.test(type);
     const path = name.replaceAll('\\', '/');
-    assets.set(`/visualizer/${path}`, {
-      type,
-      body,
-      gzip: isText && body.length > 1024 ? gzipSync(body) : null,
-      isHashed: path.startsWith('assets/'),
-    });
+    const isHashed = path.startsWith('assets/');
+    const keep = (as: string, content: Buffer): void => {
+      const gzip = isText && content.length > 1024 ? gzipSync(content) : null;
+      assets.set(as, { type, body: content, gzip, isHashed });
+    };
+    keep(`/visualizer/${path}`, body);
+    if (path !== 'index.html') continue;
+    for (let depth = 0; depth <= MAX_DEPTH; depth += 1) {
+      const way = wayToPage('/x'.repeat(depth + 1));
+      keep(indexName(way), Buffer.from(indexAt(body.toString(), way)));
+    }
   }
   return assets.has('/visualizer/index.html') ? assets : null;
 }

@@ -1,7 +1,8 @@
 /** The other pages: small multiples, charts by themselves, about. */
 import { expect, it } from 'vitest';
 import { describeMachine, sessionMachine } from '../../../machines/index.ts';
-import { fixture, litStates, useBrowser, visit } from '../support/stage.ts';
+import { startPrefixProxy } from '../support/prefix-proxy.ts';
+import { afterwards, asks, fixture, litStates, useBrowser, visit } from '../support/stage.ts';
 
 useBrowser();
 
@@ -92,4 +93,21 @@ it('says about itself what it keeps, shows and has done, and all keys', async ()
     .poll(() => page.getByTestId('about').textContent())
     .toMatch(/2000 events at least, 30 days.*one event back/);
   await expect.poll(() => page.getByTestId('about').textContent()).toContain('Memory95 MiB');
+});
+
+it('works below the path of a proxy: files, both connections, addresses, a reload', async () => {
+  const server = await fixture({ sessions: 2 }, 4);
+  asks(server.sessions[1], { command: 'npm test' });
+  const proxy = await startPrefixProxy('/deep/orbit', server.port);
+  afterwards(() => proxy.close());
+  const page = await visit(proxy.url);
+  await page.locator('.virtual-row', { hasText: 'web-client-1' }).click();
+  await page.getByTestId('approval').waitFor();
+  await page.locator('.chart .leaf.on').first().waitFor();
+  expect(new URL(page.url()).pathname).toBe('/deep/orbit/visualizer/s/od-0001');
+  await page.reload();
+  await page.getByTestId('approval').waitFor();
+  await page.getByRole('link', { name: 'OrbitDock' }).click();
+  await page.waitForURL(/\/deep\/orbit\/visualizer\/$/);
+  expect(proxy.outside).toEqual([]);
 });

@@ -23,6 +23,7 @@ import type {
 } from '../../../src/protocol/inspect.ts';
 import { edgeOf } from '../../../src/runtime/inspection/chart.ts';
 import { nextEvents } from '../../../src/runtime/inspection/possible/next.ts';
+import { indexAt, wayToPage } from '../../../src/transports/http/page.ts';
 import { childrenAt } from '../../../visualizer/src/children.ts';
 import { createSession, type FakeSession } from './actors.ts';
 import { answerPublic } from './public-door.ts';
@@ -138,7 +139,9 @@ function serve(request: IncomingMessage, response: ServerResponse): void {
   );
   const file = extname(path) === '' ? 'index.html' : path;
   try {
-    const body = readFileSync(join(PAGE, file));
+    const bytes = readFileSync(join(PAGE, file));
+    const way = wayToPage(new URL(request.url ?? '/', 'http://x').pathname);
+    const body = file === 'index.html' ? indexAt(bytes.toString(), way) : bytes;
     response.writeHead(200, {
       'Content-Type': TYPES[extname(file)] ?? 'text/plain',
       'Content-Security-Policy': CSP,

@@ -2,6 +2,7 @@
 import { computed } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { connection, hello, notice, rows, rowsTick } from '../model.ts';
+import { PAGE_PATH } from '../places.ts';
 import { isHelpOpen, place, view } from '../route.ts';
 import { nextTheme, theme } from '../theme.ts';
 import { reconnect, select } from '../transport.ts';
@@ -38,7 +39,7 @@ export function TopBar({ children }: { children?: ComponentChildren }) {
     <header class="top-bar">
       <a
         class="brand"
-        href="/visualizer/"
+        href={PAGE_PATH}
         onClick={(event) => {
           if (event.ctrlKey || event.metaKey || event.shiftKey) return;
           event.preventDefault();
