@@ -8,7 +8,7 @@
 // digest lies beside it. `node build.mjs --server` leaves the page alone, and the client's declarations.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -76,17 +76,22 @@ const { metafile } = await build({
   logLevel: 'warning',
 });
 
-await build({
-  absWorkingDir: root,
-  entryPoints: { client: 'src/client/index.ts' },
-  outdir: 'dist',
-  outExtension: { '.js': '.mjs' },
-  bundle: true,
-  format: 'esm',
-  platform: 'neutral',
-  target: 'es2023',
-  logLevel: 'warning',
-});
+for (const [format, extension] of [
+  ['esm', '.mjs'],
+  ['cjs', '.cjs'],
+]) {
+  await build({
+    absWorkingDir: root,
+    entryPoints: { client: 'src/client/index.ts' },
+    outdir: 'dist',
+    outExtension: { '.js': extension },
+    bundle: true,
+    format,
+    platform: 'neutral',
+    target: 'es2023',
+    logLevel: 'warning',
+  });
+}
 
 refuseImports(metafile);
 writeFileSync(`${root}dist/package.json`, '{"type":"commonjs"}\n');
@@ -115,11 +120,16 @@ function writeCodeCache() {
   console.warn(`No code cache, so each start takes longer: ${run.stderr || run.stdout}`);
 }
 
-/** Declarations of the client and of the wire, as far as it needs them, into dist/types. */
+/**
+ * Declarations of the client and of the wire, as far as it needs them: in dist/types for who imports it, in
+ * dist/types-cjs for who requires it.
+ */
 function declareClient() {
   const tsc = `${root}node_modules/.bin/tsc`;
   const run = spawnSync(tsc, ['-p', `${root}src/client/tsconfig.json`], { encoding: 'utf8' });
   if (run.status !== 0) throw new Error(`The client's declarations: ${run.stdout}${run.stderr}`);
+  cpSync(`${root}dist/types`, `${root}dist/types-cjs`, { recursive: true });
+  writeFileSync(`${root}dist/types/package.json`, '{"type":"module"}\n');
 }
 
 /** Builds the page unless the one in dist/ was made of the same files. */

@@ -8,7 +8,7 @@ import type { LogConfig } from './config.ts';
 import { LogFile } from './log-file.ts';
 
 /** What a field may be; an Error is written as its message with its causes. */
-export type LogValue = string | number | boolean | null | undefined | Error;
+type LogValue = string | number | boolean | null | undefined | Error;
 
 /** Fields of a line, `snake_case`; stable ones are session_id, request_id, connection_id, error. */
 export type LogFields = Readonly<Record<string, LogValue>>;

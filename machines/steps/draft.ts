@@ -23,9 +23,6 @@ export interface Step {
   orders: Order[];
 }
 
-/** A pure reaction to one event. */
-export type StepFunction = (context: SessionContext, event: SessionEvent) => Step;
-
 /** The working copy of one event. */
 export interface Draft {
   readonly before: SessionContext;

@@ -21,7 +21,7 @@ import { StatusCommand } from './status.ts';
  *
  * @param enableColors  for help and usage only: what commands say is plain everywhere
  */
-export function createCli({ enableColors }: { enableColors: boolean }): Cli<OrbitContext> {
+function createCli({ enableColors }: { enableColors: boolean }): Cli<OrbitContext> {
   const cli = new Cli<OrbitContext>({
     enableColors,
     binaryLabel: 'OrbitDock Server (every command also takes --data-dir PATH)',

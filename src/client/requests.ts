@@ -4,7 +4,7 @@ import type { ServerFrame } from './fold.ts';
 import { type ClientTag, replyTagOf } from './replies.ts';
 
 /** Codes that are not the server's: no line, a line lost before the answer, no answer in time. */
-export type OwnCode = 'offline' | 'connection_lost' | 'timeout' | 'closed';
+type OwnCode = 'offline' | 'connection_lost' | 'timeout' | 'closed';
 
 /** A request that was not answered as hoped; `code` is the server's (see the README) or an `OwnCode`. */
 export class ClientError extends Error {

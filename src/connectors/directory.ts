@@ -22,7 +22,7 @@ const GIT_LOOKS = 32;
 const MAX_LOOKS = 2;
 
 /** What is in a directory. */
-export interface Listing {
+interface Listing {
   /** The directory itself, links resolved. */
   path: string;
   entries: DirectoryEntry[];

@@ -106,7 +106,7 @@ const ELSEWHERE: ReadonlySet<ErrorCode> = new Set([
 ]);
 
 /** Query strings, as texts. */
-export const QUERIES = {
+const QUERIES = {
   listSessions: type({
     'all?': "'1' | 'true'",
     // `next` of an earlier answer.

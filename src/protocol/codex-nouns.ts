@@ -11,7 +11,7 @@ export interface CodexModelOption {
 }
 
 /** Where a skill of Codex is installed. */
-export type SkillScope = 'user' | 'repo' | 'system' | 'admin';
+type SkillScope = 'user' | 'repo' | 'system' | 'admin';
 
 /** A skill a session may use. */
 export interface SkillMetadata {
@@ -91,7 +91,7 @@ export interface McpStartupFailure {
 }
 
 /** How Codex is logged in. */
-export type CodexAuthMode = 'api_key' | 'chatgpt';
+type CodexAuthMode = 'api_key' | 'chatgpt';
 
 /** Who Codex is logged in as. */
 export type CodexAccount =

@@ -13,9 +13,6 @@ export const HOOK_TYPES = [
   'claude_subagent_event',
 ] as const;
 
-/** One of the message types that carry hooks. */
-export type HookType = (typeof HOOK_TYPES)[number];
-
 /** Ids come into file names, room names and logs: nothing else is let in. */
 const id = type('/^[A-Za-z0-9._:-]{1,128}$/').narrow((text) => text !== '.' && text !== '..');
 

@@ -40,7 +40,7 @@ export interface Moment {
 }
 
 /** What a guard says in a state. `depends`: it reads fields that only a real event has. */
-export type GuardVerdict = 'holds' | 'refuses' | 'depends';
+type GuardVerdict = 'holds' | 'refuses' | 'depends';
 
 /** A guard, and what it said. */
 export interface GuardView {

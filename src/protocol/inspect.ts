@@ -25,7 +25,7 @@ export type * from './inspect-answers.ts';
 export type * from './inspect-record.ts';
 
 /** Grows with a change that an older page would misread. */
-export type InspectProtocol = 1;
+type InspectProtocol = 1;
 
 // ---- server to page --------------------------------------------------------------------------------
 
@@ -70,7 +70,7 @@ export interface InspectMachine {
 }
 
 /** How much of everything is shown at most. */
-export interface InspectLimits {
+interface InspectLimits {
   /** Sessions in `hello`. */
   rows: number;
   /** Sessions one connection may watch at once. */
@@ -125,7 +125,7 @@ export interface InspectServerEvents {
 // ---- page to server --------------------------------------------------------------------------------
 
 /** Why a look was refused. */
-export type InspectRefusalCode =
+type InspectRefusalCode =
   | 'bad_request'
   | 'not_found'
   /** Retention took it away; `detail.first` is the oldest event still there. */

@@ -20,7 +20,7 @@ export interface ScanLimits {
 }
 
 /** The limits of every door. */
-export const SCAN_LIMITS: ScanLimits = { maxDepth: 64, maxTokens: 200_000 };
+const SCAN_LIMITS: ScanLimits = { maxDepth: 64, maxTokens: 200_000 };
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;

@@ -30,7 +30,7 @@ import type {
 import type { DirectoryEntry, RecentProject, ReviewComment, SubagentTool } from './work-nouns.ts';
 
 /** First frame on every connection. */
-export interface Hello {
+interface Hello {
   type: 'hello';
   version: string;
   protocol_version: 1;
@@ -241,7 +241,7 @@ export interface Shortened {
 }
 
 /** The asker's own id, on every reply to a message that had one (additive). */
-export interface Correlated {
+interface Correlated {
   request_id?: string;
 }
 

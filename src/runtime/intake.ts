@@ -7,7 +7,7 @@ import type { Hook } from '../protocol/hook.ts';
 import type { HookMeta } from './hall.ts';
 
 /** The module that decodes and checks what comes in; loaded when the first message does. */
-export type Codec = typeof import('../protocol/codec.ts');
+type Codec = typeof import('../protocol/codec.ts');
 
 /** How long a live hook waits for spooled ones at start. */
 const MAX_SPOOL_WAIT_MS = 2000;

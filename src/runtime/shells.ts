@@ -16,7 +16,7 @@ import type { Sessions } from './sessions/sessions.ts';
 import { changesAtEnd, combined, commandMessage } from './shell-message.ts';
 
 /** What to run and in whose name. */
-export interface CommandWish {
+interface CommandWish {
   sessionId: string;
   command: string;
   /** A directory that exists. */

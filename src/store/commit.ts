@@ -36,7 +36,7 @@ export function troubleOf(error: unknown): string | null {
 }
 
 /** Whether subscribers of the session see this fact, so that it costs a revision. */
-export function takesRevision(fact: Fact): boolean {
+function takesRevision(fact: Fact): boolean {
   switch (fact.type) {
     case 'session_created':
     case 'approval_opened':

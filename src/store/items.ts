@@ -173,7 +173,7 @@ export interface ReadResults {
 }
 
 /** What a read named and is not there. */
-export interface Missing {
+interface Missing {
   missing: 'Session' | 'Message' | 'Turn';
 }
 

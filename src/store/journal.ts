@@ -22,9 +22,6 @@ export interface JournalEntry extends JournalRow {
   amended: readonly string[];
 }
 
-/** Writes the journal of one connection. */
-export type Journal = ReturnType<typeof createJournal>;
-
 /** The journal of one write connection. */
 export function createJournal(database: Sqlite) {
   const insert = database.prepare(

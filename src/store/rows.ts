@@ -39,9 +39,6 @@ interface Tools extends MessageTools {
   turns: ReturnType<typeof createTurnRows>;
 }
 
-/** Writes rows on one connection. */
-export type Rows = ReturnType<typeof createRows>;
-
 /** The row writers of one connection; their statements are prepared once. */
 export function createRows(database: Sqlite) {
   const statements = prepareRowStatements(database);

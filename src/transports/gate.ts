@@ -30,7 +30,7 @@ import { createThrottle, type Throttle } from './admission/throttle.ts';
 import type { Clock } from './ports.ts';
 
 /** The part of a request that the gate looks at. */
-export type GateRequest = Pick<IncomingMessage, 'rawHeaders' | 'url' | 'method'> & {
+type GateRequest = Pick<IncomingMessage, 'rawHeaders' | 'url' | 'method'> & {
   readonly socket: Pick<IncomingMessage['socket'], 'remoteAddress' | 'localAddress' | 'localPort'>;
 };
 
@@ -59,7 +59,7 @@ export interface Refusal {
 }
 
 /** What the gate says of a request. */
-export type Verdict = Admission | Refusal;
+type Verdict = Admission | Refusal;
 
 /** Decides about every request before anything else sees it. */
 export interface Gate {

@@ -46,7 +46,7 @@ class Collector extends Writable {
   }
 }
 
-export interface Received {
+interface Received {
   path: string;
   headers: IncomingHttpHeaders;
   body: string;

@@ -51,6 +51,6 @@ function isWithin(id: string, around: string): boolean {
 }
 
 /** `answeredWhileBusy` -> `answered while busy` */
-export function words(name: string): string {
+function words(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 }

@@ -82,7 +82,7 @@ export function toolEnded(
   };
 }
 
-export function requestOf(id: string, type: ApprovalType = 'exec'): ApprovalRequest {
+function requestOf(id: string, type: ApprovalType = 'exec'): ApprovalRequest {
   const none = { command: null, file_path: null, diff: null, question: null };
   return { id, session_id: ID, type, ...none, tool_name: 'Bash' };
 }

@@ -15,7 +15,7 @@ import {
 import { openTerminal, type Terminal } from '../support/terminal.ts';
 
 /** An interactive `claude`. */
-export interface ClaudeTerminal extends Terminal {
+interface ClaudeTerminal extends Terminal {
   /** Types a prompt or command and sends it once it stands on the screen. */
   say(text: string): Promise<void>;
   /** `/exit`, and waits for the end. */

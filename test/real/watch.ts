@@ -7,7 +7,7 @@ import type { WorkStatus } from '../../src/protocol/nouns.ts';
 import { ioClient, type Received, type TestClient, wsClient } from '../support/clients.ts';
 
 /** A session both clients have opened. */
-export interface WatchedSession {
+interface WatchedSession {
   readonly id: string;
   /**
    * Waits until both clients have been shown these statuses since they opened the session, blanks between and

@@ -108,7 +108,7 @@ export function event(
   };
 }
 
-export function summary(id: string, rest: Partial<SessionSummary> = {}): SessionSummary {
+function summary(id: string, rest: Partial<SessionSummary> = {}): SessionSummary {
   return {
     id,
     provider: 'claude',
@@ -135,7 +135,7 @@ export function created(id: string, rest: Partial<SessionSummary> = {}): EventIt
   return event(id, [birth(id, rest)]);
 }
 
-export function message(sessionId: string, id: string, rest: Partial<Message> = {}): Message {
+function message(sessionId: string, id: string, rest: Partial<Message> = {}): Message {
   return {
     id,
     session_id: sessionId,

@@ -12,13 +12,13 @@ import type { AddressInfo } from 'node:net';
 import { refuse, startStream } from './messages-stream.ts';
 
 /** One call of a tool; `input` has the shape of the CLI's own tool. */
-export interface ToolCall {
+interface ToolCall {
   readonly name: string;
   readonly input: Readonly<Record<string, unknown>>;
 }
 
 /** What the model says in one answer. Several tools in one answer are called in parallel. */
-export interface Answer {
+interface Answer {
   readonly text?: string;
   readonly tools?: readonly ToolCall[];
   /** The stream stays open after the text until this settles, or until the CLI hangs up (Esc). */
@@ -26,14 +26,14 @@ export interface Answer {
 }
 
 /** The API refuses: 400 ends the turn at once, 5xx and 429 are retried by the CLI. */
-export interface Refusal {
+interface Refusal {
   readonly error: { readonly status: number; readonly message: string };
 }
 
-export type Step = Answer | Refusal;
+type Step = Answer | Refusal;
 
 /** A request as it came in and what was made of it. */
-export interface SeenRequest {
+interface SeenRequest {
   readonly method: string;
   readonly path: string;
   /** `step`: an answer of a script; `aside`: a side request; `unscripted`: a turn nobody scripted. */
@@ -47,7 +47,7 @@ interface Block {
 }
 
 /** The part of a request's body that is read here. */
-export interface MessagesBody {
+interface MessagesBody {
   readonly model: string;
   readonly stream?: boolean;
   readonly tools?: readonly { readonly name: string }[];

@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 
 /** A content block of an answer, whole. */
-export type Content =
+type Content =
   | { readonly type: 'text'; readonly text: string }
   | {
       readonly type: 'tool_use';

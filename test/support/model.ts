@@ -10,7 +10,7 @@ import { canonicalSession, canonicalSummary, secondsOf } from './canonical.ts';
 import type { Received } from './clients.ts';
 
 /** What a subscriber knows of one session. */
-export interface SessionView {
+interface SessionView {
   epoch: string | null;
   /** The newest revision it has; null before its first snapshot. */
   revision: number | null;

@@ -13,17 +13,6 @@ export function processesWith(words: string): number[] {
   });
 }
 
-/** Whether a process lives. */
-export function isRunning(pid: number): boolean {
-  try {
-    const state = execFileSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' });
-    return !state.trim().startsWith('Z');
-  } catch {
-    // ps says with its exit code that there is none.
-    return false;
-  }
-}
-
 /**
  * The app-server that lives in this home, by the environment it was started with.
  *

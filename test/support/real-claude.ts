@@ -13,7 +13,7 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 
 /** The newest version whose `engines` admits Node 20, so what npm gives a user of ours. */
-export const CLAUDE_VERSION = '2.1.197';
+const CLAUDE_VERSION = '2.1.197';
 
 /** The key of no account; the presets tell the CLI that the user has approved it. */
 const API_KEY = 'dummy';

@@ -46,7 +46,7 @@ interface Content {
 }
 
 /** A tool as it is offered; a namespace holds others. */
-export interface ToolSpec {
+interface ToolSpec {
   readonly type: string;
   readonly name?: string;
   readonly tools?: readonly ToolSpec[];

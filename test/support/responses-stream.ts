@@ -20,7 +20,7 @@ export interface ResponsesStream {
 }
 
 /** What every model call is said to have cost. */
-export const USAGE = {
+const USAGE = {
   input_tokens: 1000,
   input_tokens_details: { cached_tokens: 100 },
   output_tokens: 20,

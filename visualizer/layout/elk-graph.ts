@@ -27,7 +27,7 @@ export interface Bundle {
 /** Node that stands for "in any state of this one". */
 export const PILL = 'any:';
 /** What stands on the pill from which transitions start that any state of a region may take. */
-export const PILL_WORDS = 'in any state';
+const PILL_WORDS = 'in any state';
 const PILL_WIDTH = Math.ceil(nameWidth(PILL_WORDS, SIZES.tag) + 20);
 
 /** The lines of a region: transitions that lead to another state. */

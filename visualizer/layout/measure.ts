@@ -23,7 +23,7 @@ export const HEAD = 28;
 const ROW = 16;
 const GUARD_LINE = 13;
 /** Where text starts inside a state: behind its dot. */
-export const INDENT = 24;
+const INDENT = 24;
 const PAD = 12;
 
 /** A size in units of the picture. */
@@ -59,7 +59,7 @@ export function leafSize(state: ChartState, stays: readonly ChartEdge[], actions
 }
 
 /** One line: a transition that stays. */
-export function stayWidth(edge: ChartEdge, actions: boolean): number {
+function stayWidth(edge: ChartEdge, actions: boolean): number {
   const guard = guardWords(edge);
   return Math.ceil(
     14 +
@@ -116,7 +116,7 @@ function rowWidth(edge: ChartEdge, target: string, actions: boolean): number {
 }
 
 /** Width of what a row says first. */
-export function wordsWidth(edge: ChartEdge): number {
+function wordsWidth(edge: ChartEdge): number {
   return isPlain(edge)
     ? nameWidth(labelWords(edge), SIZES.plain)
     : codeWidth(labelWords(edge), SIZES.event);

@@ -3,7 +3,7 @@ import { effect, signal } from '@preact/signals';
 
 const KEY = 'orbitdock.theme';
 /** What may be chosen, in the order of the button. */
-export const THEMES = ['system', 'light', 'dark'] as const;
+const THEMES = ['system', 'light', 'dark'] as const;
 /** A chosen theme. */
 export type Theme = (typeof THEMES)[number];
 

@@ -30,7 +30,7 @@ interface SpoolDeps {
 }
 
 /** What one pass over the spool did. */
-export interface SpoolDrain {
+interface SpoolDrain {
   drained: number;
   quarantined: number;
   /** Files that stay for later: too young, or the house cannot store now. */

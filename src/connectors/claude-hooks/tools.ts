@@ -102,7 +102,7 @@ function headlineOf(input: unknown): string {
 }
 
 /** Digest of a JSON value that does not depend on the order of keys; 16 hex digits. */
-export function digestOf(value: unknown): string {
+function digestOf(value: unknown): string {
   return hash('sha256', canonical(value), 'hex').slice(0, 16);
 }
 

@@ -19,7 +19,7 @@ export interface CommandSpec {
 }
 
 /** Which of a command's outputs. */
-export type Stream = 'stdout' | 'stderr';
+type Stream = 'stdout' | 'stderr';
 
 /** A command that runs, or has run. */
 export interface Command {

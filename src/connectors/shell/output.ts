@@ -12,7 +12,7 @@ const TAIL_CHARS = 80_000;
 const LIVE_CHARS = 16_384;
 
 /** A part of the output and where it stands. */
-export interface Piece {
+interface Piece {
   offset: number;
   text: string;
 }

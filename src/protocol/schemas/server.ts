@@ -297,7 +297,11 @@ type Disagreeing = {
     : Tag;
 }[keyof Schemas];
 
-/** Does not compile while there is one, and names it. */
+/**
+ * Does not compile while there is one, and names it.
+ *
+ * @public
+ */
 export const SCHEMAS_AGREE: [Disagreeing] extends [never] ? true : Disagreeing = true;
 
 /** Every type of message the server sends. */

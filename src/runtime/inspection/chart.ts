@@ -14,7 +14,7 @@ import {
 import type { InspectMachine } from '../../protocol/inspect.ts';
 
 /** The session chart, described. */
-export const SESSION_CHART = describeMachine(sessionMachine);
+const SESSION_CHART = describeMachine(sessionMachine);
 
 const EDGES = new Map(SESSION_CHART.edges.map((edge) => [edge.id, edge]));
 
@@ -34,7 +34,7 @@ export function machineOf(id: string): AnyStateMachine | null {
 }
 
 /** Twelve hex digits of SHA-256 over the JSON of its description: over all that is drawn. */
-export function hashOf(machine: AnyStateMachine): string {
+function hashOf(machine: AnyStateMachine): string {
   const text = JSON.stringify(describeMachine(machine));
   return createHash('sha256').update(text).digest('hex').slice(0, 12);
 }

@@ -20,7 +20,7 @@ import { contextView, eventView } from './view.ts';
 export const MAX_PAGE = 200;
 
 /** A moment with what led to it, before anything is shown of it. */
-export interface Found {
+interface Found {
   step: Step;
   /** State and chart before the event; null when nothing folds there. */
   before: SessionSnapshot | null;

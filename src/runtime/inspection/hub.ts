@@ -18,7 +18,7 @@ const ROWS_EVERY_MS = 100;
 const RECORDS_EVERY_MS = 50;
 
 /** What became of an item: its numbers. */
-export interface Committed {
+interface Committed {
   seq: number;
   revision: number;
 }
@@ -52,7 +52,7 @@ export interface Hub {
 }
 
 /** Since the start. */
-export interface HubCounts {
+interface HubCounts {
   outlets: number;
   followed: number;
   records: number;

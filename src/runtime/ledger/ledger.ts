@@ -34,7 +34,7 @@ export interface Ledger {
 }
 
 /** What one event left behind. */
-export interface Collected {
+interface Collected {
   facts: Fact[];
   orders: Order[];
 }

@@ -24,7 +24,7 @@ const SLOW_MS = 1000;
 const CHECKPOINT_MS = 1000;
 
 /** One open message, as whoever streams it sees it. */
-export interface Stream {
+interface Stream {
   /** What is told of it begins with the commit of its first words. */
   readonly messageId: string;
   push(text: string): void;

@@ -19,7 +19,7 @@ type WithoutTime<Event> = Event extends unknown ? Omit<Event, 'at'> : never;
 export type Wish = WithoutTime<SessionEvent>;
 
 /** Makes the event when the session is there: with its moment, knowing the session as it is then. */
-export type EventMaker = (at: Stamp, context: SessionContext) => SessionEvent;
+type EventMaker = (at: Stamp, context: SessionContext) => SessionEvent;
 
 /** What handlers, and the house itself, ask of a session. */
 export interface Sessions {

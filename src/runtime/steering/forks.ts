@@ -23,7 +23,7 @@ import { contextOf, type Sessions, type Wish } from '../sessions/sessions.ts';
 import type { Links } from './links.ts';
 
 /** A fork that was made. */
-export interface Forked {
+interface Forked {
   sessionId: string;
   fromThreadId: string;
   /** Lets the list hear of it: after the asker has its answers. */

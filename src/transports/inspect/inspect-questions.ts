@@ -13,7 +13,7 @@ type Name = keyof InspectRequests;
 type Result<N extends Name> = Omit<Extract<InspectRequests[N][1], { ok: true }>, 'ok'>;
 
 /** A question about the charts, with its answer's way. */
-export type Question<N extends Name> = (request: InspectRequests[N][0]) => Promise<Result<N>>;
+type Question<N extends Name> = (request: InspectRequests[N][0]) => Promise<Result<N>>;
 
 /** All questions; `watch`, `unwatch` and `send` belong to a socket. */
 export type Questions = { [N in Name]: Question<N> };

@@ -28,7 +28,7 @@ const ROWS_ROOM = 'rows';
 /** The namespace for those who look. */
 export type InspectNamespace = Namespace<InspectClientEvents, InspectServerEvents>;
 /** One page. */
-export type PageSocket = Socket<InspectClientEvents, InspectServerEvents>;
+type PageSocket = Socket<InspectClientEvents, InspectServerEvents>;
 
 /** What the namespace leads to. */
 export interface InspectDeps {

@@ -23,7 +23,7 @@ interface FrameParts {
 }
 
 /** The bytes of one client frame. */
-export function clientFrame(parts: FrameParts): Buffer {
+function clientFrame(parts: FrameParts): Buffer {
   const { opcode, payload = '', fin = true, rsv = 0, masked = true, claimedLength } = parts;
   const body = Buffer.from(payload);
   const length = claimedLength ?? body.length;

@@ -30,7 +30,7 @@ export interface System {
 }
 
 /** This machine. */
-export const THIS_SYSTEM: System = {
+const THIS_SYSTEM: System = {
   named: process.env.CHROMIUM,
   exists: existsSync,
   install: existsSync('/usr/bin/apt-get') && process.getuid?.() === 0 ? installByApt : null,

@@ -8,7 +8,7 @@ import type { Block, Drawing, Region } from './geometry.ts';
 const GAP = 16;
 
 /** A region's drawing, or the block of what it takes in any state, at its place. */
-export type Placed = Part & { x: number; y: number };
+type Placed = Part & { x: number; y: number };
 
 type Part =
   | { region: string; drawing: Drawing; block?: never }

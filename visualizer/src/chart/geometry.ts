@@ -51,7 +51,7 @@ export interface Line {
 }
 
 /** A pill that stands for "in any state of this one": the source of its own transitions. */
-export interface AnyPill extends Box {
+interface AnyPill extends Box {
   state: string;
 }
 

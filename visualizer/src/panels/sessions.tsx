@@ -54,7 +54,7 @@ const matching = computed(() =>
 );
 
 /** The list as shown; while it is held, new sessions join at the end. */
-export const listed = signal<readonly InspectRow[]>([]);
+const listed = signal<readonly InspectRow[]>([]);
 effect(() => {
   const found = matching.value;
   if (!isHeld.value) {

@@ -11,13 +11,13 @@ import { createFamilies } from './families.ts';
 import type { Incoming, MessageId } from './rpc.ts';
 
 /** Where the questions of one process are answered. */
-export interface Line {
+interface Line {
   respond(id: MessageId, result: unknown): void;
   refuse(id: MessageId, message: string): void;
 }
 
 /** What comes from one process. */
-export interface Arrivals {
+interface Arrivals {
   notified(report: Incoming): unknown;
   asked(question: Incoming & { id: MessageId }): void;
 }

@@ -212,7 +212,7 @@ function inputAsk({ params }: AskOf<'item/tool/requestUserInput'>): Shape {
  * Answers by the question's id or text. An answer without a name is the first question's: older clients
  * show no other. A name that no question has is refused, for its answer would be lost.
  */
-export function answersTo(
+function answersTo(
   questions: ReadonlyArray<{ id: string; question: string }>,
   { answers, text }: QuestionOrder,
 ): { byId: Map<string, string> } | { refusal: string } {

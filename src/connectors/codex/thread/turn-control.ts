@@ -13,7 +13,7 @@ const STOP_MS = 5_000;
 
 /** What runs in a session's thread, and how it is stopped. */
 /** A turn that was asked for. */
-export interface Expected {
+interface Expected {
   /** The answer: it is this turn, which may have begun, or even ended, already. */
   isTurn(turnId: string): void;
   /** It will not begin. */

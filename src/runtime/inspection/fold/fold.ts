@@ -15,7 +15,7 @@ import { takenEdges } from './steps.ts';
 export type SessionSnapshot = SnapshotFrom<typeof sessionMachine>;
 
 /** What one event did to the chart. */
-export interface Move {
+interface Move {
   /** Whether the chart took it. */
   accepted: boolean;
   edges: string[] | null;

@@ -8,7 +8,7 @@ import type { BundleHeader, BundleLine } from './bundle.ts';
 import { createDummy, type Dummy } from './fold.ts';
 
 /** Where journal and chart part. */
-export interface Difference {
+interface Difference {
   seq: number;
   event: string;
   journal: string;
