@@ -3,6 +3,11 @@
  * `error` frame, the Koa middleware into a status; nobody invents a code inline. Add a code here first.
  */
 
+/** What a person has to do about damage. */
+export const DAMAGE_REMEDY =
+  'nothing is stored until it is restored: stop the server, then run `orbitdock-server restore FILE` with a ' +
+  'backup (`orbitdock-server backup` saves what can still be read); hooks wait in the spool meanwhile';
+
 interface CatalogueEntry {
   /** HTTP status when the refusal leaves by the HTTP door. */
   status: number;
@@ -48,6 +53,12 @@ const CATALOGUE = {
   storage_unavailable: {
     status: 503,
     message: 'The database cannot be written ({reason}); nothing was stored, send it again later',
+  },
+  database_damaged: {
+    status: 503,
+    message:
+      '{what} cannot be read or changed: the database is damaged there. Stop the server and run ' +
+      '`orbitdock-server restore FILE` with a backup; nothing is written over the damage',
   },
   shutting_down: {
     status: 503,

@@ -7,6 +7,7 @@ import { Builtins, Cli } from 'clipanion';
 import { closest, distance } from 'fastest-levenshtein';
 import { EXIT, ExitError } from '../exit.ts';
 import { serverVersion } from '../version.ts';
+import { BackupCommand, RestoreCommand } from './backup.ts';
 import type { OrbitContext } from './command.ts';
 import { DemoCommand } from './demo.ts';
 import { GenerateTokenCommand } from './generate-token.ts';
@@ -33,6 +34,8 @@ function createCli({ enableColors }: { enableColors: boolean }): Cli<OrbitContex
   cli.register(InstallHooksCommand);
   cli.register(StatusCommand);
   cli.register(GenerateTokenCommand);
+  cli.register(BackupCommand);
+  cli.register(RestoreCommand);
   cli.register(DemoCommand);
   cli.register(ReplayCommand);
   cli.register(Builtins.HelpCommand);

@@ -28,11 +28,20 @@ export class InitCommand extends OrbitCommand {
     description: 'Where hooks are sent; default http://127.0.0.1:4000, or as chosen before',
   });
 
+  freshDb = Option.Boolean('--fresh-db', {
+    description: 'Begin with a new database; the one that is there is kept aside',
+  });
+
   protected async run(): Promise<number> {
     const paths = this.directory();
     const serverUrl = chooseServerUrl(this.serverUrl, paths, this.context.env);
     process.umask(0o077);
     openDataDirectory(paths);
+    if (this.freshDb) {
+      const { setAside } = await import('../store/backup.ts');
+      const kept = setAside(paths);
+      if (kept !== null) this.say('', `  The database that was there is kept in ${kept}`);
+    }
     this.say('', `  Created ${paths.dir}/`, `  ${await prepared(paths)}`);
     writeHookFiles(paths, serverUrl);
     this.say(

@@ -76,7 +76,7 @@ const ANY = [
   'shutting_down',
 ] as const;
 /** What reading the database may be refused for. */
-const READING = [...ANY, 'server_busy', 'storage_unavailable'] as const;
+const READING = [...ANY, 'server_busy', 'storage_unavailable', 'database_damaged'] as const;
 const OF_SESSION = [...READING, 'parse_error', 'not_found'] as const;
 /** What taking a body may be refused for. */
 const BODY = ['too_large', 'unsupported_media_type'] as const;

@@ -55,7 +55,12 @@ const ANSWERS = scope({
   Session: session,
   SessionDetail: { ...session, ended_at: 'string | null' },
 
-  health: { status: "'ok'", port: 'number.integer', 'degraded?': 'string' },
+  health: {
+    status: "'ok'",
+    port: 'number.integer',
+    'degraded?': 'string',
+    'remedy?': 'string',
+  },
   listSessions: { sessions: 'Session[]', total: 'count', next: 'string | null' },
   getSession: 'SessionDetail',
   getConversation: { session: 'SessionState' },
@@ -302,6 +307,7 @@ const HOOK_REFUSALS: readonly ErrorCode[] = [
   'shutting_down',
   'server_busy',
   'storage_unavailable',
+  'database_damaged',
   'parse_error',
   'quarantined',
   'too_large',

@@ -36,6 +36,10 @@ interface Hello {
   protocol_version: 1;
   /** Changes only with a new or restored database: revisions of another epoch mean nothing. */
   epoch: string;
+  /** Additive: why nothing can be stored right now (`disk_full`, `corrupt`...); changes come as `server_status`. */
+  degraded?: string;
+  /** Additive: what a person has to do about it. */
+  remedy?: string;
 }
 
 /** How a command ended. `interrupted`: the server stopped first; it is never run again by itself. */
@@ -132,6 +136,8 @@ export type SessionNews =
 export type ListNews =
   | { type: 'codex_account_status'; status: CodexAccountStatus }
   | { type: 'codex_account_updated'; status: CodexAccountStatus }
+  /** Additive: storage trouble began, changed, or is over (null). */
+  | { type: 'server_status'; degraded: string | null; remedy?: string }
   | { type: 'codex_login_chatgpt_completed'; login_id: string; success: boolean; error?: string };
 
 /** Texts that may be longer than a frame. */
@@ -148,6 +154,8 @@ export type Reply =
       total: number;
       truncated?: true;
       next?: string;
+      /** Additive: so many sessions are left out because the database is damaged where they are. */
+      unreadable?: number;
     }
   /** Additive: sessions in the list's order; `next` is null behind the last. */
   | { type: 'sessions_page'; sessions: SessionSummary[]; total: number; next: string | null }

@@ -11,9 +11,11 @@ const MAX_TROUBLE_MS = 2000;
 /**
  * Says no before anything moves: what cannot be stored soon must stay with its sender.
  *
- * @returns `storage_unavailable`, `server_busy`, or null when there is room
+ * @returns `storage_unavailable`, `database_damaged`, `server_busy`, or null when there is room
  */
 export function refusalOf({ trouble, backlog }: Pick<Writer, 'trouble' | 'backlog'>) {
+  // A damaged database is not written any more: nobody has to wait to learn it.
+  if (trouble === 'corrupt') return new OrbitError('database_damaged', { what: 'The database' });
   if (trouble !== null && backlog.oldestAgeMs > MAX_TROUBLE_MS) {
     return new OrbitError('storage_unavailable', { reason: trouble });
   }

@@ -20,6 +20,8 @@ export interface Health {
   status: 'ok';
   /** Storage trouble such as `disk_full`, while it lasts. */
   degraded?: string;
+  /** What a person has to do about it, where it does not pass by itself. */
+  remedy?: string;
 }
 
 /** What transports may ask of the house. */

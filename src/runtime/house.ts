@@ -8,6 +8,7 @@ import type { Engine } from '../connectors/codex/engine/engine.ts';
 import { createNamer } from '../connectors/codex/naming.ts';
 import { createBrowse } from '../connectors/directory.ts';
 import type { Images } from '../connectors/images.ts';
+import { DAMAGE_REMEDY } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Writer } from '../store/writer.ts';
 import { createStampClock, type StampClock } from './clock.ts';
@@ -82,6 +83,9 @@ export function createHouse(deps: HouseDeps): House {
   const codexHome = codexHomeOf(codex.env);
   const accounts = createAccounts({ engine, news, codexHome, log: log.child('codex') });
   followEngine({ engine, threads, news });
+  writer.onTrouble((trouble) =>
+    news.tellList({ type: 'server_status', degraded: null, ...troubleOf(trouble) }),
+  );
   const names = namesOf(deps, core);
   const shells = createShells({ sessions, news, writer, clock, env, log: log.child('shell') });
   shells.recover(writer.opened.commands);
@@ -114,6 +118,12 @@ export function createHouse(deps: HouseDeps): House {
   };
 }
 
+/** Storage trouble as clients and `/health` are told of it. */
+function troubleOf(trouble: string | null): { degraded?: string; remedy?: string } {
+  if (trouble === null) return {};
+  return { degraded: trouble, ...(trouble === 'corrupt' && { remedy: DAMAGE_REMEDY }) };
+}
+
 /** Who names sessions; null where nobody asked for it. */
 function namesOf({ codex, log }: HouseDeps, { sessions }: Core): SessionNames | null {
   if (codex.naming === null) return null;
@@ -135,13 +145,14 @@ function hallOf({
   return {
     opened(connection) {
       const { epoch } = writer.opened;
-      connection.send(frameOf({ type: 'hello', version, protocol_version: 1, epoch }));
+      const trouble = troubleOf(writer.trouble);
+      connection.send(frameOf({ type: 'hello', version, protocol_version: 1, epoch, ...trouble }));
     },
     receive,
     resync: (connection, wanted) => subscriptions.resync(connection, wanted),
     closed: () => {},
     takeHook: intake.takeHook,
     image: images.find,
-    health: () => ({ status: 'ok', ...(writer.trouble !== null && { degraded: writer.trouble }) }),
+    health: () => ({ status: 'ok', ...troubleOf(writer.trouble) }),
   };
 }

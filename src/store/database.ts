@@ -78,12 +78,13 @@ export function prepareDatabase(paths: DataPaths): { path: string } {
 /**
  * The database at the newest schema. The caller holds the lock.
  *
- * @throws ExitError 78 when the file is not ours, is newer than we are, is damaged, or a migration fails
+ * @throws ExitError 78 when the file is not ours, is newer than we are, is damaged or lost, or a migration fails
  */
 export function openMigrated(
-  paths: Pick<DataPaths, 'database'>,
+  paths: Pick<DataPaths, 'database' | 'epoch'>,
   durability: OpenOptions['durability'],
 ): Sqlite {
+  refuseLostDatabase(paths);
   refuseForeignFile(paths.database);
   const database = openDatabase(paths.database, { durability });
   try {
@@ -103,15 +104,44 @@ export function asExitError(path: string, error: unknown): ExitError {
   const reason = error instanceof Error ? error.message : String(error);
   const code = error instanceof Database.SqliteError ? error.code : '';
   const remedy = DAMAGED.test(code)
-    ? `is damaged (${reason}). Nothing was changed. Move it aside together with its -wal and -shm ` +
-      `files, then restore a backup or run \`sqlite3 ${path} .recover\``
+    ? `is damaged (${reason}). Nothing was changed. ${REMEDY}, or try \`sqlite3 ${path} .recover\``
     : `cannot be used: ${reason}`;
   const exitCode = exitCodeOf(error) === EXIT.busy ? EXIT.busy : EXIT.configuration;
   return new ExitError(exitCode, `The database ${path} ${remedy}`, { cause: error });
 }
 
+/** What puts another database in the place of one that cannot be used; the old file is kept aside. */
+const REMEDY =
+  'Restore a backup with `orbitdock-server restore FILE`, or begin anew with `orbitdock-server init --fresh-db`';
+
+/**
+ * A server that ran here has left `epoch.json`: then a database that is missing or holds nothing was lost, and a
+ * new one in its place would hide that.
+ *
+ * @throws ExitError 78
+ */
+function refuseLostDatabase({ database, epoch }: Pick<DataPaths, 'database' | 'epoch'>): void {
+  if (!existsSync(epoch)) return;
+  const what = !existsSync(database) ? 'is missing' : isEmptyDatabase(database) ? 'is empty' : null;
+  if (what === null) return;
+  throw new ExitError(
+    EXIT.configuration,
+    `The database ${database} ${what}, but ${epoch} says that there was one. Nothing was changed. ${REMEDY}`,
+  );
+}
+
+function isEmptyDatabase(path: string): boolean {
+  if (statSync(path).size === 0) return true;
+  const database = openDatabase(path, { durability: 'full', readonly: true });
+  try {
+    return database.prepare('SELECT 1 FROM sqlite_master').get() === undefined;
+  } finally {
+    database.close();
+  }
+}
+
 /** @throws ExitError 78 for a SQLite file that somebody else made; it is opened for reading only. */
-function refuseForeignFile(path: string): void {
+export function refuseForeignFile(path: string): void {
   if (!existsSync(path) || statSync(path).size === 0) return;
   const database = openDatabase(path, { durability: 'full', readonly: true });
   try {

@@ -87,6 +87,14 @@ export function openEpoch(deps: {
   };
 }
 
+/** The epoch of a database that is only read: nothing is counted or marked. */
+export function readEpoch(database: Database.Database): Epoch {
+  const epoch = createHouse(database).get('epoch') ?? '';
+  const nothing = () => {};
+  const writes = { count: nothing, mark: nothing, close: nothing };
+  return { id: epoch, wasDirty: true, foreign: [], ...writes };
+}
+
 type House = ReturnType<typeof createHouse>;
 
 function createHouse(database: Database.Database) {

@@ -11,6 +11,7 @@ import type {
   TurnDiff,
 } from '../protocol/nouns.ts';
 import type { RecentProject, ReviewComment } from '../protocol/work-nouns.ts';
+import type { Damage } from './damage.ts';
 import type { Fit } from './queries/fit.ts';
 import type { JournalBase, JournalRow } from './queries/journal.ts';
 
@@ -147,7 +148,8 @@ export type Read =
 /** What each read is answered with. */
 export interface ReadResults {
   actor: { stored: StoredActor | null; pendingStart: string | null };
-  list: { text: string; total: number; shown: number };
+  /** `damage`: some sessions cannot be read, in SQLite's words. */
+  list: { text: string; total: number; shown: number; damage?: string };
   /** Null when `after` is no place of the list. */
   sessions: { sessions: SessionSummary[]; total: number; next: string | null } | null;
   'catch-up': {
@@ -227,6 +229,8 @@ export interface Opened {
   wasDirty: boolean;
   /** Sessions whose rows another program wrote since then. */
   foreign: readonly string[];
+  /** Damage that an earlier process found and that is still there: the database is only read. */
+  damage: Damage | null;
   /** Commands that ran when the last process ended, by their message, with what is kept of their output. */
   commands: Array<{ sessionId: string; messageId: string; output: string | null }>;
   /** Which session each watched CLI process reported last, oldest first: `/clear` goes on from there. */

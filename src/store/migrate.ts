@@ -45,6 +45,12 @@ export function migrate(
   for (const migration of missing) apply(database, path, migration);
 }
 
+/** @throws ExitError 78 when the schema is newer than we are */
+export function refuseUnknownSchema(database: Database.Database, path: string): void {
+  const newest = Math.max(0, ...appliedVersions(database));
+  refuseNewerSchema(database, path, newest, loadMigrations().at(-1)?.version ?? 0);
+}
+
 function appliedVersions(database: Database.Database): Set<number> {
   const isNew = !hasRow(database, `SELECT 1 FROM sqlite_master WHERE name = 'schema_versions'`);
   if (isNew) return new Set();

@@ -6,15 +6,15 @@
 import { parentPort } from 'node:worker_threads';
 import { exitCodeOf } from '../exit.ts';
 import { Committer, troubleOf } from './commit.ts';
-import { asExitError, openMigrated } from './database.ts';
-import { openEpoch } from './epoch.ts';
+import { findDamage, keepDamage, standingDamage } from './damage.ts';
+import { asExitError, openDatabase, openMigrated, type Sqlite } from './database.ts';
+import { openEpoch, readEpoch } from './epoch.ts';
 import { watchForeignWrites } from './foreign.ts';
 import type { Item, Read } from './items.ts';
 import { acquireLock, type HeldLock } from './lock.ts';
 import { ActorReads } from './queries/actors.ts';
 import { createAnswer } from './queries/answer.ts';
 import { createRetention } from './retention.ts';
-import { findDamage } from './thread/check.ts';
 import type { Answer, CommitOutcome, FromThread, ThreadStart, ToThread } from './thread/traffic.ts';
 
 /** Old rows are looked for this often, ms. */
@@ -43,7 +43,9 @@ port.once('message', (start: ThreadStart) => {
 
 function begin(start: ThreadStart): void {
   if (start.task === 'check') {
-    say({ type: 'checked', damage: findDamage(start.paths.database) });
+    const reason = start.suspicion ?? findDamage(start.paths.database);
+    const damage = reason === null ? null : keepDamage(start.paths, reason, new Date());
+    say({ type: 'checked', damage });
     port?.close();
     return;
   }
@@ -59,10 +61,20 @@ function begin(start: ThreadStart): void {
 type House = ReturnType<typeof openHouse>;
 
 function openHouse({ paths, durability }: ThreadStart & { task: 'write' }, lock: HeldLock) {
-  const database = openMigrated(paths, durability);
-  const epoch = openEpoch({ database, path: paths.epoch, now: () => performance.now() });
+  const damage = standingDamage(paths);
+  // A database that is known to be damaged is not even migrated.
+  const database =
+    damage === null
+      ? openMigrated(paths, durability)
+      : openDatabase(paths.database, { durability, readonly: true });
+  const epoch =
+    damage === null
+      ? openEpoch({ database, path: paths.epoch, now: () => performance.now() })
+      : readEpoch(database);
   return {
+    paths,
     lock,
+    damage,
     database,
     epoch,
     committer: new Committer({ database, epoch }),
@@ -74,17 +86,17 @@ function openHouse({ paths, durability }: ThreadStart & { task: 'write' }, lock:
 }
 
 function serve(house: House): void {
-  const { actors, epoch } = house;
-  const rest = startRetention(house);
+  const { actors, epoch, damage } = house;
+  const rest = damage === null ? startRetention(house) : null;
   port?.on('message', (message: ToThread) => {
     if (message.type === 'close') {
-      rest.stop();
-      close(house);
+      rest?.stop();
+      close(house, message.isFrozen);
       return;
     }
     const { items, reads } = message;
-    undoForeignWrites(house);
-    if (items.length > 0) rest.disturb();
+    if (damage === null) undoForeignWrites(house);
+    if (items.length > 0) rest?.disturb();
     const outcome = items.length > 0 ? commit(house, items) : { results: [] };
     say({ type: 'done', commit: outcome, answers: reads.map((read) => answer(house, read)) });
   });
@@ -96,6 +108,7 @@ function serve(house: House): void {
       sessions: actors.sessions(),
       wasDirty: epoch.wasDirty,
       foreign: epoch.foreign,
+      damage,
       processes: actors.processes(),
       commands: actors.commands(),
     },
@@ -127,12 +140,18 @@ function answer(house: House, read: Read): Answer {
   try {
     const value = house.answer(read);
     if (read.kind === 'actor') house.committer.forgetRefusals(read.sessionId);
-    return { value };
+    const damage = value !== null && 'damage' in value ? value.damage : undefined;
+    return { value, ...(damage !== undefined && { damage }) };
   } catch (error) {
-    const trouble = troubleOf(error);
+    const trouble = troubleOf(error) ?? (isOddRow(error) ? 'row' : null);
     if (trouble === null) throw error;
-    return { trouble };
+    return { trouble, reason: (error as Error).message };
   }
+}
+
+/** A row that holds what no row of ours holds, such as broken JSON: the trouble of those who read it alone. */
+function isOddRow(error: unknown): boolean {
+  return error instanceof SyntaxError || error instanceof TypeError;
 }
 
 /** Runs slices of retention where they disturb least, but always at some time. */
@@ -166,15 +185,30 @@ function startRetention({ retention }: House) {
   };
 }
 
-function close({ database, epoch, lock }: House): void {
+/** The last connection that closes writes the WAL into the file; one that only reads cannot. */
+function openLast(path: string): Sqlite | null {
   try {
-    epoch.close();
-    database.pragma('wal_checkpoint(TRUNCATE)');
+    return openDatabase(path, { durability: 'normal', readonly: true });
+  } catch (error) {
+    // Too damaged to be opened again: a copy is aside.
+    if (exitCodeOf(error) === null) throw error;
+    return null;
+  }
+}
+
+function close({ database, epoch, lock, paths }: House, isFrozen: boolean): void {
+  const last = isFrozen ? openLast(paths.database) : null;
+  try {
+    if (!isFrozen) {
+      epoch.close();
+      database.pragma('wal_checkpoint(TRUNCATE)');
+    }
   } catch (error) {
     // Everything acknowledged is committed; the next start only finds that it has to check.
     if (troubleOf(error) === null) throw error;
   } finally {
     database.close();
+    last?.close();
     lock.release();
   }
   say({ type: 'closed' });

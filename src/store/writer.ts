@@ -8,6 +8,7 @@ import type { Config, DataPaths } from '../config.ts';
 import { OrbitError } from '../errors.ts';
 import { type ExitCode, ExitError } from '../exit.ts';
 import type { Logger } from '../log.ts';
+import type { Damage } from './damage.ts';
 import type { Item, ItemResult, Opened, Read, ReadResults } from './items.ts';
 import { type DamageWatch, watchForDamage } from './thread/damage-watch.ts';
 import { type Backlog, type Batch, Queue, type WaitingRead } from './thread/queue.ts';
@@ -95,7 +96,9 @@ class ThreadedWriter implements Writer {
   readonly #log: Logger;
   readonly #queue = new Queue(() => performance.now());
   readonly #troubles: ReturnType<typeof createTroubles>;
-  readonly #damageWatch: DamageWatch | null;
+  readonly #damageWatch: DamageWatch;
+  /** Set when the database is damaged: it is only read. */
+  #isFrozen = false;
   readonly #crashListeners: Array<(error: Error) => void> = [];
   #onItsWay: Batch | null = null;
   #isPumpQueued = false;
@@ -115,9 +118,11 @@ class ThreadedWriter implements Writer {
     this.#worker.on('message', (message: FromThread) => this.#heard(message));
     this.#worker.on('error', (error) => this.#crashed(error));
     this.#worker.on('exit', (code) => this.#exited(code));
-    this.#damageWatch = deps.opened.wasDirty
-      ? watchForDamage({ ...deps, found: (damage) => this.#troubles.keep('corrupt', damage) })
-      : null;
+    this.#damageWatch = watchForDamage({ ...deps, found: (damage) => this.#freeze(damage) });
+    if (deps.opened.damage !== null) {
+      this.#damageWatch.stop();
+      this.#freeze(deps.opened.damage);
+    }
   }
 
   get trouble() {
@@ -176,12 +181,13 @@ class ThreadedWriter implements Writer {
 
   #pump(): void {
     if (this.#onItsWay !== null || this.#ended !== null) return;
-    if (this.#closing !== null && (this.#queue.isEmpty || this.#mustGiveUp())) {
+    const isOver = this.#queue.isEmpty || this.#mustGiveUp() || this.#isFrozen;
+    if (this.#closing !== null && isOver) {
       this.#finish();
       return;
     }
     const batch =
-      this.#retryTimer === null
+      this.#retryTimer === null && !this.#isFrozen
         ? this.#queue.nextBatch()
         : { items: [], reads: this.#queue.takeReads() };
     if (batch.items.length === 0 && batch.reads.length === 0) return;
@@ -217,7 +223,26 @@ class ThreadedWriter implements Writer {
     }
   }
 
+  /** From here on nothing is written: over damage, each write may destroy what could be saved. */
+  #freeze({ reason, copy }: Damage): void {
+    this.#isFrozen = true;
+    const kept = copy === null ? 'no copy could be made' : `a copy is in ${copy}`;
+    this.#troubles.keep('corrupt', `${reason} (${kept})`);
+  }
+
+  /** A read or a commit met damage before a check did. */
+  #metDamage(reason: string): void {
+    if (this.#isFrozen) return;
+    this.#isFrozen = true;
+    this.#troubles.keep('corrupt', reason);
+    this.#damageWatch.keep(reason);
+  }
+
   #failed(trouble: string, reason: string): void {
+    if (trouble === 'corrupt') {
+      this.#metDamage(reason);
+      return;
+    }
     const isShort = this.#queue.backlog.oldestAgeMs < BUSY_PATIENCE_MS;
     if (trouble !== 'busy' || !isShort) this.#troubles.set(trouble, reason);
     const longest = this.#closing === null ? RETRY_LONGEST_MS : RETRY_CLOSING_MS;
@@ -231,17 +256,31 @@ class ThreadedWriter implements Writer {
   #answered(answers: Answer[]): void {
     const reads = this.#onItsWay?.reads ?? [];
     this.#onItsWay = null;
-    for (const [at, { readers }] of reads.entries()) {
-      const answer = answers[at];
+    for (const [at, { read, readers }] of reads.entries()) {
+      const answer = answers[at] ?? { trouble: 'unknown', reason: '' };
+      const error = 'value' in answer ? null : this.#errorOf(read, answer);
+      if ('damage' in answer) this.#metDamage(String(answer.damage));
       for (const { resolve, reject } of readers) {
-        if (answer !== undefined && 'value' in answer) resolve(answer.value);
-        else {
-          const reason = answer?.trouble ?? 'unknown';
-          reject(new OrbitError('storage_unavailable', { reason }));
-        }
+        if ('value' in answer) resolve(answer.value);
+        else reject(error as OrbitError);
       }
     }
     this.#pumpSoon();
+  }
+
+  #errorOf(read: Read, { trouble, reason }: { trouble: string; reason: string }): OrbitError {
+    if (trouble !== 'corrupt' && trouble !== 'row') {
+      return new OrbitError('storage_unavailable', { reason: trouble });
+    }
+    const sessionId = 'sessionId' in read ? (read.sessionId ?? undefined) : undefined;
+    const what = sessionId === undefined ? `The ${read.kind} read` : `Session ${sessionId}`;
+    this.#log.error('persistence.read.damaged', { read: read.kind, what, reason });
+    if (trouble === 'corrupt') this.#metDamage(reason);
+    return new OrbitError(
+      'database_damaged',
+      { what },
+      sessionId === undefined ? {} : { sessionId },
+    );
   }
 
   #mustGiveUp(): boolean {
@@ -252,7 +291,7 @@ class ThreadedWriter implements Writer {
     const { items } = this.#queue.backlog;
     if (items > 0) this.#log.error('persistence.close.gave_up', { items });
     this.#end(new OrbitError('shutting_down'));
-    this.#send({ type: 'close' });
+    this.#send({ type: 'close', isFrozen: this.#isFrozen });
   }
 
   #crashed(error: Error): void {
@@ -271,7 +310,7 @@ class ThreadedWriter implements Writer {
   /** From here on nothing is taken, and who waits for an answer is told why. */
   #end(why: Error): void {
     this.#ended = why;
-    this.#damageWatch?.stop();
+    this.#damageWatch.stop();
     if (this.#retryTimer !== null) clearTimeout(this.#retryTimer);
     const waiting: WaitingRead[] = this.#onItsWay?.reads ?? [];
     while (this.#queue.hasReads) waiting.push(...this.#queue.takeReads());

@@ -97,6 +97,7 @@ function openLedger(
         sessions: 0,
         wasDirty: false,
         foreign: [],
+        damage: null,
         processes: [],
         commands: [],
       },

@@ -1,6 +1,6 @@
 import { closeSync, openSync, statSync, writeSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { findDamage } from '../../src/store/thread/check.ts';
+import { findDamage } from '../../src/store/damage.ts';
 import { appended, created, event, openStore } from './support.ts';
 
 test('a sound database has no damage, one that was scribbled over does', () => {

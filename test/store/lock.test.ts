@@ -27,8 +27,8 @@ test('is asked about without creating anything', () => {
 test('names its holder where server.json says who it is', () => {
   const paths = tempPaths();
   const lock = acquireLock(paths);
-  writeFileSync(paths.server, JSON.stringify({ pid: 4711, host: '127.0.0.1', port: 4000 }));
-  expect(() => acquireLock(paths)).toThrow(/pid 4711, 127\.0\.0\.1:4000/);
+  writeFileSync(paths.server, JSON.stringify({ pid: 4711, address: '127.0.0.1', port: 4000 }));
+  expect(() => acquireLock(paths)).toThrow(/pid 4711, 127\.0\.0\.1 port 4000/);
   writeFileSync(paths.server, '{ broken');
   expect(() => acquireLock(paths)).toThrow(/Another server runs/);
   lock.release();

@@ -149,6 +149,7 @@ export const SERVER_MESSAGES: {
     truncated: true,
     next: '0~7~2026-03-01T12:00:00.123Z',
   },
+  server_status: { type: 'server_status', degraded: 'corrupt', remedy: 'restore a backup' },
   sessions_page: { type: 'sessions_page', sessions: [summary], total: 2, next: null },
   messages_page: {
     type: 'messages_page',

@@ -100,6 +100,12 @@ const roomNews = {
 } as const;
 
 const listNews = {
+  server_status: {
+    type: "'server_status'",
+    ...answer,
+    degraded: 'string | null',
+    'remedy?': 'string',
+  },
   codex_account_status: {
     type: "'codex_account_status'",
     ...answer,
@@ -126,6 +132,8 @@ const replies = {
     version: 'string',
     protocol_version: '1',
     epoch: 'string',
+    'degraded?': 'string',
+    'remedy?': 'string',
   },
   sessions_list: {
     type: "'sessions_list'",
@@ -133,6 +141,7 @@ const replies = {
     sessions: 'SessionSummary[]',
     total: 'count',
     'next?': 'string',
+    'unreadable?': 'count',
   },
   sessions_page: {
     type: "'sessions_page'",

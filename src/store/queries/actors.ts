@@ -2,6 +2,7 @@
  * Sessions as the registry needs them to open an actor, and the sessions that have not done anything yet.
  * Called by the writer thread, at boot and when an actor is first needed.
  */
+import { isDamage } from '../damage.ts';
 import type { Sqlite } from '../database.ts';
 import type { Opened, ReadResults, StoredActor } from '../items.ts';
 import { createJournalRead, type JournalRead } from './journal.ts';
@@ -19,6 +20,8 @@ interface ActorRow extends SummaryRow {
 
 /** More terminals than anybody has open. */
 const MAX_PROCESSES = 200;
+
+const BUSY = new Set(['working', 'permission', 'question']);
 
 const SELECT_ACTORS = `SELECT ${SUMMARY_COLUMNS}, codex_thread_id, turn_count, revision,
     machines.snapshot, machines.version AS machine_version, machines.seq AS machine_seq
@@ -45,7 +48,25 @@ export class ActorReads {
 
   /** Sessions that worked, waited for an answer or had a connector when they were last heard of. */
   busy(): StoredActor[] {
-    return this.#statements.busy.all().map((row) => this.#actorFrom(row));
+    try {
+      return this.#statements.busy.all().map((row) => this.#actorFrom(row));
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      return this.#salvagedBusy();
+    }
+  }
+
+  /** Row by row, without those that are damaged. */
+  #salvagedBusy(): StoredActor[] {
+    return this.#statements.activeRows.all().flatMap((rowid) => {
+      try {
+        const row = this.#statements.byRowid.get(rowid);
+        return row && BUSY.has(row.work_status) ? [this.#actorFrom(row)] : [];
+      } catch (error) {
+        if (!isDamage(error)) throw error;
+        return [];
+      }
+    });
   }
 
   /** How many sessions there are. */
@@ -55,12 +76,12 @@ export class ActorReads {
 
   /** CLI processes and the session each reported last, oldest first. */
   processes(): Opened['processes'] {
-    return this.#statements.processes.all();
+    return orNothing(() => this.#statements.processes.all());
   }
 
   /** Commands that were running when nobody wrote any more. */
   commands(): Opened['commands'] {
-    return this.#statements.commands.all();
+    return orNothing(() => this.#statements.commands.all());
   }
 
   /** Null for a subagent that this session does not have. */
@@ -89,6 +110,16 @@ export class ActorReads {
   }
 }
 
+/** What is only of help is done without where the database is damaged; a check will say so. */
+function orNothing<Row>(read: () => Row[]): Row[] {
+  try {
+    return read();
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    return [];
+  }
+}
+
 function prepareStatements(database: Sqlite) {
   return {
     one: database.prepare<[string], ActorRow>(`${SELECT_ACTORS} WHERE id = ?`),
@@ -97,6 +128,12 @@ function prepareStatements(database: Sqlite) {
        WHERE (status = 'active' AND work_status IN ('working', 'permission', 'question'))
          OR link_state IN ('attaching', 'attached')`,
     ),
+    activeRows: database
+      .prepare<[], number>(
+        `SELECT rowid FROM sessions INDEXED BY idx_sessions_list WHERE status = 'active'`,
+      )
+      .pluck(),
+    byRowid: database.prepare<[number], ActorRow>(`${SELECT_ACTORS} WHERE sessions.rowid = ?`),
     pending: database
       .prepare<[string], string>('SELECT start FROM pending_sessions WHERE session_id = ?')
       .pluck(),

@@ -50,16 +50,32 @@ export function createCatchUpRead({ database, epoch }: { database: Sqlite; epoch
   return (read: CatchUp): ReadResults['catch-up'] => {
     const row = statements.session.get(read.sessionId);
     if (row === undefined) return null;
-    const open = statements.openApproval.get(row.id);
+    const open = readable(statements.openApproval.get(row.id));
     const { revision } = row;
     const openApproval = open === undefined ? null : encode(approvalFrame(row.id, open), revision);
     const since = read.epoch === null || read.epoch === epoch ? read.since : null;
     if (since === revision) return { frames: upToDate(row, openApproval), revision, openApproval };
     const frames =
-      since !== null && isReachable(since, row) ? replay(statements, { row, since, open }) : null;
+      since !== null && isReachable(since, row) && isJson(row.field_revisions)
+        ? replay(statements, { row, since, open })
+        : null;
     const shown = frames ?? [writeSnapshot(row, open, read.messages ?? null)];
     return { frames: shown, revision, openApproval };
   };
+}
+
+/** A request whose text is damaged can neither be shown nor answered: its session is shown without it. */
+function readable(open: OpenApprovalRow | undefined): OpenApprovalRow | undefined {
+  return open !== undefined && isJson(open.request) ? open : undefined;
+}
+
+function isJson(text: string): boolean {
+  try {
+    const value: unknown = JSON.parse(text);
+    return value !== null && typeof value === 'object';
+  } catch {
+    return false;
+  }
 }
 
 /** Who has everything still has to hear what is open, and behind a question its status (see `withFields`). */
@@ -155,7 +171,10 @@ function amendedSince(
   let events = 0;
   for (const row of journal.backwards(sessionId)) {
     if (row.revision <= since) return amended;
-    if (row.amended !== null) for (const id of JSON.parse(row.amended)) amended.add(id);
+    if (row.amended !== null) {
+      if (!isJson(row.amended)) return null;
+      for (const id of JSON.parse(row.amended)) amended.add(id);
+    }
     // The session's first: there is nothing before it.
     if (row.seq === 1) return amended;
     events += 1;

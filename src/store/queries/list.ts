@@ -5,6 +5,7 @@
  */
 import { MAX_FRAME_BYTES } from '../../protocol/encode.ts';
 import type { SessionStatus } from '../../protocol/nouns.ts';
+import { isDamage } from '../damage.ts';
 import type { Sqlite } from '../database.ts';
 import type { ReadResults } from '../items.ts';
 import { byteLength, head } from '../text.ts';
@@ -71,6 +72,18 @@ export function createListRead(database: Sqlite) {
     .pluck();
   let written = new Map<string, Written>();
 
+  /** Places by the index alone: for a database in which rows of the table are damaged. */
+  const salvaged = PARTS.map(({ status, hasTime }) =>
+    database.prepare<[], Pick<Place, 'rowid' | 'last_activity_at'>>(
+      `SELECT rowid, last_activity_at FROM sessions INDEXED BY idx_sessions_list
+       WHERE status = '${status}' AND last_activity_at IS ${hasTime ? 'NOT NULL' : 'NULL'}
+       ORDER BY last_activity_at DESC, rowid DESC`,
+    ),
+  );
+  const placeOf = database.prepare<[number], Place>(
+    'SELECT id, journal_seq, rowid, last_activity_at FROM sessions WHERE rowid = ?',
+  );
+
   const write = ({ id, journal_seq }: Place): Written | null => {
     const known = written.get(id);
     if (known?.seq === journal_seq) return known;
@@ -78,6 +91,27 @@ export function createListRead(database: Sqlite) {
     if (row === undefined) return null;
     const text = JSON.stringify(summaryFromRow(row), shorten);
     return { seq: journal_seq, text, bytes: byteLength(text) };
+  };
+
+  /** All that can be read of a damaged table, as far as a frame goes. */
+  const salvage = () => {
+    const shown = new Map<string, Written>();
+    let bytes = AROUND_BYTES;
+    let unreadable = 0;
+    for (const { rowid } of salvaged.flatMap((part) => part.all())) {
+      try {
+        const place = placeOf.get(rowid);
+        const session = place === undefined ? null : write(place);
+        if (!place || !session) continue;
+        bytes += session.bytes + 1;
+        if (bytes > MAX_FRAME_BYTES) break;
+        shown.set(place.id, session);
+      } catch (error) {
+        if (!isDamage(error)) throw error;
+        unreadable += 1;
+      }
+    }
+    return { shown, unreadable };
   };
 
   /** Sessions from the cursor on that fit a frame, and the cursor of the next page. */
@@ -103,17 +137,31 @@ export function createListRead(database: Sqlite) {
   };
   const textsOf = (shown: Map<string, Written>) => [...shown.values()].map(({ text }) => text);
 
+  const frameOf = (list: {
+    shown: Map<string, Written>;
+    next: string | null;
+    unreadable?: number;
+  }) => {
+    const { shown, next, unreadable = 0 } = list;
+    // Only what is shown is remembered, so the memory is bounded by one frame.
+    written = shown;
+    const total = count.get() ?? 0;
+    const marks = next === null ? '' : `,"truncated":true,"next":${JSON.stringify(next)}`;
+    const lost = unreadable === 0 ? '' : `,"unreadable":${unreadable}`;
+    const sessions = textsOf(shown).join(',');
+    const text = `{"type":"sessions_list","sessions":[${sessions}],"total":${total}${marks}${lost}}`;
+    return { text, total, shown: shown.size };
+  };
+
   return {
     /** The finished `sessions_list` frame. */
     frame(): ReadResults['list'] {
-      const { shown, next } = take({ part: 0, ...BEGIN }, null, Number.POSITIVE_INFINITY);
-      // Only what is shown is remembered, so the memory is bounded by one frame.
-      written = shown;
-      const total = count.get() ?? 0;
-      const cutMark = next === null ? '' : `,"truncated":true,"next":${JSON.stringify(next)}`;
-      const sessions = textsOf(shown).join(',');
-      const text = `{"type":"sessions_list","sessions":[${sessions}],"total":${total}${cutMark}}`;
-      return { text, total, shown: shown.size };
+      try {
+        return frameOf(take({ part: 0, ...BEGIN }, null, Number.POSITIVE_INFINITY));
+      } catch (error) {
+        if (!isDamage(error)) throw error;
+        return { ...frameOf({ next: null, ...salvage() }), damage: (error as Error).message };
+      }
     },
     /** @returns null for a cursor that none of our pages gave */
     page(read: {

@@ -57,8 +57,19 @@ export function readCounters(
   const row = session.get(sessionId);
   if (row === undefined) return null;
   const { revision, journal_seq, journal_id, field_revisions } = row;
-  const stamps = JSON.parse(field_revisions);
+  const stamps = stampsFrom(field_revisions);
   return { revision, journalSeq: journal_seq, journalId: journal_id, stamps };
+}
+
+/** Revisions of fields; damaged ones say nothing, so that catching up takes a snapshot (`catch-up.ts`). */
+export function stampsFrom(json: string): Record<string, number> {
+  try {
+    const stamps: unknown = JSON.parse(json);
+    if (stamps !== null && typeof stamps === 'object') return stamps as Record<string, number>;
+  } catch {
+    // Not JSON: one damaged value must not keep its session from going on.
+  }
+  return {};
 }
 
 /**

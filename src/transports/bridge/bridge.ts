@@ -40,7 +40,7 @@ const ROUTES: readonly Route[] = Object.entries(OPERATIONS).map(([id, { method, 
 
 /** The bridge over a hall. */
 export function createBridge({ hall, version, port, maxBodyBytes }: BridgeDeps): Bridge {
-  const operations = createOperations({ version, port, degraded: () => hall.health().degraded });
+  const operations = createOperations({ version, port, health: hall.health });
   return async (ctx, { caller }) => {
     const { id, params } = routeOf(ctx);
     const body = await bodyOf(ctx, id, maxBodyBytes);

@@ -27,7 +27,7 @@ type Operations = {
 export interface House {
   version: string;
   port: () => number;
-  degraded: () => string | undefined;
+  health: () => { degraded?: string; remedy?: string };
 }
 
 /** Sessions of one answer, unless fewer are wanted. */
@@ -144,13 +144,12 @@ const QUESTIONS: Omit<Operations, 'health' | 'openapi'> = {
 };
 
 /** All operations. */
-export function createOperations({ version, port, degraded }: House): Operations {
+export function createOperations({ version, port, health: healthOf }: House): Operations {
   let document: AnswerOf<'openapi'> | null = null;
   return {
     ...QUESTIONS,
     async health() {
-      const trouble = degraded();
-      return { status: 'ok', port: port(), ...(trouble !== undefined && { degraded: trouble }) };
+      return { ...healthOf(), status: 'ok', port: port() };
     },
     async openapi() {
       const { openApiDocument } = await import('../../protocol/openapi.ts');

@@ -65,6 +65,7 @@ function createHouse(live: number): Registry {
     sessions: 0,
     wasDirty: false,
     foreign: [],
+    damage: null,
     processes: [],
     commands: [],
   };
