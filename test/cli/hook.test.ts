@@ -130,9 +130,9 @@ it('sends 200 KB and 2 MB straight through', async () => {
 
 it('returns at once although the server stays silent', async () => {
   ear.answer = null;
-  const start = performance.now();
   await hook('claude_session_end');
-  expect(performance.now() - start).toBeLessThan(1000); // curl itself would wait four seconds
+  // What delivers it still waits for the answer.
+  expect(isRunning()).toBe(true);
   await until(() => ear.received.length === 1);
   expect(spooled()).toHaveLength(1);
 });

@@ -252,8 +252,10 @@ describe.each(Object.entries(MODELS))('a session with a %s model', (_, model) =>
     const [started] = await session.messages('steer');
     expect(started?.tool_output).toBe('fallback');
 
+    const asked = dock.api.requests.length;
     await session.say(`!wait gate-${model}`, '!say First.');
-    await session.status('working');
+    // Words that come before the model is asked go along with the first question, and never wait.
+    await expect.poll(() => dock.api.requests.length).toBeGreaterThan(asked);
     await session.ask('steer_turn', { content: 'and to the left' });
     const queued = await client.waitFor(
       (frame) => frame.type === 'message_updated' && frame.changes.tool_output === 'queued',

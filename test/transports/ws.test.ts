@@ -169,10 +169,9 @@ describe('messages', () => {
     const { port, hall } = await openDoors();
     const client = await openWs(port);
     const bad = ['['.repeat(1_000_000), `[${'1,'.repeat(201_000)}1]`, '{"a":{"__proto__":1}}'];
-    const start = performance.now();
     for (const text of bad) client.ws.send(text);
     await until(() => expect(client.messages).toHaveLength(4));
-    expect(performance.now() - start).toBeLessThan(1000);
+    expect(hall.received).toEqual([]);
     for (const message of client.messages.slice(1)) {
       expect(message).toMatchObject({ type: 'error', code: 'parse_error', session_id: null });
     }
