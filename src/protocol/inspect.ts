@@ -89,8 +89,24 @@ interface InspectLimits {
 /** One session in the list. */
 export interface InspectRow {
   id: string;
+  /** What a person named it, else its project, else its id; redacted, as all texts of a row. */
   name: string;
+  /**
+   * What it is about: the name that a person chose, else the provider's title, else the first sentence of
+   * its first prompt; null where there is none of them.
+   */
+  title: string | null;
+  project: string | null;
+  branch: string | null;
+  model: string | null;
   provider: string;
+  /** Whether it obeys this server; any other is only watched. */
+  steered: boolean;
+  started_at: string | null;
+  /** The beginning of what was said last. */
+  last_message: string | null;
+  /** The request that waits for a person; null while none does. */
+  waiting: InspectWaiting | null;
   /** The newest committed state; null for a session of which no event was ever journalled. */
   value: StateValue | null;
   /** Innermost active states, one a region: `["phase.awaitingApproval.permission", "link.passive"]`. */
@@ -109,6 +125,19 @@ export interface InspectRow {
   eventsPerSecond: number;
   /** Whether it has an actor right now. */
   live: boolean;
+}
+
+/** The oldest open request of a session, in short. */
+export interface InspectWaiting {
+  request: string;
+  type: 'exec' | 'patch' | 'question';
+  tool: string | null;
+  /** The command, the question, the plan or the file. */
+  text: string;
+  /** How many questions it asks; 1 for everything else. */
+  questions: number;
+  /** When it was asked, ISO 8601 UTC with milliseconds. */
+  since: string;
 }
 
 /** What the server tells by itself, by name of the socket.io event. */

@@ -209,7 +209,19 @@ export interface JournalStretch {
 export interface InspectedSession {
   id: string;
   provider: string;
-  name: string;
+  custom_name: string | null;
+  summary: string | null;
+  first_prompt: string | null;
+  last_message: string | null;
+  project_name: string | null;
+  git_branch: string | null;
+  model: string | null;
+  started_at: string | null;
+  codex_integration_mode: string | null;
+  claude_integration_mode: string | null;
+  /** JSON of the oldest open request, and when it was asked; null while there is none. */
+  request: string | null;
+  requested_at: string | null;
   work_status: string;
   at: string | null;
   seq: number;

@@ -79,6 +79,44 @@ describe('the namespace /inspect', () => {
     expect(row).toMatchObject({ work_status: 'working', path: ['phase.working', 'link.passive'] });
   });
 
+  it('tells in its rows what a session is about and what it waits for, before and after a restart', async () => {
+    const server = await openServer();
+    const script = scriptOf('asking');
+    await deliver(server.url, script.prompt('Store totals as cents. Keep the API as it is.'));
+    const page = openPage(server.url);
+    await page.hellos.waitFor(() => true);
+    const questions = [
+      { question: 'Which time zone?', header: 'Zone', options: [], multiSelect: false },
+      { question: 'Which reports?', header: 'Reports', options: [], multiSelect: true },
+    ];
+    const hook = { ...script.prompt('x'), hook_event_name: 'PermissionRequest' };
+    const asked = { tool_name: 'AskUserQuestion', tool_input: { questions } };
+    await deliver(server.url, { ...hook, ...asked, prompt: undefined } as never);
+    const live = await page.rows.waitFor(({ waiting }) => waiting !== null);
+    expect(live).toMatchObject({
+      title: 'Store totals as cents',
+      project: 'shop',
+      steered: false,
+      waiting: { type: 'question', text: 'Which time zone?', questions: 2, tool: 'AskUserQuestion' },
+    });
+    expect(live.waiting?.since).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]{12}Z$/);
+    await server.restart();
+    const fresh = openPage(server.url);
+    const { rows } = await fresh.hellos.waitFor(() => true);
+    const kept = ['id', 'name', 'title', 'project', 'branch', 'model', 'waiting'] as const;
+    for (const field of kept) expect([field, rows[0]?.[field]]).toEqual([field, live[field]]);
+  });
+
+  it('hides secrets in what its rows tell', async () => {
+    const { url } = await openServer();
+    const secret = `ghp_${'a1B2c3D4e5'.repeat(4)}`;
+    await deliver(url, scriptOf('told').prompt(`Push with ${secret} please`));
+    const page = openPage(url);
+    const { rows } = await page.hellos.waitFor(() => true);
+    expect(rows[0]?.title).toContain('Push with');
+    expect(JSON.stringify(rows)).not.toContain(secret);
+  });
+
   it('tells records of a watched session without hole or repetition, of others none', async () => {
     const { url } = await openServer();
     const script = scriptOf('s1');

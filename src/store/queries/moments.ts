@@ -41,24 +41,19 @@ export function createStretchRead(database: Sqlite) {
   };
 }
 
-interface SessionLine {
-  id: string;
-  provider: string;
-  name: string | null;
-  work_status: string;
-  at: string | null;
-  seq: number;
-  value: string | null;
-  event: string | null;
-  accepted: number | null;
-}
+type SessionLine = Omit<InspectedSession, 'accepted'> & { accepted: number | null };
 
 /** Reads the lines of the overview on one connection. */
 export function createInspectedRead(database: Sqlite) {
-  const columns = `SELECT s.id, s.provider, coalesce(s.custom_name, s.project_name) AS name,
-      s.work_status, coalesce(j.at, s.last_activity_at) AS at, s.journal_seq AS seq, j.value,
+  const columns = `SELECT s.id, s.provider, s.custom_name, s.summary, s.first_prompt, s.last_message,
+      s.project_name, s.git_branch, s.model, s.started_at, s.codex_integration_mode,
+      s.claude_integration_mode, a.request, a.created_at AS requested_at, s.work_status, coalesce(j.at, s.last_activity_at) AS at, s.journal_seq AS seq, j.value,
       json_extract(j.event, '$.type') AS event, j.accepted
-    FROM sessions s LEFT JOIN journal j ON j.id = s.journal_id AND j.session_id = s.id`;
+    FROM sessions s LEFT JOIN journal j ON j.id = s.journal_id AND j.session_id = s.id
+      LEFT JOIN approval_history a ON a.id = (
+        SELECT min(id) FROM approval_history
+        WHERE session_id = s.id AND request IS NOT NULL AND decided_at IS NULL
+      )`;
   // Live ones first, like the list; the index serves both halves.
   const some = (status: string) =>
     database.prepare<[number], SessionLine>(
@@ -83,5 +78,5 @@ export function createInspectedRead(database: Sqlite) {
 }
 
 function sessionFrom(line: SessionLine): InspectedSession {
-  return { ...line, accepted: line.accepted !== 0, name: line.name ?? line.id };
+  return { ...line, accepted: line.accepted !== 0 };
 }

@@ -95,11 +95,29 @@ export function createSession(index: number, told: (session: FakeSession) => voi
     row(): InspectRow {
       const value = actor.getSnapshot().value as StateValue;
       const path = leavesOf(value);
+      const [open] = actor.getSnapshot().context.approvals;
       const last = records.at(-1);
       return {
         id,
         name: input.session.project_name ?? id,
+        title: input.session.custom_name ?? null,
+        project: input.session.project_name,
+        branch: input.session.git_branch ?? null,
+        model: input.session.model,
         provider: input.session.provider,
+        steered: input.session.codex_integration_mode === 'direct',
+        started_at: input.session.started_at,
+        last_message: messages.at(-1)?.content ?? null,
+        waiting: open
+          ? {
+              request: open.request.id,
+              type: open.request.type,
+              tool: open.request.tool_name ?? null,
+              text: open.request.command ?? open.request.question ?? '',
+              questions: Math.max(1, open.request.questions?.length ?? 0),
+              since: `${open.at.slice(0, 23)}Z`,
+            }
+          : null,
         value,
         path,
         work_status: actor.getSnapshot().context.session.work_status,
