@@ -97,7 +97,12 @@ describe('the namespace /inspect', () => {
       title: 'Store totals as cents',
       project: 'shop',
       steered: false,
-      waiting: { type: 'question', text: 'Which time zone?', questions: 2, tool: 'AskUserQuestion' },
+      waiting: {
+        type: 'question',
+        text: 'Which time zone?',
+        questions: 2,
+        tool: 'AskUserQuestion',
+      },
     });
     expect(live.waiting?.since).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]{12}Z$/);
     await server.restart();

@@ -3,12 +3,11 @@
  * can be answered. The list, the inbox, the request's card and the tab title ask here. Pure.
  */
 import type { SessionView } from '../../src/client/index.ts';
+import type { InspectRow, InspectWaiting } from '../../src/protocol/inspect.ts';
 import type { ApprovalRequest, Question, SessionSummary } from '../../src/protocol/nouns.ts';
 
 /** Tools of models whose use is itself a question to a person. */
 const ASKING_TOOLS = new Set(['AskUserQuestion', 'ExitPlanMode']);
-/** Longest title, characters; longer first prompts end with their first sentence or here. */
-const TITLE_CHARS = 120;
 
 /** What kind of decision a request wants. */
 export type RequestKind = 'command' | 'tool' | 'change' | 'plan' | 'questions' | 'form';
@@ -75,25 +74,69 @@ export function terminalWords(session: Partial<SessionView>): string {
 }
 
 /**
- * The title of a session: what a person named it, else what the provider calls it, else the first sentence
- * of its first prompt, else its project and when it started. Never the folder alone.
+ * The title of a session: its own, else its project and when it started. Never the folder alone, because
+ * many sessions share it.
  */
-export function titleOf(session: SessionSummary): string {
-  const { custom_name, summary, first_prompt, project_name, project_path, started_at } = session;
-  const named = [custom_name, summary].find((name) => name !== undefined && name.trim() !== '');
-  if (named !== undefined) return oneLine(named, TITLE_CHARS);
-  const prompt = first_prompt?.trim();
-  if (prompt) return oneLine(firstSentence(prompt), TITLE_CHARS);
-  const project = projectOf({ project_name, project_path });
-  return started_at === null ? project : `${project}, started ${startWords(started_at)}`;
+export function titleOf(row: InspectRow): string {
+  const { title, project, name, started_at } = row;
+  if (title !== null) return title;
+  const place = project ?? name;
+  return started_at === null ? place : `${place}, started ${startWords(started_at)}`;
 }
 
-/** The project's name, or the last part of its path. */
-export function projectOf({
-  project_name,
-  project_path,
-}: Pick<SessionSummary, 'project_name' | 'project_path'>): string {
-  return project_name ?? project_path.split('/').filter(Boolean).at(-1) ?? project_path;
+/** What a session does or waits for: a verb, and the thing. */
+export interface Headline {
+  verb: string;
+  thing: string;
+}
+
+/** The headline of a session, as its row, the inbox and the tab title say it. */
+export function headlineOf(row: InspectRow): Headline {
+  const { waiting, last_message: last, lastEvent, link } = row;
+  if (waiting) return { verb: askingVerb(waiting), thing: waiting.text };
+  const thing = last ?? '';
+  if (link === 'failed') return { verb: 'Connection failed.', thing };
+  if (row.work_status === 'ended') return { verb: 'Ended.', thing };
+  if (row.work_status === 'permission') return { verb: 'Waits in its terminal.', thing };
+  if (row.work_status === 'question') return { verb: 'Asks you in its terminal.', thing };
+  if (row.work_status === 'working') return { verb: WORKING[lastEvent ?? ''] ?? 'Working', thing };
+  if (lastEvent === 'turn.failed') return { verb: 'Turn failed:', thing };
+  return { verb: last === null ? 'Idle.' : 'Idle. Last:', thing };
+}
+
+/** What somebody who works was seen doing last. */
+const WORKING: Record<string, string> = {
+  'tool.started': 'Using a tool',
+  'message.changed': 'Writing',
+  'turn.started': 'Thinking',
+  'compaction.started': 'Compacting',
+};
+
+function askingVerb({ type, tool, questions }: InspectWaiting): string {
+  switch (kindOf({ type, ...(tool !== null && { tool_name: tool }) })) {
+    case 'command':
+      return 'Run a command:';
+    case 'tool':
+      return 'Use a tool:';
+    case 'change':
+      return 'Change a file:';
+    case 'plan':
+      return 'Plan to accept:';
+    default:
+      return questions > 1 ? `Asks you ${questions} questions:` : 'Asks you:';
+  }
+}
+
+/** `shop · main · Claude`, as far as it is known. */
+export function placeOf({ project, branch, provider }: InspectRow): string {
+  return [project, branch, provider === 'codex' ? 'Codex' : 'Claude'].filter(Boolean).join(' · ');
+}
+
+/** All that a person may search a session by, in lower case. */
+export function searchText(row: InspectRow): string {
+  const { verb, thing } = headlineOf(row);
+  const words = [titleOf(row), row.name, row.id, row.project, row.branch, row.provider, row.model];
+  return [...words, verb, thing, ...row.path].join(' ').toLowerCase();
 }
 
 /** Whether the session obeys this server; any other is only watched. */
@@ -116,12 +159,6 @@ export function agentWords({
 export function oneLine(text: string, chars: number): string {
   const line = text.replace(/\s+/g, ' ').trim();
   return line.length <= chars ? line : `${line.slice(0, chars - 1).trimEnd()}…`;
-}
-
-/** Up to the first full stop, question mark or line end. */
-function firstSentence(text: string): string {
-  const [line = text] = text.split('\n', 1);
-  return /^.{8,}?[.!?。？！](?=\s|$)/u.exec(line)?.[0].replace(/[.。]$/u, '') ?? line;
 }
 
 function startWords(at: string): string {

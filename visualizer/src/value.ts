@@ -2,7 +2,7 @@
  * Reads XState's values: which states of a chart are active in one, how a list row says it in words.
  * Pure; the chart, the outline, the list and the strip all ask here, so that they cannot disagree.
  */
-import type { StateValue } from '../../src/protocol/inspect.ts';
+import type { InspectRow, StateValue } from '../../src/protocol/inspect.ts';
 import type { Chart } from './chart/geometry.ts';
 
 /** Coarse phases the list counts and colours by. */
@@ -12,11 +12,11 @@ export type Phase = (typeof PHASES)[number];
 
 /** What a phase is called on a chip. */
 export const PHASE_WORDS: Record<Phase, string> = {
-  attention: 'needs you',
+  attention: 'waits for you',
   working: 'working',
   idle: 'idle',
   ended: 'ended',
-  failed: 'link failed',
+  failed: 'connection failed',
 };
 
 /** Paths of the innermost active states, one a region: `phase.working`. */
@@ -54,6 +54,14 @@ export function phaseOf(paths: readonly string[]): Phase {
   if (paths.includes('link.failed')) return 'failed';
   if (phase === 'working') return 'working';
   return phase === 'ended' ? 'ended' : 'idle';
+}
+
+/** The phase of a session of the list, by the words that every client has. */
+export function phaseOfRow({ work_status, link }: Pick<InspectRow, 'work_status' | 'link'>): Phase {
+  if (work_status === 'permission' || work_status === 'question') return 'attention';
+  if (link === 'failed') return 'failed';
+  if (work_status === 'working') return 'working';
+  return work_status === 'ended' ? 'ended' : 'idle';
 }
 
 const possibleSets = new WeakMap<Chart, Map<string, ReadonlySet<string>>>();

@@ -124,6 +124,9 @@ function waitingFor(request: ApprovalRequest, since: string): InspectWaiting {
 /** On one line, without secrets; null for nothing. */
 function shown(text: string | null | undefined, chars: number): string | null {
   // Cut before it is made one line: a text may be a whole file.
-  const line = (text ?? '').slice(0, chars * 4).replace(/\s+/g, ' ').trim();
+  const line = (text ?? '')
+    .slice(0, chars * 4)
+    .replace(/\s+/g, ' ')
+    .trim();
   return line === '' ? null : redactText(line, chars);
 }

@@ -1,6 +1,6 @@
 /** The panels in a browser: sessions, time travel, trying, keys, empty and broken states. */
 import { expect, it } from 'vitest';
-import { expectFaults, fixture, PHONE, still, useBrowser, visit } from '../support/stage.ts';
+import { asks, expectFaults, fixture, PHONE, still, useBrowser, visit } from '../support/stage.ts';
 
 useBrowser();
 
@@ -215,3 +215,41 @@ it('says that the server is gone, and what changed when it is back', async () =>
 function stamp(): string {
   return `${new Date().toISOString().slice(0, -1)}000Z`;
 }
+
+it('says in each row what it is about and what it waits for, the longest wait first, and finds it by that', async () => {
+  const server = await fixture({ sessions: 6 }, 0);
+  const [first, second, third] = server.sessions;
+  if (!first || !second || !third) throw new Error('The fixture has no sessions');
+  for (const one of [first, second, third]) one.input.session.project_name = 'api';
+  first.input.session.custom_name = 'Move totals to cents';
+  second.input.session.custom_name = 'Split the settings screen';
+  second.input.session.git_branch = 'feature/settings';
+  const at = (minute: number): string =>
+    `2030-01-01T00:${String(minute).padStart(2, '0')}:00.000000Z`;
+  for (const [session, command, minute] of [
+    [second, 'npm run build', 1],
+    [third, 'git push origin', 2],
+    [first, 'npm run db:migrate -- --env production', 3],
+  ] as const) {
+    session.tell({ type: 'turn.started', at: at(0), promptId: null, prompt: null } as never);
+    asks(session, { id: `r-${minute}`, command, tool_name: 'Bash' }, at(minute));
+  }
+  const page = await visit(server.url);
+  const rows = page.locator('.virtual-row');
+  await expect.poll(() => rows.nth(2).textContent()).toContain('Run a command: npm run db:migrate');
+  const texts = await rows.allTextContents();
+  expect(texts[0]).toMatch(
+    /Split the settings screen.*Run a command: npm run build.*feature\/settings/,
+  );
+  expect(texts[1]).toMatch(/api, started .*Run a command: git push origin/);
+  expect(texts[2]).toContain('Move totals to cents');
+  for (const [words, title] of [
+    ['db:migrate', 'Move totals to cents'],
+    ['feature/settings', 'Split the settings screen'],
+    ['totals api', 'Move totals to cents'],
+  ] as const) {
+    await page.getByLabel('Filter sessions').fill(words);
+    await expect.poll(() => rows.count()).toBe(1);
+    expect(await rows.first().textContent()).toContain(title);
+  }
+});

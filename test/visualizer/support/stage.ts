@@ -93,10 +93,14 @@ export async function still(page: Page): Promise<void> {
 }
 
 /** A session asks for something. */
-export function asks(session: FakeSession | undefined, request: Partial<ApprovalRequest>): void {
+export function asks(
+  session: FakeSession | undefined,
+  request: Partial<ApprovalRequest>,
+  at = '2030-01-01T00:00:00.000000Z',
+): void {
   session?.tell({
     type: 'approval.requested',
-    at: '2030-01-01T00:00:00.000000Z',
+    at,
     tool: null,
     toolUseId: null,
     server: null,

@@ -9,6 +9,7 @@ import type { Mini, Region } from '../chart/geometry.ts';
 import { arrowHead, roundedPath } from '../chart/svg.ts';
 import { chartOf } from '../charts.ts';
 import { openSession } from '../route.ts';
+import { titleOf } from '../session-words.ts';
 import { now } from '../ui/now.tsx';
 import { isPhone } from '../ui/screen.ts';
 import { VirtualGrid } from '../ui/virtual-grid.tsx';
@@ -41,7 +42,9 @@ const counts = computed(() => {
 const tiles = computed(() =>
   named.value
     .filter(({ path }) => only.value === null || path.some((leaf) => isIn(leaf, only.value ?? '')))
-    .sort((one, other) => one.name.localeCompare(other.name) || one.id.localeCompare(other.id)),
+    .sort(
+      (one, other) => titleOf(one).localeCompare(titleOf(other)) || one.id.localeCompare(other.id),
+    ),
 );
 
 function isIn(leaf: string, state: string): boolean {
@@ -192,7 +195,7 @@ function Tile({ row, mini }: { row: InspectRow; mini: Mini | null }) {
     <button type="button" class={`tile tile-${phase}`} onClick={() => openSession(row.id)}>
       <span class="row-line">
         <span class="row-name">
-          <bdi>{visibleText(row.name)}</bdi>
+          <bdi>{visibleText(titleOf(row))}</bdi>
         </span>
         <LinkPill link={row.link} />
         <span class="row-age">{Number.isNaN(at) ? '' : ageWords(Math.max(0, now.value - at))}</span>

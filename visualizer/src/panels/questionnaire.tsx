@@ -87,7 +87,7 @@ export function QuestionsToRead({ request }: { request: ApprovalRequest }) {
     <div class="questionnaire">
       {request.questions.map((question, index, all) => (
         <section key={keyOf(question)} aria-label={question.question}>
-          <p class="legend" dir="auto">
+          <p class="asked-question" dir="auto">
             <QuestionWords question={question} index={index} count={all.length} />
           </p>
           <ul class="choices">
@@ -111,7 +111,7 @@ interface LegendProps {
 
 function Legend(props: LegendProps) {
   return (
-    <legend class="legend" dir="auto">
+    <legend class="asked-question" dir="auto">
       <QuestionWords {...props} />
     </legend>
   );
@@ -124,7 +124,7 @@ function QuestionWords({
 }: LegendProps) {
   return (
     <>
-      <span class="legend-head">
+      <span class="asked-question-head">
         {count > 1 && `${index + 1} of ${count} `}
         {header && <VisibleText text={header} />}
         {multi_select && ' (choose any)'}

@@ -3,15 +3,15 @@ import { computed, effect, signal } from '@preact/signals';
 import type { InspectRow } from '../../../src/protocol/inspect.ts';
 import { hello, isOnline, rows, rowsTick, selected } from '../model.ts';
 import { openSession } from '../route.ts';
-import { now } from '../ui/now.tsx';
+import { headlineOf, placeOf, searchText, titleOf } from '../session-words.ts';
+import { Age } from '../ui/now.tsx';
 import { VirtualList } from '../ui/virtual-list.tsx';
-import { ageWords } from '../ui/words.ts';
-import { PHASE_WORDS, PHASES, type Phase, phaseOf } from '../value.ts';
+import { PHASE_WORDS, PHASES, type Phase, phaseOfRow } from '../value.ts';
 import { visibleText } from '../visible.ts';
 import './sessions.css';
 
 const ORDERS = {
-  attention: 'Needs you first',
+  attention: 'Waits for you first',
   recent: 'Latest event first',
   name: 'By name',
   rate: 'Busiest first',
@@ -35,8 +35,7 @@ export const all = computed(() => {
 /** How many sessions stand in each phase. */
 const counts = computed(() => {
   const found = new Map<Phase, number>(PHASES.map((phase) => [phase, 0]));
-  for (const row of all.value)
-    found.set(phaseOf(row.path), (found.get(phaseOf(row.path)) ?? 0) + 1);
+  for (const row of all.value) found.set(phaseOfRow(row), (found.get(phaseOfRow(row)) ?? 0) + 1);
   return found;
 });
 
@@ -44,13 +43,13 @@ const counts = computed(() => {
 export const named = computed(() => {
   const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
   return all.value.filter((row) => {
-    const text = `${row.name} ${row.id} ${row.path.join(' ')} ${row.provider}`.toLowerCase();
+    const text = searchText(row);
     return words.every((word) => text.includes(word));
   });
 });
 
 const matching = computed(() =>
-  named.value.filter(({ path }) => onlyPhase.value === null || phaseOf(path) === onlyPhase.value),
+  named.value.filter((row) => onlyPhase.value === null || phaseOfRow(row) === onlyPhase.value),
 );
 
 /** The list as shown; while it is held, new sessions join at the end. */
@@ -67,14 +66,43 @@ effect(() => {
   listed.value = [...kept, ...found.filter(({ id }) => !known.has(id))];
 });
 
+/** Sessions that wait for a person, the longest wait first. */
+export const waitingRows = computed(() =>
+  all.value.filter(({ waiting }) => waiting !== null).sort(byWait),
+);
+
+function byWait(one: InspectRow, other: InspectRow): number {
+  const since = (row: InspectRow): string => row.waiting?.since ?? row.at ?? '';
+  return since(one).localeCompare(since(other)) || byTitle(one, other);
+}
+
+function byTitle(one: InspectRow, other: InspectRow): number {
+  return titleOf(one).localeCompare(titleOf(other)) || one.id.localeCompare(other.id);
+}
+
+function byLatest(one: InspectRow, other: InspectRow): number {
+  return (other.at ?? '').localeCompare(one.at ?? '') || byTitle(one, other);
+}
+
+/** Inside of a phase: who waits longest; who works keeps its place; else the newest first. */
+const WITHIN: Record<Phase, typeof byWait> = {
+  attention: byWait,
+  working: byTitle,
+  failed: byLatest,
+  idle: byLatest,
+  ended: byLatest,
+};
+
 function compare(one: InspectRow, other: InspectRow): number {
   const pins = Number(pinned.value.has(other.id)) - Number(pinned.value.has(one.id));
   if (pins !== 0) return pins;
-  const byPhase = PHASES.indexOf(phaseOf(one.path)) - PHASES.indexOf(phaseOf(other.path));
-  const byName = one.name.localeCompare(other.name) || one.id.localeCompare(other.id);
-  if (order.value === 'recent') return (other.at ?? '').localeCompare(one.at ?? '') || byName;
-  if (order.value === 'rate') return other.eventsPerSecond - one.eventsPerSecond || byName;
-  return order.value === 'name' ? byName : byPhase || byName;
+  if (order.value === 'recent') return byLatest(one, other);
+  if (order.value === 'rate')
+    return other.eventsPerSecond - one.eventsPerSecond || byTitle(one, other);
+  if (order.value === 'name') return byTitle(one, other);
+  const [phase, otherPhase] = [phaseOfRow(one), phaseOfRow(other)];
+  const byPhase = PHASES.indexOf(phase) - PHASES.indexOf(otherPhase);
+  return byPhase || WITHIN[phase](one, other);
 }
 
 /** Selects the session so many rows further down. */
@@ -93,6 +121,9 @@ export function togglePin(): void {
   if (!pins.delete(id)) pins.add(id);
   pinned.value = pins;
 }
+
+/** Height of a row, px: title, what it does or waits for, where. */
+const ROW_PX = 92;
 
 /** The panel of all sessions. */
 export function Sessions() {
@@ -152,7 +183,7 @@ function PhaseBar() {
 function Chips() {
   return (
     <div class="chips" role="group" aria-label="Sessions by phase">
-      {PHASES.map((phase) => (
+      {PHASES.filter((phase) => phase !== 'failed' || counts.value.get(phase)).map((phase) => (
         <button
           key={phase}
           type="button"
@@ -176,7 +207,7 @@ function List() {
   return (
     <VirtualList
       items={items}
-      rowHeight={60}
+      rowHeight={ROW_PX}
       label="Sessions"
       testId="session-list"
       active={items.findIndex(({ id }) => id === selected.value)}
@@ -185,7 +216,7 @@ function List() {
       onHold={(held) => {
         isHeld.value = held;
       }}
-      className={({ path }) => `phase-${phaseOf(path)}`}
+      className={(row) => `phase-${phaseOfRow(row)}`}
       render={(row) => <Row row={row} />}
     />
   );
@@ -198,30 +229,44 @@ export function LinkPill({ link }: { link: string | null }) {
 }
 
 function Row({ row }: { row: InspectRow }) {
-  const phase = phaseOf(row.path);
-  const path = row.path.find((one) => one.startsWith('phase.'))?.slice(6) ?? 'no events yet';
+  const phase = phaseOfRow(row);
+  const { verb, thing } = headlineOf(row);
+  const since = row.waiting?.since ?? row.at;
+  const title = visibleText(titleOf(row));
   return (
     <>
       <i class={`dot fill-${phase}`} />
       <span class="row-main">
         <span class="row-line">
-          <b class="row-name">
+          <b class="row-name" title={title}>
             {pinned.value.has(row.id) && <span class="pin">pinned </span>}
-            <bdi>{visibleText(row.name)}</bdi>
+            <bdi>{title}</bdi>
           </b>
-          <LinkPill link={row.link} />
-          <span class="row-age">
-            {row.at === null ? '' : ageWords(Math.max(0, now.value - Date.parse(row.at)))}
+          {!row.steered && <Eye />}
+          <span class={`row-age${row.waiting ? ' text-attention' : ''}`}>
+            {since !== null && <Age at={since} />}
           </span>
         </span>
-        <span class="row-line code">
-          <span class={`row-state text-${phase}`}>{path}</span>
-          <span class="row-event">
-            {row.lastAccepted ? row.lastEvent : `refused ${row.lastEvent}`}
-          </span>
+        <span class={`row-headline text-${phase}`}>
+          <b>{verb}</b> <bdi class={row.waiting ? 'code' : ''}>{visibleText(thing)}</bdi>
+        </span>
+        <span class="row-place">
+          <bdi>{visibleText(placeOf(row))}</bdi>
+          <LinkPill link={row.link} />
         </span>
       </span>
     </>
+  );
+}
+
+/** Marks a session that is only watched: it is answered in its own terminal. */
+function Eye() {
+  return (
+    <svg class="eye" viewBox="0 0 16 16" role="img" aria-label="watched only">
+      <title>Watched only: answer in its own terminal</title>
+      <path d="M1 8s2.6-4.5 7-4.5S15 8 15 8s-2.6 4.5-7 4.5S1 8 1 8Z" />
+      <circle cx="8" cy="8" r="2" />
+    </svg>
   );
 }
 

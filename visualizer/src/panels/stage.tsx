@@ -5,6 +5,7 @@ import { mayControl } from '../conversation.ts';
 import { machine, pickedState } from '../lighting.ts';
 import { actor, selected, selectedRow, shown } from '../model.ts';
 import { catalogued, openTab, tab, view } from '../route.ts';
+import { titleOf } from '../session-words.ts';
 import { isPhone } from '../ui/screen.ts';
 import { leavesOf, pathIn, phaseOf } from '../value.ts';
 import { visibleText } from '../visible.ts';
@@ -39,7 +40,7 @@ export function StageHead() {
         {selected.value === null ? (
           `The ${machine.value} machine`
         ) : (
-          <bdi>{visibleText(row?.name ?? selected.value)}</bdi>
+          <bdi>{visibleText(row ? titleOf(row) : selected.value)}</bdi>
         )}
       </h1>
       <Pills />

@@ -59,7 +59,10 @@ export function TopBar({ children }: { children?: ComponentChildren }) {
       <span class="total">{count(total.value, 'session')}</span>
       <span class="total rate">{rate.value.toFixed(rate.value < 10 ? 1 : 0)} events/s</span>
       <span class="space" />
-      <span class="pill quiet" title="Contexts and events are shown without texts and secrets">
+      <span
+        class="pill quiet always-so"
+        title="Contexts and events are shown without texts and secrets"
+      >
         redacted
       </span>
       {isReadOnly && (
