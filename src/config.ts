@@ -46,10 +46,31 @@ export interface Config {
   /** Extra host names; any makes the token mandatory. */
   readonly allowHosts: readonly string[];
   readonly durability: 'full' | 'normal';
+  readonly retention: RetentionLimits;
   readonly codex: CodexConfig;
   readonly log: LogConfig;
   readonly places: Places;
 }
+
+/** How long what is kept; 0 days or bytes: no limit. */
+export interface RetentionLimits {
+  /** Events of the journal that are older may go. */
+  readonly eventDays: number;
+  /** So many of the newest events and messages of a session always stay. */
+  readonly events: number;
+  /** Sessions without activity for so long go with all that belongs to them, and so do messages of such an age. */
+  readonly sessionDays: number;
+  /** While the database holds more, the sessions that ended longest ago go. */
+  readonly maxBytes: number;
+}
+
+/** What is kept unless somebody says otherwise. */
+export const DEFAULT_RETENTION: RetentionLimits = Object.freeze({
+  eventDays: 30,
+  events: 10_000,
+  sessionDays: 180,
+  maxBytes: 4 * 1024 ** 3,
+});
 
 /** Places of this machine that clients and hooks may name. */
 export interface Places {
@@ -88,6 +109,10 @@ export interface Flags {
   allowOrigins?: readonly string[] | undefined;
   allowHosts?: readonly string[] | undefined;
   durability?: string | undefined;
+  keepDays?: string | undefined;
+  keepEvents?: string | undefined;
+  keepSessionsDays?: string | undefined;
+  maxDbMb?: string | undefined;
   browseRoots?: readonly string[] | undefined;
   nameSessions?: boolean | undefined;
   namingModel?: string | undefined;
@@ -128,6 +153,7 @@ export function resolveConfig({ flags, env, home }: ConfigSources): Config {
     allowOrigins: (flags.allowOrigins ?? []).map(parseOrigin),
     allowHosts,
     durability: parseDurability(flags.durability),
+    retention: retentionOf(flags, env),
     codex: { env: { ...env }, naming: namingConfig(flags, env) },
     log: logConfig(env),
     places: placesOf({ flags, env, home }),
@@ -243,6 +269,33 @@ function parseDurability(text: string | undefined): Config['durability'] {
   if (text === undefined || text === 'full') return 'full';
   if (text === 'normal') return 'normal';
   throw new ExitError(EXIT.usage, `--durability is full or normal, not ${JSON.stringify(text)}`);
+}
+
+/** @throws ExitError 64 for what is no whole number, or less than is always kept */
+function retentionOf(flags: Flags, env: ConfigSources['env']): RetentionLimits {
+  const number = (
+    flag: string,
+    given: string | undefined,
+    least: number,
+    unless: number,
+  ): number => {
+    if (given === undefined || given === '') return unless;
+    const value = /^\d{1,9}$/.test(given) ? Number(given) : Number.NaN;
+    if (value === 0 || value >= least) return value;
+    const reason = `${flag} is a whole number from ${least} on, or 0 for no limit`;
+    throw new ExitError(EXIT.usage, `${reason}, not ${JSON.stringify(given)}`);
+  };
+  const { eventDays, events, sessionDays, maxBytes } = DEFAULT_RETENTION;
+  const kept = flags.keepEvents ?? env.ORBITDOCK_KEEP_EVENTS;
+  const mib = 1024 ** 2;
+  const most = flags.maxDbMb ?? env.ORBITDOCK_MAX_DB_MB;
+  const days = flags.keepSessionsDays ?? env.ORBITDOCK_KEEP_SESSIONS_DAYS;
+  return {
+    eventDays: number('--keep-days', flags.keepDays ?? env.ORBITDOCK_KEEP_DAYS, 30, eventDays),
+    events: number('--keep-events', kept, 10_000, events) || Number.MAX_SAFE_INTEGER,
+    sessionDays: number('--keep-sessions-days', days, 30, sessionDays),
+    maxBytes: number('--max-db-mb', most, 64, maxBytes / mib) * mib,
+  };
 }
 
 /** Off unless asked for: a model reads the first prompt of every session, and somebody pays for it. */

@@ -49,6 +49,7 @@ export async function startServer(config: Config): Promise<Server> {
     openWriter({
       paths: config.paths,
       durability: config.durability,
+      retention: config.retention,
       log: log.child('persistence'),
     }),
     loadParts(),

@@ -68,6 +68,18 @@ export class StartCommand extends OrbitCommand {
   durability = Option.String('--durability', {
     description: 'full: survives a power cut (default); normal: survives a crash only',
   });
+  keepDays = Option.String('--keep-days', {
+    description: 'Keep events of the journal so many days (30 or more, 0: for ever)',
+  });
+  keepEvents = Option.String('--keep-events', {
+    description: 'Always keep so many events and messages of a session (10000 or more)',
+  });
+  keepSessionsDays = Option.String('--keep-sessions-days', {
+    description: 'Keep sessions so many days after their last activity (180; 0: for ever)',
+  });
+  maxDbMb = Option.String('--max-db-mb', {
+    description: 'Above this size the sessions that ended longest ago go (4096; 0: no limit)',
+  });
   nameSessions = Option.Boolean('--name-sessions', {
     description: 'Have Codex name sessions by their first prompt; uses your account',
   });

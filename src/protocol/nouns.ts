@@ -192,6 +192,8 @@ export interface SessionState extends Omit<SessionSummary, 'has_pending_approval
   has_older: boolean;
   /** How many messages exist, also those too old to be in `messages` (additive). */
   message_count: number;
+  /** Additive: so many older messages are gone because they were older than is kept. */
+  messages_removed?: number;
   /** Additive: some texts or diffs in here are cut, or diffs left out. */
   truncated?: true;
   pending_approval: ApprovalRequest | null;

@@ -40,6 +40,8 @@ interface Hello {
   degraded?: string;
   /** Additive: what a person has to do about it. */
   remedy?: string;
+  /** Additive: how long what is kept; 0 is no limit. */
+  retention?: { event_days: number; events: number; session_days: number; max_bytes: number };
 }
 
 /** How a command ended. `interrupted`: the server stopped first; it is never run again by itself. */

@@ -2,7 +2,7 @@
  * The house behind the doors: builds everything over the heart of it and offers the hall to the
  * transports. Knows no socket and no SQL.
  */
-import type { CodexConfig, Places } from '../config.ts';
+import type { CodexConfig, Places, RetentionLimits } from '../config.ts';
 import { codexHomeOf } from '../connectors/codex/engine/binary.ts';
 import type { Engine } from '../connectors/codex/engine/engine.ts';
 import { createNamer } from '../connectors/codex/naming.ts';
@@ -118,6 +118,16 @@ export function createHouse(deps: HouseDeps): House {
   };
 }
 
+/** What is kept, as clients are told it: 0 is no limit. */
+function retentionOf({ eventDays, events, sessionDays, maxBytes }: RetentionLimits) {
+  return {
+    event_days: eventDays,
+    events: events === Number.MAX_SAFE_INTEGER ? 0 : events,
+    session_days: sessionDays,
+    max_bytes: maxBytes,
+  };
+}
+
 /** Storage trouble as clients and `/health` are told of it. */
 function troubleOf(trouble: string | null): { degraded?: string; remedy?: string } {
   if (trouble === null) return {};
@@ -145,8 +155,9 @@ function hallOf({
   return {
     opened(connection) {
       const { epoch } = writer.opened;
-      const trouble = troubleOf(writer.trouble);
-      connection.send(frameOf({ type: 'hello', version, protocol_version: 1, epoch, ...trouble }));
+      const hello = { type: 'hello', version, protocol_version: 1, epoch } as const;
+      const retention = retentionOf(writer.opened.retention);
+      connection.send(frameOf({ ...hello, retention, ...troubleOf(writer.trouble) }));
     },
     receive,
     resync: (connection, wanted) => subscriptions.resync(connection, wanted),

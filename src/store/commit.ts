@@ -88,6 +88,12 @@ export class Committer {
     }
   }
 
+  /** To be called when the rows of a session are removed: nothing that is remembered of it holds. */
+  forget(sessionId: string): void {
+    this.#context.rows.forget(sessionId);
+    this.#context.journal.forget(sessionId);
+  }
+
   /** To be called when the session's actor is opened anew: its generations begin at 0 again. */
   forgetRefusals(sessionId: string): void {
     this.#refused.delete(sessionId);

@@ -3,6 +3,8 @@
  * what became of them. Types only, structured-clone safe; what is long is text, because texts are copied
  * and objects are walked. The ledger sends, the writer thread answers.
  */
+
+import type { RetentionLimits } from '../config.ts';
 import type {
   ApprovalHistoryItem,
   Message,
@@ -243,6 +245,7 @@ export interface Opened {
   foreign: readonly string[];
   /** Damage that an earlier process found and that is still there: the database is only read. */
   damage: Damage | null;
+  retention: RetentionLimits;
   /** Commands that ran when the last process ended, by their message, with what is kept of their output. */
   commands: Array<{ sessionId: string; messageId: string; output: string | null }>;
   /** Which session each watched CLI process reported last, oldest first: `/clear` goes on from there. */

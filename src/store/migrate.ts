@@ -39,6 +39,7 @@ export function migrate(
   const missing = migrations.filter(({ version }) => !applied.has(version));
   if (missing[0] === undefined) return;
   if (applied.size > 0) backUp(database, `${path}.before-${missing[0].version}`);
+  makeShrinkable(database);
   database.function('iso_ms', { deterministic: true }, (value: unknown) =>
     typeof value === 'string' ? isoMs(value) : value,
   );
@@ -62,6 +63,15 @@ function appliedVersions(database: Database.Database): Set<number> {
   if (versions.has(2) && !hasRow(database, hasImages)) versions.delete(2);
   return versions;
 }
+
+/** So that the file gives back what retention frees. A file that holds something is written anew once for it. */
+function makeShrinkable(database: Database.Database): void {
+  if (database.pragma('auto_vacuum', { simple: true }) === INCREMENTAL) return;
+  database.pragma('auto_vacuum = INCREMENTAL');
+  database.exec('VACUUM');
+}
+
+const INCREMENTAL = 2;
 
 function hasRow(database: Database.Database, sql: string): boolean {
   return database.prepare(sql).get() !== undefined;

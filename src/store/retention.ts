@@ -1,15 +1,18 @@
 /**
- * Takes away what nobody reads any more, a little at a time: old journal rows (never past a base they can
- * be folded from), old idempotency keys, old quarantine. Called by the writer thread between batches.
+ * Takes away what is older than it has to be kept, a little at a time: idempotency keys, quarantine, journal rows,
+ * messages, sessions, their images; then gives free pages back to the file system. Called by the writer thread
+ * between batches. What is young, or among the newest of its session, always stays.
  */
+import { rmSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { RetentionLimits } from '../config.ts';
 import type { Sqlite } from './database.ts';
 import { createJournalRead, MARK_EVERY } from './queries/journal.ts';
 
-/** Journal rows kept of a session at least; up to the distance of two bases more may be there. */
-const JOURNAL_ROWS = 2_000;
+const DAY_MS = 24 * 60 * 60 * 1_000;
 
-/** Journal rows, keys and quarantined items older than this go, ms. */
-const KEPT_MS = 30 * 24 * 60 * 60 * 1_000;
+/** Idempotency keys and quarantined items are kept so long, days. */
+const KEYS_DAYS = 30;
 
 /** Quarantined items kept at most. */
 const QUARANTINED = 1_000;
@@ -17,45 +20,105 @@ const QUARANTINED = 1_000;
 /** Rows deleted in one slice: about a millisecond. */
 const SLICE_ROWS = 500;
 
+/** A base so far below the wanted cut is not waited for, events: two distances of bases. */
+const FAR_FROM_BASE = 1_000;
+
+/** A session is not removed for its size before it has been quiet for so long, ms. */
+const QUIET_MS = DAY_MS;
+
+/** Free pages are given back in slices of this many, once they are more than a tenth of the file and this. */
+const VACUUM_PAGES = 256;
+const FREE_PAGES = 1_024;
+
 /** Takes old rows away, slice by slice. */
 export interface Retention {
   /**
    * Does the next bit of work in a transaction of its own.
    *
    * @returns false when everything has been looked at once; the next call begins anew
-   * @throws SqliteError when the storage fails; the next call goes on there
+   * @throws SqliteError when the storage fails; the next call begins anew
    */
   slice(): boolean;
 }
 
-/** @param now  wall clock, ms since 1970: ages are measured against the stamps of rows */
-export function createRetention(deps: { database: Sqlite; now: () => number }): Retention {
-  const { database, now } = deps;
+/** What retention needs. */
+export interface RetentionDeps {
+  database: Sqlite;
+  limits: RetentionLimits;
+  /** Directory of images; files elsewhere are never touched. */
+  images: string;
+  /** Wall clock, ms since 1970: ages are measured against the stamps of rows. */
+  now: () => number;
+  /** Told before a session's rows are gone, for those that remember something of it. */
+  removed?: (sessionId: string) => void;
+}
+
+/** Retention on the connection that writes. */
+export function createRetention(deps: RetentionDeps): Retention {
+  const { database } = deps;
   const statements = prepareStatements(database);
-  let place: Place = FIRST;
+  let round: Generator<void> | null = null;
+  let files: string[] = [];
 
-  const slice = database.transaction((): boolean => {
-    const cutoff = new Date(now() - KEPT_MS).toISOString();
-    place =
-      place.of === 'keys'
-        ? cutKeys(statements, place.after, cutoff)
-        : cutNextJournal(statements, place.after, cutoff);
-    return place !== FIRST;
+  const step = database.transaction((): boolean => {
+    round ??= oneRound({ ...deps, statements, drop: (path) => files.push(path) });
+    const { done } = round.next();
+    if (done) round = null;
+    return !done;
   });
-  return { slice: () => slice.immediate() };
+  return {
+    slice() {
+      files = [];
+      try {
+        const isMore = step.immediate();
+        // Only what no committed row names any more.
+        for (const path of files) rmSync(path, { force: true });
+        return isMore;
+      } catch (error) {
+        round = null;
+        throw error;
+      }
+    },
+  };
 }
 
-/** How far a round has come: first the keys in their order, then the sessions. */
-interface Place {
-  of: 'keys' | 'sessions';
-  /** The last one that is done. */
-  after: string;
+interface Round extends RetentionDeps {
+  statements: Statements;
+  /** Removes a file once the slice is committed. */
+  drop: (path: string) => void;
 }
 
-const FIRST: Place = { of: 'keys', after: '' };
+/** Everything once; each `yield` ends a transaction. */
+function* oneRound(round: Round): Generator<void> {
+  const { statements, limits, now } = round;
+  const images = new Set<string>();
+  yield* cutKeys(statements, stampBefore(now(), KEYS_DAYS));
+  for (let id = ''; ; ) {
+    const next = statements.nextSession.get(id);
+    if (next === undefined) break;
+    id = next.id;
+    yield* cutJournal(round, next);
+    yield* cutMessages(round, next, images);
+  }
+  if (limits.sessionDays > 0) {
+    const before = stampBefore(now(), limits.sessionDays);
+    for (const id of statements.oldSessions.all(before)) yield* removeSession(round, id, images);
+  }
+  yield* cutToSize(round, images);
+  for (const path of images) {
+    if (statements.showsImage.get(path) === undefined) round.drop(path);
+    yield;
+  }
+  yield* giveBack(round);
+}
 
-interface JournalOwner {
+function stampBefore(now: number, days: number): string {
+  return new Date(days > 0 ? now - days * DAY_MS : 0).toISOString();
+}
+
+interface Owner {
   id: string;
+  message_count: number;
   journal_seq: number;
   /** All three are null for a session that has no machine. */
   snapshot: string | null;
@@ -66,12 +129,14 @@ interface JournalOwner {
 type Statements = ReturnType<typeof prepareStatements>;
 
 function prepareStatements(database: Sqlite) {
+  const pluck = <Params extends unknown[], Result>(sql: string) =>
+    database.prepare<Params, Result>(sql).pluck();
+  const ofSession = ['turn_diffs', 'subagents', 'approval_history', 'review_comments', 'papers'];
+  const others = ['machines', 'journal_bases', 'pending_sessions', 'foreign_writes'];
   return {
-    sliceOfKeys: database
-      .prepare<[string], string>(
-        `SELECT key FROM hook_keys WHERE key > ? ORDER BY key LIMIT 1 OFFSET ${SLICE_ROWS - 1}`,
-      )
-      .pluck(),
+    sliceOfKeys: pluck<[string], string>(
+      `SELECT key FROM hook_keys WHERE key > ? ORDER BY key LIMIT 1 OFFSET ${SLICE_ROWS - 1}`,
+    ),
     deleteKeys: database.prepare<[string, string, string]>(
       'DELETE FROM hook_keys WHERE key > ? AND key <= ? AND at < ?',
     ),
@@ -82,27 +147,21 @@ function prepareStatements(database: Sqlite) {
       `DELETE FROM quarantine WHERE at < ? OR id <=
          (SELECT id FROM quarantine ORDER BY id DESC LIMIT 1 OFFSET ${QUARANTINED})`,
     ),
-    nextSession: database.prepare<[string], JournalOwner>(
-      `SELECT id, journal_seq, snapshot, version AS machineVersion, seq AS machineSeq
+    nextSession: database.prepare<[string], Owner>(
+      `SELECT id, message_count, journal_seq, snapshot, version AS machineVersion, seq AS machineSeq
        FROM sessions LEFT JOIN machines ON session_id = id WHERE id > ? ORDER BY id LIMIT 1`,
     ),
-    newestBase: database
-      .prepare<[string, number], number | null>(
-        'SELECT max(seq) FROM journal_bases WHERE session_id = ? AND seq <= ?',
-      )
-      .pluck(),
-    firstFreshMark: database
-      .prepare<[string, string], number>(
-        `SELECT seq FROM journal WHERE session_id = ? AND seq % 64 = 0 AND at >= ?
-         ORDER BY seq LIMIT 1`,
-      )
-      .pluck(),
-    firstMark: database
-      .prepare<[string, number], number>(
-        `SELECT seq FROM journal WHERE session_id = ? AND seq <= ? AND seq % 64 = 0
-         ORDER BY seq LIMIT 1`,
-      )
-      .pluck(),
+    newestBase: pluck<[string, number], number | null>(
+      'SELECT max(seq) FROM journal_bases WHERE session_id = ? AND seq <= ?',
+    ),
+    firstFreshMark: pluck<[string, string], number>(
+      `SELECT seq FROM journal WHERE session_id = ? AND seq % 64 = 0 AND at >= ?
+       ORDER BY seq LIMIT 1`,
+    ),
+    firstMark: pluck<[string, number], number>(
+      `SELECT seq FROM journal WHERE session_id = ? AND seq <= ? AND seq % 64 = 0
+       ORDER BY seq LIMIT 1`,
+    ),
     journal: createJournalRead(database),
     keepBase: database.prepare(
       `INSERT OR REPLACE INTO journal_bases (session_id, seq, machine_version, snapshot)
@@ -110,71 +169,205 @@ function prepareStatements(database: Sqlite) {
     ),
     deleteRow: database.prepare<[number]>('DELETE FROM journal WHERE id = ?'),
     deleteBases: database.prepare('DELETE FROM journal_bases WHERE session_id = ? AND seq < ?'),
+
+    lastOfKept: pluck<[string, number], number>(
+      `SELECT sequence FROM messages WHERE session_id = ? ORDER BY sequence DESC LIMIT 1 OFFSET ?`,
+    ),
+    deleteMessages: database.prepare<[string, number, string], { images_json: string | null }>(
+      `DELETE FROM messages WHERE id IN (
+         SELECT id FROM messages WHERE session_id = ? AND sequence <= ? AND timestamp < ?
+         ORDER BY sequence LIMIT ${SLICE_ROWS})
+       RETURNING images_json`,
+    ),
+    countRemoved: database.prepare(
+      `UPDATE sessions SET message_count = message_count - @count,
+         messages_removed = messages_removed + @count WHERE id = @id`,
+    ),
+
+    oldSessions: pluck<[string], string>(
+      `SELECT id FROM sessions WHERE last_activity_at < ? AND ${MAY_GO} ORDER BY last_activity_at`,
+    ),
+    oldestSession: pluck<[string], string>(
+      `SELECT id FROM sessions WHERE status = 'ended' AND last_activity_at < ?
+       ORDER BY last_activity_at LIMIT 1`,
+    ),
+    newestEventAt: pluck<[string], string>(
+      `SELECT journal.at FROM sessions JOIN journal ON journal.id = sessions.journal_id
+         AND journal.session_id = sessions.id WHERE sessions.id = ?`,
+    ),
+    deleteOfSession: [...ofSession, ...others].map((table) =>
+      database.prepare<[string]>(`DELETE FROM ${table} WHERE session_id = ?`),
+    ),
+    deleteSession: database.prepare<[string]>('DELETE FROM sessions WHERE id = ?'),
+    showsImage: database.prepare<[string]>(
+      'SELECT 1 FROM messages WHERE images_json IS NOT NULL AND instr(images_json, ?) > 0 LIMIT 1',
+    ),
+    pages: pluck<[], number>('PRAGMA page_count'),
+    freePages: pluck<[], number>('PRAGMA freelist_count'),
+    pageSize: pluck<[], number>('PRAGMA page_size'),
   };
 }
 
-function cutKeys(statements: Statements, after: string, cutoff: string): Place {
-  const last = statements.sliceOfKeys.get(after);
-  if (last !== undefined) {
+/** Sessions for which no actor may be waiting: those of the others are live as long as the server runs. */
+const MAY_GO = `(status = 'ended' OR (work_status IN ('waiting', 'reply')
+  AND coalesce(link_state, 'detached') NOT IN ('attaching', 'attached')))`;
+
+function* cutKeys(statements: Statements, cutoff: string): Generator<void> {
+  for (let after = ''; ; ) {
+    const last = statements.sliceOfKeys.get(after);
+    if (last === undefined) {
+      statements.deleteLastKeys.run(after, cutoff);
+      statements.deleteQuarantine.run(cutoff);
+      yield;
+      return;
+    }
     statements.deleteKeys.run(after, last, cutoff);
-    return { of: 'keys', after: last };
+    after = last;
+    yield;
   }
-  statements.deleteLastKeys.run(after, cutoff);
-  statements.deleteQuarantine.run(cutoff);
-  return { of: 'sessions', after: '' };
 }
 
-function cutNextJournal(statements: Statements, after: string, cutoff: string): Place {
-  const session = statements.nextSession.get(after);
-  if (session === undefined) return FIRST;
-  return { of: 'sessions', after: cutJournal(statements, session, cutoff) ? session.id : after };
-}
-
-/** @returns whether nothing is left to cut of this session */
-function cutJournal(statements: Statements, session: JournalOwner, cutoff: string): boolean {
-  const { id } = session;
-  const byCount = statements.newestBase.get(id, session.journal_seq - JOURNAL_ROWS) ?? 0;
-  const cut = Math.max(byCount, cutByAge(statements, session, cutoff));
-  if (cut === 0) return true;
-  if (!deleteRows(statements, id, cut)) return false;
+/** An event stays while it is young or among the newest; the cut is at a base, from which the rest folds. */
+function* cutJournal(round: Round, session: Owner): Generator<void> {
+  const { statements, limits, now } = round;
+  const { id, journal_seq } = session;
+  if (limits.eventDays <= 0 || journal_seq <= limits.events) return;
+  const oldUpTo = lastOld(statements, session, stampBefore(now(), limits.eventDays));
+  const upTo = Math.min(journal_seq - limits.events, oldUpTo);
+  if (upTo <= 0) return;
+  const base = baseFor(statements, session, upTo);
+  // Rows without a base, or far behind one, cannot be folded anyway: they go up to a mark.
+  const cut = base === null || base < upTo - FAR_FROM_BASE ? upTo - (upTo % MARK_EVERY) : base;
+  if (cut <= 0) return;
+  yield* deleteRows(statements, id, cut);
   statements.deleteBases.run(id, cut);
-  return true;
+  yield;
 }
 
-/**
- * From mark to mark, the oldest first, so that what is left is always one chain; then what stands between
- * the last of those marks and the cut.
- *
- * @returns whether all up to the cut are gone
- */
-function deleteRows(statements: Statements, sessionId: string, cut: number): boolean {
-  let left = SLICE_ROWS;
-  while (left > 0) {
+/** The newest base up to there; the session's own snapshot becomes one where it is newer. */
+function baseFor(statements: Statements, session: Owner, upTo: number): number | null {
+  const { id, snapshot, machineVersion, machineSeq } = session;
+  const base = statements.newestBase.get(id, upTo) ?? null;
+  if (snapshot === null || machineVersion === null || machineSeq === null) return base;
+  if (machineSeq > upTo || machineSeq <= (base ?? 0)) return base;
+  statements.keepBase.run(id, machineSeq, machineVersion, snapshot);
+  return machineSeq;
+}
+
+/** From mark to mark, the oldest first, so that what is left is always one chain. */
+function* deleteRows(statements: Statements, sessionId: string, cut: number): Generator<void> {
+  for (let left = SLICE_ROWS; ; ) {
     const mark = statements.firstMark.get(sessionId, cut);
     const ids = [...statements.journal.backwards(sessionId, mark ?? cut)].map(({ id }) => id);
     for (const id of ids) statements.deleteRow.run(id);
-    if (mark === undefined) return true;
+    if (mark === undefined) return;
     left -= ids.length;
+    if (left > 0) continue;
+    left = SLICE_ROWS;
+    yield;
   }
-  return false;
 }
 
-/** A number up to which all is old, to a mark; null when nothing of it is young. */
-function lastOldMark(statements: Statements, sessionId: string, cutoff: string): number | null {
-  const [newest] = statements.journal.backwards(sessionId);
-  if (newest === undefined || newest.at < cutoff) return null;
-  const fresh = statements.firstFreshMark.get(sessionId, cutoff);
+/** A number up to which all events are old; to a mark, unless all of them are. */
+function lastOld(statements: Statements, { id, journal_seq }: Owner, cutoff: string): number {
+  const [newest] = statements.journal.backwards(id);
+  if (newest === undefined || newest.at < cutoff) return journal_seq;
+  const fresh = statements.firstFreshMark.get(id, cutoff);
   return (fresh ?? Math.ceil(newest.seq / MARK_EVERY) * MARK_EVERY) - MARK_EVERY;
 }
 
-function cutByAge(statements: Statements, session: JournalOwner, cutoff: string): number {
-  const { id, snapshot, machineVersion, machineSeq } = session;
-  const oldUpTo = lastOldMark(statements, id, cutoff);
-  if (oldUpTo !== null) return statements.newestBase.get(id, oldUpTo) ?? 0;
-  if (snapshot === null || machineVersion === null || machineSeq === null) return 0;
-  // Nothing of it is young: the session's own snapshot becomes the base of what may still come. The few
-  // rows behind it stay: without them it would not be the session's state.
-  if (statements.newestBase.get(id, machineSeq) === machineSeq) return machineSeq;
-  statements.keepBase.run(id, machineSeq, machineVersion, snapshot);
-  return machineSeq;
+/** A message stays while its session's time has not passed since, or it is among the newest. */
+function* cutMessages(round: Round, session: Owner, images: Set<string>): Generator<void> {
+  const { statements, limits, now } = round;
+  const { id, message_count } = session;
+  if (limits.sessionDays <= 0 || message_count <= limits.events) return;
+  const upTo = statements.lastOfKept.get(id, limits.events);
+  if (upTo === undefined) return;
+  yield* deleteMessages(round, {
+    id,
+    upTo,
+    before: stampBefore(now(), limits.sessionDays),
+    images,
+  });
+}
+
+function* deleteMessages(
+  { statements, images: directory }: Round,
+  { id, upTo, before, images }: { id: string; upTo: number; before: string; images: Set<string> },
+): Generator<void> {
+  for (;;) {
+    const gone = statements.deleteMessages.all(id, upTo, before);
+    if (gone.length === 0) return;
+    for (const { images_json } of gone)
+      for (const path of filesIn(images_json, directory)) images.add(path);
+    statements.countRemoved.run({ id, count: gone.length });
+    yield;
+  }
+}
+
+/** Files of ours that a message shows. */
+function filesIn(json: string | null, directory: string): string[] {
+  if (json === null) return [];
+  let images: unknown;
+  try {
+    images = JSON.parse(json);
+  } catch {
+    // A damaged list names no file that could be removed.
+    return [];
+  }
+  if (!Array.isArray(images)) return [];
+  return images.flatMap((image: { value?: unknown } | null) => {
+    const path = image?.value;
+    return typeof path === 'string' && dirname(path) === directory ? [path] : [];
+  });
+}
+
+/** All that belongs to a session, then its row: a round that is cut off goes on where it was. */
+function* removeSession(round: Round, id: string, images: Set<string>): Generator<void> {
+  const { statements, now, removed } = round;
+  // A remark or a rename is activity that the row does not count.
+  const newest = statements.newestEventAt.get(id);
+  if (newest !== undefined && newest > stampBefore(now(), 1)) return;
+  yield* deleteRows(statements, id, Number.MAX_SAFE_INTEGER);
+  const upTo = Number.MAX_SAFE_INTEGER;
+  yield* deleteMessages(round, { id, upTo, before: '￿', images });
+  for (const each of statements.deleteOfSession) each.run(id);
+  statements.deleteSession.run(id);
+  removed?.(id);
+  yield;
+}
+
+/** While the file holds more than it may, the session that ended longest ago goes. */
+function* cutToSize(round: Round, images: Set<string>): Generator<void> {
+  const { statements, limits, now } = round;
+  if (limits.maxBytes <= 0) return;
+  const bytes = () =>
+    ((statements.pages.get() ?? 0) - (statements.freePages.get() ?? 0)) *
+    (statements.pageSize.get() ?? 0);
+  const before = new Date(now() - QUIET_MS).toISOString();
+  let last = '';
+  while (bytes() > limits.maxBytes) {
+    const id = statements.oldestSession.get(before);
+    // The same again: it has to stay, and with it all that are younger.
+    if (id === undefined || id === last) return;
+    last = id;
+    yield* removeSession(round, id, images);
+  }
+}
+
+/** Free pages go back to the file system; the file shrinks at the next checkpoint. */
+function* giveBack({ database, statements }: Round): Generator<void> {
+  const isWorthIt = () => {
+    const free = statements.freePages.get() ?? 0;
+    return free > FREE_PAGES && free * 10 > (statements.pages.get() ?? 0);
+  };
+  if (!isWorthIt()) return;
+  for (let free = statements.freePages.get() ?? 0; free > 0; ) {
+    database.pragma(`incremental_vacuum(${VACUUM_PAGES})`);
+    const left = statements.freePages.get() ?? 0;
+    // A file without incremental vacuum keeps its pages.
+    if (left >= free) return;
+    free = left;
+    yield;
+  }
 }

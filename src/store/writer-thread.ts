@@ -60,7 +60,10 @@ function begin(start: ThreadStart): void {
 
 type House = ReturnType<typeof openHouse>;
 
-function openHouse({ paths, durability }: ThreadStart & { task: 'write' }, lock: HeldLock) {
+function openHouse(
+  { paths, durability, retention }: ThreadStart & { task: 'write' },
+  lock: HeldLock,
+) {
   const damage = standingDamage(paths);
   // A database that is known to be damaged is not even migrated.
   const database =
@@ -71,15 +74,20 @@ function openHouse({ paths, durability }: ThreadStart & { task: 'write' }, lock:
     damage === null
       ? openEpoch({ database, path: paths.epoch, now: () => performance.now() })
       : readEpoch(database);
+  const committer = new Committer({ database, epoch });
   return {
     paths,
     lock,
     damage,
     database,
     epoch,
-    committer: new Committer({ database, epoch }),
+    committer,
     answer: createAnswer({ database, epoch: epoch.id }),
-    retention: createRetention({ database, now: Date.now }),
+    limits: retention,
+    retention: createRetention({
+      ...{ database, limits: retention, images: paths.images, now: Date.now },
+      removed: (sessionId) => committer.forget(sessionId),
+    }),
     actors: new ActorReads(database),
     foreign: watchForeignWrites(database),
   };
@@ -109,6 +117,7 @@ function serve(house: House): void {
       wasDirty: epoch.wasDirty,
       foreign: epoch.foreign,
       damage,
+      retention: house.limits,
       processes: actors.processes(),
       commands: actors.commands(),
     },

@@ -4,7 +4,7 @@
  * gathers, which is all the batching there is. Called by the ledger; nothing here blocks.
  */
 import type { Worker } from 'node:worker_threads';
-import type { Config, DataPaths } from '../config.ts';
+import { type Config, type DataPaths, DEFAULT_RETENTION, type RetentionLimits } from '../config.ts';
 import { OrbitError } from '../errors.ts';
 import { type ExitCode, ExitError } from '../exit.ts';
 import type { Logger } from '../log.ts';
@@ -33,6 +33,8 @@ const CLOSE_PATIENCE_MS = 5_000;
 export interface WriterDeps {
   paths: DataPaths;
   durability: Config['durability'];
+  /** Unless given, the default. */
+  retention?: RetentionLimits;
   log: Logger;
 }
 
@@ -74,9 +76,14 @@ export interface Writer {
  *
  * @throws ExitError 75 when another server holds the data directory, 78 when the database cannot be used
  */
-export function openWriter({ paths, durability, log }: WriterDeps): Promise<Writer> {
+export function openWriter({
+  paths,
+  durability,
+  retention = DEFAULT_RETENTION,
+  log,
+}: WriterDeps): Promise<Writer> {
   return new Promise((resolve, reject) => {
-    const worker = startThread({ task: 'write', paths, durability });
+    const worker = startThread({ task: 'write', paths, durability, retention });
     worker.once('error', reject);
     worker.once('message', (message: FromThread) => {
       worker.off('error', reject);

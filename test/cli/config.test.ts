@@ -222,3 +222,38 @@ it('agents get the environment as it is now, whatever becomes of it later', () =
   env.CODEX_HOME = '/other';
   expect(codex.env.CODEX_HOME).toBe('/codex');
 });
+
+describe('what is kept', () => {
+  it('is 30 days and 10,000 events a session, 180 days of sessions, 4 GiB', () => {
+    expect(resolved().retention).toEqual({
+      ...{ eventDays: 30, events: 10_000, sessionDays: 180 },
+      maxBytes: 4 * 1024 ** 3,
+    });
+  });
+
+  it('is said by flags before the environment; 0 is no limit', () => {
+    const env = {
+      ORBITDOCK_KEEP_DAYS: '60',
+      ORBITDOCK_MAX_DB_MB: '100',
+      ORBITDOCK_KEEP_EVENTS: '',
+    };
+    const flags = { keepDays: '90', keepSessionsDays: '0' };
+    expect(resolved(flags, env).retention).toEqual({
+      ...{ eventDays: 90, events: 10_000, sessionDays: 0 },
+      maxBytes: 100 * 1024 ** 2,
+    });
+    expect(resolved({ keepEvents: '0' }).retention.events).toBe(Number.MAX_SAFE_INTEGER);
+  });
+
+  it.each([
+    { keepDays: '29' },
+    { keepEvents: '9999' },
+    { keepSessionsDays: '7' },
+    { maxDbMb: '1' },
+    { keepDays: '-1' },
+    { keepDays: 'ever' },
+    { maxDbMb: '1e9' },
+  ])('never less than the least, and only whole numbers: %o', (flags) => {
+    expect(refusal(flags).exitCode).toBe(64);
+  });
+});

@@ -1,6 +1,8 @@
 /** The hub: told after the commit only, never in anybody's way, and free of cost while nobody looks. */
+
 import { describe, expect, it } from 'vitest';
 import type { SessionEvent } from '../../machines/index.ts';
+import { DEFAULT_RETENTION } from '../../src/config.ts';
 import { SILENT_LOGGER } from '../../src/log.ts';
 import { createSegments } from '../../src/runtime/inspection/fold/segments.ts';
 import { createHub, type Witness } from '../../src/runtime/inspection/hub.ts';
@@ -112,6 +114,7 @@ function openLedger(
         wasDirty: false,
         foreign: [],
         damage: null,
+        retention: DEFAULT_RETENTION,
         processes: [],
         commands: [],
       },

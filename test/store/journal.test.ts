@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { DEFAULT_RETENTION } from '../../src/config.ts';
 import type { EventItem } from '../../src/store/items.ts';
 import { createRetention } from '../../src/store/retention.ts';
 import { journalPage } from '../support/database.ts';
@@ -43,8 +44,13 @@ function expectFolds(store: Store): { rows: number; first: number } {
   return { rows: rows.length, first };
 }
 
-function cutAll(store: Store, now = NOW): void {
-  const retention = createRetention({ database: store.database, now: () => now });
+function cutAll(store: Store, { now = NOW + 31 * DAY_MS, events = 2_000 } = {}): void {
+  const retention = createRetention({
+    database: store.database,
+    limits: { ...DEFAULT_RETENTION, events },
+    images: store.paths.images,
+    now: () => now,
+  });
   while (retention.slice());
 }
 
@@ -81,14 +87,37 @@ describe('the journal', () => {
     expectFolds(store);
   });
 
-  test('of an old session goes, and its snapshot is the base of what comes later', () => {
+  test('stays as long as it is young, however long it is, and its newest part stays for ever', () => {
+    const store = aStore();
+    tell(store, 3_300);
+    cutAll(store, { now: NOW + 29 * DAY_MS });
+    expect(expectFolds(store)).toEqual({ rows: 3_301, first: 1 });
+    cutAll(store, { events: 10_000 });
+    expect(expectFolds(store)).toEqual({ rows: 3_301, first: 1 });
+    cutAll(store);
+    expect(expectFolds(store).rows).toBeLessThan(2_600);
+  });
+
+  test('without a base is cut, too', () => {
+    const store = openStore();
+    store.one(created('s'));
+    for (let n = 0; n < 12; n++) store.commit(...Array.from({ length: 250 }, () => event('s')));
+    expect(store.database.prepare('SELECT count(*) FROM journal_bases').pluck().get()).toBe(0);
+    cutAll(store, { events: 1_000 });
+    const { first, last } = journalPage(store.database, 's', 1, 1);
+    expect(last).toBe(3_001);
+    expect(first).toBeGreaterThan(1_900);
+    expect(first).toBeLessThanOrEqual(2_001);
+  });
+
+  test("that is cut wholly leaves the session's snapshot as the base of what comes later", () => {
     const store = aStore();
     tell(store, 30);
-    cutAll(store, NOW + 31 * DAY_MS);
+    cutAll(store, { events: 0 });
     const read = (id: string, from: number, limit: number) =>
       journalPage(store.database, id, from, limit);
     expect(read('s', 1, 10).rows).toEqual([]);
-    cutAll(store, NOW + 31 * DAY_MS);
+    cutAll(store, { events: 0 });
     tell(store, 3);
     const { base, rows } = read('s', 1, 10);
     expect(base?.seq).toBe(31);
@@ -139,7 +168,7 @@ describe('retention', () => {
       event('nobody', [], { at: new Date(NOW - 31 * DAY_MS).toISOString() }),
       event('nobody', [], { generation: 1 }),
     );
-    cutAll(store);
+    cutAll(store, { now: NOW });
     expect(store.database.prepare('SELECT key FROM hook_keys').pluck().all()).toEqual(['young']);
     expect(store.database.prepare('SELECT count(*) FROM quarantine').pluck().get()).toBe(1);
   });
@@ -151,7 +180,7 @@ describe('retention', () => {
       event('s', [], { key: `key-${n}`, ...(n % 3 === 0 && { at: old }) }),
     );
     store.commit(...items);
-    cutAll(store);
+    cutAll(store, { now: NOW });
     const left = store.database.prepare('SELECT key FROM hook_keys').pluck().all();
     expect(left).toHaveLength(800);
     expect(left).not.toContain('key-0');
@@ -163,7 +192,7 @@ describe('retention', () => {
       event('nobody', [], { generation: at }),
     );
     store.commit(...poison);
-    cutAll(store);
+    cutAll(store, { now: NOW });
     expect(store.database.prepare('SELECT count(*) FROM quarantine').pluck().get()).toBe(1_000);
   });
 });

@@ -48,6 +48,7 @@ export function openStore(paths: DataPaths = tempPaths()) {
     database,
     epoch,
     commit: (...items: Item[]) => commit(items),
+    forget: (sessionId: string) => committer.forget(sessionId),
     one: (item: Item): ItemResult => commit([item])[0] as ItemResult,
     actor: (sessionId: string) => answer({ kind: 'actor', sessionId }) as ReadResults['actor'],
     list: () => answer({ kind: 'list' }) as ReadResults['list'],

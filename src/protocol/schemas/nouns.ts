@@ -146,6 +146,7 @@ export const sessionViews = {
     messages: 'Message[]',
     has_older: 'boolean',
     message_count: 'count',
+    'messages_removed?': 'count',
     'truncated?': 'true',
     pending_approval: 'ApprovalRequest | null',
     current_diff: 'string | null',

@@ -134,6 +134,13 @@ const replies = {
     epoch: 'string',
     'degraded?': 'string',
     'remedy?': 'string',
+    'retention?': {
+      '+': 'reject',
+      event_days: 'count',
+      events: 'count',
+      session_days: 'count',
+      max_bytes: 'count',
+    },
   },
   sessions_list: {
     type: "'sessions_list'",

@@ -60,6 +60,7 @@ export interface SessionRow extends SummaryRow {
   snapshot_base: number;
   field_revisions: string;
   message_count: number;
+  messages_removed: number;
   turn_count: number;
   current_turn_id: string | null;
   current_diff: string | null;
@@ -70,7 +71,7 @@ export interface SessionRow extends SummaryRow {
 
 /** The select list that makes a `SessionRow`. */
 export const SESSION_COLUMNS = `${SUMMARY_COLUMNS}, revision, snapshot_base, field_revisions,
-  message_count, turn_count, current_turn_id, terminal_session_id, terminal_app,
+  message_count, messages_removed, turn_count, current_turn_id, terminal_session_id, terminal_app,
   current_diff, current_plan`;
 
 /** Where the columns of a `SessionRow` are. */
@@ -170,6 +171,7 @@ function stateFromRow(
   return {
     ...summary,
     message_count: row.message_count,
+    ...(row.messages_removed > 0 && { messages_removed: row.messages_removed }),
     pending_approval: parts.pending_approval,
     current_diff: row.current_diff,
     current_plan: planFromRow(row.current_plan),

@@ -2,13 +2,18 @@
  * The words between writer.ts and writer-thread.ts; the items and reads inside them are in items.ts.
  * Types only. One batch is on its way at a time, and one message ends it: each one wakes a thread.
  */
-import type { Config, DataPaths } from '../../config.ts';
+import type { Config, DataPaths, RetentionLimits } from '../../config.ts';
 import type { Damage } from '../damage.ts';
 import type { Item, ItemResult, Opened, Read, ReadResults } from '../items.ts';
 
 /** What a thread is started for. */
 export type ThreadStart =
-  | { task: 'write'; paths: DataPaths; durability: Config['durability'] }
+  | {
+      task: 'write';
+      paths: DataPaths;
+      durability: Config['durability'];
+      retention: RetentionLimits;
+    }
   /** Looks for damage, puts a copy aside where there is some or a suspicion, says `checked` and ends. */
   | { task: 'check'; paths: DataPaths; suspicion: string | null };
 

@@ -4,6 +4,7 @@
  */
 
 import type { Session } from '../../../machines/index.ts';
+import { DEFAULT_RETENTION } from '../../../src/config.ts';
 import { SILENT_LOGGER } from '../../../src/log.ts';
 import { createLedger } from '../../../src/runtime/ledger/ledger.ts';
 import type { LiveSession } from '../../../src/runtime/sessions/live-session.ts';
@@ -66,6 +67,7 @@ function createHouse(live: number): Registry {
     wasDirty: false,
     foreign: [],
     damage: null,
+    retention: DEFAULT_RETENTION,
     processes: [],
     commands: [],
   };
