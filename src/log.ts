@@ -165,7 +165,7 @@ function levelFrom(word: string): Level | null {
 }
 
 /** For people: time, level, component, event, then whatever else the line holds. */
-function prettyLine(line: string): string {
+export function prettyLine(line: string): string {
   const { timestamp, level, component, event, message, ...fields } = JSON.parse(line);
   const rest = Object.entries(fields).map(([name, value]) => `${name}=${JSON.stringify(value)}`);
   const said = message === event ? [] : [JSON.stringify(message).slice(1, -1)];

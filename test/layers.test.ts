@@ -38,6 +38,7 @@ const RULES: Record<string, Rule> = {
       'type protocol',
       'client',
       'elkjs',
+      'socket.io-client',
       'vite',
       'node:',
     ],

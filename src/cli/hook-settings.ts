@@ -106,6 +106,25 @@ export function mergeHooks(settings: Settings, script: string): HookChanges {
   return changes;
 }
 
+/**
+ * Takes our entries away, wherever they are registered; groups and events that hold nothing then go too.
+ *
+ * @returns the events that had one
+ */
+export function removeHooks(settings: Settings, script: string): string[] {
+  const removed: string[] = [];
+  const hooks = (settings.hooks ?? {}) as Record<string, HookGroup[]>;
+  for (const [event, groups] of Object.entries(hooks)) {
+    const own = groups.flatMap((group) => group.hooks.filter((entry) => isOwn(entry, script)));
+    if (own.length === 0) continue;
+    removed.push(event);
+    hooks[event] = without(groups, own);
+    if (hooks[event].length === 0) delete hooks[event];
+  }
+  if (removed.length > 0 && Object.keys(hooks).length === 0) delete settings.hooks;
+  return removed;
+}
+
 /** True when every event we listen to has an entry that runs this script. */
 export function hasAllHooks(settings: Settings, script: string): boolean {
   const { added, updated } = mergeHooks(structuredClone(settings), script);

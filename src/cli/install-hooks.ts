@@ -7,7 +7,7 @@ import { Option } from 'clipanion';
 import { EXIT, ExitError } from '../exit.ts';
 import { OrbitCommand } from './command.ts';
 import { hasHookScript } from './hook-files.ts';
-import { hasAllHooks, mergeHooks } from './hook-settings.ts';
+import { hasAllHooks, mergeHooks, removeHooks } from './hook-settings.ts';
 import { readSettings, writeSettings } from './settings-file.ts';
 
 /** Merges our hooks into Claude Code's user settings. */
@@ -53,6 +53,37 @@ export class InstallHooksCommand extends OrbitCommand {
       this.say('  Note: `disableAllHooks` is set there, so Claude Code runs none of them');
     }
     this.say('');
+    return EXIT.ok;
+  }
+}
+
+/** Takes our hooks out of Claude Code's user settings. */
+export class UninstallHooksCommand extends OrbitCommand {
+  static override paths = [['uninstall-hooks']];
+  static override usage = OrbitCommand.Usage({
+    description: 'Take OrbitDock hooks out of ~/.claude/settings.json',
+    details: `
+      Removes the entries that run the hook script of this data directory and nothing else. The file is
+      first copied to \`settings.json.orbitdock-bak-N\`.
+    `,
+    examples: [['Remove them', '$0 uninstall-hooks']],
+  });
+
+  settingsPath = Option.String('--settings-path', {
+    description: 'Settings file other than the one of CLAUDE_CONFIG_DIR or ~/.claude',
+  });
+
+  protected async run(): Promise<number> {
+    const path = this.settingsPath || settingsPath(this.context.env, this.home());
+    const file = await readSettings(path);
+    const removed = removeHooks(file.settings, this.directory().hookScript);
+    if (removed.length === 0) {
+      this.say('', `  Removed 0 hook(s): none of ours is in ${path}`, '');
+      return EXIT.ok;
+    }
+    const backup = await writeSettings(file);
+    this.say(`  Backed up ${path} → ${backup}`, '', ...list('Removed', '-', removed));
+    this.say('', `  Settings written to ${path}`, '');
     return EXIT.ok;
   }
 }

@@ -191,7 +191,24 @@ function changes(before: unknown, after: unknown, path: Change['path'] = []): Ch
         : [{ path: [...path, at], value, isInsertion: true }],
     );
   }
+  if (Array.isArray(before) && Array.isArray(after)) {
+    const gone = missingFrom(after, before);
+    // From the last on, so that the places of the others stay.
+    if (gone)
+      return gone.map((at) => ({ path: [...path, at], value: undefined, isInsertion: false }));
+  }
   return [{ path, value: after, isInsertion: false }];
+}
+
+/** Places of the items that a list lost to become another, the last first; null when it changed otherwise. */
+function missingFrom(after: unknown[], before: unknown[]): number[] | null {
+  const gone: number[] = [];
+  let kept = 0;
+  for (const [at, item] of before.entries()) {
+    if (isDeepStrictEqual(item, after[kept])) kept += 1;
+    else gone.unshift(at);
+  }
+  return kept === after.length ? gone : null;
 }
 
 /** Where strict JSON is broken first, as ` at line L, column C`. */

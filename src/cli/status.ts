@@ -1,7 +1,7 @@
 /**
  * `status`: is the server of this data directory running, and where? Asks the server itself at the
  * address it wrote down, and only if it is silent the lock it would hold. A process id alone proves
- * nothing: it may long belong to somebody else. Answers within a quarter of a second.
+ * nothing: it may long belong to somebody else. A server that hangs is waited for.
  */
 import { existsSync, statSync } from 'node:fs';
 import { get } from 'node:http';
@@ -12,8 +12,11 @@ import { serverVersion } from '../version.ts';
 import { OrbitCommand } from './command.ts';
 import { urlOfServer } from './hook-files.ts';
 
-/** A local server answers in a millisecond or two; one that is starved is told from a dead one by its lock. */
-const PROBE_TIMEOUT_MS = 80;
+/**
+ * A local server answers in a millisecond or two; on a machine whose processors are all taken this is still enough.
+ * One that is starved for longer is told from a dead one by its lock.
+ */
+const PROBE_TIMEOUT_MS = 2000;
 
 interface State {
   note: ServerNote | null;
@@ -95,7 +98,8 @@ function isAlive(pid: number): boolean {
   }
 }
 
-async function isHeld(lock: string): Promise<boolean> {
+/** Whether a server runs on a data directory, by the lock that it holds. */
+export async function isHeld(lock: string): Promise<boolean> {
   if (!existsSync(lock)) return false;
   const { isLocked } = await import('../store/lock.ts');
   return isLocked(lock);

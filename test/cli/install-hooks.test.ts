@@ -326,3 +326,27 @@ it('mentions that hooks are switched off', async () => {
   settings({ disableAllHooks: true });
   expect((await home.run('install-hooks')).stdout).toContain('`disableAllHooks` is set');
 });
+
+describe('uninstall-hooks', () => {
+  it('gives back the file that install-hooks found', async () => {
+    const before =
+      '{\n  "model": "opus",\n  "hooks": {\n    "Stop": [\n      { "hooks": [{ "type": "command", "command": "say" }] }\n    ]\n  }\n}\n';
+    settings(before);
+    await home.run('install-hooks');
+    const { exitCode, stdout } = await home.run('uninstall-hooks');
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain(`  Removed ${EVENTS.length} hook(s):\n`);
+    expect(JSON.parse(text())).toEqual(JSON.parse(before));
+  });
+
+  it("leaves nothing of ours and all of others', also in one group", async () => {
+    const { hookScript } = home.paths;
+    const ours = { type: 'command', command: `${shellQuote(hookScript)} claude_status_event` };
+    const near = { type: 'command', command: '/elsewhere/.orbitdock/hook.sh claude_status_event' };
+    settings({ hooks: { Stop: [{ matcher: '', hooks: [near, ours] }], Old: [{ hooks: [ours] }] } });
+    await home.run('uninstall-hooks');
+    expect(written()).toEqual({ hooks: { Stop: [{ matcher: '', hooks: [near] }] } });
+    expect((await home.run('uninstall-hooks')).stdout).toContain('Removed 0 hook(s)');
+    expect(backups()).toHaveLength(1);
+  });
+});
