@@ -202,7 +202,6 @@ function applyChanges(
     }
     stamp(draft, field, revision);
   }
-  if (changes.last_message !== undefined) draft.lastMessageGiven = true;
   if (changes.token_usage) Object.assign(draft.columns, columnsFromUsage(changes.token_usage));
   for (const agent of changes.subagents ?? []) {
     statements.upsertSubagent.run({

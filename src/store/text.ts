@@ -9,9 +9,6 @@ import { wireTime } from '../protocol/entry.ts';
 /** Longest text stored in one field, bytes; the head is kept. */
 export const MAX_STORED_BYTES = 1024 * 1024;
 
-/** Longest `last_message` and `first_prompt` of a row, characters. */
-export const EXCERPT_CHARS = 200;
-
 const UNIX_SECONDS = /^\d{1,11}Z?$/;
 const CALENDAR = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d/;
 const HAS_ZONE = /(Z|[+-]\d\d:?\d\d)$/;

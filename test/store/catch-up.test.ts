@@ -1,7 +1,17 @@
 import { describe, expect, test } from 'vitest';
 import type { Fact } from '../../machines/session-facts.ts';
 import type { ApprovalRequest, StateChanges } from '../../src/protocol/nouns.ts';
-import { AT_MS, appended, created, event, fold, openStore, type Store, seeded } from './support.ts';
+import {
+  AT_MS,
+  appended,
+  created,
+  event,
+  fold,
+  foldNewer,
+  openStore,
+  type Store,
+  seeded,
+} from './support.ts';
 
 const delta = (changes: StateChanges): Fact => ({
   type: 'session_delta',
@@ -99,17 +109,6 @@ describe('a subscriber', () => {
     );
     expect(frames(store, 2).parsed).toEqual([
       {
-        type: 'session_delta',
-        session_id: 's',
-        changes: {
-          last_message: 'words of c',
-          work_status: 'working',
-          last_activity_at: '1772366405Z',
-        },
-        // The number it has: cut off behind this frame it will ask for the same again.
-        revision: 2,
-      },
-      {
         type: 'message_updated',
         session_id: 's',
         message_id: 'b',
@@ -120,24 +119,39 @@ describe('a subscriber', () => {
       {
         type: 'session_delta',
         session_id: 's',
-        changes: { work_status: 'working' },
+        changes: { work_status: 'working', last_activity_at: '1772366405Z' },
         revision: 5,
       },
     ]);
   });
 
-  test('that is cut off anywhere has missed nothing when it comes back', () => {
+  test('gets fields between the messages, each frame with a revision of its own', () => {
     const store = openStore();
-    store.commit(created('s'), event('s', [appended('s', 'a'), appended('s', 'b')]));
-    store.commit(event('s', [delta({ model: 'opus' })]), event('s', [appended('s', 'c')]));
-    store.commit(event('s', [appended('s', 'd')]));
+    store.commit(created('s'), event('s', [appended('s', 'a')]));
+    store.one(event('s', [delta({ model: 'opus', summary: 'old' }), delta({ effort: 'high' })]));
+    store.one(event('s', [appended('s', 'b'), delta({ summary: 'new' }), appended('s', 'c')]));
     const { parsed } = frames(store, 1);
-    for (let cut = 1; cut < parsed.length; cut++) {
-      const told = parsed.slice(0, cut) as Array<{ revision: number; changes?: object }>;
-      const rest = frames(store, told.at(-1)?.revision ?? 1).parsed;
-      expect(JSON.stringify([told, rest])).toContain('"model":"opus"');
-      expect(JSON.stringify([told, rest])).toContain('words of d');
-    }
+    expect(parsed.map(({ type, revision, changes }) => [type, revision, changes])).toEqual([
+      ['session_delta', 3, { model: 'opus', effort: 'high' }],
+      ['message_appended', 4, undefined],
+      ['session_delta', 5, { summary: 'new' }],
+      ['message_appended', 6, undefined],
+    ]);
+  });
+
+  test('finds an open request behind the messages, and its status behind the request', () => {
+    const store = openStore();
+    store.commit(created('s'), event('s', [appended('s', 'a')]), event('s', asked('r')));
+    store.one(event('s', [appended('s', 'b')]));
+    const { parsed } = frames(store, 1);
+    expect(parsed.map(({ type, revision }) => [type, revision])).toEqual([
+      ['session_delta', 3],
+      ['message_appended', 4],
+      ['approval_requested', 4],
+      ['session_delta', 4],
+    ]);
+    expect(parsed[0]).toMatchObject({ changes: { pending_approval: { id: 'r' } } });
+    expect(parsed[3]).toMatchObject({ changes: { work_status: 'permission' } });
   });
 
   test('gets an empty delta when only passing words were missed', () => {
@@ -183,11 +197,7 @@ describe('a subscriber', () => {
   test('of our own epoch is told rows by name of it', () => {
     const store = openStore();
     store.commit(created('s'), event('s', [appended('s', 'a'), appended('s', 'b')]));
-    expect(frames(store, 1, store.epoch.id).types).toEqual([
-      'session_delta',
-      'message_appended',
-      'session_delta',
-    ]);
+    expect(frames(store, 1, store.epoch.id).types).toEqual(['message_appended']);
   });
 
   test('from before a rollback gets a snapshot, one from after it does not', () => {
@@ -196,7 +206,7 @@ describe('a subscriber', () => {
     store.one(event('s', [{ type: 'thread_rolled_back', session_id: 's', num_turns: 1 }]));
     store.one(event('s', [appended('s', 'b')]));
     expect(frames(store, 1).types).toEqual(['session_snapshot']);
-    expect(frames(store, 2).types).toEqual(['session_delta', 'message_appended', 'session_delta']);
+    expect(frames(store, 2).types).toEqual(['message_appended']);
   });
 
   test('that missed very much gets a snapshot', () => {
@@ -208,7 +218,7 @@ describe('a subscriber', () => {
         Array.from({ length: 500 }, (_, at) => appended('s', `m${at}`)),
       ),
     );
-    expect(frames(store, 1).types).toHaveLength(502);
+    expect(frames(store, 1).types).toHaveLength(500);
     store.one(event('s', [appended('s', 'last')]));
     expect(frames(store, 1).types).toEqual(['session_snapshot']);
     const large = Array.from({ length: 3 }, (_, at) =>
@@ -216,11 +226,11 @@ describe('a subscriber', () => {
     );
     store.one(event('s', large));
     expect(frames(store, 502).types).toEqual(['session_snapshot']);
-    expect(frames(store, 503).types).toHaveLength(4);
+    expect(frames(store, 503).types).toHaveLength(2);
   });
 });
 
-test('any old state plus what a catch-up brings equals the snapshot', () => {
+test('any old state plus what a catch-up brings equals the snapshot, also cut off and with known revisions dropped', () => {
   const seed = Date.now() % 100_000;
   const random = seeded(seed);
   const store = openStore();
@@ -298,6 +308,10 @@ test('any old state plus what a catch-up brings equals the snapshot', () => {
       expect(read?.frames[0] ?? '').not.toContain('session_snapshot');
       const folded = fold(state, read?.frames ?? []);
       expect(sorted(folded), `seed ${seed}`).toEqual(sorted(now));
+      const cut = (read?.frames ?? []).slice(0, random.below(1 + (read?.frames.length ?? 0)));
+      const part = foldNewer(state, cut);
+      const whole = foldNewer(part, store.catchUp('s', part.revision)?.frames ?? []);
+      expect(sorted(whole), `seed ${seed}`).toEqual(sorted(now));
     }
     past.push(now);
   }

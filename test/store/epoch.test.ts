@@ -32,7 +32,7 @@ test('an epoch survives restarts, clean or not', () => {
   expect(third.epoch.id).toBe(epoch);
   expect(third.epoch.wasDirty).toBe(true);
   expect(third.snapshot('s').revision).toBe(3);
-  expect(third.catchUp('s', 2, epoch)?.frames).toHaveLength(3);
+  expect(third.catchUp('s', 2, epoch)?.frames).toHaveLength(1);
 });
 
 test('a new database is not dirty', () => {
@@ -56,7 +56,7 @@ test('a restored backup begins a new epoch, and nobody catches up across it', ()
     expect(restored.catchUp('s', since)?.frames[0]).toContain('session_snapshot');
   }
   restored.one(event('s', [appended('s', 'd')]));
-  expect(restored.catchUp('s', 1_000_002)?.frames).toHaveLength(3);
+  expect(restored.catchUp('s', 1_000_002)?.frames).toHaveLength(1);
 });
 
 test.each<[string, (paths: DataPaths) => void]>([

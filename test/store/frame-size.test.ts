@@ -130,7 +130,8 @@ test('a list shows what became of a session since it was read last', () => {
       ({ id, last_message, has_pending_approval }) => [id, last_message, has_pending_approval],
     );
   expect(words()).toEqual(expect.arrayContaining([['a', undefined, false]]));
-  store.one(event('a', [appended('a', 'm', { content: 'news' })]));
+  const changes = { last_message: 'news' };
+  store.one(event('a', [{ type: 'session_delta', session_id: 'a', changes }]));
   expect(words()).toEqual(expect.arrayContaining([['a', 'news', false]]));
   const request = { id: 'r', session_id: 'b', type: 'exec' as const, command: 'ls' };
   const asked = { ...request, file_path: null, diff: null, question: null };

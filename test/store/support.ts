@@ -169,6 +169,16 @@ export function fold(state: SessionState, frames: string[]): SessionState {
   return next;
 }
 
+/** The same by a client that drops every frame whose revision it has. */
+export function foldNewer(state: SessionState, frames: string[]): SessionState {
+  let next = state;
+  for (const text of frames) {
+    const { revision } = JSON.parse(text) as { revision: number };
+    if (revision > next.revision) next = fold(next, [text]);
+  }
+  return next;
+}
+
 function foldOne(state: SessionState, frame: SessionMessage): void {
   switch (frame.type) {
     case 'message_appended':

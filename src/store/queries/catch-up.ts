@@ -42,6 +42,12 @@ const MAX_EVENTS = 2_000;
 type CatchUp = Extract<Read, { kind: 'catch-up' }>;
 type Stamped = { revision: number; message: SessionMessage };
 
+/** Fields of the session, and the revision that changed them last. */
+interface StampedChanges {
+  revision: number;
+  changes: StateChanges;
+}
+
 /** Answers catch-up reads on one connection. */
 export function createCatchUpRead({ database, epoch }: { database: Sqlite; epoch: string }) {
   const statements = prepareStatements(database);
@@ -149,16 +155,11 @@ function replay(
     if (stamped.length > MAX_ROWS) return null;
   }
   stamped.sort((a, b) => a.revision - b.revision);
-  if (open !== undefined) {
-    // Behind the messages, for the app takes it for the newest thing that happened.
-    const newest = stamped.at(-1)?.revision ?? since;
-    stamped.push({ revision: newest, message: approvalFrame(row.id, open) });
-  }
   const fields = changesSince(row, since, {
     pending_approval: open === undefined ? null : requestFromRow(open),
     subagents: statements.subagents.all(row.id, since),
   });
-  return encodeWithin(withFields(stamped, { row, since, fields }));
+  return encodeWithin(withFields(stamped, { row, since, fields, open }));
 }
 
 /** Ids of the messages that changed since then, out of the journal; null when that is too far back. */
@@ -201,21 +202,49 @@ function* changedMessages(
 }
 
 /**
- * The fields go first, with the stamp the subscriber has already: whoever is cut off behind them comes
- * back for the rest and has missed none of them. The last frame carries the session's revision, and the
- * status again, because the app takes every request for a permission (contract.md 9.4 no. 22).
+ * Puts fields between the rows, by the revision that changed them last. Each revision has one frame, in
+ * ascending order, and a frame says the last that its revision changed: a client that is cut off anywhere,
+ * and one that drops each frame whose revision it has, miss nothing. Only what repeats an earlier frame
+ * shares its revision: an open request behind the messages, because the app takes it for the newest thing
+ * that happened, and the status behind it, because the app takes every request for a permission.
  */
-function withFields(
-  stamped: Stamped[],
-  { row, since, fields }: { row: SessionRow; since: number; fields: StateChanges },
-): Stamped[] {
-  const delta = (revision: number, changes: StateChanges): Stamped => ({
-    revision,
-    message: { type: 'session_delta', session_id: row.id, changes },
-  });
-  if (stamped.length === 0) return [delta(row.revision, fields)];
-  const { work_status } = summaryFromRow(row);
-  return [delta(since, fields), ...stamped, delta(row.revision, { work_status })];
+function withFields(rows: Stamped[], parts: FieldParts): Stamped[] {
+  const { row, since, open } = parts;
+  const fields = [...parts.fields].sort((a, b) => a.revision - b.revision);
+  const frames: Stamped[] = [];
+  const say = (revision: number, changes: StateChanges) =>
+    frames.push({ revision, message: { type: 'session_delta', session_id: row.id, changes } });
+  let next = 0;
+  for (const frame of rows) {
+    const first = next;
+    while ((fields[next]?.revision ?? Number.POSITIVE_INFINITY) < frame.revision) next += 1;
+    const newest = fields[next - 1];
+    if (newest && next > first) say(newest.revision, merged(fields.slice(first, next)));
+    frames.push(frame);
+  }
+  if (open !== undefined) {
+    const revision = frames.at(-1)?.revision ?? since;
+    frames.push({ revision, message: approvalFrame(row.id, open) });
+  }
+  const rest = merged(fields.slice(next));
+  if (open !== undefined)
+    say(row.revision, { ...rest, work_status: summaryFromRow(row).work_status });
+  else if (frames.at(-1)?.revision !== row.revision) say(row.revision, rest);
+  return frames;
+}
+
+interface FieldParts {
+  row: SessionRow;
+  since: number;
+  fields: StampedChanges[];
+  open: OpenApprovalRow | undefined;
+}
+
+/** Fields as one delta; subagents of several revisions are one list. */
+function merged(fields: StampedChanges[]): StateChanges {
+  const subagents = fields.flatMap(({ changes }) => changes.subagents ?? []);
+  const changes: StateChanges = Object.assign({}, ...fields.map((each) => each.changes));
+  return subagents.length > 0 ? { ...changes, subagents } : changes;
 }
 
 function encodeWithin(stamped: Stamped[]): string[] | null {
@@ -286,26 +315,27 @@ function approvalFrame(sessionId: string, open: OpenApprovalRow): SessionMessage
   return { type: 'approval_requested', session_id: sessionId, request: requestFromRow(open) };
 }
 
-/** The fields whose stamp is newer than `since`, with the values they have now. */
+/** The fields whose stamp is newer than `since`, each with its stamp and the value it has now. */
 function changesSince(
   row: SessionRow,
   since: number,
   parts: { pending_approval: StateChanges['pending_approval']; subagents: SubagentRow[] },
-): StateChanges {
+): StampedChanges[] {
   const stamps = JSON.parse(row.field_revisions) as Record<string, number>;
-  const summary = summaryFromRow(row);
-  const changes: Record<string, unknown> = {};
+  const { status, work_status, token_usage } = summaryFromRow(row);
+  const computed = { status, work_status, token_usage, pending_approval: parts.pending_approval };
+  const stamped: StampedChanges[] = parts.subagents.map((agent) => ({
+    revision: agent.changed_revision,
+    changes: { subagents: [subagentFromRow(agent)] },
+  }));
   for (const [field, revision] of Object.entries(stamps)) {
     if (revision <= since) continue;
-    if (isPlainField(field) || isPaper(field)) changes[field] = row[field];
+    const isColumn = isPlainField(field) || isPaper(field);
+    if (!isColumn && !Object.hasOwn(computed, field)) continue;
+    const value = isColumn ? row[field] : computed[field as keyof typeof computed];
+    // A two-state field is left out where there is nothing: null would not decode.
+    if (field === 'last_activity_at' && value === null) continue;
+    stamped.push({ revision, changes: { [field]: value } as StateChanges });
   }
-  const isNewer = (field: string) => (stamps[field] ?? 0) > since;
-  if (isNewer('status')) changes.status = summary.status;
-  if (isNewer('work_status')) changes.work_status = summary.work_status;
-  if (isNewer('token_usage')) changes.token_usage = summary.token_usage;
-  if (isNewer('pending_approval')) changes.pending_approval = parts.pending_approval;
-  // Two-state fields are left out where there is nothing: null would not decode.
-  if (changes.last_activity_at === null) delete changes.last_activity_at;
-  if (parts.subagents.length > 0) changes.subagents = parts.subagents.map(subagentFromRow);
-  return changes as StateChanges;
+  return stamped;
 }

@@ -29,8 +29,6 @@ export interface SessionDraft {
   readonly stamps: Record<string, number>;
   areStampsChanged: boolean;
   counts: Partial<Record<Counter, number>>;
-  /** A delta of this item words `last_message` itself. */
-  lastMessageGiven: boolean;
   /** Revisions at which this item showed requests, for history rows that come after them. */
   shown: Map<string, number>;
 }
@@ -95,7 +93,6 @@ export function openDraft(
     stamps: counters?.stamps ?? {},
     areStampsChanged: false,
     counts: {},
-    lastMessageGiven: false,
     shown: new Map(),
   };
 }

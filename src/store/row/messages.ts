@@ -4,8 +4,8 @@
  */
 import type { Message } from '../../protocol/nouns.ts';
 import type { SessionMessage } from '../../protocol/server.ts';
-import { EXCERPT_CHARS, head, stampToMs, storable, storableJson, storableOrNull } from '../text.ts';
-import { countUp, type SessionDraft, stamp } from './draft.ts';
+import { stampToMs, storable, storableJson, storableOrNull } from '../text.ts';
+import { countUp, type SessionDraft } from './draft.ts';
 import type { RowStatements } from './statements.ts';
 
 /** Sessions whose next message number is kept in memory; the others are looked up again. */
@@ -48,10 +48,6 @@ export function appendMessage(
   if (sequences.size >= SEQUENCES_KEPT) sequences.clear();
   sequences.set(sessionId, newest + 1);
   countUp(draft, 'message_count');
-  const speaks = message.message_type === 'user' || message.message_type === 'assistant';
-  if (!speaks || draft.lastMessageGiven) return;
-  draft.columns.last_message = head(message.content, EXCERPT_CHARS);
-  stamp(draft, 'last_message', revision);
 }
 
 /** Changes what a report says about an earlier message; the rest of it stays. */
