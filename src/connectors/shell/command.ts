@@ -40,33 +40,29 @@ const LAST_WORDS_MS = 1_000;
 const BREATH_BYTES = 2 * 1024 * 1024;
 
 /**
- * Beside the command waits a shell for the end of descriptor 3, which only we hold open: when we are gone,
- * whatever killed us, it kills the group. The outer shell outlives TERM, so that the inner one can end in
- * its own way, and takes the waiting one along; what shells say about signals is not the command's word.
+ * The command itself is our child, so that its end by a signal is known as such and no wrapping shell adds
+ * words of its own. It waits for a line on descriptor 3, which comes when the guard knows its group; the end
+ * of descriptor 3 before that means that we are gone, and nothing is run.
  */
-const SCRIPT = `
-trap : TERM
-(trap '' TERM HUP INT; read -r _ <&3; kill -KILL 0) >/dev/null 2>&1 &
-guard=$!
-exec 3<&- 4>&2 2>/dev/null
-sh -c "$1" 2>&4 4>&-
-code=$?
-kill -KILL $guard
-wait $guard
-exit $code
-`;
+const COMMAND = 'read -r _ <&3 || exit 1; exec 3<&-; exec sh -c "$1"';
+/**
+ * The guard reads the group's number and then waits for the end of its stdin, which only we hold open: when
+ * we are gone, by whatever cause, it kills the group.
+ */
+const GUARD = `trap '' TERM HUP INT; read -r group || exit 0; read -r _; kill -KILL -- "-$group"`;
 
 /** Starts a command; one that cannot even be started is `failed` in `done`. */
 export function startCommand(spec: CommandSpec): Command {
   const startedAt = performance.now();
   const output = { stdout: createOutput(), stderr: createOutput() };
   let outcome: ShellOutcome = 'finished';
-  const child = spawn('/bin/sh', ['-c', SCRIPT, 'sh', spec.command], {
+  const child = spawn('/bin/sh', ['-c', COMMAND, 'sh', spec.command], {
     cwd: spec.cwd,
     env: { ...spec.env, PWD: spec.cwd },
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     detached: true,
   });
+  const guard = guardOf(child);
   const readers = [readInto(child.stdout, output.stdout), readInto(child.stderr, output.stderr)];
   let killTimer: NodeJS.Timeout | undefined;
 
@@ -79,7 +75,7 @@ export function startCommand(spec: CommandSpec): Command {
   }
 
   const clock = setTimeout(() => end('timed_out'), spec.timeoutMs);
-  const done = overOf(child).then((how): ShellOutput => {
+  const done = overOf(child, guard).then((how): ShellOutput => {
     clearTimeout(clock);
     clearTimeout(killTimer);
     for (const each of Object.values(output)) each.end();
@@ -126,23 +122,53 @@ function readInto(stream: Readable | null | undefined, output: Output): { breath
   };
 }
 
-/** How it ended: -1 for a signal. Told when its group is gone and its pipes are read to the end. */
-function overOf(child: ChildProcess): Promise<{ code: number } | { error: Error }> {
-  const guard = child.stdio?.[3] as Socket | undefined;
-  guard?.on('error', () => {
+interface Guard {
+  readonly process: ChildProcess;
+  /** Why it could not be started; the command has then not run either. */
+  error: Error | null;
+}
+
+/** Starts the guard of a command and lets the command begin; none for one that could not be started. */
+function guardOf(child: ChildProcess): Guard | null {
+  const start = child.stdio[3] as Socket | undefined;
+  start?.on('error', () => {
     // The other end is gone; the exit of the process is what counts.
   });
+  if (child.pid === undefined) {
+    start?.destroy();
+    return null;
+  }
+  const stdio = ['pipe', 'ignore', 'ignore'] as const;
+  const process = spawn('/bin/sh', ['-c', GUARD], { stdio: [...stdio], env: {}, detached: true });
+  const guard: Guard = { process, error: null };
+  const fail = (error: Error): void => {
+    guard.error = error;
+    start?.destroy();
+  };
+  process.on('error', fail);
+  process.stdin.on('error', fail);
+  process.stdin.write(`${child.pid}\n`, (error) => {
+    if (!error) start?.end('\n');
+  });
+  return guard;
+}
+
+/** How it ended: -1 for a signal. Told when its group is gone and its pipes are read to the end. */
+function overOf(
+  child: ChildProcess,
+  guard: Guard | null,
+): Promise<{ code: number } | { error: Error }> {
   return new Promise((resolve) => {
     child.on('error', (error) => {
-      guard?.destroy();
       if (child.pid === undefined) resolve({ error });
     });
     child.once('exit', (code) => {
+      // The guard goes first: once the group is gone its number may belong to others.
+      guard?.process.kill('SIGKILL');
       signalGroup(child.pid as number, 'SIGKILL');
-      guard?.destroy();
       const settle = (): void => {
         clearTimeout(late);
-        resolve({ code: code ?? -1 });
+        resolve(guard?.error ? { error: guard.error } : { code: code ?? -1 });
       };
       const late = setTimeout(() => {
         child.stdout?.destroy();
@@ -166,12 +192,22 @@ function lastWords(
     case 'timed_out':
       return `Command timed out after ${timeoutMs / 1000}s`;
     case 'failed':
-      return `Failed to execute command: ${error?.message ?? 'unknown reason'}`;
+      return failedWords(error?.message ?? 'unknown reason');
     case 'cancelled':
       return 'Command cancelled';
     case 'interrupted':
       return INTERRUPTED_WORDS;
   }
+}
+
+function failedWords(reason: string): string {
+  return `Failed to execute command: ${reason}`;
+}
+
+/** The outcome of a command that could not be run, with the reason in its stderr. */
+export function failedOutput(reason: string): ShellOutput {
+  const stderr = failedWords(reason);
+  return { stdout: '', stderr, exit_code: null, duration_ms: 0, outcome: 'failed' };
 }
 
 /** What is said about a command that the end of the server ended. */
