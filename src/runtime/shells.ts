@@ -4,7 +4,12 @@
  * hears what it writes; its end is a fact.
  */
 import { randomUUID } from 'node:crypto';
-import { type Command, INTERRUPTED_WORDS, startCommand } from '../connectors/shell/command.ts';
+import {
+  type Command,
+  failedOutput,
+  INTERRUPTED_WORDS,
+  startCommand,
+} from '../connectors/shell/command.ts';
 import { OrbitError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { SessionNews, ShellOutput } from '../protocol/server.ts';
@@ -16,12 +21,14 @@ import type { Sessions } from './sessions/sessions.ts';
 import { changesAtEnd, combined, commandMessage } from './shell-message.ts';
 
 /** What to run and in whose name. */
-interface CommandWish {
+export interface CommandWish {
   sessionId: string;
   command: string;
-  /** A directory that exists. */
+  /** A directory that exists, unless the command is impossible. */
   cwd: string;
   timeoutMs: number;
+  /** Why the command cannot run; it is put on record as failed for this reason. */
+  impossible?: string;
 }
 
 /** Commands that clients run in a session's directory. */
@@ -203,8 +210,9 @@ class SessionShells implements Shells {
       this.#leavePlace(wish.sessionId);
       throw error;
     }
-    // Only now: what is not on record must not run, for nobody could say later that it did.
-    this.#start(id, wish);
+    // Only now: what is not on record must not run, because its end could not be put on record either.
+    if (wish.impossible === undefined) this.#start(id, wish);
+    else void this.#owe(this.#finish(wish.sessionId, id, failedOutput(wish.impossible)));
     return id;
   }
 

@@ -1,5 +1,5 @@
 /** Commands in a session's directory, from the wish to the record, over both doors. */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ask, heard } from '../support/asking.ts';
@@ -158,6 +158,34 @@ describe.each([
     const sql = "SELECT count(*) AS n FROM messages WHERE session_id = ? AND type = 'shell'";
     expect(rowsOf(server.paths, sql, id)).toEqual([{ n: 0 }]);
   });
+});
+
+it('shows a command as failed when the directory of its session is gone, or is a file by now', async () => {
+  await using client = await wsClient(server.url);
+  await using reader = await wsClient(server.url);
+  await subscribed(client);
+  for (const [spoil, reason] of [
+    [() => rmSync(directory, { recursive: true }), 'does not exist'],
+    [() => writeFileSync(directory, ''), 'is no directory'],
+  ] as const) {
+    spoil();
+    const request_id = await start(client, 'echo hi');
+    const output = await outputOf(client, request_id);
+    expect(output).toMatchObject({ stdout: '', exit_code: null, outcome: 'failed' });
+    expect(output.stderr).toContain(directory);
+    expect(output.stderr).toContain(reason);
+    const message = (await snapshotOf(reader, id)).messages.find((one) => one.id === request_id);
+    expect(message).toMatchObject({ content: 'echo hi', is_error: true });
+    expect(message?.tool_output).toContain(reason);
+    expect(message?.is_in_progress).toBeFalsy();
+  }
+  // Neither of them holds a place: the session runs commands again as soon as it has its directory.
+  rmSync(directory);
+  mkdirSync(directory);
+  for (let n = 0; n < 5; n++) {
+    const request_id = await start(client, 'pwd');
+    expect(await outputOf(client, request_id)).toMatchObject({ exit_code: 0 });
+  }
 });
 
 it('runs in the directory that is asked for, ~ being home, of an ended session too', async () => {

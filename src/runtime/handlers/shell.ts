@@ -2,7 +2,7 @@
 import { OrbitError } from '../../errors.ts';
 import { directoryOf } from '../directory.ts';
 import { contextOf, type Sessions } from '../sessions/sessions.ts';
-import type { Shells } from '../shells.ts';
+import type { CommandWish, Shells } from '../shells.ts';
 import type { Handlers } from './handler.ts';
 
 interface ShellDeps {
@@ -35,14 +35,33 @@ export function createShellHandlers({
       if (wrong) throw refuse(wrong);
       // Asked also when the client names a directory: a command belongs to a session that exists.
       const { session } = await sessions.visit(sessionId, contextOf);
-      const asked = cwd || session.current_cwd || session.project_path;
-      const directory = await directoryOf(asked, home, sessionId);
-      const wish = { sessionId, command, cwd: directory, timeoutMs: seconds * 1000 };
+      const wish = { sessionId, command, timeoutMs: seconds * 1000 };
+      const own = session.current_cwd || session.project_path;
+      const place = cwd
+        ? { cwd: await directoryOf(cwd, home, sessionId) }
+        : await ownDirectory(own, home, sessionId);
       // On record is all that is waited for; the end comes to the session's room.
-      asker.acknowledge(await shells.run(wish));
+      asker.acknowledge(await shells.run({ ...wish, ...place }));
     },
     cancel_shell: ({ session_id, request_id }) => shells.cancel(session_id, request_id),
   };
+}
+
+/**
+ * The session's own directory may be gone, which is no fault of the client: what was typed is then kept in
+ * the conversation as a command that failed.
+ */
+async function ownDirectory(
+  own: string,
+  home: string,
+  sessionId: string,
+): Promise<Pick<CommandWish, 'cwd' | 'impossible'>> {
+  try {
+    return { cwd: await directoryOf(own, home, sessionId) };
+  } catch (error) {
+    if (!(error instanceof OrbitError)) throw error;
+    return { cwd: own, impossible: String(error.details.reason) };
+  }
 }
 
 function faultOf(command: string): string | null {
