@@ -2,11 +2,12 @@
  * Names in a directory, for a picker on another machine: below the roots that may be looked at, without
  * hidden names, without following links, and never for long (reliability.md T34).
  */
-import { lstat, opendir, realpath } from 'node:fs/promises';
+import { opendir, realpath } from 'node:fs/promises';
 import { join, relative, resolve, sep } from 'node:path';
 import { OrbitError } from '../errors.ts';
 import { systemCodeOf } from '../exit.ts';
 import type { DirectoryEntry } from '../protocol/work-nouns.ts';
+import { isRepository } from './git-head.ts';
 
 /** Most names of an answer; directories go before files. */
 const MAX_ENTRIES = 2_000;
@@ -16,7 +17,7 @@ const MAX_ENTRIES_BYTES = 800 * 1024;
 const MAX_LOOKED_AT = 200_000;
 /** A disk that is slower than this is given up. */
 const LOOK_MS = 2_000;
-/** Directories looked at together for their `.git`. */
+/** Directories whose `.git` is read together. */
 const GIT_LOOKS = 32;
 /** A disk that hangs keeps its threads: no more than this many looks at once. */
 const MAX_LOOKS = 2;
@@ -159,11 +160,7 @@ async function markRepositories(
     const some = directories.slice(at, at + GIT_LOOKS);
     await Promise.all(
       some.map(async (entry) => {
-        entry.is_git = await lstat(join(path, entry.name, '.git')).then(
-          () => true,
-          // Not there, or not for us to see: no repository of ours.
-          () => false,
-        );
+        entry.is_git = await isRepository(join(path, entry.name));
       }),
     );
   }

@@ -10,20 +10,37 @@ const MAX_HEAD_BYTES = 1024;
 const MAX_LEVELS = 64;
 
 /**
- * Name of the branch that `directory` is on, or null: not a repository, detached, or unreadable.
- * Reads at most 1 KiB of regular files and follows no symbolic link at the end of a path.
+ * What a directory has checked out: the name of its branch, `''` for a commit without a branch (a detached
+ * HEAD), or null when that cannot be said: not a repository, or unreadable. Reads at most 1 KiB of regular
+ * files and follows no symbolic link at the end of a path.
  */
 export async function readBranch(directory: string): Promise<string | null> {
   if (!isAbsolute(directory)) return null;
   let at = resolve(directory);
   for (let level = 0; level < MAX_LEVELS; level++) {
-    const head = await readHead(join(at, '.git'));
-    if (head !== null) return /^ref: refs\/heads\/(\S.*)$/m.exec(head)?.[1] ?? null;
+    const branch = branchIn(await readHead(join(at, '.git')));
+    if (branch !== null) return branch;
     const parent = dirname(at);
     if (parent === at) return null;
     at = parent;
   }
   return null;
+}
+
+/**
+ * True when the directory itself is the top of a repository or of a worktree: its `.git` says what is
+ * checked out. An empty `.git`, which sandboxes leave behind, is none.
+ */
+export async function isRepository(directory: string): Promise<boolean> {
+  return branchIn(await readHead(join(directory, '.git'))) !== null;
+}
+
+function branchIn(head: string | null): string | null {
+  if (head === null) return null;
+  const branch = /^ref: refs\/heads\/(\S.*)$/m.exec(head)?.[1];
+  if (branch !== undefined) return branch;
+  // A commit's number, or a reference that is no branch.
+  return /^(ref: \S|[0-9a-f]{40,64}\s*$)/.test(head) ? '' : null;
 }
 
 /** Text of HEAD; a worktree's `.git` is a file that says where its own lies. */

@@ -34,7 +34,8 @@ export function createBranchLookUp(deps: {
   async function look({ id, actor }: LiveSession): Promise<void> {
     const { session } = actor.getSnapshot().context;
     const branch = await branchOf(session.current_cwd ?? session.project_path);
-    if (branch === null || branch === session.git_branch) return;
+    // Without a repository nothing is known to be different; what a report brought stays.
+    if (branch === null || branch === (session.git_branch ?? '')) return;
     await deps.registry.enter(id, ({ live }) => {
       if (!live) return;
       deps.ledger.tell(live, {

@@ -27,8 +27,11 @@ const refusal = (reason: string) =>
 
 it('shows directories first, by name whatever its case, and says which are repositories', async () => {
   const { home, browse } = stage();
-  for (const name of ['beta/.git', 'Alpha', 'gamma'])
+  for (const name of ['beta/.git', 'Alpha', 'gamma/.git', 'tree'])
     mkdirSync(join(home, name), { recursive: true });
+  writeFileSync(join(home, 'beta/.git/HEAD'), 'ref: refs/heads/main\n');
+  // The `.git` of a worktree is a file; one that is empty was left behind by a sandbox.
+  writeFileSync(join(home, 'tree/.git'), `gitdir: ${join(home, 'beta/.git')}\n`);
   for (const name of ['Zoo.txt', 'ant.txt']) writeFileSync(join(home, name), '');
   const { path, entries, truncated } = await browse(null);
   expect(path).toBe(home);
@@ -37,6 +40,7 @@ it('shows directories first, by name whatever its case, and says which are repos
     { name: 'Alpha', is_dir: true, is_git: false },
     { name: 'beta', is_dir: true, is_git: true },
     { name: 'gamma', is_dir: true, is_git: false },
+    { name: 'tree', is_dir: true, is_git: true },
     { name: 'ant.txt', is_dir: false, is_git: false },
     { name: 'Zoo.txt', is_dir: false, is_git: false },
   ]);

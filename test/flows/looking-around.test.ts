@@ -19,6 +19,7 @@ describe.each([
 ] as const)('%s', (_, connect) => {
   it('shows a directory of the home, and refuses what lies outside', async () => {
     mkdirSync(join(server.paths.dir, 'shop/.git'), { recursive: true });
+    writeFileSync(join(server.paths.dir, 'shop/.git/HEAD'), 'ref: refs/heads/main\n');
     await using client = await connect(server.url);
     const listing = await ask(client, { type: 'browse_directory', path: null });
     expect(listing).toMatchObject({ type: 'directory_listing', path: server.paths.dir });

@@ -86,7 +86,7 @@ async function createCodex(
     const branch = await readBranch(cwd);
     const session = { ...newSession(id, opened.threadId, settings), ...opened.fields };
     const live = registry.create({
-      session: branch === null ? session : { ...session, git_branch: branch },
+      session: branch ? { ...session, git_branch: branch } : session,
       isNew: true,
       turnCount: 0,
     });
