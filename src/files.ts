@@ -21,7 +21,7 @@ import {
 } from 'node:fs';
 import { isIP } from 'node:net';
 import { dirname, join } from 'node:path';
-import type { DataPaths } from './config.ts';
+import type { DataPaths, RetentionLimits } from './config.ts';
 import { EXIT, ExitError, systemCodeOf } from './exit.ts';
 
 const GROUP_AND_OTHERS = 0o077;
@@ -158,15 +158,23 @@ export interface ServerNote {
   /** An IP address, not a name. */
   address: string;
   port: number;
+  /** What the server keeps, and how long; absent from notes of older versions. */
+  retention?: RetentionLimits;
+}
+
+function isRetention(value: unknown): value is RetentionLimits {
+  const { eventDays, events, sessionDays, maxBytes } = (value ?? {}) as Partial<RetentionLimits>;
+  return [eventDays, events, sessionDays, maxBytes].every((each) => Number.isInteger(each));
 }
 
 /** Reads `server.json`; null when it is missing or damaged, for it only informs: the lock decides. */
 export function readServerNote(path: string): ServerNote | null {
   try {
-    const { pid, address, port } = JSON.parse(readFileSync(path, 'utf8'));
+    const { pid, address, port, retention } = JSON.parse(readFileSync(path, 'utf8'));
     const isProcess = Number.isInteger(pid) && pid > 0;
     const isPort = Number.isInteger(port) && port > 0 && port < 65_536;
-    return isProcess && isPort && isIP(address) > 0 ? { pid, address, port } : null;
+    if (!isProcess || !isPort || isIP(address) === 0) return null;
+    return { pid, address, port, ...(isRetention(retention) && { retention }) };
   } catch {
     return null;
   }

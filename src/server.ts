@@ -3,7 +3,7 @@
  * (all in the writer), listen, schemas, spool, timers; stop order is the reverse.
  */
 import { unlink } from 'node:fs/promises';
-import type { Config, DataPaths } from './config.ts';
+import type { Config, DataPaths, RetentionLimits } from './config.ts';
 import { createSpool } from './connectors/claude-hooks/spool.ts';
 import { createEngine } from './connectors/codex/engine/app-server.ts';
 import { createImages } from './connectors/images.ts';
@@ -110,7 +110,7 @@ async function serve(deps: {
     version,
   });
   const { address, port } = await doors.listen();
-  announce(paths, { address, port, version });
+  announce(paths, { address, port, version, retention: config.retention });
   const { sessions, busy, wasDirty, foreign } = writer.opened;
   log.child('restore').info('restore.start', { sessions, busy: busy.length, was_dirty: wasDirty });
   if (foreign.length > 0) {
@@ -191,7 +191,7 @@ function startChores({
 /** Where to find us: for `status` and people. Nothing trusts it; the lock decides. */
 function announce(
   paths: DataPaths,
-  where: { address: string; port: number; version: string },
+  where: { address: string; port: number; version: string; retention: RetentionLimits },
 ): void {
   const started_at = new Date().toISOString();
   const card = JSON.stringify({ pid: process.pid, ...where, started_at });

@@ -18,9 +18,14 @@ import { urlOfServer } from './hook-files.ts';
  */
 const PROBE_TIMEOUT_MS = 2000;
 
+/** More than `/health` ever answers. */
+const MAX_HEALTH_CHARS = 4_096;
+
 interface State {
   note: ServerNote | null;
   url: string | null;
+  /** What the server says of itself; null when nothing answers there. */
+  health: { degraded?: string; remedy?: string } | null;
   isHealthy: boolean;
   isRunning: boolean;
 }
@@ -38,7 +43,8 @@ export class StatusCommand extends OrbitCommand {
     const paths = this.directory();
     const state = await look(paths);
     this.say('', `  OrbitDock Server v${serverVersion()}`, `  Data dir: ${paths.dir}`);
-    this.say(`  ${processLine(state)}`, `  ${healthLine(state)}`, `  ${databaseLine(paths)}`, '');
+    this.say(`  ${processLine(state)}`, `  ${healthLine(state)}`, `  ${databaseLine(paths)}`);
+    this.say(...keptLines(state), '');
     if (state.isRunning) return EXIT.ok;
     this.say('  Server is not running.', `  Start with: ${this.commandLine('start')}`, '');
     return EXIT.notRunning;
@@ -48,11 +54,12 @@ export class StatusCommand extends OrbitCommand {
 async function look(paths: DataPaths): Promise<State> {
   const note = readServerNote(paths.server);
   const url = note && urlOfServer({ host: note.address, port: note.port });
-  const isHealthy = url !== null && (await answers(`${url}/health`));
+  const health = url === null ? null : await answerOf(`${url}/health`);
+  const isHealthy = health !== null;
   // The pid guards against another server at an address that ours has left.
   const isCertain = isHealthy && note !== null && isAlive(note.pid);
   const isRunning = isCertain || (await isHeld(paths.lock));
-  return { note, url, isHealthy: isHealthy && isRunning, isRunning };
+  return { note, url, health, isHealthy: isHealthy && isRunning, isRunning };
 }
 
 function processLine({ note, isRunning }: State): string {
@@ -62,7 +69,11 @@ function processLine({ note, isRunning }: State): string {
   return `PID file: ${note.pid} (stale — ${reason})`;
 }
 
-function healthLine({ url, isHealthy, isRunning }: State): string {
+function healthLine({ url, health, isHealthy, isRunning }: State): string {
+  if (isHealthy && health?.degraded) {
+    const remedy = health.remedy === undefined ? '' : `: ${health.remedy}`;
+    return `Health: DEGRADED, ${health.degraded}${remedy} (${url}/health)`;
+  }
   if (isHealthy) return `Health: OK (${url}/health)`;
   if (!isRunning) return 'Health: unreachable';
   return url === null
@@ -76,17 +87,46 @@ function databaseLine({ database }: DataPaths): string {
   return `Database: ${database} (${Math.floor(stat.size / 1024)} KB)`;
 }
 
-/** Whether something there calls itself healthy. Never rejects. */
-function answers(url: string): Promise<boolean> {
+/** How long the running server keeps what. */
+function keptLines({ note, isRunning }: State): string[] {
+  if (!isRunning || note?.retention === undefined) return [];
+  const { eventDays, events, sessionDays, maxBytes } = note.retention;
+  const days = (count: number) => (count > 0 ? `${count} days` : 'for ever');
+  const least = events === Number.MAX_SAFE_INTEGER ? 'all' : `the newest ${events}`;
+  const size = maxBytes > 0 ? `up to ${Math.round(maxBytes / 1024 ** 2)} MB` : 'of any size';
+  return [
+    `  Keeps: events ${days(eventDays)} and ${least} of a session, sessions ${days(sessionDays)}, a database ${size}`,
+  ];
+}
+
+/** What the server at this address says of itself; null unless it calls itself healthy. Never rejects. */
+function answerOf(url: string): Promise<State['health']> {
   return new Promise((resolve) => {
     const request = get(url, { agent: false, signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) });
-    request.on('error', () => resolve(false));
+    request.on('error', () => resolve(null));
     request.on('response', (response) => {
-      response.on('error', () => resolve(false));
-      response.on('end', () => resolve(response.statusCode === 200));
-      response.resume();
+      let body = '';
+      response.setEncoding('utf8');
+      response.on('error', () => resolve(null));
+      response.on('data', (text: string) => {
+        body += text.slice(0, MAX_HEALTH_CHARS - body.length);
+      });
+      response.on('end', () => resolve(response.statusCode === 200 ? healthFrom(body) : null));
     });
   });
+}
+
+function healthFrom(body: string): NonNullable<State['health']> {
+  try {
+    const { degraded, remedy } = JSON.parse(body) as { degraded?: unknown; remedy?: unknown };
+    return {
+      ...(typeof degraded === 'string' && { degraded }),
+      ...(typeof remedy === 'string' && { remedy }),
+    };
+  } catch {
+    // Another server at that address: it answers, and says nothing that we know.
+    return {};
+  }
 }
 
 function isAlive(pid: number): boolean {

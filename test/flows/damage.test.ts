@@ -92,6 +92,7 @@ describe('pages that are damaged while no server runs', () => {
     expect(contentOf(join(server.paths.dir, copy ?? '', 'orbitdock.db')).length).toBe(
       damaged.length,
     );
+    expect((await run('status')).said).toMatch(/DEGRADED, corrupt: .*orbitdock-server restore/);
     const refused = await postHook(server.url, scriptOf('kept-1').prompt('more'));
     expect(refused).toMatchObject({ status: 503, body: expect.stringContaining('damaged') });
 
@@ -128,6 +129,7 @@ describe('pages that are damaged while no server runs', () => {
     await deliver(server.url, scriptOf('kept-3').prompt('more'));
     await server.restart();
     expect(await health()).not.toHaveProperty('degraded');
+    expect((await run('status')).said).toContain('Keeps: events 30 days and the newest 10000');
   });
 
   it('leave the rest of the list readable, and say how many sessions are not', async () => {

@@ -58,7 +58,7 @@ export class ActorReads {
 
   /** Row by row, without those that are damaged. */
   #salvagedBusy(): StoredActor[] {
-    return this.#statements.activeRows.all().flatMap((rowid) => {
+    return orNothing(() => this.#statements.activeRows.all()).flatMap((rowid) => {
       try {
         const row = this.#statements.byRowid.get(rowid);
         return row && BUSY.has(row.work_status) ? [this.#actorFrom(row)] : [];
@@ -71,7 +71,7 @@ export class ActorReads {
 
   /** How many sessions there are. */
   sessions(): number {
-    return this.#statements.count.get() ?? 0;
+    return orNothing(() => [this.#statements.count.get() ?? 0])[0] ?? 0;
   }
 
   /** CLI processes and the session each reported last, oldest first. */
