@@ -9,7 +9,7 @@ import { CLIENT_TYPES, type ClientMessage, schemaOf } from './client.ts';
 import { flawsOf } from './flaws.ts';
 import { HAND_EVENTS, type HandEventType } from './hand.ts';
 import { checkHandEvent, type HandEvent } from './hand-event.ts';
-import { HOOK_TYPES, Hook } from './hook.ts';
+import { convertHook, HOOK_TYPES, Hook } from './hook.ts';
 import { wellFormed } from './well-formed.ts';
 
 /**
@@ -30,7 +30,8 @@ export function decode(value: unknown): ClientMessage | OrbitError {
     const reason = `unknown type ${clip(JSON.stringify(tag), 80)}, expected one of ${CLIENT_TYPES.join(', ')}`;
     return new OrbitError('parse_error', { reason });
   }
-  const checked = schema(value);
+  let checked = schema(value);
+  if (checked instanceof type.errors && isHookType(tag)) checked = schema(convertHook(value));
   if (checked instanceof type.errors) {
     return new OrbitError('parse_error', { reason: `${tag}: ${flawsOf(checked, 'value')}` });
   }
@@ -38,12 +39,14 @@ export function decode(value: unknown): ClientMessage | OrbitError {
 }
 
 /**
- * Checks a hook body, typed or raw.
+ * Checks a hook body, typed or raw. An optional field of another type than the protocol's is converted or
+ * left out; only the session's id and the name of the event are needed.
  *
  * @returns the hook, or OrbitError `parse_error`
  */
 export function decodeHook(value: unknown): Hook | OrbitError {
-  const checked = Hook(value);
+  let checked = Hook(value);
+  if (checked instanceof type.errors) checked = Hook(convertHook(value));
   if (checked instanceof type.errors) {
     return new OrbitError('parse_error', { reason: `hook: ${flawsOf(checked, 'value')}` });
   }
@@ -74,7 +77,11 @@ export function decodeHandEvent(value: { type: string }): HandEvent | OrbitError
 
 /** Another message, sent to the wrong door, must not be swallowed as a hook that says nothing. */
 function namesItsEvent({ hook_event_name, type: tag }: Hook): boolean {
-  return Boolean(hook_event_name) || (HOOK_TYPES as readonly unknown[]).includes(tag);
+  return Boolean(hook_event_name) || isHookType(tag);
+}
+
+function isHookType(tag: unknown): boolean {
+  return (HOOK_TYPES as readonly unknown[]).includes(tag);
 }
 
 function clip(text: string, chars: number): string {

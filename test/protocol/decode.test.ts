@@ -91,4 +91,82 @@ describe('decoding a hook', () => {
       });
     },
   );
+
+  const whole = {
+    session_id: 's',
+    hook_event_name: 'PostToolUse',
+    type: 'claude_tool_event',
+    cwd: '/home/dev/shop',
+    transcript_path: '/home/dev/t.jsonl',
+    permission_mode: 'plan',
+    prompt_id: 'p1',
+    agent_id: 'a1',
+    agent_type: 'tester',
+    effort: { level: 'high' },
+    model: 'opus',
+    source: 'startup',
+    reason: 'other',
+    context_label: 'x',
+    terminal_session_id: 't',
+    terminal_app: 'iTerm',
+    prompt: 'go',
+    session_title: 'billing',
+    tool_name: 'Bash',
+    tool_input: { command: 'ls' },
+    tool_response: { stdout: 'a' },
+    tool_use_id: 'toolu_1',
+    tool_calls: [{ tool_name: 'Bash', tool_use_id: 'toolu_1', tool_response: 'a' }],
+    error: 'e',
+    duration_ms: 3,
+    is_interrupt: true,
+    notification_type: 'idle_prompt',
+    message: 'm',
+    last_assistant_message: 'done',
+    background_tasks: [{ id: 'b1', type: 'shell', status: 'running' }],
+    mcp_server_name: 'db',
+    requested_schema: {},
+    action: 'accept',
+    to_model: 'opus',
+    new_cwd: '/x',
+    trigger: 'auto',
+  };
+  const odd = [7, -1.5, 1e308, '7', true, {}, { text: 'x' }, [], ['b1'], [null], [[{}]], null];
+  const optional = Object.keys(whole).filter(
+    (name) => !/^(session_id|hook_event_name)$/.test(name),
+  );
+
+  it.each(optional)(
+    'is never lost for a %s of another type, and keeps all other fields',
+    (name) => {
+      for (const value of odd) {
+        const { [name]: _, ...rest } = whole as Record<string, unknown>;
+        const decoded = decodeHook({ ...rest, [name]: value });
+        expect(decoded, JSON.stringify(value)).not.toBeInstanceOf(OrbitError);
+        expect(decoded).toMatchObject(rest);
+        expect(
+          decode({ ...rest, type: 'claude_tool_event', [name === 'type' ? 'x' : name]: value }),
+        ).toMatchObject({ session_id: 's' });
+      }
+    },
+  );
+
+  it.each([
+    [
+      'blocks of content',
+      { prompt: [{ type: 'text', text: 'one' }, { type: 'image' }, { type: 'text', text: 'two' }] },
+      { prompt: 'one\ntwo' },
+    ],
+    ['an object with a text', { message: { text: 'wait' } }, { message: 'wait' }],
+    ['a number as id', { tool_use_id: 7 }, { tool_use_id: '7' }],
+    ['a time as text', { duration_ms: '12' }, { duration_ms: 12 }],
+    ['a flag as text', { is_interrupt: 'true' }, { is_interrupt: true }],
+    [
+      'an id inside a list',
+      { background_tasks: [{ id: 3, type: 'shell' }, 'b2'] },
+      { background_tasks: [{ id: '3', type: 'shell' }] },
+    ],
+    ['what cannot be converted', { permission_mode: { mode: 'plan' } }, { permission_mode: null }],
+  ])('reads %s', (_, odd, read) => {
+    expect(decodeHook({ session_id: 's', hook_event_name: 'Stop', ...odd })).toMatchObject(read);
+  });
 });
