@@ -75,7 +75,7 @@ export function scanJson(bytes: Buffer, limits: ScanLimits = SCAN_LIMITS): JsonF
 }
 
 /** Index of the quote that closes the string beginning at `from`, or the length where none does. */
-function endOfString(bytes: Buffer, from: number): number {
+export function endOfString(bytes: Buffer, from: number): number {
   let at = from;
   for (const soon = from + LOOP_BYTES; at < soon; at++) {
     const byte = bytes[at];
@@ -143,6 +143,15 @@ export function parseJson(bytes: Buffer): unknown {
   if (!isUtf8(bytes)) throw new OrbitError('bad_request', { reason: 'The body is not UTF-8' });
   const flaw = scanJson(bytes);
   if (flaw) throw flawError(flaw);
+  return parseScanned(bytes);
+}
+
+/**
+ * Parses JSON that `scanJson` let through; a byte that is not UTF-8 becomes U+FFFD.
+ *
+ * @throws OrbitError `bad_request` (400) for what is not JSON
+ */
+export function parseScanned(bytes: Buffer): unknown {
   try {
     return JSON.parse(bytes.toString('utf8')) as unknown;
   } catch (cause) {

@@ -8,7 +8,7 @@ import { mkdir, open, readdir, rename, rm, stat, unlink, writeFile } from 'node:
 import { join } from 'node:path';
 import { OrbitError } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
-import { parseJson } from '../../protocol/scan.ts';
+import { HookBody, MAX_HOOK_BYTES, parseHookJson } from '../../protocol/hook-body.ts';
 
 /** A hook as hook.sh left it: name without ending = idempotency key. */
 interface SpooledHook {
@@ -37,8 +37,9 @@ interface SpoolDrain {
   kept: number;
 }
 
-/** As on every door. */
-const MAX_FILE_BYTES = 8 * 1024 * 1024;
+/** Bytes of a hook that are kept, as over HTTP. */
+const MAX_KEPT_BYTES = 8 * 1024 * 1024;
+const CHUNK_BYTES = 256 * 1024;
 const MAX_TEMPORARY_AGE_MS = 60 * 60 * 1000;
 const MAX_QUARANTINED = 1000;
 /** Files whose commits are awaited together: enough for group commit, little enough for memory. */
@@ -111,7 +112,7 @@ class HookSpool implements Spool {
     if (status.uid !== process.getuid?.()) {
       return this.#setAside(path, entry.name, 'belongs to another user', result);
     }
-    if (status.size > MAX_FILE_BYTES) return this.#setAside(path, entry.name, 'too large', result);
+    if (status.size > MAX_HOOK_BYTES) return this.#setAside(path, entry.name, 'too large', result);
     return { path, name: entry.name, key, type };
   }
 
@@ -137,7 +138,7 @@ class HookSpool implements Spool {
   /** Reads a file and hands its hook in; the promise inside tells what became of it. */
   async #handIn({ path, key, type }: SpooledHook): Promise<{ stored: Promise<Error | null> }> {
     try {
-      const body = parseJson(await readRegular(path));
+      const body = parseHookJson(await readRegular(path));
       const meta = { key, origin: 'spool' as const, ...(type !== undefined && { type }) };
       return {
         stored: this.#deps.take(body, meta).then(
@@ -197,11 +198,18 @@ class HookSpool implements Spool {
   }
 }
 
-/** Reads a file that is one, without following a link or waiting on a pipe. */
+/** Reads a file that is one, without following a link or waiting on a pipe; long texts in it may be cut. */
 async function readRegular(path: string): Promise<Buffer> {
   const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
-    return await file.readFile();
+    const body = new HookBody(MAX_KEPT_BYTES);
+    for await (const chunk of file.createReadStream({
+      autoClose: false,
+      highWaterMark: CHUNK_BYTES,
+    })) {
+      if (!body.add(chunk as Buffer)) throw new OrbitError('too_large', { limit: MAX_KEPT_BYTES });
+    }
+    return body.bytes();
   } finally {
     await file.close();
   }

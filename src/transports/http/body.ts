@@ -17,16 +17,27 @@ export function refuseOtherMedia({ headers }: IncomingMessage): void {
   }
 }
 
+/** What collects the chunks of a body. */
+interface Collector {
+  /** @returns false when this is more than can be kept */
+  add(chunk: Buffer): boolean;
+  bytes(): Buffer;
+}
+
 /**
  * The whole body.
  *
+ * @param body collects it; without one, all bytes are kept as they are
  * @throws OrbitError `too_large` as soon as that is known; Node reads and discards the rest, so that the
  *   sender gets to see the answer. `bad_request` when the sender goes away.
  */
-export function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
+export function readBody(
+  request: IncomingMessage,
+  maxBytes: number,
+  body: Collector = collectorOf(maxBytes),
+): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let length = 0;
+    let isKept = true;
     let isWhole = false;
     // Refusals are made when they are needed: their stack traces cost more than all of this.
     const tooLarge = (): void => reject(new OrbitError('too_large', { limit: maxBytes }));
@@ -37,19 +48,29 @@ export function readBody(request: IncomingMessage, maxBytes: number): Promise<Bu
     };
     if (Number(request.headers['content-length'] ?? 0) > maxBytes) return tooLarge();
     request.on('data', (chunk: Buffer) => {
-      length += chunk.length;
-      if (length <= maxBytes) {
-        chunks.push(chunk);
-        return;
-      }
-      chunks.length = 0;
-      tooLarge();
+      if (!isKept) return;
+      isKept = body.add(chunk);
+      if (!isKept) tooLarge();
     });
     request.once('end', () => {
       isWhole = true;
-      resolve(Buffer.concat(chunks));
+      resolve(body.bytes());
     });
     request.once('error', gone);
     request.once('close', gone);
   });
+}
+
+function collectorOf(maxBytes: number): Collector {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  return {
+    add(chunk) {
+      length += chunk.length;
+      if (length <= maxBytes) chunks.push(chunk);
+      else chunks.length = 0;
+      return length <= maxBytes;
+    },
+    bytes: () => Buffer.concat(chunks),
+  };
 }

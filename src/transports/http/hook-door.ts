@@ -5,7 +5,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { OrbitError } from '../../errors.ts';
-import { parseJson } from '../../protocol/scan.ts';
+import { HookBody, MAX_HOOK_BYTES, parseHookJson } from '../../protocol/hook-body.ts';
 import type { Hall, HookMeta } from '../../runtime/hall.ts';
 import { readBody, refuseOtherMedia } from './body.ts';
 import type { PlainAnswer, PlainDoor } from './plain-door.ts';
@@ -27,7 +27,9 @@ export function createHookDoor(deps: {
     }
     refuseOtherMedia(request);
     const meta = metaOf(request);
-    const body = parseJson(await readBody(request, deps.maxBodyBytes));
+    const body = parseHookJson(
+      await readBody(request, MAX_HOOK_BYTES, new HookBody(deps.maxBodyBytes)),
+    );
     await deps.hall.takeHook(body, meta);
     return TAKEN;
   };
