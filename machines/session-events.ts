@@ -11,7 +11,14 @@ import type {
 import type { ShellOutput } from '../src/protocol/server.ts';
 import type { ReviewComment } from '../src/protocol/work-nouns.ts';
 import type { Order } from './session-facts.ts';
-import type { Decision, OpenApproval, Session, Stamp, ToolUse } from './session-types.ts';
+import type {
+  Decision,
+  OpenApproval,
+  Session,
+  SettledTool,
+  Stamp,
+  ToolUse,
+} from './session-types.ts';
 
 /** Fields of the session that any report may bring along; taken when they differ and are not older. */
 export type SeenFields = Partial<
@@ -78,7 +85,7 @@ export type SessionReport =
       /** A background agent this tool use launched. */
       launched: { id: string; type: string } | null;
     })
-  | (Reported & { type: 'tools.settled'; tools: ToolUse[] })
+  | (Reported & { type: 'tools.settled'; tools: SettledTool[] })
   | (Reported & { type: 'agent.started'; agentId: string; agentType: string })
   | (Reported & { type: 'agent.finished'; agentId: string; agentType: string })
   | (Reported & {

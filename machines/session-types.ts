@@ -3,7 +3,12 @@
  * records and orders in session-facts.ts. Types only. Wire nouns keep the wire's snake_case; nothing here
  * is re-cased.
  */
-import type { ApprovalRequest, SessionSummary } from '../src/protocol/nouns.ts';
+import type {
+  ApprovalRequest,
+  Message,
+  MessageChanges,
+  SessionSummary,
+} from '../src/protocol/nouns.ts';
 
 /** ISO 8601 UTC with microseconds, fixed width, so that `<` compares times. Stamped at the porch. */
 export type Stamp = string;
@@ -63,8 +68,21 @@ export interface BegunTool extends ToolUse {
 /** A tool use, or an agent, that is over: kept for reports that arrive late. */
 export interface FinishedTool extends ToolUse {
   at: Stamp;
-  /** False when only the end of its turn is known: its message is shown, its outcome is not. */
+  /** False until its own report came: its message is shown, its outcome may still come. */
   isReported: boolean;
+  /** True when the batch that it belonged to said how it ended; its own report still wins over that. */
+  isSettled?: boolean;
+}
+
+/** A tool use as the report about its batch names it. */
+export interface SettledTool extends ToolUse {
+  /** What the model was given as its result; absent when the report does not say. */
+  result?: {
+    /** `refused`: it did not run. `unknown`: the words do not tell whether it ran. */
+    outcome: 'refused' | 'unknown';
+    message: Message;
+    update: { messageId: string; changes: MessageChanges };
+  };
 }
 
 /** A subagent that runs. */
@@ -99,7 +117,9 @@ export type Decision =
   | 'denied'
   | 'abort'
   | 'answered'
-  | 'cancelled';
+  | 'cancelled'
+  /** Over, and nothing says whether it was allowed. */
+  | 'unknown';
 
 /** A request that is settled: for those who decide a moment too late. */
 export interface Settled {
@@ -107,6 +127,9 @@ export interface Settled {
   decision: Decision;
   /** Who or what settled it. */
   evidence: string;
+  /** The tool use that had asked, where it is known: its own report is better evidence. */
+  toolUseId?: string | null;
+  type?: ApprovalRequest['type'];
 }
 
 /** What the chart of a session remembers. */
@@ -124,6 +147,8 @@ export interface SessionContext {
   answeredAt: Stamp;
   /** The newest that are settled, bounded. */
   settled: Settled[];
+  /** True once a report about a batch of tools came: this CLI sends them. */
+  hasBatches?: boolean;
   /** What the attached connector can do: types of orders. */
   capabilities: string[];
   /** Messages of clients that the provider has not confirmed yet, by id. */

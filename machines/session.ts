@@ -116,6 +116,7 @@ const phase = session.createStateConfig({
         'turn.started': { guard: 'isCurrent', target: 'working', actions: 'startTurn' },
         // Late reports still bring their content; nothing else can happen to an ended session.
         'tool.*': { actions: 'keepTool' },
+        'tools.settled': { actions: 'settleTools' },
         'turn.*': { actions: 'keepContent' },
         'message.added': { actions: 'keepMessage' },
         'message.changed': { actions: 'keepMessage' },

@@ -11,8 +11,16 @@ import type {
   Stamp,
   ToolUse,
 } from '../session-types.ts';
-import { append, type Draft, draftOf, finish, type Step, touch } from './draft.ts';
-import { adoptAgent, isAgentOver, isLateOnMain, later, openTurn, runs } from './running.ts';
+import { append, type Draft, draftOf, finish, isDirect, type Step, touch } from './draft.ts';
+import {
+  adoptAgent,
+  dropTools,
+  isAgentOver,
+  isLateOnMain,
+  later,
+  openTurn,
+  runs,
+} from './running.ts';
 
 /** More open requests than a person could ever answer; beyond it new ones are not opened. */
 const MAX_OPEN_APPROVALS = 64;
@@ -127,19 +135,64 @@ export function close(
   draft.context.approvals = draft.context.approvals.filter(
     (approval) => !closed.includes(approval),
   );
-  for (const { request } of closed) {
-    const word = decision === 'approved' && request.type === 'question' ? 'answered' : decision;
-    const settled = { requestId: request.id, decision: word, evidence };
+  for (const { request, toolUseId } of closed) {
+    const word = wordFor(decision, request.type);
+    const { id: requestId, type } = request;
+    const settled = { requestId, decision: word, evidence, toolUseId, type };
     draft.context.settled = [...draft.context.settled, settled].slice(-MAX_SETTLED);
-    draft.notes.push({
-      type: 'approval_closed',
-      session_id: draft.context.session.id,
-      request_id: request.id,
-      decision: word,
-      evidence,
-      at: draft.at,
-    });
+    noteClosed(draft, requestId, word, evidence);
   }
+}
+
+/** A question that was allowed is one that was answered. */
+function wordFor(decision: Decision, type: OpenApproval['request']['type']): Decision {
+  return decision === 'approved' && type === 'question' ? 'answered' : decision;
+}
+
+function noteClosed(draft: Draft, request_id: string, decision: Decision, evidence: string): void {
+  const { id: session_id } = draft.context.session;
+  const { at } = draft;
+  draft.notes.push({ type: 'approval_closed', session_id, request_id, decision, evidence, at });
+}
+
+/** Reports that say that a request is over, not that it was allowed. */
+const GUESSED = /^(tools\.settled|later) /;
+
+/**
+ * A tool use is over that began after a request of its thread, while nothing else of that thread was
+ * unfinished: the model went on with the result of what had asked, so the person answered. Only for CLIs
+ * that report no batches, which say it better.
+ */
+export function closeEarlier(draft: Draft, { toolUseId, agentId }: ToolUse): void {
+  const { approvals, tools, hasBatches } = draft.context;
+  if (hasBatches || isDirect(draft.context.session)) return;
+  const begun = tools.find((tool) => tool.toolUseId === toolUseId);
+  const asks = approvals.find(
+    ({ tool, isBare, at }) =>
+      tool?.agentId === agentId && !isBare && begun !== undefined && at < begun.at,
+  );
+  if (!asks) return;
+  const isAnother = (tool: ToolUse) =>
+    tool.agentId === agentId && ![toolUseId, asks.toolUseId].includes(tool.toolUseId);
+  if (tools.some(isAnother)) return;
+  close(draft, (approval) => approval === asks, 'unknown', `later ${toolUseId}`);
+  dropTools(draft, (tool) => tool.toolUseId === asks.toolUseId);
+}
+
+/**
+ * A tool use ran: a request of it that was closed for want of better knowledge, by the end of its turn or
+ * by what its batch said, was approved after all.
+ */
+export function correctByRun(draft: Draft, { toolUseId }: ToolUse, evidence: string): void {
+  // A provider that we steer says of each request how it was settled.
+  if (isDirect(draft.context.session)) return;
+  draft.context.settled = draft.context.settled.map((settled) => {
+    const isGuess = settled.decision === 'cancelled' || GUESSED.test(settled.evidence);
+    if (settled.toolUseId !== toolUseId || settled.type === undefined || !isGuess) return settled;
+    const decision = wordFor('approved', settled.type);
+    noteClosed(draft, settled.requestId, decision, `${evidence} ${toolUseId}`);
+    return { ...settled, decision, evidence: `${evidence} ${toolUseId}` };
+  });
 }
 
 /** Closes what waited for this very tool use: it ran or was refused, so somebody answered. */

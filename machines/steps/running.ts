@@ -89,6 +89,21 @@ export function finishTool(draft: Draft, tool: ToolUse): void {
   remember(draft, tool, true);
 }
 
+/** The report about its batch said how a tool use ended; its own report may still come. */
+export function settleTool(draft: Draft, tool: ToolUse): void {
+  const { toolUseId } = tool;
+  draft.context.tools = draft.context.tools.filter((known) => known.toolUseId !== toolUseId);
+  remember(draft, tool, false);
+  draft.context.finished = draft.context.finished.map((known) =>
+    known.toolUseId === toolUseId ? { ...known, isSettled: true } : known,
+  );
+}
+
+/** True when the report about its batch said how this tool use ended. */
+export function isSettled({ finished }: SessionContext, { toolUseId }: ToolUse): boolean {
+  return finished.some((known) => known.isSettled === true && known.toolUseId === toolUseId);
+}
+
 /** Remembers that something is over, for reports about it that come late. */
 export function remember(draft: Draft, tool: ToolUse, isReported: boolean): void {
   const { toolUseId, agentId, name, digest } = tool;

@@ -2,7 +2,7 @@
 
 import type { SessionEvent } from '../session-events.ts';
 import type { OpenApproval, SessionContext } from '../session-types.ts';
-import { bindToTool, close, closeByTool } from './approvals.ts';
+import { bindToTool, close, closeByTool, closeEarlier, correctByRun } from './approvals.ts';
 import { amend, append, type Draft, draftOf, finish, type Step, touch } from './draft.ts';
 import {
   addTool,
@@ -11,10 +11,12 @@ import {
   finishTool,
   isFinished,
   isLate,
+  isSettled,
   isShown,
   openTurn,
   remember,
   runs,
+  settleTool,
 } from './running.ts';
 import { endTurn } from './turns.ts';
 
@@ -53,7 +55,10 @@ export function toolFinished(context: SessionContext, event: EventOf<'tool.finis
   const { tool } = event;
   if (isFinished(context, tool)) return finish(draft);
   showOutcome(draft, event);
-  closeByTool(draft, tool, DECISIONS[event.outcome], event.type);
+  const decision = DECISIONS[event.outcome];
+  closeByTool(draft, tool, decision, event.type);
+  closeEarlier(draft, tool);
+  if (decision === 'approved') correctByRun(draft, tool, event.type);
   finishTool(draft, tool);
   if (runs(context, tool.agentId, event.at)) {
     if (tool.agentId !== null) adoptAgent(draft, tool.agentId, event.agentType ?? 'unknown');
@@ -91,11 +96,23 @@ function showOutcome(draft: Draft, event: EventOf<'tool.finished'>): void {
   else if (message) append(draft, message);
 }
 
-/** A batch of tool uses is over: the only report about those refused by validation. */
+/**
+ * A batch of tool uses is over: the only report about those that were refused. It is no proof that the others
+ * ran; their own reports say so, which may still be on their way and win over this one.
+ */
 export function toolsSettled(context: SessionContext, event: EventOf<'tools.settled'>): Step {
   const draft = draftOf(context, event);
-  // The tools stay remembered: their own reports, which bring the output, may still be on their way.
-  for (const tool of event.tools) closeByTool(draft, tool, 'approved', event.type);
+  draft.context.hasBatches = true;
+  for (const tool of event.tools) {
+    if (isFinished(draft.context, tool)) continue;
+    const { result } = tool;
+    closeByTool(draft, tool, result?.outcome === 'refused' ? 'denied' : 'unknown', event.type);
+    if (!result || isSettled(draft.context, tool)) continue;
+    if (isShown(draft.context, tool)) {
+      amend(draft, result.update.messageId, result.update.changes);
+    } else append(draft, result.message);
+    settleTool(draft, tool);
+  }
   touch(draft);
   return finish(draft);
 }

@@ -175,7 +175,7 @@ describe('the description of a machine', () => {
       'session.phase.awaitingApproval': 2,
       'session.phase.awaitingApproval.permission': 1,
       'session.phase.awaitingApproval.question': 1,
-      'session.phase.ended': 15,
+      'session.phase.ended': 16,
       'session.link': 0,
       'session.link.passive': 1,
       'session.link.detached': 1,

@@ -82,6 +82,16 @@ export function toolEnded(
   };
 }
 
+/** The batch of a tool use is over, and what the model was given of it. */
+export function settled(n: number, id: string, outcome: 'refused' | 'unknown'): SessionEvent {
+  const tool = use(id);
+  const messageId = `tool-${tool.toolUseId}`;
+  const changes = { tool_output: `${outcome} ${tool.toolUseId}`, is_error: outcome === 'refused' };
+  const message = { ...messageOf(messageId, 'tool'), ...changes, tool_name: tool.name };
+  const result = { outcome, message, update: { messageId, changes } };
+  return { type: 'tools.settled', at: at(n), tools: [{ ...tool, result }] };
+}
+
 function requestOf(id: string, type: ApprovalType = 'exec'): ApprovalRequest {
   const none = { command: null, file_path: null, diff: null, question: null };
   return { id, session_id: ID, type, ...none, tool_name: 'Bash' };

@@ -221,7 +221,7 @@ describe('the link of a session that we steer', () => {
         order: { type: 'approval.answer', requestId: 'r1', decision: 'denied' },
       }),
     );
-    expect(scene.context().settled).toEqual([
+    expect(scene.context().settled).toMatchObject([
       { requestId: 'r1', decision: 'denied', evidence: 'client' },
     ]);
   });

@@ -10,7 +10,14 @@ import { entry, wireTime } from '../../protocol/entry.ts';
 import type { Hook } from '../../protocol/hook.ts';
 import type { Message } from '../../protocol/nouns.ts';
 import { elicitationRequest, permissionRequest, unexplainedRequest } from './approvals.ts';
-import { failedToolMessage, finishedToolMessage, startedToolMessage, toolUseOf } from './tools.ts';
+import {
+  failedToolMessage,
+  finishedToolMessage,
+  saysRefused,
+  settledTool,
+  startedToolMessage,
+  toolUseOf,
+} from './tools.ts';
 
 /** When and under which key a hook came: what the translation may not make up itself. */
 export interface HookReceipt {
@@ -42,7 +49,7 @@ const TRANSLATIONS: Record<string, Translate> = {
   PostToolBatch: (hook, { at }) => ({
     ...seen(hook, at),
     type: 'tools.settled',
-    tools: (hook.tool_calls ?? []).map((call) => toolUseOf({ ...hook, ...call })),
+    tools: (hook.tool_calls ?? []).map((call) => settledTool({ ...hook, ...call }, at)),
   }),
   PermissionRequest: (hook, { at, key }) => ({
     ...seen(hook, at),
@@ -197,9 +204,10 @@ function toolFinished(hook: Hook, { at }: HookReceipt): SessionEvent {
       launched: launchedBy(hook),
     };
   }
-  const stopped = hook.is_interrupt === true ? 'interrupted' : 'failed';
-  const outcome = name === 'PermissionDenied' ? 'refused' : stopped;
   const words = textOf(hook.error) || hook.reason || 'failed';
+  const stopped = hook.is_interrupt === true ? 'interrupted' : 'failed';
+  const isRefused = name === 'PermissionDenied' || saysRefused(words);
+  const outcome = isRefused ? 'refused' : stopped;
   return { ...base, ...failedToolMessage(hook, tool, at, words), outcome, launched: null };
 }
 

@@ -1,6 +1,7 @@
 /** Tool uses in hook bodies: their identity, and the message that shows input and outcome. */
 import { hash } from 'node:crypto';
-import type { Stamp, ToolUse } from '../../../machines/session-types.ts';
+import type { SettledTool, Stamp, ToolUse } from '../../../machines/session-types.ts';
+import { cut } from '../../protocol/encode.ts';
 import { wireTime } from '../../protocol/entry.ts';
 import type { Hook } from '../../protocol/hook.ts';
 import type { Message, MessageChanges } from '../../protocol/nouns.ts';
@@ -53,6 +54,50 @@ export function failedToolMessage(
   words: string,
 ): ToolOutcome {
   return outcome(hook, startedToolMessage(hook, tool, at), words, true);
+}
+
+/**
+ * What the model is given when a tool did not run: a person, a rule or the CLI's own check of the input
+ * refused it. Each sentence is the CLI's own and stands at the beginning.
+ */
+const REFUSALS = [
+  /^The user doesn't want to (proceed with this tool use|take this action)/,
+  /^User rejected\b/,
+  /^Permission to use \S+.{0,2000} (has been|was) denied/s,
+  /^Permission (for|to) this (tool use|action|command) (has been|was) denied/,
+  /^Permission for this (tool use|action|command) /,
+  /^Claude requested permissions? (to|for) /,
+  /^This (command|tool use|operation|tool) (requires approval|was (denied|rejected))/,
+  /^Tool permission (request|stream) /,
+  /^\[Request interrupted by user/,
+  /^InputValidationError\b/,
+  /^No such tool available\b/,
+];
+
+/** True for words that the CLI gives the model when a tool did not run. */
+export function saysRefused(words: string): boolean {
+  if (words.startsWith('<tool_use_error>')) return true;
+  const sentence = words.replace(/^\s*(Error:\s*)?/, '');
+  return REFUSALS.some((refusal) => refusal.test(sentence));
+}
+
+/** Of a result that may have come with its own report before, this much is kept. */
+const MAX_UNKNOWN_CHARS = 2_000;
+
+/** A tool use in the report about its batch, with what the model was given as its result. */
+export function settledTool(hook: Hook, at: Stamp): SettledTool {
+  const tool = toolUseOf(hook);
+  if (hook.tool_response === undefined || hook.tool_response === null) return tool;
+  const words = outputText(hook.tool_response).replace(
+    /^<tool_use_error>([\s\S]*?)(<\/tool_use_error>)?\s*$/,
+    '$1',
+  );
+  const isRefused = saysRefused(outputText(hook.tool_response));
+  const shown = isRefused ? words : cut(words, MAX_UNKNOWN_CHARS);
+  // The time that the batch took is not the time of one tool.
+  const one = { ...hook, duration_ms: null };
+  const result = outcome(one, startedToolMessage(one, tool, at), shown, isRefused);
+  return { ...tool, result: { ...result, outcome: isRefused ? 'refused' : 'unknown' } };
 }
 
 function outcome(hook: Hook, message: Message, output: string, isError: boolean): ToolOutcome {

@@ -119,10 +119,12 @@ function prepareApprovals(database: Sqlite) {
          AND NOT (request IS NOT NULL AND decided_at IS NULL)`,
     ),
     closeApproval: database.prepare(
-      `UPDATE approval_history SET decision = @decision, evidence = @evidence, decided_at = @at,
+      `UPDATE approval_history SET decision = @decision, evidence = @evidence,
+         decided_at = coalesce(decided_at, @at),
          changed_revision = @revision
        WHERE session_id = @session_id AND request_id = @request_id
-         AND request IS NOT NULL AND decided_at IS NULL`,
+         AND request IS NOT NULL
+         AND (decided_at IS NULL OR decision IN ('unknown', 'cancelled', 'denied'))`,
     ),
   };
 }
