@@ -3,14 +3,17 @@
  * address it wrote down, and only if it is silent the lock it would hold. A process id alone proves
  * nothing: it may long belong to somebody else. A server that hangs is waited for.
  */
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { get } from 'node:http';
+import { Option } from 'clipanion';
 import type { DataPaths } from '../config.ts';
 import { EXIT } from '../exit.ts';
 import { readServerNote, type ServerNote } from '../files.ts';
 import { serverVersion } from '../version.ts';
 import { OrbitCommand } from './command.ts';
-import { urlOfServer } from './hook-files.ts';
+import { hasHookScript, hookUrl, urlOfServer } from './hook-files.ts';
+import { isListeningTo, settingsPath } from './install-hooks.ts';
+import { isServiceActive, serviceManager } from './service.ts';
 
 /**
  * A local server answers in a millisecond or two; on a machine whose processors are all taken this is still enough.
@@ -21,6 +24,7 @@ const PROBE_TIMEOUT_MS = 2000;
 /** More than `/health` ever answers. */
 const MAX_HEALTH_CHARS = 4_096;
 
+/** What is known of the server of a data directory. */
 interface State {
   note: ServerNote | null;
   url: string | null;
@@ -30,28 +34,112 @@ interface State {
   isRunning: boolean;
 }
 
+/** What stands around the server. */
+interface Around {
+  /** Null before there is a database. */
+  sessions: { total: number; active: number } | null;
+  /** Hooks that wait to be stored. */
+  spooled: number;
+  hooksInstalled: boolean;
+  hooksSentTo: string | null;
+  service: 'none' | 'installed' | 'active';
+}
+
 /** Says whether the server is running. */
 export class StatusCommand extends OrbitCommand {
   static override paths = [['status']];
   static override usage = OrbitCommand.Usage({
     description: 'Check if the server is running',
     details: 'Exits with 0 when it is running and with 3 when it is not.',
-    examples: [['Look at the server of ~/.orbitdock', '$0 status']],
+    examples: [
+      ['Look at the server of ~/.orbitdock', '$0 status'],
+      ['For programs', '$0 status --json'],
+    ],
   });
+
+  json = Option.Boolean('--json', false, { description: 'One JSON object instead of words' });
 
   protected async run(): Promise<number> {
     const paths = this.directory();
-    const state = await look(paths);
+    const state = await lookAtServer(paths);
+    const around = await this.#around(paths);
+    if (this.json) {
+      this.say(JSON.stringify(reportOf(paths, state, around), null, 2));
+      return state.isRunning ? EXIT.ok : EXIT.notRunning;
+    }
     this.say('', `  OrbitDock Server v${serverVersion()}`, `  Data dir: ${paths.dir}`);
     this.say(`  ${processLine(state)}`, `  ${healthLine(state)}`, `  ${databaseLine(paths)}`);
-    this.say(...keptLines(state), '');
+    this.say(...keptLines(state), ...aroundLines(around), '');
     if (state.isRunning) return EXIT.ok;
     this.say('  Server is not running.', `  Start with: ${this.commandLine('start')}`, '');
     return EXIT.notRunning;
   }
+
+  async #around(paths: DataPaths): Promise<Around> {
+    const { env } = this.context;
+    const manager = serviceManager(env, this.home());
+    const isActive = manager !== null && isServiceActive(manager, paths.dir);
+    const isInstalled = manager !== null && existsSync(manager.file);
+    return {
+      sessions: await sessionsIn(paths.database),
+      spooled: countSpooled(paths.spool),
+      hooksInstalled:
+        hasHookScript(paths) &&
+        (await isListeningTo(settingsPath(env, this.home()), paths.hookScript)),
+      hooksSentTo: hookUrl(paths),
+      service: isActive ? 'active' : isInstalled ? 'installed' : 'none',
+    };
+  }
 }
 
-async function look(paths: DataPaths): Promise<State> {
+/** Null where there is no database, or none that can be read: `doctor` says what is wrong with it. */
+async function sessionsIn(database: string): Promise<Around['sessions']> {
+  if (!existsSync(database)) return null;
+  const { countSessions } = await import('../store/database.ts');
+  return countSessions(database);
+}
+
+function aroundLines({
+  sessions,
+  spooled,
+  hooksInstalled,
+  hooksSentTo,
+  service,
+}: Around): string[] {
+  const hooks = hooksInstalled ? `installed, sent to ${hooksSentTo}` : 'not installed';
+  return [
+    ...(sessions ? [`  Sessions: ${sessions.total} (${sessions.active} active)`] : []),
+    `  Spool: ${spooled} hook(s) waiting`,
+    `  Hooks: ${hooks}`,
+    `  Service: ${service === 'installed' ? 'installed, not running' : service}`,
+  ];
+}
+
+function reportOf(paths: DataPaths, state: State, around: Around): object {
+  const database = statSync(paths.database, { throwIfNoEntry: false });
+  return {
+    version: serverVersion(),
+    data_dir: paths.dir,
+    running: state.isRunning,
+    healthy: state.isHealthy,
+    pid: state.isRunning ? (state.note?.pid ?? null) : null,
+    url: state.isRunning ? state.url : null,
+    database_bytes: database?.size ?? null,
+    sessions: around.sessions,
+    spooled: around.spooled,
+    hooks: { installed: around.hooksInstalled, sent_to: around.hooksSentTo },
+    service: around.service,
+  };
+}
+
+/** Hooks in the spool that are whole; hook.sh writes them under another name first. */
+export function countSpooled(directory: string): number {
+  if (!existsSync(directory)) return 0;
+  return readdirSync(directory).filter((name) => name.endsWith('.json')).length;
+}
+
+/** Looks whether the server of a data directory runs and answers. */
+export async function lookAtServer(paths: DataPaths): Promise<State> {
   const note = readServerNote(paths.server);
   const url = note && urlOfServer({ host: note.address, port: note.port });
   const health = url === null ? null : await answerOf(`${url}/health`);

@@ -6,7 +6,7 @@
 import { chmodSync, existsSync, statSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import type { DataPaths } from '../config.ts';
-import { EXIT, ExitError, exitCodeOf } from '../exit.ts';
+import { brokenInstallation, EXIT, ExitError, exitCodeOf } from '../exit.ts';
 import { makeDirectory } from '../files.ts';
 import { acquireLock, createPrivateFile, openSqlite } from './lock.ts';
 import { migrate } from './migrate.ts';
@@ -93,6 +93,27 @@ export function openMigrated(
   } catch (error) {
     database.close();
     throw asExitError(paths.database, error);
+  }
+}
+
+/** How many sessions a database holds, without disturbing who writes it; null when it cannot be read. */
+export function countSessions(path: string): { total: number; active: number } | null {
+  try {
+    const database = openDatabase(path, { durability: 'normal', readonly: true });
+    try {
+      return (
+        database
+          .prepare<[], { total: number; active: number }>(
+            `SELECT count(*) AS total, count(*) FILTER (WHERE status = 'active') AS active FROM sessions`,
+          )
+          .get() ?? null
+      );
+    } finally {
+      database.close();
+    }
+  } catch (error) {
+    if (brokenInstallation((error as Error).cause ?? error)) throw error;
+    return null;
   }
 }
 

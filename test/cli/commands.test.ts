@@ -282,6 +282,28 @@ describe('status', () => {
     expect(ear.received[0]?.path).toBe('/health');
   });
 
+  it('says what is stored, what waits, and where hooks go', async () => {
+    await home.run('init', '--server-url', 'http://127.0.0.1:4100');
+    writeFileSync(join(home.paths.spool, '1-2-3.claude_status_event.json'), '{}');
+    const before = await home.run('status');
+    expect(before.stdout).toContain(
+      '  Sessions: 0 (0 active)\n  Spool: 1 hook(s) waiting\n  Hooks: not installed\n  Service: none\n',
+    );
+    await home.run('install-hooks');
+    const { exitCode, stdout } = await home.run('status', '--json');
+    expect(exitCode).toBe(3);
+    expect(JSON.parse(stdout)).toMatchObject({
+      data_dir: home.paths.dir,
+      running: false,
+      pid: null,
+      url: null,
+      sessions: { total: 0, active: 0 },
+      spooled: 1,
+      hooks: { installed: true, sent_to: 'http://127.0.0.1:4100' },
+      service: 'none',
+    });
+  });
+
   it('does not take another process for the server', async () => {
     note({ pid: process.pid, address: '127.0.0.1', port: 1 });
     const { stdout } = await home.run('status');
