@@ -18,7 +18,7 @@ const DEFAULT_SERVER_URL = `http://${DEFAULT_BIND}`;
 export const LOCAL_URL = /^http:\/\/((?:127\.0\.0\.1|\[::1\]):\d+)$/;
 
 /** Text of hook.sh: embedded by the build, read beside this file when run from the sources. */
-function hookScriptText(): string {
+export function hookScriptText(): string {
   if (typeof __HOOK_SH__ === 'string') return __HOOK_SH__;
   return readFileSync(new URL('./hook.sh', import.meta.url), 'utf8');
 }

@@ -11,6 +11,7 @@ import { BackupCommand, RestoreCommand } from './backup.ts';
 import type { OrbitContext } from './command.ts';
 import { RestartCommand, StopCommand } from './control.ts';
 import { DemoCommand } from './demo.ts';
+import { DoctorCommand } from './doctor.ts';
 import { GenerateTokenCommand } from './generate-token.ts';
 import { InitCommand } from './init.ts';
 import { InstallHooksCommand, UninstallHooksCommand } from './install-hooks.ts';
@@ -40,6 +41,7 @@ function createCli({ enableColors }: { enableColors: boolean }): Cli<OrbitContex
   cli.register(StopCommand);
   cli.register(RestartCommand);
   cli.register(LogsCommand);
+  cli.register(DoctorCommand);
   cli.register(InstallServiceCommand);
   cli.register(UninstallServiceCommand);
   cli.register(GenerateTokenCommand);

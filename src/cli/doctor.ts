@@ -1,0 +1,295 @@
+/**
+ * `doctor`: looks at everything that has to be right for sessions to appear, and says of each thing that is
+ * not what to do about it. It changes nothing unless it is asked to with `--fix`.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, statfsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Option } from 'clipanion';
+import type { DataPaths } from '../config.ts';
+import { EXIT, ExitError, systemCodeOf } from '../exit.ts';
+import { openDataDirectory } from '../files.ts';
+import { readTokenFile } from '../token.ts';
+import { OrbitCommand } from './command.ts';
+import { chooseServerUrl, hookScriptText, hookUrl, writeHookFiles } from './hook-files.ts';
+import { hasAllHooks } from './hook-settings.ts';
+import { settingsPath } from './install-hooks.ts';
+import { readSettings } from './settings-file.ts';
+import { countSpooled, lookAtServer } from './status.ts';
+
+/** What one look has found. */
+interface Finding {
+  about: string;
+  /** `problem`: sessions or hooks are lost or late. `note`: worth knowing. */
+  state: 'ok' | 'note' | 'problem' | 'fixed';
+  text: string;
+  /** What to do about it. */
+  remedy?: string;
+}
+
+const HOOK_WITHIN_MS = 6_000;
+const LOOK_EVERY_MS = 50;
+const LOW_DISK_BYTES = 500 * 1024 * 1024;
+/** The oldest major version of Node that still gets updates. */
+const OLDEST_MAINTAINED_NODE = 22;
+/** Where an administrator's settings of Claude Code are. */
+const POLICIES = [
+  '/etc/claude-code/managed-settings.json',
+  '/Library/Application Support/ClaudeCode/managed-settings.json',
+];
+
+/** Checks the installation. */
+export class DoctorCommand extends OrbitCommand {
+  static override paths = [['doctor']];
+  static override usage = OrbitCommand.Usage({
+    description: 'Check the installation and say how to mend it',
+    details: `
+      Looks at Node, the data directory, the database, the server, hooks (also whether one arrives), the
+      agents and the disk. \`--fix\` mends what can be mended without a decision of yours. Exits with 1
+      when a problem is left.
+    `,
+    examples: [
+      ['Look', '$0 doctor'],
+      ['Mend what can be mended', '$0 doctor --fix'],
+    ],
+  });
+
+  json = Option.Boolean('--json', false, { description: 'One JSON object instead of words' });
+  fix = Option.Boolean('--fix', false, { description: 'Mend what needs no decision' });
+
+  protected async run(): Promise<number> {
+    const paths = this.directory();
+    const findings = [
+      nodeFinding(),
+      await addonFinding(),
+      ...this.#directoryFindings(paths),
+      await databaseFinding(paths, this.commandLine('restore')),
+      await this.#serverFinding(paths),
+      ...(await this.#hookFindings(paths)),
+      await deliveryFinding(paths, this.context.env),
+      agentFinding('claude', this.context.env),
+      agentFinding('codex', this.context.env),
+    ];
+    const problems = findings.filter(({ state }) => state === 'problem').length;
+    if (this.json) this.say(JSON.stringify({ problems, findings }, null, 2));
+    else this.say(...findings.flatMap(linesOf), '', `  ${problems} problem(s)`);
+    return problems === 0 ? EXIT.ok : EXIT.failure;
+  }
+
+  #directoryFindings(paths: DataPaths): Finding[] {
+    const about = 'data directory';
+    const stat = statSync(paths.dir, { throwIfNoEntry: false });
+    if (stat === undefined) {
+      const text = `${paths.dir} does not exist`;
+      return [{ about, state: 'problem', text, remedy: this.commandLine('init') }];
+    }
+    const isOpen = (stat.mode & 0o077) !== 0;
+    if (isOpen && !this.fix) {
+      const remedy = this.commandLine('doctor', '--fix');
+      return [{ about, state: 'problem', text: `${paths.dir} is open to other users`, remedy }];
+    }
+    if (isOpen) openDataDirectory(paths);
+    const state = isOpen ? 'fixed' : 'ok';
+    return [
+      { about, state, text: `${paths.dir}, for its owner only` },
+      diskFinding(paths),
+      tokenFinding(paths),
+    ];
+  }
+
+  async #serverFinding(paths: DataPaths): Promise<Finding> {
+    const about = 'server';
+    const { isRunning, isHealthy, url } = await lookAtServer(paths);
+    if (isHealthy) return { about, state: 'ok', text: `answers at ${url}` };
+    if (isRunning) {
+      const text = 'is there but does not answer';
+      return { about, state: 'problem', text, remedy: this.commandLine('restart') };
+    }
+    const remedy = this.commandLine('start');
+    return { about, state: 'note', text: 'is not running; hooks wait in the spool', remedy };
+  }
+
+  async #hookFindings(paths: DataPaths): Promise<Finding[]> {
+    const { env } = this.context;
+    const about = 'hooks';
+    const findings: Finding[] = [];
+    const isCurrent =
+      existsSync(paths.hookScript) && readFileSync(paths.hookScript, 'utf8') === hookScriptText();
+    const { isHealthy, url } = await lookAtServer(paths);
+    const isElsewhere = isHealthy && hookUrl(paths) !== url;
+    const wrong = isCurrent
+      ? `are sent to ${hookUrl(paths)}, the server is at ${url}`
+      : `${paths.hookScript} is missing or of another version`;
+    if (isCurrent && !isElsewhere) {
+      findings.push({ about, state: 'ok', text: `${paths.hookScript} sends to ${hookUrl(paths)}` });
+    } else if (this.fix && existsSync(paths.dir)) {
+      writeHookFiles(paths, isHealthy && url ? url : chooseServerUrl(undefined, paths, env));
+      findings.push({ about, state: 'fixed', text: `${wrong}; written anew` });
+    } else {
+      const words = isElsewhere && url ? ['init', '--server-url', url] : ['init'];
+      findings.push({ about, state: 'problem', text: wrong, remedy: this.commandLine(...words) });
+    }
+    const path = settingsPath(env, this.home());
+    findings.push(await registrationFinding(path, paths, this.commandLine('install-hooks')));
+    return findings;
+  }
+}
+
+function linesOf({ about, state, text, remedy }: Finding): string[] {
+  const mark = { ok: 'ok     ', note: 'note   ', problem: 'PROBLEM', fixed: 'fixed  ' }[state];
+  return [`  ${mark}  ${about}: ${text}`, ...(remedy ? [`           -> ${remedy}`] : [])];
+}
+
+function nodeFinding(): Finding {
+  const major = Number(process.versions.node.split('.')[0]);
+  const text = `${process.version} at ${process.execPath}`;
+  if (major >= OLDEST_MAINTAINED_NODE) return { about: 'node', state: 'ok', text };
+  const remedy = `install Node ${OLDEST_MAINTAINED_NODE + 2} and run \`npm ci\` again`;
+  return { about: 'node', state: 'note', text: `${text} gets no more updates`, remedy };
+}
+
+async function addonFinding(): Promise<Finding> {
+  const { openSqlite } = await import('../store/lock.ts');
+  try {
+    openSqlite(':memory:').close();
+    return { about: 'sqlite', state: 'ok', text: 'its addon loads' };
+  } catch (error) {
+    if (!(error instanceof ExitError)) throw error;
+    return { about: 'sqlite', state: 'problem', text: error.message };
+  }
+}
+
+async function databaseFinding(paths: DataPaths, restore: string): Promise<Finding> {
+  const about = 'database';
+  if (!existsSync(paths.database)) {
+    return { about, state: 'note', text: 'there is none yet; the first start makes it' };
+  }
+  const { findDamage } = await import('../store/damage.ts');
+  try {
+    const damage = findDamage(paths.database);
+    if (damage === null) return { about, state: 'ok', text: `${paths.database} is whole` };
+    return { about, state: 'problem', text: `${paths.database}: ${damage}`, remedy: restore };
+  } catch (error) {
+    if (!(error instanceof ExitError)) throw error;
+    return { about, state: 'problem', text: error.message };
+  }
+}
+
+function diskFinding({ dir }: DataPaths): Finding {
+  const { bavail, bsize } = statfsSync(dir);
+  const free = bavail * bsize;
+  const text = `${Math.floor(free / 2 ** 20)} MiB free`;
+  if (free >= LOW_DISK_BYTES) return { about: 'disk', state: 'ok', text };
+  return { about: 'disk', state: 'problem', text, remedy: `free space where ${dir} is` };
+}
+
+function tokenFinding(paths: DataPaths): Finding {
+  try {
+    const has = readTokenFile(paths.token) !== null;
+    return {
+      about: 'token',
+      state: 'ok',
+      text: has ? `in ${paths.token}` : 'none; only local callers get in',
+    };
+  } catch (error) {
+    if (!(error instanceof ExitError)) throw error;
+    return { about: 'token', state: 'problem', text: error.message };
+  }
+}
+
+async function registrationFinding(
+  path: string,
+  paths: DataPaths,
+  install: string,
+): Promise<Finding> {
+  const about = 'claude settings';
+  try {
+    const { settings } = await readSettings(path);
+    if (settings.disableAllHooks === true) {
+      const remedy = 'remove `disableAllHooks` there';
+      return { about, state: 'problem', text: `${path} switches all hooks off`, remedy };
+    }
+    const policy = POLICIES.find(forbidsHooks);
+    if (policy) {
+      const remedy = 'ask your administrator to register the hooks there';
+      return { about, state: 'problem', text: `${policy} allows no hooks of yours`, remedy };
+    }
+    if (hasAllHooks(settings, paths.hookScript)) {
+      return { about, state: 'ok', text: `${path} runs ${paths.hookScript}` };
+    }
+    return { about, state: 'problem', text: `${path} does not run our hooks`, remedy: install };
+  } catch (error) {
+    if (!(error instanceof ExitError)) throw error;
+    return { about, state: 'problem', text: error.message };
+  }
+}
+
+function forbidsHooks(policy: string): boolean {
+  if (!existsSync(policy)) return false;
+  const text = readFileSync(policy, 'utf8');
+  return /"(allowManagedHooksOnly|disableAllHooks)"\s*:\s*true/.test(text);
+}
+
+/**
+ * Runs the hook script as Claude Code does, with an event that changes nothing, and sees whether it leaves the
+ * spool. What stays there has not reached the server.
+ */
+async function deliveryFinding(
+  paths: DataPaths,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<Finding> {
+  const about = 'delivery';
+  const { isHealthy } = await lookAtServer(paths);
+  if (!isHealthy || !existsSync(paths.hookScript)) {
+    const text = `not tried without server and hook script; ${countSpooled(paths.spool)} hook(s) wait`;
+    return { about, state: 'note', text };
+  }
+  const sessionId = `doctor-${process.pid}`;
+  const child = spawn(paths.hookScript, ['claude_status_event'], {
+    env: { ...env },
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
+  const ended = new Promise<Error | null>((resolve) => {
+    child.once('error', resolve);
+    child.once('close', () => resolve(null));
+  });
+  // A script that ends without reading it closes the pipe; that is told by what is in the spool.
+  child.stdin.on('error', () => {});
+  child.stdin.end(
+    JSON.stringify({ session_id: sessionId, hook_event_name: 'ConfigChange', cwd: '/' }),
+  );
+  const error = await ended;
+  if (error)
+    return { about, state: 'problem', text: `the hook script does not run: ${error.message}` };
+  for (let waited = 0; isSpooled(paths, sessionId); waited += LOOK_EVERY_MS) {
+    if (waited > HOOK_WITHIN_MS) {
+      const text = `a hook did not arrive at ${hookUrl(paths)} within ${HOOK_WITHIN_MS / 1000} s; it waits in the spool`;
+      return { about, state: 'problem', text, remedy: `look into ${paths.log}` };
+    }
+    await sleep(LOOK_EVERY_MS);
+  }
+  return { about, state: 'ok', text: `a hook arrived at ${hookUrl(paths)}` };
+}
+
+function isSpooled({ spool }: DataPaths, sessionId: string): boolean {
+  return readdirSync(spool).some((name) => {
+    try {
+      return name.endsWith('.json') && readFileSync(join(spool, name), 'utf8').includes(sessionId);
+    } catch (error) {
+      // Delivered while we looked.
+      if (systemCodeOf(error) === 'ENOENT') return false;
+      throw error;
+    }
+  });
+}
+
+function agentFinding(name: string, env: Readonly<Record<string, string | undefined>>): Finding {
+  const { error, status, stdout } = spawnSync(name, ['--version'], {
+    env: { ...env },
+    encoding: 'utf8',
+    timeout: 10_000,
+  });
+  if (error || status !== 0) return { about: name, state: 'note', text: 'not found on the PATH' };
+  return { about: name, state: 'ok', text: stdout.trim().split('\n')[0] ?? '' };
+}

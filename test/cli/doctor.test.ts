@@ -1,0 +1,96 @@
+/** doctor: what is right, what is not and what to do about it. */
+import { chmodSync, statSync, writeFileSync } from 'node:fs';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { writeHookFiles } from '../../src/cli/hook-files.ts';
+import { openDataDirectory } from '../../src/files.ts';
+import { startTestServer } from '../support/server.ts';
+import { Home } from './support.ts';
+
+interface Finding {
+  about: string;
+  state: string;
+  text: string;
+  remedy?: string;
+}
+
+let home: Home;
+beforeEach(() => {
+  home = new Home();
+  // Without the agents of this machine, which take seconds to say their version.
+  home.env.PATH = '/usr/bin:/bin';
+});
+afterEach(() => home.remove());
+
+async function findings(...words: string[]): Promise<Record<string, Finding>> {
+  const { stdout, stderr } = await home.run('doctor', '--json', ...words);
+  expect(stderr).toBe('');
+  const { findings: found } = JSON.parse(stdout) as { findings: Finding[] };
+  return Object.fromEntries(found.map((finding) => [finding.about, finding]));
+}
+
+it('finds nothing wrong where all is well, and a hook arrives', async () => {
+  openDataDirectory(home.paths);
+  await using server = await startTestServer({ paths: home.paths });
+  await home.run('init', '--server-url', server.url);
+  await home.run('install-hooks');
+  const { exitCode, stdout } = await home.run('doctor');
+  expect(stdout).toContain('0 problem(s)');
+  expect(exitCode).toBe(0);
+  expect(await findings()).toMatchObject({
+    'data directory': { state: 'ok' },
+    database: { state: 'ok' },
+    server: { state: 'ok', text: `answers at ${server.url}` },
+    hooks: { state: 'ok' },
+    'claude settings': { state: 'ok' },
+    delivery: { state: 'ok', text: `a hook arrived at ${server.url}` },
+  });
+  const list = await (await fetch(`${server.url}/api/sessions?all=1`)).json();
+  expect(list).toMatchObject({ total: 0 });
+});
+
+it('names what is missing before anything was set up, and what to type', async () => {
+  const { exitCode } = await home.run('doctor');
+  expect(exitCode).toBe(1);
+  const found = await findings();
+  expect(found['data directory']).toMatchObject({
+    state: 'problem',
+    remedy: expect.stringMatching(/^orbitdock-server --data-dir .* init$/),
+  });
+  expect(found['claude settings']).toMatchObject({
+    remedy: expect.stringMatching(/install-hooks$/),
+  });
+  expect(found.server).toMatchObject({ state: 'note' });
+});
+
+it('mends a script of another version, a wrong address and an open directory when asked to', async () => {
+  openDataDirectory(home.paths);
+  await using server = await startTestServer({ paths: home.paths });
+  writeHookFiles(home.paths, 'http://127.0.0.1:9');
+  chmodSync(home.paths.dir, 0o755);
+  await home.run('install-hooks');
+  const before = await findings();
+  expect(before['data directory']).toMatchObject({ state: 'problem' });
+  expect(before.hooks).toMatchObject({
+    state: 'problem',
+    text: `are sent to http://127.0.0.1:9, the server is at ${server.url}`,
+    remedy: expect.stringContaining(`init --server-url ${server.url}`),
+  });
+  expect(before.delivery).toMatchObject({ state: 'problem' });
+  writeFileSync(home.paths.hookScript, '#!/bin/sh\nexit 0\n');
+  const after = await findings('--fix');
+  expect([after['data directory']?.state, after.hooks?.state]).toEqual(['fixed', 'fixed']);
+  expect(statSync(home.paths.dir).mode & 0o077).toBe(0);
+  expect(await findings()).toMatchObject({ hooks: { state: 'ok' }, delivery: { state: 'ok' } });
+});
+
+it('names damage, a token that others can read, and hooks that are switched off', async () => {
+  await home.run('init');
+  writeFileSync(home.paths.database, 'no database, whatever its name says '.repeat(40));
+  writeFileSync(home.paths.token, `od_${'x7Qz'.repeat(11)}\n`);
+  chmodSync(home.paths.token, 0o644);
+  writeFileSync(home.settings, '{"disableAllHooks":true}');
+  const found = await findings();
+  expect(found.database).toMatchObject({ state: 'problem' });
+  expect(found.token?.text).toContain('can be read by others');
+  expect(found['claude settings']?.text).toContain('switches all hooks off');
+});
