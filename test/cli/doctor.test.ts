@@ -1,6 +1,6 @@
 /** doctor: what is right, what is not and what to do about it. */
 import { chmodSync, statSync, writeFileSync } from 'node:fs';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { writeHookFiles } from '../../src/cli/hook-files.ts';
 import { openDataDirectory } from '../../src/files.ts';
 import { startTestServer } from '../support/server.ts';
@@ -12,6 +12,9 @@ interface Finding {
   text: string;
   remedy?: string;
 }
+
+// A hook that does not arrive is waited for.
+vi.setConfig({ testTimeout: 60_000 });
 
 let home: Home;
 beforeEach(() => {
