@@ -175,10 +175,8 @@ class OnePort implements Doors {
 
   #isClosing = (): boolean => this.#closing !== null;
 
-  #admitted = ({ socket }: IncomingMessage, { caller, target }: Admission): void => {
-    // A session id shows that socket.io knows the client; whoever does not join soon is dropped there.
-    const isKnown = doorOf(target.path) === 'socket.io' && /(?:^|&)sid=/.test(target.query);
-    if (caller.kind !== 'anonymous' || isOpenHouse(this.#deps.config) || isKnown) {
+  #admitted = ({ socket }: IncomingMessage, { caller }: Admission): void => {
+    if (caller.kind !== 'anonymous' || isOpenHouse(this.#deps.config)) {
       this.#caps.admitted(socket);
     }
   };

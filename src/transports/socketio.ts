@@ -49,10 +49,21 @@ export interface SocketIoDeps {
   inspect?: Pick<InspectDeps, 'inspection' | 'tickets' | 'statelyCount'> | null;
 }
 
-/** What the engine tells about a packet before socket.io sees it. */
+/** What a client may send before one of its CONNECTs is accepted; a token has some 50 characters. */
+const BEFORE_ADMISSION = { bytes: 4096, packets: 4 };
+
+/** The engine's packet before socket.io sees it. */
 interface Packet {
   type: string;
   data?: string | Buffer;
+}
+
+/** The part of an engine.io connection that bounds what a client sends. */
+interface EngineConnection {
+  /** `maxHttpBufferSize` bounds one polling body, the engine reads it per body. */
+  readonly transport: { maxHttpBufferSize?: number };
+  readonly request: IncomingMessage;
+  on(event: 'packet', listener: (packet: Packet) => void): void;
 }
 
 /** Builds the socket.io door; it is loaded when somebody knocks. */
@@ -65,13 +76,14 @@ class SocketIo implements SocketIoDoor {
   readonly #admissions = new WeakMap<IncomingMessage, Admission>();
   readonly #callers = new WeakMap<Socket, Caller>();
   readonly #connections = new Set<SocketIoConnection>();
+  readonly #admitted = new WeakSet<object>();
   readonly #io: ReturnType<typeof createIo>;
   #allGone = (): void => {};
 
   constructor(deps: SocketIoDeps) {
     this.#deps = deps;
     this.#io = createIo(this.#deps.limits);
-    this.#io.engine.on('connection', guardPackets);
+    this.#io.engine.on('connection', (engine: EngineConnection) => this.#guard(engine));
     this.#io.use((socket, next) => this.#admit(socket, next));
     if (this.#deps.inspect) {
       // Each namespace has its own gate: who is in one is not in the other.
@@ -92,6 +104,14 @@ class SocketIo implements SocketIoDoor {
 
   request(request: IncomingMessage, response: ServerResponse, admission: Admission): void {
     this.#admissions.set(request, admission);
+    const sid = new URLSearchParams(admission.target.query).get('sid');
+    const { clients } = this.#io.engine as unknown as { clients: Record<string, object> };
+    const engine = sid !== null && Object.hasOwn(clients, sid) ? clients[sid] : undefined;
+    // A poll with an invented `sid` is still a stranger's.
+    if (engine && this.#admitted.has(engine)) this.#deps.admitted(request);
+    response.once('finish', () => {
+      if (response.statusCode === 413) this.#logRefusal(request, 'body over the limit');
+    });
     this.#io.engine.handleRequest(request, response);
   }
 
@@ -112,13 +132,49 @@ class SocketIo implements SocketIoDoor {
 
   #admit(socket: Socket, next: (error?: ExtendedError) => void): void {
     const verdict = this.#judge(socket);
+    const conn = socket.conn as unknown as EngineConnection;
     if (isRefusal(verdict)) {
+      this.#logRefusal(socket.request, verdict.error.code);
       next(connectError(verdict.error, verdict));
+      // After the refusal was written; who is in by another namespace stays.
+      if (!this.#admitted.has(conn)) setImmediate(() => socket.conn.close());
       return;
     }
+    this.#admitted.add(conn);
+    conn.transport.maxHttpBufferSize = this.#deps.limits.maxMessageBytes;
     this.#callers.set(socket, verdict);
     this.#deps.admitted(socket.request);
     next();
+  }
+
+  /**
+   * Looks at every packet before it is parsed; a dangerous one ends its connection as garbage does.
+   * Until a CONNECT is accepted, bytes and packets are bounded over the whole connection and each
+   * message must be a CONNECT.
+   */
+  #guard(engine: EngineConnection): void {
+    let bytes = 0;
+    let packets = 0;
+    engine.transport.maxHttpBufferSize = BEFORE_ADMISSION.bytes;
+    engine.on('packet', (packet) => {
+      if (!this.#admitted.has(engine)) {
+        packets += 1;
+        bytes += packet.data ? Buffer.byteLength(packet.data) : 0;
+        const isOver = packets > BEFORE_ADMISSION.packets || bytes > BEFORE_ADMISSION.bytes;
+        const isConnect = typeof packet.data === 'string' && packet.data.startsWith('0');
+        if (isOver || (packet.type === 'message' && !isConnect)) {
+          packet.type = 'error';
+          this.#logRefusal(engine.request, isOver ? 'too much before CONNECT' : 'no CONNECT');
+          return;
+        }
+      }
+      if (isDangerous(packet)) packet.type = 'error';
+    });
+  }
+
+  #logRefusal(request: IncomingMessage, reason: string): void {
+    const address = this.#admissions.get(request)?.caller.address ?? request.socket.remoteAddress;
+    this.#deps.log.warn('sio.refused', { address: address ?? null, reason });
   }
 
   #judge(socket: Socket): Caller | Refusal {
@@ -190,19 +246,14 @@ function createIo(limits: DoorLimits): Server {
   });
 }
 
-/** Looks at every packet before it is parsed; a dangerous one ends its connection as garbage does. */
-function guardPackets(engine: {
-  on(event: 'packet', listener: (packet: Packet) => void): void;
-}): void {
-  engine.on('packet', (packet) => {
-    if (packet.type !== 'message' || typeof packet.data !== 'string') return;
-    // Type, attachments, namespace, acknowledgement id: what is left is JSON.
-    const start = /^\d(?:\d+-)?(?:\/[^,]*,?)?\d*/.exec(packet.data)?.[0].length ?? 0;
-    if (scanJson(Buffer.from(packet.data.slice(start)))) packet.type = 'error';
-  });
+function isDangerous({ type, data }: Packet): boolean {
+  if (type !== 'message' || typeof data !== 'string') return false;
+  // Type, attachments, namespace, acknowledgement id: what is left is JSON.
+  const start = /^\d(?:\d+-)?(?:\/[^,]*,?)?\d*/.exec(data)?.[0].length ?? 0;
+  return Boolean(scanJson(Buffer.from(data.slice(start))));
 }
 
-/** Takes the messages of one client; all other events are ignored. */
+/** Takes the messages of one client; every other event name gets an error and its acknowledgement. */
 function listen(
   socket: Socket,
   connection: SocketIoConnection,
@@ -223,19 +274,30 @@ function listen(
     maxBytes: Number.POSITIVE_INFINITY,
     hasRoom: () => {},
   });
-  socket.use(([event, value, acknowledge]: unknown[]) => {
+  socket.use(([event, value, ...rest]: unknown[]) => {
+    const last = rest.at(-1) ?? value;
+    const acknowledge = isCallback(last) ? last : () => {};
     const refusal = !mayTake()
       ? new OrbitError('rate_limited', { limit: perSecond })
       : inbox.isFull
         ? // This transport cannot stop reading one client.
           new OrbitError('server_busy')
-        : null;
-    if (event !== 'message') return;
-    if (refusal) connection.send(errorFrame(refusal));
-    else inbox.push({ value, acknowledge: isCallback(acknowledge) ? acknowledge : () => {} }, 0);
+        : event !== 'message'
+          ? new OrbitError('bad_request', { reason: WRONG_EVENT })
+          : null;
+    if (!refusal) {
+      inbox.push({ value, acknowledge }, 0);
+      return;
+    }
+    connection.send(errorFrame(refusal));
+    acknowledge();
   });
   return inbox;
 }
+
+/** Does not repeat the name that came: it may hold anything. */
+const WRONG_EVENT =
+  'there is one event, `message`; send the object with its `type` as the argument of that event';
 
 function isCallback(value: unknown): value is () => void {
   return typeof value === 'function';

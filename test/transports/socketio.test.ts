@@ -60,7 +60,6 @@ describe.each(['polling', 'websocket'] as const)('over %s', (transport) => {
       acknowledged = true;
     });
     socket.emit('message', { type: 'b' });
-    socket.emit('other', { type: 'c' });
     await until(() => expect(hall.received).toEqual([{ type: 'a', n: 1 }]));
     expect(acknowledged).toBe(false);
     finish.open();
@@ -68,6 +67,17 @@ describe.each(['polling', 'websocket'] as const)('over %s', (transport) => {
     await until(() => expect(hall.received).toEqual([{ type: 'a', n: 1 }, { type: 'b' }]));
     hall.connections[0]?.send(frame({ type: 'reply' }));
     await until(() => expect(messages.map(({ type }) => type)).toEqual(['hello', 'reply']));
+  });
+
+  it('another event name gets an error that names the right one, and its acknowledgement', async () => {
+    const { port, hall } = await openDoors();
+    const { socket, messages } = await openIo(port, options);
+    for (const args of [[{ type: 'c' }], ['text', 2], []]) {
+      await new Promise<void>((resolve) => socket.emit('subscribe_session', ...args, resolve));
+      expect(messages.at(-1)).toMatchObject({ type: 'error', code: 'bad_request' });
+      expect(messages.at(-1)?.message).toContain('`message`');
+    }
+    expect(hall.received).toEqual([]);
   });
 
   it('frames reach the members of a room, from join to leave exactly', async () => {
@@ -192,4 +202,50 @@ it('serves no client script, sets no cookie and offers no compression', async ()
   expect(opened.headers['set-cookie']).toBeUndefined();
   expect(opened.headers['content-encoding']).toBeUndefined();
   expect(opened.headers['x-content-type-options']).toBe('nosniff');
+});
+
+/** A polling body of one packet again and again. */
+const manyOf = (packet: string, count: number): string =>
+  Array.from({ length: count }, () => packet).join('\u001e');
+
+describe('before a CONNECT is accepted', () => {
+  const refusedConfig = { token: TOKEN, localTrust: false };
+
+  it.each([
+    ['a large body of tiny packets', manyOf('2', 1_000_000), 'body over the limit'],
+    ['tiny packets in a small body', manyOf('3', 1000), 'too much before CONNECT'],
+    ['a message without CONNECT', '42["message",{"type":"a"}]', 'no CONNECT'],
+    ['a wrong token', '40{"token":"wrong"}', 'unauthorized'],
+    ['many wrong tokens', manyOf('40{"token":"x"}', 90), 'too much before CONNECT'],
+  ])(
+    '%s ends the polling connection, with a line that names the address',
+    async (_what, body, reason) => {
+      const { port, hall, log } = await openDoors({ config: refusedConfig });
+      const url = `http://127.0.0.1:${port}/socket.io/?EIO=4&transport=polling`;
+      const { sid } = JSON.parse((await (await fetch(url)).text()).slice(1)) as { sid: string };
+      await fetch(`${url}&sid=${sid}`, { method: 'POST', body });
+      await until(() => expect(JSON.stringify(log)).toContain(reason));
+      expect(JSON.stringify(log)).toContain('127.0.0.1');
+      expect(hall.received).toEqual([]);
+    },
+  );
+
+  it('a websocket that sends tiny packets, or a message first, is closed', async () => {
+    const { port } = await openDoors({ config: refusedConfig });
+    for (const packet of ['3', '42["message",{}]', '40{"token":"wrong"}']) {
+      const socket = new WebSocket(`ws://127.0.0.1:${port}/socket.io/?EIO=4&transport=websocket`);
+      const closed = new Promise((resolve) => socket.once('close', resolve));
+      await new Promise((resolve) => socket.once('open', resolve));
+      for (let count = 0; count < 10; count += 1) socket.send(packet);
+      await closed;
+    }
+  });
+
+  it('a client that is in may send a body of any size up to the limit', async () => {
+    const { port, hall } = await openDoors();
+    const { socket } = await openIo(port, { transports: ['polling'] });
+    const text = 'x'.repeat(100_000);
+    socket.emit('message', { type: 'a', text });
+    await until(() => expect(hall.received).toEqual([{ type: 'a', text }]));
+  });
 });
