@@ -9,6 +9,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -233,6 +234,11 @@ describe('a file that Claude Code accepts', () => {
 });
 
 it('leaves nothing behind where it may not write, and says what to do', async () => {
+  // All code is loaded by then: the project itself may lie where only its owner reads.
+  settings('{}');
+  await home.run('install-hooks');
+  for (const name of readdirSync(dirname(home.settings)))
+    rmSync(join(dirname(home.settings), name));
   const store = mkdtempSync(join(home.dir, 'store-'));
   const target = join(store, 'settings.json');
   writeFileSync(target, '{"model":"opus"}');
