@@ -3,8 +3,11 @@
  * runs and how it is greeted; keeper.ts keeps it running, rpc.ts speaks to it, routes.ts knows for whom
  * its words are.
  */
+import { existsSync, mkdirSync } from 'node:fs';
 import { homedir } from 'node:os';
+import { parse } from 'node:path';
 import { OrbitError } from '../../../errors.ts';
+import { systemCodeOf } from '../../../exit.ts';
 import type { Logger } from '../../../log.ts';
 import type { Methods } from '../protocol/methods.ts';
 import { type CodexBinary, findCodexBinary } from './binary.ts';
@@ -110,8 +113,10 @@ class AppServer implements Engine {
     const given = this.#deps.env ?? process.env;
     const binary = this.#deps.findBinary?.() ?? findCodexBinary({ env: given });
     const env = environmentOf(given, binary);
-    // Where it runs matters to nobody, as long as it is no project: every thread names its own.
-    const cwd = env.HOME ?? homedir();
+    makeCodexHome(env.CODEX_HOME);
+    // Where it runs matters to nobody, as long as it is there and no project: every thread names its own.
+    const home = env.HOME || homedir();
+    const cwd = existsSync(home) ? home : parse(process.execPath).root;
     const child = await startChild({ command: binary.path, args: ARGS, cwd, env }, this.#deps.log);
     this.#starting = child;
     if (this.#isClosed) child.kill();
@@ -184,6 +189,21 @@ class AppServer implements Engine {
     } catch (error) {
       this.#deps.log.warn('codex.rest_failed', { error: error as Error });
     }
+  }
+}
+
+/**
+ * Codex refuses a CODEX_HOME that does not exist, though it makes its default one itself.
+ *
+ * @throws OrbitError `codex_error` that names the setting
+ */
+function makeCodexHome(path: string | undefined): void {
+  if (!path) return;
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    const reason = `CODEX_HOME ${path} is no directory and cannot be made (${systemCodeOf(cause)})`;
+    throw new OrbitError('codex_error', { reason }, { cause });
   }
 }
 

@@ -6,6 +6,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
+import { basename } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { promisify, stripVTControlCharacters } from 'node:util';
 import { OrbitError } from '../../../errors.ts';
@@ -66,7 +67,7 @@ export async function startChild(spec: ChildSpec, log: Logger): Promise<Child> {
     stdio: ['pipe', 'pipe', 'pipe'],
     detached: true,
   });
-  await spawned(child, spec.command);
+  await spawned(child, spec, log);
   const { pid, stdin, stdout, stderr } = child as Required<ChildProcess> & {
     pid: number;
     stdin: Writable;
@@ -135,11 +136,17 @@ export function deathSignal(): Promise<readonly string[]> {
   return probed;
 }
 
-function spawned(child: ChildProcess, command: string): Promise<void> {
+/** The system says ENOENT of a missing program and of a missing directory alike; the reason names which. */
+function spawned(child: ChildProcess, { command, cwd }: ChildSpec, log: Logger): Promise<void> {
   return new Promise((resolve, reject) => {
     child.once('spawn', resolve);
-    child.once('error', (cause) => {
-      const reason = `${command} cannot be run (${cause.message})`;
+    child.once('error', (cause: NodeJS.ErrnoException) => {
+      // The whole path is for the log: clients are not told where the server is installed.
+      log.error('codex.not_started', { command, cwd, error: cause });
+      const name = basename(command);
+      const reason = existsSync(cwd)
+        ? `${name} cannot be run (${cause.code ?? 'unknown error'}); the log names its file`
+        : `${name} cannot be run: its working directory ${cwd} does not exist`;
       reject(new OrbitError('codex_error', { reason }, { cause }));
     });
   });
