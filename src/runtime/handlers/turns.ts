@@ -5,6 +5,7 @@ import { OrbitError } from '../../errors.ts';
 import type { ClientMessageOf } from '../../protocol/client.ts';
 import { entry } from '../../protocol/entry.ts';
 import type { ImageInput, Message } from '../../protocol/nouns.ts';
+import type { LiveSession } from '../sessions/live-session.ts';
 import { contextOf, refuseWatched, type Sessions, type Wish } from '../sessions/sessions.ts';
 import type { Handlers } from './handler.ts';
 
@@ -52,7 +53,7 @@ export function createTurnsHandlers({
       });
       const pictures = message.images ?? [];
       const taken = pictures.length > 0 ? await images.take(pictures, directory) : [];
-      await sessions.wish(session_id, 'type', () => submitted(message, taken));
+      await sessions.wish(session_id, 'type', (live) => submitted(message, taken, joinsTurn(live)));
     },
 
     steer_turn: ({ session_id, content }) =>
@@ -81,17 +82,28 @@ export function createTurnsHandlers({
   };
 }
 
-/** A client's words as the session takes them: shown as they are, and ordered with all they bring. */
+/** True when words join a turn: one that runs, or one that words sent a moment ago will begin. */
+function joinsTurn(live: LiveSession): boolean {
+  const { turn, outbox } = contextOf(live);
+  return turn.open || outbox.length > 0;
+}
+
+/**
+ * A client's words as the session takes them: shown as they are, and ordered with all they bring.
+ *
+ * @param joins kept as `steer` then: clients count `user` messages as turns when they roll back
+ */
 function submitted(
   { session_id, content, model, effort, skills, mentions }: ClientMessageOf<'send_message'>,
   images: ImageInput[],
+  joins: boolean,
 ): Wish {
   const id = `user-${randomUUID()}`;
   const chosen = { ...(model && { model }), ...(effort && { effort }) };
   const shown = images.length > 0 ? { images } : {};
   return {
     type: 'message.submitted',
-    message: said({ id, session_id, message_type: 'user', content, ...shown }),
+    message: said({ id, session_id, message_type: joins ? 'steer' : 'user', content, ...shown }),
     order: {
       type: 'turn.run',
       messageId: id,
