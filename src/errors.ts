@@ -80,8 +80,7 @@ const CATALOGUE = {
   },
   watched_only: {
     status: 409,
-    message:
-      'Session {id} is only watched; {what} in its own terminal, or fork it to steer it here',
+    message: 'Session {id} is only watched, not controlled from here; {what} in its own terminal',
   },
   already_active: {
     status: 409,

@@ -90,6 +90,7 @@ export function createHouse(deps: HouseDeps): House {
   const shells = createShells({ sessions, news, writer, clock, env, log: log.child('shell') });
   shells.recover(writer.opened.commands);
   const subscriptions = createSubscriptions({ writer, ring, registry, news });
+  rooms.attach(subscriptions);
   const handlers = createHandlers({
     ...{ core, subscriptions, accounts, shells, images, takeHook: intake.takeHook },
     browse: createBrowse({ home: places.home, roots: places.browseRoots }),

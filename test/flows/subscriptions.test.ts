@@ -47,6 +47,24 @@ for (const [door, connect] of [
     expect(new Set(revisions).size).toBe(revisions.length);
   });
 
+  it(`keeps a subscription on ${door} for a session that does not exist yet`, async () => {
+    await using client = await connect(server.url);
+    await using gone = await connect(server.url);
+    for (const each of [client, gone]) each.send({ type: 'subscribe_session', session_id: id });
+    gone.send({ type: 'unsubscribe_session', session_id: id });
+    for (const each of [client, gone]) await barrier(each);
+    expect(client.messages.find(({ type }) => type === 'error')).toMatchObject({
+      code: 'not_found',
+    });
+    await deliver(server.url, script.prompt('Go'));
+    const first = await client.waitFor((frame) => frame.type === 'session_snapshot');
+    expect(first).toMatchObject({ session: { id } });
+    await deliver(server.url, script.stop());
+    await client.waitFor((frame) => frame.type === 'session_delta' && frame.session_id === id);
+    await barrier(gone);
+    expect(gone.messages.filter(({ type }) => type === 'session_snapshot')).toEqual([]);
+  });
+
   it(`hears nothing of a session on ${door} after unsubscribing`, async () => {
     await deliver(server.url, script.prompt('Go'));
     await using client = await connect(server.url);

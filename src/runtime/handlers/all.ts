@@ -48,7 +48,7 @@ export function createHandlers(deps: HandlersDeps): Handlers<ClientTag> {
     ...createHookHandlers(deps.takeHook),
     ...createLifecycleHandlers(lifecycle),
     ...createTurnsHandlers({ sessions, images }),
-    ...createApprovalsHandlers({ sessions, links }),
+    ...createApprovalsHandlers({ sessions, links, subscriptions }),
     ...createNamingHandlers({ sessions }),
     ...createHistoryHandlers({ writer, sessions }),
     ...createReviewsHandlers({ writer, sessions }),

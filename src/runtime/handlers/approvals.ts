@@ -10,7 +10,8 @@ import type { ApprovalRequest } from '../../protocol/nouns.ts';
 import type { LiveSession } from '../sessions/live-session.ts';
 import { contextOf, refuseWatched, type Sessions, type Wish } from '../sessions/sessions.ts';
 import type { Links } from '../steering/links.ts';
-import type { Handlers } from './handler.ts';
+import type { Asker, Handlers } from './handler.ts';
+import type { Subscriptions } from './subscriptions.ts';
 import { steered } from './turns.ts';
 
 type ApprovalsTag = 'approve_tool' | 'answer_question';
@@ -26,12 +27,14 @@ const DECISIONS: readonly Decision[] = [
 interface ApprovalsDeps {
   sessions: Sessions;
   links: Pick<Links, 'refusalOf'>;
+  subscriptions: Pick<Subscriptions, 'correct'>;
 }
 
 /** Handlers of this group. */
 export function createApprovalsHandlers({
   sessions,
   links,
+  subscriptions,
 }: ApprovalsDeps): Handlers<ApprovalsTag> {
   /** @param words  for the turn that goes on: Codex takes no reason with a refusal, so they go before it */
   async function settle(
@@ -50,9 +53,23 @@ export function createApprovalsHandlers({
     await Promise.all([words && sessions.voice(live, words), sessions.voice(live, event)]);
   }
 
+  /** A client that shows no errors has taken its request away by now: after a refusal it gets what is so. */
+  async function visit(
+    { connection }: Asker,
+    sessionId: string,
+    visitor: (live: LiveSession) => Promise<void>,
+  ): Promise<void> {
+    try {
+      await sessions.visit(sessionId, visitor);
+    } catch (error) {
+      subscriptions.correct(connection, sessionId);
+      throw error;
+    }
+  }
+
   return {
-    approve_tool: ({ session_id, request_id: requestId, ...given }) =>
-      sessions.visit(session_id, (live) => {
+    approve_tool: ({ session_id, request_id: requestId, ...given }, asker) =>
+      visit(asker, session_id, (live) => {
         refuseWatched(live, 'answer it');
         const decision = decisionFrom(given, requestId, session_id);
         const message = given.message?.trim();
@@ -61,8 +78,8 @@ export function createApprovalsHandlers({
         return settle(live, { type: 'approval.decided', requestId, decision, order }, words);
       }),
 
-    answer_question: ({ session_id, request_id: requestId, answer: text, answers }) =>
-      sessions.visit(session_id, (live) => {
+    answer_question: ({ session_id, request_id: requestId, answer: text, answers }, asker) =>
+      visit(asker, session_id, (live) => {
         refuseWatched(live, 'answer it');
         const order = { type: 'question.answer', requestId, text, answers: answers ?? {} } as const;
         return settle(live, { type: 'question.answered', requestId, order });

@@ -2,17 +2,20 @@
  * Subscribing. The cutover is exact because between the last read and `join` there is no await of any
  * kind: what was committed before is in the read, what comes after is heard in the room.
  */
+import { summaryOf } from '../../../machines/index.ts';
 import { OrbitError } from '../../errors.ts';
 import type { Reply } from '../../protocol/server.ts';
 import type { Writer } from '../../store/writer.ts';
 import type { Ring } from '../ledger/ring.ts';
-import { frameOf, frameOfText } from '../rooms/frames.ts';
+import { errorMessage, frameOf, frameOfText } from '../rooms/frames.ts';
 import type { News } from '../rooms/news.ts';
 import {
   type Connection,
+  type Frame,
   type Hearing,
   hearingOf,
   LIST_ROOM,
+  type Outlet,
   roomsOf,
   sessionOfRoom,
   sessionRoom,
@@ -43,15 +46,25 @@ interface Since {
   message_limit?: number | null;
 }
 
-/** Brings connections into rooms, with all they missed. */
-export interface Subscriptions {
+/** Most sessions that do not exist and are waited for. */
+const MAX_AWAITED = 10_000;
+
+/** The room of those who wait for a session to exist; nothing is published to it. */
+const awaitedRoom = (sessionId: string) => `awaited:${sessionId}`;
+
+/**
+ * Brings connections into rooms, with all they missed. As an outlet it learns which sessions begin to exist,
+ * and subscribes those who asked for them before.
+ */
+export interface Subscriptions extends Outlet {
   /** Sends the list, says open requests of subscribed sessions again, and joins the list's room. */
   subscribeList(connection: Connection): Promise<void>;
   /**
    * Brings the connection up to date about a session and joins its room; again and again if it likes,
    * it is in the room once.
    *
-   * @throws OrbitError `not_found`, `too_many_subscriptions`, `server_busy`
+   * @throws OrbitError `not_found` (the wish is kept: its snapshot follows when the session exists),
+   *   `too_many_subscriptions`, `server_busy`
    */
   subscribeSession(connection: Connection, sessionId: string, since: Since): Promise<void>;
   /**
@@ -61,6 +74,11 @@ export interface Subscriptions {
    */
   present(asker: Asker, sessionId: string): Promise<void>;
   unsubscribeSession(connection: Connection, sessionId: string): void;
+  /**
+   * Sends the session's summary and its oldest open request, as they are on disk, to a client that may have
+   * assumed something else; nothing for a session that is not live.
+   */
+  correct(connection: Connection, sessionId: string): void;
   /** For a connection that left its rooms because it fell behind. */
   resync(connection: Connection, rooms: ReadonlySet<string>): Promise<void>;
 }
@@ -72,18 +90,71 @@ export function createSubscriptions(deps: SubscriptionDeps): Subscriptions {
 
 class RoomSubscriptions implements Subscriptions {
   readonly #deps: SubscriptionDeps;
+  /** Who asked for a session before it existed, by the session's id. */
+  readonly #awaited = new Map<string, Map<Connection, Since>>();
 
   constructor(deps: SubscriptionDeps) {
     this.#deps = deps;
   }
 
   unsubscribeSession(connection: Connection, sessionId: string): void {
-    for (const room of roomsOf(sessionId)) connection.leave(room);
+    for (const room of [...roomsOf(sessionId), awaitedRoom(sessionId)]) connection.leave(room);
+  }
+
+  publish(room: string, frame: Frame): void {
+    if (room !== LIST_ROOM || this.#awaited.size === 0) return;
+    const { message } = frame;
+    if (message.type !== 'session_created') return;
+    const { id } = message.session;
+    const waiting = this.#awaited.get(id);
+    this.#awaited.delete(id);
+    for (const [connection, since] of waiting ?? []) {
+      // One that closed or gave it up has left this room.
+      if (!connection.rooms.has(awaitedRoom(id))) continue;
+      connection.leave(awaitedRoom(id));
+      this.subscribeSession(connection, id, since).catch((error: unknown) =>
+        connection.send(
+          frameOf(
+            errorMessage(
+              error instanceof OrbitError
+                ? error
+                : new OrbitError('internal_error', {}, { cause: error }),
+            ),
+          ),
+        ),
+      );
+    }
+  }
+
+  /** Keeps the wish for a session that does not exist yet; its creation sends the snapshot. */
+  #await(connection: Connection, sessionId: string, since: Since): void {
+    if (this.#awaited.size >= MAX_AWAITED) this.#forgetAwaited();
+    connection.join(awaitedRoom(sessionId));
+    const waiting = this.#awaited.get(sessionId) ?? new Map<Connection, Since>();
+    this.#awaited.set(sessionId, waiting.set(connection, since));
+  }
+
+  /** Drops the wishes of closed connections, and the oldest one when that is not enough. */
+  #forgetAwaited(): void {
+    for (const [sessionId, waiting] of this.#awaited) {
+      for (const connection of waiting.keys()) {
+        if (!connection.rooms.has(awaitedRoom(sessionId))) waiting.delete(connection);
+      }
+      if (waiting.size === 0) this.#awaited.delete(sessionId);
+    }
+    const [oldest] = this.#awaited.keys();
+    if (oldest === undefined || this.#awaited.size < MAX_AWAITED) return;
+    for (const connection of this.#awaited.get(oldest)?.keys() ?? []) {
+      connection.leave(awaitedRoom(oldest));
+    }
+    this.#awaited.delete(oldest);
   }
 
   async resync(connection: Connection, rooms: ReadonlySet<string>): Promise<void> {
     if (rooms.has(LIST_ROOM)) await this.subscribeList(connection);
     for (const room of [...rooms]) {
+      // A wish for a session that does not exist yet stays one.
+      if (room.startsWith(awaitedRoom(''))) connection.join(room);
       const sessionId = sessionOfRoom(room);
       if (sessionId === null) continue;
       const deltas = hearingOf(room) === 'deltas';
@@ -123,10 +194,20 @@ class RoomSubscriptions implements Subscriptions {
     }
     const wanted = { kind: 'catch-up', sessionId, since, epoch, messages: message_limit } as const;
     const read = await this.#deps.writer.read(wanted);
-    if (!read) throw new OrbitError('not_found', { what: 'Session', id: sessionId }, { sessionId });
+    if (!read) {
+      this.#await(connection, sessionId, { deltas, message_limit });
+      throw new OrbitError('not_found', { what: 'Session', id: sessionId }, { sessionId });
+    }
     if (!isWanted()) return;
     for (const text of read.frames) connection.send(frameOfText(text));
     this.#enter(connection, sessionId, room);
+  }
+
+  correct(connection: Connection, sessionId: string): void {
+    const context = this.#deps.registry.peek(sessionId)?.committed?.context;
+    if (!context) return;
+    connection.send(frameOf({ type: 'session_created', session: summaryOf(context) }));
+    this.#remind(connection, sessionId);
   }
 
   async present({ connection, reply }: Asker, sessionId: string): Promise<void> {
@@ -145,7 +226,8 @@ class RoomSubscriptions implements Subscriptions {
   /** Synchronous with the last read. A connection hears a session one way only: the newest counts. */
   #enter(connection: Connection, sessionId: string, room: string): void {
     for (const other of roomsOf(sessionId)) if (other !== room) connection.leave(other);
-    for (const message of this.#deps.news.standing(sessionId)) connection.send(frameOf(message));
+    for (const message of this.#deps.news.standing(sessionId, hearingOf(room)))
+      connection.send(frameOf(message));
     connection.join(room);
   }
 
