@@ -92,8 +92,13 @@ export function toolKept(
 /** The outcome changes the message of the tool use, or is that message when none is shown yet. */
 function showOutcome(draft: Draft, event: EventOf<'tool.finished'>): void {
   const { update, message, tool } = event;
-  if (update && isShown(draft.context, tool)) amend(draft, update.messageId, update.changes);
-  else if (message) append(draft, message);
+  if (update && isShown(draft.context, tool)) {
+    // The app reads a duration only beside a content. Of a tool that no longer counts as running it may not
+    // hold the message any more, and would make a new one of the content.
+    const runs = draft.context.tools.some(({ toolUseId }) => toolUseId === tool.toolUseId);
+    const content = runs && message ? { content: message.content } : {};
+    amend(draft, update.messageId, { ...content, ...update.changes });
+  } else if (message) append(draft, message);
 }
 
 /**

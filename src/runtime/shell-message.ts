@@ -24,15 +24,14 @@ export function combined(stdout: string, stderr: string): string {
   return [stdout, stderr].filter(Boolean).join('\n');
 }
 
-/** What the end of a command changes on its message. */
-export function changesAtEnd({
-  stdout,
-  stderr,
-  exit_code,
-  duration_ms,
-  outcome,
-}: ShellOutput): MessageChanges {
+/** What the end of a command changes on its message. @param command its text, null where it is not known any more */
+export function changesAtEnd(
+  command: string | null,
+  { stdout, stderr, exit_code, duration_ms, outcome }: ShellOutput,
+): MessageChanges {
   return {
+    // Repeated, because the app reads a duration only beside a content.
+    ...(command !== null && { content: command }),
     tool_output: combined(stdout, stderr),
     is_error: exit_code !== 0,
     is_in_progress: false,

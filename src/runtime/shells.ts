@@ -49,7 +49,7 @@ export interface Shells {
 
 interface ShellsDeps {
   sessions: Pick<Sessions, 'tellTo'>;
-  news: Pick<News, 'tell' | 'keep'>;
+  news: Pick<News, 'tellDeltas' | 'keep'>;
   writer: Pick<Writer, 'submit'>;
   clock: StampClock;
   /** What commands inherit. */
@@ -89,8 +89,10 @@ class SessionShells implements Shells {
 
   constructor(deps: ShellsDeps) {
     this.#deps = deps;
-    this.#deps.news.keep((sessionId) =>
-      [...this.#running].flatMap(([id, each]) => soFar(sessionId, id, each)),
+    this.#deps.news.keep((sessionId, hearing) =>
+      hearing === 'whole'
+        ? []
+        : [...this.#running].flatMap(([id, each]) => soFar(sessionId, id, each)),
     );
   }
 
@@ -110,7 +112,7 @@ class SessionShells implements Shells {
   recover(commands: Opened['commands']): void {
     for (const { sessionId, messageId, output } of commands) {
       void this.#owe(
-        this.#record(sessionId, messageId, {
+        this.#record({ sessionId, command: null }, messageId, {
           stdout: output ?? '',
           stderr: INTERRUPTED_WORDS,
           exit_code: null,
@@ -154,18 +156,20 @@ class SessionShells implements Shells {
     return work;
   }
 
-  #start(id: string, { sessionId, ...wish }: CommandWish): void {
+  #start(id: string, wish: CommandWish): void {
+    const { sessionId } = wish;
     const command = startCommand({ ...wish, env: this.#deps.env });
     const kept = { chars: 0, atMs: performance.now(), isOnItsWay: false };
     this.#running.set(id, { sessionId, command, kept });
     // One beat for all commands; it stops with the last of them.
     this.#timer ??= setInterval(() => this.#tellNews(), TELL_EVERY_MS);
     this.#deps.log.info('shell.started', { session_id: sessionId, request_id: id });
-    void this.#owe(command.done.then((output) => this.#finish(sessionId, id, output)));
+    void this.#owe(command.done.then((output) => this.#finish(wish, id, output)));
     if (this.#isClosing) command.end('interrupted');
   }
 
-  async #finish(sessionId: string, id: string, output: ShellOutput): Promise<void> {
+  async #finish(wish: CommandWish, id: string, output: ShellOutput): Promise<void> {
+    const { sessionId } = wish;
     // The rest is heard before the end, and nobody who comes now is told of a command that is over.
     this.#tellNews();
     this.#running.delete(id);
@@ -181,16 +185,20 @@ class SessionShells implements Shells {
       outcome,
       duration_ms,
     });
-    await this.#record(sessionId, id, output);
+    await this.#record(wish, id, output);
   }
 
   /** Never rejects: what cannot be put on record now is found there, unfinished, after the next start. */
-  async #record(sessionId: string, messageId: string, output: ShellOutput): Promise<void> {
+  async #record(
+    { sessionId, command }: { sessionId: string; command: string | null },
+    messageId: string,
+    output: ShellOutput,
+  ): Promise<void> {
     try {
       await this.#deps.sessions.tellTo(sessionId, 'house', (at) => ({
         type: 'shell.finished',
         at,
-        update: { messageId, changes: changesAtEnd(output) },
+        update: { messageId, changes: changesAtEnd(command, output) },
         output,
       }));
     } catch (error) {
@@ -212,7 +220,7 @@ class SessionShells implements Shells {
     }
     // Only now: what is not on record must not run, because its end could not be put on record either.
     if (wish.impossible === undefined) this.#start(id, wish);
-    else void this.#owe(this.#finish(wish.sessionId, id, failedOutput(wish.impossible)));
+    else void this.#owe(this.#finish(wish, id, failedOutput(wish.impossible)));
     return id;
   }
 
@@ -222,7 +230,13 @@ class SessionShells implements Shells {
       for (const stream of ['stdout', 'stderr'] as const) {
         const piece = command.output[stream].takeNews();
         if (piece)
-          this.#deps.news.tell({ type: 'shell_delta', session_id, request_id, stream, ...piece });
+          this.#deps.news.tellDeltas({
+            type: 'shell_delta',
+            session_id,
+            request_id,
+            stream,
+            ...piece,
+          });
       }
       command.breathe();
       this.#keep(request_id, each);

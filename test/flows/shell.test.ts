@@ -42,7 +42,7 @@ async function start(client: TestClient, command: string, more: object = {}): Pr
 }
 
 async function subscribed(client: TestClient): Promise<void> {
-  client.send({ type: 'subscribe_session', session_id: id });
+  client.send({ type: 'subscribe_session', session_id: id, deltas: true });
   await barrier(client);
 }
 

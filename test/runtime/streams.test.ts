@@ -80,7 +80,7 @@ describe('a streamed text', () => {
     stream.push('b');
     test.after(40);
     expect(test.deltas()).toEqual([]);
-    expect(test.streams.standing('s')).toEqual([]);
+    expect(test.streams.standing('s', 'whole')).toEqual([]);
     stream.show();
     test.after(40);
     expect(joined(test.deltas())).toBe('b');
@@ -89,7 +89,7 @@ describe('a streamed text', () => {
     expect(test.isBeating()).toBe(false);
     test.after(1000);
     expect(joined(test.deltas())).toBe('b');
-    expect(test.streams.standing('s')).toEqual([]);
+    expect(test.streams.standing('s', 'whole')).toEqual([]);
   });
 
   it('is told as a whole in growing steps, and the tail of a slow one within a second', () => {
@@ -136,11 +136,11 @@ describe('a streamed text', () => {
     stream.push('b');
     test.after(40);
     stream.push('c');
-    const [standing] = test.streams.standing('s');
+    const [standing] = test.streams.standing('s', 'whole');
     test.after(40);
     expect(standing).toMatchObject({ message_id: 'm', changes: { content: 'ab' } });
     expect(test.deltas().at(-1)).toMatchObject({ offset: 2, text: 'c' });
-    expect(test.streams.standing('other')).toEqual([]);
+    expect(test.streams.standing('other', 'whole')).toEqual([]);
   });
 
   it('costs as a whole what a few of its lengths cost, however long and slow it is', () => {

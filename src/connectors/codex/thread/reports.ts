@@ -291,10 +291,12 @@ function useOf(item: ThreadItem, name: string) {
   return { toolUseId: item.id, agentId: null, name, digest: item.id };
 }
 
-function changeOf({ id: messageId, tool_output, is_error, duration_ms }: Message) {
+function changeOf({ id: messageId, content, tool_output, is_error, duration_ms }: Message) {
   return {
     messageId,
     changes: {
+      // Repeated, because the app reads a duration only beside a content.
+      content,
       tool_output: tool_output ?? '',
       is_error,
       ...(duration_ms !== null && { duration_ms }),
