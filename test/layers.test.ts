@@ -23,6 +23,7 @@ const RULES: Record<string, Rule> = {
   machines: { may: ['xstate', 'type protocol'] },
   store: { may: ['protocol', 'better-sqlite3', 'node:', 'type machines', ...LEAVES] },
   connectors: { may: ['protocol', 'type machines', 'xstate', 'node:', ...LEAVES] },
+  providers: { may: ['chokidar', 'protocol', 'type machines', 'node:', ...LEAVES] },
   runtime: { may: ['protocol', 'machines', 'store', 'connectors', 'xstate', 'node:', ...LEAVES] },
   transports: {
     may: ['protocol', 'runtime', 'koa', '@koa/router', 'socket.io', 'ws', 'node:', ...LEAVES],

@@ -1,0 +1,192 @@
+/**
+ * What the sources beside the hooks report about a Claude session that runs in a terminal. A report states
+ * what a source saw, in neutral words; whether it changes the session is for the chart to decide.
+ */
+
+/** What every report carries. */
+export interface ReportOrigin {
+  /** The source; the chart ranks it. */
+  witness: 'registry' | 'process' | 'transcript' | 'telemetry';
+  sessionId: string;
+  /** When it happened, in milliseconds since 1970 by the clock of the source's machine. */
+  stamp: number;
+  /** Equal for equal reports, also after a restart or a second reading: the idempotency key. */
+  key: string;
+}
+
+/** How many tokens one answer of the model took; `context` is what it had to read in all. */
+export interface Tokens {
+  input: number;
+  output: number;
+  cacheRead: number;
+  cacheCreation: number;
+  /** Part of `output`. */
+  thinking: number;
+  context: number;
+}
+
+/** An image of a message, base64. */
+export interface ReportedImage {
+  mediaType: string;
+  data: string;
+}
+
+/** The state of a session as its live registry files give it, all processes of the session together. */
+export interface LiveState {
+  /** `waiting`: a dialog of the agent is open; what it asks only a hook tells. `idle`: the person's turn. */
+  state: 'idle' | 'working' | 'waiting';
+  /** The registry's own words, for the journal: `busy`, `waiting/permission prompt`. */
+  words: string;
+  /** Processes that bear the session id, lowest first. */
+  pids: number[];
+  cwd: string | null;
+  name: string | null;
+  version: string | null;
+  /** `bg` for a background session. */
+  kind: string | null;
+  /** `cli` for a terminal, `sdk-cli` for `claude -p`. */
+  entrypoint: string | null;
+  /** Milliseconds since 1970. */
+  startedAt: number | null;
+}
+
+/** Why no process of a session is left. `exited`: it removed its registry file. `killed`: the file stayed. */
+export type GoneReason = 'exited' | 'killed' | 'stopped' | 'done' | 'failed';
+
+/** What the live registry and the look at processes report. */
+export type RegistryReport = ReportOrigin &
+  (
+    | ({ what: 'session.state' } & LiveState)
+    /** The same process went on with another session (`/clear`). */
+    | { what: 'session.continued'; from: string; pid: number }
+    | { what: 'process.gone'; reason: GoneReason; pids: number[] }
+    /** Every process of the session is stopped by a signal (Ctrl-Z), or one runs again. */
+    | { what: 'process.suspended'; suspended: boolean; pids: number[] }
+  );
+
+/** How a tool use ended. `refused_or_interrupted`: the transcript of that version does not tell which. */
+export type ToolOutcome = 'done' | 'failed' | 'refused' | 'interrupted' | 'refused_or_interrupted';
+
+/** Where a transcript's report belongs. */
+interface TranscriptOrigin extends ReportOrigin {
+  witness: 'transcript';
+  /** The subagent whose file it stands in; null for the main thread. */
+  agent: string | null;
+  /** The transcript's id of the line, by which a rewind takes it back; null for lines that have none. */
+  message: string | null;
+}
+
+/** What a transcript reports. */
+export type TranscriptReport = TranscriptOrigin &
+  (
+    | {
+        what: 'user.text';
+        text: string;
+        images: ReportedImage[];
+        prompt: string | null;
+        /** `queued`: typed while the session worked. `program`: through `claude -p` or the SDK. */
+        by: 'person' | 'program';
+        queued: boolean;
+      }
+    /** Text that entered as a user's but is not: `task-notification`, `peer`, `summary`. */
+    | { what: 'notice'; origin: string; text: string }
+    | {
+        what: 'assistant.text';
+        text: string;
+        /** The provider's id of the answer; several texts, thoughts and tools share it. */
+        answer: string | null;
+        partial: boolean;
+      }
+    /** `text` is empty where the provider keeps it. `durationMs` null: not known. */
+    | { what: 'assistant.thinking'; text: string; answer: string | null; durationMs: number | null }
+    | { what: 'tool.started'; tool: string; name: string; input: unknown; answer: string | null }
+    | {
+        what: 'tool.ended';
+        tool: string;
+        outcome: ToolOutcome;
+        text: string;
+        images: ReportedImage[];
+        /** The CLI's structured result; null where it has none. */
+        result: unknown;
+        /** Who decided: `user_temporary`, `user_permanent`, `user_reject`, `hook`, `config`, `rule`; null: not told. */
+        decidedBy: string | null;
+        /** What the person said with a refusal. */
+        words: string | null;
+        /** The subagent that the tool started. */
+        started: string | null;
+      }
+    /** The newest figures of one answer: they replace what was reported for the same `answer`. */
+    | { what: 'tokens'; answer: string; model: string | null; tokens: Tokens }
+    | { what: 'model'; model: string }
+    | { what: 'title'; title: string; by: 'person' | 'model' }
+    | { what: 'permission.mode'; mode: string }
+    | { what: 'compacted'; trigger: string | null; before: number | null; after: number | null }
+    /** The person went back: everything in `gone` left the conversation. `to` null: to the start. */
+    | { what: 'rewound'; to: string | null; gone: string[] }
+    | { what: 'interrupted'; during: 'text' | 'tool' }
+    /** The queue of words typed while the session works. */
+    | { what: 'queue.changed'; change: 'added' | 'taken' | 'removed'; text: string | null }
+    | { what: 'command.entered'; command: string; shell: boolean }
+    | { what: 'command.output'; text: string; error: string; shell: boolean }
+    | { what: 'api.failed'; status: number | null; text: string }
+    | { what: 'turn.ended'; durationMs: number | null; agents: number }
+    | { what: 'agents.killed' }
+    | { what: 'cost'; usd: number; models: Record<string, number> }
+  );
+
+/** What an OpenTelemetry log record reports. Never a text of the person or of the model. */
+export type TelemetryReport = ReportOrigin & {
+  /** Counts from 0 in each process; orders its records, and a gap shows a loss. Null: not told. */
+  sequence: number | null;
+  prompt: string | null;
+  agent: string | null;
+} & (
+    | { what: 'prompt.entered'; command: string | null; length: number | null }
+    | {
+        what: 'tool.decided';
+        tool: string;
+        name: string | null;
+        accepted: boolean;
+        /** `aborted`: dismissed. `rule`: nobody was asked. Unknown sources are given as they are. */
+        by: 'person' | 'hook' | 'rule' | 'aborted' | (string & {});
+        /** The person said "do not ask again". */
+        forGood: boolean;
+      }
+    | {
+        what: 'tool.settled';
+        tool: string;
+        name: string | null;
+        ok: boolean;
+        durationMs: number | null;
+        error: string | null;
+      }
+    | {
+        what: 'api.answered';
+        model: string | null;
+        tokens: Tokens;
+        usd: number | null;
+        durationMs: number | null;
+        request: string | null;
+        /** `repl_main_thread`, `sdk`, `compact`, `agent:…`, `generate_session_title`. */
+        purpose: string | null;
+      }
+    | {
+        what: 'api.failed';
+        model: string | null;
+        error: string;
+        status: number | null;
+        final: boolean;
+      }
+    | { what: 'permission.mode'; from: string | null; mode: string; trigger: string | null }
+    | {
+        what: 'agent.ended';
+        agentType: string | null;
+        tokens: number | null;
+        durationMs: number | null;
+      }
+  );
+
+/** An id that may become a key or a part of a path: letters, digits, `.`, `_`, `:`, `-`. */
+export function isSafeId(value: unknown): value is string {
+  return typeof value === 'string' && /^(?!\.{1,2}$)[A-Za-z0-9._:-]{1,128}$/.test(value);
+}
