@@ -37,8 +37,6 @@ export interface LiveState {
   state: 'idle' | 'working' | 'waiting';
   /** The registry's own words, for the journal: `busy`, `waiting/permission prompt`. */
   words: string;
-  /** Processes that bear the session id, lowest first. */
-  pids: number[];
   cwd: string | null;
   name: string | null;
   version: string | null;
@@ -59,6 +57,8 @@ export type RegistryReport = ReportOrigin &
     | ({ what: 'session.state' } & LiveState)
     /** The same process went on with another session (`/clear`). */
     | { what: 'session.continued'; from: string; pid: number }
+    /** The processes that bear the session id now, to be stored: they are looked at after a restart too. */
+    | { what: 'process.seen'; processes: { pid: number; start: string | null }[] }
     | { what: 'process.gone'; reason: GoneReason; pids: number[] }
     /** Every process of the session is stopped by a signal (Ctrl-Z), or one runs again. */
     | { what: 'process.suspended'; suspended: boolean; pids: number[] }

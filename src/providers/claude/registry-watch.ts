@@ -1,0 +1,284 @@
+/**
+ * Reads the live registry of every home: at each change of its folders, and all of it every two seconds,
+ * because a notification can get lost and a killed process leaves none.
+ */
+import { constants, type FileHandle, open, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type FSWatcher, watch } from 'chokidar';
+import { systemCodeOf } from '../../exit.ts';
+import { isOurDomain, type ProcessState, processState } from './process.ts';
+import { parseRegistryFile, type RegistryEntry, RegistryFold, type SeenFile } from './registry.ts';
+import type { RegistryReport } from './reports.ts';
+
+/** A process that bore a session when the server last knew it. */
+export interface KnownProcess {
+  sessionId: string;
+  pid: number;
+  start: string | null;
+}
+
+/** What the registry is watched with. */
+export interface RegistryOptions {
+  /** Claude homes (`~/.claude`); they need not exist yet. */
+  homes: readonly string[];
+  /** Processes of sessions that had not ended when the server stopped; those that are gone are reported. */
+  known?: readonly KnownProcess[];
+  /** Takes the reports of one look, in order. */
+  onReports(reports: RegistryReport[]): void;
+  /** A path that is not read, once each, with the reason. */
+  onWarning(path: string, reason: string): void;
+  /** A look failed in a way that is not foreseen; the next one is made all the same. */
+  onError(error: unknown): void;
+  /** Milliseconds between two looks without a notification. */
+  everyMs?: number;
+}
+
+interface KnownFile {
+  home: string;
+  entry: RegistryEntry;
+  /** Milliseconds since 1970 when it was first missed; null while it is there. */
+  missingSince: number | null;
+}
+
+const EVERY_MS = 2000;
+/** A file that could not be read whole is read again after this time. */
+const TORN_MS = 100;
+const TORN_TRIES = 5;
+/** A file that is absent while its process lives counts as gone after this time. */
+const ABSENT_MS = 250;
+const MAX_BYTES = 256 * 1024;
+/** Other files of the folder hold keys and are never opened. */
+const FILE_NAME = /^\d{1,10}\.json$/;
+
+/** Watches the registries until it is closed. */
+export class RegistryWatch {
+  readonly #options: RegistryOptions;
+  readonly #fold = new RegistryFold();
+  readonly #files = new Map<string, KnownFile>();
+  readonly #warned = new Set<string>();
+  /** Domains in which a process was found as its file says: they are ours, whatever they are called. */
+  readonly #ourDomains = new Set<string>();
+  /** How often a file could not be parsed, in a row. */
+  readonly #torn = new Map<string, number>();
+  #known: KnownProcess[];
+  #watcher: FSWatcher | null = null;
+  #timer: NodeJS.Timeout | null = null;
+  #looking: Promise<void> | null = null;
+  #again = false;
+  #closed = false;
+
+  constructor(options: RegistryOptions) {
+    this.#options = options;
+    this.#known = [...(options.known ?? [])];
+  }
+
+  /** Begins to watch, and gives the reports of the first look before it resolves. */
+  async start(): Promise<void> {
+    const folders = this.#options.homes.map((home) => join(home, 'sessions'));
+    this.#watcher = watch(folders, {
+      depth: 0,
+      followSymlinks: false,
+      ignoreInitial: true,
+      ignored: (path, stats) => stats?.isFile() === true && !/[/\\]\d{1,10}\.json$/.test(path),
+    });
+    const onChange = (): void => void this.look();
+    this.#watcher.on('add', onChange).on('change', onChange).on('unlink', onChange);
+    this.#watcher.on('error', (error) => this.#options.onError(error));
+    await this.look();
+  }
+
+  /** Looks at one more process from now on: one that a hook named and that has no registry file. */
+  follow(process: KnownProcess): void {
+    this.#known.push(process);
+  }
+
+  /** Looks at everything now. A call during a look makes one more after it; it never rejects. */
+  look(): Promise<void> {
+    if (this.#looking !== null) {
+      this.#again = true;
+      return this.#looking;
+    }
+    this.#looking = this.#lookUntilQuiet().finally(() => {
+      this.#looking = null;
+    });
+    return this.#looking;
+  }
+
+  /** Ends the watch; no report comes after it has resolved. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    await this.#watcher?.close();
+    await this.#looking;
+  }
+
+  async #lookUntilQuiet(): Promise<void> {
+    let next = this.#options.everyMs ?? EVERY_MS;
+    do {
+      this.#again = false;
+      try {
+        next = await this.#lookOnce();
+      } catch (error) {
+        this.#options.onError(error);
+      }
+    } while (this.#again && !this.#closed);
+    if (this.#closed) return;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.look(), next);
+    this.#timer.unref();
+  }
+
+  /** @returns milliseconds until the next look */
+  async #lookOnce(): Promise<number> {
+    const now = Date.now();
+    const there = new Set<string>();
+    let isTorn = false;
+    for (const home of this.#options.homes) {
+      for (const path of await this.#filesOf(home)) {
+        const text = await this.#textOf(path);
+        if (text === null) continue;
+        there.add(path);
+        const entry = parseRegistryFile(text);
+        if (entry === null) {
+          isTorn = this.#isWorthRetry(path) || isTorn;
+          continue;
+        }
+        this.#torn.delete(path);
+        this.#files.set(path, { home, entry, missingSince: null });
+      }
+    }
+    const missing = this.#miss(there, now);
+    const seen: SeenFile[] = this.#restored();
+    for (const [path, file] of this.#files) seen.push(await this.#seen(path, file, missing));
+    for (const path of missing) this.#files.delete(path);
+    if (this.#closed) return 0;
+    const reports = this.#fold.look(seen, now);
+    if (reports.length > 0) this.#options.onReports(reports);
+    const isMissed = [...this.#files.values()].some(({ missingSince }) => missingSince !== null);
+    const every = this.#options.everyMs ?? EVERY_MS;
+    if (isTorn) return Math.min(TORN_MS, every);
+    return isMissed ? Math.min(ABSENT_MS, every) : every;
+  }
+
+  /** A file that stays unreadable is no half-written one. */
+  #isWorthRetry(path: string): boolean {
+    const tries = (this.#torn.get(path) ?? 0) + 1;
+    this.#torn.set(path, tries);
+    if (tries > TORN_TRIES) this.#warn(path, 'is no registry file of Claude');
+    return tries <= TORN_TRIES;
+  }
+
+  /** Files that are gone for good: absent with a dead process, or absent for a while. */
+  #miss(there: ReadonlySet<string>, now: number): Set<string> {
+    const gone = new Set<string>();
+    for (const [path, file] of this.#files) {
+      if (there.has(path)) continue;
+      file.missingSince ??= now;
+      const isDead = this.#stateOf(file.entry) === 'gone';
+      if (isDead || now - file.missingSince >= ABSENT_MS) gone.add(path);
+    }
+    return gone;
+  }
+
+  async #seen(path: string, file: KnownFile, missing: ReadonlySet<string>): Promise<SeenFile> {
+    const { entry, home } = file;
+    const isBackground = entry.kind === 'bg' && entry.jobId !== null;
+    const job = isBackground ? await this.#jobOf(join(home, 'jobs', entry.jobId ?? '')) : null;
+    return { path, entry, present: !missing.has(path), process: this.#stateOf(entry), job };
+  }
+
+  /** What is left of the processes of before the restart: those without a file, until they end. */
+  #restored(): SeenFile[] {
+    const entries = [...this.#files.values()].map(({ entry }) => entry);
+    this.#known = this.#known.filter(
+      ({ sessionId, pid }) =>
+        !entries.some((entry) => entry.pid === pid && entry.sessionId === sessionId),
+    );
+    const seen = this.#known.map(({ sessionId, pid, start }): SeenFile => {
+      const entry = { ...NO_ENTRY, sessionId, pid, procStart: start };
+      const state = processState(pid, start);
+      return { path: `known:${pid}`, entry, present: state !== 'gone', process: state, job: null };
+    });
+    this.#known = this.#known.filter(({ pid, start }) => processState(pid, start) !== 'gone');
+    return seen;
+  }
+
+  #stateOf({ pid, procStart, pidDomain }: RegistryEntry): ProcessState | null {
+    const state = processState(pid, procStart);
+    // The same pid with the same start time is the same process: its domain is ours.
+    if (state !== 'gone' && procStart !== null && pidDomain !== null) {
+      this.#ourDomains.add(pidDomain);
+    }
+    const isOurs =
+      isOurDomain(pidDomain) || (pidDomain !== null && this.#ourDomains.has(pidDomain));
+    return isOurs ? state : null;
+  }
+
+  async #filesOf(home: string): Promise<string[]> {
+    const folder = join(home, 'sessions');
+    try {
+      const names = await readdir(folder);
+      return names.filter((name) => FILE_NAME.test(name)).map((name) => join(folder, name));
+    } catch (error) {
+      const code = systemCodeOf(error);
+      if (code === 'ENOENT') return [];
+      this.#warn(folder, `cannot be listed (${code ?? error})`);
+      return [];
+    }
+  }
+
+  /** The state that a background session's job names; null when it cannot be told. */
+  async #jobOf(folder: string): Promise<string | null> {
+    const text = await this.#textOf(join(folder, 'state.json'));
+    if (text === null) return null;
+    try {
+      const { state } = JSON.parse(text) as { state?: unknown };
+      return typeof state === 'string' ? state : null;
+    } catch {
+      // Half written: the next look reads it again.
+      return null;
+    }
+  }
+
+  /** Null when there is no such file, or when it is none that may be read. */
+  async #textOf(path: string): Promise<string | null> {
+    let handle: FileHandle | null = null;
+    try {
+      const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+      handle = await open(path, flags);
+      const stat = await handle.stat();
+      if (!stat.isFile()) return this.#warn(path, 'is no regular file');
+      if (stat.size > MAX_BYTES) return this.#warn(path, `is larger than ${MAX_BYTES} bytes`);
+      return await handle.readFile('utf8');
+    } catch (error) {
+      const code = systemCodeOf(error);
+      if (code === 'ENOENT') return null;
+      if (code === 'ELOOP') return this.#warn(path, 'is a link');
+      return this.#warn(path, `cannot be read (${code ?? error})`);
+    } finally {
+      await handle?.close();
+    }
+  }
+
+  #warn(path: string, reason: string): null {
+    if (!this.#warned.has(path)) {
+      this.#warned.add(path);
+      this.#options.onWarning(path, reason);
+    }
+    return null;
+  }
+}
+
+const NO_ENTRY: Omit<RegistryEntry, 'pid' | 'sessionId' | 'procStart'> = {
+  pidDomain: null,
+  cwd: null,
+  name: null,
+  version: null,
+  kind: null,
+  entrypoint: null,
+  jobId: null,
+  startedAt: null,
+  status: null,
+  waitingFor: null,
+  statusUpdatedAt: null,
+};
