@@ -4,6 +4,7 @@ import { About } from './panels/about.tsx';
 import { Announcer } from './panels/announcer.tsx';
 import { Dialogs } from './panels/dialogs.tsx';
 import { Grid } from './panels/grid.tsx';
+import { Inbox } from './panels/inbox.tsx';
 import { Inspector } from './panels/inspector.tsx';
 import { Machines } from './panels/machines.tsx';
 import { Outline } from './panels/outline.tsx';
@@ -34,7 +35,7 @@ export function App() {
 }
 
 /** Pages that are the same on every screen, but for their own style sheets. */
-const PAGES = { grid: Grid, machines: Machines, about: About } as const;
+const PAGES = { inbox: Inbox, grid: Grid, machines: Machines, about: About } as const;
 
 function Desk() {
   if (place.value !== 'sessions') {

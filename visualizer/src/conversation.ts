@@ -13,9 +13,9 @@ import {
   type SessionView,
 } from '../../src/client/index.ts';
 import type { Question } from '../../src/protocol/nouns.ts';
-import { hello, isOnline, selected } from './model.ts';
+import { hello, inboxed, isOnline, selected } from './model.ts';
 import { SERVER_URL } from './places.ts';
-import { tab, view } from './route.ts';
+import { place, tab, view } from './route.ts';
 import { questionsOf } from './session-words.ts';
 import { readToken } from './token.ts';
 
@@ -39,7 +39,8 @@ let followed: { session: string; stop: () => void } | null = null;
 export function startConversation(): void {
   effect(() => {
     const isOpen = tab.value === 'session' || view.value === 'session';
-    follow(isOpen ? selected.value : null);
+    if (place.value === 'inbox') follow(inboxed.value);
+    else follow(isOpen ? selected.value : null);
   });
   // The page has a line again, perhaps by another token: then this one need not wait any longer.
   effect(() => {

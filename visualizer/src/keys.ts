@@ -1,6 +1,7 @@
 /** Every key of the page in one table: the dialog shows it, `startKeys` obeys it. Off inside fields. */
 import { goFirst, goLive, step, toggleLive } from './cursor.ts';
 import { actions, chartView, nextRegion } from './lighting.ts';
+import { stepInbox } from './panels/inbox.tsx';
 import { selectNeighbour, togglePin } from './panels/sessions.tsx';
 import { isHelpOpen, isInspectorOpen, openTab, place, TABS } from './route.ts';
 import { nextTheme } from './theme.ts';
@@ -23,8 +24,8 @@ const PANS: Record<string, [number, number]> = {
 /** All keys, in the order in which help lists them. */
 export const KEYS: readonly KeyEntry[] = [
   { keys: ['/'], words: 'filter sessions', act: () => document.getElementById('filter')?.focus() },
-  { keys: ['j'], words: 'next session', act: () => selectNeighbour(1) },
-  { keys: ['k'], words: 'previous session', act: () => selectNeighbour(-1) },
+  { keys: ['j'], words: 'next session, or request of the inbox', act: () => neighbour(1) },
+  { keys: ['k'], words: 'previous session, or request', act: () => neighbour(-1) },
   { keys: ['p'], words: 'pin this session', act: togglePin },
   { keys: ['['], words: 'one event back', act: () => step(-1) },
   { keys: [']'], words: 'one event forth', act: () => step(1) },
@@ -65,6 +66,13 @@ export const KEYS: readonly KeyEntry[] = [
     },
   },
   {
+    keys: ['i'],
+    words: 'the inbox, and back',
+    act: () => {
+      place.value = place.value === 'inbox' ? 'sessions' : 'inbox';
+    },
+  },
+  {
     keys: ['g'],
     words: 'all sessions at a glance, and back',
     act: () => {
@@ -82,6 +90,11 @@ export const KEYS: readonly KeyEntry[] = [
     },
   },
 ];
+
+function neighbour(by: number): void {
+  if (place.peek() === 'inbox') stepInbox(by);
+  else selectNeighbour(by);
+}
 
 /** Presses a decision about the request in view; what cannot be pressed by hand cannot be by key. */
 function press(decision: string): void {

@@ -41,6 +41,8 @@ export const rowsTick = signal(0);
 export const selected = signal<string | null>(null);
 /** What is loaded of the watched session's journal. */
 export const history = signal<History>(EMPTY_HISTORY);
+/** The session whose request the inbox shows; null while nothing waits. */
+export const inboxed = signal<string | null>(null);
 /** Why the watched session cannot be shown. */
 export const watchFailure = signal<string | null>(null);
 /** The child actor whose card stands in the place of the chart; null: none. */

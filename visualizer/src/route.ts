@@ -19,8 +19,8 @@ export const VIEWS = ['sessions', 'session', 'states', 'chart', 'more'] as const
 /** What a phone shows one at a time. */
 export type View = (typeof VIEWS)[number];
 
-/** The pages: sessions and one of them, small multiples, charts without a session, about. */
-export const PLACES = ['sessions', 'grid', 'machines', 'about'] as const;
+/** The pages: what waits for a person, sessions and one of them, small multiples, charts without a session, about. */
+export const PLACES = ['inbox', 'sessions', 'grid', 'machines', 'about'] as const;
 /** A page of the page. */
 export type Place = (typeof PLACES)[number];
 

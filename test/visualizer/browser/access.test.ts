@@ -20,7 +20,7 @@ import {
 useBrowser();
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-const PAGES = ['grid', 'machines/session', 'about', 's/od-0001/connector'];
+const PAGES = ['inbox', 'grid', 'machines/session', 'about', 's/od-0001/connector'];
 
 /** A permission and two questions wait. */
 function openRequests({ sessions }: Fixture): void {
@@ -85,7 +85,10 @@ describe.each(['light', 'dark'] as const)('axe finds nothing in %s', (colorSchem
     const found: string[] = [];
     for (const path of [...PAGES, 's/od-0001?tab=session', 's/od-0004?tab=session']) {
       await page.goto(server.url + path);
-      await page.locator('.tile, .catalogue-state, .card, .approval').first().waitFor();
+      await page
+        .locator('.tile, .catalogue-state, .card, .approval, .inbox, [data-testid=nothing-waits]')
+        .first()
+        .waitFor();
       found.push(...(await findings(page)).map((one) => `${path} ${one}`));
     }
     await server.close();
@@ -110,7 +113,10 @@ describe.each(['light', 'dark'] as const)('axe finds nothing in %s', (colorSchem
     }
     for (const path of PAGES) {
       await page.goto(server.url + path);
-      await page.locator('.tile, .catalogue-state, .card').first().waitFor();
+      await page
+        .locator('.tile, .catalogue-state, .card, .inbox, [data-testid=nothing-waits]')
+        .first()
+        .waitFor();
       found.push(...(await findings(page)).map((one) => `${path} ${one}`));
     }
     expect(found).toEqual([]);
@@ -134,14 +140,17 @@ describe.each([
       faults.push(...(await tooSmall(page)).map((one) => `${where} ${one}`));
     };
     await page.locator('.virtual-row').first().tap();
-    await page.getByTestId('outline').waitFor();
+    await page.getByTestId('session').waitFor();
     for (const name of ['Sessions', 'Session', 'States', 'Chart', 'Events']) {
       await page.getByRole('navigation').getByRole('button', { name, exact: true }).tap();
       await look(name);
     }
     for (const path of [...PAGES, 's/od-0001?tab=session', 's/od-0004?tab=session']) {
       await page.goto(server.url + path);
-      await page.locator('.tile, .catalogue-state, .card, .approval').first().waitFor();
+      await page
+        .locator('.tile, .catalogue-state, .card, .approval, .inbox, [data-testid=nothing-waits]')
+        .first()
+        .waitFor();
       await look(path);
     }
     expect(faults).toEqual([]);
@@ -212,11 +221,12 @@ function tooSmall(page: Page): Promise<string[]> {
   );
 }
 
-it('opens the outline before the chart on a phone, and the outline explains by touch', async () => {
+it('opens the conversation first on a phone, and the outline explains by touch', async () => {
   const server = await fixture({ sessions: 5 }, 10);
   const page = await visit(server.url, PHONE);
   await page.locator('.virtual-row').first().tap();
-  await page.getByTestId('outline').waitFor();
+  await page.getByTestId('session').waitFor();
+  await page.getByRole('navigation').getByRole('button', { name: 'States' }).tap();
   await page.locator('[data-outline="session.phase.ended"]').tap();
   await expect.poll(() => page.getByTestId('why').textContent()).toContain('It is not in ended');
 });

@@ -70,20 +70,22 @@ function Choices({
         <button
           type="button"
           class="button primary approve"
+          data-key="A"
           aria-label={`${isPlan ? 'Accept plan' : 'Approve'}: ${subject}`}
           disabled={isDisabled || isUnread}
           onClick={() => onDecide('approved', '')}
         >
-          {isPlan ? 'Accept plan' : 'Approve'} <kbd>A</kbd>
+          {isPlan ? 'Accept plan' : 'Approve'}
         </button>
         <button
           type="button"
           class="button danger deny"
+          data-key="D"
           aria-label={`${isPlan ? 'Send back' : 'Deny'}: ${subject}`}
           disabled={isDisabled}
           onClick={onDeny}
         >
-          {isPlan ? 'Send back…' : 'Deny…'} <kbd>D</kbd>
+          {isPlan ? 'Send back…' : 'Deny…'}
         </button>
         {!isPlan && (
           <button

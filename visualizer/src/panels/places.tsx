@@ -1,10 +1,12 @@
 /** The pages of the page: links that work without the page's own router, too. */
 import { addressOf, PLACES, type Place, place } from '../route.ts';
+import { waitingRows } from './sessions.tsx';
 
 const WORDS: Record<Place, string> = {
+  inbox: 'Inbox',
   sessions: 'Sessions',
-  grid: 'Grid',
-  machines: 'Charts',
+  grid: 'Board',
+  machines: 'Machines',
   about: 'About',
 };
 
@@ -24,6 +26,12 @@ export function Places() {
           }}
         >
           {WORDS[where]}
+          {where === 'inbox' && waitingRows.value.length > 0 && (
+            <>
+              <span class="visually-hidden">, </span>
+              <b>{waitingRows.value.length}</b>
+            </>
+          )}
         </a>
       ))}
     </nav>

@@ -13,7 +13,7 @@ import {
   talk,
   talkFailure,
 } from '../conversation.ts';
-import { isOnline, position, selected } from '../model.ts';
+import { isOnline, position, selected, selectedRow } from '../model.ts';
 import { agentWords, isDirect } from '../session-words.ts';
 import { VisibleText } from '../ui/visible-text.tsx';
 import { clockWords } from '../ui/words.ts';
@@ -59,7 +59,12 @@ function Conversation({ session }: { session: SessionView }) {
         <Older session={session} older={scroller.older} />
         <Messages messages={session.messages} />
         {request && (
-          <ApprovalCard key={request.id} request={request} session={session} since={null} />
+          <ApprovalCard
+            key={request.id}
+            request={request}
+            session={session}
+            since={sinceOf(request.id)}
+          />
         )}
       </section>
       {isDirect(session) && mayControl.value && session.status === 'active' && (
@@ -118,6 +123,12 @@ function useKeptPlace(
     if (grewAbove && current.height > 0) pane.scrollTop += pane.scrollHeight - current.height;
     before.current = { oldest, newest, height: pane.scrollHeight };
   });
+}
+
+/** When a request of the watched session was asked, as far as the list knows. */
+function sinceOf(request: string): string | null {
+  const waiting = selectedRow.value?.waiting;
+  return waiting?.request === request ? waiting.since : null;
 }
 
 type Older = ReturnType<typeof useOlder>;
