@@ -1,5 +1,5 @@
 /**
- * What happens to a session: reports of providers, hooks and the house, and the wishes of clients. Every
+ * What happens to a session: reports of providers, hooks and the server, and the commands of clients. Every
  * event names something that happened. Types only.
  */
 import type {
@@ -10,15 +10,8 @@ import type {
 } from '../src/protocol/nouns.ts';
 import type { ShellOutput } from '../src/protocol/server.ts';
 import type { ReviewComment } from '../src/protocol/work-nouns.ts';
-import type { Order } from './session-facts.ts';
-import type {
-  Decision,
-  OpenApproval,
-  Session,
-  SettledTool,
-  Stamp,
-  ToolUse,
-} from './session-types.ts';
+import type { ConnectorCommand } from './session-facts.ts';
+import type { Decision, OpenApproval, Session, Stamp, ToolUse, Witness } from './session-types.ts';
 
 /** Fields of the session that any report may bring along; taken when they differ and are not older. */
 export type SeenFields = Partial<
@@ -41,8 +34,14 @@ export type SeenFields = Partial<
 >;
 
 interface Reported {
-  /** When it happened, by the reporter's clock; stamped at receipt when the reporter has none. */
+  /** When it happened, on the server's clock that never goes back. */
   at: Stamp;
+  /** The CLI process that reports; absent where it is not known. */
+  process?: number;
+  /** The provider's id of the prompt that the report belongs to. */
+  promptId?: string | null;
+  /** Who says so, for reports of other sources than hooks and connectors. */
+  witness?: Witness;
   fields?: SeenFields;
   /** A message the report brings, appended whatever the state: content is never lost. */
   message?: Message;
@@ -52,7 +51,7 @@ interface Reported {
   turnId?: string;
 }
 
-/** What the provider, a hook or the house reports about a session. */
+/** What the provider, a hook or the server reports about a session. */
 export type SessionReport =
   | (Reported & { type: 'session.started'; source: string })
   | (Reported & { type: 'session.ended'; reason: string })
@@ -147,28 +146,65 @@ export type SessionReport =
   | (Reported & { type: 'link.failed'; reason: string })
   /** Nobody has used it for long: the connector may go, the next words fetch another. */
   | (Reported & { type: 'link.rested' })
+  /** The CLI's live registry says that the session works. */
+  | (Reported & { type: 'witness.busy'; witness: Witness })
+  /** The registry says that the session waits for its user's words: whatever ran is over. */
+  | (Reported & { type: 'witness.idle'; witness: Witness })
+  /** The registry says that the terminal shows a dialog. */
+  | (Reported & {
+      type: 'witness.waiting';
+      witness: Witness;
+      kind: 'permission' | 'question';
+      request: ApprovalRequest;
+    })
+  /** No process of the session is alive any more. */
+  | (Reported & { type: 'process.gone'; witness: Witness; reason: string })
+  /** A source saw which way a request was decided, and by whom. */
+  | (Reported & {
+      type: 'decision.seen';
+      witness: Witness;
+      toolUseId: string;
+      decision: Decision;
+      by: string;
+    })
   /** A client chose another name, or other settings (`fields`): the provider hears of it if it is there. */
   | (Reported & { type: 'name.chosen'; name: string | null })
   | (Reported & { type: 'settings.chosen' });
 
-/** What a client wished, as the fact that it was voiced. Only possible with a connector. */
-export type SessionWish =
+/** What a client asks for. `refusalOf` (refusals.ts) says why it is not possible now. */
+export type SessionCommand =
+  | (Reported & { type: 'end.requested'; reason: string })
   | (Reported & {
       type: 'message.submitted';
       message: Message;
-      order: Extract<Order, { type: 'turn.run' }>;
+      order: Extract<ConnectorCommand, { type: 'turn.run' }>;
     })
   | (Reported & {
       type: 'steer.submitted';
       message: Message;
-      order: Extract<Order, { type: 'turn.steer' }>;
+      order: Extract<ConnectorCommand, { type: 'turn.steer' }>;
     })
-  | (Reported & { type: 'approval.decided'; requestId: string; decision: Decision; order: Order })
-  | (Reported & { type: 'question.answered'; requestId: string; order: Order })
+  | (Reported & {
+      type: 'approval.decided';
+      requestId: string;
+      decision: Decision;
+      order: ConnectorCommand;
+    })
+  | (Reported & { type: 'question.answered'; requestId: string; order: ConnectorCommand })
   | (Reported & { type: 'interrupt.requested' })
   | (Reported & { type: 'compaction.requested' })
   | (Reported & { type: 'undo.requested' })
   | (Reported & { type: 'rollback.requested'; turns: number });
 
+/** What the chart raises itself when a report changed one of its queues. Never journalled. */
+export type SessionSignal =
+  | { type: 'agents.began' }
+  | { type: 'agents.ended' }
+  | { type: 'permission.pending' }
+  | { type: 'question.pending' }
+  | { type: 'requests.cleared' }
+  /** The connector is gone, and the running turn with it. */
+  | (Reported & { type: 'link.cut'; reason: string; cause: SessionReport['type'] });
+
 /** Everything that can happen to a session. */
-export type SessionEvent = SessionReport | SessionWish;
+export type SessionEvent = SessionReport | SessionCommand;

@@ -1,8 +1,8 @@
 /**
- * What the chart leaves behind: facts, which the ledger stores and tells, and orders, which a connector
- * gets once they are stored. Types only.
+ * What the chart leaves behind: facts, which the ledger stores and publishes, and commands, which a
+ * connector gets once they are stored.
  */
-import type { ApprovalRequest, ImageInput } from '../src/protocol/nouns.ts';
+import type { ApprovalRequest, ImageInput, StateChanges } from '../src/protocol/nouns.ts';
 import type { ListMessage, SessionMessage } from '../src/protocol/server.ts';
 import type { Decision, Session, Stamp } from './session-types.ts';
 
@@ -97,7 +97,7 @@ export interface Place {
 }
 
 /** What the chart tells a connector to do; the tense tells the direction. */
-export type Order =
+export type ConnectorCommand =
   | {
       type: 'thread.attach';
       /** Null for a session that never had a thread. */
@@ -132,3 +132,58 @@ export type Order =
       answers: Record<string, string>;
       text: string;
     };
+
+/** What one action of the chart leaves; step.ts makes the facts of an event of all of them. */
+export interface Pieces {
+  /** Messages and their changes, in their order. */
+  content: SessionMessage[];
+  notes: Note[];
+  columns: RowNoted['columns'];
+  /** Fields of the session that differ now, without those that states say. */
+  changes: StateChanges;
+  /** Facts that stand behind the delta. */
+  after: SessionMessage[];
+  /** List subscribers need the whole summary again. */
+  relist: boolean;
+  /** The session is new: its summary comes first. */
+  isNew: boolean;
+  /** What states say is written again, because the row may say otherwise. */
+  restate: boolean;
+}
+
+/** Who sees a fact, and whether it takes a number of the session's revision. */
+export interface FactKind {
+  /** Subscribers of the session, subscribers of the list, or nobody: such a fact is only stored. */
+  audience: 'session' | 'list' | 'nobody';
+  takesRevision: boolean;
+}
+
+const SEEN: FactKind = { audience: 'session', takesRevision: true };
+const STORED: FactKind = { audience: 'nobody', takesRevision: false };
+
+/** What each fact is; a fact without a row here does not compile. How it is stored is in src/store/rows.ts. */
+export const FACTS: Readonly<Record<Fact['type'], FactKind>> = {
+  session_created: { audience: 'list', takesRevision: false },
+  session_delta: SEEN,
+  session_ended: SEEN,
+  message_appended: SEEN,
+  message_updated: SEEN,
+  approval_requested: SEEN,
+  tokens_updated: SEEN,
+  turn_diff_snapshot: SEEN,
+  context_compacted: SEEN,
+  undo_started: SEEN,
+  undo_completed: SEEN,
+  thread_rolled_back: SEEN,
+  review_comment_created: SEEN,
+  review_comment_updated: SEEN,
+  review_comment_deleted: SEEN,
+  shell_started: SEEN,
+  shell_output: SEEN,
+  approval_opened: STORED,
+  approval_closed: STORED,
+  approval_forgotten: STORED,
+  row_noted: STORED,
+  turn_noted: STORED,
+  turns_dropped: STORED,
+};

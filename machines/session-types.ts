@@ -1,25 +1,27 @@
 /**
  * Shapes of the session chart: what it remembers. What happens to it is in session-events.ts, what it
- * records and orders in session-facts.ts. Types only. Wire nouns keep the wire's snake_case; nothing here
- * is re-cased.
+ * leaves and commands in session-facts.ts. Types only. Wire nouns keep the wire's snake_case. What the
+ * active states say (ended, working, permission, question, the link) is not repeated in the context.
  */
 import type {
   ApprovalRequest,
   Message,
   MessageChanges,
   SessionSummary,
+  WorkStatus,
 } from '../src/protocol/nouns.ts';
 
-/** ISO 8601 UTC with microseconds, fixed width, so that `<` compares times. Stamped at the porch. */
+/** ISO 8601 UTC with microseconds, fixed width, so that `<` compares times. It never goes back. */
 export type Stamp = string;
 
 /** Bumped in the commit that renames a state or a context key: older snapshots restore from columns. */
-export const MACHINE_VERSION = 3;
+export const MACHINE_VERSION = 4;
 
 // ---- context ---------------------------------------------------------------------------------------
 
-/** The session as list and row show it, plus what only the house reads. */
-export interface Session extends Omit<SessionSummary, 'has_pending_approval'> {
+/** The session as list and row show it without what the chart's states say, plus private columns. */
+export interface Session
+  extends Omit<SessionSummary, 'has_pending_approval' | 'status' | 'work_status' | 'link_state'> {
   source?: string;
   terminal_session_id?: string;
   terminal_app?: string;
@@ -31,7 +33,6 @@ export interface Session extends Omit<SessionSummary, 'has_pending_approval'> {
 
 /** The main thread's turn. */
 export interface Turn {
-  open: boolean;
   /** Turns so far; never goes back, so turn ids are never used twice. */
   count: number;
   /** `turn-<count>` while open. */
@@ -118,7 +119,9 @@ export type Decision =
   | 'abort'
   | 'answered'
   | 'cancelled'
-  /** Over, and nothing says whether it was allowed. */
+  /** It could not be answered in time. */
+  | 'expired'
+  /** It is over, and no source says how. */
   | 'unknown';
 
 /** A request that is settled: for those who decide a moment too late. */
@@ -132,10 +135,19 @@ export interface Settled {
   type?: ApprovalRequest['type'];
 }
 
+/** A source of evidence about a session; how they compare is in evidence.ts. */
+export type Witness = 'process' | 'connector' | 'hook' | 'registry' | 'transcript' | 'telemetry';
+
 /** What the chart of a session remembers. */
 export interface SessionContext {
   session: Session;
   turn: Turn;
+  /** The newest stamp of any report about a part of the session. */
+  newestAt: Stamp;
+  /** The CLI process of the newest prompt or start; null when no report named one. */
+  leader: number | null;
+  /** The prompt that the report of the session's end named; null when it named none. */
+  endedPromptId: string | null;
   /** Unfinished tool uses, oldest first. */
   tools: BegunTool[];
   /** What is over, newest last, bounded. */
@@ -160,9 +172,11 @@ export interface SessionContext {
 /** What an actor starts from. */
 export interface SessionInput {
   session: Session;
-  /** True for a session that did not exist: its row and `session_created` are recorded. */
+  /** True for a session that did not exist: its row and `session_created` are facts of its first event. */
   isNew: boolean;
   turnCount: number;
+  /** What the row of a stored session shows: believed where its snapshot cannot be used. */
+  workStatus?: WorkStatus;
   /** Requests that wait, for a stored session whose snapshot cannot be used; the oldest first. */
   requests?: ApprovalRequest[];
   /** A persisted snapshot to go on from instead; read by src/runtime/sessions/wiring.ts, never by the chart. */

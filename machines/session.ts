@@ -1,221 +1,511 @@
 /**
- * The chart of one session. Region `phase` is the README's WorkPhase; region `link` holds the connector,
- * so an order without one is not a transition. The phase follows what is open (a turn, an agent, a
- * request): reports may come late, twice or not at all, and the state is still the truth.
+ * The chart of one session. Region `phase` says whom the session waits for: what the main thread does
+ * (`turn`), whether subagents run (`agents`) and what is asked of a person (`requests`) are independent.
+ * Region `link` is the way to the provider. The words that the wire shows are the tags of active states
+ * (view.ts). Reports may come late, twice or not at all: guards on evidence (evidence.ts) decide whether
+ * an edge is taken, and what an edge leaves is its actions.
  *
- * No clock, no random, no I/O, no transcript. Steps are pure (steps/), the two ports are inert here.
+ * No clock, no random, no I/O, no transcript: steps are pure, and nothing is spawned here.
  */
-import type { Order } from './session-facts.ts';
-import { session } from './session-ports.ts';
+import { on, session } from './session-setup.ts';
 import { contextFrom } from './steps/sessions.ts';
 
-/** What goes on beside the conversation, whatever its state. */
-const aside = {
-  'comment.*': { actions: 'passOn' },
-  'approval.forgotten': { actions: 'passOn' },
-  'shell.started': { actions: 'startCommand' },
-  'shell.finished': { actions: 'finishCommand' },
-} as const;
+/** What may happen beside the conversation, in any state. */
+const sideRecords = {
+  ...on('comment.*', { actions: 'recordComment' }),
+  ...on('approval.forgotten', { actions: 'forgetApproval' }),
+  ...on('shell.started', { actions: 'startShell' }),
+  ...on('shell.finished', { actions: 'finishShell' }),
+  ...on('name.updated', { actions: 'changeName' }),
+  ...on('name.chosen', { actions: 'changeName' }),
+  ...on('settings.chosen', { guard: 'isSteered', actions: 'chooseSettings' }),
+  ...on('message.added', { actions: 'keepMessage' }),
+  ...on('message.changed', { actions: 'keepMessage' }),
+};
 
-const phase = session.createStateConfig({
-  description: 'Whom the session waits for.',
-  initial: 'idle',
-  // What may be reported in any state but `ended`; the states below add where it leads.
+const begins = 'begins' as const;
+const ends = 'ends' as const;
+const late = 'late' as const;
+
+const closed = session.createStateConfig({
+  description: 'The main thread waits for its user.',
   on: {
-    'session.started': { actions: 'startSession' },
-    'session.ended': [
-      { guard: 'isCurrent', target: '.ended', actions: 'endSession' },
+    ...on(
+      'turn.started',
+      {
+        guard: 'isNewPrompt',
+        target: 'open',
+        actions: { type: 'startTurn', params: begins },
+        group: 'prompt',
+      },
+      { actions: { type: 'startTurn', params: late } },
+    ),
+    ...on(
+      'tool.started',
+      {
+        guard: 'isWorkOfMain',
+        target: 'open',
+        actions: { type: 'startTool', params: begins },
+        group: 'work seen',
+      },
+      { actions: { type: 'startTool', params: 'closed' } },
+    ),
+    ...on(
+      'tool.finished',
+      {
+        guard: 'isWorkOfMain',
+        target: 'open',
+        actions: { type: 'finishTool', params: begins },
+        group: 'work seen',
+      },
+      { actions: { type: 'finishTool', params: 'closed' } },
+    ),
+    ...on(
+      'approval.requested',
+      {
+        guard: 'opensForMain',
+        target: 'open',
+        actions: { type: 'requestApproval', params: begins },
+        group: 'work seen',
+      },
+      { actions: { type: 'requestApproval', params: 'closed' } },
+    ),
+    ...on('undo.started', { target: 'open', actions: 'startUndo', group: 'undo' }),
+    ...on('witness.busy', {
+      guard: 'isWorkWithoutAgents',
+      target: 'open',
+      actions: { type: 'witnessBusy', params: begins },
+      group: 'work seen',
+    }),
+    ...on('witness.idle', {
+      guard: 'outranks',
+      actions: { type: 'witnessIdle', params: 'closed' },
+    }),
+    ...on('witness.waiting', {
+      guard: 'outranks',
+      actions: { type: 'noticeAttention', params: false },
+    }),
+    ...on(
+      'turn.completed',
+      {
+        guard: 'canEnd',
+        actions: { type: 'completeTurn', params: { edge: 'closed', isOpen: false } },
+      },
+      { actions: { type: 'completeTurn', params: { edge: late, isOpen: false } } },
+    ),
+    ...on(
+      'turn.aborted',
+      { guard: 'canEnd', actions: { type: 'cutTurnShort', params: 'closed' } },
+      { actions: { type: 'cutTurnShort', params: late } },
+    ),
+    ...on(
+      'turn.failed',
+      { guard: 'canEnd', actions: { type: 'cutTurnShort', params: 'closed' } },
+      { actions: { type: 'cutTurnShort', params: late } },
+    ),
+    ...on(
+      'attention.noticed',
+      { guard: 'isNewIdleNotice', actions: { type: 'noticeIdle', params: 'closed' } },
+      { guard: 'isIdleNotice', actions: 'updateFields' },
+      { actions: { type: 'noticeAttention', params: false } },
+    ),
+    ...on(
+      'session.started',
+      { guard: 'isFreshStart', actions: { type: 'startSession', params: 'closed' } },
+      { actions: { type: 'startSession', params: late } },
+    ),
+    ...on('undo.completed', { actions: { type: 'completeUndo', params: 'closed' } }),
+    ...on('thread.rolledBack', { actions: { type: 'rollBack', params: 'closed' } }),
+    ...on('link.cut', { guard: 'hasRequests', actions: { type: 'cutOffTurn', params: 'closed' } }),
+  },
+});
+
+const open = session.createStateConfig({
+  description: 'The main thread works: the model, or a tool in the foreground.',
+  tags: 'working',
+  on: {
+    ...on(
+      'turn.completed',
+      {
+        guard: 'isEndOfTurn',
+        target: 'closed',
+        actions: { type: 'completeTurn', params: { edge: ends, isOpen: true } },
+        group: 'turn over',
+      },
+      {
+        guard: 'isOvertakenEnd',
+        actions: { type: 'completeTurn', params: { edge: 'renews', isOpen: true } },
+      },
+      {
+        guard: 'canEnd',
+        actions: { type: 'completeTurn', params: { edge: 'open', isOpen: true } },
+      },
+      { actions: { type: 'completeTurn', params: { edge: late, isOpen: true } } },
+    ),
+    ...on(
+      'turn.aborted',
+      {
+        guard: 'isEndOfTurn',
+        target: 'closed',
+        actions: { type: 'cutTurnShort', params: ends },
+        group: 'turn over',
+      },
+      { guard: 'isOvertakenEnd', actions: { type: 'cutTurnShort', params: 'renews' } },
+      { guard: 'canEnd', actions: { type: 'cutTurnShort', params: 'open' } },
+      { actions: { type: 'cutTurnShort', params: late } },
+    ),
+    ...on(
+      'turn.failed',
+      {
+        guard: 'isEndOfTurn',
+        target: 'closed',
+        actions: { type: 'cutTurnShort', params: ends },
+        group: 'turn over',
+      },
+      { guard: 'isOvertakenEnd', actions: { type: 'cutTurnShort', params: 'renews' } },
+      { guard: 'canEnd', actions: { type: 'cutTurnShort', params: 'open' } },
+      { actions: { type: 'cutTurnShort', params: late } },
+    ),
+    ...on(
+      'tool.finished',
+      {
+        guard: 'endsByInterruption',
+        target: 'closed',
+        actions: { type: 'finishTool', params: ends },
+        group: 'stopped by a person',
+      },
+      { actions: { type: 'finishTool', params: 'open' } },
+    ),
+    ...on(
+      'attention.noticed',
+      {
+        guard: 'isIdleOfTurn',
+        target: 'closed',
+        actions: { type: 'noticeIdle', params: ends },
+        group: 'stopped by a person',
+      },
+      { guard: 'isNewIdleNotice', actions: { type: 'noticeIdle', params: 'open' } },
+      { guard: 'isIdleNotice', actions: 'updateFields' },
+      { actions: { type: 'noticeAttention', params: true } },
+    ),
+    ...on('witness.idle', {
+      guard: 'outranks',
+      target: 'closed',
+      actions: { type: 'witnessIdle', params: ends },
+      group: 'stopped by a person',
+    }),
+    ...on(
+      'session.started',
+      {
+        guard: 'isFreshStart',
+        target: 'closed',
+        actions: { type: 'startSession', params: ends },
+        group: 'started anew',
+      },
+      { actions: { type: 'startSession', params: late } },
+    ),
+    ...on(
+      'undo.completed',
+      {
+        guard: 'isEndOfTurn',
+        target: 'closed',
+        actions: { type: 'completeUndo', params: ends },
+        group: 'taken back',
+      },
+      { actions: { type: 'completeUndo', params: 'open' } },
+    ),
+    ...on(
+      'thread.rolledBack',
+      {
+        guard: 'isEndOfTurn',
+        target: 'closed',
+        actions: { type: 'rollBack', params: ends },
+        group: 'taken back',
+      },
+      { actions: { type: 'rollBack', params: 'open' } },
+    ),
+    ...on(
+      'link.cut',
+      {
+        guard: 'coversTurn',
+        target: 'closed',
+        actions: { type: 'cutOffTurn', params: ends },
+        group: 'link cut',
+      },
+      { actions: { type: 'cutOffTurn', params: 'open' } },
+    ),
+    ...on(
+      'turn.started',
+      { guard: 'isPromptOfOpenTurn', actions: { type: 'startTurn', params: 'open' } },
+      { guard: 'isNewPrompt', actions: { type: 'startTurn', params: 'renews' } },
+      { actions: { type: 'startTurn', params: late } },
+    ),
+    ...on('tool.started', { actions: { type: 'startTool', params: 'open' } }),
+    ...on('approval.requested', { actions: { type: 'requestApproval', params: 'open' } }),
+    ...on('undo.started', { actions: 'startUndo' }),
+    ...on('witness.busy', { guard: 'outranks', actions: { type: 'witnessBusy', params: 'open' } }),
+    ...on('witness.waiting', {
+      guard: 'outranks',
+      actions: { type: 'noticeAttention', params: true },
+    }),
+  },
+});
+
+const active = session.createStateConfig({
+  description: 'The session goes on.',
+  type: 'parallel',
+  on: {
+    ...on(
+      'session.ended',
+      { guard: 'isEndOfSession', target: 'ended', actions: 'endSession' },
       { actions: 'keepContent' },
-    ],
-    'server.restarted': { actions: 'survivesRestart' },
-
-    'turn.started': { actions: 'startTurn' },
-    'turn.completed': { actions: 'completeTurn' },
-    'turn.aborted': { actions: 'abortTurn' },
-    'turn.failed': { actions: 'failTurn' },
-    'compaction.started': { actions: 'startCompaction' },
-    'compaction.finished': { actions: 'finishCompaction' },
-    'undo.started': { actions: 'startUndo' },
-    'undo.completed': { actions: 'completeUndo' },
-    'thread.rolledBack': { actions: 'rollBack' },
-
-    'tool.started': { actions: 'startTool' },
-    'tool.finished': { actions: 'finishTool' },
-    'tools.settled': { actions: 'settleTools' },
-    'agent.started': { actions: 'startAgent' },
-    'agent.finished': { actions: 'finishAgent' },
-
-    'approval.requested': { actions: 'requestApproval' },
-    'approval.resolved': { actions: 'resolveApproval' },
-    'attention.noticed': [
-      { guard: 'isIdleNotice', actions: 'noticeIdle' },
-      { actions: 'noticeAttention' },
-    ],
-
-    // By name: `message.submitted` is a wish, and wishes need a connector.
-    'message.added': { actions: 'keepMessage' },
-    'message.changed': { actions: 'keepMessage' },
-    'usage.updated': { actions: 'updateUsage' },
-    'diff.updated': { actions: 'updatePaper' },
-    'plan.updated': { actions: 'updatePaper' },
-    'message.confirmed': { actions: 'confirmMessage' },
-    'name.updated': { actions: 'updateName' },
-    'name.chosen': { actions: 'chooseName' },
-    'settings.chosen': { actions: 'chooseSettings' },
-    'fields.updated': { actions: 'updateFields' },
-    'hook.observed': { actions: 'keepContent' },
-    ...aside,
+    ),
+    ...on('end.requested', { guard: 'isSteered', target: 'ended', actions: 'endSession' }),
+    ...on('process.gone', { target: 'ended', actions: 'endSession' }),
+    ...on('compaction.started', { actions: 'startCompaction' }),
+    ...on('compaction.finished', { actions: 'finishCompaction' }),
+    ...on('tools.settled', { actions: 'settleTools' }),
+    ...on('agent.started', { actions: 'startAgent' }),
+    ...on('agent.finished', { actions: 'finishAgent' }),
+    ...on('approval.resolved', { actions: 'resolveApproval' }),
+    ...on('decision.seen', { actions: 'seeDecision' }),
+    ...on('usage.updated', { actions: 'updateUsage' }),
+    ...on('diff.updated', { actions: 'updateDocument' }),
+    ...on('plan.updated', { actions: 'updateDocument' }),
+    ...on('message.confirmed', { actions: 'confirmMessage' }),
+    ...on('fields.updated', { actions: 'updateFields' }),
+    ...on('hook.observed', { actions: 'keepContent' }),
+    ...sideRecords,
   },
   states: {
-    idle: {
-      description: 'Waits for its user: the next words are theirs.',
-      on: { 'turn.started': { guard: 'isCurrent', target: 'working', actions: 'startTurn' } },
-      always: [
-        { guard: 'isOver', target: 'ended' },
-        { guard: 'awaitsDecision', target: 'awaitingApproval.permission' },
-        { guard: 'awaitsAnswer', target: 'awaitingApproval.question' },
-        { guard: 'isBusy', target: 'working' },
-      ],
+    turn: {
+      description: 'What the main thread does.',
+      initial: 'closed',
+      states: { closed, open },
     },
-
-    working: {
-      description: 'The model, a tool in the foreground or an agent in the background works.',
-      tags: 'busy',
-      always: [
-        { guard: 'awaitsDecision', target: 'awaitingApproval.permission' },
-        { guard: 'awaitsAnswer', target: 'awaitingApproval.question' },
-        { guard: 'nothingRuns', target: 'idle' },
-      ],
-    },
-
-    awaitingApproval: {
-      description: 'Waits for a person to answer the oldest open request.',
-      tags: 'needsYou',
-      initial: 'permission',
+    agents: {
+      description: 'Whether subagents run.',
+      initial: 'none',
       states: {
+        none: {
+          description: 'No subagent runs.',
+          on: { ...on('agents.began', { target: 'running' }) },
+        },
+        running: {
+          description: 'A subagent runs, maybe in the background.',
+          tags: 'working',
+          on: { ...on('agents.ended', { target: 'none' }) },
+        },
+      },
+    },
+    requests: {
+      description: 'What is asked of a person: the oldest open request counts.',
+      initial: 'none',
+      states: {
+        none: {
+          description: 'Nothing is asked.',
+          on: {
+            ...on('permission.pending', { target: 'permission' }),
+            ...on('question.pending', { target: 'question' }),
+          },
+        },
         permission: {
           description: 'The oldest request is a tool use to allow or to deny.',
-          always: { guard: 'awaitsAnswer', target: 'question' },
+          tags: ['permission', 'needsYou'],
+          on: {
+            ...on('question.pending', { target: 'question' }),
+            ...on('requests.cleared', { target: 'none' }),
+          },
         },
         question: {
           description: 'The oldest request is a question, a plan or a form to answer.',
-          always: { guard: 'awaitsDecision', target: 'permission' },
+          tags: ['question', 'needsYou'],
+          on: {
+            ...on('permission.pending', { target: 'permission' }),
+            ...on('requests.cleared', { target: 'none' }),
+          },
         },
-      },
-      always: [
-        { guard: 'answeredWhileBusy', target: 'working' },
-        { guard: 'answeredWhileQuiet', target: 'idle' },
-      ],
-    },
-
-    ended: {
-      description: 'Over until it is resumed; late reports still bring their content.',
-      tags: 'over',
-      on: {
-        'session.started': { guard: 'isRestart', target: 'idle', actions: 'startSession' },
-        'turn.started': { guard: 'isCurrent', target: 'working', actions: 'startTurn' },
-        // Late reports still bring their content; nothing else can happen to an ended session.
-        'tool.*': { actions: 'keepTool' },
-        'tools.settled': { actions: 'settleTools' },
-        'turn.*': { actions: 'keepContent' },
-        'message.added': { actions: 'keepMessage' },
-        'message.changed': { actions: 'keepMessage' },
-        'name.updated': { actions: 'updateName' },
-        ...aside,
-        'name.chosen': { actions: 'chooseName' },
-        'settings.chosen': { actions: 'chooseSettings' },
-        'server.restarted': { actions: 'survivesRestart' },
-        '*': {},
       },
     },
   },
+});
+
+const ended = session.createStateConfig({
+  description: 'Over until it is resumed; late reports still bring their content.',
+  tags: 'ended',
+  meta: { refuses: 'session_over' },
+  on: {
+    ...on(
+      'session.started',
+      {
+        guard: 'isFreshStart',
+        target: 'active',
+        actions: [{ type: 'startSession', params: 'closed' }, 'reopenSession'],
+        group: 'resumed',
+      },
+      { actions: { type: 'startSession', params: late } },
+    ),
+    ...on(
+      'turn.started',
+      {
+        guard: 'isNewPrompt',
+        target: 'active.turn.open',
+        actions: [{ type: 'startTurn', params: begins }, 'reopenSession'],
+        group: 'sign of life',
+      },
+      { actions: 'keepContent' },
+    ),
+    ...on(
+      'tool.started',
+      {
+        guard: ['isSignOfLife', 'isWorkOfMain'],
+        target: 'active.turn.open',
+        actions: [{ type: 'startTool', params: begins }, 'reopenSession'],
+        group: 'sign of life',
+      },
+      { actions: 'keepTool' },
+    ),
+    ...on(
+      'tool.finished',
+      {
+        guard: ['isSignOfLife', 'isWorkOfMain'],
+        target: 'active.turn.open',
+        actions: [{ type: 'finishTool', params: begins }, 'reopenSession'],
+        group: 'sign of life',
+      },
+      { actions: 'keepTool' },
+    ),
+    ...on('approval.requested', {
+      guard: ['isSignOfLife', 'opensForMain'],
+      target: 'active.turn.open',
+      actions: [{ type: 'requestApproval', params: begins }, 'reopenSession'],
+      group: 'sign of life',
+    }),
+    ...on('witness.busy', {
+      guard: 'isAliveAgain',
+      target: 'active.turn.open',
+      actions: [{ type: 'witnessBusy', params: begins }, 'reopenSession'],
+      group: 'sign of life',
+    }),
+    ...on('tools.settled', { actions: 'settleTools' }),
+    ...on('turn.*', { actions: 'keepContent' }),
+    ...sideRecords,
+  },
+});
+
+const phase = session.createStateConfig({
+  description: 'Whom the session waits for.',
+  initial: 'active',
+  states: { active, ended },
 });
 
 /** What takes the connector away whatever it is doing. */
-const stopConnector = session.stopChild('connector');
-const { on: cuts } = session.createStateConfig({
-  on: {
-    'session.ended': {
-      guard: 'isCurrent',
-      target: 'detached',
-      actions: ['orderRelease', stopConnector],
-    },
-    'server.restarted': { target: 'detached', actions: stopConnector },
-    'xstate.error.actor.connector': {
-      target: 'detached',
-      actions: ['loseCrashedLink', stopConnector],
-    },
-  },
-});
+const cuts = {
+  ...on('session.ended', { guard: 'isEndOfSession', target: 'detached', actions: 'releaseLink' }),
+  ...on('end.requested', { target: 'detached', actions: 'releaseLink' }),
+  ...on('server.restarted', {
+    target: 'detached',
+    actions: ['restartLink', { raise: 'link.cut' }],
+  }),
+};
 
-/** An order that the attached connector can carry out. */
-const can = (order: Order['type']) => ({ type: 'connectorCan', params: order }) as const;
+/** A steered session without a connector after a restart: what the last process left is cut off. */
+const restarted = on('server.restarted', { actions: ['restartLink', { raise: 'link.cut' }] });
+
+/** A command that the attached connector may be able to carry out. */
+const can = <Command extends string>(command: Command) =>
+  ({ type: 'connectorCan', params: command }) as const;
 
 const link = session.createStateConfig({
-  description: 'How the house reaches the provider.',
+  description: 'How the server reaches the provider.',
   initial: 'passive',
   states: {
     passive: {
-      description: 'Only watched: hooks or a file tell about it, nobody can be ordered.',
-      always: { guard: 'isDirect', target: 'detached' },
+      description: 'Only watched: other sources report about it, and it takes no command.',
+      always: { guard: 'isSteered' as never, target: 'detached' },
+      meta: { refuses: 'watched_only' },
     },
 
     detached: {
       description: 'Could be steered, but has no connector.',
-      on: { 'link.requested': { target: 'attaching', actions: 'requestLink' } },
+      tags: 'steered',
+      meta: { refuses: 'no_connector' },
+      on: {
+        ...on('link.requested', { target: 'attaching', actions: 'requestLink' }),
+        ...restarted,
+      },
     },
 
     attaching: {
-      description: 'The connector starts; no order yet.',
-      tags: 'linked',
-      entry: [
-        session.spawnChild('connector', {
-          id: 'connector',
-          input: ({ context }) => ({ sessionId: context.session.id }),
-        }),
-        'orderAttach',
-      ],
+      description: 'The connector starts; it keeps commands until it is ready.',
+      tags: ['steered', 'linked'],
+      meta: { refuses: 'no_connector' },
       on: {
-        'link.attached': { target: 'attached', actions: 'attachLink' },
-        'link.failed': { target: 'failed', actions: ['loseLink', stopConnector] },
+        ...on('link.attached', { target: 'attached', actions: 'attachLink' }),
+        ...on('link.failed', {
+          target: 'failed',
+          actions: ['loseLink', { raise: 'link.cut' }],
+        }),
         ...cuts,
-        // The connector keeps them until it is ready: what can be said then can be said now.
-        'message.submitted': { guard: 'isAlive', actions: 'orderTurn' },
-        'steer.submitted': { guard: 'isAlive', actions: 'orderTurn' },
-        'interrupt.requested': { guard: 'isAlive', actions: 'orderWish' },
-        'compaction.requested': { guard: 'isAlive', actions: 'orderWish' },
-        'undo.requested': { guard: 'isAlive', actions: 'orderWish' },
-        'rollback.requested': { guard: 'isAlive', actions: 'orderWish' },
+        ...on('message.submitted', { guard: 'isAlive', actions: 'submitMessage' }),
+        ...on('steer.submitted', { guard: 'isAlive', actions: 'submitMessage' }),
+        ...on('interrupt.requested', { guard: ['isAlive', 'canStop'], actions: 'stopTurn' }),
+        ...on('compaction.requested', { guard: 'isAlive', actions: 'compactContext' }),
+        ...on('undo.requested', { guard: 'isAlive', actions: 'undoTurn' }),
+        ...on('rollback.requested', { guard: 'isAlive', actions: 'rollBackTurns' }),
       },
     },
 
     attached: {
-      description: 'Orders go to the connector, as far as it can carry them out.',
-      tags: 'linked',
+      description: 'Commands go to the connector, as far as it can carry them out.',
+      tags: ['steered', 'linked'],
+      meta: { refuses: 'unsupported' },
       on: {
-        'message.submitted': { guard: can('turn.run'), actions: 'orderTurn' },
-        'steer.submitted': { guard: can('turn.steer'), actions: 'orderTurn' },
-        'approval.decided': { guard: 'answersOpen', actions: 'decideApproval' },
-        'question.answered': { guard: 'answersOpen', actions: 'decideApproval' },
-        'interrupt.requested': { guard: can('turn.stop'), actions: 'orderWish' },
-        'compaction.requested': { guard: can('context.compact'), actions: 'orderWish' },
-        'undo.requested': { guard: can('turn.undo'), actions: 'orderWish' },
-        'rollback.requested': { guard: can('turns.rollBack'), actions: 'orderWish' },
-        'name.chosen': { guard: can('thread.rename'), actions: 'orderRename' },
-        'settings.chosen': { guard: can('settings.update'), actions: 'orderSettings' },
-        'link.lost': { target: 'detached', actions: ['loseLink', stopConnector] },
-        'link.rested': {
-          guard: 'isQuiet',
-          target: 'detached',
-          actions: ['restLink', 'orderRelease', stopConnector],
-        },
+        ...on('message.submitted', {
+          guard: ['isAlive', can('turn.run')],
+          actions: 'submitMessage',
+        }),
+        ...on('steer.submitted', {
+          guard: ['isAlive', can('turn.steer')],
+          actions: 'submitMessage',
+        }),
+        ...on('approval.decided', {
+          guard: ['isOpenRequest', 'connectorCanAnswer'],
+          actions: 'decideApproval',
+        }),
+        ...on('question.answered', {
+          guard: ['isOpenRequest', 'connectorCanAnswer'],
+          actions: 'decideApproval',
+        }),
+        ...on('interrupt.requested', {
+          guard: ['isAlive', 'canStop', can('turn.stop')],
+          actions: 'stopTurn',
+        }),
+        ...on('compaction.requested', {
+          guard: ['isAlive', can('context.compact')],
+          actions: 'compactContext',
+        }),
+        ...on('undo.requested', { guard: ['isAlive', can('turn.undo')], actions: 'undoTurn' }),
+        ...on('rollback.requested', {
+          guard: ['isAlive', can('turns.rollBack')],
+          actions: 'rollBackTurns',
+        }),
+        ...on('name.chosen', { guard: can('thread.rename'), actions: 'renameThread' }),
+        ...on('settings.chosen', { guard: can('settings.update'), actions: 'sendSettings' }),
+        ...on('link.lost', { target: 'detached', actions: ['loseLink', { raise: 'link.cut' }] }),
+        ...on('link.rested', { guard: 'isQuiet', target: 'detached', actions: 'releaseLink' }),
         ...cuts,
       },
     },
 
     failed: {
       description: 'The connector could not start; it may be tried again.',
-      on: { 'link.requested': { target: 'attaching', actions: 'requestLink' } },
+      tags: 'steered',
+      meta: { refuses: 'no_connector' },
+      on: {
+        ...on('link.requested', { target: 'attaching', actions: 'requestLink' }),
+        ...restarted,
+      },
     },
   },
 });
@@ -225,7 +515,6 @@ export const sessionMachine = session.createMachine({
   id: 'session',
   type: 'parallel',
   context: ({ input }) => contextFrom(input),
-  entry: 'createSession',
   options: { maxIterations: 1000 },
   states: { phase, link },
 });

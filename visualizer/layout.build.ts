@@ -38,14 +38,17 @@ function hashOf(chart: Chart): string {
   return createHash('sha256').update(JSON.stringify(chart)).digest('hex').slice(0, 12);
 }
 
-/** A parallel machine is drawn region by region; any other one is a region itself. */
-async function regionsOf(chart: Chart): Promise<Region[]> {
-  const root = chart.states.find(({ parent }) => parent === null);
-  if (!root) throw new Error(`${chart.id} has no root state`);
-  const tops =
-    root.type === 'parallel' ? chart.states.filter(({ parent }) => parent === root.id) : [root];
+/** A parallel state is drawn region by region, also one inside another; any other machine is a region itself. */
+async function regionsOf(whole: Chart): Promise<Region[]> {
+  const root = whole.states.find(({ parent }) => parent === null);
+  if (!root) throw new Error(`${whole.id} has no root state`);
+  const parallel = new Set(
+    whole.states.filter(({ type }) => type === 'parallel').map(({ id }) => id),
+  );
+  const below = whole.states.filter(({ parent }) => parent !== null && parallel.has(parent));
   const regions: Region[] = [];
-  for (const top of tops) {
+  for (const top of below.length > 0 ? below : [root]) {
+    const chart = regionOf(whole, top, parallel);
     const own = staysOf(chart, top.id);
     regions.push({
       id: top.id,
@@ -55,6 +58,32 @@ async function regionsOf(chart: Chart): Promise<Region[]> {
     });
   }
   return regions;
+}
+
+/** A chart with one region only: the regions of a parallel state inside it are drawn by themselves. */
+function regionOf(chart: Chart, top: ChartState, parallel: ReadonlySet<string>): Chart {
+  const ancestors = (id: string): ChartState[] => {
+    const state = chart.states.find((one) => one.id === id);
+    return state ? [state, ...(state.parent === null ? [] : ancestors(state.parent))] : [];
+  };
+  /** The state of this picture that stands for another one. */
+  const shownAs = (id: string): string | null => {
+    const path = ancestors(id).reverse();
+    const from = path.findIndex((state) => state.id === top.id);
+    if (from < 0) return null;
+    const hidden = path.findIndex(
+      (state, at) => at > from && state.parent !== null && parallel.has(state.parent),
+    );
+    return (hidden < 0 ? path.at(-1) : path[hidden - 1])?.id ?? null;
+  };
+  const states = chart.states
+    .filter(({ id }) => shownAs(id) === id)
+    .map((state) => (state.type === 'parallel' ? { ...state, type: 'atomic' as const } : state));
+  const shown = new Set(states.map(({ id }) => id));
+  const edges = chart.edges
+    .filter(({ source }) => shown.has(source))
+    .map((edge) => ({ ...edge, targets: edge.targets.flatMap((id) => shownAs(id) ?? []) }));
+  return { ...chart, states, edges };
 }
 
 async function drawingsOf(chart: Chart, root: ChartState): Promise<Drawing[]> {

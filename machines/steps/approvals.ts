@@ -1,8 +1,16 @@
 /**
- * Requests that wait for a human: opened, matched to the tool use that asks, closed only on evidence
- * about that very request or the end of its turn (decisions.md 17). Every closing names its evidence.
+ * Requests that wait for a person: opened, matched to the tool use that asks, closed only on evidence
+ * about that very request or the end of its turn. Every closing names its evidence.
  */
-import type { SessionEvent } from '../session-events.ts';
+import {
+  byAge,
+  isAgentOver,
+  isNewNotice,
+  isOpenAt,
+  later,
+  mayRun,
+  wasAskedBefore,
+} from '../evidence.ts';
 import type {
   Decision,
   FinishedTool,
@@ -11,43 +19,25 @@ import type {
   Stamp,
   ToolUse,
 } from '../session-types.ts';
-import { append, type Draft, draftOf, finish, isDirect, type Step, touch } from './draft.ts';
-import {
-  adoptAgent,
-  dropTools,
-  isAgentOver,
-  isLateOnMain,
-  later,
-  openTurn,
-  runs,
-} from './running.ts';
+import { append, type Draft, type EventOf, evidenceOf, isDirect, touch } from './draft.ts';
+import { adoptAgent, dropTools, noteWork, type TurnEdge } from './running.ts';
 
 /** More open requests than a person could ever answer; beyond it new ones are not opened. */
 const MAX_OPEN_APPROVALS = 64;
-/** Enough for everybody who still has an old card on the screen. */
+/** Enough for every client that still shows an old request. */
 const MAX_SETTLED = 20;
 
-type EventOf<Type extends SessionEvent['type']> = Extract<SessionEvent, { type: Type }>;
+type Asked = EventOf<'approval.requested'>;
 
 /** A tool, an MCP server or the provider asks for a decision. */
-export function approvalRequested(
-  context: SessionContext,
-  event: EventOf<'approval.requested'>,
-): Step {
-  const draft = draftOf(context, event);
+export function approvalRequested(draft: Draft, event: Asked, edge: TurnEdge): void {
+  const { toolUseId, opens } = readRequest(draft.before, event);
   if (event.message) append(draft, event.message);
-  close(draft, (notice) => isNoticeOf(notice, event), 'cancelled', event.type);
-  if (!canAsk(draft.context, event)) return finish(draft);
-  if (event.server !== null) grantByElicitation(draft, event.server);
-  const asked = event.tool ? findAsker(draft.context, event.tool) : null;
-  const toolUseId = event.toolUseId ?? asked?.toolUseId ?? null;
-  const repeated =
-    event.tool !== null && toolUseId === null && isAlreadyOpen(draft.context, event.tool);
-  if (repeated || (event.tool && wasFinishedAfter(draft.context, event.tool, event.at, asked))) {
-    return finish(draft);
-  }
+  close(draft, (notice) => isNoticeOf(notice, event), 'cancelled', evidenceOf(event));
+  if (event.server !== null && mayAsk(draft.before, event)) grantByElicitation(draft, event.server);
+  if (!opens) return;
   if (event.tool?.agentId) adoptAgent(draft, event.tool.agentId, 'unknown');
-  else openTurn(draft);
+  else noteWork(draft, edge);
   open(draft, {
     request: event.request,
     tool: event.tool,
@@ -57,39 +47,58 @@ export function approvalRequested(
     at: event.at,
   });
   touch(draft);
-  return finish(draft);
+}
+
+/** Whether a request is new and may still be waiting, and which tool use asks. */
+export function readRequest(
+  context: SessionContext,
+  event: Asked,
+): { toolUseId: string | null; opens: boolean } {
+  const { tool, at } = event;
+  const others = context.approvals.filter((approval) => !isNoticeOf(approval, event));
+  const asker = tool ? findAsker(context, others, tool) : null;
+  const toolUseId = event.toolUseId ?? asker?.toolUseId ?? null;
+  const isRepeated =
+    tool !== null &&
+    toolUseId === null &&
+    others.some((approval) => approval.tool !== null && isSameUse(approval.tool, tool));
+  const isOver = tool !== null && wasFinishedAfter(context, tool, at, asker);
+  return { toolUseId, opens: mayAsk(context, event) && !isRepeated && !isOver };
 }
 
 /** The provider, or an answered MCP dialog, settles a request. */
-export function approvalResolved(
-  context: SessionContext,
-  event: EventOf<'approval.resolved'>,
-): Step {
-  const draft = draftOf(context, event);
-  const target = context.approvals.find((approval) => {
-    if (approval.at > event.at) return false;
+export function approvalResolved(draft: Draft, event: EventOf<'approval.resolved'>): void {
+  const target = draft.before.approvals.find((approval) => {
+    if (!isOpenAt(approval, event.at)) return false;
     if (event.requestId !== null) return approval.request.id === event.requestId;
     if (event.server !== null) return approval.server === event.server;
     return approval.server !== null;
   });
-  if (target) close(draft, (approval) => approval === target, event.decision, event.type);
+  if (target) close(draft, (approval) => approval === target, event.decision, evidenceOf(event));
   touch(draft);
-  return finish(draft);
+}
+
+/** A source saw how the request of one tool use was decided. */
+export function decisionSeen(draft: Draft, event: EventOf<'decision.seen'>): void {
+  close(
+    draft,
+    (approval) => approval.toolUseId === event.toolUseId && isOpenAt(approval, event.at),
+    event.decision,
+    `${evidenceOf(event)} by ${event.by}`,
+  );
+  touch(draft);
 }
 
 /** A bare notification: only believed when nothing better is known. */
 export function attentionNoticed(
-  context: SessionContext,
-  event: EventOf<'attention.noticed'>,
-): Step {
-  const draft = draftOf(context, event);
-  const isNews =
-    context.turn.open &&
-    context.approvals.length === 0 &&
-    context.answeredAt < event.at &&
-    context.finished.every((tool) => tool.at < event.at);
-  if (!isNews || isLateOnMain(context, event.at)) return finish(draft);
-  const asker = context.tools.findLast((tool) => tool.agentId === null);
+  draft: Draft,
+  event: EventOf<'attention.noticed'> | EventOf<'witness.waiting'>,
+  isTurnOpen: boolean,
+): void {
+  const { before } = draft;
+  if (!isTurnOpen || before.approvals.length > 0 || !isNewNotice(before, event.at)) return;
+  if (!mayRun(before, null, event.at)) return;
+  const asker = before.tools.findLast((tool) => tool.agentId === null);
   open(draft, {
     request: event.request,
     tool: asker ? { agentId: null, name: asker.name, digest: asker.digest } : null,
@@ -99,14 +108,10 @@ export function attentionNoticed(
     at: event.at,
   });
   touch(draft);
-  return finish(draft);
 }
 
 /** True for what a bare notification opened for this very request: here it is, with its details. */
-function isNoticeOf(
-  { isBare, at, tool }: OpenApproval,
-  event: EventOf<'approval.requested'>,
-): boolean {
+function isNoticeOf({ isBare, at, tool }: OpenApproval, event: Asked): boolean {
   if (!isBare) return false;
   if (at >= event.at) return true;
   const asks = event.tool;
@@ -114,10 +119,10 @@ function isNoticeOf(
 }
 
 /** True while whoever asks may still be waiting: its thread was not reported over since. */
-function canAsk(context: SessionContext, event: EventOf<'approval.requested'>): boolean {
+function mayAsk(context: SessionContext, event: Asked): boolean {
   const agentId = event.tool?.agentId ?? null;
   if (agentId !== null && isAgentOver(context, agentId, event.at)) return false;
-  return runs(context, agentId, event.at);
+  return mayRun(context, agentId, event.at);
 }
 
 // ---- shared with the other steps -------------------------------------------------------------------
@@ -168,8 +173,8 @@ export function closeEarlier(draft: Draft, { toolUseId, agentId }: ToolUse): voi
   if (hasBatches || isDirect(draft.context.session)) return;
   const begun = tools.find((tool) => tool.toolUseId === toolUseId);
   const asks = approvals.find(
-    ({ tool, isBare, at }) =>
-      tool?.agentId === agentId && !isBare && begun !== undefined && at < begun.at,
+    (request) =>
+      request.tool?.agentId === agentId && !request.isBare && wasAskedBefore(request, begun),
   );
   if (!asks) return;
   const isAnother = (tool: ToolUse) =>
@@ -187,7 +192,10 @@ export function correctByRun(draft: Draft, { toolUseId }: ToolUse, evidence: str
   // A provider that we steer says of each request how it was settled.
   if (isDirect(draft.context.session)) return;
   draft.context.settled = draft.context.settled.map((settled) => {
-    const isGuess = settled.decision === 'cancelled' || GUESSED.test(settled.evidence);
+    const isGuess =
+      settled.decision === 'cancelled' ||
+      settled.decision === 'unknown' ||
+      GUESSED.test(settled.evidence);
     if (settled.toolUseId !== toolUseId || settled.type === undefined || !isGuess) return settled;
     const decision = wordFor('approved', settled.type);
     noteClosed(draft, settled.requestId, decision, `${evidence} ${toolUseId}`);
@@ -209,7 +217,7 @@ export function closeByTool(
   close(
     draft,
     (approval) => {
-      if (approval.at > draft.at) return false;
+      if (!isOpenAt(approval, draft.at)) return false;
       if (approval.toolUseId !== null) return approval.toolUseId === tool.toolUseId;
       if (approval.tool !== null) return isSameUse(approval.tool, tool);
       if (approval.server !== null) return approval.server === server && !othersOfServer;
@@ -243,26 +251,15 @@ function open(draft: Draft, approval: OpenApproval): void {
   });
 }
 
-/** The order in which they were asked, whatever the order in which they were heard. */
-function byAge(one: OpenApproval, other: OpenApproval): number {
-  if (one.at === other.at) return 0;
-  return one.at < other.at ? -1 : 1;
-}
-
 /** The newest unfinished use of that tool with that input that no open request is tied to yet. */
 function findAsker(
   context: SessionContext,
+  open: readonly OpenApproval[],
   asks: NonNullable<OpenApproval['tool']>,
 ): ToolUse | null {
-  const tied = new Set(context.approvals.map((approval) => approval.toolUseId));
+  const tied = new Set(open.map((approval) => approval.toolUseId));
   return (
     context.tools.findLast((tool) => isSameUse(asks, tool) && !tied.has(tool.toolUseId)) ?? null
-  );
-}
-
-function isAlreadyOpen(context: SessionContext, asks: NonNullable<OpenApproval['tool']>): boolean {
-  return context.approvals.some(
-    (approval) => approval.tool !== null && isSameUse(approval.tool, asks),
   );
 }
 

@@ -1,43 +1,27 @@
 /**
- * One event's working copy. A step takes a draft, changes it, and `finish` turns it into the next
- * context and the facts in their order: content, notes, one delta, then what the delta needs around it.
- * Pure for the caller: the context it was made from is never touched.
+ * One action's working copy. A step takes a draft and changes it; what it leaves becomes the next context,
+ * pieces of facts (`leave`) and commands for the connector (`command`). Pure for the caller: the context
+ * that a draft was made from is never changed.
  */
-import type {
-  ApprovalRequest,
-  Message,
-  MessageChanges,
-  SessionSummary,
-  StateChanges,
-  WorkStatus,
-} from '../../src/protocol/nouns.ts';
-import type { SessionMessage } from '../../src/protocol/server.ts';
-import type { SeenFields, SessionEvent } from '../session-events.ts';
-import type { Fact, Note, Order, RowNoted } from '../session-facts.ts';
+import type { Message, MessageChanges, StateChanges } from '../../src/protocol/nouns.ts';
+import { later } from '../evidence.ts';
+import type { SeenFields, SessionEvent, SessionSignal } from '../session-events.ts';
+import type { ConnectorCommand, Pieces } from '../session-facts.ts';
 import type { OpenApproval, Session, SessionContext, Stamp } from '../session-types.ts';
 
-/** What a step leaves behind: the next context, facts to record, orders to give, in order. */
-export interface Step {
-  context: Partial<SessionContext>;
-  facts: Fact[];
-  orders: Order[];
-}
+/** What a step may react to: an event, or the signal that the connector is gone. */
+export type StepEvent = SessionEvent | Extract<SessionSignal, { type: 'link.cut' }>;
 
-/** The working copy of one event. */
-export interface Draft {
+/** An event by its type. */
+export type EventOf<Type extends StepEvent['type']> = Extract<StepEvent, { type: Type }>;
+
+/** The working copy of one action. */
+export interface Draft extends Pieces {
   readonly before: SessionContext;
-  readonly event: SessionEvent;
+  readonly event: StepEvent;
   readonly at: Stamp;
   context: SessionContext;
-  changes: StateChanges;
-  content: SessionMessage[];
-  notes: Note[];
-  columns: RowNoted['columns'];
-  /** Facts that must stand behind the delta. */
-  after: Fact[];
-  orders: Order[];
-  /** True when list subscribers need the whole summary again. */
-  relist: boolean;
+  commands: ConnectorCommand[];
 }
 
 const WIRE_FIELDS = [
@@ -59,20 +43,22 @@ const ROW_FIELDS = [
   'agent_pid',
 ] as const satisfies ReadonlyArray<keyof SeenFields>;
 
-/** Opens the working copy and takes what the event says about the session, unless it is old news. */
-export function draftOf(context: SessionContext, event: SessionEvent): Draft {
+/** Opens the working copy and takes the fields that the event brings, unless it is older than what is known. */
+export function draftOf(context: SessionContext, event: StepEvent): Draft {
   const draft: Draft = {
     before: context,
     event,
     at: event.at,
-    context: { ...context },
+    context: { ...context, newestAt: later(context.newestAt, event.at) },
     changes: {},
     content: [],
     notes: [],
     columns: {},
     after: [],
-    orders: [],
+    commands: [],
     relist: false,
+    isNew: false,
+    restate: false,
   };
   if (event.fields) see(draft, event.fields);
   return draft;
@@ -176,11 +162,6 @@ export function wireTime(stamp: Stamp): string {
 
 // ---- what the context says -------------------------------------------------------------------------
 
-/** True while the model, a foreground tool or a background agent works (decisions.md 17). */
-export function isBusy(context: SessionContext): boolean {
-  return context.turn.open || context.agents.length > 0;
-}
-
 /** True for sessions that we steer, not only watch. */
 export function isDirect(session: Session): boolean {
   const { codex_integration_mode: codex, claude_integration_mode: claude } = session;
@@ -192,63 +173,8 @@ export function oldest(context: SessionContext): OpenApproval | null {
   return context.approvals[0] ?? null;
 }
 
-/** Whom the session waits for, in the wire's words. */
-export function workStatusOf(context: SessionContext): WorkStatus {
-  if (context.session.status === 'ended') return 'ended';
-  const waitsFor = oldest(context);
-  if (waitsFor) return waitsFor.request.type === 'question' ? 'question' : 'permission';
-  return isBusy(context) ? 'working' : 'waiting';
-}
-
-/** The session as lists show it. */
-export function summaryOf(context: SessionContext): SessionSummary {
-  const { source, terminal_session_id, terminal_app, agent_pid, codex_thread_id, ...shown } =
-    context.session;
-  return { ...shown, has_pending_approval: context.approvals.length > 0 };
-}
-
-// ---- finish ----------------------------------------------------------------------------------------
-
-/** Closes the working copy: derives the status from what is open and puts the facts in order. */
-export function finish(draft: Draft): Step {
-  showOldestApproval(draft);
-  const status = workStatusOf(draft.context);
-  if (status !== draft.context.session.work_status) change(draft, 'work_status', status);
-  const session_id = draft.context.session.id;
-  const facts: Fact[] = [...draft.content, ...draft.notes];
-  if (hasKeys(draft.columns)) facts.push({ type: 'row_noted', session_id, columns: draft.columns });
-  if (hasKeys(draft.changes))
-    facts.push({ type: 'session_delta', session_id, changes: draft.changes });
-  if (draft.relist) facts.push({ type: 'session_created', session: summaryOf(draft.context) });
-  facts.push(...draft.after);
-  return { context: draft.context, facts, orders: draft.orders };
-}
-
-/**
- * Says which request waits now. A closed one needs the summary again, because the app does not read
- * null in a delta, and after a summary an open request must be said again (contract.md 9.4 no. 6, 8).
- */
-function showOldestApproval(draft: Draft): void {
-  const was = oldest(draft.before)?.request.id;
-  const now = oldest(draft.context)?.request;
-  if (was !== now?.id) {
-    draft.changes.pending_approval = now ?? null;
-    if (was !== undefined) draft.relist = true;
-  } else if (!draft.relist) return;
-  if (now) draft.after.unshift(requested(now), ...statusBehind(now));
-}
-
-/** The app takes every request for a permission; behind a question its status is said again (no. 22). */
-function statusBehind({ type, session_id }: ApprovalRequest): SessionMessage[] {
-  if (type !== 'question') return [];
-  return [{ type: 'session_delta', session_id, changes: { work_status: 'question' } }];
-}
-
-function requested(request: ApprovalRequest): SessionMessage {
-  return { type: 'approval_requested', session_id: request.session_id, request };
-}
-
-function hasKeys(object: object): boolean {
-  for (const _ in object) return true;
-  return false;
+/** What closed something, with its source where the event names one. */
+export function evidenceOf(event: StepEvent): string {
+  const type = event.type === 'link.cut' ? event.cause : event.type;
+  return event.witness === undefined ? type : `${event.witness}: ${type}`;
 }

@@ -1,66 +1,52 @@
 /**
- * What runs: the main thread's turn and the subagents. Opening and settling, and which reports are too
- * late to do either (decisions.md 18).
+ * What runs: the main thread's turn, its tool uses and the subagents. What an edge of the chart says of
+ * the turn is carried out here; which reports are too late to say anything stands in evidence.ts.
  */
+
+import { agentKey, isAgentOver, isOpenAt, isQuietSince, later } from '../evidence.ts';
 import type { Agent, BegunTool, SessionContext, Stamp, ToolUse } from '../session-types.ts';
-import { change, type Draft, wireTime } from './draft.ts';
+import { type Draft, wireTime } from './draft.ts';
 
 /** Enough to recognise every report that can still be on its way. */
 const MAX_FINISHED = 20;
-/** More than any terminal runs; the oldest give way. */
+/** More than any terminal runs; the oldest are forgotten first. */
 const MAX_TOOLS = 256;
 const MAX_AGENTS = 128;
 
 /**
- * True when everything at that moment is already over: such a report brings content, nothing else. An
- * equal stamp is not late: a reporter whose clock only knows seconds means the order of delivery.
+ * What the taken edge says of the main thread's turn: it begins, ends, ends and another begins (`renews`),
+ * stays `open` or `closed`; `late` where the report is too old to say anything of it.
  */
-export function isLate(context: SessionContext, at: Stamp): boolean {
-  return at < context.turn.settledAt;
+export type TurnEdge = 'begins' | 'renews' | 'ends' | 'open' | 'closed' | 'late';
+
+/** A sign of life of the main thread: its turn begins, or is known to run still. */
+export function noteWork(draft: Draft, edge: TurnEdge): void {
+  if (edge === 'begins') beginTurn(draft, draft.context.turn.promptId, draft.at);
+  else if (edge === 'open') {
+    const { turn } = draft.context;
+    draft.context.turn = { ...turn, seenAt: later(turn.seenAt, draft.at) };
+  }
 }
 
-/** Late for the main thread: a newer prompt or an idle terminal says that what was before is over. */
-export function isLateOnMain(context: SessionContext, at: Stamp): boolean {
-  return isLate(context, at) || at < context.turn.clearedAt;
-}
-
-/** True when a report of that moment can still say that its thread runs. */
-export function runs(context: SessionContext, agentId: string | null, at: Stamp): boolean {
-  if (agentId === null) return !isLateOnMain(context, at);
-  return context.agents.some((agent) => agent.id === agentId) || !isLate(context, at);
-}
-
-/** True when this agent was reported over since that moment. */
-export function isAgentOver({ finished }: SessionContext, id: string, at: Stamp): boolean {
-  return finished.some((over) => over.toolUseId === agentKey(id) && over.at >= at);
-}
-
-/** The main thread gave a sign of life: opens its turn unless one is open (its start was not reported). */
-export function openTurn(draft: Draft): void {
-  const { open, promptId, seenAt } = draft.context.turn;
-  if (!open) startTurn(draft, promptId, draft.at);
-  else draft.context.turn = { ...draft.context.turn, seenAt: later(seenAt, draft.at) };
-}
-
-/** Opens a new turn, whatever was open. */
-export function startTurn(draft: Draft, promptId: string | null, startedAt: Stamp): void {
+/** Numbers a new turn. */
+export function beginTurn(draft: Draft, promptId: string | null, startedAt: Stamp): void {
   const { turn } = draft.context;
   const count = turn.count + 1;
   const id = `turn-${count}`;
   const seenAt = later(turn.seenAt, startedAt);
-  draft.context.turn = { ...turn, open: true, count, id, promptId, startedAt, seenAt };
+  draft.context.turn = { ...turn, count, id, promptId, startedAt, seenAt };
   draft.changes.current_turn_id = id;
   draft.changes.turn_count = count;
 }
 
-/** Ends what the main thread did until this moment. What it did since belongs to the next turn. */
-export function clearTurn(draft: Draft): void {
-  const { open, id, startedAt, clearedAt, seenAt } = draft.context.turn;
-  draft.context.turn = { ...draft.context.turn, clearedAt: later(draft.at, clearedAt) };
-  if (!open || startedAt > draft.at) return;
-  draft.context.turn = { ...draft.context.turn, open: false, id: null };
-  if (id !== null) draft.changes.current_turn_id = null;
-  if (seenAt > draft.at) startTurn(draft, null, seenAt);
+/** Carries out what the edge says of the turn's end; what the main thread did since belongs to the next one. */
+export function closeTurn(draft: Draft, edge: TurnEdge): void {
+  const { turn } = draft.context;
+  draft.context.turn = { ...turn, clearedAt: later(draft.at, turn.clearedAt) };
+  if (edge !== 'ends' && edge !== 'renews') return;
+  draft.context.turn.id = null;
+  if (turn.id !== null) draft.changes.current_turn_id = null;
+  if (edge === 'renews') beginTurn(draft, null, turn.seenAt);
 }
 
 /** From this moment on older reports, those of agents too, can no longer open anything. */
@@ -140,15 +126,15 @@ export function adoptAgent(draft: Draft, id: string, type: string): void {
 /** A subagent was over at this moment; its unfinished tools with it. */
 export function endAgent(draft: Draft, id: string): void {
   remember(draft, { toolUseId: agentKey(id), agentId: id, name: 'agent', digest: '' }, true);
-  dropTools(draft, (tool) => tool.agentId === id && tool.at <= draft.at);
+  dropTools(draft, (tool) => tool.agentId === id && isOpenAt(tool, draft.at));
   const agent = draft.context.agents.find((running) => running.id === id);
-  if (agent && agent.seenAt <= draft.at) removeAgent(draft, agent);
+  if (agent && isQuietSince(agent, draft.at)) removeAgent(draft, agent);
 }
 
-/** Ends all that runs, whatever was heard of it since. */
+/** Ends all that runs, whatever was reported of it since. */
 export function endEverything(draft: Draft): void {
   const { turn } = draft.context;
-  draft.context.turn = { ...turn, open: false, id: null };
+  draft.context.turn = { ...turn, id: null };
   if (turn.id !== null) draft.changes.current_turn_id = null;
   settle(draft);
   for (const agent of draft.context.agents) removeAgent(draft, agent);
@@ -158,7 +144,7 @@ export function endEverything(draft: Draft): void {
 /** Ends every subagent that is not among those known to go on. */
 export function keepAgents(draft: Draft, goesOn: ReadonlySet<string>): void {
   for (const agent of draft.context.agents) {
-    if (!goesOn.has(agent.id) && agent.seenAt <= draft.at) endAgent(draft, agent.id);
+    if (!goesOn.has(agent.id) && isQuietSince(agent, draft.at)) endAgent(draft, agent.id);
   }
 }
 
@@ -174,23 +160,4 @@ function showAgents(draft: Draft, agents: NonNullable<Draft['changes']['subagent
 function ended(agent: Agent, at: Stamp): NonNullable<Draft['changes']['subagents']>[number] {
   const { id, type, startedAt } = agent;
   return { id, agent_type: type, started_at: startedAt, ended_at: wireTime(at) };
-}
-
-/** Key of an agent among finished tool uses. */
-function agentKey(id: string): string {
-  return `agent:${id}`;
-}
-
-/** Brings an ended session back; the list hears of it whole. */
-export function revive(draft: Draft): void {
-  if (draft.context.session.status === 'active') return;
-  change(draft, 'status', 'active');
-  draft.columns.ended_at = null;
-  draft.columns.end_reason = null;
-  draft.relist = true;
-}
-
-/** The later of two moments. */
-export function later(one: Stamp, other: Stamp): Stamp {
-  return one < other ? other : one;
 }

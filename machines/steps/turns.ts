@@ -1,188 +1,187 @@
-/** Turns: started by a prompt, ended by completion, failure, abort or silence; compaction and undo. */
+/** Turns: begun by a prompt, ended by completion, failure, abort or silence; compaction and undo. */
 
-import type { SessionEvent } from '../session-events.ts';
-import type { OpenApproval, SessionContext } from '../session-types.ts';
+import { beganBefore, isOpenAt } from '../evidence.ts';
+import type { OpenApproval } from '../session-types.ts';
 import { close } from './approvals.ts';
 import {
   append,
   change,
   clip,
   type Draft,
-  draftOf,
-  finish,
+  type EventOf,
+  evidenceOf,
   isDirect,
   keepContent,
   nameAfter,
-  type Step,
   touch,
 } from './draft.ts';
 import {
   adoptAgent,
-  clearTurn,
+  beginTurn,
+  closeTurn,
   dropTools,
-  isLate,
-  isLateOnMain,
   keepAgents,
-  revive,
   settle,
-  startTurn,
+  type TurnEdge,
 } from './running.ts';
 
-type EventOf<Type extends SessionEvent['type']> = Extract<SessionEvent, { type: Type }>;
-
 /** A prompt, the user's or the provider's own, begins a turn and ends whatever was open before it. */
-export function turnStarted(context: SessionContext, event: EventOf<'turn.started'>): Step {
-  const draft = draftOf(context, event);
-  const { turn } = context;
+export function turnStarted(draft: Draft, event: EventOf<'turn.started'>, edge: TurnEdge): void {
+  const { turn, session } = draft.before;
   const isRepeated = event.promptId !== null && event.promptId === turn.promptId;
   if (event.message && !isRepeated) append(draft, event.message);
   if (event.prompt !== null) nameAfter(draft, event.prompt);
   if (event.prompt !== null && !isRepeated) draft.columns.count = 'prompt_count';
-  if (isLateOnMain(context, event.at) || isRepeated) return finish(draft);
-  revive(draft);
+  if (edge === 'late') return;
   close(
     draft,
-    (request) => isOfMainThread(request) && request.at <= event.at,
+    (request) => isOfMainThread(request) && isOpenAt(request, event.at),
     'cancelled',
-    event.type,
+    evidenceOf(event),
   );
-  dropTools(draft, (tool) => tool.agentId === null && tool.at <= event.at);
+  dropTools(draft, (tool) => tool.agentId === null && isOpenAt(tool, event.at));
+  draft.context.turn = { ...draft.context.turn, promptId: event.promptId, clearedAt: event.at };
   // Overtaken by its own tools, it is the prompt of the turn that they opened.
-  draft.context.turn = { ...turn, promptId: event.promptId, clearedAt: event.at };
-  const isOvertaken = event.at < turn.startedAt;
-  if (!isOvertaken) startTurn(draft, event.promptId, event.at);
-  // A steered turn begins with clean paper: an interrupted one may have left its diff (A14).
-  if (isDirect(context.session)) draft.changes.current_diff = null;
+  if (edge !== 'open') beginTurn(draft, event.promptId, event.at);
+  draft.context.leader = event.process ?? draft.context.leader;
+  // A steered turn begins without a diff: an interrupted one may have left its own.
+  if (isDirect(session)) draft.changes.current_diff = null;
   touch(draft);
-  return finish(draft);
 }
 
 /** The main thread is done; agents that go on in the background keep the session working. */
-export function turnCompleted(context: SessionContext, event: EventOf<'turn.completed'>): Step {
-  const draft = draftOf(context, event);
+export function turnCompleted(
+  draft: Draft,
+  event: EventOf<'turn.completed'>,
+  { edge, isOpen }: { edge: TurnEdge; isOpen: boolean },
+): void {
   const isNewReply =
-    context.turn.open || clip(event.message?.content ?? '') !== context.session.last_message;
+    isOpen || clip(event.message?.content ?? '') !== draft.before.session.last_message;
   if (event.message && isNewReply) append(draft, event.message);
-  if (isLate(context, event.at)) return finish(draft);
+  if (edge === 'late') return;
   recordDiff(draft, event);
-  endTurn(draft, event.backgroundAgents ?? []);
-  return finish(draft);
+  endTurn(draft, event.backgroundAgents ?? [], edge);
 }
 
-/** The turn was stopped by somebody. */
-export function turnAborted(context: SessionContext, event: EventOf<'turn.aborted'>): Step {
-  return cutShort(context, event);
-}
-
-/** The provider failed: its words stay visible in the conversation. */
-export function turnFailed(context: SessionContext, event: EventOf<'turn.failed'>): Step {
-  return cutShort(context, event);
-}
-
-/** What was changed until then stays changed: its diff is kept like that of any other turn. */
-function cutShort(
-  context: SessionContext,
+/** The turn was stopped or failed: its words stay, and what was changed until then stays changed. */
+export function turnCutShort(
+  draft: Draft,
   event: EventOf<'turn.aborted'> | EventOf<'turn.failed'>,
-): Step {
-  const draft = draftOf(context, event);
+  edge: TurnEdge,
+): void {
   keepContent(draft);
-  if (isLate(context, event.at)) return finish(draft);
+  if (edge === 'late') return;
   recordDiff(draft, event);
-  endTurn(draft, []);
-  return finish(draft);
+  endTurn(draft, [], edge);
 }
 
 /** The terminal has waited for its user for a while: the main thread is over, agents may go on. */
-export function idleNoticed(context: SessionContext, event: EventOf<'attention.noticed'>): Step {
-  const draft = draftOf(context, event);
-  if (!isLateOnMain(context, event.at)) endTurn(draft, null);
-  return finish(draft);
+export function idleNoticed(
+  draft: Draft,
+  _event: EventOf<'attention.noticed'>,
+  edge: TurnEdge,
+): void {
+  endTurn(draft, null, edge);
+}
+
+/** The registry says that the session waits for words: turn, tools, agents and requests are over. */
+export function idleWitnessed(draft: Draft, _event: EventOf<'witness.idle'>, edge: TurnEdge): void {
+  endTurn(draft, [], edge, 'unknown');
+}
+
+/** The registry says that the session works: the main thread's older requests were answered. */
+export function busyWitnessed(draft: Draft, event: EventOf<'witness.busy'>, edge: TurnEdge): void {
+  close(
+    draft,
+    (request) => isOfMainThread(request) && isOpenAt(request, event.at),
+    'unknown',
+    evidenceOf(event),
+  );
+  // Work without a prompt, such as a compaction, takes no number; a prompt or a tool brings one.
+  if (edge === 'begins') {
+    draft.context.turn = { ...draft.context.turn, startedAt: event.at, seenAt: event.at };
+  }
+  touch(draft);
 }
 
 /**
  * The model begins to summarise the conversation. Counted, and the status stays: a compaction that is
- * refused ("not enough messages") reports no end, and a session that hangs in `working` would be the
- * worse lie (contract.md 5.4).
+ * refused ("not enough messages") reports no end, and a session that hangs in `working` would be worse.
  */
-export function compactionStarted(
-  context: SessionContext,
-  event: EventOf<'compaction.started'>,
-): Step {
-  const draft = draftOf(context, event);
+export function compactionStarted(draft: Draft): void {
   draft.columns.count = 'compact_count';
   touch(draft);
-  return finish(draft);
 }
 
 /** The summary replaced the conversation in the model's context. */
-export function compactionFinished(
-  context: SessionContext,
-  event: EventOf<'compaction.finished'>,
-): Step {
-  const draft = draftOf(context, event);
-  draft.after.push({ type: 'context_compacted', session_id: context.session.id });
+export function compactionFinished(draft: Draft): void {
+  draft.after.push({ type: 'context_compacted', session_id: draft.context.session.id });
   touch(draft);
-  return finish(draft);
 }
 
 /** The provider takes the last turn back: work, but no turn that would take a number. */
-export function undoStarted(context: SessionContext, event: EventOf<'undo.started'>): Step {
-  const draft = draftOf(context, event);
-  draft.context.turn = { ...context.turn, open: true, startedAt: event.at };
+export function undoStarted(draft: Draft, event: EventOf<'undo.started'>): void {
+  draft.context.turn = { ...draft.context.turn, startedAt: event.at };
   const text = event.text === null ? {} : { message: event.text };
-  draft.after.push({ type: 'undo_started', session_id: context.session.id, ...text });
+  draft.after.push({ type: 'undo_started', session_id: draft.context.session.id, ...text });
   touch(draft);
-  return finish(draft);
 }
 
 /** It took the turn back, or could not. */
-export function undoCompleted(context: SessionContext, event: EventOf<'undo.completed'>): Step {
-  const draft = draftOf(context, event);
-  endTurn(draft, []);
+export function undoCompleted(
+  draft: Draft,
+  event: EventOf<'undo.completed'>,
+  edge: TurnEdge,
+): void {
+  endTurn(draft, [], edge);
   const text = event.text === null ? {} : { message: event.text };
-  const success = event.succeeded;
-  draft.after.push({ type: 'undo_completed', session_id: context.session.id, success, ...text });
-  return finish(draft);
+  const { id: session_id } = draft.context.session;
+  const { succeeded: success } = event;
+  draft.after.push({ type: 'undo_completed', session_id, success, ...text });
 }
 
 /** Turns were taken back; the messages leave with the fact. */
 export function threadRolledBack(
-  context: SessionContext,
+  draft: Draft,
   event: EventOf<'thread.rolledBack'>,
-): Step {
-  const draft = draftOf(context, event);
-  const { id: session_id } = context.session;
+  edge: TurnEdge,
+): void {
+  const { id: session_id } = draft.context.session;
   const { turns: num_turns, turnIds: provider_turn_ids } = event;
-  endTurn(draft, []);
+  endTurn(draft, [], edge);
   if (event.lastMessage !== null) change(draft, 'last_message', clip(event.lastMessage));
   draft.changes.current_diff = null;
   draft.changes.current_plan = null;
   draft.notes.push({ type: 'turns_dropped', session_id, provider_turn_ids });
   draft.after.push({ type: 'thread_rolled_back', session_id, num_turns });
-  return finish(draft);
 }
 
 /**
- * Ends the turn with all that hung on it at this moment.
+ * Carries out what the edge says of the turn, with all that hung on it at this moment.
  *
  * @param backgroundAgents those that go on; null when the reporter does not speak of agents at all
+ * @param decision the word for requests that end with it
  */
 export function endTurn(
   draft: Draft,
   backgroundAgents: ReadonlyArray<{ id: string; type: string }> | null,
+  edge: TurnEdge,
+  decision: 'cancelled' | 'unknown' = 'cancelled',
 ): void {
   const listed = new Set(backgroundAgents?.map((agent) => agent.id));
   const isDone = (agentId: string | null) =>
     agentId === null || (backgroundAgents !== null && !listed.has(agentId));
-  clearTurn(draft);
+  closeTurn(draft, edge);
   if (backgroundAgents) settle(draft);
   // A bare notification is only believed while the main thread works (attentionNoticed).
-  const isOver = ({ at, tool, isBare }: OpenApproval) =>
-    (at <= draft.at && isDone(tool?.agentId ?? null)) || (isBare && !draft.context.turn.open);
-  close(draft, isOver, 'cancelled', draft.event.type);
+  const stillOpen = edge === 'open' || edge === 'renews';
+  const isOver = (request: OpenApproval) =>
+    (isOpenAt(request, draft.at) && isDone(request.tool?.agentId ?? null)) ||
+    (request.isBare && !stillOpen);
+  close(draft, isOver, decision, evidenceOf(draft.event));
   if (backgroundAgents) keepAgents(draft, listed);
   for (const agent of backgroundAgents ?? []) adoptAgent(draft, agent.id, agent.type);
-  dropTools(draft, (tool) => tool.at <= draft.at && isDone(tool.agentId));
+  dropTools(draft, (tool) => isOpenAt(tool, draft.at) && isDone(tool.agentId));
   touch(draft);
 }
 
@@ -196,7 +195,7 @@ function recordDiff(
   { diff, at }: EventOf<'turn.completed'> | EventOf<'turn.aborted'> | EventOf<'turn.failed'>,
 ): void {
   const { turn, session } = draft.before;
-  if (diff === undefined || turn.id === null || at < turn.startedAt) return;
+  if (diff === undefined || turn.id === null || beganBefore(turn, at)) return;
   const { id: session_id, token_usage } = session;
   const { id: turn_id, promptId: provider_turn_id } = turn;
   draft.content.push({ type: 'turn_diff_snapshot', session_id, turn_id, diff, ...token_usage });

@@ -17,6 +17,9 @@ if [ "${1-}" = --deliver ]; then
   while IFS='=' read -r name value; do [ "$name" != url ] || url=$value; done <hook.conf
   set -- -q -s -g --noproxy '*' --connect-timeout 1 --max-time 4 -o /dev/null -w '%{http_code}' \
     -H 'Content-Type: application/json' -H 'Expect:' -H "Idempotency-Key: $key"
+  # Both times are of this machine's clock: their difference is the delay, whatever the clock says.
+  sent=$(date +%s%N)
+  case $sent in *[!0-9]* | '') ;; *) set -- "$@" -H "X-OrbitDock-Sent: $sent" ;; esac
   [ -z "$type" ] || set -- "$@" -H "X-OrbitDock-Hook: $type"
   [ ! -f hook-headers ] || set -- "$@" -H @hook-headers # from a file: `ps` shows arguments
   case $(curl "$@" --data-binary "@$file" --url "$url/api/hook") in 2??) rm -f "$file" ;; esac

@@ -5,7 +5,7 @@
  */
 
 import type { SessionEvent } from '../../machines/session-events.ts';
-import type { Order } from '../../machines/session-facts.ts';
+import type { ConnectorCommand } from '../../machines/session-facts.ts';
 
 type WithoutTime<Event> = Event extends unknown ? Omit<Event, 'at'> : never;
 
@@ -36,9 +36,9 @@ export interface House {
 /** The connector of one session. */
 export interface Connector {
   /** Does what a stored order says; what goes wrong becomes a report. Never throws. */
-  take(order: Order): void;
+  take(order: ConnectorCommand): void;
   /** Why the provider could not take this answer to an open request; null when it can. */
-  refusalOf(order: Order): string | null;
+  refusalOf(order: ConnectorCommand): string | null;
   /** Settles when it is ready. @throws OrbitError why it could not start */
   readonly attached: Promise<void>;
   /** True once it is of no use any more. */

@@ -7,7 +7,7 @@ export type StateValue = string | { [region: string]: StateValue };
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
 
 /** Where an event came from. */
-export type InspectOrigin = 'hook' | 'spool' | 'client' | 'connector' | 'house' | 'visualizer';
+export type InspectOrigin = 'hook' | 'spool' | 'client' | 'connector' | 'server' | 'visualizer';
 
 /** One committed macrostep: one row of the journal. */
 export interface InspectRecord {

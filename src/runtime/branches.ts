@@ -16,7 +16,7 @@ export type LookUpBranch = (live: LiveSession) => void;
 /** A look-up that remembers what it read a moment ago: prompts come faster than branches change. */
 export function createBranchLookUp(deps: {
   registry: Pick<Registry, 'enter'>;
-  ledger: Pick<Ledger, 'tell'>;
+  ledger: Pick<Ledger, 'send'>;
   clock: StampClock;
   log: Logger;
 }): LookUpBranch {
@@ -31,16 +31,16 @@ export function createBranchLookUp(deps: {
     return branch;
   }
 
-  async function look({ id, actor }: LiveSession): Promise<void> {
-    const { session } = actor.getSnapshot().context;
+  async function look({ id, head }: LiveSession): Promise<void> {
+    const { session } = head.snapshot.context;
     const branch = await branchOf(session.current_cwd ?? session.project_path);
     // Without a repository nothing is known to be different; what a report brought stays.
     if (branch === null || branch === (session.git_branch ?? '')) return;
     await deps.registry.enter(id, ({ live }) => {
       if (!live) return;
-      deps.ledger.tell(live, {
+      deps.ledger.send(live, {
         event: { type: 'fields.updated', at: deps.clock.stamp(), fields: { git_branch: branch } },
-        origin: 'house',
+        origin: 'server',
         key: null,
         settle: () => {},
       });

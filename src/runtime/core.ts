@@ -5,6 +5,7 @@
  */
 import type { Engine } from '../connectors/codex/engine/engine.ts';
 import type { Logger } from '../log.ts';
+import type { StoredActor } from '../store/items.ts';
 import type { Writer } from '../store/writer.ts';
 import { createBranchLookUp, type LookUpBranch } from './branches.ts';
 import type { StampClock } from './clock.ts';
@@ -18,7 +19,7 @@ import { createRooms, type Outlet, roomsOf } from './rooms/rooms.ts';
 import { createStreams, type Streams } from './rooms/streams.ts';
 import type { LiveSession } from './sessions/live-session.ts';
 import { createRegistry, type Registry } from './sessions/registry.ts';
-import { contextOf, createSessions, type Sessions } from './sessions/sessions.ts';
+import { createSessions, type Sessions } from './sessions/sessions.ts';
 import { type BoundThreads, createBoundThreads } from './steering/bound-threads.ts';
 import { createLinks, type Links } from './steering/links.ts';
 
@@ -64,17 +65,15 @@ export function createCore({ writer, engine, clock, log, witness }: CoreDeps): C
     listFeed,
     witness,
     log: log.child('ledger'),
-    release: (sessionId, orders) => links.release(sessionId, orders),
+    release: (sessionId, commands) => links.release(sessionId, commands),
     refresh: createRefresh({ writer, rooms, log }),
-    reopen: (live, moment) => registry.reopen(live, moment),
-    revive: (live, moment) => registry.revive(live, moment),
+    moved: (live) => registry.moved(live),
     discard: (live) => registry.discard(live),
   });
   const registry: Registry = createRegistry({
     writer,
-    ledger,
     log: log.child('restore'),
-    opened: (live) => afterRestart(live, sessions, log),
+    opened: (live, stored) => afterRestart({ sessions, clock, log }, live, stored),
   });
   const sessions: Sessions = createSessions({ writer, registry, ledger, clock });
   const streams = createStreams({ rooms, writer, clock });
@@ -82,7 +81,7 @@ export function createCore({ writer, engine, clock, log, witness }: CoreDeps): C
   const lookUpBranch = createBranchLookUp({ registry, ledger, clock, log });
   const reporting = { registry, ledger, streams, threads, lookUpBranch, clock };
   const links: Links = createLinks({ engine, ...reporting, log: log.child('codex') });
-  for (const live of [...registry.live()]) afterRestart(live, sessions, log);
+  registry.openBusy();
   const carried = { writer, engine, clock, rooms, ring, news, listFeed };
   return { ...carried, ledger, registry, sessions, streams, threads, links, lookUpBranch };
 }
@@ -112,11 +111,20 @@ function createRefresh({
   };
 }
 
-/** A row that says it has a connector has lost it with the process that held it. */
-function afterRestart(live: LiveSession, sessions: Pick<Sessions, 'tell'>, log: Logger): void {
-  const { link_state } = contextOf(live).session;
-  if (link_state !== 'attaching' && link_state !== 'attached') return;
-  sessions.tell(live, { type: 'server.restarted' }, 'house').catch((error: Error) => {
+/**
+ * A session came back from its row. The clock goes on behind all that it has seen, and a connector that its
+ * machine or its row shows is gone with the process that held it.
+ */
+function afterRestart(
+  { sessions, clock, log }: { sessions: Pick<Sessions, 'tell'>; clock: StampClock; log: Logger },
+  live: LiveSession,
+  { summary: { link_state: shown } }: StoredActor,
+): void {
+  const { snapshot } = live.head;
+  clock.advanceTo(snapshot.context.newestAt);
+  const wasLinked = snapshot.hasTag('linked') || shown === 'attaching' || shown === 'attached';
+  if (!wasLinked) return;
+  sessions.tell(live, { type: 'server.restarted' }, 'server').catch((error: Error) => {
     log.error('restore.not_stored', { session_id: live.id, error });
   });
 }

@@ -11,6 +11,8 @@ export interface HookMeta {
   key?: string;
   /** Message type, when the sender knows it better than the body does (`X-OrbitDock-Hook`). */
   type?: string;
+  /** When hook.sh sent it, nanoseconds since 1970 by its wall clock (`X-OrbitDock-Sent`). */
+  sentNs?: string;
   /** Where it came in, for the journal. */
   origin: 'hook' | 'spool' | 'client';
 }

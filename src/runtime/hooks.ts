@@ -2,6 +2,7 @@
  * Hooks: found or deferred session, one event, one commit. A session that only started is a pending row;
  * its first event makes it appear. Hooks are never held back and never doubled: a key is in effect once.
  */
+import type { SessionEvent } from '../../machines/session-events.ts';
 import type { Stamp } from '../../machines/session-types.ts';
 import { eventFromHook, hookNameOf } from '../connectors/claude-hooks/events.ts';
 import {
@@ -13,7 +14,7 @@ import { OrbitError } from '../errors.ts';
 import type { Hook } from '../protocol/hook.ts';
 import type { Writer } from '../store/writer.ts';
 import { refusalOf } from './capacity.ts';
-import { type StampClock, stampFromMicroseconds } from './clock.ts';
+import { momentOf, type StampClock, stampFromMicroseconds } from './clock.ts';
 import type { HookMeta } from './hall.ts';
 import type { Ledger } from './ledger/ledger.ts';
 import { createRecentKeys } from './recent-keys.ts';
@@ -23,7 +24,7 @@ import type { Found, Registry } from './sessions/registry.ts';
 interface HooksDeps {
   writer: Pick<Writer, 'opened' | 'submit' | 'trouble' | 'backlog'>;
   registry: Pick<Registry, 'enter' | 'create'>;
-  ledger: Pick<Ledger, 'tell'>;
+  ledger: Pick<Ledger, 'send'>;
   clock: StampClock;
   /** Looks up the branch of a directory and tells the session; runs beside. */
   lookUpBranch: (live: LiveSession) => void;
@@ -33,9 +34,6 @@ interface HooksDeps {
 const MAX_RECENT_KEYS = 20_000;
 /** CLI processes remembered, to know which session `/clear` continued. */
 const MAX_PROCESSES = 2000;
-/** A reporter's clock may be ahead by this much; later stamps are taken as now. */
-const MAX_AHEAD_US = 5_000_000;
-
 /** Key of hook.sh: nanoseconds, its pid, the CLI's pid. */
 const HOOK_KEY = /^(\d{19})-\d+(?:-(\d+))?$/;
 
@@ -43,6 +41,7 @@ const HOOK_KEY = /^(\d{19})-\d+(?:-(\d+))?$/;
 interface Arrival {
   hook: Hook;
   key: string | null;
+  /** On the server's clock, which goes on behind all that the session has seen. */
   at: Stamp;
   agentPid: number | null;
   origin: Origin;
@@ -74,9 +73,11 @@ export class Hooks {
     if (known) return known;
     const refusal = refusalOf(writer);
     if (refusal) return Promise.reject(refusal);
-    const arrival = arrivalOf(hook, meta, clock);
-    const stored = registry.enter(hook.session_id, (found) => this.#visit(found, arrival));
-    if (arrival.key !== null) this.#recent.remember(arrival.key, stored);
+    const arrivedMs = performance.now();
+    const stored = registry.enter(hook.session_id, (found) =>
+      this.#visit(found, arrivalOf(hook, meta, clock, arrivedMs)),
+    );
+    if (meta.key !== undefined) this.#recent.remember(meta.key, stored);
     return stored;
   }
 
@@ -87,7 +88,7 @@ export class Hooks {
     this.#rememberProcess(arrival);
     if (!found.live && name === 'SessionStart') return this.#defer(found, arrival, forkedFrom);
     if (!found.live && name === 'SessionEnd') return this.#forget(found, arrival);
-    const event = eventFromHook(hook, { at: arrival.at, key: arrival.key ?? arrival.at });
+    const event = eventOf(arrival);
     // What changes nothing does not make a session appear that has not done anything yet.
     if (!found.live && event.type === 'hook.observed') return Promise.resolve();
     found.live ??= this.#appear(found, arrival);
@@ -96,7 +97,7 @@ export class Hooks {
     if (isStart) this.#deps.lookUpBranch(live);
     return new Promise((resolve, reject) => {
       const settle = (error: Error | null) => (error ? reject(error) : resolve());
-      this.#deps.ledger.tell(live, { event, origin: arrival.origin, key: arrival.key, settle });
+      this.#deps.ledger.send(live, { event, origin: arrival.origin, key: arrival.key, settle });
     });
   }
 
@@ -147,20 +148,28 @@ export class Hooks {
   }
 }
 
-function arrivalOf(hook: Hook, meta: HookMeta, clock: StampClock): Arrival {
+/** What the hook reports, with the process and the prompt it belongs to. */
+function eventOf({ hook, at, key, agentPid }: Arrival): SessionEvent {
+  const event = eventFromHook(hook, { at, key: key ?? at });
+  if (agentPid !== null) event.process = agentPid;
+  if (hook.prompt_id && event.promptId === undefined) event.promptId = hook.prompt_id;
+  return event;
+}
+
+/** @param arrivedMs  on the monotonic clock: opening its session may have taken a while */
+function arrivalOf(hook: Hook, meta: HookMeta, clock: StampClock, arrivedMs: number): Arrival {
   const [, nanoseconds, pid] = (meta.key !== undefined && HOOK_KEY.exec(meta.key)) || [];
-  const now = clock.now();
+  const waited = Math.round((performance.now() - arrivedMs) * 1000);
+  const report = {
+    stampUs: nanoseconds === undefined ? null : Number(nanoseconds.slice(0, -3)),
+    sentUs: meta.sentNs === undefined ? null : Number(meta.sentNs.slice(0, -3)),
+    isLive: meta.origin !== 'spool',
+  };
   return {
     hook,
     key: meta.key ?? null,
-    at: stampFromMicroseconds(nanoseconds === undefined ? now : momentOfKey(nanoseconds, now)),
+    at: stampFromMicroseconds(momentOf(clock.now() - waited, Date.now() * 1000 - waited, report)),
     agentPid: pid === undefined || pid === '0' ? null : Number(pid),
     origin: meta.origin,
   };
-}
-
-/** The moment hook.sh began, before anything could delay it; never far in the future. */
-function momentOfKey(nanoseconds: string, now: number): number {
-  const us = Number(nanoseconds.slice(0, -3));
-  return us > now + MAX_AHEAD_US ? now : us;
 }

@@ -195,7 +195,7 @@ class SessionShells implements Shells {
     output: ShellOutput,
   ): Promise<void> {
     try {
-      await this.#deps.sessions.tellTo(sessionId, 'house', (at) => ({
+      await this.#deps.sessions.tellTo(sessionId, 'server', (at) => ({
         type: 'shell.finished',
         at,
         update: { messageId, changes: changesAtEnd(command, output) },

@@ -5,16 +5,13 @@
  * and nowhere else. Called by the writer thread.
  */
 import Database from 'better-sqlite3';
-import type { Fact } from '../../machines/session-facts.ts';
+import { FACTS, type Fact } from '../../machines/session-facts.ts';
 import type { Sqlite } from './database.ts';
 import type { Epoch } from './epoch.ts';
 import type { CheckpointItem, EventItem, Item, ItemResult, PendingItem } from './items.ts';
 import { createJournal } from './journal.ts';
 import { createRows } from './rows.ts';
 import { storable } from './text.ts';
-
-/** Sessions whose refused generation is remembered; the oldest are forgotten. */
-const REFUSALS_KEPT = 10_000;
 
 /** SQLite's codes that mean: this item, not the storage. Every other one is trouble with the storage. */
 const ITEM_ERROR = /^SQLITE_(CONSTRAINT|MISMATCH|TOOBIG|RANGE|ERROR)/;
@@ -35,29 +32,11 @@ export function troubleOf(error: unknown): string | null {
   return TROUBLES.find(([code]) => code.test(error.code))?.[1] ?? 'io_error';
 }
 
-/** Whether subscribers of the session see this fact, so that it costs a revision. */
-function takesRevision(fact: Fact): boolean {
-  switch (fact.type) {
-    case 'session_created':
-    case 'approval_opened':
-    case 'approval_closed':
-    case 'approval_forgotten':
-    case 'row_noted':
-    case 'turn_noted':
-    case 'turns_dropped':
-      return false;
-    default:
-      return true;
-  }
-}
-
 /** Commits batches on one write connection. */
 export class Committer {
   readonly #database: Sqlite;
   readonly #epoch: Epoch;
   readonly #context: ItemContext;
-  /** Newest generation of each session of which an item was refused, as it is committed. */
-  readonly #refused = new Map<string, number>();
 
   /** Prepares its statements; the schema must be the newest. */
   constructor({ database, epoch }: { database: Sqlite; epoch: Epoch }) {
@@ -67,7 +46,7 @@ export class Committer {
       rows: createRows(database),
       journal: createJournal(database),
       statements: prepareStatements(database),
-      refused: new Map(),
+      refused: new Set(),
     };
   }
 
@@ -94,21 +73,15 @@ export class Committer {
     this.#context.journal.forget(sessionId);
   }
 
-  /** To be called when the session's actor is opened anew: its generations begin at 0 again. */
-  forgetRefusals(sessionId: string): void {
-    this.#refused.delete(sessionId);
-  }
-
   /** Runs one transaction; nothing is kept or remembered of one that throws. */
   #transact(items: readonly Item[], take: (item: Item) => ItemResult): ItemResult[] {
     const { statements, rows, journal } = this.#context;
-    this.#context.refused = new Map(this.#refused);
+    this.#context.refused = new Set();
     try {
       statements.begin.run();
       const results = items.map(take);
       this.#epoch.count();
       statements.commit.run();
-      replaceAll(this.#refused, this.#context.refused);
       return results;
     } catch (error) {
       if (this.#database.inTransaction) statements.rollback.run();
@@ -151,8 +124,8 @@ interface ItemContext {
   rows: ReturnType<typeof createRows>;
   journal: ReturnType<typeof createJournal>;
   statements: ReturnType<typeof prepareStatements>;
-  /** Newest generation of each session of which an item was refused. */
-  refused: Map<string, number>;
+  /** Chains of this batch of which an item was refused. */
+  refused: Set<number>;
 }
 
 function prepareStatements(database: Sqlite) {
@@ -182,16 +155,15 @@ function prepareStatements(database: Sqlite) {
 
 function commitEvent(context: ItemContext, item: EventItem): ItemResult {
   const { rows, journal, refused } = context;
-  const { sessionId, generation } = item;
-  if (generation <= (refused.get(sessionId) ?? -1)) return { outcome: 'stale' };
+  const { sessionId, chain } = item;
+  if (refused.has(chain)) return { outcome: 'skipped' };
   if (!isFirst(context, item)) {
-    // The actor has moved for an event that was in effect before: what it did since counts no more.
-    refused.set(sessionId, generation);
+    refused.add(chain);
     return { outcome: 'duplicate' };
   }
   const draft = rows.open(sessionId, item.at);
   for (const fact of JSON.parse(item.facts) as Fact[]) {
-    if (takesRevision(fact)) draft.revision += 1;
+    if (FACTS[fact.type].takesRevision) draft.revision += 1;
     rows.applyFact(draft, fact, draft.revision);
   }
   draft.journalSeq += 1;
@@ -228,15 +200,6 @@ function isFirst({ statements }: ItemContext, item: Item): boolean {
 function setAside({ statements, refused }: ItemContext, item: Item, error: unknown): ItemResult {
   const reason = error instanceof Error ? error.message : String(error);
   statements.quarantine.run(item.at, item.sessionId, storable(JSON.stringify(item)), reason);
-  if (item.kind === 'event') refused.set(item.sessionId, item.generation);
+  if (item.kind === 'event') refused.add(item.chain);
   return { outcome: 'quarantined', error: reason };
-}
-
-function replaceAll(target: Map<string, number>, source: Map<string, number>): void {
-  target.clear();
-  let surplus = source.size - REFUSALS_KEPT;
-  for (const [sessionId, generation] of source) {
-    surplus -= 1;
-    if (surplus < 0) target.set(sessionId, generation);
-  }
 }

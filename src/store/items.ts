@@ -22,10 +22,10 @@ export interface EventItem {
   kind: 'event';
   sessionId: string;
   /**
-   * Counts restarts of the session's actor after a refused item: older ones are stale. An `actor` read
-   * opens an actor anew and with it the count, so it must not be sent while items are on their way.
+   * Events of one session that were computed one on the other share a number and travel in one batch: when
+   * one is refused, those behind it are skipped.
    */
-  generation: number;
+  chain: number;
   /** Idempotency key, or null when the sender gave none. */
   key: string | null;
   /** ISO 8601 UTC, microseconds. */
@@ -78,8 +78,8 @@ export type ItemResult =
   | { outcome: 'duplicate' }
   /** It can never be stored: set aside alone with its error. */
   | { outcome: 'quarantined'; error: string }
-  /** An earlier item of the same generation was refused: tell the event again on the restored actor. */
-  | { outcome: 'stale' };
+  /** An earlier item of its chain was refused: it has to be computed again. */
+  | { outcome: 'skipped' };
 
 /** A session as the registry needs it to open an actor. */
 export interface StoredActor {

@@ -148,7 +148,6 @@ function commit({ committer }: House, items: Item[]): CommitOutcome {
 function answer(house: House, read: Read): Answer {
   try {
     const value = house.answer(read);
-    if (read.kind === 'actor') house.committer.forgetRefusals(read.sessionId);
     const damage = value !== null && 'damage' in value ? value.damage : undefined;
     return { value, ...(damage !== undefined && { damage }) };
   } catch (error) {

@@ -1,5 +1,5 @@
 /**
- * The least that tells a chart and keeps what it says: floor.ts with one actor a session, the hook's
+ * The least that tells a chart and keeps what it says: floor.ts with one machine a session, the hook's
  * translation, and the event's rows (key, messages, journal, session) in the real schema. One thread, no
  * gate, no checks, no repeated hooks, no ring, no list, no snapshots. What the server costs beyond this is
  * what may be saved; what this costs beyond the floor is the price of the statechart and its ledger.
@@ -10,10 +10,10 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo, Socket } from 'node:net';
 import Database from 'better-sqlite3';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { type ActorRefFrom, createActor } from 'xstate';
-import { sessionMachine } from '../../machines/session.ts';
 import type { SessionEvent } from '../../machines/session-events.ts';
 import type { Fact } from '../../machines/session-facts.ts';
+import { snapshotFrom, takeStep } from '../../machines/step.ts';
+import { type SessionSnapshot, workStatusOf } from '../../machines/view.ts';
 import { eventFromHook } from '../../src/connectors/claude-hooks/events.ts';
 import { sessionFromHooks } from '../../src/connectors/claude-hooks/session.ts';
 import type { Hook } from '../../src/protocol/hook.ts';
@@ -22,7 +22,7 @@ import { migrate } from '../../src/store/migrate.ts';
 
 interface Session {
   id: string;
-  actor: ActorRefFrom<typeof sessionMachine>;
+  snapshot: SessionSnapshot;
   revision: number;
   events: number;
   messages: number;
@@ -31,6 +31,7 @@ interface Session {
 
 interface Waiting {
   session: Session;
+  snapshot: SessionSnapshot;
   event: SessionEvent;
   facts: Fact[];
   key: string;
@@ -63,8 +64,6 @@ const updateMessage = database.prepare(
   'UPDATE messages SET tool_output = ?, changed_revision = ? WHERE id = ? AND session_id = ?',
 );
 
-let facts: Fact[] = [];
-const machine = sessionMachine.provide({ actions: { record: (_, fact) => void facts.push(fact) } });
 const sessions = new Map<string, Session>();
 const clock = createStampClock();
 
@@ -72,8 +71,15 @@ function sessionOf(hook: Hook, at: string): Session {
   const known = sessions.get(hook.session_id);
   if (known) return known;
   const input = { session: sessionFromHooks(hook, at, null, null), isNew: true, turnCount: 0 };
-  const actor = createActor(machine, { input }).start();
-  const session = { id: hook.session_id, actor, revision: 0, events: 0, messages: 0, newest: null };
+  const snapshot = snapshotFrom(input);
+  const session = {
+    id: hook.session_id,
+    snapshot,
+    revision: 0,
+    events: 0,
+    messages: 0,
+    newest: null,
+  };
   sessions.set(hook.session_id, session);
   insertSession.run(session.id);
   return session;
@@ -95,18 +101,17 @@ function storeFact(session: Session, fact: Fact): void {
 }
 
 const store = database.transaction((batch: readonly Waiting[]) => {
-  for (const { session, event, facts, key } of batch) {
+  for (const { session, snapshot, event, facts, key } of batch) {
     insertKey.run(key, event.at);
     for (const fact of facts) storeFact(session, fact);
-    const { value, context } = session.actor.getSnapshot();
     const texts = [
       JSON.stringify({ ...event, message: null, update: null }),
-      JSON.stringify(value),
+      JSON.stringify(snapshot.value),
     ];
     const row = [session.id, ++session.events, event.at, ...texts, session.revision];
     session.newest = insertEvent.run(...row, session.newest).lastInsertRowid;
     const numbers = [session.revision, session.events, session.newest];
-    updateSession.run(...numbers, event.at, context.session.work_status, session.id);
+    updateSession.run(...numbers, event.at, workStatusOf(snapshot), session.id);
   }
 });
 
@@ -120,12 +125,12 @@ function take(request: IncomingMessage, response: ServerResponse): void {
     const hook = JSON.parse(Buffer.concat(chunks).toString('utf8')) as Hook;
     const key = String(request.headers['idempotency-key']);
     const at = clock.stamp();
-    facts = [];
     const session = sessionOf(hook, at);
     const event = eventFromHook(hook, { at, key });
-    session.actor.send(event);
+    const { snapshot, facts } = takeStep(session.snapshot, event);
+    session.snapshot = snapshot;
     if (waiting.length === 0) setImmediate(commit);
-    waiting.push({ session, event, facts, key, response });
+    waiting.push({ session, snapshot, event, facts, key, response });
   });
 }
 

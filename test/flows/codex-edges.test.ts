@@ -100,9 +100,13 @@ describe('a session of somebody else', () => {
     }
     const fork = { type: 'fork_session', source_session_id: session_id };
     expect(await ask(client, fork)).toMatchObject({ code: 'fork_failed', session_id });
-    // Its end and its name are the house's own.
-    expect(await watched.ask('end_session')).toMatchObject({ type: 'ack' });
-    expect(await watched.snapshot()).toMatchObject({ status: 'ended' });
+    for (const [type, fields] of [
+      ['end_session', {}],
+      ['update_session_config', { permission_mode: 'bypassPermissions' }],
+    ] as const) {
+      expect(await watched.ask(type, fields), type).toMatchObject({ code: 'watched_only' });
+    }
+    expect(await watched.snapshot()).toMatchObject({ status: 'active' });
   });
 
   it('is forked by its thread, when it is one of Codex', async () => {

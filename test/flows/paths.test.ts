@@ -47,7 +47,7 @@ type Live = ReturnType<TestHouse['house']['registry']['create']>;
 function tell({ house }: TestHouse, live: Live, event: SessionEvent): Promise<void> {
   return new Promise((resolve, reject) => {
     const settle = (error: Error | null) => (error ? reject(error) : resolve());
-    house.ledger.tell(live, { event, origin: 'connector', key: null, settle });
+    house.ledger.send(live, { event, origin: 'connector', key: null, settle });
   });
 }
 

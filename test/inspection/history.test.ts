@@ -11,11 +11,11 @@ describe('the history of a session', () => {
     const { records, first, last, cut } = await house.inspection.history('s1', null);
     expect({ first, last, cut }).toEqual({ first: 1, last: 5, cut: false });
     expect(records.map(({ event, value }) => [event.type, phaseOf(value)])).toEqual([
-      ['turn.started', 'working'],
-      ['tool.started', 'working'],
-      ['approval.requested', { awaitingApproval: 'permission' }],
-      ['tool.finished', 'working'],
-      ['turn.completed', 'idle'],
+      ['turn.started', 'open none'],
+      ['tool.started', 'open none'],
+      ['approval.requested', 'open permission'],
+      ['tool.finished', 'open none'],
+      ['turn.completed', 'closed none'],
     ]);
     for (const { edges, facts, accepted } of records) {
       expect(accepted).toBe(true);
@@ -97,9 +97,9 @@ describe('the history of a session', () => {
     });
     const page = await stage.house.inspection.history('s1', null);
     expect(page).toMatchObject({ first: 4, last: 5, cut: true });
-    expect(page.records.map(({ edges }) => edges?.length)).toEqual([2, 2]);
+    expect(page.records.map(({ edges }) => edges?.length)).toEqual([2, 1]);
     expect((await stage.house.inspection.at('s1', 4)).previous.value).toMatchObject({
-      phase: { awaitingApproval: 'permission' },
+      phase: { active: { turn: 'open', requests: 'permission' } },
     });
   });
 });
@@ -108,10 +108,10 @@ describe('why', () => {
   it('names the event, the origin and the guarded edge that led into a state, and for how long', async () => {
     const { house, take } = await openStage();
     await take(...sessionWithPermission('s1').slice(0, 4));
-    const why = await house.inspection.why('s1', 'session.phase.awaitingApproval', null);
+    const why = await house.inspection.why('s1', 'session.phase.active.requests.permission', null);
     expect(why.active).toBe(true);
     expect(why.entered).toMatchObject({ seq: 3, event: 'approval.requested', origin: 'hook' });
-    expect(why.entered?.edges.map(({ guard }) => guard)).toContain('awaitsDecision');
+    expect(why.entered?.edges.map(({ event }) => event)).toContain('permission.pending');
     expect(why.forMs).toBeGreaterThanOrEqual(0);
     const answer = why.events.find(({ event }) => event === 'approval.decided');
     expect(answer).toMatchObject({ verdict: 'refused', takenIn: ['session.link.attached'] });
@@ -120,11 +120,7 @@ describe('why', () => {
   it('tells of a state that was left, and of one that never was', async () => {
     const { house, take } = await openStage();
     await take(...sessionWithPermission('s1'));
-    const left = await house.inspection.why(
-      's1',
-      'session.phase.awaitingApproval.permission',
-      null,
-    );
+    const left = await house.inspection.why('s1', 'session.phase.active.requests.permission', null);
     expect(left).toMatchObject({
       active: false,
       entered: { seq: 3 },
@@ -149,8 +145,7 @@ describe('why', () => {
     await take(script.start(), script.prompt('go'), script.end());
     const { events } = await house.inspection.next('s1', null);
     const restart = events.find(({ event }) => event === 'session.started');
-    expect(restart?.verdict).toBe('depends');
-    expect(restart?.ways[0]?.guard).toMatchObject({ name: 'isRestart', reads: ['source'] });
+    expect(restart?.ways[0]?.guard).toMatchObject({ name: 'isFreshStart', reads: ['source'] });
     const tool = events.find(({ event }) => event === 'approval.requested');
     expect(tool).toMatchObject({
       verdict: 'refused',
@@ -170,7 +165,11 @@ describe('a dry run', () => {
       promptId: null,
       prompt: null,
     });
-    expect(run).toMatchObject({ possible: true, changed: true, value: { phase: 'working' } });
+    expect(run).toMatchObject({
+      possible: true,
+      changed: true,
+      value: { phase: { active: { turn: 'open' } } },
+    });
     const refused = await house.inspection.dryRun('s1', null, { type: 'interrupt.requested', at });
     expect(refused).toMatchObject({
       possible: false,
@@ -178,7 +177,9 @@ describe('a dry run', () => {
     });
     const { records } = await house.inspection.history('s1', null);
     expect(records).toHaveLength(5);
-    expect(house.registry.peek('s1')?.actor.getSnapshot().value).toMatchObject({ phase: 'idle' });
+    expect(house.registry.peek('s1')?.head.snapshot.value).toMatchObject({
+      phase: { active: { turn: 'closed' } },
+    });
   });
 
   it('refuses what is no event of the chart, and says which fields are missing', async () => {
@@ -198,8 +199,9 @@ describe('a dry run', () => {
   });
 });
 
-function phaseOf(value: InspectRecord['value']) {
-  return typeof value === 'object' ? value.phase : value;
+function phaseOf(value: InspectRecord['value']): string {
+  const { active } = (value as { phase: { active: { turn: string; requests: string } } }).phase;
+  return `${active.turn} ${active.requests}`;
 }
 
 /** Takes the journal away up to a base at `seq`, as retention would after thousands of events. */

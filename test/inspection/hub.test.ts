@@ -101,8 +101,7 @@ function openLedger(
     refresh: nothing,
     ...(witness && { witness }),
     log: SILENT_LOGGER,
-    reopen: (live, snapshot) => registry.reopen(live, snapshot),
-    revive: (live, moment) => registry.revive(live, moment),
+    moved: (live) => registry.moved(live),
     discard: (live) => registry.discard(live),
   });
   const registry = createRegistry({
@@ -120,7 +119,6 @@ function openLedger(
       },
       read: () => Promise.reject(new Error('no reads')),
     },
-    ledger,
     log: SILENT_LOGGER,
   });
   const live = registry.create({
@@ -130,8 +128,6 @@ function openLedger(
       project_path: '/p',
       project_name: 'p',
       model: null,
-      status: 'active',
-      work_status: 'waiting',
       token_usage: { input_tokens: 0, output_tokens: 0, cached_tokens: 0, context_window: 0 },
       started_at: null,
       last_activity_at: null,
@@ -140,6 +136,6 @@ function openLedger(
     turnCount: 0,
   });
   const tell = (event: SessionEvent) =>
-    ledger.tell(registry.peek('s1') ?? live, { event, origin: 'hook', key: null, settle: nothing });
+    ledger.send(registry.peek('s1') ?? live, { event, origin: 'hook', key: null, settle: nothing });
   return { tell, stop: () => registry.stop() };
 }

@@ -69,14 +69,22 @@ describe('the namespace /inspect', () => {
     expect(hello.rows[0]).toMatchObject({
       id: 'old',
       name: 'shop',
-      path: ['phase.idle', 'link.passive'],
+      path: [
+        'phase.active.turn.closed',
+        'phase.active.agents.none',
+        'phase.active.requests.none',
+        'link.passive',
+      ],
       lastEvent: 'turn.completed',
       seq: 5,
       live: true,
     });
     await deliver(url, scriptOf('new').prompt('go'));
     const row = await page.rows.waitFor(({ id }) => id === 'new');
-    expect(row).toMatchObject({ work_status: 'working', path: ['phase.working', 'link.passive'] });
+    expect(row).toMatchObject({
+      work_status: 'working',
+      path: expect.arrayContaining(['phase.active.turn.open', 'link.passive']),
+    });
   });
 
   it('tells in its rows what a session is about and what it waits for, before and after a restart', async () => {
@@ -160,7 +168,7 @@ describe('the namespace /inspect', () => {
     for (const hook of sessionWithPermission('s1')) await deliver(url, hook);
     const { must } = openPage(url);
     expect((await must('at', { session: 's1', seq: 3 })).event.type).toBe('approval.requested');
-    const why = await must('why', { session: 's1', state: 'session.phase.idle' });
+    const why = await must('why', { session: 's1', state: 'session.phase.active.turn.closed' });
     expect(why.entered).toMatchObject({ seq: 5, event: 'turn.completed' });
     const next = await must('next', { session: 's1', seq: 3 });
     expect(next.events.find(({ event }) => event === 'turn.started')?.verdict).toBe('possible');
@@ -170,7 +178,9 @@ describe('the namespace /inspect', () => {
     expect((await must('export', { session: 's1' })).jsonl).toMatch(
       /^{"kind":"orbitdock.incident"/,
     );
-    expect((await must('chart', { machine: 'session', format: 'mermaid' })).text).toContain('idle');
+    expect((await must('chart', { machine: 'session', format: 'mermaid' })).text).toContain(
+      'closed',
+    );
     expect(await must('stats', {})).toMatchObject({ pages: 1, errors: 0, liveSessions: 1 });
   });
 
@@ -210,7 +220,7 @@ describe('the namespace /inspect', () => {
     expect(await page.ask('send', { session: 's1', event })).toMatchObject({
       ok: true,
       accepted: true,
-      value: { phase: 'idle' },
+      value: { phase: { active: { turn: 'closed' } } },
     });
     const record = await page.records.waitFor(({ origin }) => origin === 'visualizer');
     expect(record).toMatchObject({ event: { type: 'turn.aborted' }, changed: true });

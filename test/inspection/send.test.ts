@@ -21,12 +21,16 @@ describe('an event sent by hand', () => {
   it('moves the live session and stands in its journal with its origin', async () => {
     const { inspection, send } = await openSession();
     const sent = await send({ type: 'turn.completed', backgroundAgents: null });
-    expect(sent).toMatchObject({ accepted: true, reason: null, value: { phase: 'idle' } });
+    expect(sent).toMatchObject({
+      accepted: true,
+      reason: null,
+      value: { phase: { active: { turn: 'closed' } } },
+    });
     const { records } = await inspection.history('s1', null);
     expect(records.at(-1)).toMatchObject({
       origin: 'visualizer',
       event: { type: 'turn.completed' },
-      value: { phase: 'idle' },
+      value: { phase: { active: { turn: 'closed' } } },
       accepted: true,
     });
   });
@@ -36,7 +40,7 @@ describe('an event sent by hand', () => {
     await send({ type: 'turn.aborted', reason: 'trial', at: '2099-01-01T00:00:00.000000Z' });
     await take(scriptOf('s1').prompt('again'));
     const { records } = await inspection.history('s1', null);
-    expect(records.at(-1)?.value).toMatchObject({ phase: 'working' });
+    expect(records.at(-1)?.value).toMatchObject({ phase: { active: { turn: 'open' } } });
     expect(records.every(({ at }) => at < '2099')).toBe(true);
   });
 
@@ -45,7 +49,7 @@ describe('an event sent by hand', () => {
     await take(scriptOf('s1').end());
     const sent = await send({ type: 'agent.started', agentId: 'a', agentType: 'general' });
     expect(sent).toMatchObject({ accepted: false, value: { phase: 'ended' } });
-    expect(sent.reason).toContain('ignores it on purpose');
+    expect(sent.reason).toContain('No active state takes agent.started');
     const { records } = await inspection.history('s1', null);
     expect(records.at(-1)).toMatchObject({ origin: 'visualizer', accepted: false });
   });
@@ -69,7 +73,7 @@ describe('an event sent by hand', () => {
       server: null,
     };
     expect(await send(event)).toMatchObject({
-      value: { phase: { awaitingApproval: 'permission' } },
+      value: { phase: { active: { requests: 'permission' } } },
     });
     const moment = await inspection.at('s1', 2);
     expect(JSON.stringify(moment)).not.toContain('somebody-else');

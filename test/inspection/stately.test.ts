@@ -49,7 +49,10 @@ describe('/inspect/stately', () => {
     ]);
     if (actor.type !== '@xstate.actor') throw new Error('not an actor');
     expect(JSON.parse(actor.definition ?? '')).toMatchObject({ id: 'session', type: 'parallel' });
-    expect(actor.snapshot).toMatchObject({ status: 'active', value: { phase: 'working' } });
+    expect(actor.snapshot).toMatchObject({
+      status: 'active',
+      value: { phase: { active: { turn: 'open' } } },
+    });
     expect(JSON.stringify(inbox.items)).not.toMatch(/rm -rf|delete the build/);
   });
 
@@ -88,7 +91,7 @@ describe('/inspect/stately', () => {
     const snapshot = await inbox.waitFor(({ type }) => type === '@xstate.snapshot');
     expect(snapshot).toMatchObject({
       event: { type: 'turn.started' },
-      snapshot: { status: 'active', value: { phase: 'working' } },
+      snapshot: { status: 'active', value: { phase: { active: { turn: 'open' } } } },
     });
   });
 

@@ -123,7 +123,7 @@ function played(name: string): { scene: Stage; lines: string[] } {
   const scene = stage([], newSession({ id: hooks[0]?.session_id ?? '' }));
   const lines = hooks.map((hook, n) => {
     scene.send(eventFromHook(hook, { at: at(1 + n), key: `k${n}` }));
-    return `${hook.hook_event_name} ${scene.context().session.work_status}`;
+    return `${hook.hook_event_name} ${scene.status()}`;
   });
   return { scene, lines };
 }
@@ -140,7 +140,7 @@ describe('a recorded session', () => {
   it.each(Object.entries(SEQUENCES))('%s shows after every hook what is true', (name, expected) => {
     const { scene, lines } = played(name);
     expect(lines).toEqual(expected.trim().split(/\n\s*/));
-    expect(scene.actor.getSnapshot().status).toBe('active');
+    expect(scene.snapshot().status).toBe('active');
   });
 
   it('shows the words of its user and none that the CLI wrote itself', () => {

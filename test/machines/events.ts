@@ -1,7 +1,7 @@
 /** Short words for what is told to a session on the stage: one function per report, stamped `at(n)`. */
 
 import type { SessionEvent } from '../../machines/session-events.ts';
-import type { Order } from '../../machines/session-facts.ts';
+import type { ConnectorCommand } from '../../machines/session-facts.ts';
 import type { ToolUse } from '../../machines/session-types.ts';
 import type { ApprovalRequest, ApprovalType, Message } from '../../src/protocol/nouns.ts';
 import { at, ID } from './stage.ts';
@@ -153,7 +153,7 @@ export function over(n: number, reason = 'other'): SessionEvent {
 }
 
 /** The order that a client's message becomes. */
-export function runOf(messageId: string): Extract<Order, { type: 'turn.run' }> {
+export function runOf(messageId: string): Extract<ConnectorCommand, { type: 'turn.run' }> {
   return { type: 'turn.run', messageId, content: 'go', skills: [], images: [], mentions: [] };
 }
 

@@ -14,13 +14,11 @@ const WALKS = Number(process.env.WALKS ?? 40);
 /** What all readers are shown, without the words: those come in the order in which they are heard. */
 function shownAfter(events: SessionEvent[]) {
   const scene = stage();
-  for (const event of events) scene.actor.send(event);
-  const { approvals, agents, session, turn } = scene.context();
+  for (const event of events) scene.send(event);
+  const { approvals, agents } = scene.context();
   return {
     phase: scene.phase(),
-    status: session.status,
-    work_status: session.work_status,
-    isTurnOpen: turn.open,
+    isTurnOpen: scene.isTurnOpen(),
     approvals: approvals.map(({ request }) => request.id),
     agents: agents.map(({ id }) => id).sort(),
   };

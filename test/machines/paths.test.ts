@@ -5,44 +5,47 @@
  */
 
 import { describe, expect, it } from 'vitest';
-import { createActor } from 'xstate';
 import {
+  type ConnectorCommand,
   describeMachine,
   type Fact,
-  type Order,
   type SessionEvent,
+  type SessionSnapshot,
   sessionMachine,
-  workStatusOf,
+  storedForm,
+  summaryOf,
 } from '../../machines/index.ts';
 import type { Session } from '../../machines/session-types.ts';
+import type { WorkStatus } from '../../src/protocol/nouns.ts';
 import { asked, over, prompted, toolBegan } from './events.ts';
 import { diceOf, hookWalk } from './hook-walks.ts';
 import { eventsAfter, KINDS, newestIn, pathsOf } from './paths.ts';
-import { linkOf, newSession, phaseOf, stage, WIRE_WORD } from './stage.ts';
+import { linkOf, phaseOf, stage, WIRE_WORD } from './stage.ts';
 
 describe.each(KINDS)('a %s session', (kind, session) => {
   const paths = pathsOf(session);
 
-  it('reaches every state that there is for it', () => {
-    const phases = ['ended', 'idle', 'permission', 'question', 'working'];
+  it('reaches every combination of states that there is for it', () => {
+    const active = ['closed none none', 'closed running none'];
+    for (const agents of ['none', 'running']) {
+      for (const asked of ['none', 'permission', 'question'])
+        active.push(`open ${agents} ${asked}`);
+    }
     const links =
       kind === 'watched' ? ['passive'] : ['attached', 'attaching', 'detached', 'failed'];
-    const wanted = phases.flatMap((phase) => links.map((link) => `${phase} ${link}`));
-    const reached = paths.map(({ state: { value } }) => `${phaseOf(value)} ${linkOf(value)}`);
+    const wanted = [...active, 'ended'].flatMap((phase) => links.map((link) => `${phase} ${link}`));
+    const reached = paths.map(({ state: { value } }) => `${regionsOf(value)} ${linkOf(value)}`);
     expect(reached.sort()).toEqual(wanted.sort());
   });
 
-  it('tells the same status by its phase, its context and the wire, all along', () => {
+  it('shows one status, read from the active states, all along', () => {
     for (const { events } of paths) {
       const scene = stage([], session);
       for (const event of events) {
         scene.send(event);
-        const context = scene.context();
-        expect(workStatusOf(context)).toBe(context.session.work_status);
-        expect(workStatusOf(context)).toBe(WIRE_WORD[scene.phase()]);
-        expect(context.session.status === 'ended').toBe(scene.phase() === 'ended');
-        expect(scene.actor.getSnapshot().status).toBe('active');
-        expect(context.session.link_state ?? 'passive').toBe(scene.link());
+        expect(scene.status()).toBe(WIRE_WORD[scene.phase()]);
+        expect(scene.snapshot().status).toBe('active');
+        expect(summaryOf(scene.snapshot()).link_state ?? 'passive').toBe(scene.link());
       }
     }
   });
@@ -51,13 +54,13 @@ describe.each(KINDS)('a %s session', (kind, session) => {
     for (const { events, state } of paths) {
       const scene = stage(events, session);
       const end = over(newestIn(scene.context()) + 1);
-      if (phaseOf(state.value) !== 'ended') expect(scene.can(end)).toBe(true);
-      if (kind === 'watched') expect(scene.can(end)).toBe(phaseOf(state.value) !== 'ended');
+      if (phaseOf(state as SessionSnapshot) !== 'ended') expect(scene.can(end)).toBe(true);
+      if (kind === 'watched')
+        expect(scene.can(end)).toBe(phaseOf(state as SessionSnapshot) !== 'ended');
       scene.send(end);
       expect(scene.phase()).toBe('ended');
-      expect(Object.keys(scene.actor.getSnapshot().children)).toEqual([]);
       const { turn, tools, agents, approvals } = scene.context();
-      expect([turn.open, tools, agents, approvals]).toEqual([false, [], [], []]);
+      expect([turn.id, tools, agents, approvals]).toEqual([null, [], [], []]);
     }
   });
 
@@ -65,11 +68,11 @@ describe.each(KINDS)('a %s session', (kind, session) => {
     let refused = 0;
     for (const { events } of paths) {
       for (const next of eventsAfter({ context: stage(events, session).context() })) {
-        const { actor, can, send } = stage(events, session);
-        const before = actor.getSnapshot();
+        const { snapshot, can, send } = stage(events, session);
+        const before = snapshot();
         const isTaken = can(next);
         send(next);
-        expect(actor.getSnapshot() !== before, next.type).toBe(isTaken);
+        expect(snapshot() !== before, next.type).toBe(isTaken);
         if (!isTaken) refused++;
       }
     }
@@ -93,21 +96,22 @@ describe('a stop of the server', () => {
 
   it('leaves a snapshot that is plain JSON and small', () => {
     const scene = stage([prompted(1), toolBegan(2, 't1'), asked(3, 'r1', 't1')]);
-    const saved = scene.actor.getPersistedSnapshot();
+    const saved = storedForm(scene.snapshot());
     expect(JSON.parse(JSON.stringify(saved))).toEqual(saved);
     expect(JSON.stringify(saved).length).toBeLessThan(2500);
   });
 
-  it('finds the state of a row again that has no snapshot: idle or ended', () => {
-    const start = (session: Partial<Session>) =>
-      createActor(sessionMachine, {
-        input: { session: newSession(session), isNew: false, turnCount: 7 },
-      }).start();
-    expect(phaseOf(start({}).getSnapshot().value)).toBe('idle');
-    const ended = start({ status: 'ended', work_status: 'ended' });
-    expect(phaseOf(ended.getSnapshot().value)).toBe('ended');
+  it('finds the state of a row again that has no snapshot', () => {
+    const from = (workStatus: WorkStatus) => stage([], {}, undefined, { workStatus, turnCount: 7 });
+    expect(from('waiting').phase()).toBe('idle');
+    expect([from('working').phase(), from('working').context().turn.id]).toEqual([
+      'working',
+      'turn-7',
+    ]);
+    const ended = from('ended');
+    expect(ended.phase()).toBe('ended');
     ended.send(prompted(1));
-    expect(ended.getSnapshot().context.turn.id).toBe('turn-8');
+    expect(ended.context().turn.id).toBe('turn-8');
   });
 });
 
@@ -115,21 +119,20 @@ describe('a stop of the server', () => {
 function expectNoDifference(events: SessionEvent[], cut: number, session: Partial<Session>): void {
   const whole = tell(stage(events.slice(0, cut), session), events.slice(cut));
   const before = stage(events.slice(0, cut), session);
-  const saved = JSON.parse(JSON.stringify(before.actor.getPersistedSnapshot()));
-  before.actor.stop();
+  const saved = JSON.parse(JSON.stringify(storedForm(before.snapshot())));
   const restored = tell(stage([], session, saved), events.slice(cut));
   expect(restored).toEqual(whole);
 }
 
 function tell(scene: ReturnType<typeof stage>, events: SessionEvent[]) {
   const facts: Fact[] = [];
-  const orders: Order[] = [];
+  const orders: ConnectorCommand[] = [];
   for (const event of events) {
     const after = scene.send(event);
     facts.push(...after.facts);
     orders.push(...after.orders);
   }
-  return { facts, orders, value: scene.actor.getSnapshot().value, context: scene.context() };
+  return { facts, orders, value: scene.snapshot().value, context: scene.context() };
 }
 
 describe('the paths', () => {
@@ -137,10 +140,18 @@ describe('the paths', () => {
     const leaves = describeMachine(sessionMachine).states.filter(({ type }) => type === 'atomic');
     const reached = new Set(
       KINDS.flatMap(([, session]) => pathsOf(session)).flatMap(({ state: { value } }) => [
-        phaseOf(value) as string,
+        ...regionsOf(value).split(' '),
         linkOf(value),
       ]),
     );
-    expect([...reached].sort()).toEqual(leaves.map(({ key }) => key).sort());
+    expect([...reached].sort()).toEqual([...new Set(leaves.map(({ key }) => key))].sort());
   });
 });
+
+/** The states of the regions below `phase`, or `ended`. */
+function regionsOf(value: unknown): string {
+  const { phase } = value as { phase: string | { active: Record<string, string> } };
+  if (typeof phase === 'string') return phase;
+  const { turn, agents, requests } = phase.active;
+  return `${turn} ${agents} ${requests}`;
+}

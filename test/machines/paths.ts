@@ -5,7 +5,7 @@
 import type { SnapshotFrom } from 'xstate';
 import { getShortestPaths } from 'xstate/graph';
 import {
-  type Order,
+  type ConnectorCommand,
   type SessionContext,
   type SessionEvent,
   sessionMachine,
@@ -36,7 +36,7 @@ export const KINDS: Array<[kind: string, session: Partial<Session>]> = [
 ];
 const CAPABILITIES = ['turn.run', 'turn.stop', 'approval.answer'];
 const run = runOf('m1');
-const answer: Order = { type: 'approval.answer', requestId: 'r', decision: 'approved' };
+const answer: ConnectorCommand = { type: 'approval.answer', requestId: 'r', decision: 'approved' };
 
 /** What can happen next, later than all that happened: a fixed stamp would soon be late. */
 export function eventsAfter({ context }: Pick<Snapshot, 'context'>): SessionEvent[] {

@@ -12,13 +12,15 @@ describe('machines/README.md', () => {
     expect(readFileSync(FILE, 'utf8')).toBe(text);
   });
 
-  it('draws both arrows out of awaitingApproval, and the end of a session from everywhere', () => {
+  it("draws the README's arrows as edges of events", () => {
     const text = readme();
     for (const arrow of [
-      'awaitingApproval --> working : answered while busy',
-      'awaitingApproval --> idle : answered while quiet',
-      'working --> ended : session.ended',
-      'ended --> idle : session.started',
+      'active --> ended : session.ended',
+      'ended --> active : session.started',
+      'closed --> open : turn.started',
+      'open --> closed : turn.completed',
+      'none --> permission : permission.pending',
+      'permission --> none : requests.cleared',
     ]) {
       expect(text).toContain(`  ${arrow}`);
     }

@@ -27,15 +27,21 @@ export function readme(): string {
     '# The charts',
     INTRODUCTION,
     '## Phase: whom the session waits for',
+    "The README's phases are read from the active states, the first that applies: `ended`; `awaitingApproval` while",
+    'region `requests` is not in `none`; `working` while the turn is open or an agent runs; else `idle`.\n',
     drawing({ states, edges }, 'session.phase'),
-    'Both arrows out of `awaitingApproval` lead to what is still true: while other requests are open it stays,',
-    'while a turn or an agent runs the session works again, else it waits for its user.\n',
-    '## Link: how the house reaches the provider',
+    '### What the main thread does',
+    drawing({ states, edges }, 'session.phase.active.turn'),
+    '### Whether subagents run',
+    drawing({ states, edges }, 'session.phase.active.agents'),
+    '### What is asked of a person',
+    drawing({ states, edges }, 'session.phase.active.requests'),
+    '## Link: how the server reaches the provider',
     drawing({ states, edges }, 'session.link'),
     '## States',
     stateTable(),
     '## Events',
-    'An event that is accepted nowhere is refused: `can()` is false, nothing is recorded. Reports older than',
+    'An event that is accepted nowhere is refused: `can()` is false, nothing changes. Reports older than',
     'what settled their thread still bring their content.\n',
     eventTable(),
     '## Supervisor',
@@ -47,12 +53,15 @@ const INTRODUCTION = `
 One actor of \`sessionMachine\` per live session, all children of \`supervisorMachine\`. Pure: no clock, no
 random, no I/O; time is \`event.at\`, ids arrive in events, messages live in the database.
 
-- \`session.ts\` says when what applies; \`steps/\` says what it means: pure functions from context and event
-  to the next context, the facts to record and the orders to give.
-- Two ports: the action \`record\` takes facts (the wire's own messages and private notes), the actor
-  \`connector\` takes orders. Both do nothing here; the runtime provides them.
-- The phase follows what is open (a turn, an agent, a request), not the order in which reports arrive: a
-  report older than what settled its thread brings content and nothing else.
+- \`session.ts\` says when what applies; \`session-setup.ts\` binds guards and actions to events;
+  \`steps/\` says what an action changes; \`evidence.ts\` compares stamps and sources.
+- Two actions are what an event comes to: \`leave\` (pieces of facts, to persist) and \`command\` (work for the
+  connector). \`step.ts\` takes one event and returns both as data; the spawned actor (\`session-actor.ts\`) gets
+  the snapshot after the commit.
+- \`view.ts\` reads the wire's words from the tags of the active states; \`refusals.ts\` says why a client's
+  command is not possible now.
+- Signals (\`agents.began\`, \`permission.pending\`, ...) are raised by the chart itself when a report changed a
+  queue. They are not journalled.
 `;
 
 function stateTable(): string {
@@ -71,9 +80,9 @@ function pathOf({ id }: StateDescription): string {
   return id.slice(id.indexOf('.') + 1);
 }
 
-function wireWord({ key, type, id }: StateDescription): string {
-  const isPhase = id.startsWith('session.phase.') && type === 'atomic';
-  return isPhase ? `\`${WIRE_WORD[key as Phase]}\`` : '';
+function wireWord({ tags }: StateDescription): string {
+  const word = tags.find((tag) => tag in WIRE_WORD);
+  return word === undefined ? '' : `\`${WIRE_WORD[word as Phase]}\``;
 }
 
 function eventTable(): string {
@@ -152,9 +161,9 @@ function meaningsOfActions(): Map<string, string> {
       sentences.set(name, `${plain.split(/(?<=[.:!?]) (?=[A-Z@])/)[0]}`);
     }
   }
-  const ports = readFileSync(new URL('session-ports.ts', MACHINES), 'utf8');
+  const ports = readFileSync(new URL('session-setup.ts', MACHINES), 'utf8');
   return new Map(
-    [...ports.matchAll(/(\w+): step\(\w+\.(\w+)\)/g)].map(([, action = '', step = '']) => [
+    [...ports.matchAll(/^ {2}(\w+): \w+\.(\w+),$/gm)].map(([, action = '', step = '']) => [
       action,
       sentences.get(step) ?? '',
     ]),

@@ -1,11 +1,11 @@
-/** Who tells a session what; a new event does not compile until it is named here. */
+/** Who sends a session which event; a new event does not compile until it is named here. */
 import type { SessionEvent } from '../../machines/index.ts';
 
 const STEERED = 'connector';
 
 export const SENDERS: Record<SessionEvent['type'], string> = {
   'session.started': 'hook `SessionStart`',
-  'session.ended': 'hook `SessionEnd`; connector; the house',
+  'session.ended': 'hook `SessionEnd`; connector; the server',
   'turn.started': 'hook `UserPromptSubmit`; connector',
   'turn.completed': 'hook `Stop`; connector',
   'turn.aborted': STEERED,
@@ -30,7 +30,7 @@ export const SENDERS: Record<SessionEvent['type'], string> = {
   'name.updated': STEERED,
   'name.chosen': 'a client',
   'settings.chosen': 'a client',
-  'fields.updated': 'connector; the house',
+  'fields.updated': 'connector; the server',
   'undo.started': STEERED,
   'undo.completed': STEERED,
   'thread.rolledBack': STEERED,
@@ -40,13 +40,19 @@ export const SENDERS: Record<SessionEvent['type'], string> = {
   'comment.deleted': 'a client',
   'approval.forgotten': 'a client',
   'shell.started': 'a client',
-  'shell.finished': 'the house, after the command; the house, after it started',
-  'server.restarted': 'the house, after it started',
-  'link.requested': 'the house, for a client',
+  'shell.finished': 'the server, after the command; the server, after it started',
+  'server.restarted': 'the server, after it started',
+  'link.requested': 'the server, for a client',
   'link.attached': STEERED,
   'link.lost': STEERED,
   'link.failed': STEERED,
-  'link.rested': 'the house, after a long time',
+  'link.rested': 'the server, after a long time',
+  'witness.busy': 'the live registry of the CLI',
+  'witness.idle': 'the live registry of the CLI',
+  'witness.waiting': 'the live registry of the CLI',
+  'process.gone': 'the process check',
+  'decision.seen': 'telemetry',
+  'end.requested': 'a client',
   'message.submitted': 'a client',
   'steer.submitted': 'a client',
   'approval.decided': 'a client',

@@ -1,9 +1,16 @@
 /**
- * A stage for the session chart: a live actor with both ports recorded. events.ts has words for what it is told.
- * Nothing here waits: the chart has no clock, `at(n)` is the n-th millisecond of a made-up day.
+ * A stage for the session chart: takes one event after the other and keeps what each left. events.ts has
+ * words for events. Nothing here waits: the chart has no clock, `at(n)` is the n-th millisecond of a made-up day.
  */
-import { createActor, fromCallback } from 'xstate';
-import { type Fact, type Order, sessionMachine, workStatusOf } from '../../machines/index.ts';
+import {
+  type ConnectorCommand,
+  type Fact,
+  type SessionSnapshot,
+  snapshotFrom,
+  snapshotOf,
+  takeStep,
+  workStatusOf,
+} from '../../machines/index.ts';
 import type { SessionEvent } from '../../machines/session-events.ts';
 import type { Session, SessionContext, SessionInput } from '../../machines/session-types.ts';
 
@@ -23,8 +30,6 @@ export function newSession(more: Partial<Session> = {}): Session {
     project_path: '/home/dev/shop',
     project_name: 'shop',
     model: null,
-    status: 'active',
-    work_status: 'waiting',
     token_usage: { input_tokens: 0, output_tokens: 0, cached_tokens: 0, context_window: 0 },
     started_at: null,
     last_activity_at: null,
@@ -34,17 +39,17 @@ export function newSession(more: Partial<Session> = {}): Session {
 
 export type Phase = 'idle' | 'working' | 'permission' | 'question' | 'ended';
 
-/** The innermost state of the phase region. */
-export function phaseOf(value: unknown): Phase {
-  const { phase } = value as { phase: string | { awaitingApproval: string } };
-  return (typeof phase === 'string' ? phase : phase.awaitingApproval) as Phase;
+/** The phase of the README that the active states mean. */
+export function phaseOf(snapshot: SessionSnapshot): Phase {
+  const word = workStatusOf(snapshot);
+  return word === 'waiting' ? 'idle' : (word as Phase);
 }
 
 export function linkOf(value: unknown): string {
   return (value as { link: string }).link;
 }
 
-/** The word that the wire must show in a state of the phase region. */
+/** The word that the wire must show in a phase. */
 export const WIRE_WORD: Record<Phase, string> = {
   idle: 'waiting',
   working: 'working',
@@ -54,28 +59,18 @@ export const WIRE_WORD: Record<Phase, string> = {
 };
 
 export interface Stage {
-  actor: ReturnType<typeof actorOf>;
   facts: Fact[];
-  orders: Order[];
-  /** Sends one event and returns what it recorded and ordered. */
-  send(event: SessionEvent): { facts: Fact[]; orders: Order[] };
+  orders: ConnectorCommand[];
+  /** Takes one event and returns the facts and commands it left. */
+  send(event: SessionEvent): { facts: Fact[]; orders: ConnectorCommand[] };
   can(event: SessionEvent): boolean;
+  snapshot(): SessionSnapshot;
   phase(): Phase;
+  /** Whether the main thread's turn is open. */
+  isTurnOpen(): boolean;
   link(): string;
   context(): SessionContext;
   status(): string;
-}
-
-function actorOf(input: SessionInput, facts: Fact[], orders: Order[], saved?: unknown) {
-  const machine = sessionMachine.provide({
-    actions: { record: (_, fact) => facts.push(fact) },
-    actors: {
-      connector: fromCallback<Order, { sessionId: string }>(({ receive }) =>
-        receive((order) => orders.push(order)),
-      ),
-    },
-  });
-  return createActor(machine, { input, ...(saved !== undefined && { snapshot: saved as never }) });
 }
 
 /** Starts a session, after these events, whose facts are forgotten. */
@@ -83,28 +78,32 @@ export function stage(
   events: readonly SessionEvent[] = [],
   session: Partial<Session> = {},
   saved?: unknown,
+  more: Partial<SessionInput> = {},
 ): Stage {
   const facts: Fact[] = [];
-  const orders: Order[] = [];
-  const input = { session: newSession(session), isNew: false, turnCount: 0 };
-  const actor = actorOf(input, facts, orders, saved).start();
+  const orders: ConnectorCommand[] = [];
+  const input = { session: newSession(session), isNew: false, turnCount: 0, ...more };
+  let snapshot = saved === undefined ? snapshotFrom(input) : snapshotOf(saved);
   const send = (event: SessionEvent) => {
-    const marks = [facts.length, orders.length];
-    actor.send(event);
-    return { facts: facts.slice(marks[0]), orders: orders.slice(marks[1]) };
+    const step = takeStep(snapshot, event);
+    snapshot = step.snapshot;
+    facts.push(...step.facts);
+    orders.push(...step.commands);
+    return { facts: step.facts, orders: step.commands };
   };
-  for (const event of events) actor.send(event);
+  for (const event of events) send(event);
   facts.length = 0;
   orders.length = 0;
   return {
-    actor,
     facts,
     orders,
     send,
-    can: (event) => actor.getSnapshot().can(event),
-    phase: () => phaseOf(actor.getSnapshot().value),
-    link: () => linkOf(actor.getSnapshot().value),
-    context: () => actor.getSnapshot().context,
-    status: () => workStatusOf(actor.getSnapshot().context),
+    can: (event) => snapshot.can(event),
+    snapshot: () => snapshot,
+    phase: () => phaseOf(snapshot),
+    isTurnOpen: () => snapshot.matches({ phase: { active: { turn: 'open' } } }),
+    link: () => linkOf(snapshot.value),
+    context: () => snapshot.context,
+    status: () => workStatusOf(snapshot),
   };
 }

@@ -1,10 +1,9 @@
 /** The connector's coming and going, as the session tells it: what is shown, what is cut off, what is kept. */
 import { describe, expect, it } from 'vitest';
-import { createActor, fromCallback } from 'xstate';
-import { type Fact, type SessionEvent, sessionMachine } from '../../machines/index.ts';
-import { asked, messageOf, over, prompted, report, runOf, stopped, toolBegan } from './events.ts';
+import type { SessionEvent } from '../../machines/index.ts';
+import { asked, messageOf, over, prompted, report, runOf, toolBegan } from './events.ts';
 import { changed, closed, delta, listed, noted, type Row, said, testRows } from './rows.ts';
-import { linkOf, newSession, stage } from './stage.ts';
+import { stage } from './stage.ts';
 
 const DIRECT = { codex_integration_mode: 'direct', codex_thread_id: 'thread-1' } as const;
 const CAPABILITIES = [
@@ -224,27 +223,5 @@ describe('the link of a session that we steer', () => {
     expect(scene.context().settled).toMatchObject([
       { requestId: 'r1', decision: 'denied', evidence: 'client' },
     ]);
-  });
-
-  it('loses its link and nothing else when the connector itself crashes', () => {
-    const facts: Fact[] = [];
-    const machine = sessionMachine.provide({
-      actions: { record: (_, fact) => facts.push(fact) },
-      actors: {
-        connector: fromCallback(({ receive }) =>
-          receive(({ type }) => {
-            if (type === 'turn.run') throw new Error('a bug');
-          }),
-        ),
-      },
-    });
-    const input = { session: newSession(DIRECT), isNew: false, turnCount: 0 };
-    const actor = createActor(machine, { input }).start();
-    for (const event of [...LINKED, submitted(3)]) actor.send(event);
-    expect(linkOf(actor.getSnapshot().value)).toBe('detached');
-    expect(actor.getSnapshot().context.session.link_reason).toContain('a bug');
-    expect(facts.at(-1)).toMatchObject({ changes: { link_state: 'detached' } });
-    actor.send(stopped(4));
-    expect(actor.getSnapshot().status).toBe('active');
   });
 });

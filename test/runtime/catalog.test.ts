@@ -66,21 +66,19 @@ async function addSession(id: string, provider: Session['provider']): Promise<vo
       project_path: home.project,
       project_name: 'shop',
       model: null,
-      status: 'active',
-      work_status: 'waiting',
       token_usage: { input_tokens: 0, output_tokens: 0, cached_tokens: 0, context_window: 0 },
       started_at: at,
       last_activity_at: at,
     },
   });
   await new Promise<void>((resolve, reject) => {
-    stage.house.ledger.tell(live, {
+    stage.house.ledger.send(live, {
       event: {
         type: 'fields.updated',
         at: '2026-11-25T20:00:00.000000Z',
         fields: { effort: 'low' },
       },
-      origin: 'house',
+      origin: 'server',
       key: null,
       settle: (error) => (error ? reject(error) : resolve()),
     });

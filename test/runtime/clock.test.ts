@@ -5,9 +5,30 @@ import { createStampClock, stampFromMicroseconds } from '../../src/runtime/clock
 describe('the stamp clock', () => {
   it('gives later stamps also when the wall clock is set back', () => {
     const walls = [1000, 1000, 400, 1000.5];
-    const clock = createStampClock(() => walls.shift() as number);
+    const clock = createStampClock({ wallMs: () => walls.shift() as number, monotonicMs: () => 0 });
     const stamps = [clock.now(), clock.now(), clock.now(), clock.now()];
     expect(stamps).toEqual([1_000_000, 1_000_001, 1_000_002, 1_000_500]);
+  });
+
+  it('goes on at half speed while the wall clock is behind, until that has caught up', () => {
+    let [wall, monotonic] = [10_000, 0];
+    const clock = createStampClock({ wallMs: () => wall, monotonicMs: () => monotonic });
+    const nowAfter = (ms: number) => {
+      wall += ms;
+      monotonic += ms;
+      return clock.now() / 1000;
+    };
+    expect(nowAfter(0)).toBe(10_000);
+    wall -= 10_000;
+    expect(nowAfter(100)).toBe(10_050);
+    expect(nowAfter(1000)).toBe(10_550);
+    expect(nowAfter(1000)).toBe(11_050);
+  });
+
+  it('never falls behind what another process has stamped', () => {
+    const clock = createStampClock({ wallMs: () => 1000, monotonicMs: () => 0 });
+    clock.advanceTo('2026-01-01T00:00:00.000123Z');
+    expect(clock.stamp()).toBe('2026-01-01T00:00:00.000124Z');
   });
 
   it('agrees with another clock of the wall which of two events was first, within a millisecond too', () => {

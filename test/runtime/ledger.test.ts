@@ -16,7 +16,7 @@ function tell({ house }: TestHouse, event: SessionEvent): Promise<void> {
   if (!live) throw new Error('not live');
   return new Promise((resolve, reject) => {
     const settle = (error: Error | null) => (error ? reject(error) : resolve());
-    house.ledger.tell(live, { event, origin: 'connector', key: null, settle });
+    house.ledger.send(live, { event, origin: 'connector', key: null, settle });
   });
 }
 
@@ -121,7 +121,7 @@ describe('the ledger', () => {
       work_status: 'waiting',
       last_message: 'done',
     });
-    expect(test.house.registry.peek('session-2')?.actor.getSnapshot().hasTag('busy')).toBe(true);
+    expect(test.house.registry.peek('session-2')?.head.snapshot.hasTag('working')).toBe(true);
   });
 
   it('acknowledges and shows what was on its way to the disk when its chart throws', async () => {

@@ -1,6 +1,7 @@
 /** Orders and connectors over a scripted engine: what may leave before a commit, and what a refusal takes back. */
 import { describe, expect, it } from 'vitest';
 import type { SessionEvent } from '../../machines/session-events.ts';
+import { linkStateOf, summaryOf } from '../../machines/view.ts';
 import type { Engine, ThreadListener } from '../../src/connectors/codex/engine/engine.ts';
 import { OrbitError } from '../../src/errors.ts';
 import type { LiveSession } from '../../src/runtime/sessions/live-session.ts';
@@ -61,12 +62,12 @@ function create({ house }: TestHouse): LiveSession {
 function tell({ house }: TestHouse, live: LiveSession, event: object): Promise<Error | null> {
   return new Promise((resolve) => {
     const stamped = { at: at(), ...event } as SessionEvent;
-    house.ledger.tell(live, { event: stamped, origin: 'client', key: null, settle: resolve });
+    house.ledger.send(live, { event: stamped, origin: 'client', key: null, settle: resolve });
   });
 }
 
-const contextOf = (live: LiveSession) => live.actor.getSnapshot().context;
-const linkOf = (live: LiveSession) => contextOf(live).session.link_state;
+const contextOf = (live: LiveSession) => live.head.snapshot.context;
+const linkOf = (live: LiveSession) => linkStateOf(live.head.snapshot);
 const submitted = (id: string, more: object = {}) => ({
   type: 'message.submitted',
   message: { ...messageOf(id, 'user'), session_id: ID, ...more },
@@ -82,7 +83,7 @@ describe('an order', () => {
       tell(test, live, { type: 'link.requested' }),
       tell(test, live, submitted('m1')),
     ];
-    expect(linkOf(live)).toBe('attaching');
+    expect(linkOf(live)).toBe('detached');
     expect(codex.methods()).toEqual([]);
     await Promise.all(stored);
     await expect.poll(codex.methods).toEqual(['thread/start', 'turn/start']);
@@ -111,7 +112,6 @@ describe('an order', () => {
       .poll(() => codex.asked.flatMap(({ params }) => params.clientUserMessageId ?? []))
       .toEqual(['good-1', 'good-2']);
     expect(contextOf(live).outbox).toEqual(['good-1', 'good-2']);
-    // The connector outlived the actor that was put back.
     expect(linkOf(live)).toBe('attached');
   });
 });
@@ -168,7 +168,7 @@ describe('a connector', () => {
     test.house.rest(3_600_000);
     expect(linkOf(live)).toBe('attached');
     test.house.rest(-1);
-    expect(linkOf(live)).toBe('detached');
+    await expect.poll(() => linkOf(live)).toBe('detached');
     await expect.poll(() => codex.methods().at(-1)).toBe('thread/unsubscribe');
     await tell(test, live, { type: 'link.requested' });
     await expect.poll(() => codex.methods().at(-1)).toBe('thread/resume');
@@ -185,10 +185,12 @@ describe('a connector', () => {
     await using second = await first.restart();
     const again = second.house.registry.peek(ID);
     if (!again) throw new Error('it is not live');
-    expect(contextOf(again).session).toMatchObject({
-      link_state: 'detached',
-      link_reason: 'the server was restarted',
-    });
+    await expect
+      .poll(() => summaryOf(again.head.snapshot))
+      .toMatchObject({
+        link_state: 'detached',
+        link_reason: 'the server was restarted',
+      });
     expect(codex.methods()).toEqual(['thread/start']);
   });
 });

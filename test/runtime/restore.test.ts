@@ -1,7 +1,8 @@
 import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import type { SessionEvent } from '../../machines/session-events.ts';
-import { MAX_TAIL } from '../../src/runtime/ledger/moment.ts';
+import { storedForm } from '../../machines/step.ts';
+import { MAX_TAIL } from '../../src/runtime/ledger/item.ts';
 import type { LiveSession } from '../../src/runtime/sessions/live-session.ts';
 import { savedOf } from '../../src/runtime/sessions/restore.ts';
 import type { StoredActor } from '../../src/store/items.ts';
@@ -13,7 +14,7 @@ import { openHouse, type TestHouse } from './house.ts';
 async function tell({ house }: TestHouse, live: LiveSession, event: SessionEvent): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     const settle = (error: Error | null) => (error ? reject(error) : resolve());
-    house.ledger.tell(live, { event, origin: 'hook', key: null, settle });
+    house.ledger.send(live, { event, origin: 'hook', key: null, settle });
   });
 }
 
@@ -46,7 +47,8 @@ describe('what is stored', () => {
         await tell(test, live, event);
         const stored = await storedIn(test);
         if (stored.tail.length > 0) folded++;
-        expect(plain(savedOf(stored))).toEqual(plain(live.committed?.persist()));
+        const saved = savedOf(stored);
+        expect(plain(saved && storedForm(saved))).toEqual(plain(storedForm(live.head.snapshot)));
       }
       expect(folded).toBeGreaterThan(0);
     },
@@ -76,11 +78,11 @@ describe('what is stored', () => {
     const first = await openHouse();
     const live = await aSession(first);
     for (let n = 2; n < 8; n++) await tell(first, live, toolBegan(n, `t${n}`));
-    const before = plain(live.committed?.persist());
+    const before = plain(storedForm(live.head.snapshot));
     await using second = await first.restart();
     const again = second.house.registry.peek(ID);
-    expect(plain(again?.committed?.persist())).toEqual(before);
-    expect(plain(again?.actor.getPersistedSnapshot())).toEqual(before);
+    expect(plain(again && storedForm(again.head.snapshot))).toEqual(before);
+    expect(again?.actor?.getSnapshot()).toBe(again?.head.snapshot);
   });
 });
 
@@ -92,7 +94,7 @@ describe('a snapshot that cannot be used', () => {
     ['a number', () => '7'],
     ['an empty object', () => '{}'],
     ['an empty list', () => '[]'],
-    ['a state that does not exist', (json) => json.replace('"working"', '"reviewing"')],
+    ['a state that does not exist', (json) => json.replace('"turn":"open"', '"turn":"reviewing"')],
     ['no states', (json) => JSON.stringify({ ...JSON.parse(json), value: null })],
     ['no context', (json) => JSON.stringify({ ...JSON.parse(json), context: undefined })],
     ['an empty context', (json) => JSON.stringify({ ...JSON.parse(json), context: {} })],
@@ -120,7 +122,7 @@ describe('a snapshot that cannot be used', () => {
       database.close();
       await using second = await openHouse(paths.dir);
       const again = second.house.registry.peek(ID);
-      expect(again?.actor.getSnapshot().hasTag('busy')).toBe(true);
+      expect(again?.head.snapshot.hasTag('working')).toBe(true);
       if (!again) throw new Error('gone');
       await tell(second, again, toolEnded(3, 't1'));
       await tell(second, again, stopped(4));

@@ -168,19 +168,19 @@ describe('requests', () => {
 });
 
 describe('a batch', () => {
-  test('stores an idempotency key once and calls what follows of that actor stale', () => {
+  test('stores an idempotency key once and skips what was computed on a repeated one', () => {
     const store = openStore();
     store.one(created('s'));
     const results = store.commit(
-      event('s', [delta('s', 'working')], { key: 'k', generation: 1 }),
-      event('s', [delta('s', 'waiting')], { key: 'k', generation: 1 }),
-      event('s', [delta('s', 'waiting')], { generation: 1 }),
-      event('s', [delta('s', 'waiting')], { generation: 2 }),
+      event('s', [delta('s', 'working')], { key: 'k', chain: 1 }),
+      event('s', [delta('s', 'waiting')], { key: 'k', chain: 1 }),
+      event('s', [delta('s', 'waiting')], { chain: 1 }),
+      event('s', [delta('s', 'waiting')], { chain: 2 }),
     );
     expect(results.map(({ outcome }) => outcome)).toEqual([
       'committed',
       'duplicate',
-      'stale',
+      'skipped',
       'committed',
     ]);
     expect(store.snapshot('s').revision).toBe(2);
@@ -192,16 +192,16 @@ describe('a batch', () => {
     const results = store.commit(
       created('s'),
       created('other'),
-      event('s', [appended('s', 'm1'), poison], { key: 'k' }),
-      event('s', [appended('s', 'm2')]),
+      event('s', [appended('s', 'm1'), poison], { key: 'k', chain: 1 }),
+      event('s', [appended('s', 'm2')], { chain: 1 }),
       event('other', [appended('other', 'o1')]),
-      event('s', [appended('s', 'm3')], { generation: 1, key: 'k' }),
+      event('s', [appended('s', 'm3')], { chain: 2, key: 'k' }),
     );
     expect(results.map(({ outcome }) => outcome)).toEqual([
       'committed',
       'committed',
       'quarantined',
-      'stale',
+      'skipped',
       'committed',
       'committed',
     ]);
@@ -235,7 +235,6 @@ describe('a batch', () => {
     const random = seeded(seed);
     const store = openStore();
     const expected = new Map<string, { revision: number; seq: number }>();
-    const generations = new Map<string, number>();
     const sessions = ['a', 'b', 'c', 'd'];
     store.commit(...sessions.map((id) => created(id)));
     for (const id of sessions) expected.set(id, { revision: 0, seq: 1 });
@@ -255,7 +254,6 @@ describe('a batch', () => {
         if (random.below(12) === 0) facts.push(delta('nobody', 'working'));
         return event(id, facts, {
           key: random.below(5) === 0 ? `key-${random.below(20)}` : null,
-          generation: generations.get(id) ?? 0,
         });
       });
       const results = store.commit(...items);
@@ -268,8 +266,6 @@ describe('a batch', () => {
           before.revision += factsOf(item).filter(({ type }) => type !== 'row_noted').length;
           before.seq += 1;
           expect(result, `seed ${seed}`).toEqual({ outcome: 'committed', ...before });
-        } else {
-          generations.set(item.sessionId, item.generation + 1);
         }
       }
     }
@@ -310,7 +306,7 @@ describe('storage trouble', () => {
     expect(store.snapshot('s').revision).toBe(21);
   });
 
-  test('of a lock somebody else holds leaves reads working, and refuses no generation', () => {
+  test('of a lock somebody else holds leaves reads working, and refuses nothing', () => {
     const paths = tempPaths();
     const store = openStore(paths);
     store.one(created('s'));

@@ -166,7 +166,7 @@ describe('retention', () => {
       event('s', [], { key: 'old', at: new Date(NOW - 31 * DAY_MS).toISOString() }),
       event('s', [], { key: 'young' }),
       event('nobody', [], { at: new Date(NOW - 31 * DAY_MS).toISOString() }),
-      event('nobody', [], { generation: 1 }),
+      event('nobody'),
     );
     cutAll(store, { now: NOW });
     expect(store.database.prepare('SELECT key FROM hook_keys').pluck().all()).toEqual(['young']);
@@ -188,9 +188,7 @@ describe('retention', () => {
 
   test('keeps the newest thousand of the quarantine', () => {
     const store = aStore();
-    const poison = Array.from({ length: 1_010 }, (_, at) =>
-      event('nobody', [], { generation: at }),
-    );
+    const poison = Array.from({ length: 1_010 }, () => event('nobody'));
     store.commit(...poison);
     cutAll(store, { now: NOW });
     expect(store.database.prepare('SELECT count(*) FROM quarantine').pluck().get()).toBe(1_000);

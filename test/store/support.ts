@@ -85,7 +85,14 @@ export function submitted(writer: Writer, item: Item): Promise<ItemResult> {
   return new Promise((resolve) => writer.submit(item, resolve));
 }
 
-/** An accepted event with these facts. */
+let chains = 1_000_000;
+
+function nextChain(): number {
+  chains += 1;
+  return chains;
+}
+
+/** An accepted event with these facts, in a chain of its own. */
 export function event(
   sessionId: string,
   facts: Fact[] = [],
@@ -94,7 +101,8 @@ export function event(
   return {
     kind: 'event',
     sessionId,
-    generation: 0,
+    // One of its own for each: an event that is refused takes no other with it.
+    chain: nextChain(),
     key: null,
     at: AT,
     origin: 'test',

@@ -86,20 +86,29 @@ describe('a writer', () => {
   test('knows which keys are stored', async () => {
     const writer = await openTestWriter(tempPaths());
     await submitted(writer, { ...created('s'), key: 'a' });
-    expect(await submitted(writer, { ...created('s'), key: 'a', generation: 1 })).toEqual({
+    expect(await submitted(writer, { ...created('s'), key: 'a' })).toEqual({
       outcome: 'duplicate',
     });
     const known = await writer.read({ kind: 'known-keys', keys: ['a', 'b'] });
     expect(known).toEqual(['a']);
   });
 
-  test('takes an actor that is opened anew at its first generation', async () => {
+  test('skips what was computed on an event that is refused, in its batch only, whatever is read', async () => {
     const writer = await openTestWriter(tempPaths());
     await submitted(writer, created('s'));
-    const poison = event('s', [appended('other', 'm')]);
-    expect((await submitted(writer, poison)).outcome).toBe('quarantined');
-    expect((await submitted(writer, event('s'))).outcome).toBe('stale');
-    await writer.read({ kind: 'actor', sessionId: 's' });
+    const chain = 7;
+    const outcomes = [
+      submitted(writer, event('s', [appended('other', 'm')], { chain })),
+      submitted(writer, event('s', [], { chain })),
+      submitted(writer, event('s', [], { chain: 8 })),
+    ];
+    const read = writer.read({ kind: 'actor', sessionId: 's' });
+    expect((await Promise.all(outcomes)).map(({ outcome }) => outcome)).toEqual([
+      'quarantined',
+      'skipped',
+      'committed',
+    ]);
+    await read;
     expect((await submitted(writer, event('s'))).outcome).toBe('committed');
   });
 

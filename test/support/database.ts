@@ -1,8 +1,7 @@
 /** A look at the database from aside: what is really on disk, whatever the server says. */
 import Database from 'better-sqlite3';
-import { createActor, type Snapshot } from 'xstate';
-import { sessionMachine } from '../../machines/session.ts';
 import type { SessionEvent } from '../../machines/session-events.ts';
+import { snapshotOf, takeStep } from '../../machines/step.ts';
 import type { DataPaths } from '../../src/config.ts';
 import {
   createJournalRead,
@@ -79,20 +78,17 @@ export function journalOf(
 export function foldJournal(paths: Pick<DataPaths, 'database'>, sessionId: string): string[] {
   const { rows, base } = journalOf(paths, sessionId);
   if (!base) return [`${sessionId}: the journal has no base`];
-  const snapshot = JSON.parse(base.snapshot) as Snapshot<unknown>;
-  const actor = createActor(sessionMachine, { snapshot: snapshot as never, input: {} as never });
-  actor.start();
+  let snapshot = snapshotOf(JSON.parse(base.snapshot));
   const wrong: string[] = [];
   let last = base.seq;
   for (const { seq, event: text, value, accepted } of rows) {
     if (seq !== last + 1) wrong.push(`${sessionId}: ${seq} follows ${last}`);
     last = seq;
     const event = JSON.parse(text) as SessionEvent;
-    if (actor.getSnapshot().can(event) !== accepted) wrong.push(`${sessionId} ${seq}: accepted?`);
-    if (accepted) actor.send(event);
-    const folded = JSON.stringify(actor.getSnapshot().value);
+    if (snapshot.can(event) !== accepted) wrong.push(`${sessionId} ${seq}: accepted?`);
+    if (accepted) snapshot = takeStep(snapshot, event).snapshot;
+    const folded = JSON.stringify(snapshot.value);
     if (folded !== value) wrong.push(`${sessionId} ${seq} ${event.type}: ${folded} not ${value}`);
   }
-  actor.stop();
   return wrong;
 }

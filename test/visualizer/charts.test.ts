@@ -41,7 +41,9 @@ describe.each([
           ]),
           ...blocks.flatMap((one) => one?.rows ?? []),
         ].map(({ edge }) => edge);
-        const roots = description.states.filter((state) => state.type === 'parallel');
+        const roots = description.states.filter(
+          (state) => state.type === 'parallel' && !states.includes(state.id),
+        );
         expect([...states, ...roots.map((state) => state.id)].sort()).toEqual(
           description.states.map((state) => state.id).sort(),
         );
@@ -73,18 +75,17 @@ it('shows what the chart of a session says, written down by hand', () => {
     );
   expect(moves).toEqual(
     expect.arrayContaining([
-      'phase session.ended ended',
-      'idle turn.started working',
-      'idle always permission',
-      'working always question',
-      'working always idle',
-      'permission always question',
-      'awaitingApproval always working',
-      'ended session.started idle',
-      'passive always detached',
-      'attaching link.attached attached',
+      'active session.ended ended',
+      'closed turn.started open',
+      'open turn.completed closed',
+      'open link.cut closed',
+      'none agents.began running',
+      'none permission.pending permission',
+      'permission question.pending question',
+      'question requests.cleared none',
+      'ended session.started active',
+      'detached link.requested attaching',
       'attached link.lost detached',
-      'failed link.requested attaching',
     ]),
   );
   const stays = chart.edges.filter(({ targets }) => targets.length === 0).map(({ event }) => event);
@@ -108,7 +109,7 @@ it('picks another combination for a tall screen than for a wide one, each larger
   const tall = arrange(regions, { w: 500, h: 1600 }, false);
   expect(wide.w).toBeGreaterThan(tall.w);
   expect(Math.min(500 / wide.w, 1600 / wide.h)).toBeLessThan(tall.scale);
-  expect(wide.placed.length).toBe(3);
+  expect(wide.placed.length).toBeGreaterThanOrEqual(5);
 });
 
 function last(id: string): string {

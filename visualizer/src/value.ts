@@ -47,13 +47,25 @@ export function pathIn(value: StateValue, region: string): string {
   return leaf?.slice(prefix.length) ?? '';
 }
 
+/** States whose name alone says the phase; the older names stand in journals of earlier versions. */
+const MEANINGS: ReadonlyArray<[Phase, RegExp]> = [
+  ['attention', /^phase\.(active\.requests\.(permission|question)|awaitingApproval)/],
+  ['failed', /^link\.failed$/],
+  ['working', /^phase\.(active\.(turn\.open|agents\.running)|working)$/],
+  ['ended', /^phase\.ended$/],
+];
+
 /** The phase of a value or of a row's path. */
 export function phaseOf(paths: readonly string[]): Phase {
-  const phase = paths.find((path) => path.startsWith('phase.'))?.split('.')[1];
-  if (phase === 'awaitingApproval') return 'attention';
-  if (paths.includes('link.failed')) return 'failed';
-  if (phase === 'working') return 'working';
-  return phase === 'ended' ? 'ended' : 'idle';
+  const found = MEANINGS.find(([, pattern]) => paths.some((path) => pattern.test(path)));
+  return found?.[0] ?? 'idle';
+}
+
+/** The phase of a value in the words of the wire, for a pill: `permission`, `working`. */
+export function wordOf(value: StateValue): string {
+  const leaves = leavesOf(value);
+  const asked = leaves.find((path) => /\.(permission|question)$/.test(path));
+  return asked?.slice(asked.lastIndexOf('.') + 1) ?? PHASE_WORDS[phaseOf(leaves)];
 }
 
 /** The phase of a session of the list, by the words that every client has. */

@@ -34,8 +34,6 @@ export function sessionFromHooks(
     project_path: projectPath,
     project_name: projectPath.split('/').filter(Boolean).at(-1) ?? null,
     model: fields.model ?? null,
-    status: 'active',
-    work_status: 'waiting',
     token_usage: { input_tokens: 0, output_tokens: 0, cached_tokens: 0, context_window: 0 },
     started_at: wireTime(pending?.at ?? at),
     last_activity_at: wireTime(pending?.at ?? at),

@@ -3,12 +3,11 @@
  * refused and changes nothing. Of two racing clients the chart lets one win, and the other hears who did.
  */
 
-import type { Order } from '../../../machines/session-facts.ts';
+import type { ConnectorCommand } from '../../../machines/session-facts.ts';
 import type { Decision } from '../../../machines/session-types.ts';
 import { OrbitError } from '../../errors.ts';
-import type { ApprovalRequest } from '../../protocol/nouns.ts';
 import type { LiveSession } from '../sessions/live-session.ts';
-import { contextOf, refuseWatched, type Sessions, type Wish } from '../sessions/sessions.ts';
+import { refuse, refuseWatched, type Sessions, type Wish } from '../sessions/sessions.ts';
 import type { Links } from '../steering/links.ts';
 import type { Asker, Handlers } from './handler.ts';
 import type { Subscriptions } from './subscriptions.ts';
@@ -39,18 +38,21 @@ export function createApprovalsHandlers({
   /** @param words  for the turn that goes on: Codex takes no reason with a refusal, so they go before it */
   async function settle(
     live: LiveSession,
-    event: Wish & { order: Order; requestId: string },
+    event: Wish & { order: ConnectorCommand; requestId: string },
     words: Wish | null = null,
   ): Promise<void> {
     const { id } = live;
     const { requestId } = event;
-    openRequest(live, requestId);
+    refuse(live, event, 'answer it');
     const reason = links.refusalOf(id, event.order);
     if (reason !== null) {
       throw new OrbitError('invalid_decision', { id: requestId, reason }, { sessionId: id });
     }
-    // Told in one turn: no other decision comes in between.
-    await Promise.all([words && sessions.voice(live, words), sessions.voice(live, event)]);
+    // Sent in one turn: no other decision comes in between.
+    await Promise.all([
+      words && sessions.command(live, words, 'answer it'),
+      sessions.command(live, event, 'answer it'),
+    ]);
   }
 
   /** A client that shows no errors has taken its request away by now: after a refusal it gets what is so. */
@@ -85,18 +87,6 @@ export function createApprovalsHandlers({
         return settle(live, { type: 'question.answered', requestId, order });
       }),
   };
-}
-
-/** @throws OrbitError `already_resolved` with who settled it, `not_found` for one that never was */
-function openRequest(live: LiveSession, requestId: string): ApprovalRequest {
-  const { approvals, settled } = contextOf(live);
-  const open = approvals.find(({ request }) => request.id === requestId);
-  if (open) return open.request;
-  const about = { sessionId: live.id };
-  const known = settled.findLast((one) => one.requestId === requestId);
-  if (!known) throw new OrbitError('not_found', { what: 'Request', id: requestId }, about);
-  const { decision, evidence } = known;
-  throw new OrbitError('already_resolved', { id: requestId, decision, evidence }, about);
 }
 
 interface GivenDecision {

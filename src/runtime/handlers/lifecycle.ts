@@ -11,7 +11,7 @@ import type { ListFeed } from '../rooms/list-feed.ts';
 import type { LiveSession } from '../sessions/live-session.ts';
 import { newSession } from '../sessions/new-session.ts';
 import type { Registry } from '../sessions/registry.ts';
-import { contextOf, refuseWatched, type Sessions } from '../sessions/sessions.ts';
+import { refuseWatched, type Sessions } from '../sessions/sessions.ts';
 import type { Forks } from '../steering/forks.ts';
 import type { Links } from '../steering/links.ts';
 import type { Asker, Handlers } from './handler.ts';
@@ -56,8 +56,9 @@ export function createLifecycleHandlers(deps: LifecycleDeps): Handlers<Lifecycle
 
     async end_session({ session_id }) {
       await sessions.visit(session_id, async (live) => {
-        if (contextOf(live).session.status === 'ended') return;
-        await sessions.tell(live, { type: 'session.ended', reason: 'user_requested' });
+        if (live.head.snapshot.hasTag('ended')) return;
+        const command = { type: 'end.requested', reason: 'user_requested' } as const;
+        await sessions.command(live, command, 'end it');
       });
     },
 
@@ -65,7 +66,7 @@ export function createLifecycleHandlers(deps: LifecycleDeps): Handlers<Lifecycle
       const { session_id, permission_mode } = message;
       const fields = { ...policiesFrom(message), ...(permission_mode && { permission_mode }) };
       await sessions.visit(session_id, (live) =>
-        sessions.tell(live, { type: 'settings.chosen', fields }),
+        sessions.command(live, { type: 'settings.chosen', fields }, 'change its settings'),
       );
     },
   };
@@ -90,7 +91,7 @@ async function createCodex(
       isNew: true,
       turnCount: 0,
     });
-    const told = links.adopt(id, opened).map((report) => sessions.tell(live, report, 'house'));
+    const told = links.adopt(id, opened).map((report) => sessions.tell(live, report, 'server'));
     await Promise.all(told);
     await subscriptions.present(asker, id);
   } finally {
@@ -101,12 +102,12 @@ async function createCodex(
 async function resume({ sessions, links }: LifecycleDeps, live: LiveSession): Promise<void> {
   const { id } = live;
   refuseWatched(live, 'go on');
-  if (live.actor.getSnapshot().hasTag('linked')) {
+  if (live.head.snapshot.hasTag('linked')) {
     throw new OrbitError('already_active', { id }, { sessionId: id });
   }
   await sessions.tell(live, { type: 'link.requested' });
   await links.ready(id);
-  if (contextOf(live).session.status === 'ended') {
+  if (live.head.snapshot.hasTag('ended')) {
     await sessions.tell(live, { type: 'session.started', source: 'resume' });
   }
 }

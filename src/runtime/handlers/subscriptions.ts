@@ -242,7 +242,7 @@ class RoomSubscriptions implements Subscriptions {
    * takes every request for a permission, so behind a question the status is said too (no. 22).
    */
   #remind(connection: Connection, sessionId: string): void {
-    const open = this.#deps.registry.peek(sessionId)?.committed?.context.approvals[0];
+    const open = this.#deps.registry.peek(sessionId)?.head.snapshot.context.approvals[0];
     if (!open) return;
     const { request } = open;
     connection.send(frameOf({ type: 'approval_requested', session_id: sessionId, request }));

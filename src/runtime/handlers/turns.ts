@@ -60,14 +60,9 @@ export function createTurnsHandlers({
       sessions.wish(session_id, 'type', () => steered(session_id, content)),
 
     interrupt_session: ({ session_id }) =>
-      sessions.visit(session_id, async (live) => {
-        const { turn, agents, approvals, outbox } = contextOf(live);
-        const isQuiet = !turn.open && agents.length + approvals.length + outbox.length === 0;
-        const details = { id: session_id, what: 'interrupt' };
-        refuseWatched(live, 'interrupt it');
-        if (isQuiet) throw new OrbitError('no_turn', details, { sessionId: session_id });
-        await sessions.voice(live, { type: 'interrupt.requested' });
-      }),
+      sessions.visit(session_id, (live) =>
+        sessions.command(live, { type: 'interrupt.requested' }, 'interrupt it'),
+      ),
 
     compact_context: ({ session_id }) =>
       sessions.wish(session_id, 'compact it', () => ({ type: 'compaction.requested' })),

@@ -1,4 +1,6 @@
 /** One line for each session: from the database for all of them, from a commit for the one that moved. */
+
+import { workStatusOf } from '../../../machines/view.ts';
 import { wireTime } from '../../protocol/entry.ts';
 import type { InspectRow, InspectWaiting } from '../../protocol/inspect.ts';
 import type { ApprovalRequest } from '../../protocol/nouns.ts';
@@ -35,12 +37,12 @@ export function rowOf(
   seq: number,
   eventsPerSecond: number,
 ): InspectRow {
-  // The newest state on disk; the actor itself may be ahead of it.
-  const { session } = live.committed?.context ?? live.input;
-  const [open] = live.committed?.context.approvals ?? [];
+  const { snapshot } = live.head;
+  const { session } = snapshot.context;
+  const [open] = snapshot.context.approvals;
   const value = valueFrom(item.value);
   return {
-    ...description(session),
+    ...description({ ...session, work_status: workStatusOf(snapshot) }),
     waiting: open === undefined ? null : waitingFor(open.request, wireTime(open.at)),
     value,
     path: pathsOf(value),

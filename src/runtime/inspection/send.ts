@@ -19,7 +19,7 @@ import { judge } from './possible/next.ts';
 /** What sending needs beside what looking needs. */
 export interface SendDeps {
   registry: Pick<Registry, 'enter'>;
-  ledger: Pick<Ledger, 'tell'>;
+  ledger: Pick<Ledger, 'send'>;
   clock: StampClock;
   writer: Pick<Writer, 'trouble'>;
   log: Logger;
@@ -40,7 +40,7 @@ export type Send = (
   caller: Caller,
 ) => Promise<Sent>;
 
-/** Sending over the house. */
+/** Sending through the ledger. */
 export function createSend(deps: SendDeps): Send {
   return async (session, given, caller) => {
     const checked = (await deps.codec()).decodeHandEvent(given);
@@ -52,7 +52,7 @@ export function createSend(deps: SendDeps): Send {
     const event = completed(checked, session, deps.clock.stamp());
     return deps.registry.enter(session, ({ live }) => {
       if (!live) throw new OrbitError('not_found', { what: 'Session', id: session });
-      return told(deps, live, event, caller);
+      return submit(deps, live, event, caller);
     });
   };
 }
@@ -65,30 +65,32 @@ function completed(event: HandEvent, session: string, at: string): SessionEvent 
   return { ...event, at };
 }
 
-function told(
+function submit(
   { ledger, log }: SendDeps,
   live: LiveSession,
   event: SessionEvent,
   { kind, address }: Caller,
 ): Promise<Sent> {
-  const before = live.actor.getSnapshot();
-  const accepted = before.can(event);
-  const reason = accepted ? null : judge(before, { type: event.type, at: event.at }).reason;
-  log.info('inspect.sent', {
-    session_id: live.id,
-    event_type: event.type,
-    accepted,
-    caller: kind,
-    address,
-  });
+  let accepted = false;
+  let reason: string | null = null;
   return new Promise((resolve, reject) => {
-    const settle = (error: Error | null): void => {
-      if (error) reject(error);
-      else resolve({ accepted, reason: accepted ? null : (reason ?? NO_GUARD_PASSED), value });
-    };
-    ledger.tell(live, { event, origin: 'visualizer', key: null, settle });
-    // Read at once: by the time of the commit the session may have moved on.
-    const value = live.actor.getSnapshot().value as StateValue;
+    ledger.send(live, {
+      // Judged when its turn comes: until then the session may move on.
+      event: (before) => {
+        accepted = before.can(event);
+        const why = accepted ? null : judge(before, { type: event.type, at: event.at }).reason;
+        reason = accepted ? null : (why ?? NO_GUARD_PASSED);
+        return event;
+      },
+      origin: 'visualizer',
+      key: null,
+      settle(error) {
+        if (error) return reject(error);
+        const about = { session_id: live.id, event_type: event.type, accepted };
+        log.info('inspect.sent', { ...about, caller: kind, address });
+        resolve({ accepted, reason, value: live.head.snapshot.value as StateValue });
+      },
+    });
   });
 }
 

@@ -48,16 +48,17 @@ export function createStatelyFeed(deps: {
   const { actor, event, snapshot } = createWords(deps.writer.opened.epoch, deps.nowMs ?? Date.now);
 
   function actorOf(live: LiveSession): string {
-    const { session } = live.committed?.context ?? live.input;
+    const { snapshot } = live.head;
+    const { session } = snapshot.context;
     const name = session.custom_name ?? session.project_name ?? live.id;
-    return actor(live.id, name, live.committed ?? live.actor.getSnapshot());
+    return actor(live.id, name, snapshot);
   }
 
   return {
     actorOf,
     async actors(session, most) {
       const live = session === null ? null : registry.peek(session);
-      if (live?.committed) return [[live.id, actorOf(live)]];
+      if (live?.actor) return [[live.id, actorOf(live)]];
       if (session !== null) {
         const { step } = await history.find(session, null);
         if (!step.snapshot) throw new OrbitError('no_snapshot', { seq: step.row.seq });
@@ -68,13 +69,12 @@ export function createStatelyFeed(deps: {
         throw new OrbitError('bad_request', { reason });
       }
       return [...registry.live()]
-        .filter(({ committed }) => committed !== null)
+        .filter(({ actor }) => actor !== null)
         .map((one) => [one.id, actorOf(one)]);
     },
     moved(live, item) {
       const told = event(item);
-      if (!item.accepted || live.committed === null) return [told];
-      return [told, snapshot(item, live.committed)];
+      return item.accepted ? [told, snapshot(item, live.head.snapshot)] : [told];
     },
   };
 }

@@ -2,13 +2,13 @@
  * One event as it goes to the disk: what the chart made of it, as text. Called by the ledger alone.
  */
 
+import type { SessionEvent } from '../../../machines/session-events.ts';
 import type { Fact } from '../../../machines/session-facts.ts';
 import { MACHINE_VERSION } from '../../../machines/session-types.ts';
+import { type Step, storedForm } from '../../../machines/step.ts';
 import type { EventItem } from '../../store/items.ts';
-import type { LiveSession, Told } from '../sessions/live-session.ts';
+import type { SessionHead } from '../sessions/live-session.ts';
 import { journalForm } from './journal.ts';
-import type { SessionActor } from './moment.ts';
-import { foldsOn, type Moment, momentOf } from './moment.ts';
 
 /** A fact and its JSON: written once, for the disk and for its frame. */
 export interface Piece {
@@ -16,54 +16,64 @@ export interface Piece {
   text: string;
 }
 
-/** What an actor shows of itself. */
-type SessionSnapshot = ReturnType<SessionActor['getSnapshot']>;
-
 /** A fact with its JSON. */
 export function pieceOf(fact: Fact): Piece {
   return { fact, text: JSON.stringify(fact) };
 }
 
-function textOf(pieces: readonly Piece[]): string {
-  return `[${pieces.map(({ text }) => text).join(',')}]`;
+/**
+ * Events that change a machine in the same way without the texts that the journal leaves out: most of
+ * what happens in a session. Their texts go into messages, and the machine does not know those.
+ */
+const FOLDS = new Set<SessionEvent['type']>([
+  'tool.started',
+  'tool.finished',
+  'tools.settled',
+  'agent.started',
+  'agent.finished',
+  'message.changed',
+  'usage.updated',
+  'hook.observed',
+  'witness.busy',
+  'witness.idle',
+]);
+
+/** Messages whose first words the machine remembers. */
+const SPEAKERS = new Set<string>(['user', 'assistant']);
+
+/** Most events folded into a stored snapshot: far below a millisecond's work. */
+export const MAX_TAIL = 32;
+
+/** Whether the state after this event folds from the snapshot that is stored and the journal. */
+export function foldsOn(event: SessionEvent, tail: number): boolean {
+  const speaks = event.message !== undefined && SPEAKERS.has(event.message.message_type);
+  return tail < MAX_TAIL && FOLDS.has(event.type) && !speaks;
 }
 
-/**
- * What is stored of an event that the actor has taken, and the machine after it: null when the event did
- * nothing. Notes in `live` what the next event has to know.
- *
- * @param before  the actor before the event
- */
+/** What is stored of an event and its step, and how many events then follow the stored snapshot. */
 export function itemOf(
-  live: LiveSession,
-  { event, key, origin }: Told,
-  { before, happened }: { before: SessionSnapshot; happened: readonly Piece[] },
-): { item: EventItem; moment: Moment | null } {
-  const snapshot = live.actor.getSnapshot();
-  // The chart gives the same snapshot back when it has no transition for an event; to ask it first
-  // (`can`) would look for them twice.
-  const accepted = snapshot !== before;
-  const moment = accepted || live.birth.length > 0 ? momentOf(live.actor) : null;
-  const needsSnapshot = moment !== null && !foldsOn(event, moment, live.tail);
-  if (moment) live.latest = moment;
-  if (needsSnapshot) live.tail = 0;
-  else if (accepted) live.tail++;
+  about: Pick<EventItem, 'sessionId' | 'chain' | 'key' | 'origin'>,
+  {
+    head,
+    step: { snapshot, accepted },
+    event,
+    pieces,
+  }: { head: SessionHead; step: Step; event: SessionEvent; pieces: readonly Piece[] },
+): { item: EventItem; tail: number } {
+  const isNew = head.birth.length > 0;
+  const needsSnapshot = (accepted || isNew) && !foldsOn(event, head.tail);
   const item: EventItem = {
     kind: 'event',
-    sessionId: live.id,
-    generation: live.generation,
-    key,
+    ...about,
     at: event.at,
-    origin,
-    event: journalForm(event, before.context.session),
+    event: journalForm(event, head.snapshot.context.session),
     accepted,
     value: JSON.stringify(snapshot.value),
-    facts: textOf(happened),
-    snapshot: needsSnapshot ? JSON.stringify(moment.persist()) : null,
+    facts: `[${pieces.map(({ text }) => text).join(',')}]`,
+    snapshot: needsSnapshot ? JSON.stringify(storedForm(snapshot)) : null,
     machineVersion: MACHINE_VERSION,
-    base: live.base,
+    base: head.base,
   };
-  live.birth = [];
-  live.base = null;
-  return { item, moment };
+  const tail = needsSnapshot ? 0 : head.tail + (accepted ? 1 : 0);
+  return { item, tail };
 }

@@ -1,12 +1,17 @@
 /**
- * The ledger: one machine event is one item, committed whole. It asks the chart whether the event is
- * possible, lets it move, collects its facts and orders, and hands event, facts and snapshot to the
- * writer. Only the writer's commit publishes and releases: rooms hear nothing that a crash could undo, and
- * no connector does what is not stored. What cannot be stored puts the session back to its last committed
- * snapshot and tells again what came after it; its orders are dropped.
+ * The ledger: the way of every event. It takes a session's event with the chart (`takeStep`), hands event,
+ * facts and snapshot to the writer as one item, and only after the commit gives the snapshot to the
+ * session's actor, publishes the facts and releases the commands. What is refused was never true anywhere.
+ *
+ * A session's events are taken in order. While some are on their way to the disk the next ones wait; then
+ * they are taken together as one chain, each on the snapshot of the one before. When one of a chain is
+ * refused (its key was stored before, or it can never be stored), the writer skips those behind it, and
+ * they are taken again on what is committed. Commits are grouped across sessions.
  */
 
-import type { Fact, Order } from '../../../machines/session-facts.ts';
+import type { ConnectorCommand, Fact } from '../../../machines/session-facts.ts';
+import { FACTS } from '../../../machines/session-facts.ts';
+import { takeStep } from '../../../machines/step.ts';
 import { OrbitError } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
 import type { SessionMessage } from '../../protocol/server.ts';
@@ -16,27 +21,14 @@ import type { Witness } from '../inspection/hub.ts';
 import { frameOf } from '../rooms/frames.ts';
 import type { ListFeed } from '../rooms/list-feed.ts';
 import { type Outlet, roomsOf } from '../rooms/rooms.ts';
-import type { LiveSession, Told } from '../sessions/live-session.ts';
+import type { LiveSession, PendingEvent, SessionHead } from '../sessions/live-session.ts';
 import { itemOf, type Piece, pieceOf } from './item.ts';
-import type { Moment } from './moment.ts';
 import type { Ring } from './ring.ts';
 
-/** The way of every event: chart, commit, rooms. */
+/** The way of every event: chart, commit, actor, rooms. */
 export interface Ledger {
-  /** The chart's port: collects a fact of the event that is being told. */
-  record(fact: Fact): void;
-  /** The chart's other port: collects an order of the event that is being told. */
-  order(order: Order): void;
-  /** Runs something that may record (a spawn) and returns what it recorded. */
-  collect(run: () => void): Collected;
-  /** Tells a session an event; `told.settle` reports the commit. Never throws. */
-  tell(live: LiveSession, told: Told): void;
-}
-
-/** What one event left behind. */
-interface Collected {
-  facts: Fact[];
-  orders: Order[];
+  /** Takes an event of a session; `pending.settle` reports the commit. Never throws. */
+  send(live: LiveSession, pending: PendingEvent): void;
 }
 
 interface LedgerDeps {
@@ -44,41 +36,31 @@ interface LedgerDeps {
   rooms: Outlet;
   ring: Ring;
   listFeed: ListFeed;
-  /** Hears of every event once it is committed and published. Never throws. */
+  /** Called for every event once it is committed and published. Never throws. */
   witness?: Witness;
   log: Logger;
-  /** Something was taken back: who looks at the session needs it whole. */
+  /** Something was taken back: subscribers of the session need it whole. */
   refresh: (sessionId: string) => void;
-  /** Gives stored orders to the session's connector. Never throws. */
-  release: (sessionId: string, orders: Order[]) => void;
-  /** Puts the session's actor back to this moment, or to its birth when null, in a new generation. */
-  reopen: (live: LiveSession, moment: Moment | null) => void;
-  /** The same in its own generation: what is on its way was computed before. */
-  revive: (live: LiveSession, moment: Moment | null) => void;
-  /** Lets go of a session of which nothing was ever committed. */
+  /** Gives stored commands to the session's connector. Never throws. */
+  release: (sessionId: string, commands: ConnectorCommand[]) => void;
+  /** Gives a session's actor its newest committed snapshot; spawns it at the first. */
+  moved: (live: LiveSession) => void;
+  /** Forgets a session of which nothing was ever committed. */
   discard: (live: LiveSession) => void;
 }
 
-/** One event between its hand-over and its commit. */
-interface Pending {
-  live: LiveSession;
-  told: Told;
+/** One event between its step and its commit. */
+interface Stepped {
+  pending: PendingEvent;
   item: EventItem;
-  /** The machine after it; null when the event did nothing. */
-  moment: Moment | null;
-  happened: readonly Piece[];
-  orders: Order[];
+  /** The session after it. */
+  head: SessionHead;
+  pieces: readonly Piece[];
+  commands: ConnectorCommand[];
 }
 
-/** Facts that no subscriber sees. */
-const NOTES = new Set<Fact['type']>([
-  'approval_opened',
-  'approval_closed',
-  'approval_forgotten',
-  'row_noted',
-  'turn_noted',
-  'turns_dropped',
-]);
+/** Most events of one chain, so that a busy session does not fill a batch alone. */
+const MAX_CHAIN = 64;
 
 /** A ledger over a writer. */
 export function createLedger(deps: LedgerDeps): Ledger {
@@ -87,84 +69,124 @@ export function createLedger(deps: LedgerDeps): Ledger {
 
 class WriterLedger implements Ledger {
   readonly #deps: LedgerDeps;
-  #collected: Collected | null = null;
+  #chains = 0;
 
   constructor(deps: LedgerDeps) {
     this.#deps = deps;
   }
 
-  record(fact: Fact): void {
-    if (this.#collected) this.#collected.facts.push(fact);
-    else this.#deps.log.error('ledger.fact.outside_event', { fact: fact.type });
+  send(live: LiveSession, pending: PendingEvent): void {
+    live.waiting.push(pending);
+    if (live.inFlight === 0) this.#submitNext(live);
   }
 
-  order(order: Order): void {
-    if (this.#collected) this.#collected.orders.push(order);
-    else this.#deps.log.error('ledger.order.outside_event', { order: order.type });
+  /** Takes what waits, each event on the one before, and hands it to the writer. */
+  #submitNext(live: LiveSession): void {
+    this.#chains += 1;
+    const chain: Stepped[] = [];
+    let { head } = live;
+    const turn = live.waiting.splice(0, MAX_CHAIN);
+    // A refusal may be answered by code that sends more: those events go behind.
+    live.inFlight = turn.length;
+    for (const pending of turn) {
+      const stepped = this.#take(live, head, pending);
+      if (stepped === null) continue;
+      head = stepped.head;
+      chain.push(stepped);
+    }
+    live.inFlight = chain.length;
+    if (chain.length === 0) this.#rest(live);
+    const again: PendingEvent[] = [];
+    for (const stepped of chain) {
+      this.#submit(stepped, (result) => {
+        if (result instanceof Error) stepped.pending.settle(result);
+        else this.#settle(live, stepped, result, again);
+        live.inFlight -= 1;
+        if (live.inFlight > 0) return;
+        live.waiting.unshift(...again);
+        this.#rest(live);
+      });
+    }
   }
 
-  collect(run: () => void): Collected {
-    const mine: Collected = { facts: [], orders: [] };
-    const outer = this.#collected;
-    this.#collected = mine;
+  /** Hands an item to the writer, which takes none after it was closed. */
+  #submit({ item }: Stepped, done: (result: ItemResult | Error) => void): void {
     try {
-      run();
-    } finally {
-      this.#collected = outer;
+      this.#deps.writer.submit(item, done);
+    } catch (error) {
+      done(error as Error);
     }
-    return mine;
   }
 
-  tell(live: LiveSession, told: Told): void {
-    const before = live.actor.getSnapshot();
-    const { facts, orders } = this.collect(() => live.actor.send(told.event));
-    const snapshot = live.actor.getSnapshot();
-    if (snapshot.status === 'error') {
-      this.#putBackCrashed(live, told, snapshot.error);
-      return;
-    }
-    const happened = [...live.birth, ...facts].map(pieceOf);
-    const { item, moment } = itemOf(live, told, { before, happened });
-    live.inFlight.push(told);
-    const pending = { live, told, item, moment, happened, orders };
-    this.#deps.writer.submit(item, (result) => this.#settle(pending, result));
+  /** Nothing of the session is on its way: the next events go, or a session that never was is forgotten. */
+  #rest(live: LiveSession): void {
+    if (live.waiting.length > 0) this.#submitNext(live);
+    else if (live.actor === null) this.#deps.discard(live);
   }
 
-  #settle(pending: Pending, result: ItemResult): void {
-    const { live, told, item, moment, happened, orders } = pending;
-    if (item.generation !== live.generation) return;
-    live.inFlight.shift();
+  /** One event by the chart; null when it was refused, which its sender is told. */
+  #take(live: LiveSession, head: SessionHead, pending: PendingEvent): Stepped | null {
+    const { log } = this.#deps;
+    try {
+      const made = pending.event;
+      const event = typeof made === 'function' ? made(head.snapshot) : made;
+      const refusal = pending.refusal?.(head.snapshot, event) ?? null;
+      if (refusal) {
+        pending.settle(refusal);
+        return null;
+      }
+      const step = takeStep(head.snapshot, event);
+      const pieces = [...head.birth, ...step.facts].map(pieceOf);
+      const { key, origin } = pending;
+      const { item, tail } = itemOf(
+        { sessionId: live.id, chain: this.#chains, key, origin },
+        { head, step, event, pieces },
+      );
+      const after = { snapshot: step.snapshot, tail, birth: [], base: null };
+      return { pending, item, head: after, pieces, commands: step.commands };
+    } catch (error) {
+      if (error instanceof OrbitError) pending.settle(error);
+      else {
+        // A bug in the chart: this event is refused, the session goes on from before it.
+        log.error('session.crashed', { session_id: live.id, error: wordsOf(error) });
+        pending.settle(quarantined(live, 'the session could not take it'));
+      }
+      return null;
+    }
+  }
+
+  #settle(live: LiveSession, stepped: Stepped, result: ItemResult, again: PendingEvent[]): void {
+    const { pending, item, head, pieces, commands } = stepped;
     switch (result.outcome) {
       case 'committed':
-        if (moment) live.committed = moment;
-        this.#publish(item.sessionId, happened, result.revision);
+        live.head = head;
+        this.#deps.moved(live);
+        this.#publish(item.sessionId, pieces, result.revision);
         this.#deps.witness?.(live, item, result);
-        told.settle(null);
-        if (orders.length > 0) this.#deps.release(live.id, orders);
+        pending.settle(null);
+        if (commands.length > 0) this.#deps.release(live.id, commands);
         break;
       case 'duplicate':
-        told.settle(null);
-        this.#putBack(live);
+        pending.settle(null);
         break;
       case 'quarantined':
         this.#deps.log.error('persistence.command.failed', {
           session_id: live.id,
           error: result.error,
         });
-        told.settle(quarantined(live, result.error));
-        this.#putBack(live);
+        pending.settle(quarantined(live, result.error));
         break;
-      case 'stale':
-        // An earlier item of this generation was refused, so this generation is over already.
-        throw new Error(`A stale item of ${live.id} came back in its own generation`);
+      case 'skipped':
+        again.push(pending);
+        break;
     }
   }
 
-  #publish(sessionId: string, happened: readonly Piece[], newest: number): void {
+  #publish(sessionId: string, pieces: readonly Piece[], newest: number): void {
     const { ring, rooms, listFeed, refresh } = this.#deps;
     let revision = newest;
-    for (const { fact } of happened) if (isSessionMessage(fact)) revision--;
-    for (const { fact, text } of happened) {
+    for (const { fact } of pieces) if (FACTS[fact.type].takesRevision) revision--;
+    for (const { fact, text } of pieces) {
       if (isSessionMessage(fact)) {
         revision++;
         const frame = frameOf(fact, revision, text);
@@ -179,33 +201,14 @@ class WriterLedger implements Ledger {
       if (fact.type === 'thread_rolled_back') refresh(sessionId);
     }
   }
-
-  /** The actor moved for nothing: back to the disk's truth, then again what came after. */
-  #putBack(live: LiveSession): void {
-    const again = live.inFlight.splice(0);
-    if (live.committed === null && again.length === 0) {
-      this.#deps.discard(live);
-      return;
-    }
-    this.#deps.reopen(live, live.committed);
-    for (const told of again) this.tell(live, told);
-  }
-
-  /** A bug in the chart: this event is refused, the session goes on from before it. */
-  #putBackCrashed(live: LiveSession, told: Told, error: unknown): void {
-    this.#deps.log.error('session.crashed', {
-      session_id: live.id,
-      event_type: told.event.type,
-      error: error instanceof Error ? (error.stack ?? error.message) : String(error),
-    });
-    if (live.latest === null && live.inFlight.length === 0) this.#deps.discard(live);
-    else this.#deps.revive(live, live.latest);
-    told.settle(quarantined(live, 'the session could not take it'));
-  }
 }
 
 function quarantined(live: LiveSession, reason: string): OrbitError {
   return new OrbitError('quarantined', { reason }, { sessionId: live.id });
+}
+
+function wordsOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
 /** Messages that are gone, and the text of one that was streamed when the last process ended. */
@@ -215,5 +218,5 @@ function isInRowsOnly(fact: Fact): boolean {
 }
 
 function isSessionMessage(fact: Fact): fact is SessionMessage {
-  return fact.type !== 'session_created' && !NOTES.has(fact.type);
+  return FACTS[fact.type].audience === 'session';
 }

@@ -1,42 +1,54 @@
-/** A session that has an actor: the room of the house. Shapes only; registry and ledger work on them. */
+/** A session that is live. Shapes only; registry and ledger work on them. */
 
+import type { SessionActor } from '../../../machines/session-actor.ts';
 import type { SessionEvent } from '../../../machines/session-events.ts';
 import type { Fact } from '../../../machines/session-facts.ts';
-import type { SessionInput } from '../../../machines/session-types.ts';
-import type { Moment, SessionActor } from '../ledger/moment.ts';
+import type { SessionSnapshot } from '../../../machines/view.ts';
 
 /** Where an event came from, for the journal. */
-export type Origin = 'hook' | 'spool' | 'client' | 'connector' | 'house' | 'visualizer';
+export type Origin = 'hook' | 'spool' | 'client' | 'connector' | 'server' | 'visualizer';
 
-/** One event on its way to the disk. */
-export interface Told {
-  event: SessionEvent;
+/** One event that waits for its step or its commit. */
+export interface PendingEvent {
+  /** The event, or how it is made of the session as it is when its turn comes. */
+  event: SessionEvent | ((snapshot: SessionSnapshot) => SessionEvent);
   origin: Origin;
+  /** Idempotency key; null when the sender gave none. */
   key: string | null;
+  /** For commands of clients: why the session does not take it now, asked when its turn comes. */
+  refusal?: (snapshot: SessionSnapshot, event: SessionEvent) => Error | null;
   /** Called once: null when it is committed or was before, else why it is not. */
   settle(error: Error | null): void;
 }
 
-/** A session with its actor and all that is on its way to disk. */
+/** What the next event of a session is computed from. */
+export interface SessionHead {
+  /** The machine as it is on disk; of a new session, as its first event finds it. */
+  readonly snapshot: SessionSnapshot;
+  /** Events since the snapshot that is stored; `Infinity` when the next one needs its own. */
+  readonly tail: number;
+  /** Facts of a session that did not exist, stored with its first event. */
+  readonly birth: readonly Fact[];
+  /** JSON of the snapshot before the first event: the first base of a new journal. */
+  readonly base: string | null;
+}
+
+/** A session with its committed state and all that waits to be committed. */
 export interface LiveSession {
   readonly id: string;
-  actor: SessionActor;
-  /** Counts restarts after a refused item; results of older generations are void. */
-  generation: number;
-  /** What the actor was spawned from, for one that has no snapshot yet. */
-  readonly input: SessionInput;
-  /** The machine as it is on disk; null before the first commit of a new session. */
-  committed: Moment | null;
-  /** The machine after the newest event, maybe not yet on disk: what a crashed actor goes back to. */
-  latest: Moment | null;
-  /** Events since the snapshot that is stored; `Infinity` when the next one needs its own. */
-  tail: number;
-  /** Facts of the spawn, stored with the first event. */
-  birth: Fact[];
-  /** JSON of the snapshot before the first event: the first base of a new journal. */
-  base: string | null;
-  /** Told and not yet settled, oldest first. */
-  readonly inFlight: Told[];
+  /** What is committed. */
+  head: SessionHead;
+  /** Its actor; null before the first commit of a new session. */
+  actor: SessionActor | null;
+  /** Events on their way to the disk: 0 when the next one can be taken at once. */
+  inFlight: number;
+  /** Events that wait until those on their way are committed, oldest first. */
+  waiting: PendingEvent[];
   /** Monotonic milliseconds of the last event. */
   usedAtMs: number;
+}
+
+/** True while no event of the session waits for anything. */
+export function isSettled({ inFlight, waiting }: LiveSession): boolean {
+  return inFlight === 0 && waiting.length === 0;
 }

@@ -15,8 +15,6 @@ export function newSession(id: string, threadId: string, settings: ThreadSetting
     project_path: cwd,
     project_name: cwd.split('/').filter(Boolean).at(-1) ?? null,
     model,
-    status: 'active',
-    work_status: 'waiting',
     token_usage: { input_tokens: 0, output_tokens: 0, cached_tokens: 0, context_window: 0 },
     started_at: now,
     last_activity_at: now,

@@ -1,18 +1,16 @@
 /**
  * Which sessions are live, and how to enter one. A live session is entered at once; one that is only a
  * row is opened first, and everybody who wants in meanwhile waits in one line, so that events of a
- * session keep their order. Actors are children of the supervisor.
+ * session keep their order. Actors are children of the supervisor's groups.
  */
 import type { SessionInput } from '../../../machines/session-types.ts';
+import { birthOf, snapshotFrom, storedForm } from '../../../machines/step.ts';
 import type { Logger } from '../../log.ts';
 import type { StoredActor } from '../../store/items.ts';
 import type { Writer } from '../../store/writer.ts';
-import type { Ledger } from '../ledger/ledger.ts';
-import type { SessionActor } from '../ledger/moment.ts';
-import { type Moment, momentOf } from '../ledger/moment.ts';
-import type { LiveSession } from './live-session.ts';
+import { isSettled, type LiveSession, type SessionHead } from './live-session.ts';
 import { inputOf, savedOf } from './restore.ts';
-import { childOf, type Supervisor, startSupervisor } from './wiring.ts';
+import { type Supervisor, spawnSession, startSupervisor } from './wiring.ts';
 
 /** What a visitor finds: the live session, or what is known of one that does not exist yet. */
 export interface Found {
@@ -23,6 +21,8 @@ export interface Found {
 
 /** Who is live, and the way into every other session. */
 export interface Registry {
+  /** At the start: makes those sessions live that were busy when the last process ended. */
+  openBusy(): void;
   /** The session if it is live. */
   peek(id: string): LiveSession | null;
   /**
@@ -34,11 +34,9 @@ export interface Registry {
   enter<Result>(id: string, visit: (found: Found) => Result): Promise<Awaited<Result>>;
   /** Makes a session that does not exist live; its birth is stored with its first event. */
   create(input: SessionInput): LiveSession;
-  /** Ledger's side: puts an actor back to a moment, or to its birth; results of what it did since are void. */
-  reopen(live: LiveSession, moment: Moment | null): void;
-  /** Ledger's side: puts a crashed actor back to the moment before; what is on its way stays valid. */
-  revive(live: LiveSession, moment: Moment | null): void;
-  /** Ledger's side: lets a session go that was never committed. */
+  /** Gives the session's actor its newest committed snapshot; spawns it at the first. */
+  moved(live: LiveSession): void;
+  /** Makes a live session a row again. */
   discard(live: LiveSession): void;
   /** Turns sessions that were idle for long back into rows. */
   passivate(idleMs: number): void;
@@ -51,37 +49,35 @@ export interface Registry {
 
 interface RegistryDeps {
   writer: Pick<Writer, 'read' | 'opened'>;
-  ledger: Pick<Ledger, 'collect' | 'record' | 'order'>;
   log: Logger;
-  /** Called when a row has become live, before anybody enters it. */
-  opened?: (live: LiveSession) => void;
+  /** Called when a row has become live, before anything enters it. */
+  opened?: (live: LiveSession, stored: StoredActor) => void;
   nowMs?: () => number;
 }
 
 /** More live sessions than this, and those idle longest become rows. */
 const MAX_LIVE = 1000;
+/** Sessions looked at to find one that can rest: the cost of opening one stays the same. */
+const MAX_LOOKED_AT = 8;
 
-/** Opens the registry with the sessions that were busy when the last process ended. */
+/** A registry without live sessions. */
 export function createRegistry(deps: RegistryDeps): Registry {
   return new LiveRegistry({ nowMs: () => performance.now(), opened: () => {}, ...deps });
 }
 
 class LiveRegistry implements Registry {
   readonly #deps: Required<RegistryDeps>;
+  /** In the order of their last use: the first were idle longest. */
   readonly #lives = new Map<string, LiveSession>();
   readonly #queues = new Map<string, Array<(found: Found, error: unknown) => void>>();
-  /** Never reused in this process: the writer remembers which generation of a session it refused. */
-  #generations = 0;
-  readonly #supervisor: Supervisor;
+  readonly #supervisor: Supervisor = startSupervisor();
 
   constructor(deps: Required<RegistryDeps>) {
     this.#deps = deps;
-    this.#supervisor = startSupervisor({
-      ledger: this.#deps.ledger,
-      log: this.#deps.log,
-      busy: this.#deps.writer.opened.busy,
-    });
-    for (const stored of this.#deps.writer.opened.busy) this.#adoptStored(stored);
+  }
+
+  openBusy(): void {
+    for (const stored of this.#deps.writer.opened.busy) this.#openStored(stored);
   }
 
   peek(id: string): LiveSession | null {
@@ -91,7 +87,7 @@ class LiveRegistry implements Registry {
   enter<Result>(id: string, visit: (found: Found) => Result): Promise<Awaited<Result>> {
     const live = this.#lives.get(id);
     if (live && !this.#queues.has(id)) {
-      live.usedAtMs = this.#deps.nowMs();
+      this.#use(live);
       return Promise.resolve(visit({ live, pendingStart: null }));
     }
     return new Promise((resolve, reject) => {
@@ -110,17 +106,12 @@ class LiveRegistry implements Registry {
     });
   }
 
-  reopen(live: LiveSession, moment: Moment | null): void {
-    live.generation = ++this.#generations;
-    // The snapshot that an undone event brought was not stored.
-    live.tail = Number.POSITIVE_INFINITY;
-    this.revive(live, moment);
-  }
-
   passivate(idleMs: number): void {
     const before = this.#deps.nowMs() - idleMs;
-    for (const live of this.#lives.values())
-      if (live.usedAtMs < before && canRest(live)) this.discard(live);
+    for (const live of this.#lives.values()) {
+      if (live.usedAtMs >= before) break;
+      if (canRest(live)) this.discard(live);
+    }
   }
 
   live(): Iterable<LiveSession> {
@@ -132,93 +123,67 @@ class LiveRegistry implements Registry {
   }
 
   stop(): void {
-    this.#supervisor.send({ type: 'house.drained' });
+    this.#supervisor.send({ type: 'server.draining' });
     this.#supervisor.stop();
   }
 
-  /** @param tail  events since the stored snapshot the actor goes on from; null when there is none */
-  #adopt(input: SessionInput, tail: number | null, actor: SessionActor): LiveSession {
-    const moment = tail === null ? null : momentOf(actor);
-    const live: LiveSession = {
-      id: input.session.id,
-      actor,
-      generation: ++this.#generations,
-      input,
-      committed: moment,
-      latest: moment,
-      tail: tail ?? Number.POSITIVE_INFINITY,
-      birth: [],
-      base: null,
-      inFlight: [],
-      usedAtMs: this.#deps.nowMs(),
-    };
-    this.#lives.set(live.id, live);
+  create(input: SessionInput): LiveSession {
+    const snapshot = snapshotFrom(input);
+    const birth = input.isNew ? birthOf(snapshot) : [];
+    return this.#add(input.session.id, { snapshot, ...newJournal(snapshot), birth });
+  }
+
+  /** Makes a row live: from its snapshot, or from its columns when that does not restore. */
+  #openStored(stored: StoredActor): LiveSession {
+    const { id } = stored.summary;
+    const saved = savedOf(stored);
+    if (saved === null) this.#deps.log.warn('restore.from_columns', { session_id: id });
+    const snapshot = saved ?? snapshotFrom(inputOf(stored));
+    // What its journal holds so far leads to another state than the columns: there it begins anew.
+    const journal = saved ? { tail: stored.tail.length, base: null } : newJournal(snapshot);
+    const live = this.#add(id, { snapshot, ...journal, birth: [] });
+    this.moved(live);
+    this.#deps.opened(live, stored);
     return live;
   }
 
-  /** Spawns an actor; what its birth records waits for the first event. */
-  #spawn(input: SessionInput): Pick<LiveSession, 'actor' | 'birth'> {
-    const { id } = input.session;
-    const born = this.#deps.ledger.collect(() =>
-      this.#supervisor.send({ type: 'session.opened', id, input }),
-    );
-    return { actor: childOf(this.#supervisor, id), birth: born.facts };
-  }
-
-  /** The snapshot before the first event: a new journal's first base. */
-  #baseOf(actor: SessionActor): string {
-    return JSON.stringify(actor.getPersistedSnapshot());
-  }
-
-  create(input: SessionInput): LiveSession {
+  #add(id: string, head: SessionHead): LiveSession {
     this.#makeRoom();
-    const { actor, birth } = this.#spawn(input);
-    return Object.assign(this.#adopt(input, null, actor), { birth, base: this.#baseOf(actor) });
+    const live = { id, head, actor: null, inFlight: 0, waiting: [], usedAtMs: this.#deps.nowMs() };
+    this.#lives.set(id, live);
+    return live;
   }
 
-  /** Makes a row live: from its snapshot, or at idle from its columns when that does not restore. */
-  #openStored(stored: StoredActor): LiveSession {
-    this.#makeRoom();
-    const input = inputOf(stored);
-    const saved = savedOf(stored);
-    if (saved) {
-      const { actor } = this.#spawn({ ...input, saved });
-      if (actor.getSnapshot().status === 'active')
-        return this.#adopt(input, stored.tail.length, actor);
-      this.#supervisor.send({ type: 'session.closed', id: input.session.id });
-    }
-    this.#deps.log.warn('restore.from_columns', { session_id: input.session.id });
-    const { actor } = this.#spawn(input);
-    // What its journal holds so far leads to another state than this one: here it begins anew.
-    return Object.assign(this.#adopt(input, null, actor), { base: this.#baseOf(actor) });
+  #use(live: LiveSession): void {
+    live.usedAtMs = this.#deps.nowMs();
+    this.#lives.delete(live.id);
+    this.#lives.set(live.id, live);
   }
 
-  /** At boot: the supervisor's snapshot brought the child already, unless it did not restore. */
-  #adoptStored(stored: StoredActor): void {
-    const child = this.#supervisor.getSnapshot().children[stored.summary.id] as
-      | SessionActor
-      | undefined;
-    if (child?.getSnapshot().status === 'active') {
-      this.#adopt(inputOf(stored), stored.tail.length, child);
-    } else this.#openStored({ ...stored, snapshot: null });
+  moved(live: LiveSession): void {
+    const { snapshot } = live.head;
+    if (live.actor === null) live.actor = spawnSession(this.#supervisor, live.id, snapshot);
+    else live.actor.send({ type: 'session.committed', snapshot });
   }
 
-  revive(live: LiveSession, moment: Moment | null): void {
-    const saved = moment?.persist();
-    live.latest = moment;
-    this.#supervisor.send({ type: 'session.closed', id: live.id });
-    Object.assign(live, this.#spawn(saved ? { ...live.input, isNew: false, saved } : live.input));
-    if (!saved) live.base = this.#baseOf(live.actor);
-  }
-
+  /** One goes for one that comes, the one idle longest first; a few that must stay are passed over. */
   #makeRoom(): void {
     if (this.#lives.size < MAX_LIVE) return;
-    const idle = [...this.#lives.values()].filter(canRest).sort((a, b) => a.usedAtMs - b.usedAtMs);
-    for (const live of idle.slice(0, Math.ceil(MAX_LIVE / 10))) this.discard(live);
+    let looked = 0;
+    for (const live of this.#lives.values()) {
+      if (canRest(live)) {
+        this.discard(live);
+        return;
+      }
+      // It is busy: looked at again after all others.
+      this.#lives.delete(live.id);
+      this.#lives.set(live.id, live);
+      if (++looked === MAX_LOOKED_AT) return;
+    }
   }
 
   discard(live: LiveSession): void {
-    this.#supervisor.send({ type: 'session.closed', id: live.id });
+    if (live.actor !== null) this.#supervisor.send({ type: 'session.closed', id: live.id });
     this.#lives.delete(live.id);
   }
 
@@ -232,7 +197,6 @@ class LiveRegistry implements Registry {
         sessionId: id,
       });
       const live = this.#lives.get(id) ?? (stored && this.#openStored(stored));
-      if (live && stored) this.#deps.opened(live);
       found = { live, pendingStart };
     } catch (thrown) {
       error = thrown;
@@ -246,7 +210,11 @@ class LiveRegistry implements Registry {
 
 /** A session rests when nobody waits for it: no request, no connector, nothing on its way to disk. */
 function canRest(live: LiveSession): boolean {
-  if (live.inFlight.length > 0) return false;
-  const snapshot = live.actor.getSnapshot();
-  return !snapshot.hasTag('needsYou') && !snapshot.hasTag('linked');
+  const { snapshot } = live.head;
+  return isSettled(live) && !snapshot.hasTag('needsYou') && !snapshot.hasTag('linked');
+}
+
+/** A journal that begins with this snapshot. */
+function newJournal(snapshot: SessionHead['snapshot']): Pick<SessionHead, 'tail' | 'base'> {
+  return { tail: Number.POSITIVE_INFINITY, base: JSON.stringify(storedForm(snapshot)) };
 }

@@ -46,7 +46,7 @@ export function createSessionNames({ namer, sessions, log }: SessionNamesDeps): 
       const name = await namer.name(prompt, signal);
       log.info('naming.done', { session_id: id, named: name !== null });
       if (name === null || end.signal.aborted) return;
-      await sessions.tellTo(id, 'house', (at, { session }) => ({
+      await sessions.tellTo(id, 'server', (at, { session }) => ({
         type: 'fields.updated',
         at,
         // Named meanwhile: that name is the better one.
@@ -59,9 +59,9 @@ export function createSessionNames({ namer, sessions, log }: SessionNamesDeps): 
   }
 
   return {
-    noticed({ id, actor }) {
+    noticed({ id, head }) {
       if (tried.has(id) || end.signal.aborted) return;
-      const { session } = actor.getSnapshot().context;
+      const { session } = head.snapshot.context;
       const prompt = session.first_prompt?.trim() ?? '';
       // A command of the CLI or what it says in its user's name tells nothing of the work.
       if (prompt.length < 3 || /^[/<!]/.test(prompt) || isNamed(session)) return;

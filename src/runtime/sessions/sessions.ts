@@ -3,14 +3,16 @@
  * needs one. Refusals name what to do instead.
  */
 
+import { refusalOf as chartRefusal } from '../../../machines/refusals.ts';
 import type { SessionEvent } from '../../../machines/session-events.ts';
 import type { SessionContext, Stamp } from '../../../machines/session-types.ts';
+import { linkStateOf, type SessionSnapshot } from '../../../machines/view.ts';
 import { OrbitError } from '../../errors.ts';
 import type { Writer } from '../../store/writer.ts';
 import { refusalOf } from '../capacity.ts';
 import type { StampClock } from '../clock.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import type { LiveSession, Origin } from './live-session.ts';
+import type { LiveSession, Origin, PendingEvent } from './live-session.ts';
 import type { Registry } from './registry.ts';
 
 type WithoutTime<Event> = Event extends unknown ? Omit<Event, 'at'> : never;
@@ -38,8 +40,13 @@ export interface Sessions {
    *   `quarantined`, and what `make` throws: then nothing has happened
    */
   tellTo(id: string, origin: Origin, make: EventMaker): Promise<void>;
-  /** Tells what only a connector can do. @throws OrbitError `no_connector` while there is none */
-  voice(live: LiveSession, wish: Wish): Promise<void>;
+  /**
+   * A client's command. The chart decides when the command's turn comes.
+   *
+   * @param what a verb for the refusal of sessions that are only watched
+   * @throws OrbitError with the code of the chart's refusal (machines/refusals.ts); nothing has changed then
+   */
+  command(live: LiveSession, wish: Wish, what: string): Promise<void>;
   /**
    * The same for a steered session whose connector may be gone: it is fetched, and the wish waits with it.
    *
@@ -51,13 +58,13 @@ export interface Sessions {
 
 /** The session's memory as it stands now. */
 export function contextOf(live: LiveSession): SessionContext {
-  return live.actor.getSnapshot().context;
+  return live.head.snapshot.context;
 }
 
 interface SessionsDeps {
   writer: Pick<Writer, 'trouble' | 'backlog'>;
   registry: Pick<Registry, 'enter'>;
-  ledger: Pick<Ledger, 'tell'>;
+  ledger: Pick<Ledger, 'send'>;
   clock: StampClock;
 }
 
@@ -82,26 +89,23 @@ class RegisteredSessions implements Sessions {
   }
 
   tellTo(id: string, origin: Origin, make: EventMaker): Promise<void> {
-    return this.#visitFor(origin, id, (live) => {
-      const event = make(this.#deps.clock.stamp(), contextOf(live));
-      return this.#commit(live, event, origin);
-    });
+    return this.#visitFor(origin, id, (live) =>
+      this.#commit(live, ({ context }) => make(this.#deps.clock.stamp(), context), origin),
+    );
   }
 
-  async voice(live: LiveSession, wish: Wish): Promise<void> {
-    if (!live.actor.getSnapshot().can(this.#stamped(wish))) {
-      const { link_state: reason = 'it never had one' } = contextOf(live).session;
-      throw new OrbitError('no_connector', { id: live.id, reason }, { sessionId: live.id });
-    }
-    await this.tell(live, wish);
+  command(live: LiveSession, wish: Wish, what: string): Promise<void> {
+    return this.#commit(live, this.#stamped(wish), 'client', (snapshot, event) =>
+      refusalError(live.id, snapshot, event, what),
+    );
   }
 
   wish(id: string, what: string, wishFor: (live: LiveSession) => Wish): Promise<void> {
     return this.visit(id, (live) => {
       // Made first: words that are refused must not start a process.
       const wish = wishFor(live);
-      this.#fetchLink(live, what);
-      return this.voice(live, wish);
+      this.#fetchLink(live);
+      return this.command(live, wish, what);
     });
   }
 
@@ -119,23 +123,31 @@ class RegisteredSessions implements Sessions {
     });
   }
 
-  #commit(live: LiveSession, event: SessionEvent, origin: Origin): Promise<void> {
+  #commit(
+    live: LiveSession,
+    event: PendingEvent['event'],
+    origin: Origin,
+    refusal?: PendingEvent['refusal'],
+  ): Promise<void> {
     return new Promise((resolve, reject) => {
       const settle = (error: Error | null) => (error ? reject(error) : resolve());
-      this.#deps.ledger.tell(live, { event, origin, key: null, settle });
+      this.#deps.ledger.send(live, {
+        event,
+        origin,
+        key: null,
+        settle,
+        ...(refusal && { refusal }),
+      });
     });
   }
 
-  /** Not waited for: the order it becomes goes out before those of whatever is told next. */
-  #fetchLink(live: LiveSession, what: string): void {
-    const { id } = live;
-    refuseWatched(live, what);
-    if (contextOf(live).session.status === 'ended') {
-      throw new OrbitError('session_over', { id }, { sessionId: id });
-    }
-    if (live.actor.getSnapshot().hasTag('linked')) return;
-    this.tell(live, { type: 'link.requested' }, 'house').catch(() => {
-      // What is told next fails for the same reason, and says so.
+  /** Not waited for: the command it becomes goes out before those of whatever is sent next. */
+  #fetchLink(live: LiveSession): void {
+    const { snapshot } = live.head;
+    if (snapshot.hasTag('linked') || !snapshot.hasTag('steered') || snapshot.hasTag('ended'))
+      return;
+    this.tell(live, { type: 'link.requested' }, 'server').catch(() => {
+      // What is sent next fails for the same reason, and says so.
     });
   }
 
@@ -149,9 +161,56 @@ export function unknownSession(sessionId: string): OrbitError {
   return new OrbitError('not_found', { what: 'Session', id: sessionId }, { sessionId });
 }
 
-/** @throws OrbitError `watched_only` for a session that nobody can be ordered about */
+/** Why a command is refused now, in words for its sender; null when it is possible. */
+export function refusalError(
+  id: string,
+  snapshot: SessionSnapshot,
+  event: SessionEvent,
+  what: string,
+): OrbitError | null {
+  const about = { sessionId: id };
+  const refusal = chartRefusal(snapshot, event);
+  switch (refusal) {
+    case null:
+      return null;
+    case 'already_resolved':
+      return settledError(id, snapshot.context, event);
+    case 'no_connector': {
+      const reason = linkStateOf(snapshot) ?? 'it never had one';
+      return new OrbitError('no_connector', { id, reason }, about);
+    }
+    case 'unsupported': {
+      const reason = 'its connector cannot do that';
+      return new OrbitError('unsupported', { what: event.type, reason }, about);
+    }
+    default:
+      return new OrbitError(refusal, { id, what }, about);
+  }
+}
+
+/** Who settled a request that is not open any more; `not_found` for one that never was. */
+function settledError(
+  sessionId: string,
+  { settled }: SessionContext,
+  event: SessionEvent,
+): OrbitError {
+  const id = 'requestId' in event ? String(event.requestId) : '';
+  const known = settled.findLast((one) => one.requestId === id);
+  if (!known) return new OrbitError('not_found', { what: 'Request', id }, { sessionId });
+  const { decision, evidence } = known;
+  return new OrbitError('already_resolved', { id, decision, evidence }, { sessionId });
+}
+
+/** @throws OrbitError for a command that the session would refuse now, before anything is done for it */
+export function refuse(live: LiveSession, event: Wish, what: string): void {
+  const at = live.head.snapshot.context.newestAt;
+  const error = refusalError(live.id, live.head.snapshot, { ...event, at } as SessionEvent, what);
+  if (error) throw error;
+}
+
+/** @throws OrbitError `watched_only` for a session that takes no commands */
 export function refuseWatched(live: LiveSession, what: string): void {
   const { id } = live;
-  if (contextOf(live).session.codex_integration_mode === 'direct') return;
+  if (live.head.snapshot.hasTag('steered')) return;
   throw new OrbitError('watched_only', { id, what }, { sessionId: id });
 }

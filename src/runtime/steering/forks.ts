@@ -100,7 +100,7 @@ class ThreadForks implements Forks {
         turnCount,
       });
       const wishes = [...this.#deps.links.adopt(sessionId, opened), ...told];
-      await Promise.all(wishes.map((wish) => this.#deps.sessions.tell(live, wish, 'house')));
+      await Promise.all(wishes.map((wish) => this.#deps.sessions.tell(live, wish, 'server')));
     } catch (error) {
       announce();
       throw error;

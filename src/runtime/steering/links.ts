@@ -5,7 +5,7 @@
  */
 
 import type { SessionEvent } from '../../../machines/session-events.ts';
-import type { Order, ThreadSettings } from '../../../machines/session-facts.ts';
+import type { ConnectorCommand, ThreadSettings } from '../../../machines/session-facts.ts';
 import type { Engine } from '../../connectors/codex/engine/engine.ts';
 import { CAPABILITIES, CodexSession } from '../../connectors/codex/thread/session.ts';
 import { type OpenedThread, startThread } from '../../connectors/codex/thread/threads.ts';
@@ -22,7 +22,7 @@ import type { BoundThreads } from './bound-threads.ts';
 /** The connectors of live sessions. */
 export interface Links {
   /** Gives stored orders to the session's connector; an order to attach makes one. Never throws. */
-  release(sessionId: string, orders: Order[]): void;
+  release(sessionId: string, orders: ConnectorCommand[]): void;
   /** Begins a thread that no session has yet. @throws OrbitError `codex_error` */
   start(settings: ThreadSettings): Promise<OpenedThread>;
   /**
@@ -33,7 +33,7 @@ export interface Links {
   /** Settles when the session's connector is ready. @throws OrbitError why it is not */
   ready(sessionId: string): Promise<void>;
   /** Why the provider could not take this answer; null when it can. */
-  refusalOf(sessionId: string, order: Order): string | null;
+  refusalOf(sessionId: string, order: ConnectorCommand): string | null;
   /** Lets go of connectors that nobody used for so long; sessions that work or wait keep theirs. */
   rest(idleMs: number): void;
   /** Lets all go; what ran is told to be lost. Settles when that is committed. */
@@ -43,7 +43,7 @@ export interface Links {
 interface LinksDeps {
   engine: Engine;
   registry: Pick<Registry, 'enter' | 'peek'>;
-  ledger: Pick<Ledger, 'tell'>;
+  ledger: Pick<Ledger, 'send'>;
   streams: Pick<Streams, 'open'>;
   /** Who else speaks to the engine about a session's thread finds it here. */
   threads: Pick<BoundThreads, 'bind'>;
@@ -75,7 +75,7 @@ class SessionLinks implements Links {
     return startThread(this.#deps.engine, settings);
   }
 
-  release(sessionId: string, orders: Order[]): void {
+  release(sessionId: string, orders: ConnectorCommand[]): void {
     for (const order of orders) this.#take(sessionId, order);
   }
 
@@ -103,7 +103,7 @@ class SessionLinks implements Links {
     await connector.attached;
   }
 
-  refusalOf(sessionId: string, order: Order): string | null {
+  refusalOf(sessionId: string, order: ConnectorCommand): string | null {
     const connector = this.#living(sessionId);
     return connector ? connector.refusalOf(order) : 'its connector is gone';
   }
@@ -162,7 +162,7 @@ class SessionLinks implements Links {
         const event = { ...report, at: this.#deps.clock.stamp() } as SessionEvent;
         return new Promise<void>((resolve, reject) => {
           const settle = (error: Error | null) => (error ? reject(error) : resolve());
-          this.#deps.ledger.tell(live, { event, origin: 'connector', key: null, settle });
+          this.#deps.ledger.send(live, { event, origin: 'connector', key: null, settle });
           if (event.type === 'turn.completed') this.#deps.lookUpBranch(live);
         });
       });
@@ -184,7 +184,7 @@ class SessionLinks implements Links {
     return null;
   }
 
-  #take(sessionId: string, order: Order): void {
+  #take(sessionId: string, order: ConnectorCommand): void {
     const connector = this.#living(sessionId);
     if (connector) {
       connector.take(order);

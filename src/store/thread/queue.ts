@@ -89,8 +89,12 @@ export class Queue {
   nextBatch(): Batch {
     let count = 0;
     let size = 0;
-    for (const { bytes } of this.#items) {
-      if (count >= BATCH_ITEMS || (count > 0 && size + bytes > BATCH_BYTES)) break;
+    let chain: number | null = null;
+    for (const { item, bytes } of this.#items) {
+      const isFull = count >= BATCH_ITEMS || (count > 0 && size + bytes > BATCH_BYTES);
+      // A chain travels whole: what is refused of it is known in one batch only.
+      if (isFull && (chain === null || chainOf(item) !== chain)) break;
+      chain = chainOf(item);
       count += 1;
       size += bytes;
     }
@@ -149,4 +153,8 @@ function sizeOf(item: Item): number {
   if (item.kind === 'checkpoint') return 200 + item.content.length;
   const { event, facts, snapshot, base } = item;
   return 500 + event.length + facts.length + (snapshot?.length ?? 0) + (base?.length ?? 0);
+}
+
+function chainOf(item: Item): number | null {
+  return item.kind === 'event' ? item.chain : null;
 }

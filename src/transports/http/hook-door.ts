@@ -15,6 +15,9 @@ const HOOK_TYPE = /^[a-z_]{1,64}$/;
 
 const TAKEN: PlainAnswer = { status: 204 };
 
+/** Nanoseconds since 1970. */
+const MOMENT = /^\d{19}$/;
+
 /** The door for `HOOK_PATH`; it answers when the hook is committed. */
 export function createHookDoor(deps: {
   hall: Pick<Hall, 'takeHook'>;
@@ -46,5 +49,13 @@ function metaOf({ headers }: IncomingMessage): HookMeta {
     const reason = 'X-OrbitDock-Hook is a message type such as claude_tool_event';
     throw new OrbitError('bad_request', { reason });
   }
-  return { origin: 'hook', ...(key !== undefined && { key }), ...(type !== undefined && { type }) };
+  const sentNs = headers['x-orbitdock-sent'];
+  const isMoment = typeof sentNs === 'string' && MOMENT.test(sentNs);
+  return {
+    origin: 'hook',
+    ...(key !== undefined && { key }),
+    ...(type !== undefined && { type }),
+    // A wrong moment is no reason to lose the hook: then its delay is not known.
+    ...(isMoment && { sentNs }),
+  };
 }

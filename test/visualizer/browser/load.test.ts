@@ -33,7 +33,7 @@ it('lights exactly the active states after each of 200 events', async () => {
   await page.waitForSelector('.chart .leaf.on');
   for (let round = 0; round < 200; round += 1) {
     server.sessions[1]?.step();
-    const value = server.sessions[1]?.actor.getSnapshot().value as StateValue;
+    const value = server.sessions[1]?.chart.snapshot.value as StateValue;
     const expected = [...activeStates(value, 'session')].filter((id) => id !== 'session').sort();
     await expect
       .poll(async () => (await litStates(page)).sort(), { interval: 5 })

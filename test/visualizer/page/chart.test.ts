@@ -13,7 +13,7 @@ useBrowser();
 const DIST = new URL('../../../dist/visualizer/', import.meta.url).pathname;
 
 function stateOf(server: Awaited<ReturnType<typeof fixture>>, index: number): StateValue {
-  return server.sessions[index]?.actor.getSnapshot().value as StateValue;
+  return server.sessions[index]?.chart.snapshot.value as StateValue;
 }
 
 it('stays in its size, and nothing of it lays out', () => {

@@ -2,12 +2,11 @@
  * Sessions of the fixture server: the real chart in real actors, each event kept as a record with the
  * edges it took. In memory; the real server reads the same from its journal.
  */
-import { createActor, type InspectionEvent } from 'xstate';
-import { edgeIdOf, sessionMachine } from '../../../machines/index.ts';
+import { snapshotFrom, storedForm, takeStep, workStatusOf } from '../../../machines/index.ts';
 import type { SessionEvent } from '../../../machines/session-events.ts';
 import type { InspectRecord, InspectRow, Json, StateValue } from '../../../src/protocol/inspect.ts';
 import type { Message } from '../../../src/protocol/nouns.ts';
-import { createRoll } from '../../../src/runtime/inspection/fold/children.ts';
+import { createDummy } from '../../../src/runtime/inspection/fold/fold.ts';
 import { leavesOf } from '../../../visualizer/src/value.ts';
 import { inputOf, nextEvent, randomOf } from './script.ts';
 
@@ -24,41 +23,25 @@ export function createSession(index: number, told: (session: FakeSession) => voi
   const records: InspectRecord[] = [];
   const contexts = new Map<number, { context: Json; event: SessionEvent }>();
   const messages: Message[] = [];
-  let taken: string[] = [];
-  let facts: string[] = [];
   let seq = 0;
-  const recording = sessionMachine.provide({
-    actions: {
-      record: (_, fact) => {
-        facts.push(fact.type);
-        if (fact.type === 'message_appended') messages.push(fact.message);
-      },
-    },
-  });
-  const roll = createRoll();
-  const inspect = (inspected: InspectionEvent): void => {
-    roll.note(inspected);
-    if (inspected.type === '@xstate.microstep') {
-      taken.push(...inspected._transitions.flatMap((one) => edgeIdOf(one) ?? []));
-    }
-  };
-  const actor = createActor(recording, { input, inspect }).start();
-  roll.call(actor.getSnapshot().children, null);
+  const chart = createDummy(storedForm(snapshotFrom(input)));
   const session = {
     id,
     input,
     records,
     contexts,
     messages,
-    actor,
+    chart,
     isDirect: index % 3 === 1,
     /** Sends an event as the house would, and keeps what it did. */
     tell(event: SessionEvent, origin: InspectRecord['origin'] = 'hook'): InspectRecord {
-      const before = actor.getSnapshot();
-      const accepted = before.can(event);
-      [taken, facts] = [[], []];
-      if (accepted) actor.send(event);
-      const value = actor.getSnapshot().value as StateValue;
+      const before = chart.snapshot;
+      const move = chart.tell(event);
+      const { accepted } = move;
+      for (const fact of accepted ? takeStep(before, event).facts : []) {
+        if (fact.type === 'message_appended') messages.push(fact.message);
+      }
+      const value = chart.snapshot.value as StateValue;
       seq += 1;
       const changed = JSON.stringify(value) !== JSON.stringify(before.value);
       const record: InspectRecord = {
@@ -71,13 +54,13 @@ export function createSession(index: number, told: (session: FakeSession) => voi
         value,
         accepted,
         changed,
-        edges: taken,
-        facts,
-        children: accepted ? roll.call(actor.getSnapshot().children, event.type) : roll.running,
+        edges: move.edges ?? [],
+        facts: move.facts,
+        children: move.children,
         revision: seq,
       };
       records.push(record);
-      const context = JSON.parse(JSON.stringify(actor.getSnapshot().context)) as Json;
+      const context = JSON.parse(JSON.stringify(chart.snapshot.context)) as Json;
       contexts.set(seq, { context, event });
       if (records.length > KEPT) contexts.delete(records.shift()?.seq ?? 0);
       told(session);
@@ -85,17 +68,17 @@ export function createSession(index: number, told: (session: FakeSession) => voi
     },
     /** Lets the script go on by one event. */
     step(): InspectRecord {
-      const paths = leavesOf(actor.getSnapshot().value as StateValue);
-      const open = actor.getSnapshot().context.approvals[0]?.request.id ?? null;
+      const paths = leavesOf(chart.snapshot.value as StateValue);
+      const open = chart.snapshot.context.approvals[0]?.request.id ?? null;
       return session.tell(
         nextEvent(id, seq, { paths, open }, random),
         paths.includes('link.attached') ? 'connector' : 'hook',
       );
     },
     row(): InspectRow {
-      const value = actor.getSnapshot().value as StateValue;
+      const value = chart.snapshot.value as StateValue;
       const path = leavesOf(value);
-      const [open] = actor.getSnapshot().context.approvals;
+      const [open] = chart.snapshot.context.approvals;
       const last = records.at(-1);
       return {
         id,
@@ -120,7 +103,7 @@ export function createSession(index: number, told: (session: FakeSession) => voi
           : null,
         value,
         path,
-        work_status: actor.getSnapshot().context.session.work_status,
+        work_status: workStatusOf(chart.snapshot),
         link: path.find((one) => one.startsWith('link.'))?.slice(5) ?? null,
         lastEvent: last?.event.type ?? null,
         lastAccepted: last?.accepted ?? true,

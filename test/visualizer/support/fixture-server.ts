@@ -235,7 +235,7 @@ function answerInspect(
       left: null,
       forMs: 4_200,
       reason: null,
-      events: active ? nextEvents(session.actor.getSnapshot(), record?.at ?? '') : [],
+      events: active ? nextEvents(session.chart.snapshot, record?.at ?? '') : [],
       entered: record && {
         seq: record.seq,
         at: record.at,
@@ -253,8 +253,8 @@ function answerInspect(
   on('child', (session, { child = '', seq }) => lifeOf(session, child, seq));
   on('next', (session, { seq = 0 }) => ({
     seq,
-    value: session.actor.getSnapshot().value as StateValue,
-    events: nextEvents(session.actor.getSnapshot(), new Date().toISOString()),
+    value: session.chart.snapshot.value as StateValue,
+    events: nextEvents(session.chart.snapshot, new Date().toISOString()),
   }));
   on('send', (session, { event }) => {
     const at = `${new Date().toISOString().slice(0, -1)}000Z`;
@@ -262,7 +262,7 @@ function answerInspect(
     return { accepted, reason: accepted ? null : 'No active state takes it', value };
   });
   on('dryRun', (session, { event }) => {
-    const before = session.actor.getSnapshot();
+    const before = session.chart.snapshot;
     if (!event || !before.can(event as never))
       return { possible: false, reason: 'No active state takes it.', ways: [] };
     const [after] = transition(sessionMachine, before, event as never);

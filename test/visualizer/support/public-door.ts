@@ -1,6 +1,8 @@
 /** The fixture's `/ws`: snapshots and refusals, enough of the public protocol for a conversation. */
+
 import type { Server } from 'node:http';
 import { type WebSocket, WebSocketServer } from 'ws';
+import { workStatusOf } from '../../../machines/index.ts';
 import type { FakeSession } from './actors.ts';
 
 interface PublicDoor {
@@ -68,8 +70,8 @@ function pageBefore({ id, messages }: FakeSession, before: string): object {
   };
 }
 
-function stateOf({ id, input, messages, actor }: FakeSession): object {
-  const { context } = actor.getSnapshot();
+function stateOf({ id, input, messages, chart }: FakeSession): object {
+  const { context } = chart.snapshot;
   return {
     ...input.session,
     id,
@@ -79,7 +81,7 @@ function stateOf({ id, input, messages, actor }: FakeSession): object {
     pending_approval: context.approvals[0]?.request ?? null,
     current_diff: null,
     current_plan: null,
-    work_status: context.session.work_status,
+    work_status: workStatusOf(chart.snapshot),
     revision: 1,
     epoch: 'e',
     turn_count: context.turn.count,

@@ -44,7 +44,7 @@ async function take(browser: Browser, shot: Shot): Promise<void> {
 function live({ sessions }: Fixture, events: number): void {
   for (let round = 0; round < events; round += 1) {
     for (const one of sessions) {
-      const [open] = one.actor.getSnapshot().context.approvals;
+      const [open] = one.chart.snapshot.context.approvals;
       if (!open?.request.id.startsWith('shown-')) one.step();
     }
   }

@@ -35,8 +35,6 @@ export function inputOf(index: number): SessionInput {
     project_path: `/home/dev/${name}`,
     project_name: name,
     model: index % 3 === 1 ? 'gpt-5-codex' : 'claude-sonnet-4-5',
-    status: 'active',
-    work_status: 'waiting',
     token_usage: { input_tokens: 0, output_tokens: 0, cached_tokens: 0, context_window: 200_000 },
     started_at: new Date().toISOString(),
     last_activity_at: null,

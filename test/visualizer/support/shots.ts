@@ -225,7 +225,7 @@ function ask(server: Fixture, index: number, request: Partial<ApprovalRequest>):
   const session = server.sessions[index];
   if (!session) return;
   const at = `${new Date().toISOString().slice(0, -1)}000Z`;
-  const open = session.actor.getSnapshot().context.approvals;
+  const open = session.chart.snapshot.context.approvals;
   for (const { request: old } of open) {
     session.tell({
       type: 'approval.resolved',

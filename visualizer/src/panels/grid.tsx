@@ -14,7 +14,7 @@ import { now } from '../ui/now.tsx';
 import { isPhone } from '../ui/screen.ts';
 import { VirtualGrid } from '../ui/virtual-grid.tsx';
 import { ageWords, count } from '../ui/words.ts';
-import { phaseOf } from '../value.ts';
+import { phaseOf, wordOf } from '../value.ts';
 import { visibleText } from '../visible.ts';
 import { all, filter, LinkPill, named } from './sessions.tsx';
 import './grid.css';
@@ -54,7 +54,8 @@ function isIn(leaf: string, state: string): boolean {
 /** The page "Grid". */
 export function Grid() {
   const regions = chartOf('session')?.regions ?? [];
-  const glyph = regions[0]?.minis.find(({ direction }) => direction === 'RIGHT') ?? null;
+  const turn = regions.find(({ id }) => id.endsWith('.turn')) ?? regions[0];
+  const glyph = turn?.minis.find(({ direction }) => direction === 'RIGHT') ?? null;
   return (
     <section class="grid-page" aria-label="Grid">
       <VirtualGrid
@@ -189,7 +190,7 @@ function Wires({ mini }: { mini: Mini }) {
 
 function Tile({ row, mini }: { row: InspectRow; mini: Mini | null }) {
   const phase = phaseOf(row.path);
-  const path = row.path.find((one) => one.startsWith('phase.')) ?? '';
+  const path = row.path.find((one) => one.startsWith('phase.active.turn')) ?? '';
   const at = row.at === null ? Number.NaN : Date.parse(row.at);
   return (
     <button type="button" class={`tile tile-${phase}`} onClick={() => openSession(row.id)}>
@@ -204,7 +205,7 @@ function Tile({ row, mini }: { row: InspectRow; mini: Mini | null }) {
       <span class="row-line">
         <i class={`dot fill-${phase}`} />
         <span class={`row-state code text-${phase}`}>
-          {path.replace('phase.', '') || 'no events yet'}
+          {row.value === null ? 'no events yet' : wordOf(row.value)}
         </span>
       </span>
     </button>

@@ -12,7 +12,7 @@ import { VirtualList } from '../ui/virtual-list.tsx';
 import { spanWords } from '../ui/words.ts';
 import { leavesOf, phaseOf } from '../value.ts';
 
-const TELLERS = ['client', 'hook', 'connector', 'house'] as const;
+const TELLERS = ['client', 'hook', 'connector', 'server'] as const;
 
 /** Spooled hooks came late but are hooks; what a page sends is a client's. */
 const LANE_OF: Record<InspectOrigin, (typeof TELLERS)[number]> = {
@@ -21,7 +21,7 @@ const LANE_OF: Record<InspectOrigin, (typeof TELLERS)[number]> = {
   hook: 'hook',
   spool: 'hook',
   connector: 'connector',
-  house: 'house',
+  server: 'server',
 };
 
 const newestFirst = computed(() => history.value.records.toReversed());

@@ -16,12 +16,12 @@ const ORDERS = {
   name: 'By name',
   rate: 'Busiest first',
 } as const;
-type Order = keyof typeof ORDERS;
+type ConnectorCommand = keyof typeof ORDERS;
 
 /** The words that rows must hold to be listed. */
 export const filter = signal('');
 const onlyPhase = signal<Phase | null>(null);
-const order = signal<Order>('attention');
+const order = signal<ConnectorCommand>('attention');
 const pinned = signal<ReadonlySet<string>>(new Set());
 /** True while the pointer or the focus is inside: rows change in place, none moves. */
 const isHeld = signal(false);
@@ -148,10 +148,10 @@ export function Sessions() {
         <PhaseBar />
         <Chips />
         <select
-          aria-label="Order"
+          aria-label="ConnectorCommand"
           value={order.value}
           onChange={(event) => {
-            order.value = event.currentTarget.value as Order;
+            order.value = event.currentTarget.value as ConnectorCommand;
           }}
         >
           {Object.entries(ORDERS).map(([key, words]) => (

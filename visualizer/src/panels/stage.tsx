@@ -7,7 +7,7 @@ import { actor, selected, selectedRow, shown } from '../model.ts';
 import { catalogued, openTab, tab, view } from '../route.ts';
 import { titleOf } from '../session-words.ts';
 import { isPhone } from '../ui/screen.ts';
-import { leavesOf, pathIn, phaseOf } from '../value.ts';
+import { leavesOf, pathIn, phaseOf, wordOf } from '../value.ts';
 import { visibleText } from '../visible.ts';
 import { ActorCard, ActorPills } from './actors.tsx';
 import { ChartFailure, Diagram } from './diagram.tsx';
@@ -84,7 +84,7 @@ function Pills() {
     <span class="pills" data-testid="pills">
       <span class={`pill pill-${phase}`} data-testid="pill">
         <i class={`dot fill-${phase}`} />
-        {pathIn(value, 'phase')}
+        {wordOf(value)}
       </span>
       <span class={`pill link-${link}`}>{link}</span>
     </span>

@@ -3,7 +3,7 @@
  * here approve, and what cannot be answered in full is refused before anything changes. Pure.
  */
 
-import type { Order } from '../../../../machines/session-facts.ts';
+import type { ConnectorCommand } from '../../../../machines/session-facts.ts';
 import type { Decision } from '../../../../machines/session-types.ts';
 import type { ApprovalRequest } from '../../../protocol/nouns.ts';
 import type { Report } from '../../port.ts';
@@ -13,7 +13,7 @@ import { type FormField, fieldsOf, formFrom, formValues } from './forms.ts';
 import { diffOf } from './items.ts';
 
 type AskOf<Method extends ServerRequest['method']> = Extract<ServerRequest, { method: Method }>;
-type QuestionOrder = Extract<Order, { type: 'question.answer' }>;
+type QuestionOrder = Extract<ConnectorCommand, { type: 'question.answer' }>;
 
 /** One open question. */
 export interface Ask {

@@ -2,7 +2,7 @@
  * What a session orders its thread to do, as requests of the engine. Requests about turns go one after the
  * other; words go to the provider once at most. What fails is said in the conversation.
  */
-import type { Order } from '../../../../machines/session-facts.ts';
+import type { ConnectorCommand } from '../../../../machines/session-facts.ts';
 import { entry } from '../../../protocol/entry.ts';
 import type { House } from '../../port.ts';
 import type { Engine } from '../engine/engine.ts';
@@ -12,14 +12,14 @@ import { cutBeforeTurns } from './threads.ts';
 import { reasonOf } from './troubles.ts';
 import type { TurnControl } from './turn-control.ts';
 
-type OrderOf<Type extends Order['type']> = Extract<Order, { type: Type }>;
+type OrderOf<Type extends ConnectorCommand['type']> = Extract<ConnectorCommand, { type: Type }>;
 
 /** What became of a client's words, as the app shows it beside them. */
 type Fate = 'queued' | 'delivered' | 'fallback' | 'failed' | 'unknown';
 
 /** The orders of one open thread, and what they show. */
 export interface Orders {
-  take(order: Order): void;
+  take(order: ConnectorCommand): void;
   /** The model has read a client's message. */
   confirmed(messageId: string): void;
   /** The turn is over: what was steered into it and not read is lost. */
@@ -67,7 +67,7 @@ class ThreadOrders implements Orders {
     this.#steers.clear();
   }
 
-  take(order: Order): void {
+  take(order: ConnectorCommand): void {
     switch (order.type) {
       case 'turn.run':
         this.#queue(() => this.#run(order));

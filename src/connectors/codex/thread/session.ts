@@ -3,7 +3,7 @@
  * ordered is in orders.ts, what is reported in reports.ts, questions in asks.ts, the turn in
  * turn-control.ts.
  */
-import type { Order } from '../../../../machines/session-facts.ts';
+import type { ConnectorCommand } from '../../../../machines/session-facts.ts';
 import { OrbitError } from '../../../errors.ts';
 import type { Logger } from '../../../log.ts';
 import type { Connector, House } from '../../port.ts';
@@ -18,11 +18,11 @@ import { type OpenedThread, resumeThread, startThread } from './threads.ts';
 import { reasonOf } from './troubles.ts';
 import { createTurnControl, type TurnControl } from './turn-control.ts';
 
-type OrderOf<Type extends Order['type']> = Extract<Order, { type: Type }>;
+type OrderOf<Type extends ConnectorCommand['type']> = Extract<ConnectorCommand, { type: Type }>;
 type Answer = OrderOf<'approval.answer'> | OrderOf<'question.answer'>;
 
 /** What a Codex session can be ordered to do. */
-export const CAPABILITIES: Order['type'][] = [
+export const CAPABILITIES: ConnectorCommand['type'][] = [
   'turn.run',
   'turn.steer',
   'turn.stop',
@@ -59,7 +59,7 @@ export class CodexSession implements Connector {
   readonly #asks = new Map<string, Ask>();
   #open: Open | null = null;
   /** Orders that came before the thread was open. */
-  #early: Order[] = [];
+  #early: ConnectorCommand[] = [];
   #isOver = false;
 
   /** @param begin  the order it is made for, or a thread that is open already */
@@ -82,7 +82,7 @@ export class CodexSession implements Connector {
     return this.#isOver;
   }
 
-  take(order: Order): void {
+  take(order: ConnectorCommand): void {
     if (this.#isOver || order.type === 'thread.attach') return;
     const open = this.#open;
     if (order.type === 'thread.release') void this.#release();
@@ -92,7 +92,7 @@ export class CodexSession implements Connector {
     } else open.orders.take(order);
   }
 
-  refusalOf(order: Order): string | null {
+  refusalOf(order: ConnectorCommand): string | null {
     if (order.type !== 'approval.answer' && order.type !== 'question.answer') return null;
     const ask = this.#asks.get(order.requestId);
     if (!ask) return 'Codex does not wait for it any more';
@@ -163,7 +163,7 @@ export class CodexSession implements Connector {
   }
 
   /** Only words can wait; a stop means those that do. */
-  #keepEarly(order: Order): void {
+  #keepEarly(order: ConnectorCommand): void {
     if (order.type !== 'turn.stop') {
       this.#early.push(order);
       return;

@@ -4,15 +4,15 @@
  * happened without making it happen again. History, live records, dry runs and `replay` all go this way,
  * which is why they never disagree.
  */
-import { createActor, type InspectionEvent, type SnapshotFrom } from 'xstate';
-import { MACHINE_VERSION, type SessionEvent, sessionMachine } from '../../../../machines/index.ts';
+import type { SessionEvent } from '../../../../machines/session-events.ts';
+import { inspectStep, snapshotOf, storedForm } from '../../../../machines/step.ts';
+import { upgraded } from '../../../../machines/upgrade.ts';
+import type { SessionSnapshot } from '../../../../machines/view.ts';
 import type { InspectChild } from '../../../protocol/inspect.ts';
 import type { JournalBase, JournalRow } from '../../../store/queries/journal.ts';
-import { createRoll } from './children.ts';
 import { takenEdges } from './steps.ts';
 
-/** The chart at one moment, as XState has it. */
-export type SessionSnapshot = SnapshotFrom<typeof sessionMachine>;
+export type { SessionSnapshot };
 
 /** What one event did to the chart. */
 interface Move {
@@ -44,57 +44,36 @@ export interface Dummy {
   tell(event: SessionEvent): Move;
 }
 
-const sink: { facts: string[] } = { facts: [] };
-
-const stubbed = sessionMachine.provide({
-  actions: { record: (_, fact) => void sink.facts.push(fact.type) },
-});
-
 /**
- * An actor with stubbed effects at a snapshot.
+ * The chart with nothing attached, at a snapshot.
  *
- * @param saved  a persisted snapshot of this version of the chart
+ * @param saved  a stored snapshot of this version of the chart
  * @throws when the snapshot does not restore
  */
 export function createDummy(saved: unknown): Dummy {
-  const roll = createRoll();
-  const actor = createActor(stubbed, {
-    snapshot: saved as never,
-    inspect: note,
-    // Read at birth only; this actor goes on from a snapshot.
-    input: undefined as never,
-  });
-  let taken: string[] | null = [];
-
-  function note(event: InspectionEvent): void {
-    roll.note(event);
-    if (event.type !== '@xstate.microstep' || event.actorRef !== actor) return;
-    const edges = takenEdges(event);
-    taken = taken && edges && [...taken, ...edges];
-  }
-
-  // With a listener, a step that throws is reported to it and not to the process.
-  actor.subscribe({ error: () => {} });
-  actor.start();
-  assertActive(actor.getSnapshot());
-  roll.call(actor.getSnapshot().children, null);
-
+  let snapshot = snapshotOf(saved);
+  if (snapshot.status !== 'active') throw new Error('The snapshot does not restore');
+  let children = childrenOf(snapshot);
   const dummy: Dummy = {
     get snapshot() {
-      return actor.getSnapshot();
+      return snapshot;
     },
     get children() {
-      return roll.running;
+      return children;
     },
     tell(event) {
-      if (!actor.getSnapshot().can(event)) return unmoved(dummy);
-      taken = [];
-      sink.facts = [];
-      actor.send(event);
-      const snapshot = actor.getSnapshot();
-      assertActive(snapshot);
-      const children = roll.call(snapshot.children, event.type);
-      return { accepted: true, edges: taken, facts: sink.facts, children, snapshot };
+      if (!snapshot.can(event)) return unmoved(dummy);
+      let taken: string[] | null = [];
+      const step = inspectStep(snapshot, event, (microstep) => {
+        const edges = takenEdges(microstep);
+        taken = taken && edges && [...taken, ...edges];
+      });
+      const before = children;
+      snapshot = step.snapshot;
+      children = childrenOf(snapshot);
+      const facts = step.facts.map(({ type }) => type);
+      const seen = [...endedOf(before, children), ...children];
+      return { accepted: true, edges: taken, facts, children: seen, snapshot };
     },
   };
   return dummy;
@@ -105,14 +84,23 @@ function unmoved({ snapshot, children }: Dummy): Move {
   return { accepted: false, edges: [], facts: [], children, snapshot };
 }
 
-function assertActive(snapshot: SessionSnapshot): void {
-  if (snapshot.status !== 'error') return;
-  throw snapshot.error instanceof Error ? snapshot.error : new Error(String(snapshot.error));
+const NO_CHILDREN: readonly InspectChild[] = [];
+const CONNECTOR: readonly InspectChild[] = [
+  { id: 'connector', src: 'connector', kind: 'plain', status: 'running' },
+];
+
+/** What belongs to a session and lives beside it: the connector, while the chart has one. */
+function childrenOf(snapshot: SessionSnapshot): readonly InspectChild[] {
+  return snapshot.hasTag('linked') ? CONNECTOR : NO_CHILDREN;
+}
+
+function endedOf(before: readonly InspectChild[], now: readonly InspectChild[]): InspectChild[] {
+  return before === now ? [] : before.map((child) => ({ ...child, status: 'stopped' }));
 }
 
 /** A snapshot as it would be stored: what another dummy can start from. */
 export function persisted(snapshot: SessionSnapshot): unknown {
-  return stubbed.getPersistedSnapshot(snapshot);
+  return storedForm(snapshot);
 }
 
 /** A journal being folded. */
@@ -172,9 +160,9 @@ export function createFold(base: JournalBase | null): Fold {
 }
 
 function dummyAt({ machineVersion, snapshot }: JournalBase): Dummy | null {
-  if (machineVersion !== MACHINE_VERSION) return null;
   try {
-    return createDummy(JSON.parse(snapshot));
+    const saved = upgraded(JSON.parse(snapshot), machineVersion);
+    return saved === null ? null : createDummy(saved);
   } catch {
     // Damaged or of a chart that did not bump its version: values are still shown.
     return null;

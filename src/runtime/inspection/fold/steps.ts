@@ -3,7 +3,7 @@
  * file that touches it. When an upgrade takes the field away, `takenEdges` answers null, records say that
  * their edges are unknown, and test/inspection/steps.test.ts fails loudly.
  */
-import type { AnyTransitionDefinition, InspectionEvent } from 'xstate';
+import type { AnyTransitionDefinition } from 'xstate';
 import { edgeIdOf } from '../../../../machines/index.ts';
 
 /** Inspection events that this XState sends; the test fails when there is a new one or one is gone. */
@@ -16,8 +16,9 @@ export const KNOWN_INSPECTION_EVENTS = [
 ] as const;
 
 /** Ids of the edges of one microstep, in order; null when XState does not say. */
-export function takenEdges(microstep: InspectionEvent): string[] | null {
-  const { _transitions: taken } = microstep as { _transitions?: unknown };
+export function takenEdges(microstep: unknown): string[] | null {
+  const { type, _transitions: taken } = microstep as { type?: string; _transitions?: unknown };
+  if (type !== '@xstate.microstep') return [];
   if (!Array.isArray(taken) || !taken.every(isTransition)) return null;
   return taken.flatMap((transition) => edgeIdOf(transition) ?? []);
 }

@@ -1,0 +1,114 @@
+/**
+ * Which report may change what: every comparison of stamps and every rank of a source stands here.
+ *
+ * The rule of time: stamps come from the server's own clock, which never goes back; a step of a wall
+ * clock, of the server or of a hook, shifts no stamp (src/runtime/clock.ts). A report about one thing (a
+ * prompt, a tool use, a request, an agent) is late when it is older than what settled that thing or
+ * everything before it; equal stamps are not late, because a clock of seconds keeps the order of arrival.
+ * A report about the whole session (`busy`, `idle`) counts only when it is newer than every report about
+ * a part, so that an old `busy` after a Stop opens nothing. A late report still brings its content.
+ */
+import type { SessionContext, Stamp, Turn, Witness } from './session-types.ts';
+
+/**
+ * How sources of evidence compare. `rank` decides between reports of the same stamp: the higher one is
+ * believed. `speaksFor`: whether its word is about the whole session or about one thing in it.
+ */
+export const WITNESSES: Readonly<
+  Record<Witness, { rank: number; speaksFor: 'session' | 'thing' }>
+> = {
+  process: { rank: 6, speaksFor: 'session' },
+  connector: { rank: 5, speaksFor: 'thing' },
+  hook: { rank: 4, speaksFor: 'thing' },
+  registry: { rank: 3, speaksFor: 'session' },
+  transcript: { rank: 2, speaksFor: 'thing' },
+  telemetry: { rank: 1, speaksFor: 'thing' },
+};
+
+/** The later of two moments. */
+export function later(one: Stamp, other: Stamp): Stamp {
+  return one < other ? other : one;
+}
+
+/** Everything at that moment is already over: such a report brings content and nothing else. */
+export function isLate(context: SessionContext, at: Stamp): boolean {
+  return at < context.turn.settledAt;
+}
+
+/** Late for the main thread: a newer prompt or an idle terminal ended what was before. */
+export function isLateOnMain(context: SessionContext, at: Stamp): boolean {
+  return isLate(context, at) || at < context.turn.clearedAt;
+}
+
+/** A report of that moment can still say that its thread runs. */
+export function mayRun(context: SessionContext, agentId: string | null, at: Stamp): boolean {
+  if (agentId === null) return !isLateOnMain(context, at);
+  return context.agents.some((agent) => agent.id === agentId) || !isLate(context, at);
+}
+
+/** This agent was reported over since that moment. */
+export function isAgentOver({ finished }: SessionContext, id: string, at: Stamp): boolean {
+  return finished.some((over) => over.toolUseId === agentKey(id) && over.at >= at);
+}
+
+/** The key of an agent among the finished tool uses. */
+export function agentKey(id: string): string {
+  return `agent:${id}`;
+}
+
+/** An end of that moment covers the open turn: it began before, and nothing was reported of it since. */
+export function covers({ startedAt, seenAt }: Turn, at: Stamp): boolean {
+  return startedAt <= at && seenAt <= at;
+}
+
+/** An end of that moment ended the turn, but a newer sign of life belongs to the next one. */
+export function isOvertaken({ startedAt, seenAt }: Turn, at: Stamp): boolean {
+  return startedAt <= at && seenAt > at;
+}
+
+/** The prompt was overtaken by reports of its own turn, which is open already. */
+export function beganBefore({ startedAt }: Turn, at: Stamp): boolean {
+  return at < startedAt;
+}
+
+/** A start of the process says something new: nothing newer is known of the session. */
+export function isNewStart({ turn }: SessionContext, at: Stamp): boolean {
+  return at >= turn.settledAt && at >= turn.startedAt;
+}
+
+/** A report about the whole session is newer than every report about a part of it. */
+export function outranks(context: SessionContext, witness: Witness, at: Stamp): boolean {
+  if (at !== context.newestAt) return at > context.newestAt;
+  return WITNESSES[witness].rank > WITNESSES.hook.rank;
+}
+
+/** A report is newer than the end of the session. */
+export function isAfterEnd({ turn }: SessionContext, at: Stamp): boolean {
+  return at > turn.settledAt;
+}
+
+/** What was open at that moment: it began then or before. */
+export function isOpenAt(thing: { at: Stamp }, at: Stamp): boolean {
+  return thing.at <= at;
+}
+
+/** A request was made before this tool use began. */
+export function wasAskedBefore(request: { at: Stamp }, tool: { at: Stamp } | undefined): boolean {
+  return tool !== undefined && request.at < tool.at;
+}
+
+/** The order in which things were asked, whatever the order in which they were reported. */
+export function byAge(one: { at: Stamp }, other: { at: Stamp }): number {
+  if (one.at === other.at) return 0;
+  return one.at < other.at ? -1 : 1;
+}
+
+/** A bare notification says something new: nothing was answered or finished since. */
+export function isNewNotice(context: SessionContext, at: Stamp): boolean {
+  return context.answeredAt < at && context.finished.every((tool) => tool.at < at);
+}
+
+/** A sign of life of an agent that is not newer than that moment. */
+export function isQuietSince({ seenAt }: { seenAt: Stamp }, at: Stamp): boolean {
+  return seenAt <= at;
+}

@@ -1,0 +1,372 @@
+/**
+ * What the session chart is made of: its guards, its actions, and a typed way to bind them to events. The
+ * chart itself, in session.ts, only says when which of them applies. Two actions are inert here and are
+ * all that a step yields: `leave` (pieces of facts, to persist) and `command` (work for the connector).
+ */
+import { and, or, setup, stateIn } from 'xstate';
+import {
+  beganBefore,
+  covers,
+  isAfterEnd,
+  isLate,
+  isLateOnMain,
+  isNewStart,
+  isOvertaken,
+  mayRun,
+  outranks,
+} from './evidence.ts';
+import type { SessionEvent, SessionReport, SessionSignal } from './session-events.ts';
+import type { ConnectorCommand, Pieces } from './session-facts.ts';
+import type { SessionContext, SessionInput } from './session-types.ts';
+import * as approvals from './steps/approvals.ts';
+import * as commands from './steps/commands.ts';
+import { type Draft, draftOf, type EventOf, isDirect } from './steps/draft.ts';
+import * as links from './steps/links.ts';
+import { isFinished, isShown } from './steps/running.ts';
+import * as sessions from './steps/sessions.ts';
+import * as sideRecords from './steps/side-records.ts';
+import * as tools from './steps/tools.ts';
+import * as turns from './steps/turns.ts';
+
+// ---- guards ----------------------------------------------------------------------------------------
+
+type ToolReport = EventOf<'tool.started'> | EventOf<'tool.finished'>;
+type EndReport = EventOf<
+  'turn.completed' | 'turn.aborted' | 'turn.failed' | 'undo.completed' | 'thread.rolledBack'
+>;
+
+/** The tool report is new, of the main thread, and its thread may run. */
+function isNewOnMain(context: SessionContext, event: ToolReport): boolean {
+  const { tool } = event;
+  if (tool.agentId !== null || !mayRun(context, null, event.at)) return false;
+  return event.type === 'tool.started' ? !isShown(context, tool) : !isFinished(context, tool);
+}
+
+function isInterruption(event: ToolReport): boolean {
+  return event.type === 'tool.finished' && event.outcome === 'interrupted';
+}
+
+/** The report can end a turn: it is not older than what settled everything before it. */
+function canEnd(context: SessionContext, event: EndReport): boolean {
+  const isUndo = event.type === 'undo.completed' || event.type === 'thread.rolledBack';
+  return isUndo || !isLate(context, event.at);
+}
+
+/** The report names another prompt than the one that ended, and is newer than that end. */
+function livesOn(context: SessionContext, { at, promptId = null }: SessionEvent): boolean {
+  return promptId !== null && promptId !== context.endedPromptId && isAfterEnd(context, at);
+}
+
+/**
+ * Every guard of the chart: pure, by context and event. One that a client's command can meet has its
+ * refusal in refusals.ts.
+ */
+export const GUARDS = {
+  /** A prompt that is not repeated and not older than what ended the main thread's work. */
+  isNewPrompt: (context: SessionContext, event: EventOf<'turn.started'>) =>
+    !isLateOnMain(context, event.at) &&
+    !(event.promptId !== null && event.promptId === context.turn.promptId),
+  /** Reports of its own turn, which is open already, overtook this prompt. */
+  isPromptOfOpenTurn: (context: SessionContext, event: EventOf<'turn.started'>) =>
+    GUARDS.isNewPrompt(context, event) && beganBefore(context.turn, event.at),
+  isWorkOfMain: (context: SessionContext, event: ToolReport) =>
+    isNewOnMain(context, event) && !isInterruption(event),
+  /** Its user interrupted a tool of the main thread, and with it the turn. */
+  endsByInterruption: (context: SessionContext, event: ToolReport) =>
+    isNewOnMain(context, event) && isInterruption(event) && covers(context.turn, event.at),
+  opensForMain: (context: SessionContext, event: EventOf<'approval.requested'>) =>
+    (event.tool?.agentId ?? null) === null && approvals.readRequest(context, event).opens,
+  /** It ends the turn that is open. */
+  isEndOfTurn: (context: SessionContext, event: EndReport) =>
+    canEnd(context, event) && covers(context.turn, event.at),
+  /** It ends the turn that is open, but the next one has shown itself already. */
+  isOvertakenEnd: (context: SessionContext, event: EndReport) =>
+    canEnd(context, event) && isOvertaken(context.turn, event.at),
+  canEnd,
+  isIdleNotice: (_: SessionContext, event: EventOf<'attention.noticed'>) => event.kind === 'idle',
+  isIdleOfTurn: (context: SessionContext, event: EventOf<'attention.noticed'>) =>
+    event.kind === 'idle' && !isLateOnMain(context, event.at) && covers(context.turn, event.at),
+  isNewIdleNotice: (context: SessionContext, event: EventOf<'attention.noticed'>) =>
+    event.kind === 'idle' && !isLateOnMain(context, event.at),
+  /** A start of the CLI, not a compaction, and nothing newer is known. */
+  isFreshStart: (context: SessionContext, event: EventOf<'session.started'>) =>
+    event.source !== 'compact' && isNewStart(context, event.at),
+  /** The end is not older than the newest prompt, and comes from the process that leads. */
+  isEndOfSession: (context: SessionContext, event: EventOf<'session.ended'>) =>
+    !isLateOnMain(context, event.at) &&
+    (event.process === undefined || context.leader === null || event.process === context.leader),
+  coversTurn: (context: SessionContext, event: EventOf<'link.cut'>) =>
+    covers(context.turn, event.at),
+  hasRequests: (context: SessionContext) => context.approvals.length > 0,
+  hasOutbox: (context: SessionContext) => context.outbox.length > 0,
+  hasEmptyOutbox: (context: SessionContext) => context.outbox.length === 0,
+  isSteered: (context: SessionContext) => isDirect(context.session),
+  /** The registry's word is newer than all that is known of the session. */
+  outranks: (
+    context: SessionContext,
+    event: EventOf<'witness.busy' | 'witness.idle' | 'witness.waiting'>,
+  ) => outranks(context, event.witness, event.at),
+  /** Newer than all that is known, and no agent explains the work. */
+  isWorkWithoutAgents: (context: SessionContext, event: EventOf<'witness.busy'>) =>
+    context.agents.length === 0 && outranks(context, event.witness, event.at),
+  /** A report of another prompt than the ended one, newer than the end. */
+  isSignOfLife: (context: SessionContext, event: ToolReport | EventOf<'approval.requested'>) =>
+    livesOn(context, event),
+  isAliveAgain: (context: SessionContext, event: EventOf<'witness.busy'>) =>
+    isAfterEnd(context, event.at),
+  /** The connector can carry out this kind of command. */
+  connectorCan: (context: SessionContext, _: SessionEvent, command: ConnectorCommand['type']) =>
+    context.capabilities.includes(command),
+  /** The request that a client decides is still open. */
+  isOpenRequest: (
+    context: SessionContext,
+    event: EventOf<'approval.decided'> | EventOf<'question.answered'>,
+  ) => context.approvals.some((approval) => approval.request.id === event.requestId),
+  /** The connector can carry out what the client's decision becomes. */
+  connectorCanAnswer: (
+    context: SessionContext,
+    event: EventOf<'approval.decided'> | EventOf<'question.answered'>,
+  ) => context.capabilities.includes(event.order.type),
+} as const;
+
+// ---- actions ---------------------------------------------------------------------------------------
+
+/** Every action of the chart: a change of a draft, by event and by what the edge says. */
+export const STEPS = {
+  createSession: sessions.sessionCreated,
+  startSession: sessions.sessionStarted,
+  endSession: sessions.sessionEnded,
+  reopenSession: sessions.sessionReopened,
+  keepContent: sessions.contentKept,
+  keepMessage: sessions.messageKept,
+  confirmMessage: sessions.messageConfirmed,
+  updateFields: sessions.fieldsUpdated,
+  changeName: sessions.nameChanged,
+  updateUsage: sessions.usageUpdated,
+  updateDocument: sessions.documentUpdated,
+  recordComment: sideRecords.commentRecorded,
+  forgetApproval: sideRecords.approvalForgotten,
+  startShell: sideRecords.shellStarted,
+  finishShell: sideRecords.shellFinished,
+  startTurn: turns.turnStarted,
+  completeTurn: turns.turnCompleted,
+  cutTurnShort: turns.turnCutShort,
+  noticeIdle: turns.idleNoticed,
+  witnessIdle: turns.idleWitnessed,
+  witnessBusy: turns.busyWitnessed,
+  startCompaction: turns.compactionStarted,
+  finishCompaction: turns.compactionFinished,
+  startUndo: turns.undoStarted,
+  completeUndo: turns.undoCompleted,
+  rollBack: turns.threadRolledBack,
+  startTool: tools.toolStarted,
+  finishTool: tools.toolFinished,
+  keepTool: tools.toolKept,
+  settleTools: tools.toolsSettled,
+  startAgent: tools.agentStarted,
+  finishAgent: tools.agentFinished,
+  requestApproval: approvals.approvalRequested,
+  resolveApproval: approvals.approvalResolved,
+  seeDecision: approvals.decisionSeen,
+  noticeAttention: approvals.attentionNoticed,
+  decideApproval: commands.approvalDecided,
+  submitMessage: commands.messageSubmitted,
+  stopTurn: commands.turnStopped,
+  compactContext: commands.contextCompacted,
+  undoTurn: commands.turnUndone,
+  rollBackTurns: commands.turnsRolledBack,
+  chooseSettings: commands.settingsChosen,
+  renameThread: commands.threadRenamed,
+  sendSettings: commands.settingsSent,
+  requestLink: links.linkRequested,
+  attachLink: links.linkAttached,
+  loseLink: links.linkLost,
+  releaseLink: links.linkReleased,
+  restartLink: links.linkRestarted,
+  cutOffTurn: links.turnCutOff,
+} as const;
+
+type StepTable = typeof STEPS;
+type GuardTable = typeof GUARDS;
+type Reduce = (draft: Draft, event: never, params: never) => void;
+
+const base = setup({
+  types: {
+    context: {} as SessionContext,
+    events: {} as SessionEvent | SessionSignal,
+    input: {} as SessionInput,
+    tags: {} as 'working' | 'permission' | 'question' | 'needsYou' | 'ended' | 'linked' | 'steered',
+  },
+  actions: {
+    /** What an event leaves to persist; step.ts collects it. */
+    leave: (_, _pieces: Pieces) => {},
+    /** What an event wants of the connector; step.ts collects it. */
+    command: (_, _command: ConnectorCommand) => {},
+  },
+});
+
+/** The kind of the oldest open request, as region `requests` has it. */
+function pendingKind({ approvals: [first] }: SessionContext): 'question' | 'permission' | null {
+  if (first === undefined) return null;
+  return first.request.type === 'question' ? 'question' : 'permission';
+}
+
+/** What a change of the queues means for the regions `agents` and `requests`. */
+function signalsOf(before: SessionContext, after: SessionContext): SessionSignal[] {
+  const signals: SessionSignal[] = [];
+  const [had, has] = [before.agents.length > 0, after.agents.length > 0];
+  if (had !== has) signals.push({ type: has ? 'agents.began' : 'agents.ended' });
+  const [was, is] = [pendingKind(before), pendingKind(after)];
+  if (was !== is) signals.push({ type: is === null ? 'requests.cleared' : `${is}.pending` });
+  return signals;
+}
+
+/** An action from a change of a draft: assigns the context, then leaves pieces, commands and signals. */
+function actionOf(reduce: Reduce) {
+  return base.enqueueActions(({ context, event, enqueue }, params: unknown) => {
+    const draft = draftOf(context, event as SessionEvent);
+    reduce(draft, event as never, params as never);
+    const { context: next, content, notes, columns, changes, after, relist } = draft;
+    const { isNew, restate, commands: given } = draft;
+    enqueue.assign(next);
+    const pieces = { content, notes, columns, changes, after, relist, isNew, restate };
+    enqueue({ type: 'leave', params: pieces });
+    for (const command of given) enqueue({ type: 'command', params: command });
+    for (const signal of signalsOf(context, next)) enqueue.raise(signal);
+  });
+}
+
+type Actions = { [Name in keyof StepTable]: ReturnType<typeof actionOf> };
+type Guards = {
+  [Name in keyof GuardTable]: (
+    args: { context: SessionContext; event: unknown },
+    params: unknown,
+  ) => boolean;
+};
+
+const actions = Object.fromEntries(
+  Object.entries(STEPS).map(([name, reduce]) => [name, actionOf(reduce as Reduce)]),
+) as Actions;
+
+const guards = Object.fromEntries(
+  Object.entries(GUARDS).map(([name, holds]) => [
+    name,
+    ({ context, event }: { context: SessionContext; event: unknown }, params: unknown) =>
+      (holds as (context: SessionContext, event: unknown, params: unknown) => boolean)(
+        context,
+        event,
+        params,
+      ),
+  ]),
+) as Guards;
+
+/** Something that a stop could end: a turn, an agent, a request, or words on their way. */
+const canStop = or([
+  stateIn({ phase: { active: { turn: 'open' } } }),
+  stateIn({ phase: { active: { agents: 'running' } } }),
+  'hasRequests',
+  'hasOutbox',
+] as never);
+
+/** Nothing runs, waits for an answer or is on its way. */
+const isQuiet = and([
+  stateIn({ phase: { active: { turn: 'closed', agents: 'none', requests: 'none' } } }),
+  'hasEmptyOutbox',
+] as never);
+
+/** `setup()` of the session chart with everything it may name. */
+export const session = base.extend({
+  actions,
+  guards: { ...guards, canStop, isQuiet, isAlive: stateIn({ phase: 'active' }) },
+} as never) as typeof base;
+
+// ---- edges -----------------------------------------------------------------------------------------
+
+/** Events by name; a wildcard means all that it matches. */
+type Pattern = (SessionEvent | SessionSignal)['type'] | 'comment.*' | 'tool.*' | 'turn.*' | '*';
+type Matching<Name extends Pattern> = Name extends '*'
+  ? SessionEvent
+  : Name extends `${infer Family}.*`
+    ? Extract<SessionEvent, { type: `${Family}.${string}` }>
+    : Extract<SessionEvent | SessionSignal, { type: Name }>;
+
+type Takes<Function, Event> = Function extends (
+  one: never,
+  event: infer Wanted,
+  ...rest: never[]
+) => unknown
+  ? [Event] extends [Wanted]
+    ? true
+    : false
+  : true;
+type NamesFor<Table, Event> = {
+  [Name in keyof Table]: Takes<Table[Name], Event> extends true ? Name : never;
+}[keyof Table];
+
+type ParamsOf<Function> = Function extends (
+  one: never,
+  event: never,
+  params: infer Params,
+) => unknown
+  ? Params
+  : undefined;
+type Named<Table, Name extends keyof Table> = Name extends keyof Table
+  ? unknown extends ParamsOf<Table[Name]>
+    ? Name
+    : ParamsOf<Table[Name]> extends undefined
+      ? Name
+      : { type: Name; params: ParamsOf<Table[Name]> }
+  : never;
+
+type ActionFor<Event> =
+  | Named<StepTable, NamesFor<StepTable, Event>>
+  | { raise: SessionSignal['type'] };
+type PlainGuard = 'canStop' | 'isQuiet' | 'isAlive';
+type GuardFor<Event> = Named<GuardTable, NamesFor<GuardTable, Event>> | PlainGuard;
+
+/** One edge of the chart: under which conditions, where to, and what it does. */
+export interface Edge<Event> {
+  /** All of them must hold; a list reads as "and". */
+  guard?: GuardFor<Event> | ReadonlyArray<GuardFor<Event>>;
+  target?: string;
+  actions?: ReadonlyArray<ActionFor<Event>> | ActionFor<Event>;
+  /** A word for the drawing: edges of one group between the same two states are one label. */
+  group?: string;
+}
+
+/**
+ * The edges of one event, in the order in which they are tried. An action or a guard that cannot take the
+ * event does not compile.
+ */
+export function on<Name extends Pattern>(
+  name: Name,
+  ...edges: Array<Edge<Matching<Name>>>
+): Record<Name, never> {
+  return { [name]: edges.map((edge) => edgeOf(edge as Edge<never>)) } as Record<Name, never>;
+}
+
+function edgeOf({ guard, target, actions: given = [], group }: Edge<never>): object {
+  const list = (Array.isArray(given) ? given : [given]) as unknown[];
+  const done = list.map((action) => (isRaise(action) ? raiseCut() : action));
+  const condition = Array.isArray(guard) ? and(guard as never) : guard;
+  return {
+    ...(condition !== undefined && { guard: condition }),
+    ...(target !== undefined && { target }),
+    actions: done,
+    ...(group !== undefined && { meta: { group } }),
+  };
+}
+
+function isRaise(action: unknown): action is { raise: 'link.cut' } {
+  return typeof action === 'object' && action !== null && 'raise' in action;
+}
+
+/** Region `link` says that the connector is gone; region `turn` ends what ran through it. */
+function raiseCut() {
+  return base.raise(({ event }) => ({
+    type: 'link.cut',
+    cause: (event as SessionReport).type,
+    at: (event as SessionEvent).at,
+    reason: 'reason' in event ? String(event.reason) : links.RESTARTED,
+  }));
+}

@@ -1,0 +1,71 @@
+/** Commands of clients: what they change at once, and the command that the connector gets. */
+
+import { close } from './approvals.ts';
+import { append, type Draft, type EventOf, nameAfter, touch } from './draft.ts';
+import { settingsOf } from './links.ts';
+
+/** More unconfirmed messages than a person sends in a row; the oldest are no longer watched. */
+const MAX_OUTBOX = 64;
+
+/** A client decided or answered; exactly one of two racing clients gets here. */
+export function approvalDecided(
+  draft: Draft,
+  event: EventOf<'approval.decided'> | EventOf<'question.answered'>,
+): void {
+  const decision = event.type === 'approval.decided' ? event.decision : 'answered';
+  close(draft, (approval) => approval.request.id === event.requestId, decision, 'client');
+  draft.commands.push(event.order);
+  touch(draft);
+}
+
+/** A client's words: shown at once, and the connector gets them. */
+export function messageSubmitted(
+  draft: Draft,
+  event: EventOf<'message.submitted'> | EventOf<'steer.submitted'>,
+): void {
+  const { message } = event;
+  append(draft, message);
+  if (event.type === 'message.submitted') {
+    nameAfter(draft, message.content);
+    draft.columns.count = 'prompt_count';
+  }
+  draft.context.outbox = [...draft.context.outbox, message.id].slice(-MAX_OUTBOX);
+  draft.commands.push(event.order);
+  touch(draft);
+}
+
+/** A client stops the running turn. */
+export function turnStopped(draft: Draft): void {
+  draft.commands.push({ type: 'turn.stop' });
+}
+
+/** A client wants the conversation summarised. */
+export function contextCompacted(draft: Draft): void {
+  draft.commands.push({ type: 'context.compact' });
+}
+
+/** A client takes the last turn back. */
+export function turnUndone(draft: Draft): void {
+  draft.commands.push({ type: 'turn.undo' });
+}
+
+/** A client takes the last turns back. */
+export function turnsRolledBack(draft: Draft, { turns }: EventOf<'rollback.requested'>): void {
+  draft.commands.push({ type: 'turns.rollBack', turns });
+}
+
+/** Other settings apply from the next turn on; the list shows them at once. */
+export function settingsChosen(draft: Draft): void {
+  draft.relist = true;
+  touch(draft);
+}
+
+/** The provider gets the name too; it has no way to take one away. */
+export function threadRenamed(draft: Draft, { name }: EventOf<'name.chosen'>): void {
+  if (name) draft.commands.push({ type: 'thread.rename', name });
+}
+
+/** The provider gets the settings too. */
+export function settingsSent(draft: Draft): void {
+  draft.commands.push({ type: 'settings.update', settings: settingsOf(draft.context) });
+}
