@@ -167,6 +167,8 @@ export interface SessionContext {
   outbox: string[];
   /** Messages whose text is still being streamed, by id; the text itself is not here. */
   streams: string[];
+  /** The message that `last_message` quotes: its text may still change. Null when no message is known. */
+  lastMessageId: string | null;
 }
 
 /** What an actor starts from. */

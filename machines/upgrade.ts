@@ -46,7 +46,15 @@ function from3(stored: Stored3): unknown {
     ...stored,
     value: { phase, link: value.link },
     children: {},
-    context: { ...context, session, turn, newestAt, leader: null, endedPromptId: null },
+    context: {
+      ...context,
+      session,
+      turn,
+      newestAt,
+      leader: null,
+      endedPromptId: null,
+      lastMessageId: null,
+    },
   };
 }
 

@@ -123,7 +123,9 @@ export function append(draft: Draft, message: Message): void {
     draft.notes.push({ type: 'turn_noted', session_id, message_id, provider_turn_id: turnId });
   }
   const speaks = message.message_type === 'user' || message.message_type === 'assistant';
-  if (speaks) change(draft, 'last_message', clip(message.content));
+  if (!speaks) return;
+  change(draft, 'last_message', clip(message.content));
+  draft.context.lastMessageId = message.id;
 }
 
 /** Keeps a first prompt as one line: what a session is called until it has a better name. */

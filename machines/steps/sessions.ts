@@ -2,7 +2,16 @@
 
 import type { SessionContext, SessionInput } from '../session-types.ts';
 import { close } from './approvals.ts';
-import { type Draft, type EventOf, evidenceOf, keepContent, touch, wireTime } from './draft.ts';
+import {
+  change,
+  clip,
+  type Draft,
+  type EventOf,
+  evidenceOf,
+  keepContent,
+  touch,
+  wireTime,
+} from './draft.ts';
 import { endEverything, type TurnEdge } from './running.ts';
 import { endTurn } from './turns.ts';
 
@@ -48,6 +57,7 @@ export function contextFrom(input: SessionInput): SessionContext {
     capabilities: [],
     outbox: [],
     streams: [],
+    lastMessageId: null,
   };
 }
 
@@ -101,7 +111,17 @@ export function messageKept(
 ): void {
   keepContent(draft);
   follow(draft, event);
+  if (event.type === 'message.changed') requote(draft, event.update);
   touch(draft);
+}
+
+/** A text that was streamed is whole now: what the list shows of it follows. */
+function requote(draft: Draft, { messageId, changes }: EventOf<'message.changed'>['update']): void {
+  const { content } = changes;
+  const { lastMessageId, session } = draft.context;
+  if (messageId !== lastMessageId || content === undefined) return;
+  const quote = clip(content);
+  if (quote !== session.last_message) change(draft, 'last_message', quote);
 }
 
 /** Which texts are still streamed, and which words of clients have not arrived. */

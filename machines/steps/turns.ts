@@ -150,6 +150,7 @@ export function threadRolledBack(
   const { turns: num_turns, turnIds: provider_turn_ids } = event;
   endTurn(draft, [], edge);
   if (event.lastMessage !== null) change(draft, 'last_message', clip(event.lastMessage));
+  draft.context.lastMessageId = null;
   draft.changes.current_diff = null;
   draft.changes.current_plan = null;
   draft.notes.push({ type: 'turns_dropped', session_id, provider_turn_ids });

@@ -43,3 +43,28 @@ it('keeps one message of 2,000 deltas, not 2,000, and its frames do not grow wit
     .reduce((sum, { changes }) => sum + (changes.content?.length ?? 0), 0);
   expect(wholes).toBeLessThan(34 * (answer?.content.length ?? 0));
 });
+
+it('quotes the whole of a streamed reply in list, snapshot and database, also after a restart', async () => {
+  const client = await dock.client();
+  const session = await createSteered(client, { cwd: dock.home.project });
+  await session.say('!slow 40 1');
+  await session.idle();
+  const [answer] = await session.messages('assistant');
+  const quote = answer?.content.slice(0, 100) ?? '';
+  expect(quote).toHaveLength(100);
+  const stored = () =>
+    rowsOf<{ last_message: string }>(
+      dock.server.paths,
+      `SELECT last_message FROM sessions WHERE id = '${session.id}'`,
+    )[0]?.last_message;
+  expect(stored()).toContain(quote);
+  const listed = async () => {
+    const reader = await dock.client();
+    reader.send({ type: 'subscribe_list' });
+    const list = await reader.waitFor((frame) => frame.type === 'sessions_list');
+    return list.type === 'sessions_list' && list.sessions.find(({ id }) => id === session.id);
+  };
+  expect(await listed()).toMatchObject({ last_message: expect.stringContaining(quote) });
+  await dock.server.restart();
+  expect(await listed()).toMatchObject({ last_message: expect.stringContaining(quote) });
+});

@@ -47,7 +47,9 @@ export const MAX_TAIL = 32;
 /** Whether the state after this event folds from the snapshot that is stored and the journal. */
 export function foldsOn(event: SessionEvent, tail: number): boolean {
   const speaks = event.message !== undefined && SPEAKERS.has(event.message.message_type);
-  return tail < MAX_TAIL && FOLDS.has(event.type) && !speaks;
+  // A streamed text that is whole now: the machine may quote it.
+  const rewords = event.update?.changes.content !== undefined;
+  return tail < MAX_TAIL && FOLDS.has(event.type) && !speaks && !rewords;
 }
 
 /** What is stored of an event and its step, and how many events then follow the stored snapshot. */
