@@ -11,7 +11,15 @@ import type {
 import type { ShellOutput } from '../src/protocol/server.ts';
 import type { ReviewComment } from '../src/protocol/work-nouns.ts';
 import type { ConnectorCommand } from './session-facts.ts';
-import type { Decision, OpenApproval, Session, Stamp, ToolUse, Witness } from './session-types.ts';
+import type {
+  Decision,
+  OpenApproval,
+  Session,
+  SettledTool,
+  Stamp,
+  ToolUse,
+  Witness,
+} from './session-types.ts';
 
 /** Fields of the session that any report may bring along; taken when they differ and are not older. */
 export type SeenFields = Partial<

@@ -86,7 +86,7 @@ describe('orbitdock-server replay', () => {
       .join('\n');
     const { code, said } = await run(bent);
     expect(said).toContain('First difference at event 4, hook.observed');
-    expect(said).toMatch(/Journal: taken, then .*working[\s\S]*Chart: .*permission/);
+    expect(said).toMatch(/Journal: taken, then .*requests.*none[\s\S]*Chart: .*permission/);
     expect(code).toBe(1);
   });
 

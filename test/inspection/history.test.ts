@@ -146,11 +146,8 @@ describe('why', () => {
     const { events } = await house.inspection.next('s1', null);
     const restart = events.find(({ event }) => event === 'session.started');
     expect(restart?.ways[0]?.guard).toMatchObject({ name: 'isFreshStart', reads: ['source'] });
-    const tool = events.find(({ event }) => event === 'approval.requested');
-    expect(tool).toMatchObject({
-      verdict: 'refused',
-      reason: expect.stringMatching(/ended ignores it on purpose/),
-    });
+    const agent = events.find(({ event }) => event === 'agent.started');
+    expect(agent).toMatchObject({ verdict: 'refused' });
   });
 });
 

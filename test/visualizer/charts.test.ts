@@ -90,7 +90,7 @@ it('shows what the chart of a session says, written down by hand', () => {
   );
   const stays = chart.edges.filter(({ targets }) => targets.length === 0).map(({ event }) => event);
   expect(stays).toEqual(
-    expect.arrayContaining(['message.added', 'tool.*', '*', 'approval.decided']),
+    expect.arrayContaining(['message.added', 'turn.*', 'comment.*', 'approval.decided']),
   );
 });
 
