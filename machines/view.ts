@@ -31,6 +31,12 @@ export function linkStateOf(snapshot: SessionSnapshot): LinkState | undefined {
   return snapshot.hasTag('steered') ? (snapshot.value as { link: LinkState }).link : undefined;
 }
 
+/** Words sent now join a turn: one that runs, or one that words sent a moment ago will begin. */
+export function joinsTurn(snapshot: SessionSnapshot): boolean {
+  const isOpen = snapshot.matches({ phase: { active: { turn: 'open' } } });
+  return isOpen || snapshot.context.outbox.length > 0;
+}
+
 /** What states say of a session. */
 export interface SessionView {
   status: SessionSummary['status'];

@@ -204,9 +204,10 @@ class RoomSubscriptions implements Subscriptions {
   }
 
   correct(connection: Connection, sessionId: string): void {
-    const context = this.#deps.registry.peek(sessionId)?.committed?.context;
-    if (!context) return;
-    connection.send(frameOf({ type: 'session_created', session: summaryOf(context) }));
+    const live = this.#deps.registry.peek(sessionId);
+    if (!live) return;
+    const session = summaryOf(live.head.snapshot);
+    connection.send(frameOf({ type: 'session_created', session }));
     this.#remind(connection, sessionId);
   }
 

@@ -1,5 +1,6 @@
 /** Turns: words sent and steered, and what stops or takes back. */
 import { randomUUID } from 'node:crypto';
+import { joinsTurn } from '../../../machines/view.ts';
 import type { Images } from '../../connectors/images.ts';
 import { OrbitError } from '../../errors.ts';
 import type { ClientMessageOf } from '../../protocol/client.ts';
@@ -53,7 +54,9 @@ export function createTurnsHandlers({
       });
       const pictures = message.images ?? [];
       const taken = pictures.length > 0 ? await images.take(pictures, directory) : [];
-      await sessions.wish(session_id, 'type', (live) => submitted(message, taken, joinsTurn(live)));
+      await sessions.wish(session_id, 'type', (live) =>
+        submitted(message, taken, joinsTurn(live.head.snapshot)),
+      );
     },
 
     steer_turn: ({ session_id, content }) =>
@@ -75,12 +78,6 @@ export function createTurnsHandlers({
       return sessions.wish(session_id, 'roll back', () => ({ type: 'rollback.requested', turns }));
     },
   };
-}
-
-/** True when words join a turn: one that runs, or one that words sent a moment ago will begin. */
-function joinsTurn(live: LiveSession): boolean {
-  const { turn, outbox } = contextOf(live);
-  return turn.open || outbox.length > 0;
 }
 
 /**
