@@ -84,8 +84,9 @@ export type TranscriptReport = TranscriptOrigin &
         text: string;
         images: ReportedImage[];
         prompt: string | null;
-        /** `queued`: typed while the session worked. `program`: through `claude -p` or the SDK. */
-        by: 'person' | 'program';
+        /** `program`: through `claude -p` or the SDK. `agent`: the task that a subagent got. */
+        by: 'person' | 'program' | 'agent';
+        /** Typed while the session worked. */
         queued: boolean;
       }
     /** Text that entered as a user's but is not: `task-notification`, `peer`, `summary`. */

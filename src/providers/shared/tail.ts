@@ -72,18 +72,25 @@ export class FileTail {
     return this.#path;
   }
 
+  /** Reads from the start of the file again. */
+  rewind(): void {
+    this.#position = null;
+    this.#forgetPending();
+  }
+
   /**
    * Reads on, up to the batch limit. A file that does not exist (yet) gives an empty batch.
    *
+   * @param until  stop at this offset, the end of a line, to read again what was read before
    * @throws TailError when the path is a link, a FIFO, a device or a directory; it is never read then
    */
-  async read(): Promise<TailBatch> {
+  async read(until = Number.POSITIVE_INFINITY): Promise<TailBatch> {
     const handle = await this.#open();
     if (handle === null) {
       return { lines: [], position: this.#position, restarted: null, skipped: [], more: false };
     }
     try {
-      return await this.#readFrom(handle);
+      return await this.#readFrom(handle, until);
     } finally {
       await handle.close();
     }
@@ -102,7 +109,7 @@ export class FileTail {
     }
   }
 
-  async #readFrom(handle: FileHandle): Promise<TailBatch> {
+  async #readFrom(handle: FileHandle, until: number): Promise<TailBatch> {
     const stat = await handle.stat();
     if (!stat.isFile()) throw new TailError(`${this.#path} is no regular file; it is not read`);
     const file = `${stat.dev}:${stat.ino}`;
@@ -112,7 +119,8 @@ export class FileTail {
       this.#forgetPending();
     }
     const start = this.#position.offset + this.#pendingBytes;
-    const wanted = Math.min(this.#limits.batch, stat.size - start);
+    const end = Math.min(stat.size, until);
+    const wanted = Math.min(this.#limits.batch, end - start);
     if (wanted <= 0) {
       return { lines: [], position: this.#position, restarted, skipped: [], more: false };
     }
@@ -120,7 +128,7 @@ export class FileTail {
     const { bytesRead } = await handle.read(buffer, 0, wanted, start);
     const { lines, skipped } = this.#split(buffer.subarray(0, bytesRead));
     if (lines.length > 0 || skipped.length > 0) await this.#remark(handle);
-    const more = bytesRead === wanted && start + bytesRead < stat.size;
+    const more = bytesRead === wanted && start + bytesRead < end;
     return { lines, position: this.#position, restarted, skipped, more };
   }
 

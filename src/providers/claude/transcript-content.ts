@@ -1,0 +1,202 @@
+/** What the pieces of a transcript line mean: texts of a user, results of tools, tokens. Pure functions. */
+import { stripVTControlCharacters } from 'node:util';
+import type { ReportedImage, Tokens, ToolOutcome } from './reports.ts';
+
+/** A parsed JSON object of unknown shape. */
+export type Json = Readonly<Record<string, unknown>>;
+
+/** What text that stands as a user's is in truth. Null: housekeeping, to be left out. */
+export type UserText =
+  | { what: 'text'; text: string }
+  | { what: 'notice'; origin: string; text: string }
+  | { what: 'interrupted'; during: 'text' | 'tool' }
+  | { what: 'command.entered'; command: string; shell: boolean }
+  | { what: 'command.output'; text: string; error: string; shell: boolean }
+  | null;
+
+const INTERRUPTED = '[Request interrupted by user';
+
+/** Reads the text of a user's line. @param line  the whole line, for its marks */
+export function readUserText(line: Json, text: string): UserText {
+  if (text === `${INTERRUPTED}]`) return { what: 'interrupted', during: 'text' };
+  if (text.startsWith(`${INTERRUPTED} for tool use]`))
+    return { what: 'interrupted', during: 'tool' };
+  if (line.isCompactSummary === true) return { what: 'notice', origin: 'summary', text };
+  if (line.isMeta === true) return null;
+  const command = readCommand(text);
+  if (command !== undefined) return command;
+  const kind = originOf(line.origin);
+  if (kind !== null && kind !== 'human') return { what: 'notice', origin: kind, text };
+  const notification = /^<(task-notification|cross-session-message)[\s>]/.exec(text)?.[1];
+  if (notification !== undefined && kind !== 'human') {
+    const origin = notification === 'task-notification' ? notification : 'peer';
+    return { what: 'notice', origin, text };
+  }
+  if (line.promptSource === 'system') return { what: 'notice', origin: 'system', text };
+  if (kind !== 'human' && /^<system-reminder>/.test(text)) return null;
+  return { what: 'text', text };
+}
+
+/** A command of the CLI, or one of the shell, with its output; undefined when the text is neither. */
+export function readCommand(text: string): UserText | undefined {
+  if (/^<local-command-caveat>/.test(text)) return null;
+  const name = tag(text, 'command-name');
+  if (name !== null && /^\s*<command-(name|message)>/.test(text)) {
+    const words = tag(text, 'command-args')?.trim() ?? '';
+    const command = words === '' ? name.trim() : `${name.trim()} ${words}`;
+    return { what: 'command.entered', command, shell: false };
+  }
+  const shell = /^<bash-input>/.test(text) ? tag(text, 'bash-input') : null;
+  if (shell !== null) return { what: 'command.entered', command: shell.trim(), shell: true };
+  const kind = /^<(bash|local-command)-std(?:out|err)>/.exec(text)?.[1];
+  if (kind === undefined) return undefined;
+  const part = (stream: string): string =>
+    stripVTControlCharacters(tag(text, `${kind}-std${stream}`) ?? '');
+  return {
+    what: 'command.output',
+    text: part('out'),
+    error: part('err'),
+    shell: kind === 'bash',
+  };
+}
+
+function tag(text: string, name: string): string | null {
+  const from = text.indexOf(`<${name}>`);
+  const to = text.lastIndexOf(`</${name}>`);
+  return from === -1 || to < from ? null : text.slice(from + name.length + 2, to);
+}
+
+/** Who words come from: `human`, `task-notification`, `peer`; null where the version does not say. */
+export function originOf(origin: unknown): string | null {
+  if (typeof origin === 'string') return origin;
+  const kind = object(origin)?.kind;
+  return typeof kind === 'string' ? kind : null;
+}
+
+/** The blocks of a message's content; a plain text is one block. */
+export function blocksOf(content: unknown): Json[] {
+  if (typeof content === 'string') return [{ type: 'text', text: content }];
+  if (!Array.isArray(content)) return [];
+  return content.map(object).filter((block) => block !== null);
+}
+
+/** The texts of blocks, one below the other. */
+export function textOf(blocks: readonly Json[]): string {
+  return blocks
+    .flatMap((block) => (block.type === 'text' && typeof block.text === 'string' ? block.text : []))
+    .join('\n');
+}
+
+/** Blocks that the CLI puts beside the words of a person. */
+const ASIDE = /^<(system-reminder|ide_opened_file|ide_selection)>[\s\S]*<\/\1>\s*$/;
+
+/** The blocks without those that the CLI added; a block that stands alone stays. */
+export function ownBlocks(blocks: readonly Json[]): readonly Json[] {
+  if (blocks.length < 2) return blocks;
+  return blocks.filter(({ type, text }) => type !== 'text' || !ASIDE.test(string(text) ?? ''));
+}
+
+/** The images of blocks that hold their data. */
+export function imagesOf(blocks: readonly Json[]): ReportedImage[] {
+  return blocks.flatMap((block) => {
+    const source = block.type === 'image' ? object(block.source) : null;
+    if (source === null || typeof source.data !== 'string') return [];
+    return { mediaType: string(source.media_type) ?? 'image/png', data: source.data };
+  });
+}
+
+/** How a tool use ended, from its result block and the line around it. */
+export interface ToolEnding {
+  outcome: ToolOutcome;
+  text: string;
+  images: ReportedImage[];
+  result: unknown;
+  decidedBy: string | null;
+  words: string | null;
+  started: string | null;
+}
+
+const REFUSED_BY_PERSON = "The user doesn't want to proceed with this tool use";
+const WORDS_OF_REFUSAL = 'the user said:\n';
+const REFUSED_BY_RULE =
+  /^(?:Permission to use .* has been denied|Permission for this tool use was denied|.*haven't granted it yet)/s;
+
+/** Reads a `tool_result` block. @param only  no other result stands in the line */
+export function readToolResult(line: Json, block: Json, only: boolean): ToolEnding {
+  const blocks = blocksOf(block.content);
+  const text = textOf(blocks);
+  // The structured result belongs to the line: with several blocks it cannot be told whose it is.
+  const result = only ? (line.toolUseResult ?? null) : null;
+  const decision = object(line.permissionDecision);
+  const said = text.startsWith(REFUSED_BY_PERSON) ? text.indexOf(WORDS_OF_REFUSAL) : -1;
+  const words = said === -1 ? null : text.slice(said + WORDS_OF_REFUSAL.length);
+  const outcome = outcomeOf(line, block, text, words !== null);
+  return {
+    outcome,
+    text,
+    images: imagesOf(blocks),
+    result,
+    decidedBy: string(decision?.source) ?? deciderOf(line, outcome, text),
+    words,
+    started: string(object(result)?.agentId),
+  };
+}
+
+function outcomeOf(line: Json, block: Json, text: string, hasWords: boolean): ToolOutcome {
+  if (object(line.permissionDecision)?.decision === 'reject') return 'refused';
+  if (line.toolDenialKind === 'permission-rule') return 'refused';
+  if (line.toolDenialBeforeRun === true || hasWords) return 'refused';
+  // Versions with this mark leave out "before the run" when an allowed tool was cut off.
+  if (line.toolDenialKind === 'user-rejected') return 'interrupted';
+  if (block.is_error !== true) {
+    return object(line.toolUseResult)?.interrupted === true ? 'interrupted' : 'done';
+  }
+  if (line.toolUseResult === 'User rejected tool use' || text.startsWith(REFUSED_BY_PERSON)) {
+    return 'refused_or_interrupted';
+  }
+  return REFUSED_BY_RULE.test(text) ? 'refused' : 'failed';
+}
+
+function deciderOf(line: Json, outcome: ToolOutcome, text: string): string | null {
+  if (outcome !== 'refused') return null;
+  if (line.toolDenialKind === 'user-rejected') return 'user_reject';
+  return text.startsWith(REFUSED_BY_PERSON) ? 'user_reject' : 'rule';
+}
+
+/** The tokens of one answer; null when the message has none. */
+export function tokensOf(usage: unknown): Tokens | null {
+  const of = object(usage);
+  if (of === null) return null;
+  const input = count(of.input_tokens);
+  const cacheRead = count(of.cache_read_input_tokens);
+  const cacheCreation = count(of.cache_creation_input_tokens);
+  return {
+    input,
+    output: count(of.output_tokens),
+    cacheRead,
+    cacheCreation,
+    thinking: count(object(of.output_tokens_details)?.thinking_tokens),
+    context: input + cacheRead + cacheCreation,
+  };
+}
+
+/** The object itself; null for everything else. */
+export function object(value: unknown): Json | null {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? (value as Json)
+    : null;
+}
+
+/** A text that is not empty, or null. */
+export function string(value: unknown): string | null {
+  return typeof value === 'string' && value !== '' ? value : null;
+}
+
+/** A finite number, or null. */
+export function number(value: unknown): number | null {
+  return typeof value === 'number' && Number.isFinite(value) ? value : null;
+}
+
+function count(value: unknown): number {
+  return Math.max(0, number(value) ?? 0);
+}

@@ -1,0 +1,320 @@
+/**
+ * A transcript of Claude, line by line, as reports. Pure: a parser is fed every line of one file from its
+ * start; after a restart the lines that were stored already are fed again and their reports dropped.
+ */
+import type { TranscriptReport } from './reports.ts';
+import {
+  blocksOf,
+  imagesOf,
+  type Json,
+  number,
+  object,
+  originOf,
+  ownBlocks,
+  readCommand,
+  readToolResult,
+  readUserText,
+  string,
+  textOf,
+  tokensOf,
+  type UserText,
+} from './transcript-content.ts';
+import { TranscriptTree } from './transcript-tree.ts';
+
+type What = TranscriptReport extends infer R
+  ? R extends TranscriptReport
+    ? Omit<R, 'witness' | 'sessionId' | 'stamp' | 'key' | 'agent' | 'message'>
+    : never
+  : never;
+
+/** Answers whose tokens are remembered: the lines of one answer stand close together. */
+const REMEMBERED_ANSWERS = 64;
+/** Model of lines that the CLI itself wrote. */
+const SYNTHETIC = '<synthetic>';
+/** The CLI writes this after a prompt that wants no answer; it shows it nowhere. */
+const NO_RESPONSE = 'No response requested.';
+
+/** Reads one transcript. */
+export class TranscriptParser {
+  /** Lines that were no JSON object: torn by a crash, or junk. */
+  junk = 0;
+  readonly #sessionId: string;
+  readonly #agent: string | null;
+  readonly #tree = new TranscriptTree();
+  readonly #tokens = new Map<string, string>();
+  readonly #last = new Map<string, string>();
+  #lines = 0;
+  #stamp = 0;
+
+  /** @param agent  the subagent whose file it is; null for the main one */
+  constructor(sessionId: string, agent: string | null = null) {
+    this.#sessionId = sessionId;
+    this.#agent = agent;
+  }
+
+  /** The reports of the next line, in the order of what they tell. Never throws; junk is counted. */
+  line(text: string): TranscriptReport[] {
+    this.#lines += 1;
+    const line = parse(text);
+    if (line === null) {
+      if (text.trim() !== '') this.junk += 1;
+      return [];
+    }
+    const uuid = string(line.uuid);
+    if (uuid !== null && this.#tree.has(uuid)) return [];
+    const stamp = Date.parse(string(line.timestamp) ?? '');
+    if (Number.isFinite(stamp)) this.#stamp = stamp;
+    const found = this.#read(line);
+    const rewound = uuid === null ? [] : this.#grow(uuid, line, found);
+    return this.#sign(line, uuid, [...rewound, ...found]);
+  }
+
+  #read(line: Json): What[] {
+    switch (line.type) {
+      case 'user':
+        return this.#user(line);
+      case 'assistant':
+        return this.#assistant(line);
+      case 'system':
+        return system(line);
+      case 'attachment':
+        return queuedWords(object(line.attachment));
+      case 'queue-operation':
+        return queueChange(line);
+      default:
+        return this.#note(line);
+    }
+  }
+
+  #user(line: Json): What[] {
+    const blocks = blocksOf(object(line.message)?.content);
+    const results = blocks.filter(({ type }) => type === 'tool_result');
+    const found: What[] = results.flatMap((block): What[] => {
+      const tool = string(block.tool_use_id);
+      if (tool === null) return [];
+      return [{ what: 'tool.ended', tool, ...readToolResult(line, block, results.length === 1) }];
+    });
+    const text = textOf(ownBlocks(blocks));
+    const images = imagesOf(blocks);
+    if (text !== '' || images.length > 0) found.push(...this.#words(line, text, images));
+    const mode = string(line.permissionMode);
+    if (mode !== null)
+      found.unshift(...this.#ifNew('mode', mode, { what: 'permission.mode', mode }));
+    return found;
+  }
+
+  #words(line: Json, text: string, images: ReturnType<typeof imagesOf>): What[] {
+    const meaning = readUserText(line, text);
+    if (meaning?.what !== 'text') return meaning === null ? [] : [meaning];
+    const isProgram = line.promptSource === 'sdk' || line.entrypoint === 'sdk-cli';
+    const by = this.#agentOf(line) !== null ? 'agent' : isProgram ? 'program' : 'person';
+    const prompt = string(line.promptId);
+    return [{ what: 'user.text', text: meaning.text, images, prompt, by, queued: false }];
+  }
+
+  #assistant(line: Json): What[] {
+    const message = object(line.message) ?? {};
+    const answer = string(message.id);
+    const model = string(message.model);
+    const blocks = blocksOf(message.content);
+    if (line.isApiErrorMessage === true) {
+      return [{ what: 'api.failed', status: number(line.apiErrorStatus), text: textOf(blocks) }];
+    }
+    const found: What[] = [];
+    if (model !== null && model !== SYNTHETIC && this.#agentOf(line) === null) {
+      found.push(...this.#ifNew('model', model, { what: 'model', model }));
+    }
+    const isPartial =
+      line.isAbortedMidStream === true ||
+      (message.stop_reason === 'stop_sequence' &&
+        message.stop_sequence == null &&
+        model !== SYNTHETIC);
+    for (const block of blocks) found.push(...piece(block, answer, isPartial, line));
+    if (model === SYNTHETIC) {
+      return found.filter((of) => of.what !== 'assistant.text' || of.text !== NO_RESPONSE);
+    }
+    return [...found, ...this.#count(answer, model, message.usage)];
+  }
+
+  /** Each line of an answer repeats its usage; a later one may know more of it. */
+  #count(answer: string | null, model: string | null, usage: unknown): What[] {
+    const tokens = tokensOf(usage);
+    if (tokens === null || answer === null) return [];
+    const told = JSON.stringify(tokens);
+    if (this.#tokens.get(answer) === told) return [];
+    this.#tokens.delete(answer);
+    this.#tokens.set(answer, told);
+    if (this.#tokens.size > REMEMBERED_ANSWERS) {
+      for (const oldest of this.#tokens.keys()) {
+        this.#tokens.delete(oldest);
+        break;
+      }
+    }
+    return [{ what: 'tokens', answer, model, tokens }];
+  }
+
+  /** Lines that are about the session as a whole. */
+  #note(line: Json): What[] {
+    if (line.type === 'custom-title' || line.type === 'ai-title' || line.type === 'summary') {
+      const title = string(line.customTitle) ?? string(line.aiTitle) ?? string(line.summary);
+      const by = line.type === 'custom-title' ? 'person' : 'model';
+      return title === null ? [] : this.#ifNew(`title:${by}`, title, { what: 'title', title, by });
+    }
+    if (line.type === 'permission-mode') {
+      const mode = string(line.permissionMode);
+      return mode === null ? [] : this.#ifNew('mode', mode, { what: 'permission.mode', mode });
+    }
+    const usd = line.type === 'cost-state' ? number(line.totalCostUSD) : null;
+    if (usd === null) return [];
+    const models: Record<string, number> = {};
+    for (const [model, usage] of Object.entries(object(line.modelUsage) ?? {})) {
+      models[model] = number(object(usage)?.costUSD) ?? 0;
+    }
+    return [{ what: 'cost', usd, models }];
+  }
+
+  #ifNew(name: string, value: string, report: What): What[] {
+    if (this.#last.get(name) === value) return [];
+    this.#last.set(name, value);
+    return [report];
+  }
+
+  #grow(uuid: string, line: Json, found: readonly What[]): What[] {
+    const isShown = found.some(({ what }) => SHOWN.has(what));
+    const isPrompt =
+      !this.#isAside(line) &&
+      found.some(({ what }) => what === 'user.text' || what === 'command.entered') &&
+      !found.some(({ what }) => what === 'tool.ended');
+    // After a compaction the conversation goes on, though the line has no parent.
+    const parent = string(line.parentUuid) ?? string(line.logicalParentUuid);
+    const isQueued = line.type === 'attachment';
+    const rewind = this.#tree.add({ uuid, parent, isShown, isPrompt: isPrompt && !isQueued });
+    return rewind === null ? [] : [{ what: 'rewound', ...rewind }];
+  }
+
+  /** A subagent's line in the main file, as older versions write it: a branch that takes nothing back. */
+  #isAside(line: Json): boolean {
+    return line.isSidechain === true && this.#agent === null;
+  }
+
+  #agentOf(line: Json): string | null {
+    if (this.#agent !== null) return this.#agent;
+    return line.isSidechain === true ? (string(line.agentId) ?? 'sidechain') : null;
+  }
+
+  #sign(line: Json, uuid: string | null, found: readonly What[]): TranscriptReport[] {
+    const agent = this.#agentOf(line);
+    // A line without an id is told by its place.
+    const id = uuid ?? `line-${this.#lines}`;
+    const base = `transcript:${this.#sessionId}:${this.#agent ?? ''}:${id}`;
+    return found.map((of, at) => ({
+      witness: 'transcript',
+      sessionId: this.#sessionId,
+      stamp: this.#stamp,
+      key: `${base}:${at}`,
+      agent,
+      message: uuid,
+      ...of,
+    }));
+  }
+}
+
+/** Reports that put something into the conversation. */
+const SHOWN: ReadonlySet<string> = new Set([
+  'user.text',
+  'notice',
+  'assistant.text',
+  'assistant.thinking',
+  'tool.started',
+  'tool.ended',
+  'interrupted',
+  'command.entered',
+  'command.output',
+  'api.failed',
+]);
+
+function piece(block: Json, answer: string | null, partial: boolean, line: Json): What[] {
+  const type = string(block.type) ?? '';
+  if (type === 'text') {
+    const text = string(block.text);
+    return text === null ? [] : [{ what: 'assistant.text', text, answer, partial }];
+  }
+  if (type === 'thinking' || type === 'redacted_thinking') {
+    const text = string(block.thinking) ?? '';
+    const durationMs = number(line.thinkingDurationMs);
+    return [{ what: 'assistant.thinking', text, answer, durationMs }];
+  }
+  if (type.endsWith('tool_use')) {
+    const tool = string(block.id);
+    const name = string(block.name);
+    if (tool === null || name === null) return [];
+    return [{ what: 'tool.started', tool, name, input: block.input ?? {}, answer }];
+  }
+  // The provider ran the tool itself (a web search) and put the result into its answer.
+  const tool = type.endsWith('tool_result') ? string(block.tool_use_id) : null;
+  return tool === null ? [] : [{ what: 'tool.ended', tool, ...readToolResult({}, block, true) }];
+}
+
+function system(line: Json): What[] {
+  switch (line.subtype) {
+    case 'compact_boundary': {
+      const of = object(line.compactMetadata) ?? {};
+      const before = number(of.preTokens);
+      const after = number(of.postTokens);
+      return [{ what: 'compacted', trigger: string(of.trigger), before, after }];
+    }
+    case 'turn_duration': {
+      const agents = number(line.pendingBackgroundAgentCount) ?? 0;
+      return [{ what: 'turn.ended', durationMs: number(line.durationMs), agents }];
+    }
+    case 'agents_killed':
+      return [{ what: 'agents.killed' }];
+    case 'local_command': {
+      const command: UserText = readCommand(string(line.content) ?? '') ?? null;
+      return command === null || command.what === 'text' ? [] : [command];
+    }
+    default:
+      return [];
+  }
+}
+
+/** Words that were typed while the session worked and that the model got within a turn. */
+function queuedWords(attachment: Json | null): What[] {
+  if (attachment?.type !== 'queued_command') return [];
+  const blocks = blocksOf(attachment.prompt);
+  const marks = { origin: attachment.origin, isMeta: attachment.isMeta };
+  const meaning = readUserText(marks, textOf(blocks));
+  const images = imagesOf(blocks);
+  const isNotice = attachment.commandMode === 'task-notification';
+  const kind = originOf(attachment.origin) ?? (isNotice ? 'task-notification' : 'human');
+  if (meaning === null) return [];
+  if (meaning.what !== 'text') return [meaning];
+  if (kind !== 'human') return [{ what: 'notice', origin: kind, text: meaning.text }];
+  const { text } = meaning;
+  return [{ what: 'user.text', text, images, prompt: null, by: 'person', queued: true }];
+}
+
+const QUEUE_CHANGES: Readonly<Record<string, 'added' | 'taken' | 'removed'>> = {
+  enqueue: 'added',
+  dequeue: 'taken',
+  remove: 'removed',
+  popAll: 'removed',
+};
+
+function queueChange(line: Json): What[] {
+  const operation = string(line.operation) ?? '';
+  const text = string(line.content);
+  // What the CLI queues for itself is not the person's.
+  if (text !== null && readUserText({}, text)?.what === 'notice') return [];
+  const change = Object.hasOwn(QUEUE_CHANGES, operation) ? QUEUE_CHANGES[operation] : undefined;
+  return change === undefined ? [] : [{ what: 'queue.changed', change, text }];
+}
+
+function parse(text: string): Json | null {
+  try {
+    return object(JSON.parse(text));
+  } catch {
+    // The caller counts it: a line that a crash cut off is joined with the next one for good.
+    return null;
+  }
+}
