@@ -124,7 +124,8 @@ export type TranscriptReport = TranscriptOrigin &
     | { what: 'compacted'; trigger: string | null; before: number | null; after: number | null }
     /** The person went back: everything in `gone` left the conversation. `to` null: to the start. */
     | { what: 'rewound'; to: string | null; gone: string[] }
-    | { what: 'interrupted'; during: 'text' | 'tool' }
+    /** `answer`: the one that was cut off; its texts are partial, also where they did not say so. */
+    | { what: 'interrupted'; during: 'text' | 'tool'; answer: string | null }
     /** The queue of words typed while the session works. */
     | { what: 'queue.changed'; change: 'added' | 'taken' | 'removed'; text: string | null }
     | { what: 'command.entered'; command: string; shell: boolean }

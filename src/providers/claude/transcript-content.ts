@@ -9,7 +9,7 @@ export type Json = Readonly<Record<string, unknown>>;
 export type UserText =
   | { what: 'text'; text: string }
   | { what: 'notice'; origin: string; text: string }
-  | { what: 'interrupted'; during: 'text' | 'tool' }
+  | { what: 'interrupted'; during: 'text' | 'tool'; answer: string | null }
   | { what: 'command.entered'; command: string; shell: boolean }
   | { what: 'command.output'; text: string; error: string; shell: boolean }
   | null;
@@ -18,9 +18,10 @@ const INTERRUPTED = '[Request interrupted by user';
 
 /** Reads the text of a user's line. @param line  the whole line, for its marks */
 export function readUserText(line: Json, text: string): UserText {
-  if (text === `${INTERRUPTED}]`) return { what: 'interrupted', during: 'text' };
-  if (text.startsWith(`${INTERRUPTED} for tool use]`))
-    return { what: 'interrupted', during: 'tool' };
+  if (text === `${INTERRUPTED}]` || text === `${INTERRUPTED} for tool use]`) {
+    const during = text === `${INTERRUPTED}]` ? 'text' : 'tool';
+    return { what: 'interrupted', during, answer: string(line.interruptedMessageId) };
+  }
   if (line.isCompactSummary === true) return { what: 'notice', origin: 'summary', text };
   if (line.isMeta === true) return null;
   const command = readCommand(text);

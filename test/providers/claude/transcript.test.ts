@@ -121,6 +121,7 @@ describe('a recorded transcript', () => {
       'text',
       'tool',
     ]);
+    expect(only(reports, 'interrupted')[1]).toMatchObject({ answer: 'msg_010000000000000000000t' });
     const partial = only(reports, 'assistant.text').filter((report) => report.partial);
     expect(partial.map((report) => report.text)).toEqual(['one two three four five six ']);
     expect(only(reports, 'compacted')).toMatchObject([
