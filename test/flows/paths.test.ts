@@ -5,6 +5,7 @@
 import { describe, expect, it } from 'vitest';
 import type { SessionEvent } from '../../machines/session-events.ts';
 import { resolveConfig } from '../../src/config.ts';
+import type { Engine } from '../../src/connectors/codex/engine/engine.ts';
 import { SILENT_LOGGER } from '../../src/log.ts';
 import { createDoors } from '../../src/transports/listen.ts';
 import { KINDS, pathsOf } from '../machines/paths.ts';
@@ -14,7 +15,8 @@ import { type TestClient, wsClient } from '../support/clients.ts';
 
 describe.each(KINDS)('a %s session of a live server', (_, kind) => {
   it('shows on /ws in every state the chart can reach, by the way the chart gives, its status', async () => {
-    await using test = await openHouse();
+    // Its connectors begin and never come to an end, so that only the chart's own events move a session.
+    await using test = await openHouse(undefined, { engine: SILENT_ENGINE });
     const { house } = test;
     const config = resolveConfig({ flags: { bind: '127.0.0.1:0' }, env: {}, home: '/' });
     const doors = createDoors({ config, ...house, log: SILENT_LOGGER, version: 'test' });
@@ -41,6 +43,17 @@ describe.each(KINDS)('a %s session of a live server', (_, kind) => {
     }
   });
 });
+
+/** An engine that takes every request and answers none. */
+const SILENT_ENGINE = {
+  state: 'ready',
+  request: () => new Promise<never>(() => {}),
+  respond: () => {},
+  listen: () => () => {},
+  onReport: () => () => {},
+  onState: () => () => {},
+  close: async () => {},
+} as unknown as Engine;
 
 type Live = ReturnType<TestHouse['house']['registry']['create']>;
 
