@@ -64,6 +64,8 @@ export interface ToolUse {
 /** A tool use that was reported begun. */
 export interface BegunTool extends ToolUse {
   at: Stamp;
+  /** Its message in a steered session: what takes the connector away gives the message its end. */
+  messageId?: string;
 }
 
 /** A tool use, or an agent, that is over: kept for reports that arrive late. */
@@ -73,6 +75,8 @@ export interface FinishedTool extends ToolUse {
   isReported: boolean;
   /** True when the batch that it belonged to said how it ended; its own report still wins over that. */
   isSettled?: boolean;
+  /** Its message in a steered session, while its outcome is not shown: a command may outlive its turn. */
+  messageId?: string;
 }
 
 /** A tool use as the report about its batch names it. */

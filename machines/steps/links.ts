@@ -5,7 +5,7 @@
 import type { ConnectorCommand, ThreadSettings } from '../session-facts.ts';
 import type { SessionContext } from '../session-types.ts';
 import { amend, append, change, type Draft, type EventOf, wireTime } from './draft.ts';
-import type { TurnEdge } from './running.ts';
+import { cutOffTools, type TurnEdge } from './running.ts';
 import { endTurn } from './turns.ts';
 
 /** A connector is wanted: the reason why the last one went is no longer true. */
@@ -49,8 +49,13 @@ export function linkLost(draft: Draft, event: EventOf<'link.lost'> | EventOf<'li
   cutOff(draft, event.reason, event.type === 'link.lost' ? 'unknown' : 'failed');
 }
 
-/** The connector goes because it was idle, or because its session ended; nothing is lost with it. */
-export function linkReleased(draft: Draft): void {
+/** The connector goes because it was idle, or because its session ended; what still ran goes with it. */
+export function linkReleased(
+  draft: Draft,
+  event: EventOf<'link.rested' | 'session.ended' | 'end.requested'>,
+): void {
+  const isIdle = event.type === 'link.rested';
+  cutOffTools(draft, isIdle ? 'the session was idle' : 'the session was ended');
   draft.context.capabilities = [];
   draft.context.outbox = [];
   giveReason(draft, null);
@@ -95,12 +100,13 @@ function giveReason(draft: Draft, reason: string | null): void {
   else if (was !== undefined) draft.changes.link_reason = null;
 }
 
-/** Words that were on their way, and texts that were streamed. */
+/** Words that were on their way, tools that ran, and texts that were streamed. */
 function cutOff(draft: Draft, reason: string, outcome: 'unknown' | 'failed'): void {
   const { outbox, streams } = draft.context;
   draft.context.capabilities = [];
   for (const id of outbox)
     amend(draft, id, { tool_output: `${outcome}: ${reason}`, is_error: true });
+  cutOffTools(draft, reason);
   // Their rows hold what was kept of the text; the change makes every later subscriber read it.
   for (const id of streams) amend(draft, id, {});
   draft.context.outbox = [];

@@ -3,9 +3,10 @@
  * the turn is carried out here; which reports are too late to say anything stands in evidence.ts.
  */
 
+import type { MessageChanges } from '../../src/protocol/nouns.ts';
 import { agentKey, isAgentOver, isOpenAt, isQuietSince, later } from '../evidence.ts';
 import type { Agent, BegunTool, SessionContext, Stamp, ToolUse } from '../session-types.ts';
-import { type Draft, wireTime } from './draft.ts';
+import { amend, type Draft, wireTime } from './draft.ts';
 
 /** Enough to recognise every report that can still be on its way. */
 const MAX_FINISHED = 20;
@@ -56,8 +57,37 @@ export function settle(draft: Draft): void {
 }
 
 /** Remembers a tool use that began. */
-export function addTool(draft: Draft, tool: ToolUse): void {
+export function addTool(draft: Draft, tool: ToolUse & Pick<BegunTool, 'messageId'>): void {
   draft.context.tools = [...draft.context.tools, { ...tool, at: draft.at }].slice(-MAX_TOOLS);
+}
+
+/** Gives every tool use whose outcome is not shown its end; one that is reported yet wins over it. */
+export function cutOffTools(draft: Draft, reason: string): void {
+  const { tools, finished } = draft.context;
+  for (const tool of [...finished, ...tools]) {
+    if (tool.messageId === undefined) continue;
+    amend(draft, tool.messageId, { tool_output: `interrupted: ${reason}`, is_error: true });
+  }
+  draft.context.tools = tools.map(withoutMessage);
+  draft.context.finished = finished.map(withoutMessage);
+}
+
+/** A message changed: a command that outlived its turn shows its outcome this way. */
+export function noteOutcome(
+  draft: Draft,
+  messageId: string,
+  { tool_output }: MessageChanges,
+): void {
+  if (tool_output === undefined || tool_output === null) return;
+  draft.context.finished = draft.context.finished.map((tool) =>
+    tool.messageId === messageId ? withoutMessage(tool) : tool,
+  );
+}
+
+function withoutMessage<Tool extends { messageId?: string }>(tool: Tool): Tool {
+  if (tool.messageId === undefined) return tool;
+  const { messageId: _, ...rest } = tool;
+  return rest as Tool;
 }
 
 /** Forgets tool uses whose thread is over; their outcome may still come. */
@@ -91,10 +121,15 @@ export function isSettled({ finished }: SessionContext, { toolUseId }: ToolUse):
 }
 
 /** Remembers that something is over, for reports about it that come late. */
-export function remember(draft: Draft, tool: ToolUse, isReported: boolean): void {
-  const { toolUseId, agentId, name, digest } = tool;
+export function remember(
+  draft: Draft,
+  tool: ToolUse & Pick<BegunTool, 'messageId'>,
+  isReported: boolean,
+): void {
+  const { toolUseId, agentId, name, digest, messageId } = tool;
   const others = draft.context.finished.filter((known) => known.toolUseId !== toolUseId);
-  const finished = { toolUseId, agentId, name, digest, at: draft.at, isReported };
+  const shown = isReported || messageId === undefined ? {} : { messageId };
+  const finished = { toolUseId, agentId, name, digest, at: draft.at, isReported, ...shown };
   draft.context.finished = [...others, finished].slice(-MAX_FINISHED);
 }
 

@@ -12,7 +12,7 @@ import {
   touch,
   wireTime,
 } from './draft.ts';
-import { endEverything, type TurnEdge } from './running.ts';
+import { endEverything, noteOutcome, type TurnEdge } from './running.ts';
 import { endTurn } from './turns.ts';
 
 /** A stamp before every other. */
@@ -111,7 +111,11 @@ export function messageKept(
 ): void {
   keepContent(draft);
   follow(draft, event);
-  if (event.type === 'message.changed') requote(draft, event.update);
+  if (event.type === 'message.changed') {
+    const { messageId, changes } = event.update;
+    requote(draft, event.update);
+    noteOutcome(draft, messageId, changes);
+  }
   touch(draft);
 }
 

@@ -1,9 +1,9 @@
 /** Tool uses and subagents: reports that come in any order and still give one truth. */
 
 import { isLate, isOpenAt, mayRun } from '../evidence.ts';
-import type { OpenApproval } from '../session-types.ts';
+import type { BegunTool, OpenApproval } from '../session-types.ts';
 import { bindToTool, close, closeByTool, closeEarlier, correctByRun } from './approvals.ts';
-import { amend, append, type Draft, type EventOf, evidenceOf, touch } from './draft.ts';
+import { amend, append, type Draft, type EventOf, evidenceOf, isDirect, touch } from './draft.ts';
 import {
   addTool,
   adoptAgent,
@@ -37,11 +37,19 @@ export function toolStarted(draft: Draft, event: EventOf<'tool.started'>, edge: 
   if (mayRun(draft.before, tool.agentId, event.at)) {
     if (tool.agentId !== null) adoptAgent(draft, tool.agentId, event.agentType ?? 'unknown');
     else noteWork(draft, edge);
-    addTool(draft, tool);
+    addTool(draft, { ...tool, ...messageOf(draft, event) });
     bindToTool(draft, tool);
-  } else remember(draft, tool, false);
+  } else remember(draft, { ...tool, ...messageOf(draft, event) }, false);
   draft.columns.last_tool = tool.name;
   touch(draft);
+}
+
+/** Who may have to give the tool use its end needs its message: only what we steer can be cut off. */
+function messageOf(
+  { before }: Draft,
+  { message }: EventOf<'tool.started'>,
+): Pick<BegunTool, 'messageId'> {
+  return message && isDirect(before.session) ? { messageId: message.id } : {};
 }
 
 /** A tool use is over, whether it ran, failed or was refused: whoever had to allow it has decided. */

@@ -1,7 +1,17 @@
 /** The connector's coming and going, as the session tells it: what is shown, what is cut off, what is kept. */
 import { describe, expect, it } from 'vitest';
 import type { SessionEvent } from '../../machines/index.ts';
-import { asked, messageOf, over, prompted, report, runOf, toolBegan } from './events.ts';
+import {
+  asked,
+  messageOf,
+  over,
+  prompted,
+  report,
+  runOf,
+  stopped,
+  toolBegan,
+  toolEnded,
+} from './events.ts';
 import { changed, closed, delta, listed, noted, type Row, said, testRows } from './rows.ts';
 import { stage } from './stage.ts';
 
@@ -95,6 +105,7 @@ const ROWS: Row[] = [
     lost(7),
     'idle',
     [
+      changed('tool-t1', { tool_output: 'interrupted: exit 1', is_error: true }),
       changed('s6', {}),
       said({ is_error: true, content: expect.stringContaining('exit 1') }),
       closed('r1', 'cancelled', 'link.lost'),
@@ -112,6 +123,65 @@ const ROWS: Row[] = [
       said({ is_error: true }),
       delta({ link_state: 'detached', link_reason: 'the server was restarted' }),
     ],
+  ],
+  [
+    'a restarted server gives the tools that ran their end, and leaves those alone that have one',
+    [...LINKED, prompted(3), toolBegan(4, 't1'), toolBegan(5, 't2'), toolEnded(6, 't1')],
+    report(7, 'server.restarted', {}),
+    'idle',
+    [
+      changed('tool-t2', {
+        tool_output: 'interrupted: the server was restarted',
+        is_error: true,
+      }),
+      said({ is_error: true }),
+      delta({ link_state: 'detached' }),
+    ],
+  ],
+  [
+    'a second restart does not interrupt a tool again',
+    [...LINKED, prompted(3), toolBegan(4, 't1'), lost(5)],
+    report(6, 'server.restarted', {}),
+    'idle',
+    [delta({ link_reason: 'the server was restarted' })],
+  ],
+  [
+    'a command that outlived its turn ends with the connector',
+    [...LINKED, prompted(3), toolBegan(4, 't1'), stopped(5)],
+    lost(6),
+    'idle',
+    [
+      changed('tool-t1', { tool_output: 'interrupted: exit 1', is_error: true }),
+      delta({ link_state: 'detached' }),
+    ],
+  ],
+  [
+    'a command that outlived its turn and showed its outcome keeps it',
+    [
+      ...LINKED,
+      prompted(3),
+      toolBegan(4, 't1'),
+      stopped(5),
+      report(6, 'message.changed', {
+        update: { messageId: 'tool-t1', changes: { tool_output: 'done' } },
+      }),
+    ],
+    lost(7),
+    'idle',
+    [delta({ link_state: 'detached' })],
+  ],
+  [
+    'an ended session ends the tools that ran in it',
+    [...LINKED, prompted(3), toolBegan(4, 't1')],
+    over(5),
+    'ended',
+    [
+      changed('tool-t1', { tool_output: 'interrupted: the session was ended', is_error: true }),
+      noted({ end_reason: 'other' }),
+      delta({ status: 'ended', link_state: 'detached' }),
+      { type: 'session_ended' },
+    ],
+    [{ type: 'thread.release' }],
   ],
   [
     'a finished text is settled: a lost connector does not touch it',

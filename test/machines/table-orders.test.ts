@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ConnectorCommand, SessionEvent } from '../../machines/index.ts';
 import { asked, messageOf, over, prompted, report, runOf, toolBegan } from './events.ts';
-import { closed, delta, listed, noted, type Row, said, testRows } from './rows.ts';
+import { changed, closed, delta, listed, noted, type Row, said, testRows } from './rows.ts';
 import { at, stage } from './stage.ts';
 
 const DIRECT = { codex_integration_mode: 'direct' } as const;
@@ -122,6 +122,7 @@ const ROWS: Row[] = [
     report(6, 'link.lost', { reason: 'exit 1' }),
     'idle',
     [
+      changed('tool-t1', { tool_output: 'interrupted: exit 1', is_error: true }),
       said({
         message_type: 'assistant',
         is_error: true,
