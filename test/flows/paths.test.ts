@@ -27,7 +27,8 @@ describe.each(KINDS)('a %s session of a live server', (_, kind) => {
       await client.waitFor((message) => message.type === 'sessions_list');
       for (const [n, { events }] of pathsOf(kind).entries()) {
         const id = `path-${n}`;
-        const session = newSession({ ...kind, id });
+        // With a thread that its connector can ask for.
+        const session = newSession({ ...kind, id, codex_thread_id: `thread of ${id}` });
         const live = house.registry.create({ session, isNew: true, turnCount: 0 });
         const model = stage([], kind);
         for (const event of events) {
