@@ -14,9 +14,7 @@ import type { SessionContext, Stamp, Turn, Witness } from './session-types.ts';
  * How sources of evidence compare. `rank` decides between reports of the same stamp: the higher one is
  * believed. `speaksFor`: whether its word is about the whole session or about one thing in it.
  */
-export const WITNESSES: Readonly<
-  Record<Witness, { rank: number; speaksFor: 'session' | 'thing' }>
-> = {
+const WITNESSES: Readonly<Record<Witness, { rank: number; speaksFor: 'session' | 'thing' }>> = {
   process: { rank: 6, speaksFor: 'session' },
   connector: { rank: 5, speaksFor: 'thing' },
   hook: { rank: 4, speaksFor: 'thing' },

@@ -8,7 +8,7 @@ import { sessionMachine } from './session.ts';
 import type { SessionSnapshot } from './view.ts';
 
 /** What a session actor receives. */
-export interface SessionCommitted {
+interface SessionCommitted {
   type: 'session.committed';
   snapshot: SessionSnapshot;
 }

@@ -61,7 +61,7 @@ function livesOn(context: SessionContext, { at, promptId = null }: SessionEvent)
  * Every guard of the chart: pure, by context and event. One that a client's command can meet has its
  * refusal in refusals.ts.
  */
-export const GUARDS = {
+const GUARDS = {
   /** A prompt that is not repeated and not older than what ended the main thread's work. */
   isNewPrompt: (context: SessionContext, event: EventOf<'turn.started'>) =>
     !isLateOnMain(context, event.at) &&
@@ -132,7 +132,7 @@ export const GUARDS = {
 // ---- actions ---------------------------------------------------------------------------------------
 
 /** Every action of the chart: a change of a draft, by event and by what the edge says. */
-export const STEPS = {
+const STEPS = {
   createSession: sessions.sessionCreated,
   startSession: sessions.sessionStarted,
   endSession: sessions.sessionEnded,

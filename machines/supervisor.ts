@@ -8,7 +8,7 @@ import { type SessionActor, sessionActor } from './session-actor.ts';
 import type { SessionSnapshot } from './view.ts';
 
 /** What a group of sessions receives. */
-export type GroupEvent =
+type GroupEvent =
   /** The first commit of a session that had no actor. */
   | { type: 'session.opened'; id: string; snapshot: SessionSnapshot }
   /** The session is only a row again. */

@@ -23,7 +23,7 @@ const RESTART_EVERY = 9;
 const FAR = '2099-01-01T00:00:00.000000Z';
 
 /** What happened so far, to see that a run met everything it is for. */
-export interface Counts {
+interface Counts {
   acknowledged: number;
   repeated: number;
   refused: number;

@@ -44,7 +44,7 @@ export function questionWords(request: ApprovalRequest): string {
 }
 
 /** `mcp__grafana__query_range` as `grafana · query_range`; other names as they are. */
-export function toolWords(name: string): string {
+function toolWords(name: string): string {
   const [, server, tool] = /^mcp__(.+?)(?:__(.+))?$/.exec(name) ?? [];
   return server === undefined ? name : [server, tool].filter(Boolean).join(' · ');
 }
@@ -156,7 +156,7 @@ export function agentWords({
 }
 
 /** Text on one line, cut at the end; what is cut ends in an ellipsis. */
-export function oneLine(text: string, chars: number): string {
+function oneLine(text: string, chars: number): string {
   const line = text.replace(/\s+/g, ' ').trim();
   return line.length <= chars ? line : `${line.slice(0, chars - 1).trimEnd()}…`;
 }

@@ -45,7 +45,7 @@ const SPEAKERS = new Set<string>(['user', 'assistant']);
 export const MAX_TAIL = 32;
 
 /** Whether the state after this event folds from the snapshot that is stored and the journal. */
-export function foldsOn(event: SessionEvent, tail: number): boolean {
+function foldsOn(event: SessionEvent, tail: number): boolean {
   const speaks = event.message !== undefined && SPEAKERS.has(event.message.message_type);
   // A streamed text that is whole now: the machine may quote it.
   const rewords = event.update?.changes.content !== undefined;

@@ -162,7 +162,7 @@ export function unknownSession(sessionId: string): OrbitError {
 }
 
 /** Why a command is refused now, in words for its sender; null when it is possible. */
-export function refusalError(
+function refusalError(
   id: string,
   snapshot: SessionSnapshot,
   event: SessionEvent,

@@ -60,7 +60,7 @@ export function readCounters(
 }
 
 /** Revisions of fields; damaged ones say nothing, so that catching up takes a snapshot (`catch-up.ts`). */
-export function stampsFrom(json: string): Record<string, number> {
+function stampsFrom(json: string): Record<string, number> {
   try {
     const stamps: unknown = JSON.parse(json);
     if (stamps !== null && typeof stamps === 'object') return stamps as Record<string, number>;
