@@ -2,7 +2,7 @@
  * Reads the live registry of every home: at each change of its folders, and all of it every two seconds,
  * because a notification can get lost and a killed process leaves none.
  */
-import { constants, type FileHandle, open, readdir } from 'node:fs/promises';
+import { constants, type FileHandle, lstat, open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type FSWatcher, watch } from 'chokidar';
 import { systemCodeOf } from '../../exit.ts';
@@ -36,6 +36,8 @@ export interface RegistryOptions {
 interface KnownFile {
   home: string;
   entry: RegistryEntry;
+  /** What the file looked like before it was read; null when it had just been written. */
+  version: string | null;
   /** Milliseconds since 1970 when it was first missed; null while it is there. */
   missingSince: number | null;
 }
@@ -46,6 +48,8 @@ const TORN_MS = 100;
 const TORN_TRIES = 5;
 /** A file that is absent while its process lives counts as gone after this time. */
 const ABSENT_MS = 250;
+/** Times of files are coarser than two writings of a CLI can be apart. */
+const FRESH_MS = 1000;
 const MAX_BYTES = 256 * 1024;
 /** Other files of the folder hold keys and are never opened. */
 const FILE_NAME = /^\d{1,10}\.json$/;
@@ -135,6 +139,13 @@ export class RegistryWatch {
     let isTorn = false;
     for (const home of this.#options.homes) {
       for (const path of await this.#filesOf(home)) {
+        const version = await this.#versionOf(path, now);
+        const known = this.#files.get(path);
+        if (version !== null && known?.version === version) {
+          known.missingSince = null;
+          there.add(path);
+          continue;
+        }
         const text = await this.#textOf(path);
         if (text === null) continue;
         there.add(path);
@@ -144,7 +155,7 @@ export class RegistryWatch {
           continue;
         }
         this.#torn.delete(path);
-        this.#files.set(path, { home, entry, missingSince: null });
+        this.#files.set(path, { home, entry, version, missingSince: null });
       }
     }
     const missing = this.#miss(there, now);
@@ -158,6 +169,18 @@ export class RegistryWatch {
     const every = this.#options.everyMs ?? EVERY_MS;
     if (isTorn) return Math.min(TORN_MS, every);
     return isMissed ? Math.min(ABSENT_MS, every) : every;
+  }
+
+  /** Changes with each writing; null for a file so fresh that another writing may bear the same time. */
+  async #versionOf(path: string, now: number): Promise<string | null> {
+    try {
+      const { ino, size, mtimeMs } = await lstat(path);
+      return now - mtimeMs > FRESH_MS ? `${ino}:${size}:${mtimeMs}` : null;
+    } catch (error) {
+      if (systemCodeOf(error) === null) throw error;
+      // It went away meanwhile, or reading it will say what is wrong.
+      return null;
+    }
   }
 
   /** A file that stays unreadable is no half-written one. */
