@@ -3,8 +3,9 @@
  * Host ours, is this Origin ours, is this credential valid. What it lets in carries a `Caller`; what it
  * refuses has touched nothing.
  *
- * A request is local when the server is bound to loopback, the peer and the Host are loopback and no
- * proxy has left a trace. Being local replaces a missing token, never a wrong one.
+ * A request is local when the server is bound to loopback, the peer and the Host are loopback, no proxy has
+ * left a trace, and the peer is a process of the user who runs the server; or when it came through the unix
+ * socket without a trace of a proxy. Being local replaces a missing token, never a wrong one.
  */
 import type { IncomingMessage } from 'node:http';
 import type { Config } from '../config.ts';
@@ -26,12 +27,13 @@ import {
   splitTarget,
   type Target,
 } from './admission/names.ts';
+import type { Ends, Peers } from './admission/peer.ts';
 import { createThrottle, type Throttle } from './admission/throttle.ts';
 import type { Clock } from './ports.ts';
 
 /** The part of a request that the gate looks at. */
 type GateRequest = Pick<IncomingMessage, 'rawHeaders' | 'url' | 'method'> & {
-  readonly socket: Pick<IncomingMessage['socket'], 'remoteAddress' | 'localAddress' | 'localPort'>;
+  readonly socket: Ends;
 };
 
 /** What a request asks for, as far as the gate cares. */
@@ -91,6 +93,8 @@ export interface GateDeps {
     Config,
     'bind' | 'token' | 'localTrust' | 'allowInsecureNoAuth' | 'allowHosts' | 'allowOrigins'
   >;
+  /** Who is at the other end of a connection. */
+  peers: Peers;
   clock: Clock;
   maxHeaderFields: number;
 }
@@ -132,7 +136,7 @@ class HouseGate implements Gate {
     if (origin.error) return refusal(origin.error);
 
     const address = plainAddress(request.socket.remoteAddress ?? '');
-    const isLocal = this.#isLocal(address, kind, headers);
+    const isLocal = this.#isLocal(request, kind, headers);
     const { corsOrigin } = origin;
     if (corsOrigin !== null && isPreflight(request, headers)) {
       const caller: Caller = { kind: 'anonymous', address };
@@ -155,12 +159,15 @@ class HouseGate implements Gate {
     return caller.kind === 'anonymous' && !this.#isOpen ? unauthorized() : caller;
   }
 
-  #isLocal(address: string, kind: HostKind, headers: Map<string, string[]>): boolean {
+  /** The peer's user comes last: only who is local in all else is worth asking the system. */
+  #isLocal({ socket }: GateRequest, kind: HostKind, headers: Map<string, string[]>): boolean {
+    const { config, peers } = this.#deps;
     return (
-      this.#deps.config.bind.isLoopback &&
+      config.bind.isLoopback &&
       kind === 'loopback' &&
-      isLoopbackAddress(address) &&
-      !isForwarded(headers)
+      isLoopbackAddress(socket.remoteAddress ?? '') &&
+      !isForwarded(headers) &&
+      peers.isSameUser(socket)
     );
   }
 

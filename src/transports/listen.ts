@@ -14,6 +14,7 @@ import type { Hall } from '../runtime/hall.ts';
 import type { Inspection } from '../runtime/inspection/inspection.ts';
 import type { Outlet } from '../runtime/rooms/rooms.ts';
 import { type Caps, createCaps } from './admission/caps.ts';
+import { createPeers } from './admission/peer.ts';
 import { type Backlog, createBacklog } from './backlog.ts';
 import { createBoundedServer, listenOn, stopServer, trackSockets } from './bounded-server.ts';
 import { type Admission, createGate, type Gate } from './gate.ts';
@@ -95,7 +96,12 @@ class OnePort implements Doors {
 
   constructor(deps: OnePortDeps) {
     const { config, hall, limits, clock, log, inspection } = deps;
-    const gate = createGate({ config, clock, maxHeaderFields: limits.maxHeaderFields });
+    const gate = createGate({
+      config,
+      peers: createPeers(),
+      clock,
+      maxHeaderFields: limits.maxHeaderFields,
+    });
     const tickets = createTickets({ clock });
     this.#deps = deps;
     this.#caps = createCaps(limits);

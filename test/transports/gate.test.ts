@@ -5,48 +5,17 @@ import type { DoorsDeps } from '../../src/transports/listen.ts';
 import {
   DOORS,
   ENCODED_TOKEN,
+  type Header,
+  knock,
+  knockEverywhere,
   ManualClock,
   openDoors,
   openWs,
-  type RawResponse,
   raw,
   requestText,
   TOKEN,
   UPGRADE_HEADERS,
 } from './support.ts';
-
-type Header = readonly [string, string];
-type DoorCase = (typeof DOORS)[number];
-
-/** Asks one door; without a Host among the headers it gets the right one. */
-function knock(
-  port: number,
-  door: DoorCase,
-  headers: readonly Header[],
-  options: { target?: string; localAddress?: string } = {},
-): Promise<RawResponse> {
-  const hasHost = headers.some(([name]) => name.toLowerCase() === 'host');
-  const host: Header[] = hasHost ? [] : [['Host', `127.0.0.1:${port}`]];
-  const target = options.target ?? door.path;
-  return raw(
-    port,
-    requestText(door.method, target, [...host, ...door.extra, ...headers], door.body),
-    options,
-  );
-}
-
-/** The status at every door, with success written as 'in'. */
-async function knockEverywhere(
-  port: number,
-  headers: readonly Header[],
-): Promise<Record<string, number | 'in'>> {
-  const answers: Record<string, number | 'in'> = {};
-  for (const door of DOORS) {
-    const { status } = await knock(port, door, headers);
-    answers[door.door] = status === door.success ? 'in' : status;
-  }
-  return answers;
-}
 
 const everywhere = (answer: number | 'in') =>
   Object.fromEntries(DOORS.map(({ door }) => [door, answer]));

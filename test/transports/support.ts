@@ -2,6 +2,7 @@
  * Doors on a real port with a hall that only takes notes, a clock that is turned by hand, and clients
  * that can send what no proper client would.
  */
+import { spawn } from 'node:child_process';
 import { connect, type Socket } from 'node:net';
 import { afterEach, vi } from 'vitest';
 import WebSocket from 'ws';
@@ -298,6 +299,39 @@ export const DOORS = [
   },
 ] as const;
 
+export type Header = readonly [string, string];
+type DoorCase = (typeof DOORS)[number];
+
+/** Asks one door; without a Host among the headers it gets the right one. */
+export function knock(
+  port: number,
+  door: DoorCase,
+  headers: readonly Header[],
+  options: { target?: string; localAddress?: string } = {},
+): Promise<RawResponse> {
+  const hasHost = headers.some(([name]) => name.toLowerCase() === 'host');
+  const host: Header[] = hasHost ? [] : [['Host', `127.0.0.1:${port}`]];
+  const target = options.target ?? door.path;
+  return raw(
+    port,
+    requestText(door.method, target, [...host, ...door.extra, ...headers], door.body),
+    options,
+  );
+}
+
+/** The status at every door, with success written as 'in'. */
+export async function knockEverywhere(
+  port: number,
+  headers: readonly Header[],
+): Promise<Record<string, number | 'in'>> {
+  const answers: Record<string, number | 'in'> = {};
+  for (const door of DOORS) {
+    const { status } = await knock(port, door, headers);
+    answers[door.door] = status === door.success ? 'in' : status;
+  }
+  return answers;
+}
+
 /** A `ws` client with its messages parsed; closed after the test. */
 export interface WsClient {
   ws: WebSocket;
@@ -324,4 +358,42 @@ export async function openWs(
   });
   ws.on('error', () => {});
   return { ws, messages, send: (message) => ws.send(JSON.stringify(message)), closed };
+}
+
+const RELAY = `
+  const { connect, createServer } = require('node:net');
+  const server = createServer({ allowHalfOpen: true }, (from) => {
+    const to = connect({ port: Number(process.argv[1]), host: process.argv[2], allowHalfOpen: true });
+    for (const end of [from, to]) end.on('error', () => { from.destroy(); to.destroy(); });
+    from.pipe(to).pipe(from);
+  });
+  server.listen(0, '127.0.0.1', () => console.log(server.address().port));
+`;
+
+/**
+ * A process of another user that passes bytes on to the server as they are: what comes through it comes
+ * from that user. Becoming another user takes root.
+ */
+export async function relayAs(
+  uid: number,
+  port: number,
+  host = '127.0.0.1',
+): Promise<{ port: number }> {
+  const child = spawn(process.execPath, ['-e', RELAY, String(port), host], {
+    ...(uid !== process.getuid?.() && { uid, gid: uid }),
+    cwd: '/',
+    env: {},
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const ended = new Promise((resolve) => child.once('close', resolve));
+  afterThis(() => {
+    child.kill();
+    return ended;
+  });
+  const line = await new Promise<string>((resolve, reject) => {
+    child.stdout.once('data', (bytes) => resolve(String(bytes)));
+    child.once('error', reject);
+    child.once('exit', (code) => reject(new Error(`the relay ended with ${code}`)));
+  });
+  return { port: Number(line) };
 }

@@ -1,0 +1,145 @@
+/**
+ * Who is at the other end of a connection: whether it is a process of the user who runs this server. Linux
+ * writes the owner of every TCP socket into `/proc/net/tcp`; a unix socket is protected by the permissions
+ * of its file. Where the system does not tell (macOS), a loopback peer counts as the same user.
+ */
+import { closeSync, openSync, readSync } from 'node:fs';
+import { endianness } from 'node:os';
+import { systemCodeOf } from '../../exit.ts';
+import { plainAddress } from './names.ts';
+
+/** The two ends of a connection as Node names them; undefined once it is gone. */
+export interface Ends {
+  readonly remoteAddress?: string | undefined;
+  readonly remotePort?: number | undefined;
+  readonly localAddress?: string | undefined;
+  readonly localPort?: number | undefined;
+}
+
+/** Connections of one server and whose they are. */
+export interface Peers {
+  /** From now on the socket counts as one that came through our unix socket. */
+  cameThroughUnixSocket(socket: object): void;
+  isUnixSocket(socket: object): boolean;
+  /**
+   * Whether a process of our own user holds the other end. The system is asked once per connection, at the
+   * first question. A connection whose other end cannot be found belongs to somebody else.
+   *
+   * @param socket a loopback TCP connection, or one that came through the unix socket
+   */
+  isSameUser(socket: Ends): boolean;
+}
+
+/**
+ * Remembers connections for as long as they live.
+ *
+ * @param uidOf the user that holds the other end of a TCP connection; null when nobody knows
+ */
+export function createPeers(uidOf: (ends: Ends) => number | null = uidOfPeer): Peers {
+  const throughUnixSocket = new WeakSet<object>();
+  const answers = new WeakMap<object, boolean>();
+  return {
+    cameThroughUnixSocket: (socket) => void throughUnixSocket.add(socket),
+    isUnixSocket: (socket) => throughUnixSocket.has(socket),
+    isSameUser(socket) {
+      if (throughUnixSocket.has(socket) || process.platform !== 'linux') return true;
+      let answer = answers.get(socket);
+      if (answer === undefined) {
+        answer = uidOf(socket) === process.geteuid?.();
+        answers.set(socket, answer);
+      }
+      return answer;
+    },
+  };
+}
+
+const TABLES = ['/proc/net/tcp', '/proc/net/tcp6'] as const;
+/** The tables change while they are read, and a row can be passed over; it is there the second time. */
+const ATTEMPTS = 2;
+
+/**
+ * The user that holds the other end of a TCP connection between two processes of this machine.
+ *
+ * @returns null when no process holds it (any more) or the system does not tell
+ */
+export function uidOfPeer(ends: Ends): number | null {
+  const { remoteAddress, remotePort, localAddress, localPort } = ends;
+  if (remoteAddress === undefined || remotePort === undefined) return null;
+  if (localAddress === undefined || localPort === undefined) return null;
+  // The row of the other end: what is remote here is local there.
+  const there = { address: remoteAddress, port: remotePort };
+  const here = { address: localAddress, port: localPort };
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    for (const table of TABLES) {
+      const isV6 = table.endsWith('6');
+      const [from, to] = [endpoint(there, isV6), endpoint(here, isV6)];
+      const row = from === null || to === null ? null : findRow(table, ` ${from} ${to} `);
+      if (row !== null) return holderOf(row);
+    }
+  }
+  return null;
+}
+
+/**
+ * A connection that its process has closed already, and one in TIME_WAIT, are listed as root's with
+ * inode 0: then nobody holds it.
+ */
+function holderOf(row: string): number | null {
+  // local remote state queues timer retransmits uid timeout inode
+  const [, , state = '', , , , uid = '', , inode = ''] = row.trim().split(/ +/);
+  if (!CONNECTED.has(state) || !/^[1-9]\d*$/.test(inode) || !/^\d+$/.test(uid)) return null;
+  return Number(uid);
+}
+
+/** ESTABLISHED, FIN_WAIT1, FIN_WAIT2, CLOSE_WAIT, LAST_ACK, CLOSING: not one that only tries to connect. */
+const CONNECTED: ReadonlySet<string> = new Set(['01', '04', '05', '08', '09', '0B']);
+
+const CHUNK_BYTES = 64 * 1024;
+const NEWLINE = 10;
+
+/** The line that holds `ends`, from there to its end. Reads no further than to the line, in one buffer. */
+function findRow(table: string, ends: string): string | null {
+  let file: number;
+  try {
+    file = openSync(table, 'r');
+  } catch (error) {
+    // No /proc, or no IPv6: then this table knows nobody.
+    if (systemCodeOf(error) !== null) return null;
+    throw error;
+  }
+  try {
+    const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
+    let kept = 0;
+    for (;;) {
+      const length = kept + readSync(file, buffer, kept, CHUNK_BYTES - kept, null);
+      if (length === kept) return null;
+      const text = buffer.subarray(0, length);
+      const complete = text.lastIndexOf(NEWLINE) + 1;
+      const at = text.subarray(0, complete).indexOf(ends, 0, 'latin1');
+      if (at !== -1) return text.toString('latin1', at, text.indexOf(NEWLINE, at));
+      buffer.copyWithin(0, complete, length);
+      kept = length - complete;
+    }
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** As the kernel writes it: 32-bit words of the address in the machine's own byte order, and the port. */
+function endpoint({ address, port }: { address: string; port: number }, isV6: boolean) {
+  const bytes = bytesOf(plainAddress(address), isV6);
+  if (bytes === null) return null;
+  if (endianness() === 'LE') bytes.swap32();
+  const hex = bytes.toString('hex').toUpperCase();
+  return `${hex}:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+}
+
+const MAPPED_V4 = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
+
+/** The address in network byte order; an IPv4 one stands in the IPv6 table as `::ffff:a.b.c.d`. */
+function bytesOf(address: string, isV6: boolean): Buffer | null {
+  const v4 = /^\d+(\.\d+){3}$/.test(address) ? address.split('.').map(Number) : null;
+  if (v4 !== null) return Buffer.from(isV6 ? [...MAPPED_V4, ...v4] : v4);
+  // Of IPv6 only loopback is ever asked for: nothing else is local.
+  return isV6 && address === '::1' ? Buffer.from([...Array<number>(15).fill(0), 1]) : null;
+}
