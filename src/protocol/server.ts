@@ -97,6 +97,8 @@ export type ListMessage = { type: 'session_created'; session: SessionSummary };
  * is said again to those who come later, as far as it still holds.
  */
 export type SessionNews =
+  /** The session's history of requests after one was settled: the app reads it unasked. */
+  | { type: 'approvals_list'; session_id: string; approvals: ApprovalHistoryItem[] }
   /** Streamed text for those who asked for deltas: `text` stands at `offset` (UTF-16 units). Additive. */
   | {
       type: 'message_delta';

@@ -9,6 +9,7 @@ import type { StoredActor } from '../store/items.ts';
 import type { Writer } from '../store/writer.ts';
 import { createBranchLookUp, type LookUpBranch } from './branches.ts';
 import type { StampClock } from './clock.ts';
+import { HISTORY_ENTRIES } from './handlers/history.ts';
 import type { Witness } from './inspection/hub.ts';
 import { createLedger, type Ledger } from './ledger/ledger.ts';
 import { createRing, type Ring } from './ledger/ring.ts';
@@ -67,6 +68,7 @@ export function createCore({ writer, engine, clock, log, witness }: CoreDeps): C
     log: log.child('ledger'),
     release: (sessionId, commands) => links.release(sessionId, commands),
     refresh: createRefresh({ writer, rooms, log }),
+    settled: createHistoryNews({ writer, news, log }),
     moved: (live) => registry.moved(live),
     discard: (live) => registry.discard(live),
   });
@@ -107,6 +109,34 @@ function createRefresh({
   return (sessionId) => {
     showWhole(sessionId).catch((error: Error) =>
       log.error('refresh.failed', { session_id: sessionId, error }),
+    );
+  };
+}
+
+/** The app shows a request as open in its history until it gets the history anew. */
+function createHistoryNews({
+  writer,
+  news,
+  log,
+}: {
+  writer: Pick<Writer, 'read'>;
+  news: Pick<News, 'tell'>;
+  log: Logger;
+}): (sessionId: string) => void {
+  /** Sessions whose history is to be read: requests that end together are one list. */
+  const waiting = new Set<string>();
+  async function tellHistory(sessionId: string): Promise<void> {
+    // What else is published with this commit comes first.
+    await Promise.resolve();
+    waiting.delete(sessionId);
+    const approvals = await writer.read({ kind: 'approvals', sessionId, limit: HISTORY_ENTRIES });
+    news.tell({ type: 'approvals_list', session_id: sessionId, approvals });
+  }
+  return (sessionId) => {
+    if (waiting.has(sessionId)) return;
+    waiting.add(sessionId);
+    tellHistory(sessionId).catch((error: Error) =>
+      log.error('history.not_told', { session_id: sessionId, error }),
     );
   };
 }

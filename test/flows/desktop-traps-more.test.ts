@@ -49,6 +49,18 @@ it('15: a plan is the JSON text of an array of steps, also one that the referenc
   expect(shown().plan).toBe('[{"step":"Look","status":"inProgress"}]');
 });
 
+it('a request that ended elsewhere is no longer open in the history, though nobody asked for it', async () => {
+  await deliver(server.url, script.prompt('Go'));
+  await deliver(server.url, script.toolStarts('t1'));
+  await deliver(server.url, script.asks());
+  await server.desktop.rest();
+  expect(server.desktop.app.approvals.get(id)).toMatchObject([{ decision: null }]);
+  await deliver(server.url, script.toolEnds('t1'));
+  await expect
+    .poll(() => server.desktop.app.approvals.get(id))
+    .toMatchObject([{ decision: 'approved' }]);
+});
+
 it('16: the history that is asked for right behind a decision has it already', async () => {
   await deliver(server.url, script.prompt('Go'));
   await deliver(server.url, script.toolStarts('t1'));

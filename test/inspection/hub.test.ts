@@ -99,6 +99,7 @@ function openLedger(
     listFeed: { hear: nothing, hold: () => nothing },
     release: nothing,
     refresh: nothing,
+    settled: nothing,
     ...(witness && { witness }),
     log: SILENT_LOGGER,
     moved: (live) => registry.moved(live),

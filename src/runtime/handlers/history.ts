@@ -20,7 +20,7 @@ const PAGE = 100;
 const MAX_PAGE = 1000;
 
 /** Entries of a list, unless the asker wants fewer or, up to the second, more (contract.md 2.5). */
-const DEFAULT_LIMIT = 200;
+export const HISTORY_ENTRIES = 200;
 const MAX_LIMIT = 1000;
 
 type HistoryTag =
@@ -43,7 +43,7 @@ export function createHistoryHandlers({ writer, sessions }: HistoryDeps): Handle
       const approvals = await writer.read({
         kind: 'approvals',
         sessionId,
-        limit: Math.min(limit ?? DEFAULT_LIMIT, MAX_LIMIT),
+        limit: Math.min(limit ?? HISTORY_ENTRIES, MAX_LIMIT),
       });
       asker.reply({ type: 'approvals_list', session_id: sessionId, approvals });
     },

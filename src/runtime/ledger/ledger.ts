@@ -41,6 +41,8 @@ interface LedgerDeps {
   log: Logger;
   /** Something was taken back: subscribers of the session need it whole. */
   refresh: (sessionId: string) => void;
+  /** A request was settled: the history that subscribers of the session show is another. */
+  settled: (sessionId: string) => void;
   /** Gives stored commands to the session's connector. Never throws. */
   release: (sessionId: string, commands: ConnectorCommand[]) => void;
   /** Gives a session's actor its newest committed snapshot; spawns it at the first. */
@@ -183,7 +185,7 @@ class WriterLedger implements Ledger {
   }
 
   #publish(sessionId: string, pieces: readonly Piece[], newest: number): void {
-    const { ring, rooms, listFeed, refresh } = this.#deps;
+    const { ring, rooms, listFeed, refresh, settled } = this.#deps;
     let revision = newest;
     for (const { fact } of pieces) if (FACTS[fact.type].takesRevision) revision--;
     for (const { fact, text } of pieces) {
@@ -200,6 +202,7 @@ class WriterLedger implements Ledger {
       if (isInRowsOnly(fact)) ring.drop(sessionId);
       if (fact.type === 'thread_rolled_back') refresh(sessionId);
     }
+    if (pieces.some(({ fact }) => fact.type === 'approval_closed')) settled(sessionId);
   }
 }
 
