@@ -154,13 +154,13 @@ export function usageUpdated(draft: Draft, { usage }: EventOf<'usage.updated'>):
   draft.after.push({ type: 'tokens_updated', session_id: draft.context.session.id, usage });
 }
 
-/** The turn's diff or plan changed: too large to remember here, published and stored only. */
+/** The turn's diff or plan changed: too large to remember here, published and stored only. One without steps is none. */
 export function documentUpdated(
   draft: Draft,
   event: EventOf<'diff.updated'> | EventOf<'plan.updated'>,
 ): void {
   if (event.type === 'diff.updated') draft.changes.current_diff = event.diff;
-  else draft.changes.current_plan = event.plan;
+  else draft.changes.current_plan = event.plan === '[]' ? null : event.plan;
 }
 
 /** The session has another name, or none. */

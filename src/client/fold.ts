@@ -99,11 +99,16 @@ function withComments(view: SessionView, review_comments: ReviewComment[]): Sess
 
 /** Absent = unchanged, null = cleared; agents replace the ones of their id. */
 function withChanges(view: SessionView, changes: StateChanges): SessionView {
-  const { subagents, last_activity_at, ...fields } = changes;
+  const { subagents, last_activity_at, current_diff, current_plan, ...fields } = changes;
   return {
     ...view,
     // Null means unset, which the state's type tells by absence; readers must take both alike.
     ...(fields as Partial<SessionState>),
+    // A delta says of what is over that it is empty, a snapshot that there is none.
+    ...(current_diff !== undefined && { current_diff: current_diff || null }),
+    ...(current_plan !== undefined && {
+      current_plan: current_plan === '[]' ? null : current_plan,
+    }),
     ...(last_activity_at !== undefined && { last_activity_at: isoTime(last_activity_at) }),
     ...(subagents && { subagents: mergedById(view.subagents ?? [], subagents) }),
   };

@@ -9,6 +9,10 @@ export const MAX_FRAME_BYTES = 900 * 1024;
 /** What stands where a text was cut. */
 export const TRUNCATED = '\n\n[truncated]';
 
+/** What a delta says of a diff, and of a plan, that is over. */
+const NO_DIFF = '';
+const NO_PLAN = '[]';
+
 /** Lengths a long text is cut to, until the frame fits. */
 const CUTS = [100_000, 16_000, 2_000] as const;
 
@@ -44,13 +48,20 @@ function fits(text: string): boolean {
   return text.length * 3 <= MAX_FRAME_BYTES || Buffer.byteLength(text) <= MAX_FRAME_BYTES;
 }
 
-/** In a delta the app reads a time only as `"<unix seconds>Z"` (contract.md 9.4 no. 7). */
+/**
+ * In a delta the app reads a time only as `"<unix seconds>Z"` (contract.md 9.4 no. 7), and null as "not
+ * changed": a plan or a diff that is over is said as an empty one.
+ */
 function forTheApp(message: ServerMessage): ServerMessage {
   if (message.type !== 'session_delta') return message;
-  const { last_activity_at } = message.changes;
-  if (last_activity_at === undefined) return message;
-  const seconds = `${Math.floor(Date.parse(last_activity_at) / 1000)}Z`;
-  return { ...message, changes: { ...message.changes, last_activity_at: seconds } };
+  const { last_activity_at, current_diff, current_plan } = message.changes;
+  const changes = { ...message.changes };
+  if (current_diff === null) changes.current_diff = NO_DIFF;
+  if (current_plan === null) changes.current_plan = NO_PLAN;
+  if (last_activity_at !== undefined) {
+    changes.last_activity_at = `${Math.floor(Date.parse(last_activity_at) / 1000)}Z`;
+  } else if (current_diff !== null && current_plan !== null) return message;
+  return { ...message, changes };
 }
 
 /** The same value with every text cut to so many characters. */

@@ -74,6 +74,13 @@ const kindOf = (frame: ServerFrame, isCatchingUp = false, view: SessionView | nu
   foldSession(view, frame, isCatchingUp).kind;
 
 describe('folding a session', () => {
+  it('shows none where a delta says that plan and diff are empty, as a snapshot does', () => {
+    const busy = folding(state, delta(8, { current_plan: '[{}]', current_diff: '+1' }));
+    expect(busy).toMatchObject({ current_plan: '[{}]', current_diff: '+1' });
+    const over = folding(busy, delta(9, { current_plan: '[]', current_diff: '' }));
+    expect(over).toMatchObject({ current_plan: null, current_diff: null });
+  });
+
   it('begins with a snapshot, and takes no fact before it', () => {
     expect(kindOf(delta(8, {}), false, null)).toBe('same');
     const folded = foldSession(null, { type: 'session_snapshot', session: state }, false);

@@ -37,9 +37,16 @@ const CONTENT: Row[] = [
   [
     'a plan is told and moves nothing',
     [prompted(1)],
+    report(2, 'plan.updated', { plan: '[{}]' }),
+    'working',
+    [delta({ current_plan: '[{}]' })],
+  ],
+  [
+    'a plan without steps is none',
+    [prompted(1)],
     report(2, 'plan.updated', { plan: '[]' }),
     'working',
-    [delta({ current_plan: '[]' })],
+    [delta({ current_plan: null })],
   ],
   [
     'a name is told to subscribers and to the list',

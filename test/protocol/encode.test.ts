@@ -32,6 +32,16 @@ describe('encoding', () => {
     expect(JSON.parse(text).changes.last_activity_at).toBe('1795341600Z');
   });
 
+  it.each([
+    ['current_plan', '[]'],
+    ['current_diff', ''],
+  ])('says of a %s that is over that it is empty: the app passes over null', (field, empty) => {
+    const over = encode({ type: 'session_delta', session_id: 's', changes: { [field]: null } }, 1);
+    expect(JSON.parse(over).changes).toEqual({ [field]: empty });
+    const kept = encode({ type: 'session_delta', session_id: 's', changes: { [field]: '+1' } }, 1);
+    expect(JSON.parse(kept).changes).toEqual({ [field]: '+1' });
+  });
+
   it('passes null in a delta on: it clears', () => {
     const text = encode(
       { type: 'session_delta', session_id: 's', changes: { pending_approval: null } },

@@ -230,6 +230,9 @@ function foldChanges(
   for (const [key, value] of Object.entries(rest)) {
     const isOptional = !['pending_approval', 'current_diff', 'current_plan', 'model'].includes(key);
     if (value === null && isOptional) delete (state as unknown as Record<string, unknown>)[key];
+    // A delta says of a plan or a diff that is over that it is empty.
+    else if (key === 'current_plan' && value === '[]') state.current_plan = null;
+    else if (key === 'current_diff' && value === '') state.current_diff = null;
     else Object.assign(state, { [key]: value });
   }
   if (last_activity_at !== undefined) {

@@ -14,7 +14,7 @@ const STATUSES: Record<string, string> = {
   completed: 'completed',
 };
 
-/** @returns null for what is no plan at all: a text that cannot be shown would hide that there is none */
+/** @returns null for what is no plan at all, or one without steps: a text that cannot be shown would hide that there is none */
 export function planFromRow(text: string | null): string | null {
   if (text === null) return null;
   const steps = stepsOf(text);
@@ -24,7 +24,7 @@ export function planFromRow(text: string | null): string | null {
     if (typeof step !== 'string') return [];
     return { step: head(step, MAX_STEP_CHARS), status: STATUSES[String(status)] ?? 'pending' };
   });
-  return JSON.stringify(shown);
+  return shown.length === 0 ? null : JSON.stringify(shown);
 }
 
 function stepsOf(text: string): unknown[] | null {

@@ -35,7 +35,8 @@ export function shownWrongly(app: AppState, truth: SessionState): string[] {
   // Without the row's id the card has no buttons; with it, it must be the right card.
   if (openId !== null) differ('the open request', conversation.approval?.id ?? null, openId);
   differ('revision', app.revisions.get(truth.id), truth.revision);
-  differ('plan', conversation.plan ?? null, truth.current_plan);
+  // A plan without steps is how a delta says that there is none.
+  differ('plan', conversation.plan === '[]' ? null : conversation.plan, truth.current_plan);
   if (conversation.plan !== null && !isPlan(conversation.plan)) {
     wrong.push(`${truth.id}: a plan that it cannot show: ${short(conversation.plan)}`);
   }
