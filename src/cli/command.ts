@@ -52,12 +52,12 @@ export abstract class OrbitCommand extends Command<OrbitContext> {
 
   /** Prints lines to stdout. */
   protected say(...lines: string[]): void {
-    this.context.stdout.write(`${lines.join('\n')}\n`);
+    this.context.stdout.write(`${lines.map(printable).join('\n')}\n`);
   }
 
   /** Prints lines to stderr. */
   protected warn(...lines: string[]): void {
-    this.context.stderr.write(`${lines.join('\n')}\n`);
+    this.context.stderr.write(`${lines.map(printable).join('\n')}\n`);
   }
 
   /** A refusal is a sentence; a failed system call names itself; anything else is a bug, with its stack. */
@@ -69,4 +69,15 @@ export abstract class OrbitCommand extends Command<OrbitContext> {
     this.warn(`orbitdock-server: ${isExpected ? message : (stack ?? message)}`);
     return exitCode ?? (isExpected ? EXIT.failure : EXIT.software);
   }
+}
+
+/**
+ * A text that a terminal only shows: control characters (but line breaks and tabs), line separators and the
+ * characters that turn the direction of writing become `\uXXXX`, because file names and bundles come from
+ * strangers. JSON stays JSON with the same meaning; joined emoji stay whole.
+ */
+export function printable(text: string): string {
+  return text.replace(/(?![\n\t])[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu, (character) => {
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  });
 }

@@ -8,7 +8,7 @@ import { closest, distance } from 'fastest-levenshtein';
 import { EXIT, ExitError } from '../exit.ts';
 import { serverVersion } from '../version.ts';
 import { BackupCommand, RestoreCommand } from './backup.ts';
-import type { OrbitContext } from './command.ts';
+import { type OrbitContext, printable } from './command.ts';
 import { RestartCommand, StopCommand } from './control.ts';
 import { DemoCommand } from './demo.ts';
 import { DoctorCommand } from './doctor.ts';
@@ -73,7 +73,7 @@ export async function runCli(
     return await runWords(words, { ...context, dataDir });
   } catch (error) {
     if (!(error instanceof ExitError)) throw error;
-    context.stderr.write(`orbitdock-server: ${error.message}\n`);
+    context.stderr.write(printable(`orbitdock-server: ${error.message}\n`));
     return EXIT.usage;
   }
 }
@@ -85,8 +85,10 @@ async function runWords(words: string[], context: OrbitContext): Promise<number>
     command = cli.process(words, context);
   } catch (error) {
     const sentence = notUnderstood(cli, words, error as Error);
+    // Without colours, which are control characters as well: the usage repeats the words of the line.
+    const usage = () => cli.error(error as Error, { colored: false });
     context.stderr.write(
-      sentence === null ? cli.error(error as Error) : `orbitdock-server: ${sentence}\n`,
+      printable(sentence === null ? usage() : `orbitdock-server: ${sentence}\n`),
     );
     return EXIT.usage;
   }

@@ -6,7 +6,7 @@ import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Option } from 'clipanion';
 import { EXIT, ExitError, systemCodeOf } from '../exit.ts';
-import { OrbitCommand } from './command.ts';
+import { OrbitCommand, printable } from './command.ts';
 
 const CHUNK_BYTES = 64 * 1024;
 const LOOK_EVERY_MS = 200;
@@ -35,7 +35,7 @@ export class LogsCommand extends OrbitCommand {
     const { log } = this.directory();
     const { prettyLine } = await import('../log.ts');
     const show = (line: string) =>
-      this.context.stdout.write(this.pretty ? readable(prettyLine, line) : `${line}\n`);
+      this.context.stdout.write(printable(this.pretty ? readable(prettyLine, line) : `${line}\n`));
     const reader = new LineReader(log);
     if (!reader.open()) {
       throw new ExitError(EXIT.failure, `There is no log at ${log} yet; no server has run there`);

@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { printable } from '../../src/cli/command.ts';
 import { shellQuote } from '../../src/cli/hook-settings.ts';
 import { peelDataDir } from '../../src/cli/index.ts';
 import { brokenInstallation } from '../../src/exit.ts';
@@ -27,6 +28,36 @@ beforeEach(() => {
   home = new Home();
 });
 afterEach(() => home.remove());
+
+describe('what a command prints', () => {
+  it('shows control characters and turned writing instead of sending them to the terminal', () => {
+    expect(printable('a\u001b]52;c;eA==\u0007b\r\u009b2J')).toBe(
+      'a\\u001b]52;c;eA==\\u0007b\\u000d\\u009b2J',
+    );
+    expect(printable('exe\u202egpj.\u2066x\u2028')).toBe('exe\\u202egpj.\\u2066x\\u2028');
+  });
+
+  it('leaves lines, tabs, every script and joined emoji as they are', () => {
+    const text = 'a\tb\nقیمت‌ها 日本 é e\u0301 👩‍👩‍👧 🏴󠁧󠁢󠁥󠁮󠁧󠁿 \ue0b0';
+    expect(printable(text)).toBe(text);
+  });
+
+  it('keeps JSON what it was', () => {
+    const value = { name: 'a\u001b[2J\u0085\u202eb\u{1f469}' };
+    expect(JSON.parse(printable(JSON.stringify(value)))).toEqual(value);
+  });
+
+  it.each([
+    ['an unknown command', ['no\u001b[2Jsuch']],
+    ['an unknown option', ['status', '--x\u009b2J\u202e']],
+    ['too many words', ['status', 'a\u001b]0;x\u0007', 'b']],
+  ])('holds no control character of %s', async (_, words) => {
+    const { exitCode, stderr } = await home.run(...words);
+    expect(exitCode).toBe(64);
+    expect(stderr).not.toMatch(/(?!\n)[\p{Cc}\p{Bidi_Control}]/u);
+    expect(stderr).toMatch(/\\u(?:001b|009b)/);
+  });
+});
 
 describe('the command line', () => {
   it('takes --data-dir before and after the subcommand', () => {
