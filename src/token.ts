@@ -9,6 +9,8 @@ import { EXIT, ExitError, systemCodeOf } from './exit.ts';
 
 /** A shorter one could be guessed; generated ones have 46 characters, the reference's 36. */
 const MIN_TOKEN_LENGTH = 32;
+/** Bits by the frequency of its characters; 32 random decimal digits have about 100. */
+const MIN_TOKEN_BITS = 64;
 /** More than this is not a token but a wrong file. */
 const MAX_TOKEN_FILE_BYTES = 4096;
 
@@ -34,7 +36,27 @@ export function checkToken(token: string, source: string): string {
   if (token.length < MIN_TOKEN_LENGTH) {
     throw unusable(`The token in ${source} has fewer than ${MIN_TOKEN_LENGTH} characters`);
   }
+  if (isPredictable(token)) {
+    throw unusable(
+      `The token in ${source} can be guessed: its characters repeat or follow a pattern`,
+    );
+  }
   return token;
+}
+
+/** Whether a text of enough characters repeats itself, counts up or down, or uses very few of them. */
+function isPredictable(token: string): boolean {
+  const period = (token + token).indexOf(token, 1);
+  const unit = token.slice(0, period);
+  const counts = new Map<string, number>();
+  for (const character of unit) counts.set(character, (counts.get(character) ?? 0) + 1);
+  let bits = 0;
+  for (const count of counts.values()) bits += count * Math.log2(unit.length / count);
+  let steps = 0;
+  for (let at = 1; at < token.length; at += 1) {
+    if (Math.abs(token.charCodeAt(at) - token.charCodeAt(at - 1)) <= 1) steps += 1;
+  }
+  return bits < MIN_TOKEN_BITS || steps > (token.length * 2) / 3;
 }
 
 /**

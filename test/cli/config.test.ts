@@ -164,6 +164,29 @@ describe('a token', () => {
     },
   );
 
+  it.each([
+    'a'.repeat(40),
+    'abc123'.repeat(8),
+    '0123456789'.repeat(4),
+    'abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz',
+    'zyxwvutsrqponmlkjihgfedcba9876543210',
+    'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab',
+  ])('%j is refused with 78, because it can be guessed', (token) => {
+    const { exitCode, message } = refusal({ authToken: token });
+    expect(exitCode).toBe(78);
+    expect(message).toContain('generate-token');
+    expect(message).not.toContain(token);
+  });
+
+  it.each([
+    'od_3q2-7wEjkz8Tn0pYb6Qm1VxR4sLhGdCuKfOaPiWeXyZ',
+    '6ba7b810-9dad-41d1-80b4-00c04fd430c8',
+    '9f86d081884c7d659a2feaa0c55ad015',
+    '83140975266190385742019467358201',
+  ])('%j is taken', (token) => {
+    expect(resolved({ authToken: token }).token).toBe(token);
+  });
+
   it('file that was named but does not exist, or is no file, stops the start with 78', () => {
     expect(refusal({ authTokenFile: join(home, 'nope') }).exitCode).toBe(78);
     expect(refusal({ authTokenFile: home }).exitCode).toBe(78);
