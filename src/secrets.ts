@@ -19,8 +19,8 @@ const SECRET_TEXT = new RegExp(
     /\bnpm_\w{30,}/,
     // Our own.
     /\bod_[\w%+-]{20,}/,
-    // A JSON web token.
-    /\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*/,
+    // A JSON web token, or its beginning: were the rest required, each `eyJ` would read to the end again.
+    /\beyJ[\w-]{8,}(?:\.[\w-]+){0,2}/,
     /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/,
     /\b(?:bearer|basic)\s+[\w.~+/-]{16,}=*/,
     // user:password@host
