@@ -68,7 +68,7 @@ export interface Gate {
   /**
    * Judges a request. Never throws.
    *
-   * @param doorOf which door a path leads to; asked after Host and Origin are known to be ours
+   * @param doorOf which door a path leads to; asked after Host is known to be ours
    */
   judge(request: GateRequest, doorOf: (path: string) => Door): Verdict;
   /**
@@ -133,7 +133,8 @@ class HouseGate implements Gate {
     if ('error' in named) return named;
     const { target, host, kind } = named;
     const origin = judgeOrigin({ headers, names, host, kind, local });
-    if (origin.error) return refusal(origin.error);
+    const isLink = isNavigation(request, headers) && doorOf(target.path) === 'page';
+    if (origin.error && !isLink) return refusal(origin.error);
 
     const address = plainAddress(request.socket.remoteAddress ?? '');
     const isLocal = this.#isLocal(request, kind, headers);
@@ -208,6 +209,22 @@ class HouseGate implements Gate {
 /** A browser that asks whether it may ask. */
 function isPreflight({ method }: GateRequest, headers: Map<string, string[]>): boolean {
   return method === 'OPTIONS' && headers.has('access-control-request-method');
+}
+
+/**
+ * A browser that follows a link, maybe on somebody else's page: the page's files may be opened so, since they
+ * are the same for everybody, are shown in no frame, and ask for everything else from their own origin.
+ */
+function isNavigation({ method }: GateRequest, headers: Map<string, string[]>): boolean {
+  const only = (name: string, value: string) =>
+    (headers.get(name) ?? []).every((given) => given === value);
+  return (
+    method === 'GET' &&
+    !headers.has('origin') &&
+    headers.has('sec-fetch-mode') &&
+    only('sec-fetch-mode', 'navigate') &&
+    only('sec-fetch-dest', 'document')
+  );
 }
 
 /** @param query  of `/ws`, whose clients may bring their token there or as a subprotocol; else null */

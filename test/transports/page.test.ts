@@ -190,6 +190,44 @@ describe('with a token asked of everybody', () => {
   });
 });
 
+describe('a link to the page on another site', () => {
+  const link: [string, string][] = [
+    ['Sec-Fetch-Site', 'cross-site'],
+    ['Sec-Fetch-Mode', 'navigate'],
+    ['Sec-Fetch-Dest', 'document'],
+  ];
+  const changed = (name: string, value: string): [string, string][] => [
+    ...link.filter(([given]) => given !== name),
+    [name, value],
+  ];
+
+  it('opens it, in no frame', async () => {
+    const port = await openHouse(buildPage());
+    for (const path of ['/', '/visualizer/', '/visualizer/s/one?x=1']) {
+      const answer = await get(port, path, link);
+      expect([path, answer.status]).toEqual([path, 200]);
+      expect(answer.headers['x-frame-options']).toBe('DENY');
+    }
+    expect((await get(port, '/', changed('Sec-Fetch-Site', 'same-site'))).status).toBe(200);
+  });
+
+  it('opens nothing else, and is no way in for what is not a navigation', async () => {
+    const port = await openHouse(buildPage());
+    for (const path of ['/health', '/api/sessions', '/ws', '/socket.io/?EIO=4&transport=polling']) {
+      expect([path, (await get(port, path, link)).status]).toEqual([path, 403]);
+    }
+    for (const headers of [
+      changed('Sec-Fetch-Mode', 'no-cors'),
+      changed('Sec-Fetch-Mode', 'cors'),
+      changed('Sec-Fetch-Dest', 'iframe'),
+      changed('Origin', 'https://evil.example'),
+      [...link, ['Sec-Fetch-Mode', 'cors'] as [string, string]],
+    ]) {
+      expect([headers, (await get(port, '/', headers)).status]).toEqual([headers, 403]);
+    }
+  });
+});
+
 function connect(port: number, token?: string): Promise<string> {
   const socket = io(`http://127.0.0.1:${port}/inspect`, {
     auth: token === undefined ? {} : { token },
