@@ -20,7 +20,6 @@ import { createBoundedServer, listenOn, stopServer, trackSockets } from './bound
 import { type Admission, createGate, type Gate } from './gate.ts';
 import { createHttp } from './http/http.ts';
 import { createPage } from './http/page.ts';
-import { doorOf } from './http/paths.ts';
 import type { StatelyDoor } from './inspect/inspect-stately.ts';
 import { createTickets, type Tickets } from './inspect/tickets.ts';
 import { createLazy, type Lazy } from './lazy.ts';
