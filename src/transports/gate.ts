@@ -27,12 +27,12 @@ import {
   splitTarget,
   type Target,
 } from './admission/names.ts';
-import type { Ends, Peers } from './admission/peer.ts';
+import { comesFromProxy, type Ends, type Peers } from './admission/peer.ts';
 import { createThrottle, type Throttle } from './admission/throttle.ts';
 import type { Clock } from './ports.ts';
 
 /** The part of a request that the gate looks at. */
-type GateRequest = Pick<IncomingMessage, 'rawHeaders' | 'url' | 'method'> & {
+type GateRequest = Pick<IncomingMessage, 'rawHeaders' | 'httpVersion' | 'url' | 'method'> & {
   readonly socket: Ends;
 };
 
@@ -84,9 +84,6 @@ export function isRefusal(verdict: object): verdict is Refusal {
   return 'error' in verdict;
 }
 
-/** Fields that a proxy adds; any of them means the peer is not who asks. */
-const FORWARDING = /^(?:forwarded|x-forwarded-.*|x-real-ip|via|cf-connecting-ip|tailscale-.*)$/;
-
 /** What the gate judges by. */
 export interface GateDeps {
   config: Pick<
@@ -137,7 +134,7 @@ class HouseGate implements Gate {
     if (origin.error && !isLink) return refusal(origin.error);
 
     const address = plainAddress(request.socket.remoteAddress ?? '');
-    const isLocal = this.#isLocal(request, kind, headers);
+    const isLocal = this.#isLocal(request, kind);
     const { corsOrigin } = origin;
     if (corsOrigin !== null && isPreflight(request, headers)) {
       const caller: Caller = { kind: 'anonymous', address };
@@ -161,13 +158,14 @@ class HouseGate implements Gate {
   }
 
   /** The peer's user comes last: only who is local in all else is worth asking the system. */
-  #isLocal({ socket }: GateRequest, kind: HostKind, headers: Map<string, string[]>): boolean {
+  #isLocal(request: GateRequest, kind: HostKind): boolean {
     const { config, peers } = this.#deps;
+    const { socket } = request;
     return (
       config.bind.isLoopback &&
       kind === 'loopback' &&
       isLoopbackAddress(socket.remoteAddress ?? '') &&
-      !isForwarded(headers) &&
+      !comesFromProxy(request) &&
       peers.isSameUser(socket)
     );
   }
@@ -246,11 +244,6 @@ function fieldsOf(rawHeaders: readonly string[]): Map<string, string[]> {
     else fields.set(name, [value]);
   }
   return fields;
-}
-
-function isForwarded(headers: Map<string, string[]>): boolean {
-  for (const name of headers.keys()) if (FORWARDING.test(name)) return true;
-  return false;
 }
 
 function localEnd({ localAddress, localPort }: GateRequest['socket']): LocalEnd {

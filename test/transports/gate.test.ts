@@ -200,9 +200,45 @@ describe('credentials', () => {
       ['Via', '1.1 proxy'],
       ['CF-Connecting-IP', '127.0.0.1'],
       ['Tailscale-User-Login', 'me'],
+      ['True-Client-IP', '127.0.0.1'],
+      ['X-Client-IP', '127.0.0.1'],
+      ['X_Forwarded_For', '127.0.0.1'],
+      ['X-Original-URL', '/'],
+      ['X-Original-Forwarded-For', '127.0.0.1'],
+      ['X-ProxyUser-IP', '127.0.0.1'],
+      ['X-Cluster-Client-IP', '127.0.0.1'],
+      ['X-Remote-User', 'me'],
+      ['X-Scheme', 'https'],
+      ['X-SSL-Client-Verify', 'SUCCESS'],
+      ['Remote-User', 'me'],
+      ['Fastly-Client-IP', '127.0.0.1'],
+      ['Fly-Client-IP', '127.0.0.1'],
+      ['CF-Ray', '1'],
+      ['CDN-Loop', 'cloudflare'],
+      ['X-Envoy-External-Address', '127.0.0.1'],
+      ['X-Amzn-Trace-Id', 'Root=1'],
+      ['Connection', 'upgrade'],
     ];
     for (const trace of traces) {
       expect({ trace, ...(await knockEverywhere(port, [trace])) }).toEqual({ trace, ...untrusted });
+    }
+  });
+
+  it('needs none for fields that clients and browsers send themselves', async () => {
+    const { port } = await openDoors();
+    const plain: Header[] = [
+      ['X-Requested-With', 'XMLHttpRequest'],
+      ['X-Request-Id', '1'],
+      ['Idempotency-Key', 'k'],
+      ['traceparent', '00-1-1-00'],
+      ['Sec-Fetch-Mode', 'cors'],
+      ['Accept-Language', 'de'],
+      ['Cache-Control', 'no-cache'],
+      ['Proxied', 'no'],
+    ];
+    for (const header of plain) {
+      const answers = await knockEverywhere(port, [header]);
+      expect({ header, ...answers }).toEqual({ header, ...everywhere('in') });
     }
   });
 

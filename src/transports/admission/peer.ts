@@ -1,6 +1,6 @@
 /**
- * Who is at the other end of a connection: whether it is a process of the user who runs this server. Linux
- * writes the owner of every TCP socket into `/proc/net/tcp`; a unix socket is protected by the permissions
+ * Who is at the other end of a connection: whether it is a process of the user who runs this server, and
+ * whether it is a proxy, behind which anybody may be. Linux writes the owner of every TCP socket into `/proc/net/tcp`; a unix socket is protected by the permissions
  * of its file. Where the system does not tell (macOS), a loopback peer counts as the same user.
  */
 import { closeSync, openSync, readSync } from 'node:fs';
@@ -51,6 +51,45 @@ export function createPeers(uidOf: (ends: Ends) => number | null = uidOfPeer): P
       return answer;
     },
   };
+}
+
+/** Fields that proxies, tunnels and content networks add: who asks is somebody behind them. */
+const PROXY_FIELDS = new RegExp(
+  `^(?:${[
+    'forwarded.*',
+    'x-(?:forwarded|original|real|client|cluster|remote|proxy|proxyuser|envoy|varnish|amz|amzn|azure)(?:-.*)?',
+    'x-(?:rewrite-url|originating-ip|scheme|host|via|arr-.*|appengine-.*|vercel-.*|akamai-.*|bluecoat-via)',
+    '(?:x-)?(?:ssl|cf|cdn|fastly|fly|akamai|tailscale|ngrok|proxy|wl-proxy)-.*',
+    '(?:true-)?client-ip',
+    '(?:remote|source)-(?:addr|ip|host|port|user)',
+    'via|surrogate-capability|max-forwards',
+  ].join('|')})$`,
+);
+
+/**
+ * Whether a request has passed through a proxy, by what proxies leave behind. A proxy on this machine makes
+ * strangers look as if they were here. Besides the fields: the version that nginx speaks unless told
+ * otherwise, and a `Connection: upgrade` as nginx's manual has it written, which clients write `Upgrade`;
+ * nginx adds it to every request of the place, also to those that upgrade nothing.
+ */
+export function comesFromProxy(request: {
+  readonly httpVersion: string;
+  readonly rawHeaders: readonly string[];
+}): boolean {
+  if (request.httpVersion !== '1.1') return true;
+  let wantsUpgrade = false;
+  let hasUpgrade = false;
+  for (let at = 0; at + 1 < request.rawHeaders.length; at += 2) {
+    const name = request.rawHeaders[at] ?? '';
+    const value = request.rawHeaders[at + 1] ?? '';
+    // Some proxies pass `X_Forwarded_For` on as it is, which servers often read as the same.
+    const field = name.toLowerCase().replaceAll('_', '-');
+    if (PROXY_FIELDS.test(field)) return true;
+    if (name === 'Connection' && value === 'upgrade') return true;
+    if (field === 'connection' && /(?:^|,)\s*upgrade\s*(?:,|$)/i.test(value)) wantsUpgrade = true;
+    if (field === 'upgrade') hasUpgrade = true;
+  }
+  return wantsUpgrade && !hasUpgrade;
 }
 
 const TABLES = ['/proc/net/tcp', '/proc/net/tcp6'] as const;
