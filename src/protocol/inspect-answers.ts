@@ -1,5 +1,6 @@
 /** What the server answers on `/inspect`, request by request (inspect.ts). Types only. */
 import type {
+  InspectCaller,
   InspectChild,
   InspectOrigin,
   InspectRecord,
@@ -24,6 +25,8 @@ export interface Moment {
   seq: number;
   at: string;
   origin: InspectOrigin;
+  /** Who sent it; absent for what no connection asked for. */
+  caller?: InspectCaller;
   value: StateValue;
   accepted: boolean;
   changed: boolean;
@@ -109,6 +112,8 @@ export interface Cause {
   at: string;
   event: string;
   origin: InspectOrigin;
+  /** Who sent it; absent for what no connection asked for. */
+  caller?: InspectCaller;
 }
 
 /** A child actor from its start to its end, as far as the journal goes. */

@@ -9,6 +9,15 @@ export type Json = string | number | boolean | null | Json[] | { [key: string]: 
 /** Where an event came from. */
 export type InspectOrigin = 'hook' | 'spool' | 'client' | 'connector' | 'server' | 'visualizer';
 
+/** Who sent an event over a connection. */
+export interface InspectCaller {
+  /** `local`: trusted because of where it comes from; `token`: showed the configured token. */
+  kind: 'local' | 'token' | 'anonymous';
+  address: string;
+  /** Id of the connection, as in the log: its transport and a number, such as `ws-12`. */
+  connection: string;
+}
+
 /** One committed macrostep: one row of the journal. */
 export interface InspectRecord {
   v: 1;
@@ -17,6 +26,8 @@ export interface InspectRecord {
   /** When it happened, ISO 8601 UTC with microseconds. */
   at: string;
   origin: InspectOrigin;
+  /** Who sent it; absent for what no connection asked for. */
+  caller?: InspectCaller;
   event: { type: string };
   /** The state after it. */
   value: StateValue;

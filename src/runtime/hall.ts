@@ -3,7 +3,7 @@
  * together; transports know no more than this page.
  */
 import type { Picture } from '../connectors/images.ts';
-import type { Connection } from './rooms/rooms.ts';
+import type { Connection, Sender } from './rooms/rooms.ts';
 
 /** What came with a hook besides its body. */
 export interface HookMeta {
@@ -15,6 +15,8 @@ export interface HookMeta {
   sentNs?: string;
   /** Where it came in, for the journal. */
   origin: 'hook' | 'spool' | 'client';
+  /** Who sent it, when it came over a client's connection. */
+  caller?: Sender;
 }
 
 /** State of the house for `/health`. */

@@ -18,6 +18,7 @@ import { momentOf, type StampClock, stampFromMicroseconds } from './clock.ts';
 import type { HookMeta } from './hall.ts';
 import type { Ledger } from './ledger/ledger.ts';
 import { createRecentKeys } from './recent-keys.ts';
+import type { Sender } from './rooms/rooms.ts';
 import type { LiveSession, Origin } from './sessions/live-session.ts';
 import type { Found, Registry } from './sessions/registry.ts';
 
@@ -45,6 +46,7 @@ interface Arrival {
   at: Stamp;
   agentPid: number | null;
   origin: Origin;
+  caller: Sender | null;
 }
 
 /** What takes checked hooks in. */
@@ -97,7 +99,8 @@ export class Hooks {
     if (isStart) this.#deps.lookUpBranch(live);
     return new Promise((resolve, reject) => {
       const settle = (error: Error | null) => (error ? reject(error) : resolve());
-      this.#deps.ledger.send(live, { event, origin: arrival.origin, key: arrival.key, settle });
+      const { origin, caller, key } = arrival;
+      this.#deps.ledger.send(live, { event, origin, caller, key, settle });
     });
   }
 
@@ -171,5 +174,6 @@ function arrivalOf(hook: Hook, meta: HookMeta, clock: StampClock, arrivedMs: num
     at: stampFromMicroseconds(momentOf(clock.now() - waited, Date.now() * 1000 - waited, report)),
     agentPid: pid === undefined || pid === '0' ? null : Number(pid),
     origin: meta.origin,
+    caller: meta.caller ?? null,
   };
 }

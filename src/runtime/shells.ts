@@ -17,12 +17,15 @@ import type { Opened } from '../store/items.ts';
 import type { Writer } from '../store/writer.ts';
 import type { StampClock } from './clock.ts';
 import type { News } from './rooms/news.ts';
+import type { Sender } from './rooms/rooms.ts';
 import type { Sessions } from './sessions/sessions.ts';
 import { changesAtEnd, combined, commandMessage } from './shell-message.ts';
 
 /** What to run and in whose name. */
 export interface CommandWish {
   sessionId: string;
+  /** Who wants it. */
+  sender: Sender;
   command: string;
   /** A directory that exists, unless the command is impossible. */
   cwd: string;
@@ -48,7 +51,7 @@ export interface Shells {
 }
 
 interface ShellsDeps {
-  sessions: Pick<Sessions, 'tellTo'>;
+  sessions: Pick<Sessions, 'tellTo' | 'as'>;
   news: Pick<News, 'tellDeltas' | 'keep'>;
   writer: Pick<Writer, 'submit'>;
   clock: StampClock;
@@ -209,7 +212,8 @@ class SessionShells implements Shells {
   async #recordAndStart(wish: CommandWish): Promise<string> {
     const id = randomUUID();
     try {
-      await this.#deps.sessions.tellTo(wish.sessionId, 'client', (at) => ({
+      const mine = this.#deps.sessions.as(wish.sender);
+      await mine.tellTo(wish.sessionId, 'client', (at) => ({
         type: 'shell.started',
         at,
         message: commandMessage(id, wish, at),

@@ -31,6 +31,8 @@ export interface EventItem {
   /** ISO 8601 UTC, microseconds. */
   at: string;
   origin: string;
+  /** JSON of who sent it; null for what no connection asked for. */
+  caller: string | null;
   /** Journal form of the event: JSON, message bodies replaced by their ids. */
   event: string;
   accepted: boolean;

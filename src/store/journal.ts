@@ -25,9 +25,9 @@ export interface JournalEntry extends JournalRow {
 /** The journal of one write connection. */
 export function createJournal(database: Sqlite) {
   const insert = database.prepare(
-    `INSERT INTO journal (session_id, seq, at, origin, event, value, accepted, revision, before,
+    `INSERT INTO journal (session_id, seq, at, origin, caller, event, value, accepted, revision, before,
        amended)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const insertBase = database.prepare(
     `INSERT OR REPLACE INTO journal_bases (session_id, seq, machine_version, snapshot)
@@ -47,7 +47,8 @@ export function createJournal(database: Sqlite) {
   return {
     /** @returns the row's `id`, which the session's next one names */
     append(entry: JournalEntry): number {
-      const { sessionId, seq, at, origin, value, accepted, revision, before, amended } = entry;
+      const { sessionId, seq, at, origin, caller, value, accepted, revision, before, amended } =
+        entry;
       const event = eventText(entry.event);
       const names = amended.length === 0 ? null : JSON.stringify(amended);
       return insert.run(
@@ -55,6 +56,7 @@ export function createJournal(database: Sqlite) {
         seq,
         at,
         origin,
+        caller,
         event,
         value,
         +accepted,

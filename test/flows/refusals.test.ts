@@ -1,11 +1,12 @@
 /** What a client hears that asks for too much, too early, or in no language at all; it stays connected. */
 import { once } from 'node:events';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { CLIENT_TYPES } from '../../src/protocol/client.ts';
 import { ioClient, type Received, type TestClient, wsClient } from '../support/clients.ts';
 import { rowsOf } from '../support/database.ts';
-import { scriptOf } from '../support/hooks.ts';
+import { postHook, scriptOf } from '../support/hooks.ts';
 import { createInbox } from '../support/inbox.ts';
 import { barrier } from '../support/observer.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
@@ -25,10 +26,12 @@ async function answerTo(client: TestClient, message: { type: string }): Promise<
   return answer as Received;
 }
 
+const CONNECTION_IDS = { '/ws': /^ws-\d+$/, 'socket.io': /^sio-\d+$/ };
+
 describe.each([
   ['/ws', wsClient],
   ['socket.io', ioClient],
-] as const)('%s', (_, connect) => {
+] as const)('%s', (transport, connect) => {
   it('greets first, with version and epoch', async () => {
     await using client = await connect(server.url);
     const first = await client.waitFor(() => true);
@@ -66,11 +69,43 @@ describe.each([
     const hook = scriptOf('by-socket').prompt('Hi');
     const message = { ...hook, type: 'claude_status_event', request_id: 'r-1' };
     expect(await answerTo(client, message)).toEqual({ type: 'ack', request_id: 'r-1' });
-    const sql = 'SELECT origin FROM journal WHERE session_id = ?';
-    expect(rowsOf(server.paths, sql, 'by-socket')).toContainEqual({ origin: 'client' });
+    const sql = 'SELECT origin, caller FROM journal WHERE session_id = ?';
+    const rows = rowsOf(server.paths, sql, 'by-socket') as { origin: string; caller: string }[];
+    expect(rows.map(({ origin, caller }) => ({ origin, ...JSON.parse(caller) }))).toContainEqual({
+      origin: 'client',
+      kind: 'local',
+      address: '127.0.0.1',
+      connection: expect.stringMatching(CONNECTION_IDS[transport]),
+    });
     client.send({ ...scriptOf('by-socket').stop(), type: 'claude_status_event' });
     await barrier(client);
     expect(client.messages.filter(({ type }) => type === 'ack')).toHaveLength(1);
+  });
+});
+
+it('names who sent a command, in the journal when it was taken and in the log when it was not', async () => {
+  await postHook(server.url, scriptOf('named').prompt('Hi'));
+  await using client = await wsClient(server.url);
+  client.send({ type: 'rename_session', session_id: 'named', name: 'by socket' });
+  await barrier(client);
+  const sql = 'SELECT origin, caller IS NULL AS is_nobody FROM journal WHERE session_id = ?';
+  expect(new Set(rowsOf(server.paths, sql, 'named').map((row) => JSON.stringify(row)))).toEqual(
+    new Set(['{"origin":"hook","is_nobody":1}', '{"origin":"client","is_nobody":0}']),
+  );
+  const answer = await fetch(`${server.url}/api/sessions/named/interrupt`, { method: 'POST' });
+  expect(answer.ok).toBe(false);
+  await vi.waitFor(() => {
+    const lines = readFileSync(server.paths.log, 'utf8').split('\n');
+    const refused = lines.filter((line) => line.includes('command.refused'));
+    expect(refused.map((line) => JSON.parse(line))).toContainEqual(
+      expect.objectContaining({
+        type: 'interrupt_session',
+        code: 'watched_only',
+        kind: 'local',
+        address: '127.0.0.1',
+        connection: expect.stringMatching(/^http-\d+$/),
+      }),
+    );
   });
 });
 

@@ -9,6 +9,7 @@ function row(seq: number): JournalRow {
     seq,
     at: '2026-03-01T12:00:00.000000Z',
     origin: 'hook',
+    caller: null,
     event: '{"type":"hook.observed"}',
     value: '{"phase":"idle","link":"passive"}',
     accepted: true,

@@ -6,7 +6,7 @@ import { scopesOf } from '../../src/transports/inspect/inspect.ts';
 import { scriptOf } from '../support/hooks.ts';
 import { openStage } from './stage.ts';
 
-const CALLER = { kind: 'local', address: '127.0.0.1' } as const;
+const CALLER = { kind: 'local', address: '127.0.0.1', connection: 'inspect-1' } as const;
 
 async function openSession() {
   const stage = await openStage();
@@ -29,6 +29,7 @@ describe('an event sent by hand', () => {
     const { records } = await inspection.history('s1', null);
     expect(records.at(-1)).toMatchObject({
       origin: 'visualizer',
+      caller: CALLER,
       event: { type: 'turn.completed' },
       value: { phase: { active: { turn: 'closed' } } },
       accepted: true,
@@ -51,7 +52,12 @@ describe('an event sent by hand', () => {
     expect(sent).toMatchObject({ accepted: false, value: { phase: 'ended' } });
     expect(sent.reason).toContain('No active state takes agent.started');
     const { records } = await inspection.history('s1', null);
-    expect(records.at(-1)).toMatchObject({ origin: 'visualizer', accepted: false });
+    expect(records.at(-1)).toMatchObject({
+      origin: 'visualizer',
+      caller: CALLER,
+      accepted: false,
+    });
+    expect(records.filter(({ origin }) => origin === 'hook')[0]).not.toHaveProperty('caller');
   });
 
   it('belongs to the session it is sent to, whatever its request says', async () => {

@@ -106,6 +106,7 @@ export function event(
     key: null,
     at: AT,
     origin: 'test',
+    caller: null,
     event: '{"type":"hook.observed"}',
     accepted: true,
     value: '"idle"',

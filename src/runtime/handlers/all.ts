@@ -41,7 +41,7 @@ export interface HandlersDeps {
 export function createHandlers(deps: HandlersDeps): Handlers<ClientTag> {
   const { core, subscriptions, accounts, shells, images, browse, home, log } = deps;
   const { writer, engine, sessions, links, registry, listFeed, threads } = core;
-  const forks = createForks({ engine, sessions, links, registry, listFeed });
+  const forks = createForks({ engine, links, registry, listFeed });
   const lifecycle = { sessions, links, forks, registry, subscriptions, listFeed, home };
   return {
     ...createSubscriptionHandlers(subscriptions),

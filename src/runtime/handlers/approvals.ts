@@ -37,10 +37,12 @@ export function createApprovalsHandlers({
 }: ApprovalsDeps): Handlers<ApprovalsTag> {
   /** @param words  for the turn that goes on: Codex takes no reason with a refusal, so they go before it */
   async function settle(
+    { sender }: Asker,
     live: LiveSession,
     event: Wish & { order: ConnectorCommand; requestId: string },
     words: Wish | null = null,
   ): Promise<void> {
+    const mine = sessions.as(sender);
     const { id } = live;
     const { requestId } = event;
     refuse(live, event, 'answer it');
@@ -50,8 +52,8 @@ export function createApprovalsHandlers({
     }
     // Sent in one turn: no other decision comes in between.
     await Promise.all([
-      words && sessions.command(live, words, 'answer it'),
-      sessions.command(live, event, 'answer it'),
+      words && mine.command(live, words, 'answer it'),
+      mine.command(live, event, 'answer it'),
     ]);
   }
 
@@ -77,14 +79,14 @@ export function createApprovalsHandlers({
         const message = given.message?.trim();
         const words = decision === 'denied' && message ? steered(session_id, message) : null;
         const order = { type: 'approval.answer', requestId, decision } as const;
-        return settle(live, { type: 'approval.decided', requestId, decision, order }, words);
+        return settle(asker, live, { type: 'approval.decided', requestId, decision, order }, words);
       }),
 
     answer_question: ({ session_id, request_id: requestId, answer: text, answers }, asker) =>
       visit(asker, session_id, (live) => {
         refuseWatched(live, 'answer it');
         const order = { type: 'question.answer', requestId, text, answers: answers ?? {} } as const;
-        return settle(live, { type: 'question.answered', requestId, order });
+        return settle(asker, live, { type: 'question.answered', requestId, order });
       }),
   };
 }

@@ -4,7 +4,7 @@
  */
 import type { ClientMessage, ClientMessageOf } from '../../protocol/client.ts';
 import type { ListNews, Reply } from '../../protocol/server.ts';
-import type { Connection } from '../rooms/rooms.ts';
+import type { Connection, Sender } from '../rooms/rooms.ts';
 
 /** The type of a client's message. */
 export type ClientTag = ClientMessage['type'];
@@ -12,6 +12,8 @@ export type ClientTag = ClientMessage['type'];
 /** Who asked, and how to answer. */
 export interface Asker {
   readonly connection: Connection;
+  /** Who asks, for the journal. */
+  readonly sender: Sender;
   /** Answers on the asker's connection, with its `request_id` if it sent one. */
   reply(message: Reply | ListNews): void;
   /** Says `ack` to an asker that sent a `request_id`. @param id of what was made, where that is news */

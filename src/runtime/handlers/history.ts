@@ -12,7 +12,7 @@ import type { Handlers } from './handler.ts';
 
 interface HistoryDeps {
   writer: Pick<Writer, 'read'>;
-  sessions: Pick<Sessions, 'tellTo'>;
+  sessions: Pick<Sessions, 'as'>;
 }
 
 /** Entries of a page, unless the asker wants fewer or, up to the second, more; a frame may hold fewer. */
@@ -57,7 +57,7 @@ export function createHistoryHandlers({ writer, sessions }: HistoryDeps): Handle
         throw new OrbitError('invalid_argument', { reason }, { sessionId });
       }
       // An event like every other: the journal keeps who took what out of the history.
-      await sessions.tellTo(sessionId, 'client', (at) => ({
+      await sessions.as(asker.sender).tellTo(sessionId, 'client', (at) => ({
         type: 'approval.forgotten',
         at,
         approvalId,

@@ -1,7 +1,7 @@
 /** Claude's hooks over a socket: the same way in as `POST /api/hook`. */
 import type { Hook } from '../../protocol/hook.ts';
 import type { HookMeta } from '../hall.ts';
-import type { Handlers } from './handler.ts';
+import type { Asker, Handlers } from './handler.ts';
 
 type HookTag =
   | 'claude_session_start'
@@ -14,8 +14,8 @@ type HookTag =
 export function createHookHandlers(
   takeHook: (hook: Hook, meta: HookMeta) => Promise<void>,
 ): Handlers<HookTag> {
-  const take = (message: Hook & { type: HookTag }) =>
-    takeHook(message, { origin: 'client', type: message.type });
+  const take = (message: Hook & { type: HookTag }, { sender: caller }: Asker) =>
+    takeHook(message, { origin: 'client', type: message.type, caller });
   return {
     claude_session_start: take,
     claude_session_end: take,

@@ -45,7 +45,8 @@ export function createLifecycleHandlers(deps: LifecycleDeps): Handlers<Lifecycle
 
     async resume_session({ session_id }, asker) {
       try {
-        await sessions.visit(session_id, (live) => resume(deps, live));
+        const mine = { ...deps, sessions: sessions.as(asker.sender) };
+        await sessions.visit(session_id, (live) => resume(mine, live));
       } catch (error) {
         throw about(error, session_id);
       }
@@ -54,19 +55,21 @@ export function createLifecycleHandlers(deps: LifecycleDeps): Handlers<Lifecycle
 
     fork_session: (message, asker) => fork(deps, message, asker),
 
-    async end_session({ session_id }) {
+    async end_session({ session_id }, { sender }) {
       await sessions.visit(session_id, async (live) => {
         if (live.head.snapshot.hasTag('ended')) return;
         const command = { type: 'end.requested', reason: 'user_requested' } as const;
-        await sessions.command(live, command, 'end it');
+        await sessions.as(sender).command(live, command, 'end it');
       });
     },
 
-    async update_session_config(message) {
+    async update_session_config(message, { sender }) {
       const { session_id, permission_mode } = message;
       const fields = { ...policiesFrom(message), ...(permission_mode && { permission_mode }) };
       await sessions.visit(session_id, (live) =>
-        sessions.command(live, { type: 'settings.chosen', fields }, 'change its settings'),
+        sessions
+          .as(sender)
+          .command(live, { type: 'settings.chosen', fields }, 'change its settings'),
       );
     },
   };
@@ -91,7 +94,8 @@ async function createCodex(
       isNew: true,
       turnCount: 0,
     });
-    const told = links.adopt(id, opened).map((report) => sessions.tell(live, report, 'server'));
+    const mine = sessions.as(asker.sender);
+    const told = links.adopt(id, opened).map((report) => mine.tell(live, report, 'server'));
     await Promise.all(told);
     await subscriptions.present(asker, id);
   } finally {
@@ -121,7 +125,11 @@ async function fork(
   try {
     const given = await settingsGiven(message, home);
     const forked = await sessions.visit(source, (live) =>
-      forks.fork(live, { nth: message.nth_user_message ?? null, given }),
+      forks.fork(live, {
+        nth: message.nth_user_message ?? null,
+        given,
+        sessions: sessions.as(asker.sender),
+      }),
     );
     try {
       await subscriptions.present(asker, forked.sessionId);

@@ -13,17 +13,18 @@ const MAX_NAME_CHARS = 200;
 export function createNamingHandlers({
   sessions,
 }: {
-  sessions: Pick<Sessions, 'tellTo'>;
+  sessions: Pick<Sessions, 'as'>;
 }): Handlers<'rename_session'> {
   return {
-    async rename_session({ session_id: sessionId, name: given }) {
+    async rename_session({ session_id: sessionId, name: given }, asker) {
       const name = nameFrom(given ?? '');
       if (name.length > MAX_NAME_CHARS) {
         const reason = `A name has at most ${MAX_NAME_CHARS} characters, this one ${name.length}`;
         throw new OrbitError('invalid_argument', { reason }, { sessionId });
       }
       const event = { type: 'name.chosen', name: name === '' ? null : name } as const;
-      await sessions.tellTo(sessionId, 'client', (at) => ({ ...event, at }));
+      const mine = sessions.as(asker.sender);
+      await mine.tellTo(sessionId, 'client', (at) => ({ ...event, at }));
     },
   };
 }

@@ -19,7 +19,7 @@ type ReviewsTag =
 
 interface ReviewsDeps {
   writer: Pick<Writer, 'read'>;
-  sessions: Pick<Sessions, 'tellTo'>;
+  sessions: Pick<Sessions, 'as'>;
 }
 
 /** Longest remark, and longest path, UTF-16 units. */
@@ -43,29 +43,29 @@ export function createReviewsHandlers({ writer, sessions }: ReviewsDeps): Handle
       refuseLong(message);
       // Not made of a moment: two of one millisecond must not be one (contract.md 10.7 F1).
       const id = `rc-${randomUUID()}`;
-      await sessions.tellTo(message.session_id, 'client', (at) => ({
+      await sessions.as(asker.sender).tellTo(message.session_id, 'client', (at) => ({
         type: 'comment.created',
         at,
         comment: commentFrom(message, id, at),
       }));
       asker.acknowledge(id);
     },
-    async update_review_comment(message) {
+    async update_review_comment(message, asker) {
       refuseLong({ body: message.body ?? '' });
       await inTurn(message.comment_id, async () => {
         // Read inside the turn: what the change before it left is what this one is made from.
         const known = await find(message.comment_id);
-        await sessions.tellTo(known.session_id, 'client', (at) => ({
+        await sessions.as(asker.sender).tellTo(known.session_id, 'client', (at) => ({
           type: 'comment.updated',
           at,
           comment: changedBy(known, message, at),
         }));
       });
     },
-    async delete_review_comment({ comment_id: commentId }) {
+    async delete_review_comment({ comment_id: commentId }, asker) {
       await inTurn(commentId, async () => {
         const { session_id } = await find(commentId);
-        await sessions.tellTo(session_id, 'client', (at) => ({
+        await sessions.as(asker.sender).tellTo(session_id, 'client', (at) => ({
           type: 'comment.deleted',
           at,
           commentId,

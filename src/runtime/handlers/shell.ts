@@ -35,7 +35,7 @@ export function createShellHandlers({
       if (wrong) throw refuse(wrong);
       // Asked also when the client names a directory: a command belongs to a session that exists.
       const { session } = await sessions.visit(sessionId, contextOf);
-      const wish = { sessionId, command, timeoutMs: seconds * 1000 };
+      const wish = { sessionId, sender: asker.sender, command, timeoutMs: seconds * 1000 };
       const own = session.current_cwd || session.project_path;
       const place = cwd
         ? { cwd: await directoryOf(cwd, home, sessionId) }

@@ -45,7 +45,7 @@ export function createTurnsHandlers({
   images: Pick<Images, 'take'>;
 }): Handlers<TurnsTag> {
   return {
-    async send_message(message) {
+    async send_message(message, { sender }) {
       const { session_id } = message;
       refuseBadWords(message);
       const directory = await sessions.visit(session_id, (live) => {
@@ -54,28 +54,32 @@ export function createTurnsHandlers({
       });
       const pictures = message.images ?? [];
       const taken = pictures.length > 0 ? await images.take(pictures, directory) : [];
-      await sessions.wish(session_id, 'type', (live) =>
-        submitted(message, taken, joinsTurn(live.head.snapshot)),
-      );
+      await sessions
+        .as(sender)
+        .wish(session_id, 'type', (live) =>
+          submitted(message, taken, joinsTurn(live.head.snapshot)),
+        );
     },
 
-    steer_turn: ({ session_id, content }) =>
-      sessions.wish(session_id, 'type', () => steered(session_id, content)),
+    steer_turn: ({ session_id, content }, { sender }) =>
+      sessions.as(sender).wish(session_id, 'type', () => steered(session_id, content)),
 
-    interrupt_session: ({ session_id }) =>
+    interrupt_session: ({ session_id }, { sender }) =>
       sessions.visit(session_id, (live) =>
-        sessions.command(live, { type: 'interrupt.requested' }, 'interrupt it'),
+        sessions.as(sender).command(live, { type: 'interrupt.requested' }, 'interrupt it'),
       ),
 
-    compact_context: ({ session_id }) =>
-      sessions.wish(session_id, 'compact it', () => ({ type: 'compaction.requested' })),
+    compact_context: ({ session_id }, { sender }) =>
+      sessions.as(sender).wish(session_id, 'compact it', () => ({ type: 'compaction.requested' })),
 
-    undo_last_turn: ({ session_id }) =>
-      sessions.wish(session_id, 'undo', () => ({ type: 'undo.requested' })),
+    undo_last_turn: ({ session_id }, { sender }) =>
+      sessions.as(sender).wish(session_id, 'undo', () => ({ type: 'undo.requested' })),
 
-    rollback_turns: ({ session_id, num_turns: turns }) => {
+    rollback_turns: ({ session_id, num_turns: turns }, { sender }) => {
       if (turns < 1) throw invalid(session_id, 'num_turns must be >= 1');
-      return sessions.wish(session_id, 'roll back', () => ({ type: 'rollback.requested', turns }));
+      return sessions
+        .as(sender)
+        .wish(session_id, 'roll back', () => ({ type: 'rollback.requested', turns }));
     },
   };
 }

@@ -6,6 +6,7 @@
 import { OrbitError } from '../../errors.ts';
 import type {
   HistoryPage,
+  InspectCaller,
   InspectOrigin,
   InspectRecord,
   Moment,
@@ -123,6 +124,7 @@ export function recordOf(session: string, step: Step): InspectRecord {
     seq: row.seq,
     at: row.at,
     origin: row.origin as InspectOrigin,
+    ...callerFrom(row.caller),
     event: { type: typeOf(row.event) },
     value: valueFrom(row.value),
     accepted: row.accepted,
@@ -132,6 +134,11 @@ export function recordOf(session: string, step: Step): InspectRecord {
     children,
     revision: row.revision,
   };
+}
+
+/** Who sent an event, where the journal names somebody. */
+export function callerFrom(text: string | null): { caller?: InspectCaller } {
+  return text === null ? {} : { caller: JSON.parse(text) as InspectCaller };
 }
 
 /** The type of a journalled event. */

@@ -147,9 +147,9 @@ function createFollowers(segments: Segments, counts: HubCounts) {
     },
     /** The committed event as a record; null when nobody follows, or it is known already. */
     recordOf(item: EventItem, { seq, revision }: Committed): InspectRecord | null {
-      const { sessionId, at, origin, event, value, accepted } = item;
+      const { sessionId, at, origin, caller, event, value, accepted } = item;
       if (!followers.has(sessionId)) return null;
-      const row = { seq, at, origin, event, value, accepted, revision };
+      const row = { seq, at, origin, caller, event, value, accepted, revision };
       const step = segments.extend(sessionId, row);
       return step && recordOf(sessionId, step);
     },

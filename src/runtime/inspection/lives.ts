@@ -6,7 +6,7 @@ import { OrbitError } from '../../errors.ts';
 import type { Cause, ChildLife, InspectChild, InspectOrigin } from '../../protocol/inspect.ts';
 import type { Step } from './fold/fold.ts';
 import { type Segments, stretchesBack } from './fold/segments.ts';
-import { type History, typeOf } from './history.ts';
+import { callerFrom, type History, typeOf } from './history.ts';
 
 /** Tells the lives of child actors. */
 export interface Lives {
@@ -98,6 +98,6 @@ function viewIn({ children }: Step, id: string, isRunning: boolean): InspectChil
 
 /** A step as the cause of something. */
 export function causeOf({ row }: Step): Cause {
-  const { seq, at, event, origin } = row;
-  return { seq, at, event: typeOf(event), origin: origin as InspectOrigin };
+  const { seq, at, event, origin, caller } = row;
+  return { seq, at, event: typeOf(event), origin: origin as InspectOrigin, ...callerFrom(caller) };
 }

@@ -1,7 +1,7 @@
 /**
  * A person's event for a live session: the one thing inspection does instead of looks at. It goes the way
  * of every event (one item, committed, then told), so the journal is its audit: origin `visualizer`, also
- * for what the chart refused. Who sent it stands in the log.
+ * for what the chart refused, with who sent it.
  */
 import type { SessionEvent } from '../../../machines/index.ts';
 import { OrbitError } from '../../errors.ts';
@@ -11,7 +11,7 @@ import type { Json, Sent, StateValue } from '../../protocol/inspect.ts';
 import type { Writer } from '../../store/writer.ts';
 import type { StampClock } from '../clock.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import type { Caller } from '../rooms/rooms.ts';
+import type { Sender } from '../rooms/rooms.ts';
 import type { LiveSession } from '../sessions/live-session.ts';
 import type { Registry } from '../sessions/registry.ts';
 import { judge } from './possible/next.ts';
@@ -37,7 +37,7 @@ export interface SendDeps {
 export type Send = (
   session: string,
   event: { type: string; [key: string]: Json },
-  caller: Caller,
+  caller: Sender,
 ) => Promise<Sent>;
 
 /** Sending through the ledger. */
@@ -69,7 +69,7 @@ function submit(
   { ledger, log }: SendDeps,
   live: LiveSession,
   event: SessionEvent,
-  { kind, address }: Caller,
+  caller: Sender,
 ): Promise<Sent> {
   let accepted = false;
   let reason: string | null = null;
@@ -83,11 +83,12 @@ function submit(
         return event;
       },
       origin: 'visualizer',
+      caller,
       key: null,
       settle(error) {
         if (error) return reject(error);
         const about = { session_id: live.id, event_type: event.type, accepted };
-        log.info('inspect.sent', { ...about, caller: kind, address });
+        log.info('inspect.sent', { ...about, ...caller });
         resolve({ accepted, reason, value: live.head.snapshot.value as StateValue });
       },
     });

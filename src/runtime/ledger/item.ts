@@ -54,7 +54,7 @@ function foldsOn(event: SessionEvent, tail: number): boolean {
 
 /** What is stored of an event and its step, and how many events then follow the stored snapshot. */
 export function itemOf(
-  about: Pick<EventItem, 'sessionId' | 'chain' | 'key' | 'origin'>,
+  about: Pick<EventItem, 'sessionId' | 'chain' | 'key' | 'origin' | 'caller'>,
   {
     head,
     step: { snapshot, accepted },

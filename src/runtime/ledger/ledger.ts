@@ -139,9 +139,9 @@ class WriterLedger implements Ledger {
       }
       const step = takeStep(head.snapshot, event);
       const pieces = [...head.birth, ...step.facts].map(pieceOf);
-      const { key, origin } = pending;
+      const { key, origin, caller } = pending;
       const { item, tail } = itemOf(
-        { sessionId: live.id, chain: this.#chains, key, origin },
+        { sessionId: live.id, chain: this.#chains, key, origin, caller: textOf(caller) },
         { head, step, event, pieces },
       );
       const after = { snapshot: step.snapshot, tail, birth: [], base: null };
@@ -204,6 +204,11 @@ class WriterLedger implements Ledger {
     }
     if (pieces.some(({ fact }) => fact.type === 'approval_closed')) settled(sessionId);
   }
+}
+
+/** A sender as the journal keeps it. */
+function textOf(caller: PendingEvent['caller']): string | null {
+  return caller ? JSON.stringify(caller) : null;
 }
 
 function quarantined(live: LiveSession, reason: string): OrbitError {

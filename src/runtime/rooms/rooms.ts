@@ -20,6 +20,17 @@ export interface Caller {
   readonly address: string;
 }
 
+/** Who sent a command, as the journal and the log name them. */
+export interface Sender extends Caller {
+  /** Id of the connection, as in the log: its transport and a number, such as `ws-12`. */
+  readonly connection: string;
+}
+
+/** Who speaks on a connection. */
+export function senderOf({ caller, id }: Connection): Sender {
+  return { ...caller, connection: id };
+}
+
 /** One open line to a client, whatever carries it. */
 export interface Connection {
   readonly id: string;

@@ -4,6 +4,7 @@ import type { SessionActor } from '../../../machines/session-actor.ts';
 import type { SessionEvent } from '../../../machines/session-events.ts';
 import type { Fact } from '../../../machines/session-facts.ts';
 import type { SessionSnapshot } from '../../../machines/view.ts';
+import type { Sender } from '../rooms/rooms.ts';
 
 /** Where an event came from, for the journal. */
 export type Origin = 'hook' | 'spool' | 'client' | 'connector' | 'server' | 'visualizer';
@@ -13,6 +14,8 @@ export interface PendingEvent {
   /** The event, or how it is made of the session as it is when its turn comes. */
   event: SessionEvent | ((snapshot: SessionSnapshot) => SessionEvent);
   origin: Origin;
+  /** Who sent it, for events that a person or a program asked for over a connection. */
+  caller?: Sender | null;
   /** Idempotency key; null when the sender gave none. */
   key: string | null;
   /** For commands of clients: why the session does not take it now, asked when its turn comes. */

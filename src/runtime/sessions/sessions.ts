@@ -12,6 +12,7 @@ import type { Writer } from '../../store/writer.ts';
 import { refusalOf } from '../capacity.ts';
 import type { StampClock } from '../clock.ts';
 import type { Ledger } from '../ledger/ledger.ts';
+import type { Sender } from '../rooms/rooms.ts';
 import type { LiveSession, Origin, PendingEvent } from './live-session.ts';
 import type { Registry } from './registry.ts';
 
@@ -25,6 +26,8 @@ type EventMaker = (at: Stamp, context: SessionContext) => SessionEvent;
 
 /** What handlers, and the house itself, ask of a session. */
 export interface Sessions {
+  /** The same sessions for one sender: the journal names it beside every event that is sent through them. */
+  as(sender: Sender): Sessions;
   /**
    * Calls `visit` with the session; visits of one session keep their order.
    *
@@ -75,9 +78,15 @@ export function createSessions(deps: SessionsDeps): Sessions {
 
 class RegisteredSessions implements Sessions {
   readonly #deps: SessionsDeps;
+  readonly #sender: Sender | null;
 
-  constructor(deps: SessionsDeps) {
+  constructor(deps: SessionsDeps, sender: Sender | null = null) {
     this.#deps = deps;
+    this.#sender = sender;
+  }
+
+  as(sender: Sender): Sessions {
+    return new RegisteredSessions(this.#deps, sender);
   }
 
   visit<Result>(id: string, visitor: (live: LiveSession) => Result): Promise<Awaited<Result>> {
@@ -134,6 +143,7 @@ class RegisteredSessions implements Sessions {
       this.#deps.ledger.send(live, {
         event,
         origin,
+        caller: this.#sender,
         key: null,
         settle,
         ...(refusal && { refusal }),

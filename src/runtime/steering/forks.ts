@@ -33,19 +33,19 @@ interface Forked {
 /** Makes new sessions of old ones. */
 export interface Forks {
   /**
-   * Forks a session before its nth message of a user (0 = the first), or whole.
+   * Forks a session before its nth message of a user (0 = the first), or whole; the new one is told its past
+   * through `sessions`, those of the asker.
    *
    * @throws OrbitError `fork_failed`, `codex_error`
    */
   fork(
     source: LiveSession,
-    how: { nth: number | null; given: Partial<ThreadSettings> },
+    how: { nth: number | null; given: Partial<ThreadSettings>; sessions: Pick<Sessions, 'tell'> },
   ): Promise<Forked>;
 }
 
 interface ForksDeps {
   engine: Pick<Engine, 'request'>;
-  sessions: Sessions;
   links: Pick<Links, 'adopt'>;
   registry: Pick<Registry, 'create'>;
   listFeed: Pick<ListFeed, 'hold'>;
@@ -75,7 +75,7 @@ class ThreadForks implements Forks {
 
   async fork(
     source: LiveSession,
-    { nth, given }: { nth: number | null; given: Partial<ThreadSettings> },
+    { nth, given, sessions }: Parameters<Forks['fork']>[1],
   ): Promise<Forked> {
     const { session } = contextOf(source);
     const fromThreadId = threadOf(session);
@@ -100,7 +100,7 @@ class ThreadForks implements Forks {
         turnCount,
       });
       const wishes = [...this.#deps.links.adopt(sessionId, opened), ...told];
-      await Promise.all(wishes.map((wish) => this.#deps.sessions.tell(live, wish, 'server')));
+      await Promise.all(wishes.map((wish) => sessions.tell(live, wish, 'server')));
     } catch (error) {
       announce();
       throw error;

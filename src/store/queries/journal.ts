@@ -14,6 +14,8 @@ export interface JournalRow {
   /** ISO 8601 UTC with microseconds. */
   at: string;
   origin: string;
+  /** JSON of who sent it; null for what no connection asked for. */
+  caller: string | null;
   /** JSON of the event; message bodies are ids. */
   event: string;
   /** JSON of the chart's state value after it. */
@@ -46,7 +48,7 @@ export type JournalRead = ReturnType<typeof createJournalRead>;
 /** Reads journals on one connection. */
 export function createJournalRead(database: Sqlite) {
   const row = database.prepare<[number, string, number], ChainRow>(
-    `SELECT id, seq, at, origin, event, value, accepted, revision, before, amended
+    `SELECT id, seq, at, origin, caller, event, value, accepted, revision, before, amended
      FROM journal WHERE id = ? AND session_id = ? AND seq <= ?`,
   );
   const markFrom = database

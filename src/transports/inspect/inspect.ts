@@ -134,7 +134,7 @@ function sendFor(
       const reason = 'Sending events needs a token; this connection may only look';
       throw new OrbitError('forbidden', { reason });
     }
-    return inspection.send(session, event, caller);
+    return inspection.send(session, event, { ...caller, connection: `inspect-${socket.id}` });
   };
 }
 
