@@ -20,6 +20,8 @@ export interface DataPaths {
   /** Epoch and commit count outside the database, to notice a restored backup. */
   readonly epoch: string;
   readonly token: string;
+  /** The unix socket of the running server, 0600. */
+  readonly socket: string;
   readonly hookScript: string;
   readonly hookConfig: string;
   /** Authorization header for hook.sh's curl, 0600. */
@@ -177,6 +179,7 @@ export function dataPaths(directory: string): DataPaths {
     server: below('server.json'),
     epoch: below('epoch.json'),
     token: below('auth-token'),
+    socket: below('orbitdock.sock'),
     hookScript: below('hook.sh'),
     hookConfig: below('hook.conf'),
     hookHeaders: below('hook-headers'),

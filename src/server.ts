@@ -106,6 +106,7 @@ async function serve(deps: {
     hall: house.hall,
     rooms: house.rooms,
     inspection: house.inspection,
+    socketPath: paths.socket,
     log: log.child('transports'),
     version,
   });

@@ -2,8 +2,14 @@
  * The HTTP server under all doors: its bounds, its sockets, how it begins to listen and how it stops.
  * Called by listen.ts.
  */
+import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import {
+  type AddressInfo,
+  createServer as createNetServer,
+  type Server as NetServer,
+  type Socket,
+} from 'node:net';
 import { type BindAddress, formatAddress } from '../address.ts';
 import { EXIT, ExitError, systemCodeOf } from '../exit.ts';
 import type { DoorLimits } from './limits.ts';
@@ -31,11 +37,21 @@ export function createBoundedServer(limits: DoorLimits): Server {
 
 /** Stops listening, sends the clients away, waits for what is under way, then cuts off the rest. */
 export async function stopServer(
-  deps: { server: Server; sockets: Set<Socket>; limits: DoorLimits; clock: Clock },
+  deps: {
+    server: Server;
+    unixServer: NetServer | null;
+    sockets: Set<Socket>;
+    limits: DoorLimits;
+    clock: Clock;
+  },
   sendClientsAway: () => Promise<unknown>,
 ): Promise<void> {
-  const { server, sockets, limits, clock } = deps;
-  const stopped = new Promise<void>((resolve) => server.close(() => resolve()));
+  const { server, unixServer, sockets, limits, clock } = deps;
+  const stopped = Promise.all(
+    [server, unixServer].map(
+      (one) => new Promise<void>((resolve) => (one ? one.close(() => resolve()) : resolve())),
+    ),
+  );
   let cancel = (): void => {};
   const overdue = new Promise<void>((resolve) => {
     cancel = clock.after(limits.stopMs, resolve);
@@ -92,4 +108,45 @@ export async function listenOn(
     throw new ExitError(EXIT.configuration, `Asked for ${where} but got ${got}`);
   }
   return { address, port };
+}
+
+/** A unix socket's address holds 104 bytes on macOS and 108 on Linux, with the zero at its end. */
+const MAX_SOCKET_PATH_BYTES = 100;
+
+/**
+ * Lets the HTTP server answer on a unix socket as well, which only its owner can open. What a dead process
+ * has left at the path is replaced: the caller holds the lock of the directory, so nobody listens there.
+ * Closing the returned server removes the file.
+ *
+ * @param opened is told each connection before the HTTP server reads from it
+ * @throws Error when the path is too long or holds anything but a socket; the system's error otherwise
+ */
+export async function listenOnUnixSocket(
+  server: Server,
+  path: string,
+  opened: (socket: Socket) => void,
+): Promise<NetServer> {
+  if (Buffer.byteLength(path) > MAX_SOCKET_PATH_BYTES) {
+    throw new Error(
+      `A socket's path has at most ${MAX_SOCKET_PATH_BYTES} bytes; use a shorter --data-dir`,
+    );
+  }
+  const stale = lstatSync(path, { throwIfNoEntry: false });
+  if (stale && !stale.isSocket()) throw new Error(`${path} is no socket; move it away`);
+  if (stale) unlinkSync(path);
+  // As Node's own HTTP servers have it: a client may end its side and still read the answer.
+  const unixServer = createNetServer({ allowHalfOpen: true }, (socket) => {
+    opened(socket);
+    server.emit('connection', socket);
+  });
+  unixServer.maxConnections = server.maxConnections;
+  await new Promise<void>((resolve, reject) => {
+    unixServer.once('error', reject);
+    unixServer.listen(path, () => {
+      unixServer.off('error', reject);
+      resolve();
+    });
+  });
+  chmodSync(path, 0o600);
+  return unixServer;
 }

@@ -125,7 +125,7 @@ class HouseGate implements Gate {
       return refusal(new OrbitError('headers_too_large', { limit: maxHeaderFields }));
     }
     const names = this.#names;
-    const local = localEnd(request.socket);
+    const local = localEnd(request.socket, this.#deps.peers);
     const named = judgeHost({ headers, url: request.url ?? '', names, local });
     if ('error' in named) return named;
     const { target, host, kind } = named;
@@ -133,7 +133,9 @@ class HouseGate implements Gate {
     const isLink = isNavigation(request, headers) && doorOf(target.path) === 'page';
     if (origin.error && !isLink) return refusal(origin.error);
 
-    const address = plainAddress(request.socket.remoteAddress ?? '');
+    const address = this.#deps.peers.isUnixSocket(request.socket)
+      ? 'unix'
+      : plainAddress(request.socket.remoteAddress ?? '');
     const isLocal = this.#isLocal(request, kind);
     const { corsOrigin } = origin;
     if (corsOrigin !== null && isPreflight(request, headers)) {
@@ -161,6 +163,7 @@ class HouseGate implements Gate {
   #isLocal(request: GateRequest, kind: HostKind): boolean {
     const { config, peers } = this.#deps;
     const { socket } = request;
+    if (kind === 'loopback' && peers.isUnixSocket(socket)) return !comesFromProxy(request);
     return (
       config.bind.isLoopback &&
       kind === 'loopback' &&
@@ -246,7 +249,9 @@ function fieldsOf(rawHeaders: readonly string[]): Map<string, string[]> {
   return fields;
 }
 
-function localEnd({ localAddress, localPort }: GateRequest['socket']): LocalEnd {
+function localEnd(socket: GateRequest['socket'], peers: Peers): LocalEnd {
+  if (peers.isUnixSocket(socket)) return { address: '', port: null };
+  const { localAddress, localPort } = socket;
   return { address: localAddress ?? '', port: localPort ?? 0 };
 }
 

@@ -5,7 +5,7 @@
  */
 
 import type { IncomingMessage, Server } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Config } from '../config.ts';
 import type { OrbitError } from '../errors.ts';
@@ -14,9 +14,15 @@ import type { Hall } from '../runtime/hall.ts';
 import type { Inspection } from '../runtime/inspection/inspection.ts';
 import type { Outlet } from '../runtime/rooms/rooms.ts';
 import { type Caps, createCaps } from './admission/caps.ts';
-import { createPeers } from './admission/peer.ts';
+import { createPeers, type Peers } from './admission/peer.ts';
 import { type Backlog, createBacklog } from './backlog.ts';
-import { createBoundedServer, listenOn, stopServer, trackSockets } from './bounded-server.ts';
+import {
+  createBoundedServer,
+  listenOn,
+  listenOnUnixSocket,
+  stopServer,
+  trackSockets,
+} from './bounded-server.ts';
 import { type Admission, createGate, type Gate } from './gate.ts';
 import { createHttp } from './http/http.ts';
 import { createPage } from './http/page.ts';
@@ -50,6 +56,8 @@ export interface DoorsDeps {
   inspection?: Inspection;
   /** Where the page was built, when not at its usual place. */
   pageDirectory?: string;
+  /** Where to listen on a unix socket as well; its directory is open to the owner only. */
+  socketPath?: string;
   limits?: DoorLimits;
   clock?: Clock;
 }
@@ -91,13 +99,15 @@ class OnePort implements Doors {
   readonly #server: Server;
   readonly #sockets: Set<Socket>;
   readonly #warn: LogLine;
+  readonly #peers: Peers = createPeers();
+  #unixServer: NetServer | null = null;
   #closing: Promise<void> | null = null;
 
   constructor(deps: OnePortDeps) {
     const { config, hall, limits, clock, log, inspection } = deps;
     const gate = createGate({
       config,
-      peers: createPeers(),
+      peers: this.#peers,
       clock,
       maxHeaderFields: limits.maxHeaderFields,
     });
@@ -117,8 +127,20 @@ class OnePort implements Doors {
     this.#server.on('upgrade', this.#upgrades(gate));
   }
 
-  listen(): Promise<{ address: string; port: number }> {
-    return listenOn(this.#server, this.#deps.config.bind);
+  async listen(): Promise<{ address: string; port: number }> {
+    const where = await listenOn(this.#server, this.#deps.config.bind);
+    const { socketPath: path, log } = this.#deps;
+    if (path !== undefined) {
+      const opened = (socket: Socket) => this.#peers.cameThroughUnixSocket(socket);
+      await listenOnUnixSocket(this.#server, path, opened).then(
+        (server) => {
+          this.#unixServer = server;
+        },
+        // Everything is served on the port; the socket is one way more.
+        (error: unknown) => log.warn('socket.unavailable', { path }, errorFrom(error).message),
+      );
+    }
+    return where;
   }
 
   close(): Promise<void> {
@@ -195,7 +217,13 @@ class OnePort implements Doors {
     const spread = Math.max(COME_BACK_MS_MIN, this.#sockets.size * COME_BACK_MS_EACH);
     const reason = `restarting, come back within ${spread} ms`;
     const { limits, clock } = this.#deps;
-    const port = { server: this.#server, sockets: this.#sockets, limits, clock };
+    const port = {
+      server: this.#server,
+      unixServer: this.#unixServer,
+      sockets: this.#sockets,
+      limits,
+      clock,
+    };
     await stopServer(port, () =>
       Promise.all(doors.map((door) => door?.close(SERVICE_RESTART, reason))),
     );

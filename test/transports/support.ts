@@ -164,7 +164,12 @@ export interface TestDoors {
 
 /** Doors on port 0 that close after the test. `deps.config` is merged over a local, tokenless one. */
 export async function openDoors(
-  deps: { config?: Partial<DoorsDeps['config']>; limits?: Partial<DoorLimits>; clock?: Clock } = {},
+  deps: {
+    config?: Partial<DoorsDeps['config']>;
+    socketPath?: string;
+    limits?: Partial<DoorLimits>;
+    clock?: Clock;
+  } = {},
 ): Promise<TestDoors> {
   const hall = new FakeHall();
   const rooms = createRooms();
@@ -183,6 +188,7 @@ export async function openDoors(
     rooms,
     log,
     version: '9.9.9',
+    ...(deps.socketPath !== undefined && { socketPath: deps.socketPath }),
     limits: { ...DEFAULT_LIMITS, ...deps.limits },
     clock: deps.clock ?? systemClock,
   });

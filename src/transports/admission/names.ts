@@ -11,7 +11,8 @@ export type HostKind = 'loopback' | 'address' | 'allowed';
 /** Our end of a connection. */
 export interface LocalEnd {
   readonly address: string;
-  readonly port: number;
+  /** Null for a unix socket, which has none: a loopback name is right with any port. */
+  readonly port: number | null;
 }
 
 /** A request target taken apart without interpreting it. */
@@ -70,6 +71,7 @@ export function createNames(deps: {
     if (name === '') return null;
     // The port behind a proxy is the proxy's; the name is what rebinding would have to forge.
     if (allowedHosts.has(name)) return 'allowed';
+    if (local.port === null) return LOOPBACK_NAMES.includes(name) ? 'loopback' : null;
     if (port !== String(local.port)) return null;
     if (LOOPBACK_NAMES.includes(name)) return 'loopback';
     if (name !== addressName(local)) return null;
@@ -79,6 +81,8 @@ export function createNames(deps: {
   function isOwnOrigin(origin: string, host: string, kind: HostKind, local: LocalEnd): boolean {
     const name = host.toLowerCase();
     if (kind === 'allowed') return origin === `https://${name}` || origin === `http://${name}`;
+    // No browser reaches a unix socket.
+    if (local.port === null) return false;
     // On a wide bind, the visitor's own localhost is another machine's server, hence the kind.
     const names = kind === 'loopback' ? LOOPBACK_NAMES : [];
     const port = local.port === 80 ? '' : `:${local.port}`;
