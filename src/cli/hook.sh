@@ -3,6 +3,9 @@
 # File first, then send, delete on 2xx: what is not delivered waits in spool/ for the server. Never says
 # a word (stdout would reach the model), never fails, sends nothing of its environment but the terminal's
 # name and id at a session's start. POSIX sh and curl only.
+# To a server on this machine it goes through the unix socket in this directory: only we and our server can
+# open it. Whoever listens on a loopback port may be another user: it gets no token, and its answer is not
+# believed. The file stays, and our server removes it when it reads the spool.
 exec >/dev/null 2>&1
 [ "${1-}" = --deliver ] || stamp=$(date +%s%N) # first of all: hooks carry no time of their own
 if [ "${ORBITDOCK_SESSION-}" ]; then cat; exit 0; fi # a session we run ourselves reports by another way
@@ -21,8 +24,22 @@ if [ "${1-}" = --deliver ]; then
   sent=$(date +%s%N)
   case $sent in *[!0-9]* | '') ;; *) set -- "$@" -H "X-OrbitDock-Sent: $sent" ;; esac
   [ -z "$type" ] || set -- "$@" -H "X-OrbitDock-Hook: $type"
-  [ ! -f hook-headers ] || set -- "$@" -H @hook-headers # from a file: `ps` shows arguments
-  case $(curl "$@" --data-binary "@$file" --url "$url/api/hook") in 2??) rm -f "$file" ;; esac
+  trusted=1
+  case $url in
+    http://127.* | http://0.* | 'http://[::'* | http://localhost | http://localhost[:/]*)
+      if [ -S orbitdock.sock ]; then
+        url=http://localhost
+        set -- "$@" --unix-socket orbitdock.sock
+      else
+        trusted=
+      fi
+      ;;
+  esac
+  [ ! "$trusted" ] || [ ! -f hook-headers ] || set -- "$@" -H @hook-headers # from a file: `ps` shows arguments
+  # curl keeps its own time, but not while the machine is too busy to let it: then `timeout` ends it.
+  limit=
+  command -v timeout && limit='timeout -s KILL 5'
+  case $trusted$($limit curl "$@" --data-binary "@$file" --url "$url/api/hook") in 12??) rm -f "$file" ;; esac
   exit 0
 fi
 

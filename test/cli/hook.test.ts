@@ -20,11 +20,13 @@ import { type Ear, Home, openEar, until } from './support.ts';
 const BODY = '{"hook_event_name":"Stop","session_id":"s1","cwd":"/x"}';
 let home: Home;
 let ear: Ear;
+const socketPath = (): string => join(home.paths.dir, 'orbitdock.sock');
 
 beforeEach(async () => {
   home = new Home();
   ear = await openEar();
   openDataDirectory(home.paths);
+  await ear.listenAt(socketPath());
   writeHookFiles(home.paths, ear.url);
 });
 afterEach(async () => {
@@ -158,7 +160,7 @@ it('takes no notice of an empty input, a strange type or a strange process id', 
 });
 
 it('runs nothing that stands in its path or its configuration', async () => {
-  writeFileSync(home.paths.hookConfig, `junk\nurl=${ear.url}/$(>PWNED)\`>PWNED\`\n`);
+  writeFileSync(home.paths.hookConfig, `junk\nurl=http://elsewhere.localhost:${ear.port}/$(>PWNED)\`>PWNED\`\n`);
   await hook('claude_status_event');
   await until(() => ear.received.length === 1);
   for (const dir of [home.dir, home.paths.dir, process.cwd()]) {
@@ -167,10 +169,11 @@ it('runs nothing that stands in its path or its configuration', async () => {
   expect(ear.received[0]?.path).toContain('PWNED');
 });
 
-it('carries the token in a header that no process list shows', async () => {
+it('carries the token to another machine, in a header that no process list shows', async () => {
   const token = createToken();
   writeFileAtomically(home.paths.token, token, { mode: 0o600 });
-  writeHookFiles(home.paths, ear.url);
+  // A name of this machine that hook.sh takes for another machine.
+  writeHookFiles(home.paths, `http://elsewhere.localhost:${ear.port}`);
   expect(readFileSync(home.paths.hookScript, 'utf8')).not.toContain(token);
   const seen = new Set<string>();
   for (let n = 0; n < 10; n++) {
@@ -187,6 +190,46 @@ it('carries the token in a header that no process list shows', async () => {
     expect(headers.authorization).toBe(`Bearer ${token}`);
     expect(JSON.stringify({ headers, body })).not.toContain('canary');
   }
+});
+
+it('sends no token to a loopback address, and believes nobody there who says that the hook is stored', async () => {
+  writeFileAtomically(home.paths.token, createToken(), { mode: 0o600 });
+  rmSync(socketPath());
+  for (const host of ['127.0.0.1', 'localhost']) {
+    writeHookFiles(home.paths, `http://${host}:${ear.port}`);
+    const already = ear.received.length;
+    await hook('claude_status_event');
+    await until(() => ear.received.length === already + 1);
+    await until(() => !isRunning());
+    expect(ear.received.at(-1)?.headers.authorization).toBeUndefined();
+    expect(spooled()).toHaveLength(already + 1);
+  }
+});
+
+it('goes through the unix socket only, with its token, also when a stranger has the port', async () => {
+  writeFileAtomically(home.paths.token, createToken(), { mode: 0o600 });
+  const stranger = await openEar();
+  writeHookFiles(home.paths, stranger.url);
+  await hook('claude_status_event');
+  await until(() => hasDelivered(1));
+  expect(ear.received[0]?.headers.authorization).toMatch(/^Bearer od_/);
+  expect(stranger.received).toEqual([]);
+  await stranger.close();
+});
+
+it('keeps the file when the server behind the socket is dead, and asks nobody else', async () => {
+  const stranger = await openEar();
+  writeHookFiles(home.paths, stranger.url);
+  rmSync(socketPath());
+  const leaveSocket = `require('net').createServer().listen(process.argv[1], () => process.kill(process.pid, 'SIGKILL'))`;
+  const dying = spawn(process.execPath, ['-e', leaveSocket, socketPath()]);
+  await new Promise((resolve) => dying.once('close', resolve));
+  expect(statSync(socketPath()).isSocket()).toBe(true);
+  await hook('claude_status_event');
+  await until(() => !isRunning());
+  expect(spooled()).toHaveLength(1);
+  expect(stranger.received).toEqual([]);
+  await stranger.close();
 });
 
 it('neither goes through a proxy nor obeys a .curlrc', async () => {

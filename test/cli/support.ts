@@ -1,6 +1,11 @@
 /** Runs command lines in a directory of their own and collects what they say. */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type RequestListener,
+  type Server,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -60,11 +65,13 @@ export interface Ear {
   /** What it answers; null: it takes the request and stays silent. */
   answer: number | null;
   server: Server;
+  /** Listens at a unix socket, too. */
+  listenAt(path: string): Promise<void>;
   close(): Promise<void>;
 }
 
 export async function openEar(answer: number | null = 204): Promise<Ear> {
-  const server = createServer((request, response) => {
+  const answers: RequestListener = (request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
@@ -72,14 +79,21 @@ export async function openEar(answer: number | null = 204): Promise<Ear> {
       ear.received.push({ path: request.url ?? '', headers: request.headers, body });
       if (ear.answer !== null) response.writeHead(ear.answer).end();
     });
-  });
+  };
+  const server = createServer(answers);
+  const onSocket = createServer(answers);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
-  const close = (): Promise<void> => {
-    server.closeAllConnections();
-    return new Promise((resolve) => void server.close(() => resolve()));
+  const close = async (): Promise<void> => {
+    for (const each of [server, onSocket]) {
+      each.closeAllConnections();
+      await new Promise<void>((resolve) => void each.close(() => resolve()));
+    }
   };
-  const ear: Ear = { url: `http://127.0.0.1:${port}`, port, received: [], answer, server, close };
+  const listenAt = (path: string): Promise<void> =>
+    new Promise((resolve) => void onSocket.listen(path, resolve));
+  const url = `http://127.0.0.1:${port}`;
+  const ear: Ear = { url, port, received: [], answer, server, listenAt, close };
   return ear;
 }
 
