@@ -8,7 +8,9 @@
 # believed. The file stays, and our server removes it when it reads the spool.
 exec >/dev/null 2>&1
 [ "${1-}" = --deliver ] || stamp=$(date +%s%N) # first of all: hooks carry no time of their own
-if [ "${ORBITDOCK_SESSION-}" ]; then cat; exit 0; fi # a session we run ourselves reports by another way
+limit= # nothing here waits longer: signals are ignored, and curl cannot keep time on a machine too busy
+command -v timeout && limit='timeout -s KILL 5'
+if [ "${ORBITDOCK_SESSION-}" ]; then $limit cat; exit 0; fi # a session we run ourselves reports by another way
 trap '' HUP INT TERM # Claude Code ends its pending hooks when it exits
 LC_ALL=C
 umask 077
@@ -36,9 +38,6 @@ if [ "${1-}" = --deliver ]; then
       ;;
   esac
   [ ! "$trusted" ] || [ ! -f hook-headers ] || set -- "$@" -H @hook-headers # from a file: `ps` shows arguments
-  # curl keeps its own time, but not while the machine is too busy to let it: then `timeout` ends it.
-  limit=
-  command -v timeout && limit='timeout -s KILL 5'
   case $trusted$($limit curl "$@" --data-binary "@$file" --url "$url/api/hook") in 12??) rm -f "$file" ;; esac
   exit 0
 fi
@@ -57,7 +56,7 @@ if [ "$type" = claude_session_start ]; then
   plain terminal_app "${TERM_PROGRAM-}"
 fi
 tmp=spool/.tmp-$key
-cat >"$tmp" && [ -s "$tmp" ] && {
+$limit cat >"$tmp" && [ -s "$tmp" ] && {
   [ -z "$terminal" ] || {
     { printf '{%s' "$terminal" && sed '1s/^[[:space:]]*{//' "$tmp"; } >"$tmp-2" && mv "$tmp-2" "$tmp"
   }

@@ -1,5 +1,6 @@
 /** hook.sh for real: run by /bin/sh, sent by curl, from a directory whose name is an attack. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import {
   existsSync,
   readdirSync,
@@ -146,6 +147,18 @@ it('says nothing, sends nothing and exits with 0 for a session of our own', asyn
   expect(ear.received).toEqual([]);
 });
 
+it('ends by itself, leaving nothing, when its input never ends', { timeout: 20_000 }, async () => {
+  for (const env of [{}, { ORBITDOCK_SESSION: 's1' }]) {
+    const child = startHook('claude_tool_event', env);
+    child.stdin?.write(BODY);
+    const [code] = await once(child, 'exit');
+    expect(code).toBe(0);
+    child.stdin?.destroy();
+    expect(spooled()).toEqual([]);
+  }
+  expect(ear.received).toEqual([]);
+});
+
 it('takes no notice of an empty input, a strange type or a strange process id', async () => {
   await hook('claude_status_event', '');
   expect(spooled()).toEqual([]);
@@ -160,7 +173,10 @@ it('takes no notice of an empty input, a strange type or a strange process id', 
 });
 
 it('runs nothing that stands in its path or its configuration', async () => {
-  writeFileSync(home.paths.hookConfig, `junk\nurl=http://elsewhere.localhost:${ear.port}/$(>PWNED)\`>PWNED\`\n`);
+  writeFileSync(
+    home.paths.hookConfig,
+    `junk\nurl=http://elsewhere.localhost:${ear.port}/$(>PWNED)\`>PWNED\`\n`,
+  );
   await hook('claude_status_event');
   await until(() => ear.received.length === 1);
   for (const dir of [home.dir, home.paths.dir, process.cwd()]) {
