@@ -64,6 +64,26 @@ export function isOvertaken({ startedAt, seenAt }: Turn, at: Stamp): boolean {
   return startedAt <= at && seenAt > at;
 }
 
+/** Two moments are at most that many microseconds apart, and of the same day. */
+function isWithin(one: Stamp, other: Stamp, us: number): boolean {
+  return one.slice(0, 11) === other.slice(0, 11) && Math.abs(ofDay(one) - ofDay(other)) <= us;
+}
+
+/** Microseconds since midnight. */
+function ofDay(at: Stamp): number {
+  const [hours, minutes, seconds] = [at.slice(11, 13), at.slice(14, 16), at.slice(17, 19)];
+  const second = (Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds);
+  return second * 1_000_000 + Number(at.slice(20, 26));
+}
+
+/** Two registrations of the hooks report one prompt within this time; no person writes the same twice in it. */
+const SAME_PROMPT_US = 1_000_000;
+
+/** The turn has just begun and nothing else was reported of it. */
+export function hasJustBegun({ startedAt, seenAt }: Turn, at: Stamp): boolean {
+  return seenAt === startedAt && isWithin(startedAt, at, SAME_PROMPT_US);
+}
+
 /** The prompt was overtaken by reports of its own turn, which is open already. */
 export function beganBefore({ startedAt }: Turn, at: Stamp): boolean {
   return at < startedAt;

@@ -64,8 +64,7 @@ function livesOn(context: SessionContext, { at, promptId = null }: SessionEvent)
 const GUARDS = {
   /** A prompt that is not repeated and not older than what ended the main thread's work. */
   isNewPrompt: (context: SessionContext, event: EventOf<'turn.started'>) =>
-    !isLateOnMain(context, event.at) &&
-    !(event.promptId !== null && event.promptId === context.turn.promptId),
+    !isLateOnMain(context, event.at) && !turns.isRepeatedPrompt(context, event),
   /** Reports of its own turn, which is open already, overtook this prompt. */
   isPromptOfOpenTurn: (context: SessionContext, event: EventOf<'turn.started'>) =>
     GUARDS.isNewPrompt(context, event) && beganBefore(context.turn, event.at),

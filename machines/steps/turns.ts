@@ -1,7 +1,7 @@
 /** Turns: begun by a prompt, ended by completion, failure, abort or silence; compaction and undo. */
 
-import { beganBefore, isOpenAt } from '../evidence.ts';
-import type { OpenApproval } from '../session-types.ts';
+import { beganBefore, hasJustBegun, isOpenAt } from '../evidence.ts';
+import type { OpenApproval, SessionContext } from '../session-types.ts';
 import { close } from './approvals.ts';
 import {
   append,
@@ -25,10 +25,27 @@ import {
   type TurnEdge,
 } from './running.ts';
 
+/**
+ * The prompt was reported before: by its id, or, where the CLI gives none, by its words in a turn that has just
+ * begun with them (hooks that are registered twice).
+ */
+export function isRepeatedPrompt(
+  { turn, session }: SessionContext,
+  { promptId, prompt, at }: EventOf<'turn.started'>,
+): boolean {
+  if (promptId !== null || prompt === null) return promptId !== null && promptId === turn.promptId;
+  return (
+    turn.id !== null &&
+    turn.promptId === null &&
+    session.last_message === clip(prompt) &&
+    hasJustBegun(turn, at)
+  );
+}
+
 /** A prompt, the user's or the provider's own, begins a turn and ends whatever was open before it. */
 export function turnStarted(draft: Draft, event: EventOf<'turn.started'>, edge: TurnEdge): void {
-  const { turn, session } = draft.before;
-  const isRepeated = event.promptId !== null && event.promptId === turn.promptId;
+  const { session } = draft.before;
+  const isRepeated = isRepeatedPrompt(draft.before, event);
   if (event.message && !isRepeated) append(draft, event.message);
   if (event.prompt !== null) nameAfter(draft, event.prompt);
   if (event.prompt !== null && !isRepeated) draft.columns.count = 'prompt_count';

@@ -24,7 +24,7 @@ import type { Found, Registry } from './sessions/registry.ts';
 
 interface HooksDeps {
   writer: Pick<Writer, 'opened' | 'submit' | 'trouble' | 'backlog'>;
-  registry: Pick<Registry, 'enter' | 'create'>;
+  registry: Pick<Registry, 'enter' | 'create' | 'peek'>;
   ledger: Pick<Ledger, 'send'>;
   clock: StampClock;
   /** Looks up the branch of a directory and tells the session; runs beside. */
@@ -87,6 +87,7 @@ export class Hooks {
     const { hook } = arrival;
     const name = hookNameOf(hook);
     const forkedFrom = name === 'SessionStart' ? this.#clearedBy(arrival) : null;
+    this.#endReplaced(arrival);
     this.#rememberProcess(arrival);
     if (!found.live && name === 'SessionStart') return this.#defer(found, arrival, forkedFrom);
     if (!found.live && name === 'SessionEnd') return this.#forget(found, arrival);
@@ -132,6 +133,10 @@ export class Hooks {
   #appear(found: Found, { hook, at, agentPid }: Arrival): LiveSession {
     const pending = found.pendingStart ? (JSON.parse(found.pendingStart) as PendingStart) : null;
     const session = sessionFromHooks(hook, at, pending, agentPid);
+    const { forked_from_session_id: origin } = session;
+    const before = origin ? this.#deps.registry.peek(origin)?.head.snapshot.context.session : null;
+    // `/clear` goes on in the same process, whose model no hook says again.
+    if (session.model === null && before) session.model = before.model;
     return this.#deps.registry.create({ session, isNew: true, turnCount: 0 });
   }
 
@@ -140,6 +145,16 @@ export class Hooks {
     if (hook.source !== 'clear' || agentPid === null) return null;
     const previous = this.#sessionOfProcess.get(agentPid);
     return previous === hook.session_id ? null : (previous ?? null);
+  }
+
+  /** A process that reports under a new id has left its old session, also where no hook said so. */
+  #endReplaced({ hook, at, agentPid }: Arrival): void {
+    const previous = agentPid === null ? undefined : this.#sessionOfProcess.get(agentPid);
+    if (agentPid === null || previous === undefined || previous === hook.session_id) return;
+    const live = this.#deps.registry.peek(previous);
+    if (!live || live.head.snapshot.hasTag('ended')) return;
+    const event = { type: 'session.ended', at, reason: 'replaced', process: agentPid } as const;
+    this.#deps.ledger.send(live, { event, origin: 'server', key: null, settle: () => {} });
   }
 
   #rememberProcess({ hook, agentPid }: Arrival): void {

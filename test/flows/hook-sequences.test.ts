@@ -138,10 +138,15 @@ async function observeBoth(models: Observer['model'][] = []): Promise<Observer[]
   ];
 }
 
+const processes = new Map<unknown, number>();
+
 /** Runs hook.sh as the CLI does and waits until the hook is delivered: its file is gone. */
 async function runHook(body: HookBody): Promise<void> {
   const { hookScript, dir, spool } = server.paths;
-  const env = { PATH: process.env.PATH ?? '', HOME: dir, CLAUDE_PID: '4242' };
+  // A process of its own for each session: one that reports under another id has left its old one.
+  const pid = processes.get(body.session_id) ?? 4242 + processes.size;
+  processes.set(body.session_id, pid);
+  const env = { PATH: process.env.PATH ?? '', HOME: dir, CLAUDE_PID: String(pid) };
   const script = spawn('/bin/sh', [hookScript], { env, stdio: ['pipe', 'pipe', 'inherit'] });
   let said = '';
   script.stdout.on('data', (chunk) => {

@@ -111,6 +111,7 @@ export function fieldsFrom(hook: Hook): SeenFields {
   if (effort) fields.effort = effort;
   if (hook.terminal_session_id) fields.terminal_session_id = hook.terminal_session_id;
   if (hook.terminal_app) fields.terminal_app = hook.terminal_app;
+  if (hook.session_title) fields.summary = hook.session_title;
   return fields;
 }
 
@@ -133,13 +134,40 @@ function observed(
   };
 }
 
-/** Prompts that the CLI writes itself: shown by nobody as the user's words (claude.md 2.4). */
-const NOT_THE_USERS =
-  /^\s*<(task-notification|cross-session-message|system-reminder|command-name|local-command-)/;
+/** Wrappers of prompts that the CLI writes itself. */
+const WRAPPERS = new Set([
+  'task-notification',
+  'cross-session-message',
+  'teammate-message',
+  'system-reminder',
+  'command-name',
+  'command-message',
+  'command-args',
+  'bash-input',
+  'local-command-caveat',
+  'local-command-stdout',
+  'local-command-stderr',
+]);
+
+/**
+ * A prompt that the CLI wrote itself: it consists of closed wrappers and nothing else. A person's own words
+ * may begin with such a tag.
+ */
+function isOfTheCli(prompt: string): boolean {
+  let rest = prompt.trim();
+  while (rest !== '') {
+    const tag = /^<([a-z-]{1,40})(?: [^>]{0,500})?>/.exec(rest)?.[1];
+    if (tag === undefined || !WRAPPERS.has(tag)) return false;
+    const end = rest.indexOf(`</${tag}>`);
+    if (end < 0) return false;
+    rest = rest.slice(end + tag.length + 3).trimStart();
+  }
+  return true;
+}
 
 function promptSubmitted(hook: Hook, { at, key }: HookReceipt): SessionEvent {
   const text = hook.prompt ?? '';
-  const prompt = text === '' || NOT_THE_USERS.test(text) ? null : text;
+  const prompt = text === '' || isOfTheCli(text) ? null : text;
   const base = {
     ...seen(hook, at),
     type: 'turn.started',

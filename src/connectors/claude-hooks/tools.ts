@@ -126,24 +126,88 @@ function outputText(response: unknown): string {
   if (typeof content === 'string') return content;
   if (Array.isArray(structuredPatch) && structuredPatch.length > 0)
     return patchText(structuredPatch);
-  if (Array.isArray(response)) {
-    const texts = response.flatMap((part: { text?: unknown }) =>
-      typeof part?.text === 'string' ? [part.text] : [],
-    );
-    if (texts.length > 0) return texts.join('\n');
-  }
-  return JSON.stringify(response);
+  const parts = Array.isArray(response) ? response : (response as { content?: unknown }).content;
+  const texts = textsOf(parts);
+  if (texts.length > 0) return texts.join('\n');
+  return answersOf(response) ?? sentenceOf(response as Record<string, unknown>);
 }
+
+/** The texts of content blocks. */
+function textsOf(parts: unknown): string[] {
+  if (typeof parts === 'string') return [parts];
+  if (!Array.isArray(parts)) return [];
+  return parts.flatMap((part: { text?: unknown } | null) =>
+    typeof part?.text === 'string' ? [part.text] : [],
+  );
+}
+
+/** Answers to questions, a line each; null for other responses. */
+function answersOf(response: object): string | null {
+  const { answers } = response as { answers?: unknown };
+  if (answers === null || typeof answers !== 'object') return null;
+  const lines = Object.entries(answers).map(
+    ([question, answer]) => `${question} ${wordOf(answer)}`,
+  );
+  return lines.length > 0 ? lines.join('\n') : null;
+}
+
+function wordOf(value: unknown): string {
+  if (typeof value === 'string') return value;
+  return Array.isArray(value) ? value.map(wordOf).join(', ') : JSON.stringify(value);
+}
+
+/** Fields in which tools say what came of them, the plainest first. */
+const SENTENCES = ['display', 'message', 'listing', 'result', 'output', 'text', 'plan'] as const;
+
+/** What a response says in words; its fields, one a line, where it has no words. */
+function sentenceOf(response: Record<string, unknown>): string {
+  for (const field of SENTENCES) {
+    const words = response[field];
+    if (typeof words === 'string' && words !== '') return words;
+  }
+  const lists = [response.filenames, response.matches].find(Array.isArray);
+  if (lists?.every((one) => typeof one === 'string')) return lists.join('\n');
+  return Object.entries(response)
+    .filter(([, value]) => value !== null && value !== '')
+    .map(([field, value]) => `${field}: ${wordOf(value)}`)
+    .join('\n');
+}
+
+/** Fields of an input that say what a tool is used on, the first that is there. */
+const HEADLINES = [
+  'command',
+  'file_path',
+  'notebook_path',
+  'pattern',
+  'url',
+  'query',
+  'subject',
+  'description',
+  'summary',
+  'skill',
+  'plan',
+  'prompt',
+  'message',
+  'path',
+] as const;
 
 /** The one thing a list shows of an input. */
 function headlineOf(input: unknown): string {
   if (input === null || typeof input !== 'object') return '';
-  const { command, file_path, notebook_path, pattern, url, query, description, prompt } =
-    input as Record<string, unknown>;
-  const line = [command, file_path, notebook_path, pattern, url, query, description, prompt].find(
-    (part) => typeof part === 'string',
+  const fields = input as Record<string, unknown>;
+  const named = HEADLINES.map((field) => fields[field]).find(
+    (value) => typeof value === 'string' && value !== '',
   );
-  return (line as string | undefined) ?? '';
+  if (typeof named === 'string') return named;
+  if (Array.isArray(fields.questions)) {
+    return fields.questions
+      .map((one: { question?: unknown } | null) => wordOf(one?.question ?? ''))
+      .join(' ');
+  }
+  const { taskId, status } = fields;
+  if (typeof taskId === 'string') return `Task ${taskId}${status ? `: ${wordOf(status)}` : ''}`;
+  const [first] = Object.values(fields).filter((value) => typeof value === 'string');
+  return (first as string | undefined) ?? '';
 }
 
 /** Digest of a JSON value that does not depend on the order of keys; 16 hex digits. */

@@ -24,7 +24,7 @@ const HOSTILE = {
   choice: '<b onclick=alert(1)>yes</b>\u2066',
 };
 const FORMS = {
-  order: form('ConnectorCommand a pizza', {
+  order: form('Order a pizza', {
     name: { type: 'string', title: 'Name' },
     price: { type: 'number', title: 'Price' },
     hot: { type: 'boolean', title: 'Hot' },
@@ -89,7 +89,7 @@ const fieldset = (page: Page, legend: string) =>
 
 it('shows the fields of a form and gives the server their values', async () => {
   const { session, page, card } = await asked('order');
-  expect(await card.textContent()).toContain('ConnectorCommand a pizza');
+  expect(await card.textContent()).toContain('Order a pizza');
   expect(await card.textContent()).toContain('calc');
   const press = (field: string, name: string) =>
     fieldset(page, field).getByRole('button', { name, exact: true }).click();

@@ -117,7 +117,7 @@ it('filters by state at once, and its chips count everything', async () => {
 it('keeps the order of the list while the pointer is inside', async () => {
   const server = await fixture({ sessions: 30 });
   const page = await visit(server.url);
-  await page.getByLabel('ConnectorCommand').selectOption('recent');
+  await page.getByLabel('Order').selectOption('recent');
   await page.locator('.virtual-row').first().hover();
   await still(page);
   const names = (): Promise<string[]> => page.locator('.row-name').allTextContents();

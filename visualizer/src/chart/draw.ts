@@ -1,6 +1,6 @@
 /**
  * Draws a picture once, as SVG elements with classes. What happens later only switches classes on the
- * elements this returns by state and by transition. ConnectorCommand matters: containers, lines, labels, leaves.
+ * elements this returns by state and by transition. Order matters: containers, lines, labels, leaves.
  */
 import type { Picture } from './arrange.ts';
 import type {
