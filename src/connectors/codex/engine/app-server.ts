@@ -164,7 +164,7 @@ class AppServer implements Engine {
     } catch (error) {
       if (rpc.heardSince(asked)) return;
       this.#deps.log.error('codex.unresponsive', { child_pid: child.pid, error: error as Error });
-      child.kill();
+      child.kill('it hung and answered nothing any more');
     } finally {
       this.#probing.delete(rpc);
     }

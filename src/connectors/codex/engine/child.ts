@@ -37,8 +37,8 @@ export interface Child {
   readonly exited: Promise<string>;
   /** Asks it to leave, makes it after `TERM_MS`, and takes its group along. */
   end(): Promise<void>;
-  /** Kills it and its group now. */
-  kill(): void;
+  /** Kills it and its group now. @param why what `exited` says of it, such as that it hung */
+  kill(why?: string): void;
 }
 
 /** How long a process may take to leave by itself (reliability.md R16). */
@@ -49,6 +49,14 @@ const STDERR_LINE_BYTES = 8 * 1024;
 const STDERR_LINES_PER_WINDOW = 100;
 const STDERR_WINDOW_MS = 10_000;
 const WORDS_CHARS = 300;
+/** What was said longer before the end says nothing of its cause. */
+const LAST_WORDS_AGE_MS = 2000;
+/** A message and the line behind it: a panic says where, then what. */
+const LAST_LINES = 2;
+/** Lines that never say why a process ended: warnings, and advice about backtraces. */
+const BESIDE_THE_POINT = /\b(?:WARN|INFO|DEBUG|TRACE)\b|^warning:|^note:/i;
+/** Signals by which others end a process: what it said before is not why. */
+const FROM_OUTSIDE = new Set<NodeJS.Signals>(['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT']);
 
 /**
  * Starts a process. Call from the main thread: the death signal follows the thread that forks.
@@ -79,9 +87,12 @@ export async function startChild(spec: ChildSpec, log: Logger): Promise<Child> {
   // A process that has just died breaks the pipe; its exit is what counts.
   stdin.on('error', (error) => log.debug('codex.stdin_closed', { error }));
   const killGroup = (signal: 'SIGTERM' | 'SIGKILL') => signalGroup(pid, signal);
-  const exited = exitOf(child, () => killGroup('SIGKILL')).then(async (how) => {
+  let killedBecause: string | null = null;
+  const exited = exitOf(child, () => killGroup('SIGKILL')).then(async (end) => {
     await guard.end();
-    return [`${spec.command.split('/').at(-1)} ${how}`, words()].filter(Boolean).join(': ');
+    const name = basename(spec.command);
+    if (killedBecause !== null) return `${name} was ended by this server: ${killedBecause}`;
+    return [`${name} ${end.how}`, end.isOwn ? words(end.at) : ''].filter(Boolean).join(': ');
   });
   return {
     pid,
@@ -95,7 +106,10 @@ export async function startChild(spec: ChildSpec, log: Logger): Promise<Child> {
       await exited;
       clearTimeout(late);
     },
-    kill: () => killGroup('SIGKILL'),
+    kill(why) {
+      killedBecause ??= why ?? null;
+      killGroup('SIGKILL');
+    },
   };
 }
 
@@ -152,15 +166,25 @@ function spawned(child: ChildProcess, { command, cwd }: ChildSpec, log: Logger):
   });
 }
 
+/** How and when a process ended; `isOwn` unless a signal from outside ended it. */
+interface End {
+  readonly how: string;
+  readonly isOwn: boolean;
+  /** Of `performance.now()`. */
+  readonly at: number;
+}
+
 /** How the process ended, told once its pipes are read to the end. */
-function exitOf(child: ChildProcess, killRest: () => void): Promise<string> {
+function exitOf(child: ChildProcess, killRest: () => void): Promise<End> {
   return new Promise((resolve) => {
     child.once('exit', (code, signal) => {
       killRest();
       const how = signal === null ? `exited with code ${code}` : `was ended by ${signal}`;
+      const isOwn = signal === null || !FROM_OUTSIDE.has(signal);
+      const end = { how, isOwn, at: performance.now() };
       const done = (): void => {
         clearTimeout(late);
-        resolve(how);
+        resolve(end);
       };
       const late = setTimeout(done, LAST_WORDS_MS);
       child.once('close', done);
@@ -168,10 +192,10 @@ function exitOf(child: ChildProcess, killRest: () => void): Promise<string> {
   });
 }
 
-/** Logs stderr within bounds. Returns how to ask for its last words. */
-function listenTo(stderr: Readable, log: Logger): () => string {
+/** Logs stderr within bounds. Returns how to ask for its last words before an end. */
+function listenTo(stderr: Readable, log: Logger): (endedAt: number) => string {
   const splitter = createLineSplitter(STDERR_LINE_BYTES);
-  let last = '';
+  let last: { words: string; at: number }[] = [];
   let windowFrom = performance.now();
   let lines = 0;
   stderr.on('data', (chunk: Buffer) => {
@@ -179,7 +203,8 @@ function listenTo(stderr: Readable, log: Logger): () => string {
       const text = 'text' in line ? line.text : line.head;
       const words = withoutSecrets(stripVTControlCharacters(text)).trim();
       if (words === '') continue;
-      last = words;
+      if (!BESIDE_THE_POINT.test(words))
+        last = [...last, { words, at: performance.now() }].slice(-LAST_LINES);
       if (performance.now() - windowFrom > STDERR_WINDOW_MS) {
         if (lines > STDERR_LINES_PER_WINDOW) {
           log.debug('codex.stderr_skipped', { lines: lines - STDERR_LINES_PER_WINDOW });
@@ -191,5 +216,10 @@ function listenTo(stderr: Readable, log: Logger): () => string {
       if (lines <= STDERR_LINES_PER_WINDOW) log.debug('codex.stderr', { words });
     }
   });
-  return () => last.slice(0, WORDS_CHARS);
+  return (endedAt) =>
+    last
+      .filter(({ at }) => at > endedAt - LAST_WORDS_AGE_MS)
+      .map(({ words }) => words)
+      .join(' ')
+      .slice(0, WORDS_CHARS);
 }
