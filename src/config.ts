@@ -31,6 +31,8 @@ export interface DataPaths {
   readonly spool: string;
   readonly quarantine: string;
   readonly images: string;
+  /** Empty folders that Codex may leave in projects; there while it runs. */
+  readonly codexTraces: string;
 }
 
 /** Everything a server is started with, decided. */
@@ -174,6 +176,7 @@ export function dataPaths(directory: string): DataPaths {
   return Object.freeze({
     dir,
     database: below('orbitdock.db'),
+    codexTraces: below('codex-traces.json'),
     lock: below('lock.db'),
     pid: below('orbitdock.pid'),
     server: below('server.json'),

@@ -90,7 +90,12 @@ async function serve(deps: {
   const { paths } = config;
   const { createHouse, createDoors } = await loadParts();
   // Nothing runs yet: the engine starts when somebody first asks for it.
-  const engine = createEngine({ log: log.child('codex'), version, env: config.codex.env });
+  const engine = createEngine({
+    log: log.child('codex'),
+    version,
+    env: config.codex.env,
+    tracesFile: paths.codexTraces,
+  });
   const house = createHouse({
     writer,
     engine,

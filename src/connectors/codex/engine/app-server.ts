@@ -16,7 +16,7 @@ import type { Engine } from './engine.ts';
 import { createKeeper, type Keeper, type Kept } from './keeper.ts';
 import { createRoutes, type Routes } from './routes.ts';
 import { openRpc, type Rpc } from './rpc.ts';
-import { createTraces, type Traces } from './traces.ts';
+import { createTraces, removeOldTraces, type Traces } from './traces.ts';
 
 /** What an engine needs. */
 export interface EngineDeps {
@@ -25,6 +25,8 @@ export interface EngineDeps {
   readonly version: string;
   /** Environment of the process; ours without what is only for us. */
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Lists what a process that is killed would leave in its projects; the next one removes that. */
+  readonly tracesFile?: string;
   readonly findBinary?: () => CodexBinary;
   /** Pauses before restarts; the policy of reliability.md R15 unless given. */
   readonly restartDelaysMs?: readonly number[];
@@ -65,8 +67,12 @@ class AppServer implements Engine {
   /** The app asks for models at every connect: a process for that alone need not stay for ever. */
   readonly #idle: NodeJS.Timeout;
 
+  /** What the last process left is removed; threads begin after that. */
+  readonly #tidied: Promise<void>;
+
   constructor(deps: EngineDeps) {
     this.#deps = deps;
+    this.#tidied = removeOldTraces(deps.tracesFile ?? null, deps.log);
     this.#routes = createRoutes(this.#deps.log);
     this.#keeper = createKeeper<Running>({
       start: () => this.#start(),
@@ -110,6 +116,7 @@ class AppServer implements Engine {
   }
 
   async #start(): Promise<Running> {
+    await this.#tidied;
     const given = this.#deps.env ?? process.env;
     const binary = this.#deps.findBinary?.() ?? findCodexBinary({ env: given });
     const env = environmentOf(given, binary);
@@ -151,7 +158,7 @@ class AppServer implements Engine {
     const { stdin, stdout } = child;
     const late = (): void => void this.#probe(child, rpc);
     const rpc = openRpc({ stdin, stdout, ...arrivals, late, log: this.#deps.log });
-    return { rpc, traces: createTraces(this.#deps.log) };
+    return { rpc, traces: createTraces(this.#deps.tracesFile ?? null, this.#deps.log) };
   }
 
   /** A missed deadline may be the request's fault; a process that hangs answers nothing at all. */
