@@ -37,7 +37,16 @@ it('plays every recording, each round under an id of its own, and the chart foll
     const { records } = await house.inspection.history(id, null);
     for (const { value } of records) kinds.add(JSON.stringify(value));
   }
-  expect([...kinds].join()).toMatch(/working.*|permission.*|question.*|idle/);
+  const values = [...kinds].join();
+  for (const state of [
+    '"turn":"open"',
+    '"turn":"closed"',
+    '"permission"',
+    '"question"',
+    '"ended"',
+  ]) {
+    expect(values).toContain(state);
+  }
 });
 
 it('shows a page alive, and takes its directory away', async () => {
@@ -57,7 +66,7 @@ it('shows a page alive, and takes its directory away', async () => {
   const add = (some: InspectRow[]) => some.forEach((row) => void rows.add(row));
   socket.on('hello', (hello: InspectHello) => add(hello.rows));
   socket.on('rows', add);
-  await rows.waitFor(({ id, path }) => id.startsWith('demo-') && path[0] === 'phase.working');
+  await rows.waitFor(({ id, work_status }) => id.startsWith('demo-') && work_status === 'working');
   const folder = demoFolders().find((name) => !before.includes(name)) ?? '';
   expect(existsSync(`${tmpdir()}/${folder}/orbitdock.db`)).toBe(true);
   child.kill('SIGINT');
