@@ -45,8 +45,8 @@ it('sends a message, approves what it asks for, and shows the states it goes thr
   await card.waitFor();
   expect(await card.textContent()).toContain(`touch ${path}`);
   // The card comes with the conversation, the pill with the chart's next record.
-  await expect.poll(() => phase(page), PATIENT).toBe('awaitingApproval.permission');
-  await card.getByRole('button', { name: 'Approve', exact: true }).click();
+  await expect.poll(() => phase(page), PATIENT).toBe('permission');
+  await card.getByRole('button', { name: /^Approve:/ }).click();
   await expect.poll(() => phase(page), PATIENT).toBe('idle');
   await expect
     .poll(() => page.locator('.messages').textContent(), PATIENT)
@@ -65,8 +65,9 @@ it('denies with words that the model hears', async () => {
   const path = join(dock.home.codexHome, 'page-denied');
   await say(page, `!esc touch ${path}`);
   const card = page.getByTestId('approval');
-  await card.getByLabel('With a denial, tell the agent').fill('use another folder');
-  await card.getByRole('button', { name: 'Deny', exact: true }).click();
+  await card.getByRole('button', { name: /^Deny:/ }).click();
+  await card.getByLabel('Tell it why').fill('use another folder');
+  await card.getByRole('button', { name: 'Deny and go on' }).click();
   await expect.poll(() => phase(page), PATIENT).toBe('idle');
   expect(existsSync(path)).toBe(false);
   expect(JSON.stringify(dock.api.requests.at(-1)?.input)).toContain('use another folder');
@@ -79,7 +80,7 @@ it('answers questions by choice and in words, or declines them', async () => {
   const choice = card.locator('.choice').first();
   const way = (await choice.locator('b').textContent()) ?? '';
   await choice.click();
-  await card.getByLabel('Other words').last().fill('as fast as you can');
+  await card.getByLabel('Your own words').last().fill('as fast as you can');
   await card.getByRole('button', { name: 'Answer', exact: true }).click();
   await expect.poll(() => phase(page), PATIENT).toBe('idle');
   const said = JSON.stringify(dock.api.requests.at(-1)?.input);
