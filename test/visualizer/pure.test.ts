@@ -95,7 +95,7 @@ describe('children', () => {
 describe('history', () => {
   const value = { phase: { awaitingApproval: 'question' }, link: 'attached' } as const;
 
-  it('names every active state', () => {
+  it('names every active state of journals of earlier versions', () => {
     expect(leavesOf(value)).toEqual(['phase.awaitingApproval.question', 'link.attached']);
     expect([...activeStates(value, 'session')]).toEqual([
       'session',
@@ -109,7 +109,8 @@ describe('history', () => {
 
   it('puts attention above everything', () => {
     expect(phaseOf(['phase.awaitingApproval.question', 'link.failed'])).toBe('attention');
-    expect(phaseOf(['phase.working', 'link.failed'])).toBe('failed');
+    expect(phaseOf(['phase.active.requests.permission', 'link.failed'])).toBe('attention');
+    expect(phaseOf(['phase.active.turn.open', 'link.failed'])).toBe('failed');
     expect(phaseOf(['phase.ended', 'link.passive'])).toBe('ended');
   });
 });

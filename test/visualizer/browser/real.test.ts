@@ -23,7 +23,7 @@ it('tries an event on the real server: refused with a reason, or where it would 
   await run.click();
   await expect.poll(() => page.getByTestId('outcome').textContent()).toContain('phase.ended');
   expect(
-    await page.locator('.state[data-state="session.phase.awaitingApproval.permission"].on').count(),
+    await page.locator('.state[data-state="session.phase.active.requests.permission"].on').count(),
   ).toBe(1);
 });
 
@@ -57,7 +57,7 @@ it('sends an event to a live session of the real server, and the journal says wh
   await page.getByTestId('send-live').click();
   await page.getByRole('button', { name: 'Send it' }).click();
   await expect.poll(() => page.getByTestId('outcome').textContent()).toContain('Sent.');
-  await page.waitForSelector('[data-state="session.phase.idle"].on');
+  await page.waitForSelector('[data-state="session.phase.active.turn.closed"].on');
   await page.locator('#payload').fill('{"type":"xstate.stop.session"}');
   await page.getByTestId('send-live').click();
   await expect

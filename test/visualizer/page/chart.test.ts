@@ -95,7 +95,7 @@ it('marks the transition that was taken, on the right row of two guarded ones, a
   await page.waitForSelector('.chart .leaf.on');
   const at = '2030-01-01T00:00:00.000000Z';
   server.sessions[0]?.tell({ type: 'turn.started', at, promptId: 'p', prompt: 'x' });
-  await page.waitForSelector('[data-edge^="session.phase.idle/turn.started"].fire');
+  await page.waitForSelector('[data-edge^="session.phase.active.turn.closed/turn.started"].fire');
   const record = server.sessions[0]?.records.at(-1);
   const fired = await page.$$eval('.row.fire', (all) =>
     all.map((one) => (one as SVGElement).dataset.edge),
@@ -137,15 +137,15 @@ it.each([
     await world.evaluate((one) => one.setAttribute('data-drawn', 'once'));
     const before = await world.getAttribute('transform');
     const phases = new Set<string>();
-    for (let round = 0; round < 60 || phases.size < 3; round += 1) {
+    for (let round = 0; round < 60 || phases.size < 6; round += 1) {
       const { seq } = server.sessions[1]?.step() ?? {};
-      phases.add(server.sessions[1]?.row().path[0] ?? '');
+      for (const path of server.sessions[1]?.row().path ?? []) phases.add(path);
       await page.waitForFunction(
         (wanted) => document.querySelector('[data-testid=now] b')?.textContent === `#${wanted}`,
         seq,
       );
     }
-    expect([...phases]).toContain('phase.awaitingApproval.permission');
+    expect([...phases]).toContain('phase.active.requests.permission');
     expect(await world.getAttribute('data-drawn')).toBe('once');
     expect(await world.getAttribute('transform')).toBe(before);
   },

@@ -26,12 +26,12 @@ it('counts all sessions on the states they are in, and keeps those of a pressed 
   for (const [state, count] of counted) {
     expect([state, count]).toEqual([state, paths.filter(isIn(String(state))).length]);
   }
-  await page.locator('[data-state="phase.awaitingApproval"]').click();
-  const waiting = paths.filter(isIn('phase.awaitingApproval')).length;
+  await page.locator('[data-state="phase.active.requests.permission"]').click();
+  const waiting = paths.filter(isIn('phase.active.requests.permission')).length;
   expect(waiting).toBeGreaterThan(0);
   await expect
     .poll(() => page.locator('.grid-head').textContent())
-    .toContain(`${waiting} session${waiting === 1 ? '' : 's'} in phase.awaitingApproval`);
+    .toContain(`${waiting} session${waiting === 1 ? '' : 's'} in phase.active.requests.permission`);
   expect(await page.locator('.tile:not(.tile-attention)').count()).toBe(0);
   await page.getByRole('button', { name: 'Show all' }).click();
   await expect.poll(() => page.locator('.tile-working').count()).toBeGreaterThan(0);
@@ -70,10 +70,10 @@ it('draws each chart by itself, with every state in words, and offers it in thre
   expect(await litStates(page)).toEqual([]);
   const { states } = describeMachine(sessionMachine);
   expect(await page.locator('.catalogue-state').count()).toBe(states.length);
-  await page.locator('.chart .title[data-state="session.phase.idle"]').click();
+  await page.locator('.chart .title[data-state="session.phase.active.turn.closed"]').click();
   await expect
     .poll(() => page.locator('.catalogue-state.picked').textContent())
-    .toMatch(/idle.*turn\.started \[isCurrent\] → working/);
+    .toMatch(/closed.*turn\.started \[isNewPrompt\] → open/);
   await page.getByRole('button', { name: 'supervisor' }).click();
   await page.waitForSelector('.chart .state[data-state="supervisor.serving"]');
   expect(new URL(page.url()).pathname).toBe('/visualizer/machines/supervisor');

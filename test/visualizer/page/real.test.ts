@@ -12,7 +12,7 @@ it('shows a hook in the chart, says why, and scrubs past a restart', async () =>
   const first = await start(directory, port);
   await ask(port);
   const page = await visit(`http://127.0.0.1:${port}/visualizer/s/real-1?tab=why`);
-  await page.waitForSelector('[data-state="session.phase.awaitingApproval.permission"].on');
+  await page.waitForSelector('[data-state="session.phase.active.requests.permission"].on');
   await expect
     .poll(() => page.getByTestId('why').textContent())
     .toMatch(/It is in permission.*approval\.requested.*from hook/);

@@ -135,7 +135,7 @@ it('answers questions when all are answered: one choice, several, own words', as
 it('steers a running turn, and interrupts it', async () => {
   const server = await fixture({ sessions: 2 }, 0);
   const session = server.sessions[1];
-  while (session && !session.row().path.includes('phase.working')) session.step();
+  while (session && !session.row().path.includes('phase.active.turn.open')) session.step();
   const page = await visit(`${server.url}s/od-0001?tab=session`);
   await page.getByLabel('Words for the running turn').fill('use the other branch');
   await page.getByRole('button', { name: 'Steer' }).click();

@@ -55,7 +55,6 @@ export function nextEvent(
   random: () => number,
 ): SessionEvent {
   const at = `${new Date().toISOString().slice(0, -1)}000Z`;
-  const phase = paths.find((path) => path.startsWith('phase.')) ?? '';
   const link = paths.find((path) => path.startsWith('link.')) ?? '';
   if (link === 'link.detached') return { type: 'link.requested', at };
   if (link === 'link.attaching') {
@@ -68,12 +67,12 @@ export function nextEvent(
   }
   if (random() < 0.03) return { type: 'link.lost', at, reason: 'closed' };
   const chance = random();
-  if (phase === 'phase.idle') {
-    return { type: 'turn.started', at, promptId: `p${count}`, prompt: 'Make the tests pass' };
-  }
-  if (phase.startsWith('phase.awaitingApproval')) {
+  if (open !== null) {
     if (chance < 0.25) return { type: 'usage.updated', at, usage: usageOf(count) };
     return { type: 'approval.resolved', at, requestId: open, server: null, decision: 'approved' };
+  }
+  if (!paths.includes('phase.active.turn.open')) {
+    return { type: 'turn.started', at, promptId: `p${count}`, prompt: 'Make the tests pass' };
   }
   const tool = { toolUseId: `t${count}`, agentId: null, name: 'Bash', digest: `d${count}` };
   if (chance < 0.2) return { type: 'tool.started', at, tool, agentType: null };
