@@ -4,12 +4,31 @@
  */
 import { arrange, type Picture } from './arrange.ts';
 import { type Drawn, draw } from './draw.ts';
-import type { Box, LaidOutChart } from './geometry.ts';
+import type { Box, LaidOutChart, Region } from './geometry.ts';
 import { svg } from './svg.ts';
 import { Viewport } from './viewport.ts';
 
 /** Below this labels cannot be read: one region is shown instead of all. */
 const READABLE_SCALE = 0.6;
+
+/** All regions, then fewer: without the way to the provider, without the life as a whole, then one. */
+function fewerAndFewer(regions: readonly Region[]): Region[][] {
+  const isInside = ({ id }: Region) => id.split('.').length > 2;
+  const inside = regions.filter(isInside);
+  const [first] = inside.length > 0 ? inside : regions;
+  const sets = [[...regions], regions.slice(0, -1), inside, first ? [first] : []];
+  return sets.filter((set) => set.length > 0);
+}
+
+/** The first picture whose labels can be read; the last one where none can. */
+function firstReadable(pictures: readonly (() => Picture)[]): Picture {
+  let picture: Picture = { placed: [], w: 0, h: 0, scale: 1 };
+  for (const make of pictures) {
+    picture = make();
+    if (picture.scale >= READABLE_SCALE * 0.8) break;
+  }
+  return picture;
+}
 
 /** What the view shows and whom it tells of clicks. */
 export interface ChartViewOptions {
@@ -130,11 +149,10 @@ export class ChartView {
     if (!this.#chart || clientWidth === 0 || clientHeight === 0) return;
     const { regions, chart } = this.#chart;
     const screen = { w: clientWidth - 24, h: clientHeight - 24 };
-    const all = arrange(regions, screen, this.#actions);
     const chosen = regions.filter(({ id }) => id === this.#region);
-    const one = chosen.length > 0 ? chosen : regions.slice(0, 1);
-    const isTooSmall = chosen.length === 0 && all.scale < READABLE_SCALE * 0.8;
-    this.#picture = chosen.length > 0 || isTooSmall ? arrange(one, screen, this.#actions) : all;
+    const wanted = chosen.length > 0 ? [chosen] : fewerAndFewer(regions);
+    const pictures = wanted.map((some) => () => arrange(some, screen, this.#actions));
+    this.#picture = firstReadable(pictures);
     const drawn = draw(chart, this.#picture);
     this.#drawn.world.replaceWith(drawn.world);
     this.#drawn = drawn;

@@ -67,7 +67,8 @@ interface Sources {
 
 function drawRegion(group: SVGGElement, region: string, drawing: Drawing, sources: Sources): void {
   const { drawn, states } = sources;
-  const parents = new Set([...states.values()].map(({ parent }) => parent));
+  // Of this picture: the regions of a parallel state inside it are pictures of their own.
+  const parents = new Set(drawing.states.map(({ id }) => states.get(id)?.parent));
   const isContainer = ({ id }: StateBox): boolean => parents.has(id);
   const kindOf = ({ id }: StateBox): string => (id === region ? 'region' : 'container');
   for (const box of drawing.states.filter(isContainer)) {
