@@ -152,7 +152,9 @@ export class Hooks {
     const previous = agentPid === null ? undefined : this.#sessionOfProcess.get(agentPid);
     if (agentPid === null || previous === undefined || previous === hook.session_id) return;
     const live = this.#deps.registry.peek(previous);
+    // A late or repeated hook of a session that was left says nothing about the one that came after it.
     if (!live || live.head.snapshot.hasTag('ended')) return;
+    if (at <= live.head.snapshot.context.newestAt) return;
     const event = { type: 'session.ended', at, reason: 'replaced', process: agentPid } as const;
     this.#deps.ledger.send(live, { event, origin: 'server', key: null, settle: () => {} });
   }

@@ -8,7 +8,7 @@ import { ChartView } from './chart/chart-view.ts';
 import { chartOf } from './charts.ts';
 import { commits, position, selected, shown } from './model.ts';
 import { askWhy, catalogued, place, tryEvent } from './route.ts';
-import { leavesOf, possibleEdges } from './value.ts';
+import { decidingLeaf, possibleEdges } from './value.ts';
 
 /** How long a taken transition stays lit while live, ms. */
 const FIRE_MS = 700;
@@ -95,7 +95,7 @@ function light(view: ChartView): void {
     active,
     possible: chart && value !== null ? possibleEdges(chart, active) : NOTHING,
   });
-  const leaf = value === null ? undefined : leavesOf(value)[0];
+  const leaf = value === null ? undefined : decidingLeaf(value);
   if (follows.value && leaf) view.reveal(`session.${leaf}`);
 }
 

@@ -61,6 +61,13 @@ export function phaseOf(paths: readonly string[]): Phase {
   return found?.[0] ?? 'idle';
 }
 
+/** Path of the state that gives a value its phase: the one a person asks about first. */
+export function decidingLeaf(value: StateValue): string | undefined {
+  const leaves = leavesOf(value);
+  const found = MEANINGS.map(([, pattern]) => leaves.find((path) => pattern.test(path)));
+  return found.find((path) => path !== undefined) ?? leaves[0];
+}
+
 /** The phase of a value in the words of the wire, for a pill: `permission`, `working`. */
 export function wordOf(value: StateValue): string {
   const leaves = leavesOf(value);

@@ -5,7 +5,7 @@ import { ask, dataDirectory, freePort, start } from '../support/real-server.ts';
 import { expectFaults, useBrowser, visit } from '../support/stage.ts';
 
 useBrowser();
-const TOKEN = 'od_0123456789abcdefghijklmnopqrstuvwxyzABCDEF';
+const TOKEN = 'od_Vq7Zt1mXw4LkB9sRc2HyN8dPf5GjE0uTaQ3oKi6Yb';
 
 it('shows a hook in the chart, says why, and scrubs past a restart', async () => {
   const [directory, port] = [dataDirectory(), await freePort()];

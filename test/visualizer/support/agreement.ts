@@ -20,16 +20,16 @@ export function disagreements(
         (one) => one.dataset.outline,
       );
       const pill = text('[data-testid=pill]');
-      const phase = lit.find((id) => id?.startsWith('session.phase.'))?.slice(14) ?? null;
-      if (pill !== phase) odd.push(`pill ${pill} but ${phase}`);
+      const ends = (end: string) => lit.some((id) => id?.endsWith(end));
+      const asked = ['permission', 'question'].find((one) => ends(`.requests.${one}`));
+      const works = ends('.turn.open') || ends('.agents.running');
+      const word = asked ?? (works ? 'working' : ends('.phase.ended') ? 'ended' : 'idle');
+      if (pill !== word && !ends('.link.failed')) odd.push(`pill ${pill} but ${word}`);
       const isOutlined = lit.every((id) => outline.includes(id));
       if (outline.length > 0 && !isOutlined) odd.push(`outline ${outline} but ${lit}`);
       const cursor = text('[data-testid=now] b');
       const row = text('[data-testid=event-list] [aria-selected=true] .entry-seq');
-      const state = text('[data-testid=event-list] [aria-selected=true] .text-working') ?? phase;
       if (row !== null && row !== cursor) odd.push(`row ${row} but cursor ${cursor}`);
-      if (row !== null && !phase?.startsWith(state ?? ''))
-        odd.push(`row says ${state} but ${phase}`);
       seen.add(cursor ?? '');
     }
     return { odd, moved: seen.size };

@@ -2,7 +2,7 @@
 
 import type { Server } from 'node:http';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { workStatusOf } from '../../../machines/index.ts';
+import { viewOf } from '../../../machines/index.ts';
 import type { FakeSession } from './actors.ts';
 
 interface PublicDoor {
@@ -81,7 +81,7 @@ function stateOf({ id, input, messages, chart }: FakeSession): object {
     pending_approval: context.approvals[0]?.request ?? null,
     current_diff: null,
     current_plan: null,
-    work_status: workStatusOf(chart.snapshot),
+    ...viewOf(chart.snapshot),
     revision: 1,
     epoch: 'e',
     turn_count: context.turn.count,

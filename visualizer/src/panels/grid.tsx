@@ -28,16 +28,19 @@ const only = signal<string | null>(null);
 const counts = computed(() => {
   const found = new Map<string, number>();
   for (const { path } of all.value) {
-    for (const leaf of path) {
-      const keys = leaf.split('.');
-      for (let end = 2; end <= keys.length; end += 1) {
-        const state = keys.slice(0, end).join('.');
-        found.set(state, (found.get(state) ?? 0) + 1);
-      }
+    // A session counts once in a state, however many regions of it are active.
+    for (const state of new Set(path.flatMap(statesAround))) {
+      found.set(state, (found.get(state) ?? 0) + 1);
     }
   }
   return found;
 });
+
+/** `phase.active.turn.open` -> `phase.active`, `phase.active.turn`, `phase.active.turn.open` */
+function statesAround(leaf: string): string[] {
+  const keys = leaf.split('.');
+  return keys.slice(1).map((_, at) => keys.slice(0, at + 2).join('.'));
+}
 
 const tiles = computed(() =>
   named.value

@@ -16,12 +16,12 @@ const ORDERS = {
   name: 'By name',
   rate: 'Busiest first',
 } as const;
-type ConnectorCommand = keyof typeof ORDERS;
+type Order = keyof typeof ORDERS;
 
 /** The words that rows must hold to be listed. */
 export const filter = signal('');
 const onlyPhase = signal<Phase | null>(null);
-const order = signal<ConnectorCommand>('attention');
+const order = signal<Order>('attention');
 const pinned = signal<ReadonlySet<string>>(new Set());
 /** True while the pointer or the focus is inside: rows change in place, none moves. */
 const isHeld = signal(false);
@@ -148,10 +148,10 @@ export function Sessions() {
         <PhaseBar />
         <Chips />
         <select
-          aria-label="ConnectorCommand"
+          aria-label="Order"
           value={order.value}
           onChange={(event) => {
-            order.value = event.currentTarget.value as ConnectorCommand;
+            order.value = event.currentTarget.value as Order;
           }}
         >
           {Object.entries(ORDERS).map(([key, words]) => (

@@ -8,13 +8,13 @@ import { askedState, tryEvent } from '../route.ts';
 import { ask } from '../transport.ts';
 import { useAsked } from '../ui/asked.ts';
 import { clockWords, spanWords } from '../ui/words.ts';
-import { leavesOf } from '../value.ts';
+import { decidingLeaf } from '../value.ts';
 
 /** The tab "Why?". */
 export function Why() {
   const session = selected.value;
   const { record, value } = shown.value;
-  const leaf = value === null ? undefined : leavesOf(value)[0];
+  const leaf = value === null ? undefined : decidingLeaf(value);
   const state = askedState.value ?? (leaf ? `session.${leaf}` : null);
   const seq = record?.seq;
   const key = session && state && seq && isOnline.value ? `${session} ${state} ${seq}` : null;
