@@ -54,7 +54,9 @@ it('draws every state and every transition of the machine that runs', async () =
 
 it('lights exactly the active states after each of 30 events', async () => {
   const server = await fixture({ sessions: 2 });
-  const page = await visit(`${server.url}s/od-0001?tab=events`);
+  const page = await visit(`${server.url}s/od-0001?tab=events`, {
+    viewport: { width: 2200, height: 1300 },
+  });
   await page.waitForSelector('.chart .leaf.on');
   for (let round = 0; round < 30; round += 1) {
     server.sessions[1]?.step();
@@ -71,7 +73,7 @@ it('lights exactly the active states after each of 30 events', async () => {
       { timeout: 2000, polling: 'raf' },
     );
   }
-  expect(await page.locator('.chart .state.leaf.on').count()).toBe(2);
+  expect(await page.locator('.chart .state.leaf.on').count()).toBe(5);
 });
 
 // The outline and the log are two tabs of one panel: a round for each. More frames: `npm run test:page`.
