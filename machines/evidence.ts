@@ -77,7 +77,7 @@ function ofDay(at: Stamp): number {
 }
 
 /** Two registrations of the hooks report one prompt within this time; no person writes the same twice in it. */
-const SAME_PROMPT_US = 1_000_000;
+const SAME_PROMPT_US = 250_000;
 
 /** The turn has just begun and nothing else was reported of it. */
 export function hasJustBegun({ startedAt, seenAt }: Turn, at: Stamp): boolean {

@@ -186,7 +186,7 @@ describe('acting', () => {
     const paths = temporaryDataPaths();
     onTestFinished(() => rmSync(paths.dir, { recursive: true, force: true }));
     openDataDirectory(paths);
-    const authToken = 'od_0123456789012345678901234567890123';
+    const authToken = 'od_Kq7Zt1mXw4LkB9sRc2HyN8dPf5GjE0uTaQ3o';
     const flags = { dataDir: paths.dir, bind: '127.0.0.1:0', authToken };
     await using locked = await startServer(resolveConfig({ flags, env: {}, home: paths.dir }));
     const url = `http://127.0.0.1:${locked.port}`;

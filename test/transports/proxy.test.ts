@@ -108,8 +108,9 @@ async function startNginx(uid: number, upstream: number, lines: string): Promise
         location / { proxy_pass http://127.0.0.1:${upstream}; ${lines} }
       }
     }`,
-    { mode: 0o644 },
   );
+  // The umask may be narrow: another user reads it.
+  chmodSync(file, 0o644);
   const child = spawn(NGINX, ['-c', file, '-p', directory, '-e', 'stderr'], {
     ...(uid !== OWN && { uid, gid: uid }),
     cwd: '/',
