@@ -29,9 +29,17 @@ export interface Screen {
   h: number;
 }
 
+/** From this many regions on fewer ways to draw each are tried, so that a new screen costs a moment. */
+const MANY_REGIONS = 3;
+const FEW_CHOICES = 2;
+
 /** The largest picture of these regions on this screen, with or without actions. */
 export function arrange(regions: readonly Region[], screen: Screen, actions: boolean): Picture {
-  const choices = regions.flatMap((region) => choicesOf(region, actions));
+  // Combinations multiply: of many regions only the first ways to draw each are tried.
+  const most = regions.length > MANY_REGIONS ? FEW_CHOICES : Number.POSITIVE_INFINITY;
+  const choices = regions
+    .flatMap((region) => choicesOf(region, actions))
+    .map((options) => options.slice(0, most));
   let best: (Picture & { worth: number }) | null = null;
   for (const parts of combinationsOf(choices)) {
     for (const pack of PACKINGS) {

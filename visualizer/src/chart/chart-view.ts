@@ -57,6 +57,7 @@ export class ChartView {
   #lights: Lights = { active: new Set(), possible: new Set() };
   #fired: { edges: readonly string[]; timer: number } = { edges: [], timer: 0 };
   #region: string | null = null;
+  #arranged: { key: string; chart: LaidOutChart; picture: Picture } | null = null;
   #actions = false;
 
   constructor(host: HTMLElement, options: ChartViewOptions) {
@@ -152,7 +153,12 @@ export class ChartView {
     const chosen = regions.filter(({ id }) => id === this.#region);
     const wanted = chosen.length > 0 ? [chosen] : fewerAndFewer(regions);
     const pictures = wanted.map((some) => () => arrange(some, screen, this.#actions));
-    this.#picture = firstReadable(pictures);
+    // The same screen again, as while a head above grows and shrinks, costs no new arrangement.
+    const key = `${screen.w} ${screen.h} ${this.#region} ${this.#actions}`;
+    if (this.#arranged?.key !== key || this.#arranged.chart !== this.#chart) {
+      this.#arranged = { key, chart: this.#chart, picture: firstReadable(pictures) };
+    }
+    this.#picture = this.#arranged.picture;
     const drawn = draw(chart, this.#picture);
     this.#drawn.world.replaceWith(drawn.world);
     this.#drawn = drawn;
