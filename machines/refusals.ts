@@ -2,7 +2,7 @@
  * Why the chart refuses a client's command now: the guard that said no, or the state that takes no such
  * command, each with the code of the wire. Handlers ask this and hold no rule of their own.
  */
-import { type AnyStateNode, type AnyTransitionDefinition, getStateNodes } from 'xstate';
+import { type AnyStateNode, type AnyTransitionDefinition, getStateNodes, or } from 'xstate';
 import { sessionMachine } from './session.ts';
 import type { SessionEvent } from './session-events.ts';
 import type { SessionSnapshot } from './view.ts';
@@ -14,7 +14,6 @@ export type Refusal =
   | 'no_connector'
   | 'no_turn'
   | 'already_resolved'
-  | 'already_active'
   | 'unsupported';
 
 /** What a guard that refuses means for the client. */
@@ -25,7 +24,6 @@ const OF_GUARD: Readonly<Record<string, Refusal>> = {
   isOpenRequest: 'already_resolved',
   connectorCan: 'unsupported',
   connectorCanAnswer: 'unsupported',
-  isFreshStart: 'session_over',
 };
 
 /** Which of several reasons is told: the first of these. */
@@ -75,33 +73,24 @@ function nameOf(guard: Guard): string {
   return typeof guard === 'string' ? guard : ((guard as { type?: string }).type ?? '');
 }
 
-/** Asks XState itself: a copy of the chart whose only edge for the event bears this guard. */
-function holds(guard: Guard, snapshot: SessionSnapshot, event: SessionEvent): boolean {
-  const { implementations } = sessionMachine;
-  const known = (implementations.guards as Record<string, unknown>)[nameOf(guard)];
-  const params = (guard as { params?: unknown }).params;
-  return evaluate(known as Built, snapshot, event, params);
+/** Whether one part of a guard holds; parts that the chart names are looked up. */
+function holds(part: Guard, snapshot: SessionSnapshot, event: SessionEvent): boolean {
+  const named = (sessionMachine.implementations.guards as Record<string, unknown>)[nameOf(part)];
+  const guard = (named ?? part) as Built;
+  if (guard.stateValue !== undefined) return snapshot.matches(guard.stateValue as never);
+  if (guard.guards !== undefined) {
+    const each = (inner: Guard): boolean => holds(inner, snapshot, event);
+    return guard.check === ANY ? guard.guards.some(each) : guard.guards.every(each);
+  }
+  return guard({ context: snapshot.context, event }, (part as { params?: unknown }).params);
 }
 
 /** A guard as XState keeps it: a predicate, or one built by `and`, `or`, `stateIn`. */
 type Built = ((args: object, params: unknown) => boolean) & {
-  guards?: unknown[];
+  guards?: Guard[];
   stateValue?: unknown;
+  check?: unknown;
 };
 
-function evaluate(
-  guard: Built | undefined,
-  snapshot: SessionSnapshot,
-  event: SessionEvent,
-  params: unknown,
-): boolean {
-  if (guard === undefined) return true;
-  if (guard.stateValue !== undefined) return snapshot.matches(guard.stateValue as never);
-  if (guard.guards !== undefined)
-    return guard.guards.some((part) =>
-      typeof part === 'string'
-        ? holds(part, snapshot, event)
-        : evaluate(part as Built, snapshot, event, undefined),
-    );
-  return guard({ context: snapshot.context, event }, params);
-}
+/** How XState checks `or`; everything else with parts is an `and` here. */
+const ANY = (or([]) as unknown as Built).check;

@@ -167,6 +167,8 @@ export type SessionReport =
     })
   /** No process of the session is alive any more. */
   | (Reported & { type: 'process.gone'; witness: Witness; reason: string })
+  /** The CLI process of the session reports under another session's id now. */
+  | (Reported & { type: 'process.left'; witness: Witness; reason: string })
   /** A source saw which way a request was decided, and by whom. */
   | (Reported & {
       type: 'decision.seen';

@@ -100,10 +100,10 @@ const GUARDS = {
   hasOutbox: (context: SessionContext) => context.outbox.length > 0,
   hasEmptyOutbox: (context: SessionContext) => context.outbox.length === 0,
   isSteered: (context: SessionContext) => isDirect(context.session),
-  /** The registry's word is newer than all that is known of the session. */
+  /** A word about the whole session is newer than all that is known of it. */
   outranks: (
     context: SessionContext,
-    event: EventOf<'witness.busy' | 'witness.idle' | 'witness.waiting'>,
+    event: EventOf<'witness.busy' | 'witness.idle' | 'witness.waiting' | 'process.left'>,
   ) => outranks(context, event.witness, event.at),
   /** Newer than all that is known, and no agent explains the work. */
   isWorkWithoutAgents: (context: SessionContext, event: EventOf<'witness.busy'>) =>

@@ -262,6 +262,7 @@ const active = session.createStateConfig({
     ),
     ...on('end.requested', { guard: 'isSteered', target: 'ended', actions: 'endSession' }),
     ...on('process.gone', { target: 'ended', actions: 'endSession' }),
+    ...on('process.left', { guard: 'outranks', target: 'ended', actions: 'endSession' }),
     ...on('compaction.started', { actions: 'startCompaction' }),
     ...on('compaction.finished', { actions: 'finishCompaction' }),
     ...on('tools.settled', { actions: 'settleTools' }),

@@ -78,7 +78,7 @@ export function sessionStarted(
 /** The session is over; a late report older than this moment cannot bring it back. */
 export function sessionEnded(
   draft: Draft,
-  event: EventOf<'session.ended'> | EventOf<'end.requested'> | EventOf<'process.gone'>,
+  event: EventOf<'session.ended'> | EventOf<'end.requested' | 'process.gone' | 'process.left'>,
 ): void {
   close(draft, () => true, 'cancelled', evidenceOf(event));
   endEverything(draft);

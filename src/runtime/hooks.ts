@@ -11,6 +11,7 @@ import {
   sessionFromHooks,
 } from '../connectors/claude-hooks/session.ts';
 import { OrbitError } from '../errors.ts';
+import type { Logger } from '../log.ts';
 import type { Hook } from '../protocol/hook.ts';
 import type { Writer } from '../store/writer.ts';
 import { refusalOf } from './capacity.ts';
@@ -29,6 +30,7 @@ interface HooksDeps {
   clock: StampClock;
   /** Looks up the branch of a directory and tells the session; runs beside. */
   lookUpBranch: (live: LiveSession) => void;
+  log: Logger;
 }
 
 /** Keys remembered at least, to answer a repeated request without touching its session. */
@@ -152,11 +154,19 @@ export class Hooks {
     const previous = agentPid === null ? undefined : this.#sessionOfProcess.get(agentPid);
     if (agentPid === null || previous === undefined || previous === hook.session_id) return;
     const live = this.#deps.registry.peek(previous);
-    // A late or repeated hook of a session that was left says nothing about the one that came after it.
-    if (!live || live.head.snapshot.hasTag('ended')) return;
-    if (at <= live.head.snapshot.context.newestAt) return;
-    const event = { type: 'session.ended', at, reason: 'replaced', process: agentPid } as const;
-    this.#deps.ledger.send(live, { event, origin: 'server', key: null, settle: () => {} });
+    const event = {
+      type: 'process.left',
+      at,
+      witness: 'hook',
+      reason: 'replaced',
+      process: agentPid,
+    } as const;
+    // Mostly the session has said its end itself.
+    if (!live?.head.snapshot.can(event)) return;
+    const settle = (error: Error | null) => {
+      if (error) this.#deps.log.warn('session.left.not_stored', { session_id: previous, error });
+    };
+    this.#deps.ledger.send(live, { event, origin: 'server', key: null, settle });
   }
 
   #rememberProcess({ hook, agentPid }: Arrival): void {

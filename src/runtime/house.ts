@@ -72,7 +72,7 @@ export function createHouse(deps: HouseDeps): House {
     },
   });
   const { rooms, ring, registry, ledger, news, threads, sessions } = core;
-  const hooks = new Hooks(core);
+  const hooks = new Hooks({ ...core, log: log.child('hooks') });
   const intake = createIntake((hook, meta) => hooks.take(hook, meta));
   const inspection = createInspection({
     ...{ writer, registry, ledger, clock, version },

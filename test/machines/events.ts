@@ -92,7 +92,7 @@ export function settled(n: number, id: string, outcome: 'refused' | 'unknown'): 
   return { type: 'tools.settled', at: at(n), tools: [{ ...tool, result }] };
 }
 
-function requestOf(id: string, type: ApprovalType = 'exec'): ApprovalRequest {
+export function requestOf(id: string, type: ApprovalType = 'exec'): ApprovalRequest {
   const none = { command: null, file_path: null, diff: null, question: null };
   return { id, session_id: ID, type, ...none, tool_name: 'Bash' };
 }

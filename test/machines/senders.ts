@@ -51,6 +51,7 @@ export const SENDERS: Record<SessionEvent['type'], string> = {
   'witness.idle': 'the live registry of the CLI',
   'witness.waiting': 'the live registry of the CLI',
   'process.gone': 'the process check',
+  'process.left': 'a hook of the same process for another session',
   'decision.seen': 'telemetry',
   'end.requested': 'a client',
   'message.submitted': 'a client',

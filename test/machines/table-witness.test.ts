@@ -1,0 +1,208 @@
+/**
+ * What other sources than hooks say: the CLI's live registry, its process, telemetry. Their words about the whole
+ * session count only when they are newer than all that is known of it.
+ */
+import { describe, expect, it } from 'vitest';
+import { refusalOf, type SessionEvent } from '../../machines/index.ts';
+import {
+  agentBegan,
+  asked,
+  over,
+  prompted,
+  report,
+  requestOf,
+  stopped,
+  toolBegan,
+  toolEnded,
+} from './events.ts';
+import { closed, delta, listed, noted, opened, type Row, shown, testRows } from './rows.ts';
+import { stage } from './stage.ts';
+
+const busy = (n: number) => report(n, 'witness.busy', { witness: 'registry' });
+const idle = (n: number) => report(n, 'witness.idle', { witness: 'registry' });
+const left = (n: number) =>
+  report(n, 'process.left', { witness: 'hook', reason: 'replaced', process: 7 });
+const gone = (n: number) =>
+  report(n, 'process.gone', { witness: 'process', reason: 'killed', process: 7 });
+const waiting = (n: number) =>
+  report(n, 'witness.waiting', {
+    witness: 'registry',
+    kind: 'permission',
+    request: requestOf(`seen-${n}`),
+  });
+const of = (event: SessionEvent, more: Partial<SessionEvent>) =>
+  ({ ...event, ...more }) as SessionEvent;
+
+const ASKED = [prompted(1), toolBegan(2, 't1'), asked(3, 'r1', 't1')];
+
+const ROWS: Row[] = [
+  [
+    'an idle registry ends a turn whose end no hook reported, and its request with it',
+    ASKED,
+    idle(4),
+    'idle',
+    [
+      closed('r1', 'unknown', 'registry: witness.idle'),
+      delta({ work_status: 'waiting', pending_approval: null, current_turn_id: null }),
+      listed(),
+    ],
+  ],
+  [
+    'an idle registry that is older than the newest hook moves nothing',
+    ASKED,
+    idle(2),
+    'permission',
+    [],
+  ],
+  [
+    'a busy registry that is older than the end of the turn opens nothing',
+    [prompted(1), stopped(3)],
+    busy(2),
+    'idle',
+    [],
+  ],
+  [
+    'a busy registry over a request says that it was answered, not how',
+    ASKED,
+    busy(4),
+    'working',
+    [
+      closed('r1', 'unknown', 'registry: witness.busy'),
+      delta({ work_status: 'working' }),
+      listed(),
+    ],
+  ],
+  [
+    'work without a prompt is work, and takes no turn number',
+    [prompted(1), stopped(2)],
+    busy(3),
+    'working',
+    [delta({ work_status: 'working' })],
+  ],
+  [
+    'an agent that runs explains a busy registry: the main thread stays closed',
+    [prompted(1), agentBegan(2, 'a1'), stopped(3, ['a1'])],
+    busy(4),
+    'working',
+    [],
+  ],
+  [
+    'a dialog that no hook reported is a bare request',
+    [prompted(1), toolBegan(2, 't1')],
+    waiting(3),
+    'permission',
+    [opened('seen-3'), delta({ work_status: 'permission' }), shown('seen-3')],
+  ],
+  [
+    'a decision that telemetry saw closes the request of that very tool use',
+    ASKED,
+    report(4, 'decision.seen', {
+      witness: 'telemetry',
+      toolUseId: 't1',
+      decision: 'denied',
+      by: 'user_reject',
+    }),
+    'working',
+    [
+      closed('r1', 'denied', 'telemetry: decision.seen by user_reject'),
+      delta({ work_status: 'working' }),
+      listed(),
+    ],
+  ],
+  [
+    'a dead process ends its session, whatever it did',
+    ASKED,
+    gone(4),
+    'ended',
+    [
+      closed('r1', 'cancelled', 'process: process.gone'),
+      noted({ end_reason: 'killed' }),
+      delta({ status: 'ended', work_status: 'ended' }),
+      listed(),
+      { type: 'session_ended', reason: 'killed' },
+    ],
+  ],
+  [
+    'a process that reports for another session has left this one',
+    [prompted(1), stopped(2)],
+    left(3),
+    'ended',
+    [
+      noted({ end_reason: 'replaced' }),
+      delta({ status: 'ended' }),
+      { type: 'session_ended', reason: 'replaced' },
+    ],
+  ],
+  [
+    'a late hook of the session before leaves the one that goes on alone',
+    [prompted(3)],
+    left(2),
+    'working',
+    [],
+  ],
+  [
+    'a tool of another prompt that is newer than the end is a sign of life',
+    [of(prompted(1), { promptId: 'p1' }), of(over(2), { promptId: 'p1' })],
+    of(toolBegan(3, 't1'), { promptId: 'p2' }),
+    'working',
+    [
+      { type: 'message_appended' },
+      noted({ last_tool: 'Bash', ended_at: null, end_reason: null }),
+      delta({ status: 'active', work_status: 'working' }),
+      listed({ status: 'active' }),
+    ],
+  ],
+  [
+    'a late tool of the prompt that ended brings its message and nothing else',
+    [of(prompted(1), { promptId: 'p1' }), of(over(2), { promptId: 'p1' })],
+    of(toolBegan(3, 't1'), { promptId: 'p1' }),
+    'ended',
+    [{ type: 'message_appended' }],
+  ],
+  [
+    'the end of an older process ends nothing: another one leads',
+    [of(prompted(1), { process: 7 }), of(prompted(2), { process: 8 })],
+    of(over(3), { process: 7 }),
+    'working',
+    [],
+  ],
+];
+
+describe('other witnesses', () => {
+  testRows(ROWS);
+
+  it('reopen nothing by being heard twice', () => {
+    const scene = stage([...ASKED, toolEnded(4, 't1'), stopped(5), idle(6)]);
+    expect(scene.send(busy(6)).facts).toEqual([]);
+    expect(scene.phase()).toBe('idle');
+  });
+});
+
+describe('a command that the chart does not take', () => {
+  const DIRECT = { codex_integration_mode: 'direct' } as const;
+  const LINKED = [
+    report(1, 'link.requested', {}),
+    report(2, 'link.attached', { capabilities: ['turn.run', 'turn.stop'], threadId: 't' }),
+  ];
+  const stop = report(9, 'interrupt.requested', {});
+  const end = report(9, 'end.requested', { reason: 'user_requested' });
+  const undo = report(9, 'undo.requested', {});
+  const decide = report(9, 'approval.decided', {
+    requestId: 'r1',
+    decision: 'approved',
+    order: { type: 'approval.answer', requestId: 'r1', decision: 'approved' },
+  });
+
+  it.each<[string, SessionEvent[], object, SessionEvent, string | null]>([
+    ['of a watched session', ASKED, {}, decide, 'watched_only'],
+    ['that would end a watched session', ASKED, {}, end, 'watched_only'],
+    ['of a session that is over', [...LINKED, over(3)], DIRECT, end, 'session_over'],
+    ['without a connector', [prompted(1)], DIRECT, stop, 'no_connector'],
+    ['to stop where nothing runs', LINKED, DIRECT, stop, 'no_turn'],
+    ['that its connector cannot carry out', LINKED, DIRECT, undo, 'unsupported'],
+    ['about a request that is closed', LINKED, DIRECT, decide, 'already_resolved'],
+    ['none at all', [...LINKED, prompted(3)], DIRECT, stop, null],
+  ])('names the reason: %s', (_, events, session, command, reason) => {
+    expect(refusalOf(stage(events, session).snapshot(), command)).toBe(reason);
+  });
+});
