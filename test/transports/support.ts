@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { connect, type Socket } from 'node:net';
-import { afterEach, vi } from 'vitest';
+import { onTestFinished, vi } from 'vitest';
 import WebSocket from 'ws';
 import type { Logger } from '../../src/log.ts';
 import type { Health, HookMeta } from '../../src/runtime/hall.ts';
@@ -16,14 +16,14 @@ import { type Clock, systemClock } from '../../src/transports/ports.ts';
 export const TOKEN = 'od_0123456789abcdefghijklmnopqrstuvwxyzABCDEF%+';
 export const ENCODED_TOKEN = encodeURIComponent(TOKEN);
 
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
-/** Runs after the test, last registered first. */
+/**
+ * Runs after the test that calls it, last registered first. Not by a hook of this module: test files share
+ * modules, and a hook would hold for the first file only.
+ */
 export function afterThis(cleanup: () => unknown): void {
-  cleanups.push(cleanup);
+  onTestFinished(async () => {
+    await cleanup();
+  });
 }
 
 /** Waits for a condition; fails with its error when it does not come. */
