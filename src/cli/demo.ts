@@ -80,7 +80,7 @@ export class DemoCommand extends OrbitCommand {
       await playing;
       await server.close();
     };
-    return await closeOnSignal({ close }, surroundings);
+    return await closeOnSignal(Promise.resolve({ close }), surroundings);
   }
 
   /** On the usual port, or on any when somebody has it, perhaps the user's own server. */

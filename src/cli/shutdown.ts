@@ -21,13 +21,14 @@ export interface Surroundings {
 }
 
 /**
- * Waits for the first stop signal, then closes the server.
+ * Waits for the first stop signal, also while the server still starts, then closes the server.
  *
+ * @param opening  the server once it has started
  * @returns the exit code, at latest `closeWithinMs` after the signal
- * @throws what `close` throws: a bug, or trouble worth telling the supervisor
+ * @throws what the start or `close` throws: a bug, or trouble worth telling the supervisor
  */
 export async function closeOnSignal(
-  server: { close(): Promise<void> },
+  opening: Promise<{ close(): Promise<void> }>,
   surroundings: Surroundings,
 ): Promise<number> {
   const { events, exit, warn, closeWithinMs = CLOSE_WITHIN_MS } = surroundings;
@@ -43,6 +44,8 @@ export async function closeOnSignal(
   };
   for (const name of STOP_SIGNALS) events.on(name, onSignal);
   try {
+    // A signal that comes while the server starts counts: it is closed once it has started.
+    const server = await opening;
     await stop;
     const isLate = await isLaterThan(closeWithinMs, server.close());
     if (isLate)

@@ -100,9 +100,11 @@ export class StartCommand extends OrbitCommand {
     };
     exitOnCrash(config, surroundings);
     const { startServer } = await import('../server.ts');
-    const server = await startServer(config);
-    await this.#greet(config, server.port);
-    return await closeOnSignal(server, surroundings);
+    const opening = startServer(config).then(async (server) => {
+      await this.#greet(config, server.port);
+      return server;
+    });
+    return await closeOnSignal(opening, surroundings);
   }
 
   #warnings(config: Config): string[] {

@@ -27,22 +27,39 @@ const never = { close: () => new Promise<void>(() => {}) };
 
 it.each(['SIGTERM', 'SIGINT'])('closes on %s and ends with 0', async (signal) => {
   let closed = 0;
-  const ended = closeOnSignal({ close: async () => void closed++ }, surroundings());
+  const ended = closeOnSignal(
+    Promise.resolve({ close: async () => void closed++ }),
+    surroundings(),
+  );
   events.emit(signal, signal);
   expect(await ended).toBe(0);
   expect(closed).toBe(1);
   expect(events.eventNames()).toEqual([]);
 });
 
+it('closes a server that was still starting when the signal came, and ends with 0', async () => {
+  let closed = 0;
+  let started = (_: { close(): Promise<void> }): void => {};
+  const opening = new Promise<{ close(): Promise<void> }>((resolve) => {
+    started = resolve;
+  });
+  const ended = closeOnSignal(opening, surroundings());
+  events.emit('SIGTERM', 'SIGTERM');
+  expect(closed).toBe(0);
+  started({ close: async () => void closed++ });
+  expect(await ended).toBe(0);
+  expect(closed).toBe(1);
+});
+
 it('leaves anyway when closing takes too long', async () => {
-  const ended = closeOnSignal(never, surroundings(1));
+  const ended = closeOnSignal(Promise.resolve(never), surroundings(1));
   events.emit('SIGTERM', 'SIGTERM');
   expect(await ended).toBe(0);
   expect(warnings.join()).toContain('leaving anyway');
 });
 
 it('leaves at once on the second signal', () => {
-  void closeOnSignal(never, surroundings());
+  void closeOnSignal(Promise.resolve(never), surroundings());
   events.emit('SIGTERM', 'SIGTERM');
   events.emit('SIGINT', 'SIGINT');
   events.emit('SIGTERM', 'SIGTERM');
@@ -50,7 +67,10 @@ it('leaves at once on the second signal', () => {
 });
 
 it('passes on what closing throws', async () => {
-  const ended = closeOnSignal({ close: () => Promise.reject(new Error('bug')) }, surroundings());
+  const ended = closeOnSignal(
+    Promise.resolve({ close: () => Promise.reject(new Error('bug')) }),
+    surroundings(),
+  );
   events.emit('SIGINT', 'SIGINT');
   await expect(ended).rejects.toThrow('bug');
 });

@@ -6,7 +6,6 @@ import { OrbitError } from '../../errors.ts';
 import type { ClientMessageOf } from '../../protocol/client.ts';
 import { entry } from '../../protocol/entry.ts';
 import type { ImageInput, Message } from '../../protocol/nouns.ts';
-import type { LiveSession } from '../sessions/live-session.ts';
 import { contextOf, refuseWatched, type Sessions, type Wish } from '../sessions/sessions.ts';
 import type { Handlers } from './handler.ts';
 
