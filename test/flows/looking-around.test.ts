@@ -14,9 +14,9 @@ beforeAll(async () => {
 afterAll(() => server[Symbol.asyncDispose]());
 
 describe.each([
-  ['/ws', wsClient],
+  ['ws', wsClient],
   ['socket.io', ioClient],
-] as const)('%s', (_, connect) => {
+] as const)('%s', (door, connect) => {
   it('shows a directory of the home, and refuses what lies outside', async () => {
     mkdirSync(join(server.paths.dir, 'shop/.git'), { recursive: true });
     writeFileSync(join(server.paths.dir, 'shop/.git/HEAD'), 'ref: refs/heads/main\n');
@@ -30,18 +30,24 @@ describe.each([
   });
 
   it('lists the projects of all sessions, live, ended and of an earlier run, the newest first', async () => {
-    await deliver(server.url, scriptOf('p1', '/home/dev/one').prompt('Go'));
-    await deliver(server.url, scriptOf('p1', '/home/dev/one').end());
+    // Other sessions on each door: the same words to the same session at once count as one prompt.
+    const [first, second, third] = ['1', '2', '3'].map((n) => `${door}-p${n}`) as [
+      string,
+      string,
+      string,
+    ];
+    await deliver(server.url, scriptOf(first, `/home/${door}/one`).prompt('Go'));
+    await deliver(server.url, scriptOf(first, `/home/${door}/one`).end());
     await server.restart();
-    await deliver(server.url, scriptOf('p2', '/home/dev/two').prompt('Go'));
-    await deliver(server.url, scriptOf('p3', '/home/dev/two').prompt('Go'));
+    await deliver(server.url, scriptOf(second, `/home/${door}/two`).prompt('Go'));
+    await deliver(server.url, scriptOf(third, `/home/${door}/two`).prompt('Go'));
     await using client = await connect(server.url);
     const { projects } = (await ask(client, { type: 'list_recent_projects' })) as never as {
       projects: object[];
     };
     expect(projects.slice(0, 2)).toEqual([
-      { path: '/home/dev/two', session_count: 2, last_active: expect.any(String) },
-      { path: '/home/dev/one', session_count: 1, last_active: expect.any(String) },
+      { path: `/home/${door}/two`, session_count: 2, last_active: expect.any(String) },
+      { path: `/home/${door}/one`, session_count: 1, last_active: expect.any(String) },
     ]);
   });
 
