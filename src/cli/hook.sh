@@ -58,7 +58,10 @@ fi
 tmp=spool/.tmp-$key
 $limit cat >"$tmp" && [ -s "$tmp" ] && {
   [ -z "$terminal" ] || {
-    { printf '{%s' "$terminal" && sed '1s/^[[:space:]]*{//' "$tmp"; } >"$tmp-2" && mv "$tmp-2" "$tmp"
+    # Blank lines and a byte order mark may stand before the brace; what has none goes as it is.
+    blank="^\\($(printf '\357\273\277')\\)*[[:space:]]*"
+    sed -e x -e '/./{x' -e 'b' -e '}' -e x -e "/$blank\$/d" -e "s/$blank{/{$terminal/" \
+      -e h -e 's/.*/1/' -e x "$tmp" >"$tmp-2" && mv "$tmp-2" "$tmp"
   }
 } && mv "$tmp" "$file" || {
   rm -f "$tmp" "$tmp-2"

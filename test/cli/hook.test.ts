@@ -104,6 +104,28 @@ it('says at a session’s start in which terminal it runs, and only what is plai
   expect(ear.received[2]?.body).toBe(BODY);
 });
 
+it.each([
+  ['a byte order mark', `\uFEFF${BODY}`],
+  ['a byte order mark on a line of its own', `\uFEFF\n${BODY}`],
+  ['blank lines', `\n \t\n${BODY}`],
+  ['line feeds of Windows', `\r\n${BODY}\r\n`],
+  ['a brace on a line of its own', BODY.replace('{', '\n{\n')],
+  ['many lines', JSON.stringify(JSON.parse(BODY), null, 2)],
+])('says in which terminal it runs also when the body begins with %s', async (_, body) => {
+  await hook('claude_session_start', body, { TERM_PROGRAM: 'vscode' });
+  await until(() => hasDelivered(1));
+  expect(JSON.parse(ear.received[0]?.body ?? '')).toEqual({
+    terminal_app: 'vscode',
+    ...JSON.parse(BODY),
+  });
+});
+
+it('sends a body that is no object as it is', async () => {
+  await hook('claude_session_start', 'nonsense\n{}', { TERM_PROGRAM: 'vscode' });
+  await until(() => hasDelivered(1));
+  expect(ear.received[0]?.body.trim()).toBe('nonsense\n{}');
+});
+
 it('sorts by name in the order of time', async () => {
   ear.answer = 503;
   for (let n = 0; n < 5; n++) await hook('claude_status_event', `{"n":${n}}`);
