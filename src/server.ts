@@ -4,12 +4,11 @@
  */
 import { unlink } from 'node:fs/promises';
 import type { Config, DataPaths, RetentionLimits } from './config.ts';
-import { createSpool } from './connectors/claude-hooks/spool.ts';
-import { createEngine } from './connectors/codex/engine/app-server.ts';
-import { createImages } from './connectors/images.ts';
-import { commandEnvironment } from './connectors/shell/environment.ts';
 import { openDataDirectory, writeFileAtomically } from './files.ts';
+import { createImages } from './host/images.ts';
+import { commandEnvironment } from './host/shell/environment.ts';
 import { createLogger, type RootLogger } from './log.ts';
+import { createSpool } from './providers/claude/hooks/spool.ts';
 import type { House } from './runtime/house.ts';
 import { openWriter, type Writer } from './store/writer.ts';
 import { serverVersion } from './version.ts';
@@ -66,11 +65,12 @@ export async function startServer(config: Config): Promise<Server> {
 
 /** What serves, in chunks of its own. */
 async function loadParts() {
-  const [{ createHouse }, { createDoors }] = await Promise.all([
+  const [{ createHouse }, { createDoors }, { openProviders }] = await Promise.all([
     import('./runtime/house.ts'),
     import('./transports/listen.ts'),
+    import('./providers/all.ts'),
   ]);
-  return { createHouse, createDoors };
+  return { createHouse, createDoors, openProviders };
 }
 
 /** A server that will be refused must not empty the log of the one that runs. */
@@ -88,18 +88,11 @@ async function serve(deps: {
 }): Promise<Server> {
   const { config, log, writer, version } = deps;
   const { paths } = config;
-  const { createHouse, createDoors } = await loadParts();
-  // Nothing runs yet: the engine starts when somebody first asks for it.
-  const engine = createEngine({
-    log: log.child('codex'),
-    version,
-    env: config.codex.env,
-    tracesFile: paths.codexTraces,
-  });
+  const { createHouse, createDoors, openProviders } = await loadParts();
+  const providers = openProviders({ config, log, version });
   const house = createHouse({
     writer,
-    engine,
-    codex: config.codex,
+    providers,
     places: config.places,
     images: createImages({ directory: paths.images }),
     env: commandEnvironment(process.env, config.token),
@@ -139,7 +132,7 @@ async function serve(deps: {
     house.drain();
     await stopChores();
     await house.close();
-    await Promise.all([doors.close(), engine.close()]);
+    await Promise.all([doors.close(), ...[...providers].map((provider) => provider.close())]);
     await writer.close();
     house.registry.stop();
     await withdraw(paths);

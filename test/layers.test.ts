@@ -22,9 +22,33 @@ const RULES: Record<string, Rule> = {
   client: { may: ['type protocol'] },
   machines: { may: ['xstate', 'type protocol'] },
   store: { may: ['protocol', 'better-sqlite3', 'node:', 'machines', ...LEAVES] },
-  connectors: { may: ['protocol', 'type machines', 'xstate', 'node:', ...LEAVES] },
-  providers: { may: ['chokidar', 'protocol', 'type machines', 'node:', ...LEAVES] },
-  runtime: { may: ['protocol', 'machines', 'store', 'connectors', 'xstate', 'node:', ...LEAVES] },
+  host: { may: ['protocol', 'node:', ...LEAVES] },
+  'provider interface': { may: ['type protocol', 'type machines', ...LEAVES] },
+  'a provider': {
+    may: [
+      'provider interface',
+      'host',
+      'chokidar',
+      'protocol',
+      'type machines',
+      'xstate',
+      'node:',
+      ...LEAVES,
+    ],
+  },
+  'all providers': { may: ['provider interface', 'a provider', ...LEAVES] },
+  runtime: {
+    may: [
+      'protocol',
+      'machines',
+      'store',
+      'host',
+      'provider interface',
+      'xstate',
+      'node:',
+      ...LEAVES,
+    ],
+  },
   transports: {
     may: ['protocol', 'runtime', 'koa', '@koa/router', 'socket.io', 'ws', 'node:', ...LEAVES],
   },
@@ -51,7 +75,7 @@ const RULES: Record<string, Rule> = {
 const LAZY: Record<string, string[]> = {
   cli: ['server', 'store', 'log', 'runtime', 'jsonc-parser'],
   // Only whoever asked for names ever loads it; for the engine it just brings the binary.
-  connectors: ['@openai/codex-sdk'],
+  'a provider': ['@openai/codex-sdk'],
   runtime: ['protocol'],
   transports: ['transports'],
 };
@@ -128,9 +152,16 @@ function nameOf(file: string, target: string): string {
   return layerOf(relative(ROOT, resolve(ROOT, dirname(file), target)));
 }
 
-/** `src/store/rows.ts` -> store, `src/config.ts` -> config, `machines/session.ts` -> machines. */
+/**
+ * `src/store/rows.ts` -> store, `src/config.ts` -> config, `machines/session.ts` -> machines. Below
+ * `src/providers` each folder is a provider; the files beside the folders are what the others know of them.
+ */
 function layerOf(file: string): string {
-  const [top, second = ''] = file.split('/');
+  const [top, second = '', third = ''] = file.split('/');
+  if (top === 'src' && second === 'providers') {
+    if (third === 'all.ts') return 'all providers';
+    return third.endsWith('.ts') ? 'provider interface' : 'a provider';
+  }
   return top === 'src' ? second.replace(/\.ts$/, '') : (top as string);
 }
 

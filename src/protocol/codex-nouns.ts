@@ -77,6 +77,15 @@ export interface McpResourceTemplate {
 /** `oauth`, not the reference's `o_auth`: the app reads only this word (contract.md 9.4 no. 5). */
 export type McpAuthStatus = 'unsupported' | 'not_logged_in' | 'bearer_token' | 'oauth';
 
+/** All that MCP servers offer, by the names the wire uses. */
+export interface McpInventory {
+  /** `mcp__<server>__<tool>`, as models call it. */
+  tools: Record<string, McpTool>;
+  resources: Record<string, McpResource[]>;
+  resource_templates: Record<string, McpResourceTemplate[]>;
+  auth_statuses: Record<string, McpAuthStatus>;
+}
+
 /** How far an MCP server has come. */
 export type McpStartupStatus =
   | { state: 'starting' }

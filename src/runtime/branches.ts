@@ -1,5 +1,5 @@
 /** Looks up the branch of a session's directory, beside the event that gave a reason to. */
-import { readBranch } from '../connectors/git-head.ts';
+import { readBranch } from '../host/git-head.ts';
 import type { Logger } from '../log.ts';
 import type { StampClock } from './clock.ts';
 import type { Ledger } from './ledger/ledger.ts';

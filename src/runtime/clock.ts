@@ -11,6 +11,8 @@ export interface StampClock {
   stamp(): Stamp;
   /** The same in microseconds since 1970. */
   now(): number;
+  /** What `now()` was so many microseconds ago; its own time runs slower while it waits for the wall clock. */
+  before(us: number): number;
   /** From now on later than this stamp, which another process may have given. */
   advanceTo(stamp: Stamp): void;
 }
@@ -23,23 +25,42 @@ export interface MachineClocks {
 
 const CLOCKS: MachineClocks = { wallMs: preciseWallMs, monotonicMs: () => performance.now() };
 
+/** Less than this is two questions within one tick. */
+const SET_BACK_US = 1000;
+
 /** A clock over the machine's two. */
 export function createStampClock({ wallMs, monotonicMs }: MachineClocks = CLOCKS): StampClock {
   /** The last stamp, in microseconds. */
   let last = 0;
   /** When it was given, by the monotonic clock. */
   let lastMs = monotonicMs();
+  /** The last time at half speed: what it showed at the beginning, and when it was over. */
+  let slow: { fromMs: number; fromUs: number; toMs: number } | null = null;
 
   const now = () => {
     const wall = Math.floor(wallMs() * 1000);
     const nowMs = monotonicMs();
     const elapsed = Math.floor((nowMs - lastMs) * 1000);
-    lastMs = nowMs;
+    if (wall > last) {
+      // Both met where its half speed and the wall clock's cross, or just now when that one was set.
+      const metMs = lastMs + 2 * Math.max(0, elapsed - (wall - last)) * 1e-3;
+      if (slow?.toMs === Number.POSITIVE_INFINITY) slow.toMs = Math.min(nowMs, metMs);
+    } else if (last - wall > SET_BACK_US && slow?.toMs !== Number.POSITIVE_INFINITY) {
+      slow = { fromMs: lastMs, fromUs: last, toMs: Number.POSITIVE_INFINITY };
+    }
     last = wall > last ? wall : Math.max(last + 1, last + (elapsed >> 1));
+    lastMs = nowMs;
     return last;
   };
   return {
     now,
+    before(us) {
+      const current = now();
+      const thenMs = lastMs - us / 1000;
+      if (slow === null || thenMs >= slow.toMs) return current - us;
+      const passed = (thenMs - slow.fromMs) * 1000;
+      return slow.fromUs + Math.floor(passed > 0 ? passed / 2 : passed);
+    },
     stamp: () => stampFromMicroseconds(now()),
     advanceTo(stamp) {
       if (stamp !== '') last = Math.max(last, microsecondsOf(stamp));
@@ -88,31 +109,46 @@ const LONGEST_DELAY_US = 10_000_000;
 /** How long a report may take from its sender to us, in microseconds; a longer way is a clock that was set. */
 const LONGEST_WAY_US = 250_000;
 
+/** What a report says of its time, by its sender's wall clock in microseconds; null where unknown. */
+export interface ReportTime {
+  /** When it happened. */
+  stampUs: number | null;
+  /** When it was sent. */
+  sentUs: number | null;
+  /** False for one that waited in the spool. */
+  isLive: boolean;
+}
+
 /**
  * When a report happened, on the server's clock.
  *
- * While the sender's clock agrees with the server's, its stamp counts as it is. When they do not agree, one
+ * While the sender's clock agrees with the server's, it happened at its stamp. When they do not agree, one
  * of them was set (or they are two machines): a live report then happened as long ago as its sender
  * waited before it was sent (`sentUs`), or just now where that is not known. So the order of arrival
- * counts, and no step of a clock makes a report late. A report from the spool happened at its stamp, moved as
- * far as the server's clock is ahead of the wall clock. Nothing happens in the future.
+ * counts, and no step of a clock makes a report late; one that is on its way while the clock is set counts
+ * as new. A report from the spool happened at its stamp. Nothing happens in the future.
  *
- * @param nowUs  the server's clock when it arrived
- * @param wallUs  the wall clock then
- * @param report  its stamp and the moment it was sent, both by the sender's wall clock; null where unknown
+ * @param arrived  microseconds since it arrived
+ * @param wallMs  reads the wall clock
  */
 export function momentOf(
-  nowUs: number,
-  wallUs: number,
-  report: { stampUs: number | null; sentUs: number | null; isLive: boolean },
+  clock: Pick<StampClock, 'now' | 'before'>,
+  { arrived, wallMs }: { arrived: number; wallMs: () => number },
+  { stampUs, sentUs, isLive }: ReportTime,
 ): number {
-  const { stampUs, sentUs, isLive } = report;
-  if (stampUs === null) return nowUs;
-  const ahead = nowUs - wallUs > 1000 ? nowUs - wallUs : 0;
-  const known = Math.min(stampUs + ahead, nowUs);
-  if (!isLive) return known;
-  const way = sentUs === null ? wallUs - stampUs : wallUs - sentUs;
-  if (way >= -1000 && way <= (sentUs === null ? LONGEST_DELAY_US : LONGEST_WAY_US)) return known;
+  if (stampUs === null) return clock.before(arrived);
+  // First, so that a pause between the two readings never looks like a clock that is ahead.
+  const nowUs = clock.now();
+  const wallNowUs = Math.floor(wallMs() * 1000);
+  const wallUs = wallNowUs - arrived;
+  const age = wallUs - stampUs;
+  const way = sentUs === null ? age : wallUs - sentUs;
+  const longest = sentUs === null ? LONGEST_DELAY_US : LONGEST_WAY_US;
+  if (!isLive || (way >= -1000 && way <= longest)) {
+    if (nowUs - wallNowUs > SET_BACK_US) return clock.before(arrived + Math.max(0, age));
+    // The stamp as it is, where both clocks show the same.
+    return Math.min(stampUs, nowUs - arrived);
+  }
   const delay = sentUs === null ? 0 : sentUs - stampUs;
-  return delay > 0 && delay <= LONGEST_DELAY_US ? nowUs - delay : nowUs;
+  return clock.before(arrived + (delay > 0 && delay <= LONGEST_DELAY_US ? delay : 0));
 }

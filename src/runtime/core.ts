@@ -3,8 +3,8 @@
  * orders to links; links report to the ledger; the registry opens what either asks for. Everything else
  * in the house is built over these and known to none of them.
  */
-import type { Engine } from '../connectors/codex/engine/engine.ts';
 import type { Logger } from '../log.ts';
+import type { Providers } from '../providers/registry.ts';
 import type { StoredActor } from '../store/items.ts';
 import type { Writer } from '../store/writer.ts';
 import { createBranchLookUp, type LookUpBranch } from './branches.ts';
@@ -27,7 +27,7 @@ import { createLinks, type Links } from './steering/links.ts';
 /** What the heart is built over. */
 export interface CoreDeps {
   writer: Writer;
-  engine: Engine;
+  providers: Providers;
   clock: StampClock;
   log: Logger;
   /** Hears of every event once it is committed and published. Never throws. */
@@ -37,7 +37,6 @@ export interface CoreDeps {
 /** The parts, for those that are built over them. */
 export interface Core {
   writer: Writer;
-  engine: Engine;
   clock: StampClock;
   rooms: Outlet & { attach(outlet: Outlet): void };
   ring: Ring;
@@ -53,7 +52,7 @@ export interface Core {
 }
 
 /** Puts the parts together and tells sessions whose connector ended with the last process. */
-export function createCore({ writer, engine, clock, log, witness }: CoreDeps): Core {
+export function createCore({ writer, providers, clock, log, witness }: CoreDeps): Core {
   const rooms = createRooms();
   const ring = createRing();
   const news = createNews({ rooms });
@@ -66,7 +65,7 @@ export function createCore({ writer, engine, clock, log, witness }: CoreDeps): C
     listFeed,
     witness,
     log: log.child('ledger'),
-    release: (sessionId, commands) => links.release(sessionId, commands),
+    release: (live, commands) => links.release(live, commands),
     refresh: createRefresh({ writer, rooms, log }),
     settled: createHistoryNews({ writer, news, log }),
     moved: (live) => registry.moved(live),
@@ -82,9 +81,9 @@ export function createCore({ writer, engine, clock, log, witness }: CoreDeps): C
   news.keep(streams.standing);
   const lookUpBranch = createBranchLookUp({ registry, ledger, clock, log });
   const reporting = { registry, ledger, streams, threads, lookUpBranch, clock };
-  const links: Links = createLinks({ engine, ...reporting, log: log.child('codex') });
+  const links: Links = createLinks({ providers, ...reporting, log });
   registry.openBusy();
-  const carried = { writer, engine, clock, rooms, ring, news, listFeed };
+  const carried = { writer, clock, rooms, ring, news, listFeed };
   return { ...carried, ledger, registry, sessions, streams, threads, links, lookUpBranch };
 }
 

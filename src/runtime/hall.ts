@@ -2,7 +2,7 @@
  * The hall as the porch sees it: what a transport may ask of the house. `server.ts` puts the parts
  * together; transports know no more than this page.
  */
-import type { Picture } from '../connectors/images.ts';
+import type { Picture } from '../host/images.ts';
 import type { Connection, Sender } from './rooms/rooms.ts';
 
 /** What came with a hook besides its body. */

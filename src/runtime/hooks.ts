@@ -4,15 +4,11 @@
  */
 import type { SessionEvent } from '../../machines/session-events.ts';
 import type { Stamp } from '../../machines/session-types.ts';
-import { eventFromHook, hookNameOf } from '../connectors/claude-hooks/events.ts';
-import {
-  isFromCodex,
-  type PendingStart,
-  sessionFromHooks,
-} from '../connectors/claude-hooks/session.ts';
 import { OrbitError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Hook } from '../protocol/hook.ts';
+import type { HookReading, PendingStart } from '../providers/provider.ts';
+import type { Providers } from '../providers/registry.ts';
 import type { Writer } from '../store/writer.ts';
 import { refusalOf } from './capacity.ts';
 import { momentOf, type StampClock, stampFromMicroseconds } from './clock.ts';
@@ -24,6 +20,7 @@ import type { LiveSession, Origin } from './sessions/live-session.ts';
 import type { Found, Registry } from './sessions/registry.ts';
 
 interface HooksDeps {
+  providers: Providers;
   writer: Pick<Writer, 'opened' | 'submit' | 'trouble' | 'backlog'>;
   registry: Pick<Registry, 'enter' | 'create' | 'peek'>;
   ledger: Pick<Ledger, 'send'>;
@@ -43,6 +40,7 @@ const HOOK_KEY = /^(\d{19})-\d+(?:-(\d+))?$/;
 /** One hook with its circumstances. */
 interface Arrival {
   hook: Hook;
+  reading: HookReading;
   key: string | null;
   /** On the server's clock, which goes on behind all that the session has seen. */
   at: Stamp;
@@ -72,27 +70,36 @@ export class Hooks {
    */
   take(hook: Hook, meta: HookMeta): Promise<void> {
     const { writer, clock, registry } = this.#deps;
-    if (isFromCodex(hook)) return Promise.resolve();
+    const reading = this.#read(hook);
+    // Told of by another way.
+    if (!reading) return Promise.resolve();
     const known = meta.key === undefined ? undefined : this.#recent.get(meta.key);
     if (known) return known;
     const refusal = refusalOf(writer);
     if (refusal) return Promise.reject(refusal);
     const arrivedMs = performance.now();
     const stored = registry.enter(hook.session_id, (found) =>
-      this.#visit(found, arrivalOf(hook, meta, clock, arrivedMs)),
+      this.#visit(found, arrivalOf({ hook, reading }, meta, clock, arrivedMs)),
     );
     if (meta.key !== undefined) this.#recent.remember(meta.key, stored);
     return stored;
   }
 
+  #read(hook: Hook): HookReading | null {
+    for (const { readHook } of this.#deps.providers) {
+      const reading = readHook?.(hook);
+      if (reading) return reading;
+    }
+    return null;
+  }
+
   #visit(found: Found, arrival: Arrival): Promise<void> {
-    const { hook } = arrival;
-    const name = hookNameOf(hook);
-    const forkedFrom = name === 'SessionStart' ? this.#clearedBy(arrival) : null;
+    const { role } = arrival.reading;
+    const forkedFrom = role === 'start' ? this.#replacedBy(arrival) : null;
     this.#endReplaced(arrival);
     this.#rememberProcess(arrival);
-    if (!found.live && name === 'SessionStart') return this.#defer(found, arrival, forkedFrom);
-    if (!found.live && name === 'SessionEnd') return this.#forget(found, arrival);
+    if (!found.live && role === 'start') return this.#defer(found, arrival, forkedFrom);
+    if (!found.live && role === 'end') return this.#forget(found, arrival);
     const event = eventOf(arrival);
     // What changes nothing does not make a session appear that has not done anything yet.
     if (!found.live && event.type === 'hook.observed') return Promise.resolve();
@@ -132,9 +139,9 @@ export class Hooks {
     });
   }
 
-  #appear(found: Found, { hook, at, agentPid }: Arrival): LiveSession {
+  #appear(found: Found, { reading, at, agentPid }: Arrival): LiveSession {
     const pending = found.pendingStart ? (JSON.parse(found.pendingStart) as PendingStart) : null;
-    const session = sessionFromHooks(hook, at, pending, agentPid);
+    const session = reading.session(at, pending, agentPid);
     const { forked_from_session_id: origin } = session;
     const before = origin ? this.#deps.registry.peek(origin)?.head.snapshot.context.session : null;
     // `/clear` goes on in the same process, whose model no hook says again.
@@ -143,8 +150,8 @@ export class Hooks {
   }
 
   /** `/clear` ends one session and starts another in the same process: the old one is its origin. */
-  #clearedBy({ hook, agentPid }: Arrival): string | null {
-    if (hook.source !== 'clear' || agentPid === null) return null;
+  #replacedBy({ hook, reading, agentPid }: Arrival): string | null {
+    if (!reading.replaces || agentPid === null) return null;
     const previous = this.#sessionOfProcess.get(agentPid);
     return previous === hook.session_id ? null : (previous ?? null);
   }
@@ -179,15 +186,20 @@ export class Hooks {
 }
 
 /** What the hook reports, with the process and the prompt it belongs to. */
-function eventOf({ hook, at, key, agentPid }: Arrival): SessionEvent {
-  const event = eventFromHook(hook, { at, key: key ?? at });
+function eventOf({ reading, at, key, agentPid }: Arrival): SessionEvent {
+  const event = reading.event(at, key ?? at);
   if (agentPid !== null) event.process = agentPid;
-  if (hook.prompt_id && event.promptId === undefined) event.promptId = hook.prompt_id;
+  if (reading.promptId !== undefined) event.promptId ??= reading.promptId;
   return event;
 }
 
 /** @param arrivedMs  on the monotonic clock: opening its session may have taken a while */
-function arrivalOf(hook: Hook, meta: HookMeta, clock: StampClock, arrivedMs: number): Arrival {
+function arrivalOf(
+  { hook, reading }: Pick<Arrival, 'hook' | 'reading'>,
+  meta: HookMeta,
+  clock: StampClock,
+  arrivedMs: number,
+): Arrival {
   const [, nanoseconds, pid] = (meta.key !== undefined && HOOK_KEY.exec(meta.key)) || [];
   const waited = Math.round((performance.now() - arrivedMs) * 1000);
   const report = {
@@ -197,8 +209,9 @@ function arrivalOf(hook: Hook, meta: HookMeta, clock: StampClock, arrivedMs: num
   };
   return {
     hook,
+    reading,
     key: meta.key ?? null,
-    at: stampFromMicroseconds(momentOf(clock.now() - waited, Date.now() * 1000 - waited, report)),
+    at: stampFromMicroseconds(momentOf(clock, { arrived: waited, wallMs: Date.now }, report)),
     agentPid: pid === undefined || pid === '0' ? null : Number(pid),
     origin: meta.origin,
     caller: meta.caller ?? null,

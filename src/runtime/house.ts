@@ -2,14 +2,12 @@
  * The house behind the doors: builds everything over the heart of it and offers the hall to the
  * transports. Knows no socket and no SQL.
  */
-import type { CodexConfig, Places, RetentionLimits } from '../config.ts';
-import { codexHomeOf } from '../connectors/codex/engine/binary.ts';
-import type { Engine } from '../connectors/codex/engine/engine.ts';
-import { createNamer } from '../connectors/codex/naming.ts';
-import { createBrowse } from '../connectors/directory.ts';
-import type { Images } from '../connectors/images.ts';
+import type { Places, RetentionLimits } from '../config.ts';
 import { DAMAGE_REMEDY } from '../errors.ts';
+import { createBrowse } from '../host/directory.ts';
+import type { Images } from '../host/images.ts';
 import type { Logger } from '../log.ts';
+import type { Providers } from '../providers/registry.ts';
 import type { Writer } from '../store/writer.ts';
 import { createStampClock, type StampClock } from './clock.ts';
 import { type Core, createCore } from './core.ts';
@@ -23,8 +21,6 @@ import { createIntake, type Intake } from './intake.ts';
 import { frameOf } from './rooms/frames.ts';
 import { createSessionNames, type SessionNames } from './sessions/session-names.ts';
 import { createShells } from './shells.ts';
-import { createAccounts } from './steering/accounts.ts';
-import { followEngine } from './steering/engine-news.ts';
 
 /** What a house is built over. */
 export interface HouseDeps {
@@ -33,9 +29,8 @@ export interface HouseDeps {
   images: Images;
   /** What commands of clients inherit. */
   env: Readonly<Record<string, string | undefined>>;
-  /** The Codex that steered sessions run on; it starts when the first of them needs it. */
-  engine: Engine;
-  codex: CodexConfig;
+  /** Who runs agents; each begins to tell what is not asked for. */
+  providers: Providers;
   log: Logger;
   version: string;
   clock?: StampClock;
@@ -59,11 +54,11 @@ export interface House extends Pick<Core, 'rooms' | 'registry' | 'ledger' | 'thr
 
 /** Builds the house over an open writer. */
 export function createHouse(deps: HouseDeps): House {
-  const { writer, engine, places, images, codex, env, log, version } = deps;
+  const { writer, providers, places, images, env, log, version } = deps;
   const { clock = createStampClock() } = deps;
   const core = createCore({
     writer,
-    engine,
+    providers,
     clock,
     log,
     witness(live, item, committed) {
@@ -72,7 +67,7 @@ export function createHouse(deps: HouseDeps): House {
     },
   });
   const { rooms, ring, registry, ledger, news, threads, sessions } = core;
-  const hooks = new Hooks({ ...core, log: log.child('hooks') });
+  const hooks = new Hooks({ ...core, providers, log: log.child('hooks') });
   const intake = createIntake((hook, meta) => hooks.take(hook, meta));
   const inspection = createInspection({
     ...{ writer, registry, ledger, clock, version },
@@ -80,9 +75,7 @@ export function createHouse(deps: HouseDeps): House {
     isDraining: () => intake.isDraining,
     log: log.child('inspection'),
   });
-  const codexHome = codexHomeOf(codex.env);
-  const accounts = createAccounts({ engine, news, codexHome, log: log.child('codex') });
-  followEngine({ engine, threads, news });
+  for (const provider of providers) provider.start({ threads, ...news });
   writer.onTrouble((trouble) =>
     news.tellList({ type: 'server_status', degraded: null, ...troubleOf(trouble) }),
   );
@@ -92,10 +85,9 @@ export function createHouse(deps: HouseDeps): House {
   const subscriptions = createSubscriptions({ writer, ring, registry, news });
   rooms.attach(subscriptions);
   const handlers = createHandlers({
-    ...{ core, subscriptions, accounts, shells, images, takeHook: intake.takeHook },
+    ...{ core, subscriptions, providers, shells, images, takeHook: intake.takeHook },
     browse: createBrowse({ home: places.home, roots: places.browseRoots }),
     home: places.home,
-    transcriptRoots: places.transcriptRoots,
     log: log.child('browse'),
   });
   const receive = createDispatch({ codec: intake.codec, handlers, log: log.child('websocket') });
@@ -136,9 +128,9 @@ function troubleOf(trouble: string | null): { degraded?: string; remedy?: string
 }
 
 /** Who names sessions; null where nobody asked for it. */
-function namesOf({ codex, log }: HouseDeps, { sessions }: Core): SessionNames | null {
-  if (codex.naming === null) return null;
-  const namer = createNamer({ env: codex.env, model: codex.naming.model });
+function namesOf({ providers, log }: HouseDeps, { sessions }: Core): SessionNames | null {
+  const namer = [...providers].find((provider) => provider.namer)?.namer;
+  if (!namer) return null;
   return createSessionNames({ namer, sessions, log: log.child('naming') });
 }
 

@@ -4,13 +4,13 @@
  * hears what it writes; its end is a fact.
  */
 import { randomUUID } from 'node:crypto';
+import { OrbitError } from '../errors.ts';
 import {
   type Command,
   failedOutput,
   INTERRUPTED_WORDS,
   startCommand,
-} from '../connectors/shell/command.ts';
-import { OrbitError } from '../errors.ts';
+} from '../host/shell/command.ts';
 import type { Logger } from '../log.ts';
 import type { SessionNews, ShellOutput } from '../protocol/server.ts';
 import type { Opened } from '../store/items.ts';

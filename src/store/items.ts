@@ -175,7 +175,7 @@ export interface ReadResults {
   approvals: ApprovalHistoryItem[];
   approval: { sessionId: string; isOpen: boolean } | null;
   projects: Fit<RecentProject>;
-  subagent: { transcriptPath: string | null } | null;
+  subagent: { provider: string; transcriptPath: string | null } | null;
 }
 
 /** What a read named and is not there. */

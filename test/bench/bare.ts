@@ -14,9 +14,9 @@ import type { SessionEvent } from '../../machines/session-events.ts';
 import type { Fact } from '../../machines/session-facts.ts';
 import { snapshotFrom, takeStep } from '../../machines/step.ts';
 import { type SessionSnapshot, workStatusOf } from '../../machines/view.ts';
-import { eventFromHook } from '../../src/connectors/claude-hooks/events.ts';
-import { sessionFromHooks } from '../../src/connectors/claude-hooks/session.ts';
 import type { Hook } from '../../src/protocol/hook.ts';
+import { eventFromHook } from '../../src/providers/claude/hooks/events.ts';
+import { sessionFromHooks } from '../../src/providers/claude/hooks/session.ts';
 import { createStampClock } from '../../src/runtime/clock.ts';
 import { migrate } from '../../src/store/migrate.ts';
 

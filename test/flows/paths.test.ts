@@ -5,18 +5,19 @@
 import { describe, expect, it } from 'vitest';
 import type { SessionEvent } from '../../machines/session-events.ts';
 import { resolveConfig } from '../../src/config.ts';
-import type { Engine } from '../../src/connectors/codex/engine/engine.ts';
 import { SILENT_LOGGER } from '../../src/log.ts';
+import type { Engine } from '../../src/providers/codex/engine/engine.ts';
 import { createDoors } from '../../src/transports/listen.ts';
 import { KINDS, pathsOf } from '../machines/paths.ts';
 import { ID, newSession, stage, WIRE_WORD } from '../machines/stage.ts';
 import { openHouse, type TestHouse } from '../runtime/house.ts';
 import { type TestClient, wsClient } from '../support/clients.ts';
+import { providersOver } from '../support/no-codex.ts';
 
 describe.each(KINDS)('a %s session of a live server', (_, kind) => {
   it('shows on /ws in every state the chart can reach, by the way the chart gives, its status', async () => {
     // Its connectors begin and never come to an end, so that only the chart's own events move a session.
-    await using test = await openHouse(undefined, { engine: SILENT_ENGINE });
+    await using test = await openHouse(undefined, { providers: providersOver(SILENT_ENGINE) });
     const { house } = test;
     const config = resolveConfig({ flags: { bind: '127.0.0.1:0' }, env: {}, home: '/' });
     const doors = createDoors({ config, ...house, log: SILENT_LOGGER, version: 'test' });

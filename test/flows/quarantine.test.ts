@@ -3,9 +3,9 @@ import { existsSync, mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync }
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { DataPaths } from '../../src/config.ts';
-import { createSpool } from '../../src/connectors/claude-hooks/spool.ts';
 import { openDataDirectory } from '../../src/files.ts';
 import { SILENT_LOGGER } from '../../src/log.ts';
+import { createSpool } from '../../src/providers/claude/hooks/spool.ts';
 import { temporaryDataPaths } from '../support/server.ts';
 
 /** As many bad files as are kept. */

@@ -3,8 +3,8 @@
  * a person at the terminal would say; where Esc or "No" left no hook, the status stays as it was.
  */
 import { describe, expect, it } from 'vitest';
-import { eventFromHook } from '../../src/connectors/claude-hooks/events.ts';
 import type { Hook } from '../../src/protocol/hook.ts';
+import { eventFromHook } from '../../src/providers/claude/hooks/events.ts';
 import { recordedSequence } from '../support/fixtures.ts';
 import { at, newSession, type Stage, stage } from './stage.ts';
 

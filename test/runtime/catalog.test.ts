@@ -3,10 +3,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Session } from '../../machines/session-types.ts';
-import type { Engine } from '../../src/connectors/codex/engine/engine.ts';
+import type { Engine } from '../../src/providers/codex/engine/engine.ts';
 import type { Received } from '../support/clients.ts';
 import { type CodexHome, createCodexHome, startEngine } from '../support/codex-home.ts';
 import { type FakeResponsesApi, startFakeResponsesApi } from '../support/fake-responses-api.ts';
+import { providersOver } from '../support/no-codex.ts';
 import { hook, openHouse, type TestHouse } from './house.ts';
 import { type Visitor, visit } from './visitor.ts';
 
@@ -38,7 +39,7 @@ args = ["-e", "0"]
     '---\nname: deploy\ndescription: Put it online\n---\nJust do it.\n',
   );
   engine = startEngine(home);
-  stage = await openHouse(undefined, { engine, codex: { env: home.env, naming: null } });
+  stage = await openHouse(undefined, { providers: providersOver(engine, home.env) });
   await addSession('ours', 'codex');
   await stage.house.hall.takeHook(hook('claude', 'UserPromptSubmit', { prompt: 'hi' }), {
     origin: 'hook',
@@ -212,8 +213,7 @@ it('a session that is not one of Codex, or is none at all, has neither', async (
 it('looking at a session starts no process', async () => {
   const lazy = startEngine(home);
   await using quiet = await openHouse(undefined, {
-    engine: lazy,
-    codex: { env: home.env, naming: null },
+    providers: providersOver(lazy, home.env),
   });
   const other = visit(quiet.house.hall);
   await quiet.house.hall.takeHook(hook('s', 'UserPromptSubmit', { prompt: 'hi' }), {

@@ -2,11 +2,12 @@
 import { describe, expect, it } from 'vitest';
 import type { SessionEvent } from '../../machines/session-events.ts';
 import { linkStateOf, summaryOf } from '../../machines/view.ts';
-import type { Engine, ThreadListener } from '../../src/connectors/codex/engine/engine.ts';
 import { OrbitError } from '../../src/errors.ts';
+import type { Engine, ThreadListener } from '../../src/providers/codex/engine/engine.ts';
 import type { LiveSession } from '../../src/runtime/sessions/live-session.ts';
 import { messageOf, runOf } from '../machines/events.ts';
 import { newSession } from '../machines/stage.ts';
+import { providersOver } from '../support/no-codex.ts';
 import { openHouse, poison, type TestHouse } from './house.ts';
 
 const ID = 'session-1';
@@ -77,7 +78,7 @@ const submitted = (id: string, more: object = {}) => ({
 describe('an order', () => {
   it('leaves when its event is stored, and not before', async () => {
     const codex = scriptedEngine();
-    await using test = await openHouse(undefined, { engine: codex.engine });
+    await using test = await openHouse(undefined, { providers: providersOver(codex.engine) });
     const live = create(test);
     const stored = [
       tell(test, live, { type: 'link.requested' }),
@@ -97,7 +98,7 @@ describe('an order', () => {
 
   it('is dropped with an event that can never be stored, and the others still leave once', async () => {
     const codex = scriptedEngine();
-    await using test = await openHouse(undefined, { engine: codex.engine });
+    await using test = await openHouse(undefined, { providers: providersOver(codex.engine) });
     const live = create(test);
     await tell(test, live, { type: 'link.requested' });
     await expect.poll(() => linkOf(live)).toBe('attached');
@@ -120,7 +121,7 @@ describe('a connector', () => {
   it('that cannot open its thread says why, and another try is another connector', async () => {
     const codex = scriptedEngine();
     codex.refused.set('thread/start', 'no disk');
-    await using test = await openHouse(undefined, { engine: codex.engine });
+    await using test = await openHouse(undefined, { providers: providersOver(codex.engine) });
     const live = create(test);
     await tell(test, live, { type: 'link.requested' });
     await expect.poll(() => contextOf(live).session.link_reason).toBe('no disk');
@@ -133,9 +134,10 @@ describe('a connector', () => {
   it('never takes an empty thread for one in which something was said', async () => {
     const codex = scriptedEngine();
     codex.refused.set('thread/resume', 'thread not found');
-    await using test = await openHouse(undefined, { engine: codex.engine });
+    await using test = await openHouse(undefined, { providers: providersOver(codex.engine) });
     const session = newSession({
       id: ID,
+      provider: 'codex',
       codex_integration_mode: 'direct',
       codex_thread_id: 'thread-0',
     });
@@ -147,9 +149,10 @@ describe('a connector', () => {
 
   it('begins no new thread under a conversation whose own is not known', async () => {
     const codex = scriptedEngine();
-    await using test = await openHouse(undefined, { engine: codex.engine });
+    await using test = await openHouse(undefined, { providers: providersOver(codex.engine) });
     const session = newSession({
       id: ID,
+      provider: 'codex',
       codex_integration_mode: 'direct',
       last_message: 'from another server',
     });
@@ -161,7 +164,7 @@ describe('a connector', () => {
 
   it('that was not used for long is let go, and comes back with the next words', async () => {
     const codex = scriptedEngine();
-    await using test = await openHouse(undefined, { engine: codex.engine });
+    await using test = await openHouse(undefined, { providers: providersOver(codex.engine) });
     const live = create(test);
     await tell(test, live, { type: 'link.requested' });
     await expect.poll(() => linkOf(live)).toBe('attached');
@@ -177,7 +180,7 @@ describe('a connector', () => {
 
   it('that is lost shows as lost after a stop of the house too', async () => {
     const codex = scriptedEngine();
-    const first = await openHouse(undefined, { engine: codex.engine });
+    const first = await openHouse(undefined, { providers: providersOver(codex.engine) });
     const live = create(first);
     await tell(first, live, { type: 'link.requested' });
     await expect.poll(() => linkOf(live)).toBe('attached');

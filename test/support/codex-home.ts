@@ -5,9 +5,9 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { createEngine, type EngineDeps } from '../../src/connectors/codex/engine/app-server.ts';
-import type { Engine } from '../../src/connectors/codex/engine/engine.ts';
 import { SILENT_LOGGER } from '../../src/log.ts';
+import { createEngine, type EngineDeps } from '../../src/providers/codex/engine/app-server.ts';
+import type { Engine } from '../../src/providers/codex/engine/engine.ts';
 import type { FakeResponsesApi } from './fake-responses-api.ts';
 
 /** A model with direct tools and one that speaks code mode; what we do must work with both. */

@@ -8,12 +8,12 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { findCodexBinary } from '../../src/connectors/codex/engine/binary.ts';
+import { findCodexBinary } from '../../src/providers/codex/engine/binary.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** Where the types lie in the repository. */
-export const GENERATED = join(ROOT, 'src/connectors/codex/protocol/generated');
+export const GENERATED = join(ROOT, 'src/providers/codex/protocol/generated');
 
 /** A type's file below `generated` -> its text. */
 export type TypeFiles = ReadonlyMap<string, string>;

@@ -1,14 +1,26 @@
-/**
- * What a house without Codex gets: an engine that is real but has nothing to run.
- */
-import type { CodexConfig } from '../../src/config.ts';
-import { createEngine } from '../../src/connectors/codex/engine/app-server.ts';
-import type { Engine } from '../../src/connectors/codex/engine/engine.ts';
+/** Providers for houses of tests: over an engine of the test's own, or one that has nothing to run. */
+
 import { OrbitError } from '../../src/errors.ts';
 import { SILENT_LOGGER } from '../../src/log.ts';
+import { createClaudeProvider } from '../../src/providers/claude/provider.ts';
+import { createEngine } from '../../src/providers/codex/engine/app-server.ts';
+import type { Engine } from '../../src/providers/codex/engine/engine.ts';
+import { createCodexProvider } from '../../src/providers/codex/provider.ts';
+import { createProviders, type Providers } from '../../src/providers/registry.ts';
 
-/** Engine and configuration of a house whose machine has no Codex. */
-export function noCodex(): { engine: Engine; codex: CodexConfig } {
+/** The server's providers with this engine as Codex. */
+export function providersOver(
+  engine: Engine,
+  env: Readonly<Record<string, string | undefined>> = {},
+): Providers {
+  return createProviders([
+    createCodexProvider({ engine, env, naming: null, log: SILENT_LOGGER }),
+    createClaudeProvider({ transcriptRoots: [] }),
+  ]);
+}
+
+/** The providers of a machine that has no Codex: the engine is real but finds no binary. */
+export function noCodex(): { providers: Providers } {
   const engine = createEngine({
     log: SILENT_LOGGER,
     version: 'test',
@@ -17,5 +29,5 @@ export function noCodex(): { engine: Engine; codex: CodexConfig } {
       throw new OrbitError('codex_error', { reason: 'not installed here' });
     },
   });
-  return { engine, codex: { env: {}, naming: null } };
+  return { providers: providersOver(engine) };
 }

@@ -1,12 +1,12 @@
 /** All handlers, group by group: where each group gets what it works with. */
-import type { Browse } from '../../connectors/directory.ts';
-import type { Images } from '../../connectors/images.ts';
+import type { Browse } from '../../host/directory.ts';
+import type { Images } from '../../host/images.ts';
 import type { Logger } from '../../log.ts';
 import type { Hook } from '../../protocol/hook.ts';
+import type { Providers } from '../../providers/registry.ts';
 import type { Core } from '../core.ts';
 import type { HookMeta } from '../hall.ts';
 import type { Shells } from '../shells.ts';
-import type { Accounts } from '../steering/accounts.ts';
 import { createForks } from '../steering/forks.ts';
 import { createAccountHandlers } from './account.ts';
 import { createApprovalsHandlers } from './approvals.ts';
@@ -26,23 +26,22 @@ import { createTurnsHandlers } from './turns.ts';
 export interface HandlersDeps {
   core: Core;
   subscriptions: Subscriptions;
-  accounts: Accounts;
+  providers: Providers;
   shells: Shells;
   images: Images;
   browse: Browse;
   /** The user's home: what `~` means. */
   home: string;
-  transcriptRoots: readonly string[];
   takeHook: (hook: Hook, meta: HookMeta) => Promise<void>;
   log: Logger;
 }
 
 /** One handler for each type of message; a type without one does not compile. */
 export function createHandlers(deps: HandlersDeps): Handlers<ClientTag> {
-  const { core, subscriptions, accounts, shells, images, browse, home, log } = deps;
-  const { writer, engine, sessions, links, registry, listFeed, threads } = core;
-  const forks = createForks({ engine, links, registry, listFeed });
-  const lifecycle = { sessions, links, forks, registry, subscriptions, listFeed, home };
+  const { core, subscriptions, providers, shells, images, browse, home, log } = deps;
+  const { writer, sessions, links, registry, listFeed, threads } = core;
+  const forks = createForks({ providers, links, registry, listFeed });
+  const lifecycle = { providers, sessions, links, forks, registry, subscriptions, listFeed, home };
   return {
     ...createSubscriptionHandlers(subscriptions),
     ...createHookHandlers(deps.takeHook),
@@ -53,8 +52,8 @@ export function createHandlers(deps: HandlersDeps): Handlers<ClientTag> {
     ...createHistoryHandlers({ writer, sessions }),
     ...createReviewsHandlers({ writer, sessions }),
     ...createShellHandlers({ shells, sessions, home }),
-    ...createAccountHandlers({ engine, accounts }),
-    ...createCatalogHandlers({ engine, threads, writer }),
-    ...createBrowseHandlers({ writer, browse, transcriptRoots: deps.transcriptRoots, log }),
+    ...createAccountHandlers(providers),
+    ...createCatalogHandlers({ providers, threads, writer }),
+    ...createBrowseHandlers({ writer, browse, providers, log }),
   };
 }

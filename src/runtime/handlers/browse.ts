@@ -1,8 +1,9 @@
 /** Looking around: directories, projects, tools of subagents. Nothing here is remembered. */
-import { readSubagentTools } from '../../connectors/claude-hooks/subagent-tools.ts';
-import type { Browse } from '../../connectors/directory.ts';
+
 import { OrbitError } from '../../errors.ts';
+import type { Browse } from '../../host/directory.ts';
 import type { Logger } from '../../log.ts';
+import type { Providers } from '../../providers/registry.ts';
 import type { Writer } from '../../store/writer.ts';
 import type { Handlers } from './handler.ts';
 
@@ -11,8 +12,7 @@ type BrowseTag = 'browse_directory' | 'list_recent_projects' | 'get_subagent_too
 interface BrowseDeps {
   writer: Pick<Writer, 'read'>;
   browse: Browse;
-  /** Directories in which transcripts may be read. */
-  transcriptRoots: readonly string[];
+  providers: Providers;
   log: Logger;
 }
 
@@ -20,7 +20,7 @@ interface BrowseDeps {
 export function createBrowseHandlers({
   writer,
   browse,
-  transcriptRoots,
+  providers,
   log,
 }: BrowseDeps): Handlers<BrowseTag> {
   return {
@@ -37,7 +37,10 @@ export function createBrowseHandlers({
       // Its file lies beside the session's own: no hook names it before the agent is over.
       const agent = await writer.read({ kind: 'subagent', sessionId, id });
       if (!agent) throw new OrbitError('not_found', { what: 'Subagent', id }, { sessionId });
-      const read = await readSubagentTools(agent.transcriptPath, id, transcriptRoots);
+      const { subagentTools, name } = providers.of(agent.provider);
+      const read = (await subagentTools?.(agent.transcriptPath, id)) ?? {
+        unavailable: `${name} keeps no file of it`,
+      };
       const about = {
         type: 'subagent_tools_list',
         session_id: sessionId,

@@ -2,16 +2,17 @@
 import { randomUUID } from 'node:crypto';
 import type { SeenFields } from '../../../machines/session-events.ts';
 import type { ThreadSettings } from '../../../machines/session-facts.ts';
-import { APPROVAL_POLICIES, SANDBOX_MODES } from '../../connectors/codex/thread/policies.ts';
-import { readBranch } from '../../connectors/git-head.ts';
 import { OrbitError } from '../../errors.ts';
+import { readBranch } from '../../host/git-head.ts';
 import type { ClientMessageOf } from '../../protocol/client.ts';
+import type { Steering } from '../../providers/provider.ts';
+import type { Providers } from '../../providers/registry.ts';
 import { directoryOf } from '../directory.ts';
 import type { ListFeed } from '../rooms/list-feed.ts';
 import type { LiveSession } from '../sessions/live-session.ts';
 import { newSession } from '../sessions/new-session.ts';
 import type { Registry } from '../sessions/registry.ts';
-import { refuseWatched, type Sessions } from '../sessions/sessions.ts';
+import { contextOf, refuseWatched, type Sessions } from '../sessions/sessions.ts';
 import type { Forks } from '../steering/forks.ts';
 import type { Links } from '../steering/links.ts';
 import type { Asker, Handlers } from './handler.ts';
@@ -25,6 +26,7 @@ type LifecycleTag =
   | 'update_session_config';
 
 interface LifecycleDeps {
+  providers: Pick<Providers, 'of' | 'steering'>;
   sessions: Sessions;
   links: Links;
   forks: Forks;
@@ -40,7 +42,7 @@ export function createLifecycleHandlers(deps: LifecycleDeps): Handlers<Lifecycle
   return {
     create_session(message, asker) {
       if (message.provider === 'claude') throw new OrbitError('claude_error');
-      return createCodex(deps, message, asker);
+      return create(deps, message, asker);
     },
 
     async resume_session({ session_id }, asker) {
@@ -65,37 +67,46 @@ export function createLifecycleHandlers(deps: LifecycleDeps): Handlers<Lifecycle
 
     async update_session_config(message, { sender }) {
       const { session_id, permission_mode } = message;
-      const fields = { ...policiesFrom(message), ...(permission_mode && { permission_mode }) };
-      await sessions.visit(session_id, (live) =>
-        sessions
-          .as(sender)
-          .command(live, { type: 'settings.chosen', fields }, 'change its settings'),
-      );
+      await sessions.visit(session_id, async (live) => {
+        const { steering } = deps.providers.of(contextOf(live).session.provider);
+        const fields = {
+          ...policiesFrom(steering, message),
+          ...(permission_mode && { permission_mode }),
+        };
+        const command = { type: 'settings.chosen', fields } as const;
+        await sessions.as(sender).command(live, command, 'change its settings');
+      });
     },
   };
 }
 
 /** A session that cannot start leaves no trace: its thread is opened before its row is made. */
-async function createCodex(
-  { sessions, links, registry, subscriptions, listFeed, home }: LifecycleDeps,
+async function create(
+  { providers, sessions, links, registry, subscriptions, listFeed, home }: LifecycleDeps,
   message: ClientMessageOf<'create_session'>,
   asker: Asker,
 ): Promise<void> {
   const cwd = await directoryOf(message.cwd, home);
-  const settings = settingsFrom(message, cwd);
-  const opened = await links.start(settings);
+  const { provider } = message;
+  const settings = settingsFrom(providers.steering(provider), message, cwd);
+  const opened = await links.start(provider, settings);
   const id = randomUUID();
   const release = listFeed.hold(id);
   try {
     const branch = await readBranch(cwd);
-    const session = { ...newSession(id, opened.threadId, settings), ...opened.fields };
+    const session = {
+      ...newSession({ id, provider, threadId: opened.threadId }, settings),
+      ...opened.fields,
+    };
     const live = registry.create({
       session: branch ? { ...session, git_branch: branch } : session,
       isNew: true,
       turnCount: 0,
     });
     const mine = sessions.as(asker.sender);
-    const told = links.adopt(id, opened).map((report) => mine.tell(live, report, 'server'));
+    const told = links
+      .adopt({ id, provider }, opened)
+      .map((report) => mine.tell(live, report, 'server'));
     await Promise.all(told);
     await subscriptions.present(asker, id);
   } finally {
@@ -117,20 +128,21 @@ async function resume({ sessions, links }: LifecycleDeps, live: LiveSession): Pr
 }
 
 async function fork(
-  { sessions, forks, subscriptions, home }: LifecycleDeps,
+  { providers, sessions, forks, subscriptions, home }: LifecycleDeps,
   message: ClientMessageOf<'fork_session'>,
   asker: Asker,
 ): Promise<void> {
   const { source_session_id: source } = message;
   try {
-    const given = await settingsGiven(message, home);
-    const forked = await sessions.visit(source, (live) =>
-      forks.fork(live, {
+    const cwd = message.cwd ? await directoryOf(message.cwd, home) : null;
+    const forked = await sessions.visit(source, (live) => {
+      const { steering } = providers.of(contextOf(live).session.provider);
+      return forks.fork(live, {
         nth: message.nth_user_message ?? null,
-        given,
+        given: settingsGiven(steering, message, cwd),
         sessions: sessions.as(asker.sender),
-      }),
-    );
+      });
+    });
     try {
       await subscriptions.present(asker, forked.sessionId);
       asker.reply({
@@ -153,24 +165,24 @@ type Policies = {
   sandbox_mode?: string | null | undefined;
 };
 
-/** Words that would mean nothing to Codex are refused. @throws OrbitError `invalid_argument` */
-function policiesFrom({ approval_policy, sandbox_mode }: Policies): SeenFields {
-  check('approval_policy', approval_policy, APPROVAL_POLICIES);
-  check('sandbox_mode', sandbox_mode, SANDBOX_MODES);
+/** @throws OrbitError `invalid_argument` when the provider has no such words */
+function policiesFrom(
+  steering: Steering | null,
+  { approval_policy, sandbox_mode }: Policies,
+): SeenFields {
+  steering?.checkSettings({ approval_policy, sandbox_mode });
   return {
     ...(approval_policy && { approval_policy }),
     ...(sandbox_mode && { sandbox_mode }),
   };
 }
 
-function check(name: string, word: string | null | undefined, known: readonly string[]): void {
-  if (!word || known.includes(word)) return;
-  const reason = `${name} is one of ${known.join(', ')}`;
-  throw new OrbitError('invalid_argument', { reason });
-}
-
-function settingsFrom(message: Policies & { model?: string | null | undefined }, cwd: string) {
-  const { approval_policy = null, sandbox_mode = null } = policiesFrom(message);
+function settingsFrom(
+  steering: Steering,
+  message: Policies & { model?: string | null | undefined },
+  cwd: string,
+) {
+  const { approval_policy = null, sandbox_mode = null } = policiesFrom(steering, message);
   return {
     cwd,
     model: message.model || null,
@@ -181,12 +193,12 @@ function settingsFrom(message: Policies & { model?: string | null | undefined },
 }
 
 /** What a fork shall have that its source has not. */
-async function settingsGiven(
+function settingsGiven(
+  steering: Steering | null,
   message: ClientMessageOf<'fork_session'>,
-  home: string,
-): Promise<Partial<ThreadSettings>> {
-  const { approval_policy, sandbox_mode } = policiesFrom(message);
-  const cwd = message.cwd ? await directoryOf(message.cwd, home) : null;
+  cwd: string | null,
+): Partial<ThreadSettings> {
+  const { approval_policy, sandbox_mode } = policiesFrom(steering, message);
   return {
     ...(cwd !== null && { cwd }),
     ...(message.model && { model: message.model }),

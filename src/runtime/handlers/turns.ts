@@ -1,8 +1,8 @@
 /** Turns: words sent and steered, and what stops or takes back. */
 import { randomUUID } from 'node:crypto';
 import { joinsTurn } from '../../../machines/view.ts';
-import type { Images } from '../../connectors/images.ts';
 import { OrbitError } from '../../errors.ts';
+import type { Images } from '../../host/images.ts';
 import type { ClientMessageOf } from '../../protocol/client.ts';
 import { entry } from '../../protocol/entry.ts';
 import type { ImageInput, Message } from '../../protocol/nouns.ts';

@@ -44,7 +44,7 @@ interface LedgerDeps {
   /** A request was settled: the history that subscribers of the session show is another. */
   settled: (sessionId: string) => void;
   /** Gives stored commands to the session's connector. Never throws. */
-  release: (sessionId: string, commands: ConnectorCommand[]) => void;
+  release: (live: LiveSession, commands: ConnectorCommand[]) => void;
   /** Gives a session's actor its newest committed snapshot; spawns it at the first. */
   moved: (live: LiveSession) => void;
   /** Forgets a session of which nothing was ever committed. */
@@ -166,7 +166,7 @@ class WriterLedger implements Ledger {
         this.#publish(item.sessionId, pieces, result.revision);
         this.#deps.witness?.(live, item, result);
         pending.settle(null);
-        if (commands.length > 0) this.#deps.release(live.id, commands);
+        if (commands.length > 0) this.#deps.release(live, commands);
         break;
       case 'duplicate':
         pending.settle(null);

@@ -4,12 +4,15 @@ import type { ThreadSettings } from '../../../machines/session-facts.ts';
 import type { Session } from '../../../machines/session-types.ts';
 
 /** A steered session as it begins. */
-export function newSession(id: string, threadId: string, settings: ThreadSettings): Session {
+export function newSession(
+  { id, provider, threadId }: { id: string; provider: Session['provider']; threadId: string },
+  settings: ThreadSettings,
+): Session {
   const now = new Date().toISOString();
   const { cwd, model, effort } = settings;
   return {
     id,
-    provider: 'codex',
+    provider,
     codex_integration_mode: 'direct',
     codex_thread_id: threadId,
     project_path: cwd,

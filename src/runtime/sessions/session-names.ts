@@ -3,8 +3,9 @@
  * process. Exists only where it was asked for. The name is the session's `summary`: whatever a person or
  * the provider calls it stays.
  */
-import type { Namer } from '../../connectors/codex/naming.ts';
+
 import type { Logger } from '../../log.ts';
+import type { Namer } from '../../providers/provider.ts';
 import type { LiveSession } from './live-session.ts';
 import type { Sessions } from './sessions.ts';
 

@@ -3,16 +3,12 @@
  * whoever hears the engine speak of a thread looks here for whom that is meant.
  */
 
+import type { Threads } from '../../providers/provider.ts';
+
 /** Sessions that a connector holds, by thread and the other way round. */
-export interface BoundThreads {
+export interface BoundThreads extends Threads {
   /** From now on this thread is this session, and no other. Returns how to let go. */
   bind(sessionId: string, threadId: string): () => void;
-  sessionOf(threadId: string): string | null;
-  threadOf(sessionId: string): string | null;
-  /** All sessions that are bound. */
-  sessions(): Iterable<string>;
-  /** Hears of every binding, after it is made. */
-  onBound(hear: (sessionId: string, threadId: string) => void): void;
 }
 
 /** Threads of nobody yet. */

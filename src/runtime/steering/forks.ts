@@ -1,20 +1,14 @@
 /**
- * Forks: a copy of a Codex thread as a session of its own. The copy's history is read from the new thread,
+ * Forks: a copy of a thread as a session of its own. The copy's history is read from the new thread,
  * so that what is shown is what the model remembers. Works for every session whose thread is known, also
  * ended and watched ones.
  */
 import { randomUUID } from 'node:crypto';
 import type { ThreadSettings } from '../../../machines/session-facts.ts';
 import type { Session } from '../../../machines/session-types.ts';
-import type { Engine } from '../../connectors/codex/engine/engine.ts';
-import { messageFrom } from '../../connectors/codex/thread/items.ts';
-import {
-  cutAtMessage,
-  forkThread,
-  startThread,
-  turnsOf,
-} from '../../connectors/codex/thread/threads.ts';
 import { OrbitError } from '../../errors.ts';
+import type { Steering } from '../../providers/provider.ts';
+import type { Providers } from '../../providers/registry.ts';
 import type { ListFeed } from '../rooms/list-feed.ts';
 import type { LiveSession } from '../sessions/live-session.ts';
 import { newSession } from '../sessions/new-session.ts';
@@ -45,7 +39,7 @@ export interface Forks {
 }
 
 interface ForksDeps {
-  engine: Pick<Engine, 'request'>;
+  providers: Providers;
   links: Pick<Links, 'adopt'>;
   registry: Pick<Registry, 'create'>;
   listFeed: Pick<ListFeed, 'hold'>;
@@ -56,12 +50,7 @@ interface History {
   turnCount: number;
 }
 
-interface How {
-  nth: number | null;
-  settings: ThreadSettings;
-}
-
-/** Forks over one engine. */
+/** Forks over the server's providers. */
 export function createForks(deps: ForksDeps): Forks {
   return new ThreadForks(deps);
 }
@@ -77,21 +66,24 @@ class ThreadForks implements Forks {
     source: LiveSession,
     { nth, given, sessions }: Parameters<Forks['fork']>[1],
   ): Promise<Forked> {
-    const { session } = contextOf(source);
-    const fromThreadId = threadOf(session);
-    if (fromThreadId === null) {
-      const reason = 'its Codex thread is not known; only sessions of Codex can be forked';
+    const { session, turn } = contextOf(source);
+    const { provider } = session;
+    const { steering, name } = this.#deps.providers.of(provider);
+    const fromThreadId = steering?.threadOf(session) ?? null;
+    if (!steering || fromThreadId === null) {
+      const reason = steering ? `its ${name} thread is not known` : `${name} offers no forks`;
       throw new OrbitError('fork_failed', { id: source.id, reason });
     }
     const settings = { ...settingsOf(session), ...given };
-    const opened = await this.#open(source, fromThreadId, { nth, settings });
+    const isBlank = session.codex_integration_mode === 'direct' && turn.count === 0;
+    const opened = await steering.fork(fromThreadId, { beforeMessage: nth, isBlank, settings });
     const sessionId = randomUUID();
-    const { told, turnCount } = await this.#historyOf(sessionId, opened.threadId);
+    const { told, turnCount } = await historyOf(steering, sessionId, opened.threadId);
     const announce = this.#deps.listFeed.hold(sessionId);
     try {
       const live = this.#deps.registry.create({
         session: {
-          ...newSession(sessionId, opened.threadId, settings),
+          ...newSession({ id: sessionId, provider, threadId: opened.threadId }, settings),
           ...opened.fields,
           forked_from_session_id: source.id,
           ...firstPromptOf(told),
@@ -99,7 +91,7 @@ class ThreadForks implements Forks {
         isNew: true,
         turnCount,
       });
-      const wishes = [...this.#deps.links.adopt(sessionId, opened), ...told];
+      const wishes = [...this.#deps.links.adopt({ id: sessionId, provider }, opened), ...told];
       await Promise.all(wishes.map((wish) => sessions.tell(live, wish, 'server')));
     } catch (error) {
       announce();
@@ -107,43 +99,21 @@ class ThreadForks implements Forks {
     }
     return { sessionId, fromThreadId, announce };
   }
-
-  async #open(source: LiveSession, threadId: string, how: How) {
-    const { nth, settings } = how;
-    // Codex keeps no file of a thread in which nothing was said: a new one is the same.
-    const { turn, session } = contextOf(source);
-    const isBlank = session.codex_integration_mode === 'direct' && turn.count === 0;
-    if (isBlank && nth === null) return startThread(this.#deps.engine, settings);
-    if (nth === null)
-      return forkThread(this.#deps.engine, threadId, { beforeTurnId: null, settings });
-    const cut = await cutAtMessage(this.#deps.engine, threadId, nth);
-    if ('refusal' in cut)
-      throw new OrbitError('fork_failed', { id: threadId, reason: cut.refusal });
-    // Before the first turn there is nothing to copy, and Codex copies nothing only into a new thread.
-    if (cut.isFirst) return startThread(this.#deps.engine, settings);
-    return forkThread(this.#deps.engine, threadId, { beforeTurnId: cut.beforeTurnId, settings });
-  }
-
-  /** What the new session is told of its past, oldest first. */
-  async #historyOf(sessionId: string, threadId: string): Promise<History> {
-    const told: Wish[] = [];
-    let turnCount = 0;
-    for await (const turn of turnsOf(this.#deps.engine, threadId, 'asc')) {
-      turnCount += 1;
-      const timestamp = new Date((turn.startedAt ?? 0) * 1000).toISOString();
-      for (const item of turn.items) {
-        const message = messageFrom(item, { sessionId, timestamp });
-        if (message) told.push({ type: 'message.added', message, turnId: turn.id });
-      }
-    }
-    return { told, turnCount };
-  }
 }
 
-/** A watched session of Codex is called as its thread (contract.md 1.6). */
-function threadOf(session: Session): string | null {
-  if (session.codex_thread_id !== undefined) return session.codex_thread_id;
-  return session.provider === 'codex' ? session.id : null;
+/** What the new session is told of its past, oldest first. */
+async function historyOf(
+  steering: Steering,
+  sessionId: string,
+  threadId: string,
+): Promise<History> {
+  const told: Wish[] = [];
+  let turnCount = 0;
+  for await (const { id: turnId, messages } of steering.history(threadId, sessionId)) {
+    turnCount += 1;
+    for (const message of messages) told.push({ type: 'message.added', message, turnId });
+  }
+  return { told, turnCount };
 }
 
 function settingsOf(session: Session): ThreadSettings {

@@ -6,30 +6,35 @@
 
 import type { SessionEvent } from '../../../machines/session-events.ts';
 import type { ConnectorCommand, ThreadSettings } from '../../../machines/session-facts.ts';
-import type { Engine } from '../../connectors/codex/engine/engine.ts';
-import { CAPABILITIES, CodexSession } from '../../connectors/codex/thread/session.ts';
-import { type OpenedThread, startThread } from '../../connectors/codex/thread/threads.ts';
-import type { Connector, House, Report } from '../../connectors/port.ts';
 import { OrbitError } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
+import type {
+  AttachCommand,
+  Connector,
+  OpenedThread,
+  Report,
+  SessionPort,
+} from '../../providers/provider.ts';
+import type { Providers } from '../../providers/registry.ts';
 import type { StampClock } from '../clock.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Streams } from '../rooms/streams.ts';
 import type { LiveSession } from '../sessions/live-session.ts';
 import type { Registry } from '../sessions/registry.ts';
+import { contextOf } from '../sessions/sessions.ts';
 import type { BoundThreads } from './bound-threads.ts';
 
 /** The connectors of live sessions. */
 export interface Links {
   /** Gives stored orders to the session's connector; an order to attach makes one. Never throws. */
-  release(sessionId: string, orders: ConnectorCommand[]): void;
-  /** Begins a thread that no session has yet. @throws OrbitError `codex_error` */
-  start(settings: ThreadSettings): Promise<OpenedThread>;
+  release(live: LiveSession, orders: ConnectorCommand[]): void;
+  /** Begins a thread that no session has yet. @throws OrbitError why the provider cannot */
+  start(provider: string, settings: ThreadSettings): Promise<OpenedThread>;
   /**
    * Makes an opened thread the connector of a session; what the session must be told is returned, in
    * order.
    */
-  adopt(sessionId: string, opened: OpenedThread): Report[];
+  adopt(session: { id: string; provider: string }, opened: OpenedThread): Report[];
   /** Settles when the session's connector is ready. @throws OrbitError why it is not */
   ready(sessionId: string): Promise<void>;
   /** Why the provider could not take this answer; null when it can. */
@@ -41,7 +46,7 @@ export interface Links {
 }
 
 interface LinksDeps {
-  engine: Engine;
+  providers: Pick<Providers, 'steering'>;
   registry: Pick<Registry, 'enter' | 'peek'>;
   ledger: Pick<Ledger, 'send'>;
   streams: Pick<Streams, 'open'>;
@@ -53,7 +58,7 @@ interface LinksDeps {
   log: Logger;
 }
 
-/** Links over one engine. */
+/** Links over the server's providers. */
 export function createLinks(deps: LinksDeps): Links {
   return new SessionLinks(deps);
 }
@@ -70,29 +75,38 @@ class SessionLinks implements Links {
     this.#deps = deps;
   }
 
-  async start(settings: ThreadSettings): Promise<OpenedThread> {
+  async start(provider: string, settings: ThreadSettings): Promise<OpenedThread> {
     if (this.#closedBecause !== null) throw new OrbitError('shutting_down');
-    return startThread(this.#deps.engine, settings);
+    return this.#deps.providers.steering(provider).open(settings);
   }
 
-  release(sessionId: string, orders: ConnectorCommand[]): void {
-    for (const order of orders) this.#take(sessionId, order);
+  release(live: LiveSession, orders: ConnectorCommand[]): void {
+    for (const order of orders) this.#take(live, order);
   }
 
-  adopt(sessionId: string, opened: OpenedThread): Report[] {
-    const parts = {
-      sessionId,
-      engine: this.#deps.engine,
-      house: this.#houseOf(sessionId),
-      log: this.#deps.log,
-    };
-    this.#connectors.set(sessionId, new CodexSession(parts, opened));
+  adopt({ id, provider }: { id: string; provider: string }, opened: OpenedThread): Report[] {
+    this.#connect(id, provider, opened);
     const { threadId, fields } = opened;
-    this.#bind(sessionId, threadId);
-    return [
-      { type: 'link.requested' },
-      { type: 'link.attached', capabilities: CAPABILITIES, threadId, fields },
-    ];
+    this.#bind(id, threadId);
+    const capabilities = [...this.#deps.providers.steering(provider).capabilities];
+    return [{ type: 'link.requested' }, { type: 'link.attached', capabilities, threadId, fields }];
+  }
+
+  /** A session of a provider that runs none, as another program may have stored it, cannot be attached. */
+  #attach(live: LiveSession, command: AttachCommand): void {
+    try {
+      this.#connect(live.id, contextOf(live).session.provider, command);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#deps.log.warn('connector.not_made', { session_id: live.id, error: error as Error });
+      void this.#track(this.#tell(live.id, { type: 'link.failed', reason }));
+    }
+  }
+
+  #connect(sessionId: string, provider: string, begin: AttachCommand | OpenedThread): void {
+    const { providers, log } = this.#deps;
+    const parts = { sessionId, port: this.#portOf(sessionId), log: log.child(provider) };
+    this.#connectors.set(sessionId, providers.steering(provider).connect(parts, begin));
   }
 
   async ready(sessionId: string): Promise<void> {
@@ -124,7 +138,7 @@ class SessionLinks implements Links {
     await Promise.all(this.#onTheirWay);
   }
 
-  #houseOf(sessionId: string): House {
+  #portOf(sessionId: string): SessionPort {
     return {
       report: (event) => {
         if (event.type === 'link.attached') this.#bind(sessionId, event.threadId);
@@ -184,7 +198,8 @@ class SessionLinks implements Links {
     return null;
   }
 
-  #take(sessionId: string, order: ConnectorCommand): void {
+  #take(live: LiveSession, order: ConnectorCommand): void {
+    const { id: sessionId } = live;
     const connector = this.#living(sessionId);
     if (connector) {
       connector.take(order);
@@ -194,13 +209,7 @@ class SessionLinks implements Links {
     } else if (order.type === 'thread.attach' && this.#closedBecause !== null) {
       void this.#track(this.#tell(sessionId, { type: 'link.failed', reason: this.#closedBecause }));
     } else if (order.type === 'thread.attach') {
-      const parts = {
-        sessionId,
-        engine: this.#deps.engine,
-        house: this.#houseOf(sessionId),
-        log: this.#deps.log,
-      };
-      this.#connectors.set(sessionId, new CodexSession(parts, order));
+      this.#attach(live, order);
     } else {
       this.#deps.log.warn('connector.order_too_late', { session_id: sessionId, order: order.type });
     }

@@ -154,8 +154,11 @@ function prepareStatements(database: Sqlite) {
          WHERE session_id = ? AND request IS NOT NULL AND decided_at IS NULL ORDER BY id`,
       )
       .pluck(),
-    subagent: database.prepare<[string, string], { transcriptPath: string | null }>(
-      `SELECT sessions.transcript_path AS transcriptPath FROM subagents
+    subagent: database.prepare<
+      [string, string],
+      { provider: string; transcriptPath: string | null }
+    >(
+      `SELECT sessions.provider, sessions.transcript_path AS transcriptPath FROM subagents
        JOIN sessions ON sessions.id = subagents.session_id
        WHERE subagents.session_id = ? AND subagents.id = ?`,
     ),

@@ -4,10 +4,10 @@
  */
 import { type ActorRefFrom, assign, createActor, setup } from 'xstate';
 import { type SessionEvent, sessionMachine } from '../../../machines/index.ts';
-import { eventFromHook } from '../../../src/connectors/claude-hooks/events.ts';
-import { sessionFromHooks } from '../../../src/connectors/claude-hooks/session.ts';
 import { OrbitError } from '../../../src/errors.ts';
 import { decodeHook } from '../../../src/protocol/codec.ts';
+import { eventFromHook } from '../../../src/providers/claude/hooks/events.ts';
+import { sessionFromHooks } from '../../../src/providers/claude/hooks/session.ts';
 import { stampFromMicroseconds } from '../../../src/runtime/clock.ts';
 import type { Bench } from '../bench.ts';
 import { createHooks } from '../load/hooks.ts';

@@ -1,0 +1,108 @@
+/** What a hook asks a person to decide, in the wire's words (decisions.md 19). */
+
+import { cut } from '../../../protocol/encode.ts';
+import type { Hook } from '../../../protocol/hook.ts';
+import type { ApprovalRequest, Question } from '../../../protocol/nouns.ts';
+import { requestedDiff } from './diffs.ts';
+
+const QUESTION_TOOLS = new Set(['AskUserQuestion', 'ExitPlanMode']);
+const PATCH_TOOLS = new Set(['Edit', 'MultiEdit', 'Write', 'NotebookEdit']);
+
+/** An open request is part of the session's state: longer texts are cut, and say so. */
+const MAX_TEXT_CHARS = 100_000;
+
+/** The request behind a PermissionRequest hook; its id is new, the CLI gives none. */
+export function permissionRequest(hook: Hook, key: string): ApprovalRequest {
+  const name = hook.tool_name ?? 'unknown';
+  const input = (hook.tool_input ?? {}) as Record<string, unknown>;
+  const base = blank(hook, key);
+  if (QUESTION_TOOLS.has(name)) return { ...base, ...questionOf(name, input), tool_name: name };
+  const file = text(input.file_path) ?? text(input.notebook_path);
+  if (PATCH_TOOLS.has(name)) {
+    return {
+      ...base,
+      type: 'patch',
+      file_path: file,
+      diff: text(requestedDiff(input)),
+      tool_name: name,
+    };
+  }
+  return {
+    ...base,
+    type: 'exec',
+    command: text(input.command) ?? `${name} ${cut(JSON.stringify(input), MAX_TEXT_CHARS)}`,
+    file_path: file,
+    tool_name: name,
+    tool_input: cut(JSON.stringify(input), MAX_TEXT_CHARS),
+  };
+}
+
+/** The question an MCP server asks by itself. */
+export function elicitationRequest(hook: Hook, key: string): ApprovalRequest {
+  const question = text(hook.message) ?? 'The MCP server asks for input';
+  const schema = hook.requested_schema;
+  return {
+    ...blank(hook, key),
+    type: 'question',
+    question,
+    ...(hook.mcp_server_name && { tool_name: `mcp__${hook.mcp_server_name}` }),
+    ...(schema !== undefined && { tool_input: cut(JSON.stringify(schema), MAX_TEXT_CHARS) }),
+  };
+}
+
+/** A dialog of which only a notification told: better than nothing. */
+export function unexplainedRequest(
+  hook: Hook,
+  key: string,
+  type: 'exec' | 'question',
+): ApprovalRequest {
+  const words = text(hook.message) ?? 'Claude is waiting for you in its terminal';
+  return { ...blank(hook, key), type, [type === 'exec' ? 'command' : 'question']: words };
+}
+
+function questionOf(
+  name: string,
+  input: Record<string, unknown>,
+): Partial<ApprovalRequest> & { type: 'question' } {
+  if (name === 'ExitPlanMode') {
+    const plan = text(input.plan);
+    return { type: 'question', question: plan ?? 'Leave plan mode and start with the plan?' };
+  }
+  const questions = Array.isArray(input.questions) ? input.questions.map(questionFrom) : [];
+  const first = questions[0]?.question ?? text(input.question) ?? 'Claude asks a question';
+  return { type: 'question', question: first, ...(questions.length > 0 && { questions }) };
+}
+
+function questionFrom(value: unknown): Question {
+  const { question, header, options, multiSelect } = (value ?? {}) as Record<string, unknown>;
+  const short = text(header);
+  return {
+    question: text(question) ?? '',
+    ...(short !== null && { header: short }),
+    options: Array.isArray(options) ? options.map(optionFrom) : [],
+    multi_select: multiSelect === true,
+  };
+}
+
+function optionFrom(value: unknown): { label: string; description?: string } {
+  const { label, description } = (value ?? {}) as Record<string, unknown>;
+  const more = text(description);
+  return { label: text(label) ?? '', ...(more !== null && { description: more }) };
+}
+
+function blank(hook: Hook, key: string): ApprovalRequest {
+  return {
+    id: `hook-${key}`,
+    session_id: hook.session_id,
+    type: 'exec',
+    command: null,
+    file_path: null,
+    diff: null,
+    question: null,
+    ...(hook.agent_id && { agent_id: hook.agent_id }),
+  };
+}
+
+function text(value: unknown): string | null {
+  return typeof value === 'string' ? cut(value, MAX_TEXT_CHARS) : null;
+}

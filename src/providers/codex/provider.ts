@@ -1,0 +1,149 @@
+/**
+ * Codex as a provider: one shared app-server process (the engine), whose threads are sessions that we run.
+ * The process starts when the first of them, or somebody who asks for models or the account, needs it.
+ */
+import type { Session } from '../../../machines/session-types.ts';
+import { OrbitError } from '../../errors.ts';
+import type { Logger } from '../../log.ts';
+import type {
+  Account,
+  Catalog,
+  ForkPlan,
+  Namer,
+  OpenedThread,
+  PastTurn,
+  Provider,
+  Steering,
+} from '../provider.ts';
+import { createAccount } from './account.ts';
+import { mcpInventory, modelOption, skillsEntry } from './catalog.ts';
+import { codexHomeOf } from './engine/binary.ts';
+import type { Engine } from './engine/engine.ts';
+import { createNamer } from './naming.ts';
+import { followEngine } from './news.ts';
+import { allPages } from './pages.ts';
+import { messageFrom } from './thread/items.ts';
+import { APPROVAL_POLICIES, SANDBOX_MODES } from './thread/policies.ts';
+import { CAPABILITIES, CodexSession } from './thread/session.ts';
+import { cutAtMessage, forkThread, startThread, turnsOf } from './thread/threads.ts';
+
+/** What Codex is run with. */
+export interface CodexProviderDeps {
+  engine: Engine;
+  /** What the engine inherits; names CODEX_HOME. */
+  env: Readonly<Record<string, string | undefined>>;
+  /** The model that names sessions; null where nobody asked for names. */
+  naming: { model: string } | null;
+  log: Logger;
+}
+
+/** Asking for tools starts the servers that do not run; some are fetched from a registry first. */
+const MCP_DEADLINE_MS = 90_000;
+
+/** Codex over one engine, which it closes. */
+export function createCodexProvider({ engine, env, naming, log }: CodexProviderDeps): Provider {
+  const namer: Namer | null = naming && createNamer({ env, model: naming.model });
+  let account: Account | null = null;
+  return {
+    id: 'codex',
+    name: 'Codex',
+    steering: createSteering(engine),
+    catalog: createCatalog(engine),
+    get account() {
+      return account;
+    },
+    namer,
+    readHook: null,
+    subagentTools: null,
+    start(port) {
+      account = createAccount({ engine, port, codexHome: codexHomeOf(env), log });
+      followEngine({ engine, port });
+    },
+    close: () => engine.close(),
+  };
+}
+
+function createSteering(engine: Engine): Steering {
+  return {
+    capabilities: CAPABILITIES,
+    checkSettings({ approval_policy, sandbox_mode }) {
+      checkWord('approval_policy', approval_policy, APPROVAL_POLICIES);
+      checkWord('sandbox_mode', sandbox_mode, SANDBOX_MODES);
+    },
+    threadOf,
+    open: (settings) => startThread(engine, settings),
+    fork: (threadId, plan) => fork(engine, threadId, plan),
+    history: (threadId, sessionId) => historyOf(engine, threadId, sessionId),
+    connect: (parts, begin) => new CodexSession({ ...parts, engine }, begin),
+  };
+}
+
+/** Words that would mean nothing to Codex are refused. @throws OrbitError `invalid_argument` */
+function checkWord(name: string, word: unknown, known: readonly string[]): void {
+  if (!word || known.includes(String(word))) return;
+  const reason = `${name} is one of ${known.join(', ')}`;
+  throw new OrbitError('invalid_argument', { reason });
+}
+
+/** A watched session of Codex is called as its thread. */
+function threadOf(session: Session): string | null {
+  if (session.codex_thread_id !== undefined) return session.codex_thread_id;
+  return session.provider === 'codex' ? session.id : null;
+}
+
+async function fork(
+  engine: Engine,
+  threadId: string,
+  { beforeMessage, isBlank, settings }: ForkPlan,
+): Promise<OpenedThread> {
+  // Codex keeps no file of a thread in which nothing was said: a new one is the same.
+  if (isBlank && beforeMessage === null) return startThread(engine, settings);
+  if (beforeMessage === null) return forkThread(engine, threadId, { beforeTurnId: null, settings });
+  const cut = await cutAtMessage(engine, threadId, beforeMessage);
+  if ('refusal' in cut) throw new OrbitError('fork_failed', { id: threadId, reason: cut.refusal });
+  // Before the first turn there is nothing to copy, and Codex copies nothing only into a new thread.
+  if (cut.isFirst) return startThread(engine, settings);
+  return forkThread(engine, threadId, { beforeTurnId: cut.beforeTurnId, settings });
+}
+
+async function* historyOf(
+  engine: Engine,
+  threadId: string,
+  sessionId: string,
+): AsyncGenerator<PastTurn> {
+  for await (const { id, startedAt, items } of turnsOf(engine, threadId, 'asc')) {
+    const timestamp = new Date((startedAt ?? 0) * 1000).toISOString();
+    const messages = items.flatMap((item) => messageFrom(item, { sessionId, timestamp }) ?? []);
+    yield { id, messages };
+  }
+}
+
+function createCatalog(engine: Engine): Catalog {
+  return {
+    async models() {
+      try {
+        const models = await allPages((cursor) => engine.request('model/list', { cursor }));
+        return models.filter(({ hidden }) => !hidden).map(modelOption);
+      } catch (cause) {
+        if (!(cause instanceof OrbitError)) throw cause;
+        throw new OrbitError('model_list_failed', { reason: cause.message }, { cause });
+      }
+    },
+    async skills(cwds, { reload: forceReload }) {
+      const { data } = await engine.request('skills/list', { cwds, forceReload });
+      return data.map(skillsEntry);
+    },
+    async mcpServers(threadId) {
+      const about = threadId !== null && { threadId };
+      const options = { deadlineMs: MCP_DEADLINE_MS };
+      const servers = await allPages((cursor) =>
+        engine.request('mcpServerStatus/list', { cursor, ...about }, options),
+      );
+      return mcpInventory(servers);
+    },
+    async reloadMcpServers() {
+      const options = { deadlineMs: MCP_DEADLINE_MS };
+      await engine.request('config/mcpServer/reload', undefined, options);
+    },
+  };
+}

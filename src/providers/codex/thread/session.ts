@@ -1,0 +1,289 @@
+/**
+ * One Codex thread as the connector of a session: opened, listened to, asked, lost or released. What is
+ * ordered is in orders.ts, what is reported in reports.ts, questions in asks.ts, the turn in
+ * turn-control.ts.
+ */
+import type { ConnectorCommand } from '../../../../machines/session-facts.ts';
+import { OrbitError } from '../../../errors.ts';
+import type { Connector, ConnectorParts, OpenedThread } from '../../provider.ts';
+import type { Engine } from '../engine/engine.ts';
+import type { ServerNotification } from '../protocol/generated/ServerNotification.ts';
+import type { ServerRequest } from '../protocol/generated/ServerRequest.ts';
+import type { Turn } from '../protocol/generated/v2/Turn.ts';
+import { type Ask, askFrom } from './asks.ts';
+import { createOrders, type Orders } from './orders.ts';
+import { createReports, type Reports, type Stored } from './reports.ts';
+import { resumeThread, startThread } from './threads.ts';
+import { reasonOf } from './troubles.ts';
+import { createTurnControl, type TurnControl } from './turn-control.ts';
+
+type OrderOf<Type extends ConnectorCommand['type']> = Extract<ConnectorCommand, { type: Type }>;
+type Answer = OrderOf<'approval.answer'> | OrderOf<'question.answer'>;
+
+/** What a Codex session can be ordered to do. */
+export const CAPABILITIES: ConnectorCommand['type'][] = [
+  'turn.run',
+  'turn.steer',
+  'turn.stop',
+  'turn.undo',
+  'turns.rollBack',
+  'context.compact',
+  'approval.answer',
+  'question.answer',
+  'thread.rename',
+  'settings.update',
+];
+
+/** What a connector of one session works with. */
+export interface CodexSessionDeps extends ConnectorParts {
+  engine: Engine;
+}
+
+/** What exists once the thread is open. */
+interface Open {
+  threadId: string;
+  turns: TurnControl;
+  orders: Orders;
+  unlisten: () => void;
+}
+
+/** See the top of the file. */
+export class CodexSession implements Connector {
+  readonly attached: Promise<void>;
+  readonly #deps: CodexSessionDeps;
+  readonly #reports: Reports;
+  readonly #asks = new Map<string, Ask>();
+  #open: Open | null = null;
+  /** Orders that came before the thread was open. */
+  #early: ConnectorCommand[] = [];
+  #isOver = false;
+
+  /** @param begin  the order it is made for, or a thread that is open already */
+  constructor(deps: CodexSessionDeps, begin: OrderOf<'thread.attach'> | OpenedThread) {
+    this.#deps = deps;
+    this.#reports = createReports({
+      ...deps,
+      confirmed: (messageId) => this.#open?.orders.confirmed(messageId),
+    });
+    if ('type' in begin) this.attached = this.#attach(begin);
+    else {
+      this.#enter(begin);
+      this.attached = Promise.resolve();
+    }
+    // Whoever waits for it hears of it; the session hears of it by `link.failed`.
+    this.attached.catch(() => {});
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  take(order: ConnectorCommand): void {
+    if (this.#isOver || order.type === 'thread.attach') return;
+    const open = this.#open;
+    if (order.type === 'thread.release') void this.#release();
+    else if (!open) this.#keepEarly(order);
+    else if (order.type === 'approval.answer' || order.type === 'question.answer') {
+      this.#answer(order, open);
+    } else open.orders.take(order);
+  }
+
+  refusalOf(order: ConnectorCommand): string | null {
+    if (order.type !== 'approval.answer' && order.type !== 'question.answer') return null;
+    const ask = this.#asks.get(order.requestId);
+    if (!ask) return 'Codex does not wait for it any more';
+    const answer = answerOf(ask, order);
+    return 'refusal' in answer ? answer.refusal : null;
+  }
+
+  close(reason: string): void {
+    this.#lost(reason);
+  }
+
+  // ---- opening and letting go ----------------------------------------------------------------------
+
+  async #attach(order: OrderOf<'thread.attach'>): Promise<void> {
+    const { port } = this.#deps;
+    try {
+      const opened = await this.#openThread(order);
+      const { threadId, fields } = opened;
+      this.#enter(opened);
+      if (this.#isOver) {
+        // Released meanwhile: nobody else would let the thread go.
+        const { engine } = this.#deps;
+        await this.#quietly('unsubscribe', () =>
+          engine.request('thread/unsubscribe', { threadId }),
+        );
+        return;
+      }
+      void port.report({ type: 'link.attached', capabilities: CAPABILITIES, threadId, fields });
+      for (const early of this.#early.splice(0)) this.take(early);
+    } catch (error) {
+      if (!this.#isOver) {
+        this.#isOver = true;
+        void port.report({ type: 'link.failed', reason: reasonOf(error) });
+      }
+      throw error;
+    }
+  }
+
+  async #openThread(order: OrderOf<'thread.attach'>): Promise<OpenedThread> {
+    const { engine } = this.#deps;
+    const { threadId, settings, isBlank } = order;
+    if (threadId === null && isBlank) return startThread(engine, settings);
+    if (threadId === null) {
+      const reason = 'the thread of this session is not known; create a new session';
+      throw new OrbitError('codex_error', { reason });
+    }
+    try {
+      return await resumeThread(engine, threadId, settings);
+    } catch (error) {
+      // A thread without a turn leaves no file: where nothing was said nothing is lost.
+      if (isBlank && isUnknownThread(error)) return startThread(engine, settings);
+      throw error;
+    }
+  }
+
+  /** Listens in the turn in which the thread was opened: nothing of it is missed. */
+  #enter({ threadId }: OpenedThread): void {
+    const { engine } = this.#deps;
+    const unlisten = engine.listen(threadId, {
+      notified: (notification) => this.#notified(notification),
+      asked: (request) => this.#asked(request),
+      lost: (reason) => this.#lost(reason),
+    });
+    const turns = createTurnControl(engine, threadId);
+    const orders = createOrders({ ...this.#deps, threadId, turns });
+    if (this.#isOver) unlisten();
+    else this.#open = { threadId, turns, orders, unlisten };
+  }
+
+  /** Only words can wait; a stop means those that do. */
+  #keepEarly(order: ConnectorCommand): void {
+    if (order.type !== 'turn.stop') {
+      this.#early.push(order);
+      return;
+    }
+    for (const early of this.#early.splice(0)) {
+      if (!('messageId' in early)) continue;
+      const changes = { tool_output: 'failed: stopped before it was sent', is_error: true };
+      const update = { messageId: early.messageId, changes };
+      void this.#deps.port.report({ type: 'message.changed', update });
+    }
+  }
+
+  async #release(): Promise<void> {
+    const open = this.#fallSilent();
+    if (!open) return;
+    const { threadId, turns, unlisten } = open;
+    const { engine } = this.#deps;
+    await this.#quietly('stop', async () => {
+      if (!turns.isBusy) return;
+      await turns.stop();
+      await engine.request('thread/backgroundTerminals/clean', { threadId });
+    });
+    unlisten();
+    await this.#quietly('unsubscribe', () => engine.request('thread/unsubscribe', { threadId }));
+  }
+
+  #lost(reason: string): void {
+    // While the thread is being opened, the request fails and says it.
+    if (this.#isOver || !this.#open) return;
+    const open = this.#fallSilent();
+    open?.unlisten();
+    open?.turns.ended();
+    void this.#deps.port.report({ type: 'link.lost', reason });
+  }
+
+  /** What was shown of open texts is committed; nothing more is reported. */
+  #fallSilent(): Open | null {
+    this.#isOver = true;
+    this.#reports.cut();
+    this.#open?.orders.mute();
+    return this.#open;
+  }
+
+  /** For what nobody waits for: a failure is written down. */
+  async #quietly(what: string, act: () => Promise<unknown>): Promise<void> {
+    try {
+      await act();
+    } catch (error) {
+      const { sessionId, log } = this.#deps;
+      log.warn('codex.tidy_up_failed', { session_id: sessionId, what, error: reasonOf(error) });
+    }
+  }
+
+  // ---- what comes ----------------------------------------------------------------------------------
+
+  #notified(notification: ServerNotification): Stored {
+    const { method, params } = notification;
+    if (method === 'turn/started') this.#open?.turns.started(params.turn.id);
+    if (method === 'turn/completed') this.#turnEnded(params.turn);
+    if (method === 'thread/closed') this.#lost('Codex closed the thread');
+    if (this.#isOver) return null;
+    if (method === 'serverRequest/resolved') return this.#settled(params.requestId);
+    return this.#reports.notified(notification);
+  }
+
+  #turnEnded({ id, status }: Turn): void {
+    const open = this.#open;
+    if (!open) return;
+    const { threadId, turns, orders } = open;
+    turns.ended(id);
+    orders.turnEnded();
+    if (status !== 'interrupted' || this.#isOver) return;
+    // An interrupt leaves the running command alive: nothing of a stopped turn goes on.
+    const { engine } = this.#deps;
+    void this.#quietly('clean', () =>
+      engine.request('thread/backgroundTerminals/clean', { threadId }),
+    );
+  }
+
+  #asked(request: ServerRequest): void {
+    const { sessionId, port, engine, log } = this.#deps;
+    const threadId = this.#open?.threadId ?? '';
+    const findOpen: Reports['findOpen'] = (fits) => this.#reports.findOpen(fits);
+    const ask = askFrom(request, { sessionId, threadId, findOpen });
+    if (!ask || this.#isOver) {
+      // It fits every question's form and grants nothing.
+      engine.respond(request.id, { decision: 'cancel', action: 'cancel', permissions: {} });
+      log.warn('codex.question_cancelled', { session_id: sessionId, method: request.method });
+      return;
+    }
+    this.#asks.set(ask.requestId, ask);
+    void port.report(ask.event);
+  }
+
+  /** The engine says that a question is settled: by us, by its turn's end, or by nobody we know. */
+  #settled(id: ServerRequest['id']): Stored {
+    const ask = [...this.#asks.values()].find((open) => open.id === id);
+    if (!ask) return null;
+    this.#asks.delete(ask.requestId);
+    const event = { type: 'approval.resolved', requestId: ask.requestId, server: null } as const;
+    return this.#deps.port.report({ ...event, decision: 'cancelled' });
+  }
+
+  #answer(order: Answer, { orders }: Open): void {
+    const ask = this.#asks.get(order.requestId);
+    const answer = ask && answerOf(ask, order);
+    if (!ask || !answer || 'refusal' in answer) {
+      orders.trouble('Your answer could not be delivered: Codex does not wait for it any more.');
+      return;
+    }
+    this.#asks.delete(order.requestId);
+    this.#deps.engine.respond(ask.id, answer.result);
+    const isAbort = order.type === 'approval.answer' && order.decision === 'abort';
+    if (isAbort && !ask.abortEndsTurn) orders.take({ type: 'turn.stop' });
+  }
+}
+
+function answerOf(ask: Ask, order: Answer): { result: unknown } | { refusal: string } {
+  if (order.type === 'question.answer') return ask.answer(order);
+  const result = ask.decide(order.decision);
+  if (result !== null) return { result };
+  return { refusal: 'it is a question; answer it with answer_question, or deny it' };
+}
+
+function isUnknownThread(error: unknown): boolean {
+  return error instanceof OrbitError && /not found|no rollout/i.test(reasonOf(error));
+}

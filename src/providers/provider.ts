@@ -1,0 +1,212 @@
+/**
+ * What a provider of agents is to the server, and the server to a provider. The runtime knows this file and
+ * registry.ts; nothing of a provider's own folder is imported outside it but by the composition root.
+ */
+import type { SeenFields, SessionEvent } from '../../machines/session-events.ts';
+import type { ConnectorCommand, ThreadSettings } from '../../machines/session-facts.ts';
+import type { Session, Stamp } from '../../machines/session-types.ts';
+import type { Logger } from '../log.ts';
+import type {
+  CodexAccountStatus,
+  CodexLoginCancelStatus,
+  CodexModelOption,
+  McpInventory,
+  SkillsListEntry,
+} from '../protocol/codex-nouns.ts';
+import type { Hook } from '../protocol/hook.ts';
+import type { Message } from '../protocol/nouns.ts';
+import type { ListNews, SessionNews } from '../protocol/server.ts';
+import type { SubagentTool } from '../protocol/work-nouns.ts';
+
+type WithoutTime<Event> = Event extends unknown ? Omit<Event, 'at'> : never;
+
+/** An event as a connector reports it: the server stamps it. */
+export type Report = WithoutTime<SessionEvent>;
+
+/** A text that is still coming; see runtime/rooms/streams.ts. */
+export interface OpenText {
+  push(text: string): void;
+  /** Everything so far. */
+  text(): string;
+  close(): void;
+}
+
+/** What the server offers to the connector of one session. */
+export interface SessionPort {
+  /**
+   * Tells the session, in the order of the calls. Settles with the commit, false when the event could not
+   * be stored; never rejects.
+   */
+  report(event: Report): Promise<boolean>;
+  /** Goes on with the text of a message that was just reported open; nothing of it is told before that. */
+  stream(messageId: string, first: string, stored: Promise<boolean>): OpenText;
+  /** Wall clock, ms: for what a message shows as its time when the provider names none. */
+  nowMs(): number;
+}
+
+/**
+ * The connector of one session: commands in, events out. It is made when the session wants one and dead
+ * once it was released, lost or could not start; the next one is a new one.
+ */
+export interface Connector {
+  /** Does what a stored command says; what goes wrong becomes a report. Never throws. */
+  take(command: ConnectorCommand): void;
+  /** Why the provider could not take this answer to an open request; null when it can. */
+  refusalOf(command: ConnectorCommand): string | null;
+  /** Settles when it is ready. @throws OrbitError why it could not start */
+  readonly attached: Promise<void>;
+  /** True once it is of no use any more. */
+  readonly isOver: boolean;
+  /** Lets go because the server closes: what runs is lost, and said to be. */
+  close(reason: string): void;
+}
+
+/** What a connector of one session works with. */
+export interface ConnectorParts {
+  sessionId: string;
+  port: SessionPort;
+  log: Logger;
+}
+
+/** The command that a connector is made for. */
+export type AttachCommand = Extract<ConnectorCommand, { type: 'thread.attach' }>;
+
+/** A thread (the provider's own conversation) that is open, and the settings it applies. */
+export interface OpenedThread {
+  threadId: string;
+  fields: SeenFields;
+}
+
+/** One turn of a thread's past, as messages of a session. */
+export interface PastTurn {
+  id: string;
+  messages: Message[];
+}
+
+/** How a thread is copied. */
+export interface ForkPlan {
+  /** Before this message of a user (0 = the first); null copies all. */
+  beforeMessage: number | null;
+  /** Nothing was ever said in it. */
+  isBlank: boolean;
+  settings: ThreadSettings;
+}
+
+/** Sessions that are run by us: opened, copied, sent commands to. */
+export interface Steering {
+  /** The commands that a connector takes. */
+  readonly capabilities: readonly ConnectorCommand['type'][];
+  /** Refuses settings that would mean nothing. @throws OrbitError `invalid_argument` */
+  checkSettings(settings: { approval_policy?: unknown; sandbox_mode?: unknown }): void;
+  /** The thread of a session, also of one that is only watched; null when it is not known. */
+  threadOf(session: Session): string | null;
+  /** Begins a thread that no session has yet. @throws OrbitError */
+  open(settings: ThreadSettings): Promise<OpenedThread>;
+  /** Copies a thread. @throws OrbitError `fork_failed` with the reason */
+  fork(threadId: string, plan: ForkPlan): Promise<OpenedThread>;
+  /** What was said in a thread, oldest first. @throws OrbitError */
+  history(threadId: string, sessionId: string): AsyncIterable<PastTurn>;
+  /** Connects a session with a thread that is open already, or as the command says. Never throws. */
+  connect(parts: ConnectorParts, begin: AttachCommand | OpenedThread): Connector;
+}
+
+/** Models, skills and MCP servers. All methods @throws OrbitError. */
+export interface Catalog {
+  models(): Promise<CodexModelOption[]>;
+  skills(directories: string[], options: { reload: boolean }): Promise<SkillsListEntry[]>;
+  /** @param threadId  the thread whose servers are meant; null: those of the configuration */
+  mcpServers(threadId: string | null): Promise<McpInventory>;
+  reloadMcpServers(): Promise<void>;
+}
+
+/** Who is signed in, and the one login that may be under way. */
+export interface Account {
+  /** Who is signed in; says so when that cannot be found out. Never rejects. */
+  status(options?: { refresh?: boolean }): Promise<CodexAccountStatus>;
+  /** Begins a login in the browser; one that is under way is over. @throws OrbitError */
+  startLogin(): Promise<{ loginId: string; authUrl: string }>;
+  cancelLogin(loginId: string): Promise<CodexLoginCancelStatus>;
+  /** Signs out, and cancels a login that is under way. @throws OrbitError */
+  signOut(): Promise<void>;
+  /** Signs in with a key. @throws OrbitError `already_signed_in`, `codex_error` */
+  useApiKey(key: string): Promise<void>;
+}
+
+/** Tool uses of a subagent, oldest first, or why there are none to show. */
+export type SubagentTools = { tools: SubagentTool[]; truncated: boolean } | { unavailable: string };
+
+/** Makes names for sessions. */
+export interface Namer {
+  /**
+   * A name of a few words; null when the model gave none that could be one.
+   *
+   * @throws Error no binary, no login, no network, aborted
+   */
+  name(prompt: string, signal: AbortSignal): Promise<string | null>;
+}
+
+/** Which thread is which session, for as long as a connector holds it. */
+export interface Threads {
+  sessionOf(threadId: string): string | null;
+  threadOf(sessionId: string): string | null;
+  /** All sessions that are bound. */
+  sessions(): Iterable<string>;
+  /** Hears of every binding, after it is made. */
+  onBound(hear: (sessionId: string, threadId: string) => void): void;
+}
+
+/** What the server offers to a provider as a whole. */
+export interface ServerPort {
+  threads: Threads;
+  /** Tells the subscribers of a session. Nothing of it is stored. */
+  tell(message: SessionNews): void;
+  /** Tells the subscribers of the list. */
+  tellList(message: ListNews): void;
+  /** Has this asked for every new subscriber of a session: what still holds. Synchronous. */
+  keep(standing: (sessionId: string) => SessionNews[]): void;
+}
+
+/** A hook that began a session, kept until the session does something. */
+export interface PendingStart {
+  hook: Hook;
+  at: Stamp;
+  agentPid: number | null;
+  /** The session that ended in the same process when this one began. */
+  forkedFrom: string | null;
+}
+
+/** What a hook means. */
+export interface HookReading {
+  /** `start` opens a session that has not done anything yet, `end` closes it. */
+  role: 'start' | 'end' | 'other';
+  /** The session goes on in the process of another one, which is over. */
+  replaces: boolean;
+  /** The provider's id of the prompt that it belongs to. */
+  promptId: string | undefined;
+  /** @param key  names what the hook adds, for example a message */
+  event(at: Stamp, key: string): SessionEvent;
+  /** The session that a first hook reveals. */
+  session(at: Stamp, pending: PendingStart | null, agentPid: number | null): Session;
+}
+
+/** A provider: what it cannot do is null. */
+export interface Provider {
+  /** As the wire names it. */
+  readonly id: Session['provider'];
+  /** As people call it. */
+  readonly name: string;
+  readonly steering: Steering | null;
+  readonly catalog: Catalog | null;
+  readonly account: Account | null;
+  readonly namer: Namer | null;
+  /** Reads a hook of its command line tool; null for one that is not its own. */
+  readonly readHook: ((hook: Hook) => HookReading | null) | null;
+  /** Reads what a subagent did from the file of its session; null where there is no such file. */
+  readonly subagentTools:
+    | ((transcriptPath: string | null, id: string) => Promise<SubagentTools>)
+    | null;
+  /** Begins to tell what is not asked for. Called once, before all else. */
+  start(port: ServerPort): void;
+  /** Ends its processes; settles when nothing is left, within 6 s. */
+  close(): Promise<void>;
+}

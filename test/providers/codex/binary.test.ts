@@ -1,0 +1,53 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { findCodexBinary, pathWithTools } from '../../../src/providers/codex/engine/binary.ts';
+
+const scratch = mkdtempSync(join(tmpdir(), 'odx-binary-'));
+afterAll(() => rmSync(scratch, { recursive: true }));
+
+/** A module in a project that has these packages. */
+function projectWith(name: string, packages: readonly string[]): string {
+  const project = join(scratch, name);
+  for (const each of packages) {
+    const folder = join(project, 'node_modules', each);
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'package.json'), '{}');
+  }
+  return join(project, 'main.js');
+}
+
+const LINUX = { env: {}, platform: 'linux', arch: 'x64' };
+
+describe('the codex binary', () => {
+  it('is the native one of the SDK, with its tools in front of the PATH', () => {
+    const binary = findCodexBinary({ env: {} });
+    expect(binary.path).toMatch(/vendor\/[^/]+\/bin\/codex$/);
+    expect(pathWithTools(binary, '/bin')).toMatch(/\/codex-path:\/bin$/);
+  });
+
+  it('is the one that CODEX_BIN names, and then no other', () => {
+    const env = { CODEX_BIN: process.execPath };
+    expect(findCodexBinary({ env })).toEqual({ path: process.execPath, toolsDir: null });
+    const missing = { CODEX_BIN: '/no/codex' };
+    expect(() => findCodexBinary({ env: missing })).toThrow(
+      'names /no/codex, which does not exist',
+    );
+    expect(() => findCodexBinary({ env: { CODEX_BIN: 'codex' } })).toThrow('an absolute path');
+  });
+
+  it.each([
+    [{ ...LINUX, platform: 'sunos' }, 'there is none for sunos-x64; set CODEX_BIN'],
+    [
+      { ...LINUX, from: projectWith('bare', []) },
+      '@openai/codex-sdk is not installed; run `npm ci`',
+    ],
+    [
+      { ...LINUX, from: projectWith('no-platform', ['@openai/codex-sdk', '@openai/codex']) },
+      '@openai/codex-linux-x64 is not installed; run `npm ci --include=optional`',
+    ],
+  ])('is missed with a remedy (%#)', (source, sentence) => {
+    expect(() => findCodexBinary(source)).toThrow(sentence);
+  });
+});

@@ -1,0 +1,164 @@
+/** Notifications that the offline engine does not send, or not in this order, and what they must become. */
+import { describe, expect, it } from 'vitest';
+import type { ServerNotification } from '../../../src/providers/codex/protocol/generated/ServerNotification.ts';
+import { createReports } from '../../../src/providers/codex/thread/reports.ts';
+import { wordsOfTurnError } from '../../../src/providers/codex/thread/troubles.ts';
+import type { Report } from '../../../src/providers/provider.ts';
+
+/** Reports that are written down, over streams that only join. */
+function listen() {
+  const events: Report[] = [];
+  const reports = createReports({
+    sessionId: 's',
+    confirmed: () => {},
+    port: {
+      nowMs: () => 0,
+      report(event) {
+        events.push(event);
+        return Promise.resolve(true);
+      },
+      stream(_, first) {
+        let text = first;
+        return {
+          push(more) {
+            text += more;
+          },
+          text: () => text,
+          close: () => {},
+        };
+      },
+    },
+  });
+  const tell = (method: ServerNotification['method'], params: object) => {
+    events.length = 0;
+    void reports.notified({
+      method,
+      params: { threadId: 't', turnId: 'turn', ...params },
+    } as never);
+    return [...events];
+  };
+  return { tell, cut: reports.cut, events };
+}
+
+const turn = (id: string, more: object = {}) => ({
+  turn: { id, status: 'completed', error: null, ...more },
+});
+const command = (status: string, more: object = {}) => ({
+  item: {
+    type: 'commandExecution',
+    id: 'c',
+    command: 'sleep 9',
+    cwd: '/shop',
+    status,
+    exitCode: null,
+    aggregatedOutput: null,
+    durationMs: null,
+    ...more,
+  },
+  startedAtMs: 1000,
+  completedAtMs: 2000,
+});
+
+describe('what Codex reports', () => {
+  it('shows the outcome of a command that outlived its turn, and nothing works because of it', () => {
+    const { tell } = listen();
+    tell('turn/started', turn('turn'));
+    expect(tell('item/started', command('inProgress'))).toMatchObject([{ type: 'tool.started' }]);
+    tell('turn/completed', turn('turn'));
+    const late = tell('item/completed', command('failed', { aggregatedOutput: 'gone' }));
+    expect(late).toMatchObject([
+      { type: 'message.changed', update: { changes: { tool_output: 'gone', is_error: true } } },
+    ]);
+  });
+
+  it('says a diff once, however often Codex repeats it, and hands it over with the turn', () => {
+    const { tell } = listen();
+    tell('turn/started', turn('turn'));
+    expect(tell('turn/diff/updated', { diff: '+1' })).toHaveLength(1);
+    expect(tell('turn/diff/updated', { diff: '+1' })).toEqual([]);
+    expect(tell('turn/diff/updated', { turnId: 'other', diff: '+2' })).toEqual([]);
+    expect(tell('turn/completed', turn('turn'))).toMatchObject([{ diff: '+1' }]);
+    tell('turn/started', turn('next'));
+    const [ended] = tell('turn/completed', turn('next'));
+    expect(ended).not.toHaveProperty('diff');
+  });
+
+  it('closes what was streamed when a turn is stopped: the words that were shown stay', () => {
+    const { tell } = listen();
+    tell('turn/started', turn('turn'));
+    tell('item/agentMessage/delta', { itemId: 'm', delta: 'Half a' });
+    expect(tell('item/agentMessage/delta', { itemId: 'm', delta: ' sentence' })).toEqual([]);
+    expect(tell('turn/completed', turn('turn', { status: 'interrupted' }))).toMatchObject([
+      { type: 'message.changed', update: { changes: { content: 'Half a sentence' } } },
+      { type: 'turn.aborted', reason: 'interrupted' },
+    ]);
+  });
+
+  it('parts the sections of a thought, and replaces them by the whole', () => {
+    const { tell } = listen();
+    tell('item/reasoning/summaryTextDelta', { itemId: 'r', delta: 'One' });
+    tell('item/reasoning/summaryPartAdded', { itemId: 'r' });
+    tell('item/reasoning/summaryTextDelta', { itemId: 'r', delta: 'Two' });
+    const item = { type: 'reasoning', id: 'r', summary: ['One', 'Two'], content: [] };
+    expect(tell('item/completed', { item, completedAtMs: 0 })).toMatchObject([
+      { type: 'message.changed', update: { changes: { content: 'One\n\nTwo' } } },
+    ]);
+  });
+
+  it('names another model when Codex was given one', () => {
+    const { tell } = listen();
+    expect(tell('model/rerouted', { fromModel: 'a', toModel: 'b' })).toMatchObject([
+      { type: 'fields.updated', fields: { model: 'b' } },
+    ]);
+  });
+
+  it('counts the last request, and after a compaction what is left', () => {
+    const { tell } = listen();
+    const none = { cacheWriteInputTokens: 0, reasoningOutputTokens: 0 };
+    const usage = (last: object) => ({
+      tokenUsage: { last: { ...none, ...last }, total: {}, modelContextWindow: null },
+    });
+    const counted = { totalTokens: 9, inputTokens: 7, outputTokens: 2, cachedInputTokens: 1 };
+    expect(tell('thread/tokenUsage/updated', usage(counted))).toMatchObject([
+      { usage: { input_tokens: 7, output_tokens: 2, cached_tokens: 1, context_window: 200_000 } },
+    ]);
+    const left = { totalTokens: 5, inputTokens: 0, outputTokens: 0, cachedInputTokens: 0 };
+    expect(tell('thread/tokenUsage/updated', usage(left))).toMatchObject([
+      { usage: { input_tokens: 5, output_tokens: 0 } },
+    ]);
+  });
+
+  it('takes what it does not know for nothing', () => {
+    const { tell } = listen();
+    expect(tell('thread/goal/cleared', {})).toEqual([]);
+    expect(tell('future/thing' as never, {})).toEqual([]);
+    const item = { type: 'futureItem', id: 'f' };
+    expect(tell('item/started', { item, startedAtMs: 0 })).toEqual([]);
+    expect(tell('item/completed', { item, completedAtMs: 0 })).toEqual([]);
+  });
+});
+
+describe('the words for a failed turn', () => {
+  const error = (codexErrorInfo: unknown) =>
+    wordsOfTurnError({
+      message: 'It broke.',
+      codexErrorInfo,
+      additionalDetails: null,
+      misalignment: null,
+    } as never);
+
+  it.each([
+    ['usageLimitExceeded', /limit/],
+    ['contextWindowExceeded', /compact/],
+    [{ httpConnectionFailed: { httpStatusCode: 401 } }, /sign/],
+    [{ httpConnectionFailed: { httpStatusCode: null } }, /network/],
+    ['neverHeardOf', /[Ss]end it again/],
+  ])('name a remedy for %j', (info, remedy) => {
+    expect(error(info)).toMatch(/^It broke\./);
+    expect(error(info)).toMatch(remedy);
+  });
+
+  it('are there also when Codex says nothing', () => {
+    expect(wordsOfTurnError(null)).toMatch(/Send a message/);
+  });
+});
