@@ -15,6 +15,7 @@ import {
 } from '../conversation.ts';
 import { isOnline, position, selected, selectedRow } from '../model.ts';
 import { agentWords, isDirect } from '../session-words.ts';
+import { Pictures } from '../ui/pictures.tsx';
 import { VisibleText } from '../ui/visible-text.tsx';
 import { clockWords } from '../ui/words.ts';
 import { visibleText } from '../visible.ts';
@@ -214,7 +215,15 @@ const SPEAKERS: Record<string, string> = {
 };
 
 function Entry({ message }: { message: Message }) {
-  const { message_type: type, content, tool_name, tool_output, is_error, truncated } = message;
+  const {
+    message_type: type,
+    content,
+    tool_name,
+    tool_output,
+    is_error,
+    truncated,
+    images,
+  } = message;
   const stored = Math.max(0, ...Object.values(truncated ?? {}));
   const isTool = type === 'tool' || type === 'tool_result' || type === 'shell';
   return (
@@ -237,6 +246,7 @@ function Entry({ message }: { message: Message }) {
           </pre>
         </details>
       )}
+      {images !== undefined && images.length > 0 && <Pictures images={images} />}
       {stored > 0 && (
         <p class="hint">Cut here; {stored.toLocaleString('en')} characters are stored.</p>
       )}
