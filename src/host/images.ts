@@ -4,7 +4,7 @@
  * server for everybody else. Only pictures that browsers show without running anything get in, whatever
  * they are called (reliability.md T17, T35).
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
 import { open, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -18,8 +18,16 @@ export interface Picture {
   bytes: Buffer;
 }
 
+/** What became of the bytes of an image: how a message names it, and when it is on disk; or why not. */
+export type Kept = { image: ImageInput; stored: Promise<void> } | { refusal: string };
+
 /** Pictures that messages name, kept beside the database. */
 export interface Images {
+  /**
+   * Stores an image whose bytes are at hand. Its name is known at once; a message that bears it must not be
+   * committed before it is `stored`.
+   */
+  keep(bytes: Buffer): Kept;
   /**
    * Stores the images of a message and says how it names them.
    *
@@ -32,8 +40,9 @@ export interface Images {
   find(sha256: string): Promise<Picture | null>;
 }
 
-/** Most images of a message, most bytes of an image, longest web address. */
-const MAX_IMAGES = 20;
+/** Most images of a message. */
+export const MAX_IMAGES = 20;
+/** Most bytes of an image, longest web address. */
 const MAX_BYTES = 10 * 1024 * 1024;
 const MAX_URL_CHARS = 2_048;
 
@@ -56,20 +65,29 @@ export function createImages({ directory }: { directory: string }): Images {
   /** Stores on their way, by digest: two messages may bring the same image at once. */
   const writing = new Map<string, Promise<void>>();
 
-  async function store(bytes: Buffer): Promise<ImageInput> {
-    if (bytes.length > MAX_BYTES) throw refused(`it has more than ${MAX_BYTES} bytes`);
+  function keep(bytes: Buffer): Kept {
+    if (bytes.length > MAX_BYTES) return { refusal: `it has more than ${MAX_BYTES} bytes` };
     const kind = kindOf(bytes);
-    if (!kind) throw refused('it is no PNG, JPEG, GIF or WebP');
-    const digest = createHash('sha256').update(bytes).digest('hex');
+    if (!kind) return { refusal: 'it is no PNG, JPEG, GIF or WebP' };
+    const digest = hash('sha256', bytes, 'hex');
     const path = join(directory, `${digest}.${kind.extension}`);
-    let write = writing.get(path);
-    if (!write) {
-      write = writeOnce(path, bytes).finally(() => writing.delete(path));
-      writing.set(path, write);
+    let stored = writing.get(path);
+    if (!stored) {
+      stored = writeOnce(path, bytes).finally(() => writing.delete(path));
+      writing.set(path, stored);
     }
-    await write;
     const { media_type } = kind;
-    return { input_type: 'path', value: path, url: `/images/${digest}`, media_type };
+    return {
+      image: { input_type: 'path', value: path, url: `/images/${digest}`, media_type },
+      stored,
+    };
+  }
+
+  async function store(bytes: Buffer): Promise<ImageInput> {
+    const kept = keep(bytes);
+    if ('refusal' in kept) throw refused(kept.refusal);
+    await kept.stored;
+    return kept.image;
   }
 
   async function takeFile(path: string, cwd: string | null): Promise<ImageInput> {
@@ -92,6 +110,7 @@ export function createImages({ directory }: { directory: string }): Images {
   }
 
   return {
+    keep,
     async take(inputs, cwd) {
       if (inputs.length > MAX_IMAGES) throw refused(`a message has at most ${MAX_IMAGES} images`);
       const taken: ImageInput[] = [];

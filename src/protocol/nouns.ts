@@ -68,6 +68,8 @@ export interface MessageChanges {
   tool_output?: string;
   is_error?: boolean;
   duration_ms?: number;
+  /** Additive: all images of the message, those it had before included. */
+  images?: ImageInput[];
   /** Additive. */
   is_in_progress?: boolean;
 }

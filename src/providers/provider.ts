@@ -14,7 +14,7 @@ import type {
   SkillsListEntry,
 } from '../protocol/codex-nouns.ts';
 import type { Hook } from '../protocol/hook.ts';
-import type { Message } from '../protocol/nouns.ts';
+import type { ImageInput, Message } from '../protocol/nouns.ts';
 import type { ListNews, SessionNews } from '../protocol/server.ts';
 import type { SubagentTool } from '../protocol/work-nouns.ts';
 
@@ -40,6 +40,8 @@ export interface SessionPort {
   report(event: Report): Promise<boolean>;
   /** Goes on with the text of a message that was just reported open; nothing of it is told before that. */
   stream(messageId: string, first: string, stored: Promise<boolean>): OpenText;
+  /** Keeps an image that a tool returned; `stored` settles when it is on disk, and never rejects. */
+  keep(bytes: Buffer): { image: ImageInput; stored: Promise<boolean> } | { refusal: string };
   /** Wall clock, ms: for what a message shows as its time when the provider names none. */
   nowMs(): number;
 }
@@ -175,6 +177,17 @@ export interface PendingStart {
   forkedFrom: string | null;
 }
 
+/** Takes the bytes of an image that a tool returned: how a message names it, or why it is not kept. */
+export type KeepImage = (bytes: Buffer) => { image: ImageInput } | { refusal: string };
+
+/** When and under which key a hook came: what its reading may not make up itself. */
+export interface HookReceipt {
+  at: Stamp;
+  /** Unique for this hook: ids of what it brings derive from it. */
+  key: string;
+  keep: KeepImage;
+}
+
 /** What a hook means. */
 export interface HookReading {
   /** `start` opens a session that has not done anything yet, `end` closes it. */
@@ -183,8 +196,7 @@ export interface HookReading {
   replaces: boolean;
   /** The provider's id of the prompt that it belongs to. */
   promptId: string | undefined;
-  /** @param key  names what the hook adds, for example a message */
-  event(at: Stamp, key: string): SessionEvent;
+  event(receipt: HookReceipt): SessionEvent;
   /** The session that a first hook reveals. */
   session(at: Stamp, pending: PendingStart | null, agentPid: number | null): Session;
 }

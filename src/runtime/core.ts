@@ -3,6 +3,7 @@
  * orders to links; links report to the ledger; the registry opens what either asks for. Everything else
  * in the house is built over these and known to none of them.
  */
+import type { Images } from '../host/images.ts';
 import type { Logger } from '../log.ts';
 import type { Providers } from '../providers/registry.ts';
 import type { StoredActor } from '../store/items.ts';
@@ -28,6 +29,7 @@ import { createLinks, type Links } from './steering/links.ts';
 export interface CoreDeps {
   writer: Writer;
   providers: Providers;
+  images: Pick<Images, 'keep'>;
   clock: StampClock;
   log: Logger;
   /** Hears of every event once it is committed and published. Never throws. */
@@ -52,7 +54,7 @@ export interface Core {
 }
 
 /** Puts the parts together and tells sessions whose connector ended with the last process. */
-export function createCore({ writer, providers, clock, log, witness }: CoreDeps): Core {
+export function createCore({ writer, providers, images, clock, log, witness }: CoreDeps): Core {
   const rooms = createRooms();
   const ring = createRing();
   const news = createNews({ rooms });
@@ -81,7 +83,7 @@ export function createCore({ writer, providers, clock, log, witness }: CoreDeps)
   news.keep(streams.standing);
   const lookUpBranch = createBranchLookUp({ registry, ledger, clock, log });
   const reporting = { registry, ledger, streams, threads, lookUpBranch, clock };
-  const links: Links = createLinks({ providers, ...reporting, log });
+  const links: Links = createLinks({ providers, images, ...reporting, log });
   registry.openBusy();
   const carried = { writer, clock, rooms, ring, news, listFeed };
   return { ...carried, ledger, registry, sessions, streams, threads, links, lookUpBranch };

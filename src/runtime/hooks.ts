@@ -2,12 +2,12 @@
  * Hooks: found or deferred session, one event, one commit. A session that only started is a pending row;
  * its first event makes it appear. Hooks are never held back and never doubled: a key is in effect once.
  */
-import type { SessionEvent } from '../../machines/session-events.ts';
 import type { Stamp } from '../../machines/session-types.ts';
 import { OrbitError } from '../errors.ts';
+import type { Images } from '../host/images.ts';
 import type { Logger } from '../log.ts';
 import type { Hook } from '../protocol/hook.ts';
-import type { HookReading, PendingStart } from '../providers/provider.ts';
+import type { HookReading, KeepImage, PendingStart } from '../providers/provider.ts';
 import type { Providers } from '../providers/registry.ts';
 import type { Writer } from '../store/writer.ts';
 import { refusalOf } from './capacity.ts';
@@ -25,6 +25,7 @@ interface HooksDeps {
   registry: Pick<Registry, 'enter' | 'create' | 'peek'>;
   ledger: Pick<Ledger, 'send'>;
   clock: StampClock;
+  images: Pick<Images, 'keep'>;
   /** Looks up the branch of a directory and tells the session; runs beside. */
   lookUpBranch: (live: LiveSession) => void;
   log: Logger;
@@ -100,7 +101,7 @@ export class Hooks {
     this.#rememberProcess(arrival);
     if (!found.live && role === 'start') return this.#defer(found, arrival, forkedFrom);
     if (!found.live && role === 'end') return this.#forget(found, arrival);
-    const event = eventOf(arrival);
+    const { event, after } = eventOf(arrival, this.#deps.images);
     // What changes nothing does not make a session appear that has not done anything yet.
     if (!found.live && event.type === 'hook.observed') return Promise.resolve();
     found.live ??= this.#appear(found, arrival);
@@ -110,7 +111,7 @@ export class Hooks {
     return new Promise((resolve, reject) => {
       const settle = (error: Error | null) => (error ? reject(error) : resolve());
       const { origin, caller, key } = arrival;
-      this.#deps.ledger.send(live, { event, origin, caller, key, settle });
+      this.#deps.ledger.send(live, { event, after, origin, caller, key, settle });
     });
   }
 
@@ -185,12 +186,18 @@ export class Hooks {
   }
 }
 
-/** What the hook reports, with the process and the prompt it belongs to. */
-function eventOf({ reading, at, key, agentPid }: Arrival): SessionEvent {
-  const event = reading.event(at, key ?? at);
+/** What the hook reports, with the process and the prompt it belongs to; `after` the images in it. */
+function eventOf({ reading, at, key, agentPid }: Arrival, images: Pick<Images, 'keep'>) {
+  const writes: Promise<void>[] = [];
+  const keep: KeepImage = (bytes) => {
+    const kept = images.keep(bytes);
+    if ('stored' in kept) writes.push(kept.stored);
+    return kept;
+  };
+  const event = reading.event({ at, key: key ?? at, keep });
   if (agentPid !== null) event.process = agentPid;
   if (reading.promptId !== undefined) event.promptId ??= reading.promptId;
-  return event;
+  return { event, after: writes.length > 0 ? Promise.all(writes) : null };
 }
 
 /** @param arrivedMs  on the monotonic clock: opening its session may have taken a while */

@@ -59,6 +59,7 @@ export function createHouse(deps: HouseDeps): House {
   const core = createCore({
     writer,
     providers,
+    images,
     clock,
     log,
     witness(live, item, committed) {
@@ -67,7 +68,7 @@ export function createHouse(deps: HouseDeps): House {
     },
   });
   const { rooms, ring, registry, ledger, news, threads, sessions } = core;
-  const hooks = new Hooks({ ...core, providers, log: log.child('hooks') });
+  const hooks = new Hooks({ ...core, providers, images, log: log.child('hooks') });
   const intake = createIntake((hook, meta) => hooks.take(hook, meta));
   const inspection = createInspection({
     ...{ writer, registry, ledger, clock, version },

@@ -19,6 +19,7 @@ import { eventFromHook } from '../../src/providers/claude/hooks/events.ts';
 import { sessionFromHooks } from '../../src/providers/claude/hooks/session.ts';
 import { createStampClock } from '../../src/runtime/clock.ts';
 import { migrate } from '../../src/store/migrate.ts';
+import { KEEP_NONE } from '../support/pictures.ts';
 
 interface Session {
   id: string;
@@ -126,7 +127,7 @@ function take(request: IncomingMessage, response: ServerResponse): void {
     const key = String(request.headers['idempotency-key']);
     const at = clock.stamp();
     const session = sessionOf(hook, at);
-    const event = eventFromHook(hook, { at, key });
+    const event = eventFromHook(hook, { at, key, keep: KEEP_NONE });
     const { snapshot, facts } = takeStep(session.snapshot, event);
     session.snapshot = snapshot;
     if (waiting.length === 0) setImmediate(commit);

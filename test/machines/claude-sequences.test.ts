@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import type { Hook } from '../../src/protocol/hook.ts';
 import { eventFromHook } from '../../src/providers/claude/hooks/events.ts';
 import { recordedSequence } from '../support/fixtures.ts';
+import { KEEP_NONE } from '../support/pictures.ts';
 import { at, newSession, type Stage, stage } from './stage.ts';
 
 const SEQUENCES: Record<string, string> = {
@@ -122,7 +123,7 @@ function played(name: string): { scene: Stage; lines: string[] } {
   const hooks = recordedSequence(name) as Hook[];
   const scene = stage([], newSession({ id: hooks[0]?.session_id ?? '' }));
   const lines = hooks.map((hook, n) => {
-    scene.send(eventFromHook(hook, { at: at(1 + n), key: `k${n}` }));
+    scene.send(eventFromHook(hook, { at: at(1 + n), key: `k${n}`, keep: KEEP_NONE }));
     return `${hook.hook_event_name} ${scene.status()}`;
   });
   return { scene, lines };

@@ -3,6 +3,10 @@ import type { HouseDeps } from '../../src/runtime/house.ts';
 
 export const BARE: Pick<HouseDeps, 'places' | 'images' | 'env'> = {
   places: { home: '/nowhere', browseRoots: [], transcriptRoots: [] },
-  images: { take: async () => [], find: async () => null },
+  images: {
+    keep: () => ({ refusal: 'nothing is kept here' }),
+    take: async () => [],
+    find: async () => null,
+  },
   env: {},
 };

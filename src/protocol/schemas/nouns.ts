@@ -58,6 +58,7 @@ export const sessionNouns = {
     'tool_output?': 'string',
     'is_error?': 'boolean',
     'duration_ms?': 'count',
+    'images?': 'ImageInput[]',
     'is_in_progress?': 'boolean',
   },
   TokenUsage: {

@@ -82,12 +82,36 @@ class WriterLedger implements Ledger {
     if (live.inFlight === 0) this.#submitNext(live);
   }
 
+  /** Events at the front of their session that wait for something to be on disk. */
+  readonly #held = new WeakSet<PendingEvent>();
+
+  /** Those whose turn it is; none when the first waits for what must be on disk before it. */
+  #takeDue(live: LiveSession): PendingEvent[] {
+    const { waiting } = live;
+    const held = waiting.findIndex(({ after }) => after !== undefined && after !== null);
+    if (held !== 0) return waiting.splice(0, held === -1 ? MAX_CHAIN : Math.min(held, MAX_CHAIN));
+    const first = waiting[0] as PendingEvent;
+    if (this.#held.has(first)) return [];
+    this.#held.add(first);
+    const goOn = () => {
+      first.after = null;
+      if (live.inFlight === 0) this.#submitNext(live);
+    };
+    // The event is no less true without what could not be stored.
+    void first.after?.then(goOn, (error: Error) => {
+      this.#deps.log.error('image.not_stored', { session_id: live.id, error });
+      goOn();
+    });
+    return [];
+  }
+
   /** Takes what waits, each event on the one before, and hands it to the writer. */
   #submitNext(live: LiveSession): void {
     this.#chains += 1;
     const chain: Stepped[] = [];
     let { head } = live;
-    const turn = live.waiting.splice(0, MAX_CHAIN);
+    const turn = this.#takeDue(live);
+    if (turn.length === 0) return;
     // A refusal may be answered by code that sends more: those events go behind.
     live.inFlight = turn.length;
     for (const pending of turn) {

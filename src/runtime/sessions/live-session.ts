@@ -20,6 +20,8 @@ export interface PendingEvent {
   key: string | null;
   /** For commands of clients: why the session does not take it now, asked when its turn comes. */
   refusal?: (snapshot: SessionSnapshot, event: SessionEvent) => Error | null;
+  /** What must be on disk before it, such as the images it names; it and what comes behind it wait. */
+  after?: Promise<unknown> | null;
   /** Called once: null when it is committed or was before, else why it is not. */
   settle(error: Error | null): void;
 }

@@ -7,6 +7,7 @@
 import type { SessionEvent } from '../../../machines/session-events.ts';
 import type { ConnectorCommand, ThreadSettings } from '../../../machines/session-facts.ts';
 import { OrbitError } from '../../errors.ts';
+import type { Images } from '../../host/images.ts';
 import type { Logger } from '../../log.ts';
 import type {
   AttachCommand,
@@ -47,6 +48,7 @@ export interface Links {
 
 interface LinksDeps {
   providers: Pick<Providers, 'steering'>;
+  images: Pick<Images, 'keep'>;
   registry: Pick<Registry, 'enter' | 'peek'>;
   ledger: Pick<Ledger, 'send'>;
   streams: Pick<Streams, 'open'>;
@@ -146,12 +148,26 @@ class SessionLinks implements Links {
         return this.#track(this.#tell(sessionId, event));
       },
       nowMs: Date.now,
+      keep: (bytes) => this.#keep(sessionId, bytes),
       stream: (messageId, first, stored) => {
         const stream = this.#deps.streams.open(sessionId, messageId, first);
         void stored.then((isStored) => isStored && stream.show());
         return stream;
       },
     };
+  }
+
+  #keep(sessionId: string, bytes: Buffer): ReturnType<SessionPort['keep']> {
+    const kept = this.#deps.images.keep(bytes);
+    if ('refusal' in kept) return kept;
+    const stored = kept.stored.then(
+      () => true,
+      (error: Error) => {
+        this.#deps.log.error('image.not_stored', { session_id: sessionId, error });
+        return false;
+      },
+    );
+    return { image: kept.image, stored };
   }
 
   #bind(sessionId: string, threadId: string): void {

@@ -15,6 +15,7 @@ import { COMMENT_COLUMNS, type CommentRow, commentFromRow } from './comments.ts'
 import {
   durationMs,
   hasUsage,
+  imagesFrom,
   MESSAGE_COLUMNS,
   type MessageRow,
   messageFromRow,
@@ -270,6 +271,7 @@ function messageFrame(row: MessageRow, since: number): Stamped {
     };
   }
   const duration = durationMs(row);
+  const images = imagesFrom(row.images_json);
   return {
     revision: row.changed_revision,
     message: {
@@ -282,6 +284,7 @@ function messageFrame(row: MessageRow, since: number): Stamped {
         is_error: row.is_error !== 0,
         ...(row.type === 'shell' && { is_in_progress: row.is_in_progress !== 0 }),
         ...(duration !== null && { duration_ms: duration }),
+        ...(images.length > 0 && { images }),
       },
     },
   };

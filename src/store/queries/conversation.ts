@@ -117,7 +117,8 @@ export function requestFromRow(row: OpenApprovalRow): ApprovalRequest {
   return JSON.parse(row.request) as ApprovalRequest;
 }
 
-function imagesFrom(json: string | null): ImageInput[] {
+/** The images a row names. */
+export function imagesFrom(json: string | null): ImageInput[] {
   if (json === null) return [];
   try {
     const images: unknown = JSON.parse(json);

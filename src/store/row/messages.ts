@@ -56,7 +56,7 @@ export function updateMessage(
   { session_id, message_id, changes }: Extract<SessionMessage, { type: 'message_updated' }>,
   revision: number,
 ): void {
-  const { content, tool_output, is_error, duration_ms, is_in_progress } = changes;
+  const { content, tool_output, is_error, duration_ms, images, is_in_progress } = changes;
   statements.updateMessage.run({
     id: message_id,
     session_id,
@@ -65,6 +65,7 @@ export function updateMessage(
     is_error: is_error === undefined ? null : Number(is_error),
     is_in_progress: is_in_progress === undefined ? null : Number(is_in_progress),
     tool_duration: duration_ms === undefined ? null : duration_ms / 1000,
+    images_json: images?.length ? JSON.stringify(images) : null,
     revision,
   });
 }

@@ -75,6 +75,7 @@ function prepareConversation(database: Sqlite) {
          is_error = COALESCE(@is_error, is_error),
          is_in_progress = COALESCE(@is_in_progress, is_in_progress),
          tool_duration = COALESCE(@tool_duration, tool_duration),
+         images_json = COALESCE(@images_json, images_json),
          changed_revision = @revision
        WHERE id = @id AND session_id = @session_id`,
     ),

@@ -9,6 +9,7 @@ import { decodeHook } from '../../../src/protocol/codec.ts';
 import { eventFromHook } from '../../../src/providers/claude/hooks/events.ts';
 import { sessionFromHooks } from '../../../src/providers/claude/hooks/session.ts';
 import { stampFromMicroseconds } from '../../../src/runtime/clock.ts';
+import { KEEP_NONE } from '../../support/pictures.ts';
 import type { Bench } from '../bench.ts';
 import { createHooks } from '../load/hooks.ts';
 import { inTurns, medianOf, ratioOf, type Sample } from '../measure.ts';
@@ -65,7 +66,7 @@ function createEvents(): () => SessionEvent {
   return () => {
     const { body, key } = next();
     us += 1000;
-    return eventFromHook(hookFrom(body), { at: stampFromMicroseconds(us), key });
+    return eventFromHook(hookFrom(body), { at: stampFromMicroseconds(us), key, keep: KEEP_NONE });
   };
 }
 

@@ -4,15 +4,22 @@ import type { ServerNotification } from '../../../src/providers/codex/protocol/g
 import { createReports } from '../../../src/providers/codex/thread/reports.ts';
 import { wordsOfTurnError } from '../../../src/providers/codex/thread/troubles.ts';
 import type { Report } from '../../../src/providers/provider.ts';
+import { PNG } from '../../support/pictures.ts';
 
 /** Reports that are written down, over streams that only join. */
 function listen() {
   const events: Report[] = [];
+  const kept: Buffer[] = [];
   const reports = createReports({
     sessionId: 's',
     confirmed: () => {},
     port: {
       nowMs: () => 0,
+      keep(bytes) {
+        kept.push(bytes);
+        const image = { input_type: 'path' as const, value: `/images/${kept.length}` };
+        return { image, stored: Promise.resolve(true) };
+      },
       report(event) {
         events.push(event);
         return Promise.resolve(true);
@@ -161,4 +168,40 @@ describe('the words for a failed turn', () => {
   it('are there also when Codex says nothing', () => {
     expect(wordsOfTurnError(null)).toMatch(/Send a message/);
   });
+});
+
+it('an image that a tool returned is said in words at once, and added when it is stored', async () => {
+  const { tell, events } = listen();
+  tell('turn/started', turn('turn'));
+  const data = Buffer.concat([PNG, Buffer.alloc(12_000)]).toString('base64');
+  const item = {
+    type: 'mcpToolCall',
+    id: 'shot',
+    server: 'browser',
+    tool: 'screenshot',
+    arguments: {},
+    status: 'completed',
+    error: null,
+    durationMs: 5,
+    result: {
+      content: [
+        { type: 'text', text: 'Here:' },
+        { type: 'image', data, mimeType: 'image/png' },
+      ],
+    },
+  };
+  const [told] = tell('item/completed', { item, completedAtMs: 1 });
+  expect(told).toMatchObject({
+    type: 'tool.finished',
+    message: { tool_output: 'Here:\n[image/png, 12 kB]' },
+  });
+  await expect
+    .poll(() => events.at(-1))
+    .toEqual({
+      type: 'message.changed',
+      update: {
+        messageId: 's:shot',
+        changes: { images: [{ input_type: 'path', value: '/images/1' }] },
+      },
+    });
 });

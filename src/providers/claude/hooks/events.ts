@@ -9,6 +9,7 @@ import type { Stamp } from '../../../../machines/session-types.ts';
 import { entry, wireTime } from '../../../protocol/entry.ts';
 import type { Hook } from '../../../protocol/hook.ts';
 import type { Message } from '../../../protocol/nouns.ts';
+import type { HookReceipt } from '../../provider.ts';
 import { elicitationRequest, permissionRequest, unexplainedRequest } from './approvals.ts';
 import {
   failedToolMessage,
@@ -18,13 +19,6 @@ import {
   startedToolMessage,
   toolUseOf,
 } from './tools.ts';
-
-/** When and under which key a hook came: what the translation may not make up itself. */
-export interface HookReceipt {
-  at: Stamp;
-  /** Unique for this hook: ids of what it brings derive from it. */
-  key: string;
-}
 
 type Translate = (hook: Hook, receipt: HookReceipt) => SessionEvent;
 
@@ -46,10 +40,10 @@ const TRANSLATIONS: Record<string, Translate> = {
   PostToolUse: toolFinished,
   PostToolUseFailure: toolFinished,
   PermissionDenied: toolFinished,
-  PostToolBatch: (hook, { at }) => ({
-    ...seen(hook, at),
+  PostToolBatch: (hook, receipt) => ({
+    ...seen(hook, receipt.at),
     type: 'tools.settled',
-    tools: (hook.tool_calls ?? []).map((call) => settledTool({ ...hook, ...call }, at)),
+    tools: (hook.tool_calls ?? []).map((call) => settledTool({ ...hook, ...call }, receipt)),
   }),
   PermissionRequest: (hook, { at, key }) => ({
     ...seen(hook, at),
@@ -165,17 +159,17 @@ function isOfTheCli(prompt: string): boolean {
   return true;
 }
 
-function promptSubmitted(hook: Hook, { at, key }: HookReceipt): SessionEvent {
+function promptSubmitted(hook: Hook, receipt: HookReceipt): SessionEvent {
   const text = hook.prompt ?? '';
   const prompt = text === '' || isOfTheCli(text) ? null : text;
   const base = {
-    ...seen(hook, at),
+    ...seen(hook, receipt.at),
     type: 'turn.started',
     promptId: hook.prompt_id ?? null,
     prompt,
   } as const;
   if (prompt === null) return base;
-  return { ...base, message: spoken(hook, { at, key }, 'user', prompt) };
+  return { ...base, message: spoken(hook, receipt, 'user', prompt) };
 }
 
 function turnStopped(hook: Hook, receipt: HookReceipt): SessionEvent {
@@ -215,7 +209,8 @@ function toolStarted(hook: Hook, { at }: HookReceipt): SessionEvent {
   };
 }
 
-function toolFinished(hook: Hook, { at }: HookReceipt): SessionEvent {
+function toolFinished(hook: Hook, receipt: HookReceipt): SessionEvent {
+  const { at } = receipt;
   const name = hookNameOf(hook);
   const tool = toolUseOf(hook);
   const base = {
@@ -227,7 +222,7 @@ function toolFinished(hook: Hook, { at }: HookReceipt): SessionEvent {
   if (name === 'PostToolUse') {
     return {
       ...base,
-      ...finishedToolMessage(hook, tool, at),
+      ...finishedToolMessage(hook, tool, receipt),
       outcome: 'succeeded',
       launched: launchedBy(hook),
     };
@@ -236,7 +231,7 @@ function toolFinished(hook: Hook, { at }: HookReceipt): SessionEvent {
   const stopped = hook.is_interrupt === true ? 'interrupted' : 'failed';
   const isRefused = name === 'PermissionDenied' || saysRefused(words);
   const outcome = isRefused ? 'refused' : stopped;
-  return { ...base, ...failedToolMessage(hook, tool, at, words), outcome, launched: null };
+  return { ...base, ...failedToolMessage(hook, tool, receipt, words), outcome, launched: null };
 }
 
 /** The background agent that an Agent tool use left running. */

@@ -4,7 +4,9 @@ import type { SettledTool, Stamp, ToolUse } from '../../../../machines/session-t
 import { cut } from '../../../protocol/encode.ts';
 import { wireTime } from '../../../protocol/entry.ts';
 import type { Hook } from '../../../protocol/hook.ts';
-import type { Message, MessageChanges } from '../../../protocol/nouns.ts';
+import type { ImageInput, Message, MessageChanges } from '../../../protocol/nouns.ts';
+import type { KeepImage } from '../../provider.ts';
+import { withoutImages } from '../../shared/tool-images.ts';
 import { patchText } from './diffs.ts';
 
 /** A tool's message and how it changes one that is already there. */
@@ -41,19 +43,30 @@ export function startedToolMessage(hook: Hook, { toolUseId, name }: ToolUse, at:
   };
 }
 
+/** What the translation of a tool's end needs besides its hook. */
+export interface OutcomeReceipt {
+  at: Stamp;
+  keep: KeepImage;
+}
+
 /** The outcome of a tool use that worked. */
-export function finishedToolMessage(hook: Hook, tool: ToolUse, at: Stamp): ToolOutcome {
-  return outcome(hook, startedToolMessage(hook, tool, at), outputText(hook.tool_response), false);
+export function finishedToolMessage(
+  hook: Hook,
+  tool: ToolUse,
+  { at, keep }: OutcomeReceipt,
+): ToolOutcome {
+  const shown = shownOf(hook.tool_response, keep);
+  return outcome(hook, startedToolMessage(hook, tool, at), shown, false);
 }
 
 /** The outcome of one that failed or was refused, in its own words. */
 export function failedToolMessage(
   hook: Hook,
   tool: ToolUse,
-  at: Stamp,
+  { at, keep }: OutcomeReceipt,
   words: string,
 ): ToolOutcome {
-  return outcome(hook, startedToolMessage(hook, tool, at), words, true);
+  return outcome(hook, startedToolMessage(hook, tool, at), shownOf(words, keep), true);
 }
 
 /**
@@ -85,33 +98,48 @@ export function saysRefused(words: string): boolean {
 const MAX_UNKNOWN_CHARS = 2_000;
 
 /** A tool use in the report about its batch, with what the model was given as its result. */
-export function settledTool(hook: Hook, at: Stamp): SettledTool {
+export function settledTool(hook: Hook, { at, keep }: OutcomeReceipt): SettledTool {
   const tool = toolUseOf(hook);
   if (hook.tool_response === undefined || hook.tool_response === null) return tool;
-  const words = outputText(hook.tool_response).replace(
-    /^<tool_use_error>([\s\S]*?)(<\/tool_use_error>)?\s*$/,
-    '$1',
-  );
-  const isRefused = saysRefused(outputText(hook.tool_response));
+  const { output, images } = shownOf(hook.tool_response, keep);
+  const words = output.replace(/^<tool_use_error>([\s\S]*?)(<\/tool_use_error>)?\s*$/, '$1');
+  const isRefused = saysRefused(output);
   const shown = isRefused ? words : cut(words, MAX_UNKNOWN_CHARS);
   // The time that the batch took is not the time of one tool.
   const one = { ...hook, duration_ms: null };
-  const result = outcome(one, startedToolMessage(one, tool, at), shown, isRefused);
+  const message = startedToolMessage(one, tool, at);
+  const result = outcome(one, message, { output: shown, images }, isRefused);
   return { ...tool, result: { ...result, outcome: isRefused ? 'refused' : 'unknown' } };
 }
 
-function outcome(hook: Hook, message: Message, output: string, isError: boolean): ToolOutcome {
+/** What a message shows of a result. */
+interface ShownResult {
+  output: string;
+  images: ImageInput[];
+}
+
+function outcome(
+  hook: Hook,
+  message: Message,
+  { output, images }: ShownResult,
+  isError: boolean,
+): ToolOutcome {
   const duration =
     typeof hook.duration_ms === 'number' ? Math.max(0, Math.round(hook.duration_ms)) : null;
+  const pictures = images.length > 0 ? { images } : {};
   const changes = {
     tool_output: output,
     is_error: isError,
     ...(duration !== null && { duration_ms: duration }),
+    ...pictures,
   };
-  return {
-    message: { ...message, tool_output: output, is_error: isError, duration_ms: duration },
-    update: { messageId: message.id, changes },
-  };
+  const ended = { tool_output: output, is_error: isError, duration_ms: duration, ...pictures };
+  return { message: { ...message, ...ended }, update: { messageId: message.id, changes } };
+}
+
+function shownOf(response: unknown, keep: KeepImage): ShownResult {
+  const { value, images } = withoutImages(response, keep);
+  return { output: outputText(value), images };
 }
 
 /** What a tool printed, per shape of its response (claude.md 2.3). */
@@ -136,9 +164,10 @@ function outputText(response: unknown): string {
 function textsOf(parts: unknown): string[] {
   if (typeof parts === 'string') return [parts];
   if (!Array.isArray(parts)) return [];
-  return parts.flatMap((part: { text?: unknown } | null) =>
-    typeof part?.text === 'string' ? [part.text] : [],
-  );
+  return parts.flatMap((part: { text?: unknown; content?: unknown } | null): string[] => {
+    if (typeof part?.text === 'string') return [part.text];
+    return textsOf(Array.isArray(part) ? part : Array.isArray(part?.content) && part.content);
+  });
 }
 
 /** Answers to questions, a line each; null for other responses. */

@@ -4,6 +4,8 @@
  */
 import { entry } from '../../../protocol/entry.ts';
 import type { ImageInput, Message } from '../../../protocol/nouns.ts';
+import type { KeepImage } from '../../provider.ts';
+import { withoutImages } from '../../shared/tool-images.ts';
 import type { ThreadItem } from '../protocol/generated/v2/ThreadItem.ts';
 import type { UserInput } from '../protocol/generated/v2/UserInput.ts';
 
@@ -26,22 +28,28 @@ export function messageIdOf(sessionId: string, itemId: string): string {
   return `${sessionId}:${itemId}`;
 }
 
-/** The tool use that an item is; null for items that are none. */
-export function toolFrom(item: ThreadItem): ShownTool | null {
+const NOT_KEPT: KeepImage = () => ({ refusal: 'images of the past are not copied' });
+
+/**
+ * The tool use that an item is; null for items that are none.
+ *
+ * @param keep  takes the images that it returned; the output says them in words
+ */
+export function toolFrom(item: ThreadItem, keep = NOT_KEPT): ShownTool | null {
   switch (item.type) {
     case 'commandExecution':
       return commandFrom(item);
     case 'fileChange':
       return patchFrom(item);
     case 'mcpToolCall':
-      return mcpFrom(item);
+      return mcpFrom(item, keep);
     case 'dynamicToolCall':
       return {
         name: item.tool,
         content: item.tool,
         input: JSON.stringify(item.arguments),
         outcome: outcomeOf(item.status),
-        output: (item.contentItems ?? []).map((part) => ('text' in part ? part.text : '')).join(''),
+        output: textOfBlocks(item.contentItems ?? [], keep),
         durationMs: item.durationMs,
       };
     case 'webSearch':
@@ -87,20 +95,27 @@ function patchFrom({ changes, status }: ItemOf<'fileChange'>): ShownTool {
   };
 }
 
-function mcpFrom(item: ItemOf<'mcpToolCall'>): ShownTool {
+function mcpFrom(item: ItemOf<'mcpToolCall'>, keep: KeepImage): ShownTool {
   return {
     name: `${item.server}:${item.tool}`,
     content: `${item.server}:${item.tool}`,
     input: JSON.stringify(item.arguments),
     outcome: outcomeOf(item.status),
-    output: item.error?.message ?? (item.result?.content ?? []).map(textOfMcp).join('\n'),
+    output: item.error?.message ?? textOfBlocks(item.result?.content ?? [], keep),
     durationMs: item.durationMs,
   };
 }
 
-function textOfMcp(part: unknown): string {
-  const { text } = (part ?? {}) as { text?: unknown };
-  return typeof text === 'string' ? text : JSON.stringify(part);
+/** Blocks of text, with words in the place of images and sounds. */
+function textOfBlocks(blocks: readonly unknown[], keep: KeepImage): string {
+  const { value } = withoutImages(blocks, keep);
+  return (value as readonly unknown[]).map(textOfBlock).join('\n');
+}
+
+function textOfBlock(block: unknown): string {
+  const { text, imageUrl, audioUrl } = (block ?? {}) as Record<string, unknown>;
+  const words = [text, imageUrl, audioUrl].find((part) => typeof part === 'string');
+  return typeof words === 'string' ? words : JSON.stringify(block);
 }
 
 /** Items that are complete when they are first heard of. */

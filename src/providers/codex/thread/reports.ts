@@ -4,8 +4,8 @@
  * change nothing.
  */
 import { entry } from '../../../protocol/entry.ts';
-import type { Message } from '../../../protocol/nouns.ts';
-import type { OpenText, Report, SessionPort } from '../../provider.ts';
+import type { ImageInput, Message } from '../../../protocol/nouns.ts';
+import type { KeepImage, OpenText, Report, SessionPort } from '../../provider.ts';
 import type { ServerNotification } from '../protocol/generated/ServerNotification.ts';
 import type { ThreadItem } from '../protocol/generated/v2/ThreadItem.ts';
 import type { ThreadTokenUsage } from '../protocol/generated/v2/ThreadTokenUsage.ts';
@@ -181,10 +181,12 @@ class ThreadReports implements Reports {
     if (item.type === 'contextCompaction') return this.#report({ type: 'compaction.finished' });
     const said = textFrom(item);
     if (said) return this.#textCompleted(item, said, { turnId, at: completedAtMs });
-    const tool = toolFrom(item);
+    const { keep, addTo } = this.#images();
+    const tool = toolFrom(item, keep);
     if (!tool) return null;
     const message = toolEntry(tool, this.#baseOf(item, completedAtMs));
     const update = changeOf(message);
+    void addTo(message.id);
     if (this.#turn?.id !== turnId) {
       // A command that outlived its turn: its outcome is shown, and nothing works because of it.
       if (wasOpen) return this.#report({ type: 'message.changed', update });
@@ -200,6 +202,25 @@ class ThreadReports implements Reports {
       update,
       turnId,
     });
+  }
+
+  /** Keeps images of a result: it is shown at once, they are added to its message once they are stored. */
+  #images(): { keep: KeepImage; addTo(messageId: string): Promise<void> } {
+    const kept: { image: ImageInput; stored: Promise<boolean> }[] = [];
+    return {
+      keep: (bytes) => {
+        const one = this.#deps.port.keep(bytes);
+        if ('image' in one) kept.push(one);
+        return one;
+      },
+      addTo: async (messageId) => {
+        const stored = await Promise.all(kept.map((one) => one.stored));
+        const images = kept.filter((_, n) => stored[n]).map(({ image }) => image);
+        if (images.length === 0) return;
+        const update = { messageId, changes: { images } };
+        await this.#report({ type: 'message.changed', update });
+      },
+    };
   }
 
   #userSaid(
