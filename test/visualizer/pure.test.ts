@@ -1,6 +1,6 @@
 /** The page's pure parts: history without holes, differences, values, and characters made visible. */
 import { describe, expect, it } from 'vitest';
-import type { ChildStatus, InspectRecord } from '../../src/protocol/inspect.ts';
+import type { ChildStatus, InspectRecord, InspectRow } from '../../src/protocol/inspect.ts';
 import { childrenAt } from '../../visualizer/src/children.ts';
 import { linesOf } from '../../visualizer/src/difference.ts';
 import {
@@ -11,6 +11,7 @@ import {
   prepended,
   recordAt,
 } from '../../visualizer/src/history.ts';
+import { inOrder, ORDERS, type Order } from '../../visualizer/src/order.ts';
 import { activeStates, leavesOf, phaseOf } from '../../visualizer/src/value.ts';
 import { visible, visibleText } from '../../visualizer/src/visible.ts';
 
@@ -151,5 +152,53 @@ describe('visible text', () => {
       { text: '\u2400', hidden: true },
       { text: 'b', hidden: false },
     ]);
+  });
+});
+
+describe('the order of the list', () => {
+  /** A row that counts how often it is asked for a name. */
+  function counted(count: { asked: number }, index: number): InspectRow {
+    const row = {
+      id: `od-${index}`,
+      project: `project ${(index * 7919) % 1000}`,
+      name: 'folder',
+      started_at: '2030-01-01T00:00:00.000Z',
+      at: `2030-01-01T00:00:00.${String((index * 31) % 1000).padStart(3, '0')}Z`,
+      work_status: index % 2 === 0 ? 'working' : 'reply',
+      link: null,
+      waiting: null,
+      eventsPerSecond: index % 3,
+      get title() {
+        count.asked += 1;
+        return null;
+      },
+    };
+    return row as unknown as InspectRow;
+  }
+
+  it.each(Object.keys(ORDERS) as Order[])(
+    'asks each of a thousand sessions for its name once, %s',
+    (order) => {
+      const count = { asked: 0 };
+      const rows = Array.from({ length: 1000 }, (_, index) => counted(count, index));
+      expect(new Set(inOrder(rows, order)).size).toBe(1000);
+      expect(count.asked).toBe(1000);
+    },
+  );
+
+  it('has pinned ones on top, and sessions of one name by their start, whatever the hour is called', () => {
+    const at = (id: string, started_at: string, title: string | null): InspectRow =>
+      ({
+        ...({ project: 'shop', name: 'shop', at: null, waiting: null, link: null } as const),
+        ...{ id, started_at, title, work_status: 'reply', eventsPerSecond: 0 },
+      }) as unknown as InspectRow;
+    const rows = [
+      at('c', '2030-01-01T14:00:00.000Z', null),
+      at('a', '2030-01-01T09:00:00.000Z', null),
+      at('z', '2030-01-01T08:00:00.000Z', 'zebra'),
+      at('b', '2030-01-02T01:00:00.000Z', null),
+    ];
+    expect(inOrder(rows, 'name').map(({ id }) => id)).toEqual(['a', 'c', 'b', 'z']);
+    expect(inOrder(rows, 'name', new Set(['z'])).map(({ id }) => id)).toEqual(['z', 'a', 'c', 'b']);
   });
 });

@@ -161,11 +161,22 @@ function oneLine(text: string, chars: number): string {
   return line.length <= chars ? line : `${line.slice(0, chars - 1).trimEnd()}…`;
 }
 
+/** Made once: a new formatter costs more than a hundred uses, and titles are asked for all the time. */
+const TIME = new Intl.DateTimeFormat([], { hour: '2-digit', minute: '2-digit' });
+const DAY = new Intl.DateTimeFormat([], { day: 'numeric', month: 'short' });
+
 function startWords(at: string): string {
   const date = new Date(at);
-  const time = date.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
-  const isToday = date.toDateString() === new Date().toDateString();
-  return isToday
-    ? time
-    : `${date.toLocaleDateString([], { day: 'numeric', month: 'short' })}, ${time}`;
+  if (Number.isNaN(date.getTime())) return at;
+  const time = TIME.format(date);
+  return isToday(date) ? time : `${DAY.format(date)}, ${time}`;
+}
+
+function isToday(date: Date): boolean {
+  const now = new Date();
+  return (
+    date.getDate() === now.getDate() &&
+    date.getMonth() === now.getMonth() &&
+    date.getFullYear() === now.getFullYear()
+  );
 }

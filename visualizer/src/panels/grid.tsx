@@ -8,6 +8,7 @@ import type { InspectRow } from '../../../src/protocol/inspect.ts';
 import type { Mini, Region } from '../chart/geometry.ts';
 import { arrowHead, roundedPath } from '../chart/svg.ts';
 import { chartOf } from '../charts.ts';
+import { inOrder } from '../order.ts';
 import { openSession } from '../route.ts';
 import { titleOf } from '../session-words.ts';
 import { now } from '../ui/now.tsx';
@@ -36,19 +37,27 @@ const counts = computed(() => {
   return found;
 });
 
+/** Of each leaf; a chart has few of them. */
+const around = new Map<string, readonly string[]>();
+
 /** `phase.active.turn.open` -> `phase.active`, `phase.active.turn`, `phase.active.turn.open` */
-function statesAround(leaf: string): string[] {
+function statesAround(leaf: string): readonly string[] {
+  const known = around.get(leaf);
+  if (known) return known;
   const keys = leaf.split('.');
-  return keys.slice(1).map((_, at) => keys.slice(0, at + 2).join('.'));
+  const found = keys.slice(1).map((_, at) => keys.slice(0, at + 2).join('.'));
+  around.set(leaf, found);
+  return found;
 }
 
-const tiles = computed(() =>
-  named.value
-    .filter(({ path }) => only.value === null || path.some((leaf) => isIn(leaf, only.value ?? '')))
-    .sort(
-      (one, other) => titleOf(one).localeCompare(titleOf(other)) || one.id.localeCompare(other.id),
-    ),
-);
+const tiles = computed(() => {
+  const state = only.value;
+  const wanted =
+    state === null
+      ? named.value
+      : named.value.filter(({ path }) => path.some((leaf) => isIn(leaf, state)));
+  return inOrder(wanted, 'name');
+});
 
 function isIn(leaf: string, state: string): boolean {
   return leaf === state || leaf.startsWith(`${state}.`);

@@ -2,6 +2,7 @@
 import { computed, effect, signal } from '@preact/signals';
 import type { InspectRow } from '../../../src/protocol/inspect.ts';
 import { hello, isOnline, rows, rowsTick, selected } from '../model.ts';
+import { inOrder, longestWaitFirst, ORDERS, type Order } from '../order.ts';
 import { openSession } from '../route.ts';
 import { headlineOf, placeOf, searchText, titleOf } from '../session-words.ts';
 import { Age } from '../ui/now.tsx';
@@ -9,14 +10,6 @@ import { VirtualList } from '../ui/virtual-list.tsx';
 import { PHASE_WORDS, PHASES, type Phase, phaseOfRow } from '../value.ts';
 import { visibleText } from '../visible.ts';
 import './sessions.css';
-
-const ORDERS = {
-  attention: 'Waits for you first',
-  recent: 'Latest event first',
-  name: 'By name',
-  rate: 'Busiest first',
-} as const;
-type Order = keyof typeof ORDERS;
 
 /** The words that rows must hold to be listed. */
 export const filter = signal('');
@@ -35,29 +28,34 @@ export const all = computed(() => {
 /** How many sessions stand in each phase. */
 const counts = computed(() => {
   const found = new Map<Phase, number>(PHASES.map((phase) => [phase, 0]));
-  for (const row of all.value) found.set(phaseOfRow(row), (found.get(phaseOfRow(row)) ?? 0) + 1);
+  for (const row of all.value) {
+    const phase = phaseOfRow(row);
+    found.set(phase, (found.get(phase) ?? 0) + 1);
+  }
   return found;
 });
 
 /** Those that the words of the filter let through. */
 export const named = computed(() => {
   const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
+  if (words.length === 0) return all.value;
   return all.value.filter((row) => {
     const text = searchText(row);
     return words.every((word) => text.includes(word));
   });
 });
 
-const matching = computed(() =>
-  named.value.filter((row) => onlyPhase.value === null || phaseOfRow(row) === onlyPhase.value),
-);
+const matching = computed(() => {
+  const phase = onlyPhase.value;
+  return phase === null ? named.value : named.value.filter((row) => phaseOfRow(row) === phase);
+});
 
 /** The list as shown; while it is held, new sessions join at the end. */
 const listed = signal<readonly InspectRow[]>([]);
 effect(() => {
   const found = matching.value;
   if (!isHeld.value) {
-    listed.value = [...found].sort(compare);
+    listed.value = inOrder(found, order.value, pinned.value);
     return;
   }
   const byId = new Map(found.map((row) => [row.id, row]));
@@ -68,42 +66,8 @@ effect(() => {
 
 /** Sessions that wait for a person, the longest wait first. */
 export const waitingRows = computed(() =>
-  all.value.filter(({ waiting }) => waiting !== null).sort(byWait),
+  longestWaitFirst(all.value.filter(({ waiting }) => waiting !== null)),
 );
-
-function byWait(one: InspectRow, other: InspectRow): number {
-  const since = (row: InspectRow): string => row.waiting?.since ?? row.at ?? '';
-  return since(one).localeCompare(since(other)) || byTitle(one, other);
-}
-
-function byTitle(one: InspectRow, other: InspectRow): number {
-  return titleOf(one).localeCompare(titleOf(other)) || one.id.localeCompare(other.id);
-}
-
-function byLatest(one: InspectRow, other: InspectRow): number {
-  return (other.at ?? '').localeCompare(one.at ?? '') || byTitle(one, other);
-}
-
-/** Inside of a phase: who waits longest; who works keeps its place; else the newest first. */
-const WITHIN: Record<Phase, typeof byWait> = {
-  attention: byWait,
-  working: byTitle,
-  failed: byLatest,
-  idle: byLatest,
-  ended: byLatest,
-};
-
-function compare(one: InspectRow, other: InspectRow): number {
-  const pins = Number(pinned.value.has(other.id)) - Number(pinned.value.has(one.id));
-  if (pins !== 0) return pins;
-  if (order.value === 'recent') return byLatest(one, other);
-  if (order.value === 'rate')
-    return other.eventsPerSecond - one.eventsPerSecond || byTitle(one, other);
-  if (order.value === 'name') return byTitle(one, other);
-  const [phase, otherPhase] = [phaseOfRow(one), phaseOfRow(other)];
-  const byPhase = PHASES.indexOf(phase) - PHASES.indexOf(otherPhase);
-  return byPhase || WITHIN[phase](one, other);
-}
 
 /** Selects the session so many rows further down. */
 export function selectNeighbour(by: number): void {

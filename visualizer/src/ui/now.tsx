@@ -17,12 +17,23 @@ const ahead = computed(() => {
 /** Now by the server's clock, ms since 1970. */
 export const now = computed(() => tick.value + ahead.value);
 
+/** Made once: every row of the list has an age. */
+const EXACT = new Intl.DateTimeFormat([], {
+  year: 'numeric',
+  month: 'numeric',
+  day: 'numeric',
+  hour: 'numeric',
+  minute: 'numeric',
+  second: 'numeric',
+  timeZoneName: 'short',
+});
+
 /** How long ago a moment was, `12 min`, with the exact time for those who ask. */
 export function Age({ at }: { at: string }) {
   const moment = new Date(at);
   if (Number.isNaN(moment.getTime())) return null;
   return (
-    <time dateTime={at} title={moment.toLocaleString([], { timeZoneName: 'short' })}>
+    <time dateTime={at} title={EXACT.format(moment)}>
       {ageWords(Math.max(0, now.value - moment.getTime()))}
     </time>
   );
