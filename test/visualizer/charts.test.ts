@@ -6,6 +6,7 @@ import { drawRegion } from '../../visualizer/layout/region.ts';
 import { layOutCharts } from '../../visualizer/layout.build.ts';
 import { arrange } from '../../visualizer/src/chart/arrange.ts';
 import type { Charts, LaidOutChart } from '../../visualizer/src/chart/geometry.ts';
+import { readablePicture, readableScale } from '../../visualizer/src/chart/readable.ts';
 
 let charts: Charts;
 beforeAll(async () => {
@@ -22,13 +23,15 @@ describe.each([
   ['session', sessionMachine],
   ['supervisor', supervisorMachine],
 ])('%s', (id, machine) => {
-  it('draws every state and every transition in each way to draw it', () => {
+  it.each(['full', 'folded'] as const)('draws every state and every transition, %s', (detail) => {
     const { regions } = chartOf(id);
     const description = describeMachine(machine);
     for (const actions of [false, true]) {
       for (const pick of [0, -1]) {
         const drawings = regions.map((region) =>
-          region.drawings.filter((one) => one.actions === actions).at(pick),
+          region.drawings
+            .filter((one) => one.actions === actions && one.detail === detail)
+            .at(pick),
         );
         const blocks = regions.map((region) =>
           region.blocks.filter((one) => one.actions === actions).at(pick),
@@ -36,11 +39,11 @@ describe.each([
         const states = drawings.flatMap((one) => one?.states.map((box) => box.id) ?? []);
         const edges = [
           ...drawings.flatMap((one) => [
-            ...(one?.stays ?? []),
-            ...(one?.lines.flatMap(({ rows }) => rows) ?? []),
+            ...(one?.folds.flatMap((fold) => fold.edges) ?? []),
+            ...(one?.lines.flatMap(({ rows }) => rows.map(({ edge }) => edge)) ?? []),
           ]),
-          ...blocks.flatMap((one) => one?.rows ?? []),
-        ].map(({ edge }) => edge);
+          ...blocks.flatMap((one) => one?.rows.map(({ edge }) => edge) ?? []),
+        ];
         const roots = description.states.filter(
           (state) => state.type === 'parallel' && !states.includes(state.id),
         );
@@ -59,6 +62,9 @@ describe.each([
         const drawings = region.drawings.filter((one) => one.actions === actions);
         expect(new Set(drawings.map(({ direction }) => direction))).toEqual(
           new Set(['RIGHT', 'DOWN']),
+        );
+        expect(new Set(drawings.map(({ detail }) => detail))).toEqual(
+          new Set(['full', 'folded', 'bare']),
         );
         for (const drawing of drawings) expect(overlapsOf(drawing, chart, region.id)).toEqual([]);
       }
@@ -105,11 +111,56 @@ it('draws the same picture on every build', async () => {
 
 it('picks another combination for a tall screen than for a wide one, each larger there', () => {
   const { regions } = chartOf('session');
-  const wide = arrange(regions, { w: 1600, h: 500 }, false);
-  const tall = arrange(regions, { w: 500, h: 1600 }, false);
+  const wide = arrange(regions, { w: 1600, h: 500 }, { actions: false });
+  const tall = arrange(regions, { w: 500, h: 1600 }, { actions: false });
   expect(wide.w).toBeGreaterThan(tall.w);
   expect(Math.min(500 / wide.w, 1600 / wide.h)).toBeLessThan(tall.scale);
   expect(wide.placed.length).toBeGreaterThanOrEqual(5);
+});
+
+it('keeps neighbours together: what is inside of a state stands next to each other, nothing on anything', () => {
+  const { regions } = chartOf('session');
+  for (const w of [360, 630, 900, 1400, 2200]) {
+    for (const h of [360, 480, 650, 900, 1200]) {
+      const picture = readablePicture(regions, { w, h }, false);
+      const boxes = picture?.placed.map(({ x, y, drawing, block }) => ({
+        ...{ x, y },
+        w: (drawing ?? block).w,
+        h: (drawing ?? block).h,
+      }));
+      for (const [at, one] of boxes?.entries() ?? []) {
+        for (const other of boxes?.slice(at + 1) ?? []) {
+          const isApart =
+            one.x + one.w <= other.x ||
+            other.x + other.w <= one.x ||
+            one.y + one.h <= other.y ||
+            other.y + other.h <= one.y;
+          expect(isApart).toBe(true);
+        }
+      }
+      expect(picture?.placed.map(({ region }) => region) ?? []).toEqual(
+        picture ? regions.map(({ id }) => id) : [],
+      );
+    }
+  }
+});
+
+it('writes out more the larger the screen is, and never letters too small to read', () => {
+  const { regions } = chartOf('session');
+  const written = (w: number, h: number): number => {
+    const picture = readablePicture(regions, { w, h }, false);
+    if (!picture) return 0;
+    expect(picture.scale).toBeGreaterThanOrEqual(readableScale(picture));
+    const worth = { bare: 1, folded: 2, full: 3 };
+    return picture.placed.reduce(
+      (sum, { drawing }) => sum + (drawing ? worth[drawing.detail] : 0),
+      0,
+    );
+  };
+  const sizes = [written(360, 480), written(640, 460), written(900, 800), written(1700, 1100)];
+  expect(sizes).toEqual([...sizes].sort((one, other) => one - other));
+  expect(sizes.at(0)).toBe(5);
+  expect(sizes.at(-1)).toBe(15);
 });
 
 function last(id: string): string {

@@ -11,7 +11,8 @@ interface Named {
 
 /** Every fault in words; an empty list is a good drawing. */
 export function overlapsOf(drawing: Drawing, chart: Chart, region: string): string[] {
-  const labels = drawing.lines.map(({ source, target, label }) => ({
+  const written = drawing.detail === 'bare' ? [] : drawing.lines;
+  const labels = written.map(({ source, target, label }) => ({
     name: `${source}>${target}`,
     box: label,
   }));
@@ -90,13 +91,16 @@ function outside({ name }: Named): string {
 function forgotten(drawing: Drawing, chart: Chart, region: string): string[] {
   const states = new Set(drawing.states.map(({ id }) => id));
   const drawn = new Set([
-    ...drawing.stays.map(({ edge }) => edge),
-    ...drawing.lines.flatMap(({ rows }) => rows.map(({ edge }) => edge)),
+    ...drawing.folds.flatMap(({ edges }) => edges),
+    ...drawing.lines.flatMap(({ edges }) => edges),
   ]);
+  // A bare drawing has no room for what leads nowhere else.
+  const isToldHere = (targets: readonly string[]): boolean =>
+    targets.length > 0 || drawing.detail !== 'bare';
   return chart.edges
     .filter(
       ({ source, targets }) => states.has(source) && !(source === region && targets.length === 0),
     )
-    .filter(({ id }) => !drawn.has(id))
+    .filter(({ id, targets }) => isToldHere(targets) && !drawn.has(id))
     .map(({ id }) => `not drawn: ${id}`);
 }

@@ -3,7 +3,7 @@
  * compound node repeats them, and several combinations make ELK 0.12 throw (ATTEMPTS avoids those).
  */
 import type { ElkExtendedEdge, ElkNode, LayoutOptions } from 'elkjs';
-import type { Chart, ChartEdge, ChartState, Direction } from '../src/chart/geometry.ts';
+import type { Chart, ChartEdge, ChartState, Detail, Direction } from '../src/chart/geometry.ts';
 import { SIZES } from '../src/chart/words.ts';
 import { HEAD, headHeight, headWidth, labelSize, leafSize } from './measure.ts';
 import { nameWidth } from './text.ts';
@@ -13,6 +13,7 @@ export interface RegionPlan {
   chart: Chart;
   root: ChartState;
   direction: Direction;
+  detail: Detail;
   actions: boolean;
 }
 
@@ -86,7 +87,7 @@ export function graphOf(plan: RegionPlan, { first, ...attempt }: Attempt): ElkNo
   const around = new Set(bundles.filter(isFromAround).map(({ source }) => source));
   return {
     ...compoundNode(plan, plan.root, { options, around, first }),
-    layoutOptions: { ...options, 'elk.padding': '[top=8,left=16,bottom=16,right=16]' },
+    layoutOptions: { ...options, 'elk.padding': '[top=8,left=24,bottom=14,right=14]' },
     edges: bundles.map((bundle) => elkEdge(plan, bundle)),
   };
 }
@@ -118,13 +119,13 @@ function compoundNode(plan: RegionPlan, state: ChartState, style: Style): ElkNod
       ...options,
       'elk.padding': `[top=${top},left=14,bottom=14,right=14]`,
       'elk.nodeSize.constraints': 'MINIMUM_SIZE',
-      'elk.nodeSize.minimum': `(${Math.ceil(headWidth(state))},${HEAD + 20})`,
+      'elk.nodeSize.minimum': `(${Math.ceil(headWidth(state, plan.detail))},${HEAD + 20})`,
     },
   };
 }
 
-function leafNode({ chart, actions }: RegionPlan, state: ChartState): ElkNode {
-  const { w, h } = leafSize(state, staysOf(chart, state.id), actions);
+function leafNode(plan: RegionPlan, state: ChartState): ElkNode {
+  const { w, h } = leafSize(state, staysOf(plan.chart, state.id), plan);
   return { id: state.id, width: w, height: h };
 }
 
@@ -145,12 +146,16 @@ function withStart(node: ElkNode, direction: Direction, isFirst: boolean): ElkNo
 }
 
 function elkEdge(plan: RegionPlan, bundle: Bundle): ElkExtendedEdge {
-  const { w, h } = labelSize(bundle.edges, bundle.target, plan.actions);
-  const isLoop = bundle.source === bundle.target;
-  return {
+  const ends = {
     id: bundle.id,
     sources: [isFromAround(bundle) ? `${PILL}${bundle.source}` : bundle.source],
     targets: [bundle.target],
+  };
+  if (plan.detail === 'bare') return ends;
+  const { w, h } = labelSize(bundle.edges, bundle.target, plan);
+  const isLoop = bundle.source === bundle.target;
+  return {
+    ...ends,
     labels: [
       {
         id: `label:${bundle.id}`,

@@ -2,7 +2,16 @@
  * Sizes of what is drawn: a state's box, a label, a row. Called before ELK places them and again after
  * it, to put the rows into the boxes. The page draws at these offsets (src/chart/draw.ts).
  */
-import type { Block, Box, ChartEdge, ChartState, Row } from '../src/chart/geometry.ts';
+import type {
+  Block,
+  Box,
+  ChartEdge,
+  ChartState,
+  Detail,
+  Fold,
+  Row,
+  StateBox,
+} from '../src/chart/geometry.ts';
 import {
   actionWords,
   blockWords,
@@ -13,14 +22,20 @@ import {
   labelGuard,
   labelWords,
   landingWords,
+  lineWords,
   SIZES,
   stateActionWords,
+  stayWords,
 } from '../src/chart/words.ts';
 import { codeWidth, nameWidth } from './text.ts';
 
 /** Height of a state's name line. */
 export const HEAD = 28;
 const ROW = 16;
+/** Height of a count that opens a list. */
+const FOLD = 20;
+/** A folded line with more transitions than this has a count. */
+const FEW = 2;
 const GUARD_LINE = 13;
 /** Where text starts inside a state: behind its dot. */
 const INDENT = 24;
@@ -32,9 +47,12 @@ export interface Size {
   h: number;
 }
 
-/** Width of the head: dot, name, tags. */
-export function headWidth(state: ChartState): number {
-  const tags = state.tags.reduce((sum, tag) => sum + 8 + 12 + nameWidth(tag, SIZES.tag), 0);
+/** Width of the head: dot, name, and, unless it is bare, tags. */
+export function headWidth(state: ChartState, detail: Detail): number {
+  const tags = (detail === 'bare' ? [] : state.tags).reduce(
+    (sum, tag) => sum + 8 + 12 + nameWidth(tag, SIZES.tag),
+    0,
+  );
   return INDENT + nameWidth(state.key, SIZES.name) + tags + PAD;
 }
 
@@ -43,18 +61,21 @@ export function headHeight(state: ChartState, actions: boolean): number {
   return HEAD + (actions ? stateActionWords(state).length * ROW : 0);
 }
 
-/** A state without children, with the transitions that stay in it. */
-export function leafSize(state: ChartState, stays: readonly ChartEdge[], actions: boolean): Size {
+/** A state without children, with a count of the transitions that stay in it. */
+export function leafSize(
+  state: ChartState,
+  stays: readonly ChartEdge[],
+  { actions, detail }: { actions: boolean; detail: Detail },
+): Size {
   const lines = actions ? stateActionWords(state) : [];
   const widths = [
-    headWidth(state),
+    headWidth(state, detail),
     ...lines.map((line) => INDENT + codeWidth(line, SIZES.action) + PAD),
-    ...stays.map((edge) => INDENT + stayWidth(edge, actions) + PAD),
+    ...(isFolded(stays, detail) ? [INDENT + nameWidth(stayWords(stays), SIZES.fold) + PAD] : []),
   ];
-  const rows = stays.length * ROW;
   return {
     w: Math.ceil(Math.max(64, ...widths)),
-    h: headHeight(state, actions) + (rows > 0 ? rows + 6 : 0),
+    h: headHeight(state, actions) + (isFolded(stays, detail) ? FOLD + 4 : 0),
   };
 }
 
@@ -69,19 +90,36 @@ function stayWidth(edge: ChartEdge, actions: boolean): number {
   );
 }
 
-/** The rows of a state's own transitions that stay, below its head. */
-export function stayRows(edges: readonly ChartEdge[], box: Box, top: number): Row[] {
-  return edges.map((edge, index) => ({
-    edge: edge.id,
-    x: box.x + 1,
-    y: box.y + top + index * ROW,
-    w: box.w - 2,
-    h: ROW,
-  }));
+/** Whether a count stands for what stays in a state. */
+function isFolded(stays: readonly ChartEdge[], detail: Detail): boolean {
+  return stays.length > 0 && detail !== 'bare';
 }
 
-/** The label of a line: a row for each transition. @param target  the state the line ends at */
-export function labelSize(edges: readonly ChartEdge[], target: string, actions: boolean): Size {
+/** The count of a state's own transitions that stay, below its head; none where nothing stays. */
+export function stayFold(
+  stays: readonly ChartEdge[],
+  { id, head, ...box }: StateBox,
+  detail: Detail,
+): Fold[] {
+  if (!isFolded(stays, detail)) return [];
+  const place = { x: box.x + 2, y: box.y + head + 1, w: box.w - 4, h: FOLD };
+  return [{ ...place, source: id, target: null, edges: stays.map((edge) => edge.id) }];
+}
+
+/** Whether a count stands for the transitions of a line. */
+export function isLineFolded(edges: readonly ChartEdge[], detail: Detail): boolean {
+  return detail === 'folded' && edges.length > FEW;
+}
+
+/** The label of a line: a row for each transition, or their count. @param target  the state the line ends at */
+export function labelSize(
+  edges: readonly ChartEdge[],
+  target: string,
+  { actions, detail }: { actions: boolean; detail: Detail },
+): Size {
+  if (isLineFolded(edges, detail)) {
+    return { w: Math.ceil(nameWidth(lineWords(edges), SIZES.fold)) + 20, h: FOLD };
+  }
   const heights = edges.map(rowHeight);
   const widths = edges.map((edge) => rowWidth(edge, target, actions));
   return {

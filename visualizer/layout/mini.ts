@@ -38,7 +38,7 @@ export async function drawMini(
   root: ChartState,
   direction: Direction,
 ): Promise<Mini> {
-  const plan: RegionPlan = { chart, root, direction, actions: false };
+  const plan: RegionPlan = { chart, root, direction, detail: 'bare', actions: false };
   // An arrow from any state to one of them would cross everything: the large picture has it.
   const bundles = bundlesOf(plan).filter((one) => !isFromAround(one) && one.source !== one.target);
   const graph = await elk.layout({

@@ -2,7 +2,16 @@
  * One region drawn: lets ELK try in both directions, turns its answers into Drawings, and keeps those without overlaps that get largest on one kind of screen.
  */
 import ELK, { type ElkNode } from 'elkjs';
-import type { Box, Chart, ChartState, Drawing, Line, StateBox } from '../src/chart/geometry.ts';
+import type {
+  Box,
+  Chart,
+  ChartState,
+  Detail,
+  Drawing,
+  Fold,
+  Line,
+  StateBox,
+} from '../src/chart/geometry.ts';
 import { overlapsOf } from './check.ts';
 import {
   ATTEMPTS,
@@ -14,7 +23,7 @@ import {
   statesBelow,
   staysOf,
 } from './elk-graph.ts';
-import { headHeight, headWidth, labelRows, stayRows } from './measure.ts';
+import { headHeight, headWidth, isLineFolded, labelRows, stayFold } from './measure.ts';
 
 const elk = new ELK();
 
@@ -26,8 +35,10 @@ const SCREENS = [
   { w: 366, h: 560 },
 ];
 
+const DETAILS: readonly Detail[] = ['full', 'folded', 'bare'];
+
 /**
- * The best drawings of a region, one for each kind of screen, with or without actions.
+ * The best drawings of a region, in each detail one for each kind of screen, with or without actions.
  *
  * @throws when every attempt makes ELK throw or leaves overlaps: a chart nobody can read must not ship
  */
@@ -37,9 +48,20 @@ export async function drawRegion(
   actions: boolean,
 ): Promise<Drawing[]> {
   const drawings: Drawing[] = [];
+  for (const detail of DETAILS) {
+    drawings.push(...(await drawingsIn(detail, { chart, root, actions })));
+  }
+  return drawings;
+}
+
+async function drawingsIn(
+  detail: Detail,
+  plan: Pick<RegionPlan, 'chart' | 'root' | 'actions'>,
+): Promise<Drawing[]> {
+  const drawings: Drawing[] = [];
   const failures: string[] = [];
   for (const direction of ['RIGHT', 'DOWN'] as const) {
-    drawings.push(...(await attempts({ chart, root, direction, actions }, failures)));
+    drawings.push(...(await attempts({ ...plan, direction, detail }, failures)));
   }
   const best = SCREENS.map((screen) => bestOn(screen, drawings)).filter((one) => one !== null);
   // Both directions ship, also when one of them suits no screen best.
@@ -50,7 +72,7 @@ export async function drawRegion(
     ),
   );
   if (others.includes(null)) {
-    throw new Error(`${root.id} cannot be laid out: ${failures.join(' | ')}`);
+    throw new Error(`${plan.root.id} cannot be laid out, ${detail}: ${failures.join(' | ')}`);
   }
   return [...new Set([...best, ...others.filter((one) => one !== null)])];
 }
@@ -93,7 +115,7 @@ function startsInFront({ direction, starts, states }: Drawing): boolean {
 }
 
 function drawingFrom(plan: RegionPlan, graph: ElkNode): Drawing {
-  const { chart, root, direction, actions } = plan;
+  const { chart, root, direction, detail, actions } = plan;
   const top = headHeight(root, actions) + 6;
   const nodes = new Map(nodesBelow(graph).map((node) => [node.id, boxOf(node, top)]));
   const states = statesBelow(chart, root.id)
@@ -105,17 +127,22 @@ function drawingFrom(plan: RegionPlan, graph: ElkNode): Drawing {
         head: headHeight(state, actions),
       }),
     );
-  const stays = states.flatMap((box) => stayRows(staysOf(chart, box.id), box, box.head));
-  const w = round(Math.max(graph.width ?? 0, headWidth(root) + 12));
+  const bundles = bundlesOf(plan);
+  const lines = bundles.map((bundle) => lineOf(plan, bundle, graph));
+  const w = round(Math.max(graph.width ?? 0, headWidth(root, detail) + 12));
   const h = round(top + (graph.height ?? 0));
   return {
     direction,
+    detail,
     actions,
     w,
     h,
     states: [{ id: root.id, x: 0, y: 0, w, h, head: headHeight(root, actions) }, ...states],
-    lines: bundlesOf(plan).map((bundle) => lineOf(bundle, graph, top)),
-    stays,
+    lines,
+    folds: [
+      ...states.flatMap((box) => stayFold(staysOf(chart, box.id), box, detail)),
+      ...bundles.flatMap((bundle, at) => lineFold(plan, bundle, lines[at])),
+    ],
     pills: [...nodes]
       .filter(([id]) => id.startsWith(PILL))
       .map(([id, box]) => ({ state: id.slice(PILL.length), ...box })),
@@ -123,10 +150,17 @@ function drawingFrom(plan: RegionPlan, graph: ElkNode): Drawing {
   };
 }
 
-function lineOf(bundle: Bundle, graph: ElkNode, top: number): Line {
+function lineFold({ detail }: RegionPlan, bundle: Bundle, line: Line | undefined): Fold[] {
+  const { source, target, edges } = bundle;
+  if (!line || !isLineFolded(edges, detail)) return [];
+  return [{ ...line.label, source, target, edges: edges.map(({ id }) => id) }];
+}
+
+function lineOf({ root, detail, actions }: RegionPlan, bundle: Bundle, graph: ElkNode): Line {
+  const top = headHeight(root, actions) + 6;
   const edge = edgesBelow(graph).find(({ id }) => id === bundle.id);
   const section = edge?.sections?.[0];
-  const drawn = edge?.labels?.[0];
+  const drawn = edge?.labels?.[0] ?? (detail === 'bare' ? { ...section?.endPoint } : undefined);
   if (!section || !drawn) throw new Error(`${bundle.id} was not routed`);
   const corners = [section.startPoint, ...(section.bendPoints ?? []), section.endPoint];
   const label = boxOf(drawn, top);
@@ -134,8 +168,10 @@ function lineOf(bundle: Bundle, graph: ElkNode, top: number): Line {
     source: bundle.source,
     target: bundle.target,
     points: corners.flatMap(({ x, y }) => [round(x), round(y + top)]),
+    edges: bundle.edges.map(({ id }) => id),
     label,
-    rows: labelRows(bundle.edges, label),
+    rows:
+      detail === 'bare' || isLineFolded(bundle.edges, detail) ? [] : labelRows(bundle.edges, label),
   };
 }
 

@@ -7,6 +7,7 @@ import './ui/frame.css';
 import './ui/dialog.css';
 import './ui/virtual-list.css';
 import './chart/chart.css';
+import './chart/folds.css';
 import { App } from './app.tsx';
 import { loadCharts } from './charts.ts';
 import { startConversation } from './conversation.ts';

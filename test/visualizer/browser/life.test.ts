@@ -18,12 +18,11 @@ async function scrubbed(page: Page, last: number): Promise<string[]> {
     moments.push(
       await page.evaluate(() => {
         const lit = [...document.querySelectorAll<SVGElement>('.chart .leaf.on')];
-        const fired = [...document.querySelectorAll<SVGElement>('.row.fire')];
         return JSON.stringify([
           document.querySelector('[data-testid=now] .code')?.textContent,
           document.querySelector('[data-testid=pills]')?.textContent,
           lit.map((one) => one.dataset.state),
-          fired.map((one) => one.dataset.edge),
+          document.querySelector<HTMLElement>('.chart')?.dataset.fire,
         ]);
       }),
     );

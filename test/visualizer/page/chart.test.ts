@@ -2,15 +2,57 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
+import type { Locator, Page } from 'playwright-core';
 import { expect, it } from 'vitest';
 import { describeMachine, sessionMachine } from '../../../machines/index.ts';
 import type { StateValue } from '../../../src/protocol/inspect.ts';
 import { activeStates } from '../../../visualizer/src/value.ts';
 import { disagreements } from '../support/agreement.ts';
-import { fixture, litStates, PHONE, still, useBrowser, visit } from '../support/stage.ts';
+import {
+  firedEdges,
+  fixture,
+  litStates,
+  PHONE,
+  still,
+  useBrowser,
+  visit,
+} from '../support/stage.ts';
 
 useBrowser();
 const DIST = new URL('../../../dist/visualizer/', import.meta.url).pathname;
+
+function namesOf(rows: readonly Locator[]): Promise<string[]> {
+  return Promise.all(rows.map(async (row) => (await row.getAttribute('data-edge')) ?? ''));
+}
+
+/** Every text of the diagram that can be seen: how high its letters are on the screen, and where it stands. */
+function lettersOf(page: Page) {
+  return page.getByTestId('chart').evaluate((chart) => {
+    const host = chart.getBoundingClientRect();
+    const texts = [
+      ...chart.querySelectorAll<SVGTextContentElement | HTMLElement>('text, tspan, .fold'),
+    ];
+    return texts
+      .filter((one) => [...one.childNodes].some(({ nodeType }) => nodeType === Node.TEXT_NODE))
+      .filter((one) => one.getClientRects().length > 0)
+      .map((one) => {
+        const box = one.getBoundingClientRect();
+        const scale =
+          one instanceof HTMLElement
+            ? box.width / one.offsetWidth
+            : (one.getScreenCTM()?.a ?? Number.NaN);
+        return {
+          words: one.textContent,
+          px: Number.parseFloat(getComputedStyle(one).fontSize) * scale,
+          isOutside:
+            box.left < host.left ||
+            box.top < host.top ||
+            box.right > host.right ||
+            box.bottom > host.bottom,
+        };
+      });
+  });
+}
 
 function stateOf(server: Awaited<ReturnType<typeof fixture>>, index: number): StateValue {
   return server.sessions[index]?.chart.snapshot.value as StateValue;
@@ -37,9 +79,17 @@ it('draws every state and every transition of the machine that runs', async () =
   });
   await page.waitForSelector('.chart .leaf.on');
   const description = describeMachine(sessionMachine);
-  const edges = await page.$$eval('.chart [data-edge]', (all) =>
-    all.map((one) => (one as SVGElement).dataset.edge),
-  );
+  const shownEdges = (): Promise<string[]> =>
+    page.$$eval('.chart [data-edge]', (all) =>
+      all.map((one) => (one as SVGElement).dataset.edge ?? ''),
+    );
+  const edges = await shownEdges();
+  // What stays is a count that opens a list, one list at a time.
+  for (const fold of await page.locator('.fold').all()) {
+    await fold.click();
+    edges.push(...(await page.locator('.fold-list [data-edge]').all().then(namesOf)));
+    await page.keyboard.press('Escape');
+  }
   const states = await page.$$eval('.chart .state', (all) =>
     all.map((one) => (one as SVGElement).dataset.state),
   );
@@ -76,6 +126,53 @@ it('lights exactly the active states after each of 30 events', async () => {
   expect(await page.locator('.chart .state.leaf.on').count()).toBe(5);
 });
 
+it.each([
+  [1366, 768],
+  [1440, 900],
+  [1920, 1080],
+])(
+  'shows all regions at %i x %i, every letter at least 11 px high and in sight',
+  async (width, height) => {
+    const server = await fixture({ sessions: 2 });
+    const page = await visit(`${server.url}s/od-0001?tab=events`, { viewport: { width, height } });
+    await page.waitForSelector('.chart .leaf.on');
+    await still(page);
+    expect(await page.locator('.chart .region').count()).toBe(10);
+    const regions = ['All', 'phase', 'turn', 'agents', 'requests', 'link'];
+    for (const name of regions) {
+      await page.getByRole('button', { name, exact: true }).click();
+      const labels = await lettersOf(page);
+      expect(labels.length).toBeGreaterThan(2);
+      expect(labels.filter(({ px }) => px < 11)).toEqual([]);
+      expect(labels.filter(({ isOutside }) => isOutside)).toEqual([]);
+    }
+  },
+);
+
+it('opens a count of events that stay by click and by Enter, and sends the focus back', async () => {
+  const server = await fixture({ sessions: 2 });
+  const page = await visit(`${server.url}s/od-0001?tab=events`);
+  await page.waitForSelector('.chart .leaf.on');
+  await page.getByRole('button', { name: 'turn', exact: true }).click();
+  const world = await page.locator('.world').getAttribute('transform');
+  const fold = page.getByRole('button', { name: /events stay here: Stay in closed/ });
+  const list = page.getByTestId('fold-list');
+  await fold.click();
+  await expect.poll(() => list.isVisible()).toBe(true);
+  expect(await fold.getAttribute('aria-expanded')).toBe('true');
+  expect(await list.textContent()).toContain('tool.started');
+  await list.hover();
+  await page.mouse.wheel(0, 200);
+  await page.keyboard.press('Escape');
+  expect(await list.count()).toBe(0);
+  expect(await fold.evaluate((one) => one === document.activeElement)).toBe(true);
+  await page.keyboard.press('Enter');
+  await expect.poll(() => list.isVisible()).toBe(true);
+  expect(await page.locator('.world').getAttribute('transform')).toBe(world);
+  await list.getByRole('button').first().click();
+  expect(new URL(page.url()).searchParams.get('tab')).toBe('try');
+});
+
 // The outline and the log are two tabs of one panel: a round for each. More frames: `npm run test:page`.
 it.each(['states', 'events'])(
   'says the same in pill, picture, cursor and %s in every frame under load',
@@ -93,7 +190,9 @@ it.each(['states', 'events'])(
 
 it('marks the transition that was taken, on the right row of two guarded ones, and lets it go', async () => {
   const server = await fixture({ sessions: 2 }, 0);
-  const page = await visit(`${server.url}s/od-0000?tab=events`);
+  const page = await visit(`${server.url}s/od-0000?tab=events`, {
+    viewport: { width: 2200, height: 1300 },
+  });
   await page.waitForSelector('.chart .leaf.on');
   const at = '2030-01-01T00:00:00.000000Z';
   server.sessions[0]?.tell({ type: 'turn.started', at, promptId: 'p', prompt: 'x' });
@@ -120,7 +219,7 @@ it('greys an event that was refused, and moves nothing', async () => {
     'client',
   );
   await page.waitForSelector('[data-testid=event-list] .refused');
-  expect(await page.locator('.row.fire').count()).toBe(0);
+  expect(await firedEdges(page)).toEqual([]);
   expect(await litStates(page)).toEqual(before);
 });
 

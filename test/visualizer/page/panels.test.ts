@@ -1,6 +1,15 @@
 /** The panels in a browser: sessions, time travel, trying, keys, empty and broken states. */
 import { expect, it } from 'vitest';
-import { asks, expectFaults, fixture, PHONE, still, useBrowser, visit } from '../support/stage.ts';
+import {
+  asks,
+  expectFaults,
+  firedEdges,
+  fixture,
+  PHONE,
+  still,
+  useBrowser,
+  visit,
+} from '../support/stage.ts';
 
 useBrowser();
 
@@ -152,10 +161,7 @@ it('steps back seven events everywhere at once, while live ones count on', async
     .poll(() => page.locator('[data-testid=event-list] [aria-selected=true]').textContent())
     .toContain(`#${seq}`);
   const record = server.sessions[1]?.records.find((one) => one.seq === seq);
-  const fired = await page.$$eval('.row.fire', (all) =>
-    all.map((one) => (one as SVGElement).dataset.edge),
-  );
-  expect(fired).toEqual(record?.edges);
+  expect(await firedEdges(page)).toEqual(record?.edges);
   await page.keyboard.press('End');
   await expect.poll(() => page.getByTestId('now').textContent()).toContain('#35');
 });

@@ -63,6 +63,15 @@ export function litStates(page: Page): Promise<string[]> {
   );
 }
 
+/** Transitions that the diagram shows as taken; each must light something of it. */
+export function firedEdges(page: Page): Promise<string[]> {
+  return page.getByTestId('chart').evaluate((chart) => {
+    const fired = chart.dataset.fire?.split('\n').filter(Boolean) ?? [];
+    if (fired.length > 0 && !chart.querySelector('.fire')) return ['nothing is lit'];
+    return fired;
+  });
+}
+
 export const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
 /** The same phone, held across. */
 export const LYING_PHONE = { ...PHONE, viewport: { width: 844, height: 390 } };

@@ -1,11 +1,15 @@
 /**
- * Which drawing of each region, and where: the combination that gets the largest on this screen. Pure;
- * called when the screen, the region tab or the actions switch change, never because an event came.
+ * Which drawing of each region, and where: the most that can be read on this screen. Pure; called when the
+ * screen, the region tab or the actions switch change, never because an event came.
+ *
+ * Neighbours stay neighbours: a picture is cut into two pictures, beside or below each other, again and again,
+ * down to single regions in their order. Of all pictures of a stretch only those are kept that no other one is
+ * smaller than both ways, so trying everything takes few steps.
  */
-import type { Block, Drawing, Region } from './geometry.ts';
+import type { Block, Detail, Drawing, Region } from './geometry.ts';
 
 /** Space between parts, in chart units. */
-const GAP = 16;
+const GAP = 12;
 
 /** A region's drawing, or the block of what it takes in any state, at its place. */
 type Placed = Part & { x: number; y: number };
@@ -29,33 +33,32 @@ export interface Screen {
   h: number;
 }
 
-/** From this many regions on fewer ways to draw each are tried, so that a new screen costs a moment. */
-const MANY_REGIONS = 3;
-const FEW_CHOICES = 2;
+/** How much is written out of each region. */
+export type Details = ReadonlyMap<string, Detail>;
 
-/** The largest picture of these regions on this screen, with or without actions. */
-export function arrange(regions: readonly Region[], screen: Screen, actions: boolean): Picture {
-  // Combinations multiply: of many regions only the first ways to draw each are tried.
-  const most = regions.length > MANY_REGIONS ? FEW_CHOICES : Number.POSITIVE_INFINITY;
-  const choices = regions
-    .flatMap((region) => choicesOf(region, actions))
-    .map((options) => options.slice(0, most));
-  let best: (Picture & { worth: number }) | null = null;
-  for (const parts of combinationsOf(choices)) {
-    for (const pack of PACKINGS) {
-      const picture = pack(parts);
-      const scale = Math.min(screen.w / picture.w, screen.h / picture.h);
-      // Among equally large ones, the one that leaves the least blank.
-      const worth = scale - (picture.w * picture.h) / 1e8;
-      if (!best || worth > best.worth) best = { ...picture, scale, worth };
-    }
+/** The largest picture of these regions on this screen. @param details  of a region not in it: all */
+export function arrange(
+  regions: readonly Region[],
+  screen: Screen,
+  { actions, details }: { actions: boolean; details?: Details },
+): Picture {
+  const choices = regions.flatMap((region) =>
+    choicesOf(region, actions, details?.get(region.id) ?? 'full'),
+  );
+  let best: (Packed & { scale: number; worth: number }) | null = null;
+  for (const packed of packingsOf(choices)) {
+    const scale = Math.min(screen.w / packed.w, screen.h / packed.h);
+    // Among equally large ones, the one that leaves the least blank.
+    const worth = Math.min(scale, 1.15) - (packed.w * packed.h) / 1e8;
+    if (!best || worth > best.worth) best = { ...packed, scale, worth };
   }
-  return best ?? { placed: [], w: 0, h: 0, scale: 1 };
+  if (!best) return { placed: [], w: 0, h: 0, scale: 1 };
+  return { placed: placedIn(best, 0, 0), w: best.w, h: best.h, scale: best.scale };
 }
 
-function choicesOf({ id, drawings, blocks }: Region, actions: boolean): Part[][] {
+function choicesOf({ id, drawings, blocks }: Region, actions: boolean, detail: Detail): Part[][] {
   const pictures = drawings
-    .filter((drawing) => drawing.actions === actions)
+    .filter((one) => one.actions === actions && one.detail === detail)
     .map((drawing) => ({ region: id, drawing }));
   const lists = blocks
     .filter((block) => block.actions === actions)
@@ -63,58 +66,64 @@ function choicesOf({ id, drawings, blocks }: Region, actions: boolean): Part[][]
   return lists.length > 0 ? [pictures, lists] : [pictures];
 }
 
-function combinationsOf<T>(choices: readonly T[][]): T[][] {
-  return choices.reduce<T[][]>(
-    (heads, options) => heads.flatMap((head) => options.map((option) => [...head, option])),
-    [[]],
-  );
+/** A size, and how it came to be: one part, or two pictures. */
+interface Packed {
+  w: number;
+  h: number;
+  made: { part: Part } | { first: Packed; second: Packed; isBeside: boolean };
 }
 
-type Packed = Omit<Picture, 'scale'>;
-
-/** Ways to put parts together: in a row, in a column, the first beside or above the others. */
-const PACKINGS: ((parts: readonly Part[]) => Packed)[] = [
-  (parts) => beside(parts.map(alone)),
-  (parts) => below(parts.map(alone)),
-  (parts) =>
-    beside([below(parts.slice(0, 1).map(alone)), below(ordered(parts.slice(1)).map(alone))]),
-  (parts) =>
-    below([below(parts.slice(0, 1).map(alone)), beside(ordered(parts.slice(1)).map(alone))]),
-];
-
-/** Pictures before lists: a list is read last. */
-function ordered(parts: readonly Part[]): Part[] {
-  return [...parts.filter(({ drawing }) => drawing), ...parts.filter(({ block }) => block)];
+/** All pictures of these parts, in their order, that no other one is smaller than both ways. */
+function packingsOf(choices: readonly Part[][]): Packed[] {
+  const known = new Map<string, Packed[]>();
+  const between = (start: number, end: number): Packed[] => {
+    const key = `${start} ${end}`;
+    const found = known.get(key) ?? smallest(packingsBetween(start, end));
+    known.set(key, found);
+    return found;
+  };
+  const packingsBetween = (start: number, end: number): Packed[] => {
+    if (end - start === 1) return (choices[start] ?? []).map(alone);
+    const all: Packed[] = [];
+    for (let cut = start + 1; cut < end; cut += 1) {
+      for (const first of between(start, cut)) {
+        for (const second of between(cut, end)) {
+          all.push(joined(first, second, true), joined(first, second, false));
+        }
+      }
+    }
+    return all;
+  };
+  return choices.length === 0 ? [] : between(0, choices.length);
 }
 
 function alone(part: Part): Packed {
   const { w, h } = part.drawing ?? part.block;
-  return { placed: [{ ...part, x: 0, y: 0 }], w, h };
+  return { w, h, made: { part } };
 }
 
-function beside(parts: readonly Packed[]): Packed {
-  return parts.reduce<Packed>(
-    (left, part) => joined(left, part, left.w > 0 ? left.w + GAP : 0, 0),
-    NOTHING,
-  );
+function joined(first: Packed, second: Packed, isBeside: boolean): Packed {
+  const made = { first, second, isBeside };
+  return isBeside
+    ? { w: first.w + GAP + second.w, h: Math.max(first.h, second.h), made }
+    : { w: Math.max(first.w, second.w), h: first.h + GAP + second.h, made };
 }
 
-function below(parts: readonly Packed[]): Packed {
-  return parts.reduce<Packed>(
-    (above, part) => joined(above, part, 0, above.h > 0 ? above.h + GAP : 0),
-    NOTHING,
-  );
+/** Without those that another one is at most as wide and at most as high as. */
+function smallest(all: readonly Packed[]): Packed[] {
+  const kept: Packed[] = [];
+  let lowest = Number.POSITIVE_INFINITY;
+  for (const one of [...all].sort((a, b) => a.w - b.w || a.h - b.h)) {
+    if (one.h >= lowest) continue;
+    lowest = one.h;
+    kept.push(one);
+  }
+  return kept;
 }
 
-const NOTHING: Packed = { placed: [], w: 0, h: 0 };
-
-function joined(one: Packed, other: Packed, dx: number, dy: number): Packed {
-  return {
-    placed: [
-      ...one.placed,
-      ...other.placed.map((part) => ({ ...part, x: part.x + dx, y: part.y + dy })),
-    ],
-    w: Math.max(one.w, other.w + dx),
-    h: Math.max(one.h, other.h + dy),
-  };
+function placedIn({ made }: Packed, x: number, y: number): Placed[] {
+  if ('part' in made) return [{ ...made.part, x, y }];
+  const { first, second, isBeside } = made;
+  const [dx, dy] = isBeside ? [first.w + GAP, 0] : [0, first.h + GAP];
+  return [...placedIn(first, x, y), ...placedIn(second, x + dx, y + dy)];
 }

@@ -2,32 +2,21 @@
  * The diagram of one machine in an element: drawn when the chart, the screen or an option changes, lit
  * by switching classes when the state does. Knows nothing of sessions, sockets or Preact.
  */
-import { arrange, type Picture } from './arrange.ts';
+import { arrange, type Picture, type Screen } from './arrange.ts';
 import { type Drawn, draw } from './draw.ts';
+import { Folds } from './folds.ts';
 import type { Box, LaidOutChart, Region } from './geometry.ts';
+import { readablePicture, readableScale } from './readable.ts';
 import { svg } from './svg.ts';
-import { Viewport } from './viewport.ts';
+import { MARGIN, Viewport } from './viewport.ts';
 
-/** Below this labels cannot be read: one region is shown instead of all. */
-const READABLE_SCALE = 0.6;
-
-/** All regions, then fewer: without the way to the provider, without the life as a whole, then one. */
+/** All regions, then those inside of another one, then one of these. */
 function fewerAndFewer(regions: readonly Region[]): Region[][] {
   const isInside = ({ id }: Region) => id.split('.').length > 2;
   const inside = regions.filter(isInside);
   const [first] = inside.length > 0 ? inside : regions;
-  const sets = [[...regions], regions.slice(0, -1), inside, first ? [first] : []];
+  const sets = [[...regions], inside, first ? [first] : []];
   return sets.filter((set) => set.length > 0);
-}
-
-/** The first picture whose labels can be read; the last one where none can. */
-function firstReadable(pictures: readonly (() => Picture)[]): Picture {
-  let picture: Picture = { placed: [], w: 0, h: 0, scale: 1 };
-  for (const make of pictures) {
-    picture = make();
-    if (picture.scale >= READABLE_SCALE * 0.8) break;
-  }
-  return picture;
 }
 
 /** What the view shows and whom it tells of clicks. */
@@ -50,10 +39,12 @@ export class ChartView {
   readonly #options: ChartViewOptions;
   readonly #canvas = svg('svg', { 'aria-hidden': 'true' });
   readonly #viewport: Viewport;
+  readonly #folds: Folds;
+  #counts: ReadonlyMap<string, HTMLElement> = new Map();
   readonly #resizes: ResizeObserver;
   #chart: LaidOutChart | null = null;
   #picture: Picture = { placed: [], w: 1, h: 1, scale: 1 };
-  #drawn: Drawn = { world: svg('g'), states: new Map(), edges: new Map() };
+  #drawn: Drawn = { world: svg('g'), states: new Map(), edges: new Map(), folds: [] };
   #lights: Lights = { active: new Set(), possible: new Set() };
   #fired: { edges: readonly string[]; timer: number } = { edges: [], timer: 0 };
   #region: string | null = null;
@@ -65,8 +56,14 @@ export class ChartView {
     this.#options = options;
     this.#canvas.append(this.#drawn.world);
     host.append(this.#canvas);
-    this.#viewport = new Viewport(host, (transform) => {
-      this.#drawn.world.setAttribute('transform', transform);
+    this.#folds = new Folds(host, {
+      onEdge: options.onEdge,
+      onOpen: () => this.#relightEdges(),
+      onFocus: (fold) => this.#viewport.reveal(fold),
+    });
+    this.#viewport = new Viewport(host, (x, y, scale) => {
+      this.#drawn.world.setAttribute('transform', `translate(${x} ${y}) scale(${scale})`);
+      this.#folds.move(x, y, scale);
     });
     host.addEventListener('click', (event) => this.#click(event));
     this.#resizes = new ResizeObserver(() => {
@@ -112,7 +109,7 @@ export class ChartView {
   /** Shakes the labels of an event that was refused. */
   refuse(edges: readonly string[]): void {
     for (const edge of edges) {
-      const row = this.#drawn.edges.get(edge)?.row;
+      const row = this.#drawn.edges.get(edge)?.row ?? this.#counts.get(edge);
       row?.classList.add('refused');
       window.setTimeout(() => row?.classList.remove('refused'), 1200);
     }
@@ -149,43 +146,67 @@ export class ChartView {
     const { clientWidth, clientHeight } = this.#host;
     if (!this.#chart || clientWidth === 0 || clientHeight === 0) return;
     const { regions, chart } = this.#chart;
-    const screen = { w: clientWidth - 24, h: clientHeight - 24 };
-    const chosen = regions.filter(({ id }) => id === this.#region);
-    const wanted = chosen.length > 0 ? [chosen] : fewerAndFewer(regions);
-    const pictures = wanted.map((some) => () => arrange(some, screen, this.#actions));
+    const screen = { w: clientWidth - 2 * MARGIN, h: clientHeight - 2 * MARGIN };
     // The same screen again, as while a head above grows and shrinks, costs no new arrangement.
     const key = `${screen.w} ${screen.h} ${this.#region} ${this.#actions}`;
     if (this.#arranged?.key !== key || this.#arranged.chart !== this.#chart) {
-      this.#arranged = { key, chart: this.#chart, picture: firstReadable(pictures) };
+      this.#arranged = { key, chart: this.#chart, picture: this.#pictureOf(regions, screen) };
     }
     this.#picture = this.#arranged.picture;
     const drawn = draw(chart, this.#picture);
     this.#drawn.world.replaceWith(drawn.world);
     this.#drawn = drawn;
-    this.#viewport.fitWidth(this.#picture, READABLE_SCALE * 0.8);
+    this.#counts = this.#folds.show(drawn.folds);
+    this.#viewport.fitWidth(this.#picture, readableScale(this.#picture));
     this.#relight();
     this.#options.onPicture?.([...new Set(this.#picture.placed.map(({ region }) => region))]);
   }
 
+  /** As much as can be read on this screen; where nothing can, one region, larger than the screen. */
+  #pictureOf(regions: readonly Region[], screen: Screen): Picture {
+    const chosen = regions.filter(({ id }) => id === this.#region);
+    const wanted = chosen.length > 0 ? [chosen] : fewerAndFewer(regions);
+    for (const some of wanted) {
+      const picture = readablePicture(some, screen, this.#actions);
+      if (picture) return picture;
+    }
+    return arrange(wanted.at(-1) ?? [], screen, { actions: this.#actions });
+  }
+
   #relight(): void {
     for (const id of this.#lights.active) lightState(this.#drawn.states.get(id), true);
+    this.#relightEdges();
+  }
+
+  #relightEdges(): void {
     this.#lightEdges('possible', this.#lights.possible);
     this.#lightEdges('fire', new Set(this.#fired.edges));
   }
 
-  /** A line is lit when one of its rows is. */
+  /** A line or a count is lit when one of its transitions is. */
   #lightEdges(name: 'possible' | 'fire', lit: ReadonlySet<string>): void {
-    const lines = new Set<SVGGElement>();
+    const shared = new Set<Element>();
     for (const [edge, { row, line }] of this.#drawn.edges) {
-      row.classList.toggle(name, lit.has(edge));
-      if (line && lit.has(edge)) lines.add(line);
+      row?.classList.toggle(name, lit.has(edge));
+      if (line && lit.has(edge)) shared.add(line);
     }
+    for (const edge of lit) {
+      const count = this.#counts.get(edge);
+      if (count) shared.add(count);
+    }
+    for (const [edge, row] of this.#folds.rows) row.classList.toggle(name, lit.has(edge));
     for (const { line } of this.#drawn.edges.values())
-      line?.classList.toggle(name, lines.has(line));
+      line?.classList.toggle(name, shared.has(line));
+    for (const count of this.#counts.values()) count.classList.toggle(name, shared.has(count));
+    // What is lit without a row of its own, for those who look at the document.
+    if (name === 'fire') this.#host.dataset.fire = [...lit].join('\n');
   }
 
   #click(event: MouseEvent): void {
     if (this.#viewport.wasDragged || !(event.target instanceof Element)) return;
+    // Counts and their lists listen themselves.
+    if (event.target.closest('.fold, .fold-list')) return;
+    this.#folds.close();
     const edge = event.target.closest<SVGGElement>('[data-edge]')?.dataset.edge;
     if (edge !== undefined) {
       this.#options.onEdge(edge);

@@ -3,11 +3,13 @@
  * elements this returns by state and by transition. Order matters: containers, lines, labels, leaves.
  */
 import type { Picture } from './arrange.ts';
+import type { PlacedFold } from './folds.ts';
 import type {
   Block,
   Chart,
   ChartEdge,
   ChartState,
+  Detail,
   Drawing,
   Line,
   Row,
@@ -41,22 +43,57 @@ export interface Drawn {
   /** The box of a state and its title, which stands above the lines. */
   states: Map<string, SVGGElement[]>;
   /** The row of a transition and the line it stands on, if it has one. */
-  edges: Map<string, { row: SVGGElement; line: SVGGElement | null }>;
+  edges: Map<string, LitEdge>;
+  /** Counts at their places. */
+  folds: PlacedFold[];
+}
+
+/** What is lit of a transition: its own row, else what it shares with others. */
+interface LitEdge {
+  row: SVGGElement | null;
+  /** Its line; where it stays and nothing is written out, the box of its state. */
+  line: SVGGElement | null;
 }
 
 /** The picture of a chart, nothing lit. */
 export function draw(chart: Chart, picture: Picture): Drawn {
-  const drawn: Drawn = { world: svg('g', { class: 'world' }), states: new Map(), edges: new Map() };
+  const drawn: Drawn = {
+    world: svg('g', { class: 'world' }),
+    states: new Map(),
+    edges: new Map(),
+    folds: [],
+  };
   const states = new Map(chart.states.map((state) => [state.id, state]));
   const edges = new Map(chart.edges.map((edge) => [edge.id, edge]));
   for (const placed of picture.placed) {
     const group = svg('g', { transform: `translate(${placed.x} ${placed.y})` });
     const sources = { drawn, states, edges };
-    if (placed.drawing) drawRegion(group, placed.region, placed.drawing, sources);
-    else drawBlock(group, placed.region, placed.block, sources);
+    if (placed.drawing) {
+      drawRegion(group, placed.region, placed.drawing, sources);
+      drawn.folds.push(...foldsOf(placed.drawing, placed, edges));
+    }
+    if (placed.block) drawBlock(group, placed.region, placed.block, sources);
     drawn.world.append(group);
   }
   return drawn;
+}
+
+function foldsOf(drawing: Drawing, at: Point, edges: Map<string, ChartEdge>): PlacedFold[] {
+  return drawing.folds.map((fold) => ({
+    ...fold,
+    x: at.x + fold.x,
+    y: at.y + fold.y,
+    all: fold.edges.flatMap((id) => edges.get(id) ?? []),
+  }));
+}
+
+/** In a bare picture nothing is written of what stays: the box of its state is lit for it. */
+function addBareStays({ drawn, edges }: Sources, drawing: Drawing): void {
+  const shown = new Set(drawing.states.map(({ id }) => id));
+  for (const { id, source, targets } of edges.values()) {
+    const box = drawn.states.get(source)?.[0] ?? null;
+    if (shown.has(source) && targets.length === 0) drawn.edges.set(id, { row: null, line: box });
+  }
 }
 
 interface Sources {
@@ -81,7 +118,7 @@ function drawRegion(group: SVGGElement, region: string, drawing: Drawing, source
   for (const line of drawing.lines) addLabel(group, line, sources);
   for (const box of drawing.states.filter((one) => !isContainer(one))) {
     addBox(group, box, 'leaf', sources);
-    addTitle(group, box, 'leaf', sources);
+    addTitle(group, box, 'leaf', { ...sources, detail: drawing.detail });
   }
   for (const pill of drawing.pills) {
     group.append(
@@ -89,11 +126,11 @@ function drawRegion(group: SVGGElement, region: string, drawing: Drawing, source
         'g',
         { class: 'any', transform: `translate(${pill.x} ${pill.y})` },
         svg('rect', { width: pill.w, height: pill.h, rx: pill.h / 2 }),
-        svg('text', { x: pill.w / 2, y: 13.5, class: 'tag' }, 'in any state'),
+        svg('text', { x: pill.w / 2, y: 14, class: 'tag' }, 'in any state'),
       ),
     );
   }
-  for (const row of drawing.stays) addStay(group, row, sources);
+  if (drawing.detail === 'bare') addBareStays(sources, drawing);
 }
 
 /** What a region takes in any of its states: a list with a frame of its own. */
@@ -137,7 +174,7 @@ function addTitle(
   group: SVGGElement,
   box: StateBox,
   kind: string,
-  { drawn, states }: Sources,
+  { drawn, states, detail }: Sources & { detail?: Detail },
 ): void {
   const state = states.get(box.id);
   if (!state) return;
@@ -150,7 +187,7 @@ function addTitle(
     },
     svg('circle', { class: 'dot', cx: 13, cy: 14, r: 3.5 }),
     svg('text', { class: 'name', x: NAME_X, y: 18.5 }, state.key),
-    ...tagsOf(state, box.w),
+    ...(detail === 'bare' ? [] : tagsOf(state, box.w)),
   );
   if (box.head > 28) {
     stateActionWords(state).forEach((words, index) => {
@@ -166,13 +203,13 @@ function tagsOf(state: ChartState, width: number): SVGElement[] {
   let right = width - 8;
   return state.tags.toReversed().map((tag) => {
     // An estimate is enough: the build reserved more than this.
-    const w = Math.ceil(tag.length * SIZES.tag * 0.56) + 12;
+    const w = Math.ceil(tag.length * SIZES.tag * 0.58) + 12;
     right -= w + 4;
     return svg(
       'g',
-      { class: `tagged ${tag}`, transform: `translate(${right + 4} 7)` },
-      svg('rect', { width: w, height: 15, rx: 7.5 }),
-      svg('text', { class: 'tag', x: w / 2, y: 11 }, tag),
+      { class: `tagged ${tag}`, transform: `translate(${right + 4} 6)` },
+      svg('rect', { width: w, height: 17, rx: 8.5 }),
+      svg('text', { class: 'tag', x: w / 2, y: 12.5 }, tag),
     );
   });
 }
@@ -186,12 +223,11 @@ function addLine(group: SVGGElement, line: Line, drawn: Drawn): void {
     svg('path', { class: 'head', d: head }),
   );
   group.append(shape);
-  for (const { edge } of line.rows) {
-    drawn.edges.set(edge, { row: shape, line: shape });
-  }
+  for (const edge of line.edges) drawn.edges.set(edge, { row: null, line: shape });
 }
 
 function addLabel(group: SVGGElement, { label, rows, target }: Line, sources: Sources): void {
+  if (label.w === 0) return;
   const chip = svg('g', { class: 'label' });
   chip.append(svg('rect', { class: 'chip', ...rectOf(label), rx: 5 }));
   for (const row of rows) {

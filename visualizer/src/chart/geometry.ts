@@ -40,13 +40,31 @@ export interface StateBox extends Box {
   head: number;
 }
 
-/** A drawn line: transitions with the same source and target share it, a text row each. */
+/**
+ * How much of a region is written out. `full`: a row for each transition of a line; `folded`: a line with many
+ * has a count instead; `bare`: states and arrows only. Transitions that stay are always a count, or not there.
+ */
+export type Detail = 'full' | 'folded' | 'bare';
+
+/** A count that stands for transitions and opens their list: of a state, or of a line to a target. */
+export interface Fold extends Box {
+  source: string;
+  /** Null: they stay. */
+  target: string | null;
+  edges: string[];
+}
+
+/** A drawn line: transitions with the same source and target share it. */
 export interface Line {
   source: string;
   target: string;
   /** Corners, x and y in turn. */
   points: number[];
+  /** All transitions on it. */
+  edges: string[];
+  /** Where its words stand; without a width where it has none. */
   label: Box;
+  /** A text row for each transition; none where a count stands for them, and on a bare line. */
   rows: Row[];
 }
 
@@ -58,14 +76,15 @@ interface AnyPill extends Box {
 /** One way to draw a region. */
 export interface Drawing {
   direction: Direction;
+  detail: Detail;
   /** Whether entry, exit and transition actions are written out. */
   actions: boolean;
   w: number;
   h: number;
   states: StateBox[];
   lines: Line[];
-  /** Targetless transitions of the states inside: they stay, so they are rows and not lines. */
-  stays: Row[];
+  /** Counts that stand for transitions. */
+  folds: Fold[];
   pills: AnyPill[];
   /** Dot and arrow into the state entered first: corners, x and y in turn. */
   starts: number[][];

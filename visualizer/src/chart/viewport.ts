@@ -4,6 +4,8 @@
  */
 import type { Box } from './geometry.ts';
 
+/** Least space around a picture that fits, CSS px. */
+export const MARGIN = 8;
 const MIN_SCALE = 0.15;
 const MAX_SCALE = 3;
 /** How much one press of a zoom button zooms. */
@@ -19,7 +21,7 @@ interface Point {
 /** Pan and zoom of one picture in its host element. */
 export class Viewport {
   readonly #host: HTMLElement;
-  readonly #apply: (transform: string) => void;
+  readonly #apply: (x: number, y: number, scale: number) => void;
   readonly #pointers = new Map<number, Point>();
   #x = 0;
   #y = 0;
@@ -29,7 +31,7 @@ export class Viewport {
   /** True until somebody pans or zooms: a resize then fits again. */
   isFitted = true;
 
-  constructor(host: HTMLElement, apply: (transform: string) => void) {
+  constructor(host: HTMLElement, apply: (x: number, y: number, scale: number) => void) {
     this.#host = host;
     this.#apply = apply;
     host.addEventListener('pointerdown', (event) => this.#down(event));
@@ -51,10 +53,13 @@ export class Viewport {
   /** Shows all of a picture of this size, centred, never larger than life. */
   fit(picture: { w: number; h: number }): void {
     const { clientWidth, clientHeight } = this.#host;
-    const room = Math.min((clientWidth - 24) / picture.w, (clientHeight - 24) / picture.h);
+    const room = Math.min(
+      (clientWidth - 2 * MARGIN) / picture.w,
+      (clientHeight - 2 * MARGIN) / picture.h,
+    );
     this.#scale = clamp(Math.min(room, 1.15));
     this.#x = (clientWidth - picture.w * this.#scale) / 2;
-    this.#y = Math.max(12, (clientHeight - picture.h * this.#scale) / 2);
+    this.#y = Math.max(MARGIN, (clientHeight - picture.h * this.#scale) / 2);
     this.isFitted = true;
     this.#show();
   }
@@ -64,9 +69,9 @@ export class Viewport {
     this.fit(picture);
     if (this.#scale >= minScale) return;
     const { clientWidth } = this.#host;
-    this.#scale = Math.min(1, Math.max(minScale, (clientWidth - 24) / picture.w));
-    this.#x = Math.max(12, (clientWidth - picture.w * this.#scale) / 2);
-    this.#y = 12;
+    this.#scale = Math.min(1, Math.max(minScale, (clientWidth - 2 * MARGIN) / picture.w));
+    this.#x = Math.max(MARGIN, (clientWidth - picture.w * this.#scale) / 2);
+    this.#y = MARGIN;
     this.#show();
   }
 
@@ -159,7 +164,7 @@ export class Viewport {
   #show(): void {
     const { clientWidth, clientHeight } = this.#host;
     if (clientWidth === 0 || clientHeight === 0) return;
-    this.#apply(`translate(${short(this.#x)} ${short(this.#y)}) scale(${short(this.#scale)})`);
+    this.#apply(short(this.#x), short(this.#y), short(this.#scale));
   }
 }
 

@@ -5,7 +5,15 @@
 import type { ChartEdge, ChartState } from './geometry.ts';
 
 /** Font sizes in chart units. */
-export const SIZES = { name: 13, event: 11, plain: 11.5, guard: 10, tag: 9.5, action: 10 } as const;
+export const SIZES = {
+  name: 13,
+  event: 11,
+  plain: 11.5,
+  guard: 11,
+  tag: 11,
+  action: 11,
+  fold: 11,
+} as const;
 
 /** What makes the transition happen: an event's name, `always`, `after 15s`. */
 export function eventWords(edge: ChartEdge): string {
@@ -66,6 +74,23 @@ function plainWords(guard: string): string {
 export function landingWords(edge: ChartEdge, lineTarget: string): string {
   const inner = edge.targets.filter((id) => id.startsWith(`${lineTarget}.`));
   return inner.map((id) => `→ ${id.split('.').at(-1)}`).join(' ');
+}
+
+/** What stands for the transitions of a state that stay in it: `12 events stay here`. */
+export function stayWords(edges: readonly ChartEdge[]): string {
+  const count = countOf(edges);
+  return `${count} event${count === 1 ? ' stays' : 's stay'} here`;
+}
+
+/** What stands for the transitions of one line where there is no room for all: `6 events`. */
+export function lineWords(edges: readonly ChartEdge[]): string {
+  const count = countOf(edges);
+  return `${count} event${count === 1 ? '' : 's'}`;
+}
+
+/** One event may have several transitions, each with a guard: a person counts events. */
+function countOf(edges: readonly ChartEdge[]): number {
+  return new Set(edges.map(eventWords)).size;
 }
 
 /** Title of the block of what a region takes in any of its states. */
