@@ -133,6 +133,17 @@ export interface ApprovalHistoryItem {
   proposed_amendment: string[] | null;
   created_at: string;
   decided_at: string | null;
+  /** Additive: the client of this server that decided; absent where nobody did, or somebody elsewhere. */
+  decided_by?: Decider;
+}
+
+/** Who decided a request, as the journal names callers. */
+export interface Decider {
+  /** `local`: trusted because of where it comes from; `token`: showed the configured token. */
+  kind: 'local' | 'token' | 'anonymous';
+  address: string;
+  /** Id of the connection, as in the log: its transport and a number, such as `ws-12`. */
+  connection: string;
 }
 
 /** A subagent of a session. */

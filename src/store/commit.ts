@@ -161,7 +161,7 @@ function commitEvent(context: ItemContext, item: EventItem): ItemResult {
     refused.add(chain);
     return { outcome: 'duplicate' };
   }
-  const draft = rows.open(sessionId, item.at);
+  const draft = rows.open(sessionId, item);
   for (const fact of JSON.parse(item.facts) as Fact[]) {
     if (FACTS[fact.type].takesRevision) draft.revision += 1;
     rows.applyFact(draft, fact, draft.revision);

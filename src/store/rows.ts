@@ -5,6 +5,7 @@
 import type { Fact, RowNoted } from '../../machines/session-facts.ts';
 import type { StateChanges } from '../protocol/nouns.ts';
 import type { Sqlite } from './database.ts';
+import type { EventItem } from './items.ts';
 import { closeApproval, openApproval } from './row/approvals.ts';
 import {
   columnsFromSummary,
@@ -47,8 +48,10 @@ export function createRows(database: Sqlite) {
   const counters = new Map<string, SessionCounters>();
   return {
     /** Begins an item's changes with the session as it is stored; it need not exist. */
-    open: (sessionId: string, at: string) =>
-      openDraft(counters.get(sessionId) ?? readCounters(statements, sessionId), sessionId, at),
+    open: (sessionId: string, { at, caller }: Pick<EventItem, 'at' | 'caller'>) =>
+      openDraft(counters.get(sessionId) ?? readCounters(statements, sessionId), {
+        ...{ sessionId, at, caller },
+      }),
     /**
      * Applies one fact. What belongs into the session's own row waits in the draft until `close`.
      *
@@ -119,7 +122,8 @@ const WRITERS: { [Type in Fact['type']]: WriteFact<FactOf<Type>> } = {
   },
   approval_opened: ({ statements }, draft, fact, revision) =>
     openApproval(statements, fact, draft.shown.get(fact.request.id) ?? revision),
-  approval_closed: ({ statements }, _, fact, revision) => closeApproval(statements, fact, revision),
+  approval_closed: ({ statements }, { caller }, fact, revision) =>
+    closeApproval(statements, fact, { revision, caller }),
   approval_forgotten: ({ statements }, _, fact) => {
     statements.forgetApproval.run(fact.approval_id, fact.session_id);
   },

@@ -3,7 +3,9 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ask } from '../support/asking.ts';
 import { mcpServerTable } from '../support/asking-mcp-server.ts';
+import { ioClient, wsClient } from '../support/clients.ts';
 import { type CodexDock, createSteered, openCodexDock, steered } from '../support/codex-dock.ts';
 import { MODELS } from '../support/codex-home.ts';
 
@@ -38,6 +40,41 @@ async function withServer(fields: object) {
   );
   return steered;
 }
+
+describe.each([
+  ['/ws', wsClient, /^ws-\d+$/],
+  ['socket.io', ioClient, /^sio-\d+$/],
+] as const)('%s', (_, connect, connection) => {
+  it('names the caller who decided to whoever asks for the history, and to subscribers', async () => {
+    const asking = await session();
+    await using decider = await connect(dock.server.url);
+    const mine = steered(decider, asking.id);
+    await asking.say(`!esc touch ${outside()}`);
+    const { id } = await asking.request();
+    expect(await mine.settle(id, { decision: 'approved' })).toMatchObject({ type: 'ack' });
+    await asking.idle();
+    for (const reader of [decider, asking.client]) {
+      const answer = await ask(reader, { type: 'list_approvals', session_id: asking.id });
+      if (answer.type !== 'approvals_list') throw new Error(JSON.stringify(answer));
+      expect(answer.approvals).toMatchObject([
+        {
+          request_id: id,
+          decision: 'approved',
+          decided_by: {
+            kind: 'local',
+            address: expect.any(String),
+            connection: expect.stringMatching(connection),
+          },
+        },
+      ]);
+    }
+    // It is told of by itself, too, to those who are subscribed.
+    const [told] = asking
+      .heard('approvals_list')
+      .flatMap(({ approvals }) => approvals.flatMap(({ decided_by }) => decided_by ?? []));
+    expect(told?.connection).toMatch(connection);
+  });
+});
 
 describe.each(Object.entries(MODELS))('a %s model', (_, model) => {
   it('does not ask again for what was approved for the session', async () => {

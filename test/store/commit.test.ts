@@ -158,6 +158,27 @@ describe('requests', () => {
     ).toEqual({ decision: 'approved', evidence: 'tool finished', decided_at: AT_MS });
   });
 
+  test('keep who decided; a report of what came of it names nobody and takes nobody away', () => {
+    const store = openStore();
+    store.one(created('s'));
+    store.one(event('s', [opened('r1'), opened('r2')]));
+    const closed = (request_id: string, evidence: string): Fact => ({
+      ...{ type: 'approval_closed', session_id: 's', request_id, decision: 'denied', at: AT_MS },
+      evidence,
+    });
+    const caller = JSON.stringify({ kind: 'token', address: '10.0.0.7', connection: 'ws-3' });
+    store.one(event('s', [closed('r1', 'client')], { caller }));
+    // A hook has a caller as well: the program that reports, not who decided.
+    store.one(
+      event('s', [closed('r1', 'tool finished'), closed('r2', 'tool finished')], { caller }),
+    );
+    const deciders = store.database.prepare('SELECT decided_by FROM approval_history ORDER BY id');
+    expect(deciders.pluck().all()).toEqual([caller, null]);
+    // It ran all the same: whoever denied it did not approve it.
+    store.one(event('s', [{ ...closed('r1', 'tool finished'), decision: 'approved' } as Fact]));
+    expect(deciders.pluck().all()).toEqual([null, null]);
+  });
+
   test('are one row however often they are reported while open', () => {
     const store = openStore();
     store.one(created('s'));

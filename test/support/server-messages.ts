@@ -290,6 +290,7 @@ export const SERVER_MESSAGES: {
         proposed_amendment: ['make'],
         created_at: at,
         decided_at: at,
+        decided_by: { kind: 'token', address: '10.0.0.7', connection: 'ws-3' },
       },
     ],
   },

@@ -198,7 +198,7 @@ export const sessionViews = {
 
 /** What stands around the work. */
 export const workNouns = {
-  // Every optional is present as null, unlike anywhere else.
+  // Every optional of the first version is present as null, unlike anywhere else.
   ApprovalHistoryItem: {
     ...closed,
     id: 'count',
@@ -213,6 +213,13 @@ export const workNouns = {
     proposed_amendment: 'string[] | null',
     created_at: 'string',
     decided_at: 'string | null',
+    'decided_by?': 'Decider',
+  },
+  Decider: {
+    ...closed,
+    kind: "'local' | 'token' | 'anonymous'",
+    address: 'string',
+    connection: 'string',
   },
   ReviewComment: {
     ...closed,

@@ -1,6 +1,6 @@
 /** The history of requests, newest first. Called by the reads that ride the writer's queue. */
 import { cut } from '../../protocol/encode.ts';
-import type { ApprovalHistoryItem, ApprovalType } from '../../protocol/nouns.ts';
+import type { ApprovalHistoryItem, ApprovalType, Decider } from '../../protocol/nouns.ts';
 import type { Sqlite } from '../database.ts';
 import type { ReadResults } from '../items.ts';
 import { newestThatFit } from './fit.ts';
@@ -8,13 +8,15 @@ import { newestThatFit } from './fit.ts';
 /** Longest command of an entry, UTF-16 units: a history shows what was asked, not a whole file. */
 const COMMAND_CHARS = 4_000;
 
-interface HistoryRow extends Omit<ApprovalHistoryItem, 'approval_type' | 'proposed_amendment'> {
+interface HistoryRow
+  extends Omit<ApprovalHistoryItem, 'approval_type' | 'proposed_amendment' | 'decided_by'> {
   approval_type: string;
   proposed_amendment: string | null;
+  decided_by: string | null;
 }
 
 const COLUMNS = `id, session_id, request_id, approval_type, tool_name, command, file_path, cwd,
-  decision, proposed_amendment, created_at, decided_at`;
+  decision, proposed_amendment, created_at, decided_at, decided_by`;
 
 /** Reads the history on one connection. */
 export function createApprovalReads(database: Sqlite) {
@@ -42,12 +44,13 @@ export function createApprovalReads(database: Sqlite) {
   };
 }
 
-function itemFromRow(row: HistoryRow): ApprovalHistoryItem {
+function itemFromRow({ decided_by: by, ...row }: HistoryRow): ApprovalHistoryItem {
   return {
     ...row,
     approval_type: typeOf(row.approval_type),
     command: row.command === null ? null : cut(row.command, COMMAND_CHARS),
     proposed_amendment: amendmentFrom(row.proposed_amendment),
+    ...(by !== null && { decided_by: JSON.parse(by) as Decider }),
   };
 }
 

@@ -32,15 +32,21 @@ export function openApproval(
   });
 }
 
-/** Notes how a request was decided, and from what that is known. */
+/**
+ * Notes how a request was decided, and from what that is known. A hook has a caller as well, the program that
+ * reports: only what a client decided is decided by its caller.
+ *
+ * @param caller  who sent the event, as JSON
+ */
 export function closeApproval(
   statements: RowStatements,
   fact: ApprovalClosed,
-  revision: number,
+  { revision, caller }: { revision: number; caller: string | null },
 ): void {
   statements.closeApproval.run({
     decision: fact.decision,
     evidence: fact.evidence,
+    decided_by: fact.evidence === 'client' ? caller : null,
     at: stampToMs(fact.at),
     revision,
     session_id: fact.session_id,

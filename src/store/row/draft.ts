@@ -15,6 +15,8 @@ export interface SessionDraft {
   readonly sessionId: string;
   /** When the item happened, ISO milliseconds. */
   readonly at: string;
+  /** Who sent it, as JSON; null for what no connection asked for. */
+  readonly caller: string | null;
   exists: boolean;
   revision: number;
   journalSeq: number;
@@ -77,12 +79,12 @@ function stampsFrom(json: string): Record<string, number> {
  */
 export function openDraft(
   counters: SessionCounters | null,
-  sessionId: string,
-  at: string,
+  { sessionId, at, caller }: Pick<SessionDraft, 'sessionId' | 'at' | 'caller'>,
 ): SessionDraft {
   return {
     sessionId,
     at: stampToMs(at),
+    caller,
     exists: counters !== null,
     revision: counters?.revision ?? 0,
     journalSeq: counters?.journalSeq ?? 0,
