@@ -5,6 +5,7 @@
  */
 import { batch, computed, effect, signal } from '@preact/signals';
 import {
+  type ApprovalHistoryItem,
   type ApprovalRequest,
   type Client,
   ClientError,
@@ -129,6 +130,27 @@ export function send(session_id: string, content: string): Promise<string | null
 /** Gives a session its connector back. */
 export function resume(session_id: string): Promise<string | null> {
   return wish({ type: 'resume_session', session_id });
+}
+
+/**
+ * Tells the requests of a session that were asked so far, and again whenever one is decided; a sentence when they
+ * cannot be had.
+ *
+ * @returns how to end that
+ */
+export function followDecided(
+  session_id: string,
+  tell: (found: readonly ApprovalHistoryItem[] | string) => void,
+): () => void {
+  const line = connected();
+  const stop = line.on('frame', (frame) => {
+    if (frame.type === 'approvals_list' && frame.session_id === session_id) tell(frame.approvals);
+  });
+  line.request({ type: 'list_approvals', session_id }).then(
+    ({ approvals }) => tell(approvals),
+    (cause: Error) => tell(cause.message),
+  );
+  return stop;
 }
 
 /** Stops the running turn. */

@@ -169,6 +169,13 @@ it('opens a count of events that stay by click and by Enter, and sends the focus
   await page.keyboard.press('Enter');
   await expect.poll(() => list.isVisible()).toBe(true);
   expect(await page.locator('.world').getAttribute('transform')).toBe(world);
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('ArrowRight');
+  const focused = page.locator('.fold:focus');
+  expect(await focused.getAttribute('aria-label')).not.toContain('Stay in closed');
+  expect(await page.locator('.fold[tabindex="0"]').count()).toBe(1);
+  expect(await page.locator('.world').getAttribute('transform')).toBe(world);
+  await fold.click();
   await list.getByRole('button').first().click();
   expect(new URL(page.url()).searchParams.get('tab')).toBe('try');
 });

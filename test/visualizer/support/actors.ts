@@ -5,7 +5,7 @@
 import { snapshotFrom, storedForm, takeStep, workStatusOf } from '../../../machines/index.ts';
 import type { SessionEvent } from '../../../machines/session-events.ts';
 import type { InspectRecord, InspectRow, Json, StateValue } from '../../../src/protocol/inspect.ts';
-import type { Message } from '../../../src/protocol/nouns.ts';
+import type { ApprovalHistoryItem, Message } from '../../../src/protocol/nouns.ts';
 import { createDummy } from '../../../src/runtime/inspection/fold/fold.ts';
 import { leavesOf } from '../../../visualizer/src/value.ts';
 import { inputOf, nextEvent, randomOf } from './script.ts';
@@ -23,6 +23,8 @@ export function createSession(index: number, told: (session: FakeSession) => voi
   const records: InspectRecord[] = [];
   const contexts = new Map<number, { context: Json; event: SessionEvent }>();
   const messages: Message[] = [];
+  /** What `list_approvals` answers; set by tests. */
+  const decided: ApprovalHistoryItem[] = [];
   let seq = 0;
   const chart = createDummy(storedForm(snapshotFrom(input)));
   const session = {
@@ -31,10 +33,15 @@ export function createSession(index: number, told: (session: FakeSession) => voi
     records,
     contexts,
     messages,
+    decided,
     chart,
     isDirect: index % 3 === 1,
     /** Sends an event as the house would, and keeps what it did. */
-    tell(event: SessionEvent, origin: InspectRecord['origin'] = 'hook'): InspectRecord {
+    tell(
+      event: SessionEvent,
+      origin: InspectRecord['origin'] = 'hook',
+      caller?: InspectRecord['caller'],
+    ): InspectRecord {
       const before = chart.snapshot;
       const move = chart.tell(event);
       const { accepted } = move;
@@ -50,6 +57,7 @@ export function createSession(index: number, told: (session: FakeSession) => voi
         seq,
         at: event.at,
         origin,
+        ...(caller && { caller }),
         event: { type: event.type },
         value,
         accepted,

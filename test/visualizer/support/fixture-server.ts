@@ -63,7 +63,11 @@ export async function startFixture({
   protocol = 1,
   scopes = ['read', 'control'],
 }: FixtureOptions) {
-  const http = createServer(serve);
+  const health: { degraded?: string; remedy?: string } = {};
+  const http = createServer((request, response) => {
+    if (request.url === '/health') response.end(JSON.stringify({ status: 'ok', ...health }));
+    else serve(request, response);
+  });
   const io = new Server(http, { serveClient: false, destroyUpgrade: false });
   const changed = new Set<FakeSession>();
   const watched = new Map<Socket, Map<string, number>>();
@@ -112,6 +116,8 @@ export async function startFixture({
     url: `http://127.0.0.1:${listening}/visualizer/`,
     sessions,
     io,
+    /** What `/health` says beside `ok`. */
+    health,
     /** What the page sent at the public door. */
     said,
     /** Lets all sessions live at this many events a second together; returns how to stop. */
@@ -241,6 +247,7 @@ function answerInspect(
         at: record.at,
         event: record.event.type,
         origin: record.origin,
+        ...(record.caller && { caller: record.caller }),
         edges: (record.edges ?? []).flatMap((id) => {
           const edge = edgeOf(id);
           return edge

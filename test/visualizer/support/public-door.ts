@@ -46,6 +46,10 @@ function converse(line: WebSocket, { byId, said }: PublicDoor): void {
       tell({ ...pageBefore(session, message.before), request_id });
       return;
     }
+    if (type === 'list_approvals' && session) {
+      tell({ type: 'approvals_list', session_id, approvals: session.decided, request_id });
+      return;
+    }
     const isDone = /subscribe_session|ping/.test(type);
     const words = `${type} is not implemented yet`;
     const refusal = { type: 'error', code: 'not_implemented', message: words, session_id };

@@ -34,6 +34,9 @@ export class Folds {
   constructor(host: HTMLElement, options: FoldsOptions) {
     this.#host = host;
     this.#options = options;
+    this.#layer.setAttribute('role', 'toolbar');
+    this.#layer.setAttribute('aria-label', 'Counts of events in the chart');
+    this.#layer.addEventListener('keydown', (event) => this.#step(event));
     host.append(this.#layer);
   }
 
@@ -51,7 +54,10 @@ export class Folds {
       for (const edge of fold.edges) byEdge.set(edge, button);
       return button;
     });
+    this.#layer.hidden = buttons.length === 0;
     this.#layer.replaceChildren(...buttons);
+    // One stop for the key Tab, arrows inside: a picture may have twenty counts.
+    for (const [at, button] of buttons.entries()) button.tabIndex = at === 0 ? 0 : -1;
     return byEdge;
   }
 
@@ -66,6 +72,17 @@ export class Folds {
     this.#open?.button.setAttribute('aria-expanded', 'false');
     this.#open?.list.remove();
     this.#open = null;
+  }
+
+  #step(event: KeyboardEvent): void {
+    const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    const buttons = [...this.#layer.querySelectorAll('button')];
+    const at = buttons.indexOf(event.target as HTMLButtonElement);
+    if (by === undefined || at < 0) return;
+    // Elsewhere in the chart arrows pan.
+    event.preventDefault();
+    event.stopPropagation();
+    buttons[(at + by + buttons.length) % buttons.length]?.focus({ preventScroll: true });
   }
 
   #buttonOf(fold: PlacedFold): HTMLButtonElement {
@@ -83,6 +100,8 @@ export class Folds {
     });
     button.addEventListener('click', () => this.#toggle(button, fold));
     button.addEventListener('focus', () => {
+      for (const one of this.#layer.querySelectorAll('button')) one.tabIndex = -1;
+      button.tabIndex = 0;
       if (button.matches(':focus-visible')) this.#options.onFocus(fold);
     });
     return button;

@@ -1,6 +1,7 @@
 /** The journal of the watched session, newest first, one cursor with chart and strip. */
 import { computed, signal } from '@preact/signals';
 import type { InspectRecord } from '../../../src/protocol/inspect.ts';
+import { callerWords, commanderOf, shortCaller } from '../callers.ts';
 import { chartOf } from '../charts.ts';
 import { goTo } from '../cursor.ts';
 import { recordAt } from '../history.ts';
@@ -13,6 +14,12 @@ import './events.css';
 
 const words = signal('');
 const onlyChanged = signal(false);
+
+/** Who gave the command, as a row says it. */
+function callerIn(record: InspectRecord): string {
+  const caller = commanderOf(record);
+  return caller ? shortCaller(caller) : '';
+}
 
 /** What an event did, beside its name. */
 const actionsOf = computed(() => {
@@ -30,7 +37,7 @@ const found = computed(() => {
     .filter(
       (record) =>
         (!onlyChanged.value || record.changed || !record.accepted) &&
-        `${record.event.type} ${record.origin}`.toLowerCase().includes(wanted),
+        `${record.event.type} ${record.origin} ${callerIn(record)}`.toLowerCase().includes(wanted),
     )
     .toReversed();
 });
@@ -44,7 +51,7 @@ export function Events() {
       <div class="events-head">
         <input
           type="search"
-          placeholder="Filter events or origins"
+          placeholder="Filter events, origins or callers"
           aria-label="Filter events"
           autocomplete="off"
           value={words.value}
@@ -101,6 +108,7 @@ function List() {
 
 function Entry({ record }: { record: InspectRecord }) {
   const leaves = leavesOf(record.value);
+  const caller = commanderOf(record);
   const before = recordAt(history.value, record.seq - 1);
   const old = new Set(before ? leavesOf(before.value) : []);
   const moved = leaves.filter((leaf) => !old.has(leaf));
@@ -117,6 +125,11 @@ function Entry({ record }: { record: InspectRecord }) {
           <span class={record.changed ? `text-${phaseOf(leaves)}` : 'faint'}>
             {result.replaceAll(/(?:phase|link)\./g, '')}
           </span>
+          {caller && (
+            <span class="entry-caller" title={`By ${callerWords(caller)}`}>
+              by {shortCaller(caller)}
+            </span>
+          )}
           <span class="entry-actions">{actionsOf.value(record)}</span>
         </span>
       </span>

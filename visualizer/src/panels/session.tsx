@@ -20,6 +20,7 @@ import { VisibleText } from '../ui/visible-text.tsx';
 import { clockWords } from '../ui/words.ts';
 import { visibleText } from '../visible.ts';
 import { ApprovalCard } from './approval-card.tsx';
+import { Decided } from './decided.tsx';
 import './session.css';
 
 /** The tab "Session". */
@@ -54,6 +55,7 @@ function Conversation({ session }: { session: SessionView }) {
         onScroll={scroller.onScroll}
       >
         <Facts session={session} />
+        <Decided key={session.id} session={session.id} />
         {position.value !== null && (
           <p class="hint past">You look at the past; what is said here is of now.</p>
         )}

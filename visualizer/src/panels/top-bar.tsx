@@ -1,6 +1,7 @@
 /** Title, totals, how the page stands with the server, theme, help; and what must be read once. */
-import { computed } from '@preact/signals';
+import { computed, signal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
+import { type Degraded, degraded } from '../health.ts';
 import { connection, hello, notice, rows, rowsTick } from '../model.ts';
 import { PAGE_PATH } from '../places.ts';
 import { isHelpOpen, place, view } from '../route.ts';
@@ -102,6 +103,8 @@ export function Banners() {
   return (
     <div class="banners">
       {state.kind === 'offline' && <Offline since={state.since} retryAt={state.retryAt} />}
+      {degraded.value !== null && <CannotStore trouble={degraded.value} />}
+      <MayOnlyLook />
       {state.kind === 'mismatch' && (
         <p class="banner bad" role="alert">
           The server speaks protocol {state.protocol} and this page an older one.{' '}
@@ -125,6 +128,39 @@ export function Banners() {
         </p>
       )}
     </div>
+  );
+}
+
+/** What is wrong with the storage, and what to do; it goes when the trouble is over. */
+function CannotStore({ trouble: { code, what, remedy } }: { trouble: Degraded }) {
+  return (
+    <p class="banner bad" role="alert" data-testid="degraded">
+      {what} (<code>{code}</code>): nothing new is stored. {remedy}
+    </p>
+  );
+}
+
+const isLookingKnown = signal(false);
+
+/** Said once: why nothing can be pressed, and how that is changed. */
+function MayOnlyLook() {
+  const isReadOnly = hello.value !== null && !hello.value.scopes.includes('control');
+  if (!isReadOnly || isLookingKnown.value) return null;
+  return (
+    <p class="banner warn" role="status" data-testid="read-only">
+      This server is read-only for you: it takes commands only from callers that it knows. Run{' '}
+      <code>orbitdock-server generate-token</code> and start it without{' '}
+      <code>--allow-insecure-no-auth</code>; this page then asks for the token.{' '}
+      <button
+        type="button"
+        class="button"
+        onClick={() => {
+          isLookingKnown.value = true;
+        }}
+      >
+        OK
+      </button>
+    </p>
   );
 }
 

@@ -1,5 +1,6 @@
 /** Why the session is in a state, since when, what led there, what can happen and what cannot. */
-import type { NextEvent, WhyState } from '../../../src/protocol/inspect.ts';
+import type { Cause, NextEvent, WhyState } from '../../../src/protocol/inspect.ts';
+import { callerWords, commanderOf } from '../callers.ts';
 import { labelWords } from '../chart/words.ts';
 import { chartOf } from '../charts.ts';
 import { goTo } from '../cursor.ts';
@@ -76,7 +77,8 @@ function Because({ why }: { why: WhyState }) {
             <button type="button" class="link" onClick={() => void goTo(entered.seq)}>
               #{entered.seq} {entered.event}
             </button>{' '}
-            from {entered.origin} at {clockWords(entered.at)} led there
+            from {entered.origin}
+            <By cause={entered} /> at {clockWords(entered.at)} led there
             {entered.edges.length > 0 ? ', by:' : '.'}
           </>
         ) : (
@@ -99,13 +101,19 @@ function Because({ why }: { why: WhyState }) {
           It left with{' '}
           <button type="button" class="link" onClick={() => void goTo(left.seq)}>
             #{left.seq} {left.event}
-          </button>{' '}
-          at {clockWords(left.at)}.
+          </button>
+          <By cause={left} /> at {clockWords(left.at)}.
         </p>
       )}
       {why.events.length > 0 && <Events events={why.events} />}
     </>
   );
+}
+
+/** Who gave the command; nothing for what was only reported. */
+function By({ cause }: { cause: Cause }) {
+  const caller = commanderOf({ ...cause, accepted: true });
+  return caller && <span data-testid="by"> (by {callerWords(caller)})</span>;
 }
 
 /** What an eventless transition waited for. */
