@@ -38,7 +38,7 @@ it.each([
   ['a desk', {}],
   ['a phone', PHONE],
 ])(
-  'lists the decided requests of a session with who decided, on %s, and a new one as it comes',
+  'lists the decided requests of a session with who decided, and what still waits, on %s',
   async (_, options) => {
     const server = await fixture({ sessions: 2 });
     const session = server.sessions[0];
