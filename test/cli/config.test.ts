@@ -171,6 +171,7 @@ describe('a token', () => {
     'abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz',
     'zyxwvutsrqponmlkjihgfedcba9876543210',
     'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab',
+    'token-abcdefghijklmnopqrstuvwxyz0123456789',
   ])('%j is refused with 78, because it can be guessed', (token) => {
     const { exitCode, message } = refusal({ authToken: token });
     expect(exitCode).toBe(78);
@@ -183,6 +184,7 @@ describe('a token', () => {
     '6ba7b810-9dad-41d1-80b4-00c04fd430c8',
     '9f86d081884c7d659a2feaa0c55ad015',
     '83140975266190385742019467358201',
+    'tok-0123456789abcdef0123456789abcdef-xyz',
   ])('%j is taken', (token) => {
     expect(resolved({ authToken: token }).token).toBe(token);
   });
