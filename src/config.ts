@@ -26,6 +26,8 @@ export interface DataPaths {
   readonly hookConfig: string;
   /** Authorization header for hook.sh's curl, 0600. */
   readonly hookHeaders: string;
+  /** The secret that may hand in hooks only, 0600. */
+  readonly hookSecret: string;
   readonly logs: string;
   readonly log: string;
   readonly spool: string;
@@ -186,6 +188,7 @@ export function dataPaths(directory: string): DataPaths {
     hookScript: below('hook.sh'),
     hookConfig: below('hook.conf'),
     hookHeaders: below('hook-headers'),
+    hookSecret: below('hook-secret'),
     logs: below('logs'),
     log: below('logs', 'server.log'),
     spool: below('spool'),

@@ -105,6 +105,7 @@ async function serve(deps: {
     rooms: house.rooms,
     inspection: house.inspection,
     socketPath: paths.socket,
+    hookSecretPath: paths.hookSecret,
     log: log.child('transports'),
     version,
   });

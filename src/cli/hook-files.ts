@@ -8,6 +8,7 @@ import { formatAddress, parseBind } from '../address.ts';
 import { type ConfigSources, type DataPaths, DEFAULT_BIND } from '../config.ts';
 import { EXIT, ExitError } from '../exit.ts';
 import { writeFileAtomically } from '../files.ts';
+import { createHookSecret, readHookSecret } from '../hook-secret.ts';
 import { readTokenFile } from '../token.ts';
 
 declare const __HOOK_SH__: string | undefined;
@@ -30,7 +31,17 @@ export function hookScriptText(): string {
 export function writeHookFiles(paths: DataPaths, serverUrl: string): void {
   writeFileAtomically(paths.hookConfig, `url=${serverUrl}\n`, { mode: 0o600 });
   writeHookHeaders(paths);
+  writeHookSecret(paths);
   writeFileAtomically(paths.hookScript, hookScriptText(), { mode: 0o700 });
+}
+
+/**
+ * Makes the secret that hooks prove themselves with where there is no unix socket; one that is there stays,
+ * also one that was copied from the server's machine.
+ */
+export function writeHookSecret(paths: DataPaths): void {
+  if (readHookSecret(paths.hookSecret) !== null) return;
+  writeFileAtomically(paths.hookSecret, createHookSecret(), { mode: 0o600 });
 }
 
 /** Brings the header file in line with the token file: written where there is a token, else removed. */

@@ -4,8 +4,9 @@
 # a word (stdout would reach the model), never fails, sends nothing of its environment but the terminal's
 # name and id at a session's start. POSIX sh and curl only.
 # To a server on this machine it goes through the unix socket in this directory: only we and our server can
-# open it. Whoever listens on a loopback port may be another user: it gets no token, and its answer is not
-# believed. The file stays, and our server removes it when it reads the spool.
+# open it. Without one (a tunnel, a container) whoever listens on the port may be a stranger: he gets no token
+# and no secret, but a proof that we have the server's `hook-secret` (an HMAC, for this hook only), and is
+# believed only when his answer proves the same. Else the file stays. Needs sha256sum, shasum or openssl.
 exec >/dev/null 2>&1
 [ "${1-}" = --deliver ] || stamp=$(date +%s%N) # first of all: hooks carry no time of their own
 limit= # nothing here waits longer: signals are ignored, and curl cannot keep time on a machine too busy
@@ -16,6 +17,34 @@ LC_ALL=C
 umask 077
 case $0 in */*) CDPATH='' cd -- "${0%/*}" || exit 0 ;; esac
 
+octal() { # the bytes that $1 names in hex, each XORed with $2, as `printf %b` reads them
+  hex=$1 escapes=
+  while [ "$hex" ]; do
+    rest=${hex#??}
+    byte=$((0x${hex%"$rest"} ^ $2)) hex=$rest
+    escapes=$escapes\\0$((byte / 64))$((byte / 8 % 8))$((byte % 8))
+  done
+}
+hmac() { # HMAC-SHA-256 of its arguments as lines; the key goes through pipes only
+  mac=$({ printf %b "$inner" && printf '%s\n' "$@"; } | $sha256)
+  octal "${mac%% *}" 0
+  mac=$(printf %b "$outer$escapes" | $sha256)
+  mac=${mac%% *}
+}
+prepare_hmac() { # fails where it cannot be made
+  read -r secret <hook-secret
+  case $secret in *[!0-9a-f]*) return 1 ;; esac
+  [ ${#secret} -eq 64 ] || return 1
+  [ "$(command -v printf)" = printf ] || return 1 # a program would show the key in `ps`
+  if command -v sha256sum; then sha256=sha256sum
+  elif command -v shasum; then sha256='shasum -a 256'
+  elif command -v openssl; then sha256='openssl dgst -sha256 -r'
+  else return 1; fi
+  secret=${secret}0000000000000000000000000000000000000000000000000000000000000000
+  octal "$secret" 0x36 && inner=$escapes
+  octal "$secret" 0x5c && outer=$escapes
+}
+
 if [ "${1-}" = --deliver ]; then
   file=$2 key=$3 type=$4 url=
   [ -f "$file" ] || exit 0 # the server was faster
@@ -24,21 +53,36 @@ if [ "${1-}" = --deliver ]; then
     -H 'Content-Type: application/json' -H 'Expect:' -H "Idempotency-Key: $key"
   # Both times are of this machine's clock: their difference is the delay, whatever the clock says.
   sent=$(date +%s%N)
-  case $sent in *[!0-9]* | '') ;; *) set -- "$@" -H "X-OrbitDock-Sent: $sent" ;; esac
+  case $sent in *[!0-9]* | '') sent= ;; esac
   [ -z "$type" ] || set -- "$@" -H "X-OrbitDock-Hook: $type"
-  trusted=1
+  trusted=1 socket= proof=
   case $url in
     http://127.* | http://0.* | 'http://[::'* | http://localhost | http://localhost[:/]*)
       if [ -S orbitdock.sock ]; then
-        url=http://localhost
+        url=http://localhost socket=1
         set -- "$@" --unix-socket orbitdock.sock
       else
         trusted=
       fi
       ;;
   esac
-  [ ! "$trusted" ] || [ ! -f hook-headers ] || set -- "$@" -H @hook-headers # from a file: `ps` shows arguments
-  case $trusted$($limit curl "$@" --data-binary "@$file" --url "$url/api/hook") in 12??) rm -f "$file" ;; esac
+  if [ "$trusted" ] && [ -f hook-headers ]; then
+    set -- "$@" -H @hook-headers # from a file: `ps` shows arguments
+  elif [ ! "$socket" ] && [ -f hook-secret ] && prepare_hmac; then
+    [ ${#sent} -eq 19 ] || sent=$(date +%s)000000000
+    digest=$($limit $sha256 <"$file") && digest=${digest%% *}
+    hmac orbitdock-hook "$key" "$sent" "$type" "$digest"
+    proof=$mac
+    set -- "$@" -D - -H "Authorization: OrbitDock-Hook $proof" -H "X-OrbitDock-Digest: $digest"
+  fi
+  [ -z "$sent" ] || set -- "$@" -H "X-OrbitDock-Sent: $sent"
+  answer=$($limit curl "$@" --data-binary "@$file" --url "$url/api/hook")
+  if [ "$proof" ]; then
+    hmac orbitdock-stored "$key" "$proof"
+    case $answer in *"$mac"*2??) rm -f "$file" ;; esac
+  else
+    case $trusted$answer in 12??) rm -f "$file" ;; esac
+  fi
   exit 0
 fi
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { Option } from 'clipanion';
 import { EXIT, ExitError } from '../exit.ts';
 import { OrbitCommand } from './command.ts';
-import { hasHookScript } from './hook-files.ts';
+import { hasHookScript, writeHookSecret } from './hook-files.ts';
 import { hasAllHooks, mergeHooks, removeHooks } from './hook-settings.ts';
 import { readSettings, writeSettings } from './settings-file.ts';
 
@@ -38,6 +38,8 @@ export class InstallHooksCommand extends OrbitCommand {
       const sentence = `Hook script not found at ${hookScript}. Run \`${this.commandLine('init')}\` first.`;
       throw new ExitError(EXIT.failure, sentence);
     }
+    // An `init` of before made none.
+    writeHookSecret(paths);
     const path = this.settingsPath || settingsPath(this.context.env, this.home());
     const file = await readSettings(path);
     const { added, updated } = mergeHooks(file.settings, hookScript);

@@ -17,6 +17,7 @@ import {
   readCredential,
   type TokenCheck,
 } from './admission/credential.ts';
+import { createHookProofCheck, type HookProofCheck, type ProvenHook } from './admission/hook-proof.ts';
 import {
   createNames,
   type HostKind,
@@ -37,7 +38,7 @@ type GateRequest = Pick<IncomingMessage, 'rawHeaders' | 'httpVersion' | 'url' | 
 };
 
 /** What a request asks for, as far as the gate cares. */
-export type Door = 'http' | 'health' | 'ws' | 'socket.io' | 'page' | 'stately';
+export type Door = 'http' | 'hook' | 'health' | 'ws' | 'socket.io' | 'page' | 'stately';
 
 /** Doors that judge, or need not judge, who is anonymous. */
 const OPEN_DOORS: ReadonlySet<Door> = new Set(['health', 'socket.io', 'page', 'stately']);
@@ -50,6 +51,8 @@ export interface Admission {
   readonly isLocal: boolean;
   /** The Origin when `--allow-origin` names it: then answers carry CORS headers. */
   readonly corsOrigin: string | null;
+  /** What a hook's own secret has proven; its sender may do nothing else. Null for all other callers. */
+  readonly provenHook: ProvenHook | null;
   /** A browser asking whether it may ask; answered without looking at a credential. */
   readonly isPreflight: boolean;
 }
@@ -90,6 +93,8 @@ export interface GateDeps {
     Config,
     'bind' | 'token' | 'localTrust' | 'allowInsecureNoAuth' | 'allowHosts' | 'allowOrigins'
   >;
+  /** Where the secret of hooks is; without it no proof is valid. */
+  hookSecretPath?: string | undefined;
   /** Who is at the other end of a connection. */
   peers: Peers;
   clock: Clock;
@@ -105,6 +110,7 @@ class HouseGate implements Gate {
   readonly #deps: GateDeps;
   readonly #names: Names;
   readonly #isValid: TokenCheck;
+  readonly #proves: HookProofCheck;
   readonly #throttle: Throttle;
   /** Whoever reaches us gets in. */
   readonly #isOpen: boolean;
@@ -114,6 +120,7 @@ class HouseGate implements Gate {
     this.#deps = deps;
     this.#names = createNames(config);
     this.#isValid = createTokenCheck(config.token);
+    this.#proves = createHookProofCheck(deps.hookSecretPath);
     this.#throttle = createThrottle({ clock });
     this.#isOpen = config.token === null && config.allowInsecureNoAuth;
   }
@@ -140,16 +147,23 @@ class HouseGate implements Gate {
     const { corsOrigin } = origin;
     if (corsOrigin !== null && isPreflight(request, headers)) {
       const caller: Caller = { kind: 'anonymous', address };
-      return { caller, target, isLocal, corsOrigin, isPreflight: true };
+      return { caller, target, isLocal, corsOrigin, provenHook: null, isPreflight: true };
     }
     const door = doorOf(target.path);
     const credential = credentialOf(headers, door === 'ws' ? target.query : null);
+    const admission = { target, isLocal, corsOrigin, isPreflight: false };
+    if (credential.kind === 'hook-proof') {
+      const provenHook = this.#proves(credential.proof, headers);
+      if (provenHook === null) return this.#wrongCredential(address, isLocal);
+      if (door !== 'hook') return onlyHooks();
+      return { ...admission, caller: { kind: 'token', address }, provenHook };
+    }
     const caller =
       credential.kind === 'none'
         ? this.#withoutCredential(address, isLocal, door)
         : this.#judgeCredential(credential, address, isLocal);
     if (caller === null) return unauthorized();
-    return isRefusal(caller) ? caller : { caller, target, isLocal, corsOrigin, isPreflight: false };
+    return isRefusal(caller) ? caller : { ...admission, caller, provenHook: null };
   }
 
   judgeLater(token: string | undefined, { caller, isLocal }: Admission): Caller | Refusal {
@@ -175,7 +189,7 @@ class HouseGate implements Gate {
 
   /** Turns a credential that is there into a caller or a 401. */
   #judgeCredential(
-    credential: Exclude<Credential, { kind: 'none' }>,
+    credential: Exclude<Credential, { kind: 'none' | 'hook-proof' }>,
     address: string,
     isLocal: boolean,
   ): Caller | Refusal {
@@ -185,6 +199,10 @@ class HouseGate implements Gate {
     if (credential.kind === 'token' && this.#isValid(credential.token)) {
       return { kind: 'token', address };
     }
+    return this.#wrongCredential(address, isLocal);
+  }
+
+  #wrongCredential(address: string, isLocal: boolean): Refusal {
     // The owner's own mistakes on his own machine need no punishment, unless locals need tokens too.
     const seconds = this.#trusts(isLocal) ? 0 : this.#throttle.failed(address);
     if (seconds === 0) return unauthorized();
@@ -305,6 +323,11 @@ function judgeOrigin(given: {
 
 function refusal(error: OrbitError, headers: Record<string, string> = {}): Refusal {
   return { error, headers };
+}
+
+function onlyHooks(): Refusal {
+  const reason = 'The secret of hooks may hand in hooks and nothing else';
+  return refusal(new OrbitError('forbidden', { reason }));
 }
 
 function unauthorized(): Refusal {

@@ -58,6 +58,8 @@ export interface DoorsDeps {
   pageDirectory?: string;
   /** Where to listen on a unix socket as well; its directory is open to the owner only. */
   socketPath?: string;
+  /** Where the secret of hooks is. */
+  hookSecretPath?: string;
   limits?: DoorLimits;
   clock?: Clock;
 }
@@ -107,6 +109,7 @@ class OnePort implements Doors {
     const { config, hall, limits, clock, log, inspection } = deps;
     const gate = createGate({
       config,
+      hookSecretPath: deps.hookSecretPath,
       peers: this.#peers,
       clock,
       maxHeaderFields: limits.maxHeaderFields,

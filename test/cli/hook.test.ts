@@ -239,7 +239,7 @@ it('sends no token to a loopback address, and believes nobody there who says tha
     await hook('claude_status_event');
     await until(() => ear.received.length === already + 1);
     await until(() => !isRunning());
-    expect(ear.received.at(-1)?.headers.authorization).toBeUndefined();
+    expect(ear.received.at(-1)?.headers.authorization).not.toContain('Bearer');
     expect(spooled()).toHaveLength(already + 1);
   }
 });

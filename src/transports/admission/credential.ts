@@ -8,6 +8,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 export type Credential =
   | { kind: 'none' }
   | { kind: 'token'; token: string }
+  | { kind: 'hook-proof'; proof: string }
   | { kind: 'unreadable' }
   | { kind: 'contradictory'; reason: string };
 
@@ -52,6 +53,8 @@ export function readCredential(
   const found = new Set<string>();
   const [header] = authorization;
   if (header !== undefined) {
+    const proof = /^orbitdock-hook +([^\s]+) *$/i.exec(header)?.[1];
+    if (proof !== undefined) return { kind: 'hook-proof', proof };
     const token = /^bearer +([^\s]+) *$/i.exec(header)?.[1];
     if (token === undefined) return { kind: 'unreadable' };
     found.add(token);

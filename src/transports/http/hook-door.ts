@@ -3,6 +3,7 @@
  * far, and Koa would be a fifth of its way: it stands beside Koa, behind the same gate. 204 means that the
  * event is committed; any other status means that it is not, and the sender keeps its file.
  */
+import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { OrbitError } from '../../errors.ts';
 import { HookBody, MAX_HOOK_BYTES, parseHookJson } from '../../protocol/hook-body.ts';
@@ -23,17 +24,28 @@ export function createHookDoor(deps: {
   hall: Pick<Hall, 'takeHook'>;
   maxBodyBytes: number;
 }): PlainDoor {
-  return async (request, response) => {
+  return async (request, response, { provenHook }) => {
     if (request.method !== 'POST') {
       response.setHeader('Allow', 'POST');
       throw new OrbitError('method_not_allowed', { allow: 'POST' });
     }
     refuseOtherMedia(request);
     const meta = metaOf(request);
-    const body = parseHookJson(
-      await readBody(request, MAX_HOOK_BYTES, new HookBody(deps.maxBodyBytes)),
-    );
-    await deps.hall.takeHook(body, meta);
+    const hash = provenHook === null ? null : createHash('sha256');
+    const bytes = new HookBody(deps.maxBodyBytes);
+    const text = await readBody(request, MAX_HOOK_BYTES, {
+      add(chunk) {
+        hash?.update(chunk);
+        return bytes.add(chunk);
+      },
+      bytes: () => bytes.bytes(),
+    });
+    if (hash !== null && hash.digest('hex') !== provenHook?.digest) {
+      const reason = 'The body is not the one that X-OrbitDock-Digest names';
+      throw new OrbitError('bad_request', { reason });
+    }
+    await deps.hall.takeHook(parseHookJson(text), meta);
+    if (provenHook !== null) response.setHeader('X-OrbitDock-Stored', provenHook.answer);
     return TAKEN;
   };
 }

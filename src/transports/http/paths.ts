@@ -12,6 +12,7 @@ export const HOOK_PATH = '/api/hook';
 /** Which door a path leads to, for the gate. Exact: `/ws/` is not `/ws`. */
 export function doorOf(path: string): Door {
   if (path === HEALTH_PATH) return 'health';
+  if (path === HOOK_PATH) return 'hook';
   if (path === WS_PATH) return 'ws';
   if (path === STATELY_PATH) return 'stately';
   if (isPagePath(path)) return 'page';
