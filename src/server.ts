@@ -26,10 +26,10 @@ export interface Server extends AsyncDisposable {
 const SPOOL_MIN_AGE_MS = 10_000;
 const SPOOL_EVERY_MS = 5000;
 /**
- * Loading the schemas holds everything up for a while: not while whoever started us looks whether we
- * serve. The first message that needs them loads them at once.
+ * Loading the schemas holds everything up for a while: whoever started us is first told that we serve. The
+ * first message that needs them loads them at once.
  */
-const CODEC_AFTER_MS = 500;
+const WARM_UP_AFTER_MS = 50;
 const PASSIVATE_EVERY_MS = 60_000;
 const PASSIVATE_AFTER_MS = 30 * 60_000;
 
@@ -177,11 +177,11 @@ function startChores({
     if (!draining) drain(spool.drain(SPOOL_MIN_AGE_MS));
   }, SPOOL_EVERY_MS);
   const restTimer = setInterval(() => house.rest(PASSIVATE_AFTER_MS), PASSIVATE_EVERY_MS);
-  const codecTimer = setTimeout(() => {
-    house.loadCodec().catch((error: Error) => log.error('codec.load_failed', { error }));
-  }, CODEC_AFTER_MS);
+  const warmUpTimer = setTimeout(() => {
+    house.warmUp().catch((error: Error) => log.error('warm_up.failed', { error }));
+  }, WARM_UP_AFTER_MS);
   return async () => {
-    clearTimeout(codecTimer);
+    clearTimeout(warmUpTimer);
     clearInterval(spoolTimer);
     clearInterval(restTimer);
     await draining;

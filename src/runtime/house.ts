@@ -18,6 +18,7 @@ import { createSubscriptions, type Subscriptions } from './handlers/subscription
 import { Hooks } from './hooks.ts';
 import { createInspection, type Inspection } from './inspection/inspection.ts';
 import { createIntake, type Intake } from './intake.ts';
+import { rehearseHook } from './rehearsal.ts';
 import { frameOf } from './rooms/frames.ts';
 import { createSessionNames, type SessionNames } from './sessions/session-names.ts';
 import { createShells } from './shells.ts';
@@ -40,8 +41,8 @@ export interface HouseDeps {
 export interface House extends Pick<Core, 'rooms' | 'registry' | 'ledger' | 'threads'> {
   hall: Hall;
   inspection: Inspection;
-  /** Loads the schemas now, so that the first message does not wait for them. */
-  loadCodec(): Promise<void>;
+  /** Loads the schemas and runs the way of a hook once, so that the first one does not wait for that. */
+  warmUp(): Promise<void>;
   /** From now on live hooks wait for this, at most 2 s: older ones are on their way from the spool. */
   waitForSpool(drained: Promise<unknown>): void;
   /** Lets sessions rest that were idle for so long: connectors go first, then they become rows. */
@@ -95,7 +96,7 @@ export function createHouse(deps: HouseDeps): House {
   return {
     hall: hallOf({ deps, subscriptions, intake, receive }),
     ...{ rooms, registry, ledger, threads, inspection },
-    loadCodec: async () => void (await intake.codec()),
+    warmUp: async () => void (await rehearseHook(intake)),
     waitForSpool: intake.waitForSpool,
     rest(idleMs) {
       registry.passivate(idleMs);

@@ -17,7 +17,11 @@ import {
   readCredential,
   type TokenCheck,
 } from './admission/credential.ts';
-import { createHookProofCheck, type HookProofCheck, type ProvenHook } from './admission/hook-proof.ts';
+import {
+  createHookProofCheck,
+  type HookProofCheck,
+  type ProvenHook,
+} from './admission/hook-proof.ts';
 import {
   createNames,
   type HostKind,

@@ -23,7 +23,8 @@ import { installHookScript, startTestServer, type TestServer } from '../support/
 import { type Ear, Home, openEar, until } from './support.ts';
 
 const TOKEN = createToken();
-const BODY = '{"hook_event_name":"UserPromptSubmit","session_id":"tcp-1","cwd":"/x","prompt":"hello"}';
+const BODY =
+  '{"hook_event_name":"UserPromptSubmit","session_id":"tcp-1","cwd":"/x","prompt":"hello"}';
 let server: TestServer;
 /** Another machine, one of whose ports leads to the server. */
 let remote: Home;
@@ -81,22 +82,25 @@ it('delivers to a server that asks everybody else for a token, once however ofte
   expect(prompts()).toBe(1);
 });
 
-it.each(['sha256sum', 'shasum', 'openssl'])('proves itself where only %s is installed', async (tool) => {
-  const bin = join(remote.dir, 'bin');
-  mkdirSync(bin);
-  const tools = ['sh', 'cat', 'mv', 'rm', 'mkdir', 'curl', 'date', 'perl', 'timeout', tool];
-  for (const name of tools) {
-    const path = (process.env.PATH ?? '')
-      .split(':')
-      .map((dir) => join(dir, name))
-      .find(existsSync);
-    if (path !== undefined) symlinkSync(path, join(bin, name));
-  }
-  if (!existsSync(join(bin, tool))) return;
-  await hook(BODY, { PATH: bin });
-  await until(() => spooled().length === 0);
-  expect(prompts()).toBe(1);
-});
+it.each(['sha256sum', 'shasum', 'openssl'])(
+  'proves itself where only %s is installed',
+  async (tool) => {
+    const bin = join(remote.dir, 'bin');
+    mkdirSync(bin);
+    const tools = ['sh', 'cat', 'mv', 'rm', 'mkdir', 'curl', 'date', 'perl', 'timeout', tool];
+    for (const name of tools) {
+      const path = (process.env.PATH ?? '')
+        .split(':')
+        .map((dir) => join(dir, name))
+        .find(existsSync);
+      if (path !== undefined) symlinkSync(path, join(bin, name));
+    }
+    if (!existsSync(join(bin, tool))) return;
+    await hook(BODY, { PATH: bin });
+    await until(() => spooled().length === 0);
+    expect(prompts()).toBe(1);
+  },
+);
 
 it('shows a squatter nothing that he could use, and keeps the hook when he says it is stored', async () => {
   const secret = readFileSync(server.paths.hookSecret, 'utf8').trim();
@@ -204,9 +208,7 @@ it('never shows the secret in an argument', async () => {
       for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
         try {
           lines.add(readFileSync(`/proc/${pid}/cmdline`, 'utf8'));
-        } catch {
-          continue; // It ended meanwhile.
-        }
+        } catch {}
       }
       return spooled().length === 0;
     });
@@ -225,7 +227,13 @@ interface Asked {
 function proven(claim: Partial<HookClaim>, secretFile = server.paths.hookSecret): Asked {
   const secret = readHookSecret(secretFile);
   if (secret === null) throw new Error(`no secret in ${secretFile}`);
-  const all = { key: 'k1', sentNs: `${Date.now()}000000`, type: '', digest: sha256('{}'), ...claim };
+  const all = {
+    key: 'k1',
+    sentNs: `${Date.now()}000000`,
+    type: '',
+    digest: sha256('{}'),
+    ...claim,
+  };
   const headers = {
     Authorization: `OrbitDock-Hook ${proofOfRequest(secret, all)}`,
     'Content-Type': 'application/json',

@@ -1,0 +1,36 @@
+/** Warming up: the way of a hook is run once before the first one comes, and nobody notices. */
+import { expect, it, vi } from 'vitest';
+import { rehearseHook } from '../../src/runtime/rehearsal.ts';
+import { wsClient } from '../support/clients.ts';
+import { rowsOf } from '../support/database.ts';
+import { startTestServer } from '../support/server.ts';
+
+const rehearsal = vi.hoisted(() => ({ done: 0 }));
+vi.mock('../../src/runtime/rehearsal.ts', async (importOriginal) => {
+  const real = await importOriginal<typeof import('../../src/runtime/rehearsal.ts')>();
+  return {
+    rehearseHook: async (...args: Parameters<typeof real.rehearseHook>) => {
+      const step = await real.rehearseHook(...args);
+      rehearsal.done++;
+      return step;
+    },
+  };
+});
+
+it('takes a hook through the chart, by itself after the start, and leaves no trace', async () => {
+  await using server = await startTestServer();
+  await using client = await wsClient(server.url);
+  client.send({ type: 'subscribe_list' });
+  await vi.waitFor(() => expect(rehearsal.done).toBe(1), 8000);
+  for (const table of ['sessions', 'messages', 'journal', 'pending_sessions', 'hook_keys']) {
+    expect([table, rowsOf(server.paths, `SELECT 1 FROM ${table}`)]).toEqual([table, []]);
+  }
+  const list = await client.waitFor(({ type }) => type === 'sessions_list');
+  expect(list).toMatchObject({ sessions: [] });
+  expect(client.messages.map(({ type }) => type)).toEqual(['hello', 'sessions_list']);
+
+  const codec = () => import('../../src/protocol/codec.ts');
+  const step = await rehearseHook({ codec });
+  expect(step).toMatchObject({ accepted: true });
+  expect(step.facts.map(({ type }) => type)).toContain('message_appended');
+});
