@@ -18,6 +18,10 @@ beforeAll(async () => {
 });
 afterAll(() => dock[Symbol.asyncDispose]());
 
+/** Whether the model has been asked something in which these words stand. */
+const isAsked = (words: string): boolean =>
+  dock.api.requests.some(({ input }) => JSON.stringify(input).includes(words));
+
 describe.each(Object.entries(MODELS))('a session with a %s model', (_, model) => {
   it('is created, answers, and tells what it did', async () => {
     const client = await dock.client();
@@ -249,13 +253,13 @@ describe.each(Object.entries(MODELS))('a session with a %s model', (_, model) =>
       },
     );
     await session.idle();
-    const [started] = await session.messages('steer');
-    expect(started?.tool_output).toBe('fallback');
+    // Told when the engine has answered, which may be after the turn.
+    const fate = async () => (await session.messages('steer'))[0]?.tool_output;
+    await expect.poll(fate).toBe('fallback');
 
-    const asked = dock.api.requests.length;
     await session.say(`!wait gate-${model}`, '!say First.');
     // Words that come before the model is asked go along with the first question, and never wait.
-    await expect.poll(() => dock.api.requests.length).toBeGreaterThan(asked);
+    await expect.poll(() => isAsked(`gate-${model}`)).toBe(true);
     await session.ask('steer_turn', { content: 'and to the left' });
     const queued = await client.waitFor(
       (frame) => frame.type === 'message_updated' && frame.changes.tool_output === 'queued',
@@ -266,6 +270,30 @@ describe.each(Object.entries(MODELS))('a session with a %s model', (_, model) =>
     const steer = (await session.messages('steer')).find(({ id }) => id === queued.message_id);
     expect(steer).toMatchObject({ content: 'and to the left', tool_output: 'delivered' });
     expect(JSON.stringify(dock.api.requests.at(-1)?.input)).toContain('and to the left');
+  });
+
+  it('keeps words that join a running turn as steered: clients count `user` messages as turns', async () => {
+    const client = await dock.client();
+    const session = await createSteered(client, { cwd: dock.home.project, model });
+    await session.say(`!wait join-${model}`, '!say First.');
+    await expect.poll(() => isAsked(`join-${model}`)).toBe(true);
+    await session.ask('send_message', { content: 'and to the right' });
+    dock.api.open(`join-${model}`);
+    await session.idle();
+    expect((await session.messages('user')).map(({ content }) => content)).toEqual([
+      expect.stringContaining('join-'),
+    ]);
+    expect(await session.messages('steer')).toMatchObject([{ content: 'and to the right' }]);
+    await session.say('!say Alone.');
+    await session.idle();
+    expect(await session.messages('user')).toHaveLength(2);
+    expect((await session.snapshot()).turn_count).toBe(2);
+    // As the app does: so many turns as there are `user` messages from that one on.
+    await session.ask('rollback_turns', { num_turns: 1 });
+    await client.waitFor(({ type }) => type === 'thread_rolled_back');
+    expect((await session.messages('user')).map(({ content }) => content)).toEqual([
+      expect.stringContaining('join-'),
+    ]);
   });
 
   it('hands pictures, skills, mentions, model and effort to the model', async () => {

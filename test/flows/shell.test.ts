@@ -112,6 +112,24 @@ describe.each([
     expect(messages.at(-1)).not.toHaveProperty('is_in_progress');
   });
 
+  it('tells pieces only to who asked for them; the end comes to everybody', async () => {
+    await using client = await connect(server.url);
+    await subscribed(client);
+    await using plain = await connect(server.url);
+    plain.send({ type: 'subscribe_session', session_id: id });
+    await barrier(plain);
+    const request_id = await start(client, 'echo one; while [ ! -e go ]; do sleep 0.05; done');
+    await client.waitFor(({ type }) => type === 'shell_delta');
+    await using late = await connect(server.url);
+    late.send({ type: 'subscribe_session', session_id: id, deltas: false });
+    await barrier(late);
+    mkdirSync(join(directory, 'go'));
+    for (const each of [plain, late]) {
+      expect(await outputOf(each, request_id)).toMatchObject({ stdout: 'one\n' });
+      expect(heard(each, 'shell_delta')).toEqual([]);
+    }
+  });
+
   it('cancels a command, once', async () => {
     await using client = await connect(server.url);
     await subscribed(client);

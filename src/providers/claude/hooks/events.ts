@@ -137,7 +137,6 @@ const WRAPPERS = new Set([
   'command-name',
   'command-message',
   'command-args',
-  'bash-input',
   'local-command-caveat',
   'local-command-stdout',
   'local-command-stderr',
@@ -159,8 +158,14 @@ function isOfTheCli(prompt: string): boolean {
   return true;
 }
 
+/** A command that a person typed behind `!`, as it was typed; other words as they are. */
+function asTyped(prompt: string): string {
+  const command = /^\s*<bash-input>([\s\S]*)<\/bash-input>\s*$/.exec(prompt)?.[1];
+  return command === undefined ? prompt : `! ${command.trim()}`;
+}
+
 function promptSubmitted(hook: Hook, receipt: HookReceipt): SessionEvent {
-  const text = hook.prompt ?? '';
+  const text = asTyped(hook.prompt ?? '');
   const prompt = text === '' || isOfTheCli(text) ? null : text;
   const base = {
     ...seen(hook, receipt.at),
