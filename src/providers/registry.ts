@@ -1,6 +1,7 @@
 /** The providers of a server, by their ids. The runtime asks here and imports none of them. */
 import { OrbitError } from '../errors.ts';
-import type { Catalog, Provider, Steering } from './provider.ts';
+import type { Hook } from '../protocol/hook.ts';
+import type { Catalog, HookReading, Provider, Steering } from './provider.ts';
 
 /** All providers that a server has. */
 export interface Providers extends Iterable<Provider> {
@@ -10,6 +11,8 @@ export interface Providers extends Iterable<Provider> {
   steering(id: string): Steering;
   /** Null where the provider has no catalog. */
   catalog(id: string): Catalog | null;
+  /** What a hook means to the provider whose it is; null when it is told of by another way. */
+  readHook(hook: Hook): HookReading | null;
 }
 
 /** @param list  each id once; the order is the order in which their models are listed */
@@ -33,6 +36,13 @@ export function createProviders(list: readonly Provider[]): Providers {
       throw new OrbitError('unsupported', { what: `Running ${name}`, reason });
     },
     catalog: (id) => byId.get(id)?.catalog ?? null,
+    readHook(hook) {
+      for (const provider of list) {
+        const reading = provider.readHook?.(hook);
+        if (reading) return reading;
+      }
+      return null;
+    },
     [Symbol.iterator]: () => list[Symbol.iterator](),
   };
 }

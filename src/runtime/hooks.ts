@@ -20,7 +20,7 @@ import type { LiveSession, Origin } from './sessions/live-session.ts';
 import type { Found, Registry } from './sessions/registry.ts';
 
 interface HooksDeps {
-  providers: Providers;
+  providers: Pick<Providers, 'readHook'>;
   writer: Pick<Writer, 'opened' | 'submit' | 'trouble' | 'backlog'>;
   registry: Pick<Registry, 'enter' | 'create' | 'peek'>;
   ledger: Pick<Ledger, 'send'>;
@@ -70,8 +70,8 @@ export class Hooks {
    *   when it never can be
    */
   take(hook: Hook, meta: HookMeta): Promise<void> {
-    const { writer, clock, registry } = this.#deps;
-    const reading = this.#read(hook);
+    const { writer, clock, registry, providers } = this.#deps;
+    const reading = providers.readHook(hook);
     // Told of by another way.
     if (!reading) return Promise.resolve();
     const known = meta.key === undefined ? undefined : this.#recent.get(meta.key);
@@ -84,14 +84,6 @@ export class Hooks {
     );
     if (meta.key !== undefined) this.#recent.remember(meta.key, stored);
     return stored;
-  }
-
-  #read(hook: Hook): HookReading | null {
-    for (const { readHook } of this.#deps.providers) {
-      const reading = readHook?.(hook);
-      if (reading) return reading;
-    }
-    return null;
   }
 
   #visit(found: Found, arrival: Arrival): Promise<void> {

@@ -96,7 +96,7 @@ export function createHouse(deps: HouseDeps): House {
   return {
     hall: hallOf({ deps, subscriptions, intake, receive }),
     ...{ rooms, registry, ledger, threads, inspection },
-    warmUp: async () => void (await rehearseHook(intake)),
+    warmUp: async () => void (await rehearseHook(intake, providers)),
     waitForSpool: intake.waitForSpool,
     rest(idleMs) {
       registry.passivate(idleMs);

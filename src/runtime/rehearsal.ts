@@ -3,10 +3,9 @@
  * nobody sent, as far as it only computes; nothing is stored, told, logged or kept.
  */
 import { type Step, snapshotFrom, takeStep } from '../../machines/step.ts';
-import { eventFromHook } from '../connectors/claude-hooks/events.ts';
-import { sessionFromHooks } from '../connectors/claude-hooks/session.ts';
 import { OrbitError } from '../errors.ts';
 import { parseHookJson } from '../protocol/hook-body.ts';
+import type { Providers } from '../providers/registry.ts';
 import type { Intake } from './intake.ts';
 
 const SPOKEN = '1970-01-01T00:00:00.000000Z';
@@ -19,12 +18,19 @@ const BODY = Buffer.from(
   }),
 );
 
+const keep = () => ({ refusal: 'a rehearsal' });
+
 /** Loads the schemas and takes the hook as far as the commit, which it does not reach. @returns what would be committed */
-export async function rehearseHook({ codec }: Pick<Intake, 'codec'>): Promise<Step> {
+export async function rehearseHook(
+  { codec }: Pick<Intake, 'codec'>,
+  providers: Pick<Providers, 'readHook'>,
+): Promise<Step> {
   const { decodeHook } = await codec();
   const hook = decodeHook(parseHookJson(BODY));
   if (hook instanceof OrbitError) throw hook;
-  const session = sessionFromHooks(hook, SPOKEN, null, null);
+  const reading = providers.readHook(hook);
+  if (!reading) throw new Error('no provider reads the hook of the rehearsal');
+  const session = reading.session(SPOKEN, null, null);
   const snapshot = snapshotFrom({ session, isNew: true, turnCount: 0 });
-  return takeStep(snapshot, eventFromHook(hook, { at: SPOKEN, key: 'rehearsal' }));
+  return takeStep(snapshot, reading.event({ at: SPOKEN, key: 'rehearsal', keep }));
 }

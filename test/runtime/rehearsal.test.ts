@@ -3,6 +3,7 @@ import { expect, it, vi } from 'vitest';
 import { rehearseHook } from '../../src/runtime/rehearsal.ts';
 import { wsClient } from '../support/clients.ts';
 import { rowsOf } from '../support/database.ts';
+import { noCodex } from '../support/no-codex.ts';
 import { startTestServer } from '../support/server.ts';
 
 const rehearsal = vi.hoisted(() => ({ done: 0 }));
@@ -30,7 +31,7 @@ it('takes a hook through the chart, by itself after the start, and leaves no tra
   expect(client.messages.map(({ type }) => type)).toEqual(['hello', 'sessions_list']);
 
   const codec = () => import('../../src/protocol/codec.ts');
-  const step = await rehearseHook({ codec });
+  const step = await rehearseHook({ codec }, noCodex().providers);
   expect(step).toMatchObject({ accepted: true });
   expect(step.facts.map(({ type }) => type)).toContain('message_appended');
 });
