@@ -50,9 +50,19 @@ const RULES: Record<string, Rule> = {
     ],
   },
   transports: {
-    may: ['protocol', 'runtime', 'koa', '@koa/router', 'socket.io', 'ws', 'node:', ...LEAVES],
+    may: [
+      'protocol',
+      'runtime',
+      'koa',
+      '@koa/router',
+      'socket.io',
+      'ws',
+      'hook-secret',
+      'node:',
+      ...LEAVES,
+    ],
   },
-  cli: { may: ['clipanion', 'fastest-levenshtein', 'token', 'node:', ...LEAVES] },
+  cli: { may: ['clipanion', 'fastest-levenshtein', 'token', 'hook-secret', 'node:', ...LEAVES] },
   // Its build step also reads the charts with Node's and ELK's help; see visualizer/layout.build.ts.
   visualizer: {
     may: [
