@@ -162,6 +162,10 @@ class HouseGate implements Gate {
       if (door !== 'hook') return onlyHooks();
       return { ...admission, caller: { kind: 'token', address }, provenHook };
     }
+    if (credential.kind === 'none' && isLocal && door === 'hook' && !bringsToken(target, headers)) {
+      // A plain program of the same user may hand in hooks, also where all else needs a token.
+      return { ...admission, caller: { kind: 'local', address }, provenHook: null };
+    }
     const caller =
       credential.kind === 'none'
         ? this.#withoutCredential(address, isLocal, door)
@@ -227,6 +231,11 @@ class HouseGate implements Gate {
     const { token, localTrust } = this.#deps.config;
     return isLocal && (token === null || localTrust);
   }
+}
+
+/** A token in a place where hooks have none: whoever sends it expects it to be looked at. */
+function bringsToken({ query }: Target, headers: Map<string, string[]>): boolean {
+  return headers.has('sec-websocket-protocol') || new URLSearchParams(query).has('token');
 }
 
 /** A browser that asks whether it may ask. */

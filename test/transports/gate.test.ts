@@ -242,15 +242,16 @@ describe('credentials', () => {
     }
   });
 
-  it('asks everybody for the token in token mode, and tells the version to nobody else (T5)', async () => {
+  it('asks for the token in token mode but for hooks of the same user, and tells the version to nobody else (T5)', async () => {
     const { port } = await openDoors({ config: tokenMode });
-    expect(await knockEverywhere(port, [])).toEqual(untrusted);
+    expect(await knockEverywhere(port, [])).toEqual({ ...untrusted, 'POST /api/hook': 'in' });
+    expect(await knockEverywhere(port, [['Via', '1.1 proxy']])).toEqual(untrusted);
     expect(await knockEverywhere(port, [bearer(TOKEN)])).toEqual(everywhere('in'));
     const anonymous = await knock(port, DOORS[0], []);
     expect(JSON.parse(anonymous.body)).toEqual({ status: 'ok' });
     const known = await knock(port, DOORS[0], [bearer(TOKEN)]);
     expect(JSON.parse(known.body)).toEqual({ status: 'ok', version: '9.9.9' });
-    const refused = await knock(port, DOORS[1], []);
+    const refused = await knock(port, DOORS[1], [['Via', '1.1 proxy']]);
     expect(refused.headers['www-authenticate']).toBe('Bearer');
     expect(JSON.parse(refused.body).error.code).toBe('unauthorized');
     expect((await knock(port, DOORS[2], [])).headers['www-authenticate']).toBe('Bearer');
