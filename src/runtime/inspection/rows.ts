@@ -90,7 +90,7 @@ function description(session: Described) {
     title: titleOf(session),
     project: shown(session.project_name, NAME_CHARS),
     branch: shown(session.git_branch, NAME_CHARS),
-    model,
+    model: shown(model, NAME_CHARS),
     provider,
     steered: modes.includes('direct'),
     started_at,
@@ -116,7 +116,7 @@ function waitingFor(request: ApprovalRequest, since: string): InspectWaiting {
   return {
     request: id,
     type,
-    tool: tool_name ?? null,
+    tool: shown(tool_name, NAME_CHARS),
     text: shown(command ?? question ?? file_path, TEXT_CHARS) ?? '',
     questions: Math.max(1, questions?.length ?? 0),
     since,
