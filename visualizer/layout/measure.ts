@@ -33,7 +33,7 @@ import { codeWidth, nameWidth } from './text.ts';
 export const HEAD = 28;
 const ROW = 16;
 /** Height of a count that opens a list. */
-const FOLD = 20;
+const FOLD = 24;
 /** A folded line with more transitions than this has a count. */
 const FEW = 2;
 const GUARD_LINE = 13;

@@ -83,7 +83,7 @@ it('loses no record of a watched session when the network is away for two second
   await start(directory, port);
   await live(port);
   const net = await openNet(port);
-  const page = await visit(`http://127.0.0.1:${net.port}/visualizer/s/real-1`);
+  const page = await visit(`http://127.0.0.1:${net.port}/visualizer/s/real-1?tab=events`);
   await expect.poll(() => page.getByTestId('now').textContent()).toContain('#7 ');
   await net.cut();
   await page.getByTestId('offline').waitFor({ timeout: 3000 });
