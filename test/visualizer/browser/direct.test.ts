@@ -120,7 +120,7 @@ it('shows its connector as a child actor, stopped within a second, and as it was
   expect(await page.getByTestId('actor-status').textContent()).toBe('running');
   await end(page);
   await expect.poll(() => pill.textContent(), { timeout: 1000 }).toBe('connectorstopped');
-  await expect.poll(() => card.textContent()).toMatch(/Stopped#\d+ session\.ended from client/);
+  await expect.poll(() => card.textContent()).toMatch(/Stopped#\d+ end\.requested from client/);
   expect(await page.getByTestId('actor-status').textContent()).toBe('stopped');
   await card.getByRole('button', { name: /link\.requested/ }).click();
   await expect.poll(() => page.getByTestId('actor-status').textContent()).toBe('running');

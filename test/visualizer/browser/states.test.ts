@@ -24,10 +24,7 @@ it('says why there is no picture, on a desk and on a phone, and tries again', as
     .poll(() => page.locator('.inspector').textContent())
     .toContain('could not be loaded');
   const phone = await visit(`${server.url}s/od-0001`, { ...PHONE, seen });
-  await phone
-    .getByRole('navigation')
-    .getByRole('button', { name: 'Chart', exact: true })
-    .tap();
+  await phone.getByRole('navigation').getByRole('button', { name: 'Chart', exact: true }).tap();
   await expect.poll(() => phone.locator('main').textContent()).toContain('could not be loaded');
   isBroken = false;
   await page.getByRole('button', { name: 'Try again' }).first().click();
