@@ -52,6 +52,8 @@ export interface Config {
   /** Extra host names; any makes the token mandatory. */
   readonly allowHosts: readonly string[];
   readonly durability: 'full' | 'normal';
+  /** Sockets of the port in all. */
+  readonly maxConnections: number;
   readonly retention: RetentionLimits;
   readonly codex: CodexConfig;
   readonly log: LogConfig;
@@ -115,6 +117,7 @@ export interface Flags {
   allowOrigins?: readonly string[] | undefined;
   allowHosts?: readonly string[] | undefined;
   durability?: string | undefined;
+  maxConnections?: string | undefined;
   keepDays?: string | undefined;
   keepEvents?: string | undefined;
   keepSessionsDays?: string | undefined;
@@ -159,6 +162,7 @@ export function resolveConfig({ flags, env, home }: ConfigSources): Config {
     allowOrigins: (flags.allowOrigins ?? []).map(parseOrigin),
     allowHosts,
     durability: parseDurability(flags.durability),
+    maxConnections: maxConnectionsOf(flags, env),
     retention: retentionOf(flags, env),
     codex: { env: { ...env }, naming: namingConfig(flags, env) },
     log: logConfig(env),
@@ -278,6 +282,20 @@ function parseDurability(text: string | undefined): Config['durability'] {
   if (text === undefined || text === 'full') return 'full';
   if (text === 'normal') return 'normal';
   throw new ExitError(EXIT.usage, `--durability is full or normal, not ${JSON.stringify(text)}`);
+}
+
+/** Sockets of the port; one more is spent for each file that the process has open. */
+const MAX_CONNECTIONS = { least: 16, unless: 4096, most: 1_000_000 };
+
+/** @throws ExitError 64 for what is no whole number of the range */
+function maxConnectionsOf(flags: Flags, env: ConfigSources['env']): number {
+  const given = flags.maxConnections ?? env.ORBITDOCK_MAX_CONNECTIONS;
+  const { least, unless, most } = MAX_CONNECTIONS;
+  if (given === undefined || given === '') return unless;
+  const value = /^\d{1,7}$/.test(given) ? Number(given) : Number.NaN;
+  if (value >= least && value <= most) return value;
+  const reason = `--max-connections is a whole number from ${least} to ${most}`;
+  throw new ExitError(EXIT.usage, `${reason}, not ${JSON.stringify(given)}`);
 }
 
 /** @throws ExitError 64 for what is no whole number, or less than is always kept */

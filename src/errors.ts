@@ -49,6 +49,10 @@ const CATALOGUE = {
     status: 429,
     message: 'More than {limit} subscriptions on one connection; unsubscribe from some first',
   },
+  too_many_clients: {
+    status: 503,
+    message: 'The server has {limit} clients, as many as it takes; raise --max-connections',
+  },
   server_busy: { status: 503, message: 'The server is busy; send it again in a moment' },
   storage_unavailable: {
     status: 503,

@@ -179,3 +179,15 @@ export function readServerNote(path: string): ServerNote | null {
     return null;
   }
 }
+
+/** How many files this process may have open (`ulimit -n`); null where the system does not tell. */
+export function openFileLimit(): number | null {
+  try {
+    const [, soft] =
+      /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];
+    return soft === undefined ? null : Number(soft);
+  } catch {
+    // Only Linux has this file.
+    return null;
+  }
+}

@@ -4,7 +4,7 @@
  */
 import { unlink } from 'node:fs/promises';
 import type { Config, DataPaths, RetentionLimits } from './config.ts';
-import { openDataDirectory, writeFileAtomically } from './files.ts';
+import { openDataDirectory, openFileLimit, writeFileAtomically } from './files.ts';
 import { createImages } from './host/images.ts';
 import { commandEnvironment } from './host/shell/environment.ts';
 import { createLogger, type RootLogger } from './log.ts';
@@ -30,6 +30,8 @@ const SPOOL_EVERY_MS = 5000;
  * first message that needs them loads them at once.
  */
 const WARM_UP_AFTER_MS = 50;
+/** Database, log, watched directories, processes of agents: open besides the sockets. */
+const FILES_OF_OUR_OWN = 256;
 const PASSIVATE_EVERY_MS = 60_000;
 const PASSIVATE_AFTER_MS = 30 * 60_000;
 
@@ -119,6 +121,12 @@ async function serve(deps: {
     log
       .child('restore')
       .warn('restore.foreign_rows', { sessions: foreign.slice(0, 20).join(' '), of });
+  }
+  const files = openFileLimit();
+  if (files !== null && files < config.maxConnections + FILES_OF_OUR_OWN) {
+    const wanted = config.maxConnections + FILES_OF_OUR_OWN;
+    const remedy = 'raise `ulimit -n`, or lower --max-connections';
+    log.warn('server.few_files', { limit: files, wanted }, `Sockets may be refused; ${remedy}`);
   }
   log.info('server.listening', { address, port, sessions: writer.opened.sessions });
   writer.onCrash((error) => {

@@ -68,6 +68,9 @@ export class StartCommand extends OrbitCommand {
   durability = Option.String('--durability', {
     description: 'full: survives a power cut (default); normal: survives a crash only',
   });
+  maxConnections = Option.String('--max-connections', {
+    description: 'Sockets of the port (4096); an eighth of them stays free for hooks and requests',
+  });
   keepDays = Option.String('--keep-days', {
     description: 'Keep events of the journal so many days (30 or more, 0: for ever)',
   });

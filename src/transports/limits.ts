@@ -51,6 +51,8 @@ export interface DoorLimits {
   readonly maxHeaderFields: number;
   /** Sockets in all; must fit the file descriptors of the service (`LimitNOFILE`). */
   readonly maxConnections: number;
+  /** Clients that stay connected; the other sockets are left for hooks and requests. */
+  readonly maxClients: number;
   /** Sockets of one address that is not this machine. */
   readonly maxPerAddress: number;
   /** Sockets from elsewhere that have not got past the gate yet. */
@@ -58,6 +60,12 @@ export interface DoorLimits {
   /** A socket.io client must join within this. */
   readonly connectTimeoutMs: number;
   readonly slowConsumer: SlowConsumerLimits;
+}
+
+/** The limits of a server with so many sockets; an eighth of them is left for hooks and requests. */
+export function limitsFor(maxConnections: number): DoorLimits {
+  const maxClients = maxConnections - Math.ceil(maxConnections / 8);
+  return { ...DEFAULT_LIMITS, maxConnections, maxClients };
 }
 
 /** The limits of a server; tests hand in their own. */
@@ -79,6 +87,7 @@ export const DEFAULT_LIMITS: DoorLimits = {
   maxHeaderBytes: 16 * KIB,
   maxHeaderFields: 64,
   maxConnections: 4096,
+  maxClients: 3584,
   maxPerAddress: 32,
   maxUnauthenticated: 16,
   connectTimeoutMs: 5000,

@@ -8,7 +8,7 @@ import type { IncomingMessage, Server } from 'node:http';
 import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Config } from '../config.ts';
-import type { OrbitError } from '../errors.ts';
+import { OrbitError } from '../errors.ts';
 import type { Logger, LogLine } from '../log.ts';
 import type { Hall } from '../runtime/hall.ts';
 import type { Inspection } from '../runtime/inspection/inspection.ts';
@@ -29,7 +29,7 @@ import { createPage } from './http/page.ts';
 import type { StatelyDoor } from './inspect/inspect-stately.ts';
 import { createTickets, type Tickets } from './inspect/tickets.ts';
 import { createLazy, type Lazy } from './lazy.ts';
-import { DEFAULT_LIMITS, type DoorLimits } from './limits.ts';
+import { DEFAULT_LIMITS, type DoorLimits, limitsFor } from './limits.ts';
 import { type Clock, createQuietWarning, errorFrom, systemClock } from './ports.ts';
 import type { SocketIoDoor } from './socketio.ts';
 import { createUpgrade } from './upgrade.ts';
@@ -46,7 +46,8 @@ export interface DoorsDeps {
   config: Pick<
     Config,
     'bind' | 'token' | 'localTrust' | 'allowInsecureNoAuth' | 'allowHosts' | 'allowOrigins'
-  >;
+  > &
+    Partial<Pick<Config, 'maxConnections'>>;
   hall: Hall;
   rooms: { attach(outlet: Outlet): void };
   log: Logger;
@@ -84,7 +85,7 @@ export interface Doors {
 export function createDoors(deps: DoorsDeps): Doors {
   return new OnePort({
     ...deps,
-    limits: deps.limits ?? DEFAULT_LIMITS,
+    limits: deps.limits ?? limitsFor(deps.config.maxConnections ?? DEFAULT_LIMITS.maxConnections),
     clock: deps.clock ?? systemClock,
   });
 }
@@ -160,7 +161,12 @@ class OnePort implements Doors {
       version,
       isInsecure: isOpenHouse(config) && !config.bind.isLoopback,
       maxBodyBytes: limits.maxMessageBytes,
-      poll: async (...request) => (await this.#socketIo.get()).request(...request),
+      poll: async (request, response, admission) => {
+        const isNew = !new URLSearchParams(admission.target.query).has('sid');
+        const full = isNew ? this.#full() : null;
+        if (full) throw full;
+        (await this.#socketIo.get()).request(request, response, admission);
+      },
       admitted: this.#admitted,
       refused: this.#refused,
       isClosing: this.#isClosing,
@@ -176,6 +182,7 @@ class OnePort implements Doors {
       socketIo: this.#socketIo,
       stately: this.#stately,
       isClosing: this.#isClosing,
+      full: this.#full,
       admitted: this.#admitted,
       refused: this.#refused,
     });
@@ -202,6 +209,16 @@ class OnePort implements Doors {
     rooms.attach(door);
     return door;
   }
+
+  /** Hooks and `/health` keep their sockets, however many clients watch. */
+  #full = (): OrbitError | null => {
+    const { maxClients: limit } = this.#deps.limits;
+    const doors = [this.#ws, this.#socketIo.current(), this.#stately?.current()];
+    const clients = doors.reduce((sum, door) => sum + (door?.size ?? 0), 0);
+    if (clients < limit) return null;
+    this.#warn('server.too_many_clients', { limit });
+    return new OrbitError('too_many_clients', { limit });
+  };
 
   #isClosing = (): boolean => this.#closing !== null;
 

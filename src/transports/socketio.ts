@@ -22,12 +22,15 @@ import { type InspectDeps, type InspectNamespace, openInspect } from './inspect/
 import type { DoorLimits } from './limits.ts';
 import { SocketIoConnection } from './lines/socketio-connection.ts';
 import { type Clock, errorFrom } from './ports.ts';
+import { isLonger, readPast, tooLargeText, webSocketServerThatTells } from './too-large.ts';
 
 /** WebSocket close code "internal error". */
 const INTERNAL_ERROR = 1011;
 
 /** The socket.io door. */
 export interface SocketIoDoor extends Outlet {
+  /** Clients that are connected or on their way in, by either transport. */
+  readonly size: number;
   /** Answers one HTTP request of the polling transport. */
   request(request: IncomingMessage, response: ServerResponse, admission: Admission): void;
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, admission: Admission): void;
@@ -63,6 +66,7 @@ interface EngineConnection {
   /** `maxHttpBufferSize` bounds one polling body, the engine reads it per body. */
   readonly transport: { maxHttpBufferSize?: number };
   readonly request: IncomingMessage;
+  sendPacket(type: 'message', data: string): void;
   on(event: 'packet', listener: (packet: Packet) => void): void;
 }
 
@@ -97,6 +101,10 @@ class SocketIo implements SocketIoDoor {
     this.#io.on('connection', (socket) => this.#opened(socket, this.#callerOf(socket)));
   }
 
+  get size(): number {
+    return this.#io.engine.clientsCount;
+  }
+
   publish(room: string, frame: Frame): void {
     // Asked first, because a frame may not have its object yet.
     if (this.#io.sockets.adapter.rooms.has(room)) this.#io.to(room).emit('message', frame.message);
@@ -105,10 +113,18 @@ class SocketIo implements SocketIoDoor {
   request(request: IncomingMessage, response: ServerResponse, admission: Admission): void {
     this.#admissions.set(request, admission);
     const sid = new URLSearchParams(admission.target.query).get('sid');
-    const { clients } = this.#io.engine as unknown as { clients: Record<string, object> };
+    const { clients } = this.#io.engine as unknown as { clients: Record<string, EngineConnection> };
     const engine = sid !== null && Object.hasOwn(clients, sid) ? clients[sid] : undefined;
     // A poll with an invented `sid` is still a stranger's.
-    if (engine && this.#admitted.has(engine)) this.#deps.admitted(request);
+    const isAdmitted = engine !== undefined && this.#admitted.has(engine);
+    if (isAdmitted) this.#deps.admitted(request);
+    const limit = this.#deps.limits.maxMessageBytes;
+    if (isAdmitted && isLonger(request, limit)) {
+      this.#logRefusal(request, 'body over the limit');
+      engine.sendPacket('message', `2["message",${tooLargeText(limit)}]`);
+      readPast(request, response);
+      return;
+    }
     response.once('finish', () => {
       if (response.statusCode === 413) this.#logRefusal(request, 'body over the limit');
     });
@@ -234,6 +250,8 @@ function createIo(limits: DoorLimits): Server {
   return new Server(createServer(), {
     serveClient: false,
     cookie: false,
+    // The engine's message packet, socket.io's event packet.
+    wsEngine: webSocketServerThatTells(`42["message",${tooLargeText(limits.maxMessageBytes)}]`),
     perMessageDeflate: false,
     httpCompression: false,
     allowEIO3: false,

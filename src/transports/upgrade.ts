@@ -21,6 +21,8 @@ export function createUpgrade(deps: {
   /** `/inspect/stately`, where there is inspection. */
   stately: Lazy<StatelyDoor> | null;
   isClosing: () => boolean;
+  /** Why nobody more can stay connected; null while there is room. */
+  full: () => OrbitError | null;
   admitted: (request: IncomingMessage, admission: Admission) => void;
   refused: (request: IncomingMessage, error: OrbitError) => void;
 }): (request: IncomingMessage, socket: Duplex, head: Buffer) => Promise<void> {
@@ -31,6 +33,8 @@ export function createUpgrade(deps: {
       return refuseUpgrade(socket, verdict.error, verdict.headers);
     }
     if (deps.isClosing()) return refuseUpgrade(socket, new OrbitError('shutting_down'));
+    const full = deps.full();
+    if (full) return refuseUpgrade(socket, full, { 'Retry-After': '5' });
     const { path, query } = verdict.target;
     request.url = query === '' ? path : `${path}?${query}`;
     deps.admitted(request, verdict);

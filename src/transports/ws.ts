@@ -20,12 +20,15 @@ import type { DoorLimits } from './limits.ts';
 import { createBatcher, encodeFrame } from './lines/frames.ts';
 import { WsConnection } from './lines/ws-connection.ts';
 import { type Clock, errorFrom } from './ports.ts';
+import { tooLargeText, webSocketThatTells } from './too-large.ts';
 
 /** WebSocket close code "internal error". */
 const INTERNAL_ERROR = 1011;
 
 /** The raw WebSocket door. */
 export interface WsDoor extends Outlet {
+  /** Clients that are connected. */
+  readonly size: number;
   /** Completes the handshake of a request that the gate has let in; answers 400 when it is none. */
   accept(request: IncomingMessage, socket: Duplex, head: Buffer, caller: Caller): void;
   /** Closes every connection and resolves when the last is gone, by force after `closeGraceMs`. */
@@ -61,6 +64,10 @@ class RawDoor implements WsDoor {
     this.#stopPings = deps.clock.every(deps.limits.pingMs, () => {
       for (const connection of this.#connections) connection.ping();
     });
+  }
+
+  get size(): number {
+    return this.#connections.size;
   }
 
   publish(room: string, frame: Frame): void {
@@ -145,6 +152,7 @@ function serverOptions({ maxMessageBytes, maxFragments }: DoorLimits) {
     clientTracking: false,
     perMessageDeflate: false,
     maxPayload: maxMessageBytes,
+    WebSocket: webSocketThatTells(tooLargeText(maxMessageBytes)),
     maxFragments,
     // A token among the offers must not come back.
     handleProtocols: (offers: Set<string>) => offers.has(WS_PROTOCOL) && WS_PROTOCOL,

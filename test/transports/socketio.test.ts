@@ -50,6 +50,28 @@ function refusalOf({ socket }: Client): Promise<{ code: string }> {
 describe.each(['polling', 'websocket'] as const)('over %s', (transport) => {
   const options = { transports: [transport] };
 
+  it.each([1, 900_000])(
+    'says why a message is not taken that is %i bytes over the limit',
+    async (over) => {
+      const { port, hall } = await openDoors({ limits: { maxMessageBytes: 100_000 } });
+      const client = await openIo(port, options);
+      client.socket.emit('message', { text: 'x'.repeat(100_000 + over) });
+      const told = expect.objectContaining({ type: 'error', code: 'too_large' });
+      await until(() => expect(client.messages.slice(1)).toEqual([told]));
+      expect(hall.received).toEqual([]);
+    },
+  );
+
+  it('lets nobody more in than there is room for', async () => {
+    const { port } = await openDoors({ limits: { maxClients: 1 } });
+    const first = await openIo(port, options);
+    const second = dial(port, { ...options, reconnection: true, reconnectionDelay: 50 });
+    await new Promise((resolve) => second.socket.once('connect_error', resolve));
+    expect(second.socket.connected).toBe(false);
+    first.socket.disconnect();
+    await until(() => expect(second.messages[0]?.type).toBe('hello'));
+  });
+
   it('a message is an object under the one event, acknowledged when it was dealt with', async () => {
     const { port, hall } = await openDoors();
     const { socket, messages } = await openIo(port, options);

@@ -1,9 +1,12 @@
 import { Socket } from 'node:net';
 import { describe, expect, it, vi } from 'vitest';
+import { OrbitError } from '../../src/errors.ts';
 import {
   afterThis,
   createLatch,
+  DOORS,
   frame,
+  knock,
   ManualClock,
   openDoors,
   openWs,
@@ -215,6 +218,33 @@ describe('garbage', () => {
     await until(() => expect(hall.received).toEqual([{ alive: true }]));
   });
 
+  it.each([1, 5_000, 70_000])(
+    'says why before it closes for a message %i bytes over the limit',
+    async (over) => {
+      const { port, hall } = await openDoors({ limits: { maxMessageBytes: 100_000 } });
+      const client = await openWs(port);
+      const { code, message } = errorOf('too_large', { limit: 100_000 });
+      client.ws.send('x'.repeat(100_000 + over));
+      expect((await client.closed).code).toBe(1009);
+      expect(client.messages.slice(1)).toEqual([
+        expect.objectContaining({ type: 'error', code, message }),
+      ]);
+      expect(hall.received).toEqual([]);
+    },
+  );
+
+  it('says why also when the pieces of a message are too much together, and of bytes', async () => {
+    const { port } = await openDoors({ limits: { maxMessageBytes: 100_000 } });
+    const pieces = await openWs(port);
+    for (const fin of [false, false, true]) pieces.ws.send('x'.repeat(40_000), { fin });
+    const bytes = await openWs(port);
+    bytes.ws.send(Buffer.alloc(100_001));
+    for (const client of [pieces, bytes]) {
+      expect((await client.closed).code).toBe(1009);
+      expect(client.messages.at(-1)).toMatchObject({ type: 'error', code: 'too_large' });
+    }
+  });
+
   it('survives a reset in the middle of a frame', async () => {
     const { port, hall } = await openDoors();
     for (let n = 0; n < 20; n++) {
@@ -297,5 +327,32 @@ describe('a connection', () => {
       throw new Error('no hello today');
     };
     expect(await (await openWs(port)).closed).toMatchObject({ code: 1011 });
+  });
+});
+
+/** The error as clients see it. */
+function errorOf(...given: ConstructorParameters<typeof OrbitError>): OrbitError {
+  return new OrbitError(...given);
+}
+
+describe('more clients than there is room for', () => {
+  const limits = { maxConnections: 40, maxClients: 3 };
+
+  it('are refused with a sentence, while hooks and requests are answered', async () => {
+    const { port, log } = await openDoors({ limits });
+    const inside = [await openWs(port), await openWs(port), await openWs(port)];
+    for (let n = 0; n < 3; n++) {
+      const refused = await knock(port, DOORS[2], []);
+      expect(refused.status).toBe(503);
+      expect(refused.headers['retry-after']).toBe('5');
+      expect(JSON.parse(refused.body).error).toMatchObject({ code: 'too_many_clients' });
+      expect((await knock(port, DOORS[0], [])).status).toBe(200);
+      expect((await knock(port, DOORS[1], [])).status).toBe(204);
+    }
+    const lines = log.lines.filter(({ event }) => event === 'server.too_many_clients');
+    expect(lines).toHaveLength(1);
+    inside[0]?.ws.close();
+    await inside[0]?.closed;
+    await until(async () => expect((await knock(port, DOORS[2], [])).status).toBe(101));
   });
 });
