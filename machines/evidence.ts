@@ -6,7 +6,8 @@
  * prompt, a tool use, a request, an agent) is late when it is older than what settled that thing or
  * everything before it; equal stamps are not late, because a clock of seconds keeps the order of arrival.
  * A report about the whole session (`busy`, `idle`) counts only when it is newer than every report about
- * a part, so that an old `busy` after a Stop opens nothing. A late report still brings its content.
+ * a part, so that an old `busy` after a Stop opens nothing; one that was only a moment older counts too when
+ * it has stood unchanged for a while. A late report still brings its content.
  */
 import type { SessionContext, Stamp, Turn, Witness } from './session-types.ts';
 
@@ -94,10 +95,33 @@ export function isNewStart({ turn }: SessionContext, at: Stamp): boolean {
   return at >= turn.settledAt && at >= turn.startedAt;
 }
 
-/** A report about the whole session is newer than every report about a part of it. */
-export function outranks(context: SessionContext, witness: Witness, at: Stamp): boolean {
-  if (at !== context.newestAt) return at > context.newestAt;
-  return WITNESSES[witness].rank > WITNESSES.hook.rank;
+/** A hook takes its stamp up to so long after what it reports. */
+const HOOK_LAG_US = 1_000_000;
+
+/** What has stood unchanged for so long beside everything else that was reported is so. */
+const STEADY_US = 4_000_000;
+
+/** A word about the whole session, as it is compared. */
+interface Word {
+  witness: Witness;
+  at: Stamp;
+  since?: Stamp;
+}
+
+/**
+ * A report about the whole session is newer than every report about a part of it; or those are newer by no
+ * more than a hook may lag, and a look long after them has found it unchanged.
+ */
+export function outranks({ newestAt }: SessionContext, { witness, at, since = at }: Word): boolean {
+  if (since > newestAt) return true;
+  if (since === newestAt && WITNESSES[witness].rank > WITNESSES.hook.rank) return true;
+  const isSteady = at > newestAt && !isWithin(newestAt, at, STEADY_US);
+  return isSteady && isWithin(since, newestAt, HOOK_LAG_US);
+}
+
+/** What is so since that moment began after the end of the session. */
+export function beganAfterEnd({ turn }: SessionContext, { at, since = at }: Omit<Word, 'witness'>) {
+  return since > turn.settledAt;
 }
 
 /** A report is newer than the end of the session. */

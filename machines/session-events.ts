@@ -14,6 +14,7 @@ import type { ConnectorCommand } from './session-facts.ts';
 import type {
   Decision,
   OpenApproval,
+  SeenProcess,
   Session,
   SettledTool,
   Stamp,
@@ -57,6 +58,13 @@ interface Reported {
   update?: { messageId: string; changes: MessageChanges };
   /** The provider's id of the turn that the message belongs to: what is taken back goes by it. */
   turnId?: string;
+}
+
+/** A word about the whole session. */
+interface Standing extends Reported {
+  witness: Witness;
+  /** Since when it is so, where the report is of a look that found it unchanged; else it is so since `at`. */
+  since?: Stamp;
 }
 
 /** What the provider, a hook or the server reports about a session. */
@@ -155,13 +163,12 @@ export type SessionReport =
   /** Nobody has used it for long: the connector may go, the next words fetch another. */
   | (Reported & { type: 'link.rested' })
   /** The CLI's live registry says that the session works. */
-  | (Reported & { type: 'witness.busy'; witness: Witness })
+  | (Standing & { type: 'witness.busy' })
   /** The registry says that the session waits for its user's words: whatever ran is over. */
-  | (Reported & { type: 'witness.idle'; witness: Witness })
+  | (Standing & { type: 'witness.idle' })
   /** The registry says that the terminal shows a dialog. */
-  | (Reported & {
+  | (Standing & {
       type: 'witness.waiting';
-      witness: Witness;
       kind: 'permission' | 'question';
       request: ApprovalRequest;
     })
@@ -169,6 +176,10 @@ export type SessionReport =
   | (Reported & { type: 'process.gone'; witness: Witness; reason: string })
   /** The CLI process of the session reports under another session's id now. */
   | (Reported & { type: 'process.left'; witness: Witness; reason: string })
+  /** The processes that bear the session now; none is told by `process.gone`. */
+  | (Reported & { type: 'process.seen'; witness: Witness; processes: SeenProcess[] })
+  /** Every process of the session is stopped by a signal (Ctrl-Z), or one runs again. */
+  | (Reported & { type: 'process.suspended'; witness: Witness; suspended: boolean })
   /** A source saw which way a request was decided, and by whom. */
   | (Reported & {
       type: 'decision.seen';

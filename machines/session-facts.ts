@@ -47,6 +47,8 @@ export interface RowNoted {
     turn_count?: number;
     ended_at?: string | null;
     end_reason?: string | null;
+    /** JSON of the processes that bear the session. */
+    agent_processes?: string | null;
     last_tool?: string;
     /** Counters to add one to. */
     count?: 'prompt_count' | 'tool_count' | 'compact_count';

@@ -5,6 +5,7 @@
  */
 import { and, or, setup, stateIn } from 'xstate';
 import {
+  beganAfterEnd,
   beganBefore,
   covers,
   isAfterEnd,
@@ -90,10 +91,9 @@ const GUARDS = {
   /** A start of the CLI, not a compaction, and nothing newer is known. */
   isFreshStart: (context: SessionContext, event: EventOf<'session.started'>) =>
     event.source !== 'compact' && isNewStart(context, event.at),
-  /** The end is not older than the newest prompt, and comes from the process that leads. */
+  /** The end is not older than the newest prompt, and comes from the process that leads or the only one. */
   isEndOfSession: (context: SessionContext, event: EventOf<'session.ended'>) =>
-    !isLateOnMain(context, event.at) &&
-    (event.process === undefined || context.leader === null || event.process === context.leader),
+    !isLateOnMain(context, event.at) && !sessions.goesOnElsewhere(context, event),
   coversTurn: (context: SessionContext, event: EventOf<'link.cut'>) =>
     covers(context.turn, event.at),
   hasRequests: (context: SessionContext) => context.approvals.length > 0,
@@ -104,15 +104,20 @@ const GUARDS = {
   outranks: (
     context: SessionContext,
     event: EventOf<'witness.busy' | 'witness.idle' | 'witness.waiting' | 'process.left'>,
-  ) => outranks(context, event.witness, event.at),
+  ) => outranks(context, event),
   /** Newer than all that is known, and no agent explains the work. */
-  isWorkWithoutAgents: (context: SessionContext, event: EventOf<'witness.busy'>) =>
-    context.agents.length === 0 && outranks(context, event.witness, event.at),
+  isWorkWithoutAgents: (
+    context: SessionContext,
+    event: EventOf<'witness.busy' | 'witness.waiting'>,
+  ) => context.agents.length === 0 && outranks(context, event),
   /** A report of another prompt than the ended one, newer than the end. */
   isSignOfLife: (context: SessionContext, event: ToolReport | EventOf<'approval.requested'>) =>
     livesOn(context, event),
-  isAliveAgain: (context: SessionContext, event: EventOf<'witness.busy'>) =>
-    isAfterEnd(context, event.at),
+  /** A process that lives bears the session since a moment after its end. */
+  isAliveAgain: (
+    context: SessionContext,
+    event: EventOf<'witness.busy' | 'witness.idle' | 'witness.waiting'>,
+  ) => beganAfterEnd(context, event),
   /** The connector can carry out this kind of command. */
   connectorCan: (context: SessionContext, _: SessionEvent, command: ConnectorCommand['type']) =>
     context.capabilities.includes(command),
@@ -137,6 +142,7 @@ const STEPS = {
   endSession: sessions.sessionEnded,
   reopenSession: sessions.sessionReopened,
   keepContent: sessions.contentKept,
+  seeProcesses: sessions.processesSeen,
   keepMessage: sessions.messageKept,
   confirmMessage: sessions.messageConfirmed,
   updateFields: sessions.fieldsUpdated,
@@ -153,6 +159,7 @@ const STEPS = {
   noticeIdle: turns.idleNoticed,
   witnessIdle: turns.idleWitnessed,
   witnessBusy: turns.busyWitnessed,
+  witnessWaiting: turns.waitingWitnessed,
   startCompaction: turns.compactionStarted,
   finishCompaction: turns.compactionFinished,
   startUndo: turns.undoStarted,

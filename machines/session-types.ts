@@ -142,6 +142,13 @@ export interface Settled {
 /** A source of evidence about a session; how they compare is in evidence.ts. */
 export type Witness = 'process' | 'connector' | 'hook' | 'registry' | 'transcript' | 'telemetry';
 
+/** A process of this machine that bears a session. */
+export interface SeenProcess {
+  pid: number;
+  /** Start time in clock ticks since the boot: a pid alone may be another process later. Null: not known. */
+  start: string | null;
+}
+
 /** What the chart of a session remembers. */
 export interface SessionContext {
   session: Session;
@@ -150,6 +157,8 @@ export interface SessionContext {
   newestAt: Stamp;
   /** The CLI process of the newest prompt or start; null when no report named one. */
   leader: number | null;
+  /** The processes that bear the session; absent while nothing has told of any. */
+  processes?: SeenProcess[];
   /** The prompt that the report of the session's end named; null when it named none. */
   endedPromptId: string | null;
   /** Unfinished tool uses, oldest first. */

@@ -71,20 +71,33 @@ const closed = session.createStateConfig({
       { actions: { type: 'requestApproval', params: 'closed' } },
     ),
     ...on('undo.started', { target: 'open', actions: 'startUndo', group: 'undo' }),
-    ...on('witness.busy', {
-      guard: 'isWorkWithoutAgents',
-      target: 'open',
-      actions: { type: 'witnessBusy', params: begins },
-      group: 'work seen',
-    }),
+    ...on(
+      'witness.busy',
+      {
+        guard: 'isWorkWithoutAgents',
+        target: 'open',
+        actions: { type: 'witnessBusy', params: begins },
+        group: 'work seen',
+      },
+      {
+        guard: ['outranks', 'hasRequests'],
+        actions: { type: 'witnessBusy', params: 'closed' },
+      },
+    ),
     ...on('witness.idle', {
       guard: 'outranks',
       actions: { type: 'witnessIdle', params: 'closed' },
     }),
-    ...on('witness.waiting', {
-      guard: 'outranks',
-      actions: { type: 'noticeAttention', params: false },
-    }),
+    ...on(
+      'witness.waiting',
+      {
+        guard: 'isWorkWithoutAgents',
+        target: 'open',
+        actions: { type: 'witnessWaiting', params: begins },
+        group: 'work seen',
+      },
+      { guard: 'outranks', actions: { type: 'witnessWaiting', params: 'closed' } },
+    ),
     ...on(
       'turn.completed',
       {
@@ -246,7 +259,7 @@ const open = session.createStateConfig({
     ...on('witness.busy', { guard: 'outranks', actions: { type: 'witnessBusy', params: 'open' } }),
     ...on('witness.waiting', {
       guard: 'outranks',
-      actions: { type: 'noticeAttention', params: true },
+      actions: { type: 'witnessWaiting', params: 'open' },
     }),
   },
 });
@@ -263,6 +276,8 @@ const active = session.createStateConfig({
     ...on('end.requested', { guard: 'isSteered', target: 'ended', actions: 'endSession' }),
     ...on('process.gone', { target: 'ended', actions: 'endSession' }),
     ...on('process.left', { guard: 'outranks', target: 'ended', actions: 'endSession' }),
+    ...on('process.seen', { actions: 'seeProcesses' }),
+    ...on('process.suspended', { actions: 'keepContent' }),
     ...on('compaction.started', { actions: 'startCompaction' }),
     ...on('compaction.finished', { actions: 'finishCompaction' }),
     ...on('tools.settled', { actions: 'settleTools' }),
@@ -388,6 +403,19 @@ const ended = session.createStateConfig({
       actions: [{ type: 'witnessBusy', params: begins }, 'reopenSession'],
       group: 'sign of life',
     }),
+    ...on('witness.waiting', {
+      guard: 'isAliveAgain',
+      target: 'active.turn.open',
+      actions: [{ type: 'witnessWaiting', params: begins }, 'reopenSession'],
+      group: 'sign of life',
+    }),
+    ...on('witness.idle', {
+      guard: 'isAliveAgain',
+      target: 'active',
+      actions: [{ type: 'witnessIdle', params: 'closed' }, 'reopenSession'],
+      group: 'resumed',
+    }),
+    ...on('process.seen', { actions: 'seeProcesses' }),
     ...on('tools.settled', { actions: 'settleTools' }),
     ...on('turn.*', { actions: 'keepContent' }),
     ...sideRecords,

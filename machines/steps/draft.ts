@@ -49,7 +49,7 @@ export function draftOf(context: SessionContext, event: StepEvent): Draft {
     before: context,
     event,
     at: event.at,
-    context: { ...context, newestAt: later(context.newestAt, event.at) },
+    context: { ...context, newestAt: newestOf(context, event) },
     changes: {},
     content: [],
     notes: [],
@@ -62,6 +62,11 @@ export function draftOf(context: SessionContext, event: StepEvent): Draft {
   };
   if (event.fields) see(draft, event.fields);
   return draft;
+}
+
+/** Which processes there are says nothing of what the session does: such a report makes no other one old. */
+function newestOf({ newestAt }: SessionContext, { type, at }: StepEvent): Stamp {
+  return type === 'process.seen' || type === 'process.suspended' ? newestAt : later(newestAt, at);
 }
 
 /** Takes fields; an older report only fills what is still empty. */

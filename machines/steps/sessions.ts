@@ -84,11 +84,34 @@ export function sessionEnded(
   endEverything(draft);
   draft.context.endedPromptId = event.promptId ?? null;
   draft.context.leader = null;
+  seeNone(draft);
   draft.columns.ended_at = wireTime(event.at);
   draft.columns.end_reason = event.reason;
   const { id: session_id } = draft.context.session;
   draft.after.push({ type: 'session_ended', session_id, reason: event.reason });
   touch(draft);
+}
+
+/** The end that a report tells is the end of one of several processes: the session goes on in another. */
+export function goesOnElsewhere(
+  { leader, processes = [] }: SessionContext,
+  event: EventOf<'session.ended'>,
+): boolean {
+  if (event.process === undefined) return false;
+  if (leader !== null && event.process !== leader) return true;
+  return processes.some(({ pid }) => pid === event.process) && processes.length > 1;
+}
+
+/** Kept for the next start of the server: those that are gone by then have ended meanwhile. */
+export function processesSeen(draft: Draft, { processes }: EventOf<'process.seen'>): void {
+  draft.context.processes = processes;
+  draft.columns.agent_processes = JSON.stringify(processes);
+}
+
+function seeNone(draft: Draft): void {
+  if (draft.context.processes === undefined) return;
+  delete draft.context.processes;
+  draft.columns.agent_processes = null;
 }
 
 /** An ended session is active again; list subscribers get it whole. */

@@ -2,7 +2,7 @@
 
 import { beganBefore, hasJustBegun, isOpenAt } from '../evidence.ts';
 import type { OpenApproval, SessionContext } from '../session-types.ts';
-import { close } from './approvals.ts';
+import { attentionNoticed, close } from './approvals.ts';
 import {
   append,
   change,
@@ -106,19 +106,27 @@ export function idleWitnessed(draft: Draft, _event: EventOf<'witness.idle'>, edg
   endTurn(draft, [], edge, 'unknown');
 }
 
-/** The registry says that the session works: the main thread's older requests were answered. */
+/** The registry says that the session works: no dialog is open, also none of an agent. */
 export function busyWitnessed(draft: Draft, event: EventOf<'witness.busy'>, edge: TurnEdge): void {
-  close(
-    draft,
-    (request) => isOfMainThread(request) && isOpenAt(request, event.at),
-    'unknown',
-    evidenceOf(event),
-  );
-  // Work without a prompt, such as a compaction, takes no number; a prompt or a tool brings one.
-  if (edge === 'begins') {
-    draft.context.turn = { ...draft.context.turn, startedAt: event.at, seenAt: event.at };
-  }
+  close(draft, (request) => isOpenAt(request, event.at), 'unknown', evidenceOf(event));
+  beginUnnumbered(draft, edge);
   touch(draft);
+}
+
+/** The registry says that a dialog is open: what it asks is shown if a hook told it, else that it asks. */
+export function waitingWitnessed(
+  draft: Draft,
+  event: EventOf<'witness.waiting'>,
+  edge: TurnEdge,
+): void {
+  beginUnnumbered(draft, edge);
+  attentionNoticed(draft, event, true);
+}
+
+/** Work without a prompt, such as a compaction, takes no number; a prompt or a tool brings one. */
+function beginUnnumbered(draft: Draft, edge: TurnEdge): void {
+  if (edge !== 'begins') return;
+  draft.context.turn = { ...draft.context.turn, startedAt: draft.at, seenAt: draft.at };
 }
 
 /**

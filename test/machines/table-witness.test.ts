@@ -16,7 +16,7 @@ import {
   toolEnded,
 } from './events.ts';
 import { closed, delta, listed, noted, opened, type Row, shown, testRows } from './rows.ts';
-import { stage } from './stage.ts';
+import { at, stage } from './stage.ts';
 
 const busy = (n: number) => report(n, 'witness.busy', { witness: 'registry' });
 const idle = (n: number) => report(n, 'witness.idle', { witness: 'registry' });
@@ -29,6 +29,11 @@ const waiting = (n: number) =>
     witness: 'registry',
     kind: 'permission',
     request: requestOf(`seen-${n}`),
+  });
+const seen = (n: number, ...pids: number[]) =>
+  report(n, 'process.seen', {
+    witness: 'process',
+    processes: pids.map((pid) => ({ pid, start: '1' })),
   });
 const of = (event: SessionEvent, more: Partial<SessionEvent>) =>
   ({ ...event, ...more }) as SessionEvent;
@@ -92,6 +97,94 @@ const ROWS: Row[] = [
     waiting(3),
     'permission',
     [opened('seen-3'), delta({ work_status: 'permission' }), shown('seen-3')],
+  ],
+  [
+    'a dialog that is open while no turn is known is a bare request too: the hooks were lost',
+    [prompted(1), stopped(2)],
+    waiting(3),
+    'permission',
+    [opened('seen-3'), delta({ work_status: 'permission' }), shown('seen-3')],
+  ],
+  [
+    'a busy registry says of an agent’s request too that it was answered',
+    [prompted(1), agentBegan(2, 'a1'), stopped(3, ['a1']), asked(4, 'r1', 't1@a1')],
+    busy(5),
+    'working',
+    [
+      closed('r1', 'unknown', 'registry: witness.busy'),
+      delta({ work_status: 'working' }),
+      listed(),
+    ],
+  ],
+  [
+    'a session whose end was told is active again when its file says idle since a later moment',
+    [prompted(1), over(2)],
+    idle(3),
+    'idle',
+    [
+      noted({ ended_at: null, end_reason: null }),
+      delta({ status: 'active', work_status: 'waiting' }),
+      listed({ status: 'active' }),
+    ],
+  ],
+  [
+    'and stays ended while its file says what it said before the end',
+    [prompted(1), over(3)],
+    idle(2),
+    'ended',
+    [],
+  ],
+  [
+    'also when a look finds that unchanged after the end',
+    [prompted(1), over(3)],
+    of(idle(4), { since: at(2) } as never),
+    'ended',
+    [],
+  ],
+  [
+    'a session whose end was told is active again when a dialog of it opens later',
+    [prompted(1), over(2)],
+    waiting(3),
+    'permission',
+    [
+      opened('seen-3'),
+      noted({ ended_at: null, end_reason: null }),
+      delta({ status: 'active', work_status: 'permission' }),
+      listed({ status: 'active' }),
+      shown('seen-3'),
+    ],
+  ],
+  [
+    'which processes there are makes no other word old',
+    [...ASKED, seen(9, 7)],
+    idle(4),
+    'idle',
+    [
+      closed('r1', 'unknown', 'registry: witness.idle'),
+      delta({ work_status: 'waiting' }),
+      listed(),
+    ],
+  ],
+  [
+    'the end of one of two processes ends nothing',
+    [of(prompted(1), { process: 7 }), seen(2, 7, 8)],
+    of(over(3), { process: 7 }),
+    'working',
+    [],
+  ],
+  [
+    'the end of the only process ends the session',
+    [of(prompted(1), { process: 7 }), seen(2, 7)],
+    of(over(3), { process: 7 }),
+    'ended',
+    [noted({ agent_processes: null }), delta({ status: 'ended' }), { type: 'session_ended' }],
+  ],
+  [
+    'the processes of a session are kept, for the next start of the server',
+    [prompted(1)],
+    seen(2, 7, 8),
+    'working',
+    [noted({ agent_processes: '[{"pid":7,"start":"1"},{"pid":8,"start":"1"}]' })],
   ],
   [
     'a decision that telemetry saw closes the request of that very tool use',
@@ -175,6 +268,29 @@ describe('other witnesses', () => {
     const scene = stage([...ASKED, toolEnded(4, 't1'), stopped(5), idle(6)]);
     expect(scene.send(busy(6)).facts).toEqual([]);
     expect(scene.phase()).toBe('idle');
+  });
+});
+
+describe('a word that is a moment older than the newest hook', () => {
+  const HOOK = '2026-01-01T10:00:05.000000Z';
+  const hooks = ASKED.map((event) => ({ ...event, at: HOOK }) as SessionEvent);
+  const word = (since: string, at: string): SessionEvent =>
+    ({ ...idle(1), at: `2026-01-01T10:00:${at}Z`, since: `2026-01-01T10:00:${since}Z` }) as never;
+
+  it.each([
+    [
+      'counts when it has stood for a while: hooks are stamped late',
+      '04.300000',
+      '09.100000',
+      'idle',
+    ],
+    ['counts for nothing at once', '04.300000', '05.200000', 'permission'],
+    ['counts for nothing as long as it has not stood', '04.300000', '08.900000', 'permission'],
+    ['counts for nothing when no hook is as late as that', '03.900000', '09.100000', 'permission'],
+  ])('%s', (_, since, at, phase) => {
+    const scene = stage(hooks);
+    scene.send(word(since, at));
+    expect(scene.phase()).toBe(phase);
   });
 });
 

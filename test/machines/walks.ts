@@ -86,6 +86,8 @@ function eventsAt(n: number): SessionEvent[] {
       request: requestOf(`w${n}`),
     }),
     report(n, 'process.gone', { witness: 'process', reason: 'killed' }),
+    report(n, 'process.seen', { witness: 'process', processes: [{ pid: 7, start: '1' }] }),
+    report(n, 'process.suspended', { witness: 'process', suspended: true }),
     report(n, 'process.left', { witness: 'hook', reason: 'replaced' }),
     report(n, 'approval.resolved', { requestId: null, server: 'elic', decision: 'answered' }),
     report(n, 'link.requested', {}),
@@ -133,8 +135,23 @@ function steered(...events: SessionEvent[]): Walk {
   return { session: DIRECT, events };
 }
 
-/** What random walks meet too rarely: a connector that is there, and goes in every way. */
+/** What random walks meet too rarely: a connector that goes in every way, an old word after an end. */
 export const FIXED_WALKS: Walk[] = [
+  {
+    session: {},
+    events: [prompted(1), over(3), report(2, 'witness.idle', { witness: 'registry' })],
+  },
+  {
+    session: {},
+    events: [
+      prompted(1),
+      agentBegan(2, 'a1'),
+      stopped(3, ['a1']),
+      report(4, 'witness.busy', { witness: 'registry' }),
+      agentEnded(5, 'a1'),
+    ],
+  },
+  steered(...ATTACHED, report(3, 'server.restarted', {})),
   steered(...ATTACHED, report(3, 'link.lost', { reason: 'x' })),
   steered(...ATTACHED, report(3, 'link.rested', {})),
   steered(...ATTACHED, prompted(3), report(4, 'link.rested', {})),

@@ -36,6 +36,8 @@ const FOLDS = new Set<SessionEvent['type']>([
   'hook.observed',
   'witness.busy',
   'witness.idle',
+  'process.seen',
+  'process.suspended',
 ]);
 
 /** Messages whose first words the machine remembers. */
