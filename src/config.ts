@@ -4,9 +4,10 @@
  * Whether the start is safe is decided here too (reliability table "start-up decision"): what the server
  * later reads from a Config is a decision, never a question.
  */
-import { join, resolve } from 'node:path';
+import { delimiter, join, resolve } from 'node:path';
 import { type BindAddress, formatAddress, parseBind, parseHost, parseOrigin } from './address.ts';
 import { EXIT, ExitError } from './exit.ts';
+import { claudeHomes } from './providers/claude/homes.ts';
 import { checkToken, readTokenFile } from './token.ts';
 
 /** Paths below the data directory. */
@@ -56,6 +57,7 @@ export interface Config {
   readonly maxConnections: number;
   readonly retention: RetentionLimits;
   readonly codex: CodexConfig;
+  readonly claude: ClaudeConfig;
   readonly log: LogConfig;
   readonly places: Places;
 }
@@ -87,6 +89,12 @@ export interface Places {
   readonly browseRoots: readonly string[];
   /** Where the providers' CLIs write transcripts: nothing else is read as one. */
   readonly transcriptRoots: readonly string[];
+}
+
+/** What of Claude is watched besides its hooks. */
+export interface ClaudeConfig {
+  /** Claude homes whose sessions are watched; none: nothing is read there. */
+  readonly homes: readonly string[];
 }
 
 /** How the Codex engine is run. */
@@ -123,6 +131,8 @@ export interface Flags {
   keepSessionsDays?: string | undefined;
   maxDbMb?: string | undefined;
   browseRoots?: readonly string[] | undefined;
+  claudeHomes?: readonly string[] | undefined;
+  watchClaude?: boolean | undefined;
   nameSessions?: boolean | undefined;
   namingModel?: string | undefined;
 }
@@ -164,6 +174,7 @@ export function resolveConfig({ flags, env, home }: ConfigSources): Config {
     durability: parseDurability(flags.durability),
     maxConnections: maxConnectionsOf(flags, env),
     retention: retentionOf(flags, env),
+    claude: { homes: homesOf({ flags, env, home }) },
     codex: { env: { ...env }, naming: namingConfig(flags, env) },
     log: logConfig(env),
     places: placesOf({ flags, env, home }),
@@ -276,6 +287,14 @@ function placesOf({ flags, env, home }: ConfigSources): Places {
     browseRoots: [home, ...(flags.browseRoots ?? []).map((root) => resolve(root))],
     transcriptRoots: [join(claude, 'projects'), join(codex, 'sessions')],
   };
+}
+
+/** The homes of the user and of this environment, and those that were named; none where the watch is off. */
+function homesOf({ flags, env, home }: ConfigSources): string[] {
+  const isOn = flags.watchClaude ?? env.ORBITDOCK_WATCH_CLAUDE !== '0';
+  if (!isOn) return [];
+  const named = (env.ORBITDOCK_CLAUDE_HOMES ?? '').split(delimiter).filter((path) => path !== '');
+  return claudeHomes([...named, ...(flags.claudeHomes ?? [])], { ...env, HOME: home });
 }
 
 function parseDurability(text: string | undefined): Config['durability'] {

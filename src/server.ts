@@ -9,6 +9,7 @@ import { createImages } from './host/images.ts';
 import { commandEnvironment } from './host/shell/environment.ts';
 import { createLogger, type RootLogger } from './log.ts';
 import { createSpool } from './providers/claude/hooks/spool.ts';
+import type { RegistryWatch } from './providers/claude/registry-watch.ts';
 import type { House } from './runtime/house.ts';
 import { openWriter, type Writer } from './store/writer.ts';
 import { serverVersion } from './version.ts';
@@ -32,6 +33,8 @@ const SPOOL_EVERY_MS = 5000;
 const WARM_UP_AFTER_MS = 50;
 /** Database, log, watched directories, processes of agents: open besides the sockets. */
 const FILES_OF_OUR_OWN = 256;
+/** The watch waits so long for the spool, and no longer. */
+const WATCH_WITHIN_MS = 2000;
 const PASSIVATE_EVERY_MS = 60_000;
 const PASSIVATE_AFTER_MS = 30 * 60_000;
 
@@ -133,7 +136,7 @@ async function serve(deps: {
     // Nothing can be stored any more; a supervisor starts us again and the spool brings the rest.
     throw error;
   });
-  const stopChores = startChores({ paths, house, writer, log });
+  const stopChores = startChores({ paths, house, writer, log, homes: config.claude.homes });
   let closing: Promise<void> | null = null;
 
   async function stop(): Promise<void> {
@@ -153,18 +156,18 @@ async function serve(deps: {
   return { address, port, close, [Symbol.asyncDispose]: close };
 }
 
-/** What goes on beside serving: schemas, the spool, sessions that become rows again. */
-function startChores({
-  paths,
-  house,
-  writer,
-  log,
-}: {
+interface ChoreDeps {
   paths: DataPaths;
   house: House;
   writer: Writer;
   log: RootLogger;
-}): () => Promise<void> {
+  /** Claude homes to watch. */
+  homes: readonly string[];
+}
+
+/** What goes on beside serving: schemas, the spool, the watch, sessions that become rows again. */
+function startChores(deps: ChoreDeps): () => Promise<void> {
+  const { paths, house, writer, log } = deps;
   const spool = createSpool({
     directory: paths.spool,
     quarantine: paths.quarantine,
@@ -181,6 +184,7 @@ function startChores({
     });
   };
   drain(first);
+  const watch = startWatch(deps, first);
   const spoolTimer = setInterval(() => {
     if (!draining) drain(spool.drain(SPOOL_MIN_AGE_MS));
   }, SPOOL_EVERY_MS);
@@ -192,7 +196,43 @@ function startChores({
     clearTimeout(warmUpTimer);
     clearInterval(spoolTimer);
     clearInterval(restTimer);
-    await draining;
+    await Promise.all([draining, watch.close()]);
+  };
+}
+
+/** What the hooks told while we were down comes first: a look at the registry is newer. */
+function startWatch(
+  { house, writer, log, homes }: ChoreDeps,
+  spooled: Promise<unknown>,
+): { close(): Promise<void> } {
+  if (homes.length === 0) return { close: async () => {} };
+  const watchLog = log.child('watch');
+  const onError = (error: unknown) => watchLog.error('watch.failed', { error: error as Error });
+  let isClosed = false;
+  async function open(): Promise<RegistryWatch | null> {
+    const limit = new Promise((resolve) => setTimeout(resolve, WATCH_WITHIN_MS).unref());
+    await Promise.race([spooled, limit]);
+    const { RegistryWatch } = await import('./providers/claude/registry-watch.ts');
+    if (isClosed) return null;
+    const watch = new RegistryWatch({
+      homes,
+      known: writer.opened.bearers,
+      onReports: (reports) => house.witnesses.take(reports),
+      onWarning: (path, reason) => watchLog.warn('watch.not_read', { path, reason }),
+      onError,
+    });
+    await watch.start();
+    return watch;
+  }
+  const opened = open().catch((error) => {
+    onError(error);
+    return null;
+  });
+  return {
+    async close() {
+      isClosed = true;
+      await (await opened)?.close();
+    },
   };
 }
 

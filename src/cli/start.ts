@@ -65,6 +65,12 @@ export class StartCommand extends OrbitCommand {
   browseRoots = Option.Array('--browse-root', {
     description: 'Directory that clients may look into besides your home',
   });
+  claudeHomes = Option.Array('--claude-home', {
+    description: 'Claude home to watch besides ~/.claude and CLAUDE_CONFIG_DIR',
+  });
+  watchClaude = Option.Boolean('--watch-claude', {
+    description: 'Off by --no-watch-claude: tell the state of sessions by hooks alone',
+  });
   durability = Option.String('--durability', {
     description: 'full: survives a power cut (default); normal: survives a crash only',
   });

@@ -6,8 +6,15 @@ export type StateValue = string | { [region: string]: StateValue };
 /** What JSON can say; redacted texts read `[redacted]`, cut ones end in `…`. */
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
 
-/** Where an event came from. */
-export type InspectOrigin = 'hook' | 'spool' | 'client' | 'connector' | 'server' | 'visualizer';
+/** Where an event came from; `watch`: from a look at registries and processes. */
+export type InspectOrigin =
+  | 'hook'
+  | 'spool'
+  | 'client'
+  | 'connector'
+  | 'watch'
+  | 'server'
+  | 'visualizer';
 
 /** Who sent an event over a connection. */
 export interface InspectCaller {

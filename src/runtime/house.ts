@@ -22,6 +22,7 @@ import { rehearseHook } from './rehearsal.ts';
 import { frameOf } from './rooms/frames.ts';
 import { createSessionNames, type SessionNames } from './sessions/session-names.ts';
 import { createShells } from './shells.ts';
+import { Witnesses } from './witnesses.ts';
 
 /** What a house is built over. */
 export interface HouseDeps {
@@ -43,6 +44,8 @@ export interface House extends Pick<Core, 'rooms' | 'registry' | 'ledger' | 'thr
   inspection: Inspection;
   /** Loads the schemas and runs the way of a hook once, so that the first one does not wait for that. */
   warmUp(): Promise<void>;
+  /** Takes what the watch of registries and processes reports. */
+  witnesses: Pick<Witnesses, 'take'>;
   /** From now on live hooks wait for this, at most 2 s: older ones are on their way from the spool. */
   waitForSpool(drained: Promise<unknown>): void;
   /** Lets sessions rest that were idle for so long: connectors go first, then they become rows. */
@@ -70,6 +73,7 @@ export function createHouse(deps: HouseDeps): House {
   });
   const { rooms, ring, registry, ledger, news, threads, sessions } = core;
   const hooks = new Hooks({ ...core, providers, images, log: log.child('hooks') });
+  const witnesses = new Witnesses({ ...core, log: log.child('watch') });
   const intake = createIntake((hook, meta) => hooks.take(hook, meta));
   const inspection = createInspection({
     ...{ writer, registry, ledger, clock, version },
@@ -95,7 +99,7 @@ export function createHouse(deps: HouseDeps): House {
   const receive = createDispatch({ codec: intake.codec, handlers, log: log.child('websocket') });
   return {
     hall: hallOf({ deps, subscriptions, intake, receive }),
-    ...{ rooms, registry, ledger, threads, inspection },
+    ...{ rooms, registry, ledger, threads, inspection, witnesses },
     warmUp: async () => void (await rehearseHook(intake, providers)),
     waitForSpool: intake.waitForSpool,
     rest(idleMs) {
@@ -104,6 +108,7 @@ export function createHouse(deps: HouseDeps): House {
     },
     drain() {
       intake.drain();
+      witnesses.stop();
       names?.close();
     },
     async close() {

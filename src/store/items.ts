@@ -252,4 +252,14 @@ export interface Opened {
   commands: Array<{ sessionId: string; messageId: string; output: string | null }>;
   /** Which session each watched CLI process reported last, oldest first: `/clear` goes on from there. */
   processes: Array<{ pid: number; sessionId: string }>;
+  /** Processes that bore a session which had not ended, with their start times. */
+  bearers: Bearer[];
+}
+
+/** A process that bore a session when the server last knew it. */
+export interface Bearer {
+  sessionId: string;
+  pid: number;
+  /** Clock ticks since the boot; null where it was never known. */
+  start: string | null;
 }

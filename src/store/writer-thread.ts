@@ -119,6 +119,7 @@ function serve(house: House): void {
       damage,
       retention: house.limits,
       processes: actors.processes(),
+      bearers: actors.bearers(),
       commands: actors.commands(),
     },
   });

@@ -116,6 +116,7 @@ function openLedger(
         damage: null,
         retention: DEFAULT_RETENTION,
         processes: [],
+        bearers: [],
         commands: [],
       },
       read: () => Promise.reject(new Error('no reads')),

@@ -21,17 +21,18 @@ export interface TranscriptFile {
 const MAX_FILES = 50_000;
 
 /**
- * The homes to watch, without repetition: the given ones and `CLAUDE_CONFIG_DIR`, or `~/.claude` when that
- * is not set. They need not exist.
+ * The homes to watch, without repetition: `~/.claude`, `CLAUDE_CONFIG_DIR` and the given ones. Not every
+ * terminal has the server's environment, so the first counts also where the second is set. They need not exist.
  *
  * @param more  paths of `--claude-home`; relative ones are taken from the working directory
  */
 export function claudeHomes(
   more: readonly string[] = [],
-  env: NodeJS.ProcessEnv = process.env,
+  env: Readonly<Record<string, string | undefined>> = process.env,
 ): string[] {
-  const own = env.CLAUDE_CONFIG_DIR || join(env.HOME || homedir(), '.claude');
-  return [...new Set([own, ...more].map((path) => resolve(path)))];
+  const own = [join(env.HOME || homedir(), '.claude')];
+  if (env.CLAUDE_CONFIG_DIR) own.push(env.CLAUDE_CONFIG_DIR);
+  return [...new Set([...own, ...more].map((path) => resolve(path)))];
 }
 
 /**

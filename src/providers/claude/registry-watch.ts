@@ -31,6 +31,8 @@ export interface RegistryOptions {
   onError(error: unknown): void;
   /** Milliseconds between two looks without a notification. */
   everyMs?: number;
+  /** Tells of changes; chokidar unless a test needs one that fails. */
+  watchFolders?: typeof watch;
 }
 
 interface KnownFile {
@@ -79,7 +81,7 @@ export class RegistryWatch {
   /** Begins to watch, and gives the reports of the first look before it resolves. */
   async start(): Promise<void> {
     const folders = this.#options.homes.map((home) => join(home, 'sessions'));
-    this.#watcher = watch(folders, {
+    this.#watcher = (this.#options.watchFolders ?? watch)(folders, {
       depth: 0,
       followSymlinks: false,
       ignoreInitial: true,
@@ -87,7 +89,14 @@ export class RegistryWatch {
     });
     const onChange = (): void => void this.look();
     this.#watcher.on('add', onChange).on('change', onChange).on('unlink', onChange);
-    this.#watcher.on('error', (error) => this.#options.onError(error));
+    this.#watcher.on('error', (error) => {
+      // The look every two seconds sees the same, a moment later.
+      const code = systemCodeOf(error) ?? String(error);
+      this.#warn(
+        folders.join(', '),
+        `changes are not notified (${code}); the registries are read every 2 s instead`,
+      );
+    });
     await this.look();
   }
 
@@ -146,10 +155,10 @@ export class RegistryWatch {
           there.add(path);
           continue;
         }
-        const text = await this.#textOf(path);
-        if (text === null) continue;
+        const read = await this.#textOf(path);
+        if (read === null) continue;
         there.add(path);
-        const entry = parseRegistryFile(text);
+        const entry = parseRegistryFile(read.text, read.changedAt);
         if (entry === null) {
           isTorn = this.#isWorthRetry(path) || isTorn;
           continue;
@@ -252,10 +261,10 @@ export class RegistryWatch {
 
   /** The state that a background session's job names; null when it cannot be told. */
   async #jobOf(folder: string): Promise<string | null> {
-    const text = await this.#textOf(join(folder, 'state.json'));
-    if (text === null) return null;
+    const read = await this.#textOf(join(folder, 'state.json'));
+    if (read === null) return null;
     try {
-      const { state } = JSON.parse(text) as { state?: unknown };
+      const { state } = JSON.parse(read.text) as { state?: unknown };
       return typeof state === 'string' ? state : null;
     } catch {
       // Half written: the next look reads it again.
@@ -264,7 +273,7 @@ export class RegistryWatch {
   }
 
   /** Null when there is no such file, or when it is none that may be read. */
-  async #textOf(path: string): Promise<string | null> {
+  async #textOf(path: string): Promise<{ text: string; changedAt: number } | null> {
     let handle: FileHandle | null = null;
     try {
       const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
@@ -272,7 +281,7 @@ export class RegistryWatch {
       const stat = await handle.stat();
       if (!stat.isFile()) return this.#warn(path, 'is no regular file');
       if (stat.size > MAX_BYTES) return this.#warn(path, `is larger than ${MAX_BYTES} bytes`);
-      return await handle.readFile('utf8');
+      return { text: await handle.readFile('utf8'), changedAt: stat.mtimeMs };
     } catch (error) {
       const code = systemCodeOf(error);
       if (code === 'ENOENT') return null;

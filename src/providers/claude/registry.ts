@@ -44,8 +44,14 @@ export interface SeenFile {
 /**
  * Reads the text of a registry file. Null when it is not a whole one: such a text means nothing, and is
  * read again later.
+ *
+ * @param changedAt  when the file was written, in milliseconds since 1970: counts where it does not say since
+ *   when its status is so
  */
-export function parseRegistryFile(text: string): RegistryEntry | null {
+export function parseRegistryFile(
+  text: string,
+  changedAt: number | null = null,
+): RegistryEntry | null {
   let value: Record<string, unknown>;
   try {
     value = JSON.parse(text) ?? {};
@@ -70,7 +76,7 @@ export function parseRegistryFile(text: string): RegistryEntry | null {
     startedAt: number_(value.startedAt),
     status: text_(value.status),
     waitingFor: text_(value.waitingFor),
-    statusUpdatedAt: number_(value.statusUpdatedAt) ?? number_(value.updatedAt),
+    statusUpdatedAt: number_(value.statusUpdatedAt) ?? number_(value.updatedAt) ?? changedAt,
   };
 }
 

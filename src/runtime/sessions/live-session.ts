@@ -7,7 +7,15 @@ import type { SessionSnapshot } from '../../../machines/view.ts';
 import type { Sender } from '../rooms/rooms.ts';
 
 /** Where an event came from, for the journal. */
-export type Origin = 'hook' | 'spool' | 'client' | 'connector' | 'server' | 'visualizer';
+export type Origin =
+  | 'hook'
+  | 'spool'
+  | 'client'
+  | 'connector'
+  /** The watch of registries and processes. */
+  | 'watch'
+  | 'server'
+  | 'visualizer';
 
 /** One event that waits for its step or its commit. */
 export interface PendingEvent {

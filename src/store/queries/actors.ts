@@ -79,6 +79,11 @@ export class ActorReads {
     return orNothing(() => this.#statements.processes.all());
   }
 
+  /** Processes that bear sessions which have not ended. */
+  bearers(): Opened['bearers'] {
+    return orNothing(() => this.#statements.bearers.all()).flatMap(bearersIn);
+  }
+
   /** Commands that were running when nobody wrote any more. */
   commands(): Opened['commands'] {
     return orNothing(() => this.#statements.commands.all());
@@ -107,6 +112,28 @@ export class ActorReads {
       .between(sessionId, after, Number.MAX_SAFE_INTEGER)
       .filter(({ accepted }) => accepted)
       .map(({ event }) => event);
+  }
+}
+
+interface BearersRow {
+  sessionId: string;
+  /** JSON, as the chart wrote it. */
+  processes: string;
+}
+
+/** What another program wrote there counts for nothing. */
+function bearersIn({ sessionId, processes }: BearersRow): Opened['bearers'] {
+  try {
+    const known = JSON.parse(processes) as unknown;
+    if (!Array.isArray(known)) return [];
+    return known.flatMap(({ pid, start }) =>
+      Number.isSafeInteger(pid) && pid > 0
+        ? [{ sessionId, pid, start: typeof start === 'string' ? start : null }]
+        : [],
+    );
+  } catch (error) {
+    if (error instanceof SyntaxError || error instanceof TypeError) return [];
+    throw error;
   }
 }
 
@@ -143,6 +170,10 @@ function prepareStatements(database: Sqlite) {
          (SELECT agent_pid, id, last_activity_at FROM sessions WHERE agent_pid IS NOT NULL
           ORDER BY last_activity_at DESC LIMIT ${MAX_PROCESSES})
        ORDER BY last_activity_at`,
+    ),
+    bearers: database.prepare<[], BearersRow>(
+      `SELECT id AS sessionId, agent_processes AS processes FROM sessions
+       WHERE status = 'active' AND agent_processes IS NOT NULL`,
     ),
     commands: database.prepare<[], Opened['commands'][number]>(
       `SELECT session_id AS sessionId, id AS messageId, tool_output AS output FROM messages

@@ -56,6 +56,7 @@ function createHouse(live: number): Registry {
     damage: null,
     retention: DEFAULT_RETENTION,
     processes: [],
+    bearers: [],
     commands: [],
   };
   const read = () => Promise.reject(new Error('There is no database'));

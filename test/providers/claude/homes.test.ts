@@ -29,10 +29,11 @@ function file(path: string, changedAt = 1): string {
 }
 
 describe('the homes', () => {
-  it('are the configured one or ~/.claude, and the given ones, each once', () => {
+  it('are ~/.claude, the configured one and the given ones, each once', () => {
     expect(claudeHomes([], { HOME: '/home/dev' })).toEqual(['/home/dev/.claude']);
     const env = { HOME: '/home/dev', CLAUDE_CONFIG_DIR: '/profiles/work' };
     expect(claudeHomes(['/profiles/work/', '/profiles/own'], env)).toEqual([
+      '/home/dev/.claude',
       '/profiles/work',
       '/profiles/own',
     ]);

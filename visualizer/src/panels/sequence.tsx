@@ -19,6 +19,7 @@ const LANE_OF: Record<InspectOrigin, (typeof TELLERS)[number]> = {
   client: 'client',
   visualizer: 'client',
   hook: 'hook',
+  watch: 'hook',
   spool: 'hook',
   connector: 'connector',
   server: 'server',

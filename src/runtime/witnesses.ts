@@ -1,0 +1,242 @@
+/**
+ * Tells sessions what the watch of registries and processes reports. A report goes through the ledger as
+ * every event does; the chart decides what it moves. What a registry file says stands until the file says
+ * something else, so it is told again where the chart shows otherwise and would take it now.
+ */
+import type { SessionEvent } from '../../machines/session-events.ts';
+import type { SeenProcess, Stamp } from '../../machines/session-types.ts';
+import type { SessionSnapshot } from '../../machines/view.ts';
+import { type PendingStart, sessionFromHooks } from '../connectors/claude-hooks/session.ts';
+import type { Logger } from '../log.ts';
+import type { RegistryReport } from '../providers/claude/reports.ts';
+import {
+  eventOfEnd,
+  eventOfLeaving,
+  eventOfState,
+  eventOfSuspension,
+  type ReportOf,
+  sessionOfState,
+} from '../providers/claude/witness-events.ts';
+import { momentOf, type StampClock, stampFromMicroseconds } from './clock.ts';
+import type { Ledger } from './ledger/ledger.ts';
+import type { LiveSession } from './sessions/live-session.ts';
+import type { Found, Registry } from './sessions/registry.ts';
+
+interface WitnessesDeps {
+  registry: Pick<Registry, 'enter' | 'create' | 'peek'>;
+  ledger: Pick<Ledger, 'send'>;
+  clock: StampClock;
+  /** Looks up the branch of a directory and tells the session; runs beside. */
+  lookUpBranch: (live: LiveSession) => void;
+  log: Logger;
+}
+
+/** What the newest look found of a session. */
+interface Standing {
+  processes: SeenProcess[];
+  state: ReportOf<'session.state'> | null;
+  /** When the state began, on the server's clock. */
+  since: Stamp;
+  /** The session that the same process bore before. */
+  from: string | null;
+}
+
+/** How often what stands is compared with what the chart shows. */
+const COMPARE_EVERY_MS = 1000;
+/** Reports kept while they cannot be stored; older ones are of no use then. */
+const MAX_UNTOLD = 1000;
+
+/** What takes the reports of the watch. */
+export class Witnesses {
+  readonly #deps: WitnessesDeps;
+  readonly #standing = new Map<string, Standing>();
+  /** Ends that could not be stored: nothing would tell them again. */
+  #untold: RegistryReport[] = [];
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(deps: WitnessesDeps) {
+    this.#deps = deps;
+  }
+
+  /** Takes the reports of one look, in their order. Never throws. */
+  take(reports: readonly RegistryReport[]): void {
+    if (this.#timer === null) {
+      this.#timer = setInterval(() => this.#compare(), COMPARE_EVERY_MS);
+      this.#timer.unref();
+    }
+    for (const report of reports) this.#note(report);
+    for (const report of reports) this.#tell(report);
+  }
+
+  /** Tells nothing more by itself. */
+  stop(): void {
+    if (this.#timer !== null) clearInterval(this.#timer);
+    this.#timer = null;
+    this.#standing.clear();
+  }
+
+  #note(report: RegistryReport): void {
+    const { sessionId } = report;
+    switch (report.what) {
+      case 'session.state':
+        Object.assign(this.#of(sessionId), { state: report, since: this.#stampOf(report) });
+        return;
+      case 'process.seen':
+        this.#of(sessionId).processes = report.processes;
+        return;
+      case 'session.continued':
+        this.#of(sessionId).from = report.from;
+        this.#forget(report.from, report.pid);
+        return;
+      case 'process.gone':
+        this.#standing.delete(sessionId);
+        return;
+      case 'process.suspended':
+        return;
+    }
+  }
+
+  #of(sessionId: string): Standing {
+    let standing = this.#standing.get(sessionId);
+    if (standing === undefined) {
+      standing = { processes: [], state: null, since: '', from: null };
+      this.#standing.set(sessionId, standing);
+    }
+    return standing;
+  }
+
+  /** That process does not bear the session any more; the session may go on in another. */
+  #forget(sessionId: string, pid: number): void {
+    const standing = this.#standing.get(sessionId);
+    if (standing === undefined) return;
+    standing.processes = standing.processes.filter((process) => process.pid !== pid);
+    if (standing.processes.length === 0) this.#standing.delete(sessionId);
+  }
+
+  #tell(report: RegistryReport): void {
+    const { sessionId, key } = report;
+    const at = this.#stampOf(report);
+    switch (report.what) {
+      case 'session.state':
+        this.#visit(report, sessionId, (found) => {
+          found.live ??= this.#appear(found, report, at);
+          this.#send(found.live, eventOfState(report, { at }), { report, key });
+          this.#tellProcesses(found.live);
+        });
+        break;
+      case 'process.seen':
+        this.#visit(report, sessionId, ({ live }) => live && this.#tellProcesses(live));
+        break;
+      case 'process.suspended':
+        this.#tellPossible(report, sessionId, eventOfSuspension(report, at));
+        break;
+      case 'process.gone':
+        this.#tellPossible(report, sessionId, eventOfEnd(report, at));
+        break;
+      case 'session.continued':
+        // Another process may go on with the session that this one has left.
+        if (this.#standing.has(report.from)) break;
+        this.#tellPossible(report, report.from, eventOfLeaving(report, at));
+        break;
+    }
+  }
+
+  /** Tells it to a session that is known and would take it: mostly a hook has told the end before. */
+  #tellPossible(report: RegistryReport, sessionId: string, event: SessionEvent): void {
+    this.#visit(report, sessionId, ({ live }) => {
+      if (live?.head.snapshot.can(event)) this.#send(live, event, { report, key: report.key });
+    });
+  }
+
+  /** A CLI at its prompt is a session, also before its first hook. */
+  #appear({ pendingStart }: Found, report: ReportOf<'session.state'>, at: Stamp): LiveSession {
+    const { registry, lookUpBranch } = this.#deps;
+    const standing = this.#of(report.sessionId);
+    const pid = standing.processes.at(-1)?.pid ?? null;
+    const pending = pendingStart === null ? null : (JSON.parse(pendingStart) as PendingStart);
+    const session =
+      pending === null
+        ? { ...sessionOfState(report, at), ...(pid !== null && { agent_pid: pid }) }
+        : sessionFromHooks(pending.hook, at, pending, pid);
+    const origin = session.forked_from_session_id ?? standing.from;
+    if (origin !== null) {
+      session.forked_from_session_id = origin;
+      // The same process goes on, whose model the registry does not name.
+      session.model ??= registry.peek(origin)?.head.snapshot.context.session.model ?? null;
+    }
+    const live = registry.create({ session, isNew: true, turnCount: 0 });
+    lookUpBranch(live);
+    return live;
+  }
+
+  /** Which processes bear the session is kept for the next start of the server. */
+  #tellProcesses(live: LiveSession): void {
+    const processes = this.#standing.get(live.id)?.processes ?? [];
+    const { snapshot } = live.head;
+    const known = snapshot.context.processes ?? [];
+    if (processes.length === 0 || snapshot.hasTag('ended') || isSame(known, processes)) return;
+    const at = this.#deps.clock.stamp();
+    this.#send(live, { type: 'process.seen', at, witness: 'process', processes }, {});
+  }
+
+  /** Tells what stands to those whose chart shows something else, and what could not be stored. */
+  #compare(): void {
+    const untold = this.#untold.splice(0);
+    for (const report of untold) this.#tell(report);
+    for (const [id, standing] of this.#standing) {
+      const live = this.#deps.registry.peek(id);
+      if (live === null || live.inFlight > 0) continue;
+      this.#tellProcesses(live);
+      const { state, since } = standing;
+      const { snapshot } = live.head;
+      if (state === null || shows(snapshot, state.state)) continue;
+      const event = eventOfState(state, { at: this.#deps.clock.stamp(), since });
+      if (snapshot.can(event)) this.#send(live, event, {});
+    }
+  }
+
+  #visit(report: RegistryReport, sessionId: string, visit: (found: Found) => void): void {
+    this.#deps.registry
+      .enter(sessionId, visit)
+      .catch((error: Error) => this.#failed(sessionId, error, report));
+  }
+
+  #send(
+    live: LiveSession,
+    event: SessionEvent,
+    { report = null, key = null }: { report?: RegistryReport | null; key?: string | null },
+  ): void {
+    const settle = (error: Error | null) => {
+      if (error) this.#failed(live.id, error, report);
+    };
+    this.#deps.ledger.send(live, { event, origin: 'watch', key, settle });
+  }
+
+  /** A state that stands is compared again; the rest is told again. */
+  #failed(sessionId: string, error: Error, report: RegistryReport | null): void {
+    this.#deps.log.warn('watch.not_stored', { session_id: sessionId, what: report?.what, error });
+    const isKept = report !== null && report.what !== 'process.seen';
+    if (isKept && this.#timer !== null && this.#untold.length < MAX_UNTOLD) {
+      this.#untold.push(report);
+    }
+  }
+
+  /** Files and hooks are stamped by one wall clock, which the server's clock may be ahead of. */
+  #stampOf({ stamp }: RegistryReport): Stamp {
+    const report = { stampUs: Math.floor(stamp * 1000), sentUs: null, isLive: false };
+    return stampFromMicroseconds(momentOf(this.#deps.clock.now(), Date.now() * 1000, report));
+  }
+}
+
+/** The chart shows what the registry says. */
+function shows(snapshot: SessionSnapshot, state: ReportOf<'session.state'>['state']): boolean {
+  if (snapshot.hasTag('ended')) return false;
+  if (state === 'waiting') return snapshot.hasTag('needsYou');
+  if (snapshot.hasTag('needsYou')) return false;
+  return snapshot.hasTag('working') === (state === 'working');
+}
+
+function isSame(one: readonly SeenProcess[], other: readonly SeenProcess[]): boolean {
+  const key = ({ pid, start }: SeenProcess) => `${pid}@${start ?? ''}`;
+  return one.map(key).join() === other.map(key).join();
+}
