@@ -2,13 +2,14 @@
  * Reads the live registry of every home: at each change of its folders, and all of it every two seconds,
  * because a notification can get lost and a killed process leaves none.
  */
-import { constants, type FileHandle, lstat, open, readdir } from 'node:fs/promises';
+import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type FSWatcher, watch } from 'chokidar';
 import { systemCodeOf } from '../../exit.ts';
 import { isOurDomain, type ProcessState, processState } from './process.ts';
 import { parseRegistryFile, type RegistryEntry, RegistryFold, type SeenFile } from './registry.ts';
 import type { RegistryReport } from './reports.ts';
+import { inodeOf, readSmallFile, type SmallFile } from './small-file.ts';
 
 /** A process that bore a session when the server last knew it. */
 export interface KnownProcess {
@@ -45,6 +46,8 @@ interface KnownFile {
 }
 
 const EVERY_MS = 2000;
+/** A change so soon after a notification gets none of its own: it is looked for. */
+const NOTICED_MS = 100;
 /** A file that could not be read whole is read again after this time. */
 const TORN_MS = 100;
 const TORN_TRIES = 5;
@@ -52,7 +55,6 @@ const TORN_TRIES = 5;
 const ABSENT_MS = 250;
 /** Times of files are coarser than two writings of a CLI can be apart. */
 const FRESH_MS = 1000;
-const MAX_BYTES = 256 * 1024;
 /** Other files of the folder hold keys and are never opened. */
 const FILE_NAME = /^\d{1,10}\.json$/;
 
@@ -64,6 +66,8 @@ export class RegistryWatch {
   readonly #warned = new Set<string>();
   /** Domains in which a process was found as its file says: they are ours, whatever they are called. */
   readonly #ourDomains = new Set<string>();
+  /** Folders that tell of their changes, by inode. */
+  readonly #followed = new Map<string, number>();
   /** How often a file could not be parsed, in a row. */
   readonly #torn = new Map<string, number>();
   #known: KnownProcess[];
@@ -71,6 +75,7 @@ export class RegistryWatch {
   #timer: NodeJS.Timeout | null = null;
   #looking: Promise<void> | null = null;
   #again = false;
+  #isNoticed = false;
   #closed = false;
 
   constructor(options: RegistryOptions) {
@@ -80,24 +85,35 @@ export class RegistryWatch {
 
   /** Begins to watch, and gives the reports of the first look before it resolves. */
   async start(): Promise<void> {
-    const folders = this.#options.homes.map((home) => join(home, 'sessions'));
-    this.#watcher = (this.#options.watchFolders ?? watch)(folders, {
+    try {
+      this.#watcher = this.#openWatcher();
+    } catch (error) {
+      this.#warnOfSilence(error);
+    }
+    await this.look();
+  }
+
+  /** Without any folder: each is added once it is there. */
+  #openWatcher(): FSWatcher {
+    const watcher = (this.#options.watchFolders ?? watch)([], {
       depth: 0,
       followSymlinks: false,
       ignoreInitial: true,
       ignored: (path, stats) => stats?.isFile() === true && !/[/\\]\d{1,10}\.json$/.test(path),
     });
-    const onChange = (): void => void this.look();
-    this.#watcher.on('add', onChange).on('change', onChange).on('unlink', onChange);
-    this.#watcher.on('error', (error) => {
-      // The look every two seconds sees the same, a moment later.
-      const code = systemCodeOf(error) ?? String(error);
-      this.#warn(
-        folders.join(', '),
-        `changes are not notified (${code}); the registries are read every 2 s instead`,
-      );
-    });
-    await this.look();
+    const onChange = (): void => {
+      this.#isNoticed = true;
+      void this.look();
+    };
+    watcher.on('add', onChange).on('change', onChange).on('unlink', onChange);
+    return watcher.on('error', (error) => this.#warnOfSilence(error));
+  }
+
+  /** The look every two seconds sees what no notification told, a moment later. */
+  #warnOfSilence(error: unknown): void {
+    const code = systemCodeOf(error) ?? String(error);
+    const reason = `changes are not notified (${code}), so it is only read every 2 s`;
+    this.#warn(this.#options.homes.map(folderOf).join(', '), reason);
   }
 
   /** Looks at one more process from now on: one that a hook named and that has no registry file. */
@@ -127,8 +143,10 @@ export class RegistryWatch {
 
   async #lookUntilQuiet(): Promise<void> {
     let next = this.#options.everyMs ?? EVERY_MS;
+    const wasNoticed = this.#isNoticed;
     do {
       this.#again = false;
+      this.#isNoticed = false;
       try {
         next = await this.#lookOnce();
       } catch (error) {
@@ -137,6 +155,7 @@ export class RegistryWatch {
     } while (this.#again && !this.#closed);
     if (this.#closed) return;
     if (this.#timer !== null) clearTimeout(this.#timer);
+    if (wasNoticed) next = Math.min(next, NOTICED_MS);
     this.#timer = setTimeout(() => void this.look(), next);
     this.#timer.unref();
   }
@@ -147,6 +166,7 @@ export class RegistryWatch {
     const there = new Set<string>();
     let isTorn = false;
     for (const home of this.#options.homes) {
+      await this.#follow(folderOf(home));
       for (const path of await this.#filesOf(home)) {
         const version = await this.#versionOf(path, now);
         const known = this.#files.get(path);
@@ -178,6 +198,19 @@ export class RegistryWatch {
     const every = this.#options.everyMs ?? EVERY_MS;
     if (isTorn) return Math.min(TORN_MS, every);
     return isMissed ? Math.min(ABSENT_MS, every) : every;
+  }
+
+  /** A folder tells of its changes from the moment on at which it was seen to exist; it may go and come. */
+  async #follow(folder: string): Promise<void> {
+    const inode = await inodeOf(folder);
+    if (inode === (this.#followed.get(folder) ?? null)) return;
+    this.#watcher?.unwatch(folder);
+    if (inode === null) {
+      this.#followed.delete(folder);
+      return;
+    }
+    this.#followed.set(folder, inode);
+    this.#watcher?.add(folder);
   }
 
   /** Changes with each writing; null for a file so fresh that another writing may bear the same time. */
@@ -247,7 +280,7 @@ export class RegistryWatch {
   }
 
   async #filesOf(home: string): Promise<string[]> {
-    const folder = join(home, 'sessions');
+    const folder = folderOf(home);
     try {
       const names = await readdir(folder);
       return names.filter((name) => FILE_NAME.test(name)).map((name) => join(folder, name));
@@ -273,23 +306,9 @@ export class RegistryWatch {
   }
 
   /** Null when there is no such file, or when it is none that may be read. */
-  async #textOf(path: string): Promise<{ text: string; changedAt: number } | null> {
-    let handle: FileHandle | null = null;
-    try {
-      const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-      handle = await open(path, flags);
-      const stat = await handle.stat();
-      if (!stat.isFile()) return this.#warn(path, 'is no regular file');
-      if (stat.size > MAX_BYTES) return this.#warn(path, `is larger than ${MAX_BYTES} bytes`);
-      return { text: await handle.readFile('utf8'), changedAt: stat.mtimeMs };
-    } catch (error) {
-      const code = systemCodeOf(error);
-      if (code === 'ENOENT') return null;
-      if (code === 'ELOOP') return this.#warn(path, 'is a link');
-      return this.#warn(path, `cannot be read (${code ?? error})`);
-    } finally {
-      await handle?.close();
-    }
+  async #textOf(path: string): Promise<SmallFile | null> {
+    const read = await readSmallFile(path);
+    return typeof read === 'string' ? this.#warn(path, read) : read;
   }
 
   #warn(path: string, reason: string): null {
@@ -299,6 +318,10 @@ export class RegistryWatch {
     }
     return null;
   }
+}
+
+function folderOf(home: string): string {
+  return join(home, 'sessions');
 }
 
 const NO_ENTRY: Omit<RegistryEntry, 'pid' | 'sessionId' | 'procStart'> = {

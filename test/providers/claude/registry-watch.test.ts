@@ -1,9 +1,10 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { FSWatcher } from 'chokidar';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { statOf } from '../../../src/providers/claude/process.ts';
 import { type KnownProcess, RegistryWatch } from '../../../src/providers/claude/registry-watch.ts';
 import type { RegistryReport } from '../../../src/providers/claude/reports.ts';
@@ -176,5 +177,57 @@ describe('the watch of the registry', () => {
       '/one/sessions/3.json is larger than 262144 bytes',
       '/one/sessions/4.json is no registry file of Claude',
     ]);
+  });
+});
+
+describe('a system that notifies of no changes', () => {
+  it('is looked at all the same, and is warned of once', async () => {
+    const failing = new EventEmitter() as FSWatcher;
+    failing.add = () => failing;
+    failing.unwatch = () => failing;
+    failing.close = async () => {};
+    const one = await cli('a');
+    one.write('idle');
+    watch = new RegistryWatch({
+      homes,
+      everyMs: 50,
+      watchFolders: () => failing,
+      onReports: (more) => reports.push(...more),
+      onWarning: (path, reason) => warnings.push(`${path.slice(folder.length)} ${reason}`),
+      onError: (error) => errors.push(error),
+    });
+    await watch.start();
+    const full = Object.assign(new Error('System limit reached'), {
+      code: 'ENOSPC',
+      syscall: 'watch',
+      errno: -28,
+    });
+    for (const error of [full, full]) failing.emit('error', error);
+    one.write('busy');
+    await vi.waitFor(() => expect(states()).toEqual(['idle', 'working']));
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toContain('ENOSPC');
+  });
+
+  it('is warned of also when it refuses at once', async () => {
+    watch = new RegistryWatch({
+      homes,
+      everyMs: 50,
+      watchFolders: () => {
+        throw Object.assign(new Error('System limit reached'), {
+          code: 'EMFILE',
+          syscall: 'watch',
+          errno: -24,
+        });
+      },
+      onReports: (more) => reports.push(...more),
+      onWarning: (_, reason) => warnings.push(reason),
+      onError: (error) => errors.push(error),
+    });
+    const one = await cli('b');
+    one.write('idle');
+    await watch.start();
+    expect(states()).toEqual(['idle']);
+    expect(warnings).toHaveLength(1);
   });
 });
