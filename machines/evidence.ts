@@ -101,6 +101,9 @@ const HOOK_LAG_US = 1_000_000;
 /** What has stood unchanged for so long beside everything else that was reported is so. */
 const STEADY_US = 4_000_000;
 
+/** A change between two commands (`/clear`) shows as work for a moment. */
+const BRIEF_US = 700_000;
+
 /** A word about the whole session, as it is compared. */
 interface Word {
   witness: Witness;
@@ -117,6 +120,11 @@ export function outranks({ newestAt }: SessionContext, { witness, at, since = at
   if (since === newestAt && WITNESSES[witness].rank > WITNESSES.hook.rank) return true;
   const isSteady = at > newestAt && !isWithin(newestAt, at, STEADY_US);
   return isSteady && isWithin(since, newestAt, HOOK_LAG_US);
+}
+
+/** A later look has found it unchanged: it is more than a moment between two things. */
+export function hasStood({ at, since = at }: Omit<Word, 'witness'>): boolean {
+  return at > since && !isWithin(since, at, BRIEF_US);
 }
 
 /** What is so since that moment began after the end of the session. */

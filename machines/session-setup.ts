@@ -8,6 +8,7 @@ import {
   beganAfterEnd,
   beganBefore,
   covers,
+  hasStood,
   isAfterEnd,
   isLate,
   isLateOnMain,
@@ -105,11 +106,12 @@ const GUARDS = {
     context: SessionContext,
     event: EventOf<'witness.busy' | 'witness.idle' | 'witness.waiting' | 'process.left'>,
   ) => outranks(context, event),
-  /** Newer than all that is known, and no agent explains the work. */
-  isWorkWithoutAgents: (
-    context: SessionContext,
-    event: EventOf<'witness.busy' | 'witness.waiting'>,
-  ) => context.agents.length === 0 && outranks(context, event),
+  hasNoAgents: (context: SessionContext) => context.agents.length === 0,
+  /** It has stood for a while. */
+  hasStood: (
+    _: SessionContext,
+    event: EventOf<'witness.busy' | 'witness.idle' | 'witness.waiting'>,
+  ) => hasStood(event),
   /** A report of another prompt than the ended one, newer than the end. */
   isSignOfLife: (context: SessionContext, event: ToolReport | EventOf<'approval.requested'>) =>
     livesOn(context, event),
@@ -117,7 +119,7 @@ const GUARDS = {
   isAliveAgain: (
     context: SessionContext,
     event: EventOf<'witness.busy' | 'witness.idle' | 'witness.waiting'>,
-  ) => beganAfterEnd(context, event),
+  ) => beganAfterEnd(context, event) && hasStood(event),
   /** The connector can carry out this kind of command. */
   connectorCan: (context: SessionContext, _: SessionEvent, command: ConnectorCommand['type']) =>
     context.capabilities.includes(command),

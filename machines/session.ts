@@ -74,7 +74,8 @@ const closed = session.createStateConfig({
     ...on(
       'witness.busy',
       {
-        guard: 'isWorkWithoutAgents',
+        // An agent that runs explains the work.
+        guard: ['outranks', 'hasNoAgents', 'hasStood'],
         target: 'open',
         actions: { type: 'witnessBusy', params: begins },
         group: 'work seen',
@@ -91,7 +92,7 @@ const closed = session.createStateConfig({
     ...on(
       'witness.waiting',
       {
-        guard: 'isWorkWithoutAgents',
+        guard: ['outranks', 'hasNoAgents'],
         target: 'open',
         actions: { type: 'witnessWaiting', params: begins },
         group: 'work seen',

@@ -42,7 +42,7 @@ interface Standing {
 }
 
 /** How often what stands is compared with what the chart shows. */
-const COMPARE_EVERY_MS = 1000;
+const COMPARE_EVERY_MS = 500;
 /** Reports kept while they cannot be stored; older ones are of no use then. */
 const MAX_UNTOLD = 1000;
 

@@ -16,7 +16,7 @@ import {
   toolEnded,
 } from './events.ts';
 import { closed, delta, listed, noted, opened, type Row, shown, testRows } from './rows.ts';
-import { at, stage } from './stage.ts';
+import { stage } from './stage.ts';
 
 const busy = (n: number) => report(n, 'witness.busy', { witness: 'registry' });
 const idle = (n: number) => report(n, 'witness.idle', { witness: 'registry' });
@@ -37,6 +37,12 @@ const seen = (n: number, ...pids: number[]) =>
   });
 const of = (event: SessionEvent, more: Partial<SessionEvent>) =>
   ({ ...event, ...more }) as SessionEvent;
+
+/** The same word as a look finds it again a second later. */
+const standing = (event: SessionEvent) => {
+  const later = new Date(Date.parse(event.at) + 1000).toISOString();
+  return { ...event, at: later.replace('Z', '000Z'), since: event.at } as SessionEvent;
+};
 
 const ASKED = [prompted(1), toolBegan(2, 't1'), asked(3, 'r1', 't1')];
 
@@ -78,9 +84,16 @@ const ROWS: Row[] = [
     ],
   ],
   [
-    'work without a prompt is work, and takes no turn number',
+    'work without a prompt is none while it is new: a command such as /clear shows so for a moment',
     [prompted(1), stopped(2)],
     busy(3),
+    'idle',
+    [],
+  ],
+  [
+    'work without a prompt that goes on is work, and takes no turn number',
+    [prompted(1), stopped(2)],
+    standing(busy(3)),
     'working',
     [delta({ work_status: 'working' })],
   ],
@@ -119,7 +132,7 @@ const ROWS: Row[] = [
   [
     'a session whose end was told is active again when its file says idle since a later moment',
     [prompted(1), over(2)],
-    idle(3),
+    standing(idle(3)),
     'idle',
     [
       noted({ ended_at: null, end_reason: null }),
@@ -128,23 +141,23 @@ const ROWS: Row[] = [
     ],
   ],
   [
-    'and stays ended while its file says what it said before the end',
-    [prompted(1), over(3)],
-    idle(2),
+    'and stays ended when that is only a moment before the process ends',
+    [prompted(1), over(2)],
+    idle(3),
     'ended',
     [],
   ],
   [
-    'also when a look finds that unchanged after the end',
+    'and stays ended while its file says what it said before the end',
     [prompted(1), over(3)],
-    of(idle(4), { since: at(2) } as never),
+    standing(idle(2)),
     'ended',
     [],
   ],
   [
     'a session whose end was told is active again when a dialog of it opens later',
     [prompted(1), over(2)],
-    waiting(3),
+    standing(waiting(3)),
     'permission',
     [
       opened('seen-3'),

@@ -80,11 +80,9 @@ function eventsAt(n: number): SessionEvent[] {
     report(n, 'server.restarted', {}),
     report(n, 'witness.busy', { witness: 'registry' }),
     report(n, 'witness.idle', { witness: 'registry' }),
-    report(n, 'witness.waiting', {
-      witness: 'registry',
-      kind: 'permission',
-      request: requestOf(`w${n}`),
-    }),
+    standing(report(n, 'witness.busy', { witness: 'registry' })),
+    standing(report(n, 'witness.idle', { witness: 'registry' })),
+    waiting(n),
     report(n, 'process.gone', { witness: 'process', reason: 'killed' }),
     report(n, 'process.seen', { witness: 'process', processes: [{ pid: 7, start: '1' }] }),
     report(n, 'process.suspended', { witness: 'process', suspended: true }),
@@ -100,6 +98,17 @@ function eventsAt(n: number): SessionEvent[] {
     report(n, 'interrupt.requested', {}),
     report(n, 'message.changed', { update: { messageId: `m${n - 1}`, changes: {} } }),
   ];
+}
+
+function waiting(n: number): SessionEvent {
+  const request = requestOf(`w${n}`);
+  return report(n, 'witness.waiting', { witness: 'registry', kind: 'permission', request });
+}
+
+/** The same word as a look finds it again a second later. */
+function standing(event: SessionEvent): SessionEvent {
+  const later = new Date(Date.parse(event.at) + 1000).toISOString();
+  return { ...event, at: later.replace('Z', '000Z'), since: event.at } as SessionEvent;
 }
 
 /** Forty events; most of what the chart would refuse is passed over, so that a walk gets somewhere. */
@@ -151,6 +160,8 @@ export const FIXED_WALKS: Walk[] = [
       agentEnded(5, 'a1'),
     ],
   },
+  { session: {}, events: [prompted(1), over(2), standing(waiting(3))] },
+  steered(...ATTACHED, over(3)),
   steered(...ATTACHED, report(3, 'server.restarted', {})),
   steered(...ATTACHED, report(3, 'link.lost', { reason: 'x' })),
   steered(...ATTACHED, report(3, 'link.rested', {})),

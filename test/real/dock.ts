@@ -2,9 +2,9 @@
  * Our server as a user has it: the built program in a process of its own, with a data directory that nobody has
  * seen before, and its own `init` and `install-hooks` to put the hooks in place.
  */
-import { execFile, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -20,10 +20,23 @@ const STOP_WITHIN_MS = 12_000;
 export interface Dock extends Listener {
   /** Its http address, such as `http://127.0.0.1:41234`. */
   readonly url: string;
+  /** Stops it in order; what it stored stays. */
+  down(): Promise<void>;
+  /** Starts it again, at the same address. */
+  up(): Promise<void>;
 }
 
-/** Starts a server on a free port of 127.0.0.1. */
+/** Starts a server on a free port of 127.0.0.1. It hears the hooks, and of the CLI nothing else. */
 export async function startDock(): Promise<Dock> {
+  return await openDock(async () => {});
+}
+
+/** The same, but it also watches the home in which the CLI lives. */
+export async function startWatchingDock(): Promise<Dock> {
+  return await openDock(({ own, home }) => symlink(join(home, '.claude'), join(own, '.claude')));
+}
+
+async function openDock(settle: (homes: { own: string; home: string }) => Promise<void>) {
   const folder = await mkdtemp(join(tmpdir(), 'odd-'));
   const data = join(folder, 'data');
   // Not the caller's environment: an ORBITDOCK_ variable of the machine would be obeyed.
@@ -32,43 +45,69 @@ export async function startDock(): Promise<Dock> {
   const cli = async (...more: string[]): Promise<void> => {
     await promisify(execFile)(process.execPath, words(...more), { env });
   };
-  const server = spawn(process.execPath, words('--bind', '127.0.0.1:0'), {
+  const start = (bind: string) => startServer(words('--bind', bind), env);
+  let server = await start('127.0.0.1:0').catch(async (error) => {
+    await rm(folder, { recursive: true, force: true });
+    throw error;
+  });
+  const { url } = server;
+  return {
+    url,
+    down: () => server.stop(),
+    async up() {
+      server = await start(url.slice('http://'.length));
+    },
+    async installIn({ home }: { home: string }) {
+      await settle({ own: folder, home });
+      await cli('init', '--server-url', url);
+      await cli('install-hooks', '--settings-path', join(home, '.claude', 'settings.json'));
+    },
+    async [Symbol.asyncDispose]() {
+      try {
+        await server.stop();
+      } finally {
+        await rm(folder, { recursive: true, force: true, maxRetries: 3 });
+      }
+    },
+  };
+}
+
+/** One life of the server. */
+interface Life {
+  url: string;
+  /** @throws when it does not end well */
+  stop(): Promise<void>;
+}
+
+async function startServer(words: string[], env: Record<string, string>): Promise<Life> {
+  const server: ChildProcess = spawn(process.execPath, words, {
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let said = '';
-  const address = new Promise<string>((resolve, reject) => {
+  const url = await new Promise<string>((resolve, reject) => {
     const read = (text: string): void => {
       said += text;
-      const url = /listening on (http:\S+)/.exec(said)?.[1];
-      if (url) resolve(url);
+      const found = /listening on (http:\S+)/.exec(said)?.[1];
+      if (found) resolve(found);
     };
-    server.stdout.setEncoding('utf8').on('data', read);
-    server.stderr.setEncoding('utf8').on('data', read);
+    server.stdout?.setEncoding('utf8').on('data', read);
+    server.stderr?.setEncoding('utf8').on('data', read);
     server.once('exit', (code) => reject(new Error(`The server ended (${code}):\n${said}`)));
-  });
-  const close = async (): Promise<void> => {
-    if (server.exitCode === null && server.signalCode === null) {
-      const ended = once(server, 'exit');
-      server.kill('SIGTERM');
-      const impatience = setTimeout(() => server.kill('SIGKILL'), STOP_WITHIN_MS);
-      await ended;
-      clearTimeout(impatience);
-    }
-    await rm(folder, { recursive: true, force: true, maxRetries: 3 });
-    if (server.exitCode !== 0)
-      throw new Error(`The server stopped with ${server.exitCode}:\n${said}`);
-  };
-  const url = await address.catch(async (error) => {
-    await rm(folder, { recursive: true, force: true });
-    throw error;
   });
   return {
     url,
-    async installIn({ home }) {
-      await cli('init', '--server-url', url);
-      await cli('install-hooks', '--settings-path', join(home, '.claude', 'settings.json'));
+    async stop() {
+      if (server.exitCode === null && server.signalCode === null) {
+        const ended = once(server, 'exit');
+        server.kill('SIGTERM');
+        const impatience = setTimeout(() => server.kill('SIGKILL'), STOP_WITHIN_MS);
+        await ended;
+        clearTimeout(impatience);
+      }
+      if (server.exitCode !== 0) {
+        throw new Error(`The server stopped with ${server.exitCode}:\n${said}`);
+      }
     },
-    [Symbol.asyncDispose]: close,
   };
 }

@@ -27,6 +27,8 @@ export interface Watch extends AsyncDisposable {
    * wait for that (`until`), and no status can be missed.
    */
   next(): Promise<WatchedSession>;
+  /** Settles when both lists show this status of a session. */
+  shown(id: string, status: WorkStatus): Promise<void>;
 }
 
 /** Connects both clients and opens the list on each. */
@@ -54,6 +56,16 @@ export async function watchDock(url: string): Promise<Watch> {
       // A test that fails earlier for another reason never awaits it; it must not drown that reason.
       opened.catch(() => undefined);
       return opened;
+    },
+    async shown(id, status) {
+      for (const client of clients) {
+        await client.waitFor(
+          (message) =>
+            (sessionOf(message) === id && statusIn(message) === status) ||
+            (message.type === 'sessions_list' &&
+              message.sessions.some((one) => one.id === id && one.work_status === status)),
+        );
+      }
     },
     async [Symbol.asyncDispose]() {
       for (const client of clients) await client.close();

@@ -76,8 +76,12 @@ export function parseRegistryFile(
     startedAt: number_(value.startedAt),
     status: text_(value.status),
     waitingFor: text_(value.waitingFor),
-    statusUpdatedAt: number_(value.statusUpdatedAt) ?? number_(value.updatedAt) ?? changedAt,
+    statusUpdatedAt: stampIn(value) ?? (text_(value.status) === null ? null : changedAt),
   };
+}
+
+function stampIn({ statusUpdatedAt, updatedAt }: Record<string, unknown>): number | null {
+  return number_(statusUpdatedAt) ?? number_(updatedAt);
 }
 
 function text_(value: unknown): string | null {

@@ -17,10 +17,10 @@ export interface Moment {
 /** What the live registry says the session does. */
 export function eventOfState(report: ReportOf<'session.state'>, when: Moment): SessionEvent {
   const { witness, state } = report;
-  if (state === 'idle') return { ...when, type: 'witness.idle', witness };
-  if (state === 'working') return { ...when, type: 'witness.busy', witness };
+  if (state === 'idle') return { type: 'witness.idle', ...when, witness };
+  if (state === 'working') return { type: 'witness.busy', ...when, witness };
   const kind = report.words === 'waiting/input needed' ? 'question' : 'permission';
-  return { ...when, type: 'witness.waiting', witness, kind, request: requestOf(report, kind) };
+  return { type: 'witness.waiting', ...when, witness, kind, request: requestOf(report, kind) };
 }
 
 /** The process goes on under another session's id: this one is over. */

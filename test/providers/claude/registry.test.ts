@@ -68,6 +68,26 @@ describe('a registry file', () => {
     expect(recordedFile('197-print.json')).toMatchObject({ status: null, entrypoint: 'sdk-cli' });
   });
 
+  it('is so since it was written where it does not say since when', () => {
+    const said = { pid: 7, sessionId: 's', status: 'busy' };
+    expect(parseRegistryFile(JSON.stringify(said), 900)?.statusUpdatedAt).toBe(900);
+    const known = { ...said, statusUpdatedAt: 800 };
+    expect(parseRegistryFile(JSON.stringify(known), 900)?.statusUpdatedAt).toBe(800);
+  });
+
+  it('says the first status also when that is stamped before the file was first written', () => {
+    const fold = new RegistryFold();
+    const about = { pid: 7, sessionId: 's', procStart: '1' };
+    const look = (content: object, changedAt: number) =>
+      fold.look(
+        [seen(parseRegistryFile(JSON.stringify(content), changedAt) as RegistryEntry)],
+        2000,
+      );
+    look(about, 900);
+    const idle = { ...about, status: 'idle', statusUpdatedAt: 850 };
+    expect(brief(look(idle, 1000))).toEqual(['idle (idle)']);
+  });
+
   it('means nothing when it is torn at any byte, or junk', () => {
     const text = readFileSync(new URL('330-background.json', FIXTURES), 'utf8').trim();
     for (let cut = 0; cut < text.length; cut += 1) {
