@@ -256,6 +256,22 @@ describe('a session that no hook has shown', () => {
     expect(endOf('cleared')).toMatchObject({ end_reason: 'clear' });
   });
 
+  it('leaves the old one to the terminal that goes on with it', async () => {
+    const [one, other] = [await terminals.open('shared'), await terminals.open('shared')];
+    other.says('idle');
+    one.says('idle');
+    await vi.waitFor(() =>
+      expect(JSON.parse(endOf('shared').agent_processes ?? '[]')).toHaveLength(2),
+    );
+    one.bears('shared-anew');
+    one.says('idle');
+    await shows('shared-anew', { status: 'active', forked_from_session_id: 'shared' });
+    await vi.waitFor(() =>
+      expect(JSON.parse(endOf('shared').agent_processes ?? '[]')).toHaveLength(1),
+    );
+    await shows('shared', { status: 'active', work_status: 'waiting' });
+  });
+
   it('comes back when its file says idle after it had ended', async () => {
     const terminal = await terminals.open('back');
     await deliver(server.url, scriptOf('back').prompt('Hi'));
