@@ -97,7 +97,7 @@ export function goesOnElsewhere(
   { leader, processes = [] }: SessionContext,
   event: EventOf<'session.ended'>,
 ): boolean {
-  if (event.process === undefined) return false;
+  if (event.process === undefined) return processes.length > 1;
   if (leader !== null && event.process !== leader) return true;
   return processes.some(({ pid }) => pid === event.process) && processes.length > 1;
 }

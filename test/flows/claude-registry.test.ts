@@ -156,21 +156,22 @@ describe('a process that is gone', () => {
     expect(told('twice').filter((status) => status === 'ended')).toHaveLength(1);
   });
 
-  it('ends nothing when its end is told by a hook while another one goes on', async () => {
-    const [one, other] = [await terminals.open('pair'), await terminals.open('pair')];
+  it.each([
+    ['names it', 'pair'],
+    ['does not name it', 'pair-unnamed'],
+  ])('ends nothing when a hook that %s tells its end while another one goes on', async (_, id) => {
+    const [one, other] = [await terminals.open(id), await terminals.open(id)];
     other.says('idle');
     one.says('idle');
-    await vi.waitFor(() =>
-      expect(JSON.parse(endOf('pair').agent_processes ?? '[]')).toHaveLength(2),
-    );
-    await deliver(server.url, scriptOf('pair').end('prompt_input_exit'), { key: hookKey(one.pid) });
+    await vi.waitFor(() => expect(JSON.parse(endOf(id).agent_processes ?? '[]')).toHaveLength(2));
+    await deliver(server.url, scriptOf(id).end('prompt_input_exit'), {
+      key: hookKey(id === 'pair' ? one.pid : 0),
+    });
     await one.leave();
-    await vi.waitFor(() =>
-      expect(JSON.parse(endOf('pair').agent_processes ?? '[]')).toHaveLength(1),
-    );
+    await vi.waitFor(() => expect(JSON.parse(endOf(id).agent_processes ?? '[]')).toHaveLength(1));
     await observer.settle();
-    expect(told('pair')).not.toContain('ended');
-    await shows('pair', { status: 'active' });
+    expect(told(id)).not.toContain('ended');
+    await shows(id, { status: 'active' });
   });
 
   it('is known to be gone when its pid is another process now', async () => {

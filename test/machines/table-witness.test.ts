@@ -186,6 +186,13 @@ const ROWS: Row[] = [
     [],
   ],
   [
+    'an end that names no process ends nothing while there are two: the process check tells the last one',
+    [prompted(1), seen(2, 7, 8)],
+    over(3),
+    'working',
+    [],
+  ],
+  [
     'the end of the only process ends the session',
     [of(prompted(1), { process: 7 }), seen(2, 7)],
     of(over(3), { process: 7 }),
