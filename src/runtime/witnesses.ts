@@ -181,8 +181,11 @@ export class Witnesses {
 
   /** Tells what stands to those whose chart shows something else, and what could not be stored. */
   #compare(): void {
-    const untold = this.#untold.splice(0);
-    for (const report of untold) this.#tell(report);
+    for (const report of this.#untold.splice(0)) {
+      // Another process bears the session meanwhile.
+      const isOutdated = report.what === 'process.gone' && this.#standing.has(report.sessionId);
+      if (!isOutdated) this.#tell(report);
+    }
     for (const [id, standing] of this.#standing) {
       const live = this.#deps.registry.peek(id);
       if (live === null || live.inFlight > 0) continue;

@@ -1,0 +1,92 @@
+/** Reports of the watch that cannot be stored: nothing else would tell them again. */
+import { afterEach, expect, it, vi } from 'vitest';
+import type { SessionEvent } from '../../machines/session-events.ts';
+import { snapshotFrom } from '../../machines/step.ts';
+import { SILENT_LOGGER } from '../../src/log.ts';
+import type { RegistryReport } from '../../src/providers/claude/reports.ts';
+import { createStampClock } from '../../src/runtime/clock.ts';
+import type { LiveSession, PendingEvent } from '../../src/runtime/sessions/live-session.ts';
+import { Witnesses } from '../../src/runtime/witnesses.ts';
+import { newSession } from '../machines/stage.ts';
+
+const ID = 'session-1';
+let witnesses: Witnesses;
+afterEach(() => witnesses.stop());
+
+/** A house whose disk takes nothing until `repair` is called. */
+function brokenHouse() {
+  const snapshot = snapshotFrom({ session: newSession(), isNew: false, turnCount: 0 });
+  const head = { snapshot, tail: 0, birth: [], base: null };
+  const live = { id: ID, head, actor: null, inFlight: 0, waiting: [], usedAtMs: 0 } as LiveSession;
+  const stored: PendingEvent[] = [];
+  let isBroken = true;
+  witnesses = new Witnesses({
+    registry: {
+      enter: async (_, visit) => (await visit({ live, pendingStart: null })) as never,
+      create: () => live,
+      peek: () => live,
+    },
+    ledger: {
+      send(_, pending) {
+        if (isBroken) return pending.settle(new Error('the disk is full'));
+        stored.push(pending);
+        pending.settle(null);
+      },
+    },
+    clock: createStampClock(),
+    lookUpBranch: () => {},
+    log: SILENT_LOGGER,
+  });
+  const repair = () => {
+    isBroken = false;
+  };
+  return { stored, repair };
+}
+
+it('tells an end again until it is stored, and then no more', async () => {
+  const { stored, repair } = brokenHouse();
+  const gone: RegistryReport = {
+    ...{ witness: 'process', what: 'process.gone', sessionId: ID, reason: 'killed', pids: [7] },
+    ...{ stamp: Date.now(), key: 'process:gone:7' },
+  };
+  witnesses.take([gone]);
+  await Promise.resolve();
+  expect(stored).toEqual([]);
+  repair();
+  await vi.waitFor(() => expect(stored).toHaveLength(1), { timeout: 5000 });
+  expect(stored[0]).toMatchObject({
+    event: { type: 'process.gone', reason: 'killed' },
+    origin: 'watch',
+    key: 'process:gone:7',
+  });
+});
+
+it('does not tell an end of a session that a new process bears meanwhile', async () => {
+  const { stored, repair } = brokenHouse();
+  const origin = { witness: 'process', sessionId: ID, stamp: Date.now() } as const;
+  witnesses.take([
+    { ...origin, what: 'process.gone', reason: 'killed', pids: [7], key: 'process:gone:7' },
+  ]);
+  await Promise.resolve();
+  const processes = [{ pid: 8, start: '1' }];
+  witnesses.take([{ ...origin, what: 'process.seen', processes, key: 'process:seen:8' }]);
+  await Promise.resolve();
+  repair();
+  await vi.waitFor(() => expect(stored.length).toBeGreaterThan(0), { timeout: 5000 });
+  expect(stored.map(({ event }) => (event as SessionEvent).type)).not.toContain('process.gone');
+});
+
+it('tells a state that stands when it can be stored again', async () => {
+  const { stored, repair } = brokenHouse();
+  const state: RegistryReport = {
+    ...{ witness: 'registry', what: 'session.state', sessionId: ID, state: 'working' },
+    ...{ words: 'busy', stamp: Date.now(), key: 'registry:busy' },
+    ...{ cwd: null, name: null, version: null, kind: null, entrypoint: null, startedAt: null },
+  };
+  witnesses.take([state]);
+  await Promise.resolve();
+  expect(stored).toEqual([]);
+  repair();
+  await vi.waitFor(() => expect(stored.length).toBeGreaterThan(0), { timeout: 5000 });
+  expect(stored[0]).toMatchObject({ event: { type: 'witness.busy' }, origin: 'watch' });
+});
