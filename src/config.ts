@@ -7,7 +7,6 @@
 import { delimiter, join, resolve } from 'node:path';
 import { type BindAddress, formatAddress, parseBind, parseHost, parseOrigin } from './address.ts';
 import { EXIT, ExitError } from './exit.ts';
-import { claudeHomes } from './providers/claude/homes.ts';
 import { checkToken, readTokenFile } from './token.ts';
 
 /** Paths below the data directory. */
@@ -93,8 +92,11 @@ export interface Places {
 
 /** What of Claude is watched besides its hooks. */
 export interface ClaudeConfig {
-  /** Claude homes whose sessions are watched; none: nothing is read there. */
+  readonly isWatched: boolean;
+  /** Homes that were named, besides those of the user and of `CLAUDE_CONFIG_DIR`. */
   readonly homes: readonly string[];
+  /** What names the homes. */
+  readonly env: Readonly<Record<string, string | undefined>>;
 }
 
 /** How the Codex engine is run. */
@@ -174,7 +176,7 @@ export function resolveConfig({ flags, env, home }: ConfigSources): Config {
     durability: parseDurability(flags.durability),
     maxConnections: maxConnectionsOf(flags, env),
     retention: retentionOf(flags, env),
-    claude: { homes: homesOf({ flags, env, home }) },
+    claude: claudeConfig({ flags, env, home }),
     codex: { env: { ...env }, naming: namingConfig(flags, env) },
     log: logConfig(env),
     places: placesOf({ flags, env, home }),
@@ -289,12 +291,13 @@ function placesOf({ flags, env, home }: ConfigSources): Places {
   };
 }
 
-/** The homes of the user and of this environment, and those that were named; none where the watch is off. */
-function homesOf({ flags, env, home }: ConfigSources): string[] {
-  const isOn = flags.watchClaude ?? env.ORBITDOCK_WATCH_CLAUDE !== '0';
-  if (!isOn) return [];
+function claudeConfig({ flags, env, home }: ConfigSources): ClaudeConfig {
   const named = (env.ORBITDOCK_CLAUDE_HOMES ?? '').split(delimiter).filter((path) => path !== '');
-  return claudeHomes([...named, ...(flags.claudeHomes ?? [])], { ...env, HOME: home });
+  return {
+    isWatched: flags.watchClaude ?? env.ORBITDOCK_WATCH_CLAUDE !== '0',
+    homes: [...named, ...(flags.claudeHomes ?? [])],
+    env: { ...env, HOME: home },
+  };
 }
 
 function parseDurability(text: string | undefined): Config['durability'] {

@@ -9,7 +9,8 @@ import { createImages } from './host/images.ts';
 import { commandEnvironment } from './host/shell/environment.ts';
 import { createLogger, type RootLogger } from './log.ts';
 import { createSpool } from './providers/claude/hooks/spool.ts';
-import type { RegistryWatch } from './providers/claude/registry-watch.ts';
+import type { WatchPort } from './providers/provider.ts';
+import type { Providers } from './providers/registry.ts';
 import type { House } from './runtime/house.ts';
 import { openWriter, type Writer } from './store/writer.ts';
 import { serverVersion } from './version.ts';
@@ -136,7 +137,7 @@ async function serve(deps: {
     // Nothing can be stored any more; a supervisor starts us again and the spool brings the rest.
     throw error;
   });
-  const stopChores = startChores({ paths, house, writer, log, homes: config.claude.homes });
+  const stopChores = startChores({ paths, house, writer, log, providers });
   let closing: Promise<void> | null = null;
 
   async function stop(): Promise<void> {
@@ -161,8 +162,7 @@ interface ChoreDeps {
   house: House;
   writer: Writer;
   log: RootLogger;
-  /** Claude homes to watch. */
-  homes: readonly string[];
+  providers: Providers;
 }
 
 /** What goes on beside serving: schemas, the spool, the watch, sessions that become rows again. */
@@ -184,54 +184,54 @@ function startChores(deps: ChoreDeps): () => Promise<void> {
     });
   };
   drain(first);
-  const watch = startWatch(deps, first);
+  const watches = startWatches(deps, first);
   const spoolTimer = setInterval(() => {
     if (!draining) drain(spool.drain(SPOOL_MIN_AGE_MS));
   }, SPOOL_EVERY_MS);
   const restTimer = setInterval(() => house.rest(PASSIVATE_AFTER_MS), PASSIVATE_EVERY_MS);
   const warmUpTimer = setTimeout(() => {
-    house.warmUp().catch((error: Error) => log.error('warm_up.failed', { error }));
+    const beganMs = performance.now();
+    house.warmUp().then(
+      () => log.info('server.warm', { ms: Math.round(performance.now() - beganMs) }),
+      (error: Error) => log.error('warm_up.failed', { error }),
+    );
   }, WARM_UP_AFTER_MS);
   return async () => {
     clearTimeout(warmUpTimer);
     clearInterval(spoolTimer);
     clearInterval(restTimer);
-    await Promise.all([draining, watch.close()]);
+    await Promise.all([draining, watches.close()]);
   };
 }
 
-/** What the hooks told while we were down comes first: a look at the registry is newer. */
-function startWatch(
-  { house, writer, log, homes }: ChoreDeps,
+/** What the hooks told while we were down comes first: a look at processes is newer. */
+function startWatches(
+  { house, writer, log, providers }: ChoreDeps,
   spooled: Promise<unknown>,
 ): { close(): Promise<void> } {
-  if (homes.length === 0) return { close: async () => {} };
   const watchLog = log.child('watch');
   const onError = (error: unknown) => watchLog.error('watch.failed', { error: error as Error });
+  const port: Omit<WatchPort, 'onReports'> = {
+    known: writer.opened.bearers,
+    onWarning: (path, reason) => watchLog.warn('watch.not_read', { path, reason }),
+    onError,
+  };
   let isClosed = false;
-  async function open(): Promise<RegistryWatch | null> {
-    const limit = new Promise((resolve) => setTimeout(resolve, WATCH_WITHIN_MS).unref());
-    await Promise.race([spooled, limit]);
-    const { RegistryWatch } = await import('./providers/claude/registry-watch.ts');
-    if (isClosed) return null;
-    const watch = new RegistryWatch({
-      homes,
-      known: writer.opened.bearers,
-      onReports: (reports) => house.witnesses.take(reports),
-      onWarning: (path, reason) => watchLog.warn('watch.not_read', { path, reason }),
-      onError,
-    });
-    await watch.start();
-    return watch;
-  }
-  const opened = open().catch((error) => {
-    onError(error);
-    return null;
+  const limit = new Promise((resolve) => setTimeout(resolve, WATCH_WITHIN_MS).unref());
+  const due = Promise.race([spooled, limit]);
+  const opened = [...providers].map(async ({ id, watch }) => {
+    await due;
+    if (isClosed || !watch) return null;
+    return await watch({ ...port, onReports: (reports) => house.witnesses.take(reports, id) });
   });
+  for (const one of opened) one.catch(onError);
   return {
     async close() {
       isClosed = true;
-      await (await opened)?.close();
+      const watches = await Promise.allSettled(opened);
+      await Promise.all(
+        watches.map((one) => (one.status === 'fulfilled' ? one.value?.close() : null)),
+      );
     },
   };
 }

@@ -1,6 +1,7 @@
 /** All providers of a server: a new one is added here, and nowhere else outside its own folder. */
 import type { Config } from '../config.ts';
 import type { Logger } from '../log.ts';
+import { claudeHomes } from './claude/homes.ts';
 import { createClaudeProvider } from './claude/provider.ts';
 import { createEngine } from './codex/engine/app-server.ts';
 import { createCodexProvider } from './codex/provider.ts';
@@ -8,19 +9,22 @@ import { createProviders, type Providers } from './registry.ts';
 
 /** What providers are made from. */
 export interface ProvidersDeps {
-  config: Pick<Config, 'codex' | 'paths' | 'places'>;
+  config: Pick<Config, 'claude' | 'codex' | 'paths' | 'places'>;
   log: Logger;
   version: string;
 }
 
 /** Makes them. Nothing runs yet: an engine starts when somebody first asks for it. */
 export function openProviders({ config, log, version }: ProvidersDeps): Providers {
-  const { codex, paths, places } = config;
+  const { claude, codex, paths, places } = config;
   const { env, naming } = codex;
   const engineLog = log.child('codex');
   const engine = createEngine({ log: engineLog, version, env, tracesFile: paths.codexTraces });
   return createProviders([
     createCodexProvider({ engine, env, naming, log: engineLog }),
-    createClaudeProvider({ transcriptRoots: places.transcriptRoots }),
+    createClaudeProvider({
+      transcriptRoots: places.transcriptRoots,
+      homes: claude.isWatched ? claudeHomes(claude.homes, claude.env) : [],
+    }),
   ]);
 }

@@ -17,6 +17,7 @@ import type { Hook } from '../protocol/hook.ts';
 import type { ImageInput, Message } from '../protocol/nouns.ts';
 import type { ListNews, SessionNews } from '../protocol/server.ts';
 import type { SubagentTool } from '../protocol/work-nouns.ts';
+import type { WatchReport } from './reports.ts';
 
 type WithoutTime<Event> = Event extends unknown ? Omit<Event, 'at'> : never;
 
@@ -201,6 +202,25 @@ export interface HookReading {
   session(at: Stamp, pending: PendingStart | null, agentPid: number | null): Session;
 }
 
+/** A process that bore a session when the server last knew it. */
+export interface KnownProcess {
+  sessionId: string;
+  pid: number;
+  start: string | null;
+}
+
+/** What the server offers to a watch of sessions that run elsewhere. */
+export interface WatchPort {
+  /** Processes of sessions that had not ended when the server stopped; those that are gone are reported. */
+  known: readonly KnownProcess[];
+  /** Takes the reports of one look, in order. */
+  onReports(reports: WatchReport[]): void;
+  /** A path that is not read, once each, with the reason. */
+  onWarning(path: string, reason: string): void;
+  /** A look failed in a way that is not foreseen; the next one is made all the same. */
+  onError(error: unknown): void;
+}
+
 /** A provider: what it cannot do is null. */
 export interface Provider {
   /** As the wire names it. */
@@ -217,6 +237,8 @@ export interface Provider {
   readonly subagentTools:
     | ((transcriptPath: string | null, id: string) => Promise<SubagentTools>)
     | null;
+  /** Watches sessions that run in terminals, from the first look on; null where nothing is to be looked at. */
+  readonly watch: ((port: WatchPort) => Promise<{ close(): Promise<void> }>) | null;
   /** Begins to tell what is not asked for. Called once, before all else. */
   start(port: ServerPort): void;
   /** Ends its processes; settles when nothing is left, within 6 s. */

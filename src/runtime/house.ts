@@ -73,7 +73,7 @@ export function createHouse(deps: HouseDeps): House {
   });
   const { rooms, ring, registry, ledger, news, threads, sessions } = core;
   const hooks = new Hooks({ ...core, providers, images, log: log.child('hooks') });
-  const witnesses = new Witnesses({ ...core, log: log.child('watch') });
+  const witnesses = new Witnesses({ ...core, providers, log: log.child('watch') });
   const intake = createIntake((hook, meta) => hooks.take(hook, meta));
   const inspection = createInspection({
     ...{ writer, registry, ledger, clock, version },

@@ -4,11 +4,16 @@
  * something else, so it is told again where the chart shows otherwise and would take it now.
  */
 import type { SessionEvent } from '../../machines/session-events.ts';
-import type { SeenProcess, Stamp } from '../../machines/session-types.ts';
+import type { SeenProcess, Session, Stamp } from '../../machines/session-types.ts';
 import type { SessionSnapshot } from '../../machines/view.ts';
-import { type PendingStart, sessionFromHooks } from '../connectors/claude-hooks/session.ts';
 import type { Logger } from '../log.ts';
-import type { RegistryReport } from '../providers/claude/reports.ts';
+import type { PendingStart } from '../providers/provider.ts';
+import type { Providers } from '../providers/registry.ts';
+import type { WatchReport } from '../providers/reports.ts';
+import { momentOf, type StampClock, stampFromMicroseconds } from './clock.ts';
+import type { Ledger } from './ledger/ledger.ts';
+import type { LiveSession } from './sessions/live-session.ts';
+import type { Found, Registry } from './sessions/registry.ts';
 import {
   eventOfEnd,
   eventOfLeaving,
@@ -16,13 +21,10 @@ import {
   eventOfSuspension,
   type ReportOf,
   sessionOfState,
-} from '../providers/claude/witness-events.ts';
-import { momentOf, type StampClock, stampFromMicroseconds } from './clock.ts';
-import type { Ledger } from './ledger/ledger.ts';
-import type { LiveSession } from './sessions/live-session.ts';
-import type { Found, Registry } from './sessions/registry.ts';
+} from './witness-events.ts';
 
 interface WitnessesDeps {
+  providers: Pick<Providers, 'readHook'>;
   registry: Pick<Registry, 'enter' | 'create' | 'peek'>;
   ledger: Pick<Ledger, 'send'>;
   clock: StampClock;
@@ -33,6 +35,7 @@ interface WitnessesDeps {
 
 /** What the newest look found of a session. */
 interface Standing {
+  provider: Session['provider'];
   processes: SeenProcess[];
   state: ReportOf<'session.state'> | null;
   /** When the state began, on the server's clock. */
@@ -51,7 +54,7 @@ export class Witnesses {
   readonly #deps: WitnessesDeps;
   readonly #standing = new Map<string, Standing>();
   /** Ends that could not be stored: nothing would tell them again. */
-  #untold: RegistryReport[] = [];
+  #untold: WatchReport[] = [];
   #timer: NodeJS.Timeout | null = null;
 
   constructor(deps: WitnessesDeps) {
@@ -59,12 +62,16 @@ export class Witnesses {
   }
 
   /** Takes the reports of one look, in their order. Never throws. */
-  take(reports: readonly RegistryReport[]): void {
+  take(reports: readonly WatchReport[], provider: Session['provider']): void {
     if (this.#timer === null) {
       this.#timer = setInterval(() => this.#compare(), COMPARE_EVERY_MS);
       this.#timer.unref();
     }
-    for (const report of reports) this.#note(report);
+    for (const report of reports) {
+      this.#note(report);
+      const standing = this.#standing.get(report.sessionId);
+      if (standing) standing.provider = provider;
+    }
     for (const report of reports) this.#tell(report);
   }
 
@@ -75,7 +82,7 @@ export class Witnesses {
     this.#standing.clear();
   }
 
-  #note(report: RegistryReport): void {
+  #note(report: WatchReport): void {
     const { sessionId } = report;
     switch (report.what) {
       case 'session.state':
@@ -99,7 +106,7 @@ export class Witnesses {
   #of(sessionId: string): Standing {
     let standing = this.#standing.get(sessionId);
     if (standing === undefined) {
-      standing = { processes: [], state: null, since: '', from: null };
+      standing = { provider: 'claude', processes: [], state: null, since: '', from: null };
       this.#standing.set(sessionId, standing);
     }
     return standing;
@@ -113,7 +120,7 @@ export class Witnesses {
     if (standing.processes.length === 0) this.#standing.delete(sessionId);
   }
 
-  #tell(report: RegistryReport): void {
+  #tell(report: WatchReport): void {
     const { sessionId, key } = report;
     const at = this.#stampOf(report);
     switch (report.what) {
@@ -142,7 +149,7 @@ export class Witnesses {
   }
 
   /** Tells it to a session that is known and would take it: mostly a hook has told the end before. */
-  #tellPossible(report: RegistryReport, sessionId: string, event: SessionEvent): void {
+  #tellPossible(report: WatchReport, sessionId: string, event: SessionEvent): void {
     this.#visit(report, sessionId, ({ live }) => {
       if (live?.head.snapshot.can(event)) this.#send(live, event, { report, key: report.key });
     });
@@ -154,10 +161,13 @@ export class Witnesses {
     const standing = this.#of(report.sessionId);
     const pid = standing.processes.at(-1)?.pid ?? null;
     const pending = pendingStart === null ? null : (JSON.parse(pendingStart) as PendingStart);
-    const session =
-      pending === null
-        ? { ...sessionOfState(report, at), ...(pid !== null && { agent_pid: pid }) }
-        : sessionFromHooks(pending.hook, at, pending, pid);
+    const reading = pending && this.#deps.providers.readHook(pending.hook);
+    const session = reading
+      ? reading.session(at, pending, pid)
+      : {
+          ...sessionOfState(report, { provider: standing.provider, at }),
+          ...(pid !== null && { agent_pid: pid }),
+        };
     const origin = session.forked_from_session_id ?? standing.from;
     if (origin !== null) {
       session.forked_from_session_id = origin;
@@ -198,7 +208,7 @@ export class Witnesses {
     }
   }
 
-  #visit(report: RegistryReport, sessionId: string, visit: (found: Found) => void): void {
+  #visit(report: WatchReport, sessionId: string, visit: (found: Found) => void): void {
     this.#deps.registry
       .enter(sessionId, visit)
       .catch((error: Error) => this.#failed(sessionId, error, report));
@@ -207,7 +217,7 @@ export class Witnesses {
   #send(
     live: LiveSession,
     event: SessionEvent,
-    { report = null, key = null }: { report?: RegistryReport | null; key?: string | null },
+    { report = null, key = null }: { report?: WatchReport | null; key?: string | null },
   ): void {
     const settle = (error: Error | null) => {
       if (error) this.#failed(live.id, error, report);
@@ -216,7 +226,7 @@ export class Witnesses {
   }
 
   /** A state that stands is compared again; the rest is told again. */
-  #failed(sessionId: string, error: Error, report: RegistryReport | null): void {
+  #failed(sessionId: string, error: Error, report: WatchReport | null): void {
     this.#deps.log.warn('watch.not_stored', { session_id: sessionId, what: report?.what, error });
     const isKept = report !== null && report.what !== 'process.seen';
     if (isKept && this.#timer !== null && this.#untold.length < MAX_UNTOLD) {
@@ -225,9 +235,11 @@ export class Witnesses {
   }
 
   /** Files and hooks are stamped by one wall clock, which the server's clock may be ahead of. */
-  #stampOf({ stamp }: RegistryReport): Stamp {
+  #stampOf({ stamp }: WatchReport): Stamp {
     const report = { stampUs: Math.floor(stamp * 1000), sentUs: null, isLive: false };
-    return stampFromMicroseconds(momentOf(this.#deps.clock.now(), Date.now() * 1000, report));
+    return stampFromMicroseconds(
+      momentOf(this.#deps.clock, { arrived: 0, wallMs: Date.now }, report),
+    );
   }
 }
 

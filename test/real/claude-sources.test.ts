@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { listTranscripts } from '../../src/providers/claude/homes.ts';
 import { RegistryWatch } from '../../src/providers/claude/registry-watch.ts';
-import type { RegistryReport, TranscriptReport } from '../../src/providers/claude/reports.ts';
 import { TranscriptReader } from '../../src/providers/claude/transcript-reader.ts';
+import type { TranscriptReport, WatchReport } from '../../src/providers/reports.ts';
 import { openStage } from './stage.ts';
 
 /** No hooks: what is seen here comes from the CLI's own files. */
@@ -12,10 +12,11 @@ const NO_HOOKS = async () => ({ installIn: async () => {}, [Symbol.asyncDispose]
 
 /** Watches a home from now on. */
 async function watchHome(home: string) {
-  const reports: RegistryReport[] = [];
+  const reports: WatchReport[] = [];
   const problems: unknown[] = [];
   const watch = new RegistryWatch({
     homes: [home],
+    known: [],
     onReports: (more) => reports.push(...more),
     onWarning: (path, reason) => problems.push(`${path} ${reason}`),
     onError: (error) => problems.push(error),

@@ -1,4 +1,5 @@
 /** Warming up: the way of a hook is run once before the first one comes, and nobody notices. */
+import { readFileSync } from 'node:fs';
 import { expect, it, vi } from 'vitest';
 import { rehearseHook } from '../../src/runtime/rehearsal.ts';
 import { wsClient } from '../support/clients.ts';
@@ -6,23 +7,12 @@ import { rowsOf } from '../support/database.ts';
 import { noCodex } from '../support/no-codex.ts';
 import { startTestServer } from '../support/server.ts';
 
-const rehearsal = vi.hoisted(() => ({ done: 0 }));
-vi.mock('../../src/runtime/rehearsal.ts', async (importOriginal) => {
-  const real = await importOriginal<typeof import('../../src/runtime/rehearsal.ts')>();
-  return {
-    rehearseHook: async (...args: Parameters<typeof real.rehearseHook>) => {
-      const step = await real.rehearseHook(...args);
-      rehearsal.done++;
-      return step;
-    },
-  };
-});
-
 it('takes a hook through the chart, by itself after the start, and leaves no trace', async () => {
   await using server = await startTestServer();
   await using client = await wsClient(server.url);
   client.send({ type: 'subscribe_list' });
-  await vi.waitFor(() => expect(rehearsal.done).toBe(1), 8000);
+  const log = () => readFileSync(server.paths.log, 'utf8');
+  await vi.waitFor(() => expect(log()).toContain('"event":"server.warm"'), 8000);
   for (const table of ['sessions', 'messages', 'journal', 'pending_sessions', 'hook_keys']) {
     expect([table, rowsOf(server.paths, `SELECT 1 FROM ${table}`)]).toEqual([table, []]);
   }

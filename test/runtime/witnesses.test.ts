@@ -3,7 +3,7 @@ import { afterEach, expect, it, vi } from 'vitest';
 import type { SessionEvent } from '../../machines/session-events.ts';
 import { snapshotFrom } from '../../machines/step.ts';
 import { SILENT_LOGGER } from '../../src/log.ts';
-import type { RegistryReport } from '../../src/providers/claude/reports.ts';
+import type { WatchReport } from '../../src/providers/reports.ts';
 import { createStampClock } from '../../src/runtime/clock.ts';
 import type { LiveSession, PendingEvent } from '../../src/runtime/sessions/live-session.ts';
 import { Witnesses } from '../../src/runtime/witnesses.ts';
@@ -21,6 +21,7 @@ function brokenHouse() {
   const stored: PendingEvent[] = [];
   let isBroken = true;
   witnesses = new Witnesses({
+    providers: { readHook: () => null },
     registry: {
       enter: async (_, visit) => (await visit({ live, pendingStart: null })) as never,
       create: () => live,
@@ -45,11 +46,11 @@ function brokenHouse() {
 
 it('tells an end again until it is stored, and then no more', async () => {
   const { stored, repair } = brokenHouse();
-  const gone: RegistryReport = {
+  const gone: WatchReport = {
     ...{ witness: 'process', what: 'process.gone', sessionId: ID, reason: 'killed', pids: [7] },
     ...{ stamp: Date.now(), key: 'process:gone:7' },
   };
-  witnesses.take([gone]);
+  witnesses.take([gone], 'claude');
   await Promise.resolve();
   expect(stored).toEqual([]);
   repair();
@@ -64,12 +65,11 @@ it('tells an end again until it is stored, and then no more', async () => {
 it('does not tell an end of a session that a new process bears meanwhile', async () => {
   const { stored, repair } = brokenHouse();
   const origin = { witness: 'process', sessionId: ID, stamp: Date.now() } as const;
-  witnesses.take([
-    { ...origin, what: 'process.gone', reason: 'killed', pids: [7], key: 'process:gone:7' },
-  ]);
+  const gone = { ...origin, what: 'process.gone', reason: 'killed', pids: [7] } as const;
+  witnesses.take([{ ...gone, pids: [7], key: 'process:gone:7' }], 'claude');
   await Promise.resolve();
   const processes = [{ pid: 8, start: '1' }];
-  witnesses.take([{ ...origin, what: 'process.seen', processes, key: 'process:seen:8' }]);
+  witnesses.take([{ ...origin, what: 'process.seen', processes, key: 'process:seen:8' }], 'claude');
   await Promise.resolve();
   repair();
   await vi.waitFor(() => expect(stored.length).toBeGreaterThan(0), { timeout: 5000 });
@@ -78,12 +78,12 @@ it('does not tell an end of a session that a new process bears meanwhile', async
 
 it('tells a state that stands when it can be stored again', async () => {
   const { stored, repair } = brokenHouse();
-  const state: RegistryReport = {
+  const state: WatchReport = {
     ...{ witness: 'registry', what: 'session.state', sessionId: ID, state: 'working' },
-    ...{ words: 'busy', stamp: Date.now(), key: 'registry:busy' },
+    ...{ asks: null, words: 'busy', stamp: Date.now(), key: 'registry:busy' },
     ...{ cwd: null, name: null, version: null, kind: null, entrypoint: null, startedAt: null },
   };
-  witnesses.take([state]);
+  witnesses.take([state], 'claude');
   await Promise.resolve();
   expect(stored).toEqual([]);
   repair();

@@ -15,7 +15,7 @@ export function providersOver(
 ): Providers {
   return createProviders([
     createCodexProvider({ engine, env, naming: null, log: SILENT_LOGGER }),
-    createClaudeProvider({ transcriptRoots: [] }),
+    createClaudeProvider({ transcriptRoots: [], homes: [] }),
   ]);
 }
 

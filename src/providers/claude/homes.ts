@@ -6,7 +6,7 @@ import { lstat, opendir, realpath } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { systemCodeOf } from '../../exit.ts';
-import { isSafeId } from './reports.ts';
+import { isSafeId } from '../reports.ts';
 
 /** A transcript on disk. */
 export interface TranscriptFile {

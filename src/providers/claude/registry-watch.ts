@@ -6,30 +6,15 @@ import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type FSWatcher, watch } from 'chokidar';
 import { systemCodeOf } from '../../exit.ts';
+import type { KnownProcess, WatchPort } from '../provider.ts';
 import { isOurDomain, type ProcessState, processState } from './process.ts';
 import { parseRegistryFile, type RegistryEntry, RegistryFold, type SeenFile } from './registry.ts';
-import type { RegistryReport } from './reports.ts';
 import { inodeOf, readSmallFile, type SmallFile } from './small-file.ts';
 
-/** A process that bore a session when the server last knew it. */
-export interface KnownProcess {
-  sessionId: string;
-  pid: number;
-  start: string | null;
-}
-
 /** What the registry is watched with. */
-export interface RegistryOptions {
+export interface RegistryOptions extends WatchPort {
   /** Claude homes (`~/.claude`); they need not exist yet. */
   homes: readonly string[];
-  /** Processes of sessions that had not ended when the server stopped; those that are gone are reported. */
-  known?: readonly KnownProcess[];
-  /** Takes the reports of one look, in order. */
-  onReports(reports: RegistryReport[]): void;
-  /** A path that is not read, once each, with the reason. */
-  onWarning(path: string, reason: string): void;
-  /** A look failed in a way that is not foreseen; the next one is made all the same. */
-  onError(error: unknown): void;
   /** Milliseconds between two looks without a notification. */
   everyMs?: number;
   /** Tells of changes; chokidar unless a test needs one that fails. */
@@ -80,7 +65,7 @@ export class RegistryWatch {
 
   constructor(options: RegistryOptions) {
     this.#options = options;
-    this.#known = [...(options.known ?? [])];
+    this.#known = [...options.known];
   }
 
   /** Begins to watch, and gives the reports of the first look before it resolves. */

@@ -2,8 +2,9 @@
  * The CLI's live registry (`<home>/sessions/<pid>.json`): what one file says, and what a look at all files
  * and their processes changes. Pure; registry-watch.ts does the reading.
  */
+
+import { type GoneReason, isSafeId, type LiveState, type WatchReport } from '../reports.ts';
 import type { ProcessState } from './process.ts';
-import { type GoneReason, isSafeId, type LiveState, type RegistryReport } from './reports.ts';
 
 /** What a registry file says. Null: that version does not write it. */
 export interface RegistryEntry {
@@ -127,10 +128,10 @@ export class RegistryFold {
    *   that never was one (the id of a start that is not over): whoever does not know it ignores all but
    *   `session.state`
    */
-  look(seen: readonly SeenFile[], now: number): RegistryReport[] {
+  look(seen: readonly SeenFile[], now: number): WatchReport[] {
     const live = new Map<string, RegistryEntry>();
     const over: SeenFile[] = [];
-    const reports: RegistryReport[] = [];
+    const reports: WatchReport[] = [];
     for (const file of seen) {
       if (isOver(file)) {
         over.push(file);
@@ -168,7 +169,7 @@ export class RegistryFold {
   }
 
   /** With `-c` a file first bears an id that is thrown away; it never had a status, so nothing is linked. */
-  #continued(path: string, entry: RegistryEntry, now: number): RegistryReport[] {
+  #continued(path: string, entry: RegistryEntry, now: number): WatchReport[] {
     const old = this.#files.get(path);
     if (old === undefined || old.sessionId === entry.sessionId) return [];
     if (old.status === null || !isSameProcess(old, entry)) return [];
@@ -186,8 +187,8 @@ export class RegistryFold {
   }
 
   /** Sessions that have lost their last process; also those whose files say so at the very first look. */
-  #ended(over: readonly SeenFile[], live: readonly RegistryEntry[], now: number): RegistryReport[] {
-    const reports: RegistryReport[] = [];
+  #ended(over: readonly SeenFile[], live: readonly RegistryEntry[], now: number): WatchReport[] {
+    const reports: WatchReport[] = [];
     const gone = new Map<string, number>();
     const files = new Map<string, SeenFile[]>();
     for (const file of over) {
@@ -216,7 +217,7 @@ export class RegistryFold {
     return reports;
   }
 
-  #state(sessionId: string, entries: RegistryEntry[], changedAt: number): RegistryReport[] {
+  #state(sessionId: string, entries: RegistryEntry[], changedAt: number): WatchReport[] {
     const state = mergedState(entries);
     if (state === null) return [];
     const known = this.#known(sessionId);
@@ -236,10 +237,10 @@ export class RegistryFold {
     entries: RegistryEntry[],
     suspended: boolean,
     now: number,
-  ): RegistryReport[] {
+  ): WatchReport[] {
     const known = this.#known(sessionId);
     const origin = { witness: 'process', sessionId, stamp: now } as const;
-    const reports: RegistryReport[] = [];
+    const reports: WatchReport[] = [];
     const processes = entries
       .map(({ pid, procStart }) => ({ pid, start: procStart }))
       .sort((one, other) => one.pid - other.pid);
@@ -299,7 +300,9 @@ function mergedState(entries: RegistryEntry[]): LiveState | null {
     if (entry === undefined) continue;
     const { cwd, name, version, kind, entrypoint, startedAt, status, waitingFor } = entry;
     const words = waitingFor === null ? (status as string) : `${status}/${waitingFor}`;
-    return { state, words, cwd, name, version, kind, entrypoint, startedAt };
+    const asks =
+      state !== 'waiting' ? null : waitingFor === 'input needed' ? 'question' : 'permission';
+    return { state, asks, words, cwd, name, version, kind, entrypoint, startedAt };
   }
   return null;
 }

@@ -2,7 +2,7 @@
  * The CLI's OpenTelemetry log events (`POST /v1/logs`, OTLP as JSON) as reports. Only named attributes are
  * read: whatever identifies the person or the organization never gets further than this file.
  */
-import { isSafeId, type ReportOrigin, type TelemetryReport, type Tokens } from './reports.ts';
+import { isSafeId, type ReportOrigin, type TelemetryReport, type Tokens } from '../reports.ts';
 
 type Attributes = ReadonlyMap<string, string>;
 type What = TelemetryReport extends infer R ? (R extends R ? Omit<R, keyof Common> : never) : never;

@@ -1,6 +1,6 @@
 /** What the pieces of a transcript line mean: texts of a user, results of tools, tokens. Pure functions. */
 import { stripVTControlCharacters } from 'node:util';
-import type { ReportedImage, Tokens, ToolOutcome } from './reports.ts';
+import type { ReportedImage, Tokens, ToolOutcome } from '../reports.ts';
 
 /** A parsed JSON object of unknown shape. */
 export type Json = Readonly<Record<string, unknown>>;

@@ -2,7 +2,7 @@
  * A transcript of Claude, line by line, as reports. Pure: a parser is fed every line of one file from its
  * start; after a restart the lines that were stored already are fed again and their reports dropped.
  */
-import type { TranscriptReport } from './reports.ts';
+import type { TranscriptReport } from '../reports.ts';
 import {
   blocksOf,
   imagesOf,

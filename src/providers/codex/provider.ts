@@ -54,6 +54,7 @@ export function createCodexProvider({ engine, env, naming, log }: CodexProviderD
     },
     namer,
     readHook: null,
+    watch: null,
     subagentTools: null,
     start(port) {
       account = createAccount({ engine, port, codexHome: codexHomeOf(env), log });

@@ -6,12 +6,13 @@ import { join } from 'node:path';
 import type { FSWatcher } from 'chokidar';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { statOf } from '../../../src/providers/claude/process.ts';
-import { type KnownProcess, RegistryWatch } from '../../../src/providers/claude/registry-watch.ts';
-import type { RegistryReport } from '../../../src/providers/claude/reports.ts';
+import { RegistryWatch } from '../../../src/providers/claude/registry-watch.ts';
+import type { KnownProcess } from '../../../src/providers/provider.ts';
+import type { WatchReport } from '../../../src/providers/reports.ts';
 
 let folder: string;
 let homes: string[];
-let reports: RegistryReport[];
+let reports: WatchReport[];
 let warnings: string[];
 let errors: unknown[];
 let watch: RegistryWatch | null;
@@ -190,6 +191,7 @@ describe('a system that notifies of no changes', () => {
     one.write('idle');
     watch = new RegistryWatch({
       homes,
+      known: [],
       everyMs: 50,
       watchFolders: () => failing,
       onReports: (more) => reports.push(...more),
@@ -212,6 +214,7 @@ describe('a system that notifies of no changes', () => {
   it('is warned of also when it refuses at once', async () => {
     watch = new RegistryWatch({
       homes,
+      known: [],
       everyMs: 50,
       watchFolders: () => {
         throw Object.assign(new Error('System limit reached'), {

@@ -12,7 +12,7 @@ import {
   RegistryFold,
   type SeenFile,
 } from '../../../src/providers/claude/registry.ts';
-import type { RegistryReport } from '../../../src/providers/claude/reports.ts';
+import type { WatchReport } from '../../../src/providers/reports.ts';
 
 const FIXTURES = new URL('../../fixtures/claude-registry/', import.meta.url);
 
@@ -23,7 +23,7 @@ function recordedFile(name: string): RegistryEntry {
 }
 
 /** One look per recorded content of one file. */
-function replay(name: string): RegistryReport[] {
+function replay(name: string): WatchReport[] {
   const fold = new RegistryFold();
   let last: RegistryEntry | null = null;
   return readFileSync(new URL(name, FIXTURES), 'utf8')
@@ -46,7 +46,7 @@ function seen(of: RegistryEntry, changes: Partial<SeenFile> = {}): SeenFile {
   return { path: `${of.pid}`, entry: of, present: true, process: 'running', job: null, ...changes };
 }
 
-const brief = (reports: RegistryReport[]): string[] =>
+const brief = (reports: WatchReport[]): string[] =>
   reports.map((report) => {
     if (report.what === 'session.state') return `${report.state} (${report.words})`;
     if (report.what === 'process.gone') return `gone (${report.reason})`;

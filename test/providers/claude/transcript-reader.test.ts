@@ -9,9 +9,9 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { TranscriptReport } from '../../../src/providers/claude/reports.ts';
 import { TranscriptParser } from '../../../src/providers/claude/transcript.ts';
 import { TranscriptReader } from '../../../src/providers/claude/transcript-reader.ts';
+import type { TranscriptReport } from '../../../src/providers/reports.ts';
 import type { TailPosition } from '../../../src/providers/shared/tail.ts';
 
 const FIXTURE = new URL(

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import type { TranscriptReport } from '../../../src/providers/claude/reports.ts';
 import { TranscriptParser } from '../../../src/providers/claude/transcript.ts';
+import type { TranscriptReport } from '../../../src/providers/reports.ts';
 
 const FIXTURES = new URL('../../fixtures/claude-transcripts/', import.meta.url);
 

@@ -1,6 +1,6 @@
 /**
- * What the sources beside the hooks report about a Claude session that runs in a terminal. A report states
- * what a source saw, in neutral words; whether it changes the session is for the chart to decide.
+ * What sources beside the hooks report about a session that runs in a terminal. A report states what a source
+ * saw, in neutral words; whether it changes the session is for the chart to decide.
  */
 
 /** What every report carries. */
@@ -35,6 +35,8 @@ export interface ReportedImage {
 export interface LiveState {
   /** `waiting`: a dialog of the agent is open; what it asks only a hook tells. `idle`: the person's turn. */
   state: 'idle' | 'working' | 'waiting';
+  /** What kind of dialog is open; null where none is. */
+  asks: 'permission' | 'question' | null;
   /** The registry's own words, for the journal: `busy`, `waiting/permission prompt`. */
   words: string;
   cwd: string | null;
@@ -52,7 +54,7 @@ export interface LiveState {
 export type GoneReason = 'exited' | 'killed' | 'stopped' | 'done' | 'failed';
 
 /** What the live registry and the look at processes report. */
-export type RegistryReport = ReportOrigin &
+export type WatchReport = ReportOrigin &
   (
     | ({ what: 'session.state' } & LiveState)
     /** The same process went on with another session (`/clear`). */

@@ -1,12 +1,12 @@
 /** What the registry and the look at processes report, as events of a session's chart. */
-import type { SessionEvent } from '../../../machines/session-events.ts';
-import type { Session, Stamp } from '../../../machines/session-types.ts';
-import { wireTime } from '../../protocol/entry.ts';
-import type { ApprovalRequest } from '../../protocol/nouns.ts';
-import type { RegistryReport } from './reports.ts';
+import type { SessionEvent } from '../../machines/session-events.ts';
+import type { Session, Stamp } from '../../machines/session-types.ts';
+import { wireTime } from '../protocol/entry.ts';
+import type { ApprovalRequest } from '../protocol/nouns.ts';
+import type { WatchReport } from '../providers/reports.ts';
 
 /** A report of one kind. */
-export type ReportOf<What extends RegistryReport['what']> = Extract<RegistryReport, { what: What }>;
+export type ReportOf<What extends WatchReport['what']> = Extract<WatchReport, { what: What }>;
 
 /** When it happened, on the server's clock; `since` where a look found unchanged what began then. */
 export interface Moment {
@@ -19,7 +19,7 @@ export function eventOfState(report: ReportOf<'session.state'>, when: Moment): S
   const { witness, state } = report;
   if (state === 'idle') return { type: 'witness.idle', ...when, witness };
   if (state === 'working') return { type: 'witness.busy', ...when, witness };
-  const kind = report.words === 'waiting/input needed' ? 'question' : 'permission';
+  const kind = report.asks ?? 'permission';
   return { type: 'witness.waiting', ...when, witness, kind, request: requestOf(report, kind) };
 }
 
@@ -45,13 +45,13 @@ export function eventOfSuspension(
 /** A session that no hook has shown yet, as its registry file describes it. */
 export function sessionOfState(
   { sessionId, cwd, startedAt }: ReportOf<'session.state'>,
-  at: Stamp,
+  { provider, at }: { provider: Session['provider']; at: Stamp },
 ): Session {
   const path = cwd ?? '/unknown';
   const started = startedAt === null ? wireTime(at) : new Date(startedAt).toISOString();
   return {
     id: sessionId,
-    provider: 'claude',
+    provider,
     project_path: path,
     project_name: path.split('/').filter(Boolean).at(-1) ?? null,
     model: null,
@@ -66,7 +66,7 @@ function requestOf(
   { sessionId, stamp }: ReportOf<'session.state'>,
   kind: 'permission' | 'question',
 ): ApprovalRequest {
-  const words = 'Claude is waiting for you in its terminal';
+  const words = 'It waits for you in its terminal';
   const blank = { command: null, file_path: null, diff: null, question: null };
   const base = { id: `${sessionId}:waiting:${Math.floor(stamp)}`, session_id: sessionId, ...blank };
   if (kind === 'question') return { ...base, type: 'question', question: words };
