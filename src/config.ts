@@ -91,7 +91,7 @@ export interface Places {
 }
 
 /** What of Claude is watched besides its hooks. */
-export interface ClaudeConfig {
+interface ClaudeConfig {
   readonly isWatched: boolean;
   /** Homes that were named, besides those of the user and of `CLAUDE_CONFIG_DIR`. */
   readonly homes: readonly string[];
@@ -100,7 +100,7 @@ export interface ClaudeConfig {
 }
 
 /** How the Codex engine is run. */
-export interface CodexConfig {
+interface CodexConfig {
   /** The environment that the engine and everything below it gets; it says where CODEX_HOME is. */
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Have sessions named by a model; null: their first prompt is their name. Costs tokens. */

@@ -19,7 +19,7 @@ export interface Picture {
 }
 
 /** What became of the bytes of an image: how a message names it, and when it is on disk; or why not. */
-export type Kept = { image: ImageInput; stored: Promise<void> } | { refusal: string };
+type Kept = { image: ImageInput; stored: Promise<void> } | { refusal: string };
 
 /** Pictures that messages name, kept beside the database. */
 export interface Images {

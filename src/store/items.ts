@@ -257,7 +257,7 @@ export interface Opened {
 }
 
 /** A process that bore a session when the server last knew it. */
-export interface Bearer {
+interface Bearer {
   sessionId: string;
   pid: number;
   /** Clock ticks since the boot; null where it was never known. */

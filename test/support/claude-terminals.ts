@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { statOf } from '../../src/providers/claude/process.ts';
 
 /** One CLI in its terminal. */
-export interface Terminal {
+interface Terminal {
   readonly pid: number;
   /** Writes its registry file: the status, since now, and what else it says. */
   says(status: string | null, more?: Record<string, unknown>): void;
@@ -25,7 +25,7 @@ export interface Terminal {
 }
 
 /** All terminals of a test; disposing of them kills what is left. */
-export interface Terminals extends AsyncDisposable {
+interface Terminals extends AsyncDisposable {
   open(sessionId: string): Promise<Terminal>;
 }
 

@@ -57,7 +57,7 @@ const TROUBLES: Readonly<Record<string, { what: string; remedy: string }>> = {
 };
 
 /** Words for a code of `/health`; the server's own remedy comes first. */
-export function troubleWords(code: string, remedy?: string): Degraded {
+function troubleWords(code: string, remedy?: string): Degraded {
   const known = TROUBLES[code] ?? {
     what: `The server cannot store anything (${code})`,
     remedy: 'See `orbitdock-server doctor`.',
