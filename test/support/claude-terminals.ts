@@ -25,7 +25,7 @@ interface Terminal {
 }
 
 /** All terminals of a test; disposing of them kills what is left. */
-interface Terminals extends AsyncDisposable {
+export interface Terminals extends AsyncDisposable {
   open(sessionId: string): Promise<Terminal>;
 }
 
