@@ -1,5 +1,5 @@
 /** Direct Codex sessions as wholes: created, lost and found again, forked, taken back, compacted, named. */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ask } from '../support/asking.ts';
@@ -291,6 +291,35 @@ describe.each(Object.entries(MODELS))('a %s session', (_, model) => {
   });
 });
 
+describe('a thread whose file is gone', () => {
+  it('is said to whoever writes to its session; the words stay, and the session can be tried again', async () => {
+    const client = await dock.client();
+    const session = await createSteered(client, { cwd: dock.home.project });
+    await session.say('remember this');
+    await session.idle();
+    await dock.server.restart();
+    const rollouts = join(dock.home.codexHome, 'sessions');
+    renameSync(rollouts, `${rollouts}-away`);
+    const later = await dock.client();
+    const again = steered(later, session.id);
+    await again.say('and this');
+    const error = await later.waitFor(({ type }) => type === 'error');
+    expect(error).toMatchObject({
+      code: 'no_connector',
+      session_id: session.id,
+      message: expect.stringContaining('resume_session'),
+    });
+    expect((await again.messages('user')).at(-1)).toMatchObject({
+      content: 'and this',
+      is_error: true,
+    });
+    renameSync(`${rollouts}-away`, rollouts);
+    expect(await again.ask('resume_session')).toMatchObject({ type: 'session_snapshot' });
+    await again.say('once more');
+    await again.idle();
+  });
+});
+
 describe('a thread that another Codex holds', () => {
   it('is not taken from it: the refusal says to fork, and forking works', async () => {
     const client = await dock.client();
@@ -321,6 +350,9 @@ describe('a thread that another Codex holds', () => {
       link_state: 'failed',
       link_reason: expect.stringContaining('another Codex process'),
     });
+    expect(readFileSync(dock.server.paths.log, 'utf8')).toMatch(
+      new RegExp(`"session.resume.connector_failed","session_id":"${session.id}"`),
+    );
     const fork = await ask(client, { type: 'fork_session', source_session_id: session.id });
     expect(fork).toMatchObject({ type: 'session_snapshot', session: { message_count: 2 } });
   });

@@ -46,7 +46,7 @@ export function createHandlers(deps: HandlersDeps): Handlers<ClientTag> {
     ...createSubscriptionHandlers(subscriptions),
     ...createHookHandlers(deps.takeHook),
     ...createLifecycleHandlers(lifecycle),
-    ...createTurnsHandlers({ sessions, images }),
+    ...createTurnsHandlers({ sessions, images, links }),
     ...createApprovalsHandlers({ sessions, links, subscriptions }),
     ...createNamingHandlers({ sessions }),
     ...createHistoryHandlers({ writer, sessions }),

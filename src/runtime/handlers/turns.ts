@@ -6,8 +6,11 @@ import type { Images } from '../../host/images.ts';
 import type { ClientMessageOf } from '../../protocol/client.ts';
 import { entry } from '../../protocol/entry.ts';
 import type { ImageInput, Message } from '../../protocol/nouns.ts';
+import { errorMessage } from '../rooms/frames.ts';
+import type { LiveSession } from '../sessions/live-session.ts';
 import { contextOf, refuseWatched, type Sessions, type Wish } from '../sessions/sessions.ts';
-import type { Handlers } from './handler.ts';
+import type { Links } from '../steering/links.ts';
+import type { Asker, Handlers } from './handler.ts';
 
 type TurnsTag =
   | 'send_message'
@@ -39,12 +42,24 @@ export function steered(session_id: string, content: string): Wish {
 export function createTurnsHandlers({
   sessions,
   images,
+  links,
 }: {
   sessions: Sessions;
   images: Pick<Images, 'take'>;
+  links: Pick<Links, 'opening'>;
 }): Handlers<TurnsTag> {
+  /** Takes the command at once; when the connector that was fetched for it cannot start, the asker hears why. */
+  async function wish(
+    { sender, reply }: Asker,
+    id: string,
+    { verb, make }: { verb: string; make: (live: LiveSession) => Wish },
+  ): Promise<void> {
+    await sessions.as(sender).wish(id, verb, make);
+    links.opening(id)?.catch((cause: Error) => reply(errorMessage(notOpened(id, cause))));
+  }
+
   return {
-    async send_message(message, { sender }) {
+    async send_message(message, asker) {
       const { session_id } = message;
       refuseBadWords(message);
       const directory = await sessions.visit(session_id, (live) => {
@@ -53,32 +68,34 @@ export function createTurnsHandlers({
       });
       const pictures = message.images ?? [];
       const taken = pictures.length > 0 ? await images.take(pictures, directory) : [];
-      await sessions
-        .as(sender)
-        .wish(session_id, 'type', (live) =>
-          submitted(message, taken, joinsTurn(live.head.snapshot)),
-        );
+      await wish(asker, session_id, {
+        verb: 'type',
+        make: (live) => submitted(message, taken, joinsTurn(live.head.snapshot)),
+      });
     },
 
-    steer_turn: ({ session_id, content }, { sender }) =>
-      sessions.as(sender).wish(session_id, 'type', () => steered(session_id, content)),
+    steer_turn: ({ session_id, content }, asker) =>
+      wish(asker, session_id, { verb: 'type', make: () => steered(session_id, content) }),
 
     interrupt_session: ({ session_id }, { sender }) =>
       sessions.visit(session_id, (live) =>
         sessions.as(sender).command(live, { type: 'interrupt.requested' }, 'interrupt it'),
       ),
 
-    compact_context: ({ session_id }, { sender }) =>
-      sessions.as(sender).wish(session_id, 'compact it', () => ({ type: 'compaction.requested' })),
+    compact_context: ({ session_id }, asker) => {
+      const make = () => ({ type: 'compaction.requested' }) as const;
+      return wish(asker, session_id, { verb: 'compact it', make });
+    },
 
-    undo_last_turn: ({ session_id }, { sender }) =>
-      sessions.as(sender).wish(session_id, 'undo', () => ({ type: 'undo.requested' })),
+    undo_last_turn: ({ session_id }, asker) => {
+      const make = () => ({ type: 'undo.requested' }) as const;
+      return wish(asker, session_id, { verb: 'undo', make });
+    },
 
-    rollback_turns: ({ session_id, num_turns: turns }, { sender }) => {
+    rollback_turns: ({ session_id, num_turns: turns }, asker) => {
       if (turns < 1) throw invalid(session_id, 'num_turns must be >= 1');
-      return sessions
-        .as(sender)
-        .wish(session_id, 'roll back', () => ({ type: 'rollback.requested', turns }));
+      const make = () => ({ type: 'rollback.requested', turns }) as const;
+      return wish(asker, session_id, { verb: 'roll back', make });
     },
   };
 }
@@ -122,6 +139,13 @@ function said(
   given: Pick<Message, 'id' | 'session_id' | 'message_type' | 'content' | 'images'>,
 ): Message {
   return entry({ timestamp: new Date().toISOString(), ...given });
+}
+
+/** The words are kept, marked as not sent; the session can be tried again. */
+function notOpened(id: string, cause: Error): OrbitError {
+  const reason =
+    cause instanceof OrbitError ? String(cause.details.reason ?? cause.message) : cause.message;
+  return new OrbitError('no_connector', { id, reason }, { sessionId: id, cause });
 }
 
 function refuseLong(sessionId: string, content: string): void {

@@ -38,6 +38,8 @@ export interface Links {
   adopt(session: { id: string; provider: string }, opened: OpenedThread): Report[];
   /** Settles when the session's connector is ready. @throws OrbitError why it is not */
   ready(sessionId: string): Promise<void>;
+  /** Settles when the connector that is being made is ready; null when none is. @throws OrbitError */
+  opening(sessionId: string): Promise<void> | null;
   /** Why the provider could not take this answer; null when it can. */
   refusalOf(sessionId: string, order: ConnectorCommand): string | null;
   /** Lets go of connectors that nobody used for so long; sessions that work or wait keep theirs. */
@@ -68,6 +70,8 @@ export function createLinks(deps: LinksDeps): Links {
 class SessionLinks implements Links {
   readonly #deps: LinksDeps;
   readonly #connectors = new Map<string, Connector>();
+  /** Connectors that are not ready yet, by session. */
+  readonly #opening = new Map<string, Promise<void>>();
   readonly #unbind = new Map<string, () => void>();
   /** Reports on their way to the disk. */
   readonly #onTheirWay = new Set<Promise<unknown>>();
@@ -108,7 +112,16 @@ class SessionLinks implements Links {
   #connect(sessionId: string, provider: string, begin: AttachCommand | OpenedThread): void {
     const { providers, log } = this.#deps;
     const parts = { sessionId, port: this.#portOf(sessionId), log: log.child(provider) };
-    this.#connectors.set(sessionId, providers.steering(provider).connect(parts, begin));
+    const connector = providers.steering(provider).connect(parts, begin);
+    this.#connectors.set(sessionId, connector);
+    this.#opening.set(sessionId, connector.attached);
+    const over = () => {
+      if (this.#opening.get(sessionId) === connector.attached) this.#opening.delete(sessionId);
+    };
+    connector.attached.then(over, (error: Error) => {
+      over();
+      log.warn('session.resume.connector_failed', { session_id: sessionId, error });
+    });
   }
 
   async ready(sessionId: string): Promise<void> {
@@ -117,6 +130,10 @@ class SessionLinks implements Links {
       throw new OrbitError('no_connector', { id: sessionId, reason: 'none' }, { sessionId });
     }
     await connector.attached;
+  }
+
+  opening(sessionId: string): Promise<void> | null {
+    return this.#opening.get(sessionId) ?? null;
   }
 
   refusalOf(sessionId: string, order: ConnectorCommand): string | null {
