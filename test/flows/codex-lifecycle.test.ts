@@ -35,14 +35,33 @@ describe('creating', () => {
       const message = expect.stringMatching(reason);
       expect(await create(fields)).toMatchObject({ type: 'error', code, message });
     }
-    expect(await create({ provider: 'claude' })).toMatchObject({
+    expect(await ask(client, { type: 'subscribe_list' })).toBeTruthy();
+    const list = await client.waitFor(({ type }) => type === 'sessions_list');
+    expect(list).toMatchObject({ sessions: [] });
+  });
+
+  it('says that it cannot run Claude also where errors are not shown: by a session that is over', async () => {
+    const client = await dock.client();
+    const question = { type: 'create_session', provider: 'claude', cwd: dock.home.project };
+    expect(await ask(client, question)).toMatchObject({
       type: 'error',
       code: 'claude_error',
       message: expect.stringContaining('not built yet'),
     });
-    expect(await ask(client, { type: 'subscribe_list' })).toBeTruthy();
-    const list = await client.waitFor(({ type }) => type === 'sessions_list');
-    expect(list).toMatchObject({ sessions: [] });
+    const shown = await client.waitFor(({ type }) => type === 'session_snapshot');
+    expect(shown).toMatchObject({
+      session: {
+        status: 'ended',
+        project_path: dock.home.project,
+        messages: [
+          {
+            message_type: 'assistant',
+            is_error: true,
+            content: expect.stringContaining('&& claude'),
+          },
+        ],
+      },
+    });
   });
 
   it('tells its maker first, with the id it asked by, and the list after', async () => {

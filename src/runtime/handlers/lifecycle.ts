@@ -5,12 +5,14 @@ import type { ThreadSettings } from '../../../machines/session-facts.ts';
 import { OrbitError } from '../../errors.ts';
 import { readBranch } from '../../host/git-head.ts';
 import type { ClientMessageOf } from '../../protocol/client.ts';
+import { entry } from '../../protocol/entry.ts';
 import type { Steering } from '../../providers/provider.ts';
 import type { Providers } from '../../providers/registry.ts';
 import { directoryOf } from '../directory.ts';
+import { errorMessage } from '../rooms/frames.ts';
 import type { ListFeed } from '../rooms/list-feed.ts';
 import type { LiveSession } from '../sessions/live-session.ts';
-import { newSession } from '../sessions/new-session.ts';
+import { newSession, watchedSession } from '../sessions/new-session.ts';
 import type { Registry } from '../sessions/registry.ts';
 import { contextOf, refuseWatched, type Sessions } from '../sessions/sessions.ts';
 import type { Forks } from '../steering/forks.ts';
@@ -41,8 +43,8 @@ export function createLifecycleHandlers(deps: LifecycleDeps): Handlers<Lifecycle
   const { sessions, subscriptions } = deps;
   return {
     create_session(message, asker) {
-      if (message.provider === 'claude') throw new OrbitError('claude_error');
-      return create(deps, message, asker);
+      const { steering } = deps.providers.of(message.provider);
+      return steering ? create(deps, message, asker) : createUnable(deps, message, asker);
     },
 
     async resume_session({ session_id }, asker) {
@@ -108,6 +110,43 @@ async function create(
       .adopt({ id, provider }, opened)
       .map((report) => mine.tell(live, report, 'server'));
     await Promise.all(told);
+    await subscriptions.present(asker, id);
+  } finally {
+    release();
+  }
+}
+
+/**
+ * A provider whose agents we cannot run yet. The app shows no error here: it waits for a snapshot, and would
+ * take the next session that appears for this one. So it gets one that says what to do, and is over.
+ */
+async function createUnable(
+  { sessions, registry, subscriptions, listFeed, home }: LifecycleDeps,
+  message: ClientMessageOf<'create_session'>,
+  asker: Asker,
+): Promise<void> {
+  const cwd = await directoryOf(message.cwd, home);
+  const error = new OrbitError('claude_error');
+  const id = randomUUID();
+  const release = listFeed.hold(id);
+  try {
+    const session = watchedSession({ id, provider: message.provider, cwd });
+    const live = registry.create({ session, isNew: true, turnCount: 0 });
+    const words = entry({
+      id: `${id}:unable`,
+      session_id: id,
+      message_type: 'assistant',
+      content: `${error.message}: \`cd ${cwd} && claude\``,
+      timestamp: new Date().toISOString(),
+      is_error: true,
+    });
+    const mine = sessions.as(asker.sender);
+    await Promise.all([
+      mine.tell(live, { type: 'message.added', message: words }, 'server'),
+      mine.tell(live, { type: 'session.ended', reason: 'not_started' }, 'server'),
+    ]);
+    // First, for whoever does show errors: it is the answer.
+    asker.reply(errorMessage(error));
     await subscriptions.present(asker, id);
   } finally {
     release();
