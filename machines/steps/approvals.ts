@@ -96,7 +96,11 @@ export function attentionNoticed(
   isTurnOpen: boolean,
 ): void {
   const { before } = draft;
-  if (!isTurnOpen || before.approvals.length > 0 || !isNewNotice(before, event.at)) return;
+  if (isTurnOpen && event.type === 'attention.noticed' && event.kind === 'question') {
+    grantByDialog(draft, event);
+  }
+  const { length: stillOpen } = draft.context.approvals;
+  if (!isTurnOpen || stillOpen > 0 || !isNewNotice(before, event.at)) return;
   if (!mayRun(before, null, event.at)) return;
   const asker = before.tools.findLast((tool) => tool.agentId === null);
   open(draft, {
@@ -108,6 +112,17 @@ export function attentionNoticed(
     at: event.at,
   });
   touch(draft);
+}
+
+/**
+ * A dialog of an MCP server is open, told by a CLI whose registration has no hook for it: the one request that
+ * was open before, if it is about an MCP tool, was granted, or its server could not ask.
+ */
+function grantByDialog(draft: Draft, event: EventOf<'attention.noticed'>): void {
+  const [asks, ...others] = draft.context.approvals;
+  if (!asks || others.length > 0 || asks.server !== null || !isOpenAt(asks, event.at)) return;
+  if (asks.tool === null || serverOf(asks.tool.name) === null) return;
+  close(draft, (approval) => approval === asks, 'approved', evidenceOf(event));
 }
 
 /** True for what a bare notification opened for this very request: here it is, with its details. */

@@ -160,6 +160,27 @@ const MCP: Row[] = [
     ],
   ],
   [
+    'an old registration tells of its dialog by a notice only: the same is known',
+    [prompted(1), toolBegan(2, 't1', elic), asked(3, 'r1', 't1', 'exec', elic)],
+    noticed(4, 'question'),
+    'question',
+    [
+      closed('r1', 'approved', 'attention.noticed'),
+      opened('notice-4'),
+      delta({ work_status: 'question' }),
+      listed({ work_status: 'question' }),
+      shown('notice-4'),
+      delta({ work_status: 'question' }),
+    ],
+  ],
+  [
+    'a tool of the CLI itself has no dialog of its own: its permission stays',
+    [prompted(1), toolBegan(2, 't1'), asked(3, 'r1', 't1')],
+    noticed(4, 'question'),
+    'permission',
+    [],
+  ],
+  [
     'two tools of the server run: which one was allowed is not known, so no permission is closed',
     [
       prompted(1),
