@@ -176,6 +176,8 @@ export interface PendingStart {
   agentPid: number | null;
   /** The session that ended in the same process when this one began. */
   forkedFrom: string | null;
+  /** The end of the session, when it came before anything else of it: what it overtook may still come. */
+  end?: { hook: Hook; at: Stamp; agentPid: number | null };
 }
 
 /** Takes the bytes of an image that a tool returned: how a message names it, or why it is not kept. */

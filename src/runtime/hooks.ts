@@ -92,10 +92,11 @@ export class Hooks {
     this.#endReplaced(arrival);
     this.#rememberProcess(arrival);
     if (!found.live && role === 'start') return this.#defer(found, arrival, forkedFrom);
-    if (!found.live && role === 'end') return this.#forget(found, arrival);
+    if (!found.live && role === 'end') return this.#keepEnd(found, arrival);
     const { event, after } = eventOf(arrival, this.#deps.images);
     // What changes nothing does not make a session appear that has not done anything yet.
     if (!found.live && event.type === 'hook.observed') return Promise.resolve();
+    const end = found.live ? null : (pendingOf(found)?.end ?? null);
     found.live ??= this.#appear(found, arrival);
     const { live } = found;
     const isStart = event.type === 'turn.started' || event.type === 'session.started';
@@ -104,23 +105,41 @@ export class Hooks {
       const settle = (error: Error | null) => (error ? reject(error) : resolve());
       const { origin, caller, key } = arrival;
       this.#deps.ledger.send(live, { event, after, origin, caller, key, settle });
+      // What is newer than the end is of a process that goes on with the session.
+      if (end && event.at <= end.at) this.#endAfterAll(live, end);
     });
+  }
+
+  /** The end that came before all else ends the session that what it overtook has brought. */
+  #endAfterAll(live: LiveSession, { hook, at, agentPid }: NonNullable<PendingStart['end']>): void {
+    const reading = this.#deps.providers.readHook(hook);
+    if (!reading) return;
+    const { event } = eventOf({ reading, at, key: null, agentPid }, this.#deps.images);
+    const settle = (error: Error | null) => {
+      if (error) this.#deps.log.warn('session.end.not_stored', { session_id: live.id, error });
+    };
+    this.#deps.ledger.send(live, { event, origin: 'hook', key: null, settle });
   }
 
   /** Keeps a start until the session does something; it survives a restart and no clock ends it. */
   #defer(found: Found, arrival: Arrival, forkedFrom: string | null): Promise<void> {
     const { hook, at, agentPid } = arrival;
-    found.pendingStart = JSON.stringify({ hook, at, agentPid, forkedFrom } satisfies PendingStart);
-    return this.#storePending(arrival, found.pendingStart);
+    const end = pendingOf(found)?.end;
+    const isOver = end !== undefined && at <= end.at;
+    const start: PendingStart = { hook, at, agentPid, forkedFrom, ...(isOver && { end }) };
+    return this.#storePending(found, arrival, start);
   }
 
-  /** A session that never did anything leaves no trace. */
-  #forget(found: Found, arrival: Arrival): Promise<void> {
-    found.pendingStart = null;
-    return this.#storePending(arrival, null);
+  /** A session that never did anything is not shown; hooks that its end has overtaken may still come. */
+  #keepEnd(found: Found, arrival: Arrival): Promise<void> {
+    const { hook, at, agentPid } = arrival;
+    const start = pendingOf(found) ?? { hook, at, agentPid, forkedFrom: null };
+    return this.#storePending(found, arrival, { ...start, end: { hook, at, agentPid } });
   }
 
-  #storePending({ hook, key, at }: Arrival, start: string | null): Promise<void> {
+  #storePending(found: Found, { hook, key, at }: Arrival, pending: PendingStart): Promise<void> {
+    const start = JSON.stringify(pending);
+    found.pendingStart = start;
     return new Promise((resolve, reject) => {
       this.#deps.writer.submit(
         { kind: 'pending', sessionId: hook.session_id, key, at, start },
@@ -133,7 +152,7 @@ export class Hooks {
   }
 
   #appear(found: Found, { reading, at, agentPid }: Arrival): LiveSession {
-    const pending = found.pendingStart ? (JSON.parse(found.pendingStart) as PendingStart) : null;
+    const pending = pendingOf(found);
     const session = reading.session(at, pending, agentPid);
     const { forked_from_session_id: origin } = session;
     const before = origin ? this.#deps.registry.peek(origin)?.head.snapshot.context.session : null;
@@ -178,8 +197,15 @@ export class Hooks {
   }
 }
 
+function pendingOf({ pendingStart }: Found): PendingStart | null {
+  return pendingStart === null ? null : (JSON.parse(pendingStart) as PendingStart);
+}
+
 /** What the hook reports, with the process and the prompt it belongs to; `after` the images in it. */
-function eventOf({ reading, at, key, agentPid }: Arrival, images: Pick<Images, 'keep'>) {
+function eventOf(
+  { reading, at, key, agentPid }: Pick<Arrival, 'reading' | 'at' | 'key' | 'agentPid'>,
+  images: Pick<Images, 'keep'>,
+) {
   const writes: Promise<void>[] = [];
   const keep: KeepImage = (bytes) => {
     const kept = images.keep(bytes);

@@ -13,6 +13,8 @@ const DAY_MS = 24 * 60 * 60 * 1_000;
 
 /** Idempotency keys and quarantined items are kept so long, days. */
 const KEYS_DAYS = 30;
+/** An end of a session that never did anything waits so long for hooks that it has overtaken, days. */
+const ENDS_DAYS = 7;
 
 /** Quarantined items kept at most. */
 const QUARANTINED = 1_000;
@@ -93,6 +95,8 @@ function* oneRound(round: Round): Generator<void> {
   const { statements, limits, now } = round;
   const images = new Set<string>();
   yield* cutKeys(statements, stampBefore(now(), KEYS_DAYS));
+  statements.forgetEnds.run(stampBefore(now(), ENDS_DAYS));
+  yield;
   for (let id = ''; ; ) {
     const next = statements.nextSession.get(id);
     if (next === undefined) break;
@@ -136,6 +140,9 @@ function prepareStatements(database: Sqlite) {
   return {
     sliceOfKeys: pluck<[string], string>(
       `SELECT key FROM hook_keys WHERE key > ? ORDER BY key LIMIT 1 OFFSET ${SLICE_ROWS - 1}`,
+    ),
+    forgetEnds: database.prepare<[string]>(
+      `DELETE FROM pending_sessions WHERE at < ? AND json_extract(start, '$.end') IS NOT NULL`,
     ),
     deleteKeys: database.prepare<[string, string, string]>(
       'DELETE FROM hook_keys WHERE key > ? AND key <= ? AND at < ?',

@@ -45,6 +45,68 @@ describe('a tool’s end that comes after its turn’s', () => {
   });
 });
 
+describe('an end that comes before all else of its session', () => {
+  const hooksOf = (id: string) => {
+    const { start, prompt, toolStarts, toolEnds, stop, end } = scriptOf(id);
+    return [start(), prompt('Go'), toolStarts('t'), toolEnds('t'), stop('Done.'), end()];
+  };
+
+  it.each([
+    ['all others in their order', [5, 0, 1, 2, 3, 4], false],
+    ['all others backwards', [5, 4, 3, 2, 1, 0], false],
+    ['the prompt only, behind the start', [0, 5, 1], false],
+    ['the prompt only', [5, 1], false],
+    ['all others, after a restart', [5, 1, 0, 2, 3, 4], true],
+  ])('ends it once it is followed by %s', async (name, order, restarts) => {
+    const id = `early-end-${name.replaceAll(/\W+/g, '-')}`;
+    const hooks = hooksOf(id);
+    const keys = hooks.map(() => hookKey());
+    const send = (at: number) =>
+      deliver(server.url, hooks[at] as HookBody, { key: keys[at] as string });
+    await send(order[0] as number);
+    if (restarts) await server.restart();
+    for (const at of order.slice(1)) await send(at);
+    expect(await statusOf(id)).toBe('ended');
+  });
+
+  it('does not end what a later process does with the session', async () => {
+    const [, prompt, , , , end] = hooksOf('resumed') as [
+      HookBody,
+      HookBody,
+      HookBody,
+      HookBody,
+      HookBody,
+      HookBody,
+    ];
+    await deliver(server.url, end);
+    await deliver(server.url, prompt);
+    expect(await statusOf('resumed')).toBe('active');
+  });
+
+  it('is no session by itself, nor with its start', async () => {
+    const [start, , , , , end] = hooksOf('nothing') as [
+      HookBody,
+      HookBody,
+      HookBody,
+      HookBody,
+      HookBody,
+      HookBody,
+    ];
+    await deliver(server.url, start);
+    await deliver(server.url, end);
+    expect(await statusOf('nothing')).toBe(null);
+  });
+});
+
+/** Status of a session in the list; null when it is not there. */
+async function statusOf(id: string): Promise<string | null> {
+  await using client = await wsClient(server.url);
+  client.send({ type: 'subscribe_list' });
+  const list = await client.waitFor((frame) => frame.type === 'sessions_list');
+  const { sessions } = list as unknown as { sessions: { id: string; status: string }[] };
+  return sessions.find((session) => session.id === id)?.status ?? null;
+}
+
 it('ends up the same for subscribers and on disk in whatever order hooks come', async () => {
   const seed = seedOfRun();
   const random = createRandom(seed);

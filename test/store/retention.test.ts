@@ -46,6 +46,18 @@ function ended(
 
 const TABLES = ['sessions', 'messages', 'journal', 'journal_bases', 'machines'];
 
+test('the end of a session that never did anything goes after a week, its start never', () => {
+  const store = openStore();
+  const put = store.database.prepare('INSERT INTO pending_sessions VALUES (?, ?, ?)');
+  put.run('ended', AT, JSON.stringify({ hook: {}, at: AT, end: { hook: {}, at: AT } }));
+  put.run('begun', AT, JSON.stringify({ hook: {}, at: AT }));
+  keep(store, 6);
+  expect(countOf(store, 'pending_sessions', 'ended')).toBe(1);
+  keep(store, 8);
+  expect(countOf(store, 'pending_sessions', 'ended')).toBe(0);
+  expect(countOf(store, 'pending_sessions', 'begun')).toBe(1);
+});
+
 describe('a session', () => {
   test('goes with all that belongs to it when its time has passed, and may come back', () => {
     const store = openStore();
