@@ -1,7 +1,7 @@
 /**
  * The spool: hooks that hook.sh wrote before it sent them. A file goes when its hook is committed; what
  * can never be taken moves to the quarantine with its reason. Files are drained by name, which is the
- * moment their hook began.
+ * moment their hook began; where `date` knows whole seconds only, within a second as they were written.
  */
 import { constants, type Dirent } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, stat, unlink, writeFile } from 'node:fs/promises';
@@ -16,6 +16,8 @@ interface SpooledHook {
   name: string;
   key: string;
   type: string | undefined;
+  /** When it was written. */
+  writtenNs: bigint;
 }
 
 interface SpoolDeps {
@@ -75,10 +77,11 @@ class HookSpool implements Spool {
       },
     );
     const files: SpooledHook[] = [];
-    for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    for (const entry of entries) {
       const file = await this.#sort(entry, minAgeMs, result);
       if (file) files.push(file);
     }
+    files.sort(byMoment);
     for (let from = 0; from < files.length; from += BATCH) {
       const isGoing = await this.#drainBatch(files.slice(from, from + BATCH), result);
       if (isGoing) continue;
@@ -94,9 +97,9 @@ class HookSpool implements Spool {
   async #sort(entry: Dirent, minAgeMs: number, result: SpoolDrain): Promise<SpooledHook | null> {
     const path = join(this.#deps.directory, entry.name);
     if (path === this.#deps.quarantine) return null;
-    const status = await stat(path).catch(() => null);
+    const status = await stat(path, { bigint: true }).catch(() => null);
     if (!status) return null;
-    const ageMs = this.#deps.nowMs() - status.mtimeMs;
+    const ageMs = this.#deps.nowMs() - Number(status.mtimeNs) / 1e6;
     const [, key, type] = FILE_NAME.exec(entry.name) ?? [];
     if (key === undefined) {
       const isUnfinished = entry.name.startsWith('.') && ageMs < MAX_TEMPORARY_AGE_MS;
@@ -109,11 +112,11 @@ class HookSpool implements Spool {
       return null;
     }
     if (!entry.isFile()) return this.#setAside(path, entry.name, 'not a regular file', result);
-    if (status.uid !== process.getuid?.()) {
+    if (Number(status.uid) !== process.getuid?.()) {
       return this.#setAside(path, entry.name, 'belongs to another user', result);
     }
     if (status.size > MAX_HOOK_BYTES) return this.#setAside(path, entry.name, 'too large', result);
-    return { path, name: entry.name, key, type };
+    return { path, name: entry.name, key, type, writtenNs: status.mtimeNs };
   }
 
   /** @returns false when the house cannot store now and the rest should wait */
@@ -196,6 +199,15 @@ class HookSpool implements Spool {
       await rm(join(this.#deps.quarantine, `${name}.reason`), { force: true });
     }
   }
+}
+
+/** By the moment in the name, then by when the file was written, then by the number of its process. */
+function byMoment(a: SpooledHook, b: SpooledHook): number {
+  const [momentA = '', pidA = ''] = a.key.split('-');
+  const [momentB = '', pidB = ''] = b.key.split('-');
+  if (momentA !== momentB) return momentA < momentB ? -1 : 1;
+  if (a.writtenNs !== b.writtenNs) return a.writtenNs < b.writtenNs ? -1 : 1;
+  return Number(pidA) - Number(pidB);
 }
 
 /** Reads a file that is one, without following a link or waiting on a pipe; long texts in it may be cut. */
