@@ -36,6 +36,12 @@ const ORDER: readonly Refusal[] = [
   'no_connector',
 ];
 
+/** What a state says of commands that it does not take: of all, or of one. */
+interface Meta {
+  refuses?: Refusal;
+  refusesOne?: Readonly<Record<string, Refusal>>;
+}
+
 /** The code of the refusal of a command; null when the chart takes it. Changes nothing. */
 export function refusalOf(snapshot: SessionSnapshot, event: SessionEvent): Refusal | null {
   if (snapshot.can(event)) return null;
@@ -44,8 +50,11 @@ export function refusalOf(snapshot: SessionSnapshot, event: SessionEvent): Refus
   for (const node of active) {
     const candidates = node.transitions.get(event.type) ?? [];
     for (const transition of candidates) reasons.add(reasonOf(transition, snapshot, event));
-    const { refuses } = (node.meta ?? {}) as { refuses?: Refusal };
-    if (refuses !== undefined && candidates.length === 0) reasons.add(refuses);
+    if (candidates.length > 0) continue;
+    const { refuses, refusesOne } = (node.meta ?? {}) as Meta;
+    if (refuses !== undefined) reasons.add(refuses);
+    const reason = refusesOne?.[event.type];
+    if (reason !== undefined) reasons.add(reason);
   }
   return ORDER.find((reason) => reasons.has(reason)) ?? 'unsupported';
 }

@@ -321,6 +321,12 @@ const active = session.createStateConfig({
       states: {
         none: {
           description: 'Nothing is asked.',
+          meta: {
+            refusesOne: {
+              'approval.decided': 'already_resolved',
+              'question.answered': 'already_resolved',
+            },
+          },
           on: {
             ...on('permission.pending', { target: 'permission' }),
             ...on('question.pending', { target: 'question' }),

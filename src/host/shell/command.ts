@@ -49,7 +49,7 @@ const COMMAND = 'read -r _ <&3 || exit 1; exec 3<&-; exec sh -c "$1"';
  * The guard reads the group's number and then waits for the end of its stdin, which only we hold open: when
  * we are gone, by whatever cause, it kills the group.
  */
-const GUARD = `trap '' TERM HUP INT; read -r group || exit 0; read -r _; kill -KILL -- "-$group"`;
+const GUARD = `trap '' TERM HUP INT; read -r group || exit 0; read -r _; kill -s KILL -- "-$group"`;
 
 /** Starts a command; one that cannot even be started is `failed` in `done`. */
 export function startCommand(spec: CommandSpec): Command {
