@@ -2,9 +2,9 @@
 import { rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { createSpool } from '../../../src/providers/claude/hooks/spool.ts';
 import { openDataDirectory } from '../../../src/files.ts';
 import { SILENT_LOGGER } from '../../../src/log.ts';
+import { createSpool } from '../../../src/providers/claude/hooks/spool.ts';
 import { temporaryDataPaths } from '../../support/server.ts';
 
 /** A spool with these files: name without ending, and when it was written, in seconds. */

@@ -101,7 +101,9 @@ it('shows the fields of a form and gives the server their values', async () => {
   expect(await fieldset(page, 'Size').getByRole('textbox').count()).toBe(0);
   const answer = card.getByRole('button', { name: 'Answer', exact: true });
   await answer.click();
-  await expect.poll(() => card.locator('p[role=status]').textContent()).toContain('Price cannot be');
+  await expect
+    .poll(() => card.locator('p[role=status]').textContent())
+    .toContain('Price cannot be');
   await fieldset(page, 'Price').getByLabel('Your answer').fill('9.5');
   await answer.click();
   expect(await heard(session)).toMatchObject({
@@ -116,7 +118,9 @@ it('names the field that is missing, and keeps what was filled in', async () => 
   const name = fieldset(page, 'Name').getByLabel('Your answer');
   await name.fill('Ada');
   await card.getByRole('button', { name: 'Answer', exact: true }).tap();
-  await expect.poll(() => card.locator('p[role=status]').textContent()).toContain('needs an answer');
+  await expect
+    .poll(() => card.locator('p[role=status]').textContent())
+    .toContain('needs an answer');
   expect(await name.inputValue()).toBe('Ada');
   await card.getByRole('button', { name: 'Decline' }).tap();
   expect(await heard(session)).toMatchObject({ action: 'decline' });
