@@ -22,7 +22,7 @@ function serverAt(env: Record<string, string> = {}): Promise<TestServer> {
 async function isListed({ paths }: TestServer, id: string): Promise<void> {
   const look = () =>
     expect(rowsOf(paths, 'SELECT status FROM sessions WHERE id = ?', id)).toHaveLength(1);
-  await vi.waitFor(look, { timeout: 5000, interval: 20 });
+  await vi.waitFor(look, { timeout: 15_000, interval: 20 });
 }
 
 /** What the log says of the watch. */

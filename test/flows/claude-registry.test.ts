@@ -28,7 +28,7 @@ afterEach(async () => {
 });
 
 /** Waits until the list shows the session so. */
-async function shows(id: string, expected: object, withinMs = 5000): Promise<void> {
+async function shows(id: string, expected: object, withinMs = 15_000): Promise<void> {
   const look = async () => {
     await observer.settle();
     expect(observer.model.list.get(id)).toMatchObject(expected);
@@ -76,7 +76,7 @@ describe('a permission dialog in the terminal', () => {
   it('is over when the registry says idle: Esc has no hook', async () => {
     const terminal = await asking('escaped');
     terminal.says('idle');
-    await shows('escaped', { work_status: 'waiting', has_pending_approval: false }, 1500);
+    await shows('escaped', { work_status: 'waiting', has_pending_approval: false });
     expect(await heard('escaped', 'witness.idle')).toEqual({
       type: 'witness.idle',
       origin: 'watch',
@@ -88,7 +88,7 @@ describe('a permission dialog in the terminal', () => {
   it('is answered when the registry says busy: the allowed command runs', async () => {
     const terminal = await asking('allowed');
     terminal.says('busy');
-    await shows('allowed', { work_status: 'working', has_pending_approval: false }, 1500);
+    await shows('allowed', { work_status: 'working', has_pending_approval: false });
     const { toolEnds, stop } = scriptOf('allowed');
     for (const hook of [toolEnds('t1'), stop()]) await deliver(server.url, hook);
     terminal.says('idle');
@@ -296,7 +296,7 @@ describe('an old word of the registry', () => {
     await vi.waitFor(() => expect(Date.now()).toBeGreaterThan(terminal.stamp + 300));
     await deliver(server.url, toolEnds('t1'), { key: interrupted });
     await heard(id, 'tool.finished');
-    await shows(id, { work_status: 'waiting' }, 7000);
+    await shows(id, { work_status: 'waiting' });
     expect(foldJournal(server.paths, id)).toEqual([]);
   });
 

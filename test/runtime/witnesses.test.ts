@@ -54,7 +54,7 @@ it('tells an end again until it is stored, and then no more', async () => {
   await Promise.resolve();
   expect(stored).toEqual([]);
   repair();
-  await vi.waitFor(() => expect(stored).toHaveLength(1), { timeout: 5000 });
+  await vi.waitFor(() => expect(stored).toHaveLength(1), { timeout: 15_000 });
   expect(stored[0]).toMatchObject({
     event: { type: 'process.gone', reason: 'killed' },
     origin: 'watch',
@@ -72,7 +72,7 @@ it('does not tell an end of a session that a new process bears meanwhile', async
   witnesses.take([{ ...origin, what: 'process.seen', processes, key: 'process:seen:8' }], 'claude');
   await Promise.resolve();
   repair();
-  await vi.waitFor(() => expect(stored.length).toBeGreaterThan(0), { timeout: 5000 });
+  await vi.waitFor(() => expect(stored.length).toBeGreaterThan(0), { timeout: 15_000 });
   expect(stored.map(({ event }) => (event as SessionEvent).type)).not.toContain('process.gone');
 });
 
@@ -87,6 +87,6 @@ it('tells a state that stands when it can be stored again', async () => {
   await Promise.resolve();
   expect(stored).toEqual([]);
   repair();
-  await vi.waitFor(() => expect(stored.length).toBeGreaterThan(0), { timeout: 5000 });
+  await vi.waitFor(() => expect(stored.length).toBeGreaterThan(0), { timeout: 15_000 });
   expect(stored[0]).toMatchObject({ event: { type: 'witness.busy' }, origin: 'watch' });
 });
