@@ -19,6 +19,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { type HookClaim, proofOfRequest, readHookSecret } from '../../src/hook-secret.ts';
 import { createToken } from '../../src/token.ts';
 import { rowsOf } from '../support/database.ts';
+import { commandLinesIn } from '../support/processes.ts';
 import { installHookScript, startTestServer, type TestServer } from '../support/server.ts';
 import { type Ear, Home, openEar, until } from './support.ts';
 
@@ -58,16 +59,7 @@ const prompts = (): number =>
   rowsOf(server.paths, "SELECT 1 FROM messages WHERE content = 'hello'").length;
 
 /** Whether what delivers a hook still runs: it works in the remote data directory. */
-function isRunning(): boolean {
-  return readdirSync('/proc').some((pid) => {
-    try {
-      const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
-      return /^\d+$/.test(pid) && words.includes('--deliver') && words.includes('hook.sh');
-    } catch {
-      return false; // It ended meanwhile.
-    }
-  });
-}
+const isRunning = (): boolean => commandLinesIn(remote.paths.dir).length > 0;
 
 async function refusedBy(ear: Ear): Promise<void> {
   await installHookScript(remote.paths, ear.url);
@@ -205,11 +197,7 @@ it('never shows the secret in an argument', async () => {
   for (let n = 0; n < 5; n++) {
     await hook();
     await until(() => {
-      for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-        try {
-          lines.add(readFileSync(`/proc/${pid}/cmdline`, 'utf8'));
-        } catch {}
-      }
+      for (const line of commandLinesIn(remote.paths.dir)) lines.add(line);
       return spooled().length === 0;
     });
   }

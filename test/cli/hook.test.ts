@@ -1,21 +1,14 @@
 /** hook.sh for real: run by /bin/sh, sent by curl, from a directory whose name is an attack. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import {
-  existsSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { writeHookFiles } from '../../src/cli/hook-files.ts';
 import { shellQuote } from '../../src/cli/hook-settings.ts';
 import { openDataDirectory, writeFileAtomically } from '../../src/files.ts';
 import { createToken } from '../../src/token.ts';
+import { commandLinesIn } from '../support/processes.ts';
 import { type Ear, Home, openEar, until } from './support.ts';
 
 const BODY = '{"hook_event_name":"Stop","session_id":"s1","cwd":"/x"}';
@@ -217,7 +210,7 @@ it('carries the token to another machine, in a header that no process list shows
   for (let n = 0; n < 10; n++) {
     const run = hook('claude_tool_event', BODY, { SECRET_OF_PARENT: 'canary' });
     await until(() => {
-      for (const line of commandLines()) seen.add(line);
+      for (const line of commandLinesIn(home.paths.dir)) seen.add(line);
       return hasDelivered(n + 1);
     });
     await run;
@@ -327,29 +320,8 @@ it('works without `setsid` and with a `date` that knows no nanoseconds', async (
   expect(ear.received[0]?.headers['idempotency-key']).toMatch(/^\d{10}0{9}-\d+-0$/);
 });
 
-/** Command lines of all processes, as `ps` would show them. */
-function commandLines(): string[] {
-  const lines: string[] = [];
-  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-    try {
-      lines.push(readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' '));
-    } catch {
-      // It ended meanwhile.
-    }
-  }
-  return lines;
-}
-
 /** Whether anything of our hook still runs: all of it works in the data directory. */
-function isRunning(): boolean {
-  return readdirSync('/proc').some((pid) => {
-    try {
-      return /^\d+$/.test(pid) && readlinkSync(`/proc/${pid}/cwd`) === home.paths.dir;
-    } catch {
-      return false; // It ended meanwhile, or is not ours to look at.
-    }
-  });
-}
+const isRunning = (): boolean => commandLinesIn(home.paths.dir).length > 0;
 
 function killGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   try {

@@ -2,7 +2,7 @@
  * What runs on this machine, for tests that say nothing is left behind.
  */
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 /** Ids of the processes whose command line holds these words; those that are dead and unburied do not count. */
 export function processesWith(words: string): number[] {
@@ -32,4 +32,33 @@ export function engineOf({ codexHome }: { codexHome: string }): number {
   });
   if (!pid) throw new Error(`no app-server runs in ${codexHome}`);
   return Number(pid);
+}
+
+/**
+ * Command lines of the processes that work in this directory, as `ps` would show them. The rest of the
+ * machine belongs to others: what they have in their arguments says nothing about what is tested.
+ */
+export function commandLinesIn(directory: string): string[] {
+  return readdirSync('/proc').flatMap((pid) => {
+    if (!/^\d+$/.test(pid)) return [];
+    try {
+      if (readlinkSync(`/proc/${pid}/cwd`) !== directory) return [];
+      return [readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')];
+    } catch {
+      return []; // It ended meanwhile, or is not ours to look at.
+    }
+  });
+}
+
+/** Command lines of the processes that were started with this directory in their environment. */
+export function commandLinesOfHome(home: string): string[] {
+  return readdirSync('/proc').flatMap((pid) => {
+    if (!/^\d+$/.test(pid)) return [];
+    try {
+      if (!readFileSync(`/proc/${pid}/environ`, 'utf8').includes(home)) return [];
+      return [readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')];
+    } catch {
+      return []; // It ended meanwhile, or is not ours to look at.
+    }
+  });
 }

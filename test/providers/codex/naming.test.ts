@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createNamer } from '../../../src/providers/codex/naming.ts';
 import { type CodexHome, createCodexHome, MODELS } from '../../support/codex-home.ts';
 import { type FakeResponsesApi, startFakeResponsesApi } from '../../support/fake-responses-api.ts';
-import { processesWith } from '../../support/processes.ts';
+import { commandLinesOfHome } from '../../support/processes.ts';
 import { textOf, toolNames } from '../../support/responses-script.ts';
 
 let api: FakeResponsesApi;
@@ -75,6 +75,5 @@ it('fails with the words of the API, and can be given up', async () => {
   await expect.poll(() => api.active).toBe(1);
   end.abort();
   await expect(given).rejects.toThrow();
-  await expect.poll(() => processesWith(`${home.codexHome}`)).toEqual([]);
-  await expect.poll(() => processesWith('exec --ephemeral')).toEqual([]);
+  await expect.poll(() => commandLinesOfHome(home.codexHome), { timeout: 10_000 }).toEqual([]);
 });
