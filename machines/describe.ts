@@ -3,7 +3,6 @@
  * leaves out (`always`). The layout, the inspection and the README read this, so that they never tell
  * of another chart than the one that runs. Pure, and free of Node: the visualizer bundles it.
  */
-
 import type { AnyTransitionDefinition } from 'xstate';
 import { type AnyStateMachine, type AnyStateNode, and, not, or, stateIn } from 'xstate';
 

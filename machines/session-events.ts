@@ -6,10 +6,10 @@ import type {
   ApprovalRequest,
   Message,
   MessageChanges,
+  ReviewComment,
   TokenUsage,
 } from '../src/protocol/nouns.ts';
 import type { ShellOutput } from '../src/protocol/server.ts';
-import type { ReviewComment } from '../src/protocol/work-nouns.ts';
 import type { ConnectorCommand } from './session-facts.ts';
 import type {
   Decision,

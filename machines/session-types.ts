@@ -194,6 +194,6 @@ export interface SessionInput {
   workStatus?: WorkStatus;
   /** Requests that wait, for a stored session whose snapshot cannot be used; the oldest first. */
   requests?: ApprovalRequest[];
-  /** A persisted snapshot to go on from instead; read by src/runtime/sessions/wiring.ts, never by the chart. */
+  /** A persisted snapshot to go on from instead; read by src/runtime/sessions/live-session.ts, never by the chart. */
   saved?: unknown;
 }

@@ -7,7 +7,7 @@
 import { delimiter, join, resolve } from 'node:path';
 import { type BindAddress, formatAddress, parseBind, parseHost, parseOrigin } from './address.ts';
 import { EXIT, ExitError } from './exit.ts';
-import { checkToken, readTokenFile } from './token.ts';
+import { checkToken, readTokenFile } from './secrets.ts';
 
 /** Paths below the data directory. */
 export interface DataPaths {

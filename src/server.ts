@@ -5,13 +5,12 @@
 import { unlink } from 'node:fs/promises';
 import type { Config, DataPaths, RetentionLimits } from './config.ts';
 import { openDataDirectory, openFileLimit, writeFileAtomically } from './files.ts';
+import { commandEnvironment } from './host/command.ts';
 import { createImages } from './host/images.ts';
-import { commandEnvironment } from './host/shell/environment.ts';
 import { createLogger, type RootLogger } from './log.ts';
 import { createSpool } from './providers/claude/hooks/spool.ts';
-import type { WatchPort } from './providers/provider.ts';
-import type { Providers } from './providers/registry.ts';
-import type { House } from './runtime/house.ts';
+import type { Providers, WatchPort } from './providers/provider.ts';
+import type { House } from './runtime/runtime.ts';
 import { openWriter, type Writer } from './store/writer.ts';
 import { serverVersion } from './version.ts';
 
@@ -72,7 +71,7 @@ export async function startServer(config: Config): Promise<Server> {
 /** What serves, in chunks of its own. */
 async function loadParts() {
   const [{ createHouse }, { createDoors }, { openProviders }] = await Promise.all([
-    import('./runtime/house.ts'),
+    import('./runtime/runtime.ts'),
     import('./transports/listen.ts'),
     import('./providers/all.ts'),
   ]);

@@ -44,25 +44,30 @@ const RULES: Record<string, Rule> = {
       'store',
       'host',
       'provider interface',
+      'inspection',
       'xstate',
       'node:',
       ...LEAVES,
     ],
   },
+  // It looks at the runtime's parts, which are handed to it; it builds none of them.
+  inspection: {
+    may: ['protocol', 'machines', 'store', 'type runtime', 'xstate', 'node:', ...LEAVES],
+  },
   transports: {
     may: [
       'protocol',
       'runtime',
+      'inspection',
       'koa',
       '@koa/router',
       'socket.io',
       'ws',
-      'hook-secret',
       'node:',
       ...LEAVES,
     ],
   },
-  cli: { may: ['clipanion', 'fastest-levenshtein', 'token', 'hook-secret', 'node:', ...LEAVES] },
+  cli: { may: ['clipanion', 'fastest-levenshtein', 'node:', ...LEAVES] },
   // Its build step also reads the charts with Node's and ELK's help; see visualizer/layout.build.ts.
   visualizer: {
     may: [
@@ -83,7 +88,7 @@ const RULES: Record<string, Rule> = {
 
 /** Loaded inside `execute()` only, so that `status` stays light. */
 const LAZY: Record<string, string[]> = {
-  cli: ['server', 'store', 'log', 'runtime', 'jsonc-parser'],
+  cli: ['server', 'store', 'log', 'inspection', 'jsonc-parser'],
   // Only whoever asked for names ever loads it; for the engine it just brings the binary.
   'a provider': ['@openai/codex-sdk'],
   runtime: ['protocol'],

@@ -1,5 +1,4 @@
 /** Commands of clients: what they change at once, and the command that the connector gets. */
-
 import { close } from './approvals.ts';
 import { append, type Draft, type EventOf, nameAfter, touch } from './draft.ts';
 import { settingsOf } from './links.ts';

@@ -1,5 +1,4 @@
 /** The session itself: created, continued, ended, and the fields that change nothing else. */
-
 import type { SessionContext, SessionInput } from '../session-types.ts';
 import { close } from './approvals.ts';
 import {

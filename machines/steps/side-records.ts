@@ -2,7 +2,6 @@
  * What goes on beside the conversation: comments about its diffs, commands in its directory, its history
  * of requests. Stored and published; the chart remembers nothing of it, and no state depends on it.
  */
-
 import type { SessionMessage } from '../../src/protocol/server.ts';
 import { append, type Draft, type EventOf, keepContent, touch } from './draft.ts';
 

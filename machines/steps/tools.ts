@@ -1,5 +1,4 @@
 /** Tool uses and subagents: reports that come in any order and still give one truth. */
-
 import { isLate, isOpenAt, mayRun } from '../evidence.ts';
 import type { BegunTool, OpenApproval } from '../session-types.ts';
 import { bindToTool, close, closeByTool, closeEarlier, correctByRun } from './approvals.ts';

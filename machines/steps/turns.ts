@@ -1,5 +1,4 @@
 /** Turns: begun by a prompt, ended by completion, failure, abort or silence; compaction and undo. */
-
 import { beganBefore, hasJustBegun, isOpenAt } from '../evidence.ts';
 import type { OpenApproval, SessionContext } from '../session-types.ts';
 import { attentionNoticed, close } from './approvals.ts';

@@ -7,7 +7,7 @@ import { type BaseContext, Command } from 'clipanion';
 import type { ConfigSources, DataPaths, Flags } from '../config.ts';
 import { resolvePaths } from '../config.ts';
 import { brokenInstallation, EXIT, exitCodeOf, systemCodeOf } from '../exit.ts';
-import { shellQuote } from './hook-settings.ts';
+import { shellQuote } from './hook-files.ts';
 
 /** The streams and environment of clipanion, and the global flag peeled off before it saw the line. */
 export interface OrbitContext extends BaseContext {

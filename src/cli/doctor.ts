@@ -10,12 +10,16 @@ import { Option } from 'clipanion';
 import type { DataPaths } from '../config.ts';
 import { EXIT, ExitError, systemCodeOf } from '../exit.ts';
 import { openDataDirectory } from '../files.ts';
-import { readTokenFile } from '../token.ts';
+import { readTokenFile } from '../secrets.ts';
 import { OrbitCommand } from './command.ts';
-import { chooseServerUrl, hookScriptText, hookUrl, writeHookFiles } from './hook-files.ts';
-import { hasAllHooks } from './hook-settings.ts';
-import { settingsPath } from './install-hooks.ts';
-import { readSettings } from './settings-file.ts';
+import {
+  chooseServerUrl,
+  hasAllHooks,
+  hookScriptText,
+  hookUrl,
+  writeHookFiles,
+} from './hook-files.ts';
+import { readSettings, settingsPath } from './install-hooks.ts';
 import { countSpooled, lookAtServer } from './status.ts';
 
 /** What one look has found. */

@@ -7,15 +7,17 @@ import { Builtins, Cli } from 'clipanion';
 import { closest, distance } from 'fastest-levenshtein';
 import { EXIT, ExitError } from '../exit.ts';
 import { serverVersion } from '../version.ts';
-import { BackupCommand, RestoreCommand } from './backup.ts';
 import { type OrbitContext, printable } from './command.ts';
-import { RestartCommand, StopCommand } from './control.ts';
+import { LogsCommand, RestartCommand, StopCommand } from './control.ts';
+import {
+  BackupCommand,
+  GenerateTokenCommand,
+  InitCommand,
+  RestoreCommand,
+} from './data-directory.ts';
 import { DemoCommand } from './demo.ts';
 import { DoctorCommand } from './doctor.ts';
-import { GenerateTokenCommand } from './generate-token.ts';
-import { InitCommand } from './init.ts';
 import { InstallHooksCommand, UninstallHooksCommand } from './install-hooks.ts';
-import { LogsCommand } from './logs.ts';
 import { ReplayCommand } from './replay.ts';
 import { InstallServiceCommand, UninstallServiceCommand } from './service.ts';
 import { StartCommand } from './start.ts';

@@ -27,7 +27,7 @@ export class ReplayCommand extends OrbitCommand {
 
   protected async run(): Promise<number> {
     const text = this.#read();
-    const { replay } = await import('../runtime/inspection/fold/replay.ts');
+    const { replay } = await import('../inspection/bundle.ts');
     let result: ReturnType<typeof replay>;
     try {
       result = replay(text);

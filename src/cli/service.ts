@@ -10,7 +10,7 @@ import { Option } from 'clipanion';
 import { resolveConfig } from '../config.ts';
 import { EXIT, ExitError } from '../exit.ts';
 import { makeDirectory, openDataDirectory, writeFileAtomically } from '../files.ts';
-import { createToken, readTokenFile } from '../token.ts';
+import { createToken, readTokenFile } from '../secrets.ts';
 import { OrbitCommand } from './command.ts';
 import { hasHookScript, writeHookHeaders } from './hook-files.ts';
 

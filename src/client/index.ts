@@ -4,26 +4,34 @@
  * question its answer. Nothing is asked for that nobody wants to know.
  */
 import type { ClientMessage } from '../protocol/client.ts';
-import { createEvents } from './events.ts';
-import type { ServerFrame, SessionView } from './fold.ts';
-import type { SessionList } from './fold-list.ts';
-import { type Line, type LineOptions, type LinkState, openLine } from './line.ts';
-import { createOutbox } from './outbox.ts';
-import type { ReplyTo } from './replies.ts';
-import { ClientError, createRequests } from './requests.ts';
-import { platformSocket } from './socket.ts';
-import { createStanding, type Standing } from './standing.ts';
+import {
+  createStanding,
+  type Line,
+  type LineOptions,
+  type LinkState,
+  openLine,
+  platformSocket,
+  type Standing,
+  startWatchdog,
+  type Watchdog,
+} from './connection.ts';
+import type { ServerFrame, SessionList, SessionView } from './fold.ts';
+import { ClientError, createOutbox, createRequests, type ReplyTo } from './requests.ts';
 import { createSubscriptions, type Subscriptions } from './subscriptions.ts';
-import { startWatchdog, type Watchdog } from './watchdog.ts';
 
 export type { ClientMessage } from '../protocol/client.ts';
 export type * from '../protocol/nouns.ts';
+export type * from '../protocol/nouns.ts';
 export type { ServerMessage } from '../protocol/server.ts';
-export type * from '../protocol/work-nouns.ts';
-export { foldSession, type ServerFrame, type SessionView } from './fold.ts';
-export { foldList, type SessionList } from './fold-list.ts';
-export type { LinkState } from './line.ts';
-export type { ReplyTo } from './replies.ts';
+export type { LinkState } from './connection.ts';
+export {
+  foldList,
+  foldSession,
+  type ServerFrame,
+  type SessionList,
+  type SessionView,
+} from './fold.ts';
+export type { ReplyTo } from './requests.ts';
 export { ClientError } from './requests.ts';
 
 /** Where to connect, and how. */
@@ -188,6 +196,42 @@ function clientOf({ standing, subscriptions, events, request, line, watchdog }: 
     close() {
       watchdog.stop();
       line.close();
+    },
+  };
+}
+
+/** Listeners by event, and nothing else. */
+
+type Listener<Args extends unknown[]> = (...args: Args) => void;
+
+/** Those who listen, by the name of what they listen to. */
+export interface Events<Map extends { [Name in keyof Map]: unknown[] }> {
+  /** @returns stops listening */
+  on<Name extends keyof Map>(name: Name, listener: Listener<Map[Name]>): () => void;
+  /** A listener that throws stops nobody else; its error surfaces as the platform's uncaught error. */
+  emit<Name extends keyof Map>(name: Name, ...args: Map[Name]): void;
+}
+
+/** Events of one client. */
+export function createEvents<Map extends { [Name in keyof Map]: unknown[] }>(): Events<Map> {
+  const listeners: { [Name in keyof Map]?: Set<Listener<Map[Name]>> } = {};
+  return {
+    on(name, listener) {
+      const set = listeners[name] ?? new Set();
+      listeners[name] = set;
+      set.add(listener);
+      return () => void set.delete(listener);
+    },
+    emit(name, ...args) {
+      for (const listener of listeners[name] ?? []) {
+        try {
+          listener(...args);
+        } catch (error) {
+          queueMicrotask(() => {
+            throw error;
+          });
+        }
+      }
     },
   };
 }

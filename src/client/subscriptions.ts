@@ -5,8 +5,14 @@
 import type { ClientMessage } from '../protocol/client.ts';
 import type { SessionSummary } from '../protocol/nouns.ts';
 import type { ServerMessage } from '../protocol/server.ts';
-import { foldSession, type ServerFrame, type SessionView, withOlder } from './fold.ts';
-import { foldList, type SessionList } from './fold-list.ts';
+import {
+  foldList,
+  foldSession,
+  type ServerFrame,
+  type SessionList,
+  type SessionView,
+  withOlder,
+} from './fold.ts';
 import { ClientError } from './requests.ts';
 
 /** Refusals that say nothing about the session: asked again a little later. */

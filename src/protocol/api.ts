@@ -6,7 +6,7 @@
  */
 import { CODES, type ErrorCode, OrbitError } from '../errors.ts';
 import { type } from './ark.ts';
-import { flawsOf } from './flaws.ts';
+import { flawsOf } from './validation.ts';
 
 const id = type('1 <= string <= 128');
 const words = 'string > 0';

@@ -2,15 +2,13 @@
  * What comes in: JSON values to checked messages, or the refusal that says what is wrong. Never throws
  * for bad input. Importing this file loads arktype; the house does so right after it listens.
  */
-
 import { OrbitError } from '../errors.ts';
 import { type } from './ark.ts';
 import { CLIENT_TYPES, type ClientMessage, schemaOf } from './client.ts';
-import { flawsOf } from './flaws.ts';
-import { HAND_EVENTS, type HandEventType } from './hand.ts';
-import { checkHandEvent, type HandEvent } from './hand-event.ts';
 import { convertHook, HOOK_TYPES, Hook } from './hook.ts';
-import { wellFormed } from './well-formed.ts';
+import { checkHandEvent, type HandEvent } from './manual-event.ts';
+import { HAND_EVENTS, type HandEventType } from './manual-event-names.ts';
+import { flawsOf, wellFormed } from './validation.ts';
 
 /**
  * Checks one message of a client. Unknown keys are ignored, optional ones may be null.

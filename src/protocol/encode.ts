@@ -2,6 +2,7 @@
  * Messages to JSON text. Kept apart from decoding so that writing needs no schema. Every frame stays
  * below the desktop app's 1 MiB limit: what is too long is cut and says so.
  */
+import type { Message } from './nouns.ts';
 import type { ServerMessage } from './server.ts';
 
 /** Bytes a frame may have; the app's platform gives up at 1,048,576. */
@@ -126,4 +127,26 @@ export function cut(text: string, chars: number): string {
   const last = text.charCodeAt(chars - 1);
   const end = last >= 0xd800 && last <= 0xdbff ? chars - 1 : chars;
   return text.slice(0, end) + TRUNCATED;
+}
+
+/* Entries of a conversation and their times, as the wire writes them. For all who make messages. */
+
+/** An entry of the conversation; what is not named is empty. */
+export function entry(
+  given: Pick<Message, 'id' | 'session_id' | 'message_type' | 'content' | 'timestamp'> &
+    Partial<Message>,
+): Message {
+  return {
+    tool_name: null,
+    tool_input: null,
+    tool_output: null,
+    is_error: false,
+    duration_ms: null,
+    ...given,
+  };
+}
+
+/** Milliseconds instead of a stamp's microseconds: `2026-01-01T00:00:00.123456Z` to `…123Z`. */
+export function wireTime(stamp: string): string {
+  return `${stamp.slice(0, 23)}Z`;
 }

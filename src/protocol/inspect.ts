@@ -13,16 +13,18 @@ import type {
   ChildLife,
   DryRun,
   HistoryPage,
+  InspectRecord,
   InspectStats,
+  Json,
   Moment,
   NextEvents,
   Sent,
+  StateValue,
   WhyState,
 } from './inspect-answers.ts';
-import type { InspectRecord, Json, StateValue } from './inspect-record.ts';
 
 export type * from './inspect-answers.ts';
-export type * from './inspect-record.ts';
+export type * from './inspect-answers.ts';
 
 /** Grows with a change that an older page would misread. */
 type InspectProtocol = 1;

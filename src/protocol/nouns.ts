@@ -3,7 +3,6 @@
  * snake_case everywhere, so nothing is re-cased between machine, row and frame.
  * `T | null` = always present, null when unset; `?` = left out when unset.
  */
-import type { ReviewComment } from './work-nouns.ts';
 
 /** Whose agent it is. */
 export type Provider = 'claude' | 'codex';
@@ -259,3 +258,73 @@ export interface StateChanges {
   /** Additive, on the list's stream only: what `pending_approval` means for a summary. */
   has_pending_approval?: boolean;
 }
+
+/* Nouns around a session's work (contract.md 1.3): review comments, directories. Shapes only. */
+
+/** What a comment is meant as. */
+export type ReviewCommentTag = 'clarity' | 'scope' | 'risk' | 'nit';
+/** Whether a comment is dealt with. */
+export type ReviewCommentStatus = 'open' | 'resolved';
+
+/** A remark about lines of a file, of a turn's diff if it names one. */
+export interface ReviewComment {
+  id: string;
+  session_id: string;
+  turn_id?: string;
+  file_path: string;
+  line_start: number;
+  line_end?: number;
+  body: string;
+  tag?: ReviewCommentTag;
+  status: ReviewCommentStatus;
+  created_at: string;
+  updated_at?: string;
+}
+
+/** One tool use of a subagent. */
+export interface SubagentTool {
+  id: string;
+  tool_name: string;
+  summary: string;
+  output?: string;
+  is_in_progress: boolean;
+}
+
+/** One name in a directory. */
+export interface DirectoryEntry {
+  name: string;
+  is_dir: boolean;
+  is_git: boolean;
+}
+
+/** A directory in which sessions ran. */
+export interface RecentProject {
+  path: string;
+  session_count: number;
+  last_active?: string;
+}
+
+/* Lists of fields that several readers of a session share, checked against the nouns. */
+
+/** Plain fields that a summary and a delta have in common: what the list hears of a delta. */
+export const SHARED_FIELDS = [
+  'status',
+  'work_status',
+  'last_activity_at',
+  'custom_name',
+  'summary',
+  'first_prompt',
+  'last_message',
+  'codex_integration_mode',
+  'claude_integration_mode',
+  'approval_policy',
+  'sandbox_mode',
+  'permission_mode',
+  'git_branch',
+  'git_sha',
+  'current_cwd',
+  'model',
+  'effort',
+  'link_state',
+  'link_reason',
+] as const satisfies ReadonlyArray<keyof StateChanges & keyof SessionSummary>;

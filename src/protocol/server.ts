@@ -19,15 +19,18 @@ import type {
 import type {
   ApprovalHistoryItem,
   ApprovalRequest,
+  DirectoryEntry,
   Message,
   MessageChanges,
+  RecentProject,
+  ReviewComment,
   SessionState,
   SessionSummary,
   StateChanges,
+  SubagentTool,
   TokenUsage,
   TurnDiff,
 } from './nouns.ts';
-import type { DirectoryEntry, RecentProject, ReviewComment, SubagentTool } from './work-nouns.ts';
 
 /** First frame on every connection. */
 interface Hello {

@@ -5,7 +5,7 @@ import { claudeHomes } from './claude/homes.ts';
 import { createClaudeProvider } from './claude/provider.ts';
 import { createEngine } from './codex/engine/app-server.ts';
 import { createCodexProvider } from './codex/provider.ts';
-import { createProviders, type Providers } from './registry.ts';
+import { createProviders, type Providers } from './provider.ts';
 
 /** What providers are made from. */
 export interface ProvidersDeps {

@@ -4,26 +4,28 @@
  * in the house is built over these and known to none of them.
  */
 import type { Images } from '../host/images.ts';
+import type { Witness } from '../inspection/hub.ts';
 import type { Logger } from '../log.ts';
-import type { Providers } from '../providers/registry.ts';
+import type { Providers } from '../providers/provider.ts';
 import type { StoredActor } from '../store/items.ts';
 import type { Writer } from '../store/writer.ts';
-import { createBranchLookUp, type LookUpBranch } from './branches.ts';
 import type { StampClock } from './clock.ts';
 import { HISTORY_ENTRIES } from './handlers/history.ts';
-import type { Witness } from './inspection/hub.ts';
 import { createLedger, type Ledger } from './ledger/ledger.ts';
-import { createRing, type Ring } from './ledger/ring.ts';
-import { frameOfText } from './rooms/frames.ts';
-import { createListFeed, type ListFeed } from './rooms/list-feed.ts';
-import { createNews, type News } from './rooms/news.ts';
-import { createRooms, type Outlet, roomsOf } from './rooms/rooms.ts';
-import { createStreams, type Streams } from './rooms/streams.ts';
+import { createRing, type Ring } from './ledger/replay-buffer.ts';
+import { createListFeed, type ListFeed } from './rooms/list-updates.ts';
+import { createRooms, frameOfText, type Outlet, roomsOf } from './rooms/rooms.ts';
+import { createNews, createStreams, type News, type Streams } from './rooms/streams.ts';
 import type { LiveSession } from './sessions/live-session.ts';
 import { createRegistry, type Registry } from './sessions/registry.ts';
 import { createSessions, type Sessions } from './sessions/sessions.ts';
-import { type BoundThreads, createBoundThreads } from './steering/bound-threads.ts';
-import { createLinks, type Links } from './steering/links.ts';
+import {
+  type BoundThreads,
+  createBoundThreads,
+  createLinks,
+  type Links,
+} from './steering/links.ts';
+import { createBranchLookUp, type LookUpBranch } from './working-directory.ts';
 
 /** What the heart is built over. */
 export interface CoreDeps {

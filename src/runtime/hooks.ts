@@ -7,15 +7,12 @@ import { OrbitError } from '../errors.ts';
 import type { Images } from '../host/images.ts';
 import type { Logger } from '../log.ts';
 import type { Hook } from '../protocol/hook.ts';
-import type { HookReading, KeepImage, PendingStart } from '../providers/provider.ts';
-import type { Providers } from '../providers/registry.ts';
+import type { HookReading, KeepImage, PendingStart, Providers } from '../providers/provider.ts';
 import type { Writer } from '../store/writer.ts';
-import { refusalOf } from './capacity.ts';
 import { momentOf, type StampClock, stampFromMicroseconds } from './clock.ts';
-import type { HookMeta } from './hall.ts';
 import type { Ledger } from './ledger/ledger.ts';
-import { createRecentKeys } from './recent-keys.ts';
 import type { Sender } from './rooms/rooms.ts';
+import type { HookMeta } from './runtime-api.ts';
 import type { LiveSession, Origin } from './sessions/live-session.ts';
 import type { Found, Registry } from './sessions/registry.ts';
 
@@ -240,5 +237,65 @@ function arrivalOf(
     agentPid: pid === undefined || pid === '0' ? null : Number(pid),
     origin: meta.origin,
     caller: meta.caller ?? null,
+  };
+}
+
+/* Whether the house can take more in right now. Asked before anything moves. */
+
+/** Beyond these the house says "busy" before it takes anything in. */
+const MAX_BACKLOG_ITEMS = 5000;
+const MAX_BACKLOG_BYTES = 16 * 1024 * 1024;
+/** While storage fails, senders wait this long before they are sent away. */
+const MAX_TROUBLE_MS = 2000;
+
+/**
+ * Says no before anything moves: what cannot be stored soon must stay with its sender.
+ *
+ * @returns `storage_unavailable`, `database_damaged`, `server_busy`, or null when there is room
+ */
+export function refusalOf({ trouble, backlog }: Pick<Writer, 'trouble' | 'backlog'>) {
+  // A damaged database is not written any more: nobody has to wait to learn it.
+  if (trouble === 'corrupt') return new OrbitError('database_damaged', { what: 'The database' });
+  if (trouble !== null && backlog.oldestAgeMs > MAX_TROUBLE_MS) {
+    return new OrbitError('storage_unavailable', { reason: trouble });
+  }
+  const isFull = backlog.items > MAX_BACKLOG_ITEMS || backlog.bytes > MAX_BACKLOG_BYTES;
+  return isFull ? new OrbitError('server_busy') : null;
+}
+
+/*
+ * Idempotency keys of a moment ago, with what became of them: a repeated request is answered from here
+ * and touches nothing. The database knows all others. Called by hooks.ts.
+ */
+
+/** What every stored key stands for: its own promise need not be kept. */
+const STORED = Promise.resolve();
+
+/** What became of the keys of a moment ago. */
+export interface RecentKeys {
+  /** The promise of the first request with that key; undefined when there was none, or it failed. */
+  get(key: string): Promise<void> | undefined;
+  /** Keeps a key until twice `atLeast` others have come; one whose promise rejects is forgotten. */
+  remember(key: string, stored: Promise<void>): void;
+}
+
+/** Two maps that take turns: to take single keys out of a large one, oldest first, costs more. */
+export function createRecentKeys(atLeast: number): RecentKeys {
+  let young = new Map<string, Promise<void>>();
+  let old = new Map<string, Promise<void>>();
+  return {
+    get: (key) => young.get(key) ?? old.get(key),
+    remember(key, stored) {
+      if (young.size >= atLeast) {
+        old = young;
+        young = new Map();
+      }
+      const home = young;
+      home.set(key, stored);
+      stored.then(
+        () => home.set(key, STORED),
+        () => home.delete(key),
+      );
+    },
   };
 }

@@ -5,21 +5,17 @@
  */
 import { randomUUID } from 'node:crypto';
 import { OrbitError } from '../errors.ts';
-import {
-  type Command,
-  failedOutput,
-  INTERRUPTED_WORDS,
-  startCommand,
-} from '../host/shell/command.ts';
+import { type Command, failedOutput, INTERRUPTED_WORDS, startCommand } from '../host/command.ts';
 import type { Logger } from '../log.ts';
+import { entry, wireTime } from '../protocol/encode.ts';
+import type { Message, MessageChanges } from '../protocol/nouns.ts';
 import type { SessionNews, ShellOutput } from '../protocol/server.ts';
 import type { Opened } from '../store/items.ts';
 import type { Writer } from '../store/writer.ts';
 import type { StampClock } from './clock.ts';
-import type { News } from './rooms/news.ts';
 import type { Sender } from './rooms/rooms.ts';
+import type { News } from './rooms/streams.ts';
 import type { Sessions } from './sessions/sessions.ts';
-import { changesAtEnd, combined, commandMessage } from './shell-message.ts';
 
 /** What to run and in whose name. */
 export interface CommandWish {
@@ -275,4 +271,43 @@ function soFar(sessionId: string, request_id: string, { sessionId: own, command 
         return { type: 'shell_delta', session_id: sessionId, request_id, stream, ...piece };
       }),
   );
+}
+
+/* A command as its message shows it: while it runs, and when it is over. Called by shells.ts. */
+
+/** The message that carries a command and, later, its output. */
+function commandMessage(
+  id: string,
+  { sessionId, command }: { sessionId: string; command: string },
+  at: string,
+): Message {
+  return entry({
+    id,
+    session_id: sessionId,
+    message_type: 'shell',
+    content: command,
+    timestamp: wireTime(at),
+    is_in_progress: true,
+  });
+}
+
+/** Both streams as one text, the errors behind (contract.md 2.4). */
+function combined(stdout: string, stderr: string): string {
+  return [stdout, stderr].filter(Boolean).join('\n');
+}
+
+/** What the end of a command changes on its message. @param command its text, null where it is not known any more */
+function changesAtEnd(
+  command: string | null,
+  { stdout, stderr, exit_code, duration_ms, outcome }: ShellOutput,
+): MessageChanges {
+  return {
+    // Repeated, because the app reads a duration only beside a content.
+    ...(command !== null && { content: command }),
+    tool_output: combined(stdout, stderr),
+    is_error: exit_code !== 0,
+    is_in_progress: false,
+    // Nobody knows how long a command took whose end nobody saw.
+    ...((outcome !== 'interrupted' || duration_ms > 0) && { duration_ms }),
+  };
 }

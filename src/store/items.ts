@@ -3,19 +3,19 @@
  * what became of them. Types only, structured-clone safe; what is long is text, because texts are copied
  * and objects are walked. The ledger sends, the writer thread answers.
  */
-
 import type { RetentionLimits } from '../config.ts';
 import type {
   ApprovalHistoryItem,
   Message,
+  RecentProject,
+  ReviewComment,
   SessionStatus,
   SessionSummary,
   TurnDiff,
 } from '../protocol/nouns.ts';
-import type { RecentProject, ReviewComment } from '../protocol/work-nouns.ts';
 import type { Damage } from './damage.ts';
-import type { Fit } from './queries/fit.ts';
 import type { JournalBase, JournalRow } from './queries/journal.ts';
+import type { Fit } from './text.ts';
 
 /** One machine event with everything it caused: one transaction, all or nothing. */
 export interface EventItem {

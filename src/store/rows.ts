@@ -6,16 +6,26 @@ import type { Fact, RowNoted } from '../../machines/session-facts.ts';
 import type { StateChanges } from '../protocol/nouns.ts';
 import type { Sqlite } from './database.ts';
 import type { EventItem } from './items.ts';
-import { closeApproval, openApproval } from './row/approvals.ts';
+import {
+  appendMessage,
+  buryComment,
+  closeApproval,
+  createTurnRows,
+  type MessageTools,
+  openApproval,
+  putComment,
+  putTurnDiff,
+  updateMessage,
+} from './row/child-rows.ts';
 import {
   columnsFromSummary,
   columnsFromUsage,
   isPaper,
   isPlainField,
+  prepareRowStatements,
   type SqlValue,
   toColumn,
 } from './row/columns.ts';
-import { buryComment, putComment } from './row/comments.ts';
 import {
   closeDraft,
   countUp,
@@ -26,9 +36,6 @@ import {
   type SessionDraft,
   stamp,
 } from './row/draft.ts';
-import { appendMessage, type MessageTools, putTurnDiff, updateMessage } from './row/messages.ts';
-import { prepareRowStatements } from './row/statements.ts';
-import { createTurnRows } from './row/turns.ts';
 import { stampToMs } from './text.ts';
 
 /** Sessions of which numbers are kept in memory; those of the others are looked up again. */

@@ -3,8 +3,7 @@
  * row writers and by the reads. Lengths are UTF-16 units, sizes are UTF-8 bytes, and no cut ever splits
  * a character.
  */
-import { cutJson, TRUNCATED } from '../protocol/encode.ts';
-import { wireTime } from '../protocol/entry.ts';
+import { cutJson, MAX_FRAME_BYTES, TRUNCATED, wireTime } from '../protocol/encode.ts';
 
 /** Longest text stored in one field, bytes; the head is kept. */
 export const MAX_STORED_BYTES = 1024 * 1024;
@@ -70,4 +69,36 @@ function isContinuation(byte: number | undefined): boolean {
 /** Size of a text in UTF-8 bytes, which is what a frame limit counts. */
 export function byteLength(text: string): number {
   return Buffer.byteLength(text, 'utf8');
+}
+
+/* Lists that have to fit a frame: the newest entries are taken until the next one would not. */
+
+/** What of a list fits. */
+export interface Fit<Item> {
+  items: Item[];
+  /** Whether older ones were left out. */
+  truncated: boolean;
+}
+
+/** What stands around the entries: type, ids, a request id. */
+const AROUND_BYTES = 2_048;
+
+/**
+ * Takes rows, newest first, as long as their JSON fits one frame.
+ *
+ * @param rows may be an open iteration; it is closed when enough is taken
+ */
+export function newestThatFit<Row, Item>(
+  rows: Iterable<Row>,
+  itemFrom: (row: Row) => Item,
+): Fit<Item> {
+  const items: Item[] = [];
+  let room = MAX_FRAME_BYTES - AROUND_BYTES;
+  for (const row of rows) {
+    const item = itemFrom(row);
+    room -= byteLength(JSON.stringify(item)) + 1;
+    if (room < 0) return { items, truncated: true };
+    items.push(item);
+  }
+  return { items, truncated: false };
 }

@@ -8,14 +8,13 @@ import { exitCodeOf } from '../exit.ts';
 import { Committer, troubleOf } from './commit.ts';
 import { findDamage, keepDamage, standingDamage } from './damage.ts';
 import { asExitError, openDatabase, openMigrated, type Sqlite } from './database.ts';
-import { openEpoch, readEpoch } from './epoch.ts';
-import { watchForeignWrites } from './foreign.ts';
+import { openEpoch, readEpoch, watchForeignWrites } from './epoch.ts';
 import type { Item, Read } from './items.ts';
 import { acquireLock, type HeldLock } from './lock.ts';
 import { ActorReads } from './queries/actors.ts';
 import { createAnswer } from './queries/answer.ts';
 import { createRetention } from './retention.ts';
-import type { Answer, CommitOutcome, FromThread, ThreadStart, ToThread } from './thread/traffic.ts';
+import type { Answer, CommitOutcome, FromThread, ThreadStart, ToThread } from './thread/start.ts';
 
 /** Old rows are looked for this often, ms. */
 const RETENTION_EVERY_MS = 10 * 60 * 1_000;

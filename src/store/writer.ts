@@ -10,11 +10,15 @@ import { type ExitCode, ExitError } from '../exit.ts';
 import type { Logger } from '../log.ts';
 import type { Damage } from './damage.ts';
 import type { Item, ItemResult, Opened, Read, ReadResults } from './items.ts';
-import { type DamageWatch, watchForDamage } from './thread/damage-watch.ts';
 import { type Backlog, type Batch, Queue, type WaitingRead } from './thread/queue.ts';
+import type { Answer, FromThread, ToThread } from './thread/start.ts';
 import { startThread } from './thread/start.ts';
-import type { Answer, FromThread, ToThread } from './thread/traffic.ts';
-import { createTroubles, type TroubleListener } from './thread/troubles.ts';
+import {
+  createTroubles,
+  type DamageWatch,
+  type TroubleListener,
+  watchForDamage,
+} from './thread/storage-errors.ts';
 
 /** A failed batch is tried again after this long, ms; twice as long each time, up to the second. */
 const RETRY_FIRST_MS = 50;

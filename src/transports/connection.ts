@@ -2,10 +2,14 @@
  * What every connection has, whatever carries it: an id, a rate, a queue that keeps its messages in
  * order, and the rooms it is in or will come back to. Used by `ws.ts` and `socketio.ts`.
  */
-import type { OrbitError } from '../errors.ts';
-import { errorMessage, frameOf } from '../runtime/rooms/frames.ts';
-import type { Frame } from '../runtime/rooms/rooms.ts';
-import type { Clock } from './ports.ts';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type ServerOptions, WebSocket, WebSocketServer } from 'ws';
+import { OrbitError } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import { type Connection, errorMessage, type Frame, frameOf } from '../runtime/rooms/rooms.ts';
+import type { Hall } from '../runtime/runtime-api.ts';
+import type { SlowConsumerLimits } from './limits.ts';
+import { type Clock, errorFrom } from './ports.ts';
 
 let connections = 0;
 
@@ -18,29 +22,6 @@ export function nextConnectionId(door: 'ws' | 'sio' | 'http'): string {
 /** The `error` frame that tells one connection about a refusal. */
 export function errorFrame(error: OrbitError): Frame {
   return frameOf(errorMessage(error));
-}
-
-/**
- * A token bucket.
- *
- * @param deps.perSecond tokens that come back each second, up to `burst`
- * @returns takes a token; false when there is none
- */
-export function createBucket(deps: {
-  perSecond: number;
-  burst: number;
-  clock: Clock;
-}): () => boolean {
-  let tokens = deps.burst;
-  let filledAt = deps.clock.now();
-  return () => {
-    const now = deps.clock.now();
-    tokens = Math.min(deps.burst, tokens + ((now - filledAt) / 1000) * deps.perSecond);
-    filledAt = now;
-    if (tokens < 1) return false;
-    tokens--;
-    return true;
-  };
 }
 
 /** Messages of one connection, taken one after the other. */
@@ -169,4 +150,185 @@ export class Membership {
     this.#returning.clear();
     this.#isClosed = true;
   }
+}
+
+/*
+ * Slow consumers: one rule for `/ws` and socket.io. Who has too much waiting leaves its rooms and loses
+ * what was queued from them; when the rest has drained, the hall sends fresh snapshots and lets it join
+ * again. Who stays behind too long, or keeps asking without reading, is closed with 1013. Nobody else
+ * notices any of it.
+ */
+
+/** What the rule needs of a connection. */
+export interface Line {
+  readonly connection: Connection;
+  readonly membership: Membership;
+  /** Frames queued and not yet given to the socket. */
+  readonly queuedFrames: number;
+  /** The peer has not taken the last write yet. */
+  readonly isStalled: boolean;
+  /** Drops queued frames that came from rooms; answers to the client's own messages stay. */
+  dropRoomFrames(): void;
+}
+
+/** Keeps an eye on those who read slowly. */
+export interface Backlog {
+  /** Begins to watch a line; the result ends it. */
+  watch(line: Line): () => void;
+  /** Judges one line now instead of at the next sweep; for whoever notices growth earlier. */
+  check(line: Line): void;
+  /** Takes a line out of its rooms whatever its backlog: it missed a frame and needs snapshots. */
+  fallBehind(line: Line): void;
+  stop(): void;
+}
+
+/** WebSocket close code "try again later". */
+const TRY_AGAIN_LATER = 1013;
+
+interface Standing {
+  /** When it fell behind; null while it keeps up. */
+  behindSince: number | null;
+  isResyncing: boolean;
+}
+
+interface BacklogDeps {
+  hall: Pick<Hall, 'resync'>;
+  limits: SlowConsumerLimits;
+  clock: Clock;
+  log: Logger;
+}
+
+/** Looks at all lines every `sweepMs`; a line that keeps up costs two reads a sweep. */
+export function createBacklog(deps: BacklogDeps): Backlog {
+  return new SweptBacklog(deps);
+}
+
+class SweptBacklog implements Backlog {
+  readonly #deps: BacklogDeps;
+  readonly #standings = new Map<Line, Standing>();
+  readonly stop: () => void;
+
+  constructor(deps: BacklogDeps) {
+    this.#deps = deps;
+    this.stop = deps.clock.every(deps.limits.sweepMs, () => {
+      for (const line of this.#standings.keys()) this.check(line);
+    });
+  }
+
+  watch(line: Line): () => void {
+    this.#standings.set(line, { behindSince: null, isResyncing: false });
+    return () => void this.#standings.delete(line);
+  }
+
+  check(line: Line): void {
+    const { limits, clock } = this.#deps;
+    const standing = this.#standings.get(line);
+    if (!standing) return;
+    const bytes = line.connection.backlogBytes;
+    const isHigh = bytes > limits.highBytes || line.queuedFrames > limits.highFrames;
+    if (isHigh) this.fallBehind(line);
+    const { behindSince, isResyncing } = standing;
+    if (behindSince === null) return;
+    if (line.connection.backlogBytes > limits.maxBytes) {
+      this.#giveUp(line, 'reads too slowly');
+    } else if (!isResyncing && !isHigh && !line.isStalled && bytes < limits.lowBytes) {
+      void this.#resync(line, standing);
+    } else if (clock.now() - behindSince > limits.maxBehindMs) {
+      this.#giveUp(line, 'behind for too long');
+    }
+  }
+
+  fallBehind(line: Line): void {
+    const standing = this.#standings.get(line);
+    if (!standing) return;
+    line.membership.suspend();
+    line.dropRoomFrames();
+    if (standing.behindSince !== null) return;
+    standing.behindSince = this.#deps.clock.now();
+    const { id, backlogBytes } = line.connection;
+    this.#deps.log.info('connection.behind', { connection_id: id, backlog_bytes: backlogBytes });
+  }
+
+  #giveUp(line: Line, reason: string): void {
+    this.#standings.delete(line);
+    const { id, backlogBytes } = line.connection;
+    this.#deps.log.warn('connection.too_slow', {
+      connection_id: id,
+      backlog_bytes: backlogBytes,
+      reason,
+    });
+    line.connection.close(TRY_AGAIN_LATER, reason);
+  }
+
+  async #resync(line: Line, standing: Standing): Promise<void> {
+    standing.isResyncing = true;
+    try {
+      await this.#deps.hall.resync(line.connection, line.membership.takeOwed());
+      // Too slow for its own snapshots: rooms are owed again, and the clock runs on.
+      if (!line.membership.isSuspended) standing.behindSince = null;
+    } catch (error) {
+      this.#deps.log.error('connection.resync_failed', {
+        connection_id: line.connection.id,
+        error: errorFrom(error),
+      });
+      if (this.#standings.has(line)) this.#giveUp(line, 'resync failed');
+    } finally {
+      standing.isResyncing = false;
+    }
+  }
+}
+
+/*
+ * What a client is told whose message is over the limit. On a WebSocket the frame cannot be skipped, so that
+ * the connection ends; the error comes first, or a client would try the same again and again. A body of
+ * socket.io's polling is read past and answered as taken: the connection goes on, and the error comes on it.
+ */
+
+/** WebSocket close code "message too big". */
+const TOO_BIG = 1009;
+
+/** The error as JSON, for the limit of a message in bytes. */
+export function tooLargeText(limit: number): string {
+  return JSON.stringify(errorFrame(new OrbitError('too_large', { limit })).message);
+}
+
+/**
+ * A WebSocket that says why before it closes for the length of a message. `ws` closes by itself as soon as
+ * it has read the length, before anybody hears of it.
+ *
+ * @param text  what is sent then
+ */
+export function webSocketThatTells(text: string): typeof WebSocket {
+  return class extends WebSocket {
+    override close(code?: number, reason?: string | Buffer): void {
+      if (code === TOO_BIG && this.readyState === WebSocket.OPEN) this.send(text);
+      super.close(code, reason);
+    }
+  };
+}
+
+/** The same for socket.io, which makes its WebSocket server itself. */
+export function webSocketServerThatTells(
+  text: string,
+): new (
+  options: ServerOptions,
+) => WebSocketServer {
+  return class extends WebSocketServer {
+    constructor(options: ServerOptions) {
+      super({ ...options, WebSocket: webSocketThatTells(text) });
+    }
+  };
+}
+
+/** Whether a request says that its body is longer than that. */
+export function isLonger({ method, headers }: IncomingMessage, limit: number): boolean {
+  return method === 'POST' && Number(headers['content-length'] ?? 0) > limit;
+}
+
+/** Reads past a polling body without keeping it, then answers as the engine does when it has taken one. */
+export function readPast(request: IncomingMessage, response: ServerResponse): void {
+  request.resume();
+  request.once('end', () => {
+    response.writeHead(200, { 'Content-Type': 'text/html', 'Content-Length': '2' }).end('ok');
+  });
 }

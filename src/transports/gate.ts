@@ -13,26 +13,26 @@ import { OrbitError } from '../errors.ts';
 import type { Caller } from '../runtime/rooms/rooms.ts';
 import {
   type Credential,
+  createHookProofCheck,
   createTokenCheck,
+  type HookProofCheck,
+  type ProvenHook,
   readCredential,
   type TokenCheck,
 } from './admission/credential.ts';
 import {
-  createHookProofCheck,
-  type HookProofCheck,
-  type ProvenHook,
-} from './admission/hook-proof.ts';
-import {
+  comesFromProxy,
   createNames,
+  type Ends,
   type HostKind,
   isLoopbackAddress,
   type LocalEnd,
   type Names,
+  type Peers,
   plainAddress,
   splitTarget,
   type Target,
-} from './admission/names.ts';
-import { comesFromProxy, type Ends, type Peers } from './admission/peer.ts';
+} from './admission/peer.ts';
 import { createThrottle, type Throttle } from './admission/throttle.ts';
 import type { Clock } from './ports.ts';
 

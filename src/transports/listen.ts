@@ -3,19 +3,18 @@
  * (loaded at its first request) and the sockets' limits. `server.ts` builds this once; nobody else knows
  * that there is more than one door.
  */
-
-import type { IncomingMessage, Server } from 'node:http';
+import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
 import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Config } from '../config.ts';
 import { OrbitError } from '../errors.ts';
+import type { Inspection } from '../inspection/inspection.ts';
 import type { Logger, LogLine } from '../log.ts';
-import type { Hall } from '../runtime/hall.ts';
-import type { Inspection } from '../runtime/inspection/inspection.ts';
 import type { Outlet } from '../runtime/rooms/rooms.ts';
-import { type Caps, createCaps } from './admission/caps.ts';
+import type { Hall } from '../runtime/runtime-api.ts';
+import { createTickets, type Tickets } from './admission/credential.ts';
 import { createPeers, type Peers } from './admission/peer.ts';
-import { type Backlog, createBacklog } from './backlog.ts';
+import { type Caps, createCaps } from './admission/throttle.ts';
 import {
   createBoundedServer,
   listenOn,
@@ -23,16 +22,22 @@ import {
   stopServer,
   trackSockets,
 } from './bounded-server.ts';
-import { type Admission, createGate, type Gate } from './gate.ts';
+import { type Backlog, createBacklog } from './connection.ts';
+import { type Admission, createGate, type Gate, isRefusal } from './gate.ts';
 import { createHttp } from './http/http.ts';
 import { createPage } from './http/page.ts';
-import type { StatelyDoor } from './inspect/inspect-stately.ts';
-import { createTickets, type Tickets } from './inspect/tickets.ts';
-import { createLazy, type Lazy } from './lazy.ts';
+import { doorOf, refusalBody } from './http/requests.ts';
 import { DEFAULT_LIMITS, type DoorLimits, limitsFor } from './limits.ts';
-import { type Clock, createQuietWarning, errorFrom, systemClock } from './ports.ts';
+import {
+  type Clock,
+  createLazy,
+  createQuietWarning,
+  errorFrom,
+  type Lazy,
+  systemClock,
+} from './ports.ts';
 import type { SocketIoDoor } from './socketio.ts';
-import { createUpgrade } from './upgrade.ts';
+import type { StatelyDoor } from './stately.ts';
 import { createWs, type WsDoor } from './ws.ts';
 
 /** WebSocket close code "service restart": clients come back by themselves. */
@@ -265,11 +270,77 @@ function createLazyStately(deps: {
   log: Logger;
 }): Lazy<StatelyDoor> {
   return createLazy(async () => {
-    const { createStately } = await import('./inspect/inspect-stately.ts');
+    const { createStately } = await import('./stately.ts');
     return createStately({
       ...deps,
       pingMs: deps.limits.pingMs,
       log: deps.log.child('stately'),
     });
   });
+}
+
+/*
+ * What happens to a request for a WebSocket: the gate, then the door of its path. A refusal is plain
+ * HTTP before any 101, so that a web page learns nothing but the status.
+ */
+
+/** The listener for `upgrade` events: gate, then the door of the path, else 404. */
+function createUpgrade(deps: {
+  gate: Gate;
+  ws: WsDoor;
+  socketIo: Lazy<SocketIoDoor>;
+  /** `/inspect/stately`, where there is inspection. */
+  stately: Lazy<StatelyDoor> | null;
+  isClosing: () => boolean;
+  /** Why nobody more can stay connected; null while there is room. */
+  full: () => OrbitError | null;
+  admitted: (request: IncomingMessage, admission: Admission) => void;
+  refused: (request: IncomingMessage, error: OrbitError) => void;
+}): (request: IncomingMessage, socket: Duplex, head: Buffer) => Promise<void> {
+  return async (request, socket, head) => {
+    const verdict = deps.gate.judge(request, doorOf);
+    if (isRefusal(verdict)) {
+      deps.refused(request, verdict.error);
+      return refuseUpgrade(socket, verdict.error, verdict.headers);
+    }
+    if (deps.isClosing()) return refuseUpgrade(socket, new OrbitError('shutting_down'));
+    const full = deps.full();
+    if (full) return refuseUpgrade(socket, full, { 'Retry-After': '5' });
+    const { path, query } = verdict.target;
+    request.url = query === '' ? path : `${path}?${query}`;
+    deps.admitted(request, verdict);
+    const door = doorOf(path);
+    if (door === 'ws') return deps.ws.accept(request, socket, head, verdict.caller);
+    if (door === 'socket.io') {
+      return (await deps.socketIo.get()).upgrade(request, socket, head, verdict);
+    }
+    if (door === 'stately' && deps.stately) {
+      try {
+        return await (await deps.stately.get()).accept(request, socket, head, verdict);
+      } catch (error) {
+        if (error instanceof OrbitError) return refuseUpgrade(socket, error);
+        throw error;
+      }
+    }
+    const id = path.slice(0, 200);
+    refuseUpgrade(socket, new OrbitError('not_found', { what: 'The path', id }));
+  };
+}
+
+/** Answers an upgrade in plain HTTP and hangs up. */
+function refuseUpgrade(
+  socket: Duplex,
+  error: OrbitError,
+  headers: Readonly<Record<string, string>> = {},
+): void {
+  const body = JSON.stringify(refusalBody(error));
+  const fields = {
+    Connection: 'close',
+    'Content-Type': 'application/json; charset=utf-8',
+    'Content-Length': String(Buffer.byteLength(body)),
+    ...headers,
+  };
+  const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`);
+  const status = `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status] ?? ''}\r\n`;
+  socket.end(`${status}${lines.join('')}\r\n${body}`, () => socket.destroy());
 }

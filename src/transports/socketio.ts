@@ -13,16 +13,23 @@ import { type ExtendedError, Server, type Socket } from 'socket.io';
 import { OrbitError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { scanJson } from '../protocol/scan.ts';
-import type { Hall } from '../runtime/hall.ts';
 import type { Caller, Frame, Outlet } from '../runtime/rooms/rooms.ts';
-import type { Backlog } from './backlog.ts';
-import { createBucket, createInbox, errorFrame } from './connection.ts';
+import type { Hall } from '../runtime/runtime-api.ts';
+import { createBucket } from './admission/throttle.ts';
+import type { Backlog } from './connection.ts';
+import {
+  createInbox,
+  errorFrame,
+  isLonger,
+  readPast,
+  tooLargeText,
+  webSocketServerThatTells,
+} from './connection.ts';
 import { type Admission, type Gate, isRefusal, type Refusal } from './gate.ts';
-import { type InspectDeps, type InspectNamespace, openInspect } from './inspect/inspect.ts';
+import { type InspectDeps, type InspectNamespace, openInspect } from './inspect.ts';
 import type { DoorLimits } from './limits.ts';
-import { SocketIoConnection } from './lines/socketio-connection.ts';
 import { type Clock, errorFrom } from './ports.ts';
-import { isLonger, readPast, tooLargeText, webSocketServerThatTells } from './too-large.ts';
+import { SocketIoConnection } from './socketio-connection.ts';
 
 /** WebSocket close code "internal error". */
 const INTERNAL_ERROR = 1011;

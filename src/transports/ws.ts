@@ -11,16 +11,15 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import { OrbitError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { flawError, scanJson } from '../protocol/scan.ts';
-import type { Hall } from '../runtime/hall.ts';
 import type { Caller, Frame, Outlet } from '../runtime/rooms/rooms.ts';
+import type { Hall } from '../runtime/runtime-api.ts';
 import { WS_PROTOCOL } from './admission/credential.ts';
-import type { Backlog } from './backlog.ts';
-import { createBucket, createInbox, errorFrame } from './connection.ts';
+import { createBucket } from './admission/throttle.ts';
+import type { Backlog } from './connection.ts';
+import { createInbox, errorFrame, tooLargeText, webSocketThatTells } from './connection.ts';
 import type { DoorLimits } from './limits.ts';
-import { createBatcher, encodeFrame } from './lines/frames.ts';
-import { WsConnection } from './lines/ws-connection.ts';
 import { type Clock, errorFrom } from './ports.ts';
-import { tooLargeText, webSocketThatTells } from './too-large.ts';
+import { createBatcher, encodeFrame, WsConnection } from './ws-connection.ts';
 
 /** WebSocket close code "internal error". */
 const INTERNAL_ERROR = 1011;

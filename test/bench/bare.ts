@@ -16,7 +16,7 @@ import { snapshotFrom, takeStep } from '../../machines/step.ts';
 import { type SessionSnapshot, workStatusOf } from '../../machines/view.ts';
 import type { Hook } from '../../src/protocol/hook.ts';
 import { eventFromHook } from '../../src/providers/claude/hooks/events.ts';
-import { sessionFromHooks } from '../../src/providers/claude/hooks/session.ts';
+import { sessionFromHooks } from '../../src/providers/claude/provider.ts';
 import { createStampClock } from '../../src/runtime/clock.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { KEEP_NONE } from '../support/pictures.ts';

@@ -2,7 +2,6 @@
  * Databases with many messages, written straight into the tables: through the front door a million of
  * them would take longer than everything that is measured on them.
  */
-
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { ended, startServer } from './processes.ts';

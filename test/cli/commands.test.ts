@@ -11,7 +11,7 @@ import {
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { printable } from '../../src/cli/command.ts';
-import { shellQuote } from '../../src/cli/hook-settings.ts';
+import { shellQuote } from '../../src/cli/hook-files.ts';
 import { peelDataDir } from '../../src/cli/index.ts';
 import { brokenInstallation } from '../../src/exit.ts';
 import { openDataDirectory } from '../../src/files.ts';

@@ -16,8 +16,7 @@ import {
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { type HookClaim, proofOfRequest, readHookSecret } from '../../src/hook-secret.ts';
-import { createToken } from '../../src/token.ts';
+import { createToken, type HookClaim, proofOfRequest, readHookSecret } from '../../src/secrets.ts';
 import { rowsOf } from '../support/database.ts';
 import { commandLinesIn } from '../support/processes.ts';
 import { installHookScript, startTestServer, type TestServer } from '../support/server.ts';

@@ -4,10 +4,9 @@ import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { writeHookFiles } from '../../src/cli/hook-files.ts';
-import { shellQuote } from '../../src/cli/hook-settings.ts';
+import { shellQuote, writeHookFiles } from '../../src/cli/hook-files.ts';
 import { openDataDirectory, writeFileAtomically } from '../../src/files.ts';
-import { createToken } from '../../src/token.ts';
+import { createToken } from '../../src/secrets.ts';
 import { commandLinesIn } from '../support/processes.ts';
 import { type Ear, Home, openEar, until } from './support.ts';
 

@@ -16,8 +16,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { writeHookFiles } from '../../src/cli/hook-files.ts';
-import { HOOK_EVENTS, shellQuote } from '../../src/cli/hook-settings.ts';
+import { HOOK_EVENTS, shellQuote, writeHookFiles } from '../../src/cli/hook-files.ts';
 import { openDataDirectory } from '../../src/files.ts';
 import { Home } from './support.ts';
 

@@ -4,8 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { LogConfig } from '../../src/config.ts';
-import { createLogger, type LogFields } from '../../src/log.ts';
-import { LogFile } from '../../src/log-file.ts';
+import { createLogger, type LogFields, LogFile } from '../../src/log.ts';
 
 let dir: string;
 let path: string;

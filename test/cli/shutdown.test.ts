@@ -2,7 +2,7 @@
 import { EventEmitter } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { closeOnSignal, exitOnCrash } from '../../src/cli/shutdown.ts';
+import { closeOnSignal, exitOnCrash } from '../../src/cli/start.ts';
 import { resolveConfig } from '../../src/config.ts';
 import { openDataDirectory } from '../../src/files.ts';
 import { Home, until } from './support.ts';

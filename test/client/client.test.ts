@@ -1,10 +1,9 @@
 /** The typed client against the real server: answers, folded sessions, lines that break and come back. */
-
 import { rmSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { pauseBefore } from '../../src/client/backoff.ts';
+import { pauseBefore } from '../../src/client/connection.ts';
 import { ClientError, type SessionView } from '../../src/client/index.ts';
 import { resolveConfig } from '../../src/config.ts';
 import { openDataDirectory } from '../../src/files.ts';

@@ -1,13 +1,13 @@
 /** The fold alone: what each frame does to a session, and when something before it is missing. */
 import { describe, expect, it } from 'vitest';
 import {
+  foldList,
   foldSession,
   isoTime,
   KEPT_MESSAGES,
   type ServerFrame,
   type SessionView,
 } from '../../src/client/fold.ts';
-import { foldList } from '../../src/client/fold-list.ts';
 import type { Message, SessionState, SessionSummary } from '../../src/protocol/nouns.ts';
 
 const session_id = 's';

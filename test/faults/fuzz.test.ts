@@ -9,7 +9,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { replyTagOf } from '../../src/client/replies.ts';
+import { replyTagOf } from '../../src/client/requests.ts';
 import { CODES } from '../../src/errors.ts';
 import type { ClientMessage } from '../../src/protocol/client.ts';
 import { type Build, build } from '../support/build.ts';

@@ -1,5 +1,4 @@
 /** The HTTP bridge: what the debug client asks, answered by the same hall, behind the same gate. */
-
 import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { resolveConfig } from '../../src/config.ts';

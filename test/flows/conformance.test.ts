@@ -4,7 +4,7 @@
  * of the catalogue, readable by the desktop app, and the same on both doors.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { REPLIES } from '../../src/client/replies.ts';
+import { REPLIES } from '../../src/client/requests.ts';
 import { CODES } from '../../src/errors.ts';
 import type { ClientMessage } from '../../src/protocol/client.ts';
 import { type Build, build } from '../support/build.ts';

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, expect, it, onTestFinished } from 'vitest';
-import { isRepository, readBranch } from '../../src/host/git-head.ts';
+import { isRepository, readBranch } from '../../src/host/directory.ts';
 
 let repository = '';
 

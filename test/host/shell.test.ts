@@ -1,9 +1,8 @@
 /** One command: what it leaves behind, and that nothing of it is left however it ends (T31). */
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, it, onTestFinished, vi } from 'vitest';
-import { type Command, startCommand } from '../../src/host/shell/command.ts';
-import { commandEnvironment } from '../../src/host/shell/environment.ts';
-import { createOutput } from '../../src/host/shell/output.ts';
+import { type Command, commandEnvironment, startCommand } from '../../src/host/command.ts';
+import { createOutput } from '../../src/host/command-output.ts';
 import { processesWith } from '../support/processes.ts';
 
 const SOON = { interval: 20, timeout: 15_000 };

@@ -6,7 +6,7 @@ import { Writable } from 'node:stream';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { MACHINE_VERSION } from '../../machines/index.ts';
 import { runCli } from '../../src/cli/index.ts';
-import { replay } from '../../src/runtime/inspection/fold/replay.ts';
+import { replay } from '../../src/inspection/bundle.ts';
 import { recordedSequence } from '../support/fixtures.ts';
 import { scriptOf } from '../support/hooks.ts';
 import { openStage, sessionWithPermission } from './stage.ts';

@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { io } from 'socket.io-client';
 import { expect, it, onTestFinished } from 'vitest';
-import { ownRecordings, play } from '../../src/cli/demo-player.ts';
+import { ownRecordings, play } from '../../src/cli/demo.ts';
 import type { InspectHello, InspectRow } from '../../src/protocol/inspect.ts';
 import { createInbox } from '../support/inbox.ts';
 import { openStage } from './stage.ts';

@@ -1,5 +1,4 @@
 /** Charts as text: nothing is left out in any form. */
-
 import { describe, expect, it } from 'vitest';
 import { createMachine } from 'xstate';
 import {

@@ -208,7 +208,7 @@ async function cutJournal(
   seq: number,
 ): Promise<void> {
   const { default: Database } = await import('better-sqlite3');
-  const { createDummy, persisted } = await import('../../src/runtime/inspection/fold/fold.ts');
+  const { createDummy, persisted } = await import('../../src/inspection/fold.ts');
   const database = new Database(stage.paths.database);
   const base = database
     .prepare<[string], string>('SELECT snapshot FROM journal_bases WHERE session_id = ?')

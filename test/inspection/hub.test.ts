@@ -1,11 +1,10 @@
 /** The hub: told after the commit only, never in anybody's way, and free of cost while nobody looks. */
-
 import { describe, expect, it } from 'vitest';
 import type { SessionEvent } from '../../machines/index.ts';
 import { DEFAULT_RETENTION } from '../../src/config.ts';
+import { createHub, type Witness } from '../../src/inspection/hub.ts';
+import { createSegments } from '../../src/inspection/segments.ts';
 import { SILENT_LOGGER } from '../../src/log.ts';
-import { createSegments } from '../../src/runtime/inspection/fold/segments.ts';
-import { createHub, type Witness } from '../../src/runtime/inspection/hub.ts';
 import { createLedger, type Ledger } from '../../src/runtime/ledger/ledger.ts';
 import { createRegistry } from '../../src/runtime/sessions/registry.ts';
 import type { EventItem, ItemResult } from '../../src/store/items.ts';

@@ -1,6 +1,6 @@
 /** Folded stretches in memory: bounded in all, whatever is watched and however long it goes on. */
 import { expect, it } from 'vitest';
-import { createSegments } from '../../src/runtime/inspection/fold/segments.ts';
+import { createSegments } from '../../src/inspection/segments.ts';
 import type { Read, ReadResults } from '../../src/store/items.ts';
 import type { JournalRow } from '../../src/store/queries/journal.ts';
 

@@ -1,8 +1,8 @@
 /** Sending an event by hand: it moves the live session, is journalled as what it is, and may be refused. */
 import { describe, expect, it } from 'vitest';
 import { describeMachine, sessionMachine } from '../../machines/index.ts';
-import { HAND_EVENTS } from '../../src/protocol/hand.ts';
-import { scopesOf } from '../../src/transports/inspect/inspect.ts';
+import { HAND_EVENTS } from '../../src/protocol/manual-event-names.ts';
+import { scopesOf } from '../../src/transports/inspect.ts';
 import { scriptOf } from '../support/hooks.ts';
 import { openStage } from './stage.ts';
 

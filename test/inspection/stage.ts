@@ -3,7 +3,7 @@ import { rmSync } from 'node:fs';
 import { onTestFinished } from 'vitest';
 import type { DataPaths } from '../../src/config.ts';
 import { SILENT_LOGGER } from '../../src/log.ts';
-import { createHouse, type House } from '../../src/runtime/house.ts';
+import { createHouse, type House } from '../../src/runtime/runtime.ts';
 import { openWriter, type Writer } from '../../src/store/writer.ts';
 import { BARE } from '../support/bare-house.ts';
 import type { HookBody } from '../support/fixtures.ts';

@@ -7,8 +7,8 @@ import { createRequire } from 'node:module';
 import { describe, expect, it } from 'vitest';
 import { assign, createActor, type InspectionEvent, setup } from 'xstate';
 import { describeMachine } from '../../machines/index.ts';
-import { KNOWN_INSPECTION_EVENTS, takenEdges } from '../../src/runtime/inspection/fold/steps.ts';
-import { XSTATE } from '../../src/runtime/inspection/inspection.ts';
+import { KNOWN_INSPECTION_EVENTS, takenEdges } from '../../src/inspection/fold.ts';
+import { XSTATE } from '../../src/inspection/inspection.ts';
 
 const machine = setup({ types: { context: {} as { count: number } } }).createMachine({
   id: 'trial',

@@ -3,7 +3,6 @@
  * these ways: the wire's word agrees with the phase, an end is always possible, and a stop of the server
  * between any two events changes nothing that is recorded.
  */
-
 import { describe, expect, it } from 'vitest';
 import {
   type ConnectorCommand,

@@ -8,7 +8,7 @@ import type { SessionEvent } from '../../machines/session-events.ts';
 import { storedForm } from '../../machines/step.ts';
 import type { SessionState } from '../../src/protocol/nouns.ts';
 import type { Connection, Frame } from '../../src/runtime/rooms/rooms.ts';
-import { savedOf } from '../../src/runtime/sessions/restore.ts';
+import { savedOf } from '../../src/runtime/sessions/registry.ts';
 import type { Read } from '../../src/store/items.ts';
 import type { Received } from '../support/clients.ts';
 import { sessionDifferences } from '../support/compare.ts';

@@ -7,7 +7,7 @@ import { type DataPaths, dataPaths } from '../../src/config.ts';
 import { openDataDirectory } from '../../src/files.ts';
 import { SILENT_LOGGER } from '../../src/log.ts';
 import type { ServerMessage } from '../../src/protocol/server.ts';
-import { createHouse, type House, type HouseDeps } from '../../src/runtime/house.ts';
+import { createHouse, type House, type HouseDeps } from '../../src/runtime/runtime.ts';
 import { openWriter, type Writer } from '../../src/store/writer.ts';
 import { BARE } from '../support/bare-house.ts';
 import { noCodex } from '../support/no-codex.ts';

@@ -1,7 +1,7 @@
 /** Warming up: the way of a hook is run once before the first one comes, and nobody notices. */
 import { readFileSync } from 'node:fs';
 import { expect, it, vi } from 'vitest';
-import { rehearseHook } from '../../src/runtime/rehearsal.ts';
+import { rehearseHook } from '../../src/runtime/runtime.ts';
 import { wsClient } from '../support/clients.ts';
 import { rowsOf } from '../support/database.ts';
 import { noCodex } from '../support/no-codex.ts';

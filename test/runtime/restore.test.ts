@@ -4,7 +4,7 @@ import type { SessionEvent } from '../../machines/session-events.ts';
 import { storedForm } from '../../machines/step.ts';
 import { MAX_TAIL } from '../../src/runtime/ledger/item.ts';
 import type { LiveSession } from '../../src/runtime/sessions/live-session.ts';
-import { savedOf } from '../../src/runtime/sessions/restore.ts';
+import { savedOf } from '../../src/runtime/sessions/registry.ts';
 import type { StoredActor } from '../../src/store/items.ts';
 import { prompted, stopped, toolBegan, toolEnded } from '../machines/events.ts';
 import { diceOf, hookWalk } from '../machines/hook-walks.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createRing } from '../../src/runtime/ledger/ring.ts';
+import { createRing } from '../../src/runtime/ledger/replay-buffer.ts';
 
 describe('the ring', () => {
   it('gives what came after a revision, and nothing for the newest', () => {

@@ -1,6 +1,6 @@
 /** A client without a socket: what it asks goes straight into the hall, what it hears is kept. */
-import type { Hall } from '../../src/runtime/hall.ts';
 import type { Connection, Frame } from '../../src/runtime/rooms/rooms.ts';
+import type { Hall } from '../../src/runtime/runtime-api.ts';
 import type { Received } from '../support/clients.ts';
 import { createInbox, type Inbox } from '../support/inbox.ts';
 

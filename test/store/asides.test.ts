@@ -1,7 +1,7 @@
 /** Lists beside the conversation: what of them fits a frame, and what is never shown. */
 import { expect, test } from 'vitest';
 import { MAX_FRAME_BYTES } from '../../src/protocol/encode.ts';
-import type { ReviewComment } from '../../src/protocol/work-nouns.ts';
+import type { ReviewComment } from '../../src/protocol/nouns.ts';
 import { createAnswer } from '../../src/store/queries/answer.ts';
 import { AT, created, event, openStore } from './support.ts';
 

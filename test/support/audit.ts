@@ -2,7 +2,6 @@
  * What must be true of a database whatever happened to the server: everything acknowledged is in effect,
  * once and in order; numbers have no gaps; the journal tells the truth.
  */
-
 import type { DataPaths } from '../../src/config.ts';
 import { stampFromMicroseconds } from '../../src/runtime/clock.ts';
 import { foldJournal, lookInto, rowsOf } from './database.ts';

@@ -1,5 +1,5 @@
 /** What a house needs that is asked about no place, no image and no command. */
-import type { HouseDeps } from '../../src/runtime/house.ts';
+import type { HouseDeps } from '../../src/runtime/runtime.ts';
 
 export const BARE: Pick<HouseDeps, 'places' | 'images' | 'env'> = {
   places: { home: '/nowhere', browseRoots: [], transcriptRoots: [] },

@@ -1,12 +1,11 @@
 /**
  * One thread of the real engine as a test sees it: what was reported, what was asked, and words to say.
  */
-import type { Engine, ThreadListener } from '../../src/providers/codex/engine/engine.ts';
+import type { Engine, Methods, ThreadListener } from '../../src/providers/codex/engine/engine.ts';
 import type { ServerNotification } from '../../src/providers/codex/protocol/generated/ServerNotification.ts';
 import type { ServerRequest } from '../../src/providers/codex/protocol/generated/ServerRequest.ts';
 import type { ThreadItem } from '../../src/providers/codex/protocol/generated/v2/ThreadItem.ts';
 import type { Turn } from '../../src/providers/codex/protocol/generated/v2/Turn.ts';
-import type { Methods } from '../../src/providers/codex/protocol/methods.ts';
 import { createInbox, type Inbox } from './inbox.ts';
 
 /** A thread that is listened to. */

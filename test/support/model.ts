@@ -3,9 +3,13 @@
  * complains where the protocol is broken. What it holds at rest must equal what a newcomer is told; both
  * are compared in the canonical form of canonical.ts.
  */
-import type { Message, SessionState, SessionSummary } from '../../src/protocol/nouns.ts';
+import type {
+  Message,
+  ReviewComment,
+  SessionState,
+  SessionSummary,
+} from '../../src/protocol/nouns.ts';
 import type { SessionMessage } from '../../src/protocol/server.ts';
-import type { ReviewComment } from '../../src/protocol/work-nouns.ts';
 import { canonicalSession, canonicalSummary, secondsOf } from './canonical.ts';
 import type { Received } from './clients.ts';
 

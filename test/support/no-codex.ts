@@ -1,12 +1,11 @@
 /** Providers for houses of tests: over an engine of the test's own, or one that has nothing to run. */
-
 import { OrbitError } from '../../src/errors.ts';
 import { SILENT_LOGGER } from '../../src/log.ts';
 import { createClaudeProvider } from '../../src/providers/claude/provider.ts';
 import { createEngine } from '../../src/providers/codex/engine/app-server.ts';
 import type { Engine } from '../../src/providers/codex/engine/engine.ts';
 import { createCodexProvider } from '../../src/providers/codex/provider.ts';
-import { createProviders, type Providers } from '../../src/providers/registry.ts';
+import { createProviders, type Providers } from '../../src/providers/provider.ts';
 
 /** The server's providers with this engine as Codex. */
 export function providersOver(

@@ -2,11 +2,11 @@
 import type {
   ApprovalRequest,
   Message,
+  ReviewComment,
   SessionState,
   SessionSummary,
 } from '../../src/protocol/nouns.ts';
 import type { ServerMessage } from '../../src/protocol/server.ts';
-import type { ReviewComment } from '../../src/protocol/work-nouns.ts';
 
 const session_id = 's';
 const at = '2026-03-01T12:00:00.123Z';

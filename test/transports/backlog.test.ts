@@ -2,8 +2,7 @@ import type { Socket } from 'node:net';
 import { io } from 'socket.io-client';
 import { describe, expect, it } from 'vitest';
 import type { Connection, Frame } from '../../src/runtime/rooms/rooms.ts';
-import { createBacklog, type Line } from '../../src/transports/backlog.ts';
-import { Membership } from '../../src/transports/connection.ts';
+import { createBacklog, type Line, Membership } from '../../src/transports/connection.ts';
 import { DEFAULT_LIMITS } from '../../src/transports/limits.ts';
 import {
   afterThis,

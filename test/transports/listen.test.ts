@@ -2,8 +2,7 @@ import { EventEmitter } from 'node:events';
 import { connect } from 'node:net';
 import { io } from 'socket.io-client';
 import { describe, expect, it } from 'vitest';
-import { createCaps } from '../../src/transports/admission/caps.ts';
-import { createThrottle } from '../../src/transports/admission/throttle.ts';
+import { createCaps, createThrottle } from '../../src/transports/admission/throttle.ts';
 import {
   afterThis,
   createLatch,

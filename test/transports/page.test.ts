@@ -6,7 +6,7 @@ import { io } from 'socket.io-client';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
 import { SILENT_LOGGER } from '../../src/log.ts';
-import { createHouse } from '../../src/runtime/house.ts';
+import { createHouse } from '../../src/runtime/runtime.ts';
 import { openWriter } from '../../src/store/writer.ts';
 import { PAGE_POLICY } from '../../src/transports/http/page.ts';
 import { createDoors, type DoorsDeps } from '../../src/transports/listen.ts';

@@ -1,6 +1,9 @@
 /** Claude Code as a provider: its sessions run in terminals and are watched. */
-import type { Provider, WatchPort } from '../provider.ts';
-import { readHook } from './hooks/reading.ts';
+import type { Session, Stamp } from '../../../machines/session-types.ts';
+import { wireTime } from '../../protocol/encode.ts';
+import type { Hook } from '../../protocol/hook.ts';
+import type { HookReading, PendingStart, Provider, WatchPort } from '../provider.ts';
+import { eventFromHook, fieldsFrom, hookNameOf } from './hooks/events.ts';
 import { readSubagentTools } from './hooks/subagent-tools.ts';
 
 /** Where Claude Code keeps what is read of it. */
@@ -34,4 +37,63 @@ async function watchRegistries(homes: readonly string[], port: WatchPort) {
   const watch = new RegistryWatch({ ...port, homes });
   await watch.start();
   return watch;
+}
+
+/* A hook of Claude Code as the runtime takes it: what it means, and the session that it reveals. */
+
+/** Null for a hook that Codex ran: it has the same form, and its session is told of by another way. */
+function readHook(hook: Hook): HookReading | null {
+  if (isFromCodex(hook)) return null;
+  const name = hookNameOf(hook);
+  const isStart = name === 'SessionStart';
+  return {
+    role: isStart ? 'start' : name === 'SessionEnd' ? 'end' : 'other',
+    replaces: isStart && hook.source === 'clear',
+    promptId: hook.prompt_id || undefined,
+    event: (receipt) => eventFromHook(hook, receipt),
+    session: (at, pending, agentPid) => sessionFromHooks(hook, at, pending, agentPid),
+  };
+}
+
+/* A Claude session as its first hooks describe it. */
+
+/**
+ * The session that a first event reveals. The project is where it started: a later `cwd` moves with
+ * every `cd` and never names the project.
+ */
+export function sessionFromHooks(
+  hook: Hook,
+  at: Stamp,
+  pending: PendingStart | null,
+  reporterPid: number | null,
+): Session {
+  const start = pending?.hook;
+  const projectPath = start?.cwd ?? hook.cwd ?? '/unknown';
+  const agentPid = reporterPid ?? pending?.agentPid ?? null;
+  const { agent_pid: _, ...fields } = { ...(start && fieldsFrom(start)), ...fieldsFrom(hook) };
+  return {
+    ...fields,
+    id: hook.session_id,
+    provider: 'claude',
+    project_path: projectPath,
+    project_name: projectPath.split('/').filter(Boolean).at(-1) ?? null,
+    model: fields.model ?? null,
+    token_usage: { input_tokens: 0, output_tokens: 0, cached_tokens: 0, context_window: 0 },
+    started_at: wireTime(pending?.at ?? at),
+    last_activity_at: wireTime(pending?.at ?? at),
+    ...(start?.source && { source: start.source }),
+    ...(agentPid !== null && { agent_pid: agentPid }),
+    ...(pending?.forkedFrom && { forked_from_session_id: pending.forkedFrom }),
+  };
+}
+
+/** Codex runs hooks of the same form: its sessions come by their own way. */
+function isFromCodex(hook: Hook): boolean {
+  const model = typeof hook.model === 'string' ? hook.model.toLowerCase() : '';
+  return (
+    hook.context_label === 'codex_cli_rs' ||
+    hook.transcript_path?.includes('/.codex/sessions/') === true ||
+    model.includes('codex') ||
+    model.startsWith('gpt-')
+  );
 }

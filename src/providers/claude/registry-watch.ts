@@ -6,10 +6,10 @@ import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type FSWatcher, watch } from 'chokidar';
 import { systemCodeOf } from '../../exit.ts';
+import { inodeOf, readSmallFile, type SmallFile } from '../../host/confined-file.ts';
 import type { KnownProcess, WatchPort } from '../provider.ts';
 import { isOurDomain, type ProcessState, processState } from './process.ts';
 import { parseRegistryFile, type RegistryEntry, RegistryFold, type SeenFile } from './registry.ts';
-import { inodeOf, readSmallFile, type SmallFile } from './small-file.ts';
 
 /** What the registry is watched with. */
 export interface RegistryOptions extends WatchPort {

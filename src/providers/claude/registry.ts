@@ -2,7 +2,6 @@
  * The CLI's live registry (`<home>/sessions/<pid>.json`): what one file says, and what a look at all files
  * and their processes changes. Pure; registry-watch.ts does the reading.
  */
-
 import { type GoneReason, isSafeId, type LiveState, type WatchReport } from '../reports.ts';
 import type { ProcessState } from './process.ts';
 

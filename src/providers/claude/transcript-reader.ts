@@ -1,7 +1,6 @@
 /** Follows one transcript on disk: its tail and its parser, from the position that was stored. */
-
 import type { TranscriptReport } from '../reports.ts';
-import { FileTail, type TailBatch, type TailPosition } from '../shared/tail.ts';
+import { FileTail, type TailBatch, type TailPosition } from '../shared/lines.ts';
 import { TranscriptParser } from './transcript.ts';
 
 /** What one look at a transcript brought; `position` is to be stored in the transaction of the reports. */

@@ -1,6 +1,5 @@
 /**
- * Models, skills, MCP servers and accounts, from the engine's words into the wire's. Pure; what the wire
- * has no word for is left out rather than guessed, because one unknown word makes the app drop the frame.
+ * What a Codex engine offers beside its threads: models, skills, MCP servers and their notifications, page by page.
  */
 import type {
   CodexAccount,
@@ -14,6 +13,9 @@ import type {
   SkillMetadata,
   SkillsListEntry,
 } from '../../protocol/codex-nouns.ts';
+import type { SessionNews } from '../../protocol/server.ts';
+import type { ServerPort } from '../provider.ts';
+import type { Engine } from './engine/engine.ts';
 import type { GetAuthStatusResponse } from './protocol/generated/GetAuthStatusResponse.ts';
 import type { Resource } from './protocol/generated/Resource.ts';
 import type { ResourceTemplate } from './protocol/generated/ResourceTemplate.ts';
@@ -26,6 +28,29 @@ import type { McpServerStatusUpdatedNotification } from './protocol/generated/v2
 import type { Model } from './protocol/generated/v2/Model.ts';
 import type { SkillMetadata as EngineSkill } from './protocol/generated/v2/SkillMetadata.ts';
 import type { SkillsListEntry as EngineSkills } from './protocol/generated/v2/SkillsListEntry.ts';
+
+/** Lists of the engine come in pages; their readers want them whole, and not for ever. */
+
+interface Page<Item> {
+  data: Item[];
+  nextCursor: string | null;
+}
+
+/** All items of a list, of at most `maxPages` pages. Rejects as the asking does. */
+export async function allPages<Item>(
+  ask: (cursor: string | null) => Promise<Page<Item>>,
+  maxPages = 20,
+): Promise<Item[]> {
+  const items: Item[] = [];
+  let cursor: string | null = null;
+  for (let page = 0; page < maxPages; page++) {
+    const { data, nextCursor }: Page<Item> = await ask(cursor);
+    items.push(...data);
+    cursor = nextCursor;
+    if (cursor === null) break;
+  }
+  return items;
+}
 
 /** A model as the picker shows it. */
 export function modelOption(model: Model): CodexModelOption {
@@ -120,7 +145,7 @@ function authStatus(status: EngineAuthStatus): McpAuthStatus {
 }
 
 /** How far the start of an MCP server has come. */
-export function mcpStartup(report: McpServerStatusUpdatedNotification): McpStartupStatus {
+function mcpStartup(report: McpServerStatusUpdatedNotification): McpStartupStatus {
   const { name, status, error } = report;
   if (status !== 'failed') return { state: status };
   return { state: 'failed', error: error ?? `${name} did not start` };
@@ -183,4 +208,91 @@ function knownAccount(account: Account): CodexAccount | null {
     case 'amazonBedrock':
       return null;
   }
+}
+
+interface EngineNewsDeps {
+  engine: Pick<Engine, 'onReport' | 'onState'>;
+  port: Pick<ServerPort, 'threads' | 'tell' | 'keep'>;
+}
+
+/** Threads nobody binds are forgotten beyond this many. */
+const MAX_UNBOUND = 100;
+
+type Servers = Map<string, McpStartupStatus>;
+
+/** Follows the engine from now on. */
+export function followEngine(deps: EngineNewsDeps): void {
+  followMcpStartup(deps);
+  const { engine, port } = deps;
+  engine.onReport(({ method }) => {
+    if (method !== 'skills/changed') return;
+    for (const session_id of port.threads.sessions()) {
+      port.tell({ type: 'skills_update_available', session_id });
+    }
+  });
+}
+
+function followMcpStartup({ engine, port }: EngineNewsDeps): void {
+  const { threads } = port;
+  const known = new Map<string, Servers>();
+
+  engine.onReport((report) => {
+    if (report.method !== 'mcpServer/startupStatus/updated') return;
+    const { threadId, name } = report.params;
+    if (threadId === null) return;
+    const servers = known.get(threadId) ?? new Map();
+    const status = mcpStartup(report.params);
+    known.set(threadId, servers.set(name, status));
+    const session_id = threads.sessionOf(threadId);
+    if (session_id === null) return forgetUnbound();
+    port.tell({ type: 'mcp_startup_update', session_id, server: name, status });
+    for (const message of completion(session_id, servers)) port.tell(message);
+  });
+  // What a process said of its servers means nothing once it is gone.
+  engine.onState((state) => {
+    if (state !== 'ready') known.clear();
+  });
+  threads.onBound((sessionId) => {
+    for (const message of standing(sessionId)) port.tell(message);
+  });
+  port.keep(standing);
+
+  function standing(session_id: string): SessionNews[] {
+    const servers = known.get(threads.threadOf(session_id) ?? '');
+    if (!servers) return [];
+    const updates = [...servers].map(
+      ([server, status]): SessionNews => ({
+        type: 'mcp_startup_update',
+        session_id,
+        server,
+        status,
+      }),
+    );
+    return [...updates, ...completion(session_id, servers)];
+  }
+
+  function forgetUnbound(): void {
+    const unbound = [...known.keys()].filter((threadId) => threads.sessionOf(threadId) === null);
+    for (const threadId of unbound.slice(0, -MAX_UNBOUND)) known.delete(threadId);
+  }
+}
+
+/** The sum of it all, as soon as no server is still starting. */
+function completion(session_id: string, servers: Servers): SessionNews[] {
+  const all = [...servers];
+  if (all.some(([, { state }]) => state === 'starting')) return [];
+  const named = (wanted: McpStartupStatus['state']) =>
+    all.filter(([, { state }]) => state === wanted).map(([server]) => server);
+  const failed = all.flatMap(([server, status]) =>
+    status.state === 'failed' ? [{ server, error: status.error }] : [],
+  );
+  return [
+    {
+      type: 'mcp_startup_complete',
+      session_id,
+      ready: named('ready'),
+      failed,
+      cancelled: named('cancelled'),
+    },
+  ];
 }

@@ -16,16 +16,20 @@ import type {
   Steering,
 } from '../provider.ts';
 import { createAccount } from './account.ts';
-import { mcpInventory, modelOption, skillsEntry } from './catalog.ts';
+import { allPages, followEngine, mcpInventory, modelOption, skillsEntry } from './catalog.ts';
 import { codexHomeOf } from './engine/binary.ts';
 import type { Engine } from './engine/engine.ts';
 import { createNamer } from './naming.ts';
-import { followEngine } from './news.ts';
-import { allPages } from './pages.ts';
 import { messageFrom } from './thread/items.ts';
-import { APPROVAL_POLICIES, SANDBOX_MODES } from './thread/policies.ts';
 import { CAPABILITIES, CodexSession } from './thread/session.ts';
-import { cutAtMessage, forkThread, startThread, turnsOf } from './thread/threads.ts';
+import {
+  APPROVAL_POLICIES,
+  cutAtMessage,
+  forkThread,
+  SANDBOX_MODES,
+  startThread,
+  turnsOf,
+} from './thread/threads.ts';
 
 /** What Codex is run with. */
 export interface CodexProviderDeps {

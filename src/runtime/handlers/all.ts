@@ -3,22 +3,17 @@ import type { Browse } from '../../host/directory.ts';
 import type { Images } from '../../host/images.ts';
 import type { Logger } from '../../log.ts';
 import type { Hook } from '../../protocol/hook.ts';
-import type { Providers } from '../../providers/registry.ts';
+import type { Providers } from '../../providers/provider.ts';
 import type { Core } from '../core.ts';
-import type { HookMeta } from '../hall.ts';
+import type { Asker, ClientTag, Handlers, HookMeta } from '../runtime-api.ts';
 import type { Shells } from '../shells.ts';
 import { createForks } from '../steering/forks.ts';
-import { createAccountHandlers } from './account.ts';
 import { createApprovalsHandlers } from './approvals.ts';
-import { createBrowseHandlers } from './browse.ts';
-import { createCatalogHandlers } from './catalog.ts';
-import type { ClientTag, Handlers } from './handler.ts';
+import { createAccountHandlers, createCatalogHandlers } from './catalog.ts';
 import { createHistoryHandlers } from './history.ts';
-import { createHookHandlers } from './hooks.ts';
-import { createLifecycleHandlers } from './lifecycle.ts';
-import { createNamingHandlers } from './naming.ts';
+import { createBrowseHandlers, createShellHandlers } from './host.ts';
+import { createLifecycleHandlers, createNamingHandlers } from './lifecycle.ts';
 import { createReviewsHandlers } from './reviews.ts';
-import { createShellHandlers } from './shell.ts';
 import { createSubscriptionHandlers, type Subscriptions } from './subscriptions.ts';
 import { createTurnsHandlers } from './turns.ts';
 
@@ -55,5 +50,29 @@ export function createHandlers(deps: HandlersDeps): Handlers<ClientTag> {
     ...createAccountHandlers(providers),
     ...createCatalogHandlers({ providers, threads, writer }),
     ...createBrowseHandlers({ writer, browse, providers, log }),
+  };
+}
+
+/* Claude's hooks over a socket: the same way in as `POST /api/hook`. */
+
+type HookTag =
+  | 'claude_session_start'
+  | 'claude_session_end'
+  | 'claude_status_event'
+  | 'claude_tool_event'
+  | 'claude_subagent_event';
+
+/** Handlers of this group. */
+function createHookHandlers(
+  takeHook: (hook: Hook, meta: HookMeta) => Promise<void>,
+): Handlers<HookTag> {
+  const take = (message: Hook & { type: HookTag }, { sender: caller }: Asker) =>
+    takeHook(message, { origin: 'client', type: message.type, caller });
+  return {
+    claude_session_start: take,
+    claude_session_end: take,
+    claude_status_event: take,
+    claude_tool_event: take,
+    claude_subagent_event: take,
   };
 }

@@ -2,14 +2,13 @@
  * Requests: decided and answered. Only listed words decide anything; what is unknown, repeated or late is
  * refused and changes nothing. Of two racing clients the chart lets one win, and the other hears who did.
  */
-
 import type { ConnectorCommand } from '../../../machines/session-facts.ts';
 import type { Decision } from '../../../machines/session-types.ts';
 import { OrbitError } from '../../errors.ts';
+import type { Asker, Handlers } from '../runtime-api.ts';
 import type { LiveSession } from '../sessions/live-session.ts';
 import { refuse, refuseWatched, type Sessions, type Wish } from '../sessions/sessions.ts';
 import type { Links } from '../steering/links.ts';
-import type { Asker, Handlers } from './handler.ts';
 import type { Subscriptions } from './subscriptions.ts';
 import { steered } from './turns.ts';
 

@@ -1,14 +1,12 @@
 /**
- * Skills and MCP servers of a session, answered to the asker alone. What is asked
- * is the provider, not the session's connector: they are known of sessions at rest too.
+ * Messages that ask a provider: account, models, skills, MCP servers.
  */
 import { isAbsolute } from 'node:path';
 import { OrbitError } from '../../errors.ts';
-import type { Catalog } from '../../providers/provider.ts';
-import type { Providers } from '../../providers/registry.ts';
+import type { Account, Catalog, Providers } from '../../providers/provider.ts';
 import type { Writer } from '../../store/writer.ts';
-import type { BoundThreads } from '../steering/bound-threads.ts';
-import type { Handlers } from './handler.ts';
+import type { Handlers } from '../runtime-api.ts';
+import type { BoundThreads } from '../steering/links.ts';
 
 type CatalogTag =
   | 'list_skills'
@@ -74,4 +72,56 @@ function checkedCwds(cwds: readonly string[], sessionId: string): string[] {
   if (cwds.length <= MAX_CWDS && cwds.every((path) => isAbsolute(path))) return [...cwds];
   const reason = `cwds is a list of at most ${MAX_CWDS} absolute paths`;
   throw new OrbitError('invalid_argument', { reason }, { sessionId });
+}
+
+type AccountTag =
+  | 'list_models'
+  | 'codex_account_read'
+  | 'codex_login_chatgpt_start'
+  | 'codex_login_chatgpt_cancel'
+  | 'codex_account_logout'
+  | 'set_open_ai_key';
+
+/** What a key may be: one word of printable ASCII, as it goes into a header. */
+const KEY = /^[!-~]{8,512}$/;
+
+/** Handlers of this group. */
+export function createAccountHandlers(providers: Providers): Handlers<AccountTag> {
+  return {
+    async list_models(_, { reply }) {
+      const catalogs = [...providers].flatMap(({ catalog }) => catalog ?? []);
+      const lists = await Promise.all(catalogs.map((catalog) => catalog.models()));
+      reply({ type: 'models_list', models: lists.flat() });
+    },
+    async codex_account_read({ refresh_token }, { reply }) {
+      const status = await accountOf(providers).status({ refresh: refresh_token === true });
+      reply({ type: 'codex_account_status', status });
+    },
+    async codex_login_chatgpt_start(_, { reply }) {
+      const { loginId, authUrl } = await accountOf(providers).startLogin();
+      reply({ type: 'codex_login_chatgpt_started', login_id: loginId, auth_url: authUrl });
+    },
+    async codex_login_chatgpt_cancel({ login_id }, { reply }) {
+      const status = await accountOf(providers).cancelLogin(login_id);
+      reply({ type: 'codex_login_chatgpt_canceled', login_id, status });
+    },
+    async codex_account_logout(_, { reply }) {
+      await accountOf(providers).signOut();
+      reply({ type: 'codex_account_updated', status: await accountOf(providers).status() });
+    },
+    async set_open_ai_key({ key }) {
+      const word = key.trim();
+      if (!KEY.test(word)) {
+        throw new OrbitError('invalid_argument', { reason: 'This is no API key; nothing was set' });
+      }
+      await accountOf(providers).useApiKey(word);
+    },
+  };
+}
+
+/** The one account that the wire has messages for. @throws OrbitError where there is none */
+function accountOf(providers: Providers): Account {
+  const { account, name } = providers.of('codex');
+  if (account) return account;
+  throw new OrbitError('unsupported', { what: `An account of ${name}`, reason: 'it has none' });
 }

@@ -7,8 +7,8 @@ import type { ClientMessageOf } from '../../protocol/client.ts';
 import type { TextField } from '../../protocol/server.ts';
 import type { Read, ReadResults } from '../../store/items.ts';
 import type { Writer } from '../../store/writer.ts';
+import type { Handlers } from '../runtime-api.ts';
 import type { Sessions } from '../sessions/sessions.ts';
-import type { Handlers } from './handler.ts';
 
 interface HistoryDeps {
   writer: Pick<Writer, 'read'>;

@@ -3,21 +3,19 @@ import { randomUUID } from 'node:crypto';
 import type { SeenFields } from '../../../machines/session-events.ts';
 import type { ThreadSettings } from '../../../machines/session-facts.ts';
 import { OrbitError } from '../../errors.ts';
-import { readBranch } from '../../host/git-head.ts';
+import { readBranch } from '../../host/directory.ts';
 import type { ClientMessageOf } from '../../protocol/client.ts';
-import { entry } from '../../protocol/entry.ts';
-import type { Steering } from '../../providers/provider.ts';
-import type { Providers } from '../../providers/registry.ts';
-import { directoryOf } from '../directory.ts';
-import { errorMessage } from '../rooms/frames.ts';
-import type { ListFeed } from '../rooms/list-feed.ts';
-import type { LiveSession } from '../sessions/live-session.ts';
-import { newSession, watchedSession } from '../sessions/new-session.ts';
+import { entry } from '../../protocol/encode.ts';
+import type { Providers, Steering } from '../../providers/provider.ts';
+import type { ListFeed } from '../rooms/list-updates.ts';
+import { errorMessage } from '../rooms/rooms.ts';
+import type { Asker, Handlers } from '../runtime-api.ts';
+import { type LiveSession, newSession, watchedSession } from '../sessions/live-session.ts';
 import type { Registry } from '../sessions/registry.ts';
 import { contextOf, refuseWatched, type Sessions } from '../sessions/sessions.ts';
 import type { Forks } from '../steering/forks.ts';
 import type { Links } from '../steering/links.ts';
-import type { Asker, Handlers } from './handler.ts';
+import { directoryOf } from '../working-directory.ts';
 import type { Subscriptions } from './subscriptions.ts';
 
 type LifecycleTag =
@@ -257,4 +255,37 @@ function forkError(error: unknown, sessionId: string): unknown {
 function about(error: unknown, sessionId: string): unknown {
   if (!(error instanceof OrbitError) || error.sessionId !== null) return error;
   return new OrbitError(error.code, { ...error.details }, { sessionId, cause: error });
+}
+
+/* Names that people give to sessions, of every kind, live or ended. */
+
+/** Longest name, characters: a title, not a text. */
+const MAX_NAME_CHARS = 200;
+
+/**
+ * Handlers of this group. The chart takes the name; what a provider has to hear of it is an order that
+ * the chart gives (`name.chosen`).
+ */
+export function createNamingHandlers({
+  sessions,
+}: {
+  sessions: Pick<Sessions, 'as'>;
+}): Handlers<'rename_session'> {
+  return {
+    async rename_session({ session_id: sessionId, name: given }, asker) {
+      const name = nameFrom(given ?? '');
+      if (name.length > MAX_NAME_CHARS) {
+        const reason = `A name has at most ${MAX_NAME_CHARS} characters, this one ${name.length}`;
+        throw new OrbitError('invalid_argument', { reason }, { sessionId });
+      }
+      const event = { type: 'name.chosen', name: name === '' ? null : name } as const;
+      const mine = sessions.as(asker.sender);
+      await mine.tellTo(sessionId, 'client', (at) => ({ ...event, at }));
+    },
+  };
+}
+
+/** One line without what a title bar cannot show; empty means: no name of its own any more. */
+function nameFrom(text: string): string {
+  return text.replace(/[\p{Cc}\s]+/gu, ' ').trim();
 }

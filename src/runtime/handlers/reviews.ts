@@ -5,11 +5,11 @@
 import { randomUUID } from 'node:crypto';
 import { OrbitError } from '../../errors.ts';
 import type { ClientMessageOf } from '../../protocol/client.ts';
-import { wireTime } from '../../protocol/entry.ts';
-import type { ReviewComment } from '../../protocol/work-nouns.ts';
+import { wireTime } from '../../protocol/encode.ts';
+import type { ReviewComment } from '../../protocol/nouns.ts';
 import type { Writer } from '../../store/writer.ts';
+import type { Handlers } from '../runtime-api.ts';
 import { type Sessions, unknownSession } from '../sessions/sessions.ts';
-import type { Handlers } from './handler.ts';
 
 type ReviewsTag =
   | 'create_review_comment'

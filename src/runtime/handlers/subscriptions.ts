@@ -6,12 +6,13 @@ import { summaryOf } from '../../../machines/index.ts';
 import { OrbitError } from '../../errors.ts';
 import type { Reply } from '../../protocol/server.ts';
 import type { Writer } from '../../store/writer.ts';
-import type { Ring } from '../ledger/ring.ts';
-import { errorMessage, frameOf, frameOfText } from '../rooms/frames.ts';
-import type { News } from '../rooms/news.ts';
+import type { Ring } from '../ledger/replay-buffer.ts';
 import {
   type Connection,
+  errorMessage,
   type Frame,
+  frameOf,
+  frameOfText,
   type Hearing,
   hearingOf,
   LIST_ROOM,
@@ -20,8 +21,9 @@ import {
   sessionOfRoom,
   sessionRoom,
 } from '../rooms/rooms.ts';
+import type { News } from '../rooms/streams.ts';
+import type { Asker, Handlers } from '../runtime-api.ts';
 import type { Registry } from '../sessions/registry.ts';
-import type { Asker, Handlers } from './handler.ts';
 
 /** The app subscribes to every session it hears of and stays connected for weeks (contract.md 9.4 no. 10). */
 const MAX_SUBSCRIPTIONS = 2000;

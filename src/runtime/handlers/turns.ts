@@ -4,13 +4,13 @@ import { joinsTurn } from '../../../machines/view.ts';
 import { OrbitError } from '../../errors.ts';
 import type { Images } from '../../host/images.ts';
 import type { ClientMessageOf } from '../../protocol/client.ts';
-import { entry } from '../../protocol/entry.ts';
+import { entry } from '../../protocol/encode.ts';
 import type { ImageInput, Message } from '../../protocol/nouns.ts';
-import { errorMessage } from '../rooms/frames.ts';
+import { errorMessage } from '../rooms/rooms.ts';
+import type { Asker, Handlers } from '../runtime-api.ts';
 import type { LiveSession } from '../sessions/live-session.ts';
 import { contextOf, refuseWatched, type Sessions, type Wish } from '../sessions/sessions.ts';
 import type { Links } from '../steering/links.ts';
-import type { Asker, Handlers } from './handler.ts';
 
 type TurnsTag =
   | 'send_message'

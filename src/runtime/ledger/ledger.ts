@@ -8,22 +8,20 @@
  * refused (its key was stored before, or it can never be stored), the writer skips those behind it, and
  * they are taken again on what is committed. Commits are grouped across sessions.
  */
-
 import type { ConnectorCommand, Fact } from '../../../machines/session-facts.ts';
 import { FACTS } from '../../../machines/session-facts.ts';
 import { takeStep } from '../../../machines/step.ts';
 import { OrbitError } from '../../errors.ts';
+import type { Witness } from '../../inspection/hub.ts';
 import type { Logger } from '../../log.ts';
 import type { SessionMessage } from '../../protocol/server.ts';
 import type { EventItem, ItemResult } from '../../store/items.ts';
 import type { Writer } from '../../store/writer.ts';
-import type { Witness } from '../inspection/hub.ts';
-import { frameOf } from '../rooms/frames.ts';
-import type { ListFeed } from '../rooms/list-feed.ts';
-import { type Outlet, roomsOf } from '../rooms/rooms.ts';
+import type { ListFeed } from '../rooms/list-updates.ts';
+import { frameOf, type Outlet, roomsOf } from '../rooms/rooms.ts';
 import type { LiveSession, PendingEvent, SessionHead } from '../sessions/live-session.ts';
 import { itemOf, type Piece, pieceOf } from './item.ts';
-import type { Ring } from './ring.ts';
+import type { Ring } from './replay-buffer.ts';
 
 /** The way of every event: chart, commit, actor, rooms. */
 export interface Ledger {

@@ -4,12 +4,10 @@
  * new, those who want whole texts hear them in growing steps, and the row gets a checkpoint. Beginning and
  * end are facts like all others: `message.added` and `message.changed`.
  */
-import type { ServerMessage } from '../../protocol/server.ts';
+import type { ListNews, ServerMessage, SessionNews } from '../../protocol/server.ts';
 import type { Writer } from '../../store/writer.ts';
 import type { StampClock } from '../clock.ts';
-import { frameOf } from './frames.ts';
-import type { Standing } from './news.ts';
-import { type Outlet, sessionRoom } from './rooms.ts';
+import { frameOf, type Hearing, LIST_ROOM, type Outlet, roomsOf, sessionRoom } from './rooms.ts';
 
 /** What is new is told this often, ms: fast enough to look alive, slow enough to be few frames. */
 const BEAT_MS = 40;
@@ -199,4 +197,42 @@ function textOf(open: Open): string {
 function everyBeat(ms: number, beat: () => void): () => void {
   const timer = setInterval(beat, ms);
   return () => clearInterval(timer);
+}
+
+/*
+ * News: what rooms hear beside the facts. It is not stored and has no revision; whoever knows what still
+ * holds of it is asked for every new subscriber, in the same turn in which that one joins.
+ */
+
+/** What still holds about a session; synchronous, so that nothing slips between it and `join`. */
+type Standing = (sessionId: string, hearing: Hearing) => ServerMessage[];
+
+/** What rooms hear beside the facts. */
+export interface News {
+  /** Tells a session's room. */
+  tell(message: SessionNews): void;
+  /** Tells those in a session's room who asked for `deltas`. */
+  tellDeltas(message: SessionNews): void;
+  /** Tells the list's room. */
+  tellList(message: ListNews): void;
+  /** Has this source asked for every new subscriber. */
+  keep(standing: Standing): void;
+  /** What a new subscriber of the session must hear, behind its snapshot or replay. */
+  standing: Standing;
+}
+
+/** News over the rooms. */
+export function createNews({ rooms }: { rooms: Outlet }): News {
+  const sources: Standing[] = [];
+  return {
+    tell(message) {
+      const frame = frameOf(message);
+      for (const room of roomsOf(message.session_id)) rooms.publish(room, frame);
+    },
+    tellDeltas: (message) =>
+      rooms.publish(sessionRoom(message.session_id, 'deltas'), frameOf(message)),
+    tellList: (message) => rooms.publish(LIST_ROOM, frameOf(message)),
+    keep: (standing) => void sources.push(standing),
+    standing: (sessionId, hearing) => sources.flatMap((source) => source(sessionId, hearing)),
+  };
 }

@@ -1,8 +1,10 @@
 /** A session that is live. Shapes only; registry and ledger work on them. */
-
+import { type ActorRefFrom, createActor } from 'xstate';
 import type { SessionActor } from '../../../machines/session-actor.ts';
 import type { SessionEvent } from '../../../machines/session-events.ts';
-import type { Fact } from '../../../machines/session-facts.ts';
+import type { Fact, ThreadSettings } from '../../../machines/session-facts.ts';
+import type { Session } from '../../../machines/session-types.ts';
+import { sessionActorOf, supervisorMachine } from '../../../machines/supervisor.ts';
 import type { SessionSnapshot } from '../../../machines/view.ts';
 import type { Sender } from '../rooms/rooms.ts';
 
@@ -64,4 +66,71 @@ export interface LiveSession {
 /** True while no event of the session waits for anything. */
 export function isSettled({ inFlight, waiting }: LiveSession): boolean {
   return inFlight === 0 && waiting.length === 0;
+}
+
+/* The root actor of all live sessions, and what the registry wants of it. */
+
+/** The root actor. */
+export type Supervisor = ActorRefFrom<typeof supervisorMachine>;
+
+/** Starts the root actor, without sessions. */
+export function startSupervisor(): Supervisor {
+  return createActor(supervisorMachine).start();
+}
+
+/** Spawns the actor of a session. @throws Error when the supervisor opens no sessions any more */
+export function spawnSession(
+  supervisor: Supervisor,
+  id: string,
+  snapshot: SessionSnapshot,
+): SessionActor {
+  supervisor.send({ type: 'session.opened', id, snapshot });
+  const actor = sessionActorOf(supervisor, id);
+  if (!actor) throw new Error(`The supervisor has no session ${id}`);
+  return actor;
+}
+
+/* A session that we begin, as its row and its chart start. */
+
+/** What every session has when it begins. */
+function blankSession(id: string, cwd: string) {
+  const now = new Date().toISOString();
+  return {
+    id,
+    project_path: cwd,
+    project_name: cwd.split('/').filter(Boolean).at(-1) ?? null,
+    token_usage: { input_tokens: 0, output_tokens: 0, cached_tokens: 0, context_window: 0 },
+    started_at: now,
+    last_activity_at: now,
+    current_cwd: cwd,
+  };
+}
+
+/** A session that we do not run, as it begins. */
+export function watchedSession({
+  id,
+  provider,
+  cwd,
+}: {
+  id: string;
+  provider: Session['provider'];
+  cwd: string;
+}): Session {
+  return { ...blankSession(id, cwd), provider, model: null };
+}
+
+/** A steered session as it begins. */
+export function newSession(
+  { id, provider, threadId }: { id: string; provider: Session['provider']; threadId: string },
+  settings: ThreadSettings,
+): Session {
+  const { cwd, model, effort } = settings;
+  return {
+    ...blankSession(id, cwd),
+    provider,
+    codex_integration_mode: 'direct',
+    codex_thread_id: threadId,
+    model,
+    ...(effort !== null && { effort }),
+  };
 }

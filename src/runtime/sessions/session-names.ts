@@ -3,7 +3,6 @@
  * process. Exists only where it was asked for. The name is the session's `summary`: whatever a person or
  * the provider calls it stays.
  */
-
 import type { Logger } from '../../log.ts';
 import type { Namer } from '../../providers/provider.ts';
 import type { LiveSession } from './live-session.ts';

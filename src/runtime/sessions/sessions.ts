@@ -2,15 +2,14 @@
  * Sessions as handlers reach them: found or refused, told and committed, with a connector when an action
  * needs one. Refusals name what to do instead.
  */
-
 import { refusalOf as chartRefusal } from '../../../machines/refusals.ts';
 import type { SessionEvent } from '../../../machines/session-events.ts';
 import type { SessionContext, Stamp } from '../../../machines/session-types.ts';
 import { linkStateOf, type SessionSnapshot } from '../../../machines/view.ts';
 import { OrbitError } from '../../errors.ts';
 import type { Writer } from '../../store/writer.ts';
-import { refusalOf } from '../capacity.ts';
 import type { StampClock } from '../clock.ts';
+import { refusalOf } from '../hooks.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Sender } from '../rooms/rooms.ts';
 import type { LiveSession, Origin, PendingEvent } from './live-session.ts';

@@ -3,7 +3,6 @@
  * report comes back through it as events. A connector outlives its session's actor, which may be put back
  * and opened again; it never outlives the link.
  */
-
 import type { SessionEvent } from '../../../machines/session-events.ts';
 import type { ConnectorCommand, ThreadSettings } from '../../../machines/session-facts.ts';
 import { OrbitError } from '../../errors.ts';
@@ -13,17 +12,17 @@ import type {
   AttachCommand,
   Connector,
   OpenedThread,
+  Providers,
   Report,
   SessionPort,
+  Threads,
 } from '../../providers/provider.ts';
-import type { Providers } from '../../providers/registry.ts';
 import type { StampClock } from '../clock.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Streams } from '../rooms/streams.ts';
 import type { LiveSession } from '../sessions/live-session.ts';
 import type { Registry } from '../sessions/registry.ts';
 import { contextOf } from '../sessions/sessions.ts';
-import type { BoundThreads } from './bound-threads.ts';
 
 /** The connectors of live sessions. */
 export interface Links {
@@ -247,4 +246,42 @@ class SessionLinks implements Links {
       this.#deps.log.warn('connector.order_too_late', { session_id: sessionId, order: order.type });
     }
   }
+}
+
+/*
+ * Which thread of the engine is which session, for as long as a connector holds it. The connector binds;
+ * whoever hears the engine speak of a thread looks here for whom that is meant.
+ */
+
+/** Sessions that a connector holds, by thread and the other way round. */
+export interface BoundThreads extends Threads {
+  /** From now on this thread is this session, and no other. Returns how to let go. */
+  bind(sessionId: string, threadId: string): () => void;
+}
+
+/** Threads of nobody yet. */
+export function createBoundThreads(): BoundThreads {
+  const sessions = new Map<string, string>();
+  const threads = new Map<string, string>();
+  const hearers: ((sessionId: string, threadId: string) => void)[] = [];
+
+  function letGo(sessionId: string, threadId: string): void {
+    if (threads.get(sessionId) === threadId) threads.delete(sessionId);
+    if (sessions.get(threadId) === sessionId) sessions.delete(threadId);
+  }
+
+  return {
+    bind(sessionId, threadId) {
+      const before = threads.get(sessionId);
+      if (before !== undefined) letGo(sessionId, before);
+      threads.set(sessionId, threadId);
+      sessions.set(threadId, sessionId);
+      for (const hear of hearers) hear(sessionId, threadId);
+      return () => letGo(sessionId, threadId);
+    },
+    sessionOf: (threadId) => sessions.get(threadId) ?? null,
+    threadOf: (sessionId) => threads.get(sessionId) ?? null,
+    sessions: () => threads.keys(),
+    onBound: (hear) => void hearers.push(hear),
+  };
 }

@@ -4,14 +4,11 @@
  */
 import type { Sqlite } from '../database.ts';
 import type { InspectedSession, Read, ReadResults } from '../items.ts';
-import { ActorReads } from './actors.ts';
-import { createApprovalReads } from './approvals.ts';
+import { ActorReads, createInspectedRead, createStretchRead } from './actors.ts';
 import { createCatchUpRead } from './catch-up.ts';
-import { createCommentReads } from './comments.ts';
-import { createListRead } from './list.ts';
-import { createInspectedRead, createStretchRead } from './moments.ts';
-import { createPageReads } from './pages.ts';
-import { createProjectsRead } from './projects.ts';
+import { createPageReads } from './conversation.ts';
+import { createListRead, createProjectsRead } from './list.ts';
+import { createApprovalReads, createCommentReads } from './reviews.ts';
 
 /** Answers reads at the last commit. @throws SqliteError when the storage cannot be read */
 export function createAnswer(deps: { database: Sqlite; epoch: string }) {

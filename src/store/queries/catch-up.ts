@@ -3,7 +3,6 @@
  * or a snapshot. Costs as much as has changed, survives restarts, and never revives what is settled.
  * Called by the writer thread, behind every commit before it.
  */
-
 import { encode, MAX_FRAME_BYTES } from '../../protocol/encode.ts';
 import type { StateChanges } from '../../protocol/nouns.ts';
 import type { SessionMessage } from '../../protocol/server.ts';
@@ -11,7 +10,6 @@ import type { Sqlite } from '../database.ts';
 import type { Read, ReadResults } from '../items.ts';
 import { isPaper, isPlainField } from '../row/columns.ts';
 import { byteLength } from '../text.ts';
-import { COMMENT_COLUMNS, type CommentRow, commentFromRow } from './comments.ts';
 import {
   durationMs,
   hasUsage,
@@ -26,6 +24,7 @@ import {
   type TurnDiffRow,
 } from './conversation.ts';
 import { createJournalRead } from './journal.ts';
+import { COMMENT_COLUMNS, type CommentRow, commentFromRow } from './reviews.ts';
 import { summaryFromRow } from './session-rows.ts';
 import {
   createSnapshotRead,

@@ -4,11 +4,11 @@
  * connects, so a session that has not changed is not written again. Called by the writer thread.
  */
 import { MAX_FRAME_BYTES } from '../../protocol/encode.ts';
-import type { SessionStatus } from '../../protocol/nouns.ts';
+import type { RecentProject, SessionStatus } from '../../protocol/nouns.ts';
 import { isDamage } from '../damage.ts';
 import type { Sqlite } from '../database.ts';
 import type { ReadResults } from '../items.ts';
-import { byteLength, head } from '../text.ts';
+import { byteLength, type Fit, head, newestThatFit } from '../text.ts';
 import { SUMMARY_COLUMNS, type SummaryRow, summaryFromRow } from './session-rows.ts';
 
 /** Longest text of one field in a list, UTF-16 units: a title bar shows less. */
@@ -190,4 +190,30 @@ function cursorFrom(text: string): Cursor | null {
 
 function shorten(_: string, value: unknown): unknown {
   return typeof value === 'string' ? head(value, FIELD_CHARS) : value;
+}
+
+/* The directories sessions ran in. Called by the reads that ride the writer's queue. */
+
+/** More than a picker shows. */
+const MAX_PROJECTS = 500;
+
+interface ProjectRow {
+  path: string;
+  session_count: number;
+  last_active: string | null;
+}
+
+/** Reads projects on one connection: the one worked in last comes first. */
+export function createProjectsRead(database: Sqlite): () => Fit<RecentProject> {
+  const projects = database.prepare<[], ProjectRow>(
+    `SELECT project_path AS path, count(*) AS session_count, max(last_activity_at) AS last_active
+     FROM sessions WHERE project_path LIKE '/%' AND project_path <> '/unknown'
+     GROUP BY project_path ORDER BY last_active DESC, path LIMIT ${MAX_PROJECTS}`,
+  );
+  return () =>
+    newestThatFit(projects.iterate(), ({ path, session_count, last_active }) => ({
+      path,
+      session_count,
+      ...(last_active !== null && { last_active }),
+    }));
 }

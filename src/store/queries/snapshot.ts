@@ -6,8 +6,7 @@
 import { cut, MAX_FRAME_BYTES } from '../../protocol/encode.ts';
 import type { SessionState } from '../../protocol/nouns.ts';
 import type { Sqlite } from '../database.ts';
-import { byteLength } from '../text.ts';
-import { COMMENT_COLUMNS, type CommentRow, commentFromRow } from './comments.ts';
+import { byteLength, head } from '../text.ts';
 import {
   MESSAGE_COLUMNS,
   type MessageRow,
@@ -17,10 +16,10 @@ import {
   type SubagentRow,
   subagentFromRow,
   type TurnDiffRow,
+  trimMessage,
   turnDiffFromRow,
 } from './conversation.ts';
-import { trimMessage } from './pages.ts';
-import { planFromRow } from './plan.ts';
+import { COMMENT_COLUMNS, type CommentRow, commentFromRow } from './reviews.ts';
 import { present, SUMMARY_COLUMNS, type SummaryRow, summaryFromRow } from './session-rows.ts';
 
 /** Most turn diffs, and most text of them that is even looked at, UTF-16 units. */
@@ -195,4 +194,43 @@ function shortener(limits: Limits, noteCut: () => void): (key: string, value: un
     if (shown !== value) noteCut();
     return shown;
   };
+}
+
+/*
+ * The plan as clients read it: JSON text of an array of steps (contract.md 9.4 no. 15). The reference
+ * stored the provider's object with the list inside; such rows are told in the form that shows.
+ */
+
+const MAX_STEPS = 200;
+const MAX_STEP_CHARS = 500;
+
+const STATUSES: Record<string, string> = {
+  pending: 'pending',
+  in_progress: 'inProgress',
+  inProgress: 'inProgress',
+  completed: 'completed',
+};
+
+/** @returns null for what is no plan at all, or one without steps: a text that cannot be shown would hide that there is none */
+function planFromRow(text: string | null): string | null {
+  if (text === null) return null;
+  const steps = stepsOf(text);
+  if (!steps) return null;
+  const shown = steps.slice(0, MAX_STEPS).flatMap((each: unknown) => {
+    const { step, status } = (each ?? {}) as { step?: unknown; status?: unknown };
+    if (typeof step !== 'string') return [];
+    return { step: head(step, MAX_STEP_CHARS), status: STATUSES[String(status)] ?? 'pending' };
+  });
+  return shown.length === 0 ? null : JSON.stringify(shown);
+}
+
+function stepsOf(text: string): unknown[] | null {
+  try {
+    const value = JSON.parse(text) as { plan?: unknown } | null;
+    if (Array.isArray(value)) return value;
+    return Array.isArray(value?.plan) ? value.plan : null;
+  } catch {
+    // Some other writer's words; no client could show them.
+    return null;
+  }
 }

@@ -3,8 +3,14 @@
  * rows.ts (facts to columns) and by the reads (rows to nouns). Adding a field? Here, a migration, and
  * `summaryFromRow`.
  */
-import { SHARED_FIELDS } from '../../protocol/fields.ts';
-import type { SessionSummary, StateChanges, TokenUsage } from '../../protocol/nouns.ts';
+import type { RunResult, Statement } from 'better-sqlite3';
+import {
+  type SessionSummary,
+  SHARED_FIELDS,
+  type StateChanges,
+  type TokenUsage,
+} from '../../protocol/nouns.ts';
+import type { Sqlite } from '../database.ts';
 import { stampToMs, storable } from '../text.ts';
 
 /** What a column can hold here. */
@@ -75,4 +81,173 @@ export function columnsFromUsage(usage: TokenUsage): Record<string, SqlValue> {
 export function toColumn(field: string, value: SqlValue): SqlValue {
   if (typeof value !== 'string') return value;
   return field.endsWith('_at') ? stampToMs(value) : storable(value);
+}
+
+/*
+ * The prepared statements behind rows.ts, in one place, each prepared once per connection: preparing per
+ * write cost the reference five times the write itself. No logic lives here.
+ */
+
+/** Different sets of session columns whose UPDATE stays prepared; real traffic knows a few dozen. */
+const UPDATES_KEPT = 256;
+
+interface CountersRow {
+  revision: number;
+  journal_seq: number;
+  journal_id: number | null;
+  field_revisions: string;
+}
+
+/** The prepared statements of one connection. */
+export type RowStatements = ReturnType<typeof prepareRowStatements>;
+
+/** Prepares everything; the schema must be the newest. */
+export function prepareRowStatements(database: Sqlite) {
+  return {
+    ...prepareSession(database),
+    ...prepareConversation(database),
+    ...prepareApprovals(database),
+    ...prepareComments(database),
+  };
+}
+
+function prepareSession(database: Sqlite) {
+  return {
+    session: database.prepare<[string], CountersRow>(
+      'SELECT revision, journal_seq, journal_id, field_revisions FROM sessions WHERE id = ?',
+    ),
+    insertSession: database.prepare(
+      'INSERT INTO sessions (id, provider, project_path) VALUES (?, ?, ?)',
+    ),
+    updateSession: createSessionUpdate(database),
+    putMachine: database.prepare(
+      'INSERT OR REPLACE INTO machines (session_id, seq, version, snapshot) VALUES (?, ?, ?, ?)',
+    ),
+    ensurePapers: database.prepare(
+      'INSERT INTO papers (session_id) VALUES (?) ON CONFLICT (session_id) DO NOTHING',
+    ),
+    putPaper: {
+      current_diff: database.prepare('UPDATE papers SET current_diff = ? WHERE session_id = ?'),
+      current_plan: database.prepare('UPDATE papers SET current_plan = ? WHERE session_id = ?'),
+    },
+    forgetPending: database.prepare('DELETE FROM pending_sessions WHERE session_id = ?'),
+  };
+}
+
+function prepareConversation(database: Sqlite) {
+  return {
+    newestSequence: database
+      .prepare<[string], number>(
+        'SELECT sequence FROM messages WHERE session_id = ? ORDER BY sequence DESC LIMIT 1',
+      )
+      .pluck(),
+    insertMessage: database.prepare(
+      `INSERT INTO messages (id, session_id, type, content, timestamp, sequence, tool_name, tool_input,
+         tool_output, tool_duration, is_error, is_in_progress, images_json, created_revision,
+         changed_revision)
+       VALUES (@id, @session_id, @type, @content, @timestamp, @sequence, @tool_name, @tool_input,
+         @tool_output, @tool_duration, @is_error, @is_in_progress, @images_json, @revision,
+         @revision)
+       ON CONFLICT (id) DO NOTHING`,
+    ),
+    updateMessage: database.prepare(
+      `UPDATE messages SET
+         content = COALESCE(@content, content),
+         tool_output = COALESCE(@tool_output, tool_output),
+         is_error = COALESCE(@is_error, is_error),
+         is_in_progress = COALESCE(@is_in_progress, is_in_progress),
+         tool_duration = COALESCE(@tool_duration, tool_duration),
+         images_json = COALESCE(@images_json, images_json),
+         changed_revision = @revision
+       WHERE id = @id AND session_id = @session_id`,
+    ),
+    upsertTurnDiff: database.prepare(
+      `INSERT INTO turn_diffs (session_id, turn_id, diff, input_tokens, output_tokens, cached_tokens,
+         context_window, created_at, changed_revision)
+       VALUES (@session_id, @turn_id, @diff, @input_tokens, @output_tokens, @cached_tokens,
+         @context_window, @at, @revision)
+       ON CONFLICT (session_id, turn_id) DO UPDATE SET
+         diff = excluded.diff, input_tokens = excluded.input_tokens,
+         output_tokens = excluded.output_tokens, cached_tokens = excluded.cached_tokens,
+         context_window = excluded.context_window, changed_revision = excluded.changed_revision`,
+    ),
+    upsertSubagent: database.prepare(
+      `INSERT INTO subagents (session_id, id, agent_type, started_at, ended_at, changed_revision)
+       VALUES (@session_id, @id, @agent_type, @started_at, @ended_at, @revision)
+       ON CONFLICT (session_id, id) DO UPDATE SET
+         agent_type = excluded.agent_type, started_at = excluded.started_at,
+         ended_at = excluded.ended_at, changed_revision = excluded.changed_revision`,
+    ),
+  };
+}
+
+function prepareApprovals(database: Sqlite) {
+  return {
+    insertApproval: database.prepare(
+      `INSERT INTO approval_history (session_id, request_id, approval_type, tool_name, command,
+         file_path, proposed_amendment, request, created_at, created_revision, changed_revision)
+       VALUES (@session_id, @request_id, @approval_type, @tool_name, @command,
+         @file_path, @proposed_amendment, @request, @at, @revision, @revision)`,
+    ),
+    reopenApproval: database.prepare(
+      `UPDATE approval_history SET request = ?, changed_revision = ?
+       WHERE session_id = ? AND request_id = ? AND request IS NOT NULL AND decided_at IS NULL`,
+    ),
+    stampApproval: database.prepare(
+      `UPDATE approval_history SET changed_revision = ?
+       WHERE session_id = ? AND request_id = ? AND request IS NOT NULL AND decided_at IS NULL`,
+    ),
+    forgetApproval: database.prepare(
+      `DELETE FROM approval_history WHERE id = ? AND session_id = ?
+         AND NOT (request IS NOT NULL AND decided_at IS NULL)`,
+    ),
+    closeApproval: database.prepare(
+      `UPDATE approval_history SET decision = @decision, evidence = @evidence,
+         decided_at = coalesce(decided_at, @at),
+         decided_by = CASE WHEN decided_at IS NULL OR decision IS NOT @decision
+           THEN @decided_by ELSE decided_by END,
+         changed_revision = @revision
+       WHERE session_id = @session_id AND request_id = @request_id
+         AND request IS NOT NULL
+         AND (decided_at IS NULL OR decision IN ('unknown', 'cancelled', 'denied'))`,
+    ),
+  };
+}
+
+function prepareComments(database: Sqlite) {
+  return {
+    upsertComment: database.prepare(
+      `INSERT INTO review_comments (id, session_id, turn_id, file_path, line_start, line_end, body,
+         tag, status, created_at, updated_at, created_revision, changed_revision)
+       VALUES (@id, @session_id, @turn_id, @file_path, @line_start, @line_end, @body,
+         @tag, @status, @created_at, @updated_at, @revision, @revision)
+       ON CONFLICT (id) DO UPDATE SET
+         body = excluded.body, tag = excluded.tag, status = excluded.status,
+         updated_at = excluded.updated_at, changed_revision = excluded.changed_revision`,
+    ),
+    buryComment: database.prepare(
+      `UPDATE review_comments SET is_deleted = 1, body = '', file_path = '', changed_revision = ?
+       WHERE id = ? AND session_id = ?`,
+    ),
+  };
+}
+
+function createSessionUpdate(database: Sqlite) {
+  const prepared = new Map<string, Statement>();
+  return (
+    sessionId: string,
+    columns: Record<string, SqlValue>,
+    counts: Record<string, number>,
+  ): RunResult => {
+    const set = Object.keys(columns).map((column) => `${column} = ?`);
+    const added = Object.keys(counts).map((column) => `${column} = ${column} + ?`);
+    const sql = `UPDATE sessions SET ${[...set, ...added].join(', ')} WHERE id = ?`;
+    let statement = prepared.get(sql);
+    if (statement === undefined) {
+      if (prepared.size >= UPDATES_KEPT) prepared.clear();
+      statement = database.prepare(sql);
+      prepared.set(sql, statement);
+    }
+    return statement.run(...Object.values(columns), ...Object.values(counts), sessionId);
+  };
 }

@@ -2,10 +2,8 @@
  * A session's row while the facts of one item are applied to it. What belongs into the row is gathered and
  * written once: an event touches it several times, and a row is rewritten whole. Called by rows.ts.
  */
-
 import { stampToMs } from '../text.ts';
-import type { SqlValue } from './columns.ts';
-import type { RowStatements } from './statements.ts';
+import type { RowStatements, SqlValue } from './columns.ts';
 
 /** A column that only counts. */
 export type Counter = 'prompt_count' | 'tool_count' | 'compact_count' | 'message_count';

@@ -2,7 +2,9 @@
  * The credential of a request: where it may stand and how it is compared. Presence is not validity; a
  * credential that is there is judged, wherever it comes from. Nothing in here is ever logged.
  */
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { type HookClaim, proofOfAnswer, proofOfRequest, readHookSecret } from '../../secrets.ts';
+import type { Clock } from '../ports.ts';
 
 /** What a request brought; `unreadable` is a scheme we do not know and counts as wrong. */
 export type Credential =
@@ -96,4 +98,98 @@ function percentDecoded(text: string): string | null {
 
 function digest(token: string): Buffer {
   return createHash('sha256').update(token).digest();
+}
+
+/*
+ * Hooks that come over TCP with a proof: the gate asks whether it is valid before the body is read, the hook
+ * door whether the body is the one that was meant. The secret's file is read for each of them, so that it can
+ * be made and replaced while the server runs.
+ */
+
+/** A request's time may differ so much from ours; its key is remembered far longer, so it is taken once. */
+const MAX_AGE_MS = 24 * 60 * 60 * 1000;
+
+/** A hook whose sender has shown that he has the secret. */
+export interface ProvenHook {
+  /** SHA-256 that the body must have, hexadecimal. */
+  readonly digest: string;
+  /** What the answer has to carry once the hook is stored. */
+  readonly answer: string;
+}
+
+/**
+ * Judges a proof.
+ *
+ * @returns null when it is wrong, too old, or there is no secret here
+ */
+export type HookProofCheck = (
+  proof: string,
+  headers: ReadonlyMap<string, readonly string[]>,
+) => ProvenHook | null;
+
+/** @param path  of the secret; undefined: no proof is valid */
+export function createHookProofCheck(
+  path: string | undefined,
+  nowMs: () => number = Date.now,
+): HookProofCheck {
+  return (proof, headers) => {
+    const claim = claimOf(headers);
+    if (path === undefined || claim === null || !/^[0-9a-f]{64}$/.test(proof)) return null;
+    const secret = readHookSecret(path);
+    if (secret === null) return null;
+    const expected = Buffer.from(proofOfRequest(secret, claim));
+    if (!timingSafeEqual(expected, Buffer.from(proof))) return null;
+    if (Math.abs(nowMs() - Number(claim.sentNs) / 1e6) > MAX_AGE_MS) return null;
+    return { digest: claim.digest, answer: proofOfAnswer(secret, claim.key, proof) };
+  };
+}
+
+function claimOf(headers: ReadonlyMap<string, readonly string[]>): HookClaim | null {
+  const only = (name: string): string | null => {
+    const [value, ...more] = headers.get(name) ?? [];
+    return value === undefined || more.length > 0 ? null : value;
+  };
+  const key = only('idempotency-key');
+  const sentNs = only('x-orbitdock-sent');
+  const digest = only('x-orbitdock-digest');
+  const type = headers.has('x-orbitdock-hook') ? only('x-orbitdock-hook') : '';
+  if (key === null || sentNs === null || digest === null || type === null) return null;
+  return { key, sentNs, type, digest };
+}
+
+/*
+ * Tickets: a way in for consumers that can only pass a URL. Given to somebody who is inside already,
+ * good once and for a minute, so that one in a log or a history is worth nothing.
+ */
+
+/** The one door that takes tickets. */
+export const STATELY_PATH = '/inspect/stately';
+
+const GOOD_FOR_MS = 60_000;
+/** Tickets that are out at once; the oldest is void beyond. */
+const MAX_TICKETS = 1_000;
+
+/** Passes of one use, for pages that cannot send a header. */
+export interface Tickets {
+  issue(): string;
+  /** Whether it was good; it is not any more. */
+  take(ticket: string): boolean;
+}
+
+/** A book of tickets. */
+export function createTickets({ clock }: { clock: Clock }): Tickets {
+  const until = new Map<string, number>();
+  return {
+    issue() {
+      const ticket = randomBytes(24).toString('base64url');
+      until.set(ticket, clock.now() + GOOD_FOR_MS);
+      if (until.size > MAX_TICKETS) until.delete(until.keys().next().value as string);
+      return ticket;
+    },
+    take(ticket) {
+      const limit = until.get(ticket);
+      until.delete(ticket);
+      return limit !== undefined && clock.now() <= limit;
+    },
+  };
 }

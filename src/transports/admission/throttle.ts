@@ -1,9 +1,11 @@
 /**
- * Slows down guessing: who presents wrong tokens is told to wait, longer each time. It only ever changes
+ * How much one caller may do: wrong tokens, connections, messages. Slows down guessing: who presents wrong tokens is told to wait, longer each time. It only ever changes
  * the answer to a wrong token; a valid one is let in before anybody asks here, so that no flood can lock
  * out the owner.
  */
+import type { Socket } from 'node:net';
 import type { Clock } from '../ports.ts';
+import { isLoopbackAddress, plainAddress } from './peer.ts';
 
 /** Wrong tokens that are free within a minute. */
 const FREE_FAILURES = 10;
@@ -77,4 +79,83 @@ function networkOf(address: string): string {
   const back = tail === '' ? [] : tail.split(':');
   const zeros = address.includes('::') ? Math.max(0, 8 - front.length - back.length) : 0;
   return [...front, ...Array<string>(zeros).fill('0'), ...back].slice(0, 4).join(':');
+}
+
+/*
+ * How many sockets strangers may hold. Sockets of this machine are not counted: the owner's own hooks
+ * and clients, or a proxy behind which every address looks alike. The total is `server.maxConnections`.
+ */
+
+type Peer = Pick<Socket, 'remoteAddress' | 'once' | 'destroy'>;
+
+/** Counts who is inside. */
+export interface Caps {
+  /**
+   * Counts a new socket until it closes; destroys it when its address has too many. When too many have
+   * not got past the gate, the one waiting longest goes, as it is the least likely to be somebody.
+   *
+   * @returns false when it was destroyed
+   */
+  opened(socket: Peer): boolean;
+  /** The gate has let in a request on this socket. */
+  admitted(socket: Peer): void;
+}
+
+/** Begins to count. */
+export function createCaps(deps: { maxPerAddress: number; maxUnauthenticated: number }): Caps {
+  const perAddress = new Map<string, number>();
+  const unauthenticated = new Set<Peer>();
+
+  function closed(socket: Peer, address: string): void {
+    unauthenticated.delete(socket);
+    const left = (perAddress.get(address) ?? 1) - 1;
+    if (left > 0) perAddress.set(address, left);
+    else perAddress.delete(address);
+  }
+
+  return {
+    opened(socket) {
+      // Unknown means it is gone already.
+      const address = plainAddress(socket.remoteAddress ?? '');
+      if (address === '' || isLoopbackAddress(address)) return true;
+      const count = (perAddress.get(address) ?? 0) + 1;
+      if (count > deps.maxPerAddress) {
+        socket.destroy();
+        return false;
+      }
+      perAddress.set(address, count);
+      unauthenticated.add(socket);
+      socket.once('close', () => closed(socket, address));
+      if (unauthenticated.size > deps.maxUnauthenticated) {
+        const [oldest] = unauthenticated;
+        oldest?.destroy();
+        if (oldest) unauthenticated.delete(oldest);
+      }
+      return true;
+    },
+    admitted: (socket) => void unauthenticated.delete(socket),
+  };
+}
+
+/**
+ * A token bucket.
+ *
+ * @param deps.perSecond tokens that come back each second, up to `burst`
+ * @returns takes a token; false when there is none
+ */
+export function createBucket(deps: {
+  perSecond: number;
+  burst: number;
+  clock: Clock;
+}): () => boolean {
+  let tokens = deps.burst;
+  let filledAt = deps.clock.now();
+  return () => {
+    const now = deps.clock.now();
+    tokens = Math.min(deps.burst, tokens + ((now - filledAt) / 1000) * deps.perSecond);
+    filledAt = now;
+    if (tokens < 1) return false;
+    tokens--;
+    return true;
+  };
 }

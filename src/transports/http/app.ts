@@ -7,12 +7,10 @@ import Router from '@koa/router';
 import Koa, { type Context, type Middleware } from 'koa';
 import { OrbitError } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
-import type { Hall } from '../../runtime/hall.ts';
+import type { Hall } from '../../runtime/runtime-api.ts';
 import type { Admission } from '../gate.ts';
-import { createLazy } from '../lazy.ts';
-import { createImageDoor } from './images.ts';
-import { doorOf, isBridgePath, WS_PATH } from './paths.ts';
-import { answerRefusal, refusalFrom } from './refusals.ts';
+import { createLazy } from '../ports.ts';
+import { answerRefusal, doorOf, isBridgePath, refusalFrom, WS_PATH } from './requests.ts';
 
 /** Answers a request that was let in. It never throws. */
 export type App = (
@@ -94,7 +92,7 @@ async function passOn(ctx: Context, admission: Admission, deps: AppDeps): Promis
 /** Loads the bridge when somebody first comes: the schemas come along. */
 function passToBridge({ hall, version, port, maxBodyBytes }: AppDeps): Middleware {
   const bridge = createLazy(async () => {
-    const { createBridge } = await import('../bridge/bridge.ts');
+    const { createBridge } = await import('./bridge.ts');
     return createBridge({ hall, version, port, maxBodyBytes });
   });
   return async (ctx, next) => {
@@ -110,4 +108,32 @@ function createRouter(): Router {
     throw new OrbitError('upgrade_required');
   });
   return router;
+}
+
+/*
+ * `GET /images/<sha256>`: images of messages for clients that are not on this machine. Behind the gate like
+ * everything that tells of a session; the type is the stored one, and no browser may think otherwise.
+ */
+
+const PATH = /^\/images\/([0-9a-f]{64})$/;
+
+/** The middleware for images; passes everything else on. Refusals are thrown as `OrbitError`. */
+function createImageDoor({ hall }: { hall: Pick<Hall, 'image'> }): Middleware {
+  return async (ctx, next) => {
+    const sha256 = PATH.exec(ctx.path)?.[1];
+    if (sha256 === undefined) return next();
+    if (ctx.method !== 'GET' && ctx.method !== 'HEAD') {
+      ctx.set('Allow', 'GET, HEAD');
+      throw new OrbitError('method_not_allowed', { allow: 'GET' });
+    }
+    const picture = await hall.image(sha256);
+    if (!picture) throw new OrbitError('not_found', { what: 'Image', id: sha256 });
+    ctx.set({
+      'Content-Security-Policy': "default-src 'none'; sandbox",
+      // The name is the digest of the bytes: they never change, and they are nobody else's.
+      'Cache-Control': 'private, max-age=31536000, immutable',
+    });
+    ctx.type = picture.media_type;
+    ctx.body = picture.bytes;
+  };
 }

@@ -3,18 +3,15 @@
  * which is loaded for the first that needs it. Nothing behind the gate has to ask who is calling. Query
  * strings and headers are never logged: they may hold a token.
  */
-
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { OrbitError } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
 import { type Admission, type Gate, isRefusal } from '../gate.ts';
-import { createLazy } from '../lazy.ts';
+import { createLazy } from '../ports.ts';
 import type { AppDeps } from './app.ts';
-import { createHealthDoor } from './health.ts';
-import { createHookDoor } from './hook-door.ts';
-import { doorOf, HEALTH_PATH, HOOK_PATH } from './paths.ts';
-import type { PlainDoor } from './plain-door.ts';
-import { answerRefusal, refusalFrom } from './refusals.ts';
+import type { PlainDoor } from './endpoints.ts';
+import { createHealthDoor, createHookDoor } from './endpoints.ts';
+import { answerRefusal, doorOf, HEALTH_PATH, HOOK_PATH, refusalFrom } from './requests.ts';
 
 const SECURITY_HEADERS = {
   'Cross-Origin-Resource-Policy': 'same-origin',

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import type { Middleware } from 'koa';
 import { OrbitError } from '../../errors.ts';
-import { isPagePath } from './paths.ts';
+import { isPagePath } from './requests.ts';
 
 /** Nothing but our own scripts, styles and sockets; no markup from text (reliability.md T17). */
 export const PAGE_POLICY = [

@@ -2,7 +2,6 @@
  * Opening and closing a session's actor. Each child of the supervisor costs time in proportion to its
  * siblings; this watches that it stays bearable with as many as there can be.
  */
-
 import type { Session } from '../../../machines/index.ts';
 import { DEFAULT_RETENTION } from '../../../src/config.ts';
 import { SILENT_LOGGER } from '../../../src/log.ts';

@@ -1,5 +1,4 @@
 /** One session, many subscribers: what a frame costs for each of them, and how often a client is written to. */
-
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { join } from 'node:path';

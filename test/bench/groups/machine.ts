@@ -7,7 +7,7 @@ import { type SessionEvent, sessionMachine } from '../../../machines/index.ts';
 import { OrbitError } from '../../../src/errors.ts';
 import { decodeHook } from '../../../src/protocol/codec.ts';
 import { eventFromHook } from '../../../src/providers/claude/hooks/events.ts';
-import { sessionFromHooks } from '../../../src/providers/claude/hooks/session.ts';
+import { sessionFromHooks } from '../../../src/providers/claude/provider.ts';
 import { stampFromMicroseconds } from '../../../src/runtime/clock.ts';
 import { KEEP_NONE } from '../../support/pictures.ts';
 import type { Bench } from '../bench.ts';

@@ -12,7 +12,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { TranscriptParser } from '../../../src/providers/claude/transcript.ts';
 import { TranscriptReader } from '../../../src/providers/claude/transcript-reader.ts';
 import type { TranscriptReport } from '../../../src/providers/reports.ts';
-import type { TailPosition } from '../../../src/providers/shared/tail.ts';
+import type { TailPosition } from '../../../src/providers/shared/lines.ts';
 
 const FIXTURE = new URL(
   '../../fixtures/claude-transcripts/interactive-permissions.jsonl',

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Decision } from '../../../machines/session-types.ts';
 import type { ServerRequest } from '../../../src/providers/codex/protocol/generated/ServerRequest.ts';
 import type { ThreadItem } from '../../../src/providers/codex/protocol/generated/v2/ThreadItem.ts';
-import { type Ask, askFrom } from '../../../src/providers/codex/thread/asks.ts';
+import { type Ask, askFrom } from '../../../src/providers/codex/thread/server-requests.ts';
 
 const DECISIONS: Decision[] = [
   'approved',

@@ -1,8 +1,8 @@
 /** Notifications that the offline engine does not send, or not in this order, and what they must become. */
 import { describe, expect, it } from 'vitest';
 import type { ServerNotification } from '../../../src/providers/codex/protocol/generated/ServerNotification.ts';
-import { createReports } from '../../../src/providers/codex/thread/reports.ts';
-import { wordsOfTurnError } from '../../../src/providers/codex/thread/troubles.ts';
+import { createReports } from '../../../src/providers/codex/thread/notifications.ts';
+import { wordsOfTurnError } from '../../../src/providers/codex/thread/turn-control.ts';
 import type { Report } from '../../../src/providers/provider.ts';
 import { PNG } from '../../support/pictures.ts';
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { SILENT_LOGGER } from '../../../src/log.ts';
-import { createTraces, removeOldTraces } from '../../../src/providers/codex/engine/traces.ts';
+import { createTraces, removeOldTraces } from '../../../src/providers/codex/engine/supervisor.ts';
 
 let scratch = '';
 let project = '';

@@ -11,7 +11,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { FileTail, type TailBatch, TailError } from '../../../src/providers/shared/tail.ts';
+import { FileTail, type TailBatch, TailError } from '../../../src/providers/shared/lines.ts';
 
 let folder: string;
 let path: string;

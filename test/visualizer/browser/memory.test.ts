@@ -6,7 +6,6 @@
  * keeps of so many live sessions (actors, newest frames, the engine's heap), so that the rest is what
  * looking adds.
  */
-
 import { readFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { io, type Socket } from 'socket.io-client';

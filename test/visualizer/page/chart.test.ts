@@ -1,5 +1,4 @@
 /** The diagram in a browser: it shows what is, at once, and never moves by itself. */
-
 import { readdirSync, readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import type { Locator, Page } from 'playwright-core';

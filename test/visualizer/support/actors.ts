@@ -4,9 +4,9 @@
  */
 import { snapshotFrom, storedForm, takeStep, workStatusOf } from '../../../machines/index.ts';
 import type { SessionEvent } from '../../../machines/session-events.ts';
+import { createDummy } from '../../../src/inspection/fold.ts';
 import type { InspectRecord, InspectRow, Json, StateValue } from '../../../src/protocol/inspect.ts';
 import type { ApprovalHistoryItem, Message } from '../../../src/protocol/nouns.ts';
-import { createDummy } from '../../../src/runtime/inspection/fold/fold.ts';
 import { leavesOf } from '../../../visualizer/src/value.ts';
 import { inputOf, nextEvent, randomOf } from './script.ts';
 

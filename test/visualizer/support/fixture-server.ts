@@ -3,7 +3,6 @@
  * no disk, any number of sessions, events at any rate. For load and for moments the real server
  * reaches only slowly; what must be true of the real one is tested against it.
  */
-
 import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { extname, join, normalize } from 'node:path';
@@ -11,7 +10,8 @@ import { fileURLToPath } from 'node:url';
 import { Server, type Socket } from 'socket.io';
 import { transition } from 'xstate';
 import { sessionMachine } from '../../../machines/index.ts';
-import { HAND_EVENTS } from '../../../src/protocol/hand.ts';
+import { edgeOf } from '../../../src/inspection/fold.ts';
+import { nextEvents } from '../../../src/inspection/possible.ts';
 import type {
   Cause,
   ChildLife,
@@ -21,8 +21,7 @@ import type {
   InspectScope,
   StateValue,
 } from '../../../src/protocol/inspect.ts';
-import { edgeOf } from '../../../src/runtime/inspection/chart.ts';
-import { nextEvents } from '../../../src/runtime/inspection/possible/next.ts';
+import { HAND_EVENTS } from '../../../src/protocol/manual-event-names.ts';
 import { indexAt, wayToPage } from '../../../src/transports/http/page.ts';
 import { childrenAt } from '../../../visualizer/src/children.ts';
 import { createSession, type FakeSession } from './actors.ts';

@@ -1,5 +1,4 @@
 /** The fixture's `/ws`: snapshots and refusals, enough of the public protocol for a conversation. */
-
 import type { Server } from 'node:http';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { viewOf } from '../../../machines/index.ts';

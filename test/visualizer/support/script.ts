@@ -2,7 +2,6 @@
  * The life of a session as events, seeded, so that a picture and a count are the same on every run:
  * turns with tools, requests of both kinds, a link for direct sessions, now and then an event that is refused.
  */
-
 import type { SessionEvent } from '../../../machines/session-events.ts';
 import type { Session, SessionInput } from '../../../machines/session-types.ts';
 import type { Message } from '../../../src/protocol/nouns.ts';

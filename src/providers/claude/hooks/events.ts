@@ -3,10 +3,9 @@
  * journal row, facts and idempotency key share a transaction. Every event of claude.md 2.1 has its line
  * in the table below; what is not in it is observed and changes nothing.
  */
-
 import type { SeenFields, SessionEvent } from '../../../../machines/session-events.ts';
 import type { Stamp } from '../../../../machines/session-types.ts';
-import { entry, wireTime } from '../../../protocol/entry.ts';
+import { entry, wireTime } from '../../../protocol/encode.ts';
 import type { Hook } from '../../../protocol/hook.ts';
 import type { Message } from '../../../protocol/nouns.ts';
 import type { HookReceipt } from '../../provider.ts';

@@ -1,13 +1,12 @@
 /** Tool uses in hook bodies: their identity, and the message that shows input and outcome. */
 import { hash } from 'node:crypto';
 import type { SettledTool, Stamp, ToolUse } from '../../../../machines/session-types.ts';
-import { cut } from '../../../protocol/encode.ts';
-import { wireTime } from '../../../protocol/entry.ts';
+import { cut, wireTime } from '../../../protocol/encode.ts';
 import type { Hook } from '../../../protocol/hook.ts';
 import type { ImageInput, Message, MessageChanges } from '../../../protocol/nouns.ts';
 import type { KeepImage } from '../../provider.ts';
 import { withoutImages } from '../../shared/tool-images.ts';
-import { patchText } from './diffs.ts';
+import { patchText } from './approvals.ts';
 
 /** A tool's message and how it changes one that is already there. */
 interface ToolOutcome {

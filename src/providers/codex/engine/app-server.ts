@@ -9,14 +9,19 @@ import { parse } from 'node:path';
 import { OrbitError } from '../../../errors.ts';
 import { systemCodeOf } from '../../../exit.ts';
 import type { Logger } from '../../../log.ts';
-import type { Methods } from '../protocol/methods.ts';
 import { type CodexBinary, findCodexBinary } from './binary.ts';
 import { type Child, environmentOf, startChild } from './child.ts';
-import type { Engine } from './engine.ts';
-import { createKeeper, type Keeper, type Kept } from './keeper.ts';
+import type { Engine, Methods } from './engine.ts';
 import { createRoutes, type Routes } from './routes.ts';
 import { openRpc, type Rpc } from './rpc.ts';
-import { createTraces, removeOldTraces, type Traces } from './traces.ts';
+import {
+  createKeeper,
+  createTraces,
+  type Keeper,
+  type Kept,
+  removeOldTraces,
+  type Traces,
+} from './supervisor.ts';
 
 /** What an engine needs. */
 export interface EngineDeps {

@@ -2,7 +2,7 @@
  * Codex's items as entries of a conversation: what a tool use is called and shows, what a text says. Pure;
  * used for what happens now and for history that is copied. Items we do not know show nothing.
  */
-import { entry } from '../../../protocol/entry.ts';
+import { entry } from '../../../protocol/encode.ts';
 import type { ImageInput, Message } from '../../../protocol/nouns.ts';
 import type { KeepImage } from '../../provider.ts';
 import { withoutImages } from '../../shared/tool-images.ts';

@@ -10,12 +10,11 @@ import type { Engine } from '../engine/engine.ts';
 import type { ServerNotification } from '../protocol/generated/ServerNotification.ts';
 import type { ServerRequest } from '../protocol/generated/ServerRequest.ts';
 import type { Turn } from '../protocol/generated/v2/Turn.ts';
-import { type Ask, askFrom } from './asks.ts';
-import { createOrders, type Orders } from './orders.ts';
-import { createReports, type Reports, type Stored } from './reports.ts';
+import { createOrders, type Orders } from './commands.ts';
+import { createReports, type Reports, type Stored } from './notifications.ts';
+import { type Ask, askFrom } from './server-requests.ts';
 import { resumeThread, startThread } from './threads.ts';
-import { reasonOf } from './troubles.ts';
-import { createTurnControl, type TurnControl } from './turn-control.ts';
+import { createTurnControl, reasonOf, type TurnControl } from './turn-control.ts';
 
 type OrderOf<Type extends ConnectorCommand['type']> = Extract<ConnectorCommand, { type: Type }>;
 type Answer = OrderOf<'approval.answer'> | OrderOf<'question.answer'>;

@@ -1,0 +1,133 @@
+/** One line for each session: from the database for all of them, from a commit for the one that moved. */
+import { workStatusOf } from '../../machines/view.ts';
+import { wireTime } from '../protocol/encode.ts';
+import type { InspectRow, InspectWaiting } from '../protocol/inspect.ts';
+import type { ApprovalRequest } from '../protocol/nouns.ts';
+import type { LiveSession } from '../runtime/sessions/live-session.ts';
+import type { EventItem, InspectedSession } from '../store/items.ts';
+import { typeOf } from './history.ts';
+import { redactText } from './redact.ts';
+import { linkOf, pathsOf, valueFrom } from './view.ts';
+
+/** Longest name in a row, characters. */
+const NAME_CHARS = 120;
+/** Longest text in a row, characters: two lines of a list. */
+const TEXT_CHARS = 240;
+
+/** What a row says of a session, as its actor and its columns both know it. */
+type Described = Pick<
+  InspectedSession,
+  'id' | 'provider' | 'work_status' | 'project_name' | 'model' | 'started_at'
+> & {
+  [Name in
+    | 'custom_name'
+    | 'summary'
+    | 'first_prompt'
+    | 'last_message'
+    | 'git_branch'
+    | 'codex_integration_mode'
+    | 'claude_integration_mode']?: string | null | undefined;
+};
+
+/** The row of a session that has just moved. */
+export function rowOf(
+  live: LiveSession,
+  item: EventItem,
+  seq: number,
+  eventsPerSecond: number,
+): InspectRow {
+  const { snapshot } = live.head;
+  const { session } = snapshot.context;
+  const [open] = snapshot.context.approvals;
+  const value = valueFrom(item.value);
+  return {
+    ...description({ ...session, work_status: workStatusOf(snapshot) }),
+    waiting: open === undefined ? null : waitingFor(open.request, wireTime(open.at)),
+    value,
+    path: pathsOf(value),
+    link: linkOf(value),
+    lastEvent: typeOf(item.event),
+    lastAccepted: item.accepted,
+    at: item.at,
+    seq,
+    eventsPerSecond,
+    live: true,
+  };
+}
+
+/** The row of a session as the database has it. */
+export function storedRow(
+  session: InspectedSession,
+  now: { live: boolean; eventsPerSecond: number },
+): InspectRow {
+  const { at, seq, value, event, accepted, request, requested_at } = session;
+  const state = value === null ? null : valueFrom(value);
+  return {
+    ...description(session),
+    waiting:
+      request === null || requested_at === null
+        ? null
+        : waitingFor(JSON.parse(request) as ApprovalRequest, requested_at),
+    value: state,
+    path: state === null ? [] : pathsOf(state),
+    link: state === null ? null : linkOf(state),
+    lastEvent: event,
+    lastAccepted: accepted,
+    at,
+    seq,
+    ...now,
+  };
+}
+
+/** Names and texts are chosen by people and agents and may hold anything. */
+function description(session: Described) {
+  const { id, provider, work_status, model, started_at } = session;
+  const modes = [session.codex_integration_mode, session.claude_integration_mode];
+  return {
+    id,
+    name: redactText(session.custom_name ?? session.project_name ?? id, NAME_CHARS),
+    title: titleOf(session),
+    project: shown(session.project_name, NAME_CHARS),
+    branch: shown(session.git_branch, NAME_CHARS),
+    model: shown(model, NAME_CHARS),
+    provider,
+    steered: modes.includes('direct'),
+    started_at,
+    last_message: shown(session.last_message, TEXT_CHARS),
+    work_status,
+  };
+}
+
+/** What a session is called: as a person or its provider named it, or as it began. */
+function titleOf({ custom_name, summary, first_prompt }: Described): string | null {
+  const named = [custom_name, summary].find((name) => (name ?? '').trim() !== '');
+  return shown(named ?? firstSentence(first_prompt ?? ''), NAME_CHARS);
+}
+
+/** Up to the first full stop that ends more than a word or two, or the end of the first line. */
+function firstSentence(text: string): string {
+  const [line = ''] = text.trim().split('\n', 1);
+  return /^.{8,}?[.!?。？！](?=\s|$)/u.exec(line)?.[0].replace(/[.。]$/u, '') ?? line;
+}
+
+function waitingFor(request: ApprovalRequest, since: string): InspectWaiting {
+  const { id, type, tool_name, command, file_path, question, questions } = request;
+  return {
+    request: id,
+    type,
+    tool: shown(tool_name, NAME_CHARS),
+    text: shown(command ?? question ?? file_path, TEXT_CHARS) ?? '',
+    questions: Math.max(1, questions?.length ?? 0),
+    since,
+  };
+}
+
+/** On one line, without secrets; null for nothing. */
+function shown(text: string | null | undefined, chars: number): string | null {
+  // Cut before it is made one line: a text may be a whole file.
+  const line = (text ?? '')
+    .slice(0, chars * 4)
+    .replace(/\s+/g, ' ')
+    .trim();
+  return line === '' ? null : redactText(line, chars);
+}

@@ -1,0 +1,342 @@
+/**
+ * Codex's notifications as reports about the session: turns, items, texts that come in pieces, tokens,
+ * plans and diffs. Remembers what is open, and nothing of the conversation. Notifications it does not know
+ * change nothing.
+ */
+import { entry } from '../../../protocol/encode.ts';
+import type { ImageInput, Message } from '../../../protocol/nouns.ts';
+import type { KeepImage, OpenText, Report, SessionPort } from '../../provider.ts';
+import type { ServerNotification } from '../protocol/generated/ServerNotification.ts';
+import type { ThreadItem } from '../protocol/generated/v2/ThreadItem.ts';
+import type { ThreadTokenUsage } from '../protocol/generated/v2/ThreadTokenUsage.ts';
+import type { Turn } from '../protocol/generated/v2/Turn.ts';
+import type { TurnError } from '../protocol/generated/v2/TurnError.ts';
+import { messageIdOf, saidBy, textFrom, toolEntry, toolFrom } from './items.ts';
+import { fieldsFrom } from './threads.ts';
+import { wordsOfTurnError } from './turn-control.ts';
+
+type ParamsOf<Method extends ServerNotification['method']> = Extract<
+  ServerNotification,
+  { method: Method }
+>['params'];
+
+/** The commit of what was reported; null when nothing was. */
+export type Stored = Promise<boolean> | null;
+
+/** The reports of one attached thread. */
+export interface Reports {
+  /** Takes one notification; settles when what it caused is committed. */
+  notified(notification: ServerNotification): Stored;
+  /** The newest item that began, did not end and fits, such as the patch that asks for leave. */
+  findOpen(fits: (item: ThreadItem) => boolean): ThreadItem | null;
+  /** The process is gone: what was shown of open texts is committed, as far as it came. */
+  cut(): void;
+}
+
+/** Usage when Codex names no window (contract.md 4.1). */
+const DEFAULT_WINDOW = 200_000;
+
+/** @param confirmed  hears of every message of ours that reached the model */
+export function createReports(deps: {
+  sessionId: string;
+  port: SessionPort;
+  confirmed: (messageId: string, turnId: string) => void;
+}): Reports {
+  return new ThreadReports(deps);
+}
+
+class ThreadReports implements Reports {
+  readonly #deps: {
+    sessionId: string;
+    port: SessionPort;
+    confirmed: (messageId: string, turnId: string) => void;
+  };
+  readonly #items = new Map<string, { item: ThreadItem; turnId: string }>();
+  readonly #texts = new Map<string, OpenText>();
+  #turn: { id: string; diff: string | null; error: TurnError | null } | null = null;
+
+  constructor(deps: {
+    sessionId: string;
+    port: SessionPort;
+    confirmed: (messageId: string, turnId: string) => void;
+  }) {
+    this.#deps = deps;
+  }
+
+  findOpen(fits: (item: ThreadItem) => boolean): ThreadItem | null {
+    return [...this.#items.values()].findLast(({ item }) => fits(item))?.item ?? null;
+  }
+
+  notified({ method, params }: ServerNotification): Stored {
+    switch (method) {
+      case 'turn/started':
+        return this.#turnStarted(params.turn);
+      case 'turn/completed':
+        return this.#turnCompleted(params.turn);
+      case 'turn/diff/updated':
+        return this.#diffUpdated(params);
+      case 'turn/plan/updated':
+        return this.#report({ type: 'plan.updated', plan: planText(params.plan) });
+      case 'item/started':
+        return this.#itemStarted(params);
+      case 'item/completed':
+        return this.#itemCompleted(params);
+      case 'item/agentMessage/delta':
+      case 'item/plan/delta':
+        return this.#textGrew('assistant', params);
+      case 'item/reasoning/summaryTextDelta':
+        return this.#textGrew('thinking', params);
+      case 'item/reasoning/summaryPartAdded':
+        this.#texts.get(params.itemId)?.push('\n\n');
+        return null;
+      case 'thread/tokenUsage/updated':
+        return this.#report({ type: 'usage.updated', usage: usageFrom(params.tokenUsage) });
+      case 'thread/name/updated':
+        return this.#report({ type: 'name.updated', name: params.threadName ?? null });
+      case 'thread/settings/updated': {
+        const { model, effort, approvalPolicy, sandboxPolicy: sandbox } = params.threadSettings;
+        const fields = fieldsFrom({ model, effort, approvalPolicy, sandbox });
+        return this.#report({ type: 'fields.updated', fields });
+      }
+      case 'model/rerouted':
+        return this.#report({ type: 'fields.updated', fields: { model: params.toModel } });
+      case 'error':
+        if (!params.willRetry && this.#turn?.id === params.turnId) this.#turn.error = params.error;
+        return null;
+      default:
+        return null;
+    }
+  }
+
+  #report(event: Report) {
+    return this.#deps.port.report(event);
+  }
+
+  #timeOf(ms: number | null | undefined) {
+    return new Date(ms ?? this.#deps.port.nowMs()).toISOString();
+  }
+
+  // ---- turns ---------------------------------------------------------------------------------------
+
+  #turnStarted({ id }: Turn): Promise<boolean> {
+    this.#turn = { id, diff: null, error: null };
+    return this.#report({ type: 'turn.started', promptId: id, prompt: null });
+  }
+
+  #turnCompleted({ id, status, error }: Turn): Promise<boolean> {
+    this.cut();
+    const { diff = null, error: earlier = null } = this.#turn ?? {};
+    this.#turn = null;
+    const changed = diff === null || diff === '' ? {} : { diff };
+    if (status === 'completed') {
+      return this.#report({ type: 'turn.completed', backgroundAgents: [], ...changed });
+    }
+    if (status === 'interrupted') {
+      return this.#report({ type: 'turn.aborted', reason: 'interrupted', ...changed });
+    }
+    const message = entry({
+      id: `${this.#deps.sessionId}:failed:${id}`,
+      session_id: this.#deps.sessionId,
+      message_type: 'assistant',
+      content: wordsOfTurnError(error ?? earlier),
+      timestamp: this.#timeOf(null),
+      is_error: true,
+    });
+    const words = (error ?? earlier)?.message ?? 'failed';
+    return this.#report({ type: 'turn.failed', error: words, message, turnId: id, ...changed });
+  }
+
+  #diffUpdated({ turnId, diff }: ParamsOf<'turn/diff/updated'>): Stored {
+    // Codex repeats itself, and a diff is large.
+    if (this.#turn?.id !== turnId || this.#turn.diff === diff) return null;
+    this.#turn.diff = diff;
+    return this.#report({ type: 'diff.updated', diff: diff === '' ? null : diff });
+  }
+
+  // ---- items ---------------------------------------------------------------------------------------
+
+  #itemStarted({ item, turnId, startedAtMs }: ParamsOf<'item/started'>): Stored {
+    this.#items.set(item.id, { item, turnId });
+    if (item.type === 'userMessage') return this.#userSaid(item, turnId, startedAtMs);
+    if (item.type === 'contextCompaction') return this.#report({ type: 'compaction.started' });
+    const tool = toolFrom(item);
+    // What is complete at once is reported when it is over.
+    if (!tool || tool.outcome !== null) return null;
+    const message = toolEntry(tool, this.#baseOf(item, startedAtMs));
+    if (this.#turn?.id !== turnId) return this.#report({ type: 'message.added', message, turnId });
+    return this.#report({
+      type: 'tool.started',
+      tool: useOf(item, tool.name),
+      agentType: null,
+      message,
+      turnId,
+    });
+  }
+
+  #itemCompleted({ item, turnId, completedAtMs }: ParamsOf<'item/completed'>): Stored {
+    const wasOpen = this.#items.delete(item.id);
+    if (item.type === 'userMessage') {
+      return wasOpen ? null : this.#userSaid(item, turnId, completedAtMs);
+    }
+    if (item.type === 'contextCompaction') return this.#report({ type: 'compaction.finished' });
+    const said = textFrom(item);
+    if (said) return this.#textCompleted(item, said, { turnId, at: completedAtMs });
+    const { keep, addTo } = this.#images();
+    const tool = toolFrom(item, keep);
+    if (!tool) return null;
+    const message = toolEntry(tool, this.#baseOf(item, completedAtMs));
+    const update = changeOf(message);
+    void addTo(message.id);
+    if (this.#turn?.id !== turnId) {
+      // A command that outlived its turn: its outcome is shown, and nothing works because of it.
+      if (wasOpen) return this.#report({ type: 'message.changed', update });
+      return this.#report({ type: 'message.added', message, turnId });
+    }
+    return this.#report({
+      type: 'tool.finished',
+      tool: useOf(item, tool.name),
+      agentType: null,
+      outcome: tool.outcome ?? 'failed',
+      launched: null,
+      message,
+      update,
+      turnId,
+    });
+  }
+
+  /** Keeps images of a result: it is shown at once, they are added to its message once they are stored. */
+  #images(): { keep: KeepImage; addTo(messageId: string): Promise<void> } {
+    const kept: { image: ImageInput; stored: Promise<boolean> }[] = [];
+    return {
+      keep: (bytes) => {
+        const one = this.#deps.port.keep(bytes);
+        if ('image' in one) kept.push(one);
+        return one;
+      },
+      addTo: async (messageId) => {
+        const stored = await Promise.all(kept.map((one) => one.stored));
+        const images = kept.filter((_, n) => stored[n]).map(({ image }) => image);
+        if (images.length === 0) return;
+        const update = { messageId, changes: { images } };
+        await this.#report({ type: 'message.changed', update });
+      },
+    };
+  }
+
+  #userSaid(
+    item: Extract<ThreadItem, { type: 'userMessage' }>,
+    turnId: string,
+    atMs: number,
+  ): Stored {
+    if (item.clientId !== null) {
+      this.#deps.confirmed(item.clientId, turnId);
+      return this.#report({ type: 'message.confirmed', messageId: item.clientId, turnId });
+    }
+    const { text, images } = saidBy(item.content);
+    const shown = images.length > 0 ? { images } : {};
+    const base = this.#baseOf(item, atMs);
+    const message = entry({ ...base, message_type: 'user', content: text, ...shown });
+    return this.#report({ type: 'message.added', message, turnId });
+  }
+
+  #textCompleted(
+    item: ThreadItem,
+    said: NonNullable<ReturnType<typeof textFrom>>,
+    { turnId, at }: { turnId: string; at: number },
+  ): Stored {
+    const open = this.#texts.get(item.id);
+    if (open) {
+      this.#texts.delete(item.id);
+      open.close();
+      const content = said.text === '' ? open.text() : said.text;
+      const messageId = messageIdOf(this.#deps.sessionId, item.id);
+      return this.#report({ type: 'message.changed', update: { messageId, changes: { content } } });
+    }
+    if (said.text === '') return null;
+    const message = entry({
+      ...this.#baseOf(item, at),
+      message_type: said.type,
+      content: said.text,
+    });
+    return this.#report({ type: 'message.added', message, turnId });
+  }
+
+  #textGrew(
+    type: 'assistant' | 'thinking',
+    { itemId, turnId, delta }: { itemId: string; turnId: string; delta: string },
+  ): Stored {
+    const open = this.#texts.get(itemId);
+    if (open) {
+      open.push(delta);
+      return null;
+    }
+    if (delta === '') return null;
+    const base = {
+      id: messageIdOf(this.#deps.sessionId, itemId),
+      session_id: this.#deps.sessionId,
+    };
+    const message = entry({
+      ...base,
+      message_type: type,
+      content: delta,
+      timestamp: this.#timeOf(null),
+    });
+    const shown = this.#report({ type: 'message.added', message, turnId, isOpen: true });
+    this.#texts.set(itemId, this.#deps.port.stream(message.id, delta, shown));
+    return shown;
+  }
+
+  cut(): void {
+    for (const [itemId, open] of this.#texts) {
+      open.close();
+      const update = {
+        messageId: messageIdOf(this.#deps.sessionId, itemId),
+        changes: { content: open.text() },
+      };
+      void this.#report({ type: 'message.changed', update });
+    }
+    this.#texts.clear();
+  }
+
+  #baseOf(item: ThreadItem, atMs: number): Pick<Message, 'id' | 'session_id' | 'timestamp'> {
+    return {
+      id: messageIdOf(this.#deps.sessionId, item.id),
+      session_id: this.#deps.sessionId,
+      timestamp: this.#timeOf(atMs),
+    };
+  }
+}
+
+/** What tells a tool use from others: its item's id says it all. */
+function useOf(item: ThreadItem, name: string) {
+  return { toolUseId: item.id, agentId: null, name, digest: item.id };
+}
+
+function changeOf({ id: messageId, content, tool_output, is_error, duration_ms }: Message) {
+  return {
+    messageId,
+    changes: {
+      // Repeated, because the app reads a duration only beside a content.
+      content,
+      tool_output: tool_output ?? '',
+      is_error,
+      ...(duration_ms !== null && { duration_ms }),
+    },
+  };
+}
+
+/** The app reads an array of steps, nothing around it (contract.md 9.4 no. 15). */
+function planText(plan: ParamsOf<'turn/plan/updated'>['plan']): string {
+  return JSON.stringify(plan.map(({ step, status }) => ({ step, status })));
+}
+
+/** Of the last request, which is what fills the window. After a compaction only its total is known. */
+function usageFrom({ last, modelContextWindow }: ThreadTokenUsage) {
+  const isEstimate = last.inputTokens === 0 && last.outputTokens === 0;
+  return {
+    input_tokens: isEstimate ? last.totalTokens : last.inputTokens,
+    output_tokens: last.outputTokens,
+    cached_tokens: last.cachedInputTokens,
+    context_window: modelContextWindow ?? DEFAULT_WINDOW,
+  };
+}

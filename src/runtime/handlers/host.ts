@@ -1,0 +1,131 @@
+/**
+ * Messages that ask this machine: names in a directory, a shell command.
+ */
+import { OrbitError } from '../../errors.ts';
+import type { Browse } from '../../host/directory.ts';
+import type { Logger } from '../../log.ts';
+import type { Providers } from '../../providers/provider.ts';
+import type { Writer } from '../../store/writer.ts';
+import type { Handlers } from '../runtime-api.ts';
+import { contextOf, type Sessions } from '../sessions/sessions.ts';
+import type { CommandWish, Shells } from '../shells.ts';
+import { directoryOf } from '../working-directory.ts';
+
+type BrowseTag = 'browse_directory' | 'list_recent_projects' | 'get_subagent_tools';
+
+interface BrowseDeps {
+  writer: Pick<Writer, 'read'>;
+  browse: Browse;
+  providers: Providers;
+  log: Logger;
+}
+
+/** Handlers of this group. */
+export function createBrowseHandlers({
+  writer,
+  browse,
+  providers,
+  log,
+}: BrowseDeps): Handlers<BrowseTag> {
+  return {
+    async browse_directory({ path: asked }, asker) {
+      const { path, entries, truncated } = await browse(asked ?? null);
+      const type = 'directory_listing';
+      asker.reply({ type, path, entries, ...(truncated && { truncated }) });
+    },
+    async list_recent_projects(_, asker) {
+      const { items: projects } = await writer.read({ kind: 'projects' });
+      asker.reply({ type: 'recent_projects_list', projects });
+    },
+    async get_subagent_tools({ session_id: sessionId, subagent_id: id }, asker) {
+      // Its file lies beside the session's own: no hook names it before the agent is over.
+      const agent = await writer.read({ kind: 'subagent', sessionId, id });
+      if (!agent) throw new OrbitError('not_found', { what: 'Subagent', id }, { sessionId });
+      const { subagentTools, name } = providers.of(agent.provider);
+      const read = (await subagentTools?.(agent.transcriptPath, id)) ?? {
+        unavailable: `${name} keeps no file of it`,
+      };
+      const about = {
+        type: 'subagent_tools_list',
+        session_id: sessionId,
+        subagent_id: id,
+      } as const;
+      // The app shows an empty list; whoever wants to know why it is empty is told.
+      if ('unavailable' in read) {
+        const { unavailable } = read;
+        log.warn('subagent.unreadable', { session_id: sessionId, reason: unavailable });
+        asker.reply({ ...about, tools: [], unavailable });
+      } else {
+        const { tools, truncated } = read;
+        asker.reply({ ...about, tools, ...(truncated && { truncated }) });
+      }
+    },
+  };
+}
+
+interface ShellDeps {
+  shells: Shells;
+  sessions: Pick<Sessions, 'visit'>;
+  home: string;
+}
+
+/** The reference's, and the longest that anybody waits for a command (reliability.md T31). */
+const DEFAULT_TIMEOUT_SECONDS = 30;
+const MAX_TIMEOUT_SECONDS = 3600;
+/** The system takes no longer argument, bytes. */
+const MAX_COMMAND_BYTES = 128 * 1024 - 1;
+
+/** Handlers of this group. */
+export function createShellHandlers({
+  shells,
+  sessions,
+  home,
+}: ShellDeps): Handlers<'execute_shell' | 'cancel_shell'> {
+  return {
+    async execute_shell({ session_id: sessionId, command, cwd, timeout_secs }, asker) {
+      const refuse = (reason: string) =>
+        new OrbitError('invalid_argument', { reason }, { sessionId });
+      const seconds = timeout_secs ?? DEFAULT_TIMEOUT_SECONDS;
+      if (seconds < 1 || seconds > MAX_TIMEOUT_SECONDS) {
+        throw refuse(`timeout_secs is 1 to ${MAX_TIMEOUT_SECONDS}, not ${seconds}`);
+      }
+      const wrong = faultOf(command);
+      if (wrong) throw refuse(wrong);
+      // Asked also when the client names a directory: a command belongs to a session that exists.
+      const { session } = await sessions.visit(sessionId, contextOf);
+      const wish = { sessionId, sender: asker.sender, command, timeoutMs: seconds * 1000 };
+      const own = session.current_cwd || session.project_path;
+      const place = cwd
+        ? { cwd: await directoryOf(cwd, home, sessionId) }
+        : await ownDirectory(own, home, sessionId);
+      // On record is all that is waited for; the end comes to the session's room.
+      asker.acknowledge(await shells.run({ ...wish, ...place }));
+    },
+    cancel_shell: ({ session_id, request_id }) => shells.cancel(session_id, request_id),
+  };
+}
+
+/**
+ * The session's own directory may be gone, which is no fault of the client: what was typed is then kept in
+ * the conversation as a command that failed.
+ */
+async function ownDirectory(
+  own: string,
+  home: string,
+  sessionId: string,
+): Promise<Pick<CommandWish, 'cwd' | 'impossible'>> {
+  try {
+    return { cwd: await directoryOf(own, home, sessionId) };
+  } catch (error) {
+    if (!(error instanceof OrbitError)) throw error;
+    return { cwd: own, impossible: String(error.details.reason) };
+  }
+}
+
+function faultOf(command: string): string | null {
+  if (command.trim() === '') return 'The command is empty';
+  if (command.includes('\0')) return 'A command has no NUL';
+  const bytes = Buffer.byteLength(command);
+  if (bytes <= MAX_COMMAND_BYTES) return null;
+  return `A command has at most ${MAX_COMMAND_BYTES} bytes, this one ${bytes}; put it into a file`;
+}

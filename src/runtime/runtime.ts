@@ -1,0 +1,201 @@
+/**
+ * The house behind the doors: builds everything over the heart of it and offers the hall to the
+ * transports. Knows no socket and no SQL.
+ */
+import { type Step, snapshotFrom, takeStep } from '../../machines/step.ts';
+import type { Places, RetentionLimits } from '../config.ts';
+import { DAMAGE_REMEDY, OrbitError } from '../errors.ts';
+import { createBrowse } from '../host/directory.ts';
+import type { Images } from '../host/images.ts';
+import { createInspection, type Inspection } from '../inspection/inspection.ts';
+import type { Logger } from '../log.ts';
+import { parseHookJson } from '../protocol/hook-body.ts';
+import type { Providers } from '../providers/provider.ts';
+import type { Writer } from '../store/writer.ts';
+import { createStampClock, type StampClock } from './clock.ts';
+import { type Core, createCore } from './core.ts';
+import { createDispatch, createIntake, type Intake } from './dispatch.ts';
+import { createHandlers } from './handlers/all.ts';
+import { createSubscriptions, type Subscriptions } from './handlers/subscriptions.ts';
+import { Hooks } from './hooks.ts';
+import { frameOf } from './rooms/rooms.ts';
+import type { Hall } from './runtime-api.ts';
+import { createSessionNames, type SessionNames } from './sessions/session-names.ts';
+import { createShells } from './shells.ts';
+import { Witnesses } from './witnesses.ts';
+
+/** What a house is built over. */
+export interface HouseDeps {
+  writer: Writer;
+  places: Places;
+  images: Images;
+  /** What commands of clients inherit. */
+  env: Readonly<Record<string, string | undefined>>;
+  /** Who runs agents; each begins to tell what is not asked for. */
+  providers: Providers;
+  log: Logger;
+  version: string;
+  clock?: StampClock;
+}
+
+/** The house, put together, as server.ts and tests see it. */
+export interface House extends Pick<Core, 'rooms' | 'registry' | 'ledger' | 'threads'> {
+  hall: Hall;
+  inspection: Inspection;
+  /** Loads the schemas and runs the way of a hook once, so that the first one does not wait for that. */
+  warmUp(): Promise<void>;
+  /** Takes what the watch of registries and processes reports. */
+  witnesses: Pick<Witnesses, 'take'>;
+  /** From now on live hooks wait for this, at most 2 s: older ones are on their way from the spool. */
+  waitForSpool(drained: Promise<unknown>): void;
+  /** Lets sessions rest that were idle for so long: connectors go first, then they become rows. */
+  rest(idleMs: number): void;
+  /** Takes no hook any more; what was taken is still committed. */
+  drain(): void;
+  /** Lets go of all connectors and ends what runs for clients; resolves when that is on record, within 6 s. */
+  close(): Promise<void>;
+}
+
+/** Builds the house over an open writer. */
+export function createHouse(deps: HouseDeps): House {
+  const { writer, providers, places, images, env, log, version } = deps;
+  const { clock = createStampClock() } = deps;
+  const core = createCore({
+    writer,
+    providers,
+    images,
+    clock,
+    log,
+    witness(live, item, committed) {
+      inspection.witness(live, item, committed);
+      names?.noticed(live);
+    },
+  });
+  const { rooms, ring, registry, ledger, news, threads, sessions } = core;
+  const hooks = new Hooks({ ...core, providers, images, log: log.child('hooks') });
+  const witnesses = new Witnesses({ ...core, providers, log: log.child('watch') });
+  const intake = createIntake((hook, meta) => hooks.take(hook, meta));
+  const inspection = createInspection({
+    ...{ writer, registry, ledger, clock, version },
+    codec: intake.codec,
+    isDraining: () => intake.isDraining,
+    log: log.child('inspection'),
+  });
+  for (const provider of providers) provider.start({ threads, ...news });
+  writer.onTrouble((trouble) =>
+    news.tellList({ type: 'server_status', degraded: null, ...troubleOf(trouble) }),
+  );
+  const names = namesOf(deps, core);
+  const shells = createShells({ sessions, news, writer, clock, env, log: log.child('shell') });
+  shells.recover(writer.opened.commands);
+  const subscriptions = createSubscriptions({ writer, ring, registry, news });
+  rooms.attach(subscriptions);
+  const handlers = createHandlers({
+    ...{ core, subscriptions, providers, shells, images, takeHook: intake.takeHook },
+    browse: createBrowse({ home: places.home, roots: places.browseRoots }),
+    home: places.home,
+    log: log.child('browse'),
+  });
+  const receive = createDispatch({ codec: intake.codec, handlers, log: log.child('websocket') });
+  return {
+    hall: hallOf({ deps, subscriptions, intake, receive }),
+    ...{ rooms, registry, ledger, threads, inspection, witnesses },
+    warmUp: async () => void (await rehearseHook(intake, providers)),
+    waitForSpool: intake.waitForSpool,
+    rest(idleMs) {
+      registry.passivate(idleMs);
+      core.links.rest(idleMs);
+    },
+    drain() {
+      intake.drain();
+      witnesses.stop();
+      names?.close();
+    },
+    async close() {
+      await Promise.all([core.links.close('the server was stopped'), shells.close()]);
+      core.streams.stop();
+    },
+  };
+}
+
+/** What is kept, as clients are told it: 0 is no limit. */
+function retentionOf({ eventDays, events, sessionDays, maxBytes }: RetentionLimits) {
+  return {
+    event_days: eventDays,
+    events: events === Number.MAX_SAFE_INTEGER ? 0 : events,
+    session_days: sessionDays,
+    max_bytes: maxBytes,
+  };
+}
+
+/** Storage trouble as clients and `/health` are told of it. */
+function troubleOf(trouble: string | null): { degraded?: string; remedy?: string } {
+  if (trouble === null) return {};
+  return { degraded: trouble, ...(trouble === 'corrupt' && { remedy: DAMAGE_REMEDY }) };
+}
+
+/** Who names sessions; null where nobody asked for it. */
+function namesOf({ providers, log }: HouseDeps, { sessions }: Core): SessionNames | null {
+  const namer = [...providers].find((provider) => provider.namer)?.namer;
+  if (!namer) return null;
+  return createSessionNames({ namer, sessions, log: log.child('naming') });
+}
+
+function hallOf({
+  deps: { writer, images, version },
+  subscriptions,
+  intake,
+  receive,
+}: {
+  deps: HouseDeps;
+  subscriptions: Subscriptions;
+  intake: Intake;
+  receive: Hall['receive'];
+}): Hall {
+  return {
+    opened(connection) {
+      const { epoch } = writer.opened;
+      const hello = { type: 'hello', version, protocol_version: 1, epoch } as const;
+      const retention = retentionOf(writer.opened.retention);
+      connection.send(frameOf({ ...hello, retention, ...troubleOf(writer.trouble) }));
+    },
+    receive,
+    resync: (connection, wanted) => subscriptions.resync(connection, wanted),
+    closed: () => {},
+    takeHook: intake.takeHook,
+    image: images.find,
+    health: () => ({ status: 'ok', ...troubleOf(writer.trouble) }),
+  };
+}
+
+/*
+ * What a first hook costs besides loading the schemas: code that has never run. It is run once on a hook that
+ * nobody sent, as far as it only computes; nothing is stored, told, logged or kept.
+ */
+
+const SPOKEN = '1970-01-01T00:00:00.000000Z';
+const BODY = Buffer.from(
+  JSON.stringify({
+    session_id: 'rehearsal',
+    hook_event_name: 'UserPromptSubmit',
+    cwd: '/rehearsal',
+    prompt: 'rehearsal',
+  }),
+);
+
+const keep = () => ({ refusal: 'a rehearsal' });
+
+/** Loads the schemas and takes the hook as far as the commit, which it does not reach. @returns what would be committed */
+export async function rehearseHook(
+  { codec }: Pick<Intake, 'codec'>,
+  providers: Pick<Providers, 'readHook'>,
+): Promise<Step> {
+  const { decodeHook } = await codec();
+  const hook = decodeHook(parseHookJson(BODY));
+  if (hook instanceof OrbitError) throw hook;
+  const reading = providers.readHook(hook);
+  if (!reading) throw new Error('no provider reads the hook of the rehearsal');
+  const session = reading.session(SPOKEN, null, null);
+  const snapshot = snapshotFrom({ session, isNew: true, turnCount: 0 });
+  return takeStep(snapshot, reading.event({ at: SPOKEN, key: 'rehearsal', keep }));
+}

@@ -1,0 +1,213 @@
+/**
+ * How facts are written to the tables beside `sessions`: messages, turns, approvals and review comments.
+ */
+import type {
+  ApprovalClosed,
+  ApprovalOpened,
+  TurnNoted,
+  TurnsDropped,
+} from '../../../machines/session-facts.ts';
+import type { ApprovalRequest, Message, ReviewComment } from '../../protocol/nouns.ts';
+import type { SessionMessage } from '../../protocol/server.ts';
+import type { Sqlite } from '../database.ts';
+import { stampToMs, storable, storableJson, storableOrNull } from '../text.ts';
+import type { RowStatements } from './columns.ts';
+import { countUp, type SessionDraft } from './draft.ts';
+
+/** Sessions whose next message number is kept in memory; the others are looked up again. */
+const SEQUENCES_KEPT = 2_000;
+
+/** What the functions here work with. */
+export interface MessageTools {
+  statements: RowStatements;
+  /** Number of the newest message of a session. */
+  sequences: Map<string, number>;
+}
+
+/** Appends a message, unless it is there already: of a report that comes twice the first stays. */
+export function appendMessage(
+  { statements, sequences }: MessageTools,
+  draft: SessionDraft,
+  message: Message,
+  revision: number,
+): void {
+  const { sessionId } = draft;
+  const newest = sequences.get(sessionId) ?? statements.newestSequence.get(sessionId) ?? -1;
+  const { changes } = statements.insertMessage.run({
+    id: message.id,
+    session_id: sessionId,
+    type: message.message_type,
+    content: storable(message.content),
+    timestamp: stampToMs(message.timestamp),
+    sequence: newest + 1,
+    tool_name: message.tool_name,
+    tool_input: storableJson(message.tool_input),
+    tool_output: storableOrNull(message.tool_output),
+    tool_duration: message.duration_ms === null ? null : message.duration_ms / 1000,
+    is_error: Number(message.is_error),
+    is_in_progress: Number(message.is_in_progress ?? false),
+    images_json: message.images?.length ? JSON.stringify(message.images) : null,
+    revision,
+  });
+  // No number is spent on the second.
+  if (changes === 0) return;
+  if (sequences.size >= SEQUENCES_KEPT) sequences.clear();
+  sequences.set(sessionId, newest + 1);
+  countUp(draft, 'message_count');
+}
+
+/** Changes what a report says about an earlier message; the rest of it stays. */
+export function updateMessage(
+  { statements }: MessageTools,
+  { session_id, message_id, changes }: Extract<SessionMessage, { type: 'message_updated' }>,
+  revision: number,
+): void {
+  const { content, tool_output, is_error, duration_ms, images, is_in_progress } = changes;
+  statements.updateMessage.run({
+    id: message_id,
+    session_id,
+    content: storableOrNull(content ?? null),
+    tool_output: storableOrNull(tool_output ?? null),
+    is_error: is_error === undefined ? null : Number(is_error),
+    is_in_progress: is_in_progress === undefined ? null : Number(is_in_progress),
+    tool_duration: duration_ms === undefined ? null : duration_ms / 1000,
+    images_json: images?.length ? JSON.stringify(images) : null,
+    revision,
+  });
+}
+
+/** Keeps the diff of a turn, the newest only. */
+export function putTurnDiff(
+  { statements }: MessageTools,
+  draft: SessionDraft,
+  fact: Extract<SessionMessage, { type: 'turn_diff_snapshot' }>,
+  revision: number,
+): void {
+  statements.upsertTurnDiff.run({
+    session_id: fact.session_id,
+    turn_id: fact.turn_id,
+    diff: storable(fact.diff),
+    input_tokens: fact.input_tokens ?? 0,
+    output_tokens: fact.output_tokens ?? 0,
+    cached_tokens: fact.cached_tokens ?? 0,
+    context_window: fact.context_window ?? 0,
+    at: draft.at,
+    revision,
+  });
+}
+
+/** The statements of one connection, prepared once. */
+export function createTurnRows(database: Sqlite) {
+  const noteMessage = database.prepare(
+    'UPDATE messages SET provider_turn_id = ? WHERE id = ? AND session_id = ?',
+  );
+  const noteDiff = database.prepare(
+    'UPDATE turn_diffs SET provider_turn_id = ? WHERE turn_id = ? AND session_id = ?',
+  );
+  const dropMessages = database.prepare(
+    'DELETE FROM messages WHERE session_id = ? AND provider_turn_id = ?',
+  );
+  const dropDiffs = database.prepare(
+    'DELETE FROM turn_diffs WHERE session_id = ? AND provider_turn_id = ?',
+  );
+  return {
+    /** Notes the turn of a message, of a diff, or of both. */
+    note({ session_id, provider_turn_id, message_id, turn_id }: TurnNoted): void {
+      if (message_id !== undefined) noteMessage.run(provider_turn_id, message_id, session_id);
+      if (turn_id !== undefined) noteDiff.run(provider_turn_id, turn_id, session_id);
+    },
+    /** Takes away what belongs to these turns; comments on them stay. */
+    drop(draft: SessionDraft, { session_id, provider_turn_ids }: TurnsDropped): void {
+      for (const id of provider_turn_ids) {
+        const { changes } = dropMessages.run(session_id, id);
+        countUp(draft, 'message_count', -changes);
+        dropDiffs.run(session_id, id);
+      }
+    },
+  };
+}
+
+/** Keeps a request that waits for a person. */
+export function openApproval(
+  statements: RowStatements,
+  fact: ApprovalOpened,
+  revision: number,
+): void {
+  const { session_id, request, tool_name, at } = fact;
+  const json = requestText(request);
+  // Reported once more while it is open: one row, with the newest wording.
+  if (statements.reopenApproval.run(json, revision, session_id, request.id).changes > 0) return;
+  statements.insertApproval.run({
+    session_id,
+    request_id: request.id,
+    approval_type: request.type,
+    tool_name,
+    command: storableOrNull(request.command),
+    file_path: storableOrNull(request.file_path),
+    proposed_amendment: request.proposed_amendment
+      ? JSON.stringify(request.proposed_amendment)
+      : null,
+    request: json,
+    at: stampToMs(at),
+    revision,
+  });
+}
+
+/**
+ * Notes how a request was decided, and from what that is known. A hook has a caller as well, the program that
+ * reports: only what a client decided is decided by its caller.
+ *
+ * @param caller  who sent the event, as JSON
+ */
+export function closeApproval(
+  statements: RowStatements,
+  fact: ApprovalClosed,
+  { revision, caller }: { revision: number; caller: string | null },
+): void {
+  statements.closeApproval.run({
+    decision: fact.decision,
+    evidence: fact.evidence,
+    decided_by: fact.evidence === 'client' ? caller : null,
+    at: stampToMs(fact.at),
+    revision,
+    session_id: fact.session_id,
+    request_id: fact.request_id,
+  });
+}
+
+function requestText(request: ApprovalRequest): string {
+  return JSON.stringify(request, (_, value: unknown) =>
+    typeof value === 'string' ? storable(value) : value,
+  );
+}
+
+/** Writes a comment as it is now; one that is there already keeps its birth. */
+export function putComment(
+  { upsertComment }: RowStatements,
+  comment: ReviewComment,
+  revision: number,
+): void {
+  upsertComment.run({
+    id: comment.id,
+    session_id: comment.session_id,
+    turn_id: comment.turn_id ?? null,
+    file_path: comment.file_path,
+    line_start: comment.line_start,
+    line_end: comment.line_end ?? null,
+    body: storable(comment.body),
+    tag: comment.tag ?? null,
+    status: comment.status,
+    created_at: comment.created_at,
+    updated_at: comment.updated_at ?? null,
+    revision,
+  });
+}
+
+/** Empties a comment; its row stays to tell those who come back. */
+export function buryComment(
+  { buryComment }: RowStatements,
+  { session_id, comment_id }: { session_id: string; comment_id: string },
+  revision: number,
+): void {
+  buryComment.run(revision, comment_id, session_id);
+}

@@ -1,0 +1,89 @@
+/**
+ * The HTTP interface under `/api`, for scripts that want no socket: finds the operation, checks its body, asks the
+ * runtime as a client would, and answers what that client would have been told. Imported at the first request for it.
+ */
+import type { Context } from 'koa';
+import { OrbitError, statusOf } from '../../errors.ts';
+import { BODIES, checkBody, checkQuery, OPERATIONS, type OperationId } from '../../protocol/api.ts';
+import { parseJson } from '../../protocol/scan.ts';
+import { wellFormed } from '../../protocol/validation.ts';
+import type { Hall } from '../../runtime/runtime-api.ts';
+import type { Admission } from '../gate.ts';
+import { type Asked, createAsk, createOperations, Refused } from './operations.ts';
+import { readBody, refusalBody, refuseOtherMedia } from './requests.ts';
+
+/** What the bridge leads to. */
+export interface BridgeDeps {
+  hall: Hall;
+  version: string;
+  port: () => number;
+  maxBodyBytes: number;
+}
+
+/** Answers one request for a path under `/api`. @throws OrbitError what the caller must know */
+export type Bridge = (ctx: Context, admission: Admission) => Promise<void>;
+
+interface Route {
+  id: OperationId;
+  method: string;
+  pattern: RegExp;
+}
+
+const ROUTES: readonly Route[] = Object.entries(OPERATIONS).map(([id, { method, path }]) => ({
+  id: id as OperationId,
+  method: method.toUpperCase(),
+  pattern: new RegExp(`^${path.replace('.', '\\.').replace(':id', '([^/]{1,384})')}$`),
+}));
+
+/** The bridge over a hall. */
+export function createBridge({ hall, version, port, maxBodyBytes }: BridgeDeps): Bridge {
+  const operations = createOperations({ version, port, health: hall.health });
+  return async (ctx, { caller }) => {
+    const { id, params } = routeOf(ctx);
+    const body = await bodyOf(ctx, id, maxBodyBytes);
+    const query = checkQuery(id, Object.fromEntries(new URLSearchParams(ctx.querystring)));
+    const asked = { ask: createAsk(hall, caller), id: params, body, query };
+    try {
+      // The id picks the operation of just this body; the compiler cannot follow it through the map.
+      ctx.body = await (operations[id] as (asked: Asked<OperationId>) => Promise<object>)(
+        asked as Asked<OperationId>,
+      );
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      ctx.status = statusOf(error.code);
+      ctx.body = refusalBody(error, ctx.path);
+    }
+  };
+}
+
+function routeOf(ctx: Context): { id: OperationId; params: string } {
+  const here = ROUTES.flatMap((route) => {
+    const match = route.pattern.exec(ctx.path);
+    return match ? [{ ...route, params: decoded(match[1] ?? '') }] : [];
+  });
+  const method = ctx.method === 'HEAD' ? 'GET' : ctx.method;
+  const route = here.find((each) => each.method === method);
+  if (route) return route;
+  if (here.length === 0) {
+    throw new OrbitError('not_found', { what: 'The path', id: ctx.path.slice(0, 200) });
+  }
+  const allow = here.map((each) => each.method).join(', ');
+  ctx.set('Allow', allow);
+  throw new OrbitError('method_not_allowed', { allow });
+}
+
+function decoded(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch (cause) {
+    throw new OrbitError('bad_request', { reason: 'The path is badly encoded' }, { cause });
+  }
+}
+
+/** An empty body stands for an empty object; an operation without one reads nothing. */
+async function bodyOf({ req }: Context, id: OperationId, maxBytes: number): Promise<unknown> {
+  if (!(id in BODIES)) return null;
+  const bytes = await readBody(req, maxBytes);
+  if (bytes.length > 0) refuseOtherMedia(req);
+  return wellFormed(checkBody(id, bytes.length > 0 ? parseJson(bytes) : {}));
+}

@@ -1,0 +1,112 @@
+/**
+ * The endpoints beside Koa, for what is asked most often and first: `POST /api/hook` and `GET /health`. A server that
+ * only watches never loads Koa.
+ */
+import { createHash } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { OrbitError } from '../../errors.ts';
+import { HookBody, MAX_HOOK_BYTES, parseHookJson } from '../../protocol/hook-body.ts';
+import type { Hall, HookMeta } from '../../runtime/runtime-api.ts';
+import type { Admission } from '../gate.ts';
+import { readBody, refuseOtherMedia } from './requests.ts';
+
+/** What a plain door answers. */
+interface PlainAnswer {
+  status: number;
+  /** JSON text. */
+  body?: string;
+}
+
+/**
+ * Answers a request that was let in. What it refuses it throws as `OrbitError`; headers of its own it sets
+ * on the response before.
+ */
+export type PlainDoor = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  admission: Admission,
+) => Promise<PlainAnswer>;
+
+interface HealthDeps {
+  hall: Pick<Hall, 'health'>;
+  version: string;
+  /** Whether anybody on the network gets in (`--allow-insecure-no-auth`). */
+  isInsecure: boolean;
+}
+
+/** The door for `HEALTH_PATH`; who is anonymous does not learn the version. */
+export function createHealthDoor({ hall, version, isInsecure }: HealthDeps): PlainDoor {
+  return async ({ method }, response, { caller }) => {
+    if (method !== 'GET' && method !== 'HEAD') {
+      response.setHeader('Allow', 'GET, HEAD');
+      throw new OrbitError('method_not_allowed', { allow: 'GET' });
+    }
+    const health = {
+      ...hall.health(),
+      ...(isInsecure && { insecure: true }),
+      ...(caller.kind !== 'anonymous' && { version }),
+    };
+    return { status: 200, body: JSON.stringify(health) };
+  };
+}
+
+const IDEMPOTENCY_KEY = /^[A-Za-z0-9._:-]{1,128}$/;
+const HOOK_TYPE = /^[a-z_]{1,64}$/;
+
+const TAKEN: PlainAnswer = { status: 204 };
+
+/** Nanoseconds since 1970. */
+const MOMENT = /^\d{19}$/;
+
+/** The door for `HOOK_PATH`; it answers when the hook is committed. */
+export function createHookDoor(deps: {
+  hall: Pick<Hall, 'takeHook'>;
+  maxBodyBytes: number;
+}): PlainDoor {
+  return async (request, response, { provenHook }) => {
+    if (request.method !== 'POST') {
+      response.setHeader('Allow', 'POST');
+      throw new OrbitError('method_not_allowed', { allow: 'POST' });
+    }
+    refuseOtherMedia(request);
+    const meta = metaOf(request);
+    const hash = provenHook === null ? null : createHash('sha256');
+    const bytes = new HookBody(deps.maxBodyBytes);
+    const text = await readBody(request, MAX_HOOK_BYTES, {
+      add(chunk) {
+        hash?.update(chunk);
+        return bytes.add(chunk);
+      },
+      bytes: () => bytes.bytes(),
+    });
+    if (hash !== null && hash.digest('hex') !== provenHook?.digest) {
+      const reason = 'The body is not the one that X-OrbitDock-Digest names';
+      throw new OrbitError('bad_request', { reason });
+    }
+    await deps.hall.takeHook(parseHookJson(text), meta);
+    if (provenHook !== null) response.setHeader('X-OrbitDock-Stored', provenHook.answer);
+    return TAKEN;
+  };
+}
+
+function metaOf({ headers }: IncomingMessage): HookMeta {
+  const key = headers['idempotency-key'];
+  const type = headers['x-orbitdock-hook'];
+  if (key !== undefined && (typeof key !== 'string' || !IDEMPOTENCY_KEY.test(key))) {
+    const reason = 'Idempotency-Key is 1 to 128 of the characters A-Z a-z 0-9 . _ : -';
+    throw new OrbitError('bad_request', { reason });
+  }
+  if (type !== undefined && (typeof type !== 'string' || !HOOK_TYPE.test(type))) {
+    const reason = 'X-OrbitDock-Hook is a message type such as claude_tool_event';
+    throw new OrbitError('bad_request', { reason });
+  }
+  const sentNs = headers['x-orbitdock-sent'];
+  const isMoment = typeof sentNs === 'string' && MOMENT.test(sentNs);
+  return {
+    origin: 'hook',
+    ...(key !== undefined && { key }),
+    ...(type !== undefined && { type }),
+    // A wrong moment is no reason to lose the hook: then its delay is not known.
+    ...(isMoment && { sentNs }),
+  };
+}

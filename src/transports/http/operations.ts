@@ -1,0 +1,332 @@
+/**
+ * What the operations of protocol/api.ts do: each is a question or two to the hall, and nothing of their
+ * own. A session that obeys nobody is refused by the hall, as on every door.
+ */
+import { type ErrorCode, OrbitError } from '../../errors.ts';
+import { type BodyOf, NOT_OVER_HTTP, type OperationId } from '../../protocol/api.ts';
+import type { ClientMessage } from '../../protocol/client.ts';
+import type { SessionState, SessionSummary, WorkStatus } from '../../protocol/nouns.ts';
+import type { AnswerOf } from '../../protocol/openapi.ts';
+import type { ServerMessage } from '../../protocol/server.ts';
+import type { Caller, Connection } from '../../runtime/rooms/rooms.ts';
+import type { Hall } from '../../runtime/runtime-api.ts';
+import { nextConnectionId } from '../connection.ts';
+
+/** One request, checked. */
+export interface Asked<Id extends OperationId> {
+  ask: Ask;
+  /** Of the session in the path; empty where there is none. */
+  id: string;
+  body: BodyOf<Id>;
+  query: Readonly<Record<string, string>>;
+}
+
+type Operations = {
+  [Id in OperationId]: (asked: Asked<Id>) => Promise<AnswerOf<Id>>;
+};
+
+/** What is known beside the hall. */
+export interface House {
+  version: string;
+  port: () => number;
+  health: () => { degraded?: string; remedy?: string };
+}
+
+/** Sessions of one answer, unless fewer are wanted. */
+const MAX_SESSIONS = 1000;
+
+/** What the hall is asked: operations that know nothing but the question. */
+const QUESTIONS: Omit<Operations, 'health' | 'openapi'> = {
+  async listSessions({ ask, query }) {
+    const message: ClientMessage = {
+      type: 'get_sessions',
+      ...(query.all === undefined && { status: 'active' }),
+      ...(query.after !== undefined && { after: query.after }),
+      limit: query.limit === undefined ? MAX_SESSIONS : Number(query.limit),
+    };
+    const { sessions, total, next } = await ask.one(message, 'sessions_page');
+    return {
+      total,
+      next,
+      sessions: await Promise.all(
+        sessions.map(async (session) => {
+          // The list says that something is open, only the session says what.
+          const open = session.has_pending_approval ? await snapshot(ask, session.id, 0) : null;
+          return sessionOf(session, open?.pending_approval?.id);
+        }),
+      ),
+    };
+  },
+  getSession: async ({ ask, id }) => detailOf(await snapshot(ask, id, 0)),
+  async listMessages({ ask, id, query: { limit, ...place } }) {
+    const message = { type: 'get_messages', session_id: id, ...place, ...limitOf(limit) } as const;
+    const { type: _, ...page } = await ask.one(message, 'messages_page');
+    return page;
+  },
+  async listTurnDiffs({ ask, id, query: { limit, before } }) {
+    const message: ClientMessage = {
+      ...{ type: 'get_turn_diffs', session_id: id },
+      ...(before !== undefined && { before }),
+      ...limitOf(limit),
+    };
+    const { type: _, ...page } = await ask.one(message, 'turn_diffs_page');
+    return page;
+  },
+  async getText({ ask, id, query }) {
+    let text = '';
+    for (;;) {
+      const message = { type: 'get_text', session_id: id, ...query, offset: text.length };
+      const part = await ask.one(message as ClientMessage, 'text_part');
+      text += part.text;
+      // The text may become another one between two parts; an empty one is its end.
+      if (part.text === '' || text.length >= part.length) {
+        return { session_id: id, field: part.field, text };
+      }
+    }
+  },
+  getConversation: async ({ ask, id }) => ({ session: await snapshot(ask, id) }),
+  async listModels({ ask }) {
+    const { models } = await ask.one({ type: 'list_models' }, 'models_list');
+    return { models };
+  },
+  async listApprovals({ ask, query: { session_id, limit } }) {
+    const message: ClientMessage = {
+      type: 'list_approvals',
+      ...(session_id !== undefined && { session_id }),
+      ...(limit !== undefined && { limit: Number(limit) }),
+    };
+    const { approvals } = await ask.one(message, 'approvals_list');
+    return { session_id: session_id ?? null, approvals };
+  },
+  async sendMessage({ ask, id, body }) {
+    const { model, effort, images, mentions } = body;
+    const content = 'content' in body ? body.content : body.message;
+    const extras = { model, effort, images, mentions };
+    await ask.all({ type: 'send_message', session_id: id, content, ...given(extras) });
+    return { status: 'sent', session_id: id };
+  },
+  async interrupt({ ask, id }) {
+    await ask.all({ type: 'interrupt_session', session_id: id });
+    return { status: 'interrupted', session_id: id };
+  },
+  approve,
+  async steer({ ask, id, body: { content } }) {
+    await ask.all({ type: 'steer_turn', session_id: id, content });
+    return { status: 'steered', session_id: id };
+  },
+  async fork({ ask, id, body }) {
+    const nth_user_message = body.nth_user_message ?? null;
+    const message: ClientMessage = {
+      type: 'fork_session',
+      source_session_id: id,
+      nth_user_message,
+    };
+    const { new_session_id } = await ask.one(message, 'session_forked');
+    return { status: 'fork_requested', session_id: id, nth_user_message, new_session_id };
+  },
+  async setPermissionMode({ ask, id, body }) {
+    const mode = 'permission_mode' in body ? body.permission_mode : body.mode;
+    const { claude_integration_mode } = await snapshot(ask, id, 0);
+    if (claude_integration_mode !== 'direct') {
+      const reason = `Session ${id} is not a direct session of Claude: its permission mode is set where it runs`;
+      throw new OrbitError('bad_request', { reason });
+    }
+    await ask.all({ type: 'update_session_config', session_id: id, permission_mode: mode });
+    return { status: 'updated', session_id: id, permission_mode: mode };
+  },
+  async say({ ask, body }) {
+    if (NOT_OVER_HTTP.has(body.type)) {
+      const reason = `${body.type} needs a line to be told on; open /ws or socket.io`;
+      throw new OrbitError('bad_request', { reason });
+    }
+    const told = await ask.all({ request_id: 'http', ...body });
+    // A fork is told as a snapshot first; what the message was about comes last.
+    return { ...(told.at(-1) ?? { type: 'ack' }) };
+  },
+};
+
+/** All operations. */
+export function createOperations({ version, port, health: healthOf }: House): Operations {
+  let document: AnswerOf<'openapi'> | null = null;
+  return {
+    ...QUESTIONS,
+    async health() {
+      return { ...healthOf(), status: 'ok', port: port() };
+    },
+    async openapi() {
+      const { openApiDocument } = await import('../../protocol/openapi.ts');
+      document ??= openApiDocument(version);
+      return document;
+    },
+  };
+}
+
+async function approve({ ask, id, body }: Asked<'approve'>): Promise<AnswerOf<'approve'>> {
+  const named = body.request_id ?? 'pending';
+  const request_id = named === 'pending' ? await openRequest(ask, id) : named;
+  const about = { session_id: id, request_id };
+  if (body.type === 'question') {
+    const answer = 'answer' in body ? body.answer : body.message;
+    await ask.all({ type: 'answer_question', ...about, answer });
+  } else {
+    const decision = 'decision' in body ? body.decision : body.approved ? 'approved' : 'denied';
+    const extras = given({ message: body.message, interrupt: body.interrupt });
+    await ask.all({ type: 'approve_tool', ...about, decision, ...extras });
+  }
+  return { status: 'approved', ...about };
+}
+
+async function openRequest(ask: Ask, id: string): Promise<string> {
+  const { pending_approval } = await snapshot(ask, id, 0);
+  if (pending_approval) return pending_approval.id;
+  throw new OrbitError('not_found', { what: 'An open request of session', id });
+}
+
+/** @param messages  most of them; as many as fit a frame unless said */
+async function snapshot(ask: Ask, id: string, messages?: number): Promise<SessionState> {
+  const limit = messages !== undefined && { message_limit: messages };
+  const message: ClientMessage = { type: 'subscribe_session', session_id: id, ...limit };
+  return (await ask.one(message, 'session_snapshot')).session;
+}
+
+function limitOf(text: string | undefined): { limit?: number } {
+  return text === undefined ? {} : { limit: Number(text) };
+}
+
+/** Only what was given: an absent key and null are told apart by nobody, undefined by the types. */
+function given<Fields extends Record<string, unknown>>(fields: Fields) {
+  const some = Object.entries(fields).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(some) as { [Key in keyof Fields]?: Exclude<Fields[Key], undefined> };
+}
+
+/*
+ * Asks the hall as a client would, without a line: the message goes through the same dispatch and the
+ * same handlers, and the answer is what that client would have been told.
+ */
+
+/** What the hall said no to, as it said it. */
+export class Refused extends Error {
+  override readonly name = 'Refused';
+  readonly code: ErrorCode;
+
+  constructor({ code, message }: { code: string; message: string }) {
+    super(message);
+    // The hall knows no other codes than the catalogue's.
+    this.code = code as ErrorCode;
+  }
+}
+
+/** One caller's questions. */
+export interface Ask {
+  /**
+   * Says one message and waits until it is done.
+   *
+   * @returns all that was told about it, in order
+   * @throws Refused what would have been an `error` frame
+   */
+  all(
+    message: ClientMessage | { readonly type: string; readonly [field: string]: unknown },
+  ): Promise<ServerMessage[]>;
+  /**
+   * The same for a message that has a reply of its own.
+   *
+   * @throws Refused also when no such reply came: OrbitError `internal_error`
+   */
+  one<Tag extends ServerMessage['type']>(
+    message: ClientMessage,
+    reply: Tag,
+  ): Promise<Extract<ServerMessage, { type: Tag }>>;
+}
+
+/** Asks for one caller. */
+export function createAsk(hall: Pick<Hall, 'opened' | 'receive' | 'closed'>, caller: Caller): Ask {
+  async function all(message: object): Promise<ServerMessage[]> {
+    const told: ServerMessage[] = [];
+    const connection = listener(caller, told);
+    hall.opened(connection);
+    try {
+      await hall.receive(connection, { value: message });
+    } finally {
+      hall.closed(connection);
+    }
+    const refusal = told.find((each) => each.type === 'error');
+    if (refusal) throw new Refused(refusal);
+    return told.filter(({ type }) => type !== 'hello');
+  }
+
+  return {
+    all,
+    async one(message, reply) {
+      const told = await all(message);
+      const found = told.find((each) => each.type === reply);
+      if (!found) throw new OrbitError('internal_error');
+      return found as Extract<ServerMessage, { type: typeof reply }>;
+    },
+  };
+}
+
+/** A connection that only listens, and is in no room for longer than its question. */
+function listener(caller: Caller, told: ServerMessage[]): Connection {
+  return {
+    id: nextConnectionId('http'),
+    caller,
+    rooms: new Set(),
+    send: (frame) => void told.push(frame.message),
+    join: () => {},
+    leave: () => {},
+    backlogBytes: 0,
+    close: () => {},
+  };
+}
+
+/* A session in the bridge's words (contract.md 9.6). */
+
+type ApiSession = AnswerOf<'listSessions'>['sessions'][number];
+type Shown = Omit<SessionSummary, 'has_pending_approval'>;
+
+const ATTENTION: Record<WorkStatus, ApiSession['attention_reason']> = {
+  working: 'none',
+  waiting: 'awaitingReply',
+  reply: 'awaitingReply',
+  permission: 'awaitingPermission',
+  question: 'awaitingQuestion',
+  ended: 'none',
+};
+
+/** @param approvalId of the open request, if there is one */
+function sessionOf(session: Shown, approvalId: string | undefined): ApiSession {
+  const is_direct_codex = session.codex_integration_mode === 'direct';
+  const is_direct_claude = session.claude_integration_mode === 'direct';
+  const { custom_name, summary, first_prompt, git_branch, permission_mode } = session;
+  return {
+    id: session.id,
+    ...(custom_name !== undefined && { custom_name }),
+    ...(summary !== undefined && { summary }),
+    ...(first_prompt !== undefined && { first_prompt }),
+    project_name: session.project_name,
+    project_path: session.project_path,
+    ...(git_branch !== undefined && { git_branch }),
+    name: custom_name ?? summary ?? first_prompt ?? session.project_name,
+    branch: git_branch ?? null,
+    model: session.model,
+    provider: session.provider,
+    status: session.status,
+    work_status: session.work_status,
+    attention_reason: ATTENTION[session.work_status],
+    is_direct: is_direct_codex || is_direct_claude,
+    is_direct_codex,
+    is_direct_claude,
+    ...(approvalId !== undefined && { pending_approval_id: approvalId }),
+    ...(permission_mode !== undefined && { permission_mode }),
+    started_at: session.started_at,
+    last_activity_at: session.last_activity_at,
+  };
+}
+
+/** The end of a session is its last activity. */
+function detailOf(state: SessionState): AnswerOf<'getSession'> {
+  return {
+    ...sessionOf(state, state.pending_approval?.id),
+    ended_at: state.status === 'ended' ? state.last_activity_at : null,
+  };
+}

@@ -1,0 +1,155 @@
+/**
+ * What every HTTP endpoint shares: which path leads where, bodies (read whole, within a limit, JSON by their type), and
+ * how a refusal looks.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { hasTextError, OrbitError } from '../../errors.ts';
+import type { Logger } from '../../log.ts';
+import { STATELY_PATH } from '../admission/credential.ts';
+import type { Door } from '../gate.ts';
+import { errorFrom } from '../ports.ts';
+
+/** Tells whether the server is well. */
+export const HEALTH_PATH = '/health';
+/** Where WebSocket clients come in; other requests are told so. */
+export const WS_PATH = '/ws';
+/** Where hooks are posted to. */
+export const HOOK_PATH = '/api/hook';
+
+/** Which door a path leads to, for the gate. Exact: `/ws/` is not `/ws`. */
+export function doorOf(path: string): Door {
+  if (path === HEALTH_PATH) return 'health';
+  if (path === HOOK_PATH) return 'hook';
+  if (path === WS_PATH) return 'ws';
+  if (path === STATELY_PATH) return 'stately';
+  if (isPagePath(path)) return 'page';
+  return path === '/socket.io/' || path === '/socket.io' ? 'socket.io' : 'http';
+}
+
+/** Whether a path belongs to the page. */
+export function isPagePath(path: string): boolean {
+  return path === '/' || path === '/visualizer' || path.startsWith('/visualizer/');
+}
+
+/** Whether the bridge answers this path. */
+export function isBridgePath(path: string): boolean {
+  return path.startsWith('/api/') && path !== HOOK_PATH;
+}
+
+/** A page may send text/plain without asking anybody; JSON it may not. And nothing is unpacked here. */
+export function refuseOtherMedia({ headers }: IncomingMessage): void {
+  const encoding = headers['content-encoding'];
+  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
+    throw new OrbitError('unsupported_media_type', { reason: 'Send the body without compression' });
+  }
+  const type = headers['content-type']?.split(';')[0]?.trim().toLowerCase();
+  if (type !== 'application/json') {
+    throw new OrbitError('unsupported_media_type', { reason: 'Send application/json' });
+  }
+}
+
+/** What collects the chunks of a body. */
+interface Collector {
+  /** @returns false when this is more than can be kept */
+  add(chunk: Buffer): boolean;
+  bytes(): Buffer;
+}
+
+/**
+ * The whole body.
+ *
+ * @param body collects it; without one, all bytes are kept as they are
+ * @throws OrbitError `too_large` as soon as that is known; Node reads and discards the rest, so that the
+ *   sender gets to see the answer. `bad_request` when the sender goes away.
+ */
+export function readBody(
+  request: IncomingMessage,
+  maxBytes: number,
+  body: Collector = collectorOf(maxBytes),
+): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    let isKept = true;
+    let isWhole = false;
+    // Refusals are made when they are needed: their stack traces cost more than all of this.
+    const tooLarge = (): void => reject(new OrbitError('too_large', { limit: maxBytes }));
+    const gone = (): void => {
+      // `close` comes after every request, also after one that was read to its end.
+      if (isWhole) return;
+      reject(new OrbitError('bad_request', { reason: 'The request ended before its body did' }));
+    };
+    if (Number(request.headers['content-length'] ?? 0) > maxBytes) return tooLarge();
+    request.on('data', (chunk: Buffer) => {
+      if (!isKept) return;
+      isKept = body.add(chunk);
+      if (!isKept) tooLarge();
+    });
+    request.once('end', () => {
+      isWhole = true;
+      resolve(body.bytes());
+    });
+    request.once('error', gone);
+    request.once('close', gone);
+  });
+}
+
+function collectorOf(maxBytes: number): Collector {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  return {
+    add(chunk) {
+      length += chunk.length;
+      if (length <= maxBytes) chunks.push(chunk);
+      else chunks.length = 0;
+      return length <= maxBytes;
+    },
+    bytes: () => Buffer.concat(chunks),
+  };
+}
+
+/** Seconds after which asking again makes sense, by refusal; written in `Retry-After`. */
+const RETRY_AFTER_SECONDS: Readonly<Record<string, number>> = {
+  server_busy: 1,
+  storage_unavailable: 5,
+  shutting_down: 5,
+};
+
+/** What a door threw, as a refusal; a bug is logged and becomes `internal_error`. */
+export function refusalFrom(thrown: unknown, log: Logger, path: string): OrbitError {
+  if (thrown instanceof OrbitError) return thrown;
+  log.error('http.failed', { path: path.slice(0, 200), error: errorFrom(thrown) });
+  return new OrbitError('internal_error', {}, { cause: thrown });
+}
+
+/**
+ * Answers a request with a refusal; an answer that has begun is cut off instead, for it cannot be taken
+ * back.
+ *
+ * @param path  of the request: see `hasTextError`
+ */
+export function answerRefusal(
+  response: ServerResponse,
+  error: OrbitError,
+  { path, headers }: { path: string; headers: Readonly<Record<string, string>> },
+): void {
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  const body = JSON.stringify(refusalBody(error, path));
+  const seconds = RETRY_AFTER_SECONDS[error.code];
+  response.writeHead(error.status, {
+    ...headers,
+    'Content-Type': 'application/json; charset=utf-8',
+    'Content-Length': Buffer.byteLength(body),
+    ...(seconds !== undefined && { 'Retry-After': String(seconds) }),
+  });
+  response.end(body);
+}
+
+/** The body of a refusal for a path. */
+export function refusalBody(
+  { code, message }: Pick<OrbitError, 'code' | 'message'>,
+  path = '',
+): object {
+  return hasTextError(path) ? { error: message, code } : { error: { code, message } };
+}
