@@ -10,7 +10,7 @@ import { createImages } from './host/images.ts';
 import { createLogger, type RootLogger } from './log.ts';
 import { createSpool } from './providers/claude/hooks/spool.ts';
 import type { Providers, WatchPort } from './providers/provider.ts';
-import type { House } from './runtime/runtime.ts';
+import type { Runtime } from './runtime/runtime.ts';
 import { openWriter, type Writer } from './store/writer.ts';
 import { serverVersion } from './version.ts';
 
@@ -70,11 +70,12 @@ export async function startServer(config: Config): Promise<Server> {
 
 /** What serves, in chunks of its own. */
 async function loadParts() {
-  const [{ createHouse }, { createDoors }, { openProviders }] = await Promise.all([
-    import('./runtime/runtime.ts'),
-    import('./transports/listen.ts'),
-    import('./providers/all.ts'),
-  ]);
+  const [{ createRuntime: createHouse }, { createTransports: createDoors }, { openProviders }] =
+    await Promise.all([
+      import('./runtime/runtime.ts'),
+      import('./transports/listen.ts'),
+      import('./providers/all.ts'),
+    ]);
   return { createHouse, createDoors, openProviders };
 }
 
@@ -158,7 +159,7 @@ async function serve(deps: {
 
 interface ChoreDeps {
   paths: DataPaths;
-  house: House;
+  house: Runtime;
   writer: Writer;
   log: RootLogger;
   providers: Providers;

@@ -109,7 +109,7 @@ export type LinkState =
   | { kind: 'closed' };
 
 /** What a line needs to open a socket. */
-export interface LineOptions {
+export interface ConnectionOptions {
   url: string;
   /** The token, or what knows it by the time it is needed. */
   token?: string | null | (() => string | null);
@@ -120,7 +120,7 @@ export interface LineOptions {
 }
 
 /** One socket at a time, opened again when it is lost. */
-export interface Line {
+export interface ClientConnection {
   /** @returns false when there is no line to send it on */
   send(message: object): boolean;
   /** Gives this line up and tries another. */
@@ -138,18 +138,18 @@ const HTTP_REFUSALS: Record<number, 'unauthorized' | 'forbidden'> = {
 };
 
 /** Opens a line. @param tell hears every change, @param hear every frame behind `hello` */
-export function openLine(
-  options: LineOptions & { SocketClass: SocketClass },
+export function openConnection(
+  options: ConnectionOptions & { SocketClass: SocketClass },
   tell: (state: LinkState) => void,
   hear: (frame: ServerFrame) => void,
-): Line {
-  const line = new SocketLine(options, tell, hear);
+): ClientConnection {
+  const line = new SocketConnection(options, tell, hear);
   line.retry();
   return line;
 }
 
-class SocketLine implements Line {
-  readonly #options: LineOptions & { SocketClass: SocketClass };
+class SocketConnection implements ClientConnection {
+  readonly #options: ConnectionOptions & { SocketClass: SocketClass };
   readonly #tell: (state: LinkState) => void;
   readonly #hear: (frame: ServerFrame) => void;
   #socket: Socket | null = null;
@@ -158,7 +158,7 @@ class SocketLine implements Line {
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
-    options: LineOptions & { SocketClass: SocketClass },
+    options: ConnectionOptions & { SocketClass: SocketClass },
     tell: (state: LinkState) => void,
     hear: (frame: ServerFrame) => void,
   ) {
@@ -260,7 +260,7 @@ class SocketLine implements Line {
 }
 
 /** What is known of the line. */
-export interface Standing {
+export interface ConnectionState {
   readonly link: LinkState;
   /** While a connection is being made: settles when it is known what becomes of it. */
   known(): Promise<void>;
@@ -269,7 +269,7 @@ export interface Standing {
 }
 
 /** The standing of a client that has not tried yet. */
-export function createStanding(): Standing {
+export function createConnectionState(): ConnectionState {
   let link: LinkState = { kind: 'connecting' };
   let impatient: (() => void)[] = [];
   return {
@@ -298,7 +298,7 @@ export interface Watchdog {
 /** @param deps.silenceMs  a silence this long makes it ask, at most twice as late */
 export function startWatchdog(deps: {
   silenceMs: number;
-  standing: Standing;
+  standing: ConnectionState;
   request: (message: { type: 'ping' }) => Promise<unknown>;
   /** Gives the line up. */
   drop: () => void;

@@ -47,7 +47,7 @@ export function foldSession(
   if (frame.type === 'session_snapshot') return { kind: 'changed', view: frame.session };
   if (view === null) return SAME;
   const { revision } = frame;
-  if (revision === undefined) return foldNews(view, frame);
+  if (revision === undefined) return foldTransient(view, frame);
   if (revision < view.revision) return SAME;
   if (revision > view.revision + 1 && !isCatchingUp) return GAP;
   // An open request is said again to whoever is up to date, with the number it already has.
@@ -57,7 +57,7 @@ export function foldSession(
 }
 
 /** What carries no revision: streamed text, and requests that are said again. */
-function foldNews(view: SessionView, frame: ServerFrame): Folded {
+function foldTransient(view: SessionView, frame: ServerFrame): Folded {
   switch (frame.type) {
     case 'approval_requested':
     case 'message_updated':

@@ -5,13 +5,13 @@
  */
 import type { ClientMessage } from '../protocol/client.ts';
 import {
-  createStanding,
-  type Line,
-  type LineOptions,
+  type ClientConnection,
+  type ConnectionOptions,
+  type ConnectionState,
+  createConnectionState,
   type LinkState,
-  openLine,
+  openConnection,
   platformSocket,
-  type Standing,
   startWatchdog,
   type Watchdog,
 } from './connection.ts';
@@ -35,7 +35,7 @@ export type { ReplyTo } from './requests.ts';
 export { ClientError } from './requests.ts';
 
 /** Where to connect, and how. */
-export interface ClientOptions extends LineOptions {
+export interface ClientOptions extends ConnectionOptions {
   /** Deadline of an answer, ms. */
   timeoutMs?: number;
   /** Streamed text as increments instead of whole texts again and again; true unless said otherwise. */
@@ -113,7 +113,7 @@ export function createClient(options: ClientOptions): Client {
   const events = createEvents<ClientEvents>();
   const requests = createRequests(timeoutMs);
   const outbox = createOutbox((message) => line.send(message));
-  const standing = createStanding();
+  const standing = createConnectionState();
   let asked = 0;
 
   async function request<Message extends ClientMessage>(
@@ -152,7 +152,7 @@ export function createClient(options: ClientOptions): Client {
   }
 
   const watchdog = startWatchdog({ silenceMs, standing, request, drop: () => line.drop() });
-  const line = openLine({ ...options, SocketClass }, changed, (frame) => {
+  const line = openConnection({ ...options, SocketClass }, changed, (frame) => {
     watchdog.heard();
     // Folded first: whoever waits for the answer finds what came before it in the views.
     subscriptions.take(frame);
@@ -164,11 +164,11 @@ export function createClient(options: ClientOptions): Client {
 
 /** The parts of one client. */
 interface Parts {
-  standing: Standing;
+  standing: ConnectionState;
   subscriptions: Subscriptions;
   events: ReturnType<typeof createEvents<ClientEvents>>;
   request: Client['request'];
-  line: Line;
+  line: ClientConnection;
   watchdog: Watchdog;
 }
 

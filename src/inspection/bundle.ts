@@ -4,7 +4,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { MACHINE_VERSION, type SessionEvent } from '../../machines/index.ts';
 import type { InspectMachine } from '../protocol/inspect.ts';
-import type { JournalStretch } from '../store/items.ts';
+import type { JournalRange } from '../store/items.ts';
 import type { JournalRow } from '../store/queries/journal.ts';
 import type { Writer } from '../store/writer.ts';
 import { createDummy, type Dummy, MACHINES } from './fold.ts';
@@ -28,7 +28,7 @@ interface BundleHeader {
 }
 
 /** Any further line. */
-type BundleLine =
+type BundleEntry =
   | { kind: 'base'; seq: number; machine_version: number; snapshot: unknown }
   | {
       kind: 'event';
@@ -65,11 +65,11 @@ export async function bundleOf(
   about: { server: string; machine: InspectMachine; now: string },
 ): Promise<string | null> {
   const scrub = createScrub(randomBytes(32));
-  const lines: BundleLine[] = [];
+  const lines: BundleEntry[] = [];
   let until = null as number | null;
   let ends = { first: 0, last: 0 };
   for (;;) {
-    const { base, rows, first, last }: JournalStretch = await writer.read({
+    const { base, rows, first, last }: JournalRange = await writer.read({
       kind: 'stretch',
       sessionId: session,
       seq: until,
@@ -77,9 +77,9 @@ export async function bundleOf(
     });
     if (until === null) ends = { first, last };
     const newest = until ?? last;
-    const events = rows.filter(({ seq }) => seq <= newest).map((row) => eventLine(row, scrub));
+    const events = rows.filter(({ seq }) => seq <= newest).map((row) => eventEntry(row, scrub));
     lines.unshift(...events);
-    if (base) lines.unshift(baseLine(base, scrub));
+    if (base) lines.unshift(baseEntry(base, scrub));
     const oldest: number = base?.seq ?? 0;
     if (oldest < Math.max(first, 1) || (until !== null && oldest >= until)) break;
     until = oldest;
@@ -105,17 +105,17 @@ export async function bundleOf(
 
 type Scrub = (value: unknown) => unknown;
 
-function eventLine(row: JournalRow, scrub: Scrub): BundleLine {
+function eventEntry(row: JournalRow, scrub: Scrub): BundleEntry {
   const { seq, at, origin, accepted, revision } = row;
   const event = scrub(JSON.parse(row.event));
   const value: unknown = JSON.parse(row.value);
   return { kind: 'event', seq, at, origin, event, value, accepted, revision };
 }
 
-function baseLine(
+function baseEntry(
   { seq, machineVersion, snapshot }: { seq: number; machineVersion: number; snapshot: string },
   scrub: Scrub,
-): BundleLine {
+): BundleEntry {
   const { value, ...rest } = JSON.parse(snapshot) as { value: unknown };
   const scrubbed = { ...(scrub(rest) as object), value };
   return { kind: 'base', seq, machine_version: machineVersion, snapshot: scrubbed };
@@ -184,7 +184,7 @@ export function replay(text: string): Replay {
   };
   let dummy: Dummy | null = null;
   for (const [at, line] of lines.entries()) {
-    const part = parse(line, at + 2) as BundleLine;
+    const part = parse(line, at + 2) as BundleEntry;
     if (part.kind === 'base') {
       dummy ??= begin(part, result.remarks);
     } else if (part.kind === 'event') {
@@ -213,7 +213,7 @@ function remarksOn({ machine, journal }: BundleHeader): string[] {
   return remarks;
 }
 
-function begin(base: Extract<BundleLine, { kind: 'base' }>, remarks: string[]): Dummy | null {
+function begin(base: Extract<BundleEntry, { kind: 'base' }>, remarks: string[]): Dummy | null {
   if (base.machine_version !== MACHINE_VERSION) {
     remarks.push(
       `The snapshot at ${base.seq} is of version ${base.machine_version} of the chart; this is ${MACHINE_VERSION}`,
@@ -230,7 +230,7 @@ function begin(base: Extract<BundleLine, { kind: 'base' }>, remarks: string[]): 
 
 function compare(
   dummy: Dummy,
-  { seq, event, value, accepted }: Extract<BundleLine, { kind: 'event' }>,
+  { seq, event, value, accepted }: Extract<BundleEntry, { kind: 'event' }>,
 ): Difference | null {
   const { type } = event as SessionEvent;
   const journal = outcome(accepted, value);

@@ -52,7 +52,7 @@ export function createHistory(segments: Segments): History {
     page: (sessionId, beforeSeq, limit) => page(segments, sessionId, beforeSeq, limit),
     find: (sessionId, seq) => find(segments, sessionId, seq),
     async at(sessionId, seq) {
-      return momentOf(sessionId, await find(segments, sessionId, seq));
+      return snapshotAt(sessionId, await find(segments, sessionId, seq));
     },
   };
 }
@@ -100,7 +100,7 @@ async function find(segments: Segments, sessionId: string, seq: number | null): 
   return { step, before, valueBefore, last, segment };
 }
 
-function momentOf(session: string, { step, before }: Found): Moment {
+function snapshotAt(session: string, { step, before }: Found): Moment {
   const { snapshot, row } = step;
   if (!snapshot || !before) {
     throw new OrbitError('no_snapshot', { seq: row.seq }, { sessionId: session });
@@ -163,7 +163,7 @@ function missing(sessionId: string, seq: number): OrbitError {
  */
 
 /** Tells the lives of child actors. */
-export interface Lives {
+export interface ActorLifetimes {
   /**
    * The newest life of that child up to event `seq` (null: now).
    *
@@ -173,7 +173,7 @@ export interface Lives {
 }
 
 /** A life as far as the search has gone. */
-interface Trail {
+interface Lifetime {
   child: InspectChild;
   ended: Step | null;
   started: Step | null;
@@ -182,15 +182,19 @@ interface Trail {
 }
 
 /** Answers over a history. @param now the wall clock, ISO 8601 */
-export function createLives(deps: {
+export function createActorLifetimes(deps: {
   history: Pick<History, 'find'>;
   segments: Segments;
   now: () => string;
-}): Lives {
+}): ActorLifetimes {
   const { history, segments, now } = deps;
 
-  async function search(sessionId: string, childId: string, newest: number): Promise<Trail | null> {
-    let trail: Trail | null = null;
+  async function search(
+    sessionId: string,
+    childId: string,
+    newest: number,
+  ): Promise<Lifetime | null> {
+    let trail: Lifetime | null = null;
     for await (const { segment, until } of stretchesBack(segments, sessionId, newest)) {
       for (const step of segment.steps.toReversed()) {
         if (step.row.seq > until) continue;
@@ -225,7 +229,7 @@ export function createLives(deps: {
 }
 
 /** The life a step is part of, or the end of. */
-function begun(step: Step, childId: string): Trail | null {
+function begun(step: Step, childId: string): Lifetime | null {
   const running = viewIn(step, childId, true);
   const ended = viewIn(step, childId, false);
   const child = running ?? ended;
@@ -240,7 +244,7 @@ function begun(step: Step, childId: string): Trail | null {
 }
 
 /** One step further back. */
-function goneBack(trail: Trail, step: Step): Trail {
+function goneBack(trail: Lifetime, step: Step): Lifetime {
   const { id } = trail.child;
   if (!viewIn(step, id, true)) return { ...trail, started: trail.oldest };
   return { ...trail, oldest: step, started: viewIn(step, id, false) ? step : null };

@@ -23,7 +23,7 @@ interface Committed {
 }
 
 /** The ledger's side: called once for every committed event, after it was published. Never throws. */
-export type Witness = (live: LiveSession, item: EventItem, committed: Committed) => void;
+export type CommitListener = (live: LiveSession, item: EventItem, committed: Committed) => void;
 
 /** Somebody who looks. */
 export interface InspectOutlet {
@@ -37,7 +37,7 @@ export interface InspectOutlet {
 
 /** Where committed events become rows and records for those who look. */
 export interface Hub {
-  witness: Witness;
+  onCommitted: CommitListener;
   /** The result lets go of it. */
   attach(outlet: InspectOutlet): () => void;
   /** Records of the segment's session are told from its end on; counted, `unfollow` as often. */
@@ -73,7 +73,7 @@ export function createHub(deps: { segments: Segments; log: Logger; after?: After
   const records = gatherRecords(after, tell, counts);
 
   return {
-    witness(live, item, committed) {
+    onCommitted(live, item, committed) {
       if (counts.outlets === 0) return;
       guarded(() => {
         rates.count(live.id);

@@ -19,8 +19,14 @@ import type { Registry } from '../runtime/sessions/registry.ts';
 import type { Writer } from '../store/writer.ts';
 import { bundleOf } from './bundle.ts';
 import { MACHINES, machineOf, sessionHash } from './fold.ts';
-import { createHistory, createLives, type Lives, MAX_PAGE, recordOf } from './history.ts';
-import { createHub, type Hub, type InspectOutlet, type Witness } from './hub.ts';
+import {
+  type ActorLifetimes,
+  createActorLifetimes,
+  createHistory,
+  MAX_PAGE,
+  recordOf,
+} from './history.ts';
+import { type CommitListener, createHub, type Hub, type InspectOutlet } from './hub.ts';
 import { createSend, dryRun, type Send, type SendDeps } from './possible.ts';
 import { REDACT_LIMITS } from './redact.ts';
 import { storedRow } from './rows.ts';
@@ -40,7 +46,7 @@ type Result<Name extends keyof InspectRequests> = Omit<
 
 /** All that can be asked about the charts. */
 export interface Inspection {
-  witness: Witness;
+  witness: CommitListener;
   attach(outlet: InspectOutlet): () => void;
   hello(scopes: InspectScope[]): Promise<InspectHello>;
   /**
@@ -55,7 +61,7 @@ export interface Inspection {
   at(session: string, seq: number): Promise<Result<'at'>>;
   why: Why['why'];
   next: Why['next'];
-  child: Lives['life'];
+  child: ActorLifetimes['life'];
   dryRun(
     session: string,
     seq: number | null,
@@ -91,7 +97,7 @@ export function createInspection(deps: InspectionDeps): Inspection {
   const greeting = { version, boot: randomUUID() };
 
   return {
-    witness: hub.witness,
+    witness: hub.onCommitted,
     attach: hub.attach,
     async hello(scopes) {
       const overview = await rows(null);
@@ -107,7 +113,7 @@ export function createInspection(deps: InspectionDeps): Inspection {
     at: history.at,
     why: why.why,
     next: why.next,
-    child: createLives({ history, segments, now }).life,
+    child: createActorLifetimes({ history, segments, now }).life,
     async dryRun(session, seq, event) {
       const { step } = await history.find(session, seq);
       const { snapshot, row } = step;

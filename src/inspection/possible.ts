@@ -20,7 +20,7 @@ import type {
   StateValue,
   Way,
 } from '../protocol/inspect.ts';
-import type { HandEvent } from '../protocol/manual-event.ts';
+import type { ManualEvent } from '../protocol/manual-event.ts';
 import type { StampClock } from '../runtime/clock.ts';
 import type { Ledger } from '../runtime/ledger/ledger.ts';
 import type { Sender } from '../runtime/rooms/rooms.ts';
@@ -260,7 +260,7 @@ export interface SendDeps {
   writer: Pick<Writer, 'trouble'>;
   log: Logger;
   /** Schemas load late, as for every message. */
-  codec: () => Promise<Pick<typeof import('../protocol/codec.ts'), 'decodeHandEvent'>>;
+  codec: () => Promise<Pick<typeof import('../protocol/codec.ts'), 'decodeManualEvent'>>;
   isDraining: () => boolean;
 }
 
@@ -279,7 +279,7 @@ export type Send = (
 /** Sending through the ledger. */
 export function createSend(deps: SendDeps): Send {
   return async (session, given, caller) => {
-    const checked = (await deps.codec()).decodeHandEvent(given);
+    const checked = (await deps.codec()).decodeManualEvent(given);
     if (checked instanceof OrbitError) throw checked;
     if (deps.isDraining()) throw new OrbitError('shutting_down');
     if (deps.writer.trouble !== null) {
@@ -294,7 +294,7 @@ export function createSend(deps: SendDeps): Send {
 }
 
 /** The server's own words for time and session: a page's clock could make later reports look late. */
-function completed(event: HandEvent, session: string, at: string): SessionEvent {
+function completed(event: ManualEvent, session: string, at: string): SessionEvent {
   if (event.type === 'approval.requested' || event.type === 'attention.noticed') {
     return { ...event, at, request: { ...event.request, session_id: session } };
   }

@@ -6,7 +6,7 @@
  */
 import { CODES, type ErrorCode, OrbitError } from '../errors.ts';
 import { type } from './ark.ts';
-import { flawsOf } from './validation.ts';
+import { validationErrorsOf } from './validation.ts';
 
 const id = type('1 <= string <= 128');
 const words = 'string > 0';
@@ -272,5 +272,5 @@ export function checkQuery(id: OperationId, given: Record<string, string>): Reco
 
 function checked(value: unknown): unknown {
   if (!(value instanceof type.errors)) return value;
-  throw new OrbitError('bad_request', { reason: flawsOf(value, 'the body') });
+  throw new OrbitError('bad_request', { reason: validationErrorsOf(value, 'the body') });
 }

@@ -6,9 +6,9 @@ import { OrbitError } from '../errors.ts';
 import { type } from './ark.ts';
 import { CLIENT_TYPES, type ClientMessage, schemaOf } from './client.ts';
 import { convertHook, HOOK_TYPES, Hook } from './hook.ts';
-import { checkHandEvent, type HandEvent } from './manual-event.ts';
-import { HAND_EVENTS, type HandEventType } from './manual-event-names.ts';
-import { flawsOf, wellFormed } from './validation.ts';
+import { checkManualEvent, type ManualEvent } from './manual-event.ts';
+import { HAND_EVENTS, type ManualEventType } from './manual-event-names.ts';
+import { validationErrorsOf, wellFormed } from './validation.ts';
 
 /**
  * Checks one message of a client. Unknown keys are ignored, optional ones may be null.
@@ -31,7 +31,9 @@ export function decode(value: unknown): ClientMessage | OrbitError {
   let checked = schema(value);
   if (checked instanceof type.errors && isHookType(tag)) checked = schema(convertHook(value));
   if (checked instanceof type.errors) {
-    return new OrbitError('parse_error', { reason: `${tag}: ${flawsOf(checked, 'value')}` });
+    return new OrbitError('parse_error', {
+      reason: `${tag}: ${validationErrorsOf(checked, 'value')}`,
+    });
   }
   return wellFormed(checked as ClientMessage);
 }
@@ -46,7 +48,9 @@ export function decodeHook(value: unknown): Hook | OrbitError {
   let checked = Hook(value);
   if (checked instanceof type.errors) checked = Hook(convertHook(value));
   if (checked instanceof type.errors) {
-    return new OrbitError('parse_error', { reason: `hook: ${flawsOf(checked, 'value')}` });
+    return new OrbitError('parse_error', {
+      reason: `hook: ${validationErrorsOf(checked, 'value')}`,
+    });
   }
   if (!namesItsEvent(checked)) {
     const reason = `hook: hook_event_name is missing and type is none of ${HOOK_TYPES.join(', ')}`;
@@ -60,15 +64,17 @@ export function decodeHook(value: unknown): Hook | OrbitError {
  *
  * @returns the event, or OrbitError `bad_request` that names the fields
  */
-export function decodeHandEvent(value: { type: string }): HandEvent | OrbitError {
-  const tag = HAND_EVENTS.find((one) => one === value.type) as HandEventType | undefined;
+export function decodeManualEvent(value: { type: string }): ManualEvent | OrbitError {
+  const tag = HAND_EVENTS.find((one) => one === value.type) as ManualEventType | undefined;
   if (tag === undefined) {
     const reason = `${clip(value.type, 80)} cannot be sent by hand; these can: ${HAND_EVENTS.join(', ')}`;
     return new OrbitError('bad_request', { reason });
   }
-  const checked = checkHandEvent(tag, value);
+  const checked = checkManualEvent(tag, value);
   if (checked instanceof type.errors) {
-    return new OrbitError('bad_request', { reason: `${tag}: ${flawsOf(checked, 'value')}` });
+    return new OrbitError('bad_request', {
+      reason: `${tag}: ${validationErrorsOf(checked, 'value')}`,
+    });
   }
   return wellFormed(checked);
 }

@@ -4,7 +4,7 @@
  * order mark is skipped, a byte that is not UTF-8 becomes U+FFFD, and a field that is nested too deep, has
  * too much structure or a forbidden key is left out. Used by the HTTP endpoint and by the spool.
  */
-import { endOfString, flawError, parseScanned, scanJson } from './scan.ts';
+import { endOfString, jsonError, parseScanned, scanJson } from './scan.ts';
 
 const MIB = 1024 * 1024;
 const QUOTE = 0x22;
@@ -157,14 +157,14 @@ export function parseHookJson(bytes: Buffer): unknown {
   const hasMark = bytes.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK);
   const body = hasMark ? bytes.subarray(BYTE_ORDER_MARK.length) : bytes;
   if (scanJson(body) === null) return parseScanned(body);
-  const harmless = withoutFlawedFields(body);
+  const harmless = withoutInvalidFields(body);
   const flaw = scanJson(harmless);
-  if (flaw) throw flawError(flaw);
+  if (flaw) throw jsonError(flaw);
   return parseScanned(harmless);
 }
 
 /** The object with those of its fields that may be parsed; the same bytes when it is no object. */
-function withoutFlawedFields(bytes: Buffer): Buffer {
+function withoutInvalidFields(bytes: Buffer): Buffer {
   const fields: string[] = [];
   let at = skipSpace(bytes, 0);
   if (bytes[at] !== OPENING_BRACE) return bytes;

@@ -28,4 +28,4 @@ export const HAND_EVENTS = [
 ] as const;
 
 /** One of them. */
-export type HandEventType = (typeof HAND_EVENTS)[number];
+export type ManualEventType = (typeof HAND_EVENTS)[number];

@@ -3,7 +3,7 @@
  * command goes through the public protocol, where a connector carries it out.
  */
 import { type } from './ark.ts';
-import type { HandEventType } from './manual-event-names.ts';
+import type { ManualEventType } from './manual-event-names.ts';
 
 const name = '1 <= string <= 128';
 const words = 'string <= 4000';
@@ -108,14 +108,14 @@ const SCHEMAS = {
   'usage.updated': () => type({ ...base, type: "'usage.updated'", usage }),
   'name.updated': () => type({ ...base, type: "'name.updated'", name: 'string <= 200 | null' }),
   'hook.observed': () => type({ ...base, type: "'hook.observed'", hook: name }),
-} satisfies Record<HandEventType, () => unknown>;
+} satisfies Record<ManualEventType, () => unknown>;
 
 /** An event a person sends, checked. */
-export type HandEvent = {
-  [Tag in HandEventType]: ReturnType<(typeof SCHEMAS)[Tag]>['infer'];
-}[HandEventType];
+export type ManualEvent = {
+  [Tag in ManualEventType]: ReturnType<(typeof SCHEMAS)[Tag]>['infer'];
+}[ManualEventType];
 
 /** Checks one event of a known type. @returns the event, or arktype's errors */
-export function checkHandEvent(tag: HandEventType, value: unknown): HandEvent | type.errors {
-  return (SCHEMAS[tag]() as unknown as (value: unknown) => HandEvent | type.errors)(value);
+export function checkManualEvent(tag: ManualEventType, value: unknown): ManualEvent | type.errors {
+  return (SCHEMAS[tag]() as unknown as (value: unknown) => ManualEvent | type.errors)(value);
 }

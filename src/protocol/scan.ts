@@ -9,7 +9,7 @@ import { isUtf8 } from 'node:buffer';
 import { OrbitError } from '../errors.ts';
 
 /** What is wrong with a text that may nevertheless be valid JSON. */
-export type JsonFlaw = 'too_deep' | 'too_many_tokens' | 'forbidden_key';
+export type JsonError = 'too_deep' | 'too_many_tokens' | 'forbidden_key';
 
 /** How much structure a text may have before it is parsed. */
 export interface ScanLimits {
@@ -40,7 +40,7 @@ const LOOP_BYTES = 32;
  *   that changes a prototype by mere assignment. `constructor` and `prototype` are let through, because
  *   they are ordinary keys of tool inputs, do harm in deep merges only, and nothing here merges deeply.
  */
-export function scanJson(bytes: Buffer, limits: ScanLimits = SCAN_LIMITS): JsonFlaw | null {
+export function scanJson(bytes: Buffer, limits: ScanLimits = SCAN_LIMITS): JsonError | null {
   let depth = 0;
   let tokens = 0;
   for (let at = 0; at < bytes.length; at++) {
@@ -123,14 +123,14 @@ function isKey(bytes: Buffer, after: number): boolean {
   return bytes[at] === COLON;
 }
 
-const REASONS: Record<JsonFlaw, string> = {
+const REASONS: Record<JsonError, string> = {
   too_deep: `nested deeper than ${SCAN_LIMITS.maxDepth} levels`,
   too_many_tokens: `more than ${SCAN_LIMITS.maxTokens} structural tokens`,
   forbidden_key: 'the key __proto__ is not allowed',
 };
 
 /** The refusal that tells a sender about a flaw; a `parse_error` (422). */
-export function flawError(flaw: JsonFlaw): OrbitError {
+export function jsonError(flaw: JsonError): OrbitError {
   return new OrbitError('parse_error', { reason: REASONS[flaw] });
 }
 
@@ -142,7 +142,7 @@ export function flawError(flaw: JsonFlaw): OrbitError {
 export function parseJson(bytes: Buffer): unknown {
   if (!isUtf8(bytes)) throw new OrbitError('bad_request', { reason: 'The body is not UTF-8' });
   const flaw = scanJson(bytes);
-  if (flaw) throw flawError(flaw);
+  if (flaw) throw jsonError(flaw);
   return parseScanned(bytes);
 }
 

@@ -99,7 +99,7 @@ export type ListMessage = { type: 'session_created'; session: SessionSummary };
  * What a session's room hears beside its facts: nothing of it is stored, so it carries no revision and
  * is said again to those who come later, as far as it still holds.
  */
-export type SessionNews =
+export type TransientSessionMessage =
   /** The session's history of requests after one was settled: the app reads it unasked. */
   | { type: 'approvals_list'; session_id: string; approvals: ApprovalHistoryItem[] }
   /** Streamed text for those who asked for deltas: `text` stands at `offset` (UTF-16 units). Additive. */
@@ -140,7 +140,7 @@ export type SessionNews =
     };
 
 /** What the list's room hears that is about no session. */
-export type ListNews =
+export type TransientListMessage =
   | { type: 'codex_account_status'; status: CodexAccountStatus }
   | { type: 'codex_account_updated'; status: CodexAccountStatus }
   /** Additive: storage trouble began, changed, or is over (null). */
@@ -264,5 +264,5 @@ interface Correlated {
 export type ServerMessage =
   | SessionMessage
   | ListMessage
-  | SessionNews
-  | ((Reply | ListNews) & Correlated);
+  | TransientSessionMessage
+  | ((Reply | TransientListMessage) & Correlated);

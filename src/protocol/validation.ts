@@ -10,7 +10,7 @@ const MAX_CHARS = 400;
  * @param whole  what the value as a whole is called
  * @returns one clause for each field, cut at 400 characters
  */
-export function flawsOf(errors: ArkErrors, whole: string): string {
+export function validationErrorsOf(errors: ArkErrors, whole: string): string {
   const clauses = [...errors].flatMap((error) => clausesOf(error, whole));
   const text = clauses.join('; ');
   return text.length > MAX_CHARS ? `${text.slice(0, MAX_CHARS)}…` : text;

@@ -16,7 +16,7 @@ import type {
 } from '../protocol/codex-nouns.ts';
 import type { Hook } from '../protocol/hook.ts';
 import type { ImageInput, Message, SubagentTool } from '../protocol/nouns.ts';
-import type { ListNews, SessionNews } from '../protocol/server.ts';
+import type { TransientListMessage, TransientSessionMessage } from '../protocol/server.ts';
 import type { WatchReport } from './reports.ts';
 
 type WithoutTime<Event> = Event extends unknown ? Omit<Event, 'at'> : never;
@@ -162,11 +162,11 @@ export interface Threads {
 export interface ServerPort {
   threads: Threads;
   /** Tells the subscribers of a session. Nothing of it is stored. */
-  tell(message: SessionNews): void;
+  send(message: TransientSessionMessage): void;
   /** Tells the subscribers of the list. */
-  tellList(message: ListNews): void;
+  sendToList(message: TransientListMessage): void;
   /** Has this asked for every new subscriber of a session: what still holds. Synchronous. */
-  keep(standing: (sessionId: string) => SessionNews[]): void;
+  keep(standing: (sessionId: string) => TransientSessionMessage[]): void;
 }
 
 /** A hook that began a session, kept until the session does something. */

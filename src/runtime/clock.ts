@@ -131,7 +131,7 @@ export interface ReportTime {
  * @param arrived  microseconds since it arrived
  * @param wallMs  reads the wall clock
  */
-export function momentOf(
+export function happenedAt(
   clock: Pick<StampClock, 'now' | 'before'>,
   { arrived, wallMs }: { arrived: number; wallMs: () => number },
   { stampUs, sentUs, isLive }: ReportTime,

@@ -4,7 +4,7 @@
  * in the house is built over these and known to none of them.
  */
 import type { Images } from '../host/images.ts';
-import type { Witness } from '../inspection/hub.ts';
+import type { CommitListener } from '../inspection/hub.ts';
 import type { Logger } from '../log.ts';
 import type { Providers } from '../providers/provider.ts';
 import type { StoredActor } from '../store/items.ts';
@@ -15,7 +15,12 @@ import { createLedger, type Ledger } from './ledger/ledger.ts';
 import { createRing, type Ring } from './ledger/replay-buffer.ts';
 import { createListFeed, type ListFeed } from './rooms/list-updates.ts';
 import { createRooms, frameOfText, type Outlet, roomsOf } from './rooms/rooms.ts';
-import { createNews, createStreams, type News, type Streams } from './rooms/streams.ts';
+import {
+  createStreams,
+  createTransientMessages,
+  type Streams,
+  type TransientMessages,
+} from './rooms/streams.ts';
 import type { LiveSession } from './sessions/live-session.ts';
 import { createRegistry, type Registry } from './sessions/registry.ts';
 import { createSessions, type Sessions } from './sessions/sessions.ts';
@@ -35,7 +40,7 @@ export interface CoreDeps {
   clock: StampClock;
   log: Logger;
   /** Hears of every event once it is committed and published. Never throws. */
-  witness: Witness;
+  witness: CommitListener;
 }
 
 /** The parts, for those that are built over them. */
@@ -44,7 +49,7 @@ export interface Core {
   clock: StampClock;
   rooms: Outlet & { attach(outlet: Outlet): void };
   ring: Ring;
-  news: News;
+  news: TransientMessages;
   listFeed: ListFeed;
   ledger: Ledger;
   registry: Registry;
@@ -59,7 +64,7 @@ export interface Core {
 export function createCore({ writer, providers, images, clock, log, witness }: CoreDeps): Core {
   const rooms = createRooms();
   const ring = createRing();
-  const news = createNews({ rooms });
+  const news = createTransientMessages({ rooms });
   const listFeed = createListFeed({ rooms });
   const threads = createBoundThreads();
   const ledger = createLedger({
@@ -71,7 +76,7 @@ export function createCore({ writer, providers, images, clock, log, witness }: C
     log: log.child('ledger'),
     release: (live, commands) => links.release(live, commands),
     refresh: createRefresh({ writer, rooms, log }),
-    settled: createHistoryNews({ writer, news, log }),
+    settled: createHistoryMessages({ writer, news, log }),
     moved: (live) => registry.moved(live),
     discard: (live) => registry.discard(live),
   });
@@ -117,13 +122,13 @@ function createRefresh({
 }
 
 /** The app shows a request as open in its history until it gets the history anew. */
-function createHistoryNews({
+function createHistoryMessages({
   writer,
   news,
   log,
 }: {
   writer: Pick<Writer, 'read'>;
-  news: Pick<News, 'tell'>;
+  news: Pick<TransientMessages, 'send'>;
   log: Logger;
 }): (sessionId: string) => void {
   /** Sessions whose history is to be read: requests that end together are one list. */
@@ -133,7 +138,7 @@ function createHistoryNews({
     await Promise.resolve();
     waiting.delete(sessionId);
     const approvals = await writer.read({ kind: 'approvals', sessionId, limit: HISTORY_ENTRIES });
-    news.tell({ type: 'approvals_list', session_id: sessionId, approvals });
+    news.send({ type: 'approvals_list', session_id: sessionId, approvals });
   }
   return (sessionId) => {
     if (waiting.has(sessionId)) return;
@@ -149,7 +154,7 @@ function createHistoryNews({
  * machine or its row shows is gone with the process that held it.
  */
 function afterRestart(
-  { sessions, clock, log }: { sessions: Pick<Sessions, 'tell'>; clock: StampClock; log: Logger },
+  { sessions, clock, log }: { sessions: Pick<Sessions, 'send'>; clock: StampClock; log: Logger },
   live: LiveSession,
   { summary: { link_state: shown } }: StoredActor,
 ): void {
@@ -157,7 +162,7 @@ function afterRestart(
   clock.advanceTo(snapshot.context.newestAt);
   const wasLinked = snapshot.hasTag('linked') || shown === 'attaching' || shown === 'attached';
   if (!wasLinked) return;
-  sessions.tell(live, { type: 'server.restarted' }, 'server').catch((error: Error) => {
+  sessions.send(live, { type: 'server.restarted' }, 'server').catch((error: Error) => {
     log.error('restore.not_stored', { session_id: live.id, error });
   });
 }

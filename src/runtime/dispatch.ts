@@ -5,7 +5,7 @@
 import { OrbitError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Hook } from '../protocol/hook.ts';
-import type { ListNews, Reply } from '../protocol/server.ts';
+import type { Reply, TransientListMessage } from '../protocol/server.ts';
 import { type Connection, errorMessage, frameOf, type Sender, senderOf } from './rooms/rooms.ts';
 import type { Asker, ClientTag, Handler, Handlers, HookMeta } from './runtime-api.ts';
 
@@ -120,7 +120,7 @@ export function createDispatch({ codec, handlers, log }: DispatchDeps): Dispatch
 function askerOf(connection: Connection, requestId: string | null): Asker {
   let isAnswered = requestId === null;
   const correlated = requestId === null ? {} : { request_id: requestId };
-  const reply = (message: Reply | ListNews): void => {
+  const reply = (message: Reply | TransientListMessage): void => {
     isAnswered = true;
     connection.send(frameOf({ ...message, ...correlated }));
   };

@@ -9,7 +9,7 @@ import type { Logger } from '../log.ts';
 import type { Hook } from '../protocol/hook.ts';
 import type { HookReading, KeepImage, PendingStart, Providers } from '../providers/provider.ts';
 import type { Writer } from '../store/writer.ts';
-import { momentOf, type StampClock, stampFromMicroseconds } from './clock.ts';
+import { happenedAt, type StampClock, stampFromMicroseconds } from './clock.ts';
 import type { Ledger } from './ledger/ledger.ts';
 import type { Sender } from './rooms/rooms.ts';
 import type { HookMeta } from './runtime-api.ts';
@@ -233,7 +233,7 @@ function arrivalOf(
     hook,
     reading,
     key: meta.key ?? null,
-    at: stampFromMicroseconds(momentOf(clock, { arrived: waited, wallMs: Date.now }, report)),
+    at: stampFromMicroseconds(happenedAt(clock, { arrived: waited, wallMs: Date.now }, report)),
     agentPid: pid === undefined || pid === '0' ? null : Number(pid),
     origin: meta.origin,
     caller: meta.caller ?? null,

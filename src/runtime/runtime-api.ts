@@ -4,7 +4,7 @@
  */
 import type { Picture } from '../host/images.ts';
 import type { ClientMessage, ClientMessageOf } from '../protocol/client.ts';
-import type { ListNews, Reply } from '../protocol/server.ts';
+import type { Reply, TransientListMessage } from '../protocol/server.ts';
 import type { Connection, Sender } from './rooms/rooms.ts';
 
 /** What came with a hook besides its body. */
@@ -31,7 +31,7 @@ export interface Health {
 }
 
 /** What transports may ask of the house. */
-export interface Hall {
+export interface RuntimeApi {
   /** Greets a new connection; must be called before anything else about it. */
   opened(connection: Connection): void;
   /**
@@ -67,7 +67,7 @@ export interface Asker {
   /** Who asks, for the journal. */
   readonly sender: Sender;
   /** Answers on the asker's connection, with its `request_id` if it sent one. */
-  reply(message: Reply | ListNews): void;
+  reply(message: Reply | TransientListMessage): void;
   /** Says `ack` to an asker that sent a `request_id`. @param id of what was made, where that is news */
   acknowledge(id?: string): void;
 }

@@ -19,13 +19,13 @@ import { createHandlers } from './handlers/all.ts';
 import { createSubscriptions, type Subscriptions } from './handlers/subscriptions.ts';
 import { Hooks } from './hooks.ts';
 import { frameOf } from './rooms/rooms.ts';
-import type { Hall } from './runtime-api.ts';
+import type { RuntimeApi } from './runtime-api.ts';
 import { createSessionNames, type SessionNames } from './sessions/session-names.ts';
 import { createShells } from './shells.ts';
 import { Witnesses } from './witnesses.ts';
 
 /** What a house is built over. */
-export interface HouseDeps {
+export interface RuntimeDeps {
   writer: Writer;
   places: Places;
   images: Images;
@@ -39,8 +39,8 @@ export interface HouseDeps {
 }
 
 /** The house, put together, as server.ts and tests see it. */
-export interface House extends Pick<Core, 'rooms' | 'registry' | 'ledger' | 'threads'> {
-  hall: Hall;
+export interface Runtime extends Pick<Core, 'rooms' | 'registry' | 'ledger' | 'threads'> {
+  hall: RuntimeApi;
   inspection: Inspection;
   /** Loads the schemas and runs the way of a hook once, so that the first one does not wait for that. */
   warmUp(): Promise<void>;
@@ -57,7 +57,7 @@ export interface House extends Pick<Core, 'rooms' | 'registry' | 'ledger' | 'thr
 }
 
 /** Builds the house over an open writer. */
-export function createHouse(deps: HouseDeps): House {
+export function createRuntime(deps: RuntimeDeps): Runtime {
   const { writer, providers, places, images, env, log, version } = deps;
   const { clock = createStampClock() } = deps;
   const core = createCore({
@@ -83,7 +83,7 @@ export function createHouse(deps: HouseDeps): House {
   });
   for (const provider of providers) provider.start({ threads, ...news });
   writer.onTrouble((trouble) =>
-    news.tellList({ type: 'server_status', degraded: null, ...troubleOf(trouble) }),
+    news.sendToList({ type: 'server_status', degraded: null, ...troubleOf(trouble) }),
   );
   const names = namesOf(deps, core);
   const shells = createShells({ sessions, news, writer, clock, env, log: log.child('shell') });
@@ -98,7 +98,7 @@ export function createHouse(deps: HouseDeps): House {
   });
   const receive = createDispatch({ codec: intake.codec, handlers, log: log.child('websocket') });
   return {
-    hall: hallOf({ deps, subscriptions, intake, receive }),
+    hall: apiOf({ deps, subscriptions, intake, receive }),
     ...{ rooms, registry, ledger, threads, inspection, witnesses },
     warmUp: async () => void (await rehearseHook(intake, providers)),
     waitForSpool: intake.waitForSpool,
@@ -135,23 +135,23 @@ function troubleOf(trouble: string | null): { degraded?: string; remedy?: string
 }
 
 /** Who names sessions; null where nobody asked for it. */
-function namesOf({ providers, log }: HouseDeps, { sessions }: Core): SessionNames | null {
+function namesOf({ providers, log }: RuntimeDeps, { sessions }: Core): SessionNames | null {
   const namer = [...providers].find((provider) => provider.namer)?.namer;
   if (!namer) return null;
   return createSessionNames({ namer, sessions, log: log.child('naming') });
 }
 
-function hallOf({
+function apiOf({
   deps: { writer, images, version },
   subscriptions,
   intake,
   receive,
 }: {
-  deps: HouseDeps;
+  deps: RuntimeDeps;
   subscriptions: Subscriptions;
   intake: Intake;
-  receive: Hall['receive'];
-}): Hall {
+  receive: RuntimeApi['receive'];
+}): RuntimeApi {
   return {
     opened(connection) {
       const { epoch } = writer.opened;

@@ -9,16 +9,16 @@ import { type Command, failedOutput, INTERRUPTED_WORDS, startCommand } from '../
 import type { Logger } from '../log.ts';
 import { entry, wireTime } from '../protocol/encode.ts';
 import type { Message, MessageChanges } from '../protocol/nouns.ts';
-import type { SessionNews, ShellOutput } from '../protocol/server.ts';
+import type { ShellOutput, TransientSessionMessage } from '../protocol/server.ts';
 import type { Opened } from '../store/items.ts';
 import type { Writer } from '../store/writer.ts';
 import type { StampClock } from './clock.ts';
 import type { Sender } from './rooms/rooms.ts';
-import type { News } from './rooms/streams.ts';
+import type { TransientMessages } from './rooms/streams.ts';
 import type { Sessions } from './sessions/sessions.ts';
 
 /** What to run and in whose name. */
-export interface CommandWish {
+export interface ShellRequest {
   sessionId: string;
   /** Who wants it. */
   sender: Sender;
@@ -37,7 +37,7 @@ export interface Shells {
    *
    * @throws OrbitError `not_found`, `too_many_processes`, `shutting_down`, and what `tellTo` throws
    */
-  run(wish: CommandWish): Promise<string>;
+  run(wish: ShellRequest): Promise<string>;
   /** @throws OrbitError `not_found` when it does not run */
   cancel(sessionId: string, id: string): void;
   /** Closes the record of commands that ran when the last process ended. */
@@ -47,8 +47,8 @@ export interface Shells {
 }
 
 interface ShellsDeps {
-  sessions: Pick<Sessions, 'tellTo' | 'as'>;
-  news: Pick<News, 'tellDeltas' | 'keep'>;
+  sessions: Pick<Sessions, 'sendTo' | 'as'>;
+  news: Pick<TransientMessages, 'sendDeltas' | 'keep'>;
   writer: Pick<Writer, 'submit'>;
   clock: StampClock;
   /** What commands inherit. */
@@ -95,7 +95,7 @@ class SessionShells implements Shells {
     );
   }
 
-  async run(wish: CommandWish): Promise<string> {
+  async run(wish: ShellRequest): Promise<string> {
     this.#takePlace(wish.sessionId);
     return await this.#owe(this.#recordAndStart(wish));
   }
@@ -155,7 +155,7 @@ class SessionShells implements Shells {
     return work;
   }
 
-  #start(id: string, wish: CommandWish): void {
+  #start(id: string, wish: ShellRequest): void {
     const { sessionId } = wish;
     const command = startCommand({ ...wish, env: this.#deps.env });
     const kept = { chars: 0, atMs: performance.now(), isOnItsWay: false };
@@ -167,7 +167,7 @@ class SessionShells implements Shells {
     if (this.#isClosing) command.end('interrupted');
   }
 
-  async #finish(wish: CommandWish, id: string, output: ShellOutput): Promise<void> {
+  async #finish(wish: ShellRequest, id: string, output: ShellOutput): Promise<void> {
     const { sessionId } = wish;
     // The rest is heard before the end, and nobody who comes now is told of a command that is over.
     this.#tellNews();
@@ -194,7 +194,7 @@ class SessionShells implements Shells {
     output: ShellOutput,
   ): Promise<void> {
     try {
-      await this.#deps.sessions.tellTo(sessionId, 'server', (at) => ({
+      await this.#deps.sessions.sendTo(sessionId, 'server', (at) => ({
         type: 'shell.finished',
         at,
         update: { messageId, changes: changesAtEnd(command, output) },
@@ -205,11 +205,11 @@ class SessionShells implements Shells {
     }
   }
 
-  async #recordAndStart(wish: CommandWish): Promise<string> {
+  async #recordAndStart(wish: ShellRequest): Promise<string> {
     const id = randomUUID();
     try {
       const mine = this.#deps.sessions.as(wish.sender);
-      await mine.tellTo(wish.sessionId, 'client', (at) => ({
+      await mine.sendTo(wish.sessionId, 'client', (at) => ({
         type: 'shell.started',
         at,
         message: commandMessage(id, wish, at),
@@ -230,7 +230,7 @@ class SessionShells implements Shells {
       for (const stream of ['stdout', 'stderr'] as const) {
         const piece = command.output[stream].takeNews();
         if (piece)
-          this.#deps.news.tellDeltas({
+          this.#deps.news.sendDeltas({
             type: 'shell_delta',
             session_id,
             request_id,
@@ -267,7 +267,7 @@ function soFar(sessionId: string, request_id: string, { sessionId: own, command 
     command.output[stream]
       .pieces()
       .filter(({ text }) => text !== '')
-      .map((piece): SessionNews => {
+      .map((piece): TransientSessionMessage => {
         return { type: 'shell_delta', session_id: sessionId, request_id, stream, ...piece };
       }),
   );

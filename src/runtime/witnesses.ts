@@ -11,7 +11,7 @@ import { wireTime } from '../protocol/encode.ts';
 import type { ApprovalRequest } from '../protocol/nouns.ts';
 import type { PendingStart, Providers } from '../providers/provider.ts';
 import type { WatchReport } from '../providers/reports.ts';
-import { momentOf, type StampClock, stampFromMicroseconds } from './clock.ts';
+import { happenedAt, type StampClock, stampFromMicroseconds } from './clock.ts';
 import type { Ledger } from './ledger/ledger.ts';
 import type { LiveSession } from './sessions/live-session.ts';
 import type { Found, Registry } from './sessions/registry.ts';
@@ -27,7 +27,7 @@ interface WitnessesDeps {
 }
 
 /** What the newest look found of a session. */
-interface Standing {
+interface LastReport {
   provider: Session['provider'];
   processes: SeenProcess[];
   state: ReportOf<'session.state'> | null;
@@ -45,7 +45,7 @@ const MAX_UNTOLD = 1000;
 /** What takes the reports of the watch. */
 export class Witnesses {
   readonly #deps: WitnessesDeps;
-  readonly #standing = new Map<string, Standing>();
+  readonly #standing = new Map<string, LastReport>();
   /** Ends that could not be stored: nothing would tell them again. */
   #untold: WatchReport[] = [];
   #timer: NodeJS.Timeout | null = null;
@@ -96,7 +96,7 @@ export class Witnesses {
     }
   }
 
-  #of(sessionId: string): Standing {
+  #of(sessionId: string): LastReport {
     let standing = this.#standing.get(sessionId);
     if (standing === undefined) {
       standing = { provider: 'claude', processes: [], state: null, since: '', from: null };
@@ -231,7 +231,7 @@ export class Witnesses {
   #stampOf({ stamp }: WatchReport): Stamp {
     const report = { stampUs: Math.floor(stamp * 1000), sentUs: null, isLive: false };
     return stampFromMicroseconds(
-      momentOf(this.#deps.clock, { arrived: 0, wallMs: Date.now }, report),
+      happenedAt(this.#deps.clock, { arrived: 0, wallMs: Date.now }, report),
     );
   }
 }
@@ -255,13 +255,13 @@ function isSame(one: readonly SeenProcess[], other: readonly SeenProcess[]): boo
 export type ReportOf<What extends WatchReport['what']> = Extract<WatchReport, { what: What }>;
 
 /** When it happened, on the server's clock; `since` where a look found unchanged what began then. */
-interface Moment {
+interface WhenItHappened {
   at: Stamp;
   since?: Stamp;
 }
 
 /** What the live registry says the session does. */
-function eventOfState(report: ReportOf<'session.state'>, when: Moment): SessionEvent {
+function eventOfState(report: ReportOf<'session.state'>, when: WhenItHappened): SessionEvent {
   const { witness, state } = report;
   if (state === 'idle') return { type: 'witness.idle', ...when, witness };
   if (state === 'working') return { type: 'witness.busy', ...when, witness };

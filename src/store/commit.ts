@@ -27,7 +27,7 @@ const TROUBLES: ReadonlyArray<[RegExp, string]> = [
 ];
 
 /** The word for a storage trouble; null when the error is about the work and not about the storage. */
-export function troubleOf(error: unknown): string | null {
+export function storageErrorOf(error: unknown): string | null {
   if (!(error instanceof Database.SqliteError) || ITEM_ERROR.test(error.code)) return null;
   return TROUBLES.find(([code]) => code.test(error.code))?.[1] ?? 'io_error';
 }
@@ -60,7 +60,7 @@ export class Committer {
     try {
       return this.#transact(items, (item) => commitOne(this.#context, item));
     } catch (error) {
-      if (troubleOf(error) !== null) throw error;
+      if (storageErrorOf(error) !== null) throw error;
       return this.#transact(items, (item) => this.#commitOrSetAside(item));
     } finally {
       this.#epoch.mark();
@@ -99,7 +99,7 @@ export class Committer {
       statements.release.run();
       return result;
     } catch (error) {
-      if (troubleOf(error) !== null) throw error;
+      if (storageErrorOf(error) !== null) throw error;
       statements.rollbackTo.run();
       statements.release.run();
       rows.forget(item.sessionId);

@@ -50,7 +50,7 @@ export function openEpoch(deps: {
   now: () => number;
 }): Epoch {
   const { database, path, now } = deps;
-  const house = createHouse(database);
+  const house = createDatabaseFacts(database);
   let { state, wasDirty, foreign } = database.transaction(() =>
     boot(database, house, readMark(path)),
   )();
@@ -90,15 +90,15 @@ export function openEpoch(deps: {
 
 /** The epoch of a database that is only read: nothing is counted or marked. */
 export function readEpoch(database: Database.Database): Epoch {
-  const epoch = createHouse(database).get('epoch') ?? '';
+  const epoch = createDatabaseFacts(database).get('epoch') ?? '';
   const nothing = () => {};
   const writes = { count: nothing, mark: nothing, close: nothing };
   return { id: epoch, wasDirty: true, foreign: [], ...writes };
 }
 
-type House = ReturnType<typeof createHouse>;
+type DatabaseFacts = ReturnType<typeof createDatabaseFacts>;
 
-function createHouse(database: Database.Database) {
+function createDatabaseFacts(database: Database.Database) {
   const get = database.prepare<[string], string>('SELECT value FROM house WHERE key = ?').pluck();
   const set = database.prepare('INSERT OR REPLACE INTO house (key, value) VALUES (?, ?)');
   return {
@@ -107,14 +107,14 @@ function createHouse(database: Database.Database) {
   };
 }
 
-function boot(database: Database.Database, house: House, mark: Mark | null) {
+function boot(database: Database.Database, house: DatabaseFacts, mark: Mark | null) {
   const boots = Number(house.get('boots') ?? 0);
   const commits = Number(house.get('commits') ?? 0);
   const wasDirty = boots > 0 && house.get('clean') !== '1';
   const foreign = adoptForeignRows(database, new Date().toISOString());
   let epoch = house.get('epoch');
   const isOther = (of: string) =>
-    foreign.length > 0 || (boots > 0 && !isSameLine({ epoch: of, boots, commits }, mark));
+    foreign.length > 0 || (boots > 0 && !isSameHistory({ epoch: of, boots, commits }, mark));
   if (epoch === null || isOther(epoch)) {
     if (epoch !== null) liftRevisions(database);
     epoch = randomUUID();
@@ -128,7 +128,7 @@ function boot(database: Database.Database, house: House, mark: Mark | null) {
 }
 
 /** A database behind the file, or one the file does not know, is a backup somebody put back. */
-function isSameLine(stored: Mark, mark: Mark | null): boolean {
+function isSameHistory(stored: Mark, mark: Mark | null): boolean {
   if (mark === null || mark.epoch !== stored.epoch) return false;
   return stored.boots >= mark.boots && stored.commits >= mark.commits;
 }

@@ -168,7 +168,7 @@ export interface ReadResults {
   'turn-diffs': Missing | { turn_diffs: TurnDiff[]; has_older: boolean };
   text: Missing | TextPart;
   'known-keys': string[];
-  stretch: JournalStretch;
+  stretch: JournalRange;
   inspected: { sessions: InspectedSession[]; total: number };
   comment: ReviewComment | null;
   comments: Fit<ReviewComment> | null;
@@ -199,7 +199,7 @@ export interface TextPart {
 }
 
 /** Part of a journal that can be folded. */
-export interface JournalStretch {
+export interface JournalRange {
   /** Snapshot before the first row; null when there is none, or rows begin behind it (`after`). */
   base: JournalBase | null;
   /** Oldest first, up to the next base or the end. */

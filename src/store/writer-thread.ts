@@ -5,7 +5,7 @@
  */
 import { parentPort } from 'node:worker_threads';
 import { exitCodeOf } from '../exit.ts';
-import { Committer, troubleOf } from './commit.ts';
+import { Committer, storageErrorOf } from './commit.ts';
 import { findDamage, keepDamage, standingDamage } from './damage.ts';
 import { asExitError, openDatabase, openMigrated, type Sqlite } from './database.ts';
 import { openEpoch, readEpoch, watchForeignWrites } from './epoch.ts';
@@ -50,16 +50,16 @@ function begin(start: ThreadStart): void {
   }
   const lock = acquireLock(start.paths);
   try {
-    serve(openHouse(start, lock));
+    serve(openStore(start, lock));
   } catch (error) {
     lock.release();
-    throw troubleOf(error) === null ? error : asExitError(start.paths.database, error);
+    throw storageErrorOf(error) === null ? error : asExitError(start.paths.database, error);
   }
 }
 
-type House = ReturnType<typeof openHouse>;
+type OpenStore = ReturnType<typeof openStore>;
 
-function openHouse(
+function openStore(
   { paths, durability, retention }: ThreadStart & { task: 'write' },
   lock: HeldLock,
 ) {
@@ -92,7 +92,7 @@ function openHouse(
   };
 }
 
-function serve(house: House): void {
+function serve(house: OpenStore): void {
   const { actors, epoch, damage } = house;
   const rest = damage === null ? startRetention(house) : null;
   port?.on('message', (message: ToThread) => {
@@ -125,33 +125,33 @@ function serve(house: House): void {
 }
 
 /** Before anything is read or changed. While the storage fails there is nothing to put back into. */
-function undoForeignWrites({ foreign }: House): void {
+function undoForeignWrites({ foreign }: OpenStore): void {
   try {
     const sessions = foreign.undo();
     if (sessions.length > 0) say({ type: 'undone', sessions });
   } catch (error) {
     // The batch that comes next meets the same trouble, and says so.
-    if (troubleOf(error) === null) throw error;
+    if (storageErrorOf(error) === null) throw error;
   }
 }
 
-function commit({ committer }: House, items: Item[]): CommitOutcome {
+function commit({ committer }: OpenStore, items: Item[]): CommitOutcome {
   try {
     return { results: committer.commit(items) };
   } catch (error) {
-    const trouble = troubleOf(error);
+    const trouble = storageErrorOf(error);
     if (trouble === null) throw error;
     return { trouble, reason: (error as Error).message };
   }
 }
 
-function answer(house: House, read: Read): Answer {
+function answer(house: OpenStore, read: Read): Answer {
   try {
     const value = house.answer(read);
     const damage = value !== null && 'damage' in value ? value.damage : undefined;
     return { value, ...(damage !== undefined && { damage }) };
   } catch (error) {
-    const trouble = troubleOf(error) ?? (isOddRow(error) ? 'row' : null);
+    const trouble = storageErrorOf(error) ?? (isOddRow(error) ? 'row' : null);
     if (trouble === null) throw error;
     return { trouble, reason: (error as Error).message };
   }
@@ -163,7 +163,7 @@ function isOddRow(error: unknown): boolean {
 }
 
 /** Runs slices of retention where they disturb least, but always at some time. */
-function startRetention({ retention }: House) {
+function startRetention({ retention }: OpenStore) {
   let disturbedAt = performance.now();
   let slicedAt = performance.now();
   let timer: NodeJS.Timeout;
@@ -180,7 +180,7 @@ function startRetention({ retention }: House) {
     try {
       again(retention.slice() ? 0 : RETENTION_EVERY_MS);
     } catch (error) {
-      if (troubleOf(error) === null) throw error;
+      if (storageErrorOf(error) === null) throw error;
       again(BUSY_SLICE_EVERY_MS);
     }
   };
@@ -204,7 +204,7 @@ function openLast(path: string): Sqlite | null {
   }
 }
 
-function close({ database, epoch, lock, paths }: House, isFrozen: boolean): void {
+function close({ database, epoch, lock, paths }: OpenStore, isFrozen: boolean): void {
   const last = isFrozen ? openLast(paths.database) : null;
   try {
     if (!isFrozen) {
@@ -213,7 +213,7 @@ function close({ database, epoch, lock, paths }: House, isFrozen: boolean): void
     }
   } catch (error) {
     // Everything acknowledged is committed; the next start only finds that it has to check.
-    if (troubleOf(error) === null) throw error;
+    if (storageErrorOf(error) === null) throw error;
   } finally {
     database.close();
     last?.close();

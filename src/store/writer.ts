@@ -14,9 +14,9 @@ import { type Backlog, type Batch, Queue, type WaitingRead } from './thread/queu
 import type { Answer, FromThread, ToThread } from './thread/start.ts';
 import { startThread } from './thread/start.ts';
 import {
-  createTroubles,
+  createStorageErrors,
   type DamageWatch,
-  type TroubleListener,
+  type StorageErrorListener,
   watchForDamage,
 } from './thread/storage-errors.ts';
 
@@ -64,7 +64,7 @@ export interface Writer {
   /** Why nothing can be stored right now (`disk_full`, `busy`, `read_only`, `io_error`...), or null. */
   readonly trouble: string | null;
   /** Tells when trouble begins, changes and ends (null). */
-  onTrouble(listener: TroubleListener): void;
+  onTrouble(listener: StorageErrorListener): void;
   /** Tells that the writer thread died: nothing can be stored any more, the process has to end. */
   onCrash(listener: (error: Error) => void): void;
   readonly backlog: Backlog;
@@ -106,7 +106,7 @@ class ThreadedWriter implements Writer {
   readonly #worker: Worker;
   readonly #log: Logger;
   readonly #queue = new Queue(() => performance.now());
-  readonly #troubles: ReturnType<typeof createTroubles>;
+  readonly #troubles: ReturnType<typeof createStorageErrors>;
   readonly #damageWatch: DamageWatch;
   /** Set when the database is damaged: it is only read. */
   #isFrozen = false;
@@ -124,7 +124,7 @@ class ThreadedWriter implements Writer {
     this.opened = deps.opened;
     this.#worker = deps.worker;
     this.#log = deps.log;
-    this.#troubles = createTroubles(deps.log);
+    this.#troubles = createStorageErrors(deps.log);
     this.onTrouble = this.#troubles.listen;
     this.#worker.on('message', (message: FromThread) => this.#heard(message));
     this.#worker.on('error', (error) => this.#crashed(error));

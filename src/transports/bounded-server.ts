@@ -12,11 +12,11 @@ import {
 } from 'node:net';
 import { type BindAddress, formatAddress } from '../address.ts';
 import { EXIT, ExitError, systemCodeOf } from '../exit.ts';
-import type { DoorLimits } from './limits.ts';
+import type { TransportLimits } from './limits.ts';
 import type { Clock } from './ports.ts';
 
 /** An HTTP server that lets nobody dawdle. */
-export function createBoundedServer(limits: DoorLimits): Server {
+export function createBoundedServer(limits: TransportLimits): Server {
   const server = createServer({
     headersTimeout: limits.headersTimeoutMs,
     requestTimeout: limits.requestTimeoutMs,
@@ -41,7 +41,7 @@ export async function stopServer(
     server: Server;
     unixServer: NetServer | null;
     sockets: Set<Socket>;
-    limits: DoorLimits;
+    limits: TransportLimits;
     clock: Clock;
   },
   sendClientsAway: () => Promise<unknown>,

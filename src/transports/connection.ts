@@ -7,7 +7,7 @@ import { type ServerOptions, WebSocket, WebSocketServer } from 'ws';
 import { OrbitError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { type Connection, errorMessage, type Frame, frameOf } from '../runtime/rooms/rooms.ts';
-import type { Hall } from '../runtime/runtime-api.ts';
+import type { RuntimeApi } from '../runtime/runtime-api.ts';
 import type { SlowConsumerLimits } from './limits.ts';
 import { type Clock, errorFrom } from './ports.ts';
 
@@ -160,7 +160,7 @@ export class Membership {
  */
 
 /** What the rule needs of a connection. */
-export interface Line {
+export interface ReadyConnection {
   readonly connection: Connection;
   readonly membership: Membership;
   /** Frames queued and not yet given to the socket. */
@@ -174,25 +174,25 @@ export interface Line {
 /** Keeps an eye on those who read slowly. */
 export interface Backlog {
   /** Begins to watch a line; the result ends it. */
-  watch(line: Line): () => void;
+  watch(line: ReadyConnection): () => void;
   /** Judges one line now instead of at the next sweep; for whoever notices growth earlier. */
-  check(line: Line): void;
+  check(line: ReadyConnection): void;
   /** Takes a line out of its rooms whatever its backlog: it missed a frame and needs snapshots. */
-  fallBehind(line: Line): void;
+  fallBehind(line: ReadyConnection): void;
   stop(): void;
 }
 
 /** WebSocket close code "try again later". */
 const TRY_AGAIN_LATER = 1013;
 
-interface Standing {
+interface ConsumerState {
   /** When it fell behind; null while it keeps up. */
   behindSince: number | null;
   isResyncing: boolean;
 }
 
 interface BacklogDeps {
-  hall: Pick<Hall, 'resync'>;
+  hall: Pick<RuntimeApi, 'resync'>;
   limits: SlowConsumerLimits;
   clock: Clock;
   log: Logger;
@@ -205,7 +205,7 @@ export function createBacklog(deps: BacklogDeps): Backlog {
 
 class SweptBacklog implements Backlog {
   readonly #deps: BacklogDeps;
-  readonly #standings = new Map<Line, Standing>();
+  readonly #standings = new Map<ReadyConnection, ConsumerState>();
   readonly stop: () => void;
 
   constructor(deps: BacklogDeps) {
@@ -215,12 +215,12 @@ class SweptBacklog implements Backlog {
     });
   }
 
-  watch(line: Line): () => void {
+  watch(line: ReadyConnection): () => void {
     this.#standings.set(line, { behindSince: null, isResyncing: false });
     return () => void this.#standings.delete(line);
   }
 
-  check(line: Line): void {
+  check(line: ReadyConnection): void {
     const { limits, clock } = this.#deps;
     const standing = this.#standings.get(line);
     if (!standing) return;
@@ -238,7 +238,7 @@ class SweptBacklog implements Backlog {
     }
   }
 
-  fallBehind(line: Line): void {
+  fallBehind(line: ReadyConnection): void {
     const standing = this.#standings.get(line);
     if (!standing) return;
     line.membership.suspend();
@@ -249,7 +249,7 @@ class SweptBacklog implements Backlog {
     this.#deps.log.info('connection.behind', { connection_id: id, backlog_bytes: backlogBytes });
   }
 
-  #giveUp(line: Line, reason: string): void {
+  #giveUp(line: ReadyConnection, reason: string): void {
     this.#standings.delete(line);
     const { id, backlogBytes } = line.connection;
     this.#deps.log.warn('connection.too_slow', {
@@ -260,7 +260,7 @@ class SweptBacklog implements Backlog {
     line.connection.close(TRY_AGAIN_LATER, reason);
   }
 
-  async #resync(line: Line, standing: Standing): Promise<void> {
+  async #resync(line: ReadyConnection, standing: ConsumerState): Promise<void> {
     standing.isResyncing = true;
     try {
       await this.#deps.hall.resync(line.connection, line.membership.takeOwed());
@@ -298,7 +298,7 @@ export function tooLargeText(limit: number): string {
  *
  * @param text  what is sent then
  */
-export function webSocketThatTells(text: string): typeof WebSocket {
+export function webSocketWithErrors(text: string): typeof WebSocket {
   return class extends WebSocket {
     override close(code?: number, reason?: string | Buffer): void {
       if (code === TOO_BIG && this.readyState === WebSocket.OPEN) this.send(text);
@@ -308,14 +308,14 @@ export function webSocketThatTells(text: string): typeof WebSocket {
 }
 
 /** The same for socket.io, which makes its WebSocket server itself. */
-export function webSocketServerThatTells(
+export function webSocketServerWithErrors(
   text: string,
 ): new (
   options: ServerOptions,
 ) => WebSocketServer {
   return class extends WebSocketServer {
     constructor(options: ServerOptions) {
-      super({ ...options, WebSocket: webSocketThatTells(text) });
+      super({ ...options, WebSocket: webSocketWithErrors(text) });
     }
   };
 }

@@ -42,10 +42,10 @@ type GateRequest = Pick<IncomingMessage, 'rawHeaders' | 'httpVersion' | 'url' | 
 };
 
 /** What a request asks for, as far as the gate cares. */
-export type Door = 'http' | 'hook' | 'health' | 'ws' | 'socket.io' | 'page' | 'stately';
+export type Endpoint = 'http' | 'hook' | 'health' | 'ws' | 'socket.io' | 'page' | 'stately';
 
 /** Doors that judge, or need not judge, who is anonymous. */
-const OPEN_DOORS: ReadonlySet<Door> = new Set(['health', 'socket.io', 'page', 'stately']);
+const OPEN_DOORS: ReadonlySet<Endpoint> = new Set(['health', 'socket.io', 'page', 'stately']);
 
 /** Somebody who may come in, and where to. */
 export interface Admission {
@@ -77,7 +77,7 @@ export interface Gate {
    *
    * @param doorOf which door a path leads to; asked after Host is known to be ours
    */
-  judge(request: GateRequest, doorOf: (path: string) => Door): Verdict;
+  judge(request: GateRequest, doorOf: (path: string) => Endpoint): Verdict;
   /**
    * Judges what came later than its request, as socket.io's CONNECT does.
    *
@@ -107,10 +107,10 @@ export interface GateDeps {
 
 /** @throws Error for an empty token, see `createTokenCheck` */
 export function createGate(deps: GateDeps): Gate {
-  return new HouseGate(deps);
+  return new ServerGate(deps);
 }
 
-class HouseGate implements Gate {
+class ServerGate implements Gate {
   readonly #deps: GateDeps;
   readonly #names: Names;
   readonly #isValid: TokenCheck;
@@ -129,7 +129,7 @@ class HouseGate implements Gate {
     this.#isOpen = config.token === null && config.allowInsecureNoAuth;
   }
 
-  judge(request: GateRequest, doorOf: (path: string) => Door): Verdict {
+  judge(request: GateRequest, doorOf: (path: string) => Endpoint): Verdict {
     const { maxHeaderFields } = this.#deps;
     const headers = fieldsOf(request.rawHeaders);
     if (request.rawHeaders.length > maxHeaderFields * 2) {
@@ -219,7 +219,7 @@ class HouseGate implements Gate {
   }
 
   /** The caller without a credential, or null where one is needed. */
-  #withoutCredential(address: string, isLocal: boolean, door: Door): Caller | null {
+  #withoutCredential(address: string, isLocal: boolean, door: Endpoint): Caller | null {
     if (this.#trusts(isLocal)) return { kind: 'local', address };
     // socket.io brings its token one packet later; until then its door shows nothing.
     // The page's files are the same for everybody; `/inspect/stately` asks for a ticket itself.

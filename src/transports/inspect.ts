@@ -17,7 +17,7 @@ import type {
 import type { Caller } from '../runtime/rooms/rooms.ts';
 import { STATELY_PATH, type Tickets } from './admission/credential.ts';
 import { createBucket } from './admission/throttle.ts';
-import type { DoorLimits } from './limits.ts';
+import type { TransportLimits } from './limits.ts';
 import { type Clock, errorFrom } from './ports.ts';
 import { backlogOf } from './socketio-connection.ts';
 
@@ -33,7 +33,7 @@ type PageSocket = Socket<InspectClientEvents, InspectServerEvents>;
 export interface InspectDeps {
   inspection: Inspection;
   tickets: Tickets;
-  limits: DoorLimits;
+  limits: TransportLimits;
   clock: Clock;
   log: Logger;
   /** Who the gate has let in. */

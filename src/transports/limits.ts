@@ -23,7 +23,7 @@ export interface SlowConsumerLimits {
 }
 
 /** How much the doors take, keep and wait. */
-export interface DoorLimits {
+export interface TransportLimits {
   /** One incoming message, on every door. */
   readonly maxMessageBytes: number;
   /** Fragments of one WebSocket message; a storm of empty ones costs memory, not bytes. */
@@ -63,13 +63,13 @@ export interface DoorLimits {
 }
 
 /** The limits of a server with so many sockets; an eighth of them is left for hooks and requests. */
-export function limitsFor(maxConnections: number): DoorLimits {
+export function limitsFor(maxConnections: number): TransportLimits {
   const maxClients = maxConnections - Math.ceil(maxConnections / 8);
   return { ...DEFAULT_LIMITS, maxConnections, maxClients };
 }
 
 /** The limits of a server; tests hand in their own. */
-export const DEFAULT_LIMITS: DoorLimits = {
+export const DEFAULT_LIMITS: TransportLimits = {
   maxMessageBytes: 8 * MIB,
   maxFragments: 1024,
   maxFrameBytes: MIB - 1,

@@ -11,7 +11,7 @@ import { OrbitError } from '../errors.ts';
 import type { Inspection } from '../inspection/inspection.ts';
 import type { Logger, LogLine } from '../log.ts';
 import type { Outlet } from '../runtime/rooms/rooms.ts';
-import type { Hall } from '../runtime/runtime-api.ts';
+import type { RuntimeApi } from '../runtime/runtime-api.ts';
 import { createTickets, type Tickets } from './admission/credential.ts';
 import { createPeers, type Peers } from './admission/peer.ts';
 import { type Caps, createCaps } from './admission/throttle.ts';
@@ -26,8 +26,8 @@ import { type Backlog, createBacklog } from './connection.ts';
 import { type Admission, createGate, type Gate, isRefusal } from './gate.ts';
 import { createHttp } from './http/http.ts';
 import { createPage } from './http/page.ts';
-import { doorOf, refusalBody } from './http/requests.ts';
-import { DEFAULT_LIMITS, type DoorLimits, limitsFor } from './limits.ts';
+import { endpointOf, refusalBody } from './http/requests.ts';
+import { DEFAULT_LIMITS, limitsFor, type TransportLimits } from './limits.ts';
 import {
   type Clock,
   createLazy,
@@ -36,9 +36,9 @@ import {
   type Lazy,
   systemClock,
 } from './ports.ts';
-import type { SocketIoDoor } from './socketio.ts';
-import type { StatelyDoor } from './stately.ts';
-import { createWs, type WsDoor } from './ws.ts';
+import type { SocketIoTransport } from './socketio.ts';
+import type { StatelyEndpoint } from './stately.ts';
+import { createWs, type WsTransport } from './ws.ts';
 
 /** WebSocket close code "service restart": clients come back by themselves. */
 const SERVICE_RESTART = 1012;
@@ -47,13 +47,13 @@ const COME_BACK_MS_EACH = 33;
 const COME_BACK_MS_MIN = 500;
 
 /** What all doors lead to. */
-export interface DoorsDeps {
+export interface TransportsDeps {
   config: Pick<
     Config,
     'bind' | 'token' | 'localTrust' | 'allowInsecureNoAuth' | 'allowHosts' | 'allowOrigins'
   > &
     Partial<Pick<Config, 'maxConnections'>>;
-  hall: Hall;
+  hall: RuntimeApi;
   rooms: { attach(outlet: Outlet): void };
   log: Logger;
   /** Shown by `/health` to whom it may concern. */
@@ -66,12 +66,12 @@ export interface DoorsDeps {
   socketPath?: string;
   /** Where the secret of hooks is. */
   hookSecretPath?: string;
-  limits?: DoorLimits;
+  limits?: TransportLimits;
   clock?: Clock;
 }
 
 /** All doors of one listening address. */
-export interface Doors {
+export interface Transports {
   /**
    * Opens the doors.
    *
@@ -87,7 +87,7 @@ export interface Doors {
 }
 
 /** Builds all doors; they open with `listen`. */
-export function createDoors(deps: DoorsDeps): Doors {
+export function createTransports(deps: TransportsDeps): Transports {
   return new OnePort({
     ...deps,
     limits: deps.limits ?? limitsFor(deps.config.maxConnections ?? DEFAULT_LIMITS.maxConnections),
@@ -95,15 +95,15 @@ export function createDoors(deps: DoorsDeps): Doors {
   });
 }
 
-type OnePortDeps = DoorsDeps & Required<Pick<DoorsDeps, 'limits' | 'clock'>>;
+type OnePortDeps = TransportsDeps & Required<Pick<TransportsDeps, 'limits' | 'clock'>>;
 
-class OnePort implements Doors {
+class OnePort implements Transports {
   readonly #deps: OnePortDeps;
   readonly #caps: Caps;
   readonly #backlog: Backlog;
-  readonly #ws: WsDoor;
-  readonly #socketIo: Lazy<SocketIoDoor>;
-  readonly #stately: Lazy<StatelyDoor> | null;
+  readonly #ws: WsTransport;
+  readonly #socketIo: Lazy<SocketIoTransport>;
+  readonly #stately: Lazy<StatelyEndpoint> | null;
   readonly #server: Server;
   readonly #sockets: Set<Socket>;
   readonly #warn: LogLine;
@@ -164,7 +164,7 @@ class OnePort implements Doors {
       gate,
       log: log.child('http'),
       version,
-      isInsecure: isOpenHouse(config) && !config.bind.isLoopback,
+      isInsecure: isUnprotected(config) && !config.bind.isLoopback,
       maxBodyBytes: limits.maxMessageBytes,
       poll: async (request, response, admission) => {
         const isNew = !new URLSearchParams(admission.target.query).has('sid');
@@ -199,7 +199,7 @@ class OnePort implements Doors {
     };
   }
 
-  async #openSocketIo(gate: Gate, tickets: Tickets): Promise<SocketIoDoor> {
+  async #openSocketIo(gate: Gate, tickets: Tickets): Promise<SocketIoTransport> {
     const { createSocketIo } = await import('./socketio.ts');
     const { inspection, log, rooms } = this.#deps;
     const statelyCount = () => this.#stately?.current()?.size ?? 0;
@@ -228,7 +228,7 @@ class OnePort implements Doors {
   #isClosing = (): boolean => this.#closing !== null;
 
   #admitted = ({ socket }: IncomingMessage, { caller }: Admission): void => {
-    if (caller.kind !== 'anonymous' || isOpenHouse(this.#deps.config)) {
+    if (caller.kind !== 'anonymous' || isUnprotected(this.#deps.config)) {
       this.#caps.admitted(socket);
     }
   };
@@ -257,7 +257,7 @@ class OnePort implements Doors {
 }
 
 /** Nobody needs a token, wherever they come from. */
-function isOpenHouse({ token, allowInsecureNoAuth }: DoorsDeps['config']): boolean {
+function isUnprotected({ token, allowInsecureNoAuth }: TransportsDeps['config']): boolean {
   return token === null && allowInsecureNoAuth;
 }
 
@@ -265,10 +265,10 @@ function isOpenHouse({ token, allowInsecureNoAuth }: DoorsDeps['config']): boole
 function createLazyStately(deps: {
   inspection: Inspection;
   tickets: Tickets;
-  limits: DoorLimits;
+  limits: TransportLimits;
   clock: Clock;
   log: Logger;
-}): Lazy<StatelyDoor> {
+}): Lazy<StatelyEndpoint> {
   return createLazy(async () => {
     const { createStately } = await import('./stately.ts');
     return createStately({
@@ -287,10 +287,10 @@ function createLazyStately(deps: {
 /** The listener for `upgrade` events: gate, then the door of the path, else 404. */
 function createUpgrade(deps: {
   gate: Gate;
-  ws: WsDoor;
-  socketIo: Lazy<SocketIoDoor>;
+  ws: WsTransport;
+  socketIo: Lazy<SocketIoTransport>;
   /** `/inspect/stately`, where there is inspection. */
-  stately: Lazy<StatelyDoor> | null;
+  stately: Lazy<StatelyEndpoint> | null;
   isClosing: () => boolean;
   /** Why nobody more can stay connected; null while there is room. */
   full: () => OrbitError | null;
@@ -298,7 +298,7 @@ function createUpgrade(deps: {
   refused: (request: IncomingMessage, error: OrbitError) => void;
 }): (request: IncomingMessage, socket: Duplex, head: Buffer) => Promise<void> {
   return async (request, socket, head) => {
-    const verdict = deps.gate.judge(request, doorOf);
+    const verdict = deps.gate.judge(request, endpointOf);
     if (isRefusal(verdict)) {
       deps.refused(request, verdict.error);
       return refuseUpgrade(socket, verdict.error, verdict.headers);
@@ -309,7 +309,7 @@ function createUpgrade(deps: {
     const { path, query } = verdict.target;
     request.url = query === '' ? path : `${path}?${query}`;
     deps.admitted(request, verdict);
-    const door = doorOf(path);
+    const door = endpointOf(path);
     if (door === 'ws') return deps.ws.accept(request, socket, head, verdict.caller);
     if (door === 'socket.io') {
       return (await deps.socketIo.get()).upgrade(request, socket, head, verdict);

@@ -4,7 +4,7 @@
  */
 import type { Socket } from 'socket.io';
 import type { Caller, Connection, Frame } from '../runtime/rooms/rooms.ts';
-import type { Line } from './connection.ts';
+import type { ReadyConnection } from './connection.ts';
 import { Membership, nextConnectionId } from './connection.ts';
 import type { Clock } from './ports.ts';
 
@@ -42,7 +42,7 @@ export interface SocketIoConnectionDeps {
 }
 
 /** See the top of the file. */
-export class SocketIoConnection implements Connection, Line {
+export class SocketIoConnection implements Connection, ReadyConnection {
   readonly id = nextConnectionId('sio');
   readonly caller: Caller;
   readonly membership: Membership;

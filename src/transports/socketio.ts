@@ -14,7 +14,7 @@ import { OrbitError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { scanJson } from '../protocol/scan.ts';
 import type { Caller, Frame, Outlet } from '../runtime/rooms/rooms.ts';
-import type { Hall } from '../runtime/runtime-api.ts';
+import type { RuntimeApi } from '../runtime/runtime-api.ts';
 import { createBucket } from './admission/throttle.ts';
 import type { Backlog } from './connection.ts';
 import {
@@ -23,11 +23,11 @@ import {
   isLonger,
   readPast,
   tooLargeText,
-  webSocketServerThatTells,
+  webSocketServerWithErrors,
 } from './connection.ts';
 import { type Admission, type Gate, isRefusal, type Refusal } from './gate.ts';
 import { type InspectDeps, type InspectNamespace, openInspect } from './inspect.ts';
-import type { DoorLimits } from './limits.ts';
+import type { TransportLimits } from './limits.ts';
 import { type Clock, errorFrom } from './ports.ts';
 import { SocketIoConnection } from './socketio-connection.ts';
 
@@ -35,7 +35,7 @@ import { SocketIoConnection } from './socketio-connection.ts';
 const INTERNAL_ERROR = 1011;
 
 /** The socket.io door. */
-export interface SocketIoDoor extends Outlet {
+export interface SocketIoTransport extends Outlet {
   /** Clients that are connected or on their way in, by either transport. */
   readonly size: number;
   /** Answers one HTTP request of the polling transport. */
@@ -47,10 +47,10 @@ export interface SocketIoDoor extends Outlet {
 
 /** What the socket.io door leads to. */
 export interface SocketIoDeps {
-  hall: Hall;
+  hall: RuntimeApi;
   gate: Gate;
   backlog: Backlog;
-  limits: DoorLimits;
+  limits: TransportLimits;
   clock: Clock;
   log: Logger;
   /** A client whose token came late is somebody after all. */
@@ -78,11 +78,11 @@ interface EngineConnection {
 }
 
 /** Builds the socket.io door; it is loaded when somebody knocks. */
-export function createSocketIo(deps: SocketIoDeps): SocketIoDoor {
+export function createSocketIo(deps: SocketIoDeps): SocketIoTransport {
   return new SocketIo(deps);
 }
 
-class SocketIo implements SocketIoDoor {
+class SocketIo implements SocketIoTransport {
   readonly #deps: SocketIoDeps;
   readonly #admissions = new WeakMap<IncomingMessage, Admission>();
   readonly #callers = new WeakMap<Socket, Caller>();
@@ -252,13 +252,13 @@ class SocketIo implements SocketIoDoor {
   }
 }
 
-function createIo(limits: DoorLimits): Server {
+function createIo(limits: TransportLimits): Server {
   // It wants an HTTP server to sit on; this one never listens.
   return new Server(createServer(), {
     serveClient: false,
     cookie: false,
     // The engine's message packet, socket.io's event packet.
-    wsEngine: webSocketServerThatTells(`42["message",${tooLargeText(limits.maxMessageBytes)}]`),
+    wsEngine: webSocketServerWithErrors(`42["message",${tooLargeText(limits.maxMessageBytes)}]`),
     perMessageDeflate: false,
     httpCompression: false,
     allowEIO3: false,

@@ -23,7 +23,7 @@ const MAX_INCOMING_BYTES = 4096;
 const TRY_AGAIN_LATER = 1013;
 
 /** The door for receivers of that package. */
-export interface StatelyDoor {
+export interface StatelyEndpoint {
   /**
    * Completes the handshake of a request that the gate has let in.
    *
@@ -54,7 +54,7 @@ interface StatelyDeps {
 }
 
 /** The door over inspection. */
-export function createStately(deps: StatelyDeps): StatelyDoor {
+export function createStately(deps: StatelyDeps): StatelyEndpoint {
   const { inspection, tickets, clock, log } = deps;
   const consumers = createConsumers(deps);
   const server = new WebSocketServer({

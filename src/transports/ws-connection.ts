@@ -8,8 +8,8 @@ import type { Duplex } from 'node:stream';
 import { WebSocket } from 'ws';
 import type { Logger } from '../log.ts';
 import type { Caller, Connection, Frame } from '../runtime/rooms/rooms.ts';
-import { type Line, Membership, nextConnectionId } from './connection.ts';
-import type { DoorLimits } from './limits.ts';
+import { Membership, nextConnectionId, type ReadyConnection } from './connection.ts';
+import type { TransportLimits } from './limits.ts';
 import type { Clock } from './ports.ts';
 
 /** Most that goes into one write: what is with the socket cannot be dropped any more. */
@@ -21,7 +21,7 @@ export interface WsConnectionDeps {
   /** The socket under `ws`, which the upgrade gave us. */
   socket: Duplex;
   caller: Caller;
-  limits: Pick<DoorLimits, 'maxFrameBytes' | 'missedPings' | 'closeGraceMs'>;
+  limits: Pick<TransportLimits, 'maxFrameBytes' | 'missedPings' | 'closeGraceMs'>;
   clock: Clock;
   log: Logger;
   enter: (room: string, connection: WsConnection) => void;
@@ -33,7 +33,7 @@ export interface WsConnectionDeps {
 }
 
 /** See the top of the file. Nothing in here throws, and after `close` everything is without effect. */
-export class WsConnection implements Connection, Line {
+export class WsConnection implements Connection, ReadyConnection {
   readonly id = nextConnectionId('ws');
   readonly caller: Caller;
   readonly membership: Membership;

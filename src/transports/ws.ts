@@ -10,14 +10,14 @@ import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { OrbitError } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import { flawError, scanJson } from '../protocol/scan.ts';
+import { jsonError, scanJson } from '../protocol/scan.ts';
 import type { Caller, Frame, Outlet } from '../runtime/rooms/rooms.ts';
-import type { Hall } from '../runtime/runtime-api.ts';
+import type { RuntimeApi } from '../runtime/runtime-api.ts';
 import { WS_PROTOCOL } from './admission/credential.ts';
 import { createBucket } from './admission/throttle.ts';
 import type { Backlog } from './connection.ts';
-import { createInbox, errorFrame, tooLargeText, webSocketThatTells } from './connection.ts';
-import type { DoorLimits } from './limits.ts';
+import { createInbox, errorFrame, tooLargeText, webSocketWithErrors } from './connection.ts';
+import type { TransportLimits } from './limits.ts';
 import { type Clock, errorFrom } from './ports.ts';
 import { createBatcher, encodeFrame, WsConnection } from './ws-connection.ts';
 
@@ -25,7 +25,7 @@ import { createBatcher, encodeFrame, WsConnection } from './ws-connection.ts';
 const INTERNAL_ERROR = 1011;
 
 /** The raw WebSocket door. */
-export interface WsDoor extends Outlet {
+export interface WsTransport extends Outlet {
   /** Clients that are connected. */
   readonly size: number;
   /** Completes the handshake of a request that the gate has let in; answers 400 when it is none. */
@@ -36,19 +36,19 @@ export interface WsDoor extends Outlet {
 
 /** What the raw WebSocket door leads to. */
 export interface WsDeps {
-  hall: Hall;
+  hall: RuntimeApi;
   backlog: Backlog;
-  limits: DoorLimits;
+  limits: TransportLimits;
   clock: Clock;
   log: Logger;
 }
 
 /** Builds the raw WebSocket door. */
-export function createWs(deps: WsDeps): WsDoor {
-  return new RawDoor(deps);
+export function createWs(deps: WsDeps): WsTransport {
+  return new RawWebSocketTransport(deps);
 }
 
-class RawDoor implements WsDoor {
+class RawWebSocketTransport implements WsTransport {
   readonly #deps: WsDeps;
   readonly #server: WebSocketServer;
   readonly #rooms = createRoomIndex();
@@ -144,14 +144,14 @@ class RawDoor implements WsDoor {
   }
 }
 
-function serverOptions({ maxMessageBytes, maxFragments }: DoorLimits) {
+function serverOptions({ maxMessageBytes, maxFragments }: TransportLimits) {
   // Not written where it is used: the types of `ws` do not know `maxFragments` yet.
   return {
     noServer: true,
     clientTracking: false,
     perMessageDeflate: false,
     maxPayload: maxMessageBytes,
-    WebSocket: webSocketThatTells(tooLargeText(maxMessageBytes)),
+    WebSocket: webSocketWithErrors(tooLargeText(maxMessageBytes)),
     maxFragments,
     // A token among the offers must not come back.
     handleProtocols: (offers: Set<string>) => offers.has(WS_PROTOCOL) && WS_PROTOCOL,
@@ -199,7 +199,7 @@ function listen(
     const bytes = data as Buffer;
     const flaw = refusal ? null : scanJson(bytes);
     if (refusal) connection.send(errorFrame(refusal));
-    else if (flaw) connection.send(errorFrame(flawError(flaw)));
+    else if (flaw) connection.send(errorFrame(jsonError(flaw)));
     else if (!inbox.push(bytes.toString('utf8'), bytes.length)) ws.pause();
   });
   return inbox;

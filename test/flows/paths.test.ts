@@ -7,7 +7,7 @@ import type { SessionEvent } from '../../machines/session-events.ts';
 import { resolveConfig } from '../../src/config.ts';
 import { SILENT_LOGGER } from '../../src/log.ts';
 import type { Engine } from '../../src/providers/codex/engine/engine.ts';
-import { createDoors } from '../../src/transports/listen.ts';
+import { createTransports } from '../../src/transports/listen.ts';
 import { KINDS, pathsOf } from '../machines/paths.ts';
 import { ID, newSession, stage, WIRE_WORD } from '../machines/stage.ts';
 import { openHouse, type TestHouse } from '../runtime/house.ts';
@@ -20,7 +20,7 @@ describe.each(KINDS)('a %s session of a live server', (_, kind) => {
     await using test = await openHouse(undefined, { providers: providersOver(SILENT_ENGINE) });
     const { house } = test;
     const config = resolveConfig({ flags: { bind: '127.0.0.1:0' }, env: {}, home: '/' });
-    const doors = createDoors({ config, ...house, log: SILENT_LOGGER, version: 'test' });
+    const doors = createTransports({ config, ...house, log: SILENT_LOGGER, version: 'test' });
     const { port } = await doors.listen();
     try {
       await using client = await wsClient(`http://127.0.0.1:${port}`);

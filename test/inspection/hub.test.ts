@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { SessionEvent } from '../../machines/index.ts';
 import { DEFAULT_RETENTION } from '../../src/config.ts';
-import { createHub, type Witness } from '../../src/inspection/hub.ts';
+import { type CommitListener, createHub } from '../../src/inspection/hub.ts';
 import { createSegments } from '../../src/inspection/segments.ts';
 import { SILENT_LOGGER } from '../../src/log.ts';
 import { createLedger, type Ledger } from '../../src/runtime/ledger/ledger.ts';
@@ -41,15 +41,16 @@ describe('the hub', () => {
     const read = () => Promise.reject(new Error('nobody reads here'));
     const hub = createHub({ segments: createSegments({ read }), log: SILENT_LOGGER });
     const { untouched, touches } = untouchable();
-    for (let seq = 1; seq <= 3; seq++) hub.witness(untouched, untouched, { seq, revision: seq });
+    for (let seq = 1; seq <= 3; seq++)
+      hub.onCommitted(untouched, untouched, { seq, revision: seq });
     expect(touches).toEqual([]);
     expect(hub.counts).toEqual({ outlets: 0, followed: 0, records: 0, rows: 0, errors: 0 });
     const detach = hub.attach({});
-    hub.witness(untouched, untouched, { seq: 4, revision: 4 });
+    hub.onCommitted(untouched, untouched, { seq: 4, revision: 4 });
     expect(touches).not.toEqual([]);
     const before = touches.length;
     detach();
-    hub.witness(untouched, untouched, { seq: 5, revision: 5 });
+    hub.onCommitted(untouched, untouched, { seq: 5, revision: 5 });
     expect(touches).toHaveLength(before);
   });
 });
@@ -82,12 +83,12 @@ function ledgerWithHub() {
     log: SILENT_LOGGER,
   });
   hub.attach({ committed: (_, { event }) => seen.push(JSON.parse(event).type) });
-  const { tell } = openLedger(hub.witness, (_, done) => results.push(done));
+  const { tell } = openLedger(hub.onCommitted, (_, done) => results.push(done));
   return { tell, results, seen };
 }
 
 function openLedger(
-  witness: Witness | null,
+  witness: CommitListener | null,
   submit: (item: EventItem, done: (result: ItemResult) => void) => void,
 ) {
   const nothing = () => {};

@@ -3,7 +3,7 @@ import { rmSync } from 'node:fs';
 import { onTestFinished } from 'vitest';
 import type { DataPaths } from '../../src/config.ts';
 import { SILENT_LOGGER } from '../../src/log.ts';
-import { createHouse, type House } from '../../src/runtime/runtime.ts';
+import { createRuntime, type Runtime } from '../../src/runtime/runtime.ts';
 import { openWriter, type Writer } from '../../src/store/writer.ts';
 import { BARE } from '../support/bare-house.ts';
 import type { HookBody } from '../support/fixtures.ts';
@@ -13,7 +13,7 @@ import { temporaryDataPaths } from '../support/server.ts';
 
 export interface Stage {
   paths: DataPaths;
-  house: House;
+  house: Runtime;
   writer: Writer;
   /** Takes hooks one after the other; resolves when all are committed. */
   take(...hooks: HookBody[]): Promise<void>;
@@ -28,7 +28,7 @@ export async function openStage(): Promise<Stage> {
     const writer = await openWriter({ paths, durability: 'normal', log: SILENT_LOGGER });
     return {
       writer,
-      house: createHouse({
+      house: createRuntime({
         writer,
         ...BARE,
         ...noCodex(),

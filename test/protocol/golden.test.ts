@@ -10,7 +10,7 @@ import { describe, expect, it } from 'vitest';
 import { CLIENT_TYPES } from '../../src/protocol/client.ts';
 import { decode } from '../../src/protocol/codec.ts';
 import { encode } from '../../src/protocol/encode.ts';
-import { flawOf, SERVER_TYPES } from '../../src/protocol/schemas/server.ts';
+import { SERVER_TYPES, validationErrorOf } from '../../src/protocol/schemas/server.ts';
 import type { ServerMessage } from '../../src/protocol/server.ts';
 import { CLIENT_MESSAGES } from '../support/client-messages.ts';
 import { ADDITIVE, decodeAsApp } from '../support/desktop/frames.ts';
@@ -37,7 +37,9 @@ function filesOf(side: 'client' | 'server'): string[] {
 }
 
 const FACTS = new Set<string>(
-  Object.keys(SERVER_MESSAGES).filter((type) => flawOf({ ...example(type), revision: 7 }) === null),
+  Object.keys(SERVER_MESSAGES).filter(
+    (type) => validationErrorOf({ ...example(type), revision: 7 }) === null,
+  ),
 );
 
 function example(type: string): ServerMessage {
@@ -60,7 +62,7 @@ describe('a message of the server', () => {
     update('server', frame);
     const file = golden('server', type);
     expect(frame).toEqual(file);
-    expect(flawOf(file)).toBeNull();
+    expect(validationErrorOf(file)).toBeNull();
   });
 
   it.each(SERVER_TYPES)('%s can be read by the desktop app, or came after it', (type) => {
@@ -88,11 +90,11 @@ describe('the schema of a message', () => {
     ];
     for (const [type, spoil] of wrong) {
       const frame = structuredClone(SERVER_MESSAGES[type]) as never;
-      expect(flawOf(frame)).toBeNull();
+      expect(validationErrorOf(frame)).toBeNull();
       spoil(frame);
-      expect(flawOf(frame), type).toContain(type);
+      expect(validationErrorOf(frame), type).toContain(type);
     }
-    expect(flawOf({ type: 'make_coffee' })).toContain('make_coffee');
-    expect(flawOf(null)).not.toBeNull();
+    expect(validationErrorOf({ type: 'make_coffee' })).toContain('make_coffee');
+    expect(validationErrorOf(null)).not.toBeNull();
   });
 });

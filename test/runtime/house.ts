@@ -7,13 +7,13 @@ import { type DataPaths, dataPaths } from '../../src/config.ts';
 import { openDataDirectory } from '../../src/files.ts';
 import { SILENT_LOGGER } from '../../src/log.ts';
 import type { ServerMessage } from '../../src/protocol/server.ts';
-import { createHouse, type House, type HouseDeps } from '../../src/runtime/runtime.ts';
+import { createRuntime, type Runtime, type RuntimeDeps } from '../../src/runtime/runtime.ts';
 import { openWriter, type Writer } from '../../src/store/writer.ts';
 import { BARE } from '../support/bare-house.ts';
 import { noCodex } from '../support/no-codex.ts';
 
 export interface TestHouse extends AsyncDisposable {
-  house: House;
+  house: Runtime;
   writer: Writer;
   paths: DataPaths;
   /** What the rooms heard, in order. */
@@ -25,12 +25,12 @@ export interface TestHouse extends AsyncDisposable {
 /** Opens a house; `directory` continues an earlier one, `parts` may give it a Codex. */
 export async function openHouse(
   directory = mkdtempSync(join(tmpdir(), 'dock-house-')),
-  parts: Partial<HouseDeps> = {},
+  parts: Partial<RuntimeDeps> = {},
 ): Promise<TestHouse> {
   const paths = dataPaths(directory);
   openDataDirectory(paths);
   const writer = await openWriter({ paths, durability: 'normal', log: SILENT_LOGGER });
-  const house = createHouse({
+  const house = createRuntime({
     writer,
     ...BARE,
     ...noCodex(),

@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import type { SessionEvent } from '../../machines/session-events.ts';
-import { createStampClock, momentOf, stampFromMicroseconds } from '../../src/runtime/clock.ts';
+import { createStampClock, happenedAt, stampFromMicroseconds } from '../../src/runtime/clock.ts';
 import { diceOf, hookWalk } from '../machines/hook-walks.ts';
 import { stage } from '../machines/stage.ts';
 
@@ -50,7 +50,7 @@ function shown(
       sentUs: knowsSent ? Math.floor(hooks(arrivedMs) * 1000) : null,
       isLive: true,
     };
-    const us = momentOf(clock, { arrived: 0, wallMs }, report);
+    const us = happenedAt(clock, { arrived: 0, wallMs }, report);
     scene.send({ ...event, at: stampFromMicroseconds(us) });
     return scene.status();
   });

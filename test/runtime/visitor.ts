@@ -1,6 +1,6 @@
 /** A client without a socket: what it asks goes straight into the hall, what it hears is kept. */
 import type { Connection, Frame } from '../../src/runtime/rooms/rooms.ts';
-import type { Hall } from '../../src/runtime/runtime-api.ts';
+import type { RuntimeApi } from '../../src/runtime/runtime-api.ts';
 import type { Received } from '../support/clients.ts';
 import { createInbox, type Inbox } from '../support/inbox.ts';
 
@@ -15,7 +15,7 @@ export interface Visitor {
 let visitors = 0;
 
 /** Comes in. */
-export function visit(hall: Hall): Visitor {
+export function visit(hall: RuntimeApi): Visitor {
   visitors += 1;
   const heard = createInbox<Received>(`visitor ${visitors}`);
   const rooms = new Set<string>();

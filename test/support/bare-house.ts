@@ -1,7 +1,7 @@
 /** What a house needs that is asked about no place, no image and no command. */
-import type { HouseDeps } from '../../src/runtime/runtime.ts';
+import type { RuntimeDeps } from '../../src/runtime/runtime.ts';
 
-export const BARE: Pick<HouseDeps, 'places' | 'images' | 'env'> = {
+export const BARE: Pick<RuntimeDeps, 'places' | 'images' | 'env'> = {
   places: { home: '/nowhere', browseRoots: [], transcriptRoots: [] },
   images: {
     keep: () => ({ refusal: 'nothing is kept here' }),

@@ -6,7 +6,7 @@
 import { once } from 'node:events';
 import { io } from 'socket.io-client';
 import { WebSocket } from 'ws';
-import { flawOf } from '../../src/protocol/schemas/server.ts';
+import { validationErrorOf } from '../../src/protocol/schemas/server.ts';
 import type { ServerMessage } from '../../src/protocol/server.ts';
 import { createInbox, type Inbox } from './inbox.ts';
 
@@ -65,7 +65,7 @@ export async function ioClient(url: string): Promise<TestClient> {
 
 /** @throws when the server sent what it never said it would: fails whatever test runs */
 function checked(frame: Received): Received {
-  const flaw = flawOf(frame);
+  const flaw = validationErrorOf(frame);
   if (flaw) throw new Error(`a frame against its schema: ${flaw}`);
   return frame;
 }

@@ -2,7 +2,11 @@ import type { Socket } from 'node:net';
 import { io } from 'socket.io-client';
 import { describe, expect, it } from 'vitest';
 import type { Connection, Frame } from '../../src/runtime/rooms/rooms.ts';
-import { createBacklog, type Line, Membership } from '../../src/transports/connection.ts';
+import {
+  createBacklog,
+  Membership,
+  type ReadyConnection,
+} from '../../src/transports/connection.ts';
 import { DEFAULT_LIMITS } from '../../src/transports/limits.ts';
 import {
   afterThis,
@@ -42,7 +46,7 @@ function watchedLine() {
     },
     close: (code) => void state.closed.push(code),
   };
-  const line: Line = {
+  const line: ReadyConnection = {
     connection,
     membership,
     get queuedFrames() {

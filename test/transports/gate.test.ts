@@ -1,7 +1,7 @@
 import { request } from 'node:http';
 import { networkInterfaces } from 'node:os';
 import { describe, expect, it } from 'vitest';
-import type { DoorsDeps } from '../../src/transports/listen.ts';
+import type { TransportsDeps } from '../../src/transports/listen.ts';
 import {
   DOORS,
   ENCODED_TOKEN,
@@ -176,7 +176,7 @@ describe('names', () => {
   });
 });
 
-const tokenMode: Partial<DoorsDeps['config']> = { token: TOKEN, localTrust: false };
+const tokenMode: Partial<TransportsDeps['config']> = { token: TOKEN, localTrust: false };
 const bearer = (token: string): Header => ['Authorization', `Bearer ${token}`];
 /** socket.io's door opens a little to everybody, because its token comes one packet later. */
 const untrusted = {

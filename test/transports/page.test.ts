@@ -6,10 +6,10 @@ import { io } from 'socket.io-client';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
 import { SILENT_LOGGER } from '../../src/log.ts';
-import { createHouse } from '../../src/runtime/runtime.ts';
+import { createRuntime } from '../../src/runtime/runtime.ts';
 import { openWriter } from '../../src/store/writer.ts';
 import { PAGE_POLICY } from '../../src/transports/http/page.ts';
-import { createDoors, type DoorsDeps } from '../../src/transports/listen.ts';
+import { createTransports, type TransportsDeps } from '../../src/transports/listen.ts';
 import { BARE } from '../support/bare-house.ts';
 import { noCodex } from '../support/no-codex.ts';
 import { temporaryDataPaths } from '../support/server.ts';
@@ -34,18 +34,18 @@ function buildPage(): string {
 /** Doors with inspection over a real store; `config` is merged over a local, tokenless one. */
 async function openHouse(
   pageDirectory: string,
-  config: Partial<DoorsDeps['config']> = {},
+  config: Partial<TransportsDeps['config']> = {},
 ): Promise<number> {
   const paths = temporaryDataPaths();
   const writer = await openWriter({ paths, durability: 'normal', log: SILENT_LOGGER });
-  const house = createHouse({
+  const house = createRuntime({
     writer,
     ...BARE,
     ...noCodex(),
     log: SILENT_LOGGER,
     version: '9.9.9',
   });
-  const doors = createDoors({
+  const doors = createTransports({
     config: {
       bind: { host: '127.0.0.1', port: 0, isLoopback: true },
       token: null,

@@ -9,8 +9,12 @@ import WebSocket from 'ws';
 import type { Logger } from '../../src/log.ts';
 import { type Connection, createRooms, type Frame } from '../../src/runtime/rooms/rooms.ts';
 import type { Health, HookMeta } from '../../src/runtime/runtime-api.ts';
-import { DEFAULT_LIMITS, type DoorLimits } from '../../src/transports/limits.ts';
-import { createDoors, type Doors, type DoorsDeps } from '../../src/transports/listen.ts';
+import { DEFAULT_LIMITS, type TransportLimits } from '../../src/transports/limits.ts';
+import {
+  createTransports,
+  type Transports,
+  type TransportsDeps,
+} from '../../src/transports/listen.ts';
 import { type Clock, systemClock } from '../../src/transports/ports.ts';
 
 export const TOKEN = 'od_0123456789abcdefghijklmnopqrstuvwxyzABCDEF%+';
@@ -159,22 +163,22 @@ export interface TestDoors {
   hall: FakeHall;
   rooms: ReturnType<typeof createRooms>;
   log: ReturnType<typeof createFakeLog>;
-  doors: Doors;
+  doors: Transports;
 }
 
 /** Doors on port 0 that close after the test. `deps.config` is merged over a local, tokenless one. */
 export async function openDoors(
   deps: {
-    config?: Partial<DoorsDeps['config']>;
+    config?: Partial<TransportsDeps['config']>;
     socketPath?: string;
-    limits?: Partial<DoorLimits>;
+    limits?: Partial<TransportLimits>;
     clock?: Clock;
   } = {},
 ): Promise<TestDoors> {
   const hall = new FakeHall();
   const rooms = createRooms();
   const log = createFakeLog();
-  const doors = createDoors({
+  const doors = createTransports({
     config: {
       bind: { host: '127.0.0.1', port: 0, isLoopback: true },
       token: null,

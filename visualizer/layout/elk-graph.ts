@@ -81,7 +81,7 @@ export function isFromAround({ source, target }: Bundle): boolean {
 }
 
 /** The graph ELK lays out; node ids are state ids. */
-export function graphOf(plan: RegionPlan, { first, ...attempt }: Attempt): ElkNode {
+export function graphOf(plan: RegionPlan, { first, ...attempt }: Layout): ElkNode {
   const options = optionsFor(plan.direction, attempt as LayoutOptions);
   const bundles = bundlesOf(plan);
   const around = new Set(bundles.filter(isFromAround).map(({ source }) => source));
@@ -197,13 +197,13 @@ function optionsFor(direction: Direction, attempt: LayoutOptions): LayoutOptions
 }
 
 /** One try: options of ELK, and whether the initial state must stand in front. */
-export interface Attempt {
+export interface Layout {
   first?: boolean;
   [option: string]: string | boolean | undefined;
 }
 
 /** Tried in turn; those that throw are skipped and the best pictures of the others are kept. */
-export const ATTEMPTS: Attempt[] = [false, true].flatMap((first) => [
+export const ATTEMPTS: Layout[] = [false, true].flatMap((first) => [
   ...['1', '2'].map((seed) => ({ first, 'elk.randomSeed': seed })),
   { first, 'elk.layered.nodePlacement.strategy': 'BRANDES_KOEPF' },
   { first, 'elk.layered.cycleBreaking.strategy': 'GREEDY' },

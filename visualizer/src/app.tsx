@@ -8,10 +8,10 @@ import { Inbox } from './panels/inbox.tsx';
 import { Inspector } from './panels/inspector.tsx';
 import { Machines } from './panels/machines.tsx';
 import { Outline } from './panels/outline.tsx';
-import { Places } from './panels/places.tsx';
+import { Navigation } from './panels/places.tsx';
 import { Session } from './panels/session.tsx';
 import { Sessions } from './panels/sessions.tsx';
-import { Stage, StageHead } from './panels/stage.tsx';
+import { ChartPanel, ChartPanelHead } from './panels/stage.tsx';
 import { Timeline } from './panels/timeline.tsx';
 import { TokenForm } from './panels/token-form.tsx';
 import { Banners, TopBar } from './panels/top-bar.tsx';
@@ -24,9 +24,9 @@ export function App() {
   if (state.kind === 'unauthorized') return <TokenForm message={state.message} />;
   return (
     <div class={`page${state.kind === 'offline' ? ' stale' : ''}`}>
-      <TopBar>{!isPhone.value && <Places />}</TopBar>
+      <TopBar>{!isPhone.value && <Navigation />}</TopBar>
       <Banners />
-      {isPhone.value && (place.value !== 'sessions' || view.value === 'sessions') && <Places />}
+      {isPhone.value && (place.value !== 'sessions' || view.value === 'sessions') && <Navigation />}
       {isPhone.value ? <Phone /> : <Desk />}
       <Dialogs />
       <Announcer />
@@ -50,7 +50,7 @@ function Desk() {
     <main class={isInspectorOpen.value ? 'desk' : 'desk wide'}>
       <Sessions />
       <div class="middle">
-        <Stage />
+        <ChartPanel />
         <Trouble />
         <Timeline />
       </div>
@@ -77,13 +77,13 @@ function Phone() {
     <>
       <main class={`phone phone-${current ?? place.value}`}>
         {Page && <Page />}
-        {current !== null && current !== 'sessions' && current !== 'chart' && <StageHead />}
+        {current !== null && current !== 'sessions' && current !== 'chart' && <ChartPanelHead />}
         {current !== null && <Trouble />}
         {current === 'sessions' && <h1 class="visually-hidden">Sessions</h1>}
         {current === 'sessions' && <Sessions />}
         {current === 'session' && <Session />}
         {current === 'states' && <Outline />}
-        {current === 'chart' && <Stage />}
+        {current === 'chart' && <ChartPanel />}
         {current === 'more' && <Inspector tabs={MORE} />}
         {current !== null && current !== 'sessions' && current !== 'session' && <Timeline />}
       </main>

@@ -5,7 +5,7 @@
  */
 
 /** A stretch of text; `hidden` says that it stands for a character that shows nothing. */
-export interface Stretch {
+export interface VisibleRange {
   text: string;
   hidden: boolean;
 }
@@ -19,8 +19,8 @@ const HIDDEN =
   /(?![\t\n\ufe0f])(?!(?<=[\p{Extended_Pictographic}\ufe0f])\u200d)[\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}]/gu;
 
 /** The text in stretches; line feeds and tabs stay what they are. */
-export function visible(text: string): Stretch[] {
-  const stretches: Stretch[] = [];
+export function visible(text: string): VisibleRange[] {
+  const stretches: VisibleRange[] = [];
   let end = 0;
   for (const match of text.matchAll(HIDDEN)) {
     if (match.index > end) stretches.push({ text: text.slice(end, match.index), hidden: false });

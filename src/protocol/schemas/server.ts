@@ -12,7 +12,7 @@ const frame = { '+': 'reject', 'truncated?': 'true' } as const;
 /** Facts of a session's room: each may carry the session's revision. */
 const fact = { ...frame, session_id: 'string', 'revision?': 'count' } as const;
 /** News of a session's room. */
-const news = { ...frame, session_id: 'string' } as const;
+const transientMessages = { ...frame, session_id: 'string' } as const;
 /** Answers and news of the list: with the asker's own id, where there was one. */
 const answer = { ...frame, 'request_id?': 'string' } as const;
 
@@ -59,18 +59,18 @@ const facts = {
   },
 } as const;
 
-const roomNews = {
+const transientRoomMessages = {
   session_created: { type: "'session_created'", ...frame, session: 'SessionSummary' },
   message_delta: {
     type: "'message_delta'",
-    ...news,
+    ...transientMessages,
     message_id: 'string',
     offset: 'count',
     text: 'string',
   },
   shell_delta: {
     type: "'shell_delta'",
-    ...news,
+    ...transientMessages,
     request_id: 'string',
     stream: "'stdout' | 'stderr'",
     offset: 'count',
@@ -78,28 +78,28 @@ const roomNews = {
   },
   mcp_startup_update: {
     type: "'mcp_startup_update'",
-    ...news,
+    ...transientMessages,
     server: 'string',
     status: 'McpStartupStatus',
   },
   mcp_startup_complete: {
     type: "'mcp_startup_complete'",
-    ...news,
+    ...transientMessages,
     ready: 'string[]',
     failed: 'McpStartupFailure[]',
     cancelled: 'string[]',
   },
-  skills_update_available: { type: "'skills_update_available'", ...news },
+  skills_update_available: { type: "'skills_update_available'", ...transientMessages },
   claude_capabilities: {
     type: "'claude_capabilities'",
-    ...news,
+    ...transientMessages,
     slash_commands: 'string[]',
     skills: 'string[]',
     tools: 'string[]',
   },
 } as const;
 
-const listNews = {
+const transientListMessages = {
   server_status: {
     type: "'server_status'",
     ...answer,
@@ -287,8 +287,8 @@ const wire = scope({
   ...workNouns,
   ...codexNouns,
   ...facts,
-  ...roomNews,
-  ...listNews,
+  ...transientRoomMessages,
+  ...transientListMessages,
   ...replies,
   ...catalog,
 });
@@ -323,8 +323,8 @@ export const SCHEMAS_AGREE: [Disagreeing] extends [never] ? true : Disagreeing =
 /** Every type of message the server sends. */
 export const SERVER_TYPES = Object.keys({
   ...facts,
-  ...roomNews,
-  ...listNews,
+  ...transientRoomMessages,
+  ...transientListMessages,
   ...replies,
   ...catalog,
 }).sort() as ServerMessage['type'][];
@@ -334,7 +334,7 @@ export const SERVER_TYPES = Object.keys({
  *
  * @returns null for a message that we may send: a known type with exactly its fields
  */
-export function flawOf(frame: unknown): string | null {
+export function validationErrorOf(frame: unknown): string | null {
   const { type: tag } = (frame ?? {}) as { type?: unknown };
   if (typeof tag !== 'string' || !Object.hasOwn(WIRE, tag)) return `no type of ours: ${tag}`;
   const checked = (WIRE[tag as keyof Schemas] as (value: unknown) => unknown)(frame);

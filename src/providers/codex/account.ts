@@ -13,7 +13,7 @@ import type { Engine } from './engine/engine.ts';
 
 interface AccountDeps {
   engine: Engine;
-  port: Pick<ServerPort, 'tellList'>;
+  port: Pick<ServerPort, 'sendToList'>;
   /** CODEX_HOME, whose `auth.json` others may change too. */
   codexHome: string;
   log: Logger;
@@ -127,12 +127,12 @@ class CodexAccount implements Account {
 
   async #tellUpdated(): Promise<void> {
     const now = await this.status();
-    this.#deps.port.tellList({ type: 'codex_account_updated', status: now });
-    this.#deps.port.tellList({ type: 'codex_account_status', status: now });
+    this.#deps.port.sendToList({ type: 'codex_account_updated', status: now });
+    this.#deps.port.sendToList({ type: 'codex_account_status', status: now });
   }
 
   async #tellStatus(): Promise<void> {
-    this.#deps.port.tellList({ type: 'codex_account_status', status: await this.status() });
+    this.#deps.port.sendToList({ type: 'codex_account_status', status: await this.status() });
   }
 
   #forgetLogin(): void {
@@ -145,7 +145,12 @@ class CodexAccount implements Account {
     const login_id = this.#login?.id ?? '';
     this.#forgetLogin();
     const why = error !== null && { error };
-    this.#deps.port.tellList({ type: 'codex_login_chatgpt_completed', login_id, success, ...why });
+    this.#deps.port.sendToList({
+      type: 'codex_login_chatgpt_completed',
+      login_id,
+      success,
+      ...why,
+    });
     if (!success) void this.#tellStatus();
   }
 

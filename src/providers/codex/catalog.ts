@@ -13,7 +13,7 @@ import type {
   SkillMetadata,
   SkillsListEntry,
 } from '../../protocol/codex-nouns.ts';
-import type { SessionNews } from '../../protocol/server.ts';
+import type { TransientSessionMessage } from '../../protocol/server.ts';
 import type { ServerPort } from '../provider.ts';
 import type { Engine } from './engine/engine.ts';
 import type { GetAuthStatusResponse } from './protocol/generated/GetAuthStatusResponse.ts';
@@ -210,9 +210,9 @@ function knownAccount(account: Account): CodexAccount | null {
   }
 }
 
-interface EngineNewsDeps {
+interface EngineNotificationDeps {
   engine: Pick<Engine, 'onReport' | 'onState'>;
-  port: Pick<ServerPort, 'threads' | 'tell' | 'keep'>;
+  port: Pick<ServerPort, 'threads' | 'send' | 'keep'>;
 }
 
 /** Threads nobody binds are forgotten beyond this many. */
@@ -221,18 +221,18 @@ const MAX_UNBOUND = 100;
 type Servers = Map<string, McpStartupStatus>;
 
 /** Follows the engine from now on. */
-export function followEngine(deps: EngineNewsDeps): void {
+export function followEngine(deps: EngineNotificationDeps): void {
   followMcpStartup(deps);
   const { engine, port } = deps;
   engine.onReport(({ method }) => {
     if (method !== 'skills/changed') return;
     for (const session_id of port.threads.sessions()) {
-      port.tell({ type: 'skills_update_available', session_id });
+      port.send({ type: 'skills_update_available', session_id });
     }
   });
 }
 
-function followMcpStartup({ engine, port }: EngineNewsDeps): void {
+function followMcpStartup({ engine, port }: EngineNotificationDeps): void {
   const { threads } = port;
   const known = new Map<string, Servers>();
 
@@ -245,23 +245,23 @@ function followMcpStartup({ engine, port }: EngineNewsDeps): void {
     known.set(threadId, servers.set(name, status));
     const session_id = threads.sessionOf(threadId);
     if (session_id === null) return forgetUnbound();
-    port.tell({ type: 'mcp_startup_update', session_id, server: name, status });
-    for (const message of completion(session_id, servers)) port.tell(message);
+    port.send({ type: 'mcp_startup_update', session_id, server: name, status });
+    for (const message of completion(session_id, servers)) port.send(message);
   });
   // What a process said of its servers means nothing once it is gone.
   engine.onState((state) => {
     if (state !== 'ready') known.clear();
   });
   threads.onBound((sessionId) => {
-    for (const message of standing(sessionId)) port.tell(message);
+    for (const message of standing(sessionId)) port.send(message);
   });
   port.keep(standing);
 
-  function standing(session_id: string): SessionNews[] {
+  function standing(session_id: string): TransientSessionMessage[] {
     const servers = known.get(threads.threadOf(session_id) ?? '');
     if (!servers) return [];
     const updates = [...servers].map(
-      ([server, status]): SessionNews => ({
+      ([server, status]): TransientSessionMessage => ({
         type: 'mcp_startup_update',
         session_id,
         server,
@@ -278,7 +278,7 @@ function followMcpStartup({ engine, port }: EngineNewsDeps): void {
 }
 
 /** The sum of it all, as soon as no server is still starting. */
-function completion(session_id: string, servers: Servers): SessionNews[] {
+function completion(session_id: string, servers: Servers): TransientSessionMessage[] {
   const all = [...servers];
   if (all.some(([, { state }]) => state === 'starting')) return [];
   const named = (wanted: McpStartupStatus['state']) =>

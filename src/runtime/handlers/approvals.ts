@@ -7,7 +7,7 @@ import type { Decision } from '../../../machines/session-types.ts';
 import { OrbitError } from '../../errors.ts';
 import type { Asker, Handlers } from '../runtime-api.ts';
 import type { LiveSession } from '../sessions/live-session.ts';
-import { refuse, refuseWatched, type Sessions, type Wish } from '../sessions/sessions.ts';
+import { type EventToSend, refuse, refuseWatched, type Sessions } from '../sessions/sessions.ts';
 import type { Links } from '../steering/links.ts';
 import type { Subscriptions } from './subscriptions.ts';
 import { steered } from './turns.ts';
@@ -38,8 +38,8 @@ export function createApprovalsHandlers({
   async function settle(
     { sender }: Asker,
     live: LiveSession,
-    event: Wish & { order: ConnectorCommand; requestId: string },
-    words: Wish | null = null,
+    event: EventToSend & { order: ConnectorCommand; requestId: string },
+    words: EventToSend | null = null,
   ): Promise<void> {
     const mine = sessions.as(sender);
     const { id } = live;

@@ -57,7 +57,7 @@ export function createHistoryHandlers({ writer, sessions }: HistoryDeps): Handle
         throw new OrbitError('invalid_argument', { reason }, { sessionId });
       }
       // An event like every other: the journal keeps who took what out of the history.
-      await sessions.as(asker.sender).tellTo(sessionId, 'client', (at) => ({
+      await sessions.as(asker.sender).sendTo(sessionId, 'client', (at) => ({
         type: 'approval.forgotten',
         at,
         approvalId,

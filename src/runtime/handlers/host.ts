@@ -8,7 +8,7 @@ import type { Providers } from '../../providers/provider.ts';
 import type { Writer } from '../../store/writer.ts';
 import type { Handlers } from '../runtime-api.ts';
 import { contextOf, type Sessions } from '../sessions/sessions.ts';
-import type { CommandWish, Shells } from '../shells.ts';
+import type { ShellRequest, Shells } from '../shells.ts';
 import { directoryOf } from '../working-directory.ts';
 
 type BrowseTag = 'browse_directory' | 'list_recent_projects' | 'get_subagent_tools';
@@ -113,7 +113,7 @@ async function ownDirectory(
   own: string,
   home: string,
   sessionId: string,
-): Promise<Pick<CommandWish, 'cwd' | 'impossible'>> {
+): Promise<Pick<ShellRequest, 'cwd' | 'impossible'>> {
   try {
     return { cwd: await directoryOf(own, home, sessionId) };
   } catch (error) {

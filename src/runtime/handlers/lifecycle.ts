@@ -106,7 +106,7 @@ async function create(
     const mine = sessions.as(asker.sender);
     const told = links
       .adopt({ id, provider }, opened)
-      .map((report) => mine.tell(live, report, 'server'));
+      .map((report) => mine.send(live, report, 'server'));
     await Promise.all(told);
     await subscriptions.present(asker, id);
   } finally {
@@ -140,8 +140,8 @@ async function createUnable(
     });
     const mine = sessions.as(asker.sender);
     await Promise.all([
-      mine.tell(live, { type: 'message.added', message: words }, 'server'),
-      mine.tell(live, { type: 'session.ended', reason: 'not_started' }, 'server'),
+      mine.send(live, { type: 'message.added', message: words }, 'server'),
+      mine.send(live, { type: 'session.ended', reason: 'not_started' }, 'server'),
     ]);
     // First, for whoever does show errors: it is the answer.
     asker.reply(errorMessage(error));
@@ -157,10 +157,10 @@ async function resume({ sessions, links }: LifecycleDeps, live: LiveSession): Pr
   if (live.head.snapshot.hasTag('linked')) {
     throw new OrbitError('already_active', { id }, { sessionId: id });
   }
-  await sessions.tell(live, { type: 'link.requested' });
+  await sessions.send(live, { type: 'link.requested' });
   await links.ready(id);
   if (live.head.snapshot.hasTag('ended')) {
-    await sessions.tell(live, { type: 'session.started', source: 'resume' });
+    await sessions.send(live, { type: 'session.started', source: 'resume' });
   }
 }
 
@@ -280,7 +280,7 @@ export function createNamingHandlers({
       }
       const event = { type: 'name.chosen', name: name === '' ? null : name } as const;
       const mine = sessions.as(asker.sender);
-      await mine.tellTo(sessionId, 'client', (at) => ({ ...event, at }));
+      await mine.sendTo(sessionId, 'client', (at) => ({ ...event, at }));
     },
   };
 }

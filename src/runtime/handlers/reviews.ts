@@ -43,7 +43,7 @@ export function createReviewsHandlers({ writer, sessions }: ReviewsDeps): Handle
       refuseLong(message);
       // Not made of a moment: two of one millisecond must not be one (contract.md 10.7 F1).
       const id = `rc-${randomUUID()}`;
-      await sessions.as(asker.sender).tellTo(message.session_id, 'client', (at) => ({
+      await sessions.as(asker.sender).sendTo(message.session_id, 'client', (at) => ({
         type: 'comment.created',
         at,
         comment: commentFrom(message, id, at),
@@ -55,7 +55,7 @@ export function createReviewsHandlers({ writer, sessions }: ReviewsDeps): Handle
       await inTurn(message.comment_id, async () => {
         // Read inside the turn: what the change before it left is what this one is made from.
         const known = await find(message.comment_id);
-        await sessions.as(asker.sender).tellTo(known.session_id, 'client', (at) => ({
+        await sessions.as(asker.sender).sendTo(known.session_id, 'client', (at) => ({
           type: 'comment.updated',
           at,
           comment: changedBy(known, message, at),
@@ -65,7 +65,7 @@ export function createReviewsHandlers({ writer, sessions }: ReviewsDeps): Handle
     async delete_review_comment({ comment_id: commentId }, asker) {
       await inTurn(commentId, async () => {
         const { session_id } = await find(commentId);
-        await sessions.as(asker.sender).tellTo(session_id, 'client', (at) => ({
+        await sessions.as(asker.sender).sendTo(session_id, 'client', (at) => ({
           type: 'comment.deleted',
           at,
           commentId,

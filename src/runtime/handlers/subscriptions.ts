@@ -9,19 +9,19 @@ import type { Writer } from '../../store/writer.ts';
 import type { Ring } from '../ledger/replay-buffer.ts';
 import {
   type Connection,
+  type DeliveryMode,
+  deliveryModeOf,
   errorMessage,
   type Frame,
   frameOf,
   frameOfText,
-  type Hearing,
-  hearingOf,
   LIST_ROOM,
   type Outlet,
   roomsOf,
   sessionOfRoom,
   sessionRoom,
 } from '../rooms/rooms.ts';
-import type { News } from '../rooms/streams.ts';
+import type { TransientMessages } from '../rooms/streams.ts';
 import type { Asker, Handlers } from '../runtime-api.ts';
 import type { Registry } from '../sessions/registry.ts';
 
@@ -32,7 +32,7 @@ interface SubscriptionDeps {
   writer: Pick<Writer, 'read' | 'opened'>;
   ring: Ring;
   registry: Pick<Registry, 'peek'>;
-  news: Pick<News, 'standing'>;
+  news: Pick<TransientMessages, 'current'>;
 }
 
 /** A connection that fell behind because it is slow gets small snapshots. */
@@ -159,7 +159,7 @@ class RoomSubscriptions implements Subscriptions {
       if (room.startsWith(awaitedRoom(''))) connection.join(room);
       const sessionId = sessionOfRoom(room);
       if (sessionId === null) continue;
-      const deltas = hearingOf(room) === 'deltas';
+      const deltas = deliveryModeOf(room) === 'deltas';
       const since = { deltas, message_limit: RESYNC_MESSAGES };
       await this.subscribeSession(connection, sessionId, since, () => rooms.has(room));
     }
@@ -223,13 +223,17 @@ class RoomSubscriptions implements Subscriptions {
     });
     if (!read) throw new OrbitError('not_found', { what: 'Session', id: sessionId }, { sessionId });
     for (const text of read.frames) reply(frameOfText(text).message as Reply);
-    this.#enter(connection, sessionId, sessionRoom(sessionId, hearingBy(connection, sessionId)));
+    this.#enter(
+      connection,
+      sessionId,
+      sessionRoom(sessionId, deliveryModeBy(connection, sessionId)),
+    );
   }
 
   /** Synchronous with the last read. A connection hears a session one way only: the newest counts. */
   #enter(connection: Connection, sessionId: string, room: string): void {
     for (const other of roomsOf(sessionId)) if (other !== room) connection.leave(other);
-    for (const message of this.#deps.news.standing(sessionId, hearingOf(room)))
+    for (const message of this.#deps.news.current(sessionId, deliveryModeOf(room)))
       connection.send(frameOf(message));
     connection.join(room);
   }
@@ -255,7 +259,7 @@ class RoomSubscriptions implements Subscriptions {
   }
 }
 
-function hearingBy({ rooms }: Connection, sessionId: string): Hearing {
+function deliveryModeBy({ rooms }: Connection, sessionId: string): DeliveryMode {
   return rooms.has(sessionRoom(sessionId, 'deltas')) ? 'deltas' : 'whole';
 }
 

@@ -9,7 +9,7 @@ import type { ImageInput, Message } from '../../protocol/nouns.ts';
 import { errorMessage } from '../rooms/rooms.ts';
 import type { Asker, Handlers } from '../runtime-api.ts';
 import type { LiveSession } from '../sessions/live-session.ts';
-import { contextOf, refuseWatched, type Sessions, type Wish } from '../sessions/sessions.ts';
+import { contextOf, type EventToSend, refuseWatched, type Sessions } from '../sessions/sessions.ts';
 import type { Links } from '../steering/links.ts';
 
 type TurnsTag =
@@ -26,7 +26,7 @@ const MAX_CONTENT_CHARS = 1_000_000;
 const EMPTY = 'The message is empty; write something';
 
 /** Words for the running turn; without one they start one. @throws OrbitError `invalid_argument` */
-export function steered(session_id: string, content: string): Wish {
+export function steered(session_id: string, content: string): EventToSend {
   if (content.trim() === '') throw invalid(session_id, EMPTY);
   refuseLong(session_id, content);
   const id = `steer-${randomUUID()}`;
@@ -52,9 +52,9 @@ export function createTurnsHandlers({
   async function wish(
     { sender, reply }: Asker,
     id: string,
-    { verb, make }: { verb: string; make: (live: LiveSession) => Wish },
+    { verb, make }: { verb: string; make: (live: LiveSession) => EventToSend },
   ): Promise<void> {
-    await sessions.as(sender).wish(id, verb, make);
+    await sessions.as(sender).commandWithLink(id, verb, make);
     links.opening(id)?.catch((cause: Error) => reply(errorMessage(notOpened(id, cause))));
   }
 
@@ -109,7 +109,7 @@ function submitted(
   { session_id, content, model, effort, skills, mentions }: ClientMessageOf<'send_message'>,
   images: ImageInput[],
   joins: boolean,
-): Wish {
+): EventToSend {
   const id = `user-${randomUUID()}`;
   const chosen = { ...(model && { model }), ...(effort && { effort }) };
   const shown = images.length > 0 ? { images } : {};

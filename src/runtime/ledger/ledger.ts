@@ -12,7 +12,7 @@ import type { ConnectorCommand, Fact } from '../../../machines/session-facts.ts'
 import { FACTS } from '../../../machines/session-facts.ts';
 import { takeStep } from '../../../machines/step.ts';
 import { OrbitError } from '../../errors.ts';
-import type { Witness } from '../../inspection/hub.ts';
+import type { CommitListener } from '../../inspection/hub.ts';
 import type { Logger } from '../../log.ts';
 import type { SessionMessage } from '../../protocol/server.ts';
 import type { EventItem, ItemResult } from '../../store/items.ts';
@@ -35,7 +35,7 @@ interface LedgerDeps {
   ring: Ring;
   listFeed: ListFeed;
   /** Called for every event once it is committed and published. Never throws. */
-  witness?: Witness;
+  witness?: CommitListener;
   log: Logger;
   /** Something was taken back: subscribers of the session need it whole. */
   refresh: (sessionId: string) => void;

@@ -62,12 +62,12 @@ export const LIST_ROOM = 'list';
  * How a session's streamed text is heard: the whole again and again, or only what is new. Each session
  * has a room for either; all other facts and news go to both.
  */
-export type Hearing = 'whole' | 'deltas';
+export type DeliveryMode = 'whole' | 'deltas';
 
-const PREFIXES: Record<Hearing, string> = { whole: 'session:', deltas: 'deltas:' };
+const PREFIXES: Record<DeliveryMode, string> = { whole: 'session:', deltas: 'deltas:' };
 
 /** Name of the room that hears one session's facts. */
-export function sessionRoom(sessionId: string, hearing: Hearing = 'whole'): string {
+export function sessionRoom(sessionId: string, hearing: DeliveryMode = 'whole'): string {
   return PREFIXES[hearing] + sessionId;
 }
 
@@ -78,12 +78,12 @@ export function roomsOf(sessionId: string): readonly [string, string] {
 
 /** The session a room belongs to, or null for the list. */
 export function sessionOfRoom(room: string): string | null {
-  const prefix = PREFIXES[hearingOf(room)];
+  const prefix = PREFIXES[deliveryModeOf(room)];
   return room.startsWith(prefix) ? room.slice(prefix.length) : null;
 }
 
 /** How those in a session's room hear its text. */
-export function hearingOf(room: string): Hearing {
+export function deliveryModeOf(room: string): DeliveryMode {
   return room.startsWith(PREFIXES.deltas) ? 'deltas' : 'whole';
 }
 

@@ -4,10 +4,21 @@
  * new, those who want whole texts hear them in growing steps, and the row gets a checkpoint. Beginning and
  * end are facts like all others: `message.added` and `message.changed`.
  */
-import type { ListNews, ServerMessage, SessionNews } from '../../protocol/server.ts';
+import type {
+  ServerMessage,
+  TransientListMessage,
+  TransientSessionMessage,
+} from '../../protocol/server.ts';
 import type { Writer } from '../../store/writer.ts';
 import type { StampClock } from '../clock.ts';
-import { frameOf, type Hearing, LIST_ROOM, type Outlet, roomsOf, sessionRoom } from './rooms.ts';
+import {
+  type DeliveryMode,
+  frameOf,
+  LIST_ROOM,
+  type Outlet,
+  roomsOf,
+  sessionRoom,
+} from './rooms.ts';
 
 /** What is new is told this often, ms: fast enough to look alive, slow enough to be few frames. */
 const BEAT_MS = 40;
@@ -39,7 +50,7 @@ export interface Streams {
   /** @param first the words its `message.added` brings */
   open(sessionId: string, messageId: string, first: string): Stream;
   /** The live texts of a session, for new subscribers, as far as all others have heard them. */
-  standing: Standing;
+  standing: CurrentMessages;
   /** Stops the beat; nothing more is told. */
   stop(): void;
 }
@@ -205,34 +216,34 @@ function everyBeat(ms: number, beat: () => void): () => void {
  */
 
 /** What still holds about a session; synchronous, so that nothing slips between it and `join`. */
-type Standing = (sessionId: string, hearing: Hearing) => ServerMessage[];
+type CurrentMessages = (sessionId: string, hearing: DeliveryMode) => ServerMessage[];
 
 /** What rooms hear beside the facts. */
-export interface News {
+export interface TransientMessages {
   /** Tells a session's room. */
-  tell(message: SessionNews): void;
+  send(message: TransientSessionMessage): void;
   /** Tells those in a session's room who asked for `deltas`. */
-  tellDeltas(message: SessionNews): void;
+  sendDeltas(message: TransientSessionMessage): void;
   /** Tells the list's room. */
-  tellList(message: ListNews): void;
+  sendToList(message: TransientListMessage): void;
   /** Has this source asked for every new subscriber. */
-  keep(standing: Standing): void;
+  keep(standing: CurrentMessages): void;
   /** What a new subscriber of the session must hear, behind its snapshot or replay. */
-  standing: Standing;
+  current: CurrentMessages;
 }
 
 /** News over the rooms. */
-export function createNews({ rooms }: { rooms: Outlet }): News {
-  const sources: Standing[] = [];
+export function createTransientMessages({ rooms }: { rooms: Outlet }): TransientMessages {
+  const sources: CurrentMessages[] = [];
   return {
-    tell(message) {
+    send(message) {
       const frame = frameOf(message);
       for (const room of roomsOf(message.session_id)) rooms.publish(room, frame);
     },
-    tellDeltas: (message) =>
+    sendDeltas: (message) =>
       rooms.publish(sessionRoom(message.session_id, 'deltas'), frameOf(message)),
-    tellList: (message) => rooms.publish(LIST_ROOM, frameOf(message)),
+    sendToList: (message) => rooms.publish(LIST_ROOM, frameOf(message)),
     keep: (standing) => void sources.push(standing),
-    standing: (sessionId, hearing) => sources.flatMap((source) => source(sessionId, hearing)),
+    current: (sessionId, hearing) => sources.flatMap((source) => source(sessionId, hearing)),
   };
 }

@@ -18,7 +18,7 @@ export interface SessionNames {
 
 interface SessionNamesDeps {
   namer: Namer;
-  sessions: Pick<Sessions, 'tellTo'>;
+  sessions: Pick<Sessions, 'sendTo'>;
   log: Logger;
 }
 
@@ -46,7 +46,7 @@ export function createSessionNames({ namer, sessions, log }: SessionNamesDeps): 
       const name = await namer.name(prompt, signal);
       log.info('naming.done', { session_id: id, named: name !== null });
       if (name === null || end.signal.aborted) return;
-      await sessions.tellTo(id, 'server', (at, { session }) => ({
+      await sessions.sendTo(id, 'server', (at, { session }) => ({
         type: 'fields.updated',
         at,
         // Named meanwhile: that name is the better one.

@@ -18,7 +18,7 @@ import type { Registry } from './registry.ts';
 type WithoutTime<Event> = Event extends unknown ? Omit<Event, 'at'> : never;
 
 /** An event of a client; it is stamped here. */
-export type Wish = WithoutTime<SessionEvent>;
+export type EventToSend = WithoutTime<SessionEvent>;
 
 /** Makes the event when the session is there: with its moment, knowing the session as it is then. */
 type EventMaker = (at: Stamp, context: SessionContext) => SessionEvent;
@@ -34,28 +34,32 @@ export interface Sessions {
    */
   visit<Result>(id: string, visit: (live: LiveSession) => Result): Promise<Awaited<Result>>;
   /** Tells a session an event; settles when it is committed. @throws OrbitError when it is not stored */
-  tell(live: LiveSession, wish: Wish, origin?: Origin): Promise<void>;
+  send(live: LiveSession, wish: EventToSend, origin?: Origin): Promise<void>;
   /**
    * Tells a session that may not be live yet; resolves when the event is committed and published.
    *
    * @throws OrbitError `not_found` for an unknown session, `server_busy`, `storage_unavailable`,
    *   `quarantined`, and what `make` throws: then nothing has happened
    */
-  tellTo(id: string, origin: Origin, make: EventMaker): Promise<void>;
+  sendTo(id: string, origin: Origin, make: EventMaker): Promise<void>;
   /**
    * A client's command. The chart decides when the command's turn comes.
    *
    * @param what a verb for the refusal of sessions that are only watched
    * @throws OrbitError with the code of the chart's refusal (machines/refusals.ts); nothing has changed then
    */
-  command(live: LiveSession, wish: Wish, what: string): Promise<void>;
+  command(live: LiveSession, wish: EventToSend, what: string): Promise<void>;
   /**
    * The same for a steered session whose connector may be gone: it is fetched, and the wish waits with it.
    *
    * @param what a verb for the refusal of sessions that are only watched
    * @throws OrbitError `not_found`, `watched_only`, `session_over`
    */
-  wish(id: string, what: string, wishFor: (live: LiveSession) => Wish): Promise<void>;
+  commandWithLink(
+    id: string,
+    what: string,
+    wishFor: (live: LiveSession) => EventToSend,
+  ): Promise<void>;
 }
 
 /** The session's memory as it stands now. */
@@ -92,23 +96,27 @@ class RegisteredSessions implements Sessions {
     return this.#visitFor('client', id, visitor);
   }
 
-  tell(live: LiveSession, wish: Wish, origin: Origin = 'client'): Promise<void> {
+  send(live: LiveSession, wish: EventToSend, origin: Origin = 'client'): Promise<void> {
     return this.#commit(live, this.#stamped(wish), origin);
   }
 
-  tellTo(id: string, origin: Origin, make: EventMaker): Promise<void> {
+  sendTo(id: string, origin: Origin, make: EventMaker): Promise<void> {
     return this.#visitFor(origin, id, (live) =>
       this.#commit(live, ({ context }) => make(this.#deps.clock.stamp(), context), origin),
     );
   }
 
-  command(live: LiveSession, wish: Wish, what: string): Promise<void> {
+  command(live: LiveSession, wish: EventToSend, what: string): Promise<void> {
     return this.#commit(live, this.#stamped(wish), 'client', (snapshot, event) =>
       refusalError(live.id, snapshot, event, what),
     );
   }
 
-  wish(id: string, what: string, wishFor: (live: LiveSession) => Wish): Promise<void> {
+  commandWithLink(
+    id: string,
+    what: string,
+    wishFor: (live: LiveSession) => EventToSend,
+  ): Promise<void> {
     return this.visit(id, (live) => {
       // Made first: words that are refused must not start a process.
       const wish = wishFor(live);
@@ -155,12 +163,12 @@ class RegisteredSessions implements Sessions {
     const { snapshot } = live.head;
     if (snapshot.hasTag('linked') || !snapshot.hasTag('steered') || snapshot.hasTag('ended'))
       return;
-    this.tell(live, { type: 'link.requested' }, 'server').catch(() => {
+    this.send(live, { type: 'link.requested' }, 'server').catch(() => {
       // What is sent next fails for the same reason, and says so.
     });
   }
 
-  #stamped(wish: Wish): SessionEvent {
+  #stamped(wish: EventToSend): SessionEvent {
     return { ...wish, at: this.#deps.clock.stamp() } as SessionEvent;
   }
 }
@@ -211,7 +219,7 @@ function settledError(
 }
 
 /** @throws OrbitError for a command that the session would refuse now, before anything is done for it */
-export function refuse(live: LiveSession, event: Wish, what: string): void {
+export function refuse(live: LiveSession, event: EventToSend, what: string): void {
   const at = live.head.snapshot.context.newestAt;
   const error = refusalError(live.id, live.head.snapshot, { ...event, at } as SessionEvent, what);
   if (error) throw error;

@@ -12,7 +12,7 @@ import type { ListFeed } from '../rooms/list-updates.ts';
 import type { LiveSession } from '../sessions/live-session.ts';
 import { newSession } from '../sessions/live-session.ts';
 import type { Registry } from '../sessions/registry.ts';
-import { contextOf, type Sessions, type Wish } from '../sessions/sessions.ts';
+import { contextOf, type EventToSend, type Sessions } from '../sessions/sessions.ts';
 import type { Links } from './links.ts';
 
 /** A fork that was made. */
@@ -33,7 +33,7 @@ export interface Forks {
    */
   fork(
     source: LiveSession,
-    how: { nth: number | null; given: Partial<ThreadSettings>; sessions: Pick<Sessions, 'tell'> },
+    how: { nth: number | null; given: Partial<ThreadSettings>; sessions: Pick<Sessions, 'send'> },
   ): Promise<Forked>;
 }
 
@@ -45,7 +45,7 @@ interface ForksDeps {
 }
 
 interface History {
-  told: Wish[];
+  told: EventToSend[];
   turnCount: number;
 }
 
@@ -91,7 +91,7 @@ class ThreadForks implements Forks {
         turnCount,
       });
       const wishes = [...this.#deps.links.adopt({ id: sessionId, provider }, opened), ...told];
-      await Promise.all(wishes.map((wish) => sessions.tell(live, wish, 'server')));
+      await Promise.all(wishes.map((wish) => sessions.send(live, wish, 'server')));
     } catch (error) {
       announce();
       throw error;
@@ -106,7 +106,7 @@ async function historyOf(
   sessionId: string,
   threadId: string,
 ): Promise<History> {
-  const told: Wish[] = [];
+  const told: EventToSend[] = [];
   let turnCount = 0;
   for await (const { id: turnId, messages } of steering.history(threadId, sessionId)) {
     turnCount += 1;
@@ -125,7 +125,7 @@ function settingsOf(session: Session): ThreadSettings {
   };
 }
 
-function firstPromptOf(told: Wish[]): { first_prompt?: string } {
+function firstPromptOf(told: EventToSend[]): { first_prompt?: string } {
   for (const wish of told) {
     if (wish.type === 'message.added' && wish.message.message_type === 'user') {
       return { first_prompt: wish.message.content.slice(0, 200) };

@@ -4,13 +4,7 @@
  */
 import { isDamage } from '../damage.ts';
 import type { Sqlite } from '../database.ts';
-import type {
-  InspectedSession,
-  JournalStretch,
-  Opened,
-  ReadResults,
-  StoredActor,
-} from '../items.ts';
+import type { InspectedSession, JournalRange, Opened, ReadResults, StoredActor } from '../items.ts';
 import { createJournalRead, type JournalBase, type JournalRead } from './journal.ts';
 import { SUMMARY_COLUMNS, type SummaryRow, summaryFromRow } from './session-rows.ts';
 
@@ -212,7 +206,7 @@ function prepareStatements(database: Sqlite) {
 const STRETCH_ROWS = 1_200;
 
 /** Reads stretches of journals on one connection. */
-export function createStretchRead(database: Sqlite) {
+export function createRangeRead(database: Sqlite) {
   const base = database.prepare<[string, number], JournalBase>(
     `SELECT seq, machine_version AS machineVersion, snapshot FROM journal_bases
      WHERE session_id = ? AND seq < ? ORDER BY seq DESC LIMIT 1`,
@@ -228,7 +222,7 @@ export function createStretchRead(database: Sqlite) {
    * @param seq  the event the stretch shall reach; null for the newest
    * @param after  rows up to this one are known already
    */
-  return (sessionId: string, seq: number | null, after: number): JournalStretch => {
+  return (sessionId: string, seq: number | null, after: number): JournalRange => {
     const ends = journal.ends(sessionId);
     const wanted = seq ?? ends.last;
     const from = base.get(sessionId, wanted) ?? null;

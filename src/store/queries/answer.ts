@@ -4,7 +4,7 @@
  */
 import type { Sqlite } from '../database.ts';
 import type { InspectedSession, Read, ReadResults } from '../items.ts';
-import { ActorReads, createInspectedRead, createStretchRead } from './actors.ts';
+import { ActorReads, createInspectedRead, createRangeRead } from './actors.ts';
 import { createCatchUpRead } from './catch-up.ts';
 import { createPageReads } from './conversation.ts';
 import { createListRead, createProjectsRead } from './list.ts';
@@ -16,7 +16,7 @@ export function createAnswer(deps: { database: Sqlite; epoch: string }) {
   const actors = new ActorReads(database);
   const list = createListRead(database);
   const catchUp = createCatchUpRead(deps);
-  const stretch = createStretchRead(database);
+  const stretch = createRangeRead(database);
   const inspected = createInspectedRead(database);
   const pages = createPageReads(database);
   const comments = createCommentReads(database);

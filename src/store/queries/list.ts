@@ -18,7 +18,7 @@ const FIELD_CHARS = 4_096;
 const AROUND_BYTES = 1_024;
 
 /** A session's place in the list; every item that changes anything of it raises `journal_seq`. */
-interface Place {
+interface ListPosition {
   id: string;
   journal_seq: number;
   rowid: number;
@@ -53,7 +53,7 @@ const PARTS = [
 /** Reads lists on one connection. */
 export function createListRead(database: Sqlite) {
   const parts = PARTS.map(({ status, hasTime }) =>
-    database.prepare<[Pick<Cursor, 'at' | 'rowid'>], Place>(
+    database.prepare<[Pick<Cursor, 'at' | 'rowid'>], ListPosition>(
       `SELECT id, journal_seq, rowid, last_activity_at FROM sessions
        WHERE status = '${status}' AND ${
          hasTime
@@ -74,17 +74,17 @@ export function createListRead(database: Sqlite) {
 
   /** Places by the index alone: for a database in which rows of the table are damaged. */
   const salvaged = PARTS.map(({ status, hasTime }) =>
-    database.prepare<[], Pick<Place, 'rowid' | 'last_activity_at'>>(
+    database.prepare<[], Pick<ListPosition, 'rowid' | 'last_activity_at'>>(
       `SELECT rowid, last_activity_at FROM sessions INDEXED BY idx_sessions_list
        WHERE status = '${status}' AND last_activity_at IS ${hasTime ? 'NOT NULL' : 'NULL'}
        ORDER BY last_activity_at DESC, rowid DESC`,
     ),
   );
-  const placeOf = database.prepare<[number], Place>(
+  const placeOf = database.prepare<[number], ListPosition>(
     'SELECT id, journal_seq, rowid, last_activity_at FROM sessions WHERE rowid = ?',
   );
 
-  const write = ({ id, journal_seq }: Place): Written | null => {
+  const write = ({ id, journal_seq }: ListPosition): Written | null => {
     const known = written.get(id);
     if (known?.seq === journal_seq) return known;
     const row = session.get(id);

@@ -9,11 +9,11 @@ import type { Damage } from '../damage.ts';
 import { type FromThread, startThread } from './start.ts';
 
 /** Hears the word for the trouble (`disk_full`, `busy`...), or null when it is over. */
-export type TroubleListener = (trouble: string | null) => void;
+export type StorageErrorListener = (trouble: string | null) => void;
 
 /** Keeps the current trouble and tells its changes, once each. */
-export function createTroubles(log: Logger) {
-  const listeners: TroubleListener[] = [];
+export function createStorageErrors(log: Logger) {
+  const listeners: StorageErrorListener[] = [];
   let passing: string | null = null;
   let lasting: string | null = null;
 
@@ -31,7 +31,7 @@ export function createTroubles(log: Logger) {
     get now() {
       return lasting ?? passing;
     },
-    listen: (listener: TroubleListener) => void listeners.push(listener),
+    listen: (listener: StorageErrorListener) => void listeners.push(listener),
     /** Trouble that is over with the next commit. */
     set(trouble: string, reason: string) {
       change(() => {

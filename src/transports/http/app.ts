@@ -7,10 +7,10 @@ import Router from '@koa/router';
 import Koa, { type Context, type Middleware } from 'koa';
 import { OrbitError } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
-import type { Hall } from '../../runtime/runtime-api.ts';
+import type { RuntimeApi } from '../../runtime/runtime-api.ts';
 import type { Admission } from '../gate.ts';
 import { createLazy } from '../ports.ts';
-import { answerRefusal, doorOf, isBridgePath, refusalFrom, WS_PATH } from './requests.ts';
+import { answerRefusal, endpointOf, isBridgePath, refusalFrom, WS_PATH } from './requests.ts';
 
 /** Answers a request that was let in. It never throws. */
 export type App = (
@@ -21,7 +21,7 @@ export type App = (
 
 /** What the app leads to. */
 export interface AppDeps {
-  hall: Hall;
+  hall: RuntimeApi;
   log: Logger;
   version: string;
   /** Whether anybody on the network gets in (`--allow-insecure-no-auth`). */
@@ -51,11 +51,11 @@ export function createApp(
     // From here on an absolute-form target is a path like any other.
     ctx.url = query === '' ? path : `${path}?${query}`;
     ctx.state.admission = admission;
-    if (doorOf(path) === 'socket.io') await passOn(ctx, admission, deps);
+    if (endpointOf(path) === 'socket.io') await passOn(ctx, admission, deps);
     else await next();
     if (deps.isClosing() && !ctx.headerSent) ctx.set('Connection', 'close');
   });
-  app.use(createImageDoor(deps));
+  app.use(createImageEndpoint(deps));
   app.use(passToBridge(deps));
   if (deps.page) app.use(deps.page);
   app.use(createRouter().routes());
@@ -118,7 +118,7 @@ function createRouter(): Router {
 const PATH = /^\/images\/([0-9a-f]{64})$/;
 
 /** The middleware for images; passes everything else on. Refusals are thrown as `OrbitError`. */
-function createImageDoor({ hall }: { hall: Pick<Hall, 'image'> }): Middleware {
+function createImageEndpoint({ hall }: { hall: Pick<RuntimeApi, 'image'> }): Middleware {
   return async (ctx, next) => {
     const sha256 = PATH.exec(ctx.path)?.[1];
     if (sha256 === undefined) return next();

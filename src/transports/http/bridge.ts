@@ -7,14 +7,14 @@ import { OrbitError, statusOf } from '../../errors.ts';
 import { BODIES, checkBody, checkQuery, OPERATIONS, type OperationId } from '../../protocol/api.ts';
 import { parseJson } from '../../protocol/scan.ts';
 import { wellFormed } from '../../protocol/validation.ts';
-import type { Hall } from '../../runtime/runtime-api.ts';
+import type { RuntimeApi } from '../../runtime/runtime-api.ts';
 import type { Admission } from '../gate.ts';
 import { type Asked, createAsk, createOperations, Refused } from './operations.ts';
 import { readBody, refusalBody, refuseOtherMedia } from './requests.ts';
 
 /** What the bridge leads to. */
 export interface BridgeDeps {
-  hall: Hall;
+  hall: RuntimeApi;
   version: string;
   port: () => number;
   maxBodyBytes: number;

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { OrbitError } from '../../errors.ts';
 import { HookBody, MAX_HOOK_BYTES, parseHookJson } from '../../protocol/hook-body.ts';
-import type { Hall, HookMeta } from '../../runtime/runtime-api.ts';
+import type { HookMeta, RuntimeApi } from '../../runtime/runtime-api.ts';
 import type { Admission } from '../gate.ts';
 import { readBody, refuseOtherMedia } from './requests.ts';
 
@@ -21,21 +21,21 @@ interface PlainAnswer {
  * Answers a request that was let in. What it refuses it throws as `OrbitError`; headers of its own it sets
  * on the response before.
  */
-export type PlainDoor = (
+export type PlainEndpoint = (
   request: IncomingMessage,
   response: ServerResponse,
   admission: Admission,
 ) => Promise<PlainAnswer>;
 
 interface HealthDeps {
-  hall: Pick<Hall, 'health'>;
+  hall: Pick<RuntimeApi, 'health'>;
   version: string;
   /** Whether anybody on the network gets in (`--allow-insecure-no-auth`). */
   isInsecure: boolean;
 }
 
 /** The door for `HEALTH_PATH`; who is anonymous does not learn the version. */
-export function createHealthDoor({ hall, version, isInsecure }: HealthDeps): PlainDoor {
+export function createHealthEndpoint({ hall, version, isInsecure }: HealthDeps): PlainEndpoint {
   return async ({ method }, response, { caller }) => {
     if (method !== 'GET' && method !== 'HEAD') {
       response.setHeader('Allow', 'GET, HEAD');
@@ -59,10 +59,10 @@ const TAKEN: PlainAnswer = { status: 204 };
 const MOMENT = /^\d{19}$/;
 
 /** The door for `HOOK_PATH`; it answers when the hook is committed. */
-export function createHookDoor(deps: {
-  hall: Pick<Hall, 'takeHook'>;
+export function createHookEndpoint(deps: {
+  hall: Pick<RuntimeApi, 'takeHook'>;
   maxBodyBytes: number;
-}): PlainDoor {
+}): PlainEndpoint {
   return async (request, response, { provenHook }) => {
     if (request.method !== 'POST') {
       response.setHeader('Allow', 'POST');

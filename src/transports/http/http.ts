@@ -9,9 +9,9 @@ import type { Logger } from '../../log.ts';
 import { type Admission, type Gate, isRefusal } from '../gate.ts';
 import { createLazy } from '../ports.ts';
 import type { AppDeps } from './app.ts';
-import type { PlainDoor } from './endpoints.ts';
-import { createHealthDoor, createHookDoor } from './endpoints.ts';
-import { answerRefusal, doorOf, HEALTH_PATH, HOOK_PATH, refusalFrom } from './requests.ts';
+import type { PlainEndpoint } from './endpoints.ts';
+import { createHealthEndpoint, createHookEndpoint } from './endpoints.ts';
+import { answerRefusal, endpointOf, HEALTH_PATH, HOOK_PATH, refusalFrom } from './requests.ts';
 
 const SECURITY_HEADERS = {
   'Cross-Origin-Resource-Policy': 'same-origin',
@@ -38,9 +38,9 @@ export function createHttp(
   deps: HttpDeps,
 ): (request: IncomingMessage, response: ServerResponse) => void {
   const headersFor = createHeaders(deps.isClosing);
-  const doors = new Map<string, PlainDoor>([
-    [HOOK_PATH, createHookDoor(deps)],
-    [HEALTH_PATH, createHealthDoor(deps)],
+  const doors = new Map<string, PlainEndpoint>([
+    [HOOK_PATH, createHookEndpoint(deps)],
+    [HEALTH_PATH, createHealthEndpoint(deps)],
   ]);
   const app = createLazy(async () => {
     const { createApp } = await import('./app.ts');
@@ -110,7 +110,7 @@ function passGate(
   headersFor: ReturnType<typeof createHeaders>,
   { request, response }: { request: IncomingMessage; response: ServerResponse },
 ): Admission | null {
-  const verdict = deps.gate.judge(request, doorOf);
+  const verdict = deps.gate.judge(request, endpointOf);
   const path = pathOf(request);
   if (isRefusal(verdict)) {
     const headers = { ...headersFor(null), ...verdict.headers };

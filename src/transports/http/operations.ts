@@ -9,7 +9,7 @@ import type { SessionState, SessionSummary, WorkStatus } from '../../protocol/no
 import type { AnswerOf } from '../../protocol/openapi.ts';
 import type { ServerMessage } from '../../protocol/server.ts';
 import type { Caller, Connection } from '../../runtime/rooms/rooms.ts';
-import type { Hall } from '../../runtime/runtime-api.ts';
+import type { RuntimeApi } from '../../runtime/runtime-api.ts';
 import { nextConnectionId } from '../connection.ts';
 
 /** One request, checked. */
@@ -26,7 +26,7 @@ type Operations = {
 };
 
 /** What is known beside the hall. */
-export interface House {
+export interface ServerFacts {
   version: string;
   port: () => number;
   health: () => { degraded?: string; remedy?: string };
@@ -146,7 +146,7 @@ const QUESTIONS: Omit<Operations, 'health' | 'openapi'> = {
 };
 
 /** All operations. */
-export function createOperations({ version, port, health: healthOf }: House): Operations {
+export function createOperations({ version, port, health: healthOf }: ServerFacts): Operations {
   let document: AnswerOf<'openapi'> | null = null;
   return {
     ...QUESTIONS,
@@ -239,7 +239,10 @@ export interface Ask {
 }
 
 /** Asks for one caller. */
-export function createAsk(hall: Pick<Hall, 'opened' | 'receive' | 'closed'>, caller: Caller): Ask {
+export function createAsk(
+  hall: Pick<RuntimeApi, 'opened' | 'receive' | 'closed'>,
+  caller: Caller,
+): Ask {
   async function all(message: object): Promise<ServerMessage[]> {
     const told: ServerMessage[] = [];
     const connection = listener(caller, told);

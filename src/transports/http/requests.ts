@@ -6,7 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { hasTextError, OrbitError } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
 import { STATELY_PATH } from '../admission/credential.ts';
-import type { Door } from '../gate.ts';
+import type { Endpoint } from '../gate.ts';
 import { errorFrom } from '../ports.ts';
 
 /** Tells whether the server is well. */
@@ -17,7 +17,7 @@ export const WS_PATH = '/ws';
 export const HOOK_PATH = '/api/hook';
 
 /** Which door a path leads to, for the gate. Exact: `/ws/` is not `/ws`. */
-export function doorOf(path: string): Door {
+export function endpointOf(path: string): Endpoint {
   if (path === HEALTH_PATH) return 'health';
   if (path === HOOK_PATH) return 'hook';
   if (path === WS_PATH) return 'ws';

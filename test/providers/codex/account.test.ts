@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import type { ListNews } from '../../../src/protocol/server.ts';
+import type { TransientListMessage } from '../../../src/protocol/server.ts';
 import { createAccount } from '../../../src/providers/codex/account.ts';
 import type { Engine } from '../../../src/providers/codex/engine/engine.ts';
 import type { Account } from '../../../src/providers/provider.ts';
@@ -11,7 +11,7 @@ import { recordedLog } from '../../support/recorded-log.ts';
 let api: FakeResponsesApi;
 let home: CodexHome;
 let engine: Engine;
-let told: Inbox<ListNews>;
+let told: Inbox<TransientListMessage>;
 let logged: ReturnType<typeof recordedLog>;
 
 beforeEach(async () => {
@@ -31,7 +31,7 @@ afterEach(async () => {
 function accounts(loginLimitMs?: number): Account {
   return createAccount({
     engine,
-    port: { tellList: (message) => told.add(message) },
+    port: { sendToList: (message) => told.add(message) },
     codexHome: home.codexHome,
     log: logged.log,
     ...(loginLimitMs !== undefined && { loginLimitMs }),

@@ -4,7 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { SILENT_LOGGER } from '../../../src/log.ts';
-import { createTraces, removeOldTraces } from '../../../src/providers/codex/engine/supervisor.ts';
+import {
+  createSandboxLeftovers,
+  removeOldSandboxLeftovers,
+} from '../../../src/providers/codex/engine/supervisor.ts';
 
 let scratch = '';
 let project = '';
@@ -20,11 +23,11 @@ afterEach(() => rmSync(scratch, { recursive: true, force: true }));
 
 it('removes at the next start what a killed process left empty, and nothing that was there or is used', async () => {
   mkdirSync(join(project, '.aws'));
-  createTraces(list, SILENT_LOGGER).worksIn('thread', [project]);
+  createSandboxLeftovers(list, SILENT_LOGGER).worksIn('thread', [project]);
   // The process is killed here; the sandbox had made these, and somebody used one of them since.
   for (const name of ['.git', '.codex', '.agents']) mkdirSync(join(project, name));
   writeFileSync(join(project, '.agents', 'notes'), 'mine');
-  await removeOldTraces(list, SILENT_LOGGER);
+  await removeOldSandboxLeftovers(list, SILENT_LOGGER);
   const left = ['.git', '.codex', '.agents', '.aws'].filter((name) =>
     existsSync(join(project, name)),
   );
@@ -33,7 +36,7 @@ it('removes at the next start what a killed process left empty, and nothing that
 });
 
 it('lists nothing once everything has ended', async () => {
-  const traces = createTraces(list, SILENT_LOGGER);
+  const traces = createSandboxLeftovers(list, SILENT_LOGGER);
   traces.worksIn('thread', [project]);
   expect(JSON.parse(readFileSync(list, 'utf8'))).toContain(join(project, '.git'));
   mkdirSync(join(project, '.git'));
@@ -44,8 +47,8 @@ it('lists nothing once everything has ended', async () => {
 
 it('starts all the same with a list that cannot be read', async () => {
   writeFileSync(list, '{broken');
-  await removeOldTraces(list, SILENT_LOGGER);
-  const traces = createTraces(list, SILENT_LOGGER);
+  await removeOldSandboxLeftovers(list, SILENT_LOGGER);
+  const traces = createSandboxLeftovers(list, SILENT_LOGGER);
   traces.worksIn('thread', [project]);
   expect(JSON.parse(readFileSync(list, 'utf8'))).toContain(join(project, '.git'));
 });

@@ -24,7 +24,7 @@ const payload = signal('{\n  "type": ""\n}');
 const isArmed = signal(false);
 
 /** The tab "Try". */
-export function Attempt() {
+export function DryRun() {
   const { outcome, run } = useOutcome();
   const session = selected.value ?? '';
   const seq = shown.value.record?.seq;

@@ -11,7 +11,7 @@ const WORDS: Record<Place, string> = {
 };
 
 /** The links between the pages. */
-export function Places() {
+export function Navigation() {
   return (
     <nav class="places" aria-label="Pages">
       {PLACES.map((where) => (

@@ -16,10 +16,10 @@ import './stage.css';
 /** Whether the conversation, and with it an open request, is in sight. */
 const isTalkOpen = computed(() => (isPhone.value ? view.value : tab.value) === 'session');
 /** Head and chart, or the card of a child actor. */
-export function Stage() {
+export function ChartPanel() {
   return (
     <section class="stage" aria-label="Chart">
-      <StageHead />
+      <ChartPanelHead />
       <Picture />
     </section>
   );
@@ -32,7 +32,7 @@ function Picture() {
 }
 
 /** Name and states of the watched session. */
-export function StageHead() {
+export function ChartPanelHead() {
   const row = selectedRow.value;
   return (
     <header class="stage-head">

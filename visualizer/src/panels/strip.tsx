@@ -16,7 +16,7 @@ interface Props {
 }
 
 /** The canvas; repainted when what it is given changes. */
-export function Strip(props: Props) {
+export function JournalMinimap(props: Props) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const latest = useRef(props);
   const painter = useRef<ReturnType<typeof createPainter> | null>(null);

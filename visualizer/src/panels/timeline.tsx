@@ -6,7 +6,7 @@ import { goFirst, goLive, goTo, isSeeking, step, toggleLive } from '../cursor.ts
 import { history, position, shown } from '../model.ts';
 import { theme } from '../theme.ts';
 import { clockWords, count } from '../ui/words.ts';
-import { Strip } from './strip.tsx';
+import { JournalMinimap } from './strip.tsx';
 import './timeline.css';
 
 /** The strip with its buttons and where one stands. */
@@ -40,7 +40,7 @@ export function Timeline() {
         </span>
       </div>
       <div class="strip">
-        <Strip
+        <JournalMinimap
           key={theme.value}
           known={history.value}
           cursor={record?.seq ?? null}

@@ -81,7 +81,7 @@ class HookSpool implements Spool {
       const file = await this.#sort(entry, minAgeMs, result);
       if (file) files.push(file);
     }
-    files.sort(byMoment);
+    files.sort(byTime);
     for (let from = 0; from < files.length; from += BATCH) {
       const isGoing = await this.#drainBatch(files.slice(from, from + BATCH), result);
       if (isGoing) continue;
@@ -202,7 +202,7 @@ class HookSpool implements Spool {
 }
 
 /** By the moment in the name, then by when the file was written, then by the number of its process. */
-function byMoment(a: SpooledHook, b: SpooledHook): number {
+function byTime(a: SpooledHook, b: SpooledHook): number {
   const [momentA = '', pidA = ''] = a.key.split('-');
   const [momentB = '', pidB = ''] = b.key.split('-');
   if (momentA !== momentB) return momentA < momentB ? -1 : 1;

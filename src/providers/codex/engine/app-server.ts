@@ -15,12 +15,12 @@ import type { Engine, Methods } from './engine.ts';
 import { createRoutes, type Routes } from './routes.ts';
 import { openRpc, type Rpc } from './rpc.ts';
 import {
-  createKeeper,
-  createTraces,
-  type Keeper,
+  createSandboxLeftovers,
+  createSupervisor,
   type Kept,
-  removeOldTraces,
-  type Traces,
+  removeOldSandboxLeftovers,
+  type SandboxLeftovers,
+  type Supervisor,
 } from './supervisor.ts';
 
 /** What an engine needs. */
@@ -45,7 +45,7 @@ export interface EngineDeps {
 interface Running extends Kept {
   readonly child: Child;
   readonly rpc: Rpc;
-  readonly traces: Traces;
+  readonly traces: SandboxLeftovers;
 }
 
 const DEADLINE_MS = 30_000;
@@ -64,7 +64,7 @@ export function createEngine(deps: EngineDeps): Engine {
 class AppServer implements Engine {
   readonly #deps: EngineDeps;
   readonly #routes: Routes;
-  readonly #keeper: Keeper<Running>;
+  readonly #keeper: Supervisor<Running>;
   readonly #probing = new Set<Rpc>();
   /** One that was not greeted yet: its answer may take longer than closing may. */
   #starting: Child | null = null;
@@ -77,9 +77,9 @@ class AppServer implements Engine {
 
   constructor(deps: EngineDeps) {
     this.#deps = deps;
-    this.#tidied = removeOldTraces(deps.tracesFile ?? null, deps.log);
+    this.#tidied = removeOldSandboxLeftovers(deps.tracesFile ?? null, deps.log);
     this.#routes = createRoutes(this.#deps.log);
-    this.#keeper = createKeeper<Running>({
+    this.#keeper = createSupervisor<Running>({
       start: () => this.#start(),
       lost: (reason) => this.#routes.lost(reason),
       restartDelaysMs: this.#deps.restartDelaysMs ?? RESTART_DELAYS_MS,
@@ -163,7 +163,7 @@ class AppServer implements Engine {
     const { stdin, stdout } = child;
     const late = (): void => void this.#probe(child, rpc);
     const rpc = openRpc({ stdin, stdout, ...arrivals, late, log: this.#deps.log });
-    return { rpc, traces: createTraces(this.#deps.tracesFile ?? null, this.#deps.log) };
+    return { rpc, traces: createSandboxLeftovers(this.#deps.tracesFile ?? null, this.#deps.log) };
   }
 
   /** A missed deadline may be the request's fault; a process that hangs answers nothing at all. */
@@ -220,7 +220,11 @@ function makeCodexHome(path: string | undefined): void {
 }
 
 /** Follows where threads work, from what is asked and answered. */
-function trace(traces: Traces, method: keyof Methods, said: { params: unknown; result: unknown }) {
+function trace(
+  traces: SandboxLeftovers,
+  method: keyof Methods,
+  said: { params: unknown; result: unknown },
+) {
   const params = (said.params ?? {}) as { threadId?: string; cwd?: string | null };
   const { threadId = '', cwd } = params;
   switch (method) {

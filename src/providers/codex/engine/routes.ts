@@ -62,7 +62,7 @@ class ThreadRoutes implements Routes {
   readonly #listeners = new Map<string, ThreadListener>();
   readonly #hearers = new Set<(notification: ServerNotification) => void>();
   readonly #open = new Map<MessageId, Question>();
-  readonly #families = createFamilies();
+  readonly #families = createSubagentParents();
   #lives = 0;
 
   constructor(log: Logger) {
@@ -176,7 +176,7 @@ function threadOf(params: object): string | null {
  */
 
 /** Threads and their parents. */
-interface Families {
+interface SubagentParents {
   /** Notes who began whom. */
   heard(notification: ServerNotification): void;
   /** The thread itself or the nearest above it that fits. */
@@ -190,7 +190,7 @@ const MAX_DEPTH = 16;
 const MAX_CHILDREN = 10_000;
 
 /** Nobody has begun anybody yet. */
-function createFamilies(): Families {
+function createSubagentParents(): SubagentParents {
   const parents = new Map<string, string>();
 
   function note(child: string, parent: string): void {

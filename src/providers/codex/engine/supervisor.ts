@@ -18,7 +18,7 @@ export interface Kept {
 }
 
 /** What a keeper needs. */
-export interface KeeperDeps<Thing extends Kept> {
+export interface SupervisorDeps<Thing extends Kept> {
   /** Starts one and resolves when it is ready. @throws OrbitError */
   readonly start: () => Promise<Thing>;
   /** It ended by itself after it had been ready. */
@@ -29,7 +29,7 @@ export interface KeeperDeps<Thing extends Kept> {
 }
 
 /** Owns the one process. */
-export interface Keeper<Thing> {
+export interface Supervisor<Thing> {
   readonly state: EngineState;
   /** The running one, started if need be. @throws OrbitError `codex_error`, `shutting_down` */
   get(): Promise<Thing>;
@@ -43,12 +43,14 @@ export interface Keeper<Thing> {
 const WINDOW_MS = 60_000;
 
 /** A keeper whose process does not run yet. */
-export function createKeeper<Thing extends Kept>(deps: KeeperDeps<Thing>): Keeper<Thing> {
-  return new ProcessKeeper(deps);
+export function createSupervisor<Thing extends Kept>(
+  deps: SupervisorDeps<Thing>,
+): Supervisor<Thing> {
+  return new ProcessSupervisor(deps);
 }
 
-class ProcessKeeper<Thing extends Kept> implements Keeper<Thing> {
-  readonly #deps: KeeperDeps<Thing>;
+class ProcessSupervisor<Thing extends Kept> implements Supervisor<Thing> {
+  readonly #deps: SupervisorDeps<Thing>;
   readonly #hearers = new Set<(state: EngineState, reason: string | null) => void>();
   #state: EngineState = 'stopped';
   #current: Promise<Thing> | null = null;
@@ -58,7 +60,7 @@ class ProcessKeeper<Thing extends Kept> implements Keeper<Thing> {
   /** Those that end by our own wish, which is no loss. */
   readonly #retired = new WeakSet<Thing>();
 
-  constructor(deps: KeeperDeps<Thing>) {
+  constructor(deps: SupervisorDeps<Thing>) {
     this.#deps = deps;
   }
 
@@ -155,7 +157,7 @@ const NAMES = ['.agents', '.aws', '.codex', '.git'];
 const LEFT_ALONE = new Set(['ENOTEMPTY', 'EEXIST', 'ENOENT', 'ENOTDIR']);
 
 /** Folders in which threads work. */
-export interface Traces {
+export interface SandboxLeftovers {
   /** A thread works in these from now on. Looks at once, so it may be called between two lines. */
   worksIn(threadId: string, folders: readonly string[]): void;
   /** A thread's commands were ended; tidies up where no other thread works. */
@@ -187,7 +189,10 @@ async function removeEmpty(paths: readonly string[], log: Logger): Promise<strin
  *
  * @param listFile where that process kept its list; null when it kept none
  */
-export async function removeOldTraces(listFile: string | null, log: Logger): Promise<void> {
+export async function removeOldSandboxLeftovers(
+  listFile: string | null,
+  log: Logger,
+): Promise<void> {
   if (listFile === null || !existsSync(listFile)) return;
   try {
     const listed: unknown = JSON.parse(readFileSync(listFile, 'utf8'));
@@ -204,7 +209,7 @@ function keepList(listFile: string, paths: readonly string[]): void {
 }
 
 /** Traces of nobody yet. @param listFile what was missing is listed there; null keeps no list */
-export function createTraces(listFile: string | null, log: Logger): Traces {
+export function createSandboxLeftovers(listFile: string | null, log: Logger): SandboxLeftovers {
   /** Folder -> what was missing in it before. */
   const missing = new Map<string, readonly string[]>();
   const folders = new Map<string, Set<string>>();

@@ -10,13 +10,13 @@ import type { UserInput } from '../protocol/generated/v2/UserInput.ts';
 import { approvalPolicyOf, cutBeforeTurns, sandboxPolicyOf } from './threads.ts';
 import { reasonOf, type TurnControl } from './turn-control.ts';
 
-type OrderOf<Type extends ConnectorCommand['type']> = Extract<ConnectorCommand, { type: Type }>;
+type CommandOf<Type extends ConnectorCommand['type']> = Extract<ConnectorCommand, { type: Type }>;
 
 /** What became of a client's words, as the app shows it beside them. */
 type Fate = 'queued' | 'delivered' | 'fallback' | 'failed' | 'unknown';
 
 /** The orders of one open thread, and what they show. */
-export interface Orders {
+export interface ThreadCommands {
   take(order: ConnectorCommand): void;
   /** The model has read a client's message. */
   confirmed(messageId: string): void;
@@ -28,7 +28,7 @@ export interface Orders {
   mute(): void;
 }
 
-interface OrdersDeps {
+interface ThreadCommandsDeps {
   sessionId: string;
   engine: Pick<Engine, 'request'>;
   port: Pick<SessionPort, 'report' | 'nowMs'>;
@@ -37,18 +37,18 @@ interface OrdersDeps {
 }
 
 /** Orders over one thread. */
-export function createOrders(deps: OrdersDeps): Orders {
-  return new ThreadOrders(deps);
+export function createThreadCommands(deps: ThreadCommandsDeps): ThreadCommands {
+  return new CodexThreadCommands(deps);
 }
 
-class ThreadOrders implements Orders {
-  readonly #deps: OrdersDeps;
+class CodexThreadCommands implements ThreadCommands {
+  readonly #deps: ThreadCommandsDeps;
   /** Steered messages that the model has not read yet. */
   readonly #steers = new Set<string>();
   #chain: Promise<void> = Promise.resolve();
   #isMute = false;
 
-  constructor(deps: OrdersDeps) {
+  constructor(deps: ThreadCommandsDeps) {
     this.#deps = deps;
   }
 
@@ -103,7 +103,7 @@ class ThreadOrders implements Orders {
   // ---- words ---------------------------------------------------------------------------------------
 
   /** Begins a turn, or joins the one that runs: Codex takes both for the same. */
-  async #start(order: OrderOf<'turn.run'>): Promise<void> {
+  async #start(order: CommandOf<'turn.run'>): Promise<void> {
     await this.#deps.turns.calm();
     const expected = this.#deps.turns.expect();
     const { messageId: clientUserMessageId, model, effort } = order;
@@ -122,7 +122,7 @@ class ThreadOrders implements Orders {
     }
   }
 
-  async #run(order: OrderOf<'turn.run'>): Promise<void> {
+  async #run(order: CommandOf<'turn.run'>): Promise<void> {
     try {
       await this.#start(order);
     } catch (error) {
@@ -130,7 +130,7 @@ class ThreadOrders implements Orders {
     }
   }
 
-  async #steer({ messageId, content }: OrderOf<'turn.steer'>): Promise<void> {
+  async #steer({ messageId, content }: CommandOf<'turn.steer'>): Promise<void> {
     await this.#deps.turns.calm();
     await this.#deps.turns.begun();
     const turnId = this.#deps.turns.activeId;
@@ -216,7 +216,7 @@ class ThreadOrders implements Orders {
     });
   }
 
-  async #update({ settings }: OrderOf<'settings.update'>): Promise<void> {
+  async #update({ settings }: CommandOf<'settings.update'>): Promise<void> {
     const approvalPolicy = approvalPolicyOf(settings.approvalPolicy);
     const sandboxPolicy = sandboxPolicyOf(settings.sandboxMode);
     await this.#attempt('Codex did not take the new settings', () =>
@@ -228,7 +228,7 @@ class ThreadOrders implements Orders {
     );
   }
 
-  async #rename({ name }: OrderOf<'thread.rename'>): Promise<void> {
+  async #rename({ name }: CommandOf<'thread.rename'>): Promise<void> {
     await this.#attempt('Codex did not take the new name', () =>
       this.#deps.engine.request('thread/name/set', { threadId: this.#deps.threadId, name }),
     );

@@ -10,14 +10,14 @@ import type { Engine } from '../engine/engine.ts';
 import type { ServerNotification } from '../protocol/generated/ServerNotification.ts';
 import type { ServerRequest } from '../protocol/generated/ServerRequest.ts';
 import type { Turn } from '../protocol/generated/v2/Turn.ts';
-import { createOrders, type Orders } from './commands.ts';
+import { createThreadCommands, type ThreadCommands } from './commands.ts';
 import { createReports, type Reports, type Stored } from './notifications.ts';
 import { type Ask, askFrom } from './server-requests.ts';
 import { resumeThread, startThread } from './threads.ts';
 import { createTurnControl, reasonOf, type TurnControl } from './turn-control.ts';
 
-type OrderOf<Type extends ConnectorCommand['type']> = Extract<ConnectorCommand, { type: Type }>;
-type Answer = OrderOf<'approval.answer'> | OrderOf<'question.answer'>;
+type CommandOf<Type extends ConnectorCommand['type']> = Extract<ConnectorCommand, { type: Type }>;
+type Answer = CommandOf<'approval.answer'> | CommandOf<'question.answer'>;
 
 /** What a Codex session can be ordered to do. */
 export const CAPABILITIES: ConnectorCommand['type'][] = [
@@ -42,7 +42,7 @@ export interface CodexSessionDeps extends ConnectorParts {
 interface Open {
   threadId: string;
   turns: TurnControl;
-  orders: Orders;
+  orders: ThreadCommands;
   unlisten: () => void;
 }
 
@@ -58,7 +58,7 @@ export class CodexSession implements Connector {
   #isOver = false;
 
   /** @param begin  the order it is made for, or a thread that is open already */
-  constructor(deps: CodexSessionDeps, begin: OrderOf<'thread.attach'> | OpenedThread) {
+  constructor(deps: CodexSessionDeps, begin: CommandOf<'thread.attach'> | OpenedThread) {
     this.#deps = deps;
     this.#reports = createReports({
       ...deps,
@@ -101,7 +101,7 @@ export class CodexSession implements Connector {
 
   // ---- opening and letting go ----------------------------------------------------------------------
 
-  async #attach(order: OrderOf<'thread.attach'>): Promise<void> {
+  async #attach(order: CommandOf<'thread.attach'>): Promise<void> {
     const { port } = this.#deps;
     try {
       const opened = await this.#openThread(order);
@@ -126,7 +126,7 @@ export class CodexSession implements Connector {
     }
   }
 
-  async #openThread(order: OrderOf<'thread.attach'>): Promise<OpenedThread> {
+  async #openThread(order: CommandOf<'thread.attach'>): Promise<OpenedThread> {
     const { engine } = this.#deps;
     const { threadId, settings, isBlank } = order;
     if (threadId === null && isBlank) return startThread(engine, settings);
@@ -152,7 +152,7 @@ export class CodexSession implements Connector {
       lost: (reason) => this.#lost(reason),
     });
     const turns = createTurnControl(engine, threadId);
-    const orders = createOrders({ ...this.#deps, threadId, turns });
+    const orders = createThreadCommands({ ...this.#deps, threadId, turns });
     if (this.#isOver) unlisten();
     else this.#open = { threadId, turns, orders, unlisten };
   }
