@@ -1,5 +1,5 @@
 /**
- * Every refusal the house can utter: wire code, HTTP status, sentence. `dispatch` turns one into an
+ * Every refusal the server can utter: wire code, HTTP status, sentence. `dispatch` turns one into an
  * `error` frame, the Koa middleware into a status; nobody invents a code inline. Add a code here first.
  */
 
@@ -9,7 +9,7 @@ export const DAMAGE_REMEDY =
   'backup (`orbitdock-server backup` saves what can still be read); hooks wait in the spool meanwhile';
 
 interface CatalogueEntry {
-  /** HTTP status when the refusal leaves by the HTTP door. */
+  /** HTTP status when the refusal leaves by the HTTP transport. */
   status: number;
   /** Names the thing and the remedy; `{name}` is filled from the details. */
   message: string;

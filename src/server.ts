@@ -96,7 +96,7 @@ async function serve(deps: {
   const { paths } = config;
   const { createHouse, createDoors, openProviders } = await loadParts();
   const providers = openProviders({ config, log, version });
-  const house = createHouse({
+  const runtime = createHouse({
     writer,
     providers,
     places: config.places,
@@ -105,17 +105,17 @@ async function serve(deps: {
     log,
     version,
   });
-  const doors = createDoors({
+  const transports = createDoors({
     config,
-    hall: house.hall,
-    rooms: house.rooms,
-    inspection: house.inspection,
+    runtime: runtime.api,
+    rooms: runtime.rooms,
+    inspection: runtime.inspection,
     socketPath: paths.socket,
     hookSecretPath: paths.hookSecret,
     log: log.child('transports'),
     version,
   });
-  const { address, port } = await doors.listen();
+  const { address, port } = await transports.listen();
   announce(paths, { address, port, version, retention: config.retention });
   const { sessions, busy, wasDirty, foreign } = writer.opened;
   log.child('restore').info('restore.start', { sessions, busy: busy.length, was_dirty: wasDirty });
@@ -137,17 +137,17 @@ async function serve(deps: {
     // Nothing can be stored any more; a supervisor starts us again and the spool brings the rest.
     throw error;
   });
-  const stopChores = startChores({ paths, house, writer, log, providers });
+  const stopChores = startChores({ paths, runtime, writer, log, providers });
   let closing: Promise<void> | null = null;
 
   async function stop(): Promise<void> {
     log.info('server.shutdown');
-    house.drain();
+    runtime.drain();
     await stopChores();
-    await house.close();
-    await Promise.all([doors.close(), ...[...providers].map((provider) => provider.close())]);
+    await runtime.close();
+    await Promise.all([transports.close(), ...[...providers].map((provider) => provider.close())]);
     await writer.close();
-    house.registry.stop();
+    runtime.registry.stop();
     await withdraw(paths);
     log.info('server.stopped');
     log.close();
@@ -159,7 +159,7 @@ async function serve(deps: {
 
 interface ChoreDeps {
   paths: DataPaths;
-  house: Runtime;
+  runtime: Runtime;
   writer: Writer;
   log: RootLogger;
   providers: Providers;
@@ -167,16 +167,16 @@ interface ChoreDeps {
 
 /** What goes on beside serving: schemas, the spool, the watch, sessions that become rows again. */
 function startChores(deps: ChoreDeps): () => Promise<void> {
-  const { paths, house, writer, log } = deps;
+  const { paths, runtime, writer, log } = deps;
   const spool = createSpool({
     directory: paths.spool,
     quarantine: paths.quarantine,
-    take: house.hall.takeHook,
+    take: runtime.api.takeHook,
     knownKeys: (keys) => writer.read({ kind: 'known-keys', keys }),
     log: log.child('spool'),
   });
   const first = spool.drain(0);
-  house.waitForSpool(first);
+  runtime.waitForSpool(first);
   let draining: Promise<unknown> | null = null;
   const drain = (run: Promise<unknown>) => {
     draining = run.finally(() => {
@@ -188,10 +188,10 @@ function startChores(deps: ChoreDeps): () => Promise<void> {
   const spoolTimer = setInterval(() => {
     if (!draining) drain(spool.drain(SPOOL_MIN_AGE_MS));
   }, SPOOL_EVERY_MS);
-  const restTimer = setInterval(() => house.rest(PASSIVATE_AFTER_MS), PASSIVATE_EVERY_MS);
+  const restTimer = setInterval(() => runtime.rest(PASSIVATE_AFTER_MS), PASSIVATE_EVERY_MS);
   const warmUpTimer = setTimeout(() => {
     const beganMs = performance.now();
-    house.warmUp().then(
+    runtime.warmUp().then(
       () => log.info('server.warm', { ms: Math.round(performance.now() - beganMs) }),
       (error: Error) => log.error('warm_up.failed', { error }),
     );
@@ -206,7 +206,7 @@ function startChores(deps: ChoreDeps): () => Promise<void> {
 
 /** What the hooks told while we were down comes first: a look at processes is newer. */
 function startWatches(
-  { house, writer, log, providers }: ChoreDeps,
+  { runtime, writer, log, providers }: ChoreDeps,
   spooled: Promise<unknown>,
 ): { close(): Promise<void> } {
   const watchLog = log.child('watch');
@@ -222,7 +222,7 @@ function startWatches(
   const opened = [...providers].map(async ({ id, watch }) => {
     await due;
     if (isClosed || !watch) return null;
-    return await watch({ ...port, onReports: (reports) => house.witnesses.take(reports, id) });
+    return await watch({ ...port, onReports: (reports) => runtime.witnesses.take(reports, id) });
   });
   for (const one of opened) one.catch(onError);
   return {

@@ -1,6 +1,6 @@
 /**
  * `demo`: a server in a data directory that is thrown away, and recorded sessions of the real CLI played
- * to it through the real door. For whoever wants to see the page alive before installing anything.
+ * to it over HTTP. For whoever wants to see the page alive before installing anything.
  */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,6 +1,6 @@
 /**
- * Inspection as the doors see it: greets, answers, lets sessions be watched. Puts hub, history and the
- * questions together; knows no socket. `house.ts` builds it, the ledger knows its witness only.
+ * Inspection as transports see it: greets, answers, lets sessions be watched. Puts hub, history and the
+ * questions together; knows no socket. `runtime/runtime.ts` builds it; the ledger only calls `onCommitted`.
  */
 import { randomUUID } from 'node:crypto';
 import { CHART_ENDINGS, type ChartFormat, exportChart } from '../../machines/index.ts';
@@ -69,9 +69,9 @@ export interface Inspection {
   ): Promise<Result<'dryRun'>>;
   /** @throws OrbitError `not_found` for a session without a journal */
   bundle(session: string): Promise<Result<'export'>>;
-  /** An event for the live session; the door has checked the caller's scope. */
+  /** An event for the live session; the transport has checked the caller's scope. */
   send: Send;
-  stats(doors: Pick<InspectStats, 'pages' | 'stately'>): InspectStats;
+  stats(consumers: Pick<InspectStats, 'pages' | 'stately'>): InspectStats;
   /** A chart as text. @throws OrbitError `not_found` */
   chart(machine: string, format: ChartFormat): Result<'chart'>;
   /** The same sessions for consumers of `@statelyai/inspect`. */
@@ -127,7 +127,11 @@ export function createInspection(deps: InspectionDeps): Inspection {
       return { filename: `orbitdock-${session.slice(0, 40)}.jsonl`, jsonl };
     },
     send: createSend(deps),
-    stats: (doors) => ({ ...doors, ...statsOf(hub, segments), liveSessions: registry.liveCount }),
+    stats: (consumers) => ({
+      ...consumers,
+      ...statsOf(hub, segments),
+      liveSessions: registry.liveCount,
+    }),
     chart: chartOf,
     stately: createStatelyFeed({ writer, registry, history }),
   };

@@ -1,6 +1,6 @@
 /**
  * What comes in: JSON values to checked messages, or the refusal that says what is wrong. Never throws
- * for bad input. Importing this file loads arktype; the house does so right after it listens.
+ * for bad input. Importing this file loads arktype; the server does so right after it listens.
  */
 import { OrbitError } from '../errors.ts';
 import { type } from './ark.ts';
@@ -79,7 +79,7 @@ export function decodeManualEvent(value: { type: string }): ManualEvent | OrbitE
   return wellFormed(checked);
 }
 
-/** Another message, sent to the wrong door, must not be swallowed as a hook that says nothing. */
+/** Another message, sent to the wrong endpoint, must not be swallowed as a hook that says nothing. */
 function namesItsEvent({ hook_event_name, type: tag }: Hook): boolean {
   return Boolean(hook_event_name) || isHookType(tag);
 }

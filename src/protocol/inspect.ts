@@ -56,7 +56,7 @@ export interface InspectHello {
   sessions: number;
 }
 
-/** What of the house is looked at. */
+/** What of the server is looked at. */
 export type InspectScope = 'read' | 'control';
 
 /** A chart the server runs. */

@@ -21,7 +21,7 @@ export type MessageType =
   | 'tool_result'
   | 'steer'
   | 'shell';
-/** How the house reaches the provider of a session that it steers. */
+/** How the server reaches the provider of a session that it steers. */
 export type LinkState = 'detached' | 'attaching' | 'attached' | 'failed';
 /** What kind of decision is asked for. */
 export type ApprovalType = 'exec' | 'patch' | 'question';
@@ -229,7 +229,7 @@ export interface StateChanges {
   status?: SessionStatus;
   work_status?: WorkStatus;
   token_usage?: TokenUsage;
-  /** ISO inside the house; the codec writes `"<unix seconds>Z"`, the only form the app reads here. */
+  /** ISO inside the server; the codec writes `"<unix seconds>Z"`, the only form the app reads here. */
   last_activity_at?: string;
   turn_count?: number;
   pending_approval?: ApprovalRequest | null;

@@ -1,6 +1,6 @@
 /**
  * A look at JSON before it is parsed. `JSON.parse` has no limits: 16 MB of `{}` block the loop for
- * seconds, and what is nested 10^4 deep parses but cannot be written again. Every door calls this on the
+ * seconds, and what is nested 10^4 deep parses but cannot be written again. Every transport calls this on the
  * raw bytes first; nothing is allocated but for a suspicious key.
  *
  * It is no validator: text that is not JSON passes here and fails in the parser.
@@ -19,7 +19,7 @@ export interface ScanLimits {
   readonly maxTokens: number;
 }
 
-/** The limits of every door. */
+/** The limits of every transport. */
 const SCAN_LIMITS: ScanLimits = { maxDepth: 64, maxTokens: 200_000 };
 
 const QUOTE = 0x22;

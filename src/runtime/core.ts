@@ -1,7 +1,7 @@
 /**
- * The heart of the house: the parts that need each other. The ledger publishes into rooms and releases
+ * The core of the runtime: the parts that need each other. The ledger publishes into rooms and releases
  * orders to links; links report to the ledger; the registry opens what either asks for. Everything else
- * in the house is built over these and known to none of them.
+ * in the server is built over these and known to none of them.
  */
 import type { Images } from '../host/images.ts';
 import type { CommitListener } from '../inspection/hub.ts';

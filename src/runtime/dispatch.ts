@@ -130,7 +130,7 @@ function askerOf(connection: Connection, requestId: string | null): Asker {
   return { connection, sender: senderOf(connection), reply, acknowledge };
 }
 
-/** The text was scanned at the door. @throws OrbitError `parse_error` for text that is no JSON */
+/** The text was scanned on arrival. @throws OrbitError `parse_error` for text that is no JSON */
 function parsed(input: { text: string } | { value: unknown }): unknown {
   if ('value' in input) return input.value;
   try {

@@ -240,9 +240,9 @@ function arrivalOf(
   };
 }
 
-/* Whether the house can take more in right now. Asked before anything moves. */
+/* Whether the server can take more in right now. Asked before anything moves. */
 
-/** Beyond these the house says "busy" before it takes anything in. */
+/** Beyond these the server says "busy" before it takes anything in. */
 const MAX_BACKLOG_ITEMS = 5000;
 const MAX_BACKLOG_BYTES = 16 * 1024 * 1024;
 /** While storage fails, senders wait this long before they are sent away. */

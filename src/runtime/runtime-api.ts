@@ -21,7 +21,7 @@ export interface HookMeta {
   caller?: Sender;
 }
 
-/** State of the house for `/health`. */
+/** State of the server for `/health`. */
 export interface Health {
   status: 'ok';
   /** Storage trouble such as `disk_full`, while it lasts. */
@@ -30,7 +30,7 @@ export interface Health {
   remedy?: string;
 }
 
-/** What transports may ask of the house. */
+/** What transports may ask of the server. */
 export interface RuntimeApi {
   /** Greets a new connection; must be called before anything else about it. */
   opened(connection: Connection): void;

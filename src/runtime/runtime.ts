@@ -1,5 +1,5 @@
 /**
- * The house behind the doors: builds everything over the heart of it and offers the hall to the
+ * The server behind the transports: builds everything over the heart of it and offers the runtime to the
  * transports. Knows no socket and no SQL.
  */
 import { type Step, snapshotFrom, takeStep } from '../../machines/step.ts';
@@ -24,7 +24,7 @@ import { createSessionNames, type SessionNames } from './sessions/session-names.
 import { createShells } from './shells.ts';
 import { Witnesses } from './witnesses.ts';
 
-/** What a house is built over. */
+/** What a runtime is built over. */
 export interface RuntimeDeps {
   writer: Writer;
   places: Places;
@@ -38,9 +38,9 @@ export interface RuntimeDeps {
   clock?: StampClock;
 }
 
-/** The house, put together, as server.ts and tests see it. */
+/** The server, put together, as server.ts and tests see it. */
 export interface Runtime extends Pick<Core, 'rooms' | 'registry' | 'ledger' | 'threads'> {
-  hall: RuntimeApi;
+  api: RuntimeApi;
   inspection: Inspection;
   /** Loads the schemas and runs the way of a hook once, so that the first one does not wait for that. */
   warmUp(): Promise<void>;
@@ -56,7 +56,7 @@ export interface Runtime extends Pick<Core, 'rooms' | 'registry' | 'ledger' | 't
   close(): Promise<void>;
 }
 
-/** Builds the house over an open writer. */
+/** Builds the server over an open writer. */
 export function createRuntime(deps: RuntimeDeps): Runtime {
   const { writer, providers, places, images, env, log, version } = deps;
   const { clock = createStampClock() } = deps;
@@ -98,7 +98,7 @@ export function createRuntime(deps: RuntimeDeps): Runtime {
   });
   const receive = createDispatch({ codec: intake.codec, handlers, log: log.child('websocket') });
   return {
-    hall: apiOf({ deps, subscriptions, intake, receive }),
+    api: apiOf({ deps, subscriptions, intake, receive }),
     ...{ rooms, registry, ledger, threads, inspection, witnesses },
     warmUp: async () => void (await rehearseHook(intake, providers)),
     waitForSpool: intake.waitForSpool,

@@ -50,9 +50,9 @@ export function openEpoch(deps: {
   now: () => number;
 }): Epoch {
   const { database, path, now } = deps;
-  const house = createDatabaseFacts(database);
+  const values = createDatabaseFacts(database);
   let { state, wasDirty, foreign } = database.transaction(() =>
-    boot(database, house, readMark(path)),
+    boot(database, values, readMark(path)),
   )();
   let { commits } = state;
   let markedAt = now();
@@ -61,7 +61,7 @@ export function openEpoch(deps: {
   const isDue = () => now() - markedAt >= MARK_EVERY_MS;
   const writeMark = () => {
     markedAt = now();
-    state = { ...state, commits: Number(house.get('commits')) };
+    state = { ...state, commits: Number(values.get('commits')) };
     try {
       writeFileAtomically(path, `${JSON.stringify(state)}\n`, { mode: 0o600 });
     } catch {
@@ -75,14 +75,14 @@ export function openEpoch(deps: {
     foreign,
     count: () => {
       commits += 1;
-      if (isDue()) house.set('commits', commits);
+      if (isDue()) values.set('commits', commits);
     },
     mark: () => {
       if (isDue()) writeMark();
     },
     close: () => {
-      house.set('commits', commits);
-      house.set('clean', '1');
+      values.set('commits', commits);
+      values.set('clean', '1');
       writeMark();
     },
   };
@@ -107,23 +107,23 @@ function createDatabaseFacts(database: Database.Database) {
   };
 }
 
-function boot(database: Database.Database, house: DatabaseFacts, mark: Mark | null) {
-  const boots = Number(house.get('boots') ?? 0);
-  const commits = Number(house.get('commits') ?? 0);
-  const wasDirty = boots > 0 && house.get('clean') !== '1';
+function boot(database: Database.Database, values: DatabaseFacts, mark: Mark | null) {
+  const boots = Number(values.get('boots') ?? 0);
+  const commits = Number(values.get('commits') ?? 0);
+  const wasDirty = boots > 0 && values.get('clean') !== '1';
   const foreign = adoptForeignRows(database, new Date().toISOString());
-  let epoch = house.get('epoch');
+  let epoch = values.get('epoch');
   const isOther = (of: string) =>
     foreign.length > 0 || (boots > 0 && !isSameHistory({ epoch: of, boots, commits }, mark));
   if (epoch === null || isOther(epoch)) {
     if (epoch !== null) liftRevisions(database);
     epoch = randomUUID();
-    house.set('epoch', epoch);
+    values.set('epoch', epoch);
   }
   const state = { epoch, boots: boots + 1, commits };
-  house.set('boots', state.boots);
-  house.set('commits', commits);
-  house.set('clean', '0');
+  values.set('boots', state.boots);
+  values.set('commits', commits);
+  values.set('clean', '0');
   return { state, wasDirty, foreign };
 }
 

@@ -92,20 +92,20 @@ function openStore(
   };
 }
 
-function serve(house: OpenStore): void {
-  const { actors, epoch, damage } = house;
-  const rest = damage === null ? startRetention(house) : null;
+function serve(store: OpenStore): void {
+  const { actors, epoch, damage } = store;
+  const rest = damage === null ? startRetention(store) : null;
   port?.on('message', (message: ToThread) => {
     if (message.type === 'close') {
       rest?.stop();
-      close(house, message.isFrozen);
+      close(store, message.isFrozen);
       return;
     }
     const { items, reads } = message;
-    if (damage === null) undoForeignWrites(house);
+    if (damage === null) undoForeignWrites(store);
     if (items.length > 0) rest?.disturb();
-    const outcome = items.length > 0 ? commit(house, items) : { results: [] };
-    say({ type: 'done', commit: outcome, answers: reads.map((read) => answer(house, read)) });
+    const outcome = items.length > 0 ? commit(store, items) : { results: [] };
+    say({ type: 'done', commit: outcome, answers: reads.map((read) => answer(store, read)) });
   });
   say({
     type: 'opened',
@@ -116,7 +116,7 @@ function serve(house: OpenStore): void {
       wasDirty: epoch.wasDirty,
       foreign: epoch.foreign,
       damage,
-      retention: house.limits,
+      retention: store.limits,
       processes: actors.processes(),
       bearers: actors.bearers(),
       commands: actors.commands(),
@@ -145,9 +145,9 @@ function commit({ committer }: OpenStore, items: Item[]): CommitOutcome {
   }
 }
 
-function answer(house: OpenStore, read: Read): Answer {
+function answer(store: OpenStore, read: Read): Answer {
   try {
-    const value = house.answer(read);
+    const value = store.answer(read);
     const damage = value !== null && 'damage' in value ? value.damage : undefined;
     return { value, ...(damage !== undefined && { damage }) };
   } catch (error) {

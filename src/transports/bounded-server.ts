@@ -1,5 +1,5 @@
 /**
- * The HTTP server under all doors: its bounds, its sockets, how it begins to listen and how it stops.
+ * The HTTP server under all transports: its bounds, its sockets, how it begins to listen and how it stops.
  * Called by listen.ts.
  */
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs';

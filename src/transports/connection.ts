@@ -14,9 +14,9 @@ import { type Clock, errorFrom } from './ports.ts';
 let connections = 0;
 
 /** A name for logs, unique within this run. */
-export function nextConnectionId(door: 'ws' | 'sio' | 'http'): string {
+export function nextConnectionId(endpoint: 'ws' | 'sio' | 'http'): string {
   connections++;
-  return `${door}-${connections}`;
+  return `${endpoint}-${connections}`;
 }
 
 /** The `error` frame that tells one connection about a refusal. */
@@ -154,7 +154,7 @@ export class Membership {
 
 /*
  * Slow consumers: one rule for `/ws` and socket.io. Who has too much waiting leaves its rooms and loses
- * what was queued from them; when the rest has drained, the hall sends fresh snapshots and lets it join
+ * what was queued from them; when the rest has drained, the runtime sends fresh snapshots and lets it join
  * again. Who stays behind too long, or keeps asking without reading, is closed with 1013. Nobody else
  * notices any of it.
  */
@@ -192,7 +192,7 @@ interface ConsumerState {
 }
 
 interface BacklogDeps {
-  hall: Pick<RuntimeApi, 'resync'>;
+  runtime: Pick<RuntimeApi, 'resync'>;
   limits: SlowConsumerLimits;
   clock: Clock;
   log: Logger;
@@ -263,7 +263,7 @@ class SweptBacklog implements Backlog {
   async #resync(line: ReadyConnection, standing: ConsumerState): Promise<void> {
     standing.isResyncing = true;
     try {
-      await this.#deps.hall.resync(line.connection, line.membership.takeOwed());
+      await this.#deps.runtime.resync(line.connection, line.membership.takeOwed());
       // Too slow for its own snapshots: rooms are owed again, and the clock runs on.
       if (!line.membership.isSuspended) standing.behindSince = null;
     } catch (error) {

@@ -1,5 +1,5 @@
 /**
- * The gate: one function for all doors, asked before any route and any upgrade. In this order: is this
+ * The gate: one function for all transports, asked before any route and any upgrade. In this order: is this
  * Host ours, is this Origin ours, is this credential valid. What it lets in carries a `Caller`; what it
  * refuses has touched nothing.
  *
@@ -44,8 +44,8 @@ type GateRequest = Pick<IncomingMessage, 'rawHeaders' | 'httpVersion' | 'url' | 
 /** What a request asks for, as far as the gate cares. */
 export type Endpoint = 'http' | 'hook' | 'health' | 'ws' | 'socket.io' | 'page' | 'stately';
 
-/** Doors that judge, or need not judge, who is anonymous. */
-const OPEN_DOORS: ReadonlySet<Endpoint> = new Set(['health', 'socket.io', 'page', 'stately']);
+/** Endpoints that judge, or need not judge, who is anonymous. */
+const OPEN_ENDPOINTS: ReadonlySet<Endpoint> = new Set(['health', 'socket.io', 'page', 'stately']);
 
 /** Somebody who may come in, and where to. */
 export interface Admission {
@@ -61,7 +61,7 @@ export interface Admission {
   readonly isPreflight: boolean;
 }
 
-/** Why not, ready to be sent by any door. */
+/** Why not, ready to be sent by any transport. */
 export interface Refusal {
   readonly error: OrbitError;
   readonly headers: Readonly<Record<string, string>>;
@@ -75,9 +75,9 @@ export interface Gate {
   /**
    * Judges a request. Never throws.
    *
-   * @param doorOf which door a path leads to; asked after Host is known to be ours
+   * @param endpointOf which endpoint a path leads to; asked after Host is known to be ours
    */
-  judge(request: GateRequest, doorOf: (path: string) => Endpoint): Verdict;
+  judge(request: GateRequest, endpointOf: (path: string) => Endpoint): Verdict;
   /**
    * Judges what came later than its request, as socket.io's CONNECT does.
    *
@@ -129,7 +129,7 @@ class ServerGate implements Gate {
     this.#isOpen = config.token === null && config.allowInsecureNoAuth;
   }
 
-  judge(request: GateRequest, doorOf: (path: string) => Endpoint): Verdict {
+  judge(request: GateRequest, endpointOf: (path: string) => Endpoint): Verdict {
     const { maxHeaderFields } = this.#deps;
     const headers = fieldsOf(request.rawHeaders);
     if (request.rawHeaders.length > maxHeaderFields * 2) {
@@ -141,7 +141,7 @@ class ServerGate implements Gate {
     if ('error' in named) return named;
     const { target, host, kind } = named;
     const origin = judgeOrigin({ headers, names, host, kind, local });
-    const isLink = isNavigation(request, headers) && doorOf(target.path) === 'page';
+    const isLink = isNavigation(request, headers) && endpointOf(target.path) === 'page';
     if (origin.error && !isLink) return refusal(origin.error);
 
     const address = this.#deps.peers.isUnixSocket(request.socket)
@@ -153,22 +153,27 @@ class ServerGate implements Gate {
       const caller: Caller = { kind: 'anonymous', address };
       return { caller, target, isLocal, corsOrigin, provenHook: null, isPreflight: true };
     }
-    const door = doorOf(target.path);
-    const credential = credentialOf(headers, door === 'ws' ? target.query : null);
+    const endpoint = endpointOf(target.path);
+    const credential = credentialOf(headers, endpoint === 'ws' ? target.query : null);
     const admission = { target, isLocal, corsOrigin, isPreflight: false };
     if (credential.kind === 'hook-proof') {
       const provenHook = this.#proves(credential.proof, headers);
       if (provenHook === null) return this.#wrongCredential(address, isLocal);
-      if (door !== 'hook') return onlyHooks();
+      if (endpoint !== 'hook') return onlyHooks();
       return { ...admission, caller: { kind: 'token', address }, provenHook };
     }
-    if (credential.kind === 'none' && isLocal && door === 'hook' && !bringsToken(target, headers)) {
+    if (
+      credential.kind === 'none' &&
+      isLocal &&
+      endpoint === 'hook' &&
+      !bringsToken(target, headers)
+    ) {
       // A plain program of the same user may hand in hooks, also where all else needs a token.
       return { ...admission, caller: { kind: 'local', address }, provenHook: null };
     }
     const caller =
       credential.kind === 'none'
-        ? this.#withoutCredential(address, isLocal, door)
+        ? this.#withoutCredential(address, isLocal, endpoint)
         : this.#judgeCredential(credential, address, isLocal);
     if (caller === null) return unauthorized();
     return isRefusal(caller) ? caller : { ...admission, caller, provenHook: null };
@@ -219,11 +224,11 @@ class ServerGate implements Gate {
   }
 
   /** The caller without a credential, or null where one is needed. */
-  #withoutCredential(address: string, isLocal: boolean, door: Endpoint): Caller | null {
+  #withoutCredential(address: string, isLocal: boolean, endpoint: Endpoint): Caller | null {
     if (this.#trusts(isLocal)) return { kind: 'local', address };
-    // socket.io brings its token one packet later; until then its door shows nothing.
+    // socket.io brings its token one packet later; until then its endpoint shows nothing.
     // The page's files are the same for everybody; `/inspect/stately` asks for a ticket itself.
-    if (this.#isOpen || OPEN_DOORS.has(door)) return { kind: 'anonymous', address };
+    if (this.#isOpen || OPEN_ENDPOINTS.has(endpoint)) return { kind: 'anonymous', address };
     return null;
   }
 

@@ -38,7 +38,7 @@ export interface InspectDeps {
   log: Logger;
   /** Who the gate has let in. */
   callerOf: (socket: PageSocket) => Caller;
-  /** Consumers of the raw door. */
+  /** Consumers of the raw endpoint. */
   statelyCount: () => number;
 }
 

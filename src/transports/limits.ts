@@ -1,5 +1,5 @@
 /**
- * Every bound of the doors in one place, with its default and unit. They are parameters so that tests and
+ * Every bound of the transports in one place, with its default and unit. They are parameters so that tests and
  * operators can move them; the code has no other numbers of this kind.
  */
 
@@ -22,9 +22,9 @@ export interface SlowConsumerLimits {
   readonly sweepMs: number;
 }
 
-/** How much the doors take, keep and wait. */
+/** How much the transports take, keep and wait. */
 export interface TransportLimits {
-  /** One incoming message, on every door. */
+  /** One incoming message, on every transport. */
   readonly maxMessageBytes: number;
   /** Fragments of one WebSocket message; a storm of empty ones costs memory, not bytes. */
   readonly maxFragments: number;
@@ -33,7 +33,7 @@ export interface TransportLimits {
   /** Messages per second and connection, and how many may come at once. */
   readonly messageRate: number;
   readonly messageBurst: number;
-  /** Messages of one connection that wait for the hall; then its socket is not read any more. */
+  /** Messages of one connection that wait for the runtime; then its socket is not read any more. */
   readonly inboxMessages: number;
   readonly inboxBytes: number;
   readonly pingMs: number;

@@ -1,7 +1,7 @@
 /**
- * All doors of the house on one port: the HTTP server, the gate in front of everything, `/ws`, socket.io
+ * All transports of the server on one port: the HTTP server, the gate in front of everything, `/ws`, socket.io
  * (loaded at its first request) and the sockets' limits. `server.ts` builds this once; nobody else knows
- * that there is more than one door.
+ * that there is more than one endpoint.
  */
 import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
 import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
@@ -46,14 +46,14 @@ const SERVICE_RESTART = 1012;
 const COME_BACK_MS_EACH = 33;
 const COME_BACK_MS_MIN = 500;
 
-/** What all doors lead to. */
+/** What all transports lead to. */
 export interface TransportsDeps {
   config: Pick<
     Config,
     'bind' | 'token' | 'localTrust' | 'allowInsecureNoAuth' | 'allowHosts' | 'allowOrigins'
   > &
     Partial<Pick<Config, 'maxConnections'>>;
-  hall: RuntimeApi;
+  runtime: RuntimeApi;
   rooms: { attach(outlet: Outlet): void };
   log: Logger;
   /** Shown by `/health` to whom it may concern. */
@@ -70,10 +70,10 @@ export interface TransportsDeps {
   clock?: Clock;
 }
 
-/** All doors of one listening address. */
+/** All transports of one listening address. */
 export interface Transports {
   /**
-   * Opens the doors.
+   * Starts to listen.
    *
    * @returns where they are; the port differs from the configured one only when that was 0
    * @throws ExitError 75 when the address is taken, 78 when it cannot be had at all
@@ -86,7 +86,7 @@ export interface Transports {
   close(): Promise<void>;
 }
 
-/** Builds all doors; they open with `listen`. */
+/** Builds all transports; they open with `listen`. */
 export function createTransports(deps: TransportsDeps): Transports {
   return new OnePort({
     ...deps,
@@ -112,7 +112,7 @@ class OnePort implements Transports {
   #closing: Promise<void> | null = null;
 
   constructor(deps: OnePortDeps) {
-    const { config, hall, limits, clock, log, inspection } = deps;
+    const { config, runtime, limits, clock, log, inspection } = deps;
     const gate = createGate({
       config,
       hookSecretPath: deps.hookSecretPath,
@@ -123,7 +123,7 @@ class OnePort implements Transports {
     const tickets = createTickets({ clock });
     this.#deps = deps;
     this.#caps = createCaps(limits);
-    this.#backlog = createBacklog({ hall, limits: limits.slowConsumer, clock, log });
+    this.#backlog = createBacklog({ runtime, limits: limits.slowConsumer, clock, log });
     this.#warn = createQuietWarning({ log, clock });
     this.#ws = createWs({ ...deps, backlog: this.#backlog, log: log.child('websocket') });
     deps.rooms.attach(this.#ws);
@@ -158,9 +158,9 @@ class OnePort implements Transports {
   }
 
   #answers(gate: Gate): ReturnType<typeof createHttp> {
-    const { config, hall, log, limits, version, inspection, pageDirectory } = this.#deps;
+    const { config, runtime, log, limits, version, inspection, pageDirectory } = this.#deps;
     return createHttp({
-      hall,
+      runtime,
       gate,
       log: log.child('http'),
       version,
@@ -203,7 +203,7 @@ class OnePort implements Transports {
     const { createSocketIo } = await import('./socketio.ts');
     const { inspection, log, rooms } = this.#deps;
     const statelyCount = () => this.#stately?.current()?.size ?? 0;
-    const door = createSocketIo({
+    const endpoint = createSocketIo({
       ...this.#deps,
       gate,
       backlog: this.#backlog,
@@ -211,15 +211,15 @@ class OnePort implements Transports {
       admitted: (request) => this.#caps.admitted(request.socket),
       inspect: inspection ? { inspection, tickets, statelyCount } : null,
     });
-    rooms.attach(door);
-    return door;
+    rooms.attach(endpoint);
+    return endpoint;
   }
 
   /** Hooks and `/health` keep their sockets, however many clients watch. */
   #full = (): OrbitError | null => {
     const { maxClients: limit } = this.#deps.limits;
-    const doors = [this.#ws, this.#socketIo.current(), this.#stately?.current()];
-    const clients = doors.reduce((sum, door) => sum + (door?.size ?? 0), 0);
+    const transports = [this.#ws, this.#socketIo.current(), this.#stately?.current()];
+    const clients = transports.reduce((sum, endpoint) => sum + (endpoint?.size ?? 0), 0);
     if (clients < limit) return null;
     this.#warn('server.too_many_clients', { limit });
     return new OrbitError('too_many_clients', { limit });
@@ -238,7 +238,7 @@ class OnePort implements Transports {
   };
 
   async #shut(): Promise<void> {
-    const doors = [this.#ws, this.#socketIo.current(), this.#stately?.current()];
+    const transports = [this.#ws, this.#socketIo.current(), this.#stately?.current()];
     const spread = Math.max(COME_BACK_MS_MIN, this.#sockets.size * COME_BACK_MS_EACH);
     const reason = `restarting, come back within ${spread} ms`;
     const { limits, clock } = this.#deps;
@@ -250,7 +250,7 @@ class OnePort implements Transports {
       clock,
     };
     await stopServer(port, () =>
-      Promise.all(doors.map((door) => door?.close(SERVICE_RESTART, reason))),
+      Promise.all(transports.map((endpoint) => endpoint?.close(SERVICE_RESTART, reason))),
     );
     this.#backlog.stop();
   }
@@ -280,11 +280,11 @@ function createLazyStately(deps: {
 }
 
 /*
- * What happens to a request for a WebSocket: the gate, then the door of its path. A refusal is plain
+ * What happens to a request for a WebSocket: the gate, then the endpoint of its path. A refusal is plain
  * HTTP before any 101, so that a web page learns nothing but the status.
  */
 
-/** The listener for `upgrade` events: gate, then the door of the path, else 404. */
+/** The listener for `upgrade` events: gate, then the endpoint of the path, else 404. */
 function createUpgrade(deps: {
   gate: Gate;
   ws: WsTransport;
@@ -309,12 +309,12 @@ function createUpgrade(deps: {
     const { path, query } = verdict.target;
     request.url = query === '' ? path : `${path}?${query}`;
     deps.admitted(request, verdict);
-    const door = endpointOf(path);
-    if (door === 'ws') return deps.ws.accept(request, socket, head, verdict.caller);
-    if (door === 'socket.io') {
+    const endpoint = endpointOf(path);
+    if (endpoint === 'ws') return deps.ws.accept(request, socket, head, verdict.caller);
+    if (endpoint === 'socket.io') {
       return (await deps.socketIo.get()).upgrade(request, socket, head, verdict);
     }
-    if (door === 'stately' && deps.stately) {
+    if (endpoint === 'stately' && deps.stately) {
       try {
         return await (await deps.stately.get()).accept(request, socket, head, verdict);
       } catch (error) {

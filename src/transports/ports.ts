@@ -1,5 +1,5 @@
 /**
- * What the doors need from outside besides the hall: time, as an interface that tests can turn by hand,
+ * What the transports need from outside besides the runtime: time, as an interface that tests can turn by hand,
  * and two ways to write the log.
  */
 import type { Logger, LogLine } from '../log.ts';

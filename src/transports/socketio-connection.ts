@@ -1,5 +1,5 @@
 /**
- * One socket.io client as the hall sees it, on either transport. Rooms are socket.io's own; this file
+ * One socket.io client as the runtime sees it, on either transport. Rooms are socket.io's own; this file
  * only adds what it lacks: how much is waiting, dropping it, and closing with a code.
  */
 import type { Socket } from 'socket.io';
@@ -111,7 +111,7 @@ export class SocketIoConnection implements Connection, ReadyConnection {
     // Not `socket.disconnect()`: its client would take that for a farewell and never come back.
     const engine = this.#engine;
     if (engine.transport.socket) engine.transport.socket.close(code, reason);
-    // Not waiting for the next poll: when the doors close it would be refused.
+    // Not waiting for the next poll: when the server closes it would be refused.
     else engine.close(true);
     this.#cancelCut = this.#clock.after(this.#closeGraceMs, () => {
       engine.transport.socket?.terminate();

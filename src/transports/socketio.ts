@@ -1,5 +1,5 @@
 /**
- * The socket.io door on its default path. One event, `message`, whose argument is the JSON object that
+ * The socket.io transport on its default path. One event, `message`, whose argument is the JSON object that
  * `/ws` sends as text; an acknowledgement is called without arguments once the message was dealt with.
  * A subscription is a socket.io room.
  *
@@ -34,7 +34,7 @@ import { SocketIoConnection } from './socketio-connection.ts';
 /** WebSocket close code "internal error". */
 const INTERNAL_ERROR = 1011;
 
-/** The socket.io door. */
+/** The socket.io transport. */
 export interface SocketIoTransport extends Outlet {
   /** Clients that are connected or on their way in, by either transport. */
   readonly size: number;
@@ -45,9 +45,9 @@ export interface SocketIoTransport extends Outlet {
   close(code: number, reason: string): Promise<void>;
 }
 
-/** What the socket.io door leads to. */
+/** What the socket.io transport leads to. */
 export interface SocketIoDeps {
-  hall: RuntimeApi;
+  runtime: RuntimeApi;
   gate: Gate;
   backlog: Backlog;
   limits: TransportLimits;
@@ -77,7 +77,7 @@ interface EngineConnection {
   on(event: 'packet', listener: (packet: Packet) => void): void;
 }
 
-/** Builds the socket.io door; it is loaded when somebody knocks. */
+/** Builds the socket.io transport; it is loaded when somebody knocks. */
 export function createSocketIo(deps: SocketIoDeps): SocketIoTransport {
   return new SocketIo(deps);
 }
@@ -215,7 +215,7 @@ class SocketIo implements SocketIoTransport {
   }
 
   #opened(socket: Socket, caller: Caller): void {
-    const { clock, hall } = this.#deps;
+    const { clock, runtime } = this.#deps;
     const { closeGraceMs } = this.#deps.limits;
     const connection = new SocketIoConnection({ socket, caller, closeGraceMs, clock });
     this.#connections.add(connection);
@@ -233,7 +233,7 @@ class SocketIo implements SocketIoTransport {
       connection.closed();
       this.#connections.delete(connection);
       this.#deps.log.debug('sio.connection.closed', { connection_id: connection.id, reason });
-      hall.closed(connection);
+      runtime.closed(connection);
       if (this.#connections.size === 0) this.#allGone();
     });
     this.#deps.log.debug('sio.connection.opened', {
@@ -241,7 +241,7 @@ class SocketIo implements SocketIoTransport {
       caller: caller.kind,
     });
     try {
-      hall.opened(connection);
+      runtime.opened(connection);
     } catch (error) {
       this.#deps.log.error('sio.connection.greeting_failed', {
         connection_id: connection.id,
@@ -282,14 +282,14 @@ function isDangerous({ type, data }: Packet): boolean {
 function listen(
   socket: Socket,
   connection: SocketIoConnection,
-  { hall, limits, clock, log }: SocketIoDeps,
+  { runtime, limits, clock, log }: SocketIoDeps,
 ): { close(): void } {
   const { messageRate: perSecond, messageBurst: burst } = limits;
   const mayTake = createBucket({ perSecond, burst, clock });
   const inbox = createInbox<{ value: unknown; acknowledge: () => void }>({
     async take({ value, acknowledge }) {
       try {
-        await hall.receive(connection, { value });
+        await runtime.receive(connection, { value });
         acknowledge();
       } catch (error) {
         log.error('sio.receive_failed', { connection_id: connection.id, error: errorFrom(error) });

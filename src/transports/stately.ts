@@ -13,7 +13,7 @@ import type { Tickets } from './admission/credential.ts';
 import type { Admission } from './gate.ts';
 import { type Clock, errorFrom } from './ports.ts';
 
-/** Without `session` only in a small house: the official relay remembers 200 messages. */
+/** Without `session` only in a small installation: the official relay remembers 200 messages. */
 const MAX_SESSIONS = 50;
 /** Beyond this a consumer skips messages. */
 const MAX_BUFFERED_BYTES = 1024 * 1024;
@@ -22,7 +22,7 @@ const MAX_CONSUMERS = 32;
 const MAX_INCOMING_BYTES = 4096;
 const TRY_AGAIN_LATER = 1013;
 
-/** The door for receivers of that package. */
+/** The endpoint for receivers of that package. */
 export interface StatelyEndpoint {
   /**
    * Completes the handshake of a request that the gate has let in.
@@ -53,7 +53,7 @@ interface StatelyDeps {
   log: Logger;
 }
 
-/** The door over inspection. */
+/** The endpoint over inspection. */
 export function createStately(deps: StatelyDeps): StatelyEndpoint {
   const { inspection, tickets, clock, log } = deps;
   const consumers = createConsumers(deps);

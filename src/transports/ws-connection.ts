@@ -1,5 +1,5 @@
 /**
- * One raw WebSocket as the hall sees it. `ws` reads, answers pings and closes; the frames we send do not
+ * One raw WebSocket as the runtime sees it. `ws` reads, answers pings and closes; the frames we send do not
  * pass through it: they are gathered for a tick and given to the socket in one write, and there is never
  * more than one write under way. What the peer does not take therefore stays in our own queue, where it
  * can still be dropped.

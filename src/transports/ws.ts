@@ -1,7 +1,7 @@
 /**
- * The raw WebSocket door at `/ws` (RFC 6455), for the app and for everybody without socket.io. One JSON
+ * The raw WebSocket transport at `/ws` (RFC 6455), for the app and for everybody without socket.io. One JSON
  * object per text frame in each direction; binary frames are ignored. Messages of one connection reach
- * the hall in order; meanwhile the socket is read on, so that a ping is answered at once however long a
+ * the runtime in order; meanwhile the socket is read on, so that a ping is answered at once however long a
  * message takes.
  */
 
@@ -24,7 +24,7 @@ import { createBatcher, encodeFrame, WsConnection } from './ws-connection.ts';
 /** WebSocket close code "internal error". */
 const INTERNAL_ERROR = 1011;
 
-/** The raw WebSocket door. */
+/** The raw WebSocket transport. */
 export interface WsTransport extends Outlet {
   /** Clients that are connected. */
   readonly size: number;
@@ -34,16 +34,16 @@ export interface WsTransport extends Outlet {
   close(code: number, reason: string): Promise<void>;
 }
 
-/** What the raw WebSocket door leads to. */
+/** What the raw WebSocket transport leads to. */
 export interface WsDeps {
-  hall: RuntimeApi;
+  runtime: RuntimeApi;
   backlog: Backlog;
   limits: TransportLimits;
   clock: Clock;
   log: Logger;
 }
 
-/** Builds the raw WebSocket door. */
+/** Builds the raw WebSocket transport. */
 export function createWs(deps: WsDeps): WsTransport {
   return new RawWebSocketTransport(deps);
 }
@@ -97,7 +97,7 @@ class RawWebSocketTransport implements WsTransport {
   }
 
   #opened(ws: WebSocket, socket: Duplex, caller: Caller): void {
-    const { hall, backlog, limits, clock, log } = this.#deps;
+    const { runtime, backlog, limits, clock, log } = this.#deps;
     const connection = new WsConnection({
       ws,
       socket,
@@ -125,7 +125,7 @@ class RawWebSocketTransport implements WsTransport {
     });
     log.debug('ws.connection.opened', { connection_id: connection.id, caller: caller.kind });
     try {
-      hall.opened(connection);
+      runtime.opened(connection);
     } catch (error) {
       log.error('ws.connection.greeting_failed', {
         connection_id: connection.id,
@@ -139,7 +139,7 @@ class RawWebSocketTransport implements WsTransport {
     connection.closed();
     this.#connections.delete(connection);
     this.#deps.log.debug('ws.connection.closed', { connection_id: connection.id, code });
-    this.#deps.hall.closed(connection);
+    this.#deps.runtime.closed(connection);
     if (this.#connections.size === 0) this.#allGone();
   }
 }
@@ -178,13 +178,13 @@ function createTicker(): (connection: WsConnection) => void {
 function listen(
   ws: WebSocket,
   connection: WsConnection,
-  { hall, limits, clock, log }: WsDeps,
+  { runtime, limits, clock, log }: WsDeps,
 ): { close(): void } {
   const { messageRate: perSecond, messageBurst: burst } = limits;
   const mayTake = createBucket({ perSecond, burst, clock });
   const inbox = createInbox<string>({
     take: (text) =>
-      hall.receive(connection, { text }).catch((error: unknown) => {
+      runtime.receive(connection, { text }).catch((error: unknown) => {
         log.error('ws.receive_failed', { connection_id: connection.id, error: errorFrom(error) });
       }),
     maxItems: limits.inboxMessages,

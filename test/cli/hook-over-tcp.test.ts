@@ -149,7 +149,7 @@ it('lets in nobody whose request is older than a day, or when others can read th
   expect(await ask(proven({ sentNs: at(0) }, remote.paths.hookSecret), '{}')).toBe(401);
 });
 
-it('opens no other door with the proof, and none with the secret itself', async () => {
+it('opens no other endpoint with the proof, and none with the secret itself', async () => {
   const secret = readFileSync(server.paths.hookSecret, 'utf8').trim();
   const upgrade = {
     Connection: 'Upgrade',

@@ -1,5 +1,5 @@
 /**
- * Two clients, one at each door, say whatever the protocol allows, at random, about watched and direct
+ * Two clients, one at each transport, say whatever the protocol allows, at random, about watched and direct
  * sessions, while hooks come in. Each message gets its answer, in words of the catalogue, that the
  * desktop app can read; nothing breaks inside; and in the end everybody shows what the server says.
  *

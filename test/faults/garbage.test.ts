@@ -1,5 +1,5 @@
 /**
- * F7: 100,000 malformed messages on all doors, with real sessions and subscribers beside them. Each is
+ * F7: 100,000 malformed messages on all transports, with real sessions and subscribers beside them. Each is
  * refused once or parted from cleanly; nobody else notices, nothing is stored, no memory is lost.
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -108,7 +108,7 @@ function startProbe(server: SpawnedServer): { stop(): Promise<number[]> } {
   };
 }
 
-it('refuses 100,000 pieces of garbage on all doors, and nobody else notices', async () => {
+it('refuses 100,000 pieces of garbage on all transports, and nobody else notices', async () => {
   const random = createRandom(seedOfRun());
   await using server = await spawnServer(program.main, { nodeFlags: INSPECTABLE });
   const bystanders = await settleBystanders(server);

@@ -146,7 +146,7 @@ it('keeps the epoch over a restart, and every number with it', async () => {
   expect(await differences(server.url, back)).toEqual([]);
 });
 
-it('answers not_found for a session that nobody knows, on either door', async () => {
+it('answers not_found for a session that nobody knows, on either transport', async () => {
   for (const connect of [wsClient, ioClient]) {
     await using client = await connect(server.url);
     client.send({ type: 'subscribe_session', session_id: 'nobody', since_revision: 3 });

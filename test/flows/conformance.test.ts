@@ -1,7 +1,7 @@
 /**
- * Every message a client may send, once in each way that matters, over both doors: as it should be, of
+ * Every message a client may send, once in each way that matters, over both transports: as it should be, of
  * the wrong shape, about a session nobody has. Each is answered, with the asker's `request_id`, in words
- * of the catalogue, readable by the desktop app, and the same on both doors.
+ * of the catalogue, readable by the desktop app, and the same on both transports.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { REPLIES } from '../../src/client/requests.ts';
@@ -50,7 +50,7 @@ let asked = 0;
 beforeAll(async () => {
   program = await build();
   for (const door of DOORS) {
-    // Each door has a house of its own, so that the same questions find the same state.
+    // Each door has a runtime of its own, so that the same questions find the same state.
     const server = await spawnServer(program.main);
     doors[door] = { server, client: await CONNECT[door](server.url) };
   }
@@ -165,7 +165,7 @@ describe.each(DOORS)('over %s', (door) => {
   });
 });
 
-it('answers the same on both doors', () => {
+it('answers the same on both transports', () => {
   expect(answers['socket.io']).toEqual(answers['/ws']);
   expect(Object.keys(answers['/ws']).length).toBeGreaterThan(TAGS.length * 2);
 });

@@ -1,4 +1,4 @@
-/** The history of requests, and names: read right behind the change, over both doors. */
+/** The history of requests, and names: read right behind the change, over both transports. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ask } from '../support/asking.ts';
 import { ioClient, type TestClient, wsClient } from '../support/clients.ts';

@@ -1,7 +1,7 @@
 /**
  * Recorded sessions once more, side by side, through the installed hook.sh: its spool, its curl, a live
  * server. After every hook the status must be the one a person at the terminal would name, in the rooms
- * and lists of both doors; and again after the server was restarted in between, for clients that come
+ * and lists of both transports; and again after the server was restarted in between, for clients that come
  * back with what they remember.
  */
 import { spawn } from 'node:child_process';
@@ -73,7 +73,7 @@ interface Replay {
   id: string;
   hooks: HookBody[];
   expected: string[];
-  /** What each door's client saw after each hook. */
+  /** What each transport's client saw after each hook. */
   seen: string[][];
   /** The same, asked again after a restart, by number of the hook. */
   seenAfterRestart: Record<number, string[]>;
@@ -174,7 +174,7 @@ function statusSeenBy({ model }: Observer, id: string): string {
 describe.each(Object.keys(SEQUENCES))('%s, replayed through hook.sh', (name) => {
   const replay = () => replays[name] as Replay;
 
-  it('shows the right status after every hook on either door', () => {
+  it('shows the right status after every hook on either transport', () => {
     const { expected, seen } = replay();
     expect(seen).toEqual([expected, expected]);
   });

@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => server[Symbol.asyncDispose]());
 
-it('shows a turn to clients of both doors alike, frame by frame', async () => {
+it('shows a turn to clients of both transports alike, frame by frame', async () => {
   await using raw = await observe(wsClient(server.url));
   await using sio = await observe(ioClient(server.url));
   const { start, prompt, toolStarts, asks, toolEnds, stop } = scriptOf('walk-a');

@@ -21,7 +21,7 @@ const SUMMARY_FIELDS = new Set([
   ...['current_cwd', 'model', 'effort', 'has_pending_approval'],
 ]);
 
-it('hears summaries without a revision on either door', async () => {
+it('hears summaries without a revision on either transport', async () => {
   await using raw = await wsClient(server.url);
   await using sio = await ioClient(server.url);
   for (const client of [raw, sio]) {

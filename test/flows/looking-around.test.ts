@@ -1,4 +1,4 @@
-/** Directories, projects and subagents' tools as clients ask for them, over both doors. */
+/** Directories, projects and subagents' tools as clients ask for them, over both transports. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -30,7 +30,7 @@ describe.each([
   });
 
   it('lists the projects of all sessions, live, ended and of an earlier run, the newest first', async () => {
-    // Other sessions on each door: the same words to the same session at once count as one prompt.
+    // Other sessions on each transport: the same words to the same session at once count as one prompt.
     const [first, second, third] = ['1', '2', '3'].map((n) => `${door}-p${n}`) as [
       string,
       string,

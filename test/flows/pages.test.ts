@@ -1,4 +1,4 @@
-/** The whole history through every door: /ws, socket.io, HTTP and the typed client. */
+/** The whole history through every transport: /ws, socket.io, HTTP and the typed client. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ask } from '../support/asking.ts';
 import { ioClient, wsClient } from '../support/clients.ts';

@@ -20,7 +20,14 @@ describe.each(KINDS)('a %s session of a live server', (_, kind) => {
     await using test = await openHouse(undefined, { providers: providersOver(SILENT_ENGINE) });
     const { house } = test;
     const config = resolveConfig({ flags: { bind: '127.0.0.1:0' }, env: {}, home: '/' });
-    const doors = createTransports({ config, ...house, log: SILENT_LOGGER, version: 'test' });
+    const doors = createTransports({
+      config,
+      runtime: house.api,
+      rooms: house.rooms,
+      inspection: house.inspection,
+      log: SILENT_LOGGER,
+      version: 'test',
+    });
     const { port } = await doors.listen();
     try {
       await using client = await wsClient(`http://127.0.0.1:${port}`);

@@ -1,4 +1,4 @@
-/** Commands in a session's directory, from the wish to the record, over both doors. */
+/** Commands in a session's directory, from the wish to the record, over both transports. */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';

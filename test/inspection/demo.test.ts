@@ -1,4 +1,4 @@
-/** The demo: recorded sessions through the real door, and nothing left behind. */
+/** The demo: recorded sessions over HTTP, and nothing left behind. */
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -21,7 +21,7 @@ export interface Stage {
   restart(): Promise<void>;
 }
 
-/** Opens a house in a data directory of its own. */
+/** Opens a runtime in a data directory of its own. */
 export async function openStage(): Promise<Stage> {
   const paths = temporaryDataPaths();
   const open = async () => {
@@ -46,7 +46,7 @@ export async function openStage(): Promise<Stage> {
     ...(await open()),
     async take(...hooks) {
       for (const hook of hooks) {
-        await stage.house.hall.takeHook(hook, { key: hookKey(), origin: 'hook' });
+        await stage.house.api.takeHook(hook, { key: hookKey(), origin: 'hook' });
       }
     },
     async restart() {

@@ -1,5 +1,5 @@
 /**
- * The WorkPhase table of the contract, one row per line, as this house corrects it: a status is never
+ * The WorkPhase table of the contract, one row per line, as this server corrects it: a status is never
  * told to one reader and kept from another, an error stays visible, a turn's number is never used twice.
  */
 import { describe } from 'vitest';

@@ -1,5 +1,5 @@
 /**
- * Two people looking at a server, one through each door, list and session open: what they are shown of a
+ * Two people looking at a server, one through each transport, list and session open: what they are shown of a
  * session's `work_status`, in order. Both must be shown the same.
  */
 import { expect } from 'vitest';
@@ -16,7 +16,7 @@ interface WatchedSession {
    * @throws an assertion that says what they were shown instead
    */
   shows(expected: string | RegExp): Promise<void>;
-  /** Settles with the first message about it, past or to come, that fits; heard at the raw door. */
+  /** Settles with the first message about it, past or to come, that fits; heard at the raw endpoint. */
   hears(fits: (message: Received) => boolean): Promise<Received>;
 }
 

@@ -41,10 +41,10 @@ args = ["-e", "0"]
   engine = startEngine(home);
   stage = await openHouse(undefined, { providers: providersOver(engine, home.env) });
   await addSession('ours', 'codex');
-  await stage.house.hall.takeHook(hook('claude', 'UserPromptSubmit', { prompt: 'hi' }), {
+  await stage.house.api.takeHook(hook('claude', 'UserPromptSubmit', { prompt: 'hi' }), {
     origin: 'hook',
   });
-  visitor = visit(stage.house.hall);
+  visitor = visit(stage.house.api);
   stage.house.rooms.attach(visitor);
 });
 
@@ -55,7 +55,7 @@ afterAll(async () => {
   await api.close();
 });
 
-/** Puts a session of Codex into the house, without a connector. */
+/** Puts a session of Codex into the server, without a connector. */
 async function addSession(id: string, provider: Session['provider']): Promise<void> {
   const at = '2026-11-25T20:00:00.000Z';
   const live = stage.house.registry.create({
@@ -158,7 +158,7 @@ describe('the MCP servers of a session', () => {
       cancelled: [],
     });
 
-    const late = visit(stage.house.hall);
+    const late = visit(stage.house.api);
     await late.ask({ type: 'subscribe_session', session_id: 'ours' });
     const news = late.heard.items.filter(({ type }) => type.startsWith('mcp_'));
     expect(news).toContainEqual({
@@ -173,7 +173,7 @@ describe('the MCP servers of a session', () => {
     const answer = await visitor.ask({ type: 'list_mcp_tools', session_id: 'ours' });
     expect(Object.keys(typed(answer, 'mcp_tools_list').tools)).toEqual(['mcp__calc__add']);
     letGo();
-    const after = visit(stage.house.hall);
+    const after = visit(stage.house.api);
     await after.ask({ type: 'subscribe_session', session_id: 'ours' });
     expect(after.heard.items.filter(({ type }) => type.startsWith('mcp_'))).toEqual([]);
   });
@@ -215,8 +215,8 @@ it('looking at a session starts no process', async () => {
   await using quiet = await openHouse(undefined, {
     providers: providersOver(lazy, home.env),
   });
-  const other = visit(quiet.house.hall);
-  await quiet.house.hall.takeHook(hook('s', 'UserPromptSubmit', { prompt: 'hi' }), {
+  const other = visit(quiet.house.api);
+  await quiet.house.api.takeHook(hook('s', 'UserPromptSubmit', { prompt: 'hi' }), {
     origin: 'hook',
   });
   await other.ask({ type: 'subscribe_list' });

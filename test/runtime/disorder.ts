@@ -105,7 +105,7 @@ class RandomDisorder implements Disorder {
   async #hook(id: string): Promise<void> {
     this.#made += 1;
     const key = `key-${this.#random.seed}-${this.#made}`;
-    await this.#test.house.hall.takeHook(this.#hookBody(id), { origin: 'hook', key });
+    await this.#test.house.api.takeHook(this.#hookBody(id), { origin: 'hook', key });
     this.counts.acknowledged += 1;
     this.#stored.push({ id, key });
   }
@@ -275,8 +275,8 @@ function createSubscriber({ house }: TestHouse, former?: SubscriberModel): Subsc
     backlogBytes: 0,
     close() {},
   };
-  const ask = (message: object) => house.hall.receive(connection, { value: message });
-  house.hall.opened(connection);
+  const ask = (message: object) => house.api.receive(connection, { value: message });
+  house.api.opened(connection);
   let subscribing = Promise.resolve();
   return {
     model,

@@ -24,7 +24,7 @@ function connect() {
 
 async function openWithSession(): Promise<TestHouse> {
   const test = await openHouse();
-  await test.house.hall.takeHook(hook(ID, 'UserPromptSubmit', { prompt: 'go' }), {
+  await test.house.api.takeHook(hook(ID, 'UserPromptSubmit', { prompt: 'go' }), {
     origin: 'hook',
   });
   return test;
@@ -35,7 +35,7 @@ describe('a subscriber', () => {
     await using test = await openWithSession();
     const { connection, rooms } = connect();
     const say = (value: object) =>
-      test.house.hall.receive(connection, { value: { session_id: ID, ...value } });
+      test.house.api.receive(connection, { value: { session_id: ID, ...value } });
     await say({ type: 'subscribe_session' });
     expect([...rooms]).toEqual([`session:${ID}`]);
     await say({ type: 'subscribe_session', deltas: true });
@@ -50,7 +50,7 @@ describe('a subscriber', () => {
     await using test = await openWithSession();
     for (const room of [`session:${ID}`, `deltas:${ID}`]) {
       const { connection, rooms, types } = connect();
-      await test.house.hall.resync(connection, new Set([room]));
+      await test.house.api.resync(connection, new Set([room]));
       expect(types()).toEqual(['session_snapshot']);
       expect([...rooms]).toEqual([room]);
     }
@@ -59,7 +59,7 @@ describe('a subscriber', () => {
   it('hears every fact in either room, once', async () => {
     await using test = await openWithSession();
     test.said.length = 0;
-    await test.house.hall.takeHook(hook(ID, 'Stop', { last_assistant_message: 'done' }), {
+    await test.house.api.takeHook(hook(ID, 'Stop', { last_assistant_message: 'done' }), {
       origin: 'hook',
     });
     const heard = (room: string) =>

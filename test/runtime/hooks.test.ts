@@ -12,7 +12,7 @@ function take(
   n: number,
 ): Promise<void> {
   const key = `${BigInt(NS) + BigInt(n) * 1_000_000_000n}-${n}-4711`;
-  return house.hall.takeHook(hook(id, name, more), { origin: 'hook', key });
+  return house.api.takeHook(hook(id, name, more), { origin: 'hook', key });
 }
 
 it('links the session after /clear to the one before it, also when a restart lies between', async () => {

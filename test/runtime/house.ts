@@ -22,7 +22,7 @@ export interface TestHouse extends AsyncDisposable {
   restart(): Promise<TestHouse>;
 }
 
-/** Opens a house; `directory` continues an earlier one, `parts` may give it a Codex. */
+/** Opens a runtime; `directory` continues an earlier one, `parts` may give it a Codex. */
 export async function openHouse(
   directory = mkdtempSync(join(tmpdir(), 'dock-house-')),
   parts: Partial<RuntimeDeps> = {},

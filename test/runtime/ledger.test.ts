@@ -7,7 +7,7 @@ import { hook, openHouse, poison, type TestHouse } from './house.ts';
 const ID = 'session-1';
 
 function take(test: TestHouse, name: string, more: object = {}, key?: string): Promise<void> {
-  return test.house.hall.takeHook(hook(ID, name, more), { origin: 'hook', ...(key && { key }) });
+  return test.house.api.takeHook(hook(ID, name, more), { origin: 'hook', ...(key && { key }) });
 }
 
 /** Tells a live session an event past the hooks, as a connector would. */
@@ -113,7 +113,7 @@ describe('the ledger', () => {
     await expect(tell(test, bug as unknown as SessionEvent)).rejects.toMatchObject({
       code: 'quarantined',
     });
-    await test.house.hall.takeHook(hook('session-2', 'UserPromptSubmit', { prompt: 'x' }), {
+    await test.house.api.takeHook(hook('session-2', 'UserPromptSubmit', { prompt: 'x' }), {
       origin: 'hook',
     });
     await take(test, 'Stop', { last_assistant_message: 'done' });

@@ -178,7 +178,7 @@ describe('a connector', () => {
     await expect.poll(() => linkOf(live)).toBe('attached');
   });
 
-  it('that is lost shows as lost after a stop of the house too', async () => {
+  it('that is lost shows as lost after a stop of the server too', async () => {
     const codex = scriptedEngine();
     const first = await openHouse(undefined, { providers: providersOver(codex.engine) });
     const live = create(first);

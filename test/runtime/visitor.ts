@@ -1,4 +1,4 @@
-/** A client without a socket: what it asks goes straight into the hall, what it hears is kept. */
+/** A client without a socket: what it asks goes straight into the runtime, what it hears is kept. */
 import type { Connection, Frame } from '../../src/runtime/rooms/rooms.ts';
 import type { RuntimeApi } from '../../src/runtime/runtime-api.ts';
 import type { Received } from '../support/clients.ts';
@@ -15,7 +15,7 @@ export interface Visitor {
 let visitors = 0;
 
 /** Comes in. */
-export function visit(hall: RuntimeApi): Visitor {
+export function visit(api: RuntimeApi): Visitor {
   visitors += 1;
   const heard = createInbox<Received>(`visitor ${visitors}`);
   const rooms = new Set<string>();
@@ -36,7 +36,7 @@ export function visit(hall: RuntimeApi): Visitor {
     async ask(message) {
       asked += 1;
       const request_id = `${connection.id}-${asked}`;
-      await hall.receive(connection, { value: { ...message, request_id } });
+      await api.receive(connection, { value: { ...message, request_id } });
       return heard.waitFor((one) => 'request_id' in one && one.request_id === request_id);
     },
     publish(room, frame) {

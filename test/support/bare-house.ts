@@ -1,4 +1,4 @@
-/** What a house needs that is asked about no place, no image and no command. */
+/** What a runtime needs that is asked about no place, no image and no command. */
 import type { RuntimeDeps } from '../../src/runtime/runtime.ts';
 
 export const BARE: Pick<RuntimeDeps, 'places' | 'images' | 'env'> = {

@@ -1,5 +1,5 @@
 /**
- * Two clients as users have them, one per door: raw JSON text frames at `/ws`, and socket.io. Both speak the
+ * Two clients as users have them, one per transport: raw JSON text frames at `/ws`, and socket.io. Both speak the
  * same objects, so a test can hold one against the other. Every frame that any test receives must be one
  * that its schema allows.
  */

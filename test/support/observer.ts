@@ -1,7 +1,7 @@
 /**
  * A client that does what the app does: hears the list, subscribes to every session it hears of, folds
  * everything into a model. `settle` brings it to rest: everything published before it was called has then
- * been folded, on either door.
+ * been folded, on either transport.
  */
 import type { Received, TestClient } from './clients.ts';
 import { createModel, type SubscriberModel } from './model.ts';

@@ -25,9 +25,9 @@ const MIB = 1024 * 1024;
 /** A line whose backlog the test sets, under a watch whose clock the test turns. */
 function watchedLine() {
   const clock = new ManualClock();
-  const hall = new FakeHall();
+  const runtime = new FakeHall();
   const { slowConsumer: limits } = DEFAULT_LIMITS;
-  const backlog = createBacklog({ hall, limits, clock, log: createFakeLog() });
+  const backlog = createBacklog({ runtime, limits, clock, log: createFakeLog() });
   const members = new Set<string>();
   const membership = new Membership(
     (room) => void members.add(room),
@@ -69,12 +69,12 @@ function watchedLine() {
     await Promise.resolve();
     await Promise.resolve();
   };
-  return { clock, hall, backlog, members, connection, state, line, unwatch, sweep };
+  return { clock, runtime, backlog, members, connection, state, line, unwatch, sweep };
 }
 
 describe('a connection that falls behind', () => {
   it('leaves its rooms, drains, and gets snapshots and its rooms back', async () => {
-    const { hall, members, state, sweep } = watchedLine();
+    const { runtime, members, state, sweep } = watchedLine();
     state.bytes = 4 * MIB;
     await sweep();
     expect(members.size).toBe(2);
@@ -83,30 +83,30 @@ describe('a connection that falls behind', () => {
     expect([members.size, state.dropped]).toEqual([0, 1]);
     state.bytes = 256 * 1024;
     await sweep();
-    expect(hall.resyncs).toEqual([]);
+    expect(runtime.resyncs).toEqual([]);
     state.bytes--;
     state.isStalled = true;
     await sweep();
-    expect(hall.resyncs).toEqual([]);
+    expect(runtime.resyncs).toEqual([]);
     state.isStalled = false;
     await sweep();
-    expect(hall.resyncs.map(({ rooms }) => rooms)).toEqual([['list', 'session:1']]);
+    expect(runtime.resyncs.map(({ rooms }) => rooms)).toEqual([['list', 'session:1']]);
     expect([...members]).toEqual(['list', 'session:1']);
     await sweep();
-    expect([hall.resyncs.length, state.closed.length]).toEqual([1, 0]);
+    expect([runtime.resyncs.length, state.closed.length]).toEqual([1, 0]);
   });
 
   it('may be behind by many frames as well as by many bytes', async () => {
-    const { hall, members, state, sweep } = watchedLine();
+    const { runtime, members, state, sweep } = watchedLine();
     state.frames = 1001;
     await sweep();
-    expect([members.size, hall.resyncs.length]).toEqual([0, 0]);
+    expect([members.size, runtime.resyncs.length]).toEqual([0, 0]);
     await sweep();
-    expect([members.size, hall.resyncs.length]).toEqual([2, 1]);
+    expect([members.size, runtime.resyncs.length]).toEqual([2, 1]);
   });
 
   it('gets back only what it still wants', async () => {
-    const { hall, members, connection, state, sweep } = watchedLine();
+    const { runtime, members, connection, state, sweep } = watchedLine();
     state.bytes = 5 * MIB;
     await sweep();
     connection.leave('session:1');
@@ -114,7 +114,7 @@ describe('a connection that falls behind', () => {
     expect([...members]).toEqual(['session:2']);
     state.bytes = 0;
     await sweep();
-    expect(hall.resyncs.map(({ rooms }) => rooms)).toEqual([['list']]);
+    expect(runtime.resyncs.map(({ rooms }) => rooms)).toEqual([['list']]);
     expect([...members]).toEqual(['session:2', 'list']);
   });
 
@@ -138,8 +138,8 @@ describe('a connection that falls behind', () => {
   });
 
   it('stays behind when it cannot even take its snapshots, and the 30 seconds run on', async () => {
-    const { hall, members, state, sweep } = watchedLine();
-    hall.onResync = (connection, rooms) => {
+    const { runtime, members, state, sweep } = watchedLine();
+    runtime.onResync = (connection, rooms) => {
       for (const room of rooms) connection.join(room);
       state.bytes = 5 * MIB;
     };
@@ -150,7 +150,7 @@ describe('a connection that falls behind', () => {
       await sweep(1000);
     }
     const gate = createLatch();
-    hall.onResync = () => gate.reached;
+    runtime.onResync = () => gate.reached;
     await sweep(250);
     expect(members.size).toBe(0);
     await sweep(30_250);
@@ -158,9 +158,9 @@ describe('a connection that falls behind', () => {
     gate.open();
   });
 
-  it('is closed when the hall cannot bring it up to date', async () => {
-    const { hall, state, sweep } = watchedLine();
-    hall.onResync = () => Promise.reject(new Error('no'));
+  it('is closed when the runtime cannot bring it up to date', async () => {
+    const { runtime, state, sweep } = watchedLine();
+    runtime.onResync = () => Promise.reject(new Error('no'));
     state.bytes = 5 * MIB;
     await sweep();
     state.bytes = 0;
@@ -169,11 +169,11 @@ describe('a connection that falls behind', () => {
   });
 
   it('is forgotten when it goes', async () => {
-    const { hall, members, state, unwatch, sweep } = watchedLine();
+    const { runtime, members, state, unwatch, sweep } = watchedLine();
     unwatch();
     state.bytes = 9 * MIB;
     await sweep();
-    expect([members.size, hall.resyncs.length, state.closed.length]).toEqual([2, 0, 0]);
+    expect([members.size, runtime.resyncs.length, state.closed.length]).toEqual([2, 0, 0]);
   });
 });
 
@@ -195,10 +195,10 @@ describe('a slow reader on a real socket (T24)', () => {
   const limits = { slowConsumer: { ...DEFAULT_LIMITS.slowConsumer, sweepMs: 10 } };
 
   it('of /ws holds at most 4 MiB and a batch, disturbs nobody, and converges', async () => {
-    const { port, hall, rooms } = await openDoors({ limits });
+    const { port, runtime, rooms } = await openDoors({ limits });
     const [slow, fast] = [await openWs(port), await openWs(port)];
-    for (const connection of hall.connections) connection.join('r');
-    const [held] = hall.connections;
+    for (const connection of runtime.connections) connection.join('r');
+    const [held] = runtime.connections;
     slow.ws.pause();
     let most = 0;
     const count = await publishUntil(rooms, () => {
@@ -207,9 +207,9 @@ describe('a slow reader on a real socket (T24)', () => {
     });
     expect(most).toBeLessThan(5 * MIB);
     await until(() => expect(fast.messages).toHaveLength(1 + count));
-    expect(hall.connections[1]?.rooms.size).toBe(1);
-    expect(hall.resyncs).toEqual([]);
-    hall.onResync = (connection, names) => {
+    expect(runtime.connections[1]?.rooms.size).toBe(1);
+    expect(runtime.resyncs).toEqual([]);
+    runtime.onResync = (connection, names) => {
       connection.send(frame({ type: 'snapshot' }));
       for (const name of names) connection.join(name);
     };
@@ -223,19 +223,19 @@ describe('a slow reader on a real socket (T24)', () => {
   });
 
   it('of /ws that asks and never reads is cut off', async () => {
-    const { port, hall } = await openDoors({ limits: { ...limits, closeGraceMs: 50 } });
+    const { port, runtime } = await openDoors({ limits: { ...limits, closeGraceMs: 50 } });
     const slow = await openWs(port);
-    hall.onReceive = (connection) => {
+    runtime.onReceive = (connection) => {
       for (let n = 0; n < 20; n++)
         connection.send(frame({ type: 'y', n, text: 'y'.repeat(900_000) }));
     };
     slow.ws.pause();
     slow.send({});
-    await until(() => expect(hall.closedConnections).toHaveLength(1));
+    await until(() => expect(runtime.closedConnections).toHaveLength(1));
   });
 
   it('of socket.io is held to the same rule', async () => {
-    const { port, hall, rooms } = await openDoors({ limits });
+    const { port, runtime, rooms } = await openDoors({ limits });
     const client = io(`http://127.0.0.1:${port}`, {
       transports: ['websocket'],
       reconnection: false,
@@ -244,14 +244,14 @@ describe('a slow reader on a real socket (T24)', () => {
     const types: string[] = [];
     client.on('message', ({ type }) => types.push(type));
     await until(() => expect(types).toEqual(['hello']));
-    const [held] = hall.connections;
+    const [held] = runtime.connections;
     held?.join('r');
     const { ws } = client.io.engine.transport as unknown as { ws: { _socket: Socket } };
     ws._socket.pause();
     await publishUntil(rooms, () => held?.rooms.size === 0);
     ws._socket.resume();
     await until(() => expect(held?.rooms.has('r')).toBe(true));
-    expect(hall.resyncs.map((one) => one.rooms)).toEqual([['r']]);
+    expect(runtime.resyncs.map((one) => one.rooms)).toEqual([['r']]);
     rooms.publish('r', frame({ type: 'live' }));
     await until(() => expect(types.at(-1)).toBe('live'));
   });

@@ -88,18 +88,18 @@ const HOST_VECTORS: [host: string, answer: number | 'in'][] = [
 ];
 
 describe('names', () => {
-  it('lets in our own origins and no other, at every door alike (T1, T2)', async () => {
-    const { port, hall } = await openDoors();
+  it('lets in our own origins and no other, at every endpoint alike (T1, T2)', async () => {
+    const { port, runtime } = await openDoors();
     for (const [vector, answer] of ORIGIN_VECTORS) {
       const headers = vector.map(([k, v]): Header => [k, v.replace('PORT', String(port))]);
       const answers = await knockEverywhere(port, headers);
       expect({ headers, ...answers }).toEqual({ headers, ...everywhere(answer) });
     }
     const allowed = ORIGIN_VECTORS.filter(([, answer]) => answer === 'in').length;
-    expect(hall.hooks).toHaveLength(allowed);
+    expect(runtime.hooks).toHaveLength(allowed);
   });
 
-  it('answers to our own names and no other, at every door alike (T3, T4)', async () => {
+  it('answers to our own names and no other, at every endpoint alike (T3, T4)', async () => {
     const { port } = await openDoors();
     for (const [vector, answer] of HOST_VECTORS) {
       const host = vector.replace('PORT', String(port));
@@ -258,13 +258,13 @@ describe('credentials', () => {
   });
 
   it('lets locals in without the token where local trust was kept, and others not', async () => {
-    const { port, hall } = await openDoors({ config: { token: TOKEN, localTrust: true } });
+    const { port, runtime } = await openDoors({ config: { token: TOKEN, localTrust: true } });
     expect(await knockEverywhere(port, [])).toEqual(everywhere('in'));
     expect(await knockEverywhere(port, [['Via', '1.1 proxy']])).toEqual(untrusted);
     await openWs(port, { headers: { Authorization: `bEARER ${TOKEN}` } });
-    expect(hall.connections.at(-1)?.caller).toEqual({ kind: 'token', address: '127.0.0.1' });
+    expect(runtime.connections.at(-1)?.caller).toEqual({ kind: 'token', address: '127.0.0.1' });
     await openWs(port);
-    expect(hall.connections.at(-1)?.caller).toEqual({ kind: 'local', address: '127.0.0.1' });
+    expect(runtime.connections.at(-1)?.caller).toEqual({ kind: 'local', address: '127.0.0.1' });
   });
 
   it('judges a wrong token even from a local caller who would need none', async () => {
@@ -379,11 +379,11 @@ describe('on a wide bind', () => {
   });
 
   it('lets in everybody when told so, says it is insecure, and still checks names', async () => {
-    const { port, hall } = await openDoors({
+    const { port, runtime } = await openDoors({
       config: { ...wide, token: null, allowInsecureNoAuth: true },
     });
     expect(await knockEverywhere(port, [])).toEqual(everywhere('in'));
-    expect(hall.connections.every(({ caller }) => caller.kind === 'anonymous')).toBe(true);
+    expect(runtime.connections.every(({ caller }) => caller.kind === 'anonymous')).toBe(true);
     const { body } = await knock(port, DOORS[0], []);
     expect(JSON.parse(body)).toEqual({ status: 'ok', insecure: true });
     expect(await knockEverywhere(port, [['Host', 'evil.example']])).toEqual(everywhere(403));

@@ -32,10 +32,10 @@ async function post(port: number, { method = 'POST', headers = [JSON_TYPE], body
 }
 
 describe('POST /api/hook', () => {
-  it('answers 204 only after the hall has taken it', async () => {
-    const { port, hall } = await openDoors();
+  it('answers 204 only after the runtime has taken it', async () => {
+    const { port, runtime } = await openDoors();
     const [arrival, commit] = [createLatch(), createLatch()];
-    hall.onHook = () => {
+    runtime.onHook = () => {
       arrival.open();
       return commit.reached;
     };
@@ -54,7 +54,7 @@ describe('POST /api/hook', () => {
     expect(answered).toBe(false);
     commit.open();
     expect(await answer).toMatchObject({ status: 204, body: '' });
-    expect(hall.hooks).toEqual([
+    expect(runtime.hooks).toEqual([
       {
         body: JSON.parse(BODY),
         meta: { key: '17-a.b:c_D', type: 'claude_status_event', origin: 'hook' },
@@ -63,7 +63,7 @@ describe('POST /api/hook', () => {
   });
 
   it('refuses what it cannot read, each in its own way', async () => {
-    const { port, hall } = await openDoors();
+    const { port, runtime } = await openDoors();
     const cases: [Post, number][] = [
       [{ headers: [] }, 415],
       [{ headers: [['Content-Type', 'text/plain']] }, 415],
@@ -93,7 +93,7 @@ describe('POST /api/hook', () => {
       });
       if (status !== 204) expect(answer.code).toMatch(/^[a-z_]+$/);
     }
-    expect(hall.hooks).toHaveLength(5);
+    expect(runtime.hooks).toHaveLength(5);
     expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
   });
 
@@ -105,10 +105,10 @@ describe('POST /api/hook', () => {
     }
   });
 
-  it('passes the refusals of the hall on, 503 with Retry-After', async () => {
-    const { port, hall } = await openDoors();
+  it('passes the refusals of the runtime on, 503 with Retry-After', async () => {
+    const { port, runtime } = await openDoors();
     const refuse = async (error: Error) => {
-      hall.onHook = () => Promise.reject(error);
+      runtime.onHook = () => Promise.reject(error);
       const { status, code, headers } = await post(port, {});
       return [status, code, headers['retry-after'] ?? null];
     };
@@ -124,8 +124,8 @@ describe('POST /api/hook', () => {
   });
 
   it('turns a bug into a 500 that says nothing and a log line that says it', async () => {
-    const { port, hall, log } = await openDoors();
-    hall.onHook = () => Promise.reject(new TypeError('a secret of the house'));
+    const { port, runtime, log } = await openDoors();
+    runtime.onHook = () => Promise.reject(new TypeError('a secret of the server'));
     const answer = await post(port, {});
     expect(answer.status).toBe(500);
     expect(answer.body).not.toContain('secret');
@@ -133,7 +133,7 @@ describe('POST /api/hook', () => {
   });
 
   it('refuses what stays above 8 MiB without its long texts before it is sent where its length is told, and keeps nothing of it', async () => {
-    const { port, hall } = await openDoors();
+    const { port, runtime } = await openDoors();
     const declared = requestText('POST', '/api/hook', [
       ['Host', `127.0.0.1:${port}`],
       JSON_TYPE,
@@ -154,37 +154,37 @@ describe('POST /api/hook', () => {
     ]);
     const parts = [Buffer.from(head), ...Array<Buffer>(9).fill(chunk)];
     expect((await raw(port, Buffer.concat(parts))).status).toBe(413);
-    expect(hall.hooks).toEqual([]);
+    expect(runtime.hooks).toEqual([]);
 
     const fits = JSON.stringify({ text: 'x'.repeat(8 * 1024 * 1024 - 11) });
     expect((await post(port, { body: fits })).status).toBe(204);
     expect((await post(port, { body: fits.replace('{', `{${' '.repeat(100)}`) })).status).toBe(204);
-    const [whole, cut] = hall.hooks.map(({ body }) => (body as { text: string }).text);
+    const [whole, cut] = runtime.hooks.map(({ body }) => (body as { text: string }).text);
     expect(whole).toHaveLength(8 * 1024 * 1024 - 11);
     expect(cut).toMatch(/^x{1048576}… \(cut: the hook was too large\)$/);
   });
 
   it('forgets a request whose sender goes away in the middle', async () => {
-    const { port, hall } = await openDoors();
+    const { port, runtime } = await openDoors();
     const socket = rawSocket(port);
     socket.write(
       `${requestText('POST', '/api/hook', [['Host', `127.0.0.1:${port}`], JSON_TYPE, ['Content-Length', '50']])}{"a"`,
       () => socket.destroy(),
     );
     expect((await post(port, {})).status).toBe(204);
-    expect(hall.hooks).toHaveLength(1);
+    expect(runtime.hooks).toHaveLength(1);
   });
 });
 
 describe('GET /health', () => {
-  it('says what ails the house, always with 200', async () => {
-    const { port, hall } = await openDoors();
+  it('says what ails the server, always with 200', async () => {
+    const { port, runtime } = await openDoors();
     const health = async (method: string) => {
       const text = requestText(method, '/health?x=1', [['Host', `127.0.0.1:${port}`]]);
       return raw(port, text);
     };
     expect(JSON.parse((await health('GET')).body)).toEqual({ status: 'ok', version: '9.9.9' });
-    hall.state = { status: 'ok', degraded: 'disk_full' };
+    runtime.state = { status: 'ok', degraded: 'disk_full' };
     const answer = await health('GET');
     expect(answer.status).toBe(200);
     expect(JSON.parse(answer.body)).toMatchObject({ status: 'ok', degraded: 'disk_full' });
@@ -221,7 +221,7 @@ describe('every answer', () => {
 
 describe('slow and greedy senders', () => {
   it('cuts off requests that do not finish, while others are answered (T22)', async () => {
-    const { port, hall } = await openDoors({
+    const { port, runtime } = await openDoors({
       limits: { headersTimeoutMs: 200, requestTimeoutMs: 300, timeoutCheckMs: 50 },
     });
     const host = `Host: 127.0.0.1:${port}\r\n`;
@@ -238,11 +238,11 @@ describe('slow and greedy senders', () => {
     }
     expect((await post(port, {})).status).toBe(204);
     await until(() => expect(open).toBe(0));
-    expect(hall.hooks).toHaveLength(1);
+    expect(runtime.hooks).toHaveLength(1);
   });
 
   it('answers over one kept connection, one request after the other', async () => {
-    const { port, hall } = await openDoors();
+    const { port, runtime } = await openDoors();
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     afterThis(() => agent.destroy());
     const headers = { 'Content-Type': 'application/json' };
@@ -263,6 +263,6 @@ describe('slow and greedy senders', () => {
           .end(body);
       });
     expect(await Promise.all([once(BODY), once('{'), once(BODY)])).toEqual([204, 400, 204]);
-    expect(hall.hooks).toHaveLength(2);
+    expect(runtime.hooks).toHaveLength(2);
   });
 });

@@ -54,7 +54,7 @@ describe('listening', () => {
 
 describe('closing', () => {
   it('sends every client away with 1012 and frees the port', async () => {
-    const { port, hall, doors } = await openDoors();
+    const { port, runtime, transports } = await openDoors();
     const clients = [await openWs(port), await openWs(port)];
     const reasons: string[] = [];
     const sio = io(`http://127.0.0.1:${port}`, { transports: ['websocket'], reconnection: false });
@@ -67,8 +67,8 @@ describe('closing', () => {
     });
     afterThis(() => poller.disconnect());
     poller.on('disconnect', (reason) => reasons.push(reason));
-    await until(() => expect(hall.connections).toHaveLength(4));
-    await Promise.all([doors.close(), doors.close()]);
+    await until(() => expect(runtime.connections).toHaveLength(4));
+    await Promise.all([transports.close(), transports.close()]);
     for (const client of clients) {
       expect(await client.closed).toEqual({
         code: 1012,
@@ -78,14 +78,14 @@ describe('closing', () => {
     // These reasons, unlike a farewell, make socket.io clients come back.
     await until(() => expect(reasons).toHaveLength(2));
     for (const reason of reasons) expect(['transport close', 'transport error']).toContain(reason);
-    expect(hall.closedConnections).toHaveLength(4);
+    expect(runtime.closedConnections).toHaveLength(4);
     expect(await isRefused(port)).toBe(true);
   });
 
   it('lets a hook under way finish, takes no new one, and ends kept connections', async () => {
-    const { port, hall, doors } = await openDoors();
+    const { port, runtime, transports } = await openDoors();
     const [arrival, commit] = [createLatch(), createLatch()];
-    hall.onHook = () => {
+    runtime.onHook = () => {
       arrival.open();
       return commit.reached;
     };
@@ -104,7 +104,7 @@ describe('closing', () => {
     const answer = raw(port, text);
     await arrival.reached;
     let isClosed = false;
-    const closed = doors.close().then(() => {
+    const closed = transports.close().then(() => {
       isClosed = true;
     });
     await until(async () => expect(await isRefused(port)).toBe(true));
@@ -112,37 +112,37 @@ describe('closing', () => {
     commit.open();
     expect(await answer).toMatchObject({ status: 204, headers: { connection: 'close' } });
     await closed;
-    expect(hall.hooks).toHaveLength(1);
+    expect(runtime.hooks).toHaveLength(1);
   });
 
   it('cuts off what does not end within its budget', async () => {
     const clock = new ManualClock();
-    const { port, hall, doors } = await openDoors({ clock });
+    const { port, runtime, transports } = await openDoors({ clock });
     const client = await openWs(port);
     client.ws.pause();
     const slow = rawSocket(port);
     slow.write('GET /health HTTP/1.1\r\nX-Slow: ');
-    await until(() => expect(hall.connections).toHaveLength(1));
+    await until(() => expect(runtime.connections).toHaveLength(1));
     expect((await health(port)).status).toBe(200);
-    const closed = doors.close();
+    const closed = transports.close();
     clock.advance(2000);
-    await until(() => expect(hall.closedConnections).toHaveLength(1));
+    await until(() => expect(runtime.closedConnections).toHaveLength(1));
     clock.advance(3000);
     await closed;
     expect(await isRefused(port)).toBe(true);
   });
 
   it('is quick when nothing was ever opened', async () => {
-    const { doors } = await openDoors();
-    await doors.close();
+    const { transports } = await openDoors();
+    await transports.close();
   });
 });
 
 describe('floods', () => {
   it('of connections are refused beyond the total, and the others go on (T23)', async () => {
-    const { port, hall, rooms, log } = await openDoors({ limits: { maxConnections: 20 } });
+    const { port, runtime, rooms, log } = await openDoors({ limits: { maxConnections: 20 } });
     const client = await openWs(port);
-    hall.connections[0]?.join('r');
+    runtime.connections[0]?.join('r');
     let refused = 0;
     for (let n = 0; n < 50; n++) {
       rawSocket(port)

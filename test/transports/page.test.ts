@@ -45,7 +45,7 @@ async function openHouse(
     log: SILENT_LOGGER,
     version: '9.9.9',
   });
-  const doors = createTransports({
+  const transports = createTransports({
     config: {
       bind: { host: '127.0.0.1', port: 0, isLoopback: true },
       token: null,
@@ -55,16 +55,16 @@ async function openHouse(
       allowOrigins: [],
       ...config,
     },
-    hall: house.hall,
+    runtime: house.api,
     rooms: house.rooms,
     inspection: house.inspection,
     pageDirectory,
     log: SILENT_LOGGER,
     version: '9.9.9',
   });
-  const { port } = await doors.listen();
+  const { port } = await transports.listen();
   onTestFinished(async () => {
-    await doors.close();
+    await transports.close();
     await writer.close();
     house.registry.stop();
     rmSync(paths.dir, { recursive: true, force: true });

@@ -28,20 +28,20 @@ const nothingForStrangers = Object.fromEntries(
 );
 
 describe.runIf(canBecomeAnother)('another user of this machine', () => {
-  it('is refused at every door, with or without a token being configured', async () => {
+  it('is refused at every transport, with or without a token being configured', async () => {
     for (const config of [{}, { token: TOKEN, localTrust: true }]) {
-      const { port, hall } = await openDoors({ config });
+      const { port, runtime } = await openDoors({ config });
       const host: Header = ['Host', `127.0.0.1:${port}`];
       const nobody = await relayAs(NOBODY, port);
       expect(await knockEverywhere(nobody.port, [host])).toEqual(nothingForStrangers);
-      expect(hall.hooks).toHaveLength(0);
+      expect(runtime.hooks).toHaveLength(0);
       const api = await raw(nobody.port, requestText('GET', '/api/sessions', [host]));
       expect(api.status).toBe(401);
       const health = await raw(nobody.port, requestText('GET', '/health', [host]));
       expect(JSON.parse(health.body)).toEqual({ status: 'ok' });
       expect(await joinsByPolling(nobody.port, host)).toBe(false);
       expect(await joinsByWebSocket(nobody.port, host)).toBe(false);
-      expect(hall.connections).toHaveLength(0);
+      expect(runtime.connections).toHaveLength(0);
     }
   });
 
@@ -67,13 +67,13 @@ describe.runIf(canBecomeAnother)('another user of this machine', () => {
 
 describe.runIf(isLinux)('the same user', () => {
   it('gets in without a token, through another process too', async () => {
-    const { port, hall } = await openDoors();
+    const { port, runtime } = await openDoors();
     const own = await relayAs(OWN, port);
     const host: Header = ['Host', `127.0.0.1:${port}`];
     const answers = await knockEverywhere(own.port, [host]);
     expect(new Set(Object.values(answers))).toEqual(new Set(['in']));
     await openWs(port);
-    expect(hall.connections.at(-1)?.caller).toEqual({ kind: 'local', address: '127.0.0.1' });
+    expect(runtime.connections.at(-1)?.caller).toEqual({ kind: 'local', address: '127.0.0.1' });
     expect(await joinsByPolling(own.port, host)).toBe(true);
     expect(await joinsByWebSocket(own.port, host)).toBe(true);
   });

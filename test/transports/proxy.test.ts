@@ -57,13 +57,13 @@ describe('nginx in front', () => {
         `makes nobody local: ${name}, run by ${user === OWN ? 'the owner' : 'another user'}`,
         async () => {
           for (const config of [{}, { token: TOKEN, localTrust: true }]) {
-            const { port, hall } = await openDoors({ config });
+            const { port, runtime } = await openDoors({ config });
             const nginx = await startNginx(user, port, lines);
             const host: Header = ['Host', `127.0.0.1:${nginx}`];
             const answers = await knockEverywhere(nginx, [host]);
             for (const door of SHUT)
               expect([door, answers[door]]).toEqual([door, expect.any(Number)]);
-            expect([hall.hooks.length, hall.connections.length]).toEqual([0, 0]);
+            expect([runtime.hooks.length, runtime.connections.length]).toEqual([0, 0]);
             const api = await raw(nginx, requestText('GET', '/api/sessions', [host]));
             expect(api.status).toBe(401);
             const health = await raw(nginx, requestText('GET', '/health', [host]));

@@ -53,12 +53,12 @@ describe.each(['polling', 'websocket'] as const)('over %s', (transport) => {
   it.each([1, 900_000])(
     'says why a message is not taken that is %i bytes over the limit',
     async (over) => {
-      const { port, hall } = await openDoors({ limits: { maxMessageBytes: 100_000 } });
+      const { port, runtime } = await openDoors({ limits: { maxMessageBytes: 100_000 } });
       const client = await openIo(port, options);
       client.socket.emit('message', { text: 'x'.repeat(100_000 + over) });
       const told = expect.objectContaining({ type: 'error', code: 'too_large' });
       await until(() => expect(client.messages.slice(1)).toEqual([told]));
-      expect(hall.received).toEqual([]);
+      expect(runtime.received).toEqual([]);
     },
   );
 
@@ -73,39 +73,39 @@ describe.each(['polling', 'websocket'] as const)('over %s', (transport) => {
   });
 
   it('a message is an object under the one event, acknowledged when it was dealt with', async () => {
-    const { port, hall } = await openDoors();
+    const { port, runtime } = await openDoors();
     const { socket, messages } = await openIo(port, options);
     const finish = createLatch();
-    hall.onReceive = () => finish.reached;
+    runtime.onReceive = () => finish.reached;
     let acknowledged = false;
     socket.emit('message', { type: 'a', n: 1 }, () => {
       acknowledged = true;
     });
     socket.emit('message', { type: 'b' });
-    await until(() => expect(hall.received).toEqual([{ type: 'a', n: 1 }]));
+    await until(() => expect(runtime.received).toEqual([{ type: 'a', n: 1 }]));
     expect(acknowledged).toBe(false);
     finish.open();
     await until(() => expect(acknowledged).toBe(true));
-    await until(() => expect(hall.received).toEqual([{ type: 'a', n: 1 }, { type: 'b' }]));
-    hall.connections[0]?.send(frame({ type: 'reply' }));
+    await until(() => expect(runtime.received).toEqual([{ type: 'a', n: 1 }, { type: 'b' }]));
+    runtime.connections[0]?.send(frame({ type: 'reply' }));
     await until(() => expect(messages.map(({ type }) => type)).toEqual(['hello', 'reply']));
   });
 
   it('another event name gets an error that names the right one, and its acknowledgement', async () => {
-    const { port, hall } = await openDoors();
+    const { port, runtime } = await openDoors();
     const { socket, messages } = await openIo(port, options);
     for (const args of [[{ type: 'c' }], ['text', 2], []]) {
       await new Promise<void>((resolve) => socket.emit('subscribe_session', ...args, resolve));
       expect(messages.at(-1)).toMatchObject({ type: 'error', code: 'bad_request' });
       expect(messages.at(-1)?.message).toContain('`message`');
     }
-    expect(hall.received).toEqual([]);
+    expect(runtime.received).toEqual([]);
   });
 
   it('frames reach the members of a room, from join to leave exactly', async () => {
-    const { port, hall, rooms } = await openDoors();
+    const { port, runtime, rooms } = await openDoors();
     const [first, second] = [await openIo(port, options), await openIo(port, options)];
-    const [one, two] = hall.connections;
+    const [one, two] = runtime.connections;
     rooms.publish('r', frame({ type: 'early' }));
     one?.join('r');
     rooms.publish('r', frame({ type: 'live' }));
@@ -120,11 +120,11 @@ describe.each(['polling', 'websocket'] as const)('over %s', (transport) => {
 
   it('the token comes in CONNECT or as Bearer, never in the query', async () => {
     const config = { token: TOKEN, localTrust: false };
-    const { port, hall } = await openDoors({ config });
+    const { port, runtime } = await openDoors({ config });
     await openIo(port, { ...options, auth: { token: TOKEN } });
-    expect(hall.connections[0]?.caller).toEqual({ kind: 'token', address: '127.0.0.1' });
+    expect(runtime.connections[0]?.caller).toEqual({ kind: 'token', address: '127.0.0.1' });
     await openIo(port, { ...options, extraHeaders: { authorization: `Bearer ${TOKEN}` } });
-    expect(hall.connections).toHaveLength(2);
+    expect(runtime.connections).toHaveLength(2);
     const refused = [
       dial(port, options),
       dial(port, { ...options, query: { token: TOKEN } }),
@@ -135,19 +135,19 @@ describe.each(['polling', 'websocket'] as const)('over %s', (transport) => {
     for (const client of refused) {
       expect(await refusalOf(client)).toEqual({ code: 'unauthorized' });
     }
-    expect(hall.connections).toHaveLength(2);
+    expect(runtime.connections).toHaveLength(2);
   });
 
   it('needs no token from a local caller, but judges one that is there', async () => {
-    const { port, hall } = await openDoors({ config: { token: TOKEN, localTrust: true } });
+    const { port, runtime } = await openDoors({ config: { token: TOKEN, localTrust: true } });
     await openIo(port, options);
-    expect(hall.connections[0]?.caller.kind).toBe('local');
+    expect(runtime.connections[0]?.caller.kind).toBe('local');
     const wrong = dial(port, { ...options, auth: { token: 'wrong' } });
     expect(await refusalOf(wrong)).toEqual({ code: 'unauthorized' });
   });
 
   it('dangerous packets end their own connection before they are parsed (T20, T28)', async () => {
-    const { port, hall } = await openDoors();
+    const { port, runtime } = await openDoors();
     const other = await openIo(port, options);
     const deep = JSON.parse(`${'['.repeat(100)}${']'.repeat(100)}`) as unknown;
     const bad = [
@@ -161,33 +161,33 @@ describe.each(['polling', 'websocket'] as const)('over %s', (transport) => {
       await until(() => expect(client.socket.connected).toBe(false));
     }
     other.socket.emit('message', { type: 'alive' });
-    await until(() => expect(hall.received).toEqual([{ type: 'alive' }]));
+    await until(() => expect(runtime.received).toEqual([{ type: 'alive' }]));
   });
 
   it('more than 200 messages at once are refused and the connection stays (T25)', async () => {
-    const { port, hall } = await openDoors({ clock: new ManualClock() });
+    const { port, runtime } = await openDoors({ clock: new ManualClock() });
     const client = await openIo(port, options);
     for (let n = 0; n < 250; n++) client.socket.emit('message', { n });
     await until(() => expect(client.messages).toHaveLength(51));
     expect(client.messages[50]).toMatchObject({ type: 'error', code: 'rate_limited' });
-    expect(hall.received).toHaveLength(200);
+    expect(runtime.received).toHaveLength(200);
     expect(client.socket.connected).toBe(true);
   });
 
   it('a closed client comes back by itself', async () => {
-    const { port, hall } = await openDoors();
+    const { port, runtime } = await openDoors();
     const client = await openIo(port, { ...options, reconnection: true, reconnectionDelay: 5 });
-    hall.connections[0]?.join('r');
-    hall.connections[0]?.close(1013, 'reads too slowly');
+    runtime.connections[0]?.join('r');
+    runtime.connections[0]?.close(1013, 'reads too slowly');
     await until(() => expect(client.messages.map(({ type }) => type)).toEqual(['hello', 'hello']));
-    expect(hall.closedConnections).toEqual([hall.connections[0]]);
+    expect(runtime.closedConnections).toEqual([runtime.connections[0]]);
   });
 });
 
 it('upgrades a polling client and keeps its rooms', async () => {
-  const { port, hall, rooms } = await openDoors();
+  const { port, runtime, rooms } = await openDoors();
   const client = await openIo(port, { transports: ['polling', 'websocket'] });
-  hall.connections[0]?.join('r');
+  runtime.connections[0]?.join('r');
   await until(() => expect(client.socket.io.engine.transport.name).toBe('websocket'));
   rooms.publish('r', frame({ type: 'x' }));
   await until(() => expect(client.messages.map(({ type }) => type)).toEqual(['hello', 'x']));
@@ -207,11 +207,11 @@ it('lets no web page use a session that it has learnt the id of', async () => {
 });
 
 it('drops who does not join in time', async () => {
-  const { port, hall } = await openDoors({ limits: { connectTimeoutMs: 50 } });
+  const { port, runtime } = await openDoors({ limits: { connectTimeoutMs: 50 } });
   const ws = new WebSocket(`ws://127.0.0.1:${port}/socket.io/?EIO=4&transport=websocket`);
   afterThis(() => ws.terminate());
   await new Promise((resolve) => ws.once('close', resolve));
-  expect(hall.connections).toEqual([]);
+  expect(runtime.connections).toEqual([]);
 });
 
 it('serves no client script, sets no cookie and offers no compression', async () => {
@@ -242,13 +242,13 @@ describe('before a CONNECT is accepted', () => {
   ])(
     '%s ends the polling connection, with a line that names the address',
     async (_what, body, reason) => {
-      const { port, hall, log } = await openDoors({ config: refusedConfig });
+      const { port, runtime, log } = await openDoors({ config: refusedConfig });
       const url = `http://127.0.0.1:${port}/socket.io/?EIO=4&transport=polling`;
       const { sid } = JSON.parse((await (await fetch(url)).text()).slice(1)) as { sid: string };
       await fetch(`${url}&sid=${sid}`, { method: 'POST', body });
       await until(() => expect(JSON.stringify(log)).toContain(reason));
       expect(JSON.stringify(log)).toContain('127.0.0.1');
-      expect(hall.received).toEqual([]);
+      expect(runtime.received).toEqual([]);
     },
   );
 
@@ -264,10 +264,10 @@ describe('before a CONNECT is accepted', () => {
   });
 
   it('a client that is in may send a body of any size up to the limit', async () => {
-    const { port, hall } = await openDoors();
+    const { port, runtime } = await openDoors();
     const { socket } = await openIo(port, { transports: ['polling'] });
     const text = 'x'.repeat(100_000);
     socket.emit('message', { type: 'a', text });
-    await until(() => expect(hall.received).toEqual([{ type: 'a', text }]));
+    await until(() => expect(runtime.received).toEqual([{ type: 'a', text }]));
   });
 });

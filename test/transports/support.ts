@@ -1,5 +1,5 @@
 /**
- * Doors on a real port with a hall that only takes notes, a clock that is turned by hand, and clients
+ * Doors on a real port with the runtime that only takes notes, a clock that is turned by hand, and clients
  * that can send what no proper client would.
  */
 import { spawn } from 'node:child_process';
@@ -160,10 +160,10 @@ export function createFakeLog(): Logger & { lines: LogLine[] } {
 
 export interface TestDoors {
   port: number;
-  hall: FakeHall;
+  runtime: FakeHall;
   rooms: ReturnType<typeof createRooms>;
   log: ReturnType<typeof createFakeLog>;
-  doors: Transports;
+  transports: Transports;
 }
 
 /** Doors on port 0 that close after the test. `deps.config` is merged over a local, tokenless one. */
@@ -175,10 +175,10 @@ export async function openDoors(
     clock?: Clock;
   } = {},
 ): Promise<TestDoors> {
-  const hall = new FakeHall();
+  const runtime = new FakeHall();
   const rooms = createRooms();
   const log = createFakeLog();
-  const doors = createTransports({
+  const transports = createTransports({
     config: {
       bind: { host: '127.0.0.1', port: 0, isLoopback: true },
       token: null,
@@ -188,7 +188,7 @@ export async function openDoors(
       allowOrigins: [],
       ...deps.config,
     },
-    hall,
+    runtime,
     rooms,
     log,
     version: '9.9.9',
@@ -196,9 +196,9 @@ export async function openDoors(
     limits: { ...DEFAULT_LIMITS, ...deps.limits },
     clock: deps.clock ?? systemClock,
   });
-  afterThis(() => doors.close());
-  const { port } = await doors.listen();
-  return { port, hall, rooms, log, doors };
+  afterThis(() => transports.close());
+  const { port } = await transports.listen();
+  return { port, runtime, rooms, log, transports };
 }
 
 export interface RawResponse {
@@ -279,7 +279,7 @@ export const UPGRADE_HEADERS: [string, string][] = [
   ['Sec-WebSocket-Key', 'dGhlIHNhbXBsZSBub25jZQ=='],
 ];
 
-/** Every way into the house: how it is asked, and the status of being let in. */
+/** Every way into the server: how it is asked, and the status of being let in. */
 export const DOORS = [
   { door: 'GET /health', method: 'GET', path: '/health', extra: [], body: '', success: 200 },
   {
@@ -312,7 +312,7 @@ export const DOORS = [
 export type Header = readonly [string, string];
 type DoorCase = (typeof DOORS)[number];
 
-/** Asks one door; without a Host among the headers it gets the right one. */
+/** Asks one endpoint; without a Host among the headers it gets the right one. */
 export function knock(
   port: number,
   door: DoorCase,
@@ -329,7 +329,7 @@ export function knock(
   );
 }
 
-/** The status at every door, with success written as 'in'. */
+/** The status at every transport, with success written as 'in'. */
 export async function knockEverywhere(
   port: number,
   headers: readonly Header[],

@@ -1,4 +1,4 @@
-/** The unix socket in the data directory: the same doors, for the owner only. */
+/** The unix socket in the data directory: the same endpoints, for the owner only. */
 import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { createServer } from 'node:net';
@@ -8,17 +8,17 @@ import { expect, it } from 'vitest';
 import WebSocket from 'ws';
 import { afterThis, openDoors, TOKEN, until } from './support.ts';
 
-it('is open to its owner only, serves the doors as to a local caller, and goes at the stop', async () => {
+it('is open to its owner only, serves the transports as to a local caller, and goes at the stop', async () => {
   const socketPath = socketIn(temporaryDirectory());
-  const { hall, doors, log } = await openDoors({ socketPath });
+  const { runtime, transports, log } = await openDoors({ socketPath });
   expect(statSync(socketPath).mode & 0o777).toBe(0o600);
   expect(await health(socketPath)).toEqual({ status: 'ok', version: '9.9.9' });
   const ws = new WebSocket(`ws+unix://${socketPath}:/ws`);
   afterThis(() => ws.terminate());
   const closed = new Promise((resolve) => ws.once('close', resolve));
-  await until(() => expect(hall.connections).toHaveLength(1));
-  expect(hall.connections[0]?.caller).toEqual({ kind: 'local', address: 'unix' });
-  await doors.close();
+  await until(() => expect(runtime.connections).toHaveLength(1));
+  expect(runtime.connections[0]?.caller).toEqual({ kind: 'local', address: 'unix' });
+  await transports.close();
   expect(await closed).toBe(1012);
   expect(existsSync(socketPath)).toBe(false);
   expect(log.lines.filter(({ level }) => level === 'warn')).toEqual([]);

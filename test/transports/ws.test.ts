@@ -50,10 +50,10 @@ function masked(first: number, payload: Buffer | string = ''): Buffer {
 
 describe('frames', () => {
   it('carry one JSON object each way, of every length that RFC 6455 writes differently', async () => {
-    const { port, hall, rooms } = await openDoors();
+    const { port, runtime, rooms } = await openDoors();
     const client = await openWs(port);
     await until(() => expect(client.messages).toHaveLength(1));
-    hall.connections[0]?.join('r');
+    runtime.connections[0]?.join('r');
     const lengths = [0, 60, 125, 126, 200, 65_535, 65_536, 1_000_000];
     for (const length of lengths) {
       rooms.publish('r', frame({ type: 'x', text: 'ä'.repeat(length / 2) }));
@@ -63,18 +63,18 @@ describe('frames', () => {
       lengths.map((length) => Math.floor(length / 2)),
     );
     client.send({ type: 'subscribe_list', text: 'x'.repeat(100_000) });
-    await until(() => expect(hall.received).toHaveLength(1));
+    await until(() => expect(runtime.received).toHaveLength(1));
   });
 
   it('of one tick leave in one write per client, glued together once for all', async () => {
-    const { port, hall, rooms } = await openDoors();
+    const { port, runtime, rooms } = await openDoors();
     const clients = await Promise.all([openWs(port), openWs(port), openWs(port)]);
     await until(() => expect(clients.every(({ messages }) => messages.length === 1)).toBe(true));
-    for (const connection of hall.connections) connection.join('r');
+    for (const connection of runtime.connections) connection.join('r');
     const write = vi.spyOn(Socket.prototype, 'write');
     afterThis(() => write.mockRestore());
     for (let n = 0; n < 10; n++) rooms.publish('r', frame({ type: 'x', n }));
-    hall.connections[2]?.send(frame({ type: 'y' }));
+    runtime.connections[2]?.send(frame({ type: 'y' }));
     await until(() => expect(clients.every(({ messages }) => messages.length >= 11)).toBe(true));
     const calls = write.mock.calls.filter((_, at) => {
       return (write.mock.contexts[at] as Socket).localPort === port;
@@ -86,9 +86,9 @@ describe('frames', () => {
   });
 
   it('reach members only, from join to leave exactly', async () => {
-    const { port, hall, rooms } = await openDoors();
+    const { port, runtime, rooms } = await openDoors();
     const client = await openWs(port);
-    const [connection] = hall.connections;
+    const [connection] = runtime.connections;
     rooms.publish('r', frame({ type: 'early' }));
     connection?.join('r');
     connection?.join('r');
@@ -101,12 +101,12 @@ describe('frames', () => {
   });
 
   it('of a mebibyte or more are never sent; who misses one gets snapshots instead', async () => {
-    const { port, hall, rooms, log } = await openDoors();
+    const { port, runtime, rooms, log } = await openDoors();
     const client = await openWs(port);
-    hall.connections[0]?.join('r');
+    runtime.connections[0]?.join('r');
     rooms.publish('r', frame({ type: 'x', text: 'x'.repeat(1024 * 1024) }));
-    await until(() => expect(hall.resyncs.map((one) => one.rooms)).toEqual([['r']]));
-    hall.connections[0]?.send(frame({ type: 'x', text: 'x'.repeat(1024 * 1024) }));
+    await until(() => expect(runtime.resyncs.map((one) => one.rooms)).toEqual([['r']]));
+    runtime.connections[0]?.send(frame({ type: 'x', text: 'x'.repeat(1024 * 1024) }));
     rooms.publish('r', frame({ type: 'next' }));
     await until(() => expect(client.messages.map(({ type }) => type)).toEqual(['hello', 'next']));
     expect(log.lines.filter(({ event }) => event === 'ws.frame_too_long')).toHaveLength(2);
@@ -115,48 +115,50 @@ describe('frames', () => {
 
 describe('messages', () => {
   it('are worked on one after the other while pings are answered at once (X12)', async () => {
-    const { port, hall } = await openDoors();
+    const { port, runtime } = await openDoors();
     const client = await openWs(port);
     const finish = [createLatch(), createLatch(), createLatch()];
-    hall.onReceive = (_, message) => finish[(message as { n: number }).n - 1]?.reached;
+    runtime.onReceive = (_, message) => finish[(message as { n: number }).n - 1]?.reached;
     for (const n of [1, 2, 3]) client.send({ n });
-    await until(() => expect(hall.received).toEqual([{ n: 1 }]));
+    await until(() => expect(runtime.received).toEqual([{ n: 1 }]));
     const pong = new Promise((resolve) =>
       client.ws.once('pong', (data) => resolve(data.toString())),
     );
     client.ws.ping('still there?');
     expect(await pong).toBe('still there?');
-    expect(hall.received).toEqual([{ n: 1 }]);
+    expect(runtime.received).toEqual([{ n: 1 }]);
     finish[0]?.open();
-    await until(() => expect(hall.received).toEqual([{ n: 1 }, { n: 2 }]));
+    await until(() => expect(runtime.received).toEqual([{ n: 1 }, { n: 2 }]));
     finish[1]?.open();
-    await until(() => expect(hall.received).toEqual([{ n: 1 }, { n: 2 }, { n: 3 }]));
+    await until(() => expect(runtime.received).toEqual([{ n: 1 }, { n: 2 }, { n: 3 }]));
   });
 
   it('that nobody takes stop the reading of that socket only, and none is lost', async () => {
-    const { port, hall } = await openDoors({ limits: { inboxMessages: 10, messageBurst: 5000 } });
+    const { port, runtime } = await openDoors({
+      limits: { inboxMessages: 10, messageBurst: 5000 },
+    });
     const [eager, other] = [await openWs(port), await openWs(port)];
     const finish = createLatch();
-    hall.onReceive = (_, message) => (message === 0 ? finish.reached : undefined);
+    runtime.onReceive = (_, message) => (message === 0 ? finish.reached : undefined);
     const pad = 'x'.repeat(2000);
     for (let n = 0; n < 2000; n++) eager.ws.send(n === 0 ? '0' : JSON.stringify({ n, pad }));
-    await until(() => expect(hall.received).toEqual([0]));
+    await until(() => expect(runtime.received).toEqual([0]));
     other.send('other');
-    await until(() => expect(hall.received).toEqual([0, 'other']));
+    await until(() => expect(runtime.received).toEqual([0, 'other']));
     finish.open();
-    await until(() => expect(hall.received).toHaveLength(2001));
-    expect(hall.received.slice(2)).toEqual(
+    await until(() => expect(runtime.received).toHaveLength(2001));
+    expect(runtime.received.slice(2)).toEqual(
       Array.from({ length: 1999 }, (_, n) => ({ n: n + 1, pad })),
     );
   });
 
   it('beyond 200 at once are refused, the connection stays, and time brings them back (T25)', async () => {
     const clock = new ManualClock();
-    const { port, hall } = await openDoors({ clock });
+    const { port, runtime } = await openDoors({ clock });
     const client = await openWs(port);
     for (let n = 0; n < 250; n++) client.send({ n });
     await until(() => expect(client.messages).toHaveLength(51));
-    expect(hall.received).toHaveLength(200);
+    expect(runtime.received).toHaveLength(200);
     expect(client.messages[50]).toMatchObject({
       type: 'error',
       code: 'rate_limited',
@@ -165,22 +167,22 @@ describe('messages', () => {
     clock.advance(1000);
     for (let n = 0; n < 60; n++) client.send({ n });
     await until(() => expect(client.messages).toHaveLength(61));
-    expect(hall.received).toHaveLength(250);
+    expect(runtime.received).toHaveLength(250);
   });
 
   it('that are dangerous to parse are refused and the connection stays (T20, T28)', async () => {
-    const { port, hall } = await openDoors();
+    const { port, runtime } = await openDoors();
     const client = await openWs(port);
     const bad = ['['.repeat(1_000_000), `[${'1,'.repeat(201_000)}1]`, '{"a":{"__proto__":1}}'];
     for (const text of bad) client.ws.send(text);
     await until(() => expect(client.messages).toHaveLength(4));
-    expect(hall.received).toEqual([]);
+    expect(runtime.received).toEqual([]);
     for (const message of client.messages.slice(1)) {
       expect(message).toMatchObject({ type: 'error', code: 'parse_error', session_id: null });
     }
     client.ws.send(Buffer.from('{"binary":true}'));
     client.send({ good: true });
-    await until(() => expect(hall.received).toEqual([{ good: true }]));
+    await until(() => expect(runtime.received).toEqual([{ good: true }]));
   });
 });
 
@@ -210,18 +212,18 @@ describe('garbage', () => {
   ];
 
   it.each(cases)('%s closes that connection with a code, and no other', async (_, bytes, code) => {
-    const { port, hall } = await openDoors();
+    const { port, runtime } = await openDoors();
     const other = await openWs(port);
     expect(await closeCodeFor(port, bytes)).toBe(code);
-    await until(() => expect(hall.closedConnections).toHaveLength(1));
+    await until(() => expect(runtime.closedConnections).toHaveLength(1));
     other.send({ alive: true });
-    await until(() => expect(hall.received).toEqual([{ alive: true }]));
+    await until(() => expect(runtime.received).toEqual([{ alive: true }]));
   });
 
   it.each([1, 5_000, 70_000])(
     'says why before it closes for a message %i bytes over the limit',
     async (over) => {
-      const { port, hall } = await openDoors({ limits: { maxMessageBytes: 100_000 } });
+      const { port, runtime } = await openDoors({ limits: { maxMessageBytes: 100_000 } });
       const client = await openWs(port);
       const { code, message } = errorOf('too_large', { limit: 100_000 });
       client.ws.send('x'.repeat(100_000 + over));
@@ -229,7 +231,7 @@ describe('garbage', () => {
       expect(client.messages.slice(1)).toEqual([
         expect.objectContaining({ type: 'error', code, message }),
       ]);
-      expect(hall.received).toEqual([]);
+      expect(runtime.received).toEqual([]);
     },
   );
 
@@ -246,13 +248,13 @@ describe('garbage', () => {
   });
 
   it('survives a reset in the middle of a frame', async () => {
-    const { port, hall } = await openDoors();
+    const { port, runtime } = await openDoors();
     for (let n = 0; n < 20; n++) {
       const client = await openWs(port);
       client.ws.send('x'.repeat(n * 5000));
       (client.ws as unknown as { _socket: Socket })._socket.resetAndDestroy();
     }
-    await until(() => expect(hall.closedConnections).toHaveLength(20));
+    await until(() => expect(runtime.closedConnections).toHaveLength(20));
     const client = await openWs(port);
     await until(() => expect(client.messages).toHaveLength(1));
   });
@@ -274,7 +276,7 @@ describe('garbage', () => {
 describe('a connection', () => {
   it('that answers no ping is cut after two, one that answers stays', async () => {
     const clock = new ManualClock();
-    const { port, hall } = await openDoors({ clock });
+    const { port, runtime } = await openDoors({ clock });
     const alive = await openWs(port);
     const dead = rawSocket(port);
     let seen = '';
@@ -282,26 +284,26 @@ describe('a connection', () => {
       seen += chunk.toString('latin1');
     });
     dead.write(requestText('GET', '/ws', [['Host', `127.0.0.1:${port}`], ...UPGRADE_HEADERS]));
-    await until(() => expect(hall.connections).toHaveLength(2));
+    await until(() => expect(runtime.connections).toHaveLength(2));
     for (let n = 1; n <= 3; n++) {
       const pinged = new Promise((resolve) => alive.ws.once('ping', resolve));
       clock.advance(20_000);
       await pinged;
       // The pong is on its way; one more message behind it shows when it has arrived.
       alive.send({ n });
-      await until(() => expect(hall.received).toHaveLength(n));
+      await until(() => expect(runtime.received).toHaveLength(n));
     }
-    await until(() => expect(hall.closedConnections).toEqual([hall.connections[1]]));
+    await until(() => expect(runtime.closedConnections).toEqual([runtime.connections[1]]));
     expect(seen.split('\x89\x00')).toHaveLength(3);
   });
 
-  it('is told to the hall once when it goes, and can do nothing afterwards', async () => {
-    const { port, hall, rooms } = await openDoors();
+  it('is told to the runtime once when it goes, and can do nothing afterwards', async () => {
+    const { port, runtime, rooms } = await openDoors();
     const client = await openWs(port);
-    const [connection] = hall.connections;
+    const [connection] = runtime.connections;
     connection?.join('r');
     client.ws.close(1000);
-    await until(() => expect(hall.closedConnections).toEqual([connection]));
+    await until(() => expect(runtime.closedConnections).toEqual([connection]));
     connection?.join('r');
     connection?.send(frame({ type: 'x' }));
     rooms.publish('r', frame({ type: 'x' }));
@@ -312,18 +314,18 @@ describe('a connection', () => {
   });
 
   it('gets the answer that was queued before its close, then the close code', async () => {
-    const { port, hall } = await openDoors();
+    const { port, runtime } = await openDoors();
     const client = await openWs(port);
-    hall.connections[0]?.send(frame({ type: 'last words' }));
-    hall.connections[0]?.close(4000, 'bye');
-    hall.connections[0]?.send(frame({ type: 'too late' }));
+    runtime.connections[0]?.send(frame({ type: 'last words' }));
+    runtime.connections[0]?.close(4000, 'bye');
+    runtime.connections[0]?.send(frame({ type: 'too late' }));
     expect(await client.closed).toEqual({ code: 4000, reason: 'bye' });
     expect(client.messages.map(({ type }) => type)).toEqual(['hello', 'last words']);
   });
 
   it('whose greeting fails is closed with 1011', async () => {
-    const { port, hall } = await openDoors();
-    hall.opened = () => {
+    const { port, runtime } = await openDoors();
+    runtime.opened = () => {
       throw new Error('no hello today');
     };
     expect(await (await openWs(port)).closed).toMatchObject({ code: 1011 });

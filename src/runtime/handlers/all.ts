@@ -17,7 +17,7 @@ import { createReviewsHandlers } from './reviews.ts';
 import { createSubscriptionHandlers, type Subscriptions } from './subscriptions.ts';
 import { createTurnsHandlers } from './turns.ts';
 
-/** What handlers work with beside the heart of the house. */
+/** What handlers work with beside the core of the runtime. */
 export interface HandlersDeps {
   core: Core;
   subscriptions: Subscriptions;

@@ -87,7 +87,7 @@ export function deliveryModeOf(room: string): DeliveryMode {
   return room.startsWith(PREFIXES.deltas) ? 'deltas' : 'whole';
 }
 
-/** All outlets behind one door: what the ledger publishes to. */
+/** All outlets behind one endpoint: what the ledger publishes to. */
 export function createRooms(): Outlet & { attach(outlet: Outlet): void } {
   const outlets: Outlet[] = [];
   return {

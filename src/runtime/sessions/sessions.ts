@@ -23,7 +23,7 @@ export type EventToSend = WithoutTime<SessionEvent>;
 /** Makes the event when the session is there: with its moment, knowing the session as it is then. */
 type EventMaker = (at: Stamp, context: SessionContext) => SessionEvent;
 
-/** What handlers, and the house itself, ask of a session. */
+/** What handlers, and the server itself, ask of a session. */
 export interface Sessions {
   /** The same sessions for one sender: the journal names it beside every event that is sent through them. */
   as(sender: Sender): Sessions;
@@ -130,7 +130,7 @@ class RegisteredSessions implements Sessions {
     id: string,
     visitor: (live: LiveSession) => Result,
   ): Promise<Awaited<Result>> {
-    // What the house itself has to say has happened: it waits for the disk as long as that takes.
+    // What the server itself has to say has happened: it waits for the disk as long as that takes.
     const refusal = origin === 'client' ? refusalOf(this.#deps.writer) : null;
     if (refusal) throw refusal;
     return await this.#deps.registry.enter(id, ({ live }) => {

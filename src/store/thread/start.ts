@@ -18,22 +18,22 @@ const WARM = Symbol.for('orbitdock.warm-thread');
  * A thread that has loaded its code and does not know yet what for. Kept where the launcher, a bundle of its
  * own, and the program both find it.
  */
-const house = globalThis as { [WARM]?: Worker | undefined };
+const globals = globalThis as { [WARM]?: Worker | undefined };
 
 /**
  * Lets a thread load its code while the caller is still busy with other things; the next `startThread`
  * takes it. It opens nothing by itself and keeps no process alive.
  */
 export function warmUpThread(): void {
-  if (house[WARM] !== undefined) return;
-  house[WARM] = newThread();
-  house[WARM].unref();
+  if (globals[WARM] !== undefined) return;
+  globals[WARM] = newThread();
+  globals[WARM].unref();
 }
 
 /** Starts a thread of writer-thread.ts with what it is for. */
 export function startThread(start: ThreadStart): Worker {
-  const thread = house[WARM] ?? newThread();
-  house[WARM] = undefined;
+  const thread = globals[WARM] ?? newThread();
+  globals[WARM] = undefined;
   thread.ref();
   thread.postMessage(start);
   return thread;

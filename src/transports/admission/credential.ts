@@ -102,7 +102,7 @@ function digest(token: string): Buffer {
 
 /*
  * Hooks that come over TCP with a proof: the gate asks whether it is valid before the body is read, the hook
- * door whether the body is the one that was meant. The secret's file is read for each of them, so that it can
+ * endpoint whether the body is the one that was meant. The secret's file is read for each of them, so that it can
  * be made and replaced while the server runs.
  */
 
@@ -162,7 +162,7 @@ function claimOf(headers: ReadonlyMap<string, readonly string[]>): HookClaim | n
  * good once and for a minute, so that one in a log or a history is worth nothing.
  */
 
-/** The one door that takes tickets. */
+/** The one endpoint that takes tickets. */
 export const STATELY_PATH = '/inspect/stately';
 
 const GOOD_FOR_MS = 60_000;

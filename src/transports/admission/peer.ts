@@ -186,7 +186,7 @@ function bytesOf(address: string, isV6: boolean): Buffer | null {
 /*
  * Which names are ours: the rules for `Host` and `Origin`. They keep out web pages, which can make a
  * browser send anything to 127.0.0.1 but cannot choose these two headers. Everything is compared as
- * text: a parser that knows `127.1` and `2130706433` to be 127.0.0.1 would open the door again.
+ * text: a parser that knows `127.1` and `2130706433` to be 127.0.0.1 would let them in again.
  */
 
 /** How a Host header names us; only `loopback` can be part of local trust. */

@@ -1,5 +1,5 @@
 /**
- * All of HTTP but the plain doors: Koa with one middleware each for the image, the bridge and the page,
+ * All of HTTP but the plain endpoints: Koa with one middleware each for the image, the bridge and the page,
  * then a router. Whoever is here has passed the gate (http.ts); nobody here has to ask who is calling.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -21,7 +21,7 @@ export type App = (
 
 /** What the app leads to. */
 export interface AppDeps {
-  hall: RuntimeApi;
+  runtime: RuntimeApi;
   log: Logger;
   version: string;
   /** Whether anybody on the network gets in (`--allow-insecure-no-auth`). */
@@ -90,10 +90,10 @@ async function passOn(ctx: Context, admission: Admission, deps: AppDeps): Promis
 }
 
 /** Loads the bridge when somebody first comes: the schemas come along. */
-function passToBridge({ hall, version, port, maxBodyBytes }: AppDeps): Middleware {
+function passToBridge({ runtime, version, port, maxBodyBytes }: AppDeps): Middleware {
   const bridge = createLazy(async () => {
     const { createBridge } = await import('./bridge.ts');
-    return createBridge({ hall, version, port, maxBodyBytes });
+    return createBridge({ runtime, version, port, maxBodyBytes });
   });
   return async (ctx, next) => {
     if (!isBridgePath(ctx.path)) return next();
@@ -118,7 +118,7 @@ function createRouter(): Router {
 const PATH = /^\/images\/([0-9a-f]{64})$/;
 
 /** The middleware for images; passes everything else on. Refusals are thrown as `OrbitError`. */
-function createImageEndpoint({ hall }: { hall: Pick<RuntimeApi, 'image'> }): Middleware {
+function createImageEndpoint({ runtime }: { runtime: Pick<RuntimeApi, 'image'> }): Middleware {
   return async (ctx, next) => {
     const sha256 = PATH.exec(ctx.path)?.[1];
     if (sha256 === undefined) return next();
@@ -126,7 +126,7 @@ function createImageEndpoint({ hall }: { hall: Pick<RuntimeApi, 'image'> }): Mid
       ctx.set('Allow', 'GET, HEAD');
       throw new OrbitError('method_not_allowed', { allow: 'GET' });
     }
-    const picture = await hall.image(sha256);
+    const picture = await runtime.image(sha256);
     if (!picture) throw new OrbitError('not_found', { what: 'Image', id: sha256 });
     ctx.set({
       'Content-Security-Policy': "default-src 'none'; sandbox",

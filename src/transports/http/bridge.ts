@@ -14,7 +14,7 @@ import { readBody, refusalBody, refuseOtherMedia } from './requests.ts';
 
 /** What the bridge leads to. */
 export interface BridgeDeps {
-  hall: RuntimeApi;
+  runtime: RuntimeApi;
   version: string;
   port: () => number;
   maxBodyBytes: number;
@@ -35,14 +35,14 @@ const ROUTES: readonly Route[] = Object.entries(OPERATIONS).map(([id, { method, 
   pattern: new RegExp(`^${path.replace('.', '\\.').replace(':id', '([^/]{1,384})')}$`),
 }));
 
-/** The bridge over a hall. */
-export function createBridge({ hall, version, port, maxBodyBytes }: BridgeDeps): Bridge {
-  const operations = createOperations({ version, port, health: hall.health });
+/** The bridge over the runtime. */
+export function createBridge({ runtime, version, port, maxBodyBytes }: BridgeDeps): Bridge {
+  const operations = createOperations({ version, port, health: runtime.health });
   return async (ctx, { caller }) => {
     const { id, params } = routeOf(ctx);
     const body = await bodyOf(ctx, id, maxBodyBytes);
     const query = checkQuery(id, Object.fromEntries(new URLSearchParams(ctx.querystring)));
-    const asked = { ask: createAsk(hall, caller), id: params, body, query };
+    const asked = { ask: createAsk(runtime, caller), id: params, body, query };
     try {
       // The id picks the operation of just this body; the compiler cannot follow it through the map.
       ctx.body = await (operations[id] as (asked: Asked<OperationId>) => Promise<object>)(

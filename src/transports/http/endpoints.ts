@@ -10,7 +10,7 @@ import type { HookMeta, RuntimeApi } from '../../runtime/runtime-api.ts';
 import type { Admission } from '../gate.ts';
 import { readBody, refuseOtherMedia } from './requests.ts';
 
-/** What a plain door answers. */
+/** What a plain endpoint answers. */
 interface PlainAnswer {
   status: number;
   /** JSON text. */
@@ -28,21 +28,21 @@ export type PlainEndpoint = (
 ) => Promise<PlainAnswer>;
 
 interface HealthDeps {
-  hall: Pick<RuntimeApi, 'health'>;
+  runtime: Pick<RuntimeApi, 'health'>;
   version: string;
   /** Whether anybody on the network gets in (`--allow-insecure-no-auth`). */
   isInsecure: boolean;
 }
 
-/** The door for `HEALTH_PATH`; who is anonymous does not learn the version. */
-export function createHealthEndpoint({ hall, version, isInsecure }: HealthDeps): PlainEndpoint {
+/** The endpoint for `HEALTH_PATH`; who is anonymous does not learn the version. */
+export function createHealthEndpoint({ runtime, version, isInsecure }: HealthDeps): PlainEndpoint {
   return async ({ method }, response, { caller }) => {
     if (method !== 'GET' && method !== 'HEAD') {
       response.setHeader('Allow', 'GET, HEAD');
       throw new OrbitError('method_not_allowed', { allow: 'GET' });
     }
     const health = {
-      ...hall.health(),
+      ...runtime.health(),
       ...(isInsecure && { insecure: true }),
       ...(caller.kind !== 'anonymous' && { version }),
     };
@@ -58,9 +58,9 @@ const TAKEN: PlainAnswer = { status: 204 };
 /** Nanoseconds since 1970. */
 const MOMENT = /^\d{19}$/;
 
-/** The door for `HOOK_PATH`; it answers when the hook is committed. */
+/** The endpoint for `HOOK_PATH`; it answers when the hook is committed. */
 export function createHookEndpoint(deps: {
-  hall: Pick<RuntimeApi, 'takeHook'>;
+  runtime: Pick<RuntimeApi, 'takeHook'>;
   maxBodyBytes: number;
 }): PlainEndpoint {
   return async (request, response, { provenHook }) => {
@@ -83,7 +83,7 @@ export function createHookEndpoint(deps: {
       const reason = 'The body is not the one that X-OrbitDock-Digest names';
       throw new OrbitError('bad_request', { reason });
     }
-    await deps.hall.takeHook(parseHookJson(text), meta);
+    await deps.runtime.takeHook(parseHookJson(text), meta);
     if (provenHook !== null) response.setHeader('X-OrbitDock-Stored', provenHook.answer);
     return TAKEN;
   };

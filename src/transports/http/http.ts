@@ -1,5 +1,5 @@
 /**
- * The HTTP door: every request is judged by the gate, then goes to one of the plain doors or to the app,
+ * The HTTP transport: every request is judged by the gate, then goes to one of the plain endpoints or to the app,
  * which is loaded for the first that needs it. Nothing behind the gate has to ask who is calling. Query
  * strings and headers are never logged: they may hold a token.
  */
@@ -26,7 +26,7 @@ const CORS_PREFLIGHT_HEADERS = {
   'Access-Control-Max-Age': '600',
 };
 
-/** What the HTTP door leads to. */
+/** What the HTTP transport leads to. */
 export interface HttpDeps extends AppDeps {
   gate: Gate;
   admitted: (request: IncomingMessage, admission: Admission) => void;
@@ -38,7 +38,7 @@ export function createHttp(
   deps: HttpDeps,
 ): (request: IncomingMessage, response: ServerResponse) => void {
   const headersFor = createHeaders(deps.isClosing);
-  const doors = new Map<string, PlainEndpoint>([
+  const endpoints = new Map<string, PlainEndpoint>([
     [HOOK_PATH, createHookEndpoint(deps)],
     [HEALTH_PATH, createHealthEndpoint(deps)],
   ]);
@@ -51,11 +51,11 @@ export function createHttp(
     const admission = passGate(deps, headersFor, { request, response });
     if (admission === null) return;
     const { path } = admission.target;
-    const door = doors.get(path);
+    const endpoint = endpoints.get(path);
     const answered =
-      door === undefined
+      endpoint === undefined
         ? app.get().then((answer) => answer(request, response, admission))
-        : door(request, response, admission).then(({ status, body }) => {
+        : endpoint(request, response, admission).then(({ status, body }) => {
             response
               .writeHead(status, { ...headersFor(admission), ...bodyHeaders(body) })
               .end(body);
@@ -91,7 +91,7 @@ function pathOf({ url = '' }: IncomingMessage): string {
   return url.startsWith('/') ? (url.split('?', 1)[0] ?? '') : '';
 }
 
-/** The headers of every answer to a caller; an answer given while the doors close is the last on its socket. */
+/** The headers of every answer to a caller; an answer given while the server closes is the last on its socket. */
 function createHeaders(isClosing: () => boolean) {
   return (admission: Admission | null): Readonly<Record<string, string>> => {
     const corsOrigin = admission?.corsOrigin ?? null;

@@ -1,6 +1,6 @@
 /**
- * What the operations of protocol/api.ts do: each is a question or two to the hall, and nothing of their
- * own. A session that obeys nobody is refused by the hall, as on every door.
+ * What the operations of protocol/api.ts do: each is a question or two to the runtime, and nothing of their
+ * own. A session that obeys nobody is refused by the runtime, as on every transport.
  */
 import { type ErrorCode, OrbitError } from '../../errors.ts';
 import { type BodyOf, NOT_OVER_HTTP, type OperationId } from '../../protocol/api.ts';
@@ -25,7 +25,7 @@ type Operations = {
   [Id in OperationId]: (asked: Asked<Id>) => Promise<AnswerOf<Id>>;
 };
 
-/** What is known beside the hall. */
+/** What is known beside the runtime. */
 export interface ServerFacts {
   version: string;
   port: () => number;
@@ -35,7 +35,7 @@ export interface ServerFacts {
 /** Sessions of one answer, unless fewer are wanted. */
 const MAX_SESSIONS = 1000;
 
-/** What the hall is asked: operations that know nothing but the question. */
+/** What the runtime is asked: operations that know nothing but the question. */
 const QUESTIONS: Omit<Operations, 'health' | 'openapi'> = {
   async listSessions({ ask, query }) {
     const message: ClientMessage = {
@@ -200,18 +200,18 @@ function given<Fields extends Record<string, unknown>>(fields: Fields) {
 }
 
 /*
- * Asks the hall as a client would, without a line: the message goes through the same dispatch and the
+ * Asks the runtime as a client would, without a line: the message goes through the same dispatch and the
  * same handlers, and the answer is what that client would have been told.
  */
 
-/** What the hall said no to, as it said it. */
+/** What the runtime said no to, as it said it. */
 export class Refused extends Error {
   override readonly name = 'Refused';
   readonly code: ErrorCode;
 
   constructor({ code, message }: { code: string; message: string }) {
     super(message);
-    // The hall knows no other codes than the catalogue's.
+    // The runtime knows no other codes than the catalogue's.
     this.code = code as ErrorCode;
   }
 }
@@ -240,17 +240,17 @@ export interface Ask {
 
 /** Asks for one caller. */
 export function createAsk(
-  hall: Pick<RuntimeApi, 'opened' | 'receive' | 'closed'>,
+  runtime: Pick<RuntimeApi, 'opened' | 'receive' | 'closed'>,
   caller: Caller,
 ): Ask {
   async function all(message: object): Promise<ServerMessage[]> {
     const told: ServerMessage[] = [];
     const connection = listener(caller, told);
-    hall.opened(connection);
+    runtime.opened(connection);
     try {
-      await hall.receive(connection, { value: message });
+      await runtime.receive(connection, { value: message });
     } finally {
-      hall.closed(connection);
+      runtime.closed(connection);
     }
     const refusal = told.find((each) => each.type === 'error');
     if (refusal) throw new Refused(refusal);

@@ -16,7 +16,7 @@ export const WS_PATH = '/ws';
 /** Where hooks are posted to. */
 export const HOOK_PATH = '/api/hook';
 
-/** Which door a path leads to, for the gate. Exact: `/ws/` is not `/ws`. */
+/** Which endpoint a path leads to, for the gate. Exact: `/ws/` is not `/ws`. */
 export function endpointOf(path: string): Endpoint {
   if (path === HEALTH_PATH) return 'health';
   if (path === HOOK_PATH) return 'hook';
@@ -113,7 +113,7 @@ const RETRY_AFTER_SECONDS: Readonly<Record<string, number>> = {
   shutting_down: 5,
 };
 
-/** What a door threw, as a refusal; a bug is logged and becomes `internal_error`. */
+/** What an endpoint threw, as a refusal; a bug is logged and becomes `internal_error`. */
 export function refusalFrom(thrown: unknown, log: Logger, path: string): OrbitError {
   if (thrown instanceof OrbitError) return thrown;
   log.error('http.failed', { path: path.slice(0, 200), error: errorFrom(thrown) });

@@ -22,7 +22,7 @@ interface Schema {
   pattern?: string;
 }
 
-/** What exists in the house, by what messages call it. */
+/** What exists in the server, by what messages call it. */
 export interface Pools {
   session_id: string[];
   request_id: string[];

@@ -7,7 +7,7 @@ import type { Random } from '../../support/random.ts';
 
 type Message = Record<string, unknown>;
 
-/** An object that must be refused; every door takes objects. */
+/** An object that must be refused; every transport takes objects. */
 export function brokenObject(random: Random): Message {
   const message = random.pick(BASES)(random);
   const decoration = random.pick(DECORATIONS);
@@ -44,7 +44,7 @@ const UNKNOWN_TYPES = [
   ...['__proto__', 'hasOwnProperty', 'subscribe_list\u0000', 'session_snapshot', '\uD83D', '💥'],
 ];
 
-/** They do something outside of the house when they are well-formed: a broken one never may. */
+/** They do something outside of the server when they are well-formed: a broken one never may. */
 const DOERS = ['create_session', 'execute_shell', 'list_models', 'set_open_ai_key', 'approve_tool'];
 
 const HOOK_TYPES = [

@@ -62,7 +62,7 @@ it('outlives a kill: banner, resync, no lost record, the same states before and 
   await start(directory, port);
   await page.getByTestId('offline').waitFor({ state: 'detached', timeout: 5000 });
   expect(await page.getByTestId('notice').textContent()).toContain('The server was restarted');
-  // The house itself says that it came back: one event more.
+  // The server itself says that it came back: one event more.
   await post(port, 'real-1', 'Stop', { last_assistant_message: 'Done again.' });
   await expect
     .poll(() => page.getByTestId('event-list').locator('[role=option]').first().textContent())

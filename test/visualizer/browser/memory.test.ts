@@ -2,7 +2,7 @@
  * What watching costs the server: its resident memory while the list and one session are watched and 1000
  * sessions live on, from the system's own books.
  *
- * A million events, 1000 for each session. The first half is unwatched: it fills what the house itself
+ * A million events, 1000 for each session. The first half is unwatched: it fills what the server itself
  * keeps of so many live sessions (actors, newest frames, the engine's heap), so that the rest is what
  * looking adds.
  */

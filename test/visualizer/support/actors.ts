@@ -36,7 +36,7 @@ export function createSession(index: number, told: (session: FakeSession) => voi
     decided,
     chart,
     isDirect: index % 3 === 1,
-    /** Sends an event as the house would, and keeps what it did. */
+    /** Sends an event as the server would, and keeps what it did. */
     tell(
       event: SessionEvent,
       origin: InspectRecord['origin'] = 'hook',

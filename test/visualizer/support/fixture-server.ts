@@ -43,7 +43,7 @@ const CSP =
 
 export interface FixtureOptions {
   sessions: number;
-  /** Wanted at both doors; none: everybody may look. */
+  /** Wanted at both transports; none: everybody may look. */
   token?: string;
   port?: number;
   boot?: string;

@@ -35,7 +35,7 @@ interface SpoolDeps {
 interface SpoolDrain {
   drained: number;
   quarantined: number;
-  /** Files that stay for later: too young, or the house cannot store now. */
+  /** Files that stay for later: too young, or the server cannot store now. */
   kept: number;
 }
 
@@ -119,7 +119,7 @@ class HookSpool implements Spool {
     return { path, name: entry.name, key, type, writtenNs: status.mtimeNs };
   }
 
-  /** @returns false when the house cannot store now and the rest should wait */
+  /** @returns false when the server cannot store now and the rest should wait */
   async #drainBatch(files: SpooledHook[], result: SpoolDrain): Promise<boolean> {
     const known = new Set(
       await this.#deps.knownKeys(files.map((file) => file.key)).catch(() => []),
