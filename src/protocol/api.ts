@@ -2,7 +2,7 @@
  * The operations of the HTTP interface as one table: where they are, what they take, what they refuse.
  * What checks requests is what the OpenAPI document is made of; what they answer stands in openapi.ts.
  * Loads arktype; imported when the interface is first used. Adding one? The compiler asks for its answer in
- * openapi.ts and for its handler in transports/bridge/operations.ts.
+ * openapi.ts and for its handler in transports/http/operations.ts.
  */
 import { CODES, type ErrorCode, OrbitError } from '../errors.ts';
 import { type } from './ark.ts';

@@ -265,7 +265,7 @@ export function refusalOf({ trouble, backlog }: Pick<Writer, 'trouble' | 'backlo
 
 /*
  * Idempotency keys of a moment ago, with what became of them: a repeated request is answered from here
- * and touches nothing. The database knows all others. Called by hooks.ts.
+ * and touches nothing. The database knows all others.
  */
 
 /** What every stored key stands for: its own promise need not be kept. */

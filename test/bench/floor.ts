@@ -3,10 +3,10 @@
  * parsed, one row per hook in a group commit that survives a power cut, one frame to whoever listens at
  * `/ws`, then 204. No chart, no gate, no journal, no revision.
  *
- *     node --import tsx floor.ts DATABASE
+ *     node --import tsx floor.ts DATABASE SOCKET
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import Database from 'better-sqlite3';
 import { type WebSocket, WebSocketServer } from 'ws';
 
@@ -16,7 +16,7 @@ interface Waiting {
   response: ServerResponse;
 }
 
-const [path = ':memory:'] = process.argv.slice(2);
+const [path = ':memory:', socketPath] = process.argv.slice(2);
 const database = new Database(path);
 database.pragma('journal_mode = WAL');
 database.pragma('synchronous = FULL');
@@ -27,6 +27,8 @@ const store = database.transaction((hooks: readonly Waiting[]) => {
 });
 
 const subscribers = new Set<WebSocket>();
+/** Of the subscribers: what one tick has for them leaves in one write. */
+const sockets = new Set<Socket>();
 let waiting: Waiting[] = [];
 
 function take(request: IncomingMessage, response: ServerResponse): void {
@@ -45,12 +47,14 @@ function commit(): void {
   const hooks = waiting;
   waiting = [];
   store(hooks);
+  for (const socket of sockets) socket.cork();
   for (const { hook, response } of hooks) {
     const message = { ...hook, id: `${hook.session_id}:${hook.tool_use_id}` };
     const frame = JSON.stringify({ type: 'message_appended', message });
     for (const subscriber of subscribers) subscriber.send(frame);
     response.writeHead(204).end();
   }
+  for (const socket of sockets) socket.uncork();
 }
 
 const doors = new WebSocketServer({ noServer: true, perMessageDeflate: false });
@@ -58,9 +62,14 @@ const server = createServer(take);
 server.on('upgrade', (request, socket, head) => {
   doors.handleUpgrade(request, socket, head, (client) => {
     subscribers.add(client);
-    client.once('close', () => subscribers.delete(client));
+    sockets.add(socket as Socket);
+    client.once('close', () => {
+      subscribers.delete(client);
+      sockets.delete(socket as Socket);
+    });
   });
 });
 server.listen(0, '127.0.0.1', () => {
   console.log(`127.0.0.1:${(server.address() as AddressInfo).port}`);
 });
+if (socketPath !== undefined) createServer(take).listen(socketPath);

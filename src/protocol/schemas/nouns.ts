@@ -1,7 +1,7 @@
 /**
  * The nouns of the wire as schemas of what we send: exactly those keys, for a key that nobody declared is a
  * key that no client knows. Names in strings refer to other nouns here. schemas/server.ts holds them
- * against the types of nouns.ts, work-nouns.ts and codex-nouns.ts.
+ * against the types of nouns.ts and codex-nouns.ts.
  */
 
 const closed = { '+': 'reject' } as const;

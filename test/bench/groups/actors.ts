@@ -1,6 +1,6 @@
 /**
- * Opening and closing a session's actor. Each child of the supervisor costs time in proportion to its
- * siblings; this watches that it stays bearable with as many as there can be.
+ * Opening and closing a session's actor, with few live sessions and with as many as there can be, and the
+ * longest turn of the loop while far more sessions are opened than may be live: the registry makes room.
  */
 import type { Session } from '../../../machines/index.ts';
 import { DEFAULT_RETENTION } from '../../../src/config.ts';
@@ -11,33 +11,55 @@ import type { Bench } from '../bench.ts';
 import { inTurns, medianOf, ratioOf, type Sample } from '../measure.ts';
 import type { Report } from '../report.ts';
 
-/** Live sessions of the two houses; below the number at which the registry makes room. */
+/** Live sessions of the two registries; below the number at which the registry makes room. */
 const FEW = 10;
 const MANY = 980;
+
+/** Opened one after the other; the registry keeps 1,000 of them live. */
+const OPENED = 3000;
+
+/** What an actor may cost among MANY, as a multiple of its cost among FEW. */
+const MAX_RATIO = 1.2;
+
+/** The longest turn of the loop, ms. */
+const MAX_TURN_MS = 50;
 
 /** Opened and closed again in a round. */
 const TURNOVER = 15;
 
 export async function actors({ rounds }: Bench): Promise<Report> {
-  const houses = { few: createHouse(FEW), many: createHouse(MANY) };
+  const registries = { few: createFilled(FEW), many: createFilled(MANY) };
   const variants = {
-    few: async () => turnOver(houses.few),
-    many: async () => turnOver(houses.many),
+    few: async () => turnOver(registries.few),
+    many: async () => turnOver(registries.many),
   };
   await inTurns(3, variants);
   const { few, many } = await inTurns(rounds * 3, variants);
-  for (const house of Object.values(houses)) house.stop();
+  for (const registry of Object.values(registries)) registry.stop();
+  const crossed = await inTurns(rounds, { all: openBeyondTheLimit });
+  const longest = medianOf(crossed.all, 'longestMs');
   const row = (what: string, live: number, of: readonly Sample[], figure: string) => ({
     cells: [what, live, medianOf(of, figure), ratioOf(of, few, figure)],
+  });
+  const limited = (what: string, figure: string) => ({
+    ...row(what, MANY, many, figure),
+    budget: { value: ratioOf(many, few, figure), limit: MAX_RATIO },
   });
   return {
     title: 'Actors',
     columns: ['', 'live sessions', 'CPU us', 'x'],
     rows: [
       row('open', FEW, few, 'openUs'),
-      row('open', MANY, many, 'openUs'),
+      limited('open', 'openUs'),
       row('close', FEW, few, 'closeUs'),
-      row('close', MANY, many, 'closeUs'),
+      limited('close', 'closeUs'),
+      {
+        cells: ['open 3,000 one after the other', '1,000', medianOf(crossed.all, 'openUs'), ''],
+      },
+      {
+        cells: ['longest turn of the loop meanwhile, ms', '1,000', longest, ''],
+        budget: { value: longest, limit: MAX_TURN_MS },
+      },
     ],
     notes: [
       'Through the registry, without a database. At most 1,000 are live: one rests for one that comes.',
@@ -45,7 +67,7 @@ export async function actors({ rounds }: Bench): Promise<Report> {
   };
 }
 
-function createHouse(live: number): Registry {
+function createFilled(live: number): Registry {
   const opened = {
     epoch: 'bench',
     busy: [],
@@ -82,6 +104,22 @@ function open(registry: Registry): LiveSession {
   // As after its first commit.
   registry.moved(live);
   return live;
+}
+
+/** One session a turn of the loop. The cost is that of those beyond the limit. */
+async function openBeyondTheLimit(): Promise<Sample> {
+  const registry = createFilled(0);
+  let longestMs = 0;
+  let beyondUs = 0;
+  for (let n = 0; n < OPENED; n++) {
+    const before = performance.now();
+    const us = cpuUs(() => open(registry));
+    await new Promise(setImmediate);
+    longestMs = Math.max(longestMs, performance.now() - before);
+    if (n >= OPENED / 2) beyondUs += us;
+  }
+  registry.stop();
+  return { longestMs, openUs: beyondUs / (OPENED / 2) };
 }
 
 function turnOver(registry: Registry): Sample {

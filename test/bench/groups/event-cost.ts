@@ -7,7 +7,7 @@ import { startLoad, startServer } from '../processes.ts';
 import type { Report } from '../report.ts';
 
 /** An event at 100,000 messages, as a multiple of one in a new session. */
-const MAX_EVENT_RATIO = 1.25;
+const MAX_EVENT_RATIO = 1.1;
 /** A snapshot of 100,000 messages, as a multiple of one of 1,000. */
 const MAX_SNAPSHOT_RATIO = 2;
 

@@ -4,10 +4,12 @@
 export type Mix = 'turns' | 'tools';
 
 export type Command =
-  /** Posts hooks on keep-alive connections, each producer the next one once the last is acknowledged. */
+  /** Posts hooks, each producer the next one once the last is acknowledged. */
   | {
       kind: 'hooks';
       port: number;
+      /** A unix socket to post to instead of the port, on a new connection for each hook, as hook.sh does. */
+      socketPath?: string;
       producers: number;
       count: number;
       sessions: readonly string[];

@@ -16,7 +16,7 @@ export async function produce(
   command: HooksCommand,
   watcher: Watcher | null,
 ): Promise<HooksAnswer> {
-  const { port, producers, count, sessions, mix } = command;
+  const { port, socketPath, producers, count, sessions, mix } = command;
   const sockets = await Promise.all(Array.from({ length: producers }, () => open(port)));
   const acks: number[] = [];
   let left = count;
@@ -26,7 +26,13 @@ export async function produce(
       // Sessions are shared out, so that the order within a session is kept.
       const own = sessions.filter((_, index) => index % producers === at);
       const next = createHooks(own.length > 0 ? own : sessions, mix);
-      while (left-- > 0) acks.push(await post(socket, port, next(), watcher));
+      while (left-- > 0) {
+        acks.push(
+          socketPath === undefined
+            ? await post(socket, port, next(), watcher)
+            : await postOnce(socketPath, port, next(), watcher),
+        );
+      }
       socket.destroy();
     }),
   );
@@ -45,6 +51,22 @@ async function open(port: number): Promise<Socket> {
   const socket = connect({ host: '127.0.0.1', port, noDelay: true });
   await once(socket, 'connect');
   return socket;
+}
+
+/** On a connection of its own. @returns milliseconds until the acknowledgement, from before it is opened */
+async function postOnce(
+  socketPath: string,
+  port: number,
+  hook: MadeHook,
+  watcher: Watcher | null,
+): Promise<number> {
+  const began = performance.now();
+  const socket = connect({ path: socketPath });
+  await once(socket, 'connect');
+  const connected = performance.now() - began;
+  const waited = await post(socket, port, hook, watcher);
+  socket.destroy();
+  return connected + waited;
 }
 
 /** @returns milliseconds until the acknowledgement */

@@ -24,7 +24,7 @@ const payload = signal('{\n  "type": ""\n}');
 const isArmed = signal(false);
 
 /** The tab "Try". */
-export function DryRun() {
+export function DryRunPanel() {
   const { outcome, run } = useOutcome();
   const session = selected.value ?? '';
   const seq = shown.value.record?.seq;

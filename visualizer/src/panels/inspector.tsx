@@ -1,7 +1,7 @@
 /** The panel of tabs; on a phone its parts are views of their own and a shorter row of tabs. */
 import type { FunctionComponent } from 'preact';
 import { TABS, type Tab, tab } from '../route.ts';
-import { DryRun } from './attempt.tsx';
+import { DryRunPanel } from './attempt.tsx';
 import { Context } from './context.tsx';
 import { Events } from './events.tsx';
 import { Outline } from './outline.tsx';
@@ -17,7 +17,7 @@ const PANELS: Record<Tab, { title: string; Panel: FunctionComponent }> = {
   events: { title: 'Events', Panel: Events },
   sequence: { title: 'Sequence', Panel: Sequence },
   context: { title: 'Context', Panel: Context },
-  try: { title: 'Try', Panel: DryRun },
+  try: { title: 'Try', Panel: DryRunPanel },
 };
 
 interface Props {

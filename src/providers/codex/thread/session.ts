@@ -1,6 +1,6 @@
 /**
  * One Codex thread as the connector of a session: opened, listened to, asked, lost or released. What is
- * ordered is in orders.ts, what is reported in reports.ts, questions in asks.ts, the turn in
+ * ordered is in commands.ts, what is reported in notifications.ts, questions in server-requests.ts, the turn in
  * turn-control.ts.
  */
 import type { ConnectorCommand } from '../../../../machines/session-facts.ts';
