@@ -39,7 +39,7 @@ export interface RowNoted {
   columns: Partial<
     Pick<
       Session,
-      'source' | 'terminal_session_id' | 'terminal_app' | 'agent_pid' | 'codex_thread_id'
+      'source' | 'terminal_session_id' | 'terminal_app' | 'agent_pid' | 'thread_id'
     >
   > & {
     transcript_path?: string;

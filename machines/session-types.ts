@@ -5,6 +5,7 @@
  */
 import type {
   ApprovalRequest,
+  IntegrationMode,
   Message,
   MessageChanges,
   SessionSummary,
@@ -15,20 +16,30 @@ import type {
 export type Stamp = string;
 
 /** Bumped in the commit that renames a state or a context key: older snapshots restore from columns. */
-export const MACHINE_VERSION = 4;
+export const MACHINE_VERSION = 5;
 
 // ---- context ---------------------------------------------------------------------------------------
 
 /** The session as list and row show it without what the chart's states say, plus private columns. */
 export interface Session
-  extends Omit<SessionSummary, 'has_pending_approval' | 'status' | 'work_status' | 'link_state'> {
+  extends Omit<
+    SessionSummary,
+    | 'has_pending_approval'
+    | 'status'
+    | 'work_status'
+    | 'link_state'
+    | 'codex_integration_mode'
+    | 'claude_integration_mode'
+  > {
+  /** Whether we steer it or only watch it; the wire has a field for each provider (`view.ts`). */
+  integration_mode?: IntegrationMode;
   source?: string;
   terminal_session_id?: string;
   terminal_app?: string;
   /** Process id of the watched CLI: `/clear` gives the same process a new session. */
   agent_pid?: number;
-  /** What Codex calls the conversation; a session that is steered is never without. */
-  codex_thread_id?: string;
+  /** What its provider calls the conversation; a session that is steered is never without. */
+  thread_id?: string;
 }
 
 /** The main thread's turn. */

@@ -5,6 +5,7 @@
 import type { SnapshotFrom } from 'xstate';
 import type {
   ApprovalRequest,
+  IntegrationMode,
   LinkState,
   SessionSummary,
   StateChanges,
@@ -54,10 +55,30 @@ export function viewOf(snapshot: SessionSnapshot): SessionView {
 
 /** The session as lists show it. */
 export function summaryOf(snapshot: SessionSnapshot): SessionSummary {
-  const { source, terminal_session_id, terminal_app, agent_pid, codex_thread_id, ...shown } =
+  const { source, terminal_session_id, terminal_app, agent_pid, thread_id, ...session } =
     snapshot.context.session;
+  const { integration_mode, ...shown } = session;
   const { approvals } = snapshot.context;
-  return { ...shown, ...viewOf(snapshot), has_pending_approval: approvals.length > 0 };
+  return {
+    ...shown,
+    ...(integration_mode !== undefined && { [MODE_FIELDS[shown.provider]]: integration_mode }),
+    ...viewOf(snapshot),
+    has_pending_approval: approvals.length > 0,
+  };
+}
+
+/** The wire's field of each provider's integration mode: its clients know these names. */
+const MODE_FIELDS = {
+  claude: 'claude_integration_mode',
+  codex: 'codex_integration_mode',
+} as const satisfies Record<SessionSummary['provider'], keyof SessionSummary>;
+
+/** The integration mode in a summary of the wire, whichever field it stands in. */
+export function integrationModeOf(
+  summary: Pick<SessionSummary, 'claude_integration_mode' | 'codex_integration_mode'>,
+): IntegrationMode | undefined {
+  const { claude_integration_mode: claude, codex_integration_mode: codex } = summary;
+  return claude === 'direct' ? claude : (codex ?? claude);
 }
 
 /**

@@ -171,8 +171,7 @@ export function wireTime(stamp: Stamp): string {
 
 /** True for sessions that we steer, not only watch. */
 export function isDirect(session: Session): boolean {
-  const { codex_integration_mode: codex, claude_integration_mode: claude } = session;
-  return codex === 'direct' || claude === 'direct';
+  return session.integration_mode === 'direct';
 }
 
 /** The request the wire shows: the oldest that is open. */

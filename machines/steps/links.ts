@@ -16,7 +16,7 @@ export function linkRequested(draft: Draft): void {
 
 /** What the connector needs to begin. */
 function attachCommand(context: SessionContext): ConnectorCommand {
-  const { codex_thread_id: threadId = null, last_message } = context.session;
+  const { thread_id: threadId = null, last_message } = context.session;
   // A session of another server may show a conversation and not name its thread.
   const isBlank = context.turn.count === 0 && (threadId !== null || last_message === undefined);
   return { type: 'thread.attach', threadId, settings: settingsOf(context), isBlank };
@@ -36,9 +36,9 @@ export function settingsOf({ session }: SessionContext): ThreadSettings {
 /** The connector is ready, and says what it can do and which thread it holds. */
 export function linkAttached(draft: Draft, event: EventOf<'link.attached'>): void {
   draft.context.capabilities = event.capabilities;
-  if (event.threadId !== draft.context.session.codex_thread_id) {
-    draft.context.session = { ...draft.context.session, codex_thread_id: event.threadId };
-    draft.columns.codex_thread_id = event.threadId;
+  if (event.threadId !== draft.context.session.thread_id) {
+    draft.context.session = { ...draft.context.session, thread_id: event.threadId };
+    draft.columns.thread_id = event.threadId;
   }
   giveReason(draft, null);
 }

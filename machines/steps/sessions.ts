@@ -203,7 +203,7 @@ export function fieldsUpdated(): void {}
 
 /** A new session: its row, with the columns that only the row has. */
 export function sessionCreated(draft: Draft): void {
-  const { source, terminal_session_id, terminal_app, agent_pid, codex_thread_id } =
+  const { source, terminal_session_id, terminal_app, agent_pid, thread_id } =
     draft.context.session;
   draft.isNew = true;
   Object.assign(draft.columns, {
@@ -211,7 +211,7 @@ export function sessionCreated(draft: Draft): void {
     ...(terminal_session_id !== undefined && { terminal_session_id }),
     ...(terminal_app !== undefined && { terminal_app }),
     ...(agent_pid !== undefined && { agent_pid }),
-    ...(codex_thread_id !== undefined && { codex_thread_id }),
+    ...(thread_id !== undefined && { thread_id }),
     ...(draft.context.turn.count > 0 && { turn_count: draft.context.turn.count }),
   });
 }

@@ -45,8 +45,8 @@ type BundleEntry =
 const KEPT_KEYS = new Set(
   `type at source reason hook kind outcome decision order agentType status work_status provider
    session_id id toolUseId agentId requestId messageId promptId request_id message_type tool_name
-   model effort permission_mode approval_policy sandbox_mode codex_integration_mode
-   claude_integration_mode started_at last_activity_at timestamp startedAt settledAt server
+   model effort permission_mode approval_policy sandbox_mode integration_mode
+   codex_integration_mode claude_integration_mode started_at last_activity_at timestamp startedAt settledAt server
    forked_from_session_id capabilities src phase link awaitingApproval working`.split(/\s+/),
 );
 

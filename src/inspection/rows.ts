@@ -25,6 +25,7 @@ type Described = Pick<
     | 'first_prompt'
     | 'last_message'
     | 'git_branch'
+    | 'integration_mode'
     | 'codex_integration_mode'
     | 'claude_integration_mode']?: string | null | undefined;
 };
@@ -82,7 +83,9 @@ export function storedRow(
 /** Names and texts are chosen by people and agents and may hold anything. */
 function description(session: Described) {
   const { id, provider, work_status, model, started_at } = session;
-  const modes = [session.codex_integration_mode, session.claude_integration_mode];
+  // A live session has one, a stored one a column for each provider.
+  const { integration_mode, codex_integration_mode, claude_integration_mode } = session;
+  const modes = [integration_mode, codex_integration_mode, claude_integration_mode];
   return {
     id,
     name: redactText(session.custom_name ?? session.project_name ?? id, NAME_CHARS),

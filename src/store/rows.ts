@@ -190,8 +190,12 @@ function endSession(draft: SessionDraft, fact: FactOf<'session_ended'>, revision
   stamp(draft, 'work_status', revision);
 }
 
+/** Columns that are called otherwise than the field of the fact: the table is the reference's. */
+const COLUMN_OF: Readonly<Record<string, string>> = { thread_id: 'codex_thread_id' };
+
 function noteRow(draft: SessionDraft, { count, ...columns }: RowNoted['columns']): void {
-  for (const [column, value] of Object.entries(columns)) {
+  for (const [field, value] of Object.entries(columns)) {
+    const column = COLUMN_OF[field] ?? field;
     if (value !== undefined) draft.columns[column] = toColumn(column, value);
   }
   if (columns.last_tool !== undefined) draft.columns.last_tool_at = draft.at;

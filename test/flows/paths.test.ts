@@ -36,7 +36,7 @@ describe.each(KINDS)('a %s session of a live server', (_, kind) => {
       for (const [n, { events }] of pathsOf(kind).entries()) {
         const id = `path-${n}`;
         // With a thread that its connector can ask for.
-        const session = newSession({ ...kind, id, codex_thread_id: `thread of ${id}` });
+        const session = newSession({ ...kind, id, thread_id: `thread of ${id}` });
         const live = house.registry.create({ session, isNew: true, turnCount: 0 });
         const model = stage([], kind);
         for (const event of events) {

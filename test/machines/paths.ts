@@ -32,7 +32,7 @@ type Snapshot = SnapshotFrom<typeof sessionMachine>;
 /** The two kinds of sessions: states of `link` differ. */
 export const KINDS: Array<[kind: string, session: Partial<Session>]> = [
   ['watched', {}],
-  ['steered', { provider: 'codex', codex_integration_mode: 'direct' }],
+  ['steered', { provider: 'codex', integration_mode: 'direct' }],
 ];
 const CAPABILITIES = ['turn.run', 'turn.stop', 'approval.answer'];
 const run = runOf('m1');

@@ -15,7 +15,7 @@ import {
 import { changed, closed, delta, listed, noted, type Row, said, testRows } from './rows.ts';
 import { stage } from './stage.ts';
 
-const DIRECT = { codex_integration_mode: 'direct', codex_thread_id: 'thread-1' } as const;
+const DIRECT = { integration_mode: 'direct', thread_id: 'thread-1' } as const;
 const CAPABILITIES = [
   'turn.run',
   'turn.steer',
@@ -54,7 +54,7 @@ const ROWS: Row[] = [
     [wanted],
     ready('thread-2'),
     'idle',
-    [noted({ codex_thread_id: 'thread-2' }), delta({ link_state: 'attached' })],
+    [noted({ thread_id: 'thread-2' }), delta({ link_state: 'attached' })],
   ],
   [
     'words that are sent while it starts are shown at once and wait with the connector',

@@ -5,7 +5,7 @@ import { asked, messageOf, over, prompted, report, runOf, toolBegan } from './ev
 import { changed, closed, delta, listed, noted, type Row, said, testRows } from './rows.ts';
 import { at, stage } from './stage.ts';
 
-const DIRECT = { codex_integration_mode: 'direct' } as const;
+const DIRECT = { integration_mode: 'direct' } as const;
 const run = runOf('m1');
 const steer: Extract<ConnectorCommand, { type: 'turn.steer' }> = {
   type: 'turn.steer',

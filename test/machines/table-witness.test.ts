@@ -315,7 +315,7 @@ describe('a word that is a moment older than the newest hook', () => {
 });
 
 describe('a command that the chart does not take', () => {
-  const DIRECT = { codex_integration_mode: 'direct' } as const;
+  const DIRECT = { integration_mode: 'direct' } as const;
   const LINKED = [
     report(1, 'link.requested', {}),
     report(2, 'link.attached', { capabilities: ['turn.run', 'turn.stop'], threadId: 't' }),

@@ -215,4 +215,4 @@ const DIRECT: Row[] = [
 
 describe('turns', () => testRows(TURNS));
 describe('the life of a session', () => testRows(LIFE));
-describe('a session that we steer', () => testRows(DIRECT, { codex_integration_mode: 'direct' }));
+describe('a session that we steer', () => testRows(DIRECT, { integration_mode: 'direct' }));

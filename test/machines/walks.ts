@@ -29,7 +29,7 @@ export interface Walk {
   events: SessionEvent[];
 }
 
-const DIRECT = { codex_integration_mode: 'direct' } as const;
+const DIRECT = { integration_mode: 'direct' } as const;
 const ALL = [
   'turn.run',
   'turn.steer',

@@ -56,7 +56,7 @@ let stamps = 0;
 const at = () => `2099-01-01T00:00:00.${String(++stamps).padStart(6, '0')}Z`;
 
 function create({ house }: TestHouse): LiveSession {
-  const session = newSession({ id: ID, provider: 'codex', codex_integration_mode: 'direct' });
+  const session = newSession({ id: ID, provider: 'codex', integration_mode: 'direct' });
   return house.registry.create({ session, isNew: true, turnCount: 0 });
 }
 
@@ -93,7 +93,7 @@ describe('an order', () => {
       clientUserMessageId: 'm1',
     });
     await expect.poll(() => linkOf(live)).toBe('attached');
-    expect(contextOf(live).session.codex_thread_id).toBe('thread-1');
+    expect(contextOf(live).session.thread_id).toBe('thread-1');
   });
 
   it('is dropped with an event that can never be stored, and the others still leave once', async () => {
@@ -138,8 +138,8 @@ describe('a connector', () => {
     const session = newSession({
       id: ID,
       provider: 'codex',
-      codex_integration_mode: 'direct',
-      codex_thread_id: 'thread-0',
+      integration_mode: 'direct',
+      thread_id: 'thread-0',
     });
     const live = test.house.registry.create({ session, isNew: true, turnCount: 3 });
     await tell(test, live, { type: 'link.requested' });
@@ -153,7 +153,7 @@ describe('a connector', () => {
     const session = newSession({
       id: ID,
       provider: 'codex',
-      codex_integration_mode: 'direct',
+      integration_mode: 'direct',
       last_message: 'from another server',
     });
     const live = test.house.registry.create({ session, isNew: true, turnCount: 0 });

@@ -92,7 +92,7 @@ function checkWord(name: string, word: unknown, known: readonly string[]): void 
 
 /** A watched session of Codex is called as its thread. */
 function threadOf(session: Session): string | null {
-  if (session.codex_thread_id !== undefined) return session.codex_thread_id;
+  if (session.thread_id !== undefined) return session.thread_id;
   return session.provider === 'codex' ? session.id : null;
 }
 

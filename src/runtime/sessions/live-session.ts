@@ -128,8 +128,8 @@ export function newSession(
   return {
     ...blankSession(id, cwd),
     provider,
-    codex_integration_mode: 'direct',
-    codex_thread_id: threadId,
+    integration_mode: 'direct',
+    thread_id: threadId,
     model,
     ...(effort !== null && { effort }),
   };

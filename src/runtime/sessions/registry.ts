@@ -8,7 +8,7 @@ import type { Session, SessionContext, SessionInput } from '../../../machines/se
 import { birthOf, snapshotFrom, snapshotOf, storedForm, takeStep } from '../../../machines/step.ts';
 import { contextFrom } from '../../../machines/steps/sessions.ts';
 import { upgraded } from '../../../machines/upgrade.ts';
-import type { SessionSnapshot } from '../../../machines/view.ts';
+import { integrationModeOf, type SessionSnapshot } from '../../../machines/view.ts';
 import type { Logger } from '../../log.ts';
 import type { ApprovalRequest } from '../../protocol/nouns.ts';
 import type { StoredActor } from '../../store/items.ts';
@@ -233,8 +233,14 @@ function newJournal(snapshot: SessionHead['snapshot']): Pick<SessionHead, 'tail'
 
 /** What a machine starts from when there is no snapshot: the columns, in the state that they name. */
 function inputOf({ summary, turnCount, threadId, requests }: StoredActor): SessionInput {
-  const { has_pending_approval: _, status, work_status, link_state: __, ...shown } = summary;
-  const session: Session = { ...shown, ...(threadId !== null && { codex_thread_id: threadId }) };
+  const { has_pending_approval: _, status, work_status, link_state: __, ...rest } = summary;
+  const { claude_integration_mode: ___, codex_integration_mode: ____, ...shown } = rest;
+  const mode = integrationModeOf(summary);
+  const session: Session = {
+    ...shown,
+    ...(mode !== undefined && { integration_mode: mode }),
+    ...(threadId !== null && { thread_id: threadId }),
+  };
   return {
     session,
     isNew: false,

@@ -6,6 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ThreadSettings } from '../../../machines/session-facts.ts';
 import type { Session } from '../../../machines/session-types.ts';
+import { isDirect } from '../../../machines/steps/draft.ts';
 import { OrbitError } from '../../errors.ts';
 import type { Providers, Steering } from '../../providers/provider.ts';
 import type { ListFeed } from '../rooms/list-updates.ts';
@@ -74,7 +75,7 @@ class ThreadForks implements Forks {
       throw new OrbitError('fork_failed', { id: source.id, reason });
     }
     const settings = { ...settingsOf(session), ...given };
-    const isBlank = session.codex_integration_mode === 'direct' && turn.count === 0;
+    const isBlank = isDirect(session) && turn.count === 0;
     const opened = await steering.fork(fromThreadId, { beforeMessage: nth, isBlank, settings });
     const sessionId = randomUUID();
     const { told, turnCount } = await historyOf(steering, sessionId, opened.threadId);
