@@ -37,10 +37,7 @@ export interface RowNoted {
   type: 'row_noted';
   session_id: string;
   columns: Partial<
-    Pick<
-      Session,
-      'source' | 'terminal_session_id' | 'terminal_app' | 'agent_pid' | 'thread_id'
-    >
+    Pick<Session, 'source' | 'terminal_session_id' | 'terminal_app' | 'agent_pid' | 'thread_id'>
   > & {
     transcript_path?: string;
     /** Turns that a copied history brings along. */

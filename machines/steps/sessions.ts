@@ -203,8 +203,7 @@ export function fieldsUpdated(): void {}
 
 /** A new session: its row, with the columns that only the row has. */
 export function sessionCreated(draft: Draft): void {
-  const { source, terminal_session_id, terminal_app, agent_pid, thread_id } =
-    draft.context.session;
+  const { source, terminal_session_id, terminal_app, agent_pid, thread_id } = draft.context.session;
   draft.isNew = true;
   Object.assign(draft.columns, {
     ...(source !== undefined && { source }),
