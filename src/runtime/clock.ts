@@ -13,6 +13,13 @@ export interface StampClock {
   now(): number;
   /** What `now()` was so many microseconds ago; its own time runs slower while it waits for the wall clock. */
   before(us: number): number;
+  /**
+   * When something arrived that says nothing of its own time. What arrived later is never earlier, however
+   * long the process was paused between its readings of the two clocks.
+   *
+   * @param ms  on the monotonic clock
+   */
+  arrivedAt(ms: number): number;
   /** From now on later than this stamp, which another process may have given. */
   advanceTo(stamp: Stamp): void;
 }
@@ -22,6 +29,12 @@ export interface MachineClocks {
   wallMs(): number;
   monotonicMs(): number;
 }
+
+/** This machine's clocks; the wall's ticks are milliseconds, as the senders of hooks are compared with them. */
+export const CLOCKS_OF_MACHINE: MachineClocks = {
+  wallMs: Date.now,
+  monotonicMs: () => performance.now(),
+};
 
 const CLOCKS: MachineClocks = { wallMs: preciseWallMs, monotonicMs: () => performance.now() };
 
@@ -36,6 +49,8 @@ export function createStampClock({ wallMs, monotonicMs }: MachineClocks = CLOCKS
   let lastMs = monotonicMs();
   /** The last time at half speed: what it showed at the beginning, and when it was over. */
   let slow: { fromMs: number; fromUs: number; toMs: number } | null = null;
+  /** The newest arrival, on both clocks. */
+  let newest = { ms: Number.NEGATIVE_INFINITY, us: 0 };
 
   const now = () => {
     const wall = Math.floor(wallMs() * 1000);
@@ -52,14 +67,21 @@ export function createStampClock({ wallMs, monotonicMs }: MachineClocks = CLOCKS
     lastMs = nowMs;
     return last;
   };
+  const before = (us: number) => {
+    const current = now();
+    const thenMs = lastMs - us / 1000;
+    if (slow === null || thenMs >= slow.toMs) return current - us;
+    const passed = (thenMs - slow.fromMs) * 1000;
+    return slow.fromUs + Math.floor(passed > 0 ? passed / 2 : passed);
+  };
   return {
     now,
-    before(us) {
-      const current = now();
-      const thenMs = lastMs - us / 1000;
-      if (slow === null || thenMs >= slow.toMs) return current - us;
-      const passed = (thenMs - slow.fromMs) * 1000;
-      return slow.fromUs + Math.floor(passed > 0 ? passed / 2 : passed);
+    before,
+    arrivedAt(ms) {
+      const us = before(Math.max(0, Math.round((monotonicMs() - ms) * 1000)));
+      if (ms < newest.ms) return us;
+      newest = { ms, us: Math.max(us, newest.us + 1) };
+      return newest.us;
     },
     stamp: () => stampFromMicroseconds(now()),
     advanceTo(stamp) {
@@ -128,18 +150,19 @@ export interface ReportTime {
  * counts, and no step of a clock makes a report late; one that is on its way while the clock is set counts
  * as new. A report from the spool happened at its stamp. Nothing happens in the future.
  *
- * @param arrived  microseconds since it arrived
- * @param wallMs  reads the wall clock
+ * @param arrivedMs  when it arrived, on the monotonic clock
+ * @param clocks  the machine's two clocks
  */
 export function happenedAt(
-  clock: Pick<StampClock, 'now' | 'before'>,
-  { arrived, wallMs }: { arrived: number; wallMs: () => number },
+  clock: Pick<StampClock, 'now' | 'before' | 'arrivedAt'>,
+  { arrivedMs, clocks }: { arrivedMs: number; clocks: MachineClocks },
   { stampUs, sentUs, isLive }: ReportTime,
 ): number {
-  if (stampUs === null) return clock.before(arrived);
+  if (stampUs === null) return clock.arrivedAt(arrivedMs);
+  const arrived = Math.round((clocks.monotonicMs() - arrivedMs) * 1000);
   // First, so that a pause between the two readings never looks like a clock that is ahead.
   const nowUs = clock.now();
-  const wallNowUs = Math.floor(wallMs() * 1000);
+  const wallNowUs = Math.floor(clocks.wallMs() * 1000);
   const wallUs = wallNowUs - arrived;
   const age = wallUs - stampUs;
   const way = sentUs === null ? age : wallUs - sentUs;

@@ -9,7 +9,7 @@ import type { Logger } from '../log.ts';
 import type { Hook } from '../protocol/hook.ts';
 import type { HookReading, KeepImage, PendingStart, Providers } from '../providers/provider.ts';
 import type { Writer } from '../store/writer.ts';
-import { happenedAt, type StampClock, stampFromMicroseconds } from './clock.ts';
+import { CLOCKS_OF_MACHINE, happenedAt, type StampClock, stampFromMicroseconds } from './clock.ts';
 import type { Ledger } from './ledger/ledger.ts';
 import type { Sender } from './rooms/rooms.ts';
 import type { HookMeta } from './runtime-api.ts';
@@ -223,7 +223,6 @@ function arrivalOf(
   arrivedMs: number,
 ): Arrival {
   const [, nanoseconds, pid] = (meta.key !== undefined && HOOK_KEY.exec(meta.key)) || [];
-  const waited = Math.round((performance.now() - arrivedMs) * 1000);
   const report = {
     stampUs: nanoseconds === undefined ? null : Number(nanoseconds.slice(0, -3)),
     sentUs: meta.sentNs === undefined ? null : Number(meta.sentNs.slice(0, -3)),
@@ -233,7 +232,7 @@ function arrivalOf(
     hook,
     reading,
     key: meta.key ?? null,
-    at: stampFromMicroseconds(happenedAt(clock, { arrived: waited, wallMs: Date.now }, report)),
+    at: stampFromMicroseconds(happenedAt(clock, { arrivedMs, clocks: CLOCKS_OF_MACHINE }, report)),
     agentPid: pid === undefined || pid === '0' ? null : Number(pid),
     origin: meta.origin,
     caller: meta.caller ?? null,

@@ -11,7 +11,7 @@ import { wireTime } from '../protocol/encode.ts';
 import type { ApprovalRequest } from '../protocol/nouns.ts';
 import type { PendingStart, Providers } from '../providers/provider.ts';
 import type { WatchReport } from '../providers/reports.ts';
-import { happenedAt, type StampClock, stampFromMicroseconds } from './clock.ts';
+import { CLOCKS_OF_MACHINE, happenedAt, type StampClock, stampFromMicroseconds } from './clock.ts';
 import type { Ledger } from './ledger/ledger.ts';
 import type { LiveSession } from './sessions/live-session.ts';
 import type { Found, Registry } from './sessions/registry.ts';
@@ -231,7 +231,11 @@ export class Witnesses {
   #stampOf({ stamp }: WatchReport): Stamp {
     const report = { stampUs: Math.floor(stamp * 1000), sentUs: null, isLive: false };
     return stampFromMicroseconds(
-      happenedAt(this.#deps.clock, { arrived: 0, wallMs: Date.now }, report),
+      happenedAt(
+        this.#deps.clock,
+        { arrivedMs: performance.now(), clocks: CLOCKS_OF_MACHINE },
+        report,
+      ),
     );
   }
 }

@@ -52,6 +52,26 @@ describe('the stamp clock', () => {
     }
   });
 
+  it('keeps the order of arrival when the process is paused between its readings of the clocks', () => {
+    let [wall, monotonic] = [1000, 0];
+    const clock = createStampClock({
+      // The process is paused when the first of the two is stamped, and not when the second is.
+      wallMs: () => {
+        const pause = monotonic === 1 ? 5 : 0;
+        monotonic += pause;
+        wall += pause;
+        return wall;
+      },
+      monotonicMs: () => monotonic,
+    });
+    wall += 1;
+    monotonic += 1;
+    const [one, other] = [clock.arrivedAt(0.9), clock.arrivedAt(0.95)];
+    expect(other).toBeGreaterThan(one);
+    // An older one that waited for its session is older.
+    expect(clock.arrivedAt(0.1)).toBeLessThan(one);
+  });
+
   it('writes ISO 8601 in UTC with microseconds', () => {
     expect(stampFromMicroseconds(1_700_000_000_000_042)).toBe('2023-11-14T22:13:20.000042Z');
   });

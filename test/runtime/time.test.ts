@@ -41,7 +41,8 @@ function shown(
 ): string[] {
   let trueMs = START_MS;
   const wallMs = () => server(trueMs);
-  const clock = createStampClock({ wallMs, monotonicMs: () => trueMs });
+  const clocks = { wallMs, monotonicMs: () => trueMs };
+  const clock = createStampClock(clocks);
   const scene = stage();
   return heard.map(({ event, happenedMs, arrivedMs }) => {
     trueMs = arrivedMs;
@@ -50,7 +51,7 @@ function shown(
       sentUs: knowsSent ? Math.floor(hooks(arrivedMs) * 1000) : null,
       isLive: true,
     };
-    const us = happenedAt(clock, { arrived: 0, wallMs }, report);
+    const us = happenedAt(clock, { arrivedMs: trueMs, clocks }, report);
     scene.send({ ...event, at: stampFromMicroseconds(us) });
     return scene.status();
   });
