@@ -1,13 +1,20 @@
 /**
  * The configuration: flags over environment over defaults, resolved in one place for every form of the
  * command line, then frozen. Every path below the data directory is named here and nowhere else.
- * Whether the start is safe is decided here too (reliability table "start-up decision"): what the server
- * later reads from a Config is a decision, never a question.
+ * Whether the start is safe is decided before (access.ts): what the server later reads from a Config is a
+ * decision, never a question.
  */
 import { delimiter, join, resolve } from 'node:path';
-import { type BindAddress, formatAddress, parseBind, parseHost, parseOrigin } from './address.ts';
+import {
+  type AccessFlags,
+  explicitToken,
+  refuseContradictions,
+  refuseWithoutToken,
+  trustsLocal,
+} from './access.ts';
+import { type BindAddress, parseBind, parseHost, parseOrigin } from './address.ts';
 import { EXIT, ExitError } from './exit.ts';
-import { checkToken, readTokenFile } from './secrets.ts';
+import { readTokenFile } from './secrets.ts';
 
 /** Paths below the data directory. */
 export interface DataPaths {
@@ -116,14 +123,9 @@ export interface LogConfig {
 }
 
 /** What the command line of `start` can say; absent means not said. */
-export interface Flags {
+export interface Flags extends AccessFlags {
   dataDir?: string | undefined;
   bind?: string | undefined;
-  authToken?: string | undefined;
-  authTokenFile?: string | undefined;
-  requireAuth?: boolean | undefined;
-  localTrust?: boolean | undefined;
-  allowInsecureNoAuth?: boolean | undefined;
   allowOrigins?: readonly string[] | undefined;
   allowHosts?: readonly string[] | undefined;
   durability?: string | undefined;
@@ -212,73 +214,6 @@ export function dataPaths(directory: string): DataPaths {
     quarantine: below('spool', 'quarantine'),
     images: below('images'),
   });
-}
-
-/** A token that somebody named, as opposed to the file that is simply there. */
-function explicitToken(flags: Flags, env: ConfigSources['env']): string | null {
-  if (flags.authToken !== undefined && flags.authTokenFile !== undefined) {
-    throw new ExitError(EXIT.usage, 'Give --auth-token or --auth-token-file, not both');
-  }
-  if (flags.authToken !== undefined) return checkToken(flags.authToken, '--auth-token');
-  if (flags.authTokenFile !== undefined) {
-    const path = resolve(flags.authTokenFile);
-    const token = readTokenFile(path);
-    if (token !== null) return token;
-    throw new ExitError(EXIT.configuration, `The token file ${path} does not exist`);
-  }
-  // Set but empty is a broken secret store, not a wish to run open.
-  const fromEnv = env.ORBITDOCK_AUTH_TOKEN;
-  return fromEnv === undefined ? null : checkToken(fromEnv, 'ORBITDOCK_AUTH_TOKEN');
-}
-
-function refuseContradictions(
-  flags: Flags,
-  bind: BindAddress,
-  allowHosts: readonly string[],
-): void {
-  if (!flags.localTrust) return;
-  if (!bind.isLoopback) {
-    throw new ExitError(EXIT.usage, '--local-trust needs a loopback bind such as 127.0.0.1:4000');
-  }
-  if (flags.requireAuth) {
-    throw new ExitError(EXIT.usage, '--local-trust and --require-auth exclude each other');
-  }
-  // A proxy on this machine often passes requests on with our own Host: they would count as local.
-  if (allowHosts.length > 0) {
-    throw new ExitError(EXIT.usage, '--local-trust and --allow-host exclude each other');
-  }
-}
-
-function refuseWithoutToken(bind: BindAddress, flags: Flags, allowHosts: readonly string[]): void {
-  const reason = flags.requireAuth
-    ? '--require-auth'
-    : allowHosts.length > 0
-      ? '--allow-host'
-      : null;
-  if (reason !== null) {
-    throw new ExitError(
-      EXIT.usage,
-      `${reason} needs a token and there is none; run \`orbitdock-server generate-token\` first`,
-    );
-  }
-  if (bind.isLoopback || flags.allowInsecureNoAuth) return;
-  throw new ExitError(
-    EXIT.usage,
-    `Refusing to bind ${formatAddress(bind)} without authentication: this server can run shell ` +
-      'commands. Run generate-token, or bind 127.0.0.1, or pass --allow-insecure-no-auth.',
-  );
-}
-
-/** An explicit token means "ask everybody"; a token file lying there does not lock the app out. */
-function trustsLocal(given: {
-  flags: Flags;
-  bind: BindAddress;
-  allowHosts: readonly string[];
-  hasExplicitToken: boolean;
-}): boolean {
-  if (!given.bind.isLoopback || given.flags.requireAuth || given.allowHosts.length > 0)
-    return false;
-  return given.flags.localTrust === true || !given.hasExplicitToken;
 }
 
 function placesOf({ flags, env, home }: ConfigSources): Places {

@@ -15,7 +15,17 @@ interface Rule {
 }
 
 /** Leaves anyone in src may import. */
-const LEAVES = ['config', 'errors', 'exit', 'address', 'version', 'files', 'secrets', 'type log'];
+const LEAVES = [
+  'config',
+  'access',
+  'errors',
+  'exit',
+  'address',
+  'version',
+  'files',
+  'secrets',
+  'type log',
+];
 
 const RULES: Record<string, Rule> = {
   protocol: { may: ['arktype', 'errors', 'node:'] },

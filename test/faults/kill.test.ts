@@ -5,7 +5,7 @@ import { createRandom, seedOfRun } from '../support/random.ts';
 import { spawnServer } from '../support/spawned.ts';
 import { aWhile, gather, report, verdictOn } from './house.ts';
 
-const KILLS = 40;
+const KILLS = 60;
 const SOON = { interval: 5, timeout: 30_000 };
 
 let program: Build;
