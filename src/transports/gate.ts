@@ -15,9 +15,9 @@ import {
   type Credential,
   createHookProofCheck,
   createTokenCheck,
+  credentialOf,
   type HookProofCheck,
   type ProvenHook,
-  readCredential,
   type TokenCheck,
 } from './admission/credential.ts';
 import {
@@ -262,14 +262,6 @@ function isNavigation({ method }: GateRequest, headers: Map<string, string[]>): 
     only('sec-fetch-mode', 'navigate') &&
     only('sec-fetch-dest', 'document')
   );
-}
-
-/** @param query  of `/ws`, whose clients may bring their token there or as a subprotocol; else null */
-function credentialOf(headers: Map<string, string[]>, query: string | null): Credential {
-  return readCredential(headers.get('authorization') ?? [], {
-    query,
-    protocols: query === null ? null : (headers.get('sec-websocket-protocol') ?? null),
-  });
 }
 
 /** Names in lower case with all their values: Node's own `headers` drops or joins repetitions. */

@@ -103,7 +103,10 @@ class Cli implements Producer {
   /** @returns null when nothing is known about the attempt: gone, or not yet back */
   async #attempt(key: string, body: HookBody): Promise<number | null> {
     try {
-      const { status, body: words } = await postHook(this.#options.url, body, { key });
+      const { status, body: words } = await postHook(this.#options.url, body, {
+        key,
+        saysWhenSent: true,
+      });
       if (status === 204 || status === 503) return status;
       this.surprises.push(`${status} ${words}`);
       return 204;

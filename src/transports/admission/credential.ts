@@ -193,3 +193,11 @@ export function createTickets({ clock }: { clock: Clock }): Tickets {
     },
   };
 }
+
+/** @param query  of `/ws`, whose clients may bring their token there or as a subprotocol; else null */
+export function credentialOf(headers: Map<string, string[]>, query: string | null): Credential {
+  return readCredential(headers.get('authorization') ?? [], {
+    query,
+    protocols: query === null ? null : (headers.get('sec-websocket-protocol') ?? null),
+  });
+}

@@ -96,7 +96,7 @@ export function createSession(index: number, told: (session: FakeSession) => voi
         branch: input.session.git_branch ?? null,
         model: input.session.model,
         provider: input.session.provider,
-        steered: input.session.codex_integration_mode === 'direct',
+        steered: input.session.integration_mode === 'direct',
         started_at: input.session.started_at,
         last_message: messages.at(-1)?.content ?? null,
         waiting: open
