@@ -10,9 +10,8 @@ import { flawOf, SERVER_TYPES } from '../../src/protocol/schemas/server.ts';
 import { CLIENT_MESSAGES } from '../support/client-messages.ts';
 import { ANY_MESSAGE, CLIENT_WORDS } from '../support/protocol-page/client-words.ts';
 import { ERROR_WORDS } from '../support/protocol-page/error-words.ts';
-import { protocolPage } from '../support/protocol-page/page.ts';
+import { exampleOf, protocolPage } from '../support/protocol-page/page.ts';
 import { SERVER_WORDS } from '../support/protocol-page/server-words.ts';
-import { SERVER_MESSAGES } from '../support/server-messages.ts';
 
 const FILE = new URL('../../src/protocol/README.md', import.meta.url);
 
@@ -44,7 +43,7 @@ describe('src/protocol/README.md', () => {
     expect(links.filter((target) => !anchors.has(target))).toEqual([]);
   });
 
-  it('leaves no cell of a table empty but that of an optional field', () => {
+  it('leaves no cell of the table of errors empty', () => {
     const rows = text.split('\n').filter((line) => /^\| <a id/.test(line));
     expect(rows.filter((row) => /\|\s*\|/.test(row))).toEqual([]);
   });
@@ -57,7 +56,7 @@ describe('the examples of the page', () => {
   });
 
   it.each(SERVER_TYPES)('%s is a message that the server may send', (type) => {
-    expect(flawOf(SERVER_MESSAGES[type])).toBeNull();
+    expect(flawOf(exampleOf(type))).toBeNull();
   });
 });
 

@@ -8,6 +8,7 @@ import { REPLIES } from '../../../src/client/replies.ts';
 import { CODES, type ErrorCode, statusOf } from '../../../src/errors.ts';
 import { OPERATIONS, type Operation } from '../../../src/protocol/api.ts';
 import type { ClientMessage } from '../../../src/protocol/client.ts';
+import { encode } from '../../../src/protocol/encode.ts';
 import { HOOK_TYPES } from '../../../src/protocol/hook.ts';
 import { wireSchemas } from '../../../src/protocol/openapi.ts';
 import type { ServerMessage } from '../../../src/protocol/server.ts';
@@ -96,10 +97,19 @@ function serverSection(tag: ServerTag, schemas: Record<string, Schema>): string 
     `### ${tag}`,
     says,
     `To: ${to.map((audience) => AUDIENCE_WORDS[audience]).join('; ')}.`,
-    jsonBlock(SERVER_MESSAGES[tag]),
+    jsonBlock(exampleOf(tag)),
     fieldTable(schemas[tag] as Schema),
   ].join('\n\n');
 }
+
+/** The golden message as it goes over the wire: facts with a revision. */
+export function exampleOf(tag: ServerTag): object {
+  const isFact = SERVER_WORDS[tag].to.includes('facts');
+  return JSON.parse(encode(SERVER_MESSAGES[tag], isFact ? REVISION : undefined)) as object;
+}
+
+/** The revision of examples. */
+const REVISION = 43;
 
 function nounSection(name: string, schemas: Record<string, Schema>): string {
   const schema = schemas[name] as Schema;
@@ -107,14 +117,17 @@ function nounSection(name: string, schemas: Record<string, Schema>): string {
   return `### ${name}\n\n${body}`;
 }
 
-/** Fields but the tag, the `request_id` and what any frame may carry. */
+/** Fields of a message but the tag and what any message may carry; a noun has all of its fields here. */
 function fieldTable(schema: Schema): string {
+  const isMessage = schema.properties?.type?.const !== undefined;
   const rows = fieldsOf(schema)
-    .filter(({ name }) => !(name === 'type' && schema.properties?.type?.const !== undefined))
-    .filter(({ name, isOptional }) => !(name === 'request_id' && isOptional))
-    .map(({ name, type, isOptional }) => [`\`${name}\``, type, isOptional ? 'yes' : '']);
+    .filter(({ name, isOptional }) => !isMessage || !(isOptional ? COMMON : TAG).has(name))
+    .map(({ name, type, isOptional }) => [`\`${name}\``, type, isOptional ? 'yes' : 'no']);
   return rows.length > 0 ? table(['field', 'type', 'optional'], rows) : 'No fields.';
 }
+
+const TAG: ReadonlySet<string> = new Set(['type']);
+const COMMON: ReadonlySet<string> = new Set(['request_id', 'truncated', 'revision']);
 
 /** Nouns that these messages refer to, directly or through each other, in the order of the schemas. */
 function nounsIn(tags: readonly string[], schemas: Record<string, Schema>): string[] {
