@@ -29,7 +29,11 @@ export async function wsClient(url: string): Promise<TestClient> {
   const answers = createAnswers();
   const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/ws`);
   // Heard before the door opens, so that the hello cannot slip through.
-  socket.on('message', (frame) => inbox.add(checked(JSON.parse(String(frame)), answers)));
+  socket.on('message', (text) => {
+    const frame = JSON.parse(String(text)) as Received;
+    inbox.add(frame);
+    check(frame, answers);
+  });
   await once(socket, 'open');
   const close = async (): Promise<void> => {
     if (socket.readyState === WebSocket.CLOSED) return;
@@ -54,7 +58,10 @@ export async function ioClient(url: string): Promise<TestClient> {
   const inbox = createInbox<Received>('socket.io');
   const answers = createAnswers();
   const socket = io(url, { transports: ['websocket'], reconnection: false, forceNew: true });
-  socket.on('message', (message: Received) => inbox.add(checked(message, answers)));
+  socket.on('message', (frame: Received) => {
+    inbox.add(frame);
+    check(frame, answers);
+  });
   await new Promise<void>((resolve, reject) => {
     socket.once('connect', resolve);
     socket.once('connect_error', reject);
@@ -73,8 +80,7 @@ export async function ioClient(url: string): Promise<TestClient> {
 }
 
 /** @throws when the server sent what it never said it would: fails whatever test runs */
-function checked(frame: Received, answers: Answers): Received {
+function check(frame: Received, answers: Answers): void {
   const flaw = validationErrorOf(frame) ?? answers.flawOf(frame);
   if (flaw) throw new Error(`a frame against the protocol: ${flaw}`);
-  return frame;
 }
