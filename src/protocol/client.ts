@@ -1,5 +1,5 @@
 /**
- * Every message a client may send, by its type (contract.md 1.4), grouped as in the README. A schema is
+ * Every message a client may send, by its type, grouped as in the README. A schema is
  * made on first use. Loaded by codec.ts only: arktype costs half a second, and the server listens before
  * it is here. Adding one? The compiler asks for its handler in runtime/dispatch.ts.
  */

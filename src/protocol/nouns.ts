@@ -1,5 +1,5 @@
 /**
- * The nouns of the wire (contract.md 1.2 and 1.3): shapes only, no code. Keys keep the wire's
+ * The nouns of the wire: shapes only, no code. Keys keep the wire's
  * snake_case everywhere, so nothing is re-cased between machine, row and frame.
  * `T | null` = always present, null when unset; `?` = left out when unset.
  */
@@ -259,7 +259,7 @@ export interface StateChanges {
   has_pending_approval?: boolean;
 }
 
-/* Nouns around a session's work (contract.md 1.3): review comments, directories. Shapes only. */
+/* Nouns around a session's work: review comments, directories. Shapes only. */
 
 /** What a comment is meant as. */
 export type ReviewCommentTag = 'clarity' | 'scope' | 'risk' | 'nit';

@@ -29,7 +29,7 @@ export const sessionNouns = {
     'url?': 'string',
     'media_type?': 'string',
   },
-  // What may be null is always there; what may be missing is never null (contract.md 0).
+  // What may be null is always there; what may be missing is never null.
   Message: {
     ...closed,
     id: 'string',
@@ -303,7 +303,7 @@ export const codexNouns = {
     'mimeType?': 'string',
     'annotations?': 'unknown',
   },
-  // `oauth`, in one word (contract.md 9.4 no. 5).
+  // `oauth`, in one word: the app does not read `o_auth`.
   McpAuthStatus: "'unsupported' | 'not_logged_in' | 'bearer_token' | 'oauth'",
   McpStarting: { ...closed, state: "'starting'" },
   McpReady: { ...closed, state: "'ready'" },
