@@ -5,6 +5,7 @@
  */
 import { type } from './ark.ts';
 import { Hook } from './hook.ts';
+import { PROVIDER_IDS } from './nouns.ts';
 
 /** Optional in every message: comes back on its reply or error, so that a client can correlate. */
 const asked = { 'request_id?': 'string <= 128 | null' } as const;
@@ -17,7 +18,6 @@ const words = 'string[] | null';
 const session = { session_id: id, ...asked } as const;
 const image = { input_type: 'string', value: 'string' } as const;
 const place = { name: 'string', path: 'string' } as const;
-const provider = "'claude' | 'codex'";
 const tag = "'clarity' | 'scope' | 'risk' | 'nit' | null";
 
 const subscriptions = {
@@ -89,7 +89,13 @@ const policies = {
 
 const lifecycle = {
   create_session: () =>
-    type({ type: "'create_session'", provider, cwd: 'string', ...policies, ...asked }),
+    type({
+      type: "'create_session'",
+      provider: type.enumerated(...PROVIDER_IDS),
+      cwd: 'string',
+      ...policies,
+      ...asked,
+    }),
   resume_session: () => type({ type: "'resume_session'", ...session }),
   fork_session: () =>
     type({

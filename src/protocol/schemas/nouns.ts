@@ -4,13 +4,16 @@
  * against the types of nouns.ts and codex-nouns.ts.
  */
 
+import { type } from '../ark.ts';
+import { PROVIDER_IDS } from '../nouns.ts';
+
 const closed = { '+': 'reject' } as const;
 
 /** Numbers and words that several nouns share. */
 export const words = {
   count: '0 <= number.integer <= 9007199254740991',
   integer: '-9007199254740991 <= number.integer <= 9007199254740991',
-  Provider: "'claude' | 'codex'",
+  Provider: type.enumerated(...PROVIDER_IDS),
   IntegrationMode: "'direct' | 'passive'",
   SessionStatus: "'active' | 'ended'",
   WorkStatus: "'working' | 'waiting' | 'permission' | 'question' | 'reply' | 'ended'",

@@ -4,7 +4,7 @@
  *
  * After a change: `npm run protocol-page`
  */
-import { REPLIES } from '../../../src/client/replies.ts';
+import { REPLIES } from '../../../src/client/requests.ts';
 import { CODES, type ErrorCode, statusOf } from '../../../src/errors.ts';
 import { OPERATIONS, type Operation } from '../../../src/protocol/api.ts';
 import type { ClientMessage } from '../../../src/protocol/client.ts';
