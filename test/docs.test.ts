@@ -75,16 +75,25 @@ describe('documents', () => {
     expect(links.filter((target) => !existsSync(join(ROOT, dirname(page), target)))).toEqual([]);
   });
 
-  it.each(['CONTRIBUTING.md', 'SECURITY.md', ...DECISIONS])(
-    '%s names only paths of the repository that are there',
+  /** Where a path of a page may begin. */
+  const STARTS = [
+    '',
+    'src',
+    'src/runtime',
+    'src/transports',
+    'src/protocol',
+    'src/providers/codex',
+  ];
+
+  it.each(['CONTRIBUTING.md', 'SECURITY.md', 'README.md', 'src/README.md', ...DECISIONS])(
+    '%s names only files of the repository that are there',
     (page) => {
-      const named = [
-        ...read(page).matchAll(
-          /(?<![\w./-])(?:src|machines|test|visualizer|migrations)\/[\w./-]*\w/g,
-        ),
-      ];
-      const lost = named.map(([path]) => path).filter((path) => !existsSync(join(ROOT, path)));
-      expect(lost).toEqual([]);
+      const named = [...read(page).matchAll(/`((?:[\w.-]+\/)*[\w.-]+\.(?:ts|tsx|mjs|sh|sql))`/g)];
+      const isThere = (path: string) =>
+        [...STARTS, dirname(page)].some((start) => existsSync(join(ROOT, start, path)));
+      const inText = [...read(page).matchAll(/(?<![\w./-])(?:src|test)\/[\w./-]*\w/g)];
+      const paths = [...named.map(([, path = '']) => path), ...inText.map(([path]) => path)];
+      expect(paths.filter((path) => !isThere(path) && path !== 'hook.sh')).toEqual([]);
     },
   );
 });
