@@ -31,7 +31,7 @@ export function createToyProvider(): Provider {
 const STEERING: Steering = {
   capabilities: CAPABILITIES,
   checkSettings: () => {},
-  threadOf: (session) => session.codex_thread_id ?? null,
+  threadOf: (session) => session.thread_id ?? null,
   open: async () => ({ threadId: randomUUID(), fields: { model: 'toy-1' } }),
   fork: async (id) => {
     throw new OrbitError('fork_failed', { id, reason: 'a toy has one copy only' });
