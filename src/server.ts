@@ -38,12 +38,18 @@ const WATCH_WITHIN_MS = 2000;
 const PASSIVATE_EVERY_MS = 60_000;
 const PASSIVATE_AFTER_MS = 30 * 60_000;
 
+/** What stands in for a part of the server, in tests and in programs that embed it. */
+export interface ServerParts {
+  /** Makes the providers; those of providers/all.ts unless given. */
+  openProviders?: typeof import('./providers/all.ts').openProviders;
+}
+
 /**
  * Starts the server and resolves when it serves.
  *
  * @throws ExitError 75 (data directory or address taken), 78 (database or directory unusable)
  */
-export async function startServer(config: Config): Promise<Server> {
+export async function startServer(config: Config, parts: ServerParts = {}): Promise<Server> {
   openDataDirectory(config.paths);
   const log = createLogger(await logConfig(config), config.paths.log);
   const version = serverVersion();
@@ -59,7 +65,7 @@ export async function startServer(config: Config): Promise<Server> {
     loadParts(),
   ]);
   try {
-    return await serve({ config, log, writer, version });
+    return await serve({ config, log, writer, version, ...parts });
   } catch (error) {
     await writer.close();
     log.error('server.start_failed', { error: error as Error });
@@ -91,10 +97,12 @@ async function serve(deps: {
   log: RootLogger;
   writer: Writer;
   version: string;
+  openProviders?: ServerParts['openProviders'];
 }): Promise<Server> {
   const { config, log, writer, version } = deps;
   const { paths } = config;
-  const { createHouse, createDoors, openProviders } = await loadParts();
+  const { createHouse, createDoors, ...loaded } = await loadParts();
+  const { openProviders = loaded.openProviders } = deps;
   const providers = openProviders({ config, log, version });
   const runtime = createHouse({
     writer,

@@ -1,10 +1,11 @@
 /**
- * Every message a client may send, by its type (contract.md 1.4), grouped as in the README. A schema is
+ * Every message a client may send, by its type, grouped as in the README. A schema is
  * made on first use. Loaded by codec.ts only: arktype costs half a second, and the server listens before
  * it is here. Adding one? The compiler asks for its handler in runtime/dispatch.ts.
  */
 import { type } from './ark.ts';
 import { Hook } from './hook.ts';
+import { PROVIDER_IDS } from './nouns.ts';
 
 /** Optional in every message: comes back on its reply or error, so that a client can correlate. */
 const asked = { 'request_id?': 'string <= 128 | null' } as const;
@@ -17,7 +18,6 @@ const words = 'string[] | null';
 const session = { session_id: id, ...asked } as const;
 const image = { input_type: 'string', value: 'string' } as const;
 const place = { name: 'string', path: 'string' } as const;
-const provider = "'claude' | 'codex'";
 const tag = "'clarity' | 'scope' | 'risk' | 'nit' | null";
 
 const subscriptions = {
@@ -89,7 +89,13 @@ const policies = {
 
 const lifecycle = {
   create_session: () =>
-    type({ type: "'create_session'", provider, cwd: 'string', ...policies, ...asked }),
+    type({
+      type: "'create_session'",
+      provider: type.enumerated(...PROVIDER_IDS),
+      cwd: 'string',
+      ...policies,
+      ...asked,
+    }),
   resume_session: () => type({ type: "'resume_session'", ...session }),
   fork_session: () =>
     type({

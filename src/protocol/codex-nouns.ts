@@ -1,4 +1,4 @@
-/** Nouns of the provider's catalogue (contract.md 1.2-1.3): models, skills, MCP servers, the account. Shapes only. */
+/** Nouns of the provider's catalogue: models, skills, MCP servers, the account. Shapes only. */
 
 /** One model of the picker. */
 export interface CodexModelOption {
@@ -74,7 +74,7 @@ export interface McpResourceTemplate {
   annotations?: unknown;
 }
 
-/** `oauth`, not the reference's `o_auth`: the app reads only this word (contract.md 9.4 no. 5). */
+/** `oauth`, not the reference's `o_auth`: the app reads only this word. */
 export type McpAuthStatus = 'unsupported' | 'not_logged_in' | 'bearer_token' | 'oauth';
 
 /** All that MCP servers offer, by the names the wire uses. */

@@ -50,7 +50,7 @@ function fits(text: string): boolean {
 }
 
 /**
- * In a delta the app reads a time only as `"<unix seconds>Z"` (contract.md 9.4 no. 7), and null as "not
+ * In a delta the app reads a time only as `"<unix seconds>Z"`, and null as "not
  * changed": a plan or a diff that is over is said as an empty one.
  */
 function forTheApp(message: ServerMessage): ServerMessage {

@@ -1,11 +1,17 @@
 /**
- * The nouns of the wire (contract.md 1.2 and 1.3): shapes only, no code. Keys keep the wire's
+ * The nouns of the wire: shapes, and the ids of providers. Keys keep the wire's
  * snake_case everywhere, so nothing is re-cased between machine, row and frame.
  * `T | null` = always present, null when unset; `?` = left out when unset.
  */
 
+/**
+ * Whose agents the wire has words for; the id of a new provider is added here. The desktop app reads these two
+ * and loses a whole list over any other: until it knows more, a row with another word is shown as the first.
+ */
+export const PROVIDER_IDS = ['claude', 'codex'] as const;
+
 /** Whose agent it is. */
-export type Provider = 'claude' | 'codex';
+export type Provider = (typeof PROVIDER_IDS)[number];
 /** Whether a session is steered or only watched. */
 export type IntegrationMode = 'direct' | 'passive';
 /** Whether a session goes on. */
@@ -259,7 +265,7 @@ export interface StateChanges {
   has_pending_approval?: boolean;
 }
 
-/* Nouns around a session's work (contract.md 1.3): review comments, directories. Shapes only. */
+/* Nouns around a session's work: review comments, directories. Shapes only. */
 
 /** What a comment is meant as. */
 export type ReviewCommentTag = 'clarity' | 'scope' | 'risk' | 'nit';

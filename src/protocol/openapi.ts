@@ -223,13 +223,25 @@ function refusalsOf(codes: readonly ErrorCode[], schemaName: string): Json {
   );
 }
 
+/**
+ * Every message of the wire in both directions and every noun in them, by name, as JSON Schema whose
+ * references are `#/components/schemas/<name>`. The page src/protocol/README.md is written from it.
+ */
+export function wireSchemas(): Record<string, Json> {
+  const schemas = namedSchemas(CLIENT_TYPES);
+  const names = namesOf(schemas);
+  return Object.fromEntries(
+    Object.entries(schemas).map(([name, each]) => [name, referringWithin(each, names) as Json]),
+  );
+}
+
 /** Nouns, the session of this interface, and messages in both directions. */
-function namedSchemas(): Record<string, Json> {
+function namedSchemas(tags: readonly string[] = TAGS): Record<string, Json> {
   const nouns = Object.entries(ANSWERS as unknown as Record<string, Schema>)
     .filter(([name]) => /^[A-Z]/.test(name))
     .map(([name, each]) => [name, deprecating(schemaFrom(each), DEPRECATED[name])]);
   const sent = SERVER_TYPES.map((tag) => [tag, schemaFrom(WIRE[tag] as unknown as Schema)]);
-  const taken = TAGS.map((tag) => [tag, schemaFrom(schemaOf(tag) as never)]);
+  const taken = tags.map((tag) => [tag, schemaFrom(schemaOf(tag) as never)]);
   return Object.fromEntries([...nouns, ...sent, ...taken]);
 }
 

@@ -1,5 +1,5 @@
 /**
- * Every message the server sends, as types (contract.md 1.5). `codec.ts` writes them; `rows.ts` stores
+ * Every message the server sends, as types. `codec.ts` writes them; `rows.ts` stores
  * those that are facts. Adding one? Also rows.ts, where the compiler will stop you.
  */
 import type {

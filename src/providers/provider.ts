@@ -292,3 +292,16 @@ export function createProviders(list: readonly Provider[]): Providers {
     [Symbol.iterator]: () => list[Symbol.iterator](),
   };
 }
+
+/** A provider that can do nothing: spread it, then replace what yours can do. */
+export const BLANK_PROVIDER: Readonly<Omit<Provider, 'id' | 'name'>> = {
+  steering: null,
+  catalog: null,
+  account: null,
+  namer: null,
+  readHook: null,
+  subagentTools: null,
+  watch: null,
+  start: () => {},
+  close: async () => {},
+};

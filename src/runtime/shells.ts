@@ -291,7 +291,7 @@ function commandMessage(
   });
 }
 
-/** Both streams as one text, the errors behind (contract.md 2.4). */
+/** Both streams as one text, the errors behind. */
 function combined(stdout: string, stderr: string): string {
   return [stdout, stderr].filter(Boolean).join('\n');
 }

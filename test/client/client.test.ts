@@ -160,7 +160,7 @@ describe('watching', () => {
 });
 
 describe('a line that breaks', () => {
-  it('comes back over a restart with what it has and loses nothing (R23)', async () => {
+  it('comes back over a restart with what it has and loses nothing', async () => {
     using client = typedClient(server.url);
     client.watchList();
     await deliver(server.url, script.prompt('Before'));

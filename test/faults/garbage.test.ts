@@ -1,5 +1,5 @@
 /**
- * F7: 100,000 malformed messages on all transports, with real sessions and subscribers beside them. Each is
+ * 100,000 malformed messages on all transports, with real sessions and subscribers beside them. Each is
  * refused once or parted from cleanly; nobody else notices, nothing is stored, no memory is lost.
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';

@@ -1,4 +1,4 @@
-/** F3: the server is killed again and again, and nothing that it acknowledged is ever lost or doubled. */
+/** The server is killed again and again, and nothing that it acknowledged is ever lost or doubled. */
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { type Build, build } from '../support/build.ts';
 import { createRandom, seedOfRun } from '../support/random.ts';

@@ -1,5 +1,5 @@
 /**
- * F8: hooks that waited in the spool while the server was down, good ones among all kinds of bad ones. The
+ * Hooks that waited in the spool while the server was down, good ones among all kinds of bad ones. The
  * drain is killed three times on its way; in the end each good one is in effect once and in its turn,
  * each bad one lies in the quarantine with its reason, and nothing is lost.
  */

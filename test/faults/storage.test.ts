@@ -1,4 +1,4 @@
-/** F5: the process is frozen, the disk is full; what was acknowledged stays, and it goes on by itself. */
+/** The process is frozen, the disk is full; what was acknowledged stays, and it goes on by itself. */
 import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { type Build, build } from '../support/build.ts';

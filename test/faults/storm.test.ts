@@ -1,5 +1,5 @@
 /**
- * R23, at its worst: the server is restarted under 200 clients while hooks go on coming. They come back
+ * The server is restarted under 200 clients while hooks go on coming. They come back
  * at a rate that it can bear, each with the revision it has, and nobody misses or repeats a thing.
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';

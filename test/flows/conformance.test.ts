@@ -24,7 +24,7 @@ const FINE_WITHOUT = new Set<Tag>([
   ...(['unsubscribe_session', 'list_approvals', 'get_subagent_tools'] as const),
   ...TAGS.filter((tag) => tag.startsWith('claude_')),
 ]);
-/** What may be said of a session nobody has (contract.md 2.9). */
+/** What may be said of a session nobody has. */
 const UNKNOWN_SESSION = ['not_found', 'session_not_found'];
 
 interface Door {

@@ -1,4 +1,4 @@
-/** The traps of the desktop app (contract.md 9.4) that need a session it steers: the real Codex, a fake model. */
+/** The traps of the desktop app that need a session it steers: the real Codex, a fake model. */
 import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { TestClient } from '../support/clients.ts';

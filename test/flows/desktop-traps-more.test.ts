@@ -1,4 +1,4 @@
-/** The traps that the desktop app sets a server (contract.md 9.4), from 15 on; the others are in desktop-traps.test.ts. */
+/** The traps that the desktop app sets a server, from 15 on; the others are in desktop-traps.test.ts. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';

@@ -1,5 +1,5 @@
 /**
- * The traps that the desktop app sets a server (contract.md 9.4), each by its number, sprung on the app
+ * What the desktop app reads wrongly or not at all, each with a number of its own, tried on the app
  * as it is. From 15 on they are in desktop-traps-more.test.ts.
  */
 import { once } from 'node:events';

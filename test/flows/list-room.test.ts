@@ -13,7 +13,7 @@ afterAll(() => server[Symbol.asyncDispose]());
 
 const LIST_TYPES = ['session_created', 'session_delta', 'session_ended'];
 
-/** What a list may hear in a delta: the fields of a summary (contract 1.3). */
+/** What a list may hear in a delta: the fields of a summary. */
 const SUMMARY_FIELDS = new Set([
   ...['status', 'work_status', 'token_usage', 'last_activity_at', 'custom_name', 'summary'],
   ...['first_prompt', 'last_message', 'codex_integration_mode', 'claude_integration_mode'],

@@ -1,4 +1,4 @@
-/** What a look into a directory shows, and what it will not do whatever it is asked (T34). */
+/** What a look into a directory shows, and what it will not do whatever it is asked. */
 import { execFileSync } from 'node:child_process';
 import {
   chmodSync,

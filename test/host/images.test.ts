@@ -1,4 +1,4 @@
-/** Which images get in, and that each is stored once, whole, and for its owner alone (T35). */
+/** Which images get in, and that each is stored once, whole, and for its owner alone. */
 import { createHash } from 'node:crypto';
 import {
   mkdirSync,

@@ -1,4 +1,4 @@
-/** One command: what it leaves behind, and that nothing of it is left however it ends (T31). */
+/** One command: what it leaves behind, and that nothing of it is left however it ends. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { type Command, commandEnvironment, startCommand } from '../../src/host/command.ts';

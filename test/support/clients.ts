@@ -1,7 +1,7 @@
 /**
  * Two clients as users have them, one per transport: raw JSON text frames at `/ws`, and socket.io. Both speak the
  * same objects, so a test can hold one against the other. Every frame that any test receives must be one
- * that its schema allows.
+ * that its schema allows, and every error one that src/protocol/README.md names for what was sent.
  */
 import { once } from 'node:events';
 import { io } from 'socket.io-client';
@@ -9,6 +9,7 @@ import { WebSocket } from 'ws';
 import { validationErrorOf } from '../../src/protocol/schemas/server.ts';
 import type { ServerMessage } from '../../src/protocol/server.ts';
 import { createInbox, type Inbox } from './inbox.ts';
+import { type Answers, createAnswers } from './protocol-page/answers.ts';
 
 /** A message as it came over the wire; frames of a session carry their revision beside the message. */
 export type Received = ServerMessage & { readonly revision?: number };
@@ -25,9 +26,14 @@ export interface TestClient extends AsyncDisposable {
 /** Connects to `/ws` of a server, `url` being its http address. */
 export async function wsClient(url: string): Promise<TestClient> {
   const inbox = createInbox<Received>('/ws');
+  const answers = createAnswers();
   const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/ws`);
   // Heard before the door opens, so that the hello cannot slip through.
-  socket.on('message', (frame) => inbox.add(checked(JSON.parse(String(frame)))));
+  socket.on('message', (text) => {
+    const frame = JSON.parse(String(text)) as Received;
+    inbox.add(frame);
+    check(frame, answers);
+  });
   await once(socket, 'open');
   const close = async (): Promise<void> => {
     if (socket.readyState === WebSocket.CLOSED) return;
@@ -38,7 +44,10 @@ export async function wsClient(url: string): Promise<TestClient> {
   return {
     messages: inbox.items,
     waitFor: inbox.waitFor,
-    send: (message) => socket.send(JSON.stringify(message)),
+    send: (message) => {
+      answers.sent(message);
+      socket.send(JSON.stringify(message));
+    },
     close,
     [Symbol.asyncDispose]: close,
   };
@@ -47,8 +56,12 @@ export async function wsClient(url: string): Promise<TestClient> {
 /** Connects by socket.io, on the websocket transport only: polling would hide a lost upgrade. */
 export async function ioClient(url: string): Promise<TestClient> {
   const inbox = createInbox<Received>('socket.io');
+  const answers = createAnswers();
   const socket = io(url, { transports: ['websocket'], reconnection: false, forceNew: true });
-  socket.on('message', (message: Received) => inbox.add(checked(message)));
+  socket.on('message', (frame: Received) => {
+    inbox.add(frame);
+    check(frame, answers);
+  });
   await new Promise<void>((resolve, reject) => {
     socket.once('connect', resolve);
     socket.once('connect_error', reject);
@@ -57,15 +70,23 @@ export async function ioClient(url: string): Promise<TestClient> {
   return {
     messages: inbox.items,
     waitFor: inbox.waitFor,
-    send: (message) => void socket.emit('message', message),
+    send: (message) => {
+      answers.sent(message);
+      socket.emit('message', message);
+    },
     close,
     [Symbol.asyncDispose]: close,
   };
 }
 
-/** @throws when the server sent what it never said it would: fails whatever test runs */
-function checked(frame: Received): Received {
-  const flaw = validationErrorOf(frame);
-  if (flaw) throw new Error(`a frame against its schema: ${flaw}`);
-  return frame;
+/**
+ * Fails whatever test runs when the server sent what it never said it would. Thrown beside the handler: a
+ * socket whose handler throws hears nothing any more, and each wait would take its whole time.
+ */
+function check(frame: Received, answers: Answers): void {
+  const flaw = validationErrorOf(frame) ?? answers.flawOf(frame);
+  if (!flaw) return;
+  setImmediate(() => {
+    throw new Error(`a frame against the protocol: ${flaw}`);
+  });
 }

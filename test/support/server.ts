@@ -10,7 +10,8 @@ import { Writable } from 'node:stream';
 import { runCli } from '../../src/cli/index.ts';
 import { type DataPaths, dataPaths, resolveConfig } from '../../src/config.ts';
 import { openDataDirectory } from '../../src/files.ts';
-import { type Server, startServer } from '../../src/server.ts';
+import { createProviders, type Provider } from '../../src/providers/provider.ts';
+import { type Server, type ServerParts, startServer } from '../../src/server.ts';
 
 /** A server in this process; disposing of it stops it and removes its data directory. */
 export interface TestServer extends AsyncDisposable {
@@ -30,20 +31,24 @@ export interface TestServerOptions {
   env?: Readonly<Record<string, string>>;
   /** A data directory that another server of the test has left; it stays. */
   paths?: DataPaths;
+  /** Providers instead of the server's own. */
+  providers?: readonly Provider[];
 }
 
 /** Starts a server on a port of its own. */
 export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
   const paths = options.paths ?? temporaryDataPaths();
   const env = options.env ?? withoutAgents(paths);
-  let running: Server | null = await startOn(paths, 0, env);
+  const { providers } = options;
+  const parts = providers ? { openProviders: () => createProviders(providers) } : {};
+  let running: Server | null = await startOn(paths, 0, { env, parts });
   const { port } = running;
   const stop = async (): Promise<void> => {
     await running?.close();
     running = null;
   };
   const start = async (): Promise<void> => {
-    running = await startOn(paths, port, env);
+    running = await startOn(paths, port, { env, parts });
   };
   return {
     url: `http://127.0.0.1:${port}`,
@@ -83,9 +88,9 @@ function withoutAgents({ dir }: DataPaths): Record<string, string> {
 async function startOn(
   paths: DataPaths,
   port: number,
-  env: Readonly<Record<string, string>>,
+  { env, parts }: { env: Readonly<Record<string, string>>; parts: ServerParts },
 ): Promise<Server> {
   openDataDirectory(paths);
   const flags = { dataDir: paths.dir, bind: `127.0.0.1:${port}` };
-  return startServer(resolveConfig({ flags, env, home: paths.dir }));
+  return startServer(resolveConfig({ flags, env, home: paths.dir }), parts);
 }

@@ -191,7 +191,7 @@ async function publishUntil(
   return count;
 }
 
-describe('a slow reader on a real socket (T24)', () => {
+describe('a slow reader on a real socket', () => {
   const limits = { slowConsumer: { ...DEFAULT_LIMITS.slowConsumer, sweepMs: 10 } };
 
   it('of /ws holds at most 4 MiB and a batch, disturbs nobody, and converges', async () => {

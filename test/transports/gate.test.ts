@@ -88,7 +88,7 @@ const HOST_VECTORS: [host: string, answer: number | 'in'][] = [
 ];
 
 describe('names', () => {
-  it('lets in our own origins and no other, at every endpoint alike (T1, T2)', async () => {
+  it('lets in our own origins and no other, at every endpoint alike', async () => {
     const { port, runtime } = await openDoors();
     for (const [vector, answer] of ORIGIN_VECTORS) {
       const headers = vector.map(([k, v]): Header => [k, v.replace('PORT', String(port))]);
@@ -99,7 +99,7 @@ describe('names', () => {
     expect(runtime.hooks).toHaveLength(allowed);
   });
 
-  it('answers to our own names and no other, at every endpoint alike (T3, T4)', async () => {
+  it('answers to our own names and no other, at every endpoint alike', async () => {
     const { port } = await openDoors();
     for (const [vector, answer] of HOST_VECTORS) {
       const host = vector.replace('PORT', String(port));
@@ -108,7 +108,7 @@ describe('names', () => {
     }
   });
 
-  it('wants exactly one Host header (T3)', async () => {
+  it('wants exactly one Host header', async () => {
     const { port } = await openDoors();
     const own: Header = ['Host', `127.0.0.1:${port}`];
     expect(await knockEverywhere(port, [own, own])).toEqual(everywhere(400));
@@ -156,7 +156,7 @@ describe('names', () => {
     expect(plain.headers['access-control-allow-origin']).toBeUndefined();
   });
 
-  it('answers preflights of allowed origins only (T2)', async () => {
+  it('answers preflights of allowed origins only', async () => {
     const { port } = await openDoors({ config: { allowOrigins: ['https://dock.example'] } });
     const preflight = (origin: string) =>
       raw(
@@ -188,7 +188,7 @@ const untrusted = {
 };
 
 describe('credentials', () => {
-  it('needs none from this machine, unless a proxy has left a trace (T8)', async () => {
+  it('needs none from this machine, unless a proxy has left a trace', async () => {
     const { port } = await openDoors();
     expect(await knockEverywhere(port, [])).toEqual(everywhere('in'));
     const traces: Header[] = [
@@ -242,7 +242,7 @@ describe('credentials', () => {
     }
   });
 
-  it('asks for the token in token mode but for hooks of the same user, and tells the version to nobody else (T5)', async () => {
+  it('asks for the token in token mode but for hooks of the same user, and tells the version to nobody else', async () => {
     const { port } = await openDoors({ config: tokenMode });
     expect(await knockEverywhere(port, [])).toEqual({ ...untrusted, 'POST /api/hook': 'in' });
     expect(await knockEverywhere(port, [['Via', '1.1 proxy']])).toEqual(untrusted);
@@ -306,7 +306,7 @@ describe('credentials', () => {
     expect(JSON.stringify(log.lines)).not.toContain(Buffer.from(TOKEN).toString('base64url'));
   });
 
-  it('takes ?token= on the /ws upgrade only, percent-decoded, and refuses contradictions (T11)', async () => {
+  it('takes ?token= on the /ws upgrade only, percent-decoded, and refuses contradictions', async () => {
     const { port, log } = await openDoors({ config: tokenMode });
     const ws = (query: string, headers: Header[] = []) =>
       knock(port, DOORS[2], headers, { target: `/ws?${query}` }).then(({ status }) => status);
@@ -327,7 +327,7 @@ describe('credentials', () => {
     expect(JSON.stringify(log.lines)).not.toContain(TOKEN.slice(0, 20));
   });
 
-  it('tells guessers to wait, longer each time, and never locks out the valid token (T12)', async () => {
+  it('tells guessers to wait, longer each time, and never locks out the valid token', async () => {
     const clock = new ManualClock();
     const { port } = await openDoors({ config: tokenMode, clock });
     const guess = (localAddress: string) => knock(port, DOORS[2], [bearer('x')], { localAddress });
@@ -350,7 +350,7 @@ describe('credentials', () => {
     }
   });
 
-  it('refuses an empty configured token outright (S7)', async () => {
+  it('refuses an empty configured token outright', async () => {
     await expect(openDoors({ config: { token: '' } })).rejects.toThrow(/empty/);
   });
 
@@ -367,7 +367,7 @@ describe('credentials', () => {
 describe('on a wide bind', () => {
   const wide = { bind: { host: '0.0.0.0', port: 0, isLoopback: false }, localTrust: false };
 
-  it('trusts nobody for being local (T7)', async () => {
+  it('trusts nobody for being local', async () => {
     const { port } = await openDoors({ config: { ...wide, token: TOKEN } });
     expect(await knockEverywhere(port, [])).toEqual(untrusted);
     expect(await knockEverywhere(port, [bearer(TOKEN)])).toEqual(everywhere('in'));
@@ -422,7 +422,7 @@ describe('on a wide bind', () => {
   });
 });
 
-it('does not negotiate compression (T21)', async () => {
+it('does not negotiate compression', async () => {
   const { port } = await openDoors();
   const answer = await raw(
     port,

@@ -220,7 +220,7 @@ describe('every answer', () => {
 });
 
 describe('slow and greedy senders', () => {
-  it('cuts off requests that do not finish, while others are answered (T22)', async () => {
+  it('cuts off requests that do not finish, while others are answered', async () => {
     const { port, runtime } = await openDoors({
       limits: { headersTimeoutMs: 200, requestTimeoutMs: 300, timeoutCheckMs: 50 },
     });

@@ -139,7 +139,7 @@ describe('closing', () => {
 });
 
 describe('floods', () => {
-  it('of connections are refused beyond the total, and the others go on (T23)', async () => {
+  it('of connections are refused beyond the total, and the others go on', async () => {
     const { port, runtime, rooms, log } = await openDoors({ limits: { maxConnections: 20 } });
     const client = await openWs(port);
     runtime.connections[0]?.join('r');
@@ -199,7 +199,7 @@ describe('floods', () => {
     expect(peers.map(({ destroyed }) => destroyed)).toEqual([false, true, false, false]);
   });
 
-  it('of guesses fill a table of fixed size, IPv6 by network (T12)', () => {
+  it('of guesses fill a table of fixed size, IPv6 by network', () => {
     const throttle = createThrottle({ clock: new ManualClock(), maxAddresses: 3 });
     for (let n = 0; n < 10; n++) expect(throttle.failed(`2001:db8:0:1::${n}`)).toBe(0);
     expect(throttle.failed('2001:db8::1:0:0:0:ff')).toBe(60);

@@ -120,7 +120,7 @@ describe('the page', () => {
     expect(font.headers['content-type']).toBe('font/woff2');
   });
 
-  it('answers 404 to everything that is not one of its files (T27)', async () => {
+  it('answers 404 to everything that is not one of its files', async () => {
     const port = await openHouse(buildPage());
     for (const path of [
       '/../../etc/passwd',

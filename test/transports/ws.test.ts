@@ -114,7 +114,7 @@ describe('frames', () => {
 });
 
 describe('messages', () => {
-  it('are worked on one after the other while pings are answered at once (X12)', async () => {
+  it('are worked on one after the other while pings are answered at once', async () => {
     const { port, runtime } = await openDoors();
     const client = await openWs(port);
     const finish = [createLatch(), createLatch(), createLatch()];
@@ -152,7 +152,7 @@ describe('messages', () => {
     );
   });
 
-  it('beyond 200 at once are refused, the connection stays, and time brings them back (T25)', async () => {
+  it('beyond 200 at once are refused, the connection stays, and time brings them back', async () => {
     const clock = new ManualClock();
     const { port, runtime } = await openDoors({ clock });
     const client = await openWs(port);
@@ -170,7 +170,7 @@ describe('messages', () => {
     expect(runtime.received).toHaveLength(250);
   });
 
-  it('that are dangerous to parse are refused and the connection stays (T20, T28)', async () => {
+  it('that are dangerous to parse are refused and the connection stays', async () => {
     const { port, runtime } = await openDoors();
     const client = await openWs(port);
     const bad = ['['.repeat(1_000_000), `[${'1,'.repeat(201_000)}1]`, '{"a":{"__proto__":1}}'];

@@ -4,13 +4,16 @@
  * against the types of nouns.ts and codex-nouns.ts.
  */
 
+import { type } from '../ark.ts';
+import { PROVIDER_IDS } from '../nouns.ts';
+
 const closed = { '+': 'reject' } as const;
 
 /** Numbers and words that several nouns share. */
 export const words = {
   count: '0 <= number.integer <= 9007199254740991',
   integer: '-9007199254740991 <= number.integer <= 9007199254740991',
-  Provider: "'claude' | 'codex'",
+  Provider: type.enumerated(...PROVIDER_IDS),
   IntegrationMode: "'direct' | 'passive'",
   SessionStatus: "'active' | 'ended'",
   WorkStatus: "'working' | 'waiting' | 'permission' | 'question' | 'reply' | 'ended'",
@@ -29,7 +32,7 @@ export const sessionNouns = {
     'url?': 'string',
     'media_type?': 'string',
   },
-  // What may be null is always there; what may be missing is never null (contract.md 0).
+  // What may be null is always there; what may be missing is never null.
   Message: {
     ...closed,
     id: 'string',
@@ -303,7 +306,7 @@ export const codexNouns = {
     'mimeType?': 'string',
     'annotations?': 'unknown',
   },
-  // `oauth`, in one word (contract.md 9.4 no. 5).
+  // `oauth`, in one word: the app does not read `o_auth`.
   McpAuthStatus: "'unsupported' | 'not_logged_in' | 'bearer_token' | 'oauth'",
   McpStarting: { ...closed, state: "'starting'" },
   McpReady: { ...closed, state: "'ready'" },

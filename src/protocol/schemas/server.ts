@@ -1,5 +1,5 @@
 /**
- * Every message the server sends, as schemas (contract.md 1.5): what `server.ts` says in types, said once
+ * Every message the server sends, as schemas: what `server.ts` says in types, said once
  * more so that frames can be checked, and held against it by the compiler in both directions. Nothing that
  * serves loads this file but the OpenAPI document; whoever checks frames does.
  */

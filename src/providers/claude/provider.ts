@@ -2,7 +2,13 @@
 import type { Session, Stamp } from '../../../machines/session-types.ts';
 import { wireTime } from '../../protocol/encode.ts';
 import type { Hook } from '../../protocol/hook.ts';
-import type { HookReading, PendingStart, Provider, WatchPort } from '../provider.ts';
+import {
+  BLANK_PROVIDER,
+  type HookReading,
+  type PendingStart,
+  type Provider,
+  type WatchPort,
+} from '../provider.ts';
 import { eventFromHook, fieldsFrom, hookNameOf } from './hooks/events.ts';
 import { readSubagentTools } from './hooks/subagent-tools.ts';
 
@@ -17,17 +23,12 @@ export interface ClaudeProviderDeps {
 /** Claude Code over its own files. */
 export function createClaudeProvider({ transcriptRoots, homes }: ClaudeProviderDeps): Provider {
   return {
+    ...BLANK_PROVIDER,
     id: 'claude',
     name: 'Claude Code',
-    steering: null,
-    catalog: null,
-    account: null,
-    namer: null,
     readHook,
     subagentTools: (transcriptPath, id) => readSubagentTools(transcriptPath, id, transcriptRoots),
     watch: homes.length === 0 ? null : (port) => watchRegistries(homes, port),
-    start: () => {},
-    close: async () => {},
   };
 }
 

@@ -19,7 +19,7 @@ interface HistoryDeps {
 const PAGE = 100;
 const MAX_PAGE = 1000;
 
-/** Entries of a list, unless the asker wants fewer or, up to the second, more (contract.md 2.5). */
+/** Entries of a list, unless the asker wants fewer or, up to the second, more. */
 export const HISTORY_ENTRIES = 200;
 const MAX_LIMIT = 1000;
 

@@ -69,7 +69,7 @@ interface ShellDeps {
   home: string;
 }
 
-/** The reference's, and the longest that anybody waits for a command (reliability.md T31). */
+/** The time of a command that names none, and the longest that one may name. */
 const DEFAULT_TIMEOUT_SECONDS = 30;
 const MAX_TIMEOUT_SECONDS = 3600;
 /** The system takes no longer argument, bytes. */

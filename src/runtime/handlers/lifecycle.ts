@@ -192,7 +192,7 @@ async function fork(
       forked.announce();
     }
   } catch (error) {
-    // The app waits for an error that names the source (contract.md 9.4 no. 17).
+    // The app waits for an error that names the source.
     throw forkError(error, source);
   }
 }

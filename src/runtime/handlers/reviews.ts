@@ -41,7 +41,7 @@ export function createReviewsHandlers({ writer, sessions }: ReviewsDeps): Handle
     async create_review_comment(message, asker) {
       refuseBadLines(message);
       refuseLong(message);
-      // Not made of a moment: two of one millisecond must not be one (contract.md 10.7 F1).
+      // Not made from the time: two comments of one millisecond must not have the same id.
       const id = `rc-${randomUUID()}`;
       await sessions.as(asker.sender).sendTo(message.session_id, 'client', (at) => ({
         type: 'comment.created',
@@ -122,7 +122,7 @@ function commentFrom(
   };
 }
 
-/** What is absent or null stays: nothing can be cleared (contract.md 1.4). */
+/** What is absent or null stays: nothing can be cleared. */
 function changedBy(
   known: ReviewComment,
   { body, tag, status }: ClientMessageOf<'update_review_comment'>,

@@ -25,7 +25,7 @@ import type { TransientMessages } from '../rooms/streams.ts';
 import type { Asker, Handlers } from '../runtime-api.ts';
 import type { Registry } from '../sessions/registry.ts';
 
-/** The app subscribes to every session it hears of and stays connected for weeks (contract.md 9.4 no. 10). */
+/** The app subscribes to every session it hears of and stays connected for weeks. */
 const MAX_SUBSCRIPTIONS = 2000;
 
 interface SubscriptionDeps {
@@ -169,7 +169,7 @@ class RoomSubscriptions implements Subscriptions {
     const { text } = await this.#deps.writer.read({ kind: 'list' });
     connection.send(frameOfText(text));
     connection.join(LIST_ROOM);
-    // The app forgets its open request with every summary it reads (contract.md 9.4 no. 8).
+    // The app forgets its open request with every summary it reads.
     for (const room of connection.rooms) {
       const sessionId = sessionOfRoom(room);
       if (sessionId !== null) this.#remind(connection, sessionId);
@@ -246,7 +246,7 @@ class RoomSubscriptions implements Subscriptions {
 
   /**
    * Says the oldest open request again, as it stands on disk; a repetition carries no revision. The app
-   * takes every request for a permission, so behind a question the status is said too (no. 22).
+   * takes every request for a permission, so behind a question the status is said too.
    */
   #remind(connection: Connection, sessionId: string): void {
     const open = this.#deps.registry.peek(sessionId)?.head.snapshot.context.approvals[0];
@@ -264,8 +264,8 @@ function deliveryModeBy({ rooms }: Connection, sessionId: string): DeliveryMode 
 }
 
 /**
- * A request may be settled by now, and the app does not understand the null that says so (contract.md 9.4
- * no. 6): it would show the request again. Rows tell only what is still open.
+ * A request may be settled by now, and the app does not understand the null that says so: it would
+ * show the request again. Rows tell only what is still open.
  */
 function asksSomething(frame: string): boolean {
   return frame.startsWith('{"type":"approval_requested"');

@@ -1,7 +1,7 @@
 /**
  * What list subscribers hear: summaries, and at most one delta a session and tick with summary fields
  * only. Never a revision: a client that has seen no snapshot would come back with that number and miss
- * everything before it (contract.md 9.4 no. 12).
+ * everything before it.
  */
 import { SHARED_FIELDS, type StateChanges } from '../../protocol/nouns.ts';
 import type { ListMessage, SessionMessage } from '../../protocol/server.ts';

@@ -3,13 +3,15 @@
  * old or foreign writer may have left some) become the nearest one inside: one unknown word would make
  * the app drop the whole list. Called by every read that shows a session.
  */
-import type {
-  IntegrationMode,
-  LinkState,
-  Provider,
-  SessionSummary,
-  TokenUsage,
-  WorkStatus,
+
+import {
+  type IntegrationMode,
+  type LinkState,
+  PROVIDER_IDS,
+  type Provider,
+  type SessionSummary,
+  type TokenUsage,
+  type WorkStatus,
 } from '../../protocol/nouns.ts';
 
 /** Columns a summary is made of; `has_open` comes from the open approvals. */
@@ -137,7 +139,7 @@ export function present<Row, Key extends keyof Row>(
 }
 
 function providerOf(row: SummaryRow): Provider {
-  return row.provider === 'codex' ? 'codex' : 'claude';
+  return PROVIDER_IDS.find((id) => id === row.provider) ?? PROVIDER_IDS[0];
 }
 
 function workStatusOf(word: string, status: string): WorkStatus {

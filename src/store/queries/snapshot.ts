@@ -197,7 +197,7 @@ function shortener(limits: Limits, noteCut: () => void): (key: string, value: un
 }
 
 /*
- * The plan as clients read it: JSON text of an array of steps (contract.md 9.4 no. 15). The reference
+ * The plan as clients read it: JSON text of an array of steps. The reference
  * stored the provider's object with the list inside; such rows are told in the form that shows.
  */
 

@@ -282,7 +282,7 @@ function listener(caller: Caller, told: ServerMessage[]): Connection {
   };
 }
 
-/* A session in the bridge's words (contract.md 9.6). */
+/* A session in the bridge's words. */
 
 type ApiSession = AnswerOf<'listSessions'>['sessions'][number];
 type Shown = Omit<SessionSummary, 'has_pending_approval'>;

@@ -11,7 +11,7 @@ import type { Middleware } from 'koa';
 import { OrbitError } from '../../errors.ts';
 import { isPagePath } from './requests.ts';
 
-/** Nothing but our own scripts, styles and sockets; no markup from text (reliability.md T17). */
+/** Nothing but our own scripts, styles and sockets; no markup from text. */
 export const PAGE_POLICY = [
   "default-src 'none'",
   "script-src 'self'",

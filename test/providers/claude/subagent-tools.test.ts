@@ -1,4 +1,4 @@
-/** A subagent's transcript as a list of tools, and the files that are never opened as one (T14). */
+/** A subagent's transcript as a list of tools, and the files that are never opened as one. */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

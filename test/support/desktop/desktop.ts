@@ -1,6 +1,6 @@
 /**
  * The desktop app as a client, without its windows: it connects, asks, subscribes and comes back as the
- * app does (contract.md 9.1, 9.2), decodes every frame as the app does and notes what the app could not
+ * app does, decodes every frame as the app does and notes what the app could not
  * have read. `truth` then holds what it shows against what the server says.
  */
 import { once } from 'node:events';
@@ -92,7 +92,7 @@ class DesktopClient implements Desktop {
     this.#open();
   }
 
-  /** Its opening messages, in its order (9.1 no. 3). */
+  /** Its opening messages, in its order. */
   #open(): void {
     this.send({ type: 'subscribe_list' });
     for (const id of this.app.conversations.keys()) {

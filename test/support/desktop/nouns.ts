@@ -1,4 +1,4 @@
-/** The nouns as the desktop app decodes them (contract.md 1.2, 1.3, 9.3). */
+/** The nouns as the desktop app decodes them. */
 import {
   anything,
   decimal,
@@ -245,7 +245,7 @@ export const mcpTemplate = record({
   description: opt(text),
   mimeType: opt(text),
 });
-/** `oauth`: the reference's own `o_auth` throws here (9.4 no. 5). */
+/** `oauth`: the reference's own `o_auth` throws here. */
 export const mcpAuth = word('unsupported', 'not_logged_in', 'bearer_token', 'oauth');
 export const mcpStatus = tagged('state', {
   starting: record({}),

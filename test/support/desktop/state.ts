@@ -1,5 +1,5 @@
 /**
- * What the desktop app shows, folded from its frames as it folds them (contract.md 9.1, 9.2, 9.4), its
+ * What the desktop app shows, folded from its frames as it folds them, its
  * blind spots included: null clears nothing, a summary drops an open request, a request always turns the
  * status to permission, a time in a delta is read in one form only.
  */

@@ -76,7 +76,7 @@ function attentionDue({ pending_approval: open }: SessionState): string {
   return open.type === 'question' ? 'awaitingQuestion' : 'awaitingPermission';
 }
 
-/** The one form of plan that shows: an array of steps (9.4 no. 15). */
+/** The one form of plan that shows: an array of steps. */
 function isPlan(text: string): boolean {
   const plan: unknown = JSON.parse(text);
   const statuses = ['pending', 'inProgress', 'completed'];

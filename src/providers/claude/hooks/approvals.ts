@@ -1,4 +1,4 @@
-/** What a hook asks a person to decide, in the wire's words (decisions.md 19). */
+/** What a hook asks a person to decide, in the wire's words. */
 import { cut } from '../../../protocol/encode.ts';
 import type { Hook } from '../../../protocol/hook.ts';
 import type { ApprovalRequest, Question } from '../../../protocol/nouns.ts';

@@ -1,7 +1,7 @@
 /**
  * A hook body as one machine event: pure translation, no state. One hook is one event, so that its
- * journal row, facts and idempotency key share a transaction. Every event of claude.md 2.1 has its line
- * in the table below; what is not in it is observed and changes nothing.
+ * journal row, facts and idempotency key share a transaction. Every event that Claude Code has a hook for has
+ * its line in the table below; what is not in it is observed and changes nothing.
  */
 import type { SeenFields, SessionEvent } from '../../../../machines/session-events.ts';
 import type { Stamp } from '../../../../machines/session-types.ts';
@@ -186,7 +186,7 @@ function turnStopped(hook: Hook, receipt: HookReceipt): SessionEvent {
   };
 }
 
-/** Background shells are not work (decisions.md 17): a dev server may run for days. */
+/** Background shells are not work: a dev server may run for days. */
 function backgroundAgentsOf(hook: Hook): Array<{ id: string; type: string }> | null {
   if (!hook.background_tasks) return null;
   return hook.background_tasks
@@ -249,7 +249,7 @@ function launchedBy(hook: Hook): { id: string; type: string } | null {
 
 function agentReported(type: 'agent.started' | 'agent.finished'): Translate {
   return (hook, { at }) => {
-    // `/compact` reports the end of an agent without a type that never started (claude.md 2.4).
+    // `/compact` reports the end of an agent without a type that never started.
     if (!hook.agent_id || (type === 'agent.finished' && !hook.agent_type))
       return observed(hook, at);
     return {

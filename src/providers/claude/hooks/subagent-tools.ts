@@ -1,5 +1,5 @@
 /**
- * What a subagent did, read from its own transcript beside the session's (claude.md 3): tool uses with a
+ * What a subagent did, read from its own transcript beside the session's: tool uses with a
  * line about each and their results. The file is named by hooks, so it is opened only where the CLI
  * writes; lines are streamed, and what is not about tools is not even parsed.
  */
@@ -97,7 +97,7 @@ export function createCollector(): {
 
   return {
     take(line) {
-      // Nine tenths of a transcript are about something else (claude.md 3).
+      // Nine tenths of a transcript are about something else.
       if (!line.includes('"tool_use"') && !line.includes('"tool_result"')) return;
       const entry = parsed(line);
       for (const [at, block] of blocksOf(entry).entries()) {
@@ -134,7 +134,7 @@ function textOf(content: unknown): string {
   return texts.filter((text) => typeof text === 'string').join('\n');
 }
 
-/** One line about a tool use (contract.md 5.6). */
+/** One line about a tool use. */
 function summaryOf(name: string, input: Record<string, unknown>): string {
   const word = (key: string) => (typeof input[key] === 'string' ? (input[key] as string) : '');
   const patched = /^(?:\*\*\* (?:Update|Add|Delete) File: |\+\+\+ b\/)(.+)$/m.exec(word('patch'));

@@ -141,7 +141,7 @@ function shownOf(response: unknown, keep: KeepImage): ShownResult {
   return { output: outputText(value), images };
 }
 
-/** What a tool printed, per shape of its response (claude.md 2.3). */
+/** What a tool printed, per shape of its response. */
 function outputText(response: unknown): string {
   if (typeof response === 'string') return response;
   if (response === null || typeof response !== 'object') return '';

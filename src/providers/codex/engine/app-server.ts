@@ -33,7 +33,7 @@ export interface EngineDeps {
   /** Lists what a process that is killed would leave in its projects; the next one removes that. */
   readonly tracesFile?: string;
   readonly findBinary?: () => CodexBinary;
-  /** Pauses before restarts; the policy of reliability.md R15 unless given. */
+  /** Pauses before restarts; those of keeper.ts unless given. */
   readonly restartDelaysMs?: readonly number[];
   /** How long a process that missed a deadline may take for the simplest of questions. */
   readonly probeMs?: number;
@@ -53,7 +53,7 @@ const PROBE_MS = 10_000;
 /** Longer than a login waits for its user, who is in a browser meanwhile. */
 const IDLE_MS = 15 * 60_000;
 const RESTART_DELAYS_MS = [250, 1000, 4000];
-/** A session that ended must be free for a terminal at once, not after a minute (codex.md 3.6). */
+/** A session that ended must be free for a terminal at once, not after a minute. */
 const ARGS = ['app-server', '-c', 'thread_unload_delay_secs=1'];
 
 /** An engine that has started nothing yet. */

@@ -1,7 +1,7 @@
 /**
  * Where the `codex` binary is that the pinned `@openai/codex-sdk` brings: the native one, not the
  * script that wraps it. The walk SDK -> `@openai/codex` -> platform package is the SDK's own, so we
- * always run the version whose types we hold (codex.md 2).
+ * always run the version whose types we hold.
  */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';

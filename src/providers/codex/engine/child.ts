@@ -41,7 +41,7 @@ export interface Child {
   kill(why?: string): void;
 }
 
-/** How long a process may take to leave by itself (reliability.md R16). */
+/** How long a process may take to leave by itself. */
 const TERM_MS = 5000;
 /** Pipes that a grandchild keeps open after the end are not waited for. */
 const LAST_WORDS_MS = 1000;

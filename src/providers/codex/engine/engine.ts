@@ -67,7 +67,7 @@ export type EngineState = 'stopped' | 'starting' | 'ready' | 'failed';
 export interface ThreadListener {
   /**
    * Takes one report. May return a promise of having dealt with it: while too many are open, the engine
-   * reads no further and its process waits (reliability.md R17).
+   * reads no further and its process waits.
    */
   notified(notification: ServerNotification): unknown;
   /**
@@ -119,7 +119,7 @@ export interface Engine {
 
 /*
  * The requests of `codex app-server` that we send, each with what it takes and gives. The binary's own
- * types know no such map (codex.md 9); the rule is XParams -> XResponse. A request not listed here
+ * types know no such map; the rule is XParams -> XResponse. A request not listed here
  * cannot be sent. After a change: `npm run codex-types`.
  */
 

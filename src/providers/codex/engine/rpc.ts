@@ -46,7 +46,7 @@ export interface Rpc {
   heardSince(moment: number): boolean;
 }
 
-/** A line above it is skipped (reliability.md R17). */
+/** A line above it is skipped. */
 const LINE_BYTES = 8 * 1024 * 1024;
 /** Reports under way: reading stops at the first number and goes on at the second. */
 const HIGH_WATER = 256;

@@ -275,7 +275,7 @@ class CodexThreadCommands implements ThreadCommands {
 /* A client's words as Codex takes them: text, pictures, skills, mentions. Pure. */
 
 /**
- * The input of a turn. Codex keeps a mention but does not show it to the model (codex.md 3.4), so its path
+ * The input of a turn. Codex keeps a mention but does not show it to the model, so its path
  * stands in the text too, unless the words name it already.
  */
 function inputOf(order: Extract<ConnectorCommand, { type: 'turn.run' }>): UserInput[] {

@@ -33,7 +33,7 @@ export interface Reports {
   cut(): void;
 }
 
-/** Usage when Codex names no window (contract.md 4.1). */
+/** The size of the context window when Codex names none. */
 const DEFAULT_WINDOW = 200_000;
 
 /** @param confirmed  hears of every message of ours that reached the model */
@@ -325,7 +325,7 @@ function changeOf({ id: messageId, content, tool_output, is_error, duration_ms }
   };
 }
 
-/** The app reads an array of steps, nothing around it (contract.md 9.4 no. 15). */
+/** The app reads an array of steps, nothing around it. */
 function planText(plan: ParamsOf<'turn/plan/updated'>['plan']): string {
   return JSON.stringify(plan.map(({ step, status }) => ({ step, status })));
 }

@@ -1,5 +1,5 @@
 /**
- * The running turn of a thread and how it is stopped. Codex forgives little here (codex.md 3.5): an
+ * The running turn of a thread and how it is stopped. Codex forgives little here: an
  * interrupt before `turn/started` hits nothing, and a second one for the same turn is never answered. So
  * there is one interrupt at a time, it waits for the turn to begin, and everything has a deadline.
  */
