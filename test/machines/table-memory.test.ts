@@ -11,6 +11,7 @@ import {
   prompted,
   report,
   runOf,
+  settled,
   stopped,
   toolBegan,
   toolEnded,
@@ -117,6 +118,21 @@ it('a dialog of an MCP server opens the turn: its tool runs on the main thread',
   scene.send(elicited(1, 'q1'));
   expect(scene.isTurnOpen()).toBe(true);
   expect(scene.context().turn).toMatchObject({ id: 'turn-1', count: 1 });
+});
+
+it('a request is tied to the tool use that comes after it: another with the same input is none of it', () => {
+  const same = { digest: 'input of t1' };
+  const scene = stage([
+    prompted(1),
+    settled(2, 't0', 'unknown'),
+    asked(3, 'r1', 't1'),
+    toolBegan(4, 't1'),
+    toolBegan(5, 't2', same),
+    toolEnded(6, 't2', same),
+  ]);
+  expect(scene.context().approvals).toMatchObject([{ request: { id: 'r1' }, toolUseId: 't1' }]);
+  scene.send(toolEnded(7, 't1'));
+  expect(scene.context().approvals).toEqual([]);
 });
 
 it('every request that ended with its turn is approved after all when its tool ran', () => {
