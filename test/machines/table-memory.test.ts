@@ -97,6 +97,15 @@ describe('a connector that goes', () => {
   });
 });
 
+it('a restarted server says the status again: the row may still show the one of before', () => {
+  const scene = stage(linked([]), DIRECT);
+  const [said] = scene.send(report(4, 'server.restarted', {})).facts;
+  expect(said).toMatchObject({
+    type: 'session_delta',
+    changes: { status: 'active', work_status: 'waiting', link_state: 'detached' },
+  });
+});
+
 describe('a prompt', () => {
   it('ends the tool uses of the turn before: a notification does not speak of them', () => {
     const scene = stage([prompted(1), toolBegan(2, 't1'), prompted(3)]);
