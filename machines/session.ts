@@ -495,7 +495,6 @@ const link = session.createStateConfig({
     attached: {
       description: 'Commands go to the connector, as far as it can carry them out.',
       tags: ['steered', 'linked'],
-      meta: { refuses: 'unsupported' },
       on: {
         ...on('message.submitted', {
           guard: ['isAlive', can('turn.run')],

@@ -71,7 +71,6 @@ export function sessionStarted(
   endTurn(draft, [], edge);
   draft.context.leader = event.process ?? draft.context.leader;
   draft.columns.source = event.source;
-  draft.context.session = { ...draft.context.session, source: event.source };
 }
 
 /** The session is over; a late report older than this moment cannot bring it back. */

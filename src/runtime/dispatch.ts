@@ -151,8 +151,7 @@ function requestIdOf(value: unknown): string | null {
 
 /** @param about  who sent which message; null for one that has no type of ours */
 function errorOf(error: unknown, log: Logger, about: Refused): Reply {
-  const refusal =
-    error instanceof OrbitError ? error : new OrbitError('internal_error', {}, { cause: error });
+  const refusal = error instanceof OrbitError ? error : new OrbitError('internal_error');
   if (refusal !== error) {
     const words = error instanceof Error ? (error.stack ?? error.message) : String(error);
     log.error('dispatch.failed', { ...about, error: words });

@@ -63,3 +63,33 @@ it('no name can break out of SCXML or Mermaid', () => {
   expect(scxml).toContain('name="a&lt;b&gt;&quot;&amp;"');
   expect(exportChart(machine, 'mermaid')).toContain(`a_b____s --> a_b____s : x'><y [odd]`);
 });
+
+it('a state keeps its kind, its initial child and what is done in it, and an edge its targets', () => {
+  const machine = createMachine({
+    id: 'kinds',
+    type: 'parallel',
+    states: {
+      one: {
+        initial: 'a',
+        states: {
+          a: { entry: 'greet', on: { go: { target: ['#x', '#y'], actions: ['wave', 'bow'] } } },
+        },
+      },
+      two: { initial: 'x', states: { x: { id: 'x' }, back: { type: 'history', history: 'deep' } } },
+      three: { initial: 'y', states: { y: { id: 'y', always: 'over' }, over: { type: 'final' } } },
+    },
+  });
+  const scxml = exportChart(machine, 'scxml');
+  expect(scxml).toContain('<parallel id="kinds"');
+  expect(scxml).toContain('<state id="kinds.two" initial="x">');
+  expect(scxml).toMatch(/<history id="kinds\.two\.back"/);
+  expect(scxml).toMatch(/<final id="kinds\.three\.over"/);
+  expect(scxml).toMatch(/<onentry>\s*<orbit:action name="greet"\/>\s*<\/onentry>/);
+  expect(scxml).toContain('<transition event="go" target="x y">');
+  // Without an event it is taken by itself; one that does nothing has no content.
+  expect(scxml).toContain('<transition target="kinds.three.over"/>');
+  const mermaid = exportChart(machine, 'mermaid');
+  expect(mermaid).toContain(
+    '  kinds_one_a --> x : go / wave, bow\n  kinds_one_a --> y : go / wave, bow\n',
+  );
+});

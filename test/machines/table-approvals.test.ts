@@ -200,6 +200,19 @@ const MCP: Row[] = [
     [closed('q1', 'answered'), delta({ work_status: 'working' }), listed()],
   ],
   [
+    'an answer that names neither request nor server is one to the dialog that is open',
+    [
+      prompted(1),
+      toolBegan(2, 't1'),
+      asked(3, 'r1', 't1'),
+      toolBegan(4, 't2', elic),
+      elicited(5, 'q1'),
+    ],
+    report(6, 'approval.resolved', { requestId: null, server: null, decision: 'answered' }),
+    'permission',
+    [closed('q1', 'answered'), delta()],
+  ],
+  [
     "a dialog of another server's is not answered by it",
     [prompted(1), toolBegan(2, 't1', elic), elicited(4, 'q1')],
     report(5, 'approval.resolved', { requestId: null, server: 'other', decision: 'answered' }),

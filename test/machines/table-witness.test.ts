@@ -312,6 +312,16 @@ describe('a word that is a moment older than the newest hook', () => {
     scene.send(word(since, at));
     expect(scene.phase()).toBe(phase);
   });
+
+  it.each([
+    ['minute', '10:01:00.200000', '10:00:59.500000', '10:01:05.000000'],
+    ['hour', '11:00:00.200000', '10:59:59.500000', '11:00:05.000000'],
+  ])('counts also over the end of a %s', (_, hook, since, at) => {
+    const of = (time: string) => `2026-01-01T${time}Z`;
+    const scene = stage(ASKED.map((event) => ({ ...event, at: of(hook) }) as SessionEvent));
+    scene.send({ ...idle(1), at: of(at), since: of(since) } as SessionEvent);
+    expect(scene.phase()).toBe('idle');
+  });
 });
 
 describe('a command that the chart does not take', () => {

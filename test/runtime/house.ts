@@ -70,7 +70,8 @@ export function poison(session_id: string): SessionEvent {
   const message = {
     id: `${session_id}:poison`,
     session_id,
-    message_type: 'assistant' as const,
+    // The chart quotes what people and models say; this it only passes on.
+    message_type: 'tool' as const,
     content: { not: 'text' } as unknown as string,
     tool_name: null,
     tool_input: null,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { SessionEvent } from '../../machines/session-events.ts';
 import { sessionRoom } from '../../src/runtime/rooms/rooms.ts';
-import { foldJournal, journalOf } from '../support/database.ts';
+import { foldJournal, journalOf, rowsOf } from '../support/database.ts';
 import { hook, openHouse, poison, type TestHouse } from './house.ts';
 
 const ID = 'session-1';
@@ -100,6 +100,9 @@ describe('the ledger', () => {
     const next = take(test, 'PreToolUse', { tool_name: 'Read', tool_input: {}, tool_use_id: 't1' });
     await expect(poisoned).rejects.toMatchObject({ code: 'quarantined' });
     await next;
+    // It was the disk that refused it, and not the chart.
+    const sql = 'SELECT session_id FROM quarantine';
+    expect(rowsOf(test.paths, sql)).toEqual([{ session_id: ID }]);
     expect((await stored(test)).summary.work_status).toBe('working');
     expect(JSON.stringify(test.said)).not.toContain('poison');
     const seen = revisions(test);

@@ -44,4 +44,17 @@ describe('the ring', () => {
     expect(ring.since('b', 0)).toBeNull();
     expect(ring.since('a', 0)).toHaveLength(2);
   });
+
+  it('counts only what it has: a session that it never knew can be forgotten', () => {
+    const ring = createRing({ session: 100, total: 100 });
+    for (let n = 0; n < 100; n++) ring.drop('nobody');
+    ring.push('a', 1, 'x'.repeat(40));
+    ring.push('b', 1, 'x'.repeat(40));
+    expect(ring.since('a', 0)).toBeNull();
+    expect(ring.since('b', 0)).toHaveLength(1);
+    ring.drop('b');
+    ring.push('c', 1, 'x'.repeat(20));
+    ring.push('d', 1, 'x'.repeat(20));
+    expect(ring.since('c', 0)).toHaveLength(1);
+  });
 });

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { existsSync, statSync } from 'node:fs';
+import type { Worker } from 'node:worker_threads';
 import Database from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
 import { SILENT_LOGGER } from '../../src/log.ts';
@@ -152,6 +154,19 @@ describe('a writer', () => {
     expect((await crash).message).toContain('Unknown read');
     expect(() => writer.submit(created('s'), () => {})).toThrow('Unknown read');
     await expect(writer.read({ kind: 'list' })).rejects.toThrow('Unknown read');
+    await writer.close();
+  });
+
+  test('that ends without a word is told too, and keeps nobody waiting', async () => {
+    const thread = once(process, 'worker');
+    const writer = await openTestWriter(tempPaths());
+    const crash = new Promise<Error>((resolve) => writer.onCrash(resolve));
+    const [worker] = (await thread) as [Worker];
+    void worker.terminate();
+    const unanswered = expect(writer.read({ kind: 'list' })).rejects.toThrow('ended by itself');
+    expect((await crash).message).toContain('ended by itself');
+    await unanswered;
+    expect(() => writer.submit(created('s'), () => {})).toThrow('ended by itself');
     await writer.close();
   });
 });

@@ -76,31 +76,30 @@ class WriterLedger implements Ledger {
   }
 
   send(live: LiveSession, pending: PendingEvent): void {
+    if (pending.after) this.#hold(live, pending, pending.after);
     live.waiting.push(pending);
     if (live.inFlight === 0) this.#submitNext(live);
   }
 
-  /** Events at the front of their session that wait for something to be on disk. */
-  readonly #held = new WeakSet<PendingEvent>();
-
-  /** Those whose turn it is; none when the first waits for what must be on disk before it. */
-  #takeDue(live: LiveSession): PendingEvent[] {
-    const { waiting } = live;
-    const held = waiting.findIndex(({ after }) => after !== undefined && after !== null);
-    if (held !== 0) return waiting.splice(0, held === -1 ? MAX_CHAIN : Math.min(held, MAX_CHAIN));
-    const first = waiting[0] as PendingEvent;
-    if (this.#held.has(first)) return [];
-    this.#held.add(first);
+  /**
+   * Lets an event wait for what must be on disk before it; it is no less true without what could not be stored.
+   * Heard from the start: a failure while the event still waits behind others would end the process.
+   */
+  #hold(live: LiveSession, pending: PendingEvent, after: Promise<unknown>): void {
     const goOn = () => {
-      first.after = null;
+      pending.after = null;
       if (live.inFlight === 0) this.#submitNext(live);
     };
-    // The event is no less true without what could not be stored.
-    void first.after?.then(goOn, (error: Error) => {
+    void after.then(goOn, (error: Error) => {
       this.#deps.log.error('image.not_stored', { session_id: live.id, error });
       goOn();
     });
-    return [];
+  }
+
+  /** Those whose turn it is; none when the first waits for what must be on disk before it. */
+  #takeDue({ waiting }: LiveSession): PendingEvent[] {
+    const held = waiting.findIndex(({ after }) => after !== undefined && after !== null);
+    return waiting.splice(0, held === -1 ? MAX_CHAIN : Math.min(held, MAX_CHAIN));
   }
 
   /** Takes what waits, each event on the one before, and hands it to the writer. */
