@@ -51,7 +51,7 @@ it('an older word that its process left ends no session', () => {
 });
 
 describe('an end that is older than the newest prompt', () => {
-  const DIRECT = { codex_integration_mode: 'direct' } as const;
+  const DIRECT = { integration_mode: 'direct' } as const;
   const LINKED = [
     report(1, 'link.requested', {}),
     report(1, 'link.attached', { capabilities: ['turn.run'], threadId: 't' }),

@@ -19,7 +19,7 @@ import {
 import { changed, closed, opened } from './rows.ts';
 import { stage } from './stage.ts';
 
-const DIRECT = { codex_integration_mode: 'direct' } as const;
+const DIRECT = { integration_mode: 'direct' } as const;
 const linked = (capabilities: string[]): SessionEvent[] => [
   report(1, 'link.requested', {}),
   report(1, 'link.attached', { capabilities, threadId: 't' }),
@@ -181,7 +181,7 @@ describe('what only the row of a session keeps', () => {
       terminal_session_id: 'w0',
       terminal_app: 'tty',
       agent_pid: 7,
-      codex_thread_id: 'thread-1',
+      thread_id: 'thread-1',
     };
     const scene = stage([], columns, undefined, { turnCount: 3 });
     const [born, row] = birthOf(scene.snapshot());
