@@ -20,7 +20,7 @@ import {
 } from './events.ts';
 import { at, ID, stage } from './stage.ts';
 
-const DIRECT = { codex_integration_mode: 'direct' } as const;
+const DIRECT = { integration_mode: 'direct' } as const;
 const CAN = ['turn.run', 'turn.stop', 'approval.answer', 'settings.update'];
 const LINKED = [
   report(1, 'link.requested', {}),

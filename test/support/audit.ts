@@ -31,7 +31,8 @@ export function lostKeys(paths: Paths, acknowledged: readonly Acknowledged[]): s
 /**
  * Compares a session's journal with what its producer was told. The journal has no keys, but a key holds
  * the moment of its hook and a journal row has that moment: same moments in the same order means that
- * each hook took effect once and in its turn.
+ * each hook took effect once and in its turn. A hook that came more than 10 s after its moment, because the
+ * machine was busy or the server away, counts from when it came, or the server's clock would be in doubt.
  *
  * @param acknowledged all hooks of this session, in the order they were sent
  */
@@ -44,7 +45,10 @@ export function orderOf(
   const stored = rowsOf<{ at: string }>(paths, sql, session).map(({ at }) => at);
   // The very first start only announces the session.
   const told = acknowledged.slice(1).map(({ key }) => momentOf(key));
-  const at = stored.findIndex((moment, index) => moment !== told[index]);
+  const at = stored.findIndex((moment, index) => {
+    const sent = acknowledged[index + 1];
+    return moment !== told[index] && !(sent !== undefined && isWhenItCame(moment, sent));
+  });
   if (at === -1 && stored.length === told.length) return [];
   const where = at === -1 ? Math.min(stored.length, told.length) : at;
   const counts = `${stored.length} stored, ${told.length} acknowledged`;
@@ -77,4 +81,10 @@ export function gapsOf(paths: Paths, session: string): string[] {
 
 function momentOf(key: string): string {
   return stampFromMicroseconds(Number(key.slice(0, 16)));
+}
+
+/** Between 10 s after the hook's moment and its answer. */
+function isWhenItCame(moment: string, { key, answeredMs }: Acknowledged): boolean {
+  const at = Date.parse(moment);
+  return at - Date.parse(momentOf(key)) > 10_000 && at <= answeredMs;
 }

@@ -10,8 +10,6 @@ export interface PostOptions {
   /** `X-OrbitDock-Hook`. */
   type?: string;
   agent?: Agent;
-  /** Says when it is sent, as hook.sh does (`X-OrbitDock-Sent`): a repetition may come long after its stamp. */
-  saysWhenSent?: boolean;
 }
 
 /** The status, and the body of a refusal. */
@@ -37,7 +35,7 @@ export function hookKey(claudePid = 0): string {
 export function postHook(
   url: string,
   body: unknown,
-  { key = hookKey(), type, agent: own = agent, saysWhenSent = false }: PostOptions = {},
+  { key = hookKey(), type, agent: own = agent }: PostOptions = {},
 ): Promise<PostResult> {
   const bytes = Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
   return new Promise((resolve, reject) => {
@@ -46,7 +44,6 @@ export function postHook(
       'Content-Length': bytes.length,
       ...(key !== null && { 'Idempotency-Key': key }),
       ...(type !== undefined && { 'X-OrbitDock-Hook': type }),
-      ...(saysWhenSent && { 'X-OrbitDock-Sent': `${Date.now()}000000` }),
     };
     const post = request(`${url}/api/hook`, { method: 'POST', headers, agent: own }, (answer) => {
       const chunks: Buffer[] = [];

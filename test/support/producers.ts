@@ -11,6 +11,8 @@ export interface Acknowledged {
   session: string;
   key: string;
   event: string;
+  /** When the answer came, milliseconds since 1970. */
+  answeredMs: number;
 }
 
 export interface Producer {
@@ -77,7 +79,8 @@ class Cli implements Producer {
       const key = hookKey();
       const isTwice = random.chance(duplicates / 2);
       await Promise.all([this.#insist(key, body), isTwice && this.#insist(key, body)]);
-      this.acknowledged.push({ session, key, event: body.hook_event_name ?? '' });
+      const event = body.hook_event_name ?? '';
+      this.acknowledged.push({ session, key, event, answeredMs: Date.now() });
       if (isTwice) this.repeated++;
       if (random.chance(duplicates / 2)) await this.#repeatAnOldOne();
     }
@@ -103,10 +106,7 @@ class Cli implements Producer {
   /** @returns null when nothing is known about the attempt: gone, or not yet back */
   async #attempt(key: string, body: HookBody): Promise<number | null> {
     try {
-      const { status, body: words } = await postHook(this.#options.url, body, {
-        key,
-        saysWhenSent: true,
-      });
+      const { status, body: words } = await postHook(this.#options.url, body, { key });
       if (status === 204 || status === 503) return status;
       this.surprises.push(`${status} ${words}`);
       return 204;
