@@ -32,6 +32,20 @@ const STATES: Array<[state: string, events: SessionEvent[]]> = [
     'whose agent asks',
     [prompted(1), toolBegan(2, 't1@a1'), stopped(5, ['a1']), asked(9, 'r1', 't1@a1')],
   ],
+  [
+    'that asks, whose agent has worked since',
+    [prompted(1), toolBegan(2, 't1'), asked(4, 'r1', 't1'), toolBegan(9, 't2@a2')],
+  ],
+  [
+    'whose agent asks, and another has worked since',
+    [
+      prompted(1),
+      toolBegan(2, 't1@a1'),
+      asked(4, 'r1', 't1@a1'),
+      stopped(5, ['a1']),
+      toolBegan(9, 't2@a2'),
+    ],
+  ],
   ['that is over', [prompted(1), over(9)]],
 ];
 
