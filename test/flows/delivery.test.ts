@@ -102,7 +102,7 @@ it('keeps the hooks of each session in the order they came in, however many come
   const keys = await Promise.all(sessions.map((session) => pipeline(session, 60)));
   for (const [at, session] of sessions.entries()) {
     // What `orderOf` leaves out is the announcing start, which these sessions do not have.
-    const told = [{ session, key: '', event: '' }, ...(keys[at] ?? [])];
+    const told = [{ session, key: '', event: '', answeredMs: 0 }, ...(keys[at] ?? [])];
     expect(orderOf(server.paths, session, told)).toEqual([]);
     expect(gapsOf(server.paths, session)).toEqual([]);
   }
@@ -124,7 +124,7 @@ async function pipeline(session: string, count: number) {
       `POST /api/hook HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\nIdempotency-Key: ${key}\r\n` +
         `${last}Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
     );
-    return { session, key, event: 'PreToolUse' };
+    return { session, key, event: 'PreToolUse', answeredMs: 0 };
   });
   await once(socket, 'close');
   expect(answers.match(/HTTP\/1.1 204/g)).toHaveLength(count);

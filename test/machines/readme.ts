@@ -53,7 +53,7 @@ const INTRODUCTION = `
 One actor of \`sessionMachine\` per live session, all children of \`supervisorMachine\`. Pure: no clock, no
 random, no I/O; time is \`event.at\`, ids arrive in events, messages live in the database.
 
-- \`session.ts\` says when what applies; \`session-setup.ts\` binds guards and actions to events;
+- \`session.ts\` and \`session-turn.ts\` say when what applies; \`session-setup.ts\` binds guards and actions to events;
   \`steps/\` says what an action changes; \`evidence.ts\` compares stamps and sources.
 - Two actions are what an event comes to: \`leave\` (pieces of facts, to persist) and \`command\` (work for the
   connector). \`step.ts\` takes one event and returns both as data; the spawned actor (\`session-actor.ts\`) gets

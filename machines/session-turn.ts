@@ -1,0 +1,250 @@
+/**
+ * Region `turn` of the session's chart: what the main thread does. It is closed while the main thread waits for
+ * its user, and open while the model or a tool in the foreground works. A report that is late brings its content
+ * and takes no edge.
+ */
+import { on, session } from './session-setup.ts';
+
+const begins = 'begins' as const;
+const ends = 'ends' as const;
+const late = 'late' as const;
+
+/** Nothing of the main thread runs. */
+export const closed = session.createStateConfig({
+  description: 'The main thread waits for its user.',
+  on: {
+    ...on(
+      'turn.started',
+      {
+        guard: 'isNewPrompt',
+        target: 'open',
+        actions: { type: 'startTurn', params: begins },
+        group: 'prompt',
+      },
+      { actions: { type: 'startTurn', params: late } },
+    ),
+    ...on(
+      'tool.started',
+      {
+        guard: 'isWorkOfMain',
+        target: 'open',
+        actions: { type: 'startTool', params: begins },
+        group: 'work seen',
+      },
+      { actions: { type: 'startTool', params: 'closed' } },
+    ),
+    ...on(
+      'tool.finished',
+      {
+        guard: 'isWorkOfMain',
+        target: 'open',
+        actions: { type: 'finishTool', params: begins },
+        group: 'work seen',
+      },
+      { actions: { type: 'finishTool', params: 'closed' } },
+    ),
+    ...on(
+      'approval.requested',
+      {
+        guard: 'opensForMain',
+        target: 'open',
+        actions: { type: 'requestApproval', params: begins },
+        group: 'work seen',
+      },
+      { actions: { type: 'requestApproval', params: 'closed' } },
+    ),
+    ...on('undo.started', { target: 'open', actions: 'startUndo', group: 'undo' }),
+    ...on(
+      'witness.busy',
+      {
+        // An agent that runs explains the work.
+        guard: ['outranks', 'hasNoAgents', 'hasStood'],
+        target: 'open',
+        actions: { type: 'witnessBusy', params: begins },
+        group: 'work seen',
+      },
+      {
+        guard: ['outranks', 'hasRequests'],
+        actions: { type: 'witnessBusy', params: 'closed' },
+      },
+    ),
+    ...on('witness.idle', {
+      guard: 'outranks',
+      actions: { type: 'witnessIdle', params: 'closed' },
+    }),
+    ...on(
+      'witness.waiting',
+      {
+        guard: ['outranks', 'hasNoAgents'],
+        target: 'open',
+        actions: { type: 'witnessWaiting', params: begins },
+        group: 'work seen',
+      },
+      { guard: 'outranks', actions: { type: 'witnessWaiting', params: 'closed' } },
+    ),
+    ...on(
+      'turn.completed',
+      {
+        guard: 'canEnd',
+        actions: { type: 'completeTurn', params: { edge: 'closed', isOpen: false } },
+      },
+      { actions: { type: 'completeTurn', params: { edge: late, isOpen: false } } },
+    ),
+    ...on(
+      'turn.aborted',
+      { guard: 'canEnd', actions: { type: 'cutTurnShort', params: 'closed' } },
+      { actions: { type: 'cutTurnShort', params: late } },
+    ),
+    ...on(
+      'turn.failed',
+      { guard: 'canEnd', actions: { type: 'cutTurnShort', params: 'closed' } },
+      { actions: { type: 'cutTurnShort', params: late } },
+    ),
+    ...on(
+      'attention.noticed',
+      { guard: 'isNewIdleNotice', actions: { type: 'noticeIdle', params: 'closed' } },
+      { guard: 'isIdleNotice', actions: 'updateFields' },
+      { actions: { type: 'noticeAttention', params: false } },
+    ),
+    ...on(
+      'session.started',
+      { guard: 'isFreshStart', actions: { type: 'startSession', params: 'closed' } },
+      { actions: { type: 'startSession', params: late } },
+    ),
+    ...on('undo.completed', { actions: { type: 'completeUndo', params: 'closed' } }),
+    ...on('thread.rolledBack', { actions: { type: 'rollBack', params: 'closed' } }),
+    ...on('link.cut', { guard: 'hasRequests', actions: { type: 'cutOffTurn', params: 'closed' } }),
+  },
+});
+
+/** The main thread works. */
+export const open = session.createStateConfig({
+  description: 'The main thread works: the model, or a tool in the foreground.',
+  tags: 'working',
+  on: {
+    ...on(
+      'turn.completed',
+      {
+        guard: 'isEndOfTurn',
+        target: 'closed',
+        actions: { type: 'completeTurn', params: { edge: ends, isOpen: true } },
+        group: 'turn over',
+      },
+      {
+        guard: 'isOvertakenEnd',
+        actions: { type: 'completeTurn', params: { edge: 'renews', isOpen: true } },
+      },
+      {
+        guard: 'canEnd',
+        actions: { type: 'completeTurn', params: { edge: 'open', isOpen: true } },
+      },
+      { actions: { type: 'completeTurn', params: { edge: late, isOpen: true } } },
+    ),
+    ...on(
+      'turn.aborted',
+      {
+        guard: 'isEndOfTurn',
+        target: 'closed',
+        actions: { type: 'cutTurnShort', params: ends },
+        group: 'turn over',
+      },
+      { guard: 'isOvertakenEnd', actions: { type: 'cutTurnShort', params: 'renews' } },
+      { guard: 'canEnd', actions: { type: 'cutTurnShort', params: 'open' } },
+      { actions: { type: 'cutTurnShort', params: late } },
+    ),
+    ...on(
+      'turn.failed',
+      {
+        guard: 'isEndOfTurn',
+        target: 'closed',
+        actions: { type: 'cutTurnShort', params: ends },
+        group: 'turn over',
+      },
+      { guard: 'isOvertakenEnd', actions: { type: 'cutTurnShort', params: 'renews' } },
+      { guard: 'canEnd', actions: { type: 'cutTurnShort', params: 'open' } },
+      { actions: { type: 'cutTurnShort', params: late } },
+    ),
+    ...on(
+      'tool.finished',
+      {
+        guard: 'endsByInterruption',
+        target: 'closed',
+        actions: { type: 'finishTool', params: ends },
+        group: 'stopped by a person',
+      },
+      { actions: { type: 'finishTool', params: 'open' } },
+    ),
+    ...on(
+      'attention.noticed',
+      {
+        guard: 'isIdleOfTurn',
+        target: 'closed',
+        actions: { type: 'noticeIdle', params: ends },
+        group: 'stopped by a person',
+      },
+      { guard: 'isNewIdleNotice', actions: { type: 'noticeIdle', params: 'open' } },
+      { guard: 'isIdleNotice', actions: 'updateFields' },
+      { actions: { type: 'noticeAttention', params: true } },
+    ),
+    ...on('witness.idle', {
+      guard: 'outranks',
+      target: 'closed',
+      actions: { type: 'witnessIdle', params: ends },
+      group: 'stopped by a person',
+    }),
+    ...on(
+      'session.started',
+      {
+        guard: 'isFreshStart',
+        target: 'closed',
+        actions: { type: 'startSession', params: ends },
+        group: 'started anew',
+      },
+      { actions: { type: 'startSession', params: late } },
+    ),
+    ...on(
+      'undo.completed',
+      {
+        guard: 'isEndOfTurn',
+        target: 'closed',
+        actions: { type: 'completeUndo', params: ends },
+        group: 'taken back',
+      },
+      { actions: { type: 'completeUndo', params: 'open' } },
+    ),
+    ...on(
+      'thread.rolledBack',
+      {
+        guard: 'isEndOfTurn',
+        target: 'closed',
+        actions: { type: 'rollBack', params: ends },
+        group: 'taken back',
+      },
+      { actions: { type: 'rollBack', params: 'open' } },
+    ),
+    ...on(
+      'link.cut',
+      {
+        guard: 'coversTurn',
+        target: 'closed',
+        actions: { type: 'cutOffTurn', params: ends },
+        group: 'link cut',
+      },
+      { actions: { type: 'cutOffTurn', params: 'open' } },
+    ),
+    ...on(
+      'turn.started',
+      { guard: 'isPromptOfOpenTurn', actions: { type: 'startTurn', params: 'open' } },
+      { guard: 'isNewPrompt', actions: { type: 'startTurn', params: 'renews' } },
+      { actions: { type: 'startTurn', params: late } },
+    ),
+    ...on('tool.started', { actions: { type: 'startTool', params: 'open' } }),
+    ...on('approval.requested', { actions: { type: 'requestApproval', params: 'open' } }),
+    ...on('undo.started', { actions: 'startUndo' }),
+    ...on('witness.busy', { guard: 'outranks', actions: { type: 'witnessBusy', params: 'open' } }),
+    ...on('witness.waiting', {
+      guard: 'outranks',
+      actions: { type: 'witnessWaiting', params: 'open' },
+    }),
+  },
+});
