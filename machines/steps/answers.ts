@@ -107,7 +107,8 @@ export function outcomeOf(
   const since = 'since' in event ? (event.since ?? at) : at;
   // The terminal was faster; or nothing shows that the answer arrived.
   if (since < sent.at || ENDS.has(event.type)) return asReported;
-  if (event.type === 'witness.idle' && ALLOWING.has(sent.decision)) return asReported;
+  // After an answer the turn goes on, but for one that stops it: only Esc in the dialog ends it there.
+  if (event.type === 'witness.idle' && sent.decision !== 'abort') return asReported;
   return { ...asSent, isGuess: true };
 }
 

@@ -205,6 +205,12 @@ describe('what became of a decision', () => {
       [idle(5)],
       [['unknown', 'registry: witness.idle']],
     ],
+    [
+      'the terminal waits for words, so its dialog was left by Esc',
+      'denied',
+      [idle(5)],
+      [['unknown', 'registry: witness.idle']],
+    ],
     ['the CLI ended', 'denied', [over(5)], [['cancelled', 'session.ended']]],
     ['nothing, for the tool had run before', 'denied', [ran], [['approved', 'tool.finished t1']]],
   ])('%s', (_, decision, reports, expected) => {
