@@ -5,7 +5,18 @@
 import { describe, expect, it } from 'vitest';
 import { refusalOf, type SessionEvent } from '../../machines/index.ts';
 import type { Decision } from '../../machines/session-types.ts';
-import { asked, over, prompted, report, settled, stopped, toolBegan, toolEnded } from './events.ts';
+import {
+  agentBegan,
+  asked,
+  elicited,
+  over,
+  prompted,
+  report,
+  settled,
+  stopped,
+  toolBegan,
+  toolEnded,
+} from './events.ts';
 import { closed, delta, opened, testRows } from './rows.ts';
 import { at, stage } from './stage.ts';
 
@@ -23,6 +34,8 @@ const answered = (n: number, requestId = 'r1') =>
     order: { type: 'question.answer', requestId, answers: {}, text: 'Postgres' },
   });
 const left = (n: number, requestId = 'r1') => report(n, 'waiter.left', { requestId });
+const gone = (n: number) =>
+  report(n, 'process.gone', { witness: 'process', reason: 'killed', process: 7 });
 const restarted = (n: number) => report(n, 'server.restarted', {});
 /** The tool use `t1` asks as `r1`, and its hook waits. */
 const awaited = (n: number, type: 'exec' | 'question' = 'exec') =>
@@ -62,6 +75,22 @@ describe('whether a client may answer', () => {
     const scene = stage(events);
     expect(refusalOf(scene.snapshot(), command)).toBe(reason);
     expect(scene.can(command)).toBe(reason === null);
+  });
+
+  it('only the request whose hook waits, of several that are open', () => {
+    const other = asked(5, 'r2', 't2@a1');
+    const scene = stage([...ASKED, agentBegan(4, 'a1'), toolBegan(4, 't2@a1'), other]);
+    expect(refusalOf(scene.snapshot(), decided(9, 'approved', 'r2'))).toBe('watched_only');
+    expect(refusalOf(scene.snapshot(), decided(9))).toBeNull();
+  });
+
+  it('the end of a wait is news only where a hook waited', () => {
+    expect(stage(ASKED).can(left(9))).toBe(true);
+    expect(stage([...ASKED, decided(4)]).can(left(9))).toBe(true);
+    expect(stage(ASKED).can(left(9, 'r2'))).toBe(false);
+    expect(stage(UNAWAITED).can(left(9))).toBe(false);
+    expect(stage(ASKED).can(restarted(9))).toBe(true);
+    expect(stage(UNAWAITED).can(restarted(9))).toBe(false);
   });
 
   it('a session that is watched takes no other command for it', () => {
@@ -108,9 +137,11 @@ describe('a decision on its way', () => {
     const scene = stage([...ASKED, decided(5)]);
     scene.send(busy(4));
     expect(scene.phase()).toBe('working');
-    const lost = stage([...ASKED, left(5)]);
-    lost.send(busy(4));
-    expect(lost.phase()).toBe('working');
+    for (const aside of [answered(5), left(5), restarted(5)]) {
+      const lost = stage([...ASKED, aside]);
+      lost.send(busy(4));
+      expect(lost.phase()).toBe('working');
+    }
   });
 });
 
@@ -212,6 +243,7 @@ describe('what became of a decision', () => {
       [['unknown', 'registry: witness.idle']],
     ],
     ['the CLI ended', 'denied', [over(5)], [['cancelled', 'session.ended']]],
+    ['the CLI was killed', 'denied', [gone(5)], [['cancelled', 'process: process.gone']]],
     ['nothing, for the tool had run before', 'denied', [ran], [['approved', 'tool.finished t1']]],
   ])('%s', (_, decision, reports, expected) => {
     const scene = stage([...ASKED, decided(4, decision)]);
@@ -240,6 +272,16 @@ describe('what became of a decision', () => {
     const scene = stage([...ASKED, decided(4), busy(5)]);
     const { facts } = scene.send(ran);
     expect(facts.filter(({ type }) => type === 'approval_closed')).toEqual([]);
+  });
+
+  it('what another source settled is not corrected by a batch', () => {
+    const mcp = { name: 'mcp__elic__ask' };
+    const scene = stage([
+      ...[prompted(1), toolBegan(2, 't1', mcp), asked(3, 'r1', 't1', 'exec', mcp)],
+      elicited(4, 'r2'),
+    ]);
+    const { facts } = scene.send(settled(7, 't1', 'refused'));
+    expect(facts).not.toContainEqual(expect.objectContaining({ request_id: 'r1' }));
   });
 
   it('another tool that is refused says nothing of it', () => {
