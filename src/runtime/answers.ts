@@ -9,8 +9,6 @@ import { hasWaiter } from '../../machines/steps/answers.ts';
 import type { Logger } from '../log.ts';
 import type { HookAnswer } from '../providers/provider.ts';
 import type { LiveSession } from './sessions/live-session.ts';
-import type { Registry } from './sessions/registry.ts';
-import { contextOf, type Sessions } from './sessions/sessions.ts';
 
 /** Processes that may wait at a time; the sockets are needed for other things too. */
 const MAX_WAITING = 256;
@@ -41,8 +39,10 @@ export interface AnswerLine {
 }
 
 interface AnswersDeps {
-  sessions: Pick<Sessions, 'sendTo'>;
-  registry: Pick<Registry, 'peek'>;
+  /** A session that is live. */
+  peek: (sessionId: string) => LiveSession | null;
+  /** Tells a session that the hook of a request does not wait any more. */
+  tellLeft: (sessionId: string, requestId: string) => Promise<void>;
   log: Logger;
 }
 
@@ -156,12 +156,10 @@ export class Answers {
 
   /** Only the terminal can answer now; told where the chart shows otherwise. */
   #left({ sessionId, requestId }: Pick<Waiter, 'sessionId' | 'requestId'>): void {
-    const live = this.#deps.registry.peek(sessionId);
+    const live = this.#deps.peek(sessionId);
     const request = live ? requestIn(live, requestId) : undefined;
     if (this.#isClosed || request === undefined || !hasWaiter(request)) return;
-    const told = this.#deps.sessions.sendTo(sessionId, 'server', (at) => ({
-      ...{ type: 'waiter.left', at, requestId },
-    }));
+    const told = this.#deps.tellLeft(sessionId, requestId);
     told.catch((error: Error) =>
       this.#deps.log.warn('answer.loss_not_stored', { session_id: sessionId, error }),
     );
@@ -169,5 +167,5 @@ export class Answers {
 }
 
 function requestIn(live: LiveSession, requestId: string): OpenApproval | undefined {
-  return contextOf(live).approvals.find(({ request }) => request.id === requestId);
+  return live.head.snapshot.context.approvals.find(({ request }) => request.id === requestId);
 }

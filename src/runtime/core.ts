@@ -96,7 +96,12 @@ export function createCore({ writer, providers, images, clock, log, witness }: C
     opened: (live, stored) => afterRestart({ sessions, clock, log }, live, stored),
   });
   const sessions: Sessions = createSessions({ writer, registry, ledger, clock });
-  const answers = new Answers({ sessions, registry, log: log.child('answers') });
+  const answers = new Answers({
+    peek: (id) => registry.peek(id),
+    tellLeft: (id, requestId) =>
+      sessions.sendTo(id, 'server', (at) => ({ type: 'waiter.left', at, requestId })),
+    log: log.child('answers'),
+  });
   const streams = createStreams({ rooms, writer, clock });
   news.keep(streams.standing);
   const lookUpBranch = createBranchLookUp({ registry, ledger, clock, log });

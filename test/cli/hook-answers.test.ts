@@ -61,7 +61,10 @@ const isWaiting = (dir: string): boolean =>
 const headers = { 'Content-Type': 'application/json', Authorization: `Bearer ${TOKEN}` };
 
 async function pending(): Promise<string | null> {
-  const { sessions } = await (await fetch(`${server.url}/api/sessions`, { headers })).json();
+  const answer = await fetch(`${server.url}/api/sessions`, { headers });
+  const { sessions } = (await answer.json()) as {
+    sessions: Array<{ pending_approval_id?: string | null }>;
+  };
   return sessions[0]?.pending_approval_id ?? null;
 }
 
