@@ -191,7 +191,7 @@ it.each([
   await card.waitFor();
 });
 
-it('decides for a session in a terminal while its hook waits, and says when the decision is on its way', async () => {
+it('decides for a session in a terminal while its hook waits, with its rules in view', async () => {
   const server = await fixture({ sessions: 1 }, 4);
   const suggestions = [
     {
@@ -215,14 +215,17 @@ it('decides for a session in a terminal while its hook waits, and says when the 
   await expect
     .poll(() => server.said)
     .toContainEqual(expect.objectContaining({ type: 'approve_tool', decision: 'approved_always' }));
+});
 
-  asks(server.sessions[0], { ...request, decision_sent: 'approved_always' } as never);
-  const other = await visit(server.url);
-  await other.locator('.virtual-row').first().click();
+it('says when a decision is on its way to a terminal, and decides no more', async () => {
+  const server = await fixture({ sessions: 1 }, 4);
+  asks(server.sessions[0], { command: 'git push', decision_sent: 'approved_always' } as never);
+  const page = await visit(server.url);
+  await page.locator('.virtual-row').first().click();
   await expect
-    .poll(() => other.getByTestId('where-to-answer').textContent())
+    .poll(() => page.getByTestId('where-to-answer').textContent())
     .toMatch(/^Sent: approved always\./);
-  expect(await other.getByTestId('approval').getByRole('button').count()).toBe(0);
+  expect(await page.getByTestId('approval').getByRole('button').count()).toBe(0);
 });
 
 it('loads older messages when the reader scrolls up, and keeps the place', async () => {
