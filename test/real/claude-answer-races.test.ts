@@ -32,7 +32,7 @@ test('the terminal is first: the hook is let go, and a client that comes late is
   await claude.press('Enter');
   await person.settled(allowed);
   await noHookIsLeft(stage.listener);
-  expect(isThere(stage, 'one')).toBe(true);
+  await vi.waitFor(() => expect(isThere(stage, 'one')).toBe(true), 10_000);
   expect(await person.decide(allowed, { decision: 'denied', interrupt: true })).toBe(
     'already_resolved',
   );
