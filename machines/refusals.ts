@@ -22,6 +22,7 @@ const OF_GUARD: Readonly<Record<string, Refusal>> = {
   isAlive: 'session_over',
   canStop: 'no_turn',
   isOpenRequest: 'already_resolved',
+  isAwaited: 'watched_only',
   connectorCan: 'unsupported',
   connectorCanAnswer: 'unsupported',
 };

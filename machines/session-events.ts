@@ -109,7 +109,11 @@ export type SessionReport =
       tool: OpenApproval['tool'];
       toolUseId: string | null;
       server: string | null;
+      /** The hook that reports it waits for an answer. */
+      isAwaited?: true;
     })
+  /** The hook that waited for the answer to a request is gone. */
+  | (Reported & { type: 'waiter.left'; requestId: string })
   /** The provider says that this request is settled or withdrawn. */
   | (Reported & {
       type: 'approval.resolved';

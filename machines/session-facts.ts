@@ -15,6 +15,13 @@ export interface ApprovalOpened {
   at: Stamp;
 }
 
+/** A client's decision is on its way to the hook that waits: who decided stands beside the event. */
+export interface ApprovalSent {
+  type: 'approval_sent';
+  session_id: string;
+  request_id: string;
+}
+
 /** A request was settled, by which word and on what evidence. */
 export interface ApprovalClosed {
   type: 'approval_closed';
@@ -71,6 +78,7 @@ export interface TurnsDropped {
 /** Private notes: stored, never sent, without a revision. */
 export type Note =
   | ApprovalOpened
+  | ApprovalSent
   | ApprovalClosed
   | ApprovalForgotten
   | RowNoted
@@ -123,7 +131,17 @@ export type ConnectorCommand =
   | { type: 'turn.undo' }
   | { type: 'turns.rollBack'; turns: number }
   | { type: 'context.compact' }
-  | { type: 'approval.answer'; requestId: string; decision: Decision }
+  | {
+      type: 'approval.answer';
+      requestId: string;
+      decision: Decision;
+      /** Words for the model; only where the answer itself can carry them. */
+      message?: string;
+      /** What the tool shall get instead of what it asked with. */
+      updatedInput?: unknown;
+      /** Which of the request's suggestions become rules, by their place; absent: those that fit the decision. */
+      suggestions?: number[];
+    }
   | {
       type: 'question.answer';
       requestId: string;
@@ -180,6 +198,7 @@ export const FACTS: Readonly<Record<Fact['type'], FactKind>> = {
   shell_started: SEEN,
   shell_output: SEEN,
   approval_opened: STORED,
+  approval_sent: STORED,
   approval_closed: STORED,
   approval_forgotten: STORED,
   row_noted: STORED,

@@ -20,6 +20,7 @@ import {
 import type { SessionEvent, SessionReport, SessionSignal } from './session-events.ts';
 import type { ConnectorCommand, Pieces } from './session-facts.ts';
 import type { SessionContext, SessionInput } from './session-types.ts';
+import * as answers from './steps/answers.ts';
 import * as approvals from './steps/approvals.ts';
 import * as commands from './steps/commands.ts';
 import { type Draft, draftOf, type EventOf, isDirect } from './steps/draft.ts';
@@ -123,11 +124,25 @@ const GUARDS = {
   /** The connector can carry out this kind of command. */
   connectorCan: (context: SessionContext, _: SessionEvent, command: ConnectorCommand['type']) =>
     context.capabilities.includes(command),
-  /** The request that a client decides is still open. */
+  /** The request that a client decides is still open, and nobody has decided it. */
   isOpenRequest: (
     context: SessionContext,
     event: EventOf<'approval.decided'> | EventOf<'question.answered'>,
-  ) => context.approvals.some((approval) => approval.request.id === event.requestId),
+  ) =>
+    context.approvals.some(
+      ({ request, sent }) => request.id === event.requestId && sent === undefined,
+    ),
+  /** A hook of the CLI waits for the answer to it. */
+  isAwaited: (context: SessionContext, event: EventOf<'approval.decided' | 'question.answered'>) =>
+    context.approvals.some(
+      ({ request }) => request.id === event.requestId && request.answerable === true,
+    ),
+  /** The request is open, and a hook waited for its answer. */
+  hadWaiter: (context: SessionContext, event: EventOf<'waiter.left'>) =>
+    context.approvals.some(
+      (approval) => approval.request.id === event.requestId && answers.hasWaiter(approval),
+    ),
+  hasWaiters: (context: SessionContext) => context.approvals.some(answers.hasWaiter),
   /** The connector can carry out what the client's decision becomes. */
   connectorCanAnswer: (
     context: SessionContext,
@@ -178,6 +193,9 @@ const STEPS = {
   seeDecision: approvals.decisionSeen,
   noticeAttention: approvals.attentionNoticed,
   decideApproval: commands.approvalDecided,
+  sendDecision: answers.decisionSent,
+  loseWaiter: answers.waiterLeft,
+  forgetWaiters: answers.waitersForgotten,
   submitMessage: commands.messageSubmitted,
   stopTurn: commands.turnStopped,
   compactContext: commands.contextCompacted,

@@ -96,6 +96,8 @@ export interface SettledTool extends ToolUse {
   result?: {
     /** `refused`: it did not run. `unknown`: the words do not tell whether it ran. */
     outcome: 'refused' | 'unknown';
+    /** A rule refused it, not a person. */
+    isByRule?: true;
     message: Message;
     update: { messageId: string; changes: MessageChanges };
   };
@@ -123,6 +125,8 @@ export interface OpenApproval {
   /** True when only a notification told of it: the request itself takes its place. */
   isBare: boolean;
   at: Stamp;
+  /** What a client decided, while no report shows that it took effect. */
+  sent?: { decision: Decision; at: Stamp };
 }
 
 /** How a request was settled: wire word and the evidence for it. */
@@ -132,6 +136,8 @@ export type Decision =
   | 'approved_always'
   | 'denied'
   | 'abort'
+  /** A client allowed it, and a rule of the CLI said no all the same. */
+  | 'refused_by_rule'
   | 'answered'
   | 'cancelled'
   /** It could not be answered in time. */
@@ -148,6 +154,8 @@ export interface Settled {
   /** The tool use that had asked, where it is known: its own report is better evidence. */
   toolUseId?: string | null;
   type?: ApprovalRequest['type'];
+  /** The decision is the one that was sent; that it took effect is only likely. */
+  isGuess?: true;
 }
 
 /** A source of evidence about a session; how they compare is in evidence.ts. */

@@ -219,9 +219,22 @@ const link = session.createStateConfig({
   initial: 'passive',
   states: {
     passive: {
-      description: 'Only watched: other sources report about it, and it takes no command.',
+      description:
+        'Only watched: it takes no command but the answer that a hook of its CLI waits for.',
       always: { guard: 'isSteered' as never, target: 'detached' },
       meta: { refuses: 'watched_only' },
+      on: {
+        ...on('approval.decided', {
+          guard: ['isOpenRequest', 'isAwaited'],
+          actions: 'sendDecision',
+        }),
+        ...on('question.answered', {
+          guard: ['isOpenRequest', 'isAwaited'],
+          actions: 'sendDecision',
+        }),
+        ...on('waiter.left', { guard: 'hadWaiter', actions: 'loseWaiter' }),
+        ...on('server.restarted', { guard: 'hasWaiters', actions: 'forgetWaiters' }),
+      },
     },
 
     detached: {

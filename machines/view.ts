@@ -153,7 +153,9 @@ function deltaOf(
   const closed = before ? oldest(before.context)?.request.id : undefined;
   const now = oldest(after.context)?.request;
   const isOther = closed !== now?.id;
-  if (isOther) changes.pending_approval = now ?? null;
+  // The same request, but a client has decided it, or the hook that waited is gone.
+  const isChanged = before !== null && oldest(before.context)?.request !== now;
+  if (isOther || isChanged) changes.pending_approval = now ?? null;
   const isRelisted = relist || (isOther && closed !== undefined);
   const shown = now && (isOther || isRelisted) ? saidAgain(now) : [];
   return { changes, shown, isRelisted };

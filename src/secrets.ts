@@ -2,7 +2,7 @@
  * The secrets of this program: the token, the secret that hooks prove they have, and what a secret looks like in a
  * text that leaves the process. A leaf: any layer may import it.
  */
-import { createHmac, randomBytes } from 'node:crypto';
+import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { EXIT, ExitError, systemCodeOf } from './exit.ts';
 
@@ -184,6 +184,15 @@ export function proofOfRequest(secret: Buffer, { key, sentNs, type, digest }: Ho
 /** Proof of the answer that a hook is stored; it holds for this request only. */
 export function proofOfAnswer(secret: Buffer, key: string, requestProof: string): string {
   return hmac(secret, ['orbitdock-stored', key, requestProof]);
+}
+
+/** Proof of the text that the process of a hook shall print; it holds for this request and text only. */
+export function proofOfText(
+  secret: Buffer,
+  { key, proof, text }: { key: string; proof: string; text: string },
+): string {
+  const digest = createHash('sha256').update(text).digest('hex');
+  return hmac(secret, ['orbitdock-answer', key, proof, digest]);
 }
 
 /** Each line ends, so that no text can be read as another one. */

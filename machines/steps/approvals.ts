@@ -19,6 +19,7 @@ import type {
   Stamp,
   ToolUse,
 } from '../session-types.ts';
+import { correctGuess, outcomeOf } from './answers.ts';
 import { append, type Draft, type EventOf, evidenceOf, isDirect, touch } from './draft.ts';
 import { adoptAgent, dropTools, noteWork, type TurnEdge } from './running.ts';
 
@@ -39,7 +40,7 @@ export function approvalRequested(draft: Draft, event: Asked, edge: TurnEdge): v
   if (event.tool?.agentId) adoptAgent(draft, event.tool.agentId, 'unknown');
   else noteWork(draft, edge);
   open(draft, {
-    request: event.request,
+    request: event.isAwaited ? { ...event.request, answerable: true } : event.request,
     tool: event.tool,
     toolUseId,
     server: event.server,
@@ -155,12 +156,14 @@ export function close(
   draft.context.approvals = draft.context.approvals.filter(
     (approval) => !closed.includes(approval),
   );
-  for (const { request, toolUseId } of closed) {
-    const word = wordFor(decision, request.type);
+  for (const approval of closed) {
+    const { request, toolUseId } = approval;
     const { id: requestId, type } = request;
-    const settled = { requestId, decision: word, evidence, toolUseId, type };
+    const outcome = outcomeOf(draft, approval, decision, evidence);
+    const word = wordFor(outcome.decision, type);
+    const settled = { requestId, ...outcome, decision: word, toolUseId, type };
     draft.context.settled = [...draft.context.settled, settled].slice(-MAX_SETTLED);
-    noteClosed(draft, requestId, word, evidence);
+    noteClosed(draft, requestId, word, outcome.evidence);
   }
 }
 
@@ -215,6 +218,24 @@ export function correctByRun(draft: Draft, { toolUseId }: ToolUse, evidence: str
     const decision = wordFor('approved', settled.type);
     noteClosed(draft, settled.requestId, decision, `${evidence} ${toolUseId}`);
     return { ...settled, decision, evidence: `${evidence} ${toolUseId}` };
+  });
+  correctSent(draft, { toolUseId }, 'approved', evidence);
+}
+
+/** A report about a tool use says another word than the one that was sent and believed. */
+export function correctSent(
+  draft: Draft,
+  { toolUseId }: Pick<ToolUse, 'toolUseId'>,
+  decision: Decision,
+  evidence: string,
+): void {
+  draft.context.settled = draft.context.settled.map((settled) => {
+    const word = settled.type === undefined ? decision : wordFor(decision, settled.type);
+    const said = { decision: word, evidence: `${evidence} ${toolUseId}` };
+    const corrected = correctGuess(draft, settled, toolUseId, said);
+    if (corrected === null) return settled;
+    noteClosed(draft, settled.requestId, corrected.decision, corrected.evidence);
+    return corrected;
   });
 }
 

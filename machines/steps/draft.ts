@@ -64,9 +64,21 @@ export function draftOf(context: SessionContext, event: StepEvent): Draft {
   return draft;
 }
 
-/** Which processes there are says nothing of what the session does: such a report makes no other one old. */
+/**
+ * They say nothing of what the session does, so they make no report of that old: which processes there are, and
+ * what clients and the hooks that wait for them do.
+ */
+const ASIDE = new Set<StepEvent['type']>([
+  'process.seen',
+  'process.suspended',
+  'approval.decided',
+  'question.answered',
+  'waiter.left',
+  'server.restarted',
+]);
+
 function newestOf({ newestAt }: SessionContext, { type, at }: StepEvent): Stamp {
-  return type === 'process.seen' || type === 'process.suspended' ? newestAt : later(newestAt, at);
+  return ASIDE.has(type) ? newestAt : later(newestAt, at);
 }
 
 /** Takes fields; an older report only fills what is still empty. */

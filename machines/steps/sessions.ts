@@ -1,5 +1,6 @@
 /** The session itself: created, continued, ended, and the fields that change nothing else. */
 import type { SessionContext, SessionInput } from '../session-types.ts';
+import { withoutWaiter } from './answers.ts';
 import { close } from './approvals.ts';
 import {
   change,
@@ -48,9 +49,12 @@ export function contextFrom(input: SessionInput): SessionContext {
     tools: [],
     finished: [],
     agents: [],
-    approvals: requests.map((request) => ({
-      ...{ request, tool: null, toolUseId: null, server: null, isBare: true, at: NEVER },
-    })),
+    // A hook that waited for an answer was left behind with the server that it asked.
+    approvals: requests.map((request) =>
+      withoutWaiter({
+        ...{ request, tool: null, toolUseId: null, server: null, isBare: true, at: NEVER },
+      }),
+    ),
     answeredAt: NEVER,
     settled: [],
     capabilities: [],

@@ -1,7 +1,14 @@
 /** Tool uses and subagents: reports that come in any order and still give one truth. */
 import { isLate, isOpenAt, mayRun } from '../evidence.ts';
-import type { BegunTool, OpenApproval } from '../session-types.ts';
-import { bindToTool, close, closeByTool, closeEarlier, correctByRun } from './approvals.ts';
+import type { BegunTool, Decision, OpenApproval, SettledTool } from '../session-types.ts';
+import {
+  bindToTool,
+  close,
+  closeByTool,
+  closeEarlier,
+  correctByRun,
+  correctSent,
+} from './approvals.ts';
 import { amend, append, type Draft, type EventOf, evidenceOf, isDirect, touch } from './draft.ts';
 import {
   addTool,
@@ -109,8 +116,9 @@ export function toolsSettled(draft: Draft, event: EventOf<'tools.settled'>): voi
   for (const tool of event.tools) {
     if (isFinished(draft.context, tool)) continue;
     const { result } = tool;
-    const decision = result?.outcome === 'refused' ? 'denied' : 'unknown';
+    const decision = result?.outcome === 'refused' ? refusalOf(result) : 'unknown';
     closeByTool(draft, tool, decision, evidenceOf(event));
+    if (decision !== 'unknown') correctSent(draft, tool, decision, evidenceOf(event));
     if (!result || isSettled(draft.context, tool)) continue;
     if (isShown(draft.context, tool)) {
       amend(draft, result.update.messageId, result.update.changes);
@@ -118,6 +126,11 @@ export function toolsSettled(draft: Draft, event: EventOf<'tools.settled'>): voi
     settleTool(draft, tool);
   }
   touch(draft);
+}
+
+/** The word for a tool use that did not run. */
+function refusalOf({ isByRule }: NonNullable<SettledTool['result']>): Decision {
+  return isByRule ? 'refused_by_rule' : 'denied';
 }
 
 /** A subagent began. */

@@ -31,6 +31,11 @@ export function writeHookFiles(paths: DataPaths, serverUrl: string): void {
   writeFileAtomically(paths.hookConfig, `url=${serverUrl}\n`, { mode: 0o600 });
   writeHookHeaders(paths);
   writeHookSecret(paths);
+  writeHookScript(paths);
+}
+
+/** Writes the script of this build; a hook that runs meanwhile goes on with the old one. */
+export function writeHookScript(paths: DataPaths): void {
   writeFileAtomically(paths.hookScript, hookScriptText(), { mode: 0o700 });
 }
 
@@ -119,6 +124,7 @@ interface HookEntry extends Record<string, unknown> {
   type?: unknown;
   command?: unknown;
   async?: unknown;
+  timeout?: unknown;
 }
 
 interface HookGroup extends Record<string, unknown> {
@@ -129,6 +135,8 @@ interface Registration {
   type: string;
   /** Claude Code need not wait; the others detach by themselves, for async ones are lost at its exit. */
   isAsync: boolean;
+  /** Its dialog stays open beside the hook, and the hook may answer it. */
+  mayAnswer?: true;
 }
 
 const session = 'claude_session_start';
@@ -157,7 +165,7 @@ export const HOOK_EVENTS: ReadonlyMap<string, Registration> = new Map([
   ['PostToolUseFailure', { type: tool, isAsync: true }],
   // The only word about calls that were refused before they ran; it names no single tool.
   ['PostToolBatch', { type: status, isAsync: true }],
-  ['PermissionRequest', { type: tool, isAsync: false }],
+  ['PermissionRequest', { type: tool, isAsync: false, mayAnswer: true }],
   ['PermissionDenied', { type: tool, isAsync: true }],
   ['SubagentStart', { type: subagent, isAsync: true }],
   ['SubagentStop', { type: subagent, isAsync: true }],
@@ -165,6 +173,9 @@ export const HOOK_EVENTS: ReadonlyMap<string, Registration> = new Map([
   ['Elicitation', { type: status, isAsync: true }],
   ['ElicitationResult', { type: status, isAsync: true }],
 ]);
+
+/** So long hook.sh may wait for an answer, seconds; it gives up a minute earlier by itself. */
+const ANSWER_WITHIN_S = 86_400;
 
 /** Events whose registration was added or brought up to date. */
 export interface HookChanges {
@@ -190,23 +201,23 @@ export function shapeFault(settings: unknown): string | null {
  *
  * @param settings  of a good shape (see `shapeFault`); changed in place, other keys keep their order
  * @param script  absolute path of hook.sh
+ * @param answers  whether hooks wait for answers of clients, beside the terminal's own dialog
  */
-export function mergeHooks(settings: Settings, script: string): HookChanges {
+export function mergeHooks(settings: Settings, script: string, answers: boolean): HookChanges {
   const changes: HookChanges = { added: [], updated: [] };
   settings.hooks ??= {};
   const hooks = settings.hooks as Record<string, HookGroup[]>;
-  for (const [event, { type, isAsync }] of HOOK_EVENTS) {
+  for (const [event, registration] of HOOK_EVENTS) {
     hooks[event] ??= [];
     const groups = hooks[event];
     const [own, ...doubles] = groups.flatMap((group) =>
       group.hooks.filter((entry) => isOwn(entry, script)),
     );
-    const command = `${shellQuote(script)} ${type}`;
+    const wanted = entryOf(registration, script, answers);
     if (own === undefined) {
-      const entry: HookEntry = { type: 'command', command, ...(isAsync && { async: true }) };
-      groups.push({ hooks: [entry] });
+      groups.push({ hooks: [{ type: 'command', ...wanted }] });
       changes.added.push(event);
-    } else if (correct(own, command, isAsync) || doubles.length > 0) {
+    } else if (correct(own, wanted) || doubles.length > 0) {
       hooks[event] = without(groups, doubles);
       changes.updated.push(event);
     }
@@ -233,10 +244,12 @@ export function removeHooks(settings: Settings, script: string): string[] {
   return removed;
 }
 
-/** True when every event we listen to has an entry that runs this script. */
+/** True when every event we listen to has an entry that runs this script, with or without answers. */
 export function hasAllHooks(settings: Settings, script: string): boolean {
-  const { added, updated } = mergeHooks(structuredClone(settings), script);
-  return added.length + updated.length === 0;
+  return [true, false].some((answers) => {
+    const { added, updated } = mergeHooks(structuredClone(settings), script, answers);
+    return added.length + updated.length === 0;
+  });
 }
 
 /** Quotes for a POSIX shell; a plain path stays as it is, so that it reads as people wrote it. */
@@ -247,16 +260,38 @@ export function shellQuote(text: string): string {
 function isOwn(entry: HookEntry, script: string): boolean {
   const { type, command } = entry;
   if (type !== 'command' || typeof command !== 'string') return false;
-  const bare = command.replace(/ claude_[a-z_]+$/, '');
+  const bare = command.replace(/ claude_[a-z_]+( wait)?$/, '');
   // Our own spelling, and the unquoted one the reference wrote.
   return bare === shellQuote(script) || bare === script || bare === `"${script}"`;
 }
 
-function correct(entry: HookEntry, command: string, isAsync: boolean): boolean {
-  if (entry.command === command && (entry.async === true) === isAsync) return false;
+/** What is ours in an entry; null: it does not stand there. */
+type Wanted = { command: string; async?: true; timeout?: number };
+
+function entryOf(
+  { type, isAsync, mayAnswer }: Registration,
+  script: string,
+  answers: boolean,
+): Wanted {
+  const command = `${shellQuote(script)} ${type}`;
+  if (answers && mayAnswer) return { command: `${command} wait`, timeout: ANSWER_WITHIN_S };
+  return { command, ...(isAsync && { async: true as const }) };
+}
+
+/** A time limit that somebody set for a hook that does not wait stays. */
+function correct(entry: HookEntry, { command, async, timeout }: Wanted): boolean {
+  const waited = / wait$/.test(String(entry.command));
+  const limit = timeout ?? (waited ? undefined : entry.timeout);
+  const isRight =
+    entry.command === command &&
+    (entry.async === true) === (async === true) &&
+    entry.timeout === limit;
+  if (isRight) return false;
   entry.command = command;
-  if (isAsync) entry.async = true;
+  if (async) entry.async = true;
   else delete entry.async;
+  if (limit === undefined) delete entry.timeout;
+  else entry.timeout = limit;
   return true;
 }
 

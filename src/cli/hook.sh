@@ -1,5 +1,5 @@
 #!/bin/sh
-# OrbitDock's ear in Claude Code: hook.sh [type], one hook as JSON on stdin. Written by `init`.
+# OrbitDock's ear in Claude Code: hook.sh [type] [wait], one hook as JSON on stdin. Written by `init`.
 # File first, then send, delete on 2xx: what is not delivered waits in spool/ for the server. Never says
 # a word (stdout would reach the model), never fails, sends nothing of its environment but the terminal's
 # name and id at a session's start. POSIX sh and curl only.
@@ -7,12 +7,15 @@
 # open it. Without one (a tunnel, a container) whoever listens on the port may be a stranger: he gets no token
 # and no secret, but a proof that we have the server's `hook-secret` (an HMAC, for this hook only), and is
 # believed only when his answer proves the same. Else the file stays. Needs sha256sum, shasum or openssl.
+# With `wait` it also waits for an answer, beside the dialog that the terminal shows meanwhile, and prints the
+# server's; no answer, no server, no proof: it prints nothing, and the terminal decides.
+[ "${2-}" != wait ] || exec 3>&1 # the --wait below inherits it
 exec >/dev/null 2>&1
-[ "${1-}" = --deliver ] || stamp=$(date +%s%N) # first of all: hooks carry no time of their own
+case ${1-} in --*) ;; *) stamp=$(date +%s%N) ;; esac # first of all: hooks carry no time of their own
 limit= # nothing here waits longer: signals are ignored, and curl cannot keep time on a machine too busy
 command -v timeout && limit='timeout -s KILL 5'
 if [ "${ORBITDOCK_SESSION-}" ]; then $limit cat; exit 0; fi # a session we run ourselves reports by another way
-trap '' HUP INT TERM # Claude Code ends its pending hooks when it exits
+[ "${1-}" = --wait ] || trap '' HUP INT TERM # Claude Code ends its pending hooks when it exits
 LC_ALL=C
 umask 077
 case $0 in */*) CDPATH='' cd -- "${0%/*}" || exit 0 ;; esac
@@ -45,12 +48,13 @@ prepare_hmac() { # fails where it cannot be made
   octal "$secret" 0x5c && outer=$escapes
 }
 
-if [ "${1-}" = --deliver ]; then
-  file=$2 key=$3 type=$4 url=
-  [ -f "$file" ] || exit 0 # the server was faster
+if [ "${1-}" = --deliver ] || [ "${1-}" = --wait ]; then
+  mode=$1 file=$2 key=$3 type=$4 awaits=$5 url=
+  [ -f "$file" ] || [ "$mode" = --wait ] || exit 0 # the server was faster
   while IFS='=' read -r name value; do [ "$name" != url ] || url=$value; done <hook.conf
-  set -- -q -s -g --noproxy '*' --connect-timeout 1 --max-time 4 -o /dev/null -w '%{http_code}' \
+  set -- -q -s -g --noproxy '*' --connect-timeout 1 \
     -H 'Content-Type: application/json' -H 'Expect:' -H "Idempotency-Key: $key"
+  [ -z "$awaits" ] || set -- "$@" -H 'X-OrbitDock-Awaits: 1'
   # Both times are of this machine's clock: their difference is the delay, whatever the clock says.
   sent=$(date +%s%N)
   case $sent in *[!0-9]* | '') sent= ;; esac
@@ -70,13 +74,34 @@ if [ "${1-}" = --deliver ]; then
     set -- "$@" -H @hook-headers # from a file: `ps` shows arguments
   elif [ ! "$socket" ] && [ -f hook-secret ] && prepare_hmac; then
     [ ${#sent} -eq 19 ] || sent=$(date +%s)000000000
-    digest=$($limit $sha256 <"$file") && digest=${digest%% *}
+    if [ "$mode" = --wait ]; then digest=$($limit $sha256 <&5); else digest=$($limit $sha256 <"$file"); fi
+    digest=${digest%% *}
     hmac orbitdock-hook "$key" "$sent" "$type" "$digest"
     proof=$mac
     set -- "$@" -D - -H "Authorization: OrbitDock-Hook $proof" -H "X-OrbitDock-Digest: $digest"
   fi
   [ -z "$sent" ] || set -- "$@" -H "X-OrbitDock-Sent: $sent"
-  answer=$($limit curl "$@" --data-binary "@$file" --url "$url/api/hook")
+  if [ "$mode" = --wait ]; then
+    [ "$trusted$proof" ] || exit 0
+    said=spool/.tmp-$key-answer
+    { exec 6>"$said" 7<"$said"; } && rm -f "$said" || exit 0 # gone by name: nothing is left, however this ends
+    curl=
+    trap '[ -z "$curl" ] || kill "$curl"; exit 0' HUP INT TERM
+    curl "$@" -f --max-time 86340 --data-binary @- --url "$url/api/hook/answer" <&4 >&6 3>&- &
+    curl=$!
+    wait "$curl" || exit 0
+    answer=$(cat <&7)
+    text=${answer##*"
+"}
+    if [ "$proof" ]; then
+      digest=$(printf %s "$text" | $sha256)
+      hmac orbitdock-answer "$key" "$proof" "${digest%% *}"
+      case $answer in *"$mac"*) ;; *) exit 0 ;; esac
+    fi
+    case $text in '{'*'}') printf '%s\n' "$text" >&3 ;; esac
+    exit 0
+  fi
+  answer=$($limit curl "$@" --max-time 4 -o /dev/null -w '%{http_code}' --data-binary "@$file" --url "$url/api/hook")
   if [ "$proof" ]; then
     hmac orbitdock-stored "$key" "$proof"
     case $answer in *"$mac"*2??) rm -f "$file" ;; esac
@@ -111,7 +136,16 @@ $limit cat >"$tmp" && [ -s "$tmp" ] && {
   rm -f "$tmp" "$tmp-2"
   exit 0
 }
+awaits=
+if [ "${2-}" = wait ]; then
+  case ${CLAUDE_CODE_ENTRYPOINT-} in
+    sdk*) ;; # nobody sees a dialog: it goes on at once, as without us
+    *) exec 4<"$file" 5<"$file" && awaits=1 ;; # its own: who delivers the file removes it
+  esac
+fi
 detach=
 command -v setsid && detach=setsid # out of Claude Code's process group, where there is such a tool
-$detach sh "./${0##*/}" --deliver "$file" "$key" "$type" </dev/null &
-exit 0
+$detach sh "./${0##*/}" --deliver "$file" "$key" "$type" "$awaits" </dev/null 3>&- 4<&- 5<&- &
+[ "$awaits" ] || exit 0
+trap - HUP INT TERM
+exec sh "./${0##*/}" --wait "$file" "$key" "$type" 1 </dev/null

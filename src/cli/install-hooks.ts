@@ -29,6 +29,7 @@ import {
   removeHooks,
   type Settings,
   shapeFault,
+  writeHookScript,
   writeHookSecret,
 } from './hook-files.ts';
 
@@ -42,6 +43,9 @@ export class InstallHooksCommand extends OrbitCommand {
       to \`settings.json.orbitdock-bak-N\`. A file that is not valid JSON is left alone.
 
       Running sessions of Claude Code take the hooks up by themselves.
+
+      What a session asks in its terminal can then be answered from here too, while its own dialog stays open:
+      whoever is first decides. With \`--no-answers\` only the terminal answers.
     `,
     examples: [
       ['Install for all projects', '$0 install-hooks'],
@@ -53,6 +57,11 @@ export class InstallHooksCommand extends OrbitCommand {
     description: 'Settings file other than the one of CLAUDE_CONFIG_DIR or ~/.claude',
   });
 
+  answers = Option.Boolean('--answers', true, {
+    description:
+      'Let clients answer what sessions ask in their terminals; --no-answers leaves it out',
+  });
+
   protected async run(): Promise<number> {
     const paths = this.directory();
     const { hookScript } = paths;
@@ -60,11 +69,12 @@ export class InstallHooksCommand extends OrbitCommand {
       const sentence = `Hook script not found at ${hookScript}. Run \`${this.commandLine('init')}\` first.`;
       throw new ExitError(EXIT.failure, sentence);
     }
-    // An `init` of before made none.
+    // An `init` of before made none, and a script that knows less than what is registered.
     writeHookSecret(paths);
+    writeHookScript(paths);
     const path = this.settingsPath || settingsPath(this.context.env, this.home());
     const file = await readSettings(path);
-    const { added, updated } = mergeHooks(file.settings, hookScript);
+    const { added, updated } = mergeHooks(file.settings, hookScript, this.answers);
     if (added.length + updated.length === 0) {
       this.say('', '  Added 0 hook(s): all of them are there', '', `  Settings unchanged: ${path}`);
     } else {

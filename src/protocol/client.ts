@@ -147,6 +147,8 @@ const approvals = {
       'message?': 'string | null',
       'interrupt?': 'boolean | null',
       'updated_input?': 'unknown',
+      // Additive: which of the request's `suggestions` become rules, by their place.
+      'suggestions?': type(count).array().or('null'),
     }),
   answer_question: () =>
     type({

@@ -48,6 +48,7 @@ export const Hook = type({
   'tool_input?': 'unknown',
   'tool_response?': 'unknown',
   'tool_use_id?': 'string | null',
+  'permission_suggestions?': 'unknown',
   'tool_calls?': toolUse.array().or('null'),
   'error?': 'unknown',
   'duration_ms?': 'number | null',

@@ -121,6 +121,15 @@ export interface ApprovalRequest {
   questions?: Question[];
   /** Additive: the subagent that asks. */
   agent_id?: string;
+  /**
+   * Additive, for a session in a terminal: its CLI waits for an answer from here too, beside its own dialog.
+   * Absent there: only the terminal can answer.
+   */
+  answerable?: true;
+  /** Additive: a client decided this, and its effect was not seen yet. */
+  decision_sent?: string;
+  /** Additive: rules that the CLI itself suggests for "always", as JSON text of its list. */
+  suggestions?: string;
 }
 
 /** A request that was asked once, and how it was settled. Every optional is present as null. */

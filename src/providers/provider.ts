@@ -189,7 +189,12 @@ export interface HookReceipt {
   /** Unique for this hook: ids of what it brings derive from it. */
   key: string;
   keep: KeepImage;
+  /** Its process waits for an answer. */
+  isAwaited?: boolean;
 }
+
+/** The text for a hook that waits, or why the CLI would not take this answer. */
+export type HookAnswer = { text: string } | { refusal: string };
 
 /** What a hook means. */
 export interface HookReading {
@@ -200,6 +205,8 @@ export interface HookReading {
   /** The provider's id of the prompt that it belongs to. */
   promptId: string | undefined;
   event(receipt: HookReceipt): SessionEvent;
+  /** What its process prints to decide as a client did; null for a hook that decides nothing. */
+  answer: ((order: ConnectorCommand) => HookAnswer) | null;
   /** The session that a first hook reveals. */
   session(at: Stamp, pending: PendingStart | null, agentPid: number | null): Session;
 }

@@ -3,12 +3,14 @@
  * orders to links; links report to the ledger; the registry opens what either asks for. Everything else
  * in the server is built over these and known to none of them.
  */
+import { hasWaiter } from '../../machines/steps/answers.ts';
 import type { Images } from '../host/images.ts';
 import type { CommitListener } from '../inspection/hub.ts';
 import type { Logger } from '../log.ts';
 import type { Providers } from '../providers/provider.ts';
 import type { StoredActor } from '../store/items.ts';
 import type { Writer } from '../store/writer.ts';
+import { Answers } from './answers.ts';
 import type { StampClock } from './clock.ts';
 import { HISTORY_ENTRIES } from './handlers/history.ts';
 import { createLedger, type Ledger } from './ledger/ledger.ts';
@@ -57,6 +59,7 @@ export interface Core {
   streams: Streams;
   threads: BoundThreads;
   links: Links;
+  answers: Answers;
   lookUpBranch: LookUpBranch;
 }
 
@@ -72,9 +75,16 @@ export function createCore({ writer, providers, images, clock, log, witness }: C
     rooms,
     ring,
     listFeed,
-    witness,
+    witness(live, item, committed) {
+      answers.noticed(live);
+      witness(live, item, committed);
+    },
     log: log.child('ledger'),
-    release: (live, commands) => links.release(live, commands),
+    release(live, commands) {
+      // A session that is only watched is answered where its hook waits.
+      const to = live.head.snapshot.hasTag('steered') ? links : answers;
+      to.release(live, commands);
+    },
     refresh: createRefresh({ writer, rooms, log }),
     settled: createHistoryMessages({ writer, news, log }),
     moved: (live) => registry.moved(live),
@@ -86,6 +96,12 @@ export function createCore({ writer, providers, images, clock, log, witness }: C
     opened: (live, stored) => afterRestart({ sessions, clock, log }, live, stored),
   });
   const sessions: Sessions = createSessions({ writer, registry, ledger, clock });
+  const answers = new Answers({
+    peek: (id) => registry.peek(id),
+    tellLeft: (id, requestId) =>
+      sessions.sendTo(id, 'server', (at) => ({ type: 'waiter.left', at, requestId })),
+    log: log.child('answers'),
+  });
   const streams = createStreams({ rooms, writer, clock });
   news.keep(streams.standing);
   const lookUpBranch = createBranchLookUp({ registry, ledger, clock, log });
@@ -93,7 +109,7 @@ export function createCore({ writer, providers, images, clock, log, witness }: C
   const links: Links = createLinks({ providers, images, ...reporting, log });
   registry.openBusy();
   const carried = { writer, clock, rooms, ring, news, listFeed };
-  return { ...carried, ledger, registry, sessions, streams, threads, links, lookUpBranch };
+  return { ...carried, ledger, registry, sessions, streams, threads, links, answers, lookUpBranch };
 }
 
 /** Something was taken back: everybody in the session's rooms gets it whole again. */
@@ -151,7 +167,7 @@ function createHistoryMessages({
 
 /**
  * A session came back from its row. The clock goes on behind all that it has seen, and a connector that its
- * machine or its row shows is gone with the process that held it.
+ * machine or its row shows is gone with the process that held it, as are hooks that waited for an answer.
  */
 function afterRestart(
   { sessions, clock, log }: { sessions: Pick<Sessions, 'send'>; clock: StampClock; log: Logger },
@@ -161,7 +177,7 @@ function afterRestart(
   const { snapshot } = live.head;
   clock.advanceTo(snapshot.context.newestAt);
   const wasLinked = snapshot.hasTag('linked') || shown === 'attaching' || shown === 'attached';
-  if (!wasLinked) return;
+  if (!wasLinked && !snapshot.context.approvals.some(hasWaiter)) return;
   sessions.send(live, { type: 'server.restarted' }, 'server').catch((error: Error) => {
     log.error('restore.not_stored', { session_id: live.id, error });
   });

@@ -2,6 +2,7 @@
  * Hooks: found or deferred session, one event, one commit. A session that only started is a pending row;
  * its first event makes it appear. Hooks are never held back and never doubled: a key is in effect once.
  */
+import type { SessionEvent } from '../../machines/session-events.ts';
 import type { Stamp } from '../../machines/session-types.ts';
 import { OrbitError } from '../errors.ts';
 import type { Images } from '../host/images.ts';
@@ -9,6 +10,7 @@ import type { Logger } from '../log.ts';
 import type { Hook } from '../protocol/hook.ts';
 import type { HookReading, KeepImage, PendingStart, Providers } from '../providers/provider.ts';
 import type { Writer } from '../store/writer.ts';
+import type { Answers } from './answers.ts';
 import { CLOCKS_OF_MACHINE, happenedAt, type StampClock, stampFromMicroseconds } from './clock.ts';
 import type { Ledger } from './ledger/ledger.ts';
 import type { Sender } from './rooms/rooms.ts';
@@ -21,6 +23,8 @@ interface HooksDeps {
   writer: Pick<Writer, 'opened' | 'submit' | 'trouble' | 'backlog'>;
   registry: Pick<Registry, 'enter' | 'create' | 'peek'>;
   ledger: Pick<Ledger, 'send'>;
+  /** Processes of hooks that wait for an answer. */
+  answers: Pick<Answers, 'hasRoom' | 'expect' | 'taken'>;
   clock: StampClock;
   images: Pick<Images, 'keep'>;
   /** Looks up the branch of a directory and tells the session; runs beside. */
@@ -45,6 +49,7 @@ interface Arrival {
   agentPid: number | null;
   origin: Origin;
   caller: Sender | null;
+  isAwaited: boolean;
 }
 
 /** What takes checked hooks in. */
@@ -90,7 +95,8 @@ export class Hooks {
     this.#rememberProcess(arrival);
     if (!found.live && role === 'start') return this.#defer(found, arrival, forkedFrom);
     if (!found.live && role === 'end') return this.#keepEnd(found, arrival);
-    const { event, after } = eventOf(arrival, this.#deps.images);
+    const isAwaited = arrival.isAwaited && this.#deps.answers.hasRoom;
+    const { event, after } = eventOf({ ...arrival, isAwaited }, this.#deps.images);
     // What changes nothing does not make a session appear that has not done anything yet.
     if (!found.live && event.type === 'hook.observed') return Promise.resolve();
     const end = found.live ? null : (pendingOf(found)?.end ?? null);
@@ -99,12 +105,26 @@ export class Hooks {
     const isStart = event.type === 'turn.started' || event.type === 'session.started';
     if (isStart) this.#deps.lookUpBranch(live);
     return new Promise((resolve, reject) => {
-      const settle = (error: Error | null) => (error ? reject(error) : resolve());
       const { origin, caller, key } = arrival;
+      const isWaiting = this.#expect(arrival, event);
+      const settle = (error: Error | null) => {
+        if (isWaiting && key !== null) this.#deps.answers.taken(key, live, error === null);
+        if (error) reject(error);
+        else resolve();
+      };
       this.#deps.ledger.send(live, { event, after, origin, caller, key, settle });
       // What is newer than the end is of a process that goes on with the session.
       if (end && event.at <= end.at) this.#endAfterAll(live, end);
     });
+  }
+
+  /** Whether its process waits for an answer to what it reports: a client may give it as soon as it is told. */
+  #expect({ key, reading: { answer } }: Arrival, event: SessionEvent): boolean {
+    if (event.type !== 'approval.requested' || !event.isAwaited) return false;
+    if (key === null || answer === null) return false;
+    const { id, session_id } = event.request;
+    this.#deps.answers.expect(key, session_id, id, answer);
+    return true;
   }
 
   /** The end that came before all else ends the session that what it overtook has brought. */
@@ -200,7 +220,13 @@ function pendingOf({ pendingStart }: Found): PendingStart | null {
 
 /** What the hook reports, with the process and the prompt it belongs to; `after` the images in it. */
 function eventOf(
-  { reading, at, key, agentPid }: Pick<Arrival, 'reading' | 'at' | 'key' | 'agentPid'>,
+  {
+    reading,
+    at,
+    key,
+    agentPid,
+    isAwaited = false,
+  }: Pick<Arrival, 'reading' | 'at' | 'key' | 'agentPid'> & { isAwaited?: boolean },
   images: Pick<Images, 'keep'>,
 ) {
   const writes: Promise<void>[] = [];
@@ -209,7 +235,7 @@ function eventOf(
     if ('stored' in kept) writes.push(kept.stored);
     return kept;
   };
-  const event = reading.event({ at, key: key ?? at, keep });
+  const event = reading.event({ at, key: key ?? at, keep, isAwaited });
   if (agentPid !== null) event.process = agentPid;
   if (reading.promptId !== undefined) event.promptId ??= reading.promptId;
   return { event, after: writes.length > 0 ? Promise.all(writes) : null };
@@ -236,6 +262,7 @@ function arrivalOf(
     agentPid: pid === undefined || pid === '0' ? null : Number(pid),
     origin: meta.origin,
     caller: meta.caller ?? null,
+    isAwaited: meta.isAwaited === true && meta.key !== undefined && reading.answer !== null,
   };
 }
 

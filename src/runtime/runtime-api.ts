@@ -5,6 +5,7 @@
 import type { Picture } from '../host/images.ts';
 import type { ClientMessage, ClientMessageOf } from '../protocol/client.ts';
 import type { Reply, TransientListMessage } from '../protocol/server.ts';
+import type { AnswerLine } from './answers.ts';
 import type { Connection, Sender } from './rooms/rooms.ts';
 
 /** What came with a hook besides its body. */
@@ -15,6 +16,8 @@ export interface HookMeta {
   type?: string;
   /** When hook.sh sent it, nanoseconds since 1970 by its wall clock (`X-OrbitDock-Sent`). */
   sentNs?: string;
+  /** Its process waits for an answer, or is about to. */
+  isAwaited?: boolean;
   /** Where it came in, for the journal. */
   origin: 'hook' | 'spool' | 'client';
   /** Who sent it, when it came over a client's connection. */
@@ -53,6 +56,8 @@ export interface RuntimeApi {
    * @throws OrbitError `parse_error`, `server_busy`, `storage_unavailable`, `shutting_down`: not stored
    */
   takeHook(body: unknown, meta: HookMeta): Promise<void>;
+  /** The line on which the process of a hook waits that was taken under this key. */
+  awaitAnswer(key: string): AnswerLine;
   /** An image of a message, by the digest of its bytes; null when there is none. */
   image(sha256: string): Promise<Picture | null>;
   health(): Health;

@@ -98,7 +98,7 @@ export function createRuntime(deps: RuntimeDeps): Runtime {
   });
   const receive = createDispatch({ codec: intake.codec, handlers, log: log.child('websocket') });
   return {
-    api: apiOf({ deps, subscriptions, intake, receive }),
+    api: apiOf({ deps, core, subscriptions, intake, receive }),
     ...{ rooms, registry, ledger, threads, inspection, witnesses },
     warmUp: async () => void (await rehearseHook(intake, providers)),
     waitForSpool: intake.waitForSpool,
@@ -108,6 +108,7 @@ export function createRuntime(deps: RuntimeDeps): Runtime {
     },
     drain() {
       intake.drain();
+      core.answers.close();
       witnesses.stop();
       names?.close();
     },
@@ -143,11 +144,13 @@ function namesOf({ providers, log }: RuntimeDeps, { sessions }: Core): SessionNa
 
 function apiOf({
   deps: { writer, images, version },
+  core: { answers },
   subscriptions,
   intake,
   receive,
 }: {
   deps: RuntimeDeps;
+  core: Core;
   subscriptions: Subscriptions;
   intake: Intake;
   receive: RuntimeApi['receive'];
@@ -163,6 +166,7 @@ function apiOf({
     resync: (connection, wanted) => subscriptions.resync(connection, wanted),
     closed: () => {},
     takeHook: intake.takeHook,
+    awaitAnswer: (key) => answers.wait(key),
     image: images.find,
     health: () => ({ status: 'ok', ...troubleOf(writer.trouble) }),
   };

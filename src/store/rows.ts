@@ -129,6 +129,9 @@ const WRITERS: { [Type in Fact['type']]: WriteFact<FactOf<Type>> } = {
   },
   approval_opened: ({ statements }, draft, fact, revision) =>
     openApproval(statements, fact, draft.shown.get(fact.request.id) ?? revision),
+  approval_sent: ({ statements }, { caller }, fact) => {
+    statements.noteDecider.run(caller, fact.session_id, fact.request_id);
+  },
   approval_closed: ({ statements }, { caller }, fact, revision) =>
     closeApproval(statements, fact, { revision, caller }),
   approval_forgotten: ({ statements }, _, fact) => {

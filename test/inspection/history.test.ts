@@ -114,7 +114,11 @@ describe('why', () => {
     expect(why.entered?.edges.map(({ event }) => event)).toContain('permission.pending');
     expect(why.forMs).toBeGreaterThanOrEqual(0);
     const answer = why.events.find(({ event }) => event === 'approval.decided');
-    expect(answer).toMatchObject({ verdict: 'refused', takenIn: ['session.link.attached'] });
+    // Also of a watched session: whether a hook waits for it.
+    expect(answer).toMatchObject({ verdict: 'depends' });
+    const stop = why.events.find(({ event }) => event === 'interrupt.requested');
+    expect(stop?.verdict).toBe('refused');
+    expect(stop?.takenIn).toContain('session.link.attached');
   });
 
   it('tells of a state that was left, and of one that never was', async () => {

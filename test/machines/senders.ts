@@ -41,6 +41,7 @@ export const SENDERS: Record<SessionEvent['type'], string> = {
   'approval.forgotten': 'a client',
   'shell.started': 'a client',
   'shell.finished': 'the server, after the command; the server, after it started',
+  'waiter.left': 'the server, about a hook that waited',
   'server.restarted': 'the server, after it started',
   'link.requested': 'the server, for a client',
   'link.attached': STEERED,

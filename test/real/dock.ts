@@ -20,8 +20,12 @@ const STOP_WITHIN_MS = 12_000;
 export interface Dock extends Listener {
   /** Its http address, such as `http://127.0.0.1:41234`. */
   readonly url: string;
+  /** Its data directory: hooks run in there. */
+  readonly data: string;
   /** Stops it in order; what it stored stays. */
   down(): Promise<void>;
+  /** Ends it as a power cut would. */
+  kill(): Promise<void>;
   /** Starts it again, at the same address. */
   up(): Promise<void>;
 }
@@ -53,7 +57,9 @@ async function openDock(settle: (homes: { own: string; home: string }) => Promis
   const { url } = server;
   return {
     url,
+    data,
     down: () => server.stop(),
+    kill: () => server.kill(),
     async up() {
       server = await start(url.slice('http://'.length));
     },
@@ -77,6 +83,7 @@ interface Life {
   url: string;
   /** @throws when it does not end well */
   stop(): Promise<void>;
+  kill(): Promise<void>;
 }
 
 async function startServer(words: string[], env: Record<string, string>): Promise<Life> {
@@ -85,6 +92,7 @@ async function startServer(words: string[], env: Record<string, string>): Promis
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let said = '';
+  let wasKilled = false;
   const url = await new Promise<string>((resolve, reject) => {
     const read = (text: string): void => {
       said += text;
@@ -97,7 +105,14 @@ async function startServer(words: string[], env: Record<string, string>): Promis
   });
   return {
     url,
+    async kill() {
+      const ended = once(server, 'exit');
+      server.kill('SIGKILL');
+      await ended;
+      wasKilled = true;
+    },
     async stop() {
+      if (wasKilled) return;
       if (server.exitCode === null && server.signalCode === null) {
         const ended = once(server, 'exit');
         server.kill('SIGTERM');

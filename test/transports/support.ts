@@ -7,6 +7,7 @@ import { connect, type Socket } from 'node:net';
 import { onTestFinished, vi } from 'vitest';
 import WebSocket from 'ws';
 import type { Logger } from '../../src/log.ts';
+import type { AnswerLine } from '../../src/runtime/answers.ts';
 import { type Connection, createRooms, type Frame } from '../../src/runtime/rooms/rooms.ts';
 import type { Health, HookMeta } from '../../src/runtime/runtime-api.ts';
 import { DEFAULT_LIMITS, type TransportLimits } from '../../src/transports/limits.ts';
@@ -77,6 +78,10 @@ export class FakeHall {
 
   closed(connection: Connection): void {
     this.closedConnections.push(connection);
+  }
+
+  awaitAnswer(_key: string): AnswerLine {
+    return { answer: Promise.resolve(null), lost: () => {} };
   }
 
   async takeHook(body: unknown, meta: HookMeta) {

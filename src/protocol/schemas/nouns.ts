@@ -94,6 +94,9 @@ export const sessionNouns = {
     'tool_input?': 'string',
     'questions?': 'Question[]',
     'agent_id?': 'string',
+    'answerable?': 'true',
+    'decision_sent?': 'string',
+    'suggestions?': 'string',
   },
   SubagentInfo: {
     ...closed,

@@ -9,6 +9,7 @@ import {
   type Provider,
   type WatchPort,
 } from '../provider.ts';
+import { answerOf } from './hooks/answers.ts';
 import { eventFromHook, fieldsFrom, hookNameOf } from './hooks/events.ts';
 import { readSubagentTools } from './hooks/subagent-tools.ts';
 
@@ -51,6 +52,7 @@ function readHook(hook: Hook): HookReading | null {
     role: isStart ? 'start' : name === 'SessionEnd' ? 'end' : 'other',
     replaces: isStart && hook.source === 'clear',
     promptId: hook.prompt_id || undefined,
+    answer: name === 'PermissionRequest' ? (order) => answerOf(hook, order) : null,
     event: (receipt) => eventFromHook(hook, receipt),
     session: (at, pending, agentPid) => sessionFromHooks(hook, at, pending, agentPid),
   };

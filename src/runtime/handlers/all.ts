@@ -34,7 +34,7 @@ export interface HandlersDeps {
 /** One handler for each type of message; a type without one does not compile. */
 export function createHandlers(deps: HandlersDeps): Handlers<ClientTag> {
   const { core, subscriptions, providers, shells, images, browse, home, log } = deps;
-  const { writer, sessions, links, registry, listFeed, threads } = core;
+  const { writer, sessions, links, answers, registry, listFeed, threads } = core;
   const forks = createForks({ providers, links, registry, listFeed });
   const lifecycle = { providers, sessions, links, forks, registry, subscriptions, listFeed, home };
   return {
@@ -42,7 +42,7 @@ export function createHandlers(deps: HandlersDeps): Handlers<ClientTag> {
     ...createHookHandlers(deps.takeHook),
     ...createLifecycleHandlers(lifecycle),
     ...createTurnsHandlers({ sessions, images, links }),
-    ...createApprovalsHandlers({ sessions, links, subscriptions }),
+    ...createApprovalsHandlers({ sessions, links, answers, subscriptions }),
     ...createNamingHandlers({ sessions }),
     ...createHistoryHandlers({ writer, sessions }),
     ...createReviewsHandlers({ writer, sessions }),

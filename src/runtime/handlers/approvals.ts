@@ -5,9 +5,10 @@
 import type { ConnectorCommand } from '../../../machines/session-facts.ts';
 import type { Decision } from '../../../machines/session-types.ts';
 import { OrbitError } from '../../errors.ts';
+import type { Answers } from '../answers.ts';
 import type { Asker, Handlers } from '../runtime-api.ts';
 import type { LiveSession } from '../sessions/live-session.ts';
-import { type EventToSend, refuse, refuseWatched, type Sessions } from '../sessions/sessions.ts';
+import { type EventToSend, refuse, type Sessions } from '../sessions/sessions.ts';
 import type { Links } from '../steering/links.ts';
 import type { Subscriptions } from './subscriptions.ts';
 import { steered } from './turns.ts';
@@ -25,6 +26,8 @@ const DECISIONS: readonly Decision[] = [
 interface ApprovalsDeps {
   sessions: Sessions;
   links: Pick<Links, 'refusalOf'>;
+  /** Hooks of sessions in terminals that wait. */
+  answers: Pick<Answers, 'refusalOf'>;
   subscriptions: Pick<Subscriptions, 'correct'>;
 }
 
@@ -32,6 +35,7 @@ interface ApprovalsDeps {
 export function createApprovalsHandlers({
   sessions,
   links,
+  answers,
   subscriptions,
 }: ApprovalsDeps): Handlers<ApprovalsTag> {
   /** @param words  for the turn that goes on: Codex takes no reason with a refusal, so they go before it */
@@ -43,9 +47,11 @@ export function createApprovalsHandlers({
   ): Promise<void> {
     const mine = sessions.as(sender);
     const { id } = live;
-    const { requestId } = event;
+    const { requestId, order } = event;
     refuse(live, event, 'answer it');
-    const reason = links.refusalOf(id, event.order);
+    const reason = isSteered(live)
+      ? links.refusalOf(id, order)
+      : answers.refusalOf(requestId, order);
     if (reason !== null) {
       throw new OrbitError('invalid_decision', { id: requestId, reason }, { sessionId: id });
     }
@@ -73,17 +79,21 @@ export function createApprovalsHandlers({
   return {
     approve_tool: ({ session_id, request_id: requestId, ...given }, asker) =>
       visit(asker, session_id, (live) => {
-        refuseWatched(live, 'answer it');
         const decision = decisionFrom(given, requestId, session_id);
         const message = given.message?.trim();
+        const about = { type: 'approval.answer', requestId, decision } as const;
+        if (!isSteered(live)) {
+          const order = { ...about, ...detailsOf(given) };
+          return settle(asker, live, { type: 'approval.decided', requestId, decision, order });
+        }
+        refuseDetails(given, session_id);
         const words = decision === 'denied' && message ? steered(session_id, message) : null;
-        const order = { type: 'approval.answer', requestId, decision } as const;
-        return settle(asker, live, { type: 'approval.decided', requestId, decision, order }, words);
+        const event = { type: 'approval.decided', requestId, decision, order: about } as const;
+        return settle(asker, live, event, words);
       }),
 
     answer_question: ({ session_id, request_id: requestId, answer: text, answers }, asker) =>
       visit(asker, session_id, (live) => {
-        refuseWatched(live, 'answer it');
         const order = { type: 'question.answer', requestId, text, answers: answers ?? {} } as const;
         return settle(asker, live, { type: 'question.answered', requestId, order });
       }),
@@ -92,22 +102,40 @@ export function createApprovalsHandlers({
 
 interface GivenDecision {
   decision: string;
+  message?: string | null | undefined;
   interrupt?: boolean | null | undefined;
   updated_input?: unknown;
+  suggestions?: number[] | null | undefined;
 }
 
-/** @throws OrbitError `invalid_decision` for other words, `unsupported` for another input */
+const isSteered = (live: LiveSession): boolean => live.head.snapshot.hasTag('steered');
+
+/** What goes with a decision into the answer of a hook. */
+function detailsOf({ message, updated_input: updatedInput, suggestions }: GivenDecision) {
+  const words = message?.trim();
+  return {
+    ...(words && { message: words }),
+    ...(updatedInput !== undefined && updatedInput !== null && { updatedInput }),
+    ...(suggestions && { suggestions }),
+  };
+}
+
+/** @throws OrbitError `unsupported` for what Codex takes with no decision */
+function refuseDetails({ updated_input, suggestions }: GivenDecision, sessionId: string): void {
+  const isChanged = updated_input !== undefined && updated_input !== null;
+  if (!isChanged && !suggestions) return;
+  const what = isChanged ? 'Changing what a tool does' : 'Choosing rules';
+  const reason = 'Codex takes a decision only; deny it and say what to do instead';
+  throw new OrbitError('unsupported', { what, reason }, { sessionId });
+}
+
+/** @throws OrbitError `invalid_decision` for other words */
 function decisionFrom(given: GivenDecision, requestId: string, sessionId: string): Decision {
   const decision = DECISIONS.find((known) => known === given.decision.trim().toLowerCase());
   if (!decision) {
     const word = JSON.stringify(given.decision.slice(0, 80));
     const reason = `${word} is none of ${DECISIONS.join(', ')}`;
     throw new OrbitError('invalid_decision', { id: requestId, reason }, { sessionId });
-  }
-  if (given.updated_input !== undefined && given.updated_input !== null) {
-    const what = 'Changing what a tool does';
-    const reason = 'Codex takes a decision only; deny it and say what to do instead';
-    throw new OrbitError('unsupported', { what, reason }, { sessionId });
   }
   return decision === 'denied' && given.interrupt ? 'abort' : decision;
 }

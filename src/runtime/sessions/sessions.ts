@@ -208,10 +208,15 @@ function refusalError(
 /** Who settled a request that is not open any more; `not_found` for one that never was. */
 function settledError(
   sessionId: string,
-  { settled }: SessionContext,
+  { settled, approvals }: SessionContext,
   event: SessionEvent,
 ): OrbitError {
   const id = 'requestId' in event ? String(event.requestId) : '';
+  const sent = approvals.find(({ request }) => request.id === id)?.sent;
+  if (sent) {
+    const { decision } = sent;
+    return new OrbitError('already_resolved', { id, decision, evidence: 'client' }, { sessionId });
+  }
   const known = settled.findLast((one) => one.requestId === id);
   if (!known) return new OrbitError('not_found', { what: 'Request', id }, { sessionId });
   const { decision, evidence } = known;

@@ -168,6 +168,8 @@ export function closeApproval(
     decision: fact.decision,
     evidence: fact.evidence,
     decided_by: fact.evidence === 'client' ? caller : null,
+    // What was sent before took effect: its caller stands in the row.
+    keeps_decider: fact.evidence.startsWith('client, ') ? 1 : 0,
     at: stampToMs(fact.at),
     revision,
     session_id: fact.session_id,

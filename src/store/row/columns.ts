@@ -201,15 +201,21 @@ function prepareApprovals(database: Sqlite) {
       `DELETE FROM approval_history WHERE id = ? AND session_id = ?
          AND NOT (request IS NOT NULL AND decided_at IS NULL)`,
     ),
+    noteDecider: database.prepare(
+      `UPDATE approval_history SET decided_by = ?
+       WHERE session_id = ? AND request_id = ? AND request IS NOT NULL AND decided_at IS NULL`,
+    ),
     closeApproval: database.prepare(
       `UPDATE approval_history SET decision = @decision, evidence = @evidence,
          decided_at = coalesce(decided_at, @at),
-         decided_by = CASE WHEN decided_at IS NULL OR decision IS NOT @decision
-           THEN @decided_by ELSE decided_by END,
+         decided_by = CASE WHEN @keeps_decider THEN decided_by
+           WHEN decided_at IS NULL OR decision IS NOT @decision THEN @decided_by
+           ELSE decided_by END,
          changed_revision = @revision
        WHERE session_id = @session_id AND request_id = @request_id
          AND request IS NOT NULL
-         AND (decided_at IS NULL OR decision IN ('unknown', 'cancelled', 'denied'))`,
+         AND (decided_at IS NULL OR decision IN ('unknown', 'cancelled', 'denied')
+           OR evidence GLOB 'client, *')`,
     ),
   };
 }

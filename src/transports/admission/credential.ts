@@ -3,7 +3,13 @@
  * credential that is there is judged, wherever it comes from. Nothing in here is ever logged.
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { type HookClaim, proofOfAnswer, proofOfRequest, readHookSecret } from '../../secrets.ts';
+import {
+  type HookClaim,
+  proofOfAnswer,
+  proofOfRequest,
+  proofOfText,
+  readHookSecret,
+} from '../../secrets.ts';
 import type { Clock } from '../ports.ts';
 
 /** What a request brought; `unreadable` is a scheme we do not know and counts as wrong. */
@@ -115,6 +121,8 @@ export interface ProvenHook {
   readonly digest: string;
   /** What the answer has to carry once the hook is stored. */
   readonly answer: string;
+  /** What a text has to carry that its process shall print. */
+  proofOf(text: string): string;
 }
 
 /**
@@ -140,7 +148,11 @@ export function createHookProofCheck(
     const expected = Buffer.from(proofOfRequest(secret, claim));
     if (!timingSafeEqual(expected, Buffer.from(proof))) return null;
     if (Math.abs(nowMs() - Number(claim.sentNs) / 1e6) > MAX_AGE_MS) return null;
-    return { digest: claim.digest, answer: proofOfAnswer(secret, claim.key, proof) };
+    return {
+      digest: claim.digest,
+      answer: proofOfAnswer(secret, claim.key, proof),
+      proofOf: (text) => proofOfText(secret, { key: claim.key, proof, text }),
+    };
   };
 }
 

@@ -59,34 +59,72 @@ const TAKEN: PlainAnswer = { status: 204 };
 const MOMENT = /^\d{19}$/;
 
 /** The endpoint for `HOOK_PATH`; it answers when the hook is committed. */
-export function createHookEndpoint(deps: {
-  runtime: Pick<RuntimeApi, 'takeHook'>;
-  maxBodyBytes: number;
-}): PlainEndpoint {
+export function createHookEndpoint(deps: HookEndpointDeps): PlainEndpoint {
   return async (request, response, { provenHook }) => {
-    if (request.method !== 'POST') {
-      response.setHeader('Allow', 'POST');
-      throw new OrbitError('method_not_allowed', { allow: 'POST' });
-    }
-    refuseOtherMedia(request);
-    const meta = metaOf(request);
-    const hash = provenHook === null ? null : createHash('sha256');
-    const bytes = new HookBody(deps.maxBodyBytes);
-    const text = await readBody(request, MAX_HOOK_BYTES, {
-      add(chunk) {
-        hash?.update(chunk);
-        return bytes.add(chunk);
-      },
-      bytes: () => bytes.bytes(),
-    });
-    if (hash !== null && hash.digest('hex') !== provenHook?.digest) {
-      const reason = 'The body is not the one that X-OrbitDock-Digest names';
-      throw new OrbitError('bad_request', { reason });
-    }
-    await deps.runtime.takeHook(parseHookJson(text), meta);
+    await takeHook(deps, { request, response, provenHook });
     if (provenHook !== null) response.setHeader('X-OrbitDock-Stored', provenHook.answer);
     return TAKEN;
   };
+}
+
+/**
+ * The endpoint for `ANSWER_PATH`: takes the hook like the other one, then answers when a client has decided, with the
+ * text that the hook's process prints, or with nothing (204) once nobody here decides any more.
+ */
+export function createAnswerEndpoint(deps: HookEndpointDeps): PlainEndpoint {
+  return async (request, response, { provenHook }) => {
+    const { key } = await takeHook(deps, { request, response, provenHook }, { isAwaited: true });
+    if (key === undefined) {
+      const reason = 'Idempotency-Key is missing: it names the hook that waits';
+      throw new OrbitError('bad_request', { reason });
+    }
+    const line = deps.runtime.awaitAnswer(key);
+    response.once('close', () => {
+      if (!response.writableFinished) line.lost();
+    });
+    const text = await line.answer;
+    if (text === null) return TAKEN;
+    if (provenHook !== null) response.setHeader('X-OrbitDock-Answer', provenHook.proofOf(text));
+    return { status: 200, body: text };
+  };
+}
+
+interface HookEndpointDeps {
+  runtime: Pick<RuntimeApi, 'takeHook' | 'awaitAnswer'>;
+  maxBodyBytes: number;
+}
+
+/** Reads a hook, and gives it to the hall; settles when it is committed. */
+async function takeHook(
+  deps: HookEndpointDeps,
+  {
+    request,
+    response,
+    provenHook,
+  }: { request: IncomingMessage; response: ServerResponse } & Pick<Admission, 'provenHook'>,
+  more: Partial<HookMeta> = {},
+): Promise<HookMeta> {
+  if (request.method !== 'POST') {
+    response.setHeader('Allow', 'POST');
+    throw new OrbitError('method_not_allowed', { allow: 'POST' });
+  }
+  refuseOtherMedia(request);
+  const meta = { ...metaOf(request), ...more };
+  const hash = provenHook === null ? null : createHash('sha256');
+  const bytes = new HookBody(deps.maxBodyBytes);
+  const text = await readBody(request, MAX_HOOK_BYTES, {
+    add(chunk) {
+      hash?.update(chunk);
+      return bytes.add(chunk);
+    },
+    bytes: () => bytes.bytes(),
+  });
+  if (hash !== null && hash.digest('hex') !== provenHook?.digest) {
+    const reason = 'The body is not the one that X-OrbitDock-Digest names';
+    throw new OrbitError('bad_request', { reason });
+  }
+  await deps.runtime.takeHook(parseHookJson(text), meta);
+  return meta;
 }
 
 function metaOf({ headers }: IncomingMessage): HookMeta {
@@ -108,5 +146,6 @@ function metaOf({ headers }: IncomingMessage): HookMeta {
     ...(type !== undefined && { type }),
     // A wrong moment is no reason to lose the hook: then its delay is not known.
     ...(isMoment && { sentNs }),
+    ...(headers['x-orbitdock-awaits'] === '1' && { isAwaited: true }),
   };
 }

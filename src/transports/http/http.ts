@@ -10,8 +10,15 @@ import { type Admission, type Gate, isRefusal } from '../gate.ts';
 import { createLazy } from '../ports.ts';
 import type { AppDeps } from './app.ts';
 import type { PlainEndpoint } from './endpoints.ts';
-import { createHealthEndpoint, createHookEndpoint } from './endpoints.ts';
-import { answerRefusal, endpointOf, HEALTH_PATH, HOOK_PATH, refusalFrom } from './requests.ts';
+import { createAnswerEndpoint, createHealthEndpoint, createHookEndpoint } from './endpoints.ts';
+import {
+  ANSWER_PATH,
+  answerRefusal,
+  endpointOf,
+  HEALTH_PATH,
+  HOOK_PATH,
+  refusalFrom,
+} from './requests.ts';
 
 const SECURITY_HEADERS = {
   'Cross-Origin-Resource-Policy': 'same-origin',
@@ -40,6 +47,7 @@ export function createHttp(
   const headersFor = createHeaders(deps.isClosing);
   const endpoints = new Map<string, PlainEndpoint>([
     [HOOK_PATH, createHookEndpoint(deps)],
+    [ANSWER_PATH, createAnswerEndpoint(deps)],
     [HEALTH_PATH, createHealthEndpoint(deps)],
   ]);
   const app = createLazy(async () => {

@@ -15,11 +15,13 @@ export const HEALTH_PATH = '/health';
 export const WS_PATH = '/ws';
 /** Where hooks are posted to. */
 export const HOOK_PATH = '/api/hook';
+/** Where the process of a hook waits for an answer. */
+export const ANSWER_PATH = '/api/hook/answer';
 
 /** Which endpoint a path leads to, for the gate. Exact: `/ws/` is not `/ws`. */
 export function endpointOf(path: string): Endpoint {
   if (path === HEALTH_PATH) return 'health';
-  if (path === HOOK_PATH) return 'hook';
+  if (path === HOOK_PATH || path === ANSWER_PATH) return 'hook';
   if (path === WS_PATH) return 'ws';
   if (path === STATELY_PATH) return 'stately';
   if (isPagePath(path)) return 'page';
@@ -33,7 +35,7 @@ export function isPagePath(path: string): boolean {
 
 /** Whether the bridge answers this path. */
 export function isBridgePath(path: string): boolean {
-  return path.startsWith('/api/') && path !== HOOK_PATH;
+  return path.startsWith('/api/') && path !== HOOK_PATH && path !== ANSWER_PATH;
 }
 
 /** A page may send text/plain without asking anybody; JSON it may not. And nothing is unpacked here. */

@@ -191,6 +191,43 @@ it.each([
   await card.waitFor();
 });
 
+it('decides for a session in a terminal while its hook waits, with its rules in view', async () => {
+  const server = await fixture({ sessions: 1 }, 4);
+  const suggestions = [
+    {
+      ...{ type: 'addRules', behavior: 'allow', destination: 'localSettings' },
+      rules: [{ toolName: 'Bash', ruleContent: 'git push:*' }],
+    },
+    { type: 'setMode', mode: 'acceptEdits', destination: 'session' },
+  ];
+  const request = { command: 'git push', suggestions: JSON.stringify(suggestions) };
+  asks(server.sessions[0], { ...request, answerable: true } as never);
+  const page = await visit(server.url);
+  await page.locator('.virtual-row').first().click();
+  const card = page.getByTestId('approval');
+  const where = page.getByTestId('where-to-answer');
+  await expect.poll(() => where.textContent()).toContain('Whoever is first decides.');
+  await card.getByRole('button', { name: 'Approve always…' }).click();
+  const rules = await card.getByTestId('suggestions').textContent();
+  expect(rules).toContain('allow Bash(git push:*) (for good)');
+  expect(rules).toContain('mode acceptEdits (in this session)');
+  await card.getByRole('button', { name: 'Always', exact: true }).click();
+  await expect
+    .poll(() => server.said)
+    .toContainEqual(expect.objectContaining({ type: 'approve_tool', decision: 'approved_always' }));
+});
+
+it('says when a decision is on its way to a terminal, and decides no more', async () => {
+  const server = await fixture({ sessions: 1 }, 4);
+  asks(server.sessions[0], { command: 'git push', decision_sent: 'approved_always' } as never);
+  const page = await visit(server.url);
+  await page.locator('.virtual-row').first().click();
+  await expect
+    .poll(() => page.getByTestId('where-to-answer').textContent())
+    .toMatch(/^Sent: approved always\./);
+  expect(await page.getByTestId('approval').getByRole('button').count()).toBe(0);
+});
+
 it('loads older messages when the reader scrolls up, and keeps the place', async () => {
   const server = await fixture({ sessions: 2 }, 0);
   const session = server.sessions[1];

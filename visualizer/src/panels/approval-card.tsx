@@ -1,7 +1,7 @@
 /**
  * An open request, shown whole before it can be decided: every character visible, nothing cut off, folded
  * away or scrolled by itself. The pane around it scrolls; the decisions stay at its lower edge. The request
- * of a session that is only watched says where it is answered.
+ * of a session in a terminal says where it is answered: there, and here too while its hook waits.
  */
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
@@ -38,7 +38,8 @@ export function ApprovalCard({ request, session, since, onSettled }: CardProps) 
   const isInert = useInert();
   const { end, isSeen } = useSeenToTheEnd(request);
   const isSteered = isDirect(session);
-  const mayAnswer = isSteered && mayControl.value;
+  const isAnswerable = isSteered || request.answerable === true;
+  const mayAnswer = isAnswerable && mayControl.value;
   const isDisabled = !isOnline.value || isSent.value || isInert;
   const kind = kindOf(request);
   const isAsking = kind === 'questions' || kind === 'form';
@@ -49,12 +50,8 @@ export function ApprovalCard({ request, session, since, onSettled }: CardProps) 
       <Details request={request} session={session} />
       {!mayAnswer && isAsking && <QuestionsToRead request={request} />}
       <i ref={end} class="approval-end" />
-      {!isSteered && (
-        <p class="where" data-testid="where-to-answer">
-          <b>Watched only.</b> {terminalWords(session)}
-        </p>
-      )}
-      {isSteered && !mayControl.value && (
+      {!isSteered && <Where request={request} session={session} />}
+      {isAnswerable && !mayControl.value && (
         <p class="where">This page may only look: decide where the token with control is used.</p>
       )}
       {mayAnswer && !isAsking && (
@@ -78,6 +75,31 @@ export function ApprovalCard({ request, session, since, onSettled }: CardProps) 
         {failure.value ?? (isSent.value ? 'Sent.' : '')}
       </p>
     </section>
+  );
+}
+
+/** Where a session in a terminal is answered: there, here too while its hook waits, or it was just answered. */
+function Where({ request, session }: Pick<CardProps, 'request' | 'session'>) {
+  const { answerable, decision_sent: sent } = request;
+  if (sent !== undefined) {
+    return (
+      <p class="where" data-testid="where-to-answer">
+        <b>Sent: {sent.replaceAll('_', ' ')}.</b> Its terminal has not shown the effect yet.
+      </p>
+    );
+  }
+  return (
+    <p class="where" data-testid="where-to-answer">
+      {answerable ? (
+        <>
+          <b>Its terminal asks the same.</b> Whoever is first decides.
+        </>
+      ) : (
+        <>
+          <b>Watched only.</b> {terminalWords(session)}
+        </>
+      )}
+    </p>
   );
 }
 

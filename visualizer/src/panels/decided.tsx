@@ -13,6 +13,7 @@ const DECISIONS: Readonly<Record<string, string>> = {
   approved_for_session: 'Approved for the session',
   approved_always: 'Approved always',
   denied: 'Denied',
+  refused_by_rule: 'Allowed, but refused by a rule',
   abort: 'Denied, and the turn stopped',
   answered: 'Answered',
   cancelled: 'Taken back',

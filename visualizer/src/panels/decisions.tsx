@@ -7,6 +7,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import type { ApprovalRequest } from '../../../src/protocol/nouns.ts';
 import type { Verdict } from '../conversation.ts';
 import { kindOf, subjectOf } from '../session-words.ts';
+import { suggestionsOf } from '../suggestions.ts';
 import { visibleText } from '../visible.ts';
 
 interface Props {
@@ -87,7 +88,7 @@ function Choices({
         >
           {isPlan ? 'Send back…' : 'Deny…'}
         </button>
-        {!isPlan && (
+        {!isPlan && (request.answerable !== true || suggestionsOf(request).length > 0) && (
           <button
             type="button"
             class="button always"
@@ -151,8 +152,22 @@ function Always({ request, isDisabled, onDecide, onBack }: Props & { onBack: () 
   const first = useRef<HTMLButtonElement>(null);
   useEffect(() => first.current?.focus(), []);
   const rule = request.proposed_amendment;
+  const suggestions = suggestionsOf(request);
+  const isLasting = suggestions.some(({ isOfSession }) => !isOfSession);
   return (
     <>
+      {suggestions.length > 0 && (
+        <p class="hint" data-testid="suggestions">
+          The terminal suggests:{' '}
+          {suggestions.map(({ words, isOfSession }, place) => (
+            <span key={place}>
+              <code>{visibleText(words)}</code> {isOfSession
+                ? '(in this session)'
+                : '(for good)'}{' '}
+            </span>
+          ))}
+        </p>
+      )}
       {rule && rule.length > 0 && (
         <p class="hint">
           Always: every command that begins with <code>{visibleText(rule.join(' '))}</code>, also in
@@ -169,7 +184,7 @@ function Always({ request, isDisabled, onDecide, onBack }: Props & { onBack: () 
         >
           In this session
         </button>
-        {rule && rule.length > 0 && (
+        {((rule && rule.length > 0) || isLasting) && (
           <button
             type="button"
             class="button"

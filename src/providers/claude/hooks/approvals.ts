@@ -2,6 +2,7 @@
 import { cut } from '../../../protocol/encode.ts';
 import type { Hook } from '../../../protocol/hook.ts';
 import type { ApprovalRequest, Question } from '../../../protocol/nouns.ts';
+import { suggestionsOf } from './answers.ts';
 
 const QUESTION_TOOLS = new Set(['AskUserQuestion', 'ExitPlanMode']);
 const PATCH_TOOLS = new Set(['Edit', 'MultiEdit', 'Write', 'NotebookEdit']);
@@ -13,7 +14,13 @@ const MAX_TEXT_CHARS = 100_000;
 export function permissionRequest(hook: Hook, key: string): ApprovalRequest {
   const name = hook.tool_name ?? 'unknown';
   const input = (hook.tool_input ?? {}) as Record<string, unknown>;
-  const base = blank(hook, key);
+  const suggestions = suggestionsOf(hook);
+  const base = {
+    ...blank(hook, key),
+    ...(suggestions.length > 0 && {
+      suggestions: cut(JSON.stringify(suggestions), MAX_TEXT_CHARS),
+    }),
+  };
   if (QUESTION_TOOLS.has(name)) return { ...base, ...questionOf(name, input), tool_name: name };
   const file = text(input.file_path) ?? text(input.notebook_path);
   if (PATCH_TOOLS.has(name)) {

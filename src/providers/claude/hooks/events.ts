@@ -44,13 +44,14 @@ const TRANSLATIONS: Record<string, Translate> = {
     type: 'tools.settled',
     tools: (hook.tool_calls ?? []).map((call) => settledTool({ ...hook, ...call }, receipt)),
   }),
-  PermissionRequest: (hook, { at, key }) => ({
+  PermissionRequest: (hook, { at, key, isAwaited }) => ({
     ...seen(hook, at),
     type: 'approval.requested',
     request: permissionRequest(hook, key),
     tool: toolUseOf(hook),
     toolUseId: hook.tool_use_id ?? null,
     server: null,
+    ...(isAwaited && { isAwaited: true as const }),
   }),
   Elicitation: (hook, { at, key }) => ({
     ...seen(hook, at),

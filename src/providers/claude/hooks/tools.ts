@@ -93,6 +93,9 @@ export function saysRefused(words: string): boolean {
   return REFUSALS.some((refusal) => refusal.test(sentence));
 }
 
+/** What the CLI says when a rule of its settings refused a tool use, also one that somebody had allowed. */
+const BY_RULE = /^\s*(Error:\s*)?Permission to use \S+.{0,2000} (has been|was) denied/s;
+
 /** Of a result that may have come with its own report before, this much is kept. */
 const MAX_UNKNOWN_CHARS = 2_000;
 
@@ -108,7 +111,9 @@ export function settledTool(hook: Hook, { at, keep }: OutcomeReceipt): SettledTo
   const one = { ...hook, duration_ms: null };
   const message = startedToolMessage(one, tool, at);
   const result = outcome(one, message, { output: shown, images }, isRefused);
-  return { ...tool, result: { ...result, outcome: isRefused ? 'refused' : 'unknown' } };
+  if (!isRefused) return { ...tool, result: { ...result, outcome: 'unknown' } };
+  const isByRule = BY_RULE.test(output);
+  return { ...tool, result: { ...result, outcome: 'refused', ...(isByRule && { isByRule }) } };
 }
 
 /** What a message shows of a result. */

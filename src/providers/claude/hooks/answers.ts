@@ -1,0 +1,96 @@
+/**
+ * What a PermissionRequest hook prints so that Claude Code does as a client decided. The CLI judges it once more:
+ * its own deny and ask rules hold, also for what was allowed here.
+ */
+import type { ConnectorCommand } from '../../../../machines/session-facts.ts';
+import type { Hook } from '../../../protocol/hook.ts';
+import type { HookAnswer } from '../../provider.ts';
+
+type Order<Type extends ConnectorCommand['type']> = Extract<ConnectorCommand, { type: Type }>;
+type Fields = Record<string, unknown>;
+
+/** Words for the model where the person gave none. */
+const DENIED = 'The user denied this tool use.';
+
+/** What the hook prints for a client's decision or answer, or why that cannot be said to the CLI. */
+export function answerOf(hook: Hook, order: ConnectorCommand): HookAnswer {
+  if (order.type === 'approval.answer') return decided(hook, order);
+  if (order.type === 'question.answer') return answered(hook, order);
+  return { refusal: 'Claude Code takes a decision or an answer only' };
+}
+
+/** The changes of its rules that the CLI suggests for "always", in its own form. */
+export function suggestionsOf({ permission_suggestions: given }: Hook): Fields[] {
+  return Array.isArray(given) ? given.filter(isFields) : [];
+}
+
+function decided(hook: Hook, order: Order<'approval.answer'>): HookAnswer {
+  const { decision, message, updatedInput } = order;
+  if (decision === 'denied' || decision === 'abort') {
+    const interrupt = decision === 'abort' ? { interrupt: true } : {};
+    return said({ behavior: 'deny', message: message ?? DENIED, ...interrupt });
+  }
+  const input = updatedInput === undefined ? {} : { updatedInput };
+  if (decision === 'approved') return said({ behavior: 'allow', ...input });
+  const updatedPermissions = chosen(hook, order);
+  if (typeof updatedPermissions === 'string') return { refusal: updatedPermissions };
+  return said({ behavior: 'allow', ...input, updatedPermissions });
+}
+
+/** The suggestions that a decision means: those that are named, else those that hold as long as it says. */
+function chosen(hook: Hook, { decision, suggestions: places }: Order<'approval.answer'>) {
+  const all = suggestionsOf(hook);
+  if (all.length === 0) return 'Claude Code suggests no rule for this; approve it once';
+  if (places !== undefined) {
+    const named = places.map((place) => all[place]);
+    return named.every(isFields) ? named : `its suggestions are numbered 0 to ${all.length - 1}`;
+  }
+  const isOfSession = ({ destination }: Fields) => destination === 'session';
+  if (decision === 'approved_always') {
+    const lasting = all.filter((one) => !isOfSession(one));
+    return lasting.length > 0 ? lasting : all;
+  }
+  // A rule that would outlive the session is applied to this one only.
+  const rules = all.filter(({ type }) => type === 'addRules');
+  return (rules.length > 0 ? rules : all).map((one) => ({ ...one, destination: 'session' }));
+}
+
+function answered({ tool_name, tool_input }: Hook, order: Order<'question.answer'>): HookAnswer {
+  const input = isFields(tool_input) ? tool_input : {};
+  if (tool_name === 'ExitPlanMode') return planAnswered(order);
+  if (tool_name !== 'AskUserQuestion') {
+    return { refusal: 'it asks whether a tool may run: approve or deny it' };
+  }
+  const questions = (Array.isArray(input.questions) ? input.questions : []).filter(isFields);
+  const { answers: given, text } = order;
+  const answers: Record<string, string> = {};
+  for (const [index, { question }] of questions.entries()) {
+    if (typeof question !== 'string') continue;
+    const answer = given[question] ?? given[String(index)] ?? text;
+    if (answer.trim() === '')
+      return { refusal: `the question ${JSON.stringify(question)} has no answer` };
+    answers[question] = answer;
+  }
+  if (questions.length === 0)
+    return { refusal: 'the question is not known; answer it in the terminal' };
+  return said({ behavior: 'allow', updatedInput: { ...input, answers } });
+}
+
+/** Words of a person that start the work on a plan; all others are what to change in it. */
+const CONSENT = /^(yes|y|ok|okay|approve|approved|proceed|go ahead|start)[.!]?$/i;
+
+function planAnswered({ text }: Order<'question.answer'>): HookAnswer {
+  const words = text.trim();
+  if (CONSENT.test(words)) return said({ behavior: 'allow' });
+  if (words === '') return { refusal: 'say yes, or what to change in the plan' };
+  return said({ behavior: 'deny', message: words });
+}
+
+function said(decision: Fields): HookAnswer {
+  const hookSpecificOutput = { hookEventName: 'PermissionRequest', decision };
+  return { text: JSON.stringify({ hookSpecificOutput }) };
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
