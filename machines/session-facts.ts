@@ -68,8 +68,24 @@ export interface TurnsDropped {
   provider_turn_ids: string[];
 }
 
+/** How far a file was read that a session is told from; read on from there after a restart. */
+export interface TailNoted {
+  type: 'tail_noted';
+  session_id: string;
+  /** Which of the session's files: empty for the transcript itself. */
+  source: string;
+  path: string;
+  /** Device and inode. */
+  file: string;
+  /** Bytes that were read. */
+  offset: number;
+  /** Digest of the last bytes before the offset. */
+  mark: string;
+}
+
 /** Private notes: stored, never sent, without a revision. */
 export type Note =
+  | TailNoted
   | ApprovalOpened
   | ApprovalClosed
   | ApprovalForgotten
@@ -185,4 +201,5 @@ export const FACTS: Readonly<Record<Fact['type'], FactKind>> = {
   row_noted: STORED,
   turn_noted: STORED,
   turns_dropped: STORED,
+  tail_noted: STORED,
 };

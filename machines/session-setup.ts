@@ -28,6 +28,7 @@ import { isFinished, isShown } from './steps/running.ts';
 import * as sessions from './steps/sessions.ts';
 import * as sideRecords from './steps/side-records.ts';
 import * as tools from './steps/tools.ts';
+import * as transcripts from './steps/transcripts.ts';
 import * as turns from './steps/turns.ts';
 
 // ---- guards ----------------------------------------------------------------------------------------
@@ -146,6 +147,7 @@ const STEPS = {
   keepContent: sessions.contentKept,
   seeProcesses: sessions.processesSeen,
   keepMessage: sessions.messageKept,
+  readTranscript: transcripts.transcriptRead,
   confirmMessage: sessions.messageConfirmed,
   updateFields: sessions.fieldsUpdated,
   changeName: sessions.nameChanged,

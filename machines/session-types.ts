@@ -193,6 +193,8 @@ export interface SessionContext {
   streams: string[];
   /** The message that `last_message` quotes: its text may still change. Null when no message is known. */
   lastMessageId: string | null;
+  /** When the message that `last_message` quotes was said; absent while none is known. */
+  lastMessageAt?: string;
 }
 
 /** What an actor starts from. */

@@ -55,6 +55,7 @@ export const SENDERS: Record<SessionEvent['type'], string> = {
   'process.suspended': 'the process check',
   'process.left': 'a hook or the registry: its process reports for another session',
   'decision.seen': 'telemetry',
+  'transcript.read': 'the transcript of the CLI',
   'end.requested': 'a client',
   'message.submitted': 'a client',
   'steer.submitted': 'a client',
