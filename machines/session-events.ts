@@ -204,6 +204,8 @@ export type SessionReport =
       /** How far the file was read: stored together with what it brought. */
       tail: Omit<TailNoted, 'type' | 'session_id'>;
     })
+  /** A source saw that a person cut off the main thread, a tool of it or its words. */
+  | (Reported & { type: 'interruption.seen'; witness: Witness })
   /** A client chose another name, or other settings (`fields`): the provider hears of it if it is there. */
   | (Reported & { type: 'name.chosen'; name: string | null })
   | (Reported & { type: 'settings.chosen' });

@@ -107,6 +107,11 @@ const GUARDS = {
     context: SessionContext,
     event: EventOf<'witness.busy' | 'witness.idle' | 'witness.waiting' | 'process.left'>,
   ) => outranks(context, event),
+  /** It cut off the open turn, and no registry speaks for the session. */
+  isInterruptionOfTurn: (context: SessionContext, event: EventOf<'interruption.seen'>) =>
+    context.hasRegistry !== true &&
+    !isLateOnMain(context, event.at) &&
+    covers(context.turn, event.at),
   hasNoAgents: (context: SessionContext) => context.agents.length === 0,
   /** It has stood for a while. */
   hasStood: (
@@ -161,6 +166,7 @@ const STEPS = {
   completeTurn: turns.turnCompleted,
   cutTurnShort: turns.turnCutShort,
   noticeIdle: turns.idleNoticed,
+  seeInterruption: turns.interruptionSeen,
   witnessIdle: turns.idleWitnessed,
   witnessBusy: turns.busyWitnessed,
   witnessWaiting: turns.waitingWitnessed,

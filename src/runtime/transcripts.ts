@@ -148,6 +148,9 @@ export class TranscriptReading {
       return kept;
     };
     const event = news.event({ at: this.#stampOf(news.stamp), keep });
+    // Mostly a hook or the registry has told it before.
+    const isKnown = news.key !== null && live.inFlight === 0 && !live.head.snapshot.can(event);
+    if (isKnown) return Promise.resolve();
     const after = writes.length > 0 ? Promise.all(writes) : null;
     return new Promise((resolve, reject) => {
       const settle = (error: Error | null) => {

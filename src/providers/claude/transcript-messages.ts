@@ -7,7 +7,7 @@ import type { SeenFields } from '../../../machines/session-events.ts';
 import { entry } from '../../protocol/encode.ts';
 import type { Hook } from '../../protocol/hook.ts';
 import type { Message, MessageType, TokenUsage } from '../../protocol/nouns.ts';
-import type { KeepImage } from '../provider.ts';
+import type { KeepImage, TranscriptNews } from '../provider.ts';
 import type { ReportedImage, TranscriptReport } from '../reports.ts';
 import {
   failedToolMessage,
@@ -31,6 +31,8 @@ export interface TranscriptPiece {
   title?: string;
   model?: string;
   fields: SeenFields;
+  /** What it says of the session itself, in the order of the file. */
+  asides: TranscriptNews[];
   /** The newest line of it that has a time, milliseconds since 1970. */
   stamp: number;
 }
@@ -68,6 +70,7 @@ export class TranscriptMessages {
   #newest: string | null = null;
   #prompts: string | null = null;
   #command: { id: string; make: () => Message } | null = null;
+  #unanswered: (Told & { turn: string | null }) | null = null;
   #output = 0;
   #isNamedByPerson = false;
 
@@ -78,13 +81,23 @@ export class TranscriptMessages {
   /** What these reports say; null when it is nothing. */
   take(reports: readonly TranscriptReport[]): TranscriptPiece | null {
     const made = new Map<string, MakeMessage>();
-    const piece: TranscriptPiece = { messages: [], behind: this.#newest, fields: {}, stamp: 0 };
+    const piece: TranscriptPiece = {
+      messages: [],
+      behind: this.#newest,
+      asides: [],
+      fields: {},
+      stamp: 0,
+    };
     let isNews = false;
     for (const report of reports) {
       piece.stamp = Math.max(piece.stamp, report.stamp);
       const message = this.#message(report);
+      const answered = this.#answeredBy(report);
+      if (answered !== null) this.#add(made, answered, piece);
       if (message !== null) this.#add(made, message, piece);
-      isNews = this.#note(report, piece) || message !== null || isNews;
+      const aside = asideOf(report);
+      if (aside !== null) piece.asides.push(aside);
+      isNews = this.#note(report, piece) || message !== null || aside !== null || isNews;
     }
     piece.messages = [...made.values()];
     return isNews ? piece : null;
@@ -240,13 +253,27 @@ export class TranscriptMessages {
     } as Hook;
   }
 
-  /** A command of the shell is shown as one; a command of the CLI as the words that were typed. */
-  #entered(report: ReportOf<'command.entered'>) {
-    const { command, shell } = report;
-    const id = this.#idOfPrompt(report, report.turn);
+  /**
+   * A command of the shell is shown as one. A command of the CLI is a prompt only if the model answers to it;
+   * most, such as `/exit`, are for the CLI alone.
+   */
+  #entered(report: ReportOf<'command.entered'>): Told | null {
+    const { command, shell, turn } = report;
+    const id = shell ? this.#idOfPrompt(report, turn) : idOfCommand(this.#sessionId, report);
     const message = this.#entry(report, id, shell ? 'shell' : 'user', command);
-    this.#command = shell ? { id, make: () => message } : null;
-    return { id, make: () => message };
+    const told = { id, make: () => message };
+    this.#command = shell ? told : null;
+    this.#unanswered = shell ? null : { ...told, turn };
+    return shell ? told : null;
+  }
+
+  /** The command that the model answers with this. */
+  #answeredBy({ what, turn, agent }: TranscriptReport): Told | null {
+    const command = this.#unanswered;
+    const isAnswer = what.startsWith('assistant.') || what === 'tool.started';
+    if (command === null || !isAnswer || agent !== null || command.turn !== turn) return null;
+    this.#unanswered = null;
+    return command;
   }
 
   #printed({ text, error, shell }: ReportOf<'command.output'>) {
@@ -261,6 +288,36 @@ export class TranscriptMessages {
     const timestamp = timeOf(report.stamp);
     return entry({ id, session_id: this.#sessionId, message_type, content, timestamp });
   }
+}
+
+/** What the transcript alone tells of a session where it has no registry: what a person cut off or refused. */
+function asideOf(report: TranscriptReport): TranscriptNews | null {
+  const { stamp, key, agent } = report;
+  if (report.what === 'interrupted' && agent === null) {
+    const event: TranscriptNews['event'] = ({ at }) => ({
+      type: 'interruption.seen',
+      at,
+      witness: 'transcript',
+    });
+    return { stamp, key, event };
+  }
+  if (report.what !== 'tool.ended' || report.outcome !== 'refused') return null;
+  const { tool: toolUseId, decidedBy } = report;
+  const event: TranscriptNews['event'] = ({ at }) => ({
+    type: 'decision.seen',
+    at,
+    witness: 'transcript',
+    toolUseId,
+    decision: 'denied',
+    by: decidedBy ?? 'unknown',
+  });
+  return { stamp, key, event };
+}
+
+function idOfCommand(session_id: string, report: TranscriptReport): string {
+  const { turn } = report;
+  if (turn === null) return idOfLine(session_id, lineOf(report));
+  return idOfWords({ session_id, prompt_id: turn, by: 'user', content: '' });
 }
 
 /** The line and the place in it, as the parser numbers what a line tells. */

@@ -260,7 +260,8 @@ function newsOf(piece: TranscriptPiece, path: string, position: TailPosition): T
     ...(model !== undefined && { model }),
     tail: { source: '', path, ...position },
   });
-  return [{ stamp, key: null, event }];
+  // The position last: what is told again after a kill is known by its key.
+  return [...piece.asides, { stamp, key: null, event }];
 }
 
 /** Null when there is no file. */
