@@ -198,6 +198,8 @@ export type SessionReport =
       messages: Message[];
       /** The message that the first of them stands behind in the transcript; null at its start. */
       behind: string | null;
+      /** Ids of earlier messages that a person took back, and with how many prompts. */
+      dropped?: { messages: string[]; prompts: number };
       usage?: TokenUsage;
       title?: string;
       model?: string;

@@ -83,8 +83,16 @@ export interface TailNoted {
   mark: string;
 }
 
+/** Messages were taken back by a person who went back in the conversation. */
+export interface MessagesDropped {
+  type: 'messages_dropped';
+  session_id: string;
+  message_ids: string[];
+}
+
 /** Private notes: stored, never sent, without a revision. */
 export type Note =
+  | MessagesDropped
   | TailNoted
   | ApprovalOpened
   | ApprovalClosed
@@ -202,4 +210,5 @@ export const FACTS: Readonly<Record<Fact['type'], FactKind>> = {
   turn_noted: STORED,
   turns_dropped: STORED,
   tail_noted: STORED,
+  messages_dropped: STORED,
 };

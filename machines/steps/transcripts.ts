@@ -27,6 +27,17 @@ export function transcriptRead(draft: Draft, event: EventOf<'transcript.read'>):
   if (title !== undefined && title !== draft.context.session.summary) {
     change(draft, 'summary', clip(title));
   }
+  if (event.dropped) takeBack(draft, event.dropped);
   draft.notes.push({ type: 'tail_noted', session_id, ...tail });
   if (event.messages.length > 0) touch(draft);
+}
+
+/** A person went back in the conversation: what came after that leaves it. */
+function takeBack(
+  draft: Draft,
+  { messages, prompts }: NonNullable<EventOf<'transcript.read'>['dropped']>,
+): void {
+  const { id: session_id } = draft.context.session;
+  draft.notes.push({ type: 'messages_dropped', session_id, message_ids: messages });
+  draft.after.push({ type: 'thread_rolled_back', session_id, num_turns: prompts });
 }

@@ -33,7 +33,7 @@ import {
   type SessionDraft,
   stamp,
 } from './row/draft.ts';
-import { appendMessage, type MessageTools, updateMessage } from './row/messages.ts';
+import { appendMessage, dropMessages, type MessageTools, updateMessage } from './row/messages.ts';
 import { stampToMs } from './text.ts';
 
 /** Sessions of which numbers are kept in memory; those of the others are looked up again. */
@@ -120,6 +120,7 @@ const WRITERS: { [Type in Fact['type']]: WriteFact<FactOf<Type>> } = {
   turn_diff_snapshot: putTurnDiff,
   turn_noted: (tools, _, fact) => tools.turns.note(fact),
   turns_dropped: (tools, draft, fact) => tools.turns.drop(draft, fact),
+  messages_dropped: (tools, draft, fact) => dropMessages(tools, draft, fact.message_ids),
   tail_noted: ({ statements }, _, { type, ...tail }) => {
     statements.putTail.run(tail);
   },

@@ -79,4 +79,36 @@ describe('a session in a terminal', () => {
     const [tail] = rowsOf<{ offset: number }>(server.paths, 'SELECT offset FROM tails');
     expect(tail?.offset).toBe(readFileSync(path).length);
   });
+
+  it('shows the branch that lives after its person went back, also after a restart', async () => {
+    const path = fileOf('back');
+    const asked = (uuid: string, parentUuid: string | null, content: string) =>
+      line({
+        ...{ ...base(uuid), type: 'user', promptId: `p-${uuid}`, parentUuid },
+        message: { role: 'user', content },
+      });
+    const answered = (uuid: string, parentUuid: string, text: string) =>
+      line({
+        ...{ ...base(uuid), type: 'assistant', parentUuid },
+        message: { id: `m-${uuid}`, model: 'm', content: [{ type: 'text', text }] },
+      });
+    const hook = scriptOf('back').prompt('One', 'p-u1');
+    await deliver(server.url, { ...hook, transcript_path: path });
+    appendFileSync(path, asked('u1', null, 'One') + answered('a1', 'u1', 'First.'));
+    appendFileSync(path, asked('u2', 'a1', 'Two') + answered('a2', 'u2', 'Second.'));
+    const contents = () => conversation('back').map(({ content }) => content);
+    const shows = (...expected: string[]) =>
+      vi.waitFor(() => expect(contents()).toEqual(expected), { timeout: 15_000, interval: 20 });
+    await shows('One', 'First.', 'Two', 'Second.');
+    appendFileSync(path, asked('u3', 'a1', 'Other') + answered('a3', 'u3', 'Third.'));
+    await shows('One', 'First.', 'Other', 'Third.');
+    await server.restart();
+    appendFileSync(path, asked('u4', 'a3', 'More'));
+    await shows('One', 'First.', 'Other', 'Third.', 'More');
+    const rows = rowsOf<{ message_count: number }>(
+      server.paths,
+      `SELECT message_count FROM sessions WHERE id = 'back'`,
+    );
+    expect(rows).toEqual([{ message_count: 5 }]);
+  });
 });

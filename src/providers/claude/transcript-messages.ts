@@ -31,6 +31,8 @@ export interface TranscriptPiece {
   title?: string;
   model?: string;
   fields: SeenFields;
+  /** Earlier messages that were taken back, and how many of them were prompts. */
+  dropped: { messages: string[]; prompts: number };
   /** What it says of the session itself, in the order of the file. */
   asides: TranscriptNews[];
   /** The newest line of it that has a time, milliseconds since 1970. */
@@ -64,6 +66,8 @@ export class TranscriptMessages {
   readonly #begun = new Map<string, Begun>();
   readonly #said = new Map<string, number>();
   readonly #answers = new Map<string, number>();
+  /** Messages by the line that told them. */
+  readonly #ofLine = new Map<string, string[]>();
   /** Messages and the one before each. */
   readonly #places = new Map<string, string | null>();
   /** The newest that has a place. */
@@ -81,7 +85,9 @@ export class TranscriptMessages {
   /** What these reports say; null when it is nothing. */
   take(reports: readonly TranscriptReport[]): TranscriptPiece | null {
     const made = new Map<string, MakeMessage>();
+    const dropped = { messages: [], prompts: 0 };
     const piece: TranscriptPiece = {
+      dropped,
       messages: [],
       behind: this.#newest,
       asides: [],
@@ -91,7 +97,9 @@ export class TranscriptMessages {
     let isNews = false;
     for (const report of reports) {
       piece.stamp = Math.max(piece.stamp, report.stamp);
+      if (report.what === 'rewound') isNews = this.#rewind(report, made, piece) || isNews;
       const message = this.#message(report);
+      if (message !== null) this.#noteLine(report, message.id);
       const answered = this.#answeredBy(report);
       if (answered !== null) this.#add(made, answered, piece);
       if (message !== null) this.#add(made, message, piece);
@@ -101,6 +109,30 @@ export class TranscriptMessages {
     }
     piece.messages = [...made.values()];
     return isNews ? piece : null;
+  }
+
+  #noteLine({ message: line }: TranscriptReport, id: string): void {
+    if (line === null) return;
+    const ids = this.#ofLine.get(line);
+    if (ids === undefined) this.#ofLine.set(line, [id]);
+    else ids.push(id);
+  }
+
+  /** What stood in lines that left the conversation leaves it too. */
+  #rewind(
+    { to, gone }: ReportOf<'rewound'>,
+    made: Map<string, MakeMessage>,
+    { dropped }: TranscriptPiece,
+  ): boolean {
+    const ids = new Set(gone.flatMap((line) => this.#ofLine.get(line) ?? []));
+    for (const id of ids) {
+      made.delete(id);
+      this.#places.delete(id);
+      dropped.messages.push(id);
+      if (id.startsWith(`${this.#sessionId}:user:`)) dropped.prompts += 1;
+    }
+    this.#newest = (to === null ? undefined : this.#ofLine.get(to)?.at(-1)) ?? null;
+    return ids.size > 0;
   }
 
   /** Places go by the first time that a message is told: a result changes its tool use, wherever it stands. */

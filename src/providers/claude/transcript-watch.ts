@@ -247,13 +247,14 @@ export class TranscriptWatch implements Transcripts {
 
 /** What a piece says, as one event with the position behind it. */
 function newsOf(piece: TranscriptPiece, path: string, position: TailPosition): TranscriptNews[] {
-  const { messages, behind, usage, title, model, fields, stamp } = piece;
+  const { messages, behind, dropped, usage, title, model, fields, stamp } = piece;
   const event: TranscriptNews['event'] = ({ at, keep }): SessionEvent => ({
     type: 'transcript.read',
     at,
     witness: 'transcript',
     messages: messages.map((make) => make(keep)),
     behind,
+    ...(dropped.messages.length > 0 && { dropped }),
     fields,
     ...(usage && { usage }),
     ...(title !== undefined && { title }),

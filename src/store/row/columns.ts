@@ -172,6 +172,9 @@ function prepareConversation(database: Sqlite) {
       `SELECT id, sequence, timestamp FROM messages WHERE session_id = ? AND sequence > ?
        ORDER BY sequence`,
     ),
+    dropMessage: database.prepare<[string, string]>(
+      'DELETE FROM messages WHERE id = ? AND session_id = ?',
+    ),
     spread: database.prepare<[string]>(
       'UPDATE messages SET sequence = (sequence + 1) * 1024 WHERE session_id = ?',
     ),

@@ -153,6 +153,19 @@ function missingIn(stored: StoredMessage, message: Message, isTranscript: boolea
   return changes;
 }
 
+/** Takes messages out of the conversation. */
+export function dropMessages(
+  { statements, newest }: MessageTools,
+  draft: SessionDraft,
+  ids: readonly string[],
+): void {
+  for (const id of ids) {
+    const { changes } = statements.dropMessage.run(id, draft.sessionId);
+    countUp(draft, 'message_count', -changes);
+  }
+  newest.delete(draft.sessionId);
+}
+
 /** Changes what a report says about an earlier message; the rest of it stays. */
 export function updateMessage(
   { statements }: MessageTools,
