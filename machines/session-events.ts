@@ -10,7 +10,7 @@ import type {
   TokenUsage,
 } from '../src/protocol/nouns.ts';
 import type { ShellOutput } from '../src/protocol/server.ts';
-import type { ConnectorCommand } from './session-facts.ts';
+import type { ConnectorCommand, TailNoted } from './session-facts.ts';
 import type {
   Decision,
   OpenApproval,
@@ -192,6 +192,26 @@ export type SessionReport =
       decision: Decision;
       by: string;
     })
+  /**
+   * A piece of the transcript, in its order: whole messages, also such as are known, and the newest figures and
+   * title. It says what was said and nothing of what the session does.
+   */
+  | (Reported & {
+      type: 'transcript.read';
+      witness: Witness;
+      messages: Message[];
+      /** The message that the first of them stands behind in the transcript; null at its start. */
+      behind: string | null;
+      /** Ids of earlier messages that a person took back, and with how many prompts. */
+      dropped?: { messages: string[]; prompts: number };
+      usage?: TokenUsage;
+      title?: string;
+      model?: string;
+      /** How far the file was read: stored together with what it brought. */
+      tail: Omit<TailNoted, 'type' | 'session_id'>;
+    })
+  /** A source saw that a person cut off the main thread, a tool of it or its words. */
+  | (Reported & { type: 'interruption.seen'; witness: Witness })
   /** A client chose another name, or other settings (`fields`): the provider hears of it if it is there. */
   | (Reported & { type: 'name.chosen'; name: string | null })
   | (Reported & { type: 'settings.chosen' });

@@ -75,8 +75,32 @@ export interface TurnsDropped {
   provider_turn_ids: string[];
 }
 
+/** How far a file was read that a session is told from; read on from there after a restart. */
+export interface TailNoted {
+  type: 'tail_noted';
+  session_id: string;
+  /** Which of the session's files: empty for the transcript itself. */
+  source: string;
+  path: string;
+  /** Device and inode. */
+  file: string;
+  /** Bytes that were read. */
+  offset: number;
+  /** Digest of the last bytes before the offset. */
+  mark: string;
+}
+
+/** Messages were taken back by a person who went back in the conversation. */
+export interface MessagesDropped {
+  type: 'messages_dropped';
+  session_id: string;
+  message_ids: string[];
+}
+
 /** Private notes: stored, never sent, without a revision. */
 export type Note =
+  | MessagesDropped
+  | TailNoted
   | ApprovalOpened
   | ApprovalSent
   | ApprovalClosed
@@ -204,4 +228,6 @@ export const FACTS: Readonly<Record<Fact['type'], FactKind>> = {
   row_noted: STORED,
   turn_noted: STORED,
   turns_dropped: STORED,
+  tail_noted: STORED,
+  messages_dropped: STORED,
 };

@@ -29,6 +29,7 @@ import { isFinished, isShown } from './steps/running.ts';
 import * as sessions from './steps/sessions.ts';
 import * as sideRecords from './steps/side-records.ts';
 import * as tools from './steps/tools.ts';
+import * as transcripts from './steps/transcripts.ts';
 import * as turns from './steps/turns.ts';
 
 // ---- guards ----------------------------------------------------------------------------------------
@@ -107,6 +108,11 @@ const GUARDS = {
     context: SessionContext,
     event: EventOf<'witness.busy' | 'witness.idle' | 'witness.waiting' | 'process.left'>,
   ) => outranks(context, event),
+  /** It cut off the open turn, and no registry speaks for the session. */
+  isInterruptionOfTurn: (context: SessionContext, event: EventOf<'interruption.seen'>) =>
+    context.hasRegistry !== true &&
+    !isLateOnMain(context, event.at) &&
+    covers(context.turn, event.at),
   hasNoAgents: (context: SessionContext) => context.agents.length === 0,
   /** It has stood for a while. */
   hasStood: (
@@ -161,6 +167,7 @@ const STEPS = {
   keepContent: sessions.contentKept,
   seeProcesses: sessions.processesSeen,
   keepMessage: sessions.messageKept,
+  readTranscript: transcripts.transcriptRead,
   confirmMessage: sessions.messageConfirmed,
   updateFields: sessions.fieldsUpdated,
   changeName: sessions.nameChanged,
@@ -174,6 +181,7 @@ const STEPS = {
   completeTurn: turns.turnCompleted,
   cutTurnShort: turns.turnCutShort,
   noticeIdle: turns.idleNoticed,
+  seeInterruption: turns.interruptionSeen,
   witnessIdle: turns.idleWitnessed,
   witnessBusy: turns.busyWitnessed,
   witnessWaiting: turns.waitingWitnessed,

@@ -186,6 +186,12 @@ export const open = session.createStateConfig({
       { guard: 'isIdleNotice', actions: 'updateFields' },
       { actions: { type: 'noticeAttention', params: true } },
     ),
+    ...on('interruption.seen', {
+      guard: 'isInterruptionOfTurn',
+      target: 'closed',
+      actions: { type: 'seeInterruption', params: ends },
+      group: 'stopped by a person',
+    }),
     ...on('witness.idle', {
       guard: 'outranks',
       target: 'closed',

@@ -22,6 +22,7 @@ const sideRecords = {
   ...on('settings.chosen', { guard: 'isSteered', actions: 'chooseSettings' }),
   ...on('message.added', { actions: 'keepMessage' }),
   ...on('message.changed', { actions: 'keepMessage' }),
+  ...on('transcript.read', { actions: 'readTranscript' }),
 };
 
 const begins = 'begins' as const;

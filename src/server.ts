@@ -232,11 +232,20 @@ function startWatches(
     if (isClosed || !watch) return null;
     return await watch({ ...port, onReports: (reports) => runtime.witnesses.take(reports, id) });
   });
-  for (const one of opened) one.catch(onError);
+  // A look at the registry reveals sessions, whose transcripts are read then.
+  const reading = [...providers].map(async ({ id, transcripts }, at) => {
+    await opened[at]?.catch(() => null);
+    if (isClosed || !transcripts) return null;
+    const reader = await transcripts({ ...port, ...runtime.transcripts.port() });
+    runtime.transcripts.attach(id, reader);
+    return reader;
+  });
+  const all = [...opened, ...reading];
+  for (const one of all) one.catch(onError);
   return {
     async close() {
       isClosed = true;
-      const watches = await Promise.allSettled(opened);
+      const watches = await Promise.allSettled(all);
       await Promise.all(
         watches.map((one) => (one.status === 'fulfilled' ? one.value?.close() : null)),
       );

@@ -65,12 +65,13 @@ export function draftOf(context: SessionContext, event: StepEvent): Draft {
 }
 
 /**
- * They say nothing of what the session does, so they make no report of that old: which processes there are, and
- * what clients and the hooks that wait for them do.
+ * They say nothing of what the session does, so they make no report of that old: which processes there are, how
+ * far a transcript was read, and what clients and the hooks that wait for them do.
  */
 const ASIDE = new Set<StepEvent['type']>([
   'process.seen',
   'process.suspended',
+  'transcript.read',
   'approval.decided',
   'question.answered',
   'waiter.left',
@@ -131,18 +132,26 @@ export function touch(draft: Draft): void {
 
 const SHOWN_MESSAGE_CHARS = 200;
 
-/** Appends a message to the conversation. */
-export function append(draft: Draft, message: Message): void {
+/**
+ * Appends a message to the conversation.
+ *
+ * @param after  the message that it stands behind, where another source may have told what follows; null: none
+ */
+export function append(draft: Draft, message: Message, after?: string | null): void {
   const { session_id, id: message_id } = message;
-  draft.content.push({ type: 'message_appended', session_id, message });
+  const place = after === undefined ? {} : { after };
+  draft.content.push({ type: 'message_appended', session_id, message, ...place });
   const { turnId } = draft.event;
   if (turnId !== undefined) {
     draft.notes.push({ type: 'turn_noted', session_id, message_id, provider_turn_id: turnId });
   }
   const speaks = message.message_type === 'user' || message.message_type === 'assistant';
-  if (!speaks) return;
+  // What was said before the words that are quoted does not take their place.
+  const { lastMessageAt = '' } = draft.context;
+  if (!speaks || message.timestamp < lastMessageAt) return;
   change(draft, 'last_message', clip(message.content));
   draft.context.lastMessageId = message.id;
+  draft.context.lastMessageAt = message.timestamp;
 }
 
 /** Keeps a first prompt as one line: what a session is called until it has a better name. */

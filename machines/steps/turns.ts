@@ -100,13 +100,24 @@ export function idleNoticed(
   endTurn(draft, null, edge);
 }
 
+/** A person cut the main thread off; agents may go on. */
+export function interruptionSeen(
+  draft: Draft,
+  _event: EventOf<'interruption.seen'>,
+  edge: TurnEdge,
+): void {
+  endTurn(draft, null, edge);
+}
+
 /** The registry says that the session waits for words: turn, tools, agents and requests are over. */
 export function idleWitnessed(draft: Draft, _event: EventOf<'witness.idle'>, edge: TurnEdge): void {
+  draft.context.hasRegistry = true;
   endTurn(draft, [], edge, 'unknown');
 }
 
 /** The registry says that the session works: no dialog is open, also none of an agent. */
 export function busyWitnessed(draft: Draft, event: EventOf<'witness.busy'>, edge: TurnEdge): void {
+  draft.context.hasRegistry = true;
   close(draft, (request) => isOpenAt(request, event.at), 'unknown', evidenceOf(event));
   beginUnnumbered(draft, edge);
   touch(draft);
@@ -118,6 +129,7 @@ export function waitingWitnessed(
   event: EventOf<'witness.waiting'>,
   edge: TurnEdge,
 ): void {
+  draft.context.hasRegistry = true;
   beginUnnumbered(draft, edge);
   attentionNoticed(draft, event, true);
 }

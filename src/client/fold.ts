@@ -74,7 +74,7 @@ function applied(view: SessionView, frame: ServerFrame): SessionView {
     case 'session_delta':
       return withChanges(view, frame.changes);
     case 'message_appended':
-      return withMessage(view, frame.message);
+      return withMessage(view, frame.message, frame.after);
     case 'message_updated':
       return withUpdate(view, frame.message_id, frame.changes);
     case 'approval_requested':
@@ -125,14 +125,31 @@ export function isoTime(text: string): string {
   return seconds === undefined ? text : new Date(Number(seconds) * 1000).toISOString();
 }
 
-function withMessage(view: SessionView, message: Message): SessionView {
+/** @param after  the message that it stands behind; null at the beginning, undefined at the end */
+function withMessage(
+  view: SessionView,
+  message: Message,
+  after: string | null | undefined,
+): SessionView {
   const at = view.messages.findLastIndex(({ id }) => id === message.id);
   if (at >= 0) return { ...view, messages: view.messages.with(at, message) };
+  if (after !== undefined) return withPlaced(view, message, after);
   // What was asked for stays: only a view that grew by itself loses its oldest.
   const kept = Math.max(KEPT_MESSAGES, view.messages.length);
   const messages = [...view.messages, message].slice(-kept);
   const has_older = view.has_older || messages.length <= view.messages.length;
   return { ...view, messages, has_older, message_count: view.message_count + 1 };
+}
+
+/** Behind that message, or by its time where that is not here; what is older than all that is here is only counted. */
+function withPlaced(view: SessionView, message: Message, after: string | null): SessionView {
+  const message_count = view.message_count + 1;
+  const { messages, has_older } = view;
+  const known = messages.findLastIndex(({ id }) => id === after);
+  const isBefore = ({ timestamp }: Message) => timestamp <= message.timestamp;
+  const before = known >= 0 || after === null ? known : messages.findLastIndex(isBefore);
+  if (before < 0 && has_older) return { ...view, message_count };
+  return { ...view, messages: messages.toSpliced(before + 1, 0, message), message_count };
 }
 
 /** Puts a page of older messages in front of those that are there. */

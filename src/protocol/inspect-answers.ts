@@ -179,6 +179,7 @@ export type InspectOrigin =
   | 'client'
   | 'connector'
   | 'watch'
+  | 'transcript'
   | 'server'
   | 'visualizer';
 

@@ -66,7 +66,16 @@ export interface ShellOutput {
 /** Facts that subscribers of a session see, each with the session's next revision. */
 export type SessionMessage =
   | { type: 'session_delta'; session_id: string; changes: StateChanges }
-  | { type: 'message_appended'; session_id: string; message: Message }
+  | {
+      type: 'message_appended';
+      session_id: string;
+      message: Message;
+      /**
+       * Additive: the message that it stands directly behind, null at the beginning; left out at the end. A source
+       * that is slower than another tells what was said before it.
+       */
+      after?: string | null;
+    }
   | { type: 'message_updated'; session_id: string; message_id: string; changes: MessageChanges }
   | { type: 'approval_requested'; session_id: string; request: ApprovalRequest }
   | { type: 'tokens_updated'; session_id: string; usage: TokenUsage }

@@ -3,7 +3,7 @@
  * registry.ts; nothing of a provider's own folder is imported outside it but by the composition root.
  */
 import type { SeenFields, SessionEvent } from '../../machines/session-events.ts';
-import type { ConnectorCommand, ThreadSettings } from '../../machines/session-facts.ts';
+import type { ConnectorCommand, TailNoted, ThreadSettings } from '../../machines/session-facts.ts';
 import type { Session, Stamp } from '../../machines/session-types.ts';
 import { OrbitError } from '../errors.ts';
 import type { Logger } from '../log.ts';
@@ -230,6 +230,48 @@ export interface WatchPort {
   onError(error: unknown): void;
 }
 
+/** A session whose transcript is read as it grows. */
+export interface FollowedSession {
+  sessionId: string;
+  /** As a hook named it: checked before it is opened. Null: looked for by the session's id. */
+  path: string | null;
+  cwd: string | null;
+  /** Where reading goes on; null at the start of the file. */
+  from: Omit<TailNoted, 'type' | 'session_id' | 'source'> | null;
+}
+
+/** One thing that a transcript tells: an event, once its time on the server's clock is known. */
+export interface TranscriptNews {
+  /** Milliseconds since 1970, by the transcript. */
+  stamp: number;
+  /** Idempotency key; null for what is stored together with the position behind it. */
+  key: string | null;
+  event(receipt: Pick<HookReceipt, 'at' | 'keep'>): SessionEvent;
+}
+
+/** What the server offers to the reading of transcripts. */
+export interface TranscriptPort {
+  /** Takes what was read, in order; false when it is not stored: then it is to be read again. Never rejects. */
+  take(sessionId: string, news: readonly TranscriptNews[]): Promise<boolean>;
+  /** A path, or a part of it, that is not read, once each, with the reason. */
+  onWarning(path: string, reason: string): void;
+  /** A look failed in a way that is not foreseen; the next one is made all the same. */
+  onError(error: unknown): void;
+}
+
+/** The transcripts of sessions that run elsewhere. */
+export interface Transcripts {
+  /** Reads this one from now on; the newest call counts. */
+  follow(session: FollowedSession): void;
+  follows(sessionId: string): boolean;
+  /** Looks at once: something was heard of the session. */
+  look(sessionId: string): void;
+  /** Reads it no more. */
+  release(sessionId: string): void;
+  /** No news come after it has resolved. */
+  close(): Promise<void>;
+}
+
 /** A provider: what it cannot do is null. */
 export interface Provider {
   /** As the wire names it. */
@@ -248,6 +290,8 @@ export interface Provider {
     | null;
   /** Watches sessions that run in terminals, from the first look on; null where nothing is to be looked at. */
   readonly watch: ((port: WatchPort) => Promise<{ close(): Promise<void> }>) | null;
+  /** Reads the transcripts of such sessions; null where there are none. */
+  readonly transcripts: ((port: TranscriptPort) => Promise<Transcripts>) | null;
   /** Begins to tell what is not asked for. Called once, before all else. */
   start(port: ServerPort): void;
   /** Ends its processes; settles when nothing is left, within 6 s. */
@@ -309,6 +353,7 @@ export const BLANK_PROVIDER: Readonly<Omit<Provider, 'id' | 'name'>> = {
   readHook: null,
   subagentTools: null,
   watch: null,
+  transcripts: null,
   start: () => {},
   close: async () => {},
 };

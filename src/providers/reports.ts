@@ -76,6 +76,8 @@ interface TranscriptOrigin extends ReportOrigin {
   agent: string | null;
   /** The transcript's id of the line, by which a rewind takes it back; null for lines that have none. */
   message: string | null;
+  /** The provider's id of the prompt that it answers; null where the version writes none. */
+  turn: string | null;
 }
 
 /** What a transcript reports. */

@@ -22,6 +22,7 @@ import { frameOf } from './rooms/rooms.ts';
 import type { RuntimeApi } from './runtime-api.ts';
 import { createSessionNames, type SessionNames } from './sessions/session-names.ts';
 import { createShells } from './shells.ts';
+import { TranscriptReading } from './transcripts.ts';
 import { Witnesses } from './witnesses.ts';
 
 /** What a runtime is built over. */
@@ -46,6 +47,8 @@ export interface Runtime extends Pick<Core, 'rooms' | 'registry' | 'ledger' | 't
   warmUp(): Promise<void>;
   /** Takes what the watch of registries and processes reports. */
   witnesses: Pick<Witnesses, 'take'>;
+  /** Takes what transcripts tell, once a provider's reading is attached. */
+  transcripts: Pick<TranscriptReading, 'port' | 'attach'>;
   /** From now on live hooks wait for this, at most 2 s: older ones are on their way from the spool. */
   waitForSpool(drained: Promise<unknown>): void;
   /** Lets sessions rest that were idle for so long: connectors go first, then they become rows. */
@@ -68,12 +71,18 @@ export function createRuntime(deps: RuntimeDeps): Runtime {
     log,
     witness(live, item, committed) {
       inspection.witness(live, item, committed);
+      transcripts.noticed(live, item);
       names?.noticed(live);
     },
   });
   const { rooms, ring, registry, ledger, news, threads, sessions } = core;
   const hooks = new Hooks({ ...core, providers, images, log: log.child('hooks') });
   const witnesses = new Witnesses({ ...core, providers, log: log.child('watch') });
+  const transcripts: TranscriptReading = new TranscriptReading({
+    ...core,
+    images,
+    log: log.child('transcripts'),
+  });
   const intake = createIntake((hook, meta) => hooks.take(hook, meta));
   const inspection = createInspection({
     ...{ writer, registry, ledger, clock, version },
@@ -99,7 +108,7 @@ export function createRuntime(deps: RuntimeDeps): Runtime {
   const receive = createDispatch({ codec: intake.codec, handlers, log: log.child('websocket') });
   return {
     api: apiOf({ deps, core, subscriptions, intake, receive }),
-    ...{ rooms, registry, ledger, threads, inspection, witnesses },
+    ...{ rooms, registry, ledger, threads, inspection, witnesses, transcripts },
     warmUp: async () => void (await rehearseHook(intake, providers)),
     waitForSpool: intake.waitForSpool,
     rest(idleMs) {
@@ -110,6 +119,7 @@ export function createRuntime(deps: RuntimeDeps): Runtime {
       intake.drain();
       core.answers.close();
       witnesses.stop();
+      transcripts.stop();
       names?.close();
     },
     async close() {

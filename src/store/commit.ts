@@ -8,7 +8,14 @@ import Database from 'better-sqlite3';
 import { FACTS, type Fact } from '../../machines/session-facts.ts';
 import type { Sqlite } from './database.ts';
 import type { Epoch } from './epoch.ts';
-import type { CheckpointItem, EventItem, Item, ItemResult, PendingItem } from './items.ts';
+import type {
+  CheckpointItem,
+  EventItem,
+  Item,
+  ItemResult,
+  KnownFact,
+  PendingItem,
+} from './items.ts';
 import type { JournalRow } from './queries/journal.ts';
 import { createRows } from './rows.ts';
 import { byteLength, MAX_STORED_BYTES, storable } from './text.ts';
@@ -162,10 +169,7 @@ function commitEvent(context: ItemContext, item: EventItem): ItemResult {
     return { outcome: 'duplicate' };
   }
   const draft = rows.open(sessionId, item);
-  for (const fact of JSON.parse(item.facts) as Fact[]) {
-    if (FACTS[fact.type].takesRevision) draft.revision += 1;
-    rows.applyFact(draft, fact, draft.revision);
-  }
+  const known = applyFacts(rows, draft, JSON.parse(item.facts) as Fact[]);
   draft.journalSeq += 1;
   const { journalSeq: seq, revision, journalId: before, amended } = draft;
   draft.journalId = journal.append({ ...item, seq, revision, before, amended });
@@ -174,7 +178,23 @@ function commitEvent(context: ItemContext, item: EventItem): ItemResult {
   if (item.snapshot !== null && journal.isBaseDue(sessionId, seq)) {
     journal.keepBase(sessionId, seq, item.machineVersion, item.snapshot);
   }
-  return { outcome: 'committed', seq, revision };
+  return { outcome: 'committed', seq, revision, ...(known.length > 0 && { known }) };
+}
+
+/** Applies facts in their order, each that says something new under a number of its own. */
+function applyFacts(
+  rows: ItemContext['rows'],
+  draft: ReturnType<ItemContext['rows']['open']>,
+  facts: readonly Fact[],
+): KnownFact[] {
+  const known: KnownFact[] = [];
+  for (const [at, fact] of facts.entries()) {
+    const revision = draft.revision + (FACTS[fact.type].takesRevision ? 1 : 0);
+    const instead = rows.applyFact(draft, fact, revision);
+    if (instead !== undefined) known.push({ at, fact: instead && JSON.stringify(instead) });
+    if (instead !== null) draft.revision = revision;
+  }
+  return known;
 }
 
 function commitPending(context: ItemContext, item: PendingItem): ItemResult {

@@ -72,10 +72,18 @@ export interface CheckpointItem {
 /** What can be committed. */
 export type Item = EventItem | PendingItem | CheckpointItem;
 
+/** A fact about a message that was known already, or that has another place than its source knows. */
+export interface KnownFact {
+  /** Its place among the facts of the item. */
+  at: number;
+  /** JSON of the change that it came to; null when it told nothing new. Then it takes no revision. */
+  fact: string | null;
+}
+
 /** What became of an item. */
 export type ItemResult =
   /** Stored; `revision` is the session's after the item's last frame. */
-  | { outcome: 'committed'; seq: number; revision: number }
+  | { outcome: 'committed'; seq: number; revision: number; known?: KnownFact[] }
   /** Its key was stored before: nothing was done. */
   | { outcome: 'duplicate' }
   /** It can never be stored: set aside alone with its error. */
@@ -147,7 +155,9 @@ export type Read =
   | { kind: 'approval'; id: number }
   | { kind: 'projects' }
   /** A subagent of a session, and the transcript its own lies beside. */
-  | { kind: 'subagent'; sessionId: string; id: string };
+  | { kind: 'subagent'; sessionId: string; id: string }
+  /** How far the files of a session were read. */
+  | { kind: 'tails'; sessionId: string };
 
 /** What each read is answered with. */
 export interface ReadResults {
@@ -176,6 +186,7 @@ export interface ReadResults {
   approval: { sessionId: string; isOpen: boolean } | null;
   projects: Fit<RecentProject>;
   subagent: { provider: string; transcriptPath: string | null } | null;
+  tails: StoredTail[];
 }
 
 /** What a read named and is not there. */
@@ -254,6 +265,18 @@ export interface Opened {
   processes: Array<{ pid: number; sessionId: string }>;
   /** Processes that bore a session which had not ended, with their start times. */
   bearers: Bearer[];
+  /** Files that sessions are told from, the newest sessions first. */
+  tails: StoredTail[];
+}
+
+/** How far a file of a session was read. */
+export interface StoredTail {
+  sessionId: string;
+  source: string;
+  path: string;
+  file: string;
+  offset: number;
+  mark: string;
 }
 
 /** A process that bore a session when the server last knew it. */

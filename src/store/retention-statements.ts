@@ -30,7 +30,7 @@ export function prepareStatements(database: Sqlite) {
   const pluck = <Params extends unknown[], Result>(sql: string) =>
     database.prepare<Params, Result>(sql).pluck();
   const ofSession = ['turn_diffs', 'subagents', 'approval_history', 'review_comments', 'papers'];
-  const others = ['machines', 'journal_bases', 'pending_sessions', 'foreign_writes'];
+  const others = ['machines', 'journal_bases', 'pending_sessions', 'foreign_writes', 'tails'];
   return {
     sliceOfKeys: pluck<[string], string>(
       `SELECT key FROM hook_keys WHERE key > ? ORDER BY key LIMIT 1 OFFSET ${SLICE_ROWS - 1}`,

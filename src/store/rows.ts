@@ -7,15 +7,12 @@ import type { StateChanges } from '../protocol/nouns.ts';
 import type { Sqlite } from './database.ts';
 import type { EventItem } from './items.ts';
 import {
-  appendMessage,
   buryComment,
   closeApproval,
   createTurnRows,
-  type MessageTools,
   openApproval,
   putComment,
   putTurnDiff,
-  updateMessage,
 } from './row/child-rows.ts';
 import {
   columnsFromSummary,
@@ -36,6 +33,7 @@ import {
   type SessionDraft,
   stamp,
 } from './row/draft.ts';
+import { appendMessage, dropMessages, type MessageTools, updateMessage } from './row/messages.ts';
 import { stampToMs } from './text.ts';
 
 /** Sessions of which numbers are kept in memory; those of the others are looked up again. */
@@ -51,22 +49,26 @@ interface Tools extends MessageTools {
 export function createRows(database: Sqlite) {
   const statements = prepareRowStatements(database);
   const turns = createTurnRows(database);
-  const sequences = new Map<string, number>();
+  const newest: MessageTools['newest'] = new Map();
   const counters = new Map<string, SessionCounters>();
   return {
     /** Begins an item's changes with the session as it is stored; it need not exist. */
-    open: (sessionId: string, { at, caller }: Pick<EventItem, 'at' | 'caller'>) =>
+    open: (
+      sessionId: string,
+      { at, caller, origin }: Pick<EventItem, 'at' | 'caller' | 'origin'>,
+    ) =>
       openDraft(counters.get(sessionId) ?? readCounters(statements, sessionId), {
-        ...{ sessionId, at, caller },
+        ...{ sessionId, at, caller, origin },
       }),
     /**
      * Applies one fact. What belongs into the session's own row waits in the draft until `close`.
      *
      * @param revision  the fact's own for messages to subscribers, the current one for notes
+     * @returns what is told instead of a fact about a message that is known: its change, or null for nothing
      * @throws SqliteError, TypeError, Error when the fact can never be stored
      */
     applyFact: (draft: SessionDraft, fact: Fact, revision: number) =>
-      applyFact({ statements, turns, sequences }, draft, fact, revision),
+      applyFact({ statements, turns, newest }, draft, fact, revision),
     /** Writes the session's row. @throws Error when there is none */
     close(draft: SessionDraft, end: DraftEnd) {
       closeDraft(statements, draft, end);
@@ -76,7 +78,7 @@ export function createRows(database: Sqlite) {
     },
     /** Forgets what is remembered of a session, or of all, after a rollback. */
     forget(sessionId?: string) {
-      for (const kept of [sequences, counters]) {
+      for (const kept of [newest, counters]) {
         if (sessionId === undefined) kept.clear();
         else kept.delete(sessionId);
       }
@@ -90,7 +92,10 @@ type WriteFact<F extends Fact> = (
   fact: F,
   /** The fact's own for messages to subscribers, the current one for notes. */
   revision: number,
-) => void;
+) => unknown;
+
+/** What a fact about a known message came to; undefined for every other fact. */
+type Instead = ReturnType<typeof appendMessage>;
 
 /** Told to whoever listens, and to nobody later: it changes nothing that is stored. */
 const passes = () => {};
@@ -107,8 +112,7 @@ const WRITERS: { [Type in Fact['type']]: WriteFact<FactOf<Type>> } = {
     stamp(draft, 'token_usage', revision);
   },
 
-  message_appended: (tools, draft, fact, revision) =>
-    appendMessage(tools, draft, fact.message, revision),
+  message_appended: (tools, draft, fact, revision) => appendMessage(tools, draft, fact, revision),
   message_updated: (tools, draft, fact, revision) => {
     updateMessage(tools, fact, revision);
     draft.amended.push(fact.message_id);
@@ -116,6 +120,10 @@ const WRITERS: { [Type in Fact['type']]: WriteFact<FactOf<Type>> } = {
   turn_diff_snapshot: putTurnDiff,
   turn_noted: (tools, _, fact) => tools.turns.note(fact),
   turns_dropped: (tools, draft, fact) => tools.turns.drop(draft, fact),
+  messages_dropped: (tools, draft, fact) => dropMessages(tools, draft, fact.message_ids),
+  tail_noted: ({ statements }, _, { type, ...tail }) => {
+    statements.putTail.run(tail);
+  },
   // What was taken back cannot be told by rows that are still there: only a snapshot can.
   thread_rolled_back: (_, draft, __, revision) => {
     draft.columns.snapshot_base = revision;
@@ -153,12 +161,13 @@ const WRITERS: { [Type in Fact['type']]: WriteFact<FactOf<Type>> } = {
   shell_output: passes,
 };
 
-function applyFact(tools: Tools, draft: SessionDraft, fact: Fact, revision: number): void {
+function applyFact(tools: Tools, draft: SessionDraft, fact: Fact, revision: number): Instead {
   refuseForeignFact(draft, fact);
   // Facts come as JSON: what the types rule out may still be in it.
   const write = Object.hasOwn(WRITERS, fact.type) ? WRITERS[fact.type] : null;
   if (write === null) throw new Error(`No rows are known for the fact ${JSON.stringify(fact)}`);
-  (write as WriteFact<Fact>)(tools, draft, fact, revision);
+  const wrote = (write as WriteFact<Fact>)(tools, draft, fact, revision);
+  return fact.type === 'message_appended' ? (wrote as Instead) : undefined;
 }
 
 function refuseForeignFact(draft: SessionDraft, fact: Fact): void {

@@ -119,6 +119,7 @@ function serve(store: OpenStore): void {
       retention: store.limits,
       processes: actors.processes(),
       bearers: actors.bearers(),
+      tails: actors.tails(),
       commands: actors.commands(),
     },
   });

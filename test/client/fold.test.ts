@@ -133,6 +133,28 @@ describe('folding a session', () => {
     expect(later.revision).toBe(11);
   });
 
+  it('puts a message that is told late behind the one it names, or by its time', () => {
+    const at = (id: string, second: number) => ({
+      ...message(id),
+      timestamp: `2026-01-01T00:00:0${second}.000Z`,
+    });
+    const told = (revision: number, one: Message, after?: string | null): ServerFrame => ({
+      ...{ type: 'message_appended', session_id, message: one, revision },
+      ...(after !== undefined && { after }),
+    });
+    const { revision } = state;
+    const view = folding(
+      state,
+      told(revision + 1, at('b', 2)),
+      told(revision + 2, at('d', 4)),
+      told(revision + 3, at('c', 3), 'b'),
+      told(revision + 4, at('a', 1), null),
+      told(revision + 5, at('e', 3), 'not here'),
+    );
+    expect(view.messages.map(({ id }) => id)).toEqual(['a', 'b', 'c', 'e', 'd']);
+    expect(view.message_count).toBe(5);
+  });
+
   it('keeps the newest messages and counts them all', () => {
     let view: SessionView = state;
     for (let at = 0; at < KEPT_MESSAGES + 5; at++) {

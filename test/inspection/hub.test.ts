@@ -117,6 +117,7 @@ function openLedger(
         retention: DEFAULT_RETENTION,
         processes: [],
         bearers: [],
+        tails: [],
         commands: [],
       },
       read: () => Promise.reject(new Error('no reads')),

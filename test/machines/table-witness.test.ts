@@ -46,7 +46,34 @@ const standing = (event: SessionEvent) => {
 
 const ASKED = [prompted(1), toolBegan(2, 't1'), asked(3, 'r1', 't1')];
 
+const interrupted = (n: number) => report(n, 'interruption.seen', { witness: 'transcript' });
+
 const ROWS: Row[] = [
+  [
+    'an interruption in the transcript ends the turn and its request where no registry speaks',
+    ASKED,
+    interrupted(4),
+    'idle',
+    [
+      closed('r1', 'cancelled', 'transcript: interruption.seen'),
+      delta({ work_status: 'waiting', pending_approval: null, current_turn_id: null }),
+      listed(),
+    ],
+  ],
+  [
+    'an interruption in the transcript moves nothing where the registry speaks',
+    [busy(1), idle(2), prompted(3), toolBegan(4, 't1')],
+    interrupted(5),
+    'working',
+    [],
+  ],
+  [
+    'an interruption that is older than the newest prompt moves nothing',
+    [prompted(1), prompted(3)],
+    interrupted(2),
+    'working',
+    [],
+  ],
   [
     'an idle registry ends a turn whose end no hook reported, and its request with it',
     ASKED,

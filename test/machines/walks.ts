@@ -148,6 +148,18 @@ function steered(...events: SessionEvent[]): Walk {
 export const FIXED_WALKS: Walk[] = [
   {
     session: {},
+    events: [prompted(1), report(2, 'interruption.seen', { witness: 'transcript' })],
+  },
+  {
+    session: {},
+    events: [
+      report(1, 'witness.idle', { witness: 'registry' }),
+      prompted(2),
+      report(3, 'interruption.seen', { witness: 'transcript' }),
+    ],
+  },
+  {
+    session: {},
     events: [prompted(1), over(3), report(2, 'witness.idle', { witness: 'registry' })],
   },
   {

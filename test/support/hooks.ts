@@ -9,6 +9,8 @@ export interface PostOptions {
   key?: string | null;
   /** `X-OrbitDock-Hook`. */
   type?: string;
+  /** `X-OrbitDock-Sent`: when hook.sh sends it, nanoseconds; it ran at the time of its key then. */
+  sent?: string;
   agent?: Agent;
 }
 
@@ -35,7 +37,7 @@ export function hookKey(claudePid = 0): string {
 export function postHook(
   url: string,
   body: unknown,
-  { key = hookKey(), type, agent: own = agent }: PostOptions = {},
+  { key = hookKey(), type, sent, agent: own = agent }: PostOptions = {},
 ): Promise<PostResult> {
   const bytes = Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
   return new Promise((resolve, reject) => {
@@ -44,6 +46,7 @@ export function postHook(
       'Content-Length': bytes.length,
       ...(key !== null && { 'Idempotency-Key': key }),
       ...(type !== undefined && { 'X-OrbitDock-Hook': type }),
+      ...(sent !== undefined && { 'X-OrbitDock-Sent': sent }),
     };
     const post = request(`${url}/api/hook`, { method: 'POST', headers, agent: own }, (answer) => {
       const chunks: Buffer[] = [];

@@ -199,7 +199,7 @@ function applyFact({ state, messages }: FilledView, fact: SessionMessage): void 
       break;
     case 'message_appended':
       if (!messages.has(fact.message.id)) state.message_count++;
-      messages.set(fact.message.id, fact.message);
+      put(messages, fact.message, fact.after);
       break;
     case 'message_updated': {
       const message = messages.get(fact.message_id);
@@ -228,6 +228,22 @@ function applyFact({ state, messages }: FilledView, fact: SessionMessage): void 
       Object.assign(state, { status: 'ended', work_status: 'ended' });
       break;
   }
+}
+
+/** Behind the message that it names; null: before all others. */
+function put(
+  messages: FilledView['messages'],
+  message: Message,
+  after: string | null | undefined,
+): void {
+  const isPlaced = after !== undefined && !messages.has(message.id);
+  const others = [...messages];
+  messages.set(message.id, message);
+  if (!isPlaced) return;
+  const before = others.findIndex(([id]) => id === after);
+  messages.clear();
+  others.splice(before + 1, 0, [message.id, message]);
+  for (const [id, one] of others) messages.set(id, one);
 }
 
 type TurnDiffFact = Extract<SessionMessage, { type: 'turn_diff_snapshot' }>;

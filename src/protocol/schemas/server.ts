@@ -18,7 +18,12 @@ const answer = { ...frame, 'request_id?': 'string' } as const;
 
 const facts = {
   session_delta: { type: "'session_delta'", ...fact, changes: 'StateChanges' },
-  message_appended: { type: "'message_appended'", ...fact, message: 'Message' },
+  message_appended: {
+    type: "'message_appended'",
+    ...fact,
+    message: 'Message',
+    'after?': 'string | null',
+  },
   message_updated: {
     type: "'message_updated'",
     ...fact,

@@ -7,6 +7,7 @@ import {
   type HookReading,
   type PendingStart,
   type Provider,
+  type TranscriptPort,
   type WatchPort,
 } from '../provider.ts';
 import { answerOf } from './hooks/answers.ts';
@@ -30,6 +31,7 @@ export function createClaudeProvider({ transcriptRoots, homes }: ClaudeProviderD
     readHook,
     subagentTools: (transcriptPath, id) => readSubagentTools(transcriptPath, id, transcriptRoots),
     watch: homes.length === 0 ? null : (port) => watchRegistries(homes, port),
+    transcripts: homes.length === 0 ? null : (port) => followTranscripts(homes, port),
   };
 }
 
@@ -39,6 +41,11 @@ async function watchRegistries(homes: readonly string[], port: WatchPort) {
   const watch = new RegistryWatch({ ...port, homes });
   await watch.start();
   return watch;
+}
+
+async function followTranscripts(homes: readonly string[], port: TranscriptPort) {
+  const { TranscriptWatch } = await import('./transcript-watch.ts');
+  return new TranscriptWatch({ ...port, homes });
 }
 
 /* A hook of Claude Code as the runtime takes it: what it means, and the session that it reveals. */

@@ -19,6 +19,7 @@ export class TranscriptReader {
   readonly #sessionId: string;
   readonly #agent: string | null;
   readonly #tail: FileTail;
+  readonly #onReplayed: (reports: TranscriptReport[]) => void;
   #parser: TranscriptParser;
   #from: TailPosition | null;
 
@@ -26,13 +27,17 @@ export class TranscriptReader {
    * @param path  a path that homes.ts allowed
    * @param agent  the subagent whose file it is; null for the main one
    * @param from  the stored position; null for a file that was never read
+   * @param onReplayed  hears what was stored already, when the file is first read; void once `read` says that
+   *   the file was cut or replaced
    */
   constructor(
     path: string,
     sessionId: string,
     agent: string | null = null,
     from: TailPosition | null = null,
+    onReplayed: (reports: TranscriptReport[]) => void = () => {},
   ) {
+    this.#onReplayed = onReplayed;
     this.#sessionId = sessionId;
     this.#agent = agent;
     this.#tail = new FileTail(path);
@@ -63,7 +68,7 @@ export class TranscriptReader {
     let batch: TailBatch;
     do {
       batch = await this.#tail.read(from.offset);
-      for (const line of batch.lines) this.#parser.line(line);
+      for (const line of batch.lines) this.#onReplayed(this.#parser.line(line));
     } while (batch.more);
     const { position } = batch;
     // The file is not there at the moment: the next look asks again.

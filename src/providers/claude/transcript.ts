@@ -23,7 +23,7 @@ import { TranscriptTree } from './transcript-tree.ts';
 
 type What = TranscriptReport extends infer R
   ? R extends TranscriptReport
-    ? Omit<R, 'witness' | 'sessionId' | 'stamp' | 'key' | 'agent' | 'message'>
+    ? Omit<R, 'witness' | 'sessionId' | 'stamp' | 'key' | 'agent' | 'message' | 'turn'>
     : never
   : never;
 
@@ -45,6 +45,8 @@ export class TranscriptParser {
   readonly #last = new Map<string, string>();
   #lines = 0;
   #stamp = 0;
+  /** The prompt that the newest lines belong to. */
+  #turn: string | null = null;
 
   /** @param agent  the subagent whose file it is; null for the main one */
   constructor(sessionId: string, agent: string | null = null) {
@@ -64,6 +66,9 @@ export class TranscriptParser {
     if (uuid !== null && this.#tree.has(uuid)) return [];
     const stamp = Date.parse(string(line.timestamp) ?? '');
     if (Number.isFinite(stamp)) this.#stamp = stamp;
+    if (line.type === 'user' && !this.#isAside(line)) {
+      this.#turn = string(line.promptId) ?? this.#turn;
+    }
     const found = this.#read(line);
     const rewound = uuid === null ? [] : this.#grow(uuid, line, found);
     return this.#sign(line, uuid, [...rewound, ...found]);
@@ -214,6 +219,7 @@ export class TranscriptParser {
       key: `${base}:${at}`,
       agent,
       message: uuid,
+      turn: this.#turn,
       ...of,
     }));
   }

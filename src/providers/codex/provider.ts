@@ -59,6 +59,7 @@ export function createCodexProvider({ engine, env, naming, log }: CodexProviderD
     namer,
     readHook: null,
     watch: null,
+    transcripts: null,
     subagentTools: null,
     start(port) {
       account = createAccount({ engine, port, codexHome: codexHomeOf(env), log });

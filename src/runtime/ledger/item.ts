@@ -104,6 +104,8 @@ function journalForm(event: SessionEvent, before: Session): string {
     ...('comment' in rest && { comment: { ...rest.comment, body: '' } }),
     ...('output' in rest && { output: { ...rest.output, stdout: '', stderr: '' } }),
     ...('order' in rest && { order: { type: rest.order.type } }),
+    ...('messages' in rest && { messages: rest.messages.map(bodiless) }),
+    ...(rest.type === 'transcript.read' && rest.title !== undefined && { title: '' }),
     ...(message && { message: bodiless(message) }),
     ...(update && { update: { messageId: update.messageId, changes: {} } }),
   });

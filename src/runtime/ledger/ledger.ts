@@ -184,7 +184,7 @@ class WriterLedger implements Ledger {
       case 'committed':
         live.head = head;
         this.#deps.moved(live);
-        this.#publish(item.sessionId, pieces, result.revision);
+        this.#publish(item.sessionId, told(pieces, result), result.revision);
         this.#deps.witness?.(live, item, result);
         pending.settle(null);
         if (commands.length > 0) this.#deps.release(live, commands);
@@ -225,6 +225,20 @@ class WriterLedger implements Ledger {
     }
     if (pieces.some(({ fact }) => fact.type === 'approval_closed')) settled(sessionId);
   }
+}
+
+/** What is told of an event's facts: of those about known messages what the rows made of them. */
+function told(
+  pieces: readonly Piece[],
+  { known }: Extract<ItemResult, { outcome: 'committed' }>,
+): readonly Piece[] {
+  if (known === undefined) return pieces;
+  const instead = new Map(known.map(({ at, fact }) => [at, fact]));
+  return pieces.flatMap((piece, at) => {
+    const text = instead.get(at);
+    if (text === undefined) return piece;
+    return text === null ? [] : { fact: JSON.parse(text) as Fact, text };
+  });
 }
 
 /** A sender as the journal keeps it. */

@@ -16,6 +16,8 @@ export type Origin =
   | 'connector'
   /** The watch of registries and processes. */
   | 'watch'
+  /** The transcript of a watched session. */
+  | 'transcript'
   | 'server'
   | 'visualizer';
 

@@ -4,7 +4,14 @@
  */
 import { isDamage } from '../damage.ts';
 import type { Sqlite } from '../database.ts';
-import type { InspectedSession, JournalRange, Opened, ReadResults, StoredActor } from '../items.ts';
+import type {
+  InspectedSession,
+  JournalRange,
+  Opened,
+  ReadResults,
+  StoredActor,
+  StoredTail,
+} from '../items.ts';
 import { createJournalRead, type JournalBase, type JournalRead } from './journal.ts';
 import { SUMMARY_COLUMNS, type SummaryRow, summaryFromRow } from './session-rows.ts';
 
@@ -20,6 +27,9 @@ interface ActorRow extends SummaryRow {
 
 /** More terminals than anybody has open. */
 const MAX_PROCESSES = 200;
+
+/** Files looked at after a start: what older sessions wrote meanwhile is read when they are heard of again. */
+const MAX_TAILS = 256;
 
 const BUSY = new Set(['working', 'permission', 'question']);
 
@@ -82,6 +92,16 @@ export class ActorReads {
   /** Processes that bear sessions which have not ended. */
   bearers(): Opened['bearers'] {
     return orNothing(() => this.#statements.bearers.all()).flatMap(bearersIn);
+  }
+
+  /** Files that sessions are told from, of the sessions that were last heard of. */
+  tails(): Opened['tails'] {
+    return orNothing(() => this.#statements.tails.all());
+  }
+
+  /** How far the files of a session were read. */
+  tailsOf(sessionId: string): StoredTail[] {
+    return this.#statements.tailsOf.all(sessionId);
   }
 
   /** Commands that were running when nobody wrote any more. */
@@ -174,6 +194,15 @@ function prepareStatements(database: Sqlite) {
     bearers: database.prepare<[], BearersRow>(
       `SELECT id AS sessionId, agent_processes AS processes FROM sessions
        WHERE status = 'active' AND agent_processes IS NOT NULL`,
+    ),
+    tails: database.prepare<[], StoredTail>(
+      `SELECT session_id AS sessionId, tails.source, path, file, offset, mark
+       FROM tails JOIN sessions ON sessions.id = tails.session_id
+       ORDER BY last_activity_at DESC LIMIT ${MAX_TAILS}`,
+    ),
+    tailsOf: database.prepare<[string], StoredTail>(
+      `SELECT session_id AS sessionId, source, path, file, offset, mark
+       FROM tails WHERE session_id = ?`,
     ),
     commands: database.prepare<[], Opened['commands'][number]>(
       `SELECT session_id AS sessionId, id AS messageId, tool_output AS output FROM messages

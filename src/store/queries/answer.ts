@@ -59,6 +59,8 @@ export function createAnswer(deps: { database: Sqlite; epoch: string }) {
         return projects();
       case 'subagent':
         return actors.subagent(read.sessionId, read.id);
+      case 'tails':
+        return actors.tailsOf(read.sessionId);
       default:
         return unknownRead(read);
     }

@@ -116,6 +116,13 @@ function prepareStatements(database: Sqlite) {
     message: database.prepare<[string, string], MessageRow>(
       `SELECT ${MESSAGE_COLUMNS} FROM messages WHERE id = ? AND session_id = ?`,
     ),
+    before: database
+      .prepare<[string, string], string>(
+        `SELECT id FROM messages WHERE session_id = ?
+           AND sequence < (SELECT sequence FROM messages WHERE id = ?)
+         ORDER BY sequence DESC LIMIT 1`,
+      )
+      .pluck(),
     journal: createJournalRead(database),
     turnDiffs: database.prepare<[string, number], TurnDiffRow>(
       `SELECT turn_id, diff, input_tokens, output_tokens, cached_tokens, context_window,
@@ -143,7 +150,9 @@ function replay(
   if (amended === null) return null;
   const stamped: Stamped[] = [];
   for (const message of changedMessages(statements, row.id, since, amended)) {
-    stamped.push(messageFrame(message, since));
+    const isPlaced = message.created_revision > since && amended.has(message.id);
+    const after = isPlaced ? (statements.before.get(row.id, message.id) ?? null) : undefined;
+    stamped.push(messageFrame(message, since, after));
     if (stamped.length > MAX_ROWS) return null;
   }
   for (const diff of statements.turnDiffs.iterate(row.id, since)) {
@@ -191,13 +200,15 @@ function* changedMessages(
   since: number,
   amended: ReadonlySet<string>,
 ): Generator<MessageRow> {
+  const told = new Set<string>();
   for (const message of newestMessages.iterate(sessionId)) {
     if (message.created_revision <= since) break;
+    told.add(message.id);
     yield message;
   }
   for (const id of amended) {
-    const message = byId.get(id, sessionId);
-    if (message !== undefined && message.created_revision <= since) yield message;
+    const message = told.has(id) ? undefined : byId.get(id, sessionId);
+    if (message !== undefined) yield message;
   }
 }
 
@@ -260,13 +271,18 @@ function encodeWithin(stamped: Stamped[]): string[] | null {
 }
 
 /** An appended message carries the stamp of its birth, so that conversations keep their order. */
-function messageFrame(row: MessageRow, since: number): Stamped {
+function messageFrame(row: MessageRow, since: number, after?: string | null): Stamped {
   const { session_id } = row;
   if (row.created_revision > since) {
     const message = messageFromRow(row);
     return {
       revision: row.created_revision,
-      message: { type: 'message_appended', session_id, message },
+      message: {
+        type: 'message_appended',
+        session_id,
+        message,
+        ...(after !== undefined && { after }),
+      },
     };
   }
   const duration = durationMs(row);

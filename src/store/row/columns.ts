@@ -98,6 +98,15 @@ interface CountersRow {
   field_revisions: string;
 }
 
+/** What of a stored message a later report may complete. */
+export interface StoredMessage {
+  content: string | null;
+  tool_output: string | null;
+  tool_duration: number | null;
+  is_error: number;
+  images_json: string | null;
+}
+
 /** The prepared statements of one connection. */
 export type RowStatements = ReturnType<typeof prepareRowStatements>;
 
@@ -136,11 +145,13 @@ function prepareSession(database: Sqlite) {
 
 function prepareConversation(database: Sqlite) {
   return {
-    newestSequence: database
-      .prepare<[string], number>(
-        'SELECT sequence FROM messages WHERE session_id = ? ORDER BY sequence DESC LIMIT 1',
-      )
-      .pluck(),
+    newestPlace: database.prepare<[string], { sequence: number; timestamp: string }>(
+      `SELECT sequence, timestamp FROM messages WHERE session_id = ?
+       ORDER BY sequence DESC LIMIT 1`,
+    ),
+    backwards: database.prepare<[string], { id: string; sequence: number; timestamp: string }>(
+      `SELECT id, sequence, timestamp FROM messages WHERE session_id = ? ORDER BY sequence DESC`,
+    ),
     insertMessage: database.prepare(
       `INSERT INTO messages (id, session_id, type, content, timestamp, sequence, tool_name, tool_input,
          tool_output, tool_duration, is_error, is_in_progress, images_json, created_revision,
@@ -149,6 +160,27 @@ function prepareConversation(database: Sqlite) {
          @tool_output, @tool_duration, @is_error, @is_in_progress, @images_json, @revision,
          @revision)
        ON CONFLICT (id) DO NOTHING`,
+    ),
+    message: database.prepare<[string, string], StoredMessage>(
+      `SELECT content, tool_output, tool_duration, is_error, images_json
+       FROM messages WHERE id = ? AND session_id = ?`,
+    ),
+    placeOf: database.prepare<[string, string], { id: string | null; sequence: number }>(
+      'SELECT id, sequence FROM messages WHERE id = ? AND session_id = ?',
+    ),
+    behind: database.prepare<[string, number], { id: string; sequence: number; timestamp: string }>(
+      `SELECT id, sequence, timestamp FROM messages WHERE session_id = ? AND sequence > ?
+       ORDER BY sequence`,
+    ),
+    dropMessage: database.prepare<[string, string]>(
+      'DELETE FROM messages WHERE id = ? AND session_id = ?',
+    ),
+    spread: database.prepare<[string]>(
+      'UPDATE messages SET sequence = (sequence + 1) * 1024 WHERE session_id = ?',
+    ),
+    putTail: database.prepare(
+      `INSERT OR REPLACE INTO tails (session_id, source, path, file, offset, mark)
+       VALUES (@session_id, @source, @path, @file, @offset, @mark)`,
     ),
     updateMessage: database.prepare(
       `UPDATE messages SET

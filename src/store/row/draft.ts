@@ -15,6 +15,8 @@ export interface SessionDraft {
   readonly at: string;
   /** Who sent it, as JSON; null for what no connection asked for. */
   readonly caller: string | null;
+  /** Where the event came from, as the journal names it. */
+  readonly origin: string;
   exists: boolean;
   revision: number;
   journalSeq: number;
@@ -77,12 +79,13 @@ function stampsFrom(json: string): Record<string, number> {
  */
 export function openDraft(
   counters: SessionCounters | null,
-  { sessionId, at, caller }: Pick<SessionDraft, 'sessionId' | 'at' | 'caller'>,
+  { sessionId, at, caller, origin }: Pick<SessionDraft, 'sessionId' | 'at' | 'caller' | 'origin'>,
 ): SessionDraft {
   return {
     sessionId,
     at: stampToMs(at),
     caller,
+    origin,
     exists: counters !== null,
     revision: counters?.revision ?? 0,
     journalSeq: counters?.journalSeq ?? 0,

@@ -78,6 +78,7 @@ function createFilled(live: number): Registry {
     retention: DEFAULT_RETENTION,
     processes: [],
     bearers: [],
+    tails: [],
     commands: [],
   };
   const read = () => Promise.reject(new Error('There is no database'));

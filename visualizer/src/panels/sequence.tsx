@@ -20,6 +20,7 @@ const LANE_OF: Record<InspectOrigin, (typeof TELLERS)[number]> = {
   visualizer: 'client',
   hook: 'hook',
   watch: 'hook',
+  transcript: 'hook',
   spool: 'hook',
   connector: 'connector',
   server: 'server',

@@ -9,6 +9,7 @@ import { entry, wireTime } from '../../../protocol/encode.ts';
 import type { Hook } from '../../../protocol/hook.ts';
 import type { Message } from '../../../protocol/nouns.ts';
 import type { HookReceipt } from '../../provider.ts';
+import { idOfWords } from '../message-ids.ts';
 import { elicitationRequest, permissionRequest, unexplainedRequest } from './approvals.ts';
 import {
   failedToolMessage,
@@ -305,8 +306,12 @@ function spoken(
   by: 'user' | 'assistant',
   content: string,
 ): Message {
+  const { session_id, prompt_id } = hook;
   return entry({
-    id: `${hook.session_id}:${by}:${key}`,
+    // The transcript tells the same words under the same id; without a prompt's id nothing links the two.
+    id: prompt_id
+      ? idOfWords({ session_id, prompt_id, by, content })
+      : `${session_id}:${by}:${key}`,
     session_id: hook.session_id,
     message_type: by,
     content,

@@ -1,0 +1,383 @@
+/**
+ * What a transcript's reports come to in the conversation: messages under the ids that hooks give them too, the
+ * newest figures, title and model. Is fed every report of one file from its start, so that the same lines give
+ * the same ids whenever they are read.
+ */
+import type { SeenFields } from '../../../machines/session-events.ts';
+import { entry } from '../../protocol/encode.ts';
+import type { Hook } from '../../protocol/hook.ts';
+import type { Message, MessageType, TokenUsage } from '../../protocol/nouns.ts';
+import type { KeepImage, TranscriptNews } from '../provider.ts';
+import type { ReportedImage, TranscriptReport } from '../reports.ts';
+import {
+  failedToolMessage,
+  finishedToolMessage,
+  startedToolMessage,
+  toolUseOf,
+} from './hooks/tools.ts';
+import { idOfLine, idOfWords } from './message-ids.ts';
+
+type ReportOf<What extends TranscriptReport['what']> = Extract<TranscriptReport, { what: What }>;
+
+/** A message, once its images are kept. */
+type MakeMessage = (keep: KeepImage) => Message;
+
+/** What a piece of a transcript says. */
+export interface TranscriptPiece {
+  messages: MakeMessage[];
+  /** The message before the first of them; null at the start of the file. */
+  behind: string | null;
+  usage?: TokenUsage;
+  title?: string;
+  model?: string;
+  fields: SeenFields;
+  /** Earlier messages that were taken back, and how many of them were prompts. */
+  dropped: { messages: string[]; prompts: number };
+  /** What it says of the session itself, in the order of the file. */
+  asides: TranscriptNews[];
+  /** The newest line of it that has a time, milliseconds since 1970. */
+  stamp: number;
+}
+
+/** A tool use whose outcome is not read yet. */
+interface Begun {
+  name: string;
+  input: unknown;
+  stamp: number;
+}
+
+interface Told {
+  id: string;
+  make: MakeMessage;
+}
+
+/** More than stand between a tool use and its result. */
+const MAX_BEGUN = 512;
+/** Different texts of which it is remembered how often they were said. */
+const MAX_WORDS = 4096;
+/** Answers whose tokens may still change: their lines stand close together. */
+const MAX_ANSWERS = 64;
+/** Tokens that a model reads at most: the transcript does not say it. */
+const WINDOWS = [200_000, 1_000_000] as const;
+
+/** Reads the reports of one file. */
+export class TranscriptMessages {
+  readonly #sessionId: string;
+  readonly #begun = new Map<string, Begun>();
+  readonly #said = new Map<string, number>();
+  readonly #answers = new Map<string, number>();
+  /** Messages by the line that told them. */
+  readonly #ofLine = new Map<string, string[]>();
+  /** Messages and the one before each. */
+  readonly #places = new Map<string, string | null>();
+  /** The newest that has a place. */
+  #newest: string | null = null;
+  #prompts: string | null = null;
+  #command: { id: string; make: () => Message } | null = null;
+  #unanswered: (Told & { turn: string | null }) | null = null;
+  #output = 0;
+  #isNamedByPerson = false;
+
+  constructor(sessionId: string) {
+    this.#sessionId = sessionId;
+  }
+
+  /** What these reports say; null when it is nothing. */
+  take(reports: readonly TranscriptReport[]): TranscriptPiece | null {
+    const made = new Map<string, MakeMessage>();
+    const dropped = { messages: [], prompts: 0 };
+    const piece: TranscriptPiece = {
+      dropped,
+      messages: [],
+      behind: this.#newest,
+      asides: [],
+      fields: {},
+      stamp: 0,
+    };
+    let isNews = false;
+    for (const report of reports) {
+      piece.stamp = Math.max(piece.stamp, report.stamp);
+      if (report.what === 'rewound') isNews = this.#rewind(report, made, piece) || isNews;
+      const message = this.#message(report);
+      if (message !== null) this.#noteLine(report, message.id);
+      const answered = this.#answeredBy(report);
+      if (answered !== null) this.#add(made, answered, piece);
+      if (message !== null) this.#add(made, message, piece);
+      const aside = asideOf(report);
+      if (aside !== null) piece.asides.push(aside);
+      isNews = this.#note(report, piece) || message !== null || aside !== null || isNews;
+    }
+    piece.messages = [...made.values()];
+    return isNews ? piece : null;
+  }
+
+  #noteLine({ message: line }: TranscriptReport, id: string): void {
+    if (line === null) return;
+    const ids = this.#ofLine.get(line);
+    if (ids === undefined) this.#ofLine.set(line, [id]);
+    else ids.push(id);
+  }
+
+  /** What stood in lines that left the conversation leaves it too. */
+  #rewind(
+    { to, gone }: ReportOf<'rewound'>,
+    made: Map<string, MakeMessage>,
+    { dropped }: TranscriptPiece,
+  ): boolean {
+    const ids = new Set(gone.flatMap((line) => this.#ofLine.get(line) ?? []));
+    for (const id of ids) {
+      made.delete(id);
+      this.#places.delete(id);
+      dropped.messages.push(id);
+      if (id.startsWith(`${this.#sessionId}:user:`)) dropped.prompts += 1;
+    }
+    this.#newest = (to === null ? undefined : this.#ofLine.get(to)?.at(-1)) ?? null;
+    return ids.size > 0;
+  }
+
+  /** Places go by the first time that a message is told: a result changes its tool use, wherever it stands. */
+  #add(made: Map<string, MakeMessage>, { id, make }: Told, piece: TranscriptPiece): void {
+    const isFirst = made.size === 0;
+    made.set(id, make);
+    if (!this.#places.has(id)) {
+      this.#places.set(id, this.#newest);
+      forgetOldest(this.#places, MAX_WORDS);
+      this.#newest = id;
+    }
+    if (isFirst) piece.behind = this.#places.get(id) ?? null;
+  }
+
+  /** Figures and names; true when there was one. */
+  #note(report: TranscriptReport, piece: TranscriptPiece): boolean {
+    switch (report.what) {
+      case 'tokens':
+        if (report.agent !== null) return false;
+        piece.usage = this.#count(report);
+        return true;
+      case 'model':
+        piece.model = report.model;
+        return true;
+      case 'permission.mode':
+        piece.fields.permission_mode = report.mode;
+        return true;
+      case 'title':
+        if (report.by === 'model' && this.#isNamedByPerson) return false;
+        this.#isNamedByPerson ||= report.by === 'person';
+        piece.title = report.title;
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  /** What the newest answer read, and what all of them wrote; each answer counts once. */
+  #count({ answer, tokens }: ReportOf<'tokens'>): TokenUsage {
+    this.#output += tokens.output - (this.#answers.get(answer) ?? 0);
+    this.#answers.delete(answer);
+    this.#answers.set(answer, tokens.output);
+    forgetOldest(this.#answers, MAX_ANSWERS);
+    const window = WINDOWS.find((size) => tokens.context <= size) ?? tokens.context;
+    return {
+      input_tokens: tokens.input,
+      output_tokens: this.#output,
+      cached_tokens: tokens.cacheRead + tokens.cacheCreation,
+      context_window: window,
+    };
+  }
+
+  #message(report: TranscriptReport): Told | null {
+    // Older versions write what a subagent says into the file of its session.
+    const isAgents = report.agent !== null;
+    switch (report.what) {
+      case 'user.text':
+        return isAgents ? null : this.#prompt(report);
+      case 'assistant.text':
+        return isAgents ? null : this.#words(report, report.text, false);
+      case 'api.failed':
+        return isAgents ? null : this.#words(report, report.text, true);
+      case 'assistant.thinking':
+        return isAgents ? null : this.#thought(report);
+      case 'tool.started':
+        return this.#toolStarted(report);
+      case 'tool.ended':
+        return this.#toolEnded(report);
+      case 'command.entered':
+        return isAgents ? null : this.#entered(report);
+      case 'command.output':
+        return isAgents ? null : this.#printed(report);
+      default:
+        return null;
+    }
+  }
+
+  #prompt(report: ReportOf<'user.text'>) {
+    const id = this.#idOfPrompt(report, report.prompt);
+    const base = this.#entry(report, id, 'user', report.text);
+    const make: MakeMessage = (keep) => withImages(base, report.images, keep);
+    return { id, make };
+  }
+
+  /** A prompt has an id of its own; only the first words under it are the prompt. */
+  #idOfPrompt(report: TranscriptReport, prompt: string | null): string {
+    const session_id = this.#sessionId;
+    if (prompt === null || prompt === this.#prompts) return idOfLine(session_id, lineOf(report));
+    this.#prompts = prompt;
+    return idOfWords({ session_id, prompt_id: prompt, by: 'user', content: '' });
+  }
+
+  #words(report: TranscriptReport, content: string, is_error: boolean) {
+    const id = this.#idOfWords(report, content);
+    const message = { ...this.#entry(report, id, 'assistant', content), is_error };
+    return { id, make: () => message };
+  }
+
+  #idOfWords(report: TranscriptReport, content: string): string {
+    const session_id = this.#sessionId;
+    const { turn } = report;
+    if (turn === null) return idOfLine(session_id, lineOf(report));
+    const words = { session_id, prompt_id: turn, by: 'assistant', content } as const;
+    const first = idOfWords(words);
+    const nth = this.#said.get(first) ?? 0;
+    this.#said.set(first, nth + 1);
+    forgetOldest(this.#said, MAX_WORDS);
+    return idOfWords(words, nth);
+  }
+
+  #thought(report: ReportOf<'assistant.thinking'>) {
+    const { text, durationMs } = report;
+    if (text === '' && durationMs === null) return null;
+    const id = idOfLine(this.#sessionId, lineOf(report));
+    const message = this.#entry(report, id, 'thinking', text);
+    return { id, make: () => ({ ...message, duration_ms: durationMs }) };
+  }
+
+  #toolStarted({ tool, name, input, stamp, agent }: ReportOf<'tool.started'>) {
+    this.#begun.set(tool, { name, input, stamp });
+    forgetOldest(this.#begun, MAX_BEGUN);
+    const hook = this.#hookOf(tool, { name, input, stamp }, agent);
+    const message = startedToolMessage(hook, toolUseOf(hook), timeOf(stamp));
+    return { id: message.id, make: () => message };
+  }
+
+  #toolEnded(report: ReportOf<'tool.ended'>) {
+    const { tool, outcome, text, images, agent } = report;
+    const begun = this.#begun.get(tool);
+    this.#begun.delete(tool);
+    // Its beginning stands in another file, or is not to be read any more: a hook may have told it.
+    const use = begun ?? { name: 'unknown', input: {}, stamp: report.stamp };
+    const response = report.result ?? [{ type: 'text', text }, ...images.map(blockOf)];
+    const hook = { ...this.#hookOf(tool, use, agent), tool_response: response };
+    const receipt = { at: timeOf(use.stamp) };
+    const make: MakeMessage = (keep) =>
+      outcome === 'done'
+        ? finishedToolMessage(hook, toolUseOf(hook), { ...receipt, keep }).message
+        : failedToolMessage(hook, toolUseOf(hook), { ...receipt, keep }, text).message;
+    return { id: `${this.#sessionId}:${tool}`, make };
+  }
+
+  #hookOf(tool: string, { name, input }: Begun, agent: string | null): Hook {
+    return {
+      session_id: this.#sessionId,
+      tool_name: name,
+      tool_input: input,
+      tool_use_id: tool,
+      ...(agent !== null && { agent_id: agent }),
+    } as Hook;
+  }
+
+  /**
+   * A command of the shell is shown as one. A command of the CLI is a prompt only if the model answers to it;
+   * most, such as `/exit`, are for the CLI alone.
+   */
+  #entered(report: ReportOf<'command.entered'>): Told | null {
+    const { command, shell, turn } = report;
+    const id = shell ? this.#idOfPrompt(report, turn) : idOfCommand(this.#sessionId, report);
+    const message = this.#entry(report, id, shell ? 'shell' : 'user', command);
+    const told = { id, make: () => message };
+    this.#command = shell ? told : null;
+    this.#unanswered = shell ? null : { ...told, turn };
+    return shell ? told : null;
+  }
+
+  /** The command that the model answers with this. */
+  #answeredBy({ what, turn, agent }: TranscriptReport): Told | null {
+    const command = this.#unanswered;
+    const isAnswer = what.startsWith('assistant.') || what === 'tool.started';
+    if (command === null || !isAnswer || agent !== null || command.turn !== turn) return null;
+    this.#unanswered = null;
+    return command;
+  }
+
+  #printed({ text, error, shell }: ReportOf<'command.output'>) {
+    const command = this.#command;
+    if (!shell || command === null) return null;
+    const output = [text, error].filter((part) => part !== '').join('\n');
+    const message = { ...command.make(), tool_output: output };
+    return { id: command.id, make: () => message };
+  }
+
+  #entry(report: TranscriptReport, id: string, message_type: MessageType, content: string) {
+    const timestamp = timeOf(report.stamp);
+    return entry({ id, session_id: this.#sessionId, message_type, content, timestamp });
+  }
+}
+
+/** What the transcript alone tells of a session where it has no registry: what a person cut off or refused. */
+function asideOf(report: TranscriptReport): TranscriptNews | null {
+  const { stamp, key, agent } = report;
+  if (report.what === 'interrupted' && agent === null) {
+    const event: TranscriptNews['event'] = ({ at }) => ({
+      type: 'interruption.seen',
+      at,
+      witness: 'transcript',
+    });
+    return { stamp, key, event };
+  }
+  if (report.what !== 'tool.ended' || report.outcome !== 'refused') return null;
+  const { tool: toolUseId, decidedBy } = report;
+  const event: TranscriptNews['event'] = ({ at }) => ({
+    type: 'decision.seen',
+    at,
+    witness: 'transcript',
+    toolUseId,
+    decision: 'denied',
+    by: decidedBy ?? 'unknown',
+  });
+  return { stamp, key, event };
+}
+
+function idOfCommand(session_id: string, report: TranscriptReport): string {
+  const { turn } = report;
+  if (turn === null) return idOfLine(session_id, lineOf(report));
+  return idOfWords({ session_id, prompt_id: turn, by: 'user', content: '' });
+}
+
+/** The line and the place in it, as the parser numbers what a line tells. */
+function lineOf({ key }: TranscriptReport): string {
+  return key.split(':').slice(-2).join(':');
+}
+
+function timeOf(stamp: number): string {
+  return new Date(stamp).toISOString();
+}
+
+function blockOf({ mediaType, data }: ReportedImage): object {
+  return { type: 'image', source: { type: 'base64', media_type: mediaType, data } };
+}
+
+/** What cannot be kept is left out: the words stay. */
+function withImages(message: Message, given: readonly ReportedImage[], keep: KeepImage): Message {
+  const images = given.flatMap(({ data }) => {
+    const kept = keep(Buffer.from(data, 'base64'));
+    return 'image' in kept ? kept.image : [];
+  });
+  return images.length === 0 ? message : { ...message, images };
+}
+
+function forgetOldest(map: Map<string, unknown>, limit: number): void {
+  if (map.size <= limit) return;
+  for (const oldest of map.keys()) {
+    map.delete(oldest);
+    return;
+  }
+}

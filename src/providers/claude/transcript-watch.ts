@@ -1,0 +1,299 @@
+/**
+ * Reads the transcripts of sessions as they grow: at each notification, when something was heard of a session,
+ * and all of them every two seconds. What was read is handed on together with the position behind it, and
+ * nothing more is read of a file before that is stored.
+ */
+import { lstat, readdir } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { type FSWatcher, watch } from 'chokidar';
+import type { SessionEvent } from '../../../machines/session-events.ts';
+import { systemCodeOf } from '../../exit.ts';
+import type { FollowedSession, TranscriptNews, TranscriptPort, Transcripts } from '../provider.ts';
+import { isSafeId } from '../reports.ts';
+import { TailError, type TailPosition } from '../shared/lines.ts';
+import { allowedTranscript } from './homes.ts';
+import { TranscriptMessages, type TranscriptPiece } from './transcript-messages.ts';
+import { type TranscriptBatch, TranscriptReader } from './transcript-reader.ts';
+
+/** What transcripts are read with. */
+export interface TranscriptWatchOptions extends TranscriptPort {
+  /** Claude homes (`~/.claude`); nothing outside their `projects` is read. */
+  homes: readonly string[];
+  /** Milliseconds between two looks without a notification. */
+  everyMs?: number;
+}
+
+interface Followed {
+  session: FollowedSession;
+  /** Where it really lies; null until it was found. */
+  path: string | null;
+  reader: TranscriptReader | null;
+  messages: TranscriptMessages;
+  /** What the file looked like before it was last read to its end; null when it is to be read. */
+  version: string | null;
+  isLooking: boolean;
+  isWanted: boolean;
+  looking: Promise<void>;
+}
+
+const EVERY_MS = 2000;
+/** A file so fresh may be written again within the same tick of its time. */
+const FRESH_MS = 1000;
+
+/** Reads transcripts until it is closed. */
+export class TranscriptWatch implements Transcripts {
+  readonly #options: TranscriptWatchOptions;
+  readonly #followed = new Map<string, Followed>();
+  readonly #byPath = new Map<string, string>();
+  readonly #warned = new Set<string>();
+  readonly #timer: NodeJS.Timeout;
+  #watcher: FSWatcher | null = null;
+  #closed = false;
+
+  constructor(options: TranscriptWatchOptions) {
+    this.#options = options;
+    try {
+      this.#watcher = watch([], { depth: 0, followSymlinks: false, ignoreInitial: true });
+      const onChange = (path: string): void => this.look(this.#byPath.get(path) ?? '');
+      this.#watcher.on('change', onChange).on('add', onChange);
+      this.#watcher.on('error', (error) => this.#warnOfSilence(error));
+    } catch (error) {
+      this.#warnOfSilence(error);
+    }
+    this.#timer = setInterval(() => this.#lookAtAll(), options.everyMs ?? EVERY_MS);
+    this.#timer.unref();
+  }
+
+  follow(session: FollowedSession): void {
+    const { sessionId } = session;
+    if (this.#closed || !isSafeId(sessionId)) return;
+    const known = this.#followed.get(sessionId);
+    if (known !== undefined && known.session.path === session.path) {
+      this.look(sessionId);
+      return;
+    }
+    this.release(sessionId);
+    this.#followed.set(sessionId, {
+      ...{ session, path: null, reader: null, version: null },
+      messages: new TranscriptMessages(sessionId),
+      ...{ isLooking: false, isWanted: false, looking: Promise.resolve() },
+    });
+    this.look(sessionId);
+  }
+
+  follows(sessionId: string): boolean {
+    return this.#followed.has(sessionId);
+  }
+
+  look(sessionId: string): void {
+    const followed = this.#followed.get(sessionId);
+    if (followed === undefined || this.#closed) return;
+    followed.isWanted = true;
+    if (followed.isLooking) return;
+    followed.isLooking = true;
+    followed.looking = this.#lookUntilRead(followed).finally(() => {
+      followed.isLooking = false;
+    });
+  }
+
+  release(sessionId: string): void {
+    const followed = this.#followed.get(sessionId);
+    if (followed === undefined) return;
+    this.#followed.delete(sessionId);
+    this.#forgetPath(followed);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearInterval(this.#timer);
+    const all = [...this.#followed.values()];
+    await this.#watcher?.close();
+    await Promise.all(all.map(({ looking }) => looking));
+  }
+
+  #lookAtAll(): void {
+    for (const sessionId of this.#followed.keys()) this.look(sessionId);
+  }
+
+  async #lookUntilRead(followed: Followed): Promise<void> {
+    while (followed.isWanted && this.#isOurs(followed)) {
+      followed.isWanted = false;
+      try {
+        await this.#read(followed);
+      } catch (error) {
+        this.#failed(followed, error);
+      }
+    }
+  }
+
+  #isOurs(followed: Followed): boolean {
+    return !this.#closed && this.#followed.get(followed.session.sessionId) === followed;
+  }
+
+  async #read(followed: Followed): Promise<void> {
+    followed.path ??= await this.#find(followed);
+    if (followed.path === null) return;
+    const seen = await lookAt(followed.path);
+    if (seen === null) return this.#forgetPath(followed);
+    if (seen.version !== null && seen.version === followed.version) return;
+    const { from } = followed.session;
+    // Nothing was written since it was stored: it is not read before that changes.
+    const isOld = followed.reader === null && seen.file === from?.file && seen.size === from.offset;
+    if (isOld || (await this.#readToEnd(followed, followed.path))) followed.version = seen.version;
+  }
+
+  /** @returns false when it is to be read again */
+  async #readToEnd(followed: Followed, path: string): Promise<boolean> {
+    followed.reader ??= this.#openReader(followed, path);
+    const { sessionId } = followed.session;
+    for (;;) {
+      const batch = await followed.reader.read();
+      if (batch.restarted !== null) followed.messages = new TranscriptMessages(sessionId);
+      this.#warnOfLines(path, batch);
+      const piece = followed.messages.take(batch.reports);
+      const { position } = batch;
+      if (!this.#isOurs(followed)) return false;
+      if (piece !== null && position !== null) {
+        const isStored = await this.#options.take(sessionId, newsOf(piece, path, position));
+        if (!isStored) {
+          this.#beginAgain(followed);
+          return false;
+        }
+        followed.session = { ...followed.session, from: { path, ...position } };
+      }
+      if (!batch.more) return true;
+    }
+  }
+
+  #openReader({ session, messages }: Followed, path: string): TranscriptReader {
+    return new TranscriptReader(path, session.sessionId, null, session.from, (reports) =>
+      messages.take(reports),
+    );
+  }
+
+  /** What was read is not stored: the next look begins where the last stored one ended. */
+  #beginAgain(followed: Followed): void {
+    followed.reader = null;
+    followed.version = null;
+    followed.messages = new TranscriptMessages(followed.session.sessionId);
+  }
+
+  /** The file itself where it may be read; null while there is none. */
+  async #find({ session }: Followed): Promise<string | null> {
+    const { homes } = this.#options;
+    const named = session.path ?? (await this.#search(session));
+    if (named === null) return null;
+    const path = await allowedTranscript(homes, named);
+    if (path === null) {
+      if (await isThere(named)) this.#warn(named, 'is no regular file in the homes of Claude');
+      return null;
+    }
+    this.#byPath.set(path, session.sessionId);
+    this.#watcher?.add(path);
+    return path;
+  }
+
+  /** The CLI names the folder after the working directory; the file bears the session's id. */
+  async #search({ sessionId, cwd }: FollowedSession): Promise<string | null> {
+    const name = `${sessionId}.jsonl`;
+    for (const home of this.#options.homes) {
+      const projects = join(home, 'projects');
+      const own = join(projects, (cwd ?? '').replace(/[^A-Za-z0-9]/g, '-'), name);
+      if (cwd !== null && (await isThere(own))) return own;
+      for (const folder of await foldersIn(projects)) {
+        const path = join(projects, folder, name);
+        if (await isThere(path)) return path;
+      }
+    }
+    return null;
+  }
+
+  #forgetPath(followed: Followed): void {
+    if (followed.path === null) return;
+    this.#byPath.delete(followed.path);
+    this.#watcher?.unwatch(followed.path);
+    followed.path = null;
+    followed.version = null;
+  }
+
+  #failed(followed: Followed, error: unknown): void {
+    const code = systemCodeOf(error);
+    const path = followed.path ?? followed.session.path ?? followed.session.sessionId;
+    this.#beginAgain(followed);
+    if (error instanceof TailError) this.#warn(path, error.message.replace(`${path} `, ''));
+    else if (code !== null) this.#warn(path, `cannot be read (${code})`);
+    else this.#options.onError(error);
+  }
+
+  #warnOfLines(path: string, { skipped, junk }: TranscriptBatch): void {
+    const [first] = skipped;
+    if (first) this.#warn(path, `has a line of ${first.bytes} bytes, which is passed over`);
+    if (junk > 0) this.#warn(path, 'has lines that are no JSON, which are passed over');
+  }
+
+  #warnOfSilence(error: unknown): void {
+    const code = systemCodeOf(error) ?? String(error);
+    const reason = `changes are not notified (${code}), so they are only read every 2 s`;
+    this.#warn(this.#options.homes.map((home) => join(home, 'projects')).join(', '), reason);
+  }
+
+  /** Once for each file. */
+  #warn(path: string, reason: string): void {
+    if (this.#warned.has(path)) return;
+    this.#warned.add(path);
+    this.#options.onWarning(path, reason);
+  }
+}
+
+/** What a piece says, as one event with the position behind it. */
+function newsOf(piece: TranscriptPiece, path: string, position: TailPosition): TranscriptNews[] {
+  const { messages, behind, dropped, usage, title, model, fields, stamp } = piece;
+  const event: TranscriptNews['event'] = ({ at, keep }): SessionEvent => ({
+    type: 'transcript.read',
+    at,
+    witness: 'transcript',
+    messages: messages.map((make) => make(keep)),
+    behind,
+    ...(dropped.messages.length > 0 && { dropped }),
+    fields,
+    ...(usage && { usage }),
+    ...(title !== undefined && { title }),
+    ...(model !== undefined && { model }),
+    tail: { source: '', path, ...position },
+  });
+  // The position last: what is told again after a kill is known by its key.
+  return [...piece.asides, { stamp, key: null, event }];
+}
+
+/** Null when there is no file. */
+async function lookAt(path: string) {
+  try {
+    const { dev, ino, size, mtimeMs } = await lstat(path);
+    const file = `${dev}:${ino}`;
+    const isFresh = Date.now() - mtimeMs < FRESH_MS;
+    return { file, size, version: isFresh ? null : `${file}:${size}:${mtimeMs}` };
+  } catch (error) {
+    if (systemCodeOf(error) === 'ENOENT') return null;
+    throw error;
+  }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch (error) {
+    if (systemCodeOf(error) === null) throw error;
+    return false;
+  }
+}
+
+async function foldersIn(path: string): Promise<string[]> {
+  try {
+    const entries = await readdir(path, { withFileTypes: true });
+    return entries.flatMap((entry) => (entry.isDirectory() ? basename(entry.name) : []));
+  } catch (error) {
+    if (systemCodeOf(error) === null) throw error;
+    return [];
+  }
+}

@@ -1,0 +1,187 @@
+/**
+ * The conversation's messages in their order, each once, whoever tells it. Called by rows.ts, which
+ * owns the switch.
+ */
+import type { Message, MessageChanges } from '../../protocol/nouns.ts';
+import type { SessionMessage } from '../../protocol/server.ts';
+import { stampToMs, storable, storableJson, storableOrNull } from '../text.ts';
+import type { RowStatements, StoredMessage } from './columns.ts';
+import { countUp, type SessionDraft } from './draft.ts';
+import { type Place, placeBehind, placeByTime, sequenceBehind } from './placing.ts';
+
+/** Sessions whose newest message is kept in memory; those of the others are looked up again. */
+const SESSIONS_KEPT = 2_000;
+
+/** A text that was shortened ends with this sign. */
+const CUT_SIGN = '…';
+
+type MessageUpdated = Extract<SessionMessage, { type: 'message_updated' }>;
+type MessageAppended = Extract<SessionMessage, { type: 'message_appended' }>;
+
+/** The last message of a session. */
+interface Newest {
+  sequence: number;
+  timestamp: string;
+}
+
+/** What the functions here work with. */
+export interface MessageTools {
+  statements: RowStatements;
+  /** Number and time of the last message of a session. */
+  newest: Map<string, Newest>;
+}
+
+/**
+ * Appends a message, unless it is there already: of a report that comes twice the first stays. One that two
+ * sources tell is one: the second completes it.
+ *
+ * @returns what is told instead: for a known message of a watched session its change, or null when nothing of it is
+ *   new; for one that stands elsewhere than its source knows its place
+ */
+export function appendMessage(
+  tools: MessageTools,
+  draft: SessionDraft,
+  fact: MessageAppended,
+  revision: number,
+): MessageUpdated | MessageAppended | null | undefined {
+  const { statements, newest: kept } = tools;
+  const { message } = fact;
+  const { sessionId } = draft;
+  const timestamp = stampToMs(message.timestamp);
+  const place = placeOf(tools, draft, fact);
+  const newest = newestOf(tools, sessionId);
+  const sequence = place?.sequence ?? sequenceBehind(newest?.sequence ?? -1);
+  const { changes } = statements.insertMessage.run({
+    id: message.id,
+    session_id: sessionId,
+    type: message.message_type,
+    content: storable(message.content),
+    timestamp,
+    sequence,
+    tool_name: message.tool_name,
+    tool_input: storableJson(message.tool_input),
+    tool_output: storableOrNull(message.tool_output),
+    tool_duration: message.duration_ms === null ? null : message.duration_ms / 1000,
+    is_error: Number(message.is_error),
+    is_in_progress: Number(message.is_in_progress ?? false),
+    images_json: message.images?.length ? JSON.stringify(message.images) : null,
+    revision,
+  });
+  // No number is spent on the second.
+  if (changes === 0) return completeMessage(tools, draft, message, revision);
+  if (kept.size >= SESSIONS_KEPT) kept.clear();
+  if (sequence > (newest?.sequence ?? -1)) kept.set(sessionId, { sequence, timestamp });
+  countUp(draft, 'message_count');
+  if (place === null || place.isLast) return fact.after === undefined ? undefined : atEnd(fact);
+  // Catching up reads new messages from the end: this one is named.
+  draft.amended.push(message.id);
+  return place.after === fact.after ? undefined : { ...fact, after: place.after };
+}
+
+function newestOf({ statements, newest }: MessageTools, sessionId: string): Newest | undefined {
+  return newest.get(sessionId) ?? statements.newestPlace.get(sessionId);
+}
+
+/** Null: at the end. Numbers may be spread for it, so that the newest is looked up again. */
+function placeOf(
+  tools: MessageTools,
+  { sessionId, origin }: SessionDraft,
+  { message, after }: MessageAppended,
+): Place | null {
+  const { statements, newest } = tools;
+  const timestamp = stampToMs(message.timestamp);
+  const isLate = WATCHES.has(origin) && timestamp < (newestOf(tools, sessionId)?.timestamp ?? '');
+  if (after === undefined && !isLate) return null;
+  if (statements.placeOf.get(message.id, sessionId) !== undefined) return null;
+  const wanted = { sessionId, timestamp };
+  const place =
+    after === undefined
+      ? placeByTime(statements, wanted)
+      : placeBehind(statements, { ...wanted, after });
+  newest.delete(sessionId);
+  return place;
+}
+
+function atEnd({ after: _, ...fact }: MessageAppended): MessageAppended {
+  return fact;
+}
+
+/** Where reports about a watched session come from, of which several may tell the same message. */
+const WATCHES: ReadonlySet<string> = new Set(['hook', 'spool', 'transcript']);
+
+function completeMessage(
+  tools: MessageTools,
+  draft: SessionDraft,
+  message: Message,
+  revision: number,
+): MessageUpdated | null | undefined {
+  if (!WATCHES.has(draft.origin)) return undefined;
+  const { id: message_id, session_id } = message;
+  const stored = tools.statements.message.get(message_id, session_id);
+  if (stored === undefined) return undefined;
+  const changes = missingIn(stored, message, draft.origin === 'transcript');
+  if (Object.keys(changes).length === 0) return null;
+  const updated: MessageUpdated = { type: 'message_updated', session_id, message_id, changes };
+  updateMessage(tools, updated, revision);
+  draft.amended.push(message_id);
+  return updated;
+}
+
+/**
+ * What a second report adds to a stored message. The words of a conversation are the transcript's where it and a
+ * hook differ, whoever came first; what a tool printed is the hook's, which has the tool's own result.
+ *
+ * @param isTranscript  the second report is the transcript's
+ */
+function missingIn(stored: StoredMessage, message: Message, isTranscript: boolean): MessageChanges {
+  const changes: MessageChanges = {};
+  const content = storable(message.content);
+  const isTold = message.message_type !== 'tool' && isTranscript;
+  if (content !== '' && content !== stored.content && (isTold || !stored.content)) {
+    changes.content = content;
+  }
+  const isCut = stored.tool_output?.endsWith(CUT_SIGN) === true && isTranscript;
+  if (message.tool_output !== null && (stored.tool_output === null || isCut)) {
+    const output = storable(message.tool_output);
+    if (output !== stored.tool_output) changes.tool_output = output;
+    if (Number(message.is_error) !== stored.is_error) changes.is_error = message.is_error;
+  }
+  if (message.duration_ms !== null && stored.tool_duration === null) {
+    changes.duration_ms = message.duration_ms;
+  }
+  if (message.images?.length && stored.images_json === null) changes.images = message.images;
+  return changes;
+}
+
+/** Takes messages out of the conversation. */
+export function dropMessages(
+  { statements, newest }: MessageTools,
+  draft: SessionDraft,
+  ids: readonly string[],
+): void {
+  for (const id of ids) {
+    const { changes } = statements.dropMessage.run(id, draft.sessionId);
+    countUp(draft, 'message_count', -changes);
+  }
+  newest.delete(draft.sessionId);
+}
+
+/** Changes what a report says about an earlier message; the rest of it stays. */
+export function updateMessage(
+  { statements }: MessageTools,
+  { session_id, message_id, changes }: Extract<SessionMessage, { type: 'message_updated' }>,
+  revision: number,
+): void {
+  const { content, tool_output, is_error, duration_ms, images, is_in_progress } = changes;
+  statements.updateMessage.run({
+    id: message_id,
+    session_id,
+    content: storableOrNull(content ?? null),
+    tool_output: storableOrNull(tool_output ?? null),
+    is_error: is_error === undefined ? null : Number(is_error),
+    is_in_progress: is_in_progress === undefined ? null : Number(is_in_progress),
+    tool_duration: duration_ms === undefined ? null : duration_ms / 1000,
+    images_json: images?.length ? JSON.stringify(images) : null,
+    revision,
+  });
+}

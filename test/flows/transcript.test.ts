@@ -1,0 +1,114 @@
+/**
+ * The whole conversation of a watched session: hooks tell a part of it at once, the transcript all of it. Hooks and
+ * transcripts are recordings of the real CLI; files grow as the CLI writes them.
+ */
+import { appendFileSync, mkdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { rowsOf } from '../support/database.ts';
+import { deliver, scriptOf } from '../support/hooks.ts';
+import { startTestServer, type TestServer } from '../support/server.ts';
+
+let server: TestServer;
+beforeEach(async () => {
+  server = await startTestServer();
+});
+afterEach(() => server[Symbol.asyncDispose]());
+
+const line = (value: object) => `${JSON.stringify(value)}\n`;
+const base = (uuid: string) => ({ uuid, timestamp: '2026-11-22T10:25:40.603Z', sessionId: 's' });
+const said = (uuid: string, message: string, content: object) =>
+  line({
+    ...base(uuid),
+    type: 'assistant',
+    message: { id: message, model: 'claude-sonnet-5', content: [content] },
+  });
+
+/** The transcript of a session in the home of the server. */
+function fileOf(sessionId: string): string {
+  const path = join(server.paths.dir, '.claude/projects/-home-dev-shop', `${sessionId}.jsonl`);
+  mkdirSync(dirname(path), { recursive: true });
+  return path;
+}
+
+interface Shown {
+  type: string;
+  content: string;
+  tool_output: string | null;
+}
+
+const conversation = (id: string) =>
+  rowsOf<Shown>(
+    server.paths,
+    'SELECT type, content, tool_output FROM messages WHERE session_id = ? ORDER BY sequence',
+    id,
+  );
+
+describe('a session in a terminal', () => {
+  it('shows what the model says between its tools, once, also after a restart', async () => {
+    const { prompt, toolStarts, toolEnds, stop } = scriptOf('between');
+    const path = fileOf('between');
+    const of = (hook: object) => ({ ...hook, transcript_path: path, prompt_id: 'p1' }) as never;
+    await deliver(server.url, of(prompt('Go', 'p1')));
+    appendFileSync(
+      path,
+      line({
+        ...base('u1'),
+        type: 'user',
+        promptId: 'p1',
+        message: { role: 'user', content: 'Go' },
+      }) + said('a1', 'm1', { type: 'text', text: 'I will look.' }),
+    );
+    const look = () => expect(conversation('between')).toHaveLength(2);
+    await vi.waitFor(look, { timeout: 15_000, interval: 20 });
+    await deliver(server.url, of(toolStarts('t1')));
+    await deliver(server.url, of(toolEnds('t1')));
+    await deliver(server.url, of(stop('All done.')));
+    await server.restart();
+    appendFileSync(path, said('a2', 'm2', { type: 'text', text: 'All done.' }));
+    appendFileSync(path, said('a3', 'm3', { type: 'text', text: 'And more.' }));
+    const more = () => expect(conversation('between')).toHaveLength(5);
+    await vi.waitFor(more, { timeout: 15_000, interval: 20 });
+    expect(conversation('between').map(({ content }) => content)).toEqual([
+      'Go',
+      'I will look.',
+      'ls',
+      'All done.',
+      'And more.',
+    ]);
+    const [tail] = rowsOf<{ offset: number }>(server.paths, 'SELECT offset FROM tails');
+    expect(tail?.offset).toBe(readFileSync(path).length);
+  });
+
+  it('shows the branch that lives after its person went back, also after a restart', async () => {
+    const path = fileOf('back');
+    const asked = (uuid: string, parentUuid: string | null, content: string) =>
+      line({
+        ...{ ...base(uuid), type: 'user', promptId: `p-${uuid}`, parentUuid },
+        message: { role: 'user', content },
+      });
+    const answered = (uuid: string, parentUuid: string, text: string) =>
+      line({
+        ...{ ...base(uuid), type: 'assistant', parentUuid },
+        message: { id: `m-${uuid}`, model: 'm', content: [{ type: 'text', text }] },
+      });
+    const hook = scriptOf('back').prompt('One', 'p-u1');
+    await deliver(server.url, { ...hook, transcript_path: path });
+    appendFileSync(path, asked('u1', null, 'One') + answered('a1', 'u1', 'First.'));
+    appendFileSync(path, asked('u2', 'a1', 'Two') + answered('a2', 'u2', 'Second.'));
+    const contents = () => conversation('back').map(({ content }) => content);
+    const shows = (...expected: string[]) =>
+      vi.waitFor(() => expect(contents()).toEqual(expected), { timeout: 15_000, interval: 20 });
+    await shows('One', 'First.', 'Two', 'Second.');
+    appendFileSync(path, asked('u3', 'a1', 'Other') + answered('a3', 'u3', 'Third.'));
+    await shows('One', 'First.', 'Other', 'Third.');
+    await server.restart();
+    appendFileSync(path, asked('u4', 'a3', 'More'));
+    await shows('One', 'First.', 'Other', 'Third.', 'More');
+    const rows = rowsOf<{ message_count: number }>(
+      server.paths,
+      `SELECT message_count FROM sessions WHERE id = 'back'`,
+    );
+    expect(rows).toEqual([{ message_count: 5 }]);
+  });
+});
