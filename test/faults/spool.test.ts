@@ -85,7 +85,10 @@ function fill({ spool }: DataPaths, random: Random): Filled {
     const key = hookKey();
     writeFileSync(join(spool, `${key}.claude_status_event.json`), JSON.stringify(hook));
     const event = hook?.hook_event_name ?? '';
-    good.set(session, [...(good.get(session) ?? []), { session, key, event, answeredMs: Date.now() }]);
+    good.set(session, [
+      ...(good.get(session) ?? []),
+      { session, key, event, answeredMs: Date.now() },
+    ]);
     while (badOnes.length > 0 && random.chance(badOnes.length / (total - at))) {
       const [[, make]] = badOnes.splice(random.between(0, badOnes.length - 1), 1) as [
         [string, (path: string) => void],

@@ -39,7 +39,7 @@ export const WS_PROTOCOL = 'orbitdock';
 const WS_TOKEN_PROTOCOL = `${WS_PROTOCOL}.token.`;
 
 /** Where a token may stand beside `Authorization`; null where that is no place for one. */
-export interface OtherPlaces {
+interface OtherPlaces {
   /** Raw query string, for `?token=`. */
   query: string | null;
   /** Values of `Sec-WebSocket-Protocol`, for `orbitdock.token.<base64url of the token>`. */
@@ -51,7 +51,7 @@ export interface OtherPlaces {
  *
  * @param authorization values of all Authorization headers
  */
-export function readCredential(
+function readCredential(
   authorization: readonly string[],
   { query, protocols }: OtherPlaces,
 ): Credential {
