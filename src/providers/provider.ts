@@ -2,8 +2,9 @@
  * What a provider of agents is to the server, and the server to a provider. The runtime knows this file and
  * registry.ts; nothing of a provider's own folder is imported outside it but by the composition root.
  */
+
 import type { SeenFields, SessionEvent } from '../../machines/session-events.ts';
-import type { ConnectorCommand, TailNoted, ThreadSettings } from '../../machines/session-facts.ts';
+import type { ConnectorCommand, ThreadSettings } from '../../machines/session-facts.ts';
 import type { Session, Stamp } from '../../machines/session-types.ts';
 import { OrbitError } from '../errors.ts';
 import type { Logger } from '../log.ts';
@@ -17,7 +18,7 @@ import type {
 import type { Hook } from '../protocol/hook.ts';
 import type { ImageInput, Message, SubagentTool } from '../protocol/nouns.ts';
 import type { TransientListMessage, TransientSessionMessage } from '../protocol/server.ts';
-import type { WatchReport } from './reports.ts';
+import type { HookReceipt, TranscriptPort, Transcripts, WatchPort } from './reports.ts';
 
 type WithoutTime<Event> = Event extends unknown ? Omit<Event, 'at'> : never;
 
@@ -180,19 +181,6 @@ export interface PendingStart {
   end?: { hook: Hook; at: Stamp; agentPid: number | null };
 }
 
-/** Takes the bytes of an image that a tool returned: how a message names it, or why it is not kept. */
-export type KeepImage = (bytes: Buffer) => { image: ImageInput } | { refusal: string };
-
-/** When and under which key a hook came: what its reading may not make up itself. */
-export interface HookReceipt {
-  at: Stamp;
-  /** Unique for this hook: ids of what it brings derive from it. */
-  key: string;
-  keep: KeepImage;
-  /** Its process waits for an answer. */
-  isAwaited?: boolean;
-}
-
 /** The text for a hook that waits, or why the CLI would not take this answer. */
 export type HookAnswer = { text: string } | { refusal: string };
 
@@ -209,67 +197,6 @@ export interface HookReading {
   answer: ((order: ConnectorCommand) => HookAnswer) | null;
   /** The session that a first hook reveals. */
   session(at: Stamp, pending: PendingStart | null, agentPid: number | null): Session;
-}
-
-/** A process that bore a session when the server last knew it. */
-export interface KnownProcess {
-  sessionId: string;
-  pid: number;
-  start: string | null;
-}
-
-/** What the server offers to a watch of sessions that run elsewhere. */
-export interface WatchPort {
-  /** Processes of sessions that had not ended when the server stopped; those that are gone are reported. */
-  known: readonly KnownProcess[];
-  /** Takes the reports of one look, in order. */
-  onReports(reports: WatchReport[]): void;
-  /** A path that is not read, once each, with the reason. */
-  onWarning(path: string, reason: string): void;
-  /** A look failed in a way that is not foreseen; the next one is made all the same. */
-  onError(error: unknown): void;
-}
-
-/** A session whose transcript is read as it grows. */
-export interface FollowedSession {
-  sessionId: string;
-  /** As a hook named it: checked before it is opened. Null: looked for by the session's id. */
-  path: string | null;
-  cwd: string | null;
-  /** Where reading goes on; null at the start of the file. */
-  from: Omit<TailNoted, 'type' | 'session_id' | 'source'> | null;
-}
-
-/** One thing that a transcript tells: an event, once its time on the server's clock is known. */
-export interface TranscriptNews {
-  /** Milliseconds since 1970, by the transcript. */
-  stamp: number;
-  /** Idempotency key; null for what is stored together with the position behind it. */
-  key: string | null;
-  event(receipt: Pick<HookReceipt, 'at' | 'keep'>): SessionEvent;
-}
-
-/** What the server offers to the reading of transcripts. */
-export interface TranscriptPort {
-  /** Takes what was read, in order; false when it is not stored: then it is to be read again. Never rejects. */
-  take(sessionId: string, news: readonly TranscriptNews[]): Promise<boolean>;
-  /** A path, or a part of it, that is not read, once each, with the reason. */
-  onWarning(path: string, reason: string): void;
-  /** A look failed in a way that is not foreseen; the next one is made all the same. */
-  onError(error: unknown): void;
-}
-
-/** The transcripts of sessions that run elsewhere. */
-export interface Transcripts {
-  /** Reads this one from now on; the newest call counts. */
-  follow(session: FollowedSession): void;
-  follows(sessionId: string): boolean;
-  /** Looks at once: something was heard of the session. */
-  look(sessionId: string): void;
-  /** Reads it no more. */
-  release(sessionId: string): void;
-  /** No news come after it has resolved. */
-  close(): Promise<void>;
 }
 
 /** A provider: what it cannot do is null. */

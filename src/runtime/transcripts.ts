@@ -12,7 +12,7 @@ import type {
   TranscriptNews,
   TranscriptPort,
   Transcripts,
-} from '../providers/provider.ts';
+} from '../providers/reports.ts';
 import type { EventItem, StoredTail } from '../store/items.ts';
 import type { Writer } from '../store/writer.ts';
 import { CLOCKS_OF_MACHINE, happenedAt, type StampClock, stampFromMicroseconds } from './clock.ts';

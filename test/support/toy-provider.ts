@@ -14,8 +14,8 @@ import {
   type OpenedThread,
   type Provider,
   type Steering,
-  type WatchPort,
 } from '../../src/providers/provider.ts';
+import type { WatchPort } from '../../src/providers/reports.ts';
 
 /** What connectors of the toy can be told to do; every other command is refused by the chart. */
 const CAPABILITIES: ConnectorCommand['type'][] = ['turn.run'];

@@ -2,14 +2,8 @@
 import type { Session, Stamp } from '../../../machines/session-types.ts';
 import { wireTime } from '../../protocol/encode.ts';
 import type { Hook } from '../../protocol/hook.ts';
-import {
-  BLANK_PROVIDER,
-  type HookReading,
-  type PendingStart,
-  type Provider,
-  type TranscriptPort,
-  type WatchPort,
-} from '../provider.ts';
+import { BLANK_PROVIDER, type HookReading, type PendingStart, type Provider } from '../provider.ts';
+import type { TranscriptPort, WatchPort } from '../reports.ts';
 import { answerOf } from './hooks/answers.ts';
 import { eventFromHook, fieldsFrom, hookNameOf } from './hooks/events.ts';
 import { readSubagentTools } from './hooks/subagent-tools.ts';

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { type FSWatcher, watch } from 'chokidar';
 import { systemCodeOf } from '../../exit.ts';
 import { inodeOf, readSmallFile, type SmallFile } from '../../host/confined-file.ts';
-import type { KnownProcess, WatchPort } from '../provider.ts';
+import type { KnownProcess, WatchPort } from '../reports.ts';
 import { isOurDomain, type ProcessState, processState } from './process.ts';
 import { parseRegistryFile, type RegistryEntry, RegistryFold, type SeenFile } from './registry.ts';
 

@@ -7,8 +7,7 @@ import type { SeenFields } from '../../../machines/session-events.ts';
 import { entry } from '../../protocol/encode.ts';
 import type { Hook } from '../../protocol/hook.ts';
 import type { Message, MessageType, TokenUsage } from '../../protocol/nouns.ts';
-import type { KeepImage, TranscriptNews } from '../provider.ts';
-import type { ReportedImage, TranscriptReport } from '../reports.ts';
+import type { KeepImage, ReportedImage, TranscriptNews, TranscriptReport } from '../reports.ts';
 import {
   failedToolMessage,
   finishedToolMessage,

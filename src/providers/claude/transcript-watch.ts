@@ -8,7 +8,7 @@ import { basename, join } from 'node:path';
 import { type FSWatcher, watch } from 'chokidar';
 import type { SessionEvent } from '../../../machines/session-events.ts';
 import { systemCodeOf } from '../../exit.ts';
-import type { FollowedSession, TranscriptNews, TranscriptPort, Transcripts } from '../provider.ts';
+import type { FollowedSession, TranscriptNews, TranscriptPort, Transcripts } from '../reports.ts';
 import { isSafeId } from '../reports.ts';
 import { TailError, type TailPosition } from '../shared/lines.ts';
 import { allowedTranscript } from './homes.ts';

@@ -6,7 +6,7 @@
 import { MAX_IMAGES } from '../../host/images.ts';
 import { cut } from '../../protocol/encode.ts';
 import type { ImageInput } from '../../protocol/nouns.ts';
-import type { KeepImage } from '../provider.ts';
+import type { KeepImage } from '../reports.ts';
 
 /** A result without its images. */
 export interface Shown {

@@ -7,8 +7,7 @@ import type { FSWatcher } from 'chokidar';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { statOf } from '../../../src/providers/claude/process.ts';
 import { RegistryWatch } from '../../../src/providers/claude/registry-watch.ts';
-import type { KnownProcess } from '../../../src/providers/provider.ts';
-import type { WatchReport } from '../../../src/providers/reports.ts';
+import type { KnownProcess, WatchReport } from '../../../src/providers/reports.ts';
 
 let folder: string;
 let homes: string[];

@@ -8,7 +8,7 @@ import type { Stamp } from '../../../../machines/session-types.ts';
 import { entry, wireTime } from '../../../protocol/encode.ts';
 import type { Hook } from '../../../protocol/hook.ts';
 import type { Message } from '../../../protocol/nouns.ts';
-import type { HookReceipt } from '../../provider.ts';
+import type { HookReceipt } from '../../reports.ts';
 import { idOfWords } from '../message-ids.ts';
 import { elicitationRequest, permissionRequest, unexplainedRequest } from './approvals.ts';
 import {

@@ -4,7 +4,7 @@ import type { SettledTool, Stamp, ToolUse } from '../../../../machines/session-t
 import { cut, wireTime } from '../../../protocol/encode.ts';
 import type { Hook } from '../../../protocol/hook.ts';
 import type { ImageInput, Message, MessageChanges } from '../../../protocol/nouns.ts';
-import type { KeepImage } from '../../provider.ts';
+import type { KeepImage } from '../../reports.ts';
 import { withoutImages } from '../../shared/tool-images.ts';
 import { patchText } from './approvals.ts';
 

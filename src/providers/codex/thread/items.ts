@@ -4,7 +4,7 @@
  */
 import { entry } from '../../../protocol/encode.ts';
 import type { ImageInput, Message } from '../../../protocol/nouns.ts';
-import type { KeepImage } from '../../provider.ts';
+import type { KeepImage } from '../../reports.ts';
 import { withoutImages } from '../../shared/tool-images.ts';
 import type { ThreadItem } from '../protocol/generated/v2/ThreadItem.ts';
 import type { UserInput } from '../protocol/generated/v2/UserInput.ts';

@@ -5,7 +5,8 @@
  */
 import { entry } from '../../../protocol/encode.ts';
 import type { ImageInput, Message } from '../../../protocol/nouns.ts';
-import type { KeepImage, OpenText, Report, SessionPort } from '../../provider.ts';
+import type { OpenText, Report, SessionPort } from '../../provider.ts';
+import type { KeepImage } from '../../reports.ts';
 import type { ServerNotification } from '../protocol/generated/ServerNotification.ts';
 import type { ThreadItem } from '../protocol/generated/v2/ThreadItem.ts';
 import type { ThreadTokenUsage } from '../protocol/generated/v2/ThreadTokenUsage.ts';
