@@ -1,7 +1,7 @@
 /** The fixture's `/ws`: snapshots and refusals, enough of the public protocol for a conversation. */
 import type { Server } from 'node:http';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { viewOf } from '../../../machines/index.ts';
+import { summaryOf, viewOf } from '../../../machines/index.ts';
 import type { FakeSession } from './actors.ts';
 
 interface PublicDoor {
@@ -75,8 +75,10 @@ function pageBefore({ id, messages }: FakeSession, before: string): object {
 
 function stateOf({ id, input, messages, chart }: FakeSession): object {
   const { context } = chart.snapshot;
+  const { integration_mode, ...session } = input.session;
   return {
-    ...input.session,
+    ...summaryOf(chart.snapshot),
+    ...session,
     id,
     messages: messages.slice(-SHOWN),
     has_older: messages.length > SHOWN,

@@ -39,9 +39,7 @@ export function inputOf(index: number): SessionInput {
     last_activity_at: null,
     git_branch: index % 2 === 0 ? 'main' : `feature/${name}`,
     current_cwd: `/home/dev/${name}`,
-    ...(index % 3 === 1
-      ? { codex_integration_mode: 'direct' as const }
-      : { claude_integration_mode: 'passive' as const }),
+    integration_mode: index % 3 === 1 ? 'direct' : 'passive',
   };
   return { session, isNew: true, turnCount: 0 };
 }
