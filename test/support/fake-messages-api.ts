@@ -85,6 +85,8 @@ export async function startFakeMessagesApi(): Promise<FakeMessagesApi> {
   });
   server.on('connect', (request, socket) => {
     strays.push(request.url ?? '');
+    // A tool that hangs up at the refusal must not end the test.
+    socket.on('error', () => {});
     socket.end('HTTP/1.1 403 Forbidden\r\n\r\n');
   });
 

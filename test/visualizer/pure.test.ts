@@ -12,6 +12,8 @@ import {
   recordAt,
 } from '../../visualizer/src/history.ts';
 import { inOrder, ORDERS, type Order } from '../../visualizer/src/order.ts';
+import { headlineOf } from '../../visualizer/src/session-words.ts';
+import { clockWords, gapWords } from '../../visualizer/src/ui/words.ts';
 import { activeStates, leavesOf, phaseOf } from '../../visualizer/src/value.ts';
 import { visible, visibleText } from '../../visualizer/src/visible.ts';
 
@@ -200,5 +202,43 @@ describe('the order of the list', () => {
     ];
     expect(inOrder(rows, 'name').map(({ id }) => id)).toEqual(['a', 'c', 'b', 'z']);
     expect(inOrder(rows, 'name', new Set(['z'])).map(({ id }) => id)).toEqual(['z', 'a', 'c', 'b']);
+  });
+});
+
+describe('what a row says of its session', () => {
+  const row = (over: Partial<InspectRow>): InspectRow => over as unknown as InspectRow;
+  const asked = (over: object) =>
+    row({
+      waiting: { type: 'exec', tool: 'Bash', questions: 0, text: 'ls --all', since: null, ...over },
+    } as unknown as Partial<InspectRow>);
+
+  it('an idle session without a prompt says so, and one with a reply says its last one', () => {
+    const idle = {
+      work_status: 'waiting',
+      waiting: null,
+      link: 'passive',
+      lastEvent: null,
+    } as const;
+    expect(headlineOf(row({ ...idle, title: null, last_message: null })).verb).toBe(
+      'Idle. No prompt seen yet.',
+    );
+    expect(headlineOf(row({ ...idle, title: 'Tidy', last_message: null })).verb).toBe('Idle.');
+    expect(headlineOf(row({ ...idle, title: 'Tidy', last_message: 'Done.' })).verb).toBe(
+      'Idle. Last:',
+    );
+  });
+
+  it('a command is shown as code, and a question as prose', () => {
+    expect(headlineOf(asked({})).isCode).toBe(true);
+    expect(headlineOf(asked({ type: 'question', tool: 'AskUserQuestion' })).isCode).toBe(false);
+  });
+});
+
+describe('times', () => {
+  it('what carries no time has none, and no distance to its neighbours', () => {
+    const [none, some] = ['1970-01-01T00:00:00.000000Z', '2026-03-01T12:00:00.250000Z'];
+    expect(clockWords(none)).toBe('no time');
+    expect([gapWords(none, some), gapWords(some, none)]).toEqual(['', '']);
+    expect(gapWords('2026-03-01T12:00:00.000000Z', some)).toBe(' +250 ms');
   });
 });

@@ -88,20 +88,33 @@ export function titleOf(row: InspectRow): string {
 export interface Headline {
   verb: string;
   thing: string;
+  /** The thing is a command, path or input, to be shown letter by letter; otherwise it is prose. */
+  isCode: boolean;
 }
 
 /** The headline of a session, as its row, the inbox and the tab title say it. */
 export function headlineOf(row: InspectRow): Headline {
-  const { waiting, last_message: last, lastEvent, link } = row;
-  if (waiting) return { verb: askingVerb(waiting), thing: waiting.text };
-  const thing = last ?? '';
-  if (link === 'failed') return { verb: 'Connection failed.', thing };
-  if (row.work_status === 'ended') return { verb: 'Ended.', thing };
-  if (row.work_status === 'permission') return { verb: 'Waits in its terminal.', thing };
-  if (row.work_status === 'question') return { verb: 'Asks you in its terminal.', thing };
-  if (row.work_status === 'working') return { verb: WORKING[lastEvent ?? ''] ?? 'Working', thing };
-  if (lastEvent === 'turn.failed') return { verb: 'Turn failed:', thing };
-  return { verb: last === null ? 'Idle.' : 'Idle. Last:', thing };
+  const { waiting, last_message: last } = row;
+  if (waiting === null) return { verb: stateVerb(row), thing: last ?? '', isCode: false };
+  const isCode = ['command', 'tool', 'change'].includes(kindOfWaiting(waiting));
+  return { verb: askingVerb(waiting), thing: waiting.text, isCode };
+}
+
+function stateVerb({
+  work_status: status,
+  lastEvent,
+  link,
+  last_message,
+  title,
+}: InspectRow): string {
+  if (link === 'failed') return 'Connection failed.';
+  if (status === 'ended') return 'Ended.';
+  if (status === 'permission') return 'Waits in its terminal.';
+  if (status === 'question') return 'Asks you in its terminal.';
+  if (status === 'working') return WORKING[lastEvent ?? ''] ?? 'Working';
+  if (lastEvent === 'turn.failed') return 'Turn failed:';
+  if (last_message !== null) return 'Idle. Last:';
+  return title === null ? 'Idle. No prompt seen yet.' : 'Idle.';
 }
 
 /** What somebody who works was seen doing last. */
@@ -112,8 +125,12 @@ const WORKING: Record<string, string> = {
   'compaction.started': 'Compacting',
 };
 
-function askingVerb({ type, tool, questions }: InspectWaiting): string {
-  switch (kindOf({ type, ...(tool !== null && { tool_name: tool }) })) {
+const kindOfWaiting = ({ type, tool }: InspectWaiting): RequestKind =>
+  kindOf({ type, ...(tool !== null && { tool_name: tool }) });
+
+function askingVerb(waiting: InspectWaiting): string {
+  const { questions } = waiting;
+  switch (kindOfWaiting(waiting)) {
     case 'command':
       return 'Run a command:';
     case 'tool':

@@ -41,7 +41,7 @@ const HOOK = { errors: CHANGE } as const;
 /** By type; a type without words does not compile. */
 export const CLIENT_WORDS: Record<ClientMessage['type'], ClientWords> = {
   subscribe_list: {
-    does: 'Sends the list of sessions, then every change of it.',
+    does: 'Sends [`sessions_list`](#sessions_list), then every change of it: `session_created`, `session_ended`, and `session_delta` with fields of the summary.',
     errors: READ,
   },
   subscribe_session: {

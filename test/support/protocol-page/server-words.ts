@@ -87,7 +87,7 @@ export const SERVER_WORDS: Record<ServerMessage['type'], ServerWords> = {
   message_updated: { to: ['facts'], says: 'Fields of a message that changed.' },
   approval_requested: {
     to: ['facts'],
-    says: 'The oldest open request. Sent again without a revision behind every summary.',
+    says: 'The oldest open request. Who hears only the list is not told it: `work_status` says that one is open, and `subscribe_session` brings it. Sent again, without a revision, behind a list and behind a summary.',
   },
   tokens_updated: { to: ['facts'], says: 'How many tokens the session used.' },
   turn_diff_snapshot: { to: ['facts'], says: 'What a turn changed, as a unified diff.' },

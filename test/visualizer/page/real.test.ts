@@ -15,7 +15,7 @@ it('shows a hook in the chart, says why, and scrubs past a restart', async () =>
   await page.waitForSelector('[data-state="session.phase.active.requests.permission"].on');
   await expect
     .poll(() => page.getByTestId('why').textContent())
-    .toMatch(/It is in permission.*approval\.requested.*from hook/);
+    .toMatch(/It has been in permission.*approval\.requested.*from hook/);
   await page.keyboard.press('1');
   await expect
     .poll(() => page.getByTestId('approval').textContent())

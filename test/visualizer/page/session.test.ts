@@ -98,7 +98,7 @@ const TESTS = {
 };
 
 it('answers questions when all are answered: one choice, several, own words', async () => {
-  const server = await fixture({ sessions: 5 }, 4);
+  const server = await fixture({ sessions: 5 }, 1);
   asks(server.sessions[1], { type: 'question', question: STORAGE.question, questions: [STORAGE] });
   const page = await visit(`${server.url}s/od-0001?tab=session`);
   await page.getByRole('radio', { name: 'Postgres' }).check();

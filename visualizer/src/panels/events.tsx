@@ -51,7 +51,7 @@ export function Events() {
       <div class="events-head">
         <input
           type="search"
-          placeholder="Filter events, origins or callers"
+          placeholder="Event, origin or caller"
           aria-label="Filter events"
           autocomplete="off"
           value={words.value}

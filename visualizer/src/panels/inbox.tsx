@@ -92,7 +92,7 @@ function Queue({ shown }: { shown: InspectRow }) {
 }
 
 function Summary({ row }: { row: InspectRow }) {
-  const { verb, thing } = headlineOf(row);
+  const { verb, thing, isCode } = headlineOf(row);
   return (
     <>
       <span class="row-line">
@@ -102,7 +102,7 @@ function Summary({ row }: { row: InspectRow }) {
         <span class="row-age text-attention">{row.waiting && <Age at={row.waiting.since} />}</span>
       </span>{' '}
       <span class="row-headline text-attention">
-        <b>{verb}</b> <bdi class="code">{visibleText(thing)}</bdi>
+        <b>{verb}</b> <bdi class={isCode ? 'code' : ''}>{visibleText(thing)}</bdi>
       </span>{' '}
       <span class="row-place">
         <bdi>{visibleText(placeOf(row))}</bdi>

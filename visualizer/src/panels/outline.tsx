@@ -53,7 +53,9 @@ function Branch({ state, states, edges }: BranchProps) {
       >
         <i class="dot" />
         <b>{state.key}</b>
-        {state.type === 'parallel' && <span class="faint">both at once</span>}
+        {state.type === 'parallel' && (
+          <span class="faint">{children.length === 2 ? 'both at once' : 'all at once'}</span>
+        )}
         {state.tags.map((tag) => (
           <span key={tag} class={`tag tag-${tag}`}>
             {tag}

@@ -9,18 +9,21 @@ import { goTo } from '../cursor.ts';
 import { recordAt } from '../history.ts';
 import { children, history, shown } from '../model.ts';
 import { VirtualList } from '../ui/virtual-list.tsx';
-import { spanWords } from '../ui/words.ts';
+import { gapWords } from '../ui/words.ts';
 import { leavesOf, phaseOf } from '../value.ts';
 
-const TELLERS = ['client', 'hook', 'connector', 'server'] as const;
+const TELLERS = ['client', 'hook', 'watch', 'connector', 'server'] as const;
 
-/** Spooled hooks came late but are hooks; what a page sends is a client's. */
+/**
+ * Spooled hooks came late but are hooks; what a page sends is a client's; a transcript is watched like the
+ * processes are.
+ */
 const LANE_OF: Record<InspectOrigin, (typeof TELLERS)[number]> = {
   client: 'client',
   visualizer: 'client',
   hook: 'hook',
-  watch: 'hook',
-  transcript: 'hook',
+  watch: 'watch',
+  transcript: 'watch',
   spool: 'hook',
   connector: 'connector',
   server: 'server',
@@ -71,7 +74,6 @@ export function Sequence() {
 function Arrow({ record }: { record: InspectRecord }) {
   const before = recordAt(history.peek(), record.seq - 1);
   const lane = lanes.value.indexOf(LANE_OF[record.origin]);
-  const gap = before ? Date.parse(record.at) - Date.parse(before.at) : null;
   const end = `${100 - middleOf(lanes.value.length)}%`;
   const ended = record.children?.filter(({ status }) => status !== 'running') ?? [];
   return (
@@ -81,7 +83,7 @@ function Arrow({ record }: { record: InspectRecord }) {
       <span class="arrow-words code" style={{ insetInlineStart: '8px', insetInlineEnd: end }}>
         <b>{record.event.type}</b>
         <span class="faint">
-          {gap === null ? '' : ` +${spanWords(Math.max(0, gap))}`}
+          {before ? gapWords(before.at, record.at) : ''}
           {record.accepted ? '' : ' refused'}
           {ended.map(({ id, status }) => ` · ${id} ${STATUS_WORDS[status]}`)}
         </span>

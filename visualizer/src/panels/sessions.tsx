@@ -194,7 +194,7 @@ export function LinkPill({ link }: { link: string | null }) {
 
 function Row({ row }: { row: InspectRow }) {
   const phase = phaseOfRow(row);
-  const { verb, thing } = headlineOf(row);
+  const { verb, thing, isCode } = headlineOf(row);
   const since = row.waiting?.since ?? row.at;
   const title = visibleText(titleOf(row));
   return (
@@ -212,7 +212,7 @@ function Row({ row }: { row: InspectRow }) {
           </span>
         </span>
         <span class={`row-headline text-${phase}`}>
-          <b>{verb}</b> <bdi class={row.waiting ? 'code' : ''}>{visibleText(thing)}</bdi>
+          <b>{verb}</b> <bdi class={isCode ? 'code' : ''}>{visibleText(thing)}</bdi>
         </span>
         <span class="row-place">
           <bdi>{visibleText(placeOf(row))}</bdi>
@@ -227,7 +227,7 @@ function Row({ row }: { row: InspectRow }) {
 function Eye() {
   return (
     <svg class="eye" viewBox="0 0 16 16" role="img" aria-label="watched only">
-      <title>Watched only: answer in its own terminal</title>
+      <title>Watched only: it runs in its own terminal</title>
       <path d="M1 8s2.6-4.5 7-4.5S15 8 15 8s-2.6 4.5-7 4.5S1 8 1 8Z" />
       <circle cx="8" cy="8" r="2" />
     </svg>

@@ -63,7 +63,8 @@ function Because({ why }: { why: WhyState }) {
       <p class="because">
         {why.active ? (
           <>
-            It is in <b>{name}</b>
+            {why.forMs === null ? 'It is in ' : 'It has been in '}
+            <b>{name}</b>
             {why.forMs !== null && ` for ${spanWords(why.forMs)}`}.{' '}
           </>
         ) : (

@@ -1,9 +1,13 @@
 /** How times, ages and numbers are written. Pure but for the reader's time zone. */
 
-/** `06:30.723` of the hour: enough to tell neighbours apart. */
+/** The time of what carries none: some lines of a transcript have no timestamp. */
+const NO_TIME = 0;
+
+/** `16:06:30.723`: enough to tell neighbours apart; `no time` for what carries none. */
 export function clockWords(at: string): string {
   const date = new Date(at);
   if (Number.isNaN(date.getTime())) return '';
+  if (date.getTime() === NO_TIME) return 'no time';
   const two = (number: number): string => String(number).padStart(2, '0');
   const ms = String(date.getMilliseconds()).padStart(3, '0');
   return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}.${ms}`;
@@ -25,6 +29,13 @@ export function spanWords(ms: number): string {
   const minutes = Math.floor(ms / 60_000);
   if (minutes < 60) return `${minutes} min ${Math.floor((ms % 60_000) / 1000)} s`;
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+/** ` +840 ms` from one moment to a later one; empty where one of them carries no time. */
+export function gapWords(from: string, to: string): string {
+  const [before, after] = [Date.parse(from), Date.parse(to)];
+  if (before === NO_TIME || after === NO_TIME) return '';
+  return ` +${spanWords(Math.max(0, after - before))}`;
 }
 
 /** `1 session`, `2 sessions`. */

@@ -33,7 +33,7 @@ export interface EngineDeps {
   /** Lists what a process that is killed would leave in its projects; the next one removes that. */
   readonly tracesFile?: string;
   readonly findBinary?: () => CodexBinary;
-  /** Pauses before restarts; those of keeper.ts unless given. */
+  /** Pauses before restarts; RESTART_DELAYS_MS unless given. */
   readonly restartDelaysMs?: readonly number[];
   /** How long a process that missed a deadline may take for the simplest of questions. */
   readonly probeMs?: number;
