@@ -163,9 +163,13 @@ export class TranscriptReading {
     });
   }
 
-  /** Lines are stamped by this machine's wall clock, which the server's clock may be ahead of. */
+  /**
+   * Lines are stamped by this machine's wall clock, which the server's clock may be ahead of. What carries no time
+   * (0), such as a title, is as old as its reading.
+   */
   #stampOf(stamp: number): Stamp {
-    const report = { stampUs: Math.floor(stamp * 1000), sentUs: null, isLive: false };
+    const stampUs = stamp > 0 ? Math.floor(stamp * 1000) : null;
+    const report = { stampUs, sentUs: null, isLive: false };
     const arrival = { arrivedMs: performance.now(), clocks: CLOCKS_OF_MACHINE };
     return stampFromMicroseconds(happenedAt(this.#deps.clock, arrival, report));
   }

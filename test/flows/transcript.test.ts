@@ -45,6 +45,20 @@ const conversation = (id: string) =>
   );
 
 describe('a session in a terminal', () => {
+  it('stamps what carries no time of its own with when it was read', async () => {
+    const path = fileOf('untimed');
+    const hook = { ...scriptOf('untimed').prompt('Go', 'p1'), transcript_path: path };
+    await deliver(server.url, hook as never);
+    appendFileSync(path, line({ type: 'summary', summary: 'A title', leafUuid: 'u1' }));
+    const readings = () =>
+      rowsOf<{ at: string }>(
+        server.paths,
+        `SELECT at FROM journal WHERE session_id = 'untimed' AND origin = 'transcript'`,
+      );
+    await vi.waitFor(() => expect(readings()).not.toEqual([]), { timeout: 15_000, interval: 20 });
+    for (const { at } of readings()) expect(Date.parse(at)).toBeGreaterThan(Date.now() - 60_000);
+  });
+
   it('shows what the model says between its tools, once, also after a restart', async () => {
     const { prompt, toolStarts, toolEnds, stop } = scriptOf('between');
     const path = fileOf('between');
