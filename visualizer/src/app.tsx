@@ -2,6 +2,7 @@
 import { connection, selected, watchFailure } from './model.ts';
 import { About } from './panels/about.tsx';
 import { Announcer } from './panels/announcer.tsx';
+import { Session } from './panels/conversation.tsx';
 import { Dialogs } from './panels/dialogs.tsx';
 import { Grid } from './panels/grid.tsx';
 import { Inbox } from './panels/inbox.tsx';
@@ -9,7 +10,6 @@ import { Inspector } from './panels/inspector.tsx';
 import { Machines } from './panels/machines.tsx';
 import { Outline } from './panels/outline.tsx';
 import { Navigation } from './panels/places.tsx';
-import { Session } from './panels/session.tsx';
 import { Sessions } from './panels/sessions.tsx';
 import { ChartPanel, ChartPanelHead } from './panels/stage.tsx';
 import { Timeline } from './panels/timeline.tsx';

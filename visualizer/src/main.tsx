@@ -10,13 +10,13 @@ import './chart/chart.css';
 import './chart/folds.css';
 import { App } from './app.tsx';
 import { loadCharts } from './charts.ts';
-import { startConversation } from './conversation.ts';
 import { watchHealth } from './health.ts';
 import { startKeys } from './keys.ts';
 import { stats } from './model.ts';
 import { startAnnouncer } from './panels/announcer.tsx';
 import { startInbox } from './panels/inbox.tsx';
 import { startRouting } from './route.ts';
+import { startConversation } from './session-client.ts';
 import { startTheme } from './theme.ts';
 import { connect } from './transport.ts';
 

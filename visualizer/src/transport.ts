@@ -1,6 +1,6 @@
 /**
  * The page's connection for looking: socket.io's namespace `/inspect`. Taking part has a connection of its
- * own, the one that every client has (conversation.ts). Writes into model.ts; asks nothing of panels.
+ * own, the one that every client has (session-client.ts). Writes into model.ts; asks nothing of panels.
  */
 import { batch } from '@preact/signals';
 import { Manager } from 'socket.io-client';

@@ -20,8 +20,8 @@ import { allPages, followEngine, mcpInventory, modelOption, skillsEntry } from '
 import { codexHomeOf } from './engine/binary.ts';
 import type { Engine } from './engine/engine.ts';
 import { createNamer } from './naming.ts';
+import { CAPABILITIES, CodexSession } from './thread/connector.ts';
 import { messageFrom } from './thread/items.ts';
-import { CAPABILITIES, CodexSession } from './thread/session.ts';
 import {
   APPROVAL_POLICIES,
   cutAtMessage,

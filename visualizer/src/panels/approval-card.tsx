@@ -6,8 +6,8 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import type { ApprovalRequest } from '../../../src/protocol/nouns.ts';
-import { answer, decide, mayControl, type SessionView } from '../conversation.ts';
 import { isOnline } from '../model.ts';
+import { answer, decide, mayControl, type SessionView } from '../session-client.ts';
 import { isDirect, kindOf, questionWords, terminalWords } from '../session-words.ts';
 import { Age } from '../ui/now.tsx';
 import { VisibleText } from '../ui/visible-text.tsx';

@@ -3,7 +3,7 @@ import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { ApprovalHistoryItem } from '../../../src/protocol/nouns.ts';
 import { callerWords } from '../callers.ts';
-import { followDecided } from '../conversation.ts';
+import { followDecided } from '../session-client.ts';
 import { Age } from '../ui/now.tsx';
 import { VisibleText } from '../ui/visible-text.tsx';
 

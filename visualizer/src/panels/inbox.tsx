@@ -5,9 +5,9 @@
 import { computed, effect } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import type { InspectRow } from '../../../src/protocol/inspect.ts';
-import { type SessionView, talk, talkFailure } from '../conversation.ts';
 import { hello, inboxed } from '../model.ts';
 import { openSession, openTab, place } from '../route.ts';
+import { type SessionView, talk, talkFailure } from '../session-client.ts';
 import { headlineOf, placeOf, titleOf } from '../session-words.ts';
 import { Age } from '../ui/now.tsx';
 import { VisibleText } from '../ui/visible-text.tsx';

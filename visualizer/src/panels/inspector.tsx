@@ -3,10 +3,10 @@ import type { FunctionComponent } from 'preact';
 import { TABS, type Tab, tab } from '../route.ts';
 import { DryRunPanel } from './attempt.tsx';
 import { Context } from './context.tsx';
+import { Session } from './conversation.tsx';
 import { Events } from './events.tsx';
 import { Outline } from './outline.tsx';
 import { Sequence } from './sequence.tsx';
-import { Session } from './session.tsx';
 import { Why } from './why.tsx';
 import './inspector.css';
 

@@ -5,7 +5,7 @@
  */
 import { useSignal } from '@preact/signals';
 import type { ApprovalRequest, Question } from '../../../src/protocol/nouns.ts';
-import { keyOf } from '../conversation.ts';
+import { keyOf } from '../session-client.ts';
 import { kindOf, questionsOf } from '../session-words.ts';
 import { VisibleText } from '../ui/visible-text.tsx';
 

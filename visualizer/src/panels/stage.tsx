@@ -1,10 +1,10 @@
 /** The chart of the watched session with its head: name, states, and the way to an answer. */
 import { computed } from '@preact/signals';
 import { charts } from '../charts.ts';
-import { mayControl } from '../conversation.ts';
 import { machine, pickedState } from '../lighting.ts';
 import { actor, selected, selectedRow, shown } from '../model.ts';
 import { catalogued, openTab, tab, view } from '../route.ts';
+import { mayControl } from '../session-client.ts';
 import { titleOf } from '../session-words.ts';
 import { isPhone } from '../ui/screen.ts';
 import { leavesOf, pathIn, phaseOf, wordOf } from '../value.ts';

@@ -2,6 +2,7 @@
 import { useSignal } from '@preact/signals';
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import type { Message } from '../../../src/protocol/nouns.ts';
+import { isOnline, position, selected, selectedRow } from '../model.ts';
 import {
   interrupt,
   loadOlderMessages,
@@ -12,8 +13,7 @@ import {
   steer,
   talk,
   talkFailure,
-} from '../conversation.ts';
-import { isOnline, position, selected, selectedRow } from '../model.ts';
+} from '../session-client.ts';
 import { agentWords, isDirect } from '../session-words.ts';
 import { Pictures } from '../ui/pictures.tsx';
 import { VisibleText } from '../ui/visible-text.tsx';
