@@ -91,6 +91,18 @@ it('junk, a torn line and a line of 100 MB are passed over, and what follows is 
   expect(warned(path)).toHaveLength(1);
 }, 40_000);
 
+it('a line that is nested too deep to be stored holds up nothing', async () => {
+  const path = pathOf('deep.jsonl');
+  const input = `{"a":${'['.repeat(100_000)}${']'.repeat(100_000)}}`;
+  const use = `[{"type":"tool_use","id":"t","name":"Bash","input":${input}}]`;
+  writeFileSync(path, said('a', 'first'));
+  appendFileSync(path, `{"type":"assistant","uuid":"d","message":{"id":"m","content":${use}}}\n`);
+  appendFileSync(path, said('b', 'second'));
+  await open('deep', path);
+  await vi.waitFor(() => expect(texts('deep')).toEqual(['first', 'second']), SOON);
+  expect(warned(path)).toHaveLength(1);
+});
+
 it('a session that no hook told is found by its id', async () => {
   const path = pathOf('found.jsonl');
   appendFileSync(path, said('a', 'found'));

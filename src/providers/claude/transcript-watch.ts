@@ -222,13 +222,17 @@ export class TranscriptWatch implements Transcripts {
     this.#beginAgain(followed);
     if (error instanceof TailError) this.#warn(path, error.message.replace(`${path} `, ''));
     else if (code !== null) this.#warn(path, `cannot be read (${code})`);
-    else this.#options.onError(error);
+    else if (!this.#warned.has(path)) {
+      // Once: the same lines are tried again at every look.
+      this.#warned.add(path);
+      this.#options.onError(error);
+    }
   }
 
   #warnOfLines(path: string, { skipped, junk }: TranscriptBatch): void {
     const [first] = skipped;
     if (first) this.#warn(path, `has a line of ${first.bytes} bytes, which is passed over`);
-    if (junk > 0) this.#warn(path, 'has lines that are no JSON, which are passed over');
+    if (junk > 0) this.#warn(path, 'has lines that cannot be read, which are passed over');
   }
 
   #warnOfSilence(error: unknown): void {
