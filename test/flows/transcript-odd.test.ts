@@ -1,6 +1,13 @@
 /** Transcripts that are none, or hold what cannot be read: each is passed over with one warning, and nothing hangs. */
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { rowsOf } from '../support/database.ts';
@@ -76,6 +83,21 @@ it('a file outside of the homes is not opened, also through a link', async () =>
   }
   await othersAreRead('link');
   expect([...texts('plain'), ...texts('linked')]).toEqual([]);
+});
+
+it('a file is not read on when its folder becomes a link that leads outside', async () => {
+  const path = pathOf('../-home-dev-swapped/swapped.jsonl');
+  writeFileSync(path, said('a', 'inside'));
+  await open('swapped', path);
+  await vi.waitFor(() => expect(texts('swapped')).toEqual(['inside']), SOON);
+  const outside = join(server.paths.dir, 'elsewhere');
+  mkdirSync(outside);
+  writeFileSync(join(outside, 'swapped.jsonl'), said('b', 'secret'));
+  renameSync(dirname(path), join(server.paths.dir, 'moved'));
+  symlinkSync(outside, dirname(path));
+  await vi.waitFor(() => expect(warned(path)).toHaveLength(1), SOON);
+  await othersAreRead('swapped');
+  expect(texts('swapped')).toEqual(['inside']);
 });
 
 it('junk, a torn line and a line of 100 MB are passed over, and what follows is read', async () => {

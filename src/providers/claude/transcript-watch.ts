@@ -27,6 +27,8 @@ interface Followed {
   session: FollowedSession;
   /** Where it really lies; null until it was found. */
   path: string | null;
+  /** Device and inode of what was found there; null until it was looked at. */
+  file: string | null;
   reader: TranscriptReader | null;
   messages: TranscriptMessages;
   /** What the file looked like before it was last read to its end; null when it is to be read. */
@@ -74,7 +76,7 @@ export class TranscriptWatch implements Transcripts {
     }
     this.release(sessionId);
     this.#followed.set(sessionId, {
-      ...{ session, path: null, reader: null, version: null },
+      ...{ session, path: null, file: null, reader: null, version: null },
       messages: new TranscriptMessages(sessionId),
       ...{ isLooking: false, isWanted: false, looking: Promise.resolve() },
     });
@@ -134,7 +136,14 @@ export class TranscriptWatch implements Transcripts {
     followed.path ??= await this.#find(followed);
     if (followed.path === null) return;
     const seen = await lookAt(followed.path);
-    if (seen === null) return this.#forgetPath(followed);
+    // Another file: a folder above it may be a link by now, so it is judged like one that a hook names.
+    const isOther = followed.file !== null && followed.file !== seen?.file;
+    if (seen === null || isOther) {
+      this.#forgetPath(followed);
+      followed.isWanted ||= isOther && seen !== null;
+      return;
+    }
+    followed.file = seen.file;
     if (seen.version !== null && seen.version === followed.version) return;
     const { from } = followed.session;
     // Nothing was written since it was stored: it is not read before that changes.
@@ -213,6 +222,7 @@ export class TranscriptWatch implements Transcripts {
     this.#byPath.delete(followed.path);
     this.#watcher?.unwatch(followed.path);
     followed.path = null;
+    followed.file = null;
     followed.version = null;
   }
 
