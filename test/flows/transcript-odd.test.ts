@@ -159,3 +159,14 @@ it('images of a prompt are kept like other images', async () => {
   };
   await vi.waitFor(look, SOON);
 });
+
+it('a file that was written anew at the same length while the server was away is read again', async () => {
+  const path = pathOf('anew.jsonl');
+  writeFileSync(path, said('a', 'one'));
+  await open('anew', path);
+  await vi.waitFor(() => expect(texts('anew')).toEqual(['one']), SOON);
+  await server.stop();
+  writeFileSync(path, said('b', 'two'));
+  await server.start();
+  await vi.waitFor(() => expect(texts('anew')).toContain('two'), SOON);
+});

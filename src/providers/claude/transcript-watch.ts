@@ -10,7 +10,7 @@ import type { SessionEvent } from '../../../machines/session-events.ts';
 import { systemCodeOf } from '../../exit.ts';
 import type { FollowedSession, TranscriptNews, TranscriptPort, Transcripts } from '../provider.ts';
 import { isSafeId } from '../reports.ts';
-import { TailError, type TailPosition } from '../shared/lines.ts';
+import { isStillAt, TailError, type TailPosition } from '../shared/lines.ts';
 import { allowedTranscript } from './homes.ts';
 import { TranscriptMessages, type TranscriptPiece } from './transcript-messages.ts';
 import { type TranscriptBatch, TranscriptReader } from './transcript-reader.ts';
@@ -147,7 +147,9 @@ export class TranscriptWatch implements Transcripts {
     if (seen.version !== null && seen.version === followed.version) return;
     const { from } = followed.session;
     // Nothing was written since it was stored: it is not read before that changes.
-    const isOld = followed.reader === null && seen.file === from?.file && seen.size === from.offset;
+    const isSame =
+      followed.reader === null && seen.file === from?.file && seen.size === from.offset;
+    const isOld = isSame && (await isStillAt(followed.path, from));
     if (isOld || (await this.#readToEnd(followed, followed.path))) followed.version = seen.version;
   }
 
