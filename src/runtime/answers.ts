@@ -85,13 +85,16 @@ export class Answers {
     clearTimeout(waiter.overdue);
     // Asked a second time: the first line is not of use any more.
     waiter.resolve?.(null);
+    let mine: Waiter['resolve'] = null;
     const answer = new Promise<string | null>((resolve) => {
-      waiter.resolve = resolve;
+      mine = waiter.resolve = resolve;
       if (waiter.text !== null) this.#letGo(waiter, waiter.text);
     });
     return {
       answer,
       lost: () => {
+        // Another line took over: that one is not lost.
+        if (waiter.resolve !== mine) return;
         this.#waiters.delete(key);
         this.#left(waiter);
       },

@@ -14,6 +14,8 @@ const TOKEN = createToken();
 const ALLOWED = {
   hookSpecificOutput: { hookEventName: 'PermissionRequest', decision: { behavior: 'allow' } },
 };
+/** Words of a person, with all that a shell could take for its own. */
+const LONG = `}"'\\\n$(date)\`%s*?[ā\u0081\u2028 ${'a\n'.repeat(200_000)}}`;
 let home: Home;
 let server: TestServer;
 
@@ -96,6 +98,14 @@ describe('a hook that waits', () => {
     await until(() => commandLinesIn(server.paths.dir).length === 0);
     expect(readdirSync(server.paths.spool).filter((name) => name !== 'quarantine')).toEqual([]);
   });
+
+  it('prints a long answer soon, byte for byte', async () => {
+    const { ended } = hook(server.paths.hookScript);
+    await asked(server.paths.dir);
+    expect(await decide({ decision: 'denied', message: LONG })).toBe(200);
+    const { hookSpecificOutput } = JSON.parse((await ended).said);
+    expect(hookSpecificOutput.decision.message === LONG).toBe(true);
+  }, 20_000);
 
   it('can be answered the moment it is told', async () => {
     for (let n = 0; n < 5; n++) {
@@ -181,6 +191,32 @@ describe('a hook that waits over a port', () => {
     const { code, said } = await ended;
     expect({ code, said: JSON.parse(said) }).toEqual({ code: 0, said: ALLOWED });
   });
+
+  it('prints a long answer that is proven soon', async () => {
+    const { ended } = hook(home.paths.hookScript);
+    await asked(home.paths.dir);
+    expect(await decide({ decision: 'denied', message: LONG })).toBe(200);
+    const { hookSpecificOutput } = JSON.parse((await ended).said);
+    expect(hookSpecificOutput.decision.message === LONG).toBe(true);
+  }, 20_000);
+
+  it('ends where a stranger answers without an end', async () => {
+    let isGone = false;
+    const talker = await stranger((request, response) => {
+      if (request.url !== '/api/hook/answer') return void response.writeHead(204).end();
+      response.once('close', () => (isGone = true));
+      const more = (): void => {
+        while (!isGone && response.write(Buffer.alloc(1_000_000, 'x')));
+      };
+      response.writeHead(200).on('drain', more);
+      more();
+    });
+    await installHookScript(home.paths, talker.url);
+    expect(await hook(home.paths.hookScript).ended).toEqual({ code: 0, said: '' });
+    await until(() => isGone && commandLinesIn(home.paths.dir).length === 0);
+    talker.server.closeAllConnections();
+    talker.server.close();
+  }, 20_000);
 
   it('believes no stranger, and none that changes what the server says', async () => {
     const text = JSON.stringify(ALLOWED);

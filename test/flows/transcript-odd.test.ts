@@ -1,6 +1,13 @@
 /** Transcripts that are none, or hold what cannot be read: each is passed over with one warning, and nothing hangs. */
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { rowsOf } from '../support/database.ts';
@@ -78,6 +85,21 @@ it('a file outside of the homes is not opened, also through a link', async () =>
   expect([...texts('plain'), ...texts('linked')]).toEqual([]);
 });
 
+it('a file is not read on when its folder becomes a link that leads outside', async () => {
+  const path = pathOf('../-home-dev-swapped/swapped.jsonl');
+  writeFileSync(path, said('a', 'inside'));
+  await open('swapped', path);
+  await vi.waitFor(() => expect(texts('swapped')).toEqual(['inside']), SOON);
+  const outside = join(server.paths.dir, 'elsewhere');
+  mkdirSync(outside);
+  writeFileSync(join(outside, 'swapped.jsonl'), said('b', 'secret'));
+  renameSync(dirname(path), join(server.paths.dir, 'moved'));
+  symlinkSync(outside, dirname(path));
+  await vi.waitFor(() => expect(warned(path)).toHaveLength(1), SOON);
+  await othersAreRead('swapped');
+  expect(texts('swapped')).toEqual(['inside']);
+});
+
 it('junk, a torn line and a line of 100 MB are passed over, and what follows is read', async () => {
   const path = pathOf('junk.jsonl');
   writeFileSync(path, said('a', 'first'));
@@ -90,6 +112,18 @@ it('junk, a torn line and a line of 100 MB are passed over, and what follows is 
   await vi.waitFor(() => expect(texts('junk')).toEqual(['first', 'second', 'third']), SOON);
   expect(warned(path)).toHaveLength(1);
 }, 40_000);
+
+it('a line that is nested too deep to be stored holds up nothing', async () => {
+  const path = pathOf('deep.jsonl');
+  const input = `{"a":${'['.repeat(100_000)}${']'.repeat(100_000)}}`;
+  const use = `[{"type":"tool_use","id":"t","name":"Bash","input":${input}}]`;
+  writeFileSync(path, said('a', 'first'));
+  appendFileSync(path, `{"type":"assistant","uuid":"d","message":{"id":"m","content":${use}}}\n`);
+  appendFileSync(path, said('b', 'second'));
+  await open('deep', path);
+  await vi.waitFor(() => expect(texts('deep')).toEqual(['first', 'second']), SOON);
+  expect(warned(path)).toHaveLength(1);
+});
 
 it('a session that no hook told is found by its id', async () => {
   const path = pathOf('found.jsonl');
@@ -124,4 +158,15 @@ it('images of a prompt are kept like other images', async () => {
     expect(JSON.parse(rows[0]?.images_json ?? '[]')).toMatchObject([{ media_type: 'image/png' }]);
   };
   await vi.waitFor(look, SOON);
+});
+
+it('a file that was written anew at the same length while the server was away is read again', async () => {
+  const path = pathOf('anew.jsonl');
+  writeFileSync(path, said('a', 'one'));
+  await open('anew', path);
+  await vi.waitFor(() => expect(texts('anew')).toEqual(['one']), SOON);
+  await server.stop();
+  writeFileSync(path, said('b', 'two'));
+  await server.start();
+  await vi.waitFor(() => expect(texts('anew')).toContain('two'), SOON);
 });

@@ -10,7 +10,7 @@ import type { SessionEvent } from '../../../machines/session-events.ts';
 import { systemCodeOf } from '../../exit.ts';
 import type { FollowedSession, TranscriptNews, TranscriptPort, Transcripts } from '../reports.ts';
 import { isSafeId } from '../reports.ts';
-import { TailError, type TailPosition } from '../shared/lines.ts';
+import { isStillAt, TailError, type TailPosition } from '../shared/lines.ts';
 import { allowedTranscript } from './homes.ts';
 import { TranscriptMessages, type TranscriptPiece } from './transcript-messages.ts';
 import { type TranscriptBatch, TranscriptReader } from './transcript-reader.ts';
@@ -27,6 +27,8 @@ interface Followed {
   session: FollowedSession;
   /** Where it really lies; null until it was found. */
   path: string | null;
+  /** Device and inode of what was found there; null until it was looked at. */
+  file: string | null;
   reader: TranscriptReader | null;
   messages: TranscriptMessages;
   /** What the file looked like before it was last read to its end; null when it is to be read. */
@@ -74,7 +76,7 @@ export class TranscriptWatch implements Transcripts {
     }
     this.release(sessionId);
     this.#followed.set(sessionId, {
-      ...{ session, path: null, reader: null, version: null },
+      ...{ session, path: null, file: null, reader: null, version: null },
       messages: new TranscriptMessages(sessionId),
       ...{ isLooking: false, isWanted: false, looking: Promise.resolve() },
     });
@@ -134,11 +136,20 @@ export class TranscriptWatch implements Transcripts {
     followed.path ??= await this.#find(followed);
     if (followed.path === null) return;
     const seen = await lookAt(followed.path);
-    if (seen === null) return this.#forgetPath(followed);
+    // Another file: a folder above it may be a link by now, so it is judged like one that a hook names.
+    const isOther = followed.file !== null && followed.file !== seen?.file;
+    if (seen === null || isOther) {
+      this.#forgetPath(followed);
+      followed.isWanted ||= isOther && seen !== null;
+      return;
+    }
+    followed.file = seen.file;
     if (seen.version !== null && seen.version === followed.version) return;
     const { from } = followed.session;
     // Nothing was written since it was stored: it is not read before that changes.
-    const isOld = followed.reader === null && seen.file === from?.file && seen.size === from.offset;
+    const isSame =
+      followed.reader === null && seen.file === from?.file && seen.size === from.offset;
+    const isOld = isSame && (await isStillAt(followed.path, from));
     if (isOld || (await this.#readToEnd(followed, followed.path))) followed.version = seen.version;
   }
 
@@ -213,6 +224,7 @@ export class TranscriptWatch implements Transcripts {
     this.#byPath.delete(followed.path);
     this.#watcher?.unwatch(followed.path);
     followed.path = null;
+    followed.file = null;
     followed.version = null;
   }
 
@@ -222,13 +234,17 @@ export class TranscriptWatch implements Transcripts {
     this.#beginAgain(followed);
     if (error instanceof TailError) this.#warn(path, error.message.replace(`${path} `, ''));
     else if (code !== null) this.#warn(path, `cannot be read (${code})`);
-    else this.#options.onError(error);
+    else if (!this.#warned.has(path)) {
+      // Once: the same lines are tried again at every look.
+      this.#warned.add(path);
+      this.#options.onError(error);
+    }
   }
 
   #warnOfLines(path: string, { skipped, junk }: TranscriptBatch): void {
     const [first] = skipped;
     if (first) this.#warn(path, `has a line of ${first.bytes} bytes, which is passed over`);
-    if (junk > 0) this.#warn(path, 'has lines that are no JSON, which are passed over');
+    if (junk > 0) this.#warn(path, 'has lines that cannot be read, which are passed over');
   }
 
   #warnOfSilence(error: unknown): void {

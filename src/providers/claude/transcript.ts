@@ -2,6 +2,7 @@
  * A transcript of Claude, line by line, as reports. Pure: a parser is fed every line of one file from its
  * start; after a restart the lines that were stored already are fed again and their reports dropped.
  */
+import { scanJson } from '../../protocol/scan.ts';
 import type { TranscriptReport } from '../reports.ts';
 import {
   blocksOf,
@@ -36,7 +37,7 @@ const NO_RESPONSE = 'No response requested.';
 
 /** Reads one transcript. */
 export class TranscriptParser {
-  /** Lines that were no JSON object: torn by a crash, or junk. */
+  /** Lines that were no JSON object, or one of too much structure: torn by a crash, or junk. */
   junk = 0;
   readonly #sessionId: string;
   readonly #agent: string | null;
@@ -317,6 +318,8 @@ function queueChange(line: Json): What[] {
 }
 
 function parse(text: string): Json | null {
+  // What is nested too deep parses, but cannot be stored: all that follows would wait for it.
+  if (scanJson(Buffer.from(text)) !== null) return null;
   try {
     return object(JSON.parse(text));
   } catch {

@@ -232,6 +232,18 @@ export class FileTail {
   }
 }
 
+/** Whether what stands before a position in the file at `path` is still what was read; false without such a file. */
+export async function isStillAt(path: string, { offset, mark }: TailPosition): Promise<boolean> {
+  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+  const handle = await open(path, flags).catch(() => null);
+  if (handle === null) return false;
+  try {
+    return (await handle.stat()).isFile() && (await readMark(handle, offset)) === mark;
+  } finally {
+    await handle.close();
+  }
+}
+
 async function readMark(handle: FileHandle, offset: number): Promise<string> {
   const length = Math.min(MARK_BYTES, offset);
   const buffer = Buffer.alloc(length);

@@ -58,6 +58,9 @@ const TAKEN: PlainAnswer = { status: 204 };
 /** Nanoseconds since 1970. */
 const MOMENT = /^\d{19}$/;
 
+/** Silence after which the system asks whether the process that waits is still there. */
+const KEEP_ALIVE_MS = 60_000;
+
 /** The endpoint for `HOOK_PATH`; it answers when the hook is committed. */
 export function createHookEndpoint(deps: HookEndpointDeps): PlainEndpoint {
   return async (request, response, { provenHook }) => {
@@ -73,20 +76,30 @@ export function createHookEndpoint(deps: HookEndpointDeps): PlainEndpoint {
  */
 export function createAnswerEndpoint(deps: HookEndpointDeps): PlainEndpoint {
   return async (request, response, { provenHook }) => {
-    const { key } = await takeHook(deps, { request, response, provenHook }, { isAwaited: true });
-    if (key === undefined) {
-      const reason = 'Idempotency-Key is missing: it names the hook that waits';
-      throw new OrbitError('bad_request', { reason });
-    }
+    const key = keyOfWaiting(request);
+    await takeHook(deps, { request, response, provenHook }, { isAwaited: true });
     const line = deps.runtime.awaitAnswer(key);
-    response.once('close', () => {
+    const closed = (): void => {
       if (!response.writableFinished) line.lost();
-    });
+    };
+    // It may have gone while its hook was stored: then no `close` comes any more.
+    if (response.closed) closed();
+    else response.once('close', closed);
+    // It may wait for hours: a machine that is gone says nothing.
+    request.socket.setKeepAlive(true, KEEP_ALIVE_MS);
     const text = await line.answer;
     if (text === null) return TAKEN;
     if (provenHook !== null) response.setHeader('X-OrbitDock-Answer', provenHook.proofOf(text));
     return { status: 200, body: text };
   };
+}
+
+/** Told before anything is stored. @throws OrbitError `bad_request` without one */
+function keyOfWaiting({ method, headers }: IncomingMessage): string {
+  const key = headers['idempotency-key'];
+  if (typeof key === 'string' || method !== 'POST') return String(key);
+  const reason = 'Idempotency-Key is missing: it names the hook that waits';
+  throw new OrbitError('bad_request', { reason });
 }
 
 interface HookEndpointDeps {

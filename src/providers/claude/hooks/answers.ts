@@ -30,6 +30,9 @@ function decided(hook: Hook, order: Order<'approval.answer'>): HookAnswer {
     const interrupt = decision === 'abort' ? { interrupt: true } : {};
     return said({ behavior: 'deny', message: message ?? DENIED, ...interrupt });
   }
+  if (updatedInput !== undefined && !isFields(updatedInput)) {
+    return { refusal: 'updated_input is an object: all fields of the tool, changed or not' };
+  }
   const input = updatedInput === undefined ? {} : { updatedInput };
   if (decision === 'approved') return said({ behavior: 'allow', ...input });
   const updatedPermissions = chosen(hook, order);
@@ -42,7 +45,9 @@ function chosen(hook: Hook, { decision, suggestions: places }: Order<'approval.a
   const all = suggestionsOf(hook);
   if (all.length === 0) return 'Claude Code suggests no rule for this; approve it once';
   if (places !== undefined) {
-    const named = places.map((place) => all[place]);
+    if (places.length === 0) return 'no suggestion is chosen; approve it once';
+    // Each once, however often it is named: the answer would grow without a bound.
+    const named = [...new Set(places)].map((place) => all[place]);
     return named.every(isFields) ? named : `its suggestions are numbered 0 to ${all.length - 1}`;
   }
   const isOfSession = ({ destination }: Fields) => destination === 'session';
@@ -63,17 +68,25 @@ function answered({ tool_name, tool_input }: Hook, order: Order<'question.answer
   }
   const questions = (Array.isArray(input.questions) ? input.questions : []).filter(isFields);
   const { answers: given, text } = order;
-  const answers: Record<string, string> = {};
+  const answers = new Map<string, string>();
   for (const [index, { question }] of questions.entries()) {
     if (typeof question !== 'string') continue;
-    const answer = given[question] ?? given[String(index)] ?? text;
+    const answer = own(given, question) ?? own(given, String(index)) ?? text;
     if (answer.trim() === '')
       return { refusal: `the question ${JSON.stringify(question)} has no answer` };
-    answers[question] = answer;
+    answers.set(question, answer);
   }
   if (questions.length === 0)
     return { refusal: 'the question is not known; answer it in the terminal' };
-  return said({ behavior: 'allow', updatedInput: { ...input, answers } });
+  return said({
+    behavior: 'allow',
+    updatedInput: { ...input, answers: Object.fromEntries(answers) },
+  });
+}
+
+/** A question may be called as what every object has. */
+function own(given: Readonly<Record<string, string>>, name: string): string | undefined {
+  return Object.hasOwn(given, name) ? given[name] : undefined;
 }
 
 /** Words of a person that start the work on a plan; all others are what to change in it. */
