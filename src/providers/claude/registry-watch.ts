@@ -30,6 +30,9 @@ interface KnownFile {
   missingSince: number | null;
 }
 
+/** Paths that were warned of and are remembered; more, and they are warned of again. */
+const MAX_WARNED = 1_000;
+
 const EVERY_MS = 2000;
 /** A change so soon after a notification gets none of its own: it is looked for. */
 const NOTICED_MS = 100;
@@ -298,6 +301,7 @@ export class RegistryWatch {
 
   #warn(path: string, reason: string): null {
     if (!this.#warned.has(path)) {
+      if (this.#warned.size >= MAX_WARNED) this.#warned.clear();
       this.#warned.add(path);
       this.#options.onWarning(path, reason);
     }

@@ -38,6 +38,9 @@ interface Followed {
   looking: Promise<void>;
 }
 
+/** Paths that were warned of and are remembered; more, and they are warned of again. */
+const MAX_WARNED = 1_000;
+
 const EVERY_MS = 2000;
 /** A file so fresh may be written again within the same tick of its time. */
 const FRESH_MS = 1000;
@@ -236,6 +239,7 @@ export class TranscriptWatch implements Transcripts {
     else if (code !== null) this.#warn(path, `cannot be read (${code})`);
     else if (!this.#warned.has(path)) {
       // Once: the same lines are tried again at every look.
+      if (this.#warned.size >= MAX_WARNED) this.#warned.clear();
       this.#warned.add(path);
       this.#options.onError(error);
     }
@@ -256,6 +260,7 @@ export class TranscriptWatch implements Transcripts {
   /** Once for each file. */
   #warn(path: string, reason: string): void {
     if (this.#warned.has(path)) return;
+    if (this.#warned.size >= MAX_WARNED) this.#warned.clear();
     this.#warned.add(path);
     this.#options.onWarning(path, reason);
   }
