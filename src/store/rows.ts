@@ -7,9 +7,9 @@ import type { StateChanges } from '../protocol/nouns.ts';
 import type { Sqlite } from './database.ts';
 import type { EventItem } from './items.ts';
 import {
-  buryComment,
   closeApproval,
   createTurnRows,
+  emptyComment,
   openApproval,
   putComment,
   putTurnDiff,
@@ -151,7 +151,7 @@ const WRITERS: { [Type in Fact['type']]: WriteFact<FactOf<Type>> } = {
   review_comment_updated: ({ statements }, _, fact, revision) =>
     putComment(statements, fact.comment, revision),
   review_comment_deleted: ({ statements }, _, fact, revision) =>
-    buryComment(statements, fact, revision),
+    emptyComment(statements, fact, revision),
 
   context_compacted: passes,
   undo_started: passes,

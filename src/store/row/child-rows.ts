@@ -1,5 +1,5 @@
 /**
- * How facts are written to the tables beside `sessions`: messages, turns, approvals and review comments.
+ * How facts are written to the tables beside `sessions`: turns, approvals and review comments.
  */
 import type {
   ApprovalClosed,
@@ -145,10 +145,10 @@ export function putComment(
 }
 
 /** Empties a comment; its row stays to tell those who come back. */
-export function buryComment(
-  { buryComment }: RowStatements,
+export function emptyComment(
+  { emptyComment }: RowStatements,
   { session_id, comment_id }: { session_id: string; comment_id: string },
   revision: number,
 ): void {
-  buryComment.run(revision, comment_id, session_id);
+  emptyComment.run(revision, comment_id, session_id);
 }

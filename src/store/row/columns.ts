@@ -263,7 +263,7 @@ function prepareComments(database: Sqlite) {
          body = excluded.body, tag = excluded.tag, status = excluded.status,
          updated_at = excluded.updated_at, changed_revision = excluded.changed_revision`,
     ),
-    buryComment: database.prepare(
+    emptyComment: database.prepare(
       `UPDATE review_comments SET is_deleted = 1, body = '', file_path = '', changed_revision = ?
        WHERE id = ? AND session_id = ?`,
     ),
