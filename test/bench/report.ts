@@ -3,7 +3,10 @@
 /** A promise: a figure that must not be over its limit. */
 export interface Budget {
   value: number;
+  /** What it must not be worse than: today's figure with room for a noisy machine. */
   limit: number;
+  /** What it is to become; said beside the figure, and fails no run. */
+  goal?: number;
 }
 
 export interface Row {
@@ -40,9 +43,11 @@ export function isOver({ value, limit }: Budget): boolean {
 
 function verdictOf(budget: Budget | undefined): string {
   if (budget === undefined) return '';
-  const { value, limit } = budget;
+  const { value, limit, goal } = budget;
   const word = isOver(budget) ? '**OVER**' : value <= limit ? 'ok' : 'ok (within noise)';
-  return `${text(value)} of ${limit} ${word}`;
+  const aim =
+    goal === undefined ? '' : value <= goal ? `, goal ${goal} met` : `, goal ${goal} missed`;
+  return `${text(value)} of ${limit} ${word}${aim}`;
 }
 
 function text(value: string | number): string {

@@ -18,6 +18,7 @@ interface Way {
   isKept: boolean;
   /** Server CPU per hook, as a multiple of what `of` costs. */
   limit: number;
+  goal: number;
   of: 'floor' | 'bare';
 }
 
@@ -27,11 +28,20 @@ const WAYS: readonly Way[] = [
     producers: 1,
     hooks: 400,
     isKept: false,
-    limit: 2,
+    limit: 4.5,
+    goal: 2,
     of: 'floor',
   },
-  { name: '1 producer', producers: 1, hooks: 400, isKept: true, limit: 2.4, of: 'floor' },
-  { name: '50 producers', producers: 50, hooks: 2500, isKept: true, limit: 1.7, of: 'bare' },
+  { name: '1 producer', producers: 1, hooks: 400, isKept: true, limit: 6, goal: 2.4, of: 'floor' },
+  {
+    name: '50 producers',
+    producers: 50,
+    hooks: 2500,
+    isKept: true,
+    limit: 2.8,
+    goal: 1.7,
+    of: 'bare',
+  },
 ];
 
 const SESSIONS = 50;
@@ -73,7 +83,7 @@ export async function hooks({ directory, rounds, share, serverFlags }: Bench): P
     const value = ratioOf(samples.ours, samples[way.of], 'cpuUs');
     rows.push({
       cells: [...cells(way.name, 'server', samples.ours), times(samples.ours)],
-      budget: { value, limit: way.limit },
+      budget: { value, limit: way.limit, goal: way.goal },
     });
     if (way.isKept) {
       const name = 'chart and rows alone';

@@ -12,7 +12,10 @@ import { ended, PROGRAM, serving } from '../processes.ts';
 import type { Report, Row } from '../report.ts';
 
 /** Start, as a multiple of the bare server's. */
-const MAX_START_RATIO = 2.5;
+const MAX_START_RATIO = 3.2;
+
+/** What it is to become. */
+const START_GOAL = 2.5;
 /** `status`, seconds on the wall. */
 const MAX_STATUS_SECONDS = 0.25;
 
@@ -47,7 +50,9 @@ export async function start({ directory, rounds, isQuick }: Bench): Promise<Repo
   const row = (what: string, of: readonly Sample[], rss: number | string): Row => {
     const value = ratioOf(of, samples.bare, 'wallMs');
     const cells = [what, medianOf(of, 'wallMs'), medianOf(of, 'cpuMs'), rss, value];
-    return of === samples.bare ? { cells } : { cells, budget: { value, limit: MAX_START_RATIO } };
+    return of === samples.bare
+      ? { cells }
+      : { cells, budget: { value, limit: MAX_START_RATIO, goal: START_GOAL } };
   };
   const idle = { empty: await idleRss(empty), full: await idleRss(full) };
   return {
