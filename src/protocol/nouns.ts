@@ -177,6 +177,26 @@ export interface TurnDiff {
   truncated?: { diff: number };
 }
 
+/** Where words were found: in a message, or in what a session is called. */
+export interface SearchHit {
+  session_id: string;
+  /** Of the session: its name, its provider's title or its first prompt. */
+  title: string;
+  project_name: string | null;
+  provider: string;
+  /** Null for a hit in the session's own words. */
+  message_id: string | null;
+  message_type?: MessageType;
+  tool_name?: string;
+  timestamp: string | null;
+  /** The text in which the words stand. */
+  field: 'title' | 'content' | 'tool_input' | 'tool_output';
+  /** The line in which the first of them stands, at most 240 UTF-16 units. */
+  line: string;
+  /** Begin and end of each word in `line`, UTF-16 units. */
+  marks: [number, number][];
+}
+
 /** A session as the list shows it. */
 export interface SessionSummary {
   id: string;

@@ -9,6 +9,7 @@ import type {
   Message,
   RecentProject,
   ReviewComment,
+  SearchHit,
   SessionStatus,
   SessionSummary,
   TurnDiff,
@@ -157,7 +158,37 @@ export type Read =
   /** A subagent of a session, and the transcript its own lies beside. */
   | { kind: 'subagent'; sessionId: string; id: string }
   /** How far the files of a session were read. */
-  | { kind: 'tails'; sessionId: string };
+  | { kind: 'tails'; sessionId: string }
+  /** Messages with all of these words, the newest first, behind the place `before` of an earlier answer. */
+  | {
+      kind: 'search';
+      words: SearchWord[];
+      filter: SearchFilter;
+      before: number | null;
+      limit: number;
+    };
+
+/** A word that is looked for; one that is not exact may go on. */
+export interface SearchWord {
+  text: string;
+  isExact: boolean;
+}
+
+/** What a hit must be besides; null is anything. */
+export interface SearchFilter {
+  sessionId: string | null;
+  /** Part of the name or the path of the project. */
+  project: string | null;
+  /** Part of the name of the provider or the model. */
+  agent: string | null;
+  /** `status` or `work_status` of the session. */
+  is: string | null;
+  /** Name or end of the path of a file that a tool was given. */
+  file: string | null;
+  /** From here (included) to there (excluded), ISO 8601 UTC. */
+  since: string | null;
+  until: string | null;
+}
 
 /** What each read is answered with. */
 export interface ReadResults {
@@ -187,6 +218,15 @@ export interface ReadResults {
   projects: Fit<RecentProject>;
   subagent: { provider: string; transcriptPath: string | null } | null;
   tails: StoredTail[];
+  search: {
+    hits: SearchHit[];
+    /** Where to go on; null when all was seen. */
+    next: number | null;
+    /** The time of one read was over before the limit was reached: there may be more behind `next`. */
+    isCut: boolean;
+    /** The index does not have everything yet: ask again. */
+    isBehind: boolean;
+  };
 }
 
 /** What a read named and is not there. */

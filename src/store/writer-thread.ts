@@ -14,10 +14,14 @@ import { acquireLock, type HeldLock } from './lock.ts';
 import { ActorReads } from './queries/actors.ts';
 import { createAnswer } from './queries/answer.ts';
 import { createRetention } from './retention.ts';
+import { createSearchIndex } from './search-index.ts';
 import type { Answer, CommitOutcome, FromThread, ThreadStart, ToThread } from './thread/start.ts';
 
 /** Old rows are looked for this often, ms. */
 const RETENTION_EVERY_MS = 10 * 60 * 1_000;
+
+/** Messages that are new to the index of search are looked for this often, ms. */
+const INDEX_EVERY_MS = 2_000;
 
 /** Nothing to commit for so long counts as idle, ms; without it slices come this far apart. */
 const IDLE_MS = 500;
@@ -74,6 +78,7 @@ function openStore(
       ? openEpoch({ database, path: paths.epoch, now: () => performance.now() })
       : readEpoch(database);
   const committer = new Committer({ database, epoch });
+  const searchIndex = damage === null ? createSearchIndex(database) : null;
   return {
     paths,
     lock,
@@ -81,7 +86,8 @@ function openStore(
     database,
     epoch,
     committer,
-    answer: createAnswer({ database, epoch: epoch.id }),
+    searchIndex,
+    answer: createAnswer({ database, epoch: epoch.id, searchIndex }),
     limits: retention,
     retention: createRetention({
       ...{ database, limits: retention, images: paths.images, now: Date.now },
@@ -94,7 +100,7 @@ function openStore(
 
 function serve(store: OpenStore): void {
   const { actors, epoch, damage } = store;
-  const rest = damage === null ? startRetention(store) : null;
+  const rest = damage === null ? startRest(store) : null;
   port?.on('message', (message: ToThread) => {
     if (message.type === 'close') {
       rest?.stop();
@@ -163,34 +169,46 @@ function isOddRow(error: unknown): boolean {
   return error instanceof SyntaxError || error instanceof TypeError;
 }
 
-/** Runs slices of retention where they disturb least, but always at some time. */
-function startRetention({ retention }: OpenStore) {
+/** Work that waits for a quiet moment. */
+interface RestTask {
+  /** @returns whether there is more to do at once */
+  slice(): boolean;
+  /** When there is not, it is looked at again after so long, ms. */
+  every: number;
+}
+
+/** Runs slices of retention and of the index of search where they disturb least, but always at some time. */
+function startRest({ retention, searchIndex }: OpenStore) {
+  const tasks: RestTask[] = [{ slice: () => retention.slice(), every: RETENTION_EVERY_MS }];
+  if (searchIndex) tasks.push({ slice: () => searchIndex.slice(), every: INDEX_EVERY_MS });
   let disturbedAt = performance.now();
   let slicedAt = performance.now();
-  let timer: NodeJS.Timeout;
-  const again = (inMs: number) => {
-    timer = setTimeout(turn, inMs);
+  const timers = new Map<RestTask, NodeJS.Timeout>();
+  const again = (task: RestTask, inMs: number) => {
+    timers.set(task, setTimeout(turn, inMs, task));
   };
-  const turn = () => {
+  const turn = (task: RestTask) => {
     const now = performance.now();
     if (now - disturbedAt < IDLE_MS && now - slicedAt < BUSY_SLICE_EVERY_MS) {
-      again(IDLE_MS);
+      again(task, IDLE_MS);
       return;
     }
     slicedAt = now;
     try {
-      again(retention.slice() ? 0 : RETENTION_EVERY_MS);
+      again(task, task.slice() ? 0 : task.every);
     } catch (error) {
       if (storageErrorOf(error) === null) throw error;
-      again(BUSY_SLICE_EVERY_MS);
+      again(task, BUSY_SLICE_EVERY_MS);
     }
   };
-  again(BUSY_SLICE_EVERY_MS);
+  for (const task of tasks) again(task, BUSY_SLICE_EVERY_MS);
   return {
     disturb: () => {
       disturbedAt = performance.now();
     },
-    stop: () => clearTimeout(timer),
+    stop: () => {
+      for (const timer of timers.values()) clearTimeout(timer);
+    },
   };
 }
 

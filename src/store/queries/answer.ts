@@ -4,14 +4,23 @@
  */
 import type { Sqlite } from '../database.ts';
 import type { InspectedSession, Read, ReadResults } from '../items.ts';
+import type { SearchIndex } from '../search-index.ts';
 import { ActorReads, createInspectedRead, createRangeRead } from './actors.ts';
 import { createCatchUpRead } from './catch-up.ts';
 import { createPageReads } from './conversation.ts';
 import { createListRead, createProjectsRead } from './list.ts';
 import { createApprovalReads, createCommentReads } from './reviews.ts';
+import { createSearchRead } from './search.ts';
+
+interface AnswerDeps {
+  database: Sqlite;
+  epoch: string;
+  /** Brought up to the last commit before a search; without it a search finds what is indexed already. */
+  searchIndex?: Pick<SearchIndex, 'slice'> | null;
+}
 
 /** Answers reads at the last commit. @throws SqliteError when the storage cannot be read */
-export function createAnswer(deps: { database: Sqlite; epoch: string }) {
+export function createAnswer(deps: AnswerDeps) {
   const { database } = deps;
   const actors = new ActorReads(database);
   const list = createListRead(database);
@@ -22,6 +31,7 @@ export function createAnswer(deps: { database: Sqlite; epoch: string }) {
   const comments = createCommentReads(database);
   const approvals = createApprovalReads(database);
   const projects = createProjectsRead(database);
+  const search = createSearchRead(database, deps.searchIndex ?? null);
   const hasKey = database.prepare<[string]>('SELECT 1 FROM hook_keys WHERE key = ?');
   return (read: Read): ReadResults[Read['kind']] => {
     switch (read.kind) {
@@ -61,6 +71,8 @@ export function createAnswer(deps: { database: Sqlite; epoch: string }) {
         return actors.subagent(read.sessionId, read.id);
       case 'tails':
         return actors.tailsOf(read.sessionId);
+      case 'search':
+        return search(read);
       default:
         return unknownRead(read);
     }

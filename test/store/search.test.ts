@@ -1,0 +1,198 @@
+/** Search: what is stored is found by its words, behind each commit, also when it changes or goes. */
+import { describe, expect, test } from 'vitest';
+import type { Message } from '../../src/protocol/nouns.ts';
+import type { Read, ReadResults } from '../../src/store/items.ts';
+import { createAnswer } from '../../src/store/queries/answer.ts';
+import { createSearchIndex } from '../../src/store/search-index.ts';
+import { AT_MS, appended, created, event, openStore, type Store } from './support.ts';
+
+type Search = Extract<Read, { kind: 'search' }>;
+
+const ANYTHING: Search['filter'] = {
+  ...{
+    sessionId: null,
+    project: null,
+    agent: null,
+    is: null,
+    file: null,
+    since: null,
+    until: null,
+  },
+};
+
+function searching(store: Store) {
+  const searchIndex = createSearchIndex(store.database);
+  const answer = createAnswer({ database: store.database, epoch: store.epoch.id, searchIndex });
+  return (text: string, rest: Partial<Search> & { where?: Partial<Search['filter']> } = {}) => {
+    const words =
+      text === '' ? [] : text.split(' ').map((word) => ({ text: word, isExact: false }));
+    const { where, ...other } = rest;
+    const read: Search = {
+      ...{ kind: 'search', words, before: null, limit: 50, ...other },
+      filter: { ...ANYTHING, ...where },
+    };
+    for (let rounds = 0; rounds < 10_000; rounds++) {
+      const found = answer(read) as ReadResults['search'];
+      if (!found.isBehind) return found;
+    }
+    throw new Error('The index never had everything');
+  };
+}
+
+const idsOf = ({ hits }: ReadResults['search']) => hits.map(({ message_id }) => message_id);
+
+function talk(messages: Record<string, Partial<Message>>): Store {
+  const store = openStore();
+  store.one(created('s'));
+  for (const [id, rest] of Object.entries(messages))
+    store.one(event('s', [appended('s', id, rest)]));
+  return store;
+}
+
+describe('messages', () => {
+  test('are found by all of their words, the newest first', () => {
+    const search = searching(
+      talk({
+        m1: { content: 'Add a migration for the users table' },
+        m2: { content: 'The migration of users is done' },
+        m3: { content: 'Users like it' },
+      }),
+    );
+    expect(idsOf(search('migration users'))).toEqual(['m2', 'm1']);
+    expect(idsOf(search('nothing'))).toEqual([]);
+  });
+
+  test('a word may go on, unless it is short or in quotes', () => {
+    const search = searching(talk({ m1: { content: 'A migration to id' } }));
+    expect(idsOf(search('migr'))).toEqual(['m1']);
+    expect(idsOf(search('', { words: [{ text: 'migr', isExact: true }] }))).toEqual([]);
+    expect(idsOf(search('', { words: [{ text: 'migration to', isExact: true }] }))).toEqual(['m1']);
+    expect(idsOf(search('i'))).toEqual([]);
+  });
+
+  test('are found without regard to case and accents, and signs are no words', () => {
+    const search = searching(talk({ m1: { content: 'Le CAFÉ: "fermé" (demain)' } }));
+    expect(idsOf(search('cafe'))).toEqual(['m1']);
+    expect(idsOf(search('café ( )'))).toEqual(['m1']);
+    expect(idsOf(search('" AND * NEAR( -'))).toEqual([]);
+  });
+
+  test('a hit shows the line and where the words stand in it', () => {
+    const search = searching(
+      talk({ m1: { content: `${'x '.repeat(400)}\nrun the migration\nend` } }),
+    );
+    const [hit] = search('migr').hits;
+    expect(hit).toMatchObject({ session_id: 's', field: 'content', line: 'run the migration' });
+    const [[begin, end] = [0, 0]] = hit?.marks ?? [];
+    expect(hit?.line.slice(begin, end)).toBe('migration');
+  });
+
+  test('are found by what a tool was given and what it printed', () => {
+    const search = searching(
+      talk({
+        t1: { message_type: 'tool', tool_name: 'Bash', tool_input: '{"command":"npm run build"}' },
+        t2: { message_type: 'tool', tool_name: 'Bash', tool_output: 'Build failed: no space left' },
+      }),
+    );
+    expect(search('npm build').hits[0]).toMatchObject({
+      ...{ message_id: 't1', tool_name: 'Bash', field: 'tool_input', line: 'npm run build' },
+    });
+    expect(search('no space').hits[0]).toMatchObject({ message_id: 't2', field: 'tool_output' });
+  });
+
+  test('a file is one that a tool was given, by its name or the end of its path', () => {
+    const search = searching(
+      talk({
+        m1: { content: 'Look at repository.ts' },
+        t1: {
+          message_type: 'tool',
+          tool_name: 'Edit',
+          tool_input: '{"file_path":"/src/repository.ts"}',
+        },
+        t2: {
+          message_type: 'tool',
+          tool_name: 'Edit',
+          tool_input: '{"file_path":"/src/repository.md"}',
+        },
+      }),
+    );
+    expect(idsOf(search('', { where: { file: 'repository.ts' } }))).toEqual(['t1']);
+    expect(idsOf(search('', { where: { file: 'src/repository.ts' } }))).toEqual(['t1']);
+  });
+
+  test('what changed is found by its new words alone, and what is gone not at all', () => {
+    const store = talk({ m1: { content: 'the first draft' }, m2: { content: 'another draft' } });
+    const search = searching(store);
+    expect(idsOf(search('draft'))).toEqual(['m2', 'm1']);
+    store.database.prepare("UPDATE messages SET content = 'final words' WHERE id = 'm1'").run();
+    store.database.prepare("DELETE FROM messages WHERE id = 'm2'").run();
+    expect(idsOf(search('draft'))).toEqual([]);
+    expect(idsOf(search('final'))).toEqual(['m1']);
+  });
+
+  test('5,000 that were there before the index are all found, page by page, each once', () => {
+    const store = openStore();
+    store.one(created('s'));
+    for (let from = 0; from < 5_000; from += 500) {
+      const facts = Array.from({ length: 500 }, (_, at) =>
+        appended('s', `m${from + at}`, { content: `line ${from + at}` }),
+      );
+      store.one(event('s', facts));
+    }
+    const search = searching(store);
+    const ids: (string | null)[] = [];
+    for (let before: number | null = null; ; ) {
+      const page: ReadResults['search'] = search('line', { before, limit: 700 });
+      ids.push(...idsOf(page));
+      before = page.next;
+      if (before === null) break;
+    }
+    expect(ids).toEqual(Array.from({ length: 5_000 }, (_, at) => `m${4_999 - at}`));
+  });
+});
+
+describe('filters', () => {
+  const store = () => {
+    const both = openStore();
+    both.one(created('a', { project_name: 'api', project_path: '/work/api', model: 'opus' }));
+    both.one(created('b', { project_name: 'web', provider: 'codex', status: 'ended' }));
+    both.one(event('a', [appended('a', 'ma', { content: 'deploy' })]));
+    both.one(
+      event('b', [
+        appended('b', 'mb', { content: 'deploy', timestamp: '2026-02-01T00:00:00.000Z' }),
+      ]),
+    );
+    return both;
+  };
+
+  test.each<[Partial<Search['filter']>, string[]]>([
+    [{ project: 'AP' }, ['ma']],
+    [{ project: '%' }, []],
+    [{ agent: 'codex' }, ['mb']],
+    [{ agent: 'opus' }, ['ma']],
+    [{ is: 'ended' }, ['mb']],
+    [{ sessionId: 'a' }, ['ma']],
+    [{ since: '2026-02-15T00:00:00.000Z' }, ['ma']],
+    [{ until: '2026-02-15T00:00:00.000Z' }, ['mb']],
+    [{}, ['mb', 'ma']],
+  ])('%j leaves %j', (where, ids) => {
+    expect(idsOf(searching(store())('deploy', { where }))).toEqual(ids);
+  });
+
+  test('sessions are found by their names, before their messages', () => {
+    const named = openStore();
+    named.one(created('a', { custom_name: 'Deploy to production', git_branch: 'main' }));
+    named.one(event('a', [appended('a', 'm', { content: 'we deploy' })]));
+    const { hits } = searching(named)('deploy');
+    expect(hits.map(({ field, message_id }) => [field, message_id])).toEqual([
+      ['title', null],
+      ['content', 'm'],
+    ]);
+    expect(hits[0]).toMatchObject({ title: 'Deploy to production', timestamp: AT_MS });
+  });
+
+  test('filters without words find sessions', () => {
+    const { hits } = searching(store())('', { where: { agent: 'codex' } });
+    expect(hits.map(({ session_id, field }) => [session_id, field])).toEqual([['b', 'title']]);
+  });
+});
