@@ -24,6 +24,7 @@ export type * from '../protocol/nouns.ts';
 export type * from '../protocol/nouns.ts';
 export type { ServerMessage } from '../protocol/server.ts';
 export type { LinkState } from './connection.ts';
+export { type ConversationFormat, conversationFile, titleOf } from './conversation-file.ts';
 export {
   foldList,
   foldSession,

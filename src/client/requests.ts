@@ -18,6 +18,7 @@ export const REPLIES = {
   get_messages: 'messages_page',
   get_turn_diffs: 'turn_diffs_page',
   get_text: 'text_part',
+  search: 'search_results',
   list_approvals: 'approvals_list',
   delete_approval: 'approval_deleted',
   list_review_comments: 'review_comments_list',

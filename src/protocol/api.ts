@@ -125,6 +125,13 @@ const QUERIES = {
     'turn_id?': words,
     'field?': "'content' | 'tool_input' | 'tool_output'",
   }),
+  search: type({
+    q: '1 <= string <= 1000',
+    'session_id?': id,
+    'before?': '/^[0-9]{1,15}$/',
+    'limit?': '/^[0-9]{1,4}$/',
+    'utc_offset_minutes?': '/^-?[0-9]{1,3}$/',
+  }),
   listApprovals: type({ 'session_id?': id, 'limit?': '/^[0-9]{1,4}$/' }),
 };
 
@@ -177,6 +184,14 @@ export const OPERATIONS = {
     summary: 'A text of a message (`message_id`, `field`) or the diff of a turn (`turn_id`), whole',
     query: QUERIES.getText,
     refusals: [...OF_SESSION, 'invalid_argument'],
+  },
+  search: {
+    method: 'get',
+    path: '/api/search',
+    summary:
+      'Messages and sessions with the words of `q`, the newest first; `q` takes filters, see the README',
+    query: QUERIES.search,
+    refusals: [...READING, 'parse_error', 'invalid_argument'],
   },
   listModels: {
     method: 'get',

@@ -66,6 +66,19 @@ const history = {
       'before?': 'string | null',
       'limit?': `${line} | null`,
     }),
+  // Additive: words and filters as a person types them, see the README.
+  search: () =>
+    type({
+      type: "'search'",
+      query: '1 <= string <= 1000',
+      'session_id?': 'string | null',
+      // `next` of an earlier answer.
+      'before?': `${count} | null`,
+      'limit?': `${line} | null`,
+      // The asker's clock: what "today" is.
+      'utc_offset_minutes?': '-900 <= number.integer <= 900 | null',
+      ...asked,
+    }),
   // A text whole: of a message by its field, or the diff of a turn.
   get_text: () =>
     type({

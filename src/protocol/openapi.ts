@@ -79,6 +79,12 @@ const ANSWERS = scope({
     'truncated?': 'true',
   },
   getText: { session_id: 'string', field: 'string', text: 'string' },
+  search: {
+    query: 'string',
+    hits: 'SearchHit[]',
+    next: 'count | null',
+    'is_partial?': 'true',
+  },
   listModels: { models: 'CodexModelOption[]' },
   listApprovals: { session_id: 'string | null', approvals: 'ApprovalHistoryItem[]' },
   sendMessage: { status: "'sent'", session_id: 'string' },

@@ -24,6 +24,7 @@ import type {
   MessageChanges,
   RecentProject,
   ReviewComment,
+  SearchHit,
   SessionState,
   SessionSummary,
   StateChanges,
@@ -205,6 +206,15 @@ export type Reply =
       text: string;
       /** Of the whole text, as it is stored. */
       length: number;
+    }
+  /** Additive: where the words of a query stand, the newest first; `next` is null when all was seen. */
+  | {
+      type: 'search_results';
+      query: string;
+      hits: SearchHit[];
+      next: number | null;
+      /** A second was over before the page was full: ask again, behind `next` where it is given. */
+      is_partial?: true;
     }
   | { type: 'approvals_list'; session_id: string | null; approvals: ApprovalHistoryItem[] }
   | { type: 'approval_deleted'; approval_id: number }

@@ -11,7 +11,7 @@ function refusal(value: unknown): OrbitError {
 }
 
 describe('decoding a client message', () => {
-  it('knows the 43 types of the protocol, and six of its own', () => {
+  it('knows the 43 types of the protocol, and seven of its own', () => {
     const own = [
       'cancel_shell',
       'get_messages',
@@ -19,6 +19,7 @@ describe('decoding a client message', () => {
       'get_text',
       'get_turn_diffs',
       'ping',
+      'search',
     ];
     expect(CLIENT_TYPES).toEqual(expect.arrayContaining(own));
     expect(CLIENT_TYPES).toHaveLength(43 + own.length);

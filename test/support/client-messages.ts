@@ -12,6 +12,7 @@ export const CLIENT_MESSAGES: Record<ClientMessage['type'], Record<string, unkno
   get_sessions: { after: '2~7~2026-03-01T12:00:00.123Z', status: 'ended', limit: 100 },
   get_messages: { session_id: 's', before: 'm', limit: 50 },
   get_turn_diffs: { session_id: 's', before: 'turn-2', limit: 10 },
+  search: { query: 'migration project:api', before: 7, limit: 20, utc_offset_minutes: 60 },
   get_text: { session_id: 's', message_id: 'm', field: 'tool_output', offset: 131_072 },
   create_session: { provider: 'codex', cwd: '/p', model: 'o3', approval_policy: 'on-request' },
   resume_session: session,

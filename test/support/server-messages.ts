@@ -165,6 +165,19 @@ export const SERVER_MESSAGES: {
     turn_diffs: [{ turn_id: 'turn-1', diff: '+1', token_usage: usage, truncated: { diff: 3 } }],
     has_older: true,
   },
+  search_results: {
+    type: 'search_results',
+    query: 'ls',
+    hits: [
+      {
+        ...{ session_id, title: 'a name', project_name: 'p', provider: 'claude' },
+        ...{ message_id: 'm', message_type: 'tool', tool_name: 'Bash' },
+        ...{ timestamp: at, field: 'tool_input', line: 'ls -la', marks: [[0, 2]] },
+      },
+    ],
+    next: 7,
+    is_partial: true,
+  },
   text_part: {
     type: 'text_part',
     session_id,

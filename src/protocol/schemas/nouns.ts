@@ -105,6 +105,21 @@ export const sessionNouns = {
     started_at: 'string',
     'ended_at?': 'string',
   },
+  SearchHit: {
+    ...closed,
+    session_id: 'string',
+    title: 'string',
+    project_name: 'string | null',
+    provider: 'string',
+    message_id: 'string | null',
+    'message_type?': 'MessageType',
+    'tool_name?': 'string',
+    timestamp: 'string | null',
+    field: "'title' | 'content' | 'tool_input' | 'tool_output'",
+    line: 'string',
+    // Begin and end of each.
+    marks: type(['number.integer >= 0', 'number.integer >= 0']).array(),
+  },
   TurnDiff: {
     ...closed,
     turn_id: 'string',

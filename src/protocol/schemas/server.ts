@@ -186,6 +186,14 @@ const replies = {
     turn_diffs: 'TurnDiff[]',
     has_older: 'boolean',
   },
+  search_results: {
+    type: "'search_results'",
+    ...answer,
+    query: 'string',
+    hits: 'SearchHit[]',
+    next: 'count | null',
+    'is_partial?': 'true',
+  },
   text_part: {
     type: "'text_part'",
     ...answer,

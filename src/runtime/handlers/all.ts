@@ -14,6 +14,7 @@ import { createHistoryHandlers } from './history.ts';
 import { createBrowseHandlers, createShellHandlers } from './host.ts';
 import { createLifecycleHandlers, createNamingHandlers } from './lifecycle.ts';
 import { createReviewsHandlers } from './reviews.ts';
+import { createSearchHandlers } from './search.ts';
 import { createSubscriptionHandlers, type Subscriptions } from './subscriptions.ts';
 import { createTurnsHandlers } from './turns.ts';
 
@@ -45,6 +46,7 @@ export function createHandlers(deps: HandlersDeps): Handlers<ClientTag> {
     ...createApprovalsHandlers({ sessions, links, answers, subscriptions }),
     ...createNamingHandlers({ sessions }),
     ...createHistoryHandlers({ writer, sessions }),
+    ...createSearchHandlers(writer),
     ...createReviewsHandlers({ writer, sessions }),
     ...createShellHandlers({ shells, sessions, home }),
     ...createAccountHandlers(providers),

@@ -73,7 +73,7 @@ const PART = /(?:([a-z]+):)?(?:"([^"]*)"|(\S+))/giu;
  * Reads what a person types: `project:` `file:` `agent:` `is:` `when:` are filters, a text in quotes is meant as it
  * stands, and any other word may go on (`migr` finds `migration`).
  *
- * @throws OrbitError `invalid_argument` for a filter's unknown value, or too many words
+ * @throws OrbitError `invalid_argument` for a filter's unknown value, too many words, or none
  */
 export function parseQuery(
   query: string,
@@ -89,9 +89,13 @@ export function parseQuery(
     const value = quoted ?? bare ?? '';
     const read = FILTERS[name?.toLowerCase() ?? ''];
     if (read) filter = { ...filter, ...read(value, at) };
-    // What looks like a filter and is none, such as an address, is a word.
-    else words.push({ text: name === undefined ? value : whole, isExact: quoted !== undefined });
+    // What looks like a filter and is none, such as an address, is a word. Signs alone are in no index.
+    else if (/[\p{L}\p{N}]/u.test(whole)) {
+      words.push({ text: name === undefined ? value : whole, isExact: quoted !== undefined });
+    }
   }
+  const isEmpty = words.length === 0 && Object.values(filter).every((value) => value === null);
+  if (isEmpty) throw invalid('a word or a filter');
   return { words, filter };
 }
 

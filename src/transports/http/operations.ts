@@ -84,6 +84,14 @@ const QUESTIONS: Omit<Operations, 'health' | 'openapi'> = {
       }
     }
   },
+  async search({ ask, query: { q, session_id, ...numbers } }) {
+    const message = { type: 'search', query: q ?? '', ...given({ session_id }) } as const;
+    const { type: _, ...page } = await ask.one(
+      { ...message, ...numbersOf(numbers) },
+      'search_results',
+    );
+    return page;
+  },
   getConversation: async ({ ask, id }) => ({ session: await snapshot(ask, id) }),
   async listModels({ ask }) {
     const { models } = await ask.one({ type: 'list_models' }, 'models_list');
@@ -191,6 +199,10 @@ async function snapshot(ask: Ask, id: string, messages?: number): Promise<Sessio
 
 function limitOf(text: string | undefined): { limit?: number } {
   return text === undefined ? {} : { limit: Number(text) };
+}
+
+function numbersOf(texts: Readonly<Record<string, string>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, Number(text)]));
 }
 
 /** Only what was given: an absent key and null are told apart by nobody, undefined by the types. */

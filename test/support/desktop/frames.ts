@@ -24,6 +24,7 @@ export const ADDITIVE = [
   'messages_page',
   'turn_diffs_page',
   'text_part',
+  'search_results',
   'server_status',
 ] as const;
 

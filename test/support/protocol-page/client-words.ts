@@ -68,6 +68,10 @@ export const CLIENT_WORDS: Record<ClientMessage['type'], ClientWords> = {
     does: 'Sends diffs of turns before a turn, or the newest.',
     errors: [...READ, 'not_found'],
   },
+  search: {
+    does: 'Finds messages and sessions by words and filters (`project:` `file:` `agent:` `is:` `when:` `"exact"`). `limit` is at most 200.',
+    errors: [...READ, 'invalid_argument'],
+  },
   get_text: {
     does: 'Sends a part of a text that is cut elsewhere: of a message (`message_id` and `field`) or the diff of a turn (`turn_id`).',
     errors: [...READ, 'not_found', 'invalid_argument'],

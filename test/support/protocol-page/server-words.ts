@@ -34,6 +34,10 @@ export const SERVER_WORDS: Record<ServerMessage['type'], ServerWords> = {
     says: 'Messages in their order, the oldest first; long texts are cut and marked.',
   },
   turn_diffs_page: { to: ['asker'], says: 'Diffs of turns, the oldest first.' },
+  search_results: {
+    to: ['asker'],
+    says: 'Where the words stand, the newest first: sessions by their names, then messages. `marks` are begin and end of each word in `line`, UTF-16 units.',
+  },
   text_part: {
     to: ['asker'],
     says: 'A part of a text. `offset` and `length` (of the whole) count UTF-16 units.',
