@@ -177,6 +177,19 @@ export interface TurnDiff {
   truncated?: { diff: number };
 }
 
+/** A git worktree that was made for sessions. */
+export interface Worktree {
+  path: string;
+  /** Null while none is checked out in it. */
+  branch: string | null;
+  /** What its branch was made from; null when that is not known, or gone. */
+  base: string | null;
+  /** Files that are changed or new and in no commit. */
+  uncommitted: number;
+  /** Commits that `base` does not have. */
+  unmerged: number;
+}
+
 /** Where words were found: in a message, or in what a session is called. */
 export interface SearchHit {
   session_id: string;
