@@ -93,6 +93,8 @@ export interface Places {
   readonly home: string;
   /** Directories that `browse_directory` may look at, with all below them; home is one. */
   readonly browseRoots: readonly string[];
+  /** Where git worktrees of sessions are made. */
+  readonly worktrees: string;
   /** Where the providers' CLIs write transcripts: nothing else is read as one. */
   readonly transcriptRoots: readonly string[];
 }

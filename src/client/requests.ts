@@ -33,6 +33,9 @@ export const REPLIES = {
   list_mcp_tools: 'mcp_tools_list',
   browse_directory: 'directory_listing',
   list_recent_projects: 'recent_projects_list',
+  list_worktrees: 'worktrees_list',
+  merge_worktree: 'worktree_merged',
+  remove_worktree: 'worktree_removed',
   get_subagent_tools: 'subagent_tools_list',
 } as const satisfies { [Tag in ClientTag]?: ServerMessage['type'] };
 

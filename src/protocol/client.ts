@@ -106,6 +106,8 @@ const lifecycle = {
       type: "'create_session'",
       provider: type.enumerated(...PROVIDER_IDS),
       cwd: 'string',
+      // Additive: works in a new git worktree of the repository around `cwd`, on a new branch.
+      'worktree?': type({ 'branch?': '1 <= string <= 200 | null' }).or('null'),
       ...policies,
       ...asked,
     }),
@@ -250,6 +252,13 @@ const catalog = {
 const browse = {
   browse_directory: () => type({ type: "'browse_directory'", 'path?': 'string | null', ...asked }),
   list_recent_projects: () => type({ type: "'list_recent_projects'", ...asked }),
+  // Additive, as the next two: those that were made for sessions of the repository around `path`.
+  list_worktrees: () => type({ type: "'list_worktrees'", path: 'string', ...asked }),
+  // Into the branch that it was made from.
+  merge_worktree: () => type({ type: "'merge_worktree'", path: 'string', ...asked }),
+  // Refused while something in it is in no commit, or, with its branch, on no other branch.
+  remove_worktree: () =>
+    type({ type: "'remove_worktree'", path: 'string', 'keep_branch?': 'boolean | null', ...asked }),
   get_subagent_tools: () =>
     type({ type: "'get_subagent_tools'", ...session, subagent_id: 'string' }),
 };

@@ -31,6 +31,7 @@ import type {
   SubagentTool,
   TokenUsage,
   TurnDiff,
+  Worktree,
 } from './nouns.ts';
 
 /** First frame on every connection. */
@@ -242,6 +243,10 @@ export type Reply =
       /** Additive: there are more names than are shown. */
       truncated?: true;
     }
+  /** Additive, as the next two. */
+  | { type: 'worktrees_list'; path: string; worktrees: Worktree[] }
+  | { type: 'worktree_merged'; path: string; into: string }
+  | { type: 'worktree_removed'; path: string; keep_branch: boolean }
   | { type: 'recent_projects_list'; projects: RecentProject[] }
   | { type: 'models_list'; models: CodexModelOption[] }
   | { type: 'codex_login_chatgpt_started'; login_id: string; auth_url: string }

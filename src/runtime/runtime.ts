@@ -7,6 +7,7 @@ import type { Places, RetentionLimits } from '../config.ts';
 import { DAMAGE_REMEDY, OrbitError } from '../errors.ts';
 import { createBrowse } from '../host/directory.ts';
 import type { Images } from '../host/images.ts';
+import { createWorktrees } from '../host/worktrees.ts';
 import { createInspection, type Inspection } from '../inspection/inspection.ts';
 import type { Logger } from '../log.ts';
 import { parseHookJson } from '../protocol/hook-body.ts';
@@ -102,6 +103,7 @@ export function createRuntime(deps: RuntimeDeps): Runtime {
   const handlers = createHandlers({
     ...{ core, subscriptions, providers, shells, images, takeHook: intake.takeHook },
     browse: createBrowse({ home: places.home, roots: places.browseRoots }),
+    worktrees: createWorktrees(places.worktrees),
     home: places.home,
     log: log.child('browse'),
   });

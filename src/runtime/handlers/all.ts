@@ -1,6 +1,7 @@
 /** All handlers, group by group: where each group gets what it works with. */
 import type { Browse } from '../../host/directory.ts';
 import type { Images } from '../../host/images.ts';
+import type { Worktrees } from '../../host/worktrees.ts';
 import type { Logger } from '../../log.ts';
 import type { Hook } from '../../protocol/hook.ts';
 import type { Providers } from '../../providers/provider.ts';
@@ -11,7 +12,7 @@ import { createForks } from '../steering/forks.ts';
 import { createApprovalsHandlers } from './approvals.ts';
 import { createAccountHandlers, createCatalogHandlers } from './catalog.ts';
 import { createHistoryHandlers } from './history.ts';
-import { createBrowseHandlers, createShellHandlers } from './host.ts';
+import { createBrowseHandlers, createShellHandlers, createWorktreeHandlers } from './host.ts';
 import { createLifecycleHandlers, createNamingHandlers } from './lifecycle.ts';
 import { createReviewsHandlers } from './reviews.ts';
 import { createSearchHandlers } from './search.ts';
@@ -26,6 +27,7 @@ export interface HandlersDeps {
   shells: Shells;
   images: Images;
   browse: Browse;
+  worktrees: Worktrees;
   /** The user's home: what `~` means. */
   home: string;
   takeHook: (hook: Hook, meta: HookMeta) => Promise<void>;
@@ -34,10 +36,10 @@ export interface HandlersDeps {
 
 /** One handler for each type of message; a type without one does not compile. */
 export function createHandlers(deps: HandlersDeps): Handlers<ClientTag> {
-  const { core, subscriptions, providers, shells, images, browse, home, log } = deps;
+  const { core, subscriptions, providers, shells, images, browse, worktrees, home, log } = deps;
   const { writer, sessions, links, answers, registry, listFeed, threads } = core;
   const forks = createForks({ providers, links, registry, listFeed });
-  const lifecycle = { providers, sessions, links, forks, registry, subscriptions, listFeed, home };
+  const lifecycle = { providers, sessions, links, forks, registry, subscriptions, listFeed, worktrees, home };
   return {
     ...createSubscriptionHandlers(subscriptions),
     ...createHookHandlers(deps.takeHook),
@@ -49,6 +51,7 @@ export function createHandlers(deps: HandlersDeps): Handlers<ClientTag> {
     ...createSearchHandlers(writer),
     ...createReviewsHandlers({ writer, sessions }),
     ...createShellHandlers({ shells, sessions, home }),
+    ...createWorktreeHandlers({ worktrees, registry, home }),
     ...createAccountHandlers(providers),
     ...createCatalogHandlers({ providers, threads, writer }),
     ...createBrowseHandlers({ writer, browse, providers, log }),

@@ -1,12 +1,14 @@
 /**
- * Messages that ask this machine: names in a directory, a shell command.
+ * Messages that ask this machine: names in a directory, git worktrees, a shell command.
  */
 import { OrbitError } from '../../errors.ts';
 import type { Browse } from '../../host/directory.ts';
+import type { Worktrees } from '../../host/worktrees.ts';
 import type { Logger } from '../../log.ts';
 import type { Providers } from '../../providers/provider.ts';
 import type { Writer } from '../../store/writer.ts';
 import type { Handlers } from '../runtime-api.ts';
+import type { Registry } from '../sessions/registry.ts';
 import { contextOf, type Sessions } from '../sessions/sessions.ts';
 import type { ShellRequest, Shells } from '../shells.ts';
 import { directoryOf } from '../working-directory.ts';
@@ -61,6 +63,48 @@ export function createBrowseHandlers({
       }
     },
   };
+}
+
+interface WorktreeDeps {
+  worktrees: Pick<Worktrees, 'list' | 'merge' | 'remove'>;
+  registry: Pick<Registry, 'live'>;
+  home: string;
+}
+
+/** Handlers of this group. */
+export function createWorktreeHandlers({
+  worktrees,
+  registry,
+  home,
+}: WorktreeDeps): Handlers<'list_worktrees' | 'merge_worktree' | 'remove_worktree'> {
+  return {
+    async list_worktrees({ path: asked }, asker) {
+      const path = await directoryOf(asked, home);
+      asker.reply({ type: 'worktrees_list', path, worktrees: await worktrees.list(path) });
+    },
+    async merge_worktree({ path: asked }, asker) {
+      const path = await directoryOf(asked, home);
+      asker.reply({ type: 'worktree_merged', path, into: await worktrees.merge(path) });
+    },
+    async remove_worktree({ path: asked, keep_branch }, asker) {
+      const path = await directoryOf(asked, home);
+      refuseInhabited(path, registry);
+      const keepBranch = keep_branch ?? true;
+      await worktrees.remove(path, keepBranch);
+      asker.reply({ type: 'worktree_removed', path, keep_branch: keepBranch });
+    },
+  };
+}
+
+/** An agent that goes on in a directory that is gone would begin it anew. */
+function refuseInhabited(path: string, registry: Pick<Registry, 'live'>): void {
+  for (const { id, head } of registry.live()) {
+    const { session } = head.snapshot.context;
+    const cwd = session.current_cwd ?? session.project_path;
+    if (head.snapshot.hasTag('ended') || !`${cwd}/`.startsWith(`${path}/`)) continue;
+    const reason = `Session ${id} goes on in ${path}; end it first`;
+    throw new OrbitError('invalid_argument', { reason }, { sessionId: id });
+  }
 }
 
 interface ShellDeps {

@@ -2,11 +2,13 @@
 import { randomUUID } from 'node:crypto';
 import type { SeenFields } from '../../../machines/session-events.ts';
 import type { ThreadSettings } from '../../../machines/session-facts.ts';
+import type { Session } from '../../../machines/session-types.ts';
 import { OrbitError } from '../../errors.ts';
 import { readBranch } from '../../host/directory.ts';
+import type { Worktrees } from '../../host/worktrees.ts';
 import type { ClientMessageOf } from '../../protocol/client.ts';
 import { entry } from '../../protocol/encode.ts';
-import type { Providers, Steering } from '../../providers/provider.ts';
+import type { OpenedThread, Providers, Steering } from '../../providers/provider.ts';
 import type { ListFeed } from '../rooms/list-updates.ts';
 import { errorMessage } from '../rooms/rooms.ts';
 import type { Asker, Handlers } from '../runtime-api.ts';
@@ -33,6 +35,8 @@ interface LifecycleDeps {
   registry: Pick<Registry, 'create'>;
   subscriptions: Pick<Subscriptions, 'present'>;
   listFeed: Pick<ListFeed, 'hold'>;
+  /** Where a session works that shall not touch the checkout. */
+  worktrees: Pick<Worktrees, 'add' | 'remove'>;
   home: string;
 }
 
@@ -82,21 +86,53 @@ export function createLifecycleHandlers(deps: LifecycleDeps): Handlers<Lifecycle
 
 /** A session that cannot start leaves no trace: its thread is opened before its row is made. */
 async function create(
-  { providers, sessions, links, registry, subscriptions, listFeed, home }: LifecycleDeps,
+  deps: LifecycleDeps,
   message: ClientMessageOf<'create_session'>,
   asker: Asker,
 ): Promise<void> {
+  const { providers, links, worktrees, home } = deps;
+  const { provider, worktree } = message;
   const cwd = await directoryOf(message.cwd, home);
-  const { provider } = message;
   const settings = settingsFrom(providers.steering(provider), message, cwd);
-  const opened = await links.start(provider, settings);
+  if (!worktree) {
+    const opened = await links.start(provider, settings);
+    return await begin(deps, { provider, settings, opened }, asker);
+  }
+  const tree = await worktrees.add(cwd, worktree.branch ?? null);
+  const inTree = { ...settings, cwd: tree.cwd };
+  let opened: OpenedThread;
+  try {
+    opened = await links.start(provider, inTree);
+  } catch (error) {
+    await worktrees.remove(tree.cwd, false);
+    throw error;
+  }
+  await begin(deps, { provider, settings: inTree, opened, project: tree.project }, asker);
+}
+
+/** A session whose thread is open. */
+interface Beginning {
+  provider: Session['provider'];
+  settings: ThreadSettings;
+  opened: OpenedThread;
+  /** What its project is called, where the directory does not say it. */
+  project?: string;
+}
+
+/** Makes the row of a session whose thread is open, and shows it to who asked for it. */
+async function begin(
+  { sessions, links, registry, subscriptions, listFeed }: LifecycleDeps,
+  { provider, settings, opened, project }: Beginning,
+  asker: Asker,
+): Promise<void> {
   const id = randomUUID();
   const release = listFeed.hold(id);
   try {
-    const branch = await readBranch(cwd);
+    const branch = await readBranch(settings.cwd);
     const session = {
       ...newSession({ id, provider, threadId: opened.threadId }, settings),
       ...opened.fields,
+      ...(project !== undefined && { project_name: project }),
     };
     const live = registry.create({
       session: branch ? { ...session, git_branch: branch } : session,
