@@ -183,7 +183,7 @@ export function resolveConfig({ flags, env, home }: ConfigSources): Config {
     claude: claudeConfig({ flags, env, home }),
     codex: { env: { ...env }, naming: namingConfig(flags, env) },
     log: logConfig(env),
-    places: placesOf({ flags, env, home }),
+    places: placesOf({ flags, env, home }, paths),
   });
 }
 
@@ -218,12 +218,13 @@ export function dataPaths(directory: string): DataPaths {
   });
 }
 
-function placesOf({ flags, env, home }: ConfigSources): Places {
+function placesOf({ flags, env, home }: ConfigSources, { dir }: DataPaths): Places {
   const claude = env.CLAUDE_CONFIG_DIR || join(home, '.claude');
   const codex = env.CODEX_HOME || join(home, '.codex');
   return {
     home,
     browseRoots: [home, ...(flags.browseRoots ?? []).map((root) => resolve(root))],
+    worktrees: join(dir, 'worktrees'),
     transcriptRoots: [join(claude, 'projects'), join(codex, 'sessions')],
   };
 }

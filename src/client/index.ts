@@ -20,9 +20,14 @@ import { ClientError, createOutbox, createRequests, type ReplyTo } from './reque
 import { createSubscriptions, type Subscriptions } from './subscriptions.ts';
 
 export type { ClientMessage } from '../protocol/client.ts';
+export type * from '../protocol/codex-nouns.ts';
 export type * from '../protocol/nouns.ts';
-export type * from '../protocol/nouns.ts';
-export type { ServerMessage } from '../protocol/server.ts';
+export type {
+  ApprovalHistoryItem,
+  DirectoryEntry,
+  RecentProject,
+  ServerMessage,
+} from '../protocol/server.ts';
 export type { LinkState } from './connection.ts';
 export { type ConversationFormat, conversationFile, titleOf } from './conversation-file.ts';
 export {

@@ -1,81 +1,93 @@
-/** Nouns of the provider's catalogue: models, skills, MCP servers, the account. Shapes only. */
+/** Nouns of the provider's catalogue: models, skills, MCP servers, the account; written as those of nouns.ts. */
+import type { Words } from './nouns.ts';
+import type { Shape, Value } from './shape.ts';
+
+/** What these nouns name in each other. */
+interface Names extends Words {
+  SkillMetadata: SkillMetadata;
+  SkillErrorInfo: SkillErrorInfo;
+  McpStarting: Shape<typeof McpStarting>;
+  McpReady: Shape<typeof McpReady>;
+  McpFailed: Shape<typeof McpFailed>;
+  McpCancelled: Shape<typeof McpCancelled>;
+  CodexAccount: CodexAccount;
+}
 
 /** One model of the picker. */
-export interface CodexModelOption {
-  id: string;
-  model: string;
-  display_name: string;
-  description: string;
-  is_default: boolean;
-  supported_reasoning_efforts: string[];
-}
-
-/** Where a skill of Codex is installed. */
-type SkillScope = 'user' | 'repo' | 'system' | 'admin';
+export const CodexModelOption = {
+  id: 'string',
+  model: 'string',
+  display_name: 'string',
+  description: 'string',
+  is_default: 'boolean',
+  supported_reasoning_efforts: 'string[]',
+} as const;
+export interface CodexModelOption extends Shape<typeof CodexModelOption, Names> {}
 
 /** A skill a session may use. */
-export interface SkillMetadata {
-  name: string;
-  description: string;
-  short_description?: string;
-  path: string;
-  scope: SkillScope;
-  enabled: boolean;
-}
+export const SkillMetadata = {
+  name: 'string',
+  description: 'string',
+  short_description: 'string?',
+  path: 'string',
+  scope: "'user' | 'repo' | 'system' | 'admin'",
+  enabled: 'boolean',
+} as const;
+export interface SkillMetadata extends Shape<typeof SkillMetadata, Names> {}
 
 /** A skill that could not be read. */
-export interface SkillErrorInfo {
-  path: string;
-  message: string;
-}
+export const SkillErrorInfo = { path: 'string', message: 'string' } as const;
+export interface SkillErrorInfo extends Shape<typeof SkillErrorInfo, Names> {}
 
 /** The skills of one directory. */
-export interface SkillsListEntry {
-  cwd: string;
-  skills: SkillMetadata[];
-  errors: SkillErrorInfo[];
-}
+export const SkillsListEntry = {
+  cwd: 'string',
+  skills: 'SkillMetadata[]',
+  errors: 'SkillErrorInfo[]',
+} as const;
+export interface SkillsListEntry extends Shape<typeof SkillsListEntry, Names> {}
 
 /** A skill somebody published. */
-export interface RemoteSkillSummary {
-  id: string;
-  name: string;
-  description: string;
-}
+export const RemoteSkillSummary = { id: 'string', name: 'string', description: 'string' } as const;
+export interface RemoteSkillSummary extends Shape<typeof RemoteSkillSummary, Names> {}
 
 /** A tool of an MCP server; keys are MCP's own camelCase. */
-export interface McpTool {
-  name: string;
-  title?: string;
-  description?: string;
-  inputSchema: unknown;
-  outputSchema?: unknown;
-  annotations?: unknown;
-}
+export const McpTool = {
+  name: 'string',
+  title: 'string?',
+  description: 'string?',
+  inputSchema: 'unknown',
+  outputSchema: 'unknown?',
+  annotations: 'unknown?',
+} as const;
+export interface McpTool extends Shape<typeof McpTool, Names> {}
 
 /** A resource of an MCP server; keys are MCP's own camelCase. */
-export interface McpResource {
-  name: string;
-  uri: string;
-  description?: string;
-  mimeType?: string;
-  title?: string;
-  size?: number;
-  annotations?: unknown;
-}
+export const McpResource = {
+  name: 'string',
+  uri: 'string',
+  description: 'string?',
+  mimeType: 'string?',
+  title: 'string?',
+  size: 'count?',
+  annotations: 'unknown?',
+} as const;
+export interface McpResource extends Shape<typeof McpResource, Names> {}
 
 /** A family of resources; keys are MCP's own camelCase. */
-export interface McpResourceTemplate {
-  name: string;
-  uriTemplate: string;
-  title?: string;
-  description?: string;
-  mimeType?: string;
-  annotations?: unknown;
-}
+export const McpResourceTemplate = {
+  name: 'string',
+  uriTemplate: 'string',
+  title: 'string?',
+  description: 'string?',
+  mimeType: 'string?',
+  annotations: 'unknown?',
+} as const;
+export interface McpResourceTemplate extends Shape<typeof McpResourceTemplate, Names> {}
 
 /** `oauth`, not the reference's `o_auth`: the app reads only this word. */
-export type McpAuthStatus = 'unsupported' | 'not_logged_in' | 'bearer_token' | 'oauth';
+export const McpAuthStatus = "'unsupported' | 'not_logged_in' | 'bearer_token' | 'oauth'";
+export type McpAuthStatus = Value<typeof McpAuthStatus>;
 
 /** All that MCP servers offer, by the names the wire uses. */
 export interface McpInventory {
@@ -86,37 +98,38 @@ export interface McpInventory {
   auth_statuses: Record<string, McpAuthStatus>;
 }
 
+export const McpStarting = { state: "'starting'" } as const;
+export const McpReady = { state: "'ready'" } as const;
+export const McpFailed = { state: "'failed'", error: 'string' } as const;
+export const McpCancelled = { state: "'cancelled'" } as const;
 /** How far an MCP server has come. */
-export type McpStartupStatus =
-  | { state: 'starting' }
-  | { state: 'ready' }
-  | { state: 'failed'; error: string }
-  | { state: 'cancelled' };
+export const McpStartupStatus = 'McpStarting | McpReady | McpFailed | McpCancelled';
+export type McpStartupStatus = Value<typeof McpStartupStatus, Names>;
 
 /** A server that did not start. */
-export interface McpStartupFailure {
-  server: string;
-  error: string;
-}
-
-/** How Codex is logged in. */
-type CodexAuthMode = 'api_key' | 'chatgpt';
+export const McpStartupFailure = { server: 'string', error: 'string' } as const;
+export interface McpStartupFailure extends Shape<typeof McpStartupFailure, Names> {}
 
 /** Who Codex is logged in as. */
-export type CodexAccount =
-  | { type: 'api_key' }
-  | { type: 'chatgpt'; email?: string; plan_type?: string };
+export const CodexAccount = [
+  { type: "'api_key'" },
+  '|',
+  { type: "'chatgpt'", email: 'string?', plan_type: 'string?' },
+] as const;
+export type CodexAccount = Value<typeof CodexAccount>;
 
 /** Who is signed in, as far as the engine knows. */
-export interface CodexAccountStatus {
-  auth_mode: CodexAuthMode | null;
-  requires_openai_auth: boolean;
-  account?: CodexAccount;
-  login_in_progress: boolean;
-  active_login_id?: string;
+export const CodexAccountStatus = {
+  auth_mode: "'api_key' | 'chatgpt' | null",
+  requires_openai_auth: 'boolean',
+  account: 'CodexAccount?',
+  login_in_progress: 'boolean',
+  active_login_id: 'string?',
   /** Additive: why the engine could not be asked; then the rest is not known. */
-  unavailable?: string;
-}
+  unavailable: 'string?',
+} as const;
+export interface CodexAccountStatus extends Shape<typeof CodexAccountStatus, Names> {}
 
 /** What became of taking a login back. */
-export type CodexLoginCancelStatus = 'canceled' | 'not_found' | 'invalid_id';
+export const CodexLoginCancelStatus = "'canceled' | 'not_found' | 'invalid_id'";
+export type CodexLoginCancelStatus = Value<typeof CodexLoginCancelStatus>;

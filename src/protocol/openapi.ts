@@ -1,6 +1,6 @@
 /**
  * The OpenAPI 3.1 document of the HTTP interface. It is made on request of the schemas that check requests,
- * of those of the answers below and of the codes that each operation can refuse with; the test suite checks
+ * of those of its answers and of the codes that each operation can refuse with; the test suite checks
  * every answer that it gets against it. Loads arktype and all schemas of the wire.
  */
 import { type ErrorCode, hasTextError, statusOf } from '../errors.ts';
@@ -12,98 +12,12 @@ import {
   type Operation,
   type OperationId,
 } from './api.ts';
-import { scope } from './ark.ts';
 import { CLIENT_TYPES, schemaOf } from './client.ts';
 import { HOOK_TYPES, Hook } from './hook.ts';
-import { codexNouns, sessionNouns, sessionViews, words, workNouns } from './schemas/nouns.ts';
-import { SERVER_TYPES, WIRE } from './schemas/server.ts';
+import { ANSWERS, MESSAGES, SERVER_TYPES } from './schemas.ts';
 
 type Json = Record<string, unknown>;
 type Schema = { toJsonSchema(options?: object): object };
-
-const session = {
-  id: 'string',
-  'custom_name?': 'string',
-  'summary?': 'string',
-  'first_prompt?': 'string',
-  project_name: 'string | null',
-  project_path: 'string',
-  'git_branch?': 'string',
-  // What these two were called here before.
-  name: 'string | null',
-  branch: 'string | null',
-  model: 'string | null',
-  provider: 'Provider',
-  status: 'SessionStatus',
-  work_status: 'WorkStatus',
-  attention_reason: "'none' | 'awaitingReply' | 'awaitingPermission' | 'awaitingQuestion'",
-  is_direct: 'boolean',
-  is_direct_codex: 'boolean',
-  is_direct_claude: 'boolean',
-  'pending_approval_id?': 'string',
-  'permission_mode?': 'string',
-  started_at: 'string | null',
-  last_activity_at: 'string | null',
-} as const;
-
-const ANSWERS = scope({
-  ...words,
-  ...sessionNouns,
-  ...sessionViews,
-  ...workNouns,
-  ...codexNouns,
-  Session: session,
-  SessionDetail: { ...session, ended_at: 'string | null' },
-
-  health: {
-    status: "'ok'",
-    port: 'number.integer',
-    'degraded?': 'string',
-    'remedy?': 'string',
-  },
-  listSessions: { sessions: 'Session[]', total: 'count', next: 'string | null' },
-  getSession: 'SessionDetail',
-  getConversation: { session: 'SessionState' },
-  listMessages: {
-    session_id: 'string',
-    messages: 'Message[]',
-    has_older: 'boolean',
-    has_newer: 'boolean',
-    message_count: 'count',
-    'truncated?': 'true',
-  },
-  listTurnDiffs: {
-    session_id: 'string',
-    turn_diffs: 'TurnDiff[]',
-    has_older: 'boolean',
-    'truncated?': 'true',
-  },
-  getText: { session_id: 'string', field: 'string', text: 'string' },
-  search: {
-    query: 'string',
-    hits: 'SearchHit[]',
-    next: 'count | null',
-    'is_partial?': 'true',
-  },
-  listModels: { models: 'CodexModelOption[]' },
-  listApprovals: { session_id: 'string | null', approvals: 'ApprovalHistoryItem[]' },
-  sendMessage: { status: "'sent'", session_id: 'string' },
-  interrupt: { status: "'interrupted'", session_id: 'string' },
-  approve: { status: "'approved'", session_id: 'string', request_id: 'string' },
-  steer: { status: "'steered'", session_id: 'string' },
-  fork: {
-    status: "'fork_requested'",
-    session_id: 'string',
-    nth_user_message: 'number.integer | null',
-    new_session_id: 'string',
-  },
-  setPermissionMode: { status: "'updated'", session_id: 'string', permission_mode: 'string' },
-  say: { type: 'string', '[string]': 'unknown' },
-  openapi: { openapi: 'string', '[string]': 'unknown' },
-}).export();
-
-/** What an operation answers with. */
-export type AnswerOf<Id extends OperationId> = (typeof ANSWERS)[Id]['infer'];
 
 /** The whole document. @param version the server's */
 export function openApiDocument(version: string): Json & { openapi: string } {
@@ -246,7 +160,7 @@ function namedSchemas(tags: readonly string[] = TAGS): Record<string, Json> {
   const nouns = Object.entries(ANSWERS as unknown as Record<string, Schema>)
     .filter(([name]) => /^[A-Z]/.test(name))
     .map(([name, each]) => [name, deprecating(schemaFrom(each), DEPRECATED[name])]);
-  const sent = SERVER_TYPES.map((tag) => [tag, schemaFrom(WIRE[tag] as unknown as Schema)]);
+  const sent = SERVER_TYPES.map((tag) => [tag, schemaFrom(MESSAGES[tag])]);
   const taken = tags.map((tag) => [tag, schemaFrom(schemaOf(tag) as never)]);
   return Object.fromEntries([...nouns, ...sent, ...taken]);
 }

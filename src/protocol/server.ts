@@ -1,278 +1,338 @@
 /**
- * Every message the server sends, as types. `codec.ts` writes them; `rows.ts` stores
- * those that are facts. Adding one? Also rows.ts, where the compiler will stop you.
+ * Every message the server sends, each written once: the types are inferred, schemas.ts makes the schemas. The
+ * key is the message's `type`. `encode.ts` writes them; `store/rows.ts` stores those that are facts. Adding one?
+ * Also there, where the compiler will stop you.
  */
-import type {
-  CodexAccountStatus,
-  CodexLoginCancelStatus,
-  CodexModelOption,
-  McpAuthStatus,
-  McpResource,
-  McpResourceTemplate,
-  McpStartupFailure,
-  McpStartupStatus,
-  McpTool,
-  RemoteSkillSummary,
-  SkillErrorInfo,
-  SkillsListEntry,
-} from './codex-nouns.ts';
-import type {
-  ApprovalHistoryItem,
-  ApprovalRequest,
-  DirectoryEntry,
-  Message,
-  MessageChanges,
-  RecentProject,
-  ReviewComment,
-  SearchHit,
-  SessionState,
-  SessionSummary,
-  StateChanges,
-  SubagentTool,
-  TokenUsage,
-  TurnDiff,
-  Worktree,
-} from './nouns.ts';
+import type * as Codex from './codex-nouns.ts';
+import type * as Nouns from './nouns.ts';
+import type { MessageOf, Shape } from './shape.ts';
 
-/** First frame on every connection. */
-interface Hello {
-  type: 'hello';
-  version: string;
-  protocol_version: 1;
-  /** Changes only with a new or restored database: revisions of another epoch mean nothing. */
-  epoch: string;
-  /** Additive: why nothing can be stored right now (`disk_full`, `corrupt`...); changes come as `server_status`. */
-  degraded?: string;
-  /** Additive: what a person has to do about it. */
-  remedy?: string;
-  /** Additive: how long what is kept; 0 is no limit. */
-  retention?: { event_days: number; events: number; session_days: number; max_bytes: number };
-}
+/** A request that was asked once, and how it was settled. Every optional is present as null. */
+export const ApprovalHistoryItem = {
+  id: 'count',
+  session_id: 'string',
+  request_id: 'string',
+  /** Here the key is `approval_type`, in a request it is `type`. */
+  approval_type: 'ApprovalType',
+  tool_name: 'string | null',
+  command: 'string | null',
+  file_path: 'string | null',
+  cwd: 'string | null',
+  decision: 'string | null',
+  proposed_amendment: 'string[] | null',
+  created_at: 'string',
+  decided_at: 'string | null',
+  /** Additive: the client of this server that decided; absent where none did, as for a decision in a terminal. */
+  decided_by: 'Decider?',
+} as const;
+export interface ApprovalHistoryItem extends Shape<typeof ApprovalHistoryItem, Nouns.Names> {}
 
-/** How a command ended. `interrupted`: the server stopped first; it is never run again by itself. */
-export type ShellOutcome = 'finished' | 'timed_out' | 'cancelled' | 'interrupted' | 'failed';
+/** One name in a directory. */
+export const DirectoryEntry = { name: 'string', is_dir: 'boolean', is_git: 'boolean' } as const;
+export interface DirectoryEntry extends Shape<typeof DirectoryEntry, Nouns.Names> {}
 
-/** What a command left behind; of a long output its beginning and its end. */
-export interface ShellOutput {
-  stdout: string;
-  stderr: string;
-  /** Null when it did not come to an end of its own, -1 when a signal ended it. */
-  exit_code: number | null;
-  duration_ms: number;
-  /** Additive. */
-  outcome: ShellOutcome;
-  /** Additive: present when something in the middle was left out. */
-  truncated?: true;
-}
+/** A directory in which sessions ran. */
+export const RecentProject = {
+  path: 'string',
+  session_count: 'count',
+  last_active: 'string?',
+} as const;
+export interface RecentProject extends Shape<typeof RecentProject, Nouns.Names> {}
 
-/** Facts that subscribers of a session see, each with the session's next revision. */
-export type SessionMessage =
-  | { type: 'session_delta'; session_id: string; changes: StateChanges }
-  | {
-      type: 'message_appended';
-      session_id: string;
-      message: Message;
-      /**
-       * Additive: the message that it stands directly behind, null at the beginning; left out at the end. A source
-       * that is slower than another tells what was said before it.
-       */
-      after?: string | null;
-    }
-  | { type: 'message_updated'; session_id: string; message_id: string; changes: MessageChanges }
-  | { type: 'approval_requested'; session_id: string; request: ApprovalRequest }
-  | { type: 'tokens_updated'; session_id: string; usage: TokenUsage }
-  | {
-      type: 'turn_diff_snapshot';
-      session_id: string;
-      turn_id: string;
-      diff: string;
-      input_tokens?: number;
-      output_tokens?: number;
-      cached_tokens?: number;
-      context_window?: number;
-    }
-  | { type: 'context_compacted'; session_id: string }
-  | { type: 'undo_started'; session_id: string; message?: string }
-  | { type: 'undo_completed'; session_id: string; success: boolean; message?: string }
-  | { type: 'thread_rolled_back'; session_id: string; num_turns: number }
-  | { type: 'session_ended'; session_id: string; reason: string }
-  | { type: 'review_comment_created'; session_id: string; comment: ReviewComment }
-  | { type: 'review_comment_updated'; session_id: string; comment: ReviewComment }
-  | { type: 'review_comment_deleted'; session_id: string; comment_id: string }
+/** A git worktree that was made for sessions. */
+export const Worktree = {
+  path: 'string',
+  /** Null while none is checked out in it. */
+  branch: 'string | null',
+  /** What its branch was made from; null when that is not known, or gone. */
+  base: 'string | null',
+  /** Files that are changed or new and in no commit. */
+  uncommitted: 'count',
+  /** Commits that `base` does not have. */
+  unmerged: 'count',
+} as const;
+export interface Worktree extends Shape<typeof Worktree, Nouns.Names> {}
+
+/** Where words were found: in a message, or in what a session is called. */
+export const SearchHit = {
+  session_id: 'string',
+  /** Of the session: its name, its provider's title or its first prompt. */
+  title: 'string',
+  project_name: 'string | null',
+  provider: 'string',
+  /** Null for a hit in the session's own words. */
+  message_id: 'string | null',
+  message_type: 'MessageType?',
+  tool_name: 'string?',
+  timestamp: 'string | null',
+  /** The text in which the words stand. */
+  field: "'title' | 'content' | 'tool_input' | 'tool_output'",
+  /** The line in which the first of them stands, at most 240 UTF-16 units. */
+  line: 'string',
+  /** Begin (included) and end (excluded) of each word in `line`, UTF-16 units. */
+  marks: 'number.integer[][]',
+} as const;
+export interface SearchHit extends Shape<typeof SearchHit, Nouns.Names> {}
+
+/** Facts that subscribers of a session see, each with its session's id and next revision. */
+export const SESSION_FACTS = {
+  session_delta: { changes: 'StateChanges' },
+  message_appended: {
+    message: 'Message',
+    /**
+     * Additive: the message that it stands directly behind, null at the beginning; left out at the end. A source
+     * that is slower than another reports what was said before it.
+     */
+    after: 'string | null?',
+  },
+  message_updated: { message_id: 'string', changes: 'MessageChanges' },
+  approval_requested: { request: 'ApprovalRequest' },
+  tokens_updated: { usage: 'TokenUsage' },
+  turn_diff_snapshot: {
+    turn_id: 'string',
+    diff: 'string',
+    input_tokens: 'count?',
+    output_tokens: 'count?',
+    cached_tokens: 'count?',
+    context_window: 'count?',
+  },
+  context_compacted: {},
+  undo_started: { message: 'string?' },
+  undo_completed: { success: 'boolean', message: 'string?' },
+  thread_rolled_back: { num_turns: 'count' },
+  session_ended: { reason: 'string' },
+  review_comment_created: { comment: 'ReviewComment' },
+  review_comment_updated: { comment: 'ReviewComment' },
+  review_comment_deleted: { comment_id: 'string' },
   /** `request_id` is the command's own and its message's id. */
-  | { type: 'shell_started'; session_id: string; request_id: string; command: string }
-  | ({ type: 'shell_output'; session_id: string; request_id: string } & ShellOutput);
+  shell_started: { request_id: 'string', command: 'string' },
+  /** What a command left behind; of a long output its beginning and its end. */
+  shell_output: {
+    request_id: 'string',
+    stdout: 'string',
+    stderr: 'string',
+    /** Null when it did not come to an end of its own, -1 when a signal ended it. */
+    exit_code: 'integer | null',
+    duration_ms: 'count',
+    /** Additive. */
+    outcome: 'ShellOutcome',
+    /** Additive: present when something in the middle was left out. */
+    truncated: 'true?',
+  },
+} as const;
 
 /** Facts that only list subscribers see, without a revision. */
-export type ListMessage = { type: 'session_created'; session: SessionSummary };
+export const LIST_FACTS = { session_created: { session: 'SessionSummary' } } as const;
 
 /**
- * What a session's room hears beside its facts: nothing of it is stored, so it carries no revision and
- * is said again to those who come later, as far as it still holds.
+ * What subscribers of a session receive beside its facts, each with its session's id: nothing of it is stored,
+ * so it carries no revision and is sent again to those who come later, as far as it still holds.
  */
-export type TransientSessionMessage =
-  /** The session's history of requests after one was settled: the app reads it unasked. */
-  | { type: 'approvals_list'; session_id: string; approvals: ApprovalHistoryItem[] }
+export const TRANSIENT_SESSION_MESSAGES = {
   /** Streamed text for those who asked for deltas: `text` stands at `offset` (UTF-16 units). Additive. */
-  | {
-      type: 'message_delta';
-      session_id: string;
-      message_id: string;
-      offset: number;
-      text: string;
-    }
+  message_delta: { message_id: 'string', offset: 'count', text: 'string' },
   /**
-   * Output of a command while it runs, for everybody: `text` stands at `offset` of its stream (UTF-16
+   * Output of a command while it runs, for everyone: `text` stands at `offset` of its stream (UTF-16
    * units). What comes too fast is left out, so offsets may jump. Additive.
    */
-  | {
-      type: 'shell_delta';
-      session_id: string;
-      request_id: string;
-      stream: 'stdout' | 'stderr';
-      offset: number;
-      text: string;
-    }
-  | { type: 'mcp_startup_update'; session_id: string; server: string; status: McpStartupStatus }
-  | {
-      type: 'mcp_startup_complete';
-      session_id: string;
-      ready: string[];
-      failed: McpStartupFailure[];
-      cancelled: string[];
-    }
-  | { type: 'skills_update_available'; session_id: string }
-  | {
-      type: 'claude_capabilities';
-      session_id: string;
-      slash_commands: string[];
-      skills: string[];
-      tools: string[];
-    };
+  shell_delta: {
+    request_id: 'string',
+    stream: "'stdout' | 'stderr'",
+    offset: 'count',
+    text: 'string',
+  },
+  mcp_startup_update: { server: 'string', status: 'McpStartupStatus' },
+  mcp_startup_complete: {
+    ready: 'string[]',
+    failed: 'McpStartupFailure[]',
+    cancelled: 'string[]',
+  },
+  skills_update_available: {},
+  claude_capabilities: { slash_commands: 'string[]', skills: 'string[]', tools: 'string[]' },
+} as const;
 
-/** What the list's room hears that is about no session. */
-export type TransientListMessage =
-  | { type: 'codex_account_status'; status: CodexAccountStatus }
-  | { type: 'codex_account_updated'; status: CodexAccountStatus }
+/** What list subscribers receive that is about no session. */
+export const TRANSIENT_LIST_MESSAGES = {
+  codex_account_status: { status: 'CodexAccountStatus' },
+  codex_account_updated: { status: 'CodexAccountStatus' },
   /** Additive: storage trouble began, changed, or is over (null). */
-  | { type: 'server_status'; degraded: string | null; remedy?: string }
-  | { type: 'codex_login_chatgpt_completed'; login_id: string; success: boolean; error?: string };
-
-/** Texts that may be longer than a frame. */
-export type TextField = 'content' | 'tool_input' | 'tool_output' | 'diff';
+  server_status: { degraded: 'string | null', remedy: 'string?' },
+  codex_login_chatgpt_completed: { login_id: 'string', success: 'boolean', error: 'string?' },
+} as const;
 
 /** Answers to one connection, never stored. */
-export type Reply =
-  | Hello
+export const REPLIES = {
+  /** First frame on every connection. */
+  hello: {
+    version: 'string',
+    protocol_version: '1',
+    /** Changes only with a new or restored database: revisions of another epoch mean nothing. */
+    epoch: 'string',
+    /** Additive: why nothing can be stored right now (`disk_full`, `corrupt`...); changes come as `server_status`. */
+    degraded: 'string?',
+    /** Additive: what a person has to do about it. */
+    remedy: 'string?',
+    /** Additive: how long what is kept; 0 is no limit. */
+    retention: [
+      { event_days: 'count', events: 'count', session_days: 'count', max_bytes: 'count' },
+      '?',
+    ],
+  },
   /** Live ones first, then the newest. `truncated` when not all fit: `get_sessions` after `next` has them. */
-  | {
-      type: 'sessions_list';
-      sessions: SessionSummary[];
-      /** Additive: how many sessions there are. */
-      total: number;
-      truncated?: true;
-      next?: string;
-      /** Additive: so many sessions are left out because the database is damaged where they are. */
-      unreadable?: number;
-    }
+  sessions_list: {
+    sessions: 'SessionSummary[]',
+    /** Additive: how many sessions there are. */
+    total: 'count',
+    truncated: 'true?',
+    next: 'string?',
+    /** Additive: so many sessions are left out because the database is damaged where they are. */
+    unreadable: 'count?',
+  },
   /** Additive: sessions in the list's order; `next` is null behind the last. */
-  | { type: 'sessions_page'; sessions: SessionSummary[]; total: number; next: string | null }
-  | { type: 'session_snapshot'; session: SessionState }
-  | {
-      type: 'session_forked';
-      source_session_id: string;
-      new_session_id: string;
-      forked_from_thread_id?: string;
-    }
+  sessions_page: { sessions: 'SessionSummary[]', total: 'count', next: 'string | null' },
+  session_snapshot: { session: 'SessionState' },
+  session_forked: {
+    source_session_id: 'string',
+    new_session_id: 'string',
+    forked_from_thread_id: 'string?',
+  },
   /** Messages in their order, the oldest first; long texts are cut and marked. Additive, as the next two. */
-  | {
-      type: 'messages_page';
-      session_id: string;
-      messages: Message[];
-      has_older: boolean;
-      has_newer: boolean;
-      /** All messages of the session. */
-      message_count: number;
-    }
+  messages_page: {
+    session_id: 'string',
+    messages: 'Message[]',
+    has_older: 'boolean',
+    has_newer: 'boolean',
+    /** All messages of the session. */
+    message_count: 'count',
+  },
   /** Diffs of turns, the oldest first. */
-  | { type: 'turn_diffs_page'; session_id: string; turn_diffs: TurnDiff[]; has_older: boolean }
+  turn_diffs_page: { session_id: 'string', turn_diffs: 'TurnDiff[]', has_older: 'boolean' },
   /** A part of a text of a message or of the diff of a turn: `offset` and `length` in UTF-16 units. */
-  | {
-      type: 'text_part';
-      session_id: string;
-      message_id?: string;
-      turn_id?: string;
-      field: TextField;
-      offset: number;
-      text: string;
-      /** Of the whole text, as it is stored. */
-      length: number;
-    }
+  text_part: {
+    session_id: 'string',
+    message_id: 'string?',
+    turn_id: 'string?',
+    field: "'content' | 'tool_input' | 'tool_output' | 'diff'",
+    offset: 'count',
+    text: 'string',
+    /** Of the whole text, as it is stored. */
+    length: 'count',
+  },
   /** Additive: where the words of a query stand, the newest first; `next` is null when all was seen. */
-  | {
-      type: 'search_results';
-      query: string;
-      hits: SearchHit[];
-      next: number | null;
-      /** A second was over before the page was full: ask again, behind `next` where it is given. */
-      is_partial?: true;
-    }
-  | { type: 'approvals_list'; session_id: string | null; approvals: ApprovalHistoryItem[] }
-  | { type: 'approval_deleted'; approval_id: number }
+  search_results: {
+    query: 'string',
+    hits: 'SearchHit[]',
+    next: 'count | null',
+    /** A second was over before the page was full: ask again, behind `next` where it is given. */
+    is_partial: 'true?',
+  },
+  approvals_list: { session_id: 'string | null', approvals: 'ApprovalHistoryItem[]' },
+  approval_deleted: { approval_id: 'count' },
   /** Oldest first; `truncated` (additive) when older ones did not fit. */
-  | {
-      type: 'review_comments_list';
-      session_id: string;
-      comments: ReviewComment[];
-      truncated?: true;
-    }
-  | {
-      type: 'subagent_tools_list';
-      session_id: string;
-      subagent_id: string;
-      tools: SubagentTool[];
-      /** Additive: why there is nothing to show. */
-      unavailable?: string;
-      /** Additive: older tool uses were left out. */
-      truncated?: true;
-    }
-  | {
-      type: 'directory_listing';
-      path: string;
-      entries: DirectoryEntry[];
-      /** Additive: there are more names than are shown. */
-      truncated?: true;
-    }
-  /** Additive, as the next two. */
-  | { type: 'worktrees_list'; path: string; worktrees: Worktree[] }
-  | { type: 'worktree_merged'; path: string; into: string }
-  | { type: 'worktree_removed'; path: string; keep_branch: boolean }
-  | { type: 'recent_projects_list'; projects: RecentProject[] }
-  | { type: 'models_list'; models: CodexModelOption[] }
-  | { type: 'codex_login_chatgpt_started'; login_id: string; auth_url: string }
-  | { type: 'codex_login_chatgpt_canceled'; login_id: string; status: CodexLoginCancelStatus }
-  | {
-      type: 'skills_list';
-      session_id: string;
-      skills: SkillsListEntry[];
-      errors: SkillErrorInfo[];
-    }
-  | { type: 'remote_skills_list'; session_id: string; skills: RemoteSkillSummary[] }
-  | { type: 'remote_skill_downloaded'; session_id: string; id: string; name: string; path: string }
-  | {
-      type: 'mcp_tools_list';
-      session_id: string;
-      tools: Record<string, McpTool>;
-      resources: Record<string, McpResource[]>;
-      resource_templates: Record<string, McpResourceTemplate[]>;
-      auth_statuses: Record<string, McpAuthStatus>;
-    }
-  | { type: 'error'; code: string; message: string; session_id: string | null }
+  review_comments_list: {
+    session_id: 'string',
+    comments: 'ReviewComment[]',
+    truncated: 'true?',
+  },
+  subagent_tools_list: {
+    session_id: 'string',
+    subagent_id: 'string',
+    tools: 'SubagentTool[]',
+    /** Additive: why there is nothing to show. */
+    unavailable: 'string?',
+    /** Additive: older tool uses were left out. */
+    truncated: 'true?',
+  },
+  directory_listing: {
+    path: 'string',
+    entries: 'DirectoryEntry[]',
+    /** Additive: there are more names than are shown. */
+    truncated: 'true?',
+  },
+  /** Additive, as the next two: those made for sessions of the repository around `path`. */
+  worktrees_list: { path: 'string', worktrees: 'Worktree[]' },
+  worktree_merged: { path: 'string', into: 'string' },
+  worktree_removed: { path: 'string', keep_branch: 'boolean' },
+  recent_projects_list: { projects: 'RecentProject[]' },
+  models_list: { models: 'CodexModelOption[]' },
+  codex_login_chatgpt_started: { login_id: 'string', auth_url: 'string' },
+  codex_login_chatgpt_canceled: { login_id: 'string', status: 'codexLoginCancelStatus' },
+  skills_list: {
+    session_id: 'string',
+    skills: 'SkillsListEntry[]',
+    errors: 'SkillErrorInfo[]',
+  },
+  remote_skills_list: { session_id: 'string', skills: 'RemoteSkillSummary[]' },
+  remote_skill_downloaded: { session_id: 'string', id: 'string', name: 'string', path: 'string' },
+  mcp_tools_list: {
+    session_id: 'string',
+    tools: 'Record<string, McpTool>',
+    resources: 'Record<string, McpResource[]>',
+    resource_templates: 'Record<string, McpResourceTemplate[]>',
+    auth_statuses: 'Record<string, McpAuthStatus>',
+  },
+  error: { code: 'string', message: 'string', session_id: 'string | null' },
   /**
    * Done and committed: for those who sent a `request_id` with what has no reply (additive).
    * `id` names what was made: a comment, a command.
    */
-  | { type: 'ack'; id?: string };
+  ack: { id: 'string?' },
+} as const;
+
+/** What messages name. */
+export interface Names extends Nouns.Names {
+  MessageChanges: Nouns.MessageChanges;
+  SessionSummary: Nouns.SessionSummary;
+  SessionState: Nouns.SessionState;
+  StateChanges: Nouns.StateChanges;
+  ApprovalHistoryItem: ApprovalHistoryItem;
+  SubagentTool: Nouns.SubagentTool;
+  DirectoryEntry: DirectoryEntry;
+  RecentProject: RecentProject;
+  Worktree: Worktree;
+  SearchHit: SearchHit;
+  CodexModelOption: Codex.CodexModelOption;
+  SkillErrorInfo: Codex.SkillErrorInfo;
+  SkillsListEntry: Codex.SkillsListEntry;
+  RemoteSkillSummary: Codex.RemoteSkillSummary;
+  McpTool: Codex.McpTool;
+  McpResource: Codex.McpResource;
+  McpResourceTemplate: Codex.McpResourceTemplate;
+  McpAuthStatus: Codex.McpAuthStatus;
+  McpStartupStatus: Codex.McpStartupStatus;
+  McpStartupFailure: Codex.McpStartupFailure;
+  CodexAccountStatus: Codex.CodexAccountStatus;
+  codexLoginCancelStatus: Codex.CodexLoginCancelStatus;
+}
+
+/** The session that a message is about. */
+interface OfSession {
+  session_id: string;
+}
+
+/** Facts that subscribers of a session see. */
+export type SessionMessage = MessageOf<typeof SESSION_FACTS, Names, OfSession>;
+/** Facts that only list subscribers see. */
+export type ListMessage = MessageOf<typeof LIST_FACTS, Names>;
+/** What subscribers of a session receive beside its facts. */
+export type TransientSessionMessage =
+  | MessageOf<typeof TRANSIENT_SESSION_MESSAGES, Names, OfSession>
+  /** The session's history of requests after one was settled: the app reads it unasked. */
+  | (Extract<Reply, { type: 'approvals_list' }> & OfSession);
+/** What list subscribers receive that is about no session. */
+export type TransientListMessage = MessageOf<typeof TRANSIENT_LIST_MESSAGES, Names>;
+/** Answers to one connection. */
+export type Reply = MessageOf<typeof REPLIES, Names>;
+
+/** What a command left behind; of a long output its beginning and its end. */
+export type ShellOutput = Omit<
+  Extract<SessionMessage, { type: 'shell_output' }>,
+  'type' | 'session_id' | 'request_id'
+>;
+/** How a command ended. `interrupted`: the server stopped first; it is never run again by itself. */
+export type ShellOutcome = ShellOutput['outcome'];
+/** Texts that may be longer than a frame. */
+export type TextField = Extract<Reply, { type: 'text_part' }>['field'];
 
 /** Said of a frame in which texts are cut, so that it fits (additive); each cut ends in `[truncated]`. */
 export interface Shortened {

@@ -5,15 +5,13 @@
  */
 import type { RetentionLimits } from '../config.ts';
 import type {
-  ApprovalHistoryItem,
   Message,
-  RecentProject,
   ReviewComment,
-  SearchHit,
   SessionStatus,
   SessionSummary,
   TurnDiff,
 } from '../protocol/nouns.ts';
+import type { ApprovalHistoryItem, RecentProject, SearchHit } from '../protocol/server.ts';
 import type { Damage } from './damage.ts';
 import type { JournalBase, JournalRow } from './queries/journal.ts';
 import type { Fit } from './text.ts';

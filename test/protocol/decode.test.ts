@@ -11,14 +11,17 @@ function refusal(value: unknown): OrbitError {
 }
 
 describe('decoding a client message', () => {
-  it('knows the 43 types of the protocol, and seven of its own', () => {
+  it('knows the 43 types of the protocol, and ten of its own', () => {
     const own = [
       'cancel_shell',
       'get_messages',
       'get_sessions',
       'get_text',
       'get_turn_diffs',
+      'list_worktrees',
+      'merge_worktree',
       'ping',
+      'remove_worktree',
       'search',
     ];
     expect(CLIENT_TYPES).toEqual(expect.arrayContaining(own));

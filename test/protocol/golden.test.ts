@@ -10,7 +10,7 @@ import { describe, expect, it } from 'vitest';
 import { CLIENT_TYPES } from '../../src/protocol/client.ts';
 import { decode } from '../../src/protocol/codec.ts';
 import { encode } from '../../src/protocol/encode.ts';
-import { SERVER_TYPES, validationErrorOf } from '../../src/protocol/schemas/server.ts';
+import { SERVER_TYPES, validationErrorOf } from '../../src/protocol/schemas.ts';
 import type { ServerMessage } from '../../src/protocol/server.ts';
 import { CLIENT_MESSAGES } from '../support/client-messages.ts';
 import { ADDITIVE, decodeAsApp } from '../support/desktop/frames.ts';

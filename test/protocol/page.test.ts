@@ -6,7 +6,7 @@ import { CODES, OrbitError } from '../../src/errors.ts';
 import { OPERATIONS, type Operation } from '../../src/protocol/api.ts';
 import { CLIENT_TYPES } from '../../src/protocol/client.ts';
 import { decode } from '../../src/protocol/codec.ts';
-import { SERVER_TYPES, validationErrorOf } from '../../src/protocol/schemas/server.ts';
+import { SERVER_TYPES, validationErrorOf } from '../../src/protocol/schemas.ts';
 import { CLIENT_MESSAGES } from '../support/client-messages.ts';
 import { ANY_MESSAGE, CLIENT_WORDS } from '../support/protocol-page/client-words.ts';
 import { ERROR_WORDS } from '../support/protocol-page/error-words.ts';

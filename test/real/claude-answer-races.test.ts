@@ -8,7 +8,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, test, vi } from 'vitest';
-import type { ApprovalHistoryItem } from '../../src/protocol/nouns.ts';
+import type { ApprovalHistoryItem } from '../../src/protocol/server.ts';
 import { type AskedClient, askedClient, hooksOf, noHookIsLeft } from './asked.ts';
 import { type Dock, startWatchingDock } from './dock.ts';
 import { openStage, type Stage } from './stage.ts';

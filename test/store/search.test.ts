@@ -31,11 +31,14 @@ function searching(store: Store) {
       ...{ kind: 'search', words, before: null, limit: 50, ...other },
       filter: { ...ANYTHING, ...where },
     };
+    const hits: ReadResults['search']['hits'] = [];
     for (let rounds = 0; rounds < 10_000; rounds++) {
-      const found = answer(read) as ReadResults['search'];
-      if (!found.isBehind) return found;
+      const found = answer({ ...read, limit: read.limit - hits.length }) as ReadResults['search'];
+      hits.push(...found.hits);
+      if (!found.isCut || hits.length >= read.limit) return { ...found, hits };
+      read.before = found.next;
     }
-    throw new Error('The index never had everything');
+    throw new Error('The search never ended');
   };
 }
 

@@ -2,7 +2,7 @@
 import type { RuntimeDeps } from '../../src/runtime/runtime.ts';
 
 export const BARE: Pick<RuntimeDeps, 'places' | 'images' | 'env'> = {
-  places: { home: '/nowhere', browseRoots: [], transcriptRoots: [] },
+  places: { home: '/nowhere', browseRoots: [], worktrees: '/nowhere', transcriptRoots: [] },
   images: {
     keep: () => ({ refusal: 'nothing is kept here' }),
     take: async () => [],

@@ -6,7 +6,7 @@
 import { once } from 'node:events';
 import { io } from 'socket.io-client';
 import { WebSocket } from 'ws';
-import { validationErrorOf } from '../../src/protocol/schemas/server.ts';
+import { validationErrorOf } from '../../src/protocol/schemas.ts';
 import type { ServerMessage } from '../../src/protocol/server.ts';
 import { createInbox, type Inbox } from './inbox.ts';
 import { type Answers, createAnswers } from './protocol-page/answers.ts';

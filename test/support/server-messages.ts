@@ -324,6 +324,13 @@ export const SERVER_MESSAGES: {
     entries: [{ name: 'shop', is_dir: true, is_git: true }],
     truncated: true,
   },
+  worktrees_list: {
+    type: 'worktrees_list',
+    path: '/p',
+    worktrees: [{ path: '/w/p-1', branch: 'fix', base: 'main', uncommitted: 2, unmerged: 1 }],
+  },
+  worktree_merged: { type: 'worktree_merged', path: '/w/p-1', into: 'main' },
+  worktree_removed: { type: 'worktree_removed', path: '/w/p-1', keep_branch: true },
   recent_projects_list: {
     type: 'recent_projects_list',
     projects: [{ path: '/home/dev/shop', session_count: 2, last_active: at }],

@@ -39,7 +39,17 @@ export function createHandlers(deps: HandlersDeps): Handlers<ClientTag> {
   const { core, subscriptions, providers, shells, images, browse, worktrees, home, log } = deps;
   const { writer, sessions, links, answers, registry, listFeed, threads } = core;
   const forks = createForks({ providers, links, registry, listFeed });
-  const lifecycle = { providers, sessions, links, forks, registry, subscriptions, listFeed, worktrees, home };
+  const lifecycle = {
+    providers,
+    sessions,
+    links,
+    forks,
+    registry,
+    subscriptions,
+    listFeed,
+    worktrees,
+    home,
+  };
   return {
     ...createSubscriptionHandlers(subscriptions),
     ...createHookHandlers(deps.takeHook),

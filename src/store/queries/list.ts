@@ -4,7 +4,8 @@
  * connects, so a session that has not changed is not written again. Called by the writer thread.
  */
 import { MAX_FRAME_BYTES } from '../../protocol/encode.ts';
-import type { RecentProject, SessionStatus } from '../../protocol/nouns.ts';
+import type { SessionStatus } from '../../protocol/nouns.ts';
+import type { RecentProject } from '../../protocol/server.ts';
 import { isDamage } from '../damage.ts';
 import type { Sqlite } from '../database.ts';
 import type { ReadResults } from '../items.ts';

@@ -3,12 +3,12 @@
  */
 import { cut } from '../../protocol/encode.ts';
 import type {
-  ApprovalHistoryItem,
   ApprovalType,
   Decider,
   ReviewComment,
   ReviewCommentTag,
 } from '../../protocol/nouns.ts';
+import type { ApprovalHistoryItem } from '../../protocol/server.ts';
 import type { Sqlite } from '../database.ts';
 import type { ReadResults } from '../items.ts';
 import { type Fit, newestThatFit } from '../text.ts';

@@ -2,7 +2,8 @@
  * Search: messages by their words, and sessions by their names, the newest first. Called by the writer thread; one
  * read takes a few milliseconds, and where it has not seen all it says where to go on.
  */
-import type { MessageType, SearchHit } from '../../protocol/nouns.ts';
+import type { MessageType } from '../../protocol/nouns.ts';
+import type { SearchHit } from '../../protocol/server.ts';
 import type { Sqlite } from '../database.ts';
 import type { Read, ReadResults, SearchWord } from '../items.ts';
 import type { SearchIndex } from '../search-index.ts';
@@ -10,6 +11,9 @@ import { head } from '../text.ts';
 
 /** One read takes so long, ms: hooks wait behind it. */
 const READ_MS = 15;
+
+/** However slow the machine is, a read looks at so many messages: it always gets on. */
+const READ_MESSAGES = 50;
 
 /** Sessions found by their own words come first; so many at most. */
 const MAX_SESSIONS = 20;
@@ -77,9 +81,11 @@ function messagesOf(
   if (matched === null) return { hits, next: null, isCut: false };
   const { since, until } = read.filter;
   let next = read.before;
+  let seen = 0;
   for (const entry of statements.entries.iterate(matched, read.before ?? Number.MAX_SAFE_INTEGER)) {
     if (hits.length >= read.limit) return { hits, next, isCut: false };
-    if (isOver()) return { hits, next, isCut: true };
+    if (seen >= READ_MESSAGES && isOver()) return { hits, next, isCut: true };
+    seen += 1;
     next = entry;
     const session = sessions.get(statements.sessionOf.get(entry) ?? '');
     const row = session && statements.message.get(entry);

@@ -6,7 +6,7 @@ import { type ErrorCode, OrbitError } from '../../errors.ts';
 import { type BodyOf, NOT_OVER_HTTP, type OperationId } from '../../protocol/api.ts';
 import type { ClientMessage } from '../../protocol/client.ts';
 import type { SessionState, SessionSummary, WorkStatus } from '../../protocol/nouns.ts';
-import type { AnswerOf } from '../../protocol/openapi.ts';
+import type { AnswerOf } from '../../protocol/schemas.ts';
 import type { ServerMessage } from '../../protocol/server.ts';
 import type { Caller, Connection } from '../../runtime/rooms/rooms.ts';
 import type { RuntimeApi } from '../../runtime/runtime-api.ts';

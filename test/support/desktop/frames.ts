@@ -25,6 +25,9 @@ export const ADDITIVE = [
   'turn_diffs_page',
   'text_part',
   'search_results',
+  'worktrees_list',
+  'worktree_merged',
+  'worktree_removed',
   'server_status',
 ] as const;
 

@@ -4,7 +4,6 @@
  * status to permission, a time in a delta is read in one form only.
  */
 import type {
-  ApprovalHistoryItem,
   ApprovalRequest,
   Message,
   MessageChanges,
@@ -12,6 +11,7 @@ import type {
   SessionSummary,
   TurnDiff,
 } from '../../../src/protocol/nouns.ts';
+import type { ApprovalHistoryItem } from '../../../src/protocol/server.ts';
 import type { AppFrame } from './frames.ts';
 
 /** A row of its list: the summary, and what it adds. */

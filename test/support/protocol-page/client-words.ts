@@ -221,6 +221,18 @@ export const CLIENT_WORDS: Record<ClientMessage['type'], ClientWords> = {
     does: 'Sends the directories of sessions, the last used first.',
     errors: READ,
   },
+  list_worktrees: {
+    does: 'Sends the git worktrees that were made for sessions of the repository around a directory.',
+    errors: ['invalid_argument'],
+  },
+  merge_worktree: {
+    does: 'Merges the branch of a worktree into the one it was made from. Refused, with nothing changed, when something is not committed on either side or both changed the same.',
+    errors: ['invalid_argument'],
+  },
+  remove_worktree: {
+    does: 'Removes a worktree; its branch stays unless `keep_branch` is false. Refused, with nothing changed, while something in it is not committed, a session goes on in it, or commits would be on no branch.',
+    errors: ['invalid_argument'],
+  },
   get_subagent_tools: {
     does: 'Sends what tools a subagent used.',
     errors: [...READ, 'not_found'],

@@ -6,7 +6,8 @@ import { snapshotFrom, storedForm, takeStep, workStatusOf } from '../../../machi
 import type { SessionEvent } from '../../../machines/session-events.ts';
 import { createDummy } from '../../../src/inspection/fold.ts';
 import type { InspectRecord, InspectRow, Json, StateValue } from '../../../src/protocol/inspect.ts';
-import type { ApprovalHistoryItem, Message } from '../../../src/protocol/nouns.ts';
+import type { Message } from '../../../src/protocol/nouns.ts';
+import type { ApprovalHistoryItem } from '../../../src/protocol/server.ts';
 import { leavesOf } from '../../../visualizer/src/value.ts';
 import { inputOf, nextEvent, randomOf } from './script.ts';
 

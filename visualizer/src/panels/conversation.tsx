@@ -226,7 +226,7 @@ function Entry({ message }: { message: Message }) {
     truncated,
     images,
   } = message;
-  const stored = Math.max(0, ...Object.values(truncated ?? {}));
+  const stored = Math.max(0, ...Object.values<number>({ ...truncated }));
   const isTool = type === 'tool' || type === 'tool_result' || type === 'shell';
   return (
     <article class={`message message-${type}${is_error ? ' failed' : ''}`}>
