@@ -55,7 +55,7 @@ export interface Worktrees {
 }
 
 /** A worktree that was made a moment ago. */
-export interface AddedWorktree {
+interface AddedWorktree {
   /** Where an agent works in it. */
   cwd: string;
   branch: string;

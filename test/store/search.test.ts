@@ -115,7 +115,7 @@ describe('messages', () => {
         t2: {
           message_type: 'tool',
           tool_name: 'Edit',
-          tool_input: '{"file_path":"/src/repository.md"}',
+          tool_input: '{"file_path":"/src/repository.css"}',
         },
       }),
     );
