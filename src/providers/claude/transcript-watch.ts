@@ -36,12 +36,19 @@ interface Followed {
   isLooking: boolean;
   isWanted: boolean;
   looking: Promise<void>;
+  /** Runs after a search in vain: what is wanted meanwhile is looked for at its end. */
+  pause: NodeJS.Timeout | null;
+  /** Length of the next pause, ms. */
+  pauseMs: number;
 }
 
 /** Paths that were warned of and are remembered; more, and they are warned of again. */
 const MAX_WARNED = 1_000;
 
 const EVERY_MS = 2000;
+/** After a search in vain every hook of the session would search again: a pause, twice as long each time, ms. */
+const FIRST_PAUSE_MS = 50;
+const LONGEST_PAUSE_MS = EVERY_MS;
 /** A file so fresh may be written again within the same tick of its time. */
 const FRESH_MS = 1000;
 
@@ -82,6 +89,7 @@ export class TranscriptWatch implements Transcripts {
       ...{ session, path: null, file: null, reader: null, version: null },
       messages: new TranscriptMessages(sessionId),
       ...{ isLooking: false, isWanted: false, looking: Promise.resolve() },
+      ...{ pause: null, pauseMs: FIRST_PAUSE_MS },
     });
     this.look(sessionId);
   }
@@ -94,7 +102,7 @@ export class TranscriptWatch implements Transcripts {
     const followed = this.#followed.get(sessionId);
     if (followed === undefined || this.#closed) return;
     followed.isWanted = true;
-    if (followed.isLooking) return;
+    if (followed.isLooking || followed.pause !== null) return;
     followed.isLooking = true;
     followed.looking = this.#lookUntilRead(followed).finally(() => {
       followed.isLooking = false;
@@ -105,6 +113,7 @@ export class TranscriptWatch implements Transcripts {
     const followed = this.#followed.get(sessionId);
     if (followed === undefined) return;
     this.#followed.delete(sessionId);
+    if (followed.pause !== null) clearTimeout(followed.pause);
     this.#forgetPath(followed);
   }
 
@@ -121,7 +130,7 @@ export class TranscriptWatch implements Transcripts {
   }
 
   async #lookUntilRead(followed: Followed): Promise<void> {
-    while (followed.isWanted && this.#isOurs(followed)) {
+    while (followed.isWanted && followed.pause === null && this.#isOurs(followed)) {
       followed.isWanted = false;
       try {
         await this.#read(followed);
@@ -131,13 +140,26 @@ export class TranscriptWatch implements Transcripts {
     }
   }
 
+  /** Lets a while pass before the next search for a file that is not there yet. */
+  #pause(followed: Followed): void {
+    if (!this.#isOurs(followed)) return;
+    followed.pause = setTimeout(() => {
+      followed.pause = null;
+      if (followed.isWanted) this.look(followed.session.sessionId);
+    }, followed.pauseMs).unref();
+    followed.pauseMs = Math.min(followed.pauseMs * 2, LONGEST_PAUSE_MS);
+  }
+
   #isOurs(followed: Followed): boolean {
     return !this.#closed && this.#followed.get(followed.session.sessionId) === followed;
   }
 
   async #read(followed: Followed): Promise<void> {
     followed.path ??= await this.#find(followed);
-    if (followed.path === null) return;
+    if (followed.path === null) {
+      this.#pause(followed);
+      return;
+    }
     const seen = await lookAt(followed.path);
     // Another file: a folder above it may be a link by now, so it is judged like one that a hook names.
     const isOther = followed.file !== null && followed.file !== seen?.file;
@@ -147,6 +169,7 @@ export class TranscriptWatch implements Transcripts {
       return;
     }
     followed.file = seen.file;
+    followed.pauseMs = FIRST_PAUSE_MS;
     if (seen.version !== null && seen.version === followed.version) return;
     const { from } = followed.session;
     // Nothing was written since it was stored: it is not read before that changes.

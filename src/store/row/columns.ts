@@ -129,8 +129,11 @@ function prepareSession(database: Sqlite) {
       'INSERT INTO sessions (id, provider, project_path) VALUES (?, ?, ?)',
     ),
     updateSession: createSessionUpdate(database),
+    // REPLACE would give the row a new place, and so rewrite its index and one more page each time.
     putMachine: database.prepare(
-      'INSERT OR REPLACE INTO machines (session_id, seq, version, snapshot) VALUES (?, ?, ?, ?)',
+      `INSERT INTO machines (session_id, seq, version, snapshot) VALUES (?, ?, ?, ?)
+       ON CONFLICT (session_id) DO UPDATE SET
+         seq = excluded.seq, version = excluded.version, snapshot = excluded.snapshot`,
     ),
     ensurePapers: database.prepare(
       'INSERT INTO papers (session_id) VALUES (?) ON CONFLICT (session_id) DO NOTHING',
