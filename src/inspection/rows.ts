@@ -117,7 +117,12 @@ function firstSentence(text: string): string {
   return /^.{8,}?[.!?。？！](?=\s|$)/u.exec(line)?.[0].replace(/[.。]$/u, '') ?? line;
 }
 
-function waitingFor(request: ApprovalRequest, since: string): InspectWaiting {
+/**
+ * An open request as a row says it.
+ *
+ * @param since  when it was asked, ISO 8601 UTC with milliseconds
+ */
+export function waitingFor(request: ApprovalRequest, since: string): InspectWaiting {
   const { id, type, tool_name, command, file_path, diff, question, questions } = request;
   return {
     request: id,

@@ -51,6 +51,8 @@ export interface FixtureOptions {
   boot?: string;
   protocol?: number;
   scopes?: InspectScope[];
+  /** Nothing happens by itself. */
+  isQuiet?: boolean;
 }
 
 export type Fixture = Awaited<ReturnType<typeof startFixture>>;
