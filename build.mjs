@@ -32,7 +32,7 @@ const { version } = JSON.parse(readFileSync(`${root}package.json`, 'utf8'));
  * all that this server sends or understands.
  */
 const MEDIA_TYPES =
-  /^(application\/(javascript|json|octet-stream|x-www-form-urlencoded)|multipart\/form-data|text\/(css|html|javascript|plain)|image\/(png|svg\+xml)|font\/woff2)$/;
+  /^(application\/(javascript|json|manifest\+json|octet-stream|x-www-form-urlencoded)|multipart\/form-data|text\/(css|html|javascript|plain)|image\/(png|svg\+xml)|font\/woff2)$/;
 const fewMediaTypes = {
   name: 'few media types',
   setup({ onLoad }) {

@@ -105,8 +105,19 @@ export interface InspectRow {
   /** Whether it obeys this server; any other is only watched. */
   steered: boolean;
   started_at: string | null;
-  /** The beginning of what was said last. */
+  /** The beginning of what was said last, as plain text: marks of Markdown are taken out. */
   last_message: string | null;
+  /**
+   * What it works on: the newest tool that runs. Null while none does; absent where that is not known, as of a
+   * session of which nothing was committed since the page connected.
+   */
+  doing?: InspectDoing | null;
+  /** Subagents that run; absent where that is not known. */
+  agents?: number;
+  /** Part of the model's context that is used, 0 to 1; null where the provider does not tell. */
+  context?: number | null;
+  /** When the turn that runs began, ISO 8601 UTC; null while none runs, absent where that is not known. */
+  working_since?: string | null;
   /** The request that waits for a person; null while none does. */
   waiting: InspectWaiting | null;
   /** The newest committed state; null for a session of which no event was ever journalled. */
@@ -129,13 +140,22 @@ export interface InspectRow {
   live: boolean;
 }
 
+/** A tool that runs. */
+export interface InspectDoing {
+  tool: string;
+  /** Its headline, such as the command or the file, redacted; empty where it is not known. */
+  text: string;
+}
+
 /** The oldest open request of a session, in short. */
 export interface InspectWaiting {
   request: string;
   type: 'exec' | 'patch' | 'question';
   tool: string | null;
-  /** The command, the question, the plan or the file. */
+  /** The command, the question, the plan or the file; prose without marks of Markdown. */
   text: string;
+  /** Lines that a change of a file adds and takes away; absent for everything else. */
+  lines?: { added: number; removed: number };
   /** How many questions it asks; 1 for everything else. */
   questions: number;
   /** When it was asked, ISO 8601 UTC with milliseconds. */

@@ -276,6 +276,10 @@ export interface InspectedSession {
   request: string | null;
   requested_at: string | null;
   work_status: string;
+  input_tokens: number;
+  output_tokens: number;
+  cached_tokens: number;
+  context_window: number;
   at: string | null;
   seq: number;
   /** JSON of the state value after the newest event, and that event; null when there was none. */

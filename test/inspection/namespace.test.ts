@@ -120,6 +120,24 @@ describe('the namespace /inspect', () => {
     for (const field of kept) expect([field, rows[0]?.[field]]).toEqual([field, live[field]]);
   });
 
+  it('tells in its rows what a session works on, and prose without marks of Markdown', async () => {
+    const { url } = await openServer();
+    const script = scriptOf('busy');
+    const page = openPage(url);
+    await page.hellos.waitFor(() => true);
+    await deliver(url, script.prompt('## Fix **the** [importer](x.md). It fails.'));
+    const use = { ...script.prompt('x'), prompt: undefined, hook_event_name: 'PreToolUse' };
+    const tool = { tool_name: 'Bash', tool_use_id: 't1', tool_input: { command: 'npm test' } };
+    await deliver(url, { ...use, ...tool } as never);
+    const row = await page.rows.waitFor(({ doing }) => doing != null);
+    expect(row).toMatchObject({
+      title: 'Fix the importer',
+      doing: { tool: 'Bash', text: 'npm test' },
+      agents: 0,
+    });
+    expect(row.working_since).toMatch(/Z$/);
+  });
+
   it('hides secrets in what its rows tell', async () => {
     const { url } = await openServer();
     const secret = `ghp_${'a1B2c3D4e5'.repeat(4)}`;

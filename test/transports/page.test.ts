@@ -105,6 +105,24 @@ describe('the page', () => {
     expect(PAGE_POLICY).not.toMatch(/unsafe|http|\*|data:/);
   });
 
+  it('leads a browser from a short address to the page, and tells a program that nothing is there', async () => {
+    const port = await openHouse(buildPage());
+    const html: [string, string][] = [['Accept', 'text/html,application/xhtml+xml,*/*;q=0.8']];
+    for (const [path, target] of [
+      ['/s/4f2a-11:b?at=9', '../visualizer/s/4f2a-11:b?at=9'],
+      ['/inbox', 'visualizer/inbox'],
+    ] as const) {
+      const { status, headers } = await get(port, path, html);
+      expect([path, status, headers.location]).toEqual([path, 302, target]);
+      for (const accept of [[], [['Accept', '*/*']], [['Accept', 'application/json']]]) {
+        const answer = await get(port, path, accept as [string, string][]);
+        expect([path, answer.status]).toEqual([path, 404]);
+        expect(answer.body).toContain('"not_found"');
+      }
+    }
+    expect((await get(port, '/s/..%2f..', html)).status).toBe(404);
+  });
+
   it('lets hashed files be kept for ever, compressed for whoever takes that', async () => {
     const port = await openHouse(buildPage());
     const plain = await get(port, '/visualizer/assets/main-abc123.js');

@@ -1,5 +1,5 @@
-/** How the panels stand together: three columns on a desk, one view at a time on a phone. */
-import { connection, selected, watchFailure } from './model.ts';
+/** How the panels stand together: list, session and side column on a desk, one view at a time on a phone. */
+import { actor, connection, selected, watchFailure } from './model.ts';
 import { About } from './panels/about.tsx';
 import { Announcer } from './panels/announcer.tsx';
 import { Session } from './panels/conversation.tsx';
@@ -8,14 +8,17 @@ import { Grid } from './panels/grid.tsx';
 import { Inbox } from './panels/inbox.tsx';
 import { Inspector } from './panels/inspector.tsx';
 import { Machines } from './panels/machines.tsx';
+import { Now } from './panels/now-panel.tsx';
 import { Outline } from './panels/outline.tsx';
 import { Navigation } from './panels/places.tsx';
+import { PhoneHead, SessionHead } from './panels/session-head.tsx';
 import { Sessions } from './panels/sessions.tsx';
-import { ChartPanel, ChartPanelHead } from './panels/stage.tsx';
+import { ChartPanel, Pills } from './panels/stage.tsx';
 import { Timeline } from './panels/timeline.tsx';
 import { TokenForm } from './panels/token-form.tsx';
 import { Banners, TopBar } from './panels/top-bar.tsx';
-import { isInspectorOpen, place, tab, VIEWS, view } from './route.ts';
+import { WaitingOverview } from './panels/waiting-overview.tsx';
+import { isInspectorOpen, place, tab, view } from './route.ts';
 import { isPhone } from './ui/screen.ts';
 
 /** The whole page: bar, panels side by side or one at a time, dialogs. */
@@ -24,9 +27,6 @@ export function App() {
   if (state.kind === 'unauthorized') return <TokenForm message={state.message} />;
   return (
     <div class={`page${state.kind === 'offline' ? ' stale' : ''}`}>
-      <TopBar>{!isPhone.value && <Navigation />}</TopBar>
-      <Banners />
-      {isPhone.value && (place.value !== 'sessions' || view.value === 'sessions') && <Navigation />}
       {isPhone.value ? <Phone /> : <Desk />}
       <Dialogs />
       <Announcer />
@@ -38,71 +38,102 @@ export function App() {
 const PAGES = { inbox: Inbox, grid: Grid, machines: Machines, about: About } as const;
 
 function Desk() {
-  if (place.value !== 'sessions') {
-    const Page = PAGES[place.value];
-    return (
-      <main class="single">
-        <Page />
-      </main>
-    );
-  }
+  const Page = place.value === 'sessions' ? null : PAGES[place.value];
   return (
-    <main class={isInspectorOpen.value ? 'desk' : 'desk wide'}>
+    <>
+      <TopBar>
+        <Navigation />
+      </TopBar>
+      <Banners />
+      {Page ? (
+        <main class="single">
+          <Page />
+        </main>
+      ) : (
+        <DeskSessions />
+      )}
+    </>
+  );
+}
+
+/** The conversation, or the chart with its timeline, between the list and the side column. */
+function DeskSessions() {
+  const isTalking = tab.value === 'session' && actor.value === null;
+  const hasSide = selected.value !== null && (isInspectorOpen.value || !isTalking);
+  return (
+    <main class={`desk${isTalking ? ' talking' : ''}${hasSide ? '' : ' wide'}`}>
       <Sessions />
       <div class="middle">
-        <ChartPanel />
-        <Trouble />
-        <Timeline />
+        {selected.value === null ? <WaitingOverview /> : isTalking ? <Talk /> : <Charted />}
       </div>
-      {isInspectorOpen.value && <Inspector />}
+      {hasSide && <Inspector />}
     </main>
   );
 }
 
-const VIEW_WORDS = {
-  sessions: 'Sessions',
-  session: 'Session',
-  states: 'States',
-  chart: 'Chart',
-  more: 'Events',
-} as const;
+function Talk() {
+  return (
+    <>
+      <SessionHead />
+      <Trouble />
+      <Session />
+    </>
+  );
+}
+
+function Charted() {
+  return (
+    <>
+      <ChartPanel />
+      <Trouble />
+      <Timeline />
+    </>
+  );
+}
 
 /** Panels that have no view of their own on a phone. */
 const MORE = ['why', 'events', 'sequence', 'context', 'try'] as const;
 
 function Phone() {
-  const current = place.value === 'sessions' ? view.value : null;
+  const isInSession = place.value === 'sessions' && view.value !== 'sessions';
+  if (isInSession) return <PhoneSession />;
   const Page = place.value === 'sessions' ? null : PAGES[place.value];
   return (
     <>
-      <main class={`phone phone-${current ?? place.value}`}>
-        {Page && <Page />}
-        {current !== null && current !== 'sessions' && current !== 'chart' && <ChartPanelHead />}
-        {current !== null && <Trouble />}
-        {current === 'sessions' && <h1 class="visually-hidden">Sessions</h1>}
-        {current === 'sessions' && <Sessions />}
+      <TopBar />
+      <Banners />
+      <main class={`phone phone-${place.value}`}>
+        {Page ? (
+          <Page />
+        ) : (
+          <>
+            <h1 class="visually-hidden">Sessions</h1>
+            <Sessions />
+          </>
+        )}
+      </main>
+      <Navigation isBottom />
+    </>
+  );
+}
+
+/** A session has the whole screen; its head leads back. */
+function PhoneSession() {
+  const current = view.value;
+  return (
+    <>
+      <PhoneHead />
+      <Banners />
+      <main class={`phone phone-${current}`}>
+        <Trouble />
+        {(current === 'states' || current === 'chart') && <Pills />}
         {current === 'session' && <Session />}
+        {current === 'now' && <Now />}
         {current === 'states' && <Outline />}
         {current === 'chart' && <ChartPanel />}
         {current === 'more' && <Inspector tabs={MORE} />}
-        {current !== null && current !== 'sessions' && current !== 'session' && <Timeline />}
+        {current !== 'session' && current !== 'now' && <Timeline />}
       </main>
-      <nav class="bottom" aria-label="Views">
-        {VIEWS.map((name) => (
-          <button
-            key={name}
-            type="button"
-            aria-current={current === name ? 'page' : undefined}
-            onClick={() => {
-              place.value = 'sessions';
-              view.value = name;
-              if (name === 'more' && !MORE.some((one) => one === tab.value)) tab.value = 'events';
-            }}
-          >
-            {VIEW_WORDS[name]}
-          </button>
-        ))}
-      </nav>
     </>
   );
 }

@@ -58,6 +58,24 @@ export async function goTo(wanted: number): Promise<void> {
   }
 }
 
+/** Shows the session as it was at a moment: after the newest event that is not later. */
+export async function goToTime(time: number): Promise<void> {
+  const isEarlier = ({ at }: { at: string }): boolean => Date.parse(at) <= time;
+  let start = -1;
+  // Pages come backwards: until one reaches back far enough, or the journal has no more.
+  while (!history.peek().records.some(isEarlier) && history.peek().records[0]?.seq !== start) {
+    start = history.peek().records[0]?.seq ?? -1;
+    try {
+      await loadOlder();
+    } catch (cause) {
+      notice.value = `Older events could not be loaded: ${(cause as Error).message}`;
+      return;
+    }
+  }
+  const found = history.peek().records.findLast(isEarlier) ?? history.peek().records[0];
+  if (found) await goTo(found.seq);
+}
+
 /** Events that are not kept any more cannot be shown: the nearest kept one is. */
 function nearest(wanted: number): number {
   const { first, last } = history.peek();

@@ -1,9 +1,9 @@
 /** Every key of the page in one table: the dialog shows it, `startKeys` obeys it. Off inside fields. */
 import { goFirst, goLive, step, toggleLive } from './cursor.ts';
+import { stepInbox } from './inbox-queue.ts';
 import { actions, chartView, nextRegion } from './lighting.ts';
-import { stepInbox } from './panels/inbox.tsx';
-import { selectNeighbour, togglePin } from './panels/sessions.tsx';
-import { isHelpOpen, isInspectorOpen, openTab, place, TABS } from './route.ts';
+import { selectNeighbour, togglePin } from './list.ts';
+import { isInspectorOpen, isMenuOpen, openTab, place, TABS } from './route.ts';
 import { nextTheme } from './theme.ts';
 
 interface KeyEntry {
@@ -27,10 +27,10 @@ export const KEYS: readonly KeyEntry[] = [
   { keys: ['j'], words: 'next session, or request of the inbox', act: () => neighbour(1) },
   { keys: ['k'], words: 'previous session, or request', act: () => neighbour(-1) },
   { keys: ['p'], words: 'pin this session', act: togglePin },
-  { keys: ['['], words: 'one event back', act: () => step(-1) },
-  { keys: [']'], words: 'one event forth', act: () => step(1) },
-  { keys: ['{'], words: 'ten events back', act: () => step(-10) },
-  { keys: ['}'], words: 'ten events forth', act: () => step(10) },
+  { keys: ['[', ','], words: 'event before', act: () => step(-1) },
+  { keys: [']', '.'], words: 'next event', act: () => step(1) },
+  { keys: ['{'], words: 'ten events before', act: () => step(-10) },
+  { keys: ['}'], words: 'ten events on', act: () => step(10) },
   { keys: ['Home'], words: 'first event', act: goFirst },
   { keys: ['End'], words: 'newest event, live', act: goLive },
   { keys: [' '], words: 'hold, or go live', act: toggleLive },
@@ -45,6 +45,8 @@ export const KEYS: readonly KeyEntry[] = [
   },
   { keys: ['a'], words: 'approve the request that is shown', act: () => press('.approve') },
   { keys: ['d'], words: 'deny it, with words', act: () => press('.deny') },
+  { keys: ['h'], words: 'snooze the request of the inbox', act: () => pressNow('.snooze') },
+  { keys: ['Enter'], words: 'open the session of the inbox', act: () => pressNow('.open-session') },
   {
     keys: ['x'],
     words: 'actions in the chart',
@@ -55,12 +57,12 @@ export const KEYS: readonly KeyEntry[] = [
   { keys: ['r'], words: 'next region of the chart', act: nextRegion },
   {
     keys: ['1', '2', '3', '4', '5', '6', '7'],
-    words: 'tabs of the inspector',
+    words: 'conversation, and the tabs of the chart',
     act: (key) => openTab(TABS[Number(key) - 1] ?? 'events'),
   },
   {
-    keys: ['s'],
-    words: 'inspector beside the chart, or not',
+    keys: ['s', '\\'],
+    words: 'side column, or not',
     act: () => {
       isInspectorOpen.value = !isInspectorOpen.value;
     },
@@ -74,7 +76,7 @@ export const KEYS: readonly KeyEntry[] = [
   },
   {
     keys: ['g'],
-    words: 'all sessions at a glance, and back',
+    words: 'the board, and back',
     act: () => {
       place.value = place.value === 'grid' ? 'sessions' : 'grid';
     },
@@ -84,9 +86,9 @@ export const KEYS: readonly KeyEntry[] = [
   { keys: ['t'], words: 'light, dark, system', act: nextTheme },
   {
     keys: ['?'],
-    words: 'this help',
+    words: 'menu and keys',
     act: () => {
-      isHelpOpen.value = true;
+      isMenuOpen.value = true;
     },
   },
 ];
@@ -102,6 +104,11 @@ function press(decision: string): void {
   if (button && isInView(button)) button.click();
 }
 
+/** Presses what is there, wherever it has been scrolled to. */
+function pressNow(selector: string): void {
+  document.querySelector<HTMLButtonElement>(selector)?.click();
+}
+
 /** Whether an element can be seen and pressed where it stands. */
 function isInView(element: HTMLElement): boolean {
   const { left, top, width, height } = element.getBoundingClientRect();
@@ -115,8 +122,9 @@ export function startKeys(): void {
     const { target, key } = event;
     if (event.ctrlKey || event.metaKey || event.altKey || !(target instanceof Element)) return;
     if (target.closest('input:not([type=range]), textarea, select, dialog')) return;
-    // Space presses buttons, arrows and Home move sliders and lists.
+    // Space and Enter press what has the focus, arrows and Home move sliders and lists.
     if (key === ' ' && target.closest('button, summary, [role=listbox]')) return;
+    if (key === 'Enter' && target.closest('a, button, summary, [role=listbox]')) return;
     if (/^(Home|End|Arrow)/.test(key) && target.closest('input, [role=listbox], [role=tab]'))
       return;
     const entry = KEYS.find(({ keys }) => keys.includes(key));

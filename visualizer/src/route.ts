@@ -1,10 +1,10 @@
 /**
  * The address of what is shown: `/visualizer/s/<session>?seq=12&tab=context`, with `/<child actor>` behind
- * the session, `/visualizer/grid`. Reload-safe, shareable, never with a token. Only another page is a step of the browser's history: scrubbing and
+ * the session, `/visualizer/grid`. `?message=` leads to a message, `?event=` to an event, `?at=` to a moment. Reload-safe, shareable, never with a token. Only another page is a step of the browser's history: scrubbing and
  * choosing sessions replace the address.
  */
 import { batch, effect, signal } from '@preact/signals';
-import { goTo } from './cursor.ts';
+import { goTo, goToTime } from './cursor.ts';
 import { actor, history, position, selected } from './model.ts';
 import { PAGE_PATH } from './places.ts';
 import { select } from './transport.ts';
@@ -15,7 +15,7 @@ export const TABS = ['session', 'states', 'why', 'events', 'sequence', 'context'
 export type Tab = (typeof TABS)[number];
 
 /** The parts of the page a phone shows one at a time. */
-export const VIEWS = ['sessions', 'session', 'states', 'chart', 'more'] as const;
+export const VIEWS = ['sessions', 'session', 'now', 'states', 'chart', 'more'] as const;
 /** What a phone shows one at a time. */
 export type View = (typeof VIEWS)[number];
 
@@ -37,12 +37,15 @@ export const askedState = signal<string | null>(null);
 /** The event the Try panel is about. */
 export const triedEvent = signal<string>('');
 
-/** Whether the inspector stands beside the chart, on a desk. */
-export const isInspectorOpen = signal(true);
-/** Whether help lies over everything. */
-export const isHelpOpen = signal(false);
+/** Whether the side column is open, on a desk; a narrow one has room for it only when it is asked for. */
+export const isInspectorOpen = signal(window.innerWidth > 1280);
+/** The message that the conversation shall show, from the address; null: the newest. */
+export const wantedMessage = signal<string | null>(null);
+/** Whether the menu lies over everything. */
+export const isMenuOpen = signal(false);
 
 let wantedSeq: number | null = null;
+let wantedTime: number | null = null;
 
 /** Reads the address, then keeps it up to date. */
 export function startRouting(): void {
@@ -61,10 +64,12 @@ export function startRouting(): void {
   });
   // A moment in the address can be shown as soon as the session's journal is known.
   effect(() => {
-    if (wantedSeq === null || history.value.last === 0) return;
-    const seq = wantedSeq;
+    if (history.value.last === 0) return;
+    const [seq, time] = [wantedSeq, wantedTime];
     wantedSeq = null;
-    void goTo(seq);
+    wantedTime = null;
+    if (seq !== null) void goTo(seq);
+    else if (time !== null) void goToTime(time);
   });
 }
 
@@ -78,12 +83,21 @@ export function addressOf(where: Place): string {
   const seq = position.value ?? wantedSeq;
   if (seq !== null) query.set('seq', String(seq));
   if (tab.value !== 'session') query.set('tab', tab.value);
+  if (wantedMessage.value !== null) query.set('message', wantedMessage.value);
   return query.size > 0 ? `${path}?${query}` : path;
+}
+
+/** The address of a session's conversation, or of one message in it. */
+export function addressOfSession(session: string, message?: string): string {
+  const path = `${PAGE_PATH}s/${encodeURIComponent(session)}`;
+  return message === undefined ? path : `${path}?${new URLSearchParams({ message })}`;
 }
 
 /** Opens a session; on a phone it comes to the front. */
 export function openSession(session: string): void {
   wantedSeq = null;
+  wantedTime = null;
+  wantedMessage.value = null;
   place.value = 'sessions';
   select(session);
   if (view.peek() === 'sessions') view.value = 'session';
@@ -99,7 +113,8 @@ export function openActor(id: string | null): void {
 export function openTab(wanted: Tab): void {
   isInspectorOpen.value = true;
   tab.value = wanted;
-  view.value = wanted === 'session' || wanted === 'states' ? wanted : 'more';
+  if (wanted === 'session' || wanted === 'states') view.value = wanted;
+  else view.value = 'more';
 }
 
 /** Asks why a session is, or is not, in a state. */
@@ -120,10 +135,14 @@ function readAddress(): void {
     /^(?:(\w+)(?:\/([^/]+)(?:\/([^/]+))?)?)?/.exec(pathIn(pathname)) ?? [];
   place.value = PLACES.find((one) => one === word) ?? 'sessions';
   if (word === 'machines' && rest) catalogued.value = decoded(rest);
-  const wantedTab = searchParams.get('tab');
-  const seq = Number(searchParams.get('seq'));
+  const wantedTab =
+    searchParams.get('tab') ?? (searchParams.get('view') === 'chart' ? 'states' : null);
+  const seq = Number(searchParams.get('seq') ?? searchParams.get('event'));
+  const time = timeFrom(searchParams.get('at'));
   if (TABS.includes(wantedTab as Tab)) openTab(wantedTab as Tab);
   wantedSeq = Number.isInteger(seq) && seq > 0 ? seq : null;
+  wantedTime = time;
+  wantedMessage.value = word === 's' ? searchParams.get('message') : null;
   if (word === 's' && rest) {
     select(decoded(rest));
     actor.value = child === undefined ? null : decoded(child);
@@ -135,6 +154,12 @@ function readAddress(): void {
 /** The part of a path behind the page's own; nothing for the server's root, which shows the page as well. */
 function pathIn(pathname: string): string {
   return pathname.startsWith(PAGE_PATH) ? pathname.slice(PAGE_PATH.length) : '';
+}
+
+/** A moment of an address: ISO 8601, or ms since 1970. */
+function timeFrom(text: string | null): number | null {
+  const time = text === null ? Number.NaN : /^\d+$/.test(text) ? Number(text) : Date.parse(text);
+  return Number.isNaN(time) ? null : time;
 }
 
 function decoded(part: string): string {

@@ -13,7 +13,8 @@ import {
   createClient,
   type SessionView,
 } from '../../src/client/index.ts';
-import type { Question } from '../../src/protocol/nouns.ts';
+import type { CodexModelOption as Model } from '../../src/protocol/codex-nouns.ts';
+import type { ImageInput, Question } from '../../src/protocol/nouns.ts';
 import { hello, inboxed, isOnline, selected } from './model.ts';
 import { SERVER_URL } from './places.ts';
 import { place, tab, view } from './route.ts';
@@ -26,6 +27,7 @@ const PACE = { firstMs: 1000, maxMs: 4000 };
 
 /** A session as its subscribers have it. */
 export type { SessionView } from '../../src/client/index.ts';
+export type { Model };
 
 /** The conversation of the watched session; null while there is none. */
 export const talk = signal<SessionView | null>(null);
@@ -39,7 +41,7 @@ let followed: { session: string; stop: () => void } | null = null;
 /** Subscribes while somebody looks. */
 export function startConversation(): void {
   effect(() => {
-    const isOpen = tab.value === 'session' || view.value === 'session';
+    const isOpen = tab.value === 'session' || view.value === 'session' || view.value === 'now';
     if (place.value === 'inbox') follow(inboxed.value);
     else follow(isOpen ? selected.value : null);
   });
@@ -122,9 +124,40 @@ export function steer(session_id: string, content: string): Promise<string | nul
   return wish({ type: 'steer_turn', session_id, content });
 }
 
+/** What goes with a message; what is left out stays as the session has it. */
+export interface Sent {
+  effort?: string;
+  model?: string;
+  images?: ImageInput[];
+  mentions?: { name: string; path: string }[];
+}
+
 /** A message to the session. */
-export function send(session_id: string, content: string): Promise<string | null> {
-  return wish({ type: 'send_message', session_id, content });
+export function send(
+  session_id: string,
+  content: string,
+  { images = [], mentions = [], ...more }: Sent = {},
+): Promise<string | null> {
+  return wish({
+    type: 'send_message',
+    session_id,
+    content,
+    ...more,
+    ...(images.length > 0 && {
+      images: images.map(({ input_type, value }) => ({ input_type, value })),
+    }),
+    ...(mentions.length > 0 && { mentions }),
+  });
+}
+
+/** The models that an account may use; none where they cannot be had, for a message needs none. */
+export async function listModels(): Promise<readonly Model[]> {
+  try {
+    return (await connected().request({ type: 'list_models' })).models;
+  } catch (cause) {
+    if (cause instanceof ClientError) return [];
+    throw cause;
+  }
 }
 
 /** Gives a session its connector back. */

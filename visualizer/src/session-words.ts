@@ -5,6 +5,7 @@
 import type { SessionView } from '../../src/client/index.ts';
 import type { InspectRow, InspectWaiting } from '../../src/protocol/inspect.ts';
 import type { ApprovalRequest, Question, SessionSummary } from '../../src/protocol/nouns.ts';
+import { PHASE_WORDS, phaseOfRow, stateGroupOf } from './value.ts';
 
 /** Tools of models whose use is itself a question to a person. */
 const ASKING_TOOLS = new Set(['AskUserQuestion', 'ExitPlanMode']);
@@ -93,55 +94,103 @@ export interface Headline {
 }
 
 /** The headline of a session, as its row, the inbox and the tab title say it. */
-export function headlineOf(row: InspectRow): Headline {
-  const { waiting, last_message: last } = row;
-  if (waiting === null) return { verb: stateVerb(row), thing: last ?? '', isCode: false };
-  const isCode = ['command', 'tool', 'change'].includes(kindOfWaiting(waiting));
-  return { verb: askingVerb(waiting), thing: waiting.text, isCode };
+export function headlineOf(row: InspectRow, isUnread = false): Headline {
+  const { waiting } = row;
+  if (waiting !== null) return askingHeadline(waiting);
+  const phase = phaseOfRow(row);
+  if (phase === 'working') return workingHeadline(row);
+  const last = row.last_message ?? '';
+  const prose = (verb: string, thing = last): Headline => ({ verb, thing, isCode: false });
+  if (row.link === 'failed') return prose('Connection failed.');
+  if (row.work_status === 'permission') return prose('Waits in its terminal.');
+  if (row.work_status === 'question') return prose('Asks you in its terminal.');
+  if (phase === 'failed') return prose('Turn failed:');
+  if (phase === 'ended') return prose('Ended.');
+  if (isUnread) return prose('Finished:', firstSentence(last));
+  if (last !== '') return prose('Idle. Last:');
+  return prose(row.title === null ? 'Idle. No prompt seen yet.' : 'Idle.');
 }
 
-function stateVerb({
-  work_status: status,
-  lastEvent,
-  link,
-  last_message,
-  title,
-}: InspectRow): string {
-  if (link === 'failed') return 'Connection failed.';
-  if (status === 'ended') return 'Ended.';
-  if (status === 'permission') return 'Waits in its terminal.';
-  if (status === 'question') return 'Asks you in its terminal.';
-  if (status === 'working') return WORKING[lastEvent ?? ''] ?? 'Working';
-  if (lastEvent === 'turn.failed') return 'Turn failed:';
-  if (last_message !== null) return 'Idle. Last:';
-  return title === null ? 'Idle. No prompt seen yet.' : 'Idle.';
+/** Up to the first full stop behind more than a word or two. */
+function firstSentence(text: string): string {
+  return /^.{8,}?[.!?。！？](?=\s|$)/u.exec(text)?.[0] ?? text;
 }
 
-/** What somebody who works was seen doing last. */
-const WORKING: Record<string, string> = {
-  'tool.started': 'Using a tool',
-  'message.changed': 'Writing',
-  'turn.started': 'Thinking',
-  'compaction.started': 'Compacting',
-};
+function workingHeadline(row: InspectRow): Headline {
+  const { doing, lastEvent, last_message: last, agents = 0 } = row;
+  const also = agents > 0 ? ` · ${agents} ${agents === 1 ? 'subagent' : 'subagents'}` : '';
+  if (doing) {
+    const thing = `${doing.text}${also}`;
+    return { verb: doingVerb(doing.tool), thing, isCode: doing.text !== '' };
+  }
+  if (lastEvent === 'compaction.started') {
+    return { verb: 'Compacting', thing: also.slice(3), isCode: false };
+  }
+  if (lastEvent === 'message.changed' || lastEvent === 'message.added') {
+    return { verb: 'Writing', thing: last ?? '', isCode: false };
+  }
+  return { verb: agents > 0 ? 'Held by a subagent' : 'Thinking', thing: '', isCode: false };
+}
+
+/** Verbs for tools, by what a name begins with; others are called by their name. */
+const VERBS: ReadonlyArray<[RegExp, string]> = [
+  [/^(bash|shell|exec|command|local_shell)/i, 'Running'],
+  [/^(edit|multiedit|notebookedit|apply_patch|patch|file.?change)/i, 'Editing'],
+  [/^write/i, 'Writing'],
+  [/^(read|view)/i, 'Reading'],
+  [/^(grep|glob|search|websearch|web.?search|find|ls$)/i, 'Searching'],
+  [/^(webfetch|fetch)/i, 'Fetching'],
+  [/^(task|agent)/i, 'Held by a subagent:'],
+];
+
+function doingVerb(tool: string): string {
+  const verb = VERBS.find(([pattern]) => pattern.test(tool))?.[1];
+  return verb ?? `Using ${toolWords(tool)}`;
+}
 
 const kindOfWaiting = ({ type, tool }: InspectWaiting): RequestKind =>
   kindOf({ type, ...(tool !== null && { tool_name: tool }) });
 
-function askingVerb(waiting: InspectWaiting): string {
-  const { questions } = waiting;
+function askingHeadline(waiting: InspectWaiting): Headline {
+  const { questions, text, tool, lines } = waiting;
   switch (kindOfWaiting(waiting)) {
     case 'command':
-      return 'Run a command:';
-    case 'tool':
-      return 'Use a tool:';
-    case 'change':
-      return 'Change a file:';
+      return { verb: 'Run a command:', thing: text, isCode: true };
+    case 'tool': {
+      // Without a command of its own it is put on the wire as its name and input.
+      const input = tool !== null && text.startsWith(`${tool} `) ? text.slice(tool.length) : text;
+      return {
+        verb: 'Use a tool:',
+        thing: `${toolWords(tool ?? '')} ${input.trim()}`,
+        isCode: true,
+      };
+    }
+    case 'change': {
+      const counts = lines ? ` +${lines.added} \u2212${lines.removed}` : '';
+      return { verb: 'Change a file:', thing: `${text}${counts}`, isCode: true };
+    }
     case 'plan':
-      return 'Plan to accept:';
-    default:
-      return questions > 1 ? `Asks you ${questions} questions:` : 'Asks you:';
+      return { verb: 'Plan to accept:', thing: text, isCode: false };
+    default: {
+      const verb = questions > 1 ? `Asks you ${questions} questions:` : 'Asks you:';
+      return { verb, thing: text, isCode: false };
+    }
   }
+}
+
+/** What a link to a session is called: title, state and since when, what it does or waits for. */
+export function rowName(row: InspectRow, isUnread: boolean, age: string): string {
+  const { verb, thing } = headlineOf(row, isUnread);
+  const group = stateGroupOf(row, isUnread);
+  const state = { ...PHASE_WORDS, finished: 'finished, not read yet' }[group];
+  const watched = row.steered ? '' : ', watched only';
+  return `${titleOf(row)}, ${state} ${age}, ${verb} ${thing}${watched}`;
+}
+
+/** Since when a session waits, works or stands still, as far as it is known. */
+export function sinceOf(row: InspectRow): string | null {
+  if (row.waiting !== null) return row.waiting.since;
+  return (phaseOfRow(row) === 'working' ? row.working_since : null) ?? row.at;
 }
 
 /** `shop · main · Claude`, as far as it is known. */

@@ -2,8 +2,10 @@
 import { effect, signal } from '@preact/signals';
 
 const KEY = 'orbitdock.theme';
-/** What may be chosen, in the order of the button. */
-const THEMES = ['system', 'light', 'dark'] as const;
+/** What may be chosen, in the order of the key. */
+export const THEMES = ['system', 'light', 'dark'] as const;
+/** What they are called. */
+export const THEME_WORDS = { system: 'As the system', light: 'Light', dark: 'Dark' } as const;
 /** A chosen theme. */
 export type Theme = (typeof THEMES)[number];
 
@@ -25,7 +27,12 @@ export function startTheme(): void {
 
 /** The next one, in turn. */
 export function nextTheme(): void {
-  theme.value = THEMES[(THEMES.indexOf(theme.peek()) + 1) % THEMES.length] ?? 'system';
+  setTheme(THEMES[(THEMES.indexOf(theme.peek()) + 1) % THEMES.length] ?? 'system');
+}
+
+/** Chooses one, and remembers it. */
+export function setTheme(chosen: Theme): void {
+  theme.value = chosen;
   try {
     localStorage.setItem(KEY, theme.peek());
   } catch {

@@ -16,7 +16,7 @@ export const PHASE_WORDS: Record<Phase, string> = {
   working: 'working',
   idle: 'idle',
   ended: 'ended',
-  failed: 'connection failed',
+  failed: 'failed',
 };
 
 /** Paths of the innermost active states, one a region: `phase.working`. */
@@ -76,11 +76,37 @@ export function wordOf(value: StateValue): string {
 }
 
 /** The phase of a session of the list, by the words that every client has. */
-export function phaseOfRow({ work_status, link }: Pick<InspectRow, 'work_status' | 'link'>): Phase {
+export function phaseOfRow({
+  work_status,
+  link,
+  lastEvent,
+}: Pick<InspectRow, 'work_status' | 'link' | 'lastEvent'>): Phase {
   if (work_status === 'permission' || work_status === 'question') return 'attention';
   if (link === 'failed') return 'failed';
   if (work_status === 'working') return 'working';
-  return work_status === 'ended' ? 'ended' : 'idle';
+  if (work_status === 'ended') return 'ended';
+  return lastEvent === 'turn.failed' ? 'failed' : 'idle';
+}
+
+/** Groups of the list by what they want of a person, the most urgent first. */
+export const STATE_GROUPS = [
+  'attention',
+  'failed',
+  'working',
+  'finished',
+  'idle',
+  'ended',
+] as const;
+/** One of these groups: a phase, or `finished`, which is idle and not read since. */
+export type StateGroup = (typeof STATE_GROUPS)[number];
+
+/** The group of a session; whether it was read since it finished is known to this browser only. */
+export function stateGroupOf(
+  row: Pick<InspectRow, 'work_status' | 'link' | 'lastEvent'>,
+  isUnread: boolean,
+): StateGroup {
+  const phase = phaseOfRow(row);
+  return phase === 'idle' && isUnread ? 'finished' : phase;
 }
 
 const possibleSets = new WeakMap<Chart, Map<string, ReadonlySet<string>>>();

@@ -271,7 +271,9 @@ type SessionLine = Omit<InspectedSession, 'accepted'> & { accepted: number | nul
 export function createInspectedRead(database: Sqlite) {
   const columns = `SELECT s.id, s.provider, s.custom_name, s.summary, s.first_prompt, s.last_message,
       s.project_name, s.git_branch, s.model, s.started_at, s.codex_integration_mode,
-      s.claude_integration_mode, a.request, a.created_at AS requested_at, s.work_status, coalesce(j.at, s.last_activity_at) AS at, s.journal_seq AS seq, j.value,
+      s.claude_integration_mode, a.request, a.created_at AS requested_at, s.work_status,
+      s.input_tokens, s.output_tokens, s.cached_tokens, s.context_window,
+      coalesce(j.at, s.last_activity_at) AS at, s.journal_seq AS seq, j.value,
       json_extract(j.event, '$.type') AS event, j.accepted
     FROM sessions s LEFT JOIN journal j ON j.id = s.journal_id AND j.session_id = s.id
       LEFT JOIN approval_history a ON a.id = (

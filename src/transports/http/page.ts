@@ -7,9 +7,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
-import type { Middleware } from 'koa';
+import type { Context, Middleware } from 'koa';
 import { OrbitError } from '../../errors.ts';
-import { isPagePath } from './requests.ts';
+import { isPagePath, SHORT_ADDRESS } from './requests.ts';
 
 /** Nothing but our own scripts, styles and sockets; no markup from text. */
 export const PAGE_POLICY = [
@@ -19,6 +19,7 @@ export const PAGE_POLICY = [
   "font-src 'self'",
   "connect-src 'self'",
   "img-src 'self' blob:",
+  "manifest-src 'self'",
   "frame-ancestors 'none'",
   "base-uri 'none'",
   "form-action 'none'",
@@ -31,6 +32,7 @@ const TYPES: Record<string, string> = {
   '.css': 'text/css; charset=utf-8',
   '.json': 'application/json; charset=utf-8',
   '.svg': 'image/svg+xml',
+  '.webmanifest': 'application/manifest+json',
   '.woff2': 'font/woff2',
   '.png': 'image/png',
   '.txt': 'text/plain; charset=utf-8',
@@ -38,7 +40,7 @@ const TYPES: Record<string, string> = {
 
 /** Where the page's own router shows something; an id of a session is of these characters only. */
 const CLIENT_ROUTE =
-  /^\/visualizer(?:\/|\/(?:grid|about|inbox|machines(?:\/[\w-]{1,64})?|s\/(?:[\w.:-]|%3A){1,200}(?:\/[\w.:-]{1,128})?))?$/;
+  /^\/visualizer(?:\/|\/(?:grid|about|inbox|board|sessions|machines(?:\/[\w-]{1,64})?|s\/(?:[\w.:-]|%3A){1,200}(?:\/[\w.:-]{1,128})?))?$/;
 
 interface Asset {
   type: string;
@@ -63,6 +65,7 @@ export function createPage(directory: string = builtPage()): Middleware {
       ctx.set('Allow', 'GET, HEAD');
       throw new OrbitError('method_not_allowed', { allow: 'GET' });
     }
+    if (SHORT_ADDRESS.test(ctx.path)) return leadToPage(ctx);
     loaded ??= load(directory);
     if (!loaded) throw new OrbitError('page_not_built');
     const isIndex = ctx.path === '/' || CLIENT_ROUTE.test(ctx.path);
@@ -79,6 +82,17 @@ export function createPage(directory: string = builtPage()): Middleware {
     ctx.type = asset.type;
     ctx.body = isZipped ? asset.gzip : asset.body;
   };
+}
+
+/** A browser is sent on to the page; a program, which does not ask for HTML, is told that there is nothing. */
+function leadToPage(ctx: Context): void {
+  const { path, search } = ctx;
+  if (ctx.accepts(['json', 'html']) !== 'html') {
+    throw new OrbitError('not_found', { what: 'The path', id: path.slice(0, 200) });
+  }
+  ctx.set('Cache-Control', 'no-store');
+  // Relative, for a proxy may serve all of this below a path of its own.
+  ctx.redirect(`${'../'.repeat(path.split('/').length - 2)}visualizer${path}${search}`);
 }
 
 /**

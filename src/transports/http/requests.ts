@@ -28,10 +28,14 @@ export function endpointOf(path: string): Endpoint {
   return path === '/socket.io/' || path === '/socket.io' ? 'socket.io' : 'http';
 }
 
-/** Whether a path belongs to the page. */
+/** Whether a path belongs to the page, or is one of its addresses without the page's folder. */
 export function isPagePath(path: string): boolean {
-  return path === '/' || path === '/visualizer' || path.startsWith('/visualizer/');
+  const isFolder = path === '/' || path === '/visualizer' || path.startsWith('/visualizer/');
+  return isFolder || SHORT_ADDRESS.test(path);
 }
+
+/** `/s/ID` and `/inbox`, as a person writes or shortens them: a browser is led to the page (page.ts). */
+export const SHORT_ADDRESS = /^\/(?:inbox|s\/(?:[\w.:-]|%3A){1,200})$/;
 
 /** Whether the bridge answers this path. */
 export function isBridgePath(path: string): boolean {

@@ -5,6 +5,7 @@
 import { snapshotFrom, storedForm, takeStep, workStatusOf } from '../../../machines/index.ts';
 import type { SessionEvent } from '../../../machines/session-events.ts';
 import { createDummy } from '../../../src/inspection/fold.ts';
+import { waitingFor } from '../../../src/inspection/rows.ts';
 import type { InspectRecord, InspectRow, Json, StateValue } from '../../../src/protocol/inspect.ts';
 import type { Message } from '../../../src/protocol/nouns.ts';
 import type { ApprovalHistoryItem } from '../../../src/protocol/server.ts';
@@ -87,7 +88,9 @@ export function createSession(index: number, told: (session: FakeSession) => voi
     row(): InspectRow {
       const value = chart.snapshot.value as StateValue;
       const path = leavesOf(value);
-      const [open] = chart.snapshot.context.approvals;
+      const { approvals, turn } = chart.snapshot.context;
+      const [open] = approvals;
+      const tokens = chart.snapshot.context.session.token_usage;
       const last = records.at(-1);
       return {
         id,
@@ -100,16 +103,9 @@ export function createSession(index: number, told: (session: FakeSession) => voi
         steered: input.session.integration_mode === 'direct',
         started_at: input.session.started_at,
         last_message: messages.at(-1)?.content ?? null,
-        waiting: open
-          ? {
-              request: open.request.id,
-              type: open.request.type,
-              tool: open.request.tool_name ?? null,
-              text: open.request.command ?? open.request.question ?? '',
-              questions: Math.max(1, open.request.questions?.length ?? 0),
-              since: `${open.at.slice(0, 23)}Z`,
-            }
-          : null,
+        waiting: open ? waitingFor(open.request, `${open.at.slice(0, 23)}Z`) : null,
+        working_since: turn.id === null ? null : `${turn.startedAt.slice(0, 23)}Z`,
+        context: tokens.input_tokens > 0 ? tokens.input_tokens / tokens.context_window : null,
         value,
         path,
         work_status: workStatusOf(chart.snapshot),

@@ -36,10 +36,12 @@ const TYPES: Record<string, string> = {
   '.json': 'application/json',
   '.woff2': 'font/woff2',
   '.svg': 'image/svg+xml',
+  '.png': 'image/png',
+  '.webmanifest': 'application/manifest+json',
 };
 /** The policy of the real server. */
 const CSP =
-  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' blob:; font-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'";
+  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' blob:; manifest-src 'self'; font-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'";
 
 export interface FixtureOptions {
   sessions: number;
@@ -49,6 +51,8 @@ export interface FixtureOptions {
   boot?: string;
   protocol?: number;
   scopes?: InspectScope[];
+  /** Nothing happens by itself. */
+  isQuiet?: boolean;
 }
 
 export type Fixture = Awaited<ReturnType<typeof startFixture>>;

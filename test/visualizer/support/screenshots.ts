@@ -10,7 +10,7 @@ import { SHOTS, type Shot } from './shots.ts';
 
 const README_PICTURE = new URL('../../../visualizer/screenshot.png', import.meta.url).pathname;
 /** What most pictures show first. */
-const ALIVE = '.virtual-row, .virtual-tile, .outline-state, .chart, .talk, .card';
+const ALIVE = '.virtual-row, .virtual-tile, .outline-state, .chart, .talk, .card, .inbox';
 
 const [folder = 'dist/screenshots', ...names] = process.argv.slice(2);
 mkdirSync(folder, { recursive: true });
@@ -27,13 +27,14 @@ process.exit(0);
 async function take(browser: Browser, shot: Shot): Promise<void> {
   const { name, options, path, act, before, fixture, shows = ALIVE } = shot;
   const server = fixture ? await startFixture(fixture) : common;
-  if (fixture) live(server, 20);
+  const isQuiet = fixture?.isQuiet === true;
+  if (fixture && !isQuiet) live(server, 20);
   before?.(server);
   const { page, faults } = await openPage(browser, server.url + path, options);
   await page.locator(shows).first().waitFor();
   await page.waitForTimeout(600);
   if (act) await act(page, server);
-  live(server, 1);
+  if (!isQuiet) live(server, 1);
   await page.waitForTimeout(500);
   await page.screenshot({ path: name === 'readme' ? README_PICTURE : `${folder}/${name}.png` });
   for (const fault of faults) console.error(`${name}: ${fault}`);

@@ -2,6 +2,7 @@
 import type { BrowserContextOptions, Page } from 'playwright-core';
 import type { ApprovalRequest } from '../../../src/protocol/nouns.ts';
 import { type Fixture, type FixtureOptions, startFixture } from './fixture-server.ts';
+import { tellStory } from './story.ts';
 
 const DESK = { viewport: { width: 1600, height: 950 } };
 const LAPTOP = { viewport: { width: 1280, height: 800 } };
@@ -12,6 +13,11 @@ const PHONE = {
   hasTouch: true,
   isMobile: true,
 };
+/** A laptop's window at 200 %. */
+const ZOOMED = { viewport: { width: 640, height: 360 }, deviceScaleFactor: 2 };
+const NOTEBOOK = { viewport: { width: 1440, height: 900 } };
+const DARK = { colorScheme: 'dark' } as const;
+const STORY = { fixture: { sessions: 15, isQuiet: true }, before: tellStory } as const;
 const SMALL_PHONE = { ...PHONE, viewport: { width: 320, height: 640 } };
 
 const NO_SESSIONS = '[data-testid=no-sessions]';
@@ -39,12 +45,31 @@ const press =
     for (const key of keys) await page.keyboard.press(key);
   };
 const show = (name: string) => (page: Page) =>
-  page.getByRole('navigation').getByRole('button', { name, exact: true }).tap();
+  page.getByRole('navigation', { name: 'Views' }).getByRole('button', { name, exact: true }).tap();
 
 const ABORTED = '{\n  "type": "turn.aborted",\n  "reason": "by hand"\n}';
 
 /** All of them. */
 export const SHOTS: readonly Shot[] = [
+  { name: 'story-desk', options: NOTEBOOK, path: 's/od-0001', ...STORY },
+  { name: 'story-desk-dark', options: { ...NOTEBOOK, ...DARK }, path: 's/od-0008', ...STORY },
+  { name: 'story-inbox', options: NOTEBOOK, path: 'inbox', ...STORY },
+  {
+    name: 'story-inbox-plan-dark',
+    options: { ...NOTEBOOK, ...DARK },
+    path: 'inbox',
+    ...STORY,
+    act: press('j', 'j'),
+  },
+  { name: 'story-chart', options: NOTEBOOK, path: 's/od-0001?view=chart', ...STORY },
+  { name: 'story-phone-list', options: PHONE, path: '', ...STORY },
+  { name: 'story-phone-inbox', options: PHONE, path: 'inbox', ...STORY },
+  { name: 'story-phone-talk-dark', options: { ...PHONE, ...DARK }, path: 's/od-0008', ...STORY },
+  { name: 'story-phone-now', options: PHONE, path: 's/od-0001', ...STORY, act: show('Now') },
+  { name: 'story-zoom-list', options: ZOOMED, path: '', ...STORY },
+  { name: 'story-zoom-inbox', options: ZOOMED, path: 'inbox', ...STORY },
+  { name: 'story-tablet', options: TABLET, path: 's/od-0001', ...STORY },
+  { name: 'story-past', options: NOTEBOOK, path: 's/od-0001?seq=6', ...STORY },
   { name: 'readme', options: DESK, path: 's/od-0007?tab=why', before: askForPatch },
   { name: 'desk-light', options: DESK, path: 's/od-0001' },
   {
@@ -121,7 +146,7 @@ export const SHOTS: readonly Shot[] = [
     path: 's/od-0001',
     act: show('Chart'),
   },
-  { name: 'phone-conversation', options: PHONE, path: 's/od-0004', act: show('Session') },
+  { name: 'phone-conversation', options: PHONE, path: 's/od-0004', act: show('Talk') },
   {
     name: 'phone-events-dark',
     options: { ...PHONE, colorScheme: 'dark' },

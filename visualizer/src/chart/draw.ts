@@ -148,7 +148,7 @@ function addBox(group: SVGGElement, box: StateBox, kind: string, { drawn, states
   const element = svg(
     'g',
     {
-      class: `state ${kind}${needsAttention(box.id, states) ? ' attention' : ''}`,
+      class: `state ${kind}${meaningOf(box.id, states)}`,
       'data-state': box.id,
       transform: `translate(${box.x} ${box.y})`,
     },
@@ -161,7 +161,12 @@ function addBox(group: SVGGElement, box: StateBox, kind: string, { drawn, states
   group.append(element);
 }
 
-/** Whether being in this state means that somebody must do something. */
+/** Class of a state that means something to a person: somebody must do something, or work goes on. */
+function meaningOf(id: string, states: Map<string, ChartState>): string {
+  if (needsAttention(id, states)) return ' attention';
+  return states.get(id)?.tags.includes('working') ? ' busy' : '';
+}
+
 function needsAttention(id: string, states: Map<string, ChartState>): boolean {
   const state = states.get(id);
   if (!state) return false;
@@ -181,7 +186,7 @@ function addTitle(
   const element = svg(
     'g',
     {
-      class: `title ${kind}${needsAttention(box.id, states) ? ' attention' : ''}`,
+      class: `title ${kind}${meaningOf(box.id, states)}`,
       'data-state': box.id,
       transform: `translate(${box.x} ${box.y})`,
     },

@@ -6,11 +6,16 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import type { ApprovalRequest } from '../../../src/protocol/nouns.ts';
-import { isOnline } from '../model.ts';
+import { goLive } from '../cursor.ts';
+import { isOnline, position, shown } from '../model.ts';
 import { answer, decide, mayControl, type SessionView } from '../session-client.ts';
 import { isDirect, kindOf, questionWords, terminalWords } from '../session-words.ts';
+import { Diff } from '../ui/diff.tsx';
+import { Glyph } from '../ui/glyph.tsx';
+import { Markdown } from '../ui/markdown.tsx';
 import { Age } from '../ui/now.tsx';
 import { VisibleText } from '../ui/visible-text.tsx';
+import { clockWords } from '../ui/words.ts';
 import { Decisions } from './decisions.tsx';
 import { Questionnaire, QuestionsToRead } from './questionnaire.tsx';
 import './approval-card.css';
@@ -40,20 +45,26 @@ export function ApprovalCard({ request, session, since, onSettled }: CardProps) 
   const isSteered = isDirect(session);
   const isAnswerable = isSteered || request.answerable === true;
   const mayAnswer = isAnswerable && mayControl.value;
-  const isDisabled = !isOnline.value || isSent.value || isInert;
+  const isPast = position.value !== null;
+  const isDisabled = !isOnline.value || isPast || isSent.value || isInert;
   const kind = kindOf(request);
   const isAsking = kind === 'questions' || kind === 'form';
   const words = questionWords(request);
   return (
     <section class="approval" data-testid="approval" aria-label={words}>
       <Heading request={request} words={words} since={since} />
-      <Details request={request} session={session} />
+      <Details
+        request={request}
+        session={session}
+        isAskedBelow={mayAnswer && kind === 'questions'}
+      />
       {!mayAnswer && isAsking && <QuestionsToRead request={request} />}
       <i ref={end} class="approval-end" />
       {!isSteered && <Where request={request} session={session} />}
       {isAnswerable && !mayControl.value && (
         <p class="where">This page may only look: decide where the token with control is used.</p>
       )}
+      {mayAnswer && <WhyDisabled />}
       {mayAnswer && !isAsking && (
         <Decisions
           request={request}
@@ -99,6 +110,28 @@ function Where({ request, session }: Pick<CardProps, 'request' | 'session'>) {
           <b>Watched only.</b> {terminalWords(session)}
         </>
       )}
+    </p>
+  );
+}
+
+/** Says why nothing can be decided right now, and what helps. */
+function WhyDisabled() {
+  if (position.value !== null) {
+    const at = shown.value.record?.at;
+    return (
+      <p class="where" data-testid="why-disabled">
+        <b>You look at the past{at ? `, at ${clockWords(at).slice(0, 8)}` : ''}.</b> The request is
+        of now: go back to live to decide.{' '}
+        <button type="button" class="button" onClick={goLive}>
+          Back to live
+        </button>
+      </p>
+    );
+  }
+  if (isOnline.value) return null;
+  return (
+    <p class="where" data-testid="why-disabled">
+      <b>The server cannot be reached.</b> It can be decided when the connection is back.
     </p>
   );
 }
@@ -158,7 +191,7 @@ function Heading({
 }: Pick<CardProps, 'request' | 'since'> & { words: string }) {
   return (
     <header class="approval-head">
-      <i class="glyph-waits" aria-hidden="true" />
+      <Glyph state="attention" />
       <h2 tabIndex={-1}>{words}</h2>
       {request.agent_id && (
         <span class="tag">
@@ -174,7 +207,12 @@ function Heading({
   );
 }
 
-function Details({ request, session }: Pick<CardProps, 'request' | 'session'>) {
+interface DetailsProps extends Pick<CardProps, 'request' | 'session'> {
+  /** The questions follow with their fields: nothing of them is said twice. */
+  isAskedBelow: boolean;
+}
+
+function Details({ request, session, isAskedBelow }: DetailsProps) {
   const { command, file_path, diff, question, tool_input, tool_name, questions } = request;
   const texts = [command, diff, tool_input, question, file_path].filter((text) => text != null);
   const isCut = texts.some((text) => text.length >= CUT_AT || text.endsWith(CUT_MARK));
@@ -185,18 +223,25 @@ function Details({ request, session }: Pick<CardProps, 'request' | 'session'>) {
   return (
     <>
       {command !== null && !isOnlyInput && <Whole text={command} />}
-      {diff !== null && <Diff text={diff} />}
-      {/* An MCP server says something besides the fields of its form. */}
-      {question !== null && !questions?.some((one) => one.question === question) && (
-        <p class="wrap asked" dir="auto">
-          <VisibleText text={question} />
-        </p>
+      {diff !== null && (
+        <div class="asked-text">
+          <Diff text={diff} path={file_path} />
+        </div>
       )}
+      {question !== null &&
+        !isAskedBelow &&
+        !questions?.some((one) => one.question === question) && (
+          <Prose text={question} isPlan={kindOf(request) === 'plan'} />
+        )}
       <dl class="asked-fields">
         {file_path !== null && <Field name="File" text={file_path} />}
-        {fields.map(([name, text]) => (
-          <Field key={name} name={name} text={text} />
-        ))}
+        {fields.map(([name, text]) =>
+          name === 'description' && kindOf(request) === 'command' ? (
+            <Reason key={name} text={text} />
+          ) : (
+            <Field key={name} name={name} text={text} />
+          ),
+        )}
         {folder && kindOf(request) !== 'form' && <Field name="In" text={folder} />}
         {request.proposed_amendment && request.proposed_amendment.length > 0 && (
           <Field name="“Always” would allow" text={request.proposed_amendment.join(' ')} />
@@ -235,6 +280,18 @@ function objectFrom(json: string): Record<string, unknown> | null {
   }
 }
 
+/** The agent's own words for a command, which may be wrong: they are quoted. */
+function Reason({ text }: { text: string }) {
+  return (
+    <div>
+      <dt>Why</dt>
+      <dd class="wrap" dir="auto">
+        “<VisibleText text={text} />”
+      </dd>
+    </div>
+  );
+}
+
 function Field({ name, text }: { name: string; text: string }) {
   return (
     <div>
@@ -256,15 +313,18 @@ function Whole({ text }: { text: string }) {
   );
 }
 
-function Diff({ text }: { text: string }) {
+/** A plan is Markdown; a question is as it was typed, and an MCP server says something besides its fields. */
+function Prose({ text, isPlan }: { text: string; isPlan: boolean }) {
+  if (isPlan) {
+    return (
+      <div class="asked-text plan">
+        <Markdown text={text} />
+      </div>
+    );
+  }
   return (
-    <pre class="code diff asked-text" dir="ltr">
-      {text.split('\n').map((line, index) => (
-        <span key={index} class={line.startsWith('+') ? 'add' : line.startsWith('-') ? 'del' : ''}>
-          <VisibleText text={line} />
-          {'\n'}
-        </span>
-      ))}
-    </pre>
+    <p class="wrap asked" dir="auto">
+      <VisibleText text={text} />
+    </p>
   );
 }

@@ -66,7 +66,7 @@ function Choices({
   const subject = visibleText(subjectOf(request));
   return (
     <>
-      {isUnread && <p class="hint">Scroll to the end first; then it can be approved.</p>}
+      {isUnread && <p class="hint">Scroll to the end of it first; then it can be approved.</p>}
       <div class="decision-row">
         <button
           type="button"
@@ -103,6 +103,9 @@ function Choices({
   );
 }
 
+/** What is often said with a denial; it is put into the field and can be changed. */
+const OFTEN_SAID = ['Not now', 'Use a copy', 'Show me first'] as const;
+
 function Denial({ request, isDisabled, onDecide, onBack }: Props & { onBack: () => void }) {
   const words = useSignal('');
   const field = useRef<HTMLInputElement>(null);
@@ -128,6 +131,21 @@ function Denial({ request, isDisabled, onDecide, onBack }: Props & { onBack: () 
           }}
         />
       </label>
+      <div class="chips" role="group" aria-label="Words to begin with">
+        {OFTEN_SAID.map((one) => (
+          <button
+            key={one}
+            type="button"
+            class="chip"
+            onClick={() => {
+              words.value = one;
+              field.current?.focus();
+            }}
+          >
+            {one}
+          </button>
+        ))}
+      </div>
       <div class="decision-row">
         <button type="submit" class="button danger" disabled={isDisabled}>
           {isPlan ? 'Send back' : 'Deny and go on'}

@@ -1,7 +1,9 @@
-/** Help: all keys, and where to read on. */
+/** The menu: looks, notifications, what is about the server, exports, and all keys. */
 import { KEYS } from '../keys.ts';
 import { selected } from '../model.ts';
-import { isHelpOpen, place } from '../route.ts';
+import { mayNotify, notices, startAlerts } from '../notify.ts';
+import { isMenuOpen, place } from '../route.ts';
+import { setTheme, THEME_WORDS, THEMES, theme } from '../theme.ts';
 import { Dialog } from '../ui/dialog.tsx';
 import { JournalExport } from './exports.tsx';
 
@@ -15,23 +17,19 @@ const KEY_WORDS: Record<string, string> = {
 
 /** The dialog that is open, if any. */
 export function Dialogs() {
-  if (!isHelpOpen.value) return null;
+  if (!isMenuOpen.value) return null;
   return (
     <Dialog
-      title="Help"
+      title="Menu"
       onClose={() => {
-        isHelpOpen.value = false;
+        isMenuOpen.value = false;
       }}
     >
-      <h3>Keys</h3>
-      <Keys />
-      {selected.value !== null && (
-        <>
-          <h3>Take along</h3>
-          <JournalExport session={selected.value} />
-        </>
-      )}
-      <h3>More</h3>
+      <h3>Theme</h3>
+      <Themes />
+      <h3>When something waits</h3>
+      <Switches />
+      <h3>This server</h3>
       <div class="buttons">
         {(['machines', 'about'] as const).map((where) => (
           <button
@@ -39,15 +37,86 @@ export function Dialogs() {
             type="button"
             class="button"
             onClick={() => {
-              isHelpOpen.value = false;
+              isMenuOpen.value = false;
               place.value = where;
             }}
           >
-            {where === 'machines' ? 'Charts and their exports' : 'About this server'}
+            {where === 'machines' ? 'Charts and their exports' : 'Limits, statistics, about'}
           </button>
         ))}
       </div>
+      {selected.value !== null && (
+        <>
+          <h3>Export</h3>
+          <JournalExport session={selected.value} />
+        </>
+      )}
+      <h3>Keys</h3>
+      <Keys />
     </Dialog>
+  );
+}
+
+function Themes() {
+  return (
+    <span class="segments" role="group" aria-label="Theme">
+      {THEMES.map((one) => (
+        <button
+          key={one}
+          type="button"
+          aria-pressed={theme.value === one}
+          onClick={() => setTheme(one)}
+        >
+          {THEME_WORDS[one]}
+        </button>
+      ))}
+    </span>
+  );
+}
+
+function Switches() {
+  const { alerts, sound, isDiscreet } = notices.value;
+  const change = (changes: Partial<typeof notices.value>): void => {
+    notices.value = { ...notices.peek(), ...changes };
+  };
+  return (
+    <div class="switches">
+      <Switch
+        words="Notify me in this browser"
+        isOn={alerts}
+        isOff={!mayNotify()}
+        onChange={(isOn) => (isOn ? void startAlerts() : change({ alerts: false }))}
+      />
+      {!mayNotify() && <p class="hint">This browser does not let the page notify you.</p>}
+      <Switch
+        words="Without what is asked for"
+        isOn={isDiscreet}
+        isOff={!alerts}
+        onChange={(isOn) => change({ isDiscreet: isOn })}
+      />
+      <Switch words="With a sound" isOn={sound} onChange={(isOn) => change({ sound: isOn })} />
+    </div>
+  );
+}
+
+interface SwitchProps {
+  words: string;
+  isOn: boolean;
+  isOff?: boolean;
+  onChange: (isOn: boolean) => void;
+}
+
+function Switch({ words, isOn, isOff = false, onChange }: SwitchProps) {
+  return (
+    <label class="check">
+      <input
+        type="checkbox"
+        checked={isOn}
+        disabled={isOff}
+        onChange={(event) => onChange(event.currentTarget.checked)}
+      />
+      {words}
+    </label>
   );
 }
 

@@ -8,6 +8,7 @@ import type { InspectRow } from '../../../src/protocol/inspect.ts';
 import type { Mini, Region } from '../chart/geometry.ts';
 import { arrowHead, roundedPath } from '../chart/svg.ts';
 import { chartOf } from '../charts.ts';
+import { all, filter, named } from '../list.ts';
 import { inOrder } from '../order.ts';
 import { openSession } from '../route.ts';
 import { titleOf } from '../session-words.ts';
@@ -17,7 +18,6 @@ import { VirtualGrid } from '../ui/virtual-grid.tsx';
 import { ageWords, count } from '../ui/words.ts';
 import { phaseOf, wordOf } from '../value.ts';
 import { visibleText } from '../visible.ts';
-import { all, filter, LinkPill, named } from './sessions.tsx';
 import './grid.css';
 
 const TILE = { width: 232, height: 128 };
@@ -210,7 +210,6 @@ function Tile({ row, mini }: { row: InspectRow; mini: Mini | null }) {
         <span class="row-name">
           <bdi>{visibleText(titleOf(row))}</bdi>
         </span>
-        <LinkPill link={row.link} />
         <span class="row-age">{Number.isNaN(at) ? '' : ageWords(Math.max(0, now.value - at))}</span>
       </span>
       {mini && <Glyph mini={mini} path={path} />}

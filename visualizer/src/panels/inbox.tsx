@@ -1,126 +1,115 @@
 /**
- * Everything that waits for a person, across all sessions, one request after the other: the longest wait
- * first, whole, with its decisions. After a decision the next one opens by itself.
+ * Everything that needs a person, across all sessions, one after the other: requests first, the longest wait
+ * first, whole, with their decisions; then what failed and what finished unread. After a decision the next one
+ * opens by itself.
  */
-import { computed, effect } from '@preact/signals';
+import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import type { InspectRow } from '../../../src/protocol/inspect.ts';
+import {
+  dismiss,
+  inboxCurrent,
+  inboxRows,
+  SNOOZES,
+  snooze,
+  snoozedCount,
+  stepInbox,
+  wakeAll,
+} from '../inbox-queue.ts';
+import { all } from '../list.ts';
 import { hello, inboxed } from '../model.ts';
-import { openSession, openTab, place } from '../route.ts';
+import { asking, mayNotify, notices, startAlerts } from '../notify.ts';
+import { GROUP_WORDS } from '../order.ts';
+import { openSession, openTab } from '../route.ts';
 import { type SessionView, talk, talkFailure } from '../session-client.ts';
-import { headlineOf, placeOf, titleOf } from '../session-words.ts';
-import { Age } from '../ui/now.tsx';
+import { placeOf, titleOf } from '../session-words.ts';
+import { Markdown } from '../ui/markdown.tsx';
+import { now } from '../ui/now.tsx';
 import { VisibleText } from '../ui/visible-text.tsx';
-import { count } from '../ui/words.ts';
+import { clockWords, count } from '../ui/words.ts';
 import { phaseOfRow } from '../value.ts';
-import { visibleText } from '../visible.ts';
 import { ApprovalCard } from './approval-card.tsx';
-import { all, waitingRows } from './sessions.tsx';
+import { SessionRow } from './session-row.tsx';
+import { headlineOfTool } from './tool-card.tsx';
 import './inbox.css';
-
-/** The one that is shown: the chosen one while it waits, else who waits longest. */
-const current = computed<InspectRow | null>(() => {
-  const rows = waitingRows.value;
-  return rows.find(({ id }) => id === inboxed.value) ?? rows[0] ?? null;
-});
-
-/** Keeps the address of who is asked about up to date; called once. */
-export function startInbox(): void {
-  effect(() => {
-    if (place.value === 'inbox') inboxed.value = current.value?.id ?? null;
-  });
-  const icon = document.querySelector<HTMLLinkElement>('link[rel=icon]');
-  const calm = icon?.href;
-  const waits = new URL('../../icon-waits.svg', import.meta.url).href;
-  effect(() => {
-    const rows = waitingRows.value;
-    document.title = tabTitle(rows);
-    if (icon && calm) icon.href = rows.length > 0 ? waits : calm;
-  });
-}
-
-/** `(5) Run a command: Move totals to cents`, so that another tab need not be opened to know. */
-function tabTitle(rows: readonly InspectRow[]): string {
-  const [first] = rows;
-  if (!first) return 'OrbitDock';
-  return `(${rows.length}) ${headlineOf(first).verb} ${visibleText(titleOf(first))}`;
-}
-
-/** Shows the request so many places further down. */
-export function stepInbox(by: number): void {
-  const rows = waitingRows.peek();
-  const at = rows.findIndex(({ id }) => id === current.peek()?.id);
-  const next = rows[Math.min(rows.length - 1, Math.max(0, at + by))];
-  if (next) inboxed.value = next.id;
-}
 
 /** The page "Inbox". */
 export function Inbox() {
-  const row = current.value;
+  const row = inboxCurrent.value;
   if (!row) return <NothingWaits />;
   return (
     <section class="inbox" aria-label="Inbox" data-testid="inbox">
       <Queue shown={row} />
       <div class="inbox-main">
         <Position shown={row} />
-        <Request key={row.waiting?.request} row={row} />
+        <Request key={row.waiting?.request ?? row.id} row={row} />
       </div>
     </section>
   );
 }
 
 function Queue({ shown }: { shown: InspectRow }) {
+  const parts = ['attention', 'failed', 'finished'] as const;
   return (
     <nav class="inbox-queue" aria-label="Requests">
-      <ol aria-label="Waits for you">
-        {waitingRows.value.map((row) => (
-          <li key={row.id}>
-            <button
-              type="button"
-              aria-current={row.id === shown.id ? 'true' : undefined}
-              onClick={() => {
-                inboxed.value = row.id;
-              }}
-            >
-              <Summary row={row} />
-            </button>
-          </li>
-        ))}
-      </ol>
+      {parts.map((part) => {
+        const rows = inboxRows.value[part];
+        if (rows.length === 0) return null;
+        return (
+          <section key={part}>
+            <h2 class={`group-head group-${part}`}>
+              {GROUP_WORDS[part]} <b>{rows.length}</b>
+              {part === 'attention' && <span class="group-note">longest first</span>}
+            </h2>
+            <ol aria-label={GROUP_WORDS[part]}>
+              {rows.map((row) => (
+                <li key={row.id} class={`phase-${phaseOfRow(row)}`}>
+                  <button
+                    type="button"
+                    aria-current={row.id === shown.id ? 'true' : undefined}
+                    onClick={() => {
+                      inboxed.value = row.id;
+                    }}
+                  >
+                    <SessionRow row={row} />
+                  </button>
+                </li>
+              ))}
+            </ol>
+          </section>
+        );
+      })}
+      <Snoozed />
     </nav>
   );
 }
 
-function Summary({ row }: { row: InspectRow }) {
-  const { verb, thing, isCode } = headlineOf(row);
+/** Says what was put off, and brings it back. */
+function Snoozed() {
+  if (snoozedCount.value === 0) return null;
   return (
-    <>
-      <span class="row-line">
-        <b class="row-name">
-          <bdi>{visibleText(titleOf(row))}</bdi>
-        </b>{' '}
-        <span class="row-age text-attention">{row.waiting && <Age at={row.waiting.since} />}</span>
-      </span>{' '}
-      <span class="row-headline text-attention">
-        <b>{verb}</b> <bdi class={isCode ? 'code' : ''}>{visibleText(thing)}</bdi>
-      </span>{' '}
-      <span class="row-place">
-        <bdi>{visibleText(placeOf(row))}</bdi>
-        {!row.steered && <span>watched only</span>}
-      </span>
-    </>
+    <p class="snoozed">
+      {snoozedCount.value} snoozed{' '}
+      <button type="button" class="button" onClick={wakeAll}>
+        Show now
+      </button>
+    </p>
   );
 }
 
 function Position({ shown }: { shown: InspectRow }) {
-  const rows = waitingRows.value;
+  const { attention, failed, finished } = inboxRows.value;
+  const rows = [...attention, ...failed, ...finished];
   const at = rows.findIndex(({ id }) => id === shown.id);
+  const isWaiting = at < attention.length;
   return (
     <header class="inbox-head">
       <h1>
-        {at + 1} of {rows.length}
+        {isWaiting
+          ? `${at + 1} of ${attention.length}`
+          : GROUP_WORDS[at < attention.length + failed.length ? 'failed' : 'finished']}
       </h1>
-      <span class="hint">After your answer the next one opens by itself.</span>
+      {isWaiting && <span class="hint">After your answer the next one opens by itself.</span>}
       <span class="space" />
       <button
         type="button"
@@ -151,7 +140,7 @@ function Request({ row }: { row: InspectRow }) {
   // The one before it is gone, and with it what had the focus: it goes on at this one's question.
   useEffect(() => {
     const isLost = document.activeElement === null || document.activeElement === document.body;
-    if (isLost && request) pane.current?.querySelector('h2')?.focus();
+    if (isLost && request) pane.current?.querySelector<HTMLElement>('.approval h2')?.focus();
   }, [request?.id]);
   return (
     <section ref={pane} class="talk-scroll inbox-request" tabIndex={0} aria-label="Request">
@@ -163,31 +152,91 @@ function Request({ row }: { row: InspectRow }) {
           <VisibleText text={placeOf(row)} />
         </p>
       </div>
+      <Offer />
       {talkFailure.value !== null && <p class="banner warn">{talkFailure.value}</p>}
       {session && request && (
-        <>
-          <ApprovalCard
-            key={request.id}
-            request={request}
-            session={session}
-            since={row.waiting?.since ?? null}
-          />
-          <SaidLast session={session} />
-        </>
+        <ApprovalCard
+          key={request.id}
+          request={request}
+          session={session}
+          since={row.waiting?.since ?? null}
+          onSettled={() => {
+            asking.value = true;
+          }}
+        />
       )}
-      <p class="buttons">
+      <Rest row={row} />
+      {session && <SaidLast session={session} />}
+      {session && <LedHere session={session} />}
+    </section>
+  );
+}
+
+/** What can be done beside deciding: to look closer, to put it off, to have it read. */
+function Rest({ row }: { row: InspectRow }) {
+  const isSnoozing = useSignal(false);
+  const request = row.waiting?.request;
+  return (
+    <p class="buttons inbox-rest">
+      {request === undefined ? (
+        <button type="button" class="button primary" onClick={() => dismiss(row)}>
+          Done
+        </button>
+      ) : isSnoozing.value ? (
+        SNOOZES.map(({ words, until }) => (
+          <button
+            key={words}
+            type="button"
+            class="button"
+            onClick={() => snooze(request, until(now.peek()))}
+          >
+            {words}
+          </button>
+        ))
+      ) : (
         <button
           type="button"
-          class="button"
+          class="button snooze"
           onClick={() => {
-            openSession(row.id);
-            openTab('session');
+            isSnoozing.value = true;
           }}
         >
-          Open session
+          Snooze…
         </button>
-      </p>
-    </section>
+      )}
+      <button
+        type="button"
+        class="button open-session"
+        onClick={() => {
+          openSession(row.id);
+          openTab('session');
+        }}
+      >
+        Open session
+      </button>
+    </p>
+  );
+}
+
+/** Asked once, after the first answer: whether the browser shall tell of the next request. */
+function Offer() {
+  if (!asking.value || notices.value.isAsked || !mayNotify()) return null;
+  return (
+    <p class="banner offer" role="status">
+      Shall this browser tell you when something waits?{' '}
+      <button type="button" class="button" onClick={() => void startAlerts()}>
+        Yes
+      </button>
+      <button
+        type="button"
+        class="button"
+        onClick={() => {
+          notices.value = { ...notices.value, isAsked: true };
+        }}
+      >
+        Not now
+      </button>
+    </p>
   );
 }
 
@@ -196,10 +245,38 @@ function SaidLast({ session }: { session: SessionView }) {
   if (!last) return null;
   return (
     <section class="said-last" aria-label="What it said last">
-      <h3>What it said last</h3>
-      <p class="wrap" dir="auto">
-        <VisibleText text={last.content} />
-      </p>
+      <h3>What it said last · {clockWords(last.timestamp).slice(0, 5)}</h3>
+      <Markdown text={last.content} />
+    </section>
+  );
+}
+
+/** How many of the steps before a request are told. */
+const STEPS = 5;
+
+/** The prompt and the newest steps before the request, one line each. */
+function LedHere({ session }: { session: SessionView }) {
+  const steps = session.messages
+    .filter(({ message_type: type }) => type !== 'assistant' && type !== 'thinking')
+    .slice(-STEPS);
+  if (steps.length === 0) return null;
+  return (
+    <section class="said-last" aria-label="What led here">
+      <h3>What led here</h3>
+      <ol class="led-here">
+        {steps.map((message) => {
+          const isPerson = message.message_type === 'user' || message.message_type === 'steer';
+          return (
+            <li key={message.id}>
+              <time>{clockWords(message.timestamp).slice(0, 5)}</time>
+              <span class="faint">{isPerson ? 'You' : (message.tool_name ?? 'Tool')}</span>
+              <bdi class={isPerson ? '' : 'code'}>
+                <VisibleText text={isPerson ? message.content : headlineOfTool(message)} />
+              </bdi>
+            </li>
+          );
+        })}
+      </ol>
     </section>
   );
 }
@@ -214,6 +291,7 @@ function NothingWaits() {
           ? 'Waiting for the server…'
           : `Nothing waits for you. ${count(working, 'session')} at work.`}
       </p>
+      <Snoozed />
     </div>
   );
 }

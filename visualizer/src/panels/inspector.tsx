@@ -1,17 +1,20 @@
-/** The panel of tabs; on a phone its parts are views of their own and a shorter row of tabs. */
+/**
+ * The side column: tabs of what is known of the session beside what it said. "Now" stands beside the conversation,
+ * the others beside the chart. On a phone its parts are views of their own and a shorter row of tabs.
+ */
 import type { FunctionComponent } from 'preact';
 import { TABS, type Tab, tab } from '../route.ts';
 import { DryRunPanel } from './attempt.tsx';
 import { Context } from './context.tsx';
-import { Session } from './conversation.tsx';
 import { Events } from './events.tsx';
+import { Now } from './now-panel.tsx';
 import { Outline } from './outline.tsx';
 import { Sequence } from './sequence.tsx';
 import { Why } from './why.tsx';
 import './inspector.css';
 
 const PANELS: Record<Tab, { title: string; Panel: FunctionComponent }> = {
-  session: { title: 'Session', Panel: Session },
+  session: { title: 'Now', Panel: Now },
   states: { title: 'States', Panel: Outline },
   why: { title: 'Why?', Panel: Why },
   events: { title: 'Events', Panel: Events },

@@ -1,93 +1,38 @@
-/** All sessions: filter, counts by phase, order, and a list that holds still under the pointer. */
-import { computed, effect, signal } from '@preact/signals';
+/** All sessions: filter, saved filters, arrangement, and a list in groups that holds still under the pointer. */
 import type { InspectRow } from '../../../src/protocol/inspect.ts';
-import { hello, isOnline, rows, rowsTick, selected } from '../model.ts';
-import { inOrder, longestWaitFirst, ORDERS, type Order } from '../order.ts';
-import { openSession } from '../route.ts';
-import { headlineOf, placeOf, searchText, titleOf } from '../session-words.ts';
-import { Age } from '../ui/now.tsx';
-import { VirtualList } from '../ui/virtual-list.tsx';
-import { PHASE_WORDS, PHASES, type Phase, phaseOfRow } from '../value.ts';
+import {
+  all,
+  arrangement,
+  filter,
+  filtered,
+  isHeld,
+  listed,
+  moved,
+  savedFilters,
+  selectNeighbour,
+  shownGroups,
+  sortNow,
+  toggleFold,
+  toggleSaved,
+} from '../list.ts';
+import { hello, isOnline, rows, selected } from '../model.ts';
+import { ARRANGEMENTS, type Arrangement } from '../order.ts';
+import { isUnread } from '../read-marks.ts';
+import { addressOfSession, openSession } from '../route.ts';
+import { rowName, sinceOf } from '../session-words.ts';
+import { GroupedList } from '../ui/grouped-list.tsx';
+import { isPlainPress } from '../ui/link.ts';
+import { now } from '../ui/now.tsx';
+import { isPhone } from '../ui/screen.ts';
+import { ageWords, count } from '../ui/words.ts';
+import { phaseOfRow } from '../value.ts';
 import { visibleText } from '../visible.ts';
+import { rowHeight, SessionRow } from './session-row.tsx';
 import './sessions.css';
 
-/** The words that rows must hold to be listed. */
-export const filter = signal('');
-const onlyPhase = signal<Phase | null>(null);
-const order = signal<Order>('attention');
-const pinned = signal<ReadonlySet<string>>(new Set());
-/** True while the pointer or the focus is inside: rows change in place, none moves. */
-const isHeld = signal(false);
-
-/** All sessions, in no order; changes as often as the list is repainted. */
-export const all = computed(() => {
-  rowsTick.value;
-  return [...rows.values()];
-});
-
-/** How many sessions stand in each phase. */
-const counts = computed(() => {
-  const found = new Map<Phase, number>(PHASES.map((phase) => [phase, 0]));
-  for (const row of all.value) {
-    const phase = phaseOfRow(row);
-    found.set(phase, (found.get(phase) ?? 0) + 1);
-  }
-  return found;
-});
-
-/** Those that the words of the filter let through. */
-export const named = computed(() => {
-  const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
-  if (words.length === 0) return all.value;
-  return all.value.filter((row) => {
-    const text = searchText(row);
-    return words.every((word) => text.includes(word));
-  });
-});
-
-const matching = computed(() => {
-  const phase = onlyPhase.value;
-  return phase === null ? named.value : named.value.filter((row) => phaseOfRow(row) === phase);
-});
-
-/** The list as shown; while it is held, new sessions join at the end. */
-const listed = signal<readonly InspectRow[]>([]);
-effect(() => {
-  const found = matching.value;
-  if (!isHeld.value) {
-    listed.value = inOrder(found, order.value, pinned.value);
-    return;
-  }
-  const byId = new Map(found.map((row) => [row.id, row]));
-  const kept = listed.peek().flatMap(({ id }) => byId.get(id) ?? []);
-  const known = new Set(kept.map(({ id }) => id));
-  listed.value = [...kept, ...found.filter(({ id }) => !known.has(id))];
-});
-
-/** Sessions that wait for a person, the longest wait first. */
-export const waitingRows = computed(() =>
-  longestWaitFirst(all.value.filter(({ waiting }) => waiting !== null)),
-);
-
-/** Selects the session so many rows further down. */
-export function selectNeighbour(by: number): void {
-  const list = listed.peek();
-  const at = list.findIndex(({ id }) => id === selected.peek());
-  const row = list[at < 0 ? 0 : Math.min(list.length - 1, Math.max(0, at + by))];
-  if (row) openSession(row.id);
-}
-
-/** Keeps the watched session on top, or lets it go. */
-export function togglePin(): void {
-  const id = selected.peek();
-  if (id === null) return;
-  const pins = new Set(pinned.peek());
-  if (!pins.delete(id)) pins.add(id);
-  pinned.value = pins;
-}
-
-/** Height of a row, px: title, what it does or waits for, where. */
-const ROW_PX = 92;
+/** Height of a heading, px; one that a finger must meet is higher. */
+const HEAD_PX = 32;
+const TOUCH_HEAD_PX = 44;
 
 /** The panel of all sessions. */
 export function Sessions() {
@@ -100,6 +45,7 @@ export function Sessions() {
             type="search"
             placeholder="Filter sessions"
             aria-label="Filter sessions"
+            title="All words must be found; also project: agent: branch: is: when:today"
             autocomplete="off"
             spellcheck={false}
             value={filter.value}
@@ -109,128 +55,118 @@ export function Sessions() {
           />
           <kbd>/</kbd>
         </div>
-        <PhaseBar />
-        <Chips />
         <select
           aria-label="Order"
-          value={order.value}
+          value={arrangement.value}
           onChange={(event) => {
-            order.value = event.currentTarget.value as Order;
+            arrangement.value = event.currentTarget.value as Arrangement;
           }}
         >
-          {Object.entries(ORDERS).map(([key, words]) => (
+          {Object.entries(ARRANGEMENTS).map(([key, words]) => (
             <option key={key} value={key}>
               {words}
             </option>
           ))}
         </select>
+        <Filters />
       </div>
       {listed.value.length > 0 ? <List /> : <Empty />}
+      <Foot />
     </section>
   );
 }
 
-function PhaseBar() {
+/** Filters with one press: all, today, and those that a person keeps. */
+function Filters() {
+  const words = filter.value.trim();
+  const offered = ['', 'when:today', ...savedFilters.value];
+  const isSaved = savedFilters.value.includes(words);
+  const isNew = words !== '' && !offered.includes(words);
   return (
-    <div class="phase-bar" aria-hidden="true">
-      {PHASES.map((phase) => (
-        <span
-          key={phase}
-          class={`fill-${phase}`}
-          style={{ flexGrow: counts.value.get(phase) ?? 0 }}
-        />
-      ))}
-    </div>
-  );
-}
-
-function Chips() {
-  return (
-    <div class="chips" role="group" aria-label="Sessions by phase">
-      {PHASES.filter((phase) => phase !== 'failed' || counts.value.get(phase)).map((phase) => (
+    <div class="chips" role="group" aria-label="Filters">
+      {offered.map((one) => (
         <button
-          key={phase}
+          key={one}
           type="button"
           class="chip"
-          aria-pressed={onlyPhase.value === phase}
-          data-phase={phase}
+          aria-pressed={one === words}
           onClick={() => {
-            onlyPhase.value = onlyPhase.value === phase ? null : phase;
+            filter.value = one === words ? '' : one;
           }}
         >
-          <i class={`dot fill-${phase}`} />
-          {PHASE_WORDS[phase]} <b>{counts.value.get(phase)}</b>
+          {FILTER_WORDS[one] ?? one} <b>{filtered(one).length}</b>
         </button>
       ))}
+      {(isNew || isSaved) && (
+        <button type="button" class="chip" onClick={toggleSaved}>
+          {isSaved ? 'Forget filter' : 'Save filter'}
+        </button>
+      )}
     </div>
   );
 }
 
+const FILTER_WORDS: Readonly<Record<string, string>> = { '': 'All', 'when:today': 'Today' };
+
 function List() {
-  const items = listed.value;
   return (
-    <VirtualList
-      items={items}
-      rowHeight={ROW_PX}
-      label="Sessions"
+    <GroupedList<InspectRow>
+      groups={shownGroups.value}
+      heightOf={rowHeight}
+      headHeight={isPhone.value ? TOUCH_HEAD_PX : HEAD_PX}
       testId="session-list"
-      active={items.findIndex(({ id }) => id === selected.value)}
-      keyOf={({ id }) => id}
-      onPick={({ id }) => openSession(id)}
+      active={selected.value}
+      keyOf={keyOf}
+      onFold={toggleFold}
+      onStep={selectNeighbour}
       onHold={(held) => {
         isHeld.value = held;
       }}
       className={(row) => `phase-${phaseOfRow(row)}`}
-      render={(row) => <Row row={row} />}
+      render={(row, tabIndex) => <RowLink row={row} tabIndex={tabIndex} />}
     />
   );
 }
 
-/** The state of the link, where there is one to speak of. */
-export function LinkPill({ link }: { link: string | null }) {
-  if (link === null || link === 'passive') return null;
-  return <span class={`row-link link-${link}`}>{link}</span>;
-}
+const keyOf = ({ id }: InspectRow): string => id;
 
-function Row({ row }: { row: InspectRow }) {
-  const phase = phaseOfRow(row);
-  const { verb, thing, isCode } = headlineOf(row);
-  const since = row.waiting?.since ?? row.at;
-  const title = visibleText(titleOf(row));
+function RowLink({ row, tabIndex }: { row: InspectRow; tabIndex: 0 | -1 }) {
+  const since = sinceOf(row);
+  const age = since === null ? '' : ageWords(Math.max(0, now.value - Date.parse(since)));
   return (
-    <>
-      <i class={`dot fill-${phase}`} />
-      <span class="row-main">
-        <span class="row-line">
-          <b class="row-name" title={title}>
-            {pinned.value.has(row.id) && <span class="pin">pinned </span>}
-            <bdi>{title}</bdi>
-          </b>
-          {!row.steered && <Eye />}
-          <span class={`row-age${row.waiting ? ' text-attention' : ''}`}>
-            {since !== null && <Age at={since} />}
-          </span>
-        </span>
-        <span class={`row-headline text-${phase}`}>
-          <b>{verb}</b> <bdi class={isCode ? 'code' : ''}>{visibleText(thing)}</bdi>
-        </span>
-        <span class="row-place">
-          <bdi>{visibleText(placeOf(row))}</bdi>
-          <LinkPill link={row.link} />
-        </span>
-      </span>
-    </>
+    <a
+      class="row-link"
+      href={addressOfSession(row.id)}
+      tabIndex={tabIndex}
+      aria-label={visibleText(rowName(row, isUnread.value(row), age))}
+      aria-current={row.id === selected.value ? 'true' : undefined}
+      onClick={(event) => {
+        if (!isPlainPress(event)) return;
+        event.preventDefault();
+        openSession(row.id);
+      }}
+    >
+      <SessionRow row={row} />
+    </a>
   );
 }
 
-/** Marks a session that is only watched: it is answered in its own terminal. */
-function Eye() {
+function Foot() {
+  if (all.value.length === 0) return null;
+  const projects = new Set(all.value.map(({ project, name }) => project ?? name)).size;
   return (
-    <svg class="eye" viewBox="0 0 16 16" role="img" aria-label="watched only">
-      <title>Watched only: it runs in its own terminal</title>
-      <path d="M1 8s2.6-4.5 7-4.5S15 8 15 8s-2.6 4.5-7 4.5S1 8 1 8Z" />
-      <circle cx="8" cy="8" r="2" />
-    </svg>
+    <p class="sessions-foot">
+      {count(all.value.length, 'session')} · {count(projects, 'project')}
+      {moved.value > 0 && (
+        <>
+          {' '}
+          · {moved.value} moved{' '}
+          <button type="button" class="link" onClick={sortNow}>
+            Sort now
+          </button>
+        </>
+      )}
+    </p>
   );
 }
 
@@ -244,7 +180,6 @@ function Empty() {
           class="button"
           onClick={() => {
             filter.value = '';
-            onlyPhase.value = null;
           }}
         >
           Clear the filter

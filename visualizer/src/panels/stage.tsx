@@ -1,7 +1,7 @@
 /** The chart of the watched session with its head: name, states, and the way to an answer. */
 import { computed } from '@preact/signals';
 import { charts } from '../charts.ts';
-import { machine, pickedState } from '../lighting.ts';
+import { isCatalogue, machine, pickedState } from '../lighting.ts';
 import { actor, selected, selectedRow, shown } from '../model.ts';
 import { catalogued, openTab, tab, view } from '../route.ts';
 import { mayControl } from '../session-client.ts';
@@ -11,6 +11,7 @@ import { leavesOf, pathIn, phaseOf, wordOf } from '../value.ts';
 import { visibleText } from '../visible.ts';
 import { ActorCard, ActorPills } from './actors.tsx';
 import { ChartFailure, Diagram } from './diagram.tsx';
+import { JustHappened } from './just-happened.tsx';
 import './stage.css';
 
 /** Whether the conversation, and with it an open request, is in sight. */
@@ -19,7 +20,8 @@ const isTalkOpen = computed(() => (isPhone.value ? view.value : tab.value) === '
 export function ChartPanel() {
   return (
     <section class="stage" aria-label="Chart">
-      <ChartPanelHead />
+      {!isPhone.value && <ChartPanelHead />}
+      {!isCatalogue.value && <JustHappened />}
       <Picture />
     </section>
   );
@@ -36,6 +38,16 @@ export function ChartPanelHead() {
   const row = selectedRow.value;
   return (
     <header class="stage-head">
+      {selected.value !== null && (
+        <button
+          type="button"
+          class="button"
+          title="Back to the conversation (1)"
+          onClick={() => openTab('session')}
+        >
+          ‹ Conversation
+        </button>
+      )}
       <h1>
         {selected.value === null ? (
           `The ${machine.value} machine`
@@ -75,7 +87,8 @@ export function MachineTabs() {
   );
 }
 
-function Pills() {
+/** The states of the watched session in one or two words. */
+export function Pills() {
   const { value } = shown.value;
   if (value === null) return null;
   const phase = phaseOf(leavesOf(value));

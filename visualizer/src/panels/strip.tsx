@@ -57,9 +57,9 @@ function createPainter(canvas: HTMLCanvasElement, latest: () => Props) {
 
 const COLOURS: Record<Phase, string> = {
   attention: '--attention-dot',
-  working: '--accent',
+  working: '--work',
   idle: '--idle-dot',
-  ended: '--over',
+  ended: '--idle-dot',
   failed: '--bad',
 };
 

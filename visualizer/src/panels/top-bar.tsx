@@ -1,38 +1,22 @@
-/** Title, totals, how the page stands with the server, theme, help; and what must be read once. */
-import { computed, signal } from '@preact/signals';
+/** Title, pages, how the page stands with the server, menu; and what must be read once. */
+import { signal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { type Degraded, degraded } from '../health.ts';
-import { connection, hello, notice, rows, rowsTick } from '../model.ts';
+import { connection, hello, notice } from '../model.ts';
 import { PAGE_PATH } from '../places.ts';
-import { isHelpOpen, place, view } from '../route.ts';
-import { nextTheme, theme } from '../theme.ts';
+import { isMenuOpen, place, view } from '../route.ts';
 import { reconnect, select } from '../transport.ts';
 import { now } from '../ui/now.tsx';
-import { count } from '../ui/words.ts';
-
-const rate = computed(() => {
-  rowsTick.value;
-  let sum = 0;
-  for (const { eventsPerSecond } of rows.values()) sum += eventsPerSecond;
-  return sum;
-});
-
-const total = computed(() => {
-  rowsTick.value;
-  return Math.max(hello.value?.sessions ?? 0, rows.size);
-});
 
 const WORDS = {
   connecting: 'Connecting',
-  online: 'Connected',
+  online: 'Live',
   offline: 'Offline',
   unauthorized: 'Locked',
   mismatch: 'Reload',
 } as const;
 
-const THEME_WORDS = { system: 'Auto', light: 'Light', dark: 'Dark' } as const;
-
-/** The bar above everything: pages, connection, theme, help. */
+/** The bar above everything: pages, connection, menu. */
 export function TopBar({ children }: { children?: ComponentChildren }) {
   const { kind } = connection.value;
   const isReadOnly = hello.value !== null && !hello.value.scopes.includes('control');
@@ -57,15 +41,7 @@ export function TopBar({ children }: { children?: ComponentChildren }) {
         <span>OrbitDock</span>
       </a>
       {children}
-      <span class="total">{count(total.value, 'session')}</span>
-      <span class="total rate">{rate.value.toFixed(rate.value < 10 ? 1 : 0)} events/s</span>
       <span class="space" />
-      <span
-        class="pill quiet always-so"
-        title="Contexts and events are shown without texts and secrets"
-      >
-        redacted
-      </span>
       {isReadOnly && (
         <span class="pill quiet" title="This page may look; sending needs a token">
           read-only
@@ -77,21 +53,13 @@ export function TopBar({ children }: { children?: ComponentChildren }) {
       </span>
       <button
         type="button"
-        class="button"
-        onClick={nextTheme}
-        aria-label={`Theme: ${THEME_WORDS[theme.value]}`}
-      >
-        {THEME_WORDS[theme.value]}
-      </button>
-      <button
-        type="button"
-        class="button square"
-        aria-label="Help and keys"
+        class="button square menu"
+        aria-label="Menu and keys"
         onClick={() => {
-          isHelpOpen.value = true;
+          isMenuOpen.value = true;
         }}
       >
-        ?
+        …
       </button>
     </header>
   );

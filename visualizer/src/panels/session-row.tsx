@@ -1,0 +1,75 @@
+/** A session in a list: what state it is in, what it is called, what it waits for or does, and where. */
+import type { InspectRow } from '../../../src/protocol/inspect.ts';
+import { pinned } from '../list.ts';
+import { isUnread } from '../read-marks.ts';
+import { headlineOf, placeOf, sinceOf, titleOf } from '../session-words.ts';
+import { Glyph } from '../ui/glyph.tsx';
+import { Age } from '../ui/now.tsx';
+import { phaseOfRow, stateGroupOf } from '../value.ts';
+import { visibleText } from '../visible.ts';
+
+/** Height of a row with two lines of a headline, and with one, px. */
+const TALL_PX = 92;
+const LOW_PX = 72;
+
+/** Height of the row of a session, px: what waits or failed says more. */
+export function rowHeight(row: InspectRow): number {
+  const phase = phaseOfRow(row);
+  return phase === 'attention' || phase === 'failed' ? TALL_PX : LOW_PX;
+}
+
+/** The lines of a row, the same in the list and in the inbox. */
+export function SessionRow({ row }: { row: InspectRow }) {
+  const unread = isUnread.value(row);
+  const group = stateGroupOf(row, unread);
+  const { verb, thing, isCode } = headlineOf(row, unread);
+  const since = sinceOf(row);
+  const title = visibleText(titleOf(row));
+  return (
+    <>
+      <Glyph state={group} />
+      <span class="row-main">
+        <span class="row-line">
+          {group === 'finished' && <i class="unread" />}
+          <b class="row-name" dir="auto" title={title}>
+            {pinned.value.includes(row.id) && <span class="pin">pinned </span>}
+            <bdi>{title}</bdi>
+          </b>{' '}
+          {!row.steered && <Eye />}
+          <span class={`row-age${row.waiting ? ' text-attention' : ''}`}>
+            {since !== null && <Age at={since} />}
+          </span>
+        </span>{' '}
+        <span class={`row-headline text-${group}`}>
+          <b>{verb}</b> <bdi class={isCode ? 'code' : ''}>{visibleText(thing)}</bdi>
+        </span>{' '}
+        <span class="row-place">
+          <bdi>{visibleText(placeOf(row))}</bdi>
+          <Numbers row={row} />
+        </span>
+      </span>
+    </>
+  );
+}
+
+/** How full the model's context is, and what is wrong with the connection. */
+function Numbers({ row }: { row: InspectRow }) {
+  const { context, link } = row;
+  const words = [
+    link === 'failed' && 'connection failed',
+    context !== null && context !== undefined && `${Math.round(context * 100)} %`,
+  ].filter(Boolean);
+  if (words.length === 0) return null;
+  return <span class="row-numbers">{words.join(' · ')}</span>;
+}
+
+/** Marks a session that is only watched: it is answered in its own terminal. */
+export function Eye() {
+  return (
+    <svg class="eye" viewBox="0 0 16 16" role="img" aria-label="watched only">
+      <title>Watched only: it runs in its own terminal</title>
+      <path d="M1 8s2.6-4.5 7-4.5S15 8 15 8s-2.6 4.5-7 4.5S1 8 1 8Z" />
+      <circle cx="8" cy="8" r="2" />
+    </svg>
+  );
+}
