@@ -12,6 +12,7 @@ import {
 } from '../../protocol/nouns.ts';
 import type { Sqlite } from '../database.ts';
 import { stampToMs, storable } from '../text.ts';
+import { SPREAD } from './placing.ts';
 
 /** What a column can hold here. */
 export type SqlValue = string | number | null;
@@ -176,7 +177,11 @@ function prepareConversation(database: Sqlite) {
       'DELETE FROM messages WHERE id = ? AND session_id = ?',
     ),
     spread: database.prepare<[string]>(
-      'UPDATE messages SET sequence = (sequence + 1) * 1024 WHERE session_id = ?',
+      // From their order and not from their numbers, which would outgrow what JavaScript can count.
+      `UPDATE messages SET sequence = placed.place * ${SPREAD}
+       FROM (SELECT id, row_number() OVER (ORDER BY sequence, rowid) AS place
+             FROM messages WHERE session_id = ?) AS placed
+       WHERE messages.id = placed.id`,
     ),
     putTail: database.prepare(
       `INSERT OR REPLACE INTO tails (session_id, source, path, file, offset, mark)
