@@ -63,6 +63,8 @@ export interface Message {
   images?: ImageInput[];
   /** Additive: present and true while a command runs. */
   is_in_progress?: boolean;
+  /** Additive: the subagent that did or said it; absent for the main thread. */
+  agent_id?: string;
   /** Additive: texts that are cut here, with the lengths (UTF-16 units) in which they are stored. */
   truncated?: { content?: number; tool_input?: number; tool_output?: number };
 }
@@ -85,6 +87,14 @@ export interface TokenUsage {
   output_tokens: number;
   cached_tokens: number;
   context_window: number;
+  /** Additive: what fills the context now: all that the newest answer read, or what a compaction left. */
+  context_tokens?: number;
+  /** Additive: sums over all answers, each counted once; `total_input_tokens` without what the cache read or took. */
+  total_input_tokens?: number;
+  cache_read_tokens?: number;
+  cache_write_tokens?: number;
+  /** Additive: US dollars, as the provider's own tool says, with its subagents; absent where it says nothing. */
+  cost_usd?: number;
 }
 
 /** One choice of a question, as the asking tool worded it. */

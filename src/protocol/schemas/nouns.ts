@@ -47,6 +47,7 @@ export const sessionNouns = {
     duration_ms: 'count | null',
     'images?': 'ImageInput[]',
     'is_in_progress?': 'boolean',
+    'agent_id?': 'string',
     'truncated?': 'CutFields',
   },
   CutFields: {
@@ -70,6 +71,11 @@ export const sessionNouns = {
     output_tokens: 'count',
     cached_tokens: 'count',
     context_window: 'count',
+    'context_tokens?': 'count',
+    'total_input_tokens?': 'count',
+    'cache_read_tokens?': 'count',
+    'cache_write_tokens?': 'count',
+    'cost_usd?': 'number >= 0',
   },
   QuestionOption: { ...closed, label: 'string', 'description?': 'string' },
   Question: {

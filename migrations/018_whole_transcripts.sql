@@ -8,3 +8,9 @@ FROM (
 WHERE messages.id = placed.id;
 -- The subagent whose message it is; null for the main thread.
 ALTER TABLE messages ADD COLUMN agent_id TEXT;
+-- What fills the context, what was read and written in all, and what the provider says it has cost.
+ALTER TABLE sessions ADD COLUMN context_tokens INTEGER;
+ALTER TABLE sessions ADD COLUMN total_input_tokens INTEGER;
+ALTER TABLE sessions ADD COLUMN cache_read_tokens INTEGER;
+ALTER TABLE sessions ADD COLUMN cache_write_tokens INTEGER;
+ALTER TABLE sessions ADD COLUMN cost_usd REAL;
