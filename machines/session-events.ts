@@ -128,6 +128,7 @@ export type SessionReport =
       kind: 'permission' | 'question' | 'idle';
       request: ApprovalRequest;
     })
+  /** Its `message`, where there is one, is the same in both. */
   | (Reported & { type: 'compaction.started' })
   | (Reported & { type: 'compaction.finished' })
   | (Reported & { type: 'usage.updated'; usage: TokenUsage })
@@ -207,6 +208,8 @@ export type SessionReport =
       usage?: TokenUsage;
       title?: string;
       model?: string;
+      /** The message about a compaction that is over. */
+      compacted?: string;
       /** How far the file was read: stored together with what it brought. */
       tail: Omit<TailNoted, 'type' | 'session_id'>;
     })

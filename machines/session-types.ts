@@ -205,6 +205,8 @@ export interface SessionContext {
   hasRegistry?: boolean;
   /** When the message that `last_message` quotes was said; absent while none is known. */
   lastMessageAt?: string;
+  /** The message about the newest compaction of the context, as far as it has one. */
+  compaction?: { messageId: string; isOver: boolean };
 }
 
 /** What an actor starts from. */

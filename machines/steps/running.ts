@@ -71,6 +71,15 @@ export function cutOffTools(draft: Draft, reason: string): void {
   draft.context.finished = finished.map(withoutMessage);
 }
 
+/** A compaction that is refused ("not enough messages") reports no end: what follows it says that it is over. */
+export function cutOffCompaction(draft: Draft): void {
+  const { compaction } = draft.context;
+  if (compaction === undefined || compaction.isOver) return;
+  const content = 'The conversation was not compacted';
+  amend(draft, compaction.messageId, { content, is_in_progress: false });
+  draft.context.compaction = { ...compaction, isOver: true };
+}
+
 /** A message changed: a command that outlived its turn shows its outcome this way. */
 export function noteOutcome(
   draft: Draft,
@@ -173,6 +182,7 @@ export function endEverything(draft: Draft): void {
   settle(draft);
   for (const agent of draft.context.agents) removeAgent(draft, agent);
   dropTools(draft, () => true);
+  cutOffCompaction(draft);
 }
 
 /** Ends every subagent that is not among those known to go on. */

@@ -21,12 +21,15 @@ export function transcriptRead(draft: Draft, event: EventOf<'transcript.read'>):
     if (isOfTurn || draft.before.session.model === null) change(draft, 'model', model);
   }
   if (usage) {
-    draft.context.session = { ...draft.context.session, token_usage: usage };
-    draft.after.push({ type: 'tokens_updated', session_id, usage });
+    // What the transcript does not tell, another source may have told.
+    const token_usage = { ...draft.context.session.token_usage, ...usage };
+    draft.context.session = { ...draft.context.session, token_usage };
+    draft.after.push({ type: 'tokens_updated', session_id, usage: token_usage });
   }
   if (title !== undefined && title !== draft.context.session.summary) {
     change(draft, 'summary', clip(title));
   }
+  if (event.compacted) draft.context.compaction = { messageId: event.compacted, isOver: true };
   if (event.dropped) takeBack(draft, event.dropped);
   draft.notes.push({ type: 'tail_noted', session_id, ...tail });
   if (event.messages.length > 0) touch(draft);

@@ -3,6 +3,7 @@ import { beganBefore, hasJustBegun, isOpenAt } from '../evidence.ts';
 import type { OpenApproval, SessionContext } from '../session-types.ts';
 import { attentionNoticed, close } from './approvals.ts';
 import {
+  amend,
   append,
   change,
   clip,
@@ -18,6 +19,7 @@ import {
   adoptAgent,
   beginTurn,
   closeTurn,
+  cutOffCompaction,
   dropTools,
   keepAgents,
   settle,
@@ -56,6 +58,7 @@ export function turnStarted(draft: Draft, event: EventOf<'turn.started'>, edge: 
     evidenceOf(event),
   );
   dropTools(draft, (tool) => tool.agentId === null && isOpenAt(tool, event.at));
+  cutOffCompaction(draft);
   draft.context.turn = { ...draft.context.turn, promptId: event.promptId, clearedAt: event.at };
   // Overtaken by its own tools, it is the prompt of the turn that they opened.
   if (edge !== 'open') beginTurn(draft, event.promptId, event.at);
@@ -144,13 +147,27 @@ function beginUnnumbered(draft: Draft, edge: TurnEdge): void {
  * The model begins to summarise the conversation. Counted, and the status stays: a compaction that is
  * refused ("not enough messages") reports no end, and a session that hangs in `working` would be worse.
  */
-export function compactionStarted(draft: Draft): void {
+export function compactionStarted(draft: Draft, event: EventOf<'compaction.started'>): void {
   draft.columns.count = 'compact_count';
+  const { message } = event;
+  // The transcript may have told its end before this report came.
+  if (message && draft.context.compaction?.messageId !== message.id) {
+    append(draft, message);
+    draft.context.compaction = { messageId: message.id, isOver: false };
+  }
   touch(draft);
 }
 
 /** The summary replaced the conversation in the model's context. */
-export function compactionFinished(draft: Draft): void {
+export function compactionFinished(draft: Draft, event: EventOf<'compaction.finished'>): void {
+  const { message } = event;
+  if (message) {
+    const { id: messageId, content } = message;
+    if (draft.context.compaction?.messageId === messageId) {
+      amend(draft, messageId, { content, is_in_progress: false });
+    } else append(draft, message);
+    draft.context.compaction = { messageId, isOver: true };
+  }
   draft.after.push({ type: 'context_compacted', session_id: draft.context.session.id });
   touch(draft);
 }
@@ -209,6 +226,7 @@ export function endTurn(
   const isDone = (agentId: string | null) =>
     agentId === null || (backgroundAgents !== null && !listed.has(agentId));
   closeTurn(draft, edge);
+  cutOffCompaction(draft);
   if (backgroundAgents) settle(draft);
   // A bare notification is only believed while the main thread works (attentionNoticed).
   const stillOpen = edge === 'open' || edge === 'renews';

@@ -90,6 +90,8 @@ export const Message = {
   images: 'ImageInput[]?',
   /** Additive: present and true while a command runs. */
   is_in_progress: 'boolean?',
+  /** Additive: the subagent that did or said it; absent for the main thread. */
+  agent_id: 'string?',
   /** Additive: texts that are cut here, with the lengths (UTF-16 units) in which they are stored. */
   truncated: 'CutFields?',
 } as const;
@@ -122,6 +124,14 @@ export const TokenUsage = {
   output_tokens: 'count',
   cached_tokens: 'count',
   context_window: 'count',
+  /** Additive: what fills the context now: all that the newest answer read, or what a compaction left. */
+  context_tokens: 'count?',
+  /** Additive: sums over all answers, each counted once; `total_input_tokens` without what the cache read or took. */
+  total_input_tokens: 'count?',
+  cache_read_tokens: 'count?',
+  cache_write_tokens: 'count?',
+  /** Additive: US dollars, as the provider's own tool says, with its subagents; absent where it says nothing. */
+  cost_usd: 'number >= 0?',
 } as const;
 export interface TokenUsage extends Shape<typeof TokenUsage, Names> {}
 

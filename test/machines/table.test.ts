@@ -4,7 +4,13 @@
  */
 import { describe } from 'vitest';
 import { asked, began, messageOf, over, prompted, report, stopped, toolBegan } from './events.ts';
-import { closed, delta, listed, noted, type Row, said, testRows } from './rows.ts';
+import { changed, closed, delta, listed, noted, type Row, said, testRows } from './rows.ts';
+
+const compacting = { ...messageOf('c1', 'tool', 'Compacting'), is_in_progress: true };
+const compactedRead = {
+  ...{ witness: 'transcript' as const, messages: [], behind: null, compacted: 'c1' },
+  tail: { source: '', path: '/t.jsonl', file: '1:2', offset: 3, mark: 'm' },
+};
 
 const TURNS: Row[] = [
   [
@@ -138,6 +144,43 @@ const TURNS: Row[] = [
     report(4, 'compaction.finished', {}),
     'idle',
     [delta({}), { type: 'context_compacted' }],
+  ],
+  [
+    'a compaction has a line in the conversation from its beginning on',
+    [prompted(1), stopped(2)],
+    report(3, 'compaction.started', { message: compacting }),
+    'idle',
+    [said({ id: 'c1' }), noted({ count: 'compact_count' }), delta({})],
+  ],
+  [
+    'the line of a compaction says when it is over',
+    [prompted(1), stopped(2), report(3, 'compaction.started', { message: compacting })],
+    report(4, 'compaction.finished', { message: messageOf('c1', 'tool', 'Compacted') }),
+    'idle',
+    [
+      changed('c1', { content: 'Compacted', is_in_progress: false }),
+      delta({}),
+      { type: 'context_compacted' },
+    ],
+  ],
+  [
+    'a compaction that was refused is over with the next prompt',
+    [prompted(1), stopped(2), report(3, 'compaction.started', { message: compacting })],
+    prompted(4),
+    'working',
+    [
+      said({ id: 'user-4' }),
+      changed('c1', { content: 'The conversation was not compacted', is_in_progress: false }),
+      noted({ count: 'prompt_count' }),
+      delta({ current_turn_id: 'turn-2', turn_count: 2 }),
+    ],
+  ],
+  [
+    'a compaction whose end the transcript has told does not begin again',
+    [prompted(1), stopped(2), report(3, 'transcript.read', compactedRead)],
+    report(4, 'compaction.started', { message: compacting }),
+    'idle',
+    [noted({ count: 'compact_count' }), delta({})],
   ],
   [
     'a compaction inside a turn leaves the turn working',

@@ -1,6 +1,7 @@
 /** What the pieces of a transcript line mean: texts of a user, results of tools, tokens. Pure functions. */
 import { stripVTControlCharacters } from 'node:util';
-import type { ReportedImage, Tokens, ToolOutcome } from '../reports.ts';
+import type { Message } from '../../protocol/nouns.ts';
+import type { KeepImage, ReportedImage, Tokens, ToolOutcome } from '../reports.ts';
 
 /** A parsed JSON object of unknown shape. */
 export type Json = Readonly<Record<string, unknown>>;
@@ -86,6 +87,24 @@ export function textOf(blocks: readonly Json[]): string {
   return blocks
     .flatMap((block) => (block.type === 'text' && typeof block.text === 'string' ? block.text : []))
     .join('\n');
+}
+
+/** An image as the CLI writes it into a tool's result. */
+export function blockOf({ mediaType, data }: ReportedImage): object {
+  return { type: 'image', source: { type: 'base64', media_type: mediaType, data } };
+}
+
+/** The message with its images. What cannot be kept is left out: the words stay. */
+export function withImages(
+  message: Message,
+  given: readonly ReportedImage[],
+  keep: KeepImage,
+): Message {
+  const images = given.flatMap(({ data }) => {
+    const kept = keep(Buffer.from(data, 'base64'));
+    return 'image' in kept ? kept.image : [];
+  });
+  return images.length === 0 ? message : { ...message, images };
 }
 
 /** Blocks that the CLI puts beside the words of a person. */

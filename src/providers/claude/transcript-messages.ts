@@ -7,14 +7,17 @@ import type { SeenFields } from '../../../machines/session-events.ts';
 import { entry } from '../../protocol/encode.ts';
 import type { Hook } from '../../protocol/hook.ts';
 import type { Message, MessageType, TokenUsage } from '../../protocol/nouns.ts';
-import type { KeepImage, ReportedImage, TranscriptNews, TranscriptReport } from '../reports.ts';
+import type { KeepImage, TranscriptNews, TranscriptReport } from '../reports.ts';
 import {
+  compactionMessage,
   failedToolMessage,
   finishedToolMessage,
   startedToolMessage,
   toolUseOf,
 } from './hooks/tools.ts';
-import { idOfLine, idOfWords } from './message-ids.ts';
+import { forgetOldest, TranscriptIds } from './message-ids.ts';
+import { blockOf, withImages } from './transcript-content.ts';
+import { TranscriptUsage } from './transcript-usage.ts';
 
 type ReportOf<What extends TranscriptReport['what']> = Extract<TranscriptReport, { what: What }>;
 
@@ -29,6 +32,8 @@ export interface TranscriptPiece {
   usage?: TokenUsage;
   title?: string;
   model?: string;
+  /** The message about a compaction that is over. */
+  compacted?: string;
   fields: SeenFields;
   /** Earlier messages that were taken back, and how many of them were prompts. */
   dropped: { messages: string[]; prompts: number };
@@ -45,40 +50,40 @@ interface Begun {
   stamp: number;
 }
 
-interface Told {
+/** A message under its id. */
+interface Named {
   id: string;
   make: MakeMessage;
 }
 
 /** More than stand between a tool use and its result. */
 const MAX_BEGUN = 512;
-/** Different texts of which it is remembered how often they were said. */
-const MAX_WORDS = 4096;
-/** Answers whose tokens may still change: their lines stand close together. */
-const MAX_ANSWERS = 64;
-/** Tokens that a model reads at most: the transcript does not say it. */
-const WINDOWS = [200_000, 1_000_000] as const;
+/** Messages whose place is remembered. */
+const MAX_PLACES = 4096;
 
 /** Reads the reports of one file. */
 export class TranscriptMessages {
   readonly #sessionId: string;
+  readonly #agent: string | null;
+  readonly #ids: TranscriptIds;
+  readonly #usage = new TranscriptUsage();
   readonly #begun = new Map<string, Begun>();
-  readonly #said = new Map<string, number>();
-  readonly #answers = new Map<string, number>();
   /** Messages by the line that told them. */
   readonly #ofLine = new Map<string, string[]>();
   /** Messages and the one before each. */
   readonly #places = new Map<string, string | null>();
   /** The newest that has a place. */
   #newest: string | null = null;
-  #prompts: string | null = null;
   #command: { id: string; make: () => Message } | null = null;
-  #unanswered: (Told & { turn: string | null }) | null = null;
-  #output = 0;
+  #unanswered: (Named & { turn: string | null }) | null = null;
+  #compacted: ReportOf<'compacted'> | null = null;
   #isNamedByPerson = false;
 
-  constructor(sessionId: string) {
+  /** @param agent  the subagent whose file it is; null for the main one */
+  constructor(sessionId: string, agent: string | null = null) {
     this.#sessionId = sessionId;
+    this.#agent = agent;
+    this.#ids = new TranscriptIds(sessionId, agent !== null);
   }
 
   /** What these reports say; null when it is nothing. */
@@ -99,6 +104,7 @@ export class TranscriptMessages {
       if (report.what === 'rewound') isNews = this.#rewind(report, made, piece) || isNews;
       const message = this.#message(report);
       if (message !== null) this.#noteLine(report, message.id);
+      if (message !== null && report.what === 'notice') piece.compacted = message.id;
       const answered = this.#answeredBy(report);
       if (answered !== null) this.#add(made, answered, piece);
       if (message !== null) this.#add(made, message, piece);
@@ -135,12 +141,12 @@ export class TranscriptMessages {
   }
 
   /** Places go by the first time that a message is told: a result changes its tool use, wherever it stands. */
-  #add(made: Map<string, MakeMessage>, { id, make }: Told, piece: TranscriptPiece): void {
+  #add(made: Map<string, MakeMessage>, { id, make }: Named, piece: TranscriptPiece): void {
     const isFirst = made.size === 0;
     made.set(id, make);
     if (!this.#places.has(id)) {
       this.#places.set(id, this.#newest);
-      forgetOldest(this.#places, MAX_WORDS);
+      forgetOldest(this.#places, MAX_PLACES);
       this.#newest = id;
     }
     if (isFirst) piece.behind = this.#places.get(id) ?? null;
@@ -150,8 +156,14 @@ export class TranscriptMessages {
   #note(report: TranscriptReport, piece: TranscriptPiece): boolean {
     switch (report.what) {
       case 'tokens':
-        if (report.agent !== null) return false;
-        piece.usage = this.#count(report);
+        if (report.agent !== this.#agent) return false;
+        piece.usage = this.#usage.count(report);
+        return true;
+      case 'compacted':
+        piece.usage = this.#usage.compact(report);
+        return true;
+      case 'cost':
+        piece.usage = this.#usage.pay(report);
         return true;
       case 'model':
         piece.model = report.model;
@@ -169,83 +181,63 @@ export class TranscriptMessages {
     }
   }
 
-  /** What the newest answer read, and what all of them wrote; each answer counts once. */
-  #count({ answer, tokens }: ReportOf<'tokens'>): TokenUsage {
-    this.#output += tokens.output - (this.#answers.get(answer) ?? 0);
-    this.#answers.delete(answer);
-    this.#answers.set(answer, tokens.output);
-    forgetOldest(this.#answers, MAX_ANSWERS);
-    const window = WINDOWS.find((size) => tokens.context <= size) ?? tokens.context;
-    return {
-      input_tokens: tokens.input,
-      output_tokens: this.#output,
-      cached_tokens: tokens.cacheRead + tokens.cacheCreation,
-      context_window: window,
-    };
-  }
-
-  #message(report: TranscriptReport): Told | null {
+  #message(report: TranscriptReport): Named | null {
+    if (report.what === 'tool.started') return this.#toolStarted(report);
+    if (report.what === 'tool.ended') return this.#toolEnded(report);
     // Older versions write what a subagent says into the file of its session.
-    const isAgents = report.agent !== null;
+    if (report.agent !== this.#agent) return null;
     switch (report.what) {
       case 'user.text':
-        return isAgents ? null : this.#prompt(report);
+        return this.#prompt(report);
       case 'assistant.text':
-        return isAgents ? null : this.#words(report, report.text, false);
+        return this.#words(report, report.text, false);
       case 'api.failed':
-        return isAgents ? null : this.#words(report, report.text, true);
+        return this.#words(report, report.text, true);
       case 'assistant.thinking':
-        return isAgents ? null : this.#thought(report);
-      case 'tool.started':
-        return this.#toolStarted(report);
-      case 'tool.ended':
-        return this.#toolEnded(report);
+        return this.#thought(report);
       case 'command.entered':
-        return isAgents ? null : this.#entered(report);
+        return this.#entered(report);
       case 'command.output':
-        return isAgents ? null : this.#printed(report);
+        return this.#printed(report);
+      case 'compacted':
+        this.#compacted = report;
+        return null;
+      case 'notice':
+        return report.origin === 'summary' ? this.#compaction(report) : null;
       default:
         return null;
     }
   }
 
   #prompt(report: ReportOf<'user.text'>) {
-    const id = this.#idOfPrompt(report, report.prompt);
+    const id = this.#ids.ofPrompt(report, report.prompt);
     const base = this.#entry(report, id, 'user', report.text);
     const make: MakeMessage = (keep) => withImages(base, report.images, keep);
     return { id, make };
   }
 
-  /** A prompt has an id of its own; only the first words under it are the prompt. */
-  #idOfPrompt(report: TranscriptReport, prompt: string | null): string {
-    const session_id = this.#sessionId;
-    if (prompt === null || prompt === this.#prompts) return idOfLine(session_id, lineOf(report));
-    this.#prompts = prompt;
-    return idOfWords({ session_id, prompt_id: prompt, by: 'user', content: '' });
-  }
-
   #words(report: TranscriptReport, content: string, is_error: boolean) {
-    const id = this.#idOfWords(report, content);
+    const id = this.#ids.ofWords(report, content);
     const message = { ...this.#entry(report, id, 'assistant', content), is_error };
     return { id, make: () => message };
   }
 
-  #idOfWords(report: TranscriptReport, content: string): string {
-    const session_id = this.#sessionId;
-    const { turn } = report;
-    if (turn === null) return idOfLine(session_id, lineOf(report));
-    const words = { session_id, prompt_id: turn, by: 'assistant', content } as const;
-    const first = idOfWords(words);
-    const nth = this.#said.get(first) ?? 0;
-    this.#said.set(first, nth + 1);
-    forgetOldest(this.#said, MAX_WORDS);
-    return idOfWords(words, nth);
+  /** A compaction is told when its summary stands behind it, which names the prompt that hooks name too. */
+  #compaction(report: ReportOf<'notice'>) {
+    const { trigger = null, before = null, after = null } = this.#compacted ?? {};
+    this.#compacted = null;
+    const id = this.#ids.ofCompaction(report);
+    const figures = before === null ? '' : `${before} tokens became ${after ?? 'fewer'}.`;
+    const output = [figures, report.text].filter((part) => part !== '').join('\n\n');
+    const about = { id, session_id: this.#sessionId, trigger, isOver: true };
+    const message = { ...compactionMessage(about, timeOf(report.stamp)), tool_output: output };
+    return { id, make: () => message };
   }
 
   #thought(report: ReportOf<'assistant.thinking'>) {
     const { text, durationMs } = report;
     if (text === '' && durationMs === null) return null;
-    const id = idOfLine(this.#sessionId, lineOf(report));
+    const id = this.#ids.ofLine(report);
     const message = this.#entry(report, id, 'thinking', text);
     return { id, make: () => ({ ...message, duration_ms: durationMs }) };
   }
@@ -288,9 +280,9 @@ export class TranscriptMessages {
    * A command of the shell is shown as one. A command of the CLI is a prompt only if the model answers to it;
    * most, such as `/exit`, are for the CLI alone.
    */
-  #entered(report: ReportOf<'command.entered'>): Told | null {
+  #entered(report: ReportOf<'command.entered'>): Named | null {
     const { command, shell, turn } = report;
-    const id = shell ? this.#idOfPrompt(report, turn) : idOfCommand(this.#sessionId, report);
+    const id = shell ? this.#ids.ofPrompt(report, turn) : this.#ids.ofCommand(report);
     const message = this.#entry(report, id, shell ? 'shell' : 'user', command);
     const told = { id, make: () => message };
     this.#command = shell ? told : null;
@@ -299,10 +291,11 @@ export class TranscriptMessages {
   }
 
   /** The command that the model answers with this. */
-  #answeredBy({ what, turn, agent }: TranscriptReport): Told | null {
+  #answeredBy({ what, turn, agent }: TranscriptReport): Named | null {
     const command = this.#unanswered;
     const isAnswer = what.startsWith('assistant.') || what === 'tool.started';
-    if (command === null || !isAnswer || agent !== null || command.turn !== turn) return null;
+    if (command === null || !isAnswer || agent !== this.#agent || command.turn !== turn)
+      return null;
     this.#unanswered = null;
     return command;
   }
@@ -317,7 +310,8 @@ export class TranscriptMessages {
 
   #entry(report: TranscriptReport, id: string, message_type: MessageType, content: string) {
     const timestamp = timeOf(report.stamp);
-    return entry({ id, session_id: this.#sessionId, message_type, content, timestamp });
+    const message = entry({ id, session_id: this.#sessionId, message_type, content, timestamp });
+    return this.#agent === null ? message : { ...message, agent_id: this.#agent };
   }
 }
 
@@ -345,38 +339,6 @@ function asideOf(report: TranscriptReport): TranscriptNews | null {
   return { stamp, key, event };
 }
 
-function idOfCommand(session_id: string, report: TranscriptReport): string {
-  const { turn } = report;
-  if (turn === null) return idOfLine(session_id, lineOf(report));
-  return idOfWords({ session_id, prompt_id: turn, by: 'user', content: '' });
-}
-
-/** The line and the place in it, as the parser numbers what a line tells. */
-function lineOf({ key }: TranscriptReport): string {
-  return key.split(':').slice(-2).join(':');
-}
-
 function timeOf(stamp: number): string {
   return new Date(stamp).toISOString();
-}
-
-function blockOf({ mediaType, data }: ReportedImage): object {
-  return { type: 'image', source: { type: 'base64', media_type: mediaType, data } };
-}
-
-/** What cannot be kept is left out: the words stay. */
-function withImages(message: Message, given: readonly ReportedImage[], keep: KeepImage): Message {
-  const images = given.flatMap(({ data }) => {
-    const kept = keep(Buffer.from(data, 'base64'));
-    return 'image' in kept ? kept.image : [];
-  });
-  return images.length === 0 ? message : { ...message, images };
-}
-
-function forgetOldest(map: Map<string, unknown>, limit: number): void {
-  if (map.size <= limit) return;
-  for (const oldest of map.keys()) {
-    map.delete(oldest);
-    return;
-  }
 }

@@ -33,6 +33,8 @@ interface Followed {
   messages: TranscriptMessages;
   /** What the file looked like before it was last read to its end; null when it is to be read. */
   version: string | null;
+  /** When all folders were last searched for it, monotonic ms. */
+  searchedAt: number;
   isLooking: boolean;
   isWanted: boolean;
   looking: Promise<void>;
@@ -49,6 +51,8 @@ const EVERY_MS = 2000;
 /** After a search in vain every hook of the session would search again: a pause, twice as long each time, ms. */
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = EVERY_MS;
+/** A session that has said nothing yet has no file: all folders are not searched for it at every look. */
+const SEARCH_EVERY_MS = 30_000;
 /** A file so fresh may be written again within the same tick of its time. */
 const FRESH_MS = 1000;
 
@@ -87,6 +91,7 @@ export class TranscriptWatch implements Transcripts {
     this.release(sessionId);
     this.#followed.set(sessionId, {
       ...{ session, path: null, file: null, reader: null, version: null },
+      searchedAt: Number.NEGATIVE_INFINITY,
       messages: new TranscriptMessages(sessionId),
       ...{ isLooking: false, isWanted: false, looking: Promise.resolve() },
       ...{ pause: null, pauseMs: FIRST_PAUSE_MS },
@@ -216,9 +221,10 @@ export class TranscriptWatch implements Transcripts {
   }
 
   /** The file itself where it may be read; null while there is none. */
-  async #find({ session }: Followed): Promise<string | null> {
+  async #find(followed: Followed): Promise<string | null> {
     const { homes } = this.#options;
-    const named = session.path ?? (await this.#search(session));
+    const { session } = followed;
+    const named = session.path ?? (await this.#search(followed));
     if (named === null) return null;
     const path = await allowedTranscript(homes, named);
     if (path === null) {
@@ -231,13 +237,16 @@ export class TranscriptWatch implements Transcripts {
   }
 
   /** The CLI names the folder after the working directory; the file bears the session's id. */
-  async #search({ sessionId, cwd }: FollowedSession): Promise<string | null> {
+  async #search(followed: Followed): Promise<string | null> {
+    const { sessionId, cwd } = followed.session;
     const name = `${sessionId}.jsonl`;
+    const searchesAll = performance.now() - followed.searchedAt > SEARCH_EVERY_MS;
+    if (searchesAll) followed.searchedAt = performance.now();
     for (const home of this.#options.homes) {
       const projects = join(home, 'projects');
       const own = join(projects, (cwd ?? '').replace(/[^A-Za-z0-9]/g, '-'), name);
       if (cwd !== null && (await isThere(own))) return own;
-      for (const folder of await foldersIn(projects)) {
+      for (const folder of searchesAll ? await foldersIn(projects) : []) {
         const path = join(projects, folder, name);
         if (await isThere(path)) return path;
       }
@@ -291,7 +300,7 @@ export class TranscriptWatch implements Transcripts {
 
 /** What a piece says, as one event with the position behind it. */
 function newsOf(piece: TranscriptPiece, path: string, position: TailPosition): TranscriptNews[] {
-  const { messages, behind, dropped, usage, title, model, fields, stamp } = piece;
+  const { messages, behind, dropped, usage, title, model, compacted, fields, stamp } = piece;
   const event: TranscriptNews['event'] = ({ at, keep }): SessionEvent => ({
     type: 'transcript.read',
     at,
@@ -303,6 +312,7 @@ function newsOf(piece: TranscriptPiece, path: string, position: TailPosition): T
     ...(usage && { usage }),
     ...(title !== undefined && { title }),
     ...(model !== undefined && { model }),
+    ...(compacted !== undefined && { compacted }),
     tail: { source: '', path, ...position },
   });
   // The position last: what is told again after a kill is known by its key.

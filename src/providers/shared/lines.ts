@@ -92,7 +92,7 @@ export interface TailLimits {
   batch: number;
 }
 
-const DEFAULT_LIMITS: TailLimits = { line: 8 * 1024 * 1024, batch: 1024 * 1024 };
+const DEFAULT_LIMITS: TailLimits = { line: 8 * 1024 * 1024, batch: 256 * 1024 };
 const LINE_FEED = 10;
 /** Bytes that the mark covers. */
 const MARK_BYTES = 64;

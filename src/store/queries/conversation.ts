@@ -31,14 +31,15 @@ export interface MessageRow {
   is_error: number;
   is_in_progress: number;
   images_json: string | null;
+  agent_id: string | null;
   created_revision: number;
   changed_revision: number;
 }
 
 /** The select list that makes a `MessageRow`. */
 export const MESSAGE_COLUMNS = `id, session_id, type, content, timestamp, tool_name, tool_input,
-  tool_output, tool_duration, is_error, is_in_progress, images_json, created_revision,
-  changed_revision`;
+  tool_output, tool_duration, is_error, is_in_progress, images_json, agent_id,
+  created_revision, changed_revision`;
 
 /** A row of `turn_diffs`. */
 export interface TurnDiffRow extends TokenUsage {
@@ -88,6 +89,7 @@ export function messageFromRow(row: MessageRow): Message {
     duration_ms: durationMs(row),
     ...(images.length > 0 ? { images } : {}),
     ...(row.is_in_progress !== 0 && { is_in_progress: true }),
+    ...present(row, 'agent_id'),
   };
 }
 

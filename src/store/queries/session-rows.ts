@@ -3,7 +3,6 @@
  * old or foreign writer may have left some) become the nearest one inside: one unknown word would make
  * the app drop the whole list. Called by every read that shows a session.
  */
-
 import {
   type IntegrationMode,
   type LinkState,
@@ -13,6 +12,7 @@ import {
   type TokenUsage,
   type WorkStatus,
 } from '../../protocol/nouns.ts';
+import { TOLD_FIGURES } from '../row/columns.ts';
 
 /** Columns a summary is made of; `has_open` comes from the open approvals. */
 export interface SummaryRow {
@@ -32,6 +32,11 @@ export interface SummaryRow {
   output_tokens: number | null;
   cached_tokens: number | null;
   context_window: number | null;
+  context_tokens?: number | null;
+  total_input_tokens?: number | null;
+  cache_read_tokens?: number | null;
+  cache_write_tokens?: number | null;
+  cost_usd?: number | null;
   codex_integration_mode: string | null;
   claude_integration_mode: string | null;
   approval_policy: string | null;
@@ -53,6 +58,7 @@ export interface SummaryRow {
 export const SUMMARY_COLUMNS = `
   id, provider, project_path, transcript_path, project_name, model, custom_name, summary, first_prompt,
   last_message, status, work_status, input_tokens, output_tokens, cached_tokens, context_window,
+  ${TOLD_FIGURES.join(', ')},
   codex_integration_mode, claude_integration_mode, approval_policy, sandbox_mode, permission_mode,
   started_at, last_activity_at, git_branch, git_sha, current_cwd, effort, forked_from_session_id,
   link_state, link_reason,
@@ -118,13 +124,22 @@ function linkOf({ link_state, link_reason }: SummaryRow): Partial<SessionSummary
 
 /** Token counts; what a row does not know is 0, for the app decodes nothing else. */
 export function usageFromRow(
-  row: Pick<SummaryRow, 'input_tokens' | 'output_tokens' | 'cached_tokens' | 'context_window'>,
+  row: Pick<
+    SummaryRow,
+    | 'input_tokens'
+    | 'output_tokens'
+    | 'cached_tokens'
+    | 'context_window'
+    | (typeof TOLD_FIGURES)[number]
+  >,
 ): TokenUsage {
+  const told = TOLD_FIGURES.map((name) => present(row, name));
   return {
     input_tokens: row.input_tokens ?? 0,
     output_tokens: row.output_tokens ?? 0,
     cached_tokens: row.cached_tokens ?? 0,
     context_window: row.context_window ?? 0,
+    ...Object.assign({}, ...told),
   };
 }
 

@@ -66,7 +66,7 @@ export function columnsFromSummary(session: SessionSummary): Record<string, SqlV
   return { ...columns, ...columnsFromUsage(session.token_usage) };
 }
 
-/** The five token columns. */
+/** The token columns, and what it has cost; what a provider does not tell keeps its old value. */
 export function columnsFromUsage(usage: TokenUsage): Record<string, SqlValue> {
   return {
     input_tokens: usage.input_tokens,
@@ -74,7 +74,26 @@ export function columnsFromUsage(usage: TokenUsage): Record<string, SqlValue> {
     cached_tokens: usage.cached_tokens,
     context_window: usage.context_window,
     total_tokens: usage.input_tokens + usage.output_tokens,
+    ...told(usage),
   };
+}
+
+/** Figures that not every provider tells, each a column of its name. */
+export const TOLD_FIGURES = [
+  'context_tokens',
+  'total_input_tokens',
+  'cache_read_tokens',
+  'cache_write_tokens',
+  'cost_usd',
+] as const satisfies ReadonlyArray<keyof TokenUsage>;
+
+function told(usage: TokenUsage): Record<string, SqlValue> {
+  const columns: Record<string, SqlValue> = {};
+  for (const name of TOLD_FIGURES) {
+    const figure = usage[name];
+    if (figure !== undefined) columns[name] = figure;
+  }
+  return columns;
 }
 
 /** A field's value as its column keeps it: times in milliseconds, texts not longer than allowed. */
@@ -104,6 +123,7 @@ export interface StoredMessage {
   tool_output: string | null;
   tool_duration: number | null;
   is_error: number;
+  is_in_progress: number;
   images_json: string | null;
 }
 
@@ -157,15 +177,15 @@ function prepareConversation(database: Sqlite) {
     ),
     insertMessage: database.prepare(
       `INSERT INTO messages (id, session_id, type, content, timestamp, sequence, tool_name, tool_input,
-         tool_output, tool_duration, is_error, is_in_progress, images_json, created_revision,
-         changed_revision)
+         tool_output, tool_duration, is_error, is_in_progress, images_json, agent_id,
+         created_revision, changed_revision)
        VALUES (@id, @session_id, @type, @content, @timestamp, @sequence, @tool_name, @tool_input,
-         @tool_output, @tool_duration, @is_error, @is_in_progress, @images_json, @revision,
-         @revision)
+         @tool_output, @tool_duration, @is_error, @is_in_progress, @images_json, @agent_id,
+         @revision, @revision)
        ON CONFLICT (id) DO NOTHING`,
     ),
     message: database.prepare<[string, string], StoredMessage>(
-      `SELECT content, tool_output, tool_duration, is_error, images_json
+      `SELECT content, tool_output, tool_duration, is_error, is_in_progress, images_json
        FROM messages WHERE id = ? AND session_id = ?`,
     ),
     placeOf: database.prepare<[string, string], { id: string | null; sequence: number }>(
@@ -178,8 +198,12 @@ function prepareConversation(database: Sqlite) {
     dropMessage: database.prepare<[string, string]>(
       'DELETE FROM messages WHERE id = ? AND session_id = ?',
     ),
-    spread: database.prepare<[string]>(
-      'UPDATE messages SET sequence = (sequence + 1) * 1024 WHERE session_id = ?',
+    spread: database.prepare<[number, string]>(
+      // From their order and not from their numbers, which would outgrow what JavaScript can count.
+      `UPDATE messages SET sequence = placed.place * ?
+       FROM (SELECT id, row_number() OVER (ORDER BY sequence, rowid) AS place
+             FROM messages WHERE session_id = ?) AS placed
+       WHERE messages.id = placed.id`,
     ),
     putTail: database.prepare(
       `INSERT OR REPLACE INTO tails (session_id, source, path, file, offset, mark)

@@ -65,6 +65,7 @@ export function appendMessage(
     is_error: Number(message.is_error),
     is_in_progress: Number(message.is_in_progress ?? false),
     images_json: message.images?.length ? JSON.stringify(message.images) : null,
+    agent_id: message.agent_id ?? null,
     revision,
   });
   // No number is spent on the second.
@@ -146,6 +147,7 @@ function missingIn(stored: StoredMessage, message: Message, isTranscript: boolea
     if (output !== stored.tool_output) changes.tool_output = output;
     if (Number(message.is_error) !== stored.is_error) changes.is_error = message.is_error;
   }
+  if (stored.is_in_progress !== 0 && message.tool_output !== null) changes.is_in_progress = false;
   if (message.duration_ms !== null && stored.tool_duration === null) {
     changes.duration_ms = message.duration_ms;
   }

@@ -4,8 +4,11 @@
  */
 import type { RowStatements } from './columns.ts';
 
-/** Free numbers that spreading leaves between two messages. */
-const SPREAD = 1024;
+/**
+ * Free numbers that spreading leaves between two messages: so many that a whole transcript fits between two that
+ * hooks have told.
+ */
+const SPREAD = 2 ** 20;
 
 /** The place of a message among those of its session. */
 export interface Place {
@@ -55,7 +58,7 @@ function spreading(
 ): Place | null {
   const place = look();
   if (place === null || place.isFree) return place;
-  statements.spread.run(sessionId);
+  statements.spread.run(SPREAD, sessionId);
   return look();
 }
 

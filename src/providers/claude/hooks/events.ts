@@ -12,6 +12,7 @@ import type { HookReceipt } from '../../reports.ts';
 import { idOfWords } from '../message-ids.ts';
 import { elicitationRequest, permissionRequest, unexplainedRequest } from './approvals.ts';
 import {
+  compactionOf,
   failedToolMessage,
   finishedToolMessage,
   saysRefused,
@@ -72,8 +73,16 @@ const TRANSLATIONS: Record<string, Translate> = {
   Notification: notified,
   SubagentStart: agentReported('agent.started'),
   SubagentStop: agentReported('agent.finished'),
-  PreCompact: (hook, { at }) => ({ ...seen(hook, at), type: 'compaction.started' }),
-  PostCompact: (hook, { at }) => ({ ...seen(hook, at), type: 'compaction.finished' }),
+  PreCompact: (hook, { at }) => ({
+    ...seen(hook, at),
+    type: 'compaction.started',
+    ...compactionOf(hook, at, false),
+  }),
+  PostCompact: (hook, { at }) => ({
+    ...seen(hook, at),
+    type: 'compaction.finished',
+    ...compactionOf(hook, at, true),
+  }),
   CwdChanged: (hook, { at }) =>
     observed(hook, at, { current_cwd: hook.new_cwd ?? hook.cwd ?? undefined }),
   PostModelSwitch: (hook, { at }) => observed(hook, at, { model: hook.to_model ?? undefined }),

@@ -1,11 +1,12 @@
 /** Tool uses in hook bodies: their identity, and the message that shows input and outcome. */
 import { hash } from 'node:crypto';
 import type { SettledTool, Stamp, ToolUse } from '../../../../machines/session-types.ts';
-import { cut, wireTime } from '../../../protocol/encode.ts';
+import { cut, entry, wireTime } from '../../../protocol/encode.ts';
 import type { Hook } from '../../../protocol/hook.ts';
 import type { ImageInput, Message, MessageChanges } from '../../../protocol/nouns.ts';
 import type { KeepImage } from '../../reports.ts';
 import { withoutImages } from '../../shared/tool-images.ts';
+import { idOfCompaction } from '../message-ids.ts';
 import { patchText } from './approvals.ts';
 
 /** A tool's message and how it changes one that is already there. */
@@ -39,7 +40,40 @@ export function startedToolMessage(hook: Hook, { toolUseId, name }: ToolUse, at:
     is_error: false,
     timestamp: wireTime(at),
     duration_ms: null,
+    ...(hook.agent_id && { agent_id: hook.agent_id }),
   };
+}
+
+/** What names a compaction of the context. */
+interface Compaction {
+  id: string;
+  session_id: string;
+  /** `manual`: a person asked for it; `auto`: the context was full. */
+  trigger: string | null;
+  isOver: boolean;
+}
+
+/** A line of the conversation about a compaction: it is shown as a tool of that name. */
+export function compactionMessage(
+  { id, session_id, trigger, isOver }: Compaction,
+  at: Stamp,
+): Message {
+  const words = trigger === 'auto' ? ' (automatic)' : trigger === null ? '' : ` (${trigger})`;
+  return {
+    ...entry({ id, session_id, message_type: 'tool', content: '', timestamp: wireTime(at) }),
+    content: isOver ? `Conversation compacted${words}` : `Compacting the conversation${words}`,
+    ...(!isOver && { is_in_progress: true }),
+    tool_name: 'Compact',
+    tool_input: JSON.stringify({ trigger }),
+  };
+}
+
+/** The line about the compaction that a hook tells; without a prompt's id the transcript alone tells it. */
+export function compactionOf({ session_id, prompt_id, trigger }: Hook, at: Stamp, isOver: boolean) {
+  if (!prompt_id) return {};
+  const id = idOfCompaction(session_id, prompt_id);
+  const message = compactionMessage({ id, session_id, trigger: trigger ?? null, isOver }, at);
+  return { message };
 }
 
 /** What the translation of a tool's end needs besides its hook. */

@@ -1,0 +1,65 @@
+/** What the model read and wrote in one transcript, each of its answers counted once. */
+import type { TokenUsage } from '../../protocol/nouns.ts';
+import type { Tokens, TranscriptReport } from '../reports.ts';
+import { forgetOldest } from './message-ids.ts';
+
+type ReportOf<What extends TranscriptReport['what']> = Extract<TranscriptReport, { what: What }>;
+
+/** Answers whose figures may still change: their lines stand close together. */
+const MAX_ANSWERS = 64;
+/** Tokens that a model reads at most: the transcript does not say it. */
+const WINDOWS = [200_000, 1_000_000] as const;
+const NOTHING: Tokens = {
+  ...{ input: 0, output: 0, cacheRead: 0, cacheCreation: 0, thinking: 0, context: 0 },
+};
+
+/** Counts the answers of one file. */
+export class TranscriptUsage {
+  readonly #answers = new Map<string, Tokens>();
+  #total = NOTHING;
+  /** What the newest answer read. */
+  #newest = NOTHING;
+  #usd: number | null = null;
+
+  /** The newest figures of an answer take the place of those that its earlier lines gave. */
+  count({ answer, tokens }: ReportOf<'tokens'>): TokenUsage {
+    const before = this.#answers.get(answer) ?? NOTHING;
+    this.#answers.delete(answer);
+    this.#answers.set(answer, tokens);
+    forgetOldest(this.#answers, MAX_ANSWERS);
+    const total = { ...this.#total };
+    for (const name of ['input', 'output', 'cacheRead', 'cacheCreation', 'thinking'] as const) {
+      total[name] += tokens[name] - before[name];
+    }
+    this.#total = total;
+    this.#newest = tokens;
+    return this.#usage();
+  }
+
+  /** The conversation became its summary: that is what fills the context until the next answer. */
+  compact({ after }: ReportOf<'compacted'>): TokenUsage {
+    if (after !== null) this.#newest = { ...NOTHING, input: after, context: after };
+    return this.#usage();
+  }
+
+  /** What the CLI says that the session has cost, with its subagents. */
+  pay({ usd }: ReportOf<'cost'>): TokenUsage {
+    this.#usd = usd;
+    return this.#usage();
+  }
+
+  #usage(): TokenUsage {
+    const { input, cacheRead, cacheCreation, context } = this.#newest;
+    return {
+      input_tokens: input,
+      output_tokens: this.#total.output,
+      cached_tokens: cacheRead + cacheCreation,
+      context_window: WINDOWS.find((size) => context <= size) ?? context,
+      context_tokens: context,
+      total_input_tokens: this.#total.input,
+      cache_read_tokens: this.#total.cacheRead,
+      cache_write_tokens: this.#total.cacheCreation,
+      ...(this.#usd !== null && { cost_usd: this.#usd }),
+    };
+  }
+}
