@@ -60,8 +60,8 @@ interface Reported {
   turnId?: string;
 }
 
-/** A word about the whole session. */
-interface Standing extends Reported {
+/** What a witness says of the whole session. */
+interface WitnessReport extends Reported {
   witness: Witness;
   /** Since when it is so, where the report is of a look that found it unchanged; else it is so since `at`. */
   since?: Stamp;
@@ -168,11 +168,11 @@ export type SessionReport =
   /** Nobody has used it for long: the connector may go, the next words fetch another. */
   | (Reported & { type: 'link.rested' })
   /** The CLI's live registry says that the session works. */
-  | (Standing & { type: 'witness.busy' })
+  | (WitnessReport & { type: 'witness.busy' })
   /** The registry says that the session waits for its user's words: whatever ran is over. */
-  | (Standing & { type: 'witness.idle' })
+  | (WitnessReport & { type: 'witness.idle' })
   /** The registry says that the terminal shows a dialog. */
-  | (Standing & {
+  | (WitnessReport & {
       type: 'witness.waiting';
       kind: 'permission' | 'question';
       request: ApprovalRequest;

@@ -17,7 +17,7 @@ export default defineConfig({
       {
         extends: true,
         test: {
-          name: 'house',
+          name: 'all',
           // Modules hold no state, so files may share them: half of the time went into importing anew.
           isolate: false,
           include: ['test/**/*.test.ts'],

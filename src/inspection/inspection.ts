@@ -14,7 +14,7 @@ import type {
   InspectScope,
   InspectStats,
 } from '../protocol/inspect.ts';
-import { HAND_EVENTS } from '../protocol/manual-event-names.ts';
+import { MANUAL_EVENT_TYPES } from '../protocol/manual-event.ts';
 import type { Registry } from '../runtime/sessions/registry.ts';
 import type { Writer } from '../store/writer.ts';
 import { bundleOf } from './bundle.ts';
@@ -167,7 +167,7 @@ function helloOf(
     xstate: XSTATE,
     machines: [...MACHINES],
     scopes,
-    sendable: scopes.includes('control') ? [...HAND_EVENTS] : [],
+    sendable: scopes.includes('control') ? [...MANUAL_EVENT_TYPES] : [],
     limits: LIMITS,
     rows,
     sessions: total,

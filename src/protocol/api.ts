@@ -5,8 +5,7 @@
  * openapi.ts and for its handler in transports/http/operations.ts.
  */
 import { CODES, type ErrorCode, OrbitError } from '../errors.ts';
-import { type } from './ark.ts';
-import { validationErrorsOf } from './validation.ts';
+import { type, validationErrorsOf } from './ark.ts';
 
 const id = type('1 <= string <= 128');
 const words = 'string > 0';

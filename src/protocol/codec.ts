@@ -3,12 +3,16 @@
  * for bad input. Importing this file loads arktype; the server does so right after it listens.
  */
 import { OrbitError } from '../errors.ts';
-import { type } from './ark.ts';
+import { closed, scope, type, validationErrorsOf } from './ark.ts';
 import { CLIENT_TYPES, type ClientMessage, schemaOf } from './client.ts';
 import { convertHook, HOOK_TYPES, Hook } from './hook.ts';
-import { checkManualEvent, type ManualEvent } from './manual-event.ts';
-import { HAND_EVENTS, type ManualEventType } from './manual-event-names.ts';
-import { validationErrorsOf, wellFormed } from './validation.ts';
+import {
+  MANUAL_EVENT_TYPES,
+  MANUAL_EVENTS,
+  MANUAL_NOUNS,
+  type ManualEvent,
+} from './manual-event.ts';
+import { wellFormed } from './scan.ts';
 
 /**
  * Checks one message of a client. Unknown keys are ignored, optional ones may be null.
@@ -65,12 +69,18 @@ export function decodeHook(value: unknown): Hook | OrbitError {
  * @returns the event, or OrbitError `bad_request` that names the fields
  */
 export function decodeManualEvent(value: { type: string }): ManualEvent | OrbitError {
-  const tag = HAND_EVENTS.find((one) => one === value.type) as ManualEventType | undefined;
+  const tag = MANUAL_EVENT_TYPES.find((one) => one === value.type);
   if (tag === undefined) {
-    const reason = `${clip(value.type, 80)} cannot be sent by hand; these can: ${HAND_EVENTS.join(', ')}`;
+    const reason = `${clip(value.type, 80)} cannot be sent by hand; these can: ${MANUAL_EVENT_TYPES.join(', ')}`;
     return new OrbitError('bad_request', { reason });
   }
-  const checked = checkManualEvent(tag, value);
+  const event = { type: `'${tag}'`, at: 'string?', ...MANUAL_EVENTS[tag] };
+  // A closed definition is data to the compiler; its type is that of `ManualEvent`.
+  const names = scope(closed(MANUAL_NOUNS) as object);
+  const schema = names.type(closed(event) as never) as unknown as (
+    value: unknown,
+  ) => ManualEvent | type.errors;
+  const checked = schema(value);
   if (checked instanceof type.errors) {
     return new OrbitError('bad_request', {
       reason: `${tag}: ${validationErrorsOf(checked, 'value')}`,

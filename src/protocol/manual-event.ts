@@ -1,121 +1,85 @@
 /**
  * Events of a session's chart that a person may send from the page, to see a live session move: reports only. A
- * command goes through the public protocol, where a connector carries it out.
+ * command goes through the public protocol, where a connector carries it out. Definitions as those of nouns.ts, so
+ * that greeting a page loads no schema; codec.ts checks.
  */
-import { type } from './ark.ts';
-import type { ManualEventType } from './manual-event-names.ts';
+import type { MessageOf, Shape } from './shape.ts';
 
 const name = '1 <= string <= 128';
-const words = 'string <= 4000';
+const nameOrNull = '1 <= string <= 128 | null';
+const text = 'string <= 4000';
+const textOrNull = 'string <= 4000 | null';
 
-const tool = type({
-  '+': 'reject',
-  toolUseId: name,
-  agentId: `${name} | null`,
-  name,
-  digest: words,
-});
+/** What the events name. */
+export const MANUAL_NOUNS = {
+  tool: { toolUseId: name, agentId: nameOrNull, name, digest: text },
+  asker: { agentId: nameOrNull, name, digest: text },
+  request: {
+    id: name,
+    session_id: 'string?',
+    type: "'exec' | 'patch' | 'question'",
+    command: textOrNull,
+    file_path: textOrNull,
+    diff: textOrNull,
+    question: textOrNull,
+    tool_name: `${name}?`,
+  },
+  agent: { id: name, type: name },
+  usage: {
+    input_tokens: 'number.integer >= 0',
+    output_tokens: 'number.integer >= 0',
+    cached_tokens: 'number.integer >= 0',
+    context_window: 'number.integer >= 0',
+  },
+} as const;
 
-const asker = type({ '+': 'reject', agentId: `${name} | null`, name, digest: words });
+/** The events by their type; each may also say when it happened (`at`). */
+export const MANUAL_EVENTS = {
+  'session.started': { source: name },
+  'session.ended': { reason: text },
+  'turn.started': { promptId: nameOrNull, prompt: textOrNull },
+  'turn.completed': { backgroundAgents: 'agent[] | null' },
+  'turn.aborted': { reason: text },
+  'turn.failed': { error: text },
+  'tool.started': { tool: 'tool', agentType: nameOrNull },
+  'tool.finished': {
+    tool: 'tool',
+    agentType: nameOrNull,
+    outcome: "'succeeded' | 'failed' | 'refused' | 'interrupted'",
+    launched: 'agent | null',
+  },
+  'tools.settled': { tools: 'tool[]' },
+  'agent.started': { agentId: name, agentType: name },
+  'agent.finished': { agentId: name, agentType: name },
+  'approval.requested': {
+    request: 'request',
+    tool: 'asker | null',
+    toolUseId: nameOrNull,
+    server: nameOrNull,
+  },
+  'approval.resolved': {
+    requestId: nameOrNull,
+    server: nameOrNull,
+    decision:
+      "'approved' | 'approved_for_session' | 'approved_always' | 'denied' | 'abort' | 'answered' | 'cancelled'",
+  },
+  'attention.noticed': { kind: "'permission' | 'question' | 'idle'", request: 'request' },
+  'compaction.started': {},
+  'compaction.finished': {},
+  'undo.started': { text: textOrNull },
+  'undo.completed': { succeeded: 'boolean', text: textOrNull },
+  'usage.updated': { usage: 'usage' },
+  'name.updated': { name: 'string <= 200 | null' },
+  'hook.observed': { hook: name },
+} as const;
 
-const request = type({
-  '+': 'reject',
-  id: name,
-  'session_id?': 'string',
-  type: "'exec' | 'patch' | 'question'",
-  command: `${words} | null`,
-  file_path: `${words} | null`,
-  diff: `${words} | null`,
-  question: `${words} | null`,
-  'tool_name?': name,
-});
+/** The type of one of them. */
+export type ManualEventType = keyof typeof MANUAL_EVENTS;
 
-const agent = type({ '+': 'reject', id: name, type: name });
-
-const decision = type(
-  "'approved' | 'approved_for_session' | 'approved_always' | 'denied' | 'abort' | 'answered' | 'cancelled'",
-);
-
-const usage = type({
-  '+': 'reject',
-  input_tokens: 'number.integer >= 0',
-  output_tokens: 'number.integer >= 0',
-  cached_tokens: 'number.integer >= 0',
-  context_window: 'number.integer >= 0',
-});
-
-/** What every event may have, and that it may have nothing its own fields do not name. */
-const base = { '+': 'reject', 'at?': 'string' } as const;
-
-const SCHEMAS = {
-  'session.started': () => type({ ...base, type: "'session.started'", source: name }),
-  'session.ended': () => type({ ...base, type: "'session.ended'", reason: words }),
-  'turn.started': () =>
-    type({
-      ...base,
-      type: "'turn.started'",
-      promptId: `${name} | null`,
-      prompt: `${words} | null`,
-    }),
-  'turn.completed': () =>
-    type({ ...base, type: "'turn.completed'", backgroundAgents: agent.array().or('null') }),
-  'turn.aborted': () => type({ ...base, type: "'turn.aborted'", reason: words }),
-  'turn.failed': () => type({ ...base, type: "'turn.failed'", error: words }),
-  'tool.started': () =>
-    type({ ...base, type: "'tool.started'", tool, agentType: `${name} | null` }),
-  'tool.finished': () =>
-    type({
-      ...base,
-      type: "'tool.finished'",
-      tool,
-      agentType: `${name} | null`,
-      outcome: "'succeeded' | 'failed' | 'refused' | 'interrupted'",
-      launched: agent.or('null'),
-    }),
-  'tools.settled': () => type({ ...base, type: "'tools.settled'", tools: tool.array() }),
-  'agent.started': () => type({ ...base, type: "'agent.started'", agentId: name, agentType: name }),
-  'agent.finished': () =>
-    type({ ...base, type: "'agent.finished'", agentId: name, agentType: name }),
-  'approval.requested': () =>
-    type({
-      ...base,
-      type: "'approval.requested'",
-      request,
-      tool: asker.or('null'),
-      toolUseId: `${name} | null`,
-      server: `${name} | null`,
-    }),
-  'approval.resolved': () =>
-    type({
-      ...base,
-      type: "'approval.resolved'",
-      requestId: `${name} | null`,
-      server: `${name} | null`,
-      decision,
-    }),
-  'attention.noticed': () =>
-    type({
-      ...base,
-      type: "'attention.noticed'",
-      kind: "'permission' | 'question' | 'idle'",
-      request,
-    }),
-  'compaction.started': () => type({ ...base, type: "'compaction.started'" }),
-  'compaction.finished': () => type({ ...base, type: "'compaction.finished'" }),
-  'undo.started': () => type({ ...base, type: "'undo.started'", text: `${words} | null` }),
-  'undo.completed': () =>
-    type({ ...base, type: "'undo.completed'", succeeded: 'boolean', text: `${words} | null` }),
-  'usage.updated': () => type({ ...base, type: "'usage.updated'", usage }),
-  'name.updated': () => type({ ...base, type: "'name.updated'", name: 'string <= 200 | null' }),
-  'hook.observed': () => type({ ...base, type: "'hook.observed'", hook: name }),
-} satisfies Record<ManualEventType, () => unknown>;
+type Names = { [Name in keyof typeof MANUAL_NOUNS]: Shape<(typeof MANUAL_NOUNS)[Name]> };
 
 /** An event a person sends, checked. */
-export type ManualEvent = {
-  [Tag in ManualEventType]: ReturnType<(typeof SCHEMAS)[Tag]>['infer'];
-}[ManualEventType];
+export type ManualEvent = MessageOf<typeof MANUAL_EVENTS, Names, { at?: string }>;
 
-/** Checks one event of a known type. @returns the event, or arktype's errors */
-export function checkManualEvent(tag: ManualEventType, value: unknown): ManualEvent | type.errors {
-  return (SCHEMAS[tag]() as unknown as (value: unknown) => ManualEvent | type.errors)(value);
-}
+/** The types of all, in the order in which the page offers them. */
+export const MANUAL_EVENT_TYPES = Object.keys(MANUAL_EVENTS) as ManualEventType[];

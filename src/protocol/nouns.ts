@@ -4,7 +4,7 @@
  * between machine, row and frame. `T | null` = always present, null when unset; `?` = left out when unset.
  * Adding one? Also schemas.ts, where the compiler will stop you.
  */
-import type { Shape, Value } from './shape.ts';
+import type { Flat, Shape, Value } from './shape.ts';
 
 /**
  * Whose agents the wire has words for; the id of a new provider is added here. The desktop app reads these two
@@ -103,7 +103,8 @@ export const CutFields = {
   tool_input: 'count?',
   tool_output: 'count?',
 } as const;
-export interface CutFields extends Shape<typeof CutFields, Names> {}
+// No interface: a reader takes its values as numbers, whatever their names.
+export type CutFields = Flat<Shape<typeof CutFields, Names>>;
 
 /** What may change on a message after it was appended; nothing can be cleared. */
 export const MessageChanges = {

@@ -3,7 +3,7 @@
  * serves loads this file but the OpenAPI document; tests check every frame with it.
  */
 import type { OperationId } from './api.ts';
-import { scope, type } from './ark.ts';
+import { closed, scope, type } from './ark.ts';
 import * as codex from './codex-nouns.ts';
 import * as nouns from './nouns.ts';
 import {
@@ -149,14 +149,6 @@ function messages(definitions: object, common: object): [string, unknown][] {
     tag,
     closed({ type: `'${tag}'`, truncated: 'true?', ...common, ...fields }),
   ]);
-}
-
-/** The same definition without room for other keys, also in the objects within it. */
-function closed(definition: unknown): unknown {
-  if (Array.isArray(definition)) return definition.map(closed);
-  if (typeof definition !== 'object' || definition === null) return definition;
-  const fields = Object.entries(definition).map(([name, one]) => [name, closed(one)]);
-  return { '+': 'reject', ...Object.fromEntries(fields) };
 }
 
 /** Every type of message the server sends. */

@@ -55,4 +55,4 @@ export type MessageOf<Definitions, Names, Common = unknown> = {
 }[keyof Definitions];
 
 /** The same fields, shown as one object. */
-type Flat<Fields> = { [Name in keyof Fields]: Fields[Name] } & {};
+export type Flat<Fields> = { [Name in keyof Fields]: Fields[Name] } & {};

@@ -1,7 +1,7 @@
 /** Sending an event by hand: it moves the live session, is journalled as what it is, and may be refused. */
 import { describe, expect, it } from 'vitest';
 import { describeMachine, sessionMachine } from '../../machines/index.ts';
-import { HAND_EVENTS } from '../../src/protocol/manual-event-names.ts';
+import { MANUAL_EVENT_TYPES } from '../../src/protocol/manual-event.ts';
 import { scopesOf } from '../../src/transports/inspect.ts';
 import { scriptOf } from '../support/hooks.ts';
 import { openStage } from './stage.ts';
@@ -115,5 +115,5 @@ it('an anonymous caller may look and not send; known ones may both', () => {
 
 it('offers only events that the chart knows', () => {
   const known = new Set(describeMachine(sessionMachine).edges.map(({ event }) => event));
-  expect(HAND_EVENTS.filter((event) => !known.has(event))).toEqual([]);
+  expect(MANUAL_EVENT_TYPES.filter((event) => !known.has(event))).toEqual([]);
 });

@@ -5,8 +5,7 @@
 import type { Context } from 'koa';
 import { OrbitError, statusOf } from '../../errors.ts';
 import { BODIES, checkBody, checkQuery, OPERATIONS, type OperationId } from '../../protocol/api.ts';
-import { parseJson } from '../../protocol/scan.ts';
-import { wellFormed } from '../../protocol/validation.ts';
+import { parseJson, wellFormed } from '../../protocol/scan.ts';
 import type { RuntimeApi } from '../../runtime/runtime-api.ts';
 import type { Admission } from '../gate.ts';
 import { type Asked, createAsk, createOperations, Refused } from './operations.ts';

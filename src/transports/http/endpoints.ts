@@ -107,7 +107,7 @@ interface HookEndpointDeps {
   maxBodyBytes: number;
 }
 
-/** Reads a hook, and gives it to the hall; settles when it is committed. */
+/** Reads a hook, and gives it to the runtime; settles when it is committed. */
 async function takeHook(
   deps: HookEndpointDeps,
   {

@@ -21,7 +21,7 @@ import type {
   InspectScope,
   StateValue,
 } from '../../../src/protocol/inspect.ts';
-import { HAND_EVENTS } from '../../../src/protocol/manual-event-names.ts';
+import { MANUAL_EVENT_TYPES } from '../../../src/protocol/manual-event.ts';
 import { indexAt, wayToPage } from '../../../src/transports/http/page.ts';
 import { childrenAt } from '../../../visualizer/src/children.ts';
 import { createSession, type FakeSession } from './actors.ts';
@@ -173,7 +173,7 @@ function helloOf(
     xstate: '5',
     machines: [],
     scopes,
-    sendable: scopes.includes('control') ? [...HAND_EVENTS] : [],
+    sendable: scopes.includes('control') ? [...MANUAL_EVENT_TYPES] : [],
     limits: {
       rows: 2000,
       watches: 4,
