@@ -3,7 +3,6 @@
  * can be handed on, with nothing in it that runs or is loaded from elsewhere.
  */
 import type { Message, SessionSummary } from '../protocol/nouns.ts';
-import type { Client } from './index.ts';
 
 /** What the file is: its ending says it. */
 export type ConversationFormat = 'md' | 'jsonl' | 'html';
@@ -15,6 +14,19 @@ type Heading = Pick<SessionSummary, 'id' | 'provider' | 'project_path' | 'model'
   first_prompt?: string;
 };
 
+/** What of a client is needed here. */
+interface Asker {
+  request(message: {
+    type: 'get_messages';
+    session_id: string;
+    limit: number;
+    before?: string;
+  }): Promise<{ messages: Message[]; has_older: boolean }>;
+  text(of: { session_id: string; message_id: string; field: TextField }): Promise<string>;
+}
+
+type TextField = 'content' | 'tool_input' | 'tool_output';
+
 /** Messages of one question to the server. */
 const PAGE = 500;
 
@@ -25,7 +37,7 @@ const PAGE = 500;
  * @throws ClientError as `Client.request`
  */
 export async function* conversationFile(
-  client: Pick<Client, 'request' | 'text'>,
+  client: Asker,
   session: Heading,
   format: ConversationFormat,
 ): AsyncGenerator<string> {
@@ -53,9 +65,9 @@ export function titleOf({ id, custom_name, summary, first_prompt }: Heading): st
   return custom_name || summary || first_prompt?.split('\n')[0]?.slice(0, 120) || id;
 }
 
-async function whole(client: Pick<Client, 'text'>, message: Message): Promise<Message> {
+async function whole(client: Pick<Asker, 'text'>, message: Message): Promise<Message> {
   const { truncated, ...rest } = message;
-  for (const field of ['content', 'tool_input', 'tool_output'] as const) {
+  for (const field of ['content', 'tool_input', 'tool_output'] satisfies TextField[]) {
     if (truncated?.[field] === undefined) continue;
     const { session_id, id: message_id } = message;
     rest[field] = await client.text({ session_id, message_id, field });
