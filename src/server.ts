@@ -77,13 +77,18 @@ export async function startServer(config: Config, parts: ServerParts = {}): Prom
 
 /** What serves, in chunks of its own. */
 async function loadParts() {
-  const [{ createRuntime: createHouse }, { createTransports: createDoors }, { openProviders }] =
-    await Promise.all([
-      import('./runtime/runtime.ts'),
-      import('./transports/listen.ts'),
-      import('./providers/all.ts'),
-    ]);
-  return { createHouse, createDoors, openProviders };
+  const [runtime, transports, providers, tokens] = await Promise.all([
+    import('./runtime/runtime.ts'),
+    import('./transports/listen.ts'),
+    import('./providers/all.ts'),
+    import('./runtime/tokens.ts'),
+  ]);
+  return {
+    createHouse: runtime.createRuntime,
+    createDoors: transports.createTransports,
+    openProviders: providers.openProviders,
+    TokenBook: tokens.TokenBook,
+  };
 }
 
 /** A server that will be refused must not empty the log of the one that runs. */
@@ -102,7 +107,7 @@ async function serve(deps: {
 }): Promise<Server> {
   const { config, log, writer, version } = deps;
   const { paths } = config;
-  const { createHouse, createDoors, ...loaded } = await loadParts();
+  const { createHouse, createDoors, TokenBook, ...loaded } = await loadParts();
   const { openProviders = loaded.openProviders } = deps;
   const providers = openProviders({ config, log, version });
   const runtime = createHouse({
@@ -114,8 +119,11 @@ async function serve(deps: {
     log,
     version,
   });
+  const tokens = new TokenBook({ writer, log: log.child('tokens') });
+  await tokens.open();
   const transports = createDoors({
     config,
+    tokens,
     runtime: runtime.api,
     rooms: runtime.rooms,
     inspection: runtime.inspection,
@@ -152,6 +160,7 @@ async function serve(deps: {
   async function stop(): Promise<void> {
     log.info('server.shutdown');
     runtime.drain();
+    tokens.close();
     await stopChores();
     await runtime.close();
     await Promise.all([transports.close(), ...[...providers].map((provider) => provider.close())]);

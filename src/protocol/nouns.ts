@@ -153,9 +153,11 @@ export interface ApprovalHistoryItem {
 
 /** Who decided a request, as the journal names callers. */
 export interface Decider {
-  /** `local`: trusted because of where it comes from; `token`: showed the configured token. */
+  /** `local`: trusted because of where it comes from; `token`: showed a token. */
   kind: 'local' | 'token' | 'anonymous';
   address: string;
+  /** Name of the token; absent for the one that is configured. */
+  token?: string;
   /** Id of the connection, as in the log: its transport and a number, such as `ws-12`. */
   connection: string;
 }

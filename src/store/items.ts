@@ -16,6 +16,7 @@ import type {
 import type { Damage } from './damage.ts';
 import type { JournalBase, JournalRow } from './queries/journal.ts';
 import type { Fit } from './text.ts';
+import type { TokenChange, TokensRead } from './tokens.ts';
 
 /** One machine event with everything it caused: one transaction, all or nothing. */
 export interface EventItem {
@@ -69,8 +70,18 @@ export interface CheckpointItem {
   content: string;
 }
 
+/** A change of who may come in. Of no session; a claim that comes too late is a `duplicate`. */
+export interface AccessItem {
+  kind: 'access';
+  sessionId: '';
+  key: null;
+  /** ISO 8601 UTC, milliseconds. */
+  at: string;
+  change: TokenChange;
+}
+
 /** What can be committed. */
-export type Item = EventItem | PendingItem | CheckpointItem;
+export type Item = EventItem | PendingItem | CheckpointItem | AccessItem;
 
 /** A fact about a message that was known already, or that has another place than its source knows. */
 export interface KnownFact {
@@ -157,7 +168,9 @@ export type Read =
   /** A subagent of a session, and the transcript its own lies beside. */
   | { kind: 'subagent'; sessionId: string; id: string }
   /** How far the files of a session were read. */
-  | { kind: 'tails'; sessionId: string };
+  | { kind: 'tails'; sessionId: string }
+  /** Tokens and pairing codes that are good; `seen`: the version that is known. */
+  | { kind: 'tokens'; seen: number | null };
 
 /** What each read is answered with. */
 export interface ReadResults {
@@ -187,6 +200,7 @@ export interface ReadResults {
   projects: Fit<RecentProject>;
   subagent: { provider: string; transcriptPath: string | null } | null;
   tails: StoredTail[];
+  tokens: TokensRead;
 }
 
 /** What a read named and is not there. */

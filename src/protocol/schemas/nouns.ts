@@ -225,6 +225,7 @@ export const workNouns = {
     ...closed,
     kind: "'local' | 'token' | 'anonymous'",
     address: 'string',
+    'token?': 'string',
     connection: 'string',
   },
   ReviewComment: {

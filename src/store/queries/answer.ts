@@ -4,6 +4,7 @@
  */
 import type { Sqlite } from '../database.ts';
 import type { InspectedSession, Read, ReadResults } from '../items.ts';
+import { createTokensRead } from '../tokens.ts';
 import { ActorReads, createInspectedRead, createRangeRead } from './actors.ts';
 import { createCatchUpRead } from './catch-up.ts';
 import { createPageReads } from './conversation.ts';
@@ -22,6 +23,7 @@ export function createAnswer(deps: { database: Sqlite; epoch: string }) {
   const comments = createCommentReads(database);
   const approvals = createApprovalReads(database);
   const projects = createProjectsRead(database);
+  const tokens = createTokensRead(database);
   const hasKey = database.prepare<[string]>('SELECT 1 FROM hook_keys WHERE key = ?');
   return (read: Read): ReadResults[Read['kind']] => {
     switch (read.kind) {
@@ -61,6 +63,8 @@ export function createAnswer(deps: { database: Sqlite; epoch: string }) {
         return actors.subagent(read.sessionId, read.id);
       case 'tails':
         return actors.tailsOf(read.sessionId);
+      case 'tokens':
+        return tokens(read.seen);
       default:
         return unknownRead(read);
     }

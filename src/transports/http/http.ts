@@ -14,7 +14,7 @@ import { createAnswerEndpoint, createHealthEndpoint, createHookEndpoint } from '
 import {
   ANSWER_PATH,
   answerRefusal,
-  endpointOf,
+  doorOf,
   HEALTH_PATH,
   HOOK_PATH,
   refusalFrom,
@@ -118,7 +118,7 @@ function passGate(
   headersFor: ReturnType<typeof createHeaders>,
   { request, response }: { request: IncomingMessage; response: ServerResponse },
 ): Admission | null {
-  const verdict = deps.gate.judge(request, endpointOf);
+  const verdict = deps.gate.judge(request, doorOf);
   const path = pathOf(request);
   if (isRefusal(verdict)) {
     const headers = { ...headersFor(null), ...verdict.headers };
