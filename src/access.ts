@@ -105,6 +105,8 @@ export function trustsLocal(given: {
  * has expired it says "nothing", also on a connection that has been open for days.
  */
 
+export { SCOPES, type Scope } from './protocol/scopes.ts';
+
 /** What a caller may do now. */
 export interface Rights {
   /** Empty once the token is revoked or has expired. */

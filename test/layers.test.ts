@@ -77,7 +77,7 @@ const RULES: Record<string, Rule> = {
       ...LEAVES,
     ],
   },
-  cli: { may: ['clipanion', 'fastest-levenshtein', 'node:', ...LEAVES] },
+  cli: { may: ['clipanion', 'fastest-levenshtein', 'node:', 'type store', ...LEAVES] },
   // Its build step also reads the charts with Node's and ELK's help; see visualizer/layout.build.ts.
   visualizer: {
     may: [
@@ -98,7 +98,7 @@ const RULES: Record<string, Rule> = {
 
 /** Loaded inside `execute()` only, so that `status` stays light. */
 const LAZY: Record<string, string[]> = {
-  cli: ['server', 'store', 'log', 'inspection', 'jsonc-parser'],
+  cli: ['server', 'store', 'log', 'inspection', 'jsonc-parser', 'uqr'],
   // Only whoever asked for names ever loads it; for the engine it just brings the binary.
   'a provider': ['@openai/codex-sdk'],
   runtime: ['protocol'],

@@ -22,6 +22,13 @@ import { ReplayCommand } from './replay.ts';
 import { InstallServiceCommand, UninstallServiceCommand } from './service.ts';
 import { StartCommand } from './start.ts';
 import { StatusCommand } from './status.ts';
+import {
+  PairCommand,
+  TokensCreateCommand,
+  TokensListCommand,
+  TokensRevokeCommand,
+  TokensRotateCommand,
+} from './tokens.ts';
 
 /**
  * The subcommands, registered; `runCli` is how a whole command line is run.
@@ -47,6 +54,11 @@ function createCli({ enableColors }: { enableColors: boolean }): Cli<OrbitContex
   cli.register(InstallServiceCommand);
   cli.register(UninstallServiceCommand);
   cli.register(GenerateTokenCommand);
+  cli.register(TokensCreateCommand);
+  cli.register(TokensListCommand);
+  cli.register(TokensRevokeCommand);
+  cli.register(TokensRotateCommand);
+  cli.register(PairCommand);
   cli.register(BackupCommand);
   cli.register(RestoreCommand);
   cli.register(DemoCommand);

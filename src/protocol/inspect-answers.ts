@@ -188,8 +188,8 @@ export interface InspectCaller {
   /** `local`: trusted because of where it comes from; `token`: showed a token. */
   kind: 'local' | 'token' | 'anonymous';
   address: string;
-  /** Name of the token; absent for the one that is configured. */
-  token?: string;
+  /** Name of its token; absent for the one that is configured. */
+  holder?: string;
   /** Id of the connection, as in the log: its transport and a number, such as `ws-12`. */
   connection: string;
 }

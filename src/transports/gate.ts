@@ -203,7 +203,10 @@ class ServerGate implements Gate {
   }
 
   wrongCode({ caller, isLocal }: Admission): Refusal {
-    return this.#wrongCredential(caller.address, isLocal);
+    const refused = this.#wrongCredential(caller.address, isLocal);
+    return refused.error.code === 'unauthorized'
+      ? refusal(new OrbitError('pairing_refused'))
+      : refused;
   }
 
   /** The peer's user comes last: only who is local in all else is worth asking the system. */

@@ -170,6 +170,7 @@ class OnePort implements Transports {
     return createHttp({
       runtime,
       gate,
+      tokens: this.#deps.tokens,
       log: log.child('http'),
       version,
       isInsecure: isUnprotected(config) && !config.bind.isLoopback,

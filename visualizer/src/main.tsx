@@ -12,12 +12,14 @@ import { App } from './app.tsx';
 import { loadCharts } from './charts.ts';
 import { watchHealth } from './health.ts';
 import { startKeys } from './keys.ts';
-import { stats } from './model.ts';
+import { notice, stats } from './model.ts';
 import { startAnnouncer } from './panels/announcer.tsx';
 import { startInbox } from './panels/inbox.tsx';
+import { SERVER_URL } from './places.ts';
 import { startRouting } from './route.ts';
 import { startConversation } from './session-client.ts';
 import { startTheme } from './theme.ts';
+import { pairFromAddress } from './token.ts';
 import { connect } from './transport.ts';
 
 declare global {
@@ -32,8 +34,11 @@ for (const link of document.querySelectorAll<HTMLLinkElement>('link[rel=icon]'))
   link.href = `${link.href}`;
 startTheme();
 void loadCharts();
+// Before the address is read as a place of the page, and before anybody connects.
+const unpaired = await pairFromAddress(SERVER_URL);
 startRouting();
 connect();
+if (unpaired !== null) notice.value = unpaired;
 startConversation();
 startKeys();
 startAnnouncer();

@@ -225,7 +225,7 @@ export const workNouns = {
     ...closed,
     kind: "'local' | 'token' | 'anonymous'",
     address: 'string',
-    'token?': 'string',
+    'holder?': 'string',
     connection: 'string',
   },
   ReviewComment: {

@@ -27,8 +27,8 @@ export interface Caller {
 
 /** Who sent a command, as the journal and the log name them. */
 export interface Sender extends Pick<Caller, 'kind' | 'address'> {
-  /** Name of the token; absent for the configured one and where none was needed. */
-  readonly token?: string;
+  /** Name of its token; absent for the configured one and where none was needed. */
+  readonly holder?: string;
   /** Id of the connection, as in the log: its transport and a number, such as `ws-12`. */
   readonly connection: string;
 }
@@ -36,7 +36,7 @@ export interface Sender extends Pick<Caller, 'kind' | 'address'> {
 /** Who speaks on a connection. */
 export function senderOf({ caller, id }: Pick<Connection, 'caller' | 'id'>): Sender {
   const { kind, address, rights } = caller;
-  return { kind, address, ...(rights.token && { token: rights.token.name }), connection: id };
+  return { kind, address, ...(rights.token && { holder: rights.token.name }), connection: id };
 }
 
 /** One open line to a client, whatever carries it. */

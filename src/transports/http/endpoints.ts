@@ -6,8 +6,10 @@ import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { OrbitError } from '../../errors.ts';
 import { HookBody, MAX_HOOK_BYTES, parseHookJson } from '../../protocol/hook-body.ts';
+import { parseJson } from '../../protocol/scan.ts';
 import type { HookMeta, RuntimeApi } from '../../runtime/runtime-api.ts';
-import type { Admission } from '../gate.ts';
+import type { TokenBook } from '../../runtime/tokens.ts';
+import type { Admission, Gate } from '../gate.ts';
 import { readBody, refuseOtherMedia } from './requests.ts';
 
 /** What a plain endpoint answers. */
@@ -100,6 +102,38 @@ function keyOfWaiting({ method, headers }: IncomingMessage): string {
   if (typeof key === 'string' || method !== 'POST') return String(key);
   const reason = 'Idempotency-Key is missing: it names the hook that waits';
   throw new OrbitError('bad_request', { reason });
+}
+
+/** More than a code and the name of a device. */
+const MAX_PAIR_BYTES = 2048;
+const PAIRING_CODE = /^odp_[\w-]{43}$/;
+
+/**
+ * The endpoint for `PAIR_PATH`: `{ "code", "device" }` becomes `{ "token", "name", "scopes", "expires_at" }`, once. A
+ * wrong code counts as a wrong token does.
+ */
+export function createPairEndpoint({ tokens, gate }: PairEndpointDeps): PlainEndpoint {
+  return async (request, response, admission) => {
+    if (request.method !== 'POST') {
+      response.setHeader('Allow', 'POST');
+      throw new OrbitError('method_not_allowed', { allow: 'POST' });
+    }
+    refuseOtherMedia(request);
+    const body = parseJson(await readBody(request, MAX_PAIR_BYTES));
+    const { code, device } = (body ?? {}) as { code?: unknown; device?: unknown };
+    const isCode = typeof code === 'string' && PAIRING_CODE.test(code);
+    const named = typeof device === 'string' ? device : '';
+    const paired = isCode && tokens ? await tokens.claim(code, named) : null;
+    if (paired) return { status: 200, body: JSON.stringify(paired) };
+    const { error, headers } = gate.wrongCode(admission);
+    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+    throw error;
+  };
+}
+
+interface PairEndpointDeps {
+  tokens?: Pick<TokenBook, 'claim'> | undefined;
+  gate: Pick<Gate, 'wrongCode'>;
 }
 
 interface HookEndpointDeps {

@@ -6,17 +6,24 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { OrbitError } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
+import type { TokenBook } from '../../runtime/tokens.ts';
 import { type Admission, type Gate, isRefusal } from '../gate.ts';
 import { createLazy } from '../ports.ts';
 import type { AppDeps } from './app.ts';
 import type { PlainEndpoint } from './endpoints.ts';
-import { createAnswerEndpoint, createHealthEndpoint, createHookEndpoint } from './endpoints.ts';
+import {
+  createAnswerEndpoint,
+  createHealthEndpoint,
+  createHookEndpoint,
+  createPairEndpoint,
+} from './endpoints.ts';
 import {
   ANSWER_PATH,
   answerRefusal,
   doorOf,
   HEALTH_PATH,
   HOOK_PATH,
+  PAIR_PATH,
   refusalFrom,
 } from './requests.ts';
 
@@ -36,6 +43,8 @@ const CORS_PREFLIGHT_HEADERS = {
 /** What the HTTP transport leads to. */
 export interface HttpDeps extends AppDeps {
   gate: Gate;
+  /** Who makes tokens of pairing codes. */
+  tokens?: Pick<TokenBook, 'claim'> | undefined;
   admitted: (request: IncomingMessage, admission: Admission) => void;
   refused: (request: IncomingMessage, error: OrbitError) => void;
 }
@@ -49,6 +58,7 @@ export function createHttp(
     [HOOK_PATH, createHookEndpoint(deps)],
     [ANSWER_PATH, createAnswerEndpoint(deps)],
     [HEALTH_PATH, createHealthEndpoint(deps)],
+    [PAIR_PATH, createPairEndpoint(deps)],
   ]);
   const app = createLazy(async () => {
     const { createApp } = await import('./app.ts');
