@@ -4,6 +4,7 @@
  */
 import { unlink } from 'node:fs/promises';
 import type { Config, DataPaths, RetentionLimits } from './config.ts';
+import { OrbitError } from './errors.ts';
 import { openDataDirectory, openFileLimit, writeFileAtomically } from './files.ts';
 import { commandEnvironment } from './host/command.ts';
 import { createImages } from './host/images.ts';
@@ -20,6 +21,11 @@ export interface Server extends AsyncDisposable {
   /** The port that is really bound, also when 0 was asked for. */
   readonly port: number;
   readonly address: string;
+  /**
+   * Whether it does its work: this thread turns, and the database's thread answers, be it that the storage fails.
+   * Rejects, or never settles, where it does not.
+   */
+  works(): Promise<void>;
   /** Stops in order: no new work, commit what was taken, close. Resolves within 10 s; twice is once. */
   close(): Promise<void>;
 }
@@ -171,8 +177,17 @@ async function serve(deps: {
     log.close();
   }
 
+  async function works(): Promise<void> {
+    try {
+      await writer.read({ kind: 'known-keys', keys: [] });
+    } catch (error) {
+      // An answer as well: the disk is full, many ask.
+      if (!(error instanceof OrbitError)) throw error;
+    }
+  }
+
   const close = () => (closing ??= stop());
-  return { address, port, close, [Symbol.asyncDispose]: close };
+  return { address, port, works, close, [Symbol.asyncDispose]: close };
 }
 
 interface ChoreDeps {
