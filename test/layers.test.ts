@@ -71,6 +71,7 @@ const RULES: Record<string, Rule> = {
       'inspection',
       'koa',
       '@koa/router',
+      'prom-client',
       'socket.io',
       'ws',
       'node:',

@@ -170,7 +170,9 @@ export type Read =
   /** How far the files of a session were read. */
   | { kind: 'tails'; sessionId: string }
   /** Tokens and pairing codes that are good; `seen`: the version that is known. */
-  | { kind: 'tokens'; seen: number | null };
+  | { kind: 'tokens'; seen: number | null }
+  /** How much there is, for who watches the server. */
+  | { kind: 'totals' };
 
 /** What each read is answered with. */
 export interface ReadResults {
@@ -201,6 +203,15 @@ export interface ReadResults {
   subagent: { provider: string; transcriptPath: string | null } | null;
   tails: StoredTail[];
   tokens: TokensRead;
+  totals: Totals;
+}
+
+/** How much the database holds. */
+export interface Totals {
+  sessions: Array<{ provider: string; work_status: string; count: number }>;
+  /** Of all sessions together. */
+  tokens: Array<{ provider: string; model: string; input: number; output: number; cached: number }>;
+  bytes: number;
 }
 
 /** What a read named and is not there. */

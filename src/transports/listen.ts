@@ -30,6 +30,7 @@ import { createHttp } from './http/http.ts';
 import { createPage } from './http/page.ts';
 import { doorOf, refusalBody } from './http/requests.ts';
 import { DEFAULT_LIMITS, limitsFor, type TransportLimits } from './limits.ts';
+import { createCounts } from './metrics.ts';
 import {
   type Clock,
   createLazy,
@@ -112,6 +113,7 @@ class OnePort implements Transports {
   readonly #sockets: Set<Socket>;
   readonly #warn: LogLine;
   readonly #peers: Peers = createPeers();
+  readonly #counts = createCounts();
   /** Sockets whose last request came with a named token, such as that of a hook that waits. */
   readonly #requests = new Map<Socket, Rights>();
   #unixServer: NetServer | null = null;
@@ -171,6 +173,12 @@ class OnePort implements Transports {
       runtime,
       gate,
       tokens: this.#deps.tokens,
+      counts: this.#counts,
+      connections: () => ({
+        ws: this.#ws.size,
+        socketio: this.#socketIo.current()?.size ?? 0,
+        stately: this.#stately?.current()?.size ?? 0,
+      }),
       log: log.child('http'),
       version,
       isInsecure: isUnprotected(config) && !config.bind.isLoopback,
@@ -258,6 +266,8 @@ class OnePort implements Transports {
   }
 
   #refused = ({ socket }: IncomingMessage, { code, message }: OrbitError): void => {
+    const { refusals } = this.#counts;
+    refusals.set(code, (refusals.get(code) ?? 0) + 1);
     this.#warn('gate.refused', { address: socket.remoteAddress, code }, message);
   };
 

@@ -8,7 +8,7 @@ import { createTokensRead } from '../tokens.ts';
 import { ActorReads, createInspectedRead, createRangeRead } from './actors.ts';
 import { createCatchUpRead } from './catch-up.ts';
 import { createPageReads } from './conversation.ts';
-import { createListRead, createProjectsRead } from './list.ts';
+import { createListRead, createProjectsRead, createTotalsRead } from './list.ts';
 import { createApprovalReads, createCommentReads } from './reviews.ts';
 
 /** Answers reads at the last commit. @throws SqliteError when the storage cannot be read */
@@ -24,6 +24,7 @@ export function createAnswer(deps: { database: Sqlite; epoch: string }) {
   const approvals = createApprovalReads(database);
   const projects = createProjectsRead(database);
   const tokens = createTokensRead(database);
+  const totals = createTotalsRead(database);
   const hasKey = database.prepare<[string]>('SELECT 1 FROM hook_keys WHERE key = ?');
   return (read: Read): ReadResults[Read['kind']] => {
     switch (read.kind) {
@@ -65,6 +66,8 @@ export function createAnswer(deps: { database: Sqlite; epoch: string }) {
         return actors.tailsOf(read.sessionId);
       case 'tokens':
         return tokens(read.seen);
+      case 'totals':
+        return totals();
       default:
         return unknownRead(read);
     }
