@@ -2,6 +2,7 @@
  * Named tokens and pairing codes in the database: digests, never the secrets. The command line changes them beside a
  * running server, which notices within half a second; the server itself only turns a code into a token and notes use.
  */
+import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Database from 'better-sqlite3';
 import type { DataPaths } from '../config.ts';
@@ -74,9 +75,9 @@ export function listTokens(database: Sqlite): TokenRow[] {
 
 /** Reads for the server. @param seen  version of the read before; null: read all */
 export function createTokensRead(database: Sqlite): (seen: number | null) => TokensRead {
-  const has = database.prepare("SELECT 1 FROM sqlite_master WHERE name = 'tokens'").get();
   // A damaged database is not migrated: it may be older than the table.
-  if (has === undefined) return () => ({ version: 0, now: { tokens: [], pairings: [] } });
+  if (!hasTable(database, 'tokens'))
+    return () => ({ version: 0, now: { tokens: [], pairings: [] } });
   const tokens = database.prepare<[], Stored<TokenRow>>(
     'SELECT * FROM tokens WHERE revoked_at IS NULL',
   );
@@ -260,4 +261,53 @@ function changeOnce<T>(paths: DataPaths, work: (database: Sqlite) => T): T {
   } finally {
     lock?.release();
   }
+}
+
+const TABLES = ['tokens', 'pairings'] as const;
+
+/**
+ * Puts the tokens of one database in the place of those in another: a backup would bring revoked ones back.
+ *
+ * @param from  path of the database that has them; where it cannot be read, nobody keeps a token
+ * @param into  path of a copy that is nobody's yet
+ */
+export function keepTokens(from: string, into: string): void {
+  const copy = openDatabase(into, { durability: 'full' });
+  try {
+    for (const table of TABLES) {
+      if (!hasTable(copy, table)) continue;
+      const rows = rowsOf(from, table);
+      copy.transaction(() => {
+        copy.prepare(`DELETE FROM ${table}`).run();
+        for (const row of rows) {
+          const names = Object.keys(row);
+          const values = names.map((name) => `@${name}`);
+          copy.prepare(`INSERT INTO ${table} (${names.join()}) VALUES (${values.join()})`).run(row);
+        }
+      })();
+    }
+  } finally {
+    copy.close();
+  }
+}
+
+function rowsOf(path: string, table: (typeof TABLES)[number]): object[] {
+  if (!existsSync(path)) return [];
+  let database: Sqlite | undefined;
+  try {
+    database = openDatabase(path, { durability: 'normal', readonly: true });
+    return hasTable(database, table)
+      ? database.prepare<[], object>(`SELECT * FROM ${table}`).all()
+      : [];
+  } catch (error) {
+    // Damage is the usual reason for a restore.
+    if (!(error instanceof ExitError || error instanceof Database.SqliteError)) throw error;
+    return [];
+  } finally {
+    database?.close();
+  }
+}
+
+function hasTable(database: Sqlite, name: string): boolean {
+  return database.prepare('SELECT 1 FROM sqlite_master WHERE name = ?').get(name) !== undefined;
 }

@@ -294,6 +294,25 @@ describe('a token that ends', () => {
   });
 });
 
+it('a backup brings no revoked token back', async () => {
+  await using own = await startTestServer({
+    flags: { requireAuth: true, authToken: staticToken() },
+  });
+  const of = async (name: string) =>
+    (await cliOf(own, 'tokens', 'create', name, '--scope', 'observe', '-q')).out.trim();
+  const enters = async (token: string) =>
+    (await fetch(`${own.url}/api/sessions`, { headers: bearer(token) })).status;
+  const [kept, lost] = [await of('kept'), await of('lost')];
+  const backup = join(own.paths.dir, 'copy.db');
+  expect((await cliOf(own, 'backup', backup)).code).toBe(0);
+  await cliOf(own, 'tokens', 'revoke', 'lost');
+  const later = await of('later');
+  await own.stop();
+  expect((await cliOf(own, 'restore', backup)).code).toBe(0);
+  await own.start();
+  expect([await enters(kept), await enters(later), await enters(lost)]).toEqual([200, 200, 401]);
+});
+
 describe('the command line', () => {
   it('lists what there is, without a secret or its digest', async () => {
     const { out } = await cli('tokens', 'list', '--json');
