@@ -7,6 +7,7 @@ import { Builtins, Cli } from 'clipanion';
 import { closest, distance } from 'fastest-levenshtein';
 import { EXIT, ExitError } from '../exit.ts';
 import { serverVersion } from '../version.ts';
+import { AuditCommand } from './audit.ts';
 import { type OrbitContext, printable } from './command.ts';
 import { LogsCommand, RestartCommand, StopCommand } from './control.ts';
 import {
@@ -59,6 +60,7 @@ function createCli({ enableColors }: { enableColors: boolean }): Cli<OrbitContex
   cli.register(TokensRevokeCommand);
   cli.register(TokensRotateCommand);
   cli.register(PairCommand);
+  cli.register(AuditCommand);
   cli.register(BackupCommand);
   cli.register(RestoreCommand);
   cli.register(DemoCommand);

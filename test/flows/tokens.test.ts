@@ -313,6 +313,31 @@ it('a backup brings no revoked token back', async () => {
   expect([await enters(kept), await enters(later), await enters(lost)]).toEqual([200, 200, 401]);
 });
 
+it('the audit says who did what, and what became of tokens', async () => {
+  const session_id = 'audited';
+  await status('POST', '/api/hook', tokens.hook, {
+    ...{ session_id, hook_event_name: 'UserPromptSubmit', cwd: '/x', prompt: 'Hi' },
+  });
+  const name = { session_id, name: 'A name' };
+  await status('POST', '/api/messages', tokens.control, { type: 'rename_session', ...name });
+  const { out } = await cli('audit', '--json', '--session', session_id);
+  const rows = out
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+  expect(rows).toHaveLength(1);
+  expect(rows[0]).toMatchObject({
+    ...{ session: session_id, accepted: true },
+    caller: { kind: 'token', holder: 'control', address: '127.0.0.1' },
+  });
+  expect((await cli('audit', '--who', 'control')).out).toContain(`control 127.0.0.1 http-`);
+  expect((await cli('audit', '--who', 'observe')).out).toMatch(
+    /command line {2}token\.created {2}- {2}token=observe/,
+  );
+  expect((await cli('audit', '--what', 'token.created', '--until', '1d')).out.trim()).toBe('');
+  expect((await cli('audit', '--since', 'yesterday-ish')).code).toBe(64);
+});
+
 describe('the command line', () => {
   it('lists what there is, without a secret or its digest', async () => {
     const { out } = await cli('tokens', 'list', '--json');
