@@ -9,7 +9,7 @@ import type { DataPaths } from '../config.ts';
 import { EXIT, ExitError } from '../exit.ts';
 import type { Scope } from '../protocol/scopes.ts';
 import { standingDamage } from './damage.ts';
-import { openDatabase, openMigrated, type Sqlite } from './database.ts';
+import { openDatabase, openMigrated, readOnce, type Sqlite } from './database.ts';
 import { acquireLock, isLocked } from './lock.ts';
 import { refuseUnknownSchema } from './migrate.ts';
 
@@ -291,21 +291,17 @@ export function keepTokens(from: string, into: string): void {
   }
 }
 
+/** Damage is the usual reason for a restore: then nobody keeps a token. */
 function rowsOf(path: string, table: (typeof TABLES)[number]): object[] {
   if (!existsSync(path)) return [];
-  let database: Sqlite | undefined;
-  try {
-    database = openDatabase(path, { durability: 'normal', readonly: true });
-    return hasTable(database, table)
-      ? database.prepare<[], object>(`SELECT * FROM ${table}`).all()
-      : [];
-  } catch (error) {
-    // Damage is the usual reason for a restore.
-    if (!(error instanceof ExitError || error instanceof Database.SqliteError)) throw error;
-    return [];
-  } finally {
-    database?.close();
-  }
+  const read = (database: Sqlite) =>
+    hasTable(database, table) ? database.prepare<[], object>(`SELECT * FROM ${table}`).all() : [];
+  return readOnce(path, read) ?? [];
+}
+
+/** All tokens of a database, read beside whoever writes it; null when it cannot be read. */
+export function readTokens(path: string): TokenRow[] | null {
+  return readOnce(path, (database) => (hasTable(database, 'tokens') ? listTokens(database) : []));
 }
 
 function hasTable(database: Sqlite, name: string): boolean {
