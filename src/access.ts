@@ -1,10 +1,13 @@
 /**
- * Who may use the server, as its command line says it: whether that can be granted safely is decided here, once,
- * before anything starts. A leaf: called by config.ts.
+ * Who may use the server. What its command line says: whether that can be granted safely is decided here, once,
+ * before anything starts. And what a caller may do, once he is in: his rights against the table of
+ * protocol/scopes.ts. A leaf: any layer may call it.
  */
 import { resolve } from 'node:path';
 import { type BindAddress, formatAddress } from './address.ts';
+import { OrbitError } from './errors.ts';
 import { EXIT, ExitError } from './exit.ts';
+import { type Need, SCOPE_HOLDS, type Scope } from './protocol/scopes.ts';
 import { checkToken, readTokenFile } from './secrets.ts';
 
 /** What the command line of `start` can say about access; absent means not said. */
@@ -95,4 +98,64 @@ export function trustsLocal(given: {
   if (!given.bind.isLoopback || given.flags.requireAuth || given.allowHosts.length > 0)
     return false;
   return given.flags.localTrust === true || !given.hasExplicitToken;
+}
+
+/*
+ * Rights. Whoever is let in holds an object that says what he may do at this moment: of a token that is revoked or
+ * has expired it says "nothing", also on a connection that has been open for days.
+ */
+
+export { SCOPES, type Scope } from './protocol/scopes.ts';
+
+/** What a caller may do now. */
+export interface Rights {
+  /** Empty once the token is revoked or has expired. */
+  readonly scopes: ReadonlySet<Scope>;
+  /** The named token that gives them; null for the owner, for hooks of this machine and for nobody. */
+  readonly token: { readonly id: string; readonly name: string } | null;
+}
+
+/** The rights that these scopes give, with all that they hold. */
+export function scopesFrom(scopes: readonly Scope[]): ReadonlySet<Scope> {
+  return new Set(scopes.flatMap((scope) => SCOPE_HOLDS[scope]));
+}
+
+/** Of local callers, the configured token, and of anybody where `--allow-insecure-no-auth` wants it so. */
+export const OWNER: Rights = { scopes: scopesFrom(['admin']), token: null };
+
+/** Of a program that may hand in hooks only. */
+export const HOOKS_ONLY: Rights = { scopes: scopesFrom(['hook']), token: null };
+
+/** Of somebody without a credential. */
+export const NOBODY: Rights = { scopes: new Set(), token: null };
+
+/** Whether such rights are enough. */
+export function isAllowed({ scopes }: Rights, need: Need): boolean {
+  if (need === 'anyone') return true;
+  return need === 'known' ? scopes.size > 0 : scopes.has(need);
+}
+
+/** Whether the token that gave these rights is revoked or over: its connections have to close. */
+export function hasEnded({ scopes, token }: Rights): boolean {
+  return token !== null && scopes.size === 0;
+}
+
+/** WebSocket close code for a token that ended while its connection was open: 401, in the range for applications. */
+export const TOKEN_ENDED = 4401;
+
+/**
+ * The refusal of what the rights do not hold; null when they are enough.
+ *
+ * @param what  what was wanted, as the beginning of a sentence
+ * @returns `unauthorized` where nothing is allowed (any more), `forbidden` where it is something else
+ */
+export function refusalOf(rights: Rights, need: Need, what: string): OrbitError | null {
+  if (isAllowed(rights, need)) return null;
+  if (rights.scopes.size === 0) return new OrbitError('unauthorized');
+  const own = [...rights.scopes].join(', ');
+  const whose = rights.token === null ? 'This caller' : `Token ${rights.token.name}`;
+  const remedy = `\`orbitdock-server tokens create NAME --scope ${need}\` makes one that may`;
+  return new OrbitError('forbidden', {
+    reason: `${what} needs the scope ${need}. ${whose} has ${own}; ${remedy}`,
+  });
 }

@@ -30,6 +30,11 @@ const CATALOGUE = {
     status: 401,
     message: 'A valid token is needed; run `orbitdock-server generate-token`',
   },
+  pairing_refused: {
+    status: 401,
+    message:
+      'This link is used, over or wrong; `orbitdock-server pair` on the machine of the server makes a new one',
+  },
   forbidden: { status: 403, message: '{reason}' },
   method_not_allowed: { status: 405, message: 'Use {allow} here' },
   too_large: { status: 413, message: 'The message exceeds {limit} bytes; send less at once' },

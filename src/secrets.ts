@@ -21,7 +21,7 @@ const SECRET_TEXT = new RegExp(
     /\bAIza[\w-]{30,}/,
     /\bnpm_\w{30,}/,
     // Our own.
-    /\bod_[\w%+-]{20,}/,
+    /\bodp?_[\w%+-]{20,}/,
     // A JSON web token, or its beginning: were the rest required, each `eyJ` would read to the end again.
     /\beyJ[\w-]{8,}(?:\.[\w-]+){0,2}/,
     /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/,
@@ -129,6 +129,42 @@ export function readTokenFile(path: string): string | null {
 
 function unusable(sentence: string, cause?: unknown): ExitError {
   return new ExitError(EXIT.configuration, `${sentence}; ${REMEDY}`, { cause });
+}
+
+/** A named token: its id, which may be shown, and its secret. */
+const NAMED_TOKEN = /^od_([\w-]{12})_[\w-]{43}$/;
+
+/** A secret that was made here, with what is kept of it. */
+export interface Minted {
+  /** Shown once. */
+  text: string;
+  /** Names it in the database and in logs. */
+  id: string;
+  /** SHA-256 of the text, hexadecimal: 32 random bytes cannot be guessed from it. */
+  digest: string;
+}
+
+/** A new named token: `od_<id>_<secret>`, 9 and 32 random bytes. */
+export function mintToken(): Minted {
+  const id = randomBytes(9).toString('base64url');
+  const text = `od_${id}_${randomBytes(32).toString('base64url')}`;
+  return { text, id, digest: digestOf(text) };
+}
+
+/** A new pairing code, good for one device: `odp_` and 32 random bytes. */
+export function mintPairingCode(): Omit<Minted, 'id'> {
+  const text = `odp_${randomBytes(32).toString('base64url')}`;
+  return { text, digest: digestOf(text) };
+}
+
+/** The id in a text that has the form of a named token; null for any other. */
+export function tokenIdOf(text: string): string | null {
+  return NAMED_TOKEN.exec(text)?.[1] ?? null;
+}
+
+/** What the database keeps of a secret. */
+export function digestOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
 }
 
 /** One line of 64 hexadecimal digits; hook.sh reads it without any tool. */

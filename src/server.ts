@@ -4,6 +4,7 @@
  */
 import { unlink } from 'node:fs/promises';
 import type { Config, DataPaths, RetentionLimits } from './config.ts';
+import { OrbitError } from './errors.ts';
 import { openDataDirectory, openFileLimit, writeFileAtomically } from './files.ts';
 import { commandEnvironment } from './host/command.ts';
 import { createImages } from './host/images.ts';
@@ -20,6 +21,11 @@ export interface Server extends AsyncDisposable {
   /** The port that is really bound, also when 0 was asked for. */
   readonly port: number;
   readonly address: string;
+  /**
+   * Whether it does its work: this thread turns, and the database's thread answers, be it that the storage fails.
+   * Rejects, or never settles, where it does not.
+   */
+  works(): Promise<void>;
   /** Stops in order: no new work, commit what was taken, close. Resolves within 10 s; twice is once. */
   close(): Promise<void>;
 }
@@ -77,13 +83,18 @@ export async function startServer(config: Config, parts: ServerParts = {}): Prom
 
 /** What serves, in chunks of its own. */
 async function loadParts() {
-  const [{ createRuntime: createHouse }, { createTransports: createDoors }, { openProviders }] =
-    await Promise.all([
-      import('./runtime/runtime.ts'),
-      import('./transports/listen.ts'),
-      import('./providers/all.ts'),
-    ]);
-  return { createHouse, createDoors, openProviders };
+  const [runtime, transports, providers, tokens] = await Promise.all([
+    import('./runtime/runtime.ts'),
+    import('./transports/listen.ts'),
+    import('./providers/all.ts'),
+    import('./runtime/tokens.ts'),
+  ]);
+  return {
+    createHouse: runtime.createRuntime,
+    createDoors: transports.createTransports,
+    openProviders: providers.openProviders,
+    TokenBook: tokens.TokenBook,
+  };
 }
 
 /** A server that will be refused must not empty the log of the one that runs. */
@@ -102,7 +113,7 @@ async function serve(deps: {
 }): Promise<Server> {
   const { config, log, writer, version } = deps;
   const { paths } = config;
-  const { createHouse, createDoors, ...loaded } = await loadParts();
+  const { createHouse, createDoors, TokenBook, ...loaded } = await loadParts();
   const { openProviders = loaded.openProviders } = deps;
   const providers = openProviders({ config, log, version });
   const runtime = createHouse({
@@ -114,8 +125,11 @@ async function serve(deps: {
     log,
     version,
   });
+  const tokens = new TokenBook({ writer, log: log.child('tokens') });
+  await tokens.open();
   const transports = createDoors({
     config,
+    tokens,
     runtime: runtime.api,
     rooms: runtime.rooms,
     inspection: runtime.inspection,
@@ -152,6 +166,7 @@ async function serve(deps: {
   async function stop(): Promise<void> {
     log.info('server.shutdown');
     runtime.drain();
+    tokens.close();
     await stopChores();
     await runtime.close();
     await Promise.all([transports.close(), ...[...providers].map((provider) => provider.close())]);
@@ -162,8 +177,17 @@ async function serve(deps: {
     log.close();
   }
 
+  async function works(): Promise<void> {
+    try {
+      await writer.read({ kind: 'known-keys', keys: [] });
+    } catch (error) {
+      // An answer as well: the disk is full, many ask.
+      if (!(error instanceof OrbitError)) throw error;
+    }
+  }
+
   const close = () => (closing ??= stop());
-  return { address, port, close, [Symbol.asyncDispose]: close };
+  return { address, port, works, close, [Symbol.asyncDispose]: close };
 }
 
 interface ChoreDeps {

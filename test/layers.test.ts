@@ -71,13 +71,14 @@ const RULES: Record<string, Rule> = {
       'inspection',
       'koa',
       '@koa/router',
+      'prom-client',
       'socket.io',
       'ws',
       'node:',
       ...LEAVES,
     ],
   },
-  cli: { may: ['clipanion', 'fastest-levenshtein', 'node:', ...LEAVES] },
+  cli: { may: ['clipanion', 'fastest-levenshtein', 'node:', 'type store', ...LEAVES] },
   // Its build step also reads the charts with Node's and ELK's help; see visualizer/layout.build.ts.
   visualizer: {
     may: [
@@ -98,7 +99,7 @@ const RULES: Record<string, Rule> = {
 
 /** Loaded inside `execute()` only, so that `status` stays light. */
 const LAZY: Record<string, string[]> = {
-  cli: ['server', 'store', 'log', 'inspection', 'jsonc-parser'],
+  cli: ['server', 'store', 'log', 'inspection', 'jsonc-parser', 'uqr'],
   // Only whoever asked for names ever loads it; for the engine it just brings the binary.
   'a provider': ['@openai/codex-sdk'],
   runtime: ['protocol'],

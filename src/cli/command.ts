@@ -28,7 +28,7 @@ export abstract class OrbitCommand extends Command<OrbitContext> {
   }
 
   /** Data directory by flag, environment or default. */
-  protected directory(): DataPaths {
+  directory(): DataPaths {
     return resolvePaths(this.sources({}));
   }
 
@@ -51,7 +51,7 @@ export abstract class OrbitCommand extends Command<OrbitContext> {
   }
 
   /** Prints lines to stdout. */
-  protected say(...lines: string[]): void {
+  say(...lines: string[]): void {
     this.context.stdout.write(`${lines.map(printable).join('\n')}\n`);
   }
 

@@ -39,7 +39,7 @@ export class StopCommand extends OrbitCommand {
 
   protected async run(): Promise<number> {
     const paths = this.directory();
-    const manager = serviceManager(this.context.env, this.home());
+    const manager = serviceManager(this.context.env, this.home(), this.directory().dir);
     if (manager !== null && isServiceActive(manager, paths.dir)) {
       // It would start again what ends by itself.
       manager.stop();
@@ -66,7 +66,7 @@ export class RestartCommand extends StartCommand {
   });
 
   protected override async run(): Promise<number> {
-    const manager = serviceManager(this.context.env, this.home());
+    const manager = serviceManager(this.context.env, this.home(), this.directory().dir);
     if (manager !== null && isServiceActive(manager, this.directory().dir)) {
       manager.restart();
       this.say('  Service restarted');

@@ -145,7 +145,8 @@ export class RestoreCommand extends OrbitCommand {
     description: 'Put a backup in the place of the database; the server must not run',
     details: `
       The database that is there is moved aside, not deleted. Clients notice that the history is another one
-      and ask for everything anew; hooks that wait in the spool are taken at the next start.
+      and ask for everything anew; hooks that wait in the spool are taken at the next start. Named tokens stay
+      as they are now, so that nobody who was shut out comes back.
     `,
     examples: [
       ['Put a backup back', '$0 restore ~/.orbitdock/backups/orbitdock-2026-03-01T120000Z.db'],

@@ -2,41 +2,43 @@
  * `doctor`: looks at everything that has to be right for sessions to appear, and says of each thing that is
  * not what to do about it. It changes nothing unless it is asked to with `--fix`.
  */
-import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, statfsSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { spawn } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Option } from 'clipanion';
-import type { DataPaths } from '../config.ts';
+import { type DataPaths, DEFAULT_BIND } from '../config.ts';
 import { EXIT, ExitError, systemCodeOf } from '../exit.ts';
 import { openDataDirectory } from '../files.ts';
-import { readTokenFile } from '../secrets.ts';
 import { OrbitCommand } from './command.ts';
+import {
+  addonFinding,
+  claudeFinding,
+  clockFinding,
+  codexFinding,
+  databaseFinding,
+  diskFinding,
+  type Finding,
+  isTaken,
+  nodeFinding,
+  proxyFinding,
+  serviceFinding,
+  tokenFindings,
+} from './doctor-looks.ts';
 import {
   chooseServerUrl,
   hasAllHooks,
   hookScriptText,
   hookUrl,
+  otherCopies,
+  shellQuote,
   writeHookFiles,
 } from './hook-files.ts';
 import { readSettings, settingsPath } from './install-hooks.ts';
 import { countSpooled, lookAtServer } from './status.ts';
 
-/** What one look has found. */
-interface Finding {
-  about: string;
-  /** `problem`: sessions or hooks are lost or late. `note`: worth knowing. */
-  state: 'ok' | 'note' | 'problem' | 'fixed';
-  text: string;
-  /** What to do about it. */
-  remedy?: string;
-}
-
 const HOOK_WITHIN_MS = 6_000;
 const LOOK_EVERY_MS = 50;
-const LOW_DISK_BYTES = 500 * 1024 * 1024;
-/** The oldest major version of Node that still gets updates. */
-const OLDEST_MAINTAINED_NODE = 22;
 /** Where an administrator's settings of Claude Code are. */
 const POLICIES = [
   '/etc/claude-code/managed-settings.json',
@@ -49,8 +51,8 @@ export class DoctorCommand extends OrbitCommand {
   static override usage = OrbitCommand.Usage({
     description: 'Check the installation and say how to mend it',
     details: `
-      Looks at Node, the data directory, the database, the server, hooks (also whether one arrives), the
-      agents and the disk. \`--fix\` mends what can be mended without a decision of yours. Exits with 1
+      Looks at Node, the data directory, the database, the server and its port, the service, tokens, the clock,
+      hooks (also whether one arrives), proxies, the agents and the disk. \`--fix\` mends what can be mended without a decision of yours. Exits with 1
       when a problem is left.
     `,
     examples: [
@@ -70,10 +72,14 @@ export class DoctorCommand extends OrbitCommand {
       ...this.#directoryFindings(paths),
       await databaseFinding(paths, this.commandLine('restore')),
       await this.#serverFinding(paths),
+      serviceFinding(paths, this.context.env, this.home(), this.commandLine('install-service')),
+      ...(await tokenFindings(paths, this.commandLine('tokens', 'rotate'))),
+      await clockFinding(paths),
       ...(await this.#hookFindings(paths)),
+      proxyFinding(paths, this.context.env),
       await deliveryFinding(paths, this.context.env),
-      agentFinding('claude', this.context.env),
-      agentFinding('codex', this.context.env),
+      claudeFinding(this.context.env, this.home()),
+      codexFinding(this.context.env),
     ];
     const problems = findings.filter(({ state }) => state === 'problem').length;
     if (this.json) this.say(JSON.stringify({ problems, findings }, null, 2));
@@ -95,20 +101,23 @@ export class DoctorCommand extends OrbitCommand {
     }
     if (isOpen) openDataDirectory(paths);
     const state = isOpen ? 'fixed' : 'ok';
-    return [
-      { about, state, text: `${paths.dir}, for its owner only` },
-      diskFinding(paths),
-      tokenFinding(paths),
-    ];
+    return [{ about, state, text: `${paths.dir}, for its owner only` }, diskFinding(paths)];
   }
 
   async #serverFinding(paths: DataPaths): Promise<Finding> {
     const about = 'server';
-    const { isRunning, isHealthy, url } = await lookAtServer(paths);
-    if (isHealthy) return { about, state: 'ok', text: `answers at ${url}` };
+    const { isRunning, isHealthy, url: address } = await lookAtServer(paths);
+    if (isHealthy) return { about, state: 'ok', text: `answers at ${address}` };
     if (isRunning) {
       const text = 'is there but does not answer';
       return { about, state: 'problem', text, remedy: this.commandLine('restart') };
+    }
+    const url = hookUrl(paths) ?? `http://${DEFAULT_BIND}`;
+    if (await isTaken(url)) {
+      const text = `is not running, and another program listens at ${url}, where hooks are sent`;
+      const other =
+        'start it with --bind on another port, then init --server-url with that address';
+      return { about, state: 'problem', text, remedy: other };
     }
     const remedy = this.commandLine('start');
     return { about, state: 'note', text: 'is not running; hooks wait in the spool', remedy };
@@ -145,63 +154,6 @@ function linesOf({ about, state, text, remedy }: Finding): string[] {
   return [`  ${mark}  ${about}: ${text}`, ...(remedy ? [`           -> ${remedy}`] : [])];
 }
 
-function nodeFinding(): Finding {
-  const major = Number(process.versions.node.split('.')[0]);
-  const text = `${process.version} at ${process.execPath}`;
-  if (major >= OLDEST_MAINTAINED_NODE) return { about: 'node', state: 'ok', text };
-  const remedy = `install Node ${OLDEST_MAINTAINED_NODE + 2} and run \`npm ci\` again`;
-  return { about: 'node', state: 'note', text: `${text} gets no more updates`, remedy };
-}
-
-async function addonFinding(): Promise<Finding> {
-  const { openSqlite } = await import('../store/lock.ts');
-  try {
-    openSqlite(':memory:').close();
-    return { about: 'sqlite', state: 'ok', text: 'its addon loads' };
-  } catch (error) {
-    if (!(error instanceof ExitError)) throw error;
-    return { about: 'sqlite', state: 'problem', text: error.message };
-  }
-}
-
-async function databaseFinding(paths: DataPaths, restore: string): Promise<Finding> {
-  const about = 'database';
-  if (!existsSync(paths.database)) {
-    return { about, state: 'note', text: 'there is none yet; the first start makes it' };
-  }
-  const { findDamage } = await import('../store/damage.ts');
-  try {
-    const damage = findDamage(paths.database);
-    if (damage === null) return { about, state: 'ok', text: `${paths.database} is whole` };
-    return { about, state: 'problem', text: `${paths.database}: ${damage}`, remedy: restore };
-  } catch (error) {
-    if (!(error instanceof ExitError)) throw error;
-    return { about, state: 'problem', text: error.message };
-  }
-}
-
-function diskFinding({ dir }: DataPaths): Finding {
-  const { bavail, bsize } = statfsSync(dir);
-  const free = bavail * bsize;
-  const text = `${Math.floor(free / 2 ** 20)} MiB free`;
-  if (free >= LOW_DISK_BYTES) return { about: 'disk', state: 'ok', text };
-  return { about: 'disk', state: 'problem', text, remedy: `free space where ${dir} is` };
-}
-
-function tokenFinding(paths: DataPaths): Finding {
-  try {
-    const has = readTokenFile(paths.token) !== null;
-    return {
-      about: 'token',
-      state: 'ok',
-      text: has ? `in ${paths.token}` : 'none; only local callers get in',
-    };
-  } catch (error) {
-    if (!(error instanceof ExitError)) throw error;
-    return { about: 'token', state: 'problem', text: error.message };
-  }
-}
-
 async function registrationFinding(
   path: string,
   paths: DataPaths,
@@ -218,6 +170,12 @@ async function registrationFinding(
     if (policy) {
       const remedy = 'ask your administrator to register the hooks there';
       return { about, state: 'problem', text: `${policy} allows no hooks of yours`, remedy };
+    }
+    const [other] = otherCopies(settings, paths.hookScript);
+    if (other !== undefined) {
+      const text = `${path} also runs ${other}, of another data directory: each event is sent twice`;
+      const remedy = `orbitdock-server --data-dir ${shellQuote(dirname(other))} uninstall-hooks`;
+      return { about, state: 'problem', text, remedy };
     }
     if (hasAllHooks(settings, paths.hookScript)) {
       return { about, state: 'ok', text: `${path} runs ${paths.hookScript}` };
@@ -286,14 +244,4 @@ function isSpooled({ spool }: DataPaths, sessionId: string): boolean {
       throw error;
     }
   });
-}
-
-function agentFinding(name: string, env: Readonly<Record<string, string | undefined>>): Finding {
-  const { error, status, stdout } = spawnSync(name, ['--version'], {
-    env: { ...env },
-    encoding: 'utf8',
-    timeout: 10_000,
-  });
-  if (error || status !== 0) return { about: name, state: 'note', text: 'not found on the PATH' };
-  return { about: name, state: 'ok', text: stdout.trim().split('\n')[0] ?? '' };
 }

@@ -244,6 +244,19 @@ export function removeHooks(settings: Settings, script: string): string[] {
   return removed;
 }
 
+/** Paths of other hook scripts of this program that the settings run, such as that of another data directory. */
+export function otherCopies(settings: Settings, script: string): string[] {
+  const groups = Object.values((settings.hooks ?? {}) as Record<string, HookGroup[]>).flat();
+  const commands = groups.flatMap(({ hooks }) => hooks).filter((entry) => !isOwn(entry, script));
+  const found = commands.flatMap(({ command }) => {
+    const bare = typeof command === 'string' ? command.replace(/ claude_[a-z_]+( wait)?$/, '') : '';
+    return bare !== command && /\/hook\.sh['"]?$/.test(bare)
+      ? [bare.replace(/^['"]|['"]$/g, '')]
+      : [];
+  });
+  return [...new Set(found)];
+}
+
 /** True when every event we listen to has an entry that runs this script, with or without answers. */
 export function hasAllHooks(settings: Settings, script: string): boolean {
   return [true, false].some((answers) => {

@@ -7,6 +7,7 @@ import { Builtins, Cli } from 'clipanion';
 import { closest, distance } from 'fastest-levenshtein';
 import { EXIT, ExitError } from '../exit.ts';
 import { serverVersion } from '../version.ts';
+import { AuditCommand } from './audit.ts';
 import { type OrbitContext, printable } from './command.ts';
 import { LogsCommand, RestartCommand, StopCommand } from './control.ts';
 import {
@@ -22,6 +23,13 @@ import { ReplayCommand } from './replay.ts';
 import { InstallServiceCommand, UninstallServiceCommand } from './service.ts';
 import { StartCommand } from './start.ts';
 import { StatusCommand } from './status.ts';
+import {
+  PairCommand,
+  TokensCreateCommand,
+  TokensListCommand,
+  TokensRevokeCommand,
+  TokensRotateCommand,
+} from './tokens.ts';
 
 /**
  * The subcommands, registered; `runCli` is how a whole command line is run.
@@ -47,6 +55,12 @@ function createCli({ enableColors }: { enableColors: boolean }): Cli<OrbitContex
   cli.register(InstallServiceCommand);
   cli.register(UninstallServiceCommand);
   cli.register(GenerateTokenCommand);
+  cli.register(TokensCreateCommand);
+  cli.register(TokensListCommand);
+  cli.register(TokensRevokeCommand);
+  cli.register(TokensRotateCommand);
+  cli.register(PairCommand);
+  cli.register(AuditCommand);
   cli.register(BackupCommand);
   cli.register(RestoreCommand);
   cli.register(DemoCommand);

@@ -1,10 +1,11 @@
 /**
  * `install-service` and `uninstall-service`: the server as a service of the user's own service manager,
- * systemd on Linux and launchd on macOS. Paths are quoted as each of them reads it, and a token never
+ * systemd on Linux and launchd on macOS, or (`--system`) of the machine's systemd under the user's name. Paths are quoted as each of them reads it, and a token never
  * stands in the definition: the server reads it from its file.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { chownSync, existsSync, readFileSync, realpathSync, rmSync, statSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Option } from 'clipanion';
 import { resolveConfig } from '../config.ts';
@@ -17,6 +18,8 @@ import { hasHookScript, writeHookHeaders } from './hook-files.ts';
 const UNIT = 'orbitdock-server.service';
 const LABEL = 'com.orbitdock.server';
 
+type Env = Readonly<Record<string, string | undefined>>;
+
 /** The service manager of this user and system. */
 interface ServiceManager {
   /** Where its definition of our service is. */
@@ -25,7 +28,8 @@ interface ServiceManager {
   enableWords: readonly string[];
   /** What a person must know once it is enabled. */
   hints: readonly string[];
-  definition(program: readonly string[]): string;
+  /** @param user  under whose name it runs, where the manager is not that user's own */
+  definition(program: readonly string[], user: string | null): string;
   /** A word as it stands in the definition. */
   quote(word: string): string;
   /** @throws ExitError 1 with what the service manager said */
@@ -51,19 +55,37 @@ export class InstallServiceCommand extends OrbitCommand {
 
   bind = Option.String('--bind', { description: 'IP:port, [IPv6]:port or localhost:port' });
   enable = Option.Boolean('--enable', false, { description: 'Start it now and at each login' });
+  system = Option.Boolean('--system', false, {
+    description:
+      'Of the machine instead of your login (systemd, as root): runs as the user who called sudo',
+  });
+
+  /** With `sudo` the service and its data are those of the user who called it. */
+  protected override home(): string {
+    return this.system ? ownerOf(this.context.env, super.home()).home : super.home();
+  }
 
   protected async run(): Promise<number> {
-    const manager = managerOrRefusal(this.context.env, this.home());
+    const manager = managerOrRefusal(this.context.env, this.home(), this.system);
     const paths = this.directory();
     process.umask(0o077);
-    openDataDirectory(paths);
+    const owner = this.system ? ownerOf(this.context.env, super.home()) : null;
+    // Made by root, it would not be its user's.
+    if (owner !== null && !existsSync(paths.dir)) {
+      throw new ExitError(
+        EXIT.configuration,
+        `${paths.dir} does not exist; run \`orbitdock-server init\` as ${owner.name} first`,
+      );
+    }
+    if (owner === null) openDataDirectory(paths);
     this.#makeTokenIfNeeded();
     // Refuses now what the service would be refused for at each of its starts.
     const { bind } = resolveConfig(this.sources({ bind: this.bind }));
     const address = this.bind === undefined ? [] : ['--bind', this.bind];
     const program = [...this.#program(), '--data-dir', paths.dir, 'start', ...address];
     makeDirectory(dirname(manager.file));
-    writeFileAtomically(manager.file, manager.definition(program), { mode: 0o600 });
+    const mode = this.system ? 0o644 : 0o600;
+    writeFileAtomically(manager.file, manager.definition(program, owner?.name ?? null), { mode });
     this.say(`  Wrote ${manager.file}`);
     if (!this.enable) {
       this.say('  To enable:', `    ${manager.enableWords.join(' ')}`);
@@ -78,8 +100,12 @@ export class InstallServiceCommand extends OrbitCommand {
     const paths = this.directory();
     const isWide = this.bind !== undefined && !/^(127\.|localhost:|\[::1\])/.test(this.bind);
     if (!isWide || readTokenFile(paths.token) !== null) return;
-    writeFileAtomically(paths.token, `${createToken()}\n`, { mode: 0o600 });
-    if (hasHookScript(paths)) writeHookHeaders(paths);
+    const { uid, gid } = statSync(paths.dir);
+    writeFileAtomically(paths.token, `${createToken()}\n`, { mode: 0o600, owner: { uid, gid } });
+    if (hasHookScript(paths)) {
+      writeHookHeaders(paths);
+      chownSync(paths.hookHeaders, uid, gid);
+    }
     this.say(`  Auth token generated and saved to ${paths.token}`);
   }
 
@@ -98,8 +124,10 @@ export class UninstallServiceCommand extends OrbitCommand {
     examples: [['Remove the service', '$0 uninstall-service']],
   });
 
+  system = Option.Boolean('--system', false, { description: 'The one of the machine' });
+
   protected async run(): Promise<number> {
-    const manager = managerOrRefusal(this.context.env, this.home());
+    const manager = managerOrRefusal(this.context.env, this.home(), this.system);
     if (!existsSync(manager.file)) {
       this.say(`  There is no service: ${manager.file} does not exist`);
       return EXIT.ok;
@@ -111,42 +139,74 @@ export class UninstallServiceCommand extends OrbitCommand {
   }
 }
 
-/** The user's service manager; null where there is none that we know. */
-export function serviceManager(
-  env: Readonly<Record<string, string | undefined>>,
-  home: string,
-): ServiceManager | null {
+/**
+ * The service that is installed for this data directory, of the user or of the machine; else the user's, installed or
+ * not; null where there is no service manager that we know.
+ */
+export function serviceManager(env: Env, home: string, dataDir: string): ServiceManager | null {
   if (process.platform === 'darwin') return launchd(home);
-  return process.platform === 'linux' ? systemd(env, home) : null;
+  if (process.platform !== 'linux') return null;
+  const all = [systemd(env, home), machineSystemd(env)];
+  return all.find((manager) => isServiceOf(manager, dataDir)) ?? systemd(env, home);
 }
 
 /** Whether the service is installed for this data directory and its manager runs it. */
 export function isServiceActive(manager: ServiceManager, dataDir: string): boolean {
-  if (!existsSync(manager.file)) return false;
-  const isOurs = readFileSync(manager.file, 'utf8').includes(manager.quote(dataDir));
-  return isOurs && manager.isActive();
+  return isServiceOf(manager, dataDir) && manager.isActive();
 }
 
-function managerOrRefusal(
-  env: Readonly<Record<string, string | undefined>>,
-  home: string,
-): ServiceManager {
-  const manager = serviceManager(env, home);
-  if (manager !== null) return manager;
+/** Whether the definition that is installed is for this data directory. */
+export function isServiceOf({ file, quote }: ServiceManager, dataDir: string): boolean {
+  return existsSync(file) && readFileSync(file, 'utf8').includes(quote(dataDir));
+}
+
+function managerOrRefusal(env: Env, home: string, isSystem: boolean): ServiceManager {
+  const isLinux = process.platform === 'linux';
+  if (isSystem && isLinux) return machineSystemd(env);
+  if (isSystem) throw new ExitError(EXIT.usage, '--system is for systemd on Linux');
+  if (isLinux) return systemd(env, home);
+  if (process.platform === 'darwin') return launchd(home);
   throw new ExitError(
     EXIT.failure,
     `Services are known for Linux and macOS, not ${process.platform}`,
   );
 }
 
-function systemd(env: Readonly<Record<string, string | undefined>>, home: string): ServiceManager {
+/** Who the service of the machine runs as: the user who called `sudo`, else ourselves. */
+function ownerOf(env: Env, home: string): { name: string; home: string } {
+  const name = env.SUDO_USER;
+  if (!name || process.getuid?.() !== 0) return { name: userInfo().username, home };
+  const row = readFileSync('/etc/passwd', 'utf8')
+    .split('\n')
+    .map((line) => line.split(':'))
+    .find(([user]) => user === name);
+  return { name, home: row?.[5] ?? home };
+}
+
+function systemd(env: Env, home: string): ServiceManager {
   const config = env.XDG_CONFIG_HOME || join(home, '.config');
-  const systemctl = (...words: string[]) => run(env, ['systemctl', '--user', ...words]);
   return {
+    ...systemdUnitAt(env, ['systemctl', '--user']),
     file: join(config, 'systemd', 'user', UNIT),
     hints: ['  To have it run while you are not logged in: loginctl enable-linger'],
-    enableWords: ['systemctl', '--user', 'enable', '--now', UNIT],
+    definition: (program) => systemdUnit(program, null),
+  };
+}
+
+/** The systemd of the machine; `SYSTEMD_UNIT_PATH` is its own word for where units are. */
+function machineSystemd(env: Env): ServiceManager {
+  return {
+    ...systemdUnitAt(env, ['systemctl']),
+    file: join(env.SYSTEMD_UNIT_PATH?.split(':')[0] || '/etc/systemd/system', UNIT),
+    hints: [],
     definition: systemdUnit,
+  };
+}
+
+function systemdUnitAt(env: Env, tool: readonly string[]) {
+  const systemctl = (...words: string[]) => run(env, [...tool, ...words]);
+  return {
+    enableWords: [...tool, 'enable', '--now', UNIT],
     quote: systemdQuote,
     enable() {
       systemctl('daemon-reload');
@@ -158,7 +218,7 @@ function systemd(env: Readonly<Record<string, string | undefined>>, home: string
     },
     stop: () => systemctl('stop', UNIT),
     restart: () => systemctl('restart', UNIT),
-    isActive: () => succeeds(env, ['systemctl', '--user', '--quiet', 'is-active', UNIT]),
+    isActive: () => succeeds(env, [...tool, '--quiet', 'is-active', UNIT]),
   };
 }
 
@@ -180,15 +240,25 @@ function launchd(home: string): ServiceManager {
   };
 }
 
-/** The unit of systemd that runs a program. It cannot use what would keep agents from their work. */
-function systemdUnit(program: readonly string[]): string {
+/**
+ * The unit of systemd that runs a program. It cannot use what would keep agents from their work.
+ *
+ * @param user  under whose name, for the machine's systemd; null: of the user's own
+ */
+function systemdUnit(program: readonly string[], user: string | null): string {
   return `[Unit]
 Description=OrbitDock Server, mission control for coding agents
 StartLimitIntervalSec=120
 StartLimitBurst=10
-
+${user === null ? '' : 'After=network-online.target\nWants=network-online.target\n'}
 [Service]
-ExecStart=${program.map(systemdQuote).join(' ')}
+Type=notify
+# systemd-notify speaks for the server, as a process of its own.
+NotifyAccess=all
+WatchdogSec=30
+# A large database is copied before it is migrated.
+TimeoutStartSec=600
+${user === null ? '' : `User=${user}\n`}ExecStart=${program.map(systemdQuote).join(' ')}
 Restart=always
 RestartSec=2
 # A wrong command line, a data directory in use, a configuration that cannot work: trying again is vain.
@@ -204,7 +274,7 @@ LockPersonality=yes
 RestrictRealtime=yes
 
 [Install]
-WantedBy=default.target
+WantedBy=${user === null ? 'default.target' : 'multi-user.target'}
 `;
 }
 
@@ -260,7 +330,7 @@ function refuseControls(word: string): void {
   throw new ExitError(EXIT.usage, `${named} holds control characters; choose another path`);
 }
 
-function run(env: Readonly<Record<string, string | undefined>>, words: string[]): void {
+function run(env: Env, words: string[]): void {
   const [program = '', ...rest] = words;
   const { status, error, stderr } = spawnSync(program, rest, { env: { ...env }, encoding: 'utf8' });
   if (status === 0) return;
@@ -268,7 +338,7 @@ function run(env: Readonly<Record<string, string | undefined>>, words: string[])
   throw new ExitError(EXIT.failure, `\`${words.join(' ')}\` failed: ${reason}`);
 }
 
-function succeeds(env: Readonly<Record<string, string | undefined>>, words: string[]): boolean {
+function succeeds(env: Env, words: string[]): boolean {
   const [program = '', ...rest] = words;
   return spawnSync(program, rest, { env: { ...env }, stdio: 'ignore' }).status === 0;
 }

@@ -2,6 +2,7 @@
  * `start`: decides the configuration, opens the data directory, starts the server and stays until a
  * signal. Also what an omitted subcommand means. The server itself is loaded only once all is decided.
  */
+import { spawn } from 'node:child_process';
 import type { EventEmitter } from 'node:events';
 import { constants } from 'node:os';
 import { Option } from 'clipanion';
@@ -98,6 +99,8 @@ export class StartCommand extends OrbitCommand {
   });
 
   protected async run(): Promise<number> {
+    // Before anything copies the environment.
+    const supervisor = superviseBy(process.env, (line) => this.warn(line));
     // The options above are named as the configuration names its flags.
     const config = resolveConfig(this.sources(this));
     process.umask(0o077);
@@ -112,7 +115,14 @@ export class StartCommand extends OrbitCommand {
     const { startServer } = await import('../server.ts');
     const opening = startServer(config).then(async (server) => {
       await this.#greet(config, server.port);
-      return server;
+      const url = urlOfServer({ host: config.bind.host, port: server.port });
+      supervisor.ready(`Serving on ${url}`, () => server.works());
+      return {
+        close: () => {
+          supervisor.stopping();
+          return server.close();
+        },
+      };
     });
     return await closeOnSignal(opening, surroundings);
   }
@@ -160,6 +170,67 @@ export class StartCommand extends OrbitCommand {
     }
     return 'start `claude` in any project; its sessions appear here by themselves';
   }
+}
+
+/*
+ * What systemd is told of a service of type `notify`: that it serves, that it stops, and now and then that it works.
+ * Node has no datagram socket of the kind, so systemd's own tool says it.
+ */
+
+/** Somebody who starts us again when we hang. */
+export interface Supervisor {
+  /** @param works  settles while the server does its work; without it nothing more is said, and we are restarted */
+  ready(status: string, works: () => Promise<void>): void;
+  stopping(): void;
+}
+
+/**
+ * The supervisor that the environment names; one that hears nothing where there is none. What names it is taken out
+ * of the environment: what we start is not us.
+ *
+ * @param env  of the process; changed
+ * @param warn  told once when the tool does not run
+ */
+export function superviseBy(
+  env: Record<string, string | undefined>,
+  warn: (line: string) => void,
+): Supervisor {
+  const { NOTIFY_SOCKET: socket, WATCHDOG_USEC: micros, WATCHDOG_PID: pid } = env;
+  for (const name of ['NOTIFY_SOCKET', 'WATCHDOG_USEC', 'WATCHDOG_PID']) delete env[name];
+  let timer: NodeJS.Timeout | undefined;
+  let isTold = false;
+  const say = (...words: string[]): void => {
+    if (!socket) return;
+    // It waits until systemd has heard it: a sender that is gone by then may be taken for a stranger.
+    const child = spawn('systemd-notify', words, {
+      env: { PATH: env.PATH, NOTIFY_SOCKET: socket },
+      stdio: 'ignore',
+    });
+    child.once('error', (error) => {
+      if (!isTold) warn(`orbitdock-server: systemd is not told: ${error.message}`);
+      isTold = true;
+    });
+  };
+  return {
+    ready(status, works) {
+      say('--ready', `--status=${status}`);
+      const isOurs = pid === undefined || pid === String(process.pid);
+      if (!socket || !isOurs || !(Number(micros) > 0)) return;
+      timer = setInterval(
+        () => {
+          works().then(
+            () => say('WATCHDOG=1'),
+            (error: Error) => warn(`orbitdock-server: not working: ${error.message}`),
+          );
+        },
+        Number(micros) / 1000 / 3,
+      ).unref();
+    },
+    stopping() {
+      clearInterval(timer);
+      say('STOPPING=1');
+    },
+  };
 }
 
 /*

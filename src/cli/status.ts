@@ -13,7 +13,7 @@ import { serverVersion } from '../version.ts';
 import { OrbitCommand } from './command.ts';
 import { hasHookScript, hookUrl, urlOfServer } from './hook-files.ts';
 import { isListeningTo, settingsPath } from './install-hooks.ts';
-import { isServiceActive, serviceManager } from './service.ts';
+import { isServiceActive, isServiceOf, serviceManager } from './service.ts';
 
 /**
  * A local server answers in a millisecond or two; on a machine whose processors are all taken this is still enough.
@@ -77,9 +77,9 @@ export class StatusCommand extends OrbitCommand {
 
   async #around(paths: DataPaths): Promise<Around> {
     const { env } = this.context;
-    const manager = serviceManager(env, this.home());
+    const manager = serviceManager(env, this.home(), paths.dir);
     const isActive = manager !== null && isServiceActive(manager, paths.dir);
-    const isInstalled = manager !== null && existsSync(manager.file);
+    const isInstalled = manager !== null && isServiceOf(manager, paths.dir);
     return {
       sessions: await sessionsIn(paths.database),
       spooled: countSpooled(paths.spool),

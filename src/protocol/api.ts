@@ -98,6 +98,7 @@ const ELSEWHERE: ReadonlySet<ErrorCode> = new Set([
   'method_not_allowed',
   'upgrade_required',
   'page_not_built',
+  'pairing_refused',
   'cut',
   'no_snapshot',
   'rate_limited',

@@ -185,9 +185,11 @@ export type InspectOrigin =
 
 /** Who sent an event over a connection. */
 export interface InspectCaller {
-  /** `local`: trusted because of where it comes from; `token`: showed the configured token. */
+  /** `local`: trusted because of where it comes from; `token`: showed a token. */
   kind: 'local' | 'token' | 'anonymous';
   address: string;
+  /** Name of its token; absent for the one that is configured. */
+  holder?: string;
   /** Id of the connection, as in the log: its transport and a number, such as `ws-12`. */
   connection: string;
 }

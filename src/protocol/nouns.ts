@@ -183,9 +183,11 @@ export interface ApprovalRequest extends Shape<typeof ApprovalRequest, Names> {}
 
 /** Who decided a request, as the journal names callers. */
 export const Decider = {
-  /** `local`: trusted because of where it comes from; `token`: showed the configured token. */
+  /** `local`: trusted because of where it comes from; `token`: showed a token. */
   kind: "'local' | 'token' | 'anonymous'",
   address: 'string',
+  /** Name of its token; absent for the one that is configured. */
+  holder: 'string?',
   /** Id of the connection, as in the log: its transport and a number, such as `ws-12`. */
   connection: 'string',
 } as const;

@@ -2,9 +2,11 @@
  * A client's message on its way in: its text is decoded, its handler is found and called, and what the handler throws
  * is answered as an `error` frame.
  */
+import { refusalOf } from '../access.ts';
 import { OrbitError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Hook } from '../protocol/hook.ts';
+import { MESSAGE_SCOPES } from '../protocol/scopes.ts';
 import type { Reply, TransientListMessage } from '../protocol/server.ts';
 import { type Connection, errorMessage, frameOf, type Sender, senderOf } from './rooms/rooms.ts';
 import type { Asker, ClientTag, Handler, Handlers, HookMeta } from './runtime-api.ts';
@@ -107,6 +109,9 @@ export function createDispatch({ codec, handlers, log }: DispatchDeps): Dispatch
       const message = (await codec()).decode(value);
       if (message instanceof OrbitError) throw message;
       type = message.type;
+      // Asked when it is about to be done: its token may have been revoked while it waited.
+      const refusal = refusalOf(connection.caller.rights, MESSAGE_SCOPES[type], type);
+      if (refusal) throw refusal;
       // The tag picks the handler of just this message; the compiler cannot follow it through the map.
       await (handlers[message.type] as Handler<ClientTag>)(message as never, asker);
       asker.acknowledge();

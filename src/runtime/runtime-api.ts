@@ -5,6 +5,8 @@
 import type { Picture } from '../host/images.ts';
 import type { ClientMessage, ClientMessageOf } from '../protocol/client.ts';
 import type { Reply, TransientListMessage } from '../protocol/server.ts';
+import type { Totals } from '../store/items.ts';
+import type { Backlog } from '../store/thread/queue.ts';
 import type { AnswerLine } from './answers.ts';
 import type { Connection, Sender } from './rooms/rooms.ts';
 
@@ -31,6 +33,12 @@ export interface Health {
   degraded?: string;
   /** What a person has to do about it, where it does not pass by itself. */
   remedy?: string;
+}
+
+/** What those are shown who watch the server. */
+export interface Figures {
+  backlog: Backlog;
+  totals: Totals;
 }
 
 /** What transports may ask of the server. */
@@ -61,6 +69,8 @@ export interface RuntimeApi {
   /** An image of a message, by the digest of its bytes; null when there is none. */
   image(sha256: string): Promise<Picture | null>;
   health(): Health;
+  /** How much there is and waits. @throws OrbitError when the database cannot be read */
+  figures(): Promise<Figures>;
 }
 
 /** The type of a client's message. */

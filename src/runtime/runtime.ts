@@ -181,6 +181,10 @@ function apiOf({
     awaitAnswer: (key) => answers.wait(key),
     image: images.find,
     health: () => ({ status: 'ok', ...troubleOf(writer.trouble) }),
+    figures: async () => ({
+      backlog: writer.backlog,
+      totals: await writer.read({ kind: 'totals' }),
+    }),
   };
 }
 

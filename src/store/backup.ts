@@ -10,6 +10,7 @@ import { asidePath, filesOf, findDamage, forgetDamage } from './damage.ts';
 import { asExitError, openDatabase, refuseForeignFile } from './database.ts';
 import { acquireLock, createPrivateFile } from './lock.ts';
 import { refuseUnknownSchema } from './migrate.ts';
+import { keepTokens } from './tokens.ts';
 
 /**
  * Copies the database as it is now, whole or not at all, also while a server writes into it.
@@ -67,7 +68,8 @@ function defaultTarget(paths: DataPaths, now: Date): string {
 
 /**
  * Puts a backup in the place of the database. The next start begins a new epoch, so that clients throw away what
- * they knew, and migrates the backup where it is older than the program.
+ * they knew, and migrates the backup where it is older than the program. Tokens are not put back: those of the
+ * database that is replaced stay, and where it cannot be read there are none.
  *
  * @returns where the old files are; null when there were none
  * @throws ExitError 75 while a server runs; 78 when the file is no sound database of ours
@@ -81,6 +83,8 @@ export function restoreDatabase(paths: DataPaths, file: string, now = new Date()
     rmSync(unfinished, { force: true });
     createPrivateFile(unfinished);
     copyFileSync(source, unfinished, constants.COPYFILE_FICLONE);
+    // Who was shut out since then stays out.
+    keepTokens(paths.database, unfinished);
     const kept = moveAside(paths, now);
     renameSync(unfinished, paths.database);
     return kept;

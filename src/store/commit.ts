@@ -9,6 +9,7 @@ import { FACTS, type Fact } from '../../machines/session-facts.ts';
 import type { Sqlite } from './database.ts';
 import type { Epoch } from './epoch.ts';
 import type {
+  AccessItem,
   CheckpointItem,
   EventItem,
   Item,
@@ -19,6 +20,7 @@ import type {
 import type { JournalRow } from './queries/journal.ts';
 import { createRows } from './rows.ts';
 import { byteLength, MAX_STORED_BYTES, storable } from './text.ts';
+import { applyTokenChange } from './tokens.ts';
 
 /** SQLite's codes that mean: this item, not the storage. Every other one is trouble with the storage. */
 const ITEM_ERROR = /^SQLITE_(CONSTRAINT|MISMATCH|TOOBIG|RANGE|ERROR)/;
@@ -50,6 +52,7 @@ export class Committer {
     this.#database = database;
     this.#epoch = epoch;
     this.#context = {
+      database,
       rows: createRows(database),
       journal: createJournal(database),
       statements: prepareStatements(database),
@@ -124,10 +127,13 @@ function commitOne(context: ItemContext, item: Item): ItemResult {
       return commitPending(context, item);
     case 'checkpoint':
       return commitCheckpoint(context, item);
+    case 'access':
+      return commitAccess(context, item);
   }
 }
 
 interface ItemContext {
+  database: Sqlite;
   rows: ReturnType<typeof createRows>;
   journal: ReturnType<typeof createJournal>;
   statements: ReturnType<typeof prepareStatements>;
@@ -213,13 +219,20 @@ function commitCheckpoint({ statements }: ItemContext, item: CheckpointItem): It
   return { outcome: 'committed', seq: 0, revision: 0 };
 }
 
+function commitAccess({ database }: ItemContext, { change, at }: AccessItem): ItemResult {
+  const isDone = applyTokenChange(database, change, at);
+  return isDone ? { outcome: 'committed', seq: 0, revision: 0 } : { outcome: 'duplicate' };
+}
+
 function isFirst({ statements }: ItemContext, item: Item): boolean {
   return item.key === null || statements.addKey.run(item.key, item.at).changes > 0;
 }
 
 function setAside({ statements, refused }: ItemContext, item: Item, error: unknown): ItemResult {
   const reason = error instanceof Error ? error.message : String(error);
-  statements.quarantine.run(item.at, item.sessionId, storable(JSON.stringify(item)), reason);
+  // Of an item about access nothing is kept, not even a digest.
+  const body = item.kind === 'access' ? '{}' : JSON.stringify(item);
+  statements.quarantine.run(item.at, item.sessionId, storable(body), reason);
   if (item.kind === 'event') refused.add(item.chain);
   return { outcome: 'quarantined', error: reason };
 }

@@ -98,16 +98,28 @@ export function openMigrated(
 
 /** How many sessions a database holds, without disturbing who writes it; null when it cannot be read. */
 export function countSessions(path: string): { total: number; active: number } | null {
+  return readOnce(path, (database) =>
+    database
+      .prepare<[], { total: number; active: number }>(
+        `SELECT count(*) AS total, count(*) FILTER (WHERE status = 'active') AS active FROM sessions`,
+      )
+      .get(),
+  );
+}
+
+/** The time of the newest session's last activity, ISO 8601 UTC; null when there is none or it cannot be read. */
+export function newestActivity(path: string): string | null {
+  return readOnce(path, (database) =>
+    database.prepare<[], string | null>('SELECT max(last_activity_at) FROM sessions').pluck().get(),
+  );
+}
+
+/** Reads beside whoever writes; null when the database cannot be read. */
+export function readOnce<T>(path: string, read: (database: Sqlite) => T | undefined): T | null {
   try {
     const database = openDatabase(path, { durability: 'normal', readonly: true });
     try {
-      return (
-        database
-          .prepare<[], { total: number; active: number }>(
-            `SELECT count(*) AS total, count(*) FILTER (WHERE status = 'active') AS active FROM sessions`,
-          )
-          .get() ?? null
-      );
+      return read(database) ?? null;
     } finally {
       database.close();
     }

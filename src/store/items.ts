@@ -15,6 +15,7 @@ import type { ApprovalHistoryItem, RecentProject, SearchHit } from '../protocol/
 import type { Damage } from './damage.ts';
 import type { JournalBase, JournalRow } from './queries/journal.ts';
 import type { Fit } from './text.ts';
+import type { TokenChange, TokensRead } from './tokens.ts';
 
 /** One machine event with everything it caused: one transaction, all or nothing. */
 export interface EventItem {
@@ -68,8 +69,18 @@ export interface CheckpointItem {
   content: string;
 }
 
+/** A change of who may come in. Of no session; a claim that comes too late is a `duplicate`. */
+export interface AccessItem {
+  kind: 'access';
+  sessionId: '';
+  key: null;
+  /** ISO 8601 UTC, milliseconds. */
+  at: string;
+  change: TokenChange;
+}
+
 /** What can be committed. */
-export type Item = EventItem | PendingItem | CheckpointItem;
+export type Item = EventItem | PendingItem | CheckpointItem | AccessItem;
 
 /** A fact about a message that was known already, or that has another place than its source knows. */
 export interface KnownFact {
@@ -164,7 +175,11 @@ export type Read =
       filter: SearchFilter;
       before: number | null;
       limit: number;
-    };
+    }
+  /** Tokens and pairing codes that are good; `seen`: the version that is known. */
+  | { kind: 'tokens'; seen: number | null }
+  /** How much there is, for who watches the server. */
+  | { kind: 'totals' };
 
 /** A word that is looked for; one that is not exact may go on. */
 export interface SearchWord {
@@ -225,6 +240,16 @@ export interface ReadResults {
     /** The index does not have everything yet: ask again. */
     isBehind: boolean;
   };
+  tokens: TokensRead;
+  totals: Totals;
+}
+
+/** How much the database holds. */
+export interface Totals {
+  sessions: Array<{ provider: string; work_status: string; count: number }>;
+  /** Of all sessions together. */
+  tokens: Array<{ provider: string; model: string; input: number; output: number; cached: number }>;
+  bytes: number;
 }
 
 /** What a read named and is not there. */

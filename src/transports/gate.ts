@@ -1,16 +1,24 @@
 /**
  * The gate: one function for all transports, asked before any route and any upgrade. In this order: is this
- * Host ours, is this Origin ours, is this credential valid. What it lets in carries a `Caller`; what it
- * refuses has touched nothing.
+ * Host ours, is this Origin ours, is this credential valid, may its bearer go through this door. What it lets
+ * in carries a `Caller`; what it refuses has touched nothing.
  *
  * A request is local when the server is bound to loopback, the peer and the Host are loopback, no proxy has
  * left a trace, and the peer is a process of the user who runs the server; or when it came through the unix
  * socket without a trace of a proxy. Being local replaces a missing token, never a wrong one.
  */
 import type { IncomingMessage } from 'node:http';
+import { HOOKS_ONLY, NOBODY, OWNER, refusalOf } from '../access.ts';
 import type { Config } from '../config.ts';
 import { OrbitError } from '../errors.ts';
+import {
+  DOOR_SCOPES,
+  type Door,
+  NAMESPACE_SCOPES,
+  type NamespaceName,
+} from '../protocol/scopes.ts';
 import type { Caller } from '../runtime/rooms/rooms.ts';
+import type { TokenBook } from '../runtime/tokens.ts';
 import {
   type Credential,
   createHookProofCheck,
@@ -41,12 +49,6 @@ type GateRequest = Pick<IncomingMessage, 'rawHeaders' | 'httpVersion' | 'url' | 
   readonly socket: Ends;
 };
 
-/** What a request asks for, as far as the gate cares. */
-export type Endpoint = 'http' | 'hook' | 'health' | 'ws' | 'socket.io' | 'page' | 'stately';
-
-/** Endpoints that judge, or need not judge, who is anonymous. */
-const OPEN_ENDPOINTS: ReadonlySet<Endpoint> = new Set(['health', 'socket.io', 'page', 'stately']);
-
 /** Somebody who may come in, and where to. */
 export interface Admission {
   readonly caller: Caller;
@@ -75,15 +77,25 @@ export interface Gate {
   /**
    * Judges a request. Never throws.
    *
-   * @param endpointOf which endpoint a path leads to; asked after Host is known to be ours
+   * @param doorOf which door a path leads to; asked after Host is known to be ours
    */
-  judge(request: GateRequest, endpointOf: (path: string) => Endpoint): Verdict;
+  judge(request: GateRequest, doorOf: (path: string) => Door): Verdict;
   /**
-   * Judges what came later than its request, as socket.io's CONNECT does.
+   * Judges what came later than its request, as socket.io's CONNECT to a namespace does.
    *
    * @param token undefined when still none came; then who is anonymous is refused where that matters
    */
-  judgeLater(token: string | undefined, from: Admission): Caller | Refusal;
+  judgeLater(
+    token: string | undefined,
+    from: Admission,
+    namespace: NamespaceName,
+  ): Caller | Refusal;
+  /**
+   * Notes a wrong pairing code, as a wrong token is noted.
+   *
+   * @returns the refusal to answer with
+   */
+  wrongCode(from: Admission): Refusal;
 }
 
 /** Tells the two verdicts apart. */
@@ -99,6 +111,8 @@ export interface GateDeps {
   >;
   /** Where the secret of hooks is; without it no proof is valid. */
   hookSecretPath?: string | undefined;
+  /** The named tokens; without it there are none. */
+  tokens?: Pick<TokenBook, 'judge'> | undefined;
   /** Who is at the other end of a connection. */
   peers: Peers;
   clock: Clock;
@@ -129,7 +143,7 @@ class ServerGate implements Gate {
     this.#isOpen = config.token === null && config.allowInsecureNoAuth;
   }
 
-  judge(request: GateRequest, endpointOf: (path: string) => Endpoint): Verdict {
+  judge(request: GateRequest, doorOf: (path: string) => Door): Verdict {
     const { maxHeaderFields } = this.#deps;
     const headers = fieldsOf(request.rawHeaders);
     if (request.rawHeaders.length > maxHeaderFields * 2) {
@@ -141,7 +155,7 @@ class ServerGate implements Gate {
     if ('error' in named) return named;
     const { target, host, kind } = named;
     const origin = judgeOrigin({ headers, names, host, kind, local });
-    const isLink = isNavigation(request, headers) && endpointOf(target.path) === 'page';
+    const isLink = isNavigation(request, headers) && doorOf(target.path) === 'page';
     if (origin.error && !isLink) return refusal(origin.error);
 
     const address = this.#deps.peers.isUnixSocket(request.socket)
@@ -150,40 +164,49 @@ class ServerGate implements Gate {
     const isLocal = this.#isLocal(request, kind);
     const { corsOrigin } = origin;
     if (corsOrigin !== null && isPreflight(request, headers)) {
-      const caller: Caller = { kind: 'anonymous', address };
+      const caller: Caller = { kind: 'anonymous', address, rights: NOBODY };
       return { caller, target, isLocal, corsOrigin, provenHook: null, isPreflight: true };
     }
-    const endpoint = endpointOf(target.path);
-    const credential = credentialOf(headers, endpoint === 'ws' ? target.query : null);
+    const door = doorOf(target.path);
+    const credential = credentialOf(headers, door === 'ws' ? target.query : null);
     const admission = { target, isLocal, corsOrigin, isPreflight: false };
     if (credential.kind === 'hook-proof') {
       const provenHook = this.#proves(credential.proof, headers);
       if (provenHook === null) return this.#wrongCredential(address, isLocal);
-      if (endpoint !== 'hook') return onlyHooks();
-      return { ...admission, caller: { kind: 'token', address }, provenHook };
+      if (DOOR_SCOPES[door] !== 'hook') return onlyHooks();
+      const caller: Caller = { kind: 'token', address, rights: HOOKS_ONLY };
+      return { ...admission, caller, provenHook };
     }
-    if (
-      credential.kind === 'none' &&
-      isLocal &&
-      endpoint === 'hook' &&
-      !bringsToken(target, headers)
-    ) {
-      // A plain program of the same user may hand in hooks, also where all else needs a token.
-      return { ...admission, caller: { kind: 'local', address }, provenHook: null };
-    }
+    // A plain program of the same user may hand in hooks, also where all else needs a token.
+    const mayHook = isLocal && DOOR_SCOPES[door] === 'hook' && !bringsToken(target, headers);
     const caller =
       credential.kind === 'none'
-        ? this.#withoutCredential(address, isLocal, endpoint)
+        ? this.#withoutCredential(address, isLocal, mayHook)
         : this.#judgeCredential(credential, address, isLocal);
-    if (caller === null) return unauthorized();
-    return isRefusal(caller) ? caller : { ...admission, caller, provenHook: null };
+    if (isRefusal(caller)) return caller;
+    const refused = doorRefusal(caller, door);
+    return refused ?? { ...admission, caller, provenHook: null };
   }
 
-  judgeLater(token: string | undefined, { caller, isLocal }: Admission): Caller | Refusal {
-    if (token !== undefined) {
-      return this.#judgeCredential({ kind: 'token', token }, caller.address, isLocal);
-    }
-    return caller.kind === 'anonymous' && !this.#isOpen ? unauthorized() : caller;
+  judgeLater(
+    token: string | undefined,
+    { caller: before, isLocal }: Admission,
+    namespace: NamespaceName,
+  ): Caller | Refusal {
+    const caller =
+      token === undefined
+        ? before
+        : this.#judgeCredential({ kind: 'token', token }, before.address, isLocal);
+    if (isRefusal(caller)) return caller;
+    const error = refusalOf(caller.rights, NAMESPACE_SCOPES[namespace], `Namespace ${namespace}`);
+    return error === null ? caller : asRefusal(error);
+  }
+
+  wrongCode({ caller, isLocal }: Admission): Refusal {
+    const refused = this.#wrongCredential(caller.address, isLocal);
+    return refused.error.code === 'unauthorized'
+      ? refusal(new OrbitError('pairing_refused'))
+      : refused;
   }
 
   /** The peer's user comes last: only who is local in all else is worth asking the system. */
@@ -209,8 +232,10 @@ class ServerGate implements Gate {
     if (credential.kind === 'contradictory') {
       return refusal(new OrbitError('bad_request', { reason: credential.reason }));
     }
-    if (credential.kind === 'token' && this.#isValid(credential.token)) {
-      return { kind: 'token', address };
+    if (credential.kind === 'token') {
+      if (this.#isValid(credential.token)) return { kind: 'token', address, rights: OWNER };
+      const rights = this.#deps.tokens?.judge(credential.token) ?? null;
+      if (rights !== null) return { kind: 'token', address, rights };
     }
     return this.#wrongCredential(address, isLocal);
   }
@@ -223,19 +248,26 @@ class ServerGate implements Gate {
     return refusal(error, { 'Retry-After': String(seconds) });
   }
 
-  /** The caller without a credential, or null where one is needed. */
-  #withoutCredential(address: string, isLocal: boolean, endpoint: Endpoint): Caller | null {
-    if (this.#trusts(isLocal)) return { kind: 'local', address };
-    // socket.io brings its token one packet later; until then its endpoint shows nothing.
-    // The page's files are the same for everybody; `/inspect/stately` asks for a ticket itself.
-    if (this.#isOpen || OPEN_ENDPOINTS.has(endpoint)) return { kind: 'anonymous', address };
-    return null;
+  #withoutCredential(address: string, isLocal: boolean, mayHook: boolean): Caller {
+    if (this.#trusts(isLocal)) return { kind: 'local', address, rights: OWNER };
+    if (this.#isOpen) return { kind: 'anonymous', address, rights: OWNER };
+    if (mayHook) return { kind: 'local', address, rights: HOOKS_ONLY };
+    return { kind: 'anonymous', address, rights: NOBODY };
   }
 
   #trusts(isLocal: boolean): boolean {
     const { token, localTrust } = this.#deps.config;
     return isLocal && (token === null || localTrust);
   }
+}
+
+function doorRefusal({ rights }: Caller, door: Door): Refusal | null {
+  const error = refusalOf(rights, DOOR_SCOPES[door], 'This path');
+  return error === null ? null : asRefusal(error);
+}
+
+function asRefusal(error: OrbitError): Refusal {
+  return error.code === 'unauthorized' ? unauthorized() : refusal(error);
 }
 
 /** A token in a place where hooks have none: whoever sends it expects it to be looked at. */

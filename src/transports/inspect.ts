@@ -1,10 +1,11 @@
 /**
  * The socket.io namespace `/inspect` (protocol/inspect.ts): greets a page, answers its questions, tells
- * it rows and the records of what it watches. It only looks, but for `send`, which needs the scope
- * `control`. A page that does not keep up loses rows first, then its watches, and is told so; it never holds
+ * it rows and the records of what it watches. It only looks, but for `send`: what each request needs stands in
+ * protocol/scopes.ts. A page that does not keep up loses rows first, then its watches, and is told so; it never holds
  * anything up.
  */
 import type { Namespace, Socket } from 'socket.io';
+import { isAllowed, refusalOf } from '../access.ts';
 import { OrbitError } from '../errors.ts';
 import { type Inspection, MAX_WATCHES } from '../inspection/inspection.ts';
 import type { Logger } from '../log.ts';
@@ -14,7 +15,8 @@ import type {
   InspectScope,
   InspectServerEvents,
 } from '../protocol/inspect.ts';
-import type { Caller } from '../runtime/rooms/rooms.ts';
+import { INSPECT_SCOPES } from '../protocol/scopes.ts';
+import { type Caller, senderOf } from '../runtime/rooms/rooms.ts';
 import { STATELY_PATH, type Tickets } from './admission/credential.ts';
 import { createBucket } from './admission/throttle.ts';
 import type { TransportLimits } from './limits.ts';
@@ -60,8 +62,20 @@ export function openInspect(namespace: InspectNamespace, deps: InspectDeps): voi
     const { messageRate: perSecond, messageBurst: burst } = limits;
     const mayAsk = createBucket({ perSecond, burst, clock: deps.clock });
     listen(socket, {
-      questions: { ...questions, ...watchers.questionsOf(socket), send: sendFor(socket, deps) },
-      refuse: () => (mayAsk() ? null : new OrbitError('rate_limited', { limit: perSecond })),
+      questions: {
+        ...questions,
+        ...watchers.questionsOf(socket),
+        send: sendFor(socket, deps),
+        ticket: async ({ session }) => {
+          const of = session === undefined ? '' : `session=${encodeURIComponent(session)}&`;
+          const ticket = deps.tickets.issue(deps.callerOf(socket));
+          return { path: `${STATELY_PATH}?${of}ticket=${ticket}` };
+        },
+      },
+      refuse: (name) =>
+        mayAsk()
+          ? refusalOf(deps.callerOf(socket).rights, INSPECT_SCOPES[name], `Request ${name}`)
+          : new OrbitError('rate_limited', { limit: perSecond }),
       log: deps.log,
     });
     socket.once('disconnect', () => {
@@ -122,7 +136,7 @@ function createWatchers(inspection: Inspection, highBytes: number) {
   };
 }
 
-/** The one request that moves something: for callers with control. */
+/** The one request that moves something. */
 function sendFor(
   socket: PageSocket,
   { inspection, callerOf }: Pick<InspectDeps, 'inspection' | 'callerOf'>,
@@ -133,7 +147,8 @@ function sendFor(
       const reason = 'Sending events needs a token; this connection may only look';
       throw new OrbitError('forbidden', { reason });
     }
-    return inspection.send(session, event, { ...caller, connection: `inspect-${socket.id}` });
+    const sender = senderOf({ caller, id: `inspect-${socket.id}` });
+    return inspection.send(session, event, sender);
   };
 }
 
@@ -154,24 +169,25 @@ function greet(
   );
 }
 
-/** What a caller may do, as everywhere: whoever is known may do everything, anonymous ones may look. */
-export function scopesOf({ kind }: Caller): InspectScope[] {
-  return kind === 'anonymous' ? ['read'] : ['read', 'control'];
+/** What a caller may do here: whoever got in may look; where nobody needs a token, nobody without one may send. */
+export function scopesOf({ kind, rights }: Pick<Caller, 'kind' | 'rights'>): InspectScope[] {
+  const mayControl = kind !== 'anonymous' && isAllowed(rights, INSPECT_SCOPES.send);
+  return mayControl ? ['read', 'control'] : ['read'];
 }
 
 /** Answers the requests of one page; what is not in the protocol is not heard. */
 function listen(
   socket: PageSocket,
-  deps: { questions: Questions; refuse: () => OrbitError | null; log: Logger },
+  deps: { questions: Questions; refuse: (name: Name) => OrbitError | null; log: Logger },
 ): void {
   for (const [name, answer] of Object.entries(deps.questions)) {
     const take = async (request: unknown, acknowledge: unknown): Promise<void> => {
       if (typeof acknowledge !== 'function') return;
       try {
-        const refusal = deps.refuse();
+        const refusal = deps.refuse(name as Name);
         if (refusal) throw refusal;
         const result = await (answer as (request: unknown) => Promise<object>)(
-          checkRequest(name as keyof Questions, request),
+          checkRequest(name as Name, request),
         );
         acknowledge({ ok: true, ...result });
       } catch (error) {
@@ -203,7 +219,7 @@ type Result<N extends Name> = Omit<Extract<InspectRequests[N][1], { ok: true }>,
 /** A question about the charts, with its answer's way. */
 type Question<N extends Name> = (request: InspectRequests[N][0]) => Promise<Result<N>>;
 
-/** All questions; `watch`, `unwatch` and `send` belong to a socket. */
+/** All questions; `watch`, `unwatch`, `send` and `ticket` belong to a socket. */
 type Questions = { [N in Name]: Question<N> };
 
 /** Longest event of a dry run, characters of JSON. */
@@ -214,11 +230,10 @@ const ID = /^[\w.:-]{1,128}$/;
 /** The questions that need no socket. */
 function createQuestions(deps: {
   inspection: Inspection;
-  tickets: Tickets;
   pages: () => number;
   statelyCount: () => number;
-}): Omit<Questions, 'watch' | 'unwatch' | 'send'> {
-  const { inspection, tickets } = deps;
+}): Omit<Questions, 'watch' | 'unwatch' | 'send' | 'ticket'> {
+  const { inspection } = deps;
   return {
     history: ({ session, beforeSeq, limit }) =>
       inspection.history(session, beforeSeq ?? null, limit),
@@ -230,10 +245,6 @@ function createQuestions(deps: {
     export: ({ session }) => inspection.bundle(session),
     chart: async ({ machine, format }) => inspection.chart(machine, format),
     stats: async () => inspection.stats({ pages: deps.pages(), stately: deps.statelyCount() }),
-    ticket: async ({ session }) => {
-      const of = session === undefined ? '' : `session=${encodeURIComponent(session)}&`;
-      return { path: `${STATELY_PATH}?${of}ticket=${tickets.issue()}` };
-    },
   };
 }
 

@@ -6,12 +6,14 @@
 import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
 import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { hasEnded, isAllowed, type Rights } from '../access.ts';
 import type { Config } from '../config.ts';
 import { OrbitError } from '../errors.ts';
 import type { Inspection } from '../inspection/inspection.ts';
 import type { Logger, LogLine } from '../log.ts';
 import type { Outlet } from '../runtime/rooms/rooms.ts';
 import type { RuntimeApi } from '../runtime/runtime-api.ts';
+import type { TokenBook } from '../runtime/tokens.ts';
 import { createTickets, type Tickets } from './admission/credential.ts';
 import { createPeers, type Peers } from './admission/peer.ts';
 import { type Caps, createCaps } from './admission/throttle.ts';
@@ -26,8 +28,9 @@ import { type Backlog, createBacklog } from './connection.ts';
 import { type Admission, createGate, type Gate, isRefusal } from './gate.ts';
 import { createHttp } from './http/http.ts';
 import { createPage } from './http/page.ts';
-import { endpointOf, refusalBody } from './http/requests.ts';
+import { doorOf, refusalBody } from './http/requests.ts';
 import { DEFAULT_LIMITS, limitsFor, type TransportLimits } from './limits.ts';
+import { createCounts } from './metrics.ts';
 import {
   type Clock,
   createLazy,
@@ -66,6 +69,8 @@ export interface TransportsDeps {
   socketPath?: string;
   /** Where the secret of hooks is. */
   hookSecretPath?: string;
+  /** The named tokens. */
+  tokens?: TokenBook;
   limits?: TransportLimits;
   clock?: Clock;
 }
@@ -108,6 +113,9 @@ class OnePort implements Transports {
   readonly #sockets: Set<Socket>;
   readonly #warn: LogLine;
   readonly #peers: Peers = createPeers();
+  readonly #counts = createCounts();
+  /** Sockets whose last request came with a named token, such as that of a hook that waits. */
+  readonly #requests = new Map<Socket, Rights>();
   #unixServer: NetServer | null = null;
   #closing: Promise<void> | null = null;
 
@@ -116,6 +124,7 @@ class OnePort implements Transports {
     const gate = createGate({
       config,
       hookSecretPath: deps.hookSecretPath,
+      tokens: deps.tokens,
       peers: this.#peers,
       clock,
       maxHeaderFields: limits.maxHeaderFields,
@@ -134,6 +143,7 @@ class OnePort implements Transports {
     this.#server.on('drop', () => this.#warn('server.full', { limit: limits.maxConnections }));
     this.#server.on('request', this.#answers(gate));
     this.#server.on('upgrade', this.#upgrades(gate));
+    deps.tokens?.onEnd(() => this.#endRevoked());
   }
 
   async listen(): Promise<{ address: string; port: number }> {
@@ -162,6 +172,13 @@ class OnePort implements Transports {
     return createHttp({
       runtime,
       gate,
+      tokens: this.#deps.tokens,
+      counts: this.#counts,
+      connections: () => ({
+        ws: this.#ws.size,
+        socketio: this.#socketIo.current()?.size ?? 0,
+        stately: this.#stately?.current()?.size ?? 0,
+      }),
       log: log.child('http'),
       version,
       isInsecure: isUnprotected(config) && !config.bind.isLoopback,
@@ -172,7 +189,10 @@ class OnePort implements Transports {
         if (full) throw full;
         (await this.#socketIo.get()).request(request, response, admission);
       },
-      admitted: this.#admitted,
+      admitted: (request, admission) => {
+        this.#admitted(request, admission);
+        this.#remember(request, admission);
+      },
       refused: this.#refused,
       isClosing: this.#isClosing,
       page: inspection ? createPage(pageDirectory) : null,
@@ -228,12 +248,26 @@ class OnePort implements Transports {
   #isClosing = (): boolean => this.#closing !== null;
 
   #admitted = ({ socket }: IncomingMessage, { caller }: Admission): void => {
-    if (caller.kind !== 'anonymous' || isUnprotected(this.#deps.config)) {
-      this.#caps.admitted(socket);
-    }
+    if (isAllowed(caller.rights, 'known')) this.#caps.admitted(socket);
   };
 
+  #remember({ socket }: IncomingMessage, { caller }: Admission): void {
+    if (caller.rights.token === null) return;
+    if (!this.#requests.has(socket)) socket.once('close', () => this.#requests.delete(socket));
+    this.#requests.set(socket, caller.rights);
+  }
+
+  /** Whoever came in by a token that has ended goes out, whatever is under way. */
+  #endRevoked(): void {
+    for (const transport of [this.#ws, this.#socketIo.current(), this.#stately?.current()]) {
+      transport?.endRevoked();
+    }
+    for (const [socket, rights] of this.#requests) if (hasEnded(rights)) socket.destroy();
+  }
+
   #refused = ({ socket }: IncomingMessage, { code, message }: OrbitError): void => {
+    const { refusals } = this.#counts;
+    refusals.set(code, (refusals.get(code) ?? 0) + 1);
     this.#warn('gate.refused', { address: socket.remoteAddress, code }, message);
   };
 
@@ -298,7 +332,7 @@ function createUpgrade(deps: {
   refused: (request: IncomingMessage, error: OrbitError) => void;
 }): (request: IncomingMessage, socket: Duplex, head: Buffer) => Promise<void> {
   return async (request, socket, head) => {
-    const verdict = deps.gate.judge(request, endpointOf);
+    const verdict = deps.gate.judge(request, doorOf);
     if (isRefusal(verdict)) {
       deps.refused(request, verdict.error);
       return refuseUpgrade(socket, verdict.error, verdict.headers);
@@ -309,12 +343,12 @@ function createUpgrade(deps: {
     const { path, query } = verdict.target;
     request.url = query === '' ? path : `${path}?${query}`;
     deps.admitted(request, verdict);
-    const endpoint = endpointOf(path);
-    if (endpoint === 'ws') return deps.ws.accept(request, socket, head, verdict.caller);
-    if (endpoint === 'socket.io') {
+    const door = doorOf(path);
+    if (door === 'ws') return deps.ws.accept(request, socket, head, verdict.caller);
+    if (door === 'socket.io') {
       return (await deps.socketIo.get()).upgrade(request, socket, head, verdict);
     }
-    if (endpoint === 'stately' && deps.stately) {
+    if (door === 'stately' && deps.stately) {
       try {
         return await (await deps.stately.get()).accept(request, socket, head, verdict);
       } catch (error) {

@@ -33,6 +33,20 @@ export function backlogOf(socket: { readonly conn: unknown }): number {
   return bytes;
 }
 
+/**
+ * Ends a client's connection with all its namespaces. Not `socket.disconnect()`: its client would take that for a
+ * farewell and never come back. Not waiting for the next poll: when the server closes it would be refused.
+ */
+export function closeEngine(
+  socket: { readonly conn: unknown },
+  code: number,
+  reason: string,
+): void {
+  const engine = socket.conn as Engine;
+  if (engine.transport.socket) engine.transport.socket.close(code, reason);
+  else engine.close(true);
+}
+
 /** What a socket.io connection is made of. */
 export interface SocketIoConnectionDeps {
   socket: Socket;
@@ -108,11 +122,8 @@ export class SocketIoConnection implements Connection, ReadyConnection {
   close(code: number, reason: string): void {
     if (this.#isClosing) return;
     this.#isClosing = true;
-    // Not `socket.disconnect()`: its client would take that for a farewell and never come back.
+    closeEngine(this.#socket, code, reason);
     const engine = this.#engine;
-    if (engine.transport.socket) engine.transport.socket.close(code, reason);
-    // Not waiting for the next poll: when the server closes it would be refused.
-    else engine.close(true);
     this.#cancelCut = this.#clock.after(this.#closeGraceMs, () => {
       engine.transport.socket?.terminate();
       engine.close(true);

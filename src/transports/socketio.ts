@@ -10,9 +10,11 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type ExtendedError, Server, type Socket } from 'socket.io';
+import { hasEnded, TOKEN_ENDED } from '../access.ts';
 import { OrbitError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { scanJson } from '../protocol/scan.ts';
+import { NAMESPACE_SCOPES, type NamespaceName } from '../protocol/scopes.ts';
 import type { Caller, Frame, Outlet } from '../runtime/rooms/rooms.ts';
 import type { RuntimeApi } from '../runtime/runtime-api.ts';
 import { createBucket } from './admission/throttle.ts';
@@ -29,7 +31,7 @@ import { type Admission, type Gate, isRefusal, type Refusal } from './gate.ts';
 import { type InspectDeps, type InspectNamespace, openInspect } from './inspect.ts';
 import type { TransportLimits } from './limits.ts';
 import { type Clock, errorFrom } from './ports.ts';
-import { SocketIoConnection } from './socketio-connection.ts';
+import { closeEngine, SocketIoConnection } from './socketio-connection.ts';
 
 /** WebSocket close code "internal error". */
 const INTERNAL_ERROR = 1011;
@@ -41,6 +43,8 @@ export interface SocketIoTransport extends Outlet {
   /** Answers one HTTP request of the polling transport. */
   request(request: IncomingMessage, response: ServerResponse, admission: Admission): void;
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, admission: Admission): void;
+  /** Closes the connections whose token has ended, whatever namespaces they are in. */
+  endRevoked(): void;
   /** Closes every connection and resolves when the last is gone, by force after `closeGraceMs`. */
   close(code: number, reason: string): Promise<void>;
 }
@@ -143,6 +147,16 @@ class SocketIo implements SocketIoTransport {
     this.#io.engine.handleUpgrade(request, socket, head);
   }
 
+  endRevoked(): void {
+    for (const name of Object.keys(NAMESPACE_SCOPES)) {
+      for (const socket of this.#io.of(name).sockets.values()) {
+        const caller = this.#callers.get(socket);
+        if (caller && hasEnded(caller.rights))
+          closeEngine(socket, TOKEN_ENDED, 'the token has ended');
+      }
+    }
+  }
+
   async close(code: number, reason: string): Promise<void> {
     const gone = new Promise<void>((resolve) => {
       this.#allGone = resolve;
@@ -204,7 +218,8 @@ class SocketIo implements SocketIoTransport {
     const admission = this.#admissions.get(socket.request);
     const token: unknown = socket.handshake.auth.token;
     const isOdd = token !== undefined && typeof token !== 'string';
-    if (admission && !isOdd) return this.#deps.gate.judgeLater(token, admission);
+    const namespace = socket.nsp.name as NamespaceName;
+    if (admission && !isOdd) return this.#deps.gate.judgeLater(token, admission, namespace);
     return { error: new OrbitError('unauthorized'), headers: {} };
   }
 

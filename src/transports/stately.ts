@@ -6,6 +6,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocket, WebSocketServer } from 'ws';
+import { hasEnded, type Rights, refusalOf, TOKEN_ENDED } from '../access.ts';
 import { OrbitError } from '../errors.ts';
 import type { Inspection } from '../inspection/inspection.ts';
 import type { Logger } from '../log.ts';
@@ -31,6 +32,8 @@ export interface StatelyEndpoint {
    */
   accept(request: IncomingMessage, socket: Duplex, head: Buffer, from: Admission): Promise<void>;
   readonly size: number;
+  /** Closes the connections whose token has ended. */
+  endRevoked(): void;
   close(code: number, reason: string): Promise<void>;
 }
 
@@ -38,6 +41,7 @@ interface Consumer {
   ws: WebSocket;
   /** Null: all sessions. */
   session: string | null;
+  rights: Rights;
   /** Sessions whose actor it has; taken out when it skipped something. */
   knows: Set<string>;
   missedPings: number;
@@ -68,15 +72,16 @@ export function createStately(deps: StatelyDeps): StatelyEndpoint {
   return {
     async accept(request, socket, head, { caller, target }) {
       const query = new URLSearchParams(target.query);
-      const isGood = tickets.take(query.get('ticket') ?? '');
-      if (caller.kind === 'anonymous' && !isGood) throw new OrbitError('unauthorized');
+      const { rights } = tickets.take(query.get('ticket') ?? '') ?? caller;
+      const refusal = refusalOf(rights, 'observe', 'This path');
+      if (refusal) throw refusal;
       if (consumers.size >= MAX_CONSUMERS) throw new OrbitError('server_busy');
       const session = query.get('session');
       const actors = await inspection.stately.actors(session, MAX_SESSIONS);
       // No await from here on: a commit after the read is told to this consumer.
       server.handleUpgrade(request, socket, head, (ws) => {
         try {
-          consumers.add(ws, session, actors);
+          consumers.add({ ws, session, rights }, actors);
         } catch (error) {
           log.error('stately.failed', { error: errorFrom(error) });
           ws.terminate();
@@ -86,6 +91,7 @@ export function createStately(deps: StatelyDeps): StatelyEndpoint {
     get size() {
       return consumers.size;
     },
+    endRevoked: () => consumers.endRevoked(),
     async close(_code, reason) {
       stopPings();
       await consumers.close(reason);
@@ -120,8 +126,9 @@ function createConsumers({ inspection, clock, log }: StatelyDeps) {
     get size() {
       return consumers.size;
     },
-    add(ws: WebSocket, session: string | null, actors: Array<[string, string]>): void {
-      const consumer: Consumer = { ws, session, knows: new Set(), missedPings: 0 };
+    add(who: Pick<Consumer, 'ws' | 'session' | 'rights'>, actors: Array<[string, string]>): void {
+      const consumer: Consumer = { ...who, knows: new Set(), missedPings: 0 };
+      const { ws } = who;
       for (const [id, actor] of actors) tell(consumer, id, () => actor, []);
       consumers.add(consumer);
       detach ??= inspection.attach({ committed });
@@ -131,6 +138,11 @@ function createConsumers({ inspection, clock, log }: StatelyDeps) {
       // Without a listener one invalid frame would end the process.
       ws.on('error', (error) => log.info('stately.broken', { reason: error.message }));
       ws.once('close', () => remove(consumer));
+    },
+    endRevoked(): void {
+      for (const { ws, rights } of consumers) {
+        if (hasEnded(rights)) ws.close(TOKEN_ENDED, 'the token has ended');
+      }
     },
     ping(): void {
       for (const consumer of consumers) {
@@ -156,12 +168,12 @@ function createConsumers({ inspection, clock, log }: StatelyDeps) {
 
 /** Brings a consumer up to date about a session, unless it is slow: then it skips this. */
 function tell(
-  { ws, knows }: Consumer,
+  { ws, knows, rights }: Consumer,
   session: string,
   actor: () => string,
   messages: string[],
 ): void {
-  if (ws.readyState !== WebSocket.OPEN) return;
+  if (ws.readyState !== WebSocket.OPEN || hasEnded(rights)) return;
   if (ws.bufferedAmount > MAX_BUFFERED_BYTES) {
     knows.delete(session);
     return;

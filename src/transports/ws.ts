@@ -8,6 +8,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
+import { hasEnded, TOKEN_ENDED } from '../access.ts';
 import { OrbitError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { jsonError, scanJson } from '../protocol/scan.ts';
@@ -30,6 +31,8 @@ export interface WsTransport extends Outlet {
   readonly size: number;
   /** Completes the handshake of a request that the gate has let in; answers 400 when it is none. */
   accept(request: IncomingMessage, socket: Duplex, head: Buffer, caller: Caller): void;
+  /** Closes the connections whose token has ended. */
+  endRevoked(): void;
   /** Closes every connection and resolves when the last is gone, by force after `closeGraceMs`. */
   close(code: number, reason: string): Promise<void>;
 }
@@ -84,6 +87,12 @@ class RawWebSocketTransport implements WsTransport {
 
   accept(request: IncomingMessage, socket: Duplex, head: Buffer, caller: Caller): void {
     this.#server.handleUpgrade(request, socket, head, (ws) => this.#opened(ws, socket, caller));
+  }
+
+  endRevoked(): void {
+    for (const connection of this.#connections) {
+      if (hasEnded(connection.caller.rights)) connection.close(TOKEN_ENDED, 'the token has ended');
+    }
   }
 
   async close(code: number, reason: string): Promise<void> {

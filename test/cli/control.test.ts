@@ -200,6 +200,36 @@ describe('install-service', () => {
     ]);
   });
 
+  it.runIf(process.platform === 'linux')(
+    'writes one of the machine for the user who called sudo',
+    async () => {
+      const calls = fakeSystemctl();
+      home.env.SYSTEMD_UNIT_PATH = join(home.dir, 'units');
+      const file = join(home.dir, 'units', 'orbitdock-server.service');
+      expect((await home.run('install-service', '--system')).stderr).toContain(
+        'run `orbitdock-server init` as',
+      );
+      openDataDirectory(home.paths);
+      await home.run('install-service', '--system', '--enable', '--bind', '0.0.0.0:4000');
+      const text = readFileSync(file, 'utf8');
+      expect(text).toMatch(/^User=\S+\nExecStart=/m);
+      expect(text).toContain('WantedBy=multi-user.target');
+      expect(existsSync(home.paths.token)).toBe(true);
+      if (!spawnSync('systemd-analyze', ['--version']).error) {
+        const verified = spawnSync('systemd-analyze', ['verify', file], { encoding: 'utf8' });
+        expect(verified.stderr.split('\n').filter((said) => said.includes('orbitdock'))).toEqual(
+          [],
+        );
+      }
+      // What is installed for the machine is what stop and status mean.
+      expect((await home.run('stop')).stdout).toBe('  Service stopped\n');
+      expect((await home.run('status')).stdout).toContain('Service: active');
+      await home.run('uninstall-service', '--system');
+      expect(existsSync(file)).toBe(false);
+      expect(calls().filter((line) => line.includes('--user'))).toEqual([]);
+    },
+  );
+
   it('makes a token for a bind beyond loopback, and writes it into no definition', async () => {
     fakeSystemctl();
     const { stdout } = await home.run('install-service', '--bind', '0.0.0.0:4000');

@@ -1,8 +1,11 @@
 /** doctor: what is right, what is not and what to do about it. */
-import { chmodSync, statSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { writeHookFiles } from '../../src/cli/hook-files.ts';
 import { openDataDirectory } from '../../src/files.ts';
+import { openSqlite } from '../../src/store/lock.ts';
 import { startTestServer } from '../support/server.ts';
 import { Home } from './support.ts';
 
@@ -97,4 +100,76 @@ it('names damage, a token that others can read, and hooks that are switched off'
   expect(found.database).toMatchObject({ state: 'problem' });
   expect(found.token?.text).toContain('can be read by others');
   expect(found['claude settings']?.text).toContain('switches all hooks off');
+});
+
+it('says that another program has the port that hooks are sent to', async () => {
+  const squatter = createServer().listen(0, '127.0.0.1');
+  await once(squatter, 'listening');
+  const { port } = squatter.address() as AddressInfo;
+  await home.run('init', '--server-url', `http://127.0.0.1:${port}`);
+  expect((await findings()).server).toMatchObject({
+    state: 'problem',
+    text: `is not running, and another program listens at http://127.0.0.1:${port}, where hooks are sent`,
+  });
+  squatter.close();
+  await once(squatter, 'close');
+  expect((await findings()).server).toMatchObject({ state: 'note' });
+});
+
+it('finds the hooks of another data directory, which send each event twice', async () => {
+  await home.run('init');
+  await home.run('install-hooks');
+  const settings = JSON.parse(readFileSync(home.settings, 'utf8'));
+  settings.hooks.Stop.push({
+    hooks: [{ type: 'command', command: '/home/me/.orbitdock/hook.sh claude_status_event' }],
+  });
+  settings.hooks.Stop.push({ hooks: [{ type: 'command', command: '/opt/other/pre-hook.sh go' }] });
+  writeFileSync(home.settings, JSON.stringify(settings));
+  expect((await findings())['claude settings']).toMatchObject({
+    state: 'problem',
+    text: expect.stringContaining('/home/me/.orbitdock/hook.sh'),
+    remedy: 'orbitdock-server --data-dir /home/me/.orbitdock uninstall-hooks',
+  });
+});
+
+it('names tokens that end soon, and a clock that was set back', async () => {
+  await home.run('init');
+  await home.run('tokens', 'create', 'for long', '--scope', 'observe');
+  expect((await findings())['named tokens']).toMatchObject({ state: 'ok', text: '1 good' });
+  await home.run('tokens', 'create', 'not for long', '--scope', 'observe', '--ttl', '2d');
+  expect((await findings())['named tokens']).toMatchObject({
+    state: 'note',
+    text: expect.stringContaining('2 good; these end soon: not for long'),
+  });
+  expect((await findings()).clock).toMatchObject({ state: 'ok' });
+  const database = openSqlite(home.paths.database);
+  database
+    .prepare(
+      `INSERT INTO sessions (id, project_path, last_activity_at) VALUES ('s', '/x', '2099-01-01T00:00:00.000Z')`,
+    )
+    .run();
+  database.close();
+  expect((await findings()).clock).toMatchObject({
+    state: 'problem',
+    text: expect.stringContaining('the newest session is of 2099'),
+  });
+});
+
+it('looks at the service and at proxies', async () => {
+  await home.run('init', '--server-url', 'http://127.0.0.1:4999');
+  expect(await findings()).toMatchObject({ service: { state: 'ok' }, proxy: { state: 'ok' } });
+  home.env.http_proxy = 'http://proxy.example:3128';
+  expect((await findings()).proxy).toMatchObject({
+    state: 'note',
+    remedy: 'add 127.0.0.1 to no_proxy',
+  });
+  home.env.no_proxy = 'localhost, 127.0.0.1';
+  expect((await findings()).proxy).toMatchObject({ state: 'ok' });
+  if (process.platform !== 'linux') return;
+  await home.run('install-service');
+  // No service manager is asked to run it here.
+  expect((await findings()).service).toMatchObject({
+    state: 'problem',
+    text: expect.stringMatching(/is installed, and not running|does not exist any more/),
+  });
 });

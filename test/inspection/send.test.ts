@@ -1,6 +1,8 @@
 /** Sending an event by hand: it moves the live session, is journalled as what it is, and may be refused. */
+
 import { describe, expect, it } from 'vitest';
 import { describeMachine, sessionMachine } from '../../machines/index.ts';
+import { OWNER, scopesFrom } from '../../src/access.ts';
 import { MANUAL_EVENT_TYPES } from '../../src/protocol/manual-event.ts';
 import { scopesOf } from '../../src/transports/inspect.ts';
 import { scriptOf } from '../support/hooks.ts';
@@ -107,10 +109,11 @@ describe('an event sent by hand', () => {
 });
 
 it('an anonymous caller may look and not send; known ones may both', () => {
-  const address = '10.0.0.1';
-  expect(scopesOf({ kind: 'anonymous', address })).toEqual(['read']);
-  expect(scopesOf({ kind: 'local', address })).toEqual(['read', 'control']);
-  expect(scopesOf({ kind: 'token', address })).toEqual(['read', 'control']);
+  expect(scopesOf({ kind: 'anonymous', rights: OWNER })).toEqual(['read']);
+  expect(scopesOf({ kind: 'local', rights: OWNER })).toEqual(['read', 'control']);
+  expect(scopesOf({ kind: 'token', rights: OWNER })).toEqual(['read', 'control']);
+  const observer = { scopes: scopesFrom(['observe']), token: { id: 'i', name: 'n' } };
+  expect(scopesOf({ kind: 'token', rights: observer })).toEqual(['read']);
 });
 
 it('offers only events that the chart knows', () => {

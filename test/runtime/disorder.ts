@@ -3,9 +3,11 @@
  * in the chart, commands, reads of every kind, passivation and restarts, in random order and without waiting
  * for each other. At rest what subscribers were sent, what is stored and what lives must be equal.
  */
+
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { SessionEvent } from '../../machines/session-events.ts';
 import { storedForm } from '../../machines/step.ts';
+import { OWNER } from '../../src/access.ts';
 import type { SessionState } from '../../src/protocol/nouns.ts';
 import type { Connection, Frame } from '../../src/runtime/rooms/rooms.ts';
 import { savedOf } from '../../src/runtime/sessions/registry.ts';
@@ -267,7 +269,7 @@ function createSubscriber({ house }: TestHouse, former?: SubscriberModel): Subsc
   };
   const connection: Connection = {
     id: `disorder-${connections}`,
-    caller: { kind: 'local', address: '127.0.0.1' },
+    caller: { kind: 'local', address: '127.0.0.1', rights: OWNER },
     rooms,
     send: ({ message }) => take(message as Received),
     join: (room) => void rooms.add(room),

@@ -1,5 +1,7 @@
 /** The way in: which answers carry the id of the question, and what a bug in a handler comes to. */
+
 import { describe, expect, it } from 'vitest';
+import { OWNER } from '../../src/access.ts';
 import { SILENT_LOGGER } from '../../src/log.ts';
 import type { Hook } from '../../src/protocol/hook.ts';
 import { createDispatch, createIntake } from '../../src/runtime/dispatch.ts';
@@ -13,7 +15,7 @@ async function answersTo(message: object, handle: Handle = () => {}): Promise<ob
   const sent: object[] = [];
   const connection = {
     id: 'c-1',
-    caller: { kind: 'local', address: '127.0.0.1' },
+    caller: { kind: 'local', address: '127.0.0.1', rights: OWNER },
     send: (frame: { message: object }) => sent.push(frame.message),
   } as unknown as Connection;
   const dispatch = createDispatch({

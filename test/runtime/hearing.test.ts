@@ -1,5 +1,7 @@
 /** How a connection hears a session's streamed text: chosen when it subscribes, kept when it falls behind. */
+
 import { describe, expect, it } from 'vitest';
+import { OWNER } from '../../src/access.ts';
 import type { Connection, Frame } from '../../src/runtime/rooms/rooms.ts';
 import { hook, openHouse, type TestHouse } from './house.ts';
 
@@ -11,7 +13,7 @@ function connect() {
   const sent: Frame[] = [];
   const connection: Connection = {
     id: 'c',
-    caller: { kind: 'local', address: '127.0.0.1' },
+    caller: { kind: 'local', address: '127.0.0.1', rights: OWNER },
     rooms,
     send: (frame) => void sent.push(frame),
     join: (room) => void rooms.add(room),

@@ -1,4 +1,5 @@
 /** A client without a socket: what it asks goes straight into the runtime, what it hears is kept. */
+import { OWNER } from '../../src/access.ts';
 import type { Connection, Frame } from '../../src/runtime/rooms/rooms.ts';
 import type { RuntimeApi } from '../../src/runtime/runtime-api.ts';
 import type { Received } from '../support/clients.ts';
@@ -22,7 +23,7 @@ export function visit(api: RuntimeApi): Visitor {
   const send = ({ message }: Frame) => heard.add(message as Received);
   const connection: Connection = {
     id: `visitor-${visitors}`,
-    caller: { kind: 'local', address: '127.0.0.1' },
+    caller: { kind: 'local', address: '127.0.0.1', rights: OWNER },
     rooms,
     send,
     join: (room) => void rooms.add(room),

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { runCli } from '../../src/cli/index.ts';
-import { type DataPaths, dataPaths, resolveConfig } from '../../src/config.ts';
+import { type DataPaths, dataPaths, type Flags, resolveConfig } from '../../src/config.ts';
 import { openDataDirectory } from '../../src/files.ts';
 import { createProviders, type Provider } from '../../src/providers/provider.ts';
 import { type Server, type ServerParts, startServer } from '../../src/server.ts';
@@ -31,6 +31,8 @@ export interface TestServerOptions {
   env?: Readonly<Record<string, string>>;
   /** A data directory that another server of the test has left; it stays. */
   paths?: DataPaths;
+  /** Options of `start` besides data directory and address. */
+  flags?: Flags;
   /** Providers instead of the server's own. */
   providers?: readonly Provider[];
 }
@@ -39,16 +41,16 @@ export interface TestServerOptions {
 export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
   const paths = options.paths ?? temporaryDataPaths();
   const env = options.env ?? withoutAgents(paths);
-  const { providers } = options;
+  const { providers, flags = {} } = options;
   const parts = providers ? { openProviders: () => createProviders(providers) } : {};
-  let running: Server | null = await startOn(paths, 0, { env, parts });
+  let running: Server | null = await startOn(paths, 0, { env, parts, flags });
   const { port } = running;
   const stop = async (): Promise<void> => {
     await running?.close();
     running = null;
   };
   const start = async (): Promise<void> => {
-    running = await startOn(paths, port, { env, parts });
+    running = await startOn(paths, port, { env, parts, flags });
   };
   return {
     url: `http://127.0.0.1:${port}`,
@@ -88,9 +90,13 @@ function withoutAgents({ dir }: DataPaths): Record<string, string> {
 async function startOn(
   paths: DataPaths,
   port: number,
-  { env, parts }: { env: Readonly<Record<string, string>>; parts: ServerParts },
+  {
+    env,
+    parts,
+    flags: more,
+  }: { env: Readonly<Record<string, string>>; parts: ServerParts; flags: Flags },
 ): Promise<Server> {
   openDataDirectory(paths);
-  const flags = { dataDir: paths.dir, bind: `127.0.0.1:${port}` };
+  const flags = { ...more, dataDir: paths.dir, bind: `127.0.0.1:${port}` };
   return startServer(resolveConfig({ flags, env, home: paths.dir }), parts);
 }

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { io } from 'socket.io-client';
 import { describe, expect, it } from 'vitest';
+import { OWNER } from '../../src/access.ts';
 import type { Connection, Frame } from '../../src/runtime/rooms/rooms.ts';
 import {
   createBacklog,
@@ -36,7 +37,7 @@ function watchedLine() {
   const state = { bytes: 0, frames: 0, isStalled: false, dropped: 0, closed: [] as number[] };
   const connection: Connection = {
     id: 'x',
-    caller: { kind: 'local', address: '' },
+    caller: { kind: 'local', address: '', rights: OWNER },
     rooms: membership.rooms,
     send: () => {},
     join: (room) => membership.join(room),

@@ -9,6 +9,7 @@ import {
   raw,
   rawSocket,
   requestText,
+  TOKEN,
   until,
 } from './support.ts';
 
@@ -265,4 +266,13 @@ describe('slow and greedy senders', () => {
     expect(await Promise.all([once(BODY), once('{'), once(BODY)])).toEqual([204, 400, 204]);
     expect(runtime.hooks).toHaveLength(2);
   });
+});
+
+it('is not ready while nothing can be stored, and anybody may ask', async () => {
+  const { port, runtime } = await openDoors({ config: { token: TOKEN, localTrust: false } });
+  runtime.state = { status: 'ok', degraded: 'disk_full' };
+  const answer = await fetch(`http://127.0.0.1:${port}/ready`);
+  expect(answer.status).toBe(503);
+  expect(await answer.json()).toEqual({ ready: false, degraded: 'disk_full' });
+  expect((await fetch(`http://127.0.0.1:${port}/metrics`)).status).toBe(401);
 });

@@ -9,7 +9,7 @@ import WebSocket from 'ws';
 import type { Logger } from '../../src/log.ts';
 import type { AnswerLine } from '../../src/runtime/answers.ts';
 import { type Connection, createRooms, type Frame } from '../../src/runtime/rooms/rooms.ts';
-import type { Health, HookMeta } from '../../src/runtime/runtime-api.ts';
+import type { Figures, Health, HookMeta } from '../../src/runtime/runtime-api.ts';
 import { DEFAULT_LIMITS, type TransportLimits } from '../../src/transports/limits.ts';
 import {
   createTransports,
@@ -95,6 +95,11 @@ export class FakeHall {
 
   health(): Health {
     return this.state;
+  }
+
+  async figures(): Promise<Figures> {
+    const backlog = { items: 0, bytes: 0, oldestAgeMs: 0 };
+    return { backlog, totals: { sessions: [], tokens: [], bytes: 0 } };
   }
 }
 

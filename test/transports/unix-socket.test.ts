@@ -17,7 +17,7 @@ it('is open to its owner only, serves the transports as to a local caller, and g
   afterThis(() => ws.terminate());
   const closed = new Promise((resolve) => ws.once('close', resolve));
   await until(() => expect(runtime.connections).toHaveLength(1));
-  expect(runtime.connections[0]?.caller).toEqual({ kind: 'local', address: 'unix' });
+  expect(runtime.connections[0]?.caller).toMatchObject({ kind: 'local', address: 'unix' });
   await transports.close();
   expect(await closed).toBe(1012);
   expect(existsSync(socketPath)).toBe(false);

@@ -1,5 +1,5 @@
 /** How the panels stand together: list, session and side column on a desk, one view at a time on a phone. */
-import { actor, connection, selected, watchFailure } from './model.ts';
+import { actor, connection, notice, selected, watchFailure } from './model.ts';
 import { About } from './panels/about.tsx';
 import { Announcer } from './panels/announcer.tsx';
 import { Session } from './panels/conversation.tsx';
@@ -24,7 +24,9 @@ import { isPhone } from './ui/screen.ts';
 /** The whole page: bar, panels side by side or one at a time, dialogs. */
 export function App() {
   const state = connection.value;
-  if (state.kind === 'unauthorized') return <TokenForm message={state.message} />;
+  if (state.kind === 'unauthorized') {
+    return <TokenForm message={state.message || (notice.value ?? '')} />;
+  }
   return (
     <div class={`page${state.kind === 'offline' ? ' stale' : ''}`}>
       {isPhone.value ? <Phone /> : <Desk />}

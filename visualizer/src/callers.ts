@@ -10,15 +10,16 @@ const DOORS: Readonly<Record<string, string>> = {
 };
 
 /** `a token from 10.0.0.7, by WebSocket (ws-3)`. */
-export function callerWords({ kind, address, connection }: InspectCaller): string {
+export function callerWords({ kind, address, holder, connection }: InspectCaller): string {
   const door = DOORS[connection.split('-')[0] ?? ''];
   const way = door === undefined ? connection : `${door} (${connection})`;
-  return `${WHO[kind]} ${placeWords(address)}, by ${way}`;
+  const who = holder === undefined ? WHO[kind] : `token "${holder}"`;
+  return `${who} ${placeWords(address)}, by ${way}`;
 }
 
 /** The same, as short as a row has room for: `token 10.0.0.7 ws-3`. */
-export function shortCaller({ kind, address, connection }: InspectCaller): string {
-  return `${kind} ${address} ${connection}`;
+export function shortCaller({ kind, address, holder, connection }: InspectCaller): string {
+  return `${holder ?? kind} ${address} ${connection}`;
 }
 
 const WHO: Readonly<Record<InspectCaller['kind'], string>> = {

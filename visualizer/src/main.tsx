@@ -13,13 +13,15 @@ import { loadCharts } from './charts.ts';
 import { watchHealth } from './health.ts';
 import { startInboxQueue } from './inbox-queue.ts';
 import { startKeys } from './keys.ts';
-import { stats } from './model.ts';
+import { notice, stats } from './model.ts';
 import { startNotices } from './notify.ts';
 import { startAnnouncer } from './panels/announcer.tsx';
+import { SERVER_URL } from './places.ts';
 import { startReading } from './read-marks.ts';
 import { startRouting } from './route.ts';
 import { startConversation } from './session-client.ts';
 import { startTheme } from './theme.ts';
+import { pairFromAddress } from './token.ts';
 import { connect } from './transport.ts';
 
 declare global {
@@ -34,8 +36,11 @@ for (const link of document.querySelectorAll<HTMLLinkElement>('link[rel=icon]'))
   link.href = `${link.href}`;
 startTheme();
 void loadCharts();
+// Before the address is read as a place of the page, and before anybody connects.
+const unpaired = await pairFromAddress(SERVER_URL);
 startRouting();
 connect();
+if (unpaired !== null) notice.value = unpaired;
 startConversation();
 startKeys();
 startAnnouncer();

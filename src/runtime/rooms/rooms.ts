@@ -3,6 +3,7 @@
  * to its own members. A session's room carries each of its facts with a revision, the list room only
  * summaries without one. Called by the ledger after a commit, never before.
  */
+import type { Rights } from '../../access.ts';
 import type { OrbitError } from '../../errors.ts';
 import { encode } from '../../protocol/encode.ts';
 import type { ServerMessage } from '../../protocol/server.ts';
@@ -17,20 +18,25 @@ export interface Frame {
 
 /** Who a connection or request is, decided by the gate once, before the upgrade. */
 export interface Caller {
-  /** `local`: trusted because of where it comes from; `token`: presented the configured secret. */
+  /** `local`: trusted because of where it comes from; `token`: presented the configured secret or a named token. */
   readonly kind: 'local' | 'token' | 'anonymous';
   readonly address: string;
+  /** What it may do; asked again for each message. */
+  readonly rights: Rights;
 }
 
 /** Who sent a command, as the journal and the log name them. */
-export interface Sender extends Caller {
+export interface Sender extends Pick<Caller, 'kind' | 'address'> {
+  /** Name of its token; absent for the configured one and where none was needed. */
+  readonly holder?: string;
   /** Id of the connection, as in the log: its transport and a number, such as `ws-12`. */
   readonly connection: string;
 }
 
 /** Who speaks on a connection. */
-export function senderOf({ caller, id }: Connection): Sender {
-  return { ...caller, connection: id };
+export function senderOf({ caller, id }: Pick<Connection, 'caller' | 'id'>): Sender {
+  const { kind, address, rights } = caller;
+  return { kind, address, ...(rights.token && { holder: rights.token.name }), connection: id };
 }
 
 /** One open line to a client, whatever carries it. */

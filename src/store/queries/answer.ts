@@ -5,10 +5,11 @@
 import type { Sqlite } from '../database.ts';
 import type { InspectedSession, Read, ReadResults } from '../items.ts';
 import type { SearchIndex } from '../search-index.ts';
+import { createTokensRead } from '../tokens.ts';
 import { ActorReads, createInspectedRead, createRangeRead } from './actors.ts';
 import { createCatchUpRead } from './catch-up.ts';
 import { createPageReads } from './conversation.ts';
-import { createListRead, createProjectsRead } from './list.ts';
+import { createListRead, createProjectsRead, createTotalsRead } from './list.ts';
 import { createApprovalReads, createCommentReads } from './reviews.ts';
 import { createSearchRead } from './search.ts';
 
@@ -32,6 +33,8 @@ export function createAnswer(deps: AnswerDeps) {
   const approvals = createApprovalReads(database);
   const projects = createProjectsRead(database);
   const search = createSearchRead(database, deps.searchIndex ?? null);
+  const tokens = createTokensRead(database);
+  const totals = createTotalsRead(database);
   const hasKey = database.prepare<[string]>('SELECT 1 FROM hook_keys WHERE key = ?');
   return (read: Read): ReadResults[Read['kind']] => {
     switch (read.kind) {
@@ -73,6 +76,10 @@ export function createAnswer(deps: AnswerDeps) {
         return actors.tailsOf(read.sessionId);
       case 'search':
         return search(read);
+      case 'tokens':
+        return tokens(read.seen);
+      case 'totals':
+        return totals();
       default:
         return unknownRead(read);
     }

@@ -4,6 +4,7 @@
  * by retention.
  */
 import type { Sqlite } from '../database.ts';
+import { listTokens } from '../tokens.ts';
 
 /** The index knows every so many events of a session (migration 11 and the queries here say the same). */
 export const MARK_EVERY = 64;
@@ -101,4 +102,78 @@ export function createJournalRead(database: Sqlite) {
       return { first, last };
     },
   };
+}
+
+/** What somebody did, or tried: a row of the journal with a caller, or what became of a token. */
+export interface AuditRow {
+  /** ISO 8601 UTC. */
+  at: string;
+  /** Null for what is of no session. */
+  session: string | null;
+  /** Type of the event, or `token.created` and the like. */
+  what: string;
+  /** Whether the chart took it. */
+  accepted: boolean;
+  /** Who: kind, address, connection, and the name of the token (`holder`); null: the command line. */
+  caller: { kind: string; address: string; connection: string; holder?: string } | null;
+  /** What the event names besides: the request and the decision, or the token. */
+  about: Record<string, string | number>;
+}
+
+/** Which rows are wanted; null: all. Times are ISO 8601 UTC. */
+export interface AuditFilter {
+  session: string | null;
+  since: string | null;
+  until: string | null;
+  limit: number;
+}
+
+/** Fields of an event that say what was done and hold no text of a person. */
+const ABOUT = ['requestId', 'decision', 'approvalId', 'turns', 'commentId', 'exitCode'] as const;
+
+/** Reads who did what, the newest first; hooks that agents report are not what somebody did. */
+export function readAudit(database: Sqlite, filter: AuditFilter): AuditRow[] {
+  const rows = database
+    .prepare<
+      AuditFilter,
+      Pick<ChainRow, 'at' | 'event' | 'accepted' | 'caller'> & { session: string }
+    >(
+      `SELECT session_id AS session, at, event, accepted, caller FROM journal
+       WHERE caller IS NOT NULL AND (@session IS NULL OR session_id = @session)
+         AND (@since IS NULL OR at >= @since) AND (@until IS NULL OR at < @until)
+       ORDER BY id DESC LIMIT @limit`,
+    )
+    .all(filter);
+  const done = rows.map(({ session, at, event, accepted, caller }): AuditRow => {
+    const { type, ...fields } = JSON.parse(event) as { type: string; [field: string]: unknown };
+    const about = ABOUT.flatMap((name) => {
+      const value = fields[name];
+      return typeof value === 'string' || typeof value === 'number' ? [[name, value] as const] : [];
+    });
+    return {
+      ...{ at, session, what: type, accepted: accepted !== 0 },
+      ...{
+        caller: JSON.parse(caller ?? 'null') as AuditRow['caller'],
+        about: Object.fromEntries(about),
+      },
+    };
+  });
+  const tokens = filter.session === null ? tokenEvents(database, filter) : [];
+  return [...done, ...tokens].sort((a, b) => (a.at < b.at ? 1 : -1)).slice(0, filter.limit);
+}
+
+function tokenEvents(database: Sqlite, { since, until }: AuditFilter): AuditRow[] {
+  return listTokens(database)
+    .flatMap((token) => {
+      const about = { token: token.name, id: token.id, scopes: token.scopes.join(' ') };
+      const event = (at: string | null, what: string): AuditRow[] =>
+        at === null ? [] : [{ at, session: null, what, accepted: true, caller: null, about }];
+      const isByCalendar = token.revoked_at === token.expires_at;
+      return [
+        ...event(token.created_at, token.made_by === 'pair' ? 'token.paired' : 'token.created'),
+        ...event(token.replaced_at, 'token.rotated'),
+        ...event(isByCalendar ? null : token.revoked_at, 'token.revoked'),
+      ];
+    })
+    .filter(({ at }) => (since === null || at >= since) && (until === null || at < until));
 }

@@ -8,7 +8,7 @@ import type { SessionStatus } from '../../protocol/nouns.ts';
 import type { RecentProject } from '../../protocol/server.ts';
 import { isDamage } from '../damage.ts';
 import type { Sqlite } from '../database.ts';
-import type { ReadResults } from '../items.ts';
+import type { ReadResults, Totals } from '../items.ts';
 import { byteLength, type Fit, head, newestThatFit } from '../text.ts';
 import { SUMMARY_COLUMNS, type SummaryRow, summaryFromRow } from './session-rows.ts';
 
@@ -217,4 +217,20 @@ export function createProjectsRead(database: Sqlite): () => Fit<RecentProject> {
       session_count,
       ...(last_active !== null && { last_active }),
     }));
+}
+
+/** Sums over all sessions; one pass over their rows. */
+export function createTotalsRead(database: Sqlite): () => Totals {
+  const sessions = database.prepare<[], Totals['sessions'][number]>(
+    'SELECT provider, work_status, count(*) AS count FROM sessions GROUP BY provider, work_status',
+  );
+  const tokens = database.prepare<[], Totals['tokens'][number]>(
+    `SELECT provider, coalesce(model, '') AS model, sum(coalesce(input_tokens, 0)) AS input,
+       sum(coalesce(output_tokens, 0)) AS output, sum(coalesce(cached_tokens, 0)) AS cached
+     FROM sessions GROUP BY 1, 2`,
+  );
+  const bytes = database
+    .prepare<[], number>('SELECT page_count * page_size FROM pragma_page_count, pragma_page_size')
+    .pluck();
+  return () => ({ sessions: sessions.all(), tokens: tokens.all(), bytes: bytes.get() ?? 0 });
 }

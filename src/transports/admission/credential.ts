@@ -3,6 +3,7 @@
  * credential that is there is judged, wherever it comes from. Nothing in here is ever logged.
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import type { Caller } from '../../runtime/rooms/rooms.ts';
 import {
   type HookClaim,
   proofOfAnswer,
@@ -183,25 +184,26 @@ const MAX_TICKETS = 1_000;
 
 /** Passes of one use, for pages that cannot send a header. */
 export interface Tickets {
-  issue(): string;
-  /** Whether it was good; it is not any more. */
-  take(ticket: string): boolean;
+  /** @param caller  who passes his rights on */
+  issue(caller: Caller): string;
+  /** Whose it was; null when it was not good, and it is not any more. */
+  take(ticket: string): Caller | null;
 }
 
 /** A book of tickets. */
 export function createTickets({ clock }: { clock: Clock }): Tickets {
-  const until = new Map<string, number>();
+  const issued = new Map<string, { until: number; caller: Caller }>();
   return {
-    issue() {
+    issue(caller) {
       const ticket = randomBytes(24).toString('base64url');
-      until.set(ticket, clock.now() + GOOD_FOR_MS);
-      if (until.size > MAX_TICKETS) until.delete(until.keys().next().value as string);
+      issued.set(ticket, { until: clock.now() + GOOD_FOR_MS, caller });
+      if (issued.size > MAX_TICKETS) issued.delete(issued.keys().next().value as string);
       return ticket;
     },
     take(ticket) {
-      const limit = until.get(ticket);
-      until.delete(ticket);
-      return limit !== undefined && clock.now() <= limit;
+      const found = issued.get(ticket);
+      issued.delete(ticket);
+      return found !== undefined && clock.now() <= found.until ? found.caller : null;
     },
   };
 }

@@ -3,9 +3,11 @@
  * runtime as a client would, and answers what that client would have been told. Imported at the first request for it.
  */
 import type { Context } from 'koa';
+import { refusalOf } from '../../access.ts';
 import { OrbitError, statusOf } from '../../errors.ts';
 import { BODIES, checkBody, checkQuery, OPERATIONS, type OperationId } from '../../protocol/api.ts';
 import { parseJson, wellFormed } from '../../protocol/scan.ts';
+import { OPERATION_SCOPES } from '../../protocol/scopes.ts';
 import type { RuntimeApi } from '../../runtime/runtime-api.ts';
 import type { Admission } from '../gate.ts';
 import { type Asked, createAsk, createOperations, Refused } from './operations.ts';
@@ -39,6 +41,8 @@ export function createBridge({ runtime, version, port, maxBodyBytes }: BridgeDep
   const operations = createOperations({ version, port, health: runtime.health });
   return async (ctx, { caller }) => {
     const { id, params } = routeOf(ctx);
+    const refusal = refusalOf(caller.rights, OPERATION_SCOPES[id], `${ctx.method} ${ctx.path}`);
+    if (refusal) throw refusal;
     const body = await bodyOf(ctx, id, maxBodyBytes);
     const query = checkQuery(id, Object.fromEntries(new URLSearchParams(ctx.querystring)));
     const asked = { ask: createAsk(runtime, caller), id: params, body, query };

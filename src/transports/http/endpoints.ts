@@ -6,15 +6,20 @@ import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { OrbitError } from '../../errors.ts';
 import { HookBody, MAX_HOOK_BYTES, parseHookJson } from '../../protocol/hook-body.ts';
+import { parseJson } from '../../protocol/scan.ts';
 import type { HookMeta, RuntimeApi } from '../../runtime/runtime-api.ts';
-import type { Admission } from '../gate.ts';
+import type { TokenBook } from '../../runtime/tokens.ts';
+import type { Admission, Gate } from '../gate.ts';
+import type { Counts, MetricsDeps } from '../metrics.ts';
+import { createLazy } from '../ports.ts';
 import { readBody, refuseOtherMedia } from './requests.ts';
 
 /** What a plain endpoint answers. */
 interface PlainAnswer {
   status: number;
-  /** JSON text. */
   body?: string;
+  /** Of the body; JSON unless said. */
+  type?: string;
 }
 
 /**
@@ -37,10 +42,7 @@ interface HealthDeps {
 /** The endpoint for `HEALTH_PATH`; who is anonymous does not learn the version. */
 export function createHealthEndpoint({ runtime, version, isInsecure }: HealthDeps): PlainEndpoint {
   return async ({ method }, response, { caller }) => {
-    if (method !== 'GET' && method !== 'HEAD') {
-      response.setHeader('Allow', 'GET, HEAD');
-      throw new OrbitError('method_not_allowed', { allow: 'GET' });
-    }
+    refuseUnlessRead(method, response);
     const health = {
       ...runtime.health(),
       ...(isInsecure && { insecure: true }),
@@ -48,6 +50,35 @@ export function createHealthEndpoint({ runtime, version, isInsecure }: HealthDep
     };
     return { status: 200, body: JSON.stringify(health) };
   };
+}
+
+/** The endpoint for `READY_PATH`: 503 while hooks cannot be stored, for those who send work elsewhere then. */
+export function createReadyEndpoint({ runtime }: Pick<HealthDeps, 'runtime'>): PlainEndpoint {
+  return async ({ method }, response) => {
+    refuseUnlessRead(method, response);
+    const { degraded } = runtime.health();
+    const body = JSON.stringify({ ready: degraded === undefined, ...(degraded && { degraded }) });
+    return { status: degraded === undefined ? 200 : 503, body };
+  };
+}
+
+/** The endpoint for `METRICS_PATH`, in the text format of Prometheus. */
+export function createMetricsEndpoint(deps: MetricsDeps): PlainEndpoint {
+  const metrics = createLazy(async () => {
+    const { createMetrics } = await import('../metrics.ts');
+    return createMetrics(deps);
+  });
+  return async ({ method }, response) => {
+    refuseUnlessRead(method, response);
+    const scrape = await metrics.get();
+    return { status: 200, body: await scrape(), type: 'text/plain; version=0.0.4; charset=utf-8' };
+  };
+}
+
+function refuseUnlessRead(method: string | undefined, response: ServerResponse): void {
+  if (method === 'GET' || method === 'HEAD') return;
+  response.setHeader('Allow', 'GET, HEAD');
+  throw new OrbitError('method_not_allowed', { allow: 'GET' });
 }
 
 const IDEMPOTENCY_KEY = /^[A-Za-z0-9._:-]{1,128}$/;
@@ -102,8 +133,41 @@ function keyOfWaiting({ method, headers }: IncomingMessage): string {
   throw new OrbitError('bad_request', { reason });
 }
 
+/** More than a code and the name of a device. */
+const MAX_PAIR_BYTES = 2048;
+const PAIRING_CODE = /^odp_[\w-]{43}$/;
+
+/**
+ * The endpoint for `PAIR_PATH`: `{ "code", "device" }` becomes `{ "token", "name", "scopes", "expires_at" }`, once. A
+ * wrong code counts as a wrong token does.
+ */
+export function createPairEndpoint({ tokens, gate }: PairEndpointDeps): PlainEndpoint {
+  return async (request, response, admission) => {
+    if (request.method !== 'POST') {
+      response.setHeader('Allow', 'POST');
+      throw new OrbitError('method_not_allowed', { allow: 'POST' });
+    }
+    refuseOtherMedia(request);
+    const body = parseJson(await readBody(request, MAX_PAIR_BYTES));
+    const { code, device } = (body ?? {}) as { code?: unknown; device?: unknown };
+    const isCode = typeof code === 'string' && PAIRING_CODE.test(code);
+    const named = typeof device === 'string' ? device : '';
+    const paired = isCode && tokens ? await tokens.claim(code, named) : null;
+    if (paired) return { status: 200, body: JSON.stringify(paired) };
+    const { error, headers } = gate.wrongCode(admission);
+    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+    throw error;
+  };
+}
+
+interface PairEndpointDeps {
+  tokens?: Pick<TokenBook, 'claim'> | undefined;
+  gate: Pick<Gate, 'wrongCode'>;
+}
+
 interface HookEndpointDeps {
   runtime: Pick<RuntimeApi, 'takeHook' | 'awaitAnswer'>;
+  counts: Counts;
   maxBodyBytes: number;
 }
 
@@ -137,6 +201,7 @@ async function takeHook(
     throw new OrbitError('bad_request', { reason });
   }
   await deps.runtime.takeHook(parseHookJson(text), meta);
+  deps.counts.hooks.taken++;
   return meta;
 }
 

@@ -6,17 +6,29 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { OrbitError } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
+import type { TokenBook } from '../../runtime/tokens.ts';
 import { type Admission, type Gate, isRefusal } from '../gate.ts';
+import type { MetricsDeps } from '../metrics.ts';
 import { createLazy } from '../ports.ts';
 import type { AppDeps } from './app.ts';
 import type { PlainEndpoint } from './endpoints.ts';
-import { createAnswerEndpoint, createHealthEndpoint, createHookEndpoint } from './endpoints.ts';
+import {
+  createAnswerEndpoint,
+  createHealthEndpoint,
+  createHookEndpoint,
+  createMetricsEndpoint,
+  createPairEndpoint,
+  createReadyEndpoint,
+} from './endpoints.ts';
 import {
   ANSWER_PATH,
   answerRefusal,
-  endpointOf,
+  doorOf,
   HEALTH_PATH,
   HOOK_PATH,
+  METRICS_PATH,
+  PAIR_PATH,
+  READY_PATH,
   refusalFrom,
 } from './requests.ts';
 
@@ -34,8 +46,10 @@ const CORS_PREFLIGHT_HEADERS = {
 };
 
 /** What the HTTP transport leads to. */
-export interface HttpDeps extends AppDeps {
+export interface HttpDeps extends AppDeps, Omit<MetricsDeps, 'runtime'> {
   gate: Gate;
+  /** Who makes tokens of pairing codes. */
+  tokens?: Pick<TokenBook, 'claim'> | undefined;
   admitted: (request: IncomingMessage, admission: Admission) => void;
   refused: (request: IncomingMessage, error: OrbitError) => void;
 }
@@ -49,6 +63,9 @@ export function createHttp(
     [HOOK_PATH, createHookEndpoint(deps)],
     [ANSWER_PATH, createAnswerEndpoint(deps)],
     [HEALTH_PATH, createHealthEndpoint(deps)],
+    [READY_PATH, createReadyEndpoint(deps)],
+    [METRICS_PATH, createMetricsEndpoint(deps)],
+    [PAIR_PATH, createPairEndpoint(deps)],
   ]);
   const app = createLazy(async () => {
     const { createApp } = await import('./app.ts');
@@ -63,22 +80,25 @@ export function createHttp(
     const answered =
       endpoint === undefined
         ? app.get().then((answer) => answer(request, response, admission))
-        : endpoint(request, response, admission).then(({ status, body }) => {
+        : endpoint(request, response, admission).then(({ status, body, type }) => {
             response
-              .writeHead(status, { ...headersFor(admission), ...bodyHeaders(body) })
+              .writeHead(status, { ...headersFor(admission), ...bodyHeaders(body, type) })
               .end(body);
           });
     answered.catch((cause: unknown) => {
+      if (doorOf(path) === 'hook') deps.counts.hooks.refused++;
       const error = refusalFrom(cause, deps.log, path);
       answerRefusal(response, error, { path, headers: headersFor(admission) });
     });
   };
 }
 
-function bodyHeaders(body: string | undefined): OutgoingHttpHeaders {
+function bodyHeaders(
+  body: string | undefined,
+  type = 'application/json; charset=utf-8',
+): OutgoingHttpHeaders {
   if (body === undefined) return {};
-  const length = Buffer.byteLength(body);
-  return { 'Content-Type': 'application/json; charset=utf-8', 'Content-Length': length };
+  return { 'Content-Type': type, 'Content-Length': Buffer.byteLength(body) };
 }
 
 function logRequest(log: Logger, request: IncomingMessage, response: ServerResponse): void {
@@ -118,7 +138,7 @@ function passGate(
   headersFor: ReturnType<typeof createHeaders>,
   { request, response }: { request: IncomingMessage; response: ServerResponse },
 ): Admission | null {
-  const verdict = deps.gate.judge(request, endpointOf);
+  const verdict = deps.gate.judge(request, doorOf);
   const path = pathOf(request);
   if (isRefusal(verdict)) {
     const headers = { ...headersFor(null), ...verdict.headers };

@@ -5,8 +5,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { hasTextError, OrbitError } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
+import type { Door } from '../../protocol/scopes.ts';
 import { STATELY_PATH } from '../admission/credential.ts';
-import type { Endpoint } from '../gate.ts';
 import { errorFrom } from '../ports.ts';
 
 /** Tells whether the server is well. */
@@ -18,14 +18,34 @@ export const HOOK_PATH = '/api/hook';
 /** Where the process of a hook waits for an answer. */
 export const ANSWER_PATH = '/api/hook/answer';
 
-/** Which endpoint a path leads to, for the gate. Exact: `/ws/` is not `/ws`. */
-export function endpointOf(path: string): Endpoint {
-  if (path === HEALTH_PATH) return 'health';
-  if (path === HOOK_PATH || path === ANSWER_PATH) return 'hook';
-  if (path === WS_PATH) return 'ws';
-  if (path === STATELY_PATH) return 'stately';
+/** Where a pairing code is exchanged for a token. */
+export const PAIR_PATH = '/api/pair';
+/** What Prometheus reads. */
+export const METRICS_PATH = '/metrics';
+/** Tells whether the server can take work now. */
+export const READY_PATH = '/ready';
+/** Below it are the images of messages. */
+const IMAGES = '/images/';
+
+const DOORS = new Map<string, Door>([
+  [HEALTH_PATH, 'health'],
+  [READY_PATH, 'ready'],
+  [METRICS_PATH, 'metrics'],
+  [HOOK_PATH, 'hook'],
+  [ANSWER_PATH, 'hook'],
+  [PAIR_PATH, 'pair'],
+  [WS_PATH, 'ws'],
+  [STATELY_PATH, 'stately'],
+  ['/socket.io', 'socket.io'],
+  ['/socket.io/', 'socket.io'],
+]);
+
+/** Which door a path leads to, for the gate. Exact: `/ws/` is not `/ws`. */
+export function doorOf(path: string): Door {
+  const door = DOORS.get(path);
+  if (door !== undefined) return door;
   if (isPagePath(path)) return 'page';
-  return path === '/socket.io/' || path === '/socket.io' ? 'socket.io' : 'http';
+  return path.startsWith(IMAGES) ? 'image' : 'http';
 }
 
 /** Whether a path belongs to the page, or is one of its addresses without the page's folder. */
@@ -39,7 +59,7 @@ export const SHORT_ADDRESS = /^\/(?:inbox|s\/(?:[\w.:-]|%3A){1,200})$/;
 
 /** Whether the bridge answers this path. */
 export function isBridgePath(path: string): boolean {
-  return path.startsWith('/api/') && path !== HOOK_PATH && path !== ANSWER_PATH;
+  return path.startsWith('/api/') && doorOf(path) === 'http';
 }
 
 /** A page may send text/plain without asking anybody; JSON it may not. And nothing is unpacked here. */

@@ -49,6 +49,11 @@ export const ERROR_WORDS: Record<ErrorCode, ErrorWords> = {
     means: 'This connection needs a token and has none that is valid.',
     remedy: 'Make one with `orbitdock-server generate-token` and send it.',
   },
+  pairing_refused: {
+    means: 'The pairing code of `POST /api/pair` was used before, is over or is wrong.',
+    remedy: 'Run `orbitdock-server pair` again and open the new link.',
+    from: '`POST /api/pair`',
+  },
   forbidden: {
     means: 'The sender is known and may not do this: wrong user, wrong origin, or reading only.',
     remedy: 'Use the token, or the account that the server runs as; the message says which.',
@@ -217,6 +222,11 @@ export const CLOSE_WORDS: readonly (readonly [code: number, means: string, remed
     1013,
     'The client did not read for long, or asked on without reading.',
     'Connect again, read faster, subscribe to less.',
+  ],
+  [
+    4401,
+    'The token that opened the connection was revoked, rotated or is over.',
+    'Get another token; the same one is refused with 401.',
   ],
 ];
 

@@ -11,6 +11,7 @@ import type { ClientMessage } from '../../../src/protocol/client.ts';
 import { encode } from '../../../src/protocol/encode.ts';
 import { HOOK_TYPES } from '../../../src/protocol/hook.ts';
 import { wireSchemas } from '../../../src/protocol/openapi.ts';
+import { MESSAGE_SCOPES, type Need } from '../../../src/protocol/scopes.ts';
 import type { ServerMessage } from '../../../src/protocol/server.ts';
 import { CLIENT_MESSAGES } from '../client-messages.ts';
 import { SERVER_MESSAGES } from '../server-messages.ts';
@@ -36,7 +37,7 @@ export function protocolPage(): string {
     `Every message may carry a \`request_id\` (a string of at most 128 characters), which comes back on its reply, its error or its \`ack\`. Any message can give ${list(ANY_MESSAGE)}; what else one can give stands beside it. Fields that the server does not know are ignored.`,
     ...client.filter((tag) => !HOOKS.has(tag)).map((tag) => clientSection(tag, schemas)),
     '### Hooks over a socket',
-    `A hook of Claude Code as \`POST /api/hook\` takes it, with its type: ${list(HOOK_TYPES)}. Errors: ${errorList(CLIENT_WORDS.claude_tool_event.errors)}. Only \`session_id\` is needed; a field of another type is converted where that is possible, else left out.`,
+    `A hook of Claude Code as \`POST /api/hook\` takes it, with its type: ${list(HOOK_TYPES)}. Needs: scope \`hook\`. Errors: ${errorList(CLIENT_WORDS.claude_tool_event.errors)}. Only \`session_id\` is needed; a field of another type is converted where that is possible, else left out.`,
     jsonBlock({ type: 'claude_tool_event', ...CLIENT_MESSAGES.claude_tool_event }),
     fieldTable(schemas.claude_tool_event as Schema),
     '## Messages of the server',
@@ -85,10 +86,14 @@ function clientSection(tag: ClientTag, schemas: Record<string, Schema>): string 
   return [
     `### ${tag}`,
     does,
-    `Reply: ${reply ? link(reply) : link('ack')}. Errors: ${errors.length > 0 ? errorList(errors) : 'only those of any message'}.`,
+    `Needs: ${needWords(MESSAGE_SCOPES[tag])}. Reply: ${reply ? link(reply) : link('ack')}. Errors: ${errors.length > 0 ? errorList(errors) : 'only those of any message'}.`,
     jsonBlock({ type: tag, ...CLIENT_MESSAGES[tag] }),
     fieldTable(schemas[tag] as Schema),
   ].join('\n\n');
+}
+
+function needWords(need: Need): string {
+  return need === 'known' ? 'any token' : `scope \`${need}\``;
 }
 
 function serverSection(tag: ServerTag, schemas: Record<string, Schema>): string {

@@ -1,7 +1,7 @@
 /** The page against the server that ships: hooks in, the picture out, also after a restart and behind a token. */
 import { once } from 'node:events';
 import { expect, it } from 'vitest';
-import { ask, dataDirectory, freePort, start } from '../support/real-server.ts';
+import { ask, command, dataDirectory, freePort, start } from '../support/real-server.ts';
 import { expectFaults, useBrowser, visit } from '../support/stage.ts';
 
 useBrowser();
@@ -54,5 +54,42 @@ it('asks for the token of a server that wants one, once', async () => {
   await page.reload();
   await page.waitForSelector('.chart .leaf.on');
   expect(page.url()).not.toContain(TOKEN);
+  expectFaults(/401|WebSocket connection/);
+});
+
+it('is let in by a pairing link, with a token of its own, until that is revoked', async () => {
+  const [directory, port] = [dataDirectory(), await freePort()];
+  await start(directory, port, '--require-auth', '--auth-token', TOKEN);
+  await ask(port, TOKEN);
+  const link = /http:\S+#pair=\S+/.exec(command(directory, 'pair', '--no-qr'))?.[0] ?? '';
+  const asked: string[] = [];
+  const page = await visit(link, {
+    seen: async (fresh) => void fresh.on('request', (request) => asked.push(request.url())),
+  });
+  await page.locator('.virtual-row').first().click();
+  await page.waitForSelector('.chart .leaf.on');
+  // The code has left the address, also that of the step before in the history, and went to nobody in one.
+  expect(page.url()).not.toContain('pair');
+  expect(asked.filter((url) => url.includes('odp_'))).toEqual([]);
+  expect(await page.evaluate(() => localStorage.getItem('orbitdock.token'))).toMatch(/^od_/);
+  await page.reload();
+  await page.waitForSelector('.chart .leaf.on');
+  // Somebody who finds the link later gets nothing, and does not cost the device its token.
+  await page.goto('about:blank');
+  await page.goto(link);
+  await expect.poll(() => page.getByTestId('notice').textContent()).toContain('is used, over');
+  await page.locator('.virtual-row').first().waitFor();
+  command(directory, 'tokens', 'revoke', 'Linux Chrome');
+  await page.getByTestId('token-form').waitFor({ timeout: 5000 });
+  expectFaults(/401|WebSocket connection/);
+});
+
+it('says of a link that is over why it does not let in', async () => {
+  const [directory, port] = [dataDirectory(), await freePort()];
+  await start(directory, port, '--require-auth', '--auth-token', TOKEN);
+  const page = await visit(`http://127.0.0.1:${port}/#pair=odp_${'A'.repeat(43)}`);
+  await expect
+    .poll(() => page.getByTestId('token-form').textContent())
+    .toContain('This link is used, over or wrong');
   expectFaults(/401|WebSocket connection/);
 });

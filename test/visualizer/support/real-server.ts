@@ -1,5 +1,5 @@
 /** The server that ships, as a process of its own, and hooks for it. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -87,4 +87,15 @@ export async function ask(port: number, token: string | null = null): Promise<vo
   await post(port, 'real-1', 'UserPromptSubmit', { prompt: 'Make the tests pass' }, token);
   await post(port, 'real-1', 'PreToolUse', COMMAND, token);
   await post(port, 'real-1', 'PermissionRequest', COMMAND, token);
+}
+
+/** Runs another command of the built program on that data directory. @returns what it prints */
+export function command(directory: string, ...words: string[]): string {
+  const { stdout, stderr, status } = spawnSync(
+    process.execPath,
+    [MAIN, '--data-dir', directory, ...words],
+    { encoding: 'utf8', env: { PATH: process.env.PATH, HOME: directory } },
+  );
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  return stdout;
 }
