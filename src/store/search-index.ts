@@ -1,6 +1,6 @@
 /**
  * Keeps the index of search behind the messages, slice by slice: what is new, changed or gone waits in
- * `search_waiting` (migration 21). Called by the writer thread between batches, so that no report waits for it.
+ * `search_waiting` (migration 22). Called by the writer thread between batches, so that no report waits for it.
  */
 import type { Sqlite } from './database.ts';
 
