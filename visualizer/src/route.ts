@@ -107,6 +107,8 @@ export function openSession(session: string): void {
 export function openActor(id: string | null): void {
   actor.value = id;
   view.value = 'chart';
+  // The card stands in the place of the chart, which then comes back.
+  if (tab.peek() === 'session') tab.value = 'states';
 }
 
 /** Shows a panel, on every screen. */
@@ -146,8 +148,10 @@ function readAddress(): void {
   if (word === 's' && rest) {
     select(decoded(rest));
     actor.value = child === undefined ? null : decoded(child);
-    if (child !== undefined) view.value = 'chart';
-    else if (view.peek() === 'sessions') view.value = 'session';
+    if (child !== undefined) {
+      view.value = 'chart';
+      if (tab.peek() === 'session') tab.value = 'states';
+    } else if (view.peek() === 'sessions') view.value = 'session';
   } else if (place.peek() === 'sessions') select(null);
 }
 

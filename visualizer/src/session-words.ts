@@ -5,7 +5,7 @@
 import type { SessionView } from '../../src/client/index.ts';
 import type { InspectRow, InspectWaiting } from '../../src/protocol/inspect.ts';
 import type { ApprovalRequest, Question, SessionSummary } from '../../src/protocol/nouns.ts';
-import { PHASE_WORDS, phaseOfRow, stateGroupOf } from './value.ts';
+import { phaseOfRow } from './value.ts';
 
 /** Tools of models whose use is itself a question to a person. */
 const ASKING_TOOLS = new Set(['AskUserQuestion', 'ExitPlanMode']);
@@ -176,15 +176,6 @@ function askingHeadline(waiting: InspectWaiting): Headline {
       return { verb, thing: text, isCode: false };
     }
   }
-}
-
-/** What a link to a session is called: title, state and since when, what it does or waits for. */
-export function rowName(row: InspectRow, isUnread: boolean, age: string): string {
-  const { verb, thing } = headlineOf(row, isUnread);
-  const group = stateGroupOf(row, isUnread);
-  const state = { ...PHASE_WORDS, finished: 'finished, not read yet' }[group];
-  const watched = row.steered ? '' : ', watched only';
-  return `${titleOf(row)}, ${state} ${age}, ${verb} ${thing}${watched}`;
 }
 
 /** Since when a session waits, works or stands still, as far as it is known. */

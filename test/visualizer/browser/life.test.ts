@@ -100,7 +100,7 @@ it('loses no record of a watched session when the network is away for two second
   await net.mend();
   await expect
     .poll(() => page.getByTestId('connection').textContent(), { timeout: 8000 })
-    .toBe('Connected');
+    .toBe('Live');
   const last = 7 + count;
   await expect.poll(() => page.getByTestId('now').locator('b').textContent()).toBe(`#${last}`);
   // Held without a hole, from the first on.

@@ -50,9 +50,9 @@ it('asks for the token of a server that wants one, once', async () => {
   await page.getByLabel('Access token').fill(TOKEN);
   await page.getByRole('button', { name: 'Open' }).click();
   await page.locator('.virtual-row').first().click();
-  await page.waitForSelector('.chart .leaf.on');
+  await page.getByTestId('approval').waitFor();
   await page.reload();
-  await page.waitForSelector('.chart .leaf.on');
+  await page.getByTestId('approval').waitFor();
   expect(page.url()).not.toContain(TOKEN);
   expectFaults(/401|WebSocket connection/);
 });

@@ -145,6 +145,8 @@ it('steers a running turn, and interrupts it', async () => {
       expect.objectContaining({ type: 'steer_turn', content: 'use the other branch' }),
     );
   await page.getByRole('button', { name: 'Interrupt' }).click();
+  expect(JSON.stringify(server.said)).not.toContain('interrupt_session');
+  await page.getByRole('button', { name: 'Really interrupt?' }).click();
   await expect
     .poll(() => server.said)
     .toContainEqual(expect.objectContaining({ type: 'interrupt_session', session_id: 'od-0001' }));

@@ -133,7 +133,7 @@ function States() {
     <section class="card" aria-label="States">
       <h3>
         States
-        <button type="button" class="link" onClick={() => openTab('states')}>
+        <button type="button" class="button" onClick={() => openTab('states')}>
           Whole chart
         </button>
       </h3>

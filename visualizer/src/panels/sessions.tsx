@@ -17,16 +17,12 @@ import {
 } from '../list.ts';
 import { hello, isOnline, rows, selected } from '../model.ts';
 import { ARRANGEMENTS, type Arrangement } from '../order.ts';
-import { isUnread } from '../read-marks.ts';
 import { addressOfSession, openSession } from '../route.ts';
-import { rowName, sinceOf } from '../session-words.ts';
 import { GroupedList } from '../ui/grouped-list.tsx';
 import { isPlainPress } from '../ui/link.ts';
-import { now } from '../ui/now.tsx';
 import { isPhone } from '../ui/screen.ts';
-import { ageWords, count } from '../ui/words.ts';
+import { count } from '../ui/words.ts';
 import { phaseOfRow } from '../value.ts';
-import { visibleText } from '../visible.ts';
 import { rowHeight, SessionRow } from './session-row.tsx';
 import './sessions.css';
 
@@ -131,14 +127,11 @@ function List() {
 const keyOf = ({ id }: InspectRow): string => id;
 
 function RowLink({ row, tabIndex }: { row: InspectRow; tabIndex: 0 | -1 }) {
-  const since = sinceOf(row);
-  const age = since === null ? '' : ageWords(Math.max(0, now.value - Date.parse(since)));
   return (
     <a
       class="row-link"
       href={addressOfSession(row.id)}
       tabIndex={tabIndex}
-      aria-label={visibleText(rowName(row, isUnread.value(row), age))}
       aria-current={row.id === selected.value ? 'true' : undefined}
       onClick={(event) => {
         if (!isPlainPress(event)) return;
