@@ -57,10 +57,16 @@ export const listed = signal<readonly Group[]>([]);
 /** How many rows would stand in another group if the list were not held. */
 export const moved = signal(0);
 
+/** What a person has asked to see: another wish is shown at once, wherever the pointer is. */
+let asked = '';
+
 effect(() => {
   const groups = wanted.value;
-  listed.value = isHeld.value ? held(listed.peek(), groups) : groups;
-  moved.value = isHeld.value ? countMoved(listed.value, groups) : 0;
+  const wish = JSON.stringify([arrangement.value, filter.value, pinned.value]);
+  const holds = isHeld.value && wish === asked;
+  asked = wish;
+  listed.value = holds ? held(listed.peek(), groups) : groups;
+  moved.value = holds ? countMoved(listed.peek(), groups) : 0;
 });
 
 /** Shows the order of now, also while it is held. */

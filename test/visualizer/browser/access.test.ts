@@ -104,7 +104,7 @@ describe.each(['light', 'dark'] as const)('axe finds nothing in %s', (colorSchem
 
   it('on a phone, in every view', async () => {
     const server = await fixture({ sessions: 40 }, 20);
-    const page = await visit(server.url, { colorScheme, ...PHONE });
+    const page = await visit(`${server.url}sessions`, { colorScheme, ...PHONE });
     const found: string[] = [];
     await page.locator('.virtual-row').first().waitFor();
     await still(page);
@@ -136,7 +136,7 @@ describe.each([
 ])('a phone of %s', (_, options) => {
   it('shows everything without a sideways scroll, with targets for fingers', async () => {
     const server = await fixture({ sessions: 20 }, 20);
-    const page = await visit(server.url, options);
+    const page = await visit(`${server.url}sessions`, options);
     openRequests(server);
     const faults: string[] = [];
     const look = async (where: string): Promise<void> => {
@@ -231,7 +231,7 @@ function tooSmall(page: Page): Promise<string[]> {
 
 it('opens the conversation first on a phone, and the outline explains by touch', async () => {
   const server = await fixture({ sessions: 5 }, 10);
-  const page = await visit(server.url, PHONE);
+  const page = await visit(`${server.url}sessions`, PHONE);
   await page.locator('.virtual-row').first().tap();
   await page.getByTestId('session').waitFor();
   await page.getByRole('navigation').getByRole('button', { name: 'States' }).tap();
@@ -333,7 +333,7 @@ it('moves through tabs and lists by arrows', async () => {
 
 it('follows the system, and is switched by hand', async () => {
   const server = await fixture({ sessions: 2 });
-  const page = await visit(server.url, { colorScheme: 'dark' });
+  const page = await visit(`${server.url}sessions`, { colorScheme: 'dark' });
   const theme = (): Promise<string | undefined> =>
     page.evaluate(() => document.documentElement.dataset.theme);
   await expect.poll(theme).toBe('dark');

@@ -47,7 +47,7 @@ it('outlives a kill: banner, resync, no lost record, the same states before and 
   const [directory, port] = [dataDirectory(), await freePort()];
   const first = await start(directory, port);
   const last = await live(port);
-  const page = await visit(`http://127.0.0.1:${port}/visualizer/s/real-1`);
+  const page = await visit(`http://127.0.0.1:${port}/visualizer/s/real-1?tab=events`);
   await expect.poll(() => page.getByTestId('now').textContent()).toContain(`#${last} `);
   const before = await scrubbed(page, last);
   const gone = once(first, 'exit');

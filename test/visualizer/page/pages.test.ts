@@ -110,7 +110,7 @@ it('works below the path of a proxy: files, both connections, addresses, a reloa
   asks(server.sessions[1], { command: 'npm test' });
   const proxy = await startPrefixProxy('/deep/orbit', server.port);
   afterwards(() => proxy.close());
-  const page = await visit(proxy.url);
+  const page = await visit(`${proxy.url}sessions`);
   await page.locator('.virtual-row', { hasText: 'web-client-1' }).click();
   await page.getByTestId('approval').waitFor();
   await page.locator('.mini-region .on').first().waitFor();
@@ -118,6 +118,6 @@ it('works below the path of a proxy: files, both connections, addresses, a reloa
   await page.reload();
   await page.getByTestId('approval').waitFor();
   await page.getByRole('link', { name: 'OrbitDock' }).click();
-  await page.waitForURL(/\/deep\/orbit\/visualizer\/$/);
+  await page.waitForURL(/\/deep\/orbit\/visualizer\/sessions$/);
   expect(proxy.outside).toEqual([]);
 });

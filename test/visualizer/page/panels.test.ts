@@ -15,7 +15,7 @@ useBrowser();
 
 it('opens a session by click, by key and by address, and survives a reload', async () => {
   const server = await fixture({ sessions: 12 });
-  const page = await visit(server.url);
+  const page = await visit(`${server.url}sessions`);
   await page.locator('.virtual-row').nth(2).click();
   await page.waitForURL(/\/visualizer\/s\/od-/);
   const first = page.url();
@@ -97,7 +97,7 @@ it('opens a child actor by touch, and keeps its address', async () => {
 
 it('filters by state at once, and its groups count everything', async () => {
   const server = await fixture({ sessions: 60 }, 20);
-  const page = await visit(server.url);
+  const page = await visit(`${server.url}sessions`);
   const wanted = server.sessions.filter((one) =>
     one.row().path.some((path) => path.endsWith('.permission')),
   ).length;
@@ -125,7 +125,7 @@ it('filters by state at once, and its groups count everything', async () => {
 
 it('keeps the order of the list while the pointer is inside', async () => {
   const server = await fixture({ sessions: 30 });
-  const page = await visit(server.url);
+  const page = await visit(`${server.url}sessions`);
   await page.getByLabel('Order').selectOption('recent');
   await page.locator('.virtual-row').first().hover();
   await still(page);
@@ -184,7 +184,7 @@ it('tells an empty server, a session without events and an unknown session apart
 it('asks for a token once and never puts it into an address', async () => {
   const server = await fixture({ sessions: 2, token: 'od_secret' });
   const addresses: string[] = [];
-  const page = await visit(server.url, {
+  const page = await visit(`${server.url}sessions`, {
     seen: async (fresh) => {
       fresh.on('request', (request) => addresses.push(request.url()));
     },
@@ -240,7 +240,7 @@ it('says in each row what it is about and what it waits for, the longest wait fi
     session.tell({ type: 'turn.started', at: at(0), promptId: null, prompt: null } as never);
     asks(session, { id: `r-${minute}`, command, tool_name: 'Bash' }, at(minute));
   }
-  const page = await visit(server.url);
+  const page = await visit(`${server.url}sessions`);
   const rows = page.locator('.virtual-row');
   await expect.poll(() => rows.nth(2).textContent()).toContain('Run a command: npm run db:migrate');
   const texts = await rows.allTextContents();

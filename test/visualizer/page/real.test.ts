@@ -46,7 +46,7 @@ it('asks for the token of a server that wants one, once', async () => {
   const [directory, port] = [dataDirectory(), await freePort()];
   await start(directory, port, '--require-auth', '--auth-token', TOKEN);
   await ask(port, TOKEN);
-  const page = await visit(`http://127.0.0.1:${port}/visualizer/`);
+  const page = await visit(`http://127.0.0.1:${port}/visualizer/sessions`);
   await page.getByLabel('Access token').fill(TOKEN);
   await page.getByRole('button', { name: 'Open' }).click();
   await page.locator('.virtual-row').first().click();
