@@ -24,7 +24,21 @@ export const pinned = storedSignal<readonly string[]>('pinned', [], texts);
 /** Groups that show their heading only. */
 export const folded = storedSignal<readonly string[]>('folded', ['ended'], texts);
 /** True while the pointer or the focus is inside: rows change in place, none moves. */
-export const isHeld = signal(false);
+const isHeld = signal(false);
+/** On its way from the list to what stands below it, the pointer is nowhere for a moment, ms. */
+const RELEASE_AFTER_MS = 200;
+let release = 0;
+
+/** Holds the order of the list, or lets it go soon, unless it is held again. */
+export function holdOrder(isInside: boolean): void {
+  clearTimeout(release);
+  if (isInside) isHeld.value = true;
+  else {
+    release = window.setTimeout(() => {
+      isHeld.value = false;
+    }, RELEASE_AFTER_MS);
+  }
+}
 
 /** All sessions, in no order; changes as often as the list is repainted. */
 export const all = computed(() => {

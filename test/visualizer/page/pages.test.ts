@@ -110,7 +110,7 @@ it('works below the path of a proxy: files, both connections, addresses, a reloa
   asks(server.sessions[1], { command: 'npm test' });
   const proxy = await startPrefixProxy('/deep/orbit', server.port);
   afterwards(() => proxy.close());
-  const page = await visit(`${proxy.url}sessions`);
+  const page = await visit(`${proxy.url}visualizer/sessions`);
   await page.locator('.virtual-row', { hasText: 'web-client-1' }).click();
   await page.getByTestId('approval').waitFor();
   await page.locator('.mini-region .on').first().waitFor();

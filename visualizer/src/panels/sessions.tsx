@@ -5,7 +5,7 @@ import {
   arrangement,
   filter,
   filtered,
-  isHeld,
+  holdOrder,
   listed,
   moved,
   savedFilters,
@@ -115,9 +115,7 @@ function List() {
       keyOf={keyOf}
       onFold={toggleFold}
       onStep={selectNeighbour}
-      onHold={(held) => {
-        isHeld.value = held;
-      }}
+      onHold={holdOrder}
       className={(row) => `phase-${phaseOfRow(row)}`}
       render={(row, tabIndex) => <RowLink row={row} tabIndex={tabIndex} />}
     />
@@ -148,7 +146,11 @@ function Foot() {
   if (all.value.length === 0) return null;
   const projects = new Set(all.value.map(({ project, name }) => project ?? name)).size;
   return (
-    <p class="sessions-foot">
+    <p
+      class="sessions-foot"
+      onPointerEnter={() => holdOrder(true)}
+      onPointerLeave={() => holdOrder(false)}
+    >
       {count(all.value.length, 'session')} · {count(projects, 'project')}
       {moved.value > 0 && (
         <>
