@@ -31,9 +31,9 @@ export function SessionRow({ row }: { row: InspectRow }) {
       <span class="row-main">
         <span class="row-line">
           {group === 'finished' && <i class="unread" />}
+          {pinned.value.includes(row.id) && <span class="pin">pinned </span>}
           <b class="row-name" dir="auto" title={title}>
-            {pinned.value.includes(row.id) && <span class="pin">pinned </span>}
-            <bdi>{title}</bdi>
+            {title}
           </b>{' '}
           {!row.steered && <Eye />}
           <span class={`row-age${row.waiting ? ' text-attention' : ''}`}>
