@@ -22,7 +22,7 @@ export const arrangement = storedSignal(
 /** Sessions on top of their group. */
 export const pinned = storedSignal<readonly string[]>('pinned', [], texts);
 /** Groups that show their heading only. */
-export const folded = storedSignal<readonly string[]>('folded', ['ended'], texts);
+const folded = storedSignal<readonly string[]>('folded', ['ended'], texts);
 /** True while the pointer or the focus is inside: rows change in place, none moves. */
 const isHeld = signal(false);
 /** On its way from the list to what stands below it, the pointer is nowhere for a moment, ms. */
@@ -131,7 +131,7 @@ export function toggleFold(key: string): void {
 }
 
 /** Whether a group shows its heading only; what a filter has found is never folded away. */
-export function isFolded(key: string): boolean {
+function isFolded(key: string): boolean {
   return filter.value.trim() === '' && folded.value.includes(key);
 }
 

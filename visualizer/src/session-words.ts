@@ -203,15 +203,6 @@ export function isDirect(
   return [session.claude_integration_mode, session.codex_integration_mode].includes('direct');
 }
 
-/** `Claude` or `Codex`, with the model where it is known. */
-export function agentWords({
-  provider,
-  model,
-}: Pick<SessionSummary, 'provider' | 'model'>): string {
-  const name = provider === 'codex' ? 'Codex' : 'Claude';
-  return model === null ? name : `${name} · ${model}`;
-}
-
 /** Text on one line, cut at the end; what is cut ends in an ellipsis. */
 function oneLine(text: string, chars: number): string {
   const line = text.replace(/\s+/g, ' ').trim();
