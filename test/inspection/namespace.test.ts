@@ -125,7 +125,7 @@ describe('the namespace /inspect', () => {
     const script = scriptOf('busy');
     const page = openPage(url);
     await page.hellos.waitFor(() => true);
-    await deliver(url, script.prompt('## Fix **the** [importer](x.html). It fails.'));
+    await deliver(url, script.prompt('## Fix **the** [importer](https://example.com). It fails.'));
     const use = { ...script.prompt('x'), prompt: undefined, hook_event_name: 'PreToolUse' };
     const tool = { tool_name: 'Bash', tool_use_id: 't1', tool_input: { command: 'npm test' } };
     await deliver(url, { ...use, ...tool } as never);

@@ -130,6 +130,7 @@ function PhoneSession() {
         <Trouble />
         {(current === 'states' || current === 'chart') && <Pills />}
         {current === 'session' && <Session />}
+        {current === 'now' && <h2 class="visually-hidden">Now</h2>}
         {current === 'now' && <Now />}
         {current === 'states' && <Outline />}
         {current === 'chart' && <ChartPanel />}

@@ -2,10 +2,10 @@
 import { computed, effect } from '@preact/signals';
 import type { InspectRow } from '../../src/protocol/inspect.ts';
 import { all, waitingRows } from './list.ts';
-import { inboxed, isOnline } from './model.ts';
+import { hello, inboxed, isOnline, selected } from './model.ts';
 import { inOrder } from './order.ts';
 import { isUnread, markRead } from './read-marks.ts';
-import { place } from './route.ts';
+import { isUndecided, place } from './route.ts';
 import { storedSignal } from './stored.ts';
 import { now } from './ui/now.tsx';
 import { stateGroupOf } from './value.ts';
@@ -81,8 +81,16 @@ export const inboxCurrent = computed<InspectRow | null>(
   () => queue.value.find(({ id }) => id === inboxed.value) ?? queue.value[0] ?? null,
 );
 
-/** Keeps the one that is shown known to the conversation; called once. */
+/** Decides where the page begins, and keeps the one that is shown known to the conversation; called once. */
 export function startInboxQueue(): void {
+  effect(() => {
+    if (!isUndecided.value) return;
+    // Whoever has pressed something by now has decided.
+    const isFree = place.value === 'sessions' && selected.value === null;
+    if (hello.value === null && isFree) return;
+    if (isFree && inboxRows.peek().attention.length > 0) place.value = 'inbox';
+    isUndecided.value = false;
+  });
   effect(() => {
     if (place.value === 'inbox') inboxed.value = inboxCurrent.value?.id ?? null;
   });

@@ -22,9 +22,23 @@ export const arrangement = storedSignal(
 /** Sessions on top of their group. */
 export const pinned = storedSignal<readonly string[]>('pinned', [], texts);
 /** Groups that show their heading only. */
-export const folded = storedSignal<readonly string[]>('folded', ['ended'], texts);
+const folded = storedSignal<readonly string[]>('folded', ['ended'], texts);
 /** True while the pointer or the focus is inside: rows change in place, none moves. */
-export const isHeld = signal(false);
+const isHeld = signal(false);
+/** On its way from the list to what stands below it, the pointer is nowhere for a moment, ms. */
+const RELEASE_AFTER_MS = 200;
+let release = 0;
+
+/** Holds the order of the list, or lets it go soon, unless it is held again. */
+export function holdOrder(isInside: boolean): void {
+  clearTimeout(release);
+  if (isInside) isHeld.value = true;
+  else {
+    release = window.setTimeout(() => {
+      isHeld.value = false;
+    }, RELEASE_AFTER_MS);
+  }
+}
 
 /** All sessions, in no order; changes as often as the list is repainted. */
 export const all = computed(() => {
@@ -57,10 +71,16 @@ export const listed = signal<readonly Group[]>([]);
 /** How many rows would stand in another group if the list were not held. */
 export const moved = signal(0);
 
+/** What a person has asked to see: another wish is shown at once, wherever the pointer is. */
+let asked = '';
+
 effect(() => {
   const groups = wanted.value;
-  listed.value = isHeld.value ? held(listed.peek(), groups) : groups;
-  moved.value = isHeld.value ? countMoved(listed.value, groups) : 0;
+  const wish = JSON.stringify([arrangement.value, filter.value, pinned.value]);
+  const holds = isHeld.value && wish === asked;
+  asked = wish;
+  listed.value = holds ? held(listed.peek(), groups) : groups;
+  moved.value = holds ? countMoved(listed.peek(), groups) : 0;
 });
 
 /** Shows the order of now, also while it is held. */
@@ -111,7 +131,7 @@ export function toggleFold(key: string): void {
 }
 
 /** Whether a group shows its heading only; what a filter has found is never folded away. */
-export function isFolded(key: string): boolean {
+function isFolded(key: string): boolean {
   return filter.value.trim() === '' && folded.value.includes(key);
 }
 

@@ -32,7 +32,7 @@ declare global {
 }
 
 // Relative to the address that the page was asked for; the address changes with what is shown.
-for (const link of document.querySelectorAll<HTMLLinkElement>('link[rel=icon]'))
+for (const link of document.querySelectorAll<HTMLLinkElement>('link[rel=icon], link[rel=manifest]'))
   link.href = `${link.href}`;
 startTheme();
 void loadCharts();

@@ -84,7 +84,8 @@ function followRequests(): void {
       shown.close();
       open.delete(request);
     }
-    if (before === null) return;
+    const { alerts, sound } = notices.peek();
+    if (before === null || !(alerts || sound)) return;
     const fresh = rows.filter((row) => !before.has(requestOf(row)) && !isInFront(row));
     if (fresh.length === 0) return;
     gathered.push(...fresh);

@@ -44,6 +44,9 @@ export const wantedMessage = signal<string | null>(null);
 /** Whether the menu lies over everything. */
 export const isMenuOpen = signal(false);
 
+/** True while the address named no page: then what waits decides which one is shown (inbox-queue.ts). */
+export const isUndecided = signal(false);
+
 let wantedSeq: number | null = null;
 let wantedTime: number | null = null;
 
@@ -52,10 +55,11 @@ export function startRouting(): void {
   readAddress();
   // At once: half of an address would be taken for a step of its own.
   window.addEventListener('popstate', () => batch(readAddress));
-  let before = place.peek();
+  let before = isUndecided.peek() ? null : place.peek();
   effect(() => {
+    if (isUndecided.value) return;
     const address = addressOf(place.value);
-    const isMove = place.value !== before;
+    const isMove = place.value !== before && before !== null;
     before = place.value;
     const { pathname, search } = window.location;
     if (address === pathname + search) return;
@@ -78,7 +82,8 @@ export function addressOf(where: Place): string {
   if (where === 'machines') return `${PAGE_PATH}machines/${catalogued.value}`;
   if (where !== 'sessions') return PAGE_PATH + where;
   const names = [selected.value, actor.value].filter((name) => name !== null);
-  const path = PAGE_PATH + (names.length > 0 ? `s/${names.map(encodeURIComponent).join('/')}` : '');
+  const shown = names.length > 0 ? `s/${names.map(encodeURIComponent).join('/')}` : 'sessions';
+  const path = PAGE_PATH + shown;
   const query = new URLSearchParams();
   const seq = position.value ?? wantedSeq;
   if (seq !== null) query.set('seq', String(seq));
@@ -107,6 +112,8 @@ export function openSession(session: string): void {
 export function openActor(id: string | null): void {
   actor.value = id;
   view.value = 'chart';
+  // The card stands in the place of the chart, which then comes back.
+  if (tab.peek() === 'session') tab.value = 'states';
 }
 
 /** Shows a panel, on every screen. */
@@ -134,6 +141,7 @@ function readAddress(): void {
   const [, word = '', rest, child] =
     /^(?:(\w+)(?:\/([^/]+)(?:\/([^/]+))?)?)?/.exec(pathIn(pathname)) ?? [];
   place.value = PLACES.find((one) => one === word) ?? 'sessions';
+  isUndecided.value = word === '';
   if (word === 'machines' && rest) catalogued.value = decoded(rest);
   const wantedTab =
     searchParams.get('tab') ?? (searchParams.get('view') === 'chart' ? 'states' : null);
@@ -146,8 +154,10 @@ function readAddress(): void {
   if (word === 's' && rest) {
     select(decoded(rest));
     actor.value = child === undefined ? null : decoded(child);
-    if (child !== undefined) view.value = 'chart';
-    else if (view.peek() === 'sessions') view.value = 'session';
+    if (child !== undefined) {
+      view.value = 'chart';
+      if (tab.peek() === 'session') tab.value = 'states';
+    } else if (view.peek() === 'sessions') view.value = 'session';
   } else if (place.peek() === 'sessions') select(null);
 }
 

@@ -5,7 +5,7 @@
 import type { SessionView } from '../../src/client/index.ts';
 import type { InspectRow, InspectWaiting } from '../../src/protocol/inspect.ts';
 import type { ApprovalRequest, Question, SessionSummary } from '../../src/protocol/nouns.ts';
-import { PHASE_WORDS, phaseOfRow, stateGroupOf } from './value.ts';
+import { phaseOfRow } from './value.ts';
 
 /** Tools of models whose use is itself a question to a person. */
 const ASKING_TOOLS = new Set(['AskUserQuestion', 'ExitPlanMode']);
@@ -178,15 +178,6 @@ function askingHeadline(waiting: InspectWaiting): Headline {
   }
 }
 
-/** What a link to a session is called: title, state and since when, what it does or waits for. */
-export function rowName(row: InspectRow, isUnread: boolean, age: string): string {
-  const { verb, thing } = headlineOf(row, isUnread);
-  const group = stateGroupOf(row, isUnread);
-  const state = { ...PHASE_WORDS, finished: 'finished, not read yet' }[group];
-  const watched = row.steered ? '' : ', watched only';
-  return `${titleOf(row)}, ${state} ${age}, ${verb} ${thing}${watched}`;
-}
-
 /** Since when a session waits, works or stands still, as far as it is known. */
 export function sinceOf(row: InspectRow): string | null {
   if (row.waiting !== null) return row.waiting.since;
@@ -210,15 +201,6 @@ export function isDirect(
   session: Pick<SessionSummary, 'claude_integration_mode' | 'codex_integration_mode'>,
 ): boolean {
   return [session.claude_integration_mode, session.codex_integration_mode].includes('direct');
-}
-
-/** `Claude` or `Codex`, with the model where it is known. */
-export function agentWords({
-  provider,
-  model,
-}: Pick<SessionSummary, 'provider' | 'model'>): string {
-  const name = provider === 'codex' ? 'Codex' : 'Claude';
-  return model === null ? name : `${name} · ${model}`;
 }
 
 /** Text on one line, cut at the end; what is cut ends in an ellipsis. */

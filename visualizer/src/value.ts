@@ -6,7 +6,7 @@ import type { InspectRow, StateValue } from '../../src/protocol/inspect.ts';
 import type { Chart } from './chart/geometry.ts';
 
 /** Coarse phases the list counts and colours by. */
-export const PHASES = ['attention', 'working', 'idle', 'ended', 'failed'] as const;
+const PHASES = ['attention', 'working', 'idle', 'ended', 'failed'] as const;
 /** What a session's state means for its user, as colours say it. */
 export type Phase = (typeof PHASES)[number];
 

@@ -106,6 +106,7 @@ it('steers a running turn, and interrupts it', async () => {
   await say(page, '!hang');
   await expect.poll(() => phase(page), PATIENT).toBe('working');
   await page.getByRole('button', { name: 'Interrupt' }).click();
+  await page.getByRole('button', { name: 'Really interrupt?' }).click();
   await expect.poll(() => phase(page), PATIENT).toBe('idle');
 });
 

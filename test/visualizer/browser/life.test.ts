@@ -47,7 +47,7 @@ it('outlives a kill: banner, resync, no lost record, the same states before and 
   const [directory, port] = [dataDirectory(), await freePort()];
   const first = await start(directory, port);
   const last = await live(port);
-  const page = await visit(`http://127.0.0.1:${port}/visualizer/s/real-1`);
+  const page = await visit(`http://127.0.0.1:${port}/visualizer/s/real-1?tab=events`);
   await expect.poll(() => page.getByTestId('now').textContent()).toContain(`#${last} `);
   const before = await scrubbed(page, last);
   const gone = once(first, 'exit');
@@ -100,7 +100,7 @@ it('loses no record of a watched session when the network is away for two second
   await net.mend();
   await expect
     .poll(() => page.getByTestId('connection').textContent(), { timeout: 8000 })
-    .toBe('Connected');
+    .toBe('Live');
   const last = 7 + count;
   await expect.poll(() => page.getByTestId('now').locator('b').textContent()).toBe(`#${last}`);
   // Held without a hole, from the first on.

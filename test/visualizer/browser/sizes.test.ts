@@ -59,30 +59,51 @@ it.each([
   },
 );
 
+it.each([
+  ['the inbox', 'inbox', '.inbox button, .inbox input'],
+  ['the list', 'sessions', '.sessions button, .sessions input, .sessions select'],
+  ['a conversation', 's/od-0001', '.composer :is(button, textarea, select), header button'],
+])('leaves every control of %s free at every size', async (_, path, controls) => {
+  const server = await fixture({ sessions: 6 }, 6);
+  asks(server.sessions[1], { command: LONG.split('\n').slice(0, 7).join('\n') });
+  const page = await visit(`${server.url}${path}`);
+  await page.locator('.approval, .row-link').first().waitFor();
+  const found: string[] = [];
+  for (const [width, height] of SIZES) {
+    await page.setViewportSize({ width, height });
+    await still(page);
+    found.push(...(await covered(page, controls)).map((one) => `${width}x${height} ${one}`));
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+    if (wide > width) found.push(`${width}x${height} is ${wide} wide`);
+  }
+  expect(found).toEqual([]);
+});
+
 /** Controls that something else lies on, at their middle or near a corner, once they are scrolled to. */
-function covered(page: Page): Promise<string[]> {
-  return page.$$eval(
-    '.approval button, .approval input, .approval label, nav button, nav a, .top-bar button',
-    (all) =>
-      all.flatMap((one) => {
-        if (one.getClientRects().length === 0) return [];
-        one.scrollIntoView({ block: 'nearest', behavior: 'instant' });
-        const { left, top, width, height } = one.getBoundingClientRect();
-        const inset = 4;
-        const points = [
-          [left + width / 2, top + height / 2],
-          [left + inset, top + inset],
-          [left + width - inset, top + inset],
-          [left + inset, top + height - inset],
-          [left + width - inset, top + height - inset],
-        ] as const;
-        const isFree = points.every(([x, y]) => {
-          const hit = document.elementFromPoint(x, y);
-          return hit !== null && (one.contains(hit) || hit.contains(one));
-        });
-        const words = one.getAttribute('aria-label') ?? one.textContent ?? '';
-        return isFree ? [] : [`${one.tagName} "${words.trim().slice(0, 30)}" is covered or cut`];
-      }),
+const ALWAYS =
+  '.approval button, .approval input, .approval label, nav button, nav a, .top-bar button';
+
+function covered(page: Page, controls = ALWAYS): Promise<string[]> {
+  return page.$$eval(`${ALWAYS}, ${controls}`, (all) =>
+    all.flatMap((one) => {
+      if (one.getClientRects().length === 0) return [];
+      one.scrollIntoView({ block: 'nearest', behavior: 'instant' });
+      const { left, top, width, height } = one.getBoundingClientRect();
+      const inset = 4;
+      const points = [
+        [left + width / 2, top + height / 2],
+        [left + inset, top + inset],
+        [left + width - inset, top + inset],
+        [left + inset, top + height - inset],
+        [left + width - inset, top + height - inset],
+      ] as const;
+      const isFree = points.every(([x, y]) => {
+        const hit = document.elementFromPoint(x, y);
+        return hit !== null && (one.contains(hit) || hit.contains(one));
+      });
+      const words = one.getAttribute('aria-label') ?? one.textContent ?? '';
+      return isFree ? [] : [`${one.tagName} "${words.trim().slice(0, 30)}" is covered or cut`];
+    }),
   );
 }
 

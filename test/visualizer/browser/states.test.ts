@@ -89,6 +89,6 @@ it('says so when the wanted event is not kept, and shows the nearest', async () 
 
 it('asks for a reload when the server speaks another protocol', async () => {
   const server = await fixture({ sessions: 1, protocol: 99 });
-  const page = await visit(server.url);
+  const page = await visit(`${server.url}sessions`);
   await expect.poll(() => page.getByRole('alert').textContent()).toContain('protocol 99');
 });

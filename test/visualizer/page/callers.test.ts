@@ -52,7 +52,7 @@ it.each([
       { ...item, id: 1, request_id: 'r1', command: 'pwd', decision: null, decided_at: null },
     );
     const page = await visit(`${server.url}s/od-0000?tab=session`, options);
-    const talk = page.getByRole('navigation').getByRole('button', { name: 'Session', exact: true });
+    const talk = page.getByRole('navigation').getByRole('button', { name: 'Talk', exact: true });
     if (await talk.isVisible()) await talk.tap();
     await page.getByText('Requests and who decided them').click();
     const decided = page.getByTestId('decided').getByRole('listitem');

@@ -39,7 +39,7 @@ function settled({ sessions }: Fixture, index: number, requestId: string): void 
 it('shows who waits longest first, and the next one after each decision', async () => {
   const server = await fixture({ sessions: 6 }, 0);
   threeWait(server);
-  const page = await visit(server.url);
+  const page = await visit(`${server.url}sessions`);
   await page.getByRole('link', { name: /^Inbox\s*,\s*3$/ }).click();
   await page.waitForURL(/\/visualizer\/inbox$/);
   await page.getByRole('heading', { name: '1 of 3' }).waitFor();
@@ -108,7 +108,7 @@ it('goes through all requests by key, denies one with words, and opens its sessi
 it('is used by thumb on a phone, and survives a reload', async () => {
   const server = await fixture({ sessions: 6 }, 0);
   threeWait(server);
-  const page = await visit(server.url, PHONE);
+  const page = await visit(`${server.url}sessions`, PHONE);
   await page.getByRole('link', { name: /^Inbox/ }).tap();
   await page.getByRole('heading', { name: '1 of 3' }).waitFor();
   await page.getByRole('button', { name: 'Next request' }).tap();

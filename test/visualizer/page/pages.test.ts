@@ -52,12 +52,12 @@ it('opens a session from its tile, and the browser leads back to the grid', asyn
   const page = await visit(`${server.url}grid`);
   await page.locator('.tile').nth(3).click();
   await page.waitForURL(/\/s\/od-/);
-  await page.waitForSelector('.chart .leaf.on');
+  await page.getByTestId('session').waitFor();
   await page.goBack();
   await page.locator('.tile').first().waitFor();
   expect(new URL(page.url()).pathname).toBe('/visualizer/grid');
   await page.goForward();
-  await page.waitForSelector('.chart .leaf.on');
+  await page.getByTestId('session').waitFor();
   expect(page.url()).toMatch(/\/s\/od-/);
 });
 
@@ -101,7 +101,7 @@ it('says about itself what it keeps, shows and has done, and all keys', async ()
   const page = await visit(`${server.url}about`);
   await expect
     .poll(() => page.getByTestId('about').textContent())
-    .toMatch(/2000 events at least, 30 days.*one event back/);
+    .toMatch(/2000 events at least, 30 days.*event before/);
   await expect.poll(() => page.getByTestId('about').textContent()).toContain('Memory95 MiB');
 });
 
@@ -110,14 +110,14 @@ it('works below the path of a proxy: files, both connections, addresses, a reloa
   asks(server.sessions[1], { command: 'npm test' });
   const proxy = await startPrefixProxy('/deep/orbit', server.port);
   afterwards(() => proxy.close());
-  const page = await visit(proxy.url);
+  const page = await visit(`${proxy.url}visualizer/sessions`);
   await page.locator('.virtual-row', { hasText: 'web-client-1' }).click();
   await page.getByTestId('approval').waitFor();
-  await page.locator('.chart .leaf.on').first().waitFor();
+  await page.locator('.mini-region .on').first().waitFor();
   expect(new URL(page.url()).pathname).toBe('/deep/orbit/visualizer/s/od-0001');
   await page.reload();
   await page.getByTestId('approval').waitFor();
   await page.getByRole('link', { name: 'OrbitDock' }).click();
-  await page.waitForURL(/\/deep\/orbit\/visualizer\/$/);
+  await page.waitForURL(/\/deep\/orbit\/visualizer\/sessions$/);
   expect(proxy.outside).toEqual([]);
 });

@@ -15,7 +15,7 @@ useBrowser();
 
 it('opens a session by click, by key and by address, and survives a reload', async () => {
   const server = await fixture({ sessions: 12 });
-  const page = await visit(server.url);
+  const page = await visit(`${server.url}sessions`);
   await page.locator('.virtual-row').nth(2).click();
   await page.waitForURL(/\/visualizer\/s\/od-/);
   const first = page.url();
@@ -95,22 +95,24 @@ it('opens a child actor by touch, and keeps its address', async () => {
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
 });
 
-it('filters by state at once, and its chips count everything', async () => {
+it('filters by state at once, and its groups count everything', async () => {
   const server = await fixture({ sessions: 60 }, 20);
-  const page = await visit(server.url);
+  const page = await visit(`${server.url}sessions`);
   const wanted = server.sessions.filter((one) =>
     one.row().path.some((path) => path.endsWith('.permission')),
   ).length;
   await page.locator('.virtual-row').first().waitFor();
-  const counts = await page.locator('.chip b').allTextContents();
-  expect(counts.reduce((sum, text) => sum + Number(text), 0)).toBe(60);
+  const counts = () => page.locator('.group-attention b').allTextContents();
+  const waiting = server.sessions.filter((one) => one.row().waiting !== null).length;
+  expect(await counts()).toEqual([String(waiting)]);
+  expect(await page.locator('.sessions-foot').textContent()).toContain('60 sessions');
   await page.keyboard.press('/');
   await page.keyboard.type('.permission');
   await expect
     .poll(
       () =>
         page
-          .locator('[data-testid=session-list] [role=option]')
+          .locator('[data-testid=session-list] .virtual-row')
           .first()
           .getAttribute('aria-setsize'),
       { timeout: 400 },
@@ -118,14 +120,12 @@ it('filters by state at once, and its chips count everything', async () => {
     .toBe(String(wanted));
   await page.keyboard.type(' nothing like this');
   await page.getByRole('button', { name: 'Clear the filter' }).click();
-  await expect
-    .poll(() => page.locator('.virtual-row').first().getAttribute('aria-setsize'))
-    .toBe('60');
+  await expect.poll(counts).toEqual([String(waiting)]);
 });
 
 it('keeps the order of the list while the pointer is inside', async () => {
   const server = await fixture({ sessions: 30 });
-  const page = await visit(server.url);
+  const page = await visit(`${server.url}sessions`);
   await page.getByLabel('Order').selectOption('recent');
   await page.locator('.virtual-row').first().hover();
   await still(page);
@@ -184,7 +184,7 @@ it('tells an empty server, a session without events and an unknown session apart
 it('asks for a token once and never puts it into an address', async () => {
   const server = await fixture({ sessions: 2, token: 'od_secret' });
   const addresses: string[] = [];
-  const page = await visit(server.url, {
+  const page = await visit(`${server.url}sessions`, {
     seen: async (fresh) => {
       fresh.on('request', (request) => addresses.push(request.url()));
     },
@@ -212,7 +212,7 @@ it('says that the server is gone, and what changed when it is back', async () =>
   const again = await fixture({ sessions: 2, port, boot: 'boot-2' });
   await page.getByTestId('notice').waitFor({ timeout: 6000 });
   expect(await page.getByTestId('notice').textContent()).toContain('restarted');
-  await expect.poll(() => page.getByTestId('connection').textContent()).toBe('Connected');
+  await expect.poll(() => page.getByTestId('connection').textContent()).toBe('Live');
   again.sessions[1]?.step();
   await expect.poll(() => page.getByTestId('now').textContent()).toContain('#13');
   expectFaults(/ERR_CONNECTION|WebSocket connection|Failed to load resource/);
@@ -240,7 +240,7 @@ it('says in each row what it is about and what it waits for, the longest wait fi
     session.tell({ type: 'turn.started', at: at(0), promptId: null, prompt: null } as never);
     asks(session, { id: `r-${minute}`, command, tool_name: 'Bash' }, at(minute));
   }
-  const page = await visit(server.url);
+  const page = await visit(`${server.url}sessions`);
   const rows = page.locator('.virtual-row');
   await expect.poll(() => rows.nth(2).textContent()).toContain('Run a command: npm run db:migrate');
   const texts = await rows.allTextContents();

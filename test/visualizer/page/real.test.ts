@@ -46,13 +46,13 @@ it('asks for the token of a server that wants one, once', async () => {
   const [directory, port] = [dataDirectory(), await freePort()];
   await start(directory, port, '--require-auth', '--auth-token', TOKEN);
   await ask(port, TOKEN);
-  const page = await visit(`http://127.0.0.1:${port}/visualizer/`);
+  const page = await visit(`http://127.0.0.1:${port}/visualizer/sessions`);
   await page.getByLabel('Access token').fill(TOKEN);
   await page.getByRole('button', { name: 'Open' }).click();
   await page.locator('.virtual-row').first().click();
-  await page.waitForSelector('.chart .leaf.on');
+  await page.getByTestId('approval').waitFor();
   await page.reload();
-  await page.waitForSelector('.chart .leaf.on');
+  await page.getByTestId('approval').waitFor();
   expect(page.url()).not.toContain(TOKEN);
   expectFaults(/401|WebSocket connection/);
 });
@@ -66,19 +66,20 @@ it('is let in by a pairing link, with a token of its own, until that is revoked'
   const page = await visit(link, {
     seen: async (fresh) => void fresh.on('request', (request) => asked.push(request.url())),
   });
-  await page.locator('.virtual-row').first().click();
-  await page.waitForSelector('.chart .leaf.on');
+  // Something waits, so the page begins there.
+  await page.waitForURL(/\/visualizer\/inbox$/);
+  await page.getByTestId('approval').waitFor();
   // The code has left the address, also that of the step before in the history, and went to nobody in one.
   expect(page.url()).not.toContain('pair');
   expect(asked.filter((url) => url.includes('odp_'))).toEqual([]);
   expect(await page.evaluate(() => localStorage.getItem('orbitdock.token'))).toMatch(/^od_/);
   await page.reload();
-  await page.waitForSelector('.chart .leaf.on');
+  await page.getByTestId('approval').waitFor();
   // Somebody who finds the link later gets nothing, and does not cost the device its token.
   await page.goto('about:blank');
   await page.goto(link);
   await expect.poll(() => page.getByTestId('notice').textContent()).toContain('is used, over');
-  await page.locator('.virtual-row').first().waitFor();
+  await page.getByTestId('inbox').waitFor();
   command(directory, 'tokens', 'revoke', 'Linux Chrome');
   await page.getByTestId('token-form').waitFor({ timeout: 5000 });
   expectFaults(/401|WebSocket connection/);

@@ -145,6 +145,8 @@ it('steers a running turn, and interrupts it', async () => {
       expect.objectContaining({ type: 'steer_turn', content: 'use the other branch' }),
     );
   await page.getByRole('button', { name: 'Interrupt' }).click();
+  expect(JSON.stringify(server.said)).not.toContain('interrupt_session');
+  await page.getByRole('button', { name: 'Really interrupt?' }).click();
   await expect
     .poll(() => server.said)
     .toContainEqual(expect.objectContaining({ type: 'interrupt_session', session_id: 'od-0001' }));
@@ -171,7 +173,7 @@ it.each([
 ] as const)('shows %s of a watched session whole, and where to answer', async (_, request) => {
   const server = await fixture({ sessions: 1 }, 4);
   asks(server.sessions[0], { question: null, ...request } as never);
-  const page = await visit(server.url);
+  const page = await visit(`${server.url}sessions`);
   await page.locator('.virtual-row').first().click();
   const card = page.getByTestId('approval');
   await card.waitFor();
@@ -202,7 +204,7 @@ it('decides for a session in a terminal while its hook waits, with its rules in 
   ];
   const request = { command: 'git push', suggestions: JSON.stringify(suggestions) };
   asks(server.sessions[0], { ...request, answerable: true } as never);
-  const page = await visit(server.url);
+  const page = await visit(`${server.url}sessions`);
   await page.locator('.virtual-row').first().click();
   const card = page.getByTestId('approval');
   const where = page.getByTestId('where-to-answer');
@@ -220,7 +222,7 @@ it('decides for a session in a terminal while its hook waits, with its rules in 
 it('says when a decision is on its way to a terminal, and decides no more', async () => {
   const server = await fixture({ sessions: 1 }, 4);
   asks(server.sessions[0], { command: 'git push', decision_sent: 'approved_always' } as never);
-  const page = await visit(server.url);
+  const page = await visit(`${server.url}sessions`);
   await page.locator('.virtual-row').first().click();
   await expect
     .poll(() => page.getByTestId('where-to-answer').textContent())

@@ -69,8 +69,22 @@ export const SHOTS: readonly Shot[] = [
   { name: 'story-zoom-list', options: ZOOMED, path: '', ...STORY },
   { name: 'story-zoom-inbox', options: ZOOMED, path: 'inbox', ...STORY },
   { name: 'story-tablet', options: TABLET, path: 's/od-0001', ...STORY },
+  { name: 'story-small-inbox', options: SMALL_PHONE, path: 'inbox', ...STORY },
+  {
+    name: 'story-small-talk-dark',
+    options: { ...SMALL_PHONE, ...DARK },
+    path: 's/od-0001',
+    ...STORY,
+  },
+  {
+    name: 'story-1366-questions',
+    options: { viewport: { width: 1366, height: 768 } },
+    path: 's/od-0004',
+    ...STORY,
+  },
+  { name: 'story-menu', options: NOTEBOOK, path: 's/od-0001', ...STORY, act: press('?') },
   { name: 'story-past', options: NOTEBOOK, path: 's/od-0001?seq=6', ...STORY },
-  { name: 'readme', options: DESK, path: 's/od-0007?tab=why', before: askForPatch },
+  { name: 'readme', options: NOTEBOOK, path: 's/od-0001', ...STORY },
   { name: 'desk-light', options: DESK, path: 's/od-0001' },
   {
     name: 'desk-dark-actions',

@@ -58,7 +58,11 @@ function Reason({ row }: { row: InspectRow }) {
             <Age at={since} />
           </Fact>
         )}
-        {LEAVES[phase] && <Fact name="Leaves when">{LEAVES[phase]}</Fact>}
+        {LEAVES[phase] && (
+          <Fact name="Leaves when">
+            {row.waiting?.type === 'question' ? ANSWERED : LEAVES[phase]}
+          </Fact>
+        )}
         {last && (
           <Fact name="Known from">
             {ORIGINS[last.origin] ?? last.origin}, <Age at={last.at} /> ago
@@ -96,6 +100,8 @@ const LEAVES: Record<Phase, string | null> = {
   ended: null,
 };
 
+const ANSWERED = 'you answer · the turn is interrupted · the session ends';
+
 function Sentence({ row, phase }: { row: InspectRow; phase: Phase }) {
   const agent = agentName(row.provider);
   const { verb, thing } = headlineOf(row);
@@ -109,7 +115,7 @@ function Sentence({ row, phase }: { row: InspectRow; phase: Phase }) {
       {isAsking
         ? `${agent} asks you and goes on with your answer.`
         : `${agent} wants to do something that its rules do not allow by themselves.`}{' '}
-      It stays here until someone answers, {where}.
+      It stays here until someone answers {where}.
     </>
   );
 }
@@ -133,7 +139,7 @@ function States() {
     <section class="card" aria-label="States">
       <h3>
         States
-        <button type="button" class="link" onClick={() => openTab('states')}>
+        <button type="button" class="button" onClick={() => openTab('states')}>
           Whole chart
         </button>
       </h3>

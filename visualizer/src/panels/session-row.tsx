@@ -5,7 +5,7 @@ import { isUnread } from '../read-marks.ts';
 import { headlineOf, placeOf, sinceOf, titleOf } from '../session-words.ts';
 import { Glyph } from '../ui/glyph.tsx';
 import { Age } from '../ui/now.tsx';
-import { phaseOfRow, stateGroupOf } from '../value.ts';
+import { PHASE_WORDS, phaseOfRow, type StateGroup, stateGroupOf } from '../value.ts';
 import { visibleText } from '../visible.ts';
 
 /** Height of a row with two lines of a headline, and with one, px. */
@@ -31,13 +31,15 @@ export function SessionRow({ row }: { row: InspectRow }) {
       <span class="row-main">
         <span class="row-line">
           {group === 'finished' && <i class="unread" />}
+          {pinned.value.includes(row.id) && <span class="pin">pinned </span>}
           <b class="row-name" dir="auto" title={title}>
-            {pinned.value.includes(row.id) && <span class="pin">pinned </span>}
-            <bdi>{title}</bdi>
+            {title}
           </b>{' '}
           {!row.steered && <Eye />}
           <span class={`row-age${row.waiting ? ' text-attention' : ''}`}>
+            <span class="visually-hidden">, {STATE_WORDS[group]} </span>
             {since !== null && <Age at={since} />}
+            <span class="visually-hidden">,</span>
           </span>
         </span>{' '}
         <span class={`row-headline text-${group}`}>
@@ -51,6 +53,12 @@ export function SessionRow({ row }: { row: InspectRow }) {
     </>
   );
 }
+
+/** What is read aloud between a title and how long that has been so: the glyph says it to the eye. */
+const STATE_WORDS: Record<StateGroup, string> = {
+  ...PHASE_WORDS,
+  finished: 'finished, not read yet',
+};
 
 /** How full the model's context is, and what is wrong with the connection. */
 function Numbers({ row }: { row: InspectRow }) {

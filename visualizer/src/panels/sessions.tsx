@@ -5,7 +5,7 @@ import {
   arrangement,
   filter,
   filtered,
-  isHeld,
+  holdOrder,
   listed,
   moved,
   savedFilters,
@@ -17,16 +17,12 @@ import {
 } from '../list.ts';
 import { hello, isOnline, rows, selected } from '../model.ts';
 import { ARRANGEMENTS, type Arrangement } from '../order.ts';
-import { isUnread } from '../read-marks.ts';
 import { addressOfSession, openSession } from '../route.ts';
-import { rowName, sinceOf } from '../session-words.ts';
 import { GroupedList } from '../ui/grouped-list.tsx';
 import { isPlainPress } from '../ui/link.ts';
-import { now } from '../ui/now.tsx';
 import { isPhone } from '../ui/screen.ts';
-import { ageWords, count } from '../ui/words.ts';
+import { count } from '../ui/words.ts';
 import { phaseOfRow } from '../value.ts';
-import { visibleText } from '../visible.ts';
 import { rowHeight, SessionRow } from './session-row.tsx';
 import './sessions.css';
 
@@ -119,9 +115,7 @@ function List() {
       keyOf={keyOf}
       onFold={toggleFold}
       onStep={selectNeighbour}
-      onHold={(held) => {
-        isHeld.value = held;
-      }}
+      onHold={holdOrder}
       className={(row) => `phase-${phaseOfRow(row)}`}
       render={(row, tabIndex) => <RowLink row={row} tabIndex={tabIndex} />}
     />
@@ -131,14 +125,11 @@ function List() {
 const keyOf = ({ id }: InspectRow): string => id;
 
 function RowLink({ row, tabIndex }: { row: InspectRow; tabIndex: 0 | -1 }) {
-  const since = sinceOf(row);
-  const age = since === null ? '' : ageWords(Math.max(0, now.value - Date.parse(since)));
   return (
     <a
       class="row-link"
       href={addressOfSession(row.id)}
       tabIndex={tabIndex}
-      aria-label={visibleText(rowName(row, isUnread.value(row), age))}
       aria-current={row.id === selected.value ? 'true' : undefined}
       onClick={(event) => {
         if (!isPlainPress(event)) return;
@@ -155,7 +146,11 @@ function Foot() {
   if (all.value.length === 0) return null;
   const projects = new Set(all.value.map(({ project, name }) => project ?? name)).size;
   return (
-    <p class="sessions-foot">
+    <p
+      class="sessions-foot"
+      onPointerEnter={() => holdOrder(true)}
+      onPointerLeave={() => holdOrder(false)}
+    >
       {count(all.value.length, 'session')} · {count(projects, 'project')}
       {moved.value > 0 && (
         <>

@@ -34,7 +34,7 @@ function Picture() {
 }
 
 /** Name and states of the watched session. */
-export function ChartPanelHead() {
+function ChartPanelHead() {
   const row = selectedRow.value;
   return (
     <header class="stage-head">

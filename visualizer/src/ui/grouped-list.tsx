@@ -7,7 +7,7 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 
 /** Rows under one heading. */
-export interface ListGroup<Item> {
+interface ListGroup<Item> {
   key: string;
   /** Null: no heading. */
   words: string | null;
