@@ -30,6 +30,19 @@ while (!existsSync(card)) {
 const { port } = JSON.parse(readFileSync(card, 'utf8'));
 const health = await fetch(`http://127.0.0.1:${port}/health`);
 if (health.status !== 200) throw new Error(`The program does not serve: ${health.status}`);
+// The first hook after a start runs what nothing before it has run.
+const hook = {
+  session_id: 'build',
+  hook_event_name: 'UserPromptSubmit',
+  cwd: directory,
+  prompt: '?',
+};
+const taken = await fetch(`http://127.0.0.1:${port}/api/hook`, {
+  method: 'POST',
+  headers: { 'Content-Type': 'application/json' },
+  body: JSON.stringify(hook),
+});
+if (taken.status !== 204) throw new Error(`The program takes no hook: ${taken.status}`);
 writeFileSync(`${file}.cache`, script.createCachedData());
 // The program has made new files its owner's only; this one belongs to whoever may run it.
 chmodSync(`${file}.cache`, 0o644);
