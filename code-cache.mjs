@@ -1,11 +1,13 @@
 // Writes the code cache of a built program: starts it once on a directory of its own, as a user would,
 // asks whether it serves, and keeps what V8 has compiled by then. src/launch.ts reads it. Run by
 // build.mjs: `node code-cache.mjs DIST`.
+import { on } from 'node:events';
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import Module, { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Script } from 'node:vm';
+import { WebSocket } from 'ws';
 
 /** What does not serve by then does not serve, ms. */
 const GIVE_UP_AFTER_MS = 20_000;
@@ -30,6 +32,25 @@ while (!existsSync(card)) {
 const { port } = JSON.parse(readFileSync(card, 'utf8'));
 const health = await fetch(`http://127.0.0.1:${port}/health`);
 if (health.status !== 200) throw new Error(`The program does not serve: ${health.status}`);
+// What the first hook and the first client after a start run, and nothing before them has run.
+const hook = {
+  session_id: 'build',
+  hook_event_name: 'UserPromptSubmit',
+  cwd: directory,
+  prompt: '?',
+};
+const taken = await fetch(`http://127.0.0.1:${port}/api/hook`, {
+  method: 'POST',
+  headers: { 'Content-Type': 'application/json' },
+  body: JSON.stringify(hook),
+});
+if (taken.status !== 204) throw new Error(`The program takes no hook: ${taken.status}`);
+const client = new WebSocket(`ws://127.0.0.1:${port}/ws`);
+client.once('open', () => client.send('{"type":"subscribe_list"}'));
+for await (const [data] of on(client, 'message')) {
+  if (JSON.parse(String(data)).type === 'sessions_list') break;
+}
+client.terminate();
 writeFileSync(`${file}.cache`, script.createCachedData());
 // The program has made new files its owner's only; this one belongs to whoever may run it.
 chmodSync(`${file}.cache`, 0o644);

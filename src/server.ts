@@ -1,6 +1,6 @@
 /**
  * The composition root: the one file that knows everybody. Start order: lock, database, migrations
- * (all in the writer), listen, schemas, spool, timers; stop order is the reverse.
+ * (all in the writer), listen, spool, timers; stop order is the reverse.
  */
 import { unlink } from 'node:fs/promises';
 import type { Config, DataPaths, RetentionLimits } from './config.ts';
@@ -33,10 +33,7 @@ export interface Server extends AsyncDisposable {
 /** While the server runs, files younger than this are hook.sh's own business. */
 const SPOOL_MIN_AGE_MS = 10_000;
 const SPOOL_EVERY_MS = 5000;
-/**
- * Loading the schemas holds everything up for a while: whoever started us is first told that we serve. The
- * first message that needs them loads them at once.
- */
+/** Code that has never run holds up the first hook: it runs once before, when whoever started us knows that we serve. */
 const WARM_UP_AFTER_MS = 50;
 /** Database, log, watched directories, processes of agents: open besides the sockets. */
 const FILES_OF_OUR_OWN = 256;
@@ -198,7 +195,7 @@ interface ChoreDeps {
   providers: Providers;
 }
 
-/** What goes on beside serving: schemas, the spool, the watch, sessions that become rows again. */
+/** What goes on beside serving: the spool, the watch, sessions that become rows again. */
 function startChores(deps: ChoreDeps): () => Promise<void> {
   const { paths, runtime, writer, log } = deps;
   const spool = createSpool({
@@ -224,10 +221,13 @@ function startChores(deps: ChoreDeps): () => Promise<void> {
   const restTimer = setInterval(() => runtime.rest(PASSIVATE_AFTER_MS), PASSIVATE_EVERY_MS);
   const warmUpTimer = setTimeout(() => {
     const beganMs = performance.now();
-    runtime.warmUp().then(
-      () => log.info('server.warm', { ms: Math.round(performance.now() - beganMs) }),
-      (error: Error) => log.error('warm_up.failed', { error }),
-    );
+    try {
+      runtime.warmUp();
+      log.info('server.warm', { ms: Math.round(performance.now() - beganMs) });
+    } catch (error) {
+      // A hook meets the same, and is answered with it.
+      log.error('warm_up.failed', { error: error as Error });
+    }
   }, WARM_UP_AFTER_MS);
   return async () => {
     clearTimeout(warmUpTimer);

@@ -16,7 +16,7 @@ import {
 } from './support/walks.ts';
 
 /** Files that one hook of a known session may lead through, until it is answered and shown. */
-const HOOK_FILES = 51;
+const HOOK_FILES = 48;
 /** Files that one message to an agent may lead through, with the whole turn that it begins. */
 const TURN_FILES = 60;
 /** What does not run each time is a timer's. */

@@ -1,11 +1,11 @@
 /**
  * What comes in: JSON values to checked messages, or the refusal that says what is wrong. Never throws
- * for bad input. Importing this file loads arktype; the server does so right after it listens.
+ * for bad input. Importing this file loads arktype; the server does so at the first message of a client.
  */
 import { OrbitError } from '../errors.ts';
 import { closed, scope, type, validationErrorsOf } from './ark.ts';
 import { CLIENT_TYPES, type ClientMessage, schemaOf } from './client.ts';
-import { convertHook, HOOK_TYPES, Hook } from './hook.ts';
+import { convertHook, isHookType } from './hook-body.ts';
 import {
   MANUAL_EVENT_TYPES,
   MANUAL_EVENTS,
@@ -43,27 +43,6 @@ export function decode(value: unknown): ClientMessage | OrbitError {
 }
 
 /**
- * Checks a hook body, typed or raw. An optional field of another type than the protocol's is converted or
- * left out; only the session's id and the name of the event are needed.
- *
- * @returns the hook, or OrbitError `parse_error`
- */
-export function decodeHook(value: unknown): Hook | OrbitError {
-  let checked = Hook(value);
-  if (checked instanceof type.errors) checked = Hook(convertHook(value));
-  if (checked instanceof type.errors) {
-    return new OrbitError('parse_error', {
-      reason: `hook: ${validationErrorsOf(checked, 'value')}`,
-    });
-  }
-  if (!namesItsEvent(checked)) {
-    const reason = `hook: hook_event_name is missing and type is none of ${HOOK_TYPES.join(', ')}`;
-    return new OrbitError('parse_error', { reason });
-  }
-  return wellFormed(checked);
-}
-
-/**
  * Checks an event that a person sends to a session's chart.
  *
  * @returns the event, or OrbitError `bad_request` that names the fields
@@ -87,15 +66,6 @@ export function decodeManualEvent(value: { type: string }): ManualEvent | OrbitE
     });
   }
   return wellFormed(checked);
-}
-
-/** Another message, sent to the wrong endpoint, must not be swallowed as a hook that says nothing. */
-function namesItsEvent({ hook_event_name, type: tag }: Hook): boolean {
-  return Boolean(hook_event_name) || isHookType(tag);
-}
-
-function isHookType(tag: unknown): boolean {
-  return (HOOK_TYPES as readonly unknown[]).includes(tag);
 }
 
 function clip(text: string, chars: number): string {

@@ -1,10 +1,13 @@
 /**
  * The bytes of a hook, made readable. A hook is the only report of its event, so what is wrong in one of
  * its fields does not refuse the others: texts that make the body too large are cut while it arrives, a byte
- * order mark is skipped, a byte that is not UTF-8 becomes U+FFFD, and a field that is nested too deep, has
- * too much structure or a forbidden key is left out. Used by the HTTP endpoint and by the spool.
+ * order mark is skipped, a byte that is not UTF-8 becomes U+FFFD, a field that is nested too deep, has
+ * too much structure or a forbidden key is left out, and one of another type than the protocol's is converted.
+ * Used by the HTTP endpoint and by the spool. Loads no schemas: the first hook after a start waits for nothing.
  */
-import { endOfString, jsonError, parseScanned, scanJson } from './scan.ts';
+import { OrbitError } from '../errors.ts';
+import type { Hook } from './hook.ts';
+import { endOfString, jsonError, parseScanned, scanJson, wellFormed } from './scan.ts';
 
 const MIB = 1024 * 1024;
 const QUOTE = 0x22;
@@ -197,4 +200,146 @@ function skipSpace(bytes: Buffer, from: number): number {
   let at = from;
   while (bytes[at] === 0x20 || bytes[at] === 0x09 || bytes[at] === 0x0a || bytes[at] === 0x0d) at++;
   return at;
+}
+
+/* From the parsed body to a hook. */
+
+/** The five message types that carry hooks. */
+export const HOOK_TYPES = [
+  'claude_session_start',
+  'claude_session_end',
+  'claude_status_event',
+  'claude_tool_event',
+  'claude_subagent_event',
+] as const;
+
+/** Ids come into file names, room names and logs: nothing else is let in. `Hook` says the same. */
+const SESSION_ID = /^(?!\.{1,2}$)[A-Za-z0-9._:-]{1,128}$/;
+
+/**
+ * Checks a hook body, typed or raw. An optional field of another type than the protocol's is converted or
+ * left out; only the session's id and the name of the event are needed.
+ *
+ * @returns the hook, or OrbitError `parse_error`
+ */
+export function decodeHook(value: unknown): Hook | OrbitError {
+  const hook = convertHook(value) as Hook;
+  if (!isRecord(hook)) return unreadable('a hook is a JSON object');
+  if (typeof hook.session_id !== 'string' || !SESSION_ID.test(hook.session_id)) {
+    return unreadable('session_id must be 1 to 128 of the characters A-Z a-z 0-9 . _ : -');
+  }
+  // Another message, sent to the wrong endpoint, must not be swallowed as a hook that says nothing.
+  if (!hook.hook_event_name && !isHookType(hook.type)) {
+    return unreadable(`hook_event_name is missing and type is none of ${HOOK_TYPES.join(', ')}`);
+  }
+  return wellFormed(hook);
+}
+
+/** Whether a message of that type carries a hook. */
+export function isHookType(tag: unknown): boolean {
+  return (HOOK_TYPES as readonly unknown[]).includes(tag);
+}
+
+function unreadable(reason: string): OrbitError {
+  return new OrbitError('parse_error', { reason: `hook: ${reason}` });
+}
+
+/** The fields that `Hook` gives a type of their own. */
+type Shaped = { [Key in keyof Hook]-?: unknown extends Hook[Key] ? never : Key }[keyof Hook];
+type Convert = (value: unknown) => unknown;
+
+/** Fields whose value is a text for people: some versions send blocks of content instead. */
+const wordsFrom: Convert = (value) => {
+  if (Array.isArray(value)) {
+    const texts = value.map(wordsFrom).filter((text) => typeof text === 'string' && text !== '');
+    return texts.length > 0 ? texts.join('\n') : null;
+  }
+  return wordFrom(isRecord(value) ? value.text : value);
+};
+
+/** Names and ids: a number is written out, anything else of another type says nothing. */
+const wordFrom: Convert = (value) => {
+  if (typeof value === 'string') return value;
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : null;
+};
+
+const numberFrom: Convert = (value) => {
+  const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
+  return typeof number === 'number' && Number.isFinite(number) ? number : null;
+};
+
+const flagFrom: Convert = (value) => {
+  if (typeof value === 'boolean') return value;
+  return value === 'true' || value === 1 ? true : null;
+};
+
+/** A list of objects; its entries that are none are left out, a value that is no list says nothing. */
+const listOf =
+  (fields: Readonly<Record<string, Convert>>): Convert =>
+  (value) =>
+    Array.isArray(value) ? value.filter(isRecord).map((entry) => convertedBy(fields, entry)) : null;
+
+const CALL_FIELDS = { tool_name: wordFrom, tool_use_id: wordFrom };
+const TASK_FIELDS = { id: wordFrom, type: wordFrom, status: wordFrom, agent_type: wordFrom };
+
+/** How each field with a type of its own is read when its value has another one. */
+const CONVERSIONS: Readonly<Record<Exclude<Shaped, 'session_id'>, Convert>> = {
+  type: wordFrom,
+  hook_event_name: wordFrom,
+  cwd: wordFrom,
+  transcript_path: wordFrom,
+  permission_mode: wordFrom,
+  prompt_id: wordFrom,
+  agent_id: wordFrom,
+  agent_type: wordFrom,
+  source: wordFrom,
+  reason: wordsFrom,
+  context_label: wordFrom,
+  terminal_session_id: wordFrom,
+  terminal_app: wordFrom,
+  prompt: wordsFrom,
+  session_title: wordsFrom,
+  tool_name: wordFrom,
+  tool_use_id: wordFrom,
+  tool_calls: listOf(CALL_FIELDS),
+  duration_ms: numberFrom,
+  is_interrupt: flagFrom,
+  notification_type: wordFrom,
+  message: wordsFrom,
+  last_assistant_message: wordsFrom,
+  background_tasks: listOf(TASK_FIELDS),
+  mcp_server_name: wordFrom,
+  action: wordFrom,
+  to_model: wordFrom,
+  new_cwd: wordFrom,
+  trigger: wordFrom,
+};
+
+/**
+ * A hook body in which every known optional field has the type that `Hook` wants, or null.
+ *
+ * @param value a parsed body; it is not changed
+ * @returns the value itself when it is so already or no object, else its copy
+ */
+export function convertHook(value: unknown): unknown {
+  return isRecord(value) ? convertedBy(CONVERSIONS, value) : value;
+}
+
+function convertedBy(
+  fields: Readonly<Record<string, Convert>>,
+  value: Record<string, unknown>,
+): Record<string, unknown> {
+  let converted = value;
+  for (const name of Object.keys(value)) {
+    const convert = Object.hasOwn(fields, name) ? fields[name] : undefined;
+    const read = convert ? convert(value[name]) : value[name];
+    if (read === value[name]) continue;
+    if (converted === value) converted = { ...value };
+    converted[name] = read;
+  }
+  return converted;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -13,7 +13,8 @@ import {
   type OperationId,
 } from './api.ts';
 import { CLIENT_TYPES, schemaOf } from './client.ts';
-import { HOOK_TYPES, Hook } from './hook.ts';
+import { Hook } from './hook.ts';
+import { HOOK_TYPES } from './hook-body.ts';
 import { ANSWERS, MESSAGES, SERVER_TYPES } from './schemas.ts';
 
 type Json = Record<string, unknown>;

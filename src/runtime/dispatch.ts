@@ -6,12 +6,13 @@ import { refusalOf } from '../access.ts';
 import { OrbitError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Hook } from '../protocol/hook.ts';
+import { decodeHook } from '../protocol/hook-body.ts';
 import { MESSAGE_SCOPES } from '../protocol/scopes.ts';
 import type { Reply, TransientListMessage } from '../protocol/server.ts';
 import { type Connection, errorMessage, frameOf, type Sender, senderOf } from './rooms/rooms.ts';
 import type { Asker, ClientTag, Handler, Handlers, HookMeta } from './runtime-api.ts';
 
-/** The module that decodes and checks what comes in; loaded when the first message does. */
+/** The module that decodes and checks messages of clients; loaded when the first one comes. */
 type Codec = typeof import('../protocol/codec.ts');
 
 /** How long a live hook waits for spooled ones at start. */
@@ -32,36 +33,23 @@ export interface Intake {
 
 /** @param takeChecked stores a hook of the right shape, see hooks.ts */
 export function createIntake(takeChecked: (hook: Hook, meta: HookMeta) => Promise<void>): Intake {
-  let loaded: Codec | null = null;
   let loading: Promise<Codec> | null = null;
   let spoolWait: Promise<unknown> | null = null;
   let isDraining = false;
 
-  async function load(): Promise<Codec> {
-    loaded = await import('../protocol/codec.ts');
-    return loaded;
-  }
-  const codec = () => (loading ??= load());
-
-  function takeNow({ decodeHook }: Codec, body: unknown, meta: HookMeta): Promise<void> {
+  function takeNow(body: unknown, meta: HookMeta): Promise<void> {
     const hook = decodeHook(withType(body, meta.type));
     if (hook instanceof OrbitError) return Promise.reject(hook);
     if (isDraining) return Promise.reject(new OrbitError('shutting_down'));
     return takeChecked(hook, meta);
   }
 
-  async function takeLater(body: unknown, meta: HookMeta): Promise<void> {
-    const ready = await codec();
-    if (spoolWait !== null && meta.origin !== 'spool') await spoolWait;
-    await takeNow(ready, body, meta);
-  }
-
   return {
-    codec,
+    codec: () => (loading ??= import('../protocol/codec.ts')),
     /** Nearly every hook comes when nothing has to be waited for: each `await` less is felt by all. */
     takeHook(body, meta) {
-      const isWaiting = spoolWait !== null && meta.origin !== 'spool';
-      return loaded === null || isWaiting ? takeLater(body, meta) : takeNow(loaded, body, meta);
+      if (spoolWait === null || meta.origin === 'spool') return takeNow(body, meta);
+      return spoolWait.then(() => takeNow(body, meta));
     },
     waitForSpool(drained) {
       const limit = new Promise((resolve) => setTimeout(resolve, MAX_SPOOL_WAIT_MS).unref());

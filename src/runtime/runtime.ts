@@ -10,7 +10,7 @@ import type { Images } from '../host/images.ts';
 import { createWorktrees } from '../host/worktrees.ts';
 import { createInspection, type Inspection } from '../inspection/inspection.ts';
 import type { Logger } from '../log.ts';
-import { parseHookJson } from '../protocol/hook-body.ts';
+import { decodeHook, parseHookJson } from '../protocol/hook-body.ts';
 import type { Providers } from '../providers/provider.ts';
 import type { Writer } from '../store/writer.ts';
 import { createStampClock, type StampClock } from './clock.ts';
@@ -44,8 +44,8 @@ export interface RuntimeDeps {
 export interface Runtime extends Pick<Core, 'rooms' | 'registry' | 'ledger' | 'threads'> {
   api: RuntimeApi;
   inspection: Inspection;
-  /** Loads the schemas and runs the way of a hook once, so that the first one does not wait for that. */
-  warmUp(): Promise<void>;
+  /** Runs the way of a hook once, so that the first one does not wait for that. */
+  warmUp(): void;
   /** Takes what the watch of registries and processes reports. */
   witnesses: Pick<Witnesses, 'take'>;
   /** Takes what transcripts tell, once a provider's reading is attached. */
@@ -111,7 +111,7 @@ export function createRuntime(deps: RuntimeDeps): Runtime {
   return {
     api: apiOf({ deps, core, subscriptions, intake, receive }),
     ...{ rooms, registry, ledger, threads, inspection, witnesses, transcripts },
-    warmUp: async () => void (await rehearseHook(intake, providers)),
+    warmUp: () => void rehearseHook(providers),
     waitForSpool: intake.waitForSpool,
     rest(idleMs) {
       registry.passivate(idleMs);
@@ -189,7 +189,7 @@ function apiOf({
 }
 
 /*
- * What a first hook costs besides loading the schemas: code that has never run. It is run once on a hook that
+ * What a first hook costs: code that has never run. It is run once on a hook that
  * nobody sent, as far as it only computes; nothing is stored, told, logged or kept.
  */
 
@@ -205,12 +205,8 @@ const BODY = Buffer.from(
 
 const keep = () => ({ refusal: 'a rehearsal' });
 
-/** Loads the schemas and takes the hook as far as the commit, which it does not reach. @returns what would be committed */
-export async function rehearseHook(
-  { codec }: Pick<Intake, 'codec'>,
-  providers: Pick<Providers, 'readHook'>,
-): Promise<Step> {
-  const { decodeHook } = await codec();
+/** Takes the hook as far as the commit, which it does not reach. @returns what would be committed */
+export function rehearseHook(providers: Pick<Providers, 'readHook'>): Step {
   const hook = decodeHook(parseHookJson(BODY));
   if (hook instanceof OrbitError) throw hook;
   const reading = providers.readHook(hook);

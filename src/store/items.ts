@@ -316,7 +316,7 @@ export interface InspectedSession {
 /** What the writer found when it opened the database. */
 export interface Opened {
   epoch: string;
-  /** Sessions that were busy or waiting for an answer: their actors come back at boot. */
+  /** Sessions that waited for an answer or had a connector, and the newest at work: live from the start. */
   busy: StoredActor[];
   sessions: number;
   /** True when the last process did not stop cleanly. */

@@ -12,16 +12,20 @@ export type Sample = Readonly<Record<string, number>>;
  * the scheduler's own nanoseconds, because clock ticks of 10 ms are too coarse for a round.
  */
 export function cpuMsOf(pid: number): number {
-  let nanoseconds = 0;
-  for (const thread of readdirSync(`/proc/${pid}/task`)) {
+  return threadsCpuUsOf(pid).reduce((sum, [, us]) => sum + us, 0) / 1000;
+}
+
+/** The same in microseconds for each thread by its id, the main thread first. */
+export function threadsCpuUsOf(pid: number): [id: string, us: number][] {
+  return readdirSync(`/proc/${pid}/task`).flatMap((thread): [string, number][] => {
     try {
       const schedstat = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8');
-      nanoseconds += Number(schedstat.split(' ', 1)[0]);
+      return [[thread, Number(schedstat.split(' ', 1)[0]) / 1000]];
     } catch {
       // The thread ended while we looked; its time is lost, which happens outside of rounds only.
+      return [];
     }
-  }
-  return nanoseconds / 1e6;
+  });
 }
 
 /** Resident memory of a process, MiB. */

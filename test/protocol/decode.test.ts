@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { OrbitError } from '../../src/errors.ts';
 import { CLIENT_TYPES } from '../../src/protocol/client.ts';
-import { decode, decodeHook } from '../../src/protocol/codec.ts';
+import { decode } from '../../src/protocol/codec.ts';
+import { Hook } from '../../src/protocol/hook.ts';
+import { decodeHook } from '../../src/protocol/hook-body.ts';
 import { CLIENT_MESSAGES } from '../support/client-messages.ts';
 
 function refusal(value: unknown): OrbitError {
@@ -90,9 +92,9 @@ describe('decoding a hook', () => {
   it.each(['..', '.', '', 'a/b', 'a b', 'x'.repeat(129), '\u0000'])(
     'refuses the session id %j, which would go into names of files and rooms',
     (session_id) => {
-      expect(decodeHook({ session_id, hook_event_name: 'Stop' })).toMatchObject({
-        code: 'parse_error',
-      });
+      const hook = { session_id, hook_event_name: 'Stop' };
+      expect(decodeHook(hook)).toMatchObject({ code: 'parse_error' });
+      expect(Hook.allows(hook)).toBe(false);
     },
   );
 
@@ -147,6 +149,7 @@ describe('decoding a hook', () => {
         const decoded = decodeHook({ ...rest, [name]: value });
         expect(decoded, JSON.stringify(value)).not.toBeInstanceOf(OrbitError);
         expect(decoded).toMatchObject(rest);
+        expect(Hook.allows(decoded), JSON.stringify(value)).toBe(true);
         expect(
           decode({ ...rest, type: 'claude_tool_event', [name === 'type' ? 'x' : name]: value }),
         ).toMatchObject({ session_id: 's' });

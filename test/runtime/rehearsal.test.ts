@@ -20,8 +20,7 @@ it('takes a hook through the chart, by itself after the start, and leaves no tra
   expect(list).toMatchObject({ sessions: [] });
   expect(client.messages.map(({ type }) => type)).toEqual(['hello', 'sessions_list']);
 
-  const codec = () => import('../../src/protocol/codec.ts');
-  const step = await rehearseHook({ codec }, noCodex().providers);
+  const step = rehearseHook(noCodex().providers);
   expect(step).toMatchObject({ accepted: true });
   expect(step.facts.map(({ type }) => type)).toContain('message_appended');
 });

@@ -31,7 +31,7 @@ export interface Found {
 
 /** Who is live, and the way into every other session. */
 export interface Registry {
-  /** At the start: makes those sessions live that were busy when the last process ended. */
+  /** At the start: makes those sessions live that the restart changes, and the newest that were at work. */
   openBusy(): void;
   /** The session if it is live. */
   peek(id: string): LiveSession | null;

@@ -31,6 +31,9 @@ const MAX_PROCESSES = 200;
 /** Files looked at after a start: what older sessions wrote meanwhile is read when they are heard of again. */
 const MAX_TAILS = 256;
 
+/** Sessions at work that are live from the start: the others are made so when they are heard of or asked for. */
+const MAX_WORKING = 64;
+
 const BUSY = new Set(['working', 'permission', 'question']);
 
 const SELECT_ACTORS = `SELECT ${SUMMARY_COLUMNS}, codex_thread_id, turn_count, revision,
@@ -56,7 +59,10 @@ export class ActorReads {
     };
   }
 
-  /** Sessions that worked, waited for an answer or had a connector when they were last heard of. */
+  /**
+   * Sessions that waited for an answer or had a connector when they were last heard of, for the restart changes
+   * them, and the newest of those that worked.
+   */
   busy(): StoredActor[] {
     try {
       return this.#statements.busy.all().map((row) => this.#actorFrom(row));
@@ -172,8 +178,10 @@ function prepareStatements(database: Sqlite) {
     one: database.prepare<[string], ActorRow>(`${SELECT_ACTORS} WHERE id = ?`),
     busy: database.prepare<[], ActorRow>(
       `${SELECT_ACTORS}
-       WHERE (status = 'active' AND work_status IN ('working', 'permission', 'question'))
-         OR link_state IN ('attaching', 'attached')`,
+       WHERE (status = 'active' AND work_status IN ('permission', 'question'))
+         OR link_state IN ('attaching', 'attached')
+         OR id IN (SELECT id FROM sessions WHERE status = 'active' AND work_status = 'working'
+           ORDER BY last_activity_at DESC LIMIT ${MAX_WORKING})`,
     ),
     activeRows: database
       .prepare<[], number>(

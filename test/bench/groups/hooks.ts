@@ -38,7 +38,7 @@ const WAYS: readonly Way[] = [
     producers: 50,
     hooks: 2500,
     isKept: true,
-    limit: 2.8,
+    limit: 2.5,
     goal: 1.7,
     of: 'bare',
   },

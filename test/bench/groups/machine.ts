@@ -5,7 +5,7 @@
 import { type ActorRefFrom, assign, createActor, setup } from 'xstate';
 import { type SessionEvent, sessionMachine } from '../../../machines/index.ts';
 import { OrbitError } from '../../../src/errors.ts';
-import { decodeHook } from '../../../src/protocol/codec.ts';
+import { decodeHook } from '../../../src/protocol/hook-body.ts';
 import { eventFromHook } from '../../../src/providers/claude/hooks/events.ts';
 import { sessionFromHooks } from '../../../src/providers/claude/provider.ts';
 import { stampFromMicroseconds } from '../../../src/runtime/clock.ts';

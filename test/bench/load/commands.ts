@@ -29,6 +29,7 @@ export type Command =
 export interface HooksAnswer {
   perSecond: number;
   ackP50: number;
+  ackMean: number;
   ackP99: number;
   /** From the start of the POST until its message is parsed by the watcher; NaN without one. */
   seenP50: number;

@@ -41,6 +41,7 @@ export async function produce(
   return {
     perSecond: (count / wallMs) * 1000,
     ackP50: quantile(acks),
+    ackMean: acks.reduce((sum, ms) => sum + ms, 0) / acks.length,
     ackP99: quantile(acks, 0.99),
     seenP50: quantile(seen),
     seenP99: quantile(seen, 0.99),

@@ -9,7 +9,7 @@ import { CODES, type ErrorCode, statusOf } from '../../../src/errors.ts';
 import { OPERATIONS, type Operation } from '../../../src/protocol/api.ts';
 import type { ClientMessage } from '../../../src/protocol/client.ts';
 import { encode } from '../../../src/protocol/encode.ts';
-import { HOOK_TYPES } from '../../../src/protocol/hook.ts';
+import { HOOK_TYPES } from '../../../src/protocol/hook-body.ts';
 import { wireSchemas } from '../../../src/protocol/openapi.ts';
 import { MESSAGE_SCOPES, type Need } from '../../../src/protocol/scopes.ts';
 import type { ServerMessage } from '../../../src/protocol/server.ts';
