@@ -178,7 +178,7 @@ export class StartCommand extends OrbitCommand {
  */
 
 /** Somebody who starts us again when we hang. */
-export interface Supervisor {
+interface Supervisor {
   /** @param works  settles while the server does its work; without it nothing more is said, and we are restarted */
   ready(status: string, works: () => Promise<void>): void;
   stopping(): void;
