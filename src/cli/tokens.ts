@@ -291,14 +291,22 @@ function showSecret(
 }
 
 /** The address in the network, where the server listens on all of them. */
-function addressFor({ address, port }: { address: string; port: number }): string {
+function addressFor({
+  scheme = 'http',
+  address,
+  port,
+}: {
+  scheme?: string;
+  address: string;
+  port: number;
+}): string {
   if (address !== '0.0.0.0' && address !== '::') {
-    return `http://${formatAddress({ host: address, port })}`;
+    return `${scheme}://${formatAddress({ host: address, port })}`;
   }
   const own = Object.values(networkInterfaces())
     .flatMap((each) => each ?? [])
     .find(({ internal, family }) => !internal && family === 'IPv4');
-  return `http://${formatAddress({ host: own?.address ?? '127.0.0.1', port })}`;
+  return `${scheme}://${formatAddress({ host: own?.address ?? '127.0.0.1', port })}`;
 }
 
 function urlFrom(text: string): string {
