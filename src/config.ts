@@ -54,6 +54,8 @@ export interface Config {
   readonly allowInsecureNoAuth: boolean;
   /** Local callers need no token, whether or not there is one; never on a bind beyond loopback. */
   readonly localTrust: boolean;
+  /** What the port speaks TLS with; null: it is not encrypted. */
+  readonly tls: TlsFiles | null;
   /** Extra origins such as `https://dock.example`, exact. */
   readonly allowOrigins: readonly string[];
   /** Extra host names; any makes the token mandatory. */
@@ -66,6 +68,12 @@ export interface Config {
   readonly claude: ClaudeConfig;
   readonly log: LogConfig;
   readonly places: Places;
+}
+
+/** Paths of a certificate with its chain, and of its key, both PEM. */
+export interface TlsFiles {
+  readonly cert: string;
+  readonly key: string;
 }
 
 /** How long what is kept; 0 days or bytes: no limit. */
@@ -130,6 +138,8 @@ export interface Flags extends AccessFlags {
   bind?: string | undefined;
   allowOrigins?: readonly string[] | undefined;
   allowHosts?: readonly string[] | undefined;
+  tlsCert?: string | undefined;
+  tlsKey?: string | undefined;
   durability?: string | undefined;
   maxConnections?: string | undefined;
   keepDays?: string | undefined;
@@ -177,6 +187,7 @@ export function resolveConfig({ flags, env, home }: ConfigSources): Config {
     localTrust: trustsLocal({ flags, bind, allowHosts, hasExplicitToken: explicit !== null }),
     allowOrigins: (flags.allowOrigins ?? []).map(parseOrigin),
     allowHosts,
+    tls: tlsFiles(flags),
     durability: parseDurability(flags.durability),
     maxConnections: maxConnectionsOf(flags, env),
     retention: retentionOf(flags, env),
@@ -236,6 +247,13 @@ function claudeConfig({ flags, env, home }: ConfigSources): ClaudeConfig {
     homes: [...named, ...(flags.claudeHomes ?? [])],
     env: { ...env, HOME: home },
   };
+}
+
+/** @throws ExitError 64 for one without the other: every handshake would fail */
+function tlsFiles({ tlsCert: cert, tlsKey: key }: Flags): TlsFiles | null {
+  if (cert === undefined && key === undefined) return null;
+  if (cert !== undefined && key !== undefined) return { cert: resolve(cert), key: resolve(key) };
+  throw new ExitError(EXIT.usage, '--tls-cert and --tls-key belong together; give both');
 }
 
 function parseDurability(text: string | undefined): Config['durability'] {

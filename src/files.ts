@@ -158,6 +158,8 @@ export interface ServerNote {
   /** An IP address, not a name. */
   address: string;
   port: number;
+  /** What the port speaks; notes of older versions do not say, and mean `http`. */
+  scheme?: 'https';
   /** What the server keeps, and how long; absent from notes of older versions. */
   retention?: RetentionLimits;
 }
@@ -170,11 +172,15 @@ function isRetention(value: unknown): value is RetentionLimits {
 /** Reads `server.json`; null when it is missing or damaged, for it only informs: the lock decides. */
 export function readServerNote(path: string): ServerNote | null {
   try {
-    const { pid, address, port, retention } = JSON.parse(readFileSync(path, 'utf8'));
+    const { pid, address, port, scheme, retention } = JSON.parse(readFileSync(path, 'utf8'));
     const isProcess = Number.isInteger(pid) && pid > 0;
     const isPort = Number.isInteger(port) && port > 0 && port < 65_536;
     if (!isProcess || !isPort || isIP(address) === 0) return null;
-    return { pid, address, port, ...(isRetention(retention) && { retention }) };
+    return {
+      ...{ pid, address, port },
+      ...(scheme === 'https' && { scheme }),
+      ...(isRetention(retention) && { retention }),
+    };
   } catch {
     return null;
   }

@@ -26,6 +26,8 @@ export interface Server extends AsyncDisposable {
    * Rejects, or never settles, where it does not.
    */
   works(): Promise<void>;
+  /** Takes a renewed certificate over; nothing without one. */
+  reloadCertificate(): void;
   /** Stops in order: no new work, commit what was taken, close. Resolves within 10 s; twice is once. */
   close(): Promise<void>;
 }
@@ -136,7 +138,8 @@ async function serve(deps: {
     version,
   });
   const { address, port } = await transports.listen();
-  announce(paths, { address, port, version, retention: config.retention });
+  const scheme = config.tls === null ? 'http' : 'https';
+  announce(paths, { scheme, address, port, version, retention: config.retention });
   const { sessions, busy, wasDirty, foreign } = writer.opened;
   log.child('restore').info('restore.start', { sessions, busy: busy.length, was_dirty: wasDirty });
   if (foreign.length > 0) {
@@ -184,7 +187,8 @@ async function serve(deps: {
   }
 
   const close = () => (closing ??= stop());
-  return { address, port, works, close, [Symbol.asyncDispose]: close };
+  const reloadCertificate = () => transports.reloadCertificate();
+  return { address, port, works, reloadCertificate, close, [Symbol.asyncDispose]: close };
 }
 
 interface ChoreDeps {
@@ -281,7 +285,13 @@ function startWatches(
 /** Where to find us: for `status` and people. Nothing trusts it; the lock decides. */
 function announce(
   paths: DataPaths,
-  where: { address: string; port: number; version: string; retention: RetentionLimits },
+  where: {
+    scheme: string;
+    address: string;
+    port: number;
+    version: string;
+    retention: RetentionLimits;
+  },
 ): void {
   const started_at = new Date().toISOString();
   const card = JSON.stringify({ pid: process.pid, ...where, started_at });

@@ -130,17 +130,19 @@ export class DoctorCommand extends OrbitCommand {
     const isCurrent =
       existsSync(paths.hookScript) && readFileSync(paths.hookScript, 'utf8') === hookScriptText();
     const { isHealthy, url } = await lookAtServer(paths);
-    const isElsewhere = isHealthy && hookUrl(paths) !== url;
+    // Of one that is encrypted hooks use the socket; the port is the same.
+    const plain = url?.replace(/^https/, 'http') ?? null;
+    const isElsewhere = isHealthy && hookUrl(paths) !== plain;
     const wrong = isCurrent
       ? `are sent to ${hookUrl(paths)}, the server is at ${url}`
       : `${paths.hookScript} is missing or of another version`;
     if (isCurrent && !isElsewhere) {
       findings.push({ about, state: 'ok', text: `${paths.hookScript} sends to ${hookUrl(paths)}` });
     } else if (this.fix && existsSync(paths.dir)) {
-      writeHookFiles(paths, isHealthy && url ? url : chooseServerUrl(undefined, paths, env));
+      writeHookFiles(paths, isHealthy && plain ? plain : chooseServerUrl(undefined, paths, env));
       findings.push({ about, state: 'fixed', text: `${wrong}; written anew` });
     } else {
-      const words = isElsewhere && url ? ['init', '--server-url', url] : ['init'];
+      const words = isElsewhere && plain ? ['init', '--server-url', plain] : ['init'];
       findings.push({ about, state: 'problem', text: wrong, remedy: this.commandLine(...words) });
     }
     const path = settingsPath(env, this.home());

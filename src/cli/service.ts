@@ -55,6 +55,8 @@ export class InstallServiceCommand extends OrbitCommand {
 
   bind = Option.String('--bind', { description: 'IP:port, [IPv6]:port or localhost:port' });
   enable = Option.Boolean('--enable', false, { description: 'Start it now and at each login' });
+  tlsCert = Option.String('--tls-cert', { description: 'As of start: the certificate (PEM)' });
+  tlsKey = Option.String('--tls-key', { description: 'The key of --tls-cert (PEM)' });
   system = Option.Boolean('--system', false, {
     description:
       'Of the machine instead of your login (systemd, as root): runs as the user who called sudo',
@@ -80,8 +82,12 @@ export class InstallServiceCommand extends OrbitCommand {
     if (owner === null) openDataDirectory(paths);
     this.#makeTokenIfNeeded();
     // Refuses now what the service would be refused for at each of its starts.
-    const { bind } = resolveConfig(this.sources({ bind: this.bind }));
-    const address = this.bind === undefined ? [] : ['--bind', this.bind];
+    const { tlsCert, tlsKey } = this;
+    const { bind, tls } = resolveConfig(this.sources({ bind: this.bind, tlsCert, tlsKey }));
+    const address = [
+      ...(this.bind === undefined ? [] : ['--bind', this.bind]),
+      ...(tls === null ? [] : ['--tls-cert', tls.cert, '--tls-key', tls.key]),
+    ];
     const program = [...this.#program(), '--data-dir', paths.dir, 'start', ...address];
     makeDirectory(dirname(manager.file));
     const mode = this.system ? 0o644 : 0o600;

@@ -64,6 +64,11 @@ export class StartCommand extends OrbitCommand {
   allowHosts = Option.Array('--allow-host', {
     description: 'Host name of a proxy in front of us; makes a token necessary',
   });
+  tlsCert = Option.String('--tls-cert', {
+    description:
+      'Speak TLS with this certificate and its chain (PEM); read again when it is renewed',
+  });
+  tlsKey = Option.String('--tls-key', { description: 'The key of --tls-cert (PEM)' });
   browseRoots = Option.Array('--browse-root', {
     description: 'Directory that clients may look into besides your home',
   });
@@ -115,6 +120,8 @@ export class StartCommand extends OrbitCommand {
     const { startServer } = await import('../server.ts');
     const opening = startServer(config).then(async (server) => {
       await this.#greet(config, server.port);
+      // Only then: without a certificate a closed terminal ends us as always.
+      if (config.tls) process.on('SIGHUP', () => server.reloadCertificate());
       const url = urlOfServer({ host: config.bind.host, port: server.port });
       supervisor.ready(`Serving on ${url}`, () => server.works());
       return {
@@ -135,7 +142,7 @@ export class StartCommand extends OrbitCommand {
     }
     if (config.allowInsecureNoAuth) {
       warnings.push(`whoever can reach ${address} can run commands on this machine`);
-    } else if (!config.bind.isLoopback) {
+    } else if (!config.bind.isLoopback && config.tls === null) {
       warnings.push(
         `${address} is not encrypted; beyond your own network use ssh -L or a TLS proxy`,
       );
@@ -149,9 +156,13 @@ export class StartCommand extends OrbitCommand {
     return warnings;
   }
 
-  async #greet({ bind, paths }: Config, port: number): Promise<void> {
+  async #greet({ bind, paths, tls }: Config, port: number): Promise<void> {
     const url = urlOfServer({ host: bind.host, port });
-    this.say(`OrbitDock Server ${serverVersion()} listening on ${url}`, `  Data dir: ${paths.dir}`);
+    const shown = tls === null ? url : url.replace(/^http/, 'https');
+    this.say(
+      `OrbitDock Server ${serverVersion()} listening on ${shown}`,
+      `  Data dir: ${paths.dir}`,
+    );
     this.say(`  Next: ${await this.#nextStep(paths, url)}`);
   }
 
@@ -178,7 +189,7 @@ export class StartCommand extends OrbitCommand {
  */
 
 /** Somebody who starts us again when we hang. */
-export interface Supervisor {
+interface Supervisor {
   /** @param works  settles while the server does its work; without it nothing more is said, and we are restarted */
   ready(status: string, works: () => Promise<void>): void;
   stopping(): void;

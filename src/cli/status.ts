@@ -141,8 +141,11 @@ export function countSpooled(directory: string): number {
 /** Looks whether the server of a data directory runs and answers. */
 export async function lookAtServer(paths: DataPaths): Promise<State> {
   const note = readServerNote(paths.server);
-  const url = note && urlOfServer({ host: note.address, port: note.port });
-  const health = url === null ? null : await answerOf(`${url}/health`);
+  const plain = note && urlOfServer({ host: note.address, port: note.port });
+  const url = note?.scheme && plain ? plain.replace(/^http/, note.scheme) : plain;
+  // Whoever made the certificate, the socket in our own directory is the same server.
+  const at = note?.scheme ? { socketPath: paths.socket } : {};
+  const health = plain === null ? null : await answerOf(`${plain}/health`, at);
   const isHealthy = health !== null;
   // The pid guards against another server at an address that ours has left.
   const isCertain = isHealthy && note !== null && isAlive(note.pid);
@@ -188,9 +191,10 @@ function keptLines({ note, isRunning }: State): string[] {
 }
 
 /** What the server at this address says of itself; null unless it calls itself healthy. Never rejects. */
-function answerOf(url: string): Promise<State['health']> {
+function answerOf(url: string, at: { socketPath?: string }): Promise<State['health']> {
   return new Promise((resolve) => {
-    const request = get(url, { agent: false, signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) });
+    const signal = AbortSignal.timeout(PROBE_TIMEOUT_MS);
+    const request = get(url, { ...at, agent: false, signal });
     request.on('error', () => resolve(null));
     request.on('response', (response) => {
       let body = '';

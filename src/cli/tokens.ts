@@ -65,7 +65,8 @@ export class TokensCreateCommand extends OrbitCommand {
       ...{ expires_at: ttl === null ? null : iso(now + ttl) },
       ...{ last_used_at: null, revoked_at: null, replaced_at: null },
     };
-    await changeNow(this, (tokens, database) => tokens.insertToken(database, token, iso(now)));
+    const { insertToken } = await import('../store/tokens.ts');
+    await changeNow(this, (database) => insertToken(database, token, iso(now)));
     showSecret(this, token, text);
     return EXIT.ok;
   }
@@ -86,8 +87,8 @@ export class TokensListCommand extends OrbitCommand {
   json = Option.Boolean('--json', false, { description: 'One JSON object instead of words' });
 
   protected async run(): Promise<number> {
-    const { isTokenGood } = await import('../store/tokens.ts');
-    const rows = await change(this, (tokens, database) => tokens.listTokens(database));
+    const { isTokenGood, listTokens } = await import('../store/tokens.ts');
+    const rows = await change(this, listTokens);
     const now = iso(Date.now());
     const stateOf = (row: TokenRow): string => {
       if (row.revoked_at !== null && row.revoked_at !== row.expires_at) return 'revoked';
@@ -132,9 +133,8 @@ export class TokensRevokeCommand extends OrbitCommand {
 
   protected async run(): Promise<number> {
     const at = iso(Date.now());
-    const count = await changeNow(this, (tokens, database) =>
-      tokens.revokeToken(database, this.name, at),
-    );
+    const { revokeToken } = await import('../store/tokens.ts');
+    const count = await changeNow(this, (database) => revokeToken(database, this.name, at));
     if (count === 0) throw noToken(this.name, this.commandLine('tokens', 'list'));
     this.say(`  Token ${this.name} is revoked`);
     return EXIT.ok;
@@ -165,8 +165,9 @@ export class TokensRotateCommand extends OrbitCommand {
     const now = Date.now();
     const { text, id, digest } = mintToken();
     const when = { at: iso(now), until: iso(now + grace) };
-    const token = await changeNow(this, (tokens, database) =>
-      tokens.rotateToken(database, this.name, { id, digest }, when),
+    const { rotateToken } = await import('../store/tokens.ts');
+    const token = await changeNow(this, (database) =>
+      rotateToken(database, this.name, { id, digest }, when),
     );
     if (token === null) throw noToken(this.name, this.commandLine('tokens', 'list'));
     showSecret(this, token, text);
@@ -225,7 +226,8 @@ export class PairCommand extends OrbitCommand {
       },
       ...{ created_at: iso(now), expires_at: iso(now + LINK_MINUTES * UNIT_MS.m) },
     };
-    await changeNow(this, (tokens, database) => tokens.insertPairing(database, pairing, iso(now)));
+    const { insertPairing } = await import('../store/tokens.ts');
+    await changeNow(this, (database) => insertPairing(database, pairing, iso(now)));
     const link = `${base}/#pair=${text}`;
     if (this.qr) {
       const { renderUnicodeCompact } = await import('uqr');
@@ -246,26 +248,22 @@ export class PairCommand extends OrbitCommand {
   }
 }
 
+type Work<T> = (database: import('../store/database.ts').Sqlite) => T;
+
 /** Runs a change of the database; nothing is changed when it throws. */
-async function change<T>(
-  command: OrbitCommand,
-  work: (
-    tokens: typeof import('../store/tokens.ts'),
-    database: import('../store/database.ts').Sqlite,
-  ) => T,
-): Promise<T> {
+async function change<T>(command: OrbitCommand, work: Work<T>): Promise<T> {
   const paths = command.directory();
   process.umask(0o077);
   openDataDirectory(paths);
-  const tokens = await import('../store/tokens.ts');
-  return await tokens.changeTokens(paths, (database) => work(tokens, database));
+  const { changeTokens } = await import('../store/tokens.ts');
+  return await changeTokens(paths, work);
 }
 
 /** A running server looks twice a second: when the command ends, what it did is in force. */
 const IN_FORCE_AFTER_MS = 600;
 
 /** The same, and waits until a running server has noticed. */
-async function changeNow<T>(command: OrbitCommand, work: Parameters<typeof change<T>>[1]) {
+async function changeNow<T>(command: OrbitCommand, work: Work<T>): Promise<T> {
   const result = await change(command, work);
   if (await isHeld(command.directory().lock)) await sleep(IN_FORCE_AFTER_MS);
   return result;
@@ -293,14 +291,22 @@ function showSecret(
 }
 
 /** The address in the network, where the server listens on all of them. */
-function addressFor({ address, port }: { address: string; port: number }): string {
+function addressFor({
+  scheme = 'http',
+  address,
+  port,
+}: {
+  scheme?: string;
+  address: string;
+  port: number;
+}): string {
   if (address !== '0.0.0.0' && address !== '::') {
-    return `http://${formatAddress({ host: address, port })}`;
+    return `${scheme}://${formatAddress({ host: address, port })}`;
   }
   const own = Object.values(networkInterfaces())
     .flatMap((each) => each ?? [])
     .find(({ internal, family }) => !internal && family === 'IPv4');
-  return `http://${formatAddress({ host: own?.address ?? '127.0.0.1', port })}`;
+  return `${scheme}://${formatAddress({ host: own?.address ?? '127.0.0.1', port })}`;
 }
 
 function urlFrom(text: string): string {

@@ -4,25 +4,35 @@
  */
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import {
   type AddressInfo,
   createServer as createNetServer,
   type Server as NetServer,
   type Socket,
 } from 'node:net';
+import { Server as TlsServer } from 'node:tls';
 import { type BindAddress, formatAddress } from '../address.ts';
 import { EXIT, ExitError, systemCodeOf } from '../exit.ts';
 import type { TransportLimits } from './limits.ts';
 import type { Clock } from './ports.ts';
+import type { Certificate } from './tls.ts';
 
-/** An HTTP server that lets nobody dawdle. */
-export function createBoundedServer(limits: TransportLimits): Server {
-  const server = createServer({
+/** An HTTP server that lets nobody dawdle. @param certificate  null: it is not encrypted */
+export function createBoundedServer(
+  limits: TransportLimits,
+  certificate: Certificate | null = null,
+): Server {
+  const options = {
     headersTimeout: limits.headersTimeoutMs,
     requestTimeout: limits.requestTimeoutMs,
     connectionsCheckingInterval: limits.timeoutCheckMs,
     maxHeaderSize: limits.maxHeaderBytes,
-  });
+  };
+  const handshakeTimeout = limits.headersTimeoutMs;
+  const server = certificate
+    ? createTlsServer({ ...options, ...certificate, handshakeTimeout })
+    : createServer(options);
   // One more than allowed: Node drops what is beyond without a word, and the gate must see that.
   server.maxHeadersCount = limits.maxHeaderFields + 1;
   server.maxConnections = limits.maxConnections;
@@ -63,10 +73,27 @@ export async function stopServer(
   await stopped;
 }
 
+/** What a server tells of a socket on which HTTP may be spoken. */
+function readyEvent(server: Server): 'connection' | 'secureConnection' {
+  return isTls(server) ? 'secureConnection' : 'connection';
+}
+
+function isTls(server: Server): boolean {
+  return server instanceof TlsServer;
+}
+
 /** All sockets that are open, upgraded ones too; each with an error listener from its first moment. */
 export function trackSockets(server: Server, opened: (socket: Socket) => boolean): Set<Socket> {
   const sockets = new Set<Socket>();
-  server.on('connection', (socket) => {
+  if (isTls(server)) {
+    // Below its handshake: to be cut off when the server stops, and no client yet.
+    server.on('connection', (socket: Socket) => {
+      socket.on('error', () => {});
+      sockets.add(socket);
+      socket.once('close', () => sockets.delete(socket));
+    });
+  }
+  server.on(readyEvent(server), (socket: Socket) => {
     // Resets are daily bread; what they mean for a client, its own `close` tells.
     socket.on('error', () => {});
     if (!opened(socket)) return;
@@ -137,7 +164,8 @@ export async function listenOnUnixSocket(
   // As Node's own HTTP servers have it: a client may end its side and still read the answer.
   const unixServer = createNetServer({ allowHalfOpen: true }, (socket) => {
     opened(socket);
-    server.emit('connection', socket);
+    // Not encrypted, whatever the port is: the file's permissions keep others out.
+    server.emit(readyEvent(server), socket);
   });
   unixServer.maxConnections = server.maxConnections;
   await new Promise<void>((resolve, reject) => {

@@ -108,7 +108,8 @@ export interface GateDeps {
   config: Pick<
     Config,
     'bind' | 'token' | 'localTrust' | 'allowInsecureNoAuth' | 'allowHosts' | 'allowOrigins'
-  >;
+  > &
+    Partial<Pick<Config, 'tls'>>;
   /** Where the secret of hooks is; without it no proof is valid. */
   hookSecretPath?: string | undefined;
   /** The named tokens; without it there are none. */

@@ -4,6 +4,7 @@
  * that there is more than one endpoint.
  */
 import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
+import type { Server as TlsServer } from 'node:https';
 import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { hasEnded, isAllowed, type Rights } from '../access.ts';
@@ -41,6 +42,7 @@ import {
 } from './ports.ts';
 import type { SocketIoTransport } from './socketio.ts';
 import type { StatelyEndpoint } from './stately.ts';
+import { readCertificate, watchCertificate } from './tls.ts';
 import { createWs, type WsTransport } from './ws.ts';
 
 /** WebSocket close code "service restart": clients come back by themselves. */
@@ -55,7 +57,7 @@ export interface TransportsDeps {
     Config,
     'bind' | 'token' | 'localTrust' | 'allowInsecureNoAuth' | 'allowHosts' | 'allowOrigins'
   > &
-    Partial<Pick<Config, 'maxConnections'>>;
+    Partial<Pick<Config, 'maxConnections' | 'tls'>>;
   runtime: RuntimeApi;
   rooms: { attach(outlet: Outlet): void };
   log: Logger;
@@ -84,6 +86,10 @@ export interface Transports {
    * @throws ExitError 75 when the address is taken, 78 when it cannot be had at all
    */
   listen(): Promise<{ address: string; port: number }>;
+  /**
+   * Takes a renewed certificate over; nothing without one. What is open stays so.
+   */
+  reloadCertificate(): void;
   /**
    * Lets in nobody else, sends every client away with 1012, lets requests under way finish, and resolves
    * when the port is free: after `stopMs` at the latest, by cutting off what is left. May be called twice.
@@ -117,6 +123,7 @@ class OnePort implements Transports {
   /** Sockets whose last request came with a named token, such as that of a hook that waits. */
   readonly #requests = new Map<Socket, Rights>();
   #unixServer: NetServer | null = null;
+  #certificate: ReturnType<typeof watchCertificate> | null = null;
   #closing: Promise<void> | null = null;
 
   constructor(deps: OnePortDeps) {
@@ -138,7 +145,7 @@ class OnePort implements Transports {
     deps.rooms.attach(this.#ws);
     this.#stately = inspection ? createLazyStately({ ...deps, inspection, tickets }) : null;
     this.#socketIo = createLazy(() => this.#openSocketIo(gate, tickets));
-    this.#server = createBoundedServer(limits);
+    this.#server = createBoundedServer(limits, config.tls ? readCertificate(config.tls) : null);
     this.#sockets = trackSockets(this.#server, (socket) => this.#caps.opened(socket));
     this.#server.on('drop', () => this.#warn('server.full', { limit: limits.maxConnections }));
     this.#server.on('request', this.#answers(gate));
@@ -146,9 +153,17 @@ class OnePort implements Transports {
     deps.tokens?.onEnd(() => this.#endRevoked());
   }
 
+  reloadCertificate(): void {
+    this.#certificate?.reload();
+  }
+
   async listen(): Promise<{ address: string; port: number }> {
     const where = await listenOn(this.#server, this.#deps.config.bind);
-    const { socketPath: path, log } = this.#deps;
+    const { socketPath: path, log, clock, config } = this.#deps;
+    if (config.tls) {
+      const server = this.#server as TlsServer;
+      this.#certificate = watchCertificate({ server, files: config.tls, clock, log });
+    }
     if (path !== undefined) {
       const opened = (socket: Socket) => this.#peers.cameThroughUnixSocket(socket);
       await listenOnUnixSocket(this.#server, path, opened).then(
@@ -287,6 +302,7 @@ class OnePort implements Transports {
       Promise.all(transports.map((endpoint) => endpoint?.close(SERVICE_RESTART, reason))),
     );
     this.#backlog.stop();
+    this.#certificate?.stop();
   }
 }
 

@@ -1,8 +1,10 @@
 /** Signals and crashes, told by an emitter instead of the process. */
 import { EventEmitter } from 'node:events';
-import { readFileSync } from 'node:fs';
-import { afterEach, beforeEach, expect, it } from 'vitest';
-import { closeOnSignal, exitOnCrash } from '../../src/cli/start.ts';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { closeOnSignal, exitOnCrash, superviseBy } from '../../src/cli/start.ts';
 import { resolveConfig } from '../../src/config.ts';
 import { openDataDirectory } from '../../src/files.ts';
 import { Home, until } from './support.ts';
@@ -93,3 +95,53 @@ it.each(['uncaughtException', 'unhandledRejection'])(
     expect(JSON.parse(last)).toMatchObject({ level: 'FATAL', error: 'the bug' });
   },
 );
+
+describe('systemd', () => {
+  /** Stands for systemd's tool: notes what it is told. */
+  function fakeNotify() {
+    const dir = mkdtempSync(join(tmpdir(), 'orbit-notify-'));
+    onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+    const calls = join(dir, 'calls');
+    writeFileSync(
+      join(dir, 'systemd-notify'),
+      `#!/bin/sh\necho "$NOTIFY_SOCKET $*" >> '${calls}'\n`,
+    );
+    chmodSync(join(dir, 'systemd-notify'), 0o755);
+    const told = () => (existsSync(calls) ? readFileSync(calls, 'utf8').trim().split('\n') : []);
+    return { path: `${dir}:/bin:/usr/bin`, told };
+  }
+
+  it('hears that we serve, that we work as long as we do, and that we stop', async () => {
+    const { path, told } = fakeNotify();
+    const env: Record<string, string | undefined> = {
+      ...{ PATH: path, NOTIFY_SOCKET: '/run/n', WATCHDOG_USEC: '150000' },
+      WATCHDOG_PID: String(process.pid),
+    };
+    const warnings: string[] = [];
+    const supervisor = superviseBy(env, (line) => warnings.push(line));
+    // What we start is not the service.
+    expect(Object.keys(env)).toEqual(['PATH']);
+    let works = true;
+    supervisor.ready('Serving', () =>
+      works ? Promise.resolve() : Promise.reject(new Error('no')),
+    );
+    await vi.waitFor(() => expect(told()).toContain('/run/n WATCHDOG=1'));
+    expect(told()[0]).toBe('/run/n --ready --status=Serving');
+    works = false;
+    await vi.waitFor(() => expect(warnings).toContain('orbitdock-server: not working: no'));
+    const before = told().length;
+    const said = warnings.length;
+    await vi.waitFor(() => expect(warnings.length).toBeGreaterThan(said + 1));
+    expect(told().length).toBeLessThanOrEqual(before + 1);
+    supervisor.stopping();
+    await vi.waitFor(() => expect(told().at(-1)).toBe('/run/n STOPPING=1'));
+  });
+
+  it('hears nothing where it did not start us', async () => {
+    const { path, told } = fakeNotify();
+    const supervisor = superviseBy({ PATH: path }, () => {});
+    supervisor.ready('Serving', () => Promise.resolve());
+    supervisor.stopping();
+    expect(told()).toEqual([]);
+  });
+});

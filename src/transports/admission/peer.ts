@@ -245,12 +245,15 @@ export function createNames(deps: {
   bind: BindAddress;
   allowHosts: readonly string[];
   allowOrigins: readonly string[];
+  /** Whether the port is encrypted; the unix socket never is. */
+  tls?: object | null;
 }): Names {
+  const [scheme, defaultPort] = deps.tls ? ['https', '443'] : ['http', '80'];
   const allowedHosts = new Set(deps.allowHosts.map((host) => host.toLowerCase()));
   const allowedOrigins = new Set(deps.allowOrigins);
 
   function kindOfHost(host: string, local: LocalEnd): HostKind | null {
-    const [, name = '', port = '80'] =
+    const [, name = '', port = defaultPort] =
       /^(\[[0-9a-f:.]+\]|[^:[\]]+)(?::(\d{1,5}))?$/.exec(host.toLowerCase()) ?? [];
     if (name === '') return null;
     // The port behind a proxy is the proxy's; the name is what rebinding would have to forge.
@@ -269,8 +272,8 @@ export function createNames(deps: {
     if (local.port === null) return false;
     // On a wide bind, the visitor's own localhost is another machine's server, hence the kind.
     const names = kind === 'loopback' ? LOOPBACK_NAMES : [];
-    const port = local.port === 80 ? '' : `:${local.port}`;
-    return [...names, addressName(local)].some((own) => origin === `http://${own}${port}`);
+    const port = String(local.port) === defaultPort ? '' : `:${local.port}`;
+    return [...names, addressName(local)].some((own) => origin === `${scheme}://${own}${port}`);
   }
 
   return { kindOfHost, isOwnOrigin, isAllowedOrigin: (origin) => allowedOrigins.has(origin) };
