@@ -16,9 +16,9 @@ import type {
   SkillsListEntry,
 } from '../protocol/codex-nouns.ts';
 import type { Hook } from '../protocol/hook.ts';
-import type { ImageInput, Message, SubagentTool } from '../protocol/nouns.ts';
+import type { ImageInput, Message, SubagentTool, TokenUsage } from '../protocol/nouns.ts';
 import type { TransientListMessage, TransientSessionMessage } from '../protocol/server.ts';
-import type { HookReceipt, TranscriptPort, Transcripts, WatchPort } from './reports.ts';
+import type { HookReceipt, KeepImage, TranscriptPort, Transcripts, WatchPort } from './reports.ts';
 
 type WithoutTime<Event> = Event extends unknown ? Omit<Event, 'at'> : never;
 
@@ -139,6 +139,12 @@ export interface Account {
 /** Tool uses of a subagent, oldest first, or why there are none to show. */
 export type SubagentTools = { tools: SubagentTool[]; truncated: boolean } | { unavailable: string };
 
+/** All that a subagent did and said, oldest first, and the tokens that it took; null where it has not answered. */
+export interface SubagentBranch {
+  messages: Message[];
+  usage: TokenUsage | null;
+}
+
 /** Makes names for sessions. */
 export interface Namer {
   /**
@@ -215,6 +221,13 @@ export interface Provider {
   readonly subagentTools:
     | ((transcriptPath: string | null, id: string) => Promise<SubagentTools>)
     | null;
+  /** Reads the conversation of a subagent, or why it is not to be had; null where it has none of its own. */
+  readonly subagentBranch:
+    | ((
+        of: { transcript: string | null; sessionId: string; agent: string },
+        keep: KeepImage,
+      ) => Promise<SubagentBranch | { unavailable: string }>)
+    | null;
   /** Watches sessions that run in terminals, from the first look on; null where nothing is to be looked at. */
   readonly watch: ((port: WatchPort) => Promise<{ close(): Promise<void> }>) | null;
   /** Reads the transcripts of such sessions; null where there are none. */
@@ -279,6 +292,7 @@ export const BLANK_PROVIDER: Readonly<Omit<Provider, 'id' | 'name'>> = {
   namer: null,
   readHook: null,
   subagentTools: null,
+  subagentBranch: null,
   watch: null,
   transcripts: null,
   start: () => {},

@@ -61,6 +61,7 @@ export function createCodexProvider({ engine, env, naming, log }: CodexProviderD
     watch: null,
     transcripts: null,
     subagentTools: null,
+    subagentBranch: null,
     start(port) {
       account = createAccount({ engine, port, codexHome: codexHomeOf(env), log });
       followEngine({ engine, port });
