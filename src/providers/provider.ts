@@ -18,7 +18,14 @@ import type {
 import type { Hook } from '../protocol/hook.ts';
 import type { ImageInput, Message, SubagentTool, TokenUsage } from '../protocol/nouns.ts';
 import type { TransientListMessage, TransientSessionMessage } from '../protocol/server.ts';
-import type { HookReceipt, KeepImage, TranscriptPort, Transcripts, WatchPort } from './reports.ts';
+import type {
+  HookReceipt,
+  KeepImage,
+  TelemetryReport,
+  TranscriptPort,
+  Transcripts,
+  WatchPort,
+} from './reports.ts';
 
 type WithoutTime<Event> = Event extends unknown ? Omit<Event, 'at'> : never;
 
@@ -217,6 +224,8 @@ export interface Provider {
   readonly namer: Namer | null;
   /** Reads a hook of its command line tool; null for one that is not its own. */
   readonly readHook: ((hook: Hook) => HookReading | null) | null;
+  /** Reads what an exporter of its telemetry sends, a parsed body; null where it has none. Never throws. */
+  readonly readTelemetry: ((body: unknown) => TelemetryReport[]) | null;
   /** Reads what a subagent did from the file of its session; null where there is no such file. */
   readonly subagentTools:
     | ((transcriptPath: string | null, id: string) => Promise<SubagentTools>)
@@ -291,6 +300,7 @@ export const BLANK_PROVIDER: Readonly<Omit<Provider, 'id' | 'name'>> = {
   account: null,
   namer: null,
   readHook: null,
+  readTelemetry: null,
   subagentTools: null,
   subagentBranch: null,
   watch: null,

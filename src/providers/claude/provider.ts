@@ -7,6 +7,7 @@ import type { TranscriptPort, WatchPort } from '../reports.ts';
 import { answerOf } from './hooks/answers.ts';
 import { eventFromHook, fieldsFrom, hookNameOf } from './hooks/events.ts';
 import { readSubagentTools } from './hooks/subagent-tools.ts';
+import { parseLogs } from './telemetry.ts';
 import type { TranscriptBranches } from './transcript-branch.ts';
 
 /** Where Claude Code keeps what is read of it. */
@@ -24,6 +25,7 @@ export function createClaudeProvider({ transcriptRoots, homes }: ClaudeProviderD
     id: 'claude',
     name: 'Claude Code',
     readHook,
+    readTelemetry: (body) => parseLogs(body).reports,
     subagentTools: (transcriptPath, id) => readSubagentTools(transcriptPath, id, transcriptRoots),
     subagentBranch: homes.length === 0 ? null : branchReader(homes),
     watch: homes.length === 0 ? null : (port) => watchRegistries(homes, port),

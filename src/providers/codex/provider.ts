@@ -60,6 +60,7 @@ export function createCodexProvider({ engine, env, naming, log }: CodexProviderD
     readHook: null,
     watch: null,
     transcripts: null,
+    readTelemetry: null,
     subagentTools: null,
     subagentBranch: null,
     start(port) {
