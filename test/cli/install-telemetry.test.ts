@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { writeHookFiles } from '../../src/cli/hook-files.ts';
 import { openDataDirectory } from '../../src/files.ts';
+import { createToken } from '../../src/secrets.ts';
 import { Home } from './support.ts';
 
 let home: Home;
@@ -50,9 +51,10 @@ it('follows the server to another address, and leaves a value that the user has 
 });
 
 it('gives the token along where the server has one', async () => {
-  writeFileSync(home.paths.token, `${'0a'.repeat(32)}\n`, { mode: 0o600 });
+  const token = createToken();
+  writeFileSync(home.paths.token, `${token}\n`, { mode: 0o600 });
   await home.run('install-hooks', '--telemetry');
-  expect(envOf()?.OTEL_EXPORTER_OTLP_LOGS_HEADERS).toBe(`Authorization=Bearer ${'0a'.repeat(32)}`);
+  expect(envOf()?.OTEL_EXPORTER_OTLP_LOGS_HEADERS).toBe(`Authorization=Bearer ${token}`);
   expect(statSync(home.settings).mode & 0o077).toBe(0);
 });
 
