@@ -132,6 +132,8 @@ export type SessionReport =
   | (Reported & { type: 'compaction.started' })
   | (Reported & { type: 'compaction.finished' })
   | (Reported & { type: 'usage.updated'; usage: TokenUsage })
+  /** An answer of the model has cost so many US dollars, as the provider's own tool says. */
+  | (Reported & { type: 'cost.added'; witness: Witness; usd: number })
   | (Reported & { type: 'diff.updated'; diff: string | null })
   | (Reported & { type: 'plan.updated'; plan: string | null })
   | (Reported & { type: 'name.updated'; name: string | null })

@@ -20,6 +20,7 @@ import type { ConnectorCommand } from './session-facts.ts';
 import type { SessionContext } from './session-types.ts';
 import * as answers from './steps/answers.ts';
 import * as approvals from './steps/approvals.ts';
+import * as decisions from './steps/decisions.ts';
 import { type EventOf, isDirect } from './steps/draft.ts';
 import { isFinished, isShown } from './steps/running.ts';
 import * as sessions from './steps/sessions.ts';
@@ -104,6 +105,9 @@ export const GUARDS = {
     context.hasRegistry !== true &&
     !isLateOnMain(context, event.at) &&
     covers(context.turn, event.at),
+  /** A request of that tool use is open, or was closed without a word of how it was decided. */
+  isAboutRequest: (context: SessionContext, event: EventOf<'decision.seen'>) =>
+    decisions.awaitsWord(context, event.toolUseId),
   hasNoAgents: (context: SessionContext) => context.agents.length === 0,
   /** It has stood for a while. */
   hasStood: (

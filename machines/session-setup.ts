@@ -11,6 +11,7 @@ import type { SessionContext, SessionInput } from './session-types.ts';
 import * as answers from './steps/answers.ts';
 import * as approvals from './steps/approvals.ts';
 import * as commands from './steps/commands.ts';
+import * as decisions from './steps/decisions.ts';
 import { type Draft, draftOf } from './steps/draft.ts';
 import * as links from './steps/links.ts';
 import * as sessions from './steps/sessions.ts';
@@ -61,7 +62,8 @@ const STEPS = {
   finishAgent: tools.agentFinished,
   requestApproval: approvals.approvalRequested,
   resolveApproval: approvals.approvalResolved,
-  seeDecision: approvals.decisionSeen,
+  seeDecision: decisions.decisionSeen,
+  addCost: sessions.costAdded,
   noticeAttention: approvals.attentionNoticed,
   decideApproval: commands.approvalDecided,
   sendDecision: answers.decisionSent,

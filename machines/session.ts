@@ -23,6 +23,7 @@ const sideRecords = {
   ...on('message.added', { actions: 'keepMessage' }),
   ...on('message.changed', { actions: 'keepMessage' }),
   ...on('transcript.read', { actions: 'readTranscript' }),
+  ...on('cost.added', { actions: 'addCost' }),
 };
 
 const begins = 'begins' as const;
@@ -48,7 +49,7 @@ const active = session.createStateConfig({
     ...on('agent.started', { actions: 'startAgent' }),
     ...on('agent.finished', { actions: 'finishAgent' }),
     ...on('approval.resolved', { actions: 'resolveApproval' }),
-    ...on('decision.seen', { actions: 'seeDecision' }),
+    ...on('decision.seen', { guard: 'isAboutRequest', actions: 'seeDecision' }),
     ...on('usage.updated', { actions: 'updateUsage' }),
     ...on('diff.updated', { actions: 'updateDocument' }),
     ...on('plan.updated', { actions: 'updateDocument' }),

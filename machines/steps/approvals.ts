@@ -79,17 +79,6 @@ export function approvalResolved(draft: Draft, event: EventOf<'approval.resolved
   touch(draft);
 }
 
-/** A source saw how the request of one tool use was decided. */
-export function decisionSeen(draft: Draft, event: EventOf<'decision.seen'>): void {
-  close(
-    draft,
-    (approval) => approval.toolUseId === event.toolUseId && isOpenAt(approval, event.at),
-    event.decision,
-    `${evidenceOf(event)} by ${event.by}`,
-  );
-  touch(draft);
-}
-
 /** A bare notification: only believed when nothing better is known. */
 export function attentionNoticed(
   draft: Draft,
@@ -168,11 +157,17 @@ export function close(
 }
 
 /** A question that was allowed is one that was answered. */
-function wordFor(decision: Decision, type: OpenApproval['request']['type']): Decision {
+export function wordFor(decision: Decision, type: OpenApproval['request']['type']): Decision {
   return decision === 'approved' && type === 'question' ? 'answered' : decision;
 }
 
-function noteClosed(draft: Draft, request_id: string, decision: Decision, evidence: string): void {
+/** Notes the word for a request that is closed, and the evidence. */
+export function noteClosed(
+  draft: Draft,
+  request_id: string,
+  decision: Decision,
+  evidence: string,
+): void {
   const { id: session_id } = draft.context.session;
   const { at } = draft;
   draft.notes.push({ type: 'approval_closed', session_id, request_id, decision, evidence, at });

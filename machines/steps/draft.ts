@@ -72,6 +72,7 @@ const ASIDE = new Set<StepEvent['type']>([
   'process.seen',
   'process.suspended',
   'transcript.read',
+  'cost.added',
   'approval.decided',
   'question.answered',
   'waiter.left',

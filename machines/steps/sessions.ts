@@ -179,6 +179,14 @@ export function usageUpdated(draft: Draft, { usage }: EventOf<'usage.updated'>):
   draft.after.push({ type: 'tokens_updated', session_id: draft.context.session.id, usage });
 }
 
+/** An answer of the model has cost so much: added to what is known. */
+export function costAdded(draft: Draft, { usd }: EventOf<'cost.added'>): void {
+  const { id: session_id, token_usage } = draft.context.session;
+  const usage = { ...token_usage, cost_usd: (token_usage.cost_usd ?? 0) + usd };
+  draft.context.session = { ...draft.context.session, token_usage: usage };
+  draft.after.push({ type: 'tokens_updated', session_id, usage });
+}
+
 /** The turn's diff or plan changed: too large to remember here, published and stored only. One without steps is none. */
 export function documentUpdated(
   draft: Draft,

@@ -22,7 +22,10 @@ export function transcriptRead(draft: Draft, event: EventOf<'transcript.read'>):
   }
   if (usage) {
     // What the transcript does not tell, another source may have told.
-    const token_usage = { ...draft.context.session.token_usage, ...usage };
+    const before = draft.context.session.token_usage;
+    // Neither source need have seen all of it: the larger sum holds more.
+    const cost_usd = Math.max(before.cost_usd ?? 0, usage.cost_usd ?? 0);
+    const token_usage = { ...before, ...usage, ...(cost_usd > 0 && { cost_usd }) };
     draft.context.session = { ...draft.context.session, token_usage };
     draft.after.push({ type: 'tokens_updated', session_id, usage: token_usage });
   }

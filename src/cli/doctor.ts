@@ -34,7 +34,8 @@ import {
   shellQuote,
   writeHookFiles,
 } from './hook-files.ts';
-import { readSettings, settingsPath } from './install-hooks.ts';
+import { settingsPath } from './install-hooks.ts';
+import { readSettings } from './settings-file.ts';
 import { countSpooled, lookAtServer } from './status.ts';
 
 const HOOK_WITHIN_MS = 6_000;

@@ -57,6 +57,8 @@ const history = {
       'before?': 'string | null',
       'after?': 'string | null',
       'around?': 'string | null',
+      // The conversation of this subagent instead of the session's.
+      'subagent_id?': 'string | null',
       'limit?': `${line} | null`,
     }),
   get_turn_diffs: () =>
@@ -87,6 +89,8 @@ const history = {
       'message_id?': 'string | null',
       'turn_id?': 'string | null',
       'field?': "'content' | 'tool_input' | 'tool_output' | null",
+      // The message is one of this subagent's conversation.
+      'subagent_id?': 'string | null',
       'offset?': `${count} | null`,
     }),
 };

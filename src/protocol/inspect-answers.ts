@@ -180,6 +180,7 @@ export type InspectOrigin =
   | 'connector'
   | 'watch'
   | 'transcript'
+  | 'telemetry'
   | 'server'
   | 'visualizer';
 

@@ -202,8 +202,13 @@ export const REPLIES = {
     messages: 'Message[]',
     has_older: 'boolean',
     has_newer: 'boolean',
-    /** All messages of the session. */
+    /** All messages of the session, or of the subagent. */
     message_count: 'count',
+    /** Of this subagent's conversation, with the tokens that it took. */
+    subagent_id: 'string?',
+    token_usage: 'TokenUsage?',
+    /** Why there is nothing to show of the subagent. */
+    unavailable: 'string?',
   },
   /** Diffs of turns, the oldest first. */
   turn_diffs_page: { session_id: 'string', turn_diffs: 'TurnDiff[]', has_older: 'boolean' },

@@ -16,9 +16,16 @@ import type {
   SkillsListEntry,
 } from '../protocol/codex-nouns.ts';
 import type { Hook } from '../protocol/hook.ts';
-import type { ImageInput, Message, SubagentTool } from '../protocol/nouns.ts';
+import type { ImageInput, Message, SubagentTool, TokenUsage } from '../protocol/nouns.ts';
 import type { TransientListMessage, TransientSessionMessage } from '../protocol/server.ts';
-import type { HookReceipt, TranscriptPort, Transcripts, WatchPort } from './reports.ts';
+import type {
+  HookReceipt,
+  KeepImage,
+  TelemetryReport,
+  TranscriptPort,
+  Transcripts,
+  WatchPort,
+} from './reports.ts';
 
 type WithoutTime<Event> = Event extends unknown ? Omit<Event, 'at'> : never;
 
@@ -139,6 +146,12 @@ export interface Account {
 /** Tool uses of a subagent, oldest first, or why there are none to show. */
 export type SubagentTools = { tools: SubagentTool[]; truncated: boolean } | { unavailable: string };
 
+/** All that a subagent did and said, oldest first, and the tokens that it took; null where it has not answered. */
+export interface SubagentBranch {
+  messages: Message[];
+  usage: TokenUsage | null;
+}
+
 /** Makes names for sessions. */
 export interface Namer {
   /**
@@ -211,9 +224,18 @@ export interface Provider {
   readonly namer: Namer | null;
   /** Reads a hook of its command line tool; null for one that is not its own. */
   readonly readHook: ((hook: Hook) => HookReading | null) | null;
+  /** Reads what an exporter of its telemetry sends, a parsed body; null where it has none. Never throws. */
+  readonly readTelemetry: ((body: unknown) => TelemetryReport[]) | null;
   /** Reads what a subagent did from the file of its session; null where there is no such file. */
   readonly subagentTools:
     | ((transcriptPath: string | null, id: string) => Promise<SubagentTools>)
+    | null;
+  /** Reads the conversation of a subagent, or why it is not to be had; null where it has none of its own. */
+  readonly subagentBranch:
+    | ((
+        of: { transcript: string | null; sessionId: string; agent: string },
+        keep: KeepImage,
+      ) => Promise<SubagentBranch | { unavailable: string }>)
     | null;
   /** Watches sessions that run in terminals, from the first look on; null where nothing is to be looked at. */
   readonly watch: ((port: WatchPort) => Promise<{ close(): Promise<void> }>) | null;
@@ -278,7 +300,9 @@ export const BLANK_PROVIDER: Readonly<Omit<Provider, 'id' | 'name'>> = {
   account: null,
   namer: null,
   readHook: null,
+  readTelemetry: null,
   subagentTools: null,
+  subagentBranch: null,
   watch: null,
   transcripts: null,
   start: () => {},

@@ -151,7 +151,6 @@ export type TelemetryReport = ReportOrigin & {
   prompt: string | null;
   agent: string | null;
 } & (
-    | { what: 'prompt.entered'; command: string | null; length: number | null }
     | {
         what: 'tool.decided';
         tool: string;
@@ -180,20 +179,7 @@ export type TelemetryReport = ReportOrigin & {
         /** `repl_main_thread`, `sdk`, `compact`, `agent:…`, `generate_session_title`. */
         purpose: string | null;
       }
-    | {
-        what: 'api.failed';
-        model: string | null;
-        error: string;
-        status: number | null;
-        final: boolean;
-      }
     | { what: 'permission.mode'; from: string | null; mode: string; trigger: string | null }
-    | {
-        what: 'agent.ended';
-        agentType: string | null;
-        tokens: number | null;
-        durationMs: number | null;
-      }
   );
 
 /** An id that may become a key or a part of a path: letters, digits, `.`, `_`, `:`, `-`. */

@@ -66,6 +66,8 @@ export interface RuntimeApi {
   takeHook(body: unknown, meta: HookMeta): Promise<void>;
   /** The line on which the process of a hook waits that was taken under this key. */
   awaitAnswer(key: string): AnswerLine;
+  /** Takes what an exporter of telemetry sends (parsed JSON); what of it says nothing is passed over. Never throws. */
+  takeTelemetry(body: unknown): void;
   /** An image of a message, by the digest of its bytes; null when there is none. */
   image(sha256: string): Promise<Picture | null>;
   health(): Health;

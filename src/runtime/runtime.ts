@@ -23,6 +23,7 @@ import { frameOf } from './rooms/rooms.ts';
 import type { RuntimeApi } from './runtime-api.ts';
 import { createSessionNames, type SessionNames } from './sessions/session-names.ts';
 import { createShells } from './shells.ts';
+import { createTelemetry } from './telemetry.ts';
 import { TranscriptReading } from './transcripts.ts';
 import { Witnesses } from './witnesses.ts';
 
@@ -84,6 +85,7 @@ export function createRuntime(deps: RuntimeDeps): Runtime {
     images,
     log: log.child('transcripts'),
   });
+  const takeTelemetry = createTelemetry({ ...core, providers, log: log.child('telemetry') });
   const intake = createIntake((hook, meta) => hooks.take(hook, meta));
   const inspection = createInspection({
     ...{ writer, registry, ledger, clock, version },
@@ -109,7 +111,7 @@ export function createRuntime(deps: RuntimeDeps): Runtime {
   });
   const receive = createDispatch({ codec: intake.codec, handlers, log: log.child('websocket') });
   return {
-    api: apiOf({ deps, core, subscriptions, intake, receive }),
+    api: apiOf({ deps, core, takeTelemetry, subscriptions, intake, receive }),
     ...{ rooms, registry, ledger, threads, inspection, witnesses, transcripts },
     warmUp: () => void rehearseHook(providers),
     waitForSpool: intake.waitForSpool,
@@ -157,12 +159,14 @@ function namesOf({ providers, log }: RuntimeDeps, { sessions }: Core): SessionNa
 function apiOf({
   deps: { writer, images, version },
   core: { answers },
+  takeTelemetry,
   subscriptions,
   intake,
   receive,
 }: {
   deps: RuntimeDeps;
   core: Core;
+  takeTelemetry: RuntimeApi['takeTelemetry'];
   subscriptions: Subscriptions;
   intake: Intake;
   receive: RuntimeApi['receive'];
@@ -179,6 +183,7 @@ function apiOf({
     closed: () => {},
     takeHook: intake.takeHook,
     awaitAnswer: (key) => answers.wait(key),
+    takeTelemetry,
     image: images.find,
     health: () => ({ status: 'ok', ...troubleOf(writer.trouble) }),
     figures: async () => ({

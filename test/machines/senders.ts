@@ -24,6 +24,7 @@ export const SENDERS: Record<SessionEvent['type'], string> = {
   'message.added': STEERED,
   'message.changed': STEERED,
   'usage.updated': STEERED,
+  'cost.added': 'telemetry',
   'diff.updated': STEERED,
   'plan.updated': STEERED,
   'message.confirmed': STEERED,

@@ -234,6 +234,18 @@ const ROWS: Row[] = [
     [noted({ agent_processes: '[{"pid":7,"start":"1"},{"pid":8,"start":"1"}]' })],
   ],
   [
+    'a request that was closed without a word gets the first one that telemetry tells',
+    [...ASKED, report(5, 'witness.busy', { witness: 'registry' })],
+    report(6, 'decision.seen', {
+      witness: 'telemetry',
+      toolUseId: 't1',
+      decision: 'denied',
+      by: 'person',
+    }),
+    'working',
+    [closed('r1', 'denied', 'telemetry: decision.seen by person'), delta({})],
+  ],
+  [
     'a decision that telemetry saw closes the request of that very tool use',
     ASKED,
     report(4, 'decision.seen', {

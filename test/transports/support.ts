@@ -89,6 +89,8 @@ export class FakeHall {
     this.hooks.push({ body, meta });
   }
 
+  takeTelemetry(): void {}
+
   image(): Promise<null> {
     return Promise.resolve(null);
   }

@@ -28,7 +28,7 @@ export function idOfCompaction(session_id: string, prompt_id: string, nth = 0): 
 }
 
 /** A line of a transcript that no hook tells, or a block of it. */
-export function idOfLine(session_id: string, uuid: string, part = ''): string {
+function idOfLine(session_id: string, uuid: string, part = ''): string {
   return part === '' ? `${session_id}:${uuid}` : `${session_id}:${uuid}:${part}`;
 }
 

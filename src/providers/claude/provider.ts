@@ -7,6 +7,8 @@ import type { TranscriptPort, WatchPort } from '../reports.ts';
 import { answerOf } from './hooks/answers.ts';
 import { eventFromHook, fieldsFrom, hookNameOf } from './hooks/events.ts';
 import { readSubagentTools } from './hooks/subagent-tools.ts';
+import { parseLogs } from './telemetry.ts';
+import type { TranscriptBranches } from './transcript-branch.ts';
 
 /** Where Claude Code keeps what is read of it. */
 export interface ClaudeProviderDeps {
@@ -23,7 +25,9 @@ export function createClaudeProvider({ transcriptRoots, homes }: ClaudeProviderD
     id: 'claude',
     name: 'Claude Code',
     readHook,
+    readTelemetry: (body) => parseLogs(body).reports,
     subagentTools: (transcriptPath, id) => readSubagentTools(transcriptPath, id, transcriptRoots),
+    subagentBranch: homes.length === 0 ? null : branchReader(homes),
     watch: homes.length === 0 ? null : (port) => watchRegistries(homes, port),
     transcripts: homes.length === 0 ? null : (port) => followTranscripts(homes, port),
   };
@@ -35,6 +39,19 @@ async function watchRegistries(homes: readonly string[], port: WatchPort) {
   const watch = new RegistryWatch({ ...port, homes });
   await watch.start();
   return watch;
+}
+
+/** Loaded when somebody asks. */
+function branchReader(homes: readonly string[]): NonNullable<Provider['subagentBranch']> {
+  const loading = { branches: null as Promise<TranscriptBranches> | null };
+  const open = async () => {
+    const { TranscriptBranches } = await import('./transcript-branch.ts');
+    return new TranscriptBranches(homes);
+  };
+  return async (of, keep) => {
+    loading.branches ??= open();
+    return (await loading.branches).read(of, keep);
+  };
 }
 
 async function followTranscripts(homes: readonly string[], port: TranscriptPort) {

@@ -63,11 +63,6 @@ function reportOf(record: unknown): TelemetryReport | null {
 /** How each event becomes a report; an event without a row says nothing about a session. */
 const READERS = new Map<string, (attributes: Attributes) => What | null>(
   Object.entries<(attributes: Attributes) => What | null>({
-    user_prompt: (of) => ({
-      what: 'prompt.entered',
-      command: textOf(of, 'command_name'),
-      length: numberOf(of, 'prompt_length'),
-    }),
     tool_decision: (of) => {
       const tool = of.get('tool_use_id');
       const decision = of.get('decision');
@@ -104,20 +99,12 @@ const READERS = new Map<string, (attributes: Attributes) => What | null>(
       request: textOf(of, 'request_id'),
       purpose: textOf(of, 'query_source'),
     }),
-    api_error: (of) => apiFailure(of, false),
-    api_retries_exhausted: (of) => apiFailure(of, true),
     permission_mode_changed: (of) => {
       const mode = textOf(of, 'to_mode');
       if (mode === null) return null;
       const from = textOf(of, 'from_mode');
       return { what: 'permission.mode', from, mode, trigger: textOf(of, 'trigger') };
     },
-    subagent_completed: (of) => ({
-      what: 'agent.ended',
-      agentType: textOf(of, 'agent_type'),
-      tokens: numberOf(of, 'total_tokens'),
-      durationMs: numberOf(of, 'duration_ms'),
-    }),
   }),
 );
 
@@ -129,16 +116,6 @@ const DECIDERS = new Map<string, 'person' | 'hook' | 'rule' | 'aborted'>([
   ['hook', 'hook'],
   ['config', 'rule'],
 ]);
-
-function apiFailure(of: Attributes, final: boolean): What {
-  return {
-    what: 'api.failed',
-    model: textOf(of, 'model'),
-    error: textOf(of, 'error') ?? 'the API request failed',
-    status: numberOf(of, 'status_code'),
-    final,
-  };
-}
 
 function tokensOf(of: Attributes): Tokens {
   const count = (name: string): number => numberOf(of, name) ?? 0;

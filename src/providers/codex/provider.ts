@@ -60,7 +60,9 @@ export function createCodexProvider({ engine, env, naming, log }: CodexProviderD
     readHook: null,
     watch: null,
     transcripts: null,
+    readTelemetry: null,
     subagentTools: null,
+    subagentBranch: null,
     start(port) {
       account = createAccount({ engine, port, codexHome: codexHomeOf(env), log });
       followEngine({ engine, port });

@@ -57,7 +57,7 @@ export function createHandlers(deps: HandlersDeps): Handlers<ClientTag> {
     ...createTurnsHandlers({ sessions, images, links }),
     ...createApprovalsHandlers({ sessions, links, answers, subscriptions }),
     ...createNamingHandlers({ sessions }),
-    ...createHistoryHandlers({ writer, sessions }),
+    ...createHistoryHandlers({ writer, sessions, providers, images }),
     ...createSearchHandlers(writer),
     ...createReviewsHandlers({ writer, sessions }),
     ...createShellHandlers({ shells, sessions, home }),

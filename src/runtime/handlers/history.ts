@@ -3,9 +3,13 @@
  * and the history of requests. Deciding requests is the business of approvals.ts.
  */
 import { OrbitError } from '../../errors.ts';
+import type { Images } from '../../host/images.ts';
 import type { ClientMessageOf } from '../../protocol/client.ts';
 import type { TextField } from '../../protocol/server.ts';
+import type { Providers, SubagentBranch } from '../../providers/provider.ts';
 import type { Read, ReadResults } from '../../store/items.ts';
+import { partOf } from '../../store/queries/conversation.ts';
+import { pageOf } from '../../store/queries/pages.ts';
 import type { Writer } from '../../store/writer.ts';
 import type { Handlers } from '../runtime-api.ts';
 import type { Sessions } from '../sessions/sessions.ts';
@@ -13,6 +17,8 @@ import type { Sessions } from '../sessions/sessions.ts';
 interface HistoryDeps {
   writer: Pick<Writer, 'read'>;
   sessions: Pick<Sessions, 'as'>;
+  providers: Pick<Providers, 'of'>;
+  images: Pick<Images, 'keep'>;
 }
 
 /** Entries of a page, unless the asker wants fewer or, up to the second, more; a frame may hold fewer. */
@@ -35,9 +41,10 @@ type HistoryTag =
  * Handlers of this group. All read behind every event and decision taken before; frames of later events are
  * sent behind the answer.
  */
-export function createHistoryHandlers({ writer, sessions }: HistoryDeps): Handlers<HistoryTag> {
+export function createHistoryHandlers(deps: HistoryDeps): Handlers<HistoryTag> {
+  const { writer, sessions } = deps;
   return {
-    ...createPageHandlers(writer),
+    ...createPageHandlers(deps),
     async list_approvals({ session_id, limit }, asker) {
       const sessionId = session_id ?? null;
       const approvals = await writer.read({
@@ -68,8 +75,9 @@ export function createHistoryHandlers({ writer, sessions }: HistoryDeps): Handle
 }
 
 function createPageHandlers(
-  writer: Pick<Writer, 'read'>,
+  deps: HistoryDeps,
 ): Pick<Handlers<HistoryTag>, 'get_sessions' | 'get_messages' | 'get_turn_diffs' | 'get_text'> {
+  const { writer } = deps;
   return {
     async get_sessions({ after = null, status = null, limit }, asker) {
       const read = { kind: 'sessions', after, status, limit: pageLimit(limit) } as const;
@@ -84,6 +92,11 @@ function createPageHandlers(
       const { session_id } = message;
       const place = placeOf(message);
       const limit = pageLimit(message.limit);
+      if (message.subagent_id) {
+        const about = { session_id, subagent_id: message.subagent_id };
+        asker.reply({ type: 'messages_page', ...(await pageOfBranch(deps, about, place, limit)) });
+        return;
+      }
       const page = await writer.read({ kind: 'messages', sessionId: session_id, place, limit });
       const messageId = place.at === 'newest' ? '' : place.messageId;
       if ('missing' in page) throw missing(page, session_id, messageId);
@@ -99,10 +112,59 @@ function createPageHandlers(
       const { session_id, offset } = message;
       const { of, about, field } = textOf(message);
       const from = offset ?? 0;
+      if (message.subagent_id && 'messageId' in of) {
+        const branch = { session_id, subagent_id: message.subagent_id };
+        const { messages } = await branchOf(deps, branch);
+        const one = messages.find(({ id }) => id === of.messageId);
+        if (!one) throw missing({ missing: 'Message' }, session_id, of.messageId);
+        const part = partOf(one[of.field] ?? '', from);
+        asker.reply({ type: 'text_part', session_id, ...about, field, offset: from, ...part });
+        return;
+      }
       const part = await writer.read({ kind: 'text', sessionId: session_id, of, offset: from });
       if ('missing' in part) throw missing(part, session_id, Object.values(about)[0] ?? '');
       asker.reply({ type: 'text_part', session_id, ...about, field, offset: from, ...part });
     },
+  };
+}
+
+/** A subagent of a session. */
+interface Branch {
+  session_id: string;
+  subagent_id: string;
+}
+
+/** What a subagent did and said. @throws OrbitError `not_found` for one that its session does not have */
+async function branchOf(
+  { writer, providers, images }: HistoryDeps,
+  { session_id: sessionId, subagent_id: id }: Branch,
+): Promise<SubagentBranch & { unavailable?: string }> {
+  const agent = await writer.read({ kind: 'subagent', sessionId, id });
+  if (!agent) throw new OrbitError('not_found', { what: 'Subagent', id }, { sessionId });
+  const { subagentBranch, name } = providers.of(agent.provider);
+  const of = { transcript: agent.transcriptPath, sessionId, agent: id };
+  const read = (await subagentBranch?.(of, (bytes) => images.keep(bytes))) ?? {
+    unavailable: `${name} keeps no conversation of it`,
+  };
+  return 'unavailable' in read ? { ...read, messages: [], usage: null } : read;
+}
+
+async function pageOfBranch(
+  deps: HistoryDeps,
+  about: Branch,
+  place: Extract<Read, { kind: 'messages' }>['place'],
+  limit: number,
+) {
+  const { messages, usage, unavailable } = await branchOf(deps, about);
+  const page = pageOf(messages, { place, limit });
+  if (page === null) {
+    const id = place.at === 'newest' ? '' : place.messageId;
+    throw missing({ missing: 'Message' }, about.session_id, id);
+  }
+  return {
+    ...{ ...about, ...page },
+    ...(usage && { token_usage: usage }),
+    ...(unavailable !== undefined && { unavailable }),
   };
 }
 

@@ -18,6 +18,7 @@ export type Origin =
   | 'watch'
   /** The transcript of a watched session. */
   | 'transcript'
+  | 'telemetry'
   | 'server'
   | 'visualizer';
 

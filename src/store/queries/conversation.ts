@@ -2,7 +2,7 @@
  * The parts of a session beyond its own row, as rows and as nouns: messages, turn diffs, subagents, open
  * requests. Called by snapshot.ts and catch-up.ts, which decide what of it a subscriber gets.
  */
-import { cut, cutJson, MAX_FRAME_BYTES } from '../../protocol/encode.ts';
+import { cut } from '../../protocol/encode.ts';
 import type {
   ApprovalRequest,
   ImageInput,
@@ -13,8 +13,9 @@ import type {
   TurnDiff,
 } from '../../protocol/nouns.ts';
 import type { Sqlite } from '../database.ts';
-import type { MessagesPage, Read, ReadResults, TextPart } from '../items.ts';
-import { byteLength, head } from '../text.ts';
+import type { Read, ReadResults, TextPart } from '../items.ts';
+import { head } from '../text.ts';
+import { createBudget, pageAround } from './pages.ts';
 import { present, usageFromRow } from './session-rows.ts';
 
 /** A row of `messages`. */
@@ -141,45 +142,14 @@ export function imagesFrom(json: string | null): ImageInput[] {
  * session of 100,000 messages.
  */
 
-/** Longest field of a message in a snapshot or a page, UTF-16 units (the reference's number). */
-const MESSAGE_FIELD_CHARS = 16_000;
-
 /** Longest diff in a page, UTF-16 units. */
 const DIFF_CHARS = 120_000;
-
-/** Images that are not small (data URIs of screenshots) stay out, as in the reference. */
-const IMAGE_VALUE_CHARS = 500;
-const MAX_IMAGES = 32;
 
 /** One part of a text, UTF-16 units: its JSON is at most six bytes a unit, and that fits a frame. */
 const PART_CHARS = 128 * 1024;
 
-/** What a reply holds besides its list. */
-const AROUND_BYTES = 4_096;
-
 type Asked<Kind extends Read['kind']> = Extract<Read, { kind: Kind }>;
 type Sequenced = MessageRow & { sequence: number };
-
-/** A message as a snapshot shows it: long texts are cut and `truncated` says so, large images are left out. */
-export function trimMessage(message: Message): Message {
-  const { images, ...rest } = message;
-  const small = images
-    ?.filter(({ value }) => value.length <= IMAGE_VALUE_CHARS)
-    .slice(0, MAX_IMAGES);
-  const truncated: NonNullable<Message['truncated']> = {};
-  for (const name of ['content', 'tool_input', 'tool_output'] as const) {
-    const text = rest[name];
-    if (text === null || text.length <= MESSAGE_FIELD_CHARS) continue;
-    truncated[name] = text.length;
-    const shorten = name === 'tool_input' ? cutJson : cut;
-    rest[name] = shorten(text, MESSAGE_FIELD_CHARS);
-  }
-  return {
-    ...rest,
-    ...(small?.length && { images: small }),
-    ...(Object.keys(truncated).length > 0 && { truncated }),
-  };
-}
 
 /** Reads pages on one connection. */
 export function createPageReads(database: Sqlite) {
@@ -195,7 +165,11 @@ export function createPageReads(database: Sqlite) {
           ? Number.MAX_SAFE_INTEGER
           : statements.sequence.get(place.messageId, sessionId);
       if (at === undefined) return { missing: 'Message' };
-      const page = pageAround(statements, { sessionId, at, side: place.at, limit });
+      const side = (rows: Statements['older']) => (from: number) =>
+        messagesOf(rows.iterate(sessionId, from));
+      const { older, newer, from } = statements;
+      const source = { older: side(older), newer: side(newer), from: side(from) };
+      const page = pageAround(source, { at, side: place.at, limit });
       return { ...page, message_count: count };
     },
 
@@ -271,58 +245,8 @@ function prepareStatements(database: Sqlite) {
 
 type Statements = ReturnType<typeof prepareStatements>;
 
-/** Where a page is: message number `at`, and on which side of it. */
-interface Spot {
-  sessionId: string;
-  at: number;
-  side: Asked<'messages'>['place']['at'];
-  limit: number;
-}
-
-/** As many messages as the limit and a frame allow. Around a message, half of the page is older than it. */
-function pageAround(
-  statements: Statements,
-  { sessionId, at, side, limit }: Spot,
-): Omit<MessagesPage, 'message_count'> {
-  const budget = createBudget(limit);
-  const take = (rows: Iterable<Sequenced>, most: number) => {
-    const taken: Message[] = [];
-    for (const row of rows) {
-      const message = trimMessage(messageFromRow(row));
-      if (taken.length >= most || !budget.takes(message)) return { taken, isMore: true };
-      taken.push(message);
-    }
-    return { taken, isMore: false };
-  };
-  if (side === 'after') {
-    const { taken, isMore } = take(statements.newer.iterate(sessionId, at), limit);
-    return { messages: taken, has_older: true, has_newer: isMore };
-  }
-  if (side !== 'around') {
-    const { taken, isMore } = take(statements.older.iterate(sessionId, at), limit);
-    return { messages: taken.reverse(), has_older: isMore, has_newer: side === 'before' };
-  }
-  // The message itself goes first: it is in the page whatever its size.
-  const newer = take(statements.from.iterate(sessionId, at), Math.ceil(limit / 2));
-  const older = take(statements.older.iterate(sessionId, at), limit - newer.taken.length);
-  return {
-    messages: [...older.taken.reverse(), ...newer.taken],
-    has_older: older.isMore,
-    has_newer: newer.isMore,
-  };
-}
-
-/** Counts what a reply may still hold. The first entry always fits: its texts are cut below a frame. */
-function createBudget(limit: number) {
-  let left = limit;
-  let bytes = MAX_FRAME_BYTES - AROUND_BYTES;
-  return {
-    takes(entry: object): boolean {
-      bytes -= byteLength(JSON.stringify(entry)) + 1;
-      left -= 1;
-      return left >= 0 && bytes >= 0;
-    },
-  };
+function* messagesOf(rows: Iterable<MessageRow>): Iterable<Message> {
+  for (const row of rows) yield messageFromRow(row);
 }
 
 function trimDiff(row: TurnDiffRow): TurnDiff {
@@ -331,6 +255,7 @@ function trimDiff(row: TurnDiffRow): TurnDiff {
   return { ...turn, diff: cut(turn.diff, DIFF_CHARS), truncated: { diff: turn.diff.length } };
 }
 
-function partOf(text: string, offset: number): TextPart {
+/** The part of a text that begins at an offset, as much as fits a frame. */
+export function partOf(text: string, offset: number): TextPart {
   return { text: head(text.slice(offset), PART_CHARS), length: text.length };
 }

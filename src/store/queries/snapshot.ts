@@ -16,9 +16,9 @@ import {
   type SubagentRow,
   subagentFromRow,
   type TurnDiffRow,
-  trimMessage,
   turnDiffFromRow,
 } from './conversation.ts';
+import { trimMessage } from './pages.ts';
 import { COMMENT_COLUMNS, type CommentRow, commentFromRow } from './reviews.ts';
 import { present, SUMMARY_COLUMNS, type SummaryRow, summaryFromRow } from './session-rows.ts';
 

@@ -165,6 +165,32 @@ interface PairEndpointDeps {
   gate: Pick<Gate, 'wrongCode'>;
 }
 
+/** More than a CLI sends at once, bytes: some 20 records of 1 kB. */
+const MAX_LOGS_BYTES = 4 * 1024 * 1024;
+
+/**
+ * The endpoint for `LOGS_PATH`: takes log records of OpenTelemetry as JSON. It answers at once, because an exporter
+ * that waits delays the end of its CLI, and judges afterwards what they say.
+ */
+export function createLogsEndpoint({
+  runtime,
+}: {
+  runtime: Pick<RuntimeApi, 'takeTelemetry'>;
+}): PlainEndpoint {
+  return async (request, response, { provenHook }) => {
+    if (request.method !== 'POST') {
+      response.setHeader('Allow', 'POST');
+      throw new OrbitError('method_not_allowed', { allow: 'POST' });
+    }
+    // A proof is one of a hook's body.
+    if (provenHook !== null) throw new OrbitError('unauthorized');
+    refuseOtherMedia(request);
+    const body = parseJson(await readBody(request, MAX_LOGS_BYTES));
+    setImmediate(() => runtime.takeTelemetry(body));
+    return { status: 200, body: '{}' };
+  };
+}
+
 interface HookEndpointDeps {
   runtime: Pick<RuntimeApi, 'takeHook' | 'awaitAnswer'>;
   counts: Counts;

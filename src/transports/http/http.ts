@@ -16,6 +16,7 @@ import {
   createAnswerEndpoint,
   createHealthEndpoint,
   createHookEndpoint,
+  createLogsEndpoint,
   createMetricsEndpoint,
   createPairEndpoint,
   createReadyEndpoint,
@@ -26,6 +27,7 @@ import {
   doorOf,
   HEALTH_PATH,
   HOOK_PATH,
+  LOGS_PATH,
   METRICS_PATH,
   PAIR_PATH,
   READY_PATH,
@@ -62,6 +64,7 @@ export function createHttp(
   const endpoints = new Map<string, PlainEndpoint>([
     [HOOK_PATH, createHookEndpoint(deps)],
     [ANSWER_PATH, createAnswerEndpoint(deps)],
+    [LOGS_PATH, createLogsEndpoint(deps)],
     [HEALTH_PATH, createHealthEndpoint(deps)],
     [READY_PATH, createReadyEndpoint(deps)],
     [METRICS_PATH, createMetricsEndpoint(deps)],

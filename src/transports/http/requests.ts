@@ -15,6 +15,8 @@ export const HEALTH_PATH = '/health';
 export const WS_PATH = '/ws';
 /** Where hooks are posted to. */
 export const HOOK_PATH = '/api/hook';
+/** Where a CLI exports its telemetry to, as OpenTelemetry names it. */
+export const LOGS_PATH = '/v1/logs';
 /** Where the process of a hook waits for an answer. */
 export const ANSWER_PATH = '/api/hook/answer';
 
@@ -33,6 +35,7 @@ const DOORS = new Map<string, Door>([
   [METRICS_PATH, 'metrics'],
   [HOOK_PATH, 'hook'],
   [ANSWER_PATH, 'hook'],
+  [LOGS_PATH, 'hook'],
   [PAIR_PATH, 'pair'],
   [WS_PATH, 'ws'],
   [STATELY_PATH, 'stately'],

@@ -35,15 +35,12 @@ describe('telemetry', () => {
       (body) => parseLogs(body).reports,
     );
     expect(reports.map(({ what }) => what)).toEqual([
-      'prompt.entered',
       'api.answered',
       'api.answered',
       'tool.decided',
       'tool.settled',
       'api.answered',
-      'prompt.entered',
       'permission.mode',
-      'prompt.entered',
     ]);
     const tool = 'toolu_0000000000000mx0ce85j3';
     expect(reports).toContainEqual(
@@ -66,7 +63,7 @@ describe('telemetry', () => {
         trigger: 'shift_tab',
       }),
     );
-    expect(reports[1]).toMatchObject({
+    expect(reports[0]).toMatchObject({
       stamp: Date.parse('2026-11-28T11:44:06.350Z'),
       sequence: 16,
       usd: 0.00703575,
@@ -124,7 +121,7 @@ describe('telemetry', () => {
       prompt: 'SECRET',
       prompt_length: 6,
     };
-    const { reports } = parseLogs(request('user_prompt', private_));
+    const { reports } = parseLogs(request('api_request', private_));
     expect(reports).toHaveLength(1);
     expect(JSON.stringify(reports)).not.toContain('SECRET');
   });

@@ -61,7 +61,7 @@ export const CLIENT_WORDS: Record<ClientMessage['type'], ClientWords> = {
     errors: [...READ, 'invalid_argument'],
   },
   get_messages: {
-    does: 'Sends a page of messages before, after or around one; without a place the newest. `limit` is at most 1,000.',
+    does: 'Sends a page of messages before, after or around one; without a place the newest. `limit` is at most 1,000. With `subagent_id` of the conversation of that subagent, read from its own transcript.',
     errors: [...READ, 'not_found', 'invalid_argument'],
   },
   get_turn_diffs: {

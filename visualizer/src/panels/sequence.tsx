@@ -15,7 +15,7 @@ import { leavesOf, phaseOf } from '../value.ts';
 const TELLERS = ['client', 'hook', 'watch', 'connector', 'server'] as const;
 
 /**
- * Spooled hooks came late but are hooks; what a page sends is a client's; a transcript is watched like the
+ * Spooled hooks came late but are hooks; what a page sends is a client's; a transcript and telemetry are watched like the
  * processes are.
  */
 const LANE_OF: Record<InspectOrigin, (typeof TELLERS)[number]> = {
@@ -24,6 +24,7 @@ const LANE_OF: Record<InspectOrigin, (typeof TELLERS)[number]> = {
   hook: 'hook',
   watch: 'watch',
   transcript: 'watch',
+  telemetry: 'watch',
   spool: 'hook',
   connector: 'connector',
   server: 'server',

@@ -1,0 +1,40 @@
+/** What a source beside the hooks saw of a decision: it names the tool use, and mostly who decided. */
+import { isOpenAt } from '../evidence.ts';
+import type { OpenApproval, SessionContext, Settled } from '../session-types.ts';
+import { close, noteClosed, wordFor } from './approvals.ts';
+import { type Draft, type EventOf, evidenceOf, touch } from './draft.ts';
+
+/** A source saw how the request of one tool use was decided. */
+export function decisionSeen(draft: Draft, event: EventOf<'decision.seen'>): void {
+  const evidence = `${evidenceOf(event)} by ${event.by}`;
+  close(
+    draft,
+    (approval) => approval.toolUseId === event.toolUseId && isOpenAt(approval, event.at),
+    event.decision,
+    evidence,
+  );
+  draft.context.settled = draft.context.settled.map((settled) => {
+    if (settled.toolUseId !== event.toolUseId || !isWordless(settled)) return settled;
+    const { isGuess: _, ...rest } = settled;
+    const decision = wordFor(
+      event.decision === 'refused_by_rule' ? 'denied' : event.decision,
+      settled.type as OpenApproval['request']['type'],
+    );
+    noteClosed(draft, settled.requestId, decision, evidence);
+    return { ...rest, decision, evidence };
+  });
+  touch(draft);
+}
+
+/** Nobody has said yet how a request of this tool use was decided. */
+export function awaitsWord({ approvals, settled }: SessionContext, toolUseId: string): boolean {
+  return (
+    approvals.some((approval) => approval.toolUseId === toolUseId) ||
+    settled.some((one) => one.toolUseId === toolUseId && isWordless(one))
+  );
+}
+
+/** Closed because the session went on; the first source that says how is believed. */
+function isWordless({ decision, type }: Settled): boolean {
+  return decision === 'unknown' && type !== undefined;
+}
