@@ -45,7 +45,8 @@ export class InstallHooksCommand extends OrbitCommand {
       Running sessions of Claude Code take the hooks up by themselves.
 
       What a session asks in its terminal can then be answered from here too, while its own dialog stays open:
-      whoever is first decides. With \`--no-answers\` only the terminal answers.
+      whoever is first decides. Messages to a session reach it when its turn ends. With \`--no-answers\` only the
+      terminal answers, and no message reaches it.
     `,
     examples: [
       ['Install for all projects', '$0 install-hooks'],
@@ -59,7 +60,7 @@ export class InstallHooksCommand extends OrbitCommand {
 
   answers = Option.Boolean('--answers', true, {
     description:
-      'Let clients answer what sessions ask in their terminals; --no-answers leaves it out',
+      'Let clients answer and write to sessions in their terminals; --no-answers leaves it out',
   });
 
   protected async run(): Promise<number> {

@@ -17,8 +17,12 @@ import type {
 } from '../protocol/codex-nouns.ts';
 import type { Hook } from '../protocol/hook.ts';
 import type { ImageInput, Message, SubagentTool } from '../protocol/nouns.ts';
-import type { TransientListMessage, TransientSessionMessage } from '../protocol/server.ts';
-import type { HookReceipt, TranscriptPort, Transcripts, WatchPort } from './reports.ts';
+import type {
+  PastSession,
+  TransientListMessage,
+  TransientSessionMessage,
+} from '../protocol/server.ts';
+import type { HookReceipt, KeepImage, TranscriptPort, Transcripts, WatchPort } from './reports.ts';
 
 type WithoutTime<Event> = Event extends unknown ? Omit<Event, 'at'> : never;
 
@@ -139,6 +143,33 @@ export interface Account {
 /** Tool uses of a subagent, oldest first, or why there are none to show. */
 export type SubagentTools = { tools: SubagentTool[]; truncated: boolean } | { unavailable: string };
 
+/** A place in the list of past sessions: all that stand behind it are older, or as old with a greater id. */
+export interface PastPlace {
+  /** Milliseconds since 1970, a whole number. */
+  at: number;
+  id: string;
+}
+
+/** Conversations as the provider keeps them on disk. Read-only; nothing is kept in memory between two calls. */
+export interface PastSessions {
+  /**
+   * At most `limit`, the newest change first (`comesBefore`), behind `after` or from the newest on. Looks into no
+   * file but those that it gives. Never rejects for a file that cannot be read: that one is left out.
+   */
+  list(options: { after: PastPlace | null; limit: number }): Promise<PastSession[]>;
+  /**
+   * All messages of one, the oldest first, under ids that stay the same; null when there is none of this id.
+   *
+   * @param keep  keeps its images; what it refuses is left out
+   */
+  read(id: string, keep: KeepImage): Promise<{ session: PastSession; messages: Message[] } | null>;
+}
+
+/** The order of lists of past sessions: the newest first. */
+export function comesBefore(one: PastPlace, other: PastPlace): boolean {
+  return one.at > other.at || (one.at === other.at && one.id < other.id);
+}
+
 /** Makes names for sessions. */
 export interface Namer {
   /**
@@ -211,12 +242,16 @@ export interface Provider {
   readonly namer: Namer | null;
   /** Reads a hook of its command line tool; null for one that is not its own. */
   readonly readHook: ((hook: Hook) => HookReading | null) | null;
+  /** Whether the hook that tells the end of a turn can bring words of clients to the agent. */
+  readonly takesWords: boolean;
   /** Reads what a subagent did from the file of its session; null where there is no such file. */
   readonly subagentTools:
     | ((transcriptPath: string | null, id: string) => Promise<SubagentTools>)
     | null;
   /** Watches sessions that run in terminals, from the first look on; null where nothing is to be looked at. */
   readonly watch: ((port: WatchPort) => Promise<{ close(): Promise<void> }>) | null;
+  /** Conversations of before; null where none can be read. */
+  readonly past: PastSessions | null;
   /** Reads the transcripts of such sessions; null where there are none. */
   readonly transcripts: ((port: TranscriptPort) => Promise<Transcripts>) | null;
   /** Begins to tell what is not asked for. Called once, before all else. */
@@ -278,8 +313,10 @@ export const BLANK_PROVIDER: Readonly<Omit<Provider, 'id' | 'name'>> = {
   account: null,
   namer: null,
   readHook: null,
+  takesWords: false,
   subagentTools: null,
   watch: null,
+  past: null,
   transcripts: null,
   start: () => {},
   close: async () => {},

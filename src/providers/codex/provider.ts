@@ -58,7 +58,9 @@ export function createCodexProvider({ engine, env, naming, log }: CodexProviderD
     },
     namer,
     readHook: null,
+    takesWords: false,
     watch: null,
+    past: null,
     transcripts: null,
     subagentTools: null,
     start(port) {

@@ -27,6 +27,7 @@ import { isPhone } from '../ui/screen.ts';
 import { ageWords, count } from '../ui/words.ts';
 import { phaseOfRow } from '../value.ts';
 import { visibleText } from '../visible.ts';
+import { PastButton } from './past.tsx';
 import { rowHeight, SessionRow } from './session-row.tsx';
 import './sessions.css';
 
@@ -69,6 +70,7 @@ export function Sessions() {
           ))}
         </select>
         <Filters />
+        <PastButton />
       </div>
       {listed.value.length > 0 ? <List /> : <Empty />}
       <Foot />
