@@ -14,6 +14,7 @@ export type Refusal =
   | 'no_connector'
   | 'no_turn'
   | 'already_resolved'
+  | 'queue_full'
   | 'unsupported';
 
 /** What a guard that refuses means for the client. */
@@ -23,6 +24,9 @@ const OF_GUARD: Readonly<Record<string, Refusal>> = {
   canStop: 'no_turn',
   isOpenRequest: 'already_resolved',
   isAwaited: 'watched_only',
+  takesWords: 'watched_only',
+  hasRoomForWords: 'queue_full',
+  isQueued: 'already_resolved',
   connectorCan: 'unsupported',
   connectorCanAnswer: 'unsupported',
 };
@@ -33,6 +37,7 @@ const ORDER: readonly Refusal[] = [
   'session_over',
   'no_turn',
   'already_resolved',
+  'queue_full',
   'unsupported',
   'no_connector',
 ];

@@ -82,6 +82,15 @@ export type SessionReport =
       /** Agents that go on in the background; null when the reporter cannot tell (then: none). */
       backgroundAgents: Array<{ id: string; type: string }> | null;
       diff?: string;
+      /**
+       * `asked`: the hook waits for words of clients. `able`: it would have asked, had it known of any. `none`: hooks
+       * of this session never ask. Absent: not known.
+       */
+      words?: 'asked' | 'able' | 'none';
+      /** The hook that asks for words. */
+      hookKey?: string;
+      /** A hook had made the agent go on after an end before this one. */
+      isContinued?: true;
     })
   | (Reported & { type: 'turn.aborted'; reason: string; diff?: string })
   | (Reported & { type: 'turn.failed'; error: string; diff?: string })
@@ -114,6 +123,12 @@ export type SessionReport =
     })
   /** The hook that waited for the answer to a request is gone. */
   | (Reported & { type: 'waiter.left'; requestId: string })
+  /** Words of a client did not reach the hook that asked for them. */
+  | (Reported & { type: 'words.lost'; hookKey: string })
+  /** Words of clients that wait since before that moment wait no more. */
+  | (Reported & { type: 'words.expired'; before: Stamp })
+  /** A source saw words that a hook brought in front of the agent. */
+  | (Reported & { type: 'words.seen'; witness: Witness; text: string })
   /** The provider says that this request is settled or withdrawn. */
   | (Reported & {
       type: 'approval.resolved';
@@ -234,6 +249,10 @@ export type SessionCommand =
       message: Message;
       order: Extract<ConnectorCommand, { type: 'turn.steer' }>;
     })
+  /** Words for a session that is only watched: they wait for the end of a turn. */
+  | (Reported & { type: 'words.submitted'; message: Message })
+  /** Words that wait are taken back. */
+  | (Reported & { type: 'words.withdrawn'; messageId: string })
   | (Reported & {
       type: 'approval.decided';
       requestId: string;

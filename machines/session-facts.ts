@@ -166,6 +166,8 @@ export type ConnectorCommand =
       /** Which of the request's suggestions become rules, by their place; absent: those that fit the decision. */
       suggestions?: number[];
     }
+  /** What the hook of a turn's end brings to its agent. */
+  | { type: 'words.give'; hookKey: string; text: string }
   | {
       type: 'question.answer';
       requestId: string;

@@ -25,6 +25,7 @@ import { type EventOf, isDirect } from './steps/draft.ts';
 import { isFinished, isShown } from './steps/running.ts';
 import * as sessions from './steps/sessions.ts';
 import * as turns from './steps/turns.ts';
+import * as words from './steps/words.ts';
 
 type ToolReport = EventOf<'tool.started'> | EventOf<'tool.finished'>;
 type EndReport = EventOf<
@@ -143,7 +144,29 @@ export const GUARDS = {
     context.approvals.some(
       (approval) => approval.request.id === event.requestId && answers.hasWaiter(approval),
     ),
-  hasWaiters: (context: SessionContext) => context.approvals.some(answers.hasWaiter),
+  /** Somebody waited for the server that is gone, for an answer or for words. */
+  hasWaiters: (context: SessionContext) =>
+    context.approvals.some(answers.hasWaiter) || words.hasSentWords(context),
+  /** Hooks of the session ask for words, as far as is known. */
+  takesWords: (context: SessionContext, _: SessionEvent) => context.takesWords !== false,
+  hasRoomForWords: (context: SessionContext, _: SessionEvent) => words.hasRoomForWords(context),
+  /** The words wait, and may be taken back. */
+  isQueued: words.isQueued,
+  hasWordsBefore: words.hasWordsBefore,
+  isGivenTo: words.isGivenTo,
+  hasSentWords: (context: SessionContext, _: SessionEvent) => words.hasSentWords(context),
+  /** The end of the open turn asks for words, and some wait: the turn goes on with them. */
+  takesWordsAtEnd: (context: SessionContext, event: EventOf<'turn.completed'>) =>
+    GUARDS.isEndOfTurn(context, event) && words.hasWordsFor(context, event),
+  /** The same where nothing told that a turn was open. */
+  takesWordsAfterAll: (context: SessionContext, event: EventOf<'turn.completed'>) =>
+    canEnd(context, event) && words.hasWordsFor(context, event),
+  /** The turn is open only for words that did not arrive. */
+  isHeldByWords: (context: SessionContext, event: EventOf<'words.lost'>) =>
+    words.isGivenTo(context, event) && words.isHeldByWords(context),
+  /** The same, when the server that gave them is gone. */
+  isHeldInDoubt: (context: SessionContext, _: SessionEvent) =>
+    words.hasSentWords(context) && words.isHeldByWords(context),
   /** The connector can carry out what the client's decision becomes. */
   connectorCanAnswer: (
     context: SessionContext,

@@ -19,6 +19,7 @@ import * as sideRecords from './steps/side-records.ts';
 import * as tools from './steps/tools.ts';
 import * as transcripts from './steps/transcripts.ts';
 import * as turns from './steps/turns.ts';
+import * as words from './steps/words.ts';
 
 // ---- actions ---------------------------------------------------------------------------------------
 
@@ -74,6 +75,14 @@ const STEPS = {
   compactContext: commands.contextCompacted,
   undoTurn: commands.turnUndone,
   rollBackTurns: commands.turnsRolledBack,
+  queueWords: words.wordsQueued,
+  giveWords: words.wordsGiven,
+  seeWords: words.wordsSeen,
+  loseWords: words.wordsLost,
+  doubtWords: words.wordsInDoubt,
+  withdrawWords: words.wordsWithdrawn,
+  expireWords: words.wordsExpired,
+  endHeldTurn: turns.heldTurnEnded,
   chooseSettings: commands.settingsChosen,
   renameThread: commands.threadRenamed,
   sendSettings: commands.settingsSent,

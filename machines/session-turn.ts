@@ -85,6 +85,12 @@ export const closed = session.createStateConfig({
     ...on(
       'turn.completed',
       {
+        guard: 'takesWordsAfterAll',
+        target: 'open',
+        actions: [{ type: 'completeTurn', params: { edge: 'closed', isOpen: false } }, 'giveWords'],
+        group: 'words of a client',
+      },
+      {
         guard: 'canEnd',
         actions: { type: 'completeTurn', params: { edge: 'closed', isOpen: false } },
       },
@@ -124,6 +130,10 @@ export const open = session.createStateConfig({
   on: {
     ...on(
       'turn.completed',
+      {
+        guard: 'takesWordsAtEnd',
+        actions: [{ type: 'completeTurn', params: { edge: 'open', isOpen: true } }, 'giveWords'],
+      },
       {
         guard: 'isEndOfTurn',
         target: 'closed',
@@ -244,6 +254,18 @@ export const open = session.createStateConfig({
       { guard: 'isNewPrompt', actions: { type: 'startTurn', params: 'renews' } },
       { actions: { type: 'startTurn', params: late } },
     ),
+    ...on('words.lost', {
+      guard: 'isHeldByWords',
+      target: 'closed',
+      actions: 'endHeldTurn',
+      group: 'turn over',
+    }),
+    ...on('server.restarted', {
+      guard: 'isHeldInDoubt',
+      target: 'closed',
+      actions: 'endHeldTurn',
+      group: 'turn over',
+    }),
     ...on('tool.started', { actions: { type: 'startTool', params: 'open' } }),
     ...on('approval.requested', { actions: { type: 'requestApproval', params: 'open' } }),
     ...on('undo.started', { actions: 'startUndo' }),

@@ -129,6 +129,15 @@ export interface OpenApproval {
   sent?: { decision: Decision; at: Stamp };
 }
 
+/** Words of a client for a session that is only watched, until it is known that its agent has them. */
+export interface QueuedWords {
+  messageId: string;
+  content: string;
+  at: Stamp;
+  /** Key of the hook that was given them; absent while they wait. */
+  givenTo?: string;
+}
+
 /** How a request was settled: wire word and the evidence for it. */
 export type Decision =
   | 'approved'
@@ -207,6 +216,12 @@ export interface SessionContext {
   lastMessageAt?: string;
   /** The message about the newest compaction of the context, as far as it has one. */
   compaction?: { messageId: string; isOver: boolean };
+  /** Words of clients that wait for the end of a turn, oldest first; absent while there were none. */
+  words?: QueuedWords[];
+  /** Whether the hook that tells the end of a turn asks for words; absent while none has told. */
+  takesWords?: boolean;
+  /** The end of the turn that words were given to: it is open only because of them. Null: none. */
+  heldAt?: Stamp | null;
 }
 
 /** What an actor starts from. */

@@ -222,7 +222,7 @@ const link = session.createStateConfig({
   states: {
     passive: {
       description:
-        'Only watched: it takes no command but the answer that a hook of its CLI waits for.',
+        'Only watched: it takes answers that a hook of its CLI waits for, and words for the end of its turn.',
       always: { guard: 'isSteered' as never, target: 'detached' },
       meta: { refuses: 'watched_only' },
       on: {
@@ -235,7 +235,18 @@ const link = session.createStateConfig({
           actions: 'sendDecision',
         }),
         ...on('waiter.left', { guard: 'hadWaiter', actions: 'loseWaiter' }),
-        ...on('server.restarted', { guard: 'hasWaiters', actions: 'forgetWaiters' }),
+        ...on('server.restarted', {
+          guard: 'hasWaiters',
+          actions: ['forgetWaiters', 'doubtWords'],
+        }),
+        ...on('words.submitted', {
+          guard: ['isAlive', 'takesWords', 'hasRoomForWords'],
+          actions: 'queueWords',
+        }),
+        ...on('words.withdrawn', { guard: 'isQueued', actions: 'withdrawWords' }),
+        ...on('words.expired', { guard: 'hasWordsBefore', actions: 'expireWords' }),
+        ...on('words.lost', { guard: 'isGivenTo', actions: 'loseWords' }),
+        ...on('words.seen', { guard: 'hasSentWords', actions: 'seeWords' }),
       },
     },
 

@@ -35,6 +35,8 @@ export interface DataPaths {
   readonly hookHeaders: string;
   /** The secret that may hand in hooks only, 0600. */
   readonly hookSecret: string;
+  /** Sessions for which words of clients wait, for hook.sh. */
+  readonly queuedWords: string;
   readonly logs: string;
   readonly log: string;
   readonly spool: string;
@@ -221,6 +223,7 @@ export function dataPaths(directory: string): DataPaths {
     hookConfig: below('hook.conf'),
     hookHeaders: below('hook-headers'),
     hookSecret: below('hook-secret'),
+    queuedWords: below('queued-words'),
     logs: below('logs'),
     log: below('logs', 'server.log'),
     spool: below('spool'),

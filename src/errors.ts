@@ -103,6 +103,11 @@ const CATALOGUE = {
     status: 422,
     message: 'Request {id} cannot be settled so: {reason}; it is still open',
   },
+  queue_full: {
+    status: 429,
+    message:
+      'As many messages wait for session {id} as it takes; withdraw one, or wait for the end of its turn',
+  },
   no_turn: { status: 409, message: 'Session {id} runs no turn; there is nothing to {what}' },
   fork_failed: { status: 409, message: 'Session {id} was not forked: {reason}' },
   thread_busy: {

@@ -18,6 +18,8 @@ export const EXIT = {
   software: 70,
   /** Somebody else holds it (lock, port): trying later may work. */
   busy: 75,
+  /** The server takes no commands with this token, or without one. */
+  noPermission: 77,
   /** Configuration or data directory cannot be used as it is. */
   configuration: 78,
 } as const;

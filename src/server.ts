@@ -119,6 +119,7 @@ async function serve(deps: {
     writer,
     providers,
     places: config.places,
+    queuedWords: paths.queuedWords,
     images: createImages({ directory: paths.images }),
     env: commandEnvironment(process.env, config.token),
     log,

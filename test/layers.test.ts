@@ -78,7 +78,9 @@ const RULES: Record<string, Rule> = {
       ...LEAVES,
     ],
   },
-  cli: { may: ['clipanion', 'fastest-levenshtein', 'node:', 'type store', ...LEAVES] },
+  cli: {
+    may: ['clipanion', 'fastest-levenshtein', 'node:', 'type store', 'type client', ...LEAVES],
+  },
   // Its build step also reads the charts with Node's and ELK's help; see visualizer/layout.build.ts.
   visualizer: {
     may: [
@@ -103,7 +105,7 @@ const RULES: Record<string, Rule> = {
 
 /** Loaded inside `execute()` only, so that `status` stays light. */
 const LAZY: Record<string, string[]> = {
-  cli: ['server', 'store', 'log', 'inspection', 'jsonc-parser', 'uqr'],
+  cli: ['server', 'store', 'log', 'inspection', 'jsonc-parser', 'uqr', 'client', 'ws'],
   // Only whoever asked for names ever loads it; for the engine it just brings the binary.
   'a provider': ['@openai/codex-sdk'],
   runtime: ['protocol'],

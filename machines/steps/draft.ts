@@ -76,6 +76,11 @@ const ASIDE = new Set<StepEvent['type']>([
   'approval.decided',
   'question.answered',
   'waiter.left',
+  'words.submitted',
+  'words.withdrawn',
+  'words.expired',
+  'words.lost',
+  'words.seen',
   'server.restarted',
 ]);
 

@@ -14,6 +14,7 @@ import {
 } from './draft.ts';
 import { endEverything, noteOutcome, type TurnEdge } from './running.ts';
 import { endTurn } from './turns.ts';
+import { wordsDropped } from './words.ts';
 
 /** A stamp before every other. */
 const NEVER = '';
@@ -84,6 +85,7 @@ export function sessionEnded(
 ): void {
   close(draft, () => true, 'cancelled', evidenceOf(event));
   endEverything(draft);
+  wordsDropped(draft);
   draft.context.endedPromptId = event.promptId ?? null;
   draft.context.leader = null;
   seeNone(draft);
@@ -112,7 +114,8 @@ export function processesSeen(draft: Draft, { processes }: EventOf<'process.seen
 
 function seeNone(draft: Draft): void {
   if (draft.context.processes === undefined) return;
-  delete draft.context.processes;
+  // Not deleted: the machine merges what a step leaves with what was there.
+  draft.context.processes = [];
   draft.columns.agent_processes = null;
 }
 

@@ -25,6 +25,7 @@ import {
   settle,
   type TurnEdge,
 } from './running.ts';
+import { endHeard, release } from './words.ts';
 
 /**
  * The prompt was reported before: by its id, or, where the CLI gives none, by its words in a turn that has just
@@ -77,9 +78,16 @@ export function turnCompleted(
   const isNewReply =
     isOpen || clip(event.message?.content ?? '') !== draft.before.session.last_message;
   if (event.message && isNewReply) append(draft, event.message);
+  endHeard(draft, event);
   if (edge === 'late') return;
   recordDiff(draft, event);
   endTurn(draft, event.backgroundAgents ?? [], edge);
+}
+
+/** Words of a client held the turn open and did not arrive: it has ended where its hook said so. */
+export function heldTurnEnded(draft: Draft): void {
+  release(draft);
+  endTurn(draft, null, 'ends');
 }
 
 /** The turn was stopped or failed: its words stay, and what was changed until then stays changed. */

@@ -135,8 +135,11 @@ interface Registration {
   type: string;
   /** Claude Code need not wait; the others detach by themselves, for async ones are lost at its exit. */
   isAsync: boolean;
-  /** Its dialog stays open beside the hook, and the hook may answer it. */
-  mayAnswer?: true;
+  /**
+   * What the hook may print: `wait` for an answer to the dialog that stays open beside it, or `words` of clients that
+   * the agent goes on with.
+   */
+  prints?: 'wait' | 'words';
 }
 
 const session = 'claude_session_start';
@@ -155,7 +158,7 @@ export const HOOK_EVENTS: ReadonlyMap<string, Registration> = new Map([
   ['SessionStart', { type: session, isAsync: false }],
   ['SessionEnd', { type: 'claude_session_end', isAsync: false }],
   ['UserPromptSubmit', { type: status, isAsync: false }],
-  ['Stop', { type: status, isAsync: false }],
+  ['Stop', { type: status, isAsync: false, prints: 'words' }],
   ['StopFailure', { type: status, isAsync: false }],
   ['Notification', { type: status, isAsync: true }],
   ['PreCompact', { type: status, isAsync: false }],
@@ -165,7 +168,7 @@ export const HOOK_EVENTS: ReadonlyMap<string, Registration> = new Map([
   ['PostToolUseFailure', { type: tool, isAsync: true }],
   // The only word about calls that were refused before they ran; it names no single tool.
   ['PostToolBatch', { type: status, isAsync: true }],
-  ['PermissionRequest', { type: tool, isAsync: false, mayAnswer: true }],
+  ['PermissionRequest', { type: tool, isAsync: false, prints: 'wait' }],
   ['PermissionDenied', { type: tool, isAsync: true }],
   ['SubagentStart', { type: subagent, isAsync: true }],
   ['SubagentStop', { type: subagent, isAsync: true }],
@@ -201,7 +204,7 @@ export function shapeFault(settings: unknown): string | null {
  *
  * @param settings  of a good shape (see `shapeFault`); changed in place, other keys keep their order
  * @param script  absolute path of hook.sh
- * @param answers  whether hooks wait for answers of clients, beside the terminal's own dialog
+ * @param answers  whether hooks bring answers and words of clients into the terminal
  */
 export function mergeHooks(settings: Settings, script: string, answers: boolean): HookChanges {
   const changes: HookChanges = { added: [], updated: [] };
@@ -273,7 +276,7 @@ export function shellQuote(text: string): string {
 function isOwn(entry: HookEntry, script: string): boolean {
   const { type, command } = entry;
   if (type !== 'command' || typeof command !== 'string') return false;
-  const bare = command.replace(/ claude_[a-z_]+( wait)?$/, '');
+  const bare = command.replace(/ claude_[a-z_]+( wait| words)?$/, '');
   // Our own spelling, and the unquoted one the reference wrote.
   return bare === shellQuote(script) || bare === script || bare === `"${script}"`;
 }
@@ -282,12 +285,13 @@ function isOwn(entry: HookEntry, script: string): boolean {
 type Wanted = { command: string; async?: true; timeout?: number };
 
 function entryOf(
-  { type, isAsync, mayAnswer }: Registration,
+  { type, isAsync, prints }: Registration,
   script: string,
   answers: boolean,
 ): Wanted {
   const command = `${shellQuote(script)} ${type}`;
-  if (answers && mayAnswer) return { command: `${command} wait`, timeout: ANSWER_WITHIN_S };
+  if (answers && prints === 'wait') return { command: `${command} wait`, timeout: ANSWER_WITHIN_S };
+  if (answers && prints === 'words') return { command: `${command} words` };
   return { command, ...(isAsync && { async: true as const }) };
 }
 

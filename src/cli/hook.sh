@@ -1,5 +1,5 @@
 #!/bin/sh
-# OrbitDock's ear in Claude Code: hook.sh [type] [wait], one hook as JSON on stdin. Written by `init`.
+# OrbitDock's ear in Claude Code: hook.sh [type] [wait|words], one hook as JSON on stdin. Written by `init`.
 # File first, then send, delete on 2xx: what is not delivered waits in spool/ for the server. Never says
 # a word (stdout would reach the model), never fails, sends nothing of its environment but the terminal's
 # name and id at a session's start. POSIX sh and curl only.
@@ -9,7 +9,9 @@
 # believed only when his answer proves the same. Else the file stays. Needs sha256sum, shasum or openssl.
 # With `wait` it also waits for an answer, beside the dialog that the terminal shows meanwhile, and prints the
 # server's; no answer, no server, no proof: it prints nothing, and the terminal decides.
-[ "${2-}" != wait ] || exec 3>&1 # the --wait below inherits it
+# With `words`, at the end of a turn, it asks for messages of clients to this session, where the server has noted
+# that some wait, and prints what the agent shall go on with. A server elsewhere is always asked, for 2 s at most.
+case ${2-} in wait | words) exec 3>&1 ;; esac # the --wait below inherits it
 exec >/dev/null 2>&1
 case ${1-} in --*) ;; *) stamp=$(date +%s%N) ;; esac # first of all: hooks carry no time of their own
 limit= # nothing here waits longer: signals are ignored, and curl cannot keep time on a machine too busy
@@ -49,12 +51,13 @@ prepare_hmac() { # fails where it cannot be made
 }
 
 if [ "${1-}" = --deliver ] || [ "${1-}" = --wait ]; then
-  mode=$1 file=$2 key=$3 type=$4 awaits=$5 url=
+  mode=$1 file=$2 key=$3 type=$4 awaits=$5 words=$6 url=
   [ -f "$file" ] || [ "$mode" = --wait ] || exit 0 # the server was faster
   while IFS='=' read -r name value; do [ "$name" != url ] || url=$value; done <hook.conf
   set -- -q -s -g --noproxy '*' --connect-timeout 1 \
     -H 'Content-Type: application/json' -H 'Expect:' -H "Idempotency-Key: $key"
   [ -z "$awaits" ] || set -- "$@" -H 'X-OrbitDock-Awaits: 1'
+  [ -z "$words" ] || set -- "$@" -H 'X-OrbitDock-Words: 1'
   # Both times are of this machine's clock: their difference is the delay, whatever the clock says.
   sent=$(date +%s%N)
   case $sent in *[!0-9]* | '') sent= ;; esac
@@ -89,7 +92,10 @@ if [ "${1-}" = --deliver ] || [ "${1-}" = --wait ]; then
     ulimit -f 65536 # a stranger's answer may have no end
     curl=
     trap '[ -z "$curl" ] || kill "$curl"; exit 0' HUP INT TERM
-    curl "$@" -f --max-time 86340 --data-binary @- --url "$url/api/hook/answer" <&4 >&6 3>&- &
+    within=86340
+    [ -z "$words" ] || within=5 # the turn in the terminal ends after this
+    [ -z "$words" ] || [ -e orbitdock.db ] || within=2 # not known whether any wait
+    curl "$@" -f --max-time $within --data-binary @- --url "$url/api/hook/answer" <&4 >&6 3>&- &
     curl=$!
     wait "$curl" || exit 0
     claimed= # read line by line: to take a long answer apart by patterns takes time by the square of its length
@@ -138,16 +144,23 @@ $limit cat >"$tmp" && [ -s "$tmp" ] && {
   rm -f "$tmp" "$tmp-2"
   exit 0
 }
-awaits=
-if [ "${2-}" = wait ]; then
-  case ${CLAUDE_CODE_ENTRYPOINT-} in
-    sdk*) ;; # nobody sees a dialog: it goes on at once, as without us
-    *) exec 4<"$file" 5<"$file" && awaits=1 ;; # its own: who delivers the file removes it
-  esac
-fi
+awaits= words=
+case ${2-} in
+  wait)
+    case ${CLAUDE_CODE_ENTRYPOINT-} in
+      sdk*) ;; # nobody sees a dialog: it goes on at once, as without us
+      *) awaits=1 ;;
+    esac
+    ;;
+  words)
+    words=1
+    if [ ! -e orbitdock.db ] || { [ -s queued-words ] && grep -qFf queued-words "$file"; }; then awaits=1; fi
+    ;;
+esac
+[ ! "$awaits" ] || exec 4<"$file" 5<"$file" || awaits= # its own: who delivers the file removes it
 detach=
 command -v setsid && detach=setsid # out of Claude Code's process group, where there is such a tool
-$detach sh "./${0##*/}" --deliver "$file" "$key" "$type" "$awaits" </dev/null 3>&- 4<&- 5<&- &
+$detach sh "./${0##*/}" --deliver "$file" "$key" "$type" "$awaits" "$words" </dev/null 3>&- 4<&- 5<&- &
 [ "$awaits" ] || exit 0
 trap - HUP INT TERM
-exec sh "./${0##*/}" --wait "$file" "$key" "$type" 1 </dev/null
+exec sh "./${0##*/}" --wait "$file" "$key" "$type" 1 "$words" </dev/null

@@ -21,6 +21,14 @@ import { DoctorCommand } from './doctor.ts';
 import { InstallHooksCommand, UninstallHooksCommand } from './install-hooks.ts';
 import { ReplayCommand } from './replay.ts';
 import { InstallServiceCommand, UninstallServiceCommand } from './service.ts';
+import {
+  AnswerCommand,
+  ApproveCommand,
+  DenyCommand,
+  InterruptCommand,
+  PastCommand,
+  SendCommand,
+} from './speak.ts';
 import { StartCommand } from './start.ts';
 import { StatusCommand } from './status.ts';
 import {
@@ -63,6 +71,12 @@ function createCli({ enableColors }: { enableColors: boolean }): Cli<OrbitContex
   cli.register(AuditCommand);
   cli.register(BackupCommand);
   cli.register(RestoreCommand);
+  cli.register(ApproveCommand);
+  cli.register(DenyCommand);
+  cli.register(AnswerCommand);
+  cli.register(SendCommand);
+  cli.register(InterruptCommand);
+  cli.register(PastCommand);
   cli.register(DemoCommand);
   cli.register(ReplayCommand);
   cli.register(Builtins.HelpCommand);

@@ -29,7 +29,8 @@ export class InstallHooksCommand extends OrbitCommand {
       Running sessions of Claude Code take the hooks up by themselves.
 
       What a session asks in its terminal can then be answered from here too, while its own dialog stays open:
-      whoever is first decides. With \`--no-answers\` only the terminal answers.
+      whoever is first decides. Messages to a session reach it when its turn ends. With \`--no-answers\` only the
+      terminal answers, and no message reaches it.
 
       With \`--telemetry\` sessions that start from then on also send their telemetry here: who decided each
       request, and what the model's answers cost. No prompts, answers or inputs are in it. It is refused where
@@ -47,7 +48,7 @@ export class InstallHooksCommand extends OrbitCommand {
 
   answers = Option.Boolean('--answers', true, {
     description:
-      'Let clients answer what sessions ask in their terminals; --no-answers leaves it out',
+      'Let clients answer and write to sessions in their terminals; --no-answers leaves it out',
   });
 
   telemetry = Option.Boolean('--telemetry', false, {

@@ -25,6 +25,7 @@ export type * from '../protocol/nouns.ts';
 export type {
   ApprovalHistoryItem,
   DirectoryEntry,
+  PastSession,
   RecentProject,
   ServerMessage,
 } from '../protocol/server.ts';

@@ -16,6 +16,8 @@ export const REPLIES = {
   fork_session: 'session_forked',
   get_sessions: 'sessions_page',
   get_messages: 'messages_page',
+  list_past_sessions: 'past_sessions_list',
+  open_past_session: 'past_session',
   get_turn_diffs: 'turn_diffs_page',
   get_text: 'text_part',
   search: 'search_results',

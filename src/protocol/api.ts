@@ -28,8 +28,14 @@ const decision = request.and({
   'type?': "'exec' | 'patch' | null",
   'message?': 'string | null',
   'interrupt?': 'boolean | null',
+  // What the tool gets instead of what it asked with: all its fields.
+  'updated_input?': 'unknown',
+  // Which of the request's `suggestions` become rules, by their place.
+  'suggestions?': '(0 <= number.integer <= 9007199254740991)[] | null',
 });
-const reply = request.and({ type: "'question'" });
+const answers = type({ '[string]': 'string' });
+// `answers`: one a question, by its text or id.
+const reply = request.and({ type: "'question'", 'answers?': answers.or('null') });
 
 /**
  * Bodies of the operations that take one; unknown keys are ignored. Names are those of the messages on the
@@ -42,6 +48,7 @@ export const BODIES = {
     .and({ decision: words })
     .or(decision.and({ approved: 'boolean' }))
     .or(reply.and({ answer: words }))
+    .or(request.and({ type: "'question'", answers }))
     .or(reply.and({ message: words })),
   steer: type({ content: words }),
   fork: type({ 'nth_user_message?': '0 <= number.integer <= 4294967295 | null' }),
@@ -132,6 +139,17 @@ const QUERIES = {
     'limit?': '/^[0-9]{1,4}$/',
     'utc_offset_minutes?': '/^-?[0-9]{1,3}$/',
   }),
+  listPastSessions: type({
+    'provider?': "'claude' | 'codex'",
+    // `next` of an earlier answer.
+    'after?': '1 <= string <= 256',
+    'limit?': '/^[0-9]{1,4}$/',
+  }),
+  openPastSession: type({
+    'provider?': "'claude' | 'codex'",
+    'before?': words,
+    'limit?': '/^[0-9]{1,4}$/',
+  }),
   listApprovals: type({ 'session_id?': id, 'limit?': '/^[0-9]{1,4}$/' }),
 };
 
@@ -193,6 +211,22 @@ export const OPERATIONS = {
     query: QUERIES.search,
     refusals: [...READING, 'parse_error', 'invalid_argument'],
   },
+  listPastSessions: {
+    method: 'get',
+    path: '/api/past-sessions',
+    summary:
+      'Conversations that providers keep on this machine, the newest first. `next`, given as `after`, is the next page',
+    query: QUERIES.listPastSessions,
+    refusals: [...ANY, 'invalid_argument'],
+  },
+  openPastSession: {
+    method: 'get',
+    path: '/api/past-sessions/:id',
+    summary:
+      'A past conversation, read from its file: the newest messages, or those before one (by its id)',
+    query: QUERIES.openPastSession,
+    refusals: [...ANY, 'parse_error', 'not_found'],
+  },
   listModels: {
     method: 'get',
     path: '/api/models',
@@ -209,8 +243,16 @@ export const OPERATIONS = {
   sendMessage: {
     method: 'post',
     path: '/api/sessions/:id/message',
-    summary: 'Sends a message to a session that is steered here',
-    refusals: [...ACTING, 'invalid_argument', 'invalid_image', 'session_over'],
+    summary:
+      'Sends a message to a session; one in a terminal reads it when its turn ends (`queued`)',
+    refusals: [
+      ...ACTING,
+      'invalid_argument',
+      'invalid_image',
+      'queue_full',
+      'session_over',
+      'unsupported',
+    ],
   },
   interrupt: {
     method: 'post',
@@ -234,7 +276,7 @@ export const OPERATIONS = {
     method: 'post',
     path: '/api/sessions/:id/steer',
     summary: 'Sends a message into the running turn',
-    refusals: [...ACTING, 'invalid_argument', 'session_over'],
+    refusals: [...ACTING, 'invalid_argument', 'queue_full', 'session_over'],
   },
   fork: {
     method: 'post',

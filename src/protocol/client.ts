@@ -81,6 +81,26 @@ const history = {
       'utc_offset_minutes?': '-900 <= number.integer <= 900 | null',
       ...asked,
     }),
+  // Conversations that ran before, as their providers keep them on disk.
+  list_past_sessions: () =>
+    type({
+      type: "'list_past_sessions'",
+      'provider?': type.enumerated(...PROVIDER_IDS).or('null'),
+      // `next` of the list before.
+      'after?': 'string <= 256 | null',
+      'limit?': `${line} | null`,
+      ...asked,
+    }),
+  // Read-only: nothing of it is stored here, and nothing runs.
+  open_past_session: () =>
+    type({
+      type: "'open_past_session'",
+      ...session,
+      'provider?': type.enumerated(...PROVIDER_IDS).or('null'),
+      // The messages before this one; none: the newest.
+      'before?': 'string | null',
+      'limit?': `${line} | null`,
+    }),
   // A text whole: of a message by its field, or the diff of a turn.
   get_text: () =>
     type({
@@ -150,6 +170,8 @@ const turns = {
       'mentions?': type(place).array().or('null'),
     }),
   steer_turn: () => type({ type: "'steer_turn'", ...session, content: 'string' }),
+  // Additive: takes back a message that waits for a turn of a watched session to end.
+  withdraw_message: () => type({ type: "'withdraw_message'", ...session, message_id: id }),
   interrupt_session: () => type({ type: "'interrupt_session'", ...session }),
   compact_context: () => type({ type: "'compact_context'", ...session }),
   undo_last_turn: () => type({ type: "'undo_last_turn'", ...session }),

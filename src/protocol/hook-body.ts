@@ -304,6 +304,7 @@ const CONVERSIONS: Readonly<Record<Exclude<Shaped, 'session_id'>, Convert>> = {
   tool_calls: listOf(CALL_FIELDS),
   duration_ms: numberFrom,
   is_interrupt: flagFrom,
+  stop_hook_active: flagFrom,
   notification_type: wordFrom,
   message: wordsFrom,
   last_assistant_message: wordsFrom,

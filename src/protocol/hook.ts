@@ -44,6 +44,7 @@ export const Hook = type({
   'error?': 'unknown',
   'duration_ms?': 'number | null',
   'is_interrupt?': 'boolean | null',
+  'stop_hook_active?': 'boolean | null',
   'notification_type?': 'string | null',
   'message?': 'string | null',
   'last_assistant_message?': 'string | null',

@@ -39,6 +39,24 @@ export const RecentProject = {
 } as const;
 export interface RecentProject extends Shape<typeof RecentProject, Nouns.Names> {}
 
+/** A conversation as its provider keeps it on disk. */
+export const PastSession = {
+  /** The provider's own id of the conversation: a live session of it has the same. */
+  id: 'string',
+  provider: 'Provider',
+  /** The name that a person or the provider gave it. */
+  title: 'string | null',
+  first_prompt: 'string | null',
+  project_path: 'string | null',
+  git_branch: 'string | null',
+  model: 'string | null',
+  /** When its file was changed last. */
+  last_activity_at: 'string',
+  /** Size of its file. */
+  bytes: 'count',
+} as const;
+export interface PastSession extends Shape<typeof PastSession, Nouns.Names> {}
+
 /** A git worktree that was made for sessions. */
 export const Worktree = {
   path: 'string',
@@ -210,6 +228,16 @@ export const REPLIES = {
     /** Why there is nothing to show of the subagent. */
     unavailable: 'string?',
   },
+  /** Conversations that lie on this machine's disk, the newest change first; `next` is null behind the last. */
+  past_sessions_list: { sessions: 'PastSession[]', next: 'string | null' },
+  /** A past conversation, read from its file: messages in their order, the oldest first. */
+  past_session: {
+    session: 'PastSession',
+    messages: 'Message[]',
+    has_older: 'boolean',
+    /** All messages of the conversation. */
+    message_count: 'count',
+  },
   /** Diffs of turns, the oldest first. */
   turn_diffs_page: { session_id: 'string', turn_diffs: 'TurnDiff[]', has_older: 'boolean' },
   /** A part of a text of a message or of the diff of a turn: `offset` and `length` in UTF-16 units. */
@@ -293,6 +321,7 @@ export interface Names extends Nouns.Names {
   ApprovalHistoryItem: ApprovalHistoryItem;
   SubagentTool: Nouns.SubagentTool;
   DirectoryEntry: DirectoryEntry;
+  PastSession: PastSession;
   RecentProject: RecentProject;
   Worktree: Worktree;
   SearchHit: SearchHit;

@@ -17,7 +17,11 @@ import type {
 } from '../protocol/codex-nouns.ts';
 import type { Hook } from '../protocol/hook.ts';
 import type { ImageInput, Message, SubagentTool, TokenUsage } from '../protocol/nouns.ts';
-import type { TransientListMessage, TransientSessionMessage } from '../protocol/server.ts';
+import type {
+  PastSession,
+  TransientListMessage,
+  TransientSessionMessage,
+} from '../protocol/server.ts';
 import type {
   HookReceipt,
   KeepImage,
@@ -152,6 +156,33 @@ export interface SubagentBranch {
   usage: TokenUsage | null;
 }
 
+/** A place in the list of past sessions: all that stand behind it are older, or as old with a greater id. */
+export interface PastPlace {
+  /** Milliseconds since 1970, a whole number. */
+  at: number;
+  id: string;
+}
+
+/** Conversations as the provider keeps them on disk. Read-only; nothing is kept in memory between two calls. */
+export interface PastSessions {
+  /**
+   * At most `limit`, the newest change first (`comesBefore`), behind `after` or from the newest on. Looks into no
+   * file but those that it gives. Never rejects for a file that cannot be read: that one is left out.
+   */
+  list(options: { after: PastPlace | null; limit: number }): Promise<PastSession[]>;
+  /**
+   * All messages of one, the oldest first, under ids that stay the same; null when there is none of this id.
+   *
+   * @param keep  keeps its images; what it refuses is left out
+   */
+  read(id: string, keep: KeepImage): Promise<{ session: PastSession; messages: Message[] } | null>;
+}
+
+/** The order of lists of past sessions: the newest first. */
+export function comesBefore(one: PastPlace, other: PastPlace): boolean {
+  return one.at > other.at || (one.at === other.at && one.id < other.id);
+}
+
 /** Makes names for sessions. */
 export interface Namer {
   /**
@@ -226,6 +257,8 @@ export interface Provider {
   readonly readHook: ((hook: Hook) => HookReading | null) | null;
   /** Reads what an exporter of its telemetry sends, a parsed body; null where it has none. Never throws. */
   readonly readTelemetry: ((body: unknown) => TelemetryReport[]) | null;
+  /** Whether the hook that tells the end of a turn can bring words of clients to the agent. */
+  readonly takesWords: boolean;
   /** Reads what a subagent did from the file of its session; null where there is no such file. */
   readonly subagentTools:
     | ((transcriptPath: string | null, id: string) => Promise<SubagentTools>)
@@ -239,6 +272,8 @@ export interface Provider {
     | null;
   /** Watches sessions that run in terminals, from the first look on; null where nothing is to be looked at. */
   readonly watch: ((port: WatchPort) => Promise<{ close(): Promise<void> }>) | null;
+  /** Conversations of before; null where none can be read. */
+  readonly past: PastSessions | null;
   /** Reads the transcripts of such sessions; null where there are none. */
   readonly transcripts: ((port: TranscriptPort) => Promise<Transcripts>) | null;
   /** Begins to tell what is not asked for. Called once, before all else. */
@@ -301,9 +336,11 @@ export const BLANK_PROVIDER: Readonly<Omit<Provider, 'id' | 'name'>> = {
   namer: null,
   readHook: null,
   readTelemetry: null,
+  takesWords: false,
   subagentTools: null,
   subagentBranch: null,
   watch: null,
+  past: null,
   transcripts: null,
   start: () => {},
   close: async () => {},

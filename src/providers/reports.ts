@@ -134,6 +134,8 @@ export type TranscriptReport = TranscriptOrigin &
     | { what: 'rewound'; to: string | null; gone: string[] }
     /** `answer`: the one that was cut off; its texts are partial, also where they did not say so. */
     | { what: 'interrupted'; during: 'text' | 'tool'; answer: string | null }
+    /** Words that a hook brought in front of the agent at the end of a turn. */
+    | { what: 'hook.words'; text: string }
     /** The queue of words typed while the session works. */
     | { what: 'queue.changed'; change: 'added' | 'taken' | 'removed'; text: string | null }
     | { what: 'command.entered'; command: string; shell: boolean }
@@ -259,4 +261,6 @@ export interface HookReceipt {
   keep: KeepImage;
   /** Its process waits for an answer. */
   isAwaited?: boolean;
+  /** Whether its process takes words of clients along; absent: not known. */
+  words?: 'asked' | 'able' | 'none';
 }

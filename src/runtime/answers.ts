@@ -1,13 +1,17 @@
 /**
- * Hooks that wait for an answer, beside the dialog that their CLI shows in its terminal. The chart says which
- * request may be answered and what an answer means; here are the open lines to the processes that wait. A
- * line is let go with nothing as soon as its request is over, however that came: no process is left behind.
+ * Hooks that wait for what they print: a decision, beside the dialog that their CLI shows in its terminal, or words
+ * of clients at the end of a turn. The chart says which request may be answered, what an answer means, and which end
+ * takes words; here are the open lines to the processes that wait. A line is let go with nothing as soon as its
+ * request is over, however that came: no process is left behind.
  */
+import { readFileSync } from 'node:fs';
 import type { ConnectorCommand } from '../../machines/session-facts.ts';
-import type { OpenApproval } from '../../machines/session-types.ts';
+import type { OpenApproval, Stamp } from '../../machines/session-types.ts';
 import { hasWaiter } from '../../machines/steps/answers.ts';
+import { writeFileAtomically } from '../files.ts';
 import type { Logger } from '../log.ts';
 import type { HookAnswer } from '../providers/provider.ts';
+import { type StampClock, stampFromMicroseconds } from './clock.ts';
 import type { LiveSession } from './sessions/live-session.ts';
 
 /** Processes that may wait at a time; the sockets are needed for other things too. */
@@ -19,13 +23,14 @@ const ARRIVES_WITHIN_MS = 10_000;
 interface Waiter {
   readonly key: string;
   readonly sessionId: string;
-  readonly requestId: string;
+  /** Null for a hook that asks for words. */
+  readonly requestId: string | null;
   readonly answer: (order: ConnectorCommand) => HookAnswer;
   /** The event of its request is on disk. */
   isTaken: boolean;
   /** Gives its process the text, or nothing; null while it has not asked yet. */
   resolve: ((text: string | null) => void) | null;
-  /** Decided before it asked. */
+  /** Known before it asked. */
   text: string | null;
   readonly overdue: NodeJS.Timeout;
 }
@@ -43,6 +48,8 @@ interface AnswersDeps {
   peek: (sessionId: string) => LiveSession | null;
   /** Tells a session that the hook of a request does not wait any more. */
   tellLeft: (sessionId: string, requestId: string) => Promise<void>;
+  /** Tells a session that words did not reach the hook that they were given to. */
+  tellLost: (sessionId: string, hookKey: string) => Promise<void>;
   log: Logger;
 }
 
@@ -64,9 +71,18 @@ export class Answers {
 
   /** The hook of this request is about to be stored, and its process will ask. */
   expect(key: string, sessionId: string, requestId: string, answer: Waiter['answer']): void {
+    this.#add({ key, sessionId, requestId, answer });
+  }
+
+  /** The hook of a turn's end is about to be stored, and its process will ask for words. */
+  expectWords(key: string, sessionId: string, answer: Waiter['answer']): void {
+    this.#add({ key, sessionId, requestId: null, answer });
+  }
+
+  #add(about: Pick<Waiter, 'key' | 'sessionId' | 'requestId' | 'answer'>): void {
+    const { key } = about;
     const overdue = setTimeout(() => this.#drop(key), ARRIVES_WITHIN_MS).unref();
-    const waiter = { key, sessionId, requestId, answer, isTaken: false, resolve: null, text: null };
-    this.#waiters.set(key, { ...waiter, overdue });
+    this.#waiters.set(key, { ...about, isTaken: false, resolve: null, text: null, overdue });
   }
 
   /** The hook is stored, or will never be. */
@@ -83,8 +99,8 @@ export class Answers {
     const waiter = this.#waiters.get(key);
     if (waiter === undefined) return { answer: Promise.resolve(null), lost: () => {} };
     clearTimeout(waiter.overdue);
-    // Asked a second time: the first line is not of use any more.
-    waiter.resolve?.(null);
+    // Asked a second time, by whoever knows the key: the first line is the hook's.
+    if (waiter.resolve !== null) return { answer: Promise.resolve(null), lost: () => {} };
     let mine: Waiter['resolve'] = null;
     const answer = new Promise<string | null>((resolve) => {
       mine = waiter.resolve = resolve;
@@ -93,7 +109,6 @@ export class Answers {
     return {
       answer,
       lost: () => {
-        // Another line took over: that one is not lost.
         if (waiter.resolve !== mine) return;
         this.#waiters.delete(key);
         this.#left(waiter);
@@ -112,11 +127,13 @@ export class Answers {
   /** Gives stored decisions to the hooks that wait for them. Never throws. */
   release({ id: sessionId }: LiveSession, orders: readonly ConnectorCommand[]): void {
     for (const order of orders) {
-      if (!('requestId' in order)) continue;
-      const waiter = this.#ofRequest(order.requestId);
+      const about = aboutOf(order);
+      if (about === null) continue;
+      const waiter =
+        about.requestId === null ? this.#waiters.get(about.key) : this.#ofRequest(about.requestId);
       const answer = waiter?.answer(order);
       if (waiter === undefined || answer === undefined || 'refusal' in answer) {
-        this.#left({ sessionId, requestId: order.requestId });
+        this.#left({ sessionId, ...about });
       } else if (waiter.resolve === null) waiter.text = answer.text;
       else this.#letGo(waiter, answer.text);
     }
@@ -127,6 +144,11 @@ export class Answers {
     if (this.#waiters.size === 0) return;
     for (const waiter of this.#waiters.values()) {
       if (waiter.sessionId !== live.id || !waiter.isTaken) continue;
+      if (waiter.requestId === null) {
+        // Words come with the commit of the hook, or not at all.
+        if (waiter.text === null) this.#letGo(waiter);
+        continue;
+      }
       const request = requestIn(live, waiter.requestId);
       if (request === undefined || !hasWaiter(request)) this.#letGo(waiter);
     }
@@ -158,17 +180,114 @@ export class Answers {
   }
 
   /** Only the terminal can answer now; told where the chart shows otherwise. */
-  #left({ sessionId, requestId }: Pick<Waiter, 'sessionId' | 'requestId'>): void {
+  #left({ key, sessionId, requestId }: Pick<Waiter, 'key' | 'sessionId' | 'requestId'>): void {
+    if (this.#isClosed) return;
     const live = this.#deps.peek(sessionId);
+    if (requestId === null) {
+      this.#lost(live, key);
+      return;
+    }
     const request = live ? requestIn(live, requestId) : undefined;
-    if (this.#isClosed || request === undefined || !hasWaiter(request)) return;
-    const told = this.#deps.tellLeft(sessionId, requestId);
+    if (request === undefined || !hasWaiter(request)) return;
+    this.#told(sessionId, this.#deps.tellLeft(sessionId, requestId));
+  }
+
+  /** Words that did not reach their hook wait again. */
+  #lost(live: LiveSession | null, key: string): void {
+    const { words = [] } = live?.head.snapshot.context ?? {};
+    if (live === null || !words.some(({ givenTo }) => givenTo === key)) return;
+    this.#told(live.id, this.#deps.tellLost(live.id, key));
+  }
+
+  #told(session_id: string, told: Promise<void>): void {
     told.catch((error: Error) =>
-      this.#deps.log.warn('answer.loss_not_stored', { session_id: sessionId, error }),
+      this.#deps.log.warn('answer.loss_not_stored', { session_id, error }),
     );
   }
 }
 
+/** Which hook an order is for; null for one that no hook takes. */
+function aboutOf(order: ConnectorCommand): Pick<Waiter, 'key' | 'requestId'> | null {
+  if (order.type === 'words.give') return { key: order.hookKey, requestId: null };
+  return 'requestId' in order ? { key: '', requestId: order.requestId } : null;
+}
+
 function requestIn(live: LiveSession, requestId: string): OpenApproval | undefined {
   return live.head.snapshot.context.approvals.find(({ request }) => request.id === requestId);
+}
+
+/*
+ * Which sessions have words of clients waiting for the end of a turn, where hook.sh can see it: only those hooks
+ * ask, and every other turn ends without waiting for us. The words themselves are in the sessions' contexts; the
+ * file may be behind by one commit after a crash, and is right again with the next event of the session.
+ */
+
+/** Words that have waited for so long expire: what they were about may be past. */
+const EXPIRE_AFTER_US = 24 * 3600 * 1e6;
+
+interface WaitingWordsDeps {
+  /** One session id a line; null: nobody looks there. */
+  path: string | null;
+  /** Tells a session that words that wait since before this moment wait no more. */
+  tellExpired: (sessionId: string, before: Stamp) => Promise<void>;
+  clock: Pick<StampClock, 'now'>;
+  log: Logger;
+}
+
+/** The sessions for which words wait. */
+export class WaitingWords {
+  readonly #deps: WaitingWordsDeps;
+  readonly #sessions: Set<string>;
+
+  constructor(deps: WaitingWordsDeps) {
+    this.#deps = deps;
+    this.#sessions = new Set(deps.path === null ? [] : linesOf(deps.path));
+  }
+
+  /** A session changed, or was opened again. */
+  noticed({ id, head }: Pick<LiveSession, 'id' | 'head'>): void {
+    const { words = [] } = head.snapshot.context;
+    if (words.length > 0 === this.#sessions.has(id)) return;
+    if (words.length > 0) this.#sessions.add(id);
+    else this.#sessions.delete(id);
+    this.#write();
+  }
+
+  /** Ends the waiting of words that nobody asked for within a day. */
+  expire(): void {
+    if (this.#sessions.size === 0) return;
+    const before = stampFromMicroseconds(this.#deps.clock.now() - EXPIRE_AFTER_US);
+    for (const id of this.#sessions) {
+      this.#deps.tellExpired(id, before).catch((error: Error) => {
+        this.#deps.log.warn('words.not_expired', { session_id: id, error });
+        // A session that was deleted has none.
+        if ('code' in error && error.code === 'not_found') this.#forget(id);
+      });
+    }
+  }
+
+  #forget(id: string): void {
+    if (this.#sessions.delete(id)) this.#write();
+  }
+
+  #write(): void {
+    const { path, log } = this.#deps;
+    if (path === null) return;
+    const text = [...this.#sessions].map((id) => `${id}\n`).join('');
+    try {
+      writeFileAtomically(path, text, { mode: 0o600 });
+    } catch (error) {
+      // The words wait on; the next change writes the file again.
+      log.error('words.not_told', { path, error: error as Error });
+    }
+  }
+}
+
+function linesOf(path: string): string[] {
+  try {
+    return readFileSync(path, 'utf8').split('\n').filter(Boolean);
+  } catch {
+    // No words have ever waited here; or the file is lost, and the next event of each session restores it.
+    return [];
+  }
 }

@@ -4,13 +4,14 @@
  * in the server is built over these and known to none of them.
  */
 import { hasWaiter } from '../../machines/steps/answers.ts';
+import { hasSentWords } from '../../machines/steps/words.ts';
 import type { Images } from '../host/images.ts';
 import type { CommitListener } from '../inspection/hub.ts';
 import type { Logger } from '../log.ts';
 import type { Providers } from '../providers/provider.ts';
 import type { StoredActor } from '../store/items.ts';
 import type { Writer } from '../store/writer.ts';
-import { Answers } from './answers.ts';
+import { Answers, WaitingWords } from './answers.ts';
 import type { StampClock } from './clock.ts';
 import { HISTORY_ENTRIES } from './handlers/history.ts';
 import { createLedger, type Ledger } from './ledger/ledger.ts';
@@ -41,6 +42,8 @@ export interface CoreDeps {
   images: Pick<Images, 'keep'>;
   clock: StampClock;
   log: Logger;
+  /** File in which hooks look whether words wait; null: none. */
+  queuedWords: string | null;
   /** Hears of every event once it is committed and published. Never throws. */
   witness: CommitListener;
 }
@@ -60,11 +63,13 @@ export interface Core {
   threads: BoundThreads;
   links: Links;
   answers: Answers;
+  words: WaitingWords;
   lookUpBranch: LookUpBranch;
 }
 
 /** Puts the parts together and tells sessions whose connector ended with the last process. */
-export function createCore({ writer, providers, images, clock, log, witness }: CoreDeps): Core {
+export function createCore(deps: CoreDeps): Core {
+  const { writer, providers, images, clock, log, witness } = deps;
   const rooms = createRooms();
   const ring = createRing();
   const news = createTransientMessages({ rooms });
@@ -77,6 +82,7 @@ export function createCore({ writer, providers, images, clock, log, witness }: C
     listFeed,
     witness(live, item, committed) {
       answers.noticed(live);
+      words.noticed(live);
       witness(live, item, committed);
     },
     log: log.child('ledger'),
@@ -93,13 +99,23 @@ export function createCore({ writer, providers, images, clock, log, witness }: C
   const registry: Registry = createRegistry({
     writer,
     log: log.child('restore'),
-    opened: (live, stored) => afterRestart({ sessions, clock, log }, live, stored),
+    opened(live, stored) {
+      words.noticed(live);
+      afterRestart({ sessions, clock, log }, live, stored);
+    },
   });
   const sessions: Sessions = createSessions({ writer, registry, ledger, clock });
+  const words = new WaitingWords({
+    ...{ path: deps.queuedWords, clock, log: log.child('words') },
+    tellExpired: (id, before) =>
+      sessions.sendTo(id, 'server', (at) => ({ type: 'words.expired', at, before })),
+  });
   const answers = new Answers({
     peek: (id) => registry.peek(id),
     tellLeft: (id, requestId) =>
       sessions.sendTo(id, 'server', (at) => ({ type: 'waiter.left', at, requestId })),
+    tellLost: (id, hookKey) =>
+      sessions.sendTo(id, 'server', (at) => ({ type: 'words.lost', at, hookKey })),
     log: log.child('answers'),
   });
   const streams = createStreams({ rooms, writer, clock });
@@ -109,7 +125,8 @@ export function createCore({ writer, providers, images, clock, log, witness }: C
   const links: Links = createLinks({ providers, images, ...reporting, log });
   registry.openBusy();
   const carried = { writer, clock, rooms, ring, news, listFeed };
-  return { ...carried, ledger, registry, sessions, streams, threads, links, answers, lookUpBranch };
+  const parts = { ledger, registry, sessions, streams, threads, links, answers, words };
+  return { ...carried, ...parts, lookUpBranch };
 }
 
 /** Something was taken back: everybody in the session's rooms gets it whole again. */
@@ -177,7 +194,8 @@ function afterRestart(
   const { snapshot } = live.head;
   clock.advanceTo(snapshot.context.newestAt);
   const wasLinked = snapshot.hasTag('linked') || shown === 'attaching' || shown === 'attached';
-  if (!wasLinked && !snapshot.context.approvals.some(hasWaiter)) return;
+  const { approvals } = snapshot.context;
+  if (!wasLinked && !approvals.some(hasWaiter) && !hasSentWords(snapshot.context)) return;
   sessions.send(live, { type: 'server.restarted' }, 'server').catch((error: Error) => {
     log.error('restore.not_stored', { session_id: live.id, error });
   });

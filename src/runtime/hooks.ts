@@ -25,7 +25,7 @@ interface HooksDeps {
   registry: Pick<Registry, 'enter' | 'create' | 'peek'>;
   ledger: Pick<Ledger, 'send'>;
   /** Processes of hooks that wait for an answer. */
-  answers: Pick<Answers, 'hasRoom' | 'expect' | 'taken'>;
+  answers: Pick<Answers, 'hasRoom' | 'expect' | 'expectWords' | 'taken'>;
   clock: StampClock;
   images: Pick<Images, 'keep'>;
   /** Looks up the branch of a directory and tells the session; runs beside. */
@@ -51,6 +51,8 @@ interface Arrival {
   origin: Origin;
   caller: Sender | null;
   isAwaited: boolean;
+  /** Null: not known, because it waited in the spool. */
+  takesWords: boolean | null;
 }
 
 /** What takes checked hooks in. */
@@ -120,9 +122,16 @@ export class Hooks {
   }
 
   /** Whether its process waits for an answer to what it reports: a client may give it as soon as it is told. */
-  #expect({ key, reading: { answer } }: Arrival, event: SessionEvent): boolean {
-    if (event.type !== 'approval.requested' || !event.isAwaited) return false;
+  #expect(
+    { key, hook: { session_id: sessionId }, reading: { answer } }: Arrival,
+    event: SessionEvent,
+  ): boolean {
     if (key === null || answer === null) return false;
+    if (event.type === 'turn.completed' && event.words === 'asked') {
+      this.#deps.answers.expectWords(key, sessionId, answer);
+      return true;
+    }
+    if (event.type !== 'approval.requested' || !event.isAwaited) return false;
     const { id, session_id } = event.request;
     this.#deps.answers.expect(key, session_id, id, answer);
     return true;
@@ -227,7 +236,9 @@ function eventOf(
     key,
     agentPid,
     isAwaited = false,
-  }: Pick<Arrival, 'reading' | 'at' | 'key' | 'agentPid'> & { isAwaited?: boolean },
+    takesWords = null,
+  }: Pick<Arrival, 'reading' | 'at' | 'key' | 'agentPid'> &
+    Partial<Pick<Arrival, 'isAwaited' | 'takesWords'>>,
   images: Pick<Images, 'keep'>,
 ) {
   const writes: Promise<void>[] = [];
@@ -236,7 +247,9 @@ function eventOf(
     if ('stored' in kept) writes.push(kept.stored);
     return kept;
   };
-  const event = reading.event({ at, key: key ?? at, keep, isAwaited });
+  const words = isAwaited ? 'asked' : takesWords ? 'able' : 'none';
+  const told = takesWords === null ? {} : ({ words } as const);
+  const event = reading.event({ at, key: key ?? at, keep, isAwaited, ...told });
   if (agentPid !== null) event.process = agentPid;
   if (reading.promptId !== undefined) event.promptId ??= reading.promptId;
   return { event, after: writes.length > 0 ? Promise.all(writes) : null };
@@ -264,6 +277,7 @@ function arrivalOf(
     origin: meta.origin,
     caller: meta.caller ?? null,
     isAwaited: meta.isAwaited === true && meta.key !== undefined && reading.answer !== null,
+    takesWords: meta.origin === 'spool' ? null : meta.takesWords === true,
   };
 }
 

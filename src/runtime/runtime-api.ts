@@ -20,6 +20,8 @@ export interface HookMeta {
   sentNs?: string;
   /** Its process waits for an answer, or is about to. */
   isAwaited?: boolean;
+  /** Its registration lets it ask for words of clients, whether it does so now or not. */
+  takesWords?: boolean;
   /** Where it came in, for the journal. */
   origin: 'hook' | 'spool' | 'client';
   /** Who sent it, when it came over a client's connection. */

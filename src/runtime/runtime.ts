@@ -39,6 +39,8 @@ export interface RuntimeDeps {
   log: Logger;
   version: string;
   clock?: StampClock;
+  /** File in which hooks look whether words wait for their session; none: they do not look. */
+  queuedWords?: string;
 }
 
 /** The server, put together, as server.ts and tests see it. */
@@ -71,6 +73,7 @@ export function createRuntime(deps: RuntimeDeps): Runtime {
     images,
     clock,
     log,
+    queuedWords: deps.queuedWords ?? null,
     witness(live, item, committed) {
       inspection.witness(live, item, committed);
       transcripts.noticed(live, item);
@@ -117,6 +120,7 @@ export function createRuntime(deps: RuntimeDeps): Runtime {
     waitForSpool: intake.waitForSpool,
     rest(idleMs) {
       registry.passivate(idleMs);
+      core.words.expire();
       core.links.rest(idleMs);
     },
     drain() {

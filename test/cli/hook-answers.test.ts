@@ -274,11 +274,13 @@ describe('install-hooks', () => {
       { hooks: [{ type: 'command', command: command(' wait'), timeout: 86_400 }] },
     ]);
     const { stdout } = await home.run('install-hooks', '--no-answers');
-    expect(stdout).toMatch(/Updated 1 hook\(s\):\n {4}~ hooks\.PermissionRequest\n/);
+    expect(stdout).toMatch(
+      /Updated 2 hook\(s\):\n {4}~ hooks\.Stop\n {4}~ hooks\.PermissionRequest\n/,
+    );
     expect(settings().PermissionRequest).toEqual([
       { hooks: [{ type: 'command', command: command('') }] },
     ]);
-    expect((await home.run('install-hooks')).stdout).toContain('Updated 1 hook(s)');
+    expect((await home.run('install-hooks')).stdout).toContain('Updated 2 hook(s)');
     await home.run('uninstall-hooks');
     expect(settings()).toBeUndefined();
   });

@@ -157,7 +157,7 @@ it('corrects an older entry of its own in place and says so', async () => {
       matcher: '',
       hooks: [
         sibling,
-        { type: 'command', command: `${shellQuote(script)} claude_status_event`, timeout: 9 },
+        { type: 'command', command: `${shellQuote(script)} claude_status_event words`, timeout: 9 },
       ],
     },
   ]);

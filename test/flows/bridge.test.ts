@@ -130,9 +130,7 @@ describe('acting', () => {
     await deliver(server.url, script.asks());
     const { revision: before } = await revisionOf();
     const wishes: [path: string, body: unknown][] = [
-      ['message', { content: 'Hi' }],
-      ['message', { message: 'Hi' }],
-      ['steer', { content: 'Hi' }],
+      ['message', { content: 'Hi', model: 'other' }],
       ['interrupt', {}],
       ['approve', { request_id: 'pending', approved: true }],
       ['approve', { type: 'question', answer: 'yes' }],
@@ -150,6 +148,18 @@ describe('acting', () => {
       expect(answer.body.code, path).not.toBe('internal_error');
     }
     expect((await revisionOf()).revision).toBe(before);
+  });
+
+  it('lets words wait for a session that only is watched, and says so', async () => {
+    await deliver(server.url, script.prompt('Go'));
+    const queued = { status: 'queued', session_id: id, message_id: expect.any(String) };
+    for (const [path, body] of [
+      ['message', { content: 'Hi' }],
+      ['message', { message: 'Hi' }],
+      ['steer', { content: 'Hi' }],
+    ] as const) {
+      expect(await post(`/sessions/${id}/${path}`, body)).toMatchObject({ body: queued });
+    }
   });
 
   async function revisionOf(): Promise<{ revision: number }> {

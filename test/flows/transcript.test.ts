@@ -126,3 +126,38 @@ describe('a session in a terminal', () => {
     expect(rows).toEqual([{ message_count: 5 }]);
   });
 });
+
+describe('a session of a version that names no prompt in its hooks', () => {
+  const lineOf = (uuid: string, type: 'user' | 'assistant', content: unknown) =>
+    line({
+      ...{ type, uuid, promptId: 'p-of-file', sessionId: 'old', message: { role: type, content } },
+      timestamp: new Date().toISOString(),
+    });
+
+  it.each(['hook', 'transcript'])(
+    'shows its words once, also when the %s is first',
+    async (first) => {
+      const path = fileOf('old');
+      const hook = (name: string, more: object) =>
+        deliver(server.url, {
+          ...{ session_id: 'old', hook_event_name: name, transcript_path: path, cwd: '/x' },
+          ...more,
+        } as never);
+      const count = () =>
+        conversation('old').filter(({ content }) => content.trim() === 'Go').length;
+      // It knows the session, and reads on from here.
+      await hook('UserPromptSubmit', { prompt: 'Begin' });
+      const told = () => appendFileSync(path, lineOf('u1', 'user', 'Go'));
+      const heard = () => hook('UserPromptSubmit', { prompt: 'Go ' });
+      if (first === 'hook') await heard();
+      else told();
+      await vi.waitFor(() => expect(count()).toBe(1), { timeout: 15_000, interval: 20 });
+      if (first === 'hook') told();
+      else await heard();
+      appendFileSync(path, lineOf('a1', 'assistant', [{ type: 'text', text: 'Said behind it' }]));
+      const isRead = () => conversation('old').some(({ content }) => content === 'Said behind it');
+      await vi.waitFor(() => expect(isRead()).toBe(true), { timeout: 15_000, interval: 20 });
+      expect(count()).toBe(1);
+    },
+  );
+});

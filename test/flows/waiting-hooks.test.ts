@@ -91,15 +91,14 @@ it('one that goes before its hook is stored cannot be answered', async () => {
   expect(await refusalOf({ type: 'approve_tool', ...about })).not.toBe(null);
 });
 
-it('one that asks again is answered where it asked last, also when the first line breaks then', async () => {
+it('whoever asks under the key of a hook that waits gets nothing, and takes nothing away from it', async () => {
   const key = hookKey();
-  const first = line(asking('again'), key);
+  const hook = line(asking('again'), key);
   const { id } = await openRequest('again', true);
-  const second = line(asking('again'), key);
-  expect(await first.said).toEqual({ status: 204, text: '' });
-  first.hangUp();
+  const other = line(asking('again'), key);
+  expect(await other.said).toEqual({ status: 204, text: '' });
   client.send({ type: 'approve_tool', session_id: 'again', request_id: id, decision: 'approved' });
-  expect((await second.said).text).toContain('"allow"');
+  expect((await hook.said).text).toContain('"allow"');
 });
 
 it('one without a key is refused before anything is stored', async () => {
@@ -139,4 +138,60 @@ it('a question may be called as what every object has', async () => {
   const { id } = await openRequest('names', true);
   client.send({ type: 'answer_question', session_id: 'names', request_id: id, answer: 'blue' });
   expect((await said).text).toContain('"answers":{"constructor":"blue","__proto__":"blue"}');
+});
+
+const stopped = (session_id: string, more: object = {}): string =>
+  JSON.stringify({ session_id, hook_event_name: 'Stop', prompt_id: 'p1', cwd: '/x', ...more });
+
+/** Words for a session that one hook has made known. */
+async function write(session_id: string, content: string): Promise<string> {
+  await line(JSON.stringify({ session_id, hook_event_name: 'UserPromptSubmit', prompt: 'go on' }))
+    .said;
+  const request_id = `${session_id}-words`;
+  client.send({ type: 'send_message', session_id, content, request_id });
+  const ack = await client.waitFor((m) => m.type === 'ack' && m.request_id === request_id);
+  return ack.type === 'ack' ? (ack.id ?? '') : '';
+}
+
+async function whereIs(session_id: string, id: string): Promise<string | null | undefined> {
+  const from = client.messages.length;
+  client.send({ type: 'get_messages', session_id });
+  const page = await client.waitFor(
+    (m) => client.messages.indexOf(m) >= from && m.type === 'messages_page',
+  );
+  return page.type === 'messages_page'
+    ? page.messages.find((one) => one.id === id)?.tool_output
+    : undefined;
+}
+
+it('words are given to the hook that asks, however often its report is told, and to nobody else', async () => {
+  const id = await write('words', 'mind the tests');
+  const key = hookKey();
+  // Whoever delivers the hook may be faster than the one that waits.
+  const body = stopped('words');
+  const delivered = fetch(`${server.url}/api/hook`, {
+    ...{ method: 'POST', headers: headersOf(key), body },
+  });
+  expect((await delivered).status).toBe(204);
+  expect(JSON.parse((await line(body, key).said).text)).toEqual({
+    hookSpecificOutput: { hookEventName: 'Stop', additionalContext: 'mind the tests' },
+  });
+  expect(await line(body, key).said).toEqual({ status: 204, text: '' });
+  expect(await whereIs('words', id)).toBe('sent');
+  expect((await line(stopped('words', { stop_hook_active: true })).said).text).toBe('');
+  expect(await whereIs('words', id)).toBe('delivered');
+});
+
+it('words for a hook that never comes for them wait for the next one', async () => {
+  const id = await write('lost-words', 'mind the tests');
+  const { said, hangUp } = line(stopped('lost-words'));
+  hangUp();
+  await said;
+  const again = async (): Promise<string> => {
+    const { text } = await line(stopped('lost-words', { prompt_id: undefined })).said;
+    return text === '' ? again() : text;
+  };
+  expect(JSON.parse(await again())).toEqual({ decision: 'block', reason: 'mind the tests' });
+  await line(stopped('lost-words', { stop_hook_active: true })).said;
+  expect(await whereIs('lost-words', id)).toBe('delivered');
 });

@@ -144,6 +144,11 @@ function steered(...events: SessionEvent[]): Walk {
   return { session: DIRECT, events };
 }
 
+const WRITTEN = report(2, 'words.submitted', { message: messageOf('w1', 'steer') });
+/** The end of a turn whose hook asks for words. */
+const ASKING: SessionEvent = { ...stopped(3), words: 'asked', hookKey: 'k3' };
+const GIVEN = [prompted(1), WRITTEN, ASKING];
+
 /** What random walks meet too rarely: a connector that goes in every way, an old word after an end. */
 export const FIXED_WALKS: Walk[] = [
   {
@@ -173,6 +178,10 @@ export const FIXED_WALKS: Walk[] = [
     ],
   },
   { session: {}, events: [prompted(1), over(2), standing(waiting(3))] },
+  { session: {}, events: [WRITTEN, ASKING] },
+  { session: {}, events: [...GIVEN, report(4, 'words.lost', { hookKey: 'k3' })] },
+  { session: {}, events: [...GIVEN, report(4, 'words.lost', { hookKey: 'k4' })] },
+  { session: {}, events: [...GIVEN, report(4, 'server.restarted', {})] },
   steered(...ATTACHED, over(3)),
   steered(...ATTACHED, report(3, 'server.restarted', {})),
   steered(...ATTACHED, report(3, 'link.lost', { reason: 'x' })),

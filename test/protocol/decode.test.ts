@@ -13,18 +13,21 @@ function refusal(value: unknown): OrbitError {
 }
 
 describe('decoding a client message', () => {
-  it('knows the 43 types of the protocol, and ten of its own', () => {
+  it('knows the 43 types of the protocol, and thirteen of its own', () => {
     const own = [
       'cancel_shell',
       'get_messages',
       'get_sessions',
       'get_text',
       'get_turn_diffs',
+      'list_past_sessions',
       'list_worktrees',
       'merge_worktree',
+      'open_past_session',
       'ping',
       'remove_worktree',
       'search',
+      'withdraw_message',
     ];
     expect(CLIENT_TYPES).toEqual(expect.arrayContaining(own));
     expect(CLIENT_TYPES).toHaveLength(43 + own.length);

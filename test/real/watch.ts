@@ -126,6 +126,6 @@ function statusesOf(messages: readonly Received[]): string {
 }
 
 function statusIn(message: Received): WorkStatus | undefined {
-  if ('session' in message) return message.session.work_status;
+  if ('session' in message && 'work_status' in message.session) return message.session.work_status;
   return message.type === 'session_delta' ? message.changes.work_status : undefined;
 }

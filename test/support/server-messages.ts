@@ -137,6 +137,18 @@ const account = {
 
 const place = { name: 'x', title: 'X', description: 'an x', annotations: {} };
 
+const past = {
+  id: 'p',
+  provider: 'claude',
+  title: 'Ship the shop',
+  first_prompt: 'ship it',
+  project_path: '/home/dev/shop',
+  git_branch: 'main',
+  model: 'claude-sonnet-5',
+  last_activity_at: '2026-03-01T12:00:00.123Z',
+  bytes: 4096,
+} as const;
+
 /** By type; a type without an example does not compile. */
 export const SERVER_MESSAGES: {
   [Tag in ServerMessage['type']]: Extract<ServerMessage, { type: Tag }>;
@@ -157,6 +169,14 @@ export const SERVER_MESSAGES: {
     messages: [message],
     has_older: true,
     has_newer: false,
+    message_count: 2,
+  },
+  past_sessions_list: { type: 'past_sessions_list', sessions: [past], next: '1772366400123~p' },
+  past_session: {
+    type: 'past_session',
+    session: past,
+    messages: [message],
+    has_older: true,
     message_count: 2,
   },
   turn_diffs_page: {

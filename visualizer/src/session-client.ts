@@ -11,6 +11,8 @@ import {
   ClientError,
   type ClientMessage,
   createClient,
+  type PastSession,
+  type ReplyTo,
   type SessionView,
 } from '../../src/client/index.ts';
 import type { CodexModelOption as Model } from '../../src/protocol/codex-nouns.ts';
@@ -160,6 +162,11 @@ export async function listModels(): Promise<readonly Model[]> {
   }
 }
 
+/** Takes back a message that waits for the end of a turn. */
+export function withdraw(session_id: string, message_id: string): Promise<string | null> {
+  return wish({ type: 'withdraw_message', session_id, message_id });
+}
+
 /** Gives a session its connector back. */
 export function resume(session_id: string): Promise<string | null> {
   return wish({ type: 'resume_session', session_id });
@@ -184,6 +191,30 @@ export function followDecided(
     (cause: Error) => tell(cause.message),
   );
   return stop;
+}
+
+/** A page of the conversations that lie on the server's disk, or why there is none. */
+export function listPast(after: string | null) {
+  return asked({ type: 'list_past_sessions', ...(after !== null && { after }) });
+}
+
+/** The newest messages of one, or those before a message; or why there are none. */
+export function openPast({ id: session_id, provider }: PastSession, before: string | null) {
+  return asked({
+    ...{ type: 'open_past_session', session_id, provider },
+    ...(before !== null && { before }),
+  });
+}
+
+async function asked<Message extends ClientMessage>(
+  message: Message,
+): Promise<ReplyTo<Message['type']> | string> {
+  try {
+    return await connected().request(message);
+  } catch (cause) {
+    if (cause instanceof ClientError) return cause.message;
+    throw cause;
+  }
 }
 
 /** Stops the running turn. */

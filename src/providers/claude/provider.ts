@@ -2,7 +2,13 @@
 import type { Session, Stamp } from '../../../machines/session-types.ts';
 import { wireTime } from '../../protocol/encode.ts';
 import type { Hook } from '../../protocol/hook.ts';
-import { BLANK_PROVIDER, type HookReading, type PendingStart, type Provider } from '../provider.ts';
+import {
+  BLANK_PROVIDER,
+  type HookReading,
+  type PastSessions,
+  type PendingStart,
+  type Provider,
+} from '../provider.ts';
 import type { TranscriptPort, WatchPort } from '../reports.ts';
 import { answerOf } from './hooks/answers.ts';
 import { eventFromHook, fieldsFrom, hookNameOf } from './hooks/events.ts';
@@ -26,8 +32,10 @@ export function createClaudeProvider({ transcriptRoots, homes }: ClaudeProviderD
     name: 'Claude Code',
     readHook,
     readTelemetry: (body) => parseLogs(body).reports,
+    takesWords: true,
     subagentTools: (transcriptPath, id) => readSubagentTools(transcriptPath, id, transcriptRoots),
     subagentBranch: homes.length === 0 ? null : branchReader(homes),
+    past: homes.length === 0 ? null : pastSessions(homes),
     watch: homes.length === 0 ? null : (port) => watchRegistries(homes, port),
     transcripts: homes.length === 0 ? null : (port) => followTranscripts(homes, port),
   };
@@ -54,12 +62,23 @@ function branchReader(homes: readonly string[]): NonNullable<Provider['subagentB
   };
 }
 
+/** Loaded when somebody first asks for one. */
+function pastSessions(homes: readonly string[]): PastSessions {
+  return {
+    list: async (options) => (await import('./past.ts')).listPast(homes, options),
+    read: async (id, keep) => (await import('./past.ts')).readPast(homes, id, keep),
+  };
+}
+
 async function followTranscripts(homes: readonly string[], port: TranscriptPort) {
   const { TranscriptWatch } = await import('./transcript-watch.ts');
   return new TranscriptWatch({ ...port, homes });
 }
 
 /* A hook of Claude Code as the runtime takes it: what it means, and the session that it reveals. */
+
+/** Hooks whose process may wait for what it prints. */
+const ANSWERED = new Set(['PermissionRequest', 'Stop']);
 
 /** Null for a hook that Codex ran: it has the same form, and its session is told of by another way. */
 function readHook(hook: Hook): HookReading | null {
@@ -70,7 +89,7 @@ function readHook(hook: Hook): HookReading | null {
     role: isStart ? 'start' : name === 'SessionEnd' ? 'end' : 'other',
     replaces: isStart && hook.source === 'clear',
     promptId: hook.prompt_id || undefined,
-    answer: name === 'PermissionRequest' ? (order) => answerOf(hook, order) : null,
+    answer: ANSWERED.has(name) ? (order) => answerOf(hook, order) : null,
     event: (receipt) => eventFromHook(hook, receipt),
     session: (at, pending, agentPid) => sessionFromHooks(hook, at, pending, agentPid),
   };

@@ -326,6 +326,16 @@ function asideOf(report: TranscriptReport): TranscriptNews | null {
     });
     return { stamp, key, event };
   }
+  if (report.what === 'hook.words' && agent === null) {
+    const { text } = report;
+    const event: TranscriptNews['event'] = ({ at }) => ({
+      type: 'words.seen',
+      at,
+      witness: 'transcript',
+      text,
+    });
+    return { stamp, key, event };
+  }
   if (report.what !== 'tool.ended' || report.outcome !== 'refused') return null;
   const { tool: toolUseId, decidedBy } = report;
   const event: TranscriptNews['event'] = ({ at }) => ({

@@ -84,7 +84,7 @@ export class TranscriptParser {
       case 'system':
         return system(line);
       case 'attachment':
-        return queuedWords(object(line.attachment));
+        return attached(object(line.attachment));
       case 'queue-operation':
         return queueChange(line);
       default:
@@ -283,6 +283,13 @@ function system(line: Json): What[] {
     default:
       return [];
   }
+}
+
+function attached(attachment: Json | null): What[] {
+  if (attachment?.type !== 'hook_additional_context') return queuedWords(attachment);
+  if (attachment.hookEvent !== 'Stop' || !Array.isArray(attachment.content)) return [];
+  const text = attachment.content.filter((one) => typeof one === 'string').join('\n');
+  return [{ what: 'hook.words', text }];
 }
 
 /** Words that were typed while the session worked and that the model got within a turn. */

@@ -14,6 +14,7 @@ import { createAccountHandlers, createCatalogHandlers } from './catalog.ts';
 import { createHistoryHandlers } from './history.ts';
 import { createBrowseHandlers, createShellHandlers, createWorktreeHandlers } from './host.ts';
 import { createLifecycleHandlers, createNamingHandlers } from './lifecycle.ts';
+import { createPastHandlers } from './past.ts';
 import { createReviewsHandlers } from './reviews.ts';
 import { createSearchHandlers } from './search.ts';
 import { createSubscriptionHandlers, type Subscriptions } from './subscriptions.ts';
@@ -54,11 +55,12 @@ export function createHandlers(deps: HandlersDeps): Handlers<ClientTag> {
     ...createSubscriptionHandlers(subscriptions),
     ...createHookHandlers(deps.takeHook),
     ...createLifecycleHandlers(lifecycle),
-    ...createTurnsHandlers({ sessions, images, links }),
+    ...createTurnsHandlers({ sessions, images, links, providers }),
     ...createApprovalsHandlers({ sessions, links, answers, subscriptions }),
     ...createNamingHandlers({ sessions }),
     ...createHistoryHandlers({ writer, sessions, providers, images }),
     ...createSearchHandlers(writer),
+    ...createPastHandlers({ providers, images, log }),
     ...createReviewsHandlers({ writer, sessions }),
     ...createShellHandlers({ shells, sessions, home }),
     ...createWorktreeHandlers({ worktrees, registry, home }),

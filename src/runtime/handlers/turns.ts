@@ -6,6 +6,7 @@ import type { Images } from '../../host/images.ts';
 import type { ClientMessageOf } from '../../protocol/client.ts';
 import { entry } from '../../protocol/encode.ts';
 import type { ImageInput, Message } from '../../protocol/nouns.ts';
+import type { Provider } from '../../providers/provider.ts';
 import { errorMessage } from '../rooms/rooms.ts';
 import type { Asker, Handlers } from '../runtime-api.ts';
 import type { LiveSession } from '../sessions/live-session.ts';
@@ -15,6 +16,7 @@ import type { Links } from '../steering/links.ts';
 type TurnsTag =
   | 'send_message'
   | 'steer_turn'
+  | 'withdraw_message'
   | 'interrupt_session'
   | 'compact_context'
   | 'undo_last_turn'
@@ -22,6 +24,12 @@ type TurnsTag =
 
 /** Longest text of one message, UTF-16 units: Codex takes no more than that at once. */
 const MAX_CONTENT_CHARS = 1_000_000;
+
+/**
+ * Longest message to a session in a terminal: its hook brings all that wait at once, and more than 10,000 characters
+ * would reach the model as the name of a file.
+ */
+const MAX_QUEUED_CHARS = 9000;
 
 const EMPTY = 'The message is empty; write something';
 
@@ -43,10 +51,12 @@ export function createTurnsHandlers({
   sessions,
   images,
   links,
+  providers,
 }: {
   sessions: Sessions;
   images: Pick<Images, 'take'>;
   links: Pick<Links, 'opening'>;
+  providers: Iterable<Pick<Provider, 'id' | 'takesWords'>>;
 }): Handlers<TurnsTag> {
   /** Takes the command at once; when the connector that was fetched for it cannot start, the asker hears why. */
   async function wish(
@@ -58,14 +68,37 @@ export function createTurnsHandlers({
     links.opening(id)?.catch((cause: Error) => reply(errorMessage(notOpened(id, cause))));
   }
 
+  /** Whether nobody steers the session, but hooks of its provider bring words to it. */
+  function takesQueued(live: LiveSession): boolean {
+    if (live.head.snapshot.hasTag('steered')) return false;
+    const { provider } = contextOf(live).session;
+    return [...providers].some(({ id, takesWords }) => id === provider && takesWords);
+  }
+
+  /** Words for a session in a terminal wait for the end of its turn. */
+  async function queue({ sender, acknowledge }: Asker, id: string, content: string): Promise<void> {
+    if (content.length > MAX_QUEUED_CHARS) {
+      const limit = `longer than ${MAX_QUEUED_CHARS} characters`;
+      throw invalid(id, `A message to a session in a terminal is not ${limit}; send less`);
+    }
+    const wish = queued(id, content);
+    await sessions.visit(id, (live) => sessions.as(sender).command(live, wish, 'type'));
+    acknowledge(wish.message.id);
+  }
+
   return {
     async send_message(message, asker) {
       const { session_id } = message;
       refuseBadWords(message);
       const directory = await sessions.visit(session_id, (live) => {
+        if (takesQueued(live)) return null;
         refuseWatched(live, 'type');
         return contextOf(live).session.project_path;
       });
+      if (directory === null) {
+        refuseExtras(message);
+        return queue(asker, session_id, message.content);
+      }
       const pictures = message.images ?? [];
       const taken = pictures.length > 0 ? await images.take(pictures, directory) : [];
       await wish(asker, session_id, {
@@ -74,8 +107,19 @@ export function createTurnsHandlers({
       });
     },
 
-    steer_turn: ({ session_id, content }, asker) =>
-      wish(asker, session_id, { verb: 'type', make: () => steered(session_id, content) }),
+    async steer_turn({ session_id, content }, asker) {
+      const make = () => steered(session_id, content);
+      make();
+      if (await sessions.visit(session_id, takesQueued)) return queue(asker, session_id, content);
+      return wish(asker, session_id, { verb: 'type', make });
+    },
+
+    withdraw_message: ({ session_id, message_id: messageId }, { sender }) =>
+      sessions.visit(session_id, (live) =>
+        sessions
+          .as(sender)
+          .command(live, { type: 'words.withdrawn', messageId }, 'take the message back'),
+      ),
 
     interrupt_session: ({ session_id }, { sender }) =>
       sessions.visit(session_id, (live) =>
@@ -127,6 +171,23 @@ function submitted(
     },
     fields: chosen,
   };
+}
+
+/** Words that wait: kept as `steer`, because they join a turn that clients must not count twice. */
+function queued(session_id: string, content: string) {
+  const id = `steer-${randomUUID()}`;
+  const message = said({ id, session_id, message_type: 'steer', content });
+  return { type: 'words.submitted', message } as const satisfies EventToSend;
+}
+
+/** @throws OrbitError `unsupported` for what no hook can bring to a terminal */
+function refuseExtras(message: ClientMessageOf<'send_message'>): void {
+  const { session_id: sessionId, images, skills, mentions, model, effort } = message;
+  const extras = Object.entries({ images, skills, mentions, model, effort });
+  const given = extras.filter(([, value]) => value && value.length > 0).map(([name]) => name);
+  if (given.length === 0) return;
+  const what = `Sending ${given.join(', ')} to a session in a terminal`;
+  throw new OrbitError('unsupported', { what, reason: 'it takes words only' }, { sessionId });
 }
 
 function refuseBadWords({ session_id, content, images, skills }: ClientMessageOf<'send_message'>) {

@@ -105,6 +105,7 @@ function journalForm(event: SessionEvent, before: Session): string {
     ...('output' in rest && { output: { ...rest.output, stdout: '', stderr: '' } }),
     ...('order' in rest && { order: { type: rest.order.type } }),
     ...('messages' in rest && { messages: rest.messages.map(bodiless) }),
+    ...(rest.type === 'words.seen' && { text: '' }),
     ...(rest.type === 'transcript.read' && rest.title !== undefined && { title: '' }),
     ...(message && { message: bodiless(message) }),
     ...(update && { update: { messageId: update.messageId, changes: {} } }),

@@ -192,6 +192,8 @@ function refusalError(
       return null;
     case 'already_resolved':
       return settledError(id, snapshot.context, event);
+    case 'queue_full':
+      return new OrbitError('queue_full', { id }, about);
     case 'no_connector': {
       const reason = linkStateOf(snapshot) ?? 'it never had one';
       return new OrbitError('no_connector', { id, reason }, about);
@@ -211,6 +213,10 @@ function settledError(
   { settled, approvals }: SessionContext,
   event: SessionEvent,
 ): OrbitError {
+  if (event.type === 'words.withdrawn') {
+    const { messageId: id } = event;
+    return new OrbitError('not_found', { what: 'Message that waits', id }, { sessionId });
+  }
   const id = 'requestId' in event ? String(event.requestId) : '';
   const sent = approvals.find(({ request }) => request.id === id)?.sent;
   if (sent) {

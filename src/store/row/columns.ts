@@ -175,6 +175,13 @@ function prepareConversation(database: Sqlite) {
     backwards: database.prepare<[string], { id: string; sequence: number; timestamp: string }>(
       `SELECT id, sequence, timestamp FROM messages WHERE session_id = ? ORDER BY sequence DESC`,
     ),
+    newestWords: database.prepare<
+      [string, string],
+      { id: string; content: string; timestamp: string }
+    >(
+      `SELECT id, content, timestamp FROM messages WHERE session_id = ? AND type = ?
+       ORDER BY sequence DESC LIMIT 20`,
+    ),
     insertMessage: database.prepare(
       `INSERT INTO messages (id, session_id, type, content, timestamp, sequence, tool_name, tool_input,
          tool_output, tool_duration, is_error, is_in_progress, images_json, agent_id,

@@ -48,6 +48,8 @@ export function appendMessage(
   const { message } = fact;
   const { sessionId } = draft;
   const timestamp = stampToMs(message.timestamp);
+  // Told by the other source, a moment before.
+  if (hasTwin(statements, draft, fact)) return null;
   const place = placeOf(tools, draft, fact);
   const newest = newestOf(tools, sessionId);
   const sequence = place?.sequence ?? sequenceBehind(newest?.sequence ?? -1);
@@ -77,6 +79,38 @@ export function appendMessage(
   // Catching up reads new messages from the end: this one is named.
   draft.amended.push(message.id);
   return place.after === fact.after ? undefined : { ...fact, after: place.after };
+}
+
+/** Two sources tell the same words within this time, ms. */
+const TWINS_WITHIN_MS = 5000;
+
+/** What made the id where the provider gives words none: who told them, by a key of its own. */
+const MADE_BY_KEY = ':key:';
+
+/**
+ * Whether another source has told the same words under another id: one of the two ids then is made of the key of a
+ * hook, because that version of the provider names no prompt in its hooks.
+ */
+function hasTwin(
+  { newestWords }: RowStatements,
+  { sessionId, origin }: SessionDraft,
+  { message, after }: MessageAppended,
+): boolean {
+  const { id, message_type: type } = message;
+  const isMade = id.includes(MADE_BY_KEY);
+  if (!isMade && (origin !== 'transcript' || after === undefined)) return false;
+  if (!WATCHES.has(origin) || (type !== 'user' && type !== 'assistant')) return false;
+  const content = storable(message.content).trim();
+  const at = Date.parse(message.timestamp);
+  return newestWords
+    .all(sessionId, type)
+    .some(
+      (one) =>
+        one.id !== id &&
+        one.id.includes(MADE_BY_KEY) !== isMade &&
+        Math.abs(Date.parse(one.timestamp) - at) <= TWINS_WITHIN_MS &&
+        one.content.trim() === content,
+    );
 }
 
 function newestOf({ statements, newest }: MessageTools, sessionId: string): Newest | undefined {

@@ -251,5 +251,6 @@ function metaOf({ headers }: IncomingMessage): HookMeta {
     // A wrong moment is no reason to lose the hook: then its delay is not known.
     ...(isMoment && { sentNs }),
     ...(headers['x-orbitdock-awaits'] === '1' && { isAwaited: true }),
+    ...(headers['x-orbitdock-words'] === '1' && { takesWords: true }),
   };
 }

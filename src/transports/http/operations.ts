@@ -93,6 +93,16 @@ const QUESTIONS: Omit<Operations, 'health' | 'openapi'> = {
     return page;
   },
   getConversation: async ({ ask, id }) => ({ session: await snapshot(ask, id) }),
+  async listPastSessions({ ask, query: { limit, ...where } }) {
+    const message = { type: 'list_past_sessions', ...where, ...limitOf(limit) } as ClientMessage;
+    const { sessions, next } = await ask.one(message, 'past_sessions_list');
+    return { sessions, next };
+  },
+  async openPastSession({ ask, id, query: { limit, ...where } }) {
+    const about = { type: 'open_past_session', session_id: id, ...where, ...limitOf(limit) };
+    const { type: _, ...page } = await ask.one(about as ClientMessage, 'past_session');
+    return page;
+  },
   async listModels({ ask }) {
     const { models } = await ask.one({ type: 'list_models' }, 'models_list');
     return { models };
@@ -110,8 +120,8 @@ const QUESTIONS: Omit<Operations, 'health' | 'openapi'> = {
     const { model, effort, images, mentions } = body;
     const content = 'content' in body ? body.content : body.message;
     const extras = { model, effort, images, mentions };
-    await ask.all({ type: 'send_message', session_id: id, content, ...given(extras) });
-    return { status: 'sent', session_id: id };
+    const message = { type: 'send_message', session_id: id, content, ...given(extras) };
+    return { session_id: id, ...(await saidTo(ask, message, 'sent')) };
   },
   async interrupt({ ask, id }) {
     await ask.all({ type: 'interrupt_session', session_id: id });
@@ -119,8 +129,8 @@ const QUESTIONS: Omit<Operations, 'health' | 'openapi'> = {
   },
   approve,
   async steer({ ask, id, body: { content } }) {
-    await ask.all({ type: 'steer_turn', session_id: id, content });
-    return { status: 'steered', session_id: id };
+    const message = { type: 'steer_turn', session_id: id, content };
+    return { session_id: id, ...(await saidTo(ask, message, 'steered')) };
   },
   async fork({ ask, id, body }) {
     const nth_user_message = body.nth_user_message ?? null;
@@ -169,16 +179,30 @@ export function createOperations({ version, port, health: healthOf }: ServerFact
   };
 }
 
+/** Words for a session in a terminal wait for the end of its turn, under the id of their message. */
+async function saidTo<Status extends string>(
+  ask: Ask,
+  message: { type: string },
+  status: Status,
+): Promise<{ status: Status | 'queued'; message_id?: string }> {
+  const told = await ask.all({ ...message, request_id: 'http' });
+  const waiting = told.find((one) => one.type === 'ack' && one.id !== undefined);
+  if (waiting?.type !== 'ack' || waiting.id === undefined) return { status };
+  return { status: 'queued', message_id: waiting.id };
+}
+
 async function approve({ ask, id, body }: Asked<'approve'>): Promise<AnswerOf<'approve'>> {
   const named = body.request_id ?? 'pending';
   const request_id = named === 'pending' ? await openRequest(ask, id) : named;
   const about = { session_id: id, request_id };
   if (body.type === 'question') {
-    const answer = 'answer' in body ? body.answer : body.message;
-    await ask.all({ type: 'answer_question', ...about, answer });
+    const answer = 'answer' in body ? body.answer : 'message' in body ? body.message : '';
+    const answers = body.answers ? { answers: body.answers } : {};
+    await ask.all({ type: 'answer_question', ...about, answer, ...answers });
   } else {
     const decision = 'decision' in body ? body.decision : body.approved ? 'approved' : 'denied';
-    const extras = given({ message: body.message, interrupt: body.interrupt });
+    const { message, interrupt, updated_input, suggestions } = body;
+    const extras = given({ message, interrupt, updated_input, suggestions });
     await ask.all({ type: 'approve_tool', ...about, decision, ...extras });
   }
   return { status: 'approved', ...about };

@@ -22,6 +22,8 @@ export const ADDITIVE = [
   'shell_delta',
   'sessions_page',
   'messages_page',
+  'past_sessions_list',
+  'past_session',
   'turn_diffs_page',
   'text_part',
   'search_results',

@@ -64,6 +64,14 @@ export const CLIENT_WORDS: Record<ClientMessage['type'], ClientWords> = {
     does: 'Sends a page of messages before, after or around one; without a place the newest. `limit` is at most 1,000. With `subagent_id` of the conversation of that subagent, read from its own transcript.',
     errors: [...READ, 'not_found', 'invalid_argument'],
   },
+  list_past_sessions: {
+    does: 'Lists the conversations that providers keep on this machine, the newest first. No file is read but those that are listed.',
+    errors: ['invalid_argument'],
+  },
+  open_past_session: {
+    does: 'Reads a past conversation, also while it runs elsewhere. Nothing of it is stored, and nothing is started.',
+    errors: ['not_found', 'invalid_argument'],
+  },
   get_turn_diffs: {
     does: 'Sends diffs of turns before a turn, or the newest.',
     errors: [...READ, 'not_found'],
@@ -109,12 +117,16 @@ export const CLIENT_WORDS: Record<ClientMessage['type'], ClientWords> = {
     errors: [...COMMAND, 'invalid_argument', 'unsupported'],
   },
   send_message: {
-    does: 'Sends a message to the agent. While a turn runs, it joins the turn. Connects the session first where it has to.',
-    errors: [...COMMAND, 'invalid_argument', 'invalid_image', 'unsupported'],
+    does: 'Sends a message to the agent. While a turn runs, it joins the turn. Connects the session first where it has to. A session of Claude that runs in a terminal gets it when its running or next turn ends; until then the message waits, `tool_output` of it says where it is (`queued`, `sent`, `delivered`, `withdrawn`, `expired`, `unknown`, with a reason), and `ack` names it.',
+    errors: [...COMMAND, 'invalid_argument', 'invalid_image', 'queue_full', 'unsupported'],
   },
   steer_turn: {
-    does: 'Sends a message into the running turn; without one it begins one.',
-    errors: [...COMMAND, 'invalid_argument', 'unsupported'],
+    does: 'Sends a message into the running turn; without one it begins one. To a watched session: as `send_message`.',
+    errors: [...COMMAND, 'invalid_argument', 'queue_full', 'unsupported'],
+  },
+  withdraw_message: {
+    does: 'Takes back a message that waits for the end of a turn of a watched session (`tool_output` is `queued`).',
+    errors: [...COMMAND],
   },
   interrupt_session: {
     does: 'Stops the running turn.',

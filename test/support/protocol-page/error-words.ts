@@ -145,6 +145,11 @@ export const ERROR_WORDS: Record<ErrorCode, ErrorWords> = {
     means: 'The word is no decision, or this request cannot be settled with it. It is still open.',
     remedy: 'Send one of the decisions that the message names.',
   },
+  queue_full: {
+    means:
+      'As many messages wait for the end of a turn of a watched session as may wait. Nothing was done.',
+    remedy: 'Send `withdraw_message` for one that waits, or wait until a turn of the session ends.',
+  },
   no_turn: {
     means: 'No turn runs that could be stopped.',
     remedy: 'None is needed.',

@@ -33,6 +33,14 @@ export const SERVER_WORDS: Record<ServerMessage['type'], ServerWords> = {
     to: ['asker'],
     says: 'Messages in their order, the oldest first; long texts are cut and marked.',
   },
+  past_sessions_list: {
+    to: ['asker'],
+    says: 'Conversations that lie on this machine, the newest change first. Whether one still runs is not said: a live session has the same id.',
+  },
+  past_session: {
+    to: ['asker'],
+    says: 'Messages of a past conversation, the oldest first, as its file tells them now. `before` its first message is the next page.',
+  },
   turn_diffs_page: { to: ['asker'], says: 'Diffs of turns, the oldest first.' },
   search_results: {
     to: ['asker'],

@@ -152,6 +152,17 @@ it('steers a running turn, and interrupts it', async () => {
     .toContainEqual(expect.objectContaining({ type: 'interrupt_session', session_id: 'od-0001' }));
 });
 
+it('lets words wait for a session in a terminal, says when they are read, and takes them back', async () => {
+  const server = await fixture({ sessions: 1 }, 4);
+  const page = await visit(`${server.url}s/od-0000?tab=session`);
+  await page.getByLabel('Message for the end of a turn').fill('mind the tests');
+  expect(await page.getByTestId('when-read').textContent()).toMatch(/when its .*turn ends/);
+  await page.getByRole('button', { name: 'Queue' }).click();
+  await expect
+    .poll(() => server.said)
+    .toContainEqual(expect.objectContaining({ type: 'send_message', content: 'mind the tests' }));
+});
+
 it('only shows to whoever may only look', async () => {
   const server = await fixture({ sessions: 2, scopes: ['read'] }, 4);
   asks(server.sessions[1], { command: 'ls' });

@@ -16,6 +16,7 @@ import { ApprovalCard } from './approval-card.tsx';
 import { Composer } from './composer.tsx';
 import { Decided } from './decided.tsx';
 import { Entries } from './entries.tsx';
+import { TerminalComposer, takesQueuedWords } from './terminal-words.tsx';
 import './session.css';
 
 /** The conversation of the watched session. */
@@ -44,6 +45,7 @@ function Speaking({ session }: { session: SessionView }) {
   }
   if (!mayControl.value)
     return <p class="no-composer">Read only: this page may look, not speak.</p>;
+  if (takesQueuedWords(session)) return <TerminalComposer session={session} />;
   if (!isDirect(session)) {
     return <p class="no-composer">Watched only: speak to it in its own terminal.</p>;
   }

@@ -8,10 +8,11 @@ import { Age } from '../ui/now.tsx';
 import { Pictures } from '../ui/pictures.tsx';
 import { VisibleText } from '../ui/visible-text.tsx';
 import { clockWords, spanWords } from '../ui/words.ts';
+import { Delivery, isOnItsWay } from './terminal-words.tsx';
 import { ToolCard } from './tool-card.tsx';
 
 /** All messages that are loaded, with subagents where they began. */
-export function Entries({ session }: { session: SessionView }) {
+export function Entries({ session }: { session: Pick<SessionView, 'messages' | 'subagents'> }) {
   const { messages, subagents = [] } = session;
   if (messages.length === 0)
     return (
@@ -93,7 +94,7 @@ function Said({ message }: { message: Message }) {
     <article class={isPerson ? 'said person' : 'said'}>
       <header>
         <b class={isPerson || is_error ? '' : 'visually-hidden'}>{SPEAKERS[type] ?? type}</b>
-        {is_error && <span class="tag">failed</span>}
+        {is_error && !isOnItsWay(message) && <span class="tag">failed</span>}
         <When message={message} />
       </header>
       {content !== '' &&
@@ -104,6 +105,7 @@ function Said({ message }: { message: Message }) {
         ) : (
           <Markdown text={content} />
         ))}
+      {isOnItsWay(message) && <Delivery message={message} />}
       {is_in_progress === true && <i class="caret" aria-label="is still writing" role="img" />}
       {images !== undefined && images.length > 0 && <Pictures images={images} />}
       {stored > 0 && (

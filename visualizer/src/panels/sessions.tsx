@@ -23,6 +23,8 @@ import { isPlainPress } from '../ui/link.ts';
 import { isPhone } from '../ui/screen.ts';
 import { count } from '../ui/words.ts';
 import { phaseOfRow } from '../value.ts';
+import { visibleText } from '../visible.ts';
+import { PastButton } from './past.tsx';
 import { rowHeight, SessionRow } from './session-row.tsx';
 import './sessions.css';
 
@@ -65,6 +67,7 @@ export function Sessions() {
           ))}
         </select>
         <Filters />
+        <PastButton />
       </div>
       {listed.value.length > 0 ? <List /> : <Empty />}
       <Foot />

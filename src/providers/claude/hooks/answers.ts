@@ -1,6 +1,7 @@
 /**
- * What a PermissionRequest hook prints so that Claude Code does as a client decided. The CLI judges it once more:
- * its own deny and ask rules hold, also for what was allowed here.
+ * What a hook prints. A PermissionRequest hook: so that Claude Code does as a client decided; the CLI judges it once
+ * more, its own deny and ask rules hold, also for what was allowed here. A Stop hook: so that the agent goes on with
+ * words of a client.
  */
 import type { ConnectorCommand } from '../../../../machines/session-facts.ts';
 import type { Hook } from '../../../protocol/hook.ts';
@@ -14,6 +15,7 @@ const DENIED = 'The user denied this tool use.';
 
 /** What the hook prints for a client's decision or answer, or why that cannot be said to the CLI. */
 export function answerOf(hook: Hook, order: ConnectorCommand): HookAnswer {
+  if (order.type === 'words.give') return { text: JSON.stringify(goingOn(hook, order.text)) };
   if (order.type === 'approval.answer') return decided(hook, order);
   if (order.type === 'question.answer') return answered(hook, order);
   return { refusal: 'Claude Code takes a decision or an answer only' };
@@ -22,6 +24,15 @@ export function answerOf(hook: Hook, order: ConnectorCommand): HookAnswer {
 /** The changes of its rules that the CLI suggests for "always", in its own form. */
 export function suggestionsOf({ permission_suggestions: given }: Hook): Fields[] {
   return Array.isArray(given) ? given.filter(isFields) : [];
+}
+
+/**
+ * Versions that name the prompt in their hooks know `additionalContext` of Stop (since 2.1.163); the older form works
+ * with all, and shows as an error in the terminal.
+ */
+function goingOn({ prompt_id }: Hook, text: string): Fields {
+  if (!prompt_id) return { decision: 'block', reason: text };
+  return { hookSpecificOutput: { hookEventName: 'Stop', additionalContext: text } };
 }
 
 function decided(hook: Hook, order: Order<'approval.answer'>): HookAnswer {

@@ -189,10 +189,14 @@ function promptSubmitted(hook: Hook, receipt: HookReceipt): SessionEvent {
 
 function turnStopped(hook: Hook, receipt: HookReceipt): SessionEvent {
   const reply = hook.last_assistant_message;
+  const { words, key } = receipt;
   return {
     ...seen(hook, receipt.at),
     type: 'turn.completed',
     backgroundAgents: backgroundAgentsOf(hook),
+    ...(words !== undefined && { words }),
+    ...(words === 'asked' && { hookKey: key }),
+    ...(hook.stop_hook_active === true && { isContinued: true as const }),
     ...(reply && { message: spoken(hook, receipt, 'assistant', reply) }),
   };
 }
@@ -317,10 +321,11 @@ function spoken(
 ): Message {
   const { session_id, prompt_id } = hook;
   return entry({
-    // The transcript tells the same words under the same id; without a prompt's id nothing links the two.
+    // The transcript tells the same words under the same id; without a prompt's id only the words link the two
+    // (store/row/messages).
     id: prompt_id
       ? idOfWords({ session_id, prompt_id, by, content })
-      : `${session_id}:${by}:${key}`,
+      : `${session_id}:${by}:key:${key}`,
     session_id: hook.session_id,
     message_type: by,
     content,
