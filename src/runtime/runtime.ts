@@ -23,6 +23,7 @@ import { frameOf } from './rooms/rooms.ts';
 import type { RuntimeApi } from './runtime-api.ts';
 import { createSessionNames, type SessionNames } from './sessions/session-names.ts';
 import { createShells } from './shells.ts';
+import { Joins } from './steering/joins.ts';
 import { TranscriptReading } from './transcripts.ts';
 import { Witnesses } from './witnesses.ts';
 
@@ -48,6 +49,8 @@ export interface Runtime extends Pick<Core, 'rooms' | 'registry' | 'ledger' | 't
   warmUp(): Promise<void>;
   /** Takes what the watch of registries and processes reports. */
   witnesses: Pick<Witnesses, 'take'>;
+  /** Takes what is known of threads that can be joined. */
+  joins: Pick<Joins, 'port'>;
   /** Takes what transcripts tell, once a provider's reading is attached. */
   transcripts: Pick<TranscriptReading, 'port' | 'attach'>;
   /** From now on live hooks wait for this, at most 2 s: older ones are on their way from the spool. */
@@ -84,6 +87,7 @@ export function createRuntime(deps: RuntimeDeps): Runtime {
     images,
     log: log.child('transcripts'),
   });
+  const joins = new Joins({ ...core, log: log.child('joins') });
   const intake = createIntake((hook, meta) => hooks.take(hook, meta));
   const inspection = createInspection({
     ...{ writer, registry, ledger, clock, version },
@@ -110,7 +114,7 @@ export function createRuntime(deps: RuntimeDeps): Runtime {
   const receive = createDispatch({ codec: intake.codec, handlers, log: log.child('websocket') });
   return {
     api: apiOf({ deps, core, subscriptions, intake, receive }),
-    ...{ rooms, registry, ledger, threads, inspection, witnesses, transcripts },
+    ...{ rooms, registry, ledger, threads, inspection, witnesses, transcripts, joins },
     warmUp: async () => void (await rehearseHook(intake, providers)),
     waitForSpool: intake.waitForSpool,
     rest(idleMs) {
