@@ -95,7 +95,9 @@ it(`has one decision when terminal and client decide at once, ${ROUNDS} times`, 
     await new Promise((resolve) => setTimeout(resolve, round % 8));
     const [answer] = await Promise.all([session.settle(request.id, { decision: 'denied' }), key]);
     if (answer.type === 'ack') here += 1;
-    await expect.poll(async () => (await session.snapshot()).work_status).toBe('waiting');
+    await expect
+      .poll(async () => (await session.snapshot()).work_status, { timeout: 20_000 })
+      .toBe('waiting');
     const { messages } = await session.snapshot();
     const tool = messages.findLast(({ message_type }) => message_type === 'tool');
     const wasRun = tool?.tool_output !== 'Denied';
@@ -155,5 +157,5 @@ it('is one request for two servers, of which one is answered', async () => {
   await session.status('waiting');
   await twin.say('from the other server');
   await screen(terminal, /Done\. last user: from the other server/);
-  await expect.poll(() => said(session)).toEqual(await said(twin));
+  await expect.poll(() => said(session), { timeout: 20_000 }).toEqual(await said(twin));
 }, 120_000);

@@ -311,6 +311,6 @@ it('names the command that goes on with a session in a terminal, where terminals
   const place = page.getByTestId('in-terminal');
   await expect.poll(() => place.textContent()).toContain('codex resume shared');
   await page.goto(`${server.url}s/od-0000?tab=session`);
-  await page.locator('.talk-facts').waitFor();
+  await page.locator('.session-facts').waitFor();
   expect(await place.count()).toBe(0);
 });
