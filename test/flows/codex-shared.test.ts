@@ -159,6 +159,22 @@ describe('a request of a terminal', () => {
   });
 });
 
+it('a question of a terminal is answered by a client', async () => {
+  const { terminal, session } = await open();
+  await using _ = terminal;
+  await terminal.prompt('please', '!ask Which one');
+  const request = await session.request();
+  expect(request).toMatchObject({ type: 'question', questions: [{ question: 'Which one' }] });
+  const [question] = request.questions ?? [];
+  const answer = question?.options[0]?.label ?? '';
+  expect(await session.settle(request.id, { answer })).toMatchObject({ type: 'ack' });
+  await screenOf(terminal, /Done\. last user: please/);
+  await session.status('waiting');
+  expect(await decisions(session)).toMatchObject([
+    { request_id: request.id, decision: 'answered' },
+  ]);
+});
+
 describe('words', () => {
   it('of a client are shown in the terminal, and those of the terminal here', async () => {
     const { terminal, session } = await open();
