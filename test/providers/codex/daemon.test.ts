@@ -66,7 +66,9 @@ describe('the daemon', () => {
     const peer = await startPeer();
     await isReady();
     expect(daemon.version).toBe('0.163.0');
-    expect(peer.told.map(({ method }) => method)).toEqual(['initialize', 'initialized']);
+    await expect
+      .poll(() => peer.told.map(({ method }) => method))
+      .toEqual(['initialize', 'initialized']);
   });
 
   it('is joined again when another one has taken its place', async () => {

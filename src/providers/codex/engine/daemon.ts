@@ -6,8 +6,8 @@
 import { lstat, readlink, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
-import { type FSWatcher, watch } from 'chokidar';
-import { WebSocket } from 'ws';
+import type { FSWatcher } from 'chokidar';
+import type { WebSocket } from 'ws';
 import { OrbitError } from '../../../errors.ts';
 import { systemCodeOf } from '../../../exit.ts';
 import type { Logger } from '../../../log.ts';
@@ -101,6 +101,9 @@ class Daemon implements SharedDaemon {
       return at !== this.home && at !== folder && at !== join(folder, SOCKET);
     };
     const options = { depth: 1, ignored: isOther, ignoreInitial: true, followSymlinks: false };
+    // Loaded when it is looked for: it is no part of the way to the first answer.
+    const { watch } = await import('chokidar');
+    if (this.#isClosed) return;
     this.#watcher = watch(this.home, options);
     this.#watcher.on('all', () => void this.#look());
     this.#watcher.on('error', (error) =>
@@ -189,11 +192,10 @@ class Daemon implements SharedDaemon {
     const socket = await connected(path);
     const arrivals = this.#routes.open({
       respond: (id, result) => rpc.respond(id, result),
-      // Another client may still answer what this one does not understand.
-      refuse: () => {},
+      refuse: (id, message) => rpc.refuse(id, message),
     });
     const late = (): void => {};
-    const rpc = openRpc({ ...streamsOf(socket), ...arrivals, late, log });
+    const rpc = openRpc({ ...streamsOf(socket), ...arrivals, late, isShared: true, log });
     socket.once('close', () => this.#lost(rpc));
     try {
       const { userAgent } = await greet(rpc, version);
@@ -255,8 +257,9 @@ function refuseForeign(path: string, uid: number): void {
 }
 
 /** @throws Error with the system's code when nobody listens */
-function connected(path: string): Promise<WebSocket> {
-  return new Promise((resolve, reject) => {
+async function connected(path: string): Promise<WebSocket> {
+  const { WebSocket } = await import('ws');
+  return await new Promise((resolve, reject) => {
     const socket = new WebSocket(`ws+unix://${path}:/`, {
       perMessageDeflate: false,
       handshakeTimeout: CONNECT_MS,

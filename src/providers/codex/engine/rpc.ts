@@ -28,6 +28,8 @@ export interface RpcDeps {
   /** Takes a report; reading pauses while too many of the promises it returns are open. */
   readonly notified: (report: Incoming) => unknown;
   readonly asked: (question: Incoming & { id: MessageId }) => void;
+  /** Others are connected as well: what is too long for us may be theirs to answer. */
+  readonly isShared?: boolean;
   /** A request has missed its deadline. */
   readonly late: () => void;
   readonly log: Logger;
@@ -188,7 +190,7 @@ class Pipe implements Rpc {
     const sentence = `a message of ${bytes} bytes is over the limit of ${LINE_BYTES}`;
     if (id === null) return false;
     if (method === undefined) return this.#settle(id, { error: { message: sentence } });
-    this.refuse(id, sentence);
+    if (!this.#deps.isShared) this.refuse(id, sentence);
     return false;
   }
 
