@@ -31,6 +31,8 @@ export type SeenFields = Partial<
     | 'transcript_path'
     | 'model'
     | 'effort'
+    | 'engine'
+    | 'resume_command'
     | 'git_branch'
     | 'git_sha'
     | 'terminal_session_id'
@@ -137,6 +139,12 @@ export type SessionReport =
       server: string | null;
       decision: Decision;
     })
+  /**
+   * The provider told all that it has after the connection to it was made again: the requests that wait. Others
+   * that are open here are settled elsewhere, and words on their way did not arrive, but for those that this
+   * connector is sending.
+   */
+  | (Reported & { type: 'thread.listed'; requestIds: string[]; messageIds: string[] })
   /** A notification without details: the terminal shows a dialog, or nothing at all. */
   | (Reported & {
       type: 'attention.noticed';
@@ -178,9 +186,12 @@ export type SessionReport =
       output: ShellOutput;
     })
   | (Reported & { type: 'server.restarted' })
+  /** A session that was only watched can be steered from now on: its thread is open where we can write to it. */
+  | (Reported & { type: 'link.offered'; threadId: string })
   | (Reported & { type: 'link.requested' })
   | (Reported & { type: 'link.attached'; capabilities: string[]; threadId: string })
-  | (Reported & { type: 'link.lost'; reason: string })
+  /** `goesOn`: only our way to it is gone; the thread goes on where it runs, until another `link.lost` says not. */
+  | (Reported & { type: 'link.lost'; reason: string; goesOn?: true })
   | (Reported & { type: 'link.failed'; reason: string })
   /** Nobody has used it for long: the connector may go, the next words fetch another. */
   | (Reported & { type: 'link.rested' })

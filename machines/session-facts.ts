@@ -2,7 +2,12 @@
  * What the chart leaves behind: facts, which the ledger stores and publishes, and commands, which a
  * connector gets once they are stored.
  */
-import type { ApprovalRequest, ImageInput, StateChanges } from '../src/protocol/nouns.ts';
+import type {
+  ApprovalRequest,
+  EngineKind,
+  ImageInput,
+  StateChanges,
+} from '../src/protocol/nouns.ts';
 import type { ListMessage, SessionMessage } from '../src/protocol/server.ts';
 import type { Decision, Session, Stamp } from './session-types.ts';
 
@@ -119,6 +124,8 @@ export interface ThreadSettings {
   effort: string | null;
   approvalPolicy: string | null;
   sandboxMode: string | null;
+  /** Which engine runs it; absent: as the server is set up. */
+  engine?: EngineKind | 'auto';
 }
 
 /** A name and where it is: a skill, a file that a message mentions. */

@@ -21,7 +21,7 @@ import type { SessionContext } from './session-types.ts';
 import * as answers from './steps/answers.ts';
 import * as approvals from './steps/approvals.ts';
 import * as decisions from './steps/decisions.ts';
-import { type EventOf, isDirect } from './steps/draft.ts';
+import { type EventOf, isDirect, isShared } from './steps/draft.ts';
 import { isFinished, isShown } from './steps/running.ts';
 import * as sessions from './steps/sessions.ts';
 import * as turns from './steps/turns.ts';
@@ -96,6 +96,13 @@ export const GUARDS = {
   hasOutbox: (context: SessionContext) => context.outbox.length > 0,
   hasEmptyOutbox: (context: SessionContext) => context.outbox.length === 0,
   isSteered: (context: SessionContext) => isDirect(context.session),
+  /** Others than we can write to its thread, and it goes on without us. */
+  isShared: (context: SessionContext) => isShared(context.session),
+  /** Only our way to the thread is gone. */
+  goesOnElsewhere: (_: SessionContext, event: EventOf<'link.lost'>) => event.goesOn === true,
+  /** The thread was believed to go on without us, and does not. */
+  isOverElsewhere: (context: SessionContext, event: EventOf<'link.lost'>) =>
+    isShared(context.session) && event.goesOn !== true,
   /** A word about the whole session is newer than all that is known of it. */
   outranks: (
     context: SessionContext,

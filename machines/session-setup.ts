@@ -90,6 +90,9 @@ const STEPS = {
   attachLink: links.linkAttached,
   loseLink: links.linkLost,
   releaseLink: links.linkReleased,
+  takeOffer: links.linkOffered,
+  leaveLink: links.linkLeft,
+  settleUnlisted: links.unlistedSettled,
   restartLink: links.linkRestarted,
   cutOffTurn: links.turnCutOff,
 } as const;

@@ -54,6 +54,7 @@ const active = session.createStateConfig({
     ...on('diff.updated', { actions: 'updateDocument' }),
     ...on('plan.updated', { actions: 'updateDocument' }),
     ...on('message.confirmed', { actions: 'confirmMessage' }),
+    ...on('thread.listed', { actions: 'settleUnlisted' }),
     ...on('fields.updated', { actions: 'updateFields' }),
     ...on('hook.observed', { actions: 'keepContent' }),
     ...sideRecords,
@@ -203,14 +204,22 @@ const phase = session.createStateConfig({
 const cuts = {
   ...on('session.ended', { guard: 'isEndOfSession', target: 'detached', actions: 'releaseLink' }),
   ...on('end.requested', { target: 'detached', actions: 'releaseLink' }),
-  ...on('server.restarted', {
-    target: 'detached',
-    actions: ['restartLink', { raise: 'link.cut' }],
-  }),
+  ...on(
+    'server.restarted',
+    { guard: 'isShared', target: 'detached', actions: 'leaveLink' },
+    { target: 'detached', actions: ['restartLink', { raise: 'link.cut' }] },
+  ),
 };
 
-/** A steered session without a connector after a restart: what the last process left is cut off. */
-const restarted = on('server.restarted', { actions: ['restartLink', { raise: 'link.cut' }] });
+/**
+ * A steered session without a connector after a restart: what the last process left is cut off, unless it runs
+ * where others can go on with it.
+ */
+const restarted = on(
+  'server.restarted',
+  { guard: 'isShared', actions: 'leaveLink' },
+  { actions: ['restartLink', { raise: 'link.cut' }] },
+);
 
 /** A command that the attached connector may be able to carry out. */
 const can = <Command extends string>(command: Command) =>
@@ -234,6 +243,7 @@ const link = session.createStateConfig({
           guard: ['isOpenRequest', 'isAwaited'],
           actions: 'sendDecision',
         }),
+        ...on('link.offered', { actions: 'takeOffer' }),
         ...on('waiter.left', { guard: 'hadWaiter', actions: 'loseWaiter' }),
         ...on('server.restarted', {
           guard: 'hasWaiters',
@@ -256,6 +266,10 @@ const link = session.createStateConfig({
       meta: { refuses: 'no_connector' },
       on: {
         ...on('link.requested', { target: 'attaching', actions: 'requestLink' }),
+        ...on('link.lost', {
+          guard: 'isOverElsewhere',
+          actions: ['loseLink', { raise: 'link.cut' }],
+        }),
         ...restarted,
       },
     },
@@ -266,6 +280,7 @@ const link = session.createStateConfig({
       meta: { refuses: 'no_connector' },
       on: {
         ...on('link.attached', { target: 'attached', actions: 'attachLink' }),
+        ...on('link.lost', { guard: 'goesOnElsewhere', target: 'detached', actions: 'leaveLink' }),
         ...on('link.failed', {
           target: 'failed',
           actions: ['loseLink', { raise: 'link.cut' }],
@@ -292,14 +307,20 @@ const link = session.createStateConfig({
           guard: ['isAlive', can('turn.steer')],
           actions: 'submitMessage',
         }),
-        ...on('approval.decided', {
-          guard: ['isOpenRequest', 'connectorCanAnswer'],
-          actions: 'decideApproval',
-        }),
-        ...on('question.answered', {
-          guard: ['isOpenRequest', 'connectorCanAnswer'],
-          actions: 'decideApproval',
-        }),
+        ...on(
+          'approval.decided',
+          {
+            // Somebody else may be faster: what the provider says shows who was.
+            guard: ['isOpenRequest', 'connectorCanAnswer', 'isShared'],
+            actions: 'sendDecision',
+          },
+          { guard: ['isOpenRequest', 'connectorCanAnswer'], actions: 'decideApproval' },
+        ),
+        ...on(
+          'question.answered',
+          { guard: ['isOpenRequest', 'connectorCanAnswer', 'isShared'], actions: 'sendDecision' },
+          { guard: ['isOpenRequest', 'connectorCanAnswer'], actions: 'decideApproval' },
+        ),
         ...on('interrupt.requested', {
           guard: ['isAlive', 'canStop', can('turn.stop')],
           actions: 'stopTurn',
@@ -315,7 +336,11 @@ const link = session.createStateConfig({
         }),
         ...on('name.chosen', { guard: can('thread.rename'), actions: 'renameThread' }),
         ...on('settings.chosen', { guard: can('settings.update'), actions: 'sendSettings' }),
-        ...on('link.lost', { target: 'detached', actions: ['loseLink', { raise: 'link.cut' }] }),
+        ...on(
+          'link.lost',
+          { guard: 'goesOnElsewhere', target: 'detached', actions: 'leaveLink' },
+          { target: 'detached', actions: ['loseLink', { raise: 'link.cut' }] },
+        ),
         ...on('link.rested', { guard: 'isQuiet', target: 'detached', actions: 'releaseLink' }),
         ...cuts,
       },

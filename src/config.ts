@@ -118,8 +118,15 @@ interface ClaudeConfig {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-/** How the Codex engine is run. */
+/** How the Codex engine is run, and what of other Codex processes is watched. */
 interface CodexConfig {
+  /** Where new threads run: in the daemon that terminals share, if there is one that fits, or as the word says. */
+  readonly mode: 'auto' | 'shared' | 'private';
+  readonly isWatched: boolean;
+  /** Homes that were named, besides those of the user and of `CODEX_HOME`. */
+  readonly homes: readonly string[];
+  /** The user's, when the environment names none. */
+  readonly home: string;
   /** The environment that the engine and everything below it gets; it says where CODEX_HOME is. */
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Have sessions named by a model; null: their first prompt is their name. Costs tokens. */
@@ -150,6 +157,9 @@ export interface Flags extends AccessFlags {
   maxDbMb?: string | undefined;
   browseRoots?: readonly string[] | undefined;
   claudeHomes?: readonly string[] | undefined;
+  codex?: string | undefined;
+  codexHomes?: readonly string[] | undefined;
+  watchCodex?: boolean | undefined;
   watchClaude?: boolean | undefined;
   nameSessions?: boolean | undefined;
   namingModel?: string | undefined;
@@ -194,7 +204,7 @@ export function resolveConfig({ flags, env, home }: ConfigSources): Config {
     maxConnections: maxConnectionsOf(flags, env),
     retention: retentionOf(flags, env),
     claude: claudeConfig({ flags, env, home }),
-    codex: { env: { ...env }, naming: namingConfig(flags, env) },
+    codex: codexConfig({ flags, env, home }),
     log: logConfig(env),
     places: placesOf({ flags, env, home }, paths),
   });
@@ -257,6 +267,26 @@ function tlsFiles({ tlsCert: cert, tlsKey: key }: Flags): TlsFiles | null {
   if (cert === undefined && key === undefined) return null;
   if (cert !== undefined && key !== undefined) return { cert: resolve(cert), key: resolve(key) };
   throw new ExitError(EXIT.usage, '--tls-cert and --tls-key belong together; give both');
+}
+
+function codexConfig({ flags, env, home }: ConfigSources): CodexConfig {
+  const named = (env.ORBITDOCK_CODEX_HOMES ?? '').split(delimiter).filter((path) => path !== '');
+  // The second name is the reference's.
+  const isOff = env.ORBITDOCK_WATCH_CODEX === '0' || env.ORBITDOCK_DISABLE_CODEX_WATCHER === '1';
+  return {
+    mode: parseCodexMode(flags.codex ?? (env.ORBITDOCK_CODEX || 'auto')),
+    env: { ...env },
+    naming: namingConfig(flags, env),
+    isWatched: flags.watchCodex ?? !isOff,
+    homes: [...named, ...(flags.codexHomes ?? [])],
+    home,
+  };
+}
+
+function parseCodexMode(text: string): CodexConfig['mode'] {
+  if (text === 'auto' || text === 'shared' || text === 'private') return text;
+  const reason = `--codex is auto, shared or private, not ${JSON.stringify(text)}`;
+  throw new ExitError(EXIT.usage, reason);
 }
 
 function parseDurability(text: string | undefined): Config['durability'] {

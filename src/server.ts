@@ -249,7 +249,7 @@ function startWatches(
 ): { close(): Promise<void> } {
   const watchLog = log.child('watch');
   const onError = (error: unknown) => watchLog.error('watch.failed', { error: error as Error });
-  const port: Omit<WatchPort, 'onReports'> = {
+  const port: Omit<WatchPort, 'onReports' | 'threads'> = {
     known: writer.opened.bearers,
     onWarning: (path, reason) => watchLog.warn('watch.not_read', { path, reason }),
     onError,
@@ -260,7 +260,11 @@ function startWatches(
   const opened = [...providers].map(async ({ id, watch }) => {
     await due;
     if (isClosed || !watch) return null;
-    return await watch({ ...port, onReports: (reports) => runtime.witnesses.take(reports, id) });
+    return await watch({
+      ...port,
+      threads: runtime.joins.port(id),
+      onReports: (reports) => runtime.witnesses.take(reports, id),
+    });
   });
   // A look at the registry reveals sessions, whose transcripts are read then.
   const reading = [...providers].map(async ({ id, transcripts }, at) => {

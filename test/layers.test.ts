@@ -39,6 +39,7 @@ const RULES: Record<string, Rule> = {
       'provider interface',
       'host',
       'chokidar',
+      'ws',
       'protocol',
       'type machines',
       'xstate',

@@ -1,10 +1,10 @@
 /**
- * Answers to the requests of a session that is only watched. A hook of its CLI may wait for one beside the
- * dialog in the terminal, and whoever is first decides. So a client's decision is *sent*: its request stays
+ * Answers to requests that somebody else may answer as well: a hook of a watched CLI may wait for one beside the
+ * dialog in the terminal, and the thread of a shared engine has several clients. Whoever is first decides. So a client's decision is *sent*: its request stays
  * open until a report shows what became of it, and a better report corrects a guess.
  */
 import type { Decision, OpenApproval, Settled } from '../session-types.ts';
-import { type Draft, type EventOf, isDirect, touch } from './draft.ts';
+import { type Draft, type EventOf, isDirect, isShared, touch } from './draft.ts';
 
 /** Decisions after which the tool runs. */
 const ALLOWING = new Set<Decision>([
@@ -119,7 +119,7 @@ export function correctGuess(
   toolUseId: string,
   said: Outcome,
 ): Settled | null {
-  if (isDirect(context.session)) return null;
+  if (isDirect(context.session) && !isShared(context.session)) return null;
   if (settled.isGuess === undefined || settled.toolUseId !== toolUseId) return null;
   if (ALLOWING.has(settled.decision) === ALLOWING.has(said.decision)) return null;
   const { isGuess: _, ...rest } = settled;

@@ -20,7 +20,15 @@ import type {
   ToolUse,
 } from '../session-types.ts';
 import { correctGuess, outcomeOf } from './answers.ts';
-import { append, type Draft, type EventOf, evidenceOf, isDirect, touch } from './draft.ts';
+import {
+  append,
+  type Draft,
+  type EventOf,
+  evidenceOf,
+  isDirect,
+  isShared,
+  touch,
+} from './draft.ts';
 import { adoptAgent, dropTools, noteWork, type TurnEdge } from './running.ts';
 
 /** More open requests than a person could ever answer; beyond it new ones are not opened. */
@@ -56,7 +64,9 @@ export function readRequest(
   event: Asked,
 ): { toolUseId: string | null; opens: boolean } {
   const { tool, at } = event;
-  const others = context.approvals.filter((approval) => !isNoticeOf(approval, event));
+  const others = context.approvals.filter(
+    (approval) => !isNoticeOf(approval, event) && !isToldAgain(context, approval, event),
+  );
   const asker = tool ? findAsker(context, others, tool) : null;
   const toolUseId = event.toolUseId ?? asker?.toolUseId ?? null;
   const isRepeated =
@@ -121,6 +131,11 @@ function isNoticeOf({ isBare, at, tool }: OpenApproval, event: Asked): boolean {
   if (at >= event.at) return true;
   const asks = event.tool;
   return asks !== null && asks.agentId === null && (tool === null || isSameUse(tool, asks));
+}
+
+/** True for the same request after the connection was made anew: it waits still, whatever was sent to it. */
+function isToldAgain({ session }: SessionContext, { request }: OpenApproval, event: Asked) {
+  return isShared(session) && request.id === event.request.id;
 }
 
 /** True while whoever asks may still be waiting: its thread was not reported over since. */
@@ -202,19 +217,30 @@ export function closeEarlier(draft: Draft, { toolUseId, agentId }: ToolUse): voi
  * by what its batch said, was approved after all.
  */
 export function correctByRun(draft: Draft, { toolUseId }: ToolUse, evidence: string): void {
-  // A provider that we steer says of each request how it was settled.
-  if (isDirect(draft.context.session)) return;
+  correctByOutcome(draft, { toolUseId }, 'approved', evidence);
+}
+
+/** The same for a tool use of which a report says which way its request was decided. */
+export function correctByOutcome(
+  draft: Draft,
+  { toolUseId }: Pick<ToolUse, 'toolUseId'>,
+  outcome: 'approved' | 'denied',
+  evidence: string,
+): void {
+  const { session } = draft.context;
+  // A provider that only we write to says of each request how it was settled.
+  if (isDirect(session) && !isShared(session)) return;
   draft.context.settled = draft.context.settled.map((settled) => {
     const isGuess =
       settled.decision === 'cancelled' ||
       settled.decision === 'unknown' ||
       GUESSED.test(settled.evidence);
     if (settled.toolUseId !== toolUseId || settled.type === undefined || !isGuess) return settled;
-    const decision = wordFor('approved', settled.type);
+    const decision = wordFor(outcome, settled.type);
     noteClosed(draft, settled.requestId, decision, `${evidence} ${toolUseId}`);
     return { ...settled, decision, evidence: `${evidence} ${toolUseId}` };
   });
-  correctSent(draft, { toolUseId }, 'approved', evidence);
+  correctSent(draft, { toolUseId }, outcome, evidence);
 }
 
 /** A report about a tool use says another word than the one that was sent and believed. */
@@ -271,6 +297,10 @@ export function bindToTool(draft: Draft, tool: ToolUse): void {
 }
 
 function open(draft: Draft, approval: OpenApproval): void {
+  // Told again after the connection was made anew: what was sent to it did not arrive.
+  draft.context.approvals = draft.context.approvals.filter(
+    ({ request }) => request.id !== approval.request.id,
+  );
   if (draft.context.approvals.length >= MAX_OPEN_APPROVALS) return;
   draft.context.approvals = [...draft.context.approvals, approval].sort(byAge);
   draft.notes.push({

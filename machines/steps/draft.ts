@@ -29,12 +29,20 @@ const WIRE_FIELDS = [
   'current_cwd',
   'model',
   'effort',
+  'engine',
+  'resume_command',
   'git_branch',
   'git_sha',
   'approval_policy',
   'sandbox_mode',
   'summary',
 ] as const satisfies ReadonlyArray<keyof SeenFields & keyof StateChanges>;
+
+/** The wire's field of each provider's integration mode: its clients know these names. */
+export const MODE_FIELDS = {
+  claude: 'claude_integration_mode',
+  codex: 'codex_integration_mode',
+} as const satisfies Record<Session['provider'], keyof StateChanges>;
 
 const ROW_FIELDS = [
   'transcript_path',
@@ -199,6 +207,11 @@ export function wireTime(stamp: Stamp): string {
 /** True for sessions that we steer, not only watch. */
 export function isDirect(session: Session): boolean {
   return session.integration_mode === 'direct';
+}
+
+/** True for sessions whose thread others than we can write to as well. */
+export function isShared({ engine }: Session): boolean {
+  return engine === 'shared';
 }
 
 /** The request the wire shows: the oldest that is open. */

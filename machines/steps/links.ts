@@ -4,9 +4,28 @@
  */
 import type { ConnectorCommand, ThreadSettings } from '../session-facts.ts';
 import type { SessionContext } from '../session-types.ts';
-import { amend, append, change, type Draft, type EventOf, wireTime } from './draft.ts';
+import { close } from './approvals.ts';
+import {
+  amend,
+  append,
+  change,
+  type Draft,
+  type EventOf,
+  evidenceOf,
+  MODE_FIELDS,
+  wireTime,
+} from './draft.ts';
 import { cutOffTools, type TurnEdge } from './running.ts';
 import { endTurn } from './turns.ts';
+
+/** A watched session is steered from now on. */
+export function linkOffered(draft: Draft, { threadId }: EventOf<'link.offered'>): void {
+  const { session } = draft.context;
+  draft.context.session = { ...session, integration_mode: 'direct', thread_id: threadId };
+  draft.columns.thread_id = threadId;
+  draft.changes[MODE_FIELDS[session.provider]] = 'direct';
+  draft.relist = true;
+}
 
 /** A connector is wanted: the reason why the last one went is no longer true. */
 export function linkRequested(draft: Draft): void {
@@ -30,6 +49,7 @@ export function settingsOf({ session }: SessionContext): ThreadSettings {
     effort: session.effort ?? null,
     approvalPolicy: session.approval_policy ?? null,
     sandboxMode: session.sandbox_mode ?? null,
+    ...(session.engine !== undefined && { engine: session.engine }),
   };
 }
 
@@ -60,6 +80,33 @@ export function linkReleased(
   draft.context.outbox = [];
   giveReason(draft, null);
   draft.commands.push({ type: 'thread.release' });
+}
+
+/**
+ * The connector is gone and the thread goes on: turn, tools and requests stay as they were seen last, and words on
+ * their way may have arrived.
+ */
+export function linkLeft(
+  draft: Draft,
+  event: EventOf<'link.lost'> | EventOf<'server.restarted'>,
+): void {
+  giveReason(draft, event.type === 'link.lost' ? event.reason : RESTARTED);
+  draft.context.capabilities = [];
+  if (event.type === 'server.restarted') draft.restate = true;
+}
+
+/** The connection is there again, and the provider told what it has: the rest is over. */
+export function unlistedSettled(draft: Draft, event: EventOf<'thread.listed'>): void {
+  const { requestIds, messageIds } = event;
+  const waits = new Set(requestIds);
+  close(draft, ({ request }) => !waits.has(request.id), 'unknown', evidenceOf(event));
+  const underWay = new Set(messageIds);
+  const lost = draft.context.outbox.filter((id) => !underWay.has(id));
+  for (const id of lost) {
+    const tool_output = 'failed: the connection was lost before it arrived';
+    amend(draft, id, { tool_output, is_error: true });
+  }
+  draft.context.outbox = draft.context.outbox.filter((id) => underWay.has(id));
 }
 
 /** Why a process that is new finds no connector. */

@@ -9,6 +9,7 @@ import {
   type EventOf,
   evidenceOf,
   keepContent,
+  nameAfter,
   touch,
   wireTime,
 } from './draft.ts';
@@ -139,6 +140,11 @@ export function messageKept(
 ): void {
   keepContent(draft);
   follow(draft, event);
+  // Somebody else's words, in a thread that others write to as well.
+  const { message } = event;
+  if (event.type === 'message.added' && message?.message_type === 'user') {
+    nameAfter(draft, message.content);
+  }
   if (event.type === 'message.changed') {
     const { messageId, changes } = event.update;
     requote(draft, event.update);
@@ -160,7 +166,9 @@ function requote(draft: Draft, { messageId, changes }: EventOf<'message.changed'
 function follow(draft: Draft, event: Parameters<typeof messageKept>[1]): void {
   const { streams, outbox } = draft.context;
   if (event.type === 'message.added') {
-    if (event.isOpen) draft.context.streams = [...streams, event.message.id].slice(-MAX_STREAMS);
+    const { id } = event.message;
+    const others = streams.filter((stream) => stream !== id);
+    draft.context.streams = event.isOpen ? [...others, id].slice(-MAX_STREAMS) : others;
     return;
   }
   const { messageId } = event.update;

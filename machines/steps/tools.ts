@@ -6,10 +6,20 @@ import {
   close,
   closeByTool,
   closeEarlier,
+  correctByOutcome,
   correctByRun,
   correctSent,
 } from './approvals.ts';
-import { amend, append, type Draft, type EventOf, evidenceOf, isDirect, touch } from './draft.ts';
+import {
+  amend,
+  append,
+  type Draft,
+  type EventOf,
+  evidenceOf,
+  isDirect,
+  isShared,
+  touch,
+} from './draft.ts';
 import {
   addTool,
   adoptAgent,
@@ -67,6 +77,9 @@ export function toolFinished(draft: Draft, event: EventOf<'tool.finished'>, edge
   closeByTool(draft, tool, decision, evidenceOf(event));
   closeEarlier(draft, tool);
   if (decision === 'approved') correctByRun(draft, tool, evidenceOf(event));
+  else if (decision === 'denied' && isShared(draft.before.session)) {
+    correctByOutcome(draft, tool, decision, evidenceOf(event));
+  }
   finishTool(draft, tool);
   if (mayRun(draft.before, tool.agentId, event.at)) {
     if (tool.agentId !== null) adoptAgent(draft, tool.agentId, event.agentType ?? 'unknown');

@@ -68,6 +68,7 @@ const CONTEXT: Allow = {
     source: true,
     link_state: true,
     link_reason: true,
+    engine: true,
     thread_id: true,
   },
   turn: true,

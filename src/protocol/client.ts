@@ -133,6 +133,8 @@ const lifecycle = {
       // Additive: works in a new git worktree of the repository around `cwd`, on a new branch.
       'worktree?': type({ 'branch?': '1 <= string <= 200 | null' }).or('null'),
       ...policies,
+      // Additive: where its thread runs; the server's own choice unless said.
+      'engine?': "'auto' | 'private' | 'shared' | null",
       ...asked,
     }),
   resume_session: () => type({ type: "'resume_session'", ...session }),

@@ -22,6 +22,7 @@ export const WORDS = {
   WorkStatus: "'working' | 'waiting' | 'permission' | 'question' | 'reply' | 'ended'",
   MessageType: "'user' | 'assistant' | 'thinking' | 'tool' | 'tool_result' | 'steer' | 'shell'",
   ApprovalType: "'exec' | 'patch' | 'question'",
+  EngineKind: "'private' | 'shared'",
   LinkState: "'detached' | 'attaching' | 'attached' | 'failed'",
   ShellOutcome: "'finished' | 'timed_out' | 'cancelled' | 'interrupted' | 'failed'",
 } as const;
@@ -40,6 +41,11 @@ export type WorkStatus = Words['WorkStatus'];
 export type MessageType = Words['MessageType'];
 /** What kind of decision is asked for. */
 export type ApprovalType = Words['ApprovalType'];
+/**
+ * Where the thread of a steered session runs: in a process of this server alone, or in one that the provider's
+ * terminals share.
+ */
+export type EngineKind = Words['EngineKind'];
 /** How the server reaches the provider of a session that it steers. */
 export type LinkState = Words['LinkState'];
 
@@ -243,6 +249,10 @@ export const SESSION_FIELDS = {
   link_state: 'LinkState?',
   /** Additive: why the connector is gone or could not start. */
   link_reason: 'string?',
+  /** Additive: where its thread runs; absent for a process of this server alone. */
+  engine: 'EngineKind?',
+  /** Additive: the command that opens it in a terminal; it works there while `engine` is `shared`. */
+  resume_command: 'string?',
 } as const;
 
 /** A session as the list shows it. */
@@ -311,6 +321,9 @@ export const StateChanges = {
   /** Additive: whether the session has its connector, and why not. */
   link_state: 'LinkState | null?',
   link_reason: 'string | null?',
+  /** Additive: where its thread runs, and the command that opens it in a terminal. */
+  engine: 'EngineKind | null?',
+  resume_command: 'string | null?',
   /** Additive: subagents that started or ended; each replaces the one of its id. */
   subagents: 'SubagentInfo[]?',
   /** Additive, on the list's stream only: what `pending_approval` means for a summary. */

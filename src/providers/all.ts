@@ -5,6 +5,7 @@ import { claudeHomes } from './claude/homes.ts';
 import { createClaudeProvider } from './claude/provider.ts';
 import { createEngine } from './codex/engine/app-server.ts';
 import { createCodexProvider } from './codex/provider.ts';
+import { daemonsOf } from './codex/shared.ts';
 import { createProviders, type Providers } from './provider.ts';
 
 /** What providers are made from. */
@@ -20,8 +21,10 @@ export function openProviders({ config, log, version }: ProvidersDeps): Provider
   const { env, naming } = codex;
   const engineLog = log.child('codex');
   const engine = createEngine({ log: engineLog, version, env, tracesFile: paths.codexTraces });
+  const { mode } = codex;
+  const daemons = codex.isWatched ? daemonsOf(codex, { log: engineLog, version }) : null;
   return createProviders([
-    createCodexProvider({ engine, env, naming, log: engineLog }),
+    createCodexProvider({ engine, daemons, mode, env, naming, log: engineLog }),
     createClaudeProvider({
       transcriptRoots: places.transcriptRoots,
       homes: claude.isWatched ? claudeHomes(claude.homes, claude.env) : [],

@@ -49,8 +49,10 @@ export interface SessionPort {
   /**
    * Tells the session, in the order of the calls. Settles with the commit, false when the event could not
    * be stored; never rejects.
+   *
+   * @param atMs  milliseconds since 1970 for what happened long ago; now unless given
    */
-  report(event: Report): Promise<boolean>;
+  report(event: Report, atMs?: number): Promise<boolean>;
   /** Goes on with the text of a message that was just reported open; nothing of it is told before that. */
   stream(messageId: string, first: string, stored: Promise<boolean>): OpenText;
   /** Keeps an image that a tool returned; `stored` settles when it is on disk, and never rejects. */
@@ -76,9 +78,22 @@ export interface Connector {
   close(reason: string): void;
 }
 
+/** What a session knows of its thread when its connector is made. */
+export interface KnownThread {
+  /** The provider's id of the newest turn; null when it has seen none. */
+  turnId: string | null;
+  /** It has not seen the end of that turn. */
+  isTurnOpen: boolean;
+  /** Nothing was ever told of the session: its past is told with its own times. */
+  isNew: boolean;
+  /** Words of clients that were on their way. */
+  outbox: readonly string[];
+}
+
 /** What a connector of one session works with. */
 export interface ConnectorParts {
   sessionId: string;
+  known: KnownThread;
   port: SessionPort;
   log: Logger;
 }

@@ -196,8 +196,37 @@ export interface KnownProcess {
   start: string | null;
 }
 
+/** A thread that others hold and write to, as the provider has it. */
+export interface SharedThread {
+  threadId: string;
+  /** `listed`: it was there when we came; `begun`: somebody has opened it now; `works`: it does something. */
+  why: 'listed' | 'begun' | 'works';
+  cwd: string;
+  /** Milliseconds since 1970. */
+  startedAtMs: number;
+  activeAtMs: number;
+  name: string | null;
+  firstPrompt: string | null;
+  model: string | null;
+  branch: string | null;
+  /** The thread that it was copied from. */
+  forkedFrom: string | null;
+}
+
+/** What the server offers to those who know threads that can be joined. */
+export interface JoinPort {
+  /** Finds the session of this thread, or makes it, and connects it. Never rejects. */
+  join(thread: SharedThread): Promise<void>;
+  /** Whoever held the thread has let it go. */
+  closed(threadId: string): void;
+  /** Sessions that were believed to go on without us do not, where `isLeft` says so of their thread. */
+  left(isLeft: (threadId: string) => boolean, reason: string): void;
+}
+
 /** What the server offers to a watch of sessions that run elsewhere. */
 export interface WatchPort {
+  /** Takes what is known of threads that can be joined. */
+  threads: JoinPort;
   /** Processes of sessions that had not ended when the server stopped; those that are gone are reported. */
   known: readonly KnownProcess[];
   /** Takes the reports of one look, in order. */

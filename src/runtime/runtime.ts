@@ -24,6 +24,7 @@ import type { RuntimeApi } from './runtime-api.ts';
 import { createSessionNames, type SessionNames } from './sessions/session-names.ts';
 import { createShells } from './shells.ts';
 import { createTelemetry } from './telemetry.ts';
+import { Joins } from './steering/joins.ts';
 import { TranscriptReading } from './transcripts.ts';
 import { Witnesses } from './witnesses.ts';
 
@@ -51,6 +52,8 @@ export interface Runtime extends Pick<Core, 'rooms' | 'registry' | 'ledger' | 't
   warmUp(): void;
   /** Takes what the watch of registries and processes reports. */
   witnesses: Pick<Witnesses, 'take'>;
+  /** Takes what is known of threads that can be joined. */
+  joins: Pick<Joins, 'port'>;
   /** Takes what transcripts tell, once a provider's reading is attached. */
   transcripts: Pick<TranscriptReading, 'port' | 'attach'>;
   /** From now on live hooks wait for this, at most 2 s: older ones are on their way from the spool. */
@@ -89,6 +92,7 @@ export function createRuntime(deps: RuntimeDeps): Runtime {
     log: log.child('transcripts'),
   });
   const takeTelemetry = createTelemetry({ ...core, providers, log: log.child('telemetry') });
+  const joins = new Joins({ ...core, log: log.child('joins') });
   const intake = createIntake((hook, meta) => hooks.take(hook, meta));
   const inspection = createInspection({
     ...{ writer, registry, ledger, clock, version },
@@ -115,7 +119,7 @@ export function createRuntime(deps: RuntimeDeps): Runtime {
   const receive = createDispatch({ codec: intake.codec, handlers, log: log.child('websocket') });
   return {
     api: apiOf({ deps, core, takeTelemetry, subscriptions, intake, receive }),
-    ...{ rooms, registry, ledger, threads, inspection, witnesses, transcripts },
+    ...{ rooms, registry, ledger, threads, inspection, witnesses, transcripts, joins },
     warmUp: () => void rehearseHook(providers),
     waitForSpool: intake.waitForSpool,
     rest(idleMs) {

@@ -30,6 +30,8 @@ export interface Walk {
 }
 
 const DIRECT = { integration_mode: 'direct' } as const;
+/** Steered, in an engine that others use as well. */
+const SHARED = { ...DIRECT, engine: 'shared' } as const;
 const ALL = [
   'turn.run',
   'turn.steer',
@@ -92,6 +94,9 @@ function eventsAt(n: number): SessionEvent[] {
     report(n, 'link.attached', { capabilities: ALL, threadId: 'thread' }),
     report(n, 'link.failed', { reason: 'x' }),
     report(n, 'link.lost', { reason: 'x' }),
+    report(n, 'link.lost', { reason: 'x', goesOn: true }),
+    report(n, 'link.offered', { threadId: 'thread' }),
+    report(n, 'thread.listed', { requestIds: [], messageIds: [] }),
     report(n, 'link.rested', {}),
     report(n, 'end.requested', { reason: 'x' }),
     report(n, 'message.submitted', { message: messageOf(`m${n}`, 'user'), order: runOf(`m${n}`) }),
@@ -148,6 +153,9 @@ const WRITTEN = report(2, 'words.submitted', { message: messageOf('w1', 'steer')
 /** The end of a turn whose hook asks for words. */
 const ASKING: SessionEvent = { ...stopped(3), words: 'asked', hookKey: 'k3' };
 const GIVEN = [prompted(1), WRITTEN, ASKING];
+function shared(...events: SessionEvent[]): Walk {
+  return { session: SHARED, events };
+}
 
 /** What random walks meet too rarely: a connector that goes in every way, an old word after an end. */
 export const FIXED_WALKS: Walk[] = [
@@ -188,6 +196,15 @@ export const FIXED_WALKS: Walk[] = [
   steered(...ATTACHED, report(3, 'link.rested', {})),
   steered(...ATTACHED, prompted(3), report(4, 'link.rested', {})),
   steered(...ATTACHED, report(3, 'end.requested', { reason: 'x' })),
+  shared(...ATTACHED, prompted(3), report(4, 'link.lost', { reason: 'x', goesOn: true })),
+  shared(...ATTACHED, prompted(3), report(4, 'link.lost', { reason: 'x' })),
+  shared(...ATTACHED, prompted(3), report(4, 'server.restarted', {})),
+  shared(...ATTACHING, prompted(3), report(4, 'link.lost', { reason: 'x', goesOn: true })),
+  shared(...ATTACHING, prompted(3), report(4, 'link.lost', { reason: 'x' })),
+  shared(...ATTACHING, prompted(3), report(4, 'server.restarted', {})),
+  steered(...ATTACHED, prompted(3), report(4, 'link.lost', { reason: 'x' })),
+  steered(...ATTACHED, prompted(3), report(4, 'server.restarted', {})),
+  steered(...ATTACHING, prompted(3), report(4, 'server.restarted', {})),
   steered(...ATTACHED, ...FOREIGN_END),
   steered(...ATTACHING, ...FOREIGN_END),
   {

@@ -34,6 +34,8 @@ export interface CodexHomeOptions {
   readonly tables?: string;
   /** Talk to the built-in provider (accounts, logins) instead of the fake one. */
   readonly openai?: boolean;
+  /** A terminal of this home asks nothing at its start. */
+  readonly hasTerminals?: boolean;
 }
 
 /** Makes a scratch home whose Codex talks to `api` only. */
@@ -48,7 +50,7 @@ export async function createCodexHome(
   // Codex refuses to put its helpers below TMPDIR, so TMPDIR is beside its home and not above it.
   const temporary = join(scratch, 'tmp');
   for (const folder of [codexHome, project, temporary]) await mkdir(folder, { recursive: true });
-  await writeFile(join(codexHome, 'config.toml'), configOf(api.url, options));
+  await writeFile(join(codexHome, 'config.toml'), configOf(api.url, project, options));
   return {
     codexHome,
     project,
@@ -74,9 +76,23 @@ export function startEngine(home: Pick<CodexHome, 'env'>, deps: Partial<EngineDe
   return createEngine({ log: SILENT_LOGGER, version: '0.0.0-test', env: home.env, ...deps });
 }
 
+/** What a terminal would ask at its start is answered already. */
+function quietTerminals(project: string): string {
+  const trust = `[projects."${project}"]\ntrust_level = "trusted"`;
+  return `${trust}\n[notice.model_migrations]\n"gpt-5.5" = "gpt-6-sol"`;
+}
+
 function configOf(
   url: string,
-  { model = MODELS.direct, top = '', features = '', tables = '', openai }: CodexHomeOptions,
+  project: string,
+  {
+    hasTerminals,
+    model = MODELS.direct,
+    top = '',
+    features = '',
+    tables = '',
+    openai,
+  }: CodexHomeOptions,
 ) {
   return `
 model = "${model}"
@@ -117,5 +133,6 @@ enabled = false
 [sandbox_workspace_write]
 exclude_slash_tmp = true
 exclude_tmpdir_env_var = true
+${hasTerminals ? quietTerminals(project) : ''}
 ${tables}`;
 }

@@ -86,6 +86,8 @@ const shown = {
   forked_from_session_id: 'o',
   link_state: 'failed',
   link_reason: 'it could not start',
+  engine: 'shared',
+  resume_command: 'codex resume 01a221f9-fbfa-74c2-955d-c00b72be2b65',
 } as const satisfies Partial<SessionSummary>;
 
 const summary: SessionSummary = { ...shown, has_pending_approval: true };
@@ -238,6 +240,8 @@ export const SERVER_MESSAGES: {
       effort: null,
       link_state: 'attached',
       link_reason: null,
+      engine: null,
+      resume_command: null,
       subagents: [agent],
       has_pending_approval: true,
     },

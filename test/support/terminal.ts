@@ -36,6 +36,8 @@ export interface Terminal extends AsyncDisposable {
   waitFor(wanted: RegExp | ((screen: string) => boolean), withinMs?: number): Promise<string>;
   /** Waits until the program has ended by itself; its exit status. */
   waitForExit(withinMs?: number): Promise<number>;
+  /** The process id of the program. */
+  pid(): Promise<number>;
   /** Closes the terminal as a window is closed: the program gets SIGHUP and a moment to end. */
   close(): Promise<void>;
 }
@@ -113,6 +115,7 @@ export async function openTerminal(options: TerminalOptions): Promise<Terminal> 
 
   return {
     screen,
+    pid: async () => Number(await ask('#{pane_pid}')),
     close,
     [Symbol.asyncDispose]: close,
     type: async (text) => void (await tmux('send-keys', '-l', '--', text)),

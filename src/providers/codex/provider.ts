@@ -19,7 +19,9 @@ import { createAccount } from './account.ts';
 import { allPages, followEngine, mcpInventory, modelOption, skillsEntry } from './catalog.ts';
 import { codexHomeOf } from './engine/binary.ts';
 import type { Engine } from './engine/engine.ts';
+import { createEngines, type EngineMode, type Engines } from './engines.ts';
 import { createNamer } from './naming.ts';
+import type { Daemons } from './shared.ts';
 import { CAPABILITIES, CodexSession } from './thread/connector.ts';
 import { messageFrom } from './thread/items.ts';
 import {
@@ -34,6 +36,10 @@ import {
 /** What Codex is run with. */
 export interface CodexProviderDeps {
   engine: Engine;
+  /** The daemons that terminals share, with their threads; null: nothing is shared. */
+  daemons: Daemons | null;
+  /** Where new threads run unless a session says otherwise. */
+  mode: EngineMode;
   /** What the engine inherits; names CODEX_HOME. */
   env: Readonly<Record<string, string | undefined>>;
   /** The model that names sessions; null where nobody asked for names. */
@@ -45,13 +51,14 @@ export interface CodexProviderDeps {
 const MCP_DEADLINE_MS = 90_000;
 
 /** Codex over one engine, which it closes. */
-export function createCodexProvider({ engine, env, naming, log }: CodexProviderDeps): Provider {
+export function createCodexProvider(deps: CodexProviderDeps): Provider {
+  const { engine, daemons, mode, env, naming, log } = deps;
   const namer: Namer | null = naming && createNamer({ env, model: naming.model });
   let account: Account | null = null;
   return {
     id: 'codex',
     name: 'Codex',
-    steering: createSteering(engine),
+    steering: createSteering(createEngines({ engine, daemons, mode })),
     catalog: createCatalog(engine),
     get account() {
       return account;
@@ -59,8 +66,13 @@ export function createCodexProvider({ engine, env, naming, log }: CodexProviderD
     namer,
     readHook: null,
     takesWords: false,
-    watch: null,
     past: null,
+    watch:
+      daemons &&
+      (async (port) => {
+        await daemons.watch(port.threads);
+        return { close: () => daemons.close() };
+      }),
     transcripts: null,
     readTelemetry: null,
     subagentTools: null,
@@ -69,11 +81,13 @@ export function createCodexProvider({ engine, env, naming, log }: CodexProviderD
       account = createAccount({ engine, port, codexHome: codexHomeOf(env), log });
       followEngine({ engine, port });
     },
-    close: () => engine.close(),
+    async close() {
+      await Promise.all([engine.close(), daemons?.close()]);
+    },
   };
 }
 
-function createSteering(engine: Engine): Steering {
+function createSteering(engines: Engines): Steering {
   return {
     capabilities: CAPABILITIES,
     checkSettings({ approval_policy, sandbox_mode }) {
@@ -81,10 +95,17 @@ function createSteering(engine: Engine): Steering {
       checkWord('sandbox_mode', sandbox_mode, SANDBOX_MODES);
     },
     threadOf,
-    open: (settings) => startThread(engine, settings),
-    fork: (threadId, plan) => fork(engine, threadId, plan),
-    history: (threadId, sessionId) => historyOf(engine, threadId, sessionId),
-    connect: (parts, begin) => new CodexSession({ ...parts, engine }, begin),
+    open: (settings) => engines.begin(settings, (engine) => startThread(engine, settings)),
+    fork: (threadId, plan) =>
+      engines.begin(plan.settings, (engine) => fork(engine, threadId, plan)),
+    history: (threadId, sessionId) => historyOf(engines.of(threadId).engine, threadId, sessionId),
+    connect(parts, begin) {
+      const isCommand = 'type' in begin;
+      const chosen = isCommand
+        ? engines.toAttach(begin.threadId, begin.settings)
+        : engines.of(begin.threadId);
+      return new CodexSession({ ...parts, ...chosen }, begin);
+    },
   };
 }
 

@@ -93,7 +93,10 @@ async function create(
   const { providers, links, worktrees, home } = deps;
   const { provider, worktree } = message;
   const cwd = await directoryOf(message.cwd, home);
-  const settings = settingsFrom(providers.steering(provider), message, cwd);
+  const settings = {
+    ...settingsFrom(providers.steering(provider), message, cwd),
+    ...(message.engine && { engine: message.engine }),
+  };
   if (!worktree) {
     const opened = await links.start(provider, settings);
     return await begin(deps, { provider, settings, opened }, asker);

@@ -123,6 +123,7 @@ function settingsOf(session: Session): ThreadSettings {
     effort: session.effort ?? null,
     approvalPolicy: session.approval_policy ?? null,
     sandboxMode: session.sandbox_mode ?? null,
+    ...(session.engine !== undefined && { engine: session.engine }),
   };
 }
 

@@ -11,13 +11,14 @@ import type { Logger } from '../../log.ts';
 import type {
   AttachCommand,
   Connector,
+  KnownThread,
   OpenedThread,
   Providers,
   Report,
   SessionPort,
   Threads,
 } from '../../providers/provider.ts';
-import type { StampClock } from '../clock.ts';
+import { type StampClock, stampFromMicroseconds } from '../clock.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Streams } from '../rooms/streams.ts';
 import type { LiveSession } from '../sessions/live-session.ts';
@@ -35,6 +36,8 @@ export interface Links {
    * order.
    */
   adopt(session: { id: string; provider: string }, opened: OpenedThread): Report[];
+  /** Whether the session has a connector. */
+  isConnected(sessionId: string): boolean;
   /** Settles when the session's connector is ready. @throws OrbitError why it is not */
   ready(sessionId: string): Promise<void>;
   /** Settles when the connector that is being made is ready; null when none is. @throws OrbitError */
@@ -110,7 +113,8 @@ class SessionLinks implements Links {
 
   #connect(sessionId: string, provider: string, begin: AttachCommand | OpenedThread): void {
     const { providers, log } = this.#deps;
-    const parts = { sessionId, port: this.#portOf(sessionId), log: log.child(provider) };
+    const known = this.#knownOf(sessionId);
+    const parts = { sessionId, known, port: this.#portOf(sessionId), log: log.child(provider) };
     const connector = providers.steering(provider).connect(parts, begin);
     this.#connectors.set(sessionId, connector);
     this.#opening.set(sessionId, connector.attached);
@@ -123,12 +127,26 @@ class SessionLinks implements Links {
     });
   }
 
+  #knownOf(sessionId: string): KnownThread {
+    const live = this.#deps.registry.peek(sessionId);
+    if (!live) return { turnId: null, isTurnOpen: false, isNew: false, outbox: [] };
+    const { snapshot } = live.head;
+    const { turn, outbox, session } = snapshot.context;
+    const isTurnOpen = snapshot.matches({ phase: { active: { turn: 'open' } } });
+    const isNew = turn.count === 0 && session.last_message === undefined;
+    return { turnId: turn.promptId, isTurnOpen, isNew, outbox };
+  }
+
   async ready(sessionId: string): Promise<void> {
     const connector = this.#connectors.get(sessionId);
     if (!connector) {
       throw new OrbitError('no_connector', { id: sessionId, reason: 'none' }, { sessionId });
     }
     await connector.attached;
+  }
+
+  isConnected(sessionId: string): boolean {
+    return this.#living(sessionId) !== null;
   }
 
   opening(sessionId: string): Promise<void> | null {
@@ -158,10 +176,10 @@ class SessionLinks implements Links {
 
   #portOf(sessionId: string): SessionPort {
     return {
-      report: (event) => {
+      report: (event, atMs) => {
         if (event.type === 'link.attached') this.#bind(sessionId, event.threadId);
         if (event.type === 'link.lost') this.#letGo(sessionId);
-        return this.#track(this.#tell(sessionId, event));
+        return this.#track(this.#tell(sessionId, event, atMs));
       },
       nowMs: Date.now,
       keep: (bytes) => this.#keep(sessionId, bytes),
@@ -201,11 +219,12 @@ class SessionLinks implements Links {
   }
 
   /** Never rejects: a report that cannot be stored is the session's trouble, not the connector's. */
-  async #tell(sessionId: string, report: Report): Promise<boolean> {
+  async #tell(sessionId: string, report: Report, atMs?: number): Promise<boolean> {
     try {
       await this.#deps.registry.enter(sessionId, ({ live }) => {
         if (!live) throw new OrbitError('not_found', { what: 'Session', id: sessionId });
-        const event = { ...report, at: this.#deps.clock.stamp() } as SessionEvent;
+        const at = atMs === undefined ? this.#deps.clock.stamp() : stampOfPast(atMs);
+        const event = { ...report, at } as SessionEvent;
         return new Promise<void>((resolve, reject) => {
           const settle = (error: Error | null) => (error ? reject(error) : resolve());
           this.#deps.ledger.send(live, { event, origin: 'connector', key: null, settle });
@@ -246,6 +265,11 @@ class SessionLinks implements Links {
       this.#deps.log.warn('connector.order_too_late', { session_id: sessionId, order: order.type });
     }
   }
+}
+
+/** A moment before all that the server has seen of the session. */
+function stampOfPast(ms: number): string {
+  return stampFromMicroseconds(Math.floor(ms) * 1000);
 }
 
 /*

@@ -105,6 +105,11 @@ export class ActorReads {
     return orNothing(() => this.#statements.tails.all());
   }
 
+  /** The session that steers this thread; null while none does. */
+  ofThread(threadId: string): ReadResults['session-of-thread'] {
+    return this.#statements.ofThread.get(threadId) ?? null;
+  }
+
   /** How far the files of a session were read. */
   tailsOf(sessionId: string): StoredTail[] {
     return this.#statements.tailsOf.all(sessionId);
@@ -202,6 +207,10 @@ function prepareStatements(database: Sqlite) {
     bearers: database.prepare<[], BearersRow>(
       `SELECT id AS sessionId, agent_processes AS processes FROM sessions
        WHERE status = 'active' AND agent_processes IS NOT NULL`,
+    ),
+    ofThread: database.prepare<[string], { sessionId: string }>(
+      `SELECT id AS sessionId FROM sessions WHERE codex_thread_id = ?
+       ORDER BY last_activity_at DESC LIMIT 1`,
     ),
     tails: database.prepare<[], StoredTail>(
       `SELECT session_id AS sessionId, tails.source, path, file, offset, mark

@@ -4,6 +4,7 @@
  * the app drop the whole list. Called by every read that shows a session.
  */
 import {
+  type EngineKind,
   type IntegrationMode,
   type LinkState,
   PROVIDER_IDS,
@@ -51,6 +52,8 @@ export interface SummaryRow {
   forked_from_session_id: string | null;
   link_state: string | null;
   link_reason: string | null;
+  engine: string | null;
+  resume_command: string | null;
   has_open: number;
 }
 
@@ -61,7 +64,7 @@ export const SUMMARY_COLUMNS = `
   ${TOLD_FIGURES.join(', ')},
   codex_integration_mode, claude_integration_mode, approval_policy, sandbox_mode, permission_mode,
   started_at, last_activity_at, git_branch, git_sha, current_cwd, effort, forked_from_session_id,
-  link_state, link_reason,
+  link_state, link_reason, engine, resume_command,
   EXISTS (
     SELECT 1 FROM approval_history
     WHERE session_id = sessions.id AND request IS NOT NULL AND decided_at IS NULL
@@ -114,7 +117,13 @@ export function summaryFromRow(row: SummaryRow): SessionSummary {
     ...present(row, 'effort'),
     ...present(row, 'forked_from_session_id'),
     ...linkOf(row),
+    ...(isEngine(row.engine) && { engine: row.engine }),
+    ...present(row, 'resume_command'),
   };
+}
+
+function isEngine(word: string | null): word is EngineKind {
+  return word === 'private' || word === 'shared';
 }
 
 function linkOf({ link_state, link_reason }: SummaryRow): Partial<SessionSummary> {

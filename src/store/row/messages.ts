@@ -150,11 +150,11 @@ function completeMessage(
   message: Message,
   revision: number,
 ): MessageUpdated | null | undefined {
-  if (!WATCHES.has(draft.origin)) return undefined;
+  if (!TELLS_TWICE.has(draft.origin)) return undefined;
   const { id: message_id, session_id } = message;
   const stored = tools.statements.message.get(message_id, session_id);
   if (stored === undefined) return undefined;
-  const changes = missingIn(stored, message, draft.origin === 'transcript');
+  const changes = missingIn(stored, message, draft.origin);
   if (Object.keys(changes).length === 0) return null;
   const updated: MessageUpdated = { type: 'message_updated', session_id, message_id, changes };
   updateMessage(tools, updated, revision);
@@ -162,16 +162,21 @@ function completeMessage(
   return updated;
 }
 
+/** A connector that joins a thread anew tells what it finds there, of which much is known. */
+const TELLS_TWICE: ReadonlySet<string> = new Set([...WATCHES, 'connector']);
+
 /**
  * What a second report adds to a stored message. The words of a conversation are the transcript's where it and a
- * hook differ, whoever came first; what a tool printed is the hook's, which has the tool's own result.
- *
- * @param isTranscript  the second report is the transcript's
+ * hook differ, whoever came first, and those of the model the connector's, which may have told a part of them; what
+ * a tool printed is the hook's, which has the tool's own result.
  */
-function missingIn(stored: StoredMessage, message: Message, isTranscript: boolean): MessageChanges {
+function missingIn(stored: StoredMessage, message: Message, origin: string): MessageChanges {
   const changes: MessageChanges = {};
   const content = storable(message.content);
-  const isTold = message.message_type !== 'tool' && isTranscript;
+  const { message_type: type } = message;
+  const isTranscript = origin === 'transcript';
+  const isOfModel = type === 'assistant' || type === 'thinking';
+  const isTold = (type !== 'tool' && isTranscript) || (isOfModel && origin === 'connector');
   if (content !== '' && content !== stored.content && (isTold || !stored.content)) {
     changes.content = content;
   }

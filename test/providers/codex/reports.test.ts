@@ -12,6 +12,8 @@ function listen() {
   const kept: Buffer[] = [];
   const reports = createReports({
     sessionId: 's',
+    isShared: false,
+    isSent: () => true,
     confirmed: () => {},
     port: {
       nowMs: () => 0,

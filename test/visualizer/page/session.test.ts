@@ -309,3 +309,21 @@ it('sends an event to the live session after asking once, and shows what came of
   await page.locator('.timeline').getByRole('button', { name: 'Step back' }).click();
   await expect.poll(() => page.getByTestId('send-live').isDisabled()).toBe(true);
 });
+
+it('names the command that goes on with a session in a terminal, where terminals can open it', async () => {
+  const server = await fixture({ sessions: 2 }, 4);
+  const at = '2030-01-01T00:00:00.000000Z';
+  const tell = (n: number, engine: 'private' | 'shared') =>
+    server.sessions[n]?.tell({
+      ...{ type: 'fields.updated', at },
+      fields: { engine, resume_command: `codex resume ${engine}` },
+    });
+  tell(0, 'private');
+  tell(1, 'shared');
+  const page = await visit(`${server.url}s/od-0001?tab=session`);
+  const place = page.getByTestId('in-terminal');
+  await expect.poll(() => place.textContent()).toContain('codex resume shared');
+  await page.goto(`${server.url}s/od-0000?tab=session`);
+  await page.locator('.session-facts').waitFor();
+  expect(await place.count()).toBe(0);
+});

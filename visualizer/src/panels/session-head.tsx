@@ -73,7 +73,26 @@ function Facts() {
           <Eye /> Watched only
         </span>
       )}
+      <InTerminal />
     </p>
+  );
+}
+
+/** The command that goes on with the session in a terminal, while it runs where terminals can open it. */
+function InTerminal() {
+  const { engine, resume_command: command } = talk.value ?? {};
+  if (engine !== 'shared' || command === undefined) return null;
+  return (
+    <span class="wrap" data-testid="in-terminal">
+      In a terminal: <code class="copyable">{visibleText(command)}</code>{' '}
+      <button
+        type="button"
+        class="button"
+        onClick={() => void navigator.clipboard?.writeText(command)}
+      >
+        Copy the command
+      </button>
+    </span>
   );
 }
 

@@ -13,7 +13,7 @@ import { type CodexBinary, findCodexBinary } from './binary.ts';
 import { type Child, environmentOf, startChild } from './child.ts';
 import type { Engine, Methods } from './engine.ts';
 import { createRoutes, type Routes } from './routes.ts';
-import { openRpc, type Rpc } from './rpc.ts';
+import { greet, openRpc, type Rpc } from './rpc.ts';
 import {
   createSandboxLeftovers,
   createSupervisor,
@@ -249,22 +249,4 @@ function trace(
       traces.left(threadId);
       break;
   }
-}
-
-async function greet(rpc: Rpc, version: string): Promise<void> {
-  const clientInfo = { name: 'orbitdock', title: 'OrbitDock', version };
-  const capabilities = { experimentalApi: true, requestAttestation: false };
-  const params: Methods['initialize']['params'] = { clientInfo, capabilities };
-  try {
-    await rpc.request('initialize', params, DEADLINE_MS);
-  } catch (error) {
-    const reason = `the app-server could not be started: ${wordsOf(error)}`;
-    throw new OrbitError('codex_error', { reason }, { cause: error });
-  }
-  rpc.notify('initialized');
-}
-
-function wordsOf(error: unknown): string {
-  if (error instanceof OrbitError) return String(error.details.reason);
-  return error instanceof Error ? error.message : String(error);
 }

@@ -52,9 +52,18 @@ const QUESTIONS: ReadonlySet<string> = new Set<ServerRequest['method']>([
   'mcpServer/elicitation/request',
 ]);
 
+/** Whose process it is. */
+export interface RoutesOptions {
+  /**
+   * Others are connected to the same process: what nobody here listens to is theirs to answer, and its request
+   * ids last as long as the process, not as long as our connection.
+   */
+  isShared: boolean;
+}
+
 /** Routes without listeners. */
-export function createRoutes(log: Logger): Routes {
-  return new ThreadRoutes(log);
+export function createRoutes(log: Logger, options: RoutesOptions = { isShared: false }): Routes {
+  return new ThreadRoutes(log, options);
 }
 
 class ThreadRoutes implements Routes {
@@ -63,10 +72,12 @@ class ThreadRoutes implements Routes {
   readonly #hearers = new Set<(notification: ServerNotification) => void>();
   readonly #open = new Map<MessageId, Question>();
   readonly #families = createSubagentParents();
+  readonly #isShared: boolean;
   #lives = 0;
 
-  constructor(log: Logger) {
+  constructor(log: Logger, { isShared }: RoutesOptions) {
     this.#log = log;
+    this.#isShared = isShared;
   }
 
   listen(threadId: string, listener: ThreadListener): () => void {
@@ -82,8 +93,8 @@ class ThreadRoutes implements Routes {
   }
 
   open(line: Line): Arrivals {
-    this.#lives += 1;
-    const life = this.#lives;
+    if (!this.#isShared) this.#lives += 1;
+    const life = this.#isShared ? 'shared' : this.#lives;
     const ours = (id: MessageId): string => `${life}:${JSON.stringify(id)}`;
     return {
       notified: (report) => this.#notified(withOurId(report, ours) as ServerNotification),
@@ -128,7 +139,7 @@ class ThreadRoutes implements Routes {
     }
     const listener = this.#listeners.get(threadId ?? '');
     const outcome = listener && this.#safely(method, () => listener.notified(notification));
-    if (method === 'turn/completed') this.#refuseDescendants(params.threadId);
+    if (method === 'turn/completed' && !this.#isShared) this.#refuseDescendants(params.threadId);
     if (listener && !method.startsWith('mcpServer/')) return outcome;
     for (const hear of [...this.#hearers]) this.#safely(method, () => hear(notification));
     return outcome;
@@ -149,6 +160,8 @@ class ThreadRoutes implements Routes {
     const listenerThreadId = this.#families.nearest(threadId, (one) => this.#listeners.has(one));
     const listener = this.#listeners.get(listenerThreadId ?? '');
     if (!QUESTIONS.has(method) || listenerThreadId === null || !listener) {
+      // Whoever else is connected may know what to say.
+      if (this.#isShared) return;
       this.#log.warn('codex.question_refused', { method, thread_id: threadId });
       line.refuse(id, `OrbitDock does not answer ${method} here`);
       return;

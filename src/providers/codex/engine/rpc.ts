@@ -9,6 +9,8 @@ import { OrbitError } from '../../../errors.ts';
 import type { Logger } from '../../../log.ts';
 import { withoutSecrets } from '../../../secrets.ts';
 import { createLineSplitter, type Line } from '../../shared/lines.ts';
+import type { InitializeParams } from '../protocol/generated/InitializeParams.ts';
+import type { InitializeResponse } from '../protocol/generated/InitializeResponse.ts';
 
 /** Id of a message, as JSON-RPC has it. */
 export type MessageId = string | number;
@@ -26,6 +28,8 @@ export interface RpcDeps {
   /** Takes a report; reading pauses while too many of the promises it returns are open. */
   readonly notified: (report: Incoming) => unknown;
   readonly asked: (question: Incoming & { id: MessageId }) => void;
+  /** Others are connected as well: what is too long for us may be theirs to answer. */
+  readonly isShared?: boolean;
   /** A request has missed its deadline. */
   readonly late: () => void;
   readonly log: Logger;
@@ -54,6 +58,7 @@ const LOW_WATER = 64;
 /** Lines handled before others get a turn. */
 const LINES_AT_ONCE = 64;
 const REFUSAL_CHARS = 500;
+const GREETING_MS = 30_000;
 
 interface Waiting {
   readonly method: string;
@@ -185,7 +190,7 @@ class Pipe implements Rpc {
     const sentence = `a message of ${bytes} bytes is over the limit of ${LINE_BYTES}`;
     if (id === null) return false;
     if (method === undefined) return this.#settle(id, { error: { message: sentence } });
-    this.refuse(id, sentence);
+    if (!this.#deps.isShared) this.refuse(id, sentence);
     return false;
   }
 
@@ -239,4 +244,29 @@ function refusal(method: string, error: unknown): OrbitError {
 
 function failure(reason: string): OrbitError {
   return new OrbitError('codex_error', { reason });
+}
+
+/**
+ * Introduces us, once per connection.
+ *
+ * @returns what it says of itself, its version in `userAgent`
+ * @throws OrbitError `codex_error`
+ */
+export async function greet(rpc: Rpc, version: string): Promise<InitializeResponse> {
+  const clientInfo = { name: 'orbitdock', title: 'OrbitDock', version };
+  const capabilities = { experimentalApi: true, requestAttestation: false };
+  const params: InitializeParams = { clientInfo, capabilities };
+  try {
+    const said = await rpc.request('initialize', params, GREETING_MS);
+    rpc.notify('initialized');
+    return said as InitializeResponse;
+  } catch (error) {
+    const reason = `the app-server could not be started: ${wordsOf(error)}`;
+    throw new OrbitError('codex_error', { reason }, { cause: error });
+  }
+}
+
+function wordsOf(error: unknown): string {
+  if (error instanceof OrbitError) return String(error.details.reason);
+  return error instanceof Error ? error.message : String(error);
 }

@@ -11,9 +11,10 @@ import type { ServerNotification } from '../protocol/generated/ServerNotificatio
 import type { ServerRequest } from '../protocol/generated/ServerRequest.ts';
 import type { Turn } from '../protocol/generated/v2/Turn.ts';
 import { createThreadCommands, type ThreadCommands } from './commands.ts';
+import { createJoining, type EngineFields, type Joining } from './joining.ts';
 import { createReports, type Reports, type Stored } from './notifications.ts';
 import { type Ask, askFrom } from './server-requests.ts';
-import { resumeThread, startThread } from './threads.ts';
+import { fieldsFrom, resumeThread, startThread } from './threads.ts';
 import { createTurnControl, reasonOf, type TurnControl } from './turn-control.ts';
 
 type CommandOf<Type extends ConnectorCommand['type']> = Extract<ConnectorCommand, { type: Type }>;
@@ -36,6 +37,8 @@ export const CAPABILITIES: ConnectorCommand['type'][] = [
 /** What a connector of one session works with. */
 export interface CodexSessionDeps extends ConnectorParts {
   engine: Engine;
+  /** What the session is told of an engine that others use as well; null for our own. */
+  shared: ((threadId: string) => EngineFields) | null;
 }
 
 /** What exists once the thread is open. */
@@ -52,6 +55,14 @@ export class CodexSession implements Connector {
   readonly #deps: CodexSessionDeps;
   readonly #reports: Reports;
   readonly #asks = new Map<string, Ask>();
+  /** The way in which a thread that others hold is joined. */
+  #joining: Joining | null = null;
+  /** When what is told happened, milliseconds since 1970, while it is of the past. */
+  #pastMs: number | undefined;
+  /** Words that this connector sends and Codex has not confirmed. */
+  readonly #sending = new Set<string>();
+  /** A turn was stopped from here. */
+  #hasStopped = false;
   #open: Open | null = null;
   /** Orders that came before the thread was open. */
   #early: ConnectorCommand[] = [];
@@ -59,10 +70,17 @@ export class CodexSession implements Connector {
 
   /** @param begin  the order it is made for, or a thread that is open already */
   constructor(deps: CodexSessionDeps, begin: CommandOf<'thread.attach'> | OpenedThread) {
-    this.#deps = deps;
+    const { port } = deps;
+    const report: ConnectorParts['port']['report'] = (event) => port.report(event, this.#pastMs);
+    this.#deps = { ...deps, port: { ...port, report } };
     this.#reports = createReports({
-      ...deps,
-      confirmed: (messageId) => this.#open?.orders.confirmed(messageId),
+      ...this.#deps,
+      isShared: deps.shared !== null,
+      isSent: (messageId) => this.#sending.has(messageId) || deps.known.outbox.includes(messageId),
+      confirmed: (messageId) => {
+        this.#sending.delete(messageId);
+        this.#open?.orders.confirmed(messageId);
+      },
     });
     if ('type' in begin) this.attached = this.#attach(begin);
     else {
@@ -79,6 +97,8 @@ export class CodexSession implements Connector {
 
   take(order: ConnectorCommand): void {
     if (this.#isOver || order.type === 'thread.attach') return;
+    if ('messageId' in order) this.#sending.add(order.messageId);
+    if (order.type === 'turn.stop') this.#hasStopped = true;
     const open = this.#open;
     if (order.type === 'thread.release') void this.#release();
     else if (!open) this.#keepEarly(order);
@@ -106,7 +126,9 @@ export class CodexSession implements Connector {
     try {
       const opened = await this.#openThread(order);
       const { threadId, fields } = opened;
-      this.#enter(opened);
+      this.#enter(opened, this.#deps.shared ? this.#join(threadId) : null);
+      // What was missed comes first, then what is wanted.
+      await this.#joining?.begin();
       if (this.#isOver) {
         // Released meanwhile: nobody else would let the thread go.
         const { engine } = this.#deps;
@@ -115,7 +137,10 @@ export class CodexSession implements Connector {
         );
         return;
       }
-      void port.report({ type: 'link.attached', capabilities: CAPABILITIES, threadId, fields });
+      const moved = order.settings.engine === 'shared' && { engine: 'private' as const };
+      const seen = this.#deps.shared ? fields : { ...fields, ...moved };
+      const link = { type: 'link.attached', capabilities: CAPABILITIES, threadId } as const;
+      void port.report({ ...link, fields: seen });
       for (const early of this.#early.splice(0)) this.take(early);
     } catch (error) {
       if (!this.#isOver) {
@@ -127,8 +152,9 @@ export class CodexSession implements Connector {
   }
 
   async #openThread(order: CommandOf<'thread.attach'>): Promise<OpenedThread> {
-    const { engine } = this.#deps;
+    const { engine, shared } = this.#deps;
     const { threadId, settings, isBlank } = order;
+    if (shared && threadId !== null) return { threadId, fields: shared(threadId) };
     if (threadId === null && isBlank) return startThread(engine, settings);
     if (threadId === null) {
       const reason = 'the thread of this session is not known; create a new session';
@@ -144,17 +170,48 @@ export class CodexSession implements Connector {
   }
 
   /** Listens in the turn in which the thread was opened: nothing of it is missed. */
-  #enter({ threadId }: OpenedThread): void {
+  #enter({ threadId }: OpenedThread, joining: Joining | null = null): void {
     const { engine } = this.#deps;
+    this.#joining = joining;
     const unlisten = engine.listen(threadId, {
-      notified: (notification) => this.#notified(notification),
-      asked: (request) => this.#asked(request),
+      notified: (report) => (joining ? joining.take({ report }) : this.#notified(report)),
+      asked: (question) => (joining ? joining.take({ question }) : this.#asked(question)),
       lost: (reason) => this.#lost(reason),
     });
     const turns = createTurnControl(engine, threadId);
     const orders = createThreadCommands({ ...this.#deps, threadId, turns });
     if (this.#isOver) unlisten();
     else this.#open = { threadId, turns, orders, unlisten };
+  }
+
+  /** A thread that others hold goes on before and behind us. */
+  #join(threadId: string): Joining {
+    const { engine, known, port, shared } = this.#deps;
+    return createJoining({
+      ...{ engine, threadId, known },
+      joined: ({ model, approvalPolicy, sandbox, reasoningEffort: effort, thread }) => {
+        if (this.#isOver) return;
+        const applied = fieldsFrom({ model, effort, approvalPolicy, sandbox });
+        const fields = { ...applied, ...shared?.(threadId) };
+        void port.report({ type: 'fields.updated', fields });
+        if (thread.name) void port.report({ type: 'name.updated', name: thread.name });
+      },
+      hear: (said, atMs) => {
+        if (this.#isOver) return null;
+        this.#pastMs = atMs;
+        try {
+          return 'report' in said ? this.#notified(said.report) : this.#asked(said.question);
+        } finally {
+          this.#pastMs = undefined;
+        }
+      },
+      caughtUp: () => {
+        if (this.#isOver) return;
+        const [requestIds, messageIds] = [[...this.#asks.keys()], [...this.#sending]];
+        void port.report({ type: 'thread.listed', requestIds, messageIds });
+      },
+      failed: (error) => this.#lost(reasonOf(error), false),
+    });
   }
 
   /** Only words can wait; a stop means those that do. */
@@ -185,13 +242,14 @@ export class CodexSession implements Connector {
     await this.#quietly('unsubscribe', () => engine.request('thread/unsubscribe', { threadId }));
   }
 
-  #lost(reason: string): void {
+  /** @param goesOn  the thread does, as far as it is known: it was only our way to it */
+  #lost(reason: string, goesOn = this.#deps.shared !== null): void {
     // While the thread is being opened, the request fails and says it.
     if (this.#isOver || !this.#open) return;
     const open = this.#fallSilent();
     open?.unlisten();
     open?.turns.ended();
-    void this.#deps.port.report({ type: 'link.lost', reason });
+    void this.#deps.port.report({ type: 'link.lost', reason, ...(goesOn && { goesOn }) });
   }
 
   /** What was shown of open texts is committed; nothing more is reported. */
@@ -218,10 +276,17 @@ export class CodexSession implements Connector {
     const { method, params } = notification;
     if (method === 'turn/started') this.#open?.turns.started(params.turn.id);
     if (method === 'turn/completed') this.#turnEnded(params.turn);
+    if (method === 'thread/closed' && this.#deps.shared) return this.#closed();
     if (method === 'thread/closed') this.#lost('Codex closed the thread');
     if (this.#isOver) return null;
     if (method === 'serverRequest/resolved') return this.#settled(params.requestId);
     return this.#reports.notified(notification);
+  }
+
+  /** Whoever held it has let it go: the session is over until it is opened again. */
+  #closed(): Stored {
+    if (this.#isOver) return null;
+    return this.#deps.port.report({ type: 'session.ended', reason: 'closed' });
   }
 
   #turnEnded({ id, status }: Turn): void {
@@ -230,7 +295,10 @@ export class CodexSession implements Connector {
     const { threadId, turns, orders } = open;
     turns.ended(id);
     orders.turnEnded();
-    if (status !== 'interrupted' || this.#isOver) return;
+    const isOurs = this.#hasStopped || this.#deps.shared === null;
+    this.#hasStopped = false;
+    // What somebody else stopped is theirs to tidy up.
+    if (status !== 'interrupted' || this.#isOver || !isOurs) return;
     // An interrupt leaves the running command alive: nothing of a stopped turn goes on.
     const { engine } = this.#deps;
     void this.#quietly('clean', () =>
@@ -243,6 +311,7 @@ export class CodexSession implements Connector {
     const threadId = this.#open?.threadId ?? '';
     const findOpen: Reports['findOpen'] = (fits) => this.#reports.findOpen(fits);
     const ask = askFrom(request, { sessionId, threadId, findOpen });
+    if ((!ask || this.#isOver) && this.#deps.shared) return;
     if (!ask || this.#isOver) {
       // It fits every question's form and grants nothing.
       engine.respond(request.id, { decision: 'cancel', action: 'cancel', permissions: {} });
@@ -259,17 +328,22 @@ export class CodexSession implements Connector {
     if (!ask) return null;
     this.#asks.delete(ask.requestId);
     const event = { type: 'approval.resolved', requestId: ask.requestId, server: null } as const;
-    return this.#deps.port.report({ ...event, decision: 'cancelled' });
+    // Several may have answered, and Codex does not say who was first: the tool use shows it.
+    const decision = this.#deps.shared ? 'unknown' : 'cancelled';
+    return this.#deps.port.report({ ...event, decision });
   }
 
   #answer(order: Answer, { orders }: Open): void {
     const ask = this.#asks.get(order.requestId);
     const answer = ask && answerOf(ask, order);
     if (!ask || !answer || 'refusal' in answer) {
+      // Somebody else was faster by a moment: what became of it is told.
+      if (this.#deps.shared && !ask) return;
       orders.trouble('Your answer could not be delivered: Codex does not wait for it any more.');
       return;
     }
-    this.#asks.delete(order.requestId);
+    // Others may answer as well: then it is over when Codex says so.
+    if (!this.#deps.shared) this.#asks.delete(order.requestId);
     this.#deps.engine.respond(ask.id, answer.result);
     const isAbort = order.type === 'approval.answer' && order.decision === 'abort';
     if (isAbort && !ask.abortEndsTurn) orders.take({ type: 'turn.stop' });

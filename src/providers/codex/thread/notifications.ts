@@ -34,33 +34,34 @@ export interface Reports {
   cut(): void;
 }
 
+/** Ids that this server gives to messages of its clients; those of terminals are bare UUIDs. */
+const OUR_IDS = /^(user|steer)-[0-9a-f-]{36}$/;
 /** The size of the context window when Codex names none. */
 const DEFAULT_WINDOW = 200_000;
 
-/** @param confirmed  hears of every message of ours that reached the model */
-export function createReports(deps: {
+interface ReportsDeps {
   sessionId: string;
   port: SessionPort;
+  /** Others write to the thread as well, and it may have been joined in the middle of a text. */
+  isShared: boolean;
+  /** Whether these are words of a client that this connector, or the one before it, has sent. */
+  isSent: (messageId: string) => boolean;
+  /** Hears of every message of ours that reached the model. */
   confirmed: (messageId: string, turnId: string) => void;
-}): Reports {
+}
+
+/** Reports of a thread that has said nothing yet. */
+export function createReports(deps: ReportsDeps): Reports {
   return new ThreadReports(deps);
 }
 
 class ThreadReports implements Reports {
-  readonly #deps: {
-    sessionId: string;
-    port: SessionPort;
-    confirmed: (messageId: string, turnId: string) => void;
-  };
+  readonly #deps: ReportsDeps;
   readonly #items = new Map<string, { item: ThreadItem; turnId: string }>();
   readonly #texts = new Map<string, OpenText>();
   #turn: { id: string; diff: string | null; error: TurnError | null } | null = null;
 
-  constructor(deps: {
-    sessionId: string;
-    port: SessionPort;
-    confirmed: (messageId: string, turnId: string) => void;
-  }) {
+  constructor(deps: ReportsDeps) {
     this.#deps = deps;
   }
 
@@ -229,13 +230,17 @@ class ThreadReports implements Reports {
     turnId: string,
     atMs: number,
   ): Stored {
-    if (item.clientId !== null) {
-      this.#deps.confirmed(item.clientId, turnId);
-      return this.#report({ type: 'message.confirmed', messageId: item.clientId, turnId });
+    const { clientId } = item;
+    const isOurs = clientId !== null && (!this.#deps.isShared || this.#deps.isSent(clientId));
+    if (isOurs) {
+      this.#deps.confirmed(clientId, turnId);
+      return this.#report({ type: 'message.confirmed', messageId: clientId, turnId });
     }
     const { text, images } = saidBy(item.content);
     const shown = images.length > 0 ? { images } : {};
     const base = this.#baseOf(item, atMs);
+    // Of a server like this one, maybe of this one before it was started anew: the same message.
+    if (clientId !== null && OUR_IDS.test(clientId)) base.id = clientId;
     const message = entry({ ...base, message_type: 'user', content: text, ...shown });
     return this.#report({ type: 'message.added', message, turnId });
   }
@@ -272,6 +277,8 @@ class ThreadReports implements Reports {
       return null;
     }
     if (delta === '') return null;
+    // Joined in the middle of a text: without its beginning it would be another one.
+    if (this.#deps.isShared && !this.#items.has(itemId)) return null;
     const base = {
       id: messageIdOf(this.#deps.sessionId, itemId),
       session_id: this.#deps.sessionId,

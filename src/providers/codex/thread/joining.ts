@@ -1,0 +1,157 @@
+/**
+ * Joining a thread that others hold: one more client of it, without a setting of ours. What happens between the
+ * joining and the reading of what was missed is kept back, so that everything is reported in its order and once.
+ */
+import type { EngineKind } from '../../../protocol/nouns.ts';
+import type { KnownThread } from '../../provider.ts';
+import type { Engine } from '../engine/engine.ts';
+import type { ServerNotification } from '../protocol/generated/ServerNotification.ts';
+import type { ServerRequest } from '../protocol/generated/ServerRequest.ts';
+import type { Thread } from '../protocol/generated/v2/Thread.ts';
+import type { ThreadResumeResponse } from '../protocol/generated/v2/ThreadResumeResponse.ts';
+import type { Turn } from '../protocol/generated/v2/Turn.ts';
+import { turnsOf } from './threads.ts';
+import { reasonOf } from './turn-control.ts';
+
+/** What a thread that others hold says: a report, or a question. */
+type Said = { report: ServerNotification } | { question: ServerRequest };
+
+/** What joining needs. */
+export interface JoiningDeps {
+  engine: Pick<Engine, 'request'>;
+  threadId: string;
+  /** What the session knows of it already. */
+  known: KnownThread;
+  /** It is joined, under these settings. */
+  joined(said: ThreadResumeResponse): void;
+  /** Takes what is said, what was missed included. @param atMs  when it was, where that is long ago */
+  hear(said: Said, atMs?: number): unknown;
+  /** All is told that was missed. */
+  caughtUp(): void;
+  /** Its first turn has begun, and it cannot be joined. */
+  failed(error: unknown): void;
+}
+
+/** One joining: what the thread says goes through it. */
+export interface Joining {
+  /** Takes what is said, in order; settles like what takes it in the end. */
+  take(said: Said): unknown;
+  /** Joins, or waits for the first turn of a thread that has none. @throws OrbitError why it cannot be joined */
+  begin(): Promise<void>;
+}
+
+/** Codex has no file of a thread before its first turn, and joins nobody to it. */
+const NO_TURN_YET = /no rollout found/i;
+
+/** A joining that has not begun. */
+export function createJoining(deps: JoiningDeps): Joining {
+  /** What was said while it is read what was missed; null when nothing is kept back. */
+  let kept: Said[] | null = [];
+  let state: 'waiting' | 'joining' | 'joined' = 'waiting';
+
+  async function join(): Promise<void> {
+    state = 'joining';
+    kept ??= [];
+    try {
+      const { engine, threadId } = deps;
+      // No setting of ours: it would be changed for the person in the terminal.
+      const said = await engine.request('thread/resume', { threadId, excludeTurns: true });
+      deps.joined(said);
+      await catchUp();
+      state = 'joined';
+    } catch (error) {
+      if (!NO_TURN_YET.test(reasonOf(error))) throw error;
+      state = 'waiting';
+    }
+    const later = kept ?? [];
+    kept = null;
+    for (const said of later) deps.hear(said);
+    if (state === 'joined') deps.caughtUp();
+  }
+
+  /** Tells the turns that the session has not seen to their end. */
+  async function catchUp(): Promise<void> {
+    const { engine, threadId, known } = deps;
+    const turns: Turn[] = [];
+    let isReached = known.turnId === null;
+    for await (const turn of turnsOf(engine, threadId, 'desc')) {
+      turns.unshift(turn);
+      if (turn.id !== known.turnId) continue;
+      isReached = true;
+      break;
+    }
+    for (const turn of turns) {
+      // A turn that was taken back is not reached: what is there was seen before that.
+      const isSeen = turn.id === known.turnId || (!isReached && turn.status !== 'inProgress');
+      for (const { report, atMs } of reportsOf(threadId, turn, isSeen && !known.isTurnOpen)) {
+        deps.hear({ report }, known.isNew ? atMs : undefined);
+      }
+    }
+  }
+
+  return {
+    take(said) {
+      if (kept !== null) {
+        kept.push(said);
+        return null;
+      }
+      const outcome = deps.hear(said);
+      if (state === 'waiting' && isStart(said)) join().catch(deps.failed);
+      return outcome;
+    },
+    begin: join,
+  };
+}
+
+function isStart(said: Said): boolean {
+  if (!('report' in said) || said.report.method !== 'thread/status/changed') return false;
+  return said.report.params.status.type === 'active';
+}
+
+/** A turn as the reports that told it when it ran. @param isSeen  only what it says: that it ran is known */
+function reportsOf(
+  threadId: string,
+  turn: Turn,
+  isSeen: boolean,
+): { report: ServerNotification; atMs: number }[] {
+  const { id: turnId, items, status } = turn;
+  const startedAtMs = (turn.startedAt ?? 0) * 1000;
+  const completedAtMs = turn.completedAt === null ? startedAtMs : turn.completedAt * 1000;
+  const about = { threadId, turnId };
+  const told: { report: ServerNotification; atMs: number }[] = [];
+  const tell = (report: ServerNotification, atMs: number) => void told.push({ report, atMs });
+  if (!isSeen) tell({ method: 'turn/started', params: { threadId, turn } }, startedAtMs);
+  for (const item of items) {
+    if ('status' in item && item.status === 'inProgress') {
+      tell({ method: 'item/started', params: { ...about, item, startedAtMs } }, startedAtMs);
+    } else {
+      const atMs = item.type === 'userMessage' ? startedAtMs : completedAtMs;
+      tell({ method: 'item/completed', params: { ...about, item, completedAtMs: atMs } }, atMs);
+    }
+  }
+  if (!isSeen && status !== 'inProgress') {
+    tell({ method: 'turn/completed', params: { threadId, turn } }, completedAtMs);
+  }
+  return told;
+}
+
+/** The command that opens a thread in a terminal. @param home  CODEX_HOME, where it is not the usual one */
+export function resumeCommand(threadId: string, home: string | null): string {
+  const where = home === null ? '' : `CODEX_HOME=${quoted(home)} `;
+  return `${where}codex resume ${threadId}`;
+}
+
+function quoted(path: string): string {
+  return /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
+}
+
+/** A thread that is a session: neither a helper that leaves nothing nor a subagent, which its parent shows. */
+export function isSession({ ephemeral, parentThreadId }: Thread): boolean {
+  return !ephemeral && (parentThreadId ?? null) === null;
+}
+
+/** What a session is told of the engine that its thread runs in. */
+export interface EngineFields {
+  engine: EngineKind;
+  resume_command?: string;
+}

@@ -1,0 +1,100 @@
+/**
+ * The app-server that Codex terminals of one home share, and terminals on it. The daemon is begun directly, as a
+ * terminal would begin it, but without the copy of the binary (411 MB) that a terminal makes first.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readlinkSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { findCodexBinary } from '../../src/providers/codex/engine/binary.ts';
+import type { CodexHome } from './codex-home.ts';
+import { openTerminal, type Terminal } from './terminal.ts';
+
+/** A daemon at work; disposing of it ends it and takes its socket away. */
+export interface TestDaemon extends AsyncDisposable {
+  readonly pid: number;
+  /** Ends it as the user's own `stop` does. */
+  stop(): Promise<void>;
+  /** Ends it with SIGKILL: its socket stays behind. */
+  kill(): Promise<void>;
+}
+
+/** Starts a daemon in a home and waits for its socket. */
+export async function startDaemon(home: Pick<CodexHome, 'codexHome' | 'env' | 'project'>) {
+  const link = join(home.codexHome, 'app-server-control', 'app-server-control.sock');
+  rmSync(link, { force: true });
+  const child = spawn(findCodexBinary().path, ['app-server', '--listen', 'unix://'], {
+    env: { ...home.env },
+    cwd: home.project,
+    stdio: 'ignore',
+  });
+  const gone = once(child, 'exit');
+  while (!existsSync(link)) {
+    if (child.exitCode !== null) throw new Error('The daemon ended at once');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  const socket = readlinkSync(link);
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    if (isAlive(child)) child.kill(signal);
+    await gone;
+  };
+  const daemon: TestDaemon = {
+    pid: child.pid as number,
+    stop: () => end('SIGTERM'),
+    kill: () => end('SIGKILL'),
+    async [Symbol.asyncDispose]() {
+      await end('SIGKILL');
+      for (const path of [socket, `${socket}.lock`]) rmSync(path, { force: true });
+    },
+  };
+  return daemon;
+}
+
+function isAlive({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode === null && signalCode === null;
+}
+
+/** A Codex in a terminal. */
+export interface CodexTerminal extends Terminal {
+  /** Types a prompt, line by line, and sends it. */
+  prompt(...lines: string[]): Promise<void>;
+  /** Ends the program itself with SIGKILL. */
+  kill(): Promise<void>;
+}
+
+/** What stands in the field for the next prompt, the last that has a `›`; a long line is broken there. */
+function composerOf(screen: string): string {
+  return bare(screen.slice(screen.lastIndexOf('\n›')));
+}
+
+function bare(text: string): string {
+  return text.replace(/\s+/g, '');
+}
+
+/** Opens a terminal; `words` go to `codex`, such as `resume`. */
+export async function openCodexTerminal(
+  home: Pick<CodexHome, 'env' | 'project'>,
+  words: readonly string[] = [],
+): Promise<CodexTerminal> {
+  const terminal = await openTerminal({
+    command: [findCodexBinary().path, ...words],
+    env: { ...home.env, TERM: 'xterm-256color' },
+    cwd: home.project,
+  });
+  await terminal.waitFor(/Ask Codex|for shortcuts/);
+  return {
+    ...terminal,
+    async prompt(...lines) {
+      for (const [at, line] of lines.entries()) {
+        if (at > 0) await terminal.press('C-j');
+        await terminal.type(line);
+        await terminal.waitFor((screen) => composerOf(screen).includes(bare(line)));
+      }
+      await terminal.press('Enter');
+    },
+    async kill() {
+      process.kill(await terminal.pid(), 'SIGKILL');
+      await terminal.waitForExit().catch(() => -1);
+    },
+  };
+}
