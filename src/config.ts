@@ -42,6 +42,8 @@ export interface DataPaths {
   readonly images: string;
   /** Empty folders that Codex may leave in projects; there while it runs. */
   readonly codexTraces: string;
+  /** Where the reference server stood in rollouts; read, never written. */
+  readonly codexRollouts: string;
 }
 
 /** Everything a server is started with, decided. */
@@ -108,8 +110,13 @@ interface ClaudeConfig {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-/** How the Codex engine is run. */
+/** How the Codex engine is run, and what of other Codex processes is watched. */
 interface CodexConfig {
+  readonly isWatched: boolean;
+  /** Homes that were named, besides those of the user and of `CODEX_HOME`. */
+  readonly homes: readonly string[];
+  /** The user's, when the environment names none. */
+  readonly home: string;
   /** The environment that the engine and everything below it gets; it says where CODEX_HOME is. */
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Have sessions named by a model; null: their first prompt is their name. Costs tokens. */
@@ -138,6 +145,8 @@ export interface Flags extends AccessFlags {
   maxDbMb?: string | undefined;
   browseRoots?: readonly string[] | undefined;
   claudeHomes?: readonly string[] | undefined;
+  codexHomes?: readonly string[] | undefined;
+  watchCodex?: boolean | undefined;
   watchClaude?: boolean | undefined;
   nameSessions?: boolean | undefined;
   namingModel?: string | undefined;
@@ -181,7 +190,7 @@ export function resolveConfig({ flags, env, home }: ConfigSources): Config {
     maxConnections: maxConnectionsOf(flags, env),
     retention: retentionOf(flags, env),
     claude: claudeConfig({ flags, env, home }),
-    codex: { env: { ...env }, naming: namingConfig(flags, env) },
+    codex: codexConfig({ flags, env, home }),
     log: logConfig(env),
     places: placesOf({ flags, env, home }, paths),
   });
@@ -200,6 +209,7 @@ export function dataPaths(directory: string): DataPaths {
     dir,
     database: below('orbitdock.db'),
     codexTraces: below('codex-traces.json'),
+    codexRollouts: below('codex-rollout-state.json'),
     lock: below('lock.db'),
     pid: below('orbitdock.pid'),
     server: below('server.json'),
@@ -235,6 +245,19 @@ function claudeConfig({ flags, env, home }: ConfigSources): ClaudeConfig {
     isWatched: flags.watchClaude ?? env.ORBITDOCK_WATCH_CLAUDE !== '0',
     homes: [...named, ...(flags.claudeHomes ?? [])],
     env: { ...env, HOME: home },
+  };
+}
+
+function codexConfig({ flags, env, home }: ConfigSources): CodexConfig {
+  const named = (env.ORBITDOCK_CODEX_HOMES ?? '').split(delimiter).filter((path) => path !== '');
+  // The second name is the reference's.
+  const isOff = env.ORBITDOCK_WATCH_CODEX === '0' || env.ORBITDOCK_DISABLE_CODEX_WATCHER === '1';
+  return {
+    env: { ...env },
+    naming: namingConfig(flags, env),
+    isWatched: flags.watchCodex ?? !isOff,
+    homes: [...named, ...(flags.codexHomes ?? [])],
+    home,
   };
 }
 

@@ -244,8 +244,7 @@ function startWatches(
 ): { close(): Promise<void> } {
   const watchLog = log.child('watch');
   const onError = (error: unknown) => watchLog.error('watch.failed', { error: error as Error });
-  const port: Omit<WatchPort, 'onReports'> = {
-    known: writer.opened.bearers,
+  const port: Omit<WatchPort, 'onReports' | 'known'> = {
     onWarning: (path, reason) => watchLog.warn('watch.not_read', { path, reason }),
     onError,
   };
@@ -255,7 +254,9 @@ function startWatches(
   const opened = [...providers].map(async ({ id, watch }) => {
     await due;
     if (isClosed || !watch) return null;
-    return await watch({ ...port, onReports: (reports) => runtime.witnesses.take(reports, id) });
+    const known = writer.opened.bearers.filter(({ provider }) => provider === id);
+    const onReports: WatchPort['onReports'] = (reports) => runtime.witnesses.take(reports, id);
+    return await watch({ ...port, known, onReports });
   });
   // A look at the registry reveals sessions, whose transcripts are read then.
   const reading = [...providers].map(async ({ id, transcripts }, at) => {

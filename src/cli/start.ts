@@ -73,6 +73,12 @@ export class StartCommand extends OrbitCommand {
   watchClaude = Option.Boolean('--watch-claude', {
     description: 'Off by --no-watch-claude: tell the state of sessions by hooks alone',
   });
+  codexHomes = Option.Array('--codex-home', {
+    description: 'Codex home to watch besides ~/.codex and CODEX_HOME',
+  });
+  watchCodex = Option.Boolean('--watch-codex', {
+    description: 'Off by --no-watch-codex: show only the Codex sessions that are begun here',
+  });
   durability = Option.String('--durability', {
     description: 'full: survives a power cut (default); normal: survives a crash only',
   });

@@ -166,6 +166,8 @@ export type Read =
   | { kind: 'projects' }
   /** A subagent of a session, and the transcript its own lies beside. */
   | { kind: 'subagent'; sessionId: string; id: string }
+  /** The session that steers a thread of a provider. */
+  | { kind: 'session-of-thread'; threadId: string }
   /** How far the files of a session were read. */
   | { kind: 'tails'; sessionId: string }
   /** Messages with all of these words, the newest first, behind the place `before` of an earlier answer. */
@@ -230,6 +232,7 @@ export interface ReadResults {
   approval: { sessionId: string; isOpen: boolean } | null;
   projects: Fit<RecentProject>;
   subagent: { provider: string; transcriptPath: string | null } | null;
+  'session-of-thread': { sessionId: string } | null;
   tails: StoredTail[];
   search: {
     hits: SearchHit[];
@@ -333,7 +336,7 @@ export interface Opened {
   /** Processes that bore a session which had not ended, with their start times. */
   bearers: Bearer[];
   /** Files that sessions are told from, the newest sessions first. */
-  tails: StoredTail[];
+  tails: (StoredTail & { provider: string })[];
 }
 
 /** How far a file of a session was read. */
@@ -349,6 +352,7 @@ export interface StoredTail {
 /** A process that bore a session when the server last knew it. */
 interface Bearer {
   sessionId: string;
+  provider: string;
   pid: number;
   /** Clock ticks since the boot; null where it was never known. */
   start: string | null;

@@ -13,7 +13,10 @@ export function providersOver(
   env: Readonly<Record<string, string | undefined>> = {},
 ): Providers {
   return createProviders([
-    createCodexProvider({ engine, env, naming: null, log: SILENT_LOGGER }),
+    createCodexProvider({
+      ...{ engine, env, naming: null, log: SILENT_LOGGER },
+      ...{ homes: [], stateBefore: '' },
+    }),
     createClaudeProvider({ transcriptRoots: [], homes: [] }),
   ]);
 }

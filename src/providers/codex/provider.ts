@@ -14,12 +14,15 @@ import type {
   PastTurn,
   Provider,
   Steering,
+  Threads,
 } from '../provider.ts';
+import type { TranscriptPort, Transcripts } from '../reports.ts';
 import { createAccount } from './account.ts';
 import { allPages, followEngine, mcpInventory, modelOption, skillsEntry } from './catalog.ts';
 import { codexHomeOf } from './engine/binary.ts';
 import type { Engine } from './engine/engine.ts';
 import { createNamer } from './naming.ts';
+import type { RolloutWatch, RolloutWatchOptions } from './rollouts/rollout-watch.ts';
 import { CAPABILITIES, CodexSession } from './thread/connector.ts';
 import { messageFrom } from './thread/items.ts';
 import {
@@ -34,6 +37,10 @@ import {
 /** What Codex is run with. */
 export interface CodexProviderDeps {
   engine: Engine;
+  /** Homes whose rollouts are watched; none: nothing is read there. */
+  homes: readonly string[];
+  /** Where the reference server kept how far it had read rollouts. */
+  stateBefore: string;
   /** What the engine inherits; names CODEX_HOME. */
   env: Readonly<Record<string, string | undefined>>;
   /** The model that names sessions; null where nobody asked for names. */
@@ -45,9 +52,12 @@ export interface CodexProviderDeps {
 const MCP_DEADLINE_MS = 90_000;
 
 /** Codex over one engine, which it closes. */
-export function createCodexProvider({ engine, env, naming, log }: CodexProviderDeps): Provider {
+export function createCodexProvider(deps: CodexProviderDeps): Provider {
+  const { engine, env, naming, log, homes, stateBefore } = deps;
   const namer: Namer | null = naming && createNamer({ env, model: naming.model });
   let account: Account | null = null;
+  let threads: Threads | null = null;
+  let rollouts: RolloutWatch | null = null;
   return {
     id: 'codex',
     name: 'Codex',
@@ -58,15 +68,36 @@ export function createCodexProvider({ engine, env, naming, log }: CodexProviderD
     },
     namer,
     readHook: null,
-    watch: null,
-    transcripts: null,
+    async watch(port) {
+      if (homes.length === 0) return NOTHING_WATCHED;
+      const isHeldByUs = (threadId: string) => threads?.sessionOf(threadId) != null;
+      rollouts = await watchRollouts({ ...port, homes, stateBefore, isHeldByUs });
+      return rollouts;
+    },
+    transcripts: homes.length === 0 ? null : async (port) => connectRollouts(rollouts, port),
     subagentTools: null,
     start(port) {
+      ({ threads } = port);
       account = createAccount({ engine, port, codexHome: codexHomeOf(env), log });
       followEngine({ engine, port });
     },
     close: () => engine.close(),
   };
+}
+
+const NOTHING_WATCHED = { close: async () => {} };
+
+/** Loaded when the watch begins: chokidar is no part of the way to the first answer. */
+async function watchRollouts(
+  options: Omit<RolloutWatchOptions, 'names' | 'offsetBefore'> & { stateBefore: string },
+): Promise<RolloutWatch> {
+  const { openRollouts } = await import('./rollouts/rollout-watch.ts');
+  return await openRollouts(options);
+}
+
+function connectRollouts(rollouts: RolloutWatch | null, port: TranscriptPort): Transcripts {
+  if (rollouts === null) throw new Error('rollouts are not watched');
+  return rollouts.connect(port);
 }
 
 function createSteering(engine: Engine): Steering {

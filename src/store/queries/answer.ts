@@ -72,6 +72,8 @@ export function createAnswer(deps: AnswerDeps) {
         return projects();
       case 'subagent':
         return actors.subagent(read.sessionId, read.id);
+      case 'session-of-thread':
+        return actors.ofThread(read.threadId);
       case 'tails':
         return actors.tailsOf(read.sessionId);
       case 'search':
