@@ -177,6 +177,7 @@ export class Witnesses {
           });
           const event = eventOfFile(report, { at, live: isNew ? null : found.live });
           if (event !== null) this.#send(found.live, event, { report, key });
+          this.#tellProcesses(found.live);
         });
       },
       (error: Error) => this.#failed(sessionId, error, report),

@@ -234,13 +234,36 @@ function localPath(value: unknown): string {
   }
 }
 
-/** What stands in a command without quotes. */
-const PLAIN = /^[A-Za-z0-9+\-./:@\]_]+$/;
+/* How Codex writes a command as one line: by Rust's `shlex`, which quotes in as few pieces as it can. */
 
-/** A word as a shell reads it back, quoted as Codex quotes it. */
+const BARE = /[A-Za-z0-9+\-./:@\]_]/;
+const NOT_IN_SINGLE = /['^\\]/;
+const NOT_IN_DOUBLE = /[`$!^]/;
+
+/** A word as a shell reads it back. */
 function quoted(word: string): string {
   if (word === '') return "''";
-  if (PLAIN.test(word)) return word;
-  if (!word.includes("'")) return `'${word}'`;
-  return `"${word.replace(/[$`"\\]/g, '\\$&')}"`;
+  let text = '';
+  for (let rest = word; rest !== ''; ) {
+    const { length, kind } = pieceOf(rest);
+    const piece = rest.slice(0, length);
+    if (kind === 'bare') text += piece;
+    else text += kind === 'single' ? `'${piece}'` : `"${piece.replace(/[$`"\\]/g, '\\$&')}"`;
+    rest = rest.slice(length);
+  }
+  return text;
+}
+
+/** How many characters one kind of quotes takes, and which: the first that takes them all. */
+function pieceOf(text: string): { length: number; kind: 'bare' | 'single' | 'double' } {
+  let [bare, single, double] = [true, true, true];
+  let length = 0;
+  if (text.startsWith('^')) [bare, double, length] = [false, false, 1];
+  for (; length < text.length; length += 1) {
+    const sign = text.charAt(length);
+    const [b, s, d] = [BARE.test(sign), !NOT_IN_SINGLE.test(sign), !NOT_IN_DOUBLE.test(sign)];
+    if (!(bare && b) && !(single && s) && !(double && d)) break;
+    [bare, single, double] = [bare && b, single && s, double && d];
+  }
+  return { length, kind: bare ? 'bare' : single ? 'single' : 'double' };
 }

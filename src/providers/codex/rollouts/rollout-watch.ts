@@ -55,7 +55,9 @@ const NEWEST = 32;
 /** Where locks cannot be read: a file that was written so long ago at the start may still go on, ms. */
 const RECENT_MS = 15 * 60_000;
 /** A thread of our own client's name may be one that is just being opened: looked at again, ms. */
-const OWN_AFTER_MS = 3_000;
+const OWN_AFTER_MS = 1_500;
+/** What our engine calls itself. */
+const OWN_NAME = 'orbitdock';
 /** Paths that were warned of and are remembered. */
 const MAX_WARNED = 1_000;
 
@@ -67,6 +69,8 @@ export class RolloutWatch implements Transcripts {
   readonly #followed = new Map<string, FollowedRollout>();
   /** Files that are no thread to show, by what they looked like. */
   readonly #passed = new Map<string, string>();
+  /** Files under our own name, and when each was first seen, monotonic ms. */
+  readonly #own = new Map<string, number>();
   readonly #warned = new Set<string>();
   readonly #watched = new Set<string>();
   readonly #startedAt = Date.now();
@@ -230,8 +234,8 @@ export class RolloutWatch implements Transcripts {
     const version = `${seen?.file}:${seen?.size}`;
     if (seen === null || this.#passed.get(path) === version) return;
     const meta = await firstLineOf(file);
-    const isOwn = meta?.originator === 'orbitdock' && Date.now() - seen.mtimeMs < OWN_AFTER_MS;
-    if (isOwn || this.#closed || this.#options.isHeldByUs(threadId)) return;
+    if (meta?.originator === OWN_NAME && !this.#isSettled(path)) return;
+    if (this.#closed || this.#options.isHeldByUs(threadId)) return;
     if (meta === null || meta.isSubagent || meta.threadId !== threadId) {
       // The first line may still be on its way, or the thread works for another one.
       if (meta?.isSubagent !== true && seen.size > 0) {
@@ -248,6 +252,13 @@ export class RolloutWatch implements Transcripts {
       ...{ path, isBack: lock !== null, ...meta },
       name: this.#options.names.of(threadId),
     });
+  }
+
+  /** A file under our own name was seen for a while: a session that we are making would have told so. */
+  #isSettled(path: string): boolean {
+    const first = this.#own.get(path) ?? performance.now();
+    this.#own.set(path, first);
+    return performance.now() - first >= OWN_AFTER_MS;
   }
 
   /** Which process holds what is shown, and what nobody holds any more. */
