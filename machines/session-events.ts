@@ -161,6 +161,8 @@ export type SessionReport =
       output: ShellOutput;
     })
   | (Reported & { type: 'server.restarted' })
+  /** A session that was only watched can be steered from now on: its thread is open where we can write to it. */
+  | (Reported & { type: 'link.offered'; threadId: string })
   | (Reported & { type: 'link.requested' })
   | (Reported & { type: 'link.attached'; capabilities: string[]; threadId: string })
   | (Reported & { type: 'link.lost'; reason: string })

@@ -75,6 +75,7 @@ const STEPS = {
   chooseSettings: commands.settingsChosen,
   renameThread: commands.threadRenamed,
   sendSettings: commands.settingsSent,
+  takeOffer: links.linkOffered,
   requestLink: links.linkRequested,
   attachLink: links.linkAttached,
   loseLink: links.linkLost,

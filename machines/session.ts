@@ -233,6 +233,7 @@ const link = session.createStateConfig({
           guard: ['isOpenRequest', 'isAwaited'],
           actions: 'sendDecision',
         }),
+        ...on('link.offered', { actions: 'takeOffer' }),
         ...on('waiter.left', { guard: 'hadWaiter', actions: 'loseWaiter' }),
         ...on('server.restarted', { guard: 'hasWaiters', actions: 'forgetWaiters' }),
       },

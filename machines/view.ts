@@ -14,7 +14,7 @@ import type {
 import type { SessionMessage } from '../src/protocol/server.ts';
 import type { sessionMachine } from './session.ts';
 import type { Fact, Pieces } from './session-facts.ts';
-import { oldest } from './steps/draft.ts';
+import { MODE_FIELDS, oldest } from './steps/draft.ts';
 
 /** The session's machine at one moment. */
 export type SessionSnapshot = SnapshotFrom<typeof sessionMachine>;
@@ -66,12 +66,6 @@ export function summaryOf(snapshot: SessionSnapshot): SessionSummary {
     has_pending_approval: approvals.length > 0,
   };
 }
-
-/** The wire's field of each provider's integration mode: its clients know these names. */
-const MODE_FIELDS = {
-  claude: 'claude_integration_mode',
-  codex: 'codex_integration_mode',
-} as const satisfies Record<SessionSummary['provider'], keyof SessionSummary>;
 
 /** The integration mode in a summary of the wire, whichever field it stands in. */
 export function integrationModeOf(

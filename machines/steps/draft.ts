@@ -36,6 +36,12 @@ const WIRE_FIELDS = [
   'summary',
 ] as const satisfies ReadonlyArray<keyof SeenFields & keyof StateChanges>;
 
+/** The wire's field of each provider's integration mode: its clients know these names. */
+export const MODE_FIELDS = {
+  claude: 'claude_integration_mode',
+  codex: 'codex_integration_mode',
+} as const satisfies Record<Session['provider'], keyof StateChanges>;
+
 const ROW_FIELDS = [
   'transcript_path',
   'terminal_session_id',

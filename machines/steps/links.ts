@@ -4,7 +4,7 @@
  */
 import type { ConnectorCommand, ThreadSettings } from '../session-facts.ts';
 import type { SessionContext } from '../session-types.ts';
-import { amend, append, change, type Draft, type EventOf, wireTime } from './draft.ts';
+import { amend, append, change, type Draft, type EventOf, MODE_FIELDS, wireTime } from './draft.ts';
 import { cutOffTools, type TurnEdge } from './running.ts';
 import { endTurn } from './turns.ts';
 
@@ -12,6 +12,15 @@ import { endTurn } from './turns.ts';
 export function linkRequested(draft: Draft): void {
   giveReason(draft, null);
   draft.commands.push(attachCommand(draft.context));
+}
+
+/** A watched session is steered from now on. */
+export function linkOffered(draft: Draft, { threadId }: EventOf<'link.offered'>): void {
+  const { session } = draft.context;
+  draft.context.session = { ...session, integration_mode: 'direct', thread_id: threadId };
+  draft.columns.thread_id = threadId;
+  draft.changes[MODE_FIELDS[session.provider]] = 'direct';
+  draft.relist = true;
 }
 
 /** What the connector needs to begin. */

@@ -108,6 +108,12 @@ export interface Steering {
   open(settings: ThreadSettings): Promise<OpenedThread>;
   /** Copies a thread. @throws OrbitError `fork_failed` with the reason */
   fork(threadId: string, plan: ForkPlan): Promise<OpenedThread>;
+  /**
+   * Opens a thread that ran elsewhere, as it is; null where a provider cannot.
+   *
+   * @throws OrbitError `thread_busy` while another process holds it, or why the provider cannot
+   */
+  takeOver: ((threadId: string) => Promise<OpenedThread>) | null;
   /** What was said in a thread, oldest first. @throws OrbitError */
   history(threadId: string, sessionId: string): AsyncIterable<PastTurn>;
   /** Connects a session with a thread that is open already, or as the command says. Never throws. */

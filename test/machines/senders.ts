@@ -43,6 +43,7 @@ export const SENDERS: Record<SessionEvent['type'], string> = {
   'shell.finished': 'the server, after the command; the server, after it started',
   'waiter.left': 'the server, about a hook that waited',
   'server.restarted': 'the server, after it started',
+  'link.offered': 'the server, for a thread that others hold',
   'link.requested': 'the server, for a client',
   'link.attached': STEERED,
   'link.lost': STEERED,

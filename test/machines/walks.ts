@@ -92,6 +92,7 @@ function eventsAt(n: number): SessionEvent[] {
     report(n, 'link.attached', { capabilities: ALL, threadId: 'thread' }),
     report(n, 'link.failed', { reason: 'x' }),
     report(n, 'link.lost', { reason: 'x' }),
+    report(n, 'link.offered', { threadId: 'thread' }),
     report(n, 'link.rested', {}),
     report(n, 'end.requested', { reason: 'x' }),
     report(n, 'message.submitted', { message: messageOf(`m${n}`, 'user'), order: runOf(`m${n}`) }),

@@ -29,6 +29,7 @@ import {
   APPROVAL_POLICIES,
   cutAtMessage,
   forkThread,
+  resumeThread,
   SANDBOX_MODES,
   startThread,
   turnsOf,
@@ -61,7 +62,7 @@ export function createCodexProvider(deps: CodexProviderDeps): Provider {
   return {
     id: 'codex',
     name: 'Codex',
-    steering: createSteering(engine),
+    steering: createSteering(engine, homes),
     catalog: createCatalog(engine),
     get account() {
       return account;
@@ -100,7 +101,7 @@ function connectRollouts(rollouts: RolloutWatch | null, port: TranscriptPort): T
   return rollouts.connect(port);
 }
 
-function createSteering(engine: Engine): Steering {
+function createSteering(engine: Engine, homes: readonly string[]): Steering {
   return {
     capabilities: CAPABILITIES,
     checkSettings({ approval_policy, sandbox_mode }) {
@@ -110,6 +111,7 @@ function createSteering(engine: Engine): Steering {
     threadOf,
     open: (settings) => startThread(engine, settings),
     fork: (threadId, plan) => fork(engine, threadId, plan),
+    takeOver: (threadId) => takeOver(engine, homes, threadId),
     history: (threadId, sessionId) => historyOf(engine, threadId, sessionId),
     connect: (parts, begin) => new CodexSession({ ...parts, engine }, begin),
   };
@@ -126,6 +128,18 @@ function checkWord(name: string, word: unknown, known: readonly string[]): void 
 function threadOf(session: Session): string | null {
   if (session.thread_id !== undefined) return session.thread_id;
   return session.provider === 'codex' ? session.id : null;
+}
+
+/** Its own settings stay; who holds it is asked first, because a refusal costs no process. */
+async function takeOver(
+  engine: Engine,
+  homes: readonly string[],
+  threadId: string,
+): Promise<OpenedThread> {
+  const { readWriterLocks } = await import('./rollouts/writer-locks.ts');
+  const locks = await readWriterLocks(homes);
+  if (locks?.has(threadId)) throw new OrbitError('thread_busy', { thread: threadId });
+  return await resumeThread(engine, threadId, null);
 }
 
 async function fork(

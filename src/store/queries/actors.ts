@@ -94,7 +94,7 @@ export class ActorReads {
     return orNothing(() => this.#statements.bearers.all()).flatMap(bearersIn);
   }
 
-  /** Files that sessions are told from, of the sessions that were last heard of. */
+  /** Files that sessions are told from, of the watched sessions that were last heard of. */
   tails(): Opened['tails'] {
     return orNothing(() => this.#statements.tails.all());
   }
@@ -208,6 +208,7 @@ function prepareStatements(database: Sqlite) {
     tails: database.prepare<[], Opened['tails'][number]>(
       `SELECT session_id AS sessionId, provider, tails.source, path, file, offset, mark
        FROM tails JOIN sessions ON sessions.id = tails.session_id
+       WHERE 'direct' NOT IN (ifnull(codex_integration_mode, ''), ifnull(claude_integration_mode, ''))
        ORDER BY last_activity_at DESC LIMIT ${MAX_TAILS}`,
     ),
     tailsOf: database.prepare<[string], StoredTail>(

@@ -4,7 +4,8 @@ import type { Message } from '../../../src/protocol/nouns.ts';
 import type { Engine } from '../../../src/providers/codex/engine/engine.ts';
 import type { Turn } from '../../../src/providers/codex/protocol/generated/v2/Turn.ts';
 import { messageFrom } from '../../../src/providers/codex/thread/items.ts';
-import { type CodexDock, createSteered, openCodexDock } from '../../support/codex-dock.ts';
+import type { Received } from '../../support/clients.ts';
+import { type CodexDock, createSteered, openCodexDock, steered } from '../../support/codex-dock.ts';
 import { codexExec, rolloutsOf, threadOfRollout } from '../../support/codex-exec.ts';
 import { MODELS, startEngine } from '../../support/codex-home.ts';
 import { listenToThread, startThread } from '../../support/codex-thread.ts';
@@ -183,6 +184,54 @@ describe('a run that is killed in mid turn', () => {
     expect(await again.over).toBe(0);
     await expect.poll(row).toMatchObject({ status: 'ended', turn_count: 2 });
     expect(messages(id).map(({ content }) => content)).toContain('to be resumed');
+  });
+});
+
+describe('a session that ran elsewhere', () => {
+  it('goes on here when nobody holds its thread, as the session that it is', async () => {
+    await using run = codexExec(dock.home, 'to be taken over');
+    await run.over;
+    const row = () => sessions().find(({ first_prompt }) => first_prompt === 'to be taken over');
+    await expect.poll(row).toMatchObject({ status: 'ended' });
+    const id = row()?.id as string;
+    const session = steered(await dock.client(), id);
+    expect(await session.ask('resume_session')).toMatchObject({ type: 'session_snapshot' });
+    await session.ask('subscribe_session');
+    await session.say('said from here');
+    await session.idle();
+    const count = sessions().length;
+    expect(messages(id).map(({ content }) => content)).toEqual([
+      'to be taken over',
+      'Done. last user: to be taken over',
+      'said from here',
+      'Done. last user: said from here',
+    ]);
+    await session.ask('end_session');
+    await dock.server.restart();
+    await new Promise((resolve) => setTimeout(resolve, 2_500));
+    expect(sessions().length).toBe(count);
+    expect(messages(id)).toHaveLength(4);
+  });
+
+  it('is refused while another process holds its thread, and can be forked', async () => {
+    await using run = codexExec(dock.home, 'held elsewhere\n!exec echo x\n!wait held');
+    const row = () => sessions().find(({ first_prompt }) => first_prompt?.startsWith('held'));
+    await expect.poll(row).toMatchObject({ work_status: 'working' });
+    const session = steered(await dock.client(), row()?.id as string);
+    expect(await session.ask('resume_session')).toMatchObject({ code: 'thread_busy' });
+    expect(row()).toMatchObject({ status: 'active', work_status: 'working' });
+    const id = session.id;
+    const client = session.client;
+    const from = client.messages.length;
+    client.send({ type: 'fork_session', source_session_id: id });
+    const forked = await client.waitFor(
+      (frame: Received) =>
+        client.messages.indexOf(frame) >= from && frame.type === 'session_forked',
+    );
+    expect(forked).toMatchObject({ source_session_id: id, forked_from_thread_id: id });
+    dock.api.open('held');
+    expect(await run.over).toBe(0);
+    await expect.poll(row).toMatchObject({ status: 'ended', end_reason: 'exited' });
   });
 });
 
