@@ -72,7 +72,12 @@ export function createCodexProvider(deps: CodexProviderDeps): Provider {
     async watch(port) {
       if (homes.length === 0) return NOTHING_WATCHED;
       const isHeldByUs = (threadId: string) => threads?.sessionOf(threadId) != null;
+      const beganMs = performance.now();
       rollouts = await watchRollouts({ ...port, homes, stateBefore, isHeldByUs });
+      log.info('codex.watched', {
+        ms: Math.round(performance.now() - beganMs),
+        homes: homes.join(' '),
+      });
       return rollouts;
     },
     transcripts: homes.length === 0 ? null : async (port) => connectRollouts(rollouts, port),

@@ -58,6 +58,8 @@ const RECENT_MS = 15 * 60_000;
 const OWN_AFTER_MS = 1_500;
 /** What our engine calls itself. */
 const OWN_NAME = 'orbitdock';
+/** The server itself takes about so long to start, ms. */
+const START_MS = 5_000;
 /** Paths that were warned of and are remembered. */
 const MAX_WARNED = 1_000;
 
@@ -73,7 +75,8 @@ export class RolloutWatch implements Transcripts {
   readonly #own = new Map<string, number>();
   readonly #warned = new Set<string>();
   readonly #watched = new Set<string>();
-  readonly #startedAt = Date.now();
+  /** What was written since then is shown. */
+  readonly #startedAt = Date.now() - START_MS;
   /** Sessions that had not ended when the server stopped. */
   readonly #known: ReadonlySet<string>;
   #port: TranscriptPort | null = null;
