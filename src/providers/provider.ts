@@ -192,8 +192,11 @@ export type HookAnswer = { text: string } | { refusal: string };
 
 /** What a hook means. */
 export interface HookReading {
-  /** `start` opens a session that has not done anything yet, `end` closes it. */
-  role: 'start' | 'end' | 'other';
+  /**
+   * `start` opens a session that has not done anything yet, `end` closes it. `beside`: another source shows the
+   * session, this one adds to it; a session that is steered needs no such word.
+   */
+  role: 'start' | 'end' | 'beside' | 'other';
   /** The session goes on in the process of another one, which is over. */
   replaces: boolean;
   /** The provider's id of the prompt that it belongs to. */

@@ -21,6 +21,7 @@ import { createAccount } from './account.ts';
 import { allPages, followEngine, mcpInventory, modelOption, skillsEntry } from './catalog.ts';
 import { codexHomeOf } from './engine/binary.ts';
 import type { Engine } from './engine/engine.ts';
+import { readCodexHook } from './hooks.ts';
 import { createNamer } from './naming.ts';
 import type { RolloutWatch, RolloutWatchOptions } from './rollouts/rollout-watch.ts';
 import { CAPABILITIES, CodexSession } from './thread/connector.ts';
@@ -59,6 +60,7 @@ export function createCodexProvider(deps: CodexProviderDeps): Provider {
   let account: Account | null = null;
   let threads: Threads | null = null;
   let rollouts: RolloutWatch | null = null;
+  const isHeldByUs = (threadId: string) => threads?.sessionOf(threadId) != null;
   return {
     id: 'codex',
     name: 'Codex',
@@ -68,10 +70,9 @@ export function createCodexProvider(deps: CodexProviderDeps): Provider {
       return account;
     },
     namer,
-    readHook: null,
+    readHook: (hook) => readCodexHook(hook, homes, isHeldByUs),
     async watch(port) {
       if (homes.length === 0) return NOTHING_WATCHED;
-      const isHeldByUs = (threadId: string) => threads?.sessionOf(threadId) != null;
       const beganMs = performance.now();
       rollouts = await watchRollouts({ ...port, homes, stateBefore, isHeldByUs });
       log.info('codex.watched', {

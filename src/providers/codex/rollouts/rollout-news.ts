@@ -97,6 +97,18 @@ export class RolloutNews {
     if (make === null) return;
     this.#piece.messages.push(make);
     this.#newest = messageIdOf(this.#sessionId, item.id);
+    if ('status' in item && item.status === 'declined') this.#declined(item.id, at);
+  }
+
+  /** A person said no in the terminal: a hook may have told that it was asked. */
+  #declined(toolUseId: string, stamp: number): void {
+    const key = `rollout:${this.#sessionId}:declined:${toolUseId}`;
+    const event: MakeEvent = ({ at }) => ({
+      ...{ type: 'decision.seen', at, witness: 'transcript', toolUseId },
+      ...{ decision: 'denied', by: 'person' },
+    });
+    this.#flush();
+    this.#news.push({ stamp, key, event });
   }
 
   #settings({ model, effort, cwd, approvalPolicy, sandbox }: ReportOf<'settings'>): void {
