@@ -144,7 +144,10 @@ export class RolloutReader {
 }
 
 /** The files that stand before this one in the thread's history, the oldest first. */
-async function pastOf(file: RolloutFile, files: Pick<RolloutFiles, 'byId'>): Promise<Part[]> {
+export async function pastOf(
+  file: RolloutFile,
+  files: Pick<RolloutFiles, 'byId'>,
+): Promise<Part[]> {
   const parts: Part[] = [];
   let base = (await firstLineOf(file))?.base ?? null;
   while (base !== null && parts.length < MAX_PARTS) {
