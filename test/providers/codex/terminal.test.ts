@@ -37,9 +37,12 @@ function openCodex(): Promise<Terminal> {
   return openTerminal({ command: [findCodexBinary().path, ...words], env, cwd: dock.home.project });
 }
 
-async function say(terminal: Terminal, words: string): Promise<void> {
-  await terminal.type(words);
-  await terminal.waitFor((screen) => screen.includes(words));
+/** A line that begins with `!` would be a command of the shell: it stands second. */
+async function say(terminal: Terminal, script: string): Promise<void> {
+  await terminal.type('go');
+  await terminal.press('C-j');
+  await terminal.type(script);
+  await terminal.waitFor((screen) => screen.includes(script));
   await terminal.press('Enter');
 }
 
@@ -90,8 +93,9 @@ describe('codex in a terminal', () => {
       await terminal.press('Enter');
       await expect.poll(row).toMatchObject({ work_status: 'waiting' });
       expect(decisions()).toEqual(['cancelled', 'approved']);
-      await say(terminal, '/quit');
-      await terminal.press('Enter').catch(() => {});
+      await terminal.type('/quit');
+      await terminal.waitFor(/exit Codex/);
+      await terminal.press('Enter');
       await expect.poll(row).toMatchObject({ status: 'ended', end_reason: 'exited' });
     } finally {
       await terminal.close();
