@@ -15,6 +15,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { rowsOf } from '../../support/database.ts';
 import { startTestServer, type TestServer, temporaryDataPaths } from '../../support/server.ts';
@@ -32,13 +33,15 @@ beforeEach(() => {
 });
 afterEach(async () => {
   await server?.[Symbol.asyncDispose]();
+  if (server) rmSync(server.paths.dir, { recursive: true, force: true });
   server = null;
   rmSync(home, { recursive: true, force: true });
 });
 
 async function start(paths = temporaryDataPaths()): Promise<TestServer> {
+  mkdirSync(paths.dir, { recursive: true });
   const env = { HOME: paths.dir, CODEX_HOME: home, CODEX_BIN: join(home, 'no-codex-here') };
-  server = await startTestServer({ env });
+  server = await startTestServer({ env, paths });
   // The first look is over: what comes now is new.
   await expect.poll(() => readFileSync(server?.paths.log ?? '', 'utf8')).toContain('codex.watched');
   return server;
@@ -180,4 +183,41 @@ describe('a rollout', () => {
     );
     expect(known.map(({ id }) => id)).toEqual([fixtureId(PAGINATED)]);
   });
+
+  it('that the reference server has told is told on from where that server stood', async () => {
+    const { name, id, content } = copyOf(PAGINATED, 'c');
+    const lines = content.split('\n');
+    const half = Buffer.byteLength(`${lines.slice(0, lines.length - 9).join('\n')}\n`);
+    const path = put(name, Buffer.from(content).subarray(0, half).toString());
+    utimesSync(path, new Date(0), new Date(0));
+    const paths = temporaryDataPaths();
+    const state = { version: 1, files: { [path]: { offset: half - 5, sessionId: id } } };
+    writeFileSync(paths.codexRollouts, JSON.stringify(state));
+    await start(paths);
+    seedSession(paths, id);
+    appendFileSync(path, Buffer.from(content).subarray(half));
+    await expect.poll(() => rows(id).length).toBeGreaterThan(1);
+    await expect.poll(() => ended(id)).toBeDefined();
+    expect(rows(id)[0]?.id).toBe(`rollout-${id}-1`);
+    const prompts = rows(id).filter(({ type }) => type === 'user');
+    expect(new Set(prompts.map(({ content }) => content)).size).toBe(prompts.length);
+  });
 });
+
+/** A session with one message, as the reference server has left it. */
+function seedSession(paths: TestServer['paths'], id: string): void {
+  const database = new Database(paths.database);
+  const prompt = JSON.parse(
+    text(PAGINATED)
+      .split('\n')
+      .find((line) => line.includes('"UserMessage"')) ?? '',
+  );
+  const words = prompt.payload.item.content[0].text;
+  database.exec(`INSERT INTO sessions (id, provider, project_path, status, work_status, last_message)
+    VALUES ('${id}', 'codex', '/home/dev/shop', 'active', 'waiting', 'x')`);
+  database
+    .prepare(`INSERT INTO messages (id, session_id, type, content, timestamp, sequence)
+      VALUES (?, ?, 'user', ?, '2026-11-22T10:50:29.999Z', 0)`)
+    .run(`rollout-${id}-1`, id, words);
+  database.close();
+}
