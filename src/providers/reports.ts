@@ -55,7 +55,7 @@ export interface LiveState {
 }
 
 /** A conversation that is going on somewhere, as the beginning of its file tells it. */
-export interface FoundSession {
+interface FoundSession {
   /** Its file: what was said is read from there. */
   path: string;
   cwd: string;

@@ -16,7 +16,7 @@ export interface WriterLock {
 }
 
 /** Where Linux lists its locks. */
-export const PROC_LOCKS = '/proc/locks';
+const PROC_LOCKS = '/proc/locks';
 
 const LOCK_NAME = /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.lock$/;
 /** More threads than any machine has loaded. */
