@@ -238,8 +238,8 @@ export type SessionReport =
       model?: string;
       /** The message about a compaction that is over. */
       compacted?: string;
-      /** How far the file was read: stored together with what it brought. */
-      tail: Omit<TailNoted, 'type' | 'session_id'>;
+      /** How far the file was read: stored together with what it brought. Absent while more of the same piece follows. */
+      tail?: Omit<TailNoted, 'type' | 'session_id'>;
     })
   /** A source saw that a person cut off the main thread, a tool of it or its words. */
   | (Reported & { type: 'interruption.seen'; witness: Witness })

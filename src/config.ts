@@ -44,6 +44,8 @@ export interface DataPaths {
   readonly images: string;
   /** Empty folders that Codex may leave in projects; there while it runs. */
   readonly codexTraces: string;
+  /** Where the reference server stood in rollouts; read, never written. */
+  readonly codexRollouts: string;
 }
 
 /** Everything a server is started with, decided. */
@@ -223,6 +225,7 @@ export function dataPaths(directory: string): DataPaths {
     dir,
     database: below('orbitdock.db'),
     codexTraces: below('codex-traces.json'),
+    codexRollouts: below('codex-rollout-state.json'),
     lock: below('lock.db'),
     pid: below('orbitdock.pid'),
     server: below('server.json'),

@@ -249,8 +249,7 @@ function startWatches(
 ): { close(): Promise<void> } {
   const watchLog = log.child('watch');
   const onError = (error: unknown) => watchLog.error('watch.failed', { error: error as Error });
-  const port: Omit<WatchPort, 'onReports' | 'threads'> = {
-    known: writer.opened.bearers,
+  const port: Omit<WatchPort, 'onReports' | 'known' | 'threads'> = {
     onWarning: (path, reason) => watchLog.warn('watch.not_read', { path, reason }),
     onError,
   };
@@ -260,11 +259,10 @@ function startWatches(
   const opened = [...providers].map(async ({ id, watch }) => {
     await due;
     if (isClosed || !watch) return null;
-    return await watch({
-      ...port,
-      threads: runtime.joins.port(id),
-      onReports: (reports) => runtime.witnesses.take(reports, id),
-    });
+    const known = writer.opened.bearers.filter(({ provider }) => provider === id);
+    const onReports: WatchPort['onReports'] = (reports) => runtime.witnesses.take(reports, id);
+    const threads = runtime.joins.port(id);
+    return await watch({ ...port, known, threads, onReports });
   });
   // A look at the registry reveals sessions, whose transcripts are read then.
   const reading = [...providers].map(async ({ id, transcripts }, at) => {

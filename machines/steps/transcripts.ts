@@ -34,7 +34,7 @@ export function transcriptRead(draft: Draft, event: EventOf<'transcript.read'>):
   }
   if (event.compacted) draft.context.compaction = { messageId: event.compacted, isOver: true };
   if (event.dropped) takeBack(draft, event.dropped);
-  draft.notes.push({ type: 'tail_noted', session_id, ...tail });
+  if (tail) draft.notes.push({ type: 'tail_noted', session_id, ...tail });
   if (event.messages.length > 0) touch(draft);
 }
 

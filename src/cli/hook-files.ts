@@ -177,6 +177,16 @@ export const HOOK_EVENTS: ReadonlyMap<string, Registration> = new Map([
   ['ElicitationResult', { type: status, isAsync: true }],
 ]);
 
+/**
+ * Hooks of Codex that we listen to. It runs a hook before its own dialog and waits for it, so none of them waits for an
+ * answer: hook.sh returns at once. Its user must trust each of them once.
+ */
+export const CODEX_HOOK_EVENTS: ReadonlyMap<string, Registration> = new Map(
+  ['UserPromptSubmit', 'PreToolUse', 'PermissionRequest', 'PostToolUse', 'Interrupt', 'Stop'].map(
+    (event) => [event, { type: '', isAsync: false }],
+  ),
+);
+
 /** So long hook.sh may wait for an answer, seconds; it gives up a minute earlier by itself. */
 const ANSWER_WITHIN_S = 86_400;
 
@@ -206,11 +216,16 @@ export function shapeFault(settings: unknown): string | null {
  * @param script  absolute path of hook.sh
  * @param answers  whether hooks bring answers and words of clients into the terminal
  */
-export function mergeHooks(settings: Settings, script: string, answers: boolean): HookChanges {
+export function mergeHooks(
+  settings: Settings,
+  script: string,
+  answers: boolean,
+  events: ReadonlyMap<string, Registration> = HOOK_EVENTS,
+): HookChanges {
   const changes: HookChanges = { added: [], updated: [] };
   settings.hooks ??= {};
   const hooks = settings.hooks as Record<string, HookGroup[]>;
-  for (const [event, registration] of HOOK_EVENTS) {
+  for (const [event, registration] of events) {
     hooks[event] ??= [];
     const groups = hooks[event];
     const [own, ...doubles] = groups.flatMap((group) =>
@@ -289,7 +304,7 @@ function entryOf(
   script: string,
   answers: boolean,
 ): Wanted {
-  const command = `${shellQuote(script)} ${type}`;
+  const command = `${shellQuote(script)} ${type}`.trimEnd();
   if (answers && prints === 'wait') return { command: `${command} wait`, timeout: ANSWER_WITHIN_S };
   if (answers && prints === 'words') return { command: `${command} words` };
   return { command, ...(isAsync && { async: true as const }) };

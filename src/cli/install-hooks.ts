@@ -7,6 +7,7 @@ import { Option } from 'clipanion';
 import { EXIT, ExitError } from '../exit.ts';
 import { OrbitCommand } from './command.ts';
 import {
+  CODEX_HOOK_EVENTS,
   hasAllHooks,
   hasHookScript,
   mergeHooks,
@@ -35,15 +36,23 @@ export class InstallHooksCommand extends OrbitCommand {
       With \`--telemetry\` sessions that start from then on also send their telemetry here: who decided each
       request, and what the model's answers cost. No prompts, answers or inputs are in it. It is refused where
       telemetry is exported already.
+
+      With \`--codex\` it is Codex that calls the script: a dialog that is open in a terminal is shown, and a turn
+      that is cut off is told at once. Codex asks once whether you trust them. They answer nothing.
     `,
     examples: [
       ['Install for all projects', '$0 install-hooks'],
+      ['Install for Codex', '$0 install-hooks --codex'],
       ['Install for one project', '$0 install-hooks --settings-path .claude/settings.local.json'],
     ],
   });
 
   settingsPath = Option.String('--settings-path', {
     description: 'Settings file other than the one of CLAUDE_CONFIG_DIR or ~/.claude',
+  });
+
+  codex = Option.Boolean('--codex', false, {
+    description: 'Install Codex hooks into hooks.json of CODEX_HOME or ~/.codex instead',
   });
 
   answers = Option.Boolean('--answers', true, {
@@ -66,9 +75,13 @@ export class InstallHooksCommand extends OrbitCommand {
     // An `init` of before made none, and a script that knows less than what is registered.
     writeHookSecret(paths);
     writeHookScript(paths);
-    const path = this.settingsPath || settingsPath(this.context.env, this.home());
+    const ofCodex = codexHooksPath(this.context.env, this.home());
+    const own = this.codex ? ofCodex : settingsPath(this.context.env, this.home());
+    const path = this.settingsPath || own;
     const file = await readSettings(path);
-    const { added, updated } = mergeHooks(file.settings, hookScript, this.answers);
+    const { added, updated } = this.codex
+      ? mergeHooks(file.settings, hookScript, false, CODEX_HOOK_EVENTS)
+      : mergeHooks(file.settings, hookScript, this.answers);
     const around = { env: this.context.env, cwd: process.cwd() };
     const variables = this.telemetry ? addTelemetry(file.settings, { paths, path, around }) : [];
     if (added.length + updated.length + variables.length === 0) {
@@ -79,6 +92,13 @@ export class InstallHooksCommand extends OrbitCommand {
       this.say('', ...list('Added', '+', added), ...list('Updated', '~', updated));
       if (variables.length > 0) this.say(...variables.map((name) => `    + env.${name}`));
       this.say('', `  Settings written to ${path}`);
+    }
+    if (this.codex && added.length + updated.length > 0) {
+      this.say(
+        '',
+        '  Codex runs none of them before you have trusted them: start `codex` in a terminal',
+      );
+      this.say('  once, and say yes where it tells that hooks need review.');
     }
     if (file.settings.disableAllHooks === true) {
       this.say('  Note: `disableAllHooks` is set there, so Claude Code runs none of them');
@@ -92,10 +112,10 @@ export class InstallHooksCommand extends OrbitCommand {
 export class UninstallHooksCommand extends OrbitCommand {
   static override paths = [['uninstall-hooks']];
   static override usage = OrbitCommand.Usage({
-    description: 'Take OrbitDock hooks out of ~/.claude/settings.json',
+    description: "Take OrbitDock hooks out of ~/.claude/settings.json and Codex's hooks.json",
     details: `
-      Removes the entries that run the hook script of this data directory and nothing else. The file is
-      first copied to \`settings.json.orbitdock-bak-N\`.
+      Removes the entries that run the hook script of this data directory and nothing else. A file that changes is
+      first copied to \`<file>.orbitdock-bak-N\`.
     `,
     examples: [['Remove them', '$0 uninstall-hooks']],
   });
@@ -105,28 +125,39 @@ export class UninstallHooksCommand extends OrbitCommand {
   });
 
   protected async run(): Promise<number> {
-    const path = this.settingsPath || settingsPath(this.context.env, this.home());
+    const { env } = this.context;
+    const all = [settingsPath(env, this.home()), codexHooksPath(env, this.home())];
+    for (const path of this.settingsPath ? [this.settingsPath] : all) await this.#clear(path);
+    return EXIT.ok;
+  }
+
+  async #clear(path: string): Promise<void> {
     const file = await readSettings(path);
     const paths = this.directory();
     const removed = removeHooks(file.settings, paths.hookScript);
     const variables = removeTelemetry(file.settings, paths);
     if (removed.length + variables.length === 0) {
+      if (file.text === null && path.endsWith('hooks.json')) return;
       forgetTelemetry(paths);
       this.say('', `  Removed 0 hook(s): none of ours is in ${path}`, '');
-      return EXIT.ok;
+      return;
     }
     const backup = await writeSettings(file);
     this.say(`  Backed up ${path} → ${backup}`, '', ...list('Removed', '-', removed));
     if (variables.length > 0) this.say(...variables.map((name) => `    - env.${name}`));
     forgetTelemetry(paths);
     this.say('', `  Settings written to ${path}`, '');
-    return EXIT.ok;
   }
 }
 
 /** The user's settings file, where Claude Code itself looks for it. */
 export function settingsPath(env: Record<string, string | undefined>, home: string): string {
   return join(env.CLAUDE_CONFIG_DIR || join(home, '.claude'), 'settings.json');
+}
+
+/** The user's hooks of Codex, where Codex itself looks for them. */
+function codexHooksPath(env: Record<string, string | undefined>, home: string): string {
+  return join(env.CODEX_HOME || join(home, '.codex'), 'hooks.json');
 }
 
 /** Whether Claude Code is set up to call this script; false when we cannot tell. */

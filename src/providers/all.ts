@@ -5,6 +5,7 @@ import { claudeHomes } from './claude/homes.ts';
 import { createClaudeProvider } from './claude/provider.ts';
 import { createEngine } from './codex/engine/app-server.ts';
 import { createCodexProvider } from './codex/provider.ts';
+import { codexHomes } from './codex/rollouts/rollout-files.ts';
 import { daemonsOf } from './codex/shared.ts';
 import { createProviders, type Providers } from './provider.ts';
 
@@ -19,12 +20,17 @@ export interface ProvidersDeps {
 export function openProviders({ config, log, version }: ProvidersDeps): Providers {
   const { claude, codex, paths, places } = config;
   const { env, naming } = codex;
+  const homes = codexHomes(codex.homes, { ...env, HOME: codex.home });
   const engineLog = log.child('codex');
   const engine = createEngine({ log: engineLog, version, env, tracesFile: paths.codexTraces });
   const { mode } = codex;
   const daemons = codex.isWatched ? daemonsOf(codex, { log: engineLog, version }) : null;
   return createProviders([
-    createCodexProvider({ engine, daemons, mode, env, naming, log: engineLog }),
+    createCodexProvider({
+      ...{ engine, daemons, mode, env, naming, log: engineLog },
+      homes: codex.isWatched ? homes : [],
+      stateBefore: paths.codexRollouts,
+    }),
     createClaudeProvider({
       transcriptRoots: places.transcriptRoots,
       homes: claude.isWatched ? claudeHomes(claude.homes, claude.env) : [],

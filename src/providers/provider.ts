@@ -134,6 +134,12 @@ export interface Steering {
   open(settings: ThreadSettings): Promise<OpenedThread>;
   /** Copies a thread. @throws OrbitError `fork_failed` with the reason */
   fork(threadId: string, plan: ForkPlan): Promise<OpenedThread>;
+  /**
+   * Opens a thread that ran elsewhere, as it is; null where a provider cannot.
+   *
+   * @throws OrbitError `thread_busy` while another process holds it, or why the provider cannot
+   */
+  takeOver: ((threadId: string) => Promise<OpenedThread>) | null;
   /** What was said in a thread, oldest first. @throws OrbitError */
   history(threadId: string, sessionId: string): AsyncIterable<PastTurn>;
   /** Connects a session with a thread that is open already, or as the command says. Never throws. */
@@ -245,8 +251,11 @@ export type HookAnswer = { text: string } | { refusal: string };
 
 /** What a hook means. */
 export interface HookReading {
-  /** `start` opens a session that has not done anything yet, `end` closes it. */
-  role: 'start' | 'end' | 'other';
+  /**
+   * `start` opens a session that has not done anything yet, `end` closes it. `beside`: another source shows the
+   * session, this one adds to it; a session that is steered needs no such word.
+   */
+  role: 'start' | 'end' | 'beside' | 'other';
   /** The session goes on in the process of another one, which is over. */
   replaces: boolean;
   /** The provider's id of the prompt that it belongs to. */

@@ -54,6 +54,25 @@ export interface LiveState {
   startedAt: number | null;
 }
 
+/** A conversation that is going on somewhere, as the beginning of its file tells it. */
+interface FoundSession {
+  /** Its file: what was said is read from there. */
+  path: string;
+  cwd: string;
+  /** The program that runs it, in its own words. */
+  originator: string | null;
+  version: string | null;
+  branch: string | null;
+  commit: string | null;
+  /** The provider's id of the conversation that it was copied from. */
+  forkedFrom: string | null;
+  name: string | null;
+  /** A process has taken it up (again): one that was over goes on. */
+  isBack: boolean;
+  /** Milliseconds since 1970. */
+  startedAt: number;
+}
+
 /** Why no process of a session is left. `exited`: it removed its registry file. `killed`: the file stayed. */
 export type GoneReason = 'exited' | 'killed' | 'stopped' | 'done' | 'failed';
 
@@ -61,6 +80,9 @@ export type GoneReason = 'exited' | 'killed' | 'stopped' | 'done' | 'failed';
 export type WatchReport = ReportOrigin &
   (
     | ({ what: 'session.state' } & LiveState)
+    /** A session of which a file tells everything: no state, that comes with what is read of the file. */
+    | ({ what: 'session.found' } & FoundSession)
+    | { what: 'session.named'; name: string }
     /** The same process went on with another session (`/clear`). */
     | { what: 'session.continued'; from: string; pid: number }
     /** The processes that bear the session id now, to be stored: they are looked at after a restart too. */
@@ -243,6 +265,8 @@ export interface FollowedSession {
   /** As a hook named it: checked before it is opened. Null: looked for by the session's id. */
   path: string | null;
   cwd: string | null;
+  /** What was said in it was told by other means already. */
+  hasHistory?: boolean;
   /** Where reading goes on; null at the start of the file. */
   from: Omit<TailNoted, 'type' | 'session_id' | 'source'> | null;
 }

@@ -93,6 +93,8 @@ export class Hooks {
 
   #visit(found: Found, arrival: Arrival): Promise<void> {
     const { role } = arrival.reading;
+    const needsNone = found.live === null || found.live.head.snapshot.hasTag('steered');
+    if (role === 'beside' && needsNone) return Promise.resolve();
     const forkedFrom = role === 'start' ? this.#replacedBy(arrival) : null;
     this.#endReplaced(arrival);
     this.#rememberProcess(arrival);

@@ -23,8 +23,8 @@ import { frameOf } from './rooms/rooms.ts';
 import type { RuntimeApi } from './runtime-api.ts';
 import { createSessionNames, type SessionNames } from './sessions/session-names.ts';
 import { createShells } from './shells.ts';
-import { createTelemetry } from './telemetry.ts';
 import { Joins } from './steering/joins.ts';
+import { createTelemetry } from './telemetry.ts';
 import { TranscriptReading } from './transcripts.ts';
 import { Witnesses } from './witnesses.ts';
 

@@ -57,8 +57,9 @@ export class TranscriptReading {
     this.#readers.set(provider, reader);
     this.#timer ??= setInterval(() => this.#sweep(), SWEEP_EVERY_MS).unref();
     for (const tail of this.#deps.writer.opened.tails) {
-      if (tail.source !== '' || this.#quietSince.has(tail.sessionId)) continue;
-      this.#follow(reader, { ...ofTail(tail), cwd: null });
+      const isOurs = tail.provider === provider && tail.source === '';
+      if (!isOurs || this.#quietSince.has(tail.sessionId)) continue;
+      this.#follow(reader, { ...ofTail(tail), cwd: null, hasHistory: true });
     }
     for (const live of this.#deps.registry.live()) this.heard(live);
   }
@@ -72,7 +73,12 @@ export class TranscriptReading {
   heard({ id, head }: LiveSession): void {
     const { session } = head.snapshot.context;
     const reader = this.#readers.get(session.provider);
-    if (reader === undefined || session.integration_mode === 'direct') return;
+    if (reader === undefined) return;
+    if (session.integration_mode === 'direct') {
+      // Its connector tells all that its file would.
+      if (this.#quietSince.delete(id)) reader.release(id);
+      return;
+    }
     if (reader.follows(id) && this.#quietSince.has(id)) {
       this.#quietSince.set(id, null);
       reader.look(id);
@@ -101,7 +107,8 @@ export class TranscriptReading {
     const path = session?.transcript_path ?? tail?.path ?? null;
     const cwd = session?.project_path ?? null;
     const from = tail === undefined ? null : ofTail(tail).from;
-    this.#follow(reader, { sessionId, path, cwd, from });
+    const hasHistory = session?.last_message !== undefined;
+    this.#follow(reader, { sessionId, path, cwd, from, hasHistory });
   }
 
   #follow(reader: Transcripts, session: FollowedSession): void {

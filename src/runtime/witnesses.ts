@@ -9,9 +9,11 @@ import type { SessionSnapshot } from '../../machines/view.ts';
 import type { Logger } from '../log.ts';
 import { wireTime } from '../protocol/encode.ts';
 import type { ApprovalRequest } from '../protocol/nouns.ts';
-import type { PendingStart, Providers } from '../providers/provider.ts';
+import type { PendingStart, Providers, Threads } from '../providers/provider.ts';
 import type { WatchReport } from '../providers/reports.ts';
+import type { Writer } from '../store/writer.ts';
 import { CLOCKS_OF_MACHINE, happenedAt, type StampClock, stampFromMicroseconds } from './clock.ts';
+import { eventOfFile, findOwner, sessionOfFile } from './found-sessions.ts';
 import type { Ledger } from './ledger/ledger.ts';
 import type { LiveSession } from './sessions/live-session.ts';
 import type { Found, Registry } from './sessions/registry.ts';
@@ -19,6 +21,9 @@ import type { Found, Registry } from './sessions/registry.ts';
 interface WitnessesDeps {
   providers: Pick<Providers, 'readHook'>;
   registry: Pick<Registry, 'enter' | 'create' | 'peek'>;
+  writer: Pick<Writer, 'read'>;
+  /** Threads that a connector holds. */
+  threads: Pick<Threads, 'sessionOf'>;
   ledger: Pick<Ledger, 'send'>;
   clock: StampClock;
   /** Looks up the branch of a directory and tells the session; runs beside. */
@@ -65,7 +70,7 @@ export class Witnesses {
       const standing = this.#standing.get(report.sessionId);
       if (standing) standing.provider = provider;
     }
-    for (const report of reports) this.#tell(report);
+    for (const report of reports) this.#tell(report, provider);
   }
 
   /** Tells nothing more by itself. */
@@ -91,6 +96,8 @@ export class Witnesses {
       case 'process.gone':
         this.#standing.delete(sessionId);
         return;
+      case 'session.found':
+      case 'session.named':
       case 'process.suspended':
         return;
     }
@@ -113,7 +120,7 @@ export class Witnesses {
     if (standing.processes.length === 0) this.#standing.delete(sessionId);
   }
 
-  #tell(report: WatchReport): void {
+  #tell(report: WatchReport, provider?: Session['provider']): void {
     const { sessionId, key } = report;
     const at = this.#stampOf(report);
     switch (report.what) {
@@ -124,6 +131,17 @@ export class Witnesses {
           this.#tellProcesses(found.live);
         });
         break;
+      case 'session.found':
+        this.#find(report, { at, provider });
+        break;
+      case 'session.named': {
+        const event = { type: 'name.updated', at, name: report.name } as const;
+        this.#visit(report, sessionId, ({ live }) => {
+          if (live && live.head.snapshot.context.session.custom_name !== report.name)
+            this.#send(live, event, { report, key });
+        });
+        break;
+      }
       case 'process.seen':
         this.#visit(report, sessionId, ({ live }) => live && this.#tellProcesses(live));
         break;
@@ -139,6 +157,31 @@ export class Witnesses {
         this.#tellPossible(report, report.from, eventOfLeaving(report, at));
         break;
     }
+  }
+
+  /** A session of which a file tells; one that a connector of ours steers is known already. */
+  #find(
+    report: ReportOf<'session.found'>,
+    { at, provider }: { at: Stamp; provider: Session['provider'] | undefined },
+  ): void {
+    const { sessionId, key } = report;
+    findOwner(this.#deps, sessionId).then(
+      (owner) => {
+        if (owner !== sessionId) return;
+        this.#visit(report, sessionId, (found) => {
+          const isNew = found.live === null;
+          found.live ??= this.#deps.registry.create({
+            session: sessionOfFile(report, { provider: provider ?? 'codex', at }),
+            isNew: true,
+            turnCount: 0,
+          });
+          const event = eventOfFile(report, { at, live: isNew ? null : found.live });
+          if (event !== null) this.#send(found.live, event, { report, key });
+          this.#tellProcesses(found.live);
+        });
+      },
+      (error: Error) => this.#failed(sessionId, error, report),
+    );
   }
 
   /** Tells it to a session that is known and would take it: mostly a hook has told the end before. */

@@ -336,7 +336,7 @@ export interface Opened {
   /** Processes that bore a session which had not ended, with their start times. */
   bearers: Bearer[];
   /** Files that sessions are told from, the newest sessions first. */
-  tails: StoredTail[];
+  tails: (StoredTail & { provider: string })[];
 }
 
 /** How far a file of a session was read. */
@@ -352,6 +352,7 @@ export interface StoredTail {
 /** A process that bore a session when the server last knew it. */
 interface Bearer {
   sessionId: string;
+  provider: string;
   pid: number;
   /** Clock ticks since the boot; null where it was never known. */
   start: string | null;

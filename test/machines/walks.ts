@@ -193,6 +193,7 @@ export const FIXED_WALKS: Walk[] = [
   steered(...ATTACHED, over(3)),
   steered(...ATTACHED, report(3, 'server.restarted', {})),
   steered(...ATTACHED, report(3, 'link.lost', { reason: 'x' })),
+  { session: {}, events: [report(1, 'link.offered', { threadId: 'thread' })] },
   steered(...ATTACHED, report(3, 'link.rested', {})),
   steered(...ATTACHED, prompted(3), report(4, 'link.rested', {})),
   steered(...ATTACHED, report(3, 'end.requested', { reason: 'x' })),

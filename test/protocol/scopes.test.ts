@@ -30,7 +30,9 @@ it('only the account that agents work with needs admin, and only looking needs l
     Object.entries(MESSAGE_SCOPES).flatMap(([tag, need]) => (need === scope ? [tag] : []));
   expect(of('admin').every((tag) => /^(codex_|set_)/.test(tag))).toBe(true);
   expect(
-    of('observe').filter((tag) => !/^(un)?subscribe_|^get_|^list_|^open_past_|^search$|_read$/.test(tag)),
+    of('observe').filter(
+      (tag) => !/^(un)?subscribe_|^get_|^list_|^open_past_|^search$|_read$/.test(tag),
+    ),
   ).toEqual([]);
   expect(of('hook').every((tag) => tag.startsWith('claude_'))).toBe(true);
 });

@@ -34,6 +34,8 @@ function brokenHouse() {
         pending.settle(null);
       },
     },
+    writer: { read: async () => null as never },
+    threads: { sessionOf: () => null },
     clock: createStampClock(),
     lookUpBranch: () => {},
     log: SILENT_LOGGER,

@@ -16,6 +16,7 @@ export function providersOver(
     createCodexProvider({
       ...{ engine, env, naming: null, log: SILENT_LOGGER },
       ...{ daemons: null, mode: 'private' },
+      ...{ homes: [], stateBefore: '' },
     }),
     createClaudeProvider({ transcriptRoots: [], homes: [] }),
   ]);

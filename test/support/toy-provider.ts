@@ -29,6 +29,7 @@ export function createToyProvider(): Provider {
 }
 
 const STEERING: Steering = {
+  takeOver: null,
   capabilities: CAPABILITIES,
   checkSettings: () => {},
   threadOf: (session) => session.thread_id ?? null,

@@ -11,16 +11,21 @@ import type {
   ForkPlan,
   Namer,
   OpenedThread,
+  PastSessions,
   PastTurn,
   Provider,
   Steering,
+  Threads,
 } from '../provider.ts';
+import type { TranscriptPort, Transcripts } from '../reports.ts';
 import { createAccount } from './account.ts';
 import { allPages, followEngine, mcpInventory, modelOption, skillsEntry } from './catalog.ts';
 import { codexHomeOf } from './engine/binary.ts';
 import type { Engine } from './engine/engine.ts';
 import { createEngines, type EngineMode, type Engines } from './engines.ts';
+import { readCodexHook } from './hooks.ts';
 import { createNamer } from './naming.ts';
+import type { RolloutWatch, RolloutWatchOptions } from './rollouts/rollout-watch.ts';
 import type { Daemons } from './shared.ts';
 import { CAPABILITIES, CodexSession } from './thread/connector.ts';
 import { messageFrom } from './thread/items.ts';
@@ -28,6 +33,7 @@ import {
   APPROVAL_POLICIES,
   cutAtMessage,
   forkThread,
+  resumeThread,
   SANDBOX_MODES,
   startThread,
   turnsOf,
@@ -40,6 +46,10 @@ export interface CodexProviderDeps {
   daemons: Daemons | null;
   /** Where new threads run unless a session says otherwise. */
   mode: EngineMode;
+  /** Homes whose rollouts are watched; none: nothing is read there. */
+  homes: readonly string[];
+  /** Where the reference server kept how far it had read rollouts. */
+  stateBefore: string;
   /** What the engine inherits; names CODEX_HOME. */
   env: Readonly<Record<string, string | undefined>>;
   /** The model that names sessions; null where nobody asked for names. */
@@ -52,32 +62,43 @@ const MCP_DEADLINE_MS = 90_000;
 
 /** Codex over one engine, which it closes. */
 export function createCodexProvider(deps: CodexProviderDeps): Provider {
-  const { engine, daemons, mode, env, naming, log } = deps;
+  const { engine, daemons, mode, env, naming, log, homes, stateBefore } = deps;
   const namer: Namer | null = naming && createNamer({ env, model: naming.model });
   let account: Account | null = null;
+  let threads: Threads | null = null;
+  let rollouts: RolloutWatch | null = null;
+  const isHeldByUs = (threadId: string) =>
+    threads?.sessionOf(threadId) != null || daemons?.holderOf(threadId) != null;
   return {
     id: 'codex',
     name: 'Codex',
-    steering: createSteering(createEngines({ engine, daemons, mode })),
+    steering: createSteering(createEngines({ engine, daemons, mode }), engine, homes),
     catalog: createCatalog(engine),
     get account() {
       return account;
     },
     namer,
-    readHook: null,
+    readHook: (hook) => readCodexHook(hook, homes, isHeldByUs),
     takesWords: false,
-    past: null,
-    watch:
-      daemons &&
-      (async (port) => {
-        await daemons.watch(port.threads);
-        return { close: () => daemons.close() };
-      }),
-    transcripts: null,
+    past: homes.length === 0 ? null : pastThreads(homes),
+    async watch(port) {
+      if (homes.length === 0) return NOTHING_WATCHED;
+      const beganMs = performance.now();
+      // First what can be joined: rollouts leave it alone then.
+      await daemons?.watch(port.threads);
+      rollouts = await watchRollouts({ ...port, homes, stateBefore, isHeldByUs });
+      log.info('codex.watched', {
+        ms: Math.round(performance.now() - beganMs),
+        homes: homes.join(' '),
+      });
+      return rollouts;
+    },
+    transcripts: homes.length === 0 ? null : async (port) => connectRollouts(rollouts, port),
     readTelemetry: null,
     subagentTools: null,
     subagentBranch: null,
     start(port) {
+      ({ threads } = port);
       account = createAccount({ engine, port, codexHome: codexHomeOf(env), log });
       followEngine({ engine, port });
     },
@@ -87,7 +108,30 @@ export function createCodexProvider(deps: CodexProviderDeps): Provider {
   };
 }
 
-function createSteering(engines: Engines): Steering {
+/** Loaded when somebody first asks for one. */
+function pastThreads(homes: readonly string[]): PastSessions {
+  return {
+    list: async (options) => (await import('./rollouts/past.ts')).listPast(homes, options),
+    read: async (id, keep) => (await import('./rollouts/past.ts')).readPast(homes, id, keep),
+  };
+}
+
+const NOTHING_WATCHED = { close: async () => {} };
+
+/** Loaded when the watch begins: chokidar is no part of the way to the first answer. */
+async function watchRollouts(
+  options: Omit<RolloutWatchOptions, 'names' | 'offsetBefore'> & { stateBefore: string },
+): Promise<RolloutWatch> {
+  const { openRollouts } = await import('./rollouts/rollout-watch.ts');
+  return await openRollouts(options);
+}
+
+function connectRollouts(rollouts: RolloutWatch | null, port: TranscriptPort): Transcripts {
+  if (rollouts === null) throw new Error('rollouts are not watched');
+  return rollouts.connect(port);
+}
+
+function createSteering(engines: Engines, engine: Engine, homes: readonly string[]): Steering {
   return {
     capabilities: CAPABILITIES,
     checkSettings({ approval_policy, sandbox_mode }) {
@@ -98,6 +142,7 @@ function createSteering(engines: Engines): Steering {
     open: (settings) => engines.begin(settings, (engine) => startThread(engine, settings)),
     fork: (threadId, plan) =>
       engines.begin(plan.settings, (engine) => fork(engine, threadId, plan)),
+    takeOver: (threadId) => takeOver(engine, homes, threadId),
     history: (threadId, sessionId) => historyOf(engines.of(threadId).engine, threadId, sessionId),
     connect(parts, begin) {
       const isCommand = 'type' in begin;
@@ -120,6 +165,18 @@ function checkWord(name: string, word: unknown, known: readonly string[]): void 
 function threadOf(session: Session): string | null {
   if (session.thread_id !== undefined) return session.thread_id;
   return session.provider === 'codex' ? session.id : null;
+}
+
+/** Its own settings stay; who holds it is asked first, because a refusal costs no process. */
+async function takeOver(
+  engine: Engine,
+  homes: readonly string[],
+  threadId: string,
+): Promise<OpenedThread> {
+  const { readWriterLocks } = await import('./rollouts/writer-locks.ts');
+  const locks = await readWriterLocks(homes);
+  if (locks?.has(threadId)) throw new OrbitError('thread_busy', { thread: threadId });
+  return await resumeThread(engine, threadId, null);
 }
 
 async function fork(

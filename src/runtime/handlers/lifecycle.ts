@@ -52,7 +52,9 @@ export function createLifecycleHandlers(deps: LifecycleDeps): Handlers<Lifecycle
     async resume_session({ session_id }, asker) {
       try {
         const mine = { ...deps, sessions: sessions.as(asker.sender) };
-        await sessions.visit(session_id, (live) => resume(mine, live));
+        await sessions.visit(session_id, (live) =>
+          live.head.snapshot.hasTag('steered') ? resume(mine, live) : takeOver(mine, live),
+        );
       } catch (error) {
         throw about(error, session_id);
       }
@@ -188,6 +190,24 @@ async function createUnable(
   } finally {
     release();
   }
+}
+
+/** A session that ran elsewhere goes on here: its thread is open before anything of the session changes. */
+async function takeOver({ providers, sessions, links }: LifecycleDeps, live: LiveSession) {
+  const { id } = live;
+  const { session } = contextOf(live);
+  const { provider } = session;
+  const { steering } = providers.of(provider);
+  const threadId = steering?.threadOf(session) ?? null;
+  if (!steering?.takeOver || threadId === null) return refuseWatched(live, 'go on');
+  const opened = await steering.takeOver(threadId);
+  const isOver = live.head.snapshot.hasTag('ended');
+  const told = [
+    { type: 'link.offered', threadId } as const,
+    ...links.adopt({ id, provider }, opened),
+    ...(isOver ? [{ type: 'session.started', source: 'resume' } as const] : []),
+  ];
+  await Promise.all(told.map((event) => sessions.send(live, event, 'server')));
 }
 
 async function resume({ sessions, links }: LifecycleDeps, live: LiveSession): Promise<void> {

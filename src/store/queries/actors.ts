@@ -100,7 +100,7 @@ export class ActorReads {
     return orNothing(() => this.#statements.bearers.all()).flatMap(bearersIn);
   }
 
-  /** Files that sessions are told from, of the sessions that were last heard of. */
+  /** Files that sessions are told from, of the watched sessions that were last heard of. */
   tails(): Opened['tails'] {
     return orNothing(() => this.#statements.tails.all());
   }
@@ -148,18 +148,19 @@ export class ActorReads {
 
 interface BearersRow {
   sessionId: string;
+  provider: string;
   /** JSON, as the chart wrote it. */
   processes: string;
 }
 
 /** What another program wrote there counts for nothing. */
-function bearersIn({ sessionId, processes }: BearersRow): Opened['bearers'] {
+function bearersIn({ sessionId, provider, processes }: BearersRow): Opened['bearers'] {
   try {
     const known = JSON.parse(processes) as unknown;
     if (!Array.isArray(known)) return [];
     return known.flatMap(({ pid, start }) =>
       Number.isSafeInteger(pid) && pid > 0
-        ? [{ sessionId, pid, start: typeof start === 'string' ? start : null }]
+        ? [{ sessionId, provider, pid, start: typeof start === 'string' ? start : null }]
         : [],
     );
   } catch (error) {
@@ -205,16 +206,17 @@ function prepareStatements(database: Sqlite) {
        ORDER BY last_activity_at`,
     ),
     bearers: database.prepare<[], BearersRow>(
-      `SELECT id AS sessionId, agent_processes AS processes FROM sessions
+      `SELECT id AS sessionId, provider, agent_processes AS processes FROM sessions
        WHERE status = 'active' AND agent_processes IS NOT NULL`,
     ),
     ofThread: database.prepare<[string], { sessionId: string }>(
       `SELECT id AS sessionId FROM sessions WHERE codex_thread_id = ?
        ORDER BY last_activity_at DESC LIMIT 1`,
     ),
-    tails: database.prepare<[], StoredTail>(
-      `SELECT session_id AS sessionId, tails.source, path, file, offset, mark
+    tails: database.prepare<[], Opened['tails'][number]>(
+      `SELECT session_id AS sessionId, provider, tails.source, path, file, offset, mark
        FROM tails JOIN sessions ON sessions.id = tails.session_id
+       WHERE 'direct' NOT IN (ifnull(codex_integration_mode, ''), ifnull(claude_integration_mode, ''))
        ORDER BY last_activity_at DESC LIMIT ${MAX_TAILS}`,
     ),
     tailsOf: database.prepare<[string], StoredTail>(

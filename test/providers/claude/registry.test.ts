@@ -52,6 +52,7 @@ const brief = (reports: WatchReport[]): string[] =>
     if (report.what === 'process.gone') return `gone (${report.reason})`;
     if (report.what === 'session.continued') return `${report.from} -> ${report.sessionId}`;
     if (report.what === 'process.suspended') return report.suspended ? 'suspended' : 'resumed';
+    if (report.what !== 'process.seen') return report.what;
     return `seen ${report.processes.map(({ pid }) => pid).join(',')}`;
   });
 

@@ -179,10 +179,15 @@ export function saidBy(content: readonly UserInput[]): { text: string; images: I
   return { text, images };
 }
 
-/** A finished item as one message; null for what shows nothing. */
+/**
+ * A finished item as one message; null for what shows nothing.
+ *
+ * @param keep  takes the images that a tool returned
+ */
 export function messageFrom(
   item: ThreadItem,
   about: { sessionId: string; timestamp: string },
+  keep = NOT_KEPT,
 ): Message | null {
   const { timestamp, sessionId: session_id } = about;
   const base = { id: messageIdOf(session_id, item.id), session_id, timestamp };
@@ -196,7 +201,7 @@ export function messageFrom(
     if (said.text === '') return null;
     return entry({ ...base, message_type: said.type, content: said.text });
   }
-  const tool = toolFrom(item);
+  const tool = toolFrom(item, keep);
   return tool && toolEntry(tool, base);
 }
 

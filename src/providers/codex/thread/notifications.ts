@@ -14,7 +14,7 @@ import type { Turn } from '../protocol/generated/v2/Turn.ts';
 import type { TurnError } from '../protocol/generated/v2/TurnError.ts';
 import { messageIdOf, saidBy, textFrom, toolEntry, toolFrom } from './items.ts';
 import { fieldsFrom } from './threads.ts';
-import { wordsOfTurnError } from './turn-control.ts';
+import { failedMessage } from './turn-control.ts';
 
 type ParamsOf<Method extends ServerNotification['method']> = Extract<
   ServerNotification,
@@ -136,14 +136,9 @@ class ThreadReports implements Reports {
     if (status === 'interrupted') {
       return this.#report({ type: 'turn.aborted', reason: 'interrupted', ...changed });
     }
-    const message = entry({
-      id: `${this.#deps.sessionId}:failed:${id}`,
-      session_id: this.#deps.sessionId,
-      message_type: 'assistant',
-      content: wordsOfTurnError(error ?? earlier),
-      timestamp: this.#timeOf(null),
-      is_error: true,
-    });
+    const { sessionId } = this.#deps;
+    const about = { sessionId, turnId: id, timestamp: this.#timeOf(null) };
+    const message = failedMessage(error ?? earlier, about);
     const words = (error ?? earlier)?.message ?? 'failed';
     return this.#report({ type: 'turn.failed', error: words, message, turnId: id, ...changed });
   }

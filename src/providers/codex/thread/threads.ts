@@ -37,9 +37,9 @@ export async function startThread(
 export async function resumeThread(
   engine: Requests,
   threadId: string,
-  settings: ThreadSettings,
+  settings: ThreadSettings | null,
 ): Promise<OpenedThread> {
-  const params = { threadId, excludeTurns: true, ...paramsOf(settings) };
+  const params = { threadId, excludeTurns: true, ...(settings && paramsOf(settings)) };
   try {
     return openedFrom(await engine.request('thread/resume', params));
   } catch (error) {

@@ -4,6 +4,8 @@
  * there is one interrupt at a time, it waits for the turn to begin, and everything has a deadline.
  */
 import { OrbitError } from '../../../errors.ts';
+import { entry } from '../../../protocol/encode.ts';
+import type { Message } from '../../../protocol/nouns.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { TurnError } from '../protocol/generated/v2/TurnError.ts';
 
@@ -200,6 +202,21 @@ export function wordsOfTurnError(error: TurnError | null): string {
   const remedy =
     status === 401 || status === 403 ? REMEDIES.unauthorized : (REMEDIES[kind] ?? 'Send it again.');
   return `${message}\n\n${remedy}`;
+}
+
+/** A turn that failed, as the conversation says it. */
+export function failedMessage(
+  error: TurnError | null,
+  { sessionId, turnId, timestamp }: { sessionId: string; turnId: string; timestamp: string },
+): Message {
+  return entry({
+    id: `${sessionId}:failed:${turnId}`,
+    session_id: sessionId,
+    message_type: 'assistant',
+    content: wordsOfTurnError(error),
+    timestamp,
+    is_error: true,
+  });
 }
 
 function statusIn(info: unknown): number | null {

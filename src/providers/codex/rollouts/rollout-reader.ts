@@ -1,0 +1,186 @@
+/**
+ * Reads the rollout of one thread as it grows. The past of a thread may lie in other files: a fork and a thread that
+ * was taken back begin in the middle of another one, which is read up to there first.
+ */
+import type { TranscriptNews } from '../../reports.ts';
+import { FileTail, type TailPosition } from '../../shared/lines.ts';
+import { RolloutParser, type RolloutReport } from './rollout.ts';
+import { firstLineOf, lookAt, type RolloutFile, type RolloutFiles } from './rollout-files.ts';
+import { RolloutNews } from './rollout-news.ts';
+
+/** A file of a history, and where it ends. */
+interface Part {
+  file: RolloutFile;
+  until: number;
+}
+
+/** What one look brought. */
+export interface RolloutBatch {
+  news: TranscriptNews[];
+  position: TailPosition | null;
+  /** Lines over the limit that were passed over, and lines that were no JSON. */
+  skipped: { bytes: number }[];
+  junk: number;
+  more: boolean;
+}
+
+/** More files than a thread was ever taken back or forked. */
+const MAX_PARTS = 64;
+
+/** Reads one thread. Calls of `read` must not overlap. */
+export class RolloutReader {
+  readonly file: RolloutFile;
+  readonly #files: Pick<RolloutFiles, 'byId'>;
+  readonly #sessionId: string;
+  readonly #tail: FileTail;
+  #parser = new RolloutParser();
+  #news: RolloutNews;
+  #from: TailPosition | null;
+  readonly #isPastKnown: boolean;
+  /** What of the past was not read yet, the oldest first; null before the first look. */
+  #past: Part[] | null = null;
+  #pastTail: FileTail | null = null;
+  #pastParser = new RolloutParser();
+  /** Turns of which something was told, in their order. */
+  readonly turns: string[] = [];
+
+  /**
+   * @param from  the position that was stored for this very file; null when it was never read
+   * @param isPastKnown  what stands before this file was told
+   */
+  constructor(
+    file: RolloutFile,
+    sessionId: string,
+    { from, isPastKnown }: { from: TailPosition | null; isPastKnown: boolean },
+    files: Pick<RolloutFiles, 'byId'>,
+  ) {
+    this.file = file;
+    this.#isPastKnown = isPastKnown || from !== null;
+    this.#files = files;
+    this.#sessionId = sessionId;
+    this.#from = from;
+    this.#tail = new FileTail(file.path);
+    this.#news = new RolloutNews(sessionId);
+  }
+
+  /** A turn has begun and not ended, as far as the file was read. */
+  get isBusy(): boolean {
+    return this.#parser.open !== null;
+  }
+
+  /**
+   * What was appended, up to about a megabyte; first what the thread's past brings. A file that was cut or replaced
+   * is read again: what it tells has the ids and keys that it had.
+   *
+   * @throws TailError when the path is no regular file
+   */
+  async read(): Promise<RolloutBatch> {
+    this.#past ??= await pastOf(this.file, this.#files);
+    if (this.#past.length > 0) return await this.#readPast(this.#past);
+    await this.#replay();
+    const before = this.#parser.junk;
+    const { lines, position, restarted, skipped, more } = await this.#tail.read();
+    if (restarted !== null) this.#begin();
+    const reports = this.#parse(this.#parser, lines);
+    const isNews = reports.length > 0 || lines.length > 0 || skipped.length > 0;
+    const tail = position === null || !isNews ? null : { path: this.file.path, ...position };
+    const news = isNews ? this.#news.take(reports, tail) : [];
+    return {
+      news,
+      position,
+      skipped,
+      junk: this.#parser.junk - Math.min(before, this.#parser.junk),
+      more,
+    };
+  }
+
+  async #readPast(past: Part[]): Promise<RolloutBatch> {
+    const [{ file, until }] = past as [Part];
+    this.#pastTail ??= new FileTail(file.path);
+    const { lines, skipped, more } = await this.#pastTail.read(until);
+    const reports = this.#parse(this.#pastParser, lines);
+    const isKnown = this.#isPastKnown;
+    if (isKnown) this.#news.passOver(reports);
+    const news = isKnown ? [] : this.#news.take(reports, null);
+    if (!more) {
+      past.shift();
+      this.#pastTail = null;
+      this.#pastParser = new RolloutParser();
+    }
+    return { news, position: null, skipped, junk: 0, more: true };
+  }
+
+  /** Feeds the lines before the stored position; where it is not of this file any more all is told again. */
+  async #replay(): Promise<void> {
+    const from = this.#from;
+    if (from === null) return;
+    let batch: Awaited<ReturnType<FileTail['read']>>;
+    do {
+      batch = await this.#tail.read(from.offset);
+      this.#news.passOver(this.#parse(this.#parser, batch.lines));
+    } while (batch.more);
+    const { position } = batch;
+    if (position === null) return;
+    this.#from = null;
+    const isSame = position.offset === from.offset && position.mark === from.mark;
+    if (isSame && position.file === from.file) return;
+    this.#tail.rewind();
+    this.#begin();
+  }
+
+  #begin(): void {
+    this.#parser = new RolloutParser();
+    this.#news = new RolloutNews(this.#sessionId);
+  }
+
+  #parse(parser: RolloutParser, lines: readonly string[]): RolloutReport[] {
+    const reports = lines.flatMap((line) => parser.line(line));
+    for (const { turn, what } of reports) {
+      if (what === 'turn.started' && turn !== null && this.turns.at(-1) !== turn)
+        this.turns.push(turn);
+    }
+    return reports;
+  }
+}
+
+/** The files that stand before this one in the thread's history, the oldest first. */
+export async function pastOf(
+  file: RolloutFile,
+  files: Pick<RolloutFiles, 'byId'>,
+): Promise<Part[]> {
+  const parts: Part[] = [];
+  let base = (await firstLineOf(file))?.base ?? null;
+  while (base !== null && parts.length < MAX_PARTS) {
+    const before = files.byId(base.id);
+    if (before === null || before.path === file.path) break;
+    if (parts.some((part) => part.file.path === before.path)) break;
+    if ((await lookAt(before)) === null) break;
+    parts.unshift({ file: before, until: base.endOffset });
+    base = (await firstLineOf(before))?.base ?? null;
+  }
+  return parts;
+}
+
+/** The turns of a thread whose newest file is this one, and the last words of the model in it. */
+export async function turnsIn(
+  file: RolloutFile,
+  files: Pick<RolloutFiles, 'byId'>,
+): Promise<{ turns: string[]; lastWords: string | null }> {
+  const turns: string[] = [];
+  let lastWords: string | null = null;
+  const parts = [...(await pastOf(file, files)), { file, until: Number.POSITIVE_INFINITY }];
+  for (const { file: part, until } of parts) {
+    const [tail, parser] = [new FileTail(part.path), new RolloutParser()];
+    let more = true;
+    while (more) {
+      const batch = await tail.read(until);
+      more = batch.more;
+      for (const report of batch.lines.flatMap((line) => parser.line(line))) {
+        if (report.what === 'turn.started' && report.turn !== null) turns.push(report.turn);
+        const item = report.what === 'item' ? report.item : null;
+        if (item?.type === 'agentMessage') lastWords = item.text;
+      }
+    }
+  }
+  return { turns, lastWords };
+}

@@ -1,0 +1,86 @@
+/**
+ * Sessions that a file on disk shows to be going on somewhere: whose they are, and how they begin. Of such a session
+ * nothing else is known at first; what is read of the file tells the rest.
+ */
+import type { SessionEvent } from '../../machines/session-events.ts';
+import type { Session, Stamp } from '../../machines/session-types.ts';
+import { wireTime } from '../protocol/encode.ts';
+import type { Threads } from '../providers/provider.ts';
+import type { WatchReport } from '../providers/reports.ts';
+import type { Writer } from '../store/writer.ts';
+import type { LiveSession } from './sessions/live-session.ts';
+
+type Found = Extract<WatchReport, { what: 'session.found' }>;
+
+/**
+ * The session that a conversation of a provider belongs to: the one that a connector steers it for, else one that is
+ * called like the conversation. Two sessions never show the same.
+ *
+ * @throws OrbitError when the database cannot be asked
+ */
+export async function findOwner(
+  { threads, writer }: { threads: Pick<Threads, 'sessionOf'>; writer: Pick<Writer, 'read'> },
+  threadId: string,
+): Promise<string> {
+  const bound = threads.sessionOf(threadId);
+  if (bound !== null) return bound;
+  const steered = await writer.read({ kind: 'session-of-thread', threadId });
+  return steered?.sessionId ?? threadId;
+}
+
+/** The session as the beginning of its file tells it. */
+export function sessionOfFile(
+  report: Found,
+  { provider, at }: { provider: Session['provider']; at: Stamp },
+): Session {
+  const { sessionId, cwd, path, startedAt, branch, commit, name, forkedFrom, originator } = report;
+  const started = startedAt > 0 ? new Date(startedAt).toISOString() : wireTime(at);
+  return {
+    id: sessionId,
+    provider,
+    integration_mode: 'passive',
+    project_path: cwd,
+    project_name: cwd.split('/').filter(Boolean).at(-1) ?? null,
+    transcript_path: path,
+    model: null,
+    token_usage: { input_tokens: 0, output_tokens: 0, cached_tokens: 0, context_window: 0 },
+    started_at: started < wireTime(at) ? started : wireTime(at),
+    last_activity_at: started < wireTime(at) ? started : wireTime(at),
+    current_cwd: cwd,
+    ...(originator !== null && { source: originator }),
+    ...(branch !== null && { git_branch: branch }),
+    ...(commit !== null && { git_sha: commit }),
+    ...(name !== null && { custom_name: name }),
+    ...(forkedFrom !== null && { forked_from_session_id: forkedFrom }),
+  };
+}
+
+/**
+ * What such a report means for a session: the first event of a new one, the return of one that was over, or that its
+ * file is another one now. Null when it says nothing new.
+ *
+ * @param live  null for a session that was made by this report
+ */
+export function eventOfFile(
+  { witness, path, startedAt, isBack, originator }: Found,
+  { at, live }: { at: Stamp; live: LiveSession | null },
+): SessionEvent | null {
+  const source = originator ?? 'file';
+  if (live === null) {
+    // Everything that is read of it yet happened since.
+    const began = startedAt > 0 ? stampOf(startedAt) : at;
+    return { type: 'session.started', at: began < at ? began : at, witness, source };
+  }
+  const { snapshot } = live.head;
+  const fields = { transcript_path: path };
+  if (snapshot.hasTag('steered')) return null;
+  if (isBack && snapshot.hasTag('ended')) {
+    return { type: 'session.started', at, witness, source, fields };
+  }
+  if (snapshot.context.session.transcript_path === path) return null;
+  return { type: 'fields.updated', at, witness, fields };
+}
+
+function stampOf(ms: number): Stamp {
+  return `${new Date(ms).toISOString().slice(0, 23)}000Z`;
+}

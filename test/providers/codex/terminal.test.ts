@@ -1,0 +1,106 @@
+/** The real `codex` in a terminal, without a daemon: what its rollout and its trusted hooks make of it. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runCli } from '../../../src/cli/index.ts';
+import { findCodexBinary } from '../../../src/providers/codex/engine/binary.ts';
+import { type CodexDock, openCodexDock } from '../../support/codex-dock.ts';
+import { rowsOf } from '../../support/database.ts';
+import { installHookScript } from '../../support/server.ts';
+import { openTerminal, type Terminal } from '../../support/terminal.ts';
+
+let dock: CodexDock;
+beforeAll(async () => {
+  dock = await openCodexDock({ tables: `[projects."/"]\ntrust_level = "trusted"` });
+  await installHookScript(dock.server.paths, dock.server.url);
+});
+afterAll(() => dock[Symbol.asyncDispose]());
+
+async function command(...words: string[]): Promise<string> {
+  let text = '';
+  const out = new Writable({
+    write(chunk, _, done) {
+      text += chunk;
+      done();
+    },
+  });
+  const argv = ['--data-dir', dock.server.paths.dir, ...words];
+  const code = await runCli(argv, { env: { ...dock.home.env }, stdout: out, stderr: out });
+  expect(code).toBe(0);
+  return text;
+}
+
+function openCodex(): Promise<Terminal> {
+  const words = ['--disable', 'daemon_auto_start', '-C', dock.home.project];
+  const env = { ...dock.home.env, TERM: 'xterm-256color' };
+  return openTerminal({ command: [findCodexBinary().path, ...words], env, cwd: dock.home.project });
+}
+
+/** A line that begins with `!` would be a command of the shell: it stands second. */
+async function say(terminal: Terminal, script: string): Promise<void> {
+  await terminal.type('go');
+  await terminal.press('C-j');
+  await terminal.type(script);
+  await terminal.waitFor((screen) => screen.includes(script));
+  await terminal.press('Enter');
+}
+
+interface Row {
+  work_status: string;
+  status: string;
+  end_reason: string | null;
+}
+const row = () =>
+  rowsOf<Row>(dock.server.paths, 'SELECT work_status, status, end_reason FROM sessions')[0];
+
+/** Goes through what Codex asks at its first start in a home. */
+async function trustHooks(terminal: Terminal): Promise<void> {
+  await terminal.waitFor(/Hooks need review/);
+  await terminal.press('Down');
+  await terminal.waitFor(/› 2\. Trust all/);
+  await terminal.press('Enter');
+  // It offers a newer model than the one that is set.
+  await terminal.waitFor(/Use existing model/);
+  await terminal.press('Down');
+  await terminal.waitFor(/› 2\. Use existing/);
+  await terminal.press('Enter');
+  await terminal.waitFor(/for shortcuts/);
+}
+
+const decisions = () =>
+  rowsOf<{ decision: string | null }>(
+    dock.server.paths,
+    'SELECT decision FROM approval_history ORDER BY id',
+  ).map(({ decision }) => decision);
+
+describe('codex in a terminal', () => {
+  it('shows its dialog when its hooks are trusted, is never held up by them, and is over when it is left', async () => {
+    expect(await command('install-hooks', '--codex')).toContain('trusted');
+    const terminal = await openCodex();
+    try {
+      await trustHooks(terminal);
+      const outside = join(dock.home.codexHome, '../outside');
+      await say(terminal, `!esc touch ${outside}`);
+      await terminal.waitFor(/Yes, proceed/);
+      await expect.poll(row).toMatchObject({ work_status: 'permission' });
+      await terminal.press('Escape');
+      await expect.poll(row).toMatchObject({ work_status: 'waiting' });
+      await terminal.waitFor(/for shortcuts|interrupted/i);
+      await say(terminal, `!esc touch ${outside}2`);
+      await terminal.waitFor(/Yes, proceed/);
+      await expect.poll(row).toMatchObject({ work_status: 'permission' });
+      await terminal.press('Enter');
+      await expect.poll(row).toMatchObject({ work_status: 'waiting' });
+      expect(decisions()).toEqual(['cancelled', 'approved']);
+      await terminal.type('/quit');
+      await terminal.waitFor(/exit Codex/);
+      await terminal.press('Enter');
+      await expect.poll(row).toMatchObject({ status: 'ended', end_reason: 'exited' });
+    } finally {
+      await terminal.close();
+    }
+    expect(await command('uninstall-hooks')).toContain('hooks.json');
+    expect(readFileSync(join(dock.home.codexHome, 'hooks.json'), 'utf8')).not.toContain('hook.sh');
+  }, 90_000);
+});

@@ -1,0 +1,55 @@
+/** `codex exec` as a person runs it in a shell: the real binary, in a home of the test's own. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { findCodexBinary } from '../../src/providers/codex/engine/binary.ts';
+import type { CodexHome } from './codex-home.ts';
+
+/** A run; disposing of it ends it. */
+export interface CodexExec extends AsyncDisposable {
+  readonly process: ChildProcess;
+  /** Settles with its exit status, or the signal that ended it. */
+  readonly over: Promise<number | string>;
+}
+
+/** Runs it with a prompt, or goes on with a thread. */
+export function codexExec(
+  home: CodexHome,
+  prompt: string,
+  { resume, cwd = home.project }: { resume?: string; cwd?: string } = {},
+): CodexExec {
+  const words = ['exec', '--skip-git-repo-check', ...(resume ? ['resume', resume] : []), prompt];
+  const child = spawn(findCodexBinary().path, words, { env: home.env, cwd, stdio: 'ignore' });
+  const over = new Promise<number | string>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code, signal) => resolve(code ?? signal ?? 'unknown'));
+  });
+  return {
+    process: child,
+    over,
+    async [Symbol.asyncDispose]() {
+      child.kill('SIGKILL');
+      await over;
+    },
+  };
+}
+
+/** The rollouts of a home, the oldest first. */
+export function rolloutsOf({ codexHome }: Pick<CodexHome, 'codexHome'>): string[] {
+  const below = (folder: string): string[] =>
+    readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+      const path = join(folder, entry.name);
+      return entry.isDirectory() ? below(path) : path;
+    });
+  try {
+    return below(join(codexHome, 'sessions')).sort();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+/** The thread whose rollout this is. */
+export function threadOfRollout(path: string): string {
+  return /-([0-9a-f-]{36})(?:_[0-9a-f-]{36})?\.jsonl$/.exec(basename(path))?.[1] ?? '';
+}
