@@ -11,6 +11,7 @@ import {
   ClientError,
   type ClientMessage,
   createClient,
+  type ReplyTo,
   type SessionView,
 } from '../../src/client/index.ts';
 import type { CodexModelOption as Model } from '../../src/protocol/codex-nouns.ts';
@@ -156,6 +157,22 @@ export async function listModels(): Promise<readonly Model[]> {
     return (await connected().request({ type: 'list_models' })).models;
   } catch (cause) {
     if (cause instanceof ClientError) return [];
+    throw cause;
+  }
+}
+
+/** Where words stand; `next` leads on. */
+export type SearchPage = Pick<ReplyTo<'search'>, 'hits' | 'next' | 'is_partial'>;
+
+/** Finds messages and sessions, the newest first, behind the place of an earlier page; else the words why not. */
+export async function find(query: string, before: number | null): Promise<SearchPage | string> {
+  try {
+    return await connected().request({
+      ...{ type: 'search', query, before },
+      utc_offset_minutes: -new Date().getTimezoneOffset(),
+    });
+  } catch (cause) {
+    if (cause instanceof ClientError) return cause.message;
     throw cause;
   }
 }

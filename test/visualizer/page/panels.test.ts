@@ -104,7 +104,7 @@ it('filters by state at once, and its chips count everything', async () => {
   await page.locator('.virtual-row').first().waitFor();
   const counts = await page.locator('.chip b').allTextContents();
   expect(counts.reduce((sum, text) => sum + Number(text), 0)).toBe(60);
-  await page.keyboard.press('/');
+  await page.keyboard.press('l');
   await page.keyboard.type('.permission');
   await expect
     .poll(
