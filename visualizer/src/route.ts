@@ -43,6 +43,8 @@ export const isInspectorOpen = signal(window.innerWidth > 1280);
 export const wantedMessage = signal<string | null>(null);
 /** What is searched for. */
 export const searched = signal('');
+/** Whether the dialog that begins a session is open. */
+export const isNewSessionOpen = signal(false);
 /** Whether the menu lies over everything. */
 export const isMenuOpen = signal(false);
 
