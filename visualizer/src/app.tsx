@@ -11,6 +11,7 @@ import { Machines } from './panels/machines.tsx';
 import { Now } from './panels/now-panel.tsx';
 import { Outline } from './panels/outline.tsx';
 import { Navigation } from './panels/places.tsx';
+import { Search } from './panels/search.tsx';
 import { PhoneHead, SessionHead } from './panels/session-head.tsx';
 import { Sessions } from './panels/sessions.tsx';
 import { ChartPanel, Pills } from './panels/stage.tsx';
@@ -37,7 +38,13 @@ export function App() {
 }
 
 /** Pages that are the same on every screen, but for their own style sheets. */
-const PAGES = { inbox: Inbox, grid: Grid, machines: Machines, about: About } as const;
+const PAGES = {
+  inbox: Inbox,
+  search: Search,
+  grid: Grid,
+  machines: Machines,
+  about: About,
+} as const;
 
 function Desk() {
   const Page = place.value === 'sessions' ? null : PAGES[place.value];

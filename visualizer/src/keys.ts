@@ -3,7 +3,16 @@ import { goFirst, goLive, step, toggleLive } from './cursor.ts';
 import { stepInbox } from './inbox-queue.ts';
 import { actions, chartView, nextRegion } from './lighting.ts';
 import { selectNeighbour, togglePin } from './list.ts';
-import { isInspectorOpen, isMenuOpen, openTab, place, TABS } from './route.ts';
+import {
+  isInspectorOpen,
+  isMenuOpen,
+  isNewSessionOpen,
+  openSearch,
+  openTab,
+  place,
+  TABS,
+} from './route.ts';
+import { mayControl } from './session-client.ts';
 import { nextTheme } from './theme.ts';
 
 interface KeyEntry {
@@ -23,7 +32,15 @@ const PANS: Record<string, [number, number]> = {
 
 /** All keys, in the order in which help lists them. */
 export const KEYS: readonly KeyEntry[] = [
-  { keys: ['/'], words: 'filter sessions', act: () => document.getElementById('filter')?.focus() },
+  { keys: ['/'], words: 'search in all conversations', act: openSearch },
+  {
+    keys: ['c'],
+    words: 'new session',
+    act: () => {
+      isNewSessionOpen.value = mayControl.peek();
+    },
+  },
+  { keys: ['l'], words: 'filter the list', act: () => document.getElementById('filter')?.focus() },
   { keys: ['j'], words: 'next session, or request of the inbox', act: () => neighbour(1) },
   { keys: ['k'], words: 'previous session, or request', act: () => neighbour(-1) },
   { keys: ['p'], words: 'pin this session', act: togglePin },

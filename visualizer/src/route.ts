@@ -19,8 +19,8 @@ export const VIEWS = ['sessions', 'session', 'now', 'states', 'chart', 'more'] a
 /** What a phone shows one at a time. */
 export type View = (typeof VIEWS)[number];
 
-/** The pages: what waits for a person, sessions and one of them, small multiples, charts without a session, about. */
-export const PLACES = ['inbox', 'sessions', 'grid', 'machines', 'about'] as const;
+/** The pages: what waits for a person, sessions and one of them, search, small multiples, charts without a session, about. */
+export const PLACES = ['inbox', 'sessions', 'search', 'grid', 'machines', 'about'] as const;
 /** A page of the page. */
 export type Place = (typeof PLACES)[number];
 
@@ -41,6 +41,10 @@ export const triedEvent = signal<string>('');
 export const isInspectorOpen = signal(window.innerWidth > 1280);
 /** The message that the conversation shall show, from the address; null: the newest. */
 export const wantedMessage = signal<string | null>(null);
+/** What is searched for. */
+export const searched = signal('');
+/** Whether the dialog that begins a session is open. */
+export const isNewSessionOpen = signal(false);
 /** Whether the menu lies over everything. */
 export const isMenuOpen = signal(false);
 
@@ -80,6 +84,9 @@ export function startRouting(): void {
 /** The address of a page, as it is shown or would be. */
 export function addressOf(where: Place): string {
   if (where === 'machines') return `${PAGE_PATH}machines/${catalogued.value}`;
+  if (where === 'search' && searched.value.trim() !== '') {
+    return `${PAGE_PATH}search?${new URLSearchParams({ q: searched.value.trim() })}`;
+  }
   if (where !== 'sessions') return PAGE_PATH + where;
   const names = [selected.value, actor.value].filter((name) => name !== null);
   const shown = names.length > 0 ? `s/${names.map(encodeURIComponent).join('/')}` : 'sessions';
@@ -106,6 +113,20 @@ export function openSession(session: string): void {
   place.value = 'sessions';
   select(session);
   if (view.peek() === 'sessions') view.value = 'session';
+}
+
+/** Opens a session's conversation at a message; null: at its end. */
+export function openMessage(session: string, message: string | null): void {
+  openTab('session');
+  openSession(session);
+  view.value = 'session';
+  wantedMessage.value = message;
+}
+
+/** Shows the search, and puts the cursor into its field. */
+export function openSearch(): void {
+  place.value = 'search';
+  requestAnimationFrame(() => document.getElementById('search')?.focus());
 }
 
 /** Shows a child actor of the watched session in the place of the chart, or the chart again. */
@@ -142,6 +163,7 @@ function readAddress(): void {
     /^(?:(\w+)(?:\/([^/]+)(?:\/([^/]+))?)?)?/.exec(pathIn(pathname)) ?? [];
   place.value = PLACES.find((one) => one === word) ?? 'sessions';
   isUndecided.value = word === '';
+  if (word === 'search') searched.value = searchParams.get('q') ?? '';
   if (word === 'machines' && rest) catalogued.value = decoded(rest);
   const wantedTab =
     searchParams.get('tab') ?? (searchParams.get('view') === 'chart' ? 'states' : null);

@@ -15,6 +15,7 @@ import {
   type ReplyTo,
   type SessionView,
 } from '../../src/client/index.ts';
+
 import type { CodexModelOption as Model } from '../../src/protocol/codex-nouns.ts';
 import type { ImageInput, Question } from '../../src/protocol/nouns.ts';
 import { hello, inboxed, isOnline, selected } from './model.ts';
@@ -54,7 +55,8 @@ export function startConversation(): void {
   });
 }
 
-function connected(): Client {
+/** The line over which this page takes part, opened at the first call. */
+export function connected(): Client {
   if (client) return client;
   client = createClient({
     url: SERVER_URL,

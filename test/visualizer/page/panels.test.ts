@@ -106,7 +106,7 @@ it('filters by state at once, and its groups count everything', async () => {
   const waiting = server.sessions.filter((one) => one.row().waiting !== null).length;
   expect(await counts()).toEqual([String(waiting)]);
   expect(await page.locator('.sessions-foot').textContent()).toContain('60 sessions');
-  await page.keyboard.press('/');
+  await page.keyboard.press('l');
   await page.keyboard.type('.permission');
   await expect
     .poll(

@@ -2,10 +2,11 @@
 import { KEYS } from '../keys.ts';
 import { selected } from '../model.ts';
 import { mayNotify, notices, startAlerts } from '../notify.ts';
-import { isMenuOpen, place } from '../route.ts';
+import { isMenuOpen, isNewSessionOpen, place } from '../route.ts';
 import { setTheme, THEME_WORDS, THEMES, theme } from '../theme.ts';
 import { Dialog } from '../ui/dialog.tsx';
-import { JournalExport } from './exports.tsx';
+import { ConversationExport, JournalExport } from './exports.tsx';
+import { NewSessionDialog } from './new-session.tsx';
 
 const KEY_WORDS: Record<string, string> = {
   ' ': 'Space',
@@ -17,6 +18,7 @@ const KEY_WORDS: Record<string, string> = {
 
 /** The dialog that is open, if any. */
 export function Dialogs() {
+  if (isNewSessionOpen.value) return <NewSessionDialog />;
   if (!isMenuOpen.value) return null;
   return (
     <Dialog
@@ -48,6 +50,7 @@ export function Dialogs() {
       {selected.value !== null && (
         <>
           <h3>Export</h3>
+          <ConversationExport session={selected.value} />
           <JournalExport session={selected.value} />
         </>
       )}

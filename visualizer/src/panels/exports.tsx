@@ -1,5 +1,6 @@
 /** What can be taken along: a session's journal as an incident bundle, a chart in three forms. */
 import { useSignal } from '@preact/signals';
+import { conversationOf } from '../all-sessions.ts';
 import { ask } from '../transport.ts';
 import { offer } from '../ui/offer.ts';
 
@@ -15,6 +16,18 @@ export function JournalExport({ session }: { session: string }) {
     return { filename, text: jsonl };
   };
   return <Exports choices={[{ words: 'Journal of this session', fetch }]} />;
+}
+
+/** The conversation, to read, to hand on, or for programs. */
+export function ConversationExport({ session }: { session: string }) {
+  const choices = (
+    [
+      ['md', 'Conversation as Markdown'],
+      ['html', 'as a page to hand on'],
+      ['jsonl', 'as JSON lines'],
+    ] as const
+  ).map(([format, words]) => ({ words, fetch: () => conversationOf(session, format) }));
+  return <Exports choices={choices} />;
 }
 
 /** A chart for documents, interpreters and programs. */

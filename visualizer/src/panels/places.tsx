@@ -6,6 +6,7 @@ import { isPlainPress } from '../ui/link.ts';
 const WORDS: Record<Place, string> = {
   inbox: 'Inbox',
   sessions: 'Sessions',
+  search: 'Search',
   grid: 'Board',
   machines: 'Machines',
   about: 'About',

@@ -23,7 +23,6 @@ import { isPlainPress } from '../ui/link.ts';
 import { isPhone } from '../ui/screen.ts';
 import { count } from '../ui/words.ts';
 import { phaseOfRow } from '../value.ts';
-import { visibleText } from '../visible.ts';
 import { PastButton } from './past.tsx';
 import { rowHeight, SessionRow } from './session-row.tsx';
 import './sessions.css';

@@ -7,6 +7,7 @@ import { PAGE_PATH } from '../places.ts';
 import { isMenuOpen, place, view } from '../route.ts';
 import { reconnect, select } from '../transport.ts';
 import { now } from '../ui/now.tsx';
+import { NewSessionButton } from './new-session.tsx';
 
 const WORDS = {
   connecting: 'Connecting',
@@ -47,6 +48,7 @@ export function TopBar({ children }: { children?: ComponentChildren }) {
           read-only
         </span>
       )}
+      <NewSessionButton />
       <span class={`connection ${kind}`} data-testid="connection" role="status">
         <i class="dot" />
         <span>{WORDS[kind]}</span>
