@@ -91,9 +91,9 @@ it(`shows each of ${HOSTILE.length} texts as text, on a desk and on a phone`, as
       expect(await clipped(page), JSON.stringify(text)).toEqual([]);
       expect(await markup(), JSON.stringify(text)).toEqual([]);
     }
-    for (const place of ['grid', 'about', '']) {
+    for (const place of ['grid', 'about', 'sessions', '']) {
       await page.goto(server.url + place);
-      await page.locator('.virtual-row, .virtual-tile, .card').first().waitFor();
+      await page.locator('.virtual-row, .virtual-tile, .card, .inbox').first().waitFor();
       expect(await markup()).toEqual([]);
       expect(
         await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth),
