@@ -33,6 +33,10 @@ interface HooksDeps {
   log: Logger;
 }
 
+/** A hook that only adds to a session waits for it: so many looks, so far apart, ms. */
+const LOOKS = 20;
+const LOOK_AGAIN_MS = 250;
+
 /** Keys remembered at least, to answer a repeated request without touching its session. */
 const MAX_RECENT_KEYS = 20_000;
 /** CLI processes remembered, to know which session `/clear` continued. */
@@ -53,6 +57,8 @@ interface Arrival {
   isAwaited: boolean;
   /** Null: not known, because it waited in the spool. */
   takesWords: boolean | null;
+  /** How often a session that is not there yet is still looked for. */
+  looksLeft: number;
 }
 
 /** What takes checked hooks in. */
@@ -93,8 +99,8 @@ export class Hooks {
 
   #visit(found: Found, arrival: Arrival): Promise<void> {
     const { role } = arrival.reading;
-    const needsNone = found.live === null || found.live.head.snapshot.hasTag('steered');
-    if (role === 'beside' && needsNone) return Promise.resolve();
+    if (role === 'beside' && found.live === null) return this.#visitLater(arrival);
+    if (role === 'beside' && found.live?.head.snapshot.hasTag('steered')) return Promise.resolve();
     const forkedFrom = role === 'start' ? this.#replacedBy(arrival) : null;
     this.#endReplaced(arrival);
     this.#rememberProcess(arrival);
@@ -120,6 +126,19 @@ export class Hooks {
       this.#deps.ledger.send(live, { event, after, origin, caller, key, settle });
       // What is newer than the end is of a process that goes on with the session.
       if (end && event.at <= end.at) this.#endAfterAll(live, end);
+    });
+  }
+
+  /** Its session is told by another way, which may be slower: without it what the hook adds is about nothing. */
+  #visitLater(arrival: Arrival): Promise<void> {
+    if (arrival.looksLeft === 0) return Promise.resolve();
+    const next = { ...arrival, looksLeft: arrival.looksLeft - 1 };
+    return new Promise((resolve) => {
+      const look = () =>
+        resolve(
+          this.#deps.registry.enter(arrival.hook.session_id, (found) => this.#visit(found, next)),
+        );
+      setTimeout(look, LOOK_AGAIN_MS).unref();
     });
   }
 
@@ -278,6 +297,7 @@ function arrivalOf(
     agentPid: pid === undefined || pid === '0' ? null : Number(pid),
     origin: meta.origin,
     caller: meta.caller ?? null,
+    looksLeft: LOOKS,
     isAwaited: meta.isAwaited === true && meta.key !== undefined && reading.answer !== null,
     takesWords: meta.origin === 'spool' ? null : meta.takesWords === true,
   };

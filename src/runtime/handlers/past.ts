@@ -65,7 +65,11 @@ export function createPastHandlers({ providers, images, log }: PastDeps): Handle
         const { session, messages } = found;
         const end = before ? messages.findIndex((one) => one.id === before) : messages.length;
         if (end < 0) {
-          throw new OrbitError('not_found', { what: 'Message', id: before ?? '' });
+          throw new OrbitError(
+            'not_found',
+            { what: 'Message', id: before ?? '' },
+            { sessionId: id },
+          );
         }
         const page = newest(messages.slice(0, end), Math.min(Math.max(limit ?? PAGE, 1), MAX_PAGE));
         const has_older = page.length < end;
@@ -73,7 +77,7 @@ export function createPastHandlers({ providers, images, log }: PastDeps): Handle
         asker.reply({ type: 'past_session', session, messages: page, has_older, message_count });
         return;
       }
-      throw new OrbitError('not_found', { what: 'Past session', id });
+      throw new OrbitError('not_found', { what: 'Past session', id }, { sessionId: id });
     },
   };
 }
