@@ -14,14 +14,14 @@ import type {
   EventItem,
   Item,
   ItemResult,
-  NotifyItem,
   KnownFact,
+  NotifyItem,
   PendingItem,
 } from './items.ts';
+import { applyNotifyChange } from './notifications.ts';
 import type { JournalRow } from './queries/journal.ts';
 import { createRows } from './rows.ts';
 import { byteLength, MAX_STORED_BYTES, storable } from './text.ts';
-import { applyNotifyChange } from './notifications.ts';
 import { applyTokenChange } from './tokens.ts';
 
 /** SQLite's codes that mean: this item, not the storage. Every other one is trouble with the storage. */

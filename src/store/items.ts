@@ -13,9 +13,9 @@ import type {
 } from '../protocol/nouns.ts';
 import type { ApprovalHistoryItem, RecentProject, SearchHit } from '../protocol/server.ts';
 import type { Damage } from './damage.ts';
+import type { NotifyChange, NotifyRead } from './notifications.ts';
 import type { JournalBase, JournalRow } from './queries/journal.ts';
 import type { Fit } from './text.ts';
-import type { NotifyChange, NotifyRead } from './notifications.ts';
 import type { TokenChange, TokensRead } from './tokens.ts';
 
 /** One machine event with everything it caused: one transaction, all or nothing. */

@@ -4,8 +4,8 @@
  */
 import type { Sqlite } from '../database.ts';
 import type { InspectedSession, Read, ReadResults } from '../items.ts';
-import type { SearchIndex } from '../search-index.ts';
 import { createNotifyRead } from '../notifications.ts';
+import type { SearchIndex } from '../search-index.ts';
 import { createTokensRead } from '../tokens.ts';
 import { ActorReads, createInspectedRead, createRangeRead } from './actors.ts';
 import { createCatchUpRead } from './catch-up.ts';
