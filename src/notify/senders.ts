@@ -5,7 +5,7 @@
 import { createHmac } from 'node:crypto';
 import type { Agent } from 'node:https';
 import type { ChannelConfig } from '../store/notifications.ts';
-import { type Notice, whereToAnswer } from './needs.ts';
+import { type Notice, tagOf, whereToAnswer } from './needs.ts';
 import type { Delivery } from './outbox.ts';
 import type { VapidKeys } from './vapid.ts';
 
@@ -129,3 +129,34 @@ async function sendPush(
     return statusCode === 404 || statusCode === 410 ? 'gone' : deliveryOf(statusCode);
   }
 }
+
+/**
+ * Sends a test message once.
+ *
+ * @returns why it was not taken; null when it was
+ */
+export async function tryOut(config: ChannelConfig, vapidPath: string): Promise<string | null> {
+  const { vapidKeys } = await import('./vapid.ts');
+  const since = new Date().toISOString();
+  const need = {
+    ...{ id: `test:${since}`, sessionId: '', kind: 'failed' as const, title: 'OrbitDock' },
+    ...{ project: null, text: 'A test: nothing needs you', requestId: null, canAnswer: false },
+    ...{ since, isHint: false },
+  };
+  const notice: Notice = { state: 'open', tag: tagOf(need.id), need };
+  try {
+    const signal = AbortSignal.timeout(PUSH_MS);
+    const push = { vapid: () => vapidKeys(vapidPath) };
+    const end = await sendTo(config, notice, { signal, push, now: Date.now });
+    return end === 'sent' ? null : `it answered that it ${WORDS[end]}`;
+  } catch (error) {
+    const { cause, message } = error as Error;
+    return cause instanceof Error ? cause.message : message;
+  }
+}
+
+const WORDS = {
+  again: 'cannot take it now',
+  refused: 'does not take it',
+  gone: 'is not there any more',
+} as const;
