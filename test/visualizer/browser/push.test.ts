@@ -88,7 +88,7 @@ it('a push whose subscription is stubbed is shown by the real worker, approved f
   const [page = await context.newPage()] = context.pages();
   const faults: string[] = [];
   page.on('console', (line) => line.type() === 'error' && faults.push(line.text()));
-  await page.goto(`${server.url}/visualizer/about`);
+  await page.goto(`${server.url}/visualizer/`);
   const debug = await context.newCDPSession(page);
   let registrationId = '';
   debug.on('ServiceWorker.workerRegistrationUpdated', ({ registrations }) => {
@@ -96,6 +96,7 @@ it('a push whose subscription is stubbed is shown by the real worker, approved f
   });
   await debug.send('ServiceWorker.enable');
   expect(context.serviceWorkers(), 'nothing before the switch is pressed').toEqual([]);
+  await page.getByRole('button', { name: 'Menu and keys' }).click();
   await page.getByText('Notify this device, also when no page is open').click();
   await expect.poll(() => context.serviceWorkers().length, { message: faults.join() }).toBe(1);
   const [worker] = context.serviceWorkers();
