@@ -269,7 +269,10 @@ it('is silent in quiet hours, and tells at their end what still waits', async ()
 
 it('tells nothing of a muted session, and of a long wait once', async () => {
   await addWebhook();
-  await say({ type: 'mute_session', session_id: 'muted', is_muted: true });
+  const start = { session_id: 'muted', hook_event_name: 'UserPromptSubmit', cwd: '/home/dev/shop' };
+  await postHook({ ...start, prompt: 'go on' });
+  const mute = { type: 'mute_session', session_id: 'muted', is_muted: true };
+  expect(await say(mute)).toMatchObject({ status: 200 });
   askPermission('muted');
   askPermission('long');
   await receiver.count(1);

@@ -65,6 +65,7 @@ export function createHandlers(deps: HandlersDeps): Handlers<ClientTag> {
     ...createSearchHandlers(writer),
     ...createPastHandlers({ providers, images, log }),
     ...createNotificationHandlers(deps.notifications),
+    ...createNotificationHandlers(deps.notifications, registry),
     ...createReviewsHandlers({ writer, sessions }),
     ...createShellHandlers({ shells, sessions, home }),
     ...createWorktreeHandlers({ worktrees, registry, home }),

@@ -1,6 +1,7 @@
 /** Who is notified, and when not: the messages of devices and of the page. */
 import { OrbitError } from '../../errors.ts';
 import type { Asker, Handlers, Notifications } from '../runtime-api.ts';
+import type { Registry } from '../sessions/registry.ts';
 
 type Tag =
   | 'get_notifications'
@@ -10,7 +11,10 @@ type Tag =
   | 'mute_session';
 
 /** Handlers of this group. @param notifications  null where nobody is ever notified */
-export function createNotificationHandlers(notifications: Notifications | null): Handlers<Tag> {
+export function createNotificationHandlers(
+  notifications: Notifications | null,
+  registry: Pick<Registry, 'enter'>,
+): Handlers<Tag> {
   const port = (): Notifications => {
     if (notifications !== null) return notifications;
     throw new OrbitError('invalid_argument', { reason: 'This server notifies nobody' });
@@ -29,6 +33,11 @@ export function createNotificationHandlers(notifications: Notifications | null):
       }),
     unsubscribe_push: ({ endpoint }) => port().unsubscribe(endpoint),
     set_quiet_hours: ({ quiet }) => port().setQuiet(quiet),
-    mute_session: ({ session_id, is_muted }) => port().mute(session_id, is_muted),
+    async mute_session({ session_id, is_muted }) {
+      const isThere = await registry.enter(session_id, ({ live }) => live !== null);
+      if (isThere) return port().mute(session_id, is_muted);
+      const sessionId = session_id;
+      throw new OrbitError('not_found', { what: 'Session', id: sessionId }, { sessionId });
+    },
   };
 }

@@ -98,7 +98,7 @@ export const CLIENT_WORDS: Record<ClientMessage['type'], ClientWords> = {
   },
   mute_session: {
     does: 'Notifies nobody of this session, or again.',
-    errors: ['invalid_argument', 'storage_unavailable'],
+    errors: [...READ, 'not_found', 'invalid_argument'],
   },
   get_text: {
     does: 'Sends a part of a text that is cut elsewhere: of a message (`message_id` and `field`) or the diff of a turn (`turn_id`).',
