@@ -110,8 +110,7 @@ const RULES: Record<string, Rule> = {
 
 /** Loaded inside `execute()` only, so that `status` stays light. */
 const LAZY: Record<string, string[]> = {
-  cli: ['server', 'store', 'log', 'inspection', 'jsonc-parser', 'uqr', 'client', 'ws'],
-  cli: ['server', 'store', 'notify', 'log', 'inspection', 'jsonc-parser', 'uqr'],
+  cli: ['server', 'store', 'log', 'inspection', 'jsonc-parser', 'uqr', 'client', 'ws', 'notify'],
   // Only whoever asked for names ever loads it; for the engine it just brings the binary.
   'a provider': ['@openai/codex-sdk'],
   runtime: ['protocol'],

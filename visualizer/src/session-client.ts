@@ -167,6 +167,8 @@ export async function listModels(): Promise<readonly Model[]> {
 /** Takes back a message that waits for the end of a turn. */
 export function withdraw(session_id: string, message_id: string): Promise<string | null> {
   return wish({ type: 'withdraw_message', session_id, message_id });
+}
+
 /** The key that a browser subscribes to notifications with. @throws ClientError when it cannot be had */
 export async function notificationKey(): Promise<string> {
   return (await connected().request({ type: 'get_notifications' })).public_key;

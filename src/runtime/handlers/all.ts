@@ -14,8 +14,8 @@ import { createAccountHandlers, createCatalogHandlers } from './catalog.ts';
 import { createHistoryHandlers } from './history.ts';
 import { createBrowseHandlers, createShellHandlers, createWorktreeHandlers } from './host.ts';
 import { createLifecycleHandlers, createNamingHandlers } from './lifecycle.ts';
-import { createPastHandlers } from './past.ts';
 import { createNotificationHandlers } from './notifications.ts';
+import { createPastHandlers } from './past.ts';
 import { createReviewsHandlers } from './reviews.ts';
 import { createSearchHandlers } from './search.ts';
 import { createSubscriptionHandlers, type Subscriptions } from './subscriptions.ts';
@@ -64,7 +64,6 @@ export function createHandlers(deps: HandlersDeps): Handlers<ClientTag> {
     ...createHistoryHandlers({ writer, sessions, providers, images }),
     ...createSearchHandlers(writer),
     ...createPastHandlers({ providers, images, log }),
-    ...createNotificationHandlers(deps.notifications),
     ...createNotificationHandlers(deps.notifications, registry),
     ...createReviewsHandlers({ writer, sessions }),
     ...createShellHandlers({ shells, sessions, home }),

@@ -2,9 +2,8 @@
 import { KEYS } from '../keys.ts';
 import { selected } from '../model.ts';
 import { mayNotify, notices, startAlerts } from '../notify.ts';
-import { isMenuOpen, isNewSessionOpen, place } from '../route.ts';
 import { isPushed, mayPush, pushFailure, startPush, stopPush } from '../push.ts';
-import { isMenuOpen, place } from '../route.ts';
+import { isMenuOpen, isNewSessionOpen, place } from '../route.ts';
 import { mayControl } from '../session-client.ts';
 import { setTheme, THEME_WORDS, THEMES, theme } from '../theme.ts';
 import { Dialog } from '../ui/dialog.tsx';
