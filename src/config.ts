@@ -33,6 +33,8 @@ export interface DataPaths {
   readonly hookConfig: string;
   /** Authorization header for hook.sh's curl, 0600. */
   readonly hookHeaders: string;
+  /** The keys by which push services know this server, 0600. */
+  readonly vapid: string;
   /** The secret that may hand in hooks only, 0600. */
   readonly hookSecret: string;
   /** Sessions for which words of clients wait, for hook.sh. */
@@ -237,6 +239,7 @@ export function dataPaths(directory: string): DataPaths {
     hookHeaders: below('hook-headers'),
     hookSecret: below('hook-secret'),
     queuedWords: below('queued-words'),
+    vapid: below('vapid.json'),
     logs: below('logs'),
     log: below('logs', 'server.log'),
     spool: below('spool'),

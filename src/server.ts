@@ -48,6 +48,8 @@ const PASSIVATE_AFTER_MS = 30 * 60_000;
 export interface ServerParts {
   /** Makes the providers; those of providers/all.ts unless given. */
   openProviders?: typeof import('./providers/all.ts').openProviders;
+  /** The clock of notifications, and how push services are reached. */
+  notify?: import('./notify/notifier.ts').NotifyParts;
 }
 
 /**
@@ -82,17 +84,19 @@ export async function startServer(config: Config, parts: ServerParts = {}): Prom
 
 /** What serves, in chunks of its own. */
 async function loadParts() {
-  const [runtime, transports, providers, tokens] = await Promise.all([
+  const [runtime, transports, providers, tokens, notify] = await Promise.all([
     import('./runtime/runtime.ts'),
     import('./transports/listen.ts'),
     import('./providers/all.ts'),
     import('./runtime/tokens.ts'),
+    import('./notify/notifier.ts'),
   ]);
   return {
     createHouse: runtime.createRuntime,
     createDoors: transports.createTransports,
     openProviders: providers.openProviders,
     TokenBook: tokens.TokenBook,
+    Notifier: notify.Notifier,
   };
 }
 
@@ -109,12 +113,18 @@ async function serve(deps: {
   writer: Writer;
   version: string;
   openProviders?: ServerParts['openProviders'];
+  notify?: ServerParts['notify'];
 }): Promise<Server> {
   const { config, log, writer, version } = deps;
   const { paths } = config;
-  const { createHouse, createDoors, TokenBook, ...loaded } = await loadParts();
+  const { createHouse, createDoors, TokenBook, Notifier, ...loaded } = await loadParts();
   const { openProviders = loaded.openProviders } = deps;
   const providers = openProviders({ config, log, version });
+  const tokens = new TokenBook({ writer, log: log.child('tokens') });
+  const notifier = new Notifier({
+    ...{ writer, vapidPath: paths.vapid, isTokenGood: (id: string) => tokens.isGood(id) },
+    ...{ log: log.child('notify'), ...deps.notify },
+  });
   const runtime = createHouse({
     writer,
     providers,
@@ -124,9 +134,10 @@ async function serve(deps: {
     env: commandEnvironment(process.env, config.token),
     log,
     version,
+    notifications: notifier,
   });
-  const tokens = new TokenBook({ writer, log: log.child('tokens') });
   await tokens.open();
+  await notifier.open(runtime.registry.live());
   const transports = createDoors({
     config,
     tokens,
@@ -168,6 +179,7 @@ async function serve(deps: {
     log.info('server.shutdown');
     runtime.drain();
     tokens.close();
+    notifier.close();
     await stopChores();
     await runtime.close();
     await Promise.all([transports.close(), ...[...providers].map((provider) => provider.close())]);

@@ -65,6 +65,10 @@ const RULES: Record<string, Rule> = {
   inspection: {
     may: ['protocol', 'machines', 'store', 'type runtime', 'xstate', 'node:', ...LEAVES],
   },
+  // It looks at sessions that are handed to it.
+  notify: {
+    may: ['protocol', 'inspection', 'type runtime', 'type store', 'node:', ...LEAVES],
+  },
   transports: {
     may: [
       'protocol',
@@ -106,10 +110,12 @@ const RULES: Record<string, Rule> = {
 
 /** Loaded inside `execute()` only, so that `status` stays light. */
 const LAZY: Record<string, string[]> = {
-  cli: ['server', 'store', 'log', 'inspection', 'jsonc-parser', 'uqr', 'client', 'ws'],
+  cli: ['server', 'store', 'log', 'inspection', 'jsonc-parser', 'uqr', 'client', 'ws', 'notify'],
   // Only whoever asked for names ever loads it; for the engine it just brings the binary.
   'a provider': ['@openai/codex-sdk'],
   runtime: ['protocol'],
+  // At the first push.
+  notify: ['web-push'],
   transports: ['transports'],
 };
 

@@ -19,6 +19,12 @@ import {
 import { DemoCommand } from './demo.ts';
 import { DoctorCommand } from './doctor.ts';
 import { InstallHooksCommand, UninstallHooksCommand } from './install-hooks.ts';
+import {
+  NotifyAddCommand,
+  NotifyListCommand,
+  NotifyRemoveCommand,
+  NotifyTestCommand,
+} from './notify.ts';
 import { ReplayCommand } from './replay.ts';
 import { InstallServiceCommand, UninstallServiceCommand } from './service.ts';
 import {
@@ -68,6 +74,10 @@ function createCli({ enableColors }: { enableColors: boolean }): Cli<OrbitContex
   cli.register(TokensRevokeCommand);
   cli.register(TokensRotateCommand);
   cli.register(PairCommand);
+  cli.register(NotifyAddCommand);
+  cli.register(NotifyListCommand);
+  cli.register(NotifyRemoveCommand);
+  cli.register(NotifyTestCommand);
   cli.register(AuditCommand);
   cli.register(BackupCommand);
   cli.register(RestoreCommand);

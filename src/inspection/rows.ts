@@ -59,6 +59,14 @@ export function rowOf(
   };
 }
 
+/** What a row calls a session. */
+export function namesOfSession({
+  head,
+}: LiveSession): Pick<InspectRow, 'name' | 'title' | 'project'> {
+  const { session } = head.snapshot.context;
+  return description({ ...session, work_status: workStatusOf(head.snapshot) });
+}
+
 /** The row of a session as the database has it. */
 export function storedRow(
   session: InspectedSession,

@@ -115,6 +115,28 @@ const history = {
     }),
 };
 
+// Additive: who is notified when a session needs a person.
+const notifications = {
+  get_notifications: () => type({ type: "'get_notifications'", ...asked }),
+  // What the browser's PushSubscription holds; the keys are base64url.
+  subscribe_push: () =>
+    type({
+      type: "'subscribe_push'",
+      endpoint: '1 <= string <= 2048',
+      p256dh: '/^[A-Za-z0-9_-]{80,100}=*$/',
+      auth: '/^[A-Za-z0-9_-]{16,32}=*$/',
+      'device?': '1 <= string <= 64 | null',
+    }),
+  unsubscribe_push: () => type({ type: "'unsubscribe_push'", endpoint: '1 <= string <= 2048' }),
+  // Times of the day as HH:MM by the server's clock; null: no quiet hours.
+  set_quiet_hours: () =>
+    type({
+      type: "'set_quiet_hours'",
+      quiet: type({ from: 'string', to: 'string' }).or('null'),
+    }),
+  mute_session: () => type({ type: "'mute_session'", ...session, is_muted: 'boolean' }),
+};
+
 const policies = {
   'model?': 'string | null',
   'approval_policy?': 'string | null',
@@ -304,6 +326,7 @@ const hooks = {
 const SCHEMAS = {
   ...subscriptions,
   ...history,
+  ...notifications,
   ...lifecycle,
   ...turns,
   ...approvals,

@@ -92,6 +92,21 @@ export const SearchHit = {
 } as const;
 export interface SearchHit extends Shape<typeof SearchHit, Nouns.Names> {}
 
+/** Hours without notifications: times of the day as HH:MM by the server's clock; may go over midnight. */
+export const QuietTimes = { from: 'string', to: 'string' } as const;
+export interface QuietTimes extends Shape<typeof QuietTimes, Nouns.Names> {}
+
+/** A browser that is notified by Web Push. */
+export const PushDevice = {
+  id: 'string',
+  /** What it calls itself, and the beginning of its id. */
+  name: 'string',
+  created_at: 'string',
+  /** It subscribed with the asker's token. */
+  is_mine: 'true?',
+} as const;
+export interface PushDevice extends Shape<typeof PushDevice, Nouns.Names> {}
+
 /** Facts that subscribers of a session see, each with its session's id and next revision. */
 export const SESSION_FACTS = {
   session_delta: { changes: 'StateChanges' },
@@ -259,6 +274,13 @@ export const REPLIES = {
     /** A second was over before the page was full: ask again, behind `next` where it is given. */
     is_partial: 'true?',
   },
+  /** Additive: who is notified; `public_key` is what a browser subscribes with, base64url. */
+  notifications: {
+    public_key: 'string',
+    quiet: 'QuietTimes | null',
+    muted: 'string[]',
+    devices: 'PushDevice[]',
+  },
   approvals_list: { session_id: 'string | null', approvals: 'ApprovalHistoryItem[]' },
   approval_deleted: { approval_id: 'count' },
   /** Oldest first; `truncated` (additive) when older ones did not fit. */
@@ -325,6 +347,8 @@ export interface Names extends Nouns.Names {
   RecentProject: RecentProject;
   Worktree: Worktree;
   SearchHit: SearchHit;
+  QuietTimes: QuietTimes;
+  PushDevice: PushDevice;
   CodexModelOption: Codex.CodexModelOption;
   SkillErrorInfo: Codex.SkillErrorInfo;
   SkillsListEntry: Codex.SkillsListEntry;

@@ -104,3 +104,28 @@ export type Handler<Tag extends ClientTag> = (
 
 /** Handlers of some messages, by type. */
 export type Handlers<Tag extends ClientTag> = { [Each in Tag]: Handler<Each> };
+
+/** Who is notified, as handlers ask for it. */
+export interface Notifications {
+  /** @param tokenId  of the asker's token: which device is his */
+  state(tokenId: string | null): Promise<NotificationsMessage>;
+  /** A browser of the asker is told from now on. @throws OrbitError `invalid_argument` for an address that is not https */
+  subscribe(device: PushDevice): Promise<void>;
+  unsubscribe(endpoint: string): Promise<void>;
+  /** @param quiet  null: none */
+  setQuiet(quiet: { from: string; to: string } | null): Promise<void>;
+  mute(sessionId: string, isMuted: boolean): Promise<void>;
+}
+
+/** What a browser's subscription holds. */
+export interface PushDevice {
+  endpoint: string;
+  p256dh: string;
+  auth: string;
+  /** What the device calls itself. */
+  name: string;
+  /** Of the named token it came in with. */
+  tokenId: string | null;
+}
+
+type NotificationsMessage = Extract<Reply, { type: 'notifications' }>;

@@ -12,6 +12,7 @@ import { createInspection, type Inspection } from '../inspection/inspection.ts';
 import type { Logger } from '../log.ts';
 import { decodeHook, parseHookJson } from '../protocol/hook-body.ts';
 import type { Providers } from '../providers/provider.ts';
+import type { EventItem } from '../store/items.ts';
 import type { Writer } from '../store/writer.ts';
 import { createStampClock, type StampClock } from './clock.ts';
 import { type Core, createCore } from './core.ts';
@@ -20,7 +21,8 @@ import { createHandlers } from './handlers/all.ts';
 import { createSubscriptions, type Subscriptions } from './handlers/subscriptions.ts';
 import { Hooks } from './hooks.ts';
 import { frameOf } from './rooms/rooms.ts';
-import type { RuntimeApi } from './runtime-api.ts';
+import type { Notifications, RuntimeApi } from './runtime-api.ts';
+import type { LiveSession } from './sessions/live-session.ts';
 import { createSessionNames, type SessionNames } from './sessions/session-names.ts';
 import { createShells } from './shells.ts';
 import { Joins } from './steering/joins.ts';
@@ -42,6 +44,8 @@ export interface RuntimeDeps {
   clock?: StampClock;
   /** File in which hooks look whether words wait for their session; none: they do not look. */
   queuedWords?: string;
+  /** Who tells people; hears of every event after its commit. */
+  notifications?: Notifications & { noticed(live: LiveSession, item: EventItem): void };
 }
 
 /** The server, put together, as server.ts and tests see it. */
@@ -80,6 +84,7 @@ export function createRuntime(deps: RuntimeDeps): Runtime {
     witness(live, item, committed) {
       inspection.witness(live, item, committed);
       transcripts.noticed(live, item);
+      deps.notifications?.noticed(live, item);
       names?.noticed(live);
     },
   });
@@ -111,6 +116,7 @@ export function createRuntime(deps: RuntimeDeps): Runtime {
   rooms.attach(subscriptions);
   const handlers = createHandlers({
     ...{ core, subscriptions, providers, shells, images, takeHook: intake.takeHook },
+    notifications: deps.notifications ?? null,
     browse: createBrowse({ home: places.home, roots: places.browseRoots }),
     worktrees: createWorktrees(places.worktrees),
     home: places.home,

@@ -94,6 +94,11 @@ export class TokenBook {
     this.#noteUse();
   }
 
+  /** Whether a named token lets anybody in now. */
+  isGood(id: string): boolean {
+    return (this.#tokens.get(id)?.scopes.size ?? 0) > 0;
+  }
+
   /** Calls back when a token has ended: whoever came in by it has no rights any more. */
   onEnd(listener: () => void): void {
     this.#endListeners.push(listener);

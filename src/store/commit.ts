@@ -15,8 +15,10 @@ import type {
   Item,
   ItemResult,
   KnownFact,
+  NotifyItem,
   PendingItem,
 } from './items.ts';
+import { applyNotifyChange } from './notifications.ts';
 import type { JournalRow } from './queries/journal.ts';
 import { createRows } from './rows.ts';
 import { byteLength, MAX_STORED_BYTES, storable } from './text.ts';
@@ -129,6 +131,8 @@ function commitOne(context: ItemContext, item: Item): ItemResult {
       return commitCheckpoint(context, item);
     case 'access':
       return commitAccess(context, item);
+    case 'notify':
+      return commitNotify(context, item);
   }
 }
 
@@ -224,14 +228,20 @@ function commitAccess({ database }: ItemContext, { change, at }: AccessItem): It
   return isDone ? { outcome: 'committed', seq: 0, revision: 0 } : { outcome: 'duplicate' };
 }
 
+function commitNotify({ database }: ItemContext, { change, at }: NotifyItem): ItemResult {
+  const isDone = applyNotifyChange(database, change, at);
+  return isDone ? { outcome: 'committed', seq: 0, revision: 0 } : { outcome: 'duplicate' };
+}
+
 function isFirst({ statements }: ItemContext, item: Item): boolean {
   return item.key === null || statements.addKey.run(item.key, item.at).changes > 0;
 }
 
 function setAside({ statements, refused }: ItemContext, item: Item, error: unknown): ItemResult {
   const reason = error instanceof Error ? error.message : String(error);
-  // Of an item about access nothing is kept, not even a digest.
-  const body = item.kind === 'access' ? '{}' : JSON.stringify(item);
+  // Of an item about access nothing is kept, not even a digest, and of a channel not its keys.
+  const isSecret = item.kind === 'access' || item.kind === 'notify';
+  const body = isSecret ? '{}' : JSON.stringify(item);
   statements.quarantine.run(item.at, item.sessionId, storable(body), reason);
   if (item.kind === 'event') refused.add(item.chain);
   return { outcome: 'quarantined', error: reason };

@@ -13,6 +13,7 @@ import type {
 } from '../protocol/nouns.ts';
 import type { ApprovalHistoryItem, RecentProject, SearchHit } from '../protocol/server.ts';
 import type { Damage } from './damage.ts';
+import type { NotifyChange, NotifyRead } from './notifications.ts';
 import type { JournalBase, JournalRow } from './queries/journal.ts';
 import type { Fit } from './text.ts';
 import type { TokenChange, TokensRead } from './tokens.ts';
@@ -79,8 +80,18 @@ export interface AccessItem {
   change: TokenChange;
 }
 
+/** A change of who is notified, or of what was told. Of no session; what changes nothing is a `duplicate`. */
+export interface NotifyItem {
+  kind: 'notify';
+  sessionId: '';
+  key: null;
+  /** ISO 8601 UTC, milliseconds. */
+  at: string;
+  change: NotifyChange;
+}
+
 /** What can be committed. */
-export type Item = EventItem | PendingItem | CheckpointItem | AccessItem;
+export type Item = EventItem | PendingItem | CheckpointItem | AccessItem | NotifyItem;
 
 /** A fact about a message that was known already, or that has another place than its source knows. */
 export interface KnownFact {
@@ -180,6 +191,8 @@ export type Read =
     }
   /** Tokens and pairing codes that are good; `seen`: the version that is known. */
   | { kind: 'tokens'; seen: number | null }
+  /** Channels, needs that were told, quiet hours; `seen`: the version that is known. */
+  | { kind: 'notify'; seen: number | null }
   /** How much there is, for who watches the server. */
   | { kind: 'totals' };
 
@@ -244,6 +257,7 @@ export interface ReadResults {
     isBehind: boolean;
   };
   tokens: TokensRead;
+  notify: NotifyRead;
   totals: Totals;
 }
 

@@ -13,10 +13,11 @@ function refusal(value: unknown): OrbitError {
 }
 
 describe('decoding a client message', () => {
-  it('knows the 43 types of the protocol, and thirteen of its own', () => {
+  it('knows the 43 types of the protocol, and eighteen of its own', () => {
     const own = [
       'cancel_shell',
       'get_messages',
+      'get_notifications',
       'get_sessions',
       'get_text',
       'get_turn_diffs',
@@ -28,6 +29,10 @@ describe('decoding a client message', () => {
       'remove_worktree',
       'search',
       'withdraw_message',
+      'mute_session',
+      'set_quiet_hours',
+      'subscribe_push',
+      'unsubscribe_push',
     ];
     expect(CLIENT_TYPES).toEqual(expect.arrayContaining(own));
     expect(CLIENT_TYPES).toHaveLength(43 + own.length);

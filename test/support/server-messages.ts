@@ -187,6 +187,13 @@ export const SERVER_MESSAGES: {
     turn_diffs: [{ turn_id: 'turn-1', diff: '+1', token_usage: usage, truncated: { diff: 3 } }],
     has_older: true,
   },
+  notifications: {
+    type: 'notifications',
+    public_key: 'B',
+    quiet: { from: '22:00', to: '07:00' },
+    muted: [session_id],
+    devices: [{ id: 'd', name: 'phone', created_at: at, is_mine: true }],
+  },
   search_results: {
     type: 'search_results',
     query: 'ls',

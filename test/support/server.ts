@@ -33,6 +33,8 @@ export interface TestServerOptions {
   paths?: DataPaths;
   /** Options of `start` besides data directory and address. */
   flags?: Flags;
+  /** The clock of notifications, and how push services are reached. */
+  notify?: ServerParts['notify'];
   /** Providers instead of the server's own. */
   providers?: readonly Provider[];
 }
@@ -42,7 +44,10 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const paths = options.paths ?? temporaryDataPaths();
   const env = options.env ?? withoutAgents(paths);
   const { providers, flags = {} } = options;
-  const parts = providers ? { openProviders: () => createProviders(providers) } : {};
+  const parts = {
+    ...(providers && { openProviders: () => createProviders(providers) }),
+    ...(options.notify && { notify: options.notify }),
+  };
   let running: Server | null = await startOn(paths, 0, { env, parts, flags });
   const { port } = running;
   const stop = async (): Promise<void> => {

@@ -169,6 +169,23 @@ export function withdraw(session_id: string, message_id: string): Promise<string
   return wish({ type: 'withdraw_message', session_id, message_id });
 }
 
+/** The key that a browser subscribes to notifications with. @throws ClientError when it cannot be had */
+export async function notificationKey(): Promise<string> {
+  return (await connected().request({ type: 'get_notifications' })).public_key;
+}
+
+/** Has this browser notified; `null` when the server took it, else its words. */
+export function subscribePush(
+  device: Omit<Extract<ClientMessage, { type: 'subscribe_push' }>, 'type'>,
+): Promise<string | null> {
+  return wish({ type: 'subscribe_push', ...device });
+}
+
+/** Has this browser notified no more. */
+export function unsubscribePush(endpoint: string): Promise<string | null> {
+  return wish({ type: 'unsubscribe_push', endpoint });
+}
+
 /** Gives a session its connector back. */
 export function resume(session_id: string): Promise<string | null> {
   return wish({ type: 'resume_session', session_id });

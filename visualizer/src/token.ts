@@ -54,7 +54,7 @@ export async function pairFromAddress(server: string): Promise<string | null> {
 }
 
 /** What a person would call the device, by what its browser says of itself. */
-function deviceName(agent: string): string {
+export function deviceName(agent: string): string {
   const devices = ['iPhone', 'iPad', 'Android', 'Macintosh', 'Windows', 'CrOS', 'Linux'];
   const browsers = ['Edg', 'Firefox', 'Chrome', 'Safari'];
   const device = devices.find((name) => agent.includes(name)) ?? 'device';

@@ -6,7 +6,7 @@ import type { Logger } from '../../log.ts';
 import type { Hook } from '../../protocol/hook.ts';
 import type { Providers } from '../../providers/provider.ts';
 import type { Core } from '../core.ts';
-import type { Asker, ClientTag, Handlers, HookMeta } from '../runtime-api.ts';
+import type { Asker, ClientTag, Handlers, HookMeta, Notifications } from '../runtime-api.ts';
 import type { Shells } from '../shells.ts';
 import { createForks } from '../steering/forks.ts';
 import { createApprovalsHandlers } from './approvals.ts';
@@ -14,6 +14,7 @@ import { createAccountHandlers, createCatalogHandlers } from './catalog.ts';
 import { createHistoryHandlers } from './history.ts';
 import { createBrowseHandlers, createShellHandlers, createWorktreeHandlers } from './host.ts';
 import { createLifecycleHandlers, createNamingHandlers } from './lifecycle.ts';
+import { createNotificationHandlers } from './notifications.ts';
 import { createPastHandlers } from './past.ts';
 import { createReviewsHandlers } from './reviews.ts';
 import { createSearchHandlers } from './search.ts';
@@ -31,6 +32,8 @@ export interface HandlersDeps {
   worktrees: Worktrees;
   /** The user's home: what `~` means. */
   home: string;
+  /** Null where nobody is ever notified. */
+  notifications: Notifications | null;
   takeHook: (hook: Hook, meta: HookMeta) => Promise<void>;
   log: Logger;
 }
@@ -61,6 +64,7 @@ export function createHandlers(deps: HandlersDeps): Handlers<ClientTag> {
     ...createHistoryHandlers({ writer, sessions, providers, images }),
     ...createSearchHandlers(writer),
     ...createPastHandlers({ providers, images, log }),
+    ...createNotificationHandlers(deps.notifications, registry),
     ...createReviewsHandlers({ writer, sessions }),
     ...createShellHandlers({ shells, sessions, home }),
     ...createWorktreeHandlers({ worktrees, registry, home }),

@@ -4,6 +4,7 @@
  */
 import type { Sqlite } from '../database.ts';
 import type { InspectedSession, Read, ReadResults } from '../items.ts';
+import { createNotifyRead } from '../notifications.ts';
 import type { SearchIndex } from '../search-index.ts';
 import { createTokensRead } from '../tokens.ts';
 import { ActorReads, createInspectedRead, createRangeRead } from './actors.ts';
@@ -34,6 +35,7 @@ export function createAnswer(deps: AnswerDeps) {
   const projects = createProjectsRead(database);
   const search = createSearchRead(database, deps.searchIndex ?? null);
   const tokens = createTokensRead(database);
+  const notify = createNotifyRead(database);
   const totals = createTotalsRead(database);
   const hasKey = database.prepare<[string]>('SELECT 1 FROM hook_keys WHERE key = ?');
   return (read: Read): ReadResults[Read['kind']] => {
@@ -80,6 +82,8 @@ export function createAnswer(deps: AnswerDeps) {
         return search(read);
       case 'tokens':
         return tokens(read.seen);
+      case 'notify':
+        return notify(read.seen);
       case 'totals':
         return totals();
       default:

@@ -150,7 +150,7 @@ export class Queue {
 /** Bytes of an item, about: what is long in it is text, counted in UTF-16 units. */
 function sizeOf(item: Item): number {
   if (item.kind === 'pending') return 200 + (item.start?.length ?? 0);
-  if (item.kind === 'access') return 500;
+  if (item.kind === 'access' || item.kind === 'notify') return 1000;
   if (item.kind === 'checkpoint') return 200 + item.content.length;
   const { event, facts, snapshot, base } = item;
   return 500 + event.length + facts.length + (snapshot?.length ?? 0) + (base?.length ?? 0);

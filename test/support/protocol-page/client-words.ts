@@ -80,6 +80,26 @@ export const CLIENT_WORDS: Record<ClientMessage['type'], ClientWords> = {
     does: 'Finds messages and sessions by words and filters (`project:` `file:` `agent:` `is:` `when:` `"exact"`). `limit` is at most 200.',
     errors: [...READ, 'invalid_argument'],
   },
+  get_notifications: {
+    does: 'Tells which devices are notified, quiet hours and muted sessions, and the key to subscribe with.',
+    errors: ['invalid_argument'],
+  },
+  subscribe_push: {
+    does: 'Notifies this browser by Web Push when a session needs a person: what its `PushSubscription` holds, with an https endpoint. It lasts as long as the token it was sent with.',
+    errors: ['invalid_argument', 'storage_unavailable'],
+  },
+  unsubscribe_push: {
+    does: 'Notifies this browser no more; an unknown endpoint is acknowledged too.',
+    errors: ['invalid_argument', 'storage_unavailable'],
+  },
+  set_quiet_hours: {
+    does: "Tells nobody anything between these times of the day (`HH:MM`, the server's clock); what still waits then is told at their end. Null: none.",
+    errors: ['invalid_argument', 'storage_unavailable'],
+  },
+  mute_session: {
+    does: 'Notifies nobody of this session, or again.',
+    errors: [...READ, 'not_found', 'invalid_argument'],
+  },
   get_text: {
     does: 'Sends a part of a text that is cut elsewhere: of a message (`message_id` and `field`) or the diff of a turn (`turn_id`).',
     errors: [...READ, 'not_found', 'invalid_argument'],

@@ -46,6 +46,10 @@ export const SERVER_WORDS: Record<ServerMessage['type'], ServerWords> = {
     to: ['asker'],
     says: 'Where the words stand, the newest first: sessions by their names, then messages. `marks` are begin and end of each word in `line`, UTF-16 units.',
   },
+  notifications: {
+    to: ['asker'],
+    says: 'Who is notified by Web Push, and when not. `public_key` is what a browser subscribes with (`applicationServerKey`).',
+  },
   text_part: {
     to: ['asker'],
     says: 'A part of a text. `offset` and `length` (of the whole) count UTF-16 units.',

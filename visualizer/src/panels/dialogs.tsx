@@ -2,7 +2,9 @@
 import { KEYS } from '../keys.ts';
 import { selected } from '../model.ts';
 import { mayNotify, notices, startAlerts } from '../notify.ts';
+import { isPushed, mayPush, pushFailure, startPush, stopPush } from '../push.ts';
 import { isMenuOpen, isNewSessionOpen, place } from '../route.ts';
+import { mayControl } from '../session-client.ts';
 import { setTheme, THEME_WORDS, THEMES, theme } from '../theme.ts';
 import { Dialog } from '../ui/dialog.tsx';
 import { ConversationExport, JournalExport } from './exports.tsx';
@@ -97,6 +99,13 @@ function Switches() {
         isOff={!alerts}
         onChange={(isOn) => change({ isDiscreet: isOn })}
       />
+      <Switch
+        words="Notify this device, also when no page is open"
+        isOn={isPushed.value}
+        isOff={!mayPush() || !mayControl.value}
+        onChange={(isOn) => void (isOn ? startPush() : stopPush())}
+      />
+      {pushFailure.value && <p class="hint">{pushFailure.value}</p>}
       <Switch words="With a sound" isOn={sound} onChange={(isOn) => change({ sound: isOn })} />
     </div>
   );

@@ -1,0 +1,356 @@
+/**
+ * Tells people of what sessions need, each need once: also over a restart, for what was told is stored first. Looks at
+ * committed sessions only, and nothing of the runtime ever waits for it.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Agent } from 'node:https';
+import { OrbitError } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import type { Notifications, PushDevice } from '../runtime/runtime-api.ts';
+import type { LiveSession } from '../runtime/sessions/live-session.ts';
+import type { EventItem, ReadResults } from '../store/items.ts';
+import type { Channel, NotifyChange, NotifyState } from '../store/notifications.ts';
+import type { Writer } from '../store/writer.ts';
+import { failureOf, isCaredFor, type Need, type Notice, requestsOf, tagOf } from './needs.ts';
+import { Outbox } from './outbox.ts';
+import { hoursFrom, hoursText, isQuiet } from './quiet.ts';
+import { sendTo } from './senders.ts';
+import { type VapidKeys, vapidKeys } from './vapid.ts';
+
+/** What may stand in for parts of the world, in tests. */
+export interface NotifyParts {
+  /** The wall clock, ms since 1970. */
+  now?: () => number;
+  /** Reaches push services. */
+  agent?: Agent;
+}
+
+interface NotifierDeps extends NotifyParts {
+  writer: Pick<Writer, 'read' | 'submit'>;
+  /** Whether a named token is good: a device whose token ended is told nothing any more. */
+  isTokenGood: (id: string) => boolean;
+  vapidPath: string;
+  log: Logger;
+}
+
+/** A need that is known, and whether people were told. */
+interface Known {
+  need: Need;
+  /** `waiting`: for the end of quiet hours or of a mute, or there is nobody to tell. */
+  is: 'waiting' | 'being_told' | 'told' | 'told_long';
+}
+
+/** How often the database is asked for changes and waiting needs are looked at, ms. */
+const LOOK_EVERY_MS = 500;
+/** A request that waits longer is told once more, ms. */
+const LONG_MS = 15 * 60_000;
+/** A hint is told when no request has taken its place for so long, ms. */
+const HINT_MS = 5_000;
+const NONE: NotifyState = { channels: [], open: [], muted: [], quiet: null };
+
+/** The part of the server that notifies. */
+export class Notifier implements Notifications {
+  readonly #deps: NotifierDeps;
+  readonly #now: () => number;
+  /** Needs by id, by session. */
+  readonly #sessions = new Map<string, Map<string, Known>>();
+  readonly #outboxes = new Map<string, Outbox>();
+  /** Told by an earlier process, and not seen since. */
+  readonly #earlier = new Map<string, string>();
+  #state = NONE;
+  #version: number | null = null;
+  #vapid: Promise<VapidKeys> | null = null;
+  #timer: NodeJS.Timeout | null = null;
+  #isClosed = false;
+
+  constructor(deps: NotifierDeps) {
+    this.#deps = deps;
+    this.#now = deps.now ?? Date.now;
+  }
+
+  /** Reads what was told before, then follows; `sessions` are those that were opened again. */
+  async open(sessions: Iterable<LiveSession>): Promise<void> {
+    await this.#look();
+    for (const { id, session_id } of this.#state.open) this.#earlier.set(id, session_id);
+    for (const live of sessions) this.#compare(live);
+    for (const [id, sessionId] of this.#earlier) {
+      // What has gone while nobody looked is withdrawn; a bad end stays until somebody takes care of it.
+      if (id.startsWith('request:')) this.#withdraw({ id, sessionId });
+    }
+    this.#timer = setInterval(
+      () => void this.#look().then(() => this.#tellWaiting()),
+      LOOK_EVERY_MS,
+    );
+    this.#timer.unref();
+    this.#tellWaiting();
+  }
+
+  /** A session has moved. Never throws, costs nothing where nothing is needed. */
+  noticed(live: LiveSession, item: EventItem): void {
+    if (this.#isClosed) return;
+    this.#compare(live);
+    const failure = failureOf(live, item);
+    if (failure !== null) this.#learn(failure);
+    else if (isCaredFor(live)) this.#settleFailures(live.id);
+  }
+
+  /** Sends nothing more. */
+  close(): void {
+    this.#isClosed = true;
+    if (this.#timer !== null) clearInterval(this.#timer);
+    for (const outbox of this.#outboxes.values()) outbox.close();
+  }
+
+  async state(tokenId: string | null) {
+    const { publicKey } = await this.#keys();
+    const devices = this.#state.channels.filter(({ config }) => config.kind === 'push');
+    return {
+      type: 'notifications' as const,
+      public_key: publicKey,
+      quiet: this.#state.quiet && hoursText(this.#state.quiet),
+      muted: this.#state.muted,
+      devices: devices.map(({ id, name, token_id, created_at }) => {
+        const isMine = token_id === tokenId;
+        return { id, name, created_at, ...(isMine && { is_mine: true as const }) };
+      }),
+    };
+  }
+
+  async subscribe({ endpoint, p256dh, auth, name, tokenId }: PushDevice): Promise<void> {
+    if (!/^https:\/\/[^\s@]+$/.test(endpoint) || !URL.canParse(endpoint)) {
+      throw new OrbitError('invalid_argument', {
+        reason: 'The endpoint of a push subscription is an https address',
+      });
+    }
+    const config = { kind: 'push' as const, endpoint, p256dh, auth };
+    const id = this.#deviceOf(endpoint)?.id ?? randomUUID();
+    const created_at = new Date(this.#now()).toISOString();
+    const channel = {
+      id,
+      name: `${name} ${id.slice(0, 8)}`,
+      config,
+      token_id: tokenId,
+      created_at,
+    };
+    await this.#changeAndLook({ type: 'channel', channel });
+  }
+
+  async unsubscribe(endpoint: string): Promise<void> {
+    const device = this.#deviceOf(endpoint);
+    if (device) await this.#changeAndLook({ type: 'channel-gone', id: device.id });
+  }
+
+  async setQuiet(quiet: { from: string; to: string } | null): Promise<void> {
+    await this.#changeAndLook({ type: 'quiet', quiet: quiet && hoursFrom(quiet) });
+  }
+
+  async mute(sessionId: string, isMuted: boolean): Promise<void> {
+    await this.#changeAndLook({ type: 'mute', sessionId, isMuted });
+  }
+
+  #deviceOf(endpoint: string): Channel | undefined {
+    return this.#state.channels.find(
+      ({ config }) => config.kind === 'push' && config.endpoint === endpoint,
+    );
+  }
+
+  #keys(): Promise<VapidKeys> {
+    this.#vapid ??= vapidKeys(this.#deps.vapidPath);
+    return this.#vapid;
+  }
+
+  /** Requests that are open now against those that are known. */
+  #compare(live: LiveSession): void {
+    const open = requestsOf(live);
+    const known = this.#sessions.get(live.id);
+    if (open.length === 0 && known === undefined) return;
+    const ids = new Set(open.map(({ id }) => id));
+    for (const [id, { need }] of known ?? []) {
+      if (need.kind !== 'failed' && !ids.has(id)) this.#settle(need);
+    }
+    for (const need of open) this.#learn(need);
+  }
+
+  #learn(need: Need): void {
+    let known = this.#sessions.get(need.sessionId);
+    if (known === undefined) {
+      known = new Map();
+      this.#sessions.set(need.sessionId, known);
+    }
+    if (known.has(need.id)) return;
+    const wasTold = this.#earlier.delete(need.id);
+    const wasToldLong = this.#earlier.delete(longId(need.id));
+    const entry: Known = { need, is: wasToldLong ? 'told_long' : wasTold ? 'told' : 'waiting' };
+    known.set(need.id, entry);
+    if (entry.is === 'waiting') this.#tell(entry);
+  }
+
+  /** Tells of what waited for its hour, and once more of what waits for long. */
+  #tellWaiting(): void {
+    if (this.#isClosed) return;
+    for (const known of this.#sessions.values()) {
+      for (const entry of known.values()) {
+        if (entry.is === 'waiting') this.#tell(entry);
+        if (entry.is === 'told') this.#tellLong(entry);
+      }
+    }
+  }
+
+  #mayTell({ sessionId }: Need): boolean {
+    const { channels, muted, quiet } = this.#state;
+    if (channels.length === 0 || muted.includes(sessionId)) return false;
+    return quiet === null || !isQuiet(quiet, new Date(this.#now()));
+  }
+
+  #tell(entry: Known): void {
+    const { need } = entry;
+    const isEarly = need.isHint && this.#ageOf(need) < HINT_MS;
+    if (isEarly || !this.#mayTell(need)) return;
+    entry.is = 'being_told';
+    this.#storeThen({ type: 'told', need: need.id, sessionId: need.sessionId }, (isNew) => {
+      entry.is = 'told';
+      if (!this.#isKnown(need)) this.#withdraw(need);
+      else if (isNew) this.#send({ state: 'open', tag: tagOf(need.id), need });
+    });
+  }
+
+  #tellLong(entry: Known): void {
+    const { need } = entry;
+    if (need.requestId === null || this.#ageOf(need) < LONG_MS || !this.#mayTell(need)) return;
+    entry.is = 'told_long';
+    const change = { type: 'told', need: longId(need.id), sessionId: need.sessionId } as const;
+    this.#storeThen(change, (isNew) => {
+      if (isNew && this.#isKnown(need)) {
+        this.#send({ state: 'waiting_long', tag: tagOf(need.id), need });
+      }
+    });
+  }
+
+  #ageOf({ since }: Need): number {
+    return this.#now() - Date.parse(since);
+  }
+
+  #isKnown({ sessionId, id }: Need): boolean {
+    return this.#sessions.get(sessionId)?.has(id) ?? false;
+  }
+
+  #settleFailures(sessionId: string): void {
+    for (const { need } of this.#sessions.get(sessionId)?.values() ?? []) {
+      if (need.kind === 'failed') this.#settle(need);
+    }
+    for (const [id, of] of this.#earlier) {
+      if (of === sessionId && id.startsWith('failed:')) this.#withdraw({ id, sessionId });
+    }
+  }
+
+  #settle(need: Need): void {
+    const known = this.#sessions.get(need.sessionId);
+    const entry = known?.get(need.id);
+    known?.delete(need.id);
+    if (known?.size === 0) this.#sessions.delete(need.sessionId);
+    if (entry?.is.startsWith('told')) this.#withdraw(need);
+  }
+
+  /** Tells that something which was told is settled. */
+  #withdraw(need: Notice['need']): void {
+    this.#earlier.delete(need.id);
+    if (this.#earlier.delete(longId(need.id)) || need.requestId) {
+      this.#storeThen({ type: 'settled', need: longId(need.id) }, () => {});
+    }
+    this.#storeThen({ type: 'settled', need: need.id }, () => {
+      this.#send({ state: 'settled', tag: tagOf(need.id), need });
+    });
+  }
+
+  #send(notice: Notice): void {
+    for (const channel of this.#state.channels) {
+      const { token_id } = channel;
+      if (token_id === null || this.#deps.isTokenGood(token_id))
+        this.#outboxOf(channel).push(notice);
+    }
+  }
+
+  #outboxOf({ id, name }: Channel): Outbox {
+    const there = this.#outboxes.get(id);
+    if (there) return there;
+    const push = { vapid: () => this.#keys(), agent: this.#deps.agent };
+    const outbox = new Outbox({
+      name,
+      log: this.#deps.log,
+      send: async (notice, signal) => {
+        // As it is now: it may have been replaced meanwhile.
+        const channel = this.#state.channels.find((one) => one.id === id);
+        if (!channel) return 'refused';
+        return await sendTo(channel.config, notice, { signal, push, now: this.#now });
+      },
+      gone: () => {
+        this.#outboxes.delete(id);
+        this.#deps.log.info('notify.device_gone', { channel: name });
+        this.#storeThen({ type: 'channel-gone', id }, () => this.#again());
+      },
+    });
+    this.#outboxes.set(id, outbox);
+    return outbox;
+  }
+
+  /** The next look reads all anew: a change of our own does not show in the version. */
+  #again(): void {
+    this.#version = null;
+    void this.#look();
+  }
+
+  async #look(): Promise<void> {
+    try {
+      const { version, now }: ReadResults['notify'] = await this.#deps.writer.read({
+        kind: 'notify',
+        seen: this.#version,
+      });
+      this.#version = version;
+      if (now === null) return;
+      this.#state = now;
+      const ids = new Set(now.channels.map(({ id }) => id));
+      for (const [id, outbox] of this.#outboxes) {
+        if (ids.has(id)) continue;
+        outbox.close();
+        this.#outboxes.delete(id);
+      }
+    } catch (error) {
+      if (!(error instanceof OrbitError)) throw error;
+      // Storage trouble and the end of the server are told elsewhere.
+      this.#deps.log.debug('notify.not_read', { code: error.code });
+    }
+  }
+
+  async #changeAndLook(change: NotifyChange): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.#submit(change, (result) => {
+        if (result.outcome !== 'quarantined') return resolve();
+        reject(new OrbitError('storage_unavailable', { reason: result.error }));
+      });
+    });
+    this.#version = null;
+    await this.#look();
+    this.#tellWaiting();
+  }
+
+  /** @param then  whether it changed anything; not called when it could not be stored */
+  #storeThen(change: NotifyChange, then: (isNew: boolean) => void): void {
+    try {
+      this.#submit(change, (result) => {
+        if (result.outcome !== 'quarantined') return then(result.outcome === 'committed');
+        this.#deps.log.error('notify.not_stored', { what: change.type, reason: result.error });
+      });
+    } catch (error) {
+      if (!(error instanceof OrbitError)) throw error;
+      // The server is stopping: the next one finds the need as it stands.
+      this.#deps.log.debug('notify.not_stored', { code: error.code });
+    }
+  }
+
+  #submit(change: NotifyChange, done: Parameters<Writer['submit']>[1]): void {
+    const at = new Date(this.#now()).toISOString();
+    this.#deps.writer.submit({ kind: 'notify', sessionId: '', key: null, at, change }, done);
+  }
+}
+
+const longId = (id: string): string => `long:${id}`;

@@ -1,0 +1,43 @@
+/** Who is notified, and when not: the messages of devices and of the page. */
+import { OrbitError } from '../../errors.ts';
+import type { Asker, Handlers, Notifications } from '../runtime-api.ts';
+import type { Registry } from '../sessions/registry.ts';
+
+type Tag =
+  | 'get_notifications'
+  | 'subscribe_push'
+  | 'unsubscribe_push'
+  | 'set_quiet_hours'
+  | 'mute_session';
+
+/** Handlers of this group. @param notifications  null where nobody is ever notified */
+export function createNotificationHandlers(
+  notifications: Notifications | null,
+  registry: Pick<Registry, 'enter'>,
+): Handlers<Tag> {
+  const port = (): Notifications => {
+    if (notifications !== null) return notifications;
+    throw new OrbitError('invalid_argument', { reason: 'This server notifies nobody' });
+  };
+  const tokenOf = ({ connection }: Asker): string | null =>
+    connection.caller.rights.token?.id ?? null;
+  return {
+    async get_notifications(_message, asker) {
+      asker.reply(await port().state(tokenOf(asker)));
+    },
+    subscribe_push: ({ endpoint, p256dh, auth, device }, asker) =>
+      port().subscribe({
+        ...{ endpoint, p256dh, auth },
+        name: device?.trim() || 'device',
+        tokenId: tokenOf(asker),
+      }),
+    unsubscribe_push: ({ endpoint }) => port().unsubscribe(endpoint),
+    set_quiet_hours: ({ quiet }) => port().setQuiet(quiet),
+    async mute_session({ session_id, is_muted }) {
+      const isThere = await registry.enter(session_id, ({ live }) => live !== null);
+      if (isThere) return port().mute(session_id, is_muted);
+      const sessionId = session_id;
+      throw new OrbitError('not_found', { what: 'Session', id: sessionId }, { sessionId });
+    },
+  };
+}

@@ -1,0 +1,287 @@
+/**
+ * Who is told when a session needs a person: a webhook, a topic of ntfy and a device with Web Push, as doubles on
+ * loopback that check signatures and decrypt. Requests are a hook's that waits, so that they can be answered from here.
+ */
+import { createHmac } from 'node:crypto';
+import { statSync } from 'node:fs';
+import { request } from 'node:http';
+import { Writable } from 'node:stream';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { runCli } from '../../src/cli/index.ts';
+import { createToken } from '../../src/secrets.ts';
+import { hookKey } from '../support/hooks.ts';
+import {
+  checkVapid,
+  createDevice,
+  openPushService,
+  openReceiver,
+  type Received,
+  type Receiver,
+} from '../support/notified.ts';
+import { startTestServer, type TestServer } from '../support/server.ts';
+
+let server: TestServer;
+let receiver: Receiver;
+let pushes: Awaited<ReturnType<typeof openPushService>>;
+/** The clock of notifications. */
+let now: number;
+let hangUps: Array<() => void>;
+const OWNER = createToken();
+
+beforeEach(async () => {
+  now = Date.now();
+  hangUps = [];
+  receiver = await openReceiver();
+  pushes = await openPushService();
+  server = await startTestServer({
+    flags: { requireAuth: true, authToken: OWNER },
+    notify: { now: () => now, agent: pushes.agent },
+  });
+});
+afterEach(async () => {
+  for (const hangUp of hangUps) hangUp();
+  await server[Symbol.asyncDispose]();
+  await Promise.all([receiver[Symbol.asyncDispose](), pushes[Symbol.asyncDispose]()]);
+});
+
+async function cli(...words: string[]): Promise<string> {
+  let out = '';
+  const sink = new Writable({
+    write(chunk, _encoding, done) {
+      out += String(chunk);
+      done();
+    },
+  });
+  const env = { HOME: server.paths.dir, PATH: process.env.PATH ?? '' };
+  const argv = ['--data-dir', server.paths.dir, ...words];
+  expect(await runCli(argv, { env, stdout: sink, stderr: sink }), out).toBe(0);
+  return out.trim();
+}
+
+interface Answer {
+  public_key: string;
+  devices: object[];
+}
+
+async function ask(path: string, body: object, token = OWNER) {
+  const headers = { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' };
+  const init = { method: 'POST', headers, body: JSON.stringify(body) };
+  const answer = await fetch(`${server.url}${path}`, init);
+  return { status: answer.status, body: (await answer.json()) as Answer };
+}
+
+const say = (message: object, token = OWNER) => ask('/api/messages', message, token);
+
+/** A CLI that asks whether it may run a command, and waits for the answer. */
+function askPermission(session_id: string, command = 'npm test'): { answer: Promise<string> } {
+  const body = JSON.stringify({
+    ...{ session_id, hook_event_name: 'PermissionRequest', cwd: '/home/dev/shop' },
+    ...{ tool_name: 'Bash', tool_input: { command } },
+  });
+  const headers = {
+    ...{ 'Content-Type': 'application/json', 'X-OrbitDock-Awaits': '1' },
+    ...{ 'Idempotency-Key': hookKey(), Authorization: `Bearer ${OWNER}` },
+  };
+  const options = { socketPath: server.paths.socket, path: '/api/hook/answer', method: 'POST' };
+  const asked = request({ ...options, agent: false, headers });
+  hangUps.push(() => asked.destroy());
+  const answer = new Promise<string>((resolve) => {
+    asked.once('error', () => resolve(''));
+    asked.once('response', (response) => {
+      let text = '';
+      response.on('data', (part) => (text += part));
+      response.on('end', () => resolve(text));
+    });
+  });
+  asked.end(body);
+  return { answer };
+}
+
+/** A hook that does not wait. */
+async function postHook(body: object): Promise<void> {
+  const headers = { Authorization: `Bearer ${OWNER}`, 'Idempotency-Key': hookKey() };
+  const init = { method: 'POST', headers: { ...headers, 'Content-Type': 'application/json' } };
+  const answer = await fetch(`${server.url}/api/hook`, { ...init, body: JSON.stringify(body) });
+  expect(answer.status).toBe(204);
+}
+
+const jsonOf = ({ body }: Received) => JSON.parse(body.toString());
+const approve = (session: string, requestId: string, token = OWNER) =>
+  ask(`/api/sessions/${session}/approve`, { request_id: requestId, decision: 'approved' }, token);
+
+/** Adds the webhook and waits until the running server has noticed it. */
+async function addWebhook(): Promise<string> {
+  const secret = await cli('notify', 'add', 'webhook', `${receiver.url}/hook`, '-q');
+  await vi.waitFor(async () => expect(await sees()).toBe(true), { timeout: 5000 });
+  return secret;
+}
+
+/** Any device's list is read with the same look at the database. */
+async function sees(): Promise<boolean> {
+  await new Promise((resolve) => setTimeout(resolve, 600));
+  return true;
+}
+
+async function subscribe(token = OWNER) {
+  const device = createDevice(`${pushes.url}/device`);
+  expect(await say({ type: 'subscribe_push', ...device.subscription }, token)).toMatchObject({
+    status: 200,
+  });
+  return device;
+}
+
+it('tells a webhook once, signed as the Standard Webhooks say, and once more when it is settled', async () => {
+  const secret = await addWebhook();
+  askPermission('hooked');
+  const [told] = await receiver.count(1);
+  if (!told) throw new Error('nothing came');
+  const notice = jsonOf(told);
+  expect(notice).toMatchObject({
+    ...{ type: 'open', kind: 'permission', session_id: 'hooked', project: 'shop' },
+    ...{ text: 'npm test', can_answer: true },
+  });
+  const { headers, body } = told;
+  const signed = `${headers['webhook-id']}.${headers['webhook-timestamp']}.${body}`;
+  const key = Buffer.from(secret.replace('whsec_', ''), 'base64');
+  const mac = createHmac('sha256', key).update(signed).digest('base64');
+  expect(headers['webhook-signature']).toBe(`v1,${mac}`);
+  expect(await approve('hooked', notice.request_id)).toMatchObject({ status: 200 });
+  const [, settled] = await receiver.count(2);
+  expect(settled && jsonOf(settled)).toMatchObject({ type: 'settled', tag: notice.tag });
+});
+
+it('tries a webhook again that answers 503, under the same id', async () => {
+  await addWebhook();
+  receiver.answers.push(503);
+  askPermission('again');
+  const [first, second] = await receiver.count(2);
+  expect(second?.headers['webhook-id']).toBe(first?.headers['webhook-id']);
+});
+
+it('tells a topic of ntfy, without a way to answer', async () => {
+  await cli('notify', 'add', 'ntfy', `${receiver.url}/my-topic`);
+  await sees();
+  askPermission('topic');
+  const [told] = await receiver.count(1);
+  expect(told && jsonOf(told)).toMatchObject({ topic: 'my-topic', priority: 4 });
+  expect(told && jsonOf(told).message).toContain('npm test');
+});
+
+it('says of what cannot be answered from here where to answer', async () => {
+  await addWebhook();
+  const asked = { hook_event_name: 'PermissionRequest', tool_name: 'Bash', cwd: '/home/dev/shop' };
+  await postHook({ session_id: 'watched', ...asked, tool_input: { command: 'ls' } });
+  const [told] = await receiver.count(1);
+  expect(told && jsonOf(told)).toMatchObject({
+    ...{ can_answer: false, where: 'Answer in the terminal it runs in' },
+  });
+});
+
+it('does not tell again after a restart', async () => {
+  await addWebhook();
+  askPermission('kept');
+  await receiver.count(1);
+  await server.restart();
+  // What comes later is told after it.
+  askPermission('next');
+  await vi.waitFor(() => expect(receiver.received.map(jsonOf).at(-1).session_id).toBe('next'));
+  const opened = receiver.received.map(jsonOf).filter(({ type }) => type === 'open');
+  expect(opened.map(({ session_id }) => session_id)).toEqual(['kept', 'next']);
+});
+
+it('pushes to a device, encrypted for it and signed with keys that only the owner can read', async () => {
+  const device = await subscribe();
+  const { body } = await say({ type: 'get_notifications' });
+  expect(body.devices).toMatchObject([{ is_mine: true }]);
+  askPermission('pushed');
+  const [told] = await pushes.count(1);
+  if (!told) throw new Error('nothing came');
+  expect(checkVapid(told, body.public_key)).toMatchObject({ aud: pushes.url });
+  expect(told.headers).toMatchObject({ 'content-encoding': 'aes128gcm', urgency: 'high' });
+  const notice = device.decrypt(told);
+  expect(notice).toMatchObject({ type: 'open', session_id: 'pushed', can_answer: true });
+  expect(told.headers.topic).toBe(notice.tag);
+  expect(statSync(server.paths.vapid).mode & 0o777).toBe(0o600);
+});
+
+it('is answered from a push exactly once, and the push is withdrawn', async () => {
+  const device = await subscribe();
+  const cliOfSession = askPermission('once');
+  const [told] = await pushes.count(1);
+  const notice = told && device.decrypt(told);
+  const answers = await Promise.all([
+    approve('once', notice.request_id),
+    approve('once', notice.request_id),
+  ]);
+  expect(answers.map(({ status }) => status).sort()).not.toEqual([200, 200]);
+  expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
+  expect(await cliOfSession.answer).toContain('allow');
+  const [, settled] = await pushes.count(2);
+  expect(settled && device.decrypt(settled)).toMatchObject({ type: 'settled', tag: notice.tag });
+});
+
+it('lets a device whose token is revoked approve nothing, and tells it nothing more', async () => {
+  const token = await cli('tokens', 'create', 'phone', '--scope', 'control', '-q');
+  const device = await subscribe(token);
+  askPermission('revoked');
+  const [told] = await pushes.count(1);
+  const notice = told && device.decrypt(told);
+  await cli('tokens', 'revoke', 'phone');
+  expect(await approve('revoked', notice.request_id, token)).toMatchObject({ status: 401 });
+  await addWebhook();
+  askPermission('later');
+  await receiver.count(1);
+  expect(pushes.received).toHaveLength(1);
+});
+
+it('forgets a device that its push service does not know any more', async () => {
+  await subscribe();
+  pushes.answers.push(410);
+  askPermission('gone');
+  await pushes.count(1);
+  await vi.waitFor(async () => {
+    const { body } = await say({ type: 'get_notifications' });
+    expect(body.devices).toEqual([]);
+  });
+});
+
+it('refuses an endpoint that is not https', async () => {
+  const { subscription } = createDevice('http://192.168.0.1/x');
+  expect(await say({ type: 'subscribe_push', ...subscription })).toMatchObject({ status: 422 });
+});
+
+it('is silent in quiet hours, and tells at their end what still waits', async () => {
+  await addWebhook();
+  now = new Date(2026, 4, 5, 23, 30).getTime();
+  await say({ type: 'set_quiet_hours', quiet: { from: '22:00', to: '07:00' } });
+  askPermission('night');
+  await vi.waitFor(async () => {
+    const headers = { Authorization: `Bearer ${OWNER}` };
+    const answer = await fetch(`${server.url}/api/sessions/night`, { headers });
+    expect(await answer.json()).toMatchObject({ work_status: 'permission' });
+  });
+  await sees();
+  expect(receiver.received).toEqual([]);
+  now = new Date(2026, 4, 6, 7, 0).getTime();
+  const [told] = await receiver.count(1);
+  expect(told && jsonOf(told)).toMatchObject({ type: 'open', session_id: 'night' });
+});
+
+it('tells nothing of a muted session, and of a long wait once', async () => {
+  await addWebhook();
+  const start = { session_id: 'muted', hook_event_name: 'UserPromptSubmit', cwd: '/home/dev/shop' };
+  await postHook({ ...start, prompt: 'go on' });
+  const mute = { type: 'mute_session', session_id: 'muted', is_muted: true };
+  expect(await say(mute)).toMatchObject({ status: 200 });
+  askPermission('muted');
+  askPermission('long');
+  await receiver.count(1);
+  now += 16 * 60_000;
+  const all = await receiver.count(2);
+  now += 16 * 60_000;
+  await sees();
+  expect(all.map(jsonOf).map(({ type, session_id }) => [type, session_id])).toEqual([
+    ['open', 'long'],
+    ['waiting_long', 'long'],
+  ]);
+});
