@@ -18,7 +18,7 @@ import { sendTo } from './senders.ts';
 import { type VapidKeys, vapidKeys } from './vapid.ts';
 
 /** What may stand in for parts of the world, in tests. */
-export interface NotifyParts {
+interface NotifyParts {
   /** The wall clock, ms since 1970. */
   now?: () => number;
   /** Reaches push services. */

@@ -60,7 +60,7 @@ const KEEP_MS = 30 * 86_400_000;
 
 type Stored = Omit<Channel, 'config'> & { kind: string; config: string };
 
-/** All channels, the oldest first. */
+/** All channels, the oldest first. @public: loaded when a command needs it */
 export function listChannels(database: Sqlite): Channel[] {
   return database
     .prepare<[], Stored>('SELECT * FROM notify_channels ORDER BY created_at, id')
@@ -68,7 +68,7 @@ export function listChannels(database: Sqlite): Channel[] {
     .map(({ kind: _, config, ...row }) => ({ ...row, config: JSON.parse(config) }));
 }
 
-/** Adds a channel, or replaces the one of its id. @throws ExitError 64 when another has its name */
+/** Adds a channel, or replaces the one of its id. @throws ExitError 64 when another has its name @public */
 export function putChannel(database: Sqlite, channel: Channel): void {
   const { config, ...row } = channel;
   try {
@@ -88,7 +88,7 @@ export function putChannel(database: Sqlite, channel: Channel): void {
   }
 }
 
-/** Removes the channels of that name or id. @returns how many */
+/** Removes the channels of that name or id. @returns how many @public */
 export function removeChannel(database: Sqlite, name: string): number {
   return database
     .prepare('DELETE FROM notify_channels WHERE name = @name OR id = @name')

@@ -84,7 +84,6 @@ describe('a session of somebody else', () => {
     });
     const watched = steered(client, session_id);
     for (const [type, fields] of [
-      ['steer_turn', { content: 'x' }],
       ['interrupt_session', {}],
       ['compact_context', {}],
       ['undo_last_turn', {}],
