@@ -97,6 +97,7 @@ function Form({ onDone }: { onDone: () => void }) {
           rows={4}
           dir="auto"
           required
+          data-first
           value={prompt.value}
           onInput={(event) => {
             prompt.value = event.currentTarget.value;
@@ -116,7 +117,7 @@ function Form({ onDone }: { onDone: () => void }) {
             }}
           />
           <span>
-            <b>A new worktree</b>: a branch of its own; nothing of yours is touched
+            <b>A new worktree</b> A branch of its own; nothing of yours is touched
           </span>
         </label>
         {hasWorktree.value && (
@@ -143,7 +144,7 @@ function Form({ onDone }: { onDone: () => void }) {
             }}
           />
           <span>
-            <b>The directory itself</b>: beside whatever else works there
+            <b>The directory itself</b> Beside whatever else works there
           </span>
         </label>
       </fieldset>

@@ -53,7 +53,7 @@ export function Sessions() {
               filter.value = event.currentTarget.value;
             }}
           />
-          <kbd>/</kbd>
+          <kbd>L</kbd>
         </div>
         <select
           aria-label="Order"
