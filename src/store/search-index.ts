@@ -59,6 +59,21 @@ export function createSearchIndex(database: Sqlite): SearchIndex {
   };
 }
 
+/** The texts in a tool's input, one a line: a reader looks for what was asked, not for names of the JSON around it. */
+export function textOfInput(json: string): string {
+  const texts: string[] = [];
+  try {
+    JSON.parse(json, (_, value) => {
+      if (typeof value === 'string') texts.push(value);
+      return value;
+    });
+  } catch {
+    // A long one is read to a part of it, which is no JSON.
+    return json;
+  }
+  return texts.join('\n');
+}
+
 type Statements = ReturnType<typeof prepareStatements>;
 
 /** @returns the length of its texts */
@@ -73,7 +88,8 @@ function indexMessage(statements: Statements, messageId: string): number {
   }
   const { session_id, content, tool_input, tool_output } = texts;
   const entry = known ?? Number(statements.addEntry.run(messageId, session_id).lastInsertRowid);
-  statements.putWords.run(entry, content, tool_input, tool_output);
+  const input = tool_input === null ? null : textOfInput(tool_input);
+  statements.putWords.run(entry, content, input, tool_output);
   return [content, tool_input, tool_output].reduce((sum, text) => sum + (text?.length ?? 0), 100);
 }
 

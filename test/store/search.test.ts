@@ -100,6 +100,7 @@ describe('messages', () => {
     expect(search('npm build').hits[0]).toMatchObject({
       ...{ message_id: 't1', tool_name: 'Bash', field: 'tool_input', line: 'npm run build' },
     });
+    expect(idsOf(search('command'))).toEqual([]);
     expect(search('no space').hits[0]).toMatchObject({ message_id: 't2', field: 'tool_output' });
   });
 

@@ -6,7 +6,7 @@ import type { MessageType } from '../../protocol/nouns.ts';
 import type { SearchHit } from '../../protocol/server.ts';
 import type { Sqlite } from '../database.ts';
 import type { Read, ReadResults, SearchWord } from '../items.ts';
-import type { SearchIndex } from '../search-index.ts';
+import { type SearchIndex, textOfInput } from '../search-index.ts';
 import { head } from '../text.ts';
 
 /** One read takes so long, ms: hooks wait behind it. */
@@ -145,26 +145,11 @@ function shownOf(row: Row, words: readonly SearchWord[]) {
   const texts = fields.flatMap((field) => {
     const text = row[field];
     if (text === null || text === '') return [];
-    return [{ field, text: field === 'tool_input' ? valuesOf(text).join('\n') : text }];
+    return [{ field, text: field === 'tool_input' ? textOfInput(text) : text }];
   });
   const found = texts.find(({ text }) => patterns.some((pattern) => pattern.test(text)));
   const { field, text } = found ?? texts[0] ?? { field: 'content' as const, text: '' };
   return { field, ...lineOf(text, words) };
-}
-
-/** The texts in a tool's input: a reader looks for what was asked and not for the JSON around it. */
-function valuesOf(json: string): string[] {
-  const texts: string[] = [];
-  try {
-    JSON.parse(json, (_, value) => {
-      if (typeof value === 'string') texts.push(value);
-      return value;
-    });
-  } catch {
-    // Only its beginning is read here, and that is no JSON.
-    return [json];
-  }
-  return texts;
 }
 
 /** The line with the first mark, and where in it the words stand. */

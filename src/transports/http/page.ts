@@ -40,7 +40,7 @@ const TYPES: Record<string, string> = {
 
 /** Where the page's own router shows something; an id of a session is of these characters only. */
 const CLIENT_ROUTE =
-  /^\/visualizer(?:\/|\/(?:grid|about|inbox|board|sessions|machines(?:\/[\w-]{1,64})?|s\/(?:[\w.:-]|%3A){1,200}(?:\/[\w.:-]{1,128})?))?$/;
+  /^\/visualizer(?:\/|\/(?:grid|about|inbox|search|board|sessions|machines(?:\/[\w-]{1,64})?|s\/(?:[\w.:-]|%3A){1,200}(?:\/[\w.:-]{1,128})?))?$/;
 
 interface Asset {
   type: string;

@@ -91,6 +91,7 @@ function Form({ onDone }: { onDone: () => void }) {
           rows={4}
           dir="auto"
           required
+          data-first
           value={prompt.value}
           onInput={(event) => {
             prompt.value = event.currentTarget.value;
@@ -110,7 +111,7 @@ function Form({ onDone }: { onDone: () => void }) {
             }}
           />
           <span>
-            <b>A new worktree</b>: a branch of its own; nothing of yours is touched
+            <b>A new worktree</b> A branch of its own; nothing of yours is touched
           </span>
         </label>
         {hasWorktree.value && (
@@ -137,7 +138,7 @@ function Form({ onDone }: { onDone: () => void }) {
             }}
           />
           <span>
-            <b>The directory itself</b>: beside whatever else works there
+            <b>The directory itself</b> Beside whatever else works there
           </span>
         </label>
       </fieldset>

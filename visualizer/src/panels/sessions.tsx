@@ -50,7 +50,7 @@ export function Sessions() {
               filter.value = event.currentTarget.value;
             }}
           />
-          <kbd>/</kbd>
+          <kbd>L</kbd>
         </div>
         <select
           aria-label="Order"

@@ -14,6 +14,8 @@ export function Dialog({ title, children, onClose }: Props) {
   useEffect(() => {
     const before = document.activeElement;
     dialog.current?.showModal();
+    // Where a person begins; else the browser's choice, which is the first button.
+    dialog.current?.querySelector<HTMLElement>('[data-first]')?.focus();
     return () => (before instanceof HTMLElement ? before.focus() : undefined);
   }, []);
   return (
