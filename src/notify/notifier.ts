@@ -17,8 +17,8 @@ import { hoursFrom, hoursText, isQuiet } from './quiet.ts';
 import { sendTo } from './senders.ts';
 import { type VapidKeys, vapidKeys } from './vapid.ts';
 
-/** What may stand in for parts of the world, in tests. */
-interface NotifyParts {
+/** What may stand in for parts of the world, in tests. @public named by the composition root */
+export interface NotifyParts {
   /** The wall clock, ms since 1970. */
   now?: () => number;
   /** Reaches push services. */

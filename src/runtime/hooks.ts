@@ -129,17 +129,20 @@ export class Hooks {
     });
   }
 
-  /** Its session is told by another way, which may be slower: without it what the hook adds is about nothing. */
+  /**
+   * Its session is told by another way, which may be slower: without it what the hook adds is about nothing. Its sender
+   * does not wait, and nothing is kept of it: a restart in these seconds forgets it.
+   */
   #visitLater(arrival: Arrival): Promise<void> {
     if (arrival.looksLeft === 0) return Promise.resolve();
     const next = { ...arrival, looksLeft: arrival.looksLeft - 1 };
-    return new Promise((resolve) => {
-      const look = () =>
-        resolve(
-          this.#deps.registry.enter(arrival.hook.session_id, (found) => this.#visit(found, next)),
-        );
-      setTimeout(look, LOOK_AGAIN_MS).unref();
-    });
+    const { session_id } = arrival.hook;
+    setTimeout(() => {
+      this.#deps.registry
+        .enter(session_id, (found) => this.#visit(found, next))
+        .catch((error: Error) => this.#deps.log.warn('hook.not_added', { session_id, error }));
+    }, LOOK_AGAIN_MS).unref();
+    return Promise.resolve();
   }
 
   /** Whether its process waits for an answer to what it reports: a client may give it as soon as it is told. */
@@ -297,7 +300,8 @@ function arrivalOf(
     agentPid: pid === undefined || pid === '0' ? null : Number(pid),
     origin: meta.origin,
     caller: meta.caller ?? null,
-    looksLeft: LOOKS,
+    // What waited in the spool is old: its dialog is closed by now.
+    looksLeft: meta.origin === 'spool' ? 0 : LOOKS,
     isAwaited: meta.isAwaited === true && meta.key !== undefined && reading.answer !== null,
     takesWords: meta.origin === 'spool' ? null : meta.takesWords === true,
   };
