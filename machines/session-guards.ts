@@ -154,8 +154,13 @@ export const GUARDS = {
   /** Somebody waited for the server that is gone, for an answer or for words. */
   hasWaiters: (context: SessionContext) =>
     context.approvals.some(answers.hasWaiter) || words.hasSentWords(context),
-  /** Hooks of the session ask for words, as far as is known. */
-  takesWords: (context: SessionContext, _: SessionEvent) => context.takesWords !== false,
+  /**
+   * Hooks of the session ask for words. Before the first end of a turn has told, a process that is known stands for
+   * it: without one nothing promises that the words ever arrive.
+   */
+  takesWords: (context: SessionContext, _: SessionEvent) =>
+    context.takesWords ??
+    (context.processes !== undefined || context.session.agent_pid !== undefined),
   hasRoomForWords: (context: SessionContext, _: SessionEvent) => words.hasRoomForWords(context),
   /** The words wait, and may be taken back. */
   isQueued: words.isQueued,

@@ -31,7 +31,7 @@ const headers = { 'Content-Type': 'application/json', Authorization: `Bearer ${T
 function waits(session_id: string, body: object): Promise<string> {
   const asked = fetch(`${server.url}/api/hook/answer`, {
     method: 'POST',
-    headers: { ...headers, 'Idempotency-Key': hookKey(), 'X-OrbitDock-Awaits': '1' },
+    headers: { ...headers, 'Idempotency-Key': hookKey(process.pid), 'X-OrbitDock-Awaits': '1' },
     body: JSON.stringify({ session_id, cwd: '/x', ...body }),
   });
   return asked.then((answer) => answer.text());

@@ -84,6 +84,8 @@ describe('a session of somebody else', () => {
     });
     const watched = steered(client, session_id);
     for (const [type, fields] of [
+      ['send_message', { content: 'x' }],
+      ['steer_turn', { content: 'x' }],
       ['interrupt_session', {}],
       ['compact_context', {}],
       ['undo_last_turn', {}],

@@ -145,8 +145,8 @@ const stopped = (session_id: string, more: object = {}): string =>
 
 /** Words for a session that one hook has made known. */
 async function write(session_id: string, content: string): Promise<string> {
-  await line(JSON.stringify({ session_id, hook_event_name: 'UserPromptSubmit', prompt: 'go on' }))
-    .said;
+  const prompt = { session_id, hook_event_name: 'UserPromptSubmit', prompt: 'go on' };
+  await line(JSON.stringify(prompt), hookKey(process.pid)).said;
   const request_id = `${session_id}-words`;
   client.send({ type: 'send_message', session_id, content, request_id });
   const ack = await client.waitFor((m) => m.type === 'ack' && m.request_id === request_id);
