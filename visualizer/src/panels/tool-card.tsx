@@ -2,6 +2,7 @@
 import { useSignal } from '@preact/signals';
 import type { Message } from '../../../src/protocol/nouns.ts';
 import { countsOf } from '../diff-lines.ts';
+import { talk } from '../session-client.ts';
 import { diffOf, fileOf, headlineOfTool, inputOf, resultOf, toolName } from '../tool-words.ts';
 import { Diff } from '../ui/diff.tsx';
 import { Age } from '../ui/now.tsx';
@@ -18,12 +19,22 @@ const FAILURE_LINES = 6;
 /** Lines of an output that are put into the document at once. */
 const OUTPUT_LINES = 400;
 
+/** Nothing told of its end, and by now nothing will: its session, or the turn that it belonged to, is over. */
+function isCutOff({ session_id, is_in_progress }: Message): boolean {
+  const session = talk.value;
+  if (session?.id !== session_id) return false;
+  if (session.status === 'ended') return true;
+  const isQuiet = session.work_status === 'waiting' || session.work_status === 'reply';
+  return isQuiet && is_in_progress !== true;
+}
+
 /** The card of one use. */
 export function ToolCard({ message }: { message: Message }) {
   const { tool_name, duration_ms, is_error, is_in_progress, images, timestamp } = message;
   const result = resultOf(message);
   const diff = result?.denied == null ? diffOf(message) : null;
-  const isRunning = is_in_progress === true || message.tool_output === null;
+  const hasNoResult = is_in_progress === true || message.tool_output === null;
+  const isRunning = hasNoResult && !isCutOff(message);
   const isSmall = diff !== null && sizeOf(diff) <= SMALL_DIFF;
   const isFailed = is_error && result?.denied == null;
   const isOpen = useSignal<boolean | null>(null);
@@ -55,7 +66,7 @@ export function ToolCard({ message }: { message: Message }) {
               </>
             ) : (
               <>
-                {result && <VisibleText text={result.words} />}
+                {result ? <VisibleText text={result.words} /> : hasNoResult && 'no result'}
                 {duration_ms !== null && <span class="tool-time"> · {spanWords(duration_ms)}</span>}
               </>
             )}
