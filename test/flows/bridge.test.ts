@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished }
 import { resolveConfig } from '../../src/config.ts';
 import { openDataDirectory } from '../../src/files.ts';
 import { startServer } from '../../src/server.ts';
-import { deliver, scriptOf } from '../support/hooks.ts';
+import { deliver, hookKey, scriptOf } from '../support/hooks.ts';
 import { type HttpAnswer, request } from '../support/http.ts';
 import { startTestServer, type TestServer, temporaryDataPaths } from '../support/server.ts';
 
@@ -151,7 +151,7 @@ describe('acting', () => {
   });
 
   it('lets words wait for a session that only is watched, and says so', async () => {
-    await deliver(server.url, script.prompt('Go'));
+    await deliver(server.url, script.prompt('Go'), { key: hookKey(process.pid) });
     const queued = { status: 'queued', session_id: id, message_id: expect.any(String) };
     for (const [path, body] of [
       ['message', { content: 'Hi' }],
