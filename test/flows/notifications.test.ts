@@ -6,6 +6,7 @@ import { createHmac } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { request } from 'node:http';
 import { Writable } from 'node:stream';
+import Database from 'better-sqlite3';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { runCli } from '../../src/cli/index.ts';
 import { createToken } from '../../src/secrets.ts';
@@ -61,6 +62,7 @@ async function cli(...words: string[]): Promise<string> {
 interface Answer {
   public_key: string;
   devices: object[];
+  muted: string[];
 }
 
 async function ask(path: string, body: object, token = OWNER) {
@@ -109,17 +111,27 @@ const jsonOf = ({ body }: Received) => JSON.parse(body.toString());
 const approve = (session: string, requestId: string, token = OWNER) =>
   ask(`/api/sessions/${session}/approve`, { request_id: requestId, decision: 'approved' }, token);
 
-/** Adds the webhook and waits until the running server has noticed it. */
+/** Adds the webhook, and settles when the running server has noticed it. */
 async function addWebhook(): Promise<string> {
   const secret = await cli('notify', 'add', 'webhook', `${receiver.url}/hook`, '-q');
-  await vi.waitFor(async () => expect(await sees()).toBe(true), { timeout: 5000 });
+  await hasLooked();
   return secret;
 }
 
-/** Any device's list is read with the same look at the database. */
-async function sees(): Promise<boolean> {
-  await new Promise((resolve) => setTimeout(resolve, 600));
-  return true;
+/**
+ * Settles when the server has looked at what other programs have written by now: a session that is muted beside it
+ * is read in the same look as the channels.
+ */
+async function hasLooked(): Promise<void> {
+  const marker = `looked-${crypto.randomUUID()}`;
+  const database = new Database(server.paths.database, { fileMustExist: true, timeout: 10_000 });
+  database.prepare('INSERT INTO notify_muted (session_id) VALUES (?)').run(marker);
+  database.close();
+  const look = async () => {
+    const { body } = await say({ type: 'get_notifications' });
+    expect(body.muted).toContain(marker);
+  };
+  await vi.waitFor(look, { timeout: 10_000, interval: 20 });
 }
 
 async function subscribe(token = OWNER) {
@@ -160,7 +172,7 @@ it('tries a webhook again that answers 503, under the same id', async () => {
 
 it('tells a topic of ntfy, without a way to answer', async () => {
   await cli('notify', 'add', 'ntfy', `${receiver.url}/my-topic`);
-  await sees();
+  await hasLooked();
   askPermission('topic');
   const [told] = await receiver.count(1);
   expect(told && jsonOf(told)).toMatchObject({ topic: 'my-topic', priority: 4 });
@@ -260,7 +272,9 @@ it('is silent in quiet hours, and tells at their end what still waits', async ()
     const answer = await fetch(`${server.url}/api/sessions/night`, { headers });
     expect(await answer.json()).toMatchObject({ work_status: 'permission' });
   });
-  await sees();
+  // What the first look tells has come by the second.
+  await hasLooked();
+  await hasLooked();
   expect(receiver.received).toEqual([]);
   now = new Date(2026, 4, 6, 7, 0).getTime();
   const [told] = await receiver.count(1);
@@ -279,7 +293,8 @@ it('tells nothing of a muted session, and of a long wait once', async () => {
   now += 16 * 60_000;
   const all = await receiver.count(2);
   now += 16 * 60_000;
-  await sees();
+  await hasLooked();
+  await hasLooked();
   expect(all.map(jsonOf).map(({ type, session_id }) => [type, session_id])).toEqual([
     ['open', 'long'],
     ['waiting_long', 'long'],

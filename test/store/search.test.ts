@@ -1,8 +1,10 @@
 /** Search: what is stored is found by its words, behind each commit, also when it changes or goes. */
 import { describe, expect, test } from 'vitest';
+import { DEFAULT_RETENTION } from '../../src/config.ts';
 import type { Message } from '../../src/protocol/nouns.ts';
 import type { Read, ReadResults } from '../../src/store/items.ts';
 import { createAnswer } from '../../src/store/queries/answer.ts';
+import { createRetention } from '../../src/store/retention.ts';
 import { createSearchIndex } from '../../src/store/search-index.ts';
 import { AT_MS, appended, created, event, openStore, type Store } from './support.ts';
 
@@ -132,6 +134,39 @@ describe('messages', () => {
     store.database.prepare("DELETE FROM messages WHERE id = 'm2'").run();
     expect(idsOf(search('draft'))).toEqual([]);
     expect(idsOf(search('final'))).toEqual(['m1']);
+  });
+
+  test('leave no words behind in the index when they are deleted, rewritten or too old', () => {
+    const store = talk({
+      m1: { content: 'secret draft' },
+      m2: { content: 'hidden draft' },
+      m3: { content: 'kept draft', timestamp: AT_MS },
+    });
+    // The index alone: what is found is asked of the messages too, which would hide words left behind.
+    const rows = () => {
+      const index = createSearchIndex(store.database);
+      while (index.slice());
+      const all = 'SELECT count(*) FROM search_words_docsize';
+      return store.database.prepare<[], number>(all).pluck().get();
+    };
+    const rowsOf = (word: string) =>
+      store.database
+        .prepare<[string], number>('SELECT count(*) FROM search_words WHERE search_words MATCH ?')
+        .pluck()
+        .get(word);
+    expect([rows(), rowsOf('draft'), rowsOf('secret')]).toEqual([3, 3, 1]);
+    store.database.prepare("DELETE FROM messages WHERE id = 'm1'").run();
+    store.database.prepare("UPDATE messages SET content = 'final' WHERE id = 'm2'").run();
+    expect([rows(), rowsOf('secret'), rowsOf('hidden'), rowsOf('final')]).toEqual([2, 0, 0, 1]);
+    const retention = createRetention({
+      ...{ database: store.database, images: store.paths.images },
+      limits: DEFAULT_RETENTION,
+      now: () => Date.parse(AT_MS) + 10_000 * 86_400_000,
+      removed: (id) => store.forget(id),
+    });
+    store.database.prepare("UPDATE sessions SET status = 'ended'").run();
+    while (retention.slice());
+    expect([rows(), rowsOf('draft'), rowsOf('final')]).toEqual([0, 0, 0]);
   });
 
   test('5,000 that were there before the index are all found, page by page, each once', () => {
