@@ -69,19 +69,23 @@ export async function listTranscripts(
   for (const home of homes) {
     for (const project of await entries(join(home, 'projects'))) {
       if (!project.isDirectory()) continue;
-      const folder = join(home, 'projects', project.name);
-      for (const file of await entries(folder)) {
-        const sessionId = basename(file.name, '.jsonl');
-        if (!file.isFile() || sessionId === file.name || !isSafeId(sessionId)) continue;
-        const path = join(folder, file.name);
-        const stat = await orNull(lstat(path));
-        if (stat === null) continue;
-        found.push({ sessionId, path, bytes: stat.size, changedAt: stat.mtimeMs });
-        if (found.length >= MAX_FILES) return newest(found, limit);
-      }
+      found.push(...(await transcriptsIn(join(home, 'projects', project.name))));
+      if (found.length >= MAX_FILES) return newest(found.slice(0, MAX_FILES), limit);
     }
   }
   return newest(found, limit);
+}
+
+/** Those of one project. All are asked for at once: one after the other, each would wait for a turn of the loop. */
+async function transcriptsIn(folder: string): Promise<TranscriptFile[]> {
+  const looked = (await entries(folder)).map(async (file): Promise<TranscriptFile[]> => {
+    const sessionId = basename(file.name, '.jsonl');
+    if (!file.isFile() || sessionId === file.name || !isSafeId(sessionId)) return [];
+    const path = join(folder, file.name);
+    const stat = await orNull(lstat(path));
+    return stat === null ? [] : [{ sessionId, path, bytes: stat.size, changedAt: stat.mtimeMs }];
+  });
+  return (await Promise.all(looked)).flat();
 }
 
 /** The files of a session's subagents, by agent id. They may come at any time while it works. */

@@ -46,7 +46,7 @@ export class TranscriptReader {
   }
 
   /**
-   * The reports of what was appended, up to about a megabyte of the file. When the file was cut or
+   * The reports of what was appended, up to the batch limit of a tail. When the file was cut or
    * replaced it is read from its start: keys of reports that came before are the same again.
    *
    * @throws TailError when the path is no regular file

@@ -92,7 +92,8 @@ export interface TailLimits {
   batch: number;
 }
 
-const DEFAULT_LIMITS: TailLimits = { line: 8 * 1024 * 1024, batch: 256 * 1024 };
+/** A batch is parsed, taken and handed to the writer in one turn: more would keep hooks and clients waiting. */
+const DEFAULT_LIMITS: TailLimits = { line: 8 * 1024 * 1024, batch: 64 * 1024 };
 const LINE_FEED = 10;
 /** Bytes that the mark covers. */
 const MARK_BYTES = 64;

@@ -1,7 +1,8 @@
 /** From `exec` to the first answer, beside the barest server Node can run; and what it takes when idle. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -22,6 +23,13 @@ const MAX_STATUS_SECONDS = 0.25;
 const SESSIONS = { full: 1000, quick: 100 };
 const MESSAGES_EACH = 1000;
 
+/** 2 GB together. */
+const TRANSCRIPTS = 5000;
+const TRANSCRIPT_BYTES = 400_000;
+const TRANSCRIPT_FOLDERS = 50;
+/** When they were last written, seconds since 1970. */
+const OLD = Date.parse('2026-01-01') / 1000;
+
 /** After this the schemas are loaded and the first garbage is gone, ms. */
 const IDLE_AFTER_MS = 2500;
 
@@ -40,10 +48,14 @@ export async function start({ directory, rounds, isQuick }: Bench): Promise<Repo
     ids.map((id) => ({ id, messages: MESSAGES_EACH })),
   );
 
+  const withOld = join(directory, 'with-old');
+  addTranscripts(withOld);
+
   const variants = {
     bare: () => started((port) => ['-e', BARE, String(port)], directory),
     empty: () => started((port) => serve(empty, port), directory),
     full: () => started((port) => serve(full, port), directory),
+    old: () => started((port) => serve(withOld, port), withOld),
   };
   await inTurns(1, variants);
   const samples = await inTurns(rounds, variants);
@@ -62,10 +74,23 @@ export async function start({ directory, rounds, isQuick }: Bench): Promise<Repo
       row('bare node:http', samples.bare, ''),
       row('server, nothing stored', samples.empty, idle.empty),
       row(`server, ${sessions} sessions of ${MESSAGES_EACH} messages`, samples.full, idle.full),
+      row(`server, ${TRANSCRIPTS} old transcripts`, samples.old, await idleRss(withOld, withOld)),
       ...(await statusRows(empty, rounds)),
     ],
     notes: ['Until the first 200. After a clean stop, files in the cache of the system.'],
   };
+}
+
+/** Conversations of the past, as if they were long: their files hold nothing, so that the disk is not filled. */
+function addTranscripts(home: string): void {
+  for (let n = 0; n < TRANSCRIPTS; n++) {
+    const folder = join(home, '.claude/projects', `-home-dev-${n % TRANSCRIPT_FOLDERS}`);
+    mkdirSync(folder, { recursive: true });
+    const path = join(folder, `${randomUUID()}.jsonl`);
+    writeFileSync(path, '');
+    truncateSync(path, TRANSCRIPT_BYTES);
+    utimesSync(path, OLD, OLD);
+  }
 }
 
 function serve(directory: string, port: number): string[] {
@@ -83,9 +108,9 @@ async function started(words: (port: number) => string[], home: string): Promise
   return { wallMs, cpuMs };
 }
 
-async function idleRss(directory: string): Promise<number> {
+async function idleRss(directory: string, home = directory): Promise<number> {
   const port = await freePort();
-  const child = launch(serve(directory, port), directory);
+  const child = launch(serve(directory, port), home);
   await serving(port);
   await new Promise((resolve) => setTimeout(resolve, IDLE_AFTER_MS));
   const rss = rssMbOf(child.pid ?? 0);
