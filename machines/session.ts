@@ -310,7 +310,7 @@ const link = session.createStateConfig({
         ...on(
           'approval.decided',
           {
-            // Somebody else may be faster: what the provider says shows who was.
+            // Another client may be faster: what the provider reports shows which one was.
             guard: ['isOpenRequest', 'connectorCanAnswer', 'isShared'],
             actions: 'sendDecision',
           },

@@ -138,7 +138,7 @@ function isToldAgain({ session }: SessionContext, { request }: OpenApproval, eve
   return isShared(session) && request.id === event.request.id;
 }
 
-/** True while whoever asks may still be waiting: its thread was not reported over since. */
+/** True while the agent that asks may still be waiting: its thread was not reported over since. */
 function mayAsk(context: SessionContext, event: Asked): boolean {
   const agentId = event.tool?.agentId ?? null;
   if (agentId !== null && isAgentOver(context, agentId, event.at)) return false;
@@ -260,7 +260,7 @@ export function correctSent(
   });
 }
 
-/** Closes what waited for this very tool use: it ran or was refused, so somebody answered. */
+/** Closes what waited for this very tool use: it ran or was refused, so it was answered. */
 export function closeByTool(
   draft: Draft,
   tool: ToolUse,

@@ -12,7 +12,7 @@ import { OrbitCommand } from './command.ts';
 const NAME = /^[\p{L}\p{N}][\p{L}\p{N} ._@()-]{0,63}$/u;
 const SECRET_BYTES = 32;
 
-/** Adds somebody who is told. */
+/** Adds a recipient of notifications. */
 export class NotifyAddCommand extends OrbitCommand {
   static override paths = [['notify', 'add']];
   static override usage = OrbitCommand.Usage({
@@ -79,13 +79,13 @@ export class NotifyListCommand extends OrbitCommand {
       return { id, name, kind: config.kind, to: hostOf(config), created_at };
     });
     if (this.json) this.say(JSON.stringify({ channels: shown }, null, 2));
-    else if (shown.length === 0) this.say('Nobody is notified.');
+    else if (shown.length === 0) this.say('No recipient is configured.');
     else for (const { name, kind, to } of shown) this.say(`${name}  ${kind}  ${to}`);
     return EXIT.ok;
   }
 }
 
-/** Tells somebody nothing any more. */
+/** Removes a recipient. */
 export class NotifyRemoveCommand extends OrbitCommand {
   static override paths = [['notify', 'remove']];
   static override usage = OrbitCommand.Usage({

@@ -120,7 +120,7 @@ export class TokensListCommand extends OrbitCommand {
   }
 }
 
-/** Shuts somebody out. */
+/** Revokes a token. */
 export class TokensRevokeCommand extends OrbitCommand {
   static override paths = [['tokens', 'revoke']];
   static override usage = OrbitCommand.Usage({

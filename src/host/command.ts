@@ -33,7 +33,7 @@ export interface Command {
 
 /** From TERM to KILL. */
 const TERM_MS = 2_000;
-/** A pipe that somebody outside the group keeps open is not waited for. */
+/** A pipe that a process outside the group keeps open is not waited for. */
 const LAST_WORDS_MS = 1_000;
 /** Bytes read between two breaths: a command that floods does not get a whole core of ours. */
 const BREATH_BYTES = 2 * 1024 * 1024;
@@ -236,7 +236,7 @@ export function commandEnvironment(
 
 /* Signals to a process and everything it has started in its group. */
 
-/** Sends a signal to the group that `pid` leads. A group in which nobody is left is what was wanted. */
+/** Sends a signal to the group that `pid` leads. A group without a process is what was wanted. */
 export function signalGroup(pid: number, signal: 'SIGTERM' | 'SIGKILL'): void {
   try {
     process.kill(-pid, signal);

@@ -50,7 +50,7 @@ const BAD_ENDS: Readonly<Record<string, string>> = {
 };
 const TYPE = /^\{"type":"([\w.]+)"/;
 
-/** Open requests of a session that nobody has decided. */
+/** Open requests of a session that are not decided. */
 export function requestsOf(live: LiveSession): Need[] {
   const { snapshot } = live.head;
   const { approvals } = snapshot.context;
@@ -91,7 +91,7 @@ export function failureOf(live: LiveSession, item: EventItem): Need | null {
   return { ...sessionOf(live), ...about, id: `failed:${live.id}:${item.at}`, since: item.at };
 }
 
-/** Whether somebody has taken care of a bad end: it works again, or it is over. */
+/** Whether a bad end was taken care of: it works again, or it is over. */
 export function isCaredFor({ head: { snapshot } }: LiveSession): boolean {
   return snapshot.hasTag('working') || snapshot.hasTag('ended');
 }

@@ -36,7 +36,7 @@ interface NotifierDeps extends NotifyParts {
 /** A need that is known, and whether people were told. */
 interface Known {
   need: Need;
-  /** `waiting`: for the end of quiet hours or of a mute, or there is nobody to tell. */
+  /** `waiting`: for the end of quiet hours or of a mute, or for a first recipient. */
   is: 'waiting' | 'being_told' | 'told' | 'told_long';
 }
 
@@ -74,7 +74,7 @@ export class Notifier implements Notifications {
     for (const { id, session_id } of this.#state.open) this.#earlier.set(id, session_id);
     for (const live of sessions) this.#compare(live);
     for (const [id, sessionId] of this.#earlier) {
-      // What has gone while nobody looked is withdrawn; a bad end stays until somebody takes care of it.
+      // What was settled while the server was stopped is withdrawn; a bad end stays until it is taken care of.
       if (id.startsWith('request:')) this.#withdraw({ id, sessionId });
     }
     this.#timer = setInterval(

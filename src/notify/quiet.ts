@@ -26,7 +26,7 @@ export function hoursText({ from, to }: QuietHours): { from: string; to: string 
   return { from: text(from), to: text(to) };
 }
 
-/** Whether nobody wants to hear anything at that time. */
+/** Whether notifications are held back at that time. */
 export function isQuiet({ from, to }: QuietHours, at: Date): boolean {
   const now = at.getHours() * 60 + at.getMinutes();
   return from < to ? now >= from && now < to : now >= from || now < to;

@@ -96,7 +96,7 @@ async function sendNtfy(
 }
 
 async function post(url: string, request: RequestInit): Promise<Delivery> {
-  // A redirect would carry the message where nobody has sent it.
+  // A redirect would carry the message to an address that is not configured.
   const answer = await fetch(url, { ...request, method: 'POST', redirect: 'manual' });
   await answer.body?.cancel();
   return deliveryOf(answer.status);

@@ -321,7 +321,7 @@ const MAX_TROUBLE_MS = 2000;
  * @returns `storage_unavailable`, `database_damaged`, `server_busy`, or null when there is room
  */
 export function refusalOf({ trouble, backlog }: Pick<Writer, 'trouble' | 'backlog'>) {
-  // A damaged database is not written any more: nobody has to wait to learn it.
+  // A damaged database is not written any more: the refusal needs no wait.
   if (trouble === 'corrupt') return new OrbitError('database_damaged', { what: 'The database' });
   if (trouble !== null && backlog.oldestAgeMs > MAX_TROUBLE_MS) {
     return new OrbitError('storage_unavailable', { reason: trouble });

@@ -14,7 +14,7 @@ export type ChannelConfig =
   /** `token`: of the ntfy server; null where it asks for none. */
   | { kind: 'ntfy'; server: string; topic: string; token: string | null };
 
-/** Somebody who is told. */
+/** A recipient of notifications. */
 export interface Channel {
   id: string;
   name: string;

@@ -18,7 +18,7 @@ import type { TransportLimits } from './limits.ts';
 import type { Clock } from './ports.ts';
 import type { Certificate } from './tls.ts';
 
-/** An HTTP server that lets nobody dawdle. @param certificate  null: it is not encrypted */
+/** An HTTP server that closes slow connections. @param certificate  null: it is not encrypted */
 export function createBoundedServer(
   limits: TransportLimits,
   certificate: Certificate | null = null,
@@ -142,7 +142,7 @@ const MAX_SOCKET_PATH_BYTES = 100;
 
 /**
  * Lets the HTTP server answer on a unix socket as well, which only its owner can open. What a dead process
- * has left at the path is replaced: the caller holds the lock of the directory, so nobody listens there.
+ * has left at the path is replaced: the caller holds the lock of the directory, so no server listens there.
  * Closing the returned server removes the file.
  *
  * @param opened is told each connection before the HTTP server reads from it

@@ -1,6 +1,6 @@
 /**
  * All transports of the server on one port: the HTTP server, the gate in front of everything, `/ws`, socket.io
- * (loaded at its first request) and the sockets' limits. `server.ts` builds this once; nobody else knows
+ * (loaded at its first request) and the sockets' limits. `server.ts` builds this once; no other file knows
  * that there is more than one endpoint.
  */
 import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
@@ -91,7 +91,7 @@ export interface Transports {
    */
   reloadCertificate(): void;
   /**
-   * Lets in nobody else, sends every client away with 1012, lets requests under way finish, and resolves
+   * Admits no new connection, sends every client away with 1012, lets requests under way finish, and resolves
    * when the port is free: after `stopMs` at the latest, by cutting off what is left. May be called twice.
    */
   close(): Promise<void>;
@@ -272,7 +272,7 @@ class OnePort implements Transports {
     this.#requests.set(socket, caller.rights);
   }
 
-  /** Whoever came in by a token that has ended goes out, whatever is under way. */
+  /** Connections whose token has ended are closed, whatever is under way. */
   #endRevoked(): void {
     for (const transport of [this.#ws, this.#socketIo.current(), this.#stately?.current()]) {
       transport?.endRevoked();
@@ -306,12 +306,12 @@ class OnePort implements Transports {
   }
 }
 
-/** Nobody needs a token, wherever they come from. */
+/** No caller needs a token, from any address. */
 function isUnprotected({ token, allowInsecureNoAuth }: TransportsDeps['config']): boolean {
   return token === null && allowInsecureNoAuth;
 }
 
-/** `/inspect/stately`, loaded when somebody first comes. */
+/** `/inspect/stately`, loaded at the first connection. */
 function createLazyStately(deps: {
   inspection: Inspection;
   tickets: Tickets;
@@ -342,7 +342,7 @@ function createUpgrade(deps: {
   /** `/inspect/stately`, where there is inspection. */
   stately: Lazy<StatelyEndpoint> | null;
   isClosing: () => boolean;
-  /** Why nobody more can stay connected; null while there is room. */
+  /** Why no further client can stay connected; null while there is room. */
   full: () => OrbitError | null;
   admitted: (request: IncomingMessage, admission: Admission) => void;
   refused: (request: IncomingMessage, error: OrbitError) => void;

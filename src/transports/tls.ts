@@ -1,6 +1,6 @@
 /**
  * The certificate of `--tls-cert` and `--tls-key`: read whole or refused, and read again when it was renewed, without
- * closing anybody's connection. A pair that does not fit (one of two files is written already) leaves the old one in use.
+ * closing any connection. A pair that does not fit (one of two files is written already) leaves the old one in use.
  */
 import { readFileSync, statSync } from 'node:fs';
 import type { Server } from 'node:https';

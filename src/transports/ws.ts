@@ -1,5 +1,5 @@
 /**
- * The raw WebSocket transport at `/ws` (RFC 6455), for the app and for everybody without socket.io. One JSON
+ * The raw WebSocket transport at `/ws` (RFC 6455), for the app and for all clients without socket.io. One JSON
  * object per text frame in each direction; binary frames are ignored. Messages of one connection reach
  * the runtime in order; meanwhile the socket is read on, so that a ping is answered at once however long a
  * message takes.
@@ -214,7 +214,7 @@ function listen(
   return inbox;
 }
 
-/** Who is in which room; a room exists while somebody is in it. */
+/** Who is in which room; a room exists while a connection is in it. */
 function createRoomIndex(): {
   enter: (room: string, connection: WsConnection) => void;
   exit: (room: string, connection: WsConnection) => void;

@@ -32,7 +32,7 @@ export interface HandlersDeps {
   worktrees: Worktrees;
   /** The user's home: what `~` means. */
   home: string;
-  /** Null where nobody is ever notified. */
+  /** Null where notifications are off. */
   notifications: Notifications | null;
   takeHook: (hook: Hook, meta: HookMeta) => Promise<void>;
   log: Logger;

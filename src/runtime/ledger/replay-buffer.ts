@@ -1,7 +1,7 @@
 /**
  * The newest frames of each session, kept as the text that was sent: the first tier of catching up.
  * Bounded by bytes, a session's and all sessions' together; the ring of the session that was written to
- * longest ago is dropped first. Whoever needs more asks the database.
+ * longest ago is dropped first. What is older is read from the database.
  */
 
 const MAX_SESSION_BYTES = 256 * 1024;

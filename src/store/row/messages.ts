@@ -1,5 +1,5 @@
 /**
- * The conversation's messages in their order, each once, whoever tells it. Called by rows.ts, which
+ * The conversation's messages in their order, each once, whichever source reports it. Called by rows.ts, which
  * owns the switch.
  */
 import type { Message, MessageChanges } from '../../protocol/nouns.ts';
@@ -167,7 +167,7 @@ const TELLS_TWICE: ReadonlySet<string> = new Set([...WATCHES, 'connector']);
 
 /**
  * What a second report adds to a stored message. The words of a conversation are the transcript's where it and a
- * hook differ, whoever came first, and those of the model the connector's, which may have told a part of them; what
+ * hook differ, whichever came first, and those of the model the connector's, which may have told a part of them; what
  * a tool printed is the hook's, which has the tool's own result.
  */
 function missingIn(stored: StoredMessage, message: Message, origin: string): MessageChanges {

@@ -127,7 +127,7 @@ export function saysRefused(words: string): boolean {
   return REFUSALS.some((refusal) => refusal.test(sentence));
 }
 
-/** What the CLI says when a rule of its settings refused a tool use, also one that somebody had allowed. */
+/** What the CLI says when a rule of its settings refused a tool use, also one that a person had allowed. */
 const BY_RULE = /^\s*(Error:\s*)?Permission to use \S+.{0,2000} (has been|was) denied/s;
 
 /** Of a result that may have come with its own report before, this much is kept. */
