@@ -297,7 +297,7 @@ export function bindToTool(draft: Draft, tool: ToolUse): void {
 }
 
 function open(draft: Draft, approval: OpenApproval): void {
-  // Told again after the connection was made anew: what was sent to it did not arrive.
+  // Reported again after the connection was made anew: what was sent to it did not arrive.
   draft.context.approvals = draft.context.approvals.filter(
     ({ request }) => request.id !== approval.request.id,
   );

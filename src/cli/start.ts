@@ -220,7 +220,7 @@ export function superviseBy(
   const { NOTIFY_SOCKET: socket, WATCHDOG_USEC: micros, WATCHDOG_PID: pid } = env;
   for (const name of ['NOTIFY_SOCKET', 'WATCHDOG_USEC', 'WATCHDOG_PID']) delete env[name];
   let timer: NodeJS.Timeout | undefined;
-  let isTold = false;
+  let isLogged = false;
   const say = (...words: string[]): void => {
     if (!socket) return;
     // It waits until systemd has heard it: a sender that is gone by then may be taken for a stranger.
@@ -229,8 +229,8 @@ export function superviseBy(
       stdio: 'ignore',
     });
     child.once('error', (error) => {
-      if (!isTold) warn(`orbitdock-server: systemd is not told: ${error.message}`);
-      isTold = true;
+      if (!isLogged) warn(`orbitdock-server: systemd gets no report: ${error.message}`);
+      isLogged = true;
     });
   };
   return {

@@ -152,7 +152,7 @@ function guardOf(child: ChildProcess): Guard | null {
   return guard;
 }
 
-/** How it ended: -1 for a signal. Told when its group is gone and its pipes are read to the end. */
+/** How it ended: -1 for a signal. Reported when its group is gone and its pipes are read to the end. */
 function overOf(
   child: ChildProcess,
   guard: Guard | null,

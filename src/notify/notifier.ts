@@ -33,18 +33,18 @@ interface NotifierDeps extends NotifyParts {
   log: Logger;
 }
 
-/** A need that is known, and whether people were told. */
+/** A need that is known, and whether it was sent. */
 interface Known {
   need: Need;
   /** `waiting`: for the end of quiet hours or of a mute, or for a first recipient. */
-  is: 'waiting' | 'being_told' | 'told' | 'told_long';
+  is: 'waiting' | 'sending' | 'sent' | 'reminded';
 }
 
 /** How often the database is asked for changes and waiting needs are looked at, ms. */
 const LOOK_EVERY_MS = 500;
-/** A request that waits longer is told once more, ms. */
+/** A request that waits longer is sent once more, ms. */
 const LONG_MS = 15 * 60_000;
-/** A hint is told when no request has taken its place for so long, ms. */
+/** A hint is sent when no request has taken its place for so long, ms. */
 const HINT_MS = 5_000;
 const NONE: NotifyState = { channels: [], open: [], muted: [], quiet: null };
 
@@ -55,7 +55,7 @@ export class Notifier implements Notifications {
   /** Needs by id, by session. */
   readonly #sessions = new Map<string, Map<string, Known>>();
   readonly #outboxes = new Map<string, Outbox>();
-  /** Told by an earlier process, and not seen since. */
+  /** Sent by an earlier process, and not seen since. */
   readonly #earlier = new Map<string, string>();
   #state = NONE;
   #version: number | null = null;
@@ -178,9 +178,9 @@ export class Notifier implements Notifications {
       this.#sessions.set(need.sessionId, known);
     }
     if (known.has(need.id)) return;
-    const wasTold = this.#earlier.delete(need.id);
-    const wasToldLong = this.#earlier.delete(longId(need.id));
-    const entry: Known = { need, is: wasToldLong ? 'told_long' : wasTold ? 'told' : 'waiting' };
+    const wasSent = this.#earlier.delete(need.id);
+    const wasReminded = this.#earlier.delete(longId(need.id));
+    const entry: Known = { need, is: wasReminded ? 'reminded' : wasSent ? 'sent' : 'waiting' };
     known.set(need.id, entry);
     if (entry.is === 'waiting') this.#tell(entry);
   }
@@ -191,7 +191,7 @@ export class Notifier implements Notifications {
     for (const known of this.#sessions.values()) {
       for (const entry of known.values()) {
         if (entry.is === 'waiting') this.#tell(entry);
-        if (entry.is === 'told') this.#tellLong(entry);
+        if (entry.is === 'sent') this.#remind(entry);
       }
     }
   }
@@ -206,19 +206,19 @@ export class Notifier implements Notifications {
     const { need } = entry;
     const isEarly = need.isHint && this.#ageOf(need) < HINT_MS;
     if (isEarly || !this.#mayTell(need)) return;
-    entry.is = 'being_told';
-    this.#storeThen({ type: 'told', need: need.id, sessionId: need.sessionId }, (isNew) => {
-      entry.is = 'told';
+    entry.is = 'sending';
+    this.#storeThen({ type: 'sent', need: need.id, sessionId: need.sessionId }, (isNew) => {
+      entry.is = 'sent';
       if (!this.#isKnown(need)) this.#withdraw(need);
       else if (isNew) this.#send({ state: 'open', tag: tagOf(need.id), need });
     });
   }
 
-  #tellLong(entry: Known): void {
+  #remind(entry: Known): void {
     const { need } = entry;
     if (need.requestId === null || this.#ageOf(need) < LONG_MS || !this.#mayTell(need)) return;
-    entry.is = 'told_long';
-    const change = { type: 'told', need: longId(need.id), sessionId: need.sessionId } as const;
+    entry.is = 'reminded';
+    const change = { type: 'sent', need: longId(need.id), sessionId: need.sessionId } as const;
     this.#storeThen(change, (isNew) => {
       if (isNew && this.#isKnown(need)) {
         this.#send({ state: 'waiting_long', tag: tagOf(need.id), need });
@@ -248,7 +248,7 @@ export class Notifier implements Notifications {
     const entry = known?.get(need.id);
     known?.delete(need.id);
     if (known?.size === 0) this.#sessions.delete(need.sessionId);
-    if (entry?.is.startsWith('told')) this.#withdraw(need);
+    if (entry?.is === 'sent' || entry?.is === 'reminded') this.#withdraw(need);
   }
 
   /** Tells that something which was told is settled. */

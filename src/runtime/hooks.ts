@@ -83,7 +83,7 @@ export class Hooks {
   take(hook: Hook, meta: HookMeta): Promise<void> {
     const { writer, clock, registry, providers } = this.#deps;
     const reading = providers.readHook(hook);
-    // Told of by another way.
+    // Reported by another source.
     if (!reading) return Promise.resolve();
     const known = meta.key === undefined ? undefined : this.#recent.get(meta.key);
     if (known) return known;

@@ -47,7 +47,7 @@ import { createWs, type WsTransport } from './ws.ts';
 
 /** WebSocket close code "service restart": clients come back by themselves. */
 const SERVICE_RESTART = 1012;
-/** Told to clients, so that some 30 a second come back however many they are, and a few at once. */
+/** Sent to clients, so that some 30 a second come back however many they are, and a few at once. */
 const COME_BACK_MS_EACH = 33;
 const COME_BACK_MS_MIN = 500;
 

@@ -48,7 +48,7 @@ export function appendMessage(
   const { message } = fact;
   const { sessionId } = draft;
   const timestamp = stampToMs(message.timestamp);
-  // Told by the other source, a moment before.
+  // Reported by the other source, a moment before.
   if (hasTwin(statements, draft, fact)) return null;
   const place = placeOf(tools, draft, fact);
   const newest = newestOf(tools, sessionId);
@@ -176,8 +176,8 @@ function missingIn(stored: StoredMessage, message: Message, origin: string): Mes
   const { message_type: type } = message;
   const isTranscript = origin === 'transcript';
   const isOfModel = type === 'assistant' || type === 'thinking';
-  const isTold = (type !== 'tool' && isTranscript) || (isOfModel && origin === 'connector');
-  if (content !== '' && content !== stored.content && (isTold || !stored.content)) {
+  const isBetterSource = (type !== 'tool' && isTranscript) || (isOfModel && origin === 'connector');
+  if (content !== '' && content !== stored.content && (isBetterSource || !stored.content)) {
     changes.content = content;
   }
   const isCut = stored.tool_output?.endsWith(CUT_SIGN) === true && isTranscript;

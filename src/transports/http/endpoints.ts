@@ -125,7 +125,7 @@ export function createAnswerEndpoint(deps: HookEndpointDeps): PlainEndpoint {
   };
 }
 
-/** Told before anything is stored. @throws OrbitError `bad_request` without one */
+/** Sent before anything is stored. @throws OrbitError `bad_request` without one */
 function keyOfWaiting({ method, headers }: IncomingMessage): string {
   const key = headers['idempotency-key'];
   if (typeof key === 'string' || method !== 'POST') return String(key);
