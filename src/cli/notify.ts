@@ -5,9 +5,9 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { Option } from 'clipanion';
 import { EXIT, ExitError } from '../exit.ts';
-import { openDataDirectory } from '../files.ts';
+import type { Sqlite } from '../store/database.ts';
 import type { Channel, ChannelConfig } from '../store/notifications.ts';
-import { OrbitCommand } from './command.ts';
+import { changeDatabase, OrbitCommand } from './command.ts';
 
 const NAME = /^[\p{L}\p{N}][\p{L}\p{N} ._@()-]{0,63}$/u;
 const SECRET_BYTES = 32;
@@ -162,17 +162,8 @@ function hostOf(config: ChannelConfig): string {
 
 async function change<T>(
   command: OrbitCommand,
-  work: (
-    store: typeof import('../store/notifications.ts'),
-    database: import('../store/database.ts').Sqlite,
-  ) => T,
+  work: (store: typeof import('../store/notifications.ts'), database: Sqlite) => T,
 ): Promise<T> {
-  const paths = command.directory();
-  process.umask(0o077);
-  openDataDirectory(paths);
-  const [store, { changeTokens }] = await Promise.all([
-    import('../store/notifications.ts'),
-    import('../store/tokens.ts'),
-  ]);
-  return await changeTokens(paths, (database) => work(store, database));
+  const store = await import('../store/notifications.ts');
+  return await changeDatabase(command, (database) => work(store, database));
 }

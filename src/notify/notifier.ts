@@ -11,11 +11,20 @@ import type { LiveSession } from '../runtime/sessions/live-session.ts';
 import type { EventItem, ReadResults } from '../store/items.ts';
 import type { Channel, NotifyChange, NotifyState } from '../store/notifications.ts';
 import type { Writer } from '../store/writer.ts';
-import { failureOf, isCaredFor, type Need, type Notice, requestsOf, tagOf } from './needs.ts';
+import {
+  failureOf,
+  hoursFrom,
+  hoursText,
+  isCaredFor,
+  isQuiet,
+  longId,
+  type Need,
+  type Notice,
+  requestsOf,
+  tagOf,
+} from './needs.ts';
 import { Outbox } from './outbox.ts';
-import { hoursFrom, hoursText, isQuiet } from './quiet.ts';
-import { sendTo } from './senders.ts';
-import { type VapidKeys, vapidKeys } from './vapid.ts';
+import { sendTo, type VapidKeys, vapidKeys } from './senders.ts';
 
 /** What may stand in for parts of the world, in tests. @public named by the composition root */
 export interface NotifyParts {
@@ -352,5 +361,3 @@ export class Notifier implements Notifications {
     this.#deps.writer.submit({ kind: 'notify', sessionId: '', key: null, at, change }, done);
   }
 }
-
-const longId = (id: string): string => `long:${id}`;

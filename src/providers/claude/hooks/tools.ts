@@ -288,3 +288,25 @@ function canonical(value: unknown): string {
   const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
   return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${canonical(item)}`).join(',')}}`;
 }
+
+/** `"opus"`, or an object with an id or a name in some versions. */
+export function modelOf(model: unknown): string | null {
+  if (typeof model === 'string') return model || null;
+  if (model === null || typeof model !== 'object') return null;
+  const { id, display_name, name } = model as Record<string, unknown>;
+  const word = [id, display_name, name].find((part) => typeof part === 'string' && part !== '');
+  return (word as string | undefined) ?? null;
+}
+
+/** The level of effort that a hook names, as a word or in an object. */
+export function effortOf(effort: unknown): string | null {
+  if (typeof effort === 'string') return effort || null;
+  const level = (effort as { level?: unknown } | null | undefined)?.level;
+  return typeof level === 'string' ? level : null;
+}
+
+/** A field of a hook as text; objects as JSON. */
+export function textOf(value: unknown): string {
+  if (typeof value === 'string') return value;
+  return value === undefined || value === null ? '' : JSON.stringify(value);
+}

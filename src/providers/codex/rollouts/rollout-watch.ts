@@ -15,8 +15,13 @@ import type {
 } from '../../reports.ts';
 import { TailError } from '../../shared/lines.ts';
 import { FollowedRollout } from './followed.ts';
-import { firstLineOf, lookAt, type RolloutFile, RolloutFiles } from './rollout-files.ts';
-import { readOffsetsBefore } from './state-before.ts';
+import {
+  firstLineOf,
+  lookAt,
+  type RolloutFile,
+  RolloutFiles,
+  readOffsetsBefore,
+} from './rollout-files.ts';
 import { ThreadNames } from './thread-names.ts';
 import { readWriterLocks, type WriterLock } from './writer-locks.ts';
 

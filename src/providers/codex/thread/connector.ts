@@ -13,7 +13,7 @@ import type { Turn } from '../protocol/generated/v2/Turn.ts';
 import { createThreadCommands, type ThreadCommands } from './commands.ts';
 import { createJoining, type EngineFields, type Joining } from './joining.ts';
 import { createReports, type Reports, type Stored } from './notifications.ts';
-import { type Ask, askFrom } from './server-requests.ts';
+import { type Ask, answerOf, askFrom } from './server-requests.ts';
 import { fieldsFrom, resumeThread, startThread } from './threads.ts';
 import { createTurnControl, reasonOf, type TurnControl } from './turn-control.ts';
 
@@ -348,13 +348,6 @@ export class CodexSession implements Connector {
     const isAbort = order.type === 'approval.answer' && order.decision === 'abort';
     if (isAbort && !ask.abortEndsTurn) orders.take({ type: 'turn.stop' });
   }
-}
-
-function answerOf(ask: Ask, order: Answer): { result: unknown } | { refusal: string } {
-  if (order.type === 'question.answer') return ask.answer(order);
-  const result = ask.decide(order.decision);
-  if (result !== null) return { result };
-  return { refusal: 'it is a question; answer it with answer_question, or deny it' };
 }
 
 function isUnknownThread(error: unknown): boolean {
