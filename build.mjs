@@ -143,7 +143,7 @@ async function buildPage() {
   ]);
   const stamp = `${root}dist/visualizer/.made-of`;
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === digest) return;
-  // Whoever builds, a test runner too, gets what is shipped: Vite builds for debugging where this says so.
+  // Every build, also one of a test runner, makes what is shipped: Vite builds for debugging where this says so.
   process.env.NODE_ENV = 'production';
   const vite = await import('vite');
   await vite.build({ configFile: `${root}visualizer/vite.config.ts` });

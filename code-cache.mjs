@@ -52,7 +52,7 @@ for await (const [data] of on(client, 'message')) {
 }
 client.terminate();
 writeFileSync(`${file}.cache`, script.createCachedData());
-// The program has made new files its owner's only; this one belongs to whoever may run it.
+// The program has made new files its owner's only; this one belongs to all users who may run it.
 chmodSync(`${file}.cache`, 0o644);
 // The program ends the process when it has stopped.
 process.kill(process.pid, 'SIGTERM');

@@ -9,7 +9,15 @@
  * a part, so that an old `busy` after a Stop opens nothing; one that was only a moment older counts too when
  * it has stood unchanged for a while. A late report still brings its content.
  */
-import type { SessionContext, Stamp, Turn, Witness } from './session-types.ts';
+import type {
+  FinishedTool,
+  OpenApproval,
+  SessionContext,
+  Stamp,
+  ToolUse,
+  Turn,
+  Witness,
+} from './session-types.ts';
 
 /**
  * How sources of evidence compare. `rank` decides between reports of the same stamp: the higher one is
@@ -161,4 +169,35 @@ export function isNewNotice(context: SessionContext, at: Stamp): boolean {
 /** A sign of life of an agent that is not newer than that moment. */
 export function isQuietSince({ seenAt }: { seenAt: Stamp }, at: Stamp): boolean {
   return seenAt <= at;
+}
+
+/** The newest unfinished use of that tool with that input that no open request is tied to yet. */
+export function findAsker(
+  context: SessionContext,
+  open: readonly OpenApproval[],
+  asks: NonNullable<OpenApproval['tool']>,
+): ToolUse | null {
+  const tied = new Set(open.map((approval) => approval.toolUseId));
+  return (
+    context.tools.findLast((tool) => isSameUse(asks, tool) && !tied.has(tool.toolUseId)) ?? null
+  );
+}
+
+/** True for a request that arrives after the report that its tool use is over. */
+export function wasFinishedAfter(
+  context: SessionContext,
+  asks: NonNullable<OpenApproval['tool']>,
+  at: Stamp,
+  asker: ToolUse | null,
+): boolean {
+  if (asker !== null) return false;
+  return context.finished.some((tool: FinishedTool) => tool.at > at && isSameUse(asks, tool));
+}
+
+/** The same tool with the same input, asked for by the same thread. */
+export function isSameUse(
+  one: { agentId: string | null; name: string; digest: string },
+  other: { agentId: string | null; name: string; digest: string },
+): boolean {
+  return one.agentId === other.agentId && one.name === other.name && one.digest === other.digest;
 }

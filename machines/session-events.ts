@@ -193,7 +193,7 @@ export type SessionReport =
   /** `goesOn`: only our way to it is gone; the thread goes on where it runs, until another `link.lost` says not. */
   | (Reported & { type: 'link.lost'; reason: string; goesOn?: true })
   | (Reported & { type: 'link.failed'; reason: string })
-  /** Nobody has used it for long: the connector may go, the next words fetch another. */
+  /** It was not used for long: the connector may go, the next words fetch another. */
   | (Reported & { type: 'link.rested' })
   /** The CLI's live registry says that the session works. */
   | (WitnessReport & { type: 'witness.busy' })

@@ -203,13 +203,13 @@ export interface Pieces {
 
 /** Who sees a fact, and whether it takes a number of the session's revision. */
 export interface FactKind {
-  /** Subscribers of the session, subscribers of the list, or nobody: such a fact is only stored. */
-  audience: 'session' | 'list' | 'nobody';
+  /** Subscribers of the session, subscribers of the list, or none: such a fact is only stored. */
+  audience: 'session' | 'list' | 'none';
   takesRevision: boolean;
 }
 
 const SEEN: FactKind = { audience: 'session', takesRevision: true };
-const STORED: FactKind = { audience: 'nobody', takesRevision: false };
+const STORED: FactKind = { audience: 'none', takesRevision: false };
 
 /** What each fact is; a fact without a row here does not compile. How it is stored is in src/store/rows.ts. */
 export const FACTS: Readonly<Record<Fact['type'], FactKind>> = {

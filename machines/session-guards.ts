@@ -133,7 +133,7 @@ export const GUARDS = {
   /** The connector can carry out this kind of command. */
   connectorCan: (context: SessionContext, _: SessionEvent, command: ConnectorCommand['type']) =>
     context.capabilities.includes(command),
-  /** The request that a client decides is still open, and nobody has decided it. */
+  /** The request that a client decides is still open, and no client has decided it. */
   isOpenRequest: (
     context: SessionContext,
     event: EventOf<'approval.decided'> | EventOf<'question.answered'>,
@@ -151,7 +151,7 @@ export const GUARDS = {
     context.approvals.some(
       (approval) => approval.request.id === event.requestId && answers.hasWaiter(approval),
     ),
-  /** Somebody waited for the server that is gone, for an answer or for words. */
+  /** A hook waited for the server that is gone, for an answer or for words. */
   hasWaiters: (context: SessionContext) =>
     context.approvals.some(answers.hasWaiter) || words.hasSentWords(context),
   /**

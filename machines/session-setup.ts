@@ -281,3 +281,28 @@ function raiseCut() {
     reason: 'reason' in event ? String(event.reason) : links.RESTARTED,
   }));
 }
+
+/** What takes the connector away whatever it is doing. */
+export const cuts = {
+  ...on('session.ended', { guard: 'isEndOfSession', target: 'detached', actions: 'releaseLink' }),
+  ...on('end.requested', { target: 'detached', actions: 'releaseLink' }),
+  ...on(
+    'server.restarted',
+    { guard: 'isShared', target: 'detached', actions: 'leaveLink' },
+    { target: 'detached', actions: ['restartLink', { raise: 'link.cut' }] },
+  ),
+};
+
+/**
+ * A steered session without a connector after a restart: what the last process left is cut off, unless it runs
+ * where others can go on with it.
+ */
+export const restarted = on(
+  'server.restarted',
+  { guard: 'isShared', actions: 'leaveLink' },
+  { actions: ['restartLink', { raise: 'link.cut' }] },
+);
+
+/** A command that the attached connector may be able to carry out. */
+export const can = <Command extends string>(command: Command) =>
+  ({ type: 'connectorCan', params: command }) as const;

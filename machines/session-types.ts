@@ -52,7 +52,7 @@ export interface Turn {
   promptId: string | null;
   startedAt: Stamp;
   /**
-   * The newest prompt or idle terminal: what the main thread did before it is over, even when nobody
+   * The newest prompt or idle terminal: what the main thread did before it is over, even when no source
    * said so. Agents may go on.
    */
   clearedAt: Stamp;

@@ -7,7 +7,7 @@
  *
  * No clock, no random, no I/O, no transcript: steps are pure, and nothing is spawned here.
  */
-import { on, session } from './session-setup.ts';
+import { can, cuts, on, restarted, session } from './session-setup.ts';
 import { closed, open } from './session-turn.ts';
 import { contextFrom } from './steps/sessions.ts';
 
@@ -200,31 +200,6 @@ const phase = session.createStateConfig({
   states: { active, ended },
 });
 
-/** What takes the connector away whatever it is doing. */
-const cuts = {
-  ...on('session.ended', { guard: 'isEndOfSession', target: 'detached', actions: 'releaseLink' }),
-  ...on('end.requested', { target: 'detached', actions: 'releaseLink' }),
-  ...on(
-    'server.restarted',
-    { guard: 'isShared', target: 'detached', actions: 'leaveLink' },
-    { target: 'detached', actions: ['restartLink', { raise: 'link.cut' }] },
-  ),
-};
-
-/**
- * A steered session without a connector after a restart: what the last process left is cut off, unless it runs
- * where others can go on with it.
- */
-const restarted = on(
-  'server.restarted',
-  { guard: 'isShared', actions: 'leaveLink' },
-  { actions: ['restartLink', { raise: 'link.cut' }] },
-);
-
-/** A command that the attached connector may be able to carry out. */
-const can = <Command extends string>(command: Command) =>
-  ({ type: 'connectorCan', params: command }) as const;
-
 const link = session.createStateConfig({
   description: 'How the server reaches the provider.',
   initial: 'passive',
@@ -310,7 +285,7 @@ const link = session.createStateConfig({
         ...on(
           'approval.decided',
           {
-            // Somebody else may be faster: what the provider says shows who was.
+            // Another client may be faster: what the provider reports shows which one was.
             guard: ['isOpenRequest', 'connectorCanAnswer', 'isShared'],
             actions: 'sendDecision',
           },

@@ -21,7 +21,7 @@ export interface Step {
   accepted: boolean;
 }
 
-/** Told of every microstep while an inspected step is taken; XState 5 names its transitions there. */
+/** Called for every microstep while an inspected step is taken; XState 5 names its transitions there. */
 let inspect: ((microstep: unknown) => void) | null = null;
 
 /** Actions that XState hands over instead of running them. */

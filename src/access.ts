@@ -88,7 +88,7 @@ export function refuseWithoutToken(
   );
 }
 
-/** An explicit token means "ask everybody"; a token file lying there does not lock the app out. */
+/** An explicit token means that every caller is asked; a token file lying there does not lock the app out. */
 export function trustsLocal(given: {
   flags: AccessFlags;
   bind: BindAddress;
@@ -101,7 +101,7 @@ export function trustsLocal(given: {
 }
 
 /*
- * Rights. Whoever is let in holds an object that says what he may do at this moment: of a token that is revoked or
+ * Rights. An admitted caller holds an object that says what he may do at this moment: of a token that is revoked or
  * has expired it says "nothing", also on a connection that has been open for days.
  */
 
@@ -111,7 +111,7 @@ export { SCOPES, type Scope } from './protocol/scopes.ts';
 export interface Rights {
   /** Empty once the token is revoked or has expired. */
   readonly scopes: ReadonlySet<Scope>;
-  /** The named token that gives them; null for the owner, for hooks of this machine and for nobody. */
+  /** The named token that gives them; null for the owner, for hooks of this machine and for callers without rights. */
   readonly token: { readonly id: string; readonly name: string } | null;
 }
 
@@ -120,14 +120,14 @@ export function scopesFrom(scopes: readonly Scope[]): ReadonlySet<Scope> {
   return new Set(scopes.flatMap((scope) => SCOPE_HOLDS[scope]));
 }
 
-/** Of local callers, the configured token, and of anybody where `--allow-insecure-no-auth` wants it so. */
+/** Of local callers, the configured token, and of every caller where `--allow-insecure-no-auth` wants it so. */
 export const OWNER: Rights = { scopes: scopesFrom(['admin']), token: null };
 
 /** Of a program that may hand in hooks only. */
 export const HOOKS_ONLY: Rights = { scopes: scopesFrom(['hook']), token: null };
 
-/** Of somebody without a credential. */
-export const NOBODY: Rights = { scopes: new Set(), token: null };
+/** Of a caller without a credential. */
+export const NO_RIGHTS: Rights = { scopes: new Set(), token: null };
 
 /** Whether such rights are enough. */
 export function isAllowed({ scopes }: Rights, need: Need): boolean {

@@ -94,7 +94,7 @@ export interface RetentionLimits {
   readonly maxBytes: number;
 }
 
-/** What is kept unless somebody says otherwise. */
+/** What is kept unless it is configured otherwise. */
 export const DEFAULT_RETENTION: RetentionLimits = Object.freeze({
   eventDays: 30,
   events: 10_000,
@@ -342,7 +342,7 @@ function retentionOf(flags: Flags, env: ConfigSources['env']): RetentionLimits {
   };
 }
 
-/** Off unless asked for: a model reads the first prompt of every session, and somebody pays for it. */
+/** Off unless asked for: a model reads the first prompt of every session, which costs money. */
 function namingConfig(flags: Flags, env: ConfigSources['env']): CodexConfig['naming'] {
   const isOn = flags.nameSessions ?? env.ORBITDOCK_NAME_SESSIONS === '1';
   if (!isOn) return null;

@@ -1,6 +1,6 @@
 /**
  * Every refusal the server can utter: wire code, HTTP status, sentence. `dispatch` turns one into an
- * `error` frame, the Koa middleware into a status; nobody invents a code inline. Add a code here first.
+ * `error` frame, the Koa middleware into a status; no code is invented inline. Add a code here first.
  */
 
 /** What a person has to do about damage. */
@@ -123,7 +123,7 @@ const CATALOGUE = {
   },
   model_list_failed: { status: 502, message: 'The models are not known: {reason}' },
   codex_auth_login_start_failed: { status: 502, message: 'The login did not begin: {reason}' },
-  codex_auth_logout_failed: { status: 502, message: 'Nobody was signed out: {reason}' },
+  codex_auth_logout_failed: { status: 502, message: 'The account was not signed out: {reason}' },
   already_signed_in: {
     status: 409,
     message:

@@ -1,7 +1,7 @@
 /**
  * How the program ends when it does not want to run: a sentence for a human and an exit code for a
  * supervisor (sysexits.h). Thrown by whatever refuses to start; the command line prints the sentence
- * without a stack and returns the code. Faults that are nobody's mistake stay plain errors.
+ * without a stack and returns the code. Faults that no user can mend stay plain errors.
  */
 
 /** The exit codes we use, by their sysexits.h meaning; systemd is told not to restart on 64, 75 and 78. */
@@ -16,7 +16,7 @@ export const EXIT = {
   badInput: 65,
   /** A bug. */
   software: 70,
-  /** Somebody else holds it (lock, port): trying later may work. */
+  /** Another process holds it (lock, port): trying later may work. */
   busy: 75,
   /** The server takes no commands with this token, or without one. */
   noPermission: 77,
@@ -38,7 +38,7 @@ export class ExitError extends Error {
   }
 }
 
-/** The exit code an error carries, whoever made it; null when it carries none. */
+/** The exit code an error carries, whichever code made it; null when it carries none. */
 export function exitCodeOf(error: unknown): number | null {
   const code = (error as { exitCode?: unknown } | null | undefined)?.exitCode;
   return typeof code === 'number' ? code : null;

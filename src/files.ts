@@ -59,7 +59,7 @@ export function openDataDirectory(paths: DataPaths): void {
 
 /**
  * Creates a directory with all that is missing above it, for its owner only; one that is there is left as
- * it is. Not Node's `recursive`: below `/proc` and the like, where nobody can create anything, it never ends.
+ * it is. Not Node's `recursive`: below `/proc` and the like, where nothing can be created, it never ends.
  *
  * @throws the system's error where a directory cannot be created
  */

@@ -257,16 +257,16 @@ function withCauses(error: Error): string {
 function parseFilter(text: string): { levelOf(component: string): Level; ignored: string[] } {
   const byComponent = new Map<string, Level>();
   const ignored: string[] = [];
-  let everybody: Level = 'info';
+  let fallback: Level = 'info';
   for (const part of text.split(',').map((piece) => piece.trim())) {
     if (part === '') continue;
     const [, component, word = ''] = /^(?:([^=]+)=)?(\w+)$/.exec(part) ?? [];
     const level = levelFrom(word);
     if (level === null) ignored.push(part);
-    else if (component === undefined) everybody = level;
+    else if (component === undefined) fallback = level;
     else byComponent.set(component, level);
   }
-  return { levelOf: (component) => byComponent.get(component) ?? everybody, ignored };
+  return { levelOf: (component) => byComponent.get(component) ?? fallback, ignored };
 }
 
 function levelFrom(word: string): Level | null {

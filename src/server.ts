@@ -1,5 +1,5 @@
 /**
- * The composition root: the one file that knows everybody. Start order: lock, database, migrations
+ * The composition root: the one file that knows all parts. Start order: lock, database, migrations
  * (all in the writer), listen, spool, timers; stop order is the reverse.
  */
 import { unlink } from 'node:fs/promises';
@@ -35,7 +35,7 @@ export interface Server extends AsyncDisposable {
 /** While the server runs, files younger than this are hook.sh's own business. */
 const SPOOL_MIN_AGE_MS = 10_000;
 const SPOOL_EVERY_MS = 5000;
-/** Code that has never run holds up the first hook: it runs once before, when whoever started us knows that we serve. */
+/** Code that has never run holds up the first hook: it runs once before, when our parent process knows that we serve. */
 const WARM_UP_AFTER_MS = 50;
 /** Database, log, watched directories, processes of agents: open besides the sockets. */
 const FILES_OF_OUR_OWN = 256;
@@ -317,7 +317,7 @@ function announce(
 async function withdraw(paths: DataPaths): Promise<void> {
   for (const path of [paths.server, paths.pid]) {
     await unlink(path).catch(() => {
-      // Somebody tidied up already; the lock is what counts.
+      // It was removed already; the lock is what counts.
     });
   }
 }

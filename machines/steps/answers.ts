@@ -1,6 +1,6 @@
 /**
- * Answers to requests that somebody else may answer as well: a hook of a watched CLI may wait for one beside the
- * dialog in the terminal, and the thread of a shared engine has several clients. Whoever is first decides. So a client's decision is *sent*: its request stays
+ * Answers to requests that another client may answer as well: a hook of a watched CLI may wait for one beside the
+ * dialog in the terminal, and the thread of a shared engine has several clients. The first answer decides. So a client's decision is *sent*: its request stays
  * open until a report shows what became of it, and a better report corrects a guess.
  */
 import type { Decision, OpenApproval, Settled } from '../session-types.ts';
@@ -20,7 +20,7 @@ const VAGUE = new Set<Decision>(['unknown', 'cancelled']);
 /** Ends of the session: what was sent may not have arrived. */
 const ENDS = new Set<string>(['session.ended', 'process.gone', 'process.left', 'end.requested']);
 
-/** A client decided: the hook that waits gets it, and nobody decides again. */
+/** A client decided: the hook that waits gets it, and no client decides again. */
 export function decisionSent(
   draft: Draft,
   event: EventOf<'approval.decided'> | EventOf<'question.answered'>,

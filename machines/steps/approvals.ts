@@ -4,21 +4,17 @@
  */
 import {
   byAge,
+  findAsker,
   isAgentOver,
   isNewNotice,
   isOpenAt,
+  isSameUse,
   later,
   mayRun,
   wasAskedBefore,
+  wasFinishedAfter,
 } from '../evidence.ts';
-import type {
-  Decision,
-  FinishedTool,
-  OpenApproval,
-  SessionContext,
-  Stamp,
-  ToolUse,
-} from '../session-types.ts';
+import type { Decision, OpenApproval, SessionContext, ToolUse } from '../session-types.ts';
 import { correctGuess, outcomeOf } from './answers.ts';
 import {
   append,
@@ -138,7 +134,7 @@ function isToldAgain({ session }: SessionContext, { request }: OpenApproval, eve
   return isShared(session) && request.id === event.request.id;
 }
 
-/** True while whoever asks may still be waiting: its thread was not reported over since. */
+/** True while the agent that asks may still be waiting: its thread was not reported over since. */
 function mayAsk(context: SessionContext, event: Asked): boolean {
   const agentId = event.tool?.agentId ?? null;
   if (agentId !== null && isAgentOver(context, agentId, event.at)) return false;
@@ -260,7 +256,7 @@ export function correctSent(
   });
 }
 
-/** Closes what waited for this very tool use: it ran or was refused, so somebody answered. */
+/** Closes what waited for this very tool use: it ran or was refused, so it was answered. */
 export function closeByTool(
   draft: Draft,
   tool: ToolUse,
@@ -297,7 +293,7 @@ export function bindToTool(draft: Draft, tool: ToolUse): void {
 }
 
 function open(draft: Draft, approval: OpenApproval): void {
-  // Told again after the connection was made anew: what was sent to it did not arrive.
+  // Reported again after the connection was made anew: what was sent to it did not arrive.
   draft.context.approvals = draft.context.approvals.filter(
     ({ request }) => request.id !== approval.request.id,
   );
@@ -310,29 +306,6 @@ function open(draft: Draft, approval: OpenApproval): void {
     tool_name: approval.tool?.name ?? approval.request.tool_name ?? '',
     at: approval.at,
   });
-}
-
-/** The newest unfinished use of that tool with that input that no open request is tied to yet. */
-function findAsker(
-  context: SessionContext,
-  open: readonly OpenApproval[],
-  asks: NonNullable<OpenApproval['tool']>,
-): ToolUse | null {
-  const tied = new Set(open.map((approval) => approval.toolUseId));
-  return (
-    context.tools.findLast((tool) => isSameUse(asks, tool) && !tied.has(tool.toolUseId)) ?? null
-  );
-}
-
-/** True for a request that arrives after the report that its tool use is over. */
-function wasFinishedAfter(
-  context: SessionContext,
-  asks: NonNullable<OpenApproval['tool']>,
-  at: Stamp,
-  asker: ToolUse | null,
-): boolean {
-  if (asker !== null) return false;
-  return context.finished.some((tool: FinishedTool) => tool.at > at && isSameUse(asks, tool));
 }
 
 /** An MCP server that asks is running: its only unfinished tool use was therefore allowed. */
@@ -351,11 +324,4 @@ function grantByElicitation(draft: Draft, server: string): void {
 /** `mcp__elic__askme` -> `elic`; null for tools of the CLI itself. */
 function serverOf(toolName: string): string | null {
   return /^mcp__(.+?)__/.exec(toolName)?.[1] ?? null;
-}
-
-function isSameUse(
-  one: { agentId: string | null; name: string; digest: string },
-  other: { agentId: string | null; name: string; digest: string },
-): boolean {
-  return one.agentId === other.agentId && one.name === other.name && one.digest === other.digest;
 }

@@ -26,7 +26,7 @@ export function decisionSeen(draft: Draft, event: EventOf<'decision.seen'>): voi
   touch(draft);
 }
 
-/** Nobody has said yet how a request of this tool use was decided. */
+/** How a request of this tool use was decided is not reported yet. */
 export function awaitsWord({ approvals, settled }: SessionContext, toolUseId: string): boolean {
   return (
     approvals.some((approval) => approval.toolUseId === toolUseId) ||

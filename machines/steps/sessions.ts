@@ -140,7 +140,7 @@ export function messageKept(
 ): void {
   keepContent(draft);
   follow(draft, event);
-  // Somebody else's words, in a thread that others write to as well.
+  // Words of another client, in a thread that others write to as well.
   const { message } = event;
   if (event.type === 'message.added' && message?.message_type === 'user') {
     nameAfter(draft, message.content);

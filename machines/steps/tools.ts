@@ -40,7 +40,7 @@ const DECISIONS = {
   succeeded: 'approved',
   failed: 'approved',
   refused: 'denied',
-  // Before it ran or while it did: nobody says.
+  // Before it ran or while it did: no source says.
   interrupted: 'cancelled',
 } as const;
 
@@ -68,7 +68,7 @@ function messageOf(
   return message && isDirect(before.session) ? { messageId: message.id } : {};
 }
 
-/** A tool use is over, whether it ran, failed or was refused: whoever had to allow it has decided. */
+/** A tool use is over, whether it ran, failed or was refused: its permission was decided. */
 export function toolFinished(draft: Draft, event: EventOf<'tool.finished'>, edge: TurnEdge): void {
   const { tool } = event;
   if (isFinished(draft.before, tool)) return;

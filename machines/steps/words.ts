@@ -1,5 +1,5 @@
 /**
- * Words of clients for a session that is only watched. Nobody can type into its terminal, so they wait until its
+ * Words of clients for a session that is only watched. The server cannot type into its terminal, so they wait until its
  * turn ends: the hook that tells the end asks for them, and the agent goes on with them. Words are given to one
  * hook at a time and are *sent* until a report shows that the agent has them; where it shows that they never
  * arrived they wait again. So they arrive once, whatever is killed meanwhile.
@@ -109,7 +109,7 @@ export function wordsLost(draft: Draft, { hookKey }: EventOf<'words.lost'>): voi
   queueAgain(draft, ({ givenTo }) => givenTo === hookKey);
 }
 
-/** Nobody knows whether they reached the hook; a report may still show it, else the next one gets them. */
+/** Whether they reached the hook is unknown; a report may still show it, else the next one gets them. */
 export function wordsInDoubt(draft: Draft): void {
   for (const { messageId, givenTo } of draft.context.words ?? []) {
     if (givenTo !== undefined) say(draft, messageId, 'queued');

@@ -81,3 +81,31 @@ export function printable(text: string): string {
     return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
   });
 }
+
+/** Rows of a table, each column as wide as its widest cell. */
+export function columns(rows: readonly string[][]): string[] {
+  const widths = (rows[0] ?? []).map((_, at) =>
+    Math.max(...rows.map((row) => row[at]?.length ?? 0)),
+  );
+  return rows.map((row) =>
+    `  ${row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join('  ')}`.trimEnd(),
+  );
+}
+
+/** A change of the database of tokens and recipients. */
+export type DatabaseChange<T> = (database: import('../store/database.ts').Sqlite) => T;
+
+/** Runs a change of the database, also beside a running server; nothing is changed when it throws. */
+export async function changeDatabase<T>(
+  command: OrbitCommand,
+  work: DatabaseChange<T>,
+): Promise<T> {
+  const paths = command.directory();
+  process.umask(0o077);
+  const [{ openDataDirectory }, { changeTokens }] = await Promise.all([
+    import('../files.ts'),
+    import('../store/tokens.ts'),
+  ]);
+  openDataDirectory(paths);
+  return await changeTokens(paths, work);
+}

@@ -146,7 +146,7 @@ export class RestoreCommand extends OrbitCommand {
     details: `
       The database that is there is moved aside, not deleted. Clients notice that the history is another one
       and ask for everything anew; hooks that wait in the spool are taken at the next start. Named tokens stay
-      as they are now, so that nobody who was shut out comes back.
+      as they are now, so that no revoked token works again.
     `,
     examples: [
       ['Put a backup back', '$0 restore ~/.orbitdock/backups/orbitdock-2026-03-01T120000Z.db'],

@@ -1,6 +1,6 @@
 /**
  * `demo`: a server in a data directory that is thrown away, and recorded sessions of the real CLI played
- * to it over HTTP. For whoever wants to see the page alive before installing anything.
+ * to it over HTTP. It shows the page alive before anything is installed.
  */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -81,7 +81,7 @@ export class DemoCommand extends OrbitCommand {
     return await closeOnSignal(Promise.resolve({ close }), surroundings);
   }
 
-  /** On the usual port, or on any when somebody has it, perhaps the user's own server. */
+  /** On the usual port, or on any when that is taken, perhaps by the user's own server. */
   async #start(config: Config, dataDir: string) {
     const { startServer } = await import('../server.ts');
     try {

@@ -189,7 +189,7 @@ export function proxyFinding(paths: DataPaths, env: Env): Finding {
   return { about, state: 'note', text, remedy: `add ${hostname} to no_proxy` };
 }
 
-/** Whether somebody listens at a local address. */
+/** Whether a server listens at a local address. */
 export function isTaken(url: string): Promise<boolean> {
   const { hostname, port } = new URL(url);
   const host = hostname.replace(/^\[|\]$/g, '');

@@ -1,6 +1,6 @@
 /**
  * The hook script and the two files it reads: `hook.conf` (where to send) and `hook-headers` (the
- * Authorization header, for curl). The script is the same text for everybody: values are read as data,
+ * Authorization header, for curl). The script is the same text in every installation: values are read as data,
  * never written into shell code, so no URL or path can become a command.
  */
 import { existsSync, readFileSync, rmSync } from 'node:fs';
@@ -55,7 +55,7 @@ export function writeHookHeaders(paths: DataPaths): void {
   else writeFileAtomically(paths.hookHeaders, headerLine(token), { mode: 0o600 });
 }
 
-/** Whether the installed hooks can pass a server that asks everybody for this token. */
+/** Whether the installed hooks can pass a server that asks every caller for this token. */
 export function hooksCarry(paths: DataPaths, token: string): boolean {
   try {
     return readFileSync(paths.hookHeaders, 'utf8') === headerLine(token);
@@ -114,7 +114,7 @@ export function hookUrl(paths: DataPaths): string | null {
 /*
  * What belongs into Claude Code's settings, and how it gets in without touching what others put there.
  * Pure: an object in, the same object changed. Ours is an entry that runs our own hook.sh, by its
- * absolute path; everything else is somebody else's.
+ * absolute path; everything else belongs to other tools.
  */
 
 /** Settings as parsed: unknown keys stay where and what they are. */
@@ -310,7 +310,7 @@ function entryOf(
   return { command, ...(isAsync && { async: true as const }) };
 }
 
-/** A time limit that somebody set for a hook that does not wait stays. */
+/** A time limit that the user set for a hook that does not wait stays. */
 function correct(entry: HookEntry, { command, async, timeout }: Wanted): boolean {
   const waited = / wait$/.test(String(entry.command));
   const limit = timeout ?? (waited ? undefined : entry.timeout);

@@ -4,7 +4,7 @@
 # a word (stdout would reach the model), never fails, sends nothing of its environment but the terminal's
 # name and id at a session's start. POSIX sh and curl only.
 # To a server on this machine it goes through the unix socket in this directory: only we and our server can
-# open it. Without one (a tunnel, a container) whoever listens on the port may be a stranger: he gets no token
+# open it. Without one (a tunnel, a container) the process that listens on the port may be another user's: it gets no token
 # and no secret, but a proof that we have the server's `hook-secret` (an HMAC, for this hook only), and is
 # believed only when his answer proves the same. Else the file stays. Needs sha256sum, shasum or openssl.
 # With `wait` it also waits for an answer, beside the dialog that the terminal shows meanwhile, and prints the
@@ -148,7 +148,7 @@ awaits= words=
 case ${2-} in
   wait)
     case ${CLAUDE_CODE_ENTRYPOINT-} in
-      sdk*) ;; # nobody sees a dialog: it goes on at once, as without us
+      sdk*) ;; # no person sees a dialog: it goes on at once, as without us
       *) awaits=1 ;;
     esac
     ;;

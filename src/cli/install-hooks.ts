@@ -30,7 +30,7 @@ export class InstallHooksCommand extends OrbitCommand {
       Running sessions of Claude Code take the hooks up by themselves.
 
       What a session asks in its terminal can then be answered from here too, while its own dialog stays open:
-      whoever is first decides. Messages to a session reach it when its turn ends. With \`--no-answers\` only the
+      the first answer decides. Messages to a session reach it when its turn ends. With \`--no-answers\` only the
       terminal answers, and no message reaches it.
 
       With \`--telemetry\` sessions that start from then on also send their telemetry here: who decided each

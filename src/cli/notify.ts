@@ -5,14 +5,14 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { Option } from 'clipanion';
 import { EXIT, ExitError } from '../exit.ts';
-import { openDataDirectory } from '../files.ts';
+import type { Sqlite } from '../store/database.ts';
 import type { Channel, ChannelConfig } from '../store/notifications.ts';
-import { OrbitCommand } from './command.ts';
+import { changeDatabase, OrbitCommand } from './command.ts';
 
 const NAME = /^[\p{L}\p{N}][\p{L}\p{N} ._@()-]{0,63}$/u;
 const SECRET_BYTES = 32;
 
-/** Adds somebody who is told. */
+/** Adds a recipient of notifications. */
 export class NotifyAddCommand extends OrbitCommand {
   static override paths = [['notify', 'add']];
   static override usage = OrbitCommand.Usage({
@@ -79,13 +79,13 @@ export class NotifyListCommand extends OrbitCommand {
       return { id, name, kind: config.kind, to: hostOf(config), created_at };
     });
     if (this.json) this.say(JSON.stringify({ channels: shown }, null, 2));
-    else if (shown.length === 0) this.say('Nobody is notified.');
+    else if (shown.length === 0) this.say('No recipient is configured.');
     else for (const { name, kind, to } of shown) this.say(`${name}  ${kind}  ${to}`);
     return EXIT.ok;
   }
 }
 
-/** Tells somebody nothing any more. */
+/** Removes a recipient. */
 export class NotifyRemoveCommand extends OrbitCommand {
   static override paths = [['notify', 'remove']];
   static override usage = OrbitCommand.Usage({
@@ -162,17 +162,8 @@ function hostOf(config: ChannelConfig): string {
 
 async function change<T>(
   command: OrbitCommand,
-  work: (
-    store: typeof import('../store/notifications.ts'),
-    database: import('../store/database.ts').Sqlite,
-  ) => T,
+  work: (store: typeof import('../store/notifications.ts'), database: Sqlite) => T,
 ): Promise<T> {
-  const paths = command.directory();
-  process.umask(0o077);
-  openDataDirectory(paths);
-  const [store, { changeTokens }] = await Promise.all([
-    import('../store/notifications.ts'),
-    import('../store/tokens.ts'),
-  ]);
-  return await changeTokens(paths, (database) => work(store, database));
+  const store = await import('../store/notifications.ts');
+  return await changeDatabase(command, (database) => work(store, database));
 }

@@ -1,6 +1,6 @@
 /**
  * Commands that take part in sessions of a running server: `approve`, `deny`, `answer`, `send`, `interrupt` and `past`.
- * They speak through the typed client that everybody may use, and say how it went by their exit code too.
+ * They speak through the typed client that the package exports, and say how it went by their exit code too.
  */
 import { Option } from 'clipanion';
 import type { Client, ClientMessage, PastSession } from '../client/index.ts';
@@ -104,7 +104,7 @@ function refusalOf(client: Client): Promise<string | null> {
   });
 }
 
-/** What a refusal of the server means for whoever started the command. */
+/** What a refusal of the server means for the user of the command. */
 function exitOf(code: string): ExitCode {
   if (['offline', 'connection_lost', 'timeout', 'closed'].includes(code)) return EXIT.notRunning;
   if (['server_busy', 'storage_unavailable', 'shutting_down'].includes(code)) return EXIT.busy;

@@ -56,7 +56,8 @@ export class StartCommand extends OrbitCommand {
     description: 'Let local callers in without the token that was given',
   });
   allowInsecureNoAuth = Option.Boolean('--allow-insecure-no-auth', {
-    description: 'Bind beyond loopback without a token: whoever reaches it can run commands here',
+    description:
+      'Bind beyond loopback without a token: every caller that reaches it can run commands here',
   });
   allowOrigins = Option.Array('--allow-origin', {
     description: 'Origin of a web page that may connect, such as https://dock.example',
@@ -151,7 +152,7 @@ export class StartCommand extends OrbitCommand {
       warnings.push('`ps` shows --auth-token to every user here; use --auth-token-file instead');
     }
     if (config.allowInsecureNoAuth) {
-      warnings.push(`whoever can reach ${address} can run commands on this machine`);
+      warnings.push(`every caller that can reach ${address} can run commands on this machine`);
     } else if (!config.bind.isLoopback && config.tls === null) {
       warnings.push(
         `${address} is not encrypted; beyond your own network use ssh -L or a TLS proxy`,
@@ -198,7 +199,7 @@ export class StartCommand extends OrbitCommand {
  * Node has no datagram socket of the kind, so systemd's own tool says it.
  */
 
-/** Somebody who starts us again when we hang. */
+/** The supervisor that starts us again when we hang. */
 interface Supervisor {
   /** @param works  settles while the server does its work; without it nothing more is said, and we are restarted */
   ready(status: string, works: () => Promise<void>): void;
@@ -219,7 +220,7 @@ export function superviseBy(
   const { NOTIFY_SOCKET: socket, WATCHDOG_USEC: micros, WATCHDOG_PID: pid } = env;
   for (const name of ['NOTIFY_SOCKET', 'WATCHDOG_USEC', 'WATCHDOG_PID']) delete env[name];
   let timer: NodeJS.Timeout | undefined;
-  let isTold = false;
+  let isLogged = false;
   const say = (...words: string[]): void => {
     if (!socket) return;
     // It waits until systemd has heard it: a sender that is gone by then may be taken for a stranger.
@@ -228,8 +229,8 @@ export function superviseBy(
       stdio: 'ignore',
     });
     child.once('error', (error) => {
-      if (!isTold) warn(`orbitdock-server: systemd is not told: ${error.message}`);
-      isTold = true;
+      if (!isLogged) warn(`orbitdock-server: systemd gets no report: ${error.message}`);
+      isLogged = true;
     });
   };
   return {

@@ -1,7 +1,7 @@
 /**
  * `status`: is the server of this data directory running, and where? Asks the server itself at the
  * address it wrote down, and only if it is silent the lock it would hold. A process id alone proves
- * nothing: it may long belong to somebody else. A server that hangs is waited for.
+ * nothing: another process may have it by now. A server that hangs is waited for.
  */
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { get } from 'node:http';
@@ -143,7 +143,7 @@ export async function lookAtServer(paths: DataPaths): Promise<State> {
   const note = readServerNote(paths.server);
   const plain = note && urlOfServer({ host: note.address, port: note.port });
   const url = note?.scheme && plain ? plain.replace(/^http/, note.scheme) : plain;
-  // Whoever made the certificate, the socket in our own directory is the same server.
+  // Whatever certificate it has, the socket in our own directory is the same server.
   const at = note?.scheme ? { socketPath: paths.socket } : {};
   const health = plain === null ? null : await answerOf(`${plain}/health`, at);
   const isHealthy = health !== null;

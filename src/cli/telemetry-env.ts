@@ -1,6 +1,6 @@
 /**
  * `install-hooks --telemetry`: has Claude Code send its telemetry to us, by variables in `env` of its user settings.
- * They beat the user's shell, so nothing is written where anybody exports telemetry already. What we wrote is kept
+ * They beat the user's shell, so nothing is written where telemetry is exported already. What we wrote is kept
  * beside the hooks, so that only that is taken out again.
  */
 import { existsSync, readFileSync, rmSync } from 'node:fs';
@@ -91,7 +91,7 @@ export function addTelemetry(
   return changed;
 }
 
-/** Takes out what we put in and nobody changed since. @returns the names of what is gone */
+/** Removes what we wrote and what is unchanged since. @returns the names of what is gone */
 export function removeTelemetry(settings: Settings, paths: DataPaths): string[] {
   const ours = readOurs(paths);
   const { env } = settings;
@@ -118,7 +118,7 @@ function refuseOthers({ name: place, variables }: Place, wanted: Variables, ours
     const value = variables[name];
     if (value === undefined || value === wanted[name] || isOurs(variables, ours, name)) continue;
     const sentence =
-      `Telemetry was not set up, and nothing was changed: ${name} is set in ${place}, so that somebody else ` +
+      `Telemetry was not set up, and nothing was changed: ${name} is set in ${place}, so that another tool ` +
       'may be receiving it. Remove it there, or leave out --telemetry';
     throw new ExitError(EXIT.badInput, sentence);
   }

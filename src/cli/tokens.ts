@@ -8,10 +8,9 @@ import { Option } from 'clipanion';
 import { SCOPES, type Scope } from '../access.ts';
 import { formatAddress } from '../address.ts';
 import { EXIT, ExitError } from '../exit.ts';
-import { openDataDirectory } from '../files.ts';
 import { mintPairingCode, mintToken } from '../secrets.ts';
 import type { TokenRow } from '../store/tokens.ts';
-import { OrbitCommand } from './command.ts';
+import { changeDatabase, columns, type DatabaseChange, OrbitCommand } from './command.ts';
 import { isHeld, lookAtServer } from './status.ts';
 
 const SCOPE_WORDS = `
@@ -88,7 +87,7 @@ export class TokensListCommand extends OrbitCommand {
 
   protected async run(): Promise<number> {
     const { isTokenGood, listTokens } = await import('../store/tokens.ts');
-    const rows = await change(this, listTokens);
+    const rows = await changeDatabase(this, listTokens);
     const now = iso(Date.now());
     const stateOf = (row: TokenRow): string => {
       if (row.revoked_at !== null && row.revoked_at !== row.expires_at) return 'revoked';
@@ -120,7 +119,7 @@ export class TokensListCommand extends OrbitCommand {
   }
 }
 
-/** Shuts somebody out. */
+/** Revokes a token. */
 export class TokensRevokeCommand extends OrbitCommand {
   static override paths = [['tokens', 'revoke']];
   static override usage = OrbitCommand.Usage({
@@ -248,23 +247,12 @@ export class PairCommand extends OrbitCommand {
   }
 }
 
-type Work<T> = (database: import('../store/database.ts').Sqlite) => T;
-
-/** Runs a change of the database; nothing is changed when it throws. */
-async function change<T>(command: OrbitCommand, work: Work<T>): Promise<T> {
-  const paths = command.directory();
-  process.umask(0o077);
-  openDataDirectory(paths);
-  const { changeTokens } = await import('../store/tokens.ts');
-  return await changeTokens(paths, work);
-}
-
 /** A running server looks twice a second: when the command ends, what it did is in force. */
 const IN_FORCE_AFTER_MS = 600;
 
 /** The same, and waits until a running server has noticed. */
-async function changeNow<T>(command: OrbitCommand, work: Work<T>): Promise<T> {
-  const result = await change(command, work);
+async function changeNow<T>(command: OrbitCommand, work: DatabaseChange<T>): Promise<T> {
+  const result = await changeDatabase(command, work);
   if (await isHeld(command.directory().lock)) await sleep(IN_FORCE_AFTER_MS);
   return result;
 }
@@ -352,15 +340,6 @@ function noToken(name: string, list: string): ExitError {
   return new ExitError(
     EXIT.failure,
     `There is no good token ${JSON.stringify(name)}; \`${list}\` shows what there is`,
-  );
-}
-
-function columns(rows: readonly string[][]): string[] {
-  const widths = (rows[0] ?? []).map((_, at) =>
-    Math.max(...rows.map((row) => row[at]?.length ?? 0)),
-  );
-  return rows.map((row) =>
-    `  ${row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join('  ')}`.trimEnd(),
   );
 }
 

@@ -37,7 +37,7 @@ export function pauseBefore(
   if (attempt === 0 && closed?.code === SERVICE_RESTART) {
     const told = /\bwithin (\d{1,5}) ms\b/.exec(closed.reason)?.[1];
     const spread = told === undefined ? RESTART_SPREAD_MS : Number(told);
-    // The wider the window, the more would find nobody at its beginning and come again with the next.
+    // The wider the window, the more clients would find no server at its beginning and come again with the next.
     return Math.round(Math.max(RESTART_MIN_MS, spread / 6) + random * spread);
   }
   const whole = Math.min(maxMs, firstMs * 2 ** attempt);

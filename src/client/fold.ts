@@ -50,7 +50,7 @@ export function foldSession(
   if (revision === undefined) return foldTransient(view, frame);
   if (revision < view.revision) return SAME;
   if (revision > view.revision + 1 && !isCatchingUp) return GAP;
-  // An open request is said again to whoever is up to date, with the number it already has.
+  // An open request is sent again to a client that is up to date, with the number it already has.
   const isAgain = revision === view.revision && frame.type !== 'approval_requested';
   if (isAgain && !isCatchingUp) return SAME;
   return { kind: 'changed', view: { ...applied(view, frame), revision } };

@@ -1,7 +1,7 @@
 /**
  * The typed client of OrbitDock Server, for browsers and Node, exported as `orbitdock-server/client`. It
  * keeps a line that comes back by itself, folds what it is told into lists and sessions, and gives each
- * question its answer. Nothing is asked for that nobody wants to know.
+ * question its answer. Nothing is asked for that no caller uses.
  */
 import type { ClientMessage } from '../protocol/client.ts';
 import {
@@ -54,7 +54,7 @@ export interface ClientOptions extends ConnectionOptions {
 /** What the client tells, by event. */
 export interface ClientEvents {
   link: [state: LinkState];
-  /** The list changed; told while somebody watches it. */
+  /** The list changed; called while it is watched. */
   list: [list: SessionList];
   /** A watched session changed, and by which frame. */
   session: [view: SessionView, frame: ServerFrame];
@@ -99,7 +99,7 @@ export interface Client {
    * @throws ClientError as `request`; `not_found` when the text is not there any more
    */
   text(of: Omit<Extract<ClientMessage, { type: 'get_text' }>, 'type' | 'offset'>): Promise<string>;
-  /** Tries to connect at once: after a new token, or because somebody waits. */
+  /** Tries to connect at once: after a new token, or because a caller waits. */
   retry(): void;
   close(): void;
 }
@@ -161,7 +161,7 @@ export function createClient(options: ClientOptions): Client {
   const watchdog = startWatchdog({ silenceMs, standing, request, drop: () => line.drop() });
   const line = openConnection({ ...options, SocketClass }, changed, (frame) => {
     watchdog.heard();
-    // Folded first: whoever waits for the answer finds what came before it in the views.
+    // Folded first: the caller that waits for the answer finds what came before it in the views.
     subscriptions.take(frame);
     requests.take(frame);
     events.emit('frame', frame);
@@ -215,7 +215,7 @@ type Listener<Args extends unknown[]> = (...args: Args) => void;
 export interface Events<Map extends { [Name in keyof Map]: unknown[] }> {
   /** @returns stops listening */
   on<Name extends keyof Map>(name: Name, listener: Listener<Map[Name]>): () => void;
-  /** A listener that throws stops nobody else; its error surfaces as the platform's uncaught error. */
+  /** A listener that throws stops no other; its error surfaces as the platform's uncaught error. */
   emit<Name extends keyof Map>(name: Name, ...args: Map[Name]): void;
 }
 

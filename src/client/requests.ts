@@ -96,7 +96,7 @@ export function createRequests(timeoutMs: number): Requests {
   }
 
   function fits(one: Waiting, frame: ServerFrame): boolean {
-    // Work that replied nothing is acknowledged; whoever expects more gets that as an odd answer.
+    // Work that replied nothing is acknowledged; a caller that expects more gets that as an odd answer.
     return frame.type === one.replyTag || frame.type === 'error' || frame.type === 'ack';
   }
 

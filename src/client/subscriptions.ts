@@ -82,7 +82,7 @@ class ClientSubscriptions implements Subscriptions {
   watchList(): () => void {
     this.#listReaders++;
     if (this.#listReaders === 1) this.#askForList();
-    // The protocol has no way to leave the list; what still comes is folded and told to nobody.
+    // The protocol has no way to leave the list; what still comes is folded and no listener is called.
     return once(() => void this.#listReaders--);
   }
 
@@ -147,7 +147,7 @@ class ClientSubscriptions implements Subscriptions {
     }
   }
 
-  /** Asks until it is answered or nobody wants it any more; on a new line `restore` asks anew. */
+  /** Asks until it is answered or no caller wants it any more; on a new line `restore` asks anew. */
   #insist(ask: () => Promise<unknown>, isWanted: () => boolean): Promise<unknown> {
     return ask().catch(async (error: unknown) => {
       if (!(error instanceof ClientError && PASSING.has(error.code))) throw error;

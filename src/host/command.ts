@@ -33,7 +33,7 @@ export interface Command {
 
 /** From TERM to KILL. */
 const TERM_MS = 2_000;
-/** A pipe that somebody outside the group keeps open is not waited for. */
+/** A pipe that a process outside the group keeps open is not waited for. */
 const LAST_WORDS_MS = 1_000;
 /** Bytes read between two breaths: a command that floods does not get a whole core of ours. */
 const BREATH_BYTES = 2 * 1024 * 1024;
@@ -152,7 +152,7 @@ function guardOf(child: ChildProcess): Guard | null {
   return guard;
 }
 
-/** How it ended: -1 for a signal. Told when its group is gone and its pipes are read to the end. */
+/** How it ended: -1 for a signal. Reported when its group is gone and its pipes are read to the end. */
 function overOf(
   child: ChildProcess,
   guard: Guard | null,
@@ -236,7 +236,7 @@ export function commandEnvironment(
 
 /* Signals to a process and everything it has started in its group. */
 
-/** Sends a signal to the group that `pid` leads. A group in which nobody is left is what was wanted. */
+/** Sends a signal to the group that `pid` leads. A group without a process is what was wanted. */
 export function signalGroup(pid: number, signal: 'SIGTERM' | 'SIGKILL'): void {
   try {
     process.kill(-pid, signal);

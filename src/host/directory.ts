@@ -57,7 +57,7 @@ function expand(asked: string, home: string): string {
   if (asked.includes('\0')) throw refused(asked, 'a path has no NUL');
   if (asked === '~') return home;
   if (asked.startsWith('~/')) return resolve(home, asked.slice(2));
-  if (asked.startsWith('~')) throw refused(asked, "say the whole path of somebody else's home");
+  if (asked.startsWith('~')) throw refused(asked, "say the whole path of another user's home");
   return resolve(home, asked);
 }
 
@@ -101,8 +101,8 @@ async function withLinksResolved(roots: readonly string[]): Promise<string[]> {
 }
 
 /**
- * Below a root, and not through a hidden name there: `~/.ssh` is nobody's project. Asked of the path as it
- * is written too, so that nobody learns what exists elsewhere.
+ * Below a root, and not through a hidden name there: `~/.ssh` is no project. Asked of the path as it
+ * is written too, so that no caller learns what exists elsewhere.
  */
 function refuseOutside(path: string, asked: string, roots: readonly string[]): void {
   for (const root of roots) {

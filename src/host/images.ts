@@ -1,7 +1,7 @@
 /**
  * Images of messages, each stored once under the digest of its bytes. A client hands them in as data URIs
  * or as files of this machine; what goes out is a file for the app on this machine and an address of this
- * server for everybody else. Only pictures that browsers show without running anything get in, whatever
+ * server for all other clients. Only pictures that browsers show without running anything get in, whatever
  * they are called.
  */
 import { hash } from 'node:crypto';

@@ -133,7 +133,7 @@ function createScrub(key: Buffer): Scrub {
     }
     if (Array.isArray(value)) return value.map((item) => scrub(item, isKept));
     if (typeof value !== 'object' || value === null) return value;
-    // A tool's name decides; a session's name is somebody's words.
+    // A tool's name decides; a session's name is a person's words.
     const isTool = 'digest' in value;
     const entries = Object.entries(value).map(([name, inner]) => [
       name,

@@ -138,7 +138,7 @@ export function recordOf(session: string, step: Step): InspectRecord {
   };
 }
 
-/** Who sent an event, where the journal names somebody. */
+/** Who sent an event, where the journal names a caller. */
 function callerFrom(text: string | null): { caller?: InspectCaller } {
   return text === null ? {} : { caller: JSON.parse(text) as InspectCaller };
 }
@@ -198,7 +198,7 @@ export function createActorLifetimes(deps: {
     for await (const { segment, until } of stretchesBack(segments, sessionId, newest)) {
       for (const step of segment.steps.toReversed()) {
         if (step.row.seq > until) continue;
-        // What happened before an event that cannot be told is nobody's knowledge.
+        // What happened before an event that cannot be read is unknown.
         if (step.children === null) return trail;
         trail = trail ? goneBack(trail, step) : begun(step, childId);
         if (trail?.started) return trail;

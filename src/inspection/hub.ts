@@ -2,7 +2,7 @@
  * The hub: hears of every committed event from the ledger, in one place and after the fact, and tells
  * those who look: changed rows of all sessions every 100 ms, records of followed sessions every 50 ms.
  * Nothing of it runs inside `actor.send`, so it can neither slow a transition down nor throw into one,
- * and nothing is told that a crash could undo. While nobody looks, a commit costs one comparison.
+ * and nothing is sent that a crash could undo. Without a watcher a commit costs one comparison.
  */
 import type { Logger } from '../log.ts';
 import type { InspectRecord, InspectRow } from '../protocol/inspect.ts';
@@ -25,7 +25,7 @@ interface Committed {
 /** The ledger's side: called once for every committed event, after it was published. Never throws. */
 export type CommitListener = (live: LiveSession, item: EventItem, committed: Committed) => void;
 
-/** Somebody who looks. */
+/** A client that inspects. */
 export interface InspectOutlet {
   /** Rows that changed, each whole. */
   rows?(rows: InspectRow[]): void;
@@ -43,7 +43,7 @@ export interface Hub {
   /** Records of the segment's session are told from its end on; counted, `unfollow` as often. */
   follow(segment: Segment): void;
   unfollow(sessionId: string): void;
-  /** Tells what has gathered of a session now: whoever joins next has it already. */
+  /** Sends what has gathered of a session now: the client that joins next has it already. */
   flush(sessionId: string): void;
   /** Events a second over the last ten, of one session or of all. */
   rate(sessionId?: string): number;
@@ -98,7 +98,7 @@ export function createHub(deps: { segments: Segments; log: Logger; after?: After
   };
 }
 
-/** Those who look. A fault in here is counted and logged, and is nobody else's. */
+/** Those who look. A fault in here is counted and logged, and changes nothing else. */
 function createOutlets(log: Logger, counts: HubCounts) {
   const outlets = new Set<InspectOutlet>();
 
@@ -144,7 +144,7 @@ function createFollowers(segments: Segments, counts: HubCounts) {
       else if (followers.delete(sessionId)) segments.unfollow(sessionId);
       counts.followed = followers.size;
     },
-    /** The committed event as a record; null when nobody follows, or it is known already. */
+    /** The committed event as a record; null when it has no follower, or it is known already. */
     recordOf(item: EventItem, { seq, revision }: Committed): InspectRecord | null {
       const { sessionId, at, origin, caller, event, value, accepted } = item;
       if (!followers.has(sessionId)) return null;

@@ -267,7 +267,7 @@ export interface SendDeps {
 /**
  * Tells a session an event and resolves when it is committed.
  *
- * @throws OrbitError `bad_request` (a type nobody may send, fields that are missing or too many),
+ * @throws OrbitError `bad_request` (a type that no client may send, fields that are missing or too many),
  *   `not_found`, `storage_unavailable`, `shutting_down`, `quarantined`
  */
 export type Send = (

@@ -1,5 +1,5 @@
 /**
- * Folded stretches of journals, kept while somebody looks at them: scrubbing reads and folds a stretch
+ * Folded stretches of journals, kept while a client looks at them: scrubbing reads and folds a stretch
  * once (at most the distance of two bases), and every further step in it costs nothing. Bounded by steps
  * in all; the stretch that was asked for longest ago is dropped first.
  */

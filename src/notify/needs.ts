@@ -3,10 +3,12 @@
  * those of the list, which hide secrets and are short.
  */
 import { createHash } from 'node:crypto';
+import { OrbitError } from '../errors.ts';
 import { namesOfSession, waitingFor } from '../inspection/rows.ts';
 import { wireTime } from '../protocol/encode.ts';
 import type { LiveSession } from '../runtime/sessions/live-session.ts';
 import type { EventItem } from '../store/items.ts';
+import type { QuietHours } from '../store/notifications.ts';
 
 /** Something a person is told of once. */
 export interface Need {
@@ -50,7 +52,7 @@ const BAD_ENDS: Readonly<Record<string, string>> = {
 };
 const TYPE = /^\{"type":"([\w.]+)"/;
 
-/** Open requests of a session that nobody has decided. */
+/** Open requests of a session that are not decided. */
 export function requestsOf(live: LiveSession): Need[] {
   const { snapshot } = live.head;
   const { approvals } = snapshot.context;
@@ -91,7 +93,7 @@ export function failureOf(live: LiveSession, item: EventItem): Need | null {
   return { ...sessionOf(live), ...about, id: `failed:${live.id}:${item.at}`, since: item.at };
 }
 
-/** Whether somebody has taken care of a bad end: it works again, or it is over. */
+/** Whether a bad end was taken care of: it works again, or it is over. */
 export function isCaredFor({ head: { snapshot } }: LiveSession): boolean {
   return snapshot.hasTag('working') || snapshot.hasTag('ended');
 }
@@ -107,3 +109,37 @@ export function whereToAnswer({ kind, canAnswer }: Partial<Need>): string | null
   if (canAnswer) return 'Approve or deny it here or on the page';
   return kind === 'question' ? 'Open the session to answer' : 'Answer in the terminal it runs in';
 }
+
+/* Quiet hours as people write them, `22:00` to `07:00`, by the clock of the server's machine. */
+
+const TIME = /^([01]\d|2[0-3]):([0-5]\d)$/;
+
+/** @throws OrbitError `invalid_argument` for what is no time of the day, or no time at all between them */
+export function hoursFrom(given: { from: string; to: string }): QuietHours {
+  const hours = { from: minutesOf(given.from), to: minutesOf(given.to) };
+  if (hours.from !== hours.to) return hours;
+  const reason = 'Quiet hours begin and end at different times';
+  throw new OrbitError('invalid_argument', { reason });
+}
+
+function minutesOf(text: string): number {
+  const [, hours, minutes] = TIME.exec(text) ?? [];
+  if (hours !== undefined) return Number(hours) * 60 + Number(minutes);
+  const reason = `A time of the day is HH:MM from 00:00 to 23:59, not ${JSON.stringify(text)}`;
+  throw new OrbitError('invalid_argument', { reason });
+}
+
+/** As people write them. */
+export function hoursText({ from, to }: QuietHours): { from: string; to: string } {
+  const text = (minutes: number) =>
+    [Math.floor(minutes / 60), minutes % 60].map((part) => String(part).padStart(2, '0')).join(':');
+  return { from: text(from), to: text(to) };
+}
+
+/** Whether notifications are held back at that time. */
+export function isQuiet({ from, to }: QuietHours, at: Date): boolean {
+  const now = at.getHours() * 60 + at.getMinutes();
+  return from < to ? now >= from && now < to : now >= from || now < to;
+}
+
+export const longId = (id: string): string => `long:${id}`;

@@ -11,11 +11,20 @@ import type { LiveSession } from '../runtime/sessions/live-session.ts';
 import type { EventItem, ReadResults } from '../store/items.ts';
 import type { Channel, NotifyChange, NotifyState } from '../store/notifications.ts';
 import type { Writer } from '../store/writer.ts';
-import { failureOf, isCaredFor, type Need, type Notice, requestsOf, tagOf } from './needs.ts';
+import {
+  failureOf,
+  hoursFrom,
+  hoursText,
+  isCaredFor,
+  isQuiet,
+  longId,
+  type Need,
+  type Notice,
+  requestsOf,
+  tagOf,
+} from './needs.ts';
 import { Outbox } from './outbox.ts';
-import { hoursFrom, hoursText, isQuiet } from './quiet.ts';
-import { sendTo } from './senders.ts';
-import { type VapidKeys, vapidKeys } from './vapid.ts';
+import { sendTo, type VapidKeys, vapidKeys } from './senders.ts';
 
 /** What may stand in for parts of the world, in tests. @public named by the composition root */
 export interface NotifyParts {
@@ -33,18 +42,18 @@ interface NotifierDeps extends NotifyParts {
   log: Logger;
 }
 
-/** A need that is known, and whether people were told. */
+/** A need that is known, and whether it was sent. */
 interface Known {
   need: Need;
-  /** `waiting`: for the end of quiet hours or of a mute, or there is nobody to tell. */
-  is: 'waiting' | 'being_told' | 'told' | 'told_long';
+  /** `waiting`: for the end of quiet hours or of a mute, or for a first recipient. */
+  is: 'waiting' | 'sending' | 'sent' | 'reminded';
 }
 
 /** How often the database is asked for changes and waiting needs are looked at, ms. */
 const LOOK_EVERY_MS = 500;
-/** A request that waits longer is told once more, ms. */
+/** A request that waits longer is sent once more, ms. */
 const LONG_MS = 15 * 60_000;
-/** A hint is told when no request has taken its place for so long, ms. */
+/** A hint is sent when no request has taken its place for so long, ms. */
 const HINT_MS = 5_000;
 const NONE: NotifyState = { channels: [], open: [], muted: [], quiet: null };
 
@@ -55,7 +64,7 @@ export class Notifier implements Notifications {
   /** Needs by id, by session. */
   readonly #sessions = new Map<string, Map<string, Known>>();
   readonly #outboxes = new Map<string, Outbox>();
-  /** Told by an earlier process, and not seen since. */
+  /** Sent by an earlier process, and not seen since. */
   readonly #earlier = new Map<string, string>();
   #state = NONE;
   #version: number | null = null;
@@ -74,7 +83,7 @@ export class Notifier implements Notifications {
     for (const { id, session_id } of this.#state.open) this.#earlier.set(id, session_id);
     for (const live of sessions) this.#compare(live);
     for (const [id, sessionId] of this.#earlier) {
-      // What has gone while nobody looked is withdrawn; a bad end stays until somebody takes care of it.
+      // What was settled while the server was stopped is withdrawn; a bad end stays until it is taken care of.
       if (id.startsWith('request:')) this.#withdraw({ id, sessionId });
     }
     this.#timer = setInterval(
@@ -178,9 +187,9 @@ export class Notifier implements Notifications {
       this.#sessions.set(need.sessionId, known);
     }
     if (known.has(need.id)) return;
-    const wasTold = this.#earlier.delete(need.id);
-    const wasToldLong = this.#earlier.delete(longId(need.id));
-    const entry: Known = { need, is: wasToldLong ? 'told_long' : wasTold ? 'told' : 'waiting' };
+    const wasSent = this.#earlier.delete(need.id);
+    const wasReminded = this.#earlier.delete(longId(need.id));
+    const entry: Known = { need, is: wasReminded ? 'reminded' : wasSent ? 'sent' : 'waiting' };
     known.set(need.id, entry);
     if (entry.is === 'waiting') this.#tell(entry);
   }
@@ -191,7 +200,7 @@ export class Notifier implements Notifications {
     for (const known of this.#sessions.values()) {
       for (const entry of known.values()) {
         if (entry.is === 'waiting') this.#tell(entry);
-        if (entry.is === 'told') this.#tellLong(entry);
+        if (entry.is === 'sent') this.#remind(entry);
       }
     }
   }
@@ -206,19 +215,19 @@ export class Notifier implements Notifications {
     const { need } = entry;
     const isEarly = need.isHint && this.#ageOf(need) < HINT_MS;
     if (isEarly || !this.#mayTell(need)) return;
-    entry.is = 'being_told';
-    this.#storeThen({ type: 'told', need: need.id, sessionId: need.sessionId }, (isNew) => {
-      entry.is = 'told';
+    entry.is = 'sending';
+    this.#storeThen({ type: 'sent', need: need.id, sessionId: need.sessionId }, (isNew) => {
+      entry.is = 'sent';
       if (!this.#isKnown(need)) this.#withdraw(need);
       else if (isNew) this.#send({ state: 'open', tag: tagOf(need.id), need });
     });
   }
 
-  #tellLong(entry: Known): void {
+  #remind(entry: Known): void {
     const { need } = entry;
     if (need.requestId === null || this.#ageOf(need) < LONG_MS || !this.#mayTell(need)) return;
-    entry.is = 'told_long';
-    const change = { type: 'told', need: longId(need.id), sessionId: need.sessionId } as const;
+    entry.is = 'reminded';
+    const change = { type: 'sent', need: longId(need.id), sessionId: need.sessionId } as const;
     this.#storeThen(change, (isNew) => {
       if (isNew && this.#isKnown(need)) {
         this.#send({ state: 'waiting_long', tag: tagOf(need.id), need });
@@ -248,7 +257,7 @@ export class Notifier implements Notifications {
     const entry = known?.get(need.id);
     known?.delete(need.id);
     if (known?.size === 0) this.#sessions.delete(need.sessionId);
-    if (entry?.is.startsWith('told')) this.#withdraw(need);
+    if (entry?.is === 'sent' || entry?.is === 'reminded') this.#withdraw(need);
   }
 
   /** Tells that something which was told is settled. */
@@ -352,5 +361,3 @@ export class Notifier implements Notifications {
     this.#deps.writer.submit({ kind: 'notify', sessionId: '', key: null, at, change }, done);
   }
 }
-
-const longId = (id: string): string => `long:${id}`;

@@ -19,7 +19,7 @@ interface OutboxDeps {
   waits?: readonly number[];
 }
 
-/** More than this waits for nobody: the oldest goes. */
+/** No more than this waits: the oldest goes. */
 const MOST = 100;
 /** One try at most, ms. */
 const TRY_MS = 10_000;
@@ -36,7 +36,7 @@ export class Outbox {
     this.#deps = deps;
   }
 
-  /** Queues a message. What is settled before it was sent is told to nobody. Never throws. */
+  /** Queues a message. What is settled before it was sent is not sent. Never throws. */
   push(notice: Notice): void {
     if (this.#end.signal.aborted) return;
     // The first may be on its way.

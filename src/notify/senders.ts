@@ -3,11 +3,12 @@
  * Nothing of it holds more than the list shows.
  */
 import { createHmac } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import type { Agent } from 'node:https';
+import { writeFileAtomically } from '../files.ts';
 import type { ChannelConfig } from '../store/notifications.ts';
 import { type Notice, tagOf, whereToAnswer } from './needs.ts';
 import type { Delivery } from './outbox.ts';
-import type { VapidKeys } from './vapid.ts';
 
 type ConfigOf<Kind extends ChannelConfig['kind']> = Extract<ChannelConfig, { kind: Kind }>;
 
@@ -96,7 +97,7 @@ async function sendNtfy(
 }
 
 async function post(url: string, request: RequestInit): Promise<Delivery> {
-  // A redirect would carry the message where nobody has sent it.
+  // A redirect would carry the message to an address that is not configured.
   const answer = await fetch(url, { ...request, method: 'POST', redirect: 'manual' });
   await answer.body?.cancel();
   return deliveryOf(answer.status);
@@ -136,7 +137,6 @@ async function sendPush(
  * @returns why it was not taken; null when it was
  */
 export async function tryOut(config: ChannelConfig, vapidPath: string): Promise<string | null> {
-  const { vapidKeys } = await import('./vapid.ts');
   const since = new Date().toISOString();
   const need = {
     ...{ id: `test:${since}`, sessionId: '', kind: 'failed' as const, title: 'OrbitDock' },
@@ -160,3 +160,46 @@ const WORDS = {
   refused: 'does not take it',
   gone: 'is not there any more',
 } as const;
+
+/* The key pair by which push services know this server: made once, 0600 in the data directory. */
+
+/** The keys as web-push takes them, base64url. A device's subscription holds for one public key only. */
+export interface VapidKeys {
+  subject: string;
+  publicKey: string;
+  privateKey: string;
+}
+
+/** Whom a push service may write to; it must look like an address, and the server has none. */
+const SUBJECT = 'mailto:orbitdock-server@example.org';
+
+/** Reads the keys, or makes them where there are none. @throws Error for a file that cannot be used */
+export async function vapidKeys(path: string): Promise<VapidKeys> {
+  const stored = read(path);
+  if (stored !== null) return { subject: SUBJECT, ...stored };
+  const { default: webPush } = await import('web-push');
+  const made = webPush.generateVAPIDKeys();
+  writeFileAtomically(path, `${JSON.stringify(made)}\n`, { mode: 0o600 });
+  return { subject: SUBJECT, ...made };
+}
+
+function read(path: string): { publicKey: string; privateKey: string } | null {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+  try {
+    const { publicKey, privateKey } = JSON.parse(text) as Record<string, unknown>;
+    if (typeof publicKey === 'string' && typeof privateKey === 'string') {
+      return { publicKey, privateKey };
+    }
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+  }
+  throw new Error(
+    `${path} holds no keys; remove it, and have each device subscribe to notifications again`,
+  );
+}

@@ -34,7 +34,7 @@ const subscriptions = {
       'message_limit?': `${count} | null`,
     }),
   unsubscribe_session: () => type({ type: "'unsubscribe_session'", ...session }),
-  // Additive: is anybody there? Browsers cannot send a WebSocket ping.
+  // Additive: a check of the connection. Browsers cannot send a WebSocket ping.
   ping: () => type({ type: "'ping'", ...asked }),
 };
 

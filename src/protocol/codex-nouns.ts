@@ -47,7 +47,7 @@ export const SkillsListEntry = {
 } as const;
 export interface SkillsListEntry extends Shape<typeof SkillsListEntry, Names> {}
 
-/** A skill somebody published. */
+/** A skill that was published. */
 export const RemoteSkillSummary = { id: 'string', name: 'string', description: 'string' } as const;
 export interface RemoteSkillSummary extends Shape<typeof RemoteSkillSummary, Names> {}
 

@@ -22,7 +22,7 @@ const CUTS = [100_000, 16_000, 2_000] as const;
  *
  * @param revision the session's revision after this fact; left out on the list stream, where a number
  *   would make the app believe it had seen all that came before
- * @param json the message as JSON, where somebody has it already
+ * @param json the message as JSON, where it exists already
  */
 export function encode(message: ServerMessage, revision?: number, json?: string): string {
   const shown = forTheApp(message);

@@ -134,7 +134,7 @@ export interface InspectRow {
   /** When it happened, ISO 8601 UTC; of a session without events: its last activity. */
   at: string | null;
   seq: number;
-  /** Over the last ten seconds, to one decimal; 0 when nobody was looking so long. */
+  /** Over the last ten seconds, to one decimal; 0 when no client was looking so long. */
   eventsPerSecond: number;
   /** Whether it has an actor right now. */
   live: boolean;

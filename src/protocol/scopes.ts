@@ -25,7 +25,7 @@ export const SCOPE_HOLDS: Readonly<Record<Scope, readonly Scope[]>> = {
 };
 
 /**
- * What is needed: a scope; `known`: any caller who is somebody, since what is behind asks again; `anyone`: no
+ * What is needed: a scope; `known`: any caller with a credential, since the route behind asks again; `anyone`: no
  * credential at all.
  */
 export type Need = Scope | 'known' | 'anyone';

@@ -16,7 +16,7 @@ export interface ProvidersDeps {
   version: string;
 }
 
-/** Makes them. Nothing runs yet: an engine starts when somebody first asks for it. */
+/** Makes them. Nothing runs yet: an engine starts when it is first needed. */
 export function openProviders({ config, log, version }: ProvidersDeps): Providers {
   const { claude, codex, paths, places } = config;
   const { env, naming } = codex;

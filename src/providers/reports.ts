@@ -180,7 +180,7 @@ export type TelemetryReport = ReportOrigin & {
         tool: string;
         name: string | null;
         accepted: boolean;
-        /** `aborted`: dismissed. `rule`: nobody was asked. Unknown sources are given as they are. */
+        /** `aborted`: dismissed. `rule`: no person was asked. Unknown sources are given as they are. */
         by: 'person' | 'hook' | 'rule' | 'aborted' | (string & {});
         /** The person said "do not ask again". */
         forGood: boolean;
@@ -221,7 +221,7 @@ export interface KnownProcess {
 /** A thread that others hold and write to, as the provider has it. */
 export interface SharedThread {
   threadId: string;
-  /** `listed`: it was there when we came; `begun`: somebody has opened it now; `works`: it does something. */
+  /** `listed`: it was there when we came; `begun`: it was opened now; `works`: it does something. */
   why: 'listed' | 'begun' | 'works';
   cwd: string;
   /** Milliseconds since 1970. */
@@ -239,7 +239,7 @@ export interface SharedThread {
 export interface JoinPort {
   /** Finds the session of this thread, or makes it, and connects it. Never rejects. */
   join(thread: SharedThread): Promise<void>;
-  /** Whoever held the thread has let it go. */
+  /** The holder of the thread has released it. */
   closed(threadId: string): void;
   /** Sessions that were believed to go on without us do not, where `isLeft` says so of their thread. */
   left(isLeft: (threadId: string) => boolean, reason: string): void;

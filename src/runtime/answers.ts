@@ -37,7 +37,7 @@ interface Waiter {
 
 /** The open line of a hook that waits. */
 export interface AnswerLine {
-  /** What its process shall print; null: nothing, because nobody here decides. */
+  /** What its process shall print; null: nothing, because no client here decides. */
   readonly answer: Promise<string | null>;
   /** The process went away, or what it should print did not reach it. */
   lost(): void;
@@ -99,7 +99,7 @@ export class Answers {
     const waiter = this.#waiters.get(key);
     if (waiter === undefined) return { answer: Promise.resolve(null), lost: () => {} };
     clearTimeout(waiter.overdue);
-    // Asked a second time, by whoever knows the key: the first line is the hook's.
+    // Asked a second time with the same key: the first connection is the hook's.
     if (waiter.resolve !== null) return { answer: Promise.resolve(null), lost: () => {} };
     let mine: Waiter['resolve'] = null;
     const answer = new Promise<string | null>((resolve) => {
@@ -154,7 +154,7 @@ export class Answers {
     }
   }
 
-  /** Lets all go; nobody waits here any more. */
+  /** Releases all hooks; none waits here any more. */
   close(): void {
     this.#isClosed = true;
     for (const waiter of this.#waiters.values()) this.#letGo(waiter);
@@ -226,7 +226,7 @@ function requestIn(live: LiveSession, requestId: string): OpenApproval | undefin
 const EXPIRE_AFTER_US = 24 * 3600 * 1e6;
 
 interface WaitingWordsDeps {
-  /** One session id a line; null: nobody looks there. */
+  /** One session id a line; null: the file is not read. */
   path: string | null;
   /** Tells a session that words that wait since before this moment wait no more. */
   tellExpired: (sessionId: string, before: Stamp) => Promise<void>;
@@ -253,7 +253,7 @@ export class WaitingWords {
     this.#write();
   }
 
-  /** Ends the waiting of words that nobody asked for within a day. */
+  /** Ends the waiting of words that no hook asked for within a day. */
   expire(): void {
     if (this.#sessions.size === 0) return;
     const before = stampFromMicroseconds(this.#deps.clock.now() - EXPIRE_AFTER_US);

@@ -129,7 +129,7 @@ export function createCore(deps: CoreDeps): Core {
   return { ...carried, ...parts, lookUpBranch };
 }
 
-/** Something was taken back: everybody in the session's rooms gets it whole again. */
+/** Something was taken back: all subscribers of the session get it whole again. */
 function createRefresh({
   writer,
   rooms,

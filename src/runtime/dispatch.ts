@@ -109,7 +109,7 @@ export function createDispatch({ codec, handlers, log }: DispatchDeps): Dispatch
   };
 }
 
-/** One question of a connection; whoever gave it an id gets that id back, once at least. */
+/** One question of a connection; a question with an id is answered with that id, once at least. */
 function askerOf(connection: Connection, requestId: string | null): Asker {
   let isAnswered = requestId === null;
   const correlated = requestId === null ? {} : { request_id: requestId };

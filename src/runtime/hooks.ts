@@ -14,6 +14,7 @@ import type { Writer } from '../store/writer.ts';
 import type { Answers } from './answers.ts';
 import { CLOCKS_OF_MACHINE, happenedAt, type StampClock, stampFromMicroseconds } from './clock.ts';
 import type { Ledger } from './ledger/ledger.ts';
+import { createRecentKeys } from './ledger/replay-buffer.ts';
 import type { Sender } from './rooms/rooms.ts';
 import type { HookMeta } from './runtime-api.ts';
 import type { LiveSession, Origin } from './sessions/live-session.ts';
@@ -83,7 +84,7 @@ export class Hooks {
   take(hook: Hook, meta: HookMeta): Promise<void> {
     const { writer, clock, registry, providers } = this.#deps;
     const reading = providers.readHook(hook);
-    // Told of by another way.
+    // Reported by another source.
     if (!reading) return Promise.resolve();
     const known = meta.key === undefined ? undefined : this.#recent.get(meta.key);
     if (known) return known;
@@ -321,48 +322,11 @@ const MAX_TROUBLE_MS = 2000;
  * @returns `storage_unavailable`, `database_damaged`, `server_busy`, or null when there is room
  */
 export function refusalOf({ trouble, backlog }: Pick<Writer, 'trouble' | 'backlog'>) {
-  // A damaged database is not written any more: nobody has to wait to learn it.
+  // A damaged database is not written any more: the refusal needs no wait.
   if (trouble === 'corrupt') return new OrbitError('database_damaged', { what: 'The database' });
   if (trouble !== null && backlog.oldestAgeMs > MAX_TROUBLE_MS) {
     return new OrbitError('storage_unavailable', { reason: trouble });
   }
   const isFull = backlog.items > MAX_BACKLOG_ITEMS || backlog.bytes > MAX_BACKLOG_BYTES;
   return isFull ? new OrbitError('server_busy') : null;
-}
-
-/*
- * Idempotency keys of a moment ago, with what became of them: a repeated request is answered from here
- * and touches nothing. The database knows all others.
- */
-
-/** What every stored key stands for: its own promise need not be kept. */
-const STORED = Promise.resolve();
-
-/** What became of the keys of a moment ago. */
-export interface RecentKeys {
-  /** The promise of the first request with that key; undefined when there was none, or it failed. */
-  get(key: string): Promise<void> | undefined;
-  /** Keeps a key until twice `atLeast` others have come; one whose promise rejects is forgotten. */
-  remember(key: string, stored: Promise<void>): void;
-}
-
-/** Two maps that take turns: to take single keys out of a large one, oldest first, costs more. */
-export function createRecentKeys(atLeast: number): RecentKeys {
-  let young = new Map<string, Promise<void>>();
-  let old = new Map<string, Promise<void>>();
-  return {
-    get: (key) => young.get(key) ?? old.get(key),
-    remember(key, stored) {
-      if (young.size >= atLeast) {
-        old = young;
-        young = new Map();
-      }
-      const home = young;
-      home.set(key, stored);
-      stored.then(
-        () => home.set(key, STORED),
-        () => home.delete(key),
-      );
-    },
-  };
 }

@@ -163,7 +163,7 @@ function troubleOf(trouble: string | null): { degraded?: string; remedy?: string
   return { degraded: trouble, ...(trouble === 'corrupt' && { remedy: DAMAGE_REMEDY }) };
 }
 
-/** Who names sessions; null where nobody asked for it. */
+/** What names sessions; null where it is not configured. */
 function namesOf({ providers, log }: RuntimeDeps, { sessions }: Core): SessionNames | null {
   const namer = [...providers].find((provider) => provider.namer)?.namer;
   if (!namer) return null;
@@ -209,7 +209,7 @@ function apiOf({
 
 /*
  * What a first hook costs: code that has never run. It is run once on a hook that
- * nobody sent, as far as it only computes; nothing is stored, told, logged or kept.
+ * was not sent, as far as it only computes; nothing is stored, published, logged or kept.
  */
 
 const SPOKEN = '1970-01-01T00:00:00.000000Z';

@@ -169,7 +169,7 @@ class SessionShells implements Shells {
 
   async #finish(wish: ShellRequest, id: string, output: ShellOutput): Promise<void> {
     const { sessionId } = wish;
-    // The rest is heard before the end, and nobody who comes now is told of a command that is over.
+    // The rest is sent before the end, and a client that subscribes now gets no command that is over.
     this.#tellNews();
     this.#running.delete(id);
     this.#leavePlace(sessionId);
@@ -307,7 +307,7 @@ function changesAtEnd(
     tool_output: combined(stdout, stderr),
     is_error: exit_code !== 0,
     is_in_progress: false,
-    // Nobody knows how long a command took whose end nobody saw.
+    // How long a command took whose end was not seen is unknown.
     ...((outcome !== 'interrupted' || duration_ms > 0) && { duration_ms }),
   };
 }

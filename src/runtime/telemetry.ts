@@ -29,7 +29,7 @@ export function createTelemetry(deps: TelemetryDeps): (body: unknown) => void {
 
   function tell(live: LiveSession, report: TelemetryReport): void {
     const event = eventOf(report, stampOf(deps.clock, report));
-    // Mostly it is about a tool use that nobody was asked for.
+    // Mostly it is about a tool use that needed no permission.
     if (event === null || (live.inFlight === 0 && !live.head.snapshot.can(event))) return;
     const { key, sessionId } = report;
     const settle = (error: Error | null): void => {

@@ -12,7 +12,7 @@ import type { AccessItem, ReadResults } from '../store/items.ts';
 import type { PairingRow, TokenChange, TokenRow } from '../store/tokens.ts';
 import type { Writer } from '../store/writer.ts';
 
-/** How often the database is asked whether somebody changed the tokens, ms. */
+/** How often the database is asked whether tokens have changed, ms. */
 const LOOK_EVERY_MS = 500;
 /** How often it is noted which tokens were used, ms. */
 const NOTE_USE_EVERY_MS = 60_000;
@@ -94,12 +94,12 @@ export class TokenBook {
     this.#noteUse();
   }
 
-  /** Whether a named token lets anybody in now. */
+  /** Whether a named token is valid now. */
   isGood(id: string): boolean {
     return (this.#tokens.get(id)?.scopes.size ?? 0) > 0;
   }
 
-  /** Calls back when a token has ended: whoever came in by it has no rights any more. */
+  /** Calls back when a token has ended: its callers have no rights any more. */
   onEnd(listener: () => void): void {
     this.#endListeners.push(listener);
   }
@@ -129,7 +129,7 @@ export class TokenBook {
    */
   async claim(code: string, device: string): Promise<PairedToken | null> {
     const digest = digestOf(code);
-    // It may have been made a moment ago. Whoever tries many has no read for each.
+    // It may have been made a moment ago. A caller that tries many does not get a read for each.
     if (!this.#pairings.has(digest) && performance.now() - this.#lookedAt > 100) await this.look();
     const pairing = this.#pairings.get(digest);
     const at = this.#now();
@@ -187,7 +187,7 @@ export class TokenBook {
     if (gone.length > 0) this.#tell();
   }
 
-  /** Those that are over by the calendar: nobody has changed a row. */
+  /** Those that have expired: no row has changed. */
   #tellEnds(): void {
     const over = [...this.#tokens.values()].filter(
       ({ scopes, row }) => scopes.size === 0 && !this.#ended.has(row.id),

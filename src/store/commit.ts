@@ -215,7 +215,7 @@ function commitPending(context: ItemContext, item: PendingItem): ItemResult {
   return { outcome: 'committed', seq: 0, revision: 0 };
 }
 
-/** The text so far: no fact, no number; whoever comes later reads it from the row. */
+/** The text so far: no fact, no revision; a later subscriber reads it from the row. */
 function commitCheckpoint({ statements }: ItemContext, item: CheckpointItem): ItemResult {
   const { checkpoint, checkpointOutput } = statements;
   const update = item.field === 'tool_output' ? checkpointOutput : checkpoint;

@@ -114,7 +114,7 @@ export function newestActivity(path: string): string | null {
   );
 }
 
-/** Reads beside whoever writes; null when the database cannot be read. */
+/** Reads beside the writer; null when the database cannot be read. */
 export function readOnce<T>(path: string, read: (database: Sqlite) => T | undefined): T | null {
   try {
     const database = openDatabase(path, { durability: 'normal', readonly: true });
@@ -173,7 +173,7 @@ function isEmptyDatabase(path: string): boolean {
   }
 }
 
-/** @throws ExitError 78 for a SQLite file that somebody else made; it is opened for reading only. */
+/** @throws ExitError 78 for a SQLite file of another program; it is opened for reading only. */
 export function refuseForeignFile(path: string): void {
   if (!existsSync(path) || statSync(path).size === 0) return;
   const database = openDatabase(path, { durability: 'full', readonly: true });

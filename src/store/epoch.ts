@@ -127,7 +127,7 @@ function boot(database: Database.Database, values: DatabaseFacts, mark: Mark | n
   return { state, wasDirty, foreign };
 }
 
-/** A database behind the file, or one the file does not know, is a backup somebody put back. */
+/** A database behind the file, or one the file does not know, is a backup that was restored. */
 function isSameHistory(stored: Mark, mark: Mark | null): boolean {
   if (mark === null || mark.epoch !== stored.epoch) return false;
   return stored.boots >= mark.boots && stored.commits >= mark.commits;

@@ -15,6 +15,7 @@ import type { ApprovalHistoryItem, RecentProject, SearchHit } from '../protocol/
 import type { Damage } from './damage.ts';
 import type { NotifyChange, NotifyRead } from './notifications.ts';
 import type { JournalBase, JournalRow } from './queries/journal.ts';
+import type { SearchFilter, SearchWord } from './search-index.ts';
 import type { Fit } from './text.ts';
 import type { TokenChange, TokensRead } from './tokens.ts';
 
@@ -195,28 +196,6 @@ export type Read =
   | { kind: 'notify'; seen: number | null }
   /** How much there is, for who watches the server. */
   | { kind: 'totals' };
-
-/** A word that is looked for; one that is not exact may go on. */
-export interface SearchWord {
-  text: string;
-  isExact: boolean;
-}
-
-/** What a hit must be besides; null is anything. */
-export interface SearchFilter {
-  sessionId: string | null;
-  /** Part of the name or the path of the project. */
-  project: string | null;
-  /** Part of the name of the provider or the model. */
-  agent: string | null;
-  /** `status` or `work_status` of the session. */
-  is: string | null;
-  /** Name or end of the path of a file that a tool was given. */
-  file: string | null;
-  /** From here (included) to there (excluded), ISO 8601 UTC. */
-  since: string | null;
-  until: string | null;
-}
 
 /** What each read is answered with. */
 export interface ReadResults {

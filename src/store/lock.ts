@@ -9,7 +9,7 @@ import type { DataPaths } from '../config.ts';
 import { brokenInstallation, EXIT, ExitError, systemCodeOf } from '../exit.ts';
 import { readServerNote } from '../files.ts';
 
-/** How long a start waits for somebody who only looks (`isLocked`) to look away, ms. */
+/** How long a start waits for the short lock of a check (`isLocked`), ms. */
 const PATIENCE_MS = 200;
 
 /**

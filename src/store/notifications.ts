@@ -14,7 +14,7 @@ export type ChannelConfig =
   /** `token`: of the ntfy server; null where it asks for none. */
   | { kind: 'ntfy'; server: string; topic: string; token: string | null };
 
-/** Somebody who is told. */
+/** A recipient of notifications. */
 export interface Channel {
   id: string;
   name: string;
@@ -35,7 +35,7 @@ export interface QuietHours {
 export type NotifyChange =
   | { type: 'channel'; channel: Channel }
   | { type: 'channel-gone'; id: string }
-  | { type: 'told'; need: string; sessionId: string }
+  | { type: 'sent'; need: string; sessionId: string }
   | { type: 'settled'; need: string }
   | { type: 'mute'; sessionId: string; isMuted: boolean }
   | { type: 'quiet'; quiet: QuietHours | null };
@@ -136,7 +136,7 @@ export function applyNotifyChange(database: Sqlite, change: NotifyChange, at: st
       return true;
     case 'channel-gone':
       return removeChannel(database, change.id) > 0;
-    case 'told':
+    case 'sent':
       run('DELETE FROM notify_needs WHERE settled_at < ?', before(at));
       return (
         run(

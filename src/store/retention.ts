@@ -51,7 +51,7 @@ export interface RetentionDeps {
   images: string;
   /** Wall clock, ms since 1970: ages are measured against the stamps of rows. */
   now: () => number;
-  /** Told before a session's rows are gone, for those that remember something of it. */
+  /** Called before a session's rows are gone, for those that remember something of it. */
   removed?: (sessionId: string) => void;
 }
 

@@ -97,7 +97,7 @@ type WriteFact<F extends Fact> = (
 /** What a fact about a known message came to; undefined for every other fact. */
 type Instead = ReturnType<typeof appendMessage>;
 
-/** Told to whoever listens, and to nobody later: it changes nothing that is stored. */
+/** Sent to present subscribers only: it changes nothing that is stored. */
 const passes = () => {};
 
 /** One line for each fact there is: what it changes. */

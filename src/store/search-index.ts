@@ -118,3 +118,25 @@ function prepareStatements(database: Sqlite) {
     dropWords: database.prepare<[number]>('DELETE FROM search_words WHERE rowid = ?'),
   };
 }
+
+/** A word that is looked for; one that is not exact may go on. */
+export interface SearchWord {
+  text: string;
+  isExact: boolean;
+}
+
+/** What a hit must be besides; null is anything. */
+export interface SearchFilter {
+  sessionId: string | null;
+  /** Part of the name or the path of the project. */
+  project: string | null;
+  /** Part of the name of the provider or the model. */
+  agent: string | null;
+  /** `status` or `work_status` of the session. */
+  is: string | null;
+  /** Name or end of the path of a file that a tool was given. */
+  file: string | null;
+  /** From here (included) to there (excluded), ISO 8601 UTC. */
+  since: string | null;
+  until: string | null;
+}

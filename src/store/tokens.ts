@@ -60,7 +60,7 @@ const DAY_MS = 86_400_000;
 /** What is over is still listed for so long. */
 const KEEP_DAYS = 180;
 
-/** Whether a token lets anybody in at that time. */
+/** Whether a token is valid at that time. */
 export function isTokenGood(token: Pick<TokenRow, 'revoked_at' | 'expires_at'>, at: string) {
   return token.revoked_at === null && (token.expires_at === null || token.expires_at > at);
 }
@@ -226,7 +226,7 @@ const TRY_AGAIN_MS = 20;
  */
 export async function changeTokens<T>(paths: DataPaths, work: (database: Sqlite) => T): Promise<T> {
   if (standingDamage(paths) !== null) {
-    const reason = `The database ${paths.database} is damaged and only read, so nobody can be let in or shut out`;
+    const reason = `The database ${paths.database} is damaged and only read, so no token can be made or revoked`;
     const remedy =
       'stop the server and restore a backup; until then only the configured token counts';
     throw new ExitError(EXIT.configuration, `${reason}; ${remedy}`);
@@ -268,8 +268,8 @@ const TABLES = ['tokens', 'pairings'] as const;
 /**
  * Puts the tokens of one database in the place of those in another: a backup would bring revoked ones back.
  *
- * @param from  path of the database that has them; where it cannot be read, nobody keeps a token
- * @param into  path of a copy that is nobody's yet
+ * @param from  path of the database that has them; where it cannot be read, no token is kept
+ * @param into  path of a copy that is not in use yet
  */
 export function keepTokens(from: string, into: string): void {
   const copy = openDatabase(into, { durability: 'full' });
@@ -291,7 +291,7 @@ export function keepTokens(from: string, into: string): void {
   }
 }
 
-/** Damage is the usual reason for a restore: then nobody keeps a token. */
+/** Damage is the usual reason for a restore: then no token is kept. */
 function rowsOf(path: string, table: (typeof TABLES)[number]): object[] {
   if (!existsSync(path)) return [];
   const read = (database: Sqlite) =>
@@ -299,7 +299,7 @@ function rowsOf(path: string, table: (typeof TABLES)[number]): object[] {
   return readOnce(path, read) ?? [];
 }
 
-/** All tokens of a database, read beside whoever writes it; null when it cannot be read. */
+/** All tokens of a database, read beside its writer; null when it cannot be read. */
 export function readTokens(path: string): TokenRow[] | null {
   return readOnce(path, (database) => (hasTable(database, 'tokens') ? listTokens(database) : []));
 }

@@ -34,7 +34,7 @@ export interface Inbox<T> {
 }
 
 /**
- * Hands items on one at a time and in order, however long each takes, without holding up whoever
+ * Hands items on one at a time and in order, however long each takes, without holding up the code that
  * brings them: while a message is worked on, its socket is still read for pings.
  *
  * @param deps.take must not reject
@@ -155,7 +155,7 @@ export class Membership {
 /*
  * Slow consumers: one rule for `/ws` and socket.io. Who has too much waiting leaves its rooms and loses
  * what was queued from them; when the rest has drained, the runtime sends fresh snapshots and lets it join
- * again. Who stays behind too long, or keeps asking without reading, is closed with 1013. Nobody else
+ * again. Who stays behind too long, or keeps asking without reading, is closed with 1013. No other client
  * notices any of it.
  */
 
@@ -175,7 +175,7 @@ export interface ReadyConnection {
 export interface Backlog {
   /** Begins to watch a line; the result ends it. */
   watch(line: ReadyConnection): () => void;
-  /** Judges one line now instead of at the next sweep; for whoever notices growth earlier. */
+  /** Judges one line now instead of at the next sweep; for code that notices growth earlier. */
   check(line: ReadyConnection): void;
   /** Takes a line out of its rooms whatever its backlog: it missed a frame and needs snapshots. */
   fallBehind(line: ReadyConnection): void;
@@ -294,7 +294,7 @@ export function tooLargeText(limit: number): string {
 
 /**
  * A WebSocket that says why before it closes for the length of a message. `ws` closes by itself as soon as
- * it has read the length, before anybody hears of it.
+ * it has read the length, before any listener gets it.
  *
  * @param text  what is sent then
  */

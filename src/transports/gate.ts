@@ -8,7 +8,7 @@
  * socket without a trace of a proxy. Being local replaces a missing token, never a wrong one.
  */
 import type { IncomingMessage } from 'node:http';
-import { HOOKS_ONLY, NOBODY, OWNER, refusalOf } from '../access.ts';
+import { HOOKS_ONLY, NO_RIGHTS, OWNER, refusalOf } from '../access.ts';
 import type { Config } from '../config.ts';
 import { OrbitError } from '../errors.ts';
 import {
@@ -49,7 +49,7 @@ type GateRequest = Pick<IncomingMessage, 'rawHeaders' | 'httpVersion' | 'url' | 
   readonly socket: Ends;
 };
 
-/** Somebody who may come in, and where to. */
+/** A caller who is admitted, and where to. */
 export interface Admission {
   readonly caller: Caller;
   readonly target: Target;
@@ -131,7 +131,7 @@ class ServerGate implements Gate {
   readonly #isValid: TokenCheck;
   readonly #proves: HookProofCheck;
   readonly #throttle: Throttle;
-  /** Whoever reaches us gets in. */
+  /** Every caller is admitted. */
   readonly #isOpen: boolean;
 
   constructor(deps: GateDeps) {
@@ -165,7 +165,7 @@ class ServerGate implements Gate {
     const isLocal = this.#isLocal(request, kind);
     const { corsOrigin } = origin;
     if (corsOrigin !== null && isPreflight(request, headers)) {
-      const caller: Caller = { kind: 'anonymous', address, rights: NOBODY };
+      const caller: Caller = { kind: 'anonymous', address, rights: NO_RIGHTS };
       return { caller, target, isLocal, corsOrigin, provenHook: null, isPreflight: true };
     }
     const door = doorOf(target.path);
@@ -253,7 +253,7 @@ class ServerGate implements Gate {
     if (this.#trusts(isLocal)) return { kind: 'local', address, rights: OWNER };
     if (this.#isOpen) return { kind: 'anonymous', address, rights: OWNER };
     if (mayHook) return { kind: 'local', address, rights: HOOKS_ONLY };
-    return { kind: 'anonymous', address, rights: NOBODY };
+    return { kind: 'anonymous', address, rights: NO_RIGHTS };
   }
 
   #trusts(isLocal: boolean): boolean {
@@ -271,7 +271,7 @@ function asRefusal(error: OrbitError): Refusal {
   return error.code === 'unauthorized' ? unauthorized() : refusal(error);
 }
 
-/** A token in a place where hooks have none: whoever sends it expects it to be looked at. */
+/** A token in a place where hooks have none: its sender expects it to be checked. */
 function bringsToken({ query }: Target, headers: Map<string, string[]>): boolean {
   return headers.has('sec-websocket-protocol') || new URLSearchParams(query).has('token');
 }
@@ -282,8 +282,8 @@ function isPreflight({ method }: GateRequest, headers: Map<string, string[]>): b
 }
 
 /**
- * A browser that follows a link, maybe on somebody else's page: the page's files may be opened so, since they
- * are the same for everybody, are shown in no frame, and ask for everything else from their own origin.
+ * A browser that follows a link, maybe on a page of another site: the page's files may be opened so, since they
+ * are the same for every caller, are shown in no frame, and ask for everything else from their own origin.
  */
 function isNavigation({ method }: GateRequest, headers: Map<string, string[]>): boolean {
   const only = (name: string, value: string) =>

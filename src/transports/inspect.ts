@@ -169,7 +169,7 @@ function greet(
   );
 }
 
-/** What a caller may do here: whoever got in may look; where nobody needs a token, nobody without one may send. */
+/** What a caller may do here: every admitted caller may look; where no token is needed, a caller without one may not send. */
 export function scopesOf({ kind, rights }: Pick<Caller, 'kind' | 'rights'>): InspectScope[] {
   const mayControl = kind !== 'anonymous' && isAllowed(rights, INSPECT_SCOPES.send);
   return mayControl ? ['read', 'control'] : ['read'];

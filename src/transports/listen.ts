@@ -1,9 +1,9 @@
 /**
  * All transports of the server on one port: the HTTP server, the gate in front of everything, `/ws`, socket.io
- * (loaded at its first request) and the sockets' limits. `server.ts` builds this once; nobody else knows
+ * (loaded at its first request) and the sockets' limits. `server.ts` builds this once; no other file knows
  * that there is more than one endpoint.
  */
-import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
 import type { Server as TlsServer } from 'node:https';
 import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -22,14 +22,15 @@ import {
   createBoundedServer,
   listenOn,
   listenOnUnixSocket,
+  readCertificate,
   stopServer,
   trackSockets,
+  watchCertificate,
 } from './bounded-server.ts';
 import { type Backlog, createBacklog } from './connection.ts';
-import { type Admission, createGate, type Gate, isRefusal } from './gate.ts';
+import { type Admission, createGate, type Gate } from './gate.ts';
 import { createHttp } from './http/http.ts';
 import { createPage } from './http/page.ts';
-import { doorOf, refusalBody } from './http/requests.ts';
 import { DEFAULT_LIMITS, limitsFor, type TransportLimits } from './limits.ts';
 import { createCounts } from './metrics.ts';
 import {
@@ -42,12 +43,11 @@ import {
 } from './ports.ts';
 import type { SocketIoTransport } from './socketio.ts';
 import type { StatelyEndpoint } from './stately.ts';
-import { readCertificate, watchCertificate } from './tls.ts';
-import { createWs, type WsTransport } from './ws.ts';
+import { createUpgrade, createWs, type WsTransport } from './ws.ts';
 
 /** WebSocket close code "service restart": clients come back by themselves. */
 const SERVICE_RESTART = 1012;
-/** Told to clients, so that some 30 a second come back however many they are, and a few at once. */
+/** Sent to clients, so that some 30 a second come back however many they are, and a few at once. */
 const COME_BACK_MS_EACH = 33;
 const COME_BACK_MS_MIN = 500;
 
@@ -91,7 +91,7 @@ export interface Transports {
    */
   reloadCertificate(): void;
   /**
-   * Lets in nobody else, sends every client away with 1012, lets requests under way finish, and resolves
+   * Admits no new connection, sends every client away with 1012, lets requests under way finish, and resolves
    * when the port is free: after `stopMs` at the latest, by cutting off what is left. May be called twice.
    */
   close(): Promise<void>;
@@ -272,7 +272,7 @@ class OnePort implements Transports {
     this.#requests.set(socket, caller.rights);
   }
 
-  /** Whoever came in by a token that has ended goes out, whatever is under way. */
+  /** Connections whose token has ended are closed, whatever is under way. */
   #endRevoked(): void {
     for (const transport of [this.#ws, this.#socketIo.current(), this.#stately?.current()]) {
       transport?.endRevoked();
@@ -306,12 +306,12 @@ class OnePort implements Transports {
   }
 }
 
-/** Nobody needs a token, wherever they come from. */
+/** No caller needs a token, from any address. */
 function isUnprotected({ token, allowInsecureNoAuth }: TransportsDeps['config']): boolean {
   return token === null && allowInsecureNoAuth;
 }
 
-/** `/inspect/stately`, loaded when somebody first comes. */
+/** `/inspect/stately`, loaded at the first connection. */
 function createLazyStately(deps: {
   inspection: Inspection;
   tickets: Tickets;
@@ -327,70 +327,4 @@ function createLazyStately(deps: {
       log: deps.log.child('stately'),
     });
   });
-}
-
-/*
- * What happens to a request for a WebSocket: the gate, then the endpoint of its path. A refusal is plain
- * HTTP before any 101, so that a web page learns nothing but the status.
- */
-
-/** The listener for `upgrade` events: gate, then the endpoint of the path, else 404. */
-function createUpgrade(deps: {
-  gate: Gate;
-  ws: WsTransport;
-  socketIo: Lazy<SocketIoTransport>;
-  /** `/inspect/stately`, where there is inspection. */
-  stately: Lazy<StatelyEndpoint> | null;
-  isClosing: () => boolean;
-  /** Why nobody more can stay connected; null while there is room. */
-  full: () => OrbitError | null;
-  admitted: (request: IncomingMessage, admission: Admission) => void;
-  refused: (request: IncomingMessage, error: OrbitError) => void;
-}): (request: IncomingMessage, socket: Duplex, head: Buffer) => Promise<void> {
-  return async (request, socket, head) => {
-    const verdict = deps.gate.judge(request, doorOf);
-    if (isRefusal(verdict)) {
-      deps.refused(request, verdict.error);
-      return refuseUpgrade(socket, verdict.error, verdict.headers);
-    }
-    if (deps.isClosing()) return refuseUpgrade(socket, new OrbitError('shutting_down'));
-    const full = deps.full();
-    if (full) return refuseUpgrade(socket, full, { 'Retry-After': '5' });
-    const { path, query } = verdict.target;
-    request.url = query === '' ? path : `${path}?${query}`;
-    deps.admitted(request, verdict);
-    const door = doorOf(path);
-    if (door === 'ws') return deps.ws.accept(request, socket, head, verdict.caller);
-    if (door === 'socket.io') {
-      return (await deps.socketIo.get()).upgrade(request, socket, head, verdict);
-    }
-    if (door === 'stately' && deps.stately) {
-      try {
-        return await (await deps.stately.get()).accept(request, socket, head, verdict);
-      } catch (error) {
-        if (error instanceof OrbitError) return refuseUpgrade(socket, error);
-        throw error;
-      }
-    }
-    const id = path.slice(0, 200);
-    refuseUpgrade(socket, new OrbitError('not_found', { what: 'The path', id }));
-  };
-}
-
-/** Answers an upgrade in plain HTTP and hangs up. */
-function refuseUpgrade(
-  socket: Duplex,
-  error: OrbitError,
-  headers: Readonly<Record<string, string>> = {},
-): void {
-  const body = JSON.stringify(refusalBody(error));
-  const fields = {
-    Connection: 'close',
-    'Content-Type': 'application/json; charset=utf-8',
-    'Content-Length': String(Buffer.byteLength(body)),
-    ...headers,
-  };
-  const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`);
-  const status = `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status] ?? ''}\r\n`;
-  socket.end(`${status}${lines.join('')}\r\n${body}`, () => socket.destroy());
 }

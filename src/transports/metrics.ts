@@ -1,5 +1,5 @@
 /**
- * `GET /metrics`: what Prometheus reads. Until somebody asks, plain numbers are counted and nothing else is loaded; the
+ * `GET /metrics`: what Prometheus reads. Until the first scrape, plain numbers are counted and nothing else is loaded; the
  * library that writes them comes with the first request.
  */
 import type { Counter, Gauge } from 'prom-client';

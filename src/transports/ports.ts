@@ -4,7 +4,7 @@
  */
 import type { Logger, LogLine } from '../log.ts';
 
-/** Monotonic time and timers; wall-clock jumps must not close anybody's connection. */
+/** Monotonic time and timers; wall-clock jumps must not close a connection. */
 export interface Clock {
   /** Milliseconds since some fixed moment. */
   now(): number;
@@ -50,7 +50,7 @@ export function errorFrom(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown));
 }
 
-/* Parts that are loaded when they are first wanted: whoever never needs them pays nothing for them. */
+/* Parts that are loaded when they are first wanted: a server that never needs them does not load them. */
 
 /** Something that is loaded when it is first wanted. */
 export interface Lazy<T> {

@@ -57,7 +57,7 @@ export interface SocketIoDeps {
   limits: TransportLimits;
   clock: Clock;
   log: Logger;
-  /** A client whose token came late is somebody after all. */
+  /** A client whose token came late has a credential after all. */
   admitted: (request: IncomingMessage) => void;
   /** What stands behind the namespace `/inspect`; without it there is none. */
   inspect?: Pick<InspectDeps, 'inspection' | 'tickets' | 'statelyCount'> | null;
@@ -81,7 +81,7 @@ interface EngineConnection {
   on(event: 'packet', listener: (packet: Packet) => void): void;
 }
 
-/** Builds the socket.io transport; it is loaded when somebody knocks. */
+/** Builds the socket.io transport; it is loaded at the first connection. */
 export function createSocketIo(deps: SocketIoDeps): SocketIoTransport {
   return new SocketIo(deps);
 }

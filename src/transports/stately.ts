@@ -1,6 +1,6 @@
 /**
  * The raw WebSocket `/inspect/stately`: sessions in the words of `@statelyai/inspect` 0.7, one JSON object
- * per message, for its receiver and its relay. Whoever joins late gets the actors first. Nothing is read
+ * per message, for its receiver and its relay. A client that joins late gets the actors first. Nothing is read
  * from the consumer; one that is slow skips and is brought up to date with the actor's newest snapshot.
  */
 import type { IncomingMessage } from 'node:http';

@@ -1,11 +1,12 @@
 /**
- * The raw WebSocket transport at `/ws` (RFC 6455), for the app and for everybody without socket.io. One JSON
+ * The raw WebSocket transport at `/ws` (RFC 6455), for the app and for all clients without socket.io. One JSON
  * object per text frame in each direction; binary frames are ignored. Messages of one connection reach
  * the runtime in order; meanwhile the socket is read on, so that a ping is answered at once however long a
  * message takes.
  */
 
 import type { IncomingMessage } from 'node:http';
+import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { hasEnded, TOKEN_ENDED } from '../access.ts';
@@ -18,8 +19,13 @@ import { WS_PROTOCOL } from './admission/credential.ts';
 import { createBucket } from './admission/throttle.ts';
 import type { Backlog } from './connection.ts';
 import { createInbox, errorFrame, tooLargeText, webSocketWithErrors } from './connection.ts';
+import { type Admission, type Gate, isRefusal } from './gate.ts';
+import { doorOf, refusalBody } from './http/requests.ts';
 import type { TransportLimits } from './limits.ts';
+import type { Lazy } from './ports.ts';
 import { type Clock, errorFrom } from './ports.ts';
+import type { SocketIoTransport } from './socketio.ts';
+import type { StatelyEndpoint } from './stately.ts';
 import { createBatcher, encodeFrame, WsConnection } from './ws-connection.ts';
 
 /** WebSocket close code "internal error". */
@@ -214,7 +220,7 @@ function listen(
   return inbox;
 }
 
-/** Who is in which room; a room exists while somebody is in it. */
+/** Who is in which room; a room exists while a connection is in it. */
 function createRoomIndex(): {
   enter: (room: string, connection: WsConnection) => void;
   exit: (room: string, connection: WsConnection) => void;
@@ -233,4 +239,70 @@ function createRoomIndex(): {
     },
     membersOf: (room) => rooms.get(room),
   };
+}
+
+/*
+ * What happens to a request for a WebSocket: the gate, then the endpoint of its path. A refusal is plain
+ * HTTP before any 101, so that a web page learns nothing but the status.
+ */
+
+/** The listener for `upgrade` events: gate, then the endpoint of the path, else 404. */
+export function createUpgrade(deps: {
+  gate: Gate;
+  ws: WsTransport;
+  socketIo: Lazy<SocketIoTransport>;
+  /** `/inspect/stately`, where there is inspection. */
+  stately: Lazy<StatelyEndpoint> | null;
+  isClosing: () => boolean;
+  /** Why no further client can stay connected; null while there is room. */
+  full: () => OrbitError | null;
+  admitted: (request: IncomingMessage, admission: Admission) => void;
+  refused: (request: IncomingMessage, error: OrbitError) => void;
+}): (request: IncomingMessage, socket: Duplex, head: Buffer) => Promise<void> {
+  return async (request, socket, head) => {
+    const verdict = deps.gate.judge(request, doorOf);
+    if (isRefusal(verdict)) {
+      deps.refused(request, verdict.error);
+      return refuseUpgrade(socket, verdict.error, verdict.headers);
+    }
+    if (deps.isClosing()) return refuseUpgrade(socket, new OrbitError('shutting_down'));
+    const full = deps.full();
+    if (full) return refuseUpgrade(socket, full, { 'Retry-After': '5' });
+    const { path, query } = verdict.target;
+    request.url = query === '' ? path : `${path}?${query}`;
+    deps.admitted(request, verdict);
+    const door = doorOf(path);
+    if (door === 'ws') return deps.ws.accept(request, socket, head, verdict.caller);
+    if (door === 'socket.io') {
+      return (await deps.socketIo.get()).upgrade(request, socket, head, verdict);
+    }
+    if (door === 'stately' && deps.stately) {
+      try {
+        return await (await deps.stately.get()).accept(request, socket, head, verdict);
+      } catch (error) {
+        if (error instanceof OrbitError) return refuseUpgrade(socket, error);
+        throw error;
+      }
+    }
+    const id = path.slice(0, 200);
+    refuseUpgrade(socket, new OrbitError('not_found', { what: 'The path', id }));
+  };
+}
+
+/** Answers an upgrade in plain HTTP and hangs up. */
+function refuseUpgrade(
+  socket: Duplex,
+  error: OrbitError,
+  headers: Readonly<Record<string, string>> = {},
+): void {
+  const body = JSON.stringify(refusalBody(error));
+  const fields = {
+    Connection: 'close',
+    'Content-Type': 'application/json; charset=utf-8',
+    'Content-Length': String(Buffer.byteLength(body)),
+    ...headers,
+  };
+  const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`);
+  const status = `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status] ?? ''}\r\n`;
+  socket.end(`${status}${lines.join('')}\r\n${body}`, () => socket.destroy());
 }

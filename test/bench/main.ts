@@ -43,7 +43,7 @@ const GROUPS: Readonly<Record<string, Group>> = {
     run: fanOut,
     claim: 'Watchers cost one write each for all that happens within a tick.',
   },
-  inspection: { run: inspection, claim: 'The visualizer costs nothing while nobody looks.' },
+  inspection: { run: inspection, claim: 'The visualizer costs nothing while it is not open.' },
   start: { run: start, claim: 'It serves within a few times of what Node alone takes to start.' },
   machine: { run: machine, claim: 'The chart itself is a small part of all that.' },
   profile: { run: profile },

@@ -156,11 +156,11 @@ function seen(before: SessionSnapshot, event: SessionEvent, machine: Machine) {
   return { snapshot, text };
 }
 
-interface Told extends Walk {
+interface RecordedWalk extends Walk {
   texts: string[];
 }
 
-function told(walk: Walk): Told {
+function record(walk: Walk): RecordedWalk {
   let snapshot = start(sessionMachine, walk.session);
   const texts = walk.events.map((event) => {
     const after = seen(snapshot, event, sessionMachine);
@@ -171,7 +171,7 @@ function told(walk: Walk): Told {
 }
 
 /** The walk on which the mutant shows something else; null when none does. */
-function killedBy(machine: Machine, walks: readonly Told[]): number | null {
+function killedBy(machine: Machine, walks: readonly RecordedWalk[]): number | null {
   for (const [number, { session: given, events, texts }] of walks.entries()) {
     try {
       let snapshot = start(machine, given);
@@ -199,7 +199,7 @@ describe('the chart of a session', () => {
         session: {},
         events: hookWalk(seed, 3, seed % 2 === 0, true),
       })),
-    ].map(told);
+    ].map(record);
     const survivors: string[] = [];
     const all = mutants();
     for (const { name, make } of all) {

@@ -84,7 +84,7 @@ const OVERTAKEN: Row[] = [
     [said(), closed('notice-5', 'cancelled'), delta({ work_status: 'waiting' }), listed()],
   ],
   [
-    'a request explains its notification even when nobody waits for the answer any more',
+    'a request explains its notification even when no source waits for the answer any more',
     [
       prompted(1),
       agentBegan(2, 'a1'),

@@ -13,7 +13,7 @@ import { type Dock, startWatchingDock } from './dock.ts';
 import { openStage, type Stage } from './stage.ts';
 
 /** How often the newest request of the main conversation brought these words to the model. */
-function timesTold({ api }: Stage<Dock>, words: string): number {
+function timesSent({ api }: Stage<Dock>, words: string): number {
   const { body } = api.requests.findLast(({ kind }) => kind === 'step') ?? {};
   return JSON.stringify(body?.messages).split(words).length - 1;
 }
@@ -60,9 +60,9 @@ test('words that are written while it works reach the model at the end of the tu
   expect(told(person, first)).toEqual(['queued', 'sent', 'delivered']);
   expect(told(person, second)).toEqual(['queued', 'sent', 'delivered']);
   expect(told(person, third)).toEqual(['queued', 'withdrawn: by a client']);
-  expect(timesTold(stage, 'please water the plants')).toBe(1);
-  expect(timesTold(stage, 'and the lawn')).toBe(1);
-  expect(timesTold(stage, 'and the roof')).toBe(0);
+  expect(timesSent(stage, 'please water the plants')).toBe(1);
+  expect(timesSent(stage, 'and the lawn')).toBe(1);
+  expect(timesSent(stage, 'and the roof')).toBe(0);
   // The turn went on with them: nobody was shown an end between.
   const isRoom = (m: Received) => m.type === 'session_delta' && m.revision !== undefined;
   const ends = () =>
@@ -92,7 +92,7 @@ test('words for a session at its prompt wait for its next turn, also over a kill
   await listener.up();
   await claude.say('say two');
   await claude.waitFor(/Cat fed\./);
-  expect(timesTold(stage, 'please feed the cat')).toBe(1);
+  expect(timesSent(stage, 'please feed the cat')).toBe(1);
   await using again = await askedClient(listener.url);
   const message = await vi.waitFor(async () => {
     const found = await wordsIn(again, session);

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { createRecentKeys } from '../../src/runtime/hooks.ts';
+import { createRecentKeys } from '../../src/runtime/ledger/replay-buffer.ts';
 
 it('gives a key that is on its way the same promise, and forgets one that was not stored', async () => {
   const keys = createRecentKeys(10);

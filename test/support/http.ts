@@ -30,11 +30,11 @@ export async function request(
   return { status: answer.status, body, headers: answer.headers };
 }
 
-interface Told {
+interface Operation {
   responses: Record<string, { content?: { 'application/json': { schema: Json } } }>;
 }
 
-type Document = { paths: Record<string, Record<string, Told>> };
+type Document = { paths: Record<string, Record<string, Operation>> };
 
 let document: Document | null = null;
 const ajv = new Ajv2020({ strict: false });
@@ -64,7 +64,7 @@ function flawOfCode(body: unknown): string | null {
   return (CODES as readonly unknown[]).includes(given) ? null : `no such code: ${given}`;
 }
 
-function operationAt(method: string, path: string): Told | null {
+function operationAt(method: string, path: string): Operation | null {
   document ??= closedDocument();
   const { paths } = document;
   for (const [template, operations] of Object.entries(paths)) {

@@ -154,7 +154,7 @@ class FoldingModel implements SubscriberModel {
     }
     const isNext = frame.revision === view.revision + 1;
     const isReplay = view.isCatchingUp && frame.revision >= view.revision;
-    // An open request is said again to whoever is up to date, with the number it already has.
+    // An open request is sent again to a client that is up to date, with the number it already has.
     const isAgain = frame.type === 'approval_requested' && frame.revision === view.revision;
     if (!isNext && !isReplay && !isAgain) {
       this.#complain(`revision ${frame.revision} after ${view.revision}`, frame);

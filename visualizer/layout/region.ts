@@ -40,7 +40,7 @@ const DETAILS: readonly Detail[] = ['full', 'folded', 'bare'];
 /**
  * The best drawings of a region, in each detail one for each kind of screen, with or without actions.
  *
- * @throws when every attempt makes ELK throw or leaves overlaps: a chart nobody can read must not ship
+ * @throws when every attempt makes ELK throw or leaves overlaps: an unreadable chart must not ship
  */
 export async function drawRegion(
   chart: Chart,

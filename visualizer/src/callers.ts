@@ -25,7 +25,7 @@ export function shortCaller({ kind, address, holder, connection }: InspectCaller
 const WHO: Readonly<Record<InspectCaller['kind'], string>> = {
   local: 'a local program',
   token: 'a token',
-  anonymous: 'somebody without a token',
+  anonymous: 'a caller without a token',
 };
 
 function placeWords(address: string): string {

@@ -16,7 +16,7 @@ export interface Degraded {
   remedy: string;
 }
 
-/** Null while all is well, or while nobody knows. */
+/** Null while all is well, or while it is unknown. */
 export const degraded = signal<Degraded | null>(null);
 
 /** What each word of `/health` means, where the server itself says no remedy. */

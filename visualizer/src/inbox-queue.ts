@@ -85,7 +85,7 @@ export const inboxCurrent = computed<InspectRow | null>(
 export function startInboxQueue(): void {
   effect(() => {
     if (!isUndecided.value) return;
-    // Whoever has pressed something by now has decided.
+    // A person who has pressed something by now has decided.
     const isFree = place.value === 'sessions' && selected.value === null;
     if (hello.value === null && isFree) return;
     if (isFree && inboxRows.peek().attention.length > 0) place.value = 'inbox';

@@ -20,7 +20,7 @@ export const region = signal<string | null>(null);
 export const isCatalogue = computed(() => place.value === 'machines' || selected.value === null);
 /** The chart that is drawn. */
 export const machine = computed(() => (isCatalogue.value ? catalogued.value : 'session'));
-/** The state of a catalogued chart somebody wants to know about. */
+/** The state of a catalogued chart that is shown in detail. */
 export const pickedState = signal<string | null>(null);
 /** Whether actions are written out. */
 export const actions = signal(false);

@@ -1,4 +1,4 @@
-/** Which sessions the list shows, in which groups and order; it holds still while somebody is about to press. */
+/** Which sessions the list shows, in which groups and order; it holds still while a person is about to press. */
 import { computed, effect, signal } from '@preact/signals';
 import type { InspectRow } from '../../src/protocol/inspect.ts';
 import { conditionsOf, fulfils } from './filter.ts';

@@ -37,7 +37,7 @@ for (const link of document.querySelectorAll<HTMLLinkElement>('link[rel=icon], l
   link.href = `${link.href}`;
 startTheme();
 void loadCharts();
-// Before the address is read as a place of the page, and before anybody connects.
+// Before the address is read as a place of the page, and before any connection.
 const unpaired = await pairFromAddress(SERVER_URL);
 startRouting();
 connect();

@@ -103,7 +103,7 @@ export function dropWaiting(): void {
   waiting = [];
 }
 
-/** Told of the records of each commit; the chart lights what they took. */
+/** Called with the records of each commit; the chart lights what they took. */
 export const commits = new Set<(records: readonly InspectRecord[]) => void>();
 
 function commit(): void {

@@ -1,6 +1,6 @@
 /**
  * Taking part in a session through the public protocol: its messages, the request that is open, and
- * what may be said. Speaks through the typed client that everybody may use (src/client). Only the watched
+ * what may be said. Speaks through the typed client of the package (src/client). Only the watched
  * session, only while its panel is open.
  */
 import { batch, computed, effect, signal } from '@preact/signals';
@@ -37,11 +37,11 @@ export const talk = signal<SessionView | null>(null);
 /** Why there is none. */
 export const talkFailure = signal<string | null>(null);
 
-/** Its line is opened when somebody first looks at a conversation. */
+/** Its connection is opened with the first conversation that is shown. */
 let client: Client | null = null;
 let followed: { session: string; stop: () => void } | null = null;
 
-/** Subscribes while somebody looks. */
+/** Subscribes while it is shown. */
 export function startConversation(): void {
   effect(() => {
     const isOpen = tab.value === 'session' || view.value === 'session' || view.value === 'now';

@@ -66,7 +66,7 @@ function signed(sign: string, lines: string): string {
 export interface ToolResult {
   words: string;
   tone: 'good' | 'bad' | 'none';
-  /** It did not run: somebody or a rule said no. What they said, where it is known. */
+  /** It did not run: a person or a rule refused it. What they said, where it is known. */
   denied: string | null;
 }
 

@@ -1,6 +1,6 @@
 /**
  * How messages of a Claude session are named, so that a hook and the transcript give the same message the same
- * id, whoever is first. A prompt has an id of its own in both. A hook tells the last words of a turn without an
+ * id, whichever comes first. A prompt has an id of its own in both. A hook tells the last words of a turn without an
  * id: they are named by the prompt and what they say.
  */
 import { hash } from 'node:crypto';

@@ -1,5 +1,5 @@
 /**
- * Conversations of Claude Code as they lie on disk: listed by the times of their files, and read when somebody opens
+ * Conversations of Claude Code as they lie on disk: listed by the times of their files, and read when a client opens
  * one. Of those that are listed only the beginning and the end of the file are looked at.
  */
 import { constants, open } from 'node:fs/promises';
@@ -57,7 +57,7 @@ function placeOf({ sessionId: id, changedAt }: TranscriptFile): PastPlace {
   return { at: Math.floor(changedAt), id };
 }
 
-/** What the list says of a file; null for one that cannot be read, or in which nobody said anything. */
+/** What the list says of a file; null for one that cannot be read, or in which nothing was said. */
 async function glanceAt(file: TranscriptFile): Promise<PastSession | null> {
   const lines = await linesOfBothEnds(file);
   if (lines === null) return null;

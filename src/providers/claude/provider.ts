@@ -49,7 +49,7 @@ async function watchRegistries(homes: readonly string[], port: WatchPort) {
   return watch;
 }
 
-/** Loaded when somebody asks. */
+/** Loaded when it is first needed. */
 function branchReader(homes: readonly string[]): NonNullable<Provider['subagentBranch']> {
   const loading = { branches: null as Promise<TranscriptBranches> | null };
   const open = async () => {
@@ -62,7 +62,7 @@ function branchReader(homes: readonly string[]): NonNullable<Provider['subagentB
   };
 }
 
-/** Loaded when somebody first asks for one. */
+/** Loaded at the first request for one. */
 function pastSessions(homes: readonly string[]): PastSessions {
   return {
     list: async (options) => (await import('./past.ts')).listPast(homes, options),

@@ -124,7 +124,7 @@ export class RegistryFold {
    *
    * @param now  milliseconds since 1970
    * @returns the changes: continued, gone, then what the live ones say. A report may be about a session
-   *   that never was one (the id of a start that is not over): whoever does not know it ignores all but
+   *   that never was one (the id of a start that is not over): a receiver that does not know it ignores all but
    *   `session.state`
    */
   look(seen: readonly SeenFile[], now: number): WatchReport[] {

@@ -1,5 +1,5 @@
 /**
- * The conversation of a subagent, read from its own transcript when somebody asks for it. What was read is kept for
+ * The conversation of a subagent, read from its own transcript when a client asks for it. What was read is kept for
  * the next question, which then costs what was written since.
  */
 import { join } from 'node:path';

@@ -17,7 +17,7 @@ import {
 } from './hooks/tools.ts';
 import { forgetOldest, TranscriptIds } from './message-ids.ts';
 import { blockOf, withImages } from './transcript-content.ts';
-import { TranscriptUsage } from './transcript-usage.ts';
+import { asideOf, TranscriptUsage } from './transcript-usage.ts';
 
 type ReportOf<What extends TranscriptReport['what']> = Extract<TranscriptReport, { what: What }>;
 
@@ -313,40 +313,6 @@ export class TranscriptMessages {
     const message = entry({ id, session_id: this.#sessionId, message_type, content, timestamp });
     return this.#agent === null ? message : { ...message, agent_id: this.#agent };
   }
-}
-
-/** What the transcript alone tells of a session where it has no registry: what a person cut off or refused. */
-function asideOf(report: TranscriptReport): TranscriptNews | null {
-  const { stamp, key, agent } = report;
-  if (report.what === 'interrupted' && agent === null) {
-    const event: TranscriptNews['event'] = ({ at }) => ({
-      type: 'interruption.seen',
-      at,
-      witness: 'transcript',
-    });
-    return { stamp, key, event };
-  }
-  if (report.what === 'hook.words' && agent === null) {
-    const { text } = report;
-    const event: TranscriptNews['event'] = ({ at }) => ({
-      type: 'words.seen',
-      at,
-      witness: 'transcript',
-      text,
-    });
-    return { stamp, key, event };
-  }
-  if (report.what !== 'tool.ended' || report.outcome !== 'refused') return null;
-  const { tool: toolUseId, decidedBy } = report;
-  const event: TranscriptNews['event'] = ({ at }) => ({
-    type: 'decision.seen',
-    at,
-    witness: 'transcript',
-    toolUseId,
-    decision: 'denied',
-    by: decidedBy ?? 'unknown',
-  });
-  return { stamp, key, event };
 }
 
 function timeOf(stamp: number): string {

@@ -1,6 +1,9 @@
-/** What the model read and wrote in one transcript, each of its answers counted once. */
+/**
+ * What a transcript says beside the conversation: what the model read and wrote, each of its answers counted once, and
+ * what a person cut off or refused.
+ */
 import type { TokenUsage } from '../../protocol/nouns.ts';
-import type { Tokens, TranscriptReport } from '../reports.ts';
+import type { Tokens, TranscriptNews, TranscriptReport } from '../reports.ts';
 import { forgetOldest } from './message-ids.ts';
 
 type ReportOf<What extends TranscriptReport['what']> = Extract<TranscriptReport, { what: What }>;
@@ -62,4 +65,38 @@ export class TranscriptUsage {
       ...(this.#usd !== null && { cost_usd: this.#usd }),
     };
   }
+}
+
+/** What the transcript alone tells of a session where it has no registry: what a person cut off or refused. */
+export function asideOf(report: TranscriptReport): TranscriptNews | null {
+  const { stamp, key, agent } = report;
+  if (report.what === 'interrupted' && agent === null) {
+    const event: TranscriptNews['event'] = ({ at }) => ({
+      type: 'interruption.seen',
+      at,
+      witness: 'transcript',
+    });
+    return { stamp, key, event };
+  }
+  if (report.what === 'hook.words' && agent === null) {
+    const { text } = report;
+    const event: TranscriptNews['event'] = ({ at }) => ({
+      type: 'words.seen',
+      at,
+      witness: 'transcript',
+      text,
+    });
+    return { stamp, key, event };
+  }
+  if (report.what !== 'tool.ended' || report.outcome !== 'refused') return null;
+  const { tool: toolUseId, decidedBy } = report;
+  const event: TranscriptNews['event'] = ({ at }) => ({
+    type: 'decision.seen',
+    at,
+    witness: 'transcript',
+    toolUseId,
+    decision: 'denied',
+    by: decidedBy ?? 'unknown',
+  });
+  return { stamp, key, event };
 }

@@ -8,6 +8,7 @@ import { basename, join } from 'node:path';
 import { type FSWatcher, watch } from 'chokidar';
 import type { SessionEvent } from '../../../machines/session-events.ts';
 import { systemCodeOf } from '../../exit.ts';
+import { inodeOf } from '../../host/confined-file.ts';
 import type { FollowedSession, TranscriptNews, TranscriptPort, Transcripts } from '../reports.ts';
 import { isSafeId } from '../reports.ts';
 import { isStillAt, TailError, type TailPosition } from '../shared/lines.ts';
@@ -228,7 +229,8 @@ export class TranscriptWatch implements Transcripts {
     if (named === null) return null;
     const path = await allowedTranscript(homes, named);
     if (path === null) {
-      if (await isThere(named)) this.#warn(named, 'is no regular file in the homes of Claude');
+      if ((await inodeOf(named)) !== null)
+        this.#warn(named, 'is no regular file in the homes of Claude');
       return null;
     }
     this.#byPath.set(path, session.sessionId);
@@ -245,10 +247,10 @@ export class TranscriptWatch implements Transcripts {
     for (const home of this.#options.homes) {
       const projects = join(home, 'projects');
       const own = join(projects, (cwd ?? '').replace(/[^A-Za-z0-9]/g, '-'), name);
-      if (cwd !== null && (await isThere(own))) return own;
+      if (cwd !== null && (await inodeOf(own)) !== null) return own;
       for (const folder of searchesAll ? await foldersIn(projects) : []) {
         const path = join(projects, folder, name);
-        if (await isThere(path)) return path;
+        if ((await inodeOf(path)) !== null) return path;
       }
     }
     return null;
@@ -329,16 +331,6 @@ async function lookAt(path: string) {
   } catch (error) {
     if (systemCodeOf(error) === 'ENOENT') return null;
     throw error;
-  }
-}
-
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await lstat(path);
-    return true;
-  } catch (error) {
-    if (systemCodeOf(error) === null) throw error;
-    return false;
   }
 }
 

@@ -74,7 +74,7 @@ class CodexAccount implements Account {
   #inTurn<Result>(run: () => Promise<Result>): Promise<Result> {
     const result = this.#last.then(run);
     this.#last = result.catch(() => {
-      // Whoever asked hears of it; the next one begins all the same.
+      // The caller gets the error; the next one begins all the same.
     });
     return result;
   }
@@ -221,7 +221,7 @@ async function authStamp(codexHome: string): Promise<string> {
     const { mtimeMs, size, ino } = await stat(join(codexHome, 'auth.json'));
     return `${ino}:${mtimeMs}:${size}`;
   } catch {
-    // Nobody is signed in by file.
+    // No account is signed in by file.
     return 'none';
   }
 }

@@ -215,7 +215,7 @@ interface EngineNotificationDeps {
   port: Pick<ServerPort, 'threads' | 'send' | 'keep'>;
 }
 
-/** Threads nobody binds are forgotten beyond this many. */
+/** Threads that are never bound are forgotten beyond this many. */
 const MAX_UNBOUND = 100;
 
 type Servers = Map<string, McpStartupStatus>;

@@ -82,7 +82,7 @@ export function createEngines({
       const holder = threadId === null ? null : holderOf(threadId);
       if (holder?.state === 'ready') return sharedBy(holder);
       const main = daemons?.main ?? null;
-      // A thread that ran in the daemon goes on there, if it is there again; else nobody holds it.
+      // A thread that ran in the daemon goes on there, if it is there again; else no process holds it.
       return wanted === 'shared' && main?.state === 'ready' ? sharedBy(main) : own;
     },
   };

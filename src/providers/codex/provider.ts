@@ -1,6 +1,6 @@
 /**
  * Codex as a provider: one shared app-server process (the engine), whose threads are sessions that we run.
- * The process starts when the first of them, or somebody who asks for models or the account, needs it.
+ * The process starts when the first of them, or a request for models or the account, needs it.
  */
 import type { Session } from '../../../machines/session-types.ts';
 import { OrbitError } from '../../errors.ts';
@@ -52,7 +52,7 @@ export interface CodexProviderDeps {
   stateBefore: string;
   /** What the engine inherits; names CODEX_HOME. */
   env: Readonly<Record<string, string | undefined>>;
-  /** The model that names sessions; null where nobody asked for names. */
+  /** The model that names sessions; null where naming is off. */
   naming: { model: string } | null;
   log: Logger;
 }
@@ -108,7 +108,7 @@ export function createCodexProvider(deps: CodexProviderDeps): Provider {
   };
 }
 
-/** Loaded when somebody first asks for one. */
+/** Loaded at the first request for one. */
 function pastThreads(homes: readonly string[]): PastSessions {
   return {
     list: async (options) => (await import('./rollouts/past.ts')).listPast(homes, options),

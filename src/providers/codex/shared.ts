@@ -20,7 +20,7 @@ export interface Daemons {
   holderOf(threadId: string): SharedDaemon | null;
   /** What a session is told of a thread that runs in this one. */
   fieldsOf(daemon: SharedDaemon, threadId: string): EngineFields;
-  /** Runs what begins a thread, which is nobody else's then. */
+  /** Runs what begins a thread; the thread then belongs to this server. */
   claim<Opened extends { threadId: string }>(begin: () => Promise<Opened>): Promise<Opened>;
   /** Tells their threads from now on; settles when those that are there now are told. */
   watch(port: JoinPort): Promise<void>;

@@ -11,11 +11,10 @@ import type { Shells } from '../shells.ts';
 import { createForks } from '../steering/forks.ts';
 import { createApprovalsHandlers } from './approvals.ts';
 import { createAccountHandlers, createCatalogHandlers } from './catalog.ts';
-import { createHistoryHandlers } from './history.ts';
+import { createHistoryHandlers, createPastHandlers } from './history.ts';
 import { createBrowseHandlers, createShellHandlers, createWorktreeHandlers } from './host.ts';
 import { createLifecycleHandlers, createNamingHandlers } from './lifecycle.ts';
 import { createNotificationHandlers } from './notifications.ts';
-import { createPastHandlers } from './past.ts';
 import { createReviewsHandlers } from './reviews.ts';
 import { createSearchHandlers } from './search.ts';
 import { createSubscriptionHandlers, type Subscriptions } from './subscriptions.ts';
@@ -32,7 +31,7 @@ export interface HandlersDeps {
   worktrees: Worktrees;
   /** The user's home: what `~` means. */
   home: string;
-  /** Null where nobody is ever notified. */
+  /** Null where notifications are off. */
   notifications: Notifications | null;
   takeHook: (hook: Hook, meta: HookMeta) => Promise<void>;
   log: Logger;

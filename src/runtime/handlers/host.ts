@@ -52,7 +52,7 @@ export function createBrowseHandlers({
         session_id: sessionId,
         subagent_id: id,
       } as const;
-      // The app shows an empty list; whoever wants to know why it is empty is told.
+      // The app shows an empty list; a client that shows errors gets the reason.
       if ('unavailable' in read) {
         const { unavailable } = read;
         log.warn('subagent.unreadable', { session_id: sessionId, reason: unavailable });

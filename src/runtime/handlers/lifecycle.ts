@@ -184,7 +184,7 @@ async function createUnable(
       mine.send(live, { type: 'message.added', message: words }, 'server'),
       mine.send(live, { type: 'session.ended', reason: 'not_started' }, 'server'),
     ]);
-    // First, for whoever does show errors: it is the answer.
+    // First, for clients that show errors: it is the answer.
     asker.reply(errorMessage(error));
     await subscriptions.present(asker, id);
   } finally {

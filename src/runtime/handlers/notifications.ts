@@ -10,14 +10,14 @@ type Tag =
   | 'set_quiet_hours'
   | 'mute_session';
 
-/** Handlers of this group. @param notifications  null where nobody is ever notified */
+/** Handlers of this group. @param notifications  null where notifications are off */
 export function createNotificationHandlers(
   notifications: Notifications | null,
   registry: Pick<Registry, 'enter'>,
 ): Handlers<Tag> {
   const port = (): Notifications => {
     if (notifications !== null) return notifications;
-    throw new OrbitError('invalid_argument', { reason: 'This server notifies nobody' });
+    throw new OrbitError('invalid_argument', { reason: 'This server sends no notifications' });
   };
   const tokenOf = ({ connection }: Asker): string | null =>
     connection.caller.rights.token?.id ?? null;

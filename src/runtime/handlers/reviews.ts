@@ -1,6 +1,6 @@
 /**
- * Remarks about lines of a session's files. Every change is a fact of the session: its room hears it with
- * a revision, and whoever reads behind a change sees it. They outlive the session's end.
+ * Remarks about lines of a session's files. Every change is a fact of the session: its room receives it with
+ * a revision, and every read after a change shows it. They outlive the session's end.
  */
 import { randomUUID } from 'node:crypto';
 import { OrbitError } from '../../errors.ts';
@@ -73,7 +73,7 @@ export function createReviewsHandlers({ writer, sessions }: ReviewsDeps): Handle
       });
     },
     async list_review_comments({ session_id, turn_id }, asker) {
-      // Through the writer's queue: it sees every comment made before it, whoever made it.
+      // Through the writer's queue: it sees every comment made before it, by any client.
       const turnId = turn_id ?? null;
       const found = await writer.read({ kind: 'comments', sessionId: session_id, turnId });
       if (!found) throw unknownSession(session_id);

@@ -4,7 +4,7 @@
  */
 import { OrbitError } from '../../errors.ts';
 import type { SearchHit } from '../../protocol/server.ts';
-import type { SearchFilter, SearchWord } from '../../store/items.ts';
+import type { SearchFilter, SearchWord } from '../../store/search-index.ts';
 import type { Writer } from '../../store/writer.ts';
 import type { Handlers } from '../runtime-api.ts';
 

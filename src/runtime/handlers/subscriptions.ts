@@ -276,7 +276,7 @@ export function createSubscriptionHandlers(
   subscriptions: Subscriptions,
 ): Handlers<'subscribe_list' | 'subscribe_session' | 'unsubscribe_session' | 'ping'> {
   return {
-    // Whoever gave it an id is acknowledged like everybody: behind all that was asked before.
+    // A client that gave it an id is acknowledged like all others: behind all that was asked before.
     ping: () => {},
     subscribe_list: (_, { connection }) => subscriptions.subscribeList(connection),
     subscribe_session: (message, { connection }) =>

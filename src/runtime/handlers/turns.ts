@@ -68,7 +68,7 @@ export function createTurnsHandlers({
     links.opening(id)?.catch((cause: Error) => reply(errorMessage(notOpened(id, cause))));
   }
 
-  /** Whether nobody steers the session, but hooks of its provider bring words to it. */
+  /** Whether the session has no connector, but hooks of its provider bring words to it. */
   function takesQueued(live: LiveSession): boolean {
     if (live.head.snapshot.hasTag('steered')) return false;
     const { provider } = contextOf(live).session;

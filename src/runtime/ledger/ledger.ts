@@ -186,7 +186,7 @@ class WriterLedger implements Ledger {
         this.#deps.moved(live);
         this.#publish(item.sessionId, told(pieces, result), result.revision);
         this.#deps.witness?.(live, item, result);
-        // First: whoever is told of the commit finds what it led to.
+        // First: the listeners of the commit find what it led to.
         if (commands.length > 0) this.#deps.release(live, commands);
         pending.settle(null);
         break;

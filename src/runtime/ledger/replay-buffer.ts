@@ -1,7 +1,9 @@
 /**
- * The newest frames of each session, kept as the text that was sent: the first tier of catching up.
+ * What was committed lately, kept in memory: frames of sessions, and the keys of hooks.
+ *
+ * The newest frames of each session are kept as the text that was sent: the first tier of catching up.
  * Bounded by bytes, a session's and all sessions' together; the ring of the session that was written to
- * longest ago is dropped first. Whoever needs more asks the database.
+ * longest ago is dropped first. What is older is read from the database.
  */
 
 const MAX_SESSION_BYTES = 256 * 1024;
@@ -89,4 +91,41 @@ function shrink(ring: SessionRing, maxBytes: number): void {
 /** Bytes a text takes in memory, not on the wire. */
 function sizeOf(text: string): number {
   return text.length * 2;
+}
+
+/*
+ * Idempotency keys of a moment ago, with what became of them: a repeated request is answered from here
+ * and touches nothing. The database knows all others.
+ */
+
+/** What every stored key stands for: its own promise need not be kept. */
+const STORED = Promise.resolve();
+
+/** What became of the keys of a moment ago. */
+export interface RecentKeys {
+  /** The promise of the first request with that key; undefined when there was none, or it failed. */
+  get(key: string): Promise<void> | undefined;
+  /** Keeps a key until twice `atLeast` others have come; one whose promise rejects is forgotten. */
+  remember(key: string, stored: Promise<void>): void;
+}
+
+/** Two maps that take turns: to take single keys out of a large one, oldest first, costs more. */
+export function createRecentKeys(atLeast: number): RecentKeys {
+  let young = new Map<string, Promise<void>>();
+  let old = new Map<string, Promise<void>>();
+  return {
+    get: (key) => young.get(key) ?? old.get(key),
+    remember(key, stored) {
+      if (young.size >= atLeast) {
+        old = young;
+        young = new Map();
+      }
+      const home = young;
+      home.set(key, stored);
+      stored.then(
+        () => home.set(key, STORED),
+        () => home.delete(key),
+      );
+    },
+  };
 }

@@ -104,7 +104,7 @@ export function createRooms(): Outlet & { attach(outlet: Outlet): void } {
   };
 }
 
-/* Frames: a message and its text, each made from the other only when somebody needs it. */
+/* Frames: a message and its text, each made from the other only when it is needed. */
 
 class LazyFrame implements Frame {
   readonly text: string;
@@ -124,7 +124,7 @@ class LazyFrame implements Frame {
  * The frame of a message.
  *
  * @param revision the session's, for facts of its room only
- * @param json the message as JSON, where somebody has it already
+ * @param json the message as JSON, where it exists already
  */
 export function frameOf(message: ServerMessage, revision?: number, json?: string): Frame {
   return new LazyFrame(encode(message, revision, json));

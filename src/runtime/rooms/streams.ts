@@ -32,7 +32,7 @@ const SLOW_MS = 1000;
 /** A crash loses this much of a text at most, ms. */
 const CHECKPOINT_MS = 1000;
 
-/** One open message, as whoever streams it sees it. */
+/** One open message, as its connector streams it. */
 interface Stream {
   /** What is told of it begins with the commit of its first words. */
   readonly messageId: string;
@@ -195,7 +195,7 @@ class RoomStreams implements Streams {
   }
 }
 
-/** As far as deltas have told it: whoever joins now hears the rest as the others do. */
+/** As far as deltas have carried it: a client that joins now receives the rest as the others do. */
 function wholeOf({ sessionId, messageId, chunks, heardChunks }: Open): ServerMessage {
   const changes = { content: chunks.slice(0, heardChunks).join('') };
   return { type: 'message_updated', session_id: sessionId, message_id: messageId, changes };
@@ -211,7 +211,7 @@ function everyBeat(ms: number, beat: () => void): () => void {
 }
 
 /*
- * News: what rooms hear beside the facts. It is not stored and has no revision; whoever knows what still
+ * Transient messages: what rooms receive beside the facts. They are not stored and have no revision; the part that knows what still
  * holds of it is asked for every new subscriber, in the same turn in which that one joins.
  */
 

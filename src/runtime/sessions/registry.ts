@@ -1,6 +1,6 @@
 /**
  * Which sessions are live, and how to enter one. A live session is entered at once; one that is only a
- * row is opened first, and everybody who wants in meanwhile waits in one line, so that events of a
+ * row is opened first, and all callers that ask meanwhile wait in one queue, so that events of a
  * session keep their order. Actors are children of the supervisor's groups.
  */
 import type { SessionEvent } from '../../../machines/session-events.ts';
@@ -197,7 +197,7 @@ class LiveRegistry implements Registry {
     this.#lives.delete(live.id);
   }
 
-  /** Reads the row once and lets everybody in who came meanwhile. */
+  /** Reads the row once and serves all callers that asked meanwhile. */
   async #letIn(id: string): Promise<void> {
     let found: Found = { live: null, pendingStart: null };
     let error: unknown = null;
@@ -212,13 +212,13 @@ class LiveRegistry implements Registry {
       error = thrown;
     }
     const line = this.#queues.get(id) ?? [];
-    // Visits are synchronous, so nobody can come in between the last visit and this line.
+    // Visits are synchronous, so none can begin between the last visit and this line.
     for (const enter of line) enter(found, error);
     this.#queues.delete(id);
   }
 }
 
-/** A session rests when nobody waits for it: no request, no connector, nothing on its way to disk. */
+/** A session rests when nothing waits for it: no request, no connector, nothing on its way to disk. */
 function canRest(live: LiveSession): boolean {
   const { snapshot } = live.head;
   return isSettled(live) && !snapshot.hasTag('needsYou') && !snapshot.hasTag('linked');

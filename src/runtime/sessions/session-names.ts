@@ -53,7 +53,7 @@ export function createSessionNames({ namer, sessions, log }: SessionNamesDeps): 
         fields: isNamed(session) ? {} : { summary: name },
       }));
     } catch (error) {
-      // A session without a name shows its prompt, as all do where nobody names.
+      // A session without a name shows its prompt, as all do where naming is off.
       if (!end.signal.aborted) log.warn('naming.failed', { session_id: id, error: error as Error });
     }
   }

@@ -173,7 +173,7 @@ class RegisteredSessions implements Sessions {
   }
 }
 
-/** The refusal of a session nobody knows. */
+/** The refusal of an unknown session. */
 export function unknownSession(sessionId: string): OrbitError {
   return new OrbitError('not_found', { what: 'Session', id: sessionId }, { sessionId });
 }

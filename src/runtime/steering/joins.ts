@@ -66,7 +66,7 @@ export class Joins {
     await registry.enter(id, async ({ live: known }) => {
       if (links.isConnected(id)) return;
       const isOver = known?.head.snapshot.hasTag('ended') === true;
-      // It was over before we came, and nobody has done anything with it since.
+      // It was over before the server started, and nothing has happened to it since.
       if (isOver && thread.why === 'listed') return;
       const live = known ?? registry.create(inputOf(thread, { id, provider, from }));
       const reports: Report[] = [];

@@ -44,7 +44,7 @@ export interface Links {
   opening(sessionId: string): Promise<void> | null;
   /** Why the provider could not take this answer; null when it can. */
   refusalOf(sessionId: string, order: ConnectorCommand): string | null;
-  /** Lets go of connectors that nobody used for so long; sessions that work or wait keep theirs. */
+  /** Releases connectors that were not used for so long; sessions that work or wait keep theirs. */
   rest(idleMs: number): void;
   /** Lets all go; what ran is told to be lost. Settles when that is committed. */
   close(reason: string): Promise<void>;
@@ -274,7 +274,7 @@ function stampOfPast(ms: number): string {
 
 /*
  * Which thread of the engine is which session, for as long as a connector holds it. The connector binds;
- * whoever hears the engine speak of a thread looks here for whom that is meant.
+ * a report of the engine about a thread finds the session of the thread here.
  */
 
 /** Sessions that a connector holds, by thread and the other way round. */
@@ -283,7 +283,7 @@ export interface BoundThreads extends Threads {
   bind(sessionId: string, threadId: string): () => void;
 }
 
-/** Threads of nobody yet. */
+/** Threads that belong to no session yet. */
 export function createBoundThreads(): BoundThreads {
   const sessions = new Map<string, string>();
   const threads = new Map<string, string>();

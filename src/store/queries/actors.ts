@@ -25,7 +25,7 @@ interface ActorRow extends SummaryRow {
   machine_seq: number | null;
 }
 
-/** More terminals than anybody has open. */
+/** More terminals than are ever open. */
 const MAX_PROCESSES = 200;
 
 /** Files looked at after a start: what older sessions wrote meanwhile is read when they are heard of again. */
@@ -115,7 +115,7 @@ export class ActorReads {
     return this.#statements.tailsOf.all(sessionId);
   }
 
-  /** Commands that were running when nobody wrote any more. */
+  /** Commands that were running when the last writer stopped. */
   commands(): Opened['commands'] {
     return orNothing(() => this.#statements.commands.all());
   }

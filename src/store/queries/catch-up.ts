@@ -36,7 +36,7 @@ import {
   type SessionRow,
 } from './snapshot.ts';
 
-/** More changed rows than this, and a snapshot is cheaper for everybody. */
+/** More changed rows than this, and a snapshot is cheaper for client and server. */
 const MAX_ROWS = 500;
 
 /** So many events are looked through for what they changed: about as dear as those rows. */

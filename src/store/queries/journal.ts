@@ -104,7 +104,7 @@ export function createJournalRead(database: Sqlite) {
   };
 }
 
-/** What somebody did, or tried: a row of the journal with a caller, or what became of a token. */
+/** What a caller did, or tried: a row of the journal with a caller, or what became of a token. */
 export interface AuditRow {
   /** ISO 8601 UTC. */
   at: string;
@@ -131,7 +131,7 @@ export interface AuditFilter {
 /** Fields of an event that say what was done and hold no text of a person. */
 const ABOUT = ['requestId', 'decision', 'approvalId', 'turns', 'commentId', 'exitCode'] as const;
 
-/** Reads who did what, the newest first; hooks that agents report are not what somebody did. */
+/** Reads who did what, the newest first; hooks that agents report are not among them. */
 export function readAudit(database: Sqlite, filter: AuditFilter): AuditRow[] {
   const rows = database
     .prepare<

@@ -5,8 +5,8 @@
 import type { MessageType } from '../../protocol/nouns.ts';
 import type { SearchHit } from '../../protocol/server.ts';
 import type { Sqlite } from '../database.ts';
-import type { Read, ReadResults, SearchWord } from '../items.ts';
-import { type SearchIndex, textOfInput } from '../search-index.ts';
+import type { Read, ReadResults } from '../items.ts';
+import { type SearchIndex, type SearchWord, textOfInput } from '../search-index.ts';
 import { head } from '../text.ts';
 
 /** One read takes so long, ms: hooks wait behind it. */

@@ -41,7 +41,7 @@ export interface DraftEnd {
   machineVersion: number;
 }
 
-/** What every item needs of a session's row; kept in memory, since nobody else writes it. */
+/** What every item needs of a session's row; kept in memory, since no other process writes it. */
 export interface SessionCounters {
   revision: number;
   journalSeq: number;

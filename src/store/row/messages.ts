@@ -1,5 +1,5 @@
 /**
- * The conversation's messages in their order, each once, whoever tells it. Called by rows.ts, which
+ * The conversation's messages in their order, each once, whichever source reports it. Called by rows.ts, which
  * owns the switch.
  */
 import type { Message, MessageChanges } from '../../protocol/nouns.ts';
@@ -7,7 +7,6 @@ import type { SessionMessage } from '../../protocol/server.ts';
 import { stampToMs, storable, storableJson, storableOrNull } from '../text.ts';
 import type { RowStatements, StoredMessage } from './columns.ts';
 import { countUp, type SessionDraft } from './draft.ts';
-import { type Place, placeBehind, placeByTime, sequenceBehind } from './placing.ts';
 
 /** Sessions whose newest message is kept in memory; those of the others are looked up again. */
 const SESSIONS_KEPT = 2_000;
@@ -48,7 +47,7 @@ export function appendMessage(
   const { message } = fact;
   const { sessionId } = draft;
   const timestamp = stampToMs(message.timestamp);
-  // Told by the other source, a moment before.
+  // Reported by the other source, a moment before.
   if (hasTwin(statements, draft, fact)) return null;
   const place = placeOf(tools, draft, fact);
   const newest = newestOf(tools, sessionId);
@@ -167,7 +166,7 @@ const TELLS_TWICE: ReadonlySet<string> = new Set([...WATCHES, 'connector']);
 
 /**
  * What a second report adds to a stored message. The words of a conversation are the transcript's where it and a
- * hook differ, whoever came first, and those of the model the connector's, which may have told a part of them; what
+ * hook differ, whichever came first, and those of the model the connector's, which may have told a part of them; what
  * a tool printed is the hook's, which has the tool's own result.
  */
 function missingIn(stored: StoredMessage, message: Message, origin: string): MessageChanges {
@@ -176,8 +175,8 @@ function missingIn(stored: StoredMessage, message: Message, origin: string): Mes
   const { message_type: type } = message;
   const isTranscript = origin === 'transcript';
   const isOfModel = type === 'assistant' || type === 'thinking';
-  const isTold = (type !== 'tool' && isTranscript) || (isOfModel && origin === 'connector');
-  if (content !== '' && content !== stored.content && (isTold || !stored.content)) {
+  const isBetterSource = (type !== 'tool' && isTranscript) || (isOfModel && origin === 'connector');
+  if (content !== '' && content !== stored.content && (isBetterSource || !stored.content)) {
     changes.content = content;
   }
   const isCut = stored.tool_output?.endsWith(CUT_SIGN) === true && isTranscript;
@@ -225,4 +224,95 @@ export function updateMessage(
     images_json: images?.length ? JSON.stringify(images) : null,
     revision,
   });
+}
+
+/* Where a message stands that is reported later than what follows it: messages are numbered in their order; between
+ * neighbours without a free number the numbers of the session are spread once. */
+
+/**
+ * Free numbers that spreading leaves between two messages: so many that a whole transcript fits between two that
+ * hooks have told.
+ */
+const SPREAD = 2 ** 20;
+
+/** The place of a message among those of its session. */
+interface Place {
+  sequence: number;
+  /** The message before it; null for the first. */
+  after: string | null;
+  isLast: boolean;
+}
+
+/** What is known of the message that is to be placed. */
+interface Wanted {
+  sessionId: string;
+  /** The message that it stands behind in its source; null at the start of that. */
+  after: string | null;
+  /** ISO milliseconds. */
+  timestamp: string;
+}
+
+/** The number of the next message at the end; numbers that were spread go on spread. */
+function sequenceBehind(newest: number): number {
+  return newest < SPREAD ? newest + 1 : newest + SPREAD;
+}
+
+/** A place, and whether its number is free. */
+type Looked = Place & { isFree: boolean };
+
+/**
+ * The place behind `after`, and behind what another source told of the time between the two. Null when the
+ * message before it is not there: then nothing is known of its place.
+ */
+function placeBehind(statements: RowStatements, wanted: Wanted): Place | null {
+  return spreading(statements, wanted.sessionId, () => lookBehind(statements, wanted));
+}
+
+/** The place of a message by its time alone, where others were told before it that are later. */
+function placeByTime(statements: RowStatements, wanted: Omit<Wanted, 'after'>): Place | null {
+  return spreading(statements, wanted.sessionId, () => lookByTime(statements, wanted));
+}
+
+function spreading(
+  statements: RowStatements,
+  sessionId: string,
+  look: () => Looked | null,
+): Place | null {
+  const place = look();
+  if (place === null || place.isFree) return place;
+  statements.spread.run(SPREAD, sessionId);
+  return look();
+}
+
+function lookBehind(
+  statements: RowStatements,
+  { sessionId, after, timestamp }: Wanted,
+): Looked | null {
+  let last = after === null ? { id: null, sequence: -1 } : statements.placeOf.get(after, sessionId);
+  if (last === undefined) return null;
+  for (const next of statements.behind.iterate(sessionId, last.sequence)) {
+    const sequence = last.sequence + 1;
+    if (next.timestamp > timestamp) {
+      return { sequence, after: last.id, isLast: false, isFree: sequence < next.sequence };
+    }
+    last = next;
+  }
+  return { sequence: sequenceBehind(last.sequence), after: last.id, isLast: true, isFree: true };
+}
+
+function lookByTime(
+  statements: RowStatements,
+  { sessionId, timestamp }: Omit<Wanted, 'after'>,
+): Looked {
+  let before: { id: string | null; sequence: number } = { id: null, sequence: -1 };
+  let next: number | null = null;
+  for (const row of statements.backwards.iterate(sessionId)) {
+    before = row;
+    if (row.timestamp <= timestamp) break;
+    next = row.sequence;
+    before = { id: null, sequence: -1 };
+  }
+  const isLast = next === null;
+  const sequence = isLast ? sequenceBehind(before.sequence) : before.sequence + 1;
+  return { sequence, after: before.id, isLast, isFree: next === null || sequence < next };
 }

@@ -24,14 +24,14 @@ export interface WaitingItem {
   since: number;
 }
 
-/** Somebody who waits for a read that sees at least the first `after` items ever submitted. */
+/** A caller that waits for a read that sees at least the first `after` items ever submitted. */
 export interface Reader {
   after: number;
   resolve: (value: unknown) => void;
   reject: (error: Error) => void;
 }
 
-/** A read with everybody who waits for it. */
+/** A read with all callers that wait for it. */
 export interface WaitingRead {
   read: Read;
   readers: Reader[];
@@ -120,7 +120,7 @@ export class Queue {
     return taken;
   }
 
-  /** Takes the first `count` items away: they are committed, or nobody waits for them any more. */
+  /** Takes the first `count` items away: they are committed, or no caller waits for them any more. */
   drop(count: number): WaitingItem[] {
     const dropped = this.#items.slice(0, count);
     this.#items = this.#items.slice(count);

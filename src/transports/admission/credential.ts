@@ -26,7 +26,7 @@ export type TokenCheck = (token: string) => boolean;
 
 /**
  * @param secret the configured token; with null nothing is valid
- * @throws Error when the secret is empty, which would let in everybody
+ * @throws Error when the secret is empty, which would admit every caller
  */
 export function createTokenCheck(secret: string | null): TokenCheck {
   if (secret === '') throw new Error('An empty token is not a token');
@@ -171,7 +171,7 @@ function claimOf(headers: ReadonlyMap<string, readonly string[]>): HookClaim | n
 }
 
 /*
- * Tickets: a way in for consumers that can only pass a URL. Given to somebody who is inside already,
+ * Tickets: a way in for consumers that can only pass a URL. Given to a caller who is admitted already,
  * good once and for a minute, so that one in a log or a history is worth nothing.
  */
 

@@ -1,6 +1,6 @@
 /**
  * Who is at the other end of a connection: whether it is a process of the user who runs this server, and
- * whether it is a proxy, behind which anybody may be. Linux writes the owner of every TCP socket into `/proc/net/tcp`; a unix socket is protected by the permissions
+ * whether it is a proxy, behind which any caller may be. Linux writes the owner of every TCP socket into `/proc/net/tcp`; a unix socket is protected by the permissions
  * of its file. Where the system does not tell (macOS), a loopback peer counts as the same user.
  */
 import { closeSync, openSync, readSync } from 'node:fs';
@@ -23,7 +23,7 @@ export interface Peers {
   isUnixSocket(socket: object): boolean;
   /**
    * Whether a process of our own user holds the other end. The system is asked once per connection, at the
-   * first question. A connection whose other end cannot be found belongs to somebody else.
+   * first question. A connection whose other end cannot be found counts as another user's.
    *
    * @param socket a loopback TCP connection, or one that came through the unix socket
    */
@@ -33,7 +33,7 @@ export interface Peers {
 /**
  * Remembers connections for as long as they live.
  *
- * @param uidOf the user that holds the other end of a TCP connection; null when nobody knows
+ * @param uidOf the user that holds the other end of a TCP connection; null when it is unknown
  */
 export function createPeers(uidOf: (ends: Ends) => number | null = uidOfPeer): Peers {
   const throughUnixSocket = new WeakSet<object>();
@@ -53,7 +53,7 @@ export function createPeers(uidOf: (ends: Ends) => number | null = uidOfPeer): P
   };
 }
 
-/** Fields that proxies, tunnels and content networks add: who asks is somebody behind them. */
+/** Fields that proxies, tunnels and content networks add: the caller is a client behind them. */
 const PROXY_FIELDS = new RegExp(
   `^(?:${[
     'forwarded.*',
@@ -121,7 +121,7 @@ export function uidOfPeer(ends: Ends): number | null {
 
 /**
  * A connection that its process has closed already, and one in TIME_WAIT, are listed as root's with
- * inode 0: then nobody holds it.
+ * inode 0: then no process holds it.
  */
 function holderOf(row: string): number | null {
   // local remote state queues timer retransmits uid timeout inode
@@ -142,7 +142,7 @@ function findRow(table: string, ends: string): string | null {
   try {
     file = openSync(table, 'r');
   } catch (error) {
-    // No /proc, or no IPv6: then this table knows nobody.
+    // No /proc, or no IPv6: then this table is empty.
     if (systemCodeOf(error) !== null) return null;
     throw error;
   }

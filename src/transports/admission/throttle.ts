@@ -1,6 +1,6 @@
 /**
  * How much one caller may do: wrong tokens, connections, messages. Slows down guessing: who presents wrong tokens is told to wait, longer each time. It only ever changes
- * the answer to a wrong token; a valid one is let in before anybody asks here, so that no flood can lock
+ * the answer to a wrong token; a valid one is admitted before this is asked, so that no flood can lock
  * out the owner.
  */
 import type { Socket } from 'node:net';
@@ -92,7 +92,7 @@ type Peer = Pick<Socket, 'remoteAddress' | 'once' | 'destroy'>;
 export interface Caps {
   /**
    * Counts a new socket until it closes; destroys it when its address has too many. When too many have
-   * not got past the gate, the one waiting longest goes, as it is the least likely to be somebody.
+   * not got past the gate, the one waiting longest goes, as it is the least likely to be a client.
    *
    * @returns false when it was destroyed
    */

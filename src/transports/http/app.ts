@@ -1,6 +1,6 @@
 /**
  * All of HTTP but the plain endpoints: Koa with one middleware each for the image, the bridge and the page,
- * then a router. Whoever is here has passed the gate (http.ts); nobody here has to ask who is calling.
+ * then a router. Requests here have passed the gate (http.ts); no route has to ask who is calling.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import Router from '@koa/router';
@@ -24,7 +24,7 @@ export interface AppDeps {
   runtime: RuntimeApi;
   log: Logger;
   version: string;
-  /** Whether anybody on the network gets in (`--allow-insecure-no-auth`). */
+  /** Whether every caller of the network is admitted (`--allow-insecure-no-auth`). */
   isInsecure: boolean;
   maxBodyBytes: number;
   /** Answers one request of socket.io's polling transport. */
@@ -89,7 +89,7 @@ async function passOn(ctx: Context, admission: Admission, deps: AppDeps): Promis
   await deps.poll(ctx.req, ctx.res, admission);
 }
 
-/** Loads the bridge when somebody first comes: the schemas come along. */
+/** Loads the bridge at the first request: the schemas come along. */
 function passToBridge({ runtime, version, port, maxBodyBytes }: AppDeps): Middleware {
   const bridge = createLazy(async () => {
     const { createBridge } = await import('./bridge.ts');
@@ -130,7 +130,7 @@ function createImageEndpoint({ runtime }: { runtime: Pick<RuntimeApi, 'image'> }
     if (!picture) throw new OrbitError('not_found', { what: 'Image', id: sha256 });
     ctx.set({
       'Content-Security-Policy': "default-src 'none'; sandbox",
-      // The name is the digest of the bytes: they never change, and they are nobody else's.
+      // The name is the digest of the bytes: they never change, and no other image has that name.
       'Cache-Control': 'private, max-age=31536000, immutable',
     });
     ctx.type = picture.media_type;

@@ -35,7 +35,7 @@ export type PlainEndpoint = (
 interface HealthDeps {
   runtime: Pick<RuntimeApi, 'health'>;
   version: string;
-  /** Whether anybody on the network gets in (`--allow-insecure-no-auth`). */
+  /** Whether every caller of the network is admitted (`--allow-insecure-no-auth`). */
   isInsecure: boolean;
 }
 
@@ -103,7 +103,7 @@ export function createHookEndpoint(deps: HookEndpointDeps): PlainEndpoint {
 
 /**
  * The endpoint for `ANSWER_PATH`: takes the hook like the other one, then answers when a client has decided, with the
- * text that the hook's process prints, or with nothing (204) once nobody here decides any more.
+ * text that the hook's process prints, or with nothing (204) once no client here can decide any more.
  */
 export function createAnswerEndpoint(deps: HookEndpointDeps): PlainEndpoint {
   return async (request, response, { provenHook }) => {
@@ -125,7 +125,7 @@ export function createAnswerEndpoint(deps: HookEndpointDeps): PlainEndpoint {
   };
 }
 
-/** Told before anything is stored. @throws OrbitError `bad_request` without one */
+/** Sent before anything is stored. @throws OrbitError `bad_request` without one */
 function keyOfWaiting({ method, headers }: IncomingMessage): string {
   const key = headers['idempotency-key'];
   if (typeof key === 'string' || method !== 'POST') return String(key);

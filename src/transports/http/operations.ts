@@ -1,6 +1,6 @@
 /**
  * What the operations of protocol/api.ts do: each is a question or two to the runtime, and nothing of their
- * own. A session that obeys nobody is refused by the runtime, as on every transport.
+ * own. A command to a session that takes none is refused by the runtime, as on every transport.
  */
 import { type ErrorCode, OrbitError } from '../../errors.ts';
 import { type BodyOf, NOT_OVER_HTTP, type OperationId } from '../../protocol/api.ts';
@@ -229,7 +229,7 @@ function numbersOf(texts: Readonly<Record<string, string>>): Record<string, numb
   return Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, Number(text)]));
 }
 
-/** Only what was given: an absent key and null are told apart by nobody, undefined by the types. */
+/** Only what was given: an absent key and null mean the same; the types refuse undefined. */
 function given<Fields extends Record<string, unknown>>(fields: Fields) {
   const some = Object.entries(fields).filter(([, value]) => value !== undefined);
   return Object.fromEntries(some) as { [Key in keyof Fields]?: Exclude<Fields[Key], undefined> };

@@ -1,7 +1,7 @@
 /**
  * The page: built files held in memory under their exact paths, so that no path of a request ever reaches
  * the file system. Hashed files may be kept by a browser for ever; the index is asked for each time. The
- * files are the same for everybody and hold no secret, so they are served without a credential.
+ * files are the same for every caller and hold no secret, so they are served without a credential.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';

@@ -65,7 +65,7 @@ export function isBridgePath(path: string): boolean {
   return path.startsWith('/api/') && doorOf(path) === 'http';
 }
 
-/** A page may send text/plain without asking anybody; JSON it may not. And nothing is unpacked here. */
+/** A page of another origin may send text/plain without a preflight; JSON it may not. And nothing is unpacked here. */
 export function refuseOtherMedia({ headers }: IncomingMessage): void {
   const encoding = headers['content-encoding'];
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {

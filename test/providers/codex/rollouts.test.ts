@@ -140,8 +140,8 @@ describe('a thread of another process', () => {
     await thread.turnOver(await thread.say('!exec echo old', '!patch {"add":"o.txt"}'));
     await thread.turnOver(await thread.say('!http 500'));
     const told = wanted(await toldByCodex(engine, thread.id));
-    const isTold = ({ id }: { id: string }) => told.some((one) => one.id === id);
-    await expect.poll(() => shown(thread.id).filter(isTold)).toEqual(told);
+    const isReported = ({ id }: { id: string }) => told.some((one) => one.id === id);
+    await expect.poll(() => shown(thread.id).filter(isReported)).toEqual(told);
     const [command] = shown(thread.id).filter(({ content }) => content === 'echo old');
     expect(command?.tool_output).toBe('old\n');
     await expect.poll(() => session(thread.id)).toMatchObject({ turn_count: 2 });

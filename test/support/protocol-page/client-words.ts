@@ -93,11 +93,11 @@ export const CLIENT_WORDS: Record<ClientMessage['type'], ClientWords> = {
     errors: ['invalid_argument', 'storage_unavailable'],
   },
   set_quiet_hours: {
-    does: "Tells nobody anything between these times of the day (`HH:MM`, the server's clock); what still waits then is told at their end. Null: none.",
+    does: "Sends no notifications between these times of the day (`HH:MM`, the server's clock); what still waits then is told at their end. Null: none.",
     errors: ['invalid_argument', 'storage_unavailable'],
   },
   mute_session: {
-    does: 'Notifies nobody of this session, or again.',
+    does: 'Sends no notifications about this session, or again.',
     errors: [...READ, 'not_found', 'invalid_argument'],
   },
   get_text: {

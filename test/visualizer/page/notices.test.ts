@@ -15,7 +15,7 @@ declare global {
 async function notifying(page: Page): Promise<void> {
   await page.addInitScript(() => {
     window.told = [];
-    class Told {
+    class RecordedNotification {
       static permission = 'granted';
       static requestPermission = async () => 'granted';
       onclick: (() => void) | null = null;
@@ -28,7 +28,7 @@ async function notifying(page: Page): Promise<void> {
         if (told) told.isOpen = false;
       }
     }
-    Object.assign(window, { Notification: Told });
+    Object.assign(window, { Notification: RecordedNotification });
     document.hasFocus = () => false;
   });
 }

@@ -219,7 +219,7 @@ it('decides for a session in a terminal while its hook waits, with its rules in 
   await page.locator('.virtual-row').first().click();
   const card = page.getByTestId('approval');
   const where = page.getByTestId('where-to-answer');
-  await expect.poll(() => where.textContent()).toContain('Whoever is first decides.');
+  await expect.poll(() => where.textContent()).toContain('The first answer decides.');
   await card.getByRole('button', { name: 'Approve always…' }).click();
   const rules = await card.getByTestId('suggestions').textContent();
   expect(rules).toContain('allow Bash(git push:*) (for good)');

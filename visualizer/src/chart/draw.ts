@@ -161,7 +161,7 @@ function addBox(group: SVGGElement, box: StateBox, kind: string, { drawn, states
   group.append(element);
 }
 
-/** Class of a state that means something to a person: somebody must do something, or work goes on. */
+/** Class of a state that means something to a person: a person must act, or work goes on. */
 function meaningOf(id: string, states: Map<string, ChartState>): string {
   if (needsAttention(id, states)) return ' attention';
   return states.get(id)?.tags.includes('working') ? ' busy' : '';

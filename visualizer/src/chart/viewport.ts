@@ -28,7 +28,7 @@ export class Viewport {
   #scale = 1;
   /** How far the finger went since it touched: a drag is no click. */
   #travelled = 0;
-  /** True until somebody pans or zooms: a resize then fits again. */
+  /** True until the first pan or zoom: a resize then fits again. */
   isFitted = true;
 
   constructor(host: HTMLElement, apply: (x: number, y: number, scale: number) => void) {

@@ -97,7 +97,7 @@ function Counters() {
         ['Events', `${now.eventsPerSecond} a second`],
         ['Pages, other inspectors', `${now.pages}, ${now.stately}`],
         ['Watched sessions', String(now.watched)],
-        ['Told', `${now.records} records, ${now.rows} rows`],
+        ['Received', `${now.records} records, ${now.rows} rows`],
         ['Folded in memory', `${now.steps} events of ${now.segments} journals`],
         ['Faults of inspection', String(now.errors)],
         ['Painted here', `${stats.commits} frames of records, ${stats.listPaints} lists`],

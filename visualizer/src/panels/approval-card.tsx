@@ -103,7 +103,7 @@ function Where({ request, session }: Pick<CardProps, 'request' | 'session'>) {
     <p class="where" data-testid="where-to-answer">
       {answerable ? (
         <>
-          <b>Its terminal asks the same.</b> Whoever is first decides.
+          <b>Its terminal asks the same.</b> The first answer decides.
         </>
       ) : (
         <>

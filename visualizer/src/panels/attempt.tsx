@@ -1,6 +1,6 @@
 /**
  * Tries an event at the cursor without touching the live session: the server runs the chart's pure
- * transition and says where it would lead, what it would record, or why it is refused. Whoever may
+ * transition and says where it would lead, what it would record, or why it is refused. A caller that may
  * control sessions can then send it to the live one; the page asks once before it does.
  */
 import { signal, useSignal } from '@preact/signals';
@@ -85,7 +85,7 @@ function useOutcome() {
   return { outcome, run: (asking: Parameters<typeof run>[0]) => void run(asking) };
 }
 
-/** Only for callers with control, only while live: a past moment has nobody to send to. */
+/** Only for callers with control, only while live: nothing can be sent to a past moment. */
 function SendLive({ isReady, onSend }: { isReady: boolean; onSend: () => void }) {
   const isAsking = useSignal(false);
   if (!hello.value?.scopes.includes('control')) return null;
@@ -126,7 +126,7 @@ function SendLive({ isReady, onSend }: { isReady: boolean; onSend: () => void })
       class="button"
       data-testid="send-live"
       disabled={!isReady || !isLive}
-      title={isLive ? undefined : 'Go live first: a past moment has nobody to send to'}
+      title={isLive ? undefined : 'Go live first: nothing can be sent to a past moment'}
       onClick={() => {
         if (isArmed.value) onSend();
         else isAsking.value = true;

@@ -250,7 +250,7 @@ function Attached({ images }: { images: Signal<readonly ImageInput[]> }) {
   );
 }
 
-/** Says why nobody would hear the session's user, and offers the way back. */
+/** Says why the session takes no message, and offers the way back. */
 function Detached({ session, onConnect }: { session: SessionView; onConnect: () => void }) {
   const { link_state: state, link_reason: reason } = session;
   if (state !== 'detached' && state !== 'failed') return null;

@@ -17,10 +17,10 @@ const DECISIONS: Readonly<Record<string, string>> = {
   abort: 'Denied, and the turn stopped',
   answered: 'Answered',
   cancelled: 'Taken back',
-  unknown: 'Over; nobody knows how it was decided',
+  unknown: 'Over; how it was decided is unknown',
 };
 
-/** A list that opens; it is asked for when somebody opens it, and stays as new as the session. */
+/** A list that opens; it is asked for when it is opened, and stays as new as the session. */
 export function Decided({ session }: { session: string }) {
   const isOpen = useSignal(false);
   return (

@@ -31,7 +31,7 @@ const actionsOf = computed(() => {
 const found = computed(() => {
   const wanted = words.value.toLowerCase();
   const { records } = history.value;
-  // Thousands of records come by at every commit: most of the time nobody filters.
+  // Thousands of records come by at every commit: most of the time no filter is set.
   if (wanted === '' && !onlyChanged.value) return records.toReversed();
   return records
     .filter(

@@ -1,4 +1,4 @@
-/** What an event looks like before somebody fills it in: enough for a step to read it. Pure. */
+/** What an event looks like before it is filled in: enough for a step to read it. Pure. */
 import type { Json } from '../../../src/protocol/inspect.ts';
 
 /** Every report carries its moment; the rest depends on the event. */

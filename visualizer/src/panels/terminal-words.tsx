@@ -11,12 +11,12 @@ export function takesQueuedWords(session: SessionView): boolean {
   return session.provider === 'claude' && !isDirect(session) && session.status === 'active';
 }
 
-/** When the words will be read, as far as anybody knows. */
+/** When the words will be read, as far as is known. */
 function whenWords({ work_status: status }: SessionView): string {
   if (status === 'working') return 'It reads this when its turn ends.';
   if (status === 'permission' || status === 'question')
     return 'It reads this when its turn ends; first it waits for an answer.';
-  return 'It waits in its terminal. It reads this when its next turn ends, and somebody there begins that turn.';
+  return 'It waits in its terminal. It reads this when its next turn ends; that turn begins in the terminal.';
 }
 
 /** A place to write to a session in a terminal. */

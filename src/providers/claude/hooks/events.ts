@@ -13,11 +13,14 @@ import { idOfWords } from '../message-ids.ts';
 import { elicitationRequest, permissionRequest, unexplainedRequest } from './approvals.ts';
 import {
   compactionOf,
+  effortOf,
   failedToolMessage,
   finishedToolMessage,
+  modelOf,
   saysRefused,
   settledTool,
   startedToolMessage,
+  textOf,
   toolUseOf,
 } from './tools.ts';
 
@@ -331,24 +334,4 @@ function spoken(
     content,
     timestamp: wireTime(at),
   });
-}
-
-/** `"opus"`, or an object with an id or a name in some versions. */
-function modelOf(model: unknown): string | null {
-  if (typeof model === 'string') return model || null;
-  if (model === null || typeof model !== 'object') return null;
-  const { id, display_name, name } = model as Record<string, unknown>;
-  const word = [id, display_name, name].find((part) => typeof part === 'string' && part !== '');
-  return (word as string | undefined) ?? null;
-}
-
-function effortOf(effort: unknown): string | null {
-  if (typeof effort === 'string') return effort || null;
-  const level = (effort as { level?: unknown } | null | undefined)?.level;
-  return typeof level === 'string' ? level : null;
-}
-
-function textOf(value: unknown): string {
-  if (typeof value === 'string') return value;
-  return value === undefined || value === null ? '' : JSON.stringify(value);
 }

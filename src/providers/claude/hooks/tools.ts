@@ -127,7 +127,7 @@ export function saysRefused(words: string): boolean {
   return REFUSALS.some((refusal) => refusal.test(sentence));
 }
 
-/** What the CLI says when a rule of its settings refused a tool use, also one that somebody had allowed. */
+/** What the CLI says when a rule of its settings refused a tool use, also one that a person had allowed. */
 const BY_RULE = /^\s*(Error:\s*)?Permission to use \S+.{0,2000} (has been|was) denied/s;
 
 /** Of a result that may have come with its own report before, this much is kept. */
@@ -287,4 +287,26 @@ function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
   const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
   return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${canonical(item)}`).join(',')}}`;
+}
+
+/** `"opus"`, or an object with an id or a name in some versions. */
+export function modelOf(model: unknown): string | null {
+  if (typeof model === 'string') return model || null;
+  if (model === null || typeof model !== 'object') return null;
+  const { id, display_name, name } = model as Record<string, unknown>;
+  const word = [id, display_name, name].find((part) => typeof part === 'string' && part !== '');
+  return (word as string | undefined) ?? null;
+}
+
+/** The level of effort that a hook names, as a word or in an object. */
+export function effortOf(effort: unknown): string | null {
+  if (typeof effort === 'string') return effort || null;
+  const level = (effort as { level?: unknown } | null | undefined)?.level;
+  return typeof level === 'string' ? level : null;
+}
+
+/** A field of a hook as text; objects as JSON. */
+export function textOf(value: unknown): string {
+  if (typeof value === 'string') return value;
+  return value === undefined || value === null ? '' : JSON.stringify(value);
 }

@@ -126,7 +126,7 @@ class AppServer implements Engine {
     const binary = this.#deps.findBinary?.() ?? findCodexBinary({ env: given });
     const env = environmentOf(given, binary);
     makeCodexHome(env.CODEX_HOME);
-    // Where it runs matters to nobody, as long as it is there and no project: every thread names its own.
+    // Any directory will do that exists and is no project: every thread names its own.
     const home = env.HOME || homedir();
     const cwd = existsSync(home) ? home : parse(process.execPath).root;
     const child = await startChild({ command: binary.path, args: ARGS, cwd, env }, this.#deps.log);
@@ -187,7 +187,7 @@ class AppServer implements Engine {
     const running = await this.#keeper.get();
     const loaded = await running.rpc.request('thread/loaded/list', { limit: 1 }, DEADLINE_MS);
     const { data } = loaded as Methods['thread/loaded/list']['result'];
-    // Who has asked meanwhile gets an answer: between this line and the next nobody can.
+    // Requests that came meanwhile get an answer: none can come between this line and the next.
     if (data.length > 0 || running.rpc.isBusy()) return false;
     await this.#keeper.retire(running);
     return true;

@@ -1,7 +1,7 @@
 /**
  * The daemon that Codex terminals of one CODEX_HOME share, as an engine: found by its socket, joined as one more
  * client, looked for again when it is gone. It is the user's: it is never started, stopped or updated here, its
- * files are only read, and requests that nobody here decides are left to the others.
+ * files are only read, and requests that no client here decides are left to the others.
  */
 import { lstat, readlink, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
@@ -176,7 +176,7 @@ class Daemon implements SharedDaemon {
       this.#deps.log.info('codex.daemon_joined', { path: this.home, version: joined.version });
       this.#become('ready', null);
     } catch (error) {
-      // A socket that nobody listens to stays behind a daemon that was stopped: there is none.
+      // A socket without a listener stays behind a daemon that was stopped: there is none.
       const isNone = ['ECONNREFUSED', 'ENOENT'].includes(systemCodeOf(error) ?? '');
       this.#become(isNone ? 'stopped' : 'failed', (error as Error).message);
     }
@@ -248,7 +248,7 @@ async function findSocket(home: string): Promise<{ path: string; since: number }
   }
 }
 
-/** Whoever made the socket would be told what people write: only our own user's is trusted. */
+/** The owner of the socket reads what people write: only a socket of our own user is trusted. */
 function refuseForeign(path: string, uid: number): void {
   const own = process.getuid?.();
   if (own === undefined || uid === own) return;
@@ -256,7 +256,7 @@ function refuseForeign(path: string, uid: number): void {
   throw new OrbitError('codex_error', { reason });
 }
 
-/** @throws Error with the system's code when nobody listens */
+/** @throws Error with the system's code when the socket has no listener */
 async function connected(path: string): Promise<WebSocket> {
   const { WebSocket } = await import('ws');
   return await new Promise((resolve, reject) => {

@@ -60,7 +60,7 @@ import type { TurnStartResponse } from '../protocol/generated/v2/TurnStartRespon
 import type { TurnSteerParams } from '../protocol/generated/v2/TurnSteerParams.ts';
 import type { TurnSteerResponse } from '../protocol/generated/v2/TurnSteerResponse.ts';
 
-/** `stopped` while nobody needs it, `failed` while it waits for its next try. */
+/** `stopped` while it is not needed, `failed` while it waits for its next try. */
 export type EngineState = 'stopped' | 'starting' | 'ready' | 'failed';
 
 /** Who listens to one thread. Called in the order of the wire; must not throw. */
@@ -93,16 +93,16 @@ export interface Engine {
     params: Methods[Method]['params'],
     options?: { deadlineMs?: number },
   ): Promise<Methods[Method]['result']>;
-  /** Answers a question of the engine. A question of a process that is gone is answered to nobody. */
+  /** Answers a question of the engine. An answer to a process that is gone is dropped. */
   respond(id: ServerRequest['id'], result: unknown): void;
   /**
    * Hears everything about one thread from now on; one listener a thread. Returns how to stop. Called at
-   * once when `thread/start` answers, it misses nothing. A question about a thread that nobody listens
+   * once when `thread/start` answers, it misses nothing. A question about a thread that has no listener
    * to is refused.
    */
   listen(threadId: string, listener: ThreadListener): () => void;
   /**
-   * Hears what belongs to no thread or to one that nobody listens to, and everything about MCP servers.
+   * Receives what belongs to no thread or to one without a listener, and everything about MCP servers.
    * Returns how to stop.
    */
   onReport(hear: (notification: ServerNotification) => void): () => void;

@@ -28,7 +28,7 @@ export interface Routes {
   /** A process was started: what it says from now on. */
   open(line: Line): Arrivals;
   respond(id: MessageId, result: unknown): void;
-  /** The process is gone: tells everybody, forgets its questions. */
+  /** The process is gone: informs all listeners, forgets its questions. */
   lost(reason: string): void;
 }
 
@@ -55,7 +55,7 @@ const QUESTIONS: ReadonlySet<string> = new Set<ServerRequest['method']>([
 /** Whose process it is. */
 export interface RoutesOptions {
   /**
-   * Others are connected to the same process: what nobody here listens to is theirs to answer, and its request
+   * Others are connected to the same process: what has no listener here is theirs to answer, and its request
    * ids last as long as the process, not as long as our connection.
    */
   isShared: boolean;
@@ -145,7 +145,7 @@ class ThreadRoutes implements Routes {
     return outcome;
   }
 
-  /** Nobody sees the questions of a turn that is over: its subagents must not wait for them. */
+  /** The questions of a turn that is over are not shown: its subagents must not wait for them. */
   #refuseDescendants(threadId: string): void {
     for (const question of this.#open.values()) {
       const isOurs = question.listenerThreadId === threadId && question.threadId !== threadId;
@@ -160,7 +160,7 @@ class ThreadRoutes implements Routes {
     const listenerThreadId = this.#families.nearest(threadId, (one) => this.#listeners.has(one));
     const listener = this.#listeners.get(listenerThreadId ?? '');
     if (!QUESTIONS.has(method) || listenerThreadId === null || !listener) {
-      // Whoever else is connected may know what to say.
+      // Another client of the process may know the answer.
       if (this.#isShared) return;
       this.#log.warn('codex.question_refused', { method, thread_id: threadId });
       line.refuse(id, `OrbitDock does not answer ${method} here`);
@@ -197,12 +197,12 @@ interface SubagentParents {
   clear(): void;
 }
 
-/** Subagents of subagents, and so on: more than anybody nests. */
+/** Subagents of subagents, and so on: more than are ever nested. */
 const MAX_DEPTH = 16;
 /** The oldest are forgotten beyond this many; a subagent asks while it is young. */
 const MAX_CHILDREN = 10_000;
 
-/** Nobody has begun anybody yet. */
+/** No thread has started another yet. */
 function createSubagentParents(): SubagentParents {
   const parents = new Map<string, string>();
 

@@ -1,7 +1,7 @@
 /**
  * JSON-RPC as `codex app-server` speaks it: one object a line, ids of our own, no `jsonrpc` field.
  * Every request has a deadline. Lines are handled in order; after an answer nothing more is read until
- * whoever waited for it has run, so a thread can be listened to before its first report. What is not
+ * the code that waited for it has run, so a thread can be listened to before its first report. What is not
  * understood is logged by its name and otherwise harmless.
  */
 import type { Readable, Writable } from 'node:stream';
@@ -42,11 +42,11 @@ export interface Rpc {
   notify(method: string): void;
   respond(id: MessageId, result: unknown): void;
   refuse(id: MessageId, message: string): void;
-  /** Whether somebody waits for an answer. */
+  /** Whether a request waits for an answer. */
   isBusy(): boolean;
   /** Rejects what still waits. */
   close(reason: string): void;
-  /** Whether anything was heard after this moment (`performance.now()`), or nobody is listening. */
+  /** Whether anything arrived after this moment (`performance.now()`), or the connection is closed. */
   heardSince(moment: number): boolean;
 }
 
@@ -182,7 +182,7 @@ class Pipe implements Rpc {
     outcome.then(done, done);
   }
 
-  /** A line over the cap: whoever can be told that it is lost is told. */
+  /** A line over the cap: the request that it answers fails, where it can be found. */
   #skipped({ bytes, head }: { bytes: number; head: string }): boolean {
     const method = /^\{"method":"([^"]+)"/.exec(head)?.[1];
     const id = idIn(head);

@@ -131,10 +131,7 @@ class ProcessSupervisor<Thing extends Kept> implements Supervisor<Thing> {
     const delay = this.#deps.restartDelaysMs[this.#deaths.length - 1];
     if (delay === undefined) {
       const times = `${this.#deaths.length} times within a minute`;
-      this.#become(
-        'failed',
-        `${reason}; it ended ${times} and is started again when somebody needs it`,
-      );
+      this.#become('failed', `${reason}; it ended ${times} and is started again when it is needed`);
       return;
     }
     this.#become('failed', reason);
@@ -208,7 +205,7 @@ function keepList(listFile: string, paths: readonly string[]): void {
   else writeFileAtomically(listFile, JSON.stringify(paths), { mode: 0o600 });
 }
 
-/** Traces of nobody yet. @param listFile what was missing is listed there; null keeps no list */
+/** Traces of no sandbox yet. @param listFile what was missing is listed there; null keeps no list */
 export function createSandboxLeftovers(listFile: string | null, log: Logger): SandboxLeftovers {
   /** Folder -> what was missing in it before. */
   const missing = new Map<string, readonly string[]>();

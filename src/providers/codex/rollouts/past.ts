@@ -1,5 +1,5 @@
 /**
- * Conversations of Codex as they lie on disk: listed by the times of their files, and read when somebody opens one. Of
+ * Conversations of Codex as they lie on disk: listed by the times of their files, and read when one is opened. Of
  * those that are listed only the beginning and the end are looked at.
  */
 import type { Message } from '../../../protocol/nouns.ts';
@@ -86,7 +86,7 @@ async function datedBehind(files: RolloutFiles, after: PastPlace | null): Promis
   return all.sort((one, other) => (comesBefore(one.place, other.place) ? -1 : 1));
 }
 
-/** Null for one that cannot be read, works for another thread, or in which nobody said anything. */
+/** Null for one that cannot be read, works for another thread, or in which nothing was said. */
 async function glanceAt(
   { file, place, bytes }: Dated,
   names: ThreadNames,

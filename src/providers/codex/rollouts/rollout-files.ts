@@ -2,13 +2,13 @@
  * Which rollouts there are: the files of all homes by thread, without opening any. A thread has one file, and one
  * more for each time that it was taken back; the newest goes on. Links are not followed.
  */
-
 import { constants, type Dirent } from 'node:fs';
-import { lstat, open, opendir, realpath } from 'node:fs/promises';
+import { lstat, open, opendir, readFile, realpath } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { systemCodeOf } from '../../../exit.ts';
 import { metaOf, type RolloutMeta } from './rollout.ts';
+import { number, object } from './rollout-items.ts';
 
 /** A rollout on disk. */
 export interface RolloutFile {
@@ -243,4 +243,27 @@ async function entriesOf(folder: string): Promise<Dirent[]> {
     if (systemCodeOf(error) === null) throw error;
   }
   return entries;
+}
+
+/* How far the reference server had read rollouts (`codex-rollout-state.json` in its data directory): what it reported of
+ * a session is not reported again. The file is read, never written; our own positions are in the database and count first. */
+
+/** Bytes read of each path; empty where there is no such file, or it is none of the reference's. */
+export async function readOffsetsBefore(path: string): Promise<Map<string, number>> {
+  const offsets = new Map<string, number>();
+  for (const [file, state] of Object.entries(await filesIn(path))) {
+    const offset = number(object(state)?.offset);
+    if (offset !== null && offset > 0) offsets.set(file, offset);
+  }
+  return offsets;
+}
+
+async function filesIn(path: string): Promise<Record<string, unknown>> {
+  try {
+    return object(object(JSON.parse(await readFile(path, 'utf8')))?.files) ?? {};
+  } catch (error) {
+    // Mostly there is none; a damaged one says nothing, and rollouts are read from their start.
+    if (systemCodeOf(error) === null && !(error instanceof SyntaxError)) throw error;
+    return {};
+  }
 }

@@ -1,6 +1,6 @@
 /**
  * Items as Codex writes them into a rollout, as the items that it tells a client: the same ids, so that a message
- * is one whoever tells it. Pure; what is no item that we know gives null.
+ * is one from either source. Pure; what is no item that we know gives null.
  */
 import type { ThreadItem } from '../protocol/generated/v2/ThreadItem.ts';
 import type { UserInput } from '../protocol/generated/v2/UserInput.ts';

@@ -1,5 +1,5 @@
 /**
- * Watches the rollouts of Codex: which threads go on somewhere, what they say as they grow, and when nobody holds them
+ * Watches the rollouts of Codex: which threads go on somewhere, what they say as they grow, and when no process holds them
  * any more. Nothing of an old rollout is read: a thread shows itself by its lock, by a file that is new, or by one that
  * grows. What connectors of ours tell of a thread is not told from here.
  */
@@ -15,8 +15,13 @@ import type {
 } from '../../reports.ts';
 import { TailError } from '../../shared/lines.ts';
 import { FollowedRollout } from './followed.ts';
-import { firstLineOf, lookAt, type RolloutFile, RolloutFiles } from './rollout-files.ts';
-import { readOffsetsBefore } from './state-before.ts';
+import {
+  firstLineOf,
+  lookAt,
+  type RolloutFile,
+  RolloutFiles,
+  readOffsetsBefore,
+} from './rollout-files.ts';
 import { ThreadNames } from './thread-names.ts';
 import { readWriterLocks, type WriterLock } from './writer-locks.ts';
 
@@ -39,7 +44,7 @@ export interface RolloutWatchOptions extends WatchPort {
 interface Shown {
   file: RolloutFile;
   pid: number | null;
-  /** When it was first found that nobody holds it; null while somebody does, or that cannot be known. */
+  /** When it was first found that no process holds it; null while one does, or that cannot be known. */
   freeAt: number | null;
   isOver: boolean;
 }
@@ -264,7 +269,7 @@ export class RolloutWatch implements Transcripts {
     return performance.now() - first >= OWN_AFTER_MS;
   }
 
-  /** Which process holds what is shown, and what nobody holds any more. */
+  /** Which process holds what is shown, and what no process holds any more. */
   #tellHolders(locks: ReadonlyMap<string, WriterLock>): void {
     for (const [sessionId, shown] of this.#shown) {
       const lock = locks.get(sessionId);
@@ -289,13 +294,13 @@ export class RolloutWatch implements Transcripts {
     }
   }
 
-  /** A rollout that nobody holds is read although it is as it was: only its end tells how its turn ended. */
+  /** A rollout that no process holds is read although it is unchanged: only its end shows how its turn ended. */
   #mustRead(sessionId: string): boolean {
     const shown = this.#shown.get(sessionId);
     return shown !== undefined && !shown.isOver && shown.freeAt !== null;
   }
 
-  /** The file was read to its end since nobody holds the thread: it is over. */
+  /** The file was read to its end since no process holds the thread: it is over. */
   #settle(sessionId: string, startedAt: number, isBusy: boolean): void {
     const shown = this.#shown.get(sessionId);
     if (shown === undefined || shown.isOver || shown.freeAt === null) return;

@@ -246,7 +246,7 @@ class CodexThreadCommands implements ThreadCommands {
 
   #undelivered(messageId: string, error: unknown): void {
     const reason = reasonOf(error);
-    // Without an answer nobody knows: it is not sent again by itself.
+    // Without an answer it is unknown whether it arrived: it is not sent again by itself.
     this.#show(messageId, /was not answered within/.test(reason) ? 'unknown' : 'failed', reason);
   }
 

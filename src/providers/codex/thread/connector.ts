@@ -13,7 +13,7 @@ import type { Turn } from '../protocol/generated/v2/Turn.ts';
 import { createThreadCommands, type ThreadCommands } from './commands.ts';
 import { createJoining, type EngineFields, type Joining } from './joining.ts';
 import { createReports, type Reports, type Stored } from './notifications.ts';
-import { type Ask, askFrom } from './server-requests.ts';
+import { type Ask, answerOf, askFrom } from './server-requests.ts';
 import { fieldsFrom, resumeThread, startThread } from './threads.ts';
 import { createTurnControl, reasonOf, type TurnControl } from './turn-control.ts';
 
@@ -87,7 +87,7 @@ export class CodexSession implements Connector {
       this.#enter(begin);
       this.attached = Promise.resolve();
     }
-    // Whoever waits for it hears of it; the session hears of it by `link.failed`.
+    // The caller gets the error; the session gets `link.failed`.
     this.attached.catch(() => {});
   }
 
@@ -130,7 +130,7 @@ export class CodexSession implements Connector {
       // What was missed comes first, then what is wanted.
       await this.#joining?.begin();
       if (this.#isOver) {
-        // Released meanwhile: nobody else would let the thread go.
+        // Released meanwhile: nothing else would release the thread.
         const { engine } = this.#deps;
         await this.#quietly('unsubscribe', () =>
           engine.request('thread/unsubscribe', { threadId }),
@@ -260,7 +260,7 @@ export class CodexSession implements Connector {
     return this.#open;
   }
 
-  /** For what nobody waits for: a failure is written down. */
+  /** For what no caller waits for: a failure is logged. */
   async #quietly(what: string, act: () => Promise<unknown>): Promise<void> {
     try {
       await act();
@@ -283,7 +283,7 @@ export class CodexSession implements Connector {
     return this.#reports.notified(notification);
   }
 
-  /** Whoever held it has let it go: the session is over until it is opened again. */
+  /** Its holder has released it: the session is over until it is opened again. */
   #closed(): Stored {
     if (this.#isOver) return null;
     return this.#deps.port.report({ type: 'session.ended', reason: 'closed' });
@@ -297,7 +297,7 @@ export class CodexSession implements Connector {
     orders.turnEnded();
     const isOurs = this.#hasStopped || this.#deps.shared === null;
     this.#hasStopped = false;
-    // What somebody else stopped is theirs to tidy up.
+    // What another client stopped is cleaned up there.
     if (status !== 'interrupted' || this.#isOver || !isOurs) return;
     // An interrupt leaves the running command alive: nothing of a stopped turn goes on.
     const { engine } = this.#deps;
@@ -322,7 +322,7 @@ export class CodexSession implements Connector {
     void port.report(ask.event);
   }
 
-  /** The engine says that a question is settled: by us, by its turn's end, or by nobody we know. */
+  /** The engine says that a question is settled: by us, by its turn's end, or by an unknown client. */
   #settled(id: ServerRequest['id']): Stored {
     const ask = [...this.#asks.values()].find((open) => open.id === id);
     if (!ask) return null;
@@ -337,7 +337,7 @@ export class CodexSession implements Connector {
     const ask = this.#asks.get(order.requestId);
     const answer = ask && answerOf(ask, order);
     if (!ask || !answer || 'refusal' in answer) {
-      // Somebody else was faster by a moment: what became of it is told.
+      // Another client was faster: the session shows what it decided.
       if (this.#deps.shared && !ask) return;
       orders.trouble('Your answer could not be delivered: Codex does not wait for it any more.');
       return;
@@ -348,13 +348,6 @@ export class CodexSession implements Connector {
     const isAbort = order.type === 'approval.answer' && order.decision === 'abort';
     if (isAbort && !ask.abortEndsTurn) orders.take({ type: 'turn.stop' });
   }
-}
-
-function answerOf(ask: Ask, order: Answer): { result: unknown } | { refusal: string } {
-  if (order.type === 'question.answer') return ask.answer(order);
-  const result = ask.decide(order.decision);
-  if (result !== null) return { result };
-  return { refusal: 'it is a question; answer it with answer_question, or deny it' };
 }
 
 function isUnknownThread(error: unknown): boolean {

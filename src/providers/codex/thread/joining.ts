@@ -40,7 +40,7 @@ export interface Joining {
   begin(): Promise<void>;
 }
 
-/** Codex has no file of a thread before its first turn, and joins nobody to it. */
+/** Codex has no file of a thread before its first turn, and it cannot be joined. */
 const NO_TURN_YET = /no rollout found/i;
 
 /** A joining that has not begun. */

@@ -312,3 +312,14 @@ function refused(decision: Decision): unknown {
 function isNo(decision: Decision): boolean {
   return decision === 'denied' || decision === 'abort';
 }
+
+/** What the engine gets for a client's decision or answer, or why it does not fit the question. */
+export function answerOf(
+  ask: Ask,
+  order: Extract<ConnectorCommand, { type: 'approval.answer' | 'question.answer' }>,
+): { result: unknown } | { refusal: string } {
+  if (order.type === 'question.answer') return ask.answer(order);
+  const result = ask.decide(order.decision);
+  if (result !== null) return { result };
+  return { refusal: 'it is a question; answer it with answer_question, or deny it' };
+}

@@ -125,7 +125,7 @@ class ThreadTurns implements TurnControl {
   }
 
   async calm(): Promise<void> {
-    // Whoever asked for the stop hears of its failure; those who only wait go on.
+    // The caller that asked for the stop gets its failure; those that only wait go on.
     await this.#stopping?.catch(() => {});
   }
 
