@@ -16,15 +16,20 @@ export async function makeDirectory(directory: string): Promise<void> {
 /** Indexes that are made again afterwards: that is faster than keeping them up to date. */
 const REBUILT = /^CREATE INDEX \w+ ON messages\b/i;
 
+/** A session as it is written; it waits for its user unless said. */
+export interface StoredSession {
+  id: string;
+  messages: number;
+  working?: boolean;
+  ended?: boolean;
+}
+
 /**
- * Adds quiet Claude sessions of so many messages each to a data directory nobody uses.
+ * Adds Claude sessions of so many messages each to a data directory nobody uses.
  *
  * @param idOf  id of the session of that number
  */
-export function addSessions(
-  directory: string,
-  sessions: readonly { id: string; messages: number }[],
-): void {
+export function addSessions(directory: string, sessions: readonly StoredSession[]): void {
   const database = new Database(join(directory, 'orbitdock.db'));
   try {
     database.pragma('synchronous = OFF');
@@ -47,16 +52,17 @@ export function addSessions(
 
 function addSession(
   database: Database.Database,
-  { id, messages }: { id: string; messages: number },
+  { id, messages, working = false, ended = false }: StoredSession,
 ): void {
+  const words = ended ? ['ended', 'ended'] : ['active', working ? 'working' : 'waiting'];
   const time = '2026-01-01T00:00:00.000Z';
   database
     .prepare(
       `INSERT INTO sessions (id, provider, project_path, status, work_status, started_at,
          last_activity_at, revision, message_count)
-       VALUES (?, 'claude', ?, 'active', 'waiting', ?, ?, ?, ?)`,
+       VALUES (?, 'claude', ?, ?, ?, ?, ?, ?, ?)`,
     )
-    .run(id, process.cwd(), time, time, messages, messages);
+    .run(id, process.cwd(), ...words, time, time, messages, messages);
   database
     .prepare(
       `WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < @messages)

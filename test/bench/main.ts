@@ -6,6 +6,7 @@
  *     npm run bench -- hooks fan-out      these groups
  *     npm run bench -- --quick            fewer rounds, smaller databases
  *     npm run bench -- profile            where the time of a hook goes; promises nothing
+ *     npm run bench -- soak               a week of a busy machine, about ten minutes; `--quick` a third of it
  *     npm run bench -- hooks --cpu-prof D profiles of the server into directory D
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -18,8 +19,11 @@ import { eventCost } from './groups/event-cost.ts';
 import { fanOut } from './groups/fan-out.ts';
 import { hooks } from './groups/hooks.ts';
 import { inspection } from './groups/inspection.ts';
+import { lists } from './groups/lists.ts';
 import { machine } from './groups/machine.ts';
+import { memory } from './groups/memory.ts';
 import { profile } from './groups/profile.ts';
+import { soak } from './groups/soak.ts';
 import { start } from './groups/start.ts';
 import { isOver, markdownOf, type Report } from './report.ts';
 
@@ -46,7 +50,10 @@ const GROUPS: Readonly<Record<string, Group>> = {
   inspection: { run: inspection, claim: 'The visualizer costs nothing while it is not open.' },
   start: { run: start, claim: 'It serves within a few times of what Node alone takes to start.' },
   machine: { run: machine, claim: 'The chart itself is a small part of all that.' },
+  lists: { run: lists, claim: 'A list of a thousand sessions takes some milliseconds.' },
+  memory: { run: memory, claim: 'It needs some dozens of megabytes when idle.' },
   profile: { run: profile },
+  soak: { run: soak },
 };
 
 /** Part of the work that a quick run does: enough to see a factor, not to see percents. */

@@ -28,14 +28,27 @@ export interface Running extends AsyncDisposable {
 /**
  * Starts the built server on a data directory and resolves when `/health` answers 200.
  *
- * @param flags  Node's own, in front of the program
+ * @param flags  Node's own, in front of the program; `args` are the server's
  */
 export async function startServer(
   directory: string,
-  { flags = [], withChannel = false }: { flags?: readonly string[]; withChannel?: boolean } = {},
+  {
+    flags = [],
+    args = [],
+    withChannel = false,
+  }: { flags?: readonly string[]; args?: readonly string[]; withChannel?: boolean } = {},
 ): Promise<Running> {
   mkdirSync(directory, { recursive: true });
-  const words = [...flags, PROGRAM, '--data-dir', directory, 'start', '--bind', '127.0.0.1:0'];
+  const words = [
+    ...flags,
+    PROGRAM,
+    '--data-dir',
+    directory,
+    'start',
+    '--bind',
+    '127.0.0.1:0',
+    ...args,
+  ];
   const child = spawn(process.execPath, words, {
     stdio: ['ignore', 'pipe', 'inherit', ...(withChannel ? (['ipc'] as const) : [])],
     env: { PATH: process.env.PATH, HOME: directory, ORBITDOCK_SERVER_LOG_FILTER: 'info' },

@@ -9,8 +9,15 @@ import type { Config, DataPaths, RetentionLimits } from '../../config.ts';
 import type { Damage } from '../damage.ts';
 import type { Item, ItemResult, Opened, Read, ReadResults } from '../items.ts';
 
-/** Nothing is copied or watched for a thread that is as good as this one. */
-const OPTIONS: WorkerOptions = { env: SHARE_ENV, trackUnmanagedFds: false };
+/**
+ * Nothing is copied or watched for a thread that is as good as this one. What it makes lives for one commit, so a
+ * small young generation is as fast as a large one, and keeps dozens of megabytes less under load.
+ */
+const OPTIONS: WorkerOptions = {
+  env: SHARE_ENV,
+  trackUnmanagedFds: false,
+  resourceLimits: { maxYoungGenerationSizeMb: 24 },
+};
 
 const WARM = Symbol.for('orbitdock.warm-thread');
 

@@ -1,11 +1,14 @@
-/** One session, many subscribers: what a frame costs for each of them, and how often a client is written to. */
+/**
+ * One session, many subscribers: what a frame costs for each of them, beside a program that writes the same number
+ * of bytes to as many sockets, and how often a client is written to.
+ */
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Bench } from '../bench.ts';
 import { costOf, inTurns, medianOf, quantile, type Sample } from '../measure.ts';
-import { type Load, type Running, startLoad, startServer } from '../processes.ts';
+import { type Load, type Running, startLoad, startScript, startServer } from '../processes.ts';
 import type { Report, Row } from '../report.ts';
 
 /** Writes to one client within one tick. */
@@ -19,11 +22,12 @@ const MAX_ROUNDS = 5;
 /** Hooks of a round: many where the audience is small, because then there is little to measure. */
 const AUDIENCES = [
   { door: 'ws', clients: 1, hooks: 300 },
-  { door: 'ws', clients: 100, hooks: 100 },
-  { door: 'ws', clients: 1000, hooks: 40 },
+  { door: 'ws', clients: 100, hooks: 100, limit: 2, goal: 1.25 },
+  { door: 'ws', clients: 1000, hooks: 40, limit: 2, goal: 1.25 },
   { door: 'socket.io', clients: 1, hooks: 300 },
-  { door: 'socket.io', clients: 100, hooks: 80 },
-] as const;
+  // Twice what the same costs on /ws, which has the goal of 1.25.
+  { door: 'socket.io', clients: 100, hooks: 80, limit: 4, goal: 2.5 },
+] as const satisfies readonly { limit?: number; goal?: number; [fact: string]: unknown }[];
 
 type Audience = (typeof AUDIENCES)[number];
 
@@ -52,7 +56,7 @@ export async function fanOut({ directory, rounds, serverFlags }: Bench): Promise
   }
   const most = await mostWrites(join(directory, 'counted'), load);
   rows.push({
-    cells: ['writes per client and tick', 100, '', '', '', ''],
+    cells: ['writes per client and tick', 100, '', '', '', '', '', ''],
     budget: { value: most, limit: MAX_WRITES },
   });
   return {
@@ -62,6 +66,8 @@ export async function fanOut({ directory, rounds, serverFlags }: Bench): Promise
       'clients',
       'CPU us/frame',
       'CPU us/client and hook',
+      'raw write us/client and hook',
+      'x raw write',
       'frames/read',
       'delivered/s',
     ],
@@ -69,6 +75,7 @@ export async function fanOut({ directory, rounds, serverFlags }: Bench): Promise
     notes: [
       'Server CPU beyond what hooks of a session without subscribers cost in the same round.',
       'Hooks of one tick share a write. With one client the difference is within the noise.',
+      'Raw write: a node:http program that writes as many bytes, made beforehand, to each socket for each hook.',
     ],
   };
 }
@@ -85,36 +92,80 @@ async function post(load: Load, port: number, session: string, count: number): P
   await load.ask({ ...hooks, sessions: [session], count });
 }
 
-async function rowFor(
-  { door, clients, hooks }: Audience,
-  { rounds, load, server, sessions }: Stage,
-): Promise<Row> {
-  const { pid, port } = server;
-  await load.ask({ kind: 'subscribe', port, door, clients, session: sessions.watched });
-  const told = async (session: string): Promise<Sample> => {
-    const { result, cpuMs, wallMs } = await costOf(pid, async () => {
-      await post(load, port, session, hooks);
-      return await load.ask({ kind: 'delivered' });
-    });
-    return { cpuUs: cpuMs * 1000, wallMs, ...result };
-  };
+async function rowFor(audience: Audience, stage: Stage): Promise<Row> {
+  const { door, clients, hooks } = audience;
+  const { rounds, load, server, sessions } = stage;
+  const { bytes } = await delivered(load, server, { ...audience, session: sessions.watched });
+  // A process is measured beyond what it costs without clients; both are loaded in turns.
+  await using raw = await startScript('raw.ts', [String(Math.round(bytes / clients / hooks))]);
+  await using quiet = await startScript('raw.ts', [String(Math.round(bytes / clients / hooks))]);
+  await using rawLoad = startLoad();
+  await load.ask({
+    kind: 'subscribe',
+    port: server.port,
+    door,
+    clients,
+    session: sessions.watched,
+  });
+  await rawLoad.ask({ kind: 'subscribe', port: raw.port, door: 'ws', clients, session: '' });
+  const told =
+    (load: Load, { pid, port }: Running, session: string) =>
+    async (): Promise<Sample> => {
+      const { result, cpuMs, wallMs } = await costOf(pid, async () => {
+        await post(load, port, session, hooks);
+        return await load.ask({ kind: 'delivered' });
+      });
+      return { cpuUs: cpuMs * 1000, wallMs, ...result };
+    };
   const variants = {
-    watched: () => told(sessions.watched),
-    alone: () => told(sessions.alone),
+    watched: told(load, server, sessions.watched),
+    alone: told(load, server, sessions.alone),
+    raw: told(rawLoad, raw, sessions.alone),
+    rawAlone: told(rawLoad, quiet, sessions.alone),
   };
-  await inTurns(1, variants);
+  await inTurns(2, variants);
   const samples = await inTurns(rounds, variants);
   await load.ask({ kind: 'leave' });
+  await rawLoad.ask({ kind: 'leave' });
 
-  const beyondUs = quantile(
-    samples.watched.map(({ cpuUs = 0 }, round) => cpuUs - (samples.alone[round]?.cpuUs ?? 0)),
-  );
+  const beyondUs = beyond(samples.watched, samples.alone);
+  const rawUs = beyond(samples.raw, samples.rawAlone);
   const frames = medianOf(samples.watched, 'frames');
   const perRead = frames / medianOf(samples.watched, 'reads');
   const perSecond = (frames * 1000) / medianOf(samples.watched, 'wallMs');
-  return {
-    cells: [door, clients, beyondUs / frames, beyondUs / clients / hooks, perRead, perSecond],
-  };
+  const each = clients * hooks;
+  const value = beyondUs / rawUs;
+  const cells = [
+    door,
+    clients,
+    beyondUs / frames,
+    beyondUs / each,
+    rawUs / each,
+    value,
+    perRead,
+    perSecond,
+  ];
+  if (!('limit' in audience)) return { cells };
+  return { cells, budget: { value, limit: audience.limit, goal: audience.goal } };
+}
+
+/** What so many clients get of the hooks of a round. */
+async function delivered(
+  load: Load,
+  { port }: Running,
+  { clients, hooks, session }: { clients: number; hooks: number; session: string },
+): Promise<{ bytes: number }> {
+  // Only this door is counted in bytes.
+  await load.ask({ kind: 'subscribe', port, door: 'ws', clients, session });
+  await post(load, port, session, hooks);
+  const answer = await load.ask({ kind: 'delivered' });
+  await load.ask({ kind: 'leave' });
+  return answer;
+}
+
+/** Server CPU of a round beyond its neighbour's, the median. */
+function beyond(watched: readonly Sample[], alone: readonly Sample[]): number {
+  return quantile(watched.map(({ cpuUs = 0 }, round) => cpuUs - (alone[round]?.cpuUs ?? 0)));
 }
 
 /** Counted inside the server, in a run of its own because counting costs. */

@@ -29,6 +29,9 @@ const TRANSCRIPT_BYTES = 400_000;
 const TRANSCRIPT_FOLDERS = 50;
 /** When they were last written, seconds since 1970. */
 const OLD = Date.parse('2026-01-01') / 1000;
+/** Unfinished sessions that a start goes on with, and ended ones that only lie there; ms of the median. */
+const UNFINISHED = { sessions: 1000, messages: 40, limit: 600, goal: 300 };
+const STORED = { sessions: 10_000, messages: 10, limit: 800, goal: 400 };
 
 /** After this the schemas are loaded and the first garbage is gone, ms. */
 const IDLE_AFTER_MS = 2500;
@@ -50,12 +53,18 @@ export async function start({ directory, rounds, isQuick }: Bench): Promise<Repo
 
   const withOld = join(directory, 'with-old');
   addTranscripts(withOld);
+  const unfinished = join(directory, 'unfinished');
+  const stored = join(directory, 'stored');
+  await makeWith(unfinished, UNFINISHED, { working: true });
+  await makeWith(stored, STORED, { ended: true });
 
   const variants = {
     bare: () => started((port) => ['-e', BARE, String(port)], directory),
     empty: () => started((port) => serve(empty, port), directory),
     full: () => started((port) => serve(full, port), directory),
     old: () => started((port) => serve(withOld, port), withOld),
+    unfinished: () => started((port) => serve(unfinished, port), directory),
+    stored: () => started((port) => serve(stored, port), directory),
   };
   await inTurns(1, variants);
   const samples = await inTurns(rounds, variants);
@@ -66,6 +75,11 @@ export async function start({ directory, rounds, isQuick }: Bench): Promise<Repo
       ? { cells }
       : { cells, budget: { value, limit: MAX_START_RATIO, goal: START_GOAL } };
   };
+  const inMs = (what: string, of: readonly Sample[], budget: { limit: number; goal: number }) => {
+    const value = medianOf(of, 'wallMs');
+    const cells = [what, value, medianOf(of, 'cpuMs'), '', ratioOf(of, samples.bare, 'wallMs')];
+    return { cells, budget: { value, limit: budget.limit, goal: budget.goal } };
+  };
   const idle = { empty: await idleRss(empty), full: await idleRss(full) };
   return {
     title: 'Start',
@@ -75,6 +89,8 @@ export async function start({ directory, rounds, isQuick }: Bench): Promise<Repo
       row('server, nothing stored', samples.empty, idle.empty),
       row(`server, ${sessions} sessions of ${MESSAGES_EACH} messages`, samples.full, idle.full),
       row(`server, ${TRANSCRIPTS} old transcripts`, samples.old, await idleRss(withOld, withOld)),
+      inMs('1,000 unfinished sessions of 40 messages', samples.unfinished, UNFINISHED),
+      inMs('10,000 ended sessions of 10 messages', samples.stored, STORED),
       ...(await statusRows(empty, rounds)),
     ],
     notes: ['Until the first 200. After a clean stop, files in the cache of the system.'],
@@ -91,6 +107,19 @@ function addTranscripts(home: string): void {
     truncateSync(path, TRANSCRIPT_BYTES);
     utimesSync(path, OLD, OLD);
   }
+}
+
+async function makeWith(
+  directory: string,
+  { sessions, messages }: { sessions: number; messages: number },
+  state: { working?: boolean; ended?: boolean },
+): Promise<void> {
+  await makeDirectory(directory);
+  const ids = Array.from({ length: sessions }, (_, at) => `session-${String(at).padStart(5, '0')}`);
+  addSessions(
+    directory,
+    ids.map((id) => ({ id, messages, ...state })),
+  );
 }
 
 function serve(directory: string, port: number): string[] {

@@ -14,6 +14,8 @@ export type Command =
       count: number;
       sessions: readonly string[];
       mix: Mix;
+      /** Ends each session with its last hook. */
+      ends?: boolean;
     }
   /** Watches these sessions on one `/ws`, to see when a hook's message arrives. */
   | { kind: 'watch'; port: number; sessions: readonly string[] }
@@ -23,6 +25,8 @@ export type Command =
   | { kind: 'delivered' }
   /** Subscribes again and again, to get as many snapshots. */
   | { kind: 'snapshots'; port: number; session: string; count: number }
+  /** Asks for the list of sessions on a new `/ws`, again and again; pages of `limit`, the whole list without. */
+  | { kind: 'lists'; port: number; count: number; limit?: number }
   | { kind: 'leave' };
 
 /** Milliseconds, but for counts. */
@@ -40,6 +44,17 @@ export interface DeliveredAnswer {
   frames: number;
   /** Reads it took: two frames in one write come in one read. */
   reads: number;
+  /** On `/ws` only; 0 elsewhere. */
+  bytes: number;
+}
+
+/** Milliseconds from asking until the last byte is there. */
+export interface ListsAnswer {
+  firstMs: number;
+  /** Without the first. */
+  p50: number;
+  /** Of one list. */
+  bytes: number;
 }
 
 export interface Answers {
@@ -48,6 +63,7 @@ export interface Answers {
   subscribe: null;
   delivered: DeliveredAnswer;
   snapshots: { bytes: number };
+  lists: ListsAnswer;
   leave: null;
 }
 

@@ -39,6 +39,12 @@ export function createHooks(sessions: readonly string[], mix: Mix): () => MadeHo
   };
 }
 
+/** The last hook of a session. */
+export function endOf(session: string): MadeHook {
+  const hook = { ...common(session), hook_event_name: 'SessionEnd', reason: 'exit' };
+  return { body: JSON.stringify(hook), key: nextKey(), mark: null };
+}
+
 function common(sessionId: string) {
   return {
     session_id: sessionId,

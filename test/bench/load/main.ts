@@ -1,5 +1,6 @@
 /** The load process: does what it is asked, one thing at a time. Started by processes.ts. */
 import type { Answers, Command, Reply } from './commands.ts';
+import { readLists } from './lists.ts';
 import { produce } from './producers.ts';
 import { createSinks, type Sinks } from './sinks.ts';
 import { readSnapshots } from './snapshots.ts';
@@ -29,9 +30,11 @@ async function obey(command: Command): Promise<Answers[Command['kind']]> {
       sinks = await createSinks(command);
       return null;
     case 'delivered':
-      return (await sinks?.settled()) ?? { frames: 0, reads: 0 };
+      return (await sinks?.settled()) ?? { frames: 0, reads: 0, bytes: 0 };
     case 'snapshots':
       return await readSnapshots(command);
+    case 'lists':
+      return await readLists(command);
     case 'leave':
       await sinks?.close();
       sinks = null;

@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { quantile } from '../measure.ts';
 import type { Command, HooksAnswer } from './commands.ts';
-import { createHooks, type MadeHook } from './hooks.ts';
+import { createHooks, endOf, type MadeHook } from './hooks.ts';
 import type { Watcher } from './watcher.ts';
 
 type HooksCommand = Extract<Command, { kind: 'hooks' }>;
@@ -16,7 +16,7 @@ export async function produce(
   command: HooksCommand,
   watcher: Watcher | null,
 ): Promise<HooksAnswer> {
-  const { port, socketPath, producers, count, sessions, mix } = command;
+  const { port, socketPath, producers, count, sessions, mix, ends = false } = command;
   const sockets = await Promise.all(Array.from({ length: producers }, () => open(port)));
   const acks: number[] = [];
   let left = count;
@@ -33,6 +33,7 @@ export async function produce(
             : await postOnce(socketPath, port, next(), watcher),
         );
       }
+      if (ends) for (const session of own) await post(socket, port, endOf(session), null);
       socket.destroy();
     }),
   );

@@ -12,6 +12,7 @@ export class RawWs {
   reads = 0;
   bytes = 0;
   readonly #socket: Socket;
+  #onFrame: ((now: number) => void) | null = null;
   /** Bytes of the frame under way that are still to come. */
   #left = 0;
   /** A header that came in parts. */
@@ -44,6 +45,13 @@ export class RawWs {
     this.#socket.write(Buffer.concat([Buffer.from(head), text]));
   }
 
+  /** When the next frame is whole, monotonic ms. */
+  nextFrame(): Promise<number> {
+    return new Promise((resolve) => {
+      this.#onFrame = resolve;
+    });
+  }
+
   close(): void {
     this.#socket.destroy();
   }
@@ -64,7 +72,11 @@ export class RawWs {
       }
       const taken = Math.min(this.#left, rest.length);
       this.#left -= taken;
-      if (this.#left === 0) this.frames++;
+      if (this.#left === 0) {
+        this.frames++;
+        this.#onFrame?.(performance.now());
+        this.#onFrame = null;
+      }
       rest = rest.subarray(taken);
     }
   }

@@ -20,6 +20,7 @@ export interface Sinks {
 interface Sink {
   readonly frames: number;
   readonly reads: number;
+  readonly bytes: number;
   close(): void;
 }
 
@@ -36,7 +37,11 @@ export async function createSinks(
   return {
     async settled() {
       const now = await settledCounts(sinks);
-      const since = { frames: now.frames - before.frames, reads: now.reads - before.reads };
+      const since = {
+        frames: now.frames - before.frames,
+        reads: now.reads - before.reads,
+        bytes: now.bytes - before.bytes,
+      };
       before = now;
       return since;
     },
@@ -49,8 +54,10 @@ export async function createSinks(
 async function settledCounts(sinks: readonly Sink[]): Promise<DeliveredAnswer> {
   for (let last = -1; ; ) {
     await new Promise((resolve) => setTimeout(resolve, QUIET_MS));
-    const frames = sinks.reduce((sum, sink) => sum + sink.frames, 0);
-    if (frames === last) return { frames, reads: sinks.reduce((sum, sink) => sum + sink.reads, 0) };
+    const sum = (figure: 'frames' | 'reads' | 'bytes') =>
+      sinks.reduce((total, sink) => total + sink[figure], 0);
+    const frames = sum('frames');
+    if (frames === last) return { frames, reads: sum('reads'), bytes: sum('bytes') };
     last = frames;
   }
 }
@@ -69,7 +76,7 @@ async function openSocketIo({ port, session }: { port: number; session: string }
     forceNew: true,
     reconnection: false,
   });
-  const sink = { frames: 0, reads: 0, close: () => void socket.disconnect() };
+  const sink = { frames: 0, reads: 0, bytes: 0, close: () => void socket.disconnect() };
   socket.on('message', () => {
     sink.frames++;
     sink.reads++;
