@@ -12,6 +12,7 @@ import {
   compactionMessage,
   failedToolMessage,
   finishedToolMessage,
+  saysByRule,
   startedToolMessage,
   toolUseOf,
 } from './hooks/tools.ts';
@@ -338,12 +339,13 @@ function asideOf(report: TranscriptReport): TranscriptNews | null {
   }
   if (report.what !== 'tool.ended' || report.outcome !== 'refused') return null;
   const { tool: toolUseId, decidedBy } = report;
+  const isByRule = decidedBy === 'config' || (decidedBy === 'rule' && saysByRule(report.text));
   const event: TranscriptNews['event'] = ({ at }) => ({
     type: 'decision.seen',
     at,
     witness: 'transcript',
     toolUseId,
-    decision: 'denied',
+    decision: isByRule ? 'refused_by_rule' : 'denied',
     by: decidedBy ?? 'unknown',
   });
   return { stamp, key, event };
