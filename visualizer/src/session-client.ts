@@ -25,6 +25,8 @@ import { questionsOf } from './session-words.ts';
 import { readToken } from './token.ts';
 
 const ANSWER_WITHIN_MS = 15_000;
+/** Messages of a subagent that are asked for at once. */
+const BRANCH_PAGE = 50;
 /** A page is looked at: it comes back sooner than other clients do. */
 const PACE = { firstMs: 1000, maxMs: 4000 };
 
@@ -221,6 +223,14 @@ export function listPast(after: string | null) {
 export function openPast({ id: session_id, provider }: PastSession, before: string | null) {
   return asked({
     ...{ type: 'open_past_session', session_id, provider },
+    ...(before !== null && { before }),
+  });
+}
+
+/** The newest messages of a subagent, or those before a message, with its tokens; or why there are none. */
+export function askBranch(session_id: string, subagent_id: string, before: string | null) {
+  return asked({
+    ...{ type: 'get_messages', session_id, subagent_id, limit: BRANCH_PAGE },
     ...(before !== null && { before }),
   });
 }

@@ -4,7 +4,12 @@
  */
 import type { SessionView } from '../../src/client/index.ts';
 import type { InspectRow, InspectWaiting } from '../../src/protocol/inspect.ts';
-import type { ApprovalRequest, Question, SessionSummary } from '../../src/protocol/nouns.ts';
+import type {
+  ApprovalRequest,
+  Question,
+  SessionSummary,
+  TokenUsage,
+} from '../../src/protocol/nouns.ts';
 import { phaseOfRow } from './value.ts';
 
 /** Tools of models whose use is itself a question to a person. */
@@ -227,4 +232,18 @@ function isToday(date: Date): boolean {
     date.getMonth() === now.getMonth() &&
     date.getFullYear() === now.getFullYear()
   );
+}
+
+/** `12,340 tokens read, 512 written, $0.42`: what an agent has taken so far, with the cost where its tool says it. */
+export function usageWords(usage: TokenUsage): string {
+  const { output_tokens, total_input_tokens: own = usage.input_tokens } = usage;
+  const { cache_read_tokens = 0, cache_write_tokens = 0 } = usage;
+  const read = own + cache_read_tokens + cache_write_tokens;
+  const words = `${read.toLocaleString('en')} tokens read, ${output_tokens.toLocaleString('en')} written`;
+  return usage.cost_usd === undefined ? words : `${words}, ${costWords(usage.cost_usd)}`;
+}
+
+/** `$0.42`; what is less than a cent is said so. */
+export function costWords(usd: number): string {
+  return usd > 0 && usd < 0.01 ? 'less than $0.01' : `$${usd.toFixed(2)}`;
 }

@@ -1,7 +1,9 @@
 /** The page against the server that ships: hooks in, the picture out, also after a restart and behind a token. */
 import { once } from 'node:events';
+import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { ask, command, dataDirectory, freePort, start } from '../support/real-server.ts';
+import { ask, command, dataDirectory, freePort, post, start } from '../support/real-server.ts';
 import { expectFaults, useBrowser, visit } from '../support/stage.ts';
 
 useBrowser();
@@ -93,4 +95,46 @@ it('says of a link that is over why it does not let in', async () => {
     .poll(() => page.getByTestId('token-form').textContent())
     .toContain('This link is used, over or wrong');
   expectFaults(/401|WebSocket connection/);
+});
+
+it('opens a subagent as a branch that grows while it works, and says what it and the session took', async () => {
+  const [directory, port] = [dataDirectory(), await freePort()];
+  const folder = join(directory, '.claude/projects/-home-dev-shop');
+  mkdirSync(join(folder, 'trunk/subagents'), { recursive: true });
+  const transcript_path = join(folder, 'trunk.jsonl');
+  const file = join(folder, 'trunk/subagents/agent-a1.jsonl');
+  const timestamp = new Date().toISOString();
+  const line = (uuid: string, text: string) => {
+    const usage = { input_tokens: 10, output_tokens: 7, cache_read_input_tokens: 1100 };
+    const content = [{ type: 'text', text }];
+    const message = { id: `m${uuid}`, model: 'claude-sonnet-5', content, usage };
+    const of = { uuid, timestamp, isSidechain: true, agentId: 'a1', promptId: 'p1' };
+    return `${JSON.stringify({ ...of, type: 'assistant', message })}\n`;
+  };
+  writeFileSync(file, line('u1', 'I look at the **shelf**.'));
+  const cost = { type: 'cost-state', totalCostUSD: 1.234, modelUsage: {} };
+  writeFileSync(transcript_path, `${JSON.stringify(cost)}\n`);
+  await start(directory, port);
+  const agent = { agent_id: 'a1', agent_type: 'Explore' };
+  const tell = (event: string, more: object = {}) =>
+    post(port, 'trunk', event, { transcript_path, prompt_id: 'p1', ...more });
+  await tell('UserPromptSubmit', { prompt: 'Go' });
+  await tell('SubagentStart', agent);
+  const page = await visit(`http://127.0.0.1:${port}/visualizer/s/trunk`);
+  await expect.poll(() => page.getByTestId('cost').textContent()).toBe('$1.23');
+  const branch = page.getByTestId('branch');
+  await branch.locator('summary').first().click();
+  await expect.poll(() => branch.locator('.markdown strong').textContent()).toBe('shelf');
+  const words = () => branch.locator('summary').first().textContent();
+  await expect.poll(words).toContain('Explore · works since');
+  await expect.poll(words).toContain('1,110 tokens read, 7 written');
+  appendFileSync(file, line('u2', 'It is empty.'));
+  await expect.poll(() => branch.textContent()).toContain('It is empty.');
+  await expect.poll(words).toContain('2,220 tokens read, 14 written');
+  await tell('SubagentStop', agent);
+  await expect.poll(words).toContain('finished after');
+  // What is written behind the end is shown too.
+  appendFileSync(file, line('u3', 'I am done.'));
+  await expect.poll(() => branch.textContent()).toContain('I am done.');
+  expect(await page.locator('.talk-scroll > .messages > .message').count()).toBe(1);
 });

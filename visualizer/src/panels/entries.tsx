@@ -1,18 +1,22 @@
 /** What was said and done, oldest first: the person right, the agent without a frame, tools as cards. */
 import type { Message, SubagentInfo } from '../../../src/protocol/nouns.ts';
 import { addressOfSession, wantedMessage } from '../route.ts';
-import type { SessionView } from '../session-client.ts';
 import { isPlainPress } from '../ui/link.ts';
 import { Markdown } from '../ui/markdown.tsx';
-import { Age } from '../ui/now.tsx';
 import { Pictures } from '../ui/pictures.tsx';
 import { VisibleText } from '../ui/visible-text.tsx';
 import { clockWords, spanWords } from '../ui/words.ts';
+import { Branch } from './branch.tsx';
 import { Delivery, isOnItsWay } from './terminal-words.tsx';
 import { ToolCard } from './tool-card.tsx';
 
+interface Shown {
+  messages: readonly Message[];
+  subagents?: readonly SubagentInfo[] | undefined;
+}
+
 /** All messages that are loaded, with subagents where they began. */
-export function Entries({ session }: { session: Pick<SessionView, 'messages' | 'subagents'> }) {
+export function Entries({ session }: { session: Shown }) {
   const { messages, subagents = [] } = session;
   if (messages.length === 0)
     return (
@@ -65,7 +69,9 @@ function Fragment({ message, branches }: FragmentProps) {
         <Entry message={message} />
       </div>
       {branches.map((agent) => (
-        <Branch key={agent.id} agent={agent} />
+        <Branch key={agent.id} session={message.session_id} agent={agent}>
+          {(of) => <Entries session={{ messages: of, subagents: [] }} />}
+        </Branch>
       ))}
     </>
   );
@@ -144,22 +150,5 @@ function Thinking({ message: { content, duration_ms } }: { message: Message }) {
       </summary>
       <Markdown text={content} />
     </details>
-  );
-}
-
-/** A subagent, indented: its kind, and how long it works or worked. */
-function Branch({ agent }: { agent: SubagentInfo }) {
-  const { agent_type: kind, started_at: from, ended_at: to } = agent;
-  return (
-    <p class={`branch-line${to === undefined ? ' running' : ''}`}>
-      <b>Subagent</b> · <VisibleText text={kind} /> ·{' '}
-      {to === undefined ? (
-        <>
-          works since <Age at={from} />
-        </>
-      ) : (
-        `finished after ${spanWords(Math.max(0, Date.parse(to) - Date.parse(from)))}`
-      )}
-    </p>
   );
 }

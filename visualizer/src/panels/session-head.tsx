@@ -5,7 +5,7 @@ import { agentName } from '../order.ts';
 import { isUnread } from '../read-marks.ts';
 import { isInspectorOpen, openTab, tab, VIEWS, type View, view } from '../route.ts';
 import { interrupt, mayControl, talk } from '../session-client.ts';
-import { headlineOf, isDirect, sinceOf, titleOf } from '../session-words.ts';
+import { costWords, headlineOf, isDirect, sinceOf, titleOf, usageWords } from '../session-words.ts';
 import { Glyph } from '../ui/glyph.tsx';
 import { Age } from '../ui/now.tsx';
 import { phaseOfRow, stateGroupOf } from '../value.ts';
@@ -63,6 +63,7 @@ function Facts() {
           {Math.round(context * 100)} % of context
         </span>
       )}
+      <Cost />
       {started_at !== null && (
         <span class="started">
           started <Age at={started_at} /> ago
@@ -75,6 +76,17 @@ function Facts() {
       )}
       <InTerminal />
     </p>
+  );
+}
+
+/** What the agent's own tool says it has cost so far, subagents included; nothing where it does not say. */
+function Cost() {
+  const usage = talk.value?.id === selected.value ? talk.value?.token_usage : undefined;
+  if (usage?.cost_usd === undefined) return null;
+  return (
+    <span class="cost" data-testid="cost" title={usageWords(usage)}>
+      {costWords(usage.cost_usd)}
+    </span>
   );
 }
 
