@@ -18,12 +18,13 @@ let dock: CodexDock;
 let daemon: TestDaemon;
 
 beforeAll(async () => {
-  dock = await openCodexDock({ hasTerminals: true });
-  daemon = await startDaemon(dock.home);
+  dock = await openCodexDock({ hasTerminals: true }, async (home) => {
+    daemon = await startDaemon(home);
+  });
 });
 afterAll(async () => {
   await daemon?.[Symbol.asyncDispose]();
-  await dock[Symbol.asyncDispose]();
+  await dock?.[Symbol.asyncDispose]();
 });
 
 let files = 0;

@@ -19,18 +19,31 @@ export interface TestDaemon extends AsyncDisposable {
   kill(): Promise<void>;
 }
 
-/** Starts a daemon in a home and waits for its socket. */
+/**
+ * Starts a daemon in a home and waits for its socket. In a new home start it before anything else that runs a Codex
+ * there: of two processes that make the databases of a home at once one fails, and this is as likely the daemon.
+ *
+ * @throws Error with what it has said when it ends before
+ */
 export async function startDaemon(home: Pick<CodexHome, 'codexHome' | 'env' | 'project'>) {
   const link = join(home.codexHome, 'app-server-control', 'app-server-control.sock');
   rmSync(link, { force: true });
   const child = spawn(findCodexBinary().path, ['app-server', '--listen', 'unix://'], {
     env: { ...home.env },
     cwd: home.project,
-    stdio: 'ignore',
+    stdio: ['ignore', 'ignore', 'pipe'],
   });
-  const gone = once(child, 'exit');
+  let words = '';
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+    words = (words + chunk).slice(-2000);
+  });
+  const gone = once(child, 'close');
   while (!existsSync(link)) {
-    if (child.exitCode !== null) throw new Error('The daemon ended at once');
+    if (!isAlive(child)) {
+      await gone;
+      const how = child.signalCode ?? `exit code ${child.exitCode}`;
+      throw new Error(`The daemon ended before it listened (${how}): ${words}`);
+    }
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   const socket = readlinkSync(link);
