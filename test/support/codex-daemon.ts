@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { existsSync, readlinkSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { findCodexBinary } from '../../src/providers/codex/engine/binary.ts';
+import { type CodexDock, type SteeredSession, steered } from './codex-dock.ts';
 import type { CodexHome } from './codex-home.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
 
@@ -110,4 +111,22 @@ export async function openCodexTerminal(
       await terminal.waitForExit().catch(() => -1);
     },
   };
+}
+
+/** A terminal, and the session that it is, through a client of its own that has subscribed to it. */
+export async function openJoined(dock: CodexDock, words: readonly string[] = []) {
+  const client = await dock.client();
+  client.send({ type: 'subscribe_list' });
+  await client.waitFor((frame) => frame.type === 'sessions_list');
+  const terminal = await openCodexTerminal(dock.home, words);
+  const created = await client.waitFor((frame) => frame.type === 'session_created');
+  const session = steered(client, created.session.id);
+  await session.snapshot();
+  return { terminal, session, client };
+}
+
+/** The texts of a session's conversation, by who said them. */
+export async function saidIn(session: SteeredSession): Promise<string[]> {
+  const messages = await session.messages();
+  return messages.map(({ message_type, content }) => `${message_type}: ${content}`);
 }
