@@ -124,7 +124,13 @@ export function createJoining(deps: JoiningDeps): Joining {
     }
     // A turn that was taken back meanwhile is not reached.
     const shown = isReached ? [] : await deps.shownTurns();
-    if (!isReached) tellTakenBack(shown, turns);
+    // One that was just running may not be listed yet.
+    const isRunning = (id: string): boolean => known.isTurnOpen && id === known.turnId;
+    if (!isReached)
+      tellTakenBack(
+        shown.filter((id) => !isRunning(id)),
+        turns,
+      );
     for (const turn of turns) {
       const isSeen = turn.id === known.turnId || shown.includes(turn.id);
       for (const { report, atMs } of reportsOf(threadId, turn, isSeen && !known.isTurnOpen)) {
