@@ -57,6 +57,8 @@ export interface SessionPort {
   stream(messageId: string, first: string, stored: Promise<boolean>): OpenText;
   /** Keeps an image that a tool returned; `stored` settles when it is on disk, and never rejects. */
   keep(bytes: Buffer): { image: ImageInput; stored: Promise<boolean> } | { refusal: string };
+  /** Ids of the provider's turns whose messages the session shows, after what is committed. */
+  turnIds(): Promise<string[]>;
   /** Wall clock, ms: for what a message shows as its time when the provider names none. */
   nowMs(): number;
 }

@@ -122,7 +122,7 @@ export function createCore(deps: CoreDeps): Core {
   news.keep(streams.standing);
   const lookUpBranch = createBranchLookUp({ registry, ledger, clock, log });
   const reporting = { registry, ledger, streams, threads, lookUpBranch, clock };
-  const links: Links = createLinks({ providers, images, ...reporting, log });
+  const links: Links = createLinks({ writer, providers, images, ...reporting, log });
   registry.openBusy();
   const carried = { writer, clock, rooms, ring, news, listFeed };
   const parts = { ledger, registry, sessions, streams, threads, links, answers, words };

@@ -180,6 +180,8 @@ export type Read =
   | { kind: 'subagent'; sessionId: string; id: string }
   /** The session that steers a thread of a provider. */
   | { kind: 'session-of-thread'; threadId: string }
+  /** The provider's ids of the turns whose messages a session shows. */
+  | { kind: 'turns'; sessionId: string }
   /** How far the files of a session were read. */
   | { kind: 'tails'; sessionId: string }
   /** Messages with all of these words, the newest first, behind the place `before` of an earlier answer. */
@@ -225,6 +227,7 @@ export interface ReadResults {
   projects: Fit<RecentProject>;
   subagent: { provider: string; transcriptPath: string | null } | null;
   'session-of-thread': { sessionId: string } | null;
+  turns: string[];
   tails: StoredTail[];
   search: {
     hits: SearchHit[];

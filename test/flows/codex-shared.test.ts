@@ -9,21 +9,30 @@ import { ask } from '../support/asking.ts';
 import {
   type CodexTerminal,
   openCodexTerminal,
+  openJoined,
+  saidIn,
   startDaemon,
   type TestDaemon,
 } from '../support/codex-daemon.ts';
-import { type CodexDock, createSteered, openCodexDock, steered } from '../support/codex-dock.ts';
+import {
+  type CodexDock,
+  createSteered,
+  openCodexDock,
+  type SteeredSession,
+  steered,
+} from '../support/codex-dock.ts';
 
 let dock: CodexDock;
 let daemon: TestDaemon;
 
 beforeAll(async () => {
-  dock = await openCodexDock({ hasTerminals: true });
-  daemon = await startDaemon(dock.home);
+  dock = await openCodexDock({ hasTerminals: true }, async (home) => {
+    daemon = await startDaemon(home);
+  });
 });
 afterAll(async () => {
   await daemon?.[Symbol.asyncDispose]();
-  await dock[Symbol.asyncDispose]();
+  await dock?.[Symbol.asyncDispose]();
 });
 
 let files = 0;
@@ -31,21 +40,9 @@ let files = 0;
 const outside = () => join(dock.home.codexHome, `outside-${files++}`);
 const DIALOG = /Would you like to run/;
 
-/** A terminal, and the session that it is, through a client of its own. */
-async function open(...words: string[]) {
-  const client = await dock.client();
-  client.send({ type: 'subscribe_list' });
-  await client.waitFor((frame) => frame.type === 'sessions_list');
-  const terminal = await openCodexTerminal(dock.home, words);
-  const created = await client.waitFor((frame) => frame.type === 'session_created');
-  const session = steered(client, created.session.id);
-  await session.snapshot();
-  return { terminal, session, client };
-}
-
 /** The same with a request that waits. */
 async function openAsking() {
-  const opened = await open();
+  const opened = await openJoined(dock);
   const path = outside();
   await opened.terminal.prompt('please', `!esc touch ${path}`);
   const request = await opened.session.request();
@@ -53,13 +50,7 @@ async function openAsking() {
   return { ...opened, request, path };
 }
 
-/** The texts of a session's conversation, by who said them. */
-async function said(session: Awaited<ReturnType<typeof open>>['session']) {
-  const messages = await session.messages();
-  return messages.map(({ message_type, content }) => `${message_type}: ${content}`);
-}
-
-async function decisions(session: Awaited<ReturnType<typeof open>>['session']) {
+async function decisions(session: SteeredSession) {
   const answer = await session.ask('list_approvals');
   if (answer.type !== 'approvals_list') throw new Error(JSON.stringify(answer));
   return answer.approvals;
@@ -81,7 +72,7 @@ describe('a request of a terminal', () => {
     expect(screen).not.toMatch(DIALOG);
     await session.status('waiting');
     expect(existsSync(path)).toBe(true);
-    expect(await said(session)).toEqual([
+    expect(await saidIn(session)).toEqual([
       `user: please\n!esc touch ${path}`,
       expect.stringContaining(`touch ${path}`),
       'assistant: Done. last user: please',
@@ -137,7 +128,7 @@ describe('a request of a terminal', () => {
     await screenOf(terminal, /Done\. last user: please/);
     await expect.poll(async () => (await again.snapshot()).work_status).toBe('waiting');
     expect(existsSync(path)).toBe(true);
-    expect(await said(again)).toEqual([
+    expect(await saidIn(again)).toEqual([
       `user: please\n!esc touch ${path}`,
       expect.stringContaining(`touch ${path}`),
       'assistant: Done. last user: please',
@@ -155,12 +146,12 @@ describe('a request of a terminal', () => {
     await session.settle(request.id, { decision: 'approved' });
     await session.status('waiting');
     expect(existsSync(path)).toBe(true);
-    expect((await said(session)).at(-1)).toBe('assistant: Done. last user: please');
+    expect((await saidIn(session)).at(-1)).toBe('assistant: Done. last user: please');
   });
 });
 
 it('a question of a terminal is answered by a client', async () => {
-  const { terminal, session } = await open();
+  const { terminal, session } = await openJoined(dock);
   await using _ = terminal;
   await terminal.prompt('please', '!ask Which one');
   const request = await session.request();
@@ -177,7 +168,7 @@ it('a question of a terminal is answered by a client', async () => {
 
 describe('words', () => {
   it('of a client are shown in the terminal, and those of the terminal here', async () => {
-    const { terminal, session } = await open();
+    const { terminal, session } = await openJoined(dock);
     await using _ = terminal;
     await session.say('hello from here');
     await screenOf(terminal, /Done\. last user: hello from here/);
@@ -189,7 +180,7 @@ describe('words', () => {
         frame.type === 'message_updated' &&
         frame.changes.content === 'Done. last user: hello from there',
     );
-    expect(await said(session)).toEqual([
+    expect(await saidIn(session)).toEqual([
       'user: hello from here',
       'assistant: Done. last user: hello from here',
       'user: hello from there',
@@ -202,7 +193,7 @@ describe('words', () => {
   });
 
   it('of a client interrupt what the terminal does', async () => {
-    const { terminal, session } = await open();
+    const { terminal, session } = await openJoined(dock);
     await using _ = terminal;
     await terminal.prompt('please', '!hang');
     await session.status('working');
@@ -212,7 +203,7 @@ describe('words', () => {
   });
 
   it('of a client steer what the terminal does', async () => {
-    const { terminal, session } = await open();
+    const { terminal, session } = await openJoined(dock);
     await using _ = terminal;
     await terminal.prompt('please', '!exec sleep 1');
     await session.client.waitFor(
@@ -221,7 +212,7 @@ describe('words', () => {
     await session.ask('steer_turn', { content: 'turn left' });
     await screenOf(terminal, /Done\. last user: turn left/);
     await session.status('waiting');
-    expect(await said(session)).toEqual([
+    expect(await saidIn(session)).toEqual([
       'user: please\n!exec sleep 1',
       expect.stringMatching(/^tool: /),
       'steer: turn left',
@@ -232,7 +223,7 @@ describe('words', () => {
 
 describe('a thread', () => {
   it('of two terminals is one session', async () => {
-    const { terminal, session, client } = await open();
+    const { terminal, session, client } = await openJoined(dock);
     await using _ = terminal;
     await terminal.prompt('one');
     await screenOf(terminal, /Done\. last user: one/);
@@ -244,7 +235,7 @@ describe('a thread', () => {
       frame.type === 'session_created' ? [frame.session.id] : [],
     );
     expect(new Set(created)).toEqual(new Set([session.id]));
-    expect(await said(session)).toEqual([
+    expect(await saidIn(session)).toEqual([
       'user: one',
       'assistant: Done. last user: one',
       'user: two',
@@ -271,7 +262,7 @@ describe('a thread', () => {
     );
     expect(twins).toEqual([]);
     await expect
-      .poll(() => said(session))
+      .poll(() => saidIn(session))
       .toEqual([
         'user: begun here',
         'assistant: Done. last user: begun here',
@@ -300,7 +291,7 @@ describe('the daemon', () => {
       link_reason: 'the shared Codex daemon is gone',
       pending_approval: null,
     });
-    expect((await said(session)).at(-1)).toMatch(/Interrupted: the shared Codex daemon is gone/);
+    expect((await saidIn(session)).at(-1)).toMatch(/Interrupted: the shared Codex daemon is gone/);
     expect(await decisions(session)).toMatchObject([{ request_id: request.id }]);
     daemon = await startDaemon(dock.home);
     await using second = await openCodexTerminal(dock.home, ['resume', session.id]);
@@ -311,7 +302,7 @@ describe('the daemon', () => {
     await screenOf(second, /Done\. last user: back again/);
     await session.status('waiting');
     await expect
-      .poll(async () => (await said(session)).at(-1))
+      .poll(async () => (await saidIn(session)).at(-1))
       .toBe('assistant: Done. last user: back again');
   });
 

@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { existsSync, readlinkSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { findCodexBinary } from '../../src/providers/codex/engine/binary.ts';
+import { type CodexDock, type SteeredSession, steered } from './codex-dock.ts';
 import type { CodexHome } from './codex-home.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
 
@@ -19,18 +20,31 @@ export interface TestDaemon extends AsyncDisposable {
   kill(): Promise<void>;
 }
 
-/** Starts a daemon in a home and waits for its socket. */
+/**
+ * Starts a daemon in a home and waits for its socket. In a new home start it before anything else that runs a Codex
+ * there: of two processes that make the databases of a home at once one fails, and this is as likely the daemon.
+ *
+ * @throws Error with what it has said when it ends before
+ */
 export async function startDaemon(home: Pick<CodexHome, 'codexHome' | 'env' | 'project'>) {
   const link = join(home.codexHome, 'app-server-control', 'app-server-control.sock');
   rmSync(link, { force: true });
   const child = spawn(findCodexBinary().path, ['app-server', '--listen', 'unix://'], {
     env: { ...home.env },
     cwd: home.project,
-    stdio: 'ignore',
+    stdio: ['ignore', 'ignore', 'pipe'],
   });
-  const gone = once(child, 'exit');
+  let words = '';
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+    words = (words + chunk).slice(-2000);
+  });
+  const gone = once(child, 'close');
   while (!existsSync(link)) {
-    if (child.exitCode !== null) throw new Error('The daemon ended at once');
+    if (!isAlive(child)) {
+      await gone;
+      const how = child.signalCode ?? `exit code ${child.exitCode}`;
+      throw new Error(`The daemon ended before it listened (${how}): ${words}`);
+    }
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   const socket = readlinkSync(link);
@@ -97,4 +111,22 @@ export async function openCodexTerminal(
       await terminal.waitForExit().catch(() => -1);
     },
   };
+}
+
+/** A terminal, and the session that it is, through a client of its own that has subscribed to it. */
+export async function openJoined(dock: CodexDock, words: readonly string[] = []) {
+  const client = await dock.client();
+  client.send({ type: 'subscribe_list' });
+  await client.waitFor((frame) => frame.type === 'sessions_list');
+  const terminal = await openCodexTerminal(dock.home, words);
+  const created = await client.waitFor((frame) => frame.type === 'session_created');
+  const session = steered(client, created.session.id);
+  await session.snapshot();
+  return { terminal, session, client };
+}
+
+/** The texts of a session's conversation, by who said them. */
+export async function saidIn(session: SteeredSession): Promise<string[]> {
+  const messages = await session.messages();
+  return messages.map(({ message_type, content }) => `${message_type}: ${content}`);
 }

@@ -19,10 +19,14 @@ export interface CodexDock extends AsyncDisposable {
   client(): Promise<TestClient>;
 }
 
-/** Starts a dock. */
-export async function openCodexDock(options: CodexHomeOptions = {}): Promise<CodexDock> {
+/** Starts a dock. @param before  runs in the home before the server does */
+export async function openCodexDock(
+  options: CodexHomeOptions = {},
+  before: (home: CodexHome) => Promise<unknown> = async () => {},
+): Promise<CodexDock> {
   const api = await startFakeResponsesApi();
   const home = await createCodexHome(api, options);
+  await before(home);
   const server = await startWatchedServer({ env: home.env });
   const clients: TestClient[] = [];
   return {

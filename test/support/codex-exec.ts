@@ -8,7 +8,7 @@ import type { CodexHome } from './codex-home.ts';
 /** A run; disposing of it ends it. */
 export interface CodexExec extends AsyncDisposable {
   readonly process: ChildProcess;
-  /** Settles with its exit status, or the signal that ended it. */
+  /** Settles with its exit status, or the signal that ended it, and what it said on stderr when it failed. */
   readonly over: Promise<number | string>;
 }
 
@@ -19,10 +19,20 @@ export function codexExec(
   { resume, cwd = home.project }: { resume?: string; cwd?: string } = {},
 ): CodexExec {
   const words = ['exec', '--skip-git-repo-check', ...(resume ? ['resume', resume] : []), prompt];
-  const child = spawn(findCodexBinary().path, words, { env: home.env, cwd, stdio: 'ignore' });
+  const child = spawn(findCodexBinary().path, words, {
+    env: home.env,
+    cwd,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let said = '';
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+    said = (said + chunk).slice(-2000);
+  });
   const over = new Promise<number | string>((resolve, reject) => {
     child.once('error', reject);
-    child.once('exit', (code, signal) => resolve(code ?? signal ?? 'unknown'));
+    child.once('close', (code, signal) => {
+      resolve(code === null ? (signal ?? 'unknown') : code === 0 ? 0 : `${code}: ${said}`);
+    });
   });
   return {
     process: child,

@@ -18,6 +18,7 @@ import type {
   SessionPort,
   Threads,
 } from '../../providers/provider.ts';
+import type { Writer } from '../../store/writer.ts';
 import { type StampClock, stampFromMicroseconds } from '../clock.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Streams } from '../rooms/streams.ts';
@@ -51,6 +52,7 @@ export interface Links {
 }
 
 interface LinksDeps {
+  writer: Pick<Writer, 'read'>;
   providers: Pick<Providers, 'steering'>;
   images: Pick<Images, 'keep'>;
   registry: Pick<Registry, 'enter' | 'peek'>;
@@ -182,6 +184,7 @@ class SessionLinks implements Links {
         return this.#track(this.#tell(sessionId, event, atMs));
       },
       nowMs: Date.now,
+      turnIds: () => this.#deps.writer.read({ kind: 'turns', sessionId }),
       keep: (bytes) => this.#keep(sessionId, bytes),
       stream: (messageId, first, stored) => {
         const stream = this.#deps.streams.open(sessionId, messageId, first);

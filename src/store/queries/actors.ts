@@ -110,6 +110,11 @@ export class ActorReads {
     return this.#statements.ofThread.get(threadId) ?? null;
   }
 
+  /** The provider's ids of the turns whose messages a session shows, in no order. */
+  turnsOf(sessionId: string): ReadResults['turns'] {
+    return this.#statements.turnsOf.all(sessionId);
+  }
+
   /** How far the files of a session were read. */
   tailsOf(sessionId: string): StoredTail[] {
     return this.#statements.tailsOf.all(sessionId);
@@ -213,6 +218,12 @@ function prepareStatements(database: Sqlite) {
       `SELECT id AS sessionId FROM sessions WHERE codex_thread_id = ?
        ORDER BY last_activity_at DESC LIMIT 1`,
     ),
+    turnsOf: database
+      .prepare<[string], string>(
+        `SELECT DISTINCT provider_turn_id FROM messages
+         WHERE session_id = ? AND provider_turn_id IS NOT NULL`,
+      )
+      .pluck(),
     tails: database.prepare<[], Opened['tails'][number]>(
       `SELECT session_id AS sessionId, provider, tails.source, path, file, offset, mark
        FROM tails JOIN sessions ON sessions.id = tails.session_id

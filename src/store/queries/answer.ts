@@ -76,6 +76,8 @@ export function createAnswer(deps: AnswerDeps) {
         return actors.subagent(read.sessionId, read.id);
       case 'session-of-thread':
         return actors.ofThread(read.threadId);
+      case 'turns':
+        return actors.turnsOf(read.sessionId);
       case 'tails':
         return actors.tailsOf(read.sessionId);
       case 'search':

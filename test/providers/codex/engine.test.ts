@@ -1,7 +1,8 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Engine } from '../../../src/providers/codex/engine/engine.ts';
+import { startDaemon } from '../../support/codex-daemon.ts';
 import { type CodexHome, createCodexHome, MODELS, startEngine } from '../../support/codex-home.ts';
 import { startThread } from '../../support/codex-thread.ts';
 import { type FakeResponsesApi, startFakeResponsesApi } from '../../support/fake-responses-api.ts';
@@ -183,5 +184,31 @@ describe.each(Object.entries(MODELS))('a turn with %s tools', (_, model) => {
     await over;
     expect(thread.questions.items).toEqual([]);
     expect(existsSync('/nowhere')).toBe(false);
+  });
+});
+
+/** A Codex that nobody has run yet makes databases of its home first, and only one process can. */
+describe('in a home where no Codex has run', () => {
+  it('all engines that start at once answer', async () => {
+    await using fresh = await createCodexHome(api);
+    const engines = [1, 2, 3].map(() => startEngine(fresh));
+    const answers = await Promise.allSettled(
+      engines.map((one) => one.request('model/list', { limit: 1 })),
+    );
+    await Promise.all(engines.map((one) => one.close()));
+    expect(answers).toEqual(answers.map(() => expect.objectContaining({ status: 'fulfilled' })));
+  });
+
+  it('a daemon that is being started is left to make them', async () => {
+    await using fresh = await createCodexHome(api);
+    const daemon = startDaemon(fresh);
+    await expect
+      .poll(() => readdirSync(fresh.codexHome), { interval: 5 })
+      .toContain('state_5.sqlite');
+    const late = startEngine(fresh);
+    const models = late.request('model/list', { limit: 1 });
+    await using _ = await daemon;
+    expect(await models).toMatchObject({ data: [expect.anything()] });
+    await late.close();
   });
 });

@@ -16,6 +16,7 @@ function listen() {
     isSent: () => true,
     confirmed: () => {},
     port: {
+      turnIds: async () => [],
       nowMs: () => 0,
       keep(bytes) {
         kept.push(bytes);

@@ -115,7 +115,7 @@ export const SERVER_WORDS: Record<ServerMessage['type'], ServerWords> = {
   undo_completed: { to: ['facts'], says: 'Whether turns were taken back.' },
   thread_rolled_back: {
     to: ['facts'],
-    says: 'So many turns left the conversation: take them out of what is shown.',
+    says: 'So many turns left the conversation: take them out of what is shown. 0: no turn did, but a text that was cut off by words which joined its turn; the snapshot behind it is without that.',
   },
   session_ended: {
     to: ['facts', 'list'],

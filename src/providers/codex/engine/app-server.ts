@@ -9,9 +9,10 @@ import { parse } from 'node:path';
 import { OrbitError } from '../../../errors.ts';
 import { systemCodeOf } from '../../../exit.ts';
 import type { Logger } from '../../../log.ts';
-import { type CodexBinary, findCodexBinary } from './binary.ts';
-import { type Child, environmentOf, startChild } from './child.ts';
+import { type CodexBinary, codexHomeOf, findCodexBinary } from './binary.ts';
+import { type Child, type ChildSpec, environmentOf, startChild } from './child.ts';
 import type { Engine, Methods } from './engine.ts';
+import { startInHome } from './new-home.ts';
 import { createRoutes, type Routes } from './routes.ts';
 import { greet, openRpc, type Rpc } from './rpc.ts';
 import {
@@ -129,7 +130,12 @@ class AppServer implements Engine {
     // Any directory will do that exists and is no project: every thread names its own.
     const home = env.HOME || homedir();
     const cwd = existsSync(home) ? home : parse(process.execPath).root;
-    const child = await startChild({ command: binary.path, args: ARGS, cwd, env }, this.#deps.log);
+    const spec = { command: binary.path, args: ARGS, cwd, env };
+    return await startInHome(codexHomeOf(env), () => this.#startChild(spec));
+  }
+
+  async #startChild(spec: ChildSpec): Promise<Running> {
+    const child = await startChild(spec, this.#deps.log);
     this.#starting = child;
     if (this.#isClosed) child.kill();
     const { rpc, traces } = this.#connect(child);

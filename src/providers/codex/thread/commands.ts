@@ -24,6 +24,8 @@ export interface ThreadCommands {
   turnEnded(): void;
   /** Says in the conversation what went wrong. */
   trouble(words: string): void;
+  /** Turns are being taken back from here. */
+  readonly isTakingBack: boolean;
   /** From here on nothing more is said or done. */
   mute(): void;
 }
@@ -45,6 +47,7 @@ class CodexThreadCommands implements ThreadCommands {
   readonly #deps: ThreadCommandsDeps;
   /** Steered messages that the model has not read yet. */
   readonly #steers = new Set<string>();
+  isTakingBack = false;
   #chain: Promise<void> = Promise.resolve();
   #isMute = false;
 
@@ -179,6 +182,7 @@ class CodexThreadCommands implements ThreadCommands {
 
   /** Null when it worked, else why not. */
   async #takeBack(count: number): Promise<string | null> {
+    this.isTakingBack = true;
     try {
       if (this.#deps.turns.isBusy) await this.#deps.turns.stop();
       const cut = await cutBeforeTurns(this.#deps.engine, this.#deps.threadId, count);
@@ -197,6 +201,8 @@ class CodexThreadCommands implements ThreadCommands {
       return null;
     } catch (error) {
       return reasonOf(error);
+    } finally {
+      this.isTakingBack = false;
     }
   }
 

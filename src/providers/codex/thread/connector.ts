@@ -61,6 +61,8 @@ export class CodexSession implements Connector {
   #pastMs: number | undefined;
   /** Words that this connector sends and Codex has not confirmed. */
   readonly #sending = new Set<string>();
+  /** The commit of what was reported last. */
+  #newest: Promise<boolean> = Promise.resolve(true);
   /** A turn was stopped from here. */
   #hasStopped = false;
   #open: Open | null = null;
@@ -71,7 +73,10 @@ export class CodexSession implements Connector {
   /** @param begin  the order it is made for, or a thread that is open already */
   constructor(deps: CodexSessionDeps, begin: CommandOf<'thread.attach'> | OpenedThread) {
     const { port } = deps;
-    const report: ConnectorParts['port']['report'] = (event) => port.report(event, this.#pastMs);
+    const report: ConnectorParts['port']['report'] = (event) => {
+      this.#newest = port.report(event, this.#pastMs);
+      return this.#newest;
+    };
     this.#deps = { ...deps, port: { ...port, report } };
     this.#reports = createReports({
       ...this.#deps,
@@ -204,6 +209,15 @@ export class CodexSession implements Connector {
         } finally {
           this.#pastMs = undefined;
         }
+      },
+      shownTurns: async () => {
+        await this.#newest;
+        return await port.turnIds();
+      },
+      takenBack: (turns) => {
+        // What we take back ourselves is told when it is done.
+        if (this.#isOver || this.#open?.orders.isTakingBack) return;
+        void port.report({ type: 'thread.rolledBack', turns: turns.turnIds.length, ...turns });
       },
       caughtUp: () => {
         if (this.#isOver) return;

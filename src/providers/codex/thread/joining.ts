@@ -10,7 +10,7 @@ import type { ServerRequest } from '../protocol/generated/ServerRequest.ts';
 import type { Thread } from '../protocol/generated/v2/Thread.ts';
 import type { ThreadResumeResponse } from '../protocol/generated/v2/ThreadResumeResponse.ts';
 import type { Turn } from '../protocol/generated/v2/Turn.ts';
-import { turnsOf } from './threads.ts';
+import { lastWordsOf, type RollBack, turnsOf } from './threads.ts';
 import { reasonOf } from './turn-control.ts';
 
 /** What a thread that others hold says: a report, or a question. */
@@ -26,9 +26,13 @@ export interface JoiningDeps {
   joined(said: ThreadResumeResponse): void;
   /** Takes what is said, what was missed included. @param atMs  when it was, where that is long ago */
   hear(said: Said, atMs?: number): unknown;
+  /** Ids of the turns that the session shows, with all that was told so far. */
+  shownTurns(): Promise<readonly string[]>;
+  /** These turns are taken back, by whoever holds the thread too. */
+  takenBack(turns: Omit<RollBack, 'beforeTurnId'>): void;
   /** All is told that was missed. */
   caughtUp(): void;
-  /** Its first turn has begun, and it cannot be joined. */
+  /** Its first turn has begun and it cannot be joined, or what became of it cannot be read. */
   failed(error: unknown): void;
 }
 
@@ -63,10 +67,48 @@ export function createJoining(deps: JoiningDeps): Joining {
       if (!NO_TURN_YET.test(reasonOf(error))) throw error;
       state = 'waiting';
     }
+    hearKept();
+    if (state === 'joined') deps.caughtUp();
+  }
+
+  function hearKept(): void {
     const later = kept ?? [];
     kept = null;
-    for (const said of later) deps.hear(said);
-    if (state === 'joined') deps.caughtUp();
+    for (const said of later) take(said);
+  }
+
+  /** Somebody has taken turns back, and Codex does not say which: what is said meanwhile comes behind that. */
+  async function followRevert(): Promise<void> {
+    kept = [];
+    try {
+      const shown = await deps.shownTurns();
+      const turns: Turn[] = [];
+      for await (const turn of turnsOf(deps.engine, deps.threadId, 'asc')) turns.push(turn);
+      tellTakenBack(shown, turns);
+    } finally {
+      hearKept();
+    }
+  }
+
+  function tellTakenBack(shown: readonly string[], turns: readonly Turn[]): void {
+    const turnIds = shown.filter((id) => !turns.some((turn) => turn.id === id));
+    if (turnIds.length === 0) return;
+    const lastMessage = turns.map(lastWordsOf).findLast((words) => words !== null) ?? null;
+    deps.takenBack({ turnIds, lastMessage });
+  }
+
+  function take(said: Said): unknown {
+    if (kept !== null) {
+      kept.push(said);
+      return null;
+    }
+    if (state === 'joined' && isRevert(said)) {
+      followRevert().catch(deps.failed);
+      return null;
+    }
+    const outcome = deps.hear(said);
+    if (state === 'waiting' && isStart(said)) join().catch(deps.failed);
+    return outcome;
   }
 
   /** Tells the turns that the session has not seen to their end. */
@@ -80,27 +122,28 @@ export function createJoining(deps: JoiningDeps): Joining {
       isReached = true;
       break;
     }
+    // A turn that was taken back meanwhile is not reached.
+    const shown = isReached ? [] : await deps.shownTurns();
+    // One that was just running may not be listed yet.
+    const isRunning = (id: string): boolean => known.isTurnOpen && id === known.turnId;
+    if (!isReached)
+      tellTakenBack(
+        shown.filter((id) => !isRunning(id)),
+        turns,
+      );
     for (const turn of turns) {
-      // A turn that was taken back is not reached: what is there was seen before that.
-      const isSeen = turn.id === known.turnId || (!isReached && turn.status !== 'inProgress');
+      const isSeen = turn.id === known.turnId || shown.includes(turn.id);
       for (const { report, atMs } of reportsOf(threadId, turn, isSeen && !known.isTurnOpen)) {
         deps.hear({ report }, known.isNew ? atMs : undefined);
       }
     }
   }
 
-  return {
-    take(said) {
-      if (kept !== null) {
-        kept.push(said);
-        return null;
-      }
-      const outcome = deps.hear(said);
-      if (state === 'waiting' && isStart(said)) join().catch(deps.failed);
-      return outcome;
-    },
-    begin: join,
-  };
+  return { take, begin: join };
+}
+
+function isRevert(said: Said): boolean {
+  return 'report' in said && said.report.method === 'thread/reverted';
 }
 
 function isStart(said: Said): boolean {

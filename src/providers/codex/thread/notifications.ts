@@ -226,6 +226,7 @@ class ThreadReports implements Reports {
     atMs: number,
   ): Stored {
     const { clientId } = item;
+    this.#dropTexts();
     const isOurs = clientId !== null && (!this.#deps.isShared || this.#deps.isSent(clientId));
     if (isOurs) {
       this.#deps.confirmed(clientId, turnId);
@@ -287,6 +288,17 @@ class ThreadReports implements Reports {
     const shown = this.#report({ type: 'message.added', message, turnId, isOpen: true });
     this.#texts.set(itemId, this.#deps.port.stream(message.id, delta, shown));
     return shown;
+  }
+
+  /** Words that join a turn end the answer that is just written: nobody keeps it, and the model does not see it. */
+  #dropTexts(): void {
+    const messages = [...this.#texts.keys()].map((id) => messageIdOf(this.#deps.sessionId, id));
+    if (messages.length === 0) return;
+    for (const open of this.#texts.values()) open.close();
+    this.#texts.clear();
+    const dropped = { messages, prompts: 0 };
+    const witness = 'connector';
+    void this.#report({ type: 'transcript.read', witness, messages: [], behind: null, dropped });
   }
 
   cut(): void {

@@ -165,7 +165,8 @@ export async function cutBeforeTurns(
   return { beforeTurnId: turnIds.at(-1) as string, turnIds, lastMessage: null };
 }
 
-function lastWordsOf({ items }: Turn): string | null {
+/** The newest words of the model in a turn; null when it said none. */
+export function lastWordsOf({ items }: Turn): string | null {
   const said = items.flatMap((item) => {
     const text = item.type === 'agentMessage' ? textFrom(item)?.text : undefined;
     return text ? [text] : [];

@@ -1,0 +1,181 @@
+/**
+ * What a person does in a Codex terminal beside talking: takes turns back, declines, renames. The session here
+ * follows it.
+ */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  type CodexTerminal,
+  openCodexTerminal,
+  openJoined,
+  saidIn,
+  startDaemon,
+  type TestDaemon,
+} from '../support/codex-daemon.ts';
+import {
+  type CodexDock,
+  openCodexDock,
+  type SteeredSession,
+  steered,
+} from '../support/codex-dock.ts';
+import { codexExec } from '../support/codex-exec.ts';
+
+let dock: CodexDock;
+let daemon: TestDaemon;
+
+beforeAll(async () => {
+  dock = await openCodexDock({ hasTerminals: true }, async (home) => {
+    daemon = await startDaemon(home);
+  });
+});
+afterAll(async () => {
+  await daemon?.[Symbol.asyncDispose]();
+  await dock?.[Symbol.asyncDispose]();
+});
+
+async function talk(terminal: CodexTerminal, session: SteeredSession, all: readonly string[]) {
+  for (const words of all) {
+    await terminal.prompt(words);
+    await terminal.waitFor(new RegExp(`Done\\. last user: ${words}`));
+    await expect
+      .poll(async () => (await saidIn(session)).at(-1), { timeout: 20_000 })
+      .toBe(`assistant: Done. last user: ${words}`);
+  }
+  await session.status('waiting');
+}
+
+/** Goes back to the newest prompt, which then stands where one types. */
+async function takeBack(terminal: CodexTerminal) {
+  // On a busy machine the second key may come when the first is forgotten.
+  const isThere = (seen: string) => /rewind/.test(seen);
+  let seen = '';
+  while (!isThere(seen)) {
+    await terminal.press('Escape');
+    seen = await terminal.waitFor(/esc again|rewind/i);
+    if (isThere(seen)) break;
+    await terminal.press('Escape');
+    seen = await terminal.waitFor(isThere, 3_000).catch(() => '');
+  }
+  await terminal.press('Enter');
+  await terminal.waitFor(/Conversation reverted to this point/);
+}
+
+describe('a turn of a terminal', { timeout: 60_000 }, () => {
+  it('that its person takes back leaves the session', async () => {
+    const { terminal, session } = await openJoined(dock);
+    await using _ = terminal;
+    await talk(terminal, session, ['one', 'two', 'three']);
+    await takeBack(terminal);
+    await expect
+      .poll(() => saidIn(session))
+      .toEqual([
+        'user: one',
+        'assistant: Done. last user: one',
+        'user: two',
+        'assistant: Done. last user: two',
+      ]);
+  });
+
+  it('that its person takes back while the server is down leaves the session too', async () => {
+    const { terminal, session } = await openJoined(dock);
+    await using _ = terminal;
+    await talk(terminal, session, ['first', 'second']);
+    await dock.server.stop();
+    await takeBack(terminal);
+    await terminal.press('C-u');
+    await terminal.prompt('other');
+    await terminal.waitFor(/Done\. last user: other/);
+    await dock.server.start();
+    const again = steered(await dock.client(), session.id);
+    await expect
+      .poll(() => saidIn(again), { timeout: 15_000 })
+      .toEqual([
+        'user: first',
+        'assistant: Done. last user: first',
+        'user: other',
+        'assistant: Done. last user: other',
+      ]);
+  });
+
+  it('drops the text that words of a client have cut off', async () => {
+    const { terminal, session } = await openJoined(dock);
+    await using _ = terminal;
+    await terminal.prompt('please', '!slow 60 100');
+    await session.client.waitFor(
+      (frame) => frame.type === 'message_appended' && frame.message.message_type === 'assistant',
+    );
+    await session.ask('steer_turn', { content: 'turn left' });
+    await terminal.waitFor(/Done\. last user: turn left/);
+    await session.status('waiting');
+    expect(await saidIn(session)).toEqual([
+      'user: please\n!slow 60 100',
+      'steer: turn left',
+      'assistant: Done. last user: turn left',
+    ]);
+  });
+
+  it('shows its plan, its diff and what its person declined', async () => {
+    const { terminal, session } = await openJoined(dock);
+    await using _ = terminal;
+    await terminal.prompt(
+      'please',
+      '!plan read;write',
+      '!patch {"add":"added.txt"}',
+      '!esc touch x',
+    );
+    await terminal.waitFor(/Would you like to run/);
+    await terminal.press('Escape');
+    await session.status('waiting');
+    const state = await session.snapshot();
+    expect(JSON.parse(state.current_plan ?? '')).toMatchObject([
+      { step: 'read' },
+      { step: 'write' },
+    ]);
+    expect(state.current_diff ?? state.turn_diffs?.at(-1)?.diff).toContain('added.txt');
+    expect(state.messages.at(-1)).toMatchObject({
+      message_type: 'tool',
+      tool_output: 'Denied',
+    });
+  });
+
+  it('is called as its person calls its thread', async () => {
+    const { terminal, session } = await openJoined(dock);
+    await using _ = terminal;
+    await talk(terminal, session, ['to be named']);
+    await terminal.type('/rename the new name');
+    await terminal.waitFor(/rename the new name/);
+    await terminal.press('Enter');
+    await expect
+      .poll(async () => (await session.snapshot()).custom_name, { timeout: 20_000 })
+      .toBe('the new name');
+  });
+});
+
+describe('a thread of a terminal', { timeout: 60_000 }, () => {
+  it('shows what another process said in it while the daemon was off, once it is back', async () => {
+    const { terminal, session } = await openJoined(dock);
+    await using _ = terminal;
+    await talk(terminal, session, ['in the daemon']);
+    await daemon.stop();
+    await expect.poll(async () => (await session.snapshot()).link_state).toBe('detached');
+    await using run = codexExec(dock.home, 'without it', { resume: session.id });
+    expect(await run.over).toBe(0);
+    const both = [
+      'user: in the daemon',
+      'assistant: Done. last user: in the daemon',
+      'user: without it',
+      'assistant: Done. last user: without it',
+    ];
+    daemon = await startDaemon(dock.home);
+    await using second = await openCodexTerminal(dock.home, ['resume', session.id]);
+    await expect
+      .poll(async () => (await session.snapshot()).link_state, { timeout: 15_000 })
+      .toBe('attached');
+    await expect.poll(() => saidIn(session), { timeout: 20_000 }).toEqual(both);
+    await talk(second, session, ['in the next one']);
+    expect(await saidIn(session)).toEqual([
+      ...both,
+      'user: in the next one',
+      'assistant: Done. last user: in the next one',
+    ]);
+  });
+});
