@@ -19,6 +19,12 @@ export interface AccessFlags {
   allowInsecureNoAuth?: boolean | undefined;
 }
 
+/** Who stands between clients and us, as the command line says it. */
+interface Front {
+  allowHosts: readonly string[];
+  trustedProxies: readonly string[];
+}
+
 /**
  * The token that flags or environment name; null when neither does. The token file of the data directory counts
  * less.
@@ -48,7 +54,7 @@ export function explicitToken(
 export function refuseContradictions(
   flags: AccessFlags,
   bind: BindAddress,
-  allowHosts: readonly string[],
+  { allowHosts, trustedProxies }: Front,
 ): void {
   if (!flags.localTrust) return;
   if (!bind.isLoopback) {
@@ -61,19 +67,23 @@ export function refuseContradictions(
   if (allowHosts.length > 0) {
     throw new ExitError(EXIT.usage, '--local-trust and --allow-host exclude each other');
   }
+  if (trustedProxies.length > 0) {
+    throw new ExitError(EXIT.usage, '--local-trust and --trusted-proxy exclude each other');
+  }
 }
 
 /** @throws ExitError 64 when others could reach the server and there is no token */
 export function refuseWithoutToken(
   bind: BindAddress,
   flags: AccessFlags,
-  allowHosts: readonly string[],
+  { allowHosts, trustedProxies }: Front,
 ): void {
-  const reason = flags.requireAuth
-    ? '--require-auth'
-    : allowHosts.length > 0
-      ? '--allow-host'
-      : null;
+  const reasons = [
+    flags.requireAuth && '--require-auth',
+    allowHosts.length > 0 && '--allow-host',
+    trustedProxies.length > 0 && '--trusted-proxy',
+  ];
+  const reason = reasons.find((each) => typeof each === 'string') ?? null;
   if (reason !== null) {
     throw new ExitError(
       EXIT.usage,
@@ -88,15 +98,30 @@ export function refuseWithoutToken(
   );
 }
 
+/** @throws ExitError 64 when `--require-tls` stands beside a way in that nothing encrypts */
+export function refuseWithoutTls(given: {
+  bind: BindAddress;
+  hasTls: boolean;
+  hasProxy: boolean;
+}): void {
+  if (given.bind.isLoopback || given.hasTls || given.hasProxy) return;
+  throw new ExitError(
+    EXIT.usage,
+    `--require-tls: ${formatAddress(given.bind)} would not be encrypted; give --tls-cert and --tls-key, or ` +
+      '--trusted-proxy for a proxy that ends TLS',
+  );
+}
+
 /** An explicit token means that every caller is asked; a token file lying there does not lock the app out. */
 export function trustsLocal(given: {
   flags: AccessFlags;
   bind: BindAddress;
-  allowHosts: readonly string[];
+  front: Front;
   hasExplicitToken: boolean;
 }): boolean {
-  if (!given.bind.isLoopback || given.flags.requireAuth || given.allowHosts.length > 0)
-    return false;
+  const { allowHosts, trustedProxies } = given.front;
+  if (allowHosts.length + trustedProxies.length > 0) return false;
+  if (!given.bind.isLoopback || given.flags.requireAuth) return false;
   return given.flags.localTrust === true || !given.hasExplicitToken;
 }
 

@@ -59,6 +59,58 @@ export function parseOrigin(text: string): string {
   );
 }
 
+/** A range of addresses. */
+export interface Network {
+  readonly address: string;
+  readonly prefix: number;
+  readonly family: 'ipv4' | 'ipv6';
+}
+
+/**
+ * Reads the value of `--trusted-proxy`: an address, or a range of them such as `10.0.0.0/8`. Everybody is no range.
+ *
+ * @throws ExitError 64
+ */
+export function parseNetwork(text: string): Network {
+  const [, given = '', digits] = /^([^/]*)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
+  const address = /^\[(.*)\]$/.exec(given)?.[1] ?? given;
+  const version = isIP(address);
+  const most = version === 6 ? 128 : 32;
+  const prefix = digits === undefined ? most : Number(digits);
+  if (version !== 0 && !address.includes('%') && prefix >= 1 && prefix <= most) {
+    return { address, prefix, family: version === 6 ? 'ipv6' : 'ipv4' };
+  }
+  throw new ExitError(
+    EXIT.usage,
+    `--trusted-proxy ${JSON.stringify(text)} is not an address such as 10.0.0.5, or a range such as 10.0.0.0/8`,
+  );
+}
+
+/** First parts of paths that are ours already. */
+const OWN_FOLDERS: ReadonlySet<string> = new Set([
+  ...['api', 'health', 'images', 'inbox', 'inspect', 'metrics', 'ready', 's', 'socket.io', 'v1'],
+  ...['visualizer', 'ws'],
+]);
+
+/**
+ * Reads the value of `--base-path`: `/dock` or `/tools/dock`, with or without a slash at its end; `/` is none.
+ *
+ * @returns without a slash at its end; '' for none
+ * @throws ExitError 64
+ */
+export function parseBasePath(text: string): string {
+  const path = text.replace(/\/$/, '');
+  if (path === '') return '';
+  const parts = path.split('/').slice(1);
+  const isPlain =
+    /^(?:\/[\w.~-]{1,64}){1,8}$/.test(path) && !parts.some((part) => /^\.+$/.test(part));
+  if (isPlain && !OWN_FOLDERS.has(parts[0] ?? '')) return path;
+  throw new ExitError(
+    EXIT.usage,
+    `--base-path ${JSON.stringify(text)} is not a path such as /dock, of letters, digits and . _ ~ -, that is not one of the server's own`,
+  );
+}
+
 /**
  * Reads the value of `--allow-host`: a host name without a port.
  *

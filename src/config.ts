@@ -9,10 +9,18 @@ import {
   type AccessFlags,
   explicitToken,
   refuseContradictions,
+  refuseWithoutTls,
   refuseWithoutToken,
   trustsLocal,
 } from './access.ts';
-import { type BindAddress, parseBind, parseHost, parseOrigin } from './address.ts';
+import {
+  type BindAddress,
+  parseBasePath,
+  parseBind,
+  parseHost,
+  parseNetwork,
+  parseOrigin,
+} from './address.ts';
 import { EXIT, ExitError } from './exit.ts';
 import { readTokenFile } from './secrets.ts';
 
@@ -66,6 +74,12 @@ export interface Config {
   readonly allowOrigins: readonly string[];
   /** Extra host names; any makes the token mandatory. */
   readonly allowHosts: readonly string[];
+  /** Addresses and ranges of the proxies whose `X-Forwarded-*` is believed; any makes the token mandatory. */
+  readonly trustedProxies: readonly string[];
+  /** Below which path everything is served as well, without a slash at its end; '' for none. */
+  readonly basePath: string;
+  /** Who comes over a way that is not encrypted is refused, unless it does not leave this machine. */
+  readonly requireTls: boolean;
   readonly durability: 'full' | 'normal';
   /** Sockets of the port in all. */
   readonly maxConnections: number;
@@ -153,6 +167,9 @@ export interface Flags extends AccessFlags {
   allowHosts?: readonly string[] | undefined;
   tlsCert?: string | undefined;
   tlsKey?: string | undefined;
+  trustedProxies?: readonly string[] | undefined;
+  basePath?: string | undefined;
+  requireTls?: boolean | undefined;
   durability?: string | undefined;
   maxConnections?: string | undefined;
   keepDays?: string | undefined;
@@ -191,19 +208,29 @@ export function resolveConfig({ flags, env, home }: ConfigSources): Config {
   const paths = resolvePaths({ flags, env, home });
   const bind = parseBind(flags.bind ?? (env.ORBITDOCK_BIND_ADDR || DEFAULT_BIND));
   const allowHosts = (flags.allowHosts ?? []).map(parseHost);
+  const trustedProxies = trustedProxiesOf(flags, env);
+  const front = { allowHosts, trustedProxies };
   const explicit = explicitToken(flags, env);
   const token = explicit ?? readTokenFile(paths.token);
-  refuseContradictions(flags, bind, allowHosts);
-  if (token === null) refuseWithoutToken(bind, flags, allowHosts);
+  const tls = tlsFiles(flags);
+  const requireTls = flags.requireTls ?? env.ORBITDOCK_REQUIRE_TLS === '1';
+  refuseContradictions(flags, bind, front);
+  if (token === null) refuseWithoutToken(bind, flags, front);
+  if (requireTls) {
+    refuseWithoutTls({ bind, hasTls: tls !== null, hasProxy: trustedProxies.length > 0 });
+  }
   return deepFreeze({
     paths,
     bind,
     token,
     allowInsecureNoAuth: token === null && !bind.isLoopback,
-    localTrust: trustsLocal({ flags, bind, allowHosts, hasExplicitToken: explicit !== null }),
+    localTrust: trustsLocal({ flags, bind, front, hasExplicitToken: explicit !== null }),
     allowOrigins: (flags.allowOrigins ?? []).map(parseOrigin),
     allowHosts,
-    tls: tlsFiles(flags),
+    tls,
+    trustedProxies,
+    basePath: parseBasePath(flags.basePath ?? env.ORBITDOCK_BASE_PATH ?? ''),
+    requireTls,
     durability: parseDurability(flags.durability),
     maxConnections: maxConnectionsOf(flags, env),
     retention: retentionOf(flags, env),
@@ -266,6 +293,16 @@ function claudeConfig({ flags, env, home }: ConfigSources): ClaudeConfig {
     homes: [...named, ...(flags.claudeHomes ?? [])],
     env: { ...env, HOME: home },
   };
+}
+
+/** @throws ExitError 64 for what is no address and no range */
+function trustedProxiesOf(flags: Flags, env: ConfigSources['env']): string[] {
+  const named = (env.ORBITDOCK_TRUSTED_PROXIES ?? '').split(',').map((text) => text.trim());
+  const all = flags.trustedProxies ?? named.filter((text) => text !== '');
+  return all.map((text) => {
+    const { address, prefix } = parseNetwork(text);
+    return `${address}/${prefix}`;
+  });
 }
 
 /** @throws ExitError 64 for one without the other: every handshake would fail */

@@ -3,7 +3,7 @@
  * do about it.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, statfsSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync, statfsSync } from 'node:fs';
 import { connect } from 'node:net';
 import { userInfo } from 'node:os';
 import { basename, join } from 'node:path';
@@ -31,6 +31,10 @@ const OLDEST_MAINTAINED_NODE = 22;
 const DAY_MS = 86_400_000;
 /** A token that ends within it is named. */
 const SOON_MS = 7 * DAY_MS;
+/** Names of this machine, as a URL has them. */
+export const HERE = /^(127\.|\[::1\]$|localhost$)/;
+/** Where Codex's daemon listens, below CODEX_HOME. */
+const DAEMON_SOCKET = ['app-server-control', 'app-server-control.sock'];
 /** What was stored may be so much newer than the clock says. */
 const CLOCK_SLACK_MS = 60_000;
 const CONNECT_WITHIN_MS = 1000;
@@ -171,31 +175,33 @@ export async function clockFinding({ database }: DataPaths): Promise<Finding> {
   };
 }
 
-/** A proxy of the environment through which hooks would leave this machine. */
+/** A proxy of the environment, which hooks never use: one that another machine is reached through is missing then. */
 export function proxyFinding(paths: DataPaths, env: Env): Finding {
   const about = 'proxy';
   const url = hookUrl(paths);
   const name = ['http_proxy', 'HTTP_PROXY', 'all_proxy', 'ALL_PROXY'].find((each) => env[each]);
   if (url === null || name === undefined) return { about, state: 'ok', text: 'none in the way' };
   const { hostname } = new URL(url);
+  const text = `${name} is set; hooks go to ${hostname} without it`;
   const spared = (env.no_proxy ?? env.NO_PROXY ?? '').split(',').map((each) => each.trim());
-  if (spared.includes('*') || spared.includes(hostname)) {
-    return { about, state: 'ok', text: `${name} spares ${hostname}` };
+  if (HERE.test(hostname) || spared.includes('*') || spared.includes(hostname)) {
+    return { about, state: 'ok', text };
   }
-  if (existsSync(paths.socket)) {
-    return { about, state: 'ok', text: `${name} is set; hooks go through ${paths.socket}` };
-  }
-  const text = `${name} is set: hooks for ${hostname} would go through that proxy`;
-  return { about, state: 'note', text, remedy: `add ${hostname} to no_proxy` };
+  const remedy = `if ${hostname} is reached through the proxy only, use \`ssh -L\` and init --server-url`;
+  return { about, state: 'note', text, remedy };
 }
 
 /** Whether a server listens at a local address. */
 export function isTaken(url: string): Promise<boolean> {
   const { hostname, port } = new URL(url);
   const host = hostname.replace(/^\[|\]$/g, '');
-  if (!/^(127\.|::1$|localhost$)/.test(host)) return Promise.resolve(false);
+  if (!HERE.test(hostname)) return Promise.resolve(false);
+  return isAnswered({ host, port: Number(port || 80) });
+}
+
+function isAnswered(where: { host: string; port: number } | { path: string }): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect({ host, port: Number(port || 80), timeout: CONNECT_WITHIN_MS });
+    const socket = connect({ ...where, timeout: CONNECT_WITHIN_MS });
     const settle = (answer: boolean) => {
       socket.destroy();
       resolve(answer);
@@ -235,6 +241,18 @@ export function codexFinding(env: Env): Finding {
     text: `${finding.text}; not signed in`,
     remedy: 'codex login',
   };
+}
+
+/** The daemon that terminals of Codex share; a terminal starts it, we never do. */
+export async function codexDaemonFinding(env: Env, home: string): Promise<Finding> {
+  const about = 'codex daemon';
+  const path = join(env.CODEX_HOME || join(home, '.codex'), ...DAEMON_SOCKET);
+  if (lstatSync(path, { throwIfNoEntry: false }) === undefined) {
+    return { about, state: 'ok', text: 'none runs; a `codex` in a terminal starts it' };
+  }
+  if (await isAnswered({ path })) return { about, state: 'ok', text: `answers at ${path}` };
+  const remedy = 'start `codex` in a terminal, which starts the daemon anew';
+  return { about, state: 'note', text: `nobody answers at ${path}`, remedy };
 }
 
 function agentFinding(name: string, env: Readonly<Record<string, string | undefined>>): Finding {

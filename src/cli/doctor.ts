@@ -3,6 +3,7 @@
  * not what to do about it. It changes nothing unless it is asked to with `--fix`.
  */
 import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -15,10 +16,12 @@ import {
   addonFinding,
   claudeFinding,
   clockFinding,
+  codexDaemonFinding,
   codexFinding,
   databaseFinding,
   diskFinding,
   type Finding,
+  HERE,
   isTaken,
   nodeFinding,
   proxyFinding,
@@ -53,8 +56,8 @@ export class DoctorCommand extends OrbitCommand {
     description: 'Check the installation and say how to mend it',
     details: `
       Looks at Node, the data directory, the database, the server and its port, the service, tokens, the clock,
-      hooks (also whether one arrives), proxies, the agents and the disk. \`--fix\` mends what can be mended without a decision of yours. Exits with 1
-      when a problem is left.
+      hooks (also whether one arrives, and through which door), proxies, the agents, Codex's daemon and the disk.
+      \`--fix\` mends what can be mended without a decision of yours. Exits with 1 when a problem is left.
     `,
     examples: [
       ['Look', '$0 doctor'],
@@ -81,6 +84,7 @@ export class DoctorCommand extends OrbitCommand {
       await deliveryFinding(paths, this.context.env),
       claudeFinding(this.context.env, this.home()),
       codexFinding(this.context.env),
+      await codexDaemonFinding(this.context.env, this.home()),
     ];
     const problems = findings.filter(({ state }) => state === 'problem').length;
     if (this.json) this.say(JSON.stringify({ problems, findings }, null, 2));
@@ -210,7 +214,8 @@ async function deliveryFinding(
     const text = `not tried without server and hook script; ${countSpooled(paths.spool)} hook(s) wait`;
     return { about, state: 'note', text };
   }
-  const sessionId = `doctor-${process.pid}`;
+  // Of its own: what an earlier try has left in the spool is not this one.
+  const sessionId = `doctor-${randomUUID()}`;
   const child = spawn(paths.hookScript, ['claude_status_event'], {
     env: { ...env },
     stdio: ['pipe', 'ignore', 'ignore'],
@@ -224,17 +229,25 @@ async function deliveryFinding(
   child.stdin.end(
     JSON.stringify({ session_id: sessionId, hook_event_name: 'ConfigChange', cwd: '/' }),
   );
+  const door = hookDoor(paths);
   const error = await ended;
   if (error)
     return { about, state: 'problem', text: `the hook script does not run: ${error.message}` };
   for (let waited = 0; isSpooled(paths, sessionId); waited += LOOK_EVERY_MS) {
     if (waited > HOOK_WITHIN_MS) {
-      const text = `a hook did not arrive at ${hookUrl(paths)} within ${HOOK_WITHIN_MS / 1000} s; it waits in the spool`;
+      const text = `a hook did not arrive through ${door} within ${HOOK_WITHIN_MS / 1000} s; it waits in the spool`;
       return { about, state: 'problem', text, remedy: `look into ${paths.log}` };
     }
     await sleep(LOOK_EVERY_MS);
   }
-  return { about, state: 'ok', text: `a hook arrived at ${hookUrl(paths)}` };
+  return { about, state: 'ok', text: `a hook arrived through ${door}` };
+}
+
+/** As hook.sh chooses: the socket beside it where there is one, whatever port of this machine was named. */
+function hookDoor(paths: DataPaths): string | null {
+  const url = hookUrl(paths);
+  const isHere = url !== null && HERE.test(new URL(url).hostname);
+  return isHere && existsSync(paths.socket) ? paths.socket : url;
 }
 
 function isSpooled({ spool }: DataPaths, sessionId: string): boolean {

@@ -70,6 +70,16 @@ export class StartCommand extends OrbitCommand {
       'Speak TLS with this certificate and its chain (PEM); read again when it is renewed',
   });
   tlsKey = Option.String('--tls-key', { description: 'The key of --tls-cert (PEM)' });
+  trustedProxies = Option.Array('--trusted-proxy', {
+    description:
+      'Address or range of a proxy whose X-Forwarded-For, -Proto and -Host are believed; makes a token necessary',
+  });
+  basePath = Option.String('--base-path', {
+    description: 'Path below which a proxy shows the server without taking it off, such as /dock',
+  });
+  requireTls = Option.Boolean('--require-tls', {
+    description: 'Refuse who comes unencrypted from another machine, also through a trusted proxy',
+  });
   browseRoots = Option.Array('--browse-root', {
     description: 'Directory that clients may look into besides your home',
   });

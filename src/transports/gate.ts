@@ -5,7 +5,8 @@
  *
  * A request is local when the server is bound to loopback, the peer and the Host are loopback, no proxy has
  * left a trace, and the peer is a process of the user who runs the server; or when it came through the unix
- * socket without a trace of a proxy. Being local replaces a missing token, never a wrong one.
+ * socket without a trace of a proxy. What comes from a proxy that the owner trusts is never local; the caller's
+ * address is then that of the proxy's client. Being local replaces a missing token, never a wrong one.
  */
 import type { IncomingMessage } from 'node:http';
 import { HOOKS_ONLY, NO_RIGHTS, OWNER, refusalOf } from '../access.ts';
@@ -29,12 +30,17 @@ import {
   type TokenCheck,
 } from './admission/credential.ts';
 import {
+  createTrustedProxies,
+  type Forwarded,
+  type TrustedProxies,
+} from './admission/forwarded.ts';
+import {
   comesFromProxy,
   createNames,
   type Ends,
-  type HostKind,
   isLoopbackAddress,
   type LocalEnd,
+  type NamedHost,
   type Names,
   type Peers,
   plainAddress,
@@ -46,7 +52,7 @@ import type { Clock } from './ports.ts';
 
 /** The part of a request that the gate looks at. */
 type GateRequest = Pick<IncomingMessage, 'rawHeaders' | 'httpVersion' | 'url' | 'method'> & {
-  readonly socket: Ends;
+  readonly socket: Ends & { readonly encrypted?: boolean };
 };
 
 /** A caller who is admitted, and where to. */
@@ -80,6 +86,8 @@ export interface Gate {
    * @param doorOf which door a path leads to; asked after Host is known to be ours
    */
   judge(request: GateRequest, doorOf: (path: string) => Door): Verdict;
+  /** The address of who asks: behind a trusted proxy that of its client, `unix` for our unix socket. */
+  addressOf(request: GateRequest): string;
   /**
    * Judges what came later than its request, as socket.io's CONNECT to a namespace does.
    *
@@ -109,7 +117,7 @@ export interface GateDeps {
     Config,
     'bind' | 'token' | 'localTrust' | 'allowInsecureNoAuth' | 'allowHosts' | 'allowOrigins'
   > &
-    Partial<Pick<Config, 'tls'>>;
+    Partial<Pick<Config, 'tls' | 'trustedProxies' | 'basePath' | 'requireTls'>>;
   /** Where the secret of hooks is; without it no proof is valid. */
   hookSecretPath?: string | undefined;
   /** The named tokens; without it there are none. */
@@ -131,6 +139,7 @@ class ServerGate implements Gate {
   readonly #isValid: TokenCheck;
   readonly #proves: HookProofCheck;
   readonly #throttle: Throttle;
+  readonly #proxies: TrustedProxies;
   /** Every caller is admitted. */
   readonly #isOpen: boolean;
 
@@ -138,6 +147,7 @@ class ServerGate implements Gate {
     const { config, clock } = deps;
     this.#deps = deps;
     this.#names = createNames(config);
+    this.#proxies = createTrustedProxies(config.trustedProxies ?? []);
     this.#isValid = createTokenCheck(config.token);
     this.#proves = createHookProofCheck(deps.hookSecretPath);
     this.#throttle = createThrottle({ clock });
@@ -152,17 +162,17 @@ class ServerGate implements Gate {
     }
     const names = this.#names;
     const local = localEnd(request.socket, this.#deps.peers);
-    const named = judgeHost({ headers, url: request.url ?? '', names, local });
-    if ('error' in named) return named;
-    const { target, host, kind } = named;
-    const origin = judgeOrigin({ headers, names, host, kind, local });
+    const forwarded = this.#forwarded(request, headers);
+    const target = splitTarget(request.url ?? '', this.#deps.config.basePath);
+    const named = judgeHost({ headers, target, names, local, forwarded });
+    if (target === null || 'error' in named) return 'error' in named ? named : noTarget();
+    const origin = judgeOrigin({ headers, names, named, local });
     const isLink = isNavigation(request, headers) && doorOf(target.path) === 'page';
     if (origin.error && !isLink) return refusal(origin.error);
 
-    const address = this.#deps.peers.isUnixSocket(request.socket)
-      ? 'unix'
-      : plainAddress(request.socket.remoteAddress ?? '');
-    const isLocal = this.#isLocal(request, kind);
+    const address = this.#addressOf(request, forwarded);
+    if (!this.#isPrivate(request, forwarded)) return notEncrypted();
+    const isLocal = forwarded === null && this.#isLocal(request, named);
     const { corsOrigin } = origin;
     if (corsOrigin !== null && isPreflight(request, headers)) {
       const caller: Caller = { kind: 'anonymous', address, rights: NO_RIGHTS };
@@ -210,8 +220,31 @@ class ServerGate implements Gate {
       : refused;
   }
 
+  addressOf(request: GateRequest): string {
+    return this.#addressOf(request, this.#forwarded(request, fieldsOf(request.rawHeaders)));
+  }
+
+  #addressOf({ socket }: GateRequest, forwarded: Forwarded | null): string {
+    if (this.#deps.peers.isUnixSocket(socket)) return 'unix';
+    return forwarded?.address ?? plainAddress(socket.remoteAddress ?? '');
+  }
+
+  #forwarded({ socket }: GateRequest, headers: Fields): Forwarded | null {
+    if (this.#deps.peers.isUnixSocket(socket)) return null;
+    return this.#proxies.read(socket.remoteAddress, headers);
+  }
+
+  /** Whether nobody on the way could read it, where that is asked for: encrypted, or within this machine. */
+  #isPrivate(request: GateRequest, forwarded: Forwarded | null): boolean {
+    const { socket } = request;
+    if (!this.#deps.config.requireTls || this.#deps.peers.isUnixSocket(socket)) return true;
+    if (forwarded !== null) return forwarded.scheme === 'https';
+    if (socket.encrypted === true) return true;
+    return isLoopbackAddress(socket.remoteAddress ?? '') && !comesFromProxy(request);
+  }
+
   /** The peer's user comes last: only who is local in all else is worth asking the system. */
-  #isLocal(request: GateRequest, kind: HostKind): boolean {
+  #isLocal(request: GateRequest, { kind }: NamedHost): boolean {
     const { config, peers } = this.#deps;
     const { socket } = request;
     if (kind === 'loopback' && peers.isUnixSocket(socket)) return !comesFromProxy(request);
@@ -272,12 +305,12 @@ function asRefusal(error: OrbitError): Refusal {
 }
 
 /** A token in a place where hooks have none: its sender expects it to be checked. */
-function bringsToken({ query }: Target, headers: Map<string, string[]>): boolean {
+function bringsToken({ query }: Target, headers: Fields): boolean {
   return headers.has('sec-websocket-protocol') || new URLSearchParams(query).has('token');
 }
 
 /** A browser that asks whether it may ask. */
-function isPreflight({ method }: GateRequest, headers: Map<string, string[]>): boolean {
+function isPreflight({ method }: GateRequest, headers: Fields): boolean {
   return method === 'OPTIONS' && headers.has('access-control-request-method');
 }
 
@@ -285,7 +318,7 @@ function isPreflight({ method }: GateRequest, headers: Map<string, string[]>): b
  * A browser that follows a link, maybe on a page of another site: the page's files may be opened so, since they
  * are the same for every caller, are shown in no frame, and ask for everything else from their own origin.
  */
-function isNavigation({ method }: GateRequest, headers: Map<string, string[]>): boolean {
+function isNavigation({ method }: GateRequest, headers: Fields): boolean {
   const only = (name: string, value: string) =>
     (headers.get(name) ?? []).every((given) => given === value);
   return (
@@ -297,8 +330,10 @@ function isNavigation({ method }: GateRequest, headers: Map<string, string[]>): 
   );
 }
 
+type Fields = Map<string, string[]>;
+
 /** Names in lower case with all their values: Node's own `headers` drops or joins repetitions. */
-function fieldsOf(rawHeaders: readonly string[]): Map<string, string[]> {
+function fieldsOf(rawHeaders: readonly string[]): Fields {
   const fields = new Map<string, string[]>();
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const name = (rawHeaders[at] ?? '').toLowerCase();
@@ -316,37 +351,38 @@ function localEnd(socket: GateRequest['socket'], peers: Peers): LocalEnd {
   return { address: localAddress ?? '', port: localPort ?? 0 };
 }
 
-/** The Host rule, for the header and for the authority of an absolute-form target alike. */
+/**
+ * The Host rule, for the header, for the authority of an absolute-form target and for the Host that a trusted proxy
+ * has heard alike. The last one is what the client calls us; it has to be one of `--allow-host`.
+ */
 function judgeHost(given: {
-  headers: Map<string, string[]>;
-  url: string;
+  headers: Fields;
+  target: Target | null;
   names: Names;
   local: LocalEnd;
-}): { target: Target; host: string; kind: HostKind } | Refusal {
-  const target = splitTarget(given.url);
+  forwarded: Forwarded | null;
+}): NamedHost | Refusal {
+  const { target, names, local } = given;
   const [host, ...more] = given.headers.get('host') ?? [];
-  if (target === null || host === undefined || more.length > 0) {
-    const reason = 'A request needs a target of ours and exactly one Host header';
-    return refusal(new OrbitError('bad_request', { reason }));
-  }
-  const kind = given.names.kindOfHost(host, given.local);
+  if (target === null || host === undefined || more.length > 0) return noTarget();
+  const kind = names.kindOfHost(host, local);
   const isConsistent =
-    target.authority === null || given.names.kindOfHost(target.authority, given.local) === kind;
-  if (kind === null || !isConsistent) {
+    target.authority === null || names.kindOfHost(target.authority, local) === kind;
+  const scheme = given.forwarded?.scheme ?? null;
+  const heard = given.forwarded?.host ?? null;
+  const isKnown = heard === null || names.kindOfHost(heard, local) === 'allowed';
+  if (kind === null || !isConsistent || !isKnown) {
     const reason = 'This Host is not one of ours; --allow-host adds a name';
     return refusal(new OrbitError('forbidden', { reason }));
   }
-  return { target, host, kind };
+  return heard === null ? { host, kind, scheme } : { host: heard, kind: 'allowed', scheme };
 }
 
-function judgeOrigin(given: {
-  headers: Map<string, string[]>;
-  names: Names;
-  host: string;
-  kind: HostKind;
-  local: LocalEnd;
-}): { error: OrbitError | null; corsOrigin: string | null } {
-  const { headers, names, host, kind, local } = given;
+function judgeOrigin(given: { headers: Fields; names: Names; named: NamedHost; local: LocalEnd }): {
+  error: OrbitError | null;
+  corsOrigin: string | null;
+} {
+  const { headers, names, named, local } = given;
   const origins = headers.get('origin') ?? [];
   const [origin] = origins;
   if (origins.length === 1 && origin !== undefined && names.isAllowedOrigin(origin)) {
@@ -354,8 +390,7 @@ function judgeOrigin(given: {
     return { error: null, corsOrigin: origin };
   }
   const isOwn =
-    origins.length === 0 ||
-    (origins.length === 1 && names.isOwnOrigin(origin ?? '', host, kind, local));
+    origins.length === 0 || (origins.length === 1 && names.isOwnOrigin(origin ?? '', named, local));
   const sites = headers.get('sec-fetch-site') ?? [];
   if (isOwn && sites.every((site) => site === 'same-origin' || site === 'none')) {
     return { error: null, corsOrigin: null };
@@ -366,6 +401,18 @@ function judgeOrigin(given: {
 
 function refusal(error: OrbitError, headers: Record<string, string> = {}): Refusal {
   return { error, headers };
+}
+
+function noTarget(): Refusal {
+  const reason = 'A request needs a target of ours and exactly one Host header';
+  return refusal(new OrbitError('bad_request', { reason }));
+}
+
+function notEncrypted(): Refusal {
+  const reason =
+    'The way to this server has to be encrypted (--require-tls): come by https. A proxy that ends TLS needs ' +
+    '--trusted-proxy ADDRESS and has to set X-Forwarded-Proto';
+  return refusal(new OrbitError('forbidden', { reason }));
 }
 
 function onlyHooks(): Refusal {

@@ -16,6 +16,7 @@ import type { Outlet } from '../runtime/rooms/rooms.ts';
 import type { RuntimeApi } from '../runtime/runtime-api.ts';
 import type { TokenBook } from '../runtime/tokens.ts';
 import { createTickets, type Tickets } from './admission/credential.ts';
+import { createTrustedProxies } from './admission/forwarded.ts';
 import { createPeers, type Peers } from './admission/peer.ts';
 import { type Caps, createCaps } from './admission/throttle.ts';
 import {
@@ -57,7 +58,7 @@ export interface TransportsDeps {
     Config,
     'bind' | 'token' | 'localTrust' | 'allowInsecureNoAuth' | 'allowHosts' | 'allowOrigins'
   > &
-    Partial<Pick<Config, 'maxConnections' | 'tls'>>;
+    Partial<Pick<Config, 'maxConnections' | 'tls' | 'trustedProxies' | 'basePath' | 'requireTls'>>;
   runtime: RuntimeApi;
   rooms: { attach(outlet: Outlet): void };
   log: Logger;
@@ -110,6 +111,7 @@ type OnePortDeps = TransportsDeps & Required<Pick<TransportsDeps, 'limits' | 'cl
 
 class OnePort implements Transports {
   readonly #deps: OnePortDeps;
+  readonly #gate: Gate;
   readonly #caps: Caps;
   readonly #backlog: Backlog;
   readonly #ws: WsTransport;
@@ -138,7 +140,9 @@ class OnePort implements Transports {
     });
     const tickets = createTickets({ clock });
     this.#deps = deps;
-    this.#caps = createCaps(limits);
+    this.#gate = gate;
+    const proxies = createTrustedProxies(config.trustedProxies ?? []);
+    this.#caps = createCaps({ ...limits, isProxy: (address) => proxies.holds(address) });
     this.#backlog = createBacklog({ runtime, limits: limits.slowConsumer, clock, log });
     this.#warn = createQuietWarning({ log, clock });
     this.#ws = createWs({ ...deps, backlog: this.#backlog, log: log.child('websocket') });
@@ -280,10 +284,10 @@ class OnePort implements Transports {
     for (const [socket, rights] of this.#requests) if (hasEnded(rights)) socket.destroy();
   }
 
-  #refused = ({ socket }: IncomingMessage, { code, message }: OrbitError): void => {
+  #refused = (request: IncomingMessage, { code, message }: OrbitError): void => {
     const { refusals } = this.#counts;
     refusals.set(code, (refusals.get(code) ?? 0) + 1);
-    this.#warn('gate.refused', { address: socket.remoteAddress, code }, message);
+    this.#warn('gate.refused', { address: this.#gate.addressOf(request), code }, message);
   };
 
   async #shut(): Promise<void> {

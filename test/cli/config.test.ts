@@ -198,6 +198,12 @@ describe('a token', () => {
   it('is demanded by --require-auth and by --allow-host', () => {
     expect(refusal({ requireAuth: true }).message).toContain('generate-token');
     expect(refusal({ allowHosts: ['dock.example'] }).exitCode).toBe(64);
+    expect(refusal({ trustedProxies: ['10.0.0.1'] }).message).toContain('--trusted-proxy');
+    const proxies = { trustedProxies: ['10.0.0.1', '[::1]'], authToken: TOKEN };
+    expect(resolved(proxies)).toMatchObject({
+      trustedProxies: ['10.0.0.1/32', '::1/128'],
+      localTrust: false,
+    });
     const flags = { allowHosts: ['Dock.example'], authToken: TOKEN };
     expect(resolved(flags)).toMatchObject({ allowHosts: ['dock.example'], localTrust: false });
   });
@@ -205,6 +211,8 @@ describe('a token', () => {
   it('and local trust cannot be asked for against each other', () => {
     expect(refusal({ localTrust: true, requireAuth: true }).exitCode).toBe(64);
     expect(refusal({ localTrust: true, allowHosts: ['a'], authToken: TOKEN }).exitCode).toBe(64);
+    const trustedProxies = ['::1'];
+    expect(refusal({ localTrust: true, trustedProxies, authToken: TOKEN }).exitCode).toBe(64);
     expect(refusal({ localTrust: true, bind: WIDE, authToken: TOKEN }).exitCode).toBe(64);
   });
 });
@@ -218,6 +226,49 @@ it.each(['*', 'null', 'dock.example', 'https://dock.example/', 'https://*.exampl
 
 it.each(['*', 'a b', 'https://dock', 'dock:4000', '.dock'])('refuses %s as a host', (host) => {
   expect(refusal({ allowHosts: [host], authToken: TOKEN }).exitCode).toBe(64);
+});
+
+it.each(['*', '0.0.0.0/0', '::/0', '10.0.0.0/33', '10.0.0', 'proxy.example', 'fe80::1%eth0', ''])(
+  'refuses %j as a trusted proxy',
+  (proxy) => {
+    expect(refusal({ trustedProxies: [proxy], authToken: TOKEN }).exitCode).toBe(64);
+  },
+);
+
+it.each([
+  ...['dock', '/a b', '/../x', '/./x', '//x', '/a//b', '/a?b', '/a%2fb', '/api', '/api/x', '/ws'],
+  ...['/socket.io', '/visualizer/x', 'https://dock.example/x'],
+])('refuses %j as a base path', (basePath) => {
+  expect(refusal({ basePath }).message).toContain('--base-path');
+});
+
+it.each([
+  ['/dock', '/dock'],
+  ['/tools/dock-2/', '/tools/dock-2'],
+  ['/', ''],
+  ['', ''],
+])('takes %j as a base path', (basePath, kept) => {
+  expect(resolved({ basePath }).basePath).toBe(kept);
+});
+
+it('reads proxies, base path and the wish for TLS from the environment too; flags count more', () => {
+  const env = {
+    ...{ ORBITDOCK_TRUSTED_PROXIES: '10.0.0.1, 10.1.0.0/16', ORBITDOCK_BASE_PATH: '/dock' },
+    ...{ ORBITDOCK_REQUIRE_TLS: '1', ORBITDOCK_AUTH_TOKEN: TOKEN },
+  };
+  const trustedProxies = ['10.0.0.1/32', '10.1.0.0/16'];
+  expect(resolved({}, env)).toMatchObject({ trustedProxies, basePath: '/dock', requireTls: true });
+  const flags = { trustedProxies: ['10.2.0.1'], basePath: '/x', requireTls: false };
+  expect(resolved(flags, env)).toMatchObject({ ...flags, trustedProxies: ['10.2.0.1/32'] });
+});
+
+it('asks for a certificate or a proxy beyond loopback where TLS has to be', () => {
+  const flags = { requireTls: true, bind: WIDE, authToken: TOKEN };
+  expect(refusal(flags)).toMatchObject({ exitCode: 64 });
+  expect(refusal(flags).message).toContain('--tls-cert');
+  expect(resolved({ ...flags, trustedProxies: ['10.0.0.1'] }).requireTls).toBe(true);
+  expect(resolved({ ...flags, tlsCert: 'c', tlsKey: 'k' }).requireTls).toBe(true);
+  expect(resolved({ requireTls: true }).requireTls).toBe(true);
 });
 
 it('knows two durabilities', () => {

@@ -1,7 +1,16 @@
 /** doctor: what is right, what is not and what to do about it. */
 import { once } from 'node:events';
-import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
+import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { writeHookFiles } from '../../src/cli/hook-files.ts';
 import { openDataDirectory } from '../../src/files.ts';
@@ -48,10 +57,53 @@ it('finds nothing wrong where all is well, and a hook arrives', async () => {
     server: { state: 'ok', text: `answers at ${server.url}` },
     hooks: { state: 'ok' },
     'claude settings': { state: 'ok' },
-    delivery: { state: 'ok', text: `a hook arrived at ${server.url}` },
+    delivery: { state: 'ok', text: `a hook arrived through ${home.paths.socket}` },
   });
   const list = await (await fetch(`${server.url}/api/sessions?all=1`)).json();
   expect(list).toMatchObject({ total: 0 });
+});
+
+it('names the door that a hook went through, not the address that it did not need', async () => {
+  openDataDirectory(home.paths);
+  await using server = await startTestServer({ paths: home.paths });
+  await home.run('init', '--server-url', 'http://127.0.0.1:9');
+  const through = async () => (await findings()).delivery;
+  expect(await through()).toMatchObject({ text: `a hook arrived through ${home.paths.socket}` });
+  rmSync(home.paths.socket);
+  expect(await through()).toMatchObject({
+    state: 'problem',
+    text: expect.stringContaining('did not arrive through http://127.0.0.1:9'),
+  });
+  await home.run('init', '--server-url', server.url);
+  expect(await through()).toMatchObject({ text: `a hook arrived through ${server.url}` });
+});
+
+it("looks for the daemon that Codex's terminals share, and says when nobody answers there", async () => {
+  const directory = join(home.dir, 'codex');
+  const folder = join(directory, 'app-server-control');
+  const socket = join(folder, 'app-server-control.sock');
+  home.env.CODEX_HOME = directory;
+  mkdirSync(folder, { recursive: true });
+  const daemon = async () => (await findings())['codex daemon'];
+  expect(await daemon()).toMatchObject({ state: 'ok', text: expect.stringContaining('none runs') });
+  const listener = createServer().listen(socket);
+  await once(listener, 'listening');
+  expect(await daemon()).toMatchObject({ state: 'ok', text: `answers at ${socket}` });
+  listener.close();
+  await once(listener, 'close');
+  symlinkSync(join(folder, 'gone.sock'), socket);
+  expect(await daemon()).toMatchObject({
+    state: 'note',
+    text: `nobody answers at ${socket}`,
+    remedy: expect.stringContaining('`codex`'),
+  });
+});
+
+it('names its findings by the same words always, for programs that read them', async () => {
+  expect(Object.keys(await findings())).toEqual([
+    ...['node', 'sqlite', 'data directory', 'database', 'server', 'service', 'token', 'clock'],
+    ...['hooks', 'claude settings', 'proxy', 'delivery', 'claude', 'codex', 'codex daemon'],
+  ]);
 });
 
 it('names what is missing before anything was set up, and what to type', async () => {
@@ -160,10 +212,15 @@ it('looks at the service and at proxies', async () => {
   expect(await findings()).toMatchObject({ service: { state: 'ok' }, proxy: { state: 'ok' } });
   home.env.http_proxy = 'http://proxy.example:3128';
   expect((await findings()).proxy).toMatchObject({
-    state: 'note',
-    remedy: 'add 127.0.0.1 to no_proxy',
+    state: 'ok',
+    text: 'http_proxy is set; hooks go to 127.0.0.1 without it',
   });
-  home.env.no_proxy = 'localhost, 127.0.0.1';
+  await home.run('init', '--server-url', 'https://dock.example');
+  expect((await findings()).proxy).toMatchObject({
+    state: 'note',
+    remedy: expect.stringContaining('dock.example'),
+  });
+  home.env.no_proxy = 'localhost, dock.example';
   expect((await findings()).proxy).toMatchObject({ state: 'ok' });
   if (process.platform !== 'linux') return;
   await home.run('install-service');

@@ -1,10 +1,15 @@
-/** A real nginx in front of the server, configured as its manual shows it and with no field added. */
-import { spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+/** A real nginx in front of the server: as its manual shows it with no field added, and as our README shows it. */
+import { spawn, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { request } from 'node:https';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { io } from 'socket.io-client';
 import { describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
+import { startTestServer } from '../support/server.ts';
 import {
   afterThis,
   DOORS,
@@ -86,13 +91,140 @@ describe('nginx in front', () => {
   });
 });
 
+/** As the README has it, and with the prefix passed on. */
+const README_LINES = `proxy_http_version 1.1;
+  proxy_set_header Host $http_host;
+  proxy_set_header Upgrade $http_upgrade;
+  proxy_set_header Connection $connection_upgrade;
+  proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+  proxy_set_header X-Forwarded-Host $http_host;
+  proxy_set_header X-Forwarded-Proto $scheme;`;
+
+/** As `generate-token` makes them; the other one of these tests would be refused by a whole server. */
+const SECRET = randomBytes(32).toString('base64url');
+
+describe('nginx that ends TLS and shows the server below a path', () => {
+  for (const [name, base, upstreamPath] of [
+    ['passes the path on', '/dock', ''],
+    ['takes the path off', '', '/'],
+  ] as const) {
+    it(`serves page, requests and both sockets where it ${name}`, async () => {
+      const pair = makePair();
+      await using server = await startTestServer({
+        flags: {
+          ...{ authToken: SECRET, allowHosts: ['localhost'], trustedProxies: ['127.0.0.1'] },
+          ...{ basePath: base, requireTls: true },
+        },
+      });
+      const port = await freePort();
+      const tls = `ssl_certificate ${pair.cert}; ssl_certificate_key ${pair.key};`;
+      await runNginx(
+        OWN,
+        `server {
+          listen 127.0.0.1:${port} ssl; ${tls}
+          location /dock/ {
+            proxy_pass http://127.0.0.1:${server.port}${upstreamPath}; ${README_LINES}
+          }
+        }`,
+      );
+      const ca = readFileSync(pair.cert);
+      const origin = `https://localhost:${port}`;
+      const get = (path: string, headers: Record<string, string> = {}) => {
+        const asked = request({ host: '127.0.0.1', servername: 'localhost', port, path, ca });
+        asked.setHeader('Host', `localhost:${port}`);
+        for (const [field, value] of Object.entries(headers)) asked.setHeader(field, value);
+        return new Promise<{ status: number; text: string }>((resolve, reject) => {
+          asked.once('error', reject);
+          asked.once('response', (answer) => {
+            let text = '';
+            answer.on('data', (part) => (text += part));
+            answer.on('end', () => resolve({ status: answer.statusCode ?? 0, text }));
+          });
+          asked.end();
+        });
+      };
+      await until(async () => expect((await get('/dock/health')).status).toBe(200));
+      const mine = { Authorization: `Bearer ${SECRET}`, Origin: origin };
+      expect((await get('/dock/api/sessions', mine)).status).toBe(200);
+      expect((await get('/dock/api/sessions')).status).toBe(401);
+      const evil = { ...mine, Origin: 'https://evil.example' };
+      expect((await get('/dock/api/sessions', evil)).status).toBe(403);
+      const unencrypted = { ...mine, Origin: origin.replace('https', 'http') };
+      expect((await get('/dock/api/sessions', unencrypted)).status).toBe(403);
+
+      const page = await get('/dock/');
+      const script = /src="([^"]+\.js)"/.exec(page.text)?.[1] ?? '';
+      const at = new URL(script, `${origin}/dock/`).pathname;
+      expect(at).toMatch(/^\/dock\/visualizer\/assets\//);
+      expect((await get(at)).status).toBe(200);
+      for (const file of ['push-worker.js', 'manifest.webmanifest']) {
+        expect([file, (await get(`/dock/visualizer/${file}`)).status]).toEqual([file, 200]);
+      }
+
+      const options = { ca, headers: mine };
+      const ws = new WebSocket(`wss://localhost:${port}/dock/ws`, options);
+      afterThis(() => ws.terminate());
+      const hello = await new Promise((resolve, reject) => {
+        ws.once('message', resolve);
+        ws.once('error', reject);
+      });
+      expect(JSON.parse(String(hello)).type).toBe('hello');
+      for (const transport of ['polling', 'websocket'] as const) {
+        const socket = io(origin, {
+          ...{ path: '/dock/socket.io', transports: [transport], auth: { token: SECRET } },
+          ...{ ca: ca as never, reconnection: false, extraHeaders: { Origin: origin } },
+        });
+        afterThis(() => socket.disconnect());
+        await new Promise<void>((resolve, reject) => {
+          socket.once('connect', resolve);
+          socket.once('connect_error', reject);
+        });
+      }
+    });
+  }
+});
+
+function makePair(): { cert: string; key: string } {
+  const directory = mkdtempSync(join(tmpdir(), 'orbitdock-pair-'));
+  afterThis(() => rmSync(directory, { recursive: true, force: true }));
+  const pair = { cert: join(directory, 'cert.pem'), key: join(directory, 'key.pem') };
+  const { status, stderr } = spawnSync(
+    'openssl',
+    [
+      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'],
+      ...['-subj', '/CN=dock', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'],
+      ...['-keyout', pair.key, '-out', pair.cert],
+    ],
+    { encoding: 'utf8' },
+  );
+  expect(status, stderr).toBe(0);
+  return pair;
+}
+
 /** Runs nginx on loopback as a user until the test ends; resolves with its port once it answers. */
 async function startNginx(uid: number, upstream: number, lines: string): Promise<number> {
+  const port = await freePort();
+  const child = await runNginx(
+    uid,
+    `server {
+      listen 127.0.0.1:${port};
+      location / { proxy_pass http://127.0.0.1:${upstream}; ${lines} }
+    }`,
+  );
+  await until(async () => {
+    child.expectAlive();
+    const answer = await raw(port, requestText('GET', '/health', [['Host', `127.0.0.1:${port}`]]));
+    expect(answer.status).toBe(200);
+  });
+  return port;
+}
+
+/** Runs nginx with these servers as a user until the test ends. */
+async function runNginx(uid: number, servers: string): Promise<{ expectAlive(): void }> {
   if (NGINX === undefined)
     throw new Error('nginx is missing; install it (Debian: apt-get install nginx)');
   const directory = mkdtempSync(join(tmpdir(), 'orbitdock-nginx-'));
   chmodSync(directory, 0o777);
-  const port = await freePort();
   const file = join(directory, 'nginx.conf');
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
   writeFileSync(
@@ -103,10 +235,7 @@ async function startNginx(uid: number, upstream: number, lines: string): Promise
       access_log off;
       ${temporary.map((name) => `${name}_temp_path ${directory}/${name};`).join('\n')}
       map $http_upgrade $connection_upgrade { default upgrade; '' close; }
-      server {
-        listen 127.0.0.1:${port};
-        location / { proxy_pass http://127.0.0.1:${upstream}; ${lines} }
-      }
+      ${servers}
     }`,
   );
   // The umask may be narrow: another user reads it.
@@ -126,12 +255,11 @@ async function startNginx(uid: number, upstream: number, lines: string): Promise
     await ended;
     rmSync(directory, { recursive: true, force: true });
   });
-  await until(async () => {
-    if (child.exitCode !== null) throw new Error(`nginx ended with ${child.exitCode}: ${said}`);
-    const answer = await raw(port, requestText('GET', '/health', [['Host', `127.0.0.1:${port}`]]));
-    expect(answer.status).toBe(200);
-  });
-  return port;
+  return {
+    expectAlive() {
+      if (child.exitCode !== null) throw new Error(`nginx ended with ${child.exitCode}: ${said}`);
+    },
+  };
 }
 
 function freePort(): Promise<number> {

@@ -1,7 +1,8 @@
 /**
  * Who is at the other end of a connection: whether it is a process of the user who runs this server, and
- * whether it is a proxy, behind which any caller may be. Linux writes the owner of every TCP socket into `/proc/net/tcp`; a unix socket is protected by the permissions
- * of its file. Where the system does not tell (macOS), a loopback peer counts as the same user.
+ * whether it is a proxy, behind which any caller may be. Linux writes the owner of every TCP socket into
+ * `/proc/net/tcp`; a unix socket is protected by the permissions of its file. Where the system does not tell
+ * (macOS), a loopback peer counts as the same user.
  */
 import { closeSync, openSync, readSync } from 'node:fs';
 import { endianness } from 'node:os';
@@ -199,6 +200,14 @@ export interface LocalEnd {
   readonly port: number | null;
 }
 
+/** The name by which a client reached us. */
+export interface NamedHost {
+  readonly host: string;
+  readonly kind: HostKind;
+  /** What the client speaks with a trusted proxy; null where no proxy says so. */
+  readonly scheme: 'http' | 'https' | null;
+}
+
 /** A request target taken apart without interpreting it. */
 export interface Target {
   readonly path: string;
@@ -206,27 +215,35 @@ export interface Target {
   readonly query: string;
   /** Host and port of an absolute-form target; must pass the same rule as the Host header. */
   readonly authority: string | null;
+  /** It was the base path itself: relative addresses need the slash at its end that is missing. */
+  readonly isBareBase: boolean;
 }
 
 /** The names this server goes by. */
 export interface Names {
   /** @returns null for a name that is not ours */
   kindOfHost(host: string, local: LocalEnd): HostKind | null;
-  /** @param host a Host that has passed, of this `kind` */
-  isOwnOrigin(origin: string, host: string, kind: HostKind, local: LocalEnd): boolean;
+  /** @param named a Host that has passed */
+  isOwnOrigin(origin: string, named: NamedHost, local: LocalEnd): boolean;
   /** Whether `--allow-origin` names it. */
   isAllowedOrigin(origin: string): boolean;
 }
 
 const LOOPBACK_NAMES = ['127.0.0.1', 'localhost', '[::1]'];
 
-/** @returns null for forms that only proxies get, such as `host:port` */
-export function splitTarget(url: string): Target | null {
+/**
+ * @param basePath  is taken off the path where it stands before it; a proxy may have taken it off, and hooks have none
+ * @returns null for forms that only proxies get, such as `host:port`
+ */
+export function splitTarget(url: string, basePath = ''): Target | null {
   const parts = /^(?:https?:\/\/([^/?#]*))?(\/[^?#]*|\*|)(?:\?([^#]*))?(?:#.*)?$/i.exec(url);
   if (!parts) return null;
   const [, authority, path = '', query = ''] = parts;
   if (authority === undefined && path === '') return null;
-  return { path: path || '/', query, authority: authority ?? null };
+  const isBareBase = basePath !== '' && path === basePath;
+  const isBelow = basePath !== '' && path.startsWith(`${basePath}/`);
+  const own = isBareBase ? '/' : isBelow ? path.slice(basePath.length) : path || '/';
+  return { path: own, query, authority: authority ?? null, isBareBase };
 }
 
 /** Whether an address as Node reports it is of 127.0.0.0/8 or ::1, also when mapped into IPv6. */
@@ -265,9 +282,13 @@ export function createNames(deps: {
     return deps.bind.isLoopback ? 'loopback' : 'address';
   }
 
-  function isOwnOrigin(origin: string, host: string, kind: HostKind, local: LocalEnd): boolean {
+  function isOwnOrigin(origin: string, named: NamedHost, local: LocalEnd): boolean {
+    const { host, kind } = named;
     const name = host.toLowerCase();
-    if (kind === 'allowed') return origin === `https://${name}` || origin === `http://${name}`;
+    if (kind === 'allowed') {
+      const schemes = named.scheme === null ? ['https', 'http'] : [named.scheme];
+      return schemes.some((one) => origin === `${one}://${name}`);
+    }
     // No browser reaches a unix socket.
     if (local.port === null) return false;
     // On a wide bind, the visitor's own localhost is another machine's server, hence the kind.

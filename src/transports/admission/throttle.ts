@@ -1,6 +1,7 @@
 /**
- * How much one caller may do: wrong tokens, connections, messages. Slows down guessing: who presents wrong tokens is told to wait, longer each time. It only ever changes
- * the answer to a wrong token; a valid one is admitted before this is asked, so that no flood can lock
+ * How much one caller may do: wrong tokens, connections, messages. Slows down guessing: who presents wrong tokens is
+ * told to wait, longer each time. It only ever changes the answer to a wrong token; a valid one is admitted before
+ * this is asked, so that no flood can lock
  * out the owner.
  */
 import type { Socket } from 'node:net';
@@ -102,7 +103,12 @@ export interface Caps {
 }
 
 /** Begins to count. */
-export function createCaps(deps: { maxPerAddress: number; maxUnauthenticated: number }): Caps {
+export function createCaps(deps: {
+  maxPerAddress: number;
+  maxUnauthenticated: number;
+  /** Behind which many may be: its sockets are not counted. */
+  isProxy?: (address: string) => boolean;
+}): Caps {
   const perAddress = new Map<string, number>();
   const unauthenticated = new Set<Peer>();
 
@@ -117,7 +123,7 @@ export function createCaps(deps: { maxPerAddress: number; maxUnauthenticated: nu
     opened(socket) {
       // Unknown means it is gone already.
       const address = plainAddress(socket.remoteAddress ?? '');
-      if (address === '' || isLoopbackAddress(address)) return true;
+      if (address === '' || isLoopbackAddress(address) || deps.isProxy?.(address)) return true;
       const count = (perAddress.get(address) ?? 0) + 1;
       if (count > deps.maxPerAddress) {
         socket.destroy();

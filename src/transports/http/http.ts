@@ -78,7 +78,8 @@ export function createHttp(
     logRequest(deps.log, request, response);
     const admission = passGate(deps, headersFor, { request, response });
     if (admission === null) return;
-    const { path } = admission.target;
+    const { path, isBareBase } = admission.target;
+    if (isBareBase) return leadIntoBase(request, response, headersFor(admission));
     const endpoint = endpoints.get(path);
     const answered =
       endpoint === undefined
@@ -94,6 +95,17 @@ export function createHttp(
       answerRefusal(response, error, { path, headers: headersFor(admission) });
     });
   };
+}
+
+/** From `/dock` to `/dock/`, relative: from there the page finds its files. */
+function leadIntoBase(
+  request: IncomingMessage,
+  response: ServerResponse,
+  headers: Readonly<Record<string, string>>,
+): void {
+  const [path = '', query] = (request.url ?? '').split('?', 2);
+  const Location = `${path.slice(path.lastIndexOf('/') + 1)}/${query === undefined ? '' : `?${query}`}`;
+  response.writeHead(308, { ...headers, Location }).end();
 }
 
 function bodyHeaders(

@@ -1,5 +1,6 @@
 /** Pictures of a message: fetched with the page's token when they come into view, never by a bare address. */
 import { useEffect, useRef, useState } from 'preact/hooks';
+import { SERVER_URL } from '../places.ts';
 import { readToken } from '../token.ts';
 
 interface Picture {
@@ -68,7 +69,7 @@ async function fetchPicture(url: string, signal: AbortSignal): Promise<Blob> {
   const token = readToken();
   const headers: Record<string, string> =
     token === null ? {} : { Authorization: `Bearer ${token}` };
-  const answer = await fetch(new URL(`.${url}`, document.baseURI), { headers, signal });
+  const answer = await fetch(new URL(`.${url}`, SERVER_URL), { headers, signal });
   if (answer.ok) return await answer.blob();
   throw new Error(answer.status === 404 ? 'not kept any more' : `not loaded (${answer.status})`);
 }
