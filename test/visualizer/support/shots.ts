@@ -96,7 +96,7 @@ export const SHOTS: readonly Shot[] = [
     name: 'time-travel-context',
     options: { ...LAPTOP, colorScheme: 'dark' },
     path: 's/od-0001?tab=context',
-    act: press('[', '[', '['),
+    act: press(',', ',', ','),
   },
   { name: 'conversation', options: LAPTOP, path: 's/od-0004?tab=session' },
   { name: 'approval', options: LAPTOP, path: 's/od-0007?tab=session', before: askForPatch },

@@ -30,6 +30,19 @@ export function SessionHead() {
         <button
           type="button"
           class="button"
+          aria-pressed={tab.value === 'timeline'}
+          onClick={() => openTab('timeline')}
+        >
+          Timeline
+        </button>
+        {tab.value === 'timeline' && (
+          <button type="button" class="button" onClick={() => openTab('session')}>
+            Conversation
+          </button>
+        )}
+        <button
+          type="button"
+          class="button"
           aria-pressed={isInspectorOpen.value}
           title="Why it is in this state, and its last hour (\\)"
           onClick={() => {
