@@ -149,6 +149,7 @@ function Phone() {
 /** A session has the whole screen; its head leads back. */
 function PhoneSession() {
   const current = view.value;
+  const isTimed = current === 'more' && tab.value === 'timeline';
   return (
     <>
       <PhoneHead />
@@ -162,7 +163,7 @@ function PhoneSession() {
         {current === 'states' && <Outline />}
         {current === 'chart' && <ChartPanel />}
         {current === 'more' && <Inspector tabs={MORE} />}
-        {current !== 'session' && current !== 'now' && <Timeline />}
+        {current !== 'session' && current !== 'now' && !isTimed && <Timeline />}
       </main>
     </>
   );

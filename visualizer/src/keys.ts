@@ -1,6 +1,6 @@
 /** Every key of the page in one table: the dialog shows it, `startKeys` obeys it. Off inside fields. */
 import { goFirst, goLive, step, toggleLive } from './cursor.ts';
-import { stepInbox } from './inbox-queue.ts';
+import { stepInbox, undoSnooze } from './inbox-queue.ts';
 import { actions, chartView, nextRegion } from './lighting.ts';
 import { selectNeighbour, togglePin } from './list.ts';
 import {
@@ -79,6 +79,7 @@ export const KEYS: readonly KeyEntry[] = [
   { keys: ['a'], words: 'approve the request that is shown', act: () => press('.approve') },
   { keys: ['d'], words: 'deny it, with words', act: () => press('.deny') },
   { keys: ['h'], words: 'snooze the request of the inbox', act: () => pressNow('.snooze') },
+  { keys: ['z'], words: 'take the last snooze back', act: undoSnooze },
   { keys: ['Enter'], words: 'open the session of the inbox', act: () => pressNow('.open-session') },
   {
     keys: ['x'],

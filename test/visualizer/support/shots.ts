@@ -165,7 +165,7 @@ export const SHOTS: readonly Shot[] = [
     name: 'phone-events-dark',
     options: { ...PHONE, colorScheme: 'dark' },
     path: 's/od-0001',
-    act: show('Events'),
+    act: show('Timeline'),
   },
   { name: 'phone-grid', options: PHONE, path: 'grid' },
   { name: 'small-phone-grid', options: SMALL_PHONE, path: 'grid' },

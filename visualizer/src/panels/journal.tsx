@@ -66,8 +66,18 @@ function wordsOf(span: TimelineSpan): string {
     const phase = phaseOfSpan(span);
     return phase === 'attention' ? 'held by the request' : PHASE_WORDS[phase];
   }
-  if (row === 'turn') return span.failed ? 'Turn, failed' : 'Turn';
+  if (row === 'turn') return `Turn ${turnNumber(span)}${span.failed ? ', failed' : ''}`;
   return visibleText(text);
+}
+
+/** Which of the turns that the journal holds it is. */
+function turnNumber(span: TimelineSpan): number {
+  return (
+    (timeline
+      .peek()
+      ?.spans.filter(({ row }) => row === 'turn')
+      .indexOf(span) ?? 0) + 1
+  );
 }
 
 /** The middle of the page while the timeline is looked at. */
@@ -126,7 +136,7 @@ function Tools({ known }: { known: JournalTimeline }) {
         {a !== null && b === null ? 'Set B' : 'Set A'}
       </button>
       {held !== null && (
-        <button type="button" class="button past" onClick={goLive}>
+        <button type="button" class="button to-live" onClick={goLive}>
           Back to live
         </button>
       )}

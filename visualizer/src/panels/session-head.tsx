@@ -151,7 +151,7 @@ const VIEW_WORDS: Record<Exclude<View, 'sessions'>, string> = {
   now: 'Now',
   states: 'States',
   chart: 'Chart',
-  more: 'Events',
+  more: 'Timeline',
 };
 
 /** On a phone: the way back, what it is and does, and its views. */
@@ -227,5 +227,5 @@ function openView(name: View): void {
   if (name === 'session') tab.value = 'session';
   if (name === 'states') tab.value = 'states';
   if (name === 'more' && (tab.peek() === 'session' || tab.peek() === 'states'))
-    tab.value = 'events';
+    tab.value = 'timeline';
 }
