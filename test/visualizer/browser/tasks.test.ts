@@ -207,10 +207,7 @@ it('9: reads a request that is only watched, and where to answer it', async () =
   const page = await visit(`${server.url}s/od-0000`, DESK);
   await timed('a watched request', async () => {
     await page.getByText('rate(http_request_seconds_sum[5m])').first().waitFor();
-    await page
-      .getByText(/own terminal/)
-      .first()
-      .waitFor();
+    await page.getByText(/Answer in its own terminal/).waitFor();
     expect(await page.getByRole('button', { name: /^(Approve|Deny|Answer)/ }).count()).toBe(0);
   });
 });
