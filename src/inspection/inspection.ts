@@ -32,6 +32,7 @@ import { REDACT_LIMITS } from './redact.ts';
 import { storedRow } from './rows.ts';
 import { createSegments, endOf, type Segments } from './segments.ts';
 import { createStatelyFeed, type StatelyFeed } from './stately.ts';
+import { createTimelines } from './timeline.ts';
 import { createWhy, type Why } from './why.ts';
 
 /** Rows of the first overview. */
@@ -59,6 +60,7 @@ export interface Inspection {
   unwatch(session: string): void;
   history(session: string, beforeSeq: number | null, limit?: number): Promise<HistoryPage>;
   at(session: string, seq: number): Promise<Result<'at'>>;
+  timeline(session: string): Promise<Result<'timeline'>>;
   why: Why['why'];
   next: Why['next'];
   child: ActorLifetimes['life'];
@@ -111,6 +113,7 @@ export function createInspection(deps: InspectionDeps): Inspection {
     unwatch: hub.unfollow,
     history: history.page,
     at: history.at,
+    timeline: createTimelines(writer),
     why: why.why,
     next: why.next,
     child: createActorLifetimes({ history, segments, now }).life,

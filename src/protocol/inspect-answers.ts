@@ -11,6 +11,44 @@ export interface HistoryPage {
   cut: boolean;
 }
 
+/** A whole journal in real time: complete before any record of it is loaded. */
+export interface JournalTimeline {
+  /** Number of the first event of `times`; 0 when the journal holds none. The others follow without a gap. */
+  first: number;
+  last: number;
+  /** Older events are gone for good. */
+  cut: boolean;
+  /** When each event happened, ms since 1970, in the order of their numbers. */
+  times: number[];
+  /** What each was: place in `types`; -1 minus that place for one that was refused. */
+  kinds: number[];
+  types: string[];
+  /** What lasted, in the order in which it began. */
+  spans: TimelineSpan[];
+  /** Part of the model's context in use, 0 to 1, at moments in ms since 1970. */
+  context: [at: number, share: number][];
+}
+
+/** Something that lasted from one event of a journal to another. */
+export interface TimelineSpan {
+  /** `state`: the innermost states of region `phase`; `request`: something waited for a person. */
+  row: 'state' | 'request' | 'turn' | 'tool' | 'agent' | 'compaction' | 'link';
+  /** Id of the request, the tool use or the agent; empty for everything else. */
+  id: string;
+  /**
+   * State paths with blanks between, type of the request, name of the tool, kind of the agent, state of the link;
+   * redacted. The journal holds no words: those of a request are in its history (`list_approvals`).
+   */
+  text: string;
+  /** Ms since 1970, and number of the event that began it. */
+  from: number;
+  seq: number;
+  /** Null while it lasts. */
+  to: number | null;
+  endSeq: number | null;
+  failed?: true;
+}
+
 /** A moment: the state right after event `seq`. */
 export interface Moment {
   session: string;

@@ -15,6 +15,7 @@ import type {
   HistoryPage,
   InspectRecord,
   InspectStats,
+  JournalTimeline,
   Json,
   Moment,
   NextEvents,
@@ -23,7 +24,6 @@ import type {
   WhyState,
 } from './inspect-answers.ts';
 
-export type * from './inspect-answers.ts';
 export type * from './inspect-answers.ts';
 
 /** Grows with a change that an older page would misread. */
@@ -210,6 +210,8 @@ export interface InspectRequests {
   unwatch: [{ session: string }, Answer<object>];
   /** The page of records before `beforeSeq` (without it: the newest). */
   history: [{ session: string; beforeSeq?: number; limit?: number }, Answer<HistoryPage>];
+  /** The whole journal in real time, without payloads. */
+  timeline: [{ session: string }, Answer<JournalTimeline>];
   at: [{ session: string; seq: number }, Answer<Moment>];
   /** `state` is a state's id as `machines/describe.ts` gives it; without `seq`: the newest moment. */
   why: [{ session: string; state: string; seq?: number }, Answer<WhyState>];

@@ -124,6 +124,7 @@ export const INSPECT_SCOPES: { readonly [Name in keyof InspectRequests]: Scope }
   watch: 'observe',
   unwatch: 'observe',
   history: 'observe',
+  timeline: 'observe',
   at: 'observe',
   why: 'observe',
   next: 'observe',

@@ -237,6 +237,7 @@ function createQuestions(deps: {
   return {
     history: ({ session, beforeSeq, limit }) =>
       inspection.history(session, beforeSeq ?? null, limit),
+    timeline: ({ session }) => inspection.timeline(session),
     at: ({ session, seq }) => inspection.at(session, seq),
     why: ({ session, state, seq }) => inspection.why(session, state, seq ?? null),
     next: ({ session, seq }) => inspection.next(session, seq ?? null),
@@ -265,6 +266,7 @@ const FIELDS: { [N in Name]: Record<string, Check> } = {
   watch: { session: isId, 'sinceSeq?': isSeq },
   unwatch: { session: isId },
   history: { session: isId, 'beforeSeq?': isSeq, 'limit?': isLimit },
+  timeline: { session: isId },
   at: { session: isId, seq: isSeq },
   why: { session: isId, state: isId, 'seq?': isSeq },
   next: { session: isId, 'seq?': isSeq },

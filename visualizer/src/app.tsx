@@ -7,6 +7,7 @@ import { Dialogs } from './panels/dialogs.tsx';
 import { Grid } from './panels/grid.tsx';
 import { Inbox } from './panels/inbox.tsx';
 import { Inspector } from './panels/inspector.tsx';
+import { Journal } from './panels/journal.tsx';
 import { Machines } from './panels/machines.tsx';
 import { Now } from './panels/now-panel.tsx';
 import { Outline } from './panels/outline.tsx';
@@ -68,12 +69,21 @@ function Desk() {
 /** The conversation, or the chart with its timeline, between the list and the side column. */
 function DeskSessions() {
   const isTalking = tab.value === 'session' && actor.value === null;
+  const isTimed = tab.value === 'timeline' && actor.value === null;
   const hasSide = selected.value !== null && (isInspectorOpen.value || !isTalking);
   return (
     <main class={`desk${isTalking ? ' talking' : ''}${hasSide ? '' : ' wide'}`}>
       <Sessions />
       <div class="middle">
-        {selected.value === null ? <WaitingOverview /> : isTalking ? <Talk /> : <Charted />}
+        {selected.value === null ? (
+          <WaitingOverview />
+        ) : isTalking ? (
+          <Talk />
+        ) : isTimed ? (
+          <Timed />
+        ) : (
+          <Charted />
+        )}
       </div>
       {hasSide && <Inspector />}
     </main>
@@ -90,6 +100,16 @@ function Talk() {
   );
 }
 
+function Timed() {
+  return (
+    <>
+      <SessionHead />
+      <Trouble />
+      <Journal />
+    </>
+  );
+}
+
 function Charted() {
   return (
     <>
@@ -101,7 +121,7 @@ function Charted() {
 }
 
 /** Panels that have no view of their own on a phone. */
-const MORE = ['why', 'events', 'sequence', 'context', 'try'] as const;
+const MORE = ['timeline', 'why', 'events', 'sequence', 'context', 'try'] as const;
 
 function Phone() {
   const isInSession = place.value === 'sessions' && view.value !== 'sessions';
@@ -129,6 +149,7 @@ function Phone() {
 /** A session has the whole screen; its head leads back. */
 function PhoneSession() {
   const current = view.value;
+  const isTimed = current === 'more' && tab.value === 'timeline';
   return (
     <>
       <PhoneHead />
@@ -142,7 +163,7 @@ function PhoneSession() {
         {current === 'states' && <Outline />}
         {current === 'chart' && <ChartPanel />}
         {current === 'more' && <Inspector tabs={MORE} />}
-        {current !== 'session' && current !== 'now' && <Timeline />}
+        {current !== 'session' && current !== 'now' && !isTimed && <Timeline />}
       </main>
     </>
   );

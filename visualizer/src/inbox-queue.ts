@@ -39,6 +39,11 @@ export function snooze(request: string, until: number): void {
   snoozed.value = [...kept, [request, until]];
 }
 
+/** Takes the newest snooze back. */
+export function undoSnooze(): void {
+  snoozed.value = snoozed.peek().slice(0, -1);
+}
+
 /** Brings back everything that was put off. */
 export function wakeAll(): void {
   snoozed.value = [];

@@ -1,6 +1,6 @@
 /** Every key of the page in one table: the dialog shows it, `startKeys` obeys it. Off inside fields. */
 import { goFirst, goLive, step, toggleLive } from './cursor.ts';
-import { stepInbox } from './inbox-queue.ts';
+import { stepInbox, undoSnooze } from './inbox-queue.ts';
 import { actions, chartView, nextRegion } from './lighting.ts';
 import { selectNeighbour, togglePin } from './list.ts';
 import {
@@ -11,9 +11,18 @@ import {
   openTab,
   place,
   TABS,
+  tab,
 } from './route.ts';
 import { mayControl } from './session-client.ts';
 import { nextTheme } from './theme.ts';
+import {
+  play,
+  playing,
+  setCompared,
+  stepRequest,
+  stopPlaying,
+  zoomTime,
+} from './timeline/store.ts';
 
 interface KeyEntry {
   keys: readonly string[];
@@ -44,16 +53,23 @@ export const KEYS: readonly KeyEntry[] = [
   { keys: ['j'], words: 'next session, or request of the inbox', act: () => neighbour(1) },
   { keys: ['k'], words: 'previous session, or request', act: () => neighbour(-1) },
   { keys: ['p'], words: 'pin this session', act: togglePin },
-  { keys: ['[', ','], words: 'event before', act: () => step(-1) },
-  { keys: [']', '.'], words: 'next event', act: () => step(1) },
+  {
+    keys: ['['],
+    words: 'request before (until now: event before)',
+    act: () => void stepRequest(-1),
+  },
+  { keys: [']'], words: 'next request (until now: next event)', act: () => void stepRequest(1) },
+  { keys: [','], words: 'event before', act: () => step(-1) },
+  { keys: ['.'], words: 'next event', act: () => step(1) },
+  { keys: ['m'], words: 'moment A, then B: what differs', act: setCompared },
   { keys: ['{'], words: 'ten events before', act: () => step(-10) },
   { keys: ['}'], words: 'ten events on', act: () => step(10) },
   { keys: ['Home'], words: 'first event', act: goFirst },
   { keys: ['End'], words: 'newest event, live', act: goLive },
-  { keys: [' '], words: 'hold, or go live', act: toggleLive },
+  { keys: [' '], words: 'play the timeline; hold, or go live', act: playOrHold },
   { keys: ['f'], words: 'fit the chart', act: () => chartView()?.fit() },
-  { keys: ['+', '='], words: 'zoom in', act: () => chartView()?.zoom(1) },
-  { keys: ['-', '−'], words: 'zoom out', act: () => chartView()?.zoom(-1) },
+  { keys: ['+', '='], words: 'zoom in', act: () => zoom(1) },
+  { keys: ['-', '−'], words: 'zoom out', act: () => zoom(-1) },
   {
     keys: Object.keys(PANS),
     words: 'pan the chart, when it has the focus',
@@ -63,6 +79,7 @@ export const KEYS: readonly KeyEntry[] = [
   { keys: ['a'], words: 'approve the request that is shown', act: () => press('.approve') },
   { keys: ['d'], words: 'deny it, with words', act: () => press('.deny') },
   { keys: ['h'], words: 'snooze the request of the inbox', act: () => pressNow('.snooze') },
+  { keys: ['z'], words: 'take the last snooze back', act: undoSnooze },
   { keys: ['Enter'], words: 'open the session of the inbox', act: () => pressNow('.open-session') },
   {
     keys: ['x'],
@@ -73,7 +90,7 @@ export const KEYS: readonly KeyEntry[] = [
   },
   { keys: ['r'], words: 'next region of the chart', act: nextRegion },
   {
-    keys: ['1', '2', '3', '4', '5', '6', '7'],
+    keys: ['1', '2', '3', '4', '5', '6', '7', '8'],
     words: 'conversation, and the tabs of the chart',
     act: (key) => openTab(TABS[Number(key) - 1] ?? 'events'),
   },
@@ -109,6 +126,17 @@ export const KEYS: readonly KeyEntry[] = [
     },
   },
 ];
+
+function zoom(by: 1 | -1): void {
+  if (tab.peek() === 'timeline') zoomTime(by > 0 ? 0.5 : 2);
+  else chartView()?.zoom(by);
+}
+
+function playOrHold(): void {
+  if (tab.peek() !== 'timeline') toggleLive();
+  else if (playing.peek() === null) play(8);
+  else stopPlaying();
+}
 
 function neighbour(by: number): void {
   if (place.peek() === 'inbox') stepInbox(by);

@@ -22,6 +22,7 @@ import { startReading } from './read-marks.ts';
 import { startRouting } from './route.ts';
 import { startConversation } from './session-client.ts';
 import { startTheme } from './theme.ts';
+import { startTimeline } from './timeline/store.ts';
 import { pairFromAddress } from './token.ts';
 import { connect } from './transport.ts';
 
@@ -43,6 +44,7 @@ startRouting();
 connect();
 if (unpaired !== null) notice.value = unpaired;
 startConversation();
+startTimeline();
 startKeys();
 startAnnouncer();
 startInboxQueue();

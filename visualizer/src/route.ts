@@ -10,7 +10,16 @@ import { PAGE_PATH } from './places.ts';
 import { select } from './transport.ts';
 
 /** What the inspector shows. */
-export const TABS = ['session', 'states', 'why', 'events', 'sequence', 'context', 'try'] as const;
+export const TABS = [
+  'session',
+  'states',
+  'timeline',
+  'why',
+  'events',
+  'sequence',
+  'context',
+  'try',
+] as const;
 /** A tab of the inspector. */
 export type Tab = (typeof TABS)[number];
 

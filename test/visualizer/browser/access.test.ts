@@ -70,7 +70,7 @@ describe.each(['light', 'dark'] as const)('axe finds nothing in %s', (colorSchem
     const page = await visit(`${server.url}s/od-0001?tab=events`, { colorScheme });
     await page.waitForSelector('.chart .leaf.on');
     const found: string[] = [];
-    for (const key of ['1', '2', '3', '4', '5', '6', '7', '[', '?']) {
+    for (const key of ['1', '2', '3', '4', '5', '6', '7', '8', ',', '?']) {
       await page.keyboard.press(key);
       await still(page);
       found.push(...(await findings(page)).map((one) => `${key} ${one}`));
@@ -112,7 +112,7 @@ describe.each(['light', 'dark'] as const)('axe finds nothing in %s', (colorSchem
     await page.getByRole('button', { name: 'Menu', exact: true }).tap();
     found.push(...(await findings(page)).map((one) => `Menu ${one}`));
     await page.goto(`${server.url}s/od-0001`);
-    for (const name of ['Talk', 'Now', 'States', 'Chart', 'Events']) {
+    for (const name of ['Talk', 'Now', 'States', 'Chart', 'Timeline']) {
       await page.getByRole('navigation').getByRole('button', { name, exact: true }).click();
       await still(page);
       found.push(...(await findings(page)).map((one) => `${name} ${one}`));
@@ -149,7 +149,7 @@ describe.each([
     await look('Sessions');
     await page.locator('.virtual-row').first().tap();
     await page.getByTestId('session').waitFor();
-    for (const name of ['Talk', 'Now', 'States', 'Chart', 'Events']) {
+    for (const name of ['Talk', 'Now', 'States', 'Chart', 'Timeline']) {
       await page.getByRole('navigation').getByRole('button', { name, exact: true }).tap();
       await look(name);
     }
@@ -178,7 +178,7 @@ it.each([
   };
   expect(await room('States', '.outline')).toBeGreaterThan(0.35);
   expect(await room('Chart', '.chart')).toBeGreaterThan(0.25);
-  expect(await room('Events', '.events')).toBeGreaterThan(0.35);
+  expect(await room('Timeline', '.journal')).toBeGreaterThan(0.35);
 });
 
 it('cuts a long name before the states beside it', async () => {

@@ -26,7 +26,7 @@ async function scrubbed(page: Page, last: number): Promise<string[]> {
         ]);
       }),
     );
-    if (seq < last) await page.keyboard.press(']');
+    if (seq < last) await page.keyboard.press('.');
   }
   await page.keyboard.press('End');
   return moments;
@@ -55,10 +55,10 @@ it('outlives a kill: banner, resync, no lost record, the same states before and 
   await gone;
   await page.getByTestId('offline').waitFor({ timeout: 3000 });
   expect(await page.locator('.page').getAttribute('class')).toContain('stale');
-  await page.keyboard.press('7');
+  await page.keyboard.press('8');
   expect(await page.getByRole('button', { name: /Try it after/ }).isDisabled()).toBe(true);
   expect(await page.getByTestId('send-live').isDisabled()).toBe(true);
-  await page.keyboard.press('4');
+  await page.keyboard.press('5');
   await start(directory, port);
   await page.getByTestId('offline').waitFor({ state: 'detached', timeout: 5000 });
   expect(await page.getByTestId('notice').textContent()).toContain('The server was restarted');

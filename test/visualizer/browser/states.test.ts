@@ -66,7 +66,7 @@ it('tells a filter without hits, an unknown chart and a session without moments 
   await expect
     .poll(() => page.getByTestId('context').textContent())
     .toContain('appears with the first event');
-  await page.keyboard.press('5');
+  await page.keyboard.press('6');
   await expect.poll(() => page.locator('.inspector').textContent()).toContain('No events yet');
 });
 

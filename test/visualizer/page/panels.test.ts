@@ -24,9 +24,9 @@ it('opens a session by click, by key and by address, and survives a reload', asy
   await page.keyboard.press('k');
   await page.waitForURL(first);
   await expect.poll(() => page.getByTestId('now').textContent()).toContain('#12');
-  await page.keyboard.press('[');
-  await page.keyboard.press('[');
-  await page.keyboard.press('6');
+  await page.keyboard.press(',');
+  await page.keyboard.press(',');
+  await page.keyboard.press('7');
   await page.waitForURL(/seq=10&tab=context/);
   await page.reload();
   await expect.poll(() => page.getByTestId('now').textContent()).toContain('#10');
@@ -70,9 +70,9 @@ it('shows a child actor as it was at each moment, and nobody who was not there y
   await page.keyboard.press('Home');
   await expect.poll(() => card.textContent()).toContain('had started by this moment');
   expect(await page.getByTestId('actor').count()).toBe(0);
-  await page.keyboard.press(']');
+  await page.keyboard.press('.');
   await expect.poll(() => card.textContent()).toContain(`Appeared#${appeared} link.requested`);
-  await page.keyboard.press('5');
+  await page.keyboard.press('6');
   expect(await page.locator('.life.begins').count()).toBe(1);
   expect(await page.locator('.life.ends').count()).toBe(1);
   await page.goto(`${server.url}s/od-0001/stranger`);
@@ -144,7 +144,7 @@ it('steps back seven events everywhere at once, while live ones count on', async
   const server = await fixture({ sessions: 3 }, 30);
   const page = await visit(`${server.url}s/od-0001?tab=context`);
   await page.waitForSelector('.chart .leaf.on');
-  for (let round = 0; round < 7; round += 1) await page.keyboard.press('[');
+  for (let round = 0; round < 7; round += 1) await page.keyboard.press(',');
   const seq = 23;
   const world = await page.locator('.world').getAttribute('transform');
   await expect
@@ -156,7 +156,7 @@ it('steps back seven events everywhere at once, while live ones count on', async
   for (let round = 0; round < 5; round += 1) server.sessions[1]?.step();
   await expect.poll(() => page.getByTestId('behind').textContent()).toBe('12 behind live');
   expect(await page.locator('.world').getAttribute('transform')).toBe(world);
-  await page.keyboard.press('4');
+  await page.keyboard.press('5');
   await expect
     .poll(() => page.locator('[data-testid=event-list] [aria-selected=true]').textContent())
     .toContain(`#${seq}`);

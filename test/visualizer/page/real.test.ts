@@ -36,7 +36,7 @@ it('shows a hook in the chart, says why, and scrubs past a restart', async () =>
     return page.getByTestId('now').textContent();
   };
   await expect.poll(firstEvent, { timeout: 8000 }).toContain('#1 ');
-  await page.keyboard.press('6');
+  await page.keyboard.press('7');
   await expect.poll(() => page.getByTestId('context').textContent()).toContain('Context after #1');
   await page.keyboard.press('End');
   await expect.poll(() => page.getByTestId('timeline').textContent()).toContain('Live');

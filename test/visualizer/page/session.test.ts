@@ -170,7 +170,7 @@ it('only shows to whoever may only look', async () => {
   await expect.poll(() => page.getByTestId('approval').textContent()).toContain('may only look');
   expect(await page.getByTestId('approval').getByRole('button').count()).toBe(0);
   expect(await page.locator('.composer').count()).toBe(0);
-  await page.keyboard.press('7');
+  await page.keyboard.press('8');
   await page.getByTestId('try').waitFor();
   expect(await page.getByTestId('send-live').count()).toBe(0);
 });

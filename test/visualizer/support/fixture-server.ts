@@ -12,6 +12,7 @@ import { transition } from 'xstate';
 import { sessionMachine } from '../../../machines/index.ts';
 import { edgeOf } from '../../../src/inspection/fold.ts';
 import { nextEvents } from '../../../src/inspection/possible.ts';
+import { createTimelineBuilder } from '../../../src/inspection/timeline.ts';
 import type {
   Cause,
   ChildLife,
@@ -232,6 +233,7 @@ function answerInspect(
   });
   on('unwatch', (session) => ({ was: told.delete(session.id) }));
   on('history', (session, { beforeSeq }) => pageOf(session, beforeSeq));
+  on('timeline', (session) => timelineOf(session));
   on('at', (session, { seq = 0 }) => momentOf(session, seq));
   on('why', (session, { seq, state }) => {
     const record = session.records.find((one) => one.seq === seq) ?? session.records.at(-1);
@@ -320,6 +322,19 @@ function lifeOf({ records }: FakeSession, id: string, seq?: number): object {
   const until = ended?.at ?? records.find((one) => one.seq === seq)?.at ?? new Date().toISOString();
   const forMs = started && Date.parse(until) - Date.parse(started.at);
   return { ...child, started, ended, reason: null, forMs } satisfies ChildLife;
+}
+
+/** The timeline as the server builds it, from the records that are kept. */
+function timelineOf({ records, contexts }: FakeSession): object {
+  const builder = createTimelineBuilder();
+  for (const { seq, at, origin, value, accepted, revision, event } of records) {
+    builder.add({
+      ...{ seq, at, origin, accepted, revision, caller: null },
+      event: JSON.stringify(contexts.get(seq)?.event ?? event),
+      value: JSON.stringify(value),
+    });
+  }
+  return builder.view({ first: records[0]?.seq ?? 0, last: records.at(-1)?.seq ?? 0 });
 }
 
 function momentOf(session: FakeSession, seq: number): object {

@@ -114,7 +114,8 @@ function Finder() {
   );
 }
 
-function Tree({ lines, label }: { lines: readonly TreeLine[]; label: string }) {
+/** A JSON tree with its changes marked. */
+export function Tree({ lines, label }: { lines: readonly TreeLine[]; label: string }) {
   return (
     <ul class="json code" aria-label={label}>
       {lines.map((line) => (
@@ -143,7 +144,8 @@ function Tree({ lines, label }: { lines: readonly TreeLine[]; label: string }) {
   );
 }
 
-function Value({ value }: { value: Json }) {
-  if (value === '[redacted]') return <em class="redacted">[redacted]</em>;
+/** A plain value; one that is hidden says so. */
+export function Value({ value }: { value: Json }) {
+  if (value === '[redacted]') return <em class="redacted">hidden: looks like a secret</em>;
   return <span class={`json-${typeof value}`}>{visibleText(JSON.stringify(value))}</span>;
 }

@@ -4,9 +4,12 @@
  */
 import type { FunctionComponent } from 'preact';
 import { TABS, type Tab, tab } from '../route.ts';
+import { isPhone } from '../ui/screen.ts';
 import { DryRunPanel } from './attempt.tsx';
 import { Context } from './context.tsx';
 import { Events } from './events.tsx';
+import { Journal } from './journal.tsx';
+import { MomentPanel } from './moment.tsx';
 import { Now } from './now-panel.tsx';
 import { Outline } from './outline.tsx';
 import { Sequence } from './sequence.tsx';
@@ -16,6 +19,7 @@ import './inspector.css';
 const PANELS: Record<Tab, { title: string; Panel: FunctionComponent }> = {
   session: { title: 'Now', Panel: Now },
   states: { title: 'States', Panel: Outline },
+  timeline: { title: 'Timeline', Panel: () => (isPhone.value ? <Journal /> : <MomentPanel />) },
   why: { title: 'Why?', Panel: Why },
   events: { title: 'Events', Panel: Events },
   sequence: { title: 'Sequence', Panel: Sequence },

@@ -12,6 +12,23 @@ const WORDS: Record<Place, string> = {
   about: 'About',
 };
 
+/** Paths of the icons of the bar below. */
+const ICONS: Partial<Record<Place | 'menu', string>> = {
+  inbox: 'M4 13h4.5l1.5 3h4l1.5-3H20M4 13l3-8h10l3 8v6H4Z',
+  sessions: 'M4 6h16M4 12h16M4 18h10',
+  search: 'M11 4a7 7 0 1 0 0 14 7 7 0 0 0 0-14Zm5 12 5 5',
+  grid: 'M4 5h4.5v14H4Zm6 0h4.5v9H10Zm6 0H20v11h-4Z',
+  menu: 'M5 12h.01M12 12h.01M19 12h.01',
+};
+
+function Icon({ of }: { of: Place | 'menu' }) {
+  return (
+    <svg class="place-icon" viewBox="0 0 24 24" aria-hidden="true">
+      <path d={ICONS[of]} />
+    </svg>
+  );
+}
+
 /** Pages of the menu only: they are about the server, not about sessions. */
 const IN_MENU: ReadonlySet<Place> = new Set(['machines', 'about']);
 
@@ -20,7 +37,7 @@ export function Navigation({ isBottom = false }: { isBottom?: boolean }) {
   return (
     <nav class={isBottom ? 'places bottom' : 'places'} aria-label="Pages">
       {PLACES.filter((where) => !IN_MENU.has(where)).map((where) => (
-        <PlaceLink key={where} where={where} />
+        <PlaceLink key={where} where={where} isBottom={isBottom} />
       ))}
       {isBottom && (
         <button
@@ -29,6 +46,7 @@ export function Navigation({ isBottom = false }: { isBottom?: boolean }) {
             isMenuOpen.value = true;
           }}
         >
+          <Icon of="menu" />
           Menu
         </button>
       )}
@@ -36,7 +54,7 @@ export function Navigation({ isBottom = false }: { isBottom?: boolean }) {
   );
 }
 
-function PlaceLink({ where }: { where: Place }) {
+function PlaceLink({ where, isBottom }: { where: Place; isBottom: boolean }) {
   const waiting = inboxRows.value.attention.length;
   return (
     <a
@@ -48,6 +66,7 @@ function PlaceLink({ where }: { where: Place }) {
         openPlace(where);
       }}
     >
+      {isBottom && <Icon of={where} />}
       {WORDS[where]}
       {where === 'inbox' && waiting > 0 && (
         <>

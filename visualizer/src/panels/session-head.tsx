@@ -30,6 +30,19 @@ export function SessionHead() {
         <button
           type="button"
           class="button"
+          aria-pressed={tab.value === 'timeline'}
+          onClick={() => openTab('timeline')}
+        >
+          Timeline
+        </button>
+        {tab.value === 'timeline' && (
+          <button type="button" class="button" onClick={() => openTab('session')}>
+            Conversation
+          </button>
+        )}
+        <button
+          type="button"
+          class="button"
           aria-pressed={isInspectorOpen.value}
           title="Why it is in this state, and its last hour (\\)"
           onClick={() => {
@@ -150,7 +163,7 @@ const VIEW_WORDS: Record<Exclude<View, 'sessions'>, string> = {
   now: 'Now',
   states: 'States',
   chart: 'Chart',
-  more: 'Events',
+  more: 'Timeline',
 };
 
 /** On a phone: the way back, what it is and does, and its views. */
@@ -226,5 +239,5 @@ function openView(name: View): void {
   if (name === 'session') tab.value = 'session';
   if (name === 'states') tab.value = 'states';
   if (name === 'more' && (tab.peek() === 'session' || tab.peek() === 'states'))
-    tab.value = 'events';
+    tab.value = 'timeline';
 }
