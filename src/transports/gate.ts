@@ -48,7 +48,10 @@ import {
   type Target,
 } from './admission/peer.ts';
 import { createThrottle, type Throttle } from './admission/throttle.ts';
+import { fieldsOf, isNavigation, isPreflight } from './http/requests.ts';
 import type { Clock } from './ports.ts';
+
+type Fields = ReturnType<typeof fieldsOf>;
 
 /** The part of a request that the gate looks at. */
 type GateRequest = Pick<IncomingMessage, 'rawHeaders' | 'httpVersion' | 'url' | 'method'> & {
@@ -307,42 +310,6 @@ function asRefusal(error: OrbitError): Refusal {
 /** A token in a place where hooks have none: its sender expects it to be checked. */
 function bringsToken({ query }: Target, headers: Fields): boolean {
   return headers.has('sec-websocket-protocol') || new URLSearchParams(query).has('token');
-}
-
-/** A browser that asks whether it may ask. */
-function isPreflight({ method }: GateRequest, headers: Fields): boolean {
-  return method === 'OPTIONS' && headers.has('access-control-request-method');
-}
-
-/**
- * A browser that follows a link, maybe on a page of another site: the page's files may be opened so, since they
- * are the same for every caller, are shown in no frame, and ask for everything else from their own origin.
- */
-function isNavigation({ method }: GateRequest, headers: Fields): boolean {
-  const only = (name: string, value: string) =>
-    (headers.get(name) ?? []).every((given) => given === value);
-  return (
-    method === 'GET' &&
-    !headers.has('origin') &&
-    headers.has('sec-fetch-mode') &&
-    only('sec-fetch-mode', 'navigate') &&
-    only('sec-fetch-dest', 'document')
-  );
-}
-
-type Fields = Map<string, string[]>;
-
-/** Names in lower case with all their values: Node's own `headers` drops or joins repetitions. */
-function fieldsOf(rawHeaders: readonly string[]): Fields {
-  const fields = new Map<string, string[]>();
-  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
-    const name = (rawHeaders[at] ?? '').toLowerCase();
-    const value = rawHeaders[at + 1] ?? '';
-    const values = fields.get(name);
-    if (values) values.push(value);
-    else fields.set(name, [value]);
-  }
-  return fields;
 }
 
 function localEnd(socket: GateRequest['socket'], peers: Peers): LocalEnd {

@@ -182,3 +182,43 @@ export function refusalBody(
 ): object {
   return hasTextError(path) ? { error: message, code } : { error: { code, message } };
 }
+
+/** A browser that asks whether it may ask. */
+export function isPreflight(
+  { method }: Pick<IncomingMessage, 'method'>,
+  headers: Map<string, string[]>,
+): boolean {
+  return method === 'OPTIONS' && headers.has('access-control-request-method');
+}
+
+/**
+ * A browser that follows a link, maybe on a page of another site: the page's files may be opened so, since they
+ * are the same for every caller, are shown in no frame, and ask for everything else from their own origin.
+ */
+export function isNavigation(
+  { method }: Pick<IncomingMessage, 'method'>,
+  headers: Map<string, string[]>,
+): boolean {
+  const only = (name: string, value: string) =>
+    (headers.get(name) ?? []).every((given) => given === value);
+  return (
+    method === 'GET' &&
+    !headers.has('origin') &&
+    headers.has('sec-fetch-mode') &&
+    only('sec-fetch-mode', 'navigate') &&
+    only('sec-fetch-dest', 'document')
+  );
+}
+
+/** Names in lower case with all their values: Node's own `headers` drops or joins repetitions. */
+export function fieldsOf(rawHeaders: readonly string[]): Map<string, string[]> {
+  const fields = new Map<string, string[]>();
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+    const name = (rawHeaders[at] ?? '').toLowerCase();
+    const value = rawHeaders[at + 1] ?? '';
+    const values = fields.get(name);
+    if (values) values.push(value);
+    else fields.set(name, [value]);
+  }
+  return fields;
+}

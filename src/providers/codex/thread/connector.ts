@@ -15,7 +15,7 @@ import { createJoining, type EngineFields, type Joining } from './joining.ts';
 import { createReports, type Reports, type Stored } from './notifications.ts';
 import { type Ask, answerOf, askFrom } from './server-requests.ts';
 import { fieldsFrom, resumeThread, startThread } from './threads.ts';
-import { createTurnControl, reasonOf, type TurnControl } from './turn-control.ts';
+import { createTurnControl, isUnknownThread, reasonOf, type TurnControl } from './turn-control.ts';
 
 type CommandOf<Type extends ConnectorCommand['type']> = Extract<ConnectorCommand, { type: Type }>;
 type Answer = CommandOf<'approval.answer'> | CommandOf<'question.answer'>;
@@ -362,8 +362,4 @@ export class CodexSession implements Connector {
     const isAbort = order.type === 'approval.answer' && order.decision === 'abort';
     if (isAbort && !ask.abortEndsTurn) orders.take({ type: 'turn.stop' });
   }
-}
-
-function isUnknownThread(error: unknown): boolean {
-  return error instanceof OrbitError && /not found|no rollout/i.test(reasonOf(error));
 }

@@ -232,3 +232,8 @@ export function reasonOf(error: unknown): string {
   }
   return error instanceof Error ? error.message : String(error);
 }
+
+/** Whether the engine does not have the thread that it was asked about. */
+export function isUnknownThread(error: unknown): boolean {
+  return error instanceof OrbitError && /not found|no rollout/i.test(reasonOf(error));
+}
