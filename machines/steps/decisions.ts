@@ -1,7 +1,7 @@
 /** What a source beside the hooks saw of a decision: it names the tool use, and mostly who decided. */
 import { isOpenAt } from '../evidence.ts';
 import type { OpenApproval, SessionContext, Settled } from '../session-types.ts';
-import { close, noteClosed, wordFor } from './approvals.ts';
+import { close, correctSent, noteClosed, wordFor } from './approvals.ts';
 import { type Draft, type EventOf, evidenceOf, touch } from './draft.ts';
 
 /** A source saw how the request of one tool use was decided. */
@@ -23,14 +23,18 @@ export function decisionSeen(draft: Draft, event: EventOf<'decision.seen'>): voi
     noteClosed(draft, settled.requestId, decision, evidence);
     return { ...rest, decision, evidence };
   });
+  // A rule is looked at after the answer, and the transcript tells what came of it in the end. Telemetry tells every
+  // answer, also one that came too late.
+  const isFinal = event.witness === 'transcript' || event.decision === 'refused_by_rule';
+  if (isFinal) correctSent(draft, event, event.decision, evidence);
   touch(draft);
 }
 
-/** How a request of this tool use was decided is not reported yet. */
+/** How a request of this tool use was decided is not reported yet, or only the likely word is known. */
 export function awaitsWord({ approvals, settled }: SessionContext, toolUseId: string): boolean {
   return (
     approvals.some((approval) => approval.toolUseId === toolUseId) ||
-    settled.some((one) => one.toolUseId === toolUseId && isWordless(one))
+    settled.some((one) => one.toolUseId === toolUseId && (isWordless(one) || one.isGuess === true))
   );
 }
 

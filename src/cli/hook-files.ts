@@ -150,9 +150,9 @@ const subagent = 'claude_subagent_event';
 /**
  * Events we listen to. Sync ones mark a beginning or an end that must not get lost; hook.sh returns at
  * once for them too. Never here: `WorktreeCreate` (it would replace the creation of worktrees) and
- * `MessageDisplay` (fires per piece of text), nor names that a version in wide use does not know:
- * 2.1.197 stops every interactive start with a "Settings Warning" dialog over `PostModelSwitch`, though
- * print mode and other versions just skip it.
+ * `MessageDisplay` (fires per piece of text), nor names that a version in wide use does not know, because it stops
+ * every interactive start with a "Settings Warning" dialog: 2.1.197 over `PostModelSwitch`, 2.1.112 over
+ * `PostToolBatch`. What that one tells (calls that were refused) stands in the transcript as soon.
  */
 export const HOOK_EVENTS: ReadonlyMap<string, Registration> = new Map([
   ['SessionStart', { type: session, isAsync: false }],
@@ -166,8 +166,6 @@ export const HOOK_EVENTS: ReadonlyMap<string, Registration> = new Map([
   ['PreToolUse', { type: tool, isAsync: true }],
   ['PostToolUse', { type: tool, isAsync: true }],
   ['PostToolUseFailure', { type: tool, isAsync: true }],
-  // The only word about calls that were refused before they ran; it names no single tool.
-  ['PostToolBatch', { type: status, isAsync: true }],
   ['PermissionRequest', { type: tool, isAsync: false, prints: 'wait' }],
   ['PermissionDenied', { type: tool, isAsync: true }],
   ['SubagentStart', { type: subagent, isAsync: true }],
@@ -190,10 +188,11 @@ export const CODEX_HOOK_EVENTS: ReadonlyMap<string, Registration> = new Map(
 /** So long hook.sh may wait for an answer, seconds; it gives up a minute earlier by itself. */
 const ANSWER_WITHIN_S = 86_400;
 
-/** Events whose registration was added or brought up to date. */
+/** Events whose registration was added, brought up to date, or taken away because we register them no more. */
 export interface HookChanges {
   added: string[];
   updated: string[];
+  removed: string[];
 }
 
 /** What keeps us from touching settings of this shape, as a clause; null when nothing does. */
@@ -210,7 +209,8 @@ export function shapeFault(settings: unknown): string | null {
 }
 
 /**
- * Registers our events. Entries of ours are corrected in place; a second one of the same event goes.
+ * Registers our events. Entries of ours are corrected in place; a second one of the same event goes, and so does one
+ * of an event that is not ours any more.
  *
  * @param settings  of a good shape (see `shapeFault`); changed in place, other keys keep their order
  * @param script  absolute path of hook.sh
@@ -222,7 +222,10 @@ export function mergeHooks(
   answers: boolean,
   events: ReadonlyMap<string, Registration> = HOOK_EVENTS,
 ): HookChanges {
-  const changes: HookChanges = { added: [], updated: [] };
+  const changes: HookChanges = {
+    ...{ added: [], updated: [] },
+    removed: removeHooks(settings, script, (event) => !events.has(event)),
+  };
   settings.hooks ??= {};
   const hooks = settings.hooks as Record<string, HookGroup[]>;
   for (const [event, registration] of events) {
@@ -246,14 +249,19 @@ export function mergeHooks(
 /**
  * Takes our entries away, wherever they are registered; groups and events that hold nothing then go too.
  *
+ * @param fits  of which events
  * @returns the events that had one
  */
-export function removeHooks(settings: Settings, script: string): string[] {
+export function removeHooks(
+  settings: Settings,
+  script: string,
+  fits: (event: string) => boolean = () => true,
+): string[] {
   const removed: string[] = [];
   const hooks = (settings.hooks ?? {}) as Record<string, HookGroup[]>;
   for (const [event, groups] of Object.entries(hooks)) {
     const own = groups.flatMap((group) => group.hooks.filter((entry) => isOwn(entry, script)));
-    if (own.length === 0) continue;
+    if (own.length === 0 || !fits(event)) continue;
     removed.push(event);
     hooks[event] = without(groups, own);
     if (hooks[event].length === 0) delete hooks[event];
@@ -278,8 +286,8 @@ export function otherCopies(settings: Settings, script: string): string[] {
 /** True when every event we listen to has an entry that runs this script, with or without answers. */
 export function hasAllHooks(settings: Settings, script: string): boolean {
   return [true, false].some((answers) => {
-    const { added, updated } = mergeHooks(structuredClone(settings), script, answers);
-    return added.length + updated.length === 0;
+    const { added, updated, removed } = mergeHooks(structuredClone(settings), script, answers);
+    return added.length + updated.length + removed.length === 0;
   });
 }
 

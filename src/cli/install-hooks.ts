@@ -79,17 +79,22 @@ export class InstallHooksCommand extends OrbitCommand {
     const own = this.codex ? ofCodex : settingsPath(this.context.env, this.home());
     const path = this.settingsPath || own;
     const file = await readSettings(path);
-    const { added, updated } = this.codex
+    const { added, updated, removed } = this.codex
       ? mergeHooks(file.settings, hookScript, false, CODEX_HOOK_EVENTS)
       : mergeHooks(file.settings, hookScript, this.answers);
     const around = { env: this.context.env, cwd: process.cwd() };
     const variables = this.telemetry ? addTelemetry(file.settings, { paths, path, around }) : [];
-    if (added.length + updated.length + variables.length === 0) {
+    if (added.length + updated.length + removed.length + variables.length === 0) {
       this.say('', '  Added 0 hook(s): all of them are there', '', `  Settings unchanged: ${path}`);
     } else {
       const backup = await writeSettings(file);
       if (backup !== null) this.say(`  Backed up ${path} → ${backup}`);
-      this.say('', ...list('Added', '+', added), ...list('Updated', '~', updated));
+      this.say(
+        '',
+        ...list('Added', '+', added),
+        ...list('Updated', '~', updated),
+        ...list('Removed', '-', removed),
+      );
       if (variables.length > 0) this.say(...variables.map((name) => `    + env.${name}`));
       this.say('', `  Settings written to ${path}`);
     }

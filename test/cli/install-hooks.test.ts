@@ -88,6 +88,16 @@ it('waits for the beginnings and ends, and never registers what would change the
   expect(EVENTS).not.toContain('MessageDisplay');
 });
 
+it('registers only what the oldest CLI in use knows: it stops at its start over any other name', async () => {
+  // Of 2.1.112, the last that needs no binary.
+  const known =
+    'PreToolUse PostToolUse PostToolUseFailure Notification UserPromptSubmit SessionStart SessionEnd Stop ' +
+    'StopFailure SubagentStart SubagentStop PreCompact PostCompact PermissionRequest PermissionDenied Setup ' +
+    'TeammateIdle TaskCreated TaskCompleted Elicitation ElicitationResult ConfigChange WorktreeCreate ' +
+    'WorktreeRemove InstructionsLoaded CwdChanged FileChanged';
+  expect(EVENTS.filter((event) => !known.split(' ').includes(event))).toEqual([]);
+});
+
 it('writes a command that a shell runs, whatever the path is', async () => {
   await home.run('install-hooks');
   const command = written().hooks.Stop?.[0]?.hooks[0]?.command ?? '';
@@ -161,6 +171,22 @@ it('corrects an older entry of its own in place and says so', async () => {
       ],
     },
   ]);
+});
+
+it('takes away what an earlier version registered and older CLIs stop over', async () => {
+  const own = {
+    type: 'command',
+    command: `${shellQuote(home.paths.hookScript)} claude_status_event`,
+  };
+  const other = { type: 'command', command: 'say done' };
+  settings({
+    hooks: { PostToolBatch: [{ hooks: [own] }], PostModelSwitch: [{ hooks: [other, own] }] },
+  });
+  const { stdout } = await home.run('install-hooks');
+  expect(stdout).toContain('  Removed 2 hook(s):\n    - hooks.PostToolBatch\n');
+  expect(written().hooks.PostToolBatch).toBeUndefined();
+  expect(written().hooks.PostModelSwitch).toEqual([{ hooks: [other] }]);
+  expect((await home.run('install-hooks')).stdout).toContain('Added 0 hook(s)');
 });
 
 it('numbers its backups, which are exact and as private as the file', async () => {

@@ -49,6 +49,9 @@ const refusedByRule = (n: number): SessionEvent => {
   return { ...event, tools };
 };
 
+const readAs = (n: number, decision: Decision, by: string) =>
+  report(n, 'decision.seen', { witness: 'transcript', toolUseId: 't1', decision, by });
+
 const ASKED = [prompted(1), toolBegan(2, 't1'), awaited(3)];
 const UNAWAITED = [prompted(1), toolBegan(2, 't1'), asked(3, 'r1', 't1')];
 
@@ -196,6 +199,30 @@ describe('what became of a decision', () => {
         ['approved', 'client, registry: witness.busy'],
         ['refused_by_rule', 'tools.settled t1'],
       ],
+    ],
+    [
+      'the CLI works on, because a rule refused what was allowed, as its transcript says',
+      'approved',
+      [busy(5), readAs(6, 'refused_by_rule', 'config')],
+      [
+        ['approved', 'client, registry: witness.busy'],
+        ['refused_by_rule', 'transcript: decision.seen by config t1'],
+      ],
+    ],
+    [
+      'the person refused before it was allowed, as the transcript says',
+      'approved',
+      [busy(5), readAs(6, 'denied', 'user_reject')],
+      [
+        ['approved', 'client, registry: witness.busy'],
+        ['denied', 'transcript: decision.seen by user_reject t1'],
+      ],
+    ],
+    [
+      'it was allowed, and telemetry tells of an answer that came too late',
+      'approved',
+      [busy(5), { ...readAs(6, 'denied', 'hook'), witness: 'telemetry' } as SessionEvent],
+      [['approved', 'client, registry: witness.busy']],
     ],
     [
       'the person refused with words, a moment before it was allowed',

@@ -2,8 +2,10 @@
  * What a transcript says beside the conversation: what the model read and wrote, each of its answers counted once, and
  * what a person cut off or refused.
  */
+
 import type { TokenUsage } from '../../protocol/nouns.ts';
 import type { Tokens, TranscriptNews, TranscriptReport } from '../reports.ts';
+import { saysByRule } from './hooks/tools.ts';
 import { forgetOldest } from './message-ids.ts';
 
 type ReportOf<What extends TranscriptReport['what']> = Extract<TranscriptReport, { what: What }>;
@@ -90,12 +92,13 @@ export function asideOf(report: TranscriptReport): TranscriptNews | null {
   }
   if (report.what !== 'tool.ended' || report.outcome !== 'refused') return null;
   const { tool: toolUseId, decidedBy } = report;
+  const isByRule = decidedBy === 'config' || (decidedBy === 'rule' && saysByRule(report.text));
   const event: TranscriptNews['event'] = ({ at }) => ({
     type: 'decision.seen',
     at,
     witness: 'transcript',
     toolUseId,
-    decision: 'denied',
+    decision: isByRule ? 'refused_by_rule' : 'denied',
     by: decidedBy ?? 'unknown',
   });
   return { stamp, key, event };

@@ -127,8 +127,12 @@ export function saysRefused(words: string): boolean {
   return REFUSALS.some((refusal) => refusal.test(sentence));
 }
 
-/** What the CLI says when a rule of its settings refused a tool use, also one that a person had allowed. */
 const BY_RULE = /^\s*(Error:\s*)?Permission to use \S+.{0,2000} (has been|was) denied/s;
+
+/** True for what the CLI says when a rule of its settings refused a tool use, also one that a person had allowed. */
+export function saysByRule(words: string): boolean {
+  return BY_RULE.test(words);
+}
 
 /** Of a result that may have come with its own report before, this much is kept. */
 const MAX_UNKNOWN_CHARS = 2_000;
@@ -146,7 +150,7 @@ export function settledTool(hook: Hook, { at, keep }: OutcomeReceipt): SettledTo
   const message = startedToolMessage(one, tool, at);
   const result = outcome(one, message, { output: shown, images }, isRefused);
   if (!isRefused) return { ...tool, result: { ...result, outcome: 'unknown' } };
-  const isByRule = BY_RULE.test(output);
+  const isByRule = saysByRule(output);
   return { ...tool, result: { ...result, outcome: 'refused', ...(isByRule && { isByRule }) } };
 }
 
