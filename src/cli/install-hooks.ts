@@ -2,7 +2,7 @@
  * `install-hooks`: makes Claude Code call our hook.sh, by changing Claude Code's settings.json. Nothing is written
  * when our entries are right already.
  */
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { Option } from 'clipanion';
 import { EXIT, ExitError } from '../exit.ts';
 import { OrbitCommand } from './command.ts';
@@ -11,12 +11,12 @@ import {
   hasAllHooks,
   hasHookScript,
   mergeHooks,
-  removeHooks,
   writeHookScript,
   writeHookSecret,
 } from './hook-files.ts';
-import { readSettings, writeSettings } from './settings-file.ts';
-import { addTelemetry, forgetTelemetry, removeTelemetry } from './telemetry-env.ts';
+import { changedSettings, forgetBefore, noteBefore, withoutOurs } from './settings-before.ts';
+import { readSettings, restoreSettings, writeSettings } from './settings-file.ts';
+import { addTelemetry, forgetTelemetry } from './telemetry-env.ts';
 
 /** Merges our hooks into Claude Code's user settings. */
 export class InstallHooksCommand extends OrbitCommand {
@@ -79,6 +79,8 @@ export class InstallHooksCommand extends OrbitCommand {
     const own = this.codex ? ofCodex : settingsPath(this.context.env, this.home());
     const path = this.settingsPath || own;
     const file = await readSettings(path);
+    // Before the hooks are in: what an earlier install found is what shall come back.
+    const before = await withoutOurs(paths, file);
     const { added, updated, removed } = this.codex
       ? mergeHooks(file.settings, hookScript, false, CODEX_HOOK_EVENTS)
       : mergeHooks(file.settings, hookScript, this.answers);
@@ -87,7 +89,8 @@ export class InstallHooksCommand extends OrbitCommand {
     if (added.length + updated.length + removed.length + variables.length === 0) {
       this.say('', '  Added 0 hook(s): all of them are there', '', `  Settings unchanged: ${path}`);
     } else {
-      const backup = await writeSettings(file);
+      const { backup, text, made } = await writeSettings(file);
+      noteBefore(paths, { path, before: before.text, after: text, made });
       if (backup !== null) this.say(`  Backed up ${path} → ${backup}`);
       this.say(
         '',
@@ -119,8 +122,9 @@ export class UninstallHooksCommand extends OrbitCommand {
   static override usage = OrbitCommand.Usage({
     description: "Take OrbitDock hooks out of ~/.claude/settings.json and Codex's hooks.json",
     details: `
-      Removes the entries that run the hook script of this data directory and nothing else. A file that changes is
-      first copied to \`<file>.orbitdock-bak-N\`.
+      Removes the entries that run the hook script of this data directory and nothing else. A file that nobody has
+      changed since is as it was before, byte for byte; one that was not there goes, and so do the copies that
+      \`install-hooks\` made.
     `,
     examples: [['Remove them', '$0 uninstall-hooks']],
   });
@@ -131,27 +135,40 @@ export class UninstallHooksCommand extends OrbitCommand {
 
   protected async run(): Promise<number> {
     const { env } = this.context;
-    const all = [settingsPath(env, this.home()), codexHooksPath(env, this.home())];
-    for (const path of this.settingsPath ? [this.settingsPath] : all) await this.#clear(path);
+    const paths = this.directory();
+    const known = [settingsPath(env, this.home()), codexHooksPath(env, this.home())].map((path) =>
+      resolve(path),
+    );
+    const all = new Set([...known, ...changedSettings(paths)]);
+    let hadVariables = false;
+    for (const path of this.settingsPath ? [this.settingsPath] : all) {
+      hadVariables = (await this.#clear(path)) || hadVariables;
+    }
+    // Another file may have them still.
+    if (!this.settingsPath || hadVariables) forgetTelemetry(paths);
     return EXIT.ok;
   }
 
-  async #clear(path: string): Promise<void> {
+  /** @returns whether variables of ours were in it */
+  async #clear(path: string): Promise<boolean> {
     const file = await readSettings(path);
     const paths = this.directory();
-    const removed = removeHooks(file.settings, paths.hookScript);
-    const variables = removeTelemetry(file.settings, paths);
-    if (removed.length + variables.length === 0) {
-      if (file.text === null && path.endsWith('hooks.json')) return;
-      forgetTelemetry(paths);
+    const { hooks, variables, text } = await withoutOurs(paths, file);
+    if (hooks.length + variables.length === 0) {
+      forgetBefore(paths, file);
+      if (file.text === null && path.endsWith('hooks.json')) return false;
       this.say('', `  Removed 0 hook(s): none of ours is in ${path}`, '');
-      return;
+      return false;
     }
-    const backup = await writeSettings(file);
-    this.say(`  Backed up ${path} → ${backup}`, '', ...list('Removed', '-', removed));
-    if (variables.length > 0) this.say(...variables.map((name) => `    - env.${name}`));
-    forgetTelemetry(paths);
-    this.say('', `  Settings written to ${path}`, '');
+    restoreSettings(file, text);
+    forgetBefore(paths, file);
+    this.say('', ...list('Removed', '-', hooks), ...variables.map((name) => `    - env.${name}`));
+    this.say(
+      '',
+      text === null ? `  ${path} is gone, as before` : `  Settings written to ${path}`,
+      '',
+    );
+    return variables.length > 0;
   }
 }
 

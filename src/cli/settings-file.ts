@@ -5,16 +5,18 @@
 import { isUtf8 } from 'node:buffer';
 import {
   closeSync,
+  existsSync,
   fsyncSync,
   lstatSync,
   openSync,
+  readdirSync,
   readFileSync,
   readlinkSync,
   rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { EXIT, ExitError, systemCodeOf } from '../exit.ts';
 import { makeDirectory, writeFileAtomically } from '../files.ts';
@@ -53,35 +55,101 @@ export async function readSettings(path: string): Promise<SettingsFile> {
   return { path, text, settings: settings as Settings };
 }
 
+/** The settings in a text; null when it holds none that we could have changed. */
+export function parseSettings(text: string): Settings | null {
+  const body = bodyOf(text);
+  if (body.trim() === '') return {};
+  try {
+    const settings: unknown = JSON.parse(body);
+    return shapeFault(settings) === null ? (settings as Settings) : null;
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    return null;
+  }
+}
+
+/** What was written, and what for. */
+export interface Written {
+  text: string;
+  /** Path of the backup, or null when there was nothing to back up. */
+  backup: string | null;
+  /** Directories that were made, the deepest first. */
+  made: string[];
+}
+
 /**
- * Replaces the file with the settings as they are now.
+ * Replaces the file with the settings as they are now, after a copy was made of what is there.
  *
- * @returns path of the backup, or null when there was nothing to back up
  * @throws ExitError 75 when another program has written the file since it was read, 1 when it cannot be
  *   written; nothing is left behind then
  */
-export async function writeSettings({
-  path,
-  text,
-  settings,
-}: SettingsFile): Promise<string | null> {
-  const target = followLinks(path);
-  const next = await render(settings, text);
+export async function writeSettings({ path, text, settings }: SettingsFile): Promise<Written> {
+  const next = await renderSettings(settings, text);
   let backup: string | null = null;
+  const made = text === null ? missingAbove(followLinks(path)) : [];
+  try {
+    replace({ path, text }, next, (mode) => {
+      if (text !== null) backup = setAside(path, text, mode);
+    });
+    return { text: next, backup, made };
+  } catch (error) {
+    if (backup !== null) rmSync(backup, { force: true });
+    throw error;
+  }
+}
+
+/**
+ * Gives a file the text that it had before us, without a copy of what is there; null removes it.
+ *
+ * @throws ExitError 75 and 1 as `writeSettings`
+ */
+export function restoreSettings({ path, text }: SettingsFile, before: string | null): void {
+  replace({ path, text }, before, () => {});
+}
+
+function replace(
+  { path, text }: Pick<SettingsFile, 'path' | 'text'>,
+  next: string | null,
+  prepare: (mode: number) => void,
+): void {
+  const target = followLinks(path);
   try {
     if (text === null) makeDirectory(dirname(target));
     const stat = statSync(target, { throwIfNoEntry: false });
     const mode = stat === undefined ? 0o600 : stat.mode & 0o777;
     const look = stat === undefined ? { mode } : { mode, owner: { uid: stat.uid, gid: stat.gid } };
-    writeFileAtomically(target, next, look, () => {
+    const check = (): void => {
       if (textOf(path) !== text) throw changedMeanwhile(path);
-      if (text !== null) backup = setAside(path, text, mode);
-    });
-    return backup;
+      prepare(mode);
+    };
+    if (next !== null) writeFileAtomically(target, next, look, check);
+    else {
+      check();
+      rmSync(target);
+    }
   } catch (error) {
-    if (backup !== null) rmSync(backup, { force: true });
     throw systemCodeOf(error) === null ? error : notWritable(path, target, error as Error);
   }
+}
+
+/** Directories above a path that are not there, the deepest first. */
+function missingAbove(path: string): string[] {
+  const missing: string[] = [];
+  for (let at = dirname(path); !existsSync(at); at = dirname(at)) missing.push(at);
+  return missing;
+}
+
+/** Copies that we made of a settings file, the oldest first. */
+export function backupsOf(path: string): string[] {
+  const beginning = `${basename(path)}.orbitdock-bak-`;
+  const names = existsSync(dirname(path)) ? readdirSync(dirname(path)) : [];
+  const numbers = names
+    .filter((name) => name.startsWith(beginning))
+    .map((name) => name.slice(beginning.length))
+    .filter((rest) => /^[1-9]\d*$/.test(rest));
+  return numbers
+    .sort((one, other) => Number(one) - Number(other))
+    .map((number) => `${path}.orbitdock-bak-${number}`);
 }
 
 function textOf(path: string): string | null {
@@ -147,7 +215,7 @@ function setAside(path: string, text: string, mode: number): string {
  * The text with the values that differ replaced. Where that does not give the wanted settings (a key that
  * stands there twice), the whole is written anew.
  */
-async function render(settings: Settings, text: string | null): Promise<string> {
+export async function renderSettings(settings: Settings, text: string | null): Promise<string> {
   const mark = text?.startsWith(BYTE_ORDER_MARK) ? BYTE_ORDER_MARK : '';
   const body = bodyOf(text ?? '');
   if (body.trim() === '') return `${mark}${JSON.stringify(settings, null, 2)}\n`;

@@ -359,15 +359,105 @@ it('mentions that hooks are switched off', async () => {
 });
 
 describe('uninstall-hooks', () => {
-  it('gives back the file that install-hooks found', async () => {
-    const before =
-      '{\n  "model": "opus",\n  "hooks": {\n    "Stop": [\n      { "hooks": [{ "type": "command", "command": "say" }] }\n    ]\n  }\n}\n';
+  const hook = '{ "hooks": [{ "type": "command", "command": "say" }] }';
+  const SHAPES = [
+    '',
+    '\n',
+    '\uFEFF',
+    '{}',
+    '{ }\n',
+    '{"hooks":{}}',
+    '{"hooks":{"Stop":[]},"model":"opus"}',
+    '{"env":{},"model":"opus"}',
+    '\uFEFF{"model":"opus"}\n',
+    '{\r\n  "model": "opus"\r\n}\r\n',
+    '{\n\t"model": "opus"\n}',
+    '{"model":"a","model":"b"}',
+    '{"hooks":{"Stop":[]},"model":"a","hooks":{"Own":[]}}',
+    '{"cleanupPeriodDays":99999999999999999999,"x":1.0,  "y":[1,2 , "\\u00eb"]}',
+    `{\n  "model": "opus",\n  "hooks": {\n    "Stop": [\n      ${hook}\n    ]\n  }\n}\n`,
+    `{"hooks":{"Stop":[${hook}],"Zeta":[ ${hook} ],"PreToolUse":[${hook},${hook}]},"z":1.50}`,
+    `{"env": {"A": "b"},\n\n\n "hooks": { "Stop":\n[\n${hook}]} , "permissions": {"allow": []}}\n\n`,
+  ];
+
+  it.each(SHAPES)('gives the very bytes back: %j', async (before) => {
+    for (const more of [[], ['--no-answers'], ['--telemetry']]) {
+      settings(before);
+      await home.run('install-hooks');
+      // Another time, with other wishes: what was there before the first one counts.
+      expect((await home.run('install-hooks', ...more)).exitCode).toBe(0);
+      const { exitCode, stdout } = await home.run('uninstall-hooks');
+      expect({ exitCode, text: text() }).toEqual({ exitCode: 0, text: before });
+      expect(stdout).toContain(`  Removed ${EVENTS.length} hook(s):\n`);
+      expect(readdirSync(dirname(home.settings))).toEqual(['settings.json']);
+    }
+    expect(readdirSync(home.paths.dir).filter((name) => /before|telemetry/.test(name))).toEqual([]);
+  });
+
+  it.each(SHAPES.filter((shape) => shape.includes('"model": "opus"')))(
+    'keeps what was changed meanwhile, and all else byte for byte: %j',
+    async (before) => {
+      settings(before);
+      await home.run('install-hooks');
+      settings(text().replace('"opus"', '"sonnet" ,  "added":[ 1 ]'));
+      await home.run('uninstall-hooks');
+      expect(text()).toBe(before.replace('"opus"', '"sonnet" ,  "added":[ 1 ]'));
+    },
+  );
+
+  it('keeps hooks that others have put among ours', async () => {
+    settings('{"model":"opus"}');
+    await home.run('install-hooks');
+    const now = written();
+    now.hooks.Stop?.push({ hooks: [{ type: 'command', command: 'other.sh' }] });
+    settings(now);
+    await home.run('uninstall-hooks');
+    const other = { hooks: [{ type: 'command', command: 'other.sh' }] };
+    expect(written()).toEqual({ model: 'opus', hooks: { Stop: [other] } });
+    expect(backups()).toEqual([]);
+  });
+
+  it('gives back the bytes that an earlier version has set aside', async () => {
+    const before = '{ "model":"opus" }';
     settings(before);
     await home.run('install-hooks');
-    const { exitCode, stdout } = await home.run('uninstall-hooks');
-    expect(exitCode).toBe(0);
-    expect(stdout).toContain(`  Removed ${EVENTS.length} hook(s):\n`);
-    expect(JSON.parse(text())).toEqual(JSON.parse(before));
+    rmSync(join(home.paths.dir, 'settings-before.json'));
+    await home.run('install-hooks', '--no-answers');
+    await home.run('uninstall-hooks');
+    expect(text()).toBe(before);
+  });
+
+  it('leaves no file where none was, nor the directory made for it, nor the target of a link', async () => {
+    const config = join(home.dir, 'new', 'claude');
+    home.env.CLAUDE_CONFIG_DIR = config;
+    const project = join(home.dir, 'project', '.claude', 'settings.local.json');
+    await home.run('install-hooks');
+    await home.run('install-hooks', '--settings-path', project);
+    expect(existsSync(project)).toBe(true);
+    const { stdout } = await home.run('uninstall-hooks');
+    expect(stdout).toContain(`  ${join(config, 'settings.json')} is gone, as before`);
+    expect([existsSync(join(home.dir, 'new')), existsSync(join(home.dir, 'project'))]).toEqual([
+      false,
+      false,
+    ]);
+
+    const linked = join(home.dir, 'linked');
+    mkdirSync(linked);
+    symlinkSync('../dotfiles/claude.json', join(linked, 'settings.json'));
+    home.env.CLAUDE_CONFIG_DIR = linked;
+    await home.run('install-hooks');
+    expect(existsSync(join(home.dir, 'dotfiles'))).toBe(true);
+    await home.run('uninstall-hooks');
+    expect(existsSync(join(home.dir, 'dotfiles'))).toBe(false);
+    expect(lstatSync(join(linked, 'settings.json')).isSymbolicLink()).toBe(true);
+  });
+
+  it('keeps the copies while hooks of another data directory are in the file', async () => {
+    const other = { type: 'command', command: '/elsewhere/.orbitdock/hook.sh claude_status_event' };
+    settings({ hooks: { Stop: [{ hooks: [other] }] } });
+    await home.run('install-hooks');
+    await home.run('uninstall-hooks');
+    expect(backups()).toHaveLength(1);
   });
 
   it("leaves nothing of ours and all of others', also in one group", async () => {
@@ -378,6 +468,6 @@ describe('uninstall-hooks', () => {
     await home.run('uninstall-hooks');
     expect(written()).toEqual({ hooks: { Stop: [{ matcher: '', hooks: [near] }] } });
     expect((await home.run('uninstall-hooks')).stdout).toContain('Removed 0 hook(s)');
-    expect(backups()).toHaveLength(1);
+    expect(backups()).toEqual([]);
   });
 });
