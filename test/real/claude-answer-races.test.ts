@@ -135,9 +135,15 @@ test(`${RACES} races of the terminal against a client have one winner each`, asy
     const ran = isThere(stage, `made-${n}`);
     const end = `${n}: ${key} against ${decision} (${lead} ms): ran ${ran}, ${item.decision} by ${item.decided_by ? 'client' : 'terminal'}, client told ${code}`;
     ends.push(end);
+    // Esc behind an answer may also cut off the tool that was just allowed, before it did anything; older versions
+    // do not say which it was.
+    const [, here = ''] = (await claude.screen()).split(`race ${n}.`);
+    const isCutOff =
+      !ran && key === 'Escape' && lead < 0 && code === null && !here.includes('Did not run');
+    if (isCutOff && item.decided_by) expect(item.decision, `${end}\n${here}`).toBe(decision);
     // The history says what happened, and a client is named only for what it decided.
-    if (ran) expect(['approved'], end).toContain(item.decision);
-    else expect(['denied', 'unknown', 'cancelled'], end).toContain(item.decision);
+    else if (ran) expect(['approved'], `${end}\n${here}`).toContain(item.decision);
+    else expect(['denied', 'unknown', 'cancelled'], `${end}\n${here}`).toContain(item.decision);
     if (item.decided_by) expect(item.decision, end).toBe(decision);
     if (code !== null) expect(item.decided_by, end).toBeUndefined();
   }

@@ -19,7 +19,9 @@ let stage: Stage<Dock>;
 beforeAll(async () => {
   stage = await openStage(startWatchingDock);
   mkdirSync(join(stage.home.project, '.claude'));
-  const rules = { permissions: { deny: ['Bash(shred:*)'], allow: ['Bash(sleep:*)'] } };
+  const rules = {
+    permissions: { deny: ['Bash(shred:*)'], allow: ['Bash(sleep:*)', 'Bash(node:*)'] },
+  };
   writeFileSync(join(stage.home.project, '.claude', 'settings.json'), JSON.stringify(rules));
 }, 120_000);
 afterAll(() => stage[Symbol.asyncDispose]());
@@ -30,6 +32,8 @@ const LATER_S = Number(process.env.ORBITDOCK_TEST_LATER ?? 0);
 const RUN_S = 30 + LATER_S;
 
 const NEVER = new Promise(() => {});
+/** Newer versions refuse a bare `sleep`. */
+const SLEEP = `node -e "setTimeout(() => {}, ${RUN_S}000)"`;
 const bash = (command: string, more: object = {}): Step => ({
   tools: [{ name: 'Bash', input: { command, description: 'x', ...more } }],
 });
@@ -59,6 +63,8 @@ interface Scene {
   claude: Claude;
   /** The process of the CLI. */
   pid: () => number;
+  /** What clients are shown of it now. */
+  shown: () => Promise<string | undefined>;
   /** The directory of its files: another one for each. */
   name: string;
 }
@@ -73,6 +79,18 @@ interface Ending {
 
 const dialog = ({ claude }: Scene) => claude.waitFor(/❯ 1\. Yes/);
 const text = ({ claude }: Scene, words: RegExp) => claude.waitFor(words);
+/** Versions offer more or fewer ways to say yes before it. */
+const pressNo = async ({ claude }: Scene) => {
+  const number = /(\d)\. No\b/.exec(await claude.screen())?.[1] ?? 'no No';
+  await claude.press(number);
+};
+const downToNo = async ({ claude }: Scene) => {
+  const last = Number(/(\d)\. No\b/.exec(await claude.screen())?.[1]);
+  for (let at = 2; at <= last; at++) {
+    await claude.press('Down');
+    await claude.waitFor(new RegExp(`❯ ${at}\\.`));
+  }
+};
 const press =
   (...keys: string[]) =>
   async (scene: Scene) => {
@@ -90,7 +108,7 @@ const after =
 const done = (scene: Scene) => text(scene, /All is done\./);
 const speaks = (scene: Scene) => text(scene, /Once upon a time/);
 const TALK: Step = { text: 'Once upon a time', until: NEVER };
-const runs = (scene: Scene) => text(scene, /Running…|sleep \d+/);
+const runs = (scene: Scene) => text(scene, /Running…|setTimeout/);
 
 const touch = (name: string) => [bash(`touch ${name}`), OVER];
 const long = (name: string) => [bash(`touch ${name}; sleep ${RUN_S}`), OVER];
@@ -128,16 +146,20 @@ const ENDINGS: Ending[] = [
     truth: 'permission',
   },
   { name: 'denied by Esc', steps: touch, act: press('Escape'), truth: 'waiting' },
-  { name: 'denied by No', steps: touch, act: press('3'), truth: 'waiting' },
+  {
+    name: 'denied by No',
+    steps: touch,
+    act: after(dialog, (scene) => pressNo(scene)),
+    truth: 'waiting',
+  },
   {
     name: 'denied with a reason, and over',
     steps: touch,
-    act: after(press('Down'), async ({ claude }) => {
-      await claude.waitFor(/❯ 2\./);
-      await claude.press('Down');
-      await claude.waitFor(/❯ 3\. No/);
+    act: after(dialog, async (scene) => {
+      const { claude } = scene;
+      await downToNo(scene);
       await claude.press('Tab');
-      await claude.waitFor(/❯ 3\. No,/);
+      await claude.waitFor(/❯ \d\. No,/);
       await claude.type('not there');
       await claude.waitFor(/not there/);
       await claude.press('Enter');
@@ -174,7 +196,7 @@ const ENDINGS: Ending[] = [
   },
   {
     name: 'Esc while a tool runs',
-    steps: () => [bash(`sleep ${RUN_S}`), OVER],
+    steps: () => [bash(SLEEP), OVER],
     act: after(
       runs,
       () => pause(700),
@@ -182,7 +204,7 @@ const ENDINGS: Ending[] = [
     ),
     truth: 'waiting',
   },
-  { name: 'a tool runs', steps: () => [bash(`sleep ${RUN_S}`), OVER], act: runs, truth: 'working' },
+  { name: 'a tool runs', steps: () => [bash(SLEEP), OVER], act: runs, truth: 'working' },
   {
     name: 'a question is asked',
     steps: () => [ASK, OVER],
@@ -218,7 +240,7 @@ const ENDINGS: Ending[] = [
   },
   {
     name: 'a background shell behind the end of the turn',
-    steps: () => [bash(`sleep ${RUN_S + 30}`, { run_in_background: true }), OVER],
+    steps: () => [bash(SLEEP, { run_in_background: true }), OVER],
     act: done,
     truth: 'waiting',
   },
@@ -240,12 +262,12 @@ const ENDINGS: Ending[] = [
     truth: 'working',
   },
   {
-    name: '/compact refused',
+    name: '/compact refused, or over',
     steps: () => [OVER],
     act: after(
       done,
       ({ claude }) => claude.say('/compact'),
-      (scene) => text(scene, /Not enough messages/),
+      (scene) => text(scene, /Not enough messages|Compacted/),
     ),
     truth: 'waiting',
   },
@@ -273,7 +295,9 @@ const ENDINGS: Ending[] = [
   {
     name: 'Ctrl-C twice',
     steps: () => [OVER],
-    act: after(done, async ({ claude }) => {
+    act: after(done, async ({ claude, shown }) => {
+      // While it still works, the first one only interrupts.
+      await vi.waitFor(async () => expect(await shown()).toBe('waiting'), 10_000);
       await claude.press('C-c');
       await claude.waitFor(/again to exit/);
       await claude.press('C-c');
@@ -356,7 +380,8 @@ async function play({ steps, act }: Ending, name: string): Promise<string[]> {
   }, 20_000);
   const pid = pidOf(id);
   try {
-    await act({ claude, name, pid: () => pid });
+    const shown = async () => (await shownOf(name))?.work_status;
+    await act({ claude, name, pid: () => pid, shown });
     const seen: string[] = [];
     for (const ms of [1000, 4000, ...(LATER_S > 5 ? [LATER_S * 1000 - 5000] : [])]) {
       await pause(ms);

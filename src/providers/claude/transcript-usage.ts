@@ -2,6 +2,7 @@
  * What a transcript says beside the conversation: what the model read and wrote, each of its answers counted once, and
  * what a person cut off or refused.
  */
+
 import type { TokenUsage } from '../../protocol/nouns.ts';
 import type { Tokens, TranscriptNews, TranscriptReport } from '../reports.ts';
 import { saysByRule } from './hooks/tools.ts';
