@@ -3,7 +3,6 @@
  * follows it.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Received, wsClient } from '../support/clients.ts';
 import {
   type CodexTerminal,
   openCodexTerminal,
@@ -19,8 +18,6 @@ import {
   steered,
 } from '../support/codex-dock.ts';
 import { codexExec } from '../support/codex-exec.ts';
-import { createCodexHome } from '../support/codex-home.ts';
-import { startTestServer } from '../support/server.ts';
 
 let dock: CodexDock;
 let daemon: TestDaemon;
@@ -44,11 +41,6 @@ async function talk(terminal: CodexTerminal, session: SteeredSession, all: reado
       .toBe(`assistant: Done. last user: ${words}`);
   }
   await session.status('waiting');
-}
-
-async function linkOf(session: SteeredSession) {
-  const { link_state, link_reason, engine } = await session.snapshot();
-  return { link_state, link_reason, engine };
 }
 
 /** Goes back to the newest prompt, which then stands where one types. */
@@ -186,40 +178,4 @@ describe('a thread of a terminal', { timeout: 60_000 }, () => {
       'assistant: Done. last user: in the next one',
     ]);
   });
-});
-
-it('terminals of two homes, each with its daemon, are sessions of one server', {
-  timeout: 60_000,
-}, async () => {
-  await using other = await createCodexHome(dock.api, { hasTerminals: true });
-  await using _daemon = await startDaemon(other);
-  const flags = { codexHomes: [other.codexHome] };
-  await using server = await startTestServer({ env: dock.home.env, flags });
-  const client = await wsClient(server.url);
-  client.send({ type: 'subscribe_list' });
-  await client.waitFor((frame) => frame.type === 'sessions_list');
-  const commands: (string | null | undefined)[] = [];
-  for (const home of [other, dock.home]) {
-    await using terminal = await openCodexTerminal(home);
-    await terminal.prompt('where am I');
-    await terminal.waitFor(/Done\. last user: where am I/);
-    const created = await client.waitFor(
-      (frame): frame is Extract<Received, { type: 'session_created' }> =>
-        frame.type === 'session_created' && frame.session.project_path === home.project,
-    );
-    const session = steered(client, created.session.id);
-    await expect
-      .poll(() => linkOf(session), { timeout: 10_000 })
-      .toEqual({ link_state: 'attached', engine: 'shared' });
-    await expect
-      .poll(() => saidIn(session), { timeout: 10_000 })
-      .toEqual(['user: where am I', 'assistant: Done. last user: where am I']);
-    commands.push((await session.snapshot()).resume_command);
-  }
-  // The home of the server is the usual one of its user, which needs no name.
-  expect(commands).toEqual([
-    expect.stringMatching(`^CODEX_HOME=${other.codexHome} codex resume `),
-    expect.stringMatching(/^codex resume /),
-  ]);
-  await client.close();
 });
