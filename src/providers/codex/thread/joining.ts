@@ -2,6 +2,7 @@
  * Joining a thread that others hold: one more client of it, without a setting of ours. What happens between the
  * joining and the reading of what was missed is kept back, so that everything is reported in its order and once.
  */
+import { setTimeout as pause } from 'node:timers/promises';
 import type { EngineKind } from '../../../protocol/nouns.ts';
 import type { KnownThread } from '../../provider.ts';
 import type { Engine } from '../engine/engine.ts';
@@ -46,6 +47,10 @@ export interface Joining {
 
 /** Codex has no file of a thread before its first turn, and it cannot be joined. */
 const NO_TURN_YET = /no rollout found/i;
+/** What it says of a thread whose first turn is just beginning. */
+const FILE_BEING_MADE = /list_turns is not supported yet/i;
+const AGAIN_MS = 100;
+const ATTEMPTS = 50;
 
 /** A joining that has not begun. */
 export function createJoining(deps: JoiningDeps): Joining {
@@ -58,9 +63,7 @@ export function createJoining(deps: JoiningDeps): Joining {
     kept ??= [];
     try {
       const { engine, threadId } = deps;
-      // No setting of ours: it would be changed for the person in the terminal.
-      const said = await engine.request('thread/resume', { threadId, excludeTurns: true });
-      deps.joined(said);
+      deps.joined(await resumed(engine, threadId));
       await catchUp();
       state = 'joined';
     } catch (error) {
@@ -140,6 +143,22 @@ export function createJoining(deps: JoiningDeps): Joining {
   }
 
   return { take, begin: join };
+}
+
+/** Tries again while the file of its first turn is being made. */
+async function resumed(
+  engine: JoiningDeps['engine'],
+  threadId: string,
+): Promise<ThreadResumeResponse> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      // No setting of ours: it would be changed for the person in the terminal.
+      return await engine.request('thread/resume', { threadId, excludeTurns: true });
+    } catch (error) {
+      if (attempt === ATTEMPTS || !FILE_BEING_MADE.test(reasonOf(error))) throw error;
+      await pause(AGAIN_MS);
+    }
+  }
 }
 
 function isRevert(said: Said): boolean {
