@@ -261,7 +261,10 @@ function recordDiff(
   if (diff === undefined || turn.id === null || beganBefore(turn, at)) return;
   const { id: session_id, token_usage } = session;
   const { id: turn_id, promptId: provider_turn_id } = turn;
-  draft.content.push({ type: 'turn_diff_snapshot', session_id, turn_id, diff, ...token_usage });
+  // Of its newest answer; what the session has used in all is not the turn's.
+  const { input_tokens, output_tokens, cached_tokens, context_window } = token_usage;
+  const usage = { input_tokens, output_tokens, cached_tokens, context_window };
+  draft.content.push({ type: 'turn_diff_snapshot', session_id, turn_id, diff, ...usage });
   if (provider_turn_id !== null)
     draft.notes.push({ type: 'turn_noted', session_id, turn_id, provider_turn_id });
   draft.changes.current_diff = null;

@@ -44,6 +44,7 @@ import {
   TokensRevokeCommand,
   TokensRotateCommand,
 } from './tokens.ts';
+import { UsageCommand } from './usage.ts';
 
 /**
  * The subcommands, registered; `runCli` is how a whole command line is run.
@@ -79,6 +80,7 @@ function createCli({ enableColors }: { enableColors: boolean }): Cli<OrbitContex
   cli.register(NotifyRemoveCommand);
   cli.register(NotifyTestCommand);
   cli.register(AuditCommand);
+  cli.register(UsageCommand);
   cli.register(BackupCommand);
   cli.register(RestoreCommand);
   cli.register(ApproveCommand);

@@ -21,6 +21,7 @@ export const REPLIES = {
   get_turn_diffs: 'turn_diffs_page',
   get_text: 'text_part',
   search: 'search_results',
+  get_usage: 'usage_report',
   get_notifications: 'notifications',
   list_approvals: 'approvals_list',
   delete_approval: 'approval_deleted',

@@ -139,6 +139,12 @@ const QUERIES = {
     'limit?': '/^[0-9]{1,4}$/',
     'utc_offset_minutes?': '/^-?[0-9]{1,3}$/',
   }),
+  getUsage: type({
+    'from?': '1 <= string <= 64',
+    'to?': '1 <= string <= 64',
+    'by?': "'day' | 'session' | 'project' | 'provider'",
+    'utc_offset_minutes?': '/^-?[0-9]{1,3}$/',
+  }),
   listPastSessions: type({
     'provider?': "'claude' | 'codex'",
     // `next` of an earlier answer.
@@ -209,6 +215,14 @@ export const OPERATIONS = {
     summary:
       'Messages and sessions with the words of `q`, the newest first; `q` takes filters, see the README',
     query: QUERIES.search,
+    refusals: [...READING, 'parse_error', 'invalid_argument'],
+  },
+  getUsage: {
+    method: 'get',
+    path: '/api/usage',
+    summary:
+      'Tokens and cost by day (unless said), session, project or provider. `from` and `to` are days, both included, `7d`, or moments; without them it is today',
+    query: QUERIES.getUsage,
     refusals: [...READING, 'parse_error', 'invalid_argument'],
   },
   listPastSessions: {

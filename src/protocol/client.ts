@@ -81,6 +81,17 @@ const history = {
       'utc_offset_minutes?': '-900 <= number.integer <= 900 | null',
       ...asked,
     }),
+  // Additive: tokens and cost; `from` and `to` are days of the asker's, `7d`, or moments.
+  get_usage: () =>
+    type({
+      type: "'get_usage'",
+      'from?': 'string <= 64 | null',
+      'to?': 'string <= 64 | null',
+      'by?': "'day' | 'session' | 'project' | 'provider' | null",
+      // The asker's clock: what "today" is, and where days end.
+      'utc_offset_minutes?': '-900 <= number.integer <= 900 | null',
+      ...asked,
+    }),
   // Conversations that ran before, as their providers keep them on disk.
   list_past_sessions: () =>
     type({

@@ -137,6 +137,8 @@ export const TokenUsage = {
   total_input_tokens: 'count?',
   cache_read_tokens: 'count?',
   cache_write_tokens: 'count?',
+  /** Additive: the same of what was written, where `output_tokens` is of the newest answer only. */
+  total_output_tokens: 'count?',
   /** Additive: US dollars, as the provider's own tool says, with its subagents; absent where it says nothing. */
   cost_usd: 'number >= 0?',
 } as const;

@@ -21,6 +21,8 @@ import {
   type ServerMessage,
   TRANSIENT_LIST_MESSAGES,
   TRANSIENT_SESSION_MESSAGES,
+  UsageRow,
+  UsageSum,
   Worktree,
 } from './server.ts';
 import type { Unmarked } from './shape.ts';
@@ -50,6 +52,8 @@ const NOUNS = {
   RecentProject,
   Worktree,
   SearchHit,
+  UsageSum,
+  UsageRow,
   QuietTimes,
   PushDevice,
   CodexModelOption: codex.CodexModelOption,
@@ -118,6 +122,7 @@ export const ANSWERS = scope({
   openPastSession: { ...REPLIES.past_session, truncated: 'true?' },
   getText: { session_id: 'string', field: 'string', text: 'string' },
   search: REPLIES.search_results,
+  getUsage: REPLIES.usage_report,
   listModels: REPLIES.models_list,
   listApprovals: REPLIES.approvals_list,
   sendMessage: { status: "'sent' | 'queued'", session_id: 'string', message_id: 'string?' },

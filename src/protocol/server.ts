@@ -92,6 +92,34 @@ export const SearchHit = {
 } as const;
 export interface SearchHit extends Shape<typeof SearchHit, Nouns.Names> {}
 
+/** What rows of usage are sums of. */
+export type UsageBy = 'day' | 'session' | 'project' | 'provider';
+
+const SPENT = {
+  sessions: 'count',
+  /** Without what the cache read or took. */
+  input_tokens: 'count',
+  output_tokens: 'count',
+  cache_read_tokens: 'count',
+  cache_write_tokens: 'count',
+  /** US dollars, as the provider's own tool says; null where it says nothing. */
+  cost_usd: 'number >= 0 | null',
+} as const;
+
+/** What was read, written and paid for in all. */
+export const UsageSum = SPENT;
+export interface UsageSum extends Shape<typeof UsageSum, Nouns.Names> {}
+
+/** What was read, written and paid for by one day, session, project or provider. */
+export const UsageRow = {
+  /** The day (YYYY-MM-DD of the asker's clock), id of the session, path of the project, or provider. */
+  key: 'string',
+  /** Of the session or the project. */
+  name: 'string?',
+  ...SPENT,
+} as const;
+export interface UsageRow extends Shape<typeof UsageRow, Nouns.Names> {}
+
 /** Hours without notifications: times of the day as HH:MM by the server's clock; may go over midnight. */
 export const QuietTimes = { from: 'string', to: 'string' } as const;
 export interface QuietTimes extends Shape<typeof QuietTimes, Nouns.Names> {}
@@ -274,6 +302,14 @@ export const REPLIES = {
     /** A second was over before the page was full: ask again, behind `next` where it is given. */
     is_partial: 'true?',
   },
+  /** Additive: tokens and cost from a moment (included) to another (excluded), whole quarters of an hour. */
+  usage_report: {
+    by: "'day' | 'session' | 'project' | 'provider'",
+    from: 'string',
+    to: 'string',
+    total: 'UsageSum',
+    rows: 'UsageRow[]',
+  },
   /** Additive: who is notified; `public_key` is what a browser subscribes with, base64url. */
   notifications: {
     public_key: 'string',
@@ -347,6 +383,8 @@ export interface Names extends Nouns.Names {
   RecentProject: RecentProject;
   Worktree: Worktree;
   SearchHit: SearchHit;
+  UsageSum: UsageSum;
+  UsageRow: UsageRow;
   QuietTimes: QuietTimes;
   PushDevice: PushDevice;
   CodexModelOption: Codex.CodexModelOption;

@@ -11,7 +11,14 @@ import type {
   SessionSummary,
   TurnDiff,
 } from '../protocol/nouns.ts';
-import type { ApprovalHistoryItem, RecentProject, SearchHit } from '../protocol/server.ts';
+import type {
+  ApprovalHistoryItem,
+  RecentProject,
+  SearchHit,
+  UsageBy,
+  UsageRow,
+  UsageSum,
+} from '../protocol/server.ts';
 import type { Damage } from './damage.ts';
 import type { NotifyChange, NotifyRead } from './notifications.ts';
 import type { JournalBase, JournalRow } from './queries/journal.ts';
@@ -192,6 +199,8 @@ export type Read =
       before: number | null;
       limit: number;
     }
+  /** What was read, written and paid for, in quarters of an hour from `from` to `to` (excluded). */
+  | { kind: 'usage'; by: UsageBy; from: number; to: number; offsetMinutes: number }
   /** Tokens and pairing codes that are good; `seen`: the version that is known. */
   | { kind: 'tokens'; seen: number | null }
   /** Channels, needs that were told, quiet hours; `seen`: the version that is known. */
@@ -238,6 +247,7 @@ export interface ReadResults {
     /** The index does not have everything yet: ask again. */
     isBehind: boolean;
   };
+  usage: { total: UsageSum; rows: UsageRow[] };
   tokens: TokensRead;
   notify: NotifyRead;
   totals: Totals;

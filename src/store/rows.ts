@@ -3,9 +3,10 @@
  * inside its transaction, with the revision each fact got there. Adding a fact? The compiler stops you here.
  */
 import type { Fact, RowNoted } from '../../machines/session-facts.ts';
-import type { StateChanges } from '../protocol/nouns.ts';
+import type { StateChanges, TokenUsage } from '../protocol/nouns.ts';
 import type { Sqlite } from './database.ts';
 import type { EventItem } from './items.ts';
+import { QUARTER_MS } from './queries/usage.ts';
 import {
   closeApproval,
   createTurnRows,
@@ -20,8 +21,10 @@ import {
   isPaper,
   isPlainField,
   prepareRowStatements,
+  type RowStatements,
   type SqlValue,
   toColumn,
+  usedInAll,
 } from './row/columns.ts';
 import {
   closeDraft,
@@ -107,7 +110,8 @@ const WRITERS: { [Type in Fact['type']]: WriteFact<FactOf<Type>> } = {
     applyChanges(tools, draft, fact.changes, revision),
   session_ended: (_, draft, fact, revision) => endSession(draft, fact, revision),
   row_noted: (_, draft, fact) => noteRow(draft, fact.columns),
-  tokens_updated: (_, draft, fact, revision) => {
+  tokens_updated: ({ statements }, draft, fact, revision) => {
+    countUsage(statements, draft, fact.usage);
     Object.assign(draft.columns, columnsFromUsage(fact.usage));
     stamp(draft, 'token_usage', revision);
   },
@@ -189,7 +193,37 @@ function createSession(
     statements.forgetPending.run(session.id);
     draft.exists = true;
   }
+  countUsage(statements, draft, session.token_usage);
   Object.assign(draft.columns, columnsFromSummary(session));
+}
+
+/** Less than this is what adding fractions leaves. */
+const LEAST_USD = 1e-9;
+
+/**
+ * Adds what the session has used since the last time to the quarter of an hour of the event. What a provider counts
+ * in all may fall when it reads a file anew or turns are taken back: it was used all the same.
+ */
+function countUsage(
+  statements: RowStatements,
+  { sessionId: session_id, at }: SessionDraft,
+  usage: TokenUsage,
+): void {
+  const now = usedInAll(usage);
+  if (now === null) return;
+  const before = statements.usedBefore.get(session_id);
+  const more = (name: keyof typeof now) => Math.max(0, (now[name] ?? 0) - (before?.[name] ?? 0));
+  const usd = more('cost_usd');
+  const added = {
+    input_tokens: more('input_tokens'),
+    output_tokens: more('output_tokens'),
+    cache_read_tokens: more('cache_read_tokens'),
+    cache_write_tokens: more('cache_write_tokens'),
+  };
+  if (usd < LEAST_USD && Object.values(added).every((count) => count === 0)) return;
+  const quarter = Math.floor(Date.parse(at) / QUARTER_MS);
+  const cost_usd = usd < LEAST_USD ? null : usd;
+  statements.addUsage.run({ session_id, quarter, ...added, cost_usd });
 }
 
 function endSession(draft: SessionDraft, fact: FactOf<'session_ended'>, revision: number): void {
@@ -229,7 +263,10 @@ function applyChanges(
     }
     stamp(draft, field, revision);
   }
-  if (changes.token_usage) Object.assign(draft.columns, columnsFromUsage(changes.token_usage));
+  if (changes.token_usage) {
+    countUsage(statements, draft, changes.token_usage);
+    Object.assign(draft.columns, columnsFromUsage(changes.token_usage));
+  }
   for (const agent of changes.subagents ?? []) {
     statements.upsertSubagent.run({
       session_id: draft.sessionId,

@@ -28,6 +28,7 @@ describe('decoding a client message', () => {
       'ping',
       'remove_worktree',
       'search',
+      'get_usage',
       'withdraw_message',
       'mute_session',
       'set_quiet_hours',

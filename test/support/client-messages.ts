@@ -14,6 +14,7 @@ export const CLIENT_MESSAGES: Record<ClientMessage['type'], Record<string, unkno
   list_past_sessions: { provider: 'claude', after: '1~s', limit: 20 },
   open_past_session: { session_id: 's', provider: 'claude', before: 'm', limit: 20 },
   get_turn_diffs: { session_id: 's', before: 'turn-2', limit: 10 },
+  get_usage: { from: '7d', to: '2026-03-01', by: 'project', utc_offset_minutes: 60 },
   search: { query: 'migration project:api', before: 7, limit: 20, utc_offset_minutes: 60 },
   get_text: { session_id: 's', message_id: 'm', field: 'tool_output', offset: 131_072 },
   get_notifications: {},

@@ -12,6 +12,16 @@ const session_id = 's';
 const at = '2026-03-01T12:00:00.123Z';
 const usage = { input_tokens: 1, output_tokens: 2, cached_tokens: 3, context_window: 200_000 };
 
+const spent = {
+  ...{
+    sessions: 1,
+    input_tokens: 2,
+    output_tokens: 3,
+    cache_read_tokens: 4,
+    cache_write_tokens: 5,
+  },
+  cost_usd: 0.25,
+};
 const message: Message = {
   id: 'm',
   session_id,
@@ -193,6 +203,12 @@ export const SERVER_MESSAGES: {
     quiet: { from: '22:00', to: '07:00' },
     muted: [session_id],
     devices: [{ id: 'd', name: 'phone', created_at: at, is_mine: true }],
+  },
+  usage_report: {
+    type: 'usage_report',
+    ...{ by: 'project', from: at, to: at },
+    total: spent,
+    rows: [{ key: '/p', name: 'p', ...spent }],
   },
   search_results: {
     type: 'search_results',

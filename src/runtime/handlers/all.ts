@@ -19,6 +19,7 @@ import { createReviewsHandlers } from './reviews.ts';
 import { createSearchHandlers } from './search.ts';
 import { createSubscriptionHandlers, type Subscriptions } from './subscriptions.ts';
 import { createTurnsHandlers } from './turns.ts';
+import { createUsageHandlers } from './usage.ts';
 
 /** What handlers work with beside the core of the runtime. */
 export interface HandlersDeps {
@@ -62,6 +63,7 @@ export function createHandlers(deps: HandlersDeps): Handlers<ClientTag> {
     ...createNamingHandlers({ sessions }),
     ...createHistoryHandlers({ writer, sessions, providers, images }),
     ...createSearchHandlers(writer),
+    ...createUsageHandlers(writer),
     ...createPastHandlers({ providers, images, log }),
     ...createNotificationHandlers(deps.notifications, registry),
     ...createReviewsHandlers({ writer, sessions }),

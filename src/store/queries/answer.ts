@@ -13,6 +13,7 @@ import { createPageReads } from './conversation.ts';
 import { createListRead, createProjectsRead, createTotalsRead } from './list.ts';
 import { createApprovalReads, createCommentReads } from './reviews.ts';
 import { createSearchRead } from './search.ts';
+import { createUsageRead } from './usage.ts';
 
 interface AnswerDeps {
   database: Sqlite;
@@ -34,6 +35,7 @@ export function createAnswer(deps: AnswerDeps) {
   const approvals = createApprovalReads(database);
   const projects = createProjectsRead(database);
   const search = createSearchRead(database, deps.searchIndex ?? null);
+  const usage = createUsageRead(database);
   const tokens = createTokensRead(database);
   const notify = createNotifyRead(database);
   const totals = createTotalsRead(database);
@@ -82,6 +84,8 @@ export function createAnswer(deps: AnswerDeps) {
         return actors.tailsOf(read.sessionId);
       case 'search':
         return search(read);
+      case 'usage':
+        return usage(read);
       case 'tokens':
         return tokens(read.seen);
       case 'notify':

@@ -37,6 +37,7 @@ export interface SummaryRow {
   total_input_tokens?: number | null;
   cache_read_tokens?: number | null;
   cache_write_tokens?: number | null;
+  total_output_tokens?: number | null;
   cost_usd?: number | null;
   codex_integration_mode: string | null;
   claude_integration_mode: string | null;

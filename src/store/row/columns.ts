@@ -84,6 +84,7 @@ export const TOLD_FIGURES = [
   'total_input_tokens',
   'cache_read_tokens',
   'cache_write_tokens',
+  'total_output_tokens',
   'cost_usd',
 ] as const satisfies ReadonlyArray<keyof TokenUsage>;
 
@@ -127,6 +128,31 @@ export interface StoredMessage {
   images_json: string | null;
 }
 
+/** What a session has used. */
+interface Used {
+  input_tokens: number;
+  output_tokens: number;
+  cache_read_tokens: number;
+  cache_write_tokens: number;
+  cost_usd: number;
+}
+
+/** What a session has used in all, as far as its provider counts that; null when it does not. */
+export function usedInAll(
+  usage: TokenUsage,
+): (Omit<Used, 'cost_usd'> & { cost_usd: number | null }) | null {
+  const { total_input_tokens, cost_usd } = usage;
+  if (total_input_tokens === undefined && cost_usd === undefined) return null;
+  const isCounted = total_input_tokens !== undefined;
+  return {
+    input_tokens: total_input_tokens ?? 0,
+    output_tokens: isCounted ? (usage.total_output_tokens ?? usage.output_tokens) : 0,
+    cache_read_tokens: usage.cache_read_tokens ?? 0,
+    cache_write_tokens: usage.cache_write_tokens ?? 0,
+    cost_usd: cost_usd ?? null,
+  };
+}
+
 /** The prepared statements of one connection. */
 export type RowStatements = ReturnType<typeof prepareRowStatements>;
 
@@ -162,6 +188,25 @@ function prepareSession(database: Sqlite) {
       current_diff: database.prepare('UPDATE papers SET current_diff = ? WHERE session_id = ?'),
       current_plan: database.prepare('UPDATE papers SET current_plan = ? WHERE session_id = ?'),
     },
+    usedBefore: database.prepare<[string], Used>(
+      `SELECT COALESCE(sum(input_tokens), 0) AS input_tokens, COALESCE(sum(output_tokens), 0) AS output_tokens,
+         COALESCE(sum(cache_read_tokens), 0) AS cache_read_tokens,
+         COALESCE(sum(cache_write_tokens), 0) AS cache_write_tokens, COALESCE(sum(cost_usd), 0) AS cost_usd
+       FROM usage WHERE session_id = ?`,
+    ),
+    addUsage: database.prepare(
+      `INSERT INTO usage (session_id, quarter, input_tokens, output_tokens, cache_read_tokens,
+         cache_write_tokens, cost_usd)
+       VALUES (@session_id, @quarter, @input_tokens, @output_tokens, @cache_read_tokens,
+         @cache_write_tokens, @cost_usd)
+       ON CONFLICT (session_id, quarter) DO UPDATE SET
+         input_tokens = input_tokens + excluded.input_tokens,
+         output_tokens = output_tokens + excluded.output_tokens,
+         cache_read_tokens = cache_read_tokens + excluded.cache_read_tokens,
+         cache_write_tokens = cache_write_tokens + excluded.cache_write_tokens,
+         cost_usd = CASE WHEN excluded.cost_usd IS NULL THEN cost_usd
+           ELSE COALESCE(cost_usd, 0) + excluded.cost_usd END`,
+    ),
     forgetPending: database.prepare('DELETE FROM pending_sessions WHERE session_id = ?'),
   };
 }

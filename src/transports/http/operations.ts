@@ -92,6 +92,11 @@ const QUESTIONS: Omit<Operations, 'health' | 'openapi'> = {
     );
     return page;
   },
+  async getUsage({ ask, query: { utc_offset_minutes, ...about } }) {
+    const message = { type: 'get_usage', ...about, ...numbersOf(given({ utc_offset_minutes })) };
+    const { type: _, ...report } = await ask.one(message as ClientMessage, 'usage_report');
+    return report;
+  },
   getConversation: async ({ ask, id }) => ({ session: await snapshot(ask, id) }),
   async listPastSessions({ ask, query: { limit, ...where } }) {
     const message = { type: 'list_past_sessions', ...where, ...limitOf(limit) } as ClientMessage;

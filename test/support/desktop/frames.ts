@@ -27,6 +27,7 @@ export const ADDITIVE = [
   'turn_diffs_page',
   'text_part',
   'search_results',
+  'usage_report',
   'notifications',
   'worktrees_list',
   'worktree_merged',

@@ -80,6 +80,10 @@ export const CLIENT_WORDS: Record<ClientMessage['type'], ClientWords> = {
     does: 'Finds messages and sessions by words and filters (`project:` `file:` `agent:` `is:` `when:` `"exact"`). `limit` is at most 200.',
     errors: [...READ, 'invalid_argument'],
   },
+  get_usage: {
+    does: 'Sums tokens and cost by day (unless said), session, project or provider. `from` and `to` are days of the asker (both included), the last days (`7d`), or moments; without them it is today.',
+    errors: [...READ, 'invalid_argument'],
+  },
   get_notifications: {
     does: 'Tells which devices are notified, quiet hours and muted sessions, and the key to subscribe with.',
     errors: ['invalid_argument'],

@@ -46,6 +46,10 @@ export const SERVER_WORDS: Record<ServerMessage['type'], ServerWords> = {
     to: ['asker'],
     says: 'Where the words stand, the newest first: sessions by their names, then messages. `marks` are begin and end of each word in `line`, UTF-16 units.',
   },
+  usage_report: {
+    to: ['asker'],
+    says: 'Tokens and cost by day, session, project or provider, days in their order, others with the dearest first; at most 1,000 rows, `total` counts all.',
+  },
   notifications: {
     to: ['asker'],
     says: 'Who is notified by Web Push, and when not. `public_key` is what a browser subscribes with (`applicationServerKey`).',

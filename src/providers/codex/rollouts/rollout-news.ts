@@ -209,7 +209,7 @@ function messageMaker(
 }
 
 /** Of the last request, which is what fills the window. After a compaction only its total is known. */
-function usageOf({ last, window }: ReportOf<'tokens'>): TokenUsage {
+function usageOf({ last, total: inAll, window }: ReportOf<'tokens'>): TokenUsage {
   const [input, output, total] = [
     number(last.input_tokens) ?? 0,
     number(last.output_tokens) ?? 0,
@@ -220,6 +220,16 @@ function usageOf({ last, window }: ReportOf<'tokens'>): TokenUsage {
     output_tokens: output,
     cached_tokens: number(last.cached_input_tokens) ?? 0,
     context_window: window ?? DEFAULT_WINDOW,
+    ...(inAll && totalsOf(inAll)),
+  };
+}
+
+function totalsOf(inAll: Record<string, unknown>) {
+  const cached = number(inAll.cached_input_tokens) ?? 0;
+  return {
+    total_input_tokens: Math.max(0, (number(inAll.input_tokens) ?? 0) - cached),
+    total_output_tokens: number(inAll.output_tokens) ?? 0,
+    cache_read_tokens: cached,
   };
 }
 

@@ -56,7 +56,7 @@ export type RolloutReport = {
       approvalPolicy: string | null;
       sandbox: string | null;
     }
-  | { what: 'tokens'; last: Json; window: number | null }
+  | { what: 'tokens'; last: Json; total: Json | null; window: number | null }
   | { what: 'compacted' }
 );
 
@@ -288,7 +288,8 @@ export function metaOf(text: string): RolloutMeta | null {
 function tokensOf({ info }: Json): What[] {
   const last = object(object(info)?.last_token_usage);
   if (last === null) return [];
-  return [{ what: 'tokens', last, window: number(object(info)?.model_context_window) }];
+  const total = object(object(info)?.total_token_usage);
+  return [{ what: 'tokens', last, total, window: number(object(info)?.model_context_window) }];
 }
 
 function argumentsOf({ arguments: given }: Json): Json {

@@ -346,12 +346,15 @@ function planText(plan: ParamsOf<'turn/plan/updated'>['plan']): string {
 }
 
 /** Of the last request, which is what fills the window. After a compaction only its total is known. */
-function usageFrom({ last, modelContextWindow }: ThreadTokenUsage) {
+function usageFrom({ last, total, modelContextWindow }: ThreadTokenUsage) {
   const isEstimate = last.inputTokens === 0 && last.outputTokens === 0;
   return {
     input_tokens: isEstimate ? last.totalTokens : last.inputTokens,
     output_tokens: last.outputTokens,
     cached_tokens: last.cachedInputTokens,
     context_window: modelContextWindow ?? DEFAULT_WINDOW,
+    total_input_tokens: Math.max(0, total.inputTokens - total.cachedInputTokens),
+    total_output_tokens: total.outputTokens,
+    cache_read_tokens: total.cachedInputTokens,
   };
 }
