@@ -8,6 +8,13 @@ import { closest, distance } from 'fastest-levenshtein';
 import { EXIT, ExitError } from '../exit.ts';
 import { serverVersion } from '../version.ts';
 import { AuditCommand } from './audit.ts';
+import {
+  ForkCommand,
+  NewCommand,
+  WorktreesListCommand,
+  WorktreesMergeCommand,
+  WorktreesRemoveCommand,
+} from './begin.ts';
 import { type OrbitContext, printable } from './command.ts';
 import { LogsCommand, RestartCommand, StopCommand } from './control.ts';
 import {
@@ -19,6 +26,14 @@ import {
 import { DemoCommand } from './demo.ts';
 import { DoctorCommand } from './doctor.ts';
 import { InstallHooksCommand, UninstallHooksCommand } from './install-hooks.ts';
+import {
+  ExportCommand,
+  OpenCommand,
+  SearchCommand,
+  SessionsCommand,
+  ShowCommand,
+  WatchCommand,
+} from './look.ts';
 import {
   NotifyAddCommand,
   NotifyListCommand,
@@ -81,6 +96,17 @@ function createCli({ enableColors }: { enableColors: boolean }): Cli<OrbitContex
   cli.register(AuditCommand);
   cli.register(BackupCommand);
   cli.register(RestoreCommand);
+  cli.register(SessionsCommand);
+  cli.register(ShowCommand);
+  cli.register(WatchCommand);
+  cli.register(NewCommand);
+  cli.register(ForkCommand);
+  cli.register(SearchCommand);
+  cli.register(ExportCommand);
+  cli.register(OpenCommand);
+  cli.register(WorktreesListCommand);
+  cli.register(WorktreesMergeCommand);
+  cli.register(WorktreesRemoveCommand);
   cli.register(ApproveCommand);
   cli.register(DenyCommand);
   cli.register(AnswerCommand);
