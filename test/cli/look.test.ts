@@ -93,3 +93,18 @@ describe('the command line', () => {
     expect(await run('worktrees', 'list')).toMatchObject({ exitCode: 64 });
   });
 });
+
+it('names in --help what each option takes, in columns', async () => {
+  const { stdout } = await home.run('answer', '--help');
+  expect(stdout).not.toContain('#0');
+  expect(stdout).toMatch(/--token-file FILE +File with the token/);
+  expect(stdout).toMatch(/--to QUESTION=ANSWER +QUESTION=ANSWER/);
+  const columns = ['Server elsewhere', 'File with', "The server's answer", 'Id of the request'];
+  const at = columns.map((words) =>
+    stdout
+      .split('\n')
+      .find((l) => l.includes(words))
+      ?.indexOf(words),
+  );
+  expect(new Set(at).size).toBe(1);
+});
