@@ -3,11 +3,20 @@
  * two things are put in order that it would call ambiguous: the global `--data-dir`, which may stand
  * anywhere, and the old form without a subcommand, which means `start`.
  */
+import { PassThrough } from 'node:stream';
+import { text as readText } from 'node:stream/consumers';
 import { Builtins, Cli } from 'clipanion';
 import { closest, distance } from 'fastest-levenshtein';
 import { EXIT, ExitError } from '../exit.ts';
 import { serverVersion } from '../version.ts';
 import { AuditCommand } from './audit.ts';
+import {
+  ForkCommand,
+  NewCommand,
+  WorktreesListCommand,
+  WorktreesMergeCommand,
+  WorktreesRemoveCommand,
+} from './begin.ts';
 import { type OrbitContext, printable } from './command.ts';
 import { LogsCommand, RestartCommand, StopCommand } from './control.ts';
 import {
@@ -19,6 +28,14 @@ import {
 import { DemoCommand } from './demo.ts';
 import { DoctorCommand } from './doctor.ts';
 import { InstallHooksCommand, UninstallHooksCommand } from './install-hooks.ts';
+import {
+  ExportCommand,
+  OpenCommand,
+  SearchCommand,
+  SessionsCommand,
+  ShowCommand,
+  WatchCommand,
+} from './look.ts';
 import {
   NotifyAddCommand,
   NotifyListCommand,
@@ -83,6 +100,17 @@ function createCli({ enableColors }: { enableColors: boolean }): Cli<OrbitContex
   cli.register(UsageCommand);
   cli.register(BackupCommand);
   cli.register(RestoreCommand);
+  cli.register(SessionsCommand);
+  cli.register(ShowCommand);
+  cli.register(WatchCommand);
+  cli.register(NewCommand);
+  cli.register(ForkCommand);
+  cli.register(SearchCommand);
+  cli.register(ExportCommand);
+  cli.register(OpenCommand);
+  cli.register(WorktreesListCommand);
+  cli.register(WorktreesMergeCommand);
+  cli.register(WorktreesRemoveCommand);
   cli.register(ApproveCommand);
   cli.register(DenyCommand);
   cli.register(AnswerCommand);
@@ -134,8 +162,59 @@ async function runWords(words: string[], context: OrbitContext): Promise<number>
     );
     return EXIT.usage;
   }
+  if (words.some((word) => word === '--help' || word === '-h')) {
+    // Clipanion writes the usage itself.
+    const usage = new PassThrough();
+    const exitCode = await cli.run(command as never, { ...context, stdout: usage });
+    context.stdout.write(withPlaceholders(await readText(usage.end())));
+    return exitCode;
+  }
   // Clipanion takes a prepared command where its types ask for words; its `process` made this one.
   return await cli.run(command as never, context);
+}
+
+/** What an option takes, where its name does not say it. */
+const PLACEHOLDERS: Readonly<Record<string, string>> = {
+  '--token-file': 'FILE',
+  '--auth-token-file': 'FILE',
+  '--output': 'FILE',
+  '--tls-cert': 'FILE',
+  '--tls-key': 'FILE',
+  '--dir': 'PATH',
+  '--bind': 'ADDRESS:PORT',
+  '--to': 'QUESTION=ANSWER',
+  '--at': 'NUMBER',
+  '--rule': 'NUMBER',
+  '--limit': 'NUMBER',
+  '--lines': 'NUMBER',
+  '--messages': 'NUMBER',
+  '--input': 'JSON',
+};
+
+/** The usage of a command with words where clipanion numbers the arguments of options (`#0`), still in columns. */
+function withPlaceholders(usage: string): string {
+  const isOption = (line: string) => / #0/.test(line);
+  const wordOf = (line: string): string => {
+    const name = /(--[a-z-]+) #0/.exec(line)?.[1] ?? '';
+    return PLACEHOLDERS[name] ?? name.slice(2).split('-').at(-1)?.toUpperCase() ?? 'VALUE';
+  };
+  const lines = usage.split('\n');
+  const grown = Math.max(0, ...lines.filter(isOption).map((line) => wordOf(line).length - 2));
+  return lines
+    .map((line) => {
+      const word = isOption(line) ? wordOf(line) : '#0';
+      const filled = line.replace(
+        /--[a-z-]+ #0/g,
+        (option) => `${option.slice(0, -3)} ${wordOf(option)}`,
+      );
+      // Only lines of options have such a column; what describes them begins behind two spaces or more.
+      const column = /^(\W*--?[a-z][\w,-]*(?: \S+)?\W*?)( {2,})(?=\S)/;
+      return filled.replace(
+        column,
+        (_, option: string, gap: string) => `${option}${gap}${' '.repeat(grown + 2 - word.length)}`,
+      );
+    })
+    .join('\n');
 }
 
 /** What was meant by an unknown command or option, and where to look; null for any other fault. */

@@ -28,6 +28,7 @@ export type {
   PastSession,
   RecentProject,
   ServerMessage,
+  Worktree,
 } from '../protocol/server.ts';
 export type { LinkState } from './connection.ts';
 export { type ConversationFormat, conversationFile, titleOf } from './conversation-file.ts';

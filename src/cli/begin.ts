@@ -1,0 +1,191 @@
+/** Commands that begin sessions and care for the worktrees of some: `new`, `fork` and `worktrees`. */
+import { resolve } from 'node:path';
+import { Option } from 'clipanion';
+import type { ClientMessage, Worktree } from '../client/index.ts';
+import { EXIT, ExitError } from '../exit.ts';
+import { ClientCommand, CODES, idOf, numberFrom } from './client-command.ts';
+import { OrbitCommand } from './command.ts';
+
+/** A directory of the server's machine, as typed here. @throws ExitError 64 */
+function directoryFrom(typed: string | undefined, isElsewhere: boolean): string {
+  if (!isElsewhere) return resolve(typed ?? '.');
+  if (typed?.startsWith('/')) return typed;
+  const sentence = 'The server may be on another machine: say --dir with a whole path there';
+  throw new ExitError(EXIT.usage, sentence);
+}
+
+const DIRECTORY = { description: 'Directory on the machine of the server; this one unless given' };
+
+/** Begins a session. */
+export class NewCommand extends ClientCommand {
+  static override paths = [['new']];
+  static override usage = OrbitCommand.Usage({
+    description: 'Begin a session, and send it its first message',
+    details: `
+      Prints the id of the session. Without a prompt the session waits for one; \`-\` reads it from stdin. ${CODES}
+    `,
+    examples: [
+      ['In this directory', "$0 new 'fix the failing test'"],
+      ['In a git worktree of its own', "$0 new --worktree 'rename the table users'"],
+      ['Follow it at once', '$0 watch "$($0 new - < task.txt)"'],
+    ],
+  });
+
+  prompt = Option.String({ required: false, name: 'PROMPT' });
+  provider = Option.String('--provider', 'codex', { description: 'Whose agent: codex or claude' });
+  dir = Option.String('--dir', DIRECTORY);
+  model = Option.String('--model', { description: "One of the provider's models" });
+  effort = Option.String('--effort', { description: 'How long it thinks, such as high' });
+  mode = Option.String('--mode', {
+    description: 'What it may do unasked: such as on-request or never (codex), plan (claude)',
+  });
+  sandbox = Option.String('--sandbox', {
+    description: 'What Codex may touch: read-only, workspace-write or danger-full-access',
+  });
+  worktree = Option.Boolean('--worktree', false, {
+    description: 'Works in a new git worktree, on a new branch',
+  });
+  branch = Option.String('--branch', { description: 'Name of that branch; also says --worktree' });
+
+  protected async run(): Promise<number> {
+    const cwd = directoryFrom(this.dir, this.isElsewhere());
+    const prompt = this.prompt === undefined ? null : await this.wordsFrom(this.prompt);
+    const message = this.#message(cwd);
+    return await this.speak(async (client) => {
+      const { session } = await client.request(message);
+      const { id: session_id } = session;
+      if (prompt !== null) {
+        const { effort } = this;
+        const about = { session_id, content: prompt, ...(effort !== undefined && { effort }) };
+        await client.request({ type: 'send_message', ...about });
+      }
+      this.say(this.json ? JSON.stringify(session) : session_id);
+      return EXIT.ok;
+    });
+  }
+
+  #message(cwd: string): Extract<ClientMessage, { type: 'create_session' }> {
+    const { provider, model, mode, sandbox, branch } = this;
+    if (provider !== 'codex' && provider !== 'claude') {
+      const sentence = `--provider is codex or claude, not ${JSON.stringify(provider)}`;
+      throw new ExitError(EXIT.usage, sentence);
+    }
+    const hasWorktree = this.worktree || branch !== undefined;
+    return {
+      ...{ type: 'create_session', provider, cwd },
+      ...(model !== undefined && { model }),
+      ...(mode !== undefined &&
+        (provider === 'codex' ? { approval_policy: mode } : { permission_mode: mode })),
+      ...(sandbox !== undefined && { sandbox_mode: sandbox }),
+      ...(hasWorktree && { worktree: branch === undefined ? {} : { branch } }),
+    };
+  }
+}
+
+/** Copies a session. */
+export class ForkCommand extends ClientCommand {
+  static override paths = [['fork']];
+  static override usage = OrbitCommand.Usage({
+    description: 'Copy a session, whole or up to one of your messages',
+    details: `Prints the id of the copy. ${CODES}`,
+    examples: [
+      ['Whole', '$0 fork SESSION'],
+      ['At your third message', '$0 fork SESSION --at 2'],
+    ],
+  });
+
+  session = Option.String({ name: 'SESSION' });
+  at = Option.String('--at', {
+    description: 'Number of your message, from 0, at which it is copied',
+  });
+
+  protected run(): Promise<number> {
+    const nth = this.at === undefined ? {} : { nth_user_message: numberFrom('--at', this.at) };
+    return this.speak(async (client) => {
+      const source_session_id = await idOf(client, this.session);
+      const answer = await client.request({ type: 'fork_session', source_session_id, ...nth });
+      this.say(this.json ? JSON.stringify(answer) : answer.new_session_id);
+      return EXIT.ok;
+    });
+  }
+}
+
+/** Lists worktrees. */
+export class WorktreesListCommand extends ClientCommand {
+  static override paths = [['worktrees', 'list']];
+  static override usage = OrbitCommand.Usage({
+    description: 'List the git worktrees that were made for sessions of a repository',
+    details: CODES,
+    examples: [['Of the repository here', '$0 worktrees list']],
+  });
+
+  dir = Option.String('--dir', DIRECTORY);
+
+  protected run(): Promise<number> {
+    const path = directoryFrom(this.dir, this.isElsewhere());
+    return this.speak(async (client) => {
+      const { worktrees } = await client.request({ type: 'list_worktrees', path });
+      if (this.json) this.say(JSON.stringify(worktrees));
+      else if (worktrees.length === 0) this.say('No worktrees');
+      else this.say(...worktrees.map(worktreeLine));
+      return EXIT.ok;
+    });
+  }
+}
+
+function worktreeLine({ path, branch, base, uncommitted, unmerged }: Worktree): string {
+  const facts = [
+    branch ?? 'no branch',
+    base === null ? 'made from an unknown branch' : `from ${base}`,
+    `${uncommitted} uncommitted`,
+    `${unmerged} unmerged`,
+  ];
+  return `${path}  ${facts.join(', ')}`;
+}
+
+/** Merges a worktree. */
+export class WorktreesMergeCommand extends ClientCommand {
+  static override paths = [['worktrees', 'merge']];
+  static override usage = OrbitCommand.Usage({
+    description: 'Merge the branch of a worktree into the branch that it was made from',
+    details: CODES,
+    examples: [['Bring the work back', '$0 worktrees merge PATH']],
+  });
+
+  worktree = Option.String({ name: 'PATH' });
+
+  protected run(): Promise<number> {
+    const path = directoryFrom(this.worktree, this.isElsewhere());
+    return this.speak(async (client) => {
+      const answer = await client.request({ type: 'merge_worktree', path });
+      this.say(this.json ? JSON.stringify(answer) : `Merged into ${answer.into}`);
+      return EXIT.ok;
+    });
+  }
+}
+
+/** Removes a worktree. */
+export class WorktreesRemoveCommand extends ClientCommand {
+  static override paths = [['worktrees', 'remove']];
+  static override usage = OrbitCommand.Usage({
+    description: 'Remove a worktree whose session is over; its branch stays',
+    details: `
+      Refused while something in it is in no commit, or, with \`--delete-branch\`, on no other branch. ${CODES}
+    `,
+    examples: [['With its branch', '$0 worktrees remove PATH --delete-branch']],
+  });
+
+  worktree = Option.String({ name: 'PATH' });
+  deleteBranch = Option.Boolean('--delete-branch', false, { description: 'Its branch as well' });
+
+  protected run(): Promise<number> {
+    const path = directoryFrom(this.worktree, this.isElsewhere());
+    const keep_branch = !this.deleteBranch;
+    return this.speak(async (client) => {
+      const answer = await client.request({ type: 'remove_worktree', path, keep_branch });
+      const done = keep_branch ? 'Removed; its branch stays' : 'Removed, with its branch';
+      this.say(this.json ? JSON.stringify(answer) : done);
+      return EXIT.ok;
+    });
+  }
+}

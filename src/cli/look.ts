@@ -1,0 +1,455 @@
+/** Commands that show sessions of a running server: `sessions`, `show`, `watch`, `search`, `export` and `open`. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
+import { Option } from 'clipanion';
+import type {
+  ApprovalRequest,
+  Client,
+  ConversationFormat,
+  Message,
+  SessionState,
+  SessionSummary,
+  SessionView,
+} from '../client/index.ts';
+import { EXIT, ExitError, systemCodeOf } from '../exit.ts';
+import {
+  allSessions,
+  ClientCommand,
+  type ClientLibrary,
+  CODES,
+  idOf,
+  numberFrom,
+  sessionOf,
+  stateOf,
+} from './client-command.ts';
+import { OrbitCommand, printable } from './command.ts';
+import {
+  askedWords,
+  cut,
+  inOrder,
+  listLines,
+  messageLines,
+  requestLines,
+  type SessionRow,
+} from './session-lines.ts';
+
+/** Changes that come together are drawn once. */
+const DRAW_WITHIN_MS = 200;
+/** Entries of the history of requests among which open ones are looked for. */
+const MAX_APPROVALS = 1000;
+const CLEAR_SCREEN = '\u001b[H\u001b[J';
+
+/** Lists sessions. */
+export class SessionsCommand extends ClientCommand {
+  static override paths = [['sessions']];
+  static override usage = OrbitCommand.Usage({
+    description: 'List sessions: who waits for you, and for what',
+    details: `
+      What waits longest comes first, with what it asks; then what works, what is idle, and with \`--all\` what has ended.
+      In a terminal lines are cut at its width and ids are as short as they may be; elsewhere each session is one
+      whole line. With \`--watch\` a terminal is drawn anew at each change, and elsewhere the lines that changed are
+      printed. ${CODES}
+    `,
+    examples: [
+      ['Who waits for what', '$0 sessions'],
+      ['As it goes on', '$0 sessions --watch'],
+      ['For programs, a line for each change', '$0 sessions --watch --json'],
+    ],
+  });
+
+  watch = Option.Boolean('--watch', false, { description: 'Go on until Ctrl-C' });
+  all = Option.Boolean('--all', false, { description: 'Also those that have ended' });
+  ids = Option.Boolean('-q,--quiet', false, { description: 'Ids only' });
+
+  protected run(): Promise<number> {
+    return this.speak(async (client, library) => {
+      let rows = await rowsFrom(client, library, this.all);
+      if (!this.watch) {
+        this.#print(rows);
+        return EXIT.ok;
+      }
+      const shown = new Set<string>();
+      this.#draw(rows, shown);
+      let timer: NodeJS.Timeout | undefined;
+      const draw = async (): Promise<void> => {
+        timer = undefined;
+        rows = await rowsFrom(client, library, this.all);
+        this.#draw(rows, shown);
+      };
+      // The next connection brings the list again, and with it another drawing.
+      const failed = (error: Error): void => this.warn(`orbitdock-server: ${error.message}`);
+      client.on('list', () => {
+        timer ??= setTimeout(() => void draw().catch(failed), DRAW_WITHIN_MS);
+      });
+      client.watchList();
+      await endOf(this, client);
+      clearTimeout(timer);
+      return EXIT.ok;
+    });
+  }
+
+  #print(rows: readonly SessionRow[]): void {
+    if (this.json) this.say(JSON.stringify(rows.map(jsonOf)));
+    else if (this.ids) this.say(...rows.map(({ session }) => session.id));
+    else this.say(...listLines(rows, { nowMs: Date.now(), width: widthOf(this) }));
+  }
+
+  /** In a terminal the whole list; elsewhere what was not printed yet. */
+  #draw(rows: readonly SessionRow[], shown: Set<string>): void {
+    const width = this.json || this.ids ? null : widthOf(this);
+    if (width !== null) {
+      const { rows: height = 24 } = this.context.stdout as NodeJS.WriteStream;
+      const lines = listLines(rows, { nowMs: Date.now(), width }).slice(0, height - 1);
+      this.context.stdout.write(`${CLEAR_SCREEN}${lines.map(printable).join('\n')}\n`);
+      return;
+    }
+    for (const row of rows) {
+      const text = JSON.stringify({ ...jsonOf(row), last_activity_at: null, token_usage: null });
+      if (shown.has(text)) continue;
+      shown.add(text);
+      if (this.json) this.say(JSON.stringify(jsonOf(row)));
+      else this.#print([row]);
+    }
+  }
+}
+
+const jsonOf = ({ session, asks, sinceMs }: SessionRow) => ({
+  ...session,
+  asks,
+  since: sinceMs === null ? null : new Date(sinceMs).toISOString(),
+});
+
+/** The list with what each session asks. */
+async function rowsFrom(
+  client: Client,
+  { titleOf }: ClientLibrary,
+  isAll: boolean,
+): Promise<SessionRow[]> {
+  const sessions = await allSessions(client, isAll ? undefined : 'active');
+  const waiting = sessions.filter((each) => each.has_pending_approval);
+  const asked = await openRequests(client, waiting);
+  const rows = sessions.map((session) => {
+    const { request, sinceMs } = asked.get(session.id) ?? {};
+    const active = session.last_activity_at === null ? null : Date.parse(session.last_activity_at);
+    return {
+      session,
+      title: titleOf(session),
+      asks: request ? askedWords(request) : null,
+      sinceMs: sinceMs ?? active,
+    };
+  });
+  return inOrder(rows);
+}
+
+interface Asked {
+  request: ApprovalRequest;
+  sinceMs: number | undefined;
+}
+
+async function openRequests(
+  client: Client,
+  waiting: readonly SessionSummary[],
+): Promise<Map<string, Asked>> {
+  const asked = new Map<string, Asked>();
+  if (waiting.length === 0) return asked;
+  const { approvals } = await client.request({ type: 'list_approvals', limit: MAX_APPROVALS });
+  for (const { id } of waiting) {
+    const { pending_approval: request } = await stateOf(client, id, 1);
+    if (request === null) continue;
+    const known = approvals.find((one) => one.session_id === id && one.request_id === request.id);
+    asked.set(id, { request, sinceMs: known && Date.parse(known.created_at) });
+  }
+  return asked;
+}
+
+/** Shows one session. */
+export class ShowCommand extends ClientCommand {
+  static override paths = [['show']];
+  static override usage = OrbitCommand.Usage({
+    description: 'Show a session: what it is, what it asks, its newest messages',
+    details: CODES,
+    examples: [
+      ['One whose id begins so', '$0 show 3f2a'],
+      ['With its newest 50 messages', '$0 show SESSION -n 50'],
+    ],
+  });
+
+  session = Option.String({ name: 'SESSION' });
+  lines = Option.String('-n,--messages', '10', { description: 'How many of the newest messages' });
+
+  protected run(): Promise<number> {
+    const limit = numberFrom('--messages', this.lines);
+    return this.speak(async (client, { titleOf }) => {
+      const state = await stateOf(client, await idOf(client, this.session), limit);
+      if (this.json) this.say(JSON.stringify(state));
+      else this.say(...headLines(state, titleOf(state)), ...state.messages.flatMap(messageLines));
+      return EXIT.ok;
+    });
+  }
+}
+
+function headLines(state: SessionState, title: string): string[] {
+  const { token_usage: usage, pending_approval: request } = state;
+  const window = usage.context_window;
+  const used = usage.context_tokens ?? usage.input_tokens;
+  const facts: [string, string | number | null | undefined][] = [
+    ['Id', state.id],
+    ['State', state.work_status],
+    ['Agent', [state.provider, state.model].filter(Boolean).join(', ')],
+    ['Project', state.current_cwd ?? state.project_path],
+    ['Branch', state.git_branch],
+    ['Context', window > 0 ? `${Math.round((used / window) * 100)} % of ${window} tokens` : null],
+    ['Cost', usage.cost_usd === undefined ? null : `$${usage.cost_usd.toFixed(2)}`],
+    ['Started', state.started_at],
+    ['Active', state.last_activity_at],
+    ['Messages', state.message_count],
+    ['Terminal', state.resume_command],
+  ];
+  const known = facts.filter(([, value]) => value !== null && value !== undefined && value !== '');
+  return [
+    title,
+    ...known.map(([name, value]) => `  ${name.padEnd(9)} ${value}`),
+    '',
+    ...(request ? [...requestLines(request, isAnswerable(state)), ''] : []),
+  ];
+}
+
+function isAnswerable(state: SessionView | SessionState): boolean {
+  const modes = [state.claude_integration_mode, state.codex_integration_mode];
+  return modes.includes('direct') || state.pending_approval?.answerable === true;
+}
+
+/** Follows one session. */
+export class WatchCommand extends ClientCommand {
+  static override paths = [['watch']];
+  static override usage = OrbitCommand.Usage({
+    description: 'Follow a session: its messages and what it asks, until it ends',
+    details: `
+      Ends with the session, or with Ctrl-C. A message is printed when it is whole; with \`--json\` each frame of the
+      session is a line. ${CODES}
+    `,
+    examples: [['Follow it', '$0 watch SESSION']],
+  });
+
+  session = Option.String({ name: 'SESSION' });
+  lines = Option.String('-n,--messages', '5', { description: 'Messages of before to begin with' });
+
+  protected run(): Promise<number> {
+    const before = numberFrom('--messages', this.lines);
+    return this.speak(async (client) => {
+      const id = await idOf(client, this.session);
+      const printed = new Set<string>();
+      let asked: string | null = null;
+      let isFirst = true;
+      const over = new Promise<void>((resolve, reject) => {
+        client.on('unavailable', (_, error) => reject(error));
+        client.on('session', (view, frame) => {
+          if (isFirst) skip(view, before, printed);
+          isFirst = false;
+          if (this.json) this.say(JSON.stringify(frame));
+          else asked = this.#print(view, printed, asked);
+          if (view.status === 'ended') resolve();
+        });
+      });
+      client.watch(id);
+      await Promise.race([over, endOf(this, client)]);
+      return EXIT.ok;
+    });
+  }
+
+  /** @returns the request that is open now */
+  #print(view: SessionView, printed: Set<string>, asked: string | null): string | null {
+    for (const [at, message] of view.messages.entries()) {
+      const isLast = at === view.messages.length - 1;
+      if (printed.has(message.id) || !isWhole(message, isLast, view)) continue;
+      printed.add(message.id);
+      this.say(...messageLines(message));
+    }
+    const { pending_approval: request } = view;
+    if (request && request.id !== asked) this.say(...requestLines(request, isAnswerable(view)), '');
+    if (view.status === 'ended') this.say('[ended]');
+    return request?.id ?? null;
+  }
+}
+
+function skip(view: SessionView, count: number, printed: Set<string>): void {
+  const older = view.messages.slice(0, Math.max(0, view.messages.length - count));
+  for (const { id } of older) printed.add(id);
+}
+
+/** An agent's words may be on their way until something follows them, or its turn is over. */
+function isWhole(message: Message, isLast: boolean, view: SessionView): boolean {
+  if (message.is_in_progress) return view.work_status === 'ended';
+  const isStreamed = message.message_type === 'assistant' || message.message_type === 'thinking';
+  return !isStreamed || !isLast || view.work_status !== 'working';
+}
+
+/** Finds words in conversations. */
+export class SearchCommand extends ClientCommand {
+  static override paths = [['search']];
+  static override usage = OrbitCommand.Usage({
+    description: 'Find words in all conversations',
+    details: `
+      Filters stand among the words: \`project:\` \`file:\` \`agent:\` \`is:\` \`when:\`; a text in quotes is meant as it stands.
+      Exits with 0 also when nothing is found. ${CODES}
+    `,
+    examples: [
+      ['Words', '$0 search database migration'],
+      ["Yesterday's session that touched a file", '$0 search file:repository.ts when:yesterday'],
+    ],
+  });
+
+  words = Option.Rest({ name: 'WORDS', required: 1 });
+  limit = Option.String('--limit', '20', { description: 'How many of the newest' });
+
+  protected run(): Promise<number> {
+    const limit = numberFrom('--limit', this.limit);
+    return this.speak(async (client) => {
+      const query = this.words.join(' ');
+      const found = await client.request({
+        ...{ type: 'search', query, limit },
+        utc_offset_minutes: -new Date().getTimezoneOffset(),
+      });
+      const width = widthOf(this);
+      if (this.json) this.say(JSON.stringify(found));
+      else if (found.hits.length === 0) this.say('Nothing found');
+      else {
+        for (const { session_id, title, timestamp, tool_name, message_type, line } of found.hits) {
+          const head = `${session_id}  ${timestamp ?? ''}  ${title}`;
+          const words = `  [${tool_name ?? message_type ?? 'title'}] ${line.trim()}`;
+          this.say(...[head, words].map((text) => (width === null ? text : cut(text, width))));
+        }
+      }
+      return EXIT.ok;
+    });
+  }
+}
+
+const FORMATS: readonly ConversationFormat[] = ['md', 'jsonl', 'html'];
+
+/** Writes a conversation into a file. */
+export class ExportCommand extends ClientCommand {
+  static override paths = [['export']];
+  static override usage = OrbitCommand.Usage({
+    description: 'Write a whole conversation: Markdown, JSON lines or HTML',
+    details: `
+      Without \`--output\` it goes to stdout. A file that is there already is not replaced. The text is what the
+      session said; look for secrets in it before you hand it on. ${CODES}
+    `,
+    examples: [
+      ['To read', '$0 export SESSION'],
+      ['A page to hand on', '$0 export SESSION -o session.html'],
+    ],
+  });
+
+  session = Option.String({ name: 'SESSION' });
+  format = Option.String('--format', {
+    description: 'md, jsonl or html; as the file is called, else md',
+  });
+  output = Option.String('-o,--output', { description: 'File to write; only you may read it' });
+
+  protected run(): Promise<number> {
+    const format = this.#format();
+    return this.speak(async (client, { conversationFile }) => {
+      const session = await sessionOf(client, this.session);
+      const parts = conversationFile(client, session, format);
+      const { output } = this;
+      if (output === undefined) {
+        const { stdout } = this.context;
+        const isTerminal = widthOf(this) !== null;
+        for await (const part of parts) stdout.write(isTerminal ? printable(part) : part);
+        return EXIT.ok;
+      }
+      await writeNew(output, parts);
+      this.say(this.json ? JSON.stringify({ id: session.id, output }) : `Written to ${output}`);
+      return EXIT.ok;
+    });
+  }
+
+  #format(): ConversationFormat {
+    const ending = /\.([a-z]+)$/.exec(this.output ?? '')?.[1];
+    const wanted = this.format ?? (FORMATS.find((each) => each === ending) || 'md');
+    const format = FORMATS.find((each) => each === wanted);
+    if (format !== undefined) return format;
+    throw new ExitError(EXIT.usage, `--format is md, jsonl or html, not ${JSON.stringify(wanted)}`);
+  }
+}
+
+async function writeNew(path: string, parts: AsyncIterable<string>): Promise<void> {
+  const file = createWriteStream(path, { flags: 'wx', mode: 0o600 });
+  try {
+    await once(file, 'open');
+    for await (const part of parts) {
+      if (!file.write(part)) await once(file, 'drain');
+    }
+    file.end();
+    await once(file, 'close');
+  } catch (error) {
+    file.destroy();
+    if (systemCodeOf(error) !== 'EEXIST') throw error;
+    throw new ExitError(EXIT.badInput, `${path} is there already; name another file`);
+  }
+}
+
+/** Shows a session in the browser. */
+export class OpenCommand extends ClientCommand {
+  static override paths = [['open']];
+  static override usage = OrbitCommand.Usage({
+    description: 'Open the page, or a session on it, in the browser',
+    details: `
+      Prints the address, and opens it where this is a terminal of this machine. The address has no token in it: the page
+      asks for one where it is needed. ${CODES}
+    `,
+    examples: [
+      ['The page', '$0 open'],
+      ['One session', '$0 open SESSION'],
+    ],
+  });
+
+  session = Option.String({ required: false, name: 'SESSION' });
+  print = Option.Boolean('--print', false, { description: 'Only print the address' });
+
+  protected async run(): Promise<number> {
+    const { session } = this;
+    const id = session && (await this.speak((client) => idOf(client, session)));
+    const base = `${this.address().replace(/\/+$/, '')}/visualizer/`;
+    const address = id ? `${base}s/${encodeURIComponent(id)}` : base;
+    this.say(this.json ? JSON.stringify({ url: address }) : address);
+    const { SSH_CONNECTION } = this.context.env;
+    if (this.print || this.json || widthOf(this) === null) return EXIT.ok;
+    if (SSH_CONNECTION) {
+      const { port } = new URL(address);
+      this.say(
+        `On your own machine first: ssh -L ${port}:127.0.0.1:${port} ${SSH_CONNECTION.split(' ')[2]}`,
+      );
+      return EXIT.ok;
+    }
+    const opener = process.platform === 'darwin' ? 'open' : 'xdg-open';
+    const child = spawn(opener, [address], { stdio: 'ignore', detached: true });
+    child.on('error', () =>
+      this.warn(`orbitdock-server: ${opener} cannot be run; open it yourself`),
+    );
+    child.unref();
+    return EXIT.ok;
+  }
+}
+
+/** Columns of the terminal that is written to; null where that is none. */
+function widthOf({ context }: OrbitCommand): number | null {
+  const { isTTY, columns } = context.stdout as Partial<NodeJS.WriteStream>;
+  return isTTY ? (columns ?? 80) : null;
+}
+
+/** Settles when nobody reads any more, or no more comes; an interrupted process just ends. */
+function endOf({ context }: OrbitCommand, client: Client): Promise<void> {
+  const { stdout } = context;
+  return new Promise((resolve) => {
+    stdout.once('close', resolve);
+    // A reader that has gone, such as `head`.
+    stdout.on('error', () => resolve());
+    client.on('link', ({ kind }) => {
+      if (kind === 'refused' || kind === 'closed') resolve();
+    });
+  });
+}
