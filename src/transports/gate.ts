@@ -142,7 +142,7 @@ class ServerGate implements Gate {
   readonly #isValid: TokenCheck;
   readonly #proves: HookProofCheck;
   readonly #throttle: Throttle;
-  readonly #proxies: TrustedProxies;
+  readonly #proxies: TrustedProxies | null;
   /** Every caller is admitted. */
   readonly #isOpen: boolean;
 
@@ -150,7 +150,8 @@ class ServerGate implements Gate {
     const { config, clock } = deps;
     this.#deps = deps;
     this.#names = createNames(config);
-    this.#proxies = createTrustedProxies(config.trustedProxies ?? []);
+    const { trustedProxies = [] } = config;
+    this.#proxies = trustedProxies.length > 0 ? createTrustedProxies(trustedProxies) : null;
     this.#isValid = createTokenCheck(config.token);
     this.#proves = createHookProofCheck(deps.hookSecretPath);
     this.#throttle = createThrottle({ clock });
@@ -233,7 +234,7 @@ class ServerGate implements Gate {
   }
 
   #forwarded({ socket }: GateRequest, headers: Fields): Forwarded | null {
-    if (this.#deps.peers.isUnixSocket(socket)) return null;
+    if (this.#proxies === null || this.#deps.peers.isUnixSocket(socket)) return null;
     return this.#proxies.read(socket.remoteAddress, headers);
   }
 

@@ -1,5 +1,5 @@
 /** The real `codex` in a terminal, without a daemon: what its rollout and its trusted hooks make of it. */
-import { readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -101,6 +101,7 @@ describe('codex in a terminal', () => {
       await terminal.close();
     }
     expect(await command('uninstall-hooks')).toContain('hooks.json');
-    expect(readFileSync(join(dock.home.codexHome, 'hooks.json'), 'utf8')).not.toContain('hook.sh');
+    // It was not there before.
+    expect(existsSync(join(dock.home.codexHome, 'hooks.json'))).toBe(false);
   }, 90_000);
 });
