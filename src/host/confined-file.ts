@@ -71,6 +71,8 @@ export async function readSmallFile(path: string): Promise<SmallFile | string | 
 
 /** Null when there is no such file or folder; why it cannot be read is said by who reads it. */
 export async function inodeOf(path: string): Promise<number | null> {
+  // No file has such a name, and Node takes the question for a mistake of the program.
+  if (path.includes('\0')) return null;
   try {
     return (await lstat(path)).ino;
   } catch (error) {

@@ -1,11 +1,12 @@
 /**
  * Git worktrees for sessions: each agent changes files of its own, on a branch of its own, beside the checkout that
  * it was made from. Nothing that is not committed, and no commit that only a removed branch has, is ever lost: what
- * would lose it is refused with the list. Worktrees that others made are not touched.
+ * would lose it is refused with the list. What git ignores in a worktree goes with it, as its builds do; in the checkout
+ * that is merged into it stays. Worktrees that others made are not touched.
  */
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdir, realpath } from 'node:fs/promises';
+import { lstat, mkdir, realpath } from 'node:fs/promises';
 import { basename, join, sep } from 'node:path';
 import { OrbitError } from '../errors.ts';
 import { systemCodeOf } from '../exit.ts';
@@ -38,6 +39,8 @@ export interface Worktrees {
   add(cwd: string, branch: string | null): Promise<AddedWorktree>;
   /** Those made here from the repository around `cwd`. @throws OrbitError `invalid_argument` outside one */
   list(cwd: string): Promise<Worktree[]>;
+  /** The directory of the whole worktree around `path`. @throws OrbitError `invalid_argument` for any other place */
+  topOf(path: string): Promise<string>;
   /**
    * Merges its branch into the one it was made from, where that is checked out.
    *
@@ -104,6 +107,10 @@ export function createWorktrees(root: string): Worktrees {
       return home === null ? [] : await listOf(top, home);
     },
 
+    async topOf(path) {
+      return (await own(path)).path;
+    },
+
     async merge(path) {
       const { branch, base, main, ...tree } = await own(path);
       if (branch === null) throw invalid('The worktree is on no branch; check one out in it first');
@@ -112,6 +119,7 @@ export function createWorktrees(root: string): Worktrees {
       refuseUncommitted(tree.path, await changesIn(tree.path));
       const target = await checkoutOf(main, base);
       refuseUncommitted(target, await changesIn(target));
+      await refuseIgnored(target, branch);
       await mergeInto(target, branch);
       return base;
     },
@@ -172,15 +180,18 @@ async function pathsOf(top: string): Promise<string[]> {
 
 async function treesOf(top: string): Promise<{ path: string; branch: string | null }[]> {
   const text = await git(top, 'worktree', 'list', '--porcelain', '-z');
-  return text
-    .split('\0\0')
-    .filter((block) => block.startsWith('worktree '))
-    .map((block) => {
-      const lines = block.split('\0');
-      const ref = lines.find((line) => line.startsWith('branch refs/heads/'));
-      const branch = ref?.slice('branch refs/heads/'.length) ?? null;
-      return { path: (lines[0] ?? '').slice('worktree '.length), branch };
-    });
+  return (
+    text
+      .split('\0\0')
+      // What somebody removed by hand is in git's books until it looks again.
+      .filter((block) => block.startsWith('worktree ') && !block.includes('\0prunable '))
+      .map((block) => {
+        const lines = block.split('\0');
+        const ref = lines.find((line) => line.startsWith('branch refs/heads/'));
+        const branch = ref?.slice('branch refs/heads/'.length) ?? null;
+        return { path: (lines[0] ?? '').slice('worktree '.length), branch };
+      })
+  );
 }
 
 async function listOf(top: string, home: string): Promise<Worktree[]> {
@@ -197,13 +208,15 @@ async function listOf(top: string, home: string): Promise<Worktree[]> {
       branch,
       base: base && isKnown ? base : null,
       uncommitted: changes.length,
-      unmerged: isKnown ? Number(await git(top, 'rev-list', '--count', `${base}..${branch}`)) : 0,
+      unmerged: isKnown
+        ? Number(await git(top, 'rev-list', '--count', `${base}..refs/heads/${branch}`))
+        : 0,
     });
   }
   return all;
 }
 
-/** Names of files that are changed, new or in conflict. */
+/** Names of files that are changed, new or in conflict; a merge without an end may have none. */
 async function changesIn(path: string): Promise<string[]> {
   const text = await git(
     path,
@@ -213,10 +226,31 @@ async function changesIn(path: string): Promise<string[]> {
     '--untracked-files=all',
     '--no-renames',
   );
-  return text
+  const files = text
     .split('\0')
     .filter(Boolean)
     .map((line) => line.slice(3));
+  return files.length === 0 && (await has(path, 'MERGE_HEAD')) ? ['a merge that was begun'] : files;
+}
+
+/** Git takes ignored files for worthless, and writes over them. @throws OrbitError when a merge would */
+async function refuseIgnored(target: string, branch: string): Promise<void> {
+  const onlyNew = ['--name-only', '--no-renames', '--diff-filter=A', '-z'];
+  const text = await git(target, 'diff', ...onlyNew, 'HEAD', `refs/heads/${branch}`);
+  const inTheWay = new Set<string>();
+  for (const file of text.split('\0').filter(Boolean)) {
+    const steps = file.split('/');
+    for (let count = 1; count <= steps.length; count++) {
+      const name = steps.slice(0, count).join('/');
+      const found = await lstat(join(target, name)).catch(() => null);
+      if (found === null) break;
+      if (count === steps.length || !found.isDirectory()) inTheWay.add(name);
+    }
+  }
+  if (inTheWay.size === 0) return;
+  throw invalid(
+    `${branch} brings ${named([...inTheWay])}, which git ignores in ${target}; move yours away first`,
+  );
 }
 
 function refuseUncommitted(path: string, changes: readonly string[]): void {
@@ -251,7 +285,7 @@ async function checkoutOf(main: string, branch: string): Promise<string> {
 
 async function mergeInto(target: string, branch: string): Promise<void> {
   try {
-    await git(target, 'merge', '--no-edit', '--quiet', branch);
+    await git(target, 'merge', '--no-edit', '--quiet', `refs/heads/${branch}`);
   } catch (error) {
     const conflicts = await git(target, 'diff', '--name-only', '--diff-filter=U', '-z');
     // Not begun, or begun and in conflict: either way it is as it was afterwards.

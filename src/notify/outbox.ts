@@ -31,6 +31,8 @@ export class Outbox {
   readonly #queue: Notice[] = [];
   readonly #end = new AbortController();
   #isRunning = false;
+  /** It was said that it drops the oldest; said again once it has been empty. */
+  #isFull = false;
 
   constructor(deps: OutboxDeps) {
     this.#deps = deps;
@@ -48,7 +50,10 @@ export class Outbox {
     }
     if (this.#queue.length >= MOST) {
       this.#queue.splice(from, 1);
-      this.#deps.log.warn('notify.queue_full', { channel: this.#deps.name, limit: MOST });
+      if (!this.#isFull) {
+        this.#deps.log.warn('notify.queue_full', { channel: this.#deps.name, limit: MOST });
+      }
+      this.#isFull = true;
     }
     this.#queue.push(notice);
     if (!this.#isRunning) void this.#run();
@@ -71,6 +76,7 @@ export class Outbox {
       this.#deps.gone();
     }
     this.#isRunning = false;
+    this.#isFull = false;
   }
 
   async #deliver(notice: Notice): Promise<Delivery> {

@@ -21,6 +21,11 @@ const DAY_MS = 86_400_000;
 const DEVICE_NAME = /[^\p{L}\p{N} ._@()-]/gu;
 const NONE: ReadonlySet<Scope> = new Set();
 
+/** What a device is called: what it calls itself, as far as a terminal and a page can show it as one word. */
+export function deviceNameOf(given: string): string {
+  return given.replace(DEVICE_NAME, '').trim().slice(0, 40) || 'device';
+}
+
 /** A token that was just made for a device. */
 export interface PairedToken {
   /** The secret; it is nowhere else. */
@@ -138,7 +143,7 @@ export class TokenBook {
     if (trouble !== null) throw new OrbitError('storage_unavailable', { reason: trouble });
     const { text, ...minted } = mintToken();
     const { days, scopes } = pairing;
-    const name = pairing.name || device.replace(DEVICE_NAME, '').trim().slice(0, 40) || 'device';
+    const name = pairing.name || deviceNameOf(device);
     const expires_at =
       days === null ? null : new Date(Date.parse(at) + days * DAY_MS).toISOString();
     const ends = { last_used_at: null, revoked_at: null, replaced_at: null };

@@ -9,6 +9,7 @@ import { Writable } from 'node:stream';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { runCli } from '../../src/cli/index.ts';
+import { Outbox } from '../../src/notify/outbox.ts';
 import { createToken } from '../../src/secrets.ts';
 import { hookKey } from '../support/hooks.ts';
 import {
@@ -19,6 +20,7 @@ import {
   type Received,
   type Receiver,
 } from '../support/notified.ts';
+import { recordedLog } from '../support/recorded-log.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
 
 let server: TestServer;
@@ -260,6 +262,25 @@ it('forgets a device that its push service does not know any more', async () => 
 it('refuses an endpoint that is not https', async () => {
   const { subscription } = createDevice('http://192.168.0.1/x');
   expect(await say({ type: 'subscribe_push', ...subscription })).toMatchObject({ status: 422 });
+});
+
+it('calls a device by what a terminal can show of its name', async () => {
+  const { subscription } = createDevice(`${pushes.url}/device`);
+  await say({ type: 'subscribe_push', ...subscription, device: '\u001b[2J\u202ePixel 9' });
+  const { body } = await say({ type: 'get_notifications' });
+  expect(body.devices).toMatchObject([{ name: expect.stringMatching(/^2JPixel 9 [0-9a-f]{8}$/) }]);
+});
+
+it('says once that a channel which takes nothing drops the oldest, however many come', async () => {
+  const { log, lines } = recordedLog();
+  const never = new Promise<never>(() => {});
+  const outbox = new Outbox({ name: 'slow', log, send: () => never, gone: () => {} });
+  for (let at = 0; at < 300; at++) {
+    const id = `request:${at}`;
+    outbox.push({ state: 'open', tag: id, need: { id, sessionId: 's' } });
+  }
+  outbox.close();
+  expect(lines.items.map(({ event }) => event)).toEqual(['notify.queue_full']);
 });
 
 it('is silent in quiet hours, and tells at their end what still waits', async () => {

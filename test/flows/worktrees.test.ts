@@ -1,6 +1,6 @@
 /** A session in a worktree of its own: made with it, listed, merged back, and removed once the session is over. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { SessionState } from '../../src/protocol/nouns.ts';
@@ -44,6 +44,8 @@ it('is made beside the checkout, is merged back, and goes when its session is ov
   expect(session.git_branch).toMatch(/^orbitdock\//);
   expect(session.project_name).toBe(dock.home.project.split('/').at(-1));
   writeFileSync(join(path, 'new.txt'), 'new');
+  mkdirSync(join(path, 'src'));
+  writeFileSync(join(path, 'src', 'a.txt'), 'a');
   git(path, 'add', '.');
   git(path, 'commit', '--quiet', '-m', 'Add new.txt');
 
@@ -57,6 +59,9 @@ it('is made beside the checkout, is merged back, and goes when its session is ov
   const inUse = await ask(client, { type: 'remove_worktree', path, keep_branch: false });
   expect(inUse).toMatchObject({ type: 'error', code: 'invalid_argument' });
   expect(JSON.stringify(inUse)).toContain(`Session ${session.id} goes on in`);
+  // Also by the name of a directory in it.
+  const below = await ask(client, { type: 'remove_worktree', path: join(path, 'src') });
+  expect(JSON.stringify(below)).toContain(`Session ${session.id} goes on in ${path};`);
   await ask(client, { type: 'end_session', session_id: session.id });
   const removed = await ask(client, { type: 'remove_worktree', path, keep_branch: false });
   expect(removed).toMatchObject({ type: 'worktree_removed', keep_branch: false });

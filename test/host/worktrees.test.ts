@@ -117,6 +117,55 @@ test('changes in the checkout that is merged into are not mixed with it', async 
   expect(readFileSync(join(main, 'src/a.txt'), 'utf8')).toBe('not committed\n');
 });
 
+test('a file that git ignores in the checkout is not written over by a merge', async () => {
+  const { main, worktrees } = repository();
+  commit(main, '.gitignore', '.env\nbuild\n');
+  const { cwd } = await worktrees.add(main, null);
+  write(cwd, '.env', 'theirs\n');
+  write(cwd, 'build/out.txt', 'theirs\n');
+  run(cwd, 'add', '--force', '.env', 'build');
+  run(cwd, 'commit', '--quiet', '-m', 'Add settings');
+  write(main, '.env', 'mine\n');
+  write(main, 'build', 'mine\n');
+  await expect(worktrees.merge(cwd)).rejects.toThrow(/brings .env, build, which git ignores/);
+  expect(readFileSync(join(main, '.env'), 'utf8')).toBe('mine\n');
+  rmSync(join(main, '.env'));
+  rmSync(join(main, 'build'));
+  expect(await worktrees.merge(cwd)).toBe('main');
+});
+
+test('a merge that somebody has begun in the checkout is left to them', async () => {
+  const { main, worktrees } = repository();
+  run(main, 'branch', 'other');
+  const { cwd } = await worktrees.add(main, null);
+  commit(cwd, 'b.txt', 'two\n');
+  run(main, 'checkout', '--quiet', 'other');
+  commit(main, 'c.txt', 'three\n');
+  run(main, 'checkout', '--quiet', 'main');
+  commit(main, 'd.txt', 'four\n');
+  run(main, 'merge', '--strategy', 'ours', '--no-commit', 'other');
+  await expect(worktrees.merge(cwd)).rejects.toThrow(/not committed: a merge that was begun/);
+  expect(run(main, 'rev-parse', 'MERGE_HEAD')).toBe(run(main, 'rev-parse', 'other'));
+});
+
+test.each(['v1', '@'])('a branch called %s is meant, whatever else has its name', async (name) => {
+  const { main, worktrees } = repository();
+  run(main, 'tag', 'v1');
+  const { cwd } = await worktrees.add(main, name);
+  commit(cwd, 'b.txt', 'two\n');
+  expect(await worktrees.list(main)).toMatchObject([{ branch: name, unmerged: 1 }]);
+  await worktrees.merge(cwd);
+  expect(readFileSync(join(main, 'b.txt'), 'utf8')).toBe('two\n');
+  await worktrees.remove(cwd, false);
+});
+
+test('a worktree that was removed by hand is not listed', async () => {
+  const { main, worktrees } = repository();
+  const { cwd } = await worktrees.add(main, null);
+  rmSync(cwd, { recursive: true });
+  expect(await worktrees.list(main)).toEqual([]);
+});
+
 test('hooks and helpers of the repository are not run', async () => {
   const { dir, main, worktrees } = repository();
   const mark = join(dir, 'ran');

@@ -25,6 +25,11 @@ describe('words', () => {
     ]);
   });
 
+  test('what every object has is no filter', () => {
+    expect(filterOf('constructor:shop')).toEqual({});
+    expect(wordsOf('constructor:shop')).toEqual([{ text: 'constructor:shop', isExact: false }]);
+  });
+
   test('signs alone are none', () => {
     expect(wordsOf('a - ( "..."')).toEqual([{ text: 'a', isExact: false }]);
   });

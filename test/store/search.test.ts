@@ -230,6 +230,28 @@ describe('filters', () => {
     expect(hits[0]).toMatchObject({ title: 'Deploy to production', timestamp: AT_MS });
   });
 
+  test('a text in quotes of hundreds of words takes no longer than a short one', () => {
+    const store = openStore();
+    store.one(created('a', { custom_name: `${'a '.repeat(400)}end` }));
+    const search = searching(store);
+    const quoted = (text: string) => ({ words: [{ text, isExact: true }] });
+    const startedAt = performance.now();
+    expect(search('', quoted(`${'a '.repeat(400)}end`)).hits).toHaveLength(1);
+    expect(search('', quoted('a '.repeat(499))).hits).toEqual([]);
+    expect(performance.now() - startedAt).toBeLessThan(200);
+  });
+
+  test('a text in quotes is found over signs, and not within other words', () => {
+    const named = openStore();
+    named.one(created('a', { custom_name: 'Redeploy to: production' }));
+    const search = searching(named);
+    const marks = (text: string) =>
+      search('', { words: [{ text, isExact: true }] }).hits.map((hit) => hit.marks);
+    expect(marks('TO (production)')).toEqual([[[9, 23]]]);
+    expect(marks('deploy to')).toEqual([]);
+    expect(marks('to prod')).toEqual([]);
+  });
+
   test('filters without words find sessions', () => {
     const { hits } = searching(store())('', { where: { agent: 'codex' } });
     expect(hits.map(({ session_id, field }) => [session_id, field])).toEqual([['b', 'title']]);

@@ -66,7 +66,7 @@ export function createBrowseHandlers({
 }
 
 interface WorktreeDeps {
-  worktrees: Pick<Worktrees, 'list' | 'merge' | 'remove'>;
+  worktrees: Pick<Worktrees, 'list' | 'topOf' | 'merge' | 'remove'>;
   registry: Pick<Registry, 'live'>;
   home: string;
 }
@@ -88,7 +88,7 @@ export function createWorktreeHandlers({
     },
     async remove_worktree({ path: asked, keep_branch }, asker) {
       const path = await directoryOf(asked, home);
-      refuseInhabited(path, registry);
+      refuseInhabited(await worktrees.topOf(path), registry);
       const keepBranch = keep_branch ?? true;
       await worktrees.remove(path, keepBranch);
       asker.reply({ type: 'worktree_removed', path, keep_branch: keepBranch });

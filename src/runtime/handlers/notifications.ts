@@ -2,6 +2,7 @@
 import { OrbitError } from '../../errors.ts';
 import type { Asker, Handlers, Notifications } from '../runtime-api.ts';
 import type { Registry } from '../sessions/registry.ts';
+import { deviceNameOf } from '../tokens.ts';
 
 type Tag =
   | 'get_notifications'
@@ -28,7 +29,7 @@ export function createNotificationHandlers(
     subscribe_push: ({ endpoint, p256dh, auth, device }, asker) =>
       port().subscribe({
         ...{ endpoint, p256dh, auth },
-        name: device?.trim() || 'device',
+        name: deviceNameOf(device ?? ''),
         tokenId: tokenOf(asker),
       }),
     unsubscribe_push: ({ endpoint }) => port().unsubscribe(endpoint),

@@ -87,7 +87,7 @@ export function parseQuery(
   if (parts.length > MAX_WORDS) throw invalid(`at most ${MAX_WORDS} words and filters`);
   for (const [whole, name, quoted, bare] of parts) {
     const value = quoted ?? bare ?? '';
-    const read = FILTERS[name?.toLowerCase() ?? ''];
+    const read = FILTERS.get(name?.toLowerCase() ?? '');
     if (read) filter = { ...filter, ...read(value, at) };
     // What looks like a filter and is none, such as an address, is a word. Signs alone are in no index.
     else if (/[\p{L}\p{N}]/u.test(whole)) {
@@ -101,17 +101,21 @@ export function parseQuery(
 
 type ReadFilter = (value: string, at: AskedAt) => Partial<SearchFilter>;
 
-const FILTERS: Readonly<Record<string, ReadFilter>> = {
-  project: (project) => ({ project }),
-  agent: (agent) => ({ agent }),
-  file: (file) => ({ file }),
-  is: (value) => {
-    const is = value.toLowerCase();
-    if (!STATES.has(is)) throw invalid(`\`is:\` with one of ${[...STATES].join(', ')}`);
-    return { is };
-  },
-  when: (value, at) => periodOf(value.toLowerCase(), at),
-};
+/** A map: an object would also have `constructor`. */
+const FILTERS: ReadonlyMap<string, ReadFilter> = new Map<string, ReadFilter>([
+  ['project', (project) => ({ project })],
+  ['agent', (agent) => ({ agent })],
+  ['file', (file) => ({ file })],
+  [
+    'is',
+    (value) => {
+      const is = value.toLowerCase();
+      if (!STATES.has(is)) throw invalid(`\`is:\` with one of ${[...STATES].join(', ')}`);
+      return { is };
+    },
+  ],
+  ['when', (value, at) => periodOf(value.toLowerCase(), at)],
+]);
 
 /** `today`, `yesterday`, `3h`, `7d`, a day as `2026-03-01`, or two days as `2026-03-01..2026-03-05`. */
 function periodOf(

@@ -98,17 +98,17 @@ function messagesOf(
 
 /** Sessions whose own words hold every word that is looked for. */
 function namedSessions(sessions: Map<string, SessionRow>, read: Asked): SearchHit[] {
-  const { words, filter } = read;
+  const { filter } = read;
   if (filter.file !== null) return [];
-  const patterns = words.map(patternOf);
+  const words = read.words.map(wantedOf);
   const { since, until } = filter;
   const hits: SearchHit[] = [];
   for (const session of sessions.values()) {
     if (hits.length >= MAX_SESSIONS) break;
     const at = session.at ?? '';
     if (at < (since ?? '') || (until !== null && at >= until)) continue;
-    if (!patterns.every((pattern) => pattern.test(session.words))) continue;
-    const shown = patterns.some((pattern) => pattern.test(session.title ?? ''))
+    if (!words.every((word) => standsIn(session.words, word))) continue;
+    const shown = words.some((word) => standsIn(session.title ?? '', word))
       ? (session.title ?? '')
       : session.words;
     hits.push({
@@ -128,7 +128,7 @@ function ofSession({ id, provider, project_name, title }: SessionRow) {
 
 function hitOf(row: Row, session: SessionRow, { words, filter }: Asked): SearchHit {
   const wanted = filter.file === null ? words : [...words, { text: filter.file, isExact: false }];
-  const { field, line, marks } = shownOf(row, wanted);
+  const { field, line, marks } = shownOf(row, wanted.map(wantedOf));
   return {
     ...ofSession(session),
     message_id: row.message_id,
@@ -139,44 +139,90 @@ function hitOf(row: Row, session: SessionRow, { words, filter }: Asked): SearchH
 }
 
 /** The first of a message's texts in which a word stands. */
-function shownOf(row: Row, words: readonly SearchWord[]) {
-  const patterns = words.map(patternOf);
+function shownOf(row: Row, words: readonly Wanted[]) {
   const fields = ['content', 'tool_input', 'tool_output'] as const;
   const texts = fields.flatMap((field) => {
     const text = row[field];
     if (text === null || text === '') return [];
     return [{ field, text: field === 'tool_input' ? textOfInput(text) : text }];
   });
-  const found = texts.find(({ text }) => patterns.some((pattern) => pattern.test(text)));
+  const found = texts.find(({ text }) => words.some((word) => standsIn(text, word)));
   const { field, text } = found ?? texts[0] ?? { field: 'content' as const, text: '' };
   return { field, ...lineOf(text, words) };
 }
 
 /** The line with the first mark, and where in it the words stand. */
-function lineOf(text: string, words: readonly SearchWord[]): Pick<SearchHit, 'line' | 'marks'> {
+function lineOf(text: string, words: readonly Wanted[]): Pick<SearchHit, 'line' | 'marks'> {
   const first = words
-    .map((word) => text.search(patternOf(word)))
-    .filter((at) => at >= 0)
+    .map((word) => placesOf(text, word).next().value?.[0] ?? text.length)
     .reduce((least, at) => Math.min(least, at), text.length);
   const at = first === text.length ? 0 : first;
   const begin = Math.max(text.lastIndexOf('\n', at - 1) + 1, at - BEFORE_CHARS);
   const end = text.indexOf('\n', at);
   const line = head(text.slice(begin, end === -1 ? undefined : end), LINE_CHARS);
-  const marks = words.flatMap((word) =>
-    Array.from(line.matchAll(patternOf(word)), (match): [number, number] => [
-      match.index,
-      match.index + match[0].length,
-    ]),
-  );
+  const marks = words.flatMap((word) => [...placesOf(line, word)]);
   return { line, marks: marks.sort(([a], [b]) => a - b) };
 }
 
+/** A word that is looked for in a text. */
+interface Wanted {
+  /** Finds its first letters; null when it has none, and stands nowhere. */
+  readonly first: RegExp | null;
+  /** The rest of a text in quotes: each where it was asked to look. */
+  readonly rest: readonly RegExp[];
+  /** It may go on. */
+  readonly isBeginning: boolean;
+}
+
+/*
+ * A class of all letters takes a millisecond to prepare, wherever it stands in an expression: these are prepared once,
+ * and what is made for a search consists of letters alone.
+ */
+const BEGINS = /(?<![\p{L}\p{N}])/uy;
+const BETWEEN = /[^\p{L}\p{N}\p{Co}]+/uy;
+const GOES_ON = /[\p{L}\p{N}]*/uy;
+
+function wantedOf(word: SearchWord): Wanted {
+  const [first, ...rest] = tokensOf(word.text);
+  return {
+    first: first === undefined ? null : new RegExp(first, 'giu'),
+    rest: rest.map((token) => new RegExp(token, 'iuy')),
+    isBeginning: isCompleted(word),
+  };
+}
+
 /** Finds a word as the index does: letters and digits count, what stands between them does not. */
-function patternOf({ text, isExact }: SearchWord): RegExp {
-  const tokens = tokensOf(text);
-  if (tokens.length === 0) return /(?!)/g;
-  const rest = isCompleted({ text, isExact }) ? '[\\p{L}\\p{N}]*' : '(?![\\p{L}\\p{N}])';
-  return new RegExp(`(?<![\\p{L}\\p{N}])${tokens.join('[^\\p{L}\\p{N}]+')}${rest}`, 'giu');
+function* placesOf(text: string, word: Wanted): Generator<[number, number], void> {
+  for (const match of word.first === null ? [] : text.matchAll(word.first)) {
+    const end = endOf(text, { from: match.index, at: match.index + match[0].length }, word);
+    if (end !== null) yield [match.index, end];
+  }
+}
+
+const standsIn = (text: string, word: Wanted): boolean => placesOf(text, word).next().done !== true;
+
+/** Where a word ends whose first letters stand there; null when it is another one. */
+function endOf(
+  text: string,
+  { from, at }: { from: number; at: number },
+  { rest, isBeginning }: Wanted,
+): number | null {
+  if (behind(BEGINS, text, from) === null) return null;
+  let end = at;
+  for (const token of rest) {
+    const begin = behind(BETWEEN, text, end);
+    const next = begin === null ? null : behind(token, text, begin);
+    if (next === null) return null;
+    end = next;
+  }
+  const whole = behind(GOES_ON, text, end);
+  return isBeginning || whole === end ? whole : null;
+}
+
+/** Where what an expression finds at a place ends; null when it is not there. */
+function behind(sticky: RegExp, text: string, at: number): number | null {
+  sticky.lastIndex = at;
+  return sticky.test(text) ? sticky.lastIndex : null;
 }
 
 function tokensOf(text: string): string[] {

@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { TranscriptWatch } from '../../../src/providers/claude/transcript-watch.ts';
 
 const SESSION = 'a5e1f0de-0000-4000-8000-000000000001';
+const OTHER = 'a5e1f0de-0000-4000-8000-000000000002';
 /** No regular look falls into a test: what is read then was asked for. */
 const NEVER_MS = 600_000;
 
@@ -15,16 +16,26 @@ afterEach(async () => {
 
 describe('A transcript that is not there yet', () => {
   it('is found without another hook once it is written', async () => {
-    const { watch, path, taken } = watchOne();
+    const { watch, path, taken, errors } = watchOne();
     watch.follow({ sessionId: SESSION, path, cwd: null, from: null });
     // Asks within the pause that follows the first search in vain, as hooks do.
     watch.look(SESSION);
     writeFileSync(path, `${JSON.stringify(PROMPT)}\n`);
     await vi.waitFor(() => expect(taken).toEqual([SESSION]), { timeout: 5000 });
+    expect(errors).toEqual([]);
+  });
+
+  it('is no mistake of the program when a hook gives it a name that no file can have', async () => {
+    const { watch, path, taken, errors } = watchOne();
+    watch.follow({ sessionId: SESSION, path: 'a\0b', cwd: 'c\0d', from: null });
+    watch.follow({ sessionId: OTHER, path, cwd: null, from: null });
+    writeFileSync(path, `${JSON.stringify({ ...PROMPT, sessionId: OTHER })}\n`);
+    await vi.waitFor(() => expect(taken).toEqual([OTHER]), { timeout: 5000 });
+    expect(errors).toEqual([]);
   });
 
   it('is searched for less and less often, however many hooks come', async () => {
-    const { watch, searches } = watchOne();
+    const { watch, searches, errors } = watchOne();
     watch.follow({ sessionId: SESSION, path: null, cwd: null, from: null });
     const began = performance.now();
     let asked = 0;
@@ -37,6 +48,7 @@ describe('A transcript that is not there yet', () => {
     expect(searches()).toBeLessThanOrEqual(4);
     expect(searches()).toBeGreaterThanOrEqual(2);
     expect(asked).toBeGreaterThan(searches());
+    expect(errors).toEqual([]);
   });
 });
 
@@ -56,6 +68,7 @@ function watchOne() {
   const folder = join(home, 'projects', '-work');
   mkdirSync(folder, { recursive: true });
   const taken: string[] = [];
+  const errors: unknown[] = [];
   let searches = 0;
   // Each search goes through the homes once.
   const homes = {
@@ -70,13 +83,11 @@ function watchOne() {
     everyMs: NEVER_MS,
     take: async (sessionId) => taken.push(sessionId) > 0,
     onWarning: () => {},
-    onError: (error) => {
-      throw error;
-    },
+    onError: (error) => void errors.push(error),
   });
   opened.push(async () => {
     await watch.close();
     rmSync(home, { recursive: true });
   });
-  return { watch, path: join(folder, `${SESSION}.jsonl`), taken, searches: () => searches };
+  return { watch, path: join(folder, `${SESSION}.jsonl`), taken, errors, searches: () => searches };
 }

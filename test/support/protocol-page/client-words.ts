@@ -262,11 +262,11 @@ export const CLIENT_WORDS: Record<ClientMessage['type'], ClientWords> = {
     errors: ['invalid_argument'],
   },
   merge_worktree: {
-    does: 'Merges the branch of a worktree into the one it was made from. Refused, with nothing changed, when something is not committed on either side or both changed the same.',
+    does: 'Merges the branch of a worktree into the one it was made from. Refused, with nothing changed, when something is not committed on either side, both changed the same, or it brings a file that git ignores in the checkout.',
     errors: ['invalid_argument'],
   },
   remove_worktree: {
-    does: 'Removes a worktree; its branch stays unless `keep_branch` is false. Refused, with nothing changed, while something in it is not committed, a session goes on in it, or commits would be on no branch.',
+    does: 'Removes a worktree, with what git ignores in it; its branch stays unless `keep_branch` is false. Refused, with nothing changed, while something in it is not committed, a session goes on in it, or commits would be on no branch.',
     errors: ['invalid_argument'],
   },
   get_subagent_tools: {
