@@ -250,6 +250,12 @@ it(
               seenOf(server, plain.get(name)?.id ?? '', isWhole),
             );
           await vi.waitFor(same, SOON);
+          const sql = 'SELECT status, work_status FROM sessions WHERE id = ?';
+          const ended = () =>
+            expect(rowsOf(server.paths, sql, of.id), aboutOf(server, random, of.id)).toEqual([
+              { status: 'ended', work_status: 'ended' },
+            ]);
+          await vi.waitFor(ended, SOON);
         }
       }
     } finally {
