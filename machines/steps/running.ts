@@ -62,7 +62,7 @@ export function settle(draft: Draft): void {
   draft.context.turn = { ...turn, settledAt: later(draft.at, turn.settledAt) };
 }
 
-/** Keeps which processes bear the session, for the next start of the server: those that are gone by then have ended meanwhile. */
+/** Keeps which processes bear the session, in its context and its row. */
 export function keepProcesses(draft: Draft, processes: SeenProcess[]): void {
   draft.context.processes = processes;
   draft.columns.agent_processes = JSON.stringify(processes);

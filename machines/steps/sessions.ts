@@ -107,7 +107,7 @@ export function goesOnElsewhere(
   return processes.some(({ pid }) => pid === event.process) && processes.length > 1;
 }
 
-/** A look found which processes bear the session. */
+/** Kept for the next start of the server: those that are gone by then have ended meanwhile. */
 export function processesSeen(draft: Draft, { processes }: EventOf<'process.seen'>): void {
   keepProcesses(draft, processes);
 }
