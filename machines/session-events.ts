@@ -67,6 +67,8 @@ interface WitnessReport extends Reported {
   witness: Witness;
   /** Since when it is so, where the report is of a look that found it unchanged; else it is so since `at`. */
   since?: Stamp;
+  /** The processes that bear the session, where the chart does not know them: what is alive again is stored with them. */
+  processes?: SeenProcess[];
 }
 
 /** What the provider, a hook or the server reports about a session. */

@@ -4,7 +4,14 @@
  */
 import type { MessageChanges } from '../../src/protocol/nouns.ts';
 import { agentKey, isAgentOver, isOpenAt, isQuietSince, later } from '../evidence.ts';
-import type { Agent, BegunTool, SessionContext, Stamp, ToolUse } from '../session-types.ts';
+import type {
+  Agent,
+  BegunTool,
+  SeenProcess,
+  SessionContext,
+  Stamp,
+  ToolUse,
+} from '../session-types.ts';
 import { amend, type Draft, wireTime } from './draft.ts';
 
 /** Enough to recognise every report that can still be on its way. */
@@ -53,6 +60,12 @@ export function closeTurn(draft: Draft, edge: TurnEdge): void {
 export function settle(draft: Draft): void {
   const { turn } = draft.context;
   draft.context.turn = { ...turn, settledAt: later(draft.at, turn.settledAt) };
+}
+
+/** Keeps which processes bear the session, in its context and its row. */
+export function keepProcesses(draft: Draft, processes: SeenProcess[]): void {
+  draft.context.processes = processes;
+  draft.columns.agent_processes = JSON.stringify(processes);
 }
 
 /** Remembers a tool use that began. */

@@ -13,7 +13,7 @@ import {
   touch,
   wireTime,
 } from './draft.ts';
-import { endEverything, noteOutcome, type TurnEdge } from './running.ts';
+import { endEverything, keepProcesses, noteOutcome, type TurnEdge } from './running.ts';
 import { endTurn } from './turns.ts';
 import { wordsDropped } from './words.ts';
 
@@ -109,8 +109,7 @@ export function goesOnElsewhere(
 
 /** Kept for the next start of the server: those that are gone by then have ended meanwhile. */
 export function processesSeen(draft: Draft, { processes }: EventOf<'process.seen'>): void {
-  draft.context.processes = processes;
-  draft.columns.agent_processes = JSON.stringify(processes);
+  keepProcesses(draft, processes);
 }
 
 function seeNone(draft: Draft): void {

@@ -22,6 +22,7 @@ import {
   cutOffCompaction,
   dropTools,
   keepAgents,
+  keepProcesses,
   settle,
   type TurnEdge,
 } from './running.ts';
@@ -121,14 +122,14 @@ export function interruptionSeen(
 }
 
 /** The registry says that the session waits for words: turn, tools, agents and requests are over. */
-export function idleWitnessed(draft: Draft, _event: EventOf<'witness.idle'>, edge: TurnEdge): void {
-  draft.context.hasRegistry = true;
+export function idleWitnessed(draft: Draft, event: EventOf<'witness.idle'>, edge: TurnEdge): void {
+  hearRegistry(draft, event);
   endTurn(draft, [], edge, 'unknown');
 }
 
 /** The registry says that the session works: no dialog is open, also none of an agent. */
 export function busyWitnessed(draft: Draft, event: EventOf<'witness.busy'>, edge: TurnEdge): void {
-  draft.context.hasRegistry = true;
+  hearRegistry(draft, event);
   close(draft, (request) => isOpenAt(request, event.at), 'unknown', evidenceOf(event));
   beginUnnumbered(draft, edge);
   touch(draft);
@@ -140,9 +141,18 @@ export function waitingWitnessed(
   event: EventOf<'witness.waiting'>,
   edge: TurnEdge,
 ): void {
-  draft.context.hasRegistry = true;
+  hearRegistry(draft, event);
   beginUnnumbered(draft, edge);
   attentionNoticed(draft, event, true);
+}
+
+/** The registry speaks for the session, and names who bears it: a session that it brings back is never without them. */
+function hearRegistry(
+  draft: Draft,
+  { processes }: EventOf<'witness.idle' | 'witness.busy' | 'witness.waiting'>,
+): void {
+  draft.context.hasRegistry = true;
+  if (processes !== undefined) keepProcesses(draft, processes);
 }
 
 /** Work without a prompt, such as a compaction, takes no number; a prompt or a tool brings one. */

@@ -103,7 +103,7 @@ interface WhenItHappened {
 export function eventOfState(
   report: ReportOf<'session.state'>,
   when: WhenItHappened,
-): SessionEvent {
+): Extract<SessionEvent, { type: `witness.${string}` }> {
   const { witness, state } = report;
   if (state === 'idle') return { type: 'witness.idle', ...when, witness };
   if (state === 'working') return { type: 'witness.busy', ...when, witness };

@@ -61,6 +61,11 @@ export class TranscriptReading {
       if (!isOurs || this.#quietSince.has(tail.sessionId)) continue;
       this.#follow(reader, { ...ofTail(tail), cwd: null, hasHistory: true });
     }
+    // A session may be over before the first line of its file was stored: nothing would be heard of it again.
+    for (const { provider: id, hasHistory, ...unread } of this.#deps.writer.opened.unread) {
+      if (id !== provider || this.#quietSince.has(unread.sessionId)) continue;
+      this.#follow(reader, { ...unread, from: null, hasHistory: hasHistory === 1 });
+    }
     for (const live of this.#deps.registry.live()) this.heard(live);
   }
 

@@ -23,7 +23,7 @@ import {
   sessionOfState,
 } from './found-sessions.ts';
 import type { Ledger } from './ledger/ledger.ts';
-import type { LiveSession } from './sessions/live-session.ts';
+import { isSettled, type LiveSession } from './sessions/live-session.ts';
 import type { Found, Registry } from './sessions/registry.ts';
 
 interface WitnessesDeps {
@@ -48,6 +48,12 @@ interface LastReport {
   since: Stamp;
   /** The session that the same process bore before. */
   from: string | null;
+}
+
+/** The report that an event comes from, and its key; neither where what stands is told again. */
+interface Reporting {
+  report?: WatchReport | null;
+  key?: string | null;
 }
 
 /** How often what stands is compared with what the chart shows. */
@@ -135,8 +141,7 @@ export class Witnesses {
       case 'session.state':
         this.#visit(report, sessionId, (found) => {
           found.live ??= this.#appear(found, report, at);
-          this.#send(found.live, eventOfState(report, { at }), { report, key });
-          this.#tellProcesses(found.live);
+          this.#tellState(found.live, eventOfState(report, { at }), { report, key });
         });
         break;
       case 'session.found':
@@ -195,7 +200,9 @@ export class Witnesses {
   /** Tells it to a session that is known and would take it: mostly a hook has told the end before. */
   #tellPossible(report: WatchReport, sessionId: string, event: SessionEvent): void {
     this.#visit(report, sessionId, ({ live }) => {
-      if (live?.head.snapshot.can(event)) this.#send(live, event, { report, key: report.key });
+      // What is on its way to the disk may bring back a session that is over: the chart judges behind it.
+      if (live && (!isSettled(live) || live.head.snapshot.can(event)))
+        this.#send(live, event, { report, key: report.key });
     });
   }
 
@@ -223,14 +230,30 @@ export class Witnesses {
     return live;
   }
 
+  /**
+   * What the registry says, with the processes that bear the session: if it brings the session back, they are known
+   * from the same commit on, so that their end is found also by a server that is started after it.
+   */
+  #tellState(live: LiveSession, event: ReturnType<typeof eventOfState>, about: Reporting): void {
+    const processes = this.#newProcesses(live);
+    const isTaken = live.head.snapshot.can(event);
+    this.#send(live, processes === null ? event : { ...event, processes }, about);
+    if (!isTaken) this.#tellProcesses(live);
+  }
+
   /** Which processes bear the session is kept for the next start of the server. */
   #tellProcesses(live: LiveSession): void {
-    const processes = this.#standing.get(live.id)?.processes ?? [];
-    const { snapshot } = live.head;
-    const known = snapshot.context.processes ?? [];
-    if (processes.length === 0 || snapshot.hasTag('ended') || isSame(known, processes)) return;
+    const processes = live.head.snapshot.hasTag('ended') ? null : this.#newProcesses(live);
+    if (processes === null) return;
     const at = this.#deps.clock.stamp();
     this.#send(live, { type: 'process.seen', at, witness: 'process', processes }, {});
+  }
+
+  /** Those of the newest look; null where the session knows them, or nothing is known of any. */
+  #newProcesses({ id, head }: LiveSession): SeenProcess[] | null {
+    const processes = this.#standing.get(id)?.processes ?? [];
+    const known = head.snapshot.context.processes ?? [];
+    return processes.length === 0 || isSame(known, processes) ? null : processes;
   }
 
   /** Tells what stands to those whose chart shows something else, and what could not be stored. */
@@ -248,7 +271,7 @@ export class Witnesses {
       const { snapshot } = live.head;
       if (state === null || shows(snapshot, state.state)) continue;
       const event = eventOfState(state, { at: this.#deps.clock.stamp(), since });
-      if (snapshot.can(event)) this.#send(live, event, {});
+      if (snapshot.can(event)) this.#tellState(live, event, {});
     }
   }
 
@@ -258,11 +281,7 @@ export class Witnesses {
       .catch((error: Error) => this.#failed(sessionId, error, report));
   }
 
-  #send(
-    live: LiveSession,
-    event: SessionEvent,
-    { report = null, key = null }: { report?: WatchReport | null; key?: string | null },
-  ): void {
+  #send(live: LiveSession, event: SessionEvent, { report = null, key = null }: Reporting): void {
     const settle = (error: Error | null) => {
       if (error) this.#failed(live.id, error, report);
     };

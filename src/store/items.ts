@@ -343,6 +343,18 @@ export interface Opened {
   bearers: Bearer[];
   /** Files that sessions are told from, the newest sessions first. */
   tails: (StoredTail & { provider: string })[];
+  /** Watched sessions of the last day of whose transcript nothing was stored, the newest first. */
+  unread: Unread[];
+}
+
+/** A session whose transcript a hook has named, and that was not read before the server stopped. */
+export interface Unread {
+  sessionId: string;
+  provider: string;
+  path: string;
+  cwd: string | null;
+  /** 1 where something of it is shown already. */
+  hasHistory: number;
 }
 
 /** How far a file of a session was read. */

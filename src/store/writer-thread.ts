@@ -126,6 +126,7 @@ function serve(store: OpenStore): void {
       processes: actors.processes(),
       bearers: actors.bearers(),
       tails: actors.tails(),
+      unread: actors.unread(),
       commands: actors.commands(),
     },
   });

@@ -30,7 +30,7 @@ import {
 } from '../support/transcripts.ts';
 import { aWhile } from './house.ts';
 
-const FOR_MS = Number(process.env.FOR_S ?? 5) * 1000;
+const FOR_MS = Number(process.env.FOR_S ?? 4) * 1000;
 /** Sessions that are disturbed side by side. */
 const TOGETHER = 3;
 const SOON = { interval: 50, timeout: 20_000 };
@@ -250,6 +250,12 @@ it(
               seenOf(server, plain.get(name)?.id ?? '', isWhole),
             );
           await vi.waitFor(same, SOON);
+          const sql = 'SELECT status, work_status FROM sessions WHERE id = ?';
+          const ended = () =>
+            expect(rowsOf(server.paths, sql, of.id), aboutOf(server, random, of.id)).toEqual([
+              { status: 'ended', work_status: 'ended' },
+            ]);
+          await vi.waitFor(ended, SOON);
         }
       }
     } finally {

@@ -126,7 +126,10 @@ describe('a process that is gone', () => {
     await heard('killed', 'witness.busy');
     await terminal.kill();
     await shows('killed', { status: 'ended', work_status: 'ended' });
-    expect(endOf('killed')).toEqual({ end_reason: 'killed', agent_processes: null });
+    expect(endOf('killed')).toEqual({
+      ...{ status: 'ended', end_reason: 'killed' },
+      agent_processes: null,
+    });
   });
 
   it('ends its session when it was killed in a dialog, and nobody is asked any more', async () => {
@@ -212,6 +215,27 @@ describe('while the server is down', () => {
     await shows(ids[3], { status: 'active', work_status: 'permission' });
     expect(endOf(ids[0])).toMatchObject({ end_reason: 'killed' });
     expect(endOf(ids[1])).toMatchObject({ end_reason: 'exited' });
+  });
+});
+
+describe('a session that its file brings back', () => {
+  it('is over after the next start when its terminal has left meanwhile', async () => {
+    const terminal = await asking('back-and-left');
+    await vi.waitFor(() => expect(endOf('back-and-left').agent_processes).not.toBeNull());
+    await deliver(server.url, scriptOf('back-and-left').end(), { key: hookKey(terminal.pid) });
+    await shows('back-and-left', { status: 'ended' });
+    terminal.says('waiting', { waitingFor: 'permission prompt' });
+    const alive = () => expect(endOf('back-and-left').status).toBe('active');
+    await vi.waitFor(alive, { timeout: 10_000, interval: 5 });
+    // As a server that is killed now leaves it.
+    expect(JSON.parse(endOf('back-and-left').agent_processes ?? '[]')).toHaveLength(1);
+    await server.stop();
+    await terminal.leave();
+    await server.start();
+    await observer[Symbol.asyncDispose]();
+    observer = await observe(wsClient(server.url));
+    await shows('back-and-left', { status: 'ended', has_pending_approval: false });
+    expect(endOf('back-and-left')).toMatchObject({ end_reason: 'exited' });
   });
 });
 
@@ -323,11 +347,11 @@ describe('an old word of the registry', () => {
 });
 
 function endOf(id: string) {
-  const sql = 'SELECT end_reason, agent_processes FROM sessions WHERE id = ?';
-  const [row] = rowsOf<{ end_reason: string | null; agent_processes: string | null }>(
-    server.paths,
-    sql,
-    id,
-  );
-  return row ?? { end_reason: null, agent_processes: null };
+  const sql = 'SELECT status, end_reason, agent_processes FROM sessions WHERE id = ?';
+  const [row] = rowsOf<{
+    status: string;
+    end_reason: string | null;
+    agent_processes: string | null;
+  }>(server.paths, sql, id);
+  return row ?? { status: null, end_reason: null, agent_processes: null };
 }

@@ -59,6 +59,19 @@ describe('a session in a terminal', () => {
     for (const { at } of readings()) expect(Date.parse(at)).toBeGreaterThan(Date.now() - 60_000);
   });
 
+  it('is read after a restart when it was over before anything of its file was stored', async () => {
+    const path = fileOf('unread');
+    const { prompt, end } = scriptOf('unread');
+    const of = (hook: object) => ({ ...hook, transcript_path: path, prompt_id: 'p1' }) as never;
+    await deliver(server.url, of(prompt('Go', 'p1')));
+    await deliver(server.url, of(end()));
+    await server.restart();
+    appendFileSync(path, said('a1', 'm1', { type: 'text', text: 'I have looked.' }));
+    const isShown = () =>
+      expect(conversation('unread').map(({ content }) => content)).toContain('I have looked.');
+    await vi.waitFor(isShown, { timeout: 15_000, interval: 20 });
+  });
+
   it('shows what the model says between its tools, once, also after a restart', async () => {
     const { prompt, toolStarts, toolEnds, stop } = scriptOf('between');
     const path = fileOf('between');

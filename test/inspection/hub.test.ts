@@ -118,6 +118,7 @@ function openLedger(
         processes: [],
         bearers: [],
         tails: [],
+        unread: [],
         commands: [],
       },
       read: () => Promise.reject(new Error('no reads')),

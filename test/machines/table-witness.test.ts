@@ -195,6 +195,19 @@ const ROWS: Row[] = [
     ],
   ],
   [
+    'what brings a session back names its processes: they are stored with it, not only after it',
+    [prompted(1), seen(2, 7), over(3)],
+    of(standing(waiting(4)), { processes: [{ pid: 7, start: '1' }] } as Partial<SessionEvent>),
+    'permission',
+    [
+      opened('seen-4'),
+      noted({ agent_processes: '[{"pid":7,"start":"1"}]', ended_at: null, end_reason: null }),
+      delta({ status: 'active', work_status: 'permission' }),
+      listed({ status: 'active' }),
+      shown('seen-4'),
+    ],
+  ],
+  [
     'which processes there are makes no other word old',
     [...ASKED, seen(9, 7)],
     idle(4),

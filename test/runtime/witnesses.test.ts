@@ -1,7 +1,7 @@
 /** Reports of the watch that cannot be stored: nothing else would tell them again. */
 import { afterEach, expect, it, vi } from 'vitest';
 import type { SessionEvent } from '../../machines/session-events.ts';
-import { snapshotFrom } from '../../machines/step.ts';
+import { snapshotFrom, takeStep } from '../../machines/step.ts';
 import { SILENT_LOGGER } from '../../src/log.ts';
 import type { WatchReport } from '../../src/providers/reports.ts';
 import { createStampClock } from '../../src/runtime/clock.ts';
@@ -43,7 +43,7 @@ function brokenHouse() {
   const repair = () => {
     isBroken = false;
   };
-  return { stored, repair };
+  return { live, stored, repair };
 }
 
 it('tells an end again until it is stored, and then no more', async () => {
@@ -91,4 +91,26 @@ it('tells a state that stands when it can be stored again', async () => {
   repair();
   await vi.waitFor(() => expect(stored.length).toBeGreaterThan(0), { timeout: 15_000 });
   expect(stored[0]).toMatchObject({ event: { type: 'witness.busy' }, origin: 'watch' });
+});
+
+it('tells an end behind what is on its way to the disk, which may bring the session back', async () => {
+  const { live, stored, repair } = brokenHouse();
+  repair();
+  const over = {
+    type: 'session.ended',
+    at: '2026-01-01T00:00:01.000000Z',
+    reason: 'other',
+  } as const;
+  live.head = { ...live.head, snapshot: takeStep(live.head.snapshot, over).snapshot };
+  const gone: WatchReport = {
+    ...{ witness: 'process', what: 'process.gone', sessionId: ID, reason: 'killed', pids: [7] },
+    ...{ stamp: Date.now(), key: 'process:gone:7' },
+  };
+  witnesses.take([gone], 'claude');
+  await Promise.resolve();
+  expect(stored).toEqual([]);
+  live.inFlight = 1;
+  witnesses.take([gone], 'claude');
+  await vi.waitFor(() => expect(stored).toHaveLength(1));
+  expect(stored[0]).toMatchObject({ event: { type: 'process.gone' } });
 });

@@ -105,6 +105,11 @@ export class ActorReads {
     return orNothing(() => this.#statements.tails.all());
   }
 
+  /** Transcripts that were named and not read, of the watched sessions that were last heard of. */
+  unread(): Opened['unread'] {
+    return orNothing(() => this.#statements.unread.all());
+  }
+
   /** The session that steers this thread; null while none does. */
   ofThread(threadId: string): ReadResults['session-of-thread'] {
     return this.#statements.ofThread.get(threadId) ?? null;
@@ -228,6 +233,16 @@ function prepareStatements(database: Sqlite) {
       `SELECT session_id AS sessionId, provider, tails.source, path, file, offset, mark
        FROM tails JOIN sessions ON sessions.id = tails.session_id
        WHERE 'direct' NOT IN (ifnull(codex_integration_mode, ''), ifnull(claude_integration_mode, ''))
+       ORDER BY last_activity_at DESC LIMIT ${MAX_TAILS}`,
+    ),
+    unread: database.prepare<[], Opened['unread'][number]>(
+      `SELECT id AS sessionId, provider, transcript_path AS path, project_path AS cwd,
+         last_message IS NOT NULL AS hasHistory
+       FROM sessions
+       WHERE transcript_path IS NOT NULL
+         AND last_activity_at > strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-1 day')
+         AND 'direct' NOT IN (ifnull(codex_integration_mode, ''), ifnull(claude_integration_mode, ''))
+         AND NOT EXISTS (SELECT 1 FROM tails WHERE tails.session_id = sessions.id AND source = '')
        ORDER BY last_activity_at DESC LIMIT ${MAX_TAILS}`,
     ),
     tailsOf: database.prepare<[string], StoredTail>(

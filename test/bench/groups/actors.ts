@@ -79,6 +79,7 @@ function createFilled(live: number): Registry {
     processes: [],
     bearers: [],
     tails: [],
+    unread: [],
     commands: [],
   };
   const read = () => Promise.reject(new Error('There is no database'));
