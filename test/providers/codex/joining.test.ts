@@ -1,35 +1,85 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { OrbitError } from '../../../src/errors.ts';
-import { createJoining } from '../../../src/providers/codex/thread/joining.ts';
+import { createJoining, type JoiningDeps } from '../../../src/providers/codex/thread/joining.ts';
 
-it('a thread whose first turn is just beginning is joined once its file is made', async () => {
-  const refusals = [1, 2].map(
-    () =>
-      new OrbitError('codex_error', {
-        reason: 'thread/resume was refused: list_turns is not supported yet',
-      }),
-  );
+type Report = Extract<Parameters<JoiningDeps['hear']>[0], { report: unknown }>['report'];
+
+const BEING_MADE = 'list_turns is not supported yet';
+const NO_TURN = 'no rollout found for thread id t';
+
+/** A joining of thread `t`, whose daemon refuses with these reasons, one after the other, and then no more. */
+function joiningOf(refusals: { [method: string]: string[] }) {
   const asked: string[] = [];
   const told: string[] = [];
   const joining = createJoining({
     engine: {
       async request(method: string) {
         asked.push(method);
-        const refusal = method === 'thread/resume' ? refusals.shift() : undefined;
-        if (refusal) throw refusal;
+        const reason = refusals[method]?.shift();
+        if (reason) throw new OrbitError('codex_error', { reason: `was refused: ${reason}` });
         return { data: [], nextCursor: null } as never;
       },
     },
     threadId: 't',
     known: { turnId: null, isTurnOpen: false, isNew: true, outbox: [] },
     joined: () => void told.push('joined'),
-    hear: () => null,
+    hear: (said) => void told.push('report' in said ? said.report.method : said.question.method),
     shownTurns: async () => [],
     takenBack: () => void told.push('taken back'),
     caughtUp: () => void told.push('caught up'),
-    failed: () => void told.push('failed'),
+    failed: (error) => void told.push(`failed: ${error}`),
+    againMs: 1,
   });
-  await joining.begin();
-  expect(asked).toEqual(['thread/resume', 'thread/resume', 'thread/resume', 'thread/turns/list']);
-  expect(told).toEqual(['joined', 'caught up']);
+  const becomes = (type: 'active' | 'idle') => {
+    const status = type === 'active' ? { type, activeFlags: [] } : { type };
+    const report: Report = { method: 'thread/status/changed', params: { threadId: 't', status } };
+    joining.take({ report });
+  };
+  return { joining, asked, told, becomes };
+}
+
+describe('a thread whose first turn is just beginning', () => {
+  it('is joined once its file is made', async () => {
+    const refused = [BEING_MADE, BEING_MADE];
+    const { joining, asked, told } = joiningOf({ 'thread/resume': refused });
+    await joining.begin();
+    expect(asked).toEqual(['thread/resume', 'thread/resume', 'thread/resume', 'thread/turns/list']);
+    expect(told).toEqual(['joined', 'caught up']);
+  });
+
+  it('is joined anew when only its turns cannot be read yet', async () => {
+    const { joining, told } = joiningOf({ 'thread/turns/list': [BEING_MADE] });
+    await joining.begin();
+    expect(told).toEqual(['joined', 'caught up']);
+  });
+
+  it('is joined at its next status when its file is not made for long', async () => {
+    const refused = Array.from({ length: 50 }, () => BEING_MADE);
+    const { joining, told, becomes } = joiningOf({ 'thread/resume': refused });
+    await joining.begin();
+    expect(told).toEqual([]);
+    becomes('active');
+    await expect.poll(() => told).toEqual(['thread/status/changed', 'joined', 'caught up']);
+  });
+});
+
+describe('a thread without a turn', () => {
+  it('is joined when its first turn begins', async () => {
+    const { joining, told, becomes } = joiningOf({ 'thread/resume': [NO_TURN] });
+    await joining.begin();
+    becomes('active');
+    await expect.poll(() => told).toEqual(['thread/status/changed', 'joined', 'caught up']);
+  });
+
+  it('is joined when its first turn is over, if its beginning was not heard', async () => {
+    const { joining, told, becomes } = joiningOf({ 'thread/resume': [NO_TURN] });
+    await joining.begin();
+    becomes('idle');
+    await expect.poll(() => told).toEqual(['thread/status/changed', 'joined', 'caught up']);
+  });
+});
+
+it('a thread that Codex refuses for another reason is not joined, and says why', async () => {
+  const { joining } = joiningOf({ 'thread/resume': ['it is broken'] });
+  await expect(joining.begin()).rejects.toThrow('it is broken');
 });

@@ -35,6 +35,8 @@ export interface JoiningDeps {
   caughtUp(): void;
   /** Its first turn has begun and it cannot be joined, or what became of it cannot be read. */
   failed(error: unknown): void;
+  /** Milliseconds between two tries. */
+  readonly againMs?: number;
 }
 
 /** One joining: what the thread says goes through it. */
@@ -47,7 +49,7 @@ export interface Joining {
 
 /** Codex has no file of a thread before its first turn, and it cannot be joined. */
 const NO_TURN_YET = /no rollout found/i;
-/** What it says of a thread whose first turn is just beginning. */
+/** What it says of a thread whose first turn is just beginning, for some 50 ms; on a busy machine for longer. */
 const FILE_BEING_MADE = /list_turns is not supported yet/i;
 const AGAIN_MS = 100;
 const ATTEMPTS = 50;
@@ -62,12 +64,12 @@ export function createJoining(deps: JoiningDeps): Joining {
     state = 'joining';
     kept ??= [];
     try {
-      const { engine, threadId } = deps;
-      deps.joined(await resumed(engine, threadId));
-      await catchUp();
+      const { said, missed } = await entered(deps);
+      deps.joined(said);
+      await tell(missed);
       state = 'joined';
     } catch (error) {
-      if (!NO_TURN_YET.test(reasonOf(error))) throw error;
+      if (!isTooEarly(error)) throw error;
       state = 'waiting';
     }
     hearKept();
@@ -110,21 +112,13 @@ export function createJoining(deps: JoiningDeps): Joining {
       return null;
     }
     const outcome = deps.hear(said);
-    if (state === 'waiting' && isStart(said)) join().catch(deps.failed);
+    if (state === 'waiting' && showsTurn(said)) join().catch(deps.failed);
     return outcome;
   }
 
   /** Tells the turns that the session has not seen to their end. */
-  async function catchUp(): Promise<void> {
-    const { engine, threadId, known } = deps;
-    const turns: Turn[] = [];
-    let isReached = known.turnId === null;
-    for await (const turn of turnsOf(engine, threadId, 'desc')) {
-      turns.unshift(turn);
-      if (turn.id !== known.turnId) continue;
-      isReached = true;
-      break;
-    }
+  async function tell({ turns, isReached }: Missed): Promise<void> {
+    const { threadId, known } = deps;
     // A turn that was taken back meanwhile is not reached.
     const shown = isReached ? [] : await deps.shownTurns();
     // One that was just running may not be listed yet.
@@ -145,29 +139,54 @@ export function createJoining(deps: JoiningDeps): Joining {
   return { take, begin: join };
 }
 
-/** Tries again while the file of its first turn is being made. */
-async function resumed(
-  engine: JoiningDeps['engine'],
-  threadId: string,
-): Promise<ThreadResumeResponse> {
+/** What the session may not have seen: turns, oldest first. */
+interface Missed {
+  turns: Turn[];
+  /** The newest that it knows is among them, or it knows none. */
+  isReached: boolean;
+}
+
+/** Joins it and reads what was missed; tries again while the file of its first turn is being made. */
+async function entered(deps: JoiningDeps): Promise<{ said: ThreadResumeResponse; missed: Missed }> {
+  const { engine, threadId } = deps;
   for (let attempt = 1; ; attempt++) {
     try {
       // No setting of ours: it would be changed for the person in the terminal.
-      return await engine.request('thread/resume', { threadId, excludeTurns: true });
+      const said = await engine.request('thread/resume', { threadId, excludeTurns: true });
+      return { said, missed: await missedBy(deps) };
     } catch (error) {
       if (attempt === ATTEMPTS || !FILE_BEING_MADE.test(reasonOf(error))) throw error;
-      await pause(AGAIN_MS);
+      await pause(deps.againMs ?? AGAIN_MS);
     }
   }
+}
+
+async function missedBy({ engine, threadId, known }: JoiningDeps): Promise<Missed> {
+  const turns: Turn[] = [];
+  let isReached = known.turnId === null;
+  for await (const turn of turnsOf(engine, threadId, 'desc')) {
+    turns.unshift(turn);
+    if (turn.id !== known.turnId) continue;
+    isReached = true;
+    break;
+  }
+  return { turns, isReached };
+}
+
+/** It can be joined later, and the thread tells when. */
+function isTooEarly(error: unknown): boolean {
+  const reason = reasonOf(error);
+  return NO_TURN_YET.test(reason) || FILE_BEING_MADE.test(reason);
 }
 
 function isRevert(said: Said): boolean {
   return 'report' in said && said.report.method === 'thread/reverted';
 }
 
-function isStart(said: Said): boolean {
+/** Its first turn begins, goes on or is over: whichever is heard first, for the beginning may have been missed. */
+function showsTurn(said: Said): boolean {
   if (!('report' in said) || said.report.method !== 'thread/status/changed') return false;
-  return said.report.params.status.type === 'active';
+  return said.report.params.status.type !== 'notLoaded';
 }
 
 /** A turn as the reports that told it when it ran. @param isSeen  only what it says: that it ran is known */
