@@ -130,6 +130,16 @@ export function outranks({ newestAt }: SessionContext, { witness, at, since = at
   return isSteady && isWithin(since, newestAt, HOOK_LAG_US);
 }
 
+/**
+ * Up to when a report speaks. A look that finds a word about the whole session unchanged knows nothing newer than the
+ * reports that it is weighed against: what hooks tell later of the time between them and the look is new.
+ */
+export function reachOf({ newestAt }: SessionContext, event: { at: Stamp; since?: Stamp }): Stamp {
+  if (event.since === undefined) return event.at;
+  const reach = later(event.since, newestAt);
+  return reach < event.at ? reach : event.at;
+}
+
 /** A later look has found it unchanged: it is more than a moment between two things. */
 export function hasStood({ at, since = at }: Omit<Word, 'witness'>): boolean {
   return at > since && !isWithin(since, at, BRIEF_US);

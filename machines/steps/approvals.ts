@@ -105,7 +105,7 @@ export function attentionNoticed(
     toolUseId: asker?.toolUseId ?? null,
     server: null,
     isBare: true,
-    at: event.at,
+    at: draft.at,
   });
   touch(draft);
 }

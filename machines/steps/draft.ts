@@ -4,7 +4,7 @@
  * that a draft was made from is never changed.
  */
 import type { Message, MessageChanges, StateChanges } from '../../src/protocol/nouns.ts';
-import { later } from '../evidence.ts';
+import { later, reachOf } from '../evidence.ts';
 import type { SeenFields, SessionEvent, SessionSignal } from '../session-events.ts';
 import type { ConnectorCommand, Pieces } from '../session-facts.ts';
 import type { OpenApproval, Session, SessionContext, Stamp } from '../session-types.ts';
@@ -53,11 +53,12 @@ const ROW_FIELDS = [
 
 /** Opens the working copy and takes the fields that the event brings, unless it is older than what is known. */
 export function draftOf(context: SessionContext, event: StepEvent): Draft {
+  const at = reachOf(context, event);
   const draft: Draft = {
     before: context,
     event,
-    at: event.at,
-    context: { ...context, newestAt: newestOf(context, event) },
+    at,
+    context: { ...context, newestAt: newestOf(context, event.type, at) },
     changes: {},
     content: [],
     notes: [],
@@ -92,7 +93,7 @@ const ASIDE = new Set<StepEvent['type']>([
   'server.restarted',
 ]);
 
-function newestOf({ newestAt }: SessionContext, { type, at }: StepEvent): Stamp {
+function newestOf({ newestAt }: SessionContext, type: StepEvent['type'], at: Stamp): Stamp {
   return ASIDE.has(type) ? newestAt : later(newestAt, at);
 }
 

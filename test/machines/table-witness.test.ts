@@ -16,7 +16,7 @@ import {
   toolEnded,
 } from './events.ts';
 import { closed, delta, listed, noted, opened, type Row, shown, testRows } from './rows.ts';
-import { stage } from './stage.ts';
+import { at, stage } from './stage.ts';
 
 const busy = (n: number) => report(n, 'witness.busy', { witness: 'registry' });
 const idle = (n: number) => report(n, 'witness.idle', { witness: 'registry' });
@@ -43,6 +43,9 @@ const standing = (event: SessionEvent) => {
   const later = new Date(Date.parse(event.at) + 1000).toISOString();
   return { ...event, at: later.replace('Z', '000Z'), since: event.at } as SessionEvent;
 };
+
+/** The same word as a look long after all that was reported finds it again. */
+const steady = (event: SessionEvent) => of(event, { at: at(5_500), since: event.at });
 
 const ASKED = [prompted(1), toolBegan(2, 't1'), asked(3, 'r1', 't1')];
 
@@ -108,6 +111,37 @@ const ROWS: Row[] = [
       closed('r1', 'unknown', 'registry: witness.busy'),
       delta({ work_status: 'working' }),
       listed(),
+    ],
+  ],
+  [
+    'a permission that is asked after an old word of idleness counts, however late its hook is told',
+    [prompted(1), steady(idle(0))],
+    asked(300, 'r1', 't1'),
+    'permission',
+    [
+      opened('r1'),
+      delta({ work_status: 'permission', current_turn_id: 'turn-2', turn_count: 2 }),
+      shown('r1'),
+    ],
+  ],
+  [
+    'so is a dialog that opened after it, before the look that found the word unchanged',
+    [prompted(1), steady(idle(0))],
+    waiting(310),
+    'permission',
+    [opened('seen-310'), delta({ work_status: 'permission' }), shown('seen-310')],
+  ],
+  [
+    'and the hook that tells what that dialog asks takes its place',
+    [prompted(1), steady(idle(0)), waiting(310)],
+    asked(300, 'r1', 't1'),
+    'permission',
+    [
+      closed('seen-310', 'cancelled', 'approval.requested'),
+      opened('r1'),
+      delta(),
+      listed(),
+      shown('r1'),
     ],
   ],
   [
