@@ -9,6 +9,7 @@ import {
   conversationFile,
   type ReplyTo,
 } from '../../src/client/index.ts';
+import type { UsageBy } from '../../src/protocol/server.ts';
 import { connected, type SessionView, send } from './session-client.ts';
 
 /** What a session begins with; empty is as configured. */
@@ -93,6 +94,19 @@ export async function find(query: string, before: number | null): Promise<Search
   try {
     return await connected().request({
       ...{ type: 'search', query, before },
+      utc_offset_minutes: -new Date().getTimezoneOffset(),
+    });
+  } catch (cause) {
+    if (cause instanceof ClientError) return cause.message;
+    throw cause;
+  }
+}
+
+/** What sessions have read, written and cost in the last so many days (1 is today), in groups; else the words why not. */
+export async function askUsage(by: UsageBy, days = 1): Promise<ReplyTo<'get_usage'> | string> {
+  try {
+    return await connected().request({
+      ...{ type: 'get_usage', by, from: `${days}d` },
       utc_offset_minutes: -new Date().getTimezoneOffset(),
     });
   } catch (cause) {

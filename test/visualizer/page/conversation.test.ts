@@ -1,7 +1,7 @@
 /** The conversation: Markdown, cards of tools, links to a message and a moment, and what is said about the past. */
 import { expect, it } from 'vitest';
 import type { Message } from '../../../src/protocol/nouns.ts';
-import { asks, fixture, useBrowser, visit } from '../support/stage.ts';
+import { asks, fixture, still, useBrowser, visit } from '../support/stage.ts';
 import { tellStory } from '../support/story.ts';
 
 useBrowser();
@@ -165,4 +165,24 @@ it('says which event was refused, and why', async () => {
   await expect
     .poll(() => page.locator('.just-happened').textContent())
     .toMatch(/interrupt\.requested · refused: .+/);
+});
+
+it('keeps its end in view when the window becomes lower, and leaves what a person opens where it is', async () => {
+  const server = await fixture({ sessions: 15 }, 0);
+  tellStory(server);
+  const page = await visit(`${server.url}s/od-0008`, { viewport: { width: 1440, height: 900 } });
+  const pane = page.locator('.talk-scroll');
+  const toEnd = () =>
+    pane.evaluate((one) => Math.round(one.scrollHeight - one.clientHeight - one.scrollTop));
+  await expect.poll(() => page.locator('.message').count()).toBeGreaterThan(5);
+  await still(page);
+  expect(await toEnd()).toBeLessThanOrEqual(1);
+  await page.setViewportSize({ width: 1440, height: 600 });
+  await still(page);
+  expect(await toEnd()).toBeLessThanOrEqual(1);
+  const card = pane.locator('.message summary').last();
+  const before = await card.boundingBox();
+  await card.click();
+  await still(page);
+  expect((await card.boundingBox())?.y).toBeCloseTo(before?.y ?? Number.NaN, 0);
 });

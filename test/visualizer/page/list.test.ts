@@ -134,3 +134,44 @@ it('has one bar between its pages on a phone and at 200 %, and none inside a ses
     await expect.poll(() => named.count()).toBe(1);
   }
 });
+
+it('says what today has cost, and leads to the sums by day, project and agent', async () => {
+  const server = await story();
+  const page = await visit(`${server.url}sessions`);
+  await page.getByRole('link', { name: '$4.12 today' }).click();
+  await page.waitForURL(/\/visualizer\/about$/);
+  const usage = page.getByRole('region', { name: 'Usage' });
+  const rows = () => usage.getByRole('row').allTextContents();
+  await expect
+    .poll(rows)
+    .toEqual([
+      'DayReadWrittenCost',
+      '2030-01-0135,000200$4.12',
+      '2030-01-0235,000200not told',
+      'All35,000200$4.12',
+    ]);
+  await usage.getByLabel('Sums by').selectOption('project');
+  await expect.poll(async () => (await rows())[1]).toBe('/src/shop-api35,000200$4.12');
+});
+
+it('says nothing of a cost that no agent tells', async () => {
+  const server = await story();
+  server.usage.cost_usd = null;
+  const page = await visit(`${server.url}about`);
+  const usage = page.getByRole('region', { name: 'Usage' });
+  await expect.poll(() => usage.getByRole('row').last().textContent()).toContain('not told');
+  await page.getByRole('link', { name: 'Sessions' }).click();
+  await page.locator('.virtual-row').first().waitFor();
+  await expect.poll(() => server.usage.asked).toBe(2);
+  expect(await page.getByTestId('cost-today').count()).toBe(0);
+});
+
+it('keeps filters, past sessions and cost in one line of the head', async () => {
+  const server = await story();
+  for (const width of [820, 1366, 1440]) {
+    const page = await visit(`${server.url}sessions`, { viewport: { width, height: 900 } });
+    await page.getByTestId('cost-today').waitFor();
+    const tools = await page.locator('.sessions-tools').boundingBox();
+    expect(tools?.height, `at ${width} px`).toBeLessThan(34);
+  }
+});

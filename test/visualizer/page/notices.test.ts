@@ -69,6 +69,20 @@ it('stays silent until it is switched on', async () => {
   await expect.poll(() => page.title()).toMatch(/^\(1\)/);
   const icon = page.locator('link[rel=icon]');
   expect(await icon.getAttribute('href')).toContain('icon-waits');
+  asks(server.sessions[2], { id: 'r-2', command: 'git pull' });
+  await expect.poll(() => page.title()).toMatch(/^\(2\)/);
+  for (const [index, requestId] of [
+    [1, 'r-1'],
+    [2, 'r-2'],
+  ] as const) {
+    server.sessions[index]?.tell({
+      ...{ type: 'approval.resolved', at: '2030-01-01T00:00:09.000000Z' },
+      ...{ requestId, server: null, decision: 'approved' },
+    } as never);
+  }
+  await expect.poll(() => page.title()).toBe('OrbitDock');
+  expect(await icon.getAttribute('href')).toMatch(/icon[^/]*\.svg$/);
+  expect(await icon.getAttribute('href')).not.toContain('icon-waits');
   await page.waitForFunction(() => performance.now() > 0);
   expect(await page.evaluate(() => window.told)).toEqual([]);
 });

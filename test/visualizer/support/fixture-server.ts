@@ -91,7 +91,8 @@ export async function startFixture({
     socket.emit('hello', helloOf(sessions, { boot, protocol, scopes }));
     answerInspect(socket, byId, watched.get(socket) ?? new Map());
   });
-  const cutPublic = answerPublic(http, { byId, said, token });
+  const usage: { cost_usd: number | null; asked: number } = { cost_usd: 4.123, asked: 0 };
+  const cutPublic = answerPublic(http, { byId, said, usage, token });
   const ticks = [
     setInterval(() => {
       if (changed.size === 0) return;
@@ -122,6 +123,8 @@ export async function startFixture({
     io,
     /** What `/health` says beside `ok`. */
     health,
+    /** What all sessions have cost, and how often the page asked. */
+    usage,
     /** What the page sent at the public door. */
     said,
     /** Lets all sessions live at this many events a second together; returns how to stop. */

@@ -8,6 +8,8 @@ interface PublicDoor {
   byId: Map<string, FakeSession>;
   /** Takes what the page sends. */
   said: unknown[];
+  /** What all sessions together have cost; null: no provider says it. */
+  usage: { cost_usd: number | null; asked: number };
   token: string | undefined;
 }
 
@@ -27,14 +29,20 @@ export function answerPublic(http: Server, deps: PublicDoor): () => void {
   };
 }
 
-function converse(line: WebSocket, { byId, said }: PublicDoor): void {
+function converse(line: WebSocket, { byId, said, usage }: PublicDoor): void {
   const tell = (message: object): void => line.send(JSON.stringify(message));
   tell({ type: 'hello', version: 'fixture', protocol_version: 1, epoch: 'e' });
   line.on('message', (text) => {
     const message = JSON.parse(String(text)) as Record<
-      'type' | 'session_id' | 'request_id' | 'before',
+      'type' | 'session_id' | 'request_id' | 'before' | 'by',
       string
     >;
+    // The page asks that by itself.
+    if (message.type === 'get_usage') {
+      usage.asked += 1;
+      tell({ ...usageOf(message.by, byId.size, usage.cost_usd), request_id: message.request_id });
+      return;
+    }
     said.push(message);
     const { type, session_id, request_id } = message;
     const session = byId.get(session_id);
@@ -54,6 +62,25 @@ function converse(line: WebSocket, { byId, said }: PublicDoor): void {
     const refusal = { type: 'error', code: 'not_implemented', message: words, session_id };
     tell(isDone ? { type: 'ack', request_id } : { ...refusal, request_id });
   });
+}
+
+const GROUPS: Record<string, [string, string]> = {
+  day: ['2030-01-01', '2030-01-02'],
+  project: ['/src/shop-api', '/src/billing'],
+  provider: ['claude', 'codex'],
+};
+
+/** Two groups, of which the first has spent all of the money. */
+function usageOf(by: string, sessions: number, cost_usd: number | null): object {
+  const tokens = { input_tokens: 1_000, output_tokens: 200 };
+  const cached = { cache_read_tokens: 30_000, cache_write_tokens: 4_000 };
+  const sum = { sessions, ...tokens, ...cached, cost_usd };
+  const [first, second] = GROUPS[by] ?? ['', ''];
+  const rows = [
+    { key: first, ...sum },
+    { key: second, ...sum, cost_usd: null },
+  ];
+  return { type: 'usage_report', by, from: '2030-01-01', to: '2030-01-03', total: sum, rows };
 }
 
 /** Messages of a snapshot, and of a page. */

@@ -6,6 +6,7 @@ import { hello, isOnline, stats } from '../model.ts';
 import { ask } from '../transport.ts';
 import { spanWords } from '../ui/words.ts';
 import { Keys } from './dialogs.tsx';
+import { Usage } from './usage.tsx';
 import './about.css';
 
 /** How often the counters are asked for, ms. */
@@ -18,6 +19,7 @@ export function About() {
       <h1>About this server</h1>
       <div class="cards">
         <Server />
+        <Usage />
         <Counters />
         <Limits />
       </div>
@@ -98,9 +100,9 @@ function Counters() {
         ['Pages, other inspectors', `${now.pages}, ${now.stately}`],
         ['Watched sessions', String(now.watched)],
         ['Received', `${now.records} records, ${now.rows} rows`],
-        ['Folded in memory', `${now.steps} events of ${now.segments} journals`],
-        ['Faults of inspection', String(now.errors)],
-        ['Painted here', `${stats.commits} frames of records, ${stats.listPaints} lists`],
+        ['Cached', `${now.steps} events of ${now.segments} journals`],
+        ['Inspection errors', String(now.errors)],
+        ['Drawn here', `${stats.commits} frames of records, ${stats.listPaints} lists`],
       ]}
     />
   );

@@ -305,10 +305,21 @@ function Field({ name, text }: { name: string; text: string }) {
   );
 }
 
+/** Options of a command: a line that breaks behind one of their dashes reads as another command. */
+const OPTION = /((?<=^|\s)--?[\w-]{1,30}(?=[\s=]|$))/;
+
 function Whole({ text }: { text: string }) {
   return (
     <pre class="code asked-text" dir="ltr" data-testid="asked-text">
-      <VisibleText text={text} />
+      {text.split(OPTION).map((part, index) =>
+        index % 2 === 1 ? (
+          <span class="option" key={index}>
+            {part}
+          </span>
+        ) : (
+          <VisibleText key={index} text={part} />
+        ),
+      )}
     </pre>
   );
 }

@@ -102,14 +102,16 @@ function useFollowing(session: SessionView) {
   const isAtEnd = useRef(true);
   const older = useOlder(session);
   const newest = messages.at(-1);
-  useLayoutEffect(() => {
+  const hold = (): void => {
     const pane = ref.current;
     if (!pane || !isAtEnd.current || wantedMessage.peek() !== null) return;
     pane.scrollTop = pane.scrollHeight;
     const card = pane.querySelector<HTMLElement>('.approval');
     // A request higher than the pane is read from its question on.
     if (card) pane.scrollTop = Math.min(pane.scrollTop, card.offsetTop - 8);
-  }, [newest?.id, newest?.content, newest?.tool_output, pending_approval?.id]);
+  };
+  useHeldWhileItGrows(ref, hold);
+  useLayoutEffect(hold, [newest?.id, newest?.content, newest?.tool_output, pending_approval?.id]);
   useKeptPlace(ref, messages[0]?.id, newest?.id);
   useWantedMessage(ref, session, older);
   return {
@@ -123,6 +125,38 @@ function useFollowing(session: SessionView) {
       if (scrollTop < NEAR_START_PX && older.failure === null) older.load();
     },
   };
+}
+
+/**
+ * What comes after the first picture (colours, a picture's own size, another window) makes the pane or what it shows
+ * higher or lower: the end then stays in view. What a person opens there stays under the pointer.
+ */
+function useHeldWhileItGrows(ref: { current: HTMLElement | null }, hold: () => void): void {
+  const latest = useRef(hold);
+  const isOpened = useRef(false);
+  const observer = useRef<ResizeObserver | null>(null);
+  latest.current = hold;
+  useLayoutEffect(() => {
+    const watching = new ResizeObserver(() => {
+      if (!isOpened.current) latest.current();
+      isOpened.current = false;
+    });
+    observer.current = watching;
+    const pane = ref.current;
+    const press = (): void => {
+      isOpened.current = true;
+    };
+    pane?.addEventListener('click', press);
+    return () => {
+      watching.disconnect();
+      pane?.removeEventListener('click', press);
+    };
+  }, []);
+  useLayoutEffect(() => {
+    const pane = ref.current;
+    if (!pane) return;
+    for (const one of [pane, ...pane.children]) observer.current?.observe(one);
+  });
 }
 
 /** Brings the message of the address into view, once it is loaded: page after page, as a reader would. */

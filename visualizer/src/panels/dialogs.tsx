@@ -45,7 +45,7 @@ export function Dialogs() {
               place.value = where;
             }}
           >
-            {where === 'machines' ? 'Charts and their exports' : 'Limits, statistics, about'}
+            {where === 'machines' ? 'Charts and their exports' : 'Usage, limits, about'}
           </button>
         ))}
       </div>

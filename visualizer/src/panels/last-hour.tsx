@@ -2,7 +2,7 @@
 import type { InspectRecord } from '../../../src/protocol/inspect.ts';
 import { history } from '../model.ts';
 import { now } from '../ui/now.tsx';
-import { ageWords } from '../ui/words.ts';
+import { ageWords, count } from '../ui/words.ts';
 import { leavesOf, type Phase, phaseOf } from '../value.ts';
 
 const HOUR_MS = 3_600_000;
@@ -27,9 +27,8 @@ export function LastHour() {
       .filter((one) => one.phase === phase)
       .reduce((sum, { from, to }) => sum + to - from, 0);
   const requests = stretches.filter(({ phase }) => phase === 'attention').length;
-  const words = `Worked ${ageWords(spent('working'))}, waited for you ${ageWords(spent('attention'))}${
-    requests > 0 ? ` in ${requests} ${requests === 1 ? 'request' : 'requests'}` : ''
-  }.`;
+  const waits = `, waited for you ${ageWords(spent('attention'))} in ${count(requests, 'request')}`;
+  const words = `Worked ${ageWords(spent('working'))}${requests > 0 ? waits : ''}.`;
   const x = (at: number): number => ((at - until + HOUR_MS) / HOUR_MS) * WIDTH;
   return (
     <section class="card" aria-label="Last hour">

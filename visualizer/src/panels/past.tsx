@@ -49,8 +49,10 @@ async function read(session: PastSession, before: string | null): Promise<void> 
 export function PastButton() {
   return (
     <>
-      <button type="button" class="button" onClick={() => void more()}>
-        Past sessions…
+      <button type="button" class="chip" onClick={() => void more()}>
+        <span>
+          Past<span class="visually-hidden"> sessions</span>…
+        </span>
       </button>
       <PastDialog />
     </>

@@ -18,10 +18,11 @@ const ICONS: Partial<Record<Place | 'menu', string>> = {
   sessions: 'M4 6h16M4 12h16M4 18h10',
   search: 'M11 4a7 7 0 1 0 0 14 7 7 0 0 0 0-14Zm5 12 5 5',
   grid: 'M4 5h4.5v14H4Zm6 0h4.5v9H10Zm6 0H20v11h-4Z',
-  menu: 'M5 12h.01M12 12h.01M19 12h.01',
+  menu: 'M5 12m-1 0a1 1 0 1 0 2 0a1 1 0 1 0-2 0m6 0a1 1 0 1 0 2 0a1 1 0 1 0-2 0m6 0a1 1 0 1 0 2 0a1 1 0 1 0-2 0',
 };
 
-function Icon({ of }: { of: Place | 'menu' }) {
+/** A picture of the bar, drawn in the colour of the text beside it. */
+export function Icon({ of }: { of: Place | 'menu' }) {
   return (
     <svg class="place-icon" viewBox="0 0 24 24" aria-hidden="true">
       <path d={ICONS[of]} />

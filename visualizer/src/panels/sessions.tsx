@@ -25,6 +25,7 @@ import { count } from '../ui/words.ts';
 import { phaseOfRow } from '../value.ts';
 import { PastButton } from './past.tsx';
 import { rowHeight, SessionRow } from './session-row.tsx';
+import { CostToday } from './usage.tsx';
 import './sessions.css';
 
 /** Height of a heading, px; one that a finger must meet is higher. */
@@ -65,8 +66,11 @@ export function Sessions() {
             </option>
           ))}
         </select>
-        <Filters />
-        <PastButton />
+        <div class="sessions-tools">
+          <Filters />
+          <PastButton />
+          <CostToday />
+        </div>
       </div>
       {listed.value.length > 0 ? <List /> : <Empty />}
       <Foot />

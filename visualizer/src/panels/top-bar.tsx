@@ -8,6 +8,7 @@ import { isMenuOpen, place, view } from '../route.ts';
 import { reconnect, select } from '../transport.ts';
 import { now } from '../ui/now.tsx';
 import { NewSessionButton } from './new-session.tsx';
+import { Icon } from './places.tsx';
 
 const WORDS = {
   connecting: 'Connecting',
@@ -61,7 +62,7 @@ export function TopBar({ children }: { children?: ComponentChildren }) {
           isMenuOpen.value = true;
         }}
       >
-        …
+        <Icon of="menu" />
       </button>
     </header>
   );

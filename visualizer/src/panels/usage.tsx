@@ -1,0 +1,148 @@
+/** What all sessions have read, written and cost: today's cost in the head of the list, and sums by day, project or agent. */
+import { useSignal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
+import type { UsageBy, UsageRow } from '../../../src/protocol/server.ts';
+import { askUsage } from '../all-sessions.ts';
+import { isOnline } from '../model.ts';
+import { addressOf, place } from '../route.ts';
+import { costWords } from '../session-words.ts';
+import { isPlainPress } from '../ui/link.ts';
+import { VisibleText } from '../ui/visible-text.tsx';
+import './usage.css';
+
+/** How often the sums are asked for, ms: the server counts in quarters of an hour. */
+const EVERY_MS = 60_000;
+
+type Report = Exclude<Awaited<ReturnType<typeof askUsage>>, string>;
+
+const GROUPS: Partial<Record<UsageBy, string>> = {
+  day: 'Day',
+  project: 'Project',
+  provider: 'Agent',
+};
+const DAYS: Readonly<Record<number, string>> = { 1: 'Today', 7: '7 days', 30: '30 days' };
+
+/** The sums of these days, asked for again every minute; a sentence where they cannot be had, null before they came. */
+function useUsage(by: UsageBy, days: number): Report | string | null {
+  const found = useSignal<Report | string | null>(null);
+  useEffect(() => {
+    if (!isOnline.value) return;
+    let isWanted = true;
+    const look = (): void => {
+      // A page that nobody looks at asks when it is looked at again.
+      if (document.visibilityState === 'hidden') return;
+      void askUsage(by, days).then((answer) => {
+        if (isWanted) found.value = answer;
+      });
+    };
+    look();
+    const timer = setInterval(look, EVERY_MS);
+    document.addEventListener('visibilitychange', look);
+    return () => {
+      isWanted = false;
+      clearInterval(timer);
+      document.removeEventListener('visibilitychange', look);
+    };
+  }, [by, days, isOnline.value]);
+  return found.value;
+}
+
+/** What today has cost, where any provider says it; leads to the sums. */
+export function CostToday() {
+  const report = useUsage('day', 1);
+  // Why there is none is told where the sums stand: the list need not know what it cost.
+  if (report === null || typeof report === 'string' || report.total.cost_usd === null) return null;
+  return (
+    <a
+      class="cost-today"
+      data-testid="cost-today"
+      href={addressOf('about')}
+      title="What today has cost, as far as the agents say it"
+      onClick={(event) => {
+        if (!isPlainPress(event)) return;
+        event.preventDefault();
+        place.value = 'about';
+      }}
+    >
+      {costWords(report.total.cost_usd)} today
+    </a>
+  );
+}
+
+/** Tokens and cost by day, project or agent. */
+export function Usage() {
+  const by = useSignal('day');
+  const days = useSignal('7');
+  const report = useUsage(by.value as UsageBy, Number(days.value));
+  return (
+    <section class="card usage" aria-label="Usage">
+      <h2>Usage</h2>
+      <div class="usage-choices">
+        <Choice of="Days" value={days.value} words={DAYS} choose={(one) => (days.value = one)} />
+        <Choice of="Sums by" value={by.value} words={GROUPS} choose={(one) => (by.value = one)} />
+      </div>
+      {typeof report === 'string' && <p class="banner warn">{report}</p>}
+      {report === null && <p class="faint">Counting…</p>}
+      {report !== null && typeof report !== 'string' && <Sums report={report} />}
+    </section>
+  );
+}
+
+function Choice(props: {
+  of: string;
+  value: string;
+  words: object;
+  choose: (value: string) => void;
+}) {
+  return (
+    <select
+      aria-label={props.of}
+      value={props.value}
+      onChange={(event) => props.choose(event.currentTarget.value)}
+    >
+      {Object.entries(props.words).map(([key, words]) => (
+        <option key={key} value={key}>
+          {words}
+        </option>
+      ))}
+    </select>
+  );
+}
+
+function Sums({ report: { by, rows, total } }: { report: Report }) {
+  if (rows.length === 0) return <p class="faint">No tokens were counted in this time.</p>;
+  return (
+    <table>
+      <thead>
+        <tr>
+          <th scope="col">{GROUPS[by]}</th>
+          <th scope="col">Read</th>
+          <th scope="col">Written</th>
+          <th scope="col">Cost</th>
+        </tr>
+      </thead>
+      <tbody>
+        {rows.map((row) => (
+          <Sum key={row.key} name={row.name ?? row.key} sum={row} />
+        ))}
+      </tbody>
+      <tfoot>
+        <Sum name="All" sum={total} />
+      </tfoot>
+    </table>
+  );
+}
+
+function Sum({ name, sum }: { name: string; sum: Omit<UsageRow, 'key' | 'name'> }) {
+  const read = sum.input_tokens + sum.cache_read_tokens + sum.cache_write_tokens;
+  return (
+    <tr>
+      <th scope="row">
+        <VisibleText text={name} />
+      </th>
+      <td>{read.toLocaleString('en')}</td>
+      <td>{sum.output_tokens.toLocaleString('en')}</td>
+      <td>{sum.cost_usd === null ? 'not told' : costWords(sum.cost_usd)}</td>
+    </tr>
+  );
+}
