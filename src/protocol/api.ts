@@ -316,6 +316,12 @@ export const OPERATIONS = {
     summary: 'This document',
     refusals: ANY,
   },
+  asyncapi: {
+    method: 'get',
+    path: '/api/asyncapi.json',
+    summary: 'The AsyncAPI document of the socket: its messages in both directions, as JSON Schema',
+    refusals: ANY,
+  },
 } as const satisfies Record<string, Operation>;
 
 /** The name of an operation. */

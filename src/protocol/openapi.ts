@@ -19,6 +19,7 @@ import { ANSWERS, MESSAGES, SERVER_TYPES } from './schemas.ts';
 
 type Json = Record<string, unknown>;
 type Schema = { toJsonSchema(options?: object): object };
+type Dialect = 'draft-2020-12' | 'draft-07';
 
 /** The whole document. @param version the server's */
 export function openApiDocument(version: string): Json & { openapi: string } {
@@ -148,8 +149,8 @@ function refusalsOf(codes: readonly ErrorCode[], schemaName: string): Json {
  * Every message of the wire in both directions and every noun in them, by name, as JSON Schema whose
  * references are `#/components/schemas/<name>`. The page src/protocol/README.md is written from it.
  */
-export function wireSchemas(): Record<string, Json> {
-  const schemas = namedSchemas(CLIENT_TYPES);
+export function wireSchemas(target: Dialect = 'draft-2020-12'): Record<string, Json> {
+  const schemas = namedSchemas(CLIENT_TYPES, target);
   const names = namesOf(schemas);
   return Object.fromEntries(
     Object.entries(schemas).map(([name, each]) => [name, referringWithin(each, names) as Json]),
@@ -157,12 +158,15 @@ export function wireSchemas(): Record<string, Json> {
 }
 
 /** Nouns, the session of this interface, and messages in both directions. */
-function namedSchemas(tags: readonly string[] = TAGS): Record<string, Json> {
+function namedSchemas(
+  tags: readonly string[] = TAGS,
+  target: Dialect = 'draft-2020-12',
+): Record<string, Json> {
   const nouns = Object.entries(ANSWERS as unknown as Record<string, Schema>)
     .filter(([name]) => /^[A-Z]/.test(name))
-    .map(([name, each]) => [name, deprecating(schemaFrom(each), DEPRECATED[name])]);
-  const sent = SERVER_TYPES.map((tag) => [tag, schemaFrom(MESSAGES[tag])]);
-  const taken = tags.map((tag) => [tag, schemaFrom(schemaOf(tag) as never)]);
+    .map(([name, each]) => [name, deprecating(schemaFrom(each, target), DEPRECATED[name])]);
+  const sent = SERVER_TYPES.map((tag) => [tag, schemaFrom(MESSAGES[tag], target)]);
+  const taken = tags.map((tag) => [tag, schemaFrom(schemaOf(tag) as never, target)]);
   return Object.fromEntries([...nouns, ...sent, ...taken]);
 }
 
@@ -215,9 +219,9 @@ function json(body: object): Json {
  * JSON Schema of a type; what only code can check is left to the code. Objects may gain fields in a later
  * version, so a client that does not know one ignores it.
  */
-function schemaFrom(type: Schema): Json {
+function schemaFrom(type: Schema, target: Dialect = 'draft-2020-12'): Json {
   const fallback = { predicate: ({ base }: { base: object }) => base };
-  const { $schema: _, ...rest } = type.toJsonSchema({ fallback }) as Json;
+  const { $schema: _, ...rest } = type.toJsonSchema({ fallback, target }) as Json;
   return open(rest) as Json;
 }
 

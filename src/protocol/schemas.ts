@@ -138,6 +138,7 @@ export const ANSWERS = scope({
   setPermissionMode: { status: "'updated'", session_id: 'string', permission_mode: 'string' },
   say: { type: 'string', '[string]': 'unknown' },
   openapi: { openapi: 'string', '[string]': 'unknown' },
+  asyncapi: { asyncapi: 'string', '[string]': 'unknown' },
 }).export();
 
 /** What an operation answers with. */

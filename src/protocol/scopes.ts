@@ -100,6 +100,7 @@ export const MESSAGE_SCOPES: { readonly [Tag in ClientMessage['type']]: Scope | 
 export const OPERATION_SCOPES: { readonly [Id in OperationId]: Scope | 'known' } = {
   health: 'known',
   openapi: 'known',
+  asyncapi: 'known',
   say: 'known',
   listSessions: 'observe',
   getSession: 'observe',

@@ -168,6 +168,7 @@ describe('what a scope may do', () => {
     ['GET', `/images/${'0'.repeat(64)}`, ['observe', 'control', 'admin']],
     ['GET', '/metrics', ['observe', 'control', 'admin']],
     ['GET', '/api/openapi.json', ['hook', 'observe', 'control', 'admin']],
+    ['GET', '/api/asyncapi.json', ['hook', 'observe', 'control', 'admin']],
     ['POST', '/api/sessions/none/message', ['control', 'admin']],
     ['POST', '/api/sessions/none/interrupt', ['control', 'admin']],
     ['POST', '/api/sessions/none/approve', ['control', 'admin']],

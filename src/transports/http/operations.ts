@@ -36,7 +36,7 @@ export interface ServerFacts {
 const MAX_SESSIONS = 1000;
 
 /** What the runtime is asked: operations that know nothing but the question. */
-const QUESTIONS: Omit<Operations, 'health' | 'openapi'> = {
+const QUESTIONS: Omit<Operations, 'health' | 'openapi' | 'asyncapi'> = {
   async listSessions({ ask, query }) {
     const message: ClientMessage = {
       type: 'get_sessions',
@@ -171,6 +171,7 @@ const QUESTIONS: Omit<Operations, 'health' | 'openapi'> = {
 /** All operations. */
 export function createOperations({ version, port, health: healthOf }: ServerFacts): Operations {
   let document: AnswerOf<'openapi'> | null = null;
+  let ofSocket: AnswerOf<'asyncapi'> | null = null;
   return {
     ...QUESTIONS,
     async health() {
@@ -180,6 +181,11 @@ export function createOperations({ version, port, health: healthOf }: ServerFact
       const { openApiDocument } = await import('../../protocol/openapi.ts');
       document ??= openApiDocument(version);
       return document;
+    },
+    async asyncapi() {
+      const { asyncApiDocument } = await import('../../protocol/asyncapi.ts');
+      ofSocket ??= asyncApiDocument(version);
+      return ofSocket;
     },
   };
 }

@@ -68,7 +68,8 @@ const HEAD = `<!-- Written by test/support/protocol-page from the schemas; a tes
 
 One JSON object per text frame at \`/ws\`, or as the argument of socket.io's event \`message\`. How a connection begins,
 what revisions are and how a client catches up: [README](../../README.md#protocol). The HTTP interface is described by
-\`GET /api/openapi.json\`; \`POST /api/messages\` takes the messages below but the three about subscriptions.`;
+\`GET /api/openapi.json\`, the socket with the messages below by \`GET /api/asyncapi.json\`; \`POST /api/messages\` takes
+them all but the three about subscriptions.`;
 
 const AUDIENCE_WORDS: Record<Audience, string> = {
   facts: 'subscribers of the session, with a revision',
