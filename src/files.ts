@@ -118,13 +118,26 @@ export function writeFileAtomically(
   { mode, owner }: FileMode,
   beforeRename?: () => void,
 ): void {
+  const write = (fd: number): void => {
+    writeFileSync(fd, text);
+    if (owner !== undefined && owner.uid !== process.getuid?.())
+      fchownSync(fd, owner.uid, owner.gid);
+  };
+  replaceFile(path, mode, write, beforeRename);
+}
+
+/** The same for what is no text: `write` is handed the new file. */
+export function replaceFile(
+  path: string,
+  mode: number,
+  write: (fd: number) => void,
+  beforeRename?: () => void,
+): void {
   const temporary = join(dirname(path), `.tmp-${process.pid}-${randomBytes(6).toString('hex')}`);
   const fd = openSync(temporary, 'wx', mode & 0o700);
   try {
     try {
-      writeFileSync(fd, text);
-      if (owner !== undefined && owner.uid !== process.getuid?.())
-        fchownSync(fd, owner.uid, owner.gid);
+      write(fd);
       fchmodSync(fd, mode);
       fsyncSync(fd);
     } finally {

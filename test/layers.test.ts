@@ -24,6 +24,7 @@ const LEAVES = [
   'version',
   'files',
   'secrets',
+  'standalone',
   'type log',
 ];
 

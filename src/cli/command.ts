@@ -7,6 +7,7 @@ import { type BaseContext, Command } from 'clipanion';
 import type { ConfigSources, DataPaths, Flags } from '../config.ts';
 import { resolvePaths } from '../config.ts';
 import { brokenInstallation, EXIT, exitCodeOf, systemCodeOf } from '../exit.ts';
+import { keepAddonIn } from '../standalone.ts';
 import { shellQuote } from './hook-files.ts';
 
 /** The streams and environment of clipanion, and the global flag peeled off before it saw the line. */
@@ -21,6 +22,7 @@ export abstract class OrbitCommand extends Command<OrbitContext> {
 
   override async execute(): Promise<number> {
     try {
+      keepAddonIn(this.directory().dir);
       return await this.run();
     } catch (error) {
       return this.#report(error);

@@ -9,6 +9,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { Option } from 'clipanion';
 import { type Config, resolveConfig } from '../config.ts';
 import { EXIT, ExitError } from '../exit.ts';
+import { keepAddonIn } from '../standalone.ts';
 import { OrbitCommand } from './command.ts';
 import { urlOfServer } from './hook-files.ts';
 import { closeOnSignal, exitOnCrash } from './start.ts';
@@ -51,6 +52,7 @@ export class DemoCommand extends OrbitCommand {
   }
 
   async #show(dataDir: string, speed: number): Promise<number> {
+    keepAddonIn(dataDir);
     const config = this.#config(dataDir, this.bind ?? DEFAULT_BIND);
     const surroundings = {
       events: process,

@@ -10,6 +10,7 @@ import { basename, join } from 'node:path';
 import type { DataPaths } from '../config.ts';
 import { ExitError } from '../exit.ts';
 import { readTokenFile } from '../secrets.ts';
+import { isStandalone } from '../standalone.ts';
 import { hookUrl } from './hook-files.ts';
 import { isServiceActive, isServiceOf, serviceManager } from './service.ts';
 
@@ -44,7 +45,9 @@ export function nodeFinding(): Finding {
   const major = Number(process.versions.node.split('.')[0]);
   const text = `${process.version} at ${process.execPath}`;
   if (major >= OLDEST_MAINTAINED_NODE) return { about: 'node', state: 'ok', text };
-  const remedy = `install Node ${OLDEST_MAINTAINED_NODE + 2} and run \`npm ci\` again`;
+  const remedy = isStandalone()
+    ? 'take a newer executable'
+    : `install Node ${OLDEST_MAINTAINED_NODE + 2} and run \`npm ci\` again`;
   return { about: 'node', state: 'note', text: `${text} gets no more updates`, remedy };
 }
 

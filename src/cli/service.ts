@@ -12,6 +12,7 @@ import { resolveConfig } from '../config.ts';
 import { EXIT, ExitError } from '../exit.ts';
 import { makeDirectory, openDataDirectory, writeFileAtomically } from '../files.ts';
 import { createToken, readTokenFile } from '../secrets.ts';
+import { isStandalone } from '../standalone.ts';
 import { OrbitCommand } from './command.ts';
 import { hasHookScript, writeHookHeaders } from './hook-files.ts';
 
@@ -117,6 +118,7 @@ export class InstallServiceCommand extends OrbitCommand {
 
   /** Node by its absolute path: a service has no PATH of a login. */
   #program(): string[] {
+    if (isStandalone()) return [process.execPath];
     return [process.execPath, realpathSync(process.argv[1] ?? '')];
   }
 }

@@ -8,6 +8,7 @@ import Database from 'better-sqlite3';
 import type { DataPaths } from '../config.ts';
 import { brokenInstallation, EXIT, ExitError, systemCodeOf } from '../exit.ts';
 import { readServerNote } from '../files.ts';
+import { addonPath, addonRefusal } from '../standalone.ts';
 
 /** How long a start waits for the short lock of a check (`isLocked`), ms. */
 const PATIENCE_MS = 200;
@@ -19,9 +20,13 @@ const PATIENCE_MS = 200;
  */
 export function openSqlite(path: string, options?: Database.Options): Database.Database {
   try {
-    return new Database(path, options);
+    const nativeBinding = addonPath();
+    return new Database(path, {
+      ...options,
+      ...(nativeBinding !== undefined && { nativeBinding }),
+    });
   } catch (error) {
-    throw brokenInstallation(error) ?? error;
+    throw addonRefusal(error) ?? brokenInstallation(error) ?? error;
   }
 }
 

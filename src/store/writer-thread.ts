@@ -5,6 +5,7 @@
  */
 import { parentPort } from 'node:worker_threads';
 import { exitCodeOf } from '../exit.ts';
+import { keepAddonIn } from '../standalone.ts';
 import { Committer, storageErrorOf } from './commit.ts';
 import { findDamage, keepDamage, standingDamage } from './damage.ts';
 import { asExitError, openDatabase, openMigrated, type Sqlite } from './database.ts';
@@ -45,6 +46,7 @@ port.once('message', (start: ThreadStart) => {
 });
 
 function begin(start: ThreadStart): void {
+  keepAddonIn(start.paths.dir);
   if (start.task === 'check') {
     const reason = start.suspicion ?? findDamage(start.paths.database);
     const damage = reason === null ? null : keepDamage(start.paths, reason, new Date());

@@ -6,6 +6,7 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { SHARE_ENV, Worker, type WorkerOptions } from 'node:worker_threads';
 import type { Config, DataPaths, RetentionLimits } from '../../config.ts';
+import { insideText, isStandalone } from '../../standalone.ts';
 import type { Damage } from '../damage.ts';
 import type { Item, ItemResult, Opened, Read, ReadResults } from '../items.ts';
 
@@ -47,11 +48,12 @@ export function startThread(start: ThreadStart): Worker {
 }
 
 /**
- * Built, the thread's code is a bundle beside ours. From the sources (development, tests) Node 20 cannot
+ * Built, the thread's code is a bundle beside ours, or inside the one executable. From the sources (development, tests) Node 20 cannot
  * start a worker in TypeScript, not even under tsx, so it is bundled on the spot: registering tsx in the
  * new thread works as well, but costs each start half a second.
  */
 function newThread(): Worker {
+  if (isStandalone()) return new Worker(insideText('writer-thread.js'), { ...OPTIONS, eval: true });
   if (!import.meta.url.endsWith('.ts')) {
     return new Worker(new URL('./writer-thread.js', import.meta.url), OPTIONS);
   }

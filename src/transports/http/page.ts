@@ -3,12 +3,13 @@
  * the file system. Hashed files may be kept by a browser for ever; the index is asked for each time. The
  * files are the same for every caller and hold no secret, so they are served without a credential.
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import type { Context, Middleware } from 'koa';
 import { OrbitError } from '../../errors.ts';
+import { insideBytes, insideText, isStandalone } from '../../standalone.ts';
 import { isPagePath, SHORT_ADDRESS } from './requests.ts';
 
 /** Nothing but our own scripts, styles and sockets; no markup from text. */
@@ -55,9 +56,9 @@ type Assets = ReadonlyMap<string, Asset>;
 /**
  * Serves the page.
  *
- * @param directory  where it was built; read at the first request, and again while it is not there
+ * @param directory  where it was built, if not beside or inside the program; read at the first request, and again while it is not there
  */
-export function createPage(directory: string = builtPage()): Middleware {
+export function createPage(directory?: string): Middleware {
   let loaded: Assets | null = null;
   return async (ctx, next) => {
     if (!isPagePath(ctx.path)) return next();
@@ -66,7 +67,7 @@ export function createPage(directory: string = builtPage()): Middleware {
       throw new OrbitError('method_not_allowed', { allow: 'GET' });
     }
     if (SHORT_ADDRESS.test(ctx.path)) return leadToPage(ctx);
-    loaded ??= load(directory);
+    loaded ??= load(directory === undefined ? ownFiles() : filesIn(directory));
     if (!loaded) throw new OrbitError('page_not_built');
     const isIndex = ctx.path === '/' || CLIENT_ROUTE.test(ctx.path);
     const asset = loaded.get(isIndex ? indexName(wayToPage(ctx.path)) : ctx.path);
@@ -124,19 +125,32 @@ function builtPage(): string {
   return fileURLToPath(new URL(where, import.meta.url));
 }
 
-function load(directory: string): Assets | null {
+/** The files of the page. */
+interface PageFiles {
+  names: readonly string[];
+  read(name: string): Buffer;
+}
+
+function ownFiles(): PageFiles {
+  if (!isStandalone()) return filesIn(builtPage());
+  const names = JSON.parse(insideText('visualizer.json')) as string[];
+  return { names, read: (name) => insideBytes(`visualizer/${name}`) };
+}
+
+function filesIn(directory: string): PageFiles {
+  // Where nothing was built there are none, which the request is told.
+  const names = existsSync(directory)
+    ? readdirSync(directory, { recursive: true, encoding: 'utf8' })
+    : [];
+  return { names, read: (name) => readFileSync(join(directory, name)) };
+}
+
+function load({ names, read }: PageFiles): Assets | null {
   const assets = new Map<string, Asset>();
-  let names: string[];
-  try {
-    names = readdirSync(directory, { recursive: true, encoding: 'utf8' });
-  } catch {
-    // Not built, which the request is told.
-    return null;
-  }
   for (const name of names) {
     const type = TYPES[extname(name)];
     if (type === undefined) continue;
-    const body = readFileSync(join(directory, name));
+    const body = read(name);
     const isText = !/font|png/.test(type);
     const path = name.replaceAll('\\', '/');
     const isHashed = path.startsWith('assets/');
