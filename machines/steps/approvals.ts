@@ -157,8 +157,11 @@ export function close(
     (approval) => !closed.includes(approval),
   );
   for (const approval of closed) {
-    const { request, toolUseId } = approval;
+    const { request, isBare } = approval;
     const { id: requestId, type } = request;
+    // The request that takes the place of a notice is the one that its tool use speaks of from now on.
+    const isReplaced = isBare && draft.event.type === 'approval.requested';
+    const toolUseId = isReplaced ? null : approval.toolUseId;
     const outcome = outcomeOf(draft, approval, decision, evidence);
     const word = wordFor(outcome.decision, type);
     const settled = { requestId, ...outcome, decision: word, toolUseId, type };

@@ -377,6 +377,13 @@ describe('other witnesses', () => {
   });
 });
 
+it('a dialog whose place a hook has taken gets no second word when its tool has run', () => {
+  const scene = stage([prompted(1), toolBegan(2, 't1'), waiting(3), asked(4, 'r1', 't1')]);
+  const { facts } = scene.send(toolEnded(5, 't1'));
+  const words = facts.filter(({ type }) => type === 'approval_closed');
+  expect(words).toMatchObject([closed('r1', 'approved', 'tool.finished t1')]);
+});
+
 describe('a word that is a moment older than the newest hook', () => {
   const HOOK = '2026-01-01T10:00:05.000000Z';
   const hooks = ASKED.map((event) => ({ ...event, at: HOOK }) as SessionEvent);
