@@ -1,12 +1,14 @@
 /** What a source beside the hooks saw of a decision: it names the tool use, and mostly who decided. */
 import { isOpenAt } from '../evidence.ts';
 import type { OpenApproval, SessionContext, Settled } from '../session-types.ts';
+import { withoutWaiter } from './answers.ts';
 import { close, correctSent, noteClosed, wordFor } from './approvals.ts';
 import { type Draft, type EventOf, evidenceOf, touch } from './draft.ts';
 
 /** A source saw how the request of one tool use was decided. */
 export function decisionSeen(draft: Draft, event: EventOf<'decision.seen'>): void {
   const evidence = `${evidenceOf(event)} by ${event.by}`;
+  if (isOfPerson(event)) creditPerson(draft, event, `${evidence} ${event.toolUseId}`);
   close(
     draft,
     (approval) => approval.toolUseId === event.toolUseId && isOpenAt(approval, event.at),
@@ -28,6 +30,30 @@ export function decisionSeen(draft: Draft, event: EventOf<'decision.seen'>): voi
   const isFinal = event.witness === 'transcript' || event.decision === 'refused_by_rule';
   if (isFinal) correctSent(draft, event, event.decision, evidence);
   touch(draft);
+}
+
+/** The person at the terminal decided, in the words of telemetry or of a transcript. */
+function isOfPerson({ by }: EventOf<'decision.seen'>): boolean {
+  return by === 'person' || by.startsWith('user_');
+}
+
+/** A client sent the same decision a moment later: what it sent changed nothing. */
+function creditPerson(
+  draft: Draft,
+  { toolUseId, decision: seen }: EventOf<'decision.seen'>,
+  evidence: string,
+): void {
+  const { approvals, settled } = draft.context;
+  draft.context.approvals = approvals.map((approval) =>
+    approval.toolUseId === toolUseId && approval.sent ? withoutWaiter(approval) : approval,
+  );
+  draft.context.settled = settled.map((one) => {
+    if (one.toolUseId !== toolUseId || one.isGuess !== true || one.type === undefined) return one;
+    const { isGuess: _, ...rest } = one;
+    const decision = wordFor(seen, one.type as OpenApproval['request']['type']);
+    noteClosed(draft, one.requestId, decision, evidence);
+    return { ...rest, decision, evidence };
+  });
 }
 
 /** How a request of this tool use was decided is not reported yet, or only the likely word is known. */

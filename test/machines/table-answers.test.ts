@@ -219,6 +219,21 @@ describe('what became of a decision', () => {
       ],
     ],
     [
+      'the person allowed it a moment before, as the transcript says: nothing of it is the client’s',
+      'approved',
+      [busy(5), readAs(6, 'approved', 'person')],
+      [
+        ['approved', 'client, registry: witness.busy'],
+        ['approved', 'transcript: decision.seen by person t1'],
+      ],
+    ],
+    [
+      'the person allowed it a moment before, as telemetry says first',
+      'approved',
+      [{ ...readAs(5, 'approved', 'person'), witness: 'telemetry' } as SessionEvent],
+      [['approved', 'telemetry: decision.seen by person']],
+    ],
+    [
       'it was allowed, and telemetry tells of an answer that came too late',
       'approved',
       [busy(5), { ...readAs(6, 'denied', 'hook'), witness: 'telemetry' } as SessionEvent],

@@ -36,7 +36,8 @@ export interface Stage<L extends Listener> extends AsyncDisposable {
   /** A file in the project, readable without permission. */
   readonly notes: string;
   print(prompt: string): Promise<PrintedRun>;
-  openClaude(): Promise<ClaudeTerminal>;
+  /** @param env  what it knows beside its home's own environment */
+  openClaude(env?: Readonly<Record<string, string>>): Promise<ClaudeTerminal>;
 }
 
 /** Sets up a stage. The first call of all installs the CLI, which may take a minute. */
@@ -59,7 +60,8 @@ export async function openStage<L extends Listener>(listen: () => Promise<L>): P
     home,
     notes,
     print: (prompt) => printClaude(binary, home, prompt),
-    openClaude: async () => keep(await openClaude(binary, home)),
+    openClaude: async (env = {}) =>
+      keep(await openClaude(binary, { ...home, env: { ...home.env, ...env } })),
     async [Symbol.asyncDispose]() {
       // Newest first: the CLI still speaks to the API and the listener while it ends.
       for (const part of parts) await part[Symbol.asyncDispose]();

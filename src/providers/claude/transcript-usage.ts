@@ -90,16 +90,28 @@ export function asideOf(report: TranscriptReport): TranscriptNews | null {
     });
     return { stamp, key, event };
   }
-  if (report.what !== 'tool.ended' || report.outcome !== 'refused') return null;
+  if (report.what !== 'tool.ended') return null;
   const { tool: toolUseId, decidedBy } = report;
-  const isByRule = decidedBy === 'config' || (decidedBy === 'rule' && saysByRule(report.text));
+  const decision = decisionOf(report);
+  if (decision === null) return null;
   const event: TranscriptNews['event'] = ({ at }) => ({
     type: 'decision.seen',
     at,
     witness: 'transcript',
     toolUseId,
-    decision: isByRule ? 'refused_by_rule' : 'denied',
+    decision,
     by: decidedBy ?? 'unknown',
   });
   return { stamp, key, event };
+}
+
+/** The word for how a tool use was decided; null where it ran and no person is told to have allowed it. */
+function decisionOf({ outcome, decidedBy, text }: ReportOf<'tool.ended'>) {
+  if (outcome === 'refused') {
+    const isByRule = decidedBy === 'config' || (decidedBy === 'rule' && saysByRule(text));
+    return isByRule ? 'refused_by_rule' : 'denied';
+  }
+  if (outcome !== 'done' && outcome !== 'failed') return null;
+  const isByPerson = decidedBy === 'person' || decidedBy?.startsWith('user_') === true;
+  return isByPerson ? 'approved' : null;
 }

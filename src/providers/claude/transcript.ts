@@ -16,6 +16,7 @@ import {
   readToolResult,
   readUserText,
   string,
+  type ToolEnding,
   textOf,
   tokensOf,
   type UserText,
@@ -30,6 +31,8 @@ type What = TranscriptReport extends infer R
 
 /** Answers whose tokens are remembered: the lines of one answer stand close together. */
 const REMEMBERED_ANSWERS = 64;
+/** Decisions of hooks whose tool use has no result yet: those that are refused get theirs at once. */
+const REMEMBERED_DECISIONS = 64;
 /** Model of lines that the CLI itself wrote. */
 const SYNTHETIC = '<synthetic>';
 /** The CLI writes this after a prompt that wants no answer; it shows it nowhere. */
@@ -44,6 +47,10 @@ export class TranscriptParser {
   readonly #tree = new TranscriptTree();
   readonly #tokens = new Map<string, string>();
   readonly #last = new Map<string, string>();
+  /** Tool uses whose permission a hook decided, until their result is told. */
+  readonly #decidedByHook = new Set<string>();
+  /** The version marks what hooks decided: what bears no mark was decided by nobody else than a person or a rule. */
+  #marksHooks = false;
   #lines = 0;
   #stamp = 0;
   /** The prompt that the newest lines belong to. */
@@ -84,7 +91,7 @@ export class TranscriptParser {
       case 'system':
         return system(line);
       case 'attachment':
-        return attached(object(line.attachment));
+        return this.#attachment(line);
       case 'queue-operation':
         return queueChange(line);
       default:
@@ -98,7 +105,9 @@ export class TranscriptParser {
     const found: What[] = results.flatMap((block): What[] => {
       const tool = string(block.tool_use_id);
       if (tool === null) return [];
-      return [{ what: 'tool.ended', tool, ...readToolResult(line, block, results.length === 1) }];
+      const ending = readToolResult(line, block, results.length === 1);
+      const decidedBy = ending.decidedBy ?? this.#deciderOf(tool, ending);
+      return [{ what: 'tool.ended', tool, ...ending, decidedBy }];
     });
     const text = textOf(ownBlocks(blocks));
     const images = imagesOf(blocks);
@@ -107,6 +116,26 @@ export class TranscriptParser {
     if (mode !== null)
       found.unshift(...this.#ifNew('mode', mode, { what: 'permission.mode', mode }));
     return found;
+  }
+
+  /** Of a tool use that ran to its end; null where the version does not mark what hooks decided. */
+  #deciderOf(tool: string, { outcome }: ToolEnding): string | null {
+    if (this.#decidedByHook.delete(tool)) return 'hook';
+    return this.#marksHooks && outcome === 'done' ? 'person' : null;
+  }
+
+  /** A hook's decision of a permission was the first: the mark stands before the result of its tool use. */
+  #attachment(line: Json): What[] {
+    const attachment = object(line.attachment);
+    if (attachment?.type !== 'hook_permission_decision') return attached(attachment);
+    const tool = string(attachment.toolUseID);
+    if (tool === null || attachment.hookEvent !== 'PermissionRequest') return [];
+    this.#marksHooks = true;
+    this.#decidedByHook.add(tool);
+    if (this.#decidedByHook.size > REMEMBERED_DECISIONS) {
+      this.#decidedByHook.delete(this.#decidedByHook.values().next().value as string);
+    }
+    return [];
   }
 
   #words(line: Json, text: string, images: ReturnType<typeof imagesOf>): What[] {

@@ -320,7 +320,8 @@ function prepareApprovals(database: Sqlite) {
       `UPDATE approval_history SET decision = @decision, evidence = @evidence,
          decided_at = coalesce(decided_at, @at),
          decided_by = CASE WHEN @keeps_decider THEN decided_by
-           WHEN decided_at IS NULL OR decision IS NOT @decision THEN @decided_by
+           WHEN decided_at IS NULL OR decision IS NOT @decision OR evidence GLOB 'client, *'
+             THEN @decided_by
            ELSE decided_by END,
          changed_revision = @revision
        WHERE session_id = @session_id AND request_id = @request_id

@@ -158,6 +158,21 @@ describe('the outcome of a tool', () => {
     });
   });
 
+  it('was decided by a person where a hook did not, in versions that mark what hooks decide', () => {
+    const attachment = {
+      ...{ type: 'hook_permission_decision', hookEvent: 'PermissionRequest' },
+      ...{ decision: 'allow', toolUseID: 't2' },
+    };
+    const mark = JSON.stringify({ type: 'attachment', uuid: 'm', attachment });
+    const ran = (tool: string) => user(`of ${tool}`, null, result(tool, 'ok', false), {});
+    const reports = reportsOf([ran('t1'), mark, ran('t2'), ran('t3')]);
+    expect(only(reports, 'tool.ended').map(({ decidedBy }) => decidedBy)).toEqual([
+      null,
+      'hook',
+      'person',
+    ]);
+  });
+
   it('is refused with the words of the person', () => {
     const content = `${refusal}. To tell you how to proceed, the user said:\nuse pnpm\nplease`;
     const more = { toolUseResult: `Error: ${content}` };
