@@ -1,7 +1,8 @@
 /** What is told and moves nothing: messages, tokens, papers, names and fields. */
-import { describe } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { asked, began, messageOf, prompted, report, toolBegan } from './events.ts';
 import { changed, delta, listed, noted, type Row, said, shown, testRows } from './rows.ts';
+import { stage } from './stage.ts';
 
 const usage = { input_tokens: 5, output_tokens: 6, cached_tokens: 7, context_window: 200_000 };
 
@@ -86,3 +87,69 @@ const CONTENT: Row[] = [
 ];
 
 describe('content', () => testRows(CONTENT));
+
+const read = (n: number, more: object = {}) =>
+  report(n, 'transcript.read', { witness: 'transcript', messages: [], behind: null, ...more });
+const OPUS = report(1, 'fields.updated', { fields: { model: 'opus' } });
+const TALK = [messageOf('m1', 'assistant', 'hi'), messageOf('m2', 'user', 'fix it')];
+
+describe('a transcript', () => {
+  testRows([
+    [
+      'tells each message behind the one before it, and the first words of a person name the session',
+      [],
+      read(1, { messages: TALK, behind: 'm0' }),
+      'idle',
+      [
+        { ...said({ id: 'm1' }), after: 'm0' },
+        { ...said({ id: 'm2' }), after: 'm1' },
+        delta({ first_prompt: 'fix it' }),
+      ],
+    ],
+    [
+      'tells the title that a session has as its summary',
+      [],
+      read(1, { title: 'Shop' }),
+      'idle',
+      [delta({ summary: 'Shop' })],
+    ],
+    [
+      'tells a title that is known to nobody again',
+      [read(1, { title: 'Shop' })],
+      read(2, { title: 'Shop' }),
+      'idle',
+      [],
+    ],
+    [
+      'tells the model where none is known, also of a time before the turn',
+      [prompted(2)],
+      read(1, { model: 'opus' }),
+      'working',
+      [delta({ model: 'opus' })],
+    ],
+    [
+      'tells the model that the turn changed to',
+      [OPUS, prompted(2)],
+      read(3, { model: 'haiku' }),
+      'working',
+      [delta({ model: 'haiku' })],
+    ],
+    [
+      'of a time before the turn does not bring an older model back',
+      [OPUS, prompted(3)],
+      read(2, { model: 'haiku' }),
+      'working',
+      [],
+    ],
+  ]);
+
+  it('is a sign of life by its messages, not by being read', () => {
+    const activity = (more: object) => {
+      const scene = stage([], {});
+      scene.send(read(5, more));
+      return scene.context().session.last_activity_at;
+    };
+    expect(activity({ messages: TALK })).not.toBe(null);
+    expect(activity({})).toBe(null);
+  });
+});

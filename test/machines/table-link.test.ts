@@ -57,6 +57,13 @@ const ROWS: Row[] = [
     [noted({ thread_id: 'thread-2' }), delta({ link_state: 'attached' })],
   ],
   [
+    'a connector that is ready with the thread that is known has nothing remembered',
+    [wanted],
+    ready(),
+    'idle',
+    [delta({ link_state: 'attached' })],
+  ],
+  [
     'words that are sent while it starts are shown at once and wait with the connector',
     [wanted],
     submitted(2),

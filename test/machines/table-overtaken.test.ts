@@ -7,6 +7,7 @@ import {
   agentBegan,
   agentEnded,
   asked,
+  messageOf,
   noticed,
   prompted,
   stopped,
@@ -47,6 +48,20 @@ const OVERTAKEN: Row[] = [
     stopped(2),
     'working',
     [said(), delta({ turn_count: 2, current_turn_id: 'turn-2' })],
+  ],
+  [
+    'the end of a turn that is older than the newest prompt begins no other turn',
+    [prompted(1), prompted(4)],
+    stopped(2),
+    'working',
+    [said(), delta({})],
+  ],
+  [
+    'the end of a turn that was told to be over begins no other turn',
+    [prompted(1), stopped(3), prompted(4)],
+    { ...stopped(2), message: messageOf('reply-2', 'assistant', 'another') },
+    'working',
+    [said(), delta({})],
   ],
   [
     'the end of a turn ends only what is older than itself: a newer agent goes on',

@@ -34,6 +34,14 @@ const decided = (n: number, decision: Decision = 'approved') =>
 
 const ROWS: Row[] = [
   [
+    'a wish for a connector names the engine: it is the one that the others use',
+    [],
+    wanted(1),
+    'idle',
+    [delta({ link_state: 'attaching' })],
+    [{ type: 'thread.attach', settings: { engine: 'shared' } as never }],
+  ],
+  [
     'a lost connection takes nothing along: what ran and what was asked is shown as it was seen last',
     ASKS,
     away(6),

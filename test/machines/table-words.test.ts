@@ -106,6 +106,27 @@ describe('words of a client', () => {
         [where('w1', 'delivered')],
       ],
       [
+        'have not arrived when the transcript shows others',
+        GIVEN,
+        seen(4, 'words of somebody else'),
+        'working',
+        [],
+      ],
+      [
+        'that wait have not arrived when the transcript shows the same: no hook was given them',
+        WRITTEN,
+        seen(3, 'words w1'),
+        'working',
+        [],
+      ],
+      [
+        'wait again when they did not reach the hook, and the turn has ended that they alone had opened',
+        [written(2), asking(3)],
+        lost(4, 'k3'),
+        'idle',
+        [where('w1', 'queued'), ENDED],
+      ],
+      [
         'wait again when they did not reach the hook, and the turn has ended',
         GIVEN,
         lost(4, 'k3'),

@@ -41,3 +41,30 @@ describe('a snapshot of version 3', () => {
     expect(upgraded({ value: {}, context: {} }, 2)).toBe(null);
   });
 });
+
+describe('a snapshot of version 4', () => {
+  it.each<[string, object, object]>([
+    [
+      'of a thread that we steer',
+      { codex_integration_mode: 'direct', codex_thread_id: 'thread-1' },
+      { integration_mode: 'direct', thread_id: 'thread-1' },
+    ],
+    [
+      'of a session that we steer, whatever its other field says',
+      { claude_integration_mode: 'direct', codex_integration_mode: 'passive' },
+      { integration_mode: 'direct' },
+    ],
+    [
+      'of a session that is watched',
+      { claude_integration_mode: 'passive' },
+      { integration_mode: 'passive' },
+    ],
+    ['of a session that names neither', {}, {}],
+  ])('%s says the same in the words of today', (_, old, now) => {
+    const stored = { value: 'kept', context: { session: { id: 's', ...old }, turn: { count: 3 } } };
+    expect(upgraded(stored, 4)).toEqual({
+      value: 'kept',
+      context: { session: { id: 's', ...now }, turn: { count: 3 } },
+    });
+  });
+});

@@ -1,6 +1,8 @@
-/** The order of messages that are told later than what follows them, however many they are. */
-import { expect, test } from 'vitest';
-import { AT_MS, appended, created, event, openStore } from './support.ts';
+/** The order of messages that are told later than what follows them, however many they are, and each once. */
+import { describe, expect, test } from 'vitest';
+import type { Fact } from '../../machines/session-facts.ts';
+import type { Message } from '../../src/protocol/nouns.ts';
+import { AT_MS, appended, created, event, openStore, type Store } from './support.ts';
 
 test('messages that come one by one at the beginning keep their order, with numbers that can be counted', () => {
   const store = openStore();
@@ -15,4 +17,85 @@ test('messages that come one by one at the beginning keep their order, with numb
   expect(shown).toEqual(Array.from({ length: 40 }, (_, n) => `m${39 - n}`));
   const rows = store.database.prepare('SELECT sequence FROM messages').pluck().all() as number[];
   expect(rows.every(Number.isSafeInteger)).toBe(true);
+});
+
+const at = (ms: number) => new Date(Date.parse(AT_MS) + ms).toISOString();
+/** A message at that moment; `after`: the one before it in its source, null at the start, undefined where none is told. */
+const told = (id: string, ms: number, after?: string | null, more: Partial<Message> = {}) => {
+  const fact = appended('s', id, { timestamp: at(ms), ...more });
+  return (after === undefined ? fact : { ...fact, after }) as Fact;
+};
+const begun = (...facts: Fact[]) => {
+  const store = openStore();
+  store.commit(created('s'), ...facts.map((fact) => event('s', [fact], { origin: 'hook' })));
+  return store;
+};
+const order = (store: Store) => store.snapshot('s').messages.map(({ id }) => id);
+const numbers = ({ database }: Store) =>
+  database.prepare('SELECT sequence FROM messages ORDER BY sequence').pluck().all() as number[];
+
+describe('a message that is told late', () => {
+  test('by its time alone stands between the two that it was said between', () => {
+    const store = begun(told('m1', 0), told('m2', 20), told('late', 10));
+    expect(order(store)).toEqual(['m1', 'late', 'm2']);
+    expect(new Set(numbers(store)).size).toBe(3);
+  });
+
+  test('has subscribers hear which message it stands behind', () => {
+    const store = begun(told('m1', 0), told('m2', 20));
+    const result = store.one(event('s', [told('late', 10, 'm1')], { origin: 'transcript' }));
+    expect(result).not.toHaveProperty('known');
+    const byTime = store.one(event('s', [told('later', 15)], { origin: 'hook' }));
+    expect(byTime).toMatchObject({ known: [{ fact: expect.stringContaining('"after":"late"') }] });
+    expect(order(store)).toEqual(['m1', 'late', 'later', 'm2']);
+  });
+
+  test('stands at the end when the message before it is not there', () => {
+    const store = begun(told('m1', 0), told('m2', 20));
+    const result = store.one(event('s', [told('late', 10, 'gone')], { origin: 'transcript' }));
+    expect(result).toMatchObject({ outcome: 'committed' });
+    expect(order(store)).toEqual(['m1', 'm2', 'late']);
+  });
+
+  test('by a source whose order is the order stays at the end, whatever its clock says', () => {
+    const store = begun(told('m1', 0), told('m2', 20));
+    store.one(event('s', [told('m3', 10)], { origin: 'connector' }));
+    expect(order(store)).toEqual(['m1', 'm2', 'm3']);
+    expect(numbers(store)).toEqual([0, 1, 2]);
+  });
+});
+
+describe('a message that two sources tell', () => {
+  const rows = (store: Store) =>
+    store.snapshot('s').messages.map(({ content, tool_output, is_in_progress }) => ({
+      content,
+      tool_output,
+      is_in_progress: is_in_progress ?? false,
+    }));
+  const again = (store: Store, origin: string, more: Partial<Message>) =>
+    store.one(event('s', [told('m1', 0, undefined, more)], { origin }));
+
+  test('has the words of the transcript where the hook told a part of them', () => {
+    const store = begun(told('m1', 0, undefined, { content: 'the beginning' }));
+    again(store, 'transcript', { content: 'the beginning and the end' });
+    expect(rows(store)).toMatchObject([{ content: 'the beginning and the end' }]);
+    again(store, 'hook', { content: 'the beginning' });
+    expect(rows(store)).toMatchObject([{ content: 'the beginning and the end' }]);
+  });
+
+  test('runs on until one of them tells what came out', () => {
+    const tool = { message_type: 'tool', is_in_progress: true } as const;
+    const store = begun(told('m1', 0, undefined, tool));
+    again(store, 'transcript', tool);
+    expect(rows(store)).toMatchObject([{ tool_output: null, is_in_progress: true }]);
+    again(store, 'transcript', { ...tool, tool_output: 'done' });
+    expect(rows(store)).toMatchObject([{ tool_output: 'done', is_in_progress: false }]);
+  });
+
+  test('is one also where the hook had to make an id for it', () => {
+    const words = { content: 'the same' };
+    const store = begun(told('s:key:1', 0, undefined, words));
+    store.one(event('s', [told('m1', 10, null, words)], { origin: 'transcript' }));
+    expect(order(store)).toEqual(['s:key:1']);
+  });
 });
