@@ -3,6 +3,7 @@
  * follows it.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Received, wsClient } from '../support/clients.ts';
 import {
   type CodexTerminal,
   openCodexTerminal,
@@ -18,6 +19,8 @@ import {
   steered,
 } from '../support/codex-dock.ts';
 import { codexExec } from '../support/codex-exec.ts';
+import { createCodexHome } from '../support/codex-home.ts';
+import { startTestServer } from '../support/server.ts';
 
 let dock: CodexDock;
 let daemon: TestDaemon;
@@ -41,6 +44,11 @@ async function talk(terminal: CodexTerminal, session: SteeredSession, all: reado
       .toBe(`assistant: Done. last user: ${words}`);
   }
   await session.status('waiting');
+}
+
+async function linkOf(session: SteeredSession) {
+  const { link_state, link_reason, engine } = await session.snapshot();
+  return { link_state, link_reason, engine };
 }
 
 /** Goes back to the newest prompt, which then stands where one types. */
@@ -178,4 +186,51 @@ describe('a thread of a terminal', { timeout: 60_000 }, () => {
       'assistant: Done. last user: in the next one',
     ]);
   });
+});
+
+it('terminals of two homes, each with its daemon, are sessions of one server', {
+  timeout: 90_000,
+}, async () => {
+  // Homes in which nothing was said: every session is of a terminal of this test.
+  await using usual = await createCodexHome(dock.api, { hasTerminals: true });
+  await using other = await createCodexHome(dock.api, { hasTerminals: true });
+  await using _ofUsual = await startDaemon(usual);
+  await using _ofOther = await startDaemon(other);
+  const flags = { codexHomes: [other.codexHome] };
+  await using server = await startTestServer({ env: usual.env, flags });
+  const client = await wsClient(server.url);
+  client.send({ type: 'subscribe_list' });
+  await client.waitFor((frame) => frame.type === 'sessions_list');
+  const commands: (string | null | undefined)[] = [];
+  for (const home of [other, usual]) {
+    await using terminal = await openCodexTerminal(home);
+    // At once: the thread is joined while its first turn begins.
+    await terminal.prompt('where am I');
+    await terminal.waitFor(/Done\. last user: where am I/);
+    const created = await client.waitFor(
+      (frame): frame is Extract<Received, { type: 'session_created' }> =>
+        frame.type === 'session_created' && frame.session.project_path === home.project,
+    );
+    const session = steered(client, created.session.id);
+    await expect
+      .poll(() => linkOf(session), { timeout: 20_000 })
+      .toEqual({ link_state: 'attached', engine: 'shared' });
+    await expect.poll(async () => (await session.snapshot()).work_status).toBe('waiting');
+    await session.say('from the server');
+    await terminal.waitFor(/Done\. last user: from the server/);
+    await session.idle();
+    expect(await saidIn(session)).toEqual([
+      'user: where am I',
+      'assistant: Done. last user: where am I',
+      'user: from the server',
+      'assistant: Done. last user: from the server',
+    ]);
+    commands.push((await session.snapshot()).resume_command);
+  }
+  // The home of the server is the usual one of its user, which needs no name.
+  expect(commands).toEqual([
+    expect.stringMatching(`^CODEX_HOME=${other.codexHome} codex resume `),
+    expect.stringMatching(/^codex resume /),
+  ]);
+  await client.close();
 });

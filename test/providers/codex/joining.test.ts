@@ -8,7 +8,7 @@ const BEING_MADE = 'list_turns is not supported yet';
 const NO_TURN = 'no rollout found for thread id t';
 
 /** A joining of thread `t`, whose daemon refuses with these reasons, one after the other, and then no more. */
-function joiningOf(refusals: { [method: string]: string[] }) {
+function joiningOf(refusals: { [method: string]: string[] }, status: object = { type: 'idle' }) {
   const asked: string[] = [];
   const told: string[] = [];
   const joining = createJoining({
@@ -17,7 +17,7 @@ function joiningOf(refusals: { [method: string]: string[] }) {
         asked.push(method);
         const reason = refusals[method]?.shift();
         if (reason) throw new OrbitError('codex_error', { reason: `was refused: ${reason}` });
-        return { data: [], nextCursor: null } as never;
+        return { thread: { status }, data: [], nextCursor: null } as never;
       },
     },
     threadId: 't',
@@ -82,4 +82,14 @@ describe('a thread without a turn', () => {
 it('a thread that Codex refuses for another reason is not joined, and says why', async () => {
   const { joining } = joiningOf({ 'thread/resume': ['it is broken'] });
   await expect(joining.begin()).rejects.toThrow('it is broken');
+});
+
+it('a thread that waits for an answer is caught up with once it has asked again', async () => {
+  const waits = { type: 'active', activeFlags: ['waitingOnApproval'] };
+  const { joining, told } = joiningOf({}, waits);
+  await joining.begin();
+  expect(told).toEqual(['joined']);
+  const method = 'item/commandExecution/requestApproval';
+  joining.take({ question: { method } as never });
+  expect(told).toEqual(['joined', method, 'caught up']);
 });

@@ -59,6 +59,8 @@ export function createJoining(deps: JoiningDeps): Joining {
   /** What was said while it is read what was missed; null when nothing is kept back. */
   let kept: Said[] | null = [];
   let state: 'waiting' | 'joining' | 'joined' = 'waiting';
+  /** It waits for an answer to what it has not asked us again yet: until then that is not over. */
+  let lacksQuestion = false;
 
   async function join(): Promise<void> {
     state = 'joining';
@@ -67,13 +69,14 @@ export function createJoining(deps: JoiningDeps): Joining {
       const { said, missed } = await entered(deps);
       deps.joined(said);
       await tell(missed);
+      lacksQuestion = waitsForAnswer(said.thread) && !kept.some(showsQuestion);
       state = 'joined';
     } catch (error) {
       if (!isTooEarly(error)) throw error;
       state = 'waiting';
     }
     hearKept();
-    if (state === 'joined') deps.caughtUp();
+    if (state === 'joined' && !lacksQuestion) deps.caughtUp();
   }
 
   function hearKept(): void {
@@ -112,6 +115,10 @@ export function createJoining(deps: JoiningDeps): Joining {
       return null;
     }
     const outcome = deps.hear(said);
+    if (lacksQuestion && showsQuestion(said)) {
+      lacksQuestion = false;
+      deps.caughtUp();
+    }
     if (state === 'waiting' && showsTurn(said)) join().catch(deps.failed);
     return outcome;
   }
@@ -181,6 +188,17 @@ function isTooEarly(error: unknown): boolean {
 
 function isRevert(said: Said): boolean {
   return 'report' in said && said.report.method === 'thread/reverted';
+}
+
+function waitsForAnswer({ status }: Pick<Thread, 'status'>): boolean {
+  return status.type === 'active' && status.activeFlags.length > 0;
+}
+
+/** A question, or that it waits for something else now. */
+function showsQuestion(said: Said): boolean {
+  if ('question' in said) return true;
+  const { method, params } = said.report;
+  return method === 'thread/status/changed' && !waitsForAnswer(params);
 }
 
 /** Its first turn begins, goes on or is over: whichever is heard first, for the beginning may have been missed. */
