@@ -120,3 +120,22 @@ it('is used by thumb on a phone, and survives a reload', async () => {
   await expect.poll(() => server.said.at(-1)).toMatchObject({ decision: 'approved' });
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
 });
+
+it('breaks a command on a phone between its words and not behind the dash of an option', async () => {
+  const server = await fixture({ sessions: 6 }, 0);
+  const command = 'npm run db:migrate -- --env production --lock-timeout 30s --dry-run --verbose';
+  asks(server.sessions[1], { command, tool_name: 'Bash' });
+  const page = await visit(`${server.url}inbox`, PHONE);
+  const asked = page.getByTestId('asked-text');
+  await expect.poll(() => asked.textContent()).toBe(command);
+  const options = await asked
+    .locator('.option')
+    .evaluateAll((all) => all.map((one) => [one.textContent, one.getClientRects().length]));
+  expect(options).toEqual([
+    ['--', 1],
+    ['--env', 1],
+    ['--lock-timeout', 1],
+    ['--dry-run', 1],
+    ['--verbose', 1],
+  ]);
+});
