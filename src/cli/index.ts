@@ -28,14 +28,7 @@ import {
 import { DemoCommand } from './demo.ts';
 import { DoctorCommand } from './doctor.ts';
 import { InstallHooksCommand, UninstallHooksCommand } from './install-hooks.ts';
-import {
-  ExportCommand,
-  OpenCommand,
-  SearchCommand,
-  SessionsCommand,
-  ShowCommand,
-  WatchCommand,
-} from './look.ts';
+import { ExportCommand, OpenCommand, SearchCommand, ShowCommand, WatchCommand } from './look.ts';
 import {
   NotifyAddCommand,
   NotifyListCommand,
@@ -44,6 +37,7 @@ import {
 } from './notify.ts';
 import { ReplayCommand } from './replay.ts';
 import { InstallServiceCommand, UninstallServiceCommand } from './service.ts';
+import { SessionsCommand } from './session-list.ts';
 import {
   AnswerCommand,
   ApproveCommand,
