@@ -18,6 +18,7 @@ import {
   WorktreesRemoveCommand,
 } from './begin.ts';
 import { type OrbitContext, printable } from './command.ts';
+import { CompletionsCommand } from './completions.ts';
 import { LogsCommand, RestartCommand, StopCommand } from './control.ts';
 import {
   BackupCommand,
@@ -111,6 +112,7 @@ function createCli({ enableColors }: { enableColors: boolean }): Cli<OrbitContex
   cli.register(SendCommand);
   cli.register(InterruptCommand);
   cli.register(PastCommand);
+  cli.register(CompletionsCommand);
   cli.register(DemoCommand);
   cli.register(ReplayCommand);
   cli.register(Builtins.HelpCommand);
