@@ -1,7 +1,7 @@
 /** Commands that begin sessions and care for the worktrees of some: `new`, `fork` and `worktrees`. */
 import { resolve } from 'node:path';
 import { Option } from 'clipanion';
-import type { ClientMessage, Worktree } from '../client/index.ts';
+import type { Client, ClientMessage, Worktree } from '../client/index.ts';
 import { EXIT, ExitError } from '../exit.ts';
 import { ClientCommand, CODES, idOf, numberFrom } from './client-command.ts';
 import { OrbitCommand } from './command.ts';
@@ -50,18 +50,25 @@ export class NewCommand extends ClientCommand {
   protected async run(): Promise<number> {
     const cwd = directoryFrom(this.dir, this.isElsewhere());
     const prompt = this.prompt === undefined ? null : await this.wordsFrom(this.prompt);
+    if (prompt?.trim() === '')
+      throw new ExitError(EXIT.usage, 'The prompt is empty; say what to do');
+    if (prompt === null && this.effort !== undefined) {
+      throw new ExitError(EXIT.usage, '--effort goes with a prompt; say what to do');
+    }
     const message = this.#message(cwd);
     return await this.speak(async (client) => {
       const { session } = await client.request(message);
-      const { id: session_id } = session;
-      if (prompt !== null) {
-        const { effort } = this;
-        const about = { session_id, content: prompt, ...(effort !== undefined && { effort }) };
-        await client.request({ type: 'send_message', ...about });
-      }
-      this.say(this.json ? JSON.stringify(session) : session_id);
+      // Said before the prompt is sent: when that is refused, the session is there all the same.
+      this.say(this.json ? JSON.stringify(session) : session.id);
+      if (prompt !== null) await this.#send(client, session.id, prompt);
       return EXIT.ok;
     });
+  }
+
+  #send(client: Client, session_id: string, content: string): Promise<unknown> {
+    const { effort } = this;
+    const about = { session_id, content, ...(effort !== undefined && { effort }) };
+    return client.request({ type: 'send_message', ...about });
   }
 
   #message(cwd: string): Extract<ClientMessage, { type: 'create_session' }> {

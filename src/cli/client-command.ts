@@ -62,7 +62,7 @@ export abstract class ClientCommand extends OrbitCommand {
       if (!(error instanceof library.ClientError)) throw error;
       const refused = error.code === 'offline' ? await refusalOf(client) : null;
       if (refused === null) throw new ExitError(exitOf(error.code), error.message);
-      throw new ExitError(EXIT.noPermission, `The server refused the connection: ${refused}`);
+      throw refusedBy(refused);
     } finally {
       client.close();
     }
@@ -223,4 +223,36 @@ function exitOf(code: string): ExitCode {
 export function numberFrom(option: string, text: string): number {
   if (/^\d{1,6}$/.test(text)) return Number(text);
   throw new ExitError(EXIT.usage, `${option} ${JSON.stringify(text)} is no number`);
+}
+
+/** Columns of the terminal that is written to; null where that is none. */
+export function widthOf({ context }: OrbitCommand): number | null {
+  const { isTTY, columns } = context.stdout as Partial<NodeJS.WriteStream>;
+  return isTTY ? (columns ?? 80) : null;
+}
+
+/**
+ * Settles when nobody reads any more; an interrupted process just ends. A connection that breaks is told on
+ * stderr, and made again.
+ *
+ * @throws ExitError 77 when the server does not want us any more
+ */
+export function endOf(command: OrbitCommand, client: Client): Promise<void> {
+  const { stdout } = command.context;
+  return new Promise((resolve, reject) => {
+    stdout.once('close', resolve);
+    // A reader that has gone, such as `head`.
+    stdout.on('error', () => resolve());
+    client.on('link', (link) => {
+      if (link.kind === 'offline' && link.attempt <= 1) {
+        command.warn('The connection is lost; trying again');
+      }
+      if (link.kind === 'closed') resolve();
+      if (link.kind === 'refused') reject(refusedBy(link.reason));
+    });
+  });
+}
+
+function refusedBy(reason: string): ExitError {
+  return new ExitError(EXIT.noPermission, `The server refused the connection: ${reason}`);
 }

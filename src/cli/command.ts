@@ -52,13 +52,14 @@ export abstract class OrbitCommand extends Command<OrbitContext> {
     return ['orbitdock-server', ...own, ...words].map(shellQuote).join(' ');
   }
 
-  /** Prints lines to stdout. */
+  /** Prints lines to stdout; none are no line. */
   say(...lines: string[]): void {
+    if (lines.length === 0) return;
     this.context.stdout.write(`${lines.map(printable).join('\n')}\n`);
   }
 
   /** Prints lines to stderr. */
-  protected warn(...lines: string[]): void {
+  warn(...lines: string[]): void {
     this.context.stderr.write(`${lines.map(printable).join('\n')}\n`);
   }
 

@@ -18,6 +18,7 @@ import {
   WorktreesRemoveCommand,
 } from './begin.ts';
 import { type OrbitContext, printable } from './command.ts';
+import { CompletionsCommand } from './completions.ts';
 import { LogsCommand, RestartCommand, StopCommand } from './control.ts';
 import {
   BackupCommand,
@@ -28,14 +29,7 @@ import {
 import { DemoCommand } from './demo.ts';
 import { DoctorCommand } from './doctor.ts';
 import { InstallHooksCommand, UninstallHooksCommand } from './install-hooks.ts';
-import {
-  ExportCommand,
-  OpenCommand,
-  SearchCommand,
-  SessionsCommand,
-  ShowCommand,
-  WatchCommand,
-} from './look.ts';
+import { ExportCommand, OpenCommand, SearchCommand, ShowCommand, WatchCommand } from './look.ts';
 import {
   NotifyAddCommand,
   NotifyListCommand,
@@ -44,6 +38,7 @@ import {
 } from './notify.ts';
 import { ReplayCommand } from './replay.ts';
 import { InstallServiceCommand, UninstallServiceCommand } from './service.ts';
+import { SessionsCommand } from './session-list.ts';
 import {
   AnswerCommand,
   ApproveCommand,
@@ -117,6 +112,7 @@ function createCli({ enableColors }: { enableColors: boolean }): Cli<OrbitContex
   cli.register(SendCommand);
   cli.register(InterruptCommand);
   cli.register(PastCommand);
+  cli.register(CompletionsCommand);
   cli.register(DemoCommand);
   cli.register(ReplayCommand);
   cli.register(Builtins.HelpCommand);

@@ -1,167 +1,22 @@
-/** Commands that show sessions of a running server: `sessions`, `show`, `watch`, `search`, `export` and `open`. */
+/** Commands that show sessions of a running server: `show`, `watch`, `search`, `export` and `open`. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { Option } from 'clipanion';
-import type {
-  ApprovalRequest,
-  Client,
-  ConversationFormat,
-  Message,
-  SessionState,
-  SessionSummary,
-  SessionView,
-} from '../client/index.ts';
+import type { ConversationFormat, Message, SessionState, SessionView } from '../client/index.ts';
 import { EXIT, ExitError, systemCodeOf } from '../exit.ts';
 import {
-  allSessions,
   ClientCommand,
-  type ClientLibrary,
   CODES,
+  endOf,
   idOf,
   numberFrom,
   sessionOf,
   stateOf,
+  widthOf,
 } from './client-command.ts';
 import { OrbitCommand, printable } from './command.ts';
-import {
-  askedWords,
-  cut,
-  inOrder,
-  listLines,
-  messageLines,
-  requestLines,
-  type SessionRow,
-} from './session-lines.ts';
-
-/** Changes that come together are drawn once. */
-const DRAW_WITHIN_MS = 200;
-/** Entries of the history of requests among which open ones are looked for. */
-const MAX_APPROVALS = 1000;
-const CLEAR_SCREEN = '\u001b[H\u001b[J';
-
-/** Lists sessions. */
-export class SessionsCommand extends ClientCommand {
-  static override paths = [['sessions']];
-  static override usage = OrbitCommand.Usage({
-    description: 'List sessions: who waits for you, and for what',
-    details: `
-      What waits longest comes first, with what it asks; then what works, what is idle, and with \`--all\` what has ended.
-      In a terminal lines are cut at its width and ids are as short as they may be; elsewhere each session is one
-      whole line. With \`--watch\` a terminal is drawn anew at each change, and elsewhere the lines that changed are
-      printed. ${CODES}
-    `,
-    examples: [
-      ['Who waits for what', '$0 sessions'],
-      ['As it goes on', '$0 sessions --watch'],
-      ['For programs, a line for each change', '$0 sessions --watch --json'],
-    ],
-  });
-
-  watch = Option.Boolean('--watch', false, { description: 'Go on until Ctrl-C' });
-  all = Option.Boolean('--all', false, { description: 'Also those that have ended' });
-  ids = Option.Boolean('-q,--quiet', false, { description: 'Ids only' });
-
-  protected run(): Promise<number> {
-    return this.speak(async (client, library) => {
-      let rows = await rowsFrom(client, library, this.all);
-      if (!this.watch) {
-        this.#print(rows);
-        return EXIT.ok;
-      }
-      const shown = new Set<string>();
-      this.#draw(rows, shown);
-      let timer: NodeJS.Timeout | undefined;
-      const draw = async (): Promise<void> => {
-        timer = undefined;
-        rows = await rowsFrom(client, library, this.all);
-        this.#draw(rows, shown);
-      };
-      // The next connection brings the list again, and with it another drawing.
-      const failed = (error: Error): void => this.warn(`orbitdock-server: ${error.message}`);
-      client.on('list', () => {
-        timer ??= setTimeout(() => void draw().catch(failed), DRAW_WITHIN_MS);
-      });
-      client.watchList();
-      await endOf(this, client);
-      clearTimeout(timer);
-      return EXIT.ok;
-    });
-  }
-
-  #print(rows: readonly SessionRow[]): void {
-    if (this.json) this.say(JSON.stringify(rows.map(jsonOf)));
-    else if (this.ids) this.say(...rows.map(({ session }) => session.id));
-    else this.say(...listLines(rows, { nowMs: Date.now(), width: widthOf(this) }));
-  }
-
-  /** In a terminal the whole list; elsewhere what was not printed yet. */
-  #draw(rows: readonly SessionRow[], shown: Set<string>): void {
-    const width = this.json || this.ids ? null : widthOf(this);
-    if (width !== null) {
-      const { rows: height = 24 } = this.context.stdout as NodeJS.WriteStream;
-      const lines = listLines(rows, { nowMs: Date.now(), width }).slice(0, height - 1);
-      this.context.stdout.write(`${CLEAR_SCREEN}${lines.map(printable).join('\n')}\n`);
-      return;
-    }
-    for (const row of rows) {
-      const text = JSON.stringify({ ...jsonOf(row), last_activity_at: null, token_usage: null });
-      if (shown.has(text)) continue;
-      shown.add(text);
-      if (this.json) this.say(JSON.stringify(jsonOf(row)));
-      else this.#print([row]);
-    }
-  }
-}
-
-const jsonOf = ({ session, asks, sinceMs }: SessionRow) => ({
-  ...session,
-  asks,
-  since: sinceMs === null ? null : new Date(sinceMs).toISOString(),
-});
-
-/** The list with what each session asks. */
-async function rowsFrom(
-  client: Client,
-  { titleOf }: ClientLibrary,
-  isAll: boolean,
-): Promise<SessionRow[]> {
-  const sessions = await allSessions(client, isAll ? undefined : 'active');
-  const waiting = sessions.filter((each) => each.has_pending_approval);
-  const asked = await openRequests(client, waiting);
-  const rows = sessions.map((session) => {
-    const { request, sinceMs } = asked.get(session.id) ?? {};
-    const active = session.last_activity_at === null ? null : Date.parse(session.last_activity_at);
-    return {
-      session,
-      title: titleOf(session),
-      asks: request ? askedWords(request) : null,
-      sinceMs: sinceMs ?? active,
-    };
-  });
-  return inOrder(rows);
-}
-
-interface Asked {
-  request: ApprovalRequest;
-  sinceMs: number | undefined;
-}
-
-async function openRequests(
-  client: Client,
-  waiting: readonly SessionSummary[],
-): Promise<Map<string, Asked>> {
-  const asked = new Map<string, Asked>();
-  if (waiting.length === 0) return asked;
-  const { approvals } = await client.request({ type: 'list_approvals', limit: MAX_APPROVALS });
-  for (const { id } of waiting) {
-    const { pending_approval: request } = await stateOf(client, id, 1);
-    if (request === null) continue;
-    const known = approvals.find((one) => one.session_id === id && one.request_id === request.id);
-    asked.set(id, { request, sinceMs: known && Date.parse(known.created_at) });
-  }
-  return asked;
-}
+import { cut, messageLines, requestLines } from './session-lines.ts';
 
 /** Shows one session. */
 export class ShowCommand extends ClientCommand {
@@ -433,23 +288,4 @@ export class OpenCommand extends ClientCommand {
     child.unref();
     return EXIT.ok;
   }
-}
-
-/** Columns of the terminal that is written to; null where that is none. */
-function widthOf({ context }: OrbitCommand): number | null {
-  const { isTTY, columns } = context.stdout as Partial<NodeJS.WriteStream>;
-  return isTTY ? (columns ?? 80) : null;
-}
-
-/** Settles when nobody reads any more, or no more comes; an interrupted process just ends. */
-function endOf({ context }: OrbitCommand, client: Client): Promise<void> {
-  const { stdout } = context;
-  return new Promise((resolve) => {
-    stdout.once('close', resolve);
-    // A reader that has gone, such as `head`.
-    stdout.on('error', () => resolve());
-    client.on('link', ({ kind }) => {
-      if (kind === 'refused' || kind === 'closed') resolve();
-    });
-  });
 }

@@ -1,5 +1,7 @@
 /** Sessions, requests and messages as lines of a terminal or of a file that a person reads; pure functions. */
+import stringWidth from 'string-width';
 import type { ApprovalRequest, Message, SessionSummary } from '../client/index.ts';
+import { printable } from './command.ts';
 
 /** What a row of the list is made of. */
 export interface SessionRow {
@@ -123,10 +125,21 @@ export function oneLine(text: string): string {
   return text.replace(/\s+/g, ' ').trim();
 }
 
-/** A line as far as it fits; nothing is cut in the middle of a character. */
+const CHARACTERS = new Intl.Segmenter();
+
+/** A line as far as it fits into that many columns; nothing is cut in the middle of a character. */
 export function cut(line: string, width: number): string {
-  const signs = [...line];
-  return signs.length <= width ? line : `${signs.slice(0, Math.max(1, width - 1)).join('')}…`;
+  // What the terminal gets is measured: control characters become longer when they are made harmless.
+  const text = printable(line);
+  if (stringWidth(text) <= width) return text;
+  let kept = '';
+  let used = 1;
+  for (const { segment } of CHARACTERS.segment(text)) {
+    used += stringWidth(segment);
+    if (used > width) break;
+    kept += segment;
+  }
+  return `${kept}…`;
 }
 
 function agoOf(ms: number): string {

@@ -194,6 +194,7 @@ export class PastCommand extends ClientCommand {
     const limit = numberFrom('--limit', this.limit);
     const { sessions, next } = await client.request({ type: 'list_past_sessions', limit });
     if (this.json) this.say(JSON.stringify({ sessions, next }));
+    else if (sessions.length === 0) this.say('No conversations');
     else this.say(...sessions.map(lineOf));
     return EXIT.ok;
   }

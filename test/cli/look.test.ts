@@ -1,10 +1,19 @@
 /** Looking at sessions from the command line: against a real server, over its own socket. */
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Writable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { runCli } from '../../src/cli/index.ts';
 import { deliver, scriptOf } from '../support/hooks.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
+import { openTerminal } from '../support/terminal.ts';
 import { Home, type Outcome } from './support.ts';
+
+const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+const PROGRAM = [process.execPath, '--import', import.meta.resolve('tsx'), MAIN];
+/** A change is printed within a moment, on a busy machine within some. */
+const WITHIN = { timeout: 10_000 };
 
 let server: TestServer;
 let home: Home;
@@ -26,6 +35,9 @@ afterAll(async () => {
 });
 
 const run = (...words: string[]): Promise<Outcome> => home.run(...words, '--url', server.url);
+
+const stateOf = ({ asks, work_status }: { asks: string | null; work_status: string }) =>
+  asks ?? work_status;
 
 describe('the command line', () => {
   it('lists what waits first, with what it asks, in plain text', async () => {
@@ -86,6 +98,62 @@ describe('the command line', () => {
     expect(exitCode).toBe(0);
     expect(stdout).toContain('[user] Say hello');
     expect(stdout).toMatch(/\[ended\]\n$/);
+  });
+
+  it('tells what changes in the list, each change once, until nobody listens', async () => {
+    const heard: string[] = [];
+    const stdout = new Writable({
+      write(chunk: Buffer, _encoding, done) {
+        heard.push(...chunk.toString().trimEnd().split('\n'));
+        done();
+      },
+    });
+    const argv = ['sessions', '--watch', '--json', '--url', server.url];
+    const watching = runCli(argv, { env: home.env, stdout, stderr: stdout });
+    const told = () =>
+      heard
+        .map((line) => JSON.parse(line))
+        .filter(({ id }) => id === 'beta')
+        .map(stateOf);
+    await deliver(server.url, scriptOf('beta').prompt('Count the goats'));
+    await vi.waitFor(() => expect(told()).toEqual(['working']), WITHIN);
+    const about = { session_id: 'beta', cwd: '/home/dev/shop' };
+    const asking = { hook_event_name: 'PermissionRequest', tool_name: 'Bash' };
+    await deliver(server.url, { ...about, ...asking, tool_input: { command: 'ls' } });
+    await vi.waitFor(() => expect(told()).toEqual(['working', 'Run a command: ls']), WITHIN);
+    await deliver(server.url, { ...about, hook_event_name: 'SessionEnd', reason: 'other' });
+    const all = ['working', 'Run a command: ls', 'ended'];
+    await vi.waitFor(() => expect(told()).toEqual(all), WITHIN);
+    stdout.destroy();
+    expect(await watching).toBe(0);
+  });
+
+  it('draws the list anew in a terminal, as wide and as high as that is', async () => {
+    const wide = '日本語の長い名前 '.repeat(8);
+    await deliver(server.url, scriptOf('gamma').prompt(wide));
+    await using terminal = await openTerminal({
+      command: [...PROGRAM, 'sessions', '--watch', '--url', server.url],
+      env: home.env,
+      cwd: home.dir,
+      columns: 60,
+      rows: 6,
+    });
+    const first = await terminal.waitFor(/日本語.*…\n/);
+    expect(first).toMatch(/^alpha-2 .*\n {2}Run a command: npm run count\n/);
+    const own = first.split('\n').filter((line) => line.includes('日本語'));
+    expect(own).toHaveLength(1);
+    for (const name of ['d', 'e', 'f', 'g']) {
+      await deliver(server.url, scriptOf(`delta-${name}`).prompt('Sort the apples'));
+    }
+    const second = await terminal.waitFor(/… and more, below/);
+    expect(second).toMatch(/^alpha-2 .*\n {2}Run a command: npm run count\n/);
+    for (const name of ['d', 'e', 'f', 'g']) {
+      const end = { hook_event_name: 'SessionEnd', reason: 'other' };
+      await deliver(server.url, { session_id: `delta-${name}`, cwd: '/home/dev/shop', ...end });
+    }
+    await terminal.waitFor((screen) => !screen.includes('apples'));
+    await terminal.press('C-c');
+    expect(await terminal.waitForExit()).toBe(0);
   });
 
   it('says no directory of this machine to a server elsewhere', async () => {

@@ -103,5 +103,5 @@ test('a range is the asker’s today, days with both ends, the last days, or mom
     '2026-02-28T23:00',
   ]);
   expect(hours({ from: '2026-03-01T10:00:00Z' })[0]).toBe('2026-03-01T10:00');
-  expect(() => hours({ from: 'yesterday' })).toThrow('is a day such as');
+  expect(() => hours({ from: 'yesterday' })).toThrow('from is a day such as');
 });

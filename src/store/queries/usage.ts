@@ -95,8 +95,8 @@ function momentOf(text: string, at: AskedAt, field: 'from' | 'to'): number {
   if (days !== undefined) return startOfDay(at.nowMs, at) - (Number(days) - 1) * DAY_MS;
   const ms = Date.parse(text);
   if (Number.isNaN(ms)) {
-    const reason =
-      'is a day such as 2026-03-01, the last days such as 7d, or a moment with its zone';
+    const forms = 'a day such as 2026-03-01, the last days such as 7d, or a moment with its zone';
+    const reason = `${field} is ${forms}`;
     throw new OrbitError('invalid_argument', { field, reason });
   }
   if (!/^\d{4}-\d\d-\d\d$/.test(text)) return ms;
