@@ -37,17 +37,33 @@ describe('the codex binary', () => {
     expect(() => findCodexBinary({ env: { CODEX_BIN: 'codex' } })).toThrow('an absolute path');
   });
 
-  it.each([
-    [{ ...LINUX, platform: 'sunos' }, 'there is none for sunos-x64; set CODEX_BIN'],
-    [
-      { ...LINUX, from: projectWith('bare', []) },
-      '@openai/codex-sdk is not installed; run `npm ci`',
-    ],
-    [
-      { ...LINUX, from: projectWith('no-platform', ['@openai/codex-sdk', '@openai/codex']) },
-      '@openai/codex-linux-x64 is not installed; run `npm ci --include=optional`',
-    ],
-  ])('is missed with a remedy (%#)', (source, sentence) => {
-    expect(() => findCodexBinary(source)).toThrow(sentence);
+  /** Where the SDK has none: another system, not installed at all, or without this machine's package. */
+  const WITHOUT = [
+    { ...LINUX, platform: 'sunos' },
+    { ...LINUX, from: projectWith('bare', []) },
+    { ...LINUX, from: projectWith('no-platform', ['@openai/codex-sdk', '@openai/codex']) },
+  ];
+
+  it.each(WITHOUT)(
+    'is the first on PATH that may be run, where the SDK has none (%#)',
+    (source) => {
+      const [none, data, program] = ['none', 'data', 'program'].map((name) => join(scratch, name));
+      for (const [folder = '', mode] of [
+        [data, 0o644],
+        [program, 0o755],
+      ] as const) {
+        mkdirSync(folder, { recursive: true });
+        writeFileSync(join(folder, 'codex'), '#!/bin/sh\n', { mode });
+      }
+      const env = { PATH: ['.', none, data, program].join(':') };
+      const path = join(scratch, 'program', 'codex');
+      expect(findCodexBinary({ ...source, env })).toEqual({ path, toolsDir: null });
+    },
+  );
+
+  it.each(WITHOUT)('is missed with a remedy where there is none on PATH either (%#)', (source) => {
+    expect(() => findCodexBinary({ ...source, env: { PATH: scratch } })).toThrow(
+      'run `npm install -g @openai/codex`, or set CODEX_BIN',
+    );
   });
 });

@@ -1,9 +1,9 @@
 /**
- * Where the `codex` binary is that the pinned `@openai/codex-sdk` brings: the native one, not the
- * script that wraps it. The walk SDK -> `@openai/codex` -> platform package is the SDK's own, so we
- * always run the version whose types we hold.
+ * Which `codex` is run: the one that the pinned `@openai/codex-sdk` brings (the native one, not the script that wraps
+ * it), so that it is the version whose types we hold; where that optional package was not installed, the user's own
+ * on PATH. The walk SDK -> `@openai/codex` -> platform package is the SDK's own.
  */
-import { existsSync } from 'node:fs';
+import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
 import { delimiter, isAbsolute, join } from 'node:path';
@@ -13,7 +13,7 @@ import { OrbitError } from '../../../errors.ts';
 export interface CodexBinary {
   /** Absolute path of the native executable. */
   readonly path: string;
-  /** Folder of the tools it ships (`rg`); null when an override says which binary to run. */
+  /** Folder of the tools it ships (`rg`); null when it is not the SDK's. */
   readonly toolsDir: string | null;
 }
 
@@ -37,7 +37,7 @@ const TRIPLES: Readonly<Record<string, string>> = {
 };
 
 /**
- * Finds the binary; `CODEX_BIN` overrides.
+ * Finds the binary: what `CODEX_BIN` says, else the SDK's, else the first on PATH.
  *
  * @throws OrbitError `codex_error` naming what is missing and how to get it
  */
@@ -52,10 +52,16 @@ export function findCodexBinary(source: Partial<BinarySource> = {}): CodexBinary
   if (env.CODEX_BIN) return overridden(env.CODEX_BIN);
   const name = `${platform === 'android' ? 'linux' : platform}-${arch}`;
   const triple = TRIPLES[name];
-  if (triple === undefined) {
-    throw missing(`there is none for ${name}; set CODEX_BIN to one that runs here`);
+  const folder = triple === undefined ? null : platformPackage(name, from);
+  if (triple === undefined || folder === null) {
+    const own = onPath(env.PATH);
+    if (own !== null) return { path: own, toolsDir: null };
+    throw missing(
+      '`codex` is not on PATH, and @openai/codex-sdk is not installed for this machine; run ' +
+        '`npm install -g @openai/codex`, or set CODEX_BIN',
+    );
   }
-  const vendor = join(platformPackage(name, from), 'vendor', triple);
+  const vendor = join(folder, 'vendor', triple);
   const path = join(vendor, 'bin', platform === 'win32' ? 'codex.exe' : 'codex');
   if (!existsSync(path)) throw missing(`${path} does not exist; run \`npm ci\` again`);
   return { path, toolsDir: join(vendor, 'codex-path') };
@@ -80,17 +86,28 @@ function overridden(path: string): CodexBinary {
   return { path, toolsDir: null };
 }
 
-/** Folder of the platform's package, an optional dependency two steps away from us. */
-function platformPackage(name: string, from: string): string {
+/** Folder of the platform's package, an optional dependency two steps away from us; null when it is not there. */
+function platformPackage(name: string, from: string): string | null {
   const sdk = packageFolder('@openai/codex-sdk', from);
-  if (sdk === null) throw missing('@openai/codex-sdk is not installed; run `npm ci`');
-  const codex = packageFolder('@openai/codex', join(sdk, 'index.js'));
-  if (codex === null) throw missing('@openai/codex is not installed; run `npm ci`');
-  const found = packageFolder(`@openai/codex-${name}`, join(codex, 'index.js'));
-  if (found !== null) return found;
-  throw missing(
-    `@openai/codex-${name} is not installed; run \`npm ci --include=optional\` on this machine, or set CODEX_BIN`,
-  );
+  const codex = sdk && packageFolder('@openai/codex', join(sdk, 'index.js'));
+  return codex && packageFolder(`@openai/codex-${name}`, join(codex, 'index.js'));
+}
+
+/** The first `codex` on PATH that may be run; a relative folder of PATH would be another one in each project. */
+function onPath(path: string | undefined): string | null {
+  const folders = (path || USUAL_PATH).split(delimiter).filter(isAbsolute);
+  return folders.map((folder) => join(folder, 'codex')).find(mayRun) ?? null;
+}
+
+function mayRun(path: string): boolean {
+  if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) return false;
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    // A file of that name that is no program: the next folder is looked into, as a shell does.
+    return false;
+  }
 }
 
 /** Like Node's own walk up the folders, for packages that export no path a `require` could resolve. */
