@@ -64,7 +64,8 @@ export function createTimelineBuilder(): TimelineBuilder {
     if (open.has(`${row} ${id}`)) return;
     const span: TimelineSpan = {
       row,
-      id,
+      // Ids come from outside as well: one may look like a secret.
+      id: redactText(id, TEXT_CHARS),
       text,
       from: now.at,
       seq: now.seq,
