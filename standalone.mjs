@@ -1,5 +1,5 @@
 // Makes one executable for this platform of a built dist/: a copy of the Node that runs this, with the program, its
-// code cache, the page and the SQLite addon inside. `node standalone.mjs [FILE]`; default build/orbitdock-server.
+// code cache, the page and the SQLite addon inside. `node standalone.mjs [FILE]`; default dist/standalone/orbitdock-server.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
@@ -23,7 +23,7 @@ const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
 
 const root = fileURLToPath(new URL('.', import.meta.url));
 const dist = join(root, 'dist');
-const file = resolve(process.argv[2] ?? join(root, 'build', 'orbitdock-server'));
+const file = resolve(process.argv[2] ?? join(dist, 'standalone', 'orbitdock-server'));
 if (process.platform !== 'linux') {
   throw new Error('One executable is made on Linux only; elsewhere install the package');
 }

@@ -121,7 +121,7 @@ export function messageLines(
 }
 
 /** A text as one line. */
-export function oneLine(text: string): string {
+function oneLine(text: string): string {
   return text.replace(/\s+/g, ' ').trim();
 }
 

@@ -348,7 +348,7 @@ export interface Opened {
 }
 
 /** A session whose transcript a hook has named, and that was not read before the server stopped. */
-export interface Unread {
+interface Unread {
   sessionId: string;
   provider: string;
   path: string;

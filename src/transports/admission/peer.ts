@@ -191,7 +191,7 @@ function bytesOf(address: string, isV6: boolean): Buffer | null {
  */
 
 /** How a Host header names us; only `loopback` can be part of local trust. */
-export type HostKind = 'loopback' | 'address' | 'allowed';
+type HostKind = 'loopback' | 'address' | 'allowed';
 
 /** Our end of a connection. */
 export interface LocalEnd {

@@ -76,7 +76,7 @@ function watchOne() {
       searches += 1;
       yield home;
     },
-    map: () => [],
+    map: <Made>(make: (home: string) => Made) => [make(home)],
   } as unknown as readonly string[];
   const watch = new TranscriptWatch({
     homes,

@@ -77,7 +77,7 @@ export interface Painted {
 }
 
 /** Marks of a row in a window. */
-export function paintedRow(row: Row, view: TimeWindow, width: number, until: number): Painted {
+function paintedRow(row: Row, view: TimeWindow, width: number, until: number): Painted {
   const least = row.key === 'request' ? 4 : 1;
   return { row, marks: marksOf(row.spans, view, { width, least, until }) };
 }
