@@ -28,8 +28,8 @@ describe('A transcript that is not there yet', () => {
   it('is no mistake of the program when a hook gives it a name that no file can have', async () => {
     const { watch, path, taken, errors } = watchOne();
     watch.follow({ sessionId: SESSION, path: 'a\0b', cwd: 'c\0d', from: null });
-    watch.follow({ sessionId: OTHER, path, cwd: null, from: null });
     writeFileSync(path, `${JSON.stringify({ ...PROMPT, sessionId: OTHER })}\n`);
+    watch.follow({ sessionId: OTHER, path, cwd: null, from: null });
     await vi.waitFor(() => expect(taken).toEqual([OTHER]), { timeout: 5000 });
     expect(errors).toEqual([]);
   });
