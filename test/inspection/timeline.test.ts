@@ -65,6 +65,15 @@ describe('the timeline of a journal', () => {
     expect(await stage.house.inspection.timeline('s1')).toEqual(readOn);
   });
 
+  it('counts each event once, also for two pages that ask at the same moment', async () => {
+    const { house, take } = await openStage();
+    await take(...sessionWithPermission('s1'));
+    const both = [house.inspection.timeline('s1'), house.inspection.timeline('s1')];
+    const [one, other] = await Promise.all(both);
+    expect(other).toEqual(one);
+    expect(one?.times).toHaveLength(one?.last ?? 0);
+  });
+
   it('holds each of a hundred requests among five thousand events, once', () => {
     const builder = createTimelineBuilder();
     for (let seq = 1; seq <= 5000; seq += 1) {

@@ -1,6 +1,6 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { findCodexBinary, pathWithTools } from '../../../src/providers/codex/engine/binary.ts';
 
@@ -47,7 +47,9 @@ describe('the codex binary', () => {
   it.each(WITHOUT)(
     'is the first on PATH that may be run, where the SDK has none (%#)',
     (source) => {
-      const [none, data, program] = ['none', 'data', 'program'].map((name) => join(scratch, name));
+      const [none, data, program = ''] = ['none', 'data', 'program'].map((name) =>
+        join(scratch, name),
+      );
       for (const [folder = '', mode] of [
         [data, 0o644],
         [program, 0o755],
@@ -55,7 +57,8 @@ describe('the codex binary', () => {
         mkdirSync(folder, { recursive: true });
         writeFileSync(join(folder, 'codex'), '#!/bin/sh\n', { mode });
       }
-      const env = { PATH: ['.', none, data, program].join(':') };
+      // A relative folder would be another one in each project.
+      const env = { PATH: [relative(process.cwd(), program), none, data, program].join(':') };
       const path = join(scratch, 'program', 'codex');
       expect(findCodexBinary({ ...source, env })).toEqual({ path, toolsDir: null });
     },
