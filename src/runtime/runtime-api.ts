@@ -59,6 +59,7 @@ export interface RuntimeApi {
    * is given up meanwhile disappears from the set and is not joined.
    */
   resync(connection: Connection, rooms: ReadonlySet<string>): Promise<void>;
+  /** Must be called once for every connection that was `opened`, when it is closed. */
   closed(connection: Connection): void;
   /**
    * Takes one hook body (parsed JSON). Resolves once it is committed.

@@ -194,7 +194,7 @@ function apiOf({
     },
     receive,
     resync: (connection, wanted) => subscriptions.resync(connection, wanted),
-    closed: () => {},
+    closed: (connection) => subscriptions.closed(connection),
     takeHook: intake.takeHook,
     awaitAnswer: (key) => answers.wait(key),
     takeTelemetry,

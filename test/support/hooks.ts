@@ -37,8 +37,9 @@ export function hookKey(claudePid = 0): string {
 export function postHook(
   url: string,
   body: unknown,
-  { key = hookKey(), type, sent, agent: own = agent }: PostOptions = {},
+  options: PostOptions = {},
 ): Promise<PostResult> {
+  const { key = hookKey(), type, sent, agent: own = agent } = options;
   const bytes = Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
   return new Promise((resolve, reject) => {
     const headers = {
@@ -60,7 +61,12 @@ export function postHook(
         else resolve(told);
       });
     });
-    post.once('error', reject);
+    post.once('error', (error: NodeJS.ErrnoException) => {
+      // The server may end an idle connection at the moment at which it is used again: ask on a new one.
+      const isOld = post.reusedSocket && error.code === 'ECONNRESET';
+      if (isOld) resolve(postHook(url, body, { ...options, key }));
+      else reject(error);
+    });
     post.end(bytes);
   });
 }

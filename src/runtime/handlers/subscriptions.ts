@@ -48,10 +48,10 @@ interface Since {
   message_limit?: number | null;
 }
 
-/** Most sessions that do not exist and are waited for. */
-const MAX_AWAITED = 10_000;
-
-/** The room of those who wait for a session to exist; nothing is published to it. */
+/**
+ * The room of those who wait for a session to exist. Nothing is published to it: it counts against
+ * `MAX_SUBSCRIPTIONS`, and no closed connection can be in it.
+ */
 const awaitedRoom = (sessionId: string) => `awaited:${sessionId}`;
 
 /**
@@ -83,6 +83,8 @@ export interface Subscriptions extends Outlet {
   correct(connection: Connection, sessionId: string): void;
   /** For a connection that left its rooms because it fell behind. */
   resync(connection: Connection, rooms: ReadonlySet<string>): Promise<void>;
+  /** Must be called once the connection is closed: nothing is kept of it from then on. */
+  closed(connection: Connection): void;
 }
 
 /** Subscriptions over the writer's queue and the ring. */
@@ -92,15 +94,20 @@ export function createSubscriptions(deps: SubscriptionDeps): Subscriptions {
 
 class RoomSubscriptions implements Subscriptions {
   readonly #deps: SubscriptionDeps;
-  /** Who asked for a session before it existed, by the session's id. */
-  readonly #awaited = new Map<string, Map<Connection, Since>>();
+  /** What each connection asked for before it existed, by the session's id. */
+  readonly #awaited = new Map<Connection, Map<string, Since>>();
 
   constructor(deps: SubscriptionDeps) {
     this.#deps = deps;
   }
 
   unsubscribeSession(connection: Connection, sessionId: string): void {
-    for (const room of [...roomsOf(sessionId), awaitedRoom(sessionId)]) connection.leave(room);
+    for (const room of roomsOf(sessionId)) connection.leave(room);
+    this.#takeAwaited(connection, sessionId);
+  }
+
+  closed(connection: Connection): void {
+    this.#awaited.delete(connection);
   }
 
   publish(room: string, frame: Frame): void {
@@ -108,12 +115,9 @@ class RoomSubscriptions implements Subscriptions {
     const { message } = frame;
     if (message.type !== 'session_created') return;
     const { id } = message.session;
-    const waiting = this.#awaited.get(id);
-    this.#awaited.delete(id);
-    for (const [connection, since] of waiting ?? []) {
-      // One that closed or gave it up has left this room.
-      if (!connection.rooms.has(awaitedRoom(id))) continue;
-      connection.leave(awaitedRoom(id));
+    for (const connection of [...this.#awaited.keys()]) {
+      const since = this.#takeAwaited(connection, id);
+      if (since === undefined) continue;
       this.subscribeSession(connection, id, since).catch((error: unknown) =>
         connection.send(
           frameOf(
@@ -130,26 +134,21 @@ class RoomSubscriptions implements Subscriptions {
 
   /** Keeps the wish for a session that does not exist yet; its creation sends the snapshot. */
   #await(connection: Connection, sessionId: string, since: Since): void {
-    if (this.#awaited.size >= MAX_AWAITED) this.#forgetAwaited();
     connection.join(awaitedRoom(sessionId));
-    const waiting = this.#awaited.get(sessionId) ?? new Map<Connection, Since>();
-    this.#awaited.set(sessionId, waiting.set(connection, since));
+    // It may have closed while the database was read; a closed connection joins nothing.
+    if (!connection.rooms.has(awaitedRoom(sessionId))) return;
+    const awaited = this.#awaited.get(connection) ?? new Map<string, Since>();
+    this.#awaited.set(connection, awaited.set(sessionId, since));
   }
 
-  /** Drops the wishes of closed connections, and the oldest one when that is not enough. */
-  #forgetAwaited(): void {
-    for (const [sessionId, waiting] of this.#awaited) {
-      for (const connection of waiting.keys()) {
-        if (!connection.rooms.has(awaitedRoom(sessionId))) waiting.delete(connection);
-      }
-      if (waiting.size === 0) this.#awaited.delete(sessionId);
-    }
-    const [oldest] = this.#awaited.keys();
-    if (oldest === undefined || this.#awaited.size < MAX_AWAITED) return;
-    for (const connection of this.#awaited.get(oldest)?.keys() ?? []) {
-      connection.leave(awaitedRoom(oldest));
-    }
-    this.#awaited.delete(oldest);
+  /** Ends the wait of a connection for a session. @returns what it asked for, or undefined */
+  #takeAwaited(connection: Connection, sessionId: string): Since | undefined {
+    const awaited = this.#awaited.get(connection);
+    const since = awaited?.get(sessionId);
+    connection.leave(awaitedRoom(sessionId));
+    awaited?.delete(sessionId);
+    if (awaited?.size === 0) this.#awaited.delete(connection);
+    return since;
   }
 
   async resync(connection: Connection, rooms: ReadonlySet<string>): Promise<void> {
