@@ -10,6 +10,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { Script } from 'node:vm';
+import { boundMemory } from './memory.ts';
 import { insideBytes, isStandalone, requireInside } from './standalone.ts';
 import { warmUpThread } from './store/thread/start.ts';
 
@@ -25,6 +26,8 @@ const program = new Script(Module.wrap(text.toString('latin1')), {
 // now, for a cache is taken under the flags only that it was written under.
 setFlagsFromString('--no-parallel-scavenge');
 program.runInThisContext()({}, require, { exports: {} }, file, dirname(file));
+// A start may take what it needs, to be quick; most commands have ended by then.
+setTimeout(boundMemory, 1000).unref();
 
 function beside() {
   const file = fileURLToPath(new URL('./program.js', import.meta.url));

@@ -23,6 +23,9 @@ const BUSY_TIMEOUT_MS = 250;
 /** The WAL is cut back to this size after a checkpoint, bytes. */
 const WAL_SIZE_LIMIT = 64 * 1024 * 1024;
 
+/** Pages that a connection keeps, KiB: what it needs again and again. The kernel keeps the others as well. */
+const CACHE_KIB = 4096;
+
 /** SQLite's codes for a file that is damaged or was never a database. */
 const DAMAGED = /^SQLITE_(CORRUPT|NOTADB)/;
 
@@ -50,6 +53,7 @@ export function openDatabase(path: string, { durability, readonly = false }: Ope
       database.pragma('wal_autocheckpoint = 1000');
       database.pragma(`journal_size_limit = ${WAL_SIZE_LIMIT}`);
     }
+    database.pragma(`cache_size = -${CACHE_KIB}`);
     database.pragma('foreign_keys = ON');
     database.prepare('SELECT count(*) FROM sqlite_master').get();
     return database;
