@@ -53,6 +53,8 @@ interface Reported {
   promptId?: string | null;
   /** Who says so, for reports of other sources than hooks and connectors. */
   witness?: Witness;
+  /** The processes that bear the session, where the chart does not know them yet: stored with what they brought. */
+  processes?: SeenProcess[];
   fields?: SeenFields;
   /** A message the report brings, appended whatever the state: content is never lost. */
   message?: Message;
@@ -67,8 +69,6 @@ interface WitnessReport extends Reported {
   witness: Witness;
   /** Since when it is so, where the report is of a look that found it unchanged; else it is so since `at`. */
   since?: Stamp;
-  /** The processes that bear the session, where the chart does not know them: what is alive again is stored with them. */
-  processes?: SeenProcess[];
 }
 
 /** What the provider, a hook or the server reports about a session. */

@@ -102,6 +102,15 @@ export interface MessagesDropped {
   message_ids: string[];
 }
 
+/**
+ * A change of a message that every better report wins over, whichever comes first: it is stored and told, without this
+ * mark, only where the message has no output yet.
+ */
+export type WeakUpdate = Extract<SessionMessage, { type: 'message_updated' }> & { isWeak: true };
+
+/** The output of a tool use that is over and of whose end nothing was reported: denied, cut off, or never begun. */
+export const NO_RESULT = 'No result was reported';
+
 /** Private notes: stored, never sent, without a revision. */
 export type Note =
   | MessagesDropped

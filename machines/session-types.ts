@@ -75,7 +75,7 @@ export interface ToolUse {
 /** A tool use that was reported begun. */
 export interface BegunTool extends ToolUse {
   at: Stamp;
-  /** Its message in a steered session: what takes the connector away gives the message its end. */
+  /** Its message: what takes the connector away, or begins the next turn, gives the message its end. */
   messageId?: string;
 }
 
@@ -86,7 +86,7 @@ export interface FinishedTool extends ToolUse {
   isReported: boolean;
   /** True when the batch that it belonged to said how it ended; its own report still wins over that. */
   isSettled?: boolean;
-  /** Its message in a steered session, while its outcome is not shown: a command may outlive its turn. */
+  /** Its message, while its outcome is not shown: a command may outlive its turn. */
   messageId?: string;
 }
 

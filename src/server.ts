@@ -274,7 +274,9 @@ function startWatches(
     const known = writer.opened.bearers.filter(({ provider }) => provider === id);
     const onReports: WatchPort['onReports'] = (reports) => runtime.witnesses.take(reports, id);
     const threads = runtime.joins.port(id);
-    return await watch({ ...port, known, threads, onReports });
+    const opened = await watch({ ...port, known, threads, onReports });
+    runtime.witnesses.attach(id, opened);
+    return opened;
   });
   // A look at the registry reveals sessions, whose transcripts are read then.
   const reading = [...providers].map(async ({ id, transcripts }, at) => {

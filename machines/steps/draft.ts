@@ -6,8 +6,19 @@
 import type { Message, MessageChanges, StateChanges } from '../../src/protocol/nouns.ts';
 import { later, reachOf } from '../evidence.ts';
 import type { SeenFields, SessionEvent, SessionSignal } from '../session-events.ts';
-import type { ConnectorCommand, Pieces } from '../session-facts.ts';
-import type { OpenApproval, Session, SessionContext, Stamp } from '../session-types.ts';
+import {
+  type ConnectorCommand,
+  NO_RESULT,
+  type Pieces,
+  type WeakUpdate,
+} from '../session-facts.ts';
+import type {
+  OpenApproval,
+  SeenProcess,
+  Session,
+  SessionContext,
+  Stamp,
+} from '../session-types.ts';
 
 /** What a step may react to: an event, or the signal that the connector is gone. */
 export type StepEvent = SessionEvent | Extract<SessionSignal, { type: 'link.cut' }>;
@@ -70,6 +81,8 @@ export function draftOf(context: SessionContext, event: StepEvent): Draft {
     restate: false,
   };
   if (event.fields) see(draft, event.fields);
+  // Any report may name them; they are stored with what it says, so that no moment is without them.
+  if (event.processes) keepProcesses(draft, event.processes);
   return draft;
 }
 
@@ -92,6 +105,12 @@ const ASIDE = new Set<StepEvent['type']>([
   'words.seen',
   'server.restarted',
 ]);
+
+/** Keeps which processes bear the session, in its context and its row. */
+export function keepProcesses(draft: Draft, processes: SeenProcess[]): void {
+  draft.context.processes = processes;
+  draft.columns.agent_processes = JSON.stringify(processes);
+}
 
 function newestOf({ newestAt }: SessionContext, type: StepEvent['type'], at: Stamp): Stamp {
   return ASIDE.has(type) ? newestAt : later(newestAt, at);
@@ -188,6 +207,16 @@ export function keepContent(draft: Draft): void {
 export function amend(draft: Draft, messageId: string, changes: MessageChanges): void {
   const session_id = draft.context.session.id;
   draft.content.push({ type: 'message_updated', session_id, message_id: messageId, changes });
+}
+
+/** Says of a tool use that is over that no result was reported; one that is reported yet, or was, wins over it. */
+export function amendWithoutResult(draft: Draft, messageId: string): void {
+  const { id: session_id } = draft.context.session;
+  const update: WeakUpdate = {
+    ...{ type: 'message_updated', session_id, message_id: messageId },
+    ...{ changes: { tool_output: NO_RESULT }, isWeak: true },
+  };
+  draft.content.push(update);
 }
 
 /** The part of a text that lists show; never half a character. */

@@ -4,15 +4,8 @@
  */
 import type { MessageChanges } from '../../src/protocol/nouns.ts';
 import { agentKey, isAgentOver, isOpenAt, isQuietSince, later } from '../evidence.ts';
-import type {
-  Agent,
-  BegunTool,
-  SeenProcess,
-  SessionContext,
-  Stamp,
-  ToolUse,
-} from '../session-types.ts';
-import { amend, type Draft, wireTime } from './draft.ts';
+import type { Agent, BegunTool, SessionContext, Stamp, ToolUse } from '../session-types.ts';
+import { amend, amendWithoutResult, type Draft, wireTime } from './draft.ts';
 
 /** Enough to recognise every report that can still be on its way. */
 const MAX_FINISHED = 20;
@@ -62,12 +55,6 @@ export function settle(draft: Draft): void {
   draft.context.turn = { ...turn, settledAt: later(draft.at, turn.settledAt) };
 }
 
-/** Keeps which processes bear the session, in its context and its row. */
-export function keepProcesses(draft: Draft, processes: SeenProcess[]): void {
-  draft.context.processes = processes;
-  draft.columns.agent_processes = JSON.stringify(processes);
-}
-
 /** Remembers a tool use that began. */
 export function addTool(draft: Draft, tool: ToolUse & Pick<BegunTool, 'messageId'>): void {
   draft.context.tools = [...draft.context.tools, { ...tool, at: draft.at }].slice(-MAX_TOOLS);
@@ -82,6 +69,18 @@ export function cutOffTools(draft: Draft, reason: string): void {
   }
   draft.context.tools = tools.map(withoutMessage);
   draft.context.finished = finished.map(withoutMessage);
+}
+
+/**
+ * A prompt follows: of the tool uses before it that no source has told the end of, none goes on. They were denied or cut
+ * off by a key, or their process was killed.
+ */
+export function closeTools(draft: Draft): void {
+  draft.context.finished = draft.context.finished.map((tool) => {
+    if (tool.messageId === undefined || !isOpenAt(tool, draft.at)) return tool;
+    amendWithoutResult(draft, tool.messageId);
+    return withoutMessage(tool);
+  });
 }
 
 /** A compaction that is refused ("not enough messages") reports no end: what follows it says that it is over. */

@@ -9,11 +9,12 @@ import {
   type EventOf,
   evidenceOf,
   keepContent,
+  keepProcesses,
   nameAfter,
   touch,
   wireTime,
 } from './draft.ts';
-import { endEverything, keepProcesses, noteOutcome, type TurnEdge } from './running.ts';
+import { endEverything, noteOutcome, type TurnEdge } from './running.ts';
 import { endTurn } from './turns.ts';
 import { wordsDropped } from './words.ts';
 

@@ -10,16 +10,7 @@ import {
   correctByRun,
   correctSent,
 } from './approvals.ts';
-import {
-  amend,
-  append,
-  type Draft,
-  type EventOf,
-  evidenceOf,
-  isDirect,
-  isShared,
-  touch,
-} from './draft.ts';
+import { amend, append, type Draft, type EventOf, evidenceOf, isShared, touch } from './draft.ts';
 import {
   addTool,
   adoptAgent,
@@ -53,19 +44,16 @@ export function toolStarted(draft: Draft, event: EventOf<'tool.started'>, edge: 
   if (mayRun(draft.before, tool.agentId, event.at)) {
     if (tool.agentId !== null) adoptAgent(draft, tool.agentId, event.agentType ?? 'unknown');
     else noteWork(draft, edge);
-    addTool(draft, { ...tool, ...messageOf(draft, event) });
+    addTool(draft, { ...tool, ...messageOf(event) });
     bindToTool(draft, tool);
-  } else remember(draft, { ...tool, ...messageOf(draft, event) }, false);
+  } else remember(draft, { ...tool, ...messageOf(event) }, false);
   draft.columns.last_tool = tool.name;
   touch(draft);
 }
 
-/** Who may have to give the tool use its end needs its message: only what we steer can be cut off. */
-function messageOf(
-  { before }: Draft,
-  { message }: EventOf<'tool.started'>,
-): Pick<BegunTool, 'messageId'> {
-  return message && isDirect(before.session) ? { messageId: message.id } : {};
+/** What may have to give the tool use its end needs its message. */
+function messageOf({ message }: EventOf<'tool.started'>): Pick<BegunTool, 'messageId'> {
+  return message ? { messageId: message.id } : {};
 }
 
 /** A tool use is over, whether it ran, failed or was refused: its permission was decided. */

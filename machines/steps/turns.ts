@@ -18,11 +18,11 @@ import {
 import {
   adoptAgent,
   beginTurn,
+  closeTools,
   closeTurn,
   cutOffCompaction,
   dropTools,
   keepAgents,
-  keepProcesses,
   settle,
   type TurnEdge,
 } from './running.ts';
@@ -60,6 +60,8 @@ export function turnStarted(draft: Draft, event: EventOf<'turn.started'>, edge: 
     evidenceOf(event),
   );
   dropTools(draft, (tool) => tool.agentId === null && isOpenAt(tool, event.at));
+  // A command of a session that we steer may outlive its turn, and its connector tells its end.
+  if (!isDirect(session)) closeTools(draft);
   cutOffCompaction(draft);
   draft.context.turn = { ...draft.context.turn, promptId: event.promptId, clearedAt: event.at };
   // Overtaken by its own tools, it is the prompt of the turn that they opened.
@@ -122,14 +124,14 @@ export function interruptionSeen(
 }
 
 /** The registry says that the session waits for words: turn, tools, agents and requests are over. */
-export function idleWitnessed(draft: Draft, event: EventOf<'witness.idle'>, edge: TurnEdge): void {
-  hearRegistry(draft, event);
+export function idleWitnessed(draft: Draft, _event: EventOf<'witness.idle'>, edge: TurnEdge): void {
+  hearRegistry(draft);
   endTurn(draft, [], edge, 'unknown');
 }
 
 /** The registry says that the session works: no dialog is open, also none of an agent. */
 export function busyWitnessed(draft: Draft, event: EventOf<'witness.busy'>, edge: TurnEdge): void {
-  hearRegistry(draft, event);
+  hearRegistry(draft);
   close(draft, (request) => isOpenAt(request, event.at), 'unknown', evidenceOf(event));
   beginUnnumbered(draft, edge);
   touch(draft);
@@ -141,18 +143,14 @@ export function waitingWitnessed(
   event: EventOf<'witness.waiting'>,
   edge: TurnEdge,
 ): void {
-  hearRegistry(draft, event);
+  hearRegistry(draft);
   beginUnnumbered(draft, edge);
   attentionNoticed(draft, event, true);
 }
 
-/** The registry speaks for the session, and names who bears it: a session that it brings back is never without them. */
-function hearRegistry(
-  draft: Draft,
-  { processes }: EventOf<'witness.idle' | 'witness.busy' | 'witness.waiting'>,
-): void {
+/** The registry speaks for the session. */
+function hearRegistry(draft: Draft): void {
   draft.context.hasRegistry = true;
-  if (processes !== undefined) keepProcesses(draft, processes);
 }
 
 /** Work without a prompt, such as a compaction, takes no number; a prompt or a tool brings one. */

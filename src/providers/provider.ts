@@ -5,7 +5,7 @@
 
 import type { SeenFields, SessionEvent } from '../../machines/session-events.ts';
 import type { ConnectorCommand, ThreadSettings } from '../../machines/session-facts.ts';
-import type { Session, Stamp } from '../../machines/session-types.ts';
+import type { SeenProcess, Session, Stamp } from '../../machines/session-types.ts';
 import { OrbitError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type {
@@ -28,6 +28,7 @@ import type {
   TelemetryReport,
   TranscriptPort,
   Transcripts,
+  Watch,
   WatchPort,
 } from './reports.ts';
 
@@ -262,6 +263,8 @@ export interface HookReading {
   replaces: boolean;
   /** The provider's id of the prompt that it belongs to. */
   promptId: string | undefined;
+  /** The process that ran it, by its id; null where that names none that this machine knows, or another user's. */
+  processOf(pid: number): SeenProcess | null;
   event(receipt: HookReceipt): SessionEvent;
   /** What its process prints to decide as a client did; null for a hook that decides nothing. */
   answer: ((order: ConnectorCommand) => HookAnswer) | null;
@@ -297,7 +300,7 @@ export interface Provider {
       ) => Promise<SubagentBranch | { unavailable: string }>)
     | null;
   /** Watches sessions that run in terminals, from the first look on; null where nothing is to be looked at. */
-  readonly watch: ((port: WatchPort) => Promise<{ close(): Promise<void> }>) | null;
+  readonly watch: ((port: WatchPort) => Promise<Watch>) | null;
   /** Conversations of before; null where none can be read. */
   readonly past: PastSessions | null;
   /** Reads the transcripts of such sessions; null where there are none. */

@@ -259,6 +259,14 @@ export interface WatchPort {
   onError(error: unknown): void;
 }
 
+/** A watch of sessions that run elsewhere. */
+export interface Watch {
+  /** Looks at this process too: a hook named it, and there may be no file of it. */
+  follow?(process: KnownProcess): void;
+  /** No report comes after it has resolved. */
+  close(): Promise<void>;
+}
+
 /** A session whose transcript is read as it grows. */
 export interface FollowedSession {
   sessionId: string;

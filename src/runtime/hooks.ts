@@ -3,7 +3,7 @@
  * its first event makes it appear. Hooks are never held back and never doubled: a key is in effect once.
  */
 import type { SessionEvent } from '../../machines/session-events.ts';
-import type { Stamp } from '../../machines/session-types.ts';
+import type { SeenProcess, Stamp } from '../../machines/session-types.ts';
 import { OrbitError } from '../errors.ts';
 import type { Images } from '../host/images.ts';
 import type { Logger } from '../log.ts';
@@ -114,6 +114,8 @@ export class Hooks {
     const end = found.live ? null : (pendingOf(found)?.end ?? null);
     found.live ??= this.#appear(found, arrival);
     const { live } = found;
+    const processes = newProcesses(live, arrival);
+    if (processes !== null) event.processes = processes;
     const isStart = event.type === 'turn.started' || event.type === 'session.started';
     if (isStart) this.#deps.lookUpBranch(live);
     return new Promise((resolve, reject) => {
@@ -247,6 +249,21 @@ export class Hooks {
     sessions.set(agentPid, hook.session_id);
     if (sessions.size > MAX_PROCESSES) sessions.delete(sessions.keys().next().value as number);
   }
+}
+
+/**
+ * Those that bear the session, where a hook names one more: its end is seen also where no registry file tells of it,
+ * and by a server that is started after it. What waited in the spool may name a pid that is another process now.
+ */
+function newProcesses(
+  { head: { snapshot } }: LiveSession,
+  { reading, agentPid, origin }: Arrival,
+): SeenProcess[] | null {
+  if (agentPid === null || origin === 'spool' || reading.role === 'end') return null;
+  const known = snapshot.hasTag('ended') ? [] : (snapshot.context.processes ?? []);
+  if (known.some(({ pid }) => pid === agentPid)) return null;
+  const process = reading.processOf(agentPid);
+  return process && [...known, process].sort((one, other) => one.pid - other.pid);
 }
 
 function pendingOf({ pendingStart }: Found): PendingStart | null {

@@ -55,7 +55,7 @@ export interface Runtime extends Pick<Core, 'rooms' | 'registry' | 'ledger' | 't
   /** Runs the way of a hook once, so that the first one does not wait for that. */
   warmUp(): void;
   /** Takes what the watch of registries and processes reports. */
-  witnesses: Pick<Witnesses, 'take'>;
+  witnesses: Pick<Witnesses, 'take' | 'attach'>;
   /** Takes what is known of threads that can be joined. */
   joins: Pick<Joins, 'port'>;
   /** Takes what transcripts tell, once a provider's reading is attached. */
@@ -84,13 +84,14 @@ export function createRuntime(deps: RuntimeDeps): Runtime {
     witness(live, item, committed) {
       inspection.witness(live, item, committed);
       transcripts.noticed(live, item);
+      witnesses.noticed(live);
       deps.notifications?.noticed(live, item);
       names?.noticed(live);
     },
   });
   const { rooms, ring, registry, ledger, news, threads, sessions } = core;
   const hooks = new Hooks({ ...core, providers, images, log: log.child('hooks') });
-  const witnesses = new Witnesses({ ...core, providers, log: log.child('watch') });
+  const witnesses: Witnesses = new Witnesses({ ...core, providers, log: log.child('watch') });
   const transcripts: TranscriptReading = new TranscriptReading({
     ...core,
     images,

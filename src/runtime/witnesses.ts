@@ -8,7 +8,7 @@ import type { SeenProcess, Session, Stamp } from '../../machines/session-types.t
 import type { SessionSnapshot } from '../../machines/view.ts';
 import type { Logger } from '../log.ts';
 import type { PendingStart, Providers, Threads } from '../providers/provider.ts';
-import type { WatchReport } from '../providers/reports.ts';
+import type { Watch, WatchReport } from '../providers/reports.ts';
 import type { Writer } from '../store/writer.ts';
 import { CLOCKS_OF_MACHINE, happenedAt, type StampClock, stampFromMicroseconds } from './clock.ts';
 import {
@@ -28,7 +28,7 @@ import type { Found, Registry } from './sessions/registry.ts';
 
 interface WitnessesDeps {
   providers: Pick<Providers, 'readHook'>;
-  registry: Pick<Registry, 'enter' | 'create' | 'peek'>;
+  registry: Pick<Registry, 'enter' | 'create' | 'peek' | 'live'>;
   writer: Pick<Writer, 'read'>;
   /** Threads that a connector holds. */
   threads: Pick<Threads, 'sessionOf'>;
@@ -65,12 +65,36 @@ const MAX_UNTOLD = 1000;
 export class Witnesses {
   readonly #deps: WitnessesDeps;
   readonly #standing = new Map<string, LastReport>();
+  readonly #watches = new Map<Session['provider'], Watch>();
+  /** The processes of a session that were last looked through for one to follow. */
+  readonly #followed = new WeakMap<LiveSession, SeenProcess[]>();
   /** Ends that could not be stored: nothing would tell them again. */
   #untold: WatchReport[] = [];
   #timer: NodeJS.Timeout | null = null;
 
   constructor(deps: WitnessesDeps) {
     this.#deps = deps;
+  }
+
+  /** From now on this watch looks at the processes that hooks name. */
+  attach(provider: Session['provider'], watch: Watch): void {
+    this.#watches.set(provider, watch);
+    for (const live of this.#deps.registry.live()) this.noticed(live);
+  }
+
+  /** Something was stored of a session. Cheap: called for every event. */
+  noticed(live: LiveSession): void {
+    const { snapshot } = live.head;
+    const { processes, session } = snapshot.context;
+    const watch = this.#watches.get(session.provider);
+    if (watch?.follow === undefined || processes === this.#followed.get(live)) return;
+    if (processes === undefined || snapshot.hasTag('ended')) return;
+    this.#followed.set(live, processes);
+    const seen = this.#standing.get(live.id)?.processes ?? [];
+    for (const { pid, start } of processes) {
+      if (!seen.some((process) => process.pid === pid))
+        watch.follow({ sessionId: live.id, pid, start });
+    }
   }
 
   /** Takes the reports of one look, in their order. Never throws. */
@@ -91,6 +115,7 @@ export class Witnesses {
   stop(): void {
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#timer = null;
+    this.#watches.clear();
     this.#standing.clear();
   }
 

@@ -2,7 +2,7 @@
  * From facts to rows: the one table that says what a fact changes in the database. Called by commit.ts
  * inside its transaction, with the revision each fact got there. Adding a fact? The compiler stops you here.
  */
-import type { Fact, RowNoted } from '../../machines/session-facts.ts';
+import type { Fact, RowNoted, WeakUpdate } from '../../machines/session-facts.ts';
 import type { StateChanges, TokenUsage } from '../protocol/nouns.ts';
 import type { Sqlite } from './database.ts';
 import type { EventItem } from './items.ts';
@@ -36,7 +36,13 @@ import {
   type SessionDraft,
   stamp,
 } from './row/draft.ts';
-import { appendMessage, dropMessages, type MessageTools, updateMessage } from './row/messages.ts';
+import {
+  appendMessage,
+  closeMessage,
+  dropMessages,
+  type MessageTools,
+  updateMessage,
+} from './row/messages.ts';
 import { stampToMs } from './text.ts';
 
 /** Sessions of which numbers are kept in memory; those of the others are looked up again. */
@@ -118,6 +124,7 @@ const WRITERS: { [Type in Fact['type']]: WriteFact<FactOf<Type>> } = {
 
   message_appended: (tools, draft, fact, revision) => appendMessage(tools, draft, fact, revision),
   message_updated: (tools, draft, fact, revision) => {
+    if ('isWeak' in fact) return closeMessage(tools, draft, fact as WeakUpdate, revision);
     updateMessage(tools, fact, revision);
     draft.amended.push(fact.message_id);
   },
@@ -171,7 +178,8 @@ function applyFact(tools: Tools, draft: SessionDraft, fact: Fact, revision: numb
   const write = Object.hasOwn(WRITERS, fact.type) ? WRITERS[fact.type] : null;
   if (write === null) throw new Error(`No rows are known for the fact ${JSON.stringify(fact)}`);
   const wrote = (write as WriteFact<Fact>)(tools, draft, fact, revision);
-  return fact.type === 'message_appended' ? (wrote as Instead) : undefined;
+  const isOfMessage = fact.type === 'message_appended' || fact.type === 'message_updated';
+  return isOfMessage ? (wrote as Instead) : undefined;
 }
 
 function refuseForeignFact(draft: SessionDraft, fact: Fact): void {

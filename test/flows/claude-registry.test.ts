@@ -2,6 +2,7 @@
  * What no hook says: the live registry of the CLI and its processes tell it. The processes are real ones; their
  * files are written as Claude writes them.
  */
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Terminals, terminalsIn } from '../support/claude-terminals.ts';
@@ -183,6 +184,79 @@ describe('a process that is gone', () => {
     await shows('reused', { work_status: 'working' });
     terminal.says('busy', { procStart: '1' });
     await shows('reused', { status: 'ended' });
+  });
+});
+
+describe('a process of which only hooks know', () => {
+  /** A session whose hooks name a process that has no registry file. */
+  async function named(id: string) {
+    const terminal = await terminals.open(id);
+    const { start, prompt } = scriptOf(id);
+    await deliver(server.url, start(), { key: hookKey(terminal.pid) });
+    await deliver(server.url, prompt('Go'), { key: hookKey(terminal.pid) });
+    return terminal;
+  }
+
+  it('ends its session when it is gone', async () => {
+    const terminal = await named('named');
+    // Stored together with what the hook told.
+    expect(JSON.parse(endOf('named').agent_processes ?? '[]')).toMatchObject([
+      { pid: terminal.pid, start: expect.stringMatching(/^\d+$/) },
+    ]);
+    await shows('named', { status: 'active', work_status: 'working' });
+    await terminal.kill();
+    await shows('named', { status: 'ended' });
+    expect(foldJournal(server.paths, 'named')).toEqual([]);
+  });
+
+  it('ends its session when it was gone before the server came back', async () => {
+    const terminal = await named('named-down');
+    await server.stop();
+    await terminal.kill();
+    await server.start();
+    await observer[Symbol.asyncDispose]();
+    observer = await observe(wsClient(server.url));
+    await shows('named-down', { status: 'ended' });
+  });
+
+  it('is looked at beside another one that has a file', async () => {
+    const one = await named('named-pair');
+    const other = await terminals.open('named-pair');
+    other.says('idle');
+    await vi.waitFor(() =>
+      expect(JSON.parse(endOf('named-pair').agent_processes ?? '[]')).toHaveLength(2),
+    );
+    await other.leave();
+    await vi.waitFor(() =>
+      expect(JSON.parse(endOf('named-pair').agent_processes ?? '[]')).toHaveLength(1),
+    );
+    await observer.settle();
+    expect(told('named-pair')).not.toContain('ended');
+    await one.kill();
+    await shows('named-pair', { status: 'ended' });
+  });
+
+  it('says nothing where its id names no process of this machine', async () => {
+    const gone = await terminals.open('named-nowhere');
+    await gone.kill();
+    await deliver(server.url, scriptOf('named-nowhere').prompt('Go'), { key: hookKey(gone.pid) });
+    await shows('named-nowhere', { status: 'active', work_status: 'working' });
+    expect(endOf('named-nowhere').agent_processes).toBeNull();
+  });
+});
+
+describe('a session whose file goes and comes', () => {
+  it('ends each time', async () => {
+    const terminal = await terminals.open('again');
+    terminal.says('idle');
+    await shows('again', { work_status: 'waiting' });
+    rmSync(join(server.paths.dir, '.claude', 'sessions', `${terminal.pid}.json`));
+    await shows('again', { status: 'ended' });
+    terminal.says('idle');
+    await shows('again', { status: 'active', work_status: 'waiting' });
+    await terminal.kill();
+    await shows('again', { status: 'ended' });
+    expect(endOf('again')).toMatchObject({ end_reason: 'killed' });
   });
 });
 

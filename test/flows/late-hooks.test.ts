@@ -2,7 +2,10 @@
  * Hooks overtake each other: the CLI runs them side by side. Whatever order they come in, each with the
  * moment it began, subscribers must end up with what is on disk, and content is never lost.
  */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { appendFileSync, mkdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { NO_RESULT } from '../../machines/session-facts.ts';
 import { wsClient } from '../support/clients.ts';
 import { differences } from '../support/compare.ts';
 import { foldJournal } from '../support/database.ts';
@@ -42,6 +45,94 @@ describe('a tool’s end that comes after its turn’s', () => {
     expect(await differences(server.url, observer)).toEqual([]);
     const messages = [...(observer.model.sessions.get(id)?.messages.values() ?? [])];
     expect(messages.find(({ tool_name }) => tool_name)?.tool_output).toBe('ok');
+  });
+});
+
+describe('a tool use of whose end nothing is told', () => {
+  /** The tool's message as a client that has followed everything shows it. */
+  const toolIn = (observer: Awaited<ReturnType<typeof observe>>, id: string) =>
+    [...(observer.model.sessions.get(id)?.messages.values() ?? [])].find(
+      ({ tool_name }) => tool_name,
+    );
+
+  it('is said to have no result once the next prompt comes: Esc in its dialog has no hook', async () => {
+    const id = 'denied-before';
+    const { prompt, toolStarts, asks } = scriptOf(id);
+    await using observer = await observe(wsClient(server.url));
+    for (const hook of [prompt('Go', 'p1'), toolStarts('t'), asks()]) {
+      await deliver(server.url, hook);
+    }
+    await observer.settle();
+    expect(toolIn(observer, id)?.tool_output).toBeNull();
+    await deliver(server.url, prompt('Something else', 'p2'));
+    await observer.settle();
+    expect(toolIn(observer, id)).toMatchObject({ tool_output: NO_RESULT, is_error: false });
+    expect(await differences(server.url, observer)).toEqual([]);
+    // Told once: another prompt says nothing new of it.
+    const told = observer.factsOf(id).length;
+    await deliver(server.url, prompt('And more', 'p3'));
+    await observer.settle();
+    const later = observer.factsOf(id).slice(told);
+    expect(later.filter(({ type }) => type === 'message_updated')).toEqual([]);
+    expect(foldJournal(server.paths, id)).toEqual([]);
+  });
+
+  it('has the result that its transcript told before, and the one that it tells later', async () => {
+    const path = join(server.paths.dir, '.claude/projects/-home-dev-shop/told-by-file.jsonl');
+    mkdirSync(dirname(path), { recursive: true });
+    const { prompt, toolStarts } = scriptOf('told-by-file');
+    const of = (hook: HookBody) => ({ ...hook, transcript_path: path });
+    const results = (output: string | null, error: boolean) => async () => {
+      await observer.settle();
+      expect(toolIn(observer, 'told-by-file')).toMatchObject({
+        ...{ tool_output: output, is_error: error },
+      });
+    };
+    await using observer = await observe(wsClient(server.url));
+    await deliver(server.url, of(prompt('Go', 'p1')));
+    await deliver(server.url, of(toolStarts('t')));
+    await deliver(server.url, of(prompt('Something else', 'p2')));
+    await results(NO_RESULT, false)();
+    const result = (uuid: string, content: string) => ({
+      ...{ uuid, timestamp: new Date().toISOString(), type: 'user', toolUseResult: content },
+      message: {
+        role: 'user',
+        content: [{ type: 'tool_result', tool_use_id: 't', content, is_error: true }],
+      },
+    });
+    appendFileSync(path, `${JSON.stringify(result('u1', 'User rejected tool use'))}\n`);
+    await vi.waitFor(results('User rejected tool use', true), { timeout: 15_000, interval: 20 });
+    await deliver(server.url, of(prompt('And more', 'p3')));
+    await results('User rejected tool use', true)();
+    expect(await differences(server.url, observer)).toEqual([]);
+  });
+
+  it('keeps the result that its transcript told before the prompt', async () => {
+    const path = join(server.paths.dir, '.claude/projects/-home-dev-shop/told-first.jsonl');
+    mkdirSync(dirname(path), { recursive: true });
+    const { prompt, toolStarts } = scriptOf('told-first');
+    const of = (hook: HookBody) => ({ ...hook, transcript_path: path });
+    await using observer = await observe(wsClient(server.url));
+    await deliver(server.url, of(prompt('Go', 'p1')));
+    await deliver(server.url, of(toolStarts('t')));
+    const row = {
+      ...{ uuid: 'u1', timestamp: new Date().toISOString(), type: 'user' },
+      message: {
+        role: 'user',
+        content: [{ type: 'tool_result', tool_use_id: 't', content: 'It ran.' }],
+      },
+    };
+    appendFileSync(path, `${JSON.stringify(row)}\n`);
+    const ran = async () => {
+      await observer.settle();
+      expect(toolIn(observer, 'told-first')?.tool_output).toBe('It ran.');
+    };
+    await vi.waitFor(ran, { timeout: 15_000, interval: 20 });
+    await deliver(server.url, of(prompt('Something else', 'p2')));
+    await ran();
+    const updates = observer.factsOf('told-first').filter(({ type }) => type === 'message_updated');
+    expect(updates).toHaveLength(1);
+    expect(await differences(server.url, observer)).toEqual([]);
   });
 });
 

@@ -1,5 +1,6 @@
 /** A request closes on evidence about that very request, and the history names it. */
 import { describe } from 'vitest';
+import { NO_RESULT } from '../../machines/session-facts.ts';
 import {
   agentBegan,
   agentEnded,
@@ -233,6 +234,8 @@ const CLOSING: Row[] = [
     'working',
     [
       said(),
+      // Denied by a key, it has no report of its own: what is known of its end wins over this.
+      { ...changed('tool-t1', { tool_output: NO_RESULT }), isWeak: true },
       closed('r1', 'cancelled', 'turn.started'),
       noted({}),
       delta({ work_status: 'working', pending_approval: null }),

@@ -26,6 +26,7 @@ function brokenHouse() {
       enter: async (_, visit) => (await visit({ live, pendingStart: null })) as never,
       create: () => live,
       peek: () => live,
+      live: () => [live],
     },
     ledger: {
       send(_, pending) {

@@ -57,13 +57,28 @@ export function processState(pid: number, start: string | null): ProcessState {
 }
 
 function exists(pid: number): boolean {
+  const code = codeOfSignal(pid);
+  // A process of another user refuses the signal, but it exists.
+  return code === null || code === 'EPERM';
+}
+
+/** Why a pid takes no signal of ours; null when it does. */
+function codeOfSignal(pid: number): string | undefined | null {
   try {
     process.kill(pid, 0);
-    return true;
+    return null;
   } catch (error) {
-    // A process of another user refuses the signal, but it exists.
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
+    return (error as NodeJS.ErrnoException).code;
   }
+}
+
+/**
+ * The process of this user that has this pid now. A pid that a container or another machine gave names none, or by
+ * chance one that has nothing to do with it.
+ */
+export function ownProcess(pid: number): { pid: number; start: string | null } | null {
+  if (codeOfSignal(pid) !== null || processState(pid, null) === 'gone') return null;
+  return { pid, start: statOf(pid)?.start ?? null };
 }
 
 /**

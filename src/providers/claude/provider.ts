@@ -13,6 +13,7 @@ import type { TranscriptPort, WatchPort } from '../reports.ts';
 import { answerOf } from './hooks/answers.ts';
 import { eventFromHook, fieldsFrom, hookNameOf } from './hooks/events.ts';
 import { readSubagentTools } from './hooks/subagent-tools.ts';
+import { ownProcess } from './process.ts';
 import { parseLogs } from './telemetry.ts';
 import type { TranscriptBranches } from './transcript-branch.ts';
 
@@ -90,6 +91,7 @@ function readHook(hook: Hook): HookReading | null {
     replaces: isStart && hook.source === 'clear',
     promptId: hook.prompt_id || undefined,
     answer: ANSWERED.has(name) ? (order) => answerOf(hook, order) : null,
+    processOf: ownProcess,
     event: (receipt) => eventFromHook(hook, receipt),
     session: (at, pending, agentPid) => sessionFromHooks(hook, at, pending, agentPid),
   };

@@ -104,9 +104,12 @@ export class RegistryWatch {
     this.#warn(this.#options.homes.map(folderOf).join(', '), reason);
   }
 
-  /** Looks at one more process from now on: one that a hook named and that has no registry file. */
+  /** Looks at one more process from now on: one that a hook named, which may have no registry file. */
   follow(process: KnownProcess): void {
+    const { sessionId, pid } = process;
+    if (this.#known.some((one) => one.pid === pid && one.sessionId === sessionId)) return;
     this.#known.push(process);
+    void this.look();
   }
 
   /** Looks at everything now. A call during a look makes one more after it; it never rejects. */
@@ -237,7 +240,10 @@ export class RegistryWatch {
     const { entry, home } = file;
     const isBackground = entry.kind === 'bg' && entry.jobId !== null;
     const job = isBackground ? await this.#jobOf(join(home, 'jobs', entry.jobId ?? '')) : null;
-    return { path, entry, present: !missing.has(path), process: this.#stateOf(entry), job };
+    const process = this.#stateOf(entry);
+    // It may have gone in order since its file was read.
+    const isThere = process !== 'gone' || (await inodeOf(path)) !== null;
+    return { path, entry, present: isThere && !missing.has(path), process, job };
   }
 
   /** What is left of the processes of before the restart: those without a file, until they end. */
@@ -250,7 +256,14 @@ export class RegistryWatch {
     const seen = this.#known.map(({ sessionId, pid, start }): SeenFile => {
       const entry = { ...NO_ENTRY, sessionId, pid, procStart: start };
       const state = processState(pid, start);
-      return { path: `known:${pid}`, entry, present: state !== 'gone', process: state, job: null };
+      // After `/clear` one process is known as the bearer of both sessions.
+      return {
+        path: `known:${pid}:${sessionId}`,
+        entry,
+        present: state !== 'gone',
+        process: state,
+        job: null,
+      };
     });
     this.#known = this.#known.filter(({ pid, start }) => processState(pid, start) !== 'gone');
     return seen;

@@ -115,8 +115,8 @@ export class RegistryFold {
   /** Live files of the last look by path. */
   #files: ReadonlyMap<string, RegistryEntry> = new Map();
   readonly #sessions = new Map<string, KnownSession>();
-  /** Start of the newest process whose end was reported, by session; only while a file of it is left. */
-  #gone = new Map<string, number>();
+  /** Processes that the last look found to be over, by session: that was reported, or others bore the session. */
+  #gone = new Map<string, Set<string>>();
 
   /**
    * Takes one look at every file of every home. A file that is gone is given once more, with `present`
@@ -188,20 +188,26 @@ export class RegistryFold {
   /** Sessions that have lost their last process; also those whose files say so at the very first look. */
   #ended(over: readonly SeenFile[], live: readonly RegistryEntry[], now: number): WatchReport[] {
     const reports: WatchReport[] = [];
-    const gone = new Map<string, number>();
+    const gone = new Map<string, Set<string>>();
     const files = new Map<string, SeenFile[]>();
     for (const file of over) {
       files.set(file.entry.sessionId, [...(files.get(file.entry.sessionId) ?? []), file]);
     }
     for (const [sessionId, of] of files) {
-      const newest = of.reduce((one, other) => (startOf(other) > startOf(one) ? other : one));
-      const told = this.#gone.get(sessionId) ?? -1;
-      gone.set(sessionId, Math.max(told, startOf(newest)));
+      const told = this.#gone.get(sessionId);
+      gone.set(sessionId, new Set(of.map(lifeOf)));
+      const [first, ...others] = of.filter((file) => told?.has(lifeOf(file)) !== true);
+      if (first === undefined) continue;
+      const newest = others.reduce(
+        (one, other) => (startOf(other) > startOf(one) ? other : one),
+        first,
+      );
       const goesOn = live.some(
         (entry) => entry.sessionId === sessionId || isSameProcess(entry, newest.entry),
       );
-      if (goesOn || startOf(newest) <= told) continue;
-      const { pid, procStart } = newest.entry;
+      if (goesOn) continue;
+      // Its file may have been away only for a while, with its process alive: it ends again, having said more.
+      const said = newest.entry.statusUpdatedAt ?? '';
       reports.push({
         witness: 'process',
         what: 'process.gone',
@@ -209,7 +215,7 @@ export class RegistryFold {
         reason: goneReason(newest),
         pids: pidsOf(of.map(({ entry }) => entry)),
         stamp: now,
-        key: `process:gone:${sessionId}:${pid}@${procStart ?? startOf(newest)}`,
+        key: `process:gone:${sessionId}:${lifeOf(newest)}:${said}`,
       });
     }
     this.#gone = gone;
@@ -285,6 +291,11 @@ function goneReason({ job, present }: SeenFile): GoneReason {
 
 function isSameProcess(one: RegistryEntry, other: RegistryEntry): boolean {
   return one.pid === other.pid && one.procStart === other.procStart;
+}
+
+/** One life of a process: a pid is given again. */
+function lifeOf({ entry: { pid, procStart, startedAt } }: SeenFile): string {
+  return `${pid}@${procStart ?? startedAt ?? 0}`;
 }
 
 function startOf({ entry }: SeenFile): number {

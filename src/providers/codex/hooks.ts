@@ -28,6 +28,8 @@ export function readCodexHook(
     replaces: false,
     promptId: turnOf(hook) ?? undefined,
     answer: null,
+    // Codex names none.
+    processOf: () => null,
     event: (receipt) => eventOf(hook, receipt),
     session: (at) => sessionOf(hook, at),
   };

@@ -2,6 +2,7 @@
  * The conversation's messages in their order, each once, whichever source reports it. Called by rows.ts, which
  * owns the switch.
  */
+import { NO_RESULT, type WeakUpdate } from '../../../machines/session-facts.ts';
 import type { Message, MessageChanges } from '../../protocol/nouns.ts';
 import type { SessionMessage } from '../../protocol/server.ts';
 import { stampToMs, storable, storableJson, storableOrNull } from '../text.ts';
@@ -180,7 +181,8 @@ function missingIn(stored: StoredMessage, message: Message, origin: string): Mes
     changes.content = content;
   }
   const isCut = stored.tool_output?.endsWith(CUT_SIGN) === true && isTranscript;
-  if (message.tool_output !== null && (stored.tool_output === null || isCut)) {
+  const isUnknown = stored.tool_output === null || stored.tool_output === NO_RESULT;
+  if (message.tool_output !== null && (isUnknown || isCut)) {
     const output = storable(message.tool_output);
     if (output !== stored.tool_output) changes.tool_output = output;
     if (Number(message.is_error) !== stored.is_error) changes.is_error = message.is_error;
@@ -191,6 +193,24 @@ function missingIn(stored: StoredMessage, message: Message, origin: string): Mes
   }
   if (message.images?.length && stored.images_json === null) changes.images = message.images;
   return changes;
+}
+
+/**
+ * Says of a tool use that it is over, where nothing else is known of its end.
+ *
+ * @returns what is told instead; null when its end is known
+ */
+export function closeMessage(
+  tools: MessageTools,
+  draft: SessionDraft,
+  { isWeak: _, ...update }: WeakUpdate,
+  revision: number,
+): MessageUpdated | null {
+  const stored = tools.statements.message.get(update.message_id, update.session_id);
+  if (stored === undefined || stored.tool_output !== null) return null;
+  updateMessage(tools, update, revision);
+  draft.amended.push(update.message_id);
+  return update;
 }
 
 /** Takes messages out of the conversation. */

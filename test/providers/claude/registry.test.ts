@@ -213,6 +213,28 @@ describe('the end of a session', () => {
     expect(fold.look([killed], 3)).toEqual([]);
   });
 
+  it('is reported when the older of two processes ends last, whose other file is left behind', () => {
+    const fold = new RegistryFold();
+    const [older, newer] = [entry({ pid: 1, startedAt: 1 }), entry({ pid: 2, startedAt: 2 })];
+    fold.look([seen(older), seen(newer)], 1);
+    const dead = seen(newer, { process: 'gone' });
+    expect(brief(fold.look([seen(older), dead], 2))).not.toContain('gone (killed)');
+    expect(brief(fold.look([seen(older, { process: 'gone' }), dead], 3))).toEqual([
+      'gone (killed)',
+    ]);
+    expect(fold.look([seen(older, { process: 'gone' }), dead], 4)).toEqual([]);
+  });
+
+  it('has another key each time, where its file was only away for a while', () => {
+    const fold = new RegistryFold();
+    const keys = [1000, 2000].flatMap((statusUpdatedAt) => {
+      const file = entry({ statusUpdatedAt });
+      fold.look([seen(file)], statusUpdatedAt);
+      return fold.look([seen(file, { present: false })], statusUpdatedAt).map(({ key }) => key);
+    });
+    expect(new Set(keys).size).toBe(2);
+  });
+
   it('is never concluded from a pid of another machine', () => {
     const fold = new RegistryFold();
     fold.look([seen(entry(), { process: null })], 1);
