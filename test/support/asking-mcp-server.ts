@@ -1,5 +1,5 @@
 /**
- * A small MCP server on stdio, run by Codex itself: `add` adds, `survey` asks its user a form before it
+ * A small MCP server on stdio, run by the agent itself: `add` adds, `survey` asks its user a form before it
  * answers; which one, `form` in its arguments says. Its text is written into a scratch folder and run from there.
  */
 import { writeFileSync } from 'node:fs';
@@ -62,15 +62,21 @@ const SURVEY: McpForm = {
   },
 };
 
-/** Writes the server into a folder and returns the table that makes Codex start it as \`calc\`. */
-export function mcpServerTable(folder: string, forms: readonly McpForm[] = [SURVEY]): string {
+/** Writes the server into a folder and returns how it is started: a program and its words. */
+export function writeMcpServer(folder: string, forms: readonly McpForm[] = [SURVEY]) {
   const path = join(folder, 'calc-server.mjs');
   const asked = join(folder, 'forms.json');
   writeFileSync(path, PROGRAM);
   writeFileSync(asked, JSON.stringify(forms));
+  return { command: process.execPath, args: [path, asked] };
+}
+
+/** The same, as the table that makes Codex start it as \`calc\`. */
+export function mcpServerTable(folder: string, forms: readonly McpForm[] = [SURVEY]): string {
+  const { command, args } = writeMcpServer(folder, forms);
   return `
 [mcp_servers.calc]
-command = ${JSON.stringify(process.execPath)}
-args = ${JSON.stringify([path, asked])}
+command = ${JSON.stringify(command)}
+args = ${JSON.stringify(args)}
 `;
 }

@@ -4,7 +4,7 @@
  * its line in the table below; what is not in it is observed and changes nothing.
  */
 import type { SeenFields, SessionEvent } from '../../../../machines/session-events.ts';
-import type { Stamp } from '../../../../machines/session-types.ts';
+import type { Decision, Stamp } from '../../../../machines/session-types.ts';
 import { entry, wireTime } from '../../../protocol/encode.ts';
 import type { Hook } from '../../../protocol/hook.ts';
 import type { Message } from '../../../protocol/nouns.ts';
@@ -71,7 +71,7 @@ const TRANSLATIONS: Record<string, Translate> = {
     type: 'approval.resolved',
     requestId: null,
     server: hook.mcp_server_name ?? null,
-    decision: hook.action === 'accept' ? 'answered' : 'cancelled',
+    decision: elicited(hook.action),
   }),
   Notification: notified,
   SubagentStart: agentReported('agent.started'),
@@ -279,6 +279,13 @@ function agentReported(type: 'agent.started' | 'agent.finished'): Translate {
   };
 }
 
+/** What became of an MCP server's form, by the CLI's word for what its person did. */
+function elicited(action: string | null | undefined): Decision {
+  if (action === 'accept') return 'answered';
+  if (action === 'decline') return 'denied';
+  return action === 'cancel' ? 'cancelled' : 'unknown';
+}
+
 function notified(hook: Hook, receipt: HookReceipt): SessionEvent {
   const base = seen(hook, receipt.at);
   switch (hook.notification_type) {
@@ -309,7 +316,8 @@ function notified(hook: Hook, receipt: HookReceipt): SessionEvent {
         type: 'approval.resolved',
         requestId: null,
         server: null,
-        decision: 'answered',
+        // It may come before the hook of the result, and ends with the same word.
+        decision: elicited(/: (\w+)$/.exec(hook.message ?? '')?.[1]),
       };
     default:
       return observed(hook, receipt.at);
