@@ -16,6 +16,16 @@ function directoryFrom(typed: string | undefined, isElsewhere: boolean): string 
 
 const DIRECTORY = { description: 'Directory on the machine of the server; this one unless given' };
 
+const CLAUDE_IN_TERMINAL =
+  'A session of Claude Code begins in a terminal: run `claude` there. It is shown and answered here by itself';
+
+/** The only provider whose sessions begin here. @throws ExitError 64 */
+function providerFrom(typed: string): 'codex' {
+  if (typed === 'codex') return typed;
+  if (typed === 'claude') throw new ExitError(EXIT.usage, CLAUDE_IN_TERMINAL);
+  throw new ExitError(EXIT.usage, `--provider is codex, not ${JSON.stringify(typed)}`);
+}
+
 /** Begins a session. */
 export class NewCommand extends ClientCommand {
   static override paths = [['new']];
@@ -32,12 +42,12 @@ export class NewCommand extends ClientCommand {
   });
 
   prompt = Option.String({ required: false, name: 'PROMPT' });
-  provider = Option.String('--provider', 'codex', { description: 'Whose agent: codex or claude' });
+  provider = Option.String('--provider', 'codex', { description: 'Whose agent: codex' });
   dir = Option.String('--dir', DIRECTORY);
   model = Option.String('--model', { description: "One of the provider's models" });
   effort = Option.String('--effort', { description: 'How long it thinks, such as high' });
   mode = Option.String('--mode', {
-    description: 'What it may do unasked: such as on-request or never (codex), plan (claude)',
+    description: 'What it may do unasked: such as on-request or never',
   });
   sandbox = Option.String('--sandbox', {
     description: 'What Codex may touch: read-only, workspace-write or danger-full-access',
@@ -48,14 +58,13 @@ export class NewCommand extends ClientCommand {
   branch = Option.String('--branch', { description: 'Name of that branch; also says --worktree' });
 
   protected async run(): Promise<number> {
-    const cwd = directoryFrom(this.dir, this.isElsewhere());
+    const message = this.#message();
     const prompt = this.prompt === undefined ? null : await this.wordsFrom(this.prompt);
     if (prompt?.trim() === '')
       throw new ExitError(EXIT.usage, 'The prompt is empty; say what to do');
     if (prompt === null && this.effort !== undefined) {
       throw new ExitError(EXIT.usage, '--effort goes with a prompt; say what to do');
     }
-    const message = this.#message(cwd);
     return await this.speak(async (client) => {
       const { session } = await client.request(message);
       // Said before the prompt is sent: when that is refused, the session is there all the same.
@@ -71,18 +80,15 @@ export class NewCommand extends ClientCommand {
     return client.request({ type: 'send_message', ...about });
   }
 
-  #message(cwd: string): Extract<ClientMessage, { type: 'create_session' }> {
-    const { provider, model, mode, sandbox, branch } = this;
-    if (provider !== 'codex' && provider !== 'claude') {
-      const sentence = `--provider is codex or claude, not ${JSON.stringify(provider)}`;
-      throw new ExitError(EXIT.usage, sentence);
-    }
+  #message(): Extract<ClientMessage, { type: 'create_session' }> {
+    const provider = providerFrom(this.provider);
+    const { model, mode, sandbox, branch } = this;
+    const cwd = directoryFrom(this.dir, this.isElsewhere());
     const hasWorktree = this.worktree || branch !== undefined;
     return {
       ...{ type: 'create_session', provider, cwd },
       ...(model !== undefined && { model }),
-      ...(mode !== undefined &&
-        (provider === 'codex' ? { approval_policy: mode } : { permission_mode: mode })),
+      ...(mode !== undefined && { approval_policy: mode }),
       ...(sandbox !== undefined && { sandbox_mode: sandbox }),
       ...(hasWorktree && { worktree: branch === undefined ? {} : { branch } }),
     };

@@ -82,3 +82,17 @@ it('reads the prompt from stdin, and begins nothing when it is empty', async () 
   expect(await run('Count the\nsheep\n')).toBe(0);
   expect(await said('search', 'sheep')).toContain('Count the sheep');
 }, 60_000);
+
+it('says that Claude Code begins in a terminal, and asks no server', async () => {
+  // Nobody listens there.
+  const refused = await home.run(
+    'new',
+    'Hi',
+    '--provider',
+    'claude',
+    '--url',
+    'http://127.0.0.1:9',
+  );
+  expect(refused).toMatchObject({ exitCode: 64, stdout: '' });
+  expect(refused.stderr).toContain('begins in a terminal');
+});
