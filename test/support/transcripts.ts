@@ -70,10 +70,13 @@ export function recordedSession(home: string, name: string): Recorded {
   const [begin = 0, end = 0] = [times[0], times.at(-1)];
   const now = Date.now();
   const moved = (ms: number) => now - Math.floor((end - ms) * Math.min(1, 9000 / (end - begin)));
-  const lines = text.replace(
-    /"timestamp":"([^"]+)"/g,
-    (_, time) => `"timestamp":"${new Date(moved(Date.parse(time))).toISOString()}"`,
-  );
+  const lines = text
+    .replace(
+      /"timestamp":"([^"]+)"/g,
+      (_, time) => `"timestamp":"${new Date(moved(Date.parse(time))).toISOString()}"`,
+    )
+    // What the fake API was to do stood in the task of a subagent; the recorded hooks were kept without it.
+    .replace(/("prompt":"[^"@]*) @@[\w+/=]+@@"/g, '$1"');
   const own = { session_id: id, transcript_path: path };
   const hooks = recordedSequence(name).map((hook, n) => ({
     ...{ ...hook, ...own },
