@@ -40,7 +40,16 @@ export async function startWatchingDock(): Promise<Dock> {
   return await openDock(({ own, home }) => symlink(join(home, '.claude'), join(own, '.claude')));
 }
 
-async function openDock(settle: (homes: { own: string; home: string }) => Promise<void>) {
+/** One that watches these Claude homes, in which the CLI lives by its `CLAUDE_CONFIG_DIR`, and has hooks in each. */
+export async function startDockOfHomes(homes: readonly string[]): Promise<Dock> {
+  return await openDock(async () => {}, homes);
+}
+
+/** @param homes  none: the CLI lives in the home of its user, as without `CLAUDE_CONFIG_DIR` */
+async function openDock(
+  settle: (homes: { own: string; home: string }) => Promise<void>,
+  homes: readonly string[] = [],
+) {
   const folder = await mkdtemp(join(tmpdir(), 'odd-'));
   const data = join(folder, 'data');
   // Not the caller's environment: an ORBITDOCK_ variable of the machine would be obeyed.
@@ -49,7 +58,8 @@ async function openDock(settle: (homes: { own: string; home: string }) => Promis
   const cli = async (...more: string[]): Promise<void> => {
     await promisify(execFile)(process.execPath, words(...more), { env });
   };
-  const start = (bind: string) => startServer(words('--bind', bind), env);
+  const named = homes.flatMap((home) => ['--claude-home', home]);
+  const start = (bind: string) => startServer(words('--bind', bind, ...named), env);
   let server = await start('127.0.0.1:0').catch(async (error) => {
     await rm(folder, { recursive: true, force: true });
     throw error;
@@ -66,7 +76,8 @@ async function openDock(settle: (homes: { own: string; home: string }) => Promis
     async installIn({ home }: { home: string }) {
       await settle({ own: folder, home });
       await cli('init', '--server-url', url);
-      await cli('install-hooks', '--settings-path', join(home, '.claude', 'settings.json'));
+      for (const claude of homes.length > 0 ? homes : [join(home, '.claude')])
+        await cli('install-hooks', '--settings-path', join(claude, 'settings.json'));
     },
     async [Symbol.asyncDispose]() {
       try {
