@@ -29,6 +29,8 @@ interface HooksDeps {
   answers: Pick<Answers, 'hasRoom' | 'expect' | 'expectWords' | 'taken'>;
   clock: StampClock;
   images: Pick<Images, 'keep'>;
+  /** A hook has named one more process of the session, and that is stored. */
+  named: (live: LiveSession) => void;
   /** Looks up the branch of a directory and tells the session; runs beside. */
   lookUpBranch: (live: LiveSession) => void;
   log: Logger;
@@ -123,8 +125,9 @@ export class Hooks {
       const isWaiting = this.#expect(arrival, event);
       const settle = (error: Error | null) => {
         if (isWaiting && key !== null) this.#deps.answers.taken(key, live, error === null);
-        if (error) reject(error);
-        else resolve();
+        if (error) return reject(error);
+        if (processes !== null) this.#deps.named(live);
+        resolve();
       };
       this.#deps.ledger.send(live, { event, after, origin, caller, key, settle });
       // What is newer than the end is of a process that goes on with the session.

@@ -84,13 +84,15 @@ export function createRuntime(deps: RuntimeDeps): Runtime {
     witness(live, item, committed) {
       inspection.witness(live, item, committed);
       transcripts.noticed(live, item);
-      witnesses.noticed(live);
       deps.notifications?.noticed(live, item);
       names?.noticed(live);
     },
   });
   const { rooms, ring, registry, ledger, news, threads, sessions } = core;
-  const hooks = new Hooks({ ...core, providers, images, log: log.child('hooks') });
+  const hooks = new Hooks({
+    ...{ ...core, providers, images, log: log.child('hooks') },
+    named: (live) => witnesses.named(live),
+  });
   const witnesses: Witnesses = new Witnesses({ ...core, providers, log: log.child('watch') });
   const transcripts: TranscriptReading = new TranscriptReading({
     ...core,

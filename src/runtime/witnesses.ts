@@ -66,8 +66,6 @@ export class Witnesses {
   readonly #deps: WitnessesDeps;
   readonly #standing = new Map<string, LastReport>();
   readonly #watches = new Map<Session['provider'], Watch>();
-  /** The processes of a session that were last looked through for one to follow. */
-  readonly #followed = new WeakMap<LiveSession, SeenProcess[]>();
   /** Ends that could not be stored: nothing would tell them again. */
   #untold: WatchReport[] = [];
   #timer: NodeJS.Timeout | null = null;
@@ -79,21 +77,17 @@ export class Witnesses {
   /** From now on this watch looks at the processes that hooks name. */
   attach(provider: Session['provider'], watch: Watch): void {
     this.#watches.set(provider, watch);
-    for (const live of this.#deps.registry.live()) this.noticed(live);
+    for (const live of this.#deps.registry.live()) this.named(live);
   }
 
-  /** Something was stored of a session. Cheap: called for every event. */
-  noticed(live: LiveSession): void {
-    const { snapshot } = live.head;
-    const { processes, session } = snapshot.context;
+  /** A hook has named a process of the session. */
+  named({ id, head: { snapshot } }: LiveSession): void {
+    const { processes = [], session } = snapshot.context;
     const watch = this.#watches.get(session.provider);
-    if (watch?.follow === undefined || processes === this.#followed.get(live)) return;
-    if (processes === undefined || snapshot.hasTag('ended')) return;
-    this.#followed.set(live, processes);
-    const seen = this.#standing.get(live.id)?.processes ?? [];
+    if (watch?.follow === undefined || snapshot.hasTag('ended')) return;
+    const seen = this.#standing.get(id)?.processes ?? [];
     for (const { pid, start } of processes) {
-      if (!seen.some((process) => process.pid === pid))
-        watch.follow({ sessionId: live.id, pid, start });
+      if (!seen.some((process) => process.pid === pid)) watch.follow({ sessionId: id, pid, start });
     }
   }
 

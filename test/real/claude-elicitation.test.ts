@@ -7,7 +7,7 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import type { ApprovalRequest } from '../../src/protocol/nouns.ts';
 import { writeMcpServer } from '../support/asking-mcp-server.ts';
 import { type AskedClient, askedClient, noHookIsLeft } from './asked.ts';
@@ -62,8 +62,14 @@ test('a form of an MCP server is shown at once, and its dialog in the terminal d
   expect(await person.answer(first, { answer: 'yes' })).toBe('watched_only');
   await claude.press('Down');
   await claude.waitFor(/❯ Accept/);
-  await claude.press('Enter');
-  await claude.waitFor(/The first is over\./);
+  // A dialog takes no Enter in its first moments.
+  await vi.waitFor(
+    async () => {
+      await claude.press('Enter');
+      await claude.waitFor(/The first is over\./, 3000);
+    },
+    { timeout: 20_000, interval: 100 },
+  );
   expect(await person.settled(first)).toMatchObject({ decision: 'answered' });
   expect(results()).toContain('accept');
 
