@@ -8,7 +8,7 @@ import type { KeepImage, TranscriptNews } from '../../reports.ts';
 import type { TailPosition } from '../../shared/lines.ts';
 import type { ThreadItem } from '../protocol/generated/v2/ThreadItem.ts';
 import type { TurnError } from '../protocol/generated/v2/TurnError.ts';
-import { messageFrom, messageIdOf } from '../thread/items.ts';
+import { messageFrom, messageIdOf, wordsIdOf } from '../thread/items.ts';
 import { SANDBOX_MODES } from '../thread/threads.ts';
 import { failedMessage } from '../thread/turn-control.ts';
 import type { RolloutReport } from './rollout.ts';
@@ -96,7 +96,7 @@ export class RolloutNews {
     const make = messageMaker(item, { sessionId: this.#sessionId, timestamp: timeOf(at) });
     if (make === null) return;
     this.#piece.messages.push(make);
-    this.#newest = messageIdOf(this.#sessionId, item.id);
+    this.#newest = idOf(item, this.#sessionId);
     if ('status' in item && item.status === 'declined') this.#declined(item.id, at);
   }
 
@@ -196,6 +196,7 @@ function messageMaker(
   about: { sessionId: string; timestamp: string },
 ): MakeMessage | null {
   if (messageFrom(item, about) === null) return null;
+  const id = idOf(item, about.sessionId);
   return (keep) => {
     const images: ImageInput[] = [];
     const collect: KeepImage = (bytes) => {
@@ -203,9 +204,13 @@ function messageMaker(
       if ('image' in kept) images.push(kept.image);
       return kept;
     };
-    const message = messageFrom(item, about, collect) as Message;
+    const message = { ...(messageFrom(item, about, collect) as Message), id };
     return images.length > 0 ? { ...message, images } : message;
   };
+}
+
+function idOf(item: ThreadItem, sessionId: string): string {
+  return item.type === 'userMessage' ? wordsIdOf(sessionId, item) : messageIdOf(sessionId, item.id);
 }
 
 /** Of the last request, which is what fills the window. After a compaction only its total is known. */

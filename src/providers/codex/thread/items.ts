@@ -28,6 +28,17 @@ export function messageIdOf(sessionId: string, itemId: string): string {
   return `${sessionId}:${itemId}`;
 }
 
+/** Ids that this server gives to messages of its clients; those of terminals are bare UUIDs. */
+const OUR_IDS = /^(user|steer)-[0-9a-f-]{36}$/;
+
+/** The id of a user's words: those of a client of a server like this one keep the id that it gave them. */
+export function wordsIdOf(
+  sessionId: string,
+  { id, clientId }: Pick<ItemOf<'userMessage'>, 'id' | 'clientId'>,
+): string {
+  return clientId !== null && OUR_IDS.test(clientId) ? clientId : messageIdOf(sessionId, id);
+}
+
 const NOT_KEPT: KeepImage = () => ({ refusal: 'images of the past are not copied' });
 
 /**

@@ -12,7 +12,7 @@ import type { ThreadItem } from '../protocol/generated/v2/ThreadItem.ts';
 import type { ThreadTokenUsage } from '../protocol/generated/v2/ThreadTokenUsage.ts';
 import type { Turn } from '../protocol/generated/v2/Turn.ts';
 import type { TurnError } from '../protocol/generated/v2/TurnError.ts';
-import { messageIdOf, saidBy, textFrom, toolEntry, toolFrom } from './items.ts';
+import { messageIdOf, saidBy, textFrom, toolEntry, toolFrom, wordsIdOf } from './items.ts';
 import { fieldsFrom } from './threads.ts';
 import { failedMessage } from './turn-control.ts';
 
@@ -34,8 +34,6 @@ export interface Reports {
   cut(): void;
 }
 
-/** Ids that this server gives to messages of its clients; those of terminals are bare UUIDs. */
-const OUR_IDS = /^(user|steer)-[0-9a-f-]{36}$/;
 /** The size of the context window when Codex names none. */
 const DEFAULT_WINDOW = 200_000;
 
@@ -234,9 +232,8 @@ class ThreadReports implements Reports {
     }
     const { text, images } = saidBy(item.content);
     const shown = images.length > 0 ? { images } : {};
-    const base = this.#baseOf(item, atMs);
-    // Of a server like this one, maybe of this one before it was started anew: the same message.
-    if (clientId !== null && OUR_IDS.test(clientId)) base.id = clientId;
+    // Those of a server like this one may be of this one before it was started anew: the same message.
+    const base = { ...this.#baseOf(item, atMs), id: wordsIdOf(this.#deps.sessionId, item) };
     const message = entry({ ...base, message_type: 'user', content: text, ...shown });
     return this.#report({ type: 'message.added', message, turnId });
   }
