@@ -93,6 +93,8 @@ export const GUARDS = {
   coversTurn: (context: SessionContext, event: EventOf<'link.cut'>) =>
     covers(context.turn, event.at),
   hasRequests: (context: SessionContext) => context.approvals.length > 0,
+  /** Something goes on beside the main thread, or is asked. */
+  hasWork: (context: SessionContext) => context.approvals.length > 0 || context.agents.length > 0,
   hasOutbox: (context: SessionContext) => context.outbox.length > 0,
   hasEmptyOutbox: (context: SessionContext) => context.outbox.length === 0,
   isSteered: (context: SessionContext) => isDirect(context.session),

@@ -55,15 +55,16 @@ async function run(terminal: CodexTerminal, session: SteeredSession, name: strin
   const last = async () => (await session.messages('tool')).at(-1);
   await expect.poll(async () => (await session.snapshot()).work_status, PATIENT).toBe('waiting');
   // Closed in the terminal, too, which shows what became of it.
+  const behind = (shown: string) => shown.slice(shown.indexOf(`› ${name}`));
   const screen = await terminal.waitFor(
-    (shown) => !DIALOG.test(shown) && /› [^\n]*\n[^\n]*\n[^\n]*$/.test(shown.trimEnd()),
+    (shown) => !DIALOG.test(shown) && /Done\. last user|interrupted/i.test(behind(shown)),
   );
   return {
     answer: answer.type === 'ack' ? 'ack' : 'code' in answer ? answer.code : answer.type,
     history: await historyOf(session, request.id),
     tool: await last(),
     ran: existsSync(race.path),
-    screen: screen.slice(screen.lastIndexOf(name)),
+    screen: behind(screen),
   };
 }
 
@@ -87,11 +88,16 @@ async function races(dock: SharedDock): Promise<string[]> {
     ends.push(end);
     expect(more, end).toEqual([]);
     // What was decided is what happened, in the conversation and in the terminal.
-    expect(item?.decision, end).toBe(ran ? 'approved' : 'denied');
-    expect(tool?.tool_output === 'Denied', end).toBe(!ran);
-    expect(/interrupted/i.test(screen), end).toBe(race.key === 'Escape' && !ran);
-    // Whoever is named has said it: the client where its word is what happened.
-    const isClients = (race.decision === 'approved') === ran;
+    const isDenied = tool?.tool_output === 'Denied';
+    expect(item?.decision, end).toBe(isDenied ? 'denied' : 'approved');
+    // A key that comes too late for the dialog stops the turn that was allowed to go on.
+    const isStopped = race.key === 'Escape' && /interrupted/i.test(screen);
+    if (isDenied) expect(ran, end).toBe(false);
+    else expect(ran || isStopped, end).toBe(true);
+    if (race.key === 'Escape' && !ran) expect(isStopped, end).toBe(true);
+    if (race.key === 'y') expect(screen, end).not.toMatch(/interrupted/i);
+    // Whoever is named has said it: the client where its decision is what happened.
+    const isClients = (race.decision === 'denied') === isDenied;
     if (item?.decided_by) expect(isClients, end).toBe(true);
     expect(['ack', 'already_resolved'], end).toContain(answer);
     // Asked once, and settled for everybody.

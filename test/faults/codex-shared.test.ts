@@ -119,6 +119,8 @@ it('is one request for two servers, of which one is answered', async () => {
   await twin.settle(theirs.id, { decision: 'approved' });
   await screen(terminal, /Done\. last user: two servers/);
   await session.status('waiting');
+  // Said while the turn goes on they would join it.
+  await twin.status('waiting');
   await twin.say('from the other server');
   await screen(terminal, /Done\. last user: from the other server/);
   await expect.poll(() => said(session), { timeout: 20_000 }).toEqual(await said(twin));

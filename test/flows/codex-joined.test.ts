@@ -32,16 +32,18 @@ async function linkOf(session: SteeredSession) {
 
 /** Goes back to the newest prompt, which then stands where one types. */
 async function takeBack(terminal: CodexTerminal) {
-  // On a busy machine the second key may come when the first is forgotten.
+  // On a busy machine the second key may come when the first is forgotten, and a hint be gone before it is seen.
   const isThere = (seen: string) => /rewind/.test(seen);
+  const seenSoon = (wanted: RegExp) => terminal.waitFor(wanted, 3_000).catch(() => '');
   let seen = '';
-  while (!isThere(seen)) {
+  for (let tries = 0; tries < 10 && !isThere(seen); tries++) {
     await terminal.press('Escape');
-    seen = await terminal.waitFor(/esc again|rewind/i);
+    seen = await seenSoon(/esc again|rewind/i);
     if (isThere(seen)) break;
     await terminal.press('Escape');
-    seen = await terminal.waitFor(isThere, 3_000).catch(() => '');
+    seen = await seenSoon(/rewind/);
   }
+  expect(seen).toMatch(/rewind/);
   await terminal.press('Enter');
   await terminal.waitFor(/Conversation reverted to this point/);
 }

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { expect } from 'vitest';
 import { findCodexBinary } from '../../src/providers/codex/engine/binary.ts';
 import { type CodexDock, openCodexDock, type SteeredSession, steered } from './codex-dock.ts';
-import type { CodexHome } from './codex-home.ts';
+import type { CodexHome, CodexHomeOptions } from './codex-home.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
 
 /** A daemon at work; disposing of it ends it and takes its socket away. */
@@ -121,9 +121,11 @@ export interface SharedDock extends CodexDock {
 }
 
 /** Starts one; disposing of it ends the daemon first. */
-export async function openSharedDock(): Promise<SharedDock> {
+export async function openSharedDock(
+  options: Omit<CodexHomeOptions, 'hasTerminals'> = {},
+): Promise<SharedDock> {
   let first: TestDaemon | undefined;
-  const dock = await openCodexDock({ hasTerminals: true }, async (home) => {
+  const dock = await openCodexDock({ ...options, hasTerminals: true }, async (home) => {
     first = await startDaemon(home);
   });
   const shared: SharedDock = {

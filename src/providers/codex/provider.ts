@@ -101,7 +101,10 @@ export function createCodexProvider(deps: CodexProviderDeps): Provider {
     transcripts: homes.length === 0 ? null : async (port) => connectRollouts(rollouts, port),
     readTelemetry: null,
     subagentTools: null,
-    subagentBranch: null,
+    subagentBranch:
+      homes.length === 0
+        ? null
+        : async (of, keep) => (await import('./rollouts/past.ts')).readSubagent(homes, of, keep),
     start(port) {
       ({ threads } = port);
       account = createAccount({ engine, port, codexHome: codexHomeOf(env), log });

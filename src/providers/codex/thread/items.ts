@@ -8,6 +8,7 @@ import type { KeepImage } from '../../reports.ts';
 import { withoutImages } from '../../shared/tool-images.ts';
 import type { ThreadItem } from '../protocol/generated/v2/ThreadItem.ts';
 import type { UserInput } from '../protocol/generated/v2/UserInput.ts';
+import { subagentOf } from './subagents.ts';
 
 type ItemOf<Type extends ThreadItem['type']> = Extract<ThreadItem, { type: Type }>;
 
@@ -74,6 +75,11 @@ export function toolFrom(item: ThreadItem, keep = NOT_KEPT): ShownTool | null {
         ...whole('Agent', item.prompt ?? item.tool, { tool: item.tool }),
         outcome: outcomeOf(item.status),
       };
+    case 'subAgentActivity': {
+      if (item.kind !== 'started') return null;
+      const { id: agent_id, type } = subagentOf(item);
+      return whole('Agent', type, { agent_id, agent_type: type });
+    }
     default:
       return null;
   }
