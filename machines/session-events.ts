@@ -208,7 +208,13 @@ export type SessionReport =
       request: ApprovalRequest;
     })
   /** No process of the session is alive any more. */
-  | (Reported & { type: 'process.gone'; witness: Witness; reason: string })
+  | (Reported & {
+      type: 'process.gone';
+      witness: Witness;
+      reason: string;
+      /** The same for people, where the source knows more. */
+      words?: string;
+    })
   /** The CLI process of the session reports under another session's id now. */
   | (Reported & { type: 'process.left'; witness: Witness; reason: string })
   /** The processes that bear the session now; none is told by `process.gone`. */

@@ -93,13 +93,19 @@ export const GUARDS = {
   coversTurn: (context: SessionContext, event: EventOf<'link.cut'>) =>
     covers(context.turn, event.at),
   hasRequests: (context: SessionContext) => context.approvals.length > 0,
+  /** Something goes on beside the main thread, or is asked. */
+  hasWork: (context: SessionContext) => context.approvals.length > 0 || context.agents.length > 0,
   hasOutbox: (context: SessionContext) => context.outbox.length > 0,
   hasEmptyOutbox: (context: SessionContext) => context.outbox.length === 0,
   isSteered: (context: SessionContext) => isDirect(context.session),
+  isWatched: (context: SessionContext, _: SessionEvent) => !isDirect(context.session),
   /** Others than we can write to its thread, and it goes on without us. */
   isShared: (context: SessionContext) => isShared(context.session),
   /** Only our way to the thread is gone. */
   goesOnElsewhere: (_: SessionContext, event: EventOf<'link.lost'>) => event.goesOn === true,
+  /** The same, of a thread that we could not reach already. */
+  isOutOfSight: (context: SessionContext, event: EventOf<'link.lost'>) =>
+    isShared(context.session) && event.goesOn === true,
   /** The thread was believed to go on without us, and does not. */
   isOverElsewhere: (context: SessionContext, event: EventOf<'link.lost'>) =>
     isShared(context.session) && event.goesOn !== true,

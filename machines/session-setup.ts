@@ -31,6 +31,7 @@ const STEPS = {
   reopenSession: sessions.sessionReopened,
   keepContent: sessions.contentKept,
   seeProcesses: sessions.processesSeen,
+  loseHolder: links.holderLost,
   keepMessage: sessions.messageKept,
   readTranscript: transcripts.transcriptRead,
   confirmMessage: sessions.messageConfirmed,
@@ -278,8 +279,13 @@ function raiseCut() {
     type: 'link.cut',
     cause: (event as SessionReport).type,
     at: (event as SessionEvent).at,
-    reason: 'reason' in event ? String(event.reason) : links.RESTARTED,
+    reason: reasonOfCut(event as SessionReport),
   }));
+}
+
+function reasonOfCut(event: SessionReport): string {
+  if (event.type === 'process.gone') return links.reasonOfLoss(event);
+  return 'reason' in event ? String(event.reason) : links.RESTARTED;
 }
 
 /** What takes the connector away whatever it is doing. */
@@ -302,6 +308,11 @@ export const restarted = on(
   { guard: 'isShared', actions: 'leaveLink' },
   { actions: ['restartLink', { raise: 'link.cut' }] },
 );
+
+/** Another process went on with a session that we steer, while no connector did, and is gone: so is its turn. */
+export const goneElsewhere = on('process.gone', {
+  actions: ['loseHolder', { raise: 'link.cut' }],
+});
 
 /** A command that the attached connector may be able to carry out. */
 export const can = <Command extends string>(command: Command) =>

@@ -119,7 +119,7 @@ export const closed = session.createStateConfig({
     ),
     ...on('undo.completed', { actions: { type: 'completeUndo', params: 'closed' } }),
     ...on('thread.rolledBack', { actions: { type: 'rollBack', params: 'closed' } }),
-    ...on('link.cut', { guard: 'hasRequests', actions: { type: 'cutOffTurn', params: 'closed' } }),
+    ...on('link.cut', { guard: 'hasWork', actions: { type: 'cutOffTurn', params: 'closed' } }),
   },
 });
 

@@ -7,7 +7,7 @@
  *
  * No clock, no random, no I/O, no transcript: steps are pure, and nothing is spawned here.
  */
-import { can, cuts, on, restarted, session } from './session-setup.ts';
+import { can, cuts, goneElsewhere, on, restarted, session } from './session-setup.ts';
 import { closed, open } from './session-turn.ts';
 import { contextFrom } from './steps/sessions.ts';
 
@@ -39,7 +39,7 @@ const active = session.createStateConfig({
       { actions: 'keepContent' },
     ),
     ...on('end.requested', { guard: 'isSteered', target: 'ended', actions: 'endSession' }),
-    ...on('process.gone', { target: 'ended', actions: 'endSession' }),
+    ...on('process.gone', { guard: 'isWatched', target: 'ended', actions: 'endSession' }),
     ...on('process.left', { guard: 'outranks', target: 'ended', actions: 'endSession' }),
     ...on('process.seen', { actions: 'seeProcesses' }),
     ...on('process.suspended', { actions: 'keepContent' }),
@@ -241,10 +241,12 @@ const link = session.createStateConfig({
       meta: { refuses: 'no_connector' },
       on: {
         ...on('link.requested', { target: 'attaching', actions: 'requestLink' }),
-        ...on('link.lost', {
-          guard: 'isOverElsewhere',
-          actions: ['loseLink', { raise: 'link.cut' }],
-        }),
+        ...on(
+          'link.lost',
+          { guard: 'isOverElsewhere', actions: ['loseLink', { raise: 'link.cut' }] },
+          { guard: 'isOutOfSight', actions: 'leaveLink' },
+        ),
+        ...goneElsewhere,
         ...restarted,
       },
     },
@@ -327,6 +329,7 @@ const link = session.createStateConfig({
       meta: { refuses: 'no_connector' },
       on: {
         ...on('link.requested', { target: 'attaching', actions: 'requestLink' }),
+        ...goneElsewhere,
         ...restarted,
       },
     },

@@ -261,7 +261,9 @@ function startWatches(
 ): { close(): Promise<void> } {
   const watchLog = log.child('watch');
   const onError = (error: unknown) => watchLog.error('watch.failed', { error: error as Error });
+  const { ownerOf } = runtime.witnesses;
   const port: Omit<WatchPort, 'onReports' | 'known' | 'threads'> = {
+    ownerOf,
     onWarning: (path, reason) => watchLog.warn('watch.not_read', { path, reason }),
     onError,
   };

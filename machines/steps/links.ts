@@ -16,6 +16,7 @@ import {
   wireTime,
 } from './draft.ts';
 import { cutOffTools, type TurnEdge } from './running.ts';
+import { forgetProcesses } from './sessions.ts';
 import { endTurn } from './turns.ts';
 
 /** A watched session is steered from now on. */
@@ -111,6 +112,17 @@ export function unlistedSettled(draft: Draft, event: EventOf<'thread.listed'>): 
 
 /** Why a process that is new finds no connector. */
 export const RESTARTED = 'the server was restarted';
+
+/** Another process went on with the thread while no connector of ours did, and is gone with all that it ran. */
+export function holderLost(draft: Draft, event: EventOf<'process.gone'>): void {
+  forgetProcesses(draft);
+  cutOff(draft, reasonOfLoss(event), 'unknown');
+}
+
+/** Why a turn ends that another process ran: the reason of the event is a word for records. */
+export function reasonOfLoss({ words }: { words?: string }): string {
+  return words ?? 'the process that went on with it is gone';
+}
 
 /** The server came back: a steered session lost its connector; its row may still show the old state. */
 export function linkRestarted(draft: Draft): void {

@@ -90,7 +90,7 @@ export function sessionEnded(
   wordsDropped(draft);
   draft.context.endedPromptId = event.promptId ?? null;
   draft.context.leader = null;
-  seeNone(draft);
+  forgetProcesses(draft);
   draft.columns.ended_at = wireTime(event.at);
   draft.columns.end_reason = event.reason;
   const { id: session_id } = draft.context.session;
@@ -113,7 +113,8 @@ export function processesSeen(draft: Draft, { processes }: EventOf<'process.seen
   keepProcesses(draft, processes);
 }
 
-function seeNone(draft: Draft): void {
+/** No process bears it any more. */
+export function forgetProcesses(draft: Draft): void {
   if (draft.context.processes === undefined) return;
   // Not deleted: the machine merges what a step leaves with what was there.
   draft.context.processes = [];

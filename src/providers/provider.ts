@@ -64,6 +64,13 @@ export interface SessionPort {
   nowMs(): number;
 }
 
+/** Why an answer cannot be given. */
+export interface AnswerRefusal {
+  reason: string;
+  /** The request is settled already, and the report of that is on its way. */
+  isSettled: boolean;
+}
+
 /**
  * The connector of one session: commands in, events out. It is made when the session wants one and dead
  * once it was released, lost or could not start; the next one is a new one.
@@ -72,7 +79,7 @@ export interface Connector {
   /** Does what a stored command says; what goes wrong becomes a report. Never throws. */
   take(command: ConnectorCommand): void;
   /** Why the provider could not take this answer to an open request; null when it can. */
-  refusalOf(command: ConnectorCommand): string | null;
+  refusalOf(command: ConnectorCommand): AnswerRefusal | null;
   /** Settles when it is ready. @throws OrbitError why it could not start */
   readonly attached: Promise<void>;
   /** True once it is of no use any more. */

@@ -87,7 +87,13 @@ export type WatchReport = ReportOrigin &
     | { what: 'session.continued'; from: string; pid: number }
     /** The processes that bear the session id now, to be stored: they are looked at after a restart too. */
     | { what: 'process.seen'; processes: { pid: number; start: string | null }[] }
-    | { what: 'process.gone'; reason: GoneReason; pids: number[] }
+    | {
+        what: 'process.gone';
+        reason: GoneReason;
+        pids: number[];
+        /** The same for people, where more is known. */
+        words?: string;
+      }
     /** Every process of the session is stopped by a signal (Ctrl-Z), or one runs again. */
     | { what: 'process.suspended'; suspended: boolean; pids: number[] }
   );
@@ -214,6 +220,8 @@ export function isSafeId(value: unknown): value is string {
 /** A process that bore a session when the server last knew it. */
 export interface KnownProcess {
   sessionId: string;
+  /** The provider's id of its conversation, where it is not the session's. */
+  threadId?: string | null;
   pid: number;
   start: string | null;
 }
@@ -241,8 +249,13 @@ export interface JoinPort {
   join(thread: SharedThread): Promise<void>;
   /** The holder of the thread has released it. */
   closed(threadId: string): void;
-  /** Sessions that were believed to go on without us do not, where `isLeft` says so of their thread. */
-  left(isLeft: (threadId: string) => boolean, reason: string): void;
+  /**
+   * Sessions that were believed to go on without us do not, where `isLeft` says so of their thread. With `goesOn` that is
+   * not known yet: only the reason is told.
+   *
+   * @returns their threads
+   */
+  left(isLeft: (threadId: string) => boolean, reason: string, goesOn?: true): string[];
 }
 
 /** What the server offers to a watch of sessions that run elsewhere. */
@@ -251,6 +264,8 @@ export interface WatchPort {
   threads: JoinPort;
   /** Processes of sessions that had not ended when the server stopped; those that are gone are reported. */
   known: readonly KnownProcess[];
+  /** The session that this conversation of the provider is; its own id where there is none yet. */
+  ownerOf(threadId: string): Promise<string>;
   /** Takes the reports of one look, in order. */
   onReports(reports: WatchReport[]): void;
   /** A path that is not read, once each, with the reason. */
@@ -277,6 +292,12 @@ export interface FollowedSession {
   hasHistory?: boolean;
   /** Where reading goes on; null at the start of the file. */
   from: Omit<TailNoted, 'type' | 'session_id' | 'source'> | null;
+  /** For a session that a connector told of: it is read only while others go on with it, from what was not told on. */
+  steered?: {
+    threadId: string;
+    /** Ids of the turns that the session shows. */
+    turnIds(): Promise<readonly string[]>;
+  };
 }
 
 /** One thing that a transcript tells: an event, once its time on the server's clock is known. */

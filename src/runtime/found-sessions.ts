@@ -118,8 +118,11 @@ export function eventOfLeaving({ witness, pid }: ReportOf<'session.continued'>, 
 }
 
 /** No process of the session lives. */
-export function eventOfEnd({ witness, reason }: ReportOf<'process.gone'>, at: Stamp): SessionEvent {
-  return { type: 'process.gone', at, witness, reason };
+export function eventOfEnd(
+  { witness, reason, words }: ReportOf<'process.gone'>,
+  at: Stamp,
+): SessionEvent {
+  return { type: 'process.gone', at, witness, reason, ...(words !== undefined && { words }) };
 }
 
 /** Every process of the session is stopped, or one runs again. */

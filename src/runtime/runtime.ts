@@ -12,11 +12,13 @@ import { createInspection, type Inspection } from '../inspection/inspection.ts';
 import type { Logger } from '../log.ts';
 import { decodeHook, parseHookJson } from '../protocol/hook-body.ts';
 import type { Providers } from '../providers/provider.ts';
+import type { WatchPort } from '../providers/reports.ts';
 import type { EventItem } from '../store/items.ts';
 import type { Writer } from '../store/writer.ts';
 import { createStampClock, type StampClock } from './clock.ts';
 import { type Core, createCore } from './core.ts';
 import { createDispatch, createIntake, type Intake } from './dispatch.ts';
+import { findOwner } from './found-sessions.ts';
 import { createHandlers } from './handlers/all.ts';
 import { createSubscriptions, type Subscriptions } from './handlers/subscriptions.ts';
 import { Hooks } from './hooks.ts';
@@ -55,7 +57,7 @@ export interface Runtime extends Pick<Core, 'rooms' | 'registry' | 'ledger' | 't
   /** Runs the way of a hook once, so that the first one does not wait for that. */
   warmUp(): void;
   /** Takes what the watch of registries and processes reports. */
-  witnesses: Pick<Witnesses, 'take' | 'attach'>;
+  witnesses: Pick<Witnesses, 'take' | 'attach'> & Pick<WatchPort, 'ownerOf'>;
   /** Takes what is known of threads that can be joined. */
   joins: Pick<Joins, 'port'>;
   /** Takes what transcripts tell, once a provider's reading is attached. */
@@ -93,7 +95,12 @@ export function createRuntime(deps: RuntimeDeps): Runtime {
     ...{ ...core, providers, images, log: log.child('hooks') },
     named: (live) => witnesses.named(live),
   });
-  const witnesses: Witnesses = new Witnesses({ ...core, providers, log: log.child('watch') });
+  const witnesses: Witnesses = new Witnesses({
+    ...core,
+    providers,
+    heard: (live) => transcripts.heard(live),
+    log: log.child('watch'),
+  });
   const transcripts: TranscriptReading = new TranscriptReading({
     ...core,
     images,
@@ -128,7 +135,12 @@ export function createRuntime(deps: RuntimeDeps): Runtime {
   const receive = createDispatch({ codec: intake.codec, handlers, log: log.child('websocket') });
   return {
     api: apiOf({ deps, core, takeTelemetry, subscriptions, intake, receive }),
-    ...{ rooms, registry, ledger, threads, inspection, witnesses, transcripts, joins },
+    ...{ rooms, registry, ledger, threads, inspection, transcripts, joins },
+    witnesses: {
+      take: (reports, provider) => witnesses.take(reports, provider),
+      attach: (provider, watch) => witnesses.attach(provider, watch),
+      ownerOf: (threadId) => findOwner(core, threadId),
+    },
     warmUp: () => void rehearseHook(providers),
     waitForSpool: intake.waitForSpool,
     rest(idleMs) {

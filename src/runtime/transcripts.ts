@@ -76,11 +76,13 @@ export class TranscriptReading {
 
   /** Reads the session's transcript, and looks at it now. */
   heard({ id, head }: LiveSession): void {
-    const { session } = head.snapshot.context;
+    const { snapshot } = head;
+    const { session } = snapshot.context;
     const reader = this.#readers.get(session.provider);
     if (reader === undefined) return;
-    if (session.integration_mode === 'direct') {
-      // Its connector tells all that its file would.
+    const isTold = snapshot.hasTag('linked') || session.thread_id === undefined;
+    if (snapshot.hasTag('steered') && isTold) {
+      // Its connector tells all that its file would; without one another process may go on with it.
       if (this.#quietSince.delete(id)) reader.release(id);
       return;
     }
@@ -113,7 +115,19 @@ export class TranscriptReading {
     const cwd = session?.project_path ?? null;
     const from = tail === undefined ? null : ofTail(tail).from;
     const hasHistory = session?.last_message !== undefined;
-    this.#follow(reader, { sessionId, path, cwd, from, hasHistory });
+    const followed = { sessionId, path, cwd, from, hasHistory };
+    const live = this.#deps.registry.peek(sessionId);
+    if (live === null || !live.head.snapshot.hasTag('steered')) this.#follow(reader, followed);
+    else this.#followSteered(reader, followed, live);
+  }
+
+  /** Unless a connector has taken it meanwhile. */
+  #followSteered(reader: Transcripts, followed: FollowedSession, { head }: LiveSession): void {
+    const { thread_id: threadId } = head.snapshot.context.session;
+    if (head.snapshot.hasTag('linked') || threadId === undefined) return;
+    const { sessionId } = followed;
+    const turnIds = () => this.#deps.writer.read({ kind: 'turns', sessionId });
+    this.#follow(reader, { ...followed, steered: { threadId, turnIds } });
   }
 
   #follow(reader: Transcripts, session: FollowedSession): void {

@@ -7,9 +7,8 @@ import type { SessionEvent } from '../../machines/session-events.ts';
 import type { SeenProcess, Session, Stamp } from '../../machines/session-types.ts';
 import type { SessionSnapshot } from '../../machines/view.ts';
 import type { Logger } from '../log.ts';
-import type { PendingStart, Providers, Threads } from '../providers/provider.ts';
+import type { PendingStart, Providers } from '../providers/provider.ts';
 import type { Watch, WatchReport } from '../providers/reports.ts';
-import type { Writer } from '../store/writer.ts';
 import { CLOCKS_OF_MACHINE, happenedAt, type StampClock, stampFromMicroseconds } from './clock.ts';
 import {
   eventOfEnd,
@@ -17,7 +16,6 @@ import {
   eventOfLeaving,
   eventOfState,
   eventOfSuspension,
-  findOwner,
   type ReportOf,
   sessionOfFile,
   sessionOfState,
@@ -29,9 +27,8 @@ import type { Found, Registry } from './sessions/registry.ts';
 interface WitnessesDeps {
   providers: Pick<Providers, 'readHook'>;
   registry: Pick<Registry, 'enter' | 'create' | 'peek' | 'live'>;
-  writer: Pick<Writer, 'read'>;
-  /** Threads that a connector holds. */
-  threads: Pick<Threads, 'sessionOf'>;
+  /** Reads what its file tells from now on. */
+  heard: (live: LiveSession) => void;
   ledger: Pick<Ledger, 'send'>;
   clock: StampClock;
   /** Looks up the branch of a directory and tells the session; runs beside. */
@@ -191,29 +188,24 @@ export class Witnesses {
     }
   }
 
-  /** A session of which a file tells; one that a connector of ours steers is known already. */
+  /** A session of which a file tells; one that we steer is read on there while no connector tells more. */
   #find(
     report: ReportOf<'session.found'>,
     { at, provider }: { at: Stamp; provider: Session['provider'] | undefined },
   ): void {
     const { sessionId, key } = report;
-    findOwner(this.#deps, sessionId).then(
-      (owner) => {
-        if (owner !== sessionId) return;
-        this.#visit(report, sessionId, (found) => {
-          const isNew = found.live === null;
-          found.live ??= this.#deps.registry.create({
-            session: sessionOfFile(report, { provider: provider ?? 'codex', at }),
-            isNew: true,
-            turnCount: 0,
-          });
-          const event = eventOfFile(report, { at, live: isNew ? null : found.live });
-          if (event !== null) this.#send(found.live, event, { report, key });
-          this.#tellProcesses(found.live);
-        });
-      },
-      (error: Error) => this.#failed(sessionId, error, report),
-    );
+    this.#visit(report, sessionId, (found) => {
+      const isNew = found.live === null;
+      found.live ??= this.#deps.registry.create({
+        session: sessionOfFile(report, { provider: provider ?? 'codex', at }),
+        isNew: true,
+        turnCount: 0,
+      });
+      const event = eventOfFile(report, { at, live: isNew ? null : found.live });
+      if (event !== null) this.#send(found.live, event, { report, key });
+      else this.#deps.heard(found.live);
+      this.#tellProcesses(found.live);
+    });
   }
 
   /** Tells it to a session that is known and would take it: mostly a hook has told the end before. */

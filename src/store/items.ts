@@ -370,6 +370,8 @@ export interface StoredTail {
 /** A process that bore a session when the server last knew it. */
 interface Bearer {
   sessionId: string;
+  /** The provider's id of its conversation, where another one than the session's is known. */
+  threadId: string | null;
   provider: string;
   pid: number;
   /** Clock ticks since the boot; null where it was never known. */

@@ -7,33 +7,22 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ask } from '../support/asking.ts';
 import {
+  answered,
   type CodexTerminal,
   openCodexTerminal,
   openJoined,
+  openSharedDock,
+  type SharedDock,
   saidIn,
   startDaemon,
-  type TestDaemon,
 } from '../support/codex-daemon.ts';
-import {
-  type CodexDock,
-  createSteered,
-  openCodexDock,
-  type SteeredSession,
-  steered,
-} from '../support/codex-dock.ts';
+import { createSteered, type SteeredSession, steered } from '../support/codex-dock.ts';
 
-let dock: CodexDock;
-let daemon: TestDaemon;
-
+let dock: SharedDock;
 beforeAll(async () => {
-  dock = await openCodexDock({ hasTerminals: true }, async (home) => {
-    daemon = await startDaemon(home);
-  });
+  dock = await openSharedDock();
 });
-afterAll(async () => {
-  await daemon?.[Symbol.asyncDispose]();
-  await dock?.[Symbol.asyncDispose]();
-});
+afterAll(() => dock?.[Symbol.asyncDispose]());
 
 let files = 0;
 /** A path that the sandbox protects. */
@@ -180,12 +169,7 @@ describe('words', () => {
         frame.type === 'message_updated' &&
         frame.changes.content === 'Done. last user: hello from there',
     );
-    expect(await saidIn(session)).toEqual([
-      'user: hello from here',
-      'assistant: Done. last user: hello from here',
-      'user: hello from there',
-      'assistant: Done. last user: hello from there',
-    ]);
+    expect(await saidIn(session)).toEqual(answered('hello from here', 'hello from there'));
     expect(await session.snapshot()).toMatchObject({
       first_prompt: 'hello from here',
       turn_count: 2,
@@ -235,12 +219,7 @@ describe('a thread', () => {
       frame.type === 'session_created' ? [frame.session.id] : [],
     );
     expect(new Set(created)).toEqual(new Set([session.id]));
-    expect(await saidIn(session)).toEqual([
-      'user: one',
-      'assistant: Done. last user: one',
-      'user: two',
-      'assistant: Done. last user: two',
-    ]);
+    expect(await saidIn(session)).toEqual(answered('one', 'two'));
   });
 
   it('that was begun here runs in the daemon and is opened in a terminal by its command', async () => {
@@ -261,14 +240,7 @@ describe('a thread', () => {
       (frame) => frame.type === 'session_created' && frame.session.id !== session.id,
     );
     expect(twins).toEqual([]);
-    await expect
-      .poll(() => saidIn(session))
-      .toEqual([
-        'user: begun here',
-        'assistant: Done. last user: begun here',
-        'user: went on there',
-        'assistant: Done. last user: went on there',
-      ]);
+    await expect.poll(() => saidIn(session)).toEqual(answered('begun here', 'went on there'));
   });
 
   it('that was begun here runs in a process of the server where that is asked for', async () => {
@@ -283,7 +255,7 @@ describe('the daemon', () => {
   it('that is killed ends what ran there, which is said; a new one brings the session back', async () => {
     const { terminal, session, request } = await openAsking();
     await using _ = terminal;
-    await daemon.kill();
+    await dock.daemon.kill();
     await session.status('waiting');
     expect(await session.snapshot()).toMatchObject({
       status: 'active',
@@ -293,7 +265,7 @@ describe('the daemon', () => {
     });
     expect((await saidIn(session)).at(-1)).toMatch(/Interrupted: the shared Codex daemon is gone/);
     expect(await decisions(session)).toMatchObject([{ request_id: request.id }]);
-    daemon = await startDaemon(dock.home);
+    dock.daemon = await startDaemon(dock.home);
     await using second = await openCodexTerminal(dock.home, ['resume', session.id]);
     await expect
       .poll(async () => (await session.snapshot()).link_state, { timeout: 10_000 })
@@ -307,7 +279,7 @@ describe('the daemon', () => {
   });
 
   it('that is asked for and not there is said', async () => {
-    await daemon.stop();
+    await dock.daemon.stop();
     const client = await dock.client();
     const wish = { type: 'create_session', provider: 'codex', cwd: dock.home.project };
     await expect

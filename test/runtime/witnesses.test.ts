@@ -35,8 +35,7 @@ function brokenHouse() {
         pending.settle(null);
       },
     },
-    writer: { read: async () => null as never },
-    threads: { sessionOf: () => null },
+    heard: () => {},
     clock: createStampClock(),
     lookUpBranch: () => {},
     log: SILENT_LOGGER,

@@ -6,9 +6,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readlinkSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { expect } from 'vitest';
 import { findCodexBinary } from '../../src/providers/codex/engine/binary.ts';
-import { type CodexDock, type SteeredSession, steered } from './codex-dock.ts';
-import type { CodexHome } from './codex-home.ts';
+import { type CodexDock, openCodexDock, type SteeredSession, steered } from './codex-dock.ts';
+import type { CodexHome, CodexHomeOptions } from './codex-home.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
 
 /** A daemon at work; disposing of it ends it and takes its socket away. */
@@ -113,6 +114,31 @@ export async function openCodexTerminal(
   };
 }
 
+/** A dock whose home has a daemon from before the server started. */
+export interface SharedDock extends CodexDock {
+  /** The newest: a test that ends it puts the next one here. */
+  daemon: TestDaemon;
+}
+
+/** Starts one; disposing of it ends the daemon first. */
+export async function openSharedDock(
+  options: Omit<CodexHomeOptions, 'hasTerminals'> = {},
+): Promise<SharedDock> {
+  let first: TestDaemon | undefined;
+  const dock = await openCodexDock({ ...options, hasTerminals: true }, async (home) => {
+    first = await startDaemon(home);
+  });
+  const shared: SharedDock = {
+    ...dock,
+    daemon: first as TestDaemon,
+    async [Symbol.asyncDispose]() {
+      await shared.daemon[Symbol.asyncDispose]();
+      await dock[Symbol.asyncDispose]();
+    },
+  };
+  return shared;
+}
+
 /** A terminal, and the session that it is, through a client of its own that has subscribed to it. */
 export async function openJoined(dock: CodexDock, words: readonly string[] = []) {
   const client = await dock.client();
@@ -129,4 +155,25 @@ export async function openJoined(dock: CodexDock, words: readonly string[] = [])
 export async function saidIn(session: SteeredSession): Promise<string[]> {
   const messages = await session.messages();
   return messages.map(({ message_type, content }) => `${message_type}: ${content}`);
+}
+
+/** Says words in a terminal one after the other, each when the one before is answered there and shown here. */
+export async function talk(
+  terminal: CodexTerminal,
+  session: SteeredSession,
+  all: readonly string[],
+): Promise<void> {
+  for (const words of all) {
+    await terminal.prompt(words);
+    await terminal.waitFor(new RegExp(`Done\\. last user: ${words}`));
+    await expect
+      .poll(async () => (await saidIn(session)).at(-1), { timeout: 20_000 })
+      .toBe(`assistant: Done. last user: ${words}`);
+  }
+  await session.status('waiting');
+}
+
+/** What a conversation of plain words looks like. */
+export function answered(...all: readonly string[]): string[] {
+  return all.flatMap((words) => [`user: ${words}`, `assistant: Done. last user: ${words}`]);
 }

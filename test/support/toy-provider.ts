@@ -77,8 +77,8 @@ class ToyConnector implements Connector {
     if (command.type === 'turn.run' && !this.isOver) this.#answer(command.content);
   }
 
-  refusalOf(): string | null {
-    return 'a toy asks nothing';
+  refusalOf() {
+    return { reason: 'a toy asks nothing', isSettled: false };
   }
 
   close(reason: string): void {

@@ -12,7 +12,7 @@ import { isOurDomain, type ProcessState, processState } from './process.ts';
 import { parseRegistryFile, type RegistryEntry, RegistryFold, type SeenFile } from './registry.ts';
 
 /** What the registry is watched with. */
-export interface RegistryOptions extends Omit<WatchPort, 'threads'> {
+export interface RegistryOptions extends Omit<WatchPort, 'threads' | 'ownerOf'> {
   /** Claude homes (`~/.claude`); they need not exist yet. */
   homes: readonly string[];
   /** Milliseconds between two looks without a notification. */

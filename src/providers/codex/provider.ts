@@ -85,8 +85,13 @@ export function createCodexProvider(deps: CodexProviderDeps): Provider {
       if (homes.length === 0) return NOTHING_WATCHED;
       const beganMs = performance.now();
       // First what can be joined: rollouts leave it alone then.
-      await daemons?.watch(port.threads);
+      const lost = new Map<string, string>();
+      await daemons?.watch(port.threads, (threadId, reason) => {
+        if (rollouts === null) lost.set(threadId, reason);
+        else rollouts.expect(threadId, reason);
+      });
       rollouts = await watchRollouts({ ...port, homes, stateBefore, isHeldByUs });
+      for (const [threadId, reason] of lost) rollouts.expect(threadId, reason);
       log.info('codex.watched', {
         ms: Math.round(performance.now() - beganMs),
         homes: homes.join(' '),
@@ -96,7 +101,10 @@ export function createCodexProvider(deps: CodexProviderDeps): Provider {
     transcripts: homes.length === 0 ? null : async (port) => connectRollouts(rollouts, port),
     readTelemetry: null,
     subagentTools: null,
-    subagentBranch: null,
+    subagentBranch:
+      homes.length === 0
+        ? null
+        : async (of, keep) => (await import('./rollouts/past.ts')).readSubagent(homes, of, keep),
     start(port) {
       ({ threads } = port);
       account = createAccount({ engine, port, codexHome: codexHomeOf(env), log });

@@ -22,10 +22,18 @@ export interface Daemons {
   fieldsOf(daemon: SharedDaemon, threadId: string): EngineFields;
   /** Runs what begins a thread; the thread then belongs to this server. */
   claim<Opened extends { threadId: string }>(begin: () => Promise<Opened>): Promise<Opened>;
-  /** Tells their threads from now on; settles when those that are there now are told. */
-  watch(port: JoinPort): Promise<void>;
+  /**
+   * Tells their threads from now on; settles when those that are there now are told.
+   *
+   * @param onLost  hears of threads that no daemon has any more, and why: whether another process holds one of them, and
+   *   how far it came, is for their rollouts to say
+   */
+  watch(port: JoinPort, onLost: (threadId: string, reason: string) => void): Promise<void>;
   close(): Promise<void>;
 }
+
+/** What daemons have is known: what none of them has is over, for this reason. */
+type Settled = (reason: string) => Promise<void>;
 
 /** Threads that are no sessions, such as those that make titles: remembered so that they are read once. */
 const MAX_OTHERS = 1000;
@@ -63,10 +71,14 @@ function createDaemons(
       resume_command: resumeCommand(threadId, home === usualHome ? null : home),
     }),
     claim: (begin) => claims.claim(begin),
-    async watch(port) {
-      const settled = (reason: string): void => {
+    async watch(port, onLost) {
+      const isLost = (threadId: string) => !parts.some(({ threads }) => threads.has(threadId));
+      const settled: Settled = async (reason) => {
+        const { readWriterLocks } = await import('./rollouts/writer-locks.ts');
+        const isJudged = (await readWriterLocks(daemons.map(({ home }) => home))) !== null;
         if (!parts.every(({ hasLooked }) => hasLooked)) return;
-        port.left((threadId) => !parts.some(({ threads }) => threads.has(threadId)), reason);
+        const lost = port.left(isLost, reason, isJudged ? true : undefined);
+        if (isJudged) for (const threadId of lost) onLost(threadId, reason);
       };
       await Promise.all(parts.map((part) => part.watch(port, claims, settled)));
     },
@@ -86,7 +98,7 @@ class DaemonThreads {
   readonly #others = new Set<string>();
   #port: JoinPort | null = null;
   #claims = new Claims();
-  #settled: (reason: string) => void = () => {};
+  #settled: Settled = async () => {};
   #listing: Promise<void> = Promise.resolve();
   #hasListed = false;
 
@@ -95,24 +107,28 @@ class DaemonThreads {
     this.#log = log;
   }
 
-  async watch(port: JoinPort, claims: Claims, settled: (reason: string) => void): Promise<void> {
+  async watch(port: JoinPort, claims: Claims, settled: Settled): Promise<void> {
     this.#port = port;
     this.#claims = claims;
     this.#settled = settled;
     this.daemon.onReport((report) => this.#hear(report));
     this.daemon.onState((state) => {
       if (state === 'ready') this.#listing = this.#list();
-      if (state === 'stopped') this.#gone();
+      if (state === 'stopped') void this.#gone();
     });
     await this.daemon.open();
     await this.#listing;
-    if (this.daemon.state !== 'ready') this.#gone();
+    if (this.daemon.state !== 'ready') await this.#gone();
   }
 
-  #gone(): void {
+  async #gone(): Promise<void> {
     this.hasLooked = true;
     this.threads.clear();
-    this.#settled('the shared Codex daemon is gone');
+    try {
+      await this.#settled('the shared Codex daemon is gone');
+    } catch (error) {
+      this.#log.error('codex.loss_not_told', { path: this.daemon.home, error: error as Error });
+    }
   }
 
   async #list(): Promise<void> {
@@ -127,7 +143,7 @@ class DaemonThreads {
       }
       await Promise.all(loaded.map((id) => this.#see(id, isFirst ? 'listed' : 'begun')));
       this.hasLooked = true;
-      this.#settled('the shared Codex daemon was started anew without it');
+      await this.#settled('the shared Codex daemon was started anew without it');
     } catch (error) {
       this.#log.warn('codex.daemon_not_listed', { path: this.daemon.home, error: error as Error });
     }

@@ -7,7 +7,7 @@ import type { Decision } from '../../../machines/session-types.ts';
 import { OrbitError } from '../../errors.ts';
 import type { Answers } from '../answers.ts';
 import type { Asker, Handlers } from '../runtime-api.ts';
-import type { LiveSession } from '../sessions/live-session.ts';
+import { isSettled, type LiveSession } from '../sessions/live-session.ts';
 import { type EventToSend, refuse, type Sessions } from '../sessions/sessions.ts';
 import type { Links } from '../steering/links.ts';
 import type { Subscriptions } from './subscriptions.ts';
@@ -49,10 +49,13 @@ export function createApprovalsHandlers({
     const { id } = live;
     const { requestId, order } = event;
     refuse(live, event, 'answer it');
+    const refusal = isSteered(live) ? links.refusalOf(id, order) : null;
+    // What settled it is on its way to the disk: behind that the chart says who was first.
+    const isOvertaken = refusal?.isSettled === true && !isSettled(live);
     const reason = isSteered(live)
-      ? links.refusalOf(id, order)
+      ? (refusal?.reason ?? null)
       : answers.refusalOf(requestId, order);
-    if (reason !== null) {
+    if (reason !== null && !isOvertaken) {
       throw new OrbitError('invalid_decision', { id: requestId, reason }, { sessionId: id });
     }
     // Sent in one turn: no other decision comes in between.

@@ -40,7 +40,7 @@ export class Joins {
         const event = { type: 'session.ended', reason: 'closed' } as const;
         void this.#inTurn(threadId, () => this.#tellKnown(threadId, event));
       },
-      left: (isLeft, reason) => this.#left(provider, isLeft, reason),
+      left: (isLeft, reason, goesOn) => this.#left(provider, isLeft, { reason, goesOn }),
     };
   }
 
@@ -95,17 +95,29 @@ export class Joins {
   }
 
   /** Those at rest say nothing of what goes on: only what is live can be wrong. */
-  #left(provider: string, isLeft: (threadId: string) => boolean, reason: string): void {
+  #left(
+    provider: string,
+    isLeft: (threadId: string) => boolean,
+    loss: { reason: string; goesOn: true | undefined },
+  ): string[] {
+    const left: string[] = [];
     for (const live of this.#deps.registry.live()) {
       const { session } = contextOf(live);
       const { thread_id: threadId } = session;
       if (session.provider !== provider || !isShared(session) || threadId === undefined) continue;
-      if (isLeft(threadId) && !this.#deps.links.isConnected(live.id)) this.#tellLeft(live, reason);
+      if (!isLeft(threadId) || this.#deps.links.isConnected(live.id)) continue;
+      left.push(threadId);
+      if (session.link_reason !== loss.reason) this.#tellLeft(live, loss);
     }
+    return left;
   }
 
-  #tellLeft(live: LiveSession, reason: string): void {
-    const told = this.#deps.sessions.send(live, { type: 'link.lost', reason }, 'watch');
+  #tellLeft(
+    live: LiveSession,
+    { reason, goesOn }: { reason: string; goesOn: true | undefined },
+  ): void {
+    const event = { type: 'link.lost', reason, ...(goesOn && { goesOn }) } as const;
+    const told = this.#deps.sessions.send(live, event, 'watch');
     told.catch((error: Error) =>
       this.#deps.log.error('join.loss_not_stored', { session_id: live.id, error }),
     );

@@ -9,6 +9,7 @@ import { OrbitError } from '../../errors.ts';
 import type { Images } from '../../host/images.ts';
 import type { Logger } from '../../log.ts';
 import type {
+  AnswerRefusal,
   AttachCommand,
   Connector,
   KnownThread,
@@ -44,7 +45,7 @@ export interface Links {
   /** Settles when the connector that is being made is ready; null when none is. @throws OrbitError */
   opening(sessionId: string): Promise<void> | null;
   /** Why the provider could not take this answer; null when it can. */
-  refusalOf(sessionId: string, order: ConnectorCommand): string | null;
+  refusalOf(sessionId: string, order: ConnectorCommand): AnswerRefusal | null;
   /** Releases connectors that were not used for so long; sessions that work or wait keep theirs. */
   rest(idleMs: number): void;
   /** Lets all go; what ran is told to be lost. Settles when that is committed. */
@@ -155,9 +156,10 @@ class SessionLinks implements Links {
     return this.#opening.get(sessionId) ?? null;
   }
 
-  refusalOf(sessionId: string, order: ConnectorCommand): string | null {
+  refusalOf(sessionId: string, order: ConnectorCommand): AnswerRefusal | null {
     const connector = this.#living(sessionId);
-    return connector ? connector.refusalOf(order) : 'its connector is gone';
+    if (!connector) return { reason: 'its connector is gone', isSettled: false };
+    return connector.refusalOf(order);
   }
 
   rest(idleMs: number): void {

@@ -161,16 +161,17 @@ interface BearersRow {
   provider: string;
   /** JSON, as the chart wrote it. */
   processes: string;
+  threadId: string | null;
 }
 
 /** What another program wrote there counts for nothing. */
-function bearersIn({ sessionId, provider, processes }: BearersRow): Opened['bearers'] {
+function bearersIn({ processes, ...of }: BearersRow): Opened['bearers'] {
   try {
     const known = JSON.parse(processes) as unknown;
     if (!Array.isArray(known)) return [];
     return known.flatMap(({ pid, start }) =>
       Number.isSafeInteger(pid) && pid > 0
-        ? [{ sessionId, provider, pid, start: typeof start === 'string' ? start : null }]
+        ? [{ ...of, pid, start: typeof start === 'string' ? start : null }]
         : [],
     );
   } catch (error) {
@@ -216,7 +217,8 @@ function prepareStatements(database: Sqlite) {
        ORDER BY last_activity_at`,
     ),
     bearers: database.prepare<[], BearersRow>(
-      `SELECT id AS sessionId, provider, agent_processes AS processes FROM sessions
+      `SELECT id AS sessionId, provider, codex_thread_id AS threadId, agent_processes AS processes
+       FROM sessions
        WHERE status = 'active' AND agent_processes IS NOT NULL`,
     ),
     ofThread: database.prepare<[string], { sessionId: string }>(

@@ -27,6 +27,7 @@ const MESSAGES_EACH = 1000;
 const TRANSCRIPTS = 5000;
 const TRANSCRIPT_BYTES = 400_000;
 const TRANSCRIPT_FOLDERS = 50;
+const TRANSCRIPT_DAYS = 28;
 /** When they were last written, seconds since 1970. */
 const OLD = Date.parse('2026-01-01') / 1000;
 /** Unfinished sessions that a start goes on with, and ended ones that only lie there; ms of the median. */
@@ -53,6 +54,8 @@ export async function start({ directory, rounds, isQuick }: Bench): Promise<Repo
 
   const withOld = join(directory, 'with-old');
   addTranscripts(withOld);
+  const withRollouts = join(directory, 'with-rollouts');
+  addRollouts(withRollouts);
   const unfinished = join(directory, 'unfinished');
   const stored = join(directory, 'stored');
   await makeWith(unfinished, UNFINISHED, { working: true });
@@ -63,6 +66,7 @@ export async function start({ directory, rounds, isQuick }: Bench): Promise<Repo
     empty: () => started((port) => serve(empty, port), directory),
     full: () => started((port) => serve(full, port), directory),
     old: () => started((port) => serve(withOld, port), withOld),
+    rollouts: () => started((port) => serve(withRollouts, port), withRollouts),
     unfinished: () => started((port) => serve(unfinished, port), directory),
     stored: () => started((port) => serve(stored, port), directory),
   };
@@ -89,6 +93,11 @@ export async function start({ directory, rounds, isQuick }: Bench): Promise<Repo
       row('server, nothing stored', samples.empty, idle.empty),
       row(`server, ${sessions} sessions of ${MESSAGES_EACH} messages`, samples.full, idle.full),
       row(`server, ${TRANSCRIPTS} old transcripts`, samples.old, await idleRss(withOld, withOld)),
+      row(
+        `server, ${TRANSCRIPTS} old rollouts`,
+        samples.rollouts,
+        await idleRss(withRollouts, withRollouts),
+      ),
       inMs('1,000 unfinished sessions of 40 messages', samples.unfinished, UNFINISHED),
       inMs('10,000 ended sessions of 10 messages', samples.stored, STORED),
       ...(await statusRows(empty, rounds)),
@@ -103,6 +112,19 @@ function addTranscripts(home: string): void {
     const folder = join(home, '.claude/projects', `-home-dev-${n % TRANSCRIPT_FOLDERS}`);
     mkdirSync(folder, { recursive: true });
     const path = join(folder, `${randomUUID()}.jsonl`);
+    writeFileSync(path, '');
+    truncateSync(path, TRANSCRIPT_BYTES);
+    utimesSync(path, OLD, OLD);
+  }
+}
+
+/** The same of Codex. */
+function addRollouts(home: string): void {
+  for (let n = 0; n < TRANSCRIPTS; n++) {
+    const day = String(1 + (n % TRANSCRIPT_DAYS)).padStart(2, '0');
+    const folder = join(home, '.codex/sessions/2026/01', day);
+    mkdirSync(folder, { recursive: true });
+    const path = join(folder, `rollout-2026-01-${day}T10-00-00-${randomUUID()}.jsonl`);
     writeFileSync(path, '');
     truncateSync(path, TRANSCRIPT_BYTES);
     utimesSync(path, OLD, OLD);

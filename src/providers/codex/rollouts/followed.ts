@@ -5,6 +5,7 @@
 import { open } from 'node:fs/promises';
 import type { FollowedSession, TranscriptNews } from '../../reports.ts';
 import { FileTail, isStillAt, type TailPosition } from '../../shared/lines.ts';
+import type { ReadToEnd } from './going-on.ts';
 import { lookAt, type RolloutFile, type RolloutFiles } from './rollout-files.ts';
 import { type RolloutBatch, RolloutReader, turnsIn } from './rollout-reader.ts';
 
@@ -16,14 +17,16 @@ export interface FollowedDeps {
   take(sessionId: string, news: readonly TranscriptNews[]): Promise<boolean>;
   /** It is still wanted. */
   isOurs(): boolean;
+  /** Another process goes on with it, or did: a steered session is read only then. */
+  goesOn(): boolean;
   /** It is to be read although nothing was written. */
   mustRead(): boolean;
   onWarning(path: string, reason: string): void;
   /** It is read from this file now. */
   onFile(path: string): void;
   onFailed(path: string, error: unknown): void;
-  /** Everything was read and stored that was there at that moment, monotonic ms. */
-  onRead(startedAt: number, isBusy: boolean): void;
+  /** Everything was read and stored that was there at that moment. */
+  onRead(read: ReadToEnd): void;
 }
 
 /** A file so fresh may be written again within the same tick of its time. */
@@ -35,6 +38,7 @@ export class FollowedRollout {
   readonly #deps: FollowedDeps;
   readonly #sessionId: string;
   readonly #hasHistory: boolean;
+  readonly #steered: FollowedSession['steered'];
   #from: FollowedSession['from'];
   #reader: RolloutReader | null = null;
   /** What the file looked like before it was last read to its end; null when it is to be read. */
@@ -42,8 +46,12 @@ export class FollowedRollout {
   #isLooking = false;
   #isWanted = false;
 
-  constructor({ sessionId, from, hasHistory = false }: FollowedSession, deps: FollowedDeps) {
+  constructor(
+    { sessionId, from, hasHistory = false, steered }: FollowedSession,
+    deps: FollowedDeps,
+  ) {
     this.#sessionId = sessionId;
+    this.#steered = steered;
     this.#from = from;
     this.#hasHistory = hasHistory;
     this.#deps = deps;
@@ -67,8 +75,9 @@ export class FollowedRollout {
   async #lookUntilRead(): Promise<void> {
     while (this.#isWanted && this.#deps.isOurs()) {
       this.#isWanted = false;
-      const file = this.#deps.files.of(this.#sessionId);
+      const file = this.#deps.files.of(this.#steered?.threadId ?? this.#sessionId);
       if (file === null) return;
+      if (this.#steered && this.#reader === null && !this.#deps.goesOn()) return;
       try {
         await this.#read(file);
       } catch (error) {
@@ -90,7 +99,9 @@ export class FollowedRollout {
     const isFresh = Date.now() - seen.mtimeMs < FRESH_MS;
     const version = `${file.path}:${seen.file}:${seen.size}:${seen.mtimeMs}`;
     if (version === this.#version) {
-      if (this.#reader !== null) this.#deps.onRead(startedAt, this.#reader.isBusy);
+      const { size } = seen;
+      if (this.#reader !== null)
+        this.#deps.onRead({ startedAt, size, isBusy: this.#reader.isBusy });
       return;
     }
     if (this.#reader === null && !this.#deps.mustRead() && (await this.#isRead(file, seen))) {
@@ -99,7 +110,8 @@ export class FollowedRollout {
     }
     if (!(await this.#readToEnd(file, seen.file))) return;
     this.#version = isFresh ? null : version;
-    this.#deps.onRead(startedAt, this.#reader?.isBusy === true);
+    const isBusy = this.#reader?.isBusy === true;
+    this.#deps.onRead({ startedAt, size: seen.size, isBusy });
   }
 
   /** Nothing was written since it was stored. */
@@ -130,10 +142,23 @@ export class FollowedRollout {
     const { files } = this.#deps;
     const from = await this.#positionIn(file, inode);
     const isOther = this.#from !== null && from === null;
-    if (isOther && !(await this.#tellTakenBack(file))) return false;
-    this.#reader = new RolloutReader(file, this.#sessionId, { from, isPastKnown: isOther }, files);
+    const told = this.#steered ? await this.#toldOf(this.#steered, file) : null;
+    if (told !== null && !(await this.#tellGone(file, told.gone, told.lastWords))) return false;
+    if (told === null && isOther && !(await this.#tellTakenBack(file))) return false;
+    const known = { from, isPastKnown: isOther, toldTurn: told?.turn ?? null };
+    this.#reader = new RolloutReader(file, this.#sessionId, known, files);
     this.#deps.onFile(file.path);
     return true;
+  }
+
+  /** What a connector told of a thread: its newest turn that still is in the file, and those that are not any more. */
+  async #toldOf({ turnIds }: NonNullable<FollowedSession['steered']>, file: RolloutFile) {
+    const shown = await turnIds();
+    const { turns, lastWords } = await turnsIn(file, this.#deps.files);
+    const turn = turns.findLast((id) => shown.includes(id)) ?? null;
+    // A thread that was taken back goes on in another file; elsewhere a turn that is missing was never written.
+    const isCut = file.segmentId !== null && turn !== null;
+    return { turn, lastWords, gone: isCut ? shown.filter((id) => !turns.includes(id)) : [] };
   }
 
   /** The stored position, when it is one of this file; it may have been moved to the archive. */
@@ -146,11 +171,19 @@ export class FollowedRollout {
 
   /** The thread goes on in another file: turns that it does not have any more are gone. */
   async #tellTakenBack(file: RolloutFile): Promise<boolean> {
-    const { files, take } = this.#deps;
+    const { files } = this.#deps;
     const before = files.at(this.#from?.path ?? '');
     const had = this.#reader?.turns ?? (before ? (await turnsIn(before, files)).turns : []);
     const { turns, lastWords } = await turnsIn(file, files);
-    const turnIds = had.filter((turn) => !turns.includes(turn));
+    const gone = had.filter((turn) => !turns.includes(turn));
+    return await this.#tellGone(file, gone, lastWords);
+  }
+
+  async #tellGone(
+    file: RolloutFile,
+    turnIds: string[],
+    lastWords: string | null,
+  ): Promise<boolean> {
     if (turnIds.length === 0) return true;
     const about = { turns: turnIds.length, turnIds, lastMessage: lastWords };
     const key = `rollout:${this.#sessionId}:reverted:${file.segmentId ?? file.time}`;
@@ -159,7 +192,7 @@ export class FollowedRollout {
       ...{ type: 'thread.rolledBack', at, witness: 'transcript' },
       ...about,
     });
-    return await take(this.#sessionId, [{ stamp, key, event }]);
+    return await this.#deps.take(this.#sessionId, [{ stamp, key, event }]);
   }
 
   /** What was read is not stored: the next look begins where the last stored one ended. */

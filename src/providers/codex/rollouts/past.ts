@@ -2,15 +2,16 @@
  * Conversations of Codex as they lie on disk: listed by the times of their files, and read when one is opened. Of
  * those that are listed only the beginning and the end are looked at.
  */
-import type { Message } from '../../../protocol/nouns.ts';
+import type { Message, TokenUsage } from '../../../protocol/nouns.ts';
 import type { PastSession } from '../../../protocol/server.ts';
-import { comesBefore, type PastPlace } from '../../provider.ts';
+import { comesBefore, type PastPlace, type SubagentBranch } from '../../provider.ts';
 import type { KeepImage } from '../../reports.ts';
 import { FileTail } from '../../shared/lines.ts';
 import type { ThreadItem } from '../protocol/generated/v2/ThreadItem.ts';
 import { messageFrom, saidBy } from '../thread/items.ts';
-import { RolloutParser } from './rollout.ts';
+import { RolloutParser, type RolloutReport } from './rollout.ts';
 import { firstLineOf, lookAt, type RolloutFile, RolloutFiles } from './rollout-files.ts';
+import { usageOf } from './rollout-news.ts';
 import { pastOf } from './rollout-reader.ts';
 import { ThreadNames } from './thread-names.ts';
 
@@ -59,12 +60,41 @@ export async function readPast(
   const session = await glanceAt({ file, place, bytes: seen.size }, names, files);
   if (session === null) return null;
   const messages = new Map<string, Message>();
-  for await (const { item, at } of itemsOf(file, files)) {
-    const about = { sessionId: id, timestamp: new Date(at).toISOString() };
-    const message = messageFrom(item, about, keep);
+  for await (const report of reportsOf(file, files)) {
+    if (report.what !== 'item') continue;
+    const about = { sessionId: id, timestamp: new Date(report.at).toISOString() };
+    const message = messageFrom(report.item, about, keep);
     if (message !== null) messages.set(message.id, message);
   }
   return { session, messages: [...messages.values()] };
+}
+
+/**
+ * What a subagent of a session did and said, or why that is not to be had.
+ *
+ * @param agent  its thread
+ */
+export async function readSubagent(
+  homes: readonly string[],
+  { sessionId, agent }: { sessionId: string; agent: string },
+  keep: KeepImage,
+): Promise<SubagentBranch | { unavailable: string }> {
+  const [files] = await opened(homes);
+  const file = files.of(agent);
+  const meta = file && (await firstLineOf(file));
+  if (!file || meta?.threadId !== agent || !meta.isSubagent) {
+    return { unavailable: 'its rollout is not there' };
+  }
+  const messages = new Map<string, Message>();
+  let usage: TokenUsage | null = null;
+  for await (const report of reportsOf(file, files)) {
+    if (report.what === 'tokens') usage = usageOf(report);
+    if (report.what !== 'item') continue;
+    const about = { sessionId, timestamp: new Date(report.at).toISOString() };
+    const message = messageFrom(report.item, about, keep);
+    if (message !== null) messages.set(message.id, message);
+  }
+  return { messages: [...messages.values()], usage };
 }
 
 async function opened(homes: readonly string[]): Promise<[RolloutFiles, ThreadNames]> {
@@ -131,11 +161,8 @@ function wordsOf(item: ThreadItem): string | null {
   return words === '' ? null : words.slice(0, MAX_SHOWN);
 }
 
-/** The items of a thread with what stands before its newest file. */
-async function* itemsOf(
-  file: RolloutFile,
-  files: RolloutFiles,
-): AsyncGenerator<{ item: ThreadItem; at: number }> {
+/** What a thread says, with what stands before its newest file. */
+async function* reportsOf(file: RolloutFile, files: RolloutFiles): AsyncGenerator<RolloutReport> {
   const parts = [...(await pastOf(file, files)), { file, until: Number.POSITIVE_INFINITY }];
   for (const part of parts) {
     const [tail, parser] = [new FileTail(part.file.path), new RolloutParser()];
@@ -143,7 +170,7 @@ async function* itemsOf(
       const batch = await tail.read(part.until);
       more = batch.more;
       for (const report of batch.lines.flatMap((line) => parser.line(line))) {
-        if (report.what === 'item') yield report;
+        yield report;
       }
     }
   }

@@ -93,6 +93,12 @@ function otherOf(id: string, item: Json): ThreadItem | null {
         status: statusOf(item.status),
         prompt: string(item.prompt),
       } as ThreadItem;
+    case 'SubAgentActivity':
+      return {
+        ...{ type: 'subAgentActivity', id, kind: string(item.kind) ?? 'interacted' },
+        ...{ agentThreadId: string(item.agent_thread_id) ?? '' },
+        ...{ agentPath: string(item.agent_path) ?? '', model: null, reasoningEffort: null },
+      } as ThreadItem;
     default:
       return null;
   }

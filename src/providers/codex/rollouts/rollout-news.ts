@@ -8,7 +8,8 @@ import type { KeepImage, TranscriptNews } from '../../reports.ts';
 import type { TailPosition } from '../../shared/lines.ts';
 import type { ThreadItem } from '../protocol/generated/v2/ThreadItem.ts';
 import type { TurnError } from '../protocol/generated/v2/TurnError.ts';
-import { messageFrom, messageIdOf } from '../thread/items.ts';
+import { messageFrom, messageIdOf, wordsIdOf } from '../thread/items.ts';
+import { Subagents } from '../thread/subagents.ts';
 import { SANDBOX_MODES } from '../thread/threads.ts';
 import { failedMessage } from '../thread/turn-control.ts';
 import type { RolloutReport } from './rollout.ts';
@@ -35,6 +36,7 @@ const DEFAULT_WINDOW = 200_000;
 /** Makes the events of one session. */
 export class RolloutNews {
   readonly #sessionId: string;
+  readonly #agents = new Subagents();
   /** The message that was told last. */
   #newest: string | null = null;
   #news: TranscriptNews[] = [];
@@ -93,11 +95,23 @@ export class RolloutNews {
   }
 
   #item({ item, at }: ReportOf<'item'>): void {
+    this.#agentHeard(item, at);
     const make = messageMaker(item, { sessionId: this.#sessionId, timestamp: timeOf(at) });
     if (make === null) return;
     this.#piece.messages.push(make);
-    this.#newest = messageIdOf(this.#sessionId, item.id);
+    this.#newest = idOf(item, this.#sessionId);
     if ('status' in item && item.status === 'declined') this.#declined(item.id, at);
+  }
+
+  #agentHeard(item: ThreadItem, stamp: number): void {
+    const agent = this.#agents.heard(item);
+    if (agent === null) return;
+    const { isRunning, ...of } = agent;
+    const type = isRunning ? 'agent.started' : 'agent.finished';
+    const event: MakeEvent = ({ at }) => ({ type, at, witness: 'transcript', ...of });
+    this.#flush();
+    const key = `rollout:${this.#sessionId}:agent:${item.id}`;
+    this.#news.push({ stamp, key, event });
   }
 
   /** A person said no in the terminal: a hook may have told that it was asked. */
@@ -140,12 +154,14 @@ export class RolloutNews {
           ...{ type: 'turn.started', at, witness },
           ...{ promptId: turn, prompt: null },
         }));
-      case 'turn.ended':
+      case 'turn.ended': {
+        const backgroundAgents = this.#agents.running;
         return of(({ at }) =>
           report.how === 'completed'
-            ? { type: 'turn.completed', at, witness, backgroundAgents: [] }
+            ? { type: 'turn.completed', at, witness, backgroundAgents }
             : { type: 'turn.aborted', at, witness, reason: 'interrupted' },
         );
+      }
       case 'turn.failed': {
         const message = failedMessage(errorOf(report), {
           ...{ sessionId: this.#sessionId, turnId: turn ?? String(stamp) },
@@ -196,6 +212,7 @@ function messageMaker(
   about: { sessionId: string; timestamp: string },
 ): MakeMessage | null {
   if (messageFrom(item, about) === null) return null;
+  const id = idOf(item, about.sessionId);
   return (keep) => {
     const images: ImageInput[] = [];
     const collect: KeepImage = (bytes) => {
@@ -203,13 +220,17 @@ function messageMaker(
       if ('image' in kept) images.push(kept.image);
       return kept;
     };
-    const message = messageFrom(item, about, collect) as Message;
+    const message = { ...(messageFrom(item, about, collect) as Message), id };
     return images.length > 0 ? { ...message, images } : message;
   };
 }
 
+function idOf(item: ThreadItem, sessionId: string): string {
+  return item.type === 'userMessage' ? wordsIdOf(sessionId, item) : messageIdOf(sessionId, item.id);
+}
+
 /** Of the last request, which is what fills the window. After a compaction only its total is known. */
-function usageOf({ last, total: inAll, window }: ReportOf<'tokens'>): TokenUsage {
+export function usageOf({ last, total: inAll, window }: ReportOf<'tokens'>): TokenUsage {
   const [input, output, total] = [
     number(last.input_tokens) ?? 0,
     number(last.output_tokens) ?? 0,

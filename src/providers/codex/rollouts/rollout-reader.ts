@@ -37,6 +37,8 @@ export class RolloutReader {
   #news: RolloutNews;
   #from: TailPosition | null;
   readonly #isPastKnown: boolean;
+  /** A turn of which a connector has told, with all before it; null once it was met. */
+  #toldTurn: string | null;
   /** What of the past was not read yet, the oldest first; null before the first look. */
   #past: Part[] | null = null;
   #pastTail: FileTail | null = null;
@@ -47,15 +49,21 @@ export class RolloutReader {
   /**
    * @param from  the position that was stored for this very file; null when it was never read
    * @param isPastKnown  what stands before this file was told
+   * @param toldTurn  what stands before this turn was told, by other means; null where that is not known
    */
   constructor(
     file: RolloutFile,
     sessionId: string,
-    { from, isPastKnown }: { from: TailPosition | null; isPastKnown: boolean },
+    {
+      from,
+      isPastKnown,
+      toldTurn,
+    }: { from: TailPosition | null; isPastKnown: boolean; toldTurn: string | null },
     files: Pick<RolloutFiles, 'byId'>,
   ) {
     this.file = file;
     this.#isPastKnown = isPastKnown || from !== null;
+    this.#toldTurn = toldTurn;
     this.#files = files;
     this.#sessionId = sessionId;
     this.#from = from;
@@ -84,7 +92,10 @@ export class RolloutReader {
     const reports = this.#parse(this.#parser, lines);
     const isNews = reports.length > 0 || lines.length > 0 || skipped.length > 0;
     const tail = position === null || !isNews ? null : { path: this.file.path, ...position };
-    const news = isNews ? this.#news.take(reports, tail) : [];
+    const fresh = this.#passToldOver(reports);
+    // While all is told the position waits: it is stored with the first news.
+    const hasNews = isNews && this.#toldTurn === null;
+    const news = hasNews ? this.#news.take(fresh, tail) : [];
     return {
       news,
       position,
@@ -99,9 +110,10 @@ export class RolloutReader {
     this.#pastTail ??= new FileTail(file.path);
     const { lines, skipped, more } = await this.#pastTail.read(until);
     const reports = this.#parse(this.#pastParser, lines);
+    const fresh = this.#passToldOver(reports);
     const isKnown = this.#isPastKnown;
-    if (isKnown) this.#news.passOver(reports);
-    const news = isKnown ? [] : this.#news.take(reports, null);
+    if (isKnown) this.#news.passOver(fresh);
+    const news = isKnown ? [] : this.#news.take(fresh, null);
     if (!more) {
       past.shift();
       this.#pastTail = null;
@@ -117,7 +129,8 @@ export class RolloutReader {
     let batch: Awaited<ReturnType<FileTail['read']>>;
     do {
       batch = await this.#tail.read(from.offset);
-      this.#news.passOver(this.#parse(this.#parser, batch.lines));
+      const reports = this.#parse(this.#parser, batch.lines);
+      this.#news.passOver(this.#passToldOver(reports));
     } while (batch.more);
     const { position } = batch;
     if (position === null) return;
@@ -126,6 +139,17 @@ export class RolloutReader {
     if (isSame && position.file === from.file) return;
     this.#tail.rewind();
     this.#begin();
+  }
+
+  /** What is left of these reports from the told turn on. */
+  #passToldOver(reports: RolloutReport[]): RolloutReport[] {
+    const told = this.#toldTurn;
+    if (told === null) return reports;
+    const at = reports.findIndex(({ what, turn }) => what === 'turn.started' && turn === told);
+    this.#news.passOver(at === -1 ? reports : reports.slice(0, at));
+    if (at === -1) return [];
+    this.#toldTurn = null;
+    return reports.slice(at);
   }
 
   #begin(): void {

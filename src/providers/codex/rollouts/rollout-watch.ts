@@ -15,15 +15,10 @@ import type {
 } from '../../reports.ts';
 import { TailError } from '../../shared/lines.ts';
 import { FollowedRollout } from './followed.ts';
-import {
-  firstLineOf,
-  lookAt,
-  type RolloutFile,
-  RolloutFiles,
-  readOffsetsBefore,
-} from './rollout-files.ts';
+import { GoingOn, type ReadToEnd } from './going-on.ts';
+import { lookAt, type RolloutFile, RolloutFiles, readOffsetsBefore } from './rollout-files.ts';
 import { ThreadNames } from './thread-names.ts';
-import { readWriterLocks, type WriterLock } from './writer-locks.ts';
+import { readWriterLocks } from './writer-locks.ts';
 
 /** What rollouts are watched with. */
 export interface RolloutWatchOptions extends WatchPort {
@@ -40,15 +35,6 @@ export interface RolloutWatchOptions extends WatchPort {
   locksPath?: string;
 }
 
-/** A thread that was shown to be going on. */
-interface Shown {
-  file: RolloutFile;
-  pid: number | null;
-  /** When it was first found that no process holds it; null while one does, or that cannot be known. */
-  freeAt: number | null;
-  isOver: boolean;
-}
-
 const EVERY_MS = 2000;
 /** After a notification: what comes with it is seen in one look. */
 const SOON_MS = 60;
@@ -59,10 +45,6 @@ const AGES_A_LOOK = 100;
 const NEWEST = 32;
 /** Where locks cannot be read: a file that was written so long ago at the start may still go on, ms. */
 const RECENT_MS = 15 * 60_000;
-/** A thread of our own client's name may be one that is just being opened: looked at again, ms. */
-const OWN_AFTER_MS = 1_500;
-/** What our engine calls itself. */
-const OWN_NAME = 'orbitdock';
 /** The server itself takes about so long to start, ms. */
 const START_MS = 5_000;
 /** Paths that were warned of and are remembered. */
@@ -72,18 +54,12 @@ const MAX_WARNED = 1_000;
 export class RolloutWatch implements Transcripts {
   readonly #options: RolloutWatchOptions;
   readonly #files: RolloutFiles;
-  readonly #shown = new Map<string, Shown>();
+  readonly #goingOn: GoingOn;
   readonly #followed = new Map<string, FollowedRollout>();
-  /** Files that are no thread to show, by what they looked like. */
-  readonly #passed = new Map<string, string>();
-  /** Files under our own name, and when each was first seen, monotonic ms. */
-  readonly #own = new Map<string, number>();
   readonly #warned = new Set<string>();
   readonly #watched = new Set<string>();
   /** What was written since then is shown. */
   readonly #startedAt = Date.now() - START_MS;
-  /** Sessions that had not ended when the server stopped. */
-  readonly #known: ReadonlySet<string>;
   #port: TranscriptPort | null = null;
   #watcher: FSWatcher | null = null;
   #timer: NodeJS.Timeout | null = null;
@@ -96,7 +72,13 @@ export class RolloutWatch implements Transcripts {
   constructor(options: RolloutWatchOptions) {
     this.#options = options;
     this.#files = new RolloutFiles(options.homes, (path, reason) => this.#warn(path, reason));
-    this.#known = new Set(options.known.map(({ sessionId }) => sessionId));
+    this.#goingOn = new GoingOn({
+      ...options,
+      files: this.#files,
+      readLocks: () => readWriterLocks(options.homes, options.locksPath),
+      report: (report) => this.#report(report),
+      warn: (path, reason) => this.#warn(path, reason),
+    });
   }
 
   /** Takes the first look; what is old is only counted. */
@@ -122,8 +104,9 @@ export class RolloutWatch implements Transcripts {
   // ---- what the server follows ---------------------------------------------------------------------
 
   follow(session: FollowedSession): void {
-    const { sessionId } = session;
+    const { sessionId, steered } = session;
     if (this.#closed) return;
+    const threadId = steered?.threadId ?? sessionId;
     if (!this.#followed.has(sessionId)) {
       const { offsetBefore } = this.#options;
       this.#followed.set(
@@ -133,11 +116,12 @@ export class RolloutWatch implements Transcripts {
           offsetBefore,
           take: async (id, news) => (await this.#port?.take(id, news)) ?? false,
           isOurs: () => !this.#closed && this.#followed.has(sessionId),
-          mustRead: () => this.#mustRead(sessionId),
+          goesOn: () => this.#goingOn.has(threadId),
+          mustRead: () => this.#goingOn.mustRead(threadId),
           onWarning: (path, reason) => this.#warn(path, reason),
           onFile: (path) => this.#listen(path),
           onFailed: (path, error) => this.#failed(path, error),
-          onRead: (startedAt, isBusy) => this.#settle(sessionId, startedAt, isBusy),
+          onRead: (read) => void this.#settle(sessionId, threadId, read),
         }),
       );
     }
@@ -164,6 +148,20 @@ export class RolloutWatch implements Transcripts {
     await this.#watcher?.close();
     await this.#looking;
     await Promise.all([...this.#followed.values()].map(({ looking }) => looking));
+  }
+
+  /** A daemon does not have this thread any more: it is over unless another process holds it. */
+  expect(threadId: string, reason: string): void {
+    this.#goingOn.expect(threadId, reason);
+    void this.#look();
+  }
+
+  async #settle(sessionId: string, threadId: string, read: ReadToEnd): Promise<void> {
+    try {
+      if (!(await this.#goingOn.settle(threadId, read))) this.look(sessionId);
+    } catch (error) {
+      this.#options.onError(error);
+    }
   }
 
   // ---- looking -------------------------------------------------------------------------------------
@@ -198,6 +196,7 @@ export class RolloutWatch implements Transcripts {
     const locks = await readWriterLocks(homes, locksPath);
     await names.look();
     await this.#listenToFolders();
+    this.#goingOn.forgetHeld();
     const candidates = new Map<string, RolloutFile>();
     const add = (file: RolloutFile | null) => file && candidates.set(file.threadId, file);
     if (!isFirst) for (const { threadId } of found) add(this.#files.of(threadId));
@@ -205,11 +204,11 @@ export class RolloutWatch implements Transcripts {
     for (const file of await this.#grown(isFirst && locks === null)) add(file);
     for (const file of candidates.values()) {
       if (this.#closed) return;
-      await this.#show(file, locks?.get(file.threadId) ?? null);
+      await this.#goingOn.show(file, locks?.get(file.threadId) ?? null);
     }
-    if (locks !== null) this.#tellHolders(locks);
+    if (locks !== null) await this.#goingOn.tellHolders(locks);
     for (const followed of this.#followed.values()) followed.look();
-    this.#tellNames();
+    this.#goingOn.tellNames();
   }
 
   /** Files that were written since the watch began: the newest, and in turn all others. */
@@ -227,102 +226,6 @@ export class RolloutWatch implements Transcripts {
       else if (seen.mtimeMs >= since) grown.push(file);
     }
     return grown;
-  }
-
-  async #show(file: RolloutFile, lock: WriterLock | null): Promise<void> {
-    const { threadId, path } = file;
-    if (this.#options.isHeldByUs(threadId)) return;
-    const shown = this.#shown.get(threadId);
-    const isBack = shown?.isOver === true;
-    if (shown !== undefined && !(isBack && lock !== null)) {
-      shown.file = file;
-      return;
-    }
-    const seen = await lookAt(file);
-    const version = `${seen?.file}:${seen?.size}`;
-    if (seen === null || this.#passed.get(path) === version) return;
-    const meta = await firstLineOf(file);
-    if (meta?.originator === OWN_NAME && !this.#isSettled(path)) return;
-    if (this.#closed || this.#options.isHeldByUs(threadId)) return;
-    if (meta === null || meta.isSubagent || meta.threadId !== threadId) {
-      // The first line may still be on its way, or the thread works for another one.
-      if (meta?.isSubagent !== true && seen.size > 0) {
-        this.#warn(path, 'has no first line of its thread; it is not read');
-      }
-      this.#passed.set(path, version);
-      return;
-    }
-    this.#shown.set(threadId, { file, pid: null, freeAt: null, isOver: false });
-    const stamp = lock?.since ?? meta.startedAt;
-    this.#report({
-      ...{ witness: 'process', what: 'session.found', sessionId: threadId, stamp },
-      key: `rollout:${threadId}:found:${Math.floor(stamp)}`,
-      ...{ path, isBack: lock !== null, ...meta },
-      name: this.#options.names.of(threadId),
-    });
-  }
-
-  /** A file under our own name was seen for a while: a session that we are making would have told so. */
-  #isSettled(path: string): boolean {
-    const first = this.#own.get(path) ?? performance.now();
-    this.#own.set(path, first);
-    return performance.now() - first >= OWN_AFTER_MS;
-  }
-
-  /** Which process holds what is shown, and what no process holds any more. */
-  #tellHolders(locks: ReadonlyMap<string, WriterLock>): void {
-    for (const [sessionId, shown] of this.#shown) {
-      const lock = locks.get(sessionId);
-      if (lock === undefined) {
-        shown.freeAt ??= performance.now();
-        continue;
-      }
-      shown.freeAt = null;
-      if (shown.pid === lock.pid) continue;
-      shown.pid = lock.pid;
-      const processes = [{ pid: lock.pid, start: null }];
-      const key = `rollout:${sessionId}:holder:${lock.pid}:${Math.floor(lock.since)}`;
-      const of = { witness: 'process', sessionId, stamp: Date.now(), key } as const;
-      this.#report({ ...of, what: 'process.seen', processes });
-    }
-    // Threads that a server of before left open.
-    for (const sessionId of this.#known) {
-      if (this.#shown.has(sessionId) || locks.has(sessionId)) continue;
-      const file = this.#files.of(sessionId);
-      if (file === null || this.#options.isHeldByUs(sessionId)) continue;
-      this.#shown.set(sessionId, { file, pid: null, freeAt: performance.now(), isOver: false });
-    }
-  }
-
-  /** A rollout that no process holds is read although it is unchanged: only its end shows how its turn ended. */
-  #mustRead(sessionId: string): boolean {
-    const shown = this.#shown.get(sessionId);
-    return shown !== undefined && !shown.isOver && shown.freeAt !== null;
-  }
-
-  /** The file was read to its end since no process holds the thread: it is over. */
-  #settle(sessionId: string, startedAt: number, isBusy: boolean): void {
-    const shown = this.#shown.get(sessionId);
-    if (shown === undefined || shown.isOver || shown.freeAt === null) return;
-    if (startedAt < shown.freeAt) {
-      this.look(sessionId);
-      return;
-    }
-    shown.isOver = true;
-    shown.pid = null;
-    const stamp = Date.now();
-    const of = { witness: 'process', sessionId, stamp, what: 'process.gone' } as const;
-    const key = `rollout:${sessionId}:gone:${stamp}`;
-    this.#report({ ...of, key, reason: isBusy ? 'killed' : 'exited', pids: [] });
-  }
-
-  #tellNames(): void {
-    for (const { threadId, name, at } of this.#options.names.changed()) {
-      if (!this.#shown.has(threadId) || this.#options.isHeldByUs(threadId)) continue;
-      const of = { witness: 'process', sessionId: threadId, stamp: at } as const;
-      const key = `rollout:${threadId}:name:${at}`;
-      this.#report({ ...of, key, what: 'session.named', name });
-    }
   }
 
   #report(report: WatchReport): void {

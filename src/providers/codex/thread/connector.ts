@@ -5,20 +5,20 @@
  */
 import type { ConnectorCommand } from '../../../../machines/session-facts.ts';
 import { OrbitError } from '../../../errors.ts';
-import type { Connector, ConnectorParts, OpenedThread } from '../../provider.ts';
+import type { AnswerRefusal, Connector, ConnectorParts, OpenedThread } from '../../provider.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { ServerNotification } from '../protocol/generated/ServerNotification.ts';
 import type { ServerRequest } from '../protocol/generated/ServerRequest.ts';
 import type { Turn } from '../protocol/generated/v2/Turn.ts';
+import { OpenAsks } from './asks.ts';
 import { createThreadCommands, type ThreadCommands } from './commands.ts';
 import { createJoining, type EngineFields, type Joining } from './joining.ts';
-import { createReports, type Reports, type Stored } from './notifications.ts';
-import { type Ask, answerOf, askFrom } from './server-requests.ts';
+import { createReports, type Reports } from './notifications.ts';
+import type { Stored } from './texts.ts';
 import { fieldsFrom, resumeThread, startThread } from './threads.ts';
 import { createTurnControl, isUnknownThread, reasonOf, type TurnControl } from './turn-control.ts';
 
 type CommandOf<Type extends ConnectorCommand['type']> = Extract<ConnectorCommand, { type: Type }>;
-type Answer = CommandOf<'approval.answer'> | CommandOf<'question.answer'>;
 
 /** What a Codex session can be ordered to do. */
 export const CAPABILITIES: ConnectorCommand['type'][] = [
@@ -54,7 +54,7 @@ export class CodexSession implements Connector {
   readonly attached: Promise<void>;
   readonly #deps: CodexSessionDeps;
   readonly #reports: Reports;
-  readonly #asks = new Map<string, Ask>();
+  readonly #asks: OpenAsks;
   /** The way in which a thread that others hold is joined. */
   #joining: Joining | null = null;
   /** When what is told happened, milliseconds since 1970, while it is of the past. */
@@ -87,6 +87,11 @@ export class CodexSession implements Connector {
         this.#open?.orders.confirmed(messageId);
       },
     });
+    this.#asks = new OpenAsks({
+      ...this.#deps,
+      isShared: deps.shared !== null,
+      findOpen: (fits) => this.#reports.findOpen(fits),
+    });
     if ('type' in begin) this.attached = this.#attach(begin);
     else {
       this.#enter(begin);
@@ -108,16 +113,13 @@ export class CodexSession implements Connector {
     if (order.type === 'thread.release') void this.#release();
     else if (!open) this.#keepEarly(order);
     else if (order.type === 'approval.answer' || order.type === 'question.answer') {
-      this.#answer(order, open);
+      this.#asks.answer(order, open.orders);
     } else open.orders.take(order);
   }
 
-  refusalOf(order: ConnectorCommand): string | null {
+  refusalOf(order: ConnectorCommand): AnswerRefusal | null {
     if (order.type !== 'approval.answer' && order.type !== 'question.answer') return null;
-    const ask = this.#asks.get(order.requestId);
-    if (!ask) return 'Codex does not wait for it any more';
-    const answer = answerOf(ask, order);
-    return 'refusal' in answer ? answer.refusal : null;
+    return this.#asks.refusalOf(order);
   }
 
   close(reason: string): void {
@@ -221,7 +223,7 @@ export class CodexSession implements Connector {
       },
       caughtUp: () => {
         if (this.#isOver) return;
-        const [requestIds, messageIds] = [[...this.#asks.keys()], [...this.#sending]];
+        const [requestIds, messageIds] = [this.#asks.ids, [...this.#sending]];
         void port.report({ type: 'thread.listed', requestIds, messageIds });
       },
       failed: (error) => this.#lost(reasonOf(error), false),
@@ -293,7 +295,7 @@ export class CodexSession implements Connector {
     if (method === 'thread/closed' && this.#deps.shared) return this.#closed();
     if (method === 'thread/closed') this.#lost('Codex closed the thread');
     if (this.#isOver) return null;
-    if (method === 'serverRequest/resolved') return this.#settled(params.requestId);
+    if (method === 'serverRequest/resolved') return this.#asks.settled(params.requestId);
     return this.#reports.notified(notification);
   }
 
@@ -320,46 +322,7 @@ export class CodexSession implements Connector {
     );
   }
 
-  #asked(request: ServerRequest): void {
-    const { sessionId, port, engine, log } = this.#deps;
-    const threadId = this.#open?.threadId ?? '';
-    const findOpen: Reports['findOpen'] = (fits) => this.#reports.findOpen(fits);
-    const ask = askFrom(request, { sessionId, threadId, findOpen });
-    if ((!ask || this.#isOver) && this.#deps.shared) return;
-    if (!ask || this.#isOver) {
-      // It fits every question's form and grants nothing.
-      engine.respond(request.id, { decision: 'cancel', action: 'cancel', permissions: {} });
-      log.warn('codex.question_cancelled', { session_id: sessionId, method: request.method });
-      return;
-    }
-    this.#asks.set(ask.requestId, ask);
-    void port.report(ask.event);
-  }
-
-  /** The engine says that a question is settled: by us, by its turn's end, or by an unknown client. */
-  #settled(id: ServerRequest['id']): Stored {
-    const ask = [...this.#asks.values()].find((open) => open.id === id);
-    if (!ask) return null;
-    this.#asks.delete(ask.requestId);
-    const event = { type: 'approval.resolved', requestId: ask.requestId, server: null } as const;
-    // Several may have answered, and Codex does not say who was first: the tool use shows it.
-    const decision = this.#deps.shared ? 'unknown' : 'cancelled';
-    return this.#deps.port.report({ ...event, decision });
-  }
-
-  #answer(order: Answer, { orders }: Open): void {
-    const ask = this.#asks.get(order.requestId);
-    const answer = ask && answerOf(ask, order);
-    if (!ask || !answer || 'refusal' in answer) {
-      // Another client was faster: the session shows what it decided.
-      if (this.#deps.shared && !ask) return;
-      orders.trouble('Your answer could not be delivered: Codex does not wait for it any more.');
-      return;
-    }
-    // Others may answer as well: then it is over when Codex says so.
-    if (!this.#deps.shared) this.#asks.delete(order.requestId);
-    this.#deps.engine.respond(ask.id, answer.result);
-    const isAbort = order.type === 'approval.answer' && order.decision === 'abort';
-    if (isAbort && !ask.abortEndsTurn) orders.take({ type: 'turn.stop' });
+  #asked(question: ServerRequest): void {
+    this.#asks.asked(question, this.#isOver ? null : (this.#open?.threadId ?? ''));
   }
 }

@@ -8,6 +8,7 @@ import type { KeepImage } from '../../reports.ts';
 import { withoutImages } from '../../shared/tool-images.ts';
 import type { ThreadItem } from '../protocol/generated/v2/ThreadItem.ts';
 import type { UserInput } from '../protocol/generated/v2/UserInput.ts';
+import { subagentOf } from './subagents.ts';
 
 type ItemOf<Type extends ThreadItem['type']> = Extract<ThreadItem, { type: Type }>;
 
@@ -26,6 +27,17 @@ export interface ShownTool {
 /** The id of an item's message: Codex's own are unique within their thread only. */
 export function messageIdOf(sessionId: string, itemId: string): string {
   return `${sessionId}:${itemId}`;
+}
+
+/** Ids that this server gives to messages of its clients; those of terminals are bare UUIDs. */
+const OUR_IDS = /^(user|steer)-[0-9a-f-]{36}$/;
+
+/** The id of a user's words: those of a client of a server like this one keep the id that it gave them. */
+export function wordsIdOf(
+  sessionId: string,
+  { id, clientId }: Pick<ItemOf<'userMessage'>, 'id' | 'clientId'>,
+): string {
+  return clientId !== null && OUR_IDS.test(clientId) ? clientId : messageIdOf(sessionId, id);
 }
 
 const NOT_KEPT: KeepImage = () => ({ refusal: 'images of the past are not copied' });
@@ -63,6 +75,11 @@ export function toolFrom(item: ThreadItem, keep = NOT_KEPT): ShownTool | null {
         ...whole('Agent', item.prompt ?? item.tool, { tool: item.tool }),
         outcome: outcomeOf(item.status),
       };
+    case 'subAgentActivity': {
+      if (item.kind !== 'started') return null;
+      const { id: agent_id, type } = subagentOf(item);
+      return whole('Agent', type, { agent_id, agent_type: type });
+    }
     default:
       return null;
   }

@@ -5,14 +5,16 @@
  */
 import { entry } from '../../../protocol/encode.ts';
 import type { ImageInput, Message } from '../../../protocol/nouns.ts';
-import type { OpenText, Report, SessionPort } from '../../provider.ts';
+import type { Report, SessionPort } from '../../provider.ts';
 import type { KeepImage } from '../../reports.ts';
 import type { ServerNotification } from '../protocol/generated/ServerNotification.ts';
 import type { ThreadItem } from '../protocol/generated/v2/ThreadItem.ts';
 import type { ThreadTokenUsage } from '../protocol/generated/v2/ThreadTokenUsage.ts';
 import type { Turn } from '../protocol/generated/v2/Turn.ts';
 import type { TurnError } from '../protocol/generated/v2/TurnError.ts';
-import { messageIdOf, saidBy, textFrom, toolEntry, toolFrom } from './items.ts';
+import { messageIdOf, saidBy, textFrom, toolEntry, toolFrom, wordsIdOf } from './items.ts';
+import { Subagents } from './subagents.ts';
+import { type Stored, Texts } from './texts.ts';
 import { fieldsFrom } from './threads.ts';
 import { failedMessage } from './turn-control.ts';
 
@@ -20,9 +22,6 @@ type ParamsOf<Method extends ServerNotification['method']> = Extract<
   ServerNotification,
   { method: Method }
 >['params'];
-
-/** The commit of what was reported; null when nothing was. */
-export type Stored = Promise<boolean> | null;
 
 /** The reports of one attached thread. */
 export interface Reports {
@@ -34,8 +33,6 @@ export interface Reports {
   cut(): void;
 }
 
-/** Ids that this server gives to messages of its clients; those of terminals are bare UUIDs. */
-const OUR_IDS = /^(user|steer)-[0-9a-f-]{36}$/;
 /** The size of the context window when Codex names none. */
 const DEFAULT_WINDOW = 200_000;
 
@@ -58,11 +55,17 @@ export function createReports(deps: ReportsDeps): Reports {
 class ThreadReports implements Reports {
   readonly #deps: ReportsDeps;
   readonly #items = new Map<string, { item: ThreadItem; turnId: string }>();
-  readonly #texts = new Map<string, OpenText>();
+  readonly #texts: Texts;
+  readonly #agents = new Subagents();
   #turn: { id: string; diff: string | null; error: TurnError | null } | null = null;
 
   constructor(deps: ReportsDeps) {
     this.#deps = deps;
+    this.#texts = new Texts({ ...deps, hasBegun: (itemId) => this.#items.has(itemId) });
+  }
+
+  cut(): void {
+    this.#texts.cut();
   }
 
   findOpen(fits: (item: ThreadItem) => boolean): ThreadItem | null {
@@ -85,11 +88,11 @@ class ThreadReports implements Reports {
         return this.#itemCompleted(params);
       case 'item/agentMessage/delta':
       case 'item/plan/delta':
-        return this.#textGrew('assistant', params);
+        return this.#texts.grew('assistant', params);
       case 'item/reasoning/summaryTextDelta':
-        return this.#textGrew('thinking', params);
+        return this.#texts.grew('thinking', params);
       case 'item/reasoning/summaryPartAdded':
-        this.#texts.get(params.itemId)?.push('\n\n');
+        this.#texts.part(params.itemId);
         return null;
       case 'thread/tokenUsage/updated':
         return this.#report({ type: 'usage.updated', usage: usageFrom(params.tokenUsage) });
@@ -131,7 +134,11 @@ class ThreadReports implements Reports {
     this.#turn = null;
     const changed = diff === null || diff === '' ? {} : { diff };
     if (status === 'completed') {
-      return this.#report({ type: 'turn.completed', backgroundAgents: [], ...changed });
+      return this.#report({
+        type: 'turn.completed',
+        backgroundAgents: this.#agents.running,
+        ...changed,
+      });
     }
     if (status === 'interrupted') {
       return this.#report({ type: 'turn.aborted', reason: 'interrupted', ...changed });
@@ -176,8 +183,10 @@ class ThreadReports implements Reports {
       return wasOpen ? null : this.#userSaid(item, turnId, completedAtMs);
     }
     if (item.type === 'contextCompaction') return this.#report({ type: 'compaction.finished' });
+    this.#agentHeard(item);
     const said = textFrom(item);
-    if (said) return this.#textCompleted(item, said, { turnId, at: completedAtMs });
+    if (said)
+      return this.#texts.completed(item.id, said, { turnId, at: this.#timeOf(completedAtMs) });
     const { keep, addTo } = this.#images();
     const tool = toolFrom(item, keep);
     if (!tool) return null;
@@ -199,6 +208,13 @@ class ThreadReports implements Reports {
       update,
       turnId,
     });
+  }
+
+  #agentHeard(item: ThreadItem): void {
+    const agent = this.#agents.heard(item);
+    if (agent === null) return;
+    const { isRunning, ...of } = agent;
+    void this.#report({ type: isRunning ? 'agent.started' : 'agent.finished', ...of });
   }
 
   /** Keeps images of a result: it is shown at once, they are added to its message once they are stored. */
@@ -226,7 +242,7 @@ class ThreadReports implements Reports {
     atMs: number,
   ): Stored {
     const { clientId } = item;
-    this.#dropTexts();
+    this.#texts.drop();
     const isOurs = clientId !== null && (!this.#deps.isShared || this.#deps.isSent(clientId));
     if (isOurs) {
       this.#deps.confirmed(clientId, turnId);
@@ -234,83 +250,10 @@ class ThreadReports implements Reports {
     }
     const { text, images } = saidBy(item.content);
     const shown = images.length > 0 ? { images } : {};
-    const base = this.#baseOf(item, atMs);
-    // Of a server like this one, maybe of this one before it was started anew: the same message.
-    if (clientId !== null && OUR_IDS.test(clientId)) base.id = clientId;
+    // Those of a server like this one may be of this one before it was started anew: the same message.
+    const base = { ...this.#baseOf(item, atMs), id: wordsIdOf(this.#deps.sessionId, item) };
     const message = entry({ ...base, message_type: 'user', content: text, ...shown });
     return this.#report({ type: 'message.added', message, turnId });
-  }
-
-  #textCompleted(
-    item: ThreadItem,
-    said: NonNullable<ReturnType<typeof textFrom>>,
-    { turnId, at }: { turnId: string; at: number },
-  ): Stored {
-    const open = this.#texts.get(item.id);
-    if (open) {
-      this.#texts.delete(item.id);
-      open.close();
-      const content = said.text === '' ? open.text() : said.text;
-      const messageId = messageIdOf(this.#deps.sessionId, item.id);
-      return this.#report({ type: 'message.changed', update: { messageId, changes: { content } } });
-    }
-    if (said.text === '') return null;
-    const message = entry({
-      ...this.#baseOf(item, at),
-      message_type: said.type,
-      content: said.text,
-    });
-    return this.#report({ type: 'message.added', message, turnId });
-  }
-
-  #textGrew(
-    type: 'assistant' | 'thinking',
-    { itemId, turnId, delta }: { itemId: string; turnId: string; delta: string },
-  ): Stored {
-    const open = this.#texts.get(itemId);
-    if (open) {
-      open.push(delta);
-      return null;
-    }
-    if (delta === '') return null;
-    // Joined in the middle of a text: without its beginning it would be another one.
-    if (this.#deps.isShared && !this.#items.has(itemId)) return null;
-    const base = {
-      id: messageIdOf(this.#deps.sessionId, itemId),
-      session_id: this.#deps.sessionId,
-    };
-    const message = entry({
-      ...base,
-      message_type: type,
-      content: delta,
-      timestamp: this.#timeOf(null),
-    });
-    const shown = this.#report({ type: 'message.added', message, turnId, isOpen: true });
-    this.#texts.set(itemId, this.#deps.port.stream(message.id, delta, shown));
-    return shown;
-  }
-
-  /** Words that join a turn end the answer that is just written: nobody keeps it, and the model does not see it. */
-  #dropTexts(): void {
-    const messages = [...this.#texts.keys()].map((id) => messageIdOf(this.#deps.sessionId, id));
-    if (messages.length === 0) return;
-    for (const open of this.#texts.values()) open.close();
-    this.#texts.clear();
-    const dropped = { messages, prompts: 0 };
-    const witness = 'connector';
-    void this.#report({ type: 'transcript.read', witness, messages: [], behind: null, dropped });
-  }
-
-  cut(): void {
-    for (const [itemId, open] of this.#texts) {
-      open.close();
-      const update = {
-        messageId: messageIdOf(this.#deps.sessionId, itemId),
-        changes: { content: open.text() },
-      };
-      void this.#report({ type: 'message.changed', update });
-    }
-    this.#texts.clear();
   }
 
   #baseOf(item: ThreadItem, atMs: number): Pick<Message, 'id' | 'session_id' | 'timestamp'> {
