@@ -22,6 +22,7 @@ import {
   parseOrigin,
 } from './address.ts';
 import { EXIT, ExitError } from './exit.ts';
+import { type OtlpConfig, otlpOf } from './otlp.ts';
 import { readTokenFile } from './secrets.ts';
 
 /** Paths below the data directory. */
@@ -86,6 +87,8 @@ export interface Config {
   readonly retention: RetentionLimits;
   readonly codex: CodexConfig;
   readonly claude: ClaudeConfig;
+  /** The collector that is told what sessions do; null: nobody is. */
+  readonly otlp: OtlpConfig | null;
   readonly log: LogConfig;
   readonly places: Places;
 }
@@ -170,6 +173,7 @@ export interface Flags extends AccessFlags {
   trustedProxies?: readonly string[] | undefined;
   basePath?: string | undefined;
   requireTls?: boolean | undefined;
+  otlpEndpoint?: string | undefined;
   durability?: string | undefined;
   maxConnections?: string | undefined;
   keepDays?: string | undefined;
@@ -236,6 +240,7 @@ export function resolveConfig({ flags, env, home }: ConfigSources): Config {
     retention: retentionOf(flags, env),
     claude: claudeConfig({ flags, env, home }),
     codex: codexConfig({ flags, env, home }),
+    otlp: otlpOf(flags.otlpEndpoint, env),
     log: logConfig(env),
     places: placesOf({ flags, env, home }, paths),
   });

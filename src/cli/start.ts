@@ -80,6 +80,10 @@ export class StartCommand extends OrbitCommand {
   requireTls = Option.Boolean('--require-tls', {
     description: 'Refuse who comes unencrypted from another machine, also through a trusted proxy',
   });
+  otlpEndpoint = Option.String('--otlp-endpoint', {
+    description:
+      'Tell an OpenTelemetry collector (OTLP over HTTP) what sessions do, such as http://localhost:4318',
+  });
   browseRoots = Option.Array('--browse-root', {
     description: 'Directory that clients may look into besides your home',
   });

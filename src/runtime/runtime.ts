@@ -46,6 +46,8 @@ export interface RuntimeDeps {
   queuedWords?: string;
   /** Who tells people; hears of every event after its commit. */
   notifications?: Notifications & { noticed(live: LiveSession, item: EventItem): void };
+  /** Makes spans of what happened; hears of every event after its commit. Never throws. */
+  traces?: { noticed(live: LiveSession, item: EventItem): void } | null;
 }
 
 /** The server, put together, as server.ts and tests see it. */
@@ -85,6 +87,7 @@ export function createRuntime(deps: RuntimeDeps): Runtime {
       inspection.witness(live, item, committed);
       transcripts.noticed(live, item);
       deps.notifications?.noticed(live, item);
+      deps.traces?.noticed(live, item);
       names?.noticed(live);
     },
   });
