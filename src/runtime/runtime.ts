@@ -11,6 +11,7 @@ import { createWorktrees } from '../host/worktrees.ts';
 import { createInspection, type Inspection } from '../inspection/inspection.ts';
 import type { Logger } from '../log.ts';
 import { decodeHook, parseHookJson } from '../protocol/hook-body.ts';
+import type { RateLimit } from '../protocol/server.ts';
 import type { Providers } from '../providers/provider.ts';
 import type { EventItem } from '../store/items.ts';
 import type { Writer } from '../store/writer.ts';
@@ -20,6 +21,7 @@ import { createDispatch, createIntake, type Intake } from './dispatch.ts';
 import { createHandlers } from './handlers/all.ts';
 import { createSubscriptions, type Subscriptions } from './handlers/subscriptions.ts';
 import { Hooks } from './hooks.ts';
+import { RateLimits } from './rate-limits.ts';
 import { frameOf } from './rooms/rooms.ts';
 import type { Notifications, RuntimeApi } from './runtime-api.ts';
 import type { LiveSession } from './sessions/live-session.ts';
@@ -108,7 +110,9 @@ export function createRuntime(deps: RuntimeDeps): Runtime {
     isDraining: () => intake.isDraining,
     log: log.child('inspection'),
   });
-  for (const provider of providers) provider.start({ threads, ...news });
+  const rateLimits = new RateLimits();
+  const tellLimits = (limits: readonly RateLimit[]) => rateLimits.note(limits);
+  for (const provider of providers) provider.start({ threads, ...news, tellLimits });
   writer.onTrouble((trouble) =>
     news.sendToList({ type: 'server_status', degraded: null, ...troubleOf(trouble) }),
   );
@@ -119,6 +123,7 @@ export function createRuntime(deps: RuntimeDeps): Runtime {
   rooms.attach(subscriptions);
   const handlers = createHandlers({
     ...{ core, subscriptions, providers, shells, images, takeHook: intake.takeHook },
+    rateLimits,
     notifications: deps.notifications ?? null,
     browse: createBrowse({ home: places.home, roots: places.browseRoots }),
     worktrees: createWorktrees(places.worktrees),

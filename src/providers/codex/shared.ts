@@ -24,6 +24,8 @@ export interface Daemons {
   claim<Opened extends { threadId: string }>(begin: () => Promise<Opened>): Promise<Opened>;
   /** Tells their threads from now on; settles when those that are there now are told. */
   watch(port: JoinPort): Promise<void>;
+  /** Has every one of them say what it reports. */
+  onReport: SharedDaemon['onReport'];
   close(): Promise<void>;
 }
 
@@ -69,6 +71,12 @@ function createDaemons(
         port.left((threadId) => !parts.some(({ threads }) => threads.has(threadId)), reason);
       };
       await Promise.all(parts.map((part) => part.watch(port, claims, settled)));
+    },
+    onReport(hear) {
+      const ends = daemons.map((daemon) => daemon.onReport(hear));
+      return () => {
+        for (const end of ends) end();
+      };
     },
     async close() {
       await Promise.all(daemons.map((daemon) => daemon.close()));
