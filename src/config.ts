@@ -81,6 +81,8 @@ export interface Config {
   readonly basePath: string;
   /** Who comes over a way that is not encrypted is refused, unless it does not leave this machine. */
   readonly requireTls: boolean;
+  /** Devices may name push services on this machine and in private networks. */
+  readonly allowPrivatePush: boolean;
   readonly durability: 'full' | 'normal';
   /** Sockets of the port in all. */
   readonly maxConnections: number;
@@ -173,6 +175,7 @@ export interface Flags extends AccessFlags {
   trustedProxies?: readonly string[] | undefined;
   basePath?: string | undefined;
   requireTls?: boolean | undefined;
+  allowPrivatePush?: boolean | undefined;
   otlpEndpoint?: string | undefined;
   durability?: string | undefined;
   maxConnections?: string | undefined;
@@ -235,6 +238,7 @@ export function resolveConfig({ flags, env, home }: ConfigSources): Config {
     trustedProxies,
     basePath: parseBasePath(flags.basePath ?? env.ORBITDOCK_BASE_PATH ?? ''),
     requireTls,
+    allowPrivatePush: flags.allowPrivatePush ?? env.ORBITDOCK_ALLOW_PRIVATE_PUSH === '1',
     durability: parseDurability(flags.durability),
     maxConnections: maxConnectionsOf(flags, env),
     retention: retentionOf(flags, env),

@@ -138,7 +138,7 @@ async function serve(deps: {
   const tokens = new TokenBook({ writer, log: log.child('tokens') });
   const notifier = new Notifier({
     ...{ writer, vapidPath: paths.vapid, isTokenGood: (id: string) => tokens.isGood(id) },
-    ...{ log: log.child('notify'), ...deps.notify },
+    ...{ log: log.child('notify'), isPrivateAllowed: config.allowPrivatePush, ...deps.notify },
   });
   const traces = await openTraces({ config, log, version });
   const runtime = createHouse({

@@ -10,6 +10,8 @@ export interface Watcher {
   readonly model: SubscriberModel;
   /** Connections it has had so far. */
   readonly connections: number;
+  /** Its line stands. */
+  readonly isUp: boolean;
   /** Cuts its line; it comes back by itself. */
   cut(): void;
   /** Settles when everything published before is folded and every session it knows is subscribed. */
@@ -43,6 +45,10 @@ class Persistent implements Watcher {
     this.#options = options;
     this.model = createModel(options.name);
     void this.#connect();
+  }
+
+  get isUp(): boolean {
+    return this.#socket?.readyState === WebSocket.OPEN;
   }
 
   cut(): void {
