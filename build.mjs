@@ -8,10 +8,11 @@
 // digest lies beside it. `node build.mjs --server` leaves the page alone, and the client's declarations.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { bundleClient, declareClient, writeClientPackage } from './client-package.mjs';
 
 const root = fileURLToPath(new URL('.', import.meta.url));
 const migrations = readdirSync(`${root}migrations`)
@@ -77,27 +78,12 @@ await build({
   logLevel: 'warning',
 });
 
-for (const [format, extension] of [
-  ['esm', '.mjs'],
-  ['cjs', '.cjs'],
-]) {
-  await build({
-    absWorkingDir: root,
-    entryPoints: { client: 'src/client/index.ts' },
-    outdir: 'dist',
-    outExtension: { '.js': extension },
-    bundle: true,
-    format,
-    platform: 'neutral',
-    target: 'es2023',
-    logLevel: 'warning',
-  });
-}
-
+await bundleClient(root, `${root}dist`);
 writeFileSync(`${root}dist/package.json`, '{"type":"commonjs"}\n');
 writeCodeCache();
 if (!process.argv.includes('--server')) {
-  declareClient();
+  declareClient(root, `${root}dist`);
+  writeClientPackage(root, `${root}dist`);
   await buildPage();
 }
 
@@ -123,18 +109,6 @@ function writeCodeCache() {
   });
   if (run.status === 0) return;
   console.warn(`No code cache, so each start takes longer: ${run.stderr || run.stdout}`);
-}
-
-/**
- * Declarations of the client and of the wire, as far as it needs them: in dist/types for who imports it, in
- * dist/types-cjs for who requires it.
- */
-function declareClient() {
-  const tsc = `${root}node_modules/.bin/tsc`;
-  const run = spawnSync(tsc, ['-p', `${root}src/client/tsconfig.json`], { encoding: 'utf8' });
-  if (run.status !== 0) throw new Error(`The client's declarations: ${run.stdout}${run.stderr}`);
-  cpSync(`${root}dist/types`, `${root}dist/types-cjs`, { recursive: true });
-  writeFileSync(`${root}dist/types/package.json`, '{"type":"module"}\n');
 }
 
 /** Builds the page unless the one in dist/ was made of the same files. */

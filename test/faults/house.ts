@@ -43,7 +43,10 @@ export function gather(
     }),
   );
   const watchers = Array.from({ length: size.watchers }, (_, at) =>
-    startWatcher({ url, whenUp, name: `watcher-${at}` }),
+    startWatcher({
+      ...{ url, whenUp, name: `watcher-${at}` },
+      ...(size.prefix !== undefined && { isWanted: (id) => id.startsWith(`${size.prefix}-`) }),
+    }),
   );
   return {
     producers,
