@@ -8,10 +8,11 @@
 // digest lies beside it. `node build.mjs --server` leaves the page alone, and the client's declarations.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { bundleClient, declareClient, writeClientPackage } from './client-package.mjs';
 
 const root = fileURLToPath(new URL('.', import.meta.url));
 const migrations = readdirSync(`${root}migrations`)
@@ -47,9 +48,8 @@ const fewMediaTypes = {
 for (const name of existsSync(`${root}dist`) ? readdirSync(`${root}dist`) : []) {
   if (name !== 'visualizer') rmSync(`${root}dist/${name}`, { recursive: true, force: true });
 }
-const { metafile } = await build({
+await build({
   absWorkingDir: root,
-  metafile: true,
   entryPoints: {
     main: 'src/launch.ts',
     program: 'src/main.ts',
@@ -60,10 +60,12 @@ const { metafile } = await build({
   format: 'cjs',
   platform: 'node',
   target: 'node20.19',
+  // A program run out of a cache can `require` what is beside it, but not `import` it.
+  supported: { 'dynamic-import': false },
   packages: 'bundle',
   external: ['better-sqlite3', 'bufferutil', 'utf-8-validate'],
   // Its entry for Node hides what it requires from bundlers.
-  alias: { 'jsonc-parser': 'jsonc-parser/lib/esm/main.js' },
+  alias: { 'jsonc-parser': 'jsonc-parser/lib/esm/main.js', ...modulesOf('@opentelemetry') },
   banner: { js: "const __url = require('node:url').pathToFileURL(__filename).href;" },
   define: {
     'import.meta.url': '__url',
@@ -76,37 +78,26 @@ const { metafile } = await build({
   logLevel: 'warning',
 });
 
-for (const [format, extension] of [
-  ['esm', '.mjs'],
-  ['cjs', '.cjs'],
-]) {
-  await build({
-    absWorkingDir: root,
-    entryPoints: { client: 'src/client/index.ts' },
-    outdir: 'dist',
-    outExtension: { '.js': extension },
-    bundle: true,
-    format,
-    platform: 'neutral',
-    target: 'es2023',
-    logLevel: 'warning',
-  });
-}
-
-refuseImports(metafile);
+await bundleClient(root, `${root}dist`);
 writeFileSync(`${root}dist/package.json`, '{"type":"commonjs"}\n');
 writeCodeCache();
 if (!process.argv.includes('--server')) {
-  declareClient();
+  declareClient(root, `${root}dist`);
+  writeClientPackage(root, `${root}dist`);
   await buildPage();
 }
 
-/** A program run out of a cache can `require` what is beside it, but not `import` it. */
-function refuseImports({ outputs }) {
-  const left = Object.values(outputs)
-    .flatMap(({ imports }) => imports)
-    .filter(({ kind, external }) => kind === 'dynamic-import' && external);
-  if (left.length > 0) throw new Error(`Not bundled: ${left.map(({ path }) => path).join(', ')}`);
+/** Packages of a scope that have ECMAScript modules too: of those a bundler takes only what is used, here a fifth. */
+function modulesOf(scope) {
+  const folder = `${root}node_modules/${scope}`;
+  const names = readdirSync(folder).flatMap((name) => {
+    const text = readFileSync(`${folder}/${name}/package.json`, 'utf8');
+    const { module, exports } = JSON.parse(text);
+    return module === undefined || exports !== undefined
+      ? []
+      : [[`${scope}/${name}`, `${folder}/${name}/${module}`]];
+  });
+  return Object.fromEntries(names);
 }
 
 /** What V8 has compiled when the program serves, kept for the next starts; they need it only to be quick. */
@@ -118,18 +109,6 @@ function writeCodeCache() {
   });
   if (run.status === 0) return;
   console.warn(`No code cache, so each start takes longer: ${run.stderr || run.stdout}`);
-}
-
-/**
- * Declarations of the client and of the wire, as far as it needs them: in dist/types for who imports it, in
- * dist/types-cjs for who requires it.
- */
-function declareClient() {
-  const tsc = `${root}node_modules/.bin/tsc`;
-  const run = spawnSync(tsc, ['-p', `${root}src/client/tsconfig.json`], { encoding: 'utf8' });
-  if (run.status !== 0) throw new Error(`The client's declarations: ${run.stdout}${run.stderr}`);
-  cpSync(`${root}dist/types`, `${root}dist/types-cjs`, { recursive: true });
-  writeFileSync(`${root}dist/types/package.json`, '{"type":"module"}\n');
 }
 
 /** Builds the page unless the one in dist/ was made of the same files. */

@@ -71,6 +71,17 @@ interface WitnessReport extends Reported {
   since?: Stamp;
 }
 
+/** One call of a model that is over, as the provider's own tool counts it. */
+export interface ModelCall {
+  model: string | null;
+  /** The provider's id of the answer. */
+  request: string | null;
+  /** The subagent that called; null for the main thread. */
+  agent: string | null;
+  durationMs: number;
+  tokens: { input: number; output: number; cacheRead: number; cacheWrite: number };
+}
+
 /** What the provider, a hook or the server reports about a session. */
 export type SessionReport =
   | (Reported & { type: 'session.started'; source: string })
@@ -158,7 +169,7 @@ export type SessionReport =
   | (Reported & { type: 'compaction.finished' })
   | (Reported & { type: 'usage.updated'; usage: TokenUsage })
   /** An answer of the model has cost so many US dollars, as the provider's own tool says. */
-  | (Reported & { type: 'cost.added'; witness: Witness; usd: number })
+  | (Reported & { type: 'cost.added'; witness: Witness; usd: number; call?: ModelCall })
   | (Reported & { type: 'diff.updated'; diff: string | null })
   | (Reported & { type: 'plan.updated'; plan: string | null })
   | (Reported & { type: 'name.updated'; name: string | null })

@@ -22,6 +22,7 @@ import {
   parseOrigin,
 } from './address.ts';
 import { EXIT, ExitError } from './exit.ts';
+import { type OtlpConfig, otlpOf } from './otlp.ts';
 import { readTokenFile } from './secrets.ts';
 
 /** Paths below the data directory. */
@@ -80,12 +81,16 @@ export interface Config {
   readonly basePath: string;
   /** Who comes over a way that is not encrypted is refused, unless it does not leave this machine. */
   readonly requireTls: boolean;
+  /** Devices may name push services on this machine and in private networks. */
+  readonly allowPrivatePush: boolean;
   readonly durability: 'full' | 'normal';
   /** Sockets of the port in all. */
   readonly maxConnections: number;
   readonly retention: RetentionLimits;
   readonly codex: CodexConfig;
   readonly claude: ClaudeConfig;
+  /** The collector that is told what sessions do; null: nobody is. */
+  readonly otlp: OtlpConfig | null;
   readonly log: LogConfig;
   readonly places: Places;
 }
@@ -170,6 +175,8 @@ export interface Flags extends AccessFlags {
   trustedProxies?: readonly string[] | undefined;
   basePath?: string | undefined;
   requireTls?: boolean | undefined;
+  allowPrivatePush?: boolean | undefined;
+  otlpEndpoint?: string | undefined;
   durability?: string | undefined;
   maxConnections?: string | undefined;
   keepDays?: string | undefined;
@@ -231,11 +238,13 @@ export function resolveConfig({ flags, env, home }: ConfigSources): Config {
     trustedProxies,
     basePath: parseBasePath(flags.basePath ?? env.ORBITDOCK_BASE_PATH ?? ''),
     requireTls,
+    allowPrivatePush: flags.allowPrivatePush ?? env.ORBITDOCK_ALLOW_PRIVATE_PUSH === '1',
     durability: parseDurability(flags.durability),
     maxConnections: maxConnectionsOf(flags, env),
     retention: retentionOf(flags, env),
     claude: claudeConfig({ flags, env, home }),
     codex: codexConfig({ flags, env, home }),
+    otlp: otlpOf(flags.otlpEndpoint, env),
     log: logConfig(env),
     places: placesOf({ flags, env, home }, paths),
   });

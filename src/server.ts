@@ -8,7 +8,7 @@ import { OrbitError } from './errors.ts';
 import { openDataDirectory, openFileLimit, writeFileAtomically } from './files.ts';
 import { commandEnvironment } from './host/command.ts';
 import { createImages } from './host/images.ts';
-import { createLogger, type RootLogger } from './log.ts';
+import { createLogger, type Logger, type RootLogger } from './log.ts';
 import { createSpool } from './providers/claude/hooks/spool.ts';
 import type { Providers } from './providers/provider.ts';
 import type { WatchPort } from './providers/reports.ts';
@@ -100,6 +100,21 @@ async function loadParts() {
   };
 }
 
+/** What tells a collector; null, and nothing of it is loaded, where none is configured. */
+async function openTraces({
+  config,
+  log,
+  version,
+}: {
+  config: Config;
+  log: Logger;
+  version: string;
+}) {
+  if (config.otlp === null) return null;
+  const { Traces } = await import('./traces/traces.ts');
+  return new Traces(config.otlp, { version, log: log.child('otlp') });
+}
+
 /** A server that will be refused must not empty the log of the one that runs. */
 async function logConfig({ log, paths }: Config): Promise<Config['log']> {
   if (!log.truncateOnStart) return log;
@@ -123,8 +138,9 @@ async function serve(deps: {
   const tokens = new TokenBook({ writer, log: log.child('tokens') });
   const notifier = new Notifier({
     ...{ writer, vapidPath: paths.vapid, isTokenGood: (id: string) => tokens.isGood(id) },
-    ...{ log: log.child('notify'), ...deps.notify },
+    ...{ log: log.child('notify'), isPrivateAllowed: config.allowPrivatePush, ...deps.notify },
   });
+  const traces = await openTraces({ config, log, version });
   const runtime = createHouse({
     writer,
     providers,
@@ -135,9 +151,11 @@ async function serve(deps: {
     log,
     version,
     notifications: notifier,
+    traces,
   });
   await tokens.open();
   await notifier.open(runtime.registry.live());
+  traces?.open(runtime.registry.live());
   const transports = createDoors({
     config,
     tokens,
@@ -183,7 +201,7 @@ async function serve(deps: {
     await stopChores();
     await runtime.close();
     await Promise.all([transports.close(), ...[...providers].map((provider) => provider.close())]);
-    await writer.close();
+    await Promise.all([writer.close(), traces?.close()]);
     runtime.registry.stop();
     await withdraw(paths);
     log.info('server.stopped');

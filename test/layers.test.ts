@@ -25,6 +25,7 @@ const LEAVES = [
   'files',
   'secrets',
   'standalone',
+  'otlp',
   'type log',
 ];
 
@@ -69,6 +70,21 @@ const RULES: Record<string, Rule> = {
   // It looks at sessions that are handed to it.
   notify: {
     may: ['protocol', 'inspection', 'type runtime', 'type store', 'node:', ...LEAVES],
+  },
+  // It looks at sessions that are handed to it, too.
+  traces: {
+    may: [
+      'inspection',
+      'type machines',
+      'type runtime',
+      'type store',
+      '@opentelemetry/api',
+      '@opentelemetry/exporter-trace-otlp-http',
+      '@opentelemetry/resources',
+      '@opentelemetry/sdk-trace-base',
+      'node:',
+      ...LEAVES,
+    ],
   },
   transports: {
     may: [

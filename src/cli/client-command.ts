@@ -2,8 +2,11 @@
  * What commands share that ask a running server, here or elsewhere: where it is, with which token, which session is
  * meant, and how a refusal leaves. They speak through the typed client that everybody may use.
  */
+import { existsSync } from 'node:fs';
+import { get } from 'node:http';
 import { text as readText } from 'node:stream/consumers';
 import { Option } from 'clipanion';
+import type { AskStatus } from '../client/connection.ts';
 import type { Client, ClientMessage, SessionState, SessionSummary } from '../client/index.ts';
 import { EXIT, type ExitCode, ExitError } from '../exit.ts';
 import { readServerNote } from '../files.ts';
@@ -49,12 +52,15 @@ export abstract class ClientCommand extends OrbitCommand {
       import('ws'),
     ]);
     const token = this.#secret();
+    const socket = this.#socket();
     const client = library.createClient({
       url: this.address(),
       token: () => token,
       timeoutMs: ANSWER_WITHIN_MS,
       deltas: false,
-      WebSocket: WebSocket as never,
+      ...(socket === null
+        ? { WebSocket: WebSocket as never }
+        : { WebSocket: overSocket(WebSocket, socket) as never, fetch: askerOver(socket) }),
     });
     try {
       return await visit(client, library);
@@ -105,7 +111,10 @@ export abstract class ClientCommand extends OrbitCommand {
     const given = this.url ?? ORBITDOCK_URL;
     if (given) return given;
     const note = readServerNote(this.directory().server);
-    if (note) return urlOfServer({ host: note.address, port: note.port });
+    if (note) {
+      const plain = urlOfServer({ host: note.address, port: note.port });
+      return note.scheme ? plain.replace(/^http/, note.scheme) : plain;
+    }
     const sentence = `No server runs on ${this.directory().dir}; start it, or name one with --url`;
     throw new ExitError(EXIT.notRunning, sentence);
   }
@@ -113,6 +122,16 @@ export abstract class ClientCommand extends OrbitCommand {
   /** Whether the server may be on another machine, with directories of its own. */
   protected isElsewhere(): boolean {
     return Boolean(this.url ?? this.context.env.ORBITDOCK_URL);
+  }
+
+  /**
+   * The unix socket of a server of this data directory whose port is encrypted: it is the same server, whatever
+   * certificate it has, and nothing on its way could be read. Null where the port is asked.
+   */
+  #socket(): string | null {
+    if (this.isElsewhere()) return null;
+    const { server, socket } = this.directory();
+    return readServerNote(server)?.scheme === 'https' && existsSync(socket) ? socket : null;
   }
 
   /** Never an argument: those are seen by every process of the machine. */
@@ -126,6 +145,28 @@ export abstract class ClientCommand extends OrbitCommand {
     if (ORBITDOCK_AUTH_TOKEN) return ORBITDOCK_AUTH_TOKEN;
     return this.url === undefined ? readTokenFile(this.directory().token) : null;
   }
+}
+
+/** A class of WebSockets that go to a unix socket, whatever address they are given. */
+function overSocket(Class: typeof import('ws').WebSocket, path: string) {
+  return class extends Class {
+    constructor(_url: string, protocols: string[]) {
+      super(`ws+unix://${path}:/ws`, protocols);
+    }
+  };
+}
+
+/** Asks for a status over a unix socket. */
+function askerOver(socketPath: string): AskStatus {
+  return (href, { headers }) =>
+    new Promise((resolve, reject) => {
+      const { pathname } = new URL(href);
+      const asked = get({ socketPath, path: pathname, headers, agent: false }, (answer) => {
+        answer.resume();
+        resolve({ status: answer.statusCode ?? 0 });
+      });
+      asked.once('error', reject);
+    });
 }
 
 /** All sessions that the server has, in the order of its list. @throws ClientError as `Client.request` */

@@ -80,6 +80,13 @@ export class StartCommand extends OrbitCommand {
   requireTls = Option.Boolean('--require-tls', {
     description: 'Refuse who comes unencrypted from another machine, also through a trusted proxy',
   });
+  allowPrivatePush = Option.Boolean('--allow-private-push', {
+    description: 'Send pushes also to services on this machine and in private networks',
+  });
+  otlpEndpoint = Option.String('--otlp-endpoint', {
+    description:
+      'Tell an OpenTelemetry collector (OTLP over HTTP) what sessions do, such as http://localhost:4318',
+  });
   browseRoots = Option.Array('--browse-root', {
     description: 'Directory that clients may look into besides your home',
   });

@@ -60,6 +60,12 @@ export type SocketClass = new (
   protocols: string[],
 ) => { send(text: string): void; close(): void };
 
+/** What of `fetch` is needed. */
+export type AskStatus = (
+  href: string,
+  init: { headers: Record<string, string> },
+) => Promise<{ status: number }>;
+
 /**
  * The class that this platform has.
  *
@@ -115,6 +121,8 @@ export interface ConnectionOptions {
   token?: string | null | (() => string | null);
   /** For platforms without a global one. */
   WebSocket?: SocketClass;
+  /** Asks why a line was refused; the global `fetch` unless given. */
+  fetch?: AskStatus;
   pace?: Pace;
   random?: () => number;
 }
@@ -235,7 +243,8 @@ class SocketConnection implements ClientConnection {
     const held = this.#token;
     const headers = held === null ? {} : { Authorization: `Bearer ${held}` };
     const href = addressBelow(this.#options.url.replace(/^ws/, 'http'), 'api/health');
-    const status = await fetch(href, { headers }).then(
+    const ask = this.#options.fetch ?? fetch;
+    const status = await ask(href, { headers }).then(
       (answer) => answer.status,
       // Not there at all: the next attempt will tell.
       () => 0,

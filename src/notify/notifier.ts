@@ -24,6 +24,7 @@ import {
   tagOf,
 } from './needs.ts';
 import { Outbox } from './outbox.ts';
+import { refusalOfEndpoint } from './public-addresses.ts';
 import { sendTo, type VapidKeys, vapidKeys } from './senders.ts';
 
 /** What may stand in for parts of the world, in tests. @public named by the composition root */
@@ -39,6 +40,8 @@ interface NotifierDeps extends NotifyParts {
   /** Whether a named token is good: a device whose token ended is told nothing any more. */
   isTokenGood: (id: string) => boolean;
   vapidPath: string;
+  /** Pushes may go to this machine and into private networks. */
+  isPrivateAllowed: boolean;
   log: Logger;
 }
 
@@ -130,6 +133,11 @@ export class Notifier implements Notifications {
       throw new OrbitError('invalid_argument', {
         reason: 'The endpoint of a push subscription is an https address',
       });
+    }
+    const wrong = this.#deps.isPrivateAllowed ? null : refusalOfEndpoint(new URL(endpoint));
+    if (wrong !== null) {
+      const remedy = 'start the server with --allow-private-push to send pushes there';
+      throw new OrbitError('invalid_argument', { reason: `${wrong}; ${remedy}` });
     }
     const config = { kind: 'push' as const, endpoint, p256dh, auth };
     const id = this.#deviceOf(endpoint)?.id ?? randomUUID();
@@ -282,7 +290,8 @@ export class Notifier implements Notifications {
   #outboxOf({ id, name }: Channel): Outbox {
     const there = this.#outboxes.get(id);
     if (there) return there;
-    const push = { vapid: () => this.#keys(), agent: this.#deps.agent };
+    const { agent, isPrivateAllowed } = this.#deps;
+    const push = { vapid: () => this.#keys(), agent, isPrivateAllowed };
     const outbox = new Outbox({
       name,
       log: this.#deps.log,

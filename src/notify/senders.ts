@@ -9,6 +9,7 @@ import { writeFileAtomically } from '../files.ts';
 import type { ChannelConfig } from '../store/notifications.ts';
 import { type Notice, tagOf, whereToAnswer } from './needs.ts';
 import type { Delivery } from './outbox.ts';
+import { publicAgent, refusalOfEndpoint } from './public-addresses.ts';
 
 type ConfigOf<Kind extends ChannelConfig['kind']> = Extract<ChannelConfig, { kind: Kind }>;
 
@@ -17,6 +18,8 @@ export interface PushMeans {
   vapid: () => Promise<VapidKeys>;
   /** Who may be trusted and how it is reached, in tests; unless given, what Node trusts. */
   agent?: Agent | undefined;
+  /** Also to this machine and private networks. */
+  isPrivateAllowed: boolean;
 }
 
 /** Push services keep a message for a device that is off so long, s. */
@@ -111,8 +114,11 @@ function deliveryOf(status: number): Delivery {
 async function sendPush(
   { endpoint, p256dh, auth }: ConfigOf<'push'>,
   notice: Notice,
-  { vapid, agent }: PushMeans,
+  { vapid, agent, isPrivateAllowed }: PushMeans,
 ): Promise<Delivery> {
+  // Also one that was stored when private addresses were allowed.
+  if (!isPrivateAllowed && refusalOfEndpoint(new URL(endpoint)) !== null) return 'refused';
+  const way = agent ?? (isPrivateAllowed ? undefined : publicAgent());
   const [{ default: webPush }, keys] = await Promise.all([import('web-push'), vapid()]);
   try {
     await webPush.sendNotification(
@@ -120,7 +126,7 @@ async function sendPush(
       JSON.stringify(bodyOf(notice)),
       {
         ...{ vapidDetails: keys, TTL: TTL_S, urgency: 'high', topic: notice.tag },
-        ...{ timeout: PUSH_MS, ...(agent && { agent }) },
+        ...{ timeout: PUSH_MS, ...(way && { agent: way }) },
       },
     );
     return 'sent';
@@ -146,7 +152,8 @@ export async function tryOut(config: ChannelConfig, vapidPath: string): Promise<
   const notice: Notice = { state: 'open', tag: tagOf(need.id), need };
   try {
     const signal = AbortSignal.timeout(PUSH_MS);
-    const push = { vapid: () => vapidKeys(vapidPath) };
+    // The owner of the data directory asks.
+    const push = { vapid: () => vapidKeys(vapidPath), isPrivateAllowed: true };
     const end = await sendTo(config, notice, { signal, push, now: Date.now });
     return end === 'sent' ? null : `it answered that it ${WORDS[end]}`;
   } catch (error) {

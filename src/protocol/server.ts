@@ -120,6 +120,21 @@ export const UsageRow = {
 } as const;
 export interface UsageRow extends Shape<typeof UsageRow, Nouns.Names> {}
 
+/** How much of a rate limit is used, as its provider has told it. */
+export const RateLimit = {
+  provider: 'string',
+  /** What the provider calls it. */
+  limit: 'string',
+  /** How long the window is; null where the provider does not say. */
+  window_minutes: 'count | null',
+  used_percent: 'number >= 0',
+  /** When the window begins anew; null where the provider does not say. */
+  resets_at: 'string | null',
+  /** When it was told. */
+  at: 'string',
+} as const;
+export interface RateLimit extends Shape<typeof RateLimit, Nouns.Names> {}
+
 /** Hours without notifications: times of the day as HH:MM by the server's clock; may go over midnight. */
 export const QuietTimes = { from: 'string', to: 'string' } as const;
 export interface QuietTimes extends Shape<typeof QuietTimes, Nouns.Names> {}
@@ -309,6 +324,8 @@ export const REPLIES = {
     to: 'string',
     total: 'UsageSum',
     rows: 'UsageRow[]',
+    /** What providers have told of their rate limits since this server started. */
+    limits: 'RateLimit[]',
   },
   /** Additive: who is notified; `public_key` is what a browser subscribes with, base64url. */
   notifications: {
@@ -385,6 +402,7 @@ export interface Names extends Nouns.Names {
   SearchHit: SearchHit;
   UsageSum: UsageSum;
   UsageRow: UsageRow;
+  RateLimit: RateLimit;
   QuietTimes: QuietTimes;
   PushDevice: PushDevice;
   CodexModelOption: Codex.CodexModelOption;

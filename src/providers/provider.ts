@@ -19,6 +19,7 @@ import type { Hook } from '../protocol/hook.ts';
 import type { ImageInput, Message, SubagentTool, TokenUsage } from '../protocol/nouns.ts';
 import type {
   PastSession,
+  RateLimit,
   TransientListMessage,
   TransientSessionMessage,
 } from '../protocol/server.ts';
@@ -243,6 +244,8 @@ export interface ServerPort {
   sendToList(message: TransientListMessage): void;
   /** Has this asked for every new subscriber of a session: what still holds. Synchronous. */
   keep(standing: (sessionId: string) => TransientSessionMessage[]): void;
+  /** Takes what is known of rate limits, as it becomes known. */
+  tellLimits(limits: readonly RateLimit[]): void;
 }
 
 /** A hook that began a session, kept until the session does something. */

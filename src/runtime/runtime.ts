@@ -11,6 +11,7 @@ import { createWorktrees } from '../host/worktrees.ts';
 import { createInspection, type Inspection } from '../inspection/inspection.ts';
 import type { Logger } from '../log.ts';
 import { decodeHook, parseHookJson } from '../protocol/hook-body.ts';
+import type { RateLimit } from '../protocol/server.ts';
 import type { Providers } from '../providers/provider.ts';
 import type { WatchPort } from '../providers/reports.ts';
 import type { EventItem } from '../store/items.ts';
@@ -22,6 +23,7 @@ import { findOwner } from './found-sessions.ts';
 import { createHandlers } from './handlers/all.ts';
 import { createSubscriptions, type Subscriptions } from './handlers/subscriptions.ts';
 import { Hooks } from './hooks.ts';
+import { RateLimits } from './rate-limits.ts';
 import { frameOf } from './rooms/rooms.ts';
 import type { Notifications, RuntimeApi } from './runtime-api.ts';
 import type { LiveSession } from './sessions/live-session.ts';
@@ -48,6 +50,8 @@ export interface RuntimeDeps {
   queuedWords?: string;
   /** Who tells people; hears of every event after its commit. */
   notifications?: Notifications & { noticed(live: LiveSession, item: EventItem): void };
+  /** Makes spans of what happened; hears of every event after its commit. Never throws. */
+  traces?: { noticed(live: LiveSession, item: EventItem): void } | null;
 }
 
 /** The server, put together, as server.ts and tests see it. */
@@ -87,6 +91,7 @@ export function createRuntime(deps: RuntimeDeps): Runtime {
       inspection.witness(live, item, committed);
       transcripts.noticed(live, item);
       deps.notifications?.noticed(live, item);
+      deps.traces?.noticed(live, item);
       names?.noticed(live);
     },
   });
@@ -115,7 +120,9 @@ export function createRuntime(deps: RuntimeDeps): Runtime {
     isDraining: () => intake.isDraining,
     log: log.child('inspection'),
   });
-  for (const provider of providers) provider.start({ threads, ...news });
+  const rateLimits = new RateLimits();
+  const tellLimits = (limits: readonly RateLimit[]) => rateLimits.note(limits);
+  for (const provider of providers) provider.start({ threads, ...news, tellLimits });
   writer.onTrouble((trouble) =>
     news.sendToList({ type: 'server_status', degraded: null, ...troubleOf(trouble) }),
   );
@@ -126,6 +133,7 @@ export function createRuntime(deps: RuntimeDeps): Runtime {
   rooms.attach(subscriptions);
   const handlers = createHandlers({
     ...{ core, subscriptions, providers, shells, images, takeHook: intake.takeHook },
+    rateLimits,
     notifications: deps.notifications ?? null,
     browse: createBrowse({ home: places.home, roots: places.browseRoots }),
     worktrees: createWorktrees(places.worktrees),

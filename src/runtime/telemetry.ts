@@ -3,7 +3,7 @@
  * and the permission mode. A report goes through the ledger as every event does; the chart judges it by the rank of
  * its witness. Sessions that nothing else has shown stay unknown.
  */
-import type { SessionEvent } from '../../machines/session-events.ts';
+import type { ModelCall, SessionEvent } from '../../machines/session-events.ts';
 import type { Decision, Stamp } from '../../machines/session-types.ts';
 import type { Logger } from '../log.ts';
 import type { Providers } from '../providers/provider.ts';
@@ -63,10 +63,25 @@ function eventOf(report: TelemetryReport, at: Stamp): SessionEvent | null {
       return { type: 'decision.seen', at, witness, toolUseId, decision, by: 'its result' };
     }
     case 'api.answered':
-      return report.usd === null ? null : { type: 'cost.added', at, witness, usd: report.usd };
+      return report.usd === null
+        ? null
+        : { type: 'cost.added', at, witness, usd: report.usd, ...callOf(report) };
     case 'permission.mode':
       return { type: 'fields.updated', at, witness, fields: { permission_mode: report.mode } };
   }
+}
+
+/** The call of the model; nothing where the CLI does not say how long it took. */
+function callOf({
+  model,
+  request,
+  agent,
+  durationMs,
+  tokens: { input, output, cacheRead, cacheCreation: cacheWrite },
+}: TelemetryReport & { what: 'api.answered' }): { call?: ModelCall } {
+  if (durationMs === null) return {};
+  const tokens = { input, output, cacheRead, cacheWrite };
+  return { call: { model, request, agent, durationMs, tokens } };
 }
 
 function decisionOf({

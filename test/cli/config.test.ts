@@ -333,3 +333,43 @@ describe('what is kept', () => {
     expect(refusal(flags).exitCode).toBe(64);
   });
 });
+
+describe('the collector of spans', () => {
+  const otlp = (flags: Flags, env: Record<string, string> = {}) => resolved(flags, env).otlp;
+
+  it('is none unless one is named, and none where OpenTelemetry is switched off', () => {
+    expect(otlp({})).toBeNull();
+    expect(
+      otlp({}, { OTEL_EXPORTER_OTLP_HEADERS: 'a=b', OTEL_EXPORTER_OTLP_ENDPOINT: '' }),
+    ).toBeNull();
+    expect(otlp({ otlpEndpoint: 'http://x:4318' }, { OTEL_SDK_DISABLED: 'true' })).toBeNull();
+  });
+
+  it('is ours over that of OpenTelemetry, which may name that of traces exactly', () => {
+    const env = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://a:4318/base/' };
+    expect(otlp({}, env)?.url).toBe('http://a:4318/base/v1/traces');
+    const exact = { ...env, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'https://t/in?x=1' };
+    expect(otlp({}, exact)?.url).toBe('https://t/in?x=1');
+    const ours = { ...exact, ORBITDOCK_OTLP_ENDPOINT: 'http://o:1' };
+    expect(otlp({}, ours)?.url).toBe('http://o:1/v1/traces');
+    expect(otlp({ otlpEndpoint: 'http://f:1' }, ours)?.url).toBe('http://f:1/v1/traces');
+  });
+
+  it('gets the headers of the environment', () => {
+    const env = {
+      OTEL_EXPORTER_OTLP_ENDPOINT: 'http://a:4318',
+      OTEL_EXPORTER_OTLP_HEADERS: 'authorization=Basic%20eA==, b = 1,nonsense,=2,p=50%',
+      OTEL_EXPORTER_OTLP_TRACES_HEADERS: 'b=2',
+    };
+    expect(otlp({}, env)?.headers).toEqual({ authorization: 'Basic eA==', b: '2', p: '50%' });
+  });
+
+  it('is refused by name, not by its text, when it is no address or holds a credential', () => {
+    for (const url of ['localhost:4317', 'ftp://x', 'nonsense-4711', 'http://me:secret-4711@x']) {
+      const { message, exitCode } = refusal({ otlpEndpoint: url });
+      expect(exitCode).toBe(64);
+      expect(message).toContain('--otlp-endpoint');
+      expect(message).not.toContain('4711');
+    }
+  });
+});

@@ -21,7 +21,14 @@ export interface Crowd {
 export function gather(
   server: SpawnedServer,
   random: Random,
-  size: { producers: number; watchers: number; duplicates?: number; pace?: () => Promise<void> },
+  size: {
+    producers: number;
+    watchers: number;
+    duplicates?: number;
+    pace?: () => Promise<void>;
+    /** How its sessions are called, before their number. */
+    prefix?: string;
+  },
 ): Crowd {
   const { url } = server;
   const whenUp = () => server.whenUp();
@@ -29,14 +36,17 @@ export function gather(
     startProducer({
       url,
       whenUp,
-      session: `producer-${at}`,
+      session: `${size.prefix ?? 'producer'}-${at}`,
       random: random.fork(),
       duplicates: size.duplicates ?? 0.1,
       ...(size.pace && { pace: size.pace }),
     }),
   );
   const watchers = Array.from({ length: size.watchers }, (_, at) =>
-    startWatcher({ url, whenUp, name: `watcher-${at}` }),
+    startWatcher({
+      ...{ url, whenUp, name: `watcher-${at}` },
+      ...(size.prefix !== undefined && { isWanted: (id) => id.startsWith(`${size.prefix}-`) }),
+    }),
   );
   return {
     producers,

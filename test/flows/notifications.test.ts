@@ -5,11 +5,14 @@
 import { createHmac } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { request } from 'node:http';
+import { get } from 'node:https';
 import { Writable } from 'node:stream';
 import Database from 'better-sqlite3';
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { runCli } from '../../src/cli/index.ts';
 import { Outbox } from '../../src/notify/outbox.ts';
+import { isPublicAddress, publicAgent } from '../../src/notify/public-addresses.ts';
+import { sendTo, vapidKeys } from '../../src/notify/senders.ts';
 import { createToken } from '../../src/secrets.ts';
 import { hookKey } from '../support/hooks.ts';
 import {
@@ -37,7 +40,7 @@ beforeEach(async () => {
   receiver = await openReceiver();
   pushes = await openPushService();
   server = await startTestServer({
-    flags: { requireAuth: true, authToken: OWNER },
+    flags: { requireAuth: true, authToken: OWNER, allowPrivatePush: true },
     notify: { now: () => now, agent: pushes.agent },
   });
 });
@@ -67,10 +70,10 @@ interface Answer {
   muted: string[];
 }
 
-async function ask(path: string, body: object, token = OWNER) {
+async function ask(path: string, body: object, token = OWNER, at = server) {
   const headers = { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' };
   const init = { method: 'POST', headers, body: JSON.stringify(body) };
-  const answer = await fetch(`${server.url}${path}`, init);
+  const answer = await fetch(`${at.url}${path}`, init);
   return { status: answer.status, body: (await answer.json()) as Answer };
 }
 
@@ -262,6 +265,64 @@ it('forgets a device that its push service does not know any more', async () => 
 it('refuses an endpoint that is not https', async () => {
   const { subscription } = createDevice('http://192.168.0.1/x');
   expect(await say({ type: 'subscribe_push', ...subscription })).toMatchObject({ status: 422 });
+});
+
+describe('the address of a push service', () => {
+  it.each([...['8.8.8.8', '2a00:1450:4001::1', '64:ff9b::808:808', '172.32.0.1', '100.128.0.1']])(
+    '%s is public',
+    (address) => expect(isPublicAddress(address)).toBe(true),
+  );
+
+  it.each([
+    ...['127.0.0.1', '10.1.2.3', '172.16.0.1', '192.168.1.1', '169.254.169.254', '100.64.0.1'],
+    ...[
+      '0.0.0.0',
+      '224.0.0.1',
+      '255.255.255.255',
+      '::1',
+      '::',
+      'fe80::1',
+      'fd00::1',
+      '::ffff:1.1.1.1',
+    ],
+    ...['64:ff9b::7f00:1', '64:ff9b::a', '2001:db8::1', '2002:7f00:1::', 'fe80::1%eth0', 'x', ''],
+  ])('%s is not', (address) => expect(isPublicAddress(address)).toBe(false));
+
+  it.each([
+    ...['127.0.0.1', '[::1]', '10.0.0.1:8443', '2130706433', '0x7f.1', 'localhost', 'localhost.'],
+    ...['router', 'nas.local', 'x.internal', '[::ffff:127.0.0.1]', '169.254.169.254'],
+  ])('https://%s/ is refused unless it is allowed, and nothing is sent there', async (host) => {
+    await using other = await startTestServer({ flags: { requireAuth: true, authToken: OWNER } });
+    const { subscription } = createDevice(`https://${host}/x`);
+    const told = await ask('/api/messages', { type: 'subscribe_push', ...subscription }, OWNER, other);
+    expect(told.status).toBe(422);
+    expect(JSON.stringify(told.body)).toContain('--allow-private-push');
+  });
+
+  it('is looked at again when a name resolves', async () => {
+    const agent = publicAgent();
+    // A name that every resolver has, and that stands for this machine.
+    const failed = await new Promise<Error>((resolve) => {
+      get({ host: 'localhost', port: 9, agent }).once('error', resolve);
+    });
+    expect(failed.message).toMatch(/localhost is at the private address/);
+  });
+
+  it('that was stored before counts no more', async () => {
+    const { subscription } = createDevice(`${pushes.url}/device`);
+    const { endpoint, p256dh, auth } = subscription;
+    const config = { kind: 'push' as const, endpoint, p256dh, auth };
+    const notice = { state: 'settled' as const, tag: 't', need: { id: 'n', sessionId: 's' } };
+    const push = {
+      vapid: () => vapidKeys(server.paths.vapid),
+      ...{ agent: pushes.agent, isPrivateAllowed: false },
+    };
+    const about = { signal: AbortSignal.timeout(1000), push, now: () => now };
+    expect(await sendTo(config, notice, about)).toBe('refused');
+    expect(
+      await sendTo(config, notice, { ...about, push: { ...push, isPrivateAllowed: true } }),
+    ).toBe('sent');
+  });
 });
 
 it('calls a device by what a terminal can show of its name', async () => {

@@ -138,6 +138,34 @@ it('answers on the unix socket as ever, which is how status and hooks find it', 
   });
 });
 
+it('is asked by our own commands, whatever certificate it has', async () => {
+  const ask = async (env: Record<string, string>, ...words: string[]) => {
+    let out = '';
+    const sink = new Writable({
+      write(chunk, _encoding, done) {
+        out += String(chunk);
+        done();
+      },
+    });
+    const argv = ['--data-dir', server.paths.dir, ...words];
+    const all = { HOME: server.paths.dir, ...env };
+    return { code: await runCli(argv, { env: all, stdout: sink, stderr: sink }), out };
+  };
+  const body = JSON.stringify({
+    ...{ session_id: 'asked-by-cli', hook_event_name: 'UserPromptSubmit' },
+    ...{ cwd: '/x', prompt: 'Hello' },
+  });
+  const headers = { 'Content-Type': 'application/json' };
+  expect((await get('/api/hook', { method: 'POST', headers, body })).status).toBe(204);
+  const listed = await ask({}, 'sessions', '--json');
+  expect(listed, listed.out).toMatchObject({ code: 0 });
+  expect(listed.out).toContain('asked-by-cli');
+  const opened = await ask({}, 'open', 'asked-by-cli', '--print');
+  expect(opened.out).toContain(`https://127.0.0.1:${server.port}/visualizer/`);
+  const wrong = { ORBITDOCK_AUTH_TOKEN: 'w'.repeat(20) + 'rong-token-of-nobody' };
+  expect(await ask(wrong, 'sessions')).toMatchObject({ code: 77 });
+});
+
 it('takes a renewed certificate over, and closes nobody', { timeout: 40_000 }, async () => {
   const ws = new WebSocket(`wss://127.0.0.1:${server.port}/ws`, { ca: ca('first') });
   await once(ws, 'message');

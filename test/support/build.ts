@@ -24,7 +24,8 @@ export async function build(): Promise<Build> {
   const folder = mkdtempSync(join(tmpdir(), 'orbit-build-'));
   for (const part of PARTS) symlinkSync(join(ROOT, part), join(folder, part));
   const script = join(folder, 'build.mjs');
-  cpSync(join(ROOT, 'build.mjs'), script);
+  for (const part of ['build.mjs', 'client-package.mjs'])
+    cpSync(join(ROOT, part), join(folder, part));
   await promisify(execFile)(process.execPath, [script, '--server']);
   return {
     main: join(folder, 'dist', 'main.js'),

@@ -19,6 +19,8 @@ export interface FakeResponsesApi extends AsyncDisposable {
   readonly strays: readonly string[];
   /** Answers under way at this moment. */
   readonly active: number;
+  /** What answers of a model carry besides. */
+  readonly headers: Record<string, string>;
   /** Lets every `!wait NAME` go on, those to come as well. */
   open(name: string): void;
   /** Cuts the network: connections break and new ones are refused until `up`. */
@@ -31,6 +33,7 @@ export interface FakeResponsesApi extends AsyncDisposable {
 export async function startFakeResponsesApi(): Promise<FakeResponsesApi> {
   const requests: ResponsesBody[] = [];
   const strays: string[] = [];
+  const headers: Record<string, string> = {};
   const gates = createGates();
   const sockets = new Set<Socket>();
   let isDown = false;
@@ -68,6 +71,7 @@ export async function startFakeResponsesApi(): Promise<FakeResponsesApi> {
     const body = JSON.parse(text) as ResponsesBody;
     requests.push(body);
     const parts = nextAnswer(body);
+    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     const refusal = parts.find((part) => part.kind === 'http');
     if (refusal) return json(response, refusal.status, { error: { message: 'scripted refusal' } });
     await play(parts, openResponsesStream(response), response, gates.passed);
@@ -83,6 +87,7 @@ export async function startFakeResponsesApi(): Promise<FakeResponsesApi> {
     url: `http://127.0.0.1:${port}`,
     requests,
     strays,
+    headers,
     get active() {
       return active;
     },

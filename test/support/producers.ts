@@ -23,6 +23,8 @@ export interface Producer {
   readonly repeated: number;
   /** Answers that were neither 204 nor 503; there should be none. */
   readonly surprises: readonly string[];
+  /** Keys of hooks that were sent and not answered yet. */
+  readonly unanswered: readonly string[];
   /** Runs until `stop`; the last hook is acknowledged then. */
   readonly done: Promise<void>;
   stop(): void;
@@ -58,6 +60,7 @@ class Cli implements Producer {
   repeated = 0;
   readonly done: Promise<void>;
   readonly #options: ProducerOptions;
+  readonly #open = new Set<string>();
   readonly #sent: { key: string; body: HookBody }[] = [];
   #isStopping = false;
 
@@ -65,6 +68,10 @@ class Cli implements Producer {
     this.#options = options;
     this.session = options.session;
     this.done = this.#run();
+  }
+
+  get unanswered(): string[] {
+    return [...this.#open];
   }
 
   stop(): void {
@@ -105,6 +112,7 @@ class Cli implements Producer {
 
   /** @returns null when nothing is known about the attempt: gone, or not yet back */
   async #attempt(key: string, body: HookBody): Promise<number | null> {
+    this.#open.add(key);
     try {
       const { status, body: words } = await postHook(this.#options.url, body, { key });
       if (status === 204 || status === 503) return status;
@@ -113,6 +121,8 @@ class Cli implements Producer {
     } catch {
       await this.#options.whenUp();
       return null;
+    } finally {
+      this.#open.delete(key);
     }
   }
 }

@@ -209,6 +209,16 @@ export const SERVER_MESSAGES: {
     ...{ by: 'project', from: at, to: at },
     total: spent,
     rows: [{ key: '/p', name: 'p', ...spent }],
+    limits: [
+      {
+        provider: 'codex',
+        limit: 'codex',
+        window_minutes: 300,
+        used_percent: 12.5,
+        resets_at: at,
+        at,
+      },
+    ],
   },
   search_results: {
     type: 'search_results',

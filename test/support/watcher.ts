@@ -10,6 +10,8 @@ export interface Watcher {
   readonly model: SubscriberModel;
   /** Connections it has had so far. */
   readonly connections: number;
+  /** Its line stands. */
+  readonly isUp: boolean;
   /** Cuts its line; it comes back by itself. */
   cut(): void;
   /** Settles when everything published before is folded and every session it knows is subscribed. */
@@ -22,6 +24,11 @@ export interface WatcherOptions {
   name: string;
   /** Settles when the server can be reached. */
   whenUp: () => Promise<void>;
+  /**
+   * Which sessions it subscribes to; all unless given. Those and their marks count against the server's limit of messages
+   * at once, so that it cannot have more than some hundred.
+   */
+  isWanted?: (id: string) => boolean;
 }
 
 /** Starts one. */
@@ -45,6 +52,10 @@ class Persistent implements Watcher {
     void this.#connect();
   }
 
+  get isUp(): boolean {
+    return this.#socket?.readyState === WebSocket.OPEN;
+  }
+
   cut(): void {
     this.#socket?.terminate();
   }
@@ -63,8 +74,12 @@ class Persistent implements Watcher {
   }
 
   #hasAll(): boolean {
-    const { list, sessions } = this.model;
-    return [...list.keys()].every((id) => sessions.get(id)?.isCatchingUp === false);
+    return this.#wanted().every((id) => this.model.sessions.get(id)?.isCatchingUp === false);
+  }
+
+  #wanted(): string[] {
+    const { isWanted = () => true } = this.#options;
+    return [...this.model.list.keys()].filter(isWanted);
   }
 
   async #connect(): Promise<void> {
@@ -92,7 +107,7 @@ class Persistent implements Watcher {
     }
     this.model.take(frame);
     if (frame.type !== 'sessions_list' && frame.type !== 'session_created') return;
-    for (const id of this.model.list.keys()) if (!this.#subscribed.has(id)) this.#subscribe(id);
+    for (const id of this.#wanted()) if (!this.#subscribed.has(id)) this.#subscribe(id);
   }
 
   #subscribe(session_id: string): void {

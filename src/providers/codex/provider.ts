@@ -14,12 +14,20 @@ import type {
   PastSessions,
   PastTurn,
   Provider,
+  ServerPort,
   Steering,
   Threads,
 } from '../provider.ts';
 import type { TranscriptPort, Transcripts } from '../reports.ts';
 import { createAccount } from './account.ts';
-import { allPages, followEngine, mcpInventory, modelOption, skillsEntry } from './catalog.ts';
+import {
+  allPages,
+  followEngine,
+  followLimits,
+  mcpInventory,
+  modelOption,
+  skillsEntry,
+} from './catalog.ts';
 import { codexHomeOf } from './engine/binary.ts';
 import type { Engine } from './engine/engine.ts';
 import { createEngines, type EngineMode, type Engines } from './engines.ts';
@@ -67,6 +75,7 @@ export function createCodexProvider(deps: CodexProviderDeps): Provider {
   let account: Account | null = null;
   let threads: Threads | null = null;
   let rollouts: RolloutWatch | null = null;
+  let tellLimits: ServerPort['tellLimits'] = () => {};
   const isHeldByUs = (threadId: string) =>
     threads?.sessionOf(threadId) != null || daemons?.holderOf(threadId) != null;
   return {
@@ -90,7 +99,10 @@ export function createCodexProvider(deps: CodexProviderDeps): Provider {
         if (rollouts === null) lost.set(threadId, reason);
         else rollouts.expect(threadId, reason);
       });
-      rollouts = await watchRollouts({ ...port, homes, stateBefore, isHeldByUs });
+      rollouts = await watchRollouts({
+        ...{ ...port, homes, stateBefore, isHeldByUs },
+        onLimits: (limits) => tellLimits(limits),
+      });
       for (const [threadId, reason] of lost) rollouts.expect(threadId, reason);
       log.info('codex.watched', {
         ms: Math.round(performance.now() - beganMs),
@@ -106,7 +118,8 @@ export function createCodexProvider(deps: CodexProviderDeps): Provider {
         ? null
         : async (of, keep) => (await import('./rollouts/past.ts')).readSubagent(homes, of, keep),
     start(port) {
-      ({ threads } = port);
+      ({ threads, tellLimits } = port);
+      for (const one of [engine, ...(daemons === null ? [] : [daemons])]) followLimits(one, port);
       account = createAccount({ engine, port, codexHome: codexHomeOf(env), log });
       followEngine({ engine, port });
     },

@@ -29,6 +29,8 @@ export interface Daemons {
    *   how far it came, is for their rollouts to say
    */
   watch(port: JoinPort, onLost: (threadId: string, reason: string) => void): Promise<void>;
+  /** Has every one of them say what it reports. */
+  onReport: SharedDaemon['onReport'];
   close(): Promise<void>;
 }
 
@@ -81,6 +83,12 @@ function createDaemons(
         if (isJudged) for (const threadId of lost) onLost(threadId, reason);
       };
       await Promise.all(parts.map((part) => part.watch(port, claims, settled)));
+    },
+    onReport(hear) {
+      const ends = daemons.map((daemon) => daemon.onReport(hear));
+      return () => {
+        for (const end of ends) end();
+      };
     },
     async close() {
       await Promise.all(daemons.map((daemon) => daemon.close()));

@@ -6,6 +6,7 @@ import type { Logger } from '../../log.ts';
 import type { Hook } from '../../protocol/hook.ts';
 import type { Providers } from '../../providers/provider.ts';
 import type { Core } from '../core.ts';
+import type { RateLimits } from '../rate-limits.ts';
 import type { Asker, ClientTag, Handlers, HookMeta, Notifications } from '../runtime-api.ts';
 import type { Shells } from '../shells.ts';
 import { createForks } from '../steering/forks.ts';
@@ -32,6 +33,7 @@ export interface HandlersDeps {
   worktrees: Worktrees;
   /** The user's home: what `~` means. */
   home: string;
+  rateLimits: Pick<RateLimits, 'now'>;
   /** Null where notifications are off. */
   notifications: Notifications | null;
   takeHook: (hook: Hook, meta: HookMeta) => Promise<void>;
@@ -63,7 +65,7 @@ export function createHandlers(deps: HandlersDeps): Handlers<ClientTag> {
     ...createNamingHandlers({ sessions }),
     ...createHistoryHandlers({ writer, sessions, providers, images }),
     ...createSearchHandlers(writer),
-    ...createUsageHandlers(writer),
+    ...createUsageHandlers(writer, deps.rateLimits),
     ...createPastHandlers({ providers, images, log }),
     ...createNotificationHandlers(deps.notifications, registry),
     ...createReviewsHandlers({ writer, sessions }),

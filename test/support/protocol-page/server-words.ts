@@ -48,7 +48,7 @@ export const SERVER_WORDS: Record<ServerMessage['type'], ServerWords> = {
   },
   usage_report: {
     to: ['asker'],
-    says: 'Tokens and cost by day, session, project or provider, days in their order, others with the dearest first; at most 1,000 rows, `total` counts all.',
+    says: 'Tokens and cost by day, session, project or provider, days in their order, others with the dearest first; at most 1,000 rows, `total` counts all. `limits` are the windows of rate limits, as far as providers tell them (Codex does).',
   },
   notifications: {
     to: ['asker'],

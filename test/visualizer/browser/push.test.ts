@@ -59,7 +59,7 @@ function askPermission({ paths }: TestServer, session_id: string): Promise<strin
 it('a push whose subscription is stubbed is shown by the real worker, approved from it once, and withdrawn', async () => {
   const pushes = await openPushService();
   const server = await startTestServer({
-    flags: { requireAuth: true, authToken: OWNER },
+    flags: { requireAuth: true, authToken: OWNER, allowPrivatePush: true },
     notify: { agent: pushes.agent },
   });
   const profile = mkdtempSync(join(tmpdir(), 'push-profile-'));

@@ -150,6 +150,11 @@ it('says what today has cost, and leads to the sums by day, project and agent', 
       '2030-01-0235,000200not told',
       'All35,000200$4.12',
     ]);
+  const limits = usage.getByRole('list', { name: 'Rate limits' }).getByRole('listitem');
+  expect(await limits.allTextContents()).toEqual([
+    expect.stringMatching(/^Codex, 5 hours87 % used, begins anew .*2090/),
+    'Codex, 7 days12 % used',
+  ]);
   await usage.getByLabel('Sums by').selectOption('project');
   await expect.poll(async () => (await rows())[1]).toBe('/src/shop-api35,000200$4.12');
 });

@@ -70,6 +70,17 @@ const GROUPS: Record<string, [string, string]> = {
   provider: ['claude', 'codex'],
 };
 
+/** Two windows of one limit; the first will not begin anew while the test runs. */
+const LIMITS = [
+  { window_minutes: 300, used_percent: 87.4, resets_at: '2090-01-01T00:00:00.000Z' },
+  { window_minutes: 10_080, used_percent: 12, resets_at: null },
+].map((window) => ({
+  provider: 'codex',
+  limit: 'codex',
+  at: '2030-01-01T00:00:00.000Z',
+  ...window,
+}));
+
 /** Two groups, of which the first has spent all of the money. */
 function usageOf(by: string, sessions: number, cost_usd: number | null): object {
   const tokens = { input_tokens: 1_000, output_tokens: 200 };
@@ -80,7 +91,15 @@ function usageOf(by: string, sessions: number, cost_usd: number | null): object 
     { key: first, ...sum },
     { key: second, ...sum, cost_usd: null },
   ];
-  return { type: 'usage_report', by, from: '2030-01-01', to: '2030-01-03', total: sum, rows };
+  return {
+    type: 'usage_report',
+    by,
+    from: '2030-01-01',
+    to: '2030-01-03',
+    total: sum,
+    rows,
+    limits: LIMITS,
+  };
 }
 
 /** Messages of a snapshot, and of a page. */

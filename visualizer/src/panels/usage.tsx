@@ -1,7 +1,7 @@
 /** What all sessions have read, written and cost: today's cost in the head of the list, and sums by day, project or agent. */
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import type { UsageBy, UsageRow } from '../../../src/protocol/server.ts';
+import type { RateLimit, UsageBy, UsageRow } from '../../../src/protocol/server.ts';
 import { askUsage } from '../all-sessions.ts';
 import { isOnline } from '../model.ts';
 import { addressOf, place } from '../route.ts';
@@ -83,7 +83,12 @@ export function Usage() {
       </div>
       {typeof report === 'string' && <p class="banner warn">{report}</p>}
       {report === null && <p class="faint">Counting…</p>}
-      {report !== null && typeof report !== 'string' && <Sums report={report} />}
+      {report !== null && typeof report !== 'string' && (
+        <>
+          <Sums report={report} />
+          <Limits limits={report.limits} />
+        </>
+      )}
     </section>
   );
 }
@@ -131,6 +136,56 @@ function Sums({ report: { by, rows, total } }: { report: Report }) {
       </tfoot>
     </table>
   );
+}
+
+/** How much of their providers' rate limits is used; nothing where no provider says it. */
+function Limits({ limits }: { limits: readonly RateLimit[] }) {
+  if (limits.length === 0) return null;
+  return (
+    <ul class="limits" aria-label="Rate limits">
+      {limits.map((one) => (
+        <li key={`${one.provider} ${one.limit} ${one.window_minutes}`}>
+          <span>
+            <VisibleText text={limitName(one)} />
+          </span>
+          <meter
+            min={0}
+            max={100}
+            high={80}
+            value={Math.min(100, one.used_percent)}
+            aria-label={limitName(one)}
+          />
+          <span title={`Told at ${clock(one.at)}`}>{limitWords(one)}</span>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+const AGENTS: Readonly<Record<string, string>> = { codex: 'Codex', claude: 'Claude' };
+
+/** `Codex, 5 hours`: the provider's own name of a limit only where it says more. */
+function limitName({ provider, limit, window_minutes }: RateLimit): string {
+  const agent = AGENTS[provider] ?? provider;
+  const named = limit === provider ? agent : `${agent} ${limit}`;
+  if (window_minutes === null) return named;
+  const [count, unit] =
+    window_minutes % 1440 === 0
+      ? [window_minutes / 1440, 'day']
+      : window_minutes % 60 === 0
+        ? [window_minutes / 60, 'hour']
+        : [window_minutes, 'minute'];
+  return `${named}, ${count} ${unit}${count === 1 ? '' : 's'}`;
+}
+
+function limitWords({ used_percent, resets_at }: RateLimit): string {
+  const used = `${Math.round(used_percent)} % used`;
+  return resets_at === null ? used : `${used}, begins anew ${clock(resets_at)}`;
+}
+
+/** Day and time by the reader's clock. */
+function clock(at: string): string {
+  return new Date(at).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 }
 
 function Sum({ name, sum }: { name: string; sum: Omit<UsageRow, 'key' | 'name'> }) {

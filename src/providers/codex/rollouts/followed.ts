@@ -3,6 +3,7 @@
  * nothing more is read before that is stored. A thread that is taken back goes on in another file.
  */
 import { open } from 'node:fs/promises';
+import type { RateLimit } from '../../../protocol/server.ts';
 import type { FollowedSession, TranscriptNews } from '../../reports.ts';
 import { FileTail, isStillAt, type TailPosition } from '../../shared/lines.ts';
 import type { ReadToEnd } from './going-on.ts';
@@ -25,6 +26,8 @@ export interface FollowedDeps {
   /** It is read from this file now. */
   onFile(path: string): void;
   onFailed(path: string, error: unknown): void;
+  /** What the file says of the account's limits. */
+  onLimits(limits: readonly RateLimit[]): void;
   /** Everything was read and stored that was there at that moment. */
   onRead(read: ReadToEnd): void;
 }
@@ -128,6 +131,7 @@ export class FollowedRollout {
     for (;;) {
       const batch = await reader.read();
       this.#warnOf(batch, file);
+      this.#deps.onLimits(batch.limits);
       if (!this.#deps.isOurs()) return false;
       if (batch.news.length > 0 && !(await this.#deps.take(this.#sessionId, batch.news))) {
         this.#beginAgain();

@@ -88,6 +88,8 @@ export class RolloutNews {
       case 'tokens':
         this.#piece.usage = usageOf(report);
         return;
+      case 'limits':
+        return;
       default:
         this.#flush();
         this.#tell(report, this.#eventOf(report));
@@ -141,7 +143,7 @@ export class RolloutNews {
     this.#news.push({ stamp, key, event });
   }
 
-  #eventOf(report: Exclude<RolloutReport, { what: 'item' | 'settings' | 'tokens' }>): {
+  #eventOf(report: Exclude<RolloutReport, { what: 'item' | 'settings' | 'tokens' | 'limits' }>): {
     event: MakeEvent;
     part: string;
   } {

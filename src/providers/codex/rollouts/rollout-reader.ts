@@ -2,8 +2,11 @@
  * Reads the rollout of one thread as it grows. The past of a thread may lie in other files: a fork and a thread that
  * was taken back begin in the middle of another one, which is read up to there first.
  */
+
+import type { RateLimit } from '../../../protocol/server.ts';
 import type { TranscriptNews } from '../../reports.ts';
 import { FileTail, type TailPosition } from '../../shared/lines.ts';
+import { limitsFrom } from '../limits.ts';
 import { RolloutParser, type RolloutReport } from './rollout.ts';
 import { firstLineOf, lookAt, type RolloutFile, type RolloutFiles } from './rollout-files.ts';
 import { RolloutNews } from './rollout-news.ts';
@@ -21,6 +24,8 @@ export interface RolloutBatch {
   /** Lines over the limit that were passed over, and lines that were no JSON. */
   skipped: { bytes: number }[];
   junk: number;
+  /** What the newest line says of the account's limits. */
+  limits: RateLimit[];
   more: boolean;
 }
 
@@ -43,6 +48,7 @@ export class RolloutReader {
   #past: Part[] | null = null;
   #pastTail: FileTail | null = null;
   #pastParser = new RolloutParser();
+  #limits: RateLimit[] = [];
   /** Turns of which something was told, in their order. */
   readonly turns: string[] = [];
 
@@ -101,6 +107,7 @@ export class RolloutReader {
       position,
       skipped,
       junk: this.#parser.junk - Math.min(before, this.#parser.junk),
+      limits: this.#limits,
       more,
     };
   }
@@ -119,7 +126,7 @@ export class RolloutReader {
       this.#pastTail = null;
       this.#pastParser = new RolloutParser();
     }
-    return { news, position: null, skipped, junk: 0, more: true };
+    return { news, position: null, skipped, junk: 0, limits: [], more: true };
   }
 
   /** Feeds the lines before the stored position; where it is not of this file any more all is told again. */
@@ -158,7 +165,11 @@ export class RolloutReader {
   }
 
   #parse(parser: RolloutParser, lines: readonly string[]): RolloutReport[] {
-    const reports = lines.flatMap((line) => parser.line(line));
+    const all = lines.flatMap((line) => parser.line(line));
+    const limits = all.findLast((report) => report.what === 'limits');
+    // They are the account's, and no news of the thread.
+    if (limits) this.#limits = limitsFrom(limits.limits, limits.stamp);
+    const reports = all.filter(({ what }) => what !== 'limits');
     for (const { turn, what } of reports) {
       if (what === 'turn.started' && turn !== null && this.turns.at(-1) !== turn)
         this.turns.push(turn);

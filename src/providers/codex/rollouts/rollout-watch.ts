@@ -6,6 +6,7 @@
 import { join } from 'node:path';
 import { type FSWatcher, watch } from 'chokidar';
 import { systemCodeOf } from '../../../exit.ts';
+import type { RateLimit } from '../../../protocol/server.ts';
 import type {
   FollowedSession,
   TranscriptPort,
@@ -27,6 +28,8 @@ export interface RolloutWatchOptions extends WatchPort {
   /** A connector of ours holds the thread: it tells more, and sooner. */
   isHeldByUs: (threadId: string) => boolean;
   names: ThreadNames;
+  /** Takes what rollouts say of the account's limits. */
+  onLimits: (limits: readonly RateLimit[]) => void;
   /** Where a server of before stood in a file, for sessions that it left. */
   offsetBefore: (path: string) => number | null;
   /** Milliseconds between two looks without a notification. */
@@ -120,6 +123,7 @@ export class RolloutWatch implements Transcripts {
           mustRead: () => this.#goingOn.mustRead(threadId),
           onWarning: (path, reason) => this.#warn(path, reason),
           onFile: (path) => this.#listen(path),
+          onLimits: this.#options.onLimits,
           onFailed: (path, error) => this.#failed(path, error),
           onRead: (read) => void this.#settle(sessionId, threadId, read),
         }),

@@ -57,6 +57,7 @@ export type RolloutReport = {
       sandbox: string | null;
     }
   | { what: 'tokens'; last: Json; total: Json | null; window: number | null }
+  | { what: 'limits'; limits: Json }
   | { what: 'compacted' }
 );
 
@@ -285,11 +286,14 @@ export function metaOf(text: string): RolloutMeta | null {
   };
 }
 
-function tokensOf({ info }: Json): What[] {
+function tokensOf({ info, rate_limits }: Json): What[] {
+  const told = object(rate_limits);
+  const limits: What[] = told === null ? [] : [{ what: 'limits', limits: told }];
   const last = object(object(info)?.last_token_usage);
-  if (last === null) return [];
+  if (last === null) return limits;
   const total = object(object(info)?.total_token_usage);
-  return [{ what: 'tokens', last, total, window: number(object(info)?.model_context_window) }];
+  const window = number(object(info)?.model_context_window);
+  return [...limits, { what: 'tokens', last, total, window }];
 }
 
 function argumentsOf({ arguments: given }: Json): Json {
