@@ -56,6 +56,17 @@ export async function directoriesFor(path: string): Promise<string[]> {
   }
 }
 
+/** Names in a directory, those of directories with a slash behind; the words why not when it cannot be looked into. */
+export async function namesIn(path: string): Promise<readonly string[] | string> {
+  try {
+    const { entries } = await connected().request({ type: 'browse_directory', path });
+    return entries.map(({ name, is_dir }) => (is_dir ? `${name}/` : name));
+  } catch (cause) {
+    if (cause instanceof ClientError) return cause.message;
+    throw cause;
+  }
+}
+
 /** A whole conversation as a file. @throws Error while the session is not known */
 export async function conversationOf(
   id: string,

@@ -77,12 +77,13 @@ it.each([
   ['the list', 's/od-0001?tab=events', 200],
   ['the list', 's/od-0001?tab=events', 1000],
   ['the grid', 'grid', 1000],
+  ['the board', 'board', 1000],
 ])(
   'holds %s (%s) with %i sessions at 500 events a second with little script',
   async (_, path, sessions) => {
     const server = await fixture({ sessions }, 2);
     const page = await visit(server.url + path);
-    await page.waitForSelector('.virtual-row, .virtual-tile');
+    await page.waitForSelector('.virtual-row, .virtual-tile, .board-card');
     const stop = server.run(500);
     // The watched session itself is busier than any.
     const busy = setInterval(() => server.sessions[1]?.step(), 1000 / 60);
@@ -104,9 +105,37 @@ it.each([
     clearInterval(busy);
     stop();
     expect(used).toBeLessThanOrEqual(1);
-    expect(await page.locator('.virtual-row, .virtual-tile').count()).toBeLessThanOrEqual(60);
+    const drawn = page.locator('.virtual-row, .virtual-tile, .board-card');
+    expect(await drawn.count()).toBeLessThanOrEqual(60);
   },
 );
+
+it('scrolls through 2,000 sessions with at most 60 rows in the document and no long pause', async () => {
+  const server = await fixture({ sessions: 2000 }, 3);
+  const stop = server.run(200);
+  const page = await visit(`${server.url}sessions`, { viewport: { width: 1440, height: 900 } });
+  await page.locator('.virtual-row').first().waitFor();
+  const seen = await page.getByTestId('session-list').evaluate(async (list) => {
+    const pauses: number[] = [];
+    new PerformanceObserver((entries) => {
+      for (const { duration } of entries.getEntries()) pauses.push(duration);
+    }).observe({ entryTypes: ['longtask'] });
+    let most = 0;
+    let frames = 0;
+    const bottom = list.scrollHeight - list.clientHeight;
+    for (let at = 0; at <= bottom; at += 1500) {
+      list.scrollTop = at;
+      await new Promise(requestAnimationFrame);
+      frames += 1;
+      most = Math.max(most, list.querySelectorAll('.virtual-row').length);
+    }
+    return { most, frames, longest: Math.max(0, ...pauses), bottom };
+  });
+  stop();
+  report('list of 2,000, scrolled to its end', JSON.stringify(seen));
+  expect(seen.bottom).toBeGreaterThan(100_000);
+  expect(seen.most).toBeLessThanOrEqual(60);
+});
 
 it('needs no more than 60 MB after a minute of 1,000 busy sessions', async () => {
   const server = await fixture({ sessions: 1000 }, 2);

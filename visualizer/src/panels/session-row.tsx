@@ -18,6 +18,36 @@ export function rowHeight(row: InspectRow): number {
   return phase === 'attention' || phase === 'failed' ? TALL_PX : LOW_PX;
 }
 
+/** Height of a row of one line, px; a finger meets it too. */
+export const compactHeight = (): number => 44;
+
+/** A session in one line: state, title, what it waits for or does, and since when. */
+export function CompactRow({ row }: { row: InspectRow }) {
+  const unread = isUnread.value(row);
+  const group = stateGroupOf(row, unread);
+  const { verb, thing, isCode } = headlineOf(row, unread);
+  const since = sinceOf(row);
+  const title = visibleText(titleOf(row));
+  return (
+    <>
+      <Glyph state={group} />
+      <span class="row-line">
+        <b class="row-name" dir="auto" title={title}>
+          {title}
+        </b>{' '}
+        <span class={`row-headline text-${group}`} title={visibleText(`${verb} ${thing}`)}>
+          <b>{verb}</b> <bdi class={isCode ? 'code' : ''}>{visibleText(thing)}</bdi>
+        </span>{' '}
+        {!row.steered && <Eye />}
+        <span class={`row-age${row.waiting ? ' text-attention' : ''}`}>
+          <span class="visually-hidden">, {STATE_WORDS[group]} </span>
+          {since !== null && <Age at={since} />}
+        </span>
+      </span>
+    </>
+  );
+}
+
 /** The lines of a row, the same in the list and in the inbox. */
 export function SessionRow({ row }: { row: InspectRow }) {
   const unread = isUnread.value(row);
