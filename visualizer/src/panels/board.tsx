@@ -15,10 +15,11 @@ import { oneOf, storedSignal } from '../stored.ts';
 import { Glyph } from '../ui/glyph.tsx';
 import { isPlainPress } from '../ui/link.ts';
 import { Age, now } from '../ui/now.tsx';
+import { holding } from '../ui/scrolled.ts';
 import { ageWords, count } from '../ui/words.ts';
 import { phaseOfRow, stateGroupOf } from '../value.ts';
 import { visibleText } from '../visible.ts';
-import { CompactRow, Eye } from './session-row.tsx';
+import { CompactRow, Eye, Thing } from './session-row.tsx';
 import './board.css';
 
 /** What the columns are. */
@@ -48,13 +49,7 @@ export function Board() {
     <section class="board-page" aria-label="Board" data-testid="board">
       <h1 class="visually-hidden">Board</h1>
       <Head />
-      <div
-        class="board"
-        onPointerEnter={(event) => event.pointerType === 'mouse' && order.hold(true)}
-        onPointerLeave={() => order.hold(false)}
-        onFocusIn={() => order.hold(true)}
-        onFocusOut={() => order.hold(false)}
-      >
+      <div class="board" {...holding(order.hold)}>
         {columns.slice(0, limit.value).map((column) => (
           <Column key={column.key} column={column} />
         ))}
@@ -258,7 +253,7 @@ function CardLines({ row, isUnread: unread }: { row: InspectRow; isUnread: boole
           {title}
         </b>{' '}
         <span class={`board-headline text-${group}`}>
-          <b>{verb}</b> <bdi class={isCode ? 'code' : ''}>{visibleText(thing)}</bdi>
+          <b>{verb}</b> <Thing text={thing} isCode={isCode} />
         </span>{' '}
         <span class="board-foot">
           <bdi>
