@@ -40,6 +40,19 @@ export async function startSession({
   }
 }
 
+/** Copies a session with all that was said in it. @returns the copy's id, or the words why there is none */
+export async function forkSession(
+  source_session_id: string,
+): Promise<{ id: string } | { failure: string }> {
+  try {
+    const answer = await connected().request({ type: 'fork_session', source_session_id });
+    return { id: answer.new_session_id };
+  } catch (cause) {
+    if (cause instanceof ClientError) return { failure: cause.message };
+    throw cause;
+  }
+}
+
 /** Directories to choose from: below a path that ends with `/`, else where sessions ran before. */
 export async function directoriesFor(path: string): Promise<string[]> {
   try {

@@ -127,7 +127,12 @@ function addMessages(directory: string, ids: readonly string[], count: number): 
       Array.from({ length }, () => words[Math.floor(VOCABULARY ** random()) - 1] ?? '').join(' ');
     const now = Date.now();
     database.transaction(() => {
-      database.prepare("UPDATE sessions SET project_name = 'project-' || (rowid % 40)").run();
+      // Of today: what nobody has used for half a year is removed.
+      database
+        .prepare(
+          "UPDATE sessions SET project_name = 'project-' || (rowid % 40), last_activity_at = ?",
+        )
+        .run(new Date(now).toISOString());
       for (let n = 0; n < count; n += 1) {
         const isTool = n % 2 === 0;
         const at = new Date(now - (count - n) * 4_000).toISOString();

@@ -310,7 +310,7 @@ it('can be used by keys alone: everything is reached, a dialog gives the focus b
   const page = await visit(`${server.url}s/od-0001?tab=events`);
   await page.waitForSelector('.chart .leaf.on');
   const reached = new Set<string>();
-  for (let press = 0; press < 40; press += 1) {
+  for (let press = 0; press < 46; press += 1) {
     await page.keyboard.press('Tab');
     reached.add(
       await page.evaluate(() => {

@@ -8,12 +8,13 @@
  * the machine is late. And because a neighbour only ever adds, the best of up to three windows counts: a page
  * that is too slow by itself is too slow in all of them.
  */
+import { gzipSync } from 'node:zlib';
 import type { CDPSession, Page } from 'playwright-core';
 import { expect, it } from 'vitest';
 import type { StateValue } from '../../../src/protocol/inspect.ts';
 import { activeStates } from '../../../visualizer/src/value.ts';
 import { disagreements } from '../support/agreement.ts';
-import { fixture, litStates, useBrowser, visit } from '../support/stage.ts';
+import { asks, fixture, litStates, useBrowser, visit } from '../support/stage.ts';
 
 useBrowser();
 
@@ -25,6 +26,39 @@ it('is usable within three seconds', { retry: 2 }, async () => {
   const took = performance.now() - start;
   report('usable after', `${Math.round(took)} ms`);
   expect(took).toBeLessThan(3000);
+});
+
+it('paints within a second, and shows the first request whole soon after', {
+  retry: 2,
+}, async () => {
+  const server = await fixture({ sessions: 200 }, 6);
+  asks(server.sessions[1], { command: 'npm test' });
+  const page = await visit(`${server.url}inbox`);
+  await page.locator('.approval').waitFor();
+  const [paint, shown] = await page.evaluate(() => [
+    performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? Number.NaN,
+    performance.now(),
+  ]);
+  report('first paint', `${Math.round(paint)} ms, the first request after ${Math.round(shown)} ms`);
+  expect(paint).toBeLessThan(1000);
+  expect(shown).toBeLessThan(3000);
+});
+
+it('brings at most 120 kB of script, compressed, before anything is opened', async () => {
+  const server = await fixture({ sessions: 20 });
+  const scripts: Promise<Buffer>[] = [];
+  const page = await visit(server.url, {
+    seen: async (fresh) => {
+      fresh.on('response', (response) => {
+        if (response.url().endsWith('.js')) scripts.push(response.body());
+      });
+    },
+  });
+  await page.locator('.virtual-row, .approval').first().waitFor();
+  const sizes = (await Promise.all(scripts)).map((body) => gzipSync(body, { level: 9 }).length);
+  const total = sizes.reduce((sum, size) => sum + size, 0);
+  report('script at first view', `${(total / 1000).toFixed(1)} kB in ${sizes.length} files`);
+  expect(total).toBeLessThan(120_000);
 });
 
 it('lights exactly the active states after each of 200 events', async () => {

@@ -38,7 +38,7 @@ function converse(line: WebSocket, { byId, said, usage, accepted, files }: Publi
   tell({ type: 'hello', version: 'fixture', protocol_version: 1, epoch: 'e' });
   line.on('message', (text) => {
     const message = JSON.parse(String(text)) as Record<
-      'type' | 'session_id' | 'request_id' | 'before' | 'by' | 'path',
+      'type' | 'session_id' | 'request_id' | 'before' | 'by' | 'path' | 'source_session_id',
       string
     >;
     // The page asks that by itself.
@@ -68,6 +68,11 @@ function converse(line: WebSocket, { byId, said, usage, accepted, files }: Publi
         is_git: false,
       }));
       tell({ type: 'directory_listing', path: message.path, entries, request_id });
+      return;
+    }
+    if (type === 'fork_session' && accepted.has(type)) {
+      const source = { source_session_id: String(message.source_session_id) };
+      tell({ type: 'session_forked', ...source, new_session_id: 'od-0004', request_id });
       return;
     }
     if (type === 'list_models') {

@@ -186,7 +186,7 @@ function Column({ column }: { column: Group }) {
       {ended.length > 0 && (
         <button
           type="button"
-          class="board-ended"
+          class="link board-ended"
           aria-expanded={isUnfolded.value}
           onClick={() => {
             isUnfolded.value = !isUnfolded.peek();
@@ -255,12 +255,12 @@ function CardLines({ row, isUnread: unread }: { row: InspectRow; isUnread: boole
         <span class={`board-headline text-${group}`}>
           <b>{verb}</b> <Thing text={thing} isCode={isCode} />
         </span>{' '}
-        <span class="board-foot">
+        <span class="row-place">
           <bdi>
             {visibleText(columnsBy.value === 'project' ? (row.branch ?? '') : placeIn(row))}
           </bdi>
           {!row.steered && <Eye />}
-          <span class={`row-age${row.waiting ? ' text-attention' : ''}`}>
+          <span class={`row-numbers${row.waiting ? ' text-attention' : ''}`}>
             {since !== null && <Age at={since} />}
           </span>
         </span>

@@ -129,12 +129,12 @@ export function MentionList({
   if (!offered) return null;
   if (offered.failure !== null)
     return (
-      <p class="mentions hint" role="status">
+      <p class="mentions popover hint" role="status">
         Files cannot be listed: {visibleText(offered.failure)}
       </p>
     );
   return (
-    <div id={LIST_ID} class="mentions" role="listbox" aria-label="Files">
+    <div id={LIST_ID} class="mentions popover" role="listbox" aria-label="Files">
       {offered.names.map((name, index) => (
         // biome-ignore lint/a11y/useKeyWithClickEvents: the field takes the keys
         // biome-ignore lint/a11y/useFocusableInteractive: the field keeps the focus, see aria-activedescendant
@@ -142,6 +142,7 @@ export function MentionList({
           key={name}
           id={`${LIST_ID}-${index}`}
           role="option"
+          class="offered"
           aria-selected={index === offered.at}
           // The field keeps the focus.
           onPointerDown={(event) => event.preventDefault()}

@@ -172,6 +172,7 @@ export function Palette() {
             key={choice.key}
             id={`${LIST_ID}-${index}`}
             role="option"
+            class="offered"
             aria-selected={index === current}
             onClick={() => take(choice)}
           >

@@ -52,7 +52,7 @@ export function PromptTemplates({ text }: { text: Signal<string> }) {
         Templates
       </button>
       {isOpen.value && (
-        <div class="templates-list" tabIndex={-1}>
+        <div class="templates-list popover" tabIndex={-1}>
           {promptTemplates.value.length === 0 && (
             <p class="hint">No prompt is kept yet. They are kept in this browser.</p>
           )}
@@ -61,7 +61,7 @@ export function PromptTemplates({ text }: { text: Signal<string> }) {
               <li key={one.name}>
                 <button
                   type="button"
-                  class="templates-take"
+                  class="templates-take offer-line"
                   title={one.text}
                   onClick={() => take(one)}
                 >
