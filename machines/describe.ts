@@ -216,3 +216,16 @@ function named({ type, params }: { type: string; params?: unknown }): string {
 function text(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
+
+/** Ids of the edges of one microstep, in order; null when XState does not say. */
+export function takenEdges(microstep: unknown): string[] | null {
+  const { type, _transitions: taken } = microstep as { type?: string; _transitions?: unknown };
+  if (type !== '@xstate.microstep') return [];
+  if (!Array.isArray(taken) || !taken.every(isTransition)) return null;
+  return taken.flatMap((transition) => edgeIdOf(transition) ?? []);
+}
+
+function isTransition(value: unknown): value is AnyTransitionDefinition {
+  const { source, eventType } = (value ?? {}) as { source?: unknown; eventType?: unknown };
+  return typeof eventType === 'string' && typeof source === 'object' && source !== null;
+}

@@ -12,4 +12,5 @@ export { MACHINE_VERSION } from './session-types.ts';
 export * from './step.ts';
 export { isDirect } from './steps/draft.ts';
 export { type SupervisorEvent, sessionActorOf, supervisorMachine } from './supervisor.ts';
+export { createTimelineBuilder, type TimelineBuilder } from './timeline.ts';
 export * from './view.ts';

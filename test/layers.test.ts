@@ -135,7 +135,11 @@ const RULES: Record<string, Rule> = {
 
 /** Loaded inside `execute()` only, so that `status` stays light. */
 const LAZY: Record<string, string[]> = {
-  cli: ['server', 'store', 'log', 'inspection', 'jsonc-parser', 'uqr', 'client', 'ws', 'notify'],
+  cli: [
+    ...['server', 'store', 'log', 'inspection', 'jsonc-parser', 'uqr', 'client', 'ws', 'notify'],
+    // The demo runs its own.
+    'all providers',
+  ],
   // Only whoever asked for names ever loads it; for the engine it just brings the binary.
   'a provider': ['@openai/codex-sdk'],
   runtime: ['protocol'],

@@ -1,7 +1,7 @@
 /** Commands that begin sessions and care for the worktrees of some: `new`, `fork` and `worktrees`. */
 import { resolve } from 'node:path';
 import { Option } from 'clipanion';
-import type { Client, ClientMessage, Worktree } from '../client/index.ts';
+import type { Client, ClientMessage, ReplyTo, Worktree } from '../client/index.ts';
 import { EXIT, ExitError } from '../exit.ts';
 import { ClientCommand, CODES, idOf, numberFrom } from './client-command.ts';
 import { OrbitCommand } from './command.ts';
@@ -156,8 +156,26 @@ function worktreeLine({ path, branch, base, uncommitted, unmerged }: Worktree): 
   return `${path}  ${facts.join(', ')}`;
 }
 
+/** Does something with one worktree. */
+abstract class WorktreeCommand extends ClientCommand {
+  worktree = Option.String({ name: 'PATH' });
+
+  /** Sends the message about it, and prints what was done. */
+  protected change<Message extends ClientMessage>(
+    message: (path: string) => Message,
+    doneOf: (answer: ReplyTo<Message['type']>) => string,
+  ): Promise<number> {
+    const path = directoryFrom(this.worktree, this.isElsewhere());
+    return this.speak(async (client) => {
+      const answer = await client.request(message(path));
+      this.say(this.json ? JSON.stringify(answer) : doneOf(answer));
+      return EXIT.ok;
+    });
+  }
+}
+
 /** Merges a worktree. */
-export class WorktreesMergeCommand extends ClientCommand {
+export class WorktreesMergeCommand extends WorktreeCommand {
   static override paths = [['worktrees', 'merge']];
   static override usage = OrbitCommand.Usage({
     description: 'Merge the branch of a worktree into the branch that it was made from',
@@ -165,20 +183,16 @@ export class WorktreesMergeCommand extends ClientCommand {
     examples: [['Bring the work back', '$0 worktrees merge PATH']],
   });
 
-  worktree = Option.String({ name: 'PATH' });
-
   protected run(): Promise<number> {
-    const path = directoryFrom(this.worktree, this.isElsewhere());
-    return this.speak(async (client) => {
-      const answer = await client.request({ type: 'merge_worktree', path });
-      this.say(this.json ? JSON.stringify(answer) : `Merged into ${answer.into}`);
-      return EXIT.ok;
-    });
+    return this.change(
+      (path) => ({ type: 'merge_worktree', path }) as const,
+      ({ into }) => `Merged into ${into}`,
+    );
   }
 }
 
 /** Removes a worktree. */
-export class WorktreesRemoveCommand extends ClientCommand {
+export class WorktreesRemoveCommand extends WorktreeCommand {
   static override paths = [['worktrees', 'remove']];
   static override usage = OrbitCommand.Usage({
     description: 'Remove a worktree whose session is over; its branch stays',
@@ -188,17 +202,13 @@ export class WorktreesRemoveCommand extends ClientCommand {
     examples: [['With its branch', '$0 worktrees remove PATH --delete-branch']],
   });
 
-  worktree = Option.String({ name: 'PATH' });
   deleteBranch = Option.Boolean('--delete-branch', false, { description: 'Its branch as well' });
 
   protected run(): Promise<number> {
-    const path = directoryFrom(this.worktree, this.isElsewhere());
     const keep_branch = !this.deleteBranch;
-    return this.speak(async (client) => {
-      const answer = await client.request({ type: 'remove_worktree', path, keep_branch });
-      const done = keep_branch ? 'Removed; its branch stays' : 'Removed, with its branch';
-      this.say(this.json ? JSON.stringify(answer) : done);
-      return EXIT.ok;
-    });
+    return this.change(
+      (path) => ({ type: 'remove_worktree', path, keep_branch }) as const,
+      () => (keep_branch ? 'Removed; its branch stays' : 'Removed, with its branch'),
+    );
   }
 }

@@ -1,32 +1,41 @@
 /**
- * `demo`: a server in a data directory that is thrown away, and recorded sessions of the real CLI played
- * to it over HTTP. It shows the page alive before anything is installed.
+ * `demo`: a server in a data directory that is thrown away, recorded sessions of the real CLI played to it over HTTP,
+ * and sessions that a visitor steers and answers. It shows the page alive before anything is installed. The server is
+ * a process of its own, because one of these sessions offers to kill it: then it is started again, as a service is.
  */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Option } from 'clipanion';
 import { type Config, resolveConfig } from '../config.ts';
 import { EXIT, ExitError } from '../exit.ts';
-import { keepAddonIn } from '../standalone.ts';
+import { isStandalone, keepAddonIn } from '../standalone.ts';
 import { OrbitCommand } from './command.ts';
+import { ownRecordings, play } from './demo-player.ts';
 import { urlOfServer } from './hook-files.ts';
 import { closeOnSignal, exitOnCrash } from './start.ts';
 
 const DEFAULT_BIND = '127.0.0.1:4000';
 const ANY_PORT = '127.0.0.1:0';
+/** While the server is started again, what is played to it waits, ms. */
+const RETRY_MS = 250;
+const RETRIES = 80;
 
-/** Shows the page alive with recorded sessions; nothing of it stays. */
+/** What the server's process says to the one that started it. */
+type Word = { port: number } | { failed: string; code: ExitError['exitCode'] };
+
+/** Shows the page alive; nothing of it stays. */
 export class DemoCommand extends OrbitCommand {
   static override paths = [['demo']];
   static override usage = OrbitCommand.Usage({
-    description:
-      'Show the page alive: recorded sessions, played into a data directory that goes away',
+    description: 'Show the page alive: sessions to watch, to answer and to steer; nothing stays',
     details: `
-      Starts a server on 127.0.0.1:4000 (or a free port when that is taken) and plays recorded
-      sessions of the real CLI to it at human speed, until Ctrl-C. Your own data directory, hooks
-      and settings are not touched.
+      Starts a server on 127.0.0.1:4000 (or a free port when that is taken) in a data directory that
+      goes away with it. Recorded sessions of the real CLI play once, at human speed; three more wait
+      for you in the browser, and one of them offers to kill the server. No model runs and no command.
+      Your own data directory, hooks and settings are not touched. Ctrl-C ends it.
     `,
     examples: [
       ['Open the address it prints', '$0 demo'],
@@ -36,6 +45,11 @@ export class DemoCommand extends OrbitCommand {
 
   speed = Option.String('--speed', '1', { description: 'Times faster than a person, 0.1 to 1000' });
   bind = Option.String('--bind', { description: 'IP:port or localhost:port, loopback only' });
+  /** Set in the server's own process. */
+  directoryOfServer = Option.String('--server-in', { hidden: true });
+
+  /** Those that a visitor answers, in the order of their stories. */
+  readonly #sessions: string[] = [];
 
   protected async run(): Promise<number> {
     const speed = Number(this.speed);
@@ -43,6 +57,8 @@ export class DemoCommand extends OrbitCommand {
       throw new ExitError(EXIT.usage, '--speed is a number from 0.1 to 1000');
     }
     process.umask(0o077);
+    const { directoryOfServer: served } = this;
+    if (served !== undefined) return await this.#serve(served, speed);
     const dataDir = mkdtempSync(join(tmpdir(), 'orbitdock-demo-'));
     try {
       return await this.#show(dataDir, speed);
@@ -51,161 +67,185 @@ export class DemoCommand extends OrbitCommand {
     }
   }
 
+  /** The process that a person started: keeps the server running, and plays to it. */
   async #show(dataDir: string, speed: number): Promise<number> {
-    keepAddonIn(dataDir);
-    const config = this.#config(dataDir, this.bind ?? DEFAULT_BIND);
+    const end = new AbortController();
+    const keeper = keepRunning({
+      words: (bind) => ['demo', '--server-in', dataDir, '--bind', bind, '--speed', String(speed)],
+      bind: this.bind,
+      onRestart: (port) => {
+        this.say('  The server was killed, and runs again with all that it had acknowledged.');
+        const url = urlOfServer({ host: configFor(dataDir, this.bind).bind.host, port });
+        // The one that killed it goes on by itself; in the others a person connects again.
+        const session_id = this.#sessions.at(-1);
+        if (session_id === undefined) return;
+        void post(`${url}/api/messages`, { type: 'resume_session', session_id }, end.signal).catch(
+          (error: Error) => this.warn(`orbitdock-server: ${error.message}`),
+        );
+      },
+    });
+    const port = await keeper.port;
+    const url = urlOfServer({ host: configFor(dataDir, this.bind).bind.host, port });
+    this.say(
+      `Open ${url}/`,
+      '  Three sessions wait for you, recorded ones are playing. Ctrl-C ends the demo; nothing stays.',
+    );
+    const playing = this.#play({ url, dataDir, speed, signal: end.signal }).catch(
+      (error: Error) => {
+        if (!end.signal.aborted)
+          this.warn(`orbitdock-server: the play broke off: ${error.message}`);
+      },
+    );
+    const close = async (): Promise<void> => {
+      end.abort();
+      await playing;
+      await keeper.stop();
+    };
     const surroundings = {
       events: process,
       exit: (code: number) => process.exit(code),
       warn: (line: string) => this.warn(line),
     };
-    exitOnCrash(config, surroundings);
-    const server = await this.#start(config, dataDir);
-    const url = urlOfServer({ host: config.bind.host, port: server.port });
-    this.say(
-      `Open ${url}/`,
-      '  Recorded sessions are playing. Ctrl-C ends the demo; nothing stays.',
-    );
-    const end = new AbortController();
-    const playing = play({
-      recordings: ownRecordings(),
-      speed,
-      pause: (ms) => wait(ms, undefined, { signal: end.signal }),
-      post: (body) => post(`${url}/api/hook`, body, end.signal),
-    }).catch((error: Error) => {
-      if (!end.signal.aborted) this.warn(`orbitdock-server: the play broke off: ${error.message}`);
-    });
-    const close = async (): Promise<void> => {
-      end.abort();
-      await playing;
-      await server.close();
-    };
     return await closeOnSignal(Promise.resolve({ close }), surroundings);
   }
 
-  /** On the usual port, or on any when that is taken, perhaps by the user's own server. */
-  async #start(config: Config, dataDir: string) {
-    const { startServer } = await import('../server.ts');
-    try {
-      return await startServer(config);
-    } catch (error) {
-      const isTaken = error instanceof ExitError && error.exitCode === EXIT.busy;
-      if (!isTaken || this.bind !== undefined) throw error;
-      return await startServer(this.#config(dataDir, ANY_PORT));
+  async #play({ url, dataDir, speed, signal }: PlayDeps): Promise<void> {
+    const deliver = (path: string, body: object | string) => post(url + path, body, signal);
+    const { DEMO_STORIES } = await import('../providers/all.ts');
+    for (const { name, project, prompt } of DEMO_STORIES) {
+      const cwd = join(dataDir, 'projects', project);
+      mkdirSync(cwd, { recursive: true });
+      const created = (await deliver('/api/messages', {
+        ...{ type: 'create_session', provider: 'codex', cwd },
+      })) as { session: { id: string } };
+      const session_id = created.session.id;
+      this.#sessions.push(session_id);
+      await deliver('/api/messages', { type: 'rename_session', session_id, name });
+      await deliver('/api/messages', { type: 'send_message', session_id, content: prompt });
     }
-  }
-
-  /** Not of the environment: a token or a directory of the user's has no place in a demo. */
-  #config(dataDir: string, bind: string): Config {
-    const config = resolveConfig({ flags: { dataDir, bind }, env: {}, home: dataDir });
-    if (config.bind.isLoopback) return config;
-    throw new ExitError(EXIT.usage, 'A demo binds loopback only, such as 127.0.0.1:4000');
-  }
-}
-
-async function post(url: string, body: string, signal: AbortSignal): Promise<void> {
-  const headers = { 'Content-Type': 'application/json' };
-  const answer = await fetch(url, { method: 'POST', body, headers, signal });
-  await answer.arrayBuffer();
-  if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
-}
-
-/*
- * Plays recorded sessions of the real CLI to a server, hook by hook over HTTP as hook.sh would, at the
- * speed of a person who watches. Every recording is a track that begins again under a new session id
- * when it has ended, so that there is always something going on.
- */
-
-declare const __RECORDINGS__: Recording[] | undefined;
-
-/** A recorded session: JSON lines of `{ at_ns, event, payload }`. */
-export interface Recording {
-  name: string;
-  text: string;
-}
-
-/** Shortest and longest pause between two hooks at speed 1, ms: recordings hold both bursts and lunch. */
-const SHORTEST_MS = 350;
-const LONGEST_MS = 4_000;
-/** Between the beginnings of two tracks, and between two rounds of one track, ms. */
-const STAGGER_MS = 900;
-const REST_MS = 6_000;
-
-/** Where the recorded sessions are said to happen, one a track. */
-const PROJECTS = ['shop', 'atlas', 'field-notes', 'compiler', 'garden', 'ledger'];
-
-interface Scene {
-  /** Pause before it at speed 1, ms. */
-  afterMs: number;
-  body: string;
-}
-
-/** What a player plays, and where to. */
-export interface PlayerDeps {
-  recordings: readonly Recording[];
-  /** Times faster than a person. */
-  speed: number;
-  /** Delivers one hook body. */
-  post: (body: string) => Promise<void>;
-  /** Waits; rejects when the play is over. */
-  pause: (ms: number) => Promise<void>;
-}
-
-/** The recordings that come with the program. */
-export function ownRecordings(): Recording[] {
-  if (typeof __RECORDINGS__ !== 'undefined') return __RECORDINGS__;
-  const folder = new URL('./recordings/', import.meta.url);
-  return readdirSync(folder)
-    .sort()
-    .map((name) => ({
-      name: name.replace(/\.jsonl$/, ''),
-      text: readFileSync(new URL(name, folder), 'utf8'),
-    }));
-}
-
-/** Plays all tracks at once until `pause` rejects. Rejects with what it or `post` rejects with. */
-export async function play({ recordings, speed, post, pause }: PlayerDeps): Promise<void> {
-  const tracks = recordings.map(async ({ text }, track) => {
-    await pause((track * STAGGER_MS) / speed);
-    for (let round = 1; ; round++) {
-      for (const { afterMs, body } of scenesOf(text, track, round)) {
-        await pause(afterMs / speed);
-        await post(body);
-      }
-      await pause((REST_MS + track * STAGGER_MS) / speed);
-    }
-  });
-  await Promise.all(tracks);
-}
-
-/** The hooks of one round, with ids and a project of their own. */
-function scenesOf(text: string, track: number, round: number): Scene[] {
-  const scenes: Scene[] = [];
-  const ids = new Map<string, string>();
-  let before: number | null = null;
-  for (const line of text.split('\n')) {
-    if (line.trim() === '') continue;
-    const { at_ns, payload } = JSON.parse(line) as {
-      at_ns: string;
-      payload: { session_id: string; cwd?: string };
-    };
-    const at = Number(BigInt(at_ns) / 1_000_000n);
-    const { session_id: id } = payload;
-    if (!ids.has(id))
-      ids.set(id, `demo-${track + 1}-${round}${ids.size > 0 ? `-${ids.size}` : ''}`);
-    const gap = before === null ? 0 : at - before;
-    before = at;
-    scenes.push({
-      afterMs: scenes.length === 0 ? 0 : Math.min(Math.max(gap, SHORTEST_MS), LONGEST_MS),
-      body: renamed(JSON.stringify(payload), ids, PROJECTS[track % PROJECTS.length] as string),
+    await play({
+      recordings: ownRecordings(),
+      speed,
+      pause: (ms) => wait(ms, undefined, { signal }),
+      post: async (body) => void (await deliver('/api/hook', body)),
     });
   }
-  return scenes;
+
+  /** The server's own process. */
+  async #serve(dataDir: string, speed: number): Promise<number> {
+    keepAddonIn(dataDir);
+    const surroundings = {
+      events: process,
+      exit: (code: number) => process.exit(code),
+      warn: (line: string) => this.warn(line),
+    };
+    const config = configFor(dataDir, this.bind);
+    exitOnCrash(config, surroundings);
+    // Its parent is gone: nobody would ever stop it.
+    process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
+    const { startServer } = await import('../server.ts');
+    const { openDemoProviders } = await import('../providers/all.ts');
+    try {
+      const server = await startServer(config, { openProviders: () => openDemoProviders(speed) });
+      process.send?.({ port: server.port } satisfies Word);
+      return await closeOnSignal(Promise.resolve(server), surroundings);
+    } catch (error) {
+      if (!(error instanceof ExitError)) throw error;
+      process.send?.({ failed: error.message, code: error.exitCode } satisfies Word);
+      return error.exitCode;
+    }
+  }
 }
 
-function renamed(body: string, ids: ReadonlyMap<string, string>, project: string): string {
-  let text = body.replaceAll(/\/home\/dev\/proj\d/g, `/home/dev/${project}`);
-  // Everywhere it stands: transcript paths and tool use ids carry it, too.
-  for (const [from, to] of ids) text = text.replaceAll(from, to);
-  return text;
+interface PlayDeps {
+  url: string;
+  dataDir: string;
+  speed: number;
+  signal: AbortSignal;
+}
+
+/** Not of the environment: a token or a directory of the user's has no place in a demo. */
+function configFor(dataDir: string, bind: string = DEFAULT_BIND): Config {
+  const config = resolveConfig({ flags: { dataDir, bind }, env: {}, home: dataDir });
+  if (config.bind.isLoopback) return config;
+  throw new ExitError(EXIT.usage, 'A demo binds loopback only, such as 127.0.0.1:4000');
+}
+
+interface Keeper {
+  /** Settles when it serves. @throws ExitError why it cannot */
+  port: Promise<number>;
+  stop(): Promise<void>;
+}
+
+interface KeeperDeps {
+  /** The words of the server's process, with where it shall listen. */
+  words: (bind: string) => string[];
+  /** Where a person wants it; the usual port, or any when that is taken, unless said. */
+  bind: string | undefined;
+  /** It was started again. */
+  onRestart: (port: number) => void;
+}
+
+/** Runs the server's process, and starts it again at the same port whenever a signal has ended it. */
+function keepRunning({ words, bind, onRestart }: KeeperDeps): Keeper {
+  let child: ChildProcess | null = null;
+  let isOver = false;
+  let hasServed = false;
+  const port = new Promise<number>((resolve, reject) => {
+    const start = (at: string, isFirst: boolean): void => {
+      const started = spawnSelf(words(at));
+      child = started;
+      started.once('message', (word: Word) => {
+        if ('port' in word) {
+          started.once('exit', () => {
+            if (!isOver) start(at.replace(/:\d+$/, `:${word.port}`), false);
+          });
+          if (hasServed) onRestart(word.port);
+          hasServed = true;
+          resolve(word.port);
+        } else if (word.code === EXIT.busy && isFirst && bind === undefined) start(ANY_PORT, false);
+        else reject(new ExitError(word.code, word.failed));
+      });
+      started.once('error', reject);
+    };
+    start(bind ?? DEFAULT_BIND, true);
+  });
+  return {
+    port,
+    stop: async () => {
+      isOver = true;
+      if (!child || child.exitCode !== null || child.signalCode !== null) return;
+      const ended = new Promise((resolve) => child?.once('exit', resolve));
+      child.kill('SIGTERM');
+      await ended;
+    },
+  };
+}
+
+/** This program once more, as it was started. */
+function spawnSelf(words: readonly string[]): ChildProcess {
+  const program = isStandalone() ? [] : [...process.execArgv, process.argv[1] ?? ''];
+  return spawn(process.execPath, [...program, ...words], {
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    // Ctrl-C reaches the whole group: the parent stops it in order.
+    detached: true,
+  });
+}
+
+/** @returns what the server answered; null for an empty answer */
+async function post(url: string, given: object | string, signal: AbortSignal): Promise<unknown> {
+  const body = typeof given === 'string' ? given : JSON.stringify(given);
+  const headers = { 'Content-Type': 'application/json' };
+  for (let tries = 0; ; tries += 1) {
+    try {
+      const answer = await fetch(url, { method: 'POST', body, headers, signal });
+      const text = await answer.text();
+      if (!answer.ok) throw new Error(`the server answered ${answer.status}: ${text}`);
+      return text === '' ? null : JSON.parse(text);
+    } catch (cause) {
+      // `fetch failed` is a TypeError: nobody listens, because the server is being started again.
+      if (!(cause instanceof TypeError) || tries >= RETRIES) throw cause;
+      await wait(RETRY_MS, undefined, { signal });
+    }
+  }
 }

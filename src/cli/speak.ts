@@ -9,8 +9,31 @@ import { OrbitCommand } from './command.ts';
 
 const NAMED = { description: 'Id of the request; the one that is open unless given' };
 
+/** The request that a message is about. */
+interface About {
+  session_id: string;
+  request_id: string;
+}
+
+/** Settles what a session asks: the request that is named, else the one that is open. */
+abstract class SettlingCommand extends ClientCommand {
+  session = Option.String({ name: 'SESSION' });
+  request = Option.String('--request', NAMED);
+
+  /** Sends the message, and prints what was done to which request. */
+  protected settle(done: string, message: (about: About) => ClientMessage): Promise<number> {
+    return this.speak(async (client) => {
+      const session_id = await idOf(client, this.session);
+      const request_id = await this.requestOf(client, session_id, this.request);
+      const answer = await client.request(message({ session_id, request_id }));
+      this.say(this.json ? JSON.stringify(answer) : `${done} ${request_id}`);
+      return EXIT.ok;
+    });
+  }
+}
+
 /** Allows what a session asks. */
-export class ApproveCommand extends ClientCommand {
+export class ApproveCommand extends SettlingCommand {
   static override paths = [['approve']];
   static override usage = OrbitCommand.Usage({
     description: 'Allow what a session asks',
@@ -21,8 +44,6 @@ export class ApproveCommand extends ClientCommand {
     ],
   });
 
-  session = Option.String({ name: 'SESSION' });
-  request = Option.String('--request', NAMED);
   always = Option.Boolean('--always', false, { description: 'Also from now on, by a rule' });
   forSession = Option.Boolean('--for-session', false, {
     description: 'Also for the rest of the session',
@@ -46,19 +67,16 @@ export class ApproveCommand extends ClientCommand {
       ...(suggestions !== undefined && { suggestions }),
       ...(updated_input !== undefined && { updated_input }),
     };
-    return this.speak(async (client) => {
-      const session_id = await idOf(client, this.session);
-      const request_id = await this.requestOf(client, session_id, this.request);
-      const about = { session_id, request_id, decision, ...extras };
-      const answer = await client.request({ type: 'approve_tool', ...about });
-      this.say(this.json ? JSON.stringify(answer) : `Approved ${request_id}`);
-      return EXIT.ok;
-    });
+    return this.settle('Approved', (about) => ({
+      ...{ type: 'approve_tool', decision },
+      ...about,
+      ...extras,
+    }));
   }
 }
 
 /** Denies what a session asks. */
-export class DenyCommand extends ClientCommand {
+export class DenyCommand extends SettlingCommand {
   static override paths = [['deny']];
   static override usage = OrbitCommand.Usage({
     description: 'Deny what a session asks, and say why',
@@ -66,29 +84,22 @@ export class DenyCommand extends ClientCommand {
     examples: [['And go on otherwise', "$0 deny SESSION 'use the staging database'"]],
   });
 
-  session = Option.String({ name: 'SESSION' });
   words = Option.String({ required: false, name: 'WORDS' });
-  request = Option.String('--request', NAMED);
   stop = Option.Boolean('--stop', false, { description: 'End the turn as well' });
 
   protected run(): Promise<number> {
     const message = this.words?.trim();
-    return this.speak(async (client) => {
-      const session_id = await idOf(client, this.session);
-      const request_id = await this.requestOf(client, session_id, this.request);
-      const answer = await client.request({
-        ...{ type: 'approve_tool', session_id, request_id, decision: 'denied' },
-        ...(message && { message }),
-        ...(this.stop && { interrupt: true }),
-      } as ClientMessage);
-      this.say(this.json ? JSON.stringify(answer) : `Denied ${request_id}`);
-      return EXIT.ok;
-    });
+    return this.settle('Denied', (about) => ({
+      ...{ type: 'approve_tool', decision: 'denied' },
+      ...about,
+      ...(message && { message }),
+      ...(this.stop && { interrupt: true }),
+    }));
   }
 }
 
 /** Answers a question. */
-export class AnswerCommand extends ClientCommand {
+export class AnswerCommand extends SettlingCommand {
   static override paths = [['answer']];
   static override usage = OrbitCommand.Usage({
     description: 'Answer a question of a session',
@@ -99,9 +110,7 @@ export class AnswerCommand extends ClientCommand {
     ],
   });
 
-  session = Option.String({ name: 'SESSION' });
   words = Option.String({ required: false, name: 'WORDS' });
-  request = Option.String('--request', NAMED);
   pairs = Option.Array('--to', { description: 'QUESTION=ANSWER; may be repeated' });
 
   protected run(): Promise<number> {
@@ -109,14 +118,10 @@ export class AnswerCommand extends ClientCommand {
     if (this.words === undefined && this.pairs === undefined) {
       throw new ExitError(EXIT.usage, 'Say the answer, or --to QUESTION=ANSWER for each question');
     }
-    return this.speak(async (client) => {
-      const session_id = await idOf(client, this.session);
-      const request_id = await this.requestOf(client, session_id, this.request);
-      const about = { session_id, request_id, answer: this.words ?? '', answers };
-      const answer = await client.request({ type: 'answer_question', ...about });
-      this.say(this.json ? JSON.stringify(answer) : `Answered ${request_id}`);
-      return EXIT.ok;
-    });
+    return this.settle('Answered', (about) => ({
+      ...{ type: 'answer_question', answer: this.words ?? '', answers },
+      ...about,
+    }));
   }
 }
 

@@ -3,14 +3,14 @@
  * session, and one step after the other.
  */
 import { createHash } from 'node:crypto';
-import type { AnyStateMachine, AnyTransitionDefinition } from 'xstate';
+import type { AnyStateMachine } from 'xstate';
 import {
   describeMachine,
   type EdgeDescription,
-  edgeIdOf,
   MACHINE_VERSION,
   sessionMachine,
   supervisorMachine,
+  takenEdges,
 } from '../../machines/index.ts';
 import type { SessionEvent } from '../../machines/session-events.ts';
 import { inspectStep, snapshotOf, storedForm } from '../../machines/step.ts';
@@ -65,19 +65,6 @@ export const KNOWN_INSPECTION_EVENTS = [
   '@xstate.action',
   '@xstate.snapshot',
 ] as const;
-
-/** Ids of the edges of one microstep, in order; null when XState does not say. */
-export function takenEdges(microstep: unknown): string[] | null {
-  const { type, _transitions: taken } = microstep as { type?: string; _transitions?: unknown };
-  if (type !== '@xstate.microstep') return [];
-  if (!Array.isArray(taken) || !taken.every(isTransition)) return null;
-  return taken.flatMap((transition) => edgeIdOf(transition) ?? []);
-}
-
-function isTransition(value: unknown): value is AnyTransitionDefinition {
-  const { source, eventType } = (value ?? {}) as { source?: unknown; eventType?: unknown };
-  return typeof eventType === 'string' && typeof source === 'object' && source !== null;
-}
 
 export type { SessionSnapshot };
 

@@ -7,6 +7,7 @@ import { createEngine } from './codex/engine/app-server.ts';
 import { createCodexProvider } from './codex/provider.ts';
 import { codexHomes } from './codex/rollouts/rollout-files.ts';
 import { daemonsOf } from './codex/shared.ts';
+import { createDemoProvider } from './demo/provider.ts';
 import { createProviders, type Providers } from './provider.ts';
 
 /** What providers are made from. */
@@ -37,3 +38,14 @@ export function openProviders({ config, log, version }: ProvidersDeps): Provider
     }),
   ]);
 }
+
+/** Those of the demo: recorded hooks of Claude, and an agent that plays in the place of Codex. */
+export function openDemoProviders(speed: number): Providers {
+  return createProviders([
+    createDemoProvider(speed),
+    createClaudeProvider({ transcriptRoots: [], homes: [] }),
+  ]);
+}
+
+/** What the agent of the demo is begun with. */
+export { STORIES as DEMO_STORIES } from './demo/stories.ts';

@@ -23,6 +23,7 @@ import { lists } from './groups/lists.ts';
 import { machine } from './groups/machine.ts';
 import { memory } from './groups/memory.ts';
 import { profile } from './groups/profile.ts';
+import { search } from './groups/search.ts';
 import { soak } from './groups/soak.ts';
 import { start } from './groups/start.ts';
 import { isOver, markdownOf, type Report } from './report.ts';
@@ -51,6 +52,10 @@ const GROUPS: Readonly<Record<string, Group>> = {
   start: { run: start, claim: 'It serves within a few times of what Node alone takes to start.' },
   machine: { run: machine, claim: 'The chart itself is a small part of all that.' },
   lists: { run: lists, claim: 'A list of a thousand sessions takes some milliseconds.' },
+  search: {
+    run: search,
+    claim: 'A search in a million messages takes less than a tenth of a second.',
+  },
   memory: { run: memory, claim: 'It needs some dozens of megabytes when idle.' },
   profile: { run: profile },
   soak: { run: soak },

@@ -6,8 +6,8 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { describe, expect, it } from 'vitest';
 import { assign, createActor, type InspectionEvent, setup } from 'xstate';
-import { describeMachine } from '../../machines/index.ts';
-import { KNOWN_INSPECTION_EVENTS, takenEdges } from '../../src/inspection/fold.ts';
+import { describeMachine, takenEdges } from '../../machines/index.ts';
+import { KNOWN_INSPECTION_EVENTS } from '../../src/inspection/fold.ts';
 import { XSTATE } from '../../src/inspection/inspection.ts';
 
 const machine = setup({ types: { context: {} as { count: number } } }).createMachine({

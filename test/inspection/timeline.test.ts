@@ -1,6 +1,7 @@
 /** A journal in real time: what lasted how long, read once and then only read on. */
 import { describe, expect, it } from 'vitest';
-import { createTimelineBuilder } from '../../src/inspection/timeline.ts';
+import { createTimelineBuilder } from '../../machines/index.ts';
+import { redactText } from '../../src/inspection/redact.ts';
 import type { JournalRow } from '../../src/store/queries/journal.ts';
 import { scriptOf } from '../support/hooks.ts';
 import { openStage, sessionWithPermission } from './stage.ts';
@@ -75,7 +76,7 @@ describe('the timeline of a journal', () => {
   });
 
   it('holds each of a hundred requests among five thousand events, once', () => {
-    const builder = createTimelineBuilder();
+    const builder = createTimelineBuilder((text) => redactText(text, 120));
     for (let seq = 1; seq <= 5000; seq += 1) {
       if (seq % 50 === 1) builder.add(asking(seq, `r${seq}`));
       else if (seq % 50 === 2 || seq % 50 === 3)
@@ -90,7 +91,7 @@ describe('the timeline of a journal', () => {
   });
 
   it('ends a request with its own answer while another one goes on waiting', () => {
-    const builder = createTimelineBuilder();
+    const builder = createTimelineBuilder((text) => redactText(text, 120));
     builder.add(asking(1, 'a'));
     builder.add(asking(2, 'b'));
     builder.add(row(3, { type: 'approval.decided', requestId: 'a' }, 'permission'));
@@ -104,7 +105,7 @@ describe('the timeline of a journal', () => {
   });
 
   it('marks a failed turn and a failed tool, and leaves out what was refused', () => {
-    const builder = createTimelineBuilder();
+    const builder = createTimelineBuilder((text) => redactText(text, 120));
     const tool = { toolUseId: 't1', name: 'Bash' };
     builder.add(row(1, { type: 'turn.started' }));
     builder.add(row(2, { type: 'tool.started', tool }));

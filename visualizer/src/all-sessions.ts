@@ -40,6 +40,19 @@ export async function startSession({
   }
 }
 
+/** Copies a session with all that was said in it. @returns the copy's id, or the words why there is none */
+export async function forkSession(
+  source_session_id: string,
+): Promise<{ id: string } | { failure: string }> {
+  try {
+    const answer = await connected().request({ type: 'fork_session', source_session_id });
+    return { id: answer.new_session_id };
+  } catch (cause) {
+    if (cause instanceof ClientError) return { failure: cause.message };
+    throw cause;
+  }
+}
+
 /** Directories to choose from: below a path that ends with `/`, else where sessions ran before. */
 export async function directoriesFor(path: string): Promise<string[]> {
   try {
@@ -52,6 +65,17 @@ export async function directoriesFor(path: string): Promise<string[]> {
   } catch (cause) {
     // What cannot be looked into offers nothing; the path may be typed all the same.
     if (cause instanceof ClientError) return [];
+    throw cause;
+  }
+}
+
+/** Names in a directory, those of directories with a slash behind; the words why not when it cannot be looked into. */
+export async function namesIn(path: string): Promise<readonly string[] | string> {
+  try {
+    const { entries } = await connected().request({ type: 'browse_directory', path });
+    return entries.map(({ name, is_dir }) => (is_dir ? `${name}/` : name));
+  } catch (cause) {
+    if (cause instanceof ClientError) return cause.message;
     throw cause;
   }
 }

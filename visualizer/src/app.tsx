@@ -2,6 +2,7 @@
 import { actor, connection, notice, selected, watchFailure } from './model.ts';
 import { About } from './panels/about.tsx';
 import { Announcer } from './panels/announcer.tsx';
+import { Board } from './panels/board.tsx';
 import { Session } from './panels/conversation.tsx';
 import { Dialogs } from './panels/dialogs.tsx';
 import { Grid } from './panels/grid.tsx';
@@ -41,6 +42,7 @@ export function App() {
 /** Pages that are the same on every screen, but for their own style sheets. */
 const PAGES = {
   inbox: Inbox,
+  board: Board,
   search: Search,
   grid: Grid,
   machines: Machines,

@@ -1,4 +1,7 @@
-/** Every key of the page in one table: the dialog shows it, `startKeys` obeys it. Off inside fields. */
+/**
+ * Every key of the page in one table: the dialog shows it, `startKeys` obeys it. Single letters are off inside fields
+ * and can be switched off; two letters (`g i`) are pressed one after the other.
+ */
 import { goFirst, goLive, step, toggleLive } from './cursor.ts';
 import { stepInbox, undoSnooze } from './inbox-queue.ts';
 import { actions, chartView, nextRegion } from './lighting.ts';
@@ -7,13 +10,16 @@ import {
   isInspectorOpen,
   isMenuOpen,
   isNewSessionOpen,
+  isPaletteOpen,
   openSearch,
   openTab,
+  type Place,
   place,
   TABS,
   tab,
 } from './route.ts';
 import { mayControl } from './session-client.ts';
+import { storedSignal } from './stored.ts';
 import { nextTheme } from './theme.ts';
 import {
   play,
@@ -30,7 +36,17 @@ interface KeyEntry {
   act: (key: string) => void;
   /** Only while the diagram has the focus. */
   inChart?: boolean;
+  /** With Ctrl or Command, also inside fields. */
+  isChord?: boolean;
 }
+
+/** Whether single letters do something; some people speak to their browser, and each word would press keys. */
+export const areLettersOn = storedSignal('letters', true, (stored) =>
+  typeof stored === 'boolean' ? stored : undefined,
+);
+
+/** The second of two letters counts within this time, ms. */
+const SECOND_WITHIN_MS = 1500;
 
 const PANS: Record<string, [number, number]> = {
   ArrowLeft: [-1, 0],
@@ -41,6 +57,15 @@ const PANS: Record<string, [number, number]> = {
 
 /** All keys, in the order in which help lists them. */
 export const KEYS: readonly KeyEntry[] = [
+  {
+    keys: ['Ctrl k'],
+    words: 'go to a session or page, or do something',
+    act: openPalette,
+    isChord: true,
+  },
+  { keys: ['g i'], words: 'inbox', act: () => go('inbox') },
+  { keys: ['g s'], words: 'sessions', act: () => go('sessions') },
+  { keys: ['g b'], words: 'board', act: () => go('board') },
   { keys: ['/'], words: 'search in all conversations', act: openSearch },
   {
     keys: ['c'],
@@ -88,11 +113,14 @@ export const KEYS: readonly KeyEntry[] = [
       actions.value = !actions.value;
     },
   },
-  { keys: ['r'], words: 'next region of the chart', act: nextRegion },
+  { keys: ['r'], words: 'write a message, or the next region of the chart', act: writeOrTurn },
   {
-    keys: ['1', '2', '3', '4', '5', '6', '7', '8'],
-    words: 'conversation, and the tabs of the chart',
-    act: (key) => openTab(TABS[Number(key) - 1] ?? 'events'),
+    keys: ['1', '2', '3', '4', '5', '6', '7', '8', '9'],
+    words:
+      'choice of the question that has the focus; else conversation, and the tabs of the chart',
+    act: (key) => {
+      if (!choose(Number(key))) openTab(TABS[Number(key) - 1] ?? tab.peek());
+    },
   },
   {
     keys: ['s', '\\'],
@@ -101,20 +129,7 @@ export const KEYS: readonly KeyEntry[] = [
       isInspectorOpen.value = !isInspectorOpen.value;
     },
   },
-  {
-    keys: ['i'],
-    words: 'the inbox, and back',
-    act: () => {
-      place.value = place.value === 'inbox' ? 'sessions' : 'inbox';
-    },
-  },
-  {
-    keys: ['g'],
-    words: 'the board, and back',
-    act: () => {
-      place.value = place.value === 'grid' ? 'sessions' : 'grid';
-    },
-  },
+  { keys: ['i'], words: 'interrupt the session; asks once', act: () => pressNow('.interrupt') },
   { keys: ['w'], words: 'why is it in this state?', act: () => openTab('why') },
   { keys: ['e'], words: 'try an event', act: () => openTab('try') },
   { keys: ['t'], words: 'light, dark, system', act: nextTheme },
@@ -126,6 +141,31 @@ export const KEYS: readonly KeyEntry[] = [
     },
   },
 ];
+
+function go(where: Place): void {
+  place.value = where;
+}
+
+function openPalette(): void {
+  isPaletteOpen.value = true;
+}
+
+function writeOrTurn(): void {
+  const field = document.querySelector<HTMLElement>('.composer textarea');
+  if (field) field.focus();
+  else nextRegion();
+}
+
+/** Takes a choice of the question that has the focus. @returns whether there is one */
+function choose(number: number): boolean {
+  const focused = document.activeElement;
+  const question =
+    focused?.closest('.questionnaire fieldset') ??
+    focused?.closest('.approval')?.querySelector('.questionnaire fieldset');
+  const choice = question?.querySelectorAll<HTMLInputElement>('.choice input')[number - 1];
+  choice?.click();
+  return choice !== undefined;
+}
 
 function zoom(by: 1 | -1): void {
   if (tab.peek() === 'timeline') zoomTime(by > 0 ? 0.5 : 2);
@@ -161,18 +201,36 @@ function isInView(element: HTMLElement): boolean {
   return there !== null && element.contains(there);
 }
 
+/** Fields in which letters are letters. */
+const WRITTEN_IN = 'input:not([type=range], [type=radio], [type=checkbox]), textarea';
+
 /** Listens until the page is closed. */
 export function startKeys(): void {
+  let first: { key: string; at: number } | null = null;
   window.addEventListener('keydown', (event) => {
     const { target, key } = event;
-    if (event.ctrlKey || event.metaKey || event.altKey || !(target instanceof Element)) return;
-    if (target.closest('input:not([type=range]), textarea, select, dialog')) return;
+    if (event.altKey || !(target instanceof Element)) return;
+    if (event.ctrlKey || event.metaKey) {
+      const chord = KEYS.find(({ keys, isChord }) => isChord && keys.includes(`Ctrl ${key}`));
+      if (!chord || target.closest('dialog')) return;
+      event.preventDefault();
+      chord.act(key);
+      return;
+    }
+    if (target.closest(`${WRITTEN_IN}, select, dialog`)) return;
     // Space and Enter press what has the focus, arrows and Home move sliders and lists.
-    if (key === ' ' && target.closest('button, summary, [role=listbox]')) return;
-    if (key === 'Enter' && target.closest('a, button, summary, [role=listbox]')) return;
+    if (key === ' ' && target.closest('button, input, summary, [role=listbox]')) return;
+    if (key === 'Enter' && target.closest('a, button, input, summary, [role=listbox]')) return;
     if (/^(Home|End|Arrow)/.test(key) && target.closest('input, [role=listbox], [role=tab]'))
       return;
-    const entry = KEYS.find(({ keys }) => keys.includes(key));
+    if (/^[a-z]$/.test(key) && !areLettersOn.peek()) return;
+    const isSecond = first !== null && event.timeStamp - first.at < SECOND_WITHIN_MS;
+    const wanted = isSecond ? `${first?.key} ${key}` : key;
+    const begins =
+      !isSecond && KEYS.some(({ keys }) => keys.some((one) => one.startsWith(`${key} `)));
+    first = begins ? { key, at: event.timeStamp } : null;
+    const entry =
+      KEYS.find(({ keys }) => keys.includes(wanted)) ?? KEYS.find(({ keys }) => keys.includes(key));
     if (!entry || (entry.inChart && !target.closest('.chart'))) return;
     event.preventDefault();
     entry.act(key);

@@ -1,9 +1,10 @@
 /** Which sessions the list shows, in which groups and order; it holds still while a person is about to press. */
-import { computed, effect, signal } from '@preact/signals';
+import { computed, signal } from '@preact/signals';
 import type { InspectRow } from '../../src/protocol/inspect.ts';
 import { conditionsOf, fulfils } from './filter.ts';
+import { heldOrder } from './held-order.ts';
 import { rows, rowsTick, selected } from './model.ts';
-import { ARRANGEMENTS, arranged, type Group, longestWaitFirst } from './order.ts';
+import { ARRANGEMENTS, arranged, longestWaitFirst } from './order.ts';
 import { isUnread } from './read-marks.ts';
 import { openSession } from './route.ts';
 import { oneOf, storedSignal, texts } from './stored.ts';
@@ -11,8 +12,23 @@ import { now } from './ui/now.tsx';
 
 /** The words that rows must fulfil to be listed. */
 export const filter = signal('');
-/** Filters that a person keeps, as they were typed. */
-export const savedFilters = storedSignal<readonly string[]>('filters', [], texts);
+/** A filter that a person keeps. */
+export interface SavedFilter {
+  name: string;
+  words: string;
+}
+
+/** Filters that a person keeps in this browser, each with its name; older versions kept the words alone. */
+export const savedFilters = storedSignal<readonly SavedFilter[]>('filters', [], (stored) =>
+  Array.isArray(stored) ? stored.flatMap(savedFrom) : undefined,
+);
+
+function savedFrom(one: Partial<SavedFilter> | string | null): SavedFilter[] {
+  if (typeof one === 'string') return [{ name: one, words: one }];
+  const { name, words } = one ?? {};
+  return typeof name === 'string' && typeof words === 'string' ? [{ name, words }] : [];
+}
+
 /** How the list is arranged. */
 export const arrangement = storedSignal(
   'arrangement',
@@ -23,22 +39,10 @@ export const arrangement = storedSignal(
 export const pinned = storedSignal<readonly string[]>('pinned', [], texts);
 /** Groups that show their heading only. */
 const folded = storedSignal<readonly string[]>('folded', ['ended'], texts);
-/** True while the pointer or the focus is inside: rows change in place, none moves. */
-const isHeld = signal(false);
-/** On its way from the list to what stands below it, the pointer is nowhere for a moment, ms. */
-const RELEASE_AFTER_MS = 200;
-let release = 0;
-
-/** Holds the order of the list, or lets it go soon, unless it is held again. */
-export function holdOrder(isInside: boolean): void {
-  clearTimeout(release);
-  if (isInside) isHeld.value = true;
-  else {
-    release = window.setTimeout(() => {
-      isHeld.value = false;
-    }, RELEASE_AFTER_MS);
-  }
-}
+/** Whether rows are one line high. */
+export const isCompact = storedSignal('compact', false, (stored) =>
+  typeof stored === 'boolean' ? stored : undefined,
+);
 
 /** All sessions, in no order; changes as often as the list is repainted. */
 export const all = computed(() => {
@@ -66,58 +70,16 @@ const wanted = computed(() =>
   arranged(named.value, arrangement.value, new Set(pinned.value), isUnread.value),
 );
 
-/** The list as shown; while it is held, new sessions join at the end of their group. */
-export const listed = signal<readonly Group[]>([]);
-/** How many rows would stand in another group if the list were not held. */
-export const moved = signal(0);
-
-/** What a person has asked to see: another wish is shown at once, wherever the pointer is. */
-let asked = '';
-
-effect(() => {
-  const groups = wanted.value;
-  const wish = JSON.stringify([arrangement.value, filter.value, pinned.value]);
-  const holds = isHeld.value && wish === asked;
-  asked = wish;
-  listed.value = holds ? held(listed.peek(), groups) : groups;
-  moved.value = holds ? countMoved(listed.peek(), groups) : 0;
-});
-
-/** Shows the order of now, also while it is held. */
-export function sortNow(): void {
-  listed.value = wanted.peek();
-  moved.value = 0;
-}
-
-/** Rows as they are now, where they stood before. */
-function held(before: readonly Group[], now: readonly Group[]): Group[] {
-  const fresh = new Map(now.flatMap(({ rows }) => rows.map((row) => [row.id, row] as const)));
-  const kept = before.map((group) => ({
-    ...group,
-    rows: group.rows.flatMap(({ id }) => {
-      const row = fresh.get(id);
-      fresh.delete(id);
-      return row ?? [];
-    }),
-  }));
-  if (fresh.size === 0) return kept;
-  const joined = new Map(kept.map((group) => [group.key, group]));
-  for (const group of now) {
-    const joining = group.rows.filter(({ id }) => fresh.has(id));
-    if (joining.length === 0) continue;
-    const known = joined.get(group.key);
-    joined.set(group.key, { ...group, rows: [...(known?.rows ?? []), ...joining] });
-  }
-  return [...joined.values()];
-}
-
-function countMoved(shown: readonly Group[], now: readonly Group[]): number {
-  const places = new Map(now.flatMap(({ key, rows }) => rows.map(({ id }) => [id, key] as const)));
-  let count = 0;
-  for (const { key, rows: some } of shown)
-    for (const { id } of some) if (places.get(id) !== key) count += 1;
-  return count;
-}
+export const {
+  /** The list as shown. */
+  listed,
+  /** How many rows would stand in another group if the list were not held. */
+  moved,
+  /** Shows the order of now, also while it is held. */
+  sortNow,
+  /** Holds the order while the pointer or the focus is inside. */
+  hold: holdOrder,
+} = heldOrder(wanted, () => JSON.stringify([arrangement.value, filter.value, pinned.value]));
 
 /** Sessions that wait for a person, the longest wait first. */
 export const waitingRows = computed(() =>
@@ -146,14 +108,17 @@ export const shownGroups = computed(() =>
   })),
 );
 
-/** Keeps the words of the filter, or forgets them when they are kept. */
-export function toggleSaved(): void {
+/** Keeps the words of the filter under a name; those of the same words are replaced. */
+export function saveFilter(name: string): void {
   const words = filter.peek().trim();
   if (words === '') return;
-  const before = savedFilters.peek();
-  savedFilters.value = before.includes(words)
-    ? before.filter((one) => one !== words)
-    : [...before, words];
+  const others = savedFilters.peek().filter((one) => one.words !== words);
+  savedFilters.value = [...others, { name: name.trim() || words, words }];
+}
+
+/** Keeps the filter of these words no longer. */
+export function forgetFilter(words: string): void {
+  savedFilters.value = savedFilters.peek().filter((one) => one.words !== words);
 }
 
 /** Selects the session so many rows further down, folded ones left out. */

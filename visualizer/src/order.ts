@@ -203,6 +203,37 @@ function groupOf(
   return { key: `${arrangement} ${words}`, words };
 }
 
+/** What the columns of the board are. */
+export const BOARD_COLUMNS = {
+  project: 'By project',
+  state: 'By state',
+  agent: 'By agent',
+} as const;
+/** One of them. */
+export type BoardColumns = keyof typeof BOARD_COLUMNS;
+
+/** The columns of the board: as the groups of the list, but each keeps its ended ones, at its end. */
+export function boardColumns(
+  rows: readonly InspectRow[],
+  by: BoardColumns,
+  pinned: ReadonlySet<string> = NONE,
+  isUnread: IsUnread = allRead,
+): Group[] {
+  if (by === 'state') return arranged(rows, 'state', pinned, isUnread);
+  const columns = new Map<string, InspectRow[]>();
+  for (const row of inOrder(rows, 'attention', NONE, isUnread)) {
+    const words = by === 'project' ? (row.project ?? row.name) : agentName(row.provider);
+    const column = columns.get(words);
+    if (column) column.push(row);
+    else columns.set(words, [row]);
+  }
+  return [...columns].map(([words, of]) => ({
+    key: `${by} ${words}`,
+    words,
+    rows: onTop(of, pinned),
+  }));
+}
+
 function onTop(rows: InspectRow[], pinned: ReadonlySet<string>): InspectRow[] {
   if (!rows.some(({ id }) => pinned.has(id))) return rows;
   const isPinned = ({ id }: InspectRow): boolean => pinned.has(id);

@@ -1,6 +1,6 @@
 /**
  * The address of what is shown: `/visualizer/s/<session>?seq=12&tab=context`, with `/<child actor>` behind
- * the session, `/visualizer/grid`. `?message=` leads to a message, `?event=` to an event, `?at=` to a moment. Reload-safe, shareable, never with a token. Only another page is a step of the browser's history: scrubbing and
+ * the session, `/visualizer/board`. `?message=` leads to a message, `?event=` to an event, `?at=` to a moment. Reload-safe, shareable, never with a token. Only another page is a step of the browser's history: scrubbing and
  * choosing sessions replace the address.
  */
 import { batch, effect, signal } from '@preact/signals';
@@ -28,8 +28,19 @@ export const VIEWS = ['sessions', 'session', 'now', 'states', 'chart', 'more'] a
 /** What a phone shows one at a time. */
 export type View = (typeof VIEWS)[number];
 
-/** The pages: what waits for a person, sessions and one of them, search, small multiples, charts without a session, about. */
-export const PLACES = ['inbox', 'sessions', 'search', 'grid', 'machines', 'about'] as const;
+/**
+ * The pages: what waits for a person, sessions and one of them, all of them in columns, search; then those about the
+ * server: counts of states, charts without a session, about.
+ */
+export const PLACES = [
+  'inbox',
+  'sessions',
+  'board',
+  'search',
+  'grid',
+  'machines',
+  'about',
+] as const;
 /** A page of the page. */
 export type Place = (typeof PLACES)[number];
 
@@ -54,6 +65,8 @@ export const wantedMessage = signal<string | null>(null);
 export const searched = signal('');
 /** Whether the dialog that begins a session is open. */
 export const isNewSessionOpen = signal(false);
+/** Whether the dialog is open in which sessions, pages and commands are found by their words. */
+export const isPaletteOpen = signal(false);
 /** Whether the menu lies over everything. */
 export const isMenuOpen = signal(false);
 

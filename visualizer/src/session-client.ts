@@ -18,6 +18,7 @@ import {
 
 import type { CodexModelOption as Model } from '../../src/protocol/codex-nouns.ts';
 import type { ImageInput, Question } from '../../src/protocol/nouns.ts';
+import { imported, isImported } from './imported.ts';
 import { hello, inboxed, isOnline, selected } from './model.ts';
 import { SERVER_URL } from './places.ts';
 import { place, tab, view } from './route.ts';
@@ -203,6 +204,7 @@ export function followDecided(
   session_id: string,
   tell: (found: readonly ApprovalHistoryItem[] | string) => void,
 ): () => void {
+  if (isImported(session_id)) return () => {};
   const line = connected();
   const stop = line.on('frame', (frame) => {
     if (frame.type === 'approvals_list' && frame.session_id === session_id) tell(frame.approvals);
@@ -265,8 +267,16 @@ export async function loadOlderMessages(session_id: string): Promise<string | nu
 function follow(session: string | null): void {
   if (session === (followed?.session ?? null)) return;
   followed?.stop();
-  followed = session === null ? null : { session, stop: connected().watch(session) };
+  const file = session === null ? undefined : imported.peek().get(session);
+  if (session === null) followed = null;
+  else if (isImported(session)) followed = { session, stop: () => {} };
+  else followed = { session, stop: connected().watch(session) };
   batch(() => {
+    if (isImported(session)) {
+      talk.value = file?.talk ?? null;
+      talkFailure.value = file ? null : 'This file is not open any more: open it again.';
+      return;
+    }
     if (talk.peek()?.id !== session) talk.value = null;
     talkFailure.value = null;
   });

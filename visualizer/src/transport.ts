@@ -12,6 +12,7 @@ import type {
   InspectServerEvents,
 } from '../../src/protocol/inspect.ts';
 import { EMPTY_HISTORY, extended, type History, historyFrom, prepended } from './history.ts';
+import { answerImported, isImported, listImported } from './imported.ts';
 import * as model from './model.ts';
 import { SOCKET_PATH } from './places.ts';
 import { forgetToken, readToken } from './token.ts';
@@ -106,6 +107,10 @@ export async function ask<Name extends AskName>(
   name: Name,
   request: InspectRequests[Name][0],
 ): Promise<ResultOf<Name>> {
+  const { session } = request as { session?: string };
+  if (session !== undefined && isImported(session)) {
+    return resultOf(answerImported(name, request as { session: string })) as ResultOf<Name>;
+  }
   if (!inspect.connected) throw new AskError('offline', 'There is no connection to the server.');
   const answer = await inspect
     .timeout(ANSWER_WITHIN_MS)
@@ -116,8 +121,12 @@ export async function ask<Name extends AskName>(
         throw new AskError('timeout', 'The server did not answer in time.');
       },
     );
+  return resultOf(answer) as ResultOf<Name>;
+}
+
+function resultOf(answer: Answer<object>): object {
   if (!answer.ok) throw new AskError(answer.code, answer.message, answer.detail);
-  return answer as ResultOf<Name>;
+  return answer;
 }
 
 /** A request that was not answered as hoped. */
@@ -136,7 +145,8 @@ export class AskError extends Error {
 export function select(session: string | null): void {
   const before = model.selected.peek();
   if (before === session) return;
-  if (before !== null && inspect.connected) void ask('unwatch', { session: before }).catch(ignored);
+  if (before !== null && (inspect.connected || isImported(before)))
+    void ask('unwatch', { session: before }).catch(ignored);
   model.dropWaiting();
   batch(() => {
     model.selected.value = session;
@@ -161,7 +171,8 @@ export async function loadOlder(): Promise<void> {
 
 async function watch(session: string, isContinued: boolean): Promise<void> {
   // Before the first greeting there is nothing to ask; `greeted` comes back here.
-  if (!inspect.connected || model.hello.peek() === null) return;
+  const isKnown = inspect.connected && model.hello.peek() !== null;
+  if (!isKnown && !isImported(session)) return;
   const sinceSeq = isContinued ? model.history.peek().records.at(-1)?.seq : undefined;
   try {
     const page = await ask('watch', { session, ...(sinceSeq !== undefined && { sinceSeq }) });
@@ -210,6 +221,7 @@ function greeted(hello: InspectHello): void {
     model.hello.value = hello;
     model.connection.value = { kind: 'online' };
     model.replaceRows(hello.rows);
+    listImported();
     if (isOther) {
       model.dropWaiting();
       model.history.value = EMPTY_HISTORY;

@@ -20,7 +20,7 @@ import {
 useBrowser();
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-const PAGES = ['inbox', 'grid', 'machines/session', 'about', 's/od-0001/connector'];
+const PAGES = ['inbox', 'board', 'grid', 'machines/session', 'about', 's/od-0001/connector'];
 
 /** A permission and two questions wait. */
 function openRequests({ sessions }: Fixture): void {
@@ -86,7 +86,9 @@ describe.each(['light', 'dark'] as const)('axe finds nothing in %s', (colorSchem
     for (const path of [...PAGES, 's/od-0001?tab=session', 's/od-0004?tab=session']) {
       await page.goto(server.url + path);
       await page
-        .locator('.tile, .catalogue-state, .card, .approval, .inbox, [data-testid=nothing-waits]')
+        .locator(
+          '.tile, .catalogue-state, .card, .approval, .inbox, .board-card, [data-testid=nothing-waits]',
+        )
         .first()
         .waitFor();
       found.push(...(await findings(page)).map((one) => `${path} ${one}`));
@@ -100,6 +102,40 @@ describe.each(['light', 'dark'] as const)('axe finds nothing in %s', (colorSchem
     found.push(...(await findings(page)).map((one) => `token ${one}`));
     expect(found).toEqual([]);
     expectFaults(/ERR_CONNECTION|WebSocket connection|outside: /);
+  });
+
+  it('in what opens over the page: palette, files, kept prompts, new session, queued words', async () => {
+    const server = await fixture({ sessions: 6 }, 0);
+    server.files.set('/home/dev/web-client-1/', ['src/', 'README.md']);
+    const [, session] = server.sessions;
+    const at = '2030-01-01T00:00:00.000000Z';
+    session?.tell({ type: 'turn.started', at, promptId: 'p', prompt: 'Go' } as never);
+    const page = await visit(`${server.url}s/od-0001`, { colorScheme });
+    const found: string[] = [];
+    const look = async (what: string): Promise<void> => {
+      await still(page);
+      found.push(...(await findings(page)).map((one) => `${what} ${one}`));
+    };
+    await page.getByRole('combobox', { name: 'When it is read' }).selectOption('queue');
+    const field = page.getByLabel('Message for the end of the turn');
+    await field.fill('later');
+    await page.keyboard.press('Enter');
+    await page.getByRole('region', { name: 'Queued messages' }).waitFor();
+    await field.pressSequentially('@');
+    await page.getByRole('listbox', { name: 'Files' }).waitFor();
+    await look('files');
+    await page.keyboard.press('Escape');
+    await page.getByRole('button', { name: 'Templates' }).click();
+    await page.getByRole('button', { name: 'Keep what is written' }).click();
+    await page.getByRole('button', { name: 'Templates' }).click();
+    await look('kept prompts');
+    await page.keyboard.press('Control+k');
+    await page.locator('.palette-field:focus').waitFor();
+    await look('palette');
+    await page.keyboard.press('Escape');
+    await page.getByRole('button', { name: 'New session' }).click();
+    await look('new session');
+    expect(found).toEqual([]);
   });
 
   it('on a phone, in every view', async () => {
@@ -120,7 +156,7 @@ describe.each(['light', 'dark'] as const)('axe finds nothing in %s', (colorSchem
     for (const path of PAGES) {
       await page.goto(server.url + path);
       await page
-        .locator('.tile, .catalogue-state, .card, .inbox, [data-testid=nothing-waits]')
+        .locator('.tile, .catalogue-state, .card, .inbox, .board-card, [data-testid=nothing-waits]')
         .first()
         .waitFor();
       found.push(...(await findings(page)).map((one) => `${path} ${one}`));
@@ -156,7 +192,9 @@ describe.each([
     for (const path of [...PAGES, 's/od-0001?tab=session', 's/od-0004?tab=session']) {
       await page.goto(server.url + path);
       await page
-        .locator('.tile, .catalogue-state, .card, .approval, .inbox, [data-testid=nothing-waits]')
+        .locator(
+          '.tile, .catalogue-state, .card, .approval, .inbox, .board-card, [data-testid=nothing-waits]',
+        )
         .first()
         .waitFor();
       await look(path);
@@ -272,7 +310,7 @@ it('can be used by keys alone: everything is reached, a dialog gives the focus b
   const page = await visit(`${server.url}s/od-0001?tab=events`);
   await page.waitForSelector('.chart .leaf.on');
   const reached = new Set<string>();
-  for (let press = 0; press < 40; press += 1) {
+  for (let press = 0; press < 46; press += 1) {
     await page.keyboard.press('Tab');
     reached.add(
       await page.evaluate(() => {

@@ -8,12 +8,13 @@
  * the machine is late. And because a neighbour only ever adds, the best of up to three windows counts: a page
  * that is too slow by itself is too slow in all of them.
  */
+import { gzipSync } from 'node:zlib';
 import type { CDPSession, Page } from 'playwright-core';
 import { expect, it } from 'vitest';
 import type { StateValue } from '../../../src/protocol/inspect.ts';
 import { activeStates } from '../../../visualizer/src/value.ts';
 import { disagreements } from '../support/agreement.ts';
-import { fixture, litStates, useBrowser, visit } from '../support/stage.ts';
+import { asks, fixture, litStates, useBrowser, visit } from '../support/stage.ts';
 
 useBrowser();
 
@@ -25,6 +26,39 @@ it('is usable within three seconds', { retry: 2 }, async () => {
   const took = performance.now() - start;
   report('usable after', `${Math.round(took)} ms`);
   expect(took).toBeLessThan(3000);
+});
+
+it('paints within a second, and shows the first request whole soon after', {
+  retry: 2,
+}, async () => {
+  const server = await fixture({ sessions: 200 }, 6);
+  asks(server.sessions[1], { command: 'npm test' });
+  const page = await visit(`${server.url}inbox`);
+  await page.locator('.approval').waitFor();
+  const [paint, shown] = await page.evaluate(() => [
+    performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? Number.NaN,
+    performance.now(),
+  ]);
+  report('first paint', `${Math.round(paint)} ms, the first request after ${Math.round(shown)} ms`);
+  expect(paint).toBeLessThan(1000);
+  expect(shown).toBeLessThan(3000);
+});
+
+it('brings at most 120 kB of script, compressed, before anything is opened', async () => {
+  const server = await fixture({ sessions: 20 });
+  const scripts: Promise<Buffer>[] = [];
+  const page = await visit(server.url, {
+    seen: async (fresh) => {
+      fresh.on('response', (response) => {
+        if (response.url().endsWith('.js')) scripts.push(response.body());
+      });
+    },
+  });
+  await page.locator('.virtual-row, .approval').first().waitFor();
+  const sizes = (await Promise.all(scripts)).map((body) => gzipSync(body, { level: 9 }).length);
+  const total = sizes.reduce((sum, size) => sum + size, 0);
+  report('script at first view', `${(total / 1000).toFixed(1)} kB in ${sizes.length} files`);
+  expect(total).toBeLessThan(120_000);
 });
 
 it('lights exactly the active states after each of 200 events', async () => {
@@ -77,12 +111,13 @@ it.each([
   ['the list', 's/od-0001?tab=events', 200],
   ['the list', 's/od-0001?tab=events', 1000],
   ['the grid', 'grid', 1000],
+  ['the board', 'board', 1000],
 ])(
   'holds %s (%s) with %i sessions at 500 events a second with little script',
   async (_, path, sessions) => {
     const server = await fixture({ sessions }, 2);
     const page = await visit(server.url + path);
-    await page.waitForSelector('.virtual-row, .virtual-tile');
+    await page.waitForSelector('.virtual-row, .virtual-tile, .board-card');
     const stop = server.run(500);
     // The watched session itself is busier than any.
     const busy = setInterval(() => server.sessions[1]?.step(), 1000 / 60);
@@ -104,9 +139,37 @@ it.each([
     clearInterval(busy);
     stop();
     expect(used).toBeLessThanOrEqual(1);
-    expect(await page.locator('.virtual-row, .virtual-tile').count()).toBeLessThanOrEqual(60);
+    const drawn = page.locator('.virtual-row, .virtual-tile, .board-card');
+    expect(await drawn.count()).toBeLessThanOrEqual(60);
   },
 );
+
+it('scrolls through 2,000 sessions with at most 60 rows in the document and no long pause', async () => {
+  const server = await fixture({ sessions: 2000 }, 3);
+  const stop = server.run(200);
+  const page = await visit(`${server.url}sessions`, { viewport: { width: 1440, height: 900 } });
+  await page.locator('.virtual-row').first().waitFor();
+  const seen = await page.getByTestId('session-list').evaluate(async (list) => {
+    const pauses: number[] = [];
+    new PerformanceObserver((entries) => {
+      for (const { duration } of entries.getEntries()) pauses.push(duration);
+    }).observe({ entryTypes: ['longtask'] });
+    let most = 0;
+    let frames = 0;
+    const bottom = list.scrollHeight - list.clientHeight;
+    for (let at = 0; at <= bottom; at += 1500) {
+      list.scrollTop = at;
+      await new Promise(requestAnimationFrame);
+      frames += 1;
+      most = Math.max(most, list.querySelectorAll('.virtual-row').length);
+    }
+    return { most, frames, longest: Math.max(0, ...pauses), bottom };
+  });
+  stop();
+  report('list of 2,000, scrolled to its end', JSON.stringify(seen));
+  expect(seen.bottom).toBeGreaterThan(100_000);
+  expect(seen.most).toBeLessThanOrEqual(60);
+});
 
 it('needs no more than 60 MB after a minute of 1,000 busy sessions', async () => {
   const server = await fixture({ sessions: 1000 }, 2);

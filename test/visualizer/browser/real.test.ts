@@ -123,7 +123,8 @@ it('sends no secret to the inspecting part of the page, wherever it stood', asyn
     await page.keyboard.press(',');
   }
   await page.keyboard.press('g');
-  await page.locator('.tile').first().waitFor();
+  await page.keyboard.press('b');
+  await page.locator('.board-card').first().waitFor();
   const told = frames.filter((frame) => /^4\d\/inspect,/.test(frame)).join('\n');
   expect(told).toContain('"last_activity_at"');
   expect(SECRETS.filter((secret) => told.includes(secret))).toEqual([]);

@@ -63,12 +63,13 @@ it.each([
   ['the inbox', 'inbox', '.inbox button, .inbox input'],
   ['the list', 'sessions', '.sessions button, .sessions input, .sessions select'],
   ['the timeline', 's/od-0001?tab=timeline', '.journal :is(button, select, summary)'],
+  ['the board', 'board', '.board-page :is(button, input, a)'],
   ['a conversation', 's/od-0001', '.composer :is(button, textarea, select), header button'],
 ])('leaves every control of %s free at every size', async (_, path, controls) => {
   const server = await fixture({ sessions: 6 }, 6);
   asks(server.sessions[1], { command: LONG.split('\n').slice(0, 7).join('\n') });
   const page = await visit(`${server.url}${path}`);
-  await page.locator('.approval, .row-link, .journal').first().waitFor();
+  await page.locator('.approval, .row-link, .journal, .board-card').first().waitFor();
   const found: string[] = [];
   for (const [width, height] of SIZES) {
     await page.setViewportSize({ width, height });

@@ -66,15 +66,16 @@ it('stays in its size, and nothing of it lays out', () => {
     if (!(kind in sizes)) continue;
     const bytes = readFileSync(`${DIST}assets/${name}`);
     const size = kind === 'woff2' ? bytes.length : gzipSync(bytes, { level: 9 }).length;
-    // What the index does not name is loaded when it is needed: colours of code, words that differ.
+    // What the index does not name is loaded when it is needed: colours of code, words that differ, the chart that
+    // folds an opened file.
     if (kind === 'js' && !index.includes(name)) later += size;
     else sizes[kind] += size;
     if (kind === 'js') expect(bytes.toString()).not.toMatch(/elk\.layered|eclipse/);
   }
   expect(sizes.js).toBeGreaterThan(50_000);
   expect(sizes.js).toBeLessThanOrEqual(120_000);
-  expect(later).toBeLessThanOrEqual(40_000);
-  expect(sizes.css).toBeLessThanOrEqual(14_000);
+  expect(later).toBeLessThanOrEqual(80_000);
+  expect(sizes.css).toBeLessThanOrEqual(14_500);
   expect(sizes.woff2).toBeLessThanOrEqual(100_000);
 });
 

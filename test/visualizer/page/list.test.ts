@@ -60,15 +60,30 @@ it('filters by one thing or another, keeps a filter, and forgets it', async () =
   await filter.fill('is:ended');
   await expect.poll(async () => (await titles()).length).toBe(3);
   await filter.fill('is:watched project:shop-web');
-  await page.getByRole('button', { name: 'Save filter' }).click();
+  await page.getByRole('button', { name: 'Save filter…' }).click();
+  await page.getByLabel('Name of the filter').fill('The shop');
+  await page.keyboard.press('Enter');
   await page.reload();
-  const kept = page.getByRole('button', { name: /^is:watched project:shop-web/ });
+  const kept = page.getByRole('button', { name: /^The shop \d/ });
   await kept.click();
   await expect.poll(() => filter.inputValue()).toBe('is:watched project:shop-web');
   expect(await titles()).toContain('Find the flaky checkout test');
   await page.getByRole('button', { name: 'Forget filter' }).click();
   await filter.fill('');
   expect(await kept.count()).toBe(0);
+});
+
+it('shows each session in one line where that is wanted, and remembers it', async () => {
+  const server = await story();
+  const page = await visit(`${server.url}sessions`);
+  const row = page.locator('.virtual-row', { hasText: 'Move order totals' });
+  await expect.poll(async () => (await row.boundingBox())?.height).toBe(92);
+  await page.getByRole('button', { name: 'Compact', exact: true }).click();
+  await page.reload();
+  await expect.poll(async () => (await row.boundingBox())?.height).toBe(44);
+  expect(await row.getByRole('link').textContent()).toMatch(
+    /Move order totals to integer cents Run a command: npm run db:migrate.*waits for you 1\d\smin/,
+  );
 });
 
 it('says how many have moved while it holds still, and sorts when it is asked to', async () => {

@@ -327,3 +327,19 @@ it('names the command that goes on with a session in a terminal, where terminals
   await page.locator('.session-facts').waitFor();
   expect(await place.count()).toBe(0);
 });
+
+it('copies a session and shows the copy, or says why there is none', async () => {
+  const server = await fixture({ sessions: 6 }, 4);
+  const page = await visit(`${server.url}s/od-0001`);
+  const fork = page.getByRole('button', { name: 'Fork', exact: true });
+  await fork.click();
+  await expect
+    .poll(() => page.locator('.session-title').getByRole('alert').textContent())
+    .toContain('fork_session is not implemented yet');
+  server.accepted.add('fork_session');
+  await fork.click();
+  await page.waitForURL(/\/s\/od-0004/);
+  await page.goto(`${server.url}s/od-0000`);
+  await page.getByTestId('session').waitFor();
+  expect(await fork.count()).toBe(0);
+});

@@ -9,10 +9,9 @@ import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Server, type Socket } from 'socket.io';
 import { transition } from 'xstate';
-import { sessionMachine } from '../../../machines/index.ts';
+import { createTimelineBuilder, sessionMachine } from '../../../machines/index.ts';
 import { edgeOf } from '../../../src/inspection/fold.ts';
 import { nextEvents } from '../../../src/inspection/possible.ts';
-import { createTimelineBuilder } from '../../../src/inspection/timeline.ts';
 import type {
   Cause,
   ChildLife,
@@ -92,7 +91,9 @@ export async function startFixture({
     answerInspect(socket, byId, watched.get(socket) ?? new Map());
   });
   const usage: { cost_usd: number | null; asked: number } = { cost_usd: 4.123, asked: 0 };
-  const cutPublic = answerPublic(http, { byId, said, usage, token });
+  const accepted = new Set<string>();
+  const files = new Map<string, readonly string[]>();
+  const cutPublic = answerPublic(http, { byId, said, usage, token, accepted, files });
   const ticks = [
     setInterval(() => {
       if (changed.size === 0) return;
@@ -127,6 +128,10 @@ export async function startFixture({
     usage,
     /** What the page sent at the public door. */
     said,
+    /** Types of messages that the public door takes, beside those that it answers. */
+    accepted,
+    /** What directories hold, by path; those that end with a slash are directories. */
+    files,
     /** Lets all sessions live at this many events a second together; returns how to stop. */
     run(perSecond: number): () => void {
       let at = 0;
@@ -329,10 +334,10 @@ function lifeOf({ records }: FakeSession, id: string, seq?: number): object {
 
 /** The timeline as the server builds it, from the records that are kept. */
 function timelineOf({ records, contexts }: FakeSession): object {
-  const builder = createTimelineBuilder();
-  for (const { seq, at, origin, value, accepted, revision, event } of records) {
+  const builder = createTimelineBuilder((text) => text);
+  for (const { seq, at, value, accepted, event } of records) {
     builder.add({
-      ...{ seq, at, origin, accepted, revision, caller: null },
+      ...{ seq, at, accepted },
       event: JSON.stringify(contexts.get(seq)?.event ?? event),
       value: JSON.stringify(value),
     });

@@ -11,6 +11,10 @@ interface PublicDoor {
   /** What all sessions together have cost; null: no provider says it. */
   usage: { cost_usd: number | null; asked: number };
   token: string | undefined;
+  /** Types of messages that are taken; others are refused as not implemented. */
+  accepted: Set<string>;
+  /** Names by directory, those of directories with a slash behind. */
+  files: Map<string, readonly string[]>;
 }
 
 /** Opens it on the fixture's server. @returns how to cut its lines */
@@ -29,12 +33,12 @@ export function answerPublic(http: Server, deps: PublicDoor): () => void {
   };
 }
 
-function converse(line: WebSocket, { byId, said, usage }: PublicDoor): void {
+function converse(line: WebSocket, { byId, said, usage, accepted, files }: PublicDoor): void {
   const tell = (message: object): void => line.send(JSON.stringify(message));
   tell({ type: 'hello', version: 'fixture', protocol_version: 1, epoch: 'e' });
   line.on('message', (text) => {
     const message = JSON.parse(String(text)) as Record<
-      'type' | 'session_id' | 'request_id' | 'before' | 'by',
+      'type' | 'session_id' | 'request_id' | 'before' | 'by' | 'path' | 'source_session_id',
       string
     >;
     // The page asks that by itself.
@@ -57,12 +61,37 @@ function converse(line: WebSocket, { byId, said, usage }: PublicDoor): void {
       tell({ type: 'approvals_list', session_id, approvals: session.decided, request_id });
       return;
     }
-    const isDone = /subscribe_session|ping/.test(type);
+    if (type === 'browse_directory' && files.has(message.path)) {
+      const entries = (files.get(message.path) ?? []).map((name) => ({
+        name: name.replace('/', ''),
+        is_dir: name.endsWith('/'),
+        is_git: false,
+      }));
+      tell({ type: 'directory_listing', path: message.path, entries, request_id });
+      return;
+    }
+    if (type === 'fork_session' && accepted.has(type)) {
+      const source = { source_session_id: String(message.source_session_id) };
+      tell({ type: 'session_forked', ...source, new_session_id: 'od-0004', request_id });
+      return;
+    }
+    if (type === 'list_models') {
+      tell({ type: 'models_list', models: MODELS, request_id });
+      return;
+    }
+    const isDone = /subscribe_session|ping/.test(type) || accepted.has(type);
     const words = `${type} is not implemented yet`;
     const refusal = { type: 'error', code: 'not_implemented', message: words, session_id };
     tell(isDone ? { type: 'ack', request_id } : { ...refusal, request_id });
   });
 }
+
+const MODELS = [
+  {
+    ...{ id: 'deep', model: 'gpt-5-deep', display_name: 'GPT-5 deep', description: 'Thinks long' },
+    ...{ is_default: false, supported_reasoning_efforts: ['medium', 'xhigh'] },
+  },
+];
 
 const GROUPS: Record<string, [string, string]> = {
   day: ['2030-01-01', '2030-01-02'],

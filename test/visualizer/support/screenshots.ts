@@ -10,7 +10,8 @@ import { SHOTS, type Shot } from './shots.ts';
 
 const README_PICTURE = new URL('../../../visualizer/screenshot.png', import.meta.url).pathname;
 /** What most pictures show first. */
-const ALIVE = '.virtual-row, .virtual-tile, .outline-state, .chart, .talk, .card, .inbox';
+const ALIVE =
+  '.virtual-row, .virtual-tile, .board-card, .outline-state, .chart, .talk, .card, .inbox';
 
 const [folder = 'dist/screenshots', ...names] = process.argv.slice(2);
 mkdirSync(folder, { recursive: true });

@@ -84,6 +84,51 @@ export const SHOTS: readonly Shot[] = [
   },
   { name: 'story-menu', options: NOTEBOOK, path: 's/od-0001', ...STORY, act: press('?') },
   { name: 'story-past', options: NOTEBOOK, path: 's/od-0001?seq=6', ...STORY },
+  { name: 'story-board', options: NOTEBOOK, path: 'board', ...STORY },
+  { name: 'story-board-dark', options: { ...NOTEBOOK, ...DARK }, path: 'board', ...STORY },
+  { name: 'story-board-tablet', options: TABLET, path: 'board', ...STORY },
+  { name: 'story-board-phone-dark', options: { ...PHONE, ...DARK }, path: 'board', ...STORY },
+  { name: 'story-board-zoom', options: ZOOMED, path: 'board', ...STORY },
+  {
+    name: 'story-palette-dark',
+    options: { ...NOTEBOOK, ...DARK },
+    path: 's/od-0001',
+    ...STORY,
+    act: press('Control+k'),
+  },
+  {
+    name: 'story-palette-phone',
+    options: PHONE,
+    path: 'sessions',
+    ...STORY,
+    act: press('Control+k'),
+  },
+  {
+    name: 'story-compact',
+    options: NOTEBOOK,
+    path: 's/od-0008',
+    ...STORY,
+    act: (page) => page.getByRole('button', { name: 'Compact' }).click(),
+  },
+  {
+    name: 'story-composer-phone',
+    options: PHONE,
+    path: 's/od-0004',
+    ...STORY,
+    act: (page) => page.getByRole('button', { name: 'Options of this message' }).tap(),
+  },
+  {
+    name: 'story-composer-dark',
+    options: { ...NOTEBOOK, ...DARK },
+    path: 's/od-0001',
+    ...STORY,
+    before: (server) => {
+      tellStory(server);
+      server.files.set('/home/dev/web-client-1/', ['src/', 'README.md', 'package.json']);
+    },
+    act: (page) => page.getByLabel('Message to the session').pressSequentially('Look at @'),
+  },
+  { name: 'story-new-session', options: NOTEBOOK, path: 's/od-0001', ...STORY, act: press('c') },
   { name: 'readme', options: NOTEBOOK, path: 's/od-0001', ...STORY },
   { name: 'desk-light', options: DESK, path: 's/od-0001' },
   {

@@ -10,6 +10,7 @@ import { goLive } from '../cursor.ts';
 import { isOnline, position, shown } from '../model.ts';
 import { answer, decide, mayControl, type SessionView } from '../session-client.ts';
 import { isDirect, kindOf, questionWords, terminalWords } from '../session-words.ts';
+import { CommandText } from '../ui/command-text.tsx';
 import { Diff } from '../ui/diff.tsx';
 import { Glyph } from '../ui/glyph.tsx';
 import { Markdown } from '../ui/markdown.tsx';
@@ -305,21 +306,10 @@ function Field({ name, text }: { name: string; text: string }) {
   );
 }
 
-/** Options of a command: a line that breaks behind one of their dashes reads as another command. */
-const OPTION = /((?<=^|\s)--?[\w-]{1,30}(?=[\s=]|$))/;
-
 function Whole({ text }: { text: string }) {
   return (
     <pre class="code asked-text" dir="ltr" data-testid="asked-text">
-      {text.split(OPTION).map((part, index) =>
-        index % 2 === 1 ? (
-          <span class="option" key={index}>
-            {part}
-          </span>
-        ) : (
-          <VisibleText key={index} text={part} />
-        ),
-      )}
+      <CommandText text={text} />
     </pre>
   );
 }

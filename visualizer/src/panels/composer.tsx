@@ -1,253 +1,172 @@
 /**
- * Words for the session: to its running turn where the provider can take them, else as a message. Effort, model,
- * images and mentions go with a message; they are asked for where a person opens them.
+ * Words for a session that is steered from here: to its running turn, for its end, or as a message. Effort, model,
+ * pictures and files go with them as far as the wire takes them.
  */
 import { type Signal, useSignal } from '@preact/signals';
-import { useEffect, useRef } from 'preact/hooks';
-import type { ImageInput } from '../../../src/protocol/nouns.ts';
+import { useRef } from 'preact/hooks';
+import { type Draft, draftOf, handOver, takePictures } from '../drafts.ts';
+import { enqueue } from '../message-queue.ts';
 import { isOnline } from '../model.ts';
-import {
-  listModels,
-  type Model,
-  resume,
-  type Sent,
-  type SessionView,
-  send,
-  steer,
-} from '../session-client.ts';
+import { resume, type Sent, type SessionView, send, steer } from '../session-client.ts';
 import { visibleText } from '../visible.ts';
+import { Attached, MessageOptions } from './composer-options.tsx';
+import { MentionList, mentionAria, useMentions } from './mention-list.tsx';
+import { WaitingMessages } from './waiting-messages.tsx';
 import './composer.css';
 
-/** Levels of effort that providers take; one that a model lacks is refused in words. */
-const EFFORTS = ['low', 'medium', 'high'] as const;
-/** Larger pictures do not fit into one message of the wire, bytes. */
-const MAX_IMAGE_BYTES = 600_000;
+/** When a message is read: in the running turn, or when that is over. */
+type When = 'steer' | 'queue';
+
+/** Words with what goes with them, to where they belong; null when they were taken, else why not. */
+function handTo(session: string, when: When | null) {
+  return (content: string, extras: Sent): Promise<string | null> => {
+    if (when === 'queue') {
+      enqueue(session, content, extras);
+      return Promise.resolve(null);
+    }
+    // Both join the turn that runs; only a message has room for pictures and files.
+    const isBare = Object.keys(extras).length === 0;
+    return when === 'steer' && isBare ? steer(session, content) : send(session, content, extras);
+  };
+}
 
 /** The field below the conversation. */
 export function Composer({ session }: { session: SessionView }) {
-  const draft = useDraft();
-  const { text, failure, report } = draft;
-  const maySteer = session.work_status === 'working' && session.provider === 'codex';
-  const isQueueing = useSignal(false);
-  const isSteering = maySteer && !isQueueing.value;
+  const draft = draftOf(session.id);
+  const { text, failure } = draft;
+  const field = useRef<HTMLTextAreaElement>(null);
+  const mentions = useMentions(draft, session.project_path, field);
+  const wanted = useSignal<When>('steer');
+  const isDropping = useSignal(false);
+  const when = session.work_status === 'working' ? wanted.value : null;
+  const isEmpty = text.value.trim() === '' && draft.pictures.value.length === 0;
   const submit = (event: Event): void => {
     event.preventDefault();
-    const content = text.value.trim();
-    if (content === '' || !isOnline.value) return;
-    report(isSteering ? steer(session.id, content) : send(session.id, content, draft.extras()));
+    if (isEmpty || !isOnline.value) return;
+    mentions.close();
+    void handOver(draft, handTo(session.id, when));
   };
-  const words = isSteering ? 'Words for the running turn' : 'Message to the session';
-  const isWaiting = session.pending_approval !== null;
   return (
-    <form class="composer" onSubmit={submit}>
-      <Detached session={session} onConnect={() => report(resume(session.id), false)} />
+    <form
+      class={`composer${isDropping.value ? ' dropping' : ''}`}
+      onSubmit={submit}
+      onDragOver={(event) => {
+        if (!event.dataTransfer?.types.includes('Files')) return;
+        event.preventDefault();
+        isDropping.value = true;
+      }}
+      onDragLeave={() => {
+        isDropping.value = false;
+      }}
+      onDrop={(event) => {
+        isDropping.value = false;
+        if (!event.dataTransfer || event.dataTransfer.files.length === 0) return;
+        event.preventDefault();
+        void takePictures(draft, event.dataTransfer.files);
+      }}
+    >
+      <Detached
+        session={session}
+        onConnect={() =>
+          void resume(session.id).then((words) => {
+            failure.value = words;
+          })
+        }
+      />
       {failure.value !== null && (
         <p class="banner warn" role="alert">
-          {failure.value}
+          {visibleText(failure.value)}
         </p>
       )}
-      <textarea
-        rows={2}
-        dir="auto"
-        aria-label={words}
-        placeholder={isWaiting ? 'Message: it is read after the request is answered' : words}
-        value={text.value}
-        onInput={(event) => {
-          text.value = event.currentTarget.value;
-        }}
-        onKeyDown={(event) => {
-          if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) submit(event);
-        }}
-        onPaste={(event) => void draft.take(event.clipboardData?.files)}
-      />
-      <Attached images={draft.images} />
+      <WaitingMessages session={session.id} />
+      <div class="composer-field">
+        <MentionList offered={mentions.offered.value} onTake={mentions.take} />
+        <textarea
+          ref={field}
+          rows={2}
+          dir="auto"
+          aria-label={labelOf(when)}
+          placeholder={placeholderOf(session, when)}
+          {...mentionAria(mentions.offered.value)}
+          value={text.value}
+          onInput={(event) => {
+            text.value = event.currentTarget.value;
+            mentions.look();
+          }}
+          onKeyDown={(event) => {
+            if (mentions.onKey(event)) return;
+            if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) submit(event);
+          }}
+          onClick={mentions.look}
+          onBlur={mentions.close}
+          onPaste={(event) => {
+            const files = event.clipboardData?.files;
+            if (!files || files.length === 0) return;
+            event.preventDefault();
+            void takePictures(draft, files);
+          }}
+        />
+      </div>
+      <Attached draft={draft} />
       <div class="composer-row">
-        {maySteer && (
-          <select
-            aria-label="When it is read"
-            value={isQueueing.value ? 'queue' : 'steer'}
-            onChange={(event) => {
-              isQueueing.value = event.currentTarget.value === 'queue';
-            }}
-          >
-            <option value="steer">Steer now</option>
-            <option value="queue">Queue</option>
-          </select>
-        )}
-        {!isSteering && <Options draft={draft} session={session} />}
-        <span class="space" />
-        <button
-          type="submit"
-          class="button primary"
-          disabled={!isOnline.value || text.value.trim() === ''}
+        <MessageOptions
+          draft={draft}
+          session={session}
+          joins={when === 'steer'}
+          onMention={() => beginMention(draft, field.current, mentions.look)}
         >
-          {isSteering ? 'Steer' : 'Send'}
+          {when !== null && <WhenSelect when={when} wanted={wanted} />}
+        </MessageOptions>
+        <span class="space" />
+        <button type="submit" class="button primary" disabled={!isOnline.value || isEmpty}>
+          {when === null ? 'Send' : when === 'steer' ? 'Steer' : 'Queue'}
         </button>
       </div>
     </form>
   );
 }
 
-type Draft = ReturnType<typeof useDraft>;
-
-/** What is being written, what goes with it, and what became of the last message. */
-function useDraft() {
-  const text = useSignal('');
-  const effort = useSignal('');
-  const model = useSignal('');
-  const images = useSignal<readonly ImageInput[]>([]);
-  const failure = useSignal<string | null>(null);
-  return {
-    text,
-    effort,
-    model,
-    images,
-    failure,
-    extras(): Sent {
-      return {
-        ...(effort.value !== '' && { effort: effort.value }),
-        ...(model.value !== '' && { model: model.value }),
-        ...(images.value.length > 0 && { images: [...images.value] }),
-        mentions: mentionsIn(text.value),
-      };
-    },
-    /** @param isMessage whether it sends what is written; else that stays */
-    report(sending: Promise<string | null>, isMessage = true): void {
-      const [content, pictures] = [text.value, images.value];
-      if (isMessage) {
-        text.value = '';
-        images.value = [];
-      }
-      failure.value = null;
-      void sending.then((words) => {
-        failure.value = words;
-        // What was typed is not lost with a refusal.
-        if (words === null || !isMessage || text.value !== '') return;
-        text.value = content;
-        images.value = pictures;
-      });
-    },
-    async take(files: FileList | null | undefined): Promise<void> {
-      for (const file of files ?? []) {
-        if (!file.type.startsWith('image/')) continue;
-        if (file.size > MAX_IMAGE_BYTES) {
-          failure.value = `${file.name} is larger than ${MAX_IMAGE_BYTES / 1000} kB: send a smaller picture.`;
-          continue;
-        }
-        images.value = [...images.value, { input_type: 'url', value: await dataUrlOf(file) }];
-      }
-    },
-  };
+function labelOf(when: When | null): string {
+  if (when === 'steer') return 'Words for the running turn';
+  if (when === 'queue') return 'Message for the end of the turn';
+  return 'Message to the session';
 }
 
-/** Files that a text names with an at sign: `@src/main.ts`. */
-function mentionsIn(text: string): { name: string; path: string }[] {
-  return [...text.matchAll(/(?:^|\s)@([\w./-]*[\w-])/g)].map(([, path = '']) => ({
-    name: path.split('/').at(-1) ?? path,
-    path,
-  }));
+function placeholderOf(session: SessionView, when: When | null): string {
+  if (session.pending_approval !== null) return 'Message: it is read after the request is answered';
+  return labelOf(when);
 }
 
-function dataUrlOf(file: File): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const reader = new FileReader();
-    reader.onload = () => resolve(String(reader.result));
-    reader.onerror = () => reject(reader.error);
-    reader.readAsDataURL(file);
-  });
-}
-
-function Options({ draft, session }: { draft: Draft; session: SessionView }) {
-  const chooser = useRef<HTMLInputElement>(null);
-  return (
-    <>
-      <select
-        aria-label="Effort"
-        value={draft.effort.value}
-        onChange={(event) => {
-          draft.effort.value = event.currentTarget.value;
-        }}
-      >
-        <option value="">{session.effort ? `effort ${session.effort}` : 'effort as it is'}</option>
-        {EFFORTS.map((effort) => (
-          <option key={effort} value={effort}>
-            effort {effort}
-          </option>
-        ))}
-      </select>
-      {session.provider === 'codex' && <Models model={draft.model} now={session.model} />}
-      <button
-        type="button"
-        class="button"
-        title="Name a file: its path behind an at sign"
-        onClick={(event) => {
-          const { text } = draft;
-          text.value = text.value === '' ? '@' : `${text.value.trimEnd()} @`;
-          event.currentTarget.form?.querySelector('textarea')?.focus();
-        }}
-      >
-        @ File
-      </button>
-      <button type="button" class="button attach" onClick={() => chooser.current?.click()}>
-        Image
-      </button>
-      <input
-        ref={chooser}
-        type="file"
-        accept="image/*"
-        multiple
-        hidden
-        onChange={(event) => void draft.take(event.currentTarget.files)}
-      />
-    </>
-  );
-}
-
-/** The models of the account, asked for when the composer is shown. */
-function Models({ model, now }: { model: Signal<string>; now: string | null }) {
-  const models = useSignal<readonly Model[]>([]);
-  useEffect(() => {
-    void listModels().then((found) => {
-      models.value = found;
-    });
-  }, []);
-  if (models.value.length === 0) return null;
+function WhenSelect({ when, wanted }: { when: When; wanted: Signal<When> }) {
   return (
     <select
-      aria-label="Model"
-      value={model.value}
+      aria-label="When it is read"
+      title="Queued messages wait in this tab, and are sent when the turn is over"
+      value={when}
       onChange={(event) => {
-        model.value = event.currentTarget.value;
+        wanted.value = event.currentTarget.value as When;
       }}
     >
-      <option value="">{now ?? 'model as it is'}</option>
-      {models.value.map(({ id, model: name, display_name: shown }) => (
-        <option key={id} value={name}>
-          {shown}
-        </option>
-      ))}
+      <option value="steer">Steer now</option>
+      <option value="queue">Queue</option>
     </select>
   );
 }
 
-function Attached({ images }: { images: Signal<readonly ImageInput[]> }) {
-  if (images.value.length === 0) return null;
-  return (
-    <p class="attached">
-      {images.value.map((image, index) => (
-        <button
-          key={index}
-          type="button"
-          class="button"
-          onClick={() => {
-            images.value = images.value.filter((one) => one !== image);
-          }}
-        >
-          Picture {index + 1} · Remove
-        </button>
-      ))}
-    </p>
-  );
+/** Puts an at sign where the caret is, and offers the files behind it. */
+function beginMention({ text }: Draft, field: HTMLTextAreaElement | null, look: () => void): void {
+  if (!field) return;
+  const [before, after] = [
+    field.value.slice(0, field.selectionStart),
+    field.value.slice(field.selectionEnd),
+  ];
+  const start = before === '' || /\s$/.test(before) ? `${before}@` : `${before} @`;
+  text.value = start + after;
+  requestAnimationFrame(() => {
+    field.focus();
+    field.setSelectionRange(start.length, start.length);
+    look();
+  });
 }
 
 /** Says why the session takes no message, and offers the way back. */

@@ -1,14 +1,24 @@
 /** The menu: looks, notifications, what is about the server, exports, and all keys. */
-import { KEYS } from '../keys.ts';
+import { closeFile, isImported } from '../imported.ts';
+import { areLettersOn, KEYS } from '../keys.ts';
 import { selected } from '../model.ts';
 import { mayNotify, notices, startAlerts } from '../notify.ts';
 import { isPushed, mayPush, pushFailure, startPush, stopPush } from '../push.ts';
-import { isMenuOpen, isNewSessionOpen, place } from '../route.ts';
+import {
+  isMenuOpen,
+  isNewSessionOpen,
+  isPaletteOpen,
+  openSession,
+  openTab,
+  place,
+} from '../route.ts';
 import { mayControl } from '../session-client.ts';
 import { setTheme, THEME_WORDS, THEMES, theme } from '../theme.ts';
+import { select } from '../transport.ts';
 import { Dialog } from '../ui/dialog.tsx';
-import { ConversationExport, JournalExport } from './exports.tsx';
+import { ConversationExport, Import, JournalExport } from './exports.tsx';
 import { NewSessionDialog } from './new-session.tsx';
+import { Palette } from './palette.tsx';
 
 const KEY_WORDS: Record<string, string> = {
   ' ': 'Space',
@@ -18,9 +28,17 @@ const KEY_WORDS: Record<string, string> = {
   ArrowDown: '↓',
 };
 
+/** Pages about the server, which the bar does not name. */
+const ABOUT_WORDS = {
+  grid: 'Counts of states',
+  machines: 'Charts and their exports',
+  about: 'Usage, limits, about',
+} as const;
+
 /** The dialog that is open, if any. */
 export function Dialogs() {
   if (isNewSessionOpen.value) return <NewSessionDialog />;
+  if (isPaletteOpen.value) return <Palette />;
   if (!isMenuOpen.value) return null;
   return (
     <Dialog
@@ -35,7 +53,7 @@ export function Dialogs() {
       <Switches />
       <h3>This server</h3>
       <div class="buttons">
-        {(['machines', 'about'] as const).map((where) => (
+        {(['grid', 'machines', 'about'] as const).map((where) => (
           <button
             key={where}
             type="button"
@@ -45,11 +63,24 @@ export function Dialogs() {
               place.value = where;
             }}
           >
-            {where === 'machines' ? 'Charts and their exports' : 'Usage, limits, about'}
+            {ABOUT_WORDS[where]}
           </button>
         ))}
       </div>
-      {selected.value !== null && (
+      <h3>Import</h3>
+      <Import
+        onOpened={(session) => {
+          isMenuOpen.value = false;
+          openTab('session');
+          openSession(session);
+        }}
+      />
+      {isImported(selected.value) && (
+        <button type="button" class="button" onClick={close}>
+          Close this file
+        </button>
+      )}
+      {selected.value !== null && !isImported(selected.value) && (
         <>
           <h3>Export</h3>
           <ConversationExport session={selected.value} />
@@ -57,9 +88,24 @@ export function Dialogs() {
         </>
       )}
       <h3>Keys</h3>
+      <Switch
+        words="Single letters are keys"
+        isOn={areLettersOn.value}
+        onChange={(isOn) => {
+          areLettersOn.value = isOn;
+        }}
+      />
       <Keys />
     </Dialog>
   );
+}
+
+/** Closes the opened file that is shown. */
+function close(): void {
+  const id = selected.peek();
+  isMenuOpen.value = false;
+  select(null);
+  if (id !== null) closeFile(id);
 }
 
 function Themes() {

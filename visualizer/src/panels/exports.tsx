@@ -1,6 +1,8 @@
 /** What can be taken along: a session's journal as an incident bundle, a chart in three forms. */
 import { useSignal } from '@preact/signals';
+import { useRef } from 'preact/hooks';
 import { conversationOf } from '../all-sessions.ts';
+import { openFile } from '../imported.ts';
 import { ask } from '../transport.ts';
 import { offer } from '../ui/offer.ts';
 
@@ -60,6 +62,50 @@ function Exports({ choices }: { choices: readonly Choice[] }) {
           </button>
         ))}
       </div>
+      {failure.value !== null && (
+        <p class="banner warn" role="alert">
+          {failure.value}
+        </p>
+      )}
+    </>
+  );
+}
+
+/** Opens an export of this page, to look at it. */
+export function Import({ onOpened }: { onOpened: (session: string) => void }) {
+  const failure = useSignal<string | null>(null);
+  const chooser = useRef<HTMLInputElement>(null);
+  const open = async (file: File | undefined): Promise<void> => {
+    if (!file) return;
+    failure.value = null;
+    try {
+      onOpened(await openFile(file));
+    } catch (cause) {
+      failure.value = (cause as Error).message;
+    }
+  };
+  return (
+    <>
+      <div class="buttons">
+        <button type="button" class="button" onClick={() => chooser.current?.click()}>
+          Open an exported file…
+        </button>
+        <input
+          ref={chooser}
+          type="file"
+          accept=".jsonl"
+          hidden
+          aria-label="Exported file"
+          onChange={(event) => {
+            void open(event.currentTarget.files?.[0]);
+            event.currentTarget.value = '';
+          }}
+        />
+      </div>
+      <p class="hint">
+        The journal of a session, or a conversation as JSON lines. It is only looked at, and stays
+        in this browser.
+      </p>
       {failure.value !== null && (
         <p class="banner warn" role="alert">
           {failure.value}

@@ -5,6 +5,7 @@ import { directoriesFor, type NewSession, startSession } from '../all-sessions.t
 import { isNewSessionOpen, openSession } from '../route.ts';
 import { listModels, type Model, mayControl } from '../session-client.ts';
 import { Dialog } from '../ui/dialog.tsx';
+import { PromptTemplates } from './prompt-templates.tsx';
 import './new-session.css';
 
 /** What an agent may do without asking; the first is meant for a checkout that nothing else works in. */
@@ -98,6 +99,7 @@ function Form({ onDone }: { onDone: () => void }) {
           }}
         />
       </label>
+      <PromptTemplates text={prompt} />
       <Directory cwd={cwd} />
       <fieldset>
         <legend>Where it works</legend>

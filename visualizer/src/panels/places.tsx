@@ -6,8 +6,9 @@ import { isPlainPress } from '../ui/link.ts';
 const WORDS: Record<Place, string> = {
   inbox: 'Inbox',
   sessions: 'Sessions',
+  board: 'Board',
   search: 'Search',
-  grid: 'Board',
+  grid: 'Counts of states',
   machines: 'Machines',
   about: 'About',
 };
@@ -17,7 +18,7 @@ const ICONS: Partial<Record<Place | 'menu', string>> = {
   inbox: 'M4 13h4.5l1.5 3h4l1.5-3H20M4 13l3-8h10l3 8v6H4Z',
   sessions: 'M4 6h16M4 12h16M4 18h10',
   search: 'M11 4a7 7 0 1 0 0 14 7 7 0 0 0 0-14Zm5 12 5 5',
-  grid: 'M4 5h4.5v14H4Zm6 0h4.5v9H10Zm6 0H20v11h-4Z',
+  board: 'M4 5h4.5v14H4Zm6 0h4.5v9H10Zm6 0H20v11h-4Z',
   menu: 'M5 12m-1 0a1 1 0 1 0 2 0a1 1 0 1 0-2 0m6 0a1 1 0 1 0 2 0a1 1 0 1 0-2 0m6 0a1 1 0 1 0 2 0a1 1 0 1 0-2 0',
 };
 
@@ -31,7 +32,7 @@ export function Icon({ of }: { of: Place | 'menu' }) {
 }
 
 /** Pages of the menu only: they are about the server, not about sessions. */
-const IN_MENU: ReadonlySet<Place> = new Set(['machines', 'about']);
+const IN_MENU: ReadonlySet<Place> = new Set(['grid', 'machines', 'about']);
 
 /** The links between the pages; on a phone also the menu, which the bar above has no room for. */
 export function Navigation({ isBottom = false }: { isBottom?: boolean }) {

@@ -1,9 +1,11 @@
 /** Head of a session: what it is, where it works and with what, and what can be done about it as a whole. */
 import { useSignal } from '@preact/signals';
+import { forkSession } from '../all-sessions.ts';
+import { isImported } from '../imported.ts';
 import { isOnline, selected, selectedRow } from '../model.ts';
 import { agentName } from '../order.ts';
 import { isUnread } from '../read-marks.ts';
-import { isInspectorOpen, openTab, tab, VIEWS, type View, view } from '../route.ts';
+import { isInspectorOpen, openSession, openTab, tab, VIEWS, type View, view } from '../route.ts';
 import { interrupt, mayControl, talk } from '../session-client.ts';
 import { costWords, headlineOf, isDirect, sinceOf, titleOf, usageWords } from '../session-words.ts';
 import { Glyph } from '../ui/glyph.tsx';
@@ -23,6 +25,7 @@ export function SessionHead() {
         <h1>
           <bdi>{visibleText(row ? titleOf(row) : (selected.value ?? ''))}</bdi>
         </h1>
+        <Fork />
         <Interrupt />
         <button type="button" class="button" onClick={() => openTab('states')}>
           Chart
@@ -118,6 +121,39 @@ function InTerminal() {
         Copy the command
       </button>
     </span>
+  );
+}
+
+/** Copies the session, where its agent can: what both have in common is said once. */
+function Fork() {
+  const failure = useSignal<string | null>(null);
+  const isBusy = useSignal(false);
+  const session = talk.value;
+  if (session?.provider !== 'codex' || !mayControl.value || isImported(session.id)) return null;
+  const fork = async (): Promise<void> => {
+    isBusy.value = true;
+    failure.value = null;
+    const copied = await forkSession(session.id);
+    isBusy.value = false;
+    if ('id' in copied) openSession(copied.id);
+    else failure.value = copied.failure;
+  };
+  return (
+    <>
+      {failure.value !== null && (
+        <span role="alert" class="text-failed">
+          {visibleText(failure.value)}
+        </span>
+      )}
+      <button
+        type="button"
+        class="button"
+        disabled={!isOnline.value || isBusy.value}
+        onClick={() => void fork()}
+      >
+        Fork
+      </button>
+    </>
   );
 }
 

@@ -3,6 +3,7 @@ import type { InspectRow } from '../../../src/protocol/inspect.ts';
 import { pinned } from '../list.ts';
 import { isUnread } from '../read-marks.ts';
 import { headlineOf, placeOf, sinceOf, titleOf } from '../session-words.ts';
+import { CommandText } from '../ui/command-text.tsx';
 import { Glyph } from '../ui/glyph.tsx';
 import { Age } from '../ui/now.tsx';
 import { PHASE_WORDS, phaseOfRow, type StateGroup, stateGroupOf } from '../value.ts';
@@ -16,6 +17,36 @@ const LOW_PX = 72;
 export function rowHeight(row: InspectRow): number {
   const phase = phaseOfRow(row);
   return phase === 'attention' || phase === 'failed' ? TALL_PX : LOW_PX;
+}
+
+/** Height of a row of one line, px; a finger meets it too. */
+export const compactHeight = (): number => 44;
+
+/** A session in one line: state, title, what it waits for or does, and since when. */
+export function CompactRow({ row }: { row: InspectRow }) {
+  const unread = isUnread.value(row);
+  const group = stateGroupOf(row, unread);
+  const { verb, thing, isCode } = headlineOf(row, unread);
+  const since = sinceOf(row);
+  const title = visibleText(titleOf(row));
+  return (
+    <>
+      <Glyph state={group} />
+      <span class="row-line">
+        <b class="row-name" dir="auto" title={title}>
+          {title}
+        </b>{' '}
+        <span class={`row-headline text-${group}`} title={visibleText(`${verb} ${thing}`)}>
+          <b>{verb}</b> <Thing text={thing} isCode={isCode} />
+        </span>{' '}
+        {!row.steered && <Eye />}
+        <span class={`row-age${row.waiting ? ' text-attention' : ''}`}>
+          <span class="visually-hidden">, {STATE_WORDS[group]} </span>
+          {since !== null && <Age at={since} />}
+        </span>
+      </span>
+    </>
+  );
 }
 
 /** The lines of a row, the same in the list and in the inbox. */
@@ -43,7 +74,7 @@ export function SessionRow({ row }: { row: InspectRow }) {
           </span>
         </span>{' '}
         <span class={`row-headline text-${group}`}>
-          <b>{verb}</b> <bdi class={isCode ? 'code' : ''}>{visibleText(thing)}</bdi>
+          <b>{verb}</b> <Thing text={thing} isCode={isCode} />
         </span>{' '}
         <span class="row-place">
           <bdi>{visibleText(placeOf(row))}</bdi>
@@ -79,5 +110,15 @@ export function Eye() {
       <path d="M1 8s2.6-4.5 7-4.5S15 8 15 8s-2.6 4.5-7 4.5S1 8 1 8Z" />
       <circle cx="8" cy="8" r="2" />
     </svg>
+  );
+}
+
+/** What a session waits for or does: code letter by letter and from left to right, prose in its own direction. */
+export function Thing({ text, isCode }: { text: string; isCode: boolean }) {
+  if (!isCode) return <bdi>{visibleText(text)}</bdi>;
+  return (
+    <bdi class="code" dir="ltr">
+      <CommandText text={text} />
+    </bdi>
   );
 }

@@ -1,19 +1,22 @@
 /** All sessions: filter, saved filters, arrangement, and a list in groups that holds still under the pointer. */
+import { useSignal } from '@preact/signals';
 import type { InspectRow } from '../../../src/protocol/inspect.ts';
 import {
   all,
   arrangement,
   filter,
   filtered,
+  forgetFilter,
   holdOrder,
+  isCompact,
   listed,
   moved,
   savedFilters,
+  saveFilter,
   selectNeighbour,
   shownGroups,
   sortNow,
   toggleFold,
-  toggleSaved,
 } from '../list.ts';
 import { hello, isOnline, rows, selected } from '../model.ts';
 import { ARRANGEMENTS, type Arrangement } from '../order.ts';
@@ -24,7 +27,7 @@ import { isPhone } from '../ui/screen.ts';
 import { count } from '../ui/words.ts';
 import { phaseOfRow } from '../value.ts';
 import { PastButton } from './past.tsx';
-import { rowHeight, SessionRow } from './session-row.tsx';
+import { CompactRow, compactHeight, rowHeight, SessionRow } from './session-row.tsx';
 import { CostToday } from './usage.tsx';
 import './sessions.css';
 
@@ -35,7 +38,11 @@ const TOUCH_HEAD_PX = 44;
 /** The panel of all sessions. */
 export function Sessions() {
   return (
-    <section class="sessions" aria-label="Sessions" data-testid="sessions">
+    <section
+      class={`sessions${isCompact.value ? ' compact' : ''}`}
+      aria-label="Sessions"
+      data-testid="sessions"
+    >
       <div class="sessions-head">
         <div class="field">
           <input
@@ -81,40 +88,114 @@ export function Sessions() {
 /** Filters with one press: all, today, and those that a person keeps. */
 function Filters() {
   const words = filter.value.trim();
-  const offered = ['', 'when:today', ...savedFilters.value];
-  const isSaved = savedFilters.value.includes(words);
-  const isNew = words !== '' && !offered.includes(words);
+  const offered = [...OFFERED, ...savedFilters.value];
+  const isSaved = savedFilters.value.some((one) => one.words === words);
+  const isNew = !offered.some((one) => one.words === words);
   return (
     <div class="chips" role="group" aria-label="Filters">
       {offered.map((one) => (
         <button
-          key={one}
+          key={one.words}
           type="button"
           class="chip"
-          aria-pressed={one === words}
+          title={one.words || undefined}
+          aria-pressed={one.words === words}
           onClick={() => {
-            filter.value = one === words ? '' : one;
+            filter.value = one.words === words ? '' : one.words;
           }}
         >
-          {FILTER_WORDS[one] ?? one} <b>{filtered(one).length}</b>
+          <bdi>{one.name}</bdi> <b>{filtered(one.words).length}</b>
         </button>
       ))}
-      {(isNew || isSaved) && (
-        <button type="button" class="chip" onClick={toggleSaved}>
-          {isSaved ? 'Forget filter' : 'Save filter'}
+      {isSaved && (
+        <button type="button" class="chip" onClick={() => forgetFilter(words)}>
+          Forget filter
         </button>
       )}
+      {isNew && <SaveFilter key={words} />}
     </div>
   );
 }
 
-const FILTER_WORDS: Readonly<Record<string, string>> = { '': 'All', 'when:today': 'Today' };
+const OFFERED = [
+  { name: 'All', words: '' },
+  { name: 'Today', words: 'when:today' },
+] as const;
+
+/** Asks for a name before it keeps the filter; without one it is called by its words. */
+function SaveFilter() {
+  const isNaming = useSignal(false);
+  const name = useSignal('');
+  if (!isNaming.value) {
+    return (
+      <button
+        type="button"
+        class="chip"
+        onClick={() => {
+          isNaming.value = true;
+        }}
+      >
+        Save filter…
+      </button>
+    );
+  }
+  const close = (): void => {
+    isNaming.value = false;
+    document.getElementById('filter')?.focus();
+  };
+  return (
+    <form
+      class="name-filter"
+      onSubmit={(event) => {
+        event.preventDefault();
+        saveFilter(name.peek());
+        close();
+      }}
+      onKeyDown={(event) => {
+        if (event.key === 'Escape') close();
+      }}
+    >
+      <input
+        ref={(field) => field?.focus()}
+        type="text"
+        dir="auto"
+        aria-label="Name of the filter"
+        placeholder="Name"
+        maxLength={40}
+        value={name.value}
+        onInput={(event) => {
+          name.value = event.currentTarget.value;
+        }}
+      />
+      <button type="submit" class="chip">
+        Save
+      </button>
+    </form>
+  );
+}
+
+/** Rows of one line, or of three. */
+function Compact() {
+  return (
+    <button
+      type="button"
+      class="link compact-switch"
+      aria-pressed={isCompact.value}
+      title="One line for each session"
+      onClick={() => {
+        isCompact.value = !isCompact.peek();
+      }}
+    >
+      Compact
+    </button>
+  );
+}
 
 function List() {
   return (
     <GroupedList<InspectRow>
       groups={shownGroups.value}
-      heightOf={rowHeight}
+      heightOf={isCompact.value ? compactHeight : rowHeight}
       headHeight={isPhone.value ? TOUCH_HEAD_PX : HEAD_PX}
       testId="session-list"
       active={selected.value}
@@ -143,7 +224,7 @@ function RowLink({ row, tabIndex }: { row: InspectRow; tabIndex: 0 | -1 }) {
         openSession(row.id);
       }}
     >
-      <SessionRow row={row} />
+      {isCompact.value ? <CompactRow row={row} /> : <SessionRow row={row} />}
     </a>
   );
 }
@@ -167,6 +248,7 @@ function Foot() {
           </button>
         </>
       )}
+      <Compact />
     </p>
   );
 }

@@ -1,6 +1,7 @@
 /** Words for a session that runs in a terminal: they wait there for the end of a turn, and this says how far they are. */
 import { useSignal } from '@preact/signals';
 import type { Message } from '../../../src/protocol/nouns.ts';
+import { draftOf, handOver } from '../drafts.ts';
 import { isOnline } from '../model.ts';
 import { mayControl, type SessionView, send, withdraw } from '../session-client.ts';
 import { isDirect } from '../session-words.ts';
@@ -21,19 +22,12 @@ function whenWords({ work_status: status }: SessionView): string {
 
 /** A place to write to a session in a terminal. */
 export function TerminalComposer({ session }: { session: SessionView }) {
-  const text = useSignal('');
-  const failure = useSignal<string | null>(null);
+  const draft = draftOf(session.id);
+  const { text, failure } = draft;
   const submit = (event: Event): void => {
     event.preventDefault();
-    const content = text.value.trim();
-    if (content === '' || !isOnline.value) return;
-    text.value = '';
-    failure.value = null;
-    void send(session.id, content).then((words) => {
-      failure.value = words;
-      // What was typed is not lost with the wish.
-      if (words !== null && text.value === '') text.value = content;
-    });
+    if (text.value.trim() === '' || !isOnline.value) return;
+    void handOver(draft, (content) => send(session.id, content));
   };
   return (
     <form class="composer" onSubmit={submit}>
@@ -44,6 +38,7 @@ export function TerminalComposer({ session }: { session: SessionView }) {
       )}
       <textarea
         rows={2}
+        dir="auto"
         aria-label="Message for the end of a turn"
         placeholder="Message for the end of a turn"
         value={text.value}
@@ -87,6 +82,16 @@ export function isOnItsWay({ message_type: type, tool_output: where }: Message):
 export function Delivery({ message }: { message: Message }) {
   const where = message.tool_output ?? '';
   const failure = useSignal<string | null>(null);
+  const takeBack = async (): Promise<boolean> => {
+    failure.value = await withdraw(message.session_id, message.id);
+    return failure.value === null;
+  };
+  const edit = async (): Promise<void> => {
+    if (!(await takeBack())) return;
+    const { text } = draftOf(message.session_id);
+    text.value = [message.content, text.peek()].filter(Boolean).join('\n\n');
+    document.querySelector<HTMLElement>('.composer textarea')?.focus();
+  };
   return (
     <p class="hint" data-testid="delivery">
       <VisibleText text={STAGES[where] ?? `${where.charAt(0).toUpperCase()}${where.slice(1)}`} />{' '}
@@ -95,13 +100,14 @@ export function Delivery({ message }: { message: Message }) {
           type="button"
           class="button"
           disabled={!isOnline.value}
-          onClick={() => {
-            void withdraw(message.session_id, message.id).then((words) => {
-              failure.value = words;
-            });
-          }}
+          onClick={() => void takeBack()}
         >
           Withdraw
+        </button>
+      )}{' '}
+      {where === 'queued' && mayControl.value && (
+        <button type="button" class="button" disabled={!isOnline.value} onClick={() => void edit()}>
+          Edit
         </button>
       )}
       {failure.value !== null && <span role="alert">{failure.value}</span>}

@@ -4,7 +4,7 @@ import type { ComponentChildren } from 'preact';
 import { type Degraded, degraded } from '../health.ts';
 import { connection, hello, notice } from '../model.ts';
 import { PAGE_PATH } from '../places.ts';
-import { isMenuOpen, place, view } from '../route.ts';
+import { isMenuOpen, isPaletteOpen, place, view } from '../route.ts';
 import { reconnect, select } from '../transport.ts';
 import { now } from '../ui/now.tsx';
 import { NewSessionButton } from './new-session.tsx';
@@ -43,6 +43,16 @@ export function TopBar({ children }: { children?: ComponentChildren }) {
         <span>OrbitDock</span>
       </a>
       {children}
+      <span class="space" />
+      <button
+        type="button"
+        class="find"
+        onClick={() => {
+          isPaletteOpen.value = true;
+        }}
+      >
+        Find a session, page or command <kbd>Ctrl K</kbd>
+      </button>
       <span class="space" />
       {isReadOnly && (
         <span class="pill quiet" title="This page may look; sending needs a token">

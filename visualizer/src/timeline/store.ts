@@ -3,6 +3,7 @@ import { computed, effect, signal } from '@preact/signals';
 import type { JournalTimeline, TimelineSpan } from '../../../src/protocol/inspect.ts';
 import type { ApprovalHistoryItem } from '../../../src/protocol/server.ts';
 import { goLive, goTo } from '../cursor.ts';
+import { isImported } from '../imported.ts';
 import { history, isOnline, notice, position, selected } from '../model.ts';
 import { tab } from '../route.ts';
 import { followDecided } from '../session-client.ts';
@@ -73,7 +74,8 @@ export function startTimeline(): void {
       stopPlaying();
       loadedAt = 0;
     }
-    const isShown = session !== null && tab.value === 'timeline' && isOnline.value;
+    const isThere = isOnline.value || isImported(session);
+    const isShown = session !== null && tab.value === 'timeline' && isThere;
     const isNew = (timeline.peek()?.last ?? -1) < Math.max(history.value.last, newestHeld());
     clearTimeout(timer);
     if (!isShown || !(isNew || timeline.peek() === null)) return;

@@ -2,9 +2,9 @@
  * A list of any length under headings that fold, of which only what is in sight is in the document: lists of
  * links, rows of different heights, placed by a transform. One link takes the Tab key; arrows go on from it.
  */
-import { useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
-import { useEffect, useMemo, useRef } from 'preact/hooks';
+import { useEffect, useMemo } from 'preact/hooks';
+import { holding, reveal, STEPS, useScrolled } from './scrolled.ts';
 
 /** Rows under one heading. */
 interface ListGroup<Item> {
@@ -55,7 +55,8 @@ export function GroupedList<Item>(props: Props<Item>) {
   );
   const last = placed.at(-1);
   const height = last ? last.top + last.height : 0;
-  const { host, onScroll, from, until } = useSeen();
+  const { host, onScroll, top: scrolled, height: shown } = useScrolled();
+  const [from, until] = [scrolled - OVERSCAN_PX, scrolled + shown + OVERSCAN_PX];
   const isActive = ({ group, index }: Placed<Item>): boolean =>
     index >= 0 && keyOf(group.items[index] as Item) === active;
   useEffect(() => reveal(host.current, placed.find(isActive)), [active, placed.some(isActive)]);
@@ -70,10 +71,7 @@ export function GroupedList<Item>(props: Props<Item>) {
       data-testid={testId}
       onScroll={onScroll}
       onKeyDown={(event) => stepByKey(event, props, host.current)}
-      onPointerEnter={(event) => event.pointerType === 'mouse' && props.onHold(true)}
-      onPointerLeave={() => props.onHold(false)}
-      onFocusIn={() => props.onHold(true)}
-      onFocusOut={() => props.onHold(false)}
+      {...holding(props.onHold)}
     >
       <div class="virtual-all" style={{ height: `${height}px` }}>
         {groups.map((group) => {
@@ -166,32 +164,6 @@ function placesOf<Item>(
   return placed;
 }
 
-/** Which part of the list is in sight, or nearly, px from its top. */
-function useSeen() {
-  const host = useRef<HTMLDivElement>(null);
-  const top = useSignal(0);
-  const height = useSignal(600);
-  useEffect(() => {
-    const element = host.current;
-    if (!element) return;
-    const observer = new ResizeObserver(() => {
-      height.value = element.clientHeight;
-    });
-    observer.observe(element);
-    return () => observer.disconnect();
-  }, []);
-  return {
-    host,
-    onScroll: () => {
-      top.value = host.current?.scrollTop ?? 0;
-    },
-    from: top.value - OVERSCAN_PX,
-    until: top.value + height.value + OVERSCAN_PX,
-  };
-}
-
-const STEPS: Record<string, number> = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10 };
-
 function stepByKey<Item>(
   event: KeyboardEvent,
   { onStep }: Props<Item>,
@@ -203,16 +175,4 @@ function stepByKey<Item>(
   event.stopPropagation();
   onStep(by);
   requestAnimationFrame(() => host?.querySelector<HTMLElement>('.active a')?.focus());
-}
-
-function reveal(
-  host: HTMLElement | null,
-  placed: { top: number; height: number } | undefined,
-): void {
-  if (!host || !placed) return;
-  const { top, height } = placed;
-  if (top < host.scrollTop) host.scrollTop = top;
-  else if (top + height > host.scrollTop + host.clientHeight) {
-    host.scrollTop = top + height - host.clientHeight;
-  }
 }

@@ -2,9 +2,9 @@
  * A list of any length that only draws what is seen: rows of one height, placed by a transform. The
  * focus stays on the list itself, which names its active row (APG listbox).
  */
-import { useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect } from 'preact/hooks';
+import { holding, reveal, STEPS, useScrolled } from './scrolled.ts';
 
 interface Props<Item> {
   items: readonly Item[];
@@ -26,9 +26,11 @@ const OVERSCAN = 4;
 /** A listbox of which only the rows in sight are in the page. */
 export function VirtualList<Item>(props: Props<Item>) {
   const { items, rowHeight, active, keyOf, testId, onHold } = props;
-  const { host, onScroll, start, end } = useSeen(items.length, rowHeight);
+  const { host, onScroll, top, height } = useScrolled();
+  const start = Math.max(0, Math.floor(top / rowHeight) - OVERSCAN);
+  const end = Math.min(items.length, Math.ceil((top + height) / rowHeight) + OVERSCAN);
   useEffect(() => {
-    if (active >= 0) reveal(host.current, active, rowHeight);
+    if (active >= 0) reveal(host.current, { top: active * rowHeight, height: rowHeight });
   }, [active < 0 ? '' : keyOf(items[active] as Item)]);
   const current = items[active];
   const isSeen = active >= start && active < end;
@@ -43,10 +45,7 @@ export function VirtualList<Item>(props: Props<Item>) {
       data-testid={testId}
       onScroll={onScroll}
       onKeyDown={(event) => pickByKey(event, props)}
-      onPointerEnter={(event) => event.pointerType === 'mouse' && onHold?.(true)}
-      onPointerLeave={() => onHold?.(false)}
-      onFocusIn={() => onHold?.(true)}
-      onFocusOut={() => onHold?.(false)}
+      {...holding(onHold)}
     >
       <div
         class="virtual-all"
@@ -61,40 +60,8 @@ export function VirtualList<Item>(props: Props<Item>) {
   );
 }
 
-/** Which rows are in sight, or nearly. */
-function useSeen(rows: number, rowHeight: number) {
-  const host = useRef<HTMLDivElement>(null);
-  const top = useSignal(0);
-  const height = useSignal(600);
-  useEffect(() => {
-    const element = host.current;
-    if (!element) return;
-    const observer = new ResizeObserver(() => {
-      height.value = element.clientHeight;
-    });
-    observer.observe(element);
-    return () => observer.disconnect();
-  }, []);
-  return {
-    host,
-    onScroll: () => {
-      top.value = host.current?.scrollTop ?? 0;
-    },
-    start: Math.max(0, Math.floor(top.value / rowHeight) - OVERSCAN),
-    end: Math.min(rows, Math.ceil((top.value + height.value) / rowHeight) + OVERSCAN),
-  };
-}
-
-const STEPS: Record<string, number> = {
-  ArrowDown: 1,
-  ArrowUp: -1,
-  PageDown: 10,
-  PageUp: -10,
-  Enter: 0,
-};
-
 function pickByKey<Item>(event: KeyboardEvent, { items, active, onPick }: Props<Item>): void {
-  const by = STEPS[event.key];
+  const by = event.key === 'Enter' ? 0 : STEPS[event.key];
   const wanted = items[Math.min(items.length - 1, Math.max(0, active + (by ?? 0)))];
   if (by === undefined || !wanted) return;
   event.preventDefault();
@@ -127,13 +94,4 @@ function Row<Item>({ list, item, index }: RowProps<Item>) {
       {list.render(item, isActive)}
     </div>
   );
-}
-
-function reveal(host: HTMLElement | null, index: number, rowHeight: number): void {
-  if (!host) return;
-  const top = index * rowHeight;
-  if (top < host.scrollTop) host.scrollTop = top;
-  else if (top + rowHeight > host.scrollTop + host.clientHeight) {
-    host.scrollTop = top + rowHeight - host.clientHeight;
-  }
 }

@@ -1,0 +1,53 @@
+/** What the timeline says in words: what a bar is, how it ended, when that was. */
+import type { TimelineSpan } from '../../../src/protocol/inspect.ts';
+import { clockWords } from '../ui/words.ts';
+import { PHASE_WORDS } from '../value.ts';
+import { visibleText } from '../visible.ts';
+import { phaseOfSpan } from './paint.ts';
+import { requestOf, timeline } from './store.ts';
+
+const REQUESTS: Record<string, string> = {
+  exec: 'Run a command',
+  patch: 'Change a file',
+  question: 'Asks you',
+};
+
+/** What a bar says. */
+export function wordsOf(span: TimelineSpan): string {
+  const { row, text } = span;
+  if (row === 'request') {
+    const known = requestOf(span);
+    const what = known?.command ?? known?.file_path ?? known?.tool_name ?? null;
+    const kind = REQUESTS[text] ?? 'Waits for you';
+    return visibleText(what === null ? kind : `${kind}: ${what}`);
+  }
+  if (row === 'state') {
+    const phase = phaseOfSpan(span);
+    return phase === 'attention' ? 'held by the request' : PHASE_WORDS[phase];
+  }
+  if (row === 'turn') return `Turn ${turnNumber(span)}${span.failed ? ', failed' : ''}`;
+  return visibleText(text);
+}
+
+/** Which of the turns that the journal holds it is. */
+function turnNumber(span: TimelineSpan): number {
+  return (
+    (timeline
+      .peek()
+      ?.spans.filter(({ row }) => row === 'turn')
+      .indexOf(span) ?? 0) + 1
+  );
+}
+
+/** How what a bar stands for ended, to be put behind its time. */
+export function outcomeOf(span: TimelineSpan): string {
+  if (span.failed) return ' · failed';
+  const item = requestOf(span);
+  if (!item?.decision) return '';
+  return ` · ${item.decision.replaceAll('_', ' ')}`;
+}
+
+/** `14:04:24`, in local time. */
+export function clock(at: number): string {
+  return clockWords(new Date(at).toISOString()).slice(0, 8);
+}
