@@ -125,7 +125,7 @@ export function recordOf(session: string, step: Step): InspectRecord {
     session,
     seq: row.seq,
     at: row.at,
-    origin: row.origin as InspectOrigin,
+    origin: originOf(row.origin),
     ...callerFrom(row.caller),
     event: { type: typeOf(row.event) },
     value: valueFrom(row.value),
@@ -136,6 +136,11 @@ export function recordOf(session: string, step: Step): InspectRecord {
     children,
     revision: row.revision,
   };
+}
+
+/** Earlier builds journalled what the server itself sent under another name. */
+function originOf(journalled: string): InspectOrigin {
+  return journalled === 'house' ? 'server' : (journalled as InspectOrigin);
 }
 
 /** Who sent an event, where the journal names a caller. */
