@@ -1,6 +1,6 @@
 /** What is told and moves nothing: messages, tokens, papers, names and fields. */
 import { describe, expect, it } from 'vitest';
-import { asked, began, messageOf, prompted, report, toolBegan } from './events.ts';
+import { asked, began, messageOf, prompted, report, stopped, toolBegan } from './events.ts';
 import { changed, delta, listed, noted, type Row, said, shown, testRows } from './rows.ts';
 import { stage } from './stage.ts';
 
@@ -20,6 +20,13 @@ const CONTENT: Row[] = [
     report(1, 'message.changed', { update: { messageId: 'm1', changes: { content: 'hi there' } } }),
     'idle',
     [changed('m1', { content: 'hi there' }), delta({})],
+  ],
+  [
+    'a text that was streamed is whole now: the list quotes it whole',
+    [report(1, 'message.added', { message: messageOf('m1', 'assistant', 'hi'), isOpen: true })],
+    report(2, 'message.changed', { update: { messageId: 'm1', changes: { content: 'hi there' } } }),
+    'idle',
+    [changed('m1', { content: 'hi there' }), delta({ last_message: 'hi there' })],
   ],
   [
     'tokens are told as they were counted',
@@ -142,6 +149,12 @@ describe('a transcript', () => {
       [],
     ],
   ]);
+
+  it('shows a compaction that is over: the end of the turn changes nothing of it', () => {
+    const scene = stage([prompted(1), read(2, { compacted: 'c1' })]);
+    const { facts } = scene.send(stopped(3));
+    expect(facts.filter(({ type }) => type === 'message_updated')).toEqual([]);
+  });
 
   it('is a sign of life by its messages, not by being read', () => {
     const activity = (more: object) => {
