@@ -120,7 +120,7 @@ export function outranks({ newestAt }: SessionContext, { witness, at, since = at
 
 /**
  * Up to when a report speaks. A look that finds a word about the whole session unchanged knows nothing newer than the
- * reports that it is weighed against: what hooks tell later of the time between them and the look is new.
+ * reports that it is weighed against: what hooks report later of the time between them and the look is new.
  */
 export function reachOf({ newestAt }: SessionContext, event: { at: Stamp; since?: Stamp }): Stamp {
   if (event.since === undefined) return event.at;

@@ -1,8 +1,10 @@
 /** What is told and moves nothing: messages, tokens, papers, names and fields. */
 import { describe, expect, it } from 'vitest';
+import type { SeenFields, SessionEvent } from '../../machines/session-events.ts';
+import { draftOf } from '../../machines/steps/draft.ts';
 import { asked, began, messageOf, prompted, report, stopped, toolBegan } from './events.ts';
 import { changed, delta, listed, noted, type Row, said, shown, testRows } from './rows.ts';
-import { stage } from './stage.ts';
+import { at, ID, stage } from './stage.ts';
 
 const usage = { input_tokens: 5, output_tokens: 6, cached_tokens: 7, context_window: 200_000 };
 
@@ -95,6 +97,65 @@ const CONTENT: Row[] = [
 
 describe('content', () => testRows(CONTENT));
 
+/** What clients see of a session's surroundings, and what only its row keeps. */
+const SHOWN = {
+  permission_mode: 'plan',
+  current_cwd: '/home/dev/shop/api',
+  model: 'opus',
+  effort: 'high',
+  engine: 'shared',
+  resume_command: 'claude --resume',
+  git_branch: 'main',
+  git_sha: 'abc123',
+  approval_policy: 'never',
+  sandbox_mode: 'read-only',
+  summary: 'The shop',
+} as const satisfies SeenFields;
+const KEPT = {
+  transcript_path: '/home/dev/t.jsonl',
+  terminal_session_id: 'tab-1',
+  terminal_app: 'iTerm',
+  agent_pid: 7,
+} as const satisfies Required<Omit<SeenFields, keyof typeof SHOWN>>;
+
+describe('fields that any report may bring', () => {
+  it.each(Object.entries(SHOWN))('%s is sent to subscribers', (name, value) => {
+    const scene = stage();
+    const { facts } = scene.send(report(1, 'fields.updated', { fields: { [name]: value } }));
+    expect(facts).toMatchObject([delta({ [name]: value })]);
+    expect(scene.context().session).toMatchObject({ [name]: value });
+  });
+
+  it.each(Object.entries(KEPT))('%s goes into the row of the session alone', (name, value) => {
+    const { facts } = stage().send(report(1, 'fields.updated', { fields: { [name]: value } }));
+    expect(facts).toEqual([{ ...noted({ [name]: value }), session_id: ID }]);
+  });
+});
+
+/** They say nothing of what the session does. */
+const ASIDES: SessionEvent[] = (
+  [
+    'process.seen',
+    'process.suspended',
+    'transcript.read',
+    'cost.added',
+    'approval.decided',
+    'question.answered',
+    'waiter.left',
+    'words.submitted',
+    'words.withdrawn',
+    'words.expired',
+    'words.lost',
+    'words.seen',
+    'server.restarted',
+  ] as const
+).map((type) => ({ type, at: at(9) }) as SessionEvent);
+
+it.each(ASIDES)('$type makes no report about the whole session old', (event) => {
+  const { context } = stage([prompted(1)]).snapshot();
+  expect(draftOf(context, event).context.newestAt).toBe(at(1));
+});
+
 const read = (n: number, more: object = {}) =>
   report(n, 'transcript.read', { witness: 'transcript', messages: [], behind: null, ...more });
 const OPUS = report(1, 'fields.updated', { fields: { model: 'opus' } });
@@ -162,7 +223,7 @@ describe('a transcript', () => {
       scene.send(read(5, more));
       return scene.context().session.last_activity_at;
     };
-    expect(activity({ messages: TALK })).not.toBe(null);
+    expect(activity({ messages: TALK.slice(0, 1) })).not.toBe(null);
     expect(activity({})).toBe(null);
   });
 });

@@ -388,6 +388,12 @@ const ROWS: Row[] = [
   ],
 ];
 
+it('work without a prompt takes no number from an end of a turn that is older than it', () => {
+  const scene = stage([prompted(1), stopped(2), standing(busy(5))]);
+  scene.send(stopped(3));
+  expect([scene.isTurnOpen(), scene.context().turn.count]).toEqual([true, 1]);
+});
+
 describe('other witnesses', () => {
   testRows(ROWS);
 
