@@ -17,6 +17,13 @@ const CONTENT: Row[] = [
     [said({ id: 'm1' }), delta({ last_message: 'hi' })],
   ],
   [
+    'the first words of another client in the thread name the session',
+    [report(1, 'message.added', { message: messageOf('m1', 'assistant', 'hi') })],
+    report(2, 'message.added', { message: messageOf('m2', 'user', 'fix it') }),
+    'idle',
+    [said({ id: 'm2' }), delta({ first_prompt: 'fix it', last_message: 'fix it' })],
+  ],
+  [
     'a changed message is told by its id',
     [],
     report(1, 'message.changed', { update: { messageId: 'm1', changes: { content: 'hi there' } } }),
