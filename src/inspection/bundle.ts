@@ -153,7 +153,7 @@ interface Difference {
   machine: string;
 }
 
-/** An export told again, and where it differs. */
+/** An export that was replayed, and where it differs. */
 export interface Replay {
   header: BundleHeader;
   events: number;
@@ -238,7 +238,7 @@ function compare(
   const journal = outcome(accepted, value);
   let machine: string;
   try {
-    const moved = dummy.tell(event as SessionEvent);
+    const moved = dummy.take(event as SessionEvent);
     if (moved.accepted === accepted && isSameValue(moved.snapshot.value, value)) return null;
     machine = outcome(moved.accepted, moved.snapshot.value);
   } catch (error) {

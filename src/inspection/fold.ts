@@ -102,13 +102,13 @@ export interface Step {
   children: readonly InspectChild[] | null;
 }
 
-/** A stubbed actor that is told one event after the other. */
+/** A stubbed actor that takes one event after the other. */
 export interface Dummy {
   readonly snapshot: SessionSnapshot;
   /** Its child actors that run. */
   readonly children: readonly InspectChild[];
   /** @throws what the chart throws: the event lacks what a step needs; the dummy is dead then */
-  tell(event: SessionEvent): Move;
+  take(event: SessionEvent): Move;
 }
 
 /**
@@ -128,7 +128,7 @@ export function createDummy(saved: unknown): Dummy {
     get children() {
       return children;
     },
-    tell(event) {
+    take(event) {
       if (!snapshot.can(event)) return unmoved(dummy);
       let taken: string[] | null = [];
       const step = inspectStep(snapshot, event, (microstep) => {
@@ -193,11 +193,11 @@ export function createFold(base: JournalBase | null): Fold {
     if (!dummy) return null;
     if (!accepted) return unmoved(dummy);
     try {
-      const moved = dummy.tell(JSON.parse(event) as SessionEvent);
+      const moved = dummy.take(JSON.parse(event) as SessionEvent);
       const isSame = moved.accepted && isSameValue(moved.snapshot.value, JSON.parse(value));
       return isSame ? moved : null;
     } catch {
-      // The journal holds no more of a very large event than its size: it cannot be told again.
+      // The journal holds no more of a very large event than its size: it cannot be replayed.
       return null;
     }
   }

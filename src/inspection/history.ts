@@ -117,7 +117,7 @@ function snapshotAt(session: string, { step, before }: Found): Moment {
   };
 }
 
-/** A step as it is told. */
+/** A step as it is sent. */
 export function recordOf(session: string, step: Step): InspectRecord {
   const { row, changed, edges, facts, children } = step;
   return {
@@ -167,7 +167,7 @@ function missing(sessionId: string, seq: number): OrbitError {
  * is there; the rest is found by going back through the journal, as far as it goes.
  */
 
-/** Tells the lives of child actors. */
+/** Describes the lives of child actors. */
 export interface ActorLifetimes {
   /**
    * The newest life of that child up to event `seq` (null: now).

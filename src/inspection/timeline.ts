@@ -93,7 +93,7 @@ export function createTimelineBuilder(): TimelineBuilder {
     begin(row, '', text);
   };
 
-  function tell(event: TimedEvent): void {
+  function show(event: TimedEvent): void {
     const { type, tool, requestId } = event;
     if (type === 'turn.started') {
       endAll('turn');
@@ -153,7 +153,7 @@ export function createTimelineBuilder(): TimelineBuilder {
       types.set(event.type, kind);
       times.push(now.at);
       kinds.push(row.accepted ? kind : -1 - kind);
-      if (row.accepted) tell(event);
+      if (row.accepted) show(event);
       settle(valueFrom(row.value));
     },
     view: ({ first, last: newest }) => ({
@@ -202,7 +202,7 @@ export function createTimelines(writer: Pick<Writer, 'read'>) {
     );
     const known = kept.get(sessionId);
     const next = rows[0]?.seq ?? 0;
-    // Retention has cut the journal: what is kept tells of events that are gone, so it is read anew.
+    // Retention has cut the journal: what is kept shows events that are gone, so it is read anew.
     if (known && (known.first !== first || next > known.builder.last + 1)) {
       kept.delete(sessionId);
       return timeline(sessionId);
