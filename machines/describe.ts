@@ -1,7 +1,7 @@
 /**
  * A machine as plain facts: its states and every transition, also those that XState's own definition
- * leaves out (`always`). The layout, the inspection and the README read this, so that they never tell
- * of another chart than the one that runs. Pure, and free of Node: the visualizer bundles it.
+ * leaves out (`always`). The layout, the inspection and the README read this, so that they never show
+ * another chart than the one that runs. Pure, and free of Node: the visualizer bundles it.
  */
 import type { AnyTransitionDefinition } from 'xstate';
 import { type AnyStateMachine, type AnyStateNode, and, not, or, stateIn } from 'xstate';
@@ -180,7 +180,7 @@ function guardText(guard: unknown): string {
   return built.name || 'inline';
 }
 
-/** The details that tell one built action from another of its type. */
+/** The details that distinguish one built action from another of its type. */
 const DETAILS: Record<string, (action: Built) => unknown> = {
   'xstate.assign': ({ assignment }) =>
     typeof assignment === 'function' ? undefined : Object.keys(assignment as object).join(', '),

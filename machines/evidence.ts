@@ -1,5 +1,5 @@
 /**
- * Which report may change what: every comparison of stamps and every rank of a source stands here.
+ * Which report may change what: every comparison of stamps stands here.
  *
  * The rule of time: stamps come from the server's own clock, which never goes back; a step of a wall
  * clock, of the server or of a hook, shifts no stamp (src/runtime/clock.ts). A report about one thing (a
@@ -18,19 +18,6 @@ import type {
   Turn,
   Witness,
 } from './session-types.ts';
-
-/**
- * How sources of evidence compare. `rank` decides between reports of the same stamp: the higher one is
- * believed. `speaksFor`: whether its word is about the whole session or about one thing in it.
- */
-const WITNESSES: Readonly<Record<Witness, { rank: number; speaksFor: 'session' | 'thing' }>> = {
-  process: { rank: 6, speaksFor: 'session' },
-  connector: { rank: 5, speaksFor: 'thing' },
-  hook: { rank: 4, speaksFor: 'thing' },
-  registry: { rank: 3, speaksFor: 'session' },
-  transcript: { rank: 2, speaksFor: 'thing' },
-  telemetry: { rank: 1, speaksFor: 'thing' },
-};
 
 /** The later of two moments. */
 export function later(one: Stamp, other: Stamp): Stamp {
@@ -125,14 +112,15 @@ interface Word {
  */
 export function outranks({ newestAt }: SessionContext, { witness, at, since = at }: Word): boolean {
   if (since > newestAt) return true;
-  if (since === newestAt && WITNESSES[witness].rank > WITNESSES.hook.rank) return true;
+  // What the process itself shows is believed before a hook of the same moment.
+  if (since === newestAt && witness === 'process') return true;
   const isSteady = at > newestAt && !isWithin(newestAt, at, STEADY_US);
   return isSteady && isWithin(since, newestAt, HOOK_LAG_US);
 }
 
 /**
  * Up to when a report speaks. A look that finds a word about the whole session unchanged knows nothing newer than the
- * reports that it is weighed against: what hooks tell later of the time between them and the look is new.
+ * reports that it is weighed against: what hooks report later of the time between them and the look is new.
  */
 export function reachOf({ newestAt }: SessionContext, event: { at: Stamp; since?: Stamp }): Stamp {
   if (event.since === undefined) return event.at;

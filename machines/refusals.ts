@@ -31,7 +31,7 @@ const OF_GUARD: Readonly<Record<string, Refusal>> = {
   connectorCanAnswer: 'unsupported',
 };
 
-/** Which of several reasons is told: the first of these. */
+/** Which of several reasons is given: the first of these. */
 const ORDER: readonly Refusal[] = [
   'watched_only',
   'session_over',

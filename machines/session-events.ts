@@ -94,7 +94,7 @@ export type SessionReport =
     })
   | (Reported & {
       type: 'turn.completed';
-      /** Agents that go on in the background; null when the reporter cannot tell (then: none). */
+      /** Agents that go on in the background; null when the reporter does not know (then: none). */
       backgroundAgents: Array<{ id: string; type: string }> | null;
       diff?: string;
       /**
@@ -153,7 +153,7 @@ export type SessionReport =
       decision: Decision;
     })
   /**
-   * The provider told all that it has after the connection to it was made again: the requests that wait. Others
+   * The provider listed all that it has after the connection to it was made again: the requests that wait. Others
    * that are open here are settled elsewhere, and words on their way did not arrive, but for those that this
    * connector is sending.
    */
@@ -228,7 +228,7 @@ export type SessionReport =
     })
   /** The CLI process of the session reports under another session's id now. */
   | (Reported & { type: 'process.left'; witness: Witness; reason: string })
-  /** The processes that bear the session now; none is told by `process.gone`. */
+  /** The processes that bear the session now; that none is left is reported by `process.gone`. */
   | (Reported & { type: 'process.seen'; witness: Witness; processes: SeenProcess[] })
   /** Every process of the session is stopped by a signal (Ctrl-Z), or one runs again. */
   | (Reported & { type: 'process.suspended'; witness: Witness; suspended: boolean })
@@ -262,7 +262,7 @@ export type SessionReport =
     })
   /** A source saw that a person cut off the main thread, a tool of it or its words. */
   | (Reported & { type: 'interruption.seen'; witness: Witness })
-  /** A client chose another name, or other settings (`fields`): the provider hears of it if it is there. */
+  /** A client chose another name, or other settings (`fields`): the provider gets it if it is there. */
   | (Reported & { type: 'name.chosen'; name: string | null })
   | (Reported & { type: 'settings.chosen' });
 

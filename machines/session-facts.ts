@@ -80,7 +80,7 @@ export interface TurnsDropped {
   provider_turn_ids: string[];
 }
 
-/** How far a file was read that a session is told from; read on from there after a restart. */
+/** How far a file was read from which a session is shown; read on from there after a restart. */
 export interface TailNoted {
   type: 'tail_noted';
   session_id: string;
@@ -143,7 +143,7 @@ export interface Place {
   path: string;
 }
 
-/** What the chart tells a connector to do; the tense tells the direction. */
+/** What the chart orders a connector to do; the tense shows the direction. */
 export type ConnectorCommand =
   | {
       type: 'thread.attach';

@@ -161,7 +161,7 @@ export const GUARDS = {
   hasWaiters: (context: SessionContext) =>
     context.approvals.some(answers.hasWaiter) || words.hasSentWords(context),
   /**
-   * Hooks of the session ask for words. Before the first end of a turn has told, a process that is known stands for
+   * Hooks of the session ask for words. Before the first end of a turn was reported, a process that is known stands for
    * it: without one nothing promises that the words ever arrive.
    */
   takesWords: (context: SessionContext, _: SessionEvent) =>
@@ -176,7 +176,7 @@ export const GUARDS = {
   /** The end of the open turn asks for words, and some wait: the turn goes on with them. */
   takesWordsAtEnd: (context: SessionContext, event: EventOf<'turn.completed'>) =>
     GUARDS.isEndOfTurn(context, event) && words.hasWordsFor(context, event),
-  /** The same where nothing told that a turn was open. */
+  /** The same where nothing reported that a turn was open. */
   takesWordsAfterAll: (context: SessionContext, event: EventOf<'turn.completed'>) =>
     canEnd(context, event) && words.hasWordsFor(context, event),
   /** The turn is open only for words that did not arrive. */

@@ -242,8 +242,6 @@ export interface Edge<Event> {
   guard?: GuardFor<Event> | ReadonlyArray<GuardFor<Event>>;
   target?: string;
   actions?: ReadonlyArray<ActionFor<Event>> | ActionFor<Event>;
-  /** A word for the drawing: edges of one group between the same two states are one label. */
-  group?: string;
 }
 
 /**
@@ -257,7 +255,7 @@ export function on<Name extends Pattern>(
   return { [name]: edges.map((edge) => edgeOf(edge as Edge<never>)) } as Record<Name, never>;
 }
 
-function edgeOf({ guard, target, actions: given = [], group }: Edge<never>): object {
+function edgeOf({ guard, target, actions: given = [] }: Edge<never>): object {
   const list = (Array.isArray(given) ? given : [given]) as unknown[];
   const done = list.map((action) => (isRaise(action) ? raiseCut() : action));
   const condition = Array.isArray(guard) ? and(guard as never) : guard;
@@ -265,7 +263,6 @@ function edgeOf({ guard, target, actions: given = [], group }: Edge<never>): obj
     ...(condition !== undefined && { guard: condition }),
     ...(target !== undefined && { target }),
     actions: done,
-    ...(group !== undefined && { meta: { group } }),
   };
 }
 

@@ -94,7 +94,7 @@ export interface FinishedTool extends ToolUse {
 export interface SettledTool extends ToolUse {
   /** What the model was given as its result; absent when the report does not say. */
   result?: {
-    /** `refused`: it did not run. `unknown`: the words do not tell whether it ran. */
+    /** `refused`: it did not run. `unknown`: the words do not say whether it ran. */
     outcome: 'refused' | 'unknown';
     /** A rule refused it, not a person. */
     isByRule?: true;
@@ -122,7 +122,7 @@ export interface OpenApproval {
   toolUseId: string | null;
   /** The MCP server that asks by itself. */
   server: string | null;
-  /** True when only a notification told of it: the request itself takes its place. */
+  /** True when only a notification reported it: the request itself takes its place. */
   isBare: boolean;
   at: Stamp;
   /** What a client decided, while no report shows that it took effect. */
@@ -185,7 +185,7 @@ export interface SessionContext {
   newestAt: Stamp;
   /** The CLI process of the newest prompt or start; null when no report named one. */
   leader: number | null;
-  /** The processes that bear the session; absent while nothing has told of any. */
+  /** The processes that bear the session; absent while nothing has reported any. */
   processes?: SeenProcess[];
   /** The prompt that the report of the session's end named; null when it named none. */
   endedPromptId: string | null;
@@ -218,7 +218,7 @@ export interface SessionContext {
   compaction?: { messageId: string; isOver: boolean };
   /** Words of clients that wait for the end of a turn, oldest first; absent while there were none. */
   words?: QueuedWords[];
-  /** Whether the hook that tells the end of a turn asks for words; absent while none has told. */
+  /** Whether the hook that reports the end of a turn asks for words; absent while none has come. */
   takesWords?: boolean;
   /** The end of the turn that words were given to: it is open only because of them. Null: none. */
   heldAt?: Stamp | null;

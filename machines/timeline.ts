@@ -97,7 +97,7 @@ export function createTimelineBuilder(shown: (text: string) => string): Timeline
     begin(row, '', text);
   };
 
-  function tell(event: TimedEvent): void {
+  function show(event: TimedEvent): void {
     const { type, tool, requestId } = event;
     if (type === 'turn.started') {
       endAll('turn');
@@ -157,7 +157,7 @@ export function createTimelineBuilder(shown: (text: string) => string): Timeline
       types.set(event.type, kind);
       times.push(now.at);
       kinds.push(row.accepted ? kind : -1 - kind);
-      if (row.accepted) tell(event);
+      if (row.accepted) show(event);
       settle(JSON.parse(row.value) as StateValue);
     },
     view: ({ first, last: newest }) => ({

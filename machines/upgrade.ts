@@ -1,5 +1,6 @@
 /**
- * Stored snapshots of the two versions before: converted when they are read. Older ones go on from their columns.
+ * Stored snapshots of the two versions before, and the state values that version 3 journalled: converted when they are
+ * read. Sessions with an older snapshot go on from their columns.
  */
 import type { IntegrationMode } from '../src/protocol/nouns.ts';
 import { MACHINE_VERSION, type OpenApproval, type SessionContext } from './session-types.ts';
@@ -96,4 +97,49 @@ function from3(stored: Stored3): Stored4 {
 function requestsOf([first]: readonly OpenApproval[]): string {
   if (first === undefined) return 'none';
   return first.request.type === 'question' ? 'question' : 'permission';
+}
+
+/** A value of the chart of version 3: region `phase` was a single word of the status. */
+interface Value3 {
+  phase: 'idle' | 'working' | 'ended' | { awaitingApproval: 'permission' | 'question' };
+  link: string;
+}
+
+/** A state value of today's chart, as far as it is read here. */
+interface Value {
+  phase: 'ended' | { active: { turn: string; agents: string; requests: string } };
+  link: string;
+}
+
+/**
+ * A journalled state value in today's form. Version 3 did not say whether subagents run, nor what the main thread does
+ * while a request is open: that is shown as a main thread at work.
+ */
+export function upgradedValue<Given>(journalled: Given): Given | Value {
+  if (!isOfVersion3(journalled)) return journalled;
+  const { phase, link } = journalled;
+  const requests = typeof phase === 'object' ? phase.awaitingApproval : 'none';
+  const turn = phase === 'idle' ? 'closed' : 'open';
+  return { phase: { active: { turn, agents: 'none', requests } }, link };
+}
+
+/** Whether a state value of today's chart is what was journalled, also in the words of version 3. */
+export function isSameValue(now: unknown, journalled: unknown): boolean {
+  if (!isOfVersion3(journalled)) return JSON.stringify(now) === JSON.stringify(journalled);
+  return JSON.stringify(inVersion3(now as Value)) === JSON.stringify(journalled);
+}
+
+function isOfVersion3(value: unknown): value is Value3 {
+  const { phase } = (value ?? {}) as { phase?: unknown };
+  if (typeof phase === 'string') return phase === 'idle' || phase === 'working';
+  return typeof phase === 'object' && phase !== null && 'awaitingApproval' in phase;
+}
+
+function inVersion3({ phase, link }: Value): Value3 {
+  if (phase === 'ended') return { phase, link };
+  const { turn, agents, requests } = phase.active;
+  if (requests === 'permission' || requests === 'question') {
+    return { phase: { awaitingApproval: requests }, link };
+  }
+  return { phase: turn === 'open' || agents === 'running' ? 'working' : 'idle', link };
 }

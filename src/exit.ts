@@ -4,7 +4,7 @@
  * without a stack and returns the code. Faults that no user can mend stay plain errors.
  */
 
-/** The exit codes we use, by their sysexits.h meaning; systemd is told not to restart on 64, 75 and 78. */
+/** The exit codes we use, by their sysexits.h meaning; systemd is set not to restart on 64, 75 and 78. */
 export const EXIT = {
   ok: 0,
   failure: 1,

@@ -199,7 +199,7 @@ export function readServerNote(path: string): ServerNote | null {
   }
 }
 
-/** How many files this process may have open (`ulimit -n`); null where the system does not tell. */
+/** How many files this process may have open (`ulimit -n`); null where the system does not say. */
 export function openFileLimit(): number | null {
   try {
     const [, soft] =

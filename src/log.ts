@@ -24,7 +24,7 @@ const KEPT_FILES = 5;
 /** Pause after a failed open, so that a full disk does not cost a system call per line. */
 const REOPEN_AFTER_MS = 1000;
 
-/** What a log file may be told; the tests shrink the numbers. */
+/** Limits of a log file; the tests shrink the numbers. */
 export interface LogFileOptions {
   truncate: boolean;
   maxFileBytes?: number;

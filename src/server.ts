@@ -272,7 +272,7 @@ function startChores(deps: ChoreDeps): () => Promise<void> {
   };
 }
 
-/** What the hooks told while we were down comes first: a look at processes is newer. */
+/** What the hooks reported while we were down comes first: a look at processes is newer. */
 function startWatches(
   { runtime, writer, log, providers }: ChoreDeps,
   spooled: Promise<unknown>,

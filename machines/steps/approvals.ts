@@ -111,7 +111,7 @@ export function attentionNoticed(
 }
 
 /**
- * A dialog of an MCP server is open, told by a CLI whose registration has no hook for it: the one request that
+ * A dialog of an MCP server is open, reported by a CLI whose registration has no hook for it: the one request that
  * was open before, if it is about an MCP tool, was granted, or its server could not ask.
  */
 function grantByDialog(draft: Draft, event: EventOf<'attention.noticed'>): void {

@@ -25,7 +25,7 @@ export function decisionSeen(draft: Draft, event: EventOf<'decision.seen'>): voi
     noteClosed(draft, settled.requestId, decision, evidence);
     return { ...rest, decision, evidence };
   });
-  // A rule is looked at after the answer, and the transcript tells what came of it in the end. Telemetry tells every
+  // A rule is looked at after the answer, and the transcript shows what came of it in the end. Telemetry reports every
   // answer, also one that came too late.
   const isFinal = event.witness === 'transcript' || event.decision === 'refused_by_rule';
   if (isFinal) correctSent(draft, event, event.decision, evidence);

@@ -135,7 +135,7 @@ function see(draft: Draft, fields: SeenFields): void {
   }
 }
 
-/** Sets a field of the session and tells subscribers. */
+/** Sets a field of the session and sends it to subscribers. */
 export function change<Name extends keyof StateChanges & keyof Session>(
   draft: Draft,
   name: Name,
@@ -169,7 +169,7 @@ const SHOWN_MESSAGE_CHARS = 200;
 /**
  * Appends a message to the conversation.
  *
- * @param after  the message that it stands behind, where another source may have told what follows; null: none
+ * @param after  the message that it stands behind, where another source may have brought what follows; null: none
  */
 export function append(draft: Draft, message: Message, after?: string | null): void {
   const { session_id, id: message_id } = message;

@@ -96,7 +96,7 @@ export function linkLeft(
   if (event.type === 'server.restarted') draft.restate = true;
 }
 
-/** The connection is there again, and the provider told what it has: the rest is over. */
+/** The connection is there again, and the provider listed what it has: the rest is over. */
 export function unlistedSettled(draft: Draft, event: EventOf<'thread.listed'>): void {
   const { requestIds, messageIds } = event;
   const waits = new Set(requestIds);

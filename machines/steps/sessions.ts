@@ -98,7 +98,7 @@ export function sessionEnded(
   touch(draft);
 }
 
-/** The end that a report tells is the end of one of several processes: the session goes on in another. */
+/** The reported end is the end of one of several processes: the session goes on in another. */
 export function goesOnElsewhere(
   { leader, processes = [] }: SessionContext,
   event: EventOf<'session.ended'>,

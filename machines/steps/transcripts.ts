@@ -1,10 +1,10 @@
-/** What the transcript of a watched session tells: its conversation, figures and title, and no phase. */
+/** What the transcript of a watched session brings: its conversation, figures and title, and no phase. */
 import { beganBefore } from '../evidence.ts';
 import { append, change, clip, type Draft, type EventOf, nameAfter, touch } from './draft.ts';
 
 /**
- * Brings what was said. A message that a hook has told is the same one: the store completes its row, because
- * only the rows know all that was told.
+ * Brings what was said. A message that a hook has brought is the same one: the store completes its row, because
+ * only the rows know all that was reported.
  */
 export function transcriptRead(draft: Draft, event: EventOf<'transcript.read'>): void {
   const { id: session_id } = draft.context.session;
@@ -21,7 +21,7 @@ export function transcriptRead(draft: Draft, event: EventOf<'transcript.read'>):
     if (isOfTurn || draft.before.session.model === null) change(draft, 'model', model);
   }
   if (usage) {
-    // What the transcript does not tell, another source may have told.
+    // What the transcript does not hold, another source may have reported.
     const before = draft.context.session.token_usage;
     // Neither source need have seen all of it: the larger sum holds more.
     const cost_usd = Math.max(before.cost_usd ?? 0, usage.cost_usd ?? 0);

@@ -125,31 +125,31 @@ export function interruptionSeen(
 
 /** The registry says that the session waits for words: turn, tools, agents and requests are over. */
 export function idleWitnessed(draft: Draft, _event: EventOf<'witness.idle'>, edge: TurnEdge): void {
-  hearRegistry(draft);
+  noteRegistry(draft);
   endTurn(draft, [], edge, 'unknown');
 }
 
 /** The registry says that the session works: no dialog is open, also none of an agent. */
 export function busyWitnessed(draft: Draft, event: EventOf<'witness.busy'>, edge: TurnEdge): void {
-  hearRegistry(draft);
+  noteRegistry(draft);
   close(draft, (request) => isOpenAt(request, event.at), 'unknown', evidenceOf(event));
   beginUnnumbered(draft, edge);
   touch(draft);
 }
 
-/** The registry says that a dialog is open: what it asks is shown if a hook told it, else that it asks. */
+/** The registry says that a dialog is open: what it asks is shown if a hook reported it, else that it asks. */
 export function waitingWitnessed(
   draft: Draft,
   event: EventOf<'witness.waiting'>,
   edge: TurnEdge,
 ): void {
-  hearRegistry(draft);
+  noteRegistry(draft);
   beginUnnumbered(draft, edge);
   attentionNoticed(draft, event, true);
 }
 
 /** The registry speaks for the session. */
-function hearRegistry(draft: Draft): void {
+function noteRegistry(draft: Draft): void {
   draft.context.hasRegistry = true;
 }
 
@@ -166,7 +166,7 @@ function beginUnnumbered(draft: Draft, edge: TurnEdge): void {
 export function compactionStarted(draft: Draft, event: EventOf<'compaction.started'>): void {
   draft.columns.count = 'compact_count';
   const { message } = event;
-  // The transcript may have told its end before this report came.
+  // The transcript may have shown its end before this report came.
   if (message && draft.context.compaction?.messageId !== message.id) {
     append(draft, message);
     draft.context.compaction = { messageId: message.id, isOver: false };

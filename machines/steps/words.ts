@@ -1,6 +1,6 @@
 /**
  * Words of clients for a session that is only watched. The server cannot type into its terminal, so they wait until its
- * turn ends: the hook that tells the end asks for them, and the agent goes on with them. Words are given to one
+ * turn ends: the hook that reports the end asks for them, and the agent goes on with them. Words are given to one
  * hook at a time and are *sent* until a report shows that the agent has them; where it shows that they never
  * arrived they wait again. So they arrive once, whatever is killed meanwhile.
  *
@@ -52,7 +52,7 @@ function due(
   return chosen;
 }
 
-/** The hook that tells the end of the turn gets what waits; the turn goes on with it. */
+/** The hook that reports the end of the turn gets what waits; the turn goes on with it. */
 export function wordsGiven(draft: Draft, event: EventOf<'turn.completed'>): void {
   const { words = [], session } = draft.context;
   const chosen = due(words, event);

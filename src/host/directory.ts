@@ -244,7 +244,7 @@ async function readSmall(path: string): Promise<string | null> {
     );
     return buffer.toString('utf8', 0, bytesRead);
   } catch {
-    // A file that cannot be read tells no branch; the session does without one.
+    // A file that cannot be read names no branch; the session does without one.
     return null;
   } finally {
     await file.close();

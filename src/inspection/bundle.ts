@@ -3,6 +3,7 @@
  */
 import { createHmac, randomBytes } from 'node:crypto';
 import { MACHINE_VERSION, type SessionEvent } from '../../machines/index.ts';
+import { isSameValue, upgraded } from '../../machines/upgrade.ts';
 import type { InspectMachine } from '../protocol/inspect.ts';
 import type { JournalRange } from '../store/items.ts';
 import type { JournalRow } from '../store/queries/journal.ts';
@@ -152,7 +153,7 @@ interface Difference {
   machine: string;
 }
 
-/** An export told again, and where it differs. */
+/** An export that was replayed, and where it differs. */
 export interface Replay {
   header: BundleHeader;
   events: number;
@@ -214,16 +215,17 @@ function remarksOn({ machine, journal }: BundleHeader): string[] {
 }
 
 function begin(base: Extract<BundleEntry, { kind: 'base' }>, remarks: string[]): Dummy | null {
-  if (base.machine_version !== MACHINE_VERSION) {
+  const { seq, machine_version: version } = base;
+  if (version !== MACHINE_VERSION) {
     remarks.push(
-      `The snapshot at ${base.seq} is of version ${base.machine_version} of the chart; this is ${MACHINE_VERSION}`,
+      `The snapshot at ${seq} is of version ${version} of the chart; this is ${MACHINE_VERSION}`,
     );
-    return null;
   }
   try {
-    return createDummy(base.snapshot);
+    const snapshot = upgraded(base.snapshot, version);
+    return snapshot === null ? null : createDummy(snapshot);
   } catch (error) {
-    remarks.push(`The snapshot at ${base.seq} does not restore: ${(error as Error).message}`);
+    remarks.push(`The snapshot at ${seq} does not restore: ${(error as Error).message}`);
     return null;
   }
 }
@@ -236,12 +238,13 @@ function compare(
   const journal = outcome(accepted, value);
   let machine: string;
   try {
-    const moved = dummy.tell(event as SessionEvent);
+    const moved = dummy.take(event as SessionEvent);
+    if (moved.accepted === accepted && isSameValue(moved.snapshot.value, value)) return null;
     machine = outcome(moved.accepted, moved.snapshot.value);
   } catch (error) {
     machine = `fails: ${error instanceof Error ? error.message : String(error)}`;
   }
-  return journal === machine ? null : { seq, event: type, journal, machine };
+  return { seq, event: type, journal, machine };
 }
 
 function outcome(accepted: boolean, value: unknown): string {

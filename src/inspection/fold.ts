@@ -14,7 +14,7 @@ import {
 } from '../../machines/index.ts';
 import type { SessionEvent } from '../../machines/session-events.ts';
 import { inspectStep, snapshotOf, storedForm } from '../../machines/step.ts';
-import { upgraded } from '../../machines/upgrade.ts';
+import { isSameValue, upgraded, upgradedValue } from '../../machines/upgrade.ts';
 import type { SessionSnapshot } from '../../machines/view.ts';
 import type { InspectChild, InspectMachine } from '../protocol/inspect.ts';
 import type { JournalBase, JournalRow } from '../store/queries/journal.ts';
@@ -89,13 +89,13 @@ export interface Step {
   children: readonly InspectChild[] | null;
 }
 
-/** A stubbed actor that is told one event after the other. */
+/** A stubbed actor that takes one event after the other. */
 export interface Dummy {
   readonly snapshot: SessionSnapshot;
   /** Its child actors that run. */
   readonly children: readonly InspectChild[];
   /** @throws what the chart throws: the event lacks what a step needs; the dummy is dead then */
-  tell(event: SessionEvent): Move;
+  take(event: SessionEvent): Move;
 }
 
 /**
@@ -115,7 +115,7 @@ export function createDummy(saved: unknown): Dummy {
     get children() {
       return children;
     },
-    tell(event) {
+    take(event) {
       if (!snapshot.can(event)) return unmoved(dummy);
       let taken: string[] | null = [];
       const step = inspectStep(snapshot, event, (microstep) => {
@@ -169,8 +169,8 @@ export interface Fold {
 /**
  * Begins a fold.
  *
- * @param base  the snapshot to begin with; none, or one of another version of the chart, gives steps with
- *   their state values only
+ * @param base  the snapshot to begin with; none, or one of a version of the chart that is not read any more,
+ *   gives steps with their state values only
  */
 export function createFold(base: JournalBase | null): Fold {
   let dummy = base === null ? null : dummyAt(base);
@@ -180,10 +180,11 @@ export function createFold(base: JournalBase | null): Fold {
     if (!dummy) return null;
     if (!accepted) return unmoved(dummy);
     try {
-      const moved = dummy.tell(JSON.parse(event) as SessionEvent);
-      return moved.accepted && JSON.stringify(moved.snapshot.value) === value ? moved : null;
+      const moved = dummy.take(JSON.parse(event) as SessionEvent);
+      const isSame = moved.accepted && isSameValue(moved.snapshot.value, JSON.parse(value));
+      return isSame ? moved : null;
     } catch {
-      // The journal holds no more of a very large event than its size: it cannot be told again.
+      // The journal holds no more of a very large event than its size: it cannot be replayed.
       return null;
     }
   }
@@ -195,8 +196,9 @@ export function createFold(base: JournalBase | null): Fold {
     get children() {
       return dummy?.children ?? null;
     },
-    apply(row) {
-      const moved = move(row);
+    apply(journalled) {
+      const moved = move(journalled);
+      const row = { ...journalled, value: textOfValue(moved, journalled) };
       // From a step that does not fold on, nothing is certain but the values the journal itself holds.
       if (!moved) dummy = null;
       const changed = row.accepted && row.value !== value;
@@ -211,6 +213,11 @@ export function createFold(base: JournalBase | null): Fold {
       };
     },
   };
+}
+
+/** The state value of a step in today's form: exact where it folds. */
+function textOfValue(moved: Move | null, { value }: JournalRow): string {
+  return JSON.stringify(moved?.snapshot.value ?? upgradedValue(JSON.parse(value)));
 }
 
 function dummyAt({ machineVersion, snapshot }: JournalBase): Dummy | null {

@@ -117,7 +117,7 @@ function snapshotAt(session: string, { step, before }: Found): Moment {
   };
 }
 
-/** A step as it is told. */
+/** A step as it is sent. */
 export function recordOf(session: string, step: Step): InspectRecord {
   const { row, changed, edges, facts, children } = step;
   return {
@@ -125,7 +125,7 @@ export function recordOf(session: string, step: Step): InspectRecord {
     session,
     seq: row.seq,
     at: row.at,
-    origin: row.origin as InspectOrigin,
+    origin: originOf(row.origin),
     ...callerFrom(row.caller),
     event: { type: typeOf(row.event) },
     value: valueFrom(row.value),
@@ -136,6 +136,11 @@ export function recordOf(session: string, step: Step): InspectRecord {
     children,
     revision: row.revision,
   };
+}
+
+/** Earlier builds journalled what the server itself sent under another name. */
+function originOf(journalled: string): InspectOrigin {
+  return journalled === 'house' ? 'server' : (journalled as InspectOrigin);
 }
 
 /** Who sent an event, where the journal names a caller. */
@@ -162,7 +167,7 @@ function missing(sessionId: string, seq: number): OrbitError {
  * is there; the rest is found by going back through the journal, as far as it goes.
  */
 
-/** Tells the lives of child actors. */
+/** Describes the lives of child actors. */
 export interface ActorLifetimes {
   /**
    * The newest life of that child up to event `seq` (null: now).

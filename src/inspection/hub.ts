@@ -1,6 +1,6 @@
 /**
- * The hub: hears of every committed event from the ledger, in one place and after the fact, and tells
- * those who look: changed rows of all sessions every 100 ms, records of followed sessions every 50 ms.
+ * The hub: gets every committed event from the ledger, in one place and after the fact, and sends
+ * those who look what is new: changed rows of all sessions every 100 ms, records of followed sessions every 50 ms.
  * Nothing of it runs inside `actor.send`, so it can neither slow a transition down nor throw into one,
  * and nothing is sent that a crash could undo. Without a watcher a commit costs one comparison.
  */
@@ -40,7 +40,7 @@ export interface Hub {
   onCommitted: CommitListener;
   /** The result lets go of it. */
   attach(outlet: InspectOutlet): () => void;
-  /** Records of the segment's session are told from its end on; counted, `unfollow` as often. */
+  /** Records of the segment's session are sent from its end on; counted, `unfollow` as often. */
   follow(segment: Segment): void;
   unfollow(sessionId: string): void;
   /** Sends what has gathered of a session now: the client that joins next has it already. */
@@ -60,17 +60,17 @@ interface HubCounts {
 }
 
 type After = (delayMs: number, callback: () => void) => void;
-type Tell = (run: (outlet: InspectOutlet) => void) => void;
+type SendTo = (run: (outlet: InspectOutlet) => void) => void;
 
 /** @param deps.after calls back once, later; tests may call back at once */
 export function createHub(deps: { segments: Segments; log: Logger; after?: After }): Hub {
   const { segments, log, after = later } = deps;
   const counts: HubCounts = { outlets: 0, followed: 0, records: 0, rows: 0, errors: 0 };
   const rates = createRates();
-  const { guarded, tell, attach } = createOutlets(log, counts);
+  const { guarded, sendTo, attach } = createOutlets(log, counts);
   const followers = createFollowers(segments, counts);
-  const rows = gatherRows(after, tell, counts);
-  const records = gatherRecords(after, tell, counts);
+  const rows = gatherRows(after, sendTo, counts);
+  const records = gatherRecords(after, sendTo, counts);
 
   return {
     onCommitted(live, item, committed) {
@@ -81,7 +81,7 @@ export function createHub(deps: { segments: Segments; log: Logger; after?: After
         const record = followers.recordOf(item, committed);
         if (record) records.note(record);
       });
-      tell((outlet) => outlet.committed?.(live, item, committed));
+      sendTo((outlet) => outlet.committed?.(live, item, committed));
     },
     attach(outlet) {
       const detach = attach(outlet);
@@ -113,7 +113,7 @@ function createOutlets(log: Logger, counts: HubCounts) {
 
   return {
     guarded,
-    tell(run: (outlet: InspectOutlet) => void): void {
+    sendTo(run: (outlet: InspectOutlet) => void): void {
       for (const outlet of outlets) guarded(() => run(outlet));
     },
     attach(outlet: InspectOutlet): () => void {
@@ -156,14 +156,14 @@ function createFollowers(segments: Segments, counts: HubCounts) {
 }
 
 /** Rows gather, the newest of each session, in the order of their last change. */
-function gatherRows(after: After, tell: Tell, counts: HubCounts) {
+function gatherRows(after: After, sendTo: SendTo, counts: HubCounts) {
   const waiting = new Map<string, InspectRow>();
 
   function flush(): void {
     const rows = [...waiting.values()];
     waiting.clear();
     counts.rows += rows.length;
-    tell((outlet) => outlet.rows?.(rows));
+    sendTo((outlet) => outlet.rows?.(rows));
   }
 
   return {
@@ -176,7 +176,7 @@ function gatherRows(after: After, tell: Tell, counts: HubCounts) {
 }
 
 /** Records gather by session, all of them, in order. */
-function gatherRecords(after: After, tell: Tell, counts: HubCounts) {
+function gatherRecords(after: After, sendTo: SendTo, counts: HubCounts) {
   const waiting = new Map<string, InspectRecord[]>();
 
   function flush(sessionId: string): void {
@@ -184,7 +184,7 @@ function gatherRecords(after: After, tell: Tell, counts: HubCounts) {
     if (!records) return;
     waiting.delete(sessionId);
     counts.records += records.length;
-    tell((outlet) => outlet.records?.(sessionId, records));
+    sendTo((outlet) => outlet.records?.(sessionId, records));
   }
 
   return {

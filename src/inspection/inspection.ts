@@ -52,7 +52,7 @@ export interface Inspection {
   hello(scopes: InspectScope[]): Promise<InspectHello>;
   /**
    * Brings a page up to date about a session. When it resolves, everything up to the answer's end has been
-   * told or is in the answer; the caller joins the session's room at once, without an await.
+   * sent or is in the answer; the caller joins the session's room at once, without an await.
    *
    * @throws OrbitError `not_found` and what reads throw
    */
@@ -210,7 +210,7 @@ async function watchFrom(
   const session = row.id;
   const earlier = await history.page(session, null);
   const { segment, first, last } = await segments.load(session, null);
-  // No await from here to the end: what is committed next is told in the room.
+  // No await from here to the end: what is committed next is sent into the room.
   hub.flush(session);
   hub.follow(segment);
   const fresh = segment.steps.filter((step) => step.row.seq <= last);

@@ -229,7 +229,7 @@ export function dryRun(
   }
   const event = { at, ...given } as unknown as SessionEvent;
   try {
-    const moved = createDummy(persisted(snapshot)).tell(event);
+    const moved = createDummy(persisted(snapshot)).take(event);
     if (!moved.accepted) {
       const { reason, ways } = judge(snapshot, { type, at });
       const words = reason ?? 'Its payload does not pass the guards; their fields are named';
@@ -265,7 +265,7 @@ export interface SendDeps {
 }
 
 /**
- * Tells a session an event and resolves when it is committed.
+ * Sends a session an event and resolves when it is committed.
  *
  * @throws OrbitError `bad_request` (a type that no client may send, fields that are missing or too many),
  *   `not_found`, `storage_unavailable`, `shutting_down`, `quarantined`

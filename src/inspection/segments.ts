@@ -106,7 +106,7 @@ export function createSegments(
       let tail = tails.get(sessionId);
       if (!tail || row.seq <= endOf(tail)) return null;
       if (row.seq !== endOf(tail) + 1 || !tail.fold) {
-        // Cannot happen while every commit is told; if it does, edges are unknown, not wrong.
+        // Cannot happen while every commit is passed on; if it does, edges are unknown, not wrong.
         tail = newSegment(sessionId, row.seq - 1, createFold(null));
         tails.set(sessionId, tail);
       }
@@ -170,7 +170,7 @@ function folded(sessionId: string, base: JournalBase | null, rows: readonly Jour
 function goOn(segment: Segment, base: JournalBase | null, rows: readonly JournalRow[]): boolean {
   const { fold, steps } = segment;
   const end = endOf(segment);
-  // Meanwhile it may have grown by what was committed and told live.
+  // Meanwhile it may have grown by what was committed and sent live.
   const fresh = rows.filter((row) => row.seq > end);
   const isNext = base === null && (fresh[0]?.seq ?? end + 1) === end + 1;
   if (!isNext || !fold) return false;

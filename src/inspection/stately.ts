@@ -1,7 +1,7 @@
 /**
  * Our sessions in the words of `@statelyai/inspect` 0.7: an actor when it is first seen, then an event and
  * a snapshot for each commit. The package reads nothing else (microsteps are dropped by it), so edges are
- * told on `/inspect` only. Ids carry the database's epoch: unique over restarts and over servers.
+ * sent on `/inspect` only. Ids carry the database's epoch: unique over restarts and over servers.
  */
 import { sessionMachine } from '../../machines/index.ts';
 import { OrbitError } from '../errors.ts';
@@ -73,8 +73,8 @@ export function createStatelyFeed(deps: {
         .map((one) => [one.id, actorOf(one)]);
     },
     moved(live, item) {
-      const told = event(item);
-      return item.accepted ? [told, snapshot(item, live.head.snapshot)] : [told];
+      const taken = event(item);
+      return item.accepted ? [taken, snapshot(item, live.head.snapshot)] : [taken];
     },
   };
 }

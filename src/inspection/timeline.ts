@@ -45,7 +45,7 @@ export function createTimelines(writer: Pick<Writer, 'read'>) {
     );
     const known = kept.get(sessionId);
     const next = rows[0]?.seq ?? 0;
-    // Retention has cut the journal: what is kept tells of events that are gone, so it is read anew.
+    // Retention has cut the journal: what is kept shows events that are gone, so it is read anew.
     if (known && (known.first !== first || next > known.builder.last + 1)) {
       kept.delete(sessionId);
       return timeline(sessionId);

@@ -1,6 +1,7 @@
 /**
  * What the page shows of an actor: the value of its chart in words, and its context, cut and redacted.
  */
+import { upgradedValue } from '../../machines/upgrade.ts';
 import type { Json, StateValue } from '../protocol/inspect.ts';
 import { redact } from './redact.ts';
 
@@ -31,9 +32,9 @@ export function isActive(value: StateValue, stateId: string): boolean {
   return true;
 }
 
-/** Reads a state value as it stands in the journal. */
+/** Reads a state value as it stands in the journal, in the form of today's chart. */
 export function valueFrom(text: string): StateValue {
-  return JSON.parse(text) as StateValue;
+  return upgradedValue(JSON.parse(text)) as StateValue;
 }
 
 /** The value of region `link`; null in a chart without one. */

@@ -89,7 +89,7 @@ const BODY = ['too_large', 'unsupported_media_type'] as const;
 /** What a change of a session may be refused for. */
 const ACTING = [...OF_SESSION, ...BODY, 'watched_only', 'no_connector', 'quarantined'] as const;
 
-/** An operation as the document tells it. */
+/** An operation as the document describes it. */
 export interface Operation {
   method: 'get' | 'post';
   /** `:id` stands for a session's. */

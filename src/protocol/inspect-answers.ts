@@ -148,7 +148,7 @@ export interface Cause {
 
 /** A child actor from its start to its end, as far as the journal goes. */
 export interface ChildLife extends InspectChild {
-  /** Null: before the oldest event that is kept or can be told. */
+  /** Null: before the oldest event that is kept or can be shown. */
   started: Cause | null;
   /** Null while it runs. */
   ended: Cause | null;
@@ -187,7 +187,7 @@ export interface InspectStats {
   pages: number;
   watched: number;
   stately: number;
-  /** Since the start: records told, rows told, errors swallowed. */
+  /** Since the start: records sent, rows sent, errors swallowed. */
   records: number;
   rows: number;
   errors: number;
@@ -251,7 +251,7 @@ export interface InspectRecord {
   /** Whether `value` differs from the one before. */
   changed: boolean;
   /**
-   * Edges taken, in order, eventless ones too: ids of `machines/describe.ts`. Null when it cannot be told:
+   * Edges taken, in order, eventless ones too: ids of `machines/describe.ts`. Null when it is not known:
    * no base to fold from, or another version of the chart wrote it.
    */
   edges: string[] | null;

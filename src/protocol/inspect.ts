@@ -1,7 +1,7 @@
 /**
  * What the page and the server say to each other on the socket.io namespace `/inspect`, protocol 1.
  * Types only: the server answers with them, the visualizer imports them. A moment is named by session
- * and journal number (`seq`), so it means the same before and after a restart. Nothing is told before
+ * and journal number (`seq`), so it means the same before and after a restart. Nothing is sent before
  * it is committed, and everything that leaves is redacted.
  *
  * The page connects with `io('/inspect', { auth: { token } })`; without a token it must be local. Each
@@ -114,7 +114,7 @@ export interface InspectRow {
   doing?: InspectDoing | null;
   /** Subagents that run; absent where that is not known. */
   agents?: number;
-  /** Part of the model's context that is used, 0 to 1; null where the provider does not tell. */
+  /** Part of the model's context that is used, 0 to 1; null where the provider does not report it. */
   context?: number | null;
   /** When the turn that runs began, ISO 8601 UTC; null while none runs, absent where that is not known. */
   working_since?: string | null;
@@ -162,7 +162,7 @@ export interface InspectWaiting {
   since: string;
 }
 
-/** What the server tells by itself, by name of the socket.io event. */
+/** What the server sends by itself, by name of the socket.io event. */
 export interface InspectServerEvents {
   hello: (hello: InspectHello) => void;
   /** Rows that changed, each whole, at most every 100 ms; volatile: a slow page gets the next ones. */
@@ -223,7 +223,7 @@ export interface InspectRequests {
     Answer<DryRun>,
   ];
   /**
-   * An event told to the live session, by a caller with `control`: one of `hello.sendable`, checked against
+   * An event sent to the live session, by a caller with `control`: one of `hello.sendable`, checked against
    * its schema, stamped by the server, journalled with origin `visualizer` also when the chart refuses it.
    */
   send: [{ session: string; event: { type: string; [key: string]: Json } }, Answer<Sent>];

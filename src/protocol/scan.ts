@@ -129,7 +129,7 @@ const REASONS: Record<JsonError, string> = {
   forbidden_key: 'the key __proto__ is not allowed',
 };
 
-/** The refusal that tells a sender about a flaw; a `parse_error` (422). */
+/** The refusal that shows a sender a flaw; a `parse_error` (422). */
 export function jsonError(flaw: JsonError): OrbitError {
   return new OrbitError('parse_error', { reason: REASONS[flaw] });
 }

@@ -88,7 +88,7 @@ export interface AccessItem {
   change: TokenChange;
 }
 
-/** A change of who is notified, or of what was told. Of no session; what changes nothing is a `duplicate`. */
+/** A change of who is notified, or of which needs were sent. Of no session; what changes nothing is a `duplicate`. */
 export interface NotifyItem {
   kind: 'notify';
   sessionId: '';
@@ -105,7 +105,7 @@ export type Item = EventItem | PendingItem | CheckpointItem | AccessItem | Notif
 export interface KnownFact {
   /** Its place among the facts of the item. */
   at: number;
-  /** JSON of the change that it came to; null when it told nothing new. Then it takes no revision. */
+  /** JSON of the change that it came to; null when it brought nothing new. Then it takes no revision. */
   fact: string | null;
 }
 
@@ -203,7 +203,7 @@ export type Read =
   | { kind: 'usage'; by: UsageBy; from: number; to: number; offsetMinutes: number }
   /** Tokens and pairing codes that are good; `seen`: the version that is known. */
   | { kind: 'tokens'; seen: number | null }
-  /** Channels, needs that were told, quiet hours; `seen`: the version that is known. */
+  /** Channels, needs that were sent, quiet hours; `seen`: the version that is known. */
   | { kind: 'notify'; seen: number | null }
   /** How much there is, for who watches the server. */
   | { kind: 'totals' };
@@ -341,7 +341,7 @@ export interface Opened {
   processes: Array<{ pid: number; sessionId: string }>;
   /** Processes that bore a session which had not ended, with their start times. */
   bearers: Bearer[];
-  /** Files that sessions are told from, the newest sessions first. */
+  /** Files from which sessions are shown, the newest sessions first. */
   tails: (StoredTail & { provider: string })[];
   /** Watched sessions of the last day of whose transcript nothing was stored, the newest first. */
   unread: Unread[];

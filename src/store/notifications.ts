@@ -1,12 +1,12 @@
 /**
- * Notifications in the database: channels, needs that were told, muted sessions, quiet hours. As with tokens the command
+ * Notifications in the database: channels, needs that were sent, muted sessions, quiet hours. As with tokens the command
  * line changes channels beside a running server, which notices within half a second.
  */
 import Database from 'better-sqlite3';
 import { EXIT, ExitError } from '../exit.ts';
 import type { Sqlite } from './database.ts';
 
-/** Where a channel sends, and what it needs for that. Holds secrets: never told to a client. */
+/** Where a channel sends, and what it needs for that. Holds secrets: never sent to a client. */
 export type ChannelConfig =
   | { kind: 'push'; endpoint: string; p256dh: string; auth: string }
   /** `secret`: `whsec_` and base64, as the Standard Webhooks write it. */
@@ -43,7 +43,7 @@ export type NotifyChange =
 /** All that the server needs to know. */
 export interface NotifyState {
   channels: Channel[];
-  /** Needs that were told and are not settled. */
+  /** Needs that were sent and are not settled. */
   open: { id: string; session_id: string }[];
   muted: string[];
   quiet: QuietHours | null;
@@ -126,7 +126,7 @@ export function createNotifyRead(database: Sqlite): (seen: number | null) => Not
 /**
  * Makes a change for the server, inside its transaction.
  *
- * @returns false for a need that was told before
+ * @returns false for a need that was sent before
  */
 export function applyNotifyChange(database: Sqlite, change: NotifyChange, at: string): boolean {
   const run = (sql: string, ...values: unknown[]) => database.prepare(sql).run(...values).changes;

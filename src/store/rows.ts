@@ -73,7 +73,7 @@ export function createRows(database: Sqlite) {
      * Applies one fact. What belongs into the session's own row waits in the draft until `close`.
      *
      * @param revision  the fact's own for messages to subscribers, the current one for notes
-     * @returns what is told instead of a fact about a message that is known: its change, or null for nothing
+     * @returns what is sent instead of a fact about a message that is known: its change, or null for nothing
      * @throws SqliteError, TypeError, Error when the fact can never be stored
      */
     applyFact: (draft: SessionDraft, fact: Fact, revision: number) =>
@@ -135,7 +135,7 @@ const WRITERS: { [Type in Fact['type']]: WriteFact<FactOf<Type>> } = {
   tail_noted: ({ statements }, _, { type, ...tail }) => {
     statements.putTail.run(tail);
   },
-  // What was taken back cannot be told by rows that are still there: only a snapshot can.
+  // Rows that are still there cannot show what was taken back: only a snapshot can.
   thread_rolled_back: (_, draft, __, revision) => {
     draft.columns.snapshot_base = revision;
   },

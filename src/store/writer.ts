@@ -63,9 +63,9 @@ export interface Writer {
   read<R extends Read>(read: R): Promise<ReadResults[R['kind']]>;
   /** Why nothing can be stored right now (`disk_full`, `busy`, `read_only`, `io_error`...), or null. */
   readonly trouble: string | null;
-  /** Tells when trouble begins, changes and ends (null). */
+  /** Calls the listener when trouble begins, changes and ends (null). */
   onTrouble(listener: StorageErrorListener): void;
-  /** Tells that the writer thread died: nothing can be stored any more, the process has to end. */
+  /** Calls the listener when the writer thread died: nothing can be stored any more, the process has to end. */
   onCrash(listener: (error: Error) => void): void;
   readonly backlog: Backlog;
   /**
@@ -126,7 +126,7 @@ class ThreadedWriter implements Writer {
     this.#log = deps.log;
     this.#troubles = createStorageErrors(deps.log);
     this.onTrouble = this.#troubles.listen;
-    this.#worker.on('message', (message: FromThread) => this.#heard(message));
+    this.#worker.on('message', (message: FromThread) => this.#take(message));
     this.#worker.on('error', (error) => this.#crashed(error));
     this.#worker.on('exit', (code) => this.#exited(code));
     this.#damageWatch = watchForDamage({ ...deps, found: (damage) => this.#freeze(damage) });
@@ -210,8 +210,8 @@ class ThreadedWriter implements Writer {
     });
   }
 
-  /** `closed` is followed by the thread's exit; what else there is was heard by openWriter. */
-  #heard(message: FromThread): void {
+  /** `closed` is followed by the thread's exit; what else there is was taken by openWriter. */
+  #take(message: FromThread): void {
     if (message.type === 'undone') {
       const sessions = message.sessions.slice(0, 20).join(' ');
       this.#log.warn('persistence.foreign_rows.put_back', {
@@ -318,7 +318,7 @@ class ThreadedWriter implements Writer {
     this.#closing?.resolve();
   }
 
-  /** From here on nothing is taken, and who waits for an answer is told why. */
+  /** From here on nothing is taken, and who waits for an answer gets the reason. */
   #end(why: Error): void {
     this.#ended = why;
     this.#damageWatch.stop();

@@ -294,7 +294,12 @@ describe('the address of a push service', () => {
   ])('https://%s/ is refused unless it is allowed, and nothing is sent there', async (host) => {
     await using other = await startTestServer({ flags: { requireAuth: true, authToken: OWNER } });
     const { subscription } = createDevice(`https://${host}/x`);
-    const told = await ask('/api/messages', { type: 'subscribe_push', ...subscription }, OWNER, other);
+    const told = await ask(
+      '/api/messages',
+      { type: 'subscribe_push', ...subscription },
+      OWNER,
+      other,
+    );
     expect(told.status).toBe(422);
     expect(JSON.stringify(told.body)).toContain('--allow-private-push');
   });

@@ -225,7 +225,7 @@ async function cutJournal(
     )
     .pluck()
     .all(session, seq);
-  for (const row of rows) dummy.tell(JSON.parse(row));
+  for (const row of rows) dummy.take(JSON.parse(row));
   database.prepare('DELETE FROM journal WHERE session_id = ? AND seq <= ?').run(session, seq);
   database
     .prepare('UPDATE journal_bases SET seq = ?, snapshot = ? WHERE session_id = ?')

@@ -21,9 +21,14 @@ export interface Stage {
   restart(): Promise<void>;
 }
 
-/** Opens a runtime in a data directory of its own. */
-export async function openStage(): Promise<Stage> {
+/**
+ * Opens a runtime in a data directory of its own.
+ *
+ * @param prepare  writes what is in the directory before
+ */
+export async function openStage(prepare?: (paths: DataPaths) => void): Promise<Stage> {
   const paths = temporaryDataPaths();
+  prepare?.(paths);
   const open = async () => {
     const writer = await openWriter({ paths, durability: 'normal', log: SILENT_LOGGER });
     return {

@@ -220,6 +220,20 @@ const MCP: Row[] = [
     [delta({})],
   ],
   [
+    'the end of another tool leaves the dialog of a server open',
+    [prompted(1), toolBegan(2, 't1', elic), toolBegan(3, 't2'), elicited(4, 'q1')],
+    toolEnded(5, 't2'),
+    'question',
+    [changed('tool-t2'), noted({}), delta()],
+  ],
+  [
+    'the end of one of two tool uses of a server leaves its dialog open',
+    [prompted(1), toolBegan(2, 't1', elic), toolBegan(3, 't2', elic), elicited(4, 'q1')],
+    toolEnded(5, 't2', elic),
+    'question',
+    [changed('tool-t2'), noted({}), delta()],
+  ],
+  [
     'the end of its only tool use closes the dialog of a server',
     [prompted(1), toolBegan(2, 't1', elic), elicited(4, 'q1')],
     toolEnded(5, 't1', elic),

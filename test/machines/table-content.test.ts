@@ -1,8 +1,10 @@
 /** What is told and moves nothing: messages, tokens, papers, names and fields. */
 import { describe, expect, it } from 'vitest';
-import { asked, began, messageOf, prompted, report, toolBegan } from './events.ts';
+import type { SeenFields, SessionEvent } from '../../machines/session-events.ts';
+import { draftOf } from '../../machines/steps/draft.ts';
+import { asked, began, messageOf, prompted, report, stopped, toolBegan } from './events.ts';
 import { changed, delta, listed, noted, type Row, said, shown, testRows } from './rows.ts';
-import { stage } from './stage.ts';
+import { at, ID, stage } from './stage.ts';
 
 const usage = { input_tokens: 5, output_tokens: 6, cached_tokens: 7, context_window: 200_000 };
 
@@ -15,11 +17,25 @@ const CONTENT: Row[] = [
     [said({ id: 'm1' }), delta({ last_message: 'hi' })],
   ],
   [
+    'the first words of another client in the thread name the session',
+    [report(1, 'message.added', { message: messageOf('m1', 'assistant', 'hi') })],
+    report(2, 'message.added', { message: messageOf('m2', 'user', 'fix it') }),
+    'idle',
+    [said({ id: 'm2' }), delta({ first_prompt: 'fix it', last_message: 'fix it' })],
+  ],
+  [
     'a changed message is told by its id',
     [],
     report(1, 'message.changed', { update: { messageId: 'm1', changes: { content: 'hi there' } } }),
     'idle',
     [changed('m1', { content: 'hi there' }), delta({})],
+  ],
+  [
+    'a text that was streamed is whole now: the list quotes it whole',
+    [report(1, 'message.added', { message: messageOf('m1', 'assistant', 'hi'), isOpen: true })],
+    report(2, 'message.changed', { update: { messageId: 'm1', changes: { content: 'hi there' } } }),
+    'idle',
+    [changed('m1', { content: 'hi there' }), delta({ last_message: 'hi there' })],
   ],
   [
     'tokens are told as they were counted',
@@ -88,6 +104,65 @@ const CONTENT: Row[] = [
 
 describe('content', () => testRows(CONTENT));
 
+/** What clients see of a session's surroundings, and what only its row keeps. */
+const SHOWN = {
+  permission_mode: 'plan',
+  current_cwd: '/home/dev/shop/api',
+  model: 'opus',
+  effort: 'high',
+  engine: 'shared',
+  resume_command: 'claude --resume',
+  git_branch: 'main',
+  git_sha: 'abc123',
+  approval_policy: 'never',
+  sandbox_mode: 'read-only',
+  summary: 'The shop',
+} as const satisfies SeenFields;
+const KEPT = {
+  transcript_path: '/home/dev/t.jsonl',
+  terminal_session_id: 'tab-1',
+  terminal_app: 'iTerm',
+  agent_pid: 7,
+} as const satisfies Required<Omit<SeenFields, keyof typeof SHOWN>>;
+
+describe('fields that any report may bring', () => {
+  it.each(Object.entries(SHOWN))('%s is sent to subscribers', (name, value) => {
+    const scene = stage();
+    const { facts } = scene.send(report(1, 'fields.updated', { fields: { [name]: value } }));
+    expect(facts).toMatchObject([delta({ [name]: value })]);
+    expect(scene.context().session).toMatchObject({ [name]: value });
+  });
+
+  it.each(Object.entries(KEPT))('%s goes into the row of the session alone', (name, value) => {
+    const { facts } = stage().send(report(1, 'fields.updated', { fields: { [name]: value } }));
+    expect(facts).toEqual([{ ...noted({ [name]: value }), session_id: ID }]);
+  });
+});
+
+/** They say nothing of what the session does. */
+const ASIDES: SessionEvent[] = (
+  [
+    'process.seen',
+    'process.suspended',
+    'transcript.read',
+    'cost.added',
+    'approval.decided',
+    'question.answered',
+    'waiter.left',
+    'words.submitted',
+    'words.withdrawn',
+    'words.expired',
+    'words.lost',
+    'words.seen',
+    'server.restarted',
+  ] as const
+).map((type) => ({ type, at: at(9) }) as SessionEvent);
+
+it.each(ASIDES)('$type makes no report about the whole session old', (event) => {
+  const { context } = stage([prompted(1)]).snapshot();
+  expect(draftOf(context, event).context.newestAt).toBe(at(1));
+});
+
 const read = (n: number, more: object = {}) =>
   report(n, 'transcript.read', { witness: 'transcript', messages: [], behind: null, ...more });
 const OPUS = report(1, 'fields.updated', { fields: { model: 'opus' } });
@@ -143,13 +218,19 @@ describe('a transcript', () => {
     ],
   ]);
 
+  it('shows a compaction that is over: the end of the turn changes nothing of it', () => {
+    const scene = stage([prompted(1), read(2, { compacted: 'c1' })]);
+    const { facts } = scene.send(stopped(3));
+    expect(facts.filter(({ type }) => type === 'message_updated')).toEqual([]);
+  });
+
   it('is a sign of life by its messages, not by being read', () => {
     const activity = (more: object) => {
       const scene = stage([], {});
       scene.send(read(5, more));
       return scene.context().session.last_activity_at;
     };
-    expect(activity({ messages: TALK })).not.toBe(null);
+    expect(activity({ messages: TALK.slice(0, 1) })).not.toBe(null);
     expect(activity({})).toBe(null);
   });
 });

@@ -167,9 +167,17 @@ describe('a thread that others hold', () => {
     expect(refusalOf(scene.snapshot(), decided(7, 'denied'))).toBe('already_resolved');
   });
 
-  it('takes no decision while there is no connection', () => {
-    const scene = stage([...ASKS, away(6)], SHARED);
-    expect(refusalOf(scene.snapshot(), decided(7))).toBe('no_connector');
+  it.each([
+    ['while there is no connection', []],
+    ['while the connection is made', [wanted(7)]],
+    [
+      'after it could not be made',
+      [wanted(7), report(8, 'link.failed', { reason: 'gone' }), asked(9, 'r1', 't1')],
+    ],
+  ])('takes no decision %s', (_, more) => {
+    const scene = stage([...ASKS, away(6), ...more], SHARED);
+    expect(scene.phase()).toBe('permission');
+    expect(refusalOf(scene.snapshot(), decided(10))).toBe('no_connector');
   });
 
   it('is not cut off by a loss that is told of a session with a process of its own', () => {

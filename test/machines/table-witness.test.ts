@@ -53,6 +53,27 @@ const interrupted = (n: number) => report(n, 'interruption.seen', { witness: 'tr
 
 const ROWS: Row[] = [
   [
+    'an old word of work closes no request that an agent has made since',
+    [agentBegan(1, 'a1'), toolBegan(2, 't1@a1'), asked(4, 'r1', 't1@a1')],
+    busy(3),
+    'permission',
+    [],
+  ],
+  [
+    'a process that leaves in the moment of the newest hook ends the session',
+    [prompted(1)],
+    of(left(1), { witness: 'process' }),
+    'ended',
+    [noted({}), delta({ work_status: 'ended' }), { type: 'session_ended' }],
+  ],
+  [
+    'any other source that says so in the moment of the newest hook is not believed',
+    [prompted(1)],
+    of(left(1), { witness: 'registry' }),
+    'working',
+    [],
+  ],
+  [
     'an interruption in the transcript ends the turn and its request where no registry speaks',
     ASKED,
     interrupted(4),
@@ -366,6 +387,12 @@ const ROWS: Row[] = [
     [],
   ],
 ];
+
+it('work without a prompt takes no number from an end of a turn that is older than it', () => {
+  const scene = stage([prompted(1), stopped(2), standing(busy(5))]);
+  scene.send(stopped(3));
+  expect([scene.isTurnOpen(), scene.context().turn.count]).toEqual([true, 1]);
+});
 
 describe('other witnesses', () => {
   testRows(ROWS);

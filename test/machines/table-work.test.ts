@@ -1,5 +1,6 @@
 /** What counts as work: the model, a tool in the foreground, an agent in the background; nothing else. */
 import { describe, expect, it } from 'vitest';
+import type { SessionEvent } from '../../machines/session-events.ts';
 import {
   agentBegan,
   agentEnded,
@@ -199,5 +200,31 @@ describe('an undo', () => {
     const { facts } = scene.send(report(3, 'undo.started', { text: null }));
     expect(scene.context().turn.count).toBe(1);
     expect(facts[0]).not.toHaveProperty('changes.turn_count');
+  });
+});
+
+describe('a prompt of a CLI that gives no ids, from hooks that are registered twice', () => {
+  /** The same words again, `n` milliseconds after the day began. */
+  const again = (n: number) => ({ ...prompted(n, 'fix it'), promptId: null });
+
+  it('is one turn with one message', () => {
+    const scene = stage([again(1000)]);
+    const { facts } = scene.send(again(1250));
+    expect(facts.map(({ type }) => type)).not.toContain('message_appended');
+    expect(scene.context().turn.count).toBe(1);
+  });
+
+  it.each<[string, SessionEvent[]]>([
+    ['that comes a moment later is another prompt', [again(1000), again(1251)]],
+    [
+      'that comes after work of the turn is another prompt',
+      [again(1000), toolBegan(1001, 't1'), again(1002)],
+    ],
+    [
+      'of other words is another prompt',
+      [again(1000), { ...prompted(1001, 'and this'), promptId: null }],
+    ],
+  ])('%s', (_, events) => {
+    expect(stage(events).context().turn.count).toBe(2);
   });
 });

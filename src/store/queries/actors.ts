@@ -28,10 +28,10 @@ interface ActorRow extends SummaryRow {
 /** More terminals than are ever open. */
 const MAX_PROCESSES = 200;
 
-/** Files looked at after a start: what older sessions wrote meanwhile is read when they are heard of again. */
+/** Files looked at after a start: what older sessions wrote meanwhile is read when they are reported again. */
 const MAX_TAILS = 256;
 
-/** Sessions at work that are live from the start: the others are made so when they are heard of or asked for. */
+/** Sessions at work that are live from the start: the others are made so when they are reported or asked for. */
 const MAX_WORKING = 64;
 
 const BUSY = new Set(['working', 'permission', 'question']);
@@ -60,7 +60,7 @@ export class ActorReads {
   }
 
   /**
-   * Sessions that waited for an answer or had a connector when they were last heard of, for the restart changes
+   * Sessions that waited for an answer or had a connector when they were last reported, for the restart changes
    * them, and the newest of those that worked.
    */
   busy(): StoredActor[] {
@@ -100,12 +100,12 @@ export class ActorReads {
     return orNothing(() => this.#statements.bearers.all()).flatMap(bearersIn);
   }
 
-  /** Files that sessions are told from, of the watched sessions that were last heard of. */
+  /** Files from which sessions are shown, of the watched sessions that were last reported. */
   tails(): Opened['tails'] {
     return orNothing(() => this.#statements.tails.all());
   }
 
-  /** Transcripts that were named and not read, of the watched sessions that were last heard of. */
+  /** Transcripts that were named and not read, of the watched sessions that were last reported. */
   unread(): Opened['unread'] {
     return orNothing(() => this.#statements.unread.all());
   }

@@ -80,7 +80,7 @@ function isJson(text: string): boolean {
   }
 }
 
-/** Who has everything still has to hear what is open, and behind a question its status (see `withFields`). */
+/** Who has everything still needs what is open, and behind a question its status (see `withFields`). */
 function upToDate(row: SessionRow, openApproval: string | null): string[] {
   if (openApproval === null) return [];
   const { work_status } = summaryFromRow(row);
@@ -90,7 +90,7 @@ function upToDate(row: SessionRow, openApproval: string | null): string[] {
   return [openApproval, encode(delta, row.revision)];
 }
 
-/** Whether rows can tell everything since then. 0 is what a client says that has nothing yet. */
+/** Whether rows can show everything since then. 0 is what a client says that has nothing yet. */
 function isReachable(since: number, { revision, snapshot_base }: SessionRow): boolean {
   return Number.isSafeInteger(since) && since > 0 && since >= snapshot_base && since < revision;
 }
@@ -196,14 +196,14 @@ function* changedMessages(
   since: number,
   amended: ReadonlySet<string>,
 ): Generator<MessageRow> {
-  const told = new Set<string>();
+  const sent = new Set<string>();
   for (const message of newestMessages.iterate(sessionId)) {
     if (message.created_revision <= since) break;
-    told.add(message.id);
+    sent.add(message.id);
     yield message;
   }
   for (const id of amended) {
-    const message = told.has(id) ? undefined : byId.get(id, sessionId);
+    const message = sent.has(id) ? undefined : byId.get(id, sessionId);
     if (message !== undefined) yield message;
   }
 }

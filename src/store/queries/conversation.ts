@@ -173,7 +173,7 @@ export function createPageReads(database: Sqlite) {
       return { ...page, message_count: count };
     },
 
-    /** Diffs of turns, the newest first asked for and the oldest first told. */
+    /** Diffs of turns, the newest first asked for and the oldest first sent. */
     turnDiffs({ sessionId, before, limit }: Asked<'turn-diffs'>): ReadResults['turn-diffs'] {
       if (statements.count.get(sessionId) === undefined) return { missing: 'Session' };
       const at =

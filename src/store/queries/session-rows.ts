@@ -13,7 +13,7 @@ import {
   type TokenUsage,
   type WorkStatus,
 } from '../../protocol/nouns.ts';
-import { TOLD_FIGURES } from '../row/columns.ts';
+import { REPORTED_FIGURES } from '../row/columns.ts';
 
 /** Columns a summary is made of; `has_open` comes from the open approvals. */
 export interface SummaryRow {
@@ -62,7 +62,7 @@ export interface SummaryRow {
 export const SUMMARY_COLUMNS = `
   id, provider, project_path, transcript_path, project_name, model, custom_name, summary, first_prompt,
   last_message, status, work_status, input_tokens, output_tokens, cached_tokens, context_window,
-  ${TOLD_FIGURES.join(', ')},
+  ${REPORTED_FIGURES.join(', ')},
   codex_integration_mode, claude_integration_mode, approval_policy, sandbox_mode, permission_mode,
   started_at, last_activity_at, git_branch, git_sha, current_cwd, effort, forked_from_session_id,
   link_state, link_reason, engine, resume_command,
@@ -140,16 +140,16 @@ export function usageFromRow(
     | 'output_tokens'
     | 'cached_tokens'
     | 'context_window'
-    | (typeof TOLD_FIGURES)[number]
+    | (typeof REPORTED_FIGURES)[number]
   >,
 ): TokenUsage {
-  const told = TOLD_FIGURES.map((name) => present(row, name));
+  const figures = REPORTED_FIGURES.map((name) => present(row, name));
   return {
     input_tokens: row.input_tokens ?? 0,
     output_tokens: row.output_tokens ?? 0,
     cached_tokens: row.cached_tokens ?? 0,
     context_window: row.context_window ?? 0,
-    ...Object.assign({}, ...told),
+    ...Object.assign({}, ...figures),
   };
 }
 

@@ -198,7 +198,7 @@ function shortener(limits: Limits, noteCut: () => void): (key: string, value: un
 
 /*
  * The plan as clients read it: JSON text of an array of steps. The reference
- * stored the provider's object with the list inside; such rows are told in the form that shows.
+ * stored the provider's object with the list inside; such rows are sent in the form that shows.
  */
 
 const MAX_STEPS = 200;

@@ -144,7 +144,7 @@ export function putComment(
   });
 }
 
-/** Empties a comment; its row stays to tell those who come back. */
+/** Empties a comment; its row stays for those who come back. */
 export function emptyComment(
   { emptyComment }: RowStatements,
   { session_id, comment_id }: { session_id: string; comment_id: string },

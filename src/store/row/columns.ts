@@ -66,7 +66,7 @@ export function columnsFromSummary(session: SessionSummary): Record<string, SqlV
   return { ...columns, ...columnsFromUsage(session.token_usage) };
 }
 
-/** The token columns, and what it has cost; what a provider does not tell keeps its old value. */
+/** The token columns, and what it has cost; what a provider does not report keeps its old value. */
 export function columnsFromUsage(usage: TokenUsage): Record<string, SqlValue> {
   return {
     input_tokens: usage.input_tokens,
@@ -74,12 +74,12 @@ export function columnsFromUsage(usage: TokenUsage): Record<string, SqlValue> {
     cached_tokens: usage.cached_tokens,
     context_window: usage.context_window,
     total_tokens: usage.input_tokens + usage.output_tokens,
-    ...told(usage),
+    ...reportedFigures(usage),
   };
 }
 
-/** Figures that not every provider tells, each a column of its name. */
-export const TOLD_FIGURES = [
+/** Figures that not every provider reports, each a column of its name. */
+export const REPORTED_FIGURES = [
   'context_tokens',
   'total_input_tokens',
   'cache_read_tokens',
@@ -88,9 +88,9 @@ export const TOLD_FIGURES = [
   'cost_usd',
 ] as const satisfies ReadonlyArray<keyof TokenUsage>;
 
-function told(usage: TokenUsage): Record<string, SqlValue> {
+function reportedFigures(usage: TokenUsage): Record<string, SqlValue> {
   const columns: Record<string, SqlValue> = {};
-  for (const name of TOLD_FIGURES) {
+  for (const name of REPORTED_FIGURES) {
     const figure = usage[name];
     if (figure !== undefined) columns[name] = figure;
   }

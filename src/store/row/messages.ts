@@ -33,9 +33,9 @@ export interface MessageTools {
 
 /**
  * Appends a message, unless it is there already: of a report that comes twice the first stays. One that two
- * sources tell is one: the second completes it.
+ * sources report is one: the second completes it.
  *
- * @returns what is told instead: for a known message of a watched session its change, or null when nothing of it is
+ * @returns what is sent instead: for a known message of a watched session its change, or null when nothing of it is
  *   new; for one that stands elsewhere than its source knows its place
  */
 export function appendMessage(
@@ -81,14 +81,14 @@ export function appendMessage(
   return place.after === fact.after ? undefined : { ...fact, after: place.after };
 }
 
-/** Two sources tell the same words within this time, ms. */
+/** Two sources report the same words within this time, ms. */
 const TWINS_WITHIN_MS = 5000;
 
-/** What made the id where the provider gives words none: who told them, by a key of its own. */
+/** What made the id where the provider gives words none: who reported them, by a key of its own. */
 const MADE_BY_KEY = ':key:';
 
 /**
- * Whether another source has told the same words under another id: one of the two ids then is made of the key of a
+ * Whether another source has reported the same words under another id: one of the two ids then is made of the key of a
  * hook, because that version of the provider names no prompt in its hooks.
  */
 function hasTwin(
@@ -141,7 +141,7 @@ function atEnd({ after: _, ...fact }: MessageAppended): MessageAppended {
   return fact;
 }
 
-/** Where reports about a watched session come from, of which several may tell the same message. */
+/** Where reports about a watched session come from, of which several may report the same message. */
 const WATCHES: ReadonlySet<string> = new Set(['hook', 'spool', 'transcript']);
 
 function completeMessage(
@@ -150,7 +150,7 @@ function completeMessage(
   message: Message,
   revision: number,
 ): MessageUpdated | null | undefined {
-  if (!TELLS_TWICE.has(draft.origin)) return undefined;
+  if (!REPORTS_TWICE.has(draft.origin)) return undefined;
   const { id: message_id, session_id } = message;
   const stored = tools.statements.message.get(message_id, session_id);
   if (stored === undefined) return undefined;
@@ -162,12 +162,12 @@ function completeMessage(
   return updated;
 }
 
-/** A connector that joins a thread anew tells what it finds there, of which much is known. */
-const TELLS_TWICE: ReadonlySet<string> = new Set([...WATCHES, 'connector']);
+/** A connector that joins a thread anew reports what it finds there, of which much is known. */
+const REPORTS_TWICE: ReadonlySet<string> = new Set([...WATCHES, 'connector']);
 
 /**
  * What a second report adds to a stored message. The words of a conversation are the transcript's where it and a
- * hook differ, whichever came first, and those of the model the connector's, which may have told a part of them; what
+ * hook differ, whichever came first, and those of the model the connector's, which may have reported a part of them; what
  * a tool printed is the hook's, which has the tool's own result.
  */
 function missingIn(stored: StoredMessage, message: Message, origin: string): MessageChanges {
@@ -251,7 +251,7 @@ export function updateMessage(
 
 /**
  * Free numbers that spreading leaves between two messages: so many that a whole transcript fits between two that
- * hooks have told.
+ * hooks have reported.
  */
 const SPREAD = 2 ** 20;
 
@@ -281,14 +281,14 @@ function sequenceBehind(newest: number): number {
 type Looked = Place & { isFree: boolean };
 
 /**
- * The place behind `after`, and behind what another source told of the time between the two. Null when the
+ * The place behind `after`, and behind what another source reported of the time between the two. Null when the
  * message before it is not there: then nothing is known of its place.
  */
 function placeBehind(statements: RowStatements, wanted: Wanted): Place | null {
   return spreading(statements, wanted.sessionId, () => lookBehind(statements, wanted));
 }
 
-/** The place of a message by its time alone, where others were told before it that are later. */
+/** The place of a message by its time alone, where others were reported before it that are later. */
 function placeByTime(statements: RowStatements, wanted: Omit<Wanted, 'after'>): Place | null {
   return spreading(statements, wanted.sessionId, () => lookByTime(statements, wanted));
 }

@@ -8,10 +8,10 @@ import type { Logger } from '../../log.ts';
 import type { Damage } from '../damage.ts';
 import { type FromThread, startThread } from './start.ts';
 
-/** Hears the word for the trouble (`disk_full`, `busy`...), or null when it is over. */
+/** Gets the word for the trouble (`disk_full`, `busy`...), or null when it is over. */
 export type StorageErrorListener = (trouble: string | null) => void;
 
-/** Keeps the current trouble and tells its changes, once each. */
+/** Keeps the current trouble and passes its changes on, once each. */
 export function createStorageErrors(log: Logger) {
   const listeners: StorageErrorListener[] = [];
   let passing: string | null = null;
@@ -64,7 +64,7 @@ export interface DamageWatch {
   stop(): void;
 }
 
-/** @param found  is told of damage once its copy is put aside; nothing is said about a sound database */
+/** @param found  gets the damage once its copy is put aside; nothing is said about a sound database */
 export function watchForDamage(deps: {
   paths: DataPaths;
   log: Logger;

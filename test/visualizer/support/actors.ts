@@ -45,7 +45,7 @@ export function createSession(index: number, told: (session: FakeSession) => voi
       caller?: InspectRecord['caller'],
     ): InspectRecord {
       const before = chart.snapshot;
-      const move = chart.tell(event);
+      const move = chart.take(event);
       const { accepted } = move;
       for (const fact of accepted ? takeStep(before, event).facts : []) {
         if (fact.type === 'message_appended') messages.push(fact.message);
