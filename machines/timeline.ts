@@ -6,7 +6,7 @@
 import type { JournalTimeline, StateValue, TimelineSpan } from '../src/protocol/inspect.ts';
 
 /** A row of a journal, as far as a timeline reads it. */
-export interface TimedRow {
+interface TimedRow {
   seq: number;
   /** ISO 8601 UTC. */
   at: string;

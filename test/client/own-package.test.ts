@@ -93,7 +93,7 @@ it('is checked by the compiler, by who imports it and by who requires it', async
   writeFileSync(join(project, 'imports.mts'), importing);
   writeFileSync(join(project, 'requires.cts'), importing);
   const readme = readFileSync(join(ROOT, 'src/client/README.md'), 'utf8');
-  writeFileSync(join(project, 'readme.mts'), /```ts\n([^]*?)```/.exec(readme)?.[1] ?? 'no code');
+  writeFileSync(join(project, 'readme.mts'), /```ts\n([\s\S]*?)```/.exec(readme)?.[1] ?? 'no code');
   cpSync(join(project, 'node_modules/@orbitdock/client/examples'), join(project, 'examples'), {
     recursive: true,
   });

@@ -162,7 +162,7 @@ it('is asked by our own commands, whatever certificate it has', async () => {
   expect(listed.out).toContain('asked-by-cli');
   const opened = await ask({}, 'open', 'asked-by-cli', '--print');
   expect(opened.out).toContain(`https://127.0.0.1:${server.port}/visualizer/`);
-  const wrong = { ORBITDOCK_AUTH_TOKEN: 'w'.repeat(20) + 'rong-token-of-nobody' };
+  const wrong = { ORBITDOCK_AUTH_TOKEN: `${'w'.repeat(20)}rong-token-of-nobody` };
   expect(await ask(wrong, 'sessions')).toMatchObject({ code: 77 });
 });
 

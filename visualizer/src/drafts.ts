@@ -46,7 +46,7 @@ export function draftOf(session: string): Draft {
 }
 
 /** What goes with the words of a draft. */
-export function extrasOf({ text, effort, model, pictures, files }: Draft): Sent {
+function extrasOf({ text, effort, model, pictures, files }: Draft): Sent {
   const images = pictures.value.map(({ data }) => ({ input_type: 'url' as const, value: data }));
   const mentions = mentionsIn(text.value).filter(({ path }) => files.has(path));
   return {

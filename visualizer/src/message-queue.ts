@@ -64,7 +64,7 @@ export function startQueue(): void {
 }
 
 /** Several messages as one: the newest choice of model and effort, all pictures and files. Pure. */
-export function joined(messages: readonly Waiting[]): [content: string, extras: Sent] {
+function joined(messages: readonly Waiting[]): [content: string, extras: Sent] {
   const all = messages.map(({ extras }) => extras);
   const images = all.flatMap((one) => one.images ?? []);
   const mentions = all.flatMap((one) => one.mentions ?? []);

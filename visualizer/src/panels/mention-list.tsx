@@ -22,7 +22,7 @@ interface Offered {
 }
 
 /** A mention that is being written before the caret, and where its at sign stands. Pure. */
-export function mentionBefore(text: string, caret: number): { from: number; word: string } | null {
+function mentionBefore(text: string, caret: number): { from: number; word: string } | null {
   const [, word] = /(?:^|\s)@([^\s@]*)$/.exec(text.slice(0, caret)) ?? [];
   return word === undefined ? null : { from: caret - word.length - 1, word };
 }
