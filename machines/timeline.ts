@@ -8,8 +8,8 @@ import type { JournalTimeline, StateValue, TimelineSpan } from '../src/protocol/
 /** A row of a journal, as far as a timeline reads it. */
 interface TimedRow {
   seq: number;
-  /** ISO 8601 UTC. */
-  at: string;
+  /** When the event came, ms since 1970. */
+  at: number;
   /** The event and the state value that it left, JSON. */
   event: string;
   value: string;
@@ -151,7 +151,7 @@ export function createTimelineBuilder(shown: (text: string) => string): Timeline
       if (row.seq <= last) return;
       if (last === 0) firstSeq = row.seq;
       last = row.seq;
-      now = { seq: row.seq, at: Date.parse(row.at) };
+      now = { seq: row.seq, at: row.at };
       const event = JSON.parse(row.event) as TimedEvent;
       const kind = types.get(event.type) ?? types.size;
       types.set(event.type, kind);

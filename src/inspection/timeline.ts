@@ -51,7 +51,7 @@ export function createTimelines(writer: Pick<Writer, 'read'>) {
       return timeline(sessionId);
     }
     const entry = known ?? { builder: builder(), first };
-    for (const row of rows) entry.builder.add(row);
+    for (const row of rows) entry.builder.add({ ...row, at: Date.parse(row.at) });
     kept.delete(sessionId);
     kept.set(sessionId, entry);
     for (const oldest of kept.keys()) {

@@ -1,33 +1,27 @@
 /** A journal in real time: what lasted how long, read once and then only read on. */
 import { describe, expect, it } from 'vitest';
-import { createTimelineBuilder } from '../../machines/index.ts';
+import { createTimelineBuilder, type TimelineBuilder } from '../../machines/index.ts';
 import { redactText } from '../../src/inspection/redact.ts';
-import type { JournalRow } from '../../src/store/queries/journal.ts';
 import { scriptOf } from '../support/hooks.ts';
 import { openStage, sessionWithPermission } from './stage.ts';
 
+type Row = Parameters<TimelineBuilder['add']>[0];
+
 /** A row of a journal, one second after the other. */
-function row(
-  seq: number,
-  event: { type: string; [key: string]: unknown },
-  request = 'none',
-): JournalRow {
+function row(seq: number, event: { type: string; [key: string]: unknown }, request = 'none'): Row {
   return {
     seq,
-    at: `2026-01-01T${String(Math.floor(seq / 3600)).padStart(2, '0')}:${String(Math.floor(seq / 60) % 60).padStart(2, '0')}:${String(seq % 60).padStart(2, '0')}.000000Z`,
-    origin: 'hook',
-    caller: null,
+    at: seq * 1000,
     event: JSON.stringify(event),
     value: JSON.stringify({
       phase: { active: { turn: 'open', agents: 'none', requests: request } },
       link: 'passive',
     }),
     accepted: true,
-    revision: seq,
   };
 }
 
-function asking(seq: number, id: string): JournalRow {
+function asking(seq: number, id: string): Row {
   const request = {
     ...{ id, session_id: 's1', type: 'exec', tool_name: 'Bash', command: `run ${id}` },
     ...{ file_path: null, diff: null, question: null },

@@ -177,7 +177,8 @@ function imported(about: About, { records, events, messages, remarks }: Read): I
   const builder = createTimelineBuilder((text) => text);
   for (const { seq, at, value, accepted } of records) {
     const event = JSON.stringify(events.get(seq) ?? { type: '' });
-    builder.add({ seq, at, accepted, event, value: JSON.stringify(value) });
+    const row = { seq, at: Date.parse(at), accepted };
+    builder.add({ ...row, event, value: JSON.stringify(value) });
   }
   const newest = records.at(-1) ?? null;
   const [first, last] = [records[0]?.seq ?? 0, newest?.seq ?? 0];

@@ -337,7 +337,7 @@ function timelineOf({ records, contexts }: FakeSession): object {
   const builder = createTimelineBuilder((text) => text);
   for (const { seq, at, value, accepted, event } of records) {
     builder.add({
-      ...{ seq, at, accepted },
+      ...{ seq, at: Date.parse(at), accepted },
       event: JSON.stringify(contexts.get(seq)?.event ?? event),
       value: JSON.stringify(value),
     });
