@@ -148,11 +148,7 @@ test('a plan is sent back with words, then approved', async () => {
   const plan = (text: string) => ({ tools: [{ name: 'ExitPlanMode', input: { plan: text } }] });
   stage.api.script('make a plan', [plan('Build a shed'), plan('Build a barn'), { text: 'Begun.' }]);
   const claude = await stage.openClaude();
-  // One key after the other: two in a row count as one.
-  await claude.press('BTab');
-  await claude.waitFor(/accept edits on/);
-  await claude.press('BTab');
-  await claude.waitFor(/plan mode on/);
+  await claude.enterPlanMode();
 
   await claude.say('make a plan');
   const shed = await person.asked();

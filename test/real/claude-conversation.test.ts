@@ -141,17 +141,12 @@ test('a picture, a rule, a plan, a way back and a compaction are shown as the tr
   const after = await claude.waitFor(
     (screen) => /Both made\./.test(screen) || isAskedAgain(screen),
   );
-  if (isAskedAgain(after)) await claude.press('Enter');
-  await claude.waitFor(/Both made\./);
+  if (isAskedAgain(after)) await claude.confirm(/Both made\./);
 
-  await claude.press('BTab');
-  await claude.waitFor(/accept edits on/);
-  await claude.press('BTab');
-  await claude.waitFor(/plan mode on/);
+  await claude.enterPlanMode();
   await claude.say('plan a shed');
   await claude.waitFor(/❯ 1\. Yes/);
-  await claude.press('Enter');
-  await claude.waitFor(/Begun\./);
+  await claude.confirm(/Begun\./);
 
   await claude.say('a mistake');
   await claude.waitFor(/To be forgotten\./);

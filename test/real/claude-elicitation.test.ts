@@ -7,7 +7,7 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import type { ApprovalRequest } from '../../src/protocol/nouns.ts';
 import { writeMcpServer } from '../support/asking-mcp-server.ts';
 import { type AskedClient, askedClient, noHookIsLeft } from './asked.ts';
@@ -62,14 +62,7 @@ test('a form of an MCP server is shown at once, and its dialog in the terminal d
   expect(await person.answer(first, { answer: 'yes' })).toBe('watched_only');
   await claude.press('Down');
   await claude.waitFor(/❯ Accept/);
-  // A dialog takes no Enter in its first moments.
-  await vi.waitFor(
-    async () => {
-      await claude.press('Enter');
-      await claude.waitFor(/The first is over\./, 3000);
-    },
-    { timeout: 20_000, interval: 100 },
-  );
+  await claude.confirm(/The first is over\./);
   expect(await person.settled(first)).toMatchObject({ decision: 'answered' });
   expect(results()).toContain('accept');
 

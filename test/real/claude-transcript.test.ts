@@ -47,7 +47,7 @@ test('texts between tools, words typed while busy, a refusal and a cut text are 
   await using stage = await openStage(startWatchingDock);
   await using watch = await watchDock(stage.listener.url);
   stage.api.script('run two', [
-    { text: 'First I wait.', ...bash('sleep 4; touch one') },
+    { text: 'First I wait.', ...bash('touch one; node -e "setTimeout(() => {}, 4000)"') },
     { text: 'Then I look.', tools: [{ name: 'Read', input: { file_path: stage.notes } }] },
     { text: 'Both are done.' },
   ]);

@@ -5,12 +5,15 @@
  * Run by .ci/run, not by `npm test`: it installs the CLI and builds the server.
  */
 import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import type { Message, SubagentInfo, TokenUsage } from '../../src/protocol/nouns.ts';
+import { listTranscripts } from '../../src/providers/claude/homes.ts';
 import { wsClient } from '../support/clients.ts';
+import { countRaw } from '../support/transcripts.ts';
 import { startWatchingDock } from './dock.ts';
 import { openStage, type Stage } from './stage.ts';
 import { watchDock } from './watch.ts';
@@ -106,7 +109,9 @@ test('a subagent is a branch, a compaction a line, and the cost is what the CLI 
   const { messages, token_usage } = await shown(stage, id);
   const texts = messages.filter(({ message_type: type }) => type === 'assistant');
   const contents = texts.map(({ content }) => content);
-  expect(new Set(contents).size).toBe(contents.length);
+  // Each once, also what the CLI asked for unasked, such as the report of an agent.
+  const [file] = await listTranscripts([join(stage.home.home, '.claude')], 1);
+  expect(contents).toEqual(countRaw(readFileSync(file?.path ?? '', 'utf8')).texts);
   expect(contents).not.toContain('I look at it.');
   const shell = messages.filter(({ message_type: type }) => type === 'shell');
   expect(shell.map(({ content }) => content)).toEqual(['echo from-the-shell']);

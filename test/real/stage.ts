@@ -4,6 +4,8 @@
  */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { vi } from 'vitest';
 import { type FakeMessagesApi, startFakeMessagesApi } from '../support/fake-messages-api.ts';
 import {
   type ClaudeHome,
@@ -18,6 +20,10 @@ import { openTerminal, type Terminal } from '../support/terminal.ts';
 interface ClaudeTerminal extends Terminal {
   /** Types a prompt or command and sends it once it stands on the screen. */
   say(text: string): Promise<void>;
+  /** Presses Enter in a dialog until the screen shows this: newer versions take no key in its first moments. */
+  confirm(wanted: RegExp): Promise<void>;
+  /** Goes through the modes to that of plans. */
+  enterPlanMode(): Promise<void>;
   /** `/exit`, and waits for the end. */
   leave(): Promise<number>;
 }
@@ -69,6 +75,11 @@ export async function openStage<L extends Listener>(listen: () => Promise<L>): P
   };
 }
 
+const PLANS = /plan mode on/;
+
+const repeated = (act: () => Promise<unknown>) =>
+  vi.waitFor(act, { timeout: 20_000, interval: 50 });
+
 async function openClaude(binary: string, home: ClaudeHome): Promise<ClaudeTerminal> {
   const terminal = await openTerminal({
     // Explicit, since newer versions start in a mode that asks far less.
@@ -91,6 +102,20 @@ async function openClaude(binary: string, home: ClaudeHome): Promise<ClaudeTermi
   return {
     ...terminal,
     say,
+    async confirm(wanted) {
+      await repeated(async () => {
+        await terminal.press('Enter');
+        await terminal.waitFor(wanted, 3000);
+      });
+    },
+    async enterPlanMode() {
+      // A key that comes late on a busy machine leads one mode too far: then once more around.
+      await repeated(async () => {
+        if (!PLANS.test(await terminal.screen())) await terminal.press('BTab');
+        await pause(500);
+        await terminal.waitFor(PLANS, 0);
+      });
+    },
     async leave() {
       await say('/exit');
       return terminal.waitForExit();

@@ -44,7 +44,7 @@ function decided(hook: Hook, order: Order<'approval.answer'>): HookAnswer {
   if (updatedInput !== undefined && !isFields(updatedInput)) {
     return { refusal: 'updated_input is an object: all fields of the tool, changed or not' };
   }
-  const input = updatedInput === undefined ? {} : { updatedInput };
+  const input = updatedInput === undefined ? inputOfPlan(hook) : { updatedInput };
   if (decision === 'approved') return said({ behavior: 'allow', ...input });
   const updatedPermissions = chosen(hook, order);
   if (typeof updatedPermissions === 'string') return { refusal: updatedPermissions };
@@ -71,9 +71,10 @@ function chosen(hook: Hook, { decision, suggestions: places }: Order<'approval.a
   return (rules.length > 0 ? rules : all).map((one) => ({ ...one, destination: 'session' }));
 }
 
-function answered({ tool_name, tool_input }: Hook, order: Order<'question.answer'>): HookAnswer {
+function answered(hook: Hook, order: Order<'question.answer'>): HookAnswer {
+  const { tool_name, tool_input } = hook;
   const input = isFields(tool_input) ? tool_input : {};
-  if (tool_name === 'ExitPlanMode') return planAnswered(order);
+  if (tool_name === 'ExitPlanMode') return planAnswered(hook, order);
   if (tool_name !== 'AskUserQuestion') {
     return { refusal: 'it asks whether a tool may run: approve or deny it' };
   }
@@ -100,12 +101,18 @@ function own(given: Readonly<Record<string, string>>, name: string): string | un
   return Object.hasOwn(given, name) ? given[name] : undefined;
 }
 
+/** Since 2.1.330 the dialog of a plan stays open over a consent that does not give the input back, as of a question. */
+function inputOfPlan({ tool_name, tool_input }: Hook): Fields {
+  if (tool_name !== 'ExitPlanMode') return {};
+  return { updatedInput: isFields(tool_input) ? tool_input : {} };
+}
+
 /** Words of a person that start the work on a plan; all others are what to change in it. */
 const CONSENT = /^(yes|y|ok|okay|approve|approved|proceed|go ahead|start)[.!]?$/i;
 
-function planAnswered({ text }: Order<'question.answer'>): HookAnswer {
+function planAnswered(hook: Hook, { text }: Order<'question.answer'>): HookAnswer {
   const words = text.trim();
-  if (CONSENT.test(words)) return said({ behavior: 'allow' });
+  if (CONSENT.test(words)) return said({ behavior: 'allow', ...inputOfPlan(hook) });
   if (words === '') return { refusal: 'say yes, or what to change in the plan' };
   return said({ behavior: 'deny', message: words });
 }
