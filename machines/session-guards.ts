@@ -103,7 +103,9 @@ export const GUARDS = {
   isShared: (context: SessionContext) => isShared(context.session),
   /** Only our way to the thread is gone. */
   goesOnElsewhere: (_: SessionContext, event: EventOf<'link.lost'>) => event.goesOn === true,
-  /** The same, of a thread that we could not reach already. */
+  /** Another process goes on with the thread, and its turn with it. */
+  isHeldElsewhere: ({ processes = [] }: SessionContext, _: SessionEvent) => processes.length > 0,
+  /** Only our way is gone, of a thread that we could not reach already. */
   isOutOfSight: (context: SessionContext, event: EventOf<'link.lost'>) =>
     isShared(context.session) && event.goesOn === true,
   /** The thread was believed to go on without us, and does not. */

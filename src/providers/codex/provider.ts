@@ -194,7 +194,7 @@ async function takeOver(
   homes: readonly string[],
   threadId: string,
 ): Promise<OpenedThread> {
-  const { readWriterLocks } = await import('./rollouts/writer-locks.ts');
+  const { readWriterLocks } = await import('./rollouts/thread-marks.ts');
   const locks = await readWriterLocks(homes);
   if (locks?.has(threadId)) throw new OrbitError('thread_busy', { thread: threadId });
   return await resumeThread(engine, threadId, null);
