@@ -103,8 +103,8 @@ export const GUARDS = {
   isShared: (context: SessionContext) => isShared(context.session),
   /** Only our way to the thread is gone. */
   goesOnElsewhere: (_: SessionContext, event: EventOf<'link.lost'>) => event.goesOn === true,
-  /** Another process goes on with the thread, and its turn with it. */
-  isHeldElsewhere: ({ processes = [] }: SessionContext, _: SessionEvent) => processes.length > 0,
+  /** Another process has the thread, and goes on with its turn. */
+  isHeldElsewhere: (_: SessionContext, event: EventOf<'link.failed'>) => event.goesOn === true,
   /** Only our way is gone, of a thread that we could not reach already. */
   isOutOfSight: (context: SessionContext, event: EventOf<'link.lost'>) =>
     isShared(context.session) && event.goesOn === true,

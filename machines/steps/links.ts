@@ -57,8 +57,6 @@ export function settingsOf({ session }: SessionContext): ThreadSettings {
 /** The connector is ready, and says what it can do and which thread it holds. */
 export function linkAttached(draft: Draft, event: EventOf<'link.attached'>): void {
   draft.context.capabilities = event.capabilities;
-  // Who had the thread before has left it to us, or to whom we share it with.
-  forgetProcesses(draft);
   if (event.threadId !== draft.context.session.thread_id) {
     draft.context.session = { ...draft.context.session, thread_id: event.threadId };
     draft.columns.thread_id = event.threadId;

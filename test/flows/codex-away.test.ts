@@ -115,7 +115,7 @@ describe('a thread of a terminal whose daemon is off', { timeout: 90_000 }, () =
       link_state: 'failed',
       work_status: 'working',
     });
-    const mine = (await session.messages('user')).find(({ content }) => content === 'let me in');
+    const mine = (await session.messages()).find(({ content }) => content === 'let me in');
     expect(mine).toMatchObject({ is_error: true, tool_output: expect.stringMatching(/^failed: /) });
     dock.api.open('held');
     await expect.poll(() => works(session), PATIENT).toBe('waiting');

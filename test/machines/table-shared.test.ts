@@ -31,8 +31,6 @@ const away = (n: number) => report(n, 'link.lost', { reason: 'cut', goesOn: true
 const gone = (n: number) => report(n, 'link.lost', { reason: 'gone' });
 const left = (n: number) =>
   report(n, 'process.gone', { witness: 'process', reason: 'killed', words: 'it went' });
-const held = (n: number) =>
-  report(n, 'process.seen', { witness: 'process', processes: [{ pid: 7, start: null }] });
 const restarted = (n: number) => report(n, 'server.restarted', {});
 const tells = (n: number, requestIds: string[], messageIds: string[] = []) =>
   report(n, 'thread.listed', { requestIds, messageIds });
@@ -123,18 +121,18 @@ const ROWS: Row[] = [
   ],
   [
     'no connector gets a thread that another process has: words are lost, its turn goes on',
-    [...WORKS, away(5), held(6), wanted(7), submitted(8)],
-    report(9, 'link.failed', { reason: 'held' }),
+    [...WORKS, away(5), wanted(6), submitted(7)],
+    report(8, 'link.failed', { reason: 'held', goesOn: true }),
     'working',
     [
-      changed('m8', { tool_output: 'failed: held', is_error: true }),
+      changed('m7', { tool_output: 'failed: held', is_error: true }),
       delta({ link_state: 'failed', link_reason: 'held' }),
     ],
   ],
   [
-    'a turn that a connector has seen since ends with it',
-    [...WORKS, away(5), held(6), wanted(7), ready(8), away(9), wanted(10)],
-    report(11, 'link.failed', { reason: 'refused' }),
+    'where no other has it, its turn is over',
+    [...WORKS, away(5), wanted(6)],
+    report(7, 'link.failed', { reason: 'refused' }),
     'idle',
     [
       changed('tool-t1', { tool_output: 'interrupted: refused', is_error: true }),
