@@ -7,6 +7,7 @@ import { OrbitError } from '../../errors.ts';
 import { entry } from '../../protocol/encode.ts';
 import type { ApprovalRequest, Message, Question } from '../../protocol/nouns.ts';
 import {
+  type AnswerRefusal,
   type AttachCommand,
   BLANK_PROVIDER,
   type Connector,
@@ -80,9 +81,9 @@ class DemoConnector implements Connector {
     }
   }
 
-  refusalOf(command: ConnectorCommand): string | null {
+  refusalOf(command: ConnectorCommand): AnswerRefusal | null {
     const isOpen = 'requestId' in command && command.requestId === this.#waiting?.requestId;
-    return isOpen ? null : 'the demo does not wait for it any more';
+    return isOpen ? null : { reason: 'the demo does not wait for it any more', isSettled: true };
   }
 
   close(reason: string): void {
