@@ -205,7 +205,8 @@ export type SessionReport =
   | (Reported & { type: 'link.attached'; capabilities: string[]; threadId: string })
   /** `goesOn`: only our way to it is gone; the thread goes on where it runs, until another `link.lost` says not. */
   | (Reported & { type: 'link.lost'; reason: string; goesOn?: true })
-  | (Reported & { type: 'link.failed'; reason: string })
+  /** `goesOn`: another process has the thread. */
+  | (Reported & { type: 'link.failed'; reason: string; goesOn?: true })
   /** It was not used for long: the connector may go, the next words fetch another. */
   | (Reported & { type: 'link.rested' })
   /** The CLI's live registry says that the session works. */

@@ -103,7 +103,9 @@ export const GUARDS = {
   isShared: (context: SessionContext) => isShared(context.session),
   /** Only our way to the thread is gone. */
   goesOnElsewhere: (_: SessionContext, event: EventOf<'link.lost'>) => event.goesOn === true,
-  /** The same, of a thread that we could not reach already. */
+  /** Another process has the thread, and goes on with its turn. */
+  isHeldElsewhere: (_: SessionContext, event: EventOf<'link.failed'>) => event.goesOn === true,
+  /** Only our way is gone, of a thread that we could not reach already. */
   isOutOfSight: (context: SessionContext, event: EventOf<'link.lost'>) =>
     isShared(context.session) && event.goesOn === true,
   /** The thread was believed to go on without us, and does not. */

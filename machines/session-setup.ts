@@ -91,6 +91,7 @@ const STEPS = {
   requestLink: links.linkRequested,
   attachLink: links.linkAttached,
   loseLink: links.linkLost,
+  refuseLink: links.linkRefused,
   releaseLink: links.linkReleased,
   leaveLink: links.linkLeft,
   settleUnlisted: links.unlistedSettled,

@@ -250,10 +250,11 @@ const link = session.createStateConfig({
       on: {
         ...on('link.attached', { target: 'attached', actions: 'attachLink' }),
         ...on('link.lost', { guard: 'goesOnElsewhere', target: 'detached', actions: 'leaveLink' }),
-        ...on('link.failed', {
-          target: 'failed',
-          actions: ['loseLink', { raise: 'link.cut' }],
-        }),
+        ...on(
+          'link.failed',
+          { guard: 'isHeldElsewhere', target: 'failed', actions: 'refuseLink' },
+          { target: 'failed', actions: ['loseLink', { raise: 'link.cut' }] },
+        ),
         ...cuts,
         ...on('message.submitted', { guard: 'isAlive', actions: 'submitMessage' }),
         ...on('steer.submitted', { guard: 'isAlive', actions: 'submitMessage' }),

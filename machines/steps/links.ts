@@ -70,6 +70,12 @@ export function linkLost(draft: Draft, event: EventOf<'link.lost'> | EventOf<'li
   cutOff(draft, event.reason, event.type === 'link.lost' ? 'unknown' : 'failed');
 }
 
+/** No connector could take the thread from the process that has it: only words of clients are lost. */
+export function linkRefused(draft: Draft, { reason }: EventOf<'link.failed'>): void {
+  giveReason(draft, reason);
+  loseWords(draft, reason, 'failed');
+}
+
 /** The connector goes because it was idle, or because its session ended; what still ran goes with it. */
 export function linkReleased(
   draft: Draft,
@@ -161,13 +167,17 @@ function giveReason(draft: Draft, reason: string | null): void {
 
 /** Words that were on their way, tools that ran, and texts that were streamed. */
 function cutOff(draft: Draft, reason: string, outcome: 'unknown' | 'failed'): void {
-  const { outbox, streams } = draft.context;
+  const { streams } = draft.context;
   draft.context.capabilities = [];
-  for (const id of outbox)
-    amend(draft, id, { tool_output: `${outcome}: ${reason}`, is_error: true });
+  loseWords(draft, reason, outcome);
   cutOffTools(draft, reason);
   // Their rows hold what was kept of the text; the change makes every later subscriber read it.
   for (const id of streams) amend(draft, id, {});
-  draft.context.outbox = [];
   draft.context.streams = [];
+}
+
+function loseWords(draft: Draft, reason: string, outcome: 'unknown' | 'failed'): void {
+  for (const id of draft.context.outbox)
+    amend(draft, id, { tool_output: `${outcome}: ${reason}`, is_error: true });
+  draft.context.outbox = [];
 }

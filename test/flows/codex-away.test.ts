@@ -99,6 +99,31 @@ describe('a thread of a terminal whose daemon is off', { timeout: 90_000 }, () =
     expect(sessionsOf(session.id)).toHaveLength(1);
   });
 
+  it('refuses words of a client while another process has it, whose turn goes on', async () => {
+    const { terminal, session } = await openJoined(dock);
+    await using _ = terminal;
+    await talk(terminal, session, ['mine']);
+    await daemonLeaves(session);
+    const prompt = 'held\n!wait held\n!say still here';
+    await using run = codexExec(dock.home, prompt, { resume: session.id });
+    await runs(run, session);
+    await session.ask('send_message', { content: 'let me in' });
+    await expect
+      .poll(async () => (await session.snapshot()).link_reason, PATIENT)
+      .toMatch(/open in another Codex process/);
+    expect(await session.snapshot()).toMatchObject({
+      link_state: 'failed',
+      work_status: 'working',
+    });
+    const mine = (await session.messages()).find(({ content }) => content === 'let me in');
+    expect(mine).toMatchObject({ is_error: true, tool_output: expect.stringMatching(/^failed: /) });
+    dock.api.open('held');
+    await expect.poll(() => works(session), PATIENT).toBe('waiting');
+    const said = await saidIn(session);
+    expect(said).toContain('assistant: still here');
+    expect(said.filter((one) => one.includes('Interrupted'))).toEqual([]);
+  });
+
   it('says that a run of another process was killed, and goes on in the daemon', async () => {
     const { terminal, session } = await openJoined(dock);
     await using _ = terminal;

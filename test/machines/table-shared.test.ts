@@ -5,7 +5,17 @@
 import { describe, expect, it } from 'vitest';
 import { refusalOf, type SessionEvent } from '../../machines/index.ts';
 import type { Decision } from '../../machines/session-types.ts';
-import { asked, messageOf, prompted, report, runOf, toolBegan, toolEnded } from './events.ts';
+import {
+  agentBegan,
+  asked,
+  messageOf,
+  prompted,
+  report,
+  runOf,
+  stopped,
+  toolBegan,
+  toolEnded,
+} from './events.ts';
 import { changed, closed, delta, listed, noted, opened, type Row, said, testRows } from './rows.ts';
 import { stage } from './stage.ts';
 
@@ -19,6 +29,8 @@ const WORKS = [...LINKED, prompted(3), toolBegan(4, 't1')];
 const ASKS = [...WORKS, asked(5, 'r1', 't1')];
 const away = (n: number) => report(n, 'link.lost', { reason: 'cut', goesOn: true });
 const gone = (n: number) => report(n, 'link.lost', { reason: 'gone' });
+const left = (n: number) =>
+  report(n, 'process.gone', { witness: 'process', reason: 'killed', words: 'it went' });
 const restarted = (n: number) => report(n, 'server.restarted', {});
 const tells = (n: number, requestIds: string[], messageIds: string[] = []) =>
   report(n, 'thread.listed', { requestIds, messageIds });
@@ -73,6 +85,59 @@ const ROWS: Row[] = [
       closed('r1', 'cancelled', 'link.lost'),
       delta({ link_reason: 'gone', work_status: 'waiting' }),
       listed(),
+    ],
+  ],
+  [
+    'a reason that comes later is told, and takes nothing along',
+    [...ASKS, away(6)],
+    report(7, 'link.lost', { reason: 'the daemon is gone', goesOn: true }),
+    'permission',
+    [delta({ link_reason: 'the daemon is gone' })],
+  ],
+  [
+    'the end of the process that went on with it ends its turn, and not the session',
+    [...WORKS, away(5)],
+    left(6),
+    'idle',
+    [
+      changed('tool-t1', { tool_output: 'interrupted: it went', is_error: true }),
+      said({ is_error: true, content: expect.stringContaining('it went') }),
+      delta({ work_status: 'waiting' }),
+    ],
+  ],
+  [
+    'so it does with agents that go on behind their turn',
+    [...LINKED, prompted(3), agentBegan(4, 'a1'), stopped(5, ['a1']), away(6)],
+    left(7),
+    'idle',
+    [delta({ work_status: 'waiting' })],
+  ],
+  [
+    'that end says nothing once a connector has the thread again',
+    [...WORKS, away(5), wanted(6), ready(7)],
+    left(8),
+    'working',
+    [],
+  ],
+  [
+    'no connector gets a thread that another process has: words are lost, its turn goes on',
+    [...WORKS, away(5), wanted(6), submitted(7)],
+    report(8, 'link.failed', { reason: 'held', goesOn: true }),
+    'working',
+    [
+      changed('m7', { tool_output: 'failed: held', is_error: true }),
+      delta({ link_state: 'failed', link_reason: 'held' }),
+    ],
+  ],
+  [
+    'where no other has it, its turn is over',
+    [...WORKS, away(5), wanted(6)],
+    report(7, 'link.failed', { reason: 'refused' }),
+    'idle',
+    [
+      changed('tool-t1', { tool_output: 'interrupted: refused', is_error: true }),
+      said({ is_error: true }),
+      delta({ link_state: 'failed', link_reason: 'refused', work_status: 'waiting' }),
     ],
   ],
   [

@@ -19,6 +19,15 @@ export function codexExec(
   { resume, cwd = home.project }: { resume?: string; cwd?: string } = {},
 ): CodexExec {
   const words = ['exec', '--skip-git-repo-check', ...(resume ? ['resume', resume] : []), prompt];
+  return codexRun(home, words, cwd);
+}
+
+/** Runs `codex` with these words, without a terminal. */
+export function codexRun(
+  home: CodexHome,
+  words: readonly string[],
+  cwd: string = home.project,
+): CodexExec {
   const child = spawn(findCodexBinary().path, words, {
     env: home.env,
     cwd,

@@ -108,7 +108,9 @@ export function createCodexProvider(deps: CodexProviderDeps): Provider {
         ms: Math.round(performance.now() - beganMs),
         homes: homes.join(' '),
       });
-      return rollouts;
+      const watched = rollouts;
+      // Not the whole: its `follow` is one of transcripts, where a watch has one of processes.
+      return { close: () => watched.close() };
     },
     transcripts: homes.length === 0 ? null : async (port) => connectRollouts(rollouts, port),
     readTelemetry: null,
@@ -194,7 +196,7 @@ async function takeOver(
   homes: readonly string[],
   threadId: string,
 ): Promise<OpenedThread> {
-  const { readWriterLocks } = await import('./rollouts/writer-locks.ts');
+  const { readWriterLocks } = await import('./rollouts/thread-marks.ts');
   const locks = await readWriterLocks(homes);
   if (locks?.has(threadId)) throw new OrbitError('thread_busy', { thread: threadId });
   return await resumeThread(engine, threadId, null);

@@ -76,7 +76,7 @@ function createDaemons(
     async watch(port, onLost) {
       const isLost = (threadId: string) => !parts.some(({ threads }) => threads.has(threadId));
       const settled: Settled = async (reason) => {
-        const { readWriterLocks } = await import('./rollouts/writer-locks.ts');
+        const { readWriterLocks } = await import('./rollouts/thread-marks.ts');
         const isJudged = (await readWriterLocks(daemons.map(({ home }) => home))) !== null;
         if (!parts.every(({ hasLooked }) => hasLooked)) return;
         const lost = port.left(isLost, reason, isJudged ? true : undefined);

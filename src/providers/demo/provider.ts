@@ -83,8 +83,7 @@ class DemoConnector implements Connector {
 
   refusalOf(command: ConnectorCommand): AnswerRefusal | null {
     const isOpen = 'requestId' in command && command.requestId === this.#waiting?.requestId;
-    const reason = 'the demo does not wait for it any more';
-    return isOpen ? null : { reason, isSettled: true };
+    return isOpen ? null : { reason: 'the demo does not wait for it any more', isSettled: true };
   }
 
   close(reason: string): void {

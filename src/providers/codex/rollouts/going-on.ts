@@ -5,8 +5,7 @@
  */
 import type { WatchPort, WatchReport } from '../../reports.ts';
 import { firstLineOf, lookAt, type RolloutFile, type RolloutFiles } from './rollout-files.ts';
-import type { ThreadNames } from './thread-names.ts';
-import type { WriterLock } from './writer-locks.ts';
+import type { ThreadNames, WriterLock } from './thread-marks.ts';
 
 /** What is needed to tell of threads. */
 export interface GoingOnDeps extends Pick<WatchPort, 'known' | 'ownerOf'> {

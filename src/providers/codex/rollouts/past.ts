@@ -13,7 +13,7 @@ import { RolloutParser, type RolloutReport } from './rollout.ts';
 import { firstLineOf, lookAt, type RolloutFile, RolloutFiles } from './rollout-files.ts';
 import { usageOf } from './rollout-news.ts';
 import { pastOf } from './rollout-reader.ts';
-import { ThreadNames } from './thread-names.ts';
+import { ThreadNames } from './thread-marks.ts';
 
 /** A file and what it looks like. */
 interface Dated {

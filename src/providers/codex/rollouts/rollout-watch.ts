@@ -18,8 +18,7 @@ import { TailError } from '../../shared/lines.ts';
 import { FollowedRollout } from './followed.ts';
 import { GoingOn, type ReadToEnd } from './going-on.ts';
 import { lookAt, type RolloutFile, RolloutFiles, readOffsetsBefore } from './rollout-files.ts';
-import { ThreadNames } from './thread-names.ts';
-import { readWriterLocks } from './writer-locks.ts';
+import { readWriterLocks, ThreadNames } from './thread-marks.ts';
 
 /** What rollouts are watched with. */
 export interface RolloutWatchOptions extends WatchPort {

@@ -152,7 +152,9 @@ export class CodexSession implements Connector {
     } catch (error) {
       if (!this.#isOver) {
         this.#isOver = true;
-        void port.report({ type: 'link.failed', reason: reasonOf(error) });
+        const isHeld = error instanceof OrbitError && error.code === 'thread_busy';
+        const goesOn = isHeld && { goesOn: true as const };
+        void port.report({ type: 'link.failed', reason: reasonOf(error), ...goesOn });
       }
       throw error;
     }

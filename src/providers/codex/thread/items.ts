@@ -8,7 +8,6 @@ import type { KeepImage } from '../../reports.ts';
 import { withoutImages } from '../../shared/tool-images.ts';
 import type { ThreadItem } from '../protocol/generated/v2/ThreadItem.ts';
 import type { UserInput } from '../protocol/generated/v2/UserInput.ts';
-import { subagentOf } from './subagents.ts';
 
 type ItemOf<Type extends ThreadItem['type']> = Extract<ThreadItem, { type: Type }>;
 
@@ -239,4 +238,40 @@ export function toolEntry(
       duration_ms: tool.durationMs,
     }),
   });
+}
+
+/*
+ * Subagents, as the items of a thread tell of them. Each is a thread of its own, which may go on when the turn that began
+ * it is over; its parent hears of its end in any case.
+ */
+
+/** A subagent as sessions name it: by its thread. */
+export interface Subagent {
+  id: string;
+  type: string;
+}
+
+/** Who runs, as far as it was told. */
+export class Subagents {
+  readonly #running = new Map<string, Subagent>();
+
+  /** Those that go on. */
+  get running(): Subagent[] {
+    return [...this.#running.values()];
+  }
+
+  /** Takes a finished item: of whom it tells, and whether it runs now; null for an item that tells of none. */
+  heard(item: ThreadItem): { agentId: string; agentType: string; isRunning: boolean } | null {
+    if (item.type !== 'subAgentActivity') return null;
+    const agent = subagentOf(item);
+    const isRunning = item.kind === 'started' || item.kind === 'interacted';
+    if (isRunning) this.#running.set(agent.id, agent);
+    else this.#running.delete(agent.id);
+    return { agentId: agent.id, agentType: agent.type, isRunning };
+  }
+}
+
+/** Called by the last part of its path, such as `helper` of `/root/helper`. */
+export function subagentOf({ agentThreadId: id, agentPath }: ItemOf<'subAgentActivity'>): Subagent {
+  return { id, type: agentPath.split('/').filter(Boolean).at(-1) ?? 'agent' };
 }

@@ -12,8 +12,15 @@ import type { ThreadItem } from '../protocol/generated/v2/ThreadItem.ts';
 import type { ThreadTokenUsage } from '../protocol/generated/v2/ThreadTokenUsage.ts';
 import type { Turn } from '../protocol/generated/v2/Turn.ts';
 import type { TurnError } from '../protocol/generated/v2/TurnError.ts';
-import { messageIdOf, saidBy, textFrom, toolEntry, toolFrom, wordsIdOf } from './items.ts';
-import { Subagents } from './subagents.ts';
+import {
+  messageIdOf,
+  Subagents,
+  saidBy,
+  textFrom,
+  toolEntry,
+  toolFrom,
+  wordsIdOf,
+} from './items.ts';
 import { type Stored, Texts } from './texts.ts';
 import { fieldsFrom } from './threads.ts';
 import { failedMessage } from './turn-control.ts';
