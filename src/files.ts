@@ -126,6 +126,28 @@ export function writeFileAtomically(
   replaceFile(path, mode, write, beforeRename);
 }
 
+/** How a file is called while it is written; the number is that of the process. */
+const TEMPORARY = /^\.tmp-(\d+)-[0-9a-f]{12}$/;
+
+/** Removes what processes that are gone were writing into a directory when they were killed. */
+export function removeLeftovers(directory: string): void {
+  for (const name of readdirSync(directory)) {
+    const [, pid] = TEMPORARY.exec(name) ?? [];
+    if (pid === undefined || isAlive(Number(pid))) continue;
+    rmSync(join(directory, name), { force: true });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // One of another user is there as well.
+    return systemCodeOf(error) === 'EPERM';
+  }
+}
+
 /** The same for what is no text: `write` is handed the new file. */
 export function replaceFile(
   path: string,

@@ -5,7 +5,7 @@
 import { unlink } from 'node:fs/promises';
 import type { Config, DataPaths, RetentionLimits } from './config.ts';
 import { OrbitError } from './errors.ts';
-import { openDataDirectory, openFileLimit, writeFileAtomically } from './files.ts';
+import { openDataDirectory, openFileLimit, removeLeftovers, writeFileAtomically } from './files.ts';
 import { commandEnvironment } from './host/command.ts';
 import { createImages } from './host/images.ts';
 import { createLogger, type Logger, type RootLogger } from './log.ts';
@@ -73,6 +73,7 @@ export async function startServer(config: Config, parts: ServerParts = {}): Prom
     loadParts(),
   ]);
   try {
+    removeLeftovers(config.paths.dir);
     return await serve({ config, log, writer, version, ...parts });
   } catch (error) {
     await writer.close();

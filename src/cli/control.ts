@@ -17,7 +17,7 @@ import type { DataPaths } from '../config.ts';
 import { EXIT, ExitError, systemCodeOf } from '../exit.ts';
 import { readServerNote } from '../files.ts';
 import { OrbitCommand, printable } from './command.ts';
-import { isServiceActive, serviceManager } from './service.ts';
+import { isServiceActive, serviceManager } from './service-manager.ts';
 import { StartCommand } from './start.ts';
 import { isHeld } from './status.ts';
 

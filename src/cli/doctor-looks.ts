@@ -12,7 +12,7 @@ import { ExitError } from '../exit.ts';
 import { readTokenFile } from '../secrets.ts';
 import { isStandalone } from '../standalone.ts';
 import { hookUrl } from './hook-files.ts';
-import { isServiceActive, isServiceOf, serviceManager } from './service.ts';
+import { isServiceActive, isServiceOf, serviceManager } from './service-manager.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 

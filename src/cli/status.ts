@@ -5,6 +5,7 @@
  */
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { get } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Option } from 'clipanion';
 import type { DataPaths } from '../config.ts';
 import { EXIT } from '../exit.ts';
@@ -13,7 +14,7 @@ import { serverVersion } from '../version.ts';
 import { OrbitCommand } from './command.ts';
 import { hasHookScript, hookUrl, urlOfServer } from './hook-files.ts';
 import { isListeningTo, settingsPath } from './install-hooks.ts';
-import { isServiceActive, isServiceOf, serviceManager } from './service.ts';
+import { isServiceActive, isServiceOf, serviceManager } from './service-manager.ts';
 
 /**
  * A local server answers in a millisecond or two; on a machine whose processors are all taken this is still enough.
@@ -191,7 +192,10 @@ function keptLines({ note, isRunning }: State): string[] {
 }
 
 /** What the server at this address says of itself; null unless it calls itself healthy. Never rejects. */
-function answerOf(url: string, at: { socketPath?: string }): Promise<State['health']> {
+function answerOf(
+  url: string,
+  at: { socketPath?: string; headers?: Record<string, string> },
+): Promise<State['health']> {
   return new Promise((resolve) => {
     const signal = AbortSignal.timeout(PROBE_TIMEOUT_MS);
     const request = get(url, { ...at, agent: false, signal });
@@ -206,6 +210,20 @@ function answerOf(url: string, at: { socketPath?: string }): Promise<State['heal
       response.on('end', () => resolve(response.statusCode === 200 ? healthFrom(body) : null));
     });
   });
+}
+
+/** A server that is very busy notices a new token later than others, ms. */
+const TAKEN_WITHIN_MS = 10_000;
+const ASK_AGAIN_MS = 100;
+
+/** Waits until the server of a data directory takes a token; not where none runs or it has no socket. */
+export async function untilTaken({ lock, socket }: DataPaths, token: string): Promise<void> {
+  const untilMs = performance.now() + TAKEN_WITHIN_MS;
+  const at = { socketPath: socket, headers: { Authorization: `Bearer ${token}` } };
+  while (existsSync(socket) && (await isHeld(lock)) && performance.now() < untilMs) {
+    if ((await answerOf('http://localhost/health', at)) !== null) return;
+    await sleep(ASK_AGAIN_MS);
+  }
 }
 
 function healthFrom(body: string): NonNullable<State['health']> {

@@ -11,7 +11,7 @@ import { EXIT, ExitError } from '../exit.ts';
 import { mintPairingCode, mintToken } from '../secrets.ts';
 import type { TokenRow } from '../store/tokens.ts';
 import { changeDatabase, columns, type DatabaseChange, OrbitCommand } from './command.ts';
-import { isHeld, lookAtServer } from './status.ts';
+import { isHeld, lookAtServer, untilTaken } from './status.ts';
 
 const SCOPE_WORDS = `
   - \`hook\`: hand in hooks; reads nothing
@@ -66,6 +66,7 @@ export class TokensCreateCommand extends OrbitCommand {
     };
     const { insertToken } = await import('../store/tokens.ts');
     await changeNow(this, (database) => insertToken(database, token, iso(now)));
+    await untilTaken(this.directory(), text);
     showSecret(this, token, text);
     return EXIT.ok;
   }
@@ -169,6 +170,7 @@ export class TokensRotateCommand extends OrbitCommand {
       rotateToken(database, this.name, { id, digest }, when),
     );
     if (token === null) throw noToken(this.name, this.commandLine('tokens', 'list'));
+    await untilTaken(this.directory(), text);
     showSecret(this, token, text);
     return EXIT.ok;
   }

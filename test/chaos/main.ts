@@ -121,7 +121,8 @@ async function inTime(
       resolve([`it did not end; unanswered: ${waiting.join(', ')}; watchers up: ${up}`]);
     }, STEP_WITHIN_MS);
   });
-  const words = await Promise.race([step ?? [], limit]);
+  const failed = (error: Error) => [error.stack ?? error.message];
+  const words = await Promise.race([step?.catch(failed) ?? [], limit]);
   clearTimeout(timer);
   console.log(`  ${name}: ${((performance.now() - beganMs) / 1000).toFixed(1)} s`);
   return words;

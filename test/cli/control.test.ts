@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { launchdPlist } from '../../src/cli/service.ts';
+import { launchdPlist } from '../../src/cli/service-manager.ts';
 import { openDataDirectory } from '../../src/files.ts';
 import { acquireLock } from '../../src/store/lock.ts';
 import { createInbox, type Inbox } from '../support/inbox.ts';
@@ -229,6 +229,30 @@ describe('install-service', () => {
       expect(calls().filter((line) => line.includes('--user'))).toEqual([]);
     },
   );
+
+  it('starts the service with what was said, as start takes it', async () => {
+    fakeSystemctl();
+    const words = ['--allow-host', 'dock.example', '--trusted-proxy', '10.0.0.0/8', '--base-path'];
+    const more = ['/dock', '--otlp-endpoint', 'http://localhost:4318', '--require-tls'];
+    const { exitCode, stderr } = await home.run('install-service', ...words, ...more);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+    const [line = ''] = /^ExecStart=.*$/m.exec(readFileSync(unit(), 'utf8')) ?? [];
+    const said = [...line.matchAll(/"((?:[^"\\]|\\.)*)"/g)].map(([, word = '']) => word);
+    expect(said.slice(said.indexOf('start') + 1)).toEqual([
+      ...['--require-tls', '--allow-host', 'dock.example', '--trusted-proxy', '10.0.0.0/8'],
+      ...['--base-path', '/dock', '--otlp-endpoint', 'http://localhost:4318'],
+    ]);
+    // A proxy in front makes a token necessary, so there is one.
+    expect(existsSync(home.paths.token)).toBe(true);
+    if (spawnSync('systemd-analyze', ['--version']).error) return;
+    const env = { ...process.env, XDG_RUNTIME_DIR: home.dir };
+    const verified = spawnSync('systemd-analyze', ['--user', 'verify', unit()], {
+      ...{ env, encoding: 'utf8' },
+    });
+    expect(verified.stderr.split('\n').filter((text) => text.includes('orbitdock'))).toEqual([]);
+    const wrong = await home.run('install-service', '--base-path', '/api');
+    expect(wrong.exitCode).toBe(64);
+  });
 
   it('makes a token for a bind beyond loopback, and writes it into no definition', async () => {
     fakeSystemctl();

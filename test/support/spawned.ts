@@ -40,6 +40,8 @@ export interface SpawnOptions {
   wrapper?: readonly string[];
   /** Words for node itself. */
   nodeFlags?: readonly string[];
+  /** Options of `start`. */
+  words?: readonly string[];
   paths?: DataPaths;
   /** Environment of the server and its agents, beside `HOME` and `PATH`. */
   env?: Readonly<Record<string, string>>;
@@ -48,10 +50,16 @@ export interface SpawnOptions {
 /** Starts a built server. @param main see `build` */
 export async function spawnServer(
   main: string,
-  { wrapper = [], nodeFlags = [], paths = temporaryDataPaths(), env = {} }: SpawnOptions = {},
+  {
+    wrapper = [],
+    nodeFlags = [],
+    words = [],
+    paths = temporaryDataPaths(),
+    env = {},
+  }: SpawnOptions = {},
 ): Promise<SpawnedServer> {
   const command = [...wrapper, process.execPath, ...nodeFlags, main];
-  const server = new Process({ command, paths, env, port: await freePort() });
+  const server = new Process({ command, more: words, paths, env, port: await freePort() });
   await server.start();
   return server;
 }
@@ -70,6 +78,7 @@ class Process implements SpawnedServer {
 
   constructor(deps: {
     command: readonly string[];
+    more: readonly string[];
     paths: DataPaths;
     env: Readonly<Record<string, string>>;
     port: number;
@@ -79,7 +88,7 @@ class Process implements SpawnedServer {
     this.port = port;
     this.paths = paths;
     this.url = `http://127.0.0.1:${port}`;
-    const words = ['--data-dir', paths.dir, 'start', '--bind', `127.0.0.1:${port}`];
+    const words = ['--data-dir', paths.dir, 'start', '--bind', `127.0.0.1:${port}`, ...deps.more];
     this.#command = [...command, ...words];
   }
 
