@@ -5,6 +5,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  statSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
@@ -74,6 +75,13 @@ describe('what is kept of it', () => {
       'orbitdock.db-wal',
     ]);
     expect(readFileSync(join(copy ?? '', 'orbitdock.db-wal'), 'utf8')).toBe('-wal');
+  });
+
+  test('is nothing that other users may read', () => {
+    const paths = sound();
+    const { copy } = keepDamage(paths, 'page 7 is torn', NOW);
+    const modeOf = (path: string) => statSync(path).mode & 0o777;
+    expect([modeOf(join(paths.dir, 'damaged.json')), modeOf(copy ?? '')]).toEqual([0o600, 0o700]);
   });
 
   test('is one copy: damage that is known already is not copied again', () => {
