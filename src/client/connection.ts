@@ -1,6 +1,6 @@
 /**
  * One connection to the server that is opened again after it broke: the WebSocket it needs, the pause between two
- * attempts, the check of a silent connection, and the state that the caller is told.
+ * attempts, the check of a silent connection, and the state that the caller gets.
  */
 import type { ServerFrame } from './fold.ts';
 import type { ClientError } from './requests.ts';
@@ -11,7 +11,7 @@ export interface Pace {
   readonly maxMs: number;
 }
 
-/** How long it waits between two tries unless told otherwise. */
+/** How long it waits between two tries unless the server names another time. */
 const DEFAULT_PACE: Pace = { firstMs: 1000, maxMs: 10_000 };
 
 const SERVICE_RESTART = 1012;
@@ -35,8 +35,8 @@ export function pauseBefore(
   { firstMs, maxMs }: Pace = DEFAULT_PACE,
 ): number {
   if (attempt === 0 && closed?.code === SERVICE_RESTART) {
-    const told = /\bwithin (\d{1,5}) ms\b/.exec(closed.reason)?.[1];
-    const spread = told === undefined ? RESTART_SPREAD_MS : Number(told);
+    const named = /\bwithin (\d{1,5}) ms\b/.exec(closed.reason)?.[1];
+    const spread = named === undefined ? RESTART_SPREAD_MS : Number(named);
     // The wider the window, the more clients would find no server at its beginning and come again with the next.
     return Math.round(Math.max(RESTART_MIN_MS, spread / 6) + random * spread);
   }
@@ -145,21 +145,21 @@ const HTTP_REFUSALS: Record<number, 'unauthorized' | 'forbidden'> = {
   403: 'forbidden',
 };
 
-/** Opens a line. @param tell hears every change, @param hear every frame behind `hello` */
+/** Opens a connection. @param onState gets every change, @param onFrame every frame behind `hello` */
 export function openConnection(
   options: ConnectionOptions & { SocketClass: SocketClass },
-  tell: (state: LinkState) => void,
-  hear: (frame: ServerFrame) => void,
+  onState: (state: LinkState) => void,
+  onFrame: (frame: ServerFrame) => void,
 ): ClientConnection {
-  const line = new SocketConnection(options, tell, hear);
+  const line = new SocketConnection(options, onState, onFrame);
   line.retry();
   return line;
 }
 
 class SocketConnection implements ClientConnection {
   readonly #options: ConnectionOptions & { SocketClass: SocketClass };
-  readonly #tell: (state: LinkState) => void;
-  readonly #hear: (frame: ServerFrame) => void;
+  readonly #onState: (state: LinkState) => void;
+  readonly #onFrame: (frame: ServerFrame) => void;
   #socket: Socket | null = null;
   #isUp = false;
   #attempt = 0;
@@ -167,12 +167,12 @@ class SocketConnection implements ClientConnection {
 
   constructor(
     options: ConnectionOptions & { SocketClass: SocketClass },
-    tell: (state: LinkState) => void,
-    hear: (frame: ServerFrame) => void,
+    onState: (state: LinkState) => void,
+    onFrame: (frame: ServerFrame) => void,
   ) {
     this.#options = options;
-    this.#tell = tell;
-    this.#hear = hear;
+    this.#onState = onState;
+    this.#onFrame = onFrame;
   }
 
   send(message: object): boolean {
@@ -193,7 +193,7 @@ class SocketConnection implements ClientConnection {
 
   close(): void {
     this.#abandon();
-    this.#tell({ kind: 'closed' });
+    this.#onState({ kind: 'closed' });
   }
 
   get #token(): string | null {
@@ -203,7 +203,7 @@ class SocketConnection implements ClientConnection {
 
   #open(): void {
     clearTimeout(this.#timer);
-    this.#tell({ kind: 'connecting' });
+    this.#onState({ kind: 'connecting' });
     const mine = openSocket(this.#options.SocketClass, this.#options.url, this.#token);
     this.#socket = mine;
     // The word is `close`'s, which always follows.
@@ -217,12 +217,12 @@ class SocketConnection implements ClientConnection {
   }
 
   #take(frame: ServerFrame): void {
-    if (frame.type !== 'hello') this.#hear(frame);
+    if (frame.type !== 'hello') this.#onFrame(frame);
     else if (frame.protocol_version !== PROTOCOL_VERSION) this.#refuse('protocol');
     else {
       this.#isUp = true;
       this.#attempt = 0;
-      this.#tell({ kind: 'online', version: frame.version, epoch: frame.epoch });
+      this.#onState({ kind: 'online', version: frame.version, epoch: frame.epoch });
     }
   }
 
@@ -232,7 +232,7 @@ class SocketConnection implements ClientConnection {
     this.#abandon();
     const retryInMs = pauseBefore(this.#attempt, stood ? end : null, random(), pace);
     this.#attempt++;
-    this.#tell({ kind: 'offline', attempt: this.#attempt, retryInMs });
+    this.#onState({ kind: 'offline', attempt: this.#attempt, retryInMs });
     this.#timer = setTimeout(() => this.#open(), retryInMs);
     if (!stood) void this.#askWhy();
   }
@@ -246,7 +246,7 @@ class SocketConnection implements ClientConnection {
     const ask = this.#options.fetch ?? fetch;
     const status = await ask(href, { headers }).then(
       (answer) => answer.status,
-      // Not there at all: the next attempt will tell.
+      // Not there at all: the next attempt will show.
       () => 0,
     );
     const reason = HTTP_REFUSALS[status];
@@ -255,7 +255,7 @@ class SocketConnection implements ClientConnection {
 
   #refuse(reason: Extract<LinkState, { kind: 'refused' }>['reason']): void {
     this.#abandon();
-    this.#tell({ kind: 'refused', reason });
+    this.#onState({ kind: 'refused', reason });
   }
 
   #abandon(): void {
@@ -273,8 +273,8 @@ export interface ConnectionState {
   readonly link: LinkState;
   /** While a connection is being made: settles when it is known what becomes of it. */
   known(): Promise<void>;
-  /** Takes a new state, lets `tell` tell of it, then lets those go on who waited for it. */
-  become(state: LinkState, tell: () => void): void;
+  /** Takes a new state, lets `publish` pass it on, then lets those go on who waited for it. */
+  become(state: LinkState, publish: () => void): void;
 }
 
 /** The standing of a client that has not tried yet. */
@@ -286,9 +286,9 @@ export function createConnectionState(): ConnectionState {
       return link;
     },
     known: () => new Promise((resolve) => void impatient.push(resolve)),
-    become(state, tell) {
+    become(state, publish) {
       link = state;
-      tell();
+      publish();
       if (state.kind === 'connecting') return;
       const waiting = impatient;
       impatient = [];
@@ -300,7 +300,7 @@ export function createConnectionState(): ConnectionState {
 /** Looks after one client's line. */
 export interface Watchdog {
   /** Something came. */
-  heard(): void;
+  sawFrame(): void;
   stop(): void;
 }
 
@@ -321,7 +321,7 @@ export function startWatchdog(deps: {
     });
   }, silenceMs);
   return {
-    heard() {
+    sawFrame() {
       heardAt = performance.now();
     },
     stop: () => clearInterval(timer),

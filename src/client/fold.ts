@@ -11,13 +11,13 @@ import type {
 } from '../protocol/nouns.ts';
 import type { ServerMessage, Shortened } from '../protocol/server.ts';
 
-/** Messages kept of a session, unless older ones were asked for; `message_count` tells how many there are. */
+/** Messages kept of a session, unless older ones were asked for; `message_count` says how many there are. */
 export const KEPT_MESSAGES = 500;
 
 /** A frame as it comes: facts of a session carry its revision. */
 export type ServerFrame = ServerMessage & { readonly revision?: number } & Shortened;
 
-/** A session as far as it was told. Never changed in place. */
+/** A session as far as it was received. Never changed in place. */
 export type SessionView = Readonly<Omit<SessionState, 'messages'>> & {
   readonly messages: readonly Message[];
 };
@@ -25,7 +25,7 @@ export type SessionView = Readonly<Omit<SessionState, 'messages'>> & {
 /** What a frame did to a view. */
 export type Folded =
   | { kind: 'changed'; view: SessionView }
-  /** It tells nothing new about this view. */
+  /** It brings nothing new for this view. */
   | { kind: 'same' }
   /** Something before it is missing: subscribe again. */
   | { kind: 'gap' };
@@ -107,7 +107,7 @@ function withChanges(view: SessionView, changes: StateChanges): SessionView {
   const { subagents, last_activity_at, current_diff, current_plan, ...fields } = changes;
   return {
     ...view,
-    // Null means unset, which the state's type tells by absence; readers must take both alike.
+    // Null means unset, which the state's type shows by absence; readers must take both alike.
     ...(fields as Partial<SessionState>),
     // A delta says of what is over that it is empty, a snapshot that there is none.
     ...(current_diff !== undefined && { current_diff: current_diff || null }),
@@ -119,7 +119,7 @@ function withChanges(view: SessionView, changes: StateChanges): SessionView {
   };
 }
 
-/** Deltas tell times as `"<unix seconds>Z"`, everything else as ISO 8601. */
+/** Deltas show times as `"<unix seconds>Z"`, everything else as ISO 8601. */
 export function isoTime(text: string): string {
   const seconds = /^(\d+)Z$/.exec(text)?.[1];
   return seconds === undefined ? text : new Date(Number(seconds) * 1000).toISOString();
@@ -187,7 +187,7 @@ function withStreamed(
   const content = view.messages.findLast(({ id }) => id === message_id)?.content;
   if (content === undefined) return SAME;
   if (content.length < offset) return GAP;
-  // A newcomer is told the text so far, and then what it has already in part.
+  // A newcomer gets the text so far, and then what it has already in part.
   const whole = content.slice(0, offset) + text;
   if (whole.length <= content.length) return SAME;
   return { kind: 'changed', view: withUpdate(view, message_id, { content: whole }) };
@@ -215,7 +215,7 @@ function mergedById<Item extends { id: string }>(known: readonly Item[], news: I
   return [...byId.values()];
 }
 
-/** Sessions by id, in the order they were told: the newest of a list first. */
+/** Sessions by id, in the order they were received: the newest of a list first. */
 export type SessionList = ReadonlyMap<string, SessionSummary>;
 
 /**

@@ -1,6 +1,6 @@
 /**
  * The typed client of OrbitDock Server, for browsers and Node, exported as `orbitdock-server/client`. It
- * keeps a line that comes back by itself, folds what it is told into lists and sessions, and gives each
+ * keeps a line that comes back by itself, folds what it receives into lists and sessions, and gives each
  * question its answer. Nothing is asked for that no caller uses. Whole programs stand in `examples/`.
  */
 import type { ClientMessage } from '../protocol/client.ts';
@@ -52,7 +52,7 @@ export interface ClientOptions extends ConnectionOptions {
   silenceMs?: number;
 }
 
-/** What the client tells, by event. */
+/** What the client reports, by event. */
 export interface ClientEvents {
   link: [state: LinkState];
   /** The list changed; called while it is watched. */
@@ -70,7 +70,7 @@ export interface Client {
   readonly link: LinkState;
   /** All sessions, as far as `watchList` was called. */
   readonly list: SessionList;
-  /** A watched session; null while it was not told yet. */
+  /** A watched session; null while it was not received yet. */
   session(id: string): SessionView | null;
   on<Name extends keyof ClientEvents>(
     name: Name,
@@ -88,7 +88,7 @@ export interface Client {
    */
   request<Message extends ClientMessage>(message: Message): Promise<ReplyTo<Message['type']>>;
   /**
-   * Loads the next older messages of a watched session in front of those in its view, which it tells as a
+   * Loads the next older messages of a watched session in front of those in its view, which it reports as a
    * `session` event. Resolves with the view; its `has_older` says whether there are more.
    *
    * @throws ClientError as `request`
@@ -161,7 +161,7 @@ export function createClient(options: ClientOptions): Client {
 
   const watchdog = startWatchdog({ silenceMs, standing, request, drop: () => line.drop() });
   const line = openConnection({ ...options, SocketClass }, changed, (frame) => {
-    watchdog.heard();
+    watchdog.sawFrame();
     // Folded first: the caller that waits for the answer finds what came before it in the views.
     subscriptions.take(frame);
     requests.take(frame);

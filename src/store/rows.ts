@@ -141,13 +141,8 @@ const WRITERS: { [Type in Fact['type']]: WriteFact<FactOf<Type>> } = {
   },
 
   // The request itself comes as a note; this says when subscribers were last shown it.
-  approval_requested: ({ statements }, draft, fact, revision) => {
-    draft.shown.set(fact.request.id, revision);
-    statements.stampApproval.run(revision, fact.session_id, fact.request.id);
-    stamp(draft, 'pending_approval', revision);
-  },
-  approval_opened: ({ statements }, draft, fact, revision) =>
-    openApproval(statements, fact, draft.shown.get(fact.request.id) ?? revision),
+  approval_requested: (_, draft, __, revision) => stamp(draft, 'pending_approval', revision),
+  approval_opened: ({ statements }, _, fact, revision) => openApproval(statements, fact, revision),
   approval_sent: ({ statements }, { caller }, fact) => {
     statements.noteDecider.run(caller, fact.session_id, fact.request_id);
   },

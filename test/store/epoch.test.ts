@@ -1,7 +1,7 @@
 import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import type { DataPaths } from '../../src/config.ts';
-import { appended, created, event, openStore, type Store } from './support.ts';
+import { appended, created, event, openStore, type Store, tempPaths } from './support.ts';
 
 function closeCleanly(store: Store): void {
   store.epoch.close();
@@ -33,6 +33,19 @@ test('an epoch survives restarts, clean or not', () => {
   expect(third.epoch.wasDirty).toBe(true);
   expect(third.snapshot('s').revision).toBe(3);
   expect(third.catchUp('s', 2, epoch)?.frames).toHaveLength(1);
+});
+
+test('the file outside follows the commits every ten seconds, so that it is known after a kill too', () => {
+  let now = 0;
+  const store = openStore(tempPaths(), () => now);
+  const { commits: before } = markOf(store.paths);
+  store.one(created('s'));
+  now += 9_999;
+  store.one(event('s', [appended('s', 'a')]));
+  expect(markOf(store.paths).commits).toBe(before);
+  now += 1;
+  store.one(event('s', [appended('s', 'b')]));
+  expect(markOf(store.paths).commits).toBe(before + 3);
 });
 
 test('a new database is not dirty', () => {

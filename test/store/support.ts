@@ -35,10 +35,14 @@ export async function openTestWriter(paths: DataPaths): Promise<Writer> {
   return writer;
 }
 
-/** What the writer thread has, in this thread; closed after the test. */
-export function openStore(paths: DataPaths = tempPaths()) {
+/**
+ * What the writer thread has, in this thread; closed after the test.
+ *
+ * @param now  the clock by which the file outside the database is written, ms
+ */
+export function openStore(paths: DataPaths = tempPaths(), now = () => performance.now()) {
   const database = openMigrated(paths, 'normal');
-  const epoch = openEpoch({ database, path: paths.epoch, now: () => performance.now() });
+  const epoch = openEpoch({ database, path: paths.epoch, now });
   const committer = new Committer({ database, epoch });
   const commit = (items: Item[]) => committer.commit(items);
   const answer = createAnswer({ database, epoch: epoch.id });

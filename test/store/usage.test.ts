@@ -62,6 +62,15 @@ describe('a session that tells what it has used in all', () => {
     expect(total).toMatchObject({ sessions: 1, input_tokens: 100, cost_usd: 0.3 });
   });
 
+  test('used no tokens when its provider says only what it has cost', () => {
+    const store = stored('s');
+    uses(store, 's', '2026-03-01T10:00:00.000000Z', { output_tokens: 9, cost_usd: 0.5 });
+    expect(usageOf(store, 'day', '2026-03-01', '2026-03-01').total).toMatchObject({
+      ...{ input_tokens: 0, output_tokens: 0, cache_read_tokens: 0, cache_write_tokens: 0 },
+      cost_usd: 0.5,
+    });
+  });
+
   test('is not charged for output that only its newest answer has told', () => {
     const store = stored('s');
     const usage = { total_input_tokens: 7, output_tokens: 9, total_output_tokens: 50 };

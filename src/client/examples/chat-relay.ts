@@ -1,5 +1,5 @@
 /**
- * Tells a chat when a session needs a person, once for each request. Run it with the address of an incoming webhook
+ * Writes to a chat when a session needs a person, once for each request. Run it with the address of an incoming webhook
  * that takes `{"text": "…"}`, which is a secret and so no argument:
  * `CHAT_WEBHOOK_URL=… npx tsx src/client/examples/chat-relay.ts http://127.0.0.1:4000`.
  */

@@ -103,7 +103,7 @@ function prepareStatements(database: Sqlite) {
       `SELECT ${SESSION_COLUMNS} FROM ${SESSION_TABLES} WHERE id = ?`,
     ),
     openApproval: database.prepare<[string], OpenApprovalRow>(
-      `SELECT request, changed_revision FROM approval_history
+      `SELECT request FROM approval_history
        WHERE session_id = ? AND request IS NOT NULL AND decided_at IS NULL ORDER BY id LIMIT 1`,
     ),
     newestMessages: database.prepare<[string], MessageRow>(

@@ -61,7 +61,6 @@ export interface SubagentRow {
 /** A request that waits, in `approval_history`. */
 export interface OpenApprovalRow {
   request: string;
-  changed_revision: number;
 }
 
 const MESSAGE_TYPES = new Set<string>([

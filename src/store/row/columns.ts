@@ -304,10 +304,6 @@ function prepareApprovals(database: Sqlite) {
       `UPDATE approval_history SET request = ?, changed_revision = ?
        WHERE session_id = ? AND request_id = ? AND request IS NOT NULL AND decided_at IS NULL`,
     ),
-    stampApproval: database.prepare(
-      `UPDATE approval_history SET changed_revision = ?
-       WHERE session_id = ? AND request_id = ? AND request IS NOT NULL AND decided_at IS NULL`,
-    ),
     forgetApproval: database.prepare(
       `DELETE FROM approval_history WHERE id = ? AND session_id = ?
          AND NOT (request IS NOT NULL AND decided_at IS NULL)`,

@@ -31,8 +31,6 @@ export interface SessionDraft {
   readonly stamps: Record<string, number>;
   areStampsChanged: boolean;
   counts: Partial<Record<Counter, number>>;
-  /** Revisions at which this item showed requests, for history rows that come after them. */
-  shown: Map<string, number>;
 }
 
 /** The machine as it is after the item, written with the rest of the row. */
@@ -96,7 +94,6 @@ export function openDraft(
     stamps: counters?.stamps ?? {},
     areStampsChanged: false,
     counts: {},
-    shown: new Map(),
   };
 }
 
