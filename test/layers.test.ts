@@ -26,6 +26,7 @@ const LEAVES = [
   'secrets',
   'standalone',
   'otlp',
+  'keeping',
   'type log',
 ];
 
