@@ -18,7 +18,7 @@ import {
 /** Files that one hook of a known session may lead through, until it is answered and shown. */
 const HOOK_FILES = 52;
 /** Files that one message to an agent may lead through, with the whole turn that it begins. */
-const TURN_FILES = 70;
+const TURN_FILES = 73;
 /** What does not run each time is a timer's. */
 const TIMES = 3;
 

@@ -116,8 +116,10 @@ describe('a request of a terminal', { timeout: 60_000 }, () => {
     const { terminal, session } = await openJoined(dock);
     await using _ = terminal;
     await terminal.prompt('ask me', '!ask Which one');
-    const { id } = await session.request();
-    await terminal.waitFor(/Which one/);
+    const { id, questions } = await session.request();
+    // The question itself stands in the prompt, too; a key before the form is there is lost.
+    const label = questions?.[0]?.options[0]?.label ?? '';
+    await terminal.waitFor((screen) => label !== '' && screen.includes(label));
     await terminal.press('Enter');
     await terminal.waitFor(/Done\. last user: ask me/);
     await rests(session);
