@@ -1,6 +1,7 @@
 /** Searches in a million messages, as a client asks them over HTTP: common words, rare ones, several, with filters. */
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
+import { createSearchIndex } from '../../../src/store/search-index.ts';
 import type { Bench } from '../bench.ts';
 import { addSessions, makeDirectory } from '../database.ts';
 import { startServer } from '../processes.ts';
@@ -15,7 +16,6 @@ const ASKED = 60;
 /** Milliseconds, of 95 in 100. */
 const LIMIT_MS = 100;
 const GOAL_MS = 50;
-const INDEX_WITHIN_MS = 30 * 60_000;
 
 /** A kind of search, and the words of its n-th asking. */
 const CASES: readonly { name: string; queryOf: (n: number) => string }[] = [
@@ -40,15 +40,9 @@ export async function search({ directory, share, isQuick, serverFlags }: Bench):
     ids.map((id) => ({ id, messages: 0 })),
   );
   addMessages(data, ids, messages);
+  const indexedS = indexAll(data);
   await using server = await startServer(data, { flags: serverFlags });
   const ask = (query: string) => searched(server.port, query);
-  const began = performance.now();
-  // Until it is read to its end a search says that it has not seen all.
-  while ((await ask(wordOf(VOCABULARY - 1))).is_partial) {
-    if (performance.now() - began > INDEX_WITHIN_MS) throw new Error('The index is never finished');
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
-  const indexedS = Math.round((performance.now() - began) / 1000);
   const rows: Row[] = [];
   const count = Math.round(ASKED * share) + 1;
   for (const { name, queryOf } of CASES) {
@@ -74,9 +68,25 @@ export async function search({ directory, share, isQuick, serverFlags }: Bench):
     columns: ['', 'p50 ms', 'p95 ms', 'most ms', 'hits each', 'not seen all'],
     rows,
     notes: [
-      `From asking over HTTP until the whole answer. The index of all messages was made in ${indexedS} s beside that.`,
+      `From asking over HTTP until the whole answer. The index of all messages was made in ${indexedS} s before that.`,
     ],
   };
+}
+
+/** Takes all messages into the index, as the writer thread does between batches. @returns how long it took, s */
+function indexAll(directory: string): number {
+  const database = new Database(join(directory, 'orbitdock.db'));
+  const began = performance.now();
+  try {
+    database.pragma('synchronous = OFF');
+    const index = createSearchIndex(database);
+    let isBehind = true;
+    while (isBehind) isBehind = index.slice();
+    database.pragma('wal_checkpoint(TRUNCATE)');
+  } finally {
+    database.close();
+  }
+  return Math.round((performance.now() - began) / 1000);
 }
 
 interface Found {
