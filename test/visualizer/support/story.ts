@@ -30,6 +30,7 @@ export function tellStory({ sessions }: Fixture): void {
     session.input.session.git_branch = branch ?? 'main';
     const first = session.records.length === 0;
     if (!first) continue;
+    if (session.isDirect) attach(session, at(51 - index));
     begin(session, at(50 - index), 'Make it work');
     say(session, at(30 - (index % 7)), 'The totals are floats in three places; I changed them.');
   }
@@ -116,6 +117,15 @@ const DIFF = `--- a/Settings/SettingsView.swift
 
 function tell(session: FakeSession | undefined, event: object): void {
   session?.tell(event as never);
+}
+
+/** Connects a session that is steered from here. */
+function attach(session: FakeSession, at: string): void {
+  tell(session, { type: 'link.requested', at });
+  tell(session, {
+    ...{ type: 'link.attached', at, threadId: `thread-${session.id}` },
+    capabilities: ['turn.run', 'turn.steer', 'turn.stop', 'approval.answer', 'question.answer'],
+  });
 }
 
 function begin(session: FakeSession, at: string, prompt: string): void {

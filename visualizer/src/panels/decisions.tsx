@@ -124,6 +124,7 @@ function Denial({ request, isDisabled, onDecide, onBack }: Props & { onBack: () 
         <input
           ref={field}
           type="text"
+          dir="auto"
           placeholder="what to do instead (optional)"
           value={words.value}
           onInput={(event) => {

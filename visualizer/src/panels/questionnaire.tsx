@@ -191,6 +191,7 @@ function Choices({ name, question, isClosed, draft, onChange }: ChoicesProps) {
           {options.length > 0 ? 'Your own words' : 'Your answer'}
           <input
             type="text"
+            dir="auto"
             value={draft.words}
             onInput={(event) =>
               onChange({

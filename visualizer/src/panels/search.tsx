@@ -52,6 +52,7 @@ export function Search() {
         <input
           id="search"
           type="search"
+          dir="auto"
           aria-label="Search"
           placeholder="Search messages, tools, files"
           autoComplete="off"

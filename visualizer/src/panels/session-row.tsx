@@ -37,7 +37,9 @@ export function CompactRow({ row }: { row: InspectRow }) {
           {title}
         </b>{' '}
         <span class={`row-headline text-${group}`} title={visibleText(`${verb} ${thing}`)}>
-          <b>{verb}</b> <Thing text={thing} isCode={isCode} />
+          {/* Where there is a thing, the colour and the glyph say the verb. */}
+          <b class={thing === '' ? '' : 'visually-hidden'}>{verb}</b>{' '}
+          <Thing text={thing} isCode={isCode} />
         </span>{' '}
         {!row.steered && <Eye />}
         <span class={`row-age${row.waiting ? ' text-attention' : ''}`}>

@@ -74,7 +74,7 @@ function Block({ token }: { token: Token }) {
       return <List token={token as Tokens.List} />;
     case 'blockquote':
       return (
-        <blockquote>
+        <blockquote dir="auto">
           <Blocks tokens={token.tokens} />
         </blockquote>
       );
@@ -90,7 +90,7 @@ function Block({ token }: { token: Token }) {
     default:
       // HTML, and what this page does not know: as it was written.
       return (
-        <p class="wrap">
+        <p class="wrap" dir="auto">
           <VisibleText text={token.raw.trim()} />
         </p>
       );
@@ -103,6 +103,7 @@ function Heading({ token }: { token: Tokens.Heading }) {
     <p
       class={`heading heading-${Math.min(3, token.depth)}`}
       role="heading"
+      dir="auto"
       aria-level={Math.min(6, token.depth + 2)}
     >
       <Inline tokens={token.tokens} />
@@ -112,7 +113,7 @@ function Heading({ token }: { token: Tokens.Heading }) {
 
 function List({ token }: { token: Tokens.List }) {
   const items = token.items.map((item, index) => (
-    <li key={index} class={item.task ? 'task' : ''}>
+    <li key={index} dir="auto" class={item.task ? 'task' : ''}>
       {item.task && (
         <input type="checkbox" checked={item.checked === true} disabled aria-label="done" />
       )}
@@ -129,7 +130,7 @@ function Table({ token }: { token: Tokens.Table }) {
         <thead>
           <tr>
             {token.header.map((cell, index) => (
-              <th key={index}>
+              <th key={index} dir="auto">
                 <Inline tokens={cell.tokens} />
               </th>
             ))}
@@ -139,7 +140,7 @@ function Table({ token }: { token: Tokens.Table }) {
           {token.rows.map((row, index) => (
             <tr key={index}>
               {row.map((cell, column) => (
-                <td key={column}>
+                <td key={column} dir="auto">
                   <Inline tokens={cell.tokens} />
                 </td>
               ))}
