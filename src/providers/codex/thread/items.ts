@@ -272,6 +272,6 @@ export class Subagents {
 }
 
 /** Called by the last part of its path, such as `helper` of `/root/helper`. */
-export function subagentOf({ agentThreadId: id, agentPath }: ItemOf<'subAgentActivity'>): Subagent {
+function subagentOf({ agentThreadId: id, agentPath }: ItemOf<'subAgentActivity'>): Subagent {
   return { id, type: agentPath.split('/').filter(Boolean).at(-1) ?? 'agent' };
 }
