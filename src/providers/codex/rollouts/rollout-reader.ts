@@ -117,7 +117,8 @@ export class RolloutReader {
     this.#pastTail ??= new FileTail(file.path);
     const { lines, skipped, more } = await this.#pastTail.read(until);
     const reports = this.#parse(this.#pastParser, lines);
-    const fresh = this.#passToldOver(reports);
+    const isForeign = file.threadId !== this.file.threadId;
+    const fresh = this.#passToldOver(isForeign ? reports.map(withoutClient) : reports);
     const isKnown = this.#isPastKnown;
     if (isKnown) this.#news.passOver(fresh);
     const news = isKnown ? [] : this.#news.take(fresh, null);
@@ -176,6 +177,12 @@ export class RolloutReader {
     }
     return reports;
   }
+}
+
+/** Words of the thread that this one was forked from: the id that its client gave them names a message of that session. */
+function withoutClient(report: RolloutReport): RolloutReport {
+  if (report.what !== 'item' || report.item.type !== 'userMessage') return report;
+  return { ...report, item: { ...report.item, clientId: null } };
 }
 
 /** The files that stand before this one in the thread's history, the oldest first. */
