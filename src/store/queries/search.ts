@@ -9,7 +9,10 @@ import type { Read, ReadResults } from '../items.ts';
 import { type SearchIndex, type SearchWord, textOfInput } from '../search-index.ts';
 import { head } from '../text.ts';
 
-/** One read takes so long, ms: hooks wait behind it. */
+/**
+ * One read goes through messages for so long, ms: hooks wait behind it. Finding the first one takes the index up to as
+ * long again, and each read must find it anew.
+ */
 const READ_MS = 15;
 
 /** However slow the machine is, a read looks at so many messages: it always gets on. */
@@ -63,18 +66,14 @@ export function createSearchRead(database: Sqlite, index: Pick<SearchIndex, 'sli
     if (isBehind) return { hits: [], next: read.before, isBehind: true, isCut: true };
     const sessions = new Map(statements.sessions.all(paramsOf(read)).map((row) => [row.id, row]));
     const byName = read.before === null ? namedSessions(sessions, read) : [];
-    return { ...messagesOf(statements, read, { sessions, byName, isOver }), isBehind: false };
+    return { ...messagesOf(statements, read, { sessions, byName }), isBehind: false };
   };
 }
 
 function messagesOf(
   statements: Statements,
   read: Asked,
-  {
-    sessions,
-    byName,
-    isOver,
-  }: { sessions: Map<string, SessionRow>; byName: SearchHit[]; isOver: () => boolean },
+  { sessions, byName }: { sessions: Map<string, SessionRow>; byName: SearchHit[] },
 ): Pick<ReadResults['search'], 'hits' | 'next' | 'isCut'> {
   const hits = byName;
   const matched = matchOf(read);
@@ -82,12 +81,15 @@ function messagesOf(
   const { since, until } = read.filter;
   let next = read.before;
   let seen = 0;
-  for (const entry of statements.entries.iterate(matched, read.before ?? Number.MAX_SAFE_INTEGER)) {
+  let endsAt = 0;
+  const before = read.before ?? Number.MAX_SAFE_INTEGER;
+  for (const { entry, session_id } of statements.entries.iterate(matched, before)) {
     if (hits.length >= read.limit) return { hits, next, isCut: false };
-    if (seen >= READ_MESSAGES && isOver()) return { hits, next, isCut: true };
+    if (seen === 0) endsAt = performance.now() + READ_MS;
+    if (seen >= READ_MESSAGES && performance.now() >= endsAt) return { hits, next, isCut: true };
     seen += 1;
     next = entry;
-    const session = sessions.get(statements.sessionOf.get(entry) ?? '');
+    const session = sessions.get(session_id);
     const row = session && statements.message.get(entry);
     if (!session || !row) continue;
     if (row.timestamp < (since ?? '') || (until !== null && row.timestamp >= until)) continue;
@@ -270,14 +272,12 @@ function prepareStatements(database: Sqlite) {
          AND (@sessionId IS NULL OR id = @sessionId)
        ORDER BY last_activity_at DESC`,
     ),
-    entries: database
-      .prepare<[string, number], number>(
-        'SELECT rowid FROM search_words WHERE search_words MATCH ? AND rowid < ? ORDER BY rowid DESC',
-      )
-      .pluck(),
-    sessionOf: database
-      .prepare<[number], string>('SELECT session_id FROM search_entries WHERE id = ?')
-      .pluck(),
+    // A cross join keeps the order of the index, and its place as the outer one.
+    entries: database.prepare<[string, number], { entry: number; session_id: string }>(
+      `SELECT search_words.rowid AS entry, session_id
+       FROM search_words CROSS JOIN search_entries ON search_entries.id = search_words.rowid
+       WHERE search_words MATCH ? AND search_words.rowid < ? ORDER BY search_words.rowid DESC`,
+    ),
     message: database.prepare<[number], Row>(
       `SELECT search_entries.id AS entry, message_id, messages.session_id, type, timestamp, tool_name,
          ${['content', 'tool_input', 'tool_output'].map(text).join(', ')}
