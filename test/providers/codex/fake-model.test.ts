@@ -39,7 +39,12 @@ describe.each(Object.entries(MODELS))('the fake model with %s tools', (_, model)
     const thread = await begin();
     const gate = `steer-${model}`;
     const turnId = await thread.say('!slow 3 0', `!wait ${gate}`);
-    await thread.reports.waitFor(({ method }) => method === 'item/agentMessage/delta');
+    // Words that come while an answer is still written may cut it off.
+    await thread.reports.waitFor(
+      ({ method, params }) =>
+        method === 'item/completed' &&
+        (params as { item: { type: string } }).item.type === 'agentMessage',
+    );
     const steer = { threadId: thread.id, expectedTurnId: turnId, input: text('Stop that') };
     expect(await engine.request('turn/steer', steer)).toEqual({ turnId });
     api.open(gate);

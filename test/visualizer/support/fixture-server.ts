@@ -3,9 +3,16 @@
  * no disk, any number of sessions, events at any rate. For load and for moments the real server
  * reaches only slowly; what must be true of the real one is tested against it.
  */
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type Server as HttpServer,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http';
 import { extname, join, normalize } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Server, type Socket } from 'socket.io';
 import { transition } from 'xstate';
@@ -114,12 +121,12 @@ export async function startFixture({
       }
     }, 50),
   ];
-  await new Promise<void>((resolve) => http.listen(port, '127.0.0.1', resolve));
+  await listening(http, port);
   const address = http.address();
-  const listening = typeof address === 'object' && address ? address.port : port;
+  const chosen = typeof address === 'object' && address ? address.port : port;
   return {
-    port: listening,
-    url: `http://127.0.0.1:${listening}/visualizer/`,
+    port: chosen,
+    url: `http://127.0.0.1:${chosen}/visualizer/`,
     sessions,
     io,
     /** What `/health` says beside `ok`. */
@@ -330,6 +337,20 @@ function lifeOf({ records }: FakeSession, id: string, seq?: number): object {
   const until = ended?.at ?? records.find((one) => one.seq === seq)?.at ?? new Date().toISOString();
   const forMs = started && Date.parse(until) - Date.parse(started.at);
   return { ...child, started, ended, reason: null, forMs } satisfies ChildLife;
+}
+
+/** A port that is wanted again may be taken for a moment, by a browser that asks whether somebody is there. */
+async function listening(http: HttpServer, port: number): Promise<void> {
+  for (let left = 100; ; left -= 1) {
+    http.listen(port, '127.0.0.1');
+    try {
+      await once(http, 'listening');
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE' || left === 0) throw error;
+      await pause(50);
+    }
+  }
 }
 
 /** The timeline as the server builds it, from the records that are kept. */
