@@ -4,6 +4,8 @@ import type { SessionEvent } from '../../machines/index.ts';
 import { takeStep } from '../../machines/step.ts';
 import { itemOf, MAX_TAIL } from '../../src/runtime/ledger/item.ts';
 import {
+  agentBegan,
+  agentEnded,
   asked,
   messageOf,
   noticed,
@@ -11,11 +13,12 @@ import {
   report,
   requestOf,
   runOf,
+  settled,
   stopped,
   toolBegan,
   toolEnded,
 } from '../machines/events.ts';
-import { ID, stage } from '../machines/stage.ts';
+import { at, ID, stage } from '../machines/stage.ts';
 
 const ABOUT = { sessionId: ID, chain: 1, key: null, origin: 'hook', caller: null };
 
@@ -133,6 +136,23 @@ describe('the snapshot is stored', () => {
     expect(item.snapshot !== null).toBe(isStored);
     const before = (options as { tail?: number }).tail ?? 0;
     expect(tail).toBe(isStored ? 0 : before + (item.accepted ? 1 : 0));
+  });
+
+  const usage = { input_tokens: 1, output_tokens: 1, cached_tokens: 0, context_window: 9 };
+  it.each<SessionEvent>([
+    settled(2, 't0', 'refused'),
+    agentBegan(2, 'a1'),
+    agentEnded(2, 'a1'),
+    report(2, 'usage.updated', { usage }),
+    report(2, 'hook.observed', { hook: 'Setup' }),
+    report(2, 'witness.busy', { witness: 'registry', since: at(2) }),
+    report(2, 'witness.idle', { witness: 'registry', since: at(2) }),
+    report(2, 'process.seen', { witness: 'process', processes: [{ pid: 7, start: null }] }),
+    report(2, 'process.suspended', { witness: 'process', suspended: true }),
+  ])('not after $type: it folds from the journal', (event) => {
+    const { item } = stored(event);
+    expect(item.accepted).toBe(true);
+    expect(item.snapshot).toBe(null);
   });
 
   it('with the base of a session that did not exist, and with no other', () => {
