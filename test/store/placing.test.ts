@@ -65,6 +65,16 @@ describe('a message that is told late', () => {
   });
 });
 
+test('a message under the id of another session is stored there alone, and shown nowhere else', () => {
+  const store = begun(told('m1', 0));
+  store.one(created('other'));
+  const stolen = appended('other', 'm1', { content: 'not of this session' });
+  const result = store.one(event('other', [stolen], { origin: 'transcript' }));
+  expect(result).toMatchObject({ outcome: 'committed', known: [{ fact: null }] });
+  expect(store.snapshot('other').messages).toEqual([]);
+  expect(order(store)).toEqual(['m1']);
+});
+
 describe('a message that two sources tell', () => {
   const rows = (store: Store) =>
     store.snapshot('s').messages.map(({ content, tool_output, is_in_progress }) => ({

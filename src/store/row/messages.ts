@@ -153,7 +153,8 @@ function completeMessage(
   if (!REPORTS_TWICE.has(draft.origin)) return undefined;
   const { id: message_id, session_id } = message;
   const stored = tools.statements.message.get(message_id, session_id);
-  if (stored === undefined) return undefined;
+  // Another session has a message of this id: what is not stored is not shown.
+  if (stored === undefined) return null;
   const changes = missingIn(stored, message, draft.origin);
   if (Object.keys(changes).length === 0) return null;
   const updated: MessageUpdated = { type: 'message_updated', session_id, message_id, changes };
