@@ -76,6 +76,7 @@ export async function openStage<L extends Listener>(listen: () => Promise<L>): P
 }
 
 const PLANS = /plan mode on/;
+const DIALOG = /❯ 1\. Yes/;
 
 const repeated = (act: () => Promise<unknown>) =>
   vi.waitFor(act, { timeout: 20_000, interval: 50 });
@@ -102,6 +103,18 @@ async function openClaude(binary: string, home: ClaudeHome): Promise<ClaudeTermi
   return {
     ...terminal,
     say,
+    async press(key) {
+      const shown = await terminal.screen();
+      await terminal.press(key);
+      if (!DIALOG.test(shown)) return;
+      // Newer versions take no key for a moment after they have shown a dialog.
+      const isTaken = () => terminal.waitFor((screen) => screen !== shown, 700);
+      for (let left = 5; left > 0; left -= 1) {
+        const taken = await isTaken().catch(() => null);
+        if (taken !== null) return;
+        await terminal.press(key);
+      }
+    },
     async confirm(wanted) {
       await repeated(async () => {
         await terminal.press('Enter');
