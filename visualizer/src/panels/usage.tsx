@@ -155,7 +155,7 @@ function Limits({ limits }: { limits: readonly RateLimit[] }) {
             value={Math.min(100, one.used_percent)}
             aria-label={limitName(one)}
           />
-          <span title={`Told at ${clock(one.at)}`}>{limitWords(one)}</span>
+          <span title={`Reported at ${clock(one.at)}`}>{limitWords(one)}</span>
         </li>
       ))}
     </ul>
