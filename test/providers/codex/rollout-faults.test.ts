@@ -221,3 +221,27 @@ function seedSession(paths: TestServer['paths'], id: string): void {
     .run(`rollout-${id}-1`, id, words);
   database.close();
 }
+
+it('a fork that begins behind words of a client shows them once in each session', async () => {
+  await start();
+  const parent = fixtureId(PAGINATED);
+  const client = 'user-0320f06d-20aa-4eda-b56b-e68761409e47';
+  const content = text(PAGINATED).replace(
+    /("type": "UserMessage", )/,
+    `$1"client_id": ${JSON.stringify(client)}, `,
+  );
+  put(PAGINATED, content);
+  const [first = ''] = content.split('\n');
+  const meta = JSON.parse(first);
+  const fork = '01a202ff-008e-7993-b7dd-c0416303bb96';
+  const history_base = { thread_id: parent, end_byte_offset: Buffer.byteLength(content) };
+  Object.assign(meta.payload, { id: fork, session_id: fork, forked_from_id: parent, history_base });
+  put(`rollout-2026-11-22T10-59-29-${fork}.jsonl`, `${JSON.stringify(meta)}\n`);
+  const wordsIn = (id: string) => rows(id).filter(({ type }) => type === 'user');
+  await expect.poll(() => wordsIn(parent).length).toBeGreaterThan(0);
+  await expect.poll(() => wordsIn(fork).length).toBe(wordsIn(parent).length);
+  expect(wordsIn(parent)[0]?.id).toBe(client);
+  expect(wordsIn(fork).map(({ content: words }) => words)).toEqual(
+    wordsIn(parent).map(({ content: words }) => words),
+  );
+});
