@@ -3,7 +3,6 @@ export * from './describe.ts';
 export { CHART_ENDINGS, type ChartFormat, exportChart } from './export.ts';
 export { type Refusal, refusalOf } from './refusals.ts';
 export { sessionMachine } from './session.ts';
-export { type SessionActor, sessionActor } from './session-actor.ts';
 export type * from './session-events.ts';
 export type * from './session-facts.ts';
 export { FACTS, type FactKind } from './session-facts.ts';

@@ -1,9 +1,9 @@
 /**
  * One event taken by a session's chart, without an actor: the next snapshot, the facts to persist and the
- * commands for the connector, as data. Nothing is true before it is committed: the spawned actor gets the
- * snapshot afterwards (`committable`). The session chart spawns no child, so that a step is only data.
+ * commands for the connector, as data. Nothing is true before it is committed: the spawned actor
+ * (`sessionActor`) gets the snapshot afterwards. The session chart spawns no child, so that a step is only data.
  */
-import type { AnyActorScope } from 'xstate';
+import type { ActorLogic, ActorRefFromLogic, AnyActorScope } from 'xstate';
 import { sessionMachine } from './session.ts';
 import type { SessionEvent } from './session-events.ts';
 import type { ConnectorCommand, Fact, Pieces } from './session-facts.ts';
@@ -117,3 +117,33 @@ export function snapshotOf(stored: unknown): SessionSnapshot {
 export function storedForm(snapshot: SessionSnapshot): unknown {
   return sessionMachine.getPersistedSnapshot(snapshot);
 }
+
+/*
+ * The spawned actor of a session: it shows the last committed snapshot and moves only when a commit brings the
+ * next one. An actor that moved before the commit could show what is never stored.
+ */
+
+/** What a session actor receives. */
+interface SessionCommitted {
+  type: 'session.committed';
+  snapshot: SessionSnapshot;
+}
+
+/** The logic of a session actor; its input is the snapshot that is committed when it is spawned. */
+export type SessionActorLogic = ActorLogic<
+  SessionSnapshot,
+  SessionCommitted,
+  { snapshot: SessionSnapshot }
+>;
+
+/** A running session actor. */
+export type SessionActor = ActorRefFromLogic<SessionActorLogic>;
+
+/** The logic of a session actor. */
+export const sessionActor: SessionActorLogic = {
+  config: sessionMachine.config,
+  // XState's own events, such as the stop, change nothing.
+  transition: (current, event) => (event.type === 'session.committed' ? event.snapshot : current),
+  getInitialSnapshot: (_scope, { snapshot }) => snapshot,
+  getPersistedSnapshot: (snapshot) => sessionMachine.getPersistedSnapshot(snapshot),
+} as SessionActorLogic & { config: unknown };

@@ -4,7 +4,7 @@
  * cost small with thousands of sessions.
  */
 import { setup, stopChild } from 'xstate';
-import { type SessionActor, sessionActor } from './session-actor.ts';
+import { type SessionActor, sessionActor } from './step.ts';
 import type { SessionSnapshot } from './view.ts';
 
 /** What a group of sessions receives. */

@@ -56,7 +56,7 @@ random, no I/O; time is \`event.at\`, ids arrive in events, messages live in the
 - \`session.ts\` and \`session-turn.ts\` say when what applies; \`session-setup.ts\` binds guards and actions to events;
   \`steps/\` says what an action changes; \`evidence.ts\` compares stamps and sources.
 - Two actions are what an event comes to: \`leave\` (pieces of facts, to persist) and \`command\` (work for the
-  connector). \`step.ts\` takes one event and returns both as data; the spawned actor (\`session-actor.ts\`) gets
+  connector). \`step.ts\` takes one event and returns both as data; the spawned actor (\`sessionActor\` there) gets
   the snapshot after the commit.
 - \`view.ts\` reads the wire's words from the tags of the active states; \`refusals.ts\` says why a client's
   command is not possible now.

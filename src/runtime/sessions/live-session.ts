@@ -1,9 +1,9 @@
 /** A session that is live. Shapes only; registry and ledger work on them. */
 import { type ActorRefFrom, createActor } from 'xstate';
-import type { SessionActor } from '../../../machines/session-actor.ts';
 import type { SessionEvent } from '../../../machines/session-events.ts';
 import type { Fact, ThreadSettings } from '../../../machines/session-facts.ts';
 import type { Session } from '../../../machines/session-types.ts';
+import type { SessionActor } from '../../../machines/step.ts';
 import { sessionActorOf, supervisorMachine } from '../../../machines/supervisor.ts';
 import type { SessionSnapshot } from '../../../machines/view.ts';
 import type { Sender } from '../rooms/rooms.ts';
