@@ -23,31 +23,35 @@ import type { TokenBook } from '../runtime/tokens.ts';
 import {
   type Credential,
   createHookProofCheck,
+  createThrottle,
   createTokenCheck,
   credentialOf,
   type HookProofCheck,
   type ProvenHook,
+  type Throttle,
   type TokenCheck,
 } from './admission/credential.ts';
 import {
-  createTrustedProxies,
-  type Forwarded,
-  type TrustedProxies,
-} from './admission/forwarded.ts';
-import {
-  comesFromProxy,
   createNames,
-  type Ends,
-  isLoopbackAddress,
+  judgeHost,
+  judgeOrigin,
   type LocalEnd,
   type NamedHost,
   type Names,
-  type Peers,
-  plainAddress,
+  noTarget,
   splitTarget,
   type Target,
+} from './admission/names.ts';
+import {
+  comesFromProxy,
+  createTrustedProxies,
+  type Ends,
+  type Forwarded,
+  isLoopbackAddress,
+  type Peers,
+  plainAddress,
+  type TrustedProxies,
 } from './admission/peer.ts';
-import { createThrottle, type Throttle } from './admission/throttle.ts';
 import { fieldsOf, isNavigation, isPreflight } from './http/requests.ts';
 import type { Clock } from './ports.ts';
 
@@ -168,8 +172,9 @@ class ServerGate implements Gate {
     const local = localEnd(request.socket, this.#deps.peers);
     const forwarded = this.#forwarded(request, headers);
     const target = splitTarget(request.url ?? '', this.#deps.config.basePath);
+    if (target === null) return refusal(noTarget());
     const named = judgeHost({ headers, target, names, local, forwarded });
-    if (target === null || 'error' in named) return 'error' in named ? named : noTarget();
+    if (named instanceof OrbitError) return refusal(named);
     const origin = judgeOrigin({ headers, names, named, local });
     const isLink = isNavigation(request, headers) && doorOf(target.path) === 'page';
     if (origin.error && !isLink) return refusal(origin.error);
@@ -319,61 +324,8 @@ function localEnd(socket: GateRequest['socket'], peers: Peers): LocalEnd {
   return { address: localAddress ?? '', port: localPort ?? 0 };
 }
 
-/**
- * The Host rule, for the header, for the authority of an absolute-form target and for the Host that a trusted proxy
- * has heard alike. The last one is what the client calls us; it has to be one of `--allow-host`.
- */
-function judgeHost(given: {
-  headers: Fields;
-  target: Target | null;
-  names: Names;
-  local: LocalEnd;
-  forwarded: Forwarded | null;
-}): NamedHost | Refusal {
-  const { target, names, local } = given;
-  const [host, ...more] = given.headers.get('host') ?? [];
-  if (target === null || host === undefined || more.length > 0) return noTarget();
-  const kind = names.kindOfHost(host, local);
-  const isConsistent =
-    target.authority === null || names.kindOfHost(target.authority, local) === kind;
-  const scheme = given.forwarded?.scheme ?? null;
-  const heard = given.forwarded?.host ?? null;
-  const isKnown = heard === null || names.kindOfHost(heard, local) === 'allowed';
-  if (kind === null || !isConsistent || !isKnown) {
-    const reason = 'This Host is not one of ours; --allow-host adds a name';
-    return refusal(new OrbitError('forbidden', { reason }));
-  }
-  return heard === null ? { host, kind, scheme } : { host: heard, kind: 'allowed', scheme };
-}
-
-function judgeOrigin(given: { headers: Fields; names: Names; named: NamedHost; local: LocalEnd }): {
-  error: OrbitError | null;
-  corsOrigin: string | null;
-} {
-  const { headers, names, named, local } = given;
-  const origins = headers.get('origin') ?? [];
-  const [origin] = origins;
-  if (origins.length === 1 && origin !== undefined && names.isAllowedOrigin(origin)) {
-    // Such a page is cross-site by nature, so Sec-Fetch-Site has nothing to add.
-    return { error: null, corsOrigin: origin };
-  }
-  const isOwn =
-    origins.length === 0 || (origins.length === 1 && names.isOwnOrigin(origin ?? '', named, local));
-  const sites = headers.get('sec-fetch-site') ?? [];
-  if (isOwn && sites.every((site) => site === 'same-origin' || site === 'none')) {
-    return { error: null, corsOrigin: null };
-  }
-  const reason = 'This Origin is not ours; --allow-origin adds one';
-  return { error: new OrbitError('forbidden', { reason }), corsOrigin: null };
-}
-
 function refusal(error: OrbitError, headers: Record<string, string> = {}): Refusal {
   return { error, headers };
-}
-
-function noTarget(): Refusal {
-  const reason = 'A request needs a target of ours and exactly one Host header';
-  return refusal(new OrbitError('bad_request', { reason }));
 }
 
 function notEncrypted(): Refusal {

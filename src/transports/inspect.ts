@@ -18,9 +18,8 @@ import type {
 import { INSPECT_SCOPES } from '../protocol/scopes.ts';
 import { type Caller, senderOf } from '../runtime/rooms/rooms.ts';
 import { STATELY_PATH, type Tickets } from './admission/credential.ts';
-import { createBucket } from './admission/throttle.ts';
 import type { TransportLimits } from './limits.ts';
-import { type Clock, errorFrom } from './ports.ts';
+import { type Clock, createBucket, errorFrom } from './ports.ts';
 import { backlogOf } from './socketio-connection.ts';
 
 /** Pages that have their greeting. */

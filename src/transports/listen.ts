@@ -16,11 +16,11 @@ import type { Outlet } from '../runtime/rooms/rooms.ts';
 import type { RuntimeApi } from '../runtime/runtime-api.ts';
 import type { TokenBook } from '../runtime/tokens.ts';
 import { createTickets, type Tickets } from './admission/credential.ts';
-import { createTrustedProxies } from './admission/forwarded.ts';
-import { createPeers, type Peers } from './admission/peer.ts';
-import { type Caps, createCaps } from './admission/throttle.ts';
+import { createPeers, createTrustedProxies, type Peers } from './admission/peer.ts';
 import {
+  type Caps,
   createBoundedServer,
+  createCaps,
   listenOn,
   listenOnUnixSocket,
   readCertificate,

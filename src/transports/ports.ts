@@ -1,6 +1,6 @@
 /**
- * What the transports need from outside besides the runtime: time, as an interface that tests can turn by hand,
- * and two ways to write the log.
+ * What the transports need besides the runtime: time, as an interface that tests can turn by hand, a rate over it,
+ * two ways to write the log, and parts that are loaded when they are first wanted.
  */
 import type { Logger, LogLine } from '../log.ts';
 
@@ -26,6 +26,29 @@ export const systemClock: Clock = {
     return () => clearTimeout(timer);
   },
 };
+
+/**
+ * A token bucket.
+ *
+ * @param deps.perSecond tokens that come back each second, up to `burst`
+ * @returns takes a token; false when there is none
+ */
+export function createBucket(deps: {
+  perSecond: number;
+  burst: number;
+  clock: Clock;
+}): () => boolean {
+  let tokens = deps.burst;
+  let filledAt = deps.clock.now();
+  return () => {
+    const now = deps.clock.now();
+    tokens = Math.min(deps.burst, tokens + ((now - filledAt) / 1000) * deps.perSecond);
+    filledAt = now;
+    if (tokens < 1) return false;
+    tokens--;
+    return true;
+  };
+}
 
 /**
  * Warns at most once a second and event, then says how many were held back: what strangers can cause

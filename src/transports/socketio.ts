@@ -6,7 +6,6 @@
  * Importing socket.io takes 100 ms, so this file is imported at the first request for its path. It is
  * never attached to our HTTP server: `listen.ts` passes on what the gate has let in, each poll included.
  */
-
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type ExtendedError, Server, type Socket } from 'socket.io';
@@ -17,7 +16,6 @@ import { scanJson } from '../protocol/scan.ts';
 import { NAMESPACE_SCOPES, type NamespaceName } from '../protocol/scopes.ts';
 import type { Caller, Frame, Outlet } from '../runtime/rooms/rooms.ts';
 import type { RuntimeApi } from '../runtime/runtime-api.ts';
-import { createBucket } from './admission/throttle.ts';
 import type { Backlog } from './connection.ts';
 import {
   createInbox,
@@ -30,7 +28,7 @@ import {
 import { type Admission, type Gate, isRefusal, type Refusal } from './gate.ts';
 import { type InspectDeps, type InspectNamespace, openInspect } from './inspect.ts';
 import type { TransportLimits } from './limits.ts';
-import { type Clock, errorFrom } from './ports.ts';
+import { type Clock, createBucket, errorFrom } from './ports.ts';
 import { closeEngine, SocketIoConnection } from './socketio-connection.ts';
 
 /** WebSocket close code "internal error". */

@@ -4,7 +4,6 @@
  * the runtime in order; meanwhile the socket is read on, so that a ping is answered at once however long a
  * message takes.
  */
-
 import type { IncomingMessage } from 'node:http';
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -16,14 +15,12 @@ import { jsonError, scanJson } from '../protocol/scan.ts';
 import type { Caller, Frame, Outlet } from '../runtime/rooms/rooms.ts';
 import type { RuntimeApi } from '../runtime/runtime-api.ts';
 import { WS_PROTOCOL } from './admission/credential.ts';
-import { createBucket } from './admission/throttle.ts';
 import type { Backlog } from './connection.ts';
 import { createInbox, errorFrame, tooLargeText, webSocketWithErrors } from './connection.ts';
 import { type Admission, type Gate, isRefusal } from './gate.ts';
 import { doorOf, refusalBody } from './http/requests.ts';
 import type { TransportLimits } from './limits.ts';
-import type { Lazy } from './ports.ts';
-import { type Clock, errorFrom } from './ports.ts';
+import { type Clock, createBucket, errorFrom, type Lazy } from './ports.ts';
 import type { SocketIoTransport } from './socketio.ts';
 import type { StatelyEndpoint } from './stately.ts';
 import { createBatcher, encodeFrame, WsConnection } from './ws-connection.ts';

@@ -2,7 +2,8 @@ import { EventEmitter } from 'node:events';
 import { connect } from 'node:net';
 import { io } from 'socket.io-client';
 import { describe, expect, it } from 'vitest';
-import { createCaps, createThrottle } from '../../src/transports/admission/throttle.ts';
+import { createThrottle } from '../../src/transports/admission/credential.ts';
+import { createCaps } from '../../src/transports/bounded-server.ts';
 import {
   afterThis,
   createLatch,

@@ -1,12 +1,13 @@
 /**
- * Who is at the other end of a connection: whether it is a process of the user who runs this server, and
- * whether it is a proxy, behind which any caller may be. Linux writes the owner of every TCP socket into
+ * Who is at the other end of a connection: whether it is a process of the user who runs this server, whether it
+ * is a proxy, behind which any caller may be, and whom a proxy that is trusted speaks for. Linux writes the owner of every TCP socket into
  * `/proc/net/tcp`; a unix socket is protected by the permissions of its file. Where the system does not tell
  * (macOS), a loopback peer counts as the same user.
  */
 import { closeSync, openSync, readSync } from 'node:fs';
+import { BlockList, isIP } from 'node:net';
 import { endianness } from 'node:os';
-import type { BindAddress } from '../../address.ts';
+import { type Network, parseNetwork } from '../../address.ts';
 import { systemCodeOf } from '../../exit.ts';
 
 /** The two ends of a connection as Node names them; undefined once it is gone. */
@@ -184,68 +185,6 @@ function bytesOf(address: string, isV6: boolean): Buffer | null {
   return isV6 && address === '::1' ? Buffer.from([...Array<number>(15).fill(0), 1]) : null;
 }
 
-/*
- * Which names are ours: the rules for `Host` and `Origin`. They keep out web pages, which can make a
- * browser send anything to 127.0.0.1 but cannot choose these two headers. Everything is compared as
- * text: a parser that knows `127.1` and `2130706433` to be 127.0.0.1 would let them in again.
- */
-
-/** How a Host header names us; only `loopback` can be part of local trust. */
-type HostKind = 'loopback' | 'address' | 'allowed';
-
-/** Our end of a connection. */
-export interface LocalEnd {
-  readonly address: string;
-  /** Null for a unix socket, which has none: a loopback name is right with any port. */
-  readonly port: number | null;
-}
-
-/** The name by which a client reached us. */
-export interface NamedHost {
-  readonly host: string;
-  readonly kind: HostKind;
-  /** What the client speaks with a trusted proxy; null where no proxy says so. */
-  readonly scheme: 'http' | 'https' | null;
-}
-
-/** A request target taken apart without interpreting it. */
-export interface Target {
-  readonly path: string;
-  /** Without the question mark. */
-  readonly query: string;
-  /** Host and port of an absolute-form target; must pass the same rule as the Host header. */
-  readonly authority: string | null;
-  /** It was the base path itself: relative addresses need the slash at its end that is missing. */
-  readonly isBareBase: boolean;
-}
-
-/** The names this server goes by. */
-export interface Names {
-  /** @returns null for a name that is not ours */
-  kindOfHost(host: string, local: LocalEnd): HostKind | null;
-  /** @param named a Host that has passed */
-  isOwnOrigin(origin: string, named: NamedHost, local: LocalEnd): boolean;
-  /** Whether `--allow-origin` names it. */
-  isAllowedOrigin(origin: string): boolean;
-}
-
-const LOOPBACK_NAMES = ['127.0.0.1', 'localhost', '[::1]'];
-
-/**
- * @param basePath  is taken off the path where it stands before it; a proxy may have taken it off, and hooks have none
- * @returns null for forms that only proxies get, such as `host:port`
- */
-export function splitTarget(url: string, basePath = ''): Target | null {
-  const parts = /^(?:https?:\/\/([^/?#]*))?(\/[^?#]*|\*|)(?:\?([^#]*))?(?:#.*)?$/i.exec(url);
-  if (!parts) return null;
-  const [, authority, path = '', query = ''] = parts;
-  if (authority === undefined && path === '') return null;
-  const isBareBase = basePath !== '' && path === basePath;
-  const isBelow = basePath !== '' && path.startsWith(`${basePath}/`);
-  const own = isBareBase ? '/' : isBelow ? path.slice(basePath.length) : path || '/';
-  return { path: own, query, authority: authority ?? null, isBareBase };
-}
-
 /** Whether an address as Node reports it is of 127.0.0.0/8 or ::1, also when mapped into IPv6. */
 export function isLoopbackAddress(address: string): boolean {
   const plain = plainAddress(address);
@@ -257,50 +196,81 @@ export function plainAddress(address: string): string {
   return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
 }
 
-/** The rules for one server; a Host is compared with the end of the very connection it came on. */
-export function createNames(deps: {
-  bind: BindAddress;
-  allowHosts: readonly string[];
-  allowOrigins: readonly string[];
-  /** Whether the port is encrypted; the unix socket never is. */
-  tls?: object | null;
-}): Names {
-  const [scheme, defaultPort] = deps.tls ? ['https', '443'] : ['http', '80'];
-  const allowedHosts = new Set(deps.allowHosts.map((host) => host.toLowerCase()));
-  const allowedOrigins = new Set(deps.allowOrigins);
+/*
+ * Who is behind a proxy that the owner trusts (`--trusted-proxy`): its client's address, and the name and the scheme
+ * that the client used, out of `X-Forwarded-For`, `-Host` and `-Proto`. From every other peer these fields are believed
+ * for nothing; that they are there still shows a proxy. What comes from a trusted proxy is never local, with or without
+ * them.
+ */
 
-  function kindOfHost(host: string, local: LocalEnd): HostKind | null {
-    const [, name = '', port = defaultPort] =
-      /^(\[[0-9a-f:.]+\]|[^:[\]]+)(?::(\d{1,5}))?$/.exec(host.toLowerCase()) ?? [];
-    if (name === '') return null;
-    // The port behind a proxy is the proxy's; the name is what rebinding would have to forge.
-    if (allowedHosts.has(name)) return 'allowed';
-    if (local.port === null) return LOOPBACK_NAMES.includes(name) ? 'loopback' : null;
-    if (port !== String(local.port)) return null;
-    if (LOOPBACK_NAMES.includes(name)) return 'loopback';
-    if (name !== addressName(local)) return null;
-    return deps.bind.isLoopback ? 'loopback' : 'address';
-  }
-
-  function isOwnOrigin(origin: string, named: NamedHost, local: LocalEnd): boolean {
-    const { host, kind } = named;
-    const name = host.toLowerCase();
-    if (kind === 'allowed') {
-      const schemes = named.scheme === null ? ['https', 'http'] : [named.scheme];
-      return schemes.some((one) => origin === `${one}://${name}`);
-    }
-    // No browser reaches a unix socket.
-    if (local.port === null) return false;
-    // On a wide bind, the visitor's own localhost is another machine's server, hence the kind.
-    const names = kind === 'loopback' ? LOOPBACK_NAMES : [];
-    const port = String(local.port) === defaultPort ? '' : `:${local.port}`;
-    return [...names, addressName(local)].some((own) => origin === `${scheme}://${own}${port}`);
-  }
-
-  return { kindOfHost, isOwnOrigin, isAllowedOrigin: (origin) => allowedOrigins.has(origin) };
+/** What a trusted proxy says of the request that it passes on. */
+export interface Forwarded {
+  /** Of the client: the last hop that is no trusted proxy. The proxy's own where it names nobody. */
+  readonly address: string;
+  /** The Host that the client sent; null where the proxy says nothing. */
+  readonly host: string | null;
+  /** What the client speaks with the proxy; null where the proxy says nothing of use. */
+  readonly scheme: 'http' | 'https' | null;
 }
 
-function addressName({ address }: LocalEnd): string {
-  const plain = plainAddress(address);
-  return plain.includes(':') ? `[${plain}]` : plain;
+/** The proxies that are trusted. */
+export interface TrustedProxies {
+  /** Whether an address is one of theirs. */
+  holds(address: string): boolean;
+  /** @returns null when the peer is no trusted proxy */
+  read(peer: string | undefined, headers: ReadonlyMap<string, readonly string[]>): Forwarded | null;
+}
+
+/** @param networks  as `parseNetwork` writes them */
+export function createTrustedProxies(networks: readonly string[]): TrustedProxies {
+  const list = new BlockList();
+  for (const text of networks) {
+    const { address, prefix, family }: Network = parseNetwork(text);
+    list.addSubnet(address, prefix, family);
+  }
+
+  function holds(address: string): boolean {
+    const plain = withoutZone(plainAddress(address));
+    const version = isIP(plain);
+    return version !== 0 && list.check(plain, version === 6 ? 'ipv6' : 'ipv4');
+  }
+
+  /** Each proxy appends who has asked it: what stands left of the first stranger, he may have written himself. */
+  function clientOf(hops: readonly string[], proxy: string): string {
+    let last = proxy;
+    for (const hop of hops.toReversed()) {
+      const address = addressOfHop(hop);
+      if (address === null) return last;
+      last = address;
+      if (!holds(address)) return last;
+    }
+    return last;
+  }
+
+  return {
+    holds,
+    read(peer, headers) {
+      if (networks.length === 0 || peer === undefined || !holds(peer)) return null;
+      const items = (name: string): string[] =>
+        (headers.get(name) ?? []).flatMap((value) => value.split(',')).map((item) => item.trim());
+      const scheme = items('x-forwarded-proto').at(-1)?.toLowerCase();
+      return {
+        address: clientOf(items('x-forwarded-for'), plainAddress(peer)),
+        host: items('x-forwarded-host').at(-1) ?? null,
+        scheme: scheme === 'https' || scheme === 'http' ? scheme : null,
+      };
+    },
+  };
+}
+
+/** `1.2.3.4`, `1.2.3.4:5678`, `2001:db8::1`, `[2001:db8::1]:5678`; null for everything else. */
+function addressOfHop(hop: string): string | null {
+  const [, v6, v4] = /^(?:\[([^\]]+)\](?::\d{1,5})?|([\d.]+):\d{1,5})$/.exec(hop) ?? [];
+  const address = plainAddress(withoutZone(v6 ?? v4 ?? hop));
+  return isIP(address) === 0 ? null : address.toLowerCase();
+}
+
+/** The interface behind `%` says nothing of who it is. */
+function withoutZone(address: string): string {
+  return address.split('%', 1)[0] ?? '';
 }

@@ -7,10 +7,11 @@ import { refusalOf } from '../../access.ts';
 import { OrbitError, statusOf } from '../../errors.ts';
 import { BODIES, checkBody, checkQuery, OPERATIONS, type OperationId } from '../../protocol/api.ts';
 import { parseJson, wellFormed } from '../../protocol/scan.ts';
+import type { AnswerOf } from '../../protocol/schemas.ts';
 import { OPERATION_SCOPES } from '../../protocol/scopes.ts';
 import type { RuntimeApi } from '../../runtime/runtime-api.ts';
 import type { Admission } from '../gate.ts';
-import { type Asked, createAsk, createOperations, Refused } from './operations.ts';
+import { type Asked, createAsk, type Operations, QUESTIONS, Refused } from './operations.ts';
 import { readBody, refusalBody, refuseOtherMedia } from './requests.ts';
 
 /** What the bridge leads to. */
@@ -89,4 +90,35 @@ async function bodyOf({ req }: Context, id: OperationId, maxBytes: number): Prom
   const bytes = await readBody(req, maxBytes);
   if (bytes.length > 0) refuseOtherMedia(req);
   return wellFormed(checkBody(id, bytes.length > 0 ? parseJson(bytes) : {}));
+}
+
+/* The operations: what the server knows of itself, and what the runtime is asked. */
+
+/** What is known beside the runtime. */
+interface ServerFacts {
+  version: string;
+  port: () => number;
+  health: () => { degraded?: string; remedy?: string };
+}
+
+/** All operations. */
+function createOperations({ version, port, health: healthOf }: ServerFacts): Operations {
+  let document: AnswerOf<'openapi'> | null = null;
+  let ofSocket: AnswerOf<'asyncapi'> | null = null;
+  return {
+    ...QUESTIONS,
+    async health() {
+      return { ...healthOf(), status: 'ok', port: port() };
+    },
+    async openapi() {
+      const { openApiDocument } = await import('../../protocol/openapi.ts');
+      document ??= openApiDocument(version);
+      return document;
+    },
+    async asyncapi() {
+      const { asyncApiDocument } = await import('../../protocol/asyncapi.ts');
+      ofSocket ??= asyncApiDocument(version);
+      return ofSocket;
+    },
+  };
 }

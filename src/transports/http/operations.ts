@@ -21,22 +21,16 @@ export interface Asked<Id extends OperationId> {
   query: Readonly<Record<string, string>>;
 }
 
-type Operations = {
+/** What answers each operation. */
+export type Operations = {
   [Id in OperationId]: (asked: Asked<Id>) => Promise<AnswerOf<Id>>;
 };
-
-/** What is known beside the runtime. */
-export interface ServerFacts {
-  version: string;
-  port: () => number;
-  health: () => { degraded?: string; remedy?: string };
-}
 
 /** Sessions of one answer, unless fewer are wanted. */
 const MAX_SESSIONS = 1000;
 
-/** What the runtime is asked: operations that know nothing but the question. */
-const QUESTIONS: Omit<Operations, 'health' | 'openapi' | 'asyncapi'> = {
+/** Operations that ask the runtime; the bridge answers the others itself. */
+export const QUESTIONS: Omit<Operations, 'health' | 'openapi' | 'asyncapi'> = {
   async listSessions({ ask, query }) {
     const message: ClientMessage = {
       type: 'get_sessions',
@@ -64,11 +58,8 @@ const QUESTIONS: Omit<Operations, 'health' | 'openapi' | 'asyncapi'> = {
     return page;
   },
   async listTurnDiffs({ ask, id, query: { limit, before } }) {
-    const message: ClientMessage = {
-      ...{ type: 'get_turn_diffs', session_id: id },
-      ...(before !== undefined && { before }),
-      ...limitOf(limit),
-    };
+    const about = { session_id: id, ...given({ before }), ...limitOf(limit) };
+    const message = { type: 'get_turn_diffs', ...about } as const;
     const { type: _, ...page } = await ask.one(message, 'turn_diffs_page');
     return page;
   },
@@ -113,11 +104,11 @@ const QUESTIONS: Omit<Operations, 'health' | 'openapi' | 'asyncapi'> = {
     return { models };
   },
   async listApprovals({ ask, query: { session_id, limit } }) {
-    const message: ClientMessage = {
+    const message = {
       type: 'list_approvals',
-      ...(session_id !== undefined && { session_id }),
-      ...(limit !== undefined && { limit: Number(limit) }),
-    };
+      ...given({ session_id }),
+      ...limitOf(limit),
+    } as const;
     const { approvals } = await ask.one(message, 'approvals_list');
     return { session_id: session_id ?? null, approvals };
   },
@@ -167,28 +158,6 @@ const QUESTIONS: Omit<Operations, 'health' | 'openapi' | 'asyncapi'> = {
     return { ...(told.at(-1) ?? { type: 'ack' }) };
   },
 };
-
-/** All operations. */
-export function createOperations({ version, port, health: healthOf }: ServerFacts): Operations {
-  let document: AnswerOf<'openapi'> | null = null;
-  let ofSocket: AnswerOf<'asyncapi'> | null = null;
-  return {
-    ...QUESTIONS,
-    async health() {
-      return { ...healthOf(), status: 'ok', port: port() };
-    },
-    async openapi() {
-      const { openApiDocument } = await import('../../protocol/openapi.ts');
-      document ??= openApiDocument(version);
-      return document;
-    },
-    async asyncapi() {
-      const { asyncApiDocument } = await import('../../protocol/asyncapi.ts');
-      ofSocket ??= asyncApiDocument(version);
-      return ofSocket;
-    },
-  };
-}
 
 /** Words for a session in a terminal wait for the end of its turn, under the id of their message. */
 async function saidTo<Status extends string>(
