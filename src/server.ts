@@ -10,7 +10,7 @@ import { commandEnvironment } from './host/command.ts';
 import { createImages } from './host/images.ts';
 import { createLogger, type Logger, type RootLogger } from './log.ts';
 import { createSpool } from './providers/claude/hooks/spool.ts';
-import type { Providers } from './providers/provider.ts';
+import type { Providers } from './providers/registry.ts';
 import type { WatchPort } from './providers/reports.ts';
 import type { Runtime } from './runtime/runtime.ts';
 import { openWriter, type Writer } from './store/writer.ts';

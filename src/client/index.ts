@@ -27,9 +27,9 @@ export type {
   DirectoryEntry,
   PastSession,
   RecentProject,
-  ServerMessage,
   Worktree,
-} from '../protocol/server.ts';
+} from '../protocol/reply-nouns.ts';
+export type { ServerMessage } from '../protocol/server.ts';
 export type { LinkState } from './connection.ts';
 export { type ConversationFormat, conversationFile, titleOf } from './conversation-file.ts';
 export {

@@ -8,7 +8,7 @@ import { open, opendir, realpath } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { OrbitError } from '../errors.ts';
 import { systemCodeOf } from '../exit.ts';
-import type { DirectoryEntry } from '../protocol/server.ts';
+import type { DirectoryEntry } from '../protocol/reply-nouns.ts';
 
 /** Most names of an answer; directories go before files. */
 const MAX_ENTRIES = 2_000;

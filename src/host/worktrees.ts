@@ -10,7 +10,7 @@ import { lstat, mkdir, realpath } from 'node:fs/promises';
 import { basename, join, sep } from 'node:path';
 import { OrbitError } from '../errors.ts';
 import { systemCodeOf } from '../exit.ts';
-import type { Worktree } from '../protocol/server.ts';
+import type { Worktree } from '../protocol/reply-nouns.ts';
 
 /** A large checkout on a slow disk takes a while, ms. */
 const GIT_MS = 120_000;

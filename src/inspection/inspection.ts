@@ -23,6 +23,7 @@ import {
   type ActorLifetimes,
   createActorLifetimes,
   createHistory,
+  createTimelines,
   MAX_PAGE,
   recordOf,
 } from './history.ts';
@@ -32,7 +33,6 @@ import { REDACT_LIMITS } from './redact.ts';
 import { storedRow } from './rows.ts';
 import { createSegments, endOf, type Segments } from './segments.ts';
 import { createStatelyFeed, type StatelyFeed } from './stately.ts';
-import { createTimelines } from './timeline.ts';
 import { createWhy, type Why } from './why.ts';
 
 /** Rows of the first overview. */

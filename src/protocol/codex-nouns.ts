@@ -1,6 +1,6 @@
 /** Nouns of the provider's catalogue: models, skills, MCP servers, the account; written as those of nouns.ts. */
+import type { Shape, Value } from './ark.ts';
 import type { Words } from './nouns.ts';
-import type { Shape, Value } from './shape.ts';
 
 /** What these nouns name in each other. */
 interface Names extends Words {

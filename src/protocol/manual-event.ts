@@ -3,7 +3,7 @@
  * command goes through the public protocol, where a connector carries it out. Definitions as those of nouns.ts, so
  * that greeting a page loads no schema; codec.ts checks.
  */
-import type { MessageOf, Shape } from './shape.ts';
+import type { MessageOf, Shape } from './ark.ts';
 
 const name = '1 <= string <= 128';
 const nameOrNull = '1 <= string <= 128 | null';

@@ -4,7 +4,7 @@
  * between machine, row and frame. `T | null` = always present, null when unset; `?` = left out when unset.
  * Adding one? Also schemas.ts, where the compiler will stop you.
  */
-import type { Flat, Shape, Value } from './shape.ts';
+import type { Flat, Shape, Value } from './ark.ts';
 
 /**
  * Whose agents the wire has words for; the id of a new provider is added here. The desktop app reads these two
@@ -350,16 +350,6 @@ export const ReviewComment = {
 export interface ReviewComment extends Shape<typeof ReviewComment, Names> {}
 /** What a comment is meant as. */
 export type ReviewCommentTag = NonNullable<ReviewComment['tag']>;
-
-/** One tool use of a subagent. */
-export const SubagentTool = {
-  id: 'string',
-  tool_name: 'string',
-  summary: 'string',
-  output: 'string?',
-  is_in_progress: 'boolean',
-} as const;
-export interface SubagentTool extends Shape<typeof SubagentTool, Names> {}
 
 type SharedField = Exclude<keyof StateChanges & keyof typeof SESSION_FIELDS, 'token_usage'>;
 

@@ -3,30 +3,32 @@
  * serves loads this file but the OpenAPI document; tests check every frame with it.
  */
 import type { OperationId } from './api.ts';
-import { closed, scope, type } from './ark.ts';
+import { closed, scope, type, type Unmarked } from './ark.ts';
 import * as codex from './codex-nouns.ts';
 import * as nouns from './nouns.ts';
 import {
   ApprovalHistoryItem,
   DirectoryEntry,
-  LIST_FACTS,
-  type Names,
   PastSession,
   PushDevice,
   QuietTimes,
   RateLimit,
-  REPLIES,
   RecentProject,
-  SESSION_FACTS,
   SearchHit,
-  type ServerMessage,
-  TRANSIENT_LIST_MESSAGES,
-  TRANSIENT_SESSION_MESSAGES,
+  SubagentTool,
   UsageRow,
   UsageSum,
   Worktree,
+} from './reply-nouns.ts';
+import {
+  LIST_FACTS,
+  type Names,
+  REPLIES,
+  SESSION_FACTS,
+  type ServerMessage,
+  TRANSIENT_LIST_MESSAGES,
+  TRANSIENT_SESSION_MESSAGES,
 } from './server.ts';
-import type { Unmarked } from './shape.ts';
 
 /** All nouns by name, in the order in which documents show them. */
 const NOUNS = {
@@ -47,7 +49,7 @@ const NOUNS = {
   ApprovalHistoryItem,
   Decider: nouns.Decider,
   ReviewComment: nouns.ReviewComment,
-  SubagentTool: nouns.SubagentTool,
+  SubagentTool,
   DirectoryEntry,
   PastSession,
   RecentProject,

@@ -8,7 +8,7 @@ import { createCodexProvider } from './codex/provider.ts';
 import { codexHomes } from './codex/rollouts/rollout-files.ts';
 import { daemonsOf } from './codex/shared.ts';
 import { createDemoProvider } from './demo/provider.ts';
-import { createProviders, type Providers } from './provider.ts';
+import { createProviders, type Providers } from './registry.ts';
 
 /** What providers are made from. */
 export interface ProvidersDeps {

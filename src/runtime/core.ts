@@ -8,7 +8,7 @@ import { hasSentWords } from '../../machines/steps/words.ts';
 import type { Images } from '../host/images.ts';
 import type { CommitListener } from '../inspection/hub.ts';
 import type { Logger } from '../log.ts';
-import type { Providers } from '../providers/provider.ts';
+import type { Providers } from '../providers/registry.ts';
 import type { StoredActor } from '../store/items.ts';
 import type { Writer } from '../store/writer.ts';
 import { Answers, WaitingWords } from './answers.ts';
@@ -16,8 +16,14 @@ import type { StampClock } from './clock.ts';
 import { HISTORY_ENTRIES } from './handlers/history.ts';
 import { createLedger, type Ledger } from './ledger/ledger.ts';
 import { createRing, type Ring } from './ledger/replay-buffer.ts';
-import { createListFeed, type ListFeed } from './rooms/list-updates.ts';
-import { createRooms, frameOfText, type Outlet, roomsOf } from './rooms/rooms.ts';
+import {
+  createListFeed,
+  createRooms,
+  frameOfText,
+  type ListFeed,
+  type Outlet,
+  roomsOf,
+} from './rooms/rooms.ts';
 import {
   createStreams,
   createTransientMessages,

@@ -6,7 +6,7 @@
 import type { ModelCall, SessionEvent } from '../../machines/session-events.ts';
 import type { Decision, Stamp } from '../../machines/session-types.ts';
 import type { Logger } from '../log.ts';
-import type { Providers } from '../providers/provider.ts';
+import type { Providers } from '../providers/registry.ts';
 import type { TelemetryReport } from '../providers/reports.ts';
 import { CLOCKS_OF_MACHINE, happenedAt, type StampClock, stampFromMicroseconds } from './clock.ts';
 import type { Ledger } from './ledger/ledger.ts';

@@ -7,7 +7,8 @@ import type { SessionEvent } from '../../machines/session-events.ts';
 import type { SeenProcess, Session, Stamp } from '../../machines/session-types.ts';
 import type { SessionSnapshot } from '../../machines/view.ts';
 import type { Logger } from '../log.ts';
-import type { PendingStart, Providers } from '../providers/provider.ts';
+import type { PendingStart } from '../providers/provider.ts';
+import type { Providers } from '../providers/registry.ts';
 import type { Watch, WatchReport } from '../providers/reports.ts';
 import { CLOCKS_OF_MACHINE, happenedAt, type StampClock, stampFromMicroseconds } from './clock.ts';
 import {

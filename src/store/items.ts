@@ -18,10 +18,10 @@ import type {
   UsageBy,
   UsageRow,
   UsageSum,
-} from '../protocol/server.ts';
+} from '../protocol/reply-nouns.ts';
 import type { Damage } from './damage.ts';
 import type { NotifyChange, NotifyRead } from './notifications.ts';
-import type { JournalBase, JournalRow } from './queries/journal.ts';
+import type { InspectedSession, JournalRange } from './queries/journal.ts';
 import type { SearchFilter, SearchWord } from './search-index.ts';
 import type { Fit } from './text.ts';
 import type { TokenChange, TokensRead } from './tokens.ts';
@@ -279,47 +279,6 @@ export interface MessagesPage {
 export interface TextPart {
   text: string;
   length: number;
-}
-
-/** Part of a journal that can be folded. */
-export interface JournalRange {
-  /** Snapshot before the first row; null when there is none, or rows begin behind it (`after`). */
-  base: JournalBase | null;
-  /** Oldest first, up to the next base or the end. */
-  rows: JournalRow[];
-  /** The first and the last number the journal still holds; 0 and 0 when it is empty. */
-  first: number;
-  last: number;
-}
-
-/** A session as the overview of inspection shows it. */
-export interface InspectedSession {
-  id: string;
-  provider: string;
-  custom_name: string | null;
-  summary: string | null;
-  first_prompt: string | null;
-  last_message: string | null;
-  project_name: string | null;
-  git_branch: string | null;
-  model: string | null;
-  started_at: string | null;
-  codex_integration_mode: string | null;
-  claude_integration_mode: string | null;
-  /** JSON of the oldest open request, and when it was asked; null while there is none. */
-  request: string | null;
-  requested_at: string | null;
-  work_status: string;
-  input_tokens: number;
-  output_tokens: number;
-  cached_tokens: number;
-  context_window: number;
-  at: string | null;
-  seq: number;
-  /** JSON of the state value after the newest event, and that event; null when there was none. */
-  value: string | null;
-  event: string | null;
-  accepted: boolean;
 }
 
 /** What the writer found when it opened the database. */

@@ -10,15 +10,22 @@ import { type ExitCode, ExitError } from '../exit.ts';
 import type { Logger } from '../log.ts';
 import type { Damage } from './damage.ts';
 import type { Item, ItemResult, Opened, Read, ReadResults } from './items.ts';
-import { type Backlog, type Batch, Queue, type WaitingRead } from './thread/queue.ts';
-import type { Answer, FromThread, ToThread } from './thread/start.ts';
-import { startThread } from './thread/start.ts';
 import {
+  type Backlog,
+  type Batch,
   createStorageErrors,
-  type DamageWatch,
+  Queue,
   type StorageErrorListener,
+  type WaitingRead,
+} from './thread/queue.ts';
+import {
+  type Answer,
+  type DamageWatch,
+  type FromThread,
+  startThread,
+  type ToThread,
   watchForDamage,
-} from './thread/storage-errors.ts';
+} from './thread/start.ts';
 
 /** A failed batch is tried again after this long, ms; twice as long each time, up to the second. */
 const RETRY_FIRST_MS = 50;

@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import type { ApprovalHistoryItem } from '../../src/protocol/server.ts';
+import type { ApprovalHistoryItem } from '../../src/protocol/reply-nouns.ts';
 import {
   type CodexTerminal,
   openJoined,

@@ -5,7 +5,7 @@
 import { readdirSync, readlinkSync } from 'node:fs';
 import { vi } from 'vitest';
 import type { ApprovalRequest } from '../../src/protocol/nouns.ts';
-import type { ApprovalHistoryItem } from '../../src/protocol/server.ts';
+import type { ApprovalHistoryItem } from '../../src/protocol/reply-nouns.ts';
 import { type Received, type TestClient, wsClient } from '../support/clients.ts';
 import type { Dock } from './dock.ts';
 

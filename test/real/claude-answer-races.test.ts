@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, test, vi } from 'vitest';
 import type { ApprovalRequest } from '../../src/protocol/nouns.ts';
-import type { ApprovalHistoryItem } from '../../src/protocol/server.ts';
+import type { ApprovalHistoryItem } from '../../src/protocol/reply-nouns.ts';
 import { type AskedClient, askedClient, hooksOf, noHookIsLeft } from './asked.ts';
 import { type Dock, startWatchingDock } from './dock.ts';
 import { openStage, type Stage } from './stage.ts';

@@ -1,7 +1,7 @@
 /** Usage: what a session has used is counted when it was used, each token once. */
 import { describe, expect, test } from 'vitest';
 import type { TokenUsage } from '../../src/protocol/nouns.ts';
-import type { UsageBy } from '../../src/protocol/server.ts';
+import type { UsageBy } from '../../src/protocol/reply-nouns.ts';
 import type { ReadResults } from '../../src/store/items.ts';
 import { createAnswer } from '../../src/store/queries/answer.ts';
 import { readRange } from '../../src/store/queries/usage.ts';

@@ -5,7 +5,7 @@ import { createClaudeProvider } from '../../src/providers/claude/provider.ts';
 import { createEngine } from '../../src/providers/codex/engine/app-server.ts';
 import type { Engine } from '../../src/providers/codex/engine/engine.ts';
 import { createCodexProvider } from '../../src/providers/codex/provider.ts';
-import { createProviders, type Providers } from '../../src/providers/provider.ts';
+import { createProviders, type Providers } from '../../src/providers/registry.ts';
 
 /** The server's providers with this engine as Codex. */
 export function providersOver(

@@ -10,7 +10,8 @@ import { Writable } from 'node:stream';
 import { runCli } from '../../src/cli/index.ts';
 import { type DataPaths, dataPaths, type Flags, resolveConfig } from '../../src/config.ts';
 import { openDataDirectory } from '../../src/files.ts';
-import { createProviders, type Provider } from '../../src/providers/provider.ts';
+import type { Provider } from '../../src/providers/provider.ts';
+import { createProviders } from '../../src/providers/registry.ts';
 import { type Server, type ServerParts, startServer } from '../../src/server.ts';
 
 /** A server in this process; disposing of it stops it and removes its data directory. */

@@ -9,7 +9,7 @@ import {
   conversationFile,
   type ReplyTo,
 } from '../../src/client/index.ts';
-import type { UsageBy } from '../../src/protocol/server.ts';
+import type { UsageBy } from '../../src/protocol/reply-nouns.ts';
 import { connected, type SessionView, send } from './session-client.ts';
 
 /** What a session begins with; empty is as configured. */

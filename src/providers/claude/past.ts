@@ -5,8 +5,8 @@
 import { constants, open } from 'node:fs/promises';
 import { systemCodeOf } from '../../exit.ts';
 import type { Message } from '../../protocol/nouns.ts';
+import type { PastSession } from '../../protocol/reply-nouns.ts';
 import { scanJson } from '../../protocol/scan.ts';
-import type { PastSession } from '../../protocol/server.ts';
 import { comesBefore, type PastPlace, type PastSessions } from '../provider.ts';
 import { isSafeId, type KeepImage, type TranscriptReport } from '../reports.ts';
 import { listTranscripts, type TranscriptFile } from './homes.ts';

@@ -1,5 +1,5 @@
 /** How much of its account's limits Codex has used, as its engine and its rollouts tell it with every answer of a model. */
-import type { RateLimit } from '../../protocol/server.ts';
+import type { RateLimit } from '../../protocol/reply-nouns.ts';
 import { type Json, number, object, string } from './rollouts/rollout-items.ts';
 
 /**

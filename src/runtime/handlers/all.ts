@@ -4,9 +4,8 @@ import type { Images } from '../../host/images.ts';
 import type { Worktrees } from '../../host/worktrees.ts';
 import type { Logger } from '../../log.ts';
 import type { Hook } from '../../protocol/hook.ts';
-import type { Providers } from '../../providers/provider.ts';
+import type { Providers } from '../../providers/registry.ts';
 import type { Core } from '../core.ts';
-import type { RateLimits } from '../rate-limits.ts';
 import type { Asker, ClientTag, Handlers, HookMeta, Notifications } from '../runtime-api.ts';
 import type { Shells } from '../shells.ts';
 import { createForks } from '../steering/forks.ts';
@@ -20,7 +19,7 @@ import { createReviewsHandlers } from './reviews.ts';
 import { createSearchHandlers } from './search.ts';
 import { createSubscriptionHandlers, type Subscriptions } from './subscriptions.ts';
 import { createTurnsHandlers } from './turns.ts';
-import { createUsageHandlers } from './usage.ts';
+import { createUsageHandlers, type RateLimits } from './usage.ts';
 
 /** What handlers work with beside the core of the runtime. */
 export interface HandlersDeps {

@@ -3,7 +3,8 @@
  */
 import { isAbsolute } from 'node:path';
 import { OrbitError } from '../../errors.ts';
-import type { Account, Catalog, Providers } from '../../providers/provider.ts';
+import type { Account, Catalog } from '../../providers/provider.ts';
+import type { Providers } from '../../providers/registry.ts';
 import type { Writer } from '../../store/writer.ts';
 import type { Handlers } from '../runtime-api.ts';
 import type { BoundThreads } from '../steering/links.ts';

@@ -8,14 +8,15 @@ import type { Logger } from '../../log.ts';
 import type { ClientMessageOf } from '../../protocol/client.ts';
 import { MAX_FRAME_BYTES } from '../../protocol/encode.ts';
 import type { Message } from '../../protocol/nouns.ts';
-import type { PastSession, TextField } from '../../protocol/server.ts';
+import type { PastSession } from '../../protocol/reply-nouns.ts';
+import type { TextField } from '../../protocol/server.ts';
 import {
   comesBefore,
   type PastPlace,
   type Provider,
-  type Providers,
   type SubagentBranch,
 } from '../../providers/provider.ts';
+import type { Providers } from '../../providers/registry.ts';
 import type { KeepImage } from '../../providers/reports.ts';
 import type { Read, ReadResults } from '../../store/items.ts';
 import { partOf } from '../../store/queries/conversation.ts';

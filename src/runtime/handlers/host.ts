@@ -5,7 +5,7 @@ import { OrbitError } from '../../errors.ts';
 import type { Browse } from '../../host/directory.ts';
 import type { Worktrees } from '../../host/worktrees.ts';
 import type { Logger } from '../../log.ts';
-import type { Providers } from '../../providers/provider.ts';
+import type { Providers } from '../../providers/registry.ts';
 import type { Writer } from '../../store/writer.ts';
 import type { Handlers } from '../runtime-api.ts';
 import type { Registry } from '../sessions/registry.ts';

@@ -3,7 +3,7 @@
  * the text is read, and reads are repeated until a page is full.
  */
 import { OrbitError } from '../../errors.ts';
-import type { SearchHit } from '../../protocol/server.ts';
+import type { SearchHit } from '../../protocol/reply-nouns.ts';
 import type { SearchFilter, SearchWord } from '../../store/search-index.ts';
 import type { Writer } from '../../store/writer.ts';
 import type { Handlers } from '../runtime-api.ts';

@@ -14,11 +14,11 @@ import type {
   Connector,
   KnownThread,
   OpenedThread,
-  Providers,
   Report,
   SessionPort,
   Threads,
 } from '../../providers/provider.ts';
+import type { Providers } from '../../providers/registry.ts';
 import type { Writer } from '../../store/writer.ts';
 import { type StampClock, stampFromMicroseconds } from '../clock.ts';
 import type { Ledger } from '../ledger/ledger.ts';

@@ -4,15 +4,14 @@
  */
 import { isDamage } from '../damage.ts';
 import type { Sqlite } from '../database.ts';
-import type {
-  InspectedSession,
-  JournalRange,
-  Opened,
-  ReadResults,
-  StoredActor,
-  StoredTail,
-} from '../items.ts';
-import { createJournalRead, type JournalBase, type JournalRead } from './journal.ts';
+import type { Opened, ReadResults, StoredActor, StoredTail } from '../items.ts';
+import {
+  createJournalRead,
+  type InspectedSession,
+  type JournalBase,
+  type JournalRange,
+  type JournalRead,
+} from './journal.ts';
 import { SUMMARY_COLUMNS, type SummaryRow, summaryFromRow } from './session-rows.ts';
 
 interface ActorRow extends SummaryRow {

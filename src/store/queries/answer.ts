@@ -3,13 +3,14 @@
  * of the batch a read came with.
  */
 import type { Sqlite } from '../database.ts';
-import type { InspectedSession, Read, ReadResults } from '../items.ts';
+import type { Read, ReadResults } from '../items.ts';
 import { createNotifyRead } from '../notifications.ts';
 import type { SearchIndex } from '../search-index.ts';
 import { createTokensRead } from '../tokens.ts';
 import { ActorReads, createInspectedRead, createRangeRead } from './actors.ts';
 import { createCatchUpRead } from './catch-up.ts';
 import { createPageReads } from './conversation.ts';
+import type { InspectedSession } from './journal.ts';
 import { createListRead, createProjectsRead, createTotalsRead } from './list.ts';
 import { createApprovalReads, createCommentReads } from './reviews.ts';
 import { createSearchRead } from './search.ts';

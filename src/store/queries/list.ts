@@ -5,7 +5,7 @@
  */
 import { MAX_FRAME_BYTES } from '../../protocol/encode.ts';
 import type { SessionStatus } from '../../protocol/nouns.ts';
-import type { RecentProject } from '../../protocol/server.ts';
+import type { RecentProject } from '../../protocol/reply-nouns.ts';
 import { isDamage } from '../damage.ts';
 import type { Sqlite } from '../database.ts';
 import type { ReadResults, Totals } from '../items.ts';

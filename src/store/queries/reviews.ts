@@ -8,7 +8,7 @@ import type {
   ReviewComment,
   ReviewCommentTag,
 } from '../../protocol/nouns.ts';
-import type { ApprovalHistoryItem } from '../../protocol/server.ts';
+import type { ApprovalHistoryItem } from '../../protocol/reply-nouns.ts';
 import type { Sqlite } from '../database.ts';
 import type { ReadResults } from '../items.ts';
 import { type Fit, newestThatFit } from '../text.ts';

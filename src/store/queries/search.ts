@@ -3,7 +3,7 @@
  * read takes a few milliseconds, and where it has not seen all it says where to go on.
  */
 import type { MessageType } from '../../protocol/nouns.ts';
-import type { SearchHit } from '../../protocol/server.ts';
+import type { SearchHit } from '../../protocol/reply-nouns.ts';
 import type { Sqlite } from '../database.ts';
 import type { Read, ReadResults } from '../items.ts';
 import { type SearchIndex, type SearchWord, textOfInput } from '../search-index.ts';

@@ -3,7 +3,7 @@
  * writer thread, and by the command line on a connection of its own.
  */
 import { OrbitError } from '../../errors.ts';
-import type { UsageBy, UsageRow } from '../../protocol/server.ts';
+import type { UsageBy, UsageRow } from '../../protocol/reply-nouns.ts';
 import type { Sqlite } from '../database.ts';
 import type { ReadResults } from '../items.ts';
 

@@ -1,8 +1,9 @@
 /**
- * What waits for the writer thread: items in order, and reads that must come after some of them. Cuts the
- * next batch off the front. Pure bookkeeping; called by writer.ts alone.
+ * What waits for the writer thread: items in order, and reads that must come after some of them. Cuts the next
+ * batch off the front, and keeps the storage error that makes all of it wait. Called by writer.ts alone.
  */
 import { OrbitError } from '../../errors.ts';
+import type { Logger } from '../../log.ts';
 import type { Item, ItemResult, Read } from '../items.ts';
 
 /** Most items and bytes of one batch: an item larger than that goes alone. */
@@ -158,4 +159,50 @@ function sizeOf(item: Item): number {
 
 function chainOf(item: Item): number | null {
   return item.kind === 'event' ? item.chain : null;
+}
+
+/* The storage error of now, in the words for SQLite's and the system's errors. */
+
+/** Gets the word for the trouble (`disk_full`, `busy`...), or null when it is over. */
+export type StorageErrorListener = (trouble: string | null) => void;
+
+/** Keeps the current trouble and passes its changes on, once each. */
+export function createStorageErrors(log: Logger) {
+  const listeners: StorageErrorListener[] = [];
+  let passing: string | null = null;
+  let lasting: string | null = null;
+
+  const change = (next: () => void, reason?: string) => {
+    const before = lasting ?? passing;
+    next();
+    const now = lasting ?? passing;
+    if (now === before) return;
+    if (now === null) log.info('persistence.flush.recovered');
+    else log.error('persistence.flush.failed', { trouble: now, reason });
+    for (const listener of listeners) listener(now);
+  };
+
+  return {
+    get now() {
+      return lasting ?? passing;
+    },
+    listen: (listener: StorageErrorListener) => void listeners.push(listener),
+    /** Trouble that is over with the next commit. */
+    set(trouble: string, reason: string) {
+      change(() => {
+        passing = trouble;
+      }, reason);
+    },
+    clear() {
+      change(() => {
+        passing = null;
+      });
+    },
+    /** Trouble that only a human ends. */
+    keep(trouble: string, reason: string) {
+      change(() => {
+        lasting = trouble;
+      }, reason);
+    },
+  };
 }

@@ -11,7 +11,7 @@ import type {
   SessionSummary,
   TurnDiff,
 } from '../../../src/protocol/nouns.ts';
-import type { ApprovalHistoryItem } from '../../../src/protocol/server.ts';
+import type { ApprovalHistoryItem } from '../../../src/protocol/reply-nouns.ts';
 import type { AppFrame } from './frames.ts';
 
 /** A row of its list: the summary, and what it adds. */

@@ -1,7 +1,7 @@
 /** The page says who did what, and what a person has to do when nothing can be stored. */
 import { expect, it } from 'vitest';
 import type { InspectCaller } from '../../../src/protocol/inspect.ts';
-import type { ApprovalHistoryItem } from '../../../src/protocol/server.ts';
+import type { ApprovalHistoryItem } from '../../../src/protocol/reply-nouns.ts';
 import { fixture, PHONE, useBrowser, visit } from '../support/stage.ts';
 
 useBrowser();

@@ -8,7 +8,7 @@ import { createDummy } from '../../../src/inspection/fold.ts';
 import { waitingFor } from '../../../src/inspection/rows.ts';
 import type { InspectRecord, InspectRow, Json, StateValue } from '../../../src/protocol/inspect.ts';
 import type { Message } from '../../../src/protocol/nouns.ts';
-import type { ApprovalHistoryItem } from '../../../src/protocol/server.ts';
+import type { ApprovalHistoryItem } from '../../../src/protocol/reply-nouns.ts';
 import { leavesOf } from '../../../visualizer/src/value.ts';
 import { inputOf, nextEvent, randomOf } from './script.ts';
 

@@ -1,7 +1,7 @@
 /** The requests of the watched session that were decided: how, when, and by whom. */
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import type { ApprovalHistoryItem } from '../../../src/protocol/server.ts';
+import type { ApprovalHistoryItem } from '../../../src/protocol/reply-nouns.ts';
 import { callerWords } from '../callers.ts';
 import { followDecided } from '../session-client.ts';
 import { Age } from '../ui/now.tsx';

@@ -1,7 +1,7 @@
 /** Past sessions: conversations that lie on the server's disk, listed and read; nothing can be said to them. */
 import { signal } from '@preact/signals';
 import type { Message } from '../../../src/protocol/nouns.ts';
-import type { PastSession } from '../../../src/protocol/server.ts';
+import type { PastSession } from '../../../src/protocol/reply-nouns.ts';
 import { rows } from '../model.ts';
 import { openSession } from '../route.ts';
 import { listPast, openPast } from '../session-client.ts';

@@ -1,7 +1,7 @@
 /** Search over all conversations: one field with words and filters, and where they stand, the newest first. */
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import type { SearchHit } from '../../../src/protocol/server.ts';
+import type { SearchHit } from '../../../src/protocol/reply-nouns.ts';
 import { find, type SearchPage } from '../all-sessions.ts';
 import { addressOfSession, openMessage, searched } from '../route.ts';
 import { isPlainPress } from '../ui/link.ts';

@@ -1,7 +1,7 @@
 /** What all sessions have read, written and cost: today's cost in the head of the list, and sums by day, project or agent. */
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import type { RateLimit, UsageBy, UsageRow } from '../../../src/protocol/server.ts';
+import type { RateLimit, UsageBy, UsageRow } from '../../../src/protocol/reply-nouns.ts';
 import { askUsage } from '../all-sessions.ts';
 import { isOnline } from '../model.ts';
 import { addressOf, place } from '../route.ts';

@@ -1,7 +1,7 @@
 /** The timeline of the watched session: loaded whole at once, the window that is looked at, playback, two moments. */
 import { computed, effect, signal } from '@preact/signals';
 import type { JournalTimeline, TimelineSpan } from '../../../src/protocol/inspect.ts';
-import type { ApprovalHistoryItem } from '../../../src/protocol/server.ts';
+import type { ApprovalHistoryItem } from '../../../src/protocol/reply-nouns.ts';
 import { goLive, goTo } from '../cursor.ts';
 import { isImported } from '../imported.ts';
 import { history, isOnline, notice, position, selected } from '../model.ts';

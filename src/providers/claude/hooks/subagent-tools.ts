@@ -7,7 +7,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openConfined } from '../../../host/confined-file.ts';
 import { cut } from '../../../protocol/encode.ts';
-import type { SubagentTool } from '../../../protocol/nouns.ts';
+import type { SubagentTool } from '../../../protocol/reply-nouns.ts';
 import type { SubagentTools } from '../../provider.ts';
 import { createLineSplitter } from '../../shared/lines.ts';
 

@@ -3,7 +3,7 @@
  * nothing more is read before that is stored. A thread that is taken back goes on in another file.
  */
 import { open } from 'node:fs/promises';
-import type { RateLimit } from '../../../protocol/server.ts';
+import type { RateLimit } from '../../../protocol/reply-nouns.ts';
 import type { FollowedSession, TranscriptNews } from '../../reports.ts';
 import { FileTail, isStillAt, type TailPosition } from '../../shared/lines.ts';
 import type { ReadToEnd } from './going-on.ts';

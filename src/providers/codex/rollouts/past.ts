@@ -3,7 +3,7 @@
  * those that are listed only the beginning and the end are looked at.
  */
 import type { Message, TokenUsage } from '../../../protocol/nouns.ts';
-import type { PastSession } from '../../../protocol/server.ts';
+import type { PastSession } from '../../../protocol/reply-nouns.ts';
 import { comesBefore, type PastPlace, type SubagentBranch } from '../../provider.ts';
 import type { KeepImage } from '../../reports.ts';
 import { FileTail } from '../../shared/lines.ts';

@@ -2,8 +2,7 @@
  * Reads the rollout of one thread as it grows. The past of a thread may lie in other files: a fork and a thread that
  * was taken back begin in the middle of another one, which is read up to there first.
  */
-
-import type { RateLimit } from '../../../protocol/server.ts';
+import type { RateLimit } from '../../../protocol/reply-nouns.ts';
 import type { TranscriptNews } from '../../reports.ts';
 import { FileTail, type TailPosition } from '../../shared/lines.ts';
 import { limitsFrom } from '../limits.ts';

@@ -6,7 +6,7 @@
 import { join } from 'node:path';
 import { type FSWatcher, watch } from 'chokidar';
 import { systemCodeOf } from '../../../exit.ts';
-import type { RateLimit } from '../../../protocol/server.ts';
+import type { RateLimit } from '../../../protocol/reply-nouns.ts';
 import type {
   FollowedSession,
   TranscriptPort,
