@@ -33,7 +33,7 @@ export class DemoCommand extends OrbitCommand {
     description: 'Show the page alive: sessions to watch, to answer and to steer; nothing stays',
     details: `
       Starts a server on 127.0.0.1:4000 (or a free port when that is taken) in a data directory that
-      goes away with it. Recorded sessions of the real CLI play once, at human speed; three more wait
+      goes away with it. Recorded sessions of the real CLI play once, at human speed; four more wait
       for you in the browser, and one of them offers to kill the server. No model runs and no command.
       Your own data directory, hooks and settings are not touched. Ctrl-C ends it.
     `,
@@ -88,7 +88,7 @@ export class DemoCommand extends OrbitCommand {
     const url = urlOfServer({ host: configFor(dataDir, this.bind).bind.host, port });
     this.say(
       `Open ${url}/`,
-      '  Three sessions wait for you, recorded ones are playing. Ctrl-C ends the demo; nothing stays.',
+      '  Four sessions wait for you, recorded ones are playing. Ctrl-C ends the demo; nothing stays.',
     );
     const playing = this.#play({ url, dataDir, speed, signal: end.signal }).catch(
       (error: Error) => {

@@ -91,7 +91,7 @@ it('shows a page alive, and takes its directory away', async () => {
 });
 
 it('waits for the visitor, goes on with what was said, and comes back after a crash', async () => {
-  const { asking, post, last, lines } = await startDemo();
+  const { asking, post, last, lines, rows } = await startDemo();
   const first = await asking('Approve me, deny me, or steer me');
   await post({
     ...{ type: 'approve_tool', session_id: first.id, request_id: first.waiting?.request },
@@ -108,6 +108,27 @@ it('waits for the visitor, goes on with what was said, and comes back after a cr
     },
   });
   await expect.poll(() => last(second.id), PATIENT).toContain('UTC · Tax export');
+  const traveller = await asking('Travel back in time');
+  const replyTo = async (row: InspectRow, words: string): Promise<void> =>
+    post({
+      ...{ type: 'answer_question', session_id: row.id, request_id: row.waiting?.request },
+      answer: words,
+    });
+  expect(traveller.context).toBeCloseTo(0.91);
+  await replyTo(traveller, 'Compact it');
+  const lost = await rows.waitFor(
+    ({ id, waiting }) => id === traveller.id && waiting?.text.startsWith('How full') === true,
+  );
+  expect(lost.context).toBeCloseTo(0.12);
+  await replyTo(lost, '62 %');
+  const again = await rows.waitFor(
+    ({ id, waiting }) =>
+      id === lost.id &&
+      waiting !== null &&
+      ![traveller.waiting?.request, lost.waiting?.request].includes(waiting.request),
+  );
+  await replyTo(again, '91 %');
+  await expect.poll(() => last(lost.id), PATIENT).toContain('Right: 91 %');
   const third = await asking('Crash the server');
   await post({
     ...{ type: 'answer_question', session_id: third.id, request_id: third.waiting?.request },

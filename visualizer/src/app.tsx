@@ -1,4 +1,5 @@
 /** How the panels stand together: list, session and side column on a desk, one view at a time on a phone. */
+import { useCostsToday } from './cost-today.ts';
 import { actor, connection, notice, selected, watchFailure } from './model.ts';
 import { About } from './panels/about.tsx';
 import { Announcer } from './panels/announcer.tsx';
@@ -27,6 +28,7 @@ import { isPhone } from './ui/screen.ts';
 /** The whole page: bar, panels side by side or one at a time, dialogs. */
 export function App() {
   const state = connection.value;
+  useCostsToday();
   if (state.kind === 'unauthorized') {
     return <TokenForm message={state.message || (notice.value ?? '')} />;
   }

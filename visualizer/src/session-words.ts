@@ -132,7 +132,7 @@ function workingHeadline(row: InspectRow): Headline {
     return { verb: 'Compacting', thing: also.slice(3), isCode: false };
   }
   if (lastEvent === 'message.changed' || lastEvent === 'message.added') {
-    return { verb: 'Writing', thing: last ?? '', isCode: false };
+    return { verb: last ? 'Writing:' : 'Writing', thing: last ?? '', isCode: false };
   }
   return { verb: agents > 0 ? 'Held by a subagent' : 'Thinking', thing: '', isCode: false };
 }

@@ -26,6 +26,9 @@ const CAPABILITIES: ConnectorCommand['type'][] = [
 ];
 /** A word of a text at a time, ms. */
 const WORD_MS = 45;
+/** How large its context is, tokens, and how long it takes to compact it, ms. */
+const WINDOW = 200_000;
+const COMPACT_MS = 2_500;
 /** What was answered is committed and shown before the process ends, ms. */
 const CRASH_AFTER_MS = 700;
 
@@ -172,6 +175,10 @@ class DemoConnector implements Connector {
         stop.signal.addEventListener('abort', end);
       });
     };
+    const fill = (tokens: number): void => {
+      const counted = { output_tokens: 0, cached_tokens: 0, context_window: WINDOW };
+      void port.report({ type: 'usage.updated', usage: { input_tokens: tokens, ...counted } });
+    };
     return {
       async say(text) {
         const words = text.split(/(?<= )/);
@@ -223,6 +230,13 @@ class DemoConnector implements Connector {
         if (answer.type !== 'question.answer') return {};
         const hasAll = Object.keys(answer.answers).length > 0;
         return hasAll ? answer.answers : { [first?.question ?? '']: answer.text };
+      },
+      fill,
+      async compact(tokens) {
+        void port.report({ type: 'compaction.started' });
+        await rest(COMPACT_MS);
+        void port.report({ type: 'compaction.finished' });
+        fill(tokens);
       },
       heard: () => this.#heard.splice(0),
       crash: () => void setTimeout(() => process.kill(process.pid, 'SIGKILL'), CRASH_AFTER_MS),

@@ -1,5 +1,5 @@
 /**
- * What the agent of the demo does: three stories, each asking the visitor for something. They are told over the same
+ * What the agent of the demo does: four stories, each asking the visitor for something. They are told over the same
  * plug as a real agent's work, so that all the page shows of them is what it shows of one.
  */
 import type { Question } from '../../protocol/nouns.ts';
@@ -19,6 +19,10 @@ export interface Stage {
   ask(command: string, why: string): Promise<{ isApproved: boolean; words: string }>;
   /** Asks questions; answers by question. */
   question(questions: readonly Question[]): Promise<Record<string, string>>;
+  /** Says how many tokens of its context are used. */
+  fill(tokens: number): void;
+  /** Compacts its context, which takes a while; so many tokens are used then. */
+  compact(tokens: number): Promise<void>;
   /** What the visitor has said meanwhile, since the last look. */
   heard(): string[];
   /** Ends the server's process as a crash would, without a chance to tidy up. */
@@ -124,6 +128,55 @@ const answer: Story = {
   },
 };
 
+const FULL = { tokens: 182_000, words: '91 %' } as const;
+/** How often the visitor may guess. */
+const GUESSES = 3;
+
+const GO_BACK =
+  'Now it is small again, and I have forgotten how full it was. The journal has not: press **Timeline**, then **‹ Request before** until you stand at my first question. The page shows that moment: its payload, the states, the context. Nothing that you do there changes the present; **Back to live** brings you back to my second question.';
+
+const GUESS: Question = {
+  header: 'The past',
+  question: 'How full was my context when I asked you the first time?',
+  multi_select: false,
+  options: [{ label: '12 %' }, { label: '62 %' }, { label: FULL.words }],
+};
+
+const travel: Story = {
+  name: 'Travel back in time',
+  project: 'observatory',
+  prompt: 'Read the observations of the last ten years and find the comet.',
+  async play({ say, use, question, fill, compact }) {
+    fill(41_000);
+    await use({
+      ...{ name: 'Read', input: { file_path: 'observations/2016-2026.csv' } },
+      ...{ output: '2019-12-28, 18:04, unknown object\n'.repeat(12), ms: 1800 },
+    });
+    fill(FULL.tokens);
+    await question([
+      {
+        header: 'Context',
+        question: `My context is ${FULL.words} full. May I compact it before I go on?`,
+        multi_select: false,
+        options: [{ label: 'Compact it', description: 'What I have read becomes a summary.' }],
+      },
+    ]);
+    await compact(24_000);
+    await say(GO_BACK);
+    for (let guess = 1; guess <= GUESSES; guess += 1) {
+      const answers = await question([GUESS]);
+      if (Object.values(answers).some((words) => words.includes(FULL.words.slice(0, 2)))) {
+        await say(
+          `Right: ${FULL.words}. Every moment of a session can be looked at like that, and any two can be compared. The comet was seen on 28 December 2019.`,
+        );
+        return;
+      }
+      if (guess < GUESSES) await say('It was another number. Look once more at that moment.');
+    }
+    await say(`It was ${FULL.words}. Write to me when you want to travel again.`);
+  },
+};
+
 /** Chosen by its label. */
 const KILL = 'Kill the server now';
 
@@ -155,7 +208,7 @@ const crash: Story = {
 };
 
 /** All of them, in the order in which they begin. */
-export const STORIES: readonly Story[] = [approve, answer, crash];
+export const STORIES: readonly Story[] = [approve, answer, travel, crash];
 
 /** What is said after a crash, in a session whose agent died with the server. */
 export const AFTER_CRASH =

@@ -228,7 +228,7 @@ it('cuts a long name before the states beside it', async () => {
     viewport: { width: 1280, height: 800 },
   });
   const cut = () =>
-    page.$$eval('.stage-head .pill', (all) =>
+    page.$$eval('.stage-states .pill', (all) =>
       all.filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.textContent),
     );
   await expect.poll(() => page.locator('.stage-head h1').textContent()).toContain('nnnn');

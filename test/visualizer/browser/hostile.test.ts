@@ -26,7 +26,7 @@ async function traces(
     void dialog.dismiss();
   });
   const foreign =
-    'img, iframe, object, embed, base, form[action], main a:not(.row-link, .when, .button[href="/visualizer/inbox"]), main style, main link, math, animate, svg script, main script';
+    'img, iframe, object, embed, base, form[action], main a:not(.row-link, .cost-today, .when, .button[href="/visualizer/inbox"]), main style, main link, math, animate, svg script, main script';
   return {
     dialogs: () => dialogs,
     markup: () => page.$$eval(foreign, (all) => all.map((one) => one.outerHTML.slice(0, 120))),

@@ -124,6 +124,8 @@ it('sends no secret to the inspecting part of the page, wherever it stood', asyn
   }
   await page.keyboard.press('g');
   await page.keyboard.press('b');
+  // It has ended: the board keeps it folded.
+  await page.getByRole('button', { name: 'Ended 1' }).click();
   await page.locator('.board-card').first().waitFor();
   const told = frames.filter((frame) => /^4\d\/inspect,/.test(frame)).join('\n');
   expect(told).toContain('"last_activity_at"');

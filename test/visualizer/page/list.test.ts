@@ -77,7 +77,7 @@ it('shows each session in one line where that is wanted, and remembers it', asyn
   const server = await story();
   const page = await visit(`${server.url}sessions`);
   const row = page.locator('.virtual-row', { hasText: 'Move order totals' });
-  await expect.poll(async () => (await row.boundingBox())?.height).toBe(92);
+  await expect.poll(async () => (await row.boundingBox())?.height).toBe(88);
   await page.getByRole('button', { name: 'Compact', exact: true }).click();
   await page.reload();
   await expect.poll(async () => (await row.boundingBox())?.height).toBe(44);
@@ -162,7 +162,7 @@ it('says what today has cost, and leads to the sums by day, project and agent', 
     .toEqual([
       'DayReadWrittenCost',
       '2030-01-0135,000200$4.12',
-      '2030-01-0235,000200not told',
+      '2030-01-0235,000200not reported',
       'All35,000200$4.12',
     ]);
   const limits = usage.getByRole('list', { name: 'Rate limits' }).getByRole('listitem');
@@ -179,7 +179,7 @@ it('says nothing of a cost that no agent tells', async () => {
   server.usage.cost_usd = null;
   const page = await visit(`${server.url}about`);
   const usage = page.getByRole('region', { name: 'Usage' });
-  await expect.poll(() => usage.getByRole('row').last().textContent()).toContain('not told');
+  await expect.poll(() => usage.getByRole('row').last().textContent()).toContain('not reported');
   await page.getByRole('link', { name: 'Sessions' }).click();
   await page.locator('.virtual-row').first().waitFor();
   await expect.poll(() => server.usage.asked).toBe(2);
@@ -194,4 +194,28 @@ it('keeps filters, past sessions and cost in one line of the head', async () => 
     const tools = await page.locator('.sessions-tools').boundingBox();
     expect(tools?.height, `at ${width} px`).toBeLessThan(34);
   }
+});
+
+it('says in each row how full its context is and what it has cost today, and leaves no row half empty', async () => {
+  const server = await story();
+  asks(server.sessions[9], { command: 'git push', tool_name: 'Bash' });
+  const page = await visit(`${server.url}sessions`, { viewport: { width: 1440, height: 1600 } });
+  const row = page.getByRole('link', {
+    name: /^Move order totals.* 62 % of context · \$1\.03 today$/,
+  });
+  await row.waitFor();
+  await page.getByRole('button', { name: /^Ended 3/ }).click();
+  // Of the last one nobody says what it has cost.
+  await expect
+    .poll(() => page.locator('.virtual-row .row-numbers').last().textContent())
+    .toMatch(/^\d+ % of context$/);
+  const spaces = () =>
+    page.$$eval('.virtual-row', (rows) =>
+      rows.map((one) => {
+        const { bottom } = one.getBoundingClientRect();
+        return bottom - (one.querySelector('.row-place')?.getBoundingClientRect().bottom ?? 0);
+      }),
+    );
+  await expect.poll(async () => Math.max(...(await spaces()))).toBeLessThan(10);
+  expect(Math.min(...(await spaces()))).toBeGreaterThan(4);
 });

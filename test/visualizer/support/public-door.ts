@@ -44,7 +44,10 @@ function converse(line: WebSocket, { byId, said, usage, accepted, files }: Publi
     // The page asks that by itself.
     if (message.type === 'get_usage') {
       usage.asked += 1;
-      tell({ ...usageOf(message.by, byId.size, usage.cost_usd), request_id: message.request_id });
+      tell({
+        ...usageOf(message.by, [...byId.keys()], usage.cost_usd),
+        request_id: message.request_id,
+      });
       return;
     }
     said.push(message);
@@ -110,16 +113,19 @@ const LIMITS = [
   ...window,
 }));
 
-/** Two groups, of which the first has spent all of the money. */
-function usageOf(by: string, sessions: number, cost_usd: number | null): object {
+/** Two groups, of which the first has spent all of the money; of sessions all but the last have spent some. */
+function usageOf(by: string, ids: readonly string[], cost_usd: number | null): object {
   const tokens = { input_tokens: 1_000, output_tokens: 200 };
   const cached = { cache_read_tokens: 30_000, cache_write_tokens: 4_000 };
-  const sum = { sessions, ...tokens, ...cached, cost_usd };
+  const sum = { sessions: ids.length, ...tokens, ...cached, cost_usd };
   const [first, second] = GROUPS[by] ?? ['', ''];
-  const rows = [
-    { key: first, ...sum },
-    { key: second, ...sum, cost_usd: null },
-  ];
+  const rows =
+    by === 'session'
+      ? ids.map((key, index) => ({ key, ...sum, cost_usd: costOf(index, ids.length, cost_usd) }))
+      : [
+          { key: first, ...sum },
+          { key: second, ...sum, cost_usd: null },
+        ];
   return {
     type: 'usage_report',
     by,
@@ -129,6 +135,11 @@ function usageOf(by: string, sessions: number, cost_usd: number | null): object 
     rows,
     limits: LIMITS,
   };
+}
+
+/** Each session has spent half of the one before it, and of what is left. */
+function costOf(index: number, of: number, all: number | null): number | null {
+  return all === null || index === of - 1 ? null : all / 2 ** (index + 1);
 }
 
 /** Messages of a snapshot, and of a page. */

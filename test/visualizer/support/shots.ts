@@ -62,11 +62,20 @@ export const SHOTS: readonly Shot[] = [
     act: press('j', 'j'),
   },
   { name: 'story-chart', options: NOTEBOOK, path: 's/od-0001?view=chart', ...STORY },
-  { name: 'story-phone-list', options: PHONE, path: '', ...STORY },
+  { name: 'story-phone-list', options: PHONE, path: 'sessions', ...STORY },
   { name: 'story-phone-inbox', options: PHONE, path: 'inbox', ...STORY },
   { name: 'story-phone-talk-dark', options: { ...PHONE, ...DARK }, path: 's/od-0008', ...STORY },
   { name: 'story-phone-now', options: PHONE, path: 's/od-0001', ...STORY, act: show('Now') },
-  { name: 'story-zoom-list', options: ZOOMED, path: '', ...STORY },
+  { name: 'story-zoom-list', options: ZOOMED, path: 'sessions', ...STORY },
+  { name: 'story-timeline', options: NOTEBOOK, path: 's/od-0001?tab=timeline', ...STORY },
+  {
+    name: 'story-timeline-phone-dark',
+    options: { ...PHONE, ...DARK },
+    path: 's/od-0001',
+    ...STORY,
+    act: show('Timeline'),
+  },
+  { name: 'search', options: NOTEBOOK, path: 'search', ...STORY, shows: '[type=search]' },
   { name: 'story-zoom-inbox', options: ZOOMED, path: 'inbox', ...STORY },
   { name: 'story-tablet', options: TABLET, path: 's/od-0001', ...STORY },
   { name: 'story-small-inbox', options: SMALL_PHONE, path: 'inbox', ...STORY },
@@ -181,7 +190,7 @@ export const SHOTS: readonly Shot[] = [
     path: 's/od-0004',
     before: loseLink,
     act: async (page) => {
-      await press(' ')(page);
+      await show('States')(page);
       await page.getByTestId('actor-row').scrollIntoViewIfNeeded();
     },
   },

@@ -32,6 +32,7 @@ export function tellStory({ sessions }: Fixture): void {
     if (!first) continue;
     if (session.isDirect) attach(session, at(51 - index));
     begin(session, at(50 - index), 'Make it work');
+    fill(session, at(50 - index), (index * 21 + 41) % 90);
     say(session, at(30 - (index % 7)), 'The totals are floats in three places; I changed them.');
   }
   const done = [2, 3, 6];
@@ -130,6 +131,18 @@ function attach(session: FakeSession, at: string): void {
 
 function begin(session: FakeSession, at: string, prompt: string): void {
   tell(session, { type: 'turn.started', at, promptId: null, prompt });
+}
+
+/** Its model reports how full its context is, in percent. */
+function fill(session: FakeSession, at: string, percent: number): void {
+  const window = 200_000;
+  const usage = {
+    input_tokens: (window / 100) * percent,
+    output_tokens: 400,
+    cached_tokens: 0,
+    context_window: window,
+  };
+  tell(session, { type: 'usage.updated', at, usage });
 }
 
 function ask(

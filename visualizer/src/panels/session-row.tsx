@@ -1,8 +1,9 @@
 /** A session in a list: what state it is in, what it is called, what it waits for or does, and where. */
 import type { InspectRow } from '../../../src/protocol/inspect.ts';
+import { costsToday } from '../cost-today.ts';
 import { pinned } from '../list.ts';
 import { isUnread } from '../read-marks.ts';
-import { headlineOf, placeOf, sinceOf, titleOf } from '../session-words.ts';
+import { costWords, headlineOf, placeOf, sinceOf, titleOf } from '../session-words.ts';
 import { CommandText } from '../ui/command-text.tsx';
 import { Glyph } from '../ui/glyph.tsx';
 import { Age } from '../ui/now.tsx';
@@ -10,13 +11,25 @@ import { PHASE_WORDS, phaseOfRow, type StateGroup, stateGroupOf } from '../value
 import { visibleText } from '../visible.ts';
 
 /** Height of a row with two lines of a headline, and with one, px. */
-const TALL_PX = 92;
+const TALL_PX = 88;
 const LOW_PX = 72;
+/** Width of a headline in the narrowest list, px, and of a letter of each kind at most on average. */
+const HEADLINE_PX = 245;
+const LETTER_PX = { bold: 7.4, code: 7.9, prose: 6.8 } as const;
 
-/** Height of the row of a session, px: what waits or failed says more. */
+/** Height of the row of a session, px: what waits or failed says more, unless it is short. */
 export function rowHeight(row: InspectRow): number {
   const phase = phaseOfRow(row);
-  return phase === 'attention' || phase === 'failed' ? TALL_PX : LOW_PX;
+  if (phase !== 'attention' && phase !== 'failed') return LOW_PX;
+  const { verb, thing, isCode } = headlineOf(row);
+  const letter = isCode ? LETTER_PX.code : LETTER_PX.prose;
+  const width = verb.length * LETTER_PX.bold + (thing.length + 1) * letter;
+  return width <= HEADLINE_PX ? LOW_PX : TALL_PX;
+}
+
+/** Class of a row: its phase, and whether its headline has one line. */
+export function rowClass(row: InspectRow): string {
+  return `phase-${phaseOfRow(row)}${rowHeight(row) === LOW_PX ? ' one-line' : ''}`;
 }
 
 /** Height of a row of one line, px; a finger meets it too. */
@@ -93,15 +106,26 @@ const STATE_WORDS: Record<StateGroup, string> = {
   finished: 'finished, not read yet',
 };
 
-/** How full the model's context is, and what is wrong with the connection. */
+/** What is wrong with the connection, how full the model's context is, and what the session has cost today. */
 function Numbers({ row }: { row: InspectRow }) {
   const { context, link } = row;
-  const words = [
-    link === 'failed' && 'connection failed',
-    context !== null && context !== undefined && `${Math.round(context * 100)} %`,
-  ].filter(Boolean);
-  if (words.length === 0) return null;
-  return <span class="row-numbers">{words.join(' · ')}</span>;
+  const cost = costsToday.value.get(row.id);
+  return (
+    <span class="row-numbers">
+      {link === 'failed' && <span>connection failed</span>}
+      {typeof context === 'number' && (
+        <span title="Context used">
+          {Math.round(context * 100)} %<span class="visually-hidden"> of context</span>
+        </span>
+      )}
+      {cost !== undefined && (
+        <span title="Cost today">
+          {cost < 0.01 ? '<\u2009$0.01' : costWords(cost)}
+          <span class="visually-hidden"> today</span>
+        </span>
+      )}
+    </span>
+  );
 }
 
 /** Marks a session that is only watched: it is answered in its own terminal. */

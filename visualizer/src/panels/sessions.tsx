@@ -25,9 +25,8 @@ import { GroupedList } from '../ui/grouped-list.tsx';
 import { isPlainPress } from '../ui/link.ts';
 import { isPhone } from '../ui/screen.ts';
 import { count } from '../ui/words.ts';
-import { phaseOfRow } from '../value.ts';
 import { PastButton } from './past.tsx';
-import { CompactRow, compactHeight, rowHeight, SessionRow } from './session-row.tsx';
+import { CompactRow, compactHeight, rowClass, rowHeight, SessionRow } from './session-row.tsx';
 import { CostToday } from './usage.tsx';
 import './sessions.css';
 
@@ -203,7 +202,7 @@ function List() {
       onFold={toggleFold}
       onStep={selectNeighbour}
       onHold={holdOrder}
-      className={(row) => `phase-${phaseOfRow(row)}`}
+      className={rowClass}
       render={(row, tabIndex) => <RowLink row={row} tabIndex={tabIndex} />}
     />
   );

@@ -21,7 +21,13 @@ export function ChartPanel() {
   return (
     <section class="stage" aria-label="Chart">
       {!isPhone.value && <ChartPanelHead />}
-      {!isCatalogue.value && <JustHappened />}
+      {!isCatalogue.value && (
+        <div class="stage-states">
+          <JustHappened />
+          {!isPhone.value && <Pills />}
+          {!isPhone.value && <ActorPills />}
+        </div>
+      )}
       <Picture />
     </section>
   );
@@ -33,7 +39,7 @@ function Picture() {
   return <Diagram />;
 }
 
-/** Name and states of the watched session. */
+/** Name of the watched session, and the way to what it asks. */
 function ChartPanelHead() {
   const row = selectedRow.value;
   return (
@@ -55,8 +61,6 @@ function ChartPanelHead() {
           <bdi>{visibleText(row ? titleOf(row) : selected.value)}</bdi>
         )}
       </h1>
-      <Pills />
-      {!isPhone.value && <ActorPills />}
       <ToAnswer />
       {selected.value === null && <MachineTabs />}
       {row?.live === false && <span class="pill quiet">asleep</span>}

@@ -36,19 +36,21 @@ export function TerminalComposer({ session }: { session: SessionView }) {
           {failure.value}
         </p>
       )}
-      <textarea
-        rows={2}
-        dir="auto"
-        aria-label="Message for the end of a turn"
-        placeholder="Message for the end of a turn"
-        value={text.value}
-        onInput={(event) => {
-          text.value = event.currentTarget.value;
-        }}
-        onKeyDown={(event) => {
-          if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) submit(event);
-        }}
-      />
+      <div class="composer-field">
+        <textarea
+          rows={2}
+          dir="auto"
+          aria-label="Message for the end of a turn"
+          placeholder="Message for the end of a turn"
+          value={text.value}
+          onInput={(event) => {
+            text.value = event.currentTarget.value;
+          }}
+          onKeyDown={(event) => {
+            if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) submit(event);
+          }}
+        />
+      </div>
       <div class="composer-row">
         <span class="hint" data-testid="when-read">
           {whenWords(session)}

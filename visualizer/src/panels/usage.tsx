@@ -1,17 +1,14 @@
 /** What all sessions have read, written and cost: today's cost in the head of the list, and sums by day, project or agent. */
 import { useSignal } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
+import { useRef } from 'preact/hooks';
 import type { RateLimit, UsageBy, UsageRow } from '../../../src/protocol/reply-nouns.ts';
 import { askUsage } from '../all-sessions.ts';
-import { isOnline } from '../model.ts';
+import { costToday, useWhileSeen } from '../cost-today.ts';
 import { addressOf, place } from '../route.ts';
 import { costWords } from '../session-words.ts';
 import { isPlainPress } from '../ui/link.ts';
 import { VisibleText } from '../ui/visible-text.tsx';
 import './usage.css';
-
-/** How often the sums are asked for, ms: the server counts in quarters of an hour. */
-const EVERY_MS = 60_000;
 
 type Report = Exclude<Awaited<ReturnType<typeof askUsage>>, string>;
 
@@ -25,33 +22,21 @@ const DAYS: Readonly<Record<number, string>> = { 1: 'Today', 7: '7 days', 30: '3
 /** The sums of these days, asked for again every minute; a sentence where they cannot be had, null before they came. */
 function useUsage(by: UsageBy, days: number): Report | string | null {
   const found = useSignal<Report | string | null>(null);
-  useEffect(() => {
-    if (!isOnline.value) return;
-    let isWanted = true;
-    const look = (): void => {
-      // A page that nobody looks at asks when it is looked at again.
-      if (document.visibilityState === 'hidden') return;
-      void askUsage(by, days).then((answer) => {
-        if (isWanted) found.value = answer;
-      });
-    };
-    look();
-    const timer = setInterval(look, EVERY_MS);
-    document.addEventListener('visibilitychange', look);
-    return () => {
-      isWanted = false;
-      clearInterval(timer);
-      document.removeEventListener('visibilitychange', look);
-    };
-  }, [by, days, isOnline.value]);
+  // An answer to an earlier choice may come after that of this one.
+  const asked = useRef(0);
+  useWhileSeen(() => {
+    asked.current += 1;
+    const mine = asked.current;
+    void askUsage(by, days).then((answer) => {
+      if (mine === asked.current) found.value = answer;
+    });
+  }, [by, days]);
   return found.value;
 }
 
 /** What today has cost, where any provider says it; leads to the sums. */
 export function CostToday() {
-  const report = useUsage('day', 1);
-  // Why there is none is told where the sums stand: the list need not know what it cost.
-  if (report === null || typeof report === 'string' || report.total.cost_usd === null) return null;
+  if (costToday.value === null) return null;
   return (
     <a
       class="cost-today"
@@ -64,7 +49,7 @@ export function CostToday() {
         place.value = 'about';
       }}
     >
-      {costWords(report.total.cost_usd)} today
+      {costWords(costToday.value)} today
     </a>
   );
 }
@@ -197,7 +182,7 @@ function Sum({ name, sum }: { name: string; sum: Omit<UsageRow, 'key' | 'name'> 
       </th>
       <td>{read.toLocaleString('en')}</td>
       <td>{sum.output_tokens.toLocaleString('en')}</td>
-      <td>{sum.cost_usd === null ? 'not told' : costWords(sum.cost_usd)}</td>
+      <td>{sum.cost_usd === null ? 'not reported' : costWords(sum.cost_usd)}</td>
     </tr>
   );
 }
