@@ -1,18 +1,22 @@
 /**
- * One socket.io client as the runtime sees it, on either transport. Rooms are socket.io's own; this file
- * only adds what it lacks: how much is waiting, dropping it, and closing with a code.
+ * One socket.io client as the runtime sees it, on either transport. Packets are those of socket.io's main namespace,
+ * made of the text that `/ws` sends; what rooms have for a client within a tick leaves together. Also here: how
+ * much is waiting, dropping it, and closing with a code.
  */
 import type { Socket } from 'socket.io';
 import type { Caller, Connection, Frame } from '../runtime/rooms/rooms.ts';
 import type { ReadyConnection } from './connection.ts';
 import { Membership, nextConnectionId } from './connection.ts';
+import { createEncoder, joined, type Shared } from './fan-out.ts';
 import type { Clock } from './ports.ts';
 
 /** The parts of an engine.io connection that its types hide; looked at, and in one place shortened. */
 interface Engine {
   /** Packets that the transport has not taken yet. */
-  writeBuffer: { data?: string; options?: { wsPreEncodedFrame?: unknown } }[];
+  writeBuffer: { data?: string; options?: PacketOptions }[];
   transport: {
+    /** `polling` may become `websocket`, never the other way. */
+    name: string;
     /** For a WebSocket: the last packets are with the system. For polling: a poll waits. */
     writable: boolean;
     /** The WebSocket of that transport; polling has none. */
@@ -22,15 +26,39 @@ interface Engine {
       terminate(): void;
     };
   };
+  write(data: string, options?: PacketOptions): void;
   close(discard: boolean): void;
+}
+
+/** How the engine sends a packet. */
+interface PacketOptions {
+  /** What a WebSocket sends in its place, made for all clients: how socket.io's own rooms send. */
+  wsPreEncodedFrame?: readonly Buffer[];
+  /** Messages in it. */
+  count?: number;
 }
 
 /** Bytes queued for a client and not yet taken by it. */
 export function backlogOf(socket: { readonly conn: unknown }): number {
   const { writeBuffer, transport } = socket.conn as Engine;
   let bytes = transport.socket?.bufferedAmount ?? 0;
-  for (const { data } of writeBuffer) bytes += data?.length ?? 0;
+  for (const { data, options } of writeBuffer) {
+    bytes += options?.wsPreEncodedFrame?.[0]?.length ?? data?.length ?? 0;
+  }
   return bytes;
+}
+
+/** An event packet of the main namespace, as socket.io's parser writes it. */
+function packetOf({ text }: Frame): string {
+  return `2["message",${text}]`;
+}
+
+/** The same on a WebSocket, with the engine's type in front of it. */
+const bytesOf = createEncoder((frame) => `4${packetOf(frame)}`);
+
+/** One packet of the engine for all that a WebSocket gets at once. */
+export function batchOf(frames: readonly Frame[]): PacketOptions {
+  return { wsPreEncodedFrame: [joined(frames.map(bytesOf))], count: frames.length };
 }
 
 /**
@@ -53,6 +81,12 @@ export interface SocketIoConnectionDeps {
   caller: Caller;
   closeGraceMs: number;
   clock: Clock;
+  enter: (room: string, connection: SocketIoConnection) => void;
+  exit: (room: string, connection: SocketIoConnection) => void;
+  /** Asks for a `flush` at the end of the tick. */
+  schedule: (connection: SocketIoConnection) => void;
+  /** What `batchOf` makes, for all that get the same. */
+  batches: Shared<Frame, PacketOptions>;
 }
 
 /** See the top of the file. */
@@ -60,21 +94,18 @@ export class SocketIoConnection implements Connection, ReadyConnection {
   readonly id = nextConnectionId('sio');
   readonly caller: Caller;
   readonly membership: Membership;
-  readonly #socket: Socket;
-  readonly #closeGraceMs: number;
-  readonly #clock: Clock;
+  readonly #deps: SocketIoConnectionDeps;
+  /** What rooms have for it in this tick. */
+  #queue: Frame[] = [];
   #isClosing = false;
   #cancelCut: () => void = () => {};
 
-  constructor({ socket, caller, closeGraceMs, clock }: SocketIoConnectionDeps) {
-    this.caller = caller;
-    this.#socket = socket;
-    this.#closeGraceMs = closeGraceMs;
-    this.#clock = clock;
-    // The in-memory adapter joins and leaves synchronously and returns no promise.
+  constructor(deps: SocketIoConnectionDeps) {
+    this.#deps = deps;
+    this.caller = deps.caller;
     this.membership = new Membership(
-      (room) => void socket.join(room),
-      (room) => void socket.leave(room),
+      (room) => deps.enter(room, this),
+      (room) => deps.exit(room, this),
     );
   }
 
@@ -87,11 +118,12 @@ export class SocketIoConnection implements Connection, ReadyConnection {
   }
 
   get queuedFrames(): number {
-    return this.#engine.writeBuffer.length;
+    const { writeBuffer } = this.#engine;
+    return writeBuffer.reduce((sum, { options }) => sum + (options?.count ?? 1), 0);
   }
 
   get backlogBytes(): number {
-    return backlogOf(this.#socket);
+    return backlogOf(this.#deps.socket);
   }
 
   get isStalled(): boolean {
@@ -101,7 +133,27 @@ export class SocketIoConnection implements Connection, ReadyConnection {
   }
 
   send(frame: Frame): void {
-    if (!this.#isClosing) this.#socket.emit('message', frame.message);
+    if (this.#isClosing) return;
+    this.flush();
+    this.#engine.write(packetOf(frame));
+  }
+
+  /** Queues a frame of a room. */
+  push(frame: Frame): void {
+    if (this.#isClosing) return;
+    this.#queue.push(frame);
+    this.#deps.schedule(this);
+  }
+
+  /** Hands on what has gathered: at the end of a tick, and before anything else is sent. */
+  flush(): void {
+    const frames = this.#queue;
+    if (frames.length === 0) return;
+    this.#queue = [];
+    const engine = this.#engine;
+    if (engine.transport.name === 'websocket') engine.write('', this.#deps.batches.of(frames));
+    // A poll takes texts. What waits for it may yet leave by the WebSocket that it becomes.
+    else for (const frame of frames) engine.write(packetOf(frame), batchOf([frame]));
   }
 
   join(room: string): void {
@@ -113,8 +165,9 @@ export class SocketIoConnection implements Connection, ReadyConnection {
   }
 
   dropRoomFrames(): void {
+    this.#queue = [];
     const { writeBuffer } = this.#engine;
-    // Only broadcasts are encoded ahead. Shortened in place: engine.io holds on to the array.
+    // Only what comes from rooms is encoded ahead. Shortened in place: engine.io holds on to the array.
     const kept = writeBuffer.filter(({ options }) => options?.wsPreEncodedFrame === undefined);
     writeBuffer.splice(0, writeBuffer.length, ...kept);
   }
@@ -122,9 +175,11 @@ export class SocketIoConnection implements Connection, ReadyConnection {
   close(code: number, reason: string): void {
     if (this.#isClosing) return;
     this.#isClosing = true;
-    closeEngine(this.#socket, code, reason);
+    const { socket, clock, closeGraceMs } = this.#deps;
+    this.flush();
+    closeEngine(socket, code, reason);
     const engine = this.#engine;
-    this.#cancelCut = this.#clock.after(this.#closeGraceMs, () => {
+    this.#cancelCut = clock.after(closeGraceMs, () => {
       engine.transport.socket?.terminate();
       engine.close(true);
     });
@@ -133,11 +188,12 @@ export class SocketIoConnection implements Connection, ReadyConnection {
   /** The socket is gone. */
   closed(): void {
     this.#isClosing = true;
+    this.#queue = [];
     this.#cancelCut();
     this.membership.close();
   }
 
   get #engine(): Engine {
-    return this.#socket.conn as unknown as Engine;
+    return this.#deps.socket.conn as unknown as Engine;
   }
 }

@@ -1,7 +1,6 @@
 /**
  * The socket.io transport on its default path. One event, `message`, whose argument is the JSON object that
  * `/ws` sends as text; an acknowledgement is called without arguments once the message was dealt with.
- * A subscription is a socket.io room.
  *
  * Importing socket.io takes 100 ms, so this file is imported at the first request for its path. It is
  * never attached to our HTTP server: `listen.ts` passes on what the gate has let in, each poll included.
@@ -25,11 +24,12 @@ import {
   tooLargeText,
   webSocketServerWithErrors,
 } from './connection.ts';
+import { createRoomIndex, createShared, createTicker } from './fan-out.ts';
 import { type Admission, type Gate, isRefusal, type Refusal } from './gate.ts';
 import { type InspectDeps, type InspectNamespace, openInspect } from './inspect.ts';
 import type { TransportLimits } from './limits.ts';
 import { type Clock, createBucket, errorFrom } from './ports.ts';
-import { closeEngine, SocketIoConnection } from './socketio-connection.ts';
+import { batchOf, closeEngine, SocketIoConnection } from './socketio-connection.ts';
 
 /** WebSocket close code "internal error". */
 const INTERNAL_ERROR = 1011;
@@ -89,6 +89,12 @@ class SocketIo implements SocketIoTransport {
   readonly #admissions = new WeakMap<IncomingMessage, Admission>();
   readonly #callers = new WeakMap<Socket, Caller>();
   readonly #connections = new Set<SocketIoConnection>();
+  readonly #rooms = createRoomIndex<SocketIoConnection>();
+  readonly #batches = createShared(batchOf);
+  readonly #schedule = createTicker<SocketIoConnection>(
+    (connection) => connection.flush(),
+    this.#batches.clear,
+  );
   readonly #admitted = new WeakSet<object>();
   readonly #io: ReturnType<typeof createIo>;
   #allGone = (): void => {};
@@ -115,8 +121,7 @@ class SocketIo implements SocketIoTransport {
   }
 
   publish(room: string, frame: Frame): void {
-    // Asked first, because a frame may not have its object yet.
-    if (this.#io.sockets.adapter.rooms.has(room)) this.#io.to(room).emit('message', frame.message);
+    for (const member of this.#rooms.membersOf(room) ?? []) member.push(frame);
   }
 
   request(request: IncomingMessage, response: ServerResponse, admission: Admission): void {
@@ -230,7 +235,16 @@ class SocketIo implements SocketIoTransport {
   #opened(socket: Socket, caller: Caller): void {
     const { clock, runtime } = this.#deps;
     const { closeGraceMs } = this.#deps.limits;
-    const connection = new SocketIoConnection({ socket, caller, closeGraceMs, clock });
+    const connection = new SocketIoConnection({
+      socket,
+      caller,
+      closeGraceMs,
+      clock,
+      enter: this.#rooms.enter,
+      exit: this.#rooms.exit,
+      schedule: this.#schedule,
+      batches: this.#batches,
+    });
     this.#connections.add(connection);
     const unwatch = this.#deps.backlog.watch(connection);
     const inbox = listen(socket, connection, this.#deps);
@@ -303,6 +317,8 @@ function listen(
     async take({ value, acknowledge }) {
       try {
         await runtime.receive(connection, { value });
+        // What the message has caused comes before it.
+        connection.flush();
         acknowledge();
       } catch (error) {
         log.error('sio.receive_failed', { connection_id: connection.id, error: errorFrom(error) });

@@ -9,11 +9,19 @@ import { WebSocket } from 'ws';
 import type { Logger } from '../log.ts';
 import type { Caller, Connection, Frame } from '../runtime/rooms/rooms.ts';
 import { Membership, nextConnectionId, type ReadyConnection } from './connection.ts';
+import { createEncoder, joined, type Shared } from './fan-out.ts';
 import type { TransportLimits } from './limits.ts';
 import type { Clock } from './ports.ts';
 
 /** Most that goes into one write: what is with the socket cannot be dropped any more. */
 const MAX_BATCH_BYTES = 256 * 1024;
+
+const bytesOf = createEncoder(({ text }) => text);
+
+/** The bytes of a frame on the wire; null when its text is longer than `maxBytes`. */
+export function encodeFrame(frame: Frame, maxBytes: number): Buffer | null {
+  return Buffer.byteLength(frame.text) > maxBytes ? null : bytesOf(frame);
+}
 
 /** What a raw connection is made of. */
 export interface WsConnectionDeps {
@@ -100,7 +108,7 @@ export class WsConnection implements Connection, ReadyConnection {
   }
 
   /** End of a tick: writes what has gathered, unless the peer has not taken the last write yet. */
-  flush(batcher: Batcher): void {
+  flush(batches: Shared<Buffer, Buffer>): void {
     if (this.#queue.length === 0 || !this.#isOpen) return;
     if (this.#isWriting) {
       this.#deps.stalled(this);
@@ -108,7 +116,7 @@ export class WsConnection implements Connection, ReadyConnection {
     }
     const frames = this.#takeBatch();
     this.#isWriting = true;
-    this.#deps.socket.write(batcher.join(frames), this.#written);
+    this.#deps.socket.write(batches.of(frames), this.#written);
   }
 
   dropRoomFrames(): void {
@@ -142,7 +150,7 @@ export class WsConnection implements Connection, ReadyConnection {
     const { ws, socket, clock, limits } = this.#deps;
     if (this.#isOpen && !this.#isWriting && this.#queue.length > 0) {
       // An answer given just before the close still goes out.
-      socket.write(Buffer.concat(this.#takeBatch()));
+      socket.write(joined(this.#takeBatch()));
     }
     this.#queue = [];
     this.#fromRoom = [];
@@ -185,72 +193,5 @@ export class WsConnection implements Connection, ReadyConnection {
   readonly #written = (): void => {
     this.#isWriting = false;
     if (this.#queue.length > 0) this.#deps.schedule(this);
-  };
-}
-
-/*
- * WebSocket frames made by hand. A server's frames are unmasked, so the bytes of one frame serve every
- * reader: they are made once and kept with it. What several readers get in the same tick is glued
- * together once, too. This is where fan-out is won: what costs is the `write`, not the framing.
- */
-
-/** FIN and opcode 1: a text message in a single frame (RFC 6455, 5.2). */
-const FIN_TEXT = 0x81;
-
-const encoded = new WeakMap<Frame, Buffer>();
-
-/**
- * The bytes of a frame on the wire.
- *
- * @returns null when the text is longer than `maxBytes`
- */
-export function encodeFrame(frame: Frame, maxBytes: number): Buffer | null {
-  const known = encoded.get(frame);
-  if (known) return known;
-  const length = Buffer.byteLength(frame.text);
-  if (length > maxBytes) return null;
-  const headerLength = length < 126 ? 2 : length < 65_536 ? 4 : 10;
-  const bytes = Buffer.allocUnsafe(headerLength + length);
-  bytes[0] = FIN_TEXT;
-  if (headerLength === 2) {
-    bytes[1] = length;
-  } else if (headerLength === 4) {
-    bytes[1] = 126;
-    bytes.writeUInt16BE(length, 2);
-  } else {
-    bytes[1] = 127;
-    bytes.writeBigUInt64BE(BigInt(length), 2);
-  }
-  bytes.write(frame.text, headerLength);
-  encoded.set(frame, bytes);
-  return bytes;
-}
-
-/** Glues frames together, once for all readers that get the same ones. */
-export interface Batcher {
-  join(frames: readonly Buffer[]): Buffer;
-  /** End of the tick: lets go of the last batch. */
-  clear(): void;
-}
-
-/** A batcher for one outlet. */
-export function createBatcher(): Batcher {
-  let last: readonly Buffer[] = [];
-  let joined: Buffer = Buffer.alloc(0);
-  return {
-    join(frames) {
-      const [only] = frames;
-      if (only && frames.length === 1) return only;
-      const isSame = frames.length === last.length && frames.every((one, at) => one === last[at]);
-      if (!isSame) {
-        last = frames;
-        joined = Buffer.concat(frames);
-      }
-      return joined;
-    },
-    clear() {
-      last = [];
-      joined = Buffer.alloc(0);
-    },
   };
 }

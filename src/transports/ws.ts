@@ -17,13 +17,14 @@ import type { RuntimeApi } from '../runtime/runtime-api.ts';
 import { WS_PROTOCOL } from './admission/credential.ts';
 import type { Backlog } from './connection.ts';
 import { createInbox, errorFrame, tooLargeText, webSocketWithErrors } from './connection.ts';
+import { createRoomIndex, createShared, createTicker, joined } from './fan-out.ts';
 import { type Admission, type Gate, isRefusal } from './gate.ts';
 import { doorOf, refusalBody } from './http/requests.ts';
 import type { TransportLimits } from './limits.ts';
 import { type Clock, createBucket, errorFrom, type Lazy } from './ports.ts';
 import type { SocketIoTransport } from './socketio.ts';
 import type { StatelyEndpoint } from './stately.ts';
-import { createBatcher, encodeFrame, WsConnection } from './ws-connection.ts';
+import { encodeFrame, WsConnection } from './ws-connection.ts';
 
 /** WebSocket close code "internal error". */
 const INTERNAL_ERROR = 1011;
@@ -57,9 +58,13 @@ export function createWs(deps: WsDeps): WsTransport {
 class RawWebSocketTransport implements WsTransport {
   readonly #deps: WsDeps;
   readonly #server: WebSocketServer;
-  readonly #rooms = createRoomIndex();
+  readonly #rooms = createRoomIndex<WsConnection>();
   readonly #connections = new Set<WsConnection>();
-  readonly #schedule = createTicker();
+  readonly #batches = createShared(joined);
+  readonly #schedule = createTicker<WsConnection>(
+    (connection) => connection.flush(this.#batches),
+    this.#batches.clear,
+  );
   readonly #stopPings: () => void;
   #allGone: () => void = () => {};
 
@@ -170,22 +175,6 @@ function serverOptions({ maxMessageBytes, maxFragments }: TransportLimits) {
   };
 }
 
-/** Gathers the connections that have something to write and flushes them at the end of the tick. */
-function createTicker(): (connection: WsConnection) => void {
-  const batcher = createBatcher();
-  const due = new Set<WsConnection>();
-  function flush(): void {
-    const connections = [...due];
-    due.clear();
-    for (const connection of connections) connection.flush(batcher);
-    batcher.clear();
-  }
-  return (connection) => {
-    if (due.size === 0) setImmediate(flush);
-    due.add(connection);
-  };
-}
-
 /** Takes the messages of one client; the result forgets those that wait. */
 function listen(
   ws: WebSocket,
@@ -215,27 +204,6 @@ function listen(
     else if (!inbox.push(bytes.toString('utf8'), bytes.length)) ws.pause();
   });
   return inbox;
-}
-
-/** Who is in which room; a room exists while a connection is in it. */
-function createRoomIndex(): {
-  enter: (room: string, connection: WsConnection) => void;
-  exit: (room: string, connection: WsConnection) => void;
-  membersOf: (room: string) => ReadonlySet<WsConnection> | undefined;
-} {
-  const rooms = new Map<string, Set<WsConnection>>();
-  return {
-    enter(room, connection) {
-      const members = rooms.get(room);
-      if (members) members.add(connection);
-      else rooms.set(room, new Set([connection]));
-    },
-    exit(room, connection) {
-      const members = rooms.get(room);
-      if (members?.delete(connection) && members.size === 0) rooms.delete(room);
-    },
-    membersOf: (room) => rooms.get(room),
-  };
 }
 
 /*

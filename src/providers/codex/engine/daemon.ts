@@ -6,7 +6,6 @@
 import { lstat, readlink, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
-import type { FSWatcher } from 'chokidar';
 import type { WebSocket } from 'ws';
 import { OrbitError } from '../../../errors.ts';
 import { systemCodeOf } from '../../../exit.ts';
@@ -34,18 +33,22 @@ export interface DaemonDeps {
   readonly log: Logger;
   /** Version we introduce ourselves with. */
   readonly version: string;
-  /** Milliseconds between two looks without a notification. */
+  /** Milliseconds between two looks for its socket. */
   readonly everyMs?: number;
   /** Milliseconds for which a socket must have been there. */
   readonly settleMs?: number;
 }
 
-const EVERY_MS = 2000;
 /**
  * The first client of a daemon gives its name to all threads that are begun there. The terminal that has started
  * it comes first.
  */
 const SETTLE_MS = 1500;
+/**
+ * Shorter than the time a socket must have been there: a look in time is all that notifications could give, and Codex
+ * writes to its home all the time.
+ */
+const EVERY_MS = 1000;
 const DEADLINE_MS = 30_000;
 const CONNECT_MS = 10_000;
 /** Beyond it the rpc skips a message; ws would end the connection. */
@@ -76,7 +79,6 @@ class Daemon implements SharedDaemon {
   #looking: Promise<void> | null = null;
   #timer: NodeJS.Timeout | null = null;
   #soon: NodeJS.Timeout | null = null;
-  #watcher: FSWatcher | null = null;
   #isClosed = false;
 
   constructor(deps: DaemonDeps) {
@@ -94,21 +96,6 @@ class Daemon implements SharedDaemon {
   }
 
   async open(): Promise<void> {
-    // Depth 1: the folder may come later, and nothing else of the home is of interest.
-    const folder = join(this.home, FOLDER);
-    const isOther = (path: string): boolean => {
-      const at = resolve(path);
-      return at !== this.home && at !== folder && at !== join(folder, SOCKET);
-    };
-    const options = { depth: 1, ignored: isOther, ignoreInitial: true, followSymlinks: false };
-    // Loaded when it is looked for: it is no part of the way to the first answer.
-    const { watch } = await import('chokidar');
-    if (this.#isClosed) return;
-    this.#watcher = watch(this.home, options);
-    this.#watcher.on('all', () => void this.#look());
-    this.#watcher.on('error', (error) =>
-      this.#deps.log.warn('codex.daemon_not_watched', { path: this.home, error: error as Error }),
-    );
     this.#timer = setInterval(() => void this.#look(), this.#deps.everyMs ?? EVERY_MS).unref();
     await this.#look();
   }
@@ -143,7 +130,6 @@ class Daemon implements SharedDaemon {
     this.#isClosed = true;
     if (this.#timer) clearInterval(this.#timer);
     if (this.#soon) clearTimeout(this.#soon);
-    await this.#watcher?.close();
     await this.#looking;
     this.#joined?.socket.terminate();
     this.#joined?.rpc.close('the server was stopped');
