@@ -39,11 +39,10 @@ test('a permission asked and granted in the terminal shows as request, then resu
 
   const claude = await stage.openClaude();
   await claude.say('make a file');
-  await claude.waitFor(/Do you want to proceed\?/);
   const asked = await stage.listener.waitFor('PermissionRequest');
   expect(asked).toMatchObject({ tool_name: 'Bash', tool_input: { command } });
   expect(asked).not.toHaveProperty('tool_use_id');
-  await claude.press('Enter');
+  await claude.decide('Enter');
   await claude.waitFor(/There it is\./);
   expect(await claude.leave()).toBe(0);
 
@@ -76,8 +75,7 @@ test('a question answered in the terminal is a permission request for the asking
   await claude.waitFor(/❯ 1\. Postgres/);
   await stage.listener.waitFor('PermissionRequest');
   await claude.press('Down');
-  await claude.waitFor(/❯ 2\. SQLite/);
-  await claude.press('Enter');
+  await claude.decide('Enter', /❯ 2\. SQLite/);
   await claude.waitFor(/A file it is\./);
   await claude.leave();
 

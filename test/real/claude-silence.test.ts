@@ -44,9 +44,8 @@ test('a permission refused in the terminal leaves no hook at all', async () => {
 
   const claude = await stage.openClaude();
   await claude.say('make a file');
-  await claude.waitFor(/❯ 1\. Yes/);
   await stage.listener.waitFor('PermissionRequest');
-  await claude.press('Escape');
+  await claude.decide('Escape');
   await claude.waitFor(/Interrupted/);
   await claude.leave();
 
@@ -136,8 +135,7 @@ test('parallel calls that need permission are asked for one after the other', as
         hook.hook_event_name === 'PermissionRequest' &&
         JSON.stringify(hook.tool_input).includes(file),
     );
-    await claude.waitFor(new RegExp(`Bash command\\s+touch ${file}[^]*❯ 1\\. Yes`));
-    await claude.press('Enter');
+    await claude.decide('Enter', new RegExp(`Bash command[^]*touch ${file}[^]*❯ 1\\. Yes`));
   }
   await claude.waitFor(/Two they are\./);
   await claude.leave();
