@@ -32,6 +32,7 @@ import {
   runs,
   SLEEP,
   say,
+  sayMore,
   sayNo,
   sayNoBecause,
   signal,
@@ -147,10 +148,7 @@ const ENDINGS: Ending[] = [
   {
     name: 'words typed while it works',
     steps: () => [TALK],
-    act: after(speaks, async ({ claude }) => {
-      await claude.type('and more');
-      await claude.press('Enter');
-    }),
+    act: after(speaks, sayMore),
     truth: 'working',
   },
   { name: '/exit', steps: () => [OVER], act: after(done, leave), truth: 'ended' },

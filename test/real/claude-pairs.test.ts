@@ -17,6 +17,7 @@ import {
   clear,
   close,
   decide,
+  decideElsewhere,
   dialog,
   dismiss,
   done,
@@ -30,6 +31,7 @@ import {
   runs,
   SLEEP,
   say,
+  sayMore,
   sayNoBecause,
   sayThen,
   signal,
@@ -209,8 +211,10 @@ const PAIRS: Pair[] = [
   },
   {
     name: 'killed while it speaks, then resumed',
-    steps: talks,
-    first: [after(speaks, kill), 'ended'],
+    // A conversation without any answer is none that could be resumed.
+    steps: ends,
+    next: talks,
+    first: [after(done, speaksThen, kill), 'ended'],
     second: [again, 'waiting'],
   },
   {
@@ -224,6 +228,31 @@ const PAIRS: Pair[] = [
     steps: ends,
     first: [after(done, again), 'waiting'],
     second: [kill, 'waiting'],
+  },
+  {
+    name: 'allowed by a client and running, then Esc',
+    steps: long,
+    first: [decideElsewhere('approved'), 'working'],
+    second: [stop(), 'waiting'],
+  },
+  {
+    name: 'denied with a stop by a client, then another prompt',
+    steps: touch,
+    next: talks,
+    first: [decideElsewhere('denied', { interrupt: true }), 'waiting'],
+    second: [speaksThen, 'working'],
+  },
+  {
+    name: 'a question dismissed by a client, then killed',
+    steps: asks,
+    first: [decideElsewhere('denied', { interrupt: true }), 'waiting'],
+    second: [kill, 'ended'],
+  },
+  {
+    name: 'words typed while it works, then killed',
+    steps: talks,
+    first: [after(speaks, sayMore), 'working'],
+    second: [kill, 'ended'],
   },
 ];
 

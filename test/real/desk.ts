@@ -32,6 +32,8 @@ export interface Scene extends AsyncDisposable {
   readonly pid: number;
   /** The work status that clients are shown of it now. */
   shown(): Promise<string | undefined>;
+  /** A client decides what is asked, as soon as it may. */
+  decide(decision: string, more?: object): Promise<void>;
   /** Opens another terminal, ended with the scene. */
   another(words: readonly string[]): Promise<Claude>;
   /** All sessions that clients are shown now. */
@@ -113,12 +115,33 @@ async function openScene(
     return {
       ...{ name, id, claude, pid, another, listed },
       shown: async () => (await listed()).find((one) => one.id === id)?.work_status,
+      decide: (decision, more = {}) =>
+        decideAsClient(`${stage.listener.url}/api/sessions/${id}`, { decision, ...more }),
       [Symbol.asyncDispose]: dispose,
     };
   } catch (error) {
     await dispose();
     throw error;
   }
+}
+
+interface Asked {
+  pending_approval: { id: string; answerable?: boolean } | null;
+}
+
+async function decideAsClient(url: string, fields: object): Promise<void> {
+  const request = await vi.waitFor(async () => {
+    const answer = await fetch(`${url}/snapshot`);
+    const { session } = (await answer.json()) as { session: Asked };
+    if (session.pending_approval?.answerable !== true) throw new Error('nothing may be answered');
+    return session.pending_approval;
+  }, 20_000);
+  const answer = await fetch(`${url}/approve`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ request_id: request.id, ...fields }),
+  });
+  if (!answer.ok) throw new Error(`${answer.status} ${await answer.text()}`);
 }
 
 /** What the live registry holds of a session: its newest entry. */

@@ -46,7 +46,7 @@ export const ASK: Step = {
   tools: [{ name: 'AskUserQuestion', input: { questions: [QUESTION] } }],
 };
 export const PLAN: Step = { tools: [{ name: 'ExitPlanMode', input: { plan: 'Build a shed' } }] };
-/** A subagent that never ends. */
+/** A subagent in the background. */
 export const agent = (name: string): Step => ({
   tools: [
     {
@@ -106,13 +106,24 @@ export const done: Act = text(/All is done\./);
 export const speaks: Act = text(/Once upon a time/);
 /** A tool runs, and has for a moment. */
 export const runs: Act = after(text(/Running…|setTimeout/), () => pause(700));
+/** What stands below the newest prompt; a terminal that was stopped leaves older ones on the screen. */
+const isBusy = (screen: string): boolean =>
+  screen.slice(screen.lastIndexOf('\n❯')).includes('esc to interrupt');
 /** Presses Esc or Ctrl-C, and what was going on stops. */
 export const stop =
   (key = 'Escape'): Act =>
   async ({ claude }) => {
-    await claude.waitFor(/esc to interrupt/);
+    await claude.waitFor(isBusy);
     await claude.press(key);
-    await claude.waitFor((screen) => !/esc to interrupt/.test(screen));
+    await claude.waitFor((screen) => !isBusy(screen));
+  };
+/** A client decides what the dialog asks, and the dialog is gone. */
+export const decideElsewhere =
+  (decision: string, more?: object): Act =>
+  async ({ claude, decide: decideAsClient }) => {
+    await claude.waitFor(/❯ 1\. /);
+    await decideAsClient(decision, more);
+    await claude.waitFor((screen) => !/❯ \d\. /.test(screen));
   };
 /** Enters words at the prompt. */
 export const say =
@@ -136,6 +147,12 @@ export const signal =
 export const kill: Act = signal('SIGKILL');
 export const leave: Act = ({ claude }) => claude.leave();
 export const close: Act = ({ claude }) => claude.close();
+/** Enters words while it works. */
+export const sayMore: Act = async ({ claude }) => {
+  await claude.type('and more');
+  await claude.waitFor(/and more/);
+  await claude.press('Enter');
+};
 /** A command of the person, which runs on. */
 export const ownCommand: Act = async ({ claude }) => {
   await claude.type('!');
