@@ -91,8 +91,7 @@ export const sayNo: Act = async ({ claude }) => {
 export const sayNoBecause =
   (words: string): Act =>
   async ({ claude }) => {
-    await claude.waitFor(/❯ 1\. Yes/);
-    while (!/❯ \d\. No\b/.test(await claude.screen())) await claude.press('Down');
+    await claude.choose(/\d\. No\b/, /1\. Yes/);
     await claude.press('Tab');
     await claude.waitFor(/❯ \d\. No,/);
     await claude.type(words);

@@ -29,6 +29,8 @@ interface ClaudeTerminal extends Terminal {
    * @param asks  what the dialog shows, where several may follow each other
    */
   decide(key: string, asks?: RegExp): Promise<void>;
+  /** Moves down in a dialog until this choice is marked. */
+  choose(choice: RegExp, asks?: RegExp): Promise<void>;
   /** Presses Enter in a dialog until the screen shows this: newer versions take no key in its first moments. */
   confirm(wanted: RegExp): Promise<void>;
   /** Goes through the modes to that of plans. */
@@ -92,7 +94,9 @@ export async function openStage<L extends Listener>(listen: () => Promise<L>): P
 
 const PLANS = /plan mode on/;
 /** What marks the choice that Enter takes; a prompt is marked too, but bears no number. */
-const MARKED = /^ *❯ \d\. /m;
+const MARKED = /^ *❯ (\d)\. /m;
+/** Which choice is marked. */
+const markedOn = (screen: string): string | undefined => MARKED.exec(screen)?.[1];
 
 /**
  * The dialog on a screen, or null where there is none: from the line above it to its last choice. The tip in it comes
@@ -101,9 +105,10 @@ const MARKED = /^ *❯ \d\. /m;
 function dialogOn(screen: string): string | null {
   if (!MARKED.test(screen)) return null;
   const lines = screen.split('\n').filter((line) => !line.startsWith(' Tip:'));
-  const choice = lines.findLastIndex((line) => /^ *(❯ )?\d\. /.test(line));
-  const above = lines.findLastIndex((line, at) => at < choice && /^─{20}/.test(line));
-  return lines.slice(above + 1, choice + 1).join('\n');
+  const first = lines.findLastIndex((line) => /^ *(❯ )?1\. /.test(line));
+  const last = lines.findLastIndex((line) => /^ *(❯ )?\d\. /.test(line));
+  const above = lines.findLastIndex((line, at) => at < first && /^─{20}/.test(line));
+  return lines.slice(above + 1, last + 1).join('\n');
 }
 
 /** What it asks, whichever choice is marked. */
@@ -134,35 +139,46 @@ async function openClaude(words: readonly string[], home: ClaudeHome): Promise<C
     await terminal.waitFor((screen) => screen.includes(`❯ ${text}`));
     await terminal.press('Enter');
   };
+  const press = async (key: string): Promise<void> => {
+    const before = dialogOn(await terminal.screen());
+    await terminal.press(key);
+    if (before === null) return;
+    const isTaken = (screen: string) => dialogOn(screen) !== before;
+    await repeated(async () => {
+      const taken = await terminal.waitFor(isTaken, TAKEN_WITHIN_MS).catch(() => null);
+      if (taken !== null) return;
+      await terminal.press(key);
+      throw new Error(`${key} changed nothing on:\n${before}`);
+    });
+  };
   return {
     ...terminal,
     say,
-    async press(key) {
-      const before = dialogOn(await terminal.screen());
-      await terminal.press(key);
-      if (before === null) return;
-      const isTaken = (screen: string) => dialogOn(screen) !== before;
-      await repeated(async () => {
-        const taken = await terminal.waitFor(isTaken, TAKEN_WITHIN_MS).catch(() => null);
-        if (taken !== null) return;
-        await terminal.press(key);
-        throw new Error(`${key} changed nothing on:\n${before}`);
-      });
-    },
+    press,
     async decide(key, asks = MARKED) {
       const shown = await terminal.waitFor((screen) => MARKED.test(screen) && asks.test(screen));
       const asked = askedIn(dialogOn(shown) ?? '');
       const isGone = (screen: string) => askedIn(dialogOn(screen) ?? '') !== asked;
       await repeated(async () => {
         const screen = await terminal.screen();
-        // A key in its first moments marks "No" on newer versions: Enter would then refuse.
-        const isMoved = key === 'Enter' && !/❯ 1\. /.test(screen);
-        if (!isGone(screen)) await terminal.press(isMoved ? '1' : key);
+        if (isGone(screen)) return;
+        // A key in its first moments marks the last choice on newer versions: Enter would then take that.
+        const isMoved = key === 'Enter' && markedOn(screen) !== markedOn(shown);
+        await terminal.press(isMoved ? (markedOn(shown) ?? key) : key);
         await terminal.waitFor(isGone, TAKEN_WITHIN_MS);
         // The screen may have been read while it was drawn anew.
         await pause(100);
         await terminal.waitFor(isGone, 0);
       });
+    },
+    async choose(choice, asks = MARKED) {
+      await terminal.waitFor((screen) => MARKED.test(screen) && asks.test(screen));
+      const isMarked = (screen: string) =>
+        screen.split('\n').some((line) => MARKED.test(line) && choice.test(line));
+      for (let left = 10; !isMarked(await terminal.screen()); left -= 1) {
+        if (left === 0) throw new Error(`${choice} is no choice on:\n${await terminal.screen()}`);
+        await press('Down');
+      }
     },
     async confirm(wanted) {
       await repeated(async () => {
