@@ -111,6 +111,8 @@ export interface Agent {
   startedAt: Stamp;
   /** Its newest sign of life: an older end does not end it. */
   seenAt: Stamp;
+  /** The call that began it has returned, and it works on. */
+  isBackground?: true;
 }
 
 /** A request that waits for a human. */

@@ -3,8 +3,9 @@
  * dialog in the terminal, and the thread of a shared engine has several clients. The first answer decides. So a client's decision is *sent*: its request stays
  * open until a report shows what became of it, and a better report corrects a guess.
  */
-import type { Decision, OpenApproval, Settled } from '../session-types.ts';
+import type { Decision, OpenApproval, SessionContext, Settled } from '../session-types.ts';
 import { type Draft, type EventOf, isDirect, isShared, touch } from './draft.ts';
+import { isInForeground } from './running.ts';
 
 /** Decisions after which the tool runs. */
 const ALLOWING = new Set<Decision>([
@@ -48,6 +49,19 @@ export function waitersForgotten(draft: Draft): void {
   for (const { request } of draft.context.approvals.filter(hasWaiter)) {
     reword(draft, request.id, withoutWaiter);
   }
+}
+
+/** What an agent in the background asks is not held back in the terminal by a hook that waits. */
+export function waitersOfBackgroundLeft(draft: Draft): void {
+  for (const { request, tool } of draft.context.approvals) {
+    if (request.answerable === true && !isShownAtOnce(draft.context, tool))
+      reword(draft, request.id, withoutWaiter);
+  }
+}
+
+/** The terminal shows the dialog beside the hook that waits. */
+export function isShownAtOnce(context: SessionContext, tool: OpenApproval['tool']): boolean {
+  return !tool?.agentId || isInForeground(context, tool.agentId);
 }
 
 /** A hook waits for the answer to it, or was given one. */

@@ -15,7 +15,7 @@ import {
   wasFinishedAfter,
 } from '../evidence.ts';
 import type { Decision, OpenApproval, SessionContext, ToolUse } from '../session-types.ts';
-import { correctGuess, outcomeOf } from './answers.ts';
+import { correctGuess, isShownAtOnce, outcomeOf } from './answers.ts';
 import {
   append,
   type Draft,
@@ -43,8 +43,9 @@ export function approvalRequested(draft: Draft, event: Asked, edge: TurnEdge): v
   if (!opens) return;
   if (event.tool?.agentId) adoptAgent(draft, event.tool.agentId, 'unknown');
   else noteWork(draft, edge);
+  const mayAnswer = event.isAwaited && isShownAtOnce(draft.context, event.tool);
   open(draft, {
-    request: event.isAwaited ? { ...event.request, answerable: true } : event.request,
+    request: mayAnswer ? { ...event.request, answerable: true } : event.request,
     tool: event.tool,
     toolUseId,
     server: event.server,

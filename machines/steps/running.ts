@@ -178,6 +178,23 @@ export function adoptAgent(draft: Draft, id: string, type: string): void {
   showAgents(draft, [{ id, agent_type: type, started_at: agent.startedAt }]);
 }
 
+/** The call that began a subagent is over, and the subagent works on. */
+export function sendToBackground(draft: Draft, { id, type }: Pick<Agent, 'id' | 'type'>): void {
+  adoptAgent(draft, id, type);
+  draft.context.agents = draft.context.agents.map((agent) =>
+    agent.id === id ? { ...agent, isBackground: true } : agent,
+  );
+}
+
+/**
+ * Whether the main thread waits for a subagent: then the terminal shows what it asks at once. What one in the
+ * background asks is shown only when the hooks of the request are over.
+ */
+export function isInForeground({ agents, tools }: SessionContext, id: string): boolean {
+  const agent = agents.find((running) => running.id === id);
+  return agent?.isBackground !== true && tools.some(({ agentId }) => agentId === null);
+}
+
 /** A subagent was over at this moment; its unfinished tools with it. */
 export function endAgent(draft: Draft, id: string): void {
   remember(draft, { toolUseId: agentKey(id), agentId: id, name: 'agent', digest: '' }, true);

@@ -1,6 +1,7 @@
 /** Tool uses and subagents: reports that come in any order and still give one truth. */
 import { isLate, isOpenAt, mayRun } from '../evidence.ts';
 import type { BegunTool, Decision, OpenApproval, SettledTool } from '../session-types.ts';
+import { waitersOfBackgroundLeft } from './answers.ts';
 import {
   bindToTool,
   close,
@@ -21,6 +22,7 @@ import {
   isShown,
   noteWork,
   remember,
+  sendToBackground,
   settleTool,
   type TurnEdge,
 } from './running.ts';
@@ -73,8 +75,9 @@ export function toolFinished(draft: Draft, event: EventOf<'tool.finished'>, edge
     if (tool.agentId !== null) adoptAgent(draft, tool.agentId, event.agentType ?? 'unknown');
     else if (event.outcome === 'interrupted') endTurn(draft, null, edge);
     else noteWork(draft, edge);
-    if (event.launched) adoptAgent(draft, event.launched.id, event.launched.type);
+    if (event.launched) sendToBackground(draft, event.launched);
   }
+  waitersOfBackgroundLeft(draft);
   if (event.outcome !== 'refused') draft.columns.count = 'tool_count';
   touch(draft);
 }

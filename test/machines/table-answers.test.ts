@@ -87,6 +87,31 @@ describe('whether a client may answer', () => {
     expect(refusalOf(scene.snapshot(), decided(9))).toBeNull();
   });
 
+  it('what an agent asks while the call that began it waits for it, and not in the background', () => {
+    const byAgent = { ...asked(6, 'r2', 't2@a1'), isAwaited: true } as SessionEvent;
+    const launched = { launched: { id: 'a1', type: 'general-purpose' } };
+    const begun = [prompted(1), toolBegan(2, 't1'), agentBegan(3, 'a1')];
+    const asking = [toolBegan(5, 't2@a1'), byAgent];
+    const isAnswerable = (events: SessionEvent[]) =>
+      refusalOf(stage(events).snapshot(), decided(9, 'approved', 'r2')) === null;
+    expect(isAnswerable([...begun, ...asking])).toBe(true);
+    // Where it works in the background, the terminal shows no dialog before the hook is over.
+    expect(isAnswerable([...begun, toolEnded(4, 't1', launched), ...asking])).toBe(false);
+    expect(isAnswerable([...begun, ...asking, toolEnded(7, 't1', launched)])).toBe(false);
+    const another = toolBegan(4, 't3');
+    expect(isAnswerable([...begun, another, toolEnded(4, 't1', launched), ...asking])).toBe(false);
+    expect(isAnswerable([...begun, another, ...asking, toolEnded(7, 't1', launched)])).toBe(false);
+    // Nothing on the main thread waits for it, whatever was not reported.
+    expect(isAnswerable([prompted(1), agentBegan(3, 'a1'), ...asking])).toBe(false);
+    expect(isAnswerable([...begun, ...asking, toolEnded(7, 't1')])).toBe(false);
+    // A decision that was sent stays sent.
+    const sent = stage([
+      ...[...begun, ...asking, decided(7, 'approved', 'r2')],
+      toolEnded(8, 't1', launched),
+    ]);
+    expect(sent.context().approvals[0]?.request.decision_sent).toBe('approved');
+  });
+
   it('the end of a wait is news only where a hook waited', () => {
     expect(stage(ASKED).can(left(9))).toBe(true);
     expect(stage([...ASKED, decided(4)]).can(left(9))).toBe(true);

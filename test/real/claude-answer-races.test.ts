@@ -32,8 +32,7 @@ test('the terminal is first: the hook is let go, and a client that comes late is
 
   await claude.say('allow it');
   const allowed = await person.asked();
-  await claude.waitFor(/❯ 1\. Yes/);
-  await claude.press('Enter');
+  await claude.decide('Enter');
   await person.settled(allowed);
   await noHookIsLeft(stage.listener);
   await vi.waitFor(() => expect(isThere(stage, 'one')).toBe(true), 10_000);
@@ -46,8 +45,7 @@ test('the terminal is first: the hook is let go, and a client that comes late is
 
   await claude.say('refuse it');
   const refused = await person.asked();
-  await claude.waitFor(/❯ 1\. Yes/);
-  await claude.press('Escape');
+  await claude.decide('Escape');
   expect((await person.settled(refused)).decided_by).toBeUndefined();
   await noHookIsLeft(stage.listener);
   expect(await person.decide(refused, { decision: 'approved' })).toBe('already_resolved');
@@ -74,7 +72,7 @@ test('the server is killed while a hook waits: the hook goes, and the terminal d
   expect(shown?.answerable).toBeUndefined();
   expect(await again.decide(before, { decision: 'approved' })).toBe('watched_only');
 
-  await claude.press('Enter');
+  await claude.decide('Enter');
   await vi.waitFor(() => expect(isThere(stage, 'one')).toBe(true), 20_000);
   // What it asks next can be answered again.
   await claude.waitFor(/touch two/);
@@ -84,7 +82,7 @@ test('the server is killed while a hook waits: the hook goes, and the terminal d
   if (next.type !== 'approval_requested') throw new Error('unreachable');
   await listener.down();
   await noHookIsLeft(listener);
-  await claude.press('Enter');
+  await claude.decide('Enter', /touch two/);
   await claude.waitFor(/Both there\./);
   await listener.up();
 });

@@ -7,6 +7,7 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import type { Received } from '../support/clients.ts';
 import { askedClient, noHookIsLeft } from './asked.ts';
 import { type Dock, startWatchingDock } from './dock.ts';
 import { openStage, type Stage } from './stage.ts';
@@ -76,6 +77,34 @@ test('words with a refusal, another input, a rule for good, and a stop arrive as
   expect([isThere('three'), isThere('four')]).toEqual([true, true]);
   expect(await person.settled(always)).toMatchObject({ decision: 'approved_always' });
   await noHookIsLeft(stage.listener);
+});
+
+test('what an agent in the background asks is shown in the terminal: no hook waits for a client', async () => {
+  await using stage = await openStage(startWatchingDock);
+  await using person = await askedClient(stage.listener.url);
+  const look = { description: 'Look', prompt: 'inspect the shelf', run_in_background: true };
+  const input = { ...look, subagent_type: 'general-purpose' };
+  stage.api.script('delegate', [
+    { tools: [{ name: 'Agent', input }] },
+    { text: 'It is on its way.' },
+    { text: 'The shelf is fine.' },
+  ]);
+  stage.api.script('inspect the shelf', [bash('touch label'), { text: 'All in order.' }]);
+  const claude = await stage.openClaude();
+
+  await claude.say('delegate');
+  await person.session();
+  const isOpen = (m: Received) => m.type === 'approval_requested' && m.request.type === 'exec';
+  const asked = await person.client.waitFor(isOpen);
+  // While a hook waits, no dialog stands there.
+  await claude.waitFor(/from the general-purpose agent.*❯ 1\. Yes/s, 5000);
+  await noHookIsLeft(stage.listener);
+  const { request } = asked as Extract<Received, { type: 'approval_requested' }>;
+  expect(await person.decide(request, { decision: 'denied' })).toBe('watched_only');
+  await claude.decide('Enter');
+  await claude.waitFor(/The shelf is fine\./);
+  expect(existsSync(join(stage.home.project, 'label'))).toBe(true);
+  await person.settled(request, ({ decision }) => decision === 'approved');
 });
 
 test('a refusal that stops ends the turn in the terminal', async () => {

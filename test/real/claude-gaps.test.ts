@@ -29,8 +29,7 @@ test('a refused permission is settled by the next prompt', async () => {
   await claude.say('make a file');
   const session = await opened;
   await session.shows('working permission');
-  await claude.waitFor(/❯ 1\. Yes/);
-  await claude.press('Escape');
+  await claude.decide('Escape');
   await claude.waitFor(/Interrupted/);
   await claude.say('never mind');
   await session.shows('working permission working waiting');

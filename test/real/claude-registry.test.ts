@@ -32,9 +32,8 @@ test('a session is listed at its prompt, works, asks, runs what was allowed, and
   await session.shows('waiting');
 
   await claude.say('allow this');
-  await claude.waitFor(/❯ 1\. Yes/);
   await session.shows('waiting working permission');
-  await claude.press('Enter');
+  await claude.decide('Enter');
   const began = Date.now();
   await session.shows('waiting working permission working');
   // The command sleeps for three seconds, and only its end has a hook.
@@ -55,9 +54,8 @@ test('Esc in a dialog and Esc while the model speaks leave the session waiting',
   const session = await opened;
 
   await claude.say('refuse this');
-  await claude.waitFor(/❯ 1\. Yes/);
   await session.shows('waiting working permission');
-  await claude.press('Escape');
+  await claude.decide('Escape');
   await session.shows('waiting working permission waiting');
   await claude.say('talk on');
   await claude.waitFor(/Once upon a time/);

@@ -44,9 +44,8 @@ test('a permission refused in the terminal leaves no hook at all', async () => {
 
   const claude = await stage.openClaude();
   await claude.say('make a file');
-  await claude.waitFor(/❯ 1\. Yes/);
   await stage.listener.waitFor('PermissionRequest');
-  await claude.press('Escape');
+  await claude.decide('Escape');
   await claude.waitFor(/Interrupted/);
   await claude.leave();
 
@@ -59,7 +58,7 @@ test('a permission refused in the terminal leaves no hook at all', async () => {
   ]);
 });
 
-test('a compaction refused for want of messages begins and never ends', async () => {
+test('a compaction refused for want of messages, as by older versions, begins and never ends', async () => {
   await using stage = await openStage(startRecorder);
   stage.api.script('say one', [{ text: 'Answer one.' }]);
 
@@ -67,13 +66,14 @@ test('a compaction refused for want of messages begins and never ends', async ()
   await claude.say('say one');
   await stage.listener.waitFor('Stop');
   await claude.say('/compact');
-  await claude.waitFor(/Not enough messages to compact/);
+  const screen = await claude.waitFor(/Not enough messages to compact|Compacted/);
   await claude.leave();
 
-  expect(outline(stage.listener.hooks).slice(-2)).toEqual([
-    'PreCompact',
-    'SessionEnd prompt_input_exit',
-  ]);
+  const lines = outline(stage.listener.hooks);
+  const end = 'SessionEnd prompt_input_exit';
+  if (screen.includes('Compacted')) {
+    expect(lines.slice(-2)).toEqual(['PostCompact', end]);
+  } else expect(lines.slice(-2)).toEqual(['PreCompact', end]);
 });
 
 test('a background agent outlives Stop and returns with a prompt nobody typed', async () => {
@@ -136,8 +136,7 @@ test('parallel calls that need permission are asked for one after the other', as
         hook.hook_event_name === 'PermissionRequest' &&
         JSON.stringify(hook.tool_input).includes(file),
     );
-    await claude.waitFor(new RegExp(`Bash command\\s+touch ${file}[^]*❯ 1\\. Yes`));
-    await claude.press('Enter');
+    await claude.decide('Enter', new RegExp(`Bash command[^]*touch ${file}[^]*❯ 1\\. Yes`));
   }
   await claude.waitFor(/Two they are\./);
   await claude.leave();

@@ -69,13 +69,13 @@ describe('the sources of a session in a terminal', () => {
 
     await claude.say('allow this');
     await expect.poll(watched.state, { timeout: 20_000 }).toBe('waiting');
-    await claude.press('Enter');
+    await claude.decide('Enter');
     await expect.poll(watched.state, { timeout: 20_000 }).toBe('working');
     await expect.poll(watched.state, { timeout: 20_000 }).toBe('idle');
 
     await claude.say('refuse this');
     await expect.poll(watched.state, { timeout: 20_000 }).toBe('waiting');
-    await claude.press('Escape');
+    await claude.decide('Escape');
     await expect.poll(watched.state, { timeout: 20_000 }).toBe('idle');
 
     await claude.type('!echo from-the-shell');
@@ -137,7 +137,7 @@ describe('the sources of a session in a terminal', () => {
     await state('idle');
     await claude.say('run long');
     await state('waiting');
-    await claude.press('Enter');
+    await claude.decide('Enter');
     await state('working');
     await claude.say('also this');
     await state('idle');

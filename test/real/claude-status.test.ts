@@ -48,8 +48,7 @@ test('a permission asked and granted in the terminal shows as permission, then w
   await session.shows('working permission');
   const asked = await session.hears(({ type }) => type === 'approval_requested');
   expect(asked).toMatchObject({ request: { type: 'exec', command: 'touch made.txt' } });
-  await claude.waitFor(/❯ 1\. Yes/);
-  await claude.press('Enter');
+  await claude.decide('Enter');
   await claude.waitFor(/There it is\./);
   await session.shows('working permission working waiting');
   await claude.leave();
@@ -74,8 +73,7 @@ test('a question answered in the terminal shows as question, then working', asyn
   await claude.say('start the shop');
   const session = await opened;
   await session.shows('working question');
-  await claude.waitFor(/❯ 1\. Postgres/);
-  await claude.press('Enter');
+  await claude.decide('Enter');
   await claude.waitFor(/A server it is\./);
   await session.shows('working question working waiting');
   await claude.leave();
@@ -121,8 +119,7 @@ test('a permission asked by a subagent counts as its session waiting for you', a
   await claude.say('delegate');
   const session = await opened;
   await session.shows('working permission');
-  await claude.waitFor(/❯ 1\. Yes/);
-  await claude.press('Enter');
+  await claude.decide('Enter');
   await session.shows('working permission working waiting');
 });
 

@@ -59,8 +59,7 @@ test('texts between tools, words typed while busy, a refusal and a cut text are 
   const session = await opened;
 
   await claude.say('run two');
-  await claude.waitFor(/❯ 1\. Yes/);
-  await claude.press('Enter');
+  await claude.decide('Enter');
   await session.shows('waiting working permission working');
   await claude.say('also this');
   await claude.waitFor(/Both are done\./);
@@ -73,8 +72,7 @@ test('texts between tools, words typed while busy, a refusal and a cut text are 
   await session.shows(
     'waiting working permission working waiting working waiting working permission',
   );
-  await claude.press('Escape');
-  await claude.waitFor((screen) => !screen.includes('Do you want to proceed'));
+  await claude.decide('Escape');
   await claude.say('the end');
   await claude.waitFor(/Good bye\./);
   await claude.leave();

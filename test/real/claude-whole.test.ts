@@ -137,7 +137,7 @@ test('telemetry tells who allowed a command and what it costs', async () => {
   await claude.say('allow this');
   await claude.waitFor(/❯ 1\. Yes/);
   await session.shows('waiting working permission');
-  await claude.press('Enter');
+  await claude.decide('Enter');
   await session.shows('waiting working permission working');
   await claude.waitFor(/It ran\./);
   await claude.leave();

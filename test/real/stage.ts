@@ -20,6 +20,17 @@ import { openTerminal, type Terminal } from '../support/terminal.ts';
 interface ClaudeTerminal extends Terminal {
   /** Types a prompt or command and sends it once it stands on the screen. */
   say(text: string): Promise<void>;
+  /** Presses a key. In a dialog: again until the dialog has changed, since newer versions take none at first. */
+  press(key: string): Promise<void>;
+  /**
+   * Decides a dialog: waits until it stands on the screen, and presses the key until it does no more. Whatever a
+   * test says about what comes then is about a decision that the CLI has taken.
+   *
+   * @param asks  what the dialog shows, where several may follow each other
+   */
+  decide(key: string, asks?: RegExp): Promise<void>;
+  /** Moves down in a dialog until this choice is marked. */
+  choose(choice: RegExp, asks?: RegExp): Promise<void>;
   /** Presses Enter in a dialog until the screen shows this: newer versions take no key in its first moments. */
   confirm(wanted: RegExp): Promise<void>;
   /** Goes through the modes to that of plans. */
@@ -42,8 +53,14 @@ export interface Stage<L extends Listener> extends AsyncDisposable {
   /** A file in the project, readable without permission. */
   readonly notes: string;
   print(prompt: string): Promise<PrintedRun>;
-  /** @param env  what it knows beside its home's own environment */
-  openClaude(env?: Readonly<Record<string, string>>): Promise<ClaudeTerminal>;
+  /**
+   * @param env  what it knows beside its home's own environment
+   * @param words  further words of its command line
+   */
+  openClaude(
+    env?: Readonly<Record<string, string>>,
+    words?: readonly string[],
+  ): Promise<ClaudeTerminal>;
 }
 
 /** Sets up a stage. The first call of all installs the CLI, which may take a minute. */
@@ -66,8 +83,8 @@ export async function openStage<L extends Listener>(listen: () => Promise<L>): P
     home,
     notes,
     print: (prompt) => printClaude(binary, home, prompt),
-    openClaude: async (env = {}) =>
-      keep(await openClaude(binary, { ...home, env: { ...home.env, ...env } })),
+    openClaude: async (env = {}, words = []) =>
+      keep(await openClaude([binary, ...words], { ...home, env: { ...home.env, ...env } })),
     async [Symbol.asyncDispose]() {
       // Newest first: the CLI still speaks to the API and the listener while it ends.
       for (const part of parts) await part[Symbol.asyncDispose]();
@@ -76,15 +93,37 @@ export async function openStage<L extends Listener>(listen: () => Promise<L>): P
 }
 
 const PLANS = /plan mode on/;
-const DIALOG = /❯ 1\. Yes/;
+/** What marks the choice that Enter takes; a prompt is marked too, but bears no number. */
+const MARKED = /^ *❯ (\d)\. /m;
+/** Which choice is marked. */
+const markedOn = (screen: string): string | undefined => MARKED.exec(screen)?.[1];
+
+/**
+ * The dialog on a screen, or null where there is none: from the line above it to its last choice. The tip in it comes
+ * and goes without any key.
+ */
+function dialogOn(screen: string): string | null {
+  if (!MARKED.test(screen)) return null;
+  const lines = screen.split('\n').filter((line) => !line.startsWith(' Tip:'));
+  const first = lines.findLastIndex((line) => /^ *(❯ )?1\. /.test(line));
+  const last = lines.findLastIndex((line) => /^ *(❯ )?\d\. /.test(line));
+  const above = lines.findLastIndex((line, at) => at < first && /^─{20}/.test(line));
+  return lines.slice(above + 1, last + 1).join('\n');
+}
+
+/** What it asks, whichever choice is marked. */
+const askedIn = (dialog: string): string => dialog.replaceAll('❯', ' ');
+
+/** So long a key may take until the screen shows it, on a busy machine, ms. */
+const TAKEN_WITHIN_MS = 1500;
 
 const repeated = (act: () => Promise<unknown>) =>
   vi.waitFor(act, { timeout: 20_000, interval: 50 });
 
-async function openClaude(binary: string, home: ClaudeHome): Promise<ClaudeTerminal> {
+async function openClaude(words: readonly string[], home: ClaudeHome): Promise<ClaudeTerminal> {
   const terminal = await openTerminal({
     // Explicit, since newer versions start in a mode that asks far less.
-    command: [binary, '--permission-mode', 'default'],
+    command: [...words, '--permission-mode', 'default'],
     env: home.env,
     cwd: home.project,
   });
@@ -100,19 +139,45 @@ async function openClaude(binary: string, home: ClaudeHome): Promise<ClaudeTermi
     await terminal.waitFor((screen) => screen.includes(`❯ ${text}`));
     await terminal.press('Enter');
   };
+  const press = async (key: string): Promise<void> => {
+    const before = dialogOn(await terminal.screen());
+    await terminal.press(key);
+    if (before === null) return;
+    const isTaken = (screen: string) => dialogOn(screen) !== before;
+    await repeated(async () => {
+      const taken = await terminal.waitFor(isTaken, TAKEN_WITHIN_MS).catch(() => null);
+      if (taken !== null) return;
+      await terminal.press(key);
+      throw new Error(`${key} changed nothing on:\n${before}`);
+    });
+  };
   return {
     ...terminal,
     say,
-    async press(key) {
-      const shown = await terminal.screen();
-      await terminal.press(key);
-      if (!DIALOG.test(shown)) return;
-      // Newer versions take no key for a moment after they have shown a dialog.
-      const isTaken = () => terminal.waitFor((screen) => screen !== shown, 700);
-      for (let left = 5; left > 0; left -= 1) {
-        const taken = await isTaken().catch(() => null);
-        if (taken !== null) return;
-        await terminal.press(key);
+    press,
+    async decide(key, asks = MARKED) {
+      const shown = await terminal.waitFor((screen) => MARKED.test(screen) && asks.test(screen));
+      const asked = askedIn(dialogOn(shown) ?? '');
+      const isGone = (screen: string) => askedIn(dialogOn(screen) ?? '') !== asked;
+      await repeated(async () => {
+        const screen = await terminal.screen();
+        if (isGone(screen)) return;
+        // A key in its first moments marks the last choice on newer versions: Enter would then take that.
+        const isMoved = key === 'Enter' && markedOn(screen) !== markedOn(shown);
+        await terminal.press(isMoved ? (markedOn(shown) ?? key) : key);
+        await terminal.waitFor(isGone, TAKEN_WITHIN_MS);
+        // The screen may have been read while it was drawn anew.
+        await pause(100);
+        await terminal.waitFor(isGone, 0);
+      });
+    },
+    async choose(choice, asks = MARKED) {
+      await terminal.waitFor((screen) => MARKED.test(screen) && asks.test(screen));
+      const isMarked = (screen: string) =>
+        screen.split('\n').some((line) => MARKED.test(line) && choice.test(line));
+      for (let left = 10; !isMarked(await terminal.screen()); left -= 1) {
+        if (left === 0) throw new Error(`${choice} is no choice on:\n${await terminal.screen()}`);
+        await press('Down');
       }
     },
     async confirm(wanted) {

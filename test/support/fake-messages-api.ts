@@ -145,7 +145,10 @@ function nextStep(
       continue;
     }
     const words = wordsOf(message.content);
-    const script = scripts.find(({ prompt }) => words.includes(prompt));
+    // Prompts that no answer stands between come as one message: the newest stands last in it.
+    const [script] = scripts
+      .filter(({ prompt }) => words.includes(prompt))
+      .toSorted((one, other) => words.lastIndexOf(other.prompt) - words.lastIndexOf(one.prompt));
     if (!script) continue;
     const step = script.steps[answers];
     return step ? { kind: 'step', step } : unscripted(`after the last step of "${script.prompt}"`);

@@ -1,0 +1,368 @@
+/**
+ * Two endings of the real `claude`, one behind the other in one session, at the same moment in two sessions, and
+ * behind the back of a server that is down: what clients are shown one and five seconds later.
+ *
+ * Run by .ci/long, not by `npm test`: it installs the CLI and builds the server.
+ */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Desk, inTurn, lookAfter, openDesk, type Scene, type Script, whyOf } from './desk.ts';
+import {
+  type Act,
+  ASK,
+  after,
+  agent,
+  answer,
+  bash,
+  batch,
+  clear,
+  close,
+  decide,
+  decideElsewhere,
+  dialog,
+  dismiss,
+  done,
+  kill,
+  LOOKS_S,
+  leave,
+  long,
+  OVER,
+  ownCommand,
+  questioned,
+  runs,
+  SLEEP,
+  say,
+  sayMore,
+  sayNoBecause,
+  sayThen,
+  signal,
+  speaks,
+  stop,
+  TALK,
+  text,
+  touch,
+} from './scenes.ts';
+
+let desk: Desk;
+beforeAll(async () => {
+  desk = await openDesk();
+}, 120_000);
+afterAll(() => desk[Symbol.asyncDispose]());
+
+/** What a person does, and what is true then. */
+type Part = readonly [act: Act, truth: string];
+
+interface Pair extends Script {
+  readonly name: string;
+  readonly first: Part;
+  readonly second: Part;
+}
+
+const talks = () => [TALK];
+const asks = () => [ASK, OVER];
+const sleeps = () => [bash(SLEEP), OVER];
+const ends = () => [OVER];
+const speaksThen: Act = after(sayThen, speaks);
+const asksThen: Act = after(sayThen, dialog);
+/** The same session in another terminal. */
+const again: Act = async ({ another, id, name }) => {
+  const claude = await another(['--resume', id]);
+  await claude.waitFor((screen) => screen.includes(`play ${name}.`));
+};
+
+const PAIRS: Pair[] = [
+  {
+    name: 'Esc while it speaks, then killed',
+    steps: talks,
+    first: [after(speaks, stop()), 'waiting'],
+    second: [kill, 'ended'],
+  },
+  {
+    name: 'denied by Esc, then /clear',
+    steps: touch,
+    first: [decide('Escape'), 'waiting'],
+    second: [clear, 'ended'],
+  },
+  {
+    name: 'allowed and running, then the terminal closed',
+    steps: long,
+    first: [decide('Enter'), 'working'],
+    second: [close, 'ended'],
+  },
+  {
+    name: 'a question, then killed',
+    steps: asks,
+    first: [questioned, 'question'],
+    second: [kill, 'ended'],
+  },
+  {
+    name: 'a background shell, then the terminal closed',
+    steps: () => [bash(SLEEP, { run_in_background: true }), OVER],
+    first: [done, 'waiting'],
+    second: [close, 'ended'],
+  },
+  {
+    name: 'denied by Esc, then another prompt',
+    steps: touch,
+    next: talks,
+    first: [decide('Escape'), 'waiting'],
+    second: [speaksThen, 'working'],
+  },
+  {
+    name: 'Esc while a tool runs, then a permission',
+    steps: sleeps,
+    next: touch,
+    first: [after(runs, stop()), 'waiting'],
+    second: [asksThen, 'permission'],
+  },
+  {
+    name: 'allowed and running, then Esc',
+    steps: long,
+    first: [decide('Enter'), 'working'],
+    second: [stop(), 'waiting'],
+  },
+  {
+    name: 'allowed for good and running, then SIGTERM',
+    steps: long,
+    first: [decide('2'), 'working'],
+    second: [signal('SIGTERM'), 'ended'],
+  },
+  {
+    name: 'a permission, then the terminal closed',
+    steps: touch,
+    first: [dialog, 'permission'],
+    second: [close, 'ended'],
+  },
+  {
+    name: 'a question dismissed, then a permission',
+    steps: asks,
+    next: touch,
+    first: [dismiss, 'waiting'],
+    second: [asksThen, 'permission'],
+  },
+  {
+    name: 'a question answered, then a tool killed at work',
+    steps: () => [ASK, bash(SLEEP), OVER],
+    first: [after(answer, runs), 'working'],
+    second: [kill, 'ended'],
+  },
+  {
+    name: 'stopped by a signal, then killed',
+    steps: talks,
+    first: [after(speaks, signal('SIGSTOP', false)), 'working'],
+    second: [kill, 'ended'],
+  },
+  {
+    name: 'stopped by a signal, then continued and interrupted',
+    steps: talks,
+    first: [after(speaks, signal('SIGSTOP', false)), 'working'],
+    second: [after(signal('SIGCONT', false), stop()), 'waiting'],
+  },
+  {
+    name: 'a background agent at work, then killed',
+    steps: (name) => [agent(name), OVER],
+    first: [done, 'working'],
+    second: [kill, 'ended'],
+  },
+  {
+    name: 'a background agent at work, then a permission',
+    steps: (name) => [agent(name), OVER],
+    next: touch,
+    first: [done, 'working'],
+    second: [asksThen, 'permission'],
+  },
+  {
+    name: 'a command of the person, then Esc',
+    steps: ends,
+    first: [after(done, ownCommand), 'working'],
+    second: [stop(), 'waiting'],
+  },
+  {
+    name: 'the provider refuses, then another prompt',
+    steps: () => [{ error: { status: 400, message: 'no such thing' } }],
+    next: talks,
+    first: [text(/API Error/), 'waiting'],
+    second: [speaksThen, 'working'],
+  },
+  {
+    name: 'the first of two allowed, then Esc',
+    steps: (name) => [batch(`touch ${name}; ${SLEEP}`, `touch ${name}2`), OVER],
+    first: [decide('Enter'), 'working'],
+    second: [stop(), 'waiting'],
+  },
+  {
+    name: 'denied with a reason, then /exit',
+    steps: touch,
+    first: [after(sayNoBecause('not there'), done), 'waiting'],
+    second: [leave, 'ended'],
+  },
+  {
+    name: '/compact, then another prompt',
+    steps: ends,
+    next: talks,
+    first: [
+      after(
+        done,
+        say(() => '/compact'),
+        text(/Not enough messages|Compacted/),
+      ),
+      'waiting',
+    ],
+    second: [speaksThen, 'working'],
+  },
+  {
+    name: 'killed while it speaks, then resumed',
+    // A conversation without any answer is none that could be resumed.
+    steps: ends,
+    next: talks,
+    first: [after(done, speaksThen, kill), 'ended'],
+    second: [again, 'waiting'],
+  },
+  {
+    name: 'left, then resumed',
+    steps: ends,
+    first: [after(done, leave), 'ended'],
+    second: [again, 'waiting'],
+  },
+  {
+    name: 'resumed in a second terminal, then the first one killed',
+    steps: ends,
+    first: [after(done, again), 'waiting'],
+    second: [kill, 'waiting'],
+  },
+  {
+    name: 'allowed by a client and running, then Esc',
+    steps: long,
+    first: [decideElsewhere('approved'), 'working'],
+    second: [stop(), 'waiting'],
+  },
+  {
+    name: 'denied with a stop by a client, then another prompt',
+    steps: touch,
+    next: talks,
+    first: [decideElsewhere('denied', { interrupt: true }), 'waiting'],
+    second: [speaksThen, 'working'],
+  },
+  {
+    name: 'a question dismissed by a client, then killed',
+    steps: asks,
+    first: [decideElsewhere('denied', { interrupt: true }), 'waiting'],
+    second: [kill, 'ended'],
+  },
+  {
+    name: 'words typed while it works, then killed',
+    steps: talks,
+    first: [after(speaks, sayMore), 'working'],
+    second: [kill, 'ended'],
+  },
+];
+
+const AT_A_TIME = 4;
+const wanted = process.env.ORBITDOCK_TEST_ENDING;
+const PLAYED = PAIRS.filter(({ name }) => wanted === undefined || name === wanted);
+
+/** Plays all, says how it went, and fails with what was wrong. */
+async function judge<T>(
+  all: readonly T[],
+  atATime: number,
+  play: (one: T, n: number) => Promise<string[]>,
+) {
+  const lines: string[] = [];
+  await inTurn(all, atATime, async (one, n) => {
+    lines.push(...(await play(one, n).catch((error) => [`WRONG ${String(error).slice(0, 4000)}`])));
+  });
+  const wrong = lines.filter((line) => line.startsWith('WRONG'));
+  console.log([...lines, `right: ${lines.length - wrong.length} of ${lines.length}`].join('\n'));
+  expect(wrong).toEqual([]);
+}
+
+/** What clients are shown after an act, as a line that begins with WRONG where it is not so. */
+async function verdict(scene: Scene, what: string, truth: string): Promise<string> {
+  const [soon, ...then] = await lookAfter(scene, LOOKS_S);
+  const line = `${what}: ${truth}; after 1 s ${soon}, then ${then.join(', ')}`;
+  const isRight = then.every((status) => status === truth);
+  return isRight ? line : `WRONG ${line}${await whyOf(desk, scene)}`;
+}
+
+test.each([
+  ['at once', 'o'],
+  ['five seconds apart', 'a'],
+])(
+  `${PLAYED.length} pairs of endings in one session, %s`,
+  async (how, letter) => {
+    await judge(PLAYED, AT_A_TIME, async (pair, n) => {
+      await using scene = await desk.open(`${letter}${n}`, pair);
+      const lines: string[] = [];
+      for (const [act, truth] of [pair.first, pair.second]) {
+        await act(scene);
+        if (how !== 'at once' || act === pair.second[0])
+          lines.push(await verdict(scene, pair.name, truth));
+      }
+      return lines;
+    });
+  },
+  900_000,
+);
+
+const spoken = (pair: Pair, part: 'first' | 'second') => [pair.name, pair[part][1]] as const;
+
+/** Two that happen at the same moment in two terminals: by their names above, or what they are. */
+const COUPLES: [Pair, Pair][] = [
+  ['allowed and running, then Esc', 'Esc while it speaks, then killed'],
+  ['denied by Esc, then /clear', 'a question, then killed'],
+  ['allowed and running, then the terminal closed', 'a question dismissed, then a permission'],
+  ['denied by Esc, then another prompt', 'a background agent at work, then killed'],
+].map(
+  (names) => names.map((one) => PAIRS.find(({ name }) => name === one) as Pair) as [Pair, Pair],
+);
+
+test(`${COUPLES.length * 2} pairs of endings at the same moment in two sessions`, async () => {
+  await judge(COUPLES, 2, async (couple, n) => {
+    const open = (pair: Pair, side: number) => desk.open(`c${n}-${side}`, pair);
+    const [one, other] = await Promise.all(couple.map(open));
+    await using left = one as Scene;
+    await using right = other as Scene;
+    const scenes = [left, right];
+    const lines: string[] = [];
+    for (const part of ['first', 'second'] as const) {
+      await Promise.all(couple.map((pair, side) => pair[part][0](scenes[side] as Scene)));
+      const look = (pair: Pair, side: number) =>
+        verdict(scenes[side] as Scene, pair.name, pair[part][1]);
+      lines.push(...(await Promise.all(couple.map(look))));
+    }
+    return lines;
+  });
+}, 900_000);
+
+test.each([
+  ['in order', (desk: Desk) => desk.stage.listener.down()],
+  ['by a kill', (desk: Desk) => desk.stage.listener.kill()],
+])(
+  'what happens while the server is down, ended %s, is shown after its start',
+  async (how, end) => {
+    const names = [
+      ...['Esc while it speaks, then killed', 'denied by Esc, then /clear'],
+      ...['a question, then killed', 'allowed and running, then Esc'],
+      ...['denied by Esc, then another prompt', 'a background agent at work, then a permission'],
+    ];
+    const played = names.map((one) => PAIRS.find(({ name }) => name === one) as Pair);
+    const opened: Scene[] = [];
+    try {
+      // One after the other: a machine that starts six at a time is late with all.
+      for (const [n, pair] of played.entries()) {
+        const scene = await desk.open(`${how.at(-1)}${n}`, pair);
+        opened.push(scene);
+        await pair.first[0](scene);
+      }
+      const look = (part: 'first' | 'second') =>
+        Promise.all(opened.map((scene, n) => verdict(scene, ...spoken(played[n] as Pair, part))));
+      const before = await look('first');
+      await end(desk);
+      for (const [n, pair] of played.entries()) await pair.second[0](opened[n] as Scene);
+      await desk.stage.listener.up();
+      await judge([...before, ...(await look('second'))], 1, async (line) => [line]);
+    } finally {
+      await Promise.all(opened.map((scene) => scene[Symbol.asyncDispose]()));
+    }
+  },
+  300_000,
+);
