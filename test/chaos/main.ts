@@ -19,7 +19,7 @@ import { temporaryDataPaths } from '../support/server.ts';
 import { spawnServer } from '../support/spawned.ts';
 import { FAULTS, type Stage } from './faults.ts';
 import { processOf, spoolOf, verdictOf } from './invariants.ts';
-import { WRONG_TOKEN } from './strangers.ts';
+import { revokedAfterMs, WRONG_TOKEN } from './strangers.ts';
 
 /** Nothing takes so long, also on a busy machine, ms. */
 const STEP_WITHIN_MS = 180_000;
@@ -93,6 +93,10 @@ async function run(untilMs: number): Promise<string[]> {
     if (code !== 0) found.push(`the last SIGTERM ended it with ${code ?? signal}`);
   } finally {
     console.log(`${hooks} hooks acknowledged; ${JSON.stringify(done)}`);
+    const slowestMs = Math.max(0, ...revokedAfterMs);
+    console.log(
+      `${revokedAfterMs.length} connections of revoked tokens ended, the last after ${slowestMs} ms`,
+    );
     if (found.length > 0) {
       const kept = join(tmpdir(), `chaos-${random.seed}`);
       cpSync(paths.dir, kept, { recursive: true, filter: (path) => !path.endsWith('.sock') });
