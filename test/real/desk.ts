@@ -105,12 +105,12 @@ async function openScene(
     await claude.say(`play ${name}.`);
     const own = async () =>
       (await listed()).find(({ first_prompt: prompt }) => prompt === `play ${name}.`);
-    const { id } = await vi.waitFor(async () => {
+    const { id, pid } = await vi.waitFor(async () => {
       const found = await own();
       if (found === undefined) throw new Error(`${name} is not shown`);
-      return found;
+      // The registry's files are written in place: one may be read half.
+      return { id: found.id, pid: Number(entryOf(stage, found.id).pid) };
     }, 20_000);
-    const pid = pidOf(stage, id);
     pids.add(pid);
     return {
       ...{ name, id, claude, pid, another, listed },
@@ -182,8 +182,6 @@ function journalOf(data: string, sessionId: string): string[] {
     database.close();
   }
 }
-
-const pidOf = (stage: Stage<Dock>, sessionId: string) => Number(entryOf(stage, sessionId).pid);
 
 /** Sends a signal to a process that may have ended by itself. */
 export function signalIfThere(pid: number, name: NodeJS.Signals): void {
