@@ -49,6 +49,7 @@ const talks = () => [TALK];
 const asks = () => [ASK, OVER];
 const sleeps = () => [bash(SLEEP), OVER];
 const ends = () => [OVER];
+const asksThenTalks = (name: string) => [bash(`touch ${name}`), TALK];
 const speaksThen: Act = after(sayThen, speaks);
 const asksThen: Act = after(sayThen, dialog);
 /** The same session in another terminal. */
@@ -240,6 +241,20 @@ export const PAIRS: readonly Pair[] = [
     name: 'words typed while it works, then killed',
     steps: talks,
     first: [after(speaks, sayMore), 'working'],
+    second: [kill, 'ended'],
+  },
+  {
+    name: 'an agent in the background asks, then is refused',
+    steps: (name) => [agent(name), OVER],
+    agent: asksThenTalks,
+    first: [dialog, 'permission'],
+    second: [decide('Escape'), 'working'],
+  },
+  {
+    name: 'an agent in the background is allowed, then killed',
+    steps: (name) => [agent(name), OVER],
+    agent: asksThenTalks,
+    first: [decide('Enter'), 'working'],
     second: [kill, 'ended'],
   },
 ];
