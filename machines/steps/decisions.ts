@@ -1,6 +1,6 @@
 /** What a source beside the hooks saw of a decision: it names the tool use, and mostly who decided. */
 import { isOpenAt } from '../evidence.ts';
-import type { OpenApproval, SessionContext, Settled } from '../session-types.ts';
+import type { Decision, OpenApproval, SessionContext, Settled } from '../session-types.ts';
 import { withoutWaiter } from './answers.ts';
 import { close, correctSent, noteClosed, wordFor } from './approvals.ts';
 import { type Draft, type EventOf, evidenceOf, touch } from './draft.ts';
@@ -37,18 +37,24 @@ function isOfPerson({ by }: EventOf<'decision.seen'>): boolean {
   return by === 'person' || by.startsWith('user_');
 }
 
+/** A transcript has the same words for a refusal by a client that stops the turn as for an Esc of the person. */
+function maySayAbort({ witness, decision }: EventOf<'decision.seen'>): boolean {
+  return witness === 'transcript' && decision === 'denied';
+}
+
 /** A client sent the same decision a moment later: what it sent changed nothing. */
-function creditPerson(
-  draft: Draft,
-  { toolUseId, decision: seen }: EventOf<'decision.seen'>,
-  evidence: string,
-): void {
+function creditPerson(draft: Draft, event: EventOf<'decision.seen'>, evidence: string): void {
   const { approvals, settled } = draft.context;
+  const { toolUseId, decision: seen } = event;
+  const isKept = (sent: Decision) => sent === 'abort' && maySayAbort(event);
   draft.context.approvals = approvals.map((approval) =>
-    approval.toolUseId === toolUseId && approval.sent ? withoutWaiter(approval) : approval,
+    approval.toolUseId === toolUseId && approval.sent && !isKept(approval.sent.decision)
+      ? withoutWaiter(approval)
+      : approval,
   );
   draft.context.settled = settled.map((one) => {
     if (one.toolUseId !== toolUseId || one.isGuess !== true || one.type === undefined) return one;
+    if (isKept(one.decision)) return one;
     const { isGuess: _, ...rest } = one;
     const decision = wordFor(seen, one.type as OpenApproval['request']['type']);
     noteClosed(draft, one.requestId, decision, evidence);

@@ -211,6 +211,27 @@ describe('what became of a decision', () => {
       [['abort', 'client, registry: witness.idle']],
     ],
     [
+      'it was denied and the turn stopped, which the transcript words like an Esc of the person',
+      'abort',
+      [readAs(5, 'denied', 'user_reject')],
+      [['abort', 'client, transcript: decision.seen by user_reject']],
+    ],
+    [
+      'it was denied and the turn stopped, as a transcript says behind the registry',
+      'abort',
+      [idle(5), readAs(6, 'denied', 'user_reject')],
+      [['abort', 'client, registry: witness.idle']],
+    ],
+    [
+      'the person refused a moment before the turn was stopped, as telemetry says',
+      'abort',
+      [idle(5), { ...readAs(6, 'denied', 'user_reject'), witness: 'telemetry' } as SessionEvent],
+      [
+        ['abort', 'client, registry: witness.idle'],
+        ['denied', 'telemetry: decision.seen by user_reject t1'],
+      ],
+    ],
+    [
       'a rule refused what was allowed',
       'approved',
       [refusedByRule(6)],

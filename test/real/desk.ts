@@ -11,12 +11,12 @@ import { type Dock, startWatchingDock } from './dock.ts';
 import { openStage, type Stage } from './stage.ts';
 
 /** An interactive CLI. */
-export type Claude = Awaited<ReturnType<Stage<Dock>['openClaude']>>;
+type Claude = Awaited<ReturnType<Stage<Dock>['openClaude']>>;
 /** What the model does in one answer. */
 export type Step = Parameters<Stage<Dock>['api']['script']>[1][number];
 
 /** What clients are shown of a session. */
-export interface Shown {
+interface Shown {
   id: string;
   first_prompt?: string;
   work_status: string;
@@ -40,10 +40,12 @@ export interface Scene extends AsyncDisposable {
   listed(): Promise<Shown[]>;
 }
 
-/** What the model says to `play NAME.` and, where it is entered too, to `then NAME.` */
+/** What the model says to `play NAME.` and, where it is entered too, to `then NAME.`; and what its subagent does. */
 export interface Script {
   readonly steps: (name: string) => Step[];
   readonly next?: (name: string) => Step[];
+  /** Without: it speaks and never ends. */
+  readonly agent?: (name: string) => Step[];
 }
 
 /** A home with its server, before any terminal is open. */
@@ -79,11 +81,11 @@ async function openScene(
   stage: Stage<Dock>,
   listed: Desk['listed'],
   name: string,
-  { steps, next }: Script,
+  { steps, next, agent = () => [{ text: 'Looking', until: NEVER }] }: Script,
 ): Promise<Scene> {
   stage.api.script(`play ${name}.`, steps(name));
   if (next) stage.api.script(`then ${name}.`, next(name));
-  stage.api.script(`inspect ${name}-agent`, [{ text: 'Looking', until: NEVER }]);
+  stage.api.script(`inspect ${name}-agent`, agent(name));
   const terminals: Claude[] = [];
   const another = async (words: readonly string[]): Promise<Claude> => {
     const terminal = await stage.openClaude({}, words);
@@ -105,12 +107,12 @@ async function openScene(
     await claude.say(`play ${name}.`);
     const own = async () =>
       (await listed()).find(({ first_prompt: prompt }) => prompt === `play ${name}.`);
-    const { id } = await vi.waitFor(async () => {
+    const { id, pid } = await vi.waitFor(async () => {
       const found = await own();
       if (found === undefined) throw new Error(`${name} is not shown`);
-      return found;
+      // The registry's files are written in place: one may be read half.
+      return { id: found.id, pid: Number(entryOf(stage, found.id).pid) };
     }, 20_000);
-    const pid = pidOf(stage, id);
     pids.add(pid);
     return {
       ...{ name, id, claude, pid, another, listed },
@@ -145,7 +147,7 @@ async function decideAsClient(url: string, fields: object): Promise<void> {
 }
 
 /** What the live registry holds of a session: its newest entry. */
-export function entryOf({ home }: Stage<Dock>, sessionId: string): Record<string, unknown> {
+function entryOf({ home }: Stage<Dock>, sessionId: string): Record<string, unknown> {
   const folder = join(home.home, '.claude', 'sessions');
   for (const file of readdirSync(folder).filter((one) => one.endsWith('.json'))) {
     const entry = JSON.parse(readFileSync(join(folder, file), 'utf8'));
@@ -183,10 +185,8 @@ function journalOf(data: string, sessionId: string): string[] {
   }
 }
 
-const pidOf = (stage: Stage<Dock>, sessionId: string) => Number(entryOf(stage, sessionId).pid);
-
 /** Sends a signal to a process that may have ended by itself. */
-export function signalIfThere(pid: number, name: NodeJS.Signals): void {
+function signalIfThere(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name);
   } catch (error) {

@@ -33,7 +33,7 @@ export const batch = (...commands: string[]): Step => ({
 /** A command that is allowed and runs on. Newer versions refuse a bare `sleep`. */
 export const SLEEP = `node -e "setTimeout(() => {}, ${RUN_S}000)"`;
 /** The same as the person's own command. */
-export const OWN_SLEEP = `sleep ${RUN_S}`;
+const OWN_SLEEP = `sleep ${RUN_S}`;
 export const OVER: Step = { text: 'All is done.' };
 export const TALK: Step = { text: 'Once upon a time', until: NEVER };
 const QUESTION = {
@@ -45,7 +45,6 @@ const QUESTION = {
 export const ASK: Step = {
   tools: [{ name: 'AskUserQuestion', input: { questions: [QUESTION] } }],
 };
-export const PLAN: Step = { tools: [{ name: 'ExitPlanMode', input: { plan: 'Build a shed' } }] };
 /** A subagent in the background. */
 export const agent = (name: string): Step => ({
   tools: [
