@@ -20,9 +20,15 @@ const SESSIONS = {
 };
 const IDS = Object.keys(SESSIONS);
 
+/** Of sessions that their server steered: one at rest, and one whose request was open when the server was killed. */
+const STEERED: ReadonlyArray<[number, Record<string, number>]> = [
+  [3, { 'b284f401-eea7-47f4-b100-d1730b2fd833': 33, '6fa51296-8bd5-4e17-9b0c-1ed92d9d8344': 7 }],
+  [4, { '56d307a9-b75b-4612-9d5a-188b1725bfa1': 33, 'cb621dfd-aa89-442e-80f6-57f3ab46ad45': 7 }],
+];
+
 /** A stage over a dump of a database with that version of the chart; `sql` changes it before it opens. */
-function openEarlier(version: number, sql = ''): Promise<Stage> {
-  const dump = new URL(`../fixtures/databases/chart-${version}.sql`, import.meta.url);
+function openEarlier(version: number, sql = '', name = 'chart'): Promise<Stage> {
+  const dump = new URL(`../fixtures/databases/${name}-${version}.sql`, import.meta.url);
   return openStage(({ database: path }) => {
     const database = new Database(path);
     database.exec(readFileSync(dump, 'utf8'));
@@ -95,6 +101,70 @@ describe.each([3, 4])('a database with version %i of the chart', (version) => {
     ]);
     const seq = after[0]?.seq ?? 0;
     expect(await stage.house.inspection.at(id, seq)).toMatchObject({ seq });
+  });
+});
+
+describe.each(STEERED)('steered sessions in version %i of the chart', (version, sessions) => {
+  const ids = Object.keys(sessions);
+
+  it('are listed without their connectors, and each event can be looked at', async () => {
+    const stage = await openEarlier(version, '', 'steered');
+    const { rows } = await stage.house.inspection.hello(['read']);
+    const rests = { phase: { active: { turn: 'closed', agents: 'none', requests: 'none' } } };
+    const value = { ...rests, link: 'detached' };
+    expect(rows.map((row) => [row.id, row.value]).sort()).toEqual(
+      ids.map((id) => [id, value]).sort(),
+    );
+    for (const id of ids) {
+      const records = await recordsOf(stage, id);
+      // Behind what was journalled then: this server has no connector for the session.
+      const { length } = records;
+      expect([length, records.at(-1)?.event.type]).toEqual([
+        (sessions[id] ?? 0) + 1,
+        'server.restarted',
+      ]);
+      for (const { seq, value, edges, facts } of records) {
+        expect(edges).not.toBeNull();
+        expect(facts).not.toBeNull();
+        expect((await stage.house.inspection.at(id, seq)).value).toEqual(value);
+      }
+    }
+  });
+
+  it('show what was asked, what the client decided and that the turn was over', async () => {
+    const stage = await openEarlier(version, '', 'steered');
+    const records = await recordsOf(stage, ids[0] as string);
+    const steps = records.map(({ event, origin, value }) => {
+      const { turn, requests } = (value as { phase: { active: Record<string, string> } }).phase
+        .active;
+      return `${origin} ${event.type}: ${turn} ${requests} ${(value as { link: string }).link}`;
+    });
+    const of = (type: string) => steps.filter((step) => step.includes(` ${type}:`));
+    expect(of('approval.requested')).toEqual([
+      'connector approval.requested: open permission attached',
+      'connector approval.requested: open question attached',
+      'connector approval.requested: open permission attached',
+    ]);
+    expect([...of('approval.decided'), ...of('question.answered')]).toEqual([
+      'client approval.decided: open none attached',
+      'client approval.decided: open none attached',
+      'client question.answered: open none attached',
+    ]);
+    expect([...of('turn.completed'), ...of('turn.aborted')]).toEqual([
+      'connector turn.completed: closed none attached',
+      'connector turn.completed: closed none attached',
+      'connector turn.aborted: closed none attached',
+    ]);
+  });
+
+  it('export bundles that replay to the last event', async () => {
+    const stage = await openEarlier(version, '', 'steered');
+    for (const id of ids) {
+      const { difference, events, folded } = replay(
+        (await stage.house.inspection.bundle(id)).jsonl,
+      );
+      expect([difference, events, folded]).toEqual([null, (sessions[id] ?? 0) + 1, events]);
+    }
   });
 });
 

@@ -2,6 +2,7 @@
  * A whole dock for flows with the real Codex: fake API, scratch home, server, and a client that steers. Two
  * models: one with direct tools and one that speaks code mode.
  */
+import type { DataPaths } from '../../src/config.ts';
 import type { Message, SessionState } from '../../src/protocol/nouns.ts';
 import { ask } from './asking.ts';
 import { type Received, type TestClient, wsClient } from './clients.ts';
@@ -19,15 +20,20 @@ export interface CodexDock extends AsyncDisposable {
   client(): Promise<TestClient>;
 }
 
-/** Starts a dock. @param before  runs in the home before the server does */
+/**
+ * Starts a dock.
+ *
+ * @param options  of the home, and `paths`: a data directory of the test's own, which stays
+ * @param before  runs in the home before the server does
+ */
 export async function openCodexDock(
-  options: CodexHomeOptions = {},
+  { paths, ...options }: CodexHomeOptions & { readonly paths?: DataPaths } = {},
   before: (home: CodexHome) => Promise<unknown> = async () => {},
 ): Promise<CodexDock> {
   const api = await startFakeResponsesApi();
   const home = await createCodexHome(api, options);
   await before(home);
-  const server = await startWatchedServer({ env: home.env });
+  const server = await startWatchedServer({ env: home.env, ...(paths && { paths }) });
   const clients: TestClient[] = [];
   return {
     api,

@@ -2,6 +2,7 @@
 import Database from 'better-sqlite3';
 import type { SessionEvent } from '../../machines/session-events.ts';
 import { snapshotOf, takeStep } from '../../machines/step.ts';
+import { isSameValue, upgraded } from '../../machines/upgrade.ts';
 import type { DataPaths } from '../../src/config.ts';
 import {
   createJournalRead,
@@ -66,7 +67,7 @@ export function journalPage(
 export function journalOf(
   paths: Pick<DataPaths, 'database'>,
   sessionId: string,
-): { rows: JournalRow[]; base: { seq: number; snapshot: string } | null } {
+): { rows: JournalRow[]; base: JournalBase | null } {
   return lookInto(paths, (database) => journalPage(database, sessionId, 1, 1_000_000));
 }
 
@@ -78,7 +79,7 @@ export function journalOf(
 export function foldJournal(paths: Pick<DataPaths, 'database'>, sessionId: string): string[] {
   const { rows, base } = journalOf(paths, sessionId);
   if (!base) return [`${sessionId}: the journal has no base`];
-  let snapshot = snapshotOf(JSON.parse(base.snapshot));
+  let snapshot = snapshotOf(upgraded(JSON.parse(base.snapshot), base.machineVersion));
   const wrong: string[] = [];
   let last = base.seq;
   for (const { seq, event: text, value, accepted } of rows) {
@@ -87,8 +88,10 @@ export function foldJournal(paths: Pick<DataPaths, 'database'>, sessionId: strin
     const event = JSON.parse(text) as SessionEvent;
     if (snapshot.can(event) !== accepted) wrong.push(`${sessionId} ${seq}: accepted?`);
     if (accepted) snapshot = takeStep(snapshot, event).snapshot;
-    const folded = JSON.stringify(snapshot.value);
-    if (folded !== value) wrong.push(`${sessionId} ${seq} ${event.type}: ${folded} not ${value}`);
+    if (!isSameValue(snapshot.value, JSON.parse(value))) {
+      const folded = JSON.stringify(snapshot.value);
+      wrong.push(`${sessionId} ${seq} ${event.type}: ${folded} not ${value}`);
+    }
   }
   return wrong;
 }
