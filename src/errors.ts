@@ -108,7 +108,7 @@ const CATALOGUE = {
     message:
       'As many messages wait for session {id} as it takes; withdraw one, or wait for the end of its turn',
   },
-  no_turn: { status: 409, message: 'Session {id} runs no turn; there is nothing to {what}' },
+  no_turn: { status: 409, message: 'Session {id} runs no turn that could be stopped' },
   fork_failed: { status: 409, message: 'Session {id} was not forked: {reason}' },
   thread_busy: {
     status: 409,

@@ -154,7 +154,7 @@ async function runWords(words: string[], context: OrbitContext): Promise<number>
     // Without colours, which are control characters as well: the usage repeats the words of the line.
     const usage = () => cli.error(error as Error, { colored: false });
     context.stderr.write(
-      printable(sentence === null ? usage() : `orbitdock-server: ${sentence}\n`),
+      printable(sentence === null ? withPlaceholders(usage()) : `orbitdock-server: ${sentence}\n`),
     );
     return EXIT.usage;
   }
@@ -223,9 +223,14 @@ function notUnderstood(cli: Cli<OrbitContext>, words: string[], error: Error): s
     path.every((word, i) => word === words[i]),
   );
   if (definition === undefined) {
-    const typed = words.filter((word) => !word.startsWith('-')).join(' ');
     const names = definitions.map(({ words: path }) => path.join(' '));
-    return `There is no command ${JSON.stringify(typed)}${guess(typed, names)} Run \`orbitdock-server help\` for all of them`;
+    // What it was called with stands behind: a command has one word or two.
+    const end = words.findIndex((word) => word.startsWith('-'));
+    const called = end === -1 ? words : words.slice(0, end);
+    const typed = (called.length === 0 ? words : called).slice(0, 2);
+    const isNear = (word: string): boolean => guess(word, names) !== '.';
+    const meant = isNear(typed.join(' ')) ? typed.join(' ') : (typed[0] ?? '');
+    return `There is no command ${JSON.stringify(meant)}${guess(meant, names)} Run \`orbitdock-server help\` for all of them`;
   }
   const option = /Unsupported option name \("(.*)"\)/.exec(error.message)?.[1];
   if (option === undefined) return null;

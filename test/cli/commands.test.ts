@@ -86,6 +86,12 @@ describe('the command line', () => {
       'There is no command "statsu"; did you mean `status`? Run `orbitdock-server help`',
     ],
     [['install-hook'], 'did you mean `install-hooks`?'],
+    [
+      ['sesions', '--url', 'http://127.0.0.1:4000'],
+      'There is no command "sesions"; did you mean `sessions`?',
+    ],
+    [['aprove', 'od-0001', '--json'], 'There is no command "aprove"; did you mean `approve`?'],
+    [['tokens', 'craete', 'phone'], 'did you mean `tokens create`?'],
     [['frobnicate'], 'There is no command "frobnicate". Run `orbitdock-server help`'],
     [['help', 'strat'], 'did you mean `start`?'],
     [['start', '--bnid', 'x'], 'start has no option --bnid; did you mean `--bind`?'],
@@ -96,6 +102,13 @@ describe('the command line', () => {
     expect(exitCode).toBe(64);
     expect(stderr).toContain(sentence);
     expect(stderr.trim().split('\n')).toHaveLength(1);
+  });
+
+  it('names what is missing with the words of the help', async () => {
+    const { exitCode, stderr } = await home.run('show');
+    expect(exitCode).toBe(64);
+    expect(stderr).toContain('[--url URL]');
+    expect(stderr).not.toContain('#0');
   });
 
   it('takes help and version as words, and -V', async () => {

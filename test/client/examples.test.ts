@@ -1,10 +1,11 @@
 /** The examples of the client, each run as a program of its own beside a real server. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { afterEach, expect, it, vi } from 'vitest';
 import { createSteered, openCodexDock } from '../support/codex-dock.ts';
 import { deliver, scriptOf } from '../support/hooks.ts';
@@ -51,6 +52,17 @@ it('shows who works and who waits', async () => {
   await deliver(server.url, asking('one'));
   await vi.waitFor(() => expect(said()).toMatch(/permission +\S+ Count the sheep/), WITHIN);
 }, 60_000);
+
+const hasJq = spawnSync('jq', ['--version']).status === 0;
+it.runIf(hasJq)('shows with curl alone who works, who waits and for what', async () => {
+  await using server = await startTestServer();
+  await deliver(server.url, scriptOf('three').prompt('Shear the sheep'));
+  await deliver(server.url, asking('three'));
+  const file = fileURLToPath(new URL('../../src/client/examples/dashboard.sh', import.meta.url));
+  const env = { PATH: process.env.PATH };
+  const { stdout } = await promisify(execFile)('sh', [file, server.url], { env });
+  expect(stdout).toBe('three\tpermission\tshop\tShear the sheep\tnpm run count\n');
+});
 
 it('tells a chat once when a session needs a person, and again for its next request', async () => {
   const posted: string[] = [];

@@ -73,12 +73,14 @@ async function startDemo() {
   /** The row of a story, once it waits for the visitor. */
   const asking = (title: string) =>
     rows.waitFor((row) => row.title === title && row.waiting !== null);
-  const last = async (id: string): Promise<string> => {
+  const contents = async (id: string): Promise<string[]> => {
     const answer = await fetch(`${url}/api/sessions/${id}/snapshot`);
     const { session } = (await answer.json()) as { session: { messages: { content: string }[] } };
-    return session.messages.at(-1)?.content ?? '';
+    return session.messages.map(({ content }) => content);
   };
-  return { child, ended, lines, rows, folder, post, asking, last };
+  const last = async (id: string): Promise<string> => (await contents(id)).at(-1) ?? '';
+  const whole = async (id: string): Promise<string> => (await contents(id)).join('\n');
+  return { child, ended, lines, rows, folder, post, asking, last, whole };
 }
 
 it('shows a page alive, and takes its directory away', async () => {
@@ -91,13 +93,14 @@ it('shows a page alive, and takes its directory away', async () => {
 });
 
 it('waits for the visitor, goes on with what was said, and comes back after a crash', async () => {
-  const { asking, post, last, lines, rows } = await startDemo();
+  const { asking, post, last, whole, lines, rows } = await startDemo();
   const first = await asking('Approve me, deny me, or steer me');
   await post({
     ...{ type: 'approve_tool', session_id: first.id, request_id: first.waiting?.request },
     ...{ decision: 'denied', message: 'only on a copy' },
   });
   await expect.poll(() => last(first.id), PATIENT).toContain('The dry run would change one row');
+  expect(await whole(first.id)).toContain('You denied it and said: “only on a copy”');
   const second = await asking('Answer my two questions');
   await post({
     ...{ type: 'answer_question', session_id: second.id, request_id: second.waiting?.request },

@@ -29,6 +29,8 @@ const WORD_MS = 45;
 /** How large its context is, tokens, and how long it takes to compact it, ms. */
 const WINDOW = 200_000;
 const COMPACT_MS = 2_500;
+/** So long words that go with a denial may take, ms. */
+const REASON_MS = 500;
 /** What was answered is committed and shown before the process ends, ms. */
 const CRASH_AFTER_MS = 700;
 
@@ -175,6 +177,7 @@ class DemoConnector implements Connector {
         stop.signal.addEventListener('abort', end);
       });
     };
+    const heard = (): string[] => this.#heard.splice(0);
     const fill = (tokens: number): void => {
       const counted = { output_tokens: 0, cached_tokens: 0, context_window: WINDOW };
       void port.report({ type: 'usage.updated', usage: { input_tokens: tokens, ...counted } });
@@ -217,9 +220,11 @@ class DemoConnector implements Connector {
         });
         const isApproved =
           answer.type === 'approval.answer' && answer.decision.startsWith('approved');
-        const words = answer.type === 'approval.answer' ? (answer.message ?? '') : '';
         if (answer.type === 'approval.answer' && answer.decision === 'abort') throw new Stopped();
-        return { isApproved, words };
+        if (isApproved) return { isApproved, words: '' };
+        // Why it was denied follows as words for the turn that runs.
+        await rest(REASON_MS);
+        return { isApproved, words: heard().join(' ') };
       },
       async question(questions: readonly Question[]) {
         const [first] = questions;
@@ -238,7 +243,7 @@ class DemoConnector implements Connector {
         void port.report({ type: 'compaction.finished' });
         fill(tokens);
       },
-      heard: () => this.#heard.splice(0),
+      heard,
       crash: () => void setTimeout(() => process.kill(process.pid, 'SIGKILL'), CRASH_AFTER_MS),
     };
   }

@@ -133,7 +133,7 @@ const FULL = { tokens: 182_000, words: '91 %' } as const;
 const GUESSES = 3;
 
 const GO_BACK =
-  'Now it is small again, and I have forgotten how full it was. The journal has not: press **Timeline**, then **‹ Request before** until you stand at my first question. The page shows that moment: its payload, the states, the context. Nothing that you do there changes the present; **Back to live** brings you back to my second question.';
+  'Now it is small again, and I have forgotten how full it was. The journal has not: press **Timeline**, then **‹ Request before** until you stand at my first question. The page shows that moment, and how full the context was. Nothing that you do there changes the present; **Back to live** brings you back to my second question.';
 
 const GUESS: Question = {
   header: 'The past',

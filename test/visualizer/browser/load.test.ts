@@ -89,22 +89,24 @@ it.each(['states', 'events'])(
   },
 );
 
-it('shows an event at once: within 150 ms for 95 of 100', async () => {
-  const server = await fixture({ sessions: 2 });
+it('shows an event at once while 200 sessions are busy: within 100 ms for 95 of 100', async () => {
+  const server = await fixture({ sessions: 200 }, 2);
   const page = await visit(`${server.url}s/od-0001?tab=events`, { seen: stampFrames });
   await page.waitForSelector('.chart .leaf.on');
+  const stop = server.run(500);
   const step = (): string => {
     const seq = server.sessions[1]?.step().seq;
     setTimeout(() => server.io.of('/inspect').emit('beat', seq), GATHER_MS);
     return `#${seq}`;
   };
-  const own = await best(150, async () => {
+  const own = await best(100, async () => {
     const { events, beats } = await delaysOf(page, step);
     const late = Math.max(0, p95(beats) - GATHER_MS - FRAME_MS);
     report('event to picture, p95', `${p95(events)} ms while the machine is ${late} ms late`);
     return p95(events) - late;
   });
-  expect(own).toBeLessThanOrEqual(150);
+  stop();
+  expect(own).toBeLessThanOrEqual(100);
 });
 
 it.each([
@@ -149,24 +151,26 @@ it('scrolls through 2,000 sessions with at most 60 rows in the document and no l
   const stop = server.run(200);
   const page = await visit(`${server.url}sessions`, { viewport: { width: 1440, height: 900 } });
   await page.locator('.virtual-row').first().waitFor();
-  const seen = await page.getByTestId('session-list').evaluate(async (list) => {
-    const pauses: number[] = [];
-    new PerformanceObserver((entries) => {
-      for (const { duration } of entries.getEntries()) pauses.push(duration);
-    }).observe({ entryTypes: ['longtask'] });
-    let most = 0;
-    let frames = 0;
-    const bottom = list.scrollHeight - list.clientHeight;
-    for (let at = 0; at <= bottom; at += 1500) {
-      list.scrollTop = at;
-      await new Promise(requestAnimationFrame);
-      frames += 1;
-      most = Math.max(most, list.querySelectorAll('.virtual-row').length);
-    }
-    return { most, frames, longest: Math.max(0, ...pauses), bottom };
-  });
+  const client = await page.context().newCDPSession(page);
+  const scroll = () =>
+    page.getByTestId('session-list').evaluate(async (list) => {
+      let most = 0;
+      let frames = 0;
+      const bottom = list.scrollHeight - list.clientHeight;
+      for (let at = 0; at <= bottom; at += 1500) {
+        list.scrollTop = at;
+        await new Promise(requestAnimationFrame);
+        frames += 1;
+        most = Math.max(most, list.querySelectorAll('.virtual-row').length);
+      }
+      return { most, frames, bottom };
+    });
+  const { longest, result: seen } = await longTasks(client, scroll);
   stop();
-  report('list of 2,000, scrolled to its end', JSON.stringify(seen));
+  const words = { ...seen, longest: Math.round(longest) };
+  report('list of 2,000, scrolled to its end', JSON.stringify(words));
+  // By the thread's own clock: the machine is shared.
+  expect(longest).toBeLessThan(100);
   expect(seen.bottom).toBeGreaterThan(100_000);
   expect(seen.most).toBeLessThanOrEqual(60);
 });
@@ -321,7 +325,7 @@ interface TraceEvent {
   args: { name?: string };
 }
 
-/** Milliseconds of the main thread's long tasks while `run` runs, each by the thread's own clock. */
+/** Milliseconds of the main thread's long tasks while `run` runs, and of the longest, by the thread's own clock. */
 async function longTasks<T>(client: CDPSession, run: () => Promise<T>) {
   const events: TraceEvent[] = [];
   const collect = ({ value }: { value: object[] }) => events.push(...(value as TraceEvent[]));
@@ -340,7 +344,7 @@ async function longTasks<T>(client: CDPSession, run: () => Promise<T>) {
   expect(tasks.length).toBeGreaterThan(0);
   const lengths = tasks.map(({ tdur = 0 }) => tdur / 1000);
   const long = lengths.filter((ms) => ms > 50).reduce((sum, ms) => sum + ms, 0);
-  return { long, result };
+  return { long, longest: Math.max(...lengths), result };
 }
 
 async function metricOf(client: CDPSession, wanted: string): Promise<number> {

@@ -2,7 +2,7 @@
  * What watching costs the server: its resident memory while the list and one session are watched and 1000
  * sessions live on, from the system's own books.
  *
- * A million events, 1000 for each session. The first half is unwatched: it fills what the server itself
+ * A quarter of a million events, 250 for each session. The first half is unwatched: it fills what the server itself
  * keeps of so many live sessions (actors, newest frames, the engine's heap), so that the rest is what
  * looking adds.
  */
@@ -33,15 +33,15 @@ here(
     const server = await start(directory, port);
     const rss = (): number => residentBytes(server.pid ?? 0);
     const take = createTaker(port);
-    await take(everySession(0, 500));
+    await take(everySession(0, 125));
     const before = rss();
     const watcher = await watch(port, 's-0');
-    await take(everySession(500, 750));
+    await take(everySession(125, 190));
     const between = rss();
-    await take(everySession(750, 1000));
+    await take(everySession(190, 250));
     // The watched session itself goes on for longer than any stretch.
-    await take(oneSession('s-0', 1000, 6000));
-    await expect.poll(() => watcher.newest()).toBe(6000);
+    await take(oneSession('s-0', 250, 5250));
+    await expect.poll(() => watcher.newest()).toBe(5250);
     const after = rss();
     const stats = await watcher.stats();
     report(
@@ -52,7 +52,7 @@ here(
     expect(stats).toMatchObject({ liveSessions: SESSIONS, watched: 1, errors: 0 });
     expect(stats.steps).toBeLessThanOrEqual(MOST_STEPS);
     expect(after - before).toBeLessThanOrEqual(80 * MB);
-    // A record kept for each of these 255,000 events would be several times as much.
+    // A record kept for each of these 65,000 events would be more.
     expect(after - between).toBeLessThanOrEqual(40 * MB);
   },
 );

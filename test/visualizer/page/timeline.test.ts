@@ -9,6 +9,12 @@ const DESK = { viewport: { width: 1440, height: 900 } };
 const REQUESTS = 100;
 /** Events between two requests. */
 const EACH = 20;
+const NEARLY_FULL = {
+  input_tokens: 182_000,
+  output_tokens: 0,
+  cached_tokens: 0,
+  context_window: 200_000,
+};
 
 let browser: Browser;
 let server: Fixture;
@@ -42,7 +48,8 @@ beforeAll(async () => {
       server: null,
       decision: 'approved',
     });
-    for (let other = 2; other < EACH; other += 1)
+    if (request === 0) tell({ type: 'usage.updated', usage: NEARLY_FULL });
+    for (let other = request === 0 ? 3 : 2; other < EACH; other += 1)
       tell({ type: 'hook.observed', hook: 'PreToolUse' });
   }
 }, 60_000);
@@ -78,6 +85,7 @@ it('steps from request to request by key, says the moment, and goes back to live
   await page.keyboard.press('[');
   const status = page.getByRole('status').filter({ hasText: 'You look at the past' });
   await status.waitFor();
+  expect(await status.textContent()).toContain('91 % of the context was used.');
   const panel = page.getByTestId('moment');
   await panel.getByRole('heading', { name: 'approval.requested' }).waitFor();
   const before = await panel.textContent();

@@ -23,7 +23,7 @@ import {
   whole,
   zoomTime,
 } from '../timeline/store.ts';
-import { clock, outcomeOf, wordsOf } from '../timeline/words.ts';
+import { clock, contextWords, outcomeOf, wordsOf } from '../timeline/words.ts';
 import { now } from '../ui/now.tsx';
 import { isPhone } from '../ui/screen.ts';
 import { ageWords, spanWords } from '../ui/words.ts';
@@ -94,7 +94,7 @@ function Tools({ known }: { known: JournalTimeline }) {
       <p class="journal-now" role="status">
         {held === null
           ? 'Live'
-          : `${clock(held)}, ${ageWords(Math.max(0, now.value - held))} ago. You look at the past.`}
+          : `${clock(held)}, ${ageWords(Math.max(0, now.value - held))} ago. You look at the past.${contextWords(known, held)}`}
         {playing.value !== null &&
           skipped.value > 0 &&
           ` A pause of ${spanWords(skipped.value)} was skipped.`}

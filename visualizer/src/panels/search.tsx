@@ -68,6 +68,12 @@ export function Search() {
             {failure.value}
           </p>
         )}
+        {query === '' && (
+          <p class="hint">
+            Finds what you and your agents said, their tools and files, in all conversations, the
+            newest first.
+          </p>
+        )}
         {page.value && <Results page={page.value} more={() => look(page.peek()?.next ?? null)} />}
       </section>
       <Help />

@@ -92,7 +92,7 @@ export function SessionRow({ row }: { row: InspectRow }) {
           <b>{verb}</b> <Thing text={thing} isCode={isCode} />
         </span>{' '}
         <span class="row-place">
-          <bdi>{visibleText(placeOf(row))}</bdi>
+          <Place row={row} />
           <Numbers row={row} />
         </span>
       </span>
@@ -105,6 +105,18 @@ const STATE_WORDS: Record<StateGroup, string> = {
   ...PHASE_WORDS,
   finished: 'finished, not read yet',
 };
+
+/** Project and branch, which may be cut, and the agent, which is not. */
+function Place({ row }: { row: InspectRow }) {
+  const words = visibleText(placeOf(row));
+  const end = words.lastIndexOf(' · ');
+  return (
+    <span class="row-where" title={words}>
+      {end > 0 && <bdi>{words.slice(0, end)}</bdi>}
+      <span>{words.slice(Math.max(0, end)).replace(/^ /, '\u00a0')}</span>
+    </span>
+  );
+}
 
 /** What is wrong with the connection, how full the model's context is, and what the session has cost today. */
 function Numbers({ row }: { row: InspectRow }) {

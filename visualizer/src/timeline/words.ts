@@ -1,5 +1,5 @@
 /** What the timeline says in words: what a bar is, how it ended, when that was. */
-import type { TimelineSpan } from '../../../src/protocol/inspect.ts';
+import type { JournalTimeline, TimelineSpan } from '../../../src/protocol/inspect.ts';
 import { clockWords } from '../ui/words.ts';
 import { PHASE_WORDS } from '../value.ts';
 import { visibleText } from '../visible.ts';
@@ -17,8 +17,12 @@ export function wordsOf(span: TimelineSpan): string {
   const { row, text } = span;
   if (row === 'request') {
     const known = requestOf(span);
-    const what = known?.command ?? known?.file_path ?? known?.tool_name ?? null;
-    const kind = REQUESTS[text] ?? 'Waits for you';
+    const tool = known?.tool_name ?? null;
+    const isPlan = tool === 'ExitPlanMode';
+    const kind = isPlan ? 'Plan to accept' : (REQUESTS[text] ?? 'Waits for you');
+    // What asks is no tool that a person has heard of, and the list of requests keeps no questions.
+    const isKindOnly = isPlan || tool === 'AskUserQuestion';
+    const what = known?.command ?? known?.file_path ?? (isKindOnly ? null : tool);
     return visibleText(what === null ? kind : `${kind}: ${what}`);
   }
   if (row === 'state') {
@@ -45,6 +49,12 @@ export function outcomeOf(span: TimelineSpan): string {
   const item = requestOf(span);
   if (!item?.decision) return '';
   return ` · ${item.decision.replaceAll('_', ' ')}`;
+}
+
+/** How full the model's context was at a moment (ms since 1970), to be put behind its time. */
+export function contextWords({ context }: JournalTimeline, at: number): string {
+  const share = context.findLast(([since]) => since <= at)?.[1];
+  return share === undefined ? '' : ` ${Math.round(share * 100)} % of the context was used.`;
 }
 
 /** `14:04:24`, in local time. */
