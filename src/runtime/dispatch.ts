@@ -5,6 +5,7 @@
 import { refusalOf } from '../access.ts';
 import { OrbitError } from '../errors.ts';
 import type { Logger } from '../log.ts';
+import type { ClientMessage } from '../protocol/client.ts';
 import type { Hook } from '../protocol/hook.ts';
 import { decodeHook } from '../protocol/hook-body.ts';
 import { MESSAGE_SCOPES } from '../protocol/scopes.ts';
@@ -14,6 +15,15 @@ import type { Asker, ClientTag, Handler, Handlers, HookMeta } from './runtime-ap
 
 /** The module that decodes and checks messages of clients; loaded when the first one comes. */
 type Codec = typeof import('../protocol/codec.ts');
+
+/** Messages that may be nothing but their type: what clients send first is answered before the schemas are loaded. */
+const BARE: readonly unknown[] = ['subscribe_list', 'get_sessions', 'ping'] satisfies ClientTag[];
+
+/** When the schemas are loaded for a client whose first message did without, ms: its answer is on the way. */
+const LOAD_AFTER_MS = 50;
+
+/** The longest id of a question. */
+const MAX_ID_CHARS = 128;
 
 /** How long a live hook waits for spooled ones at start. */
 const MAX_SPOOL_WAIT_MS = 2000;
@@ -88,14 +98,30 @@ export type Dispatch = (
 
 /** A dispatch over the handlers. */
 export function createDispatch({ codec, handlers, log }: DispatchDeps): Dispatch {
+  let isLoading = false;
+  const load = (): void => {
+    // The next message meets the same, and is answered with it.
+    codec().catch((error: Error) => log.error('codec.not_loaded', { error }));
+  };
+  /** The message that a value is. */
+  async function checked(value: unknown): Promise<ClientMessage> {
+    if (isBare(value)) {
+      if (!isLoading) setTimeout(load, LOAD_AFTER_MS).unref();
+      isLoading = true;
+      return value;
+    }
+    const message = (await codec()).decode(value);
+    if (message instanceof OrbitError) throw message;
+    return message;
+  }
+
   return async function dispatch(connection, input) {
     let asker = askerOf(connection, null);
     let type: ClientTag | null = null;
     try {
       const value = parsed(input);
       asker = askerOf(connection, requestIdOf(value));
-      const message = (await codec()).decode(value);
-      if (message instanceof OrbitError) throw message;
+      const message = await checked(value);
       type = message.type;
       // Asked when it is about to be done: its token may have been revoked while it waited.
       const refusal = refusalOf(connection.caller.rights, MESSAGE_SCOPES[type], type);
@@ -107,6 +133,14 @@ export function createDispatch({ codec, handlers, log }: DispatchDeps): Dispatch
       asker.reply(errorOf(error, log, { ...asker.sender, type }));
     }
   };
+}
+
+/** Whether nothing but its type, and perhaps its id, is there to be checked. */
+function isBare(value: unknown): value is ClientMessage {
+  if (value === null || typeof value !== 'object') return false;
+  const { type, request_id: id, ...rest } = value as { type?: unknown; request_id?: unknown };
+  const isId = id === undefined || (typeof id === 'string' && id.length <= MAX_ID_CHARS);
+  return isId && BARE.includes(type) && Object.keys(rest).length === 0;
 }
 
 /** One question of a connection; a question with an id is answered with that id, once at least. */
@@ -139,7 +173,7 @@ type Refused = Pick<Sender, keyof Sender> & { type: ClientTag | null };
 
 function requestIdOf(value: unknown): string | null {
   const id = (value as { request_id?: unknown } | null)?.request_id;
-  return typeof id === 'string' && id.length <= 128 ? id : null;
+  return typeof id === 'string' && id.length <= MAX_ID_CHARS ? id : null;
 }
 
 /** @param about  who sent which message; null for one that has no type of ours */

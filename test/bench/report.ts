@@ -9,9 +9,18 @@ export interface Budget {
   goal?: number;
 }
 
+/** A figure of the README. */
+export interface Figure {
+  what: string;
+  /** With its unit. */
+  value: string;
+}
+
 export interface Row {
   cells: readonly (string | number)[];
   budget?: Budget;
+  /** What the README says of it. */
+  figure?: Figure | readonly Figure[];
 }
 
 export interface Report {
@@ -50,7 +59,8 @@ function verdictOf(budget: Budget | undefined): string {
   return `${text(value)} of ${limit} ${word}${aim}`;
 }
 
-function text(value: string | number): string {
+/** A figure as tables show it: three digits are as many as it is worth. */
+export function text(value: string | number): string {
   if (typeof value === 'string') return value;
   if (Number.isNaN(value)) return '-';
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;

@@ -1,8 +1,10 @@
 /** The way in: which answers carry the id of the question, and what a bug in a handler comes to. */
 
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { OWNER } from '../../src/access.ts';
+import { OrbitError } from '../../src/errors.ts';
 import { SILENT_LOGGER } from '../../src/log.ts';
+import { decode } from '../../src/protocol/codec.ts';
 import type { Hook } from '../../src/protocol/hook.ts';
 import { createDispatch, createIntake } from '../../src/runtime/dispatch.ts';
 import type { Connection } from '../../src/runtime/rooms/rooms.ts';
@@ -11,7 +13,11 @@ import { scriptOf } from '../support/hooks.ts';
 type Handle = (message: { type: string }, asker: { reply(message: object): void }) => unknown;
 
 /** Everything that was sent for one message, whose handler does just this. */
-async function answersTo(message: object, handle: Handle = () => {}): Promise<object[]> {
+async function answersTo(
+  message: object,
+  handle: Handle = () => {},
+  codec = () => import('../../src/protocol/codec.ts'),
+): Promise<object[]> {
   const sent: object[] = [];
   const connection = {
     id: 'c-1',
@@ -19,8 +25,13 @@ async function answersTo(message: object, handle: Handle = () => {}): Promise<ob
     send: (frame: { message: object }) => sent.push(frame.message),
   } as unknown as Connection;
   const dispatch = createDispatch({
-    codec: () => import('../../src/protocol/codec.ts'),
-    handlers: { subscribe_list: handle } as never,
+    codec,
+    handlers: {
+      subscribe_list: handle,
+      get_sessions: handle,
+      ping: handle,
+      browse_directory: handle,
+    } as never,
     log: SILENT_LOGGER,
   });
   await dispatch(connection, { value: { type: 'subscribe_list', ...message } });
@@ -59,6 +70,49 @@ describe('a message', () => {
     });
     expect(answers).toMatchObject([{ type: 'error', code: 'internal_error', request_id: 'q1' }]);
     expect(JSON.stringify(answers)).not.toContain('secret');
+  });
+});
+
+describe('a message that is nothing but its type', () => {
+  const MISSING = 'the schemas are not there';
+  const unloaded = () => Promise.reject(new OrbitError('bad_request', { reason: MISSING }));
+  const handled: object[] = [];
+  const handle: Handle = (message) => void handled.push(message);
+
+  it.each(['subscribe_list', 'get_sessions', 'ping'])(
+    '%s is handled before the schemas are loaded, and is what they would have taken',
+    async (type) => {
+      handled.length = 0;
+      expect(await answersTo({ type }, handle, unloaded)).toEqual([]);
+      expect(await answersTo({ type, request_id: 'q' }, handle, unloaded)).toEqual([
+        { type: 'ack', request_id: 'q' },
+      ]);
+      expect(handled).toEqual([{ type }, { type, request_id: 'q' }]);
+      expect(handled.map(decode)).toEqual(handled);
+    },
+  );
+
+  it.each([
+    { type: 'get_sessions', limit: 'all' },
+    { type: 'subscribe_list', request_id: 'x'.repeat(129) },
+    { type: 'ping', request_id: 7 },
+    { type: 'browse_directory' },
+  ])('%j has something to check, and waits for them', async (message) => {
+    const answers = await answersTo(message, handle, unloaded);
+    expect(JSON.stringify(answers)).toContain(MISSING);
+  });
+
+  it('has them loaded for the next one, once its answer is on the way', async () => {
+    vi.useFakeTimers();
+    try {
+      const codec = vi.fn(unloaded);
+      await answersTo({}, handle, codec);
+      expect(codec).not.toHaveBeenCalled();
+      vi.advanceTimersByTime(1000);
+      expect(codec).toHaveBeenCalledTimes(1);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });
 

@@ -90,7 +90,10 @@ export function createListRead(database: Sqlite) {
     if (known?.seq === journal_seq) return known;
     const row = session.get(id);
     if (row === undefined) return null;
-    const text = JSON.stringify(summaryFromRow(row), shorten);
+    const summary = summaryFromRow(row);
+    const whole = JSON.stringify(summary);
+    // No field is longer than the whole, which hardly ever is so long.
+    const text = whole.length <= FIELD_CHARS ? whole : JSON.stringify(summary, shorten);
     return { seq: journal_seq, text, bytes: byteLength(text) };
   };
 

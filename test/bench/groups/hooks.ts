@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import type { Bench } from '../bench.ts';
 import { costOf, inTurns, medianOf, ratioOf, type Sample } from '../measure.ts';
 import { type Load, type Running, startLoad, startScript, startServer } from '../processes.ts';
-import type { Report, Row } from '../report.ts';
+import { type Report, type Row, text } from '../report.ts';
 
 interface Way {
   name: string;
@@ -84,6 +84,7 @@ export async function hooks({ directory, rounds, share, serverFlags }: Bench): P
     rows.push({
       cells: [...cells(way.name, 'server', samples.ours), times(samples.ours)],
       budget: { value, limit: way.limit, goal: way.goal },
+      figure: figuresOf(way, samples.ours),
     });
     if (way.isKept) {
       const name = 'chart and rows alone';
@@ -152,6 +153,13 @@ async function measure(round: {
     load.ask({ kind: 'hooks', mix: 'turns', ...rest }),
   );
   return { ...result, cpuUs: (cpuMs * 1000) / rest.count };
+}
+
+function figuresOf({ name, producers }: Way, samples: readonly Sample[]) {
+  const of = (figure: string) => text(medianOf(samples, figure));
+  const seen = `${of('seenP50')} ms until a watcher has it, half of them`;
+  const most = producers === 1 ? seen : `${of('perSecond')} a second`;
+  return { what: `a hook, ${name}`, value: `${of('cpuUs')} us of CPU, ${most}` };
 }
 
 function cells(what: string, program: string, samples: readonly Sample[]): (string | number)[] {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Bench } from '../bench.ts';
 import { rssMbOf } from '../measure.ts';
 import { type Load, type Running, startLoad, startServer } from '../processes.ts';
-import type { Budget, Report, Row } from '../report.ts';
+import { type Budget, type Report, type Row, text } from '../report.ts';
 
 /** What a start brought is loaded by then; in a full run V8 has also given back what the start alone needed, ms. */
 const IDLE_AFTER_MS = { full: 60_000, quick: 2500 };
@@ -63,7 +63,8 @@ export async function memory({ directory, share, isQuick, serverFlags }: Bench):
 }
 
 function row(what: string, budget: Budget): Row {
-  return { cells: [what, budget.value], budget };
+  const figure = { what: `resident memory, ${what}`, value: `${text(budget.value)} MiB` };
+  return { cells: [what, budget.value], budget, figure };
 }
 
 async function post(load: Load, { port }: Running, count: number, hooks: number): Promise<void> {

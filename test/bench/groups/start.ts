@@ -10,7 +10,7 @@ import type { Bench } from '../bench.ts';
 import { addSessions, makeDirectory } from '../database.ts';
 import { cpuMsOf, inTurns, medianOf, quantile, ratioOf, rssMbOf, type Sample } from '../measure.ts';
 import { ended, PROGRAM, serving } from '../processes.ts';
-import type { Report, Row } from '../report.ts';
+import { type Report, type Row, text } from '../report.ts';
 
 /** Start, as a multiple of the bare server's. */
 const MAX_START_RATIO = 3.2;
@@ -74,15 +74,20 @@ export async function start({ directory, rounds, isQuick }: Bench): Promise<Repo
   const samples = await inTurns(rounds, variants);
   const row = (what: string, of: readonly Sample[], rss: number | string): Row => {
     const value = ratioOf(of, samples.bare, 'wallMs');
-    const cells = [what, medianOf(of, 'wallMs'), medianOf(of, 'cpuMs'), rss, value];
-    return of === samples.bare
-      ? { cells }
-      : { cells, budget: { value, limit: MAX_START_RATIO, goal: START_GOAL } };
+    const wallMs = medianOf(of, 'wallMs');
+    const cells = [what, wallMs, medianOf(of, 'cpuMs'), rss, value];
+    if (of === samples.bare) return { cells };
+    const figure = {
+      what: `start of a ${what}`,
+      value: `${text(wallMs)} ms, ${text(value)} times bare Node`,
+    };
+    return { cells, budget: { value, limit: MAX_START_RATIO, goal: START_GOAL }, figure };
   };
   const inMs = (what: string, of: readonly Sample[], budget: { limit: number; goal: number }) => {
     const value = medianOf(of, 'wallMs');
     const cells = [what, value, medianOf(of, 'cpuMs'), '', ratioOf(of, samples.bare, 'wallMs')];
-    return { cells, budget: { value, limit: budget.limit, goal: budget.goal } };
+    const figure = { what: `start with ${what}`, value: `${text(value)} ms` };
+    return { cells, budget: { value, limit: budget.limit, goal: budget.goal }, figure };
   };
   const idle = { empty: await idleRss(empty), full: await idleRss(full) };
   return {
