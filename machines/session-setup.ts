@@ -15,7 +15,6 @@ import * as decisions from './steps/decisions.ts';
 import { type Draft, draftOf } from './steps/draft.ts';
 import * as links from './steps/links.ts';
 import * as sessions from './steps/sessions.ts';
-import * as sideRecords from './steps/side-records.ts';
 import * as tools from './steps/tools.ts';
 import * as transcripts from './steps/transcripts.ts';
 import * as turns from './steps/turns.ts';
@@ -39,10 +38,10 @@ const STEPS = {
   changeName: sessions.nameChanged,
   updateUsage: sessions.usageUpdated,
   updateDocument: sessions.documentUpdated,
-  recordComment: sideRecords.commentRecorded,
-  forgetApproval: sideRecords.approvalForgotten,
-  startShell: sideRecords.shellStarted,
-  finishShell: sideRecords.shellFinished,
+  recordComment: commands.commentRecorded,
+  forgetApproval: commands.approvalForgotten,
+  startShell: commands.shellStarted,
+  finishShell: commands.shellFinished,
   startTurn: turns.turnStarted,
   completeTurn: turns.turnCompleted,
   cutTurnShort: turns.turnCutShort,

@@ -16,11 +16,14 @@ import {
 } from './support/walks.ts';
 
 /** Files that one hook of a known session may lead through, until it is answered and shown. */
-const HOOK_FILES = 52;
+const HOOK_FILES = 49;
 /** Files that one message to an agent may lead through, with the whole turn that it begins. */
-const TURN_FILES = 73;
+const TURN_FILES = 64;
 /** What does not run each time is a timer's. */
 const TIMES = 3;
+/** Looks at the files of Codex's homes once a second: on a slow machine that is within each round. */
+const LOOKING =
+  /codex\/rollouts\/(?:rollout-watch|rollout-files|thread-marks|going-on|followed)\.ts$/;
 
 let api: FakeResponsesApi;
 let home: CodexHome;
@@ -79,5 +82,5 @@ it('leads a message to an agent through few files, with the whole turn that it b
   }, TIMES);
 
   expect([...walk.keys()]).toContain('machines/step.ts');
-  expectWithin(walk, TURN_FILES);
+  expectWithin(new Map([...walk].filter(([file]) => !LOOKING.test(file))), TURN_FILES);
 });

@@ -1,6 +1,7 @@
 /** Commands of clients: what they change at once, and the command that the connector gets. */
+import type { SessionMessage } from '../../src/protocol/server.ts';
 import { close } from './approvals.ts';
-import { append, type Draft, type EventOf, nameAfter, touch } from './draft.ts';
+import { append, type Draft, type EventOf, keepContent, nameAfter, touch } from './draft.ts';
 import { settingsOf } from './links.ts';
 
 /** More unconfirmed messages than a person sends in a row; the oldest are no longer watched. */
@@ -67,4 +68,51 @@ export function threadRenamed(draft: Draft, { name }: EventOf<'name.chosen'>): v
 /** The provider gets the settings too. */
 export function settingsSent(draft: Draft): void {
   draft.commands.push({ type: 'settings.update', settings: settingsOf(draft.context) });
+}
+
+/*
+ * What goes on beside the conversation: comments about its diffs, commands in its directory, its history of
+ * requests. Stored and published; the chart keeps nothing of it, and no state depends on it.
+ */
+
+type Comment = EventOf<'comment.created' | 'comment.updated' | 'comment.deleted'>;
+
+/** A review comment was written, changed or deleted. */
+export function commentRecorded(draft: Draft, event: Comment): void {
+  draft.content.push(factOf(draft.context.session.id, event));
+}
+
+/** A settled request leaves the history. */
+export function approvalForgotten(draft: Draft, event: EventOf<'approval.forgotten'>): void {
+  const { id: session_id } = draft.context.session;
+  draft.notes.push({ type: 'approval_forgotten', session_id, approval_id: event.approvalId });
+}
+
+function factOf(session_id: string, event: Comment): SessionMessage {
+  switch (event.type) {
+    case 'comment.created':
+      return { type: 'review_comment_created', session_id, comment: event.comment };
+    case 'comment.updated':
+      return { type: 'review_comment_updated', session_id, comment: event.comment };
+    case 'comment.deleted':
+      return { type: 'review_comment_deleted', session_id, comment_id: event.commentId };
+  }
+}
+
+/** A client's command is on record; it runs once this is committed. */
+export function shellStarted(draft: Draft, event: EventOf<'shell.started'>): void {
+  const { id: request_id, content: command } = event.message;
+  const session_id = draft.context.session.id;
+  draft.content.push({ type: 'shell_started', session_id, request_id, command });
+  append(draft, event.message);
+  touch(draft);
+}
+
+/** The command is over, whatever came of it. */
+export function shellFinished(draft: Draft, event: EventOf<'shell.finished'>): void {
+  keepContent(draft);
+  const request_id = event.update.messageId;
+  const session_id = draft.context.session.id;
+  draft.content.push({ type: 'shell_output', session_id, request_id, ...event.output });
+  touch(draft);
 }

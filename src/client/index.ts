@@ -20,8 +20,8 @@ import { ClientError, createOutbox, createRequests, type ReplyTo } from './reque
 import { createSubscriptions, type Subscriptions } from './subscriptions.ts';
 
 export type { ClientMessage } from '../protocol/client.ts';
-export type * from '../protocol/codex-nouns.ts';
 export type * from '../protocol/nouns.ts';
+export type * from '../protocol/reply-nouns.ts';
 export type {
   ApprovalHistoryItem,
   DirectoryEntry,

@@ -1,8 +1,7 @@
 /**
- * The operations of the HTTP interface as one table: where they are, what they take, what they refuse.
- * What checks requests is what the OpenAPI document is made of; what they answer stands in openapi.ts.
- * Loads arktype; imported when the interface is first used. Adding one? The compiler asks for its answer in
- * openapi.ts and for its handler in transports/http/operations.ts.
+ * The operations of the HTTP interface as one table: where they are, what they take, what they refuse. Loads arktype;
+ * imported when the interface is first used. Adding one? The compiler asks for its answer in schemas.ts and for its
+ * handler in transports/http/operations.ts.
  */
 import { CODES, type ErrorCode, OrbitError } from '../errors.ts';
 import { type, validationErrorsOf } from './ark.ts';
@@ -310,12 +309,7 @@ export const OPERATIONS = {
     summary: 'Any message of the protocol but subscriptions; answered by its reply',
     refusals: CODES.filter((code) => !ELSEWHERE.has(code)),
   },
-  openapi: {
-    method: 'get',
-    path: '/api/openapi.json',
-    summary: 'This document',
-    refusals: ANY,
-  },
+  openapi: { method: 'get', path: '/api/openapi.json', summary: 'This document', refusals: ANY },
   asyncapi: {
     method: 'get',
     path: '/api/asyncapi.json',

@@ -1,8 +1,8 @@
 /**
- * The nouns of the wire, each written once, in arktype's language: the type of the same name is inferred from
- * it, and schemas.ts checks frames with it. Keys keep the wire's snake_case everywhere, so nothing is re-cased
- * between machine, row and frame. `T | null` = always present, null when unset; `?` = left out when unset.
- * Adding one? Also schemas.ts, where the compiler will stop you.
+ * The nouns of the wire, each written once, in arktype's language: the type of the same name is inferred from it, and
+ * schemas.ts checks frames with it. Keys keep the wire's snake_case everywhere, so nothing is re-cased between machine,
+ * row and frame. `T | null` = always present, null when unset; `?` = left out when unset. Adding one? Also schemas.ts,
+ * where the compiler will stop you.
  */
 import type { Flat, Shape, Value } from './ark.ts';
 
@@ -41,10 +41,7 @@ export type WorkStatus = Words['WorkStatus'];
 export type MessageType = Words['MessageType'];
 /** What kind of decision is asked for. */
 export type ApprovalType = Words['ApprovalType'];
-/**
- * Where the thread of a steered session runs: in a process of this server alone, or in one that the provider's
- * terminals share.
- */
+/** Where the thread of a steered session runs: in a process of this server, or in one that terminals share. */
 export type EngineKind = Words['EngineKind'];
 /** How the server reaches the provider of a session that it steers. */
 export type LinkState = Words['LinkState'];
@@ -350,10 +347,3 @@ export const ReviewComment = {
 export interface ReviewComment extends Shape<typeof ReviewComment, Names> {}
 /** What a comment is meant as. */
 export type ReviewCommentTag = NonNullable<ReviewComment['tag']>;
-
-type SharedField = Exclude<keyof StateChanges & keyof typeof SESSION_FIELDS, 'token_usage'>;
-
-/** Plain fields that a summary and a delta have in common: what the list's subscribers receive of a delta. */
-export const SHARED_FIELDS = Object.keys(StateChanges).filter(
-  (name): name is SharedField => name in SESSION_FIELDS && name !== 'token_usage',
-);

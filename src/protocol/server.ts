@@ -4,8 +4,8 @@
  * Also there, where the compiler will stop you.
  */
 import type { MessageOf } from './ark.ts';
-import type * as Codex from './codex-nouns.ts';
 import type * as Nouns from './nouns.ts';
+import { SESSION_FIELDS, StateChanges } from './nouns.ts';
 import type * as Replies from './reply-nouns.ts';
 
 /** Facts that subscribers of a session see, each with its session's id and next revision. */
@@ -263,18 +263,18 @@ export interface Names extends Nouns.Names {
   RateLimit: Replies.RateLimit;
   QuietTimes: Replies.QuietTimes;
   PushDevice: Replies.PushDevice;
-  CodexModelOption: Codex.CodexModelOption;
-  SkillErrorInfo: Codex.SkillErrorInfo;
-  SkillsListEntry: Codex.SkillsListEntry;
-  RemoteSkillSummary: Codex.RemoteSkillSummary;
-  McpTool: Codex.McpTool;
-  McpResource: Codex.McpResource;
-  McpResourceTemplate: Codex.McpResourceTemplate;
-  McpAuthStatus: Codex.McpAuthStatus;
-  McpStartupStatus: Codex.McpStartupStatus;
-  McpStartupFailure: Codex.McpStartupFailure;
-  CodexAccountStatus: Codex.CodexAccountStatus;
-  codexLoginCancelStatus: Codex.CodexLoginCancelStatus;
+  CodexModelOption: Replies.CodexModelOption;
+  SkillErrorInfo: Replies.SkillErrorInfo;
+  SkillsListEntry: Replies.SkillsListEntry;
+  RemoteSkillSummary: Replies.RemoteSkillSummary;
+  McpTool: Replies.McpTool;
+  McpResource: Replies.McpResource;
+  McpResourceTemplate: Replies.McpResourceTemplate;
+  McpAuthStatus: Replies.McpAuthStatus;
+  McpStartupStatus: Replies.McpStartupStatus;
+  McpStartupFailure: Replies.McpStartupFailure;
+  CodexAccountStatus: Replies.CodexAccountStatus;
+  codexLoginCancelStatus: Replies.CodexLoginCancelStatus;
 }
 
 /** The session that a message is about. */
@@ -322,3 +322,10 @@ export type ServerMessage =
   | ListMessage
   | TransientSessionMessage
   | ((Reply | TransientListMessage) & Correlated);
+
+type SharedField = Exclude<keyof Nouns.StateChanges & keyof typeof SESSION_FIELDS, 'token_usage'>;
+
+/** Plain fields that a summary and a delta have in common: what the list's subscribers receive of a delta. */
+export const SHARED_FIELDS = Object.keys(StateChanges).filter(
+  (name): name is SharedField => name in SESSION_FIELDS && name !== 'token_usage',
+);

@@ -4,9 +4,9 @@ import type { Logger } from '../log.ts';
 import { claudeHomes } from './claude/homes.ts';
 import { createClaudeProvider } from './claude/provider.ts';
 import { createEngine } from './codex/engine/app-server.ts';
+import { daemonsOf } from './codex/engines.ts';
 import { createCodexProvider } from './codex/provider.ts';
 import { codexHomes } from './codex/rollouts/rollout-files.ts';
-import { daemonsOf } from './codex/shared.ts';
 import { createDemoProvider } from './demo/provider.ts';
 import { createProviders, type Providers } from './registry.ts';
 

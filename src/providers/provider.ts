@@ -6,16 +6,18 @@ import type { SeenFields, SessionEvent } from '../../machines/session-events.ts'
 import type { ConnectorCommand, ThreadSettings } from '../../machines/session-facts.ts';
 import type { SeenProcess, Session, Stamp } from '../../machines/session-types.ts';
 import type { Logger } from '../log.ts';
+import type { Hook } from '../protocol/hook.ts';
+import type { ImageInput, Message, TokenUsage } from '../protocol/nouns.ts';
 import type {
   CodexAccountStatus,
   CodexLoginCancelStatus,
   CodexModelOption,
   McpInventory,
+  PastSession,
+  RateLimit,
   SkillsListEntry,
-} from '../protocol/codex-nouns.ts';
-import type { Hook } from '../protocol/hook.ts';
-import type { ImageInput, Message, TokenUsage } from '../protocol/nouns.ts';
-import type { PastSession, RateLimit, SubagentTool } from '../protocol/reply-nouns.ts';
+  SubagentTool,
+} from '../protocol/reply-nouns.ts';
 import type { TransientListMessage, TransientSessionMessage } from '../protocol/server.ts';
 import type {
   HookReceipt,

@@ -4,14 +4,43 @@
  */
 import { refusalOf } from '../access.ts';
 import { OrbitError } from '../errors.ts';
+import type { Browse } from '../host/directory.ts';
+import type { Images } from '../host/images.ts';
+import type { Worktrees } from '../host/worktrees.ts';
 import type { Logger } from '../log.ts';
 import type { ClientMessage } from '../protocol/client.ts';
 import type { Hook } from '../protocol/hook.ts';
 import { decodeHook } from '../protocol/hook-body.ts';
 import { MESSAGE_SCOPES } from '../protocol/scopes.ts';
 import type { Reply, TransientListMessage } from '../protocol/server.ts';
+import type { Providers } from '../providers/registry.ts';
+import type { Core } from './core.ts';
+import { createApprovalsHandlers } from './handlers/approvals.ts';
+import { createAccountHandlers, createCatalogHandlers } from './handlers/catalog.ts';
+import { createHistoryHandlers, createPastHandlers } from './handlers/history.ts';
+import {
+  createBrowseHandlers,
+  createShellHandlers,
+  createWorktreeHandlers,
+} from './handlers/host.ts';
+import { createLifecycleHandlers, createNamingHandlers } from './handlers/lifecycle.ts';
+import { createNotificationHandlers } from './handlers/notifications.ts';
+import { createReviewsHandlers } from './handlers/reviews.ts';
+import { createSearchHandlers } from './handlers/search.ts';
+import { createSubscriptionHandlers, type Subscriptions } from './handlers/subscriptions.ts';
+import { createTurnsHandlers } from './handlers/turns.ts';
+import { createUsageHandlers, type RateLimits } from './handlers/usage.ts';
 import { type Connection, errorMessage, frameOf, type Sender, senderOf } from './rooms/rooms.ts';
-import type { Asker, ClientTag, Handler, Handlers, HookMeta } from './runtime-api.ts';
+import type {
+  Asker,
+  ClientTag,
+  Handler,
+  Handlers,
+  HookMeta,
+  Notifications,
+} from './runtime-api.ts';
+import type { Shells } from './shells.ts';
+import { createForks } from './steering/forks.ts';
 
 /** The module that decodes and checks messages of clients; loaded when the first one comes. */
 type Codec = typeof import('../protocol/codec.ts');
@@ -189,4 +218,85 @@ function errorOf(error: unknown, log: Logger, about: Refused): Reply {
     log.info('command.refused', { ...about, code, session_id });
   }
   return errorMessage(refusal);
+}
+
+/* All handlers, group by group: where each group gets what it works with. */
+
+/** What handlers work with beside the core of the runtime. */
+export interface HandlersDeps {
+  core: Core;
+  subscriptions: Subscriptions;
+  providers: Providers;
+  shells: Shells;
+  images: Images;
+  browse: Browse;
+  worktrees: Worktrees;
+  /** The user's home: what `~` means. */
+  home: string;
+  rateLimits: Pick<RateLimits, 'now'>;
+  /** Null where notifications are off. */
+  notifications: Notifications | null;
+  takeHook: (hook: Hook, meta: HookMeta) => Promise<void>;
+  log: Logger;
+}
+
+/** One handler for each type of message; a type without one does not compile. */
+export function createHandlers(deps: HandlersDeps): Handlers<ClientTag> {
+  const { core, subscriptions, providers, shells, images, browse, worktrees, home, log } = deps;
+  const { writer, sessions, links, answers, registry, listFeed, threads } = core;
+  const forks = createForks({ providers, links, registry, listFeed });
+  const lifecycle = {
+    providers,
+    sessions,
+    links,
+    forks,
+    registry,
+    subscriptions,
+    listFeed,
+    worktrees,
+    home,
+  };
+  return {
+    ...createSubscriptionHandlers(subscriptions),
+    ...createHookHandlers(deps.takeHook),
+    ...createLifecycleHandlers(lifecycle),
+    ...createTurnsHandlers({ sessions, images, links, providers }),
+    ...createApprovalsHandlers({ sessions, links, answers, subscriptions }),
+    ...createNamingHandlers({ sessions }),
+    ...createHistoryHandlers({ writer, sessions, providers, images }),
+    ...createSearchHandlers(writer),
+    ...createUsageHandlers(writer, deps.rateLimits),
+    ...createPastHandlers({ providers, images, log }),
+    ...createNotificationHandlers(deps.notifications, registry),
+    ...createReviewsHandlers({ writer, sessions }),
+    ...createShellHandlers({ shells, sessions, home }),
+    ...createWorktreeHandlers({ worktrees, registry, home }),
+    ...createAccountHandlers(providers),
+    ...createCatalogHandlers({ providers, threads, writer }),
+    ...createBrowseHandlers({ writer, browse, providers, log }),
+  };
+}
+
+/* Claude's hooks over a socket: the same way in as `POST /api/hook`. */
+
+type HookTag =
+  | 'claude_session_start'
+  | 'claude_session_end'
+  | 'claude_status_event'
+  | 'claude_tool_event'
+  | 'claude_subagent_event';
+
+/** Handlers of this group. */
+function createHookHandlers(
+  takeHook: (hook: Hook, meta: HookMeta) => Promise<void>,
+): Handlers<HookTag> {
+  const take = (message: Hook & { type: HookTag }, { sender: caller }: Asker) =>
+    takeHook(message, { origin: 'client', type: message.type, caller });
+  return {
+    claude_session_start: take,
+    claude_session_end: take,
+    claude_status_event: take,
+    claude_tool_event: take,
+    claude_subagent_event: take,
+  };
 }

@@ -24,7 +24,7 @@ import {
   type RowStatements,
   type SqlValue,
   toColumn,
-  usedInAll,
+  type Used,
 } from './row/columns.ts';
 import {
   closeDraft,
@@ -280,4 +280,20 @@ function applyChanges(
       revision,
     });
   }
+}
+
+/** What a session has used in all, as far as its provider counts that; null when it does not. */
+function usedInAll(
+  usage: TokenUsage,
+): (Omit<Used, 'cost_usd'> & { cost_usd: number | null }) | null {
+  const { total_input_tokens, cost_usd } = usage;
+  if (total_input_tokens === undefined && cost_usd === undefined) return null;
+  const isCounted = total_input_tokens !== undefined;
+  return {
+    input_tokens: total_input_tokens ?? 0,
+    output_tokens: isCounted ? (usage.total_output_tokens ?? usage.output_tokens) : 0,
+    cache_read_tokens: usage.cache_read_tokens ?? 0,
+    cache_write_tokens: usage.cache_write_tokens ?? 0,
+    cost_usd: cost_usd ?? null,
+  };
 }

@@ -1,14 +1,23 @@
 /**
  * One socket.io client as the runtime sees it, on either transport. Packets are those of socket.io's main namespace,
  * made of the text that `/ws` sends; what rooms have for a client within a tick leaves together. Also here: how
- * much is waiting, dropping it, and closing with a code.
+ * much is waiting, dropping it, closing with a code, and taking in what the client sends.
  */
 import type { Socket } from 'socket.io';
+import { OrbitError } from '../errors.ts';
+import type { Logger } from '../log.ts';
 import type { Caller, Connection, Frame } from '../runtime/rooms/rooms.ts';
-import type { ReadyConnection } from './connection.ts';
-import { Membership, nextConnectionId } from './connection.ts';
+import type { RuntimeApi } from '../runtime/runtime-api.ts';
+import {
+  createInbox,
+  errorFrame,
+  Membership,
+  nextConnectionId,
+  type ReadyConnection,
+} from './connection.ts';
 import { createEncoder, joined, type Shared } from './fan-out.ts';
-import type { Clock } from './ports.ts';
+import type { TransportLimits } from './limits.ts';
+import { type Clock, createBucket, errorFrom } from './ports.ts';
 
 /** The parts of an engine.io connection that its types hide; looked at, and in one place shortened. */
 interface Engine {
@@ -196,4 +205,66 @@ export class SocketIoConnection implements Connection, ReadyConnection {
   get #engine(): Engine {
     return this.#deps.socket.conn as unknown as Engine;
   }
+}
+
+/* What the client sends. */
+
+/** What its messages are taken with. */
+interface ListenDeps {
+  runtime: Pick<RuntimeApi, 'receive'>;
+  limits: TransportLimits;
+  clock: Clock;
+  log: Logger;
+}
+
+/** Takes the messages of one client; every other event name gets an error and its acknowledgement. */
+export function listen(
+  socket: Socket,
+  connection: SocketIoConnection,
+  { runtime, limits, clock, log }: ListenDeps,
+): { close(): void } {
+  const { messageRate: perSecond, messageBurst: burst } = limits;
+  const mayTake = createBucket({ perSecond, burst, clock });
+  const inbox = createInbox<{ value: unknown; acknowledge: () => void }>({
+    async take({ value, acknowledge }) {
+      try {
+        await runtime.receive(connection, { value });
+        // What the message has caused comes before it.
+        connection.flush();
+        acknowledge();
+      } catch (error) {
+        log.error('sio.receive_failed', { connection_id: connection.id, error: errorFrom(error) });
+      }
+    },
+    maxItems: limits.inboxMessages,
+    maxBytes: Number.POSITIVE_INFINITY,
+    hasRoom: () => {},
+  });
+  socket.use(([event, value, ...rest]: unknown[]) => {
+    const last = rest.at(-1) ?? value;
+    const acknowledge = isCallback(last) ? last : () => {};
+    const refusal = !mayTake()
+      ? new OrbitError('rate_limited', { limit: perSecond })
+      : inbox.isFull
+        ? // This transport cannot stop reading one client.
+          new OrbitError('server_busy')
+        : event !== 'message'
+          ? new OrbitError('bad_request', { reason: WRONG_EVENT })
+          : null;
+    if (!refusal) {
+      inbox.push({ value, acknowledge }, 0);
+      return;
+    }
+    connection.send(errorFrame(refusal));
+    acknowledge();
+  });
+  return inbox;
+}
+
+/** Does not repeat the name that came: it may hold anything. */
+const WRONG_EVENT =
+  'there is one event, `message`; send the object with its `type` as the argument of that event';
+
+function isCallback(value: unknown): value is () => void {
+  return typeof value === 'function';
 }

@@ -16,20 +16,13 @@ import { NAMESPACE_SCOPES, type NamespaceName } from '../protocol/scopes.ts';
 import type { Caller, Frame, Outlet } from '../runtime/rooms/rooms.ts';
 import type { RuntimeApi } from '../runtime/runtime-api.ts';
 import type { Backlog } from './connection.ts';
-import {
-  createInbox,
-  errorFrame,
-  isLonger,
-  readPast,
-  tooLargeText,
-  webSocketServerWithErrors,
-} from './connection.ts';
+import { isLonger, readPast, tooLargeText, webSocketServerWithErrors } from './connection.ts';
 import { createRoomIndex, createShared, createTicker } from './fan-out.ts';
 import { type Admission, type Gate, isRefusal, type Refusal } from './gate.ts';
 import { type InspectDeps, type InspectNamespace, openInspect } from './inspect.ts';
 import type { TransportLimits } from './limits.ts';
-import { type Clock, createBucket, errorFrom } from './ports.ts';
-import { batchOf, closeEngine, SocketIoConnection } from './socketio-connection.ts';
+import { type Clock, errorFrom } from './ports.ts';
+import { batchOf, closeEngine, listen, SocketIoConnection } from './socketio-connection.ts';
 
 /** WebSocket close code "internal error". */
 const INTERNAL_ERROR = 1011;
@@ -303,58 +296,6 @@ function isDangerous({ type, data }: Packet): boolean {
   // Type, attachments, namespace, acknowledgement id: what is left is JSON.
   const start = /^\d(?:\d+-)?(?:\/[^,]*,?)?\d*/.exec(data)?.[0].length ?? 0;
   return Boolean(scanJson(Buffer.from(data.slice(start))));
-}
-
-/** Takes the messages of one client; every other event name gets an error and its acknowledgement. */
-function listen(
-  socket: Socket,
-  connection: SocketIoConnection,
-  { runtime, limits, clock, log }: SocketIoDeps,
-): { close(): void } {
-  const { messageRate: perSecond, messageBurst: burst } = limits;
-  const mayTake = createBucket({ perSecond, burst, clock });
-  const inbox = createInbox<{ value: unknown; acknowledge: () => void }>({
-    async take({ value, acknowledge }) {
-      try {
-        await runtime.receive(connection, { value });
-        // What the message has caused comes before it.
-        connection.flush();
-        acknowledge();
-      } catch (error) {
-        log.error('sio.receive_failed', { connection_id: connection.id, error: errorFrom(error) });
-      }
-    },
-    maxItems: limits.inboxMessages,
-    maxBytes: Number.POSITIVE_INFINITY,
-    hasRoom: () => {},
-  });
-  socket.use(([event, value, ...rest]: unknown[]) => {
-    const last = rest.at(-1) ?? value;
-    const acknowledge = isCallback(last) ? last : () => {};
-    const refusal = !mayTake()
-      ? new OrbitError('rate_limited', { limit: perSecond })
-      : inbox.isFull
-        ? // This transport cannot stop reading one client.
-          new OrbitError('server_busy')
-        : event !== 'message'
-          ? new OrbitError('bad_request', { reason: WRONG_EVENT })
-          : null;
-    if (!refusal) {
-      inbox.push({ value, acknowledge }, 0);
-      return;
-    }
-    connection.send(errorFrame(refusal));
-    acknowledge();
-  });
-  return inbox;
-}
-
-/** Does not repeat the name that came: it may hold anything. */
-const WRONG_EVENT =
-  'there is one event, `message`; send the object with its `type` as the argument of that event';
-
-function isCallback(value: unknown): value is () => void {
-  return typeof value === 'function';
 }
 
 function connectError(error: OrbitError, refusal?: Refusal): ExtendedError {

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { CodexAccountStatus } from '../../src/protocol/codex-nouns.ts';
+import type { CodexAccountStatus } from '../../src/protocol/reply-nouns.ts';
 import { ioClient, type Received, type TestClient, wsClient } from '../support/clients.ts';
 import { type CodexHome, createCodexHome } from '../support/codex-home.ts';
 import { type FakeResponsesApi, startFakeResponsesApi } from '../support/fake-responses-api.ts';

@@ -1,6 +1,6 @@
 /** How much of its account's rate limits Codex has used: told by the engine and by rollouts, by the real binary. */
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { limitsFrom } from '../../src/providers/codex/limits.ts';
+import { limitsFrom } from '../../src/providers/codex/account.ts';
 import { RateLimits } from '../../src/runtime/handlers/usage.ts';
 import { type CodexDock, createSteered, openCodexDock } from '../support/codex-dock.ts';
 import { codexExec } from '../support/codex-exec.ts';

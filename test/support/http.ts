@@ -4,7 +4,7 @@
  */
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { CODES } from '../../src/errors.ts';
-import { openApiDocument } from '../../src/protocol/openapi.ts';
+import { openApiDocument } from '../../src/protocol/documents.ts';
 
 type Json = Record<string, unknown>;
 

@@ -15,9 +15,8 @@ import {
   type ReplyTo,
   type SessionView,
 } from '../../src/client/index.ts';
-
-import type { CodexModelOption as Model } from '../../src/protocol/codex-nouns.ts';
 import type { ImageInput, Question } from '../../src/protocol/nouns.ts';
+import type { CodexModelOption as Model } from '../../src/protocol/reply-nouns.ts';
 import { imported, isImported } from './imported.ts';
 import { hello, inboxed, isOnline, selected } from './model.ts';
 import { SERVER_URL } from './places.ts';

@@ -1,15 +1,20 @@
 /**
- * The account that Codex uses: who is signed in, and the one login that may be under way. Whatever changes
- * it, we, a browser or the engine itself, is heard from the engine and told to the list's room.
+ * The account that Codex uses: who is signed in, the one login that may be under way, and how much of its limits is
+ * used. Whatever changes it, we, a browser or the engine itself, the engine reports it, and the list's room gets it.
  */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OrbitError } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
-import type { CodexAccountStatus, CodexLoginCancelStatus } from '../../protocol/codex-nouns.ts';
+import type {
+  CodexAccountStatus,
+  CodexLoginCancelStatus,
+  RateLimit,
+} from '../../protocol/reply-nouns.ts';
 import type { Account, ServerPort } from '../provider.ts';
 import { accountOnDisk, accountStatus, unknownAccount } from './catalog.ts';
 import type { Engine } from './engine/engine.ts';
+import { type Json, number, object, string } from './rollouts/rollout-items.ts';
 
 interface AccountDeps {
   engine: Engine;
@@ -232,4 +237,59 @@ function failed(
 ): OrbitError {
   const words = cause instanceof OrbitError ? cause.details.reason : (cause as Error).message;
   return new OrbitError(code, { reason: String(words) }, { cause });
+}
+
+/* How much of its limits is used, as engine and rollouts report it with every answer of a model. */
+
+/** Tells what an engine says of the account's limits. */
+export function followLimits(
+  engine: Pick<Engine, 'onReport'>,
+  port: Pick<ServerPort, 'tellLimits'>,
+): void {
+  engine.onReport((report) => {
+    if (report.method !== 'account/rateLimits/updated') return;
+    port.tellLimits(limitsFrom(report.params.rateLimits, Date.now()));
+  });
+}
+
+/**
+ * The windows of a snapshot: the engine writes its names in camel case, a rollout in snake case. A window that is left
+ * out is one that nothing new is known of.
+ *
+ * @param atMs  when it was told, ms since 1970
+ */
+export function limitsFrom(snapshot: unknown, atMs: number): RateLimit[] {
+  const told = object(snapshot);
+  if (told === null) return [];
+  const limit = textOf(told, 'limitName', 'limit_name') ?? textOf(told, 'limitId', 'limit_id');
+  const at = new Date(atMs).toISOString();
+  return ['primary', 'secondary'].flatMap((name) => {
+    const window = object(told[name]);
+    const used = window && countOf(window, 'usedPercent', 'used_percent');
+    if (window === null || used === null) return [];
+    const resets = countOf(window, 'resetsAt', 'resets_at');
+    return [
+      {
+        provider: 'codex',
+        limit: limit ?? 'codex',
+        window_minutes: minutesOf(window),
+        used_percent: Math.max(0, used),
+        resets_at: resets === null ? null : new Date(resets * 1000).toISOString(),
+        at,
+      },
+    ];
+  });
+}
+
+function minutesOf(window: Json): number | null {
+  const minutes = countOf(window, 'windowDurationMins', 'window_minutes');
+  return minutes === null || minutes < 0 ? null : Math.floor(minutes);
+}
+
+function textOf(from: Json, ...names: string[]): string | null {
+  return names.map((name) => string(from[name])).find((text) => text !== null) ?? null;
+}
+
+function countOf(from: Json, ...names: string[]): number | null {
+  return names.map((name) => number(from[name])).find((value) => value !== null) ?? null;
 }

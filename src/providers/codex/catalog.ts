@@ -12,11 +12,10 @@ import type {
   McpStartupStatus,
   SkillMetadata,
   SkillsListEntry,
-} from '../../protocol/codex-nouns.ts';
+} from '../../protocol/reply-nouns.ts';
 import type { TransientSessionMessage } from '../../protocol/server.ts';
 import type { ServerPort } from '../provider.ts';
 import type { Engine } from './engine/engine.ts';
-import { limitsFrom } from './limits.ts';
 import type { GetAuthStatusResponse } from './protocol/generated/GetAuthStatusResponse.ts';
 import type { Resource } from './protocol/generated/Resource.ts';
 import type { ResourceTemplate } from './protocol/generated/ResourceTemplate.ts';
@@ -230,17 +229,6 @@ export function followEngine(deps: EngineNotificationDeps): void {
     for (const session_id of port.threads.sessions()) {
       port.send({ type: 'skills_update_available', session_id });
     }
-  });
-}
-
-/** Tells what an engine says of the account's limits. */
-export function followLimits(
-  engine: Pick<Engine, 'onReport'>,
-  port: Pick<ServerPort, 'tellLimits'>,
-): void {
-  engine.onReport((report) => {
-    if (report.method !== 'account/rateLimits/updated') return;
-    port.tellLimits(limitsFrom(report.params.rateLimits, Date.now()));
   });
 }
 

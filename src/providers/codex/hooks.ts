@@ -13,25 +13,26 @@ import type { HookReading } from '../provider.ts';
 import type { HookReceipt } from '../reports.ts';
 
 /**
- * Reads a hook of Codex; null for one that is not its own, and for threads that a connector of ours holds.
+ * Reads hooks of Codex; null for one that is not its own, and for threads that a connector of ours holds.
  *
  * @param homes  real and given paths of Codex homes
  */
-export function readCodexHook(
-  hook: Hook,
+export function createHookReader(
   homes: readonly string[],
   isHeldByUs: (threadId: string) => boolean,
-): HookReading | null {
-  if (!isOfCodex(hook, homes) || isHeldByUs(hook.session_id)) return null;
-  return {
-    role: 'beside',
-    replaces: false,
-    promptId: turnOf(hook) ?? undefined,
-    answer: null,
-    // Codex names none.
-    processOf: () => null,
-    event: (receipt) => eventOf(hook, receipt),
-    session: (at) => sessionOf(hook, at),
+): (hook: Hook) => HookReading | null {
+  return (hook) => {
+    if (!isOfCodex(hook, homes) || isHeldByUs(hook.session_id)) return null;
+    return {
+      role: 'beside',
+      replaces: false,
+      promptId: turnOf(hook) ?? undefined,
+      answer: null,
+      // Codex names none.
+      processOf: () => null,
+      event: (receipt) => eventOf(hook, receipt),
+      session: (at) => sessionOf(hook, at),
+    };
   };
 }
 

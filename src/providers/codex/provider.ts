@@ -19,22 +19,14 @@ import type {
   Threads,
 } from '../provider.ts';
 import type { TranscriptPort, Transcripts } from '../reports.ts';
-import { createAccount } from './account.ts';
-import {
-  allPages,
-  followEngine,
-  followLimits,
-  mcpInventory,
-  modelOption,
-  skillsEntry,
-} from './catalog.ts';
+import { createAccount, followLimits } from './account.ts';
+import { allPages, followEngine, mcpInventory, modelOption, skillsEntry } from './catalog.ts';
 import { codexHomeOf } from './engine/binary.ts';
 import type { Engine } from './engine/engine.ts';
-import { createEngines, type EngineMode, type Engines } from './engines.ts';
-import { readCodexHook } from './hooks.ts';
+import { createEngines, type Daemons, type EngineMode, type Engines } from './engines.ts';
+import { createHookReader } from './hooks.ts';
 import { createNamer } from './naming.ts';
 import type { RolloutWatch, RolloutWatchOptions } from './rollouts/rollout-watch.ts';
-import type { Daemons } from './shared.ts';
 import { CAPABILITIES, CodexSession } from './thread/connector.ts';
 import { messageFrom } from './thread/items.ts';
 import {
@@ -87,7 +79,7 @@ export function createCodexProvider(deps: CodexProviderDeps): Provider {
       return account;
     },
     namer,
-    readHook: (hook) => readCodexHook(hook, homes, isHeldByUs),
+    readHook: createHookReader(homes, isHeldByUs),
     takesWords: false,
     past: homes.length === 0 ? null : pastThreads(homes),
     async watch(port) {

@@ -6,8 +6,13 @@
 import type { Rights } from '../../access.ts';
 import type { OrbitError } from '../../errors.ts';
 import { encode } from '../../protocol/encode.ts';
-import { SHARED_FIELDS, type StateChanges } from '../../protocol/nouns.ts';
-import type { ListMessage, ServerMessage, SessionMessage } from '../../protocol/server.ts';
+import type { StateChanges } from '../../protocol/nouns.ts';
+import {
+  type ListMessage,
+  type ServerMessage,
+  type SessionMessage,
+  SHARED_FIELDS,
+} from '../../protocol/server.ts';
 
 /** A message encoded once, however many read it. */
 export interface Frame {

@@ -10,15 +10,6 @@ import type { Sqlite } from '../database.ts';
 import type { Read, ReadResults } from '../items.ts';
 import { byteLength } from '../text.ts';
 import {
-  approvalFrame,
-  changesSince,
-  commentFrames,
-  messageFrame,
-  type Stamped,
-  type StampedChanges,
-  turnDiffFrame,
-} from './catch-up-frames.ts';
-import {
   MESSAGE_COLUMNS,
   type MessageRow,
   type OpenApprovalRow,
@@ -30,10 +21,17 @@ import { createJournalRead } from './journal.ts';
 import { COMMENT_COLUMNS, type CommentRow } from './reviews.ts';
 import { summaryFromRow } from './session-rows.ts';
 import {
+  approvalFrame,
+  changesSince,
+  commentFrames,
   createSnapshotRead,
+  messageFrame,
   SESSION_COLUMNS,
   SESSION_TABLES,
   type SessionRow,
+  type Stamped,
+  type StampedChanges,
+  turnDiffFrame,
 } from './snapshot.ts';
 
 /** More changed rows than this, and a snapshot is cheaper for client and server. */

@@ -1,15 +1,10 @@
 /**
- * Which field of the wire lives in which column of `sessions`, both ways, in one table each. Called by
- * rows.ts (facts to columns) and by the reads (rows to nouns). Adding a field? Here, a migration, and
- * `summaryFromRow`.
+ * Which field of the wire lives in which column of `sessions`, both ways, for rows.ts (facts to columns) and the reads
+ * (rows to nouns), and the statements of rows.ts. Adding a field? Here, a migration, and `summaryFromRow`.
  */
 import type { RunResult, Statement } from 'better-sqlite3';
-import {
-  type SessionSummary,
-  SHARED_FIELDS,
-  type StateChanges,
-  type TokenUsage,
-} from '../../protocol/nouns.ts';
+import type { SessionSummary, StateChanges, TokenUsage } from '../../protocol/nouns.ts';
+import { SHARED_FIELDS } from '../../protocol/server.ts';
 import type { Sqlite } from '../database.ts';
 import { stampToMs, storable } from '../text.ts';
 
@@ -129,28 +124,12 @@ export interface StoredMessage {
 }
 
 /** What a session has used. */
-interface Used {
+export interface Used {
   input_tokens: number;
   output_tokens: number;
   cache_read_tokens: number;
   cache_write_tokens: number;
   cost_usd: number;
-}
-
-/** What a session has used in all, as far as its provider counts that; null when it does not. */
-export function usedInAll(
-  usage: TokenUsage,
-): (Omit<Used, 'cost_usd'> & { cost_usd: number | null }) | null {
-  const { total_input_tokens, cost_usd } = usage;
-  if (total_input_tokens === undefined && cost_usd === undefined) return null;
-  const isCounted = total_input_tokens !== undefined;
-  return {
-    input_tokens: total_input_tokens ?? 0,
-    output_tokens: isCounted ? (usage.total_output_tokens ?? usage.output_tokens) : 0,
-    cache_read_tokens: usage.cache_read_tokens ?? 0,
-    cache_write_tokens: usage.cache_write_tokens ?? 0,
-    cost_usd: cost_usd ?? null,
-  };
 }
 
 /** The prepared statements of one connection. */

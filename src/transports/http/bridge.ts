@@ -111,12 +111,12 @@ function createOperations({ version, port, health: healthOf }: ServerFacts): Ope
       return { ...healthOf(), status: 'ok', port: port() };
     },
     async openapi() {
-      const { openApiDocument } = await import('../../protocol/openapi.ts');
+      const { openApiDocument } = await import('../../protocol/documents.ts');
       document ??= openApiDocument(version);
       return document;
     },
     async asyncapi() {
-      const { asyncApiDocument } = await import('../../protocol/asyncapi.ts');
+      const { asyncApiDocument } = await import('../../protocol/documents.ts');
       ofSocket ??= asyncApiDocument(version);
       return ofSocket;
     },

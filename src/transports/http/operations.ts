@@ -76,11 +76,8 @@ export const QUESTIONS: Omit<Operations, 'health' | 'openapi' | 'asyncapi'> = {
     }
   },
   async search({ ask, query: { q, session_id, ...numbers } }) {
-    const message = { type: 'search', query: q ?? '', ...given({ session_id }) } as const;
-    const { type: _, ...page } = await ask.one(
-      { ...message, ...numbersOf(numbers) },
-      'search_results',
-    );
+    const about = { query: q ?? '', ...given({ session_id }), ...numbersOf(numbers) };
+    const { type: _, ...page } = await ask.one({ type: 'search', ...about }, 'search_results');
     return page;
   },
   async getUsage({ ask, query: { utc_offset_minutes, ...about } }) {

@@ -5,7 +5,7 @@
 import type { RateLimit } from '../../../protocol/reply-nouns.ts';
 import type { TranscriptNews } from '../../reports.ts';
 import { FileTail, type TailPosition } from '../../shared/lines.ts';
-import { limitsFrom } from '../limits.ts';
+import { limitsFrom } from '../account.ts';
 import { RolloutParser, type RolloutReport } from './rollout.ts';
 import { firstLineOf, lookAt, type RolloutFile, type RolloutFiles } from './rollout-files.ts';
 import { RolloutNews } from './rollout-news.ts';
