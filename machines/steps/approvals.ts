@@ -41,6 +41,7 @@ export function approvalRequested(draft: Draft, event: Asked, edge: TurnEdge): v
   close(draft, (notice) => isNoticeOf(notice, event), 'cancelled', evidenceOf(event));
   if (event.server !== null && mayAsk(draft.before, event)) grantByElicitation(draft, event.server);
   if (!opens) return;
+  if (event.tool) closeSent(draft, toolUseId ?? event.request.id, event.tool);
   if (event.tool?.agentId) adoptAgent(draft, event.tool.agentId, 'unknown');
   else noteWork(draft, edge);
   const mayAnswer = event.isAwaited && isShownAtOnce(draft.context, event.tool);
@@ -99,7 +100,11 @@ export function attentionNoticed(
   const { length: stillOpen } = draft.context.approvals;
   if (!isTurnOpen || stillOpen > 0 || !isNewNotice(before, event.at)) return;
   if (!mayRun(before, null, event.at)) return;
-  const asker = before.tools.findLast((tool) => tool.agentId === null);
+  // What was decided already does not ask again, whether or not its end was told.
+  const isDecided = (id: string) => before.settled.some(({ toolUseId }) => toolUseId === id);
+  const asker = before.tools.findLast(
+    ({ agentId, toolUseId }) => agentId === null && !isDecided(toolUseId),
+  );
   open(draft, {
     request: event.request,
     tool: asker ? { agentId: null, name: asker.name, digest: asker.digest } : null,
@@ -258,6 +263,16 @@ export function correctSent(
     noteClosed(draft, settled.requestId, corrected.decision, corrected.evidence);
     return corrected;
   });
+}
+
+/** A terminal asks for one use of a thread at a time: the next one says that what was sent for it has arrived. */
+export function closeSent(draft: Draft, id: string, next: Omit<ToolUse, 'toolUseId'>): void {
+  const isBefore = ({ tool, toolUseId }: OpenApproval) =>
+    tool?.agentId === next.agentId &&
+    (isSameUse(tool, next) ? toolUseId !== null && id !== toolUseId : true);
+  const isOver = (asks: OpenApproval) =>
+    asks.sent !== undefined && asks.sent.at < draft.at && isBefore(asks);
+  if (!isDirect(draft.context.session)) close(draft, isOver, 'unknown', `later ${id}`);
 }
 
 /** Closes what waited for this very tool use: it ran or was refused, so it was answered. */

@@ -7,6 +7,7 @@ import {
   close,
   closeByTool,
   closeEarlier,
+  closeSent,
   correctByOutcome,
   correctByRun,
   correctSent,
@@ -46,6 +47,7 @@ export function toolStarted(draft: Draft, event: EventOf<'tool.started'>, edge: 
   if (mayRun(draft.before, tool.agentId, event.at)) {
     if (tool.agentId !== null) adoptAgent(draft, tool.agentId, event.agentType ?? 'unknown');
     else noteWork(draft, edge);
+    closeSent(draft, tool.toolUseId, tool);
     addTool(draft, { ...tool, ...messageOf(event) });
     bindToTool(draft, tool);
   } else remember(draft, { ...tool, ...messageOf(event) }, false);

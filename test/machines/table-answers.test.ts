@@ -12,6 +12,7 @@ import {
   over,
   prompted,
   report,
+  requestOf,
   settled,
   stopped,
   toolBegan,
@@ -112,6 +113,16 @@ describe('whether a client may answer', () => {
     expect(sent.context().approvals[0]?.request.decision_sent).toBe('approved');
   });
 
+  it('a request that the registry told first, though the tool before has no end yet', () => {
+    const waits = report(5, 'witness.waiting', {
+      ...{ witness: 'registry', kind: 'permission', request: requestOf('notice') },
+    });
+    const next = { ...asked(6, 'r2', 't2'), isAwaited: true } as SessionEvent;
+    const scene = stage([...ASKED, busy(4), waits, next]);
+    expect(scene.context().approvals.map(({ request }) => request.id)).toEqual(['r2']);
+    expect(refusalOf(scene.snapshot(), decided(9, 'approved', 'r2'))).toBeNull();
+  });
+
   it('the end of a wait is news only where a hook waited', () => {
     expect(stage(ASKED).can(left(9))).toBe(true);
     expect(stage([...ASKED, decided(4)]).can(left(9))).toBe(true);
@@ -151,6 +162,19 @@ describe('a decision on its way', () => {
       [opened('r1'), delta({ pending_approval: { id: 'r1' } as never })],
     ],
   ]);
+
+  it('has arrived when the same thread asks for another tool, and not by what was before or is the same', () => {
+    const open = (event: SessionEvent) => {
+      const { approvals } = stage([...ASKED, decided(4), agentBegan(5, 'a1'), event]).context();
+      return approvals.map(({ request }) => request.id);
+    };
+    expect(open(asked(6, 'r2', 't2'))).toEqual(['r2']);
+    expect(open(asked(3.5, 'r2', 't2'))).toEqual(['r1', 'r2']);
+    expect(open(asked(6, 'r2', 't2@a1'))).toEqual(['r1', 'r2']);
+    expect(open(asked(6, 'r1', 't1'))).toEqual(['r1']);
+    expect(open(toolBegan(3.5, 't2'))).toEqual(['r1']);
+    expect(open(toolBegan(6, 't2', { digest: 'input of t1' }))).toEqual([]);
+  });
 
   it('leaves nothing of the hook in a request that only the terminal can answer', () => {
     for (const end of [left(5), restarted(5)]) {
@@ -209,6 +233,12 @@ describe('what became of a decision', () => {
       'abort',
       [idle(5)],
       [['abort', 'client, registry: witness.idle']],
+    ],
+    [
+      'it was denied, and the agent went on to another tool',
+      'denied',
+      [toolBegan(6, 't2')],
+      [['denied', 'client, later t2']],
     ],
     [
       'it was denied and the turn stopped, which the transcript words like an Esc of the person',

@@ -50,7 +50,8 @@ test('words that are written while it works reach the model at the end of the tu
   const claude = await stage.openClaude();
   await claude.say('say one');
   const session = await person.session();
-  const first = await write(person, session, 'please water the plants');
+  // Refused until a process of the session is known: nothing promises before that they ever arrive.
+  const first = await vi.waitFor(() => write(person, session, 'please water the plants'), 10_000);
   const second = await write(person, session, 'and the lawn');
   const third = await write(person, session, 'and the roof');
   person.client.send({ type: 'withdraw_message', session_id: session, message_id: third });
