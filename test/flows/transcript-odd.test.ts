@@ -125,6 +125,20 @@ it('a line that is nested too deep to be stored holds up nothing', async () => {
   expect(warned(path)).toHaveLength(1);
 });
 
+it('a kind of line that is not known is warned of once, whichever file brings it', async () => {
+  const odd = (uuid: string) => `${JSON.stringify({ type: 'hologram', uuid })}\n`;
+  const paths = ['odd-1', 'odd-2'].map((id) => pathOf(`${id}.jsonl`));
+  for (const path of paths) {
+    writeFileSync(path, odd('h') + said('a', 'seen') + odd('i'));
+    const id = path.includes('odd-1') ? 'odd-1' : 'odd-2';
+    await open(id, path);
+    await vi.waitFor(() => expect(texts(id)).toEqual(['seen']), SOON);
+  }
+  expect(paths.flatMap(warned)).toEqual([
+    'has lines of a kind that is not known (hologram): they are passed over',
+  ]);
+});
+
 it('a session that no hook told is found by its id', async () => {
   const path = pathOf('found.jsonl');
   appendFileSync(path, said('a', 'found'));

@@ -107,6 +107,24 @@ describe('a session in a terminal', () => {
     expect(tail?.offset).toBe(readFileSync(path).length);
   });
 
+  it('says of a command in the background what the model was given, where its hook says nothing', async () => {
+    const { prompt, toolStarts, toolEnds } = scriptOf('behind');
+    const path = fileOf('behind');
+    const of = (hook: object) => ({ ...hook, transcript_path: path, prompt_id: 'p1' }) as never;
+    await deliver(server.url, of(prompt('Go', 'p1')));
+    await deliver(server.url, of(toolStarts('t1')));
+    await deliver(server.url, of(toolEnds('t1', '')));
+    expect(conversation('behind').at(-1)?.tool_output).toBe('');
+    const words = 'Command running in background with ID: b1';
+    const content = [{ type: 'tool_result', tool_use_id: 't1', content: words }];
+    const toolUseResult = { stdout: '', stderr: '', backgroundTaskId: 'b1' };
+    const use = { type: 'tool_use', id: 't1', name: 'Bash', input: { command: 'ls' } };
+    const ended = { ...base('u1'), type: 'user', toolUseResult, message: { content } };
+    appendFileSync(path, said('a1', 'm1', use) + line(ended));
+    const isSaid = () => expect(conversation('behind').at(-1)?.tool_output).toBe(words);
+    await vi.waitFor(isSaid, { timeout: 15_000, interval: 20 });
+  });
+
   it('shows the branch that lives after its person went back, also after a restart', async () => {
     const path = fileOf('back');
     const asked = (uuid: string, parentUuid: string | null, content: string) =>

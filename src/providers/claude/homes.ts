@@ -103,6 +103,11 @@ export async function listAgentFiles(
   return found;
 }
 
+/** Names of the folders in a folder; links are none. */
+export async function foldersIn(path: string): Promise<string[]> {
+  return (await entries(path)).flatMap((entry) => (entry.isDirectory() ? entry.name : []));
+}
+
 async function entries(folder: string) {
   const opened = await orNull(opendir(folder));
   if (opened === null) return [];

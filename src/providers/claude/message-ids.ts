@@ -69,6 +69,11 @@ export class TranscriptIds {
     return idOfWords({ session_id: this.#sessionId, prompt_id, by: 'user', content: '' });
   }
 
+  /** Whether the prompt of this id was told: what comes under it later is none. */
+  hasPrompt(prompt_id: string | null): boolean {
+    return prompt_id !== null && prompt_id === this.#prompt;
+  }
+
   /** A command of the CLI, which becomes a prompt when the model answers to it. */
   ofCommand(report: TranscriptReport): string {
     const { turn } = report;

@@ -1,10 +1,17 @@
-/** What the pieces of a transcript line mean: texts of a user, results of tools, tokens. Pure functions. */
+/** What the pieces of a transcript line mean: texts of a user, images, tokens. Pure functions. */
 import { stripVTControlCharacters } from 'node:util';
 import type { Message } from '../../protocol/nouns.ts';
-import type { KeepImage, ReportedImage, Tokens, ToolOutcome } from '../reports.ts';
+import type { KeepImage, ReportedImage, Tokens, TranscriptReport } from '../reports.ts';
 
 /** A parsed JSON object of unknown shape. */
 export type Json = Readonly<Record<string, unknown>>;
+
+/** What a line brings, before it is said where it stands. */
+export type What = TranscriptReport extends infer R
+  ? R extends TranscriptReport
+    ? Omit<R, 'witness' | 'sessionId' | 'stamp' | 'key' | 'agent' | 'message' | 'turn'>
+    : never
+  : never;
 
 /** What text that stands as a user's is in truth. Null: housekeeping, to be left out. */
 export type UserText =
@@ -123,64 +130,6 @@ export function imagesOf(blocks: readonly Json[]): ReportedImage[] {
     if (source === null || typeof source.data !== 'string') return [];
     return { mediaType: string(source.media_type) ?? 'image/png', data: source.data };
   });
-}
-
-/** How a tool use ended, from its result block and the line around it. */
-export interface ToolEnding {
-  outcome: ToolOutcome;
-  text: string;
-  images: ReportedImage[];
-  result: unknown;
-  decidedBy: string | null;
-  words: string | null;
-  started: string | null;
-}
-
-const REFUSED_BY_PERSON = "The user doesn't want to proceed with this tool use";
-const WORDS_OF_REFUSAL = 'the user said:\n';
-const REFUSED_BY_RULE =
-  /^(?:Permission to use .* has been denied|Permission for this tool use was denied|.*haven't granted it yet)/s;
-
-/** Reads a `tool_result` block. @param only  no other result stands in the line */
-export function readToolResult(line: Json, block: Json, only: boolean): ToolEnding {
-  const blocks = blocksOf(block.content);
-  const text = textOf(blocks);
-  // The structured result belongs to the line: with several blocks it cannot be told whose it is.
-  const result = only ? (line.toolUseResult ?? null) : null;
-  const decision = object(line.permissionDecision);
-  const said = text.startsWith(REFUSED_BY_PERSON) ? text.indexOf(WORDS_OF_REFUSAL) : -1;
-  const words = said === -1 ? null : text.slice(said + WORDS_OF_REFUSAL.length);
-  const outcome = outcomeOf(line, block, text, words !== null);
-  return {
-    outcome,
-    text,
-    images: imagesOf(blocks),
-    result,
-    decidedBy: string(decision?.source) ?? deciderOf(line, outcome, text),
-    words,
-    started: string(object(result)?.agentId),
-  };
-}
-
-function outcomeOf(line: Json, block: Json, text: string, hasWords: boolean): ToolOutcome {
-  if (object(line.permissionDecision)?.decision === 'reject') return 'refused';
-  if (line.toolDenialKind === 'permission-rule') return 'refused';
-  if (line.toolDenialBeforeRun === true || hasWords) return 'refused';
-  // Versions with this mark leave out "before the run" when an allowed tool was cut off.
-  if (line.toolDenialKind === 'user-rejected') return 'interrupted';
-  if (block.is_error !== true) {
-    return object(line.toolUseResult)?.interrupted === true ? 'interrupted' : 'done';
-  }
-  if (line.toolUseResult === 'User rejected tool use' || text.startsWith(REFUSED_BY_PERSON)) {
-    return 'refused_or_interrupted';
-  }
-  return REFUSED_BY_RULE.test(text) ? 'refused' : 'failed';
-}
-
-function deciderOf(line: Json, outcome: ToolOutcome, text: string): string | null {
-  if (outcome !== 'refused') return null;
-  if (line.toolDenialKind === 'user-rejected') return 'user_reject';
-  return text.startsWith(REFUSED_BY_PERSON) ? 'user_reject' : 'rule';
 }
 
 /** The tokens of one answer; null when the message has none. */

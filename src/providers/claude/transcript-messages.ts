@@ -58,6 +58,8 @@ interface Named {
 
 /** More than stand between a tool use and its result. */
 const MAX_BEGUN = 512;
+/** What the model is given of a tool that printed nothing. */
+const SILENT = /^\(.* completed with no output\)$/;
 /** Messages whose place is remembered. */
 const MAX_PLACES = 4096;
 
@@ -259,10 +261,14 @@ export class TranscriptMessages {
     const response = report.result ?? [{ type: 'text', text }, ...images.map(blockOf)];
     const hook = { ...this.#hookOf(tool, use, agent), tool_response: response };
     const receipt = { at: timeOf(use.stamp) };
-    const make: MakeMessage = (keep) =>
-      outcome === 'done'
-        ? finishedToolMessage(hook, toolUseOf(hook), { ...receipt, keep }).message
-        : failedToolMessage(hook, toolUseOf(hook), { ...receipt, keep }, text).message;
+    const make: MakeMessage = (keep) => {
+      const kept = { ...receipt, keep };
+      if (outcome !== 'done') return failedToolMessage(hook, toolUseOf(hook), kept, text).message;
+      const { message } = finishedToolMessage(hook, toolUseOf(hook), kept);
+      // The structured result of a command in the background is empty; what the model was given says where it runs.
+      const isSilent = message.tool_output === '' && !message.images && !SILENT.test(text);
+      return isSilent ? { ...message, tool_output: text } : message;
+    };
     return { id: `${this.#sessionId}:${tool}`, make };
   }
 
@@ -282,6 +288,8 @@ export class TranscriptMessages {
    */
   #entered(report: ReportOf<'command.entered'>): Named | null {
     const { command, shell, turn } = report;
+    // Typed while the model works on a prompt: the answer is to that.
+    if (!shell && this.#ids.hasPrompt(turn)) return null;
     const id = shell ? this.#ids.ofPrompt(report, turn) : this.#ids.ofCommand(report);
     const message = this.#entry(report, id, shell ? 'shell' : 'user', command);
     const told = { id, make: () => message };

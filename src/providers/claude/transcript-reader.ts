@@ -8,6 +8,8 @@ export interface TranscriptBatch extends Omit<TailBatch, 'lines'> {
   reports: TranscriptReport[];
   /** Lines of this batch that were no JSON objects. */
   junk: number;
+  /** Kinds of lines and blocks that were passed over, as far as this file has brought them. */
+  unknown: ReadonlySet<string>;
 }
 
 /**
@@ -58,7 +60,8 @@ export class TranscriptReader {
     const restarted = cut ?? wasReplaced;
     if (cut !== null) this.#parser = new TranscriptParser(this.#sessionId, this.#agent);
     const reports = lines.flatMap((line) => this.#parser.line(line));
-    return { ...rest, restarted, reports, junk: this.#parser.junk - (cut === null ? before : 0) };
+    const junk = this.#parser.junk - (cut === null ? before : 0);
+    return { ...rest, restarted, reports, junk, unknown: this.#parser.unknown };
   }
 
   /** Feeds the lines before the stored position; tells when that position is not of this file any more. */

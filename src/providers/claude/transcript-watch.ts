@@ -3,8 +3,8 @@
  * and all of them every two seconds. What was read is handed on together with the position behind it, and
  * nothing more is read of a file before that is stored.
  */
-import { lstat, readdir } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { lstat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { type FSWatcher, watch } from 'chokidar';
 import type { SessionEvent } from '../../../machines/session-events.ts';
 import { systemCodeOf } from '../../exit.ts';
@@ -12,7 +12,7 @@ import { inodeOf } from '../../host/confined-file.ts';
 import type { FollowedSession, TranscriptNews, TranscriptPort, Transcripts } from '../reports.ts';
 import { isSafeId } from '../reports.ts';
 import { isStillAt, TailError, type TailPosition } from '../shared/lines.ts';
-import { allowedTranscript } from './homes.ts';
+import { allowedTranscript, foldersIn } from './homes.ts';
 import { TranscriptMessages, type TranscriptPiece } from './transcript-messages.ts';
 import { type TranscriptBatch, TranscriptReader } from './transcript-reader.ts';
 
@@ -48,6 +48,9 @@ interface Followed {
 /** Paths that were warned of and are remembered; more, and they are warned of again. */
 const MAX_WARNED = 1_000;
 
+/** Unknown kinds that are warned of: junk may name any number. */
+const MAX_UNKNOWN = 50;
+
 const EVERY_MS = 2000;
 /** After a search in vain every hook of the session would search again: a pause, twice as long each time, ms. */
 const FIRST_PAUSE_MS = 50;
@@ -63,6 +66,7 @@ export class TranscriptWatch implements Transcripts {
   readonly #followed = new Map<string, Followed>();
   readonly #byPath = new Map<string, string>();
   readonly #warned = new Set<string>();
+  readonly #unknown = new Set<string>();
   readonly #timer: NodeJS.Timeout;
   #watcher: FSWatcher | null = null;
   #closed = false;
@@ -279,10 +283,18 @@ export class TranscriptWatch implements Transcripts {
     }
   }
 
-  #warnOfLines(path: string, { skipped, junk }: TranscriptBatch): void {
+  #warnOfLines(path: string, { skipped, junk, unknown }: TranscriptBatch): void {
     const [first] = skipped;
     if (first) this.#warn(path, `has a line of ${first.bytes} bytes, which is passed over`);
     if (junk > 0) this.#warn(path, 'has lines that cannot be read, which are passed over');
+    for (const kind of unknown) {
+      // Once for each kind, whichever file brings it: a newer version writes it into all of them.
+      if (this.#unknown.has(kind) || this.#unknown.size >= MAX_UNKNOWN) continue;
+      this.#unknown.add(kind);
+      const name = kind.slice(0, 100);
+      const reason = `has lines of a kind that is not known (${name}): they are passed over`;
+      this.#options.onWarning(path, reason);
+    }
   }
 
   #warnOfSilence(error: unknown): void {
@@ -331,15 +343,5 @@ async function lookAt(path: string) {
   } catch (error) {
     if (systemCodeOf(error) === 'ENOENT') return null;
     throw error;
-  }
-}
-
-async function foldersIn(path: string): Promise<string[]> {
-  try {
-    const entries = await readdir(path, { withFileTypes: true });
-    return entries.flatMap((entry) => (entry.isDirectory() ? basename(entry.name) : []));
-  } catch (error) {
-    if (systemCodeOf(error) === null) throw error;
-    return [];
   }
 }

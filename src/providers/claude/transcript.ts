@@ -10,24 +10,19 @@ import {
   type Json,
   number,
   object,
-  originOf,
   ownBlocks,
   readCommand,
-  readToolResult,
   readUserText,
   string,
-  type ToolEnding,
   textOf,
   tokensOf,
   type UserText,
+  type What,
 } from './transcript-content.ts';
+import { unknownIn } from './transcript-kinds.ts';
+import { attached, queueChange } from './transcript-queue.ts';
+import { namesOfDocuments, readToolResult, type ToolEnding } from './transcript-results.ts';
 import { TranscriptTree } from './transcript-tree.ts';
-
-type What = TranscriptReport extends infer R
-  ? R extends TranscriptReport
-    ? Omit<R, 'witness' | 'sessionId' | 'stamp' | 'key' | 'agent' | 'message' | 'turn'>
-    : never
-  : never;
 
 /** Answers whose tokens are remembered: the lines of one answer stand close together. */
 const REMEMBERED_ANSWERS = 64;
@@ -42,6 +37,8 @@ const NO_RESPONSE = 'No response requested.';
 export class TranscriptParser {
   /** Lines that were no JSON object, or one of too much structure: torn by a crash, or junk. */
   junk = 0;
+  /** Kinds of lines and blocks that are not known and were passed over, each once: they may hold words. */
+  readonly unknown = new Set<string>();
   readonly #sessionId: string;
   readonly #agent: string | null;
   readonly #tree = new TranscriptTree();
@@ -77,6 +74,7 @@ export class TranscriptParser {
     if (line.type === 'user' && !this.#isAside(line)) {
       this.#turn = string(line.promptId) ?? this.#turn;
     }
+    for (const kind of unknownIn(line)) this.unknown.add(kind);
     const found = this.#read(line);
     const rewound = uuid === null ? [] : this.#grow(uuid, line, found);
     return this.#sign(line, uuid, [...rewound, ...found]);
@@ -109,7 +107,8 @@ export class TranscriptParser {
       const decidedBy = ending.decidedBy ?? this.#deciderOf(tool, ending);
       return [{ what: 'tool.ended', tool, ...ending, decidedBy }];
     });
-    const text = textOf(ownBlocks(blocks));
+    const own = ownBlocks(blocks);
+    const text = [textOf(own), ...namesOfDocuments(own)].filter((part) => part !== '').join('\n');
     const images = imagesOf(blocks);
     if (text !== '' || images.length > 0) found.push(...this.#words(line, text, images));
     const mode = string(line.permissionMode);
@@ -312,45 +311,6 @@ function system(line: Json): What[] {
     default:
       return [];
   }
-}
-
-function attached(attachment: Json | null): What[] {
-  if (attachment?.type !== 'hook_additional_context') return queuedWords(attachment);
-  if (attachment.hookEvent !== 'Stop' || !Array.isArray(attachment.content)) return [];
-  const text = attachment.content.filter((one) => typeof one === 'string').join('\n');
-  return [{ what: 'hook.words', text }];
-}
-
-/** Words that were typed while the session worked and that the model got within a turn. */
-function queuedWords(attachment: Json | null): What[] {
-  if (attachment?.type !== 'queued_command') return [];
-  const blocks = blocksOf(attachment.prompt);
-  const marks = { origin: attachment.origin, isMeta: attachment.isMeta };
-  const meaning = readUserText(marks, textOf(blocks));
-  const images = imagesOf(blocks);
-  const isNotice = attachment.commandMode === 'task-notification';
-  const kind = originOf(attachment.origin) ?? (isNotice ? 'task-notification' : 'human');
-  if (meaning === null) return [];
-  if (meaning.what !== 'text') return [meaning];
-  if (kind !== 'human') return [{ what: 'notice', origin: kind, text: meaning.text }];
-  const { text } = meaning;
-  return [{ what: 'user.text', text, images, prompt: null, by: 'person', queued: true }];
-}
-
-const QUEUE_CHANGES: Readonly<Record<string, 'added' | 'taken' | 'removed'>> = {
-  enqueue: 'added',
-  dequeue: 'taken',
-  remove: 'removed',
-  popAll: 'removed',
-};
-
-function queueChange(line: Json): What[] {
-  const operation = string(line.operation) ?? '';
-  const text = string(line.content);
-  // What the CLI queues for itself is not the person's.
-  if (text !== null && readUserText({}, text)?.what === 'notice') return [];
-  const change = Object.hasOwn(QUEUE_CHANGES, operation) ? QUEUE_CHANGES[operation] : undefined;
-  return change === undefined ? [] : [{ what: 'queue.changed', change, text }];
 }
 
 function parse(text: string): Json | null {

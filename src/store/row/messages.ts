@@ -182,7 +182,8 @@ function missingIn(stored: StoredMessage, message: Message, origin: string): Mes
     changes.content = content;
   }
   const isCut = stored.tool_output?.endsWith(CUT_SIGN) === true && isTranscript;
-  const isUnknown = stored.tool_output === null || stored.tool_output === NO_RESULT;
+  const isEmpty = stored.tool_output === '' && isTranscript && message.tool_output !== '';
+  const isUnknown = stored.tool_output === null || stored.tool_output === NO_RESULT || isEmpty;
   if (message.tool_output !== null && (isUnknown || isCut)) {
     const output = storable(message.tool_output);
     if (output !== stored.tool_output) changes.tool_output = output;
