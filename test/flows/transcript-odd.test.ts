@@ -125,7 +125,7 @@ it('a line that is nested too deep to be stored holds up nothing', async () => {
   expect(warned(path)).toHaveLength(1);
 });
 
-it('a session that no hook told is found by its id', async () => {
+it('a session that no hook reported is found by its id', async () => {
   const path = pathOf('found.jsonl');
   appendFileSync(path, said('a', 'found'));
   await deliver(server.url, scriptOf('found').prompt('Go', 'p'));

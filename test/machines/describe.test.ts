@@ -132,7 +132,7 @@ describe('the description of a machine', () => {
     ]);
   });
 
-  it('tells internal, targetless and self transitions apart', () => {
+  it('distinguishes internal, targetless and self transitions', () => {
     const { edges } = describeMachine(kitchen());
     const of = (event: string) => edges.find((edge) => edge.event === event);
     expect(of('alarm.*')).toMatchObject({ internal: true, targetless: false, self: false });

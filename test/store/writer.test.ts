@@ -159,7 +159,7 @@ describe('a writer', () => {
     await writer.close();
   });
 
-  test('that ends without a word is told too, and keeps nobody waiting', async () => {
+  test('that ends without a word is reported too, and keeps nobody waiting', async () => {
     const thread = once(process, 'worker');
     const writer = await openTestWriter(tempPaths());
     const crash = new Promise<Error>((resolve) => writer.onCrash(resolve));
