@@ -96,7 +96,7 @@ function openLedger(
     writer: { submit: (item, done) => submit(item as EventItem, done) },
     rooms: { publish: nothing },
     ring: { push: nothing, since: () => null, drop: nothing },
-    listFeed: { hear: nothing, hold: () => nothing },
+    listFeed: { take: nothing, hold: () => nothing },
     release: nothing,
     refresh: nothing,
     settled: nothing,

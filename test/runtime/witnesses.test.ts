@@ -35,7 +35,7 @@ function brokenRuntime() {
         pending.settle(null);
       },
     },
-    heard: () => {},
+    reported: () => {},
     clock: createStampClock(),
     lookUpBranch: () => {},
     log: SILENT_LOGGER,
