@@ -49,6 +49,17 @@ describe('the timeline of a journal', () => {
     expect(spans.find(({ row }) => row === 'request')?.text).toBe('exec');
   });
 
+  it('does not count the notice of a request as a second one', () => {
+    const builder = createTimelineBuilder(redactText);
+    builder.add(asking(1, 'r1'));
+    const notice = JSON.parse(asking(2, 'notice').event) as { type: string; request: object };
+    builder.add(row(2, { ...notice, type: 'attention.noticed', kind: 'permission' }, 'permission'));
+    const requests = builder
+      .view({ first: 1, last: 2 })
+      .spans.filter((span) => span.row === 'request');
+    expect(requests.map(({ seq }) => seq)).toEqual([1]);
+  });
+
   it('is read on where it ended, and says the same as one that is read whole', async () => {
     const stage = await openStage();
     await stage.take(...sessionWithPermission('s1').slice(0, 4));
