@@ -60,6 +60,14 @@ describe('the timeline of a journal', () => {
     expect(requests.map(({ seq }) => seq)).toEqual([1]);
   });
 
+  it('says that it is cut as soon as one event is gone', () => {
+    const builder = createTimelineBuilder(redactText);
+    builder.add(asking(2, 'r1'));
+    expect(builder.view({ first: 2, last: 2 }).cut).toBe(true);
+    expect(builder.view({ first: 1, last: 2 }).cut).toBe(false);
+    expect(builder.view({ first: 0, last: 0 }).cut).toBe(false);
+  });
+
   it('is read on where it ended, and says the same as one that is read whole', async () => {
     const stage = await openStage();
     await stage.take(...sessionWithPermission('s1').slice(0, 4));

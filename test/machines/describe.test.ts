@@ -156,6 +156,12 @@ describe('the description of a machine', () => {
     expect(targeted).toBeGreaterThan(45);
   });
 
+  it('names an action that is a function by its name, and one without a name as inline', () => {
+    const ring = () => {};
+    const machine = createMachine({ id: 'one', entry: [ring, (() => () => {})()] });
+    expect(describeMachine(machine).states[0]?.entry).toEqual(['ring', 'inline']);
+  });
+
   it('gives every edge an id of its own that another process would give it too', () => {
     for (const machine of [sessionMachine, supervisorMachine, kitchen()]) {
       const ids = describeMachine(machine).edges.map(({ id }) => id);
