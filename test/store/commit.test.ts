@@ -57,6 +57,26 @@ describe('one item', () => {
     expect(sequences).toEqual([0, 1]);
   });
 
+  test('leaves of a message what a change does not name, and images where it names none', () => {
+    const store = openStore();
+    const images = [{ input_type: 'url', value: 'https://x/y.png' }] as const;
+    store.one(created('s'));
+    store.one(event('s', [appended('s', 'a', { images: [...images], duration_ms: 1500 })]));
+    const change = (changes: object) =>
+      event('s', [
+        { type: 'message_updated', session_id: 's', message_id: 'a', changes } as unknown as Fact,
+      ]);
+    store.one(change({ images: [] }));
+    store.one(change({ is_error: true }));
+    expect(store.snapshot('s').messages).toMatchObject([
+      { content: 'words of a', images, duration_ms: 1500, is_error: true },
+    ]);
+    store.one(change({ content: 'other', is_error: false, duration_ms: 2500 }));
+    expect(store.snapshot('s').messages).toMatchObject([
+      { content: 'other', images, duration_ms: 2500, is_error: false },
+    ]);
+  });
+
   test('keeps the head of a text that is too long to store', () => {
     const store = openStore();
     store.one(created('s'));
