@@ -234,6 +234,25 @@ describe('closing', () => {
     ]);
   });
 
+  test('gives up on storage that goes on failing, and what it gives up was never acknowledged', async () => {
+    const paths = tempPaths();
+    const writer = await openTestWriter(paths);
+    await submitted(writer, created('s'));
+    const foreign = new Database(paths.database);
+    foreign.exec('BEGIN EXCLUSIVE');
+    let isAcknowledged = false;
+    writer.submit(event('s', [appended('s', 'm')], { key: 'k' }), () => {
+      isAcknowledged = true;
+    });
+    await writer.close();
+    foreign.exec('ROLLBACK');
+    foreign.close();
+    expect(isAcknowledged).toBe(false);
+    expect(isLocked(paths.lock)).toBe(false);
+    const { snapshot } = openStore(paths);
+    expect(snapshot('s').message_count).toBe(0);
+  });
+
   test('after a stop that was not clean, the next writer says so', async () => {
     const paths = tempPaths();
     openStore(paths).database.close();
