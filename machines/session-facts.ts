@@ -103,7 +103,7 @@ export interface MessagesDropped {
 }
 
 /**
- * A change of a message that every better report wins over, whichever comes first: it is stored and told, without this
+ * A change of a message that every better report wins over, whichever comes first: it is stored and sent, without this
  * mark, only where the message has no output yet.
  */
 export type WeakUpdate = Extract<SessionMessage, { type: 'message_updated' }> & { isWeak: true };

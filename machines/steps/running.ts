@@ -72,7 +72,7 @@ export function cutOffTools(draft: Draft, reason: string): void {
 }
 
 /**
- * A prompt follows: of the tool uses before it that no source has told the end of, none goes on. They were denied or cut
+ * A prompt follows: of the tool uses before it whose end no source has reported, none goes on. They were denied or cut
  * off by a key, or their process was killed.
  */
 export function closeTools(draft: Draft): void {

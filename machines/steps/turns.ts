@@ -60,7 +60,7 @@ export function turnStarted(draft: Draft, event: EventOf<'turn.started'>, edge: 
     evidenceOf(event),
   );
   dropTools(draft, (tool) => tool.agentId === null && isOpenAt(tool, event.at));
-  // A command of a session that we steer may outlive its turn, and its connector tells its end.
+  // A command of a session that we steer may outlive its turn, and its connector reports its end.
   if (!isDirect(session)) closeTools(draft);
   cutOffCompaction(draft);
   draft.context.turn = { ...draft.context.turn, promptId: event.promptId, clearedAt: event.at };

@@ -179,7 +179,7 @@ export class Answers {
     this.#left(waiter);
   }
 
-  /** Only the terminal can answer now; told where the chart shows otherwise. */
+  /** Only the terminal can answer now; reported where the chart shows otherwise. */
   #left({ key, sessionId, requestId }: Pick<Waiter, 'key' | 'sessionId' | 'requestId'>): void {
     if (this.#isClosed) return;
     const live = this.#deps.peek(sessionId);
@@ -189,18 +189,18 @@ export class Answers {
     }
     const request = live ? requestIn(live, requestId) : undefined;
     if (request === undefined || !hasWaiter(request)) return;
-    this.#told(sessionId, this.#deps.tellLeft(sessionId, requestId));
+    this.#logFailure(sessionId, this.#deps.tellLeft(sessionId, requestId));
   }
 
   /** Words that did not reach their hook wait again. */
   #lost(live: LiveSession | null, key: string): void {
     const { words = [] } = live?.head.snapshot.context ?? {};
     if (live === null || !words.some(({ givenTo }) => givenTo === key)) return;
-    this.#told(live.id, this.#deps.tellLost(live.id, key));
+    this.#logFailure(live.id, this.#deps.tellLost(live.id, key));
   }
 
-  #told(session_id: string, told: Promise<void>): void {
-    told.catch((error: Error) =>
+  #logFailure(session_id: string, sent: Promise<void>): void {
+    sent.catch((error: Error) =>
       this.#deps.log.warn('answer.loss_not_stored', { session_id, error }),
     );
   }

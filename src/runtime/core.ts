@@ -73,7 +73,7 @@ export interface Core {
   lookUpBranch: LookUpBranch;
 }
 
-/** Puts the parts together and tells sessions whose connector ended with the last process. */
+/** Puts the parts together and sends an event to sessions whose connector ended with the last process. */
 export function createCore(deps: CoreDeps): Core {
   const { writer, providers, images, clock, log, witness } = deps;
   const rooms = createRooms();

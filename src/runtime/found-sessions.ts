@@ -2,7 +2,7 @@
  * What reports of watched files and processes mean to sessions, as events of the chart. Pure but for one lookup.
  *
  * Sessions that a file on disk shows to be going on somewhere: whose they are, and how they begin. Of such a session
- * nothing else is known at first; what is read of the file tells the rest.
+ * nothing else is known at first; the rest is read from the file.
  */
 import type { SessionEvent } from '../../machines/session-events.ts';
 import type { Session, Stamp } from '../../machines/session-types.ts';
@@ -31,7 +31,7 @@ export async function findOwner(
   return steered?.sessionId ?? threadId;
 }
 
-/** The session as the beginning of its file tells it. */
+/** The session as the beginning of its file describes it. */
 export function sessionOfFile(
   report: Found,
   { provider, at }: { provider: Session['provider']; at: Stamp },

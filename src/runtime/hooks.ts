@@ -32,7 +32,7 @@ interface HooksDeps {
   images: Pick<Images, 'keep'>;
   /** A hook has named one more process of the session, and that is stored. */
   named: (live: LiveSession) => void;
-  /** Looks up the branch of a directory and tells the session; runs beside. */
+  /** Looks up the branch of a directory and sends it to the session; runs beside. */
   lookUpBranch: (live: LiveSession) => void;
   log: Logger;
 }
@@ -137,7 +137,7 @@ export class Hooks {
   }
 
   /**
-   * Its session is told by another way, which may be slower: without it what the hook adds is about nothing. Its sender
+   * Its session is reported by another way, which may be slower: without it what the hook adds is about nothing. Its sender
    * does not wait, and nothing is kept of it: a restart in these seconds forgets it.
    */
   #visitLater(arrival: Arrival): Promise<void> {
@@ -152,7 +152,7 @@ export class Hooks {
     return Promise.resolve();
   }
 
-  /** Whether its process waits for an answer to what it reports: a client may give it as soon as it is told. */
+  /** Whether its process waits for an answer to what it reports: a client may give it as soon as it is shown. */
   #expect(
     { key, hook: { session_id: sessionId }, reading: { answer } }: Arrival,
     event: SessionEvent,
@@ -256,7 +256,7 @@ export class Hooks {
 }
 
 /**
- * Those that bear the session, where a hook names one more: its end is seen also where no registry file tells of it,
+ * Those that bear the session, where a hook names one more: its end is seen also where no registry file reports it,
  * and by a server that is started after it. What waited in the spool may name a pid that is another process now.
  */
 function newProcesses(
@@ -294,8 +294,8 @@ function eventOf(
     return kept;
   };
   const words = isAwaited ? 'asked' : takesWords ? 'able' : 'none';
-  const told = takesWords === null ? {} : ({ words } as const);
-  const event = reading.event({ at, key: key ?? at, keep, isAwaited, ...told });
+  const given = takesWords === null ? {} : ({ words } as const);
+  const event = reading.event({ at, key: key ?? at, keep, isAwaited, ...given });
   if (agentPid !== null) event.process = agentPid;
   if (reading.promptId !== undefined) event.promptId ??= reading.promptId;
   return { event, after: writes.length > 0 ? Promise.all(writes) : null };

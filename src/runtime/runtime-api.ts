@@ -110,7 +110,7 @@ export type Handlers<Tag extends ClientTag> = { [Each in Tag]: Handler<Each> };
 export interface Notifications {
   /** @param tokenId  of the asker's token: which device is his */
   state(tokenId: string | null): Promise<NotificationsMessage>;
-  /** A browser of the asker is told from now on. @throws OrbitError `invalid_argument` for an address that is not https */
+  /** A browser of the asker is notified from now on. @throws OrbitError `invalid_argument` for an address that is not https */
   subscribe(device: PushDevice): Promise<void>;
   unsubscribe(endpoint: string): Promise<void>;
   /** @param quiet  null: none */

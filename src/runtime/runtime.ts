@@ -40,16 +40,16 @@ export interface RuntimeDeps {
   images: Images;
   /** What commands of clients inherit. */
   env: Readonly<Record<string, string | undefined>>;
-  /** Who runs agents; each begins to tell what is not asked for. */
+  /** Who runs agents; each begins to report what is not asked for. */
   providers: Providers;
   log: Logger;
   version: string;
   clock?: StampClock;
   /** File in which hooks look whether words wait for their session; none: they do not look. */
   queuedWords?: string;
-  /** Who tells people; hears of every event after its commit. */
+  /** Who notifies people; receives every event after its commit. */
   notifications?: Notifications & { noticed(live: LiveSession, item: EventItem): void };
-  /** Makes spans of what happened; hears of every event after its commit. Never throws. */
+  /** Makes spans of what happened; receives every event after its commit. Never throws. */
   traces?: { noticed(live: LiveSession, item: EventItem): void } | null;
 }
 
@@ -63,7 +63,7 @@ export interface Runtime extends Pick<Core, 'rooms' | 'registry' | 'ledger' | 't
   witnesses: Pick<Witnesses, 'take' | 'attach'> & Pick<WatchPort, 'ownerOf'>;
   /** Takes what is known of threads that can be joined. */
   joins: Pick<Joins, 'port'>;
-  /** Takes what transcripts tell, once a provider's reading is attached. */
+  /** Takes what transcripts report, once a provider's reading is attached. */
   transcripts: Pick<TranscriptReading, 'port' | 'attach'>;
   /** From now on live hooks wait for this, at most 2 s: older ones are on their way from the spool. */
   waitForSpool(drained: Promise<unknown>): void;
@@ -102,7 +102,7 @@ export function createRuntime(deps: RuntimeDeps): Runtime {
   const witnesses: Witnesses = new Witnesses({
     ...core,
     providers,
-    heard: (live) => transcripts.heard(live),
+    reported: (live) => transcripts.reported(live),
     log: log.child('watch'),
   });
   const transcripts: TranscriptReading = new TranscriptReading({
@@ -169,7 +169,7 @@ export function createRuntime(deps: RuntimeDeps): Runtime {
   };
 }
 
-/** What is kept, as clients are told it: 0 is no limit. */
+/** What is kept, as clients are sent it: 0 is no limit. */
 function retentionOf({ eventDays, events, sessionDays, maxBytes }: RetentionLimits) {
   return {
     event_days: eventDays,
@@ -179,7 +179,7 @@ function retentionOf({ eventDays, events, sessionDays, maxBytes }: RetentionLimi
   };
 }
 
-/** Storage trouble as clients and `/health` are told of it. */
+/** Storage trouble as clients and `/health` show it. */
 function troubleOf(trouble: string | null): { degraded?: string; remedy?: string } {
   if (trouble === null) return {};
   return { degraded: trouble, ...(trouble === 'corrupt' && { remedy: DAMAGE_REMEDY }) };

@@ -1,7 +1,7 @@
 /**
  * The commands that run. Each is on record before it starts and runs at most once: what the end of the
  * server interrupts says so after the next start and is never run again. While a command runs its room
- * hears what it writes; its end is a fact.
+ * receives what it writes; its end is a fact.
  */
 import { randomUUID } from 'node:crypto';
 import { OrbitError } from '../errors.ts';
@@ -58,7 +58,7 @@ interface ShellsDeps {
 
 const MAX_COMMANDS = 16;
 const MAX_SESSION_COMMANDS = 4;
-/** How often rooms hear what commands write, ms. */
+/** How often rooms receive what commands write, ms. */
 const TELL_EVERY_MS = 50;
 /** A crash loses this much of an output at most, ms. */
 const KEEP_EVERY_MS = 2_000;
@@ -88,8 +88,8 @@ class SessionShells implements Shells {
 
   constructor(deps: ShellsDeps) {
     this.#deps = deps;
-    this.#deps.news.keep((sessionId, hearing) =>
-      hearing === 'whole'
+    this.#deps.news.keep((sessionId, mode) =>
+      mode === 'whole'
         ? []
         : [...this.#running].flatMap(([id, each]) => soFar(sessionId, id, each)),
     );
@@ -260,7 +260,7 @@ class SessionShells implements Shells {
   }
 }
 
-/** What a subscriber who comes now must hear of a command that runs. */
+/** What a subscriber who comes now must receive of a command that runs. */
 function soFar(sessionId: string, request_id: string, { sessionId: own, command }: Running) {
   if (own !== sessionId) return [];
   return (['stdout', 'stderr'] as const).flatMap((stream) =>

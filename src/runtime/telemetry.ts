@@ -27,7 +27,7 @@ export function createTelemetry(deps: TelemetryDeps): (body: unknown) => void {
   const failed = (session_id: string, error: Error): void =>
     log.warn('telemetry.not_stored', { session_id, error });
 
-  function tell(live: LiveSession, report: TelemetryReport): void {
+  function send(live: LiveSession, report: TelemetryReport): void {
     const event = eventOf(report, stampOf(deps.clock, report));
     // Mostly it is about a tool use that needed no permission.
     if (event === null || (live.inFlight === 0 && !live.head.snapshot.can(event))) return;
@@ -42,7 +42,7 @@ export function createTelemetry(deps: TelemetryDeps): (body: unknown) => void {
     for (const { readTelemetry } of providers) {
       for (const report of readTelemetry?.(body) ?? []) {
         registry
-          .enter(report.sessionId, ({ live }) => live && tell(live, report))
+          .enter(report.sessionId, ({ live }) => live && send(live, report))
           .catch((error: Error) => failed(report.sessionId, error));
       }
     }
@@ -57,7 +57,7 @@ function eventOf(report: TelemetryReport, at: Stamp): SessionEvent | null {
       return { type: 'decision.seen', at, witness, toolUseId, decision: decisionOf(report), by };
     }
     case 'tool.settled': {
-      // It is not told of what was refused: what was told to be over did run.
+      // It gets nothing of what was refused: what was reported to be over did run.
       const { tool: toolUseId } = report;
       const decision = 'approved';
       return { type: 'decision.seen', at, witness, toolUseId, decision, by: 'its result' };

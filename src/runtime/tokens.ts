@@ -67,7 +67,7 @@ export class TokenBook {
   #tokens = new Map<string, TokenRights>();
   #pairings = new Map<string, PairingRow>();
   readonly #used = new Set<string>();
-  /** Ids whose end was told already. */
+  /** Ids whose end was reported already. */
   readonly #ended = new Set<string>();
   #version: number | null = null;
   #lookedAt = 0;
@@ -117,7 +117,7 @@ export class TokenBook {
   judge(text: string): Rights | null {
     const id = tokenIdOf(text);
     const rights = id === null ? undefined : this.#tokens.get(id);
-    // Compared also where there is none, so that the time does not tell which ids exist.
+    // Compared also where there is none, so that the time does not show which ids exist.
     const expected = Buffer.from(rights?.row.digest ?? digestOf(''), 'hex');
     const isRight = timingSafeEqual(Buffer.from(digestOf(text), 'hex'), expected);
     if (!rights || !isRight || rights.scopes.size === 0) return null;
@@ -168,7 +168,7 @@ export class TokenBook {
       if (now !== null) this.#take(now);
     } catch (error) {
       if (!(error instanceof OrbitError)) throw error;
-      // Storage trouble and the end of the server are told elsewhere; known tokens stay as they are.
+      // Storage trouble and the end of the server are reported elsewhere; known tokens stay as they are.
       this.#log.debug('tokens.not_read', { code: error.code });
     }
     this.#tellEnds();
@@ -189,7 +189,7 @@ export class TokenBook {
       rights.isRevoked = true;
       this.#log.info('token.revoked', { holder: rights.token.name, id: rights.token.id });
     }
-    if (gone.length > 0) this.#tell();
+    if (gone.length > 0) this.#send();
   }
 
   /** Those that have expired: no row has changed. */
@@ -198,10 +198,10 @@ export class TokenBook {
       ({ scopes, row }) => scopes.size === 0 && !this.#ended.has(row.id),
     );
     for (const { row } of over) this.#ended.add(row.id);
-    if (over.length > 0) this.#tell();
+    if (over.length > 0) this.#send();
   }
 
-  #tell(): void {
+  #send(): void {
     for (const listener of this.#endListeners) listener();
   }
 

@@ -1,6 +1,6 @@
 /**
  * Which transcripts are read, and the way of what they say into their sessions. A session is followed from the
- * moment on at which something is heard of it; the position comes from the database.
+ * moment on at which something is reported of it; the position comes from the database.
  */
 import type { Session, Stamp } from '../../machines/session-types.ts';
 import { OrbitError } from '../errors.ts';
@@ -61,28 +61,28 @@ export class TranscriptReading {
       if (!isOurs || this.#quietSince.has(tail.sessionId)) continue;
       this.#follow(reader, { ...ofTail(tail), cwd: null, hasHistory: true });
     }
-    // A session may be over before the first line of its file was stored: nothing would be heard of it again.
+    // A session may be over before the first line of its file was stored: nothing would be reported of it again.
     for (const { provider: id, hasHistory, ...unread } of this.#deps.writer.opened.unread) {
       if (id !== provider || this.#quietSince.has(unread.sessionId)) continue;
       this.#follow(reader, { ...unread, from: null, hasHistory: hasHistory === 1 });
     }
-    for (const live of this.#deps.registry.live()) this.heard(live);
+    for (const live of this.#deps.registry.live()) this.reported(live);
   }
 
   /** Something was stored of a session. Cheap: called for every event. */
   noticed(live: LiveSession, { origin }: Pick<EventItem, 'origin'>): void {
-    if (origin !== 'transcript') this.heard(live);
+    if (origin !== 'transcript') this.reported(live);
   }
 
   /** Reads the session's transcript, and looks at it now. */
-  heard({ id, head }: LiveSession): void {
+  reported({ id, head }: LiveSession): void {
     const { snapshot } = head;
     const { session } = snapshot.context;
     const reader = this.#readers.get(session.provider);
     if (reader === undefined) return;
     const isTold = snapshot.hasTag('linked') || session.thread_id === undefined;
     if (snapshot.hasTag('steered') && isTold) {
-      // Its connector tells all that its file would; without one another process may go on with it.
+      // Its connector reports all that its file would; without one another process may go on with it.
       if (this.#quietSince.delete(id)) reader.release(id);
       return;
     }
@@ -154,7 +154,7 @@ export class TranscriptReading {
     try {
       return await this.#deps.registry.enter(sessionId, async ({ live }) => {
         if (live === null) return false;
-        await Promise.all(news.map((one) => this.#tell(live, one)));
+        await Promise.all(news.map((one) => this.#send(live, one)));
         return true;
       });
     } catch (error) {
@@ -166,7 +166,7 @@ export class TranscriptReading {
     }
   }
 
-  #tell(live: LiveSession, news: TranscriptNews): Promise<void> {
+  #send(live: LiveSession, news: TranscriptNews): Promise<void> {
     const writes: Promise<void>[] = [];
     const keep: KeepImage = (bytes) => {
       const kept = this.#deps.images.keep(bytes);
@@ -174,7 +174,7 @@ export class TranscriptReading {
       return kept;
     };
     const event = news.event({ at: this.#stampOf(news.stamp), keep });
-    // Mostly a hook or the registry has told it before.
+    // Mostly a hook or the registry has reported it before.
     const isKnown = news.key !== null && live.inFlight === 0 && !live.head.snapshot.can(event);
     if (isKnown) return Promise.resolve();
     const after = writes.length > 0 ? Promise.all(writes) : null;

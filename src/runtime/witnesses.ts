@@ -1,7 +1,7 @@
 /**
  * Tells sessions what the watch of registries and processes reports. A report goes through the ledger as
  * every event does; the chart decides what it moves. What a registry file says stands until the file says
- * something else, so it is told again where the chart shows otherwise and would take it now.
+ * something else, so it is taken again where the chart shows otherwise and would take it now.
  */
 import type { SessionEvent } from '../../machines/session-events.ts';
 import type { SeenProcess, Session, Stamp } from '../../machines/session-types.ts';
@@ -28,11 +28,11 @@ import type { Found, Registry } from './sessions/registry.ts';
 interface WitnessesDeps {
   providers: Pick<Providers, 'readHook'>;
   registry: Pick<Registry, 'enter' | 'create' | 'peek' | 'live'>;
-  /** Reads what its file tells from now on. */
-  heard: (live: LiveSession) => void;
+  /** Reads what its file reports from now on. */
+  reported: (live: LiveSession) => void;
   ledger: Pick<Ledger, 'send'>;
   clock: StampClock;
-  /** Looks up the branch of a directory and tells the session; runs beside. */
+  /** Looks up the branch of a directory and sends it to the session; runs beside. */
   lookUpBranch: (live: LiveSession) => void;
   log: Logger;
 }
@@ -48,7 +48,7 @@ interface LastReport {
   from: string | null;
 }
 
-/** The report that an event comes from, and its key; neither where what stands is told again. */
+/** The report that an event comes from, and its key; neither where what stands is taken again. */
 interface Reporting {
   report?: WatchReport | null;
   key?: string | null;
@@ -64,7 +64,7 @@ export class Witnesses {
   readonly #deps: WitnessesDeps;
   readonly #standing = new Map<string, LastReport>();
   readonly #watches = new Map<Session['provider'], Watch>();
-  /** Ends that could not be stored: nothing would tell them again. */
+  /** Ends that could not be stored: nothing would report them again. */
   #untold: WatchReport[] = [];
   #timer: NodeJS.Timeout | null = null;
 
@@ -100,7 +100,7 @@ export class Witnesses {
       const standing = this.#standing.get(report.sessionId);
       if (standing) standing.provider = provider;
     }
-    for (const report of reports) this.#tell(report, provider);
+    for (const report of reports) this.#report(report, provider);
   }
 
   /** Tells nothing more by itself. */
@@ -151,7 +151,7 @@ export class Witnesses {
     if (standing.processes.length === 0) this.#standing.delete(sessionId);
   }
 
-  #tell(report: WatchReport, provider?: Session['provider']): void {
+  #report(report: WatchReport, provider?: Session['provider']): void {
     const { sessionId, key } = report;
     const at = this.#stampOf(report);
     switch (report.what) {
@@ -189,7 +189,7 @@ export class Witnesses {
     }
   }
 
-  /** A session of which a file tells; one that we steer is read on there while no connector tells more. */
+  /** A session that a file reports; one that we steer is read on there while no connector reports more. */
   #find(
     report: ReportOf<'session.found'>,
     { at, provider }: { at: Stamp; provider: Session['provider'] | undefined },
@@ -204,12 +204,12 @@ export class Witnesses {
       });
       const event = eventOfFile(report, { at, live: isNew ? null : found.live });
       if (event !== null) this.#send(found.live, event, { report, key });
-      else this.#deps.heard(found.live);
+      else this.#deps.reported(found.live);
       this.#tellProcesses(found.live);
     });
   }
 
-  /** Tells it to a session that is known and would take it: mostly a hook has told the end before. */
+  /** Sends it to a session that is known and would take it: mostly a hook has reported the end before. */
   #tellPossible(report: WatchReport, sessionId: string, event: SessionEvent): void {
     this.#visit(report, sessionId, ({ live }) => {
       // What is on its way to the disk may bring back a session that is over: the chart judges behind it.
@@ -273,7 +273,7 @@ export class Witnesses {
     for (const report of this.#untold.splice(0)) {
       // Another process bears the session meanwhile.
       const isOutdated = report.what === 'process.gone' && this.#standing.has(report.sessionId);
-      if (!isOutdated) this.#tell(report);
+      if (!isOutdated) this.#report(report);
     }
     for (const [id, standing] of this.#standing) {
       const live = this.#deps.registry.peek(id);
@@ -300,7 +300,7 @@ export class Witnesses {
     this.#deps.ledger.send(live, { event, origin: 'watch', key, settle });
   }
 
-  /** A state that stands is compared again; the rest is told again. */
+  /** A state that stands is compared again; the rest is sent again. */
   #failed(sessionId: string, error: Error, report: WatchReport | null): void {
     this.#deps.log.warn('watch.not_stored', { session_id: sessionId, what: report?.what, error });
     const isKept = report !== null && report.what !== 'process.seen';

@@ -41,7 +41,7 @@ export async function directoryOf(
 const FRESH_MS = 5000;
 const MAX_BRANCHES = 500;
 
-/** Reads the branch and tells the session when it differs; never throws. */
+/** Reads the branch and sends it to the session when it differs; never throws. */
 export type LookUpBranch = (live: LiveSession) => void;
 
 /** A look-up that remembers what it read a moment ago: prompts come faster than branches change. */

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { aWhile, type Crowd } from '../faults/house.ts';
+import { aWhile, type Crowd } from '../faults/crowd.ts';
 import { hookKey, scriptOf } from '../support/hooks.ts';
 import type { Random } from '../support/random.ts';
 import { type SpawnedServer, spawnServer } from '../support/spawned.ts';

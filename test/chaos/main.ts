@@ -12,7 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { gather } from '../faults/house.ts';
+import { gather } from '../faults/crowd.ts';
 import { build } from '../support/build.ts';
 import { createRandom } from '../support/random.ts';
 import { temporaryDataPaths } from '../support/server.ts';

@@ -183,7 +183,7 @@ describe('init', () => {
     expect(afar.stdout).toContain(`${typed('start')}\n`);
   });
 
-  it('sends hooks where it is told, and stays with that the next time', async () => {
+  it('sends hooks where the option says, and stays with that the next time', async () => {
     const url = () => readFileSync(home.paths.hookConfig, 'utf8');
     await home.run('init', '--server-url', 'https://dock.example:8443/sub/');
     expect(url()).toBe('url=https://dock.example:8443/sub\n');
@@ -289,7 +289,7 @@ describe('generate-token', () => {
     expect(existsSync(home.paths.hookHeaders)).toBe(false);
   });
 
-  it('makes a new one each time and tells the hooks', async () => {
+  it('makes a new one each time and writes it for the hooks', async () => {
     await home.run('init');
     const headers = () => readFileSync(home.paths.hookHeaders, 'utf8');
     await home.run('generate-token');

@@ -107,7 +107,7 @@ describe('a hook that waits', () => {
     expect(hookSpecificOutput.decision.message === LONG).toBe(true);
   }, 20_000);
 
-  it('can be answered the moment it is told', async () => {
+  it('can be answered the moment it is shown', async () => {
     for (let n = 0; n < 5; n++) {
       const { ended } = hook(
         server.paths.hookScript,

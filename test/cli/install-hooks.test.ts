@@ -342,7 +342,7 @@ it('asks for init first', async () => {
   other.remove();
 });
 
-it('looks where Claude Code looks, unless told otherwise', async () => {
+it('looks where Claude Code looks, unless another place is given', async () => {
   home.env.CLAUDE_CONFIG_DIR = join(home.dir, 'elsewhere');
   await home.run('install-hooks');
   expect(existsSync(join(home.dir, 'elsewhere', 'settings.json'))).toBe(true);

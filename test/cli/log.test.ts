@@ -88,7 +88,7 @@ it('writes an error with its causes, and its stack only from error upwards', () 
   expect(died?.stack).toContain('log.test.ts');
 });
 
-it('appends, or starts afresh when told to', () => {
+it('appends, or starts afresh when asked to', () => {
   createLogger(config(), path).close();
   createLogger(config(), path).close();
   expect(lines()).toHaveLength(2);

@@ -100,7 +100,7 @@ describe('the command line', () => {
     expect(stdout).toMatch(/\[ended\]\n$/);
   });
 
-  it('tells what changes in the list, each change once, until nobody listens', async () => {
+  it('prints what changes in the list, each change once, until nobody listens', async () => {
     const heard: string[] = [];
     const stdout = new Writable({
       write(chunk: Buffer, _encoding, done) {

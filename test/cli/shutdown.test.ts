@@ -111,7 +111,7 @@ describe('systemd', () => {
     return { path: `${dir}:/bin:/usr/bin`, told };
   }
 
-  it('hears that we serve, that we work as long as we do, and that we stop', async () => {
+  it('is notified that we serve, that we work as long as we do, and that we stop', async () => {
     const { path, told } = fakeNotify();
     const env: Record<string, string | undefined> = {
       ...{ PATH: path, NOTIFY_SOCKET: '/run/n', WATCHDOG_USEC: '150000' },
@@ -137,7 +137,7 @@ describe('systemd', () => {
     await vi.waitFor(() => expect(told().at(-1)).toBe('/run/n STOPPING=1'));
   });
 
-  it('hears nothing where it did not start us', async () => {
+  it('is notified of nothing where it did not start us', async () => {
     const { path, told } = fakeNotify();
     const supervisor = superviseBy({ PATH: path }, () => {});
     supervisor.ready('Serving', () => Promise.resolve());

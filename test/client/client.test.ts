@@ -107,7 +107,7 @@ describe('asking', () => {
 });
 
 describe('watching', () => {
-  it('folds a session to what a newcomer is told, at every step', async () => {
+  it('folds a session to what a new subscriber receives, at every step', async () => {
     using client = typedClient(server.url);
     client.watchList();
     await client.online();
@@ -149,7 +149,7 @@ describe('watching', () => {
     expect(facts).toEqual([]);
   });
 
-  it('tells when a session cannot be had', async () => {
+  it('reports that a session cannot be had', async () => {
     using client = typedClient(server.url);
     const failed = new Promise((resolve) =>
       client.on('unavailable', (sessionId, { code }) => resolve({ sessionId, code })),
@@ -184,7 +184,7 @@ describe('a line that breaks', () => {
     expect(client.list.get(id)?.work_status).toBe('working');
   });
 
-  it('keeps watching what it was told to while there was no server', async () => {
+  it('keeps watching what it was asked to while there was no server', async () => {
     await deliver(server.url, script.prompt('Go'));
     await server.stop();
     using client = typedClient(server.url);
@@ -234,7 +234,7 @@ describe('a line that breaks', () => {
 });
 
 describe('a token', () => {
-  it('opens the door as a subprotocol, and a wrong one is told and not tried again', async () => {
+  it('sends the token as a subprotocol, and a wrong one is reported and not tried again', async () => {
     const paths = temporaryDataPaths();
     onTestFinished(() => rmSync(paths.dir, { recursive: true, force: true }));
     openDataDirectory(paths);

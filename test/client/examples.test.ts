@@ -64,7 +64,7 @@ it.runIf(hasJq)('shows with curl alone who works, who waits and for what', async
   expect(stdout).toBe('three\tpermission\tshop\tShear the sheep\tnpm run count\n');
 });
 
-it('tells a chat once when a session needs a person, and again for its next request', async () => {
+it('writes to a chat once when a session needs a person, and again for its next request', async () => {
   const posted: string[] = [];
   const chat = createServer(async (request, response) => {
     posted.push(JSON.parse(await text(request)).text);

@@ -133,7 +133,7 @@ describe('folding a session', () => {
     expect(later.revision).toBe(11);
   });
 
-  it('puts a message that is told late behind the one it names, or by its time', () => {
+  it('puts a message that is reported late behind the one it names, or by its time', () => {
     const at = (id: string, second: number) => ({
       ...message(id),
       timestamp: `2026-01-01T00:00:0${second}.000Z`,
@@ -238,7 +238,7 @@ describe('folding a session', () => {
 });
 
 describe('the numbers', () => {
-  it('tells a gap, unless it is catching up: rows may leave numbers out', () => {
+  it('reports a gap, unless it is catching up: rows may leave numbers out', () => {
     expect(kindOf(delta(9, {}))).toBe('gap');
     expect(kindOf(delta(9, {}), true)).toBe('changed');
   });
@@ -271,7 +271,7 @@ describe('streamed text', () => {
     expect(view.revision).toBe(7);
   });
 
-  it('takes what it has in part once, and tells what is missing', () => {
+  it('takes what it has in part once, and reports what is missing', () => {
     expect(folding(streamed, piece(0, 'Hello')).messages[0]?.content).toBe('Hello');
     expect(kindOf(piece(1, 'el'), false, streamed)).toBe('same');
     expect(kindOf(piece(4, 'o'), false, streamed)).toBe('gap');

@@ -137,7 +137,7 @@ describe('a network that is cut', () => {
 });
 
 describe('twenty sessions at once', () => {
-  it('ask, patch and stream side by side, and nobody hears what is for another', async () => {
+  it('ask, patch and stream side by side, and none receives what is for another', async () => {
     const sessions = await Promise.all(
       Array.from({ length: 20 }, (_, n) =>
         create({ model: MODEL[n % 2], approval_policy: 'on-request' }),

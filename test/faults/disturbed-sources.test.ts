@@ -28,7 +28,7 @@ import {
   recordedSession,
   type StampedHook,
 } from '../support/transcripts.ts';
-import { aWhile } from './house.ts';
+import { aWhile } from './crowd.ts';
 
 const FOR_MS = Number(process.env.FOR_S ?? 4) * 1000;
 /** Sessions that are disturbed side by side. */

@@ -12,6 +12,7 @@ import { deliver, scriptOf } from '../support/hooks.ts';
 import { barrier } from '../support/observer.ts';
 import { createRandom, type Random, seedOfRun } from '../support/random.ts';
 import { type SpawnedServer, spawnServer } from '../support/spawned.ts';
+import { gather, report, verdictOn } from './crowd.ts';
 import {
   abusePacket,
   abusePost,
@@ -22,7 +23,6 @@ import {
 import { VIOLATIONS, violate } from './garbage/frames.ts';
 import { INSPECTABLE, type MemoryProbe, probeMemory } from './garbage/memory.ts';
 import { misask, WRONG_REQUESTS } from './garbage/requests.ts';
-import { gather, report, verdictOn } from './house.ts';
 
 /** Messages by door; together 100,000. */
 const ROUNDS = 20;

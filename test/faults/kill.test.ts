@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { type Build, build } from '../support/build.ts';
 import { createRandom, seedOfRun } from '../support/random.ts';
 import { spawnServer } from '../support/spawned.ts';
-import { aWhile, gather, report, verdictOn } from './house.ts';
+import { aWhile, gather, report, verdictOn } from './crowd.ts';
 
 const KILLS = 60;
 const SOON = { interval: 5, timeout: 30_000 };

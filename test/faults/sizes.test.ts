@@ -80,7 +80,7 @@ it('follows tool outputs of 2 MB and requests with 5 MB, cut and marked', async 
   for (const text of cut) expect(JSON.parse(text).truncated).toBe(true);
 });
 
-it('comes back to a snapshot that fits, holds the newest and tells what is missing', async () => {
+it('comes back to a snapshot that fits, holds the newest and reports what is missing', async () => {
   await server.stop();
   storeDiffs();
   await server.start();
@@ -104,7 +104,7 @@ it('comes back to a snapshot that fits, holds the newest and tells what is missi
   );
 });
 
-it('tells the typed client the same', async () => {
+it('shows the typed client the same', async () => {
   using client = typedClient(server.url);
   client.watch(ID);
   const view = await client.until(ID, () => true);

@@ -5,7 +5,7 @@ import { type Build, build } from '../support/build.ts';
 import { deliver, postHook, scriptOf } from '../support/hooks.ts';
 import { createRandom, seedOfRun } from '../support/random.ts';
 import { type SpawnedServer, spawnServer } from '../support/spawned.ts';
-import { aWhile, type Crowd, gather, report, verdictOn } from './house.ts';
+import { aWhile, type Crowd, gather, report, verdictOn } from './crowd.ts';
 
 /** Largest file the server may write, KiB: less than the write-ahead log wants before its checkpoint. */
 const FILE_LIMIT_KIB = 2048;

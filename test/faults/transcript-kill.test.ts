@@ -6,7 +6,7 @@ import { deliver } from '../support/hooks.ts';
 import { createRandom, seedOfRun } from '../support/random.ts';
 import { spawnServer } from '../support/spawned.ts';
 import { conversationOf, countRaw, KEY, recordedSession } from '../support/transcripts.ts';
-import { aWhile } from './house.ts';
+import { aWhile } from './crowd.ts';
 
 const KILLS = 12;
 const SOON = { interval: 20, timeout: 30_000 };

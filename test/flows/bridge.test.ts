@@ -47,7 +47,7 @@ function expectRefusal({ status, body }: Answer, code: string, httpStatus: numbe
 }
 
 describe('looking', () => {
-  it('tells the port it serves on', async () => {
+  it('answers with the port it serves on', async () => {
     expect(await get('/health')).toEqual({ status: 'ok', port: server.port });
   });
 

@@ -60,7 +60,7 @@ it('replays from memory what came since, frame by frame, then goes live', async 
   await back.client.close();
 });
 
-it('tells from the rows what changed before a restart, last number included', async () => {
+it('sends from the rows what changed before a restart, last number included', async () => {
   const before = await someoneLeft();
   await deliver(server.url, script.toolEnds('t1', 'changed since'));
   await deliver(server.url, script.stop('Said since'));

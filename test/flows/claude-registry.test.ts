@@ -108,7 +108,7 @@ describe('a permission dialog in the terminal', () => {
     terminal.says('idle');
   });
 
-  it('that no hook told is shown all the same, without what it asks', async () => {
+  it('that no hook reported is shown all the same, without what it asks', async () => {
     const terminal = await terminals.open('unheard');
     terminal.says('busy');
     await shows('unheard', { work_status: 'working' });
@@ -163,20 +163,23 @@ describe('a process that is gone', () => {
   it.each([
     ['names it', 'pair'],
     ['does not name it', 'pair-unnamed'],
-  ])('ends nothing when a hook that %s tells its end while another one goes on', async (_, id) => {
-    const [one, other] = [await terminals.open(id), await terminals.open(id)];
-    other.says('idle');
-    one.says('idle');
-    await vi.waitFor(() => expect(JSON.parse(endOf(id).agent_processes ?? '[]')).toHaveLength(2));
-    await deliver(server.url, scriptOf(id).end('prompt_input_exit'), {
-      key: hookKey(id === 'pair' ? one.pid : 0),
-    });
-    await one.leave();
-    await vi.waitFor(() => expect(JSON.parse(endOf(id).agent_processes ?? '[]')).toHaveLength(1));
-    await observer.settle();
-    expect(told(id)).not.toContain('ended');
-    await shows(id, { status: 'active' });
-  });
+  ])(
+    'ends nothing when a hook that %s reports its end while another one goes on',
+    async (_, id) => {
+      const [one, other] = [await terminals.open(id), await terminals.open(id)];
+      other.says('idle');
+      one.says('idle');
+      await vi.waitFor(() => expect(JSON.parse(endOf(id).agent_processes ?? '[]')).toHaveLength(2));
+      await deliver(server.url, scriptOf(id).end('prompt_input_exit'), {
+        key: hookKey(id === 'pair' ? one.pid : 0),
+      });
+      await one.leave();
+      await vi.waitFor(() => expect(JSON.parse(endOf(id).agent_processes ?? '[]')).toHaveLength(1));
+      await observer.settle();
+      expect(told(id)).not.toContain('ended');
+      await shows(id, { status: 'active' });
+    },
+  );
 
   it('is known to be gone when its pid is another process now', async () => {
     const terminal = await terminals.open('reused');
@@ -261,7 +264,7 @@ describe('a session whose file goes and comes', () => {
 });
 
 describe('while the server is down', () => {
-  it('what was killed, what left and what went on are told apart after its start', async () => {
+  it('what was killed, what left and what went on are distinguished after its start', async () => {
     const ids = ['down-killed', 'down-left', 'down-idle', 'down-asking'] as const;
     const [killed, left, idle] = [
       await terminals.open(ids[0]),

@@ -185,7 +185,7 @@ describe.each(Object.entries(MODELS))('a %s model', (_, model) => {
 });
 
 describe('a request', () => {
-  it('is decided by exactly one of two clients, and the other hears how', async () => {
+  it('is decided by exactly one of two clients, and the other receives how', async () => {
     const asking = await session();
     const rival = steered(await dock.client(), asking.id);
     await rival.snapshot();

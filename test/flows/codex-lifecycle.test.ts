@@ -64,7 +64,7 @@ describe('creating', () => {
     });
   });
 
-  it('tells its maker first, with the id it asked by, and the list after', async () => {
+  it('answers its maker first, with the id it asked by, and the list after', async () => {
     const client = await dock.client();
     client.send({ type: 'subscribe_list' });
     await client.waitFor(({ type }) => type === 'sessions_list');
@@ -291,7 +291,7 @@ describe.each(Object.entries(MODELS))('a %s session', (_, model) => {
     expect((await session.messages('assistant')).at(-1)?.content).toContain('and on');
   });
 
-  it('takes a name, and Codex hears of it', async () => {
+  it('takes a name, and Codex receives it', async () => {
     const client = await dock.client();
     const session = await createSteered(client, { cwd: dock.home.project, model });
     await session.say('hello');

@@ -27,7 +27,7 @@ async function rests(session: SteeredSession, turns: number): Promise<void> {
 }
 
 describe('words for a thread that works', { timeout: 60_000 }, () => {
-  it('that `codex queue` brings are its next turn, told once on both sides', async () => {
+  it('that `codex queue` brings are its next turn, reported once on both sides', async () => {
     const { terminal, session } = await openJoined(dock);
     await using _ = terminal;
     await terminal.prompt('busy', '!wait queued', '!say over');

@@ -92,7 +92,7 @@ describe('a subagent of a terminal', { timeout: 60_000 }, () => {
   });
 });
 
-it('a subagent of a run that only its rollout tells of is shown like any other', async () => {
+it('a subagent of a run that only its rollout reports is shown like any other', async () => {
   await using run = codexExec(dock.home, `run\n${spawn('!say told')}\n${WAIT}`);
   expect(await run.over).toBe(0);
   const row = () =>

@@ -23,7 +23,7 @@ const isAsked = (words: string): boolean =>
   dock.api.requests.some(({ input }) => JSON.stringify(input).includes(words));
 
 describe.each(Object.entries(MODELS))('a session with a %s model', (_, model) => {
-  it('is created, answers, and tells what it did', async () => {
+  it('is created, answers, and reports what it did', async () => {
     const client = await dock.client();
     client.send({ type: 'subscribe_list' });
     const session = await createSteered(client, { cwd: dock.home.project, model });

@@ -161,7 +161,7 @@ it('says 503 and shows nothing new while another program holds the database, the
   expect(rowsOf(server.paths, sql, id)).toEqual([{ tools: 1 }]);
 });
 
-it('loses nothing it acknowledged when it is told to stop under load, and ends with 0', async () => {
+it('loses nothing it acknowledged when it is stopped under load, and ends with 0', async () => {
   using program = await build();
   await using spawned = await spawnServer(program.main);
   let hooks = 0;

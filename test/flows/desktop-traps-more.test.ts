@@ -135,7 +135,7 @@ it('20: without an account, or even an engine, its question is answered, once, a
   expect(hurt).toEqual([]);
 });
 
-it('22: a question is shown as a question, whichever way the app hears of it', async () => {
+it('22: a question is shown as a question, whichever way the app receives it', async () => {
   const hooks = recordedSequence('permission-then-elicitation');
   id = hooks[0]?.session_id ?? '';
   for (const hook of hooks.slice(0, 5)) await deliver(server.url, hook);

@@ -91,7 +91,7 @@ it('3: no frame is as long as 1 MiB, whatever it carries', async () => {
   expect(Math.max(...texts.map((text) => Buffer.byteLength(text)))).toBeLessThan(1024 * 1024);
 });
 
-it('4: an unknown word in a row is told as one the app knows: the list survives it', async () => {
+it('4: an unknown word in a row is sent as one the app knows: the list survives it', async () => {
   await deliver(server.url, script.prompt('Go'));
   await deliver(server.url, script.end());
   await whileAway((database) => {
@@ -116,7 +116,7 @@ it('5: auth_statuses say oauth, and the reference’s o_auth is what the app can
   expect(decodeAsApp(encode(statuses('o_auth'))).kind).toBe('undecodable');
 });
 
-it('6: null clears nothing there, so what is cleared is told in a way it understands', async () => {
+it('6: null clears nothing there, so what is cleared is sent in a way it understands', async () => {
   await waitForPermission();
   const { desktop } = server;
   expect(row()?.approvalId).not.toBeNull();
@@ -176,7 +176,7 @@ it('9: a snapshot holds the open request, so that the buttons survive a reconnec
   expect(another.app.sessions.get(id)?.approvalId).toBe(open);
 });
 
-it('10: it subscribes to every session it hears of, which starts and changes nothing', async () => {
+it('10: it subscribes to every session it is shown, which starts and changes nothing', async () => {
   await deliver(server.url, script.prompt('Go'));
   await server.desktop.rest();
   expect(server.desktop.app.conversation(id).messages.size).toBe(1);

@@ -73,7 +73,7 @@ describe.each([
     expect((await history(client)).approvals).toEqual([open]);
   });
 
-  it('renames a session of any kind: its room and the list hear it, no name clears it', async () => {
+  it('renames a session of any kind: its room and the list receive it, no name clears it', async () => {
     await using client = await connect(server.url);
     await using other = await connect(server.url);
     client.send({ type: 'subscribe_session', session_id: id });

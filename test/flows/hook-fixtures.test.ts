@@ -54,7 +54,7 @@ describe('a recorded hook', () => {
     });
   }
 
-  it('is journalled by its name when nobody has ever heard of it', async () => {
+  it('is journalled by its name when it is unknown', async () => {
     const session_id = await busySession();
     const hook_event_name = 'EventOfNextYear';
     await deliver(server.url, { session_id, hook_event_name, shiny: { new: [1, 2] } });

@@ -196,11 +196,11 @@ it('never shows anything wrong in the desktop app, after any hook, restarts incl
   expect(server.desktop.connections).toBe(RESTART_AFTER.length + 1);
 });
 
-it('leaves both clients with what a newcomer is told', async () => {
+it('leaves both clients with what a new subscriber receives', async () => {
   for (const observer of observers) expect(await differences(server.url, observer)).toEqual([]);
 });
 
-it('tells a request whole and closes it with null and a new summary', () => {
+it('shows a request whole and closes it with null and a new summary', () => {
   const { id } = replays['interactive-permissions'] as Replay;
   const about = told.filter((frame) => JSON.stringify(frame).includes(id));
   const asked = about.findIndex(

@@ -48,7 +48,7 @@ describe('a tool’s end that comes after its turn’s', () => {
   });
 });
 
-describe('a tool use of whose end nothing is told', () => {
+describe('a tool use of whose end nothing is reported', () => {
   /** The tool's message as a client that has followed everything shows it. */
   const toolIn = (observer: Awaited<ReturnType<typeof observe>>, id: string) =>
     [...(observer.model.sessions.get(id)?.messages.values() ?? [])].find(
@@ -77,7 +77,7 @@ describe('a tool use of whose end nothing is told', () => {
     expect(foldJournal(server.paths, id)).toEqual([]);
   });
 
-  it('has the result that its transcript told before, and the one that it tells later', async () => {
+  it('has the result that its transcript reported before, and the one that it reports later', async () => {
     const path = join(server.paths.dir, '.claude/projects/-home-dev-shop/told-by-file.jsonl');
     mkdirSync(dirname(path), { recursive: true });
     const { prompt, toolStarts } = scriptOf('told-by-file');
@@ -107,7 +107,7 @@ describe('a tool use of whose end nothing is told', () => {
     expect(await differences(server.url, observer)).toEqual([]);
   });
 
-  it('keeps the result that its transcript told before the prompt', async () => {
+  it('keeps the result that its transcript reported before the prompt', async () => {
     const path = join(server.paths.dir, '.claude/projects/-home-dev-shop/told-first.jsonl');
     mkdirSync(dirname(path), { recursive: true });
     const { prompt, toolStarts } = scriptOf('told-first');

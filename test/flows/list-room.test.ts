@@ -21,7 +21,7 @@ const SUMMARY_FIELDS = new Set([
   ...['current_cwd', 'model', 'effort', 'has_pending_approval'],
 ]);
 
-it('hears summaries without a revision on either transport', async () => {
+it('receives summaries without a revision on either transport', async () => {
   await using raw = await wsClient(server.url);
   await using sio = await ioClient(server.url);
   for (const client of [raw, sio]) {
@@ -41,7 +41,7 @@ it('hears summaries without a revision on either transport', async () => {
   }
 });
 
-it('hears at most one delta for what one tick committed', async () => {
+it('receives at most one delta for what one tick committed', async () => {
   const { prompt, toolStarts } = scriptOf('busy');
   await deliver(server.url, prompt('Go'));
   await using client = await wsClient(server.url);

@@ -35,7 +35,7 @@ function valuesIn(text: string): Map<string, number> {
   );
 }
 
-it('tells Prometheus of sessions, clients, hooks and refusals, each time as it is', async () => {
+it('shows Prometheus sessions, clients, hooks and refusals, each time as it is', async () => {
   expect((await get('/metrics')).type).toBe('text/plain; version=0.0.4; charset=utf-8');
   await hook({ session_id: 'one', hook_event_name: 'UserPromptSubmit', cwd: '/x', prompt: 'Hi' });
   await hook({ session_id: 'two', hook_event_name: 'UserPromptSubmit', cwd: '/x', prompt: 'Hi' });

@@ -147,7 +147,7 @@ async function subscribe(token = OWNER) {
   return device;
 }
 
-it('tells a webhook once, signed as the Standard Webhooks say, and once more when it is settled', async () => {
+it('notifies a webhook once, signed as the Standard Webhooks say, and once more when it is settled', async () => {
   const secret = await addWebhook();
   askPermission('hooked');
   const [told] = await receiver.count(1);
@@ -175,7 +175,7 @@ it('tries a webhook again that answers 503, under the same id', async () => {
   expect(second?.headers['webhook-id']).toBe(first?.headers['webhook-id']);
 });
 
-it('tells a topic of ntfy, without a way to answer', async () => {
+it('notifies a topic of ntfy, without a way to answer', async () => {
   await cli('notify', 'add', 'ntfy', `${receiver.url}/my-topic`);
   await hasLooked();
   askPermission('topic');
@@ -194,7 +194,7 @@ it('says of what cannot be answered from here where to answer', async () => {
   });
 });
 
-it('does not tell again after a restart', async () => {
+it('does not notify again after a restart', async () => {
   await addWebhook();
   askPermission('kept');
   await receiver.count(1);
@@ -237,7 +237,7 @@ it('is answered from a push exactly once, and the push is withdrawn', async () =
   expect(settled && device.decrypt(settled)).toMatchObject({ type: 'settled', tag: notice.tag });
 });
 
-it('lets a device whose token is revoked approve nothing, and tells it nothing more', async () => {
+it('lets a device whose token is revoked approve nothing, and sends it nothing more', async () => {
   const token = await cli('tokens', 'create', 'phone', '--scope', 'control', '-q');
   const device = await subscribe(token);
   askPermission('revoked');
@@ -349,7 +349,7 @@ it('says once that a channel which takes nothing drops the oldest, however many 
   expect(lines.items.map(({ event }) => event)).toEqual(['notify.queue_full']);
 });
 
-it('is silent in quiet hours, and tells at their end what still waits', async () => {
+it('is silent in quiet hours, and notifies at their end of what still waits', async () => {
   await addWebhook();
   now = new Date(2026, 4, 5, 23, 30).getTime();
   await say({ type: 'set_quiet_hours', quiet: { from: '22:00', to: '07:00' } });
@@ -368,7 +368,7 @@ it('is silent in quiet hours, and tells at their end what still waits', async ()
   expect(told && jsonOf(told)).toMatchObject({ type: 'open', session_id: 'night' });
 });
 
-it('tells nothing of a muted session, and of a long wait once', async () => {
+it('notifies of no muted session, and of a long wait once', async () => {
   await addWebhook();
   const start = { session_id: 'muted', hook_event_name: 'UserPromptSubmit', cwd: '/home/dev/shop' };
   await postHook({ ...start, prompt: 'go on' });

@@ -22,7 +22,7 @@ const documentOf = async (): Promise<OpenApi> =>
   (await request(server.url, '/api/openapi.json')).body as unknown as OpenApi;
 
 describe('the OpenAPI document', () => {
-  it('tells of every answer that requests made of it get, whatever they say', async () => {
+  it('describes every answer that requests made of it get, whatever they say', async () => {
     const random = createRandom(seedOfRun());
     onTestFailed(() => console.error(`SEED=${random.seed}`));
     const { pick } = random;
@@ -45,7 +45,7 @@ describe('the OpenAPI document', () => {
     }
   });
 
-  it('names what a conversation is made of, and tells only what an operation can answer', async () => {
+  it('names what a conversation is made of, and lists only what an operation can answer', async () => {
     const { paths, components } = await documentOf();
     const { schemas } = components;
     expect(schemas.SessionState).toMatchObject({
@@ -69,7 +69,7 @@ describe('the OpenAPI document', () => {
     expect(validator.version).toBe('3.1');
   });
 
-  it('tells of every operation and of every message, from the schemas that check them', async () => {
+  it('describes every operation and every message, from the schemas that check them', async () => {
     const { paths, components } = await documentOf();
     const told = Object.values(paths).flatMap((path) =>
       Object.values(path).map(({ operationId }) => operationId),

@@ -10,21 +10,23 @@ import type { Engine } from '../../src/providers/codex/engine/engine.ts';
 import { createTransports } from '../../src/transports/listen.ts';
 import { KINDS, pathsOf } from '../machines/paths.ts';
 import { ID, newSession, stage, WIRE_WORD } from '../machines/stage.ts';
-import { openHouse, type TestHouse } from '../runtime/house.ts';
+import { openTestRuntime, type TestRuntime } from '../runtime/test-runtime.ts';
 import { type TestClient, wsClient } from '../support/clients.ts';
 import { providersOver } from '../support/no-codex.ts';
 
 describe.each(KINDS)('a %s session of a live server', (_, kind) => {
   it('shows on /ws in every state the chart can reach, by the way the chart gives, its status', async () => {
     // Its connectors begin and never come to an end, so that only the chart's own events move a session.
-    await using test = await openHouse(undefined, { providers: providersOver(SILENT_ENGINE) });
-    const { house } = test;
+    await using test = await openTestRuntime(undefined, {
+      providers: providersOver(SILENT_ENGINE),
+    });
+    const { runtime } = test;
     const config = resolveConfig({ flags: { bind: '127.0.0.1:0' }, env: {}, home: '/' });
     const doors = createTransports({
       config,
-      runtime: house.api,
-      rooms: house.rooms,
-      inspection: house.inspection,
+      runtime: runtime.api,
+      rooms: runtime.rooms,
+      inspection: runtime.inspection,
       log: SILENT_LOGGER,
       version: 'test',
     });
@@ -37,11 +39,11 @@ describe.each(KINDS)('a %s session of a live server', (_, kind) => {
         const id = `path-${n}`;
         // With a thread that its connector can ask for.
         const session = newSession({ ...kind, id, thread_id: `thread of ${id}` });
-        const live = house.registry.create({ session, isNew: true, turnCount: 0 });
+        const live = runtime.registry.create({ session, isNew: true, turnCount: 0 });
         const model = stage([], kind);
         for (const event of events) {
           model.send(event);
-          await tell(test, live, JSON.parse(JSON.stringify(event).replaceAll(ID, id)));
+          await sendEvent(test, live, JSON.parse(JSON.stringify(event).replaceAll(ID, id)));
           const status = WIRE_WORD[model.phase()];
           await client.waitFor(() => statusOf(client, id) === status);
         }
@@ -64,12 +66,12 @@ const SILENT_ENGINE = {
   close: async () => {},
 } as unknown as Engine;
 
-type Live = ReturnType<TestHouse['house']['registry']['create']>;
+type Live = ReturnType<TestRuntime['runtime']['registry']['create']>;
 
-function tell({ house }: TestHouse, live: Live, event: SessionEvent): Promise<void> {
+function sendEvent({ runtime }: TestRuntime, live: Live, event: SessionEvent): Promise<void> {
   return new Promise((resolve, reject) => {
     const settle = (error: Error | null) => (error ? reject(error) : resolve());
-    house.ledger.send(live, { event, origin: 'connector', key: null, settle });
+    runtime.ledger.send(live, { event, origin: 'connector', key: null, settle });
   });
 }
 

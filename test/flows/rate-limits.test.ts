@@ -30,7 +30,7 @@ const window = (used_percent: number, resets: number) => ({
   resets_at: new Date(resets * 1000).toISOString(),
 });
 
-it('is nothing before a provider has told any', async () => {
+it('is nothing before a provider has reported any', async () => {
   expect(await limits()).toEqual([]);
 });
 

@@ -47,7 +47,7 @@ describe.each([
   ['/ws', wsClient],
   ['socket.io', ioClient],
 ] as const)('%s', (_, connect) => {
-  it('tells the room of a new comment, and lists it to whoever asks right behind', async () => {
+  it('sends a new comment to the room, and lists it to a client that asks right behind', async () => {
     await using author = await connect(server.url);
     await using reader = await connect(server.url);
     reader.send({ type: 'subscribe_session', session_id: id });
@@ -156,7 +156,7 @@ it('takes remarks about a session that has ended, also after a restart', async (
   });
 });
 
-it('tells who was away what came, what changed and what went, and keeps no body of what went', async () => {
+it('a client that was away receives what came, what changed and what went, and keeps no body of what went', async () => {
   const observer = await observe(wsClient(server.url));
   await observer.settle();
   const kept = await create(observer.client, { body: 'kept' });

@@ -53,7 +53,7 @@ describe.each([
   ['/ws', wsClient],
   ['socket.io', ioClient],
 ] as const)('%s', (_, connect) => {
-  it('tells the start, the message, and the end with its output, each with a revision', async () => {
+  it('reports the start, the message, and the end with its output, each with a revision', async () => {
     await using client = await connect(server.url);
     await subscribed(client);
     const from = client.messages.length;
@@ -112,7 +112,7 @@ describe.each([
     expect(messages.at(-1)).not.toHaveProperty('is_in_progress');
   });
 
-  it('tells pieces only to who asked for them; the end comes to everybody', async () => {
+  it('sends pieces only to those that asked for them; the end comes to everybody', async () => {
     await using client = await connect(server.url);
     await subscribed(client);
     await using plain = await connect(server.url);
@@ -242,7 +242,7 @@ it('keeps frames of a flood below what the app can read, and its journal without
   expect(n).toBeLessThan(2_000);
 });
 
-it('tells who was away how a command ended, like everybody else', async () => {
+it('a client that was away receives how a command ended, like all others', async () => {
   const observer = await observe(wsClient(server.url));
   await observer.settle();
   await observer.client.close();

@@ -32,7 +32,7 @@ for (const [door, connect] of [
   ['/ws', wsClient],
   ['socket.io', ioClient],
 ] as const) {
-  it(`hears every fact once on ${door} after subscribing a thousand times`, async () => {
+  it(`receives every fact once on ${door} after subscribing a thousand times`, async () => {
     await deliver(server.url, script.prompt('Go'));
     await using client = await connect(server.url);
     for (let i = 0; i < 1000; i++) client.send({ type: 'subscribe_session', session_id: id });
@@ -65,7 +65,7 @@ for (const [door, connect] of [
     expect(gone.messages.filter(({ type }) => type === 'session_snapshot')).toEqual([]);
   });
 
-  it(`hears nothing of a session on ${door} after unsubscribing`, async () => {
+  it(`receives nothing of a session on ${door} after unsubscribing`, async () => {
     await deliver(server.url, script.prompt('Go'));
     await using client = await connect(server.url);
     client.send({ type: 'subscribe_session', session_id: id });

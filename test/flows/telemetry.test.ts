@@ -76,7 +76,7 @@ const decision = (id: string, word: string, source: string) =>
   recordOf(id, 'tool_decision', { decision: word, source, tool_use_id: 't1', tool_name: 'Bash' });
 
 describe('telemetry', () => {
-  it('tells at once that a person allowed a command, and the first word counts', async () => {
+  it('reports at once that a person allowed a command, and the first word counts', async () => {
     await askIn('allowed');
     await send(decision('allowed', 'accept', 'user_temporary'));
     await vi.waitFor(() => expect(session('allowed')?.work_status).toBe('working'));

@@ -210,7 +210,7 @@ describe('what a scope may do', () => {
     observer.disconnect();
   });
 
-  it('hears a token that is wrong, and one that only looks like one, at every door', async () => {
+  it('refuses a token that is wrong, and one that only looks like one, at every endpoint', async () => {
     const [id] = /od_.{12}/.exec(tokens.admin) ?? [];
     for (const wrong of [`${id}_${'A'.repeat(43)}`, `od_${'A'.repeat(12)}_${'A'.repeat(43)}`]) {
       expect(await status('GET', '/api/sessions', wrong)).toBe(401);

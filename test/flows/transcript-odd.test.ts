@@ -139,7 +139,7 @@ it('a kind of line that is not known is warned of once, whichever file brings it
   ]);
 });
 
-it('a session that no hook told is found by its id', async () => {
+it('a session that no hook reported is found by its id', async () => {
   const path = pathOf('found.jsonl');
   appendFileSync(path, said('a', 'found'));
   await deliver(server.url, scriptOf('found').prompt('Go', 'p'));

@@ -4,7 +4,7 @@ import { wsClient } from '../support/clients.ts';
 import { deliver, scriptOf } from '../support/hooks.ts';
 import { startTestServer } from '../support/server.ts';
 
-it('tells today over the wire and over HTTP, and refuses what is no day', async () => {
+it('answers today over the wire and over HTTP, and refuses what is no day', async () => {
   const server = await startTestServer();
   onTestFinished(() => server[Symbol.asyncDispose]());
   await deliver(server.url, scriptOf('s').prompt('hello'));

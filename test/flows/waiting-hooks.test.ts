@@ -164,7 +164,7 @@ async function whereIs(session_id: string, id: string): Promise<string | null | 
     : undefined;
 }
 
-it('words are given to the hook that asks, however often its report is told, and to nobody else', async () => {
+it('words are given to the hook that asks, however often it reports, and to no other', async () => {
   const id = await write('words', 'mind the tests');
   const key = hookKey();
   // Whoever delivers the hook may be faster than the one that waits.

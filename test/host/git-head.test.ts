@@ -47,7 +47,7 @@ it('passes over a .git that is none, as git itself does', async () => {
   expect(await readBranch(repository)).toBeNull();
 });
 
-it('tells a repository by what it has checked out, not by a folder of that name', async () => {
+it('knows a repository by what it has checked out, not by a folder of that name', async () => {
   git('worktree', 'add', '-q', '--detach', '../tree');
   expect(await isRepository(repository)).toBe(true);
   expect(await isRepository(join(repository, '../tree'))).toBe(true);

@@ -21,11 +21,11 @@ const SEQUENCES = [
 
 describe('an incident bundle', () => {
   it('of every recorded session folds to the states of its journal', async () => {
-    const { house, take } = await openStage();
+    const { runtime, take } = await openStage();
     for (const name of SEQUENCES) {
       const hooks = recordedSequence(name);
       await take(...hooks);
-      const { jsonl } = await house.inspection.bundle(hooks[0]?.session_id ?? '');
+      const { jsonl } = await runtime.inspection.bundle(hooks[0]?.session_id ?? '');
       const { difference, events, folded, remarks } = replay(jsonl);
       expect([name, difference, remarks]).toEqual([name, null, []]);
       expect(folded).toBe(events);
@@ -34,9 +34,9 @@ describe('an incident bundle', () => {
   });
 
   it('holds machine, clock and journal, and no word, path or command of anybody', async () => {
-    const { house, take } = await openStage();
+    const { runtime, take } = await openStage();
     await take(...sessionWithPermission('s1'));
-    const { jsonl, filename } = await house.inspection.bundle('s1');
+    const { jsonl, filename } = await runtime.inspection.bundle('s1');
     expect(filename).toBe('orbitdock-s1.jsonl');
     const [header, base, ...events] = jsonl
       .trim()
@@ -54,22 +54,22 @@ describe('an incident bundle', () => {
   });
 
   it('of a long session begins with its first snapshot and still folds', async () => {
-    const { house, take } = await openStage();
+    const { runtime, take } = await openStage();
     const script = scriptOf('long');
     await take(script.start(), script.prompt('go'));
     const hooks = Array.from({ length: 600 }, (_, at) => script.toolStarts(`t${at}`));
     await Promise.all(hooks.map((hook) => take(hook)));
     await take(script.stop());
-    const { jsonl } = await house.inspection.bundle('long');
+    const { jsonl } = await runtime.inspection.bundle('long');
     expect(replay(jsonl)).toMatchObject({ events: 602, folded: 602, difference: null });
   });
 });
 
 describe('orbitdock-server replay', () => {
   it('ends with 0 when the chart does what the journal says', async () => {
-    const { house, take } = await openStage();
+    const { runtime, take } = await openStage();
     await take(...sessionWithPermission('s1'));
-    const { jsonl } = await house.inspection.bundle('s1');
+    const { jsonl } = await runtime.inspection.bundle('s1');
     const { code, said } = await run(jsonl);
     expect(said).toContain('No difference');
     expect(said).toContain('Events: 5, folded: 5');
@@ -77,9 +77,9 @@ describe('orbitdock-server replay', () => {
   });
 
   it('names the first event at which chart and journal part, and ends with 1', async () => {
-    const { house, take } = await openStage();
+    const { runtime, take } = await openStage();
     await take(...sessionWithPermission('s1'));
-    const { jsonl } = await house.inspection.bundle('s1');
+    const { jsonl } = await runtime.inspection.bundle('s1');
     const bent = jsonl
       .split('\n')
       .map((line) => line.replace('"tool.finished"', '"hook.observed"'))

@@ -12,7 +12,7 @@ import { createInbox } from '../support/inbox.ts';
 import { openStage } from './stage.ts';
 
 it('plays every recording once, and the chart follows', async () => {
-  const { house, take } = await openStage();
+  const { runtime, take } = await openStage();
   const pauses: number[] = [];
   const recordings = ownRecordings();
   await play({
@@ -23,12 +23,12 @@ it('plays every recording once, and the chart follows', async () => {
   });
   expect(recordings.length).toBeGreaterThanOrEqual(5);
   expect(Math.max(...pauses)).toBeLessThanOrEqual(2000);
-  const { rows } = await house.inspection.hello(['read']);
+  const { rows } = await runtime.inspection.hello(['read']);
   expect(rows.length).toBeGreaterThanOrEqual(recordings.length);
   expect(new Set(rows.map(({ name }) => name)).size).toBe(recordings.length);
   const kinds = new Set<string>();
   for (const { id } of rows) {
-    const { records } = await house.inspection.history(id, null);
+    const { records } = await runtime.inspection.history(id, null);
     for (const { value } of records) kinds.add(JSON.stringify(value));
   }
   const values = [...kinds].join();

@@ -37,8 +37,8 @@ function openEarlier(version: number, sql = '', name = 'chart'): Promise<Stage> 
   });
 }
 
-async function recordsOf({ house }: Stage, id: string): Promise<InspectRecord[]> {
-  return (await house.inspection.history(id, null)).records;
+async function recordsOf({ runtime }: Stage, id: string): Promise<InspectRecord[]> {
+  return (await runtime.inspection.history(id, null)).records;
 }
 
 const isOfToday = (value: StateValue) => pathsOf(value).every((path) => isState(`session.${path}`));
@@ -55,7 +55,7 @@ describe.each([3, 4])('a database with version %i of the chart', (version) => {
         expect(isOfToday(value)).toBe(true);
         expect(edges).not.toBeNull();
         expect(facts).not.toBeNull();
-        const moment = await stage.house.inspection.at(id, seq);
+        const moment = await stage.runtime.inspection.at(id, seq);
         expect(moment.value).toEqual(value);
         expect(moment.context).toMatchObject({ session: { id } });
       }
@@ -64,26 +64,26 @@ describe.each([3, 4])('a database with version %i of the chart', (version) => {
 
   it('shows the same states in the list, the timeline and the reasons', async () => {
     const stage = await openEarlier(version);
-    const { rows } = await stage.house.inspection.hello(['read']);
+    const { rows } = await stage.runtime.inspection.hello(['read']);
     expect(rows.map(({ id }) => id).sort()).toEqual([...IDS].sort());
     for (const { id, value } of rows) {
       const last = (await recordsOf(stage, id)).at(-1);
       expect(value).toEqual(last?.value);
-      const { spans } = await stage.house.inspection.timeline(id);
+      const { spans } = await stage.runtime.inspection.timeline(id);
       expect(spans.some(({ row }) => row === 'state')).toBe(true);
     }
     const state = 'session.phase.active.requests.permission';
     const asked = (await recordsOf(stage, IDS[0] as string)).find(
       ({ event }) => event.type === 'approval.requested',
     );
-    const why = await stage.house.inspection.why(IDS[0] as string, state, asked?.seq ?? 0);
+    const why = await stage.runtime.inspection.why(IDS[0] as string, state, asked?.seq ?? 0);
     expect(why).toMatchObject({ active: true, entered: { seq: asked?.seq } });
   });
 
   it('exports bundles that replay to the last event', async () => {
     const stage = await openEarlier(version);
     for (const id of IDS) {
-      const { jsonl } = await stage.house.inspection.bundle(id);
+      const { jsonl } = await stage.runtime.inspection.bundle(id);
       const { difference, events, folded, remarks } = replay(jsonl);
       expect(difference).toBeNull();
       expect([events, folded]).toEqual([SESSIONS[id as keyof typeof SESSIONS], events]);
@@ -100,7 +100,7 @@ describe.each([3, 4])('a database with version %i of the chart', (version) => {
       { event: { type: 'turn.started' }, value: { phase: { active: { turn: 'open' } } } },
     ]);
     const seq = after[0]?.seq ?? 0;
-    expect(await stage.house.inspection.at(id, seq)).toMatchObject({ seq });
+    expect(await stage.runtime.inspection.at(id, seq)).toMatchObject({ seq });
   });
 });
 
@@ -109,7 +109,7 @@ describe.each(STEERED)('steered sessions in version %i of the chart', (version, 
 
   it('are listed without their connectors, and each event can be looked at', async () => {
     const stage = await openEarlier(version, '', 'steered');
-    const { rows } = await stage.house.inspection.hello(['read']);
+    const { rows } = await stage.runtime.inspection.hello(['read']);
     const rests = { phase: { active: { turn: 'closed', agents: 'none', requests: 'none' } } };
     const value = { ...rests, link: 'detached' };
     expect(rows.map((row) => [row.id, row.value]).sort()).toEqual(
@@ -126,7 +126,7 @@ describe.each(STEERED)('steered sessions in version %i of the chart', (version, 
       for (const { seq, value, edges, facts } of records) {
         expect(edges).not.toBeNull();
         expect(facts).not.toBeNull();
-        expect((await stage.house.inspection.at(id, seq)).value).toEqual(value);
+        expect((await stage.runtime.inspection.at(id, seq)).value).toEqual(value);
       }
     }
   });
@@ -161,7 +161,7 @@ describe.each(STEERED)('steered sessions in version %i of the chart', (version, 
     const stage = await openEarlier(version, '', 'steered');
     for (const id of ids) {
       const { difference, events, folded } = replay(
-        (await stage.house.inspection.bundle(id)).jsonl,
+        (await stage.runtime.inspection.bundle(id)).jsonl,
       );
       expect([difference, events, folded]).toEqual([null, (sessions[id] ?? 0) + 1, events]);
     }
@@ -183,7 +183,7 @@ it('where the chart of today does other than was journalled, the state is shown 
     value: { phase: { active: { turn: 'closed', agents: 'none', requests: 'none' } } },
     edges: null,
   });
-  await expect(stage.house.inspection.at(id, 2)).rejects.toMatchObject({ code: 'no_snapshot' });
+  await expect(stage.runtime.inspection.at(id, 2)).rejects.toMatchObject({ code: 'no_snapshot' });
   const waits = records.find(({ event }) => event.type === 'approval.requested');
   expect(waits?.value).toMatchObject({ phase: { active: { requests: 'permission' } } });
 });

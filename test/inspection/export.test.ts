@@ -26,6 +26,7 @@ describe.each([sessionMachine, supervisorMachine])('the chart $id', (machine) =>
     const text = exportChart(machine, 'scxml');
     expect(count(text, /<(state|parallel|final) /g)).toBe(states.length);
     expect(count(text, /<transition[ />]/g)).toBe(edges.length);
+    expect(text).toMatch(/^<scxml .*>\n {2}<(state|parallel) /m);
     const open: string[] = [];
     for (const [, slash, name, self] of text.matchAll(/<(\/?)([\w:]+)(?:\s[^<>]*?)?(\/?)>/g)) {
       if (slash) expect(open.pop()).toBe(name);

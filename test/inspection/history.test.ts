@@ -5,10 +5,10 @@ import { scriptOf } from '../support/hooks.ts';
 import { openStage, sessionWithPermission } from './stage.ts';
 
 describe('the history of a session', () => {
-  it('tells every event with its edges, guards decided, facts counted, refusals included', async () => {
-    const { house, take } = await openStage();
+  it('shows every event with its edges, guards decided, facts counted, refusals included', async () => {
+    const { runtime, take } = await openStage();
     await take(...sessionWithPermission('s1'));
-    const { records, first, last, cut } = await house.inspection.history('s1', null);
+    const { records, first, last, cut } = await runtime.inspection.history('s1', null);
     expect({ first, last, cut }).toEqual({ first: 1, last: 5, cut: false });
     expect(records.map(({ event, value }) => [event.type, phaseOf(value)])).toEqual([
       ['turn.started', 'open none'],
@@ -32,24 +32,26 @@ describe('the history of a session', () => {
     const stage = await openStage();
     const told: InspectRecord[] = [];
     await stage.take(scriptOf('s1').start(), scriptOf('s1').prompt('go'));
-    stage.house.inspection.attach({ records: (_, records) => told.push(...records) });
-    const { records: before } = await stage.house.inspection.watch('s1', null);
+    stage.runtime.inspection.attach({ records: (_, records) => told.push(...records) });
+    const { records: before } = await stage.runtime.inspection.watch('s1', null);
     await stage.take(...sessionWithPermission('s1').slice(2));
-    await stage.house.inspection.watch('s1', null); // tells what has gathered
+    await stage.runtime.inspection.watch('s1', null); // tells what has gathered
     const live = [...before, ...told];
-    const moments = await Promise.all(live.map(({ seq }) => stage.house.inspection.at('s1', seq)));
+    const moments = await Promise.all(
+      live.map(({ seq }) => stage.runtime.inspection.at('s1', seq)),
+    );
     await stage.restart();
-    const { records } = await stage.house.inspection.history('s1', null);
+    const { records } = await stage.runtime.inspection.history('s1', null);
     expect(records).toEqual(live);
     for (const moment of moments) {
-      expect(await stage.house.inspection.at('s1', moment.seq)).toEqual(moment);
+      expect(await stage.runtime.inspection.at('s1', moment.seq)).toEqual(moment);
     }
   });
 
   it('shows a moment with the context before and after, and no text of anybody', async () => {
-    const { house, take } = await openStage();
+    const { runtime, take } = await openStage();
     await take(...sessionWithPermission('s1'));
-    const moment = await house.inspection.at('s1', 3);
+    const moment = await runtime.inspection.at('s1', 3);
     expect(moment.event).toMatchObject({ type: 'approval.requested', request: { type: 'exec' } });
     expect(moment.previous.context).toMatchObject({ approvals: [], tools: [{ name: 'Bash' }] });
     expect(moment.context).toMatchObject({ approvals: [{ request: { type: 'exec' } }] });
@@ -57,7 +59,7 @@ describe('the history of a session', () => {
   });
 
   it('folds a long session from its bases, page by page, without a hole', async () => {
-    const { house, take } = await openStage();
+    const { runtime, take } = await openStage();
     const script = scriptOf('long');
     await take(script.start(), script.prompt('go'));
     for (let turn = 0; turn < 40; turn++) {
@@ -70,35 +72,37 @@ describe('the history of a session', () => {
     const seen: InspectRecord[] = [];
     let before: number | null = null;
     do {
-      const { records } = await house.inspection.history('long', before, 150);
+      const { records } = await runtime.inspection.history('long', before, 150);
       seen.unshift(...records);
       before = records[0]?.seq ?? null;
     } while (before !== null && before > 1);
     expect(seen.map(({ seq }) => seq)).toEqual(seen.map((_, at) => at + 1));
     expect(seen).toHaveLength(1201);
     expect(seen.every(({ edges }) => edges !== null)).toBe(true);
-    expect((await house.inspection.at('long', 730)).edges).toEqual(seen[729]?.edges);
+    expect((await runtime.inspection.at('long', 730)).edges).toEqual(seen[729]?.edges);
   });
 
   it('says so when an event is beyond retention, or never was', async () => {
     const stage = await openStage();
     await stage.take(...sessionWithPermission('s1'));
-    await expect(stage.house.inspection.at('s1', 99)).rejects.toMatchObject({ code: 'not_found' });
-    await expect(stage.house.inspection.history('nobody', null)).resolves.toEqual({
+    await expect(stage.runtime.inspection.at('s1', 99)).rejects.toMatchObject({
+      code: 'not_found',
+    });
+    await expect(stage.runtime.inspection.history('nobody', null)).resolves.toEqual({
       records: [],
       first: 0,
       last: 0,
       cut: false,
     });
     await cutJournal(stage, 's1', 3);
-    await expect(stage.house.inspection.at('s1', 2)).rejects.toMatchObject({
+    await expect(stage.runtime.inspection.at('s1', 2)).rejects.toMatchObject({
       code: 'cut',
       message: expect.stringContaining('the oldest one still there is 4'),
     });
-    const page = await stage.house.inspection.history('s1', null);
+    const page = await stage.runtime.inspection.history('s1', null);
     expect(page).toMatchObject({ first: 4, last: 5, cut: true });
     expect(page.records.map(({ edges }) => edges?.length)).toEqual([2, 1]);
-    expect((await stage.house.inspection.at('s1', 4)).previous.value).toMatchObject({
+    expect((await stage.runtime.inspection.at('s1', 4)).previous.value).toMatchObject({
       phase: { active: { turn: 'open', requests: 'permission' } },
     });
   });
@@ -106,9 +110,13 @@ describe('the history of a session', () => {
 
 describe('why', () => {
   it('names the event, the origin and the guarded edge that led into a state, and for how long', async () => {
-    const { house, take } = await openStage();
+    const { runtime, take } = await openStage();
     await take(...sessionWithPermission('s1').slice(0, 4));
-    const why = await house.inspection.why('s1', 'session.phase.active.requests.permission', null);
+    const why = await runtime.inspection.why(
+      's1',
+      'session.phase.active.requests.permission',
+      null,
+    );
     expect(why.active).toBe(true);
     expect(why.entered).toMatchObject({ seq: 3, event: 'approval.requested', origin: 'hook' });
     expect(why.entered?.edges.map(({ event }) => event)).toContain('permission.pending');
@@ -121,33 +129,39 @@ describe('why', () => {
     expect(stop?.takenIn).toContain('session.link.attached');
   });
 
-  it('tells of a state that was left, and of one that never was', async () => {
-    const { house, take } = await openStage();
+  it('explains a state that was left, and one that never was', async () => {
+    const { runtime, take } = await openStage();
     await take(...sessionWithPermission('s1'));
-    const left = await house.inspection.why('s1', 'session.phase.active.requests.permission', null);
+    const left = await runtime.inspection.why(
+      's1',
+      'session.phase.active.requests.permission',
+      null,
+    );
     expect(left).toMatchObject({
       active: false,
       entered: { seq: 3 },
       left: { seq: 4, event: 'tool.finished' },
     });
-    const never = await house.inspection.why('s1', 'session.phase.ended', null);
+    const never = await runtime.inspection.why('s1', 'session.phase.ended', null);
     expect(never).toMatchObject({ active: false, entered: null });
-    const born = await house.inspection.why('s1', 'session.link.passive', null);
+    const born = await runtime.inspection.why('s1', 'session.link.passive', null);
     expect(born).toMatchObject({
       active: true,
       entered: null,
       reason: expect.stringMatching(/since it began/),
     });
-    await expect(house.inspection.why('s1', 'session.phase.nowhere', null)).rejects.toMatchObject({
-      code: 'bad_request',
-    });
+    await expect(runtime.inspection.why('s1', 'session.phase.nowhere', null)).rejects.toMatchObject(
+      {
+        code: 'bad_request',
+      },
+    );
   });
 
   it('names the guard that says no', async () => {
-    const { house, take } = await openStage();
+    const { runtime, take } = await openStage();
     const script = scriptOf('s1');
     await take(script.start(), script.prompt('go'), script.end());
-    const { events } = await house.inspection.next('s1', null);
+    const { events } = await runtime.inspection.next('s1', null);
     const restart = events.find(({ event }) => event === 'session.started');
     expect(restart?.ways[0]?.guard).toMatchObject({ name: 'isFreshStart', reads: ['source'] });
     const agent = events.find(({ event }) => event === 'agent.started');
@@ -157,10 +171,10 @@ describe('why', () => {
 
 describe('a dry run', () => {
   it('shows where an event would lead and moves nothing', async () => {
-    const { house, take } = await openStage();
+    const { runtime, take } = await openStage();
     await take(...sessionWithPermission('s1'));
     const at = '2030-01-01T00:00:00.000000Z';
-    const run = await house.inspection.dryRun('s1', null, {
+    const run = await runtime.inspection.dryRun('s1', null, {
       type: 'turn.started',
       at,
       promptId: null,
@@ -171,28 +185,31 @@ describe('a dry run', () => {
       changed: true,
       value: { phase: { active: { turn: 'open' } } },
     });
-    const refused = await house.inspection.dryRun('s1', null, { type: 'interrupt.requested', at });
+    const refused = await runtime.inspection.dryRun('s1', null, {
+      type: 'interrupt.requested',
+      at,
+    });
     expect(refused).toMatchObject({
       possible: false,
       reason: expect.stringMatching(/session\.link\.attached would/),
     });
-    const { records } = await house.inspection.history('s1', null);
+    const { records } = await runtime.inspection.history('s1', null);
     expect(records).toHaveLength(5);
-    expect(house.registry.peek('s1')?.head.snapshot.value).toMatchObject({
+    expect(runtime.registry.peek('s1')?.head.snapshot.value).toMatchObject({
       phase: { active: { turn: 'closed' } },
     });
   });
 
   it('refuses what is no event of the chart, and says which fields are missing', async () => {
-    const { house, take } = await openStage();
+    const { runtime, take } = await openStage();
     await take(...sessionWithPermission('s1'));
     for (const type of ['xstate.init', 'xstate.stop', 'x y', '']) {
-      await expect(house.inspection.dryRun('s1', null, { type })).rejects.toMatchObject({
+      await expect(runtime.inspection.dryRun('s1', null, { type })).rejects.toMatchObject({
         code: 'bad_request',
       });
     }
     await expect(
-      house.inspection.dryRun('s1', null, { type: 'tool.started' }),
+      runtime.inspection.dryRun('s1', null, { type: 'tool.started' }),
     ).rejects.toMatchObject({
       code: 'bad_request',
       message: expect.stringMatching(/needs fields/),

@@ -13,20 +13,20 @@ import { openStage } from './stage.ts';
 
 describe('the hub', () => {
   it('never lets a fault of an outlet reach the session or another outlet', async () => {
-    const { house, take } = await openStage();
+    const { runtime, take } = await openStage();
     const seen: string[] = [];
-    house.inspection.attach({
+    runtime.inspection.attach({
       committed: () => {
         throw new Error('an outlet broke');
       },
     });
-    house.inspection.attach({ committed: (_, { event }) => seen.push(event) });
+    runtime.inspection.attach({ committed: (_, { event }) => seen.push(event) });
     await take(scriptOf('s1').prompt('go'), scriptOf('s1').stop());
     expect(seen).toHaveLength(2);
-    expect(house.inspection.stats({ pages: 0, stately: 0 }).errors).toBe(2);
+    expect(runtime.inspection.stats({ pages: 0, stately: 0 }).errors).toBe(2);
   });
 
-  it('tells nothing of an event that could not be stored', () => {
+  it('sends nothing of an event that could not be stored', () => {
     const { tell, results, seen } = ledgerWithHub();
     tell({ type: 'turn.started', at: stamp(2), promptId: null, prompt: null });
     expect(seen).toEqual([]);
@@ -96,7 +96,7 @@ function openLedger(
     writer: { submit: (item, done) => submit(item as EventItem, done) },
     rooms: { publish: nothing },
     ring: { push: nothing, since: () => null, drop: nothing },
-    listFeed: { hear: nothing, hold: () => nothing },
+    listFeed: { take: nothing, hold: () => nothing },
     release: nothing,
     refresh: nothing,
     settled: nothing,

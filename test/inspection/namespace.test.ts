@@ -59,7 +59,7 @@ function openPage(url: string) {
 }
 
 describe('the namespace /inspect', () => {
-  it('greets with who it is and all sessions, then tells rows that change', async () => {
+  it('sends who it is and all sessions, then rows that change', async () => {
     const { url } = await openServer();
     for (const hook of sessionWithPermission('old')) await deliver(url, hook);
     const page = openPage(url);
@@ -87,7 +87,7 @@ describe('the namespace /inspect', () => {
     });
   });
 
-  it('tells in its rows what a session is about and what it waits for, before and after a restart', async () => {
+  it('shows in its rows what a session is about and what it waits for, before and after a restart', async () => {
     const server = await openServer();
     const script = scriptOf('asking');
     await deliver(server.url, script.prompt('Store totals as cents. Keep the API as it is.'));
@@ -120,7 +120,7 @@ describe('the namespace /inspect', () => {
     for (const field of kept) expect([field, rows[0]?.[field]]).toEqual([field, live[field]]);
   });
 
-  it('tells in its rows what a session works on, and prose without marks of Markdown', async () => {
+  it('shows in its rows what a session works on, and prose without marks of Markdown', async () => {
     const { url } = await openServer();
     const script = scriptOf('busy');
     const page = openPage(url);
@@ -138,7 +138,7 @@ describe('the namespace /inspect', () => {
     expect(row.working_since).toMatch(/Z$/);
   });
 
-  it('hides secrets in what its rows tell', async () => {
+  it('hides secrets in what its rows show', async () => {
     const { url } = await openServer();
     const secret = `ghp_${'a1B2c3D4e5'.repeat(4)}`;
     await deliver(url, scriptOf('told').prompt(`Push with ${secret} please`));
@@ -148,7 +148,7 @@ describe('the namespace /inspect', () => {
     expect(JSON.stringify(rows)).not.toContain(secret);
   });
 
-  it('tells records of a watched session without hole or repetition, of others none', async () => {
+  it('sends records of a watched session without hole or repetition, of others none', async () => {
     const { url } = await openServer();
     const script = scriptOf('s1');
     await deliver(url, script.prompt('go'));
@@ -227,7 +227,7 @@ describe('the namespace /inspect', () => {
     ]);
   });
 
-  it('sends an event to a live session and tells its record, and refuses one without a schema', async () => {
+  it('sends an event to a live session and sends its record, and refuses one without a schema', async () => {
     const { url } = await openServer();
     await deliver(url, scriptOf('s1').prompt('go'));
     const page = openPage(url);

@@ -13,7 +13,7 @@ const CALLER = { kind: 'local', address: '127.0.0.1', connection: 'inspect-1' } 
 async function openSession() {
   const stage = await openStage();
   await stage.take(scriptOf('s1').prompt('go'));
-  const { inspection } = stage.house;
+  const { inspection } = stage.runtime;
   const send = (event: { type: string; [key: string]: never | unknown }) =>
     inspection.send('s1', event as never, CALLER);
   return { ...stage, inspection, send };

@@ -1,11 +1,11 @@
-/** A house over real SQLite without doors: hooks in, inspection out. Closed and removed after the test. */
+/** A runtime over real SQLite without transports: hooks in, inspection out. Closed and removed after the test. */
 import { rmSync } from 'node:fs';
 import { onTestFinished } from 'vitest';
 import type { DataPaths } from '../../src/config.ts';
 import { SILENT_LOGGER } from '../../src/log.ts';
 import { createRuntime, type Runtime } from '../../src/runtime/runtime.ts';
 import { openWriter, type Writer } from '../../src/store/writer.ts';
-import { BARE } from '../support/bare-house.ts';
+import { BARE } from '../support/bare-runtime.ts';
 import type { HookBody } from '../support/fixtures.ts';
 import { hookKey, scriptOf } from '../support/hooks.ts';
 import { noCodex } from '../support/no-codex.ts';
@@ -13,7 +13,7 @@ import { temporaryDataPaths } from '../support/server.ts';
 
 export interface Stage {
   paths: DataPaths;
-  house: Runtime;
+  runtime: Runtime;
   writer: Writer;
   /** Takes hooks one after the other; resolves when all are committed. */
   take(...hooks: HookBody[]): Promise<void>;
@@ -33,7 +33,7 @@ export async function openStage(prepare?: (paths: DataPaths) => void): Promise<S
     const writer = await openWriter({ paths, durability: 'normal', log: SILENT_LOGGER });
     return {
       writer,
-      house: createRuntime({
+      runtime: createRuntime({
         writer,
         ...BARE,
         ...noCodex(),
@@ -44,14 +44,14 @@ export async function openStage(prepare?: (paths: DataPaths) => void): Promise<S
   };
   const close = async () => {
     await stage.writer.close();
-    stage.house.registry.stop();
+    stage.runtime.registry.stop();
   };
   const stage: Stage = {
     paths,
     ...(await open()),
     async take(...hooks) {
       for (const hook of hooks) {
-        await stage.house.api.takeHook(hook, { key: hookKey(), origin: 'hook' });
+        await stage.runtime.api.takeHook(hook, { key: hookKey(), origin: 'hook' });
       }
     },
     async restart() {

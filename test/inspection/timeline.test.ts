@@ -31,9 +31,10 @@ function asking(seq: number, id: string): Row {
 
 describe('the timeline of a journal', () => {
   it('says from when to when it waited, worked and used a tool, and that the link stayed', async () => {
-    const { house, take } = await openStage();
+    const { runtime, take } = await openStage();
     await take(...sessionWithPermission('s1'));
-    const { first, last, cut, times, kinds, types, spans } = await house.inspection.timeline('s1');
+    const { first, last, cut, times, kinds, types, spans } =
+      await runtime.inspection.timeline('s1');
     expect({ first, last, cut, events: times.length }).toEqual({
       ...{ first: 1, last: 5, cut: false, events: 5 },
     });
@@ -48,22 +49,41 @@ describe('the timeline of a journal', () => {
     expect(spans.find(({ row }) => row === 'request')?.text).toBe('exec');
   });
 
+  it('does not count the notice of a request as a second one', () => {
+    const builder = createTimelineBuilder(redactText);
+    builder.add(asking(1, 'r1'));
+    const notice = JSON.parse(asking(2, 'notice').event) as { type: string; request: object };
+    builder.add(row(2, { ...notice, type: 'attention.noticed', kind: 'permission' }, 'permission'));
+    const requests = builder
+      .view({ first: 1, last: 2 })
+      .spans.filter((span) => span.row === 'request');
+    expect(requests.map(({ seq }) => seq)).toEqual([1]);
+  });
+
+  it('says that it is cut as soon as one event is gone', () => {
+    const builder = createTimelineBuilder(redactText);
+    builder.add(asking(2, 'r1'));
+    expect(builder.view({ first: 2, last: 2 }).cut).toBe(true);
+    expect(builder.view({ first: 1, last: 2 }).cut).toBe(false);
+    expect(builder.view({ first: 0, last: 0 }).cut).toBe(false);
+  });
+
   it('is read on where it ended, and says the same as one that is read whole', async () => {
     const stage = await openStage();
     await stage.take(...sessionWithPermission('s1').slice(0, 4));
-    const before = await stage.house.inspection.timeline('s1');
+    const before = await stage.runtime.inspection.timeline('s1');
     expect(before.spans.find(({ row }) => row === 'request')?.to).toBeNull();
     await stage.take(...sessionWithPermission('s1').slice(4), scriptOf('s1').prompt('go on'));
-    const readOn = await stage.house.inspection.timeline('s1');
+    const readOn = await stage.runtime.inspection.timeline('s1');
     expect(readOn.last).toBe(6);
     await stage.restart();
-    expect(await stage.house.inspection.timeline('s1')).toEqual(readOn);
+    expect(await stage.runtime.inspection.timeline('s1')).toEqual(readOn);
   });
 
   it('counts each event once, also for two pages that ask at the same moment', async () => {
-    const { house, take } = await openStage();
+    const { runtime, take } = await openStage();
     await take(...sessionWithPermission('s1'));
-    const both = [house.inspection.timeline('s1'), house.inspection.timeline('s1')];
+    const both = [runtime.inspection.timeline('s1'), runtime.inspection.timeline('s1')];
     const [one, other] = await Promise.all(both);
     expect(other).toEqual(one);
     expect(one?.times).toHaveLength(one?.last ?? 0);

@@ -132,7 +132,7 @@ describe('the description of a machine', () => {
     ]);
   });
 
-  it('tells internal, targetless and self transitions apart', () => {
+  it('distinguishes internal, targetless and self transitions', () => {
     const { edges } = describeMachine(kitchen());
     const of = (event: string) => edges.find((edge) => edge.event === event);
     expect(of('alarm.*')).toMatchObject({ internal: true, targetless: false, self: false });
@@ -154,6 +154,12 @@ describe('the description of a machine', () => {
     expect(states.length).toBeGreaterThanOrEqual(19);
     expect(edges.length).toBeGreaterThan(120);
     expect(targeted).toBeGreaterThan(45);
+  });
+
+  it('names an action that is a function by its name, and one without a name as inline', () => {
+    const ring = () => {};
+    const machine = createMachine({ id: 'one', entry: [ring, (() => () => {})()] });
+    expect(describeMachine(machine).states[0]?.entry).toEqual(['ring', 'inline']);
   });
 
   it('gives every edge an id of its own that another process would give it too', () => {

@@ -27,7 +27,7 @@ function shownAfter(events: SessionEvent[]) {
 const seeds = Array.from({ length: WALKS }, (_, seed) => seed);
 
 describe('hooks in any order', () => {
-  it.each([false, true])('end where they end in order once all were heard (ends: %s)', (ends) => {
+  it.each([false, true])('end where they end in order once all were taken (ends: %s)', (ends) => {
     for (const seed of seeds) {
       const walk = hookWalk(seed, 3, ends, true);
       const inOrder = shownAfter(walk);

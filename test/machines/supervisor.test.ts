@@ -38,7 +38,7 @@ describe('the supervisor', () => {
     expect(child('one')?.getSnapshot()).toBe(snapshot);
   });
 
-  it('tells those who inspect it of a session only what is committed', () => {
+  it('shows those who inspect it only what of a session is committed', () => {
     const { open, child, fresh } = supervisor();
     open('one');
     const seen: unknown[] = [];

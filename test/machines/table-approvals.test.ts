@@ -174,6 +174,13 @@ const MCP: Row[] = [
     ],
   ],
   [
+    'a notice that is older than the request grants nothing',
+    [prompted(1), toolBegan(2, 't1', elic), asked(4, 'r1', 't1', 'exec', elic)],
+    noticed(3, 'question'),
+    'permission',
+    [],
+  ],
+  [
     'a tool of the CLI itself has no dialog of its own: its permission stays',
     [prompted(1), toolBegan(2, 't1'), asked(3, 'r1', 't1')],
     noticed(4, 'question'),

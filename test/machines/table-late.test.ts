@@ -3,6 +3,7 @@
  * what it says is never lost. Only older is late: reporters without a fine clock give equal stamps.
  */
 import { describe, expect, it } from 'vitest';
+import type { SessionEvent } from '../../machines/session-events.ts';
 import {
   agentBegan,
   agentEnded,
@@ -209,5 +210,24 @@ describe('reports of a clock that only knows seconds', () => {
   it('still know a prompt that was reported twice', () => {
     const scene = stage([prompted(1)]);
     expect(scene.send(prompted(1)).facts).toEqual([]);
+  });
+});
+
+describe.each(['turn.aborted', 'turn.failed'] as const)('%s', (type) => {
+  const reported = (n: number) => report(n, type, { reason: 'x', error: 'x' });
+
+  it.each<[string, SessionEvent[]]>([
+    ['the next prompt', [prompted(1), prompted(3)]],
+    ['the end of its turn and the next prompt', [prompted(1), stopped(3), prompted(4)]],
+  ])('that is older than %s ends nothing', (_, events) => {
+    const scene = stage(events);
+    scene.send(reported(2));
+    expect(scene.phase()).toBe('working');
+  });
+
+  it('that is newer ends the turn', () => {
+    const scene = stage([prompted(1), prompted(3)]);
+    scene.send(reported(4));
+    expect(scene.phase()).toBe('idle');
   });
 });

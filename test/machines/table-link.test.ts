@@ -272,6 +272,19 @@ const ROWS: Row[] = [
 ];
 
 describe('the link of a session that we steer', () => {
+  it('begins with the settings that the session has', () => {
+    const chosen = { effort: 'high', approval_policy: 'never', sandbox_mode: 'read-only' };
+    const scene = stage([], { ...DIRECT, ...chosen, model: 'm', engine: 'shared' });
+    expect(scene.send(wanted).orders).toMatchObject([
+      {
+        settings: {
+          ...{ cwd: '/home/dev/shop', model: 'm', effort: 'high' },
+          ...{ approvalPolicy: 'never', sandboxMode: 'read-only', engine: 'shared' },
+        },
+      },
+    ]);
+  });
+
   testRows(ROWS, DIRECT);
 
   it('takes no words of a session that is over, also while a connector starts for it', () => {

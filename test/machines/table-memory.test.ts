@@ -175,6 +175,21 @@ describe('what only the row of a session keeps', () => {
     ]);
   });
 
+  it.each(['working', 'permission', 'question'] as const)(
+    'of a row that says %s is an open turn with the number of its turns',
+    (workStatus) => {
+      const scene = stage([], {}, undefined, { workStatus, turnCount: 3 });
+      expect(scene.snapshot().value).toMatchObject({ phase: { active: { turn: 'open' } } });
+      expect(scene.snapshot().context.turn).toMatchObject({ id: 'turn-3', count: 3 });
+    },
+  );
+
+  it.each(['waiting', 'ended'] as const)('of a row that says %s is no open turn', (workStatus) => {
+    const scene = stage([], {}, undefined, { workStatus, turnCount: 3 });
+    expect(scene.snapshot().value).not.toMatchObject({ phase: { active: { turn: 'open' } } });
+    expect(scene.snapshot().context.turn).toMatchObject({ id: null, count: 3 });
+  });
+
   it('is noted at its birth, with its number of turns', () => {
     const columns = {
       source: 'resume',

@@ -245,7 +245,7 @@ describe('a thread that others hold', () => {
     expect(refusalOf(scene.snapshot(), decided(10))).toBe('no_connector');
   });
 
-  it('is not cut off by a loss that is told of a session with a process of its own', () => {
+  it('is not cut off by a loss that is reported of a session with a process of its own', () => {
     const scene = stage([wanted(1), ready(2), gone(3)], { ...SHARED, engine: 'private' });
     expect(scene.can(gone(4))).toBe(false);
   });

@@ -397,7 +397,7 @@ it('work without a prompt takes no number from an end of a turn that is older th
 describe('other witnesses', () => {
   testRows(ROWS);
 
-  it('reopen nothing by being heard twice', () => {
+  it('reopen nothing when they are reported twice', () => {
     const scene = stage([...ASKED, toolEnded(4, 't1'), stopped(5), idle(6)]);
     expect(scene.send(busy(6)).facts).toEqual([]);
     expect(scene.phase()).toBe('idle');

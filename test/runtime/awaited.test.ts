@@ -5,12 +5,12 @@ import { expect, it } from 'vitest';
 import { OWNER } from '../../src/access.ts';
 import type { Connection, Frame } from '../../src/runtime/rooms/rooms.ts';
 import { Membership } from '../../src/transports/connection.ts';
-import { hook, openHouse, type TestHouse } from './house.ts';
+import { hook, openTestRuntime, type TestRuntime } from './test-runtime.ts';
 
 const ID = 'comes-later';
 
 /** A connection with the rooms of a real one, that remembers what was sent. */
-function connect(house: TestHouse) {
+function connect(runtime: TestRuntime) {
   const membership = new Membership(
     () => {},
     () => {},
@@ -26,7 +26,7 @@ function connect(house: TestHouse) {
     backlogBytes: 0,
     close: () => {},
   };
-  const { api } = house.house;
+  const { api } = runtime.runtime;
   return {
     membership,
     connection,
@@ -40,8 +40,8 @@ function connect(house: TestHouse) {
   };
 }
 
-const begin = ({ house }: TestHouse) =>
-  house.api.takeHook(hook(ID, 'UserPromptSubmit', { prompt: 'go' }), { origin: 'hook' });
+const begin = ({ runtime }: TestRuntime) =>
+  runtime.api.takeHook(hook(ID, 'UserPromptSubmit', { prompt: 'go' }), { origin: 'hook' });
 
 /** Collects garbage: what only weak references lead to is gone afterwards. */
 function collectGarbage(): void {
@@ -50,7 +50,7 @@ function collectGarbage(): void {
 }
 
 it('lets a closed connection go, whatever it waited for', async () => {
-  await using test = await openHouse();
+  await using test = await openTestRuntime();
   const asked = async (): Promise<WeakRef<Connection>> => {
     const { connection, say, close } = connect(test);
     await say({ type: 'subscribe_session' });
@@ -65,7 +65,7 @@ it('lets a closed connection go, whatever it waited for', async () => {
 });
 
 it('keeps no wish of a connection that closed while the database was read', async () => {
-  await using test = await openHouse();
+  await using test = await openTestRuntime();
   const client = connect(test);
   const asked = client.say({ type: 'subscribe_session' });
   client.close();
@@ -76,12 +76,12 @@ it('keeps no wish of a connection that closed while the database was read', asyn
 });
 
 it('sends the session when it begins also to a connection that has fallen behind meanwhile', async () => {
-  await using test = await openHouse();
+  await using test = await openTestRuntime();
   const client = connect(test);
   await client.say({ type: 'subscribe_session' });
   client.membership.suspend();
   await begin(test);
-  await test.house.api.resync(client.connection, client.membership.takeOwed());
+  await test.runtime.api.resync(client.connection, client.membership.takeOwed());
   const snapshots = () => client.types().filter((type) => type === 'session_snapshot');
   await expect.poll(snapshots).toEqual(['session_snapshot']);
   expect([...client.membership.rooms]).toEqual([`session:${ID}`]);

@@ -8,7 +8,7 @@ import type { Received } from '../support/clients.ts';
 import { type CodexHome, createCodexHome, startEngine } from '../support/codex-home.ts';
 import { type FakeResponsesApi, startFakeResponsesApi } from '../support/fake-responses-api.ts';
 import { providersOver } from '../support/no-codex.ts';
-import { hook, openHouse, type TestHouse } from './house.ts';
+import { hook, openTestRuntime, type TestRuntime } from './test-runtime.ts';
 import { type Visitor, visit } from './visitor.ts';
 
 const SERVER = fileURLToPath(new URL('../support/mcp-server.mjs', import.meta.url));
@@ -16,7 +16,7 @@ const SERVER = fileURLToPath(new URL('../support/mcp-server.mjs', import.meta.ur
 let api: FakeResponsesApi;
 let home: CodexHome;
 let engine: Engine;
-let stage: TestHouse;
+let stage: TestRuntime;
 let visitor: Visitor;
 
 beforeAll(async () => {
@@ -39,13 +39,13 @@ args = ["-e", "0"]
     '---\nname: deploy\ndescription: Put it online\n---\nJust do it.\n',
   );
   engine = startEngine(home);
-  stage = await openHouse(undefined, { providers: providersOver(engine, home.env) });
+  stage = await openTestRuntime(undefined, { providers: providersOver(engine, home.env) });
   await addSession('ours', 'codex');
-  await stage.house.api.takeHook(hook('claude', 'UserPromptSubmit', { prompt: 'hi' }), {
+  await stage.runtime.api.takeHook(hook('claude', 'UserPromptSubmit', { prompt: 'hi' }), {
     origin: 'hook',
   });
-  visitor = visit(stage.house.api);
-  stage.house.rooms.attach(visitor);
+  visitor = visit(stage.runtime.api);
+  stage.runtime.rooms.attach(visitor);
 });
 
 afterAll(async () => {
@@ -58,7 +58,7 @@ afterAll(async () => {
 /** Puts a session of Codex into the server, without a connector. */
 async function addSession(id: string, provider: Session['provider']): Promise<void> {
   const at = '2026-11-25T20:00:00.000Z';
-  const live = stage.house.registry.create({
+  const live = stage.runtime.registry.create({
     isNew: true,
     turnCount: 0,
     session: {
@@ -73,7 +73,7 @@ async function addSession(id: string, provider: Session['provider']): Promise<vo
     },
   });
   await new Promise<void>((resolve, reject) => {
-    stage.house.ledger.send(live, {
+    stage.runtime.ledger.send(live, {
       event: {
         type: 'fields.updated',
         at: '2026-11-25T20:00:00.000000Z',
@@ -145,10 +145,10 @@ describe('the MCP servers of a session', () => {
     });
   });
 
-  it('are told as they start, and again to those who come later', async () => {
+  it('are sent as they start, and again to those who come later', async () => {
     await visitor.ask({ type: 'subscribe_session', session_id: 'ours' });
     const { thread } = await engine.request('thread/start', { cwd: home.project });
-    const letGo = stage.house.threads.bind('ours', thread.id);
+    const letGo = stage.runtime.threads.bind('ours', thread.id);
     const end = await visitor.heard.waitFor(({ type }) => type === 'mcp_startup_complete');
     expect(end).toEqual({
       type: 'mcp_startup_complete',
@@ -158,7 +158,7 @@ describe('the MCP servers of a session', () => {
       cancelled: [],
     });
 
-    const late = visit(stage.house.api);
+    const late = visit(stage.runtime.api);
     await late.ask({ type: 'subscribe_session', session_id: 'ours' });
     const news = late.heard.items.filter(({ type }) => type.startsWith('mcp_'));
     expect(news).toContainEqual({
@@ -173,14 +173,14 @@ describe('the MCP servers of a session', () => {
     const answer = await visitor.ask({ type: 'list_mcp_tools', session_id: 'ours' });
     expect(Object.keys(typed(answer, 'mcp_tools_list').tools)).toEqual(['mcp__calc__add']);
     letGo();
-    const after = visit(stage.house.api);
+    const after = visit(stage.runtime.api);
     await after.ask({ type: 'subscribe_session', session_id: 'ours' });
     expect(after.heard.items.filter(({ type }) => type.startsWith('mcp_'))).toEqual([]);
   });
 
   it('can be started anew', async () => {
     const { thread } = await engine.request('thread/start', { cwd: home.project });
-    stage.house.threads.bind('ours', thread.id);
+    stage.runtime.threads.bind('ours', thread.id);
     const before = visitor.heard.items.length;
     const answer = await visitor.ask({ type: 'refresh_mcp_servers', session_id: 'ours' });
     expect(answer.type).toBe('ack');
@@ -191,9 +191,9 @@ describe('the MCP servers of a session', () => {
   });
 });
 
-it('a change of skills is told to the sessions that have a connector', async () => {
+it('a change of skills is sent to the sessions that have a connector', async () => {
   const { thread } = await engine.request('thread/start', { cwd: home.project });
-  stage.house.threads.bind('ours', thread.id);
+  stage.runtime.threads.bind('ours', thread.id);
   await visitor.ask({ type: 'subscribe_session', session_id: 'ours' });
   const path = join(home.project, '.agents', 'skills', 'deploy', 'SKILL.md');
   writeFileSync(path, readFileSync(path, 'utf8').replace('online', 'on line'));
@@ -212,11 +212,11 @@ it('a session that is not one of Codex, or is none at all, has neither', async (
 
 it('looking at a session starts no process', async () => {
   const lazy = startEngine(home);
-  await using quiet = await openHouse(undefined, {
+  await using quiet = await openTestRuntime(undefined, {
     providers: providersOver(lazy, home.env),
   });
-  const other = visit(quiet.house.api);
-  await quiet.house.api.takeHook(hook('s', 'UserPromptSubmit', { prompt: 'hi' }), {
+  const other = visit(quiet.runtime.api);
+  await quiet.runtime.api.takeHook(hook('s', 'UserPromptSubmit', { prompt: 'hi' }), {
     origin: 'hook',
   });
   await other.ask({ type: 'subscribe_list' });

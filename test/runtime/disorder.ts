@@ -17,7 +17,7 @@ import { sessionDifferences } from '../support/compare.ts';
 import { foldJournal, rowsOf } from '../support/database.ts';
 import { createModel, type SubscriberModel } from '../support/model.ts';
 import type { Random } from '../support/random.ts';
-import { hook, openHouse, poison, type TestHouse } from './house.ts';
+import { hook, openTestRuntime, poison, type TestRuntime } from './test-runtime.ts';
 
 const SESSIONS = ['disorder-1', 'disorder-2', 'disorder-3'];
 /** Rounds between two restarts. */
@@ -42,7 +42,7 @@ export interface Disorder extends AsyncDisposable {
 
 /** Starts a server, in this process, that disorder comes over. */
 export async function createDisorder(random: Random): Promise<Disorder> {
-  const disorder = new RandomDisorder(random, await openHouse());
+  const disorder = new RandomDisorder(random, await openTestRuntime());
   disorder.connect();
   return disorder;
 }
@@ -50,7 +50,7 @@ export async function createDisorder(random: Random): Promise<Disorder> {
 class RandomDisorder implements Disorder {
   readonly counts: Counts = { acknowledged: 0, repeated: 0, refused: 0, reads: 0, restarts: 0 };
   readonly #random: Random;
-  #test: TestHouse;
+  #test: TestRuntime;
   #subscribers: Subscriber[] = [];
   /** Keys that were acknowledged, with the session they belong to. */
   readonly #stored: Array<{ id: string; key: string }> = [];
@@ -58,7 +58,7 @@ class RandomDisorder implements Disorder {
   #made = 0;
   #rounds = 0;
 
-  constructor(random: Random, test: TestHouse) {
+  constructor(random: Random, test: TestRuntime) {
     this.#random = random;
     this.#test = test;
   }
@@ -67,7 +67,7 @@ class RandomDisorder implements Disorder {
     const models = this.#subscribers.map(({ model }) => model);
     this.#subscribers = [0, 1].map((at) => createSubscriber(this.#test, models[at]));
     const subscribers = this.#subscribers;
-    this.#test.house.rooms.attach({
+    this.#test.runtime.rooms.attach({
       publish(room, frame) {
         for (const subscriber of subscribers) subscriber.publish(room, frame);
       },
@@ -99,7 +99,7 @@ class RandomDisorder implements Disorder {
     if (draw < 0.82) return this.#read(id);
     if (draw < 0.9) return random.pick(this.#subscribers).subscribe(id);
     if (draw < 0.97) return this.#command(id);
-    this.#test.house.rest(0);
+    this.#test.runtime.rest(0);
     return Promise.resolve();
   }
 
@@ -107,7 +107,7 @@ class RandomDisorder implements Disorder {
   async #hook(id: string): Promise<void> {
     this.#made += 1;
     const key = `key-${this.#random.seed}-${this.#made}`;
-    await this.#test.house.api.takeHook(this.#hookBody(id), { origin: 'hook', key });
+    await this.#test.runtime.api.takeHook(this.#hookBody(id), { origin: 'hook', key });
     this.counts.acknowledged += 1;
     this.#stored.push({ id, key });
   }
@@ -159,7 +159,7 @@ class RandomDisorder implements Disorder {
 
   /** False for a session that does not exist. */
   #send(id: string, event: SessionEvent, key: string | null): Promise<boolean> {
-    const { registry, ledger } = this.#test.house;
+    const { registry, ledger } = this.#test.runtime;
     return registry.enter(id, ({ live }) => {
       if (!live) return false;
       return new Promise<boolean>((resolve, reject) => {
@@ -200,7 +200,7 @@ class RandomDisorder implements Disorder {
   }
 
   async #inspect(id: string): Promise<void> {
-    const { writer, house, paths } = this.#test;
+    const { writer, runtime, paths } = this.#test;
     const { stored } = await writer.read({ kind: 'actor', sessionId: id });
     if (stored === null) return;
     for (const subscriber of this.#subscribers) await subscriber.subscribe(id);
@@ -210,7 +210,7 @@ class RandomDisorder implements Disorder {
     for (const { model } of this.#subscribers) {
       this.#wrong.push(...model.complaints, ...sessionDifferences(model, session));
     }
-    const live = house.registry.peek(id);
+    const live = runtime.registry.peek(id);
     if (live !== null) {
       if (live.actor?.getSnapshot() !== live.head.snapshot) {
         this.#wrong.push(`${id}: its actor does not show what is committed`);
@@ -238,7 +238,7 @@ function unstorable(id: string, at: number): SessionEvent {
 }
 
 /** Acknowledged keys that are not on the disk. */
-function lostKeys({ paths }: TestHouse, stored: ReadonlyArray<{ key: string }>): string[] {
+function lostKeys({ paths }: TestRuntime, stored: ReadonlyArray<{ key: string }>): string[] {
   const kept = new Set(
     rowsOf<{ key: string }>(paths, 'SELECT key FROM hook_keys').map((r) => r.key),
   );
@@ -256,7 +256,7 @@ interface Subscriber {
 let connections = 0;
 
 /** @param former what it remembers from before a restart */
-function createSubscriber({ house }: TestHouse, former?: SubscriberModel): Subscriber {
+function createSubscriber({ runtime }: TestRuntime, former?: SubscriberModel): Subscriber {
   const model = former ?? createModel();
   const rooms = new Set<string>();
   connections += 1;
@@ -277,8 +277,8 @@ function createSubscriber({ house }: TestHouse, former?: SubscriberModel): Subsc
     backlogBytes: 0,
     close() {},
   };
-  const ask = (message: object) => house.api.receive(connection, { value: message });
-  house.api.opened(connection);
+  const ask = (message: object) => runtime.api.receive(connection, { value: message });
+  runtime.api.opened(connection);
   let subscribing = Promise.resolve();
   return {
     model,

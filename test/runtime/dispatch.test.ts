@@ -64,7 +64,7 @@ describe('a message', () => {
     }
   });
 
-  it('whose handler has a bug is answered as an error that tells nothing of it', async () => {
+  it('whose handler has a bug is answered as an error that shows nothing of it', async () => {
     const answers = await answersTo({ request_id: 'q1' }, () => {
       throw new Error('the secret of the handler');
     });

@@ -1,22 +1,22 @@
 import { expect, it } from 'vitest';
 import { PNG } from '../support/pictures.ts';
-import { hook, openHouse, type TestHouse } from './house.ts';
+import { hook, openTestRuntime, type TestRuntime } from './test-runtime.ts';
 
 const NS = '1795343135638615082';
 
 function take(
-  { house }: TestHouse,
+  { runtime }: TestRuntime,
   id: string,
   name: string,
   more: object,
   n: number,
 ): Promise<void> {
   const key = `${BigInt(NS) + BigInt(n) * 1_000_000_000n}-${n}-4711`;
-  return house.api.takeHook(hook(id, name, more), { origin: 'hook', key });
+  return runtime.api.takeHook(hook(id, name, more), { origin: 'hook', key });
 }
 
 it('links the session after /clear to the one before it, also when a restart lies between', async () => {
-  const first = await openHouse();
+  const first = await openTestRuntime();
   await take(first, 'before', 'UserPromptSubmit', { prompt: 'one' }, 1);
   await take(first, 'before', 'SessionEnd', { reason: 'clear' }, 2);
   await using second = await first.restart();
@@ -33,7 +33,7 @@ it('commits a message after the images it names are on disk, and what follows be
     store = (error) => (error ? reject(error) : resolve());
   });
   const images = { take: async () => [], find: async () => null, keep: () => ({ image, stored }) };
-  await using place = await openHouse(undefined, { images });
+  await using place = await openTestRuntime(undefined, { images });
   await take(place, 's', 'UserPromptSubmit', { prompt: 'one' }, 1);
   const tool = { tool_name: 'Read', tool_input: {}, tool_use_id: 't1' };
   const block = { type: 'image', data: PNG.toString('base64'), mimeType: 'image/png' };

@@ -2,31 +2,31 @@ import { describe, expect, it } from 'vitest';
 import type { SessionEvent } from '../../machines/session-events.ts';
 import { sessionRoom } from '../../src/runtime/rooms/rooms.ts';
 import { foldJournal, journalOf, rowsOf } from '../support/database.ts';
-import { hook, openHouse, poison, type TestHouse } from './house.ts';
+import { hook, openTestRuntime, poison, type TestRuntime } from './test-runtime.ts';
 
 const ID = 'session-1';
 
-function take(test: TestHouse, name: string, more: object = {}, key?: string): Promise<void> {
-  return test.house.api.takeHook(hook(ID, name, more), { origin: 'hook', ...(key && { key }) });
+function take(test: TestRuntime, name: string, more: object = {}, key?: string): Promise<void> {
+  return test.runtime.api.takeHook(hook(ID, name, more), { origin: 'hook', ...(key && { key }) });
 }
 
 /** Tells a live session an event past the hooks, as a connector would. */
-function tell({ house }: TestHouse, event: SessionEvent): Promise<void> {
-  const live = house.registry.peek(ID);
+function sendEvent({ runtime }: TestRuntime, event: SessionEvent): Promise<void> {
+  const live = runtime.registry.peek(ID);
   if (!live) throw new Error('not live');
   return new Promise((resolve, reject) => {
     const settle = (error: Error | null) => (error ? reject(error) : resolve());
-    house.ledger.send(live, { event, origin: 'connector', key: null, settle });
+    runtime.ledger.send(live, { event, origin: 'connector', key: null, settle });
   });
 }
 
-async function stored(test: TestHouse) {
+async function stored(test: TestRuntime) {
   const { stored } = await test.writer.read({ kind: 'actor', sessionId: ID });
   if (!stored) throw new Error('no such session');
   return stored;
 }
 
-function revisions({ said }: TestHouse): number[] {
+function revisions({ said }: TestRuntime): number[] {
   return said
     .filter(({ room }) => room === sessionRoom(ID))
     .map(({ message }) => message.revision ?? Number.NaN);
@@ -34,7 +34,7 @@ function revisions({ said }: TestHouse): number[] {
 
 describe('the ledger', () => {
   it('shows nothing before its commit, and then everything with gapless revisions', async () => {
-    await using test = await openHouse();
+    await using test = await openTestRuntime();
     const hooks = [
       take(test, 'UserPromptSubmit', { prompt: 'go', prompt_id: 'p1' }),
       take(test, 'PreToolUse', {
@@ -52,7 +52,7 @@ describe('the ledger', () => {
   });
 
   it('journals of what every hook repeats about its session only what is new', async () => {
-    await using test = await openHouse();
+    await using test = await openTestRuntime();
     const seen = { cwd: '/projects/a', transcript_path: '/t/a.jsonl', permission_mode: 'default' };
     await take(test, 'UserPromptSubmit', { prompt: 'go', ...seen });
     await take(test, 'UserPromptSubmit', { prompt: 'on', ...seen });
@@ -64,7 +64,7 @@ describe('the ledger', () => {
   });
 
   it('takes a repeated key once, within a life and across a restart', async () => {
-    const first = await openHouse();
+    const first = await openTestRuntime();
     await take(first, 'UserPromptSubmit', { prompt: 'go' }, 'key-1');
     await take(first, 'UserPromptSubmit', { prompt: 'go' }, 'key-1');
     const before = await stored(first);
@@ -76,8 +76,8 @@ describe('the ledger', () => {
     expect(second.said).toEqual([]);
   });
 
-  it('tells again what came behind a repeated key, on the state that is on disk', async () => {
-    const first = await openHouse();
+  it('takes again what came behind a repeated key, on the state that is on disk', async () => {
+    const first = await openTestRuntime();
     await take(first, 'UserPromptSubmit', { prompt: 'one', prompt_id: 'p1' }, 'key-1');
     await take(first, 'Stop', {}, 'key-2');
     await using second = await first.restart();
@@ -93,10 +93,10 @@ describe('the ledger', () => {
     expect(JSON.stringify(second.said)).not.toContain('other');
   });
 
-  it('sets a poisonous event aside alone, and tells again what came behind it', async () => {
-    await using test = await openHouse();
+  it('sets a poisonous event aside alone, and takes again what came behind it', async () => {
+    await using test = await openTestRuntime();
     await take(test, 'UserPromptSubmit', { prompt: 'go', prompt_id: 'p1' });
-    const poisoned = tell(test, poison(ID));
+    const poisoned = sendEvent(test, poison(ID));
     const next = take(test, 'PreToolUse', { tool_name: 'Read', tool_input: {}, tool_use_id: 't1' });
     await expect(poisoned).rejects.toMatchObject({ code: 'quarantined' });
     await next;
@@ -110,13 +110,13 @@ describe('the ledger', () => {
   });
 
   it('keeps a session and its neighbours serving when its chart throws', async () => {
-    await using test = await openHouse();
+    await using test = await openTestRuntime();
     await take(test, 'UserPromptSubmit', { prompt: 'go', prompt_id: 'p1' });
     const bug = { type: 'tools.settled', at: '2099-01-01T00:00:00.000000Z', tools: null };
-    await expect(tell(test, bug as unknown as SessionEvent)).rejects.toMatchObject({
+    await expect(sendEvent(test, bug as unknown as SessionEvent)).rejects.toMatchObject({
       code: 'quarantined',
     });
-    await test.house.api.takeHook(hook('session-2', 'UserPromptSubmit', { prompt: 'x' }), {
+    await test.runtime.api.takeHook(hook('session-2', 'UserPromptSubmit', { prompt: 'x' }), {
       origin: 'hook',
     });
     await take(test, 'Stop', { last_assistant_message: 'done' });
@@ -124,19 +124,19 @@ describe('the ledger', () => {
       work_status: 'waiting',
       last_message: 'done',
     });
-    expect(test.house.registry.peek('session-2')?.head.snapshot.hasTag('working')).toBe(true);
+    expect(test.runtime.registry.peek('session-2')?.head.snapshot.hasTag('working')).toBe(true);
   });
 
   it('acknowledges and shows what was on its way to the disk when its chart throws', async () => {
-    await using test = await openHouse();
+    await using test = await openTestRuntime();
     await take(test, 'UserPromptSubmit', { prompt: 'go', prompt_id: 'p1' });
-    const onItsWay = tell(test, {
+    const onItsWay = sendEvent(test, {
       type: 'name.updated',
       at: '2099-01-01T00:00:00.000000Z',
       name: 'On its way',
     });
     const bug = { type: 'tools.settled', at: '2099-01-01T00:00:01.000000Z', tools: null };
-    const refused = tell(test, bug as unknown as SessionEvent);
+    const refused = sendEvent(test, bug as unknown as SessionEvent);
     const after = take(test, 'Stop', { last_assistant_message: 'done' });
     await expect(refused).rejects.toMatchObject({ code: 'quarantined' });
     await onItsWay;
@@ -147,7 +147,7 @@ describe('the ledger', () => {
   });
 
   it('journals an event that the chart refuses, and changes nothing by it', async () => {
-    await using test = await openHouse();
+    await using test = await openTestRuntime();
     await take(test, 'UserPromptSubmit', { prompt: 'go', prompt_id: 'p1' });
     await take(test, 'SessionEnd', { reason: 'other' });
     const before = await stored(test);

@@ -8,7 +8,7 @@ import type { LiveSession } from '../../src/runtime/sessions/live-session.ts';
 import { messageOf, runOf } from '../machines/events.ts';
 import { newSession } from '../machines/stage.ts';
 import { providersOver } from '../support/no-codex.ts';
-import { openHouse, poison, type TestHouse } from './house.ts';
+import { openTestRuntime, poison, type TestRuntime } from './test-runtime.ts';
 
 const ID = 'session-1';
 const THREAD = { id: 'thread-1' };
@@ -55,15 +55,19 @@ function scriptedEngine() {
 let stamps = 0;
 const at = () => `2099-01-01T00:00:00.${String(++stamps).padStart(6, '0')}Z`;
 
-function create({ house }: TestHouse): LiveSession {
+function create({ runtime }: TestRuntime): LiveSession {
   const session = newSession({ id: ID, provider: 'codex', integration_mode: 'direct' });
-  return house.registry.create({ session, isNew: true, turnCount: 0 });
+  return runtime.registry.create({ session, isNew: true, turnCount: 0 });
 }
 
-function tell({ house }: TestHouse, live: LiveSession, event: object): Promise<Error | null> {
+function sendEvent(
+  { runtime }: TestRuntime,
+  live: LiveSession,
+  event: object,
+): Promise<Error | null> {
   return new Promise((resolve) => {
     const stamped = { at: at(), ...event } as SessionEvent;
-    house.ledger.send(live, { event: stamped, origin: 'client', key: null, settle: resolve });
+    runtime.ledger.send(live, { event: stamped, origin: 'client', key: null, settle: resolve });
   });
 }
 
@@ -78,11 +82,11 @@ const submitted = (id: string, more: object = {}) => ({
 describe('an order', () => {
   it('leaves when its event is stored, and not before', async () => {
     const codex = scriptedEngine();
-    await using test = await openHouse(undefined, { providers: providersOver(codex.engine) });
+    await using test = await openTestRuntime(undefined, { providers: providersOver(codex.engine) });
     const live = create(test);
     const stored = [
-      tell(test, live, { type: 'link.requested' }),
-      tell(test, live, submitted('m1')),
+      sendEvent(test, live, { type: 'link.requested' }),
+      sendEvent(test, live, submitted('m1')),
     ];
     expect(linkOf(live)).toBe('detached');
     expect(codex.methods()).toEqual([]);
@@ -98,15 +102,15 @@ describe('an order', () => {
 
   it('is dropped with an event that can never be stored, and the others still leave once', async () => {
     const codex = scriptedEngine();
-    await using test = await openHouse(undefined, { providers: providersOver(codex.engine) });
+    await using test = await openTestRuntime(undefined, { providers: providersOver(codex.engine) });
     const live = create(test);
-    await tell(test, live, { type: 'link.requested' });
+    await sendEvent(test, live, { type: 'link.requested' });
     await expect.poll(() => linkOf(live)).toBe('attached');
     const { message: bad } = poison(ID);
     const outcomes = await Promise.all([
-      tell(test, live, submitted('good-1')),
-      tell(test, live, { ...submitted('bad'), message: { ...bad, id: 'bad' } }),
-      tell(test, live, submitted('good-2')),
+      sendEvent(test, live, submitted('good-1')),
+      sendEvent(test, live, { ...submitted('bad'), message: { ...bad, id: 'bad' } }),
+      sendEvent(test, live, submitted('good-2')),
     ]);
     expect(outcomes.map((outcome) => outcome === null)).toEqual([true, false, true]);
     await expect
@@ -121,72 +125,72 @@ describe('a connector', () => {
   it('that cannot open its thread says why, and another try is another connector', async () => {
     const codex = scriptedEngine();
     codex.refused.set('thread/start', 'no disk');
-    await using test = await openHouse(undefined, { providers: providersOver(codex.engine) });
+    await using test = await openTestRuntime(undefined, { providers: providersOver(codex.engine) });
     const live = create(test);
-    await tell(test, live, { type: 'link.requested' });
+    await sendEvent(test, live, { type: 'link.requested' });
     await expect.poll(() => contextOf(live).session.link_reason).toBe('no disk');
     expect(linkOf(live)).toBe('failed');
     codex.refused.clear();
-    await tell(test, live, { type: 'link.requested' });
+    await sendEvent(test, live, { type: 'link.requested' });
     await expect.poll(() => linkOf(live)).toBe('attached');
   });
 
   it('never takes an empty thread for one in which something was said', async () => {
     const codex = scriptedEngine();
     codex.refused.set('thread/resume', 'thread not found');
-    await using test = await openHouse(undefined, { providers: providersOver(codex.engine) });
+    await using test = await openTestRuntime(undefined, { providers: providersOver(codex.engine) });
     const session = newSession({
       id: ID,
       provider: 'codex',
       integration_mode: 'direct',
       thread_id: 'thread-0',
     });
-    const live = test.house.registry.create({ session, isNew: true, turnCount: 3 });
-    await tell(test, live, { type: 'link.requested' });
+    const live = test.runtime.registry.create({ session, isNew: true, turnCount: 3 });
+    await sendEvent(test, live, { type: 'link.requested' });
     await expect.poll(() => linkOf(live)).toBe('failed');
     expect(codex.methods()).toEqual(['thread/resume']);
   });
 
   it('begins no new thread under a conversation whose own is not known', async () => {
     const codex = scriptedEngine();
-    await using test = await openHouse(undefined, { providers: providersOver(codex.engine) });
+    await using test = await openTestRuntime(undefined, { providers: providersOver(codex.engine) });
     const session = newSession({
       id: ID,
       provider: 'codex',
       integration_mode: 'direct',
       last_message: 'from another server',
     });
-    const live = test.house.registry.create({ session, isNew: true, turnCount: 0 });
-    await tell(test, live, { type: 'link.requested' });
+    const live = test.runtime.registry.create({ session, isNew: true, turnCount: 0 });
+    await sendEvent(test, live, { type: 'link.requested' });
     await expect.poll(() => linkOf(live)).toBe('failed');
     expect(codex.methods()).toEqual([]);
   });
 
   it('that was not used for long is let go, and comes back with the next words', async () => {
     const codex = scriptedEngine();
-    await using test = await openHouse(undefined, { providers: providersOver(codex.engine) });
+    await using test = await openTestRuntime(undefined, { providers: providersOver(codex.engine) });
     const live = create(test);
-    await tell(test, live, { type: 'link.requested' });
+    await sendEvent(test, live, { type: 'link.requested' });
     await expect.poll(() => linkOf(live)).toBe('attached');
-    test.house.rest(3_600_000);
+    test.runtime.rest(3_600_000);
     expect(linkOf(live)).toBe('attached');
-    test.house.rest(-1);
+    test.runtime.rest(-1);
     await expect.poll(() => linkOf(live)).toBe('detached');
     await expect.poll(() => codex.methods().at(-1)).toBe('thread/unsubscribe');
-    await tell(test, live, { type: 'link.requested' });
+    await sendEvent(test, live, { type: 'link.requested' });
     await expect.poll(() => codex.methods().at(-1)).toBe('thread/resume');
     await expect.poll(() => linkOf(live)).toBe('attached');
   });
 
   it('that is lost shows as lost after a stop of the server too', async () => {
     const codex = scriptedEngine();
-    const first = await openHouse(undefined, { providers: providersOver(codex.engine) });
+    const first = await openTestRuntime(undefined, { providers: providersOver(codex.engine) });
     const live = create(first);
-    await tell(first, live, { type: 'link.requested' });
+    await sendEvent(first, live, { type: 'link.requested' });
     await expect.poll(() => linkOf(live)).toBe('attached');
     // Killed: nobody lets go of anything.
     await using second = await first.restart();
-    const again = second.house.registry.peek(ID);
+    const again = second.runtime.registry.peek(ID);
     if (!again) throw new Error('it is not live');
     await expect
       .poll(() => summaryOf(again.head.snapshot))

@@ -9,25 +9,29 @@ import type { StoredActor } from '../../src/store/items.ts';
 import { prompted, stopped, toolBegan, toolEnded } from '../machines/events.ts';
 import { diceOf, hookWalk } from '../machines/hook-walks.ts';
 import { ID, newSession } from '../machines/stage.ts';
-import { openHouse, type TestHouse } from './house.ts';
+import { openTestRuntime, type TestRuntime } from './test-runtime.ts';
 
-async function tell({ house }: TestHouse, live: LiveSession, event: SessionEvent): Promise<void> {
+async function sendEvent(
+  { runtime }: TestRuntime,
+  live: LiveSession,
+  event: SessionEvent,
+): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     const settle = (error: Error | null) => (error ? reject(error) : resolve());
-    house.ledger.send(live, { event, origin: 'hook', key: null, settle });
+    runtime.ledger.send(live, { event, origin: 'hook', key: null, settle });
   });
 }
 
-async function storedIn({ writer }: TestHouse): Promise<StoredActor> {
+async function storedIn({ writer }: TestRuntime): Promise<StoredActor> {
   const { stored } = await writer.read({ kind: 'actor', sessionId: ID });
   if (!stored) throw new Error('not stored');
   return stored;
 }
 
 /** The session, told its first event. */
-async function aSession(test: TestHouse): Promise<LiveSession> {
-  const live = test.house.registry.create({ session: newSession(), isNew: true, turnCount: 0 });
-  await tell(test, live, prompted(1));
+async function aSession(test: TestRuntime): Promise<LiveSession> {
+  const live = test.runtime.registry.create({ session: newSession(), isNew: true, turnCount: 0 });
+  await sendEvent(test, live, prompted(1));
   return live;
 }
 
@@ -40,11 +44,11 @@ describe('what is stored', () => {
   it.each([1, 2, 3, 4])(
     'gives back the machine as it was after any event of a walk (seed %i)',
     async (seed) => {
-      await using test = await openHouse();
+      await using test = await openTestRuntime();
       const live = await aSession(test);
       let folded = 0;
       for (const event of hookWalk(seed, 12, diceOf(seed)(2) === 0, true)) {
-        await tell(test, live, event);
+        await sendEvent(test, live, event);
         const stored = await storedIn(test);
         if (stored.tail.length > 0) folded++;
         const saved = savedOf(stored);
@@ -55,32 +59,32 @@ describe('what is stored', () => {
   );
 
   it('never has more to fold than a moment takes, however often the session rests', async () => {
-    const first = await openHouse();
+    const first = await openTestRuntime();
     await aSession(first);
     await using test = await first.restart();
     let longest = 0;
     for (let n = 0; n < 2 * MAX_TAIL; n++) {
-      await test.house.registry.enter(ID, async ({ live }) => {
+      await test.runtime.registry.enter(ID, async ({ live }) => {
         if (!live) throw new Error('gone');
-        await tell(
+        await sendEvent(
           test,
           live,
           n % 2 === 0 ? toolBegan(n + 10, `t${n}`) : toolEnded(n + 10, `t${n - 1}`),
         );
       });
       longest = Math.max(longest, (await storedIn(test)).tail.length);
-      test.house.registry.passivate(-1);
+      test.runtime.registry.passivate(-1);
     }
     expect(longest).toBe(MAX_TAIL);
   });
 
   it('is folded again after a restart in the middle of a turn', async () => {
-    const first = await openHouse();
+    const first = await openTestRuntime();
     const live = await aSession(first);
-    for (let n = 2; n < 8; n++) await tell(first, live, toolBegan(n, `t${n}`));
+    for (let n = 2; n < 8; n++) await sendEvent(first, live, toolBegan(n, `t${n}`));
     const before = plain(storedForm(live.head.snapshot));
     await using second = await first.restart();
-    const again = second.house.registry.peek(ID);
+    const again = second.runtime.registry.peek(ID);
     expect(plain(again && storedForm(again.head.snapshot))).toEqual(before);
     expect(again?.actor?.getSnapshot()).toBe(again?.head.snapshot);
   });
@@ -107,9 +111,9 @@ describe('a snapshot that cannot be used', () => {
   it.each(damages)(
     '%s: the session goes on from its columns, and so do all others',
     async (_, damage) => {
-      const first = await openHouse();
+      const first = await openTestRuntime();
       const live = await aSession(first);
-      await tell(first, live, toolBegan(2, 't1'));
+      await sendEvent(first, live, toolBegan(2, 't1'));
       const { paths } = first;
       await first.writer.close();
       const database = new Database(paths.database);
@@ -120,12 +124,12 @@ describe('a snapshot that cannot be used', () => {
       expect(damaged).not.toBe(snapshot);
       database.prepare('UPDATE machines SET snapshot = ?').run(damaged);
       database.close();
-      await using second = await openHouse(paths.dir);
-      const again = second.house.registry.peek(ID);
+      await using second = await openTestRuntime(paths.dir);
+      const again = second.runtime.registry.peek(ID);
       expect(again?.head.snapshot.hasTag('working')).toBe(true);
       if (!again) throw new Error('gone');
-      await tell(second, again, toolEnded(3, 't1'));
-      await tell(second, again, stopped(4));
+      await sendEvent(second, again, toolEnded(3, 't1'));
+      await sendEvent(second, again, stopped(4));
       const { stored } = await second.writer.read({ kind: 'actor', sessionId: ID });
       expect(stored?.summary.work_status).toBe('waiting');
       expect(savedOf(stored as StoredActor)).not.toBeNull();

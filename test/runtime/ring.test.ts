@@ -45,6 +45,15 @@ describe('the ring', () => {
     expect(ring.since('a', 0)).toHaveLength(2);
   });
 
+  it('keeps 256 KiB of a session and 32 MiB in all, unless other limits are given', () => {
+    const ring = createRing();
+    // A character takes two bytes.
+    for (let revision = 1; revision <= 5; revision++) ring.push('s', revision, 'x'.repeat(32_768));
+    expect([ring.since('s', 0), ring.since('s', 1)?.length]).toEqual([null, 4]);
+    for (let n = 0; n < 129; n++) ring.push(`s${n}`, 1, 'x'.repeat(131_072));
+    expect([ring.since('s0', 0), ring.since('s1', 0)?.length]).toEqual([null, 1]);
+  });
+
   it('counts only what it has: a session that it never knew can be forgotten', () => {
     const ring = createRing({ session: 100, total: 100 });
     for (let n = 0; n < 100; n++) ring.drop('nobody');

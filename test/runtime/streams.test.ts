@@ -58,7 +58,7 @@ function openStreams() {
 const joined = (pieces: Delta[]) => pieces.map(({ text }) => text).join('');
 
 describe('a streamed text', () => {
-  it('is told piece by piece to those who want that, many deltas in one frame', () => {
+  it('is sent piece by piece to those who want that, many deltas in one frame', () => {
     const test = openStreams();
     const stream = test.streams.open('s', 'm', 'Once');
     stream.show();
@@ -74,7 +74,7 @@ describe('a streamed text', () => {
     expect(stream.text()).toBe('Once upon a time, far');
   });
 
-  it('is not told before its beginning is stored, and not after its end', () => {
+  it('is not sent before its beginning is stored, and not after its end', () => {
     const test = openStreams();
     const stream = test.streams.open('s', 'm', 'a');
     stream.push('b');
@@ -92,7 +92,7 @@ describe('a streamed text', () => {
     expect(test.streams.standing('s', 'whole')).toEqual([]);
   });
 
-  it('is told as a whole in growing steps, and the tail of a slow one within a second', () => {
+  it('is sent as a whole in growing steps, and the tail of a slow one within a second', () => {
     const test = openStreams();
     const stream = test.streams.open('s', 'm', 'x'.repeat(800));
     stream.show();

@@ -13,8 +13,8 @@ const ID = 'session-1';
 let witnesses: Witnesses;
 afterEach(() => witnesses.stop());
 
-/** A house whose disk takes nothing until `repair` is called. */
-function brokenHouse() {
+/** A runtime whose disk takes nothing until `repair` is called. */
+function brokenRuntime() {
   const snapshot = snapshotFrom({ session: newSession(), isNew: false, turnCount: 0 });
   const head = { snapshot, tail: 0, birth: [], base: null };
   const live = { id: ID, head, actor: null, inFlight: 0, waiting: [], usedAtMs: 0 } as LiveSession;
@@ -35,7 +35,7 @@ function brokenHouse() {
         pending.settle(null);
       },
     },
-    heard: () => {},
+    reported: () => {},
     clock: createStampClock(),
     lookUpBranch: () => {},
     log: SILENT_LOGGER,
@@ -46,8 +46,8 @@ function brokenHouse() {
   return { live, stored, repair };
 }
 
-it('tells an end again until it is stored, and then no more', async () => {
-  const { stored, repair } = brokenHouse();
+it('reports an end again until it is stored, and then no more', async () => {
+  const { stored, repair } = brokenRuntime();
   const gone: WatchReport = {
     ...{ witness: 'process', what: 'process.gone', sessionId: ID, reason: 'killed', pids: [7] },
     ...{ stamp: Date.now(), key: 'process:gone:7' },
@@ -64,8 +64,8 @@ it('tells an end again until it is stored, and then no more', async () => {
   });
 });
 
-it('does not tell an end of a session that a new process bears meanwhile', async () => {
-  const { stored, repair } = brokenHouse();
+it('does not report an end of a session that a new process bears meanwhile', async () => {
+  const { stored, repair } = brokenRuntime();
   const origin = { witness: 'process', sessionId: ID, stamp: Date.now() } as const;
   const gone = { ...origin, what: 'process.gone', reason: 'killed', pids: [7] } as const;
   witnesses.take([{ ...gone, pids: [7], key: 'process:gone:7' }], 'claude');
@@ -78,8 +78,8 @@ it('does not tell an end of a session that a new process bears meanwhile', async
   expect(stored.map(({ event }) => (event as SessionEvent).type)).not.toContain('process.gone');
 });
 
-it('tells a state that stands when it can be stored again', async () => {
-  const { stored, repair } = brokenHouse();
+it('reports a state that stands when it can be stored again', async () => {
+  const { stored, repair } = brokenRuntime();
   const state: WatchReport = {
     ...{ witness: 'registry', what: 'session.state', sessionId: ID, state: 'working' },
     ...{ asks: null, words: 'busy', stamp: Date.now(), key: 'registry:busy' },
@@ -93,8 +93,8 @@ it('tells a state that stands when it can be stored again', async () => {
   expect(stored[0]).toMatchObject({ event: { type: 'witness.busy' }, origin: 'watch' });
 });
 
-it('tells an end behind what is on its way to the disk, which may bring the session back', async () => {
-  const { live, stored, repair } = brokenHouse();
+it('reports an end behind what is on its way to the disk, which may bring the session back', async () => {
+  const { live, stored, repair } = brokenRuntime();
   repair();
   const over = {
     type: 'session.ended',

@@ -69,7 +69,7 @@ describe('a subscriber', () => {
     expect(store.catchUp('s', null)?.openApproval).toBe(JSON.stringify(parsed[0]));
   });
 
-  test('hears of a change to an old message, however many events ago it came', () => {
+  test('receives a change to an old message, however many events ago it came', () => {
     const store = openStore();
     store.commit(created('s'), event('s', [appended('s', 'a'), appended('s', 'b')]));
     const changes = { tool_output: 'done' };
@@ -194,7 +194,7 @@ describe('a subscriber', () => {
     expect(frames(store, since, epoch).types).toEqual(['session_snapshot']);
   });
 
-  test('of our own epoch is told rows by name of it', () => {
+  test('of our own epoch gets rows by naming it', () => {
     const store = openStore();
     store.commit(created('s'), event('s', [appended('s', 'a'), appended('s', 'b')]));
     expect(frames(store, 1, store.epoch.id).types).toEqual(['message_appended']);

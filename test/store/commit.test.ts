@@ -1,6 +1,7 @@
 import Database from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
 import type { Fact } from '../../machines/session-facts.ts';
+import { storageErrorOf } from '../../src/store/commit.ts';
 import type { EventItem, Item, ItemResult } from '../../src/store/items.ts';
 import { AT_MS, appended, birth, created, event, openStore, seeded, tempPaths } from './support.ts';
 
@@ -54,6 +55,26 @@ describe('one item', () => {
     expect(message_count).toBe(2);
     const sequences = store.database.prepare('SELECT sequence FROM messages').pluck().all();
     expect(sequences).toEqual([0, 1]);
+  });
+
+  test('leaves of a message what a change does not name, and images where it names none', () => {
+    const store = openStore();
+    const images = [{ input_type: 'url', value: 'https://x/y.png' }] as const;
+    store.one(created('s'));
+    store.one(event('s', [appended('s', 'a', { images: [...images], duration_ms: 1500 })]));
+    const change = (changes: object) =>
+      event('s', [
+        { type: 'message_updated', session_id: 's', message_id: 'a', changes } as unknown as Fact,
+      ]);
+    store.one(change({ images: [] }));
+    store.one(change({ is_error: true }));
+    expect(store.snapshot('s').messages).toMatchObject([
+      { content: 'words of a', images, duration_ms: 1500, is_error: true },
+    ]);
+    store.one(change({ content: 'other', is_error: false, duration_ms: 2500 }));
+    expect(store.snapshot('s').messages).toMatchObject([
+      { content: 'other', images, duration_ms: 2500, is_error: false },
+    ]);
   });
 
   test('keeps the head of a text that is too long to store', () => {
@@ -302,6 +323,33 @@ describe('a batch', () => {
 });
 
 describe('storage trouble', () => {
+  test.each([
+    ['SQLITE_FULL', 'disk_full'],
+    ['SQLITE_BUSY_SNAPSHOT', 'busy'],
+    ['SQLITE_LOCKED', 'busy'],
+    ['SQLITE_PROTOCOL', 'busy'],
+    ['SQLITE_READONLY_DBMOVED', 'read_only'],
+    ['SQLITE_CORRUPT_VTAB', 'corrupt'],
+    ['SQLITE_NOTADB', 'corrupt'],
+    ['SQLITE_NOMEM', 'out_of_memory'],
+    ['SQLITE_CANTOPEN_ISDIR', 'cannot_open'],
+    ['SQLITE_IOERR_WRITE', 'io_error'],
+    ['SQLITE_INTERRUPT', 'io_error'],
+  ])('%s is called %s', (code, word) => {
+    expect(storageErrorOf(new Database.SqliteError('it failed', code))).toBe(word);
+  });
+
+  test.each(['CONSTRAINT_UNIQUE', 'MISMATCH', 'TOOBIG', 'RANGE', 'ERROR'])(
+    'is not what SQLITE_%s says: that is about the item',
+    (code) => {
+      expect(storageErrorOf(new Database.SqliteError('it failed', `SQLITE_${code}`))).toBe(null);
+    },
+  );
+
+  test('is not an error of the program', () => {
+    expect(storageErrorOf(new TypeError('SQLITE_FULL'))).toBe(null);
+  });
+
   test('of a full disk keeps nothing of the batch, and the same batch goes through later', () => {
     const store = openStore();
     store.commit(created('s'), event('s', [appended('s', 'm0')]));

@@ -85,7 +85,7 @@ describe('messages', () => {
     expect(ids).toEqual(range(0, 60));
   });
 
-  test('an unknown session, an unknown message and a message of another session are told apart', () => {
+  test('an unknown session, an unknown message and a message of another session are distinguished', () => {
     const store = conversation(1);
     store.one(created('other'));
     const ask = asking(store);

@@ -34,14 +34,14 @@ const order = (store: Store) => store.snapshot('s').messages.map(({ id }) => id)
 const numbers = ({ database }: Store) =>
   database.prepare('SELECT sequence FROM messages ORDER BY sequence').pluck().all() as number[];
 
-describe('a message that is told late', () => {
+describe('a message that is reported late', () => {
   test('by its time alone stands between the two that it was said between', () => {
     const store = begun(told('m1', 0), told('m2', 20), told('late', 10));
     expect(order(store)).toEqual(['m1', 'late', 'm2']);
     expect(new Set(numbers(store)).size).toBe(3);
   });
 
-  test('has subscribers hear which message it stands behind', () => {
+  test('has subscribers receive which message it stands behind', () => {
     const store = begun(told('m1', 0), told('m2', 20));
     const result = store.one(event('s', [told('late', 10, 'm1')], { origin: 'transcript' }));
     expect(result).not.toHaveProperty('known');
@@ -75,7 +75,7 @@ test('a message under the id of another session is stored there alone, and shown
   expect(order(store)).toEqual(['m1']);
 });
 
-describe('a message that two sources tell', () => {
+describe('a message that two sources report', () => {
   const rows = (store: Store) =>
     store.snapshot('s').messages.map(({ content, tool_output, is_in_progress }) => ({
       content,
@@ -85,7 +85,7 @@ describe('a message that two sources tell', () => {
   const again = (store: Store, origin: string, more: Partial<Message>) =>
     store.one(event('s', [told('m1', 0, undefined, more)], { origin }));
 
-  test('has the words of the transcript where the hook told a part of them', () => {
+  test('has the words of the transcript where the hook reported a part of them', () => {
     const store = begun(told('m1', 0, undefined, { content: 'the beginning' }));
     again(store, 'transcript', { content: 'the beginning and the end' });
     expect(rows(store)).toMatchObject([{ content: 'the beginning and the end' }]);
@@ -93,7 +93,7 @@ describe('a message that two sources tell', () => {
     expect(rows(store)).toMatchObject([{ content: 'the beginning and the end' }]);
   });
 
-  test('runs on until one of them tells what came out', () => {
+  test('runs on until one of them reports what came out', () => {
     const tool = { message_type: 'tool', is_in_progress: true } as const;
     const store = begun(told('m1', 0, undefined, tool));
     again(store, 'transcript', tool);

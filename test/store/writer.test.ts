@@ -159,7 +159,7 @@ describe('a writer', () => {
     await writer.close();
   });
 
-  test('that ends without a word is told too, and keeps nobody waiting', async () => {
+  test('that ends without a word is reported too, and keeps nobody waiting', async () => {
     const thread = once(process, 'worker');
     const writer = await openTestWriter(tempPaths());
     const crash = new Promise<Error>((resolve) => writer.onCrash(resolve));
@@ -232,6 +232,25 @@ describe('closing', () => {
     expect(again.opened.busy).toMatchObject([
       { summary: { id: 's' }, snapshot: '{"value":"idle"}', machineVersion: 1, revision: 1 },
     ]);
+  });
+
+  test('gives up on storage that goes on failing, and what it gives up was never acknowledged', async () => {
+    const paths = tempPaths();
+    const writer = await openTestWriter(paths);
+    await submitted(writer, created('s'));
+    const foreign = new Database(paths.database);
+    foreign.exec('BEGIN EXCLUSIVE');
+    let isAcknowledged = false;
+    writer.submit(event('s', [appended('s', 'm')], { key: 'k' }), () => {
+      isAcknowledged = true;
+    });
+    await writer.close();
+    foreign.exec('ROLLBACK');
+    foreign.close();
+    expect(isAcknowledged).toBe(false);
+    expect(isLocked(paths.lock)).toBe(false);
+    const { snapshot } = openStore(paths);
+    expect(snapshot('s').message_count).toBe(0);
   });
 
   test('after a stop that was not clean, the next writer says so', async () => {

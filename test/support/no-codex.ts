@@ -1,4 +1,4 @@
-/** Providers for houses of tests: over an engine of the test's own, or one that has nothing to run. */
+/** Providers for runtimes of tests: over an engine of the test's own, or one that has nothing to run. */
 import { OrbitError } from '../../src/errors.ts';
 import { SILENT_LOGGER } from '../../src/log.ts';
 import { createClaudeProvider } from '../../src/providers/claude/provider.ts';

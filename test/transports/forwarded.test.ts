@@ -121,7 +121,7 @@ describe('the client behind a trusted proxy', () => {
   });
 });
 
-describe('the name that a trusted proxy has heard', () => {
+describe('the name under which a trusted proxy was asked', () => {
   const ask = async (fields: readonly Header[], localAddress = '127.0.0.2') => {
     const { port } = await openDoors({ config: PROXIED });
     // As nginx sends it unless told otherwise: its own name for us.

@@ -254,7 +254,7 @@ describe('credentials', () => {
     }
   });
 
-  it('asks for the token in token mode but for hooks of the same user, and tells the version to nobody else', async () => {
+  it('asks for the token in token mode but for hooks of the same user, and shows the version to nobody else', async () => {
     const { port } = await openDoors({ config: tokenMode });
     expect(await knockEverywhere(port, [])).toEqual({ ...untrusted, 'POST /api/hook': 'in' });
     expect(await knockEverywhere(port, [['Via', '1.1 proxy']])).toEqual(untrusted);
@@ -345,7 +345,7 @@ describe('credentials', () => {
     expect(JSON.stringify(log.lines)).not.toContain(TOKEN.slice(0, 20));
   });
 
-  it('tells guessers to wait, longer each time, and never locks out the valid token', async () => {
+  it('makes guessers wait, longer each time, and never locks out the valid token', async () => {
     const clock = new ManualClock();
     const { port } = await openDoors({ config: tokenMode, clock });
     const guess = (localAddress: string) => knock(port, DOORS[2], [bearer('x')], { localAddress });
@@ -361,7 +361,7 @@ describe('credentials', () => {
     expect((await guess('127.0.0.3')).headers['retry-after']).toBe('120');
   });
 
-  it('never tells a trusted local caller to wait', async () => {
+  it('never makes a trusted local caller wait', async () => {
     const { port } = await openDoors({ config: { token: TOKEN, localTrust: true } });
     for (let n = 0; n < 15; n++) {
       expect((await knock(port, DOORS[1], [bearer('stale')])).status).toBe(401);
@@ -396,7 +396,7 @@ describe('on a wide bind', () => {
     expect(await knockEverywhere(port, [])).toEqual(untrusted);
   });
 
-  it('lets in everybody when told so, says it is insecure, and still checks names', async () => {
+  it('lets in everybody when its configuration says so, warns that it is insecure, and still checks names', async () => {
     const { port, runtime } = await openDoors({
       config: { ...wide, token: null, allowInsecureNoAuth: true },
     });

@@ -133,7 +133,7 @@ describe('POST /api/hook', () => {
     expect(log.lines.find(({ level }) => level === 'error')?.event).toBe('http.failed');
   });
 
-  it('refuses what stays above 8 MiB without its long texts before it is sent where its length is told, and keeps nothing of it', async () => {
+  it('refuses what stays above 8 MiB without its long texts before it is sent where its length is given, and keeps nothing of it', async () => {
     const { port, runtime } = await openDoors();
     const declared = requestText('POST', '/api/hook', [
       ['Host', `127.0.0.1:${port}`],

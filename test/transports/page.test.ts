@@ -10,7 +10,7 @@ import { createRuntime } from '../../src/runtime/runtime.ts';
 import { openWriter } from '../../src/store/writer.ts';
 import { PAGE_POLICY } from '../../src/transports/http/page.ts';
 import { createTransports, type TransportsDeps } from '../../src/transports/listen.ts';
-import { BARE } from '../support/bare-house.ts';
+import { BARE } from '../support/bare-runtime.ts';
 import { noCodex } from '../support/no-codex.ts';
 import { temporaryDataPaths } from '../support/server.ts';
 import { raw, requestText, TOKEN } from './support.ts';
@@ -32,13 +32,13 @@ function buildPage(): string {
 }
 
 /** Doors with inspection over a real store; `config` is merged over a local, tokenless one. */
-async function openHouse(
+async function openTestRuntime(
   pageDirectory: string,
   config: Partial<TransportsDeps['config']> = {},
 ): Promise<number> {
   const paths = temporaryDataPaths();
   const writer = await openWriter({ paths, durability: 'normal', log: SILENT_LOGGER });
-  const house = createRuntime({
+  const runtime = createRuntime({
     writer,
     ...BARE,
     ...noCodex(),
@@ -55,9 +55,9 @@ async function openHouse(
       allowOrigins: [],
       ...config,
     },
-    runtime: house.api,
-    rooms: house.rooms,
-    inspection: house.inspection,
+    runtime: runtime.api,
+    rooms: runtime.rooms,
+    inspection: runtime.inspection,
     pageDirectory,
     log: SILENT_LOGGER,
     version: '9.9.9',
@@ -66,7 +66,7 @@ async function openHouse(
   onTestFinished(async () => {
     await transports.close();
     await writer.close();
-    house.registry.stop();
+    runtime.registry.stop();
     rmSync(paths.dir, { recursive: true, force: true });
   });
   return port;
@@ -79,7 +79,7 @@ function get(port: number, target: string, headers: [string, string][] = []) {
 
 describe('the page', () => {
   it('is served at /, at /visualizer/ and at every route of its own, with a strict policy', async () => {
-    const port = await openHouse(buildPage());
+    const port = await openTestRuntime(buildPage());
     for (const path of [
       '/',
       '/visualizer',
@@ -105,8 +105,8 @@ describe('the page', () => {
     expect(PAGE_POLICY).not.toMatch(/unsafe|http|\*|data:/);
   });
 
-  it('leads a browser from a short address to the page, and tells a program that nothing is there', async () => {
-    const port = await openHouse(buildPage());
+  it('leads a browser from a short address to the page, and answers a program that nothing is there', async () => {
+    const port = await openTestRuntime(buildPage());
     const html: [string, string][] = [['Accept', 'text/html,application/xhtml+xml,*/*;q=0.8']];
     for (const [path, target] of [
       ['/s/4f2a-11:b?at=9', '../visualizer/s/4f2a-11:b?at=9'],
@@ -124,7 +124,7 @@ describe('the page', () => {
   });
 
   it('lets hashed files be kept for ever, compressed for whoever takes that', async () => {
-    const port = await openHouse(buildPage());
+    const port = await openTestRuntime(buildPage());
     const plain = await get(port, '/visualizer/assets/main-abc123.js');
     expect(plain).toMatchObject({ status: 200, body: SCRIPT });
     expect(plain.headers['cache-control']).toBe('public, max-age=31536000, immutable');
@@ -139,7 +139,7 @@ describe('the page', () => {
   });
 
   it('answers 404 to everything that is not one of its files', async () => {
-    const port = await openHouse(buildPage());
+    const port = await openTestRuntime(buildPage());
     for (const path of [
       '/../../etc/passwd',
       '/visualizer/../../etc/passwd',
@@ -163,7 +163,7 @@ describe('the page', () => {
 
   it('says what to do while it has not been built, and is there once it is', async () => {
     const directory = join(buildPage(), 'later');
-    const port = await openHouse(directory);
+    const port = await openTestRuntime(directory);
     const missing = await get(port, '/');
     expect(missing.status).toBe(503);
     expect(missing.body).toContain('npm run build');
@@ -177,7 +177,7 @@ describe('with a token asked of everybody', () => {
   const strict = { token: TOKEN, localTrust: false };
 
   it('the page itself is public, the namespace behind it is not', async () => {
-    const port = await openHouse(buildPage(), strict);
+    const port = await openTestRuntime(buildPage(), strict);
     expect((await get(port, '/visualizer/')).status).toBe(200);
     expect(await connect(port)).toBe('unauthorized');
     expect(await connect(port, 'wrong')).toBe('unauthorized');
@@ -185,7 +185,7 @@ describe('with a token asked of everybody', () => {
   });
 
   it('a ticket opens /inspect/stately once', async () => {
-    const port = await openHouse(buildPage(), strict);
+    const port = await openTestRuntime(buildPage(), strict);
     const socket = io(`http://127.0.0.1:${port}/inspect`, {
       auth: { token: TOKEN },
       transports: ['websocket'],
@@ -200,7 +200,7 @@ describe('with a token asked of everybody', () => {
   });
 
   it('a foreign page reaches neither', async () => {
-    const port = await openHouse(buildPage(), strict);
+    const port = await openTestRuntime(buildPage(), strict);
     const evil: [string, string][] = [['Origin', 'https://evil.example']];
     expect((await get(port, '/', evil)).status).toBe(403);
     expect((await get(port, '/', [['Sec-Fetch-Site', 'cross-site']])).status).toBe(403);
@@ -220,7 +220,7 @@ describe('a link to the page on another site', () => {
   ];
 
   it('opens it, in no frame', async () => {
-    const port = await openHouse(buildPage());
+    const port = await openTestRuntime(buildPage());
     for (const path of ['/', '/visualizer/', '/visualizer/s/one?x=1']) {
       const answer = await get(port, path, link);
       expect([path, answer.status]).toEqual([path, 200]);
@@ -230,7 +230,7 @@ describe('a link to the page on another site', () => {
   });
 
   it('opens nothing else, and is no way in for what is not a navigation', async () => {
-    const port = await openHouse(buildPage());
+    const port = await openTestRuntime(buildPage());
     for (const path of ['/health', '/api/sessions', '/ws', '/socket.io/?EIO=4&transport=polling']) {
       expect([path, (await get(port, path, link)).status]).toEqual([path, 403]);
     }

@@ -67,7 +67,7 @@ describe('scanJson', () => {
 });
 
 describe('parseJson', () => {
-  it('tells bad text (400) from text that is dangerous to parse (422), quoting neither', () => {
+  it('distinguishes bad text (400) from text that is dangerous to parse (422), quoting neither', () => {
     const statusOf = (bytes: Buffer): unknown => {
       try {
         return parseJson(bytes);

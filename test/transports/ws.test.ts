@@ -297,7 +297,7 @@ describe('a connection', () => {
     expect(seen.split('\x89\x00')).toHaveLength(3);
   });
 
-  it('is told to the runtime once when it goes, and can do nothing afterwards', async () => {
+  it('is reported to the runtime once when it goes, and can do nothing afterwards', async () => {
     const { port, runtime, rooms } = await openDoors();
     const client = await openWs(port);
     const [connection] = runtime.connections;

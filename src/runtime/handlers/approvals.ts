@@ -1,6 +1,6 @@
 /**
  * Requests: decided and answered. Only listed words decide anything; what is unknown, repeated or late is
- * refused and changes nothing. Of two racing clients the chart lets one win, and the other hears who did.
+ * refused and changes nothing. Of two racing clients the chart lets one win, and the other receives who did.
  */
 import type { ConnectorCommand } from '../../../machines/session-facts.ts';
 import type { Decision } from '../../../machines/session-types.ts';

@@ -145,10 +145,10 @@ async function begin(
       turnCount: 0,
     });
     const mine = sessions.as(asker.sender);
-    const told = links
+    const sent = links
       .adopt({ id, provider }, opened)
       .map((report) => mine.send(live, report, 'server'));
-    await Promise.all(told);
+    await Promise.all(sent);
     await subscriptions.present(asker, id);
   } finally {
     release();
@@ -202,12 +202,12 @@ async function takeOver({ providers, sessions, links }: LifecycleDeps, live: Liv
   if (!steering?.takeOver || threadId === null) return refuseWatched(live, 'go on');
   const opened = await steering.takeOver(threadId);
   const isOver = live.head.snapshot.hasTag('ended');
-  const told = [
+  const events = [
     { type: 'link.offered', threadId } as const,
     ...links.adopt({ id, provider }, opened),
     ...(isOver ? [{ type: 'session.started', source: 'resume' } as const] : []),
   ];
-  await Promise.all(told.map((event) => sessions.send(live, event, 'server')));
+  await Promise.all(events.map((event) => sessions.send(live, event, 'server')));
 }
 
 async function resume({ sessions, links }: LifecycleDeps, live: LiveSession): Promise<void> {
@@ -322,7 +322,7 @@ function about(error: unknown, sessionId: string): unknown {
 const MAX_NAME_CHARS = 200;
 
 /**
- * Handlers of this group. The chart takes the name; what a provider has to hear of it is an order that
+ * Handlers of this group. The chart takes the name; what a provider has to receive of it is an order that
  * the chart gives (`name.chosen`).
  */
 export function createNamingHandlers({

@@ -1,6 +1,6 @@
 /**
  * Subscribing. The cutover is exact because between the last read and `join` there is no await of any
- * kind: what was committed before is in the read, what comes after is heard in the room.
+ * kind: what was committed before is in the read, what comes after is published in the room.
  */
 import { summaryOf } from '../../../machines/index.ts';
 import { OrbitError } from '../../errors.ts';
@@ -25,7 +25,7 @@ import type { TransientMessages } from '../rooms/streams.ts';
 import type { Asker, Handlers } from '../runtime-api.ts';
 import type { Registry } from '../sessions/registry.ts';
 
-/** The app subscribes to every session it hears of and stays connected for weeks. */
+/** The app subscribes to every session that it is shown and stays connected for weeks. */
 const MAX_SUBSCRIPTIONS = 2000;
 
 interface SubscriptionDeps {
@@ -229,7 +229,7 @@ class RoomSubscriptions implements Subscriptions {
     );
   }
 
-  /** Synchronous with the last read. A connection hears a session one way only: the newest counts. */
+  /** Synchronous with the last read. A connection receives a session one way only: the newest counts. */
   #enter(connection: Connection, sessionId: string, room: string): void {
     for (const other of roomsOf(sessionId)) if (other !== room) connection.leave(other);
     for (const message of this.#deps.news.current(sessionId, deliveryModeOf(room)))
@@ -264,7 +264,7 @@ function deliveryModeBy({ rooms }: Connection, sessionId: string): DeliveryMode 
 
 /**
  * A request may be settled by now, and the app does not understand the null that says so: it would
- * show the request again. Rows tell only what is still open.
+ * show the request again. Rows have only what is still open.
  */
 function asksSomething(frame: string): boolean {
   return frame.startsWith('{"type":"approval_requested"');

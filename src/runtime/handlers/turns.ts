@@ -58,7 +58,7 @@ export function createTurnsHandlers({
   links: Pick<Links, 'opening'>;
   providers: Iterable<Pick<Provider, 'id' | 'takesWords'>>;
 }): Handlers<TurnsTag> {
-  /** Takes the command at once; when the connector that was fetched for it cannot start, the asker hears why. */
+  /** Takes the command at once; when the connector that was fetched for it cannot start, the asker receives the reason. */
   async function wish(
     { sender, reply }: Asker,
     id: string,

@@ -30,14 +30,14 @@ export function createUsageHandlers(
  * with the next answer of a model, and what was true before a restart may not be so any more.
  */
 
-/** More than any provider has; the one that was told of longest ago goes first. */
+/** More than any provider has; the one that was reported longest ago goes first. */
 const MAX_LIMITS = 64;
 
 /** The newest of each window. */
 export class RateLimits {
   readonly #known = new Map<string, RateLimit>();
 
-  /** Takes what a provider tells, in any order. */
+  /** Takes what a provider reports, in any order. */
   note(limits: readonly RateLimit[]): void {
     for (const limit of limits) {
       const key = `${limit.provider}\n${limit.limit}\n${limit.window_minutes}`;

@@ -89,7 +89,7 @@ export function itemOf(
 /**
  * JSON of the event without bodies, and without what it says about the session that was known before.
  *
- * @param before  the session the event is told to
+ * @param before  the session that takes the event
  */
 function journalForm(event: SessionEvent, before: Session): string {
   const { message, update, fields, ...rest } = event;

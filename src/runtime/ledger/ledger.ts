@@ -146,7 +146,7 @@ class WriterLedger implements Ledger {
     else if (live.actor === null) this.#deps.discard(live);
   }
 
-  /** One event by the chart; null when it was refused, which its sender is told. */
+  /** One event by the chart; null when it was refused, which its sender receives. */
   #take(live: LiveSession, head: SessionHead, pending: PendingEvent): Stepped | null {
     const { log } = this.#deps;
     try {
@@ -183,7 +183,7 @@ class WriterLedger implements Ledger {
       case 'committed':
         live.head = head;
         this.#deps.moved(live);
-        this.#publish(item.sessionId, told(pieces, result), result.revision);
+        this.#publish(item.sessionId, publishedOf(pieces, result), result.revision);
         this.#deps.witness?.(live, item, result);
         // First: the listeners of the commit find what it led to.
         if (commands.length > 0) this.#deps.release(live, commands);
@@ -215,11 +215,11 @@ class WriterLedger implements Ledger {
         const frame = frameOf(fact, revision, text);
         ring.push(sessionId, revision, frame.text);
         for (const room of roomsOf(sessionId)) rooms.publish(room, frame);
-        listFeed.hear(fact);
+        listFeed.take(fact);
       } else if (fact.type === 'session_created') {
-        listFeed.hear(fact);
+        listFeed.take(fact);
       }
-      // What is kept of before does not tell this: who comes later reads the rows.
+      // What is kept of before does not show this: who comes later reads the rows.
       if (isInRowsOnly(fact)) ring.drop(sessionId);
       if (fact.type === 'thread_rolled_back') refresh(sessionId);
     }
@@ -227,8 +227,8 @@ class WriterLedger implements Ledger {
   }
 }
 
-/** What is told of an event's facts: of those about known messages what the rows made of them. */
-function told(
+/** What is published of an event's facts: of those about known messages what the rows made of them. */
+function publishedOf(
   pieces: readonly Piece[],
   { known }: Extract<ItemResult, { outcome: 'committed' }>,
 ): readonly Piece[] {

@@ -1,5 +1,5 @@
 /**
- * Rooms: who hears what. A frame is published into a room once; every transport (an outlet) delivers it
+ * Rooms: who receives what. A frame is published into a room once; every transport (an outlet) delivers it
  * to its own members. A session's room carries each of its facts with a revision, the list room only
  * summaries without one. Called by the ledger after a commit, never before.
  */
@@ -67,20 +67,20 @@ export interface Outlet {
   publish(room: string, frame: Frame): void;
 }
 
-/** Name of the room that hears every session's summary. */
+/** Name of the room that receives every session's summary. */
 export const LIST_ROOM = 'list';
 
 /**
- * How a session's streamed text is heard: the whole again and again, or only what is new. Each session
+ * How a session's streamed text is delivered: the whole again and again, or only what is new. Each session
  * has a room for either; all other facts and news go to both.
  */
 export type DeliveryMode = 'whole' | 'deltas';
 
 const PREFIXES: Record<DeliveryMode, string> = { whole: 'session:', deltas: 'deltas:' };
 
-/** Name of the room that hears one session's facts. */
-export function sessionRoom(sessionId: string, hearing: DeliveryMode = 'whole'): string {
-  return PREFIXES[hearing] + sessionId;
+/** Name of the room that receives one session's facts. */
+export function sessionRoom(sessionId: string, mode: DeliveryMode = 'whole'): string {
+  return PREFIXES[mode] + sessionId;
 }
 
 /** Both rooms of a session. */
@@ -94,7 +94,7 @@ export function sessionOfRoom(room: string): string | null {
   return room.startsWith(prefix) ? room.slice(prefix.length) : null;
 }
 
-/** How those in a session's room hear its text. */
+/** How those in a session's room receive its text. */
 export function deliveryModeOf(room: string): DeliveryMode {
   return room.startsWith(PREFIXES.deltas) ? 'deltas' : 'whole';
 }
@@ -141,7 +141,7 @@ export function frameOfText(text: string): Frame {
   return new LazyFrame(text);
 }
 
-/** What a client is told about a refusal; the only place that words one for the wire. */
+/** What a client is sent about a refusal; the only place that words one for the wire. */
 export function errorMessage({
   code,
   message,
@@ -161,15 +161,15 @@ const SUMMARY_FIELDS = [...SHARED_FIELDS, 'token_usage'] as const;
 
 /** Tells the list room what of a fact a list shows. */
 export interface ListFeed {
-  /** Takes a committed fact; it is told at the end of the tick, or at once where order matters. */
-  hear(fact: SessionMessage | ListMessage): void;
-  /** Keeps a session that is being made from the list until the result is called: its maker hears first. */
+  /** Takes a committed fact; it is sent at the end of the tick, or at once where order matters. */
+  take(fact: SessionMessage | ListMessage): void;
+  /** Keeps a session that is being made from the list until the result is called: its maker is answered first. */
   hold(sessionId: string): () => void;
 }
 
 interface ListFeedDeps {
   rooms: Outlet;
-  /** When what was gathered is told: at the end of the tick unless given. */
+  /** When what was gathered is sent: at the end of the tick unless given. */
   defer?: (run: () => void) => void;
 }
 
@@ -195,7 +195,7 @@ class GatheringFeed implements ListFeed {
       const summary = this.#held.get(sessionId);
       this.#held.delete(sessionId);
       if (summary) this.#deps.rooms.publish(LIST_ROOM, frameOf(summary));
-      this.#tell(sessionId);
+      this.#send(sessionId);
     };
   }
 
@@ -205,11 +205,11 @@ class GatheringFeed implements ListFeed {
     this.#isDeferred = true;
     this.#deps.defer(() => {
       this.#isDeferred = false;
-      for (const id of [...this.#waiting.keys()]) this.#tell(id);
+      for (const id of [...this.#waiting.keys()]) this.#send(id);
     });
   }
 
-  #tell(sessionId: string): void {
+  #send(sessionId: string): void {
     const changes = this.#waiting.get(sessionId);
     if (!changes || this.#held.has(sessionId)) return;
     this.#waiting.delete(sessionId);
@@ -219,7 +219,7 @@ class GatheringFeed implements ListFeed {
     );
   }
 
-  hear(fact: SessionMessage | ListMessage): void {
+  take(fact: SessionMessage | ListMessage): void {
     switch (fact.type) {
       case 'session_delta': {
         const changes = summaryPart(fact.changes);
@@ -238,7 +238,7 @@ class GatheringFeed implements ListFeed {
         return;
       }
       case 'session_ended':
-        this.#tell(fact.session_id);
+        this.#send(fact.session_id);
         this.#deps.rooms.publish(LIST_ROOM, frameOf(fact));
     }
   }

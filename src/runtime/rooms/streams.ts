@@ -1,7 +1,7 @@
 /**
  * Texts that are still coming. A delta costs the same at the end of a long answer as at its start: it
- * enters neither chart nor journal and is only laid beside the others. On a beat the rooms hear what is
- * new, those who want whole texts hear them in growing steps, and the row gets a checkpoint. Beginning and
+ * enters neither chart nor journal and is only laid beside the others. On a beat the rooms receive what is
+ * new, those who want whole texts receive them in growing steps, and the row gets a checkpoint. Beginning and
  * end are facts like all others: `message.added` and `message.changed`.
  */
 import type {
@@ -20,10 +20,10 @@ import {
   sessionRoom,
 } from './rooms.ts';
 
-/** What is new is told this often, ms: fast enough to look alive, slow enough to be few frames. */
+/** What is new is sent this often, ms: fast enough to look alive, slow enough to be few frames. */
 const BEAT_MS = 40;
 /**
- * A whole text is told again when it has grown by an eighth, or, once a second, by a 32nd: all wholes of a
+ * A whole text is sent again when it has grown by an eighth, or, once a second, by a 32nd: all wholes of a
  * message together are at most 33 times its length, however it trickles in.
  */
 const GROWN = 1 / 8;
@@ -34,24 +34,24 @@ const CHECKPOINT_MS = 1000;
 
 /** One open message, as its connector streams it. */
 interface Stream {
-  /** What is told of it begins with the commit of its first words. */
+  /** What is sent of it begins with the commit of its first words. */
   readonly messageId: string;
   push(text: string): void;
   /** Everything so far. */
   text(): string;
-  /** Its beginning is committed: rooms may hear of it. */
+  /** Its beginning is committed: rooms may receive it. */
   show(): void;
-  /** Nothing more is told; the caller commits the whole. */
+  /** Nothing more is sent; the caller commits the whole. */
   close(): void;
 }
 
-/** Texts on their way, told as they grow. */
+/** Texts on their way, sent as they grow. */
 export interface Streams {
   /** @param first the words its `message.added` brings */
   open(sessionId: string, messageId: string, first: string): Stream;
-  /** The live texts of a session, for new subscribers, as far as all others have heard them. */
+  /** The live texts of a session, for new subscribers, as far as all others have received them. */
   standing: CurrentMessages;
-  /** Stops the beat; nothing more is told. */
+  /** Stops the beat; nothing more is sent. */
   stop(): void;
 }
 
@@ -70,9 +70,9 @@ interface Open {
   chunks: string[];
   length: number;
   isShown: boolean;
-  /** Chunks and characters that those who want deltas have heard. */
+  /** Chunks and characters that those who want deltas have received. */
   heardChunks: number;
-  heard: number;
+  sent: number;
   whole: { length: number; atMs: number };
   kept: { length: number; atMs: number; isOnItsWay: boolean };
 }
@@ -101,7 +101,7 @@ class RoomStreams implements Streams {
       length,
       isShown: false,
       heardChunks: 1,
-      heard: length,
+      sent: length,
       whole: { length, atMs: now },
       kept: { length, atMs: now, isOnItsWay: false },
     };
@@ -151,11 +151,11 @@ class RoomStreams implements Streams {
   }
 
   #tellNew(open: Open): void {
-    const { sessionId, heard: offset } = open;
+    const { sessionId, sent: offset } = open;
     if (open.heardChunks === open.chunks.length) return;
     const text = open.chunks.slice(open.heardChunks).join('');
     open.heardChunks = open.chunks.length;
-    open.heard = open.length;
+    open.sent = open.length;
     const message: ServerMessage = {
       type: 'message_delta',
       session_id: sessionId,
@@ -216,9 +216,9 @@ function everyBeat(ms: number, beat: () => void): () => void {
  */
 
 /** What still holds about a session; synchronous, so that nothing slips between it and `join`. */
-type CurrentMessages = (sessionId: string, hearing: DeliveryMode) => ServerMessage[];
+type CurrentMessages = (sessionId: string, mode: DeliveryMode) => ServerMessage[];
 
-/** What rooms hear beside the facts. */
+/** What rooms receive beside the facts. */
 export interface TransientMessages {
   /** Tells a session's room. */
   send(message: TransientSessionMessage): void;
@@ -228,7 +228,7 @@ export interface TransientMessages {
   sendToList(message: TransientListMessage): void;
   /** Has this source asked for every new subscriber. */
   keep(standing: CurrentMessages): void;
-  /** What a new subscriber of the session must hear, behind its snapshot or replay. */
+  /** What a new subscriber of the session must receive, behind its snapshot or replay. */
   current: CurrentMessages;
 }
 
@@ -244,6 +244,6 @@ export function createTransientMessages({ rooms }: { rooms: Outlet }): Transient
       rooms.publish(sessionRoom(message.session_id, 'deltas'), frameOf(message)),
     sendToList: (message) => rooms.publish(LIST_ROOM, frameOf(message)),
     keep: (standing) => void sources.push(standing),
-    current: (sessionId, hearing) => sources.flatMap((source) => source(sessionId, hearing)),
+    current: (sessionId, mode) => sources.flatMap((source) => source(sessionId, mode)),
   };
 }

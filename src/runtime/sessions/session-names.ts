@@ -63,7 +63,7 @@ export function createSessionNames({ namer, sessions, log }: SessionNamesDeps): 
       if (tried.has(id) || end.signal.aborted) return;
       const { session } = head.snapshot.context;
       const prompt = session.first_prompt?.trim() ?? '';
-      // A command of the CLI or what it says in its user's name tells nothing of the work.
+      // A command of the CLI or what it says in its user's name shows nothing of the work.
       if (prompt.length < 3 || /^[/<!]/.test(prompt) || isNamed(session)) return;
       tried.add(id);
       if (waiting.length < MAX_WAITING) waiting.push({ id, prompt });

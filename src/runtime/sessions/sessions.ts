@@ -1,5 +1,5 @@
 /**
- * Sessions as handlers reach them: found or refused, told and committed, with a connector when an action
+ * Sessions as handlers reach them: found or refused, sent events and committed, with a connector when an action
  * needs one. Refusals name what to do instead.
  */
 import { refusalOf as chartRefusal } from '../../../machines/refusals.ts';

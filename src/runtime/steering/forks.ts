@@ -21,14 +21,14 @@ import type { Links } from './links.ts';
 interface Forked {
   sessionId: string;
   fromThreadId: string;
-  /** Lets the list hear of it: after the asker has its answers. */
+  /** Publishes it in the list: after the asker has its answers. */
   announce(): void;
 }
 
 /** Makes new sessions of old ones. */
 export interface Forks {
   /**
-   * Forks a session before its nth message of a user (0 = the first), or whole; the new one is told its past
+   * Forks a session before its nth message of a user (0 = the first), or whole; the new one receives its past
    * through `sessions`, those of the asker.
    *
    * @throws OrbitError `fork_failed`, `codex_error`
@@ -47,7 +47,7 @@ interface ForksDeps {
 }
 
 interface History {
-  told: EventToSend[];
+  events: EventToSend[];
   turnCount: number;
 }
 
@@ -79,7 +79,7 @@ class ThreadForks implements Forks {
     const isBlank = isDirect(session) && turn.count === 0;
     const opened = await steering.fork(fromThreadId, { beforeMessage: nth, isBlank, settings });
     const sessionId = randomUUID();
-    const { told, turnCount } = await historyOf(steering, sessionId, opened.threadId);
+    const { events, turnCount } = await historyOf(steering, sessionId, opened.threadId);
     const announce = this.#deps.listFeed.hold(sessionId);
     try {
       const live = this.#deps.registry.create({
@@ -87,13 +87,13 @@ class ThreadForks implements Forks {
           ...newSession({ id: sessionId, provider, threadId: opened.threadId }, settings),
           ...opened.fields,
           forked_from_session_id: source.id,
-          ...firstPromptOf(told),
+          ...firstPromptOf(events),
         },
         isNew: true,
         turnCount,
       });
-      const wishes = [...this.#deps.links.adopt({ id: sessionId, provider }, opened), ...told];
-      await Promise.all(wishes.map((wish) => sessions.send(live, wish, 'server')));
+      const sent = [...this.#deps.links.adopt({ id: sessionId, provider }, opened), ...events];
+      await Promise.all(sent.map((event) => sessions.send(live, event, 'server')));
     } catch (error) {
       announce();
       throw error;
@@ -102,19 +102,19 @@ class ThreadForks implements Forks {
   }
 }
 
-/** What the new session is told of its past, oldest first. */
+/** What the new session receives of its past, oldest first. */
 async function historyOf(
   steering: Steering,
   sessionId: string,
   threadId: string,
 ): Promise<History> {
-  const told: EventToSend[] = [];
+  const events: EventToSend[] = [];
   let turnCount = 0;
   for await (const { id: turnId, messages } of steering.history(threadId, sessionId)) {
     turnCount += 1;
-    for (const message of messages) told.push({ type: 'message.added', message, turnId });
+    for (const message of messages) events.push({ type: 'message.added', message, turnId });
   }
-  return { told, turnCount };
+  return { events, turnCount };
 }
 
 function settingsOf(session: Session): ThreadSettings {
@@ -128,10 +128,10 @@ function settingsOf(session: Session): ThreadSettings {
   };
 }
 
-function firstPromptOf(told: EventToSend[]): { first_prompt?: string } {
-  for (const wish of told) {
-    if (wish.type === 'message.added' && wish.message.message_type === 'user') {
-      return { first_prompt: wish.message.content.slice(0, 200) };
+function firstPromptOf(events: EventToSend[]): { first_prompt?: string } {
+  for (const event of events) {
+    if (event.type === 'message.added' && event.message.message_type === 'user') {
+      return { first_prompt: event.message.content.slice(0, 200) };
     }
   }
   return {};

@@ -25,14 +25,14 @@ interface JoinsDeps {
 /** The joins of a server. */
 export class Joins {
   readonly #deps: JoinsDeps;
-  /** Threads that are being joined: what is heard of one meanwhile comes behind it. */
+  /** Threads that are being joined: what is reported of one meanwhile comes behind it. */
   readonly #joining = new Map<string, Promise<void>>();
 
   constructor(deps: JoinsDeps) {
     this.#deps = deps;
   }
 
-  /** What a provider tells of its threads. */
+  /** What a provider reports of its threads. */
   port(provider: string): JoinPort {
     return {
       join: (thread) => this.#inTurn(thread.threadId, () => this.#join(provider, thread)),
@@ -117,8 +117,8 @@ export class Joins {
     { reason, goesOn }: { reason: string; goesOn: true | undefined },
   ): void {
     const event = { type: 'link.lost', reason, ...(goesOn && { goesOn }) } as const;
-    const told = this.#deps.sessions.send(live, event, 'watch');
-    told.catch((error: Error) =>
+    const sent = this.#deps.sessions.send(live, event, 'watch');
+    sent.catch((error: Error) =>
       this.#deps.log.error('join.loss_not_stored', { session_id: live.id, error }),
     );
   }

@@ -34,7 +34,7 @@ export interface Links {
   /** Begins a thread that no session has yet. @throws OrbitError why the provider cannot */
   start(provider: string, settings: ThreadSettings): Promise<OpenedThread>;
   /**
-   * Makes an opened thread the connector of a session; what the session must be told is returned, in
+   * Makes an opened thread the connector of a session; the events for the session are returned, in
    * order.
    */
   adopt(session: { id: string; provider: string }, opened: OpenedThread): Report[];
@@ -48,7 +48,7 @@ export interface Links {
   refusalOf(sessionId: string, order: ConnectorCommand): AnswerRefusal | null;
   /** Releases connectors that were not used for so long; sessions that work or wait keep theirs. */
   rest(idleMs: number): void;
-  /** Lets all go; what ran is told to be lost. Settles when that is committed. */
+  /** Lets all go; what ran is reported as lost. Settles when that is committed. */
   close(reason: string): Promise<void>;
 }
 
@@ -110,7 +110,7 @@ class SessionLinks implements Links {
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       this.#deps.log.warn('connector.not_made', { session_id: live.id, error: error as Error });
-      void this.#track(this.#tell(live.id, { type: 'link.failed', reason }));
+      void this.#track(this.#send(live.id, { type: 'link.failed', reason }));
     }
   }
 
@@ -167,7 +167,7 @@ class SessionLinks implements Links {
       if (this.#living(sessionId) === null) continue;
       const usedAtMs = this.#deps.registry.peek(sessionId)?.usedAtMs ?? Number.POSITIVE_INFINITY;
       if (usedAtMs < performance.now() - idleMs)
-        void this.#track(this.#tell(sessionId, { type: 'link.rested' }));
+        void this.#track(this.#send(sessionId, { type: 'link.rested' }));
     }
   }
 
@@ -183,7 +183,7 @@ class SessionLinks implements Links {
       report: (event, atMs) => {
         if (event.type === 'link.attached') this.#bind(sessionId, event.threadId);
         if (event.type === 'link.lost') this.#letGo(sessionId);
-        return this.#track(this.#tell(sessionId, event, atMs));
+        return this.#track(this.#send(sessionId, event, atMs));
       },
       nowMs: Date.now,
       turnIds: () => this.#deps.writer.read({ kind: 'turns', sessionId }),
@@ -218,13 +218,13 @@ class SessionLinks implements Links {
     this.#unbind.delete(sessionId);
   }
 
-  #track(told: Promise<boolean>): Promise<boolean> {
-    this.#onTheirWay.add(told);
-    return told.finally(() => this.#onTheirWay.delete(told));
+  #track(sent: Promise<boolean>): Promise<boolean> {
+    this.#onTheirWay.add(sent);
+    return sent.finally(() => this.#onTheirWay.delete(sent));
   }
 
   /** Never rejects: a report that cannot be stored is the session's trouble, not the connector's. */
-  async #tell(sessionId: string, report: Report, atMs?: number): Promise<boolean> {
+  async #send(sessionId: string, report: Report, atMs?: number): Promise<boolean> {
     try {
       await this.#deps.registry.enter(sessionId, ({ live }) => {
         if (!live) throw new OrbitError('not_found', { what: 'Session', id: sessionId });
@@ -263,7 +263,7 @@ class SessionLinks implements Links {
       this.#connectors.delete(sessionId);
       this.#letGo(sessionId);
     } else if (order.type === 'thread.attach' && this.#closedBecause !== null) {
-      void this.#track(this.#tell(sessionId, { type: 'link.failed', reason: this.#closedBecause }));
+      void this.#track(this.#send(sessionId, { type: 'link.failed', reason: this.#closedBecause }));
     } else if (order.type === 'thread.attach') {
       this.#attach(live, order);
     } else {
@@ -292,7 +292,7 @@ export interface BoundThreads extends Threads {
 export function createBoundThreads(): BoundThreads {
   const sessions = new Map<string, string>();
   const threads = new Map<string, string>();
-  const hearers: ((sessionId: string, threadId: string) => void)[] = [];
+  const listeners: ((sessionId: string, threadId: string) => void)[] = [];
 
   function letGo(sessionId: string, threadId: string): void {
     if (threads.get(sessionId) === threadId) threads.delete(sessionId);
@@ -305,12 +305,12 @@ export function createBoundThreads(): BoundThreads {
       if (before !== undefined) letGo(sessionId, before);
       threads.set(sessionId, threadId);
       sessions.set(threadId, sessionId);
-      for (const hear of hearers) hear(sessionId, threadId);
+      for (const listen of listeners) listen(sessionId, threadId);
       return () => letGo(sessionId, threadId);
     },
     sessionOf: (threadId) => sessions.get(threadId) ?? null,
     threadOf: (sessionId) => threads.get(sessionId) ?? null,
     sessions: () => threads.keys(),
-    onBound: (hear) => void hearers.push(hear),
+    onBound: (listen) => void listeners.push(listen),
   };
 }

@@ -200,7 +200,7 @@ function missingIn(stored: StoredMessage, message: Message, origin: string): Mes
 /**
  * Says of a tool use that it is over, where nothing else is known of its end.
  *
- * @returns what is told instead; null when its end is known
+ * @returns what is sent instead; null when its end is known
  */
 export function closeMessage(
   tools: MessageTools,

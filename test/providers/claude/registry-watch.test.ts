@@ -147,7 +147,7 @@ describe('the watch of the registry', () => {
     await expect.poll(gone).toEqual(['dead', 'alive']);
   });
 
-  it('tells that a process is stopped by a signal, and that it goes on', async () => {
+  it('reports that a process is stopped by a signal, and that it goes on', async () => {
     const one = await cli('s-1');
     one.write('busy');
     await start([], 50);

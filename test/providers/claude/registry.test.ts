@@ -268,7 +268,7 @@ describe('one process with another session', () => {
     expect(brief(reports)).toEqual([`seen ${entry().pid}`, 'idle (idle)']);
   });
 
-  it('tells when it is suspended and when it runs again', () => {
+  it('reports when it is suspended and when it runs again', () => {
     const fold = new RegistryFold();
     fold.look([seen(entry({ status: 'busy' }))], 1);
     const busy = (process: SeenFile['process']) =>

@@ -39,7 +39,7 @@ it('takes hooks of one second as they were written, whatever their process ids',
   expect(pids).toEqual(['31000', '99', '1000', '2']);
 });
 
-it('goes by the moment a hook began first, and by the process id where nothing else tells', async () => {
+it('goes by the moment a hook began first, and by the process id where nothing else shows the order', async () => {
   const { taken, spool } = spoolOf([
     ['1700000000000000002-5-0', 1_700_000_000],
     ['1700000000000000001-6-0', 1_700_000_009],

@@ -30,7 +30,7 @@ function request(event: string, attributes: Record<string, Scalar>, asText = fal
 }
 
 describe('telemetry', () => {
-  it('tells who allowed a tool, how it ended, what it cost and the new mode', () => {
+  it('reports who allowed a tool, how it ended, what it cost and the new mode', () => {
     const reports = recorded('197-yes-for-good-then-esc-then-shift-tab.jsonl').flatMap(
       (body) => parseLogs(body).reports,
     );

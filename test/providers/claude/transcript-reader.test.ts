@@ -72,7 +72,7 @@ describe('a transcript that is followed', () => {
     }
   });
 
-  it('is told from its start, with the same keys, when it was replaced or cut, also while we were down', async () => {
+  it('is reported from its start, with the same keys, when it was replaced or cut, also while we were down', async () => {
     writeFileSync(path, BYTES);
     const reader = new TranscriptReader(path, 's-1');
     const { position } = await all(reader);

@@ -73,7 +73,7 @@ function countRaw(lines: string[]) {
 
 describe('a recorded transcript', () => {
   for (const name of readdirSync(FIXTURES)) {
-    it(`${name} is told completely, each thing once`, () => {
+    it(`${name} is reported completely, each thing once`, () => {
       const lines = linesOf(name);
       const raw = countRaw(lines);
       const reports = reportsOf(lines);
@@ -108,7 +108,7 @@ describe('a recorded transcript', () => {
     expect(read).toBe(33945);
   });
 
-  it('tells allowed, refused and interrupted apart', () => {
+  it('distinguishes allowed, refused and interrupted', () => {
     const reports = reportsOf(linesOf('interactive-permissions.jsonl'));
     const ended = only(reports, 'tool.ended').map(({ outcome, decidedBy }) => [outcome, decidedBy]);
     expect(ended.slice(0, 3)).toEqual([
@@ -145,7 +145,7 @@ describe('the outcome of a tool', () => {
     only(reportsOf([user('u', null, result('t', content, isError), more)]), 'tool.ended')[0];
   const refusal = "The user doesn't want to proceed with this tool use. The tool use was rejected";
 
-  it('is refused at the dialog, or cut off while it ran, or not to be told (2.1.197)', () => {
+  it('is refused at the dialog, or cut off while it ran, or left open by the file (2.1.197)', () => {
     const rejected = { toolUseResult: 'User rejected tool use' };
     const kind = { ...rejected, toolDenialKind: 'user-rejected' };
     expect(outcome(refusal, { ...kind, toolDenialBeforeRun: true })).toMatchObject({
@@ -214,7 +214,7 @@ describe('the outcome of a tool', () => {
 describe('the words of a person', () => {
   const what = (content: unknown, more: object = {}) => reportsOf([user('u', null, content, more)]);
 
-  it('are told with their images', () => {
+  it('are reported with their images', () => {
     const image = {
       type: 'image',
       source: { type: 'base64', media_type: 'image/png', data: 'iVBO' },
@@ -365,7 +365,7 @@ describe('a rewind', () => {
 });
 
 describe('a transcript', () => {
-  it('tells tokens again only when a later line of the answer knows more', () => {
+  it('reports tokens again only when a later line of the answer has more', () => {
     const usage = (output_tokens: number) => ({
       id: 'msg',
       usage: { input_tokens: 1, output_tokens },
@@ -379,7 +379,7 @@ describe('a transcript', () => {
     expect(tokens).toEqual([1, 9]);
   });
 
-  it('tells titles, models and modes when they change', () => {
+  it('reports titles, models and modes when they change', () => {
     const reports = reportsOf([
       { type: 'ai-title', aiTitle: 'A' },
       { type: 'ai-title', aiTitle: 'A' },
@@ -395,7 +395,7 @@ describe('a transcript', () => {
     ]);
   });
 
-  it('tells a failing API as such, and what a subagent did as of that subagent', () => {
+  it('reports a failing API as such, and what a subagent did as of that subagent', () => {
     const failed = {
       ...assistant('e', 'p', [text('API Error: 529')]),
       isApiErrorMessage: true,

@@ -36,11 +36,11 @@ it.each([
     'echo "assertion failed" >&2; kill -ABRT $$',
     'sh was ended by SIGABRT: assertion failed',
   ],
-])('tells %s', async (_, script, reason) => {
+])('reports %s', async (_, script, reason) => {
   expect(await (await run(script)).exited).toBe(reason);
 });
 
-it('tells that we ended it, and why', async () => {
+it('reports that we ended it, and why', async () => {
   const child = await run('echo "Install bubblewrap" >&2; exec sleep 1000');
   child.kill('it hung and answered nothing any more');
   expect(await child.exited).toBe(

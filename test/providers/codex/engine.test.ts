@@ -81,7 +81,7 @@ describe('the engine', () => {
     expect(command?.aggregatedOutput).not.toContain('ORBITDOCK');
   });
 
-  it('hears what belongs to no thread', async () => {
+  it('receives what belongs to no thread', async () => {
     const heard: string[] = [];
     const stop = engine.onReport(({ method }) => heard.push(method));
     await engine.request('account/login/start', { type: 'apiKey', apiKey: 'sk-none' });
@@ -129,7 +129,7 @@ describe.each(Object.entries(MODELS))('a turn with %s tools', (_, model) => {
     expect(api.strays).toEqual([]);
   });
 
-  it('asks before it leaves the sandbox, and does as it is told', async () => {
+  it('asks before it leaves the sandbox, and does what was decided', async () => {
     const thread = await startThread(engine, { cwd: home.project, model });
     const outside = (name: string) => join(home.env.HOME as string, `${name}-${model}`);
     await thread.say(`!esc touch ${outside('yes')}`, `!esc touch ${outside('no')}`);

@@ -92,7 +92,7 @@ describe.each(Object.entries(MODELS))('the fake model with %s tools', (_, model)
     await expect.poll(() => api.active).toBe(0);
   });
 
-  it('streams as many deltas as it is told', async () => {
+  it('streams as many deltas as the script says', async () => {
     const thread = await begin();
     await thread.turnOver(await thread.say('!slow 500 0'));
     const deltas = thread.reports.items.filter(

@@ -71,7 +71,7 @@ describe('a thread without a turn', () => {
     await expect.poll(() => told).toEqual(['thread/status/changed', 'joined', 'caught up']);
   });
 
-  it('is joined when its first turn is over, if its beginning was not heard', async () => {
+  it('is joined when its first turn is over, if its beginning was not received', async () => {
     const { joining, told, becomes } = joiningOf({ 'thread/resume': [NO_TURN] });
     await joining.begin();
     becomes('idle');

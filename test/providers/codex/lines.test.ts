@@ -20,7 +20,7 @@ it('gives every line of one read, and keeps what has no end yet', () => {
   expect(splitter.push(Buffer.from('d\n'))).toEqual([{ text: 'cd' }]);
 });
 
-it('skips a line above the cap, tells its length and beginning, and goes on with the next', () => {
+it('skips a line above the cap, reports its length and beginning, and goes on with the next', () => {
   const splitter = createLineSplitter(1000);
   const lines = [];
   for (let read = 0; read < 50; read++) {

@@ -111,7 +111,7 @@ describe('a rollout', () => {
     },
   );
 
-  it('that is cut, replaced and moved to the archive tells nothing twice', async () => {
+  it('that is cut, replaced and moved to the archive reports nothing twice', async () => {
     await start();
     const path = put(PAGINATED, text(PAGINATED));
     const id = fixtureId(PAGINATED);
@@ -184,7 +184,7 @@ describe('a rollout', () => {
     expect(known.map(({ id }) => id)).toEqual([fixtureId(PAGINATED)]);
   });
 
-  it('that the reference server has told is told on from where that server stood', async () => {
+  it('that the reference server has reported goes on from where that server stood', async () => {
     const { name, id, content } = copyOf(PAGINATED, 'c');
     const lines = content.split('\n');
     const half = Buffer.byteLength(`${lines.slice(0, lines.length - 9).join('\n')}\n`);

@@ -57,7 +57,7 @@ describe('a stop', () => {
     expect(turns.isBusy).toBe(false);
   });
 
-  it('takes a refusal for success when the turn has ended by itself, and tells it otherwise', async () => {
+  it('takes a refusal for success when the turn has ended by itself, and reports it otherwise', async () => {
     const { answers, turns } = slowEngine();
     turns.started('a');
     const first = turns.stop();

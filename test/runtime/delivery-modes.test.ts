@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { OWNER } from '../../src/access.ts';
 import type { Connection, Frame } from '../../src/runtime/rooms/rooms.ts';
-import { hook, openHouse, type TestHouse } from './house.ts';
+import { hook, openTestRuntime, type TestRuntime } from './test-runtime.ts';
 
 const ID = 'session-1';
 
@@ -24,9 +24,9 @@ function connect() {
   return { connection, rooms, types: () => sent.map(({ message }) => message.type) };
 }
 
-async function openWithSession(): Promise<TestHouse> {
-  const test = await openHouse();
-  await test.house.api.takeHook(hook(ID, 'UserPromptSubmit', { prompt: 'go' }), {
+async function openWithSession(): Promise<TestRuntime> {
+  const test = await openTestRuntime();
+  await test.runtime.api.takeHook(hook(ID, 'UserPromptSubmit', { prompt: 'go' }), {
     origin: 'hook',
   });
   return test;
@@ -37,7 +37,7 @@ describe('a subscriber', () => {
     await using test = await openWithSession();
     const { connection, rooms } = connect();
     const say = (value: object) =>
-      test.house.api.receive(connection, { value: { session_id: ID, ...value } });
+      test.runtime.api.receive(connection, { value: { session_id: ID, ...value } });
     await say({ type: 'subscribe_session' });
     expect([...rooms]).toEqual([`session:${ID}`]);
     await say({ type: 'subscribe_session', deltas: true });
@@ -52,16 +52,16 @@ describe('a subscriber', () => {
     await using test = await openWithSession();
     for (const room of [`session:${ID}`, `deltas:${ID}`]) {
       const { connection, rooms, types } = connect();
-      await test.house.api.resync(connection, new Set([room]));
+      await test.runtime.api.resync(connection, new Set([room]));
       expect(types()).toEqual(['session_snapshot']);
       expect([...rooms]).toEqual([room]);
     }
   });
 
-  it('hears every fact in either room, once', async () => {
+  it('receives every fact in either room, once', async () => {
     await using test = await openWithSession();
     test.said.length = 0;
-    await test.house.api.takeHook(hook(ID, 'Stop', { last_assistant_message: 'done' }), {
+    await test.runtime.api.takeHook(hook(ID, 'Stop', { last_assistant_message: 'done' }), {
       origin: 'hook',
     });
     const heard = (room: string) =>

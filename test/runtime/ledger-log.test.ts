@@ -2,32 +2,38 @@
 import { expect, it } from 'vitest';
 import type { SessionEvent } from '../../machines/session-events.ts';
 import { recordedLog } from '../support/recorded-log.ts';
-import { hook, openHouse, poison, type TestHouse } from './house.ts';
+import { hook, openTestRuntime, poison, type TestRuntime } from './test-runtime.ts';
 
 const ID = 'session-1';
 const AT = '2099-01-01T00:00:00.000000Z';
 
 async function openWithLog() {
   const { log, lines } = recordedLog();
-  const test = await openHouse(undefined, { log });
-  await test.house.api.takeHook(hook(ID, 'UserPromptSubmit', { prompt: 'go' }), { origin: 'hook' });
+  const test = await openTestRuntime(undefined, { log });
+  await test.runtime.api.takeHook(hook(ID, 'UserPromptSubmit', { prompt: 'go' }), {
+    origin: 'hook',
+  });
   return { test, lines };
 }
 
-function tell({ house }: TestHouse, event: SessionEvent, after?: Promise<unknown>): Promise<void> {
-  const live = house.registry.peek(ID);
+function sendEvent(
+  { runtime }: TestRuntime,
+  event: SessionEvent,
+  after?: Promise<unknown>,
+): Promise<void> {
+  const live = runtime.registry.peek(ID);
   if (!live) throw new Error('not live');
   return new Promise((resolve, reject) => {
     const settle = (error: Error | null) => (error ? reject(error) : resolve());
     const more = after === undefined ? {} : { after };
-    house.ledger.send(live, { event, origin: 'connector', key: null, settle, ...more });
+    runtime.ledger.send(live, { event, origin: 'connector', key: null, settle, ...more });
   });
 }
 
 it('names the session whose event the disk refused, and why', async () => {
   const { test, lines } = await openWithLog();
   await using _ = test;
-  await expect(tell(test, poison(ID))).rejects.toMatchObject({
+  await expect(sendEvent(test, poison(ID))).rejects.toMatchObject({
     code: 'quarantined',
     sessionId: ID,
   });
@@ -40,7 +46,7 @@ it('names the session whose chart met a bug, with its place', async () => {
   const { test, lines } = await openWithLog();
   await using _ = test;
   const bug = { type: 'tools.settled', at: AT, tools: null } as unknown as SessionEvent;
-  await expect(tell(test, bug)).rejects.toMatchObject({ code: 'quarantined', sessionId: ID });
+  await expect(sendEvent(test, bug)).rejects.toMatchObject({ code: 'quarantined', sessionId: ID });
   const line = await lines.waitFor(({ event }) => event === 'session.crashed');
   expect(line).toMatchObject({ level: 'error', fields: { session_id: ID } });
   expect(String(line.fields.error)).toContain('.ts:');
@@ -52,9 +58,9 @@ it('takes an event without an image that could not be stored, behind others that
   const stored = Promise.reject(new Error('no space for images'));
   const named = (name: string): SessionEvent => ({ type: 'name.updated', at: AT, name });
   await Promise.all([
-    tell(test, named('first')),
-    tell(test, named('second'), stored),
-    tell(test, named('third')),
+    sendEvent(test, named('first')),
+    sendEvent(test, named('second'), stored),
+    sendEvent(test, named('third')),
   ]);
   const line = await lines.waitFor(({ event }) => event === 'image.not_stored');
   expect(line).toMatchObject({ level: 'error', fields: { session_id: ID } });

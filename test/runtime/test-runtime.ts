@@ -1,4 +1,4 @@
-/** A house over a real writer in a directory of its own, with an outlet that writes down what is said. */
+/** A runtime over a real writer in a directory of its own, with an outlet that keeps what is sent. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,28 +9,28 @@ import { SILENT_LOGGER } from '../../src/log.ts';
 import type { ServerMessage } from '../../src/protocol/server.ts';
 import { createRuntime, type Runtime, type RuntimeDeps } from '../../src/runtime/runtime.ts';
 import { openWriter, type Writer } from '../../src/store/writer.ts';
-import { BARE } from '../support/bare-house.ts';
+import { BARE } from '../support/bare-runtime.ts';
 import { noCodex } from '../support/no-codex.ts';
 
-export interface TestHouse extends AsyncDisposable {
-  house: Runtime;
+export interface TestRuntime extends AsyncDisposable {
+  runtime: Runtime;
   writer: Writer;
   paths: DataPaths;
-  /** What the rooms heard, in order. */
+  /** What the rooms received, in order. */
   said: Array<{ room: string; message: ServerMessage & { revision?: number } }>;
   /** Stops and starts again over the same directory. */
-  restart(): Promise<TestHouse>;
+  restart(): Promise<TestRuntime>;
 }
 
 /** Opens a runtime; `directory` continues an earlier one, `parts` may give it a Codex. */
-export async function openHouse(
-  directory = mkdtempSync(join(tmpdir(), 'dock-house-')),
+export async function openTestRuntime(
+  directory = mkdtempSync(join(tmpdir(), 'dock-runtime-')),
   parts: Partial<RuntimeDeps> = {},
-): Promise<TestHouse> {
+): Promise<TestRuntime> {
   const paths = dataPaths(directory);
   openDataDirectory(paths);
   const writer = await openWriter({ paths, durability: 'normal', log: SILENT_LOGGER });
-  const house = createRuntime({
+  const runtime = createRuntime({
     writer,
     ...BARE,
     ...noCodex(),
@@ -38,20 +38,20 @@ export async function openHouse(
     version: 'test',
     ...parts,
   });
-  const said: TestHouse['said'] = [];
-  house.rooms.attach({ publish: (room, { message }) => said.push({ room, message }) });
+  const said: TestRuntime['said'] = [];
+  runtime.rooms.attach({ publish: (room, { message }) => said.push({ room, message }) });
   const close = async () => {
     await writer.close();
-    house.registry.stop();
+    runtime.registry.stop();
   };
   return {
-    house,
+    runtime,
     writer,
     paths,
     said,
     async restart() {
       await close();
-      return openHouse(directory, parts);
+      return openTestRuntime(directory, parts);
     },
     async [Symbol.asyncDispose]() {
       await close();
