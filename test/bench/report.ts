@@ -10,7 +10,7 @@ export interface Budget {
 }
 
 /** A figure of the README. */
-export interface Figure {
+interface Figure {
   what: string;
   /** With its unit. */
   value: string;

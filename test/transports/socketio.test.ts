@@ -118,6 +118,24 @@ describe.each(['polling', 'websocket'] as const)('over %s', (transport) => {
     await until(() => expect(types(second)).toEqual(['hello', 'end']));
   });
 
+  it('frames of a room keep their place among answers, before the acknowledgement of what caused them', async () => {
+    const { port, runtime, rooms } = await openDoors();
+    const { socket, messages } = await openIo(port, options);
+    const [connection] = runtime.connections;
+    connection?.join('r');
+    runtime.onReceive = () => {
+      rooms.publish('r', frame({ type: 'fact 1', text: 'é "quoted"' }));
+      rooms.publish('r', frame({ type: 'fact 2' }));
+      connection?.send(frame({ type: 'answer' }));
+      rooms.publish('r', frame({ type: 'fact 3' }));
+    };
+    const seen = await new Promise<string[]>((resolve) =>
+      socket.emit('message', { type: 'a' }, () => resolve(messages.map(({ type }) => type))),
+    );
+    expect(seen).toEqual(['hello', 'fact 1', 'fact 2', 'answer', 'fact 3']);
+    expect(messages[1]).toEqual({ type: 'fact 1', text: 'é "quoted"' });
+  });
+
   it('the token comes in CONNECT or as Bearer, never in the query', async () => {
     const config = { token: TOKEN, localTrust: false };
     const { port, runtime } = await openDoors({ config });
@@ -229,6 +247,16 @@ it('serves no client script, sets no cookie and offers no compression', async ()
 /** A polling body of one packet again and again. */
 const manyOf = (packet: string, count: number): string =>
   Array.from({ length: count }, () => packet).join('\u001e');
+
+it('what a room had just before the close still goes out', async () => {
+  const { port, runtime, rooms } = await openDoors();
+  const { messages } = await openIo(port);
+  runtime.connections[0]?.join('r');
+  rooms.publish('r', frame({ type: 'last' }));
+  runtime.connections[0]?.close(1012, 'restart');
+  await until(() => expect(runtime.closedConnections).toHaveLength(1));
+  await until(() => expect(messages.map(({ type }) => type)).toEqual(['hello', 'last']));
+});
 
 describe('before a CONNECT is accepted', () => {
   const refusedConfig = { token: TOKEN, localTrust: false };

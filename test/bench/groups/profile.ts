@@ -60,6 +60,8 @@ interface Part {
   ackUs: number;
   /** CPU of the writer's thread, us. */
   writerUs: number;
+  /** CPU of all threads, us. */
+  cpuUs: number;
 }
 
 /** Microseconds a hook by stage, with the time in which the thread waited inside of it. */
@@ -75,6 +77,15 @@ export async function profile({ directory, share }: Bench): Promise<Report> {
   const [alone, many] = parts.map((part) => timesOf(threads, part)) as [Times, Times];
   const [one, fifty] = parts as [Part, Part];
   const waits = (times: Times, part: Part) => Math.max(0, diskWait(times, part));
+  // What no stage explains of the CPU time: samples outside of them also count what the thread waited for a processor.
+  for (const [times, part] of [
+    [alone, one],
+    [many, fifty],
+  ] as const) {
+    times.delete(OTHER);
+    const known = [...times.values()].reduce((sum, us) => sum + us, 0) - waits(times, part);
+    times.set(OTHER, Math.max(0, part.cpuUs / part.hooks - known));
+  }
   const cell = (times: Times, name: string) => times.get(name) ?? 0;
   const rows = [...STAGES.map(({ name, gives }) => ({ name, gives })), ...OTHERS].map((stage) => {
     const isCommit = stage.name === 'commit';
@@ -98,15 +109,19 @@ export async function profile({ directory, share }: Bench): Promise<Report> {
     rows: [...rows, { cells: between }],
     notes: [
       `Samples of V8's profiler in the server, every ${SAMPLE_EVERY_US} us; it makes all a little slower.`,
+      'other: what the system counts as CPU time of the process beyond the stages. All of a stage is too long where others are at work.',
       'Kept connections, whole turns of 50 sessions. A budget of each: `npm run bench -- hooks`.',
       'between: what of the acknowledgement (mean) no stage explains; with 50 producers hooks overlap.',
     ],
   };
 }
 
+/** What no stage stands for. */
+const OTHER = 'other';
+
 const OTHERS = [
   { name: 'garbage', gives: '-' },
-  { name: 'other', gives: 'Node, promises, timers, what else runs' },
+  { name: OTHER, gives: 'Node, promises, timers, what else runs' },
 ];
 
 async function record(directory: string, into: string, share: number): Promise<Part[]> {
@@ -124,7 +139,8 @@ async function record(directory: string, into: string, share: number): Promise<P
     const cost = threadsCpuUsOf(pid).map(([id, us]) => us - (new Map(before).get(id) ?? 0));
     // The main thread is the first; of the others none does as much as the writer.
     const writerUs = Math.max(...cost.slice(1));
-    return { hooks: count, fromUs, toUs: nowUs(), ackUs: ackMean * 1000, writerUs };
+    const cpuUs = cost.reduce((sum, us) => sum + us, 0);
+    return { hooks: count, fromUs, toUs: nowUs(), ackUs: ackMean * 1000, writerUs, cpuUs };
   };
   await post(SESSIONS, 4000);
   await load.ask({ kind: 'watch', port, sessions });
@@ -174,7 +190,7 @@ function stagesOf(nodes: CpuProfile['nodes']): Map<number, string> {
     stages.set(id, stage);
     for (const child of node.children ?? []) visit(child, stage);
   };
-  visit(nodes[0]?.id ?? 0, 'other');
+  visit(nodes[0]?.id ?? 0, OTHER);
   return stages;
 }
 

@@ -3,6 +3,7 @@
  * any more. Nothing of an old rollout is read: a thread shows itself by its lock, by a file that is new, or by one that
  * grows. What connectors of ours tell of a thread is not told from here.
  */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type FSWatcher, watch } from 'chokidar';
 import { systemCodeOf } from '../../../exit.ts';
@@ -244,7 +245,8 @@ export class RolloutWatch implements Transcripts {
 
   #listen(path: string): void {
     if (this.#watched.has(path) || this.#closed) return;
-    if (this.#watched.size >= MAX_WARNED) return;
+    // For a folder that is not there chokidar reads the nearest one above it, such as the user's, at each change.
+    if (this.#watched.size >= MAX_WARNED || !existsSync(path)) return;
     this.#watched.add(path);
     this.#watcher?.add(path);
   }
