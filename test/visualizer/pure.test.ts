@@ -15,7 +15,7 @@ import { inOrder, ORDERS, type Order } from '../../visualizer/src/order.ts';
 import { headlineOf } from '../../visualizer/src/session-words.ts';
 import { clockWords, gapWords } from '../../visualizer/src/ui/words.ts';
 import { activeStates, leavesOf, phaseOf } from '../../visualizer/src/value.ts';
-import { visible, visibleText } from '../../visualizer/src/visible.ts';
+import { visible, visibleText } from '../../src/visible.ts';
 
 function records(from: number, to: number): InspectRecord[] {
   return Array.from({ length: to - from + 1 }, (_, index) => ({
