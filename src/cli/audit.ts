@@ -7,6 +7,9 @@ import { OrbitCommand } from './command.ts';
 
 const UNIT_MS = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
+/** A date, or a moment; without a zone it is of this machine's. */
+const DATE = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)?)?$/;
+
 /** Prints what people and programs did through the server. */
 export class AuditCommand extends OrbitCommand {
   static override paths = [['audit']];
@@ -88,7 +91,9 @@ function momentFrom(text: string | undefined, flag: string): string | null {
   const [, count, unit] = /^(\d{1,6})([mhd])$/.exec(text) ?? [];
   const ms =
     count === undefined
-      ? Date.parse(text)
+      ? DATE.test(text)
+        ? Date.parse(text)
+        : Number.NaN
       : Date.now() - Number(count) * UNIT_MS[unit as keyof typeof UNIT_MS];
   if (!Number.isNaN(ms)) return new Date(ms).toISOString();
   throw new ExitError(
