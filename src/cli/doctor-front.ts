@@ -2,7 +2,7 @@
  * What `doctor` finds out about the way from outside: it asks the server through the proxy in front of it, as a browser
  * and a script would, and says what does not arrive. What has arrived the server says itself (`seen` of `/health`).
  */
-import type { SeenRequest } from '../transports/http/endpoints.ts';
+import type { SeenRequest } from '../address.ts';
 import type { Finding } from './doctor-looks.ts';
 
 const ANSWER_WITHIN_MS = 8_000;

@@ -126,7 +126,7 @@ const CONSTANT = [
   // Names of columns, which are keys of tables in the code; and conditions of the code.
   /^(?:\[\.\.\.set, \.\.\.added\]|set|names|values)\.join\([^)]*\)$/,
   /^\['content', 'tool_input', 'tool_output'\]\.map\(\w+\)\.join\(', '\)$/,
-  /^(?:table|isOpen|order|status)$/,
+  /^(?:table|isOpen|order|status|where)$/,
   /^like\("[^"]*", '\w+'\)$/,
   /^hasTime\s+\?[^$]*:[^$]*$/,
 ];

@@ -1,7 +1,7 @@
 /** What the server defends against, and the tests that hold each: file below `test/`, and the test's own words, up to the first that changes. */
 
 /** Threats by their number: what it is, and the tests against it. */
-export type Threats = Readonly<Record<string, readonly [what: string, ...tests: readonly Held[]]>>;
+type Threats = Readonly<Record<string, readonly [what: string, ...tests: readonly Held[]]>>;
 /** A test: its file, its words. */
 export type Held = readonly [file: string, words: string];
 

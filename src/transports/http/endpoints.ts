@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import type { SeenRequest } from '../../address.ts';
 import { OrbitError } from '../../errors.ts';
 import { HookBody, MAX_HOOK_BYTES, parseHookJson } from '../../protocol/hook-body.ts';
 import { parseJson } from '../../protocol/scan.ts';
@@ -45,20 +46,6 @@ const LOOK_FIELD = 'x-orbitdock-look';
 
 /** Fields by which a proxy says who has asked it, and how. */
 const FORWARDED_FIELDS = ['x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto'] as const;
-
-/** What has arrived of a request: with it `doctor` says what a proxy in front does not pass on. */
-export interface SeenRequest {
-  /** Whom the server takes for the caller. */
-  address: string;
-  /** The Host that the client sent, as far as it arrived. */
-  host: string;
-  /** What the client speaks with a trusted proxy; null where none says so. */
-  scheme: 'http' | 'https' | null;
-  /** It came from an address of `--trusted-proxy`. */
-  is_trusted: boolean;
-  /** Those of `X-Forwarded-For`, `-Host`, `-Proto` that are there, in small letters. */
-  fields: string[];
-}
 
 function seenOf(headers: IncomingHttpHeaders, { caller, forwarded }: Admission): SeenRequest {
   return {
