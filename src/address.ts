@@ -124,3 +124,17 @@ export function parseHost(text: string): string {
     `--allow-host ${JSON.stringify(text)} is not a host name; give it without scheme and port`,
   );
 }
+
+/** What has arrived of a request: with it `doctor` says what a proxy in front does not pass on. */
+export interface SeenRequest {
+  /** Whom the server takes for the caller. */
+  address: string;
+  /** The Host that the client sent, as far as it arrived. */
+  host: string;
+  /** What the client speaks with a trusted proxy; null where none says so. */
+  scheme: 'http' | 'https' | null;
+  /** It came from an address of `--trusted-proxy`. */
+  is_trusted: boolean;
+  /** Those of `X-Forwarded-For`, `-Host`, `-Proto` that are there, in small letters. */
+  fields: string[];
+}

@@ -129,6 +129,7 @@ const CATALOGUE = {
     message:
       'Codex is signed in with ChatGPT; a key would take its place. Sign out first, then set the key',
   },
+  not_delivered: { status: 502, message: 'Device {device} was not reached: {reason}' },
   codex_error: { status: 502, message: 'Codex: {reason}' },
   quarantined: {
     status: 422,

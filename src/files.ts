@@ -197,6 +197,8 @@ export interface ServerNote {
   scheme?: 'https';
   /** What the server keeps, and how long; absent from notes of older versions. */
   retention?: RetentionLimits;
+  /** Addresses behind a proxy, one for each `--allow-host`; absent where there is none. */
+  fronts?: string[];
 }
 
 function isRetention(value: unknown): value is RetentionLimits {
@@ -204,10 +206,16 @@ function isRetention(value: unknown): value is RetentionLimits {
   return [eventDays, events, sessionDays, maxBytes].every((each) => Number.isInteger(each));
 }
 
+function isTexts(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((each) => typeof each === 'string');
+}
+
 /** Reads `server.json`; null when it is missing or damaged, for it only informs: the lock decides. */
 export function readServerNote(path: string): ServerNote | null {
   try {
-    const { pid, address, port, scheme, retention } = JSON.parse(readFileSync(path, 'utf8'));
+    const { pid, address, port, scheme, retention, fronts } = JSON.parse(
+      readFileSync(path, 'utf8'),
+    );
     const isProcess = Number.isInteger(pid) && pid > 0;
     const isPort = Number.isInteger(port) && port > 0 && port < 65_536;
     if (!isProcess || !isPort || isIP(address) === 0) return null;
@@ -215,6 +223,7 @@ export function readServerNote(path: string): ServerNote | null {
       ...{ pid, address, port },
       ...(scheme === 'https' && { scheme }),
       ...(isRetention(retention) && { retention }),
+      ...(isTexts(fronts) && { fronts }),
     };
   } catch {
     return null;

@@ -138,7 +138,7 @@ async function serve(deps: {
   const providers = openProviders({ config, log, version });
   const tokens = new TokenBook({ writer, log: log.child('tokens') });
   const notifier = new Notifier({
-    ...{ writer, vapidPath: paths.vapid, isTokenGood: (id: string) => tokens.isGood(id) },
+    ...{ writer, tokens, vapidPath: paths.vapid },
     ...{ log: log.child('notify'), isPrivateAllowed: config.allowPrivatePush, ...deps.notify },
   });
   const traces = await openTraces({ config, log, version });
@@ -170,7 +170,11 @@ async function serve(deps: {
   });
   const { address, port } = await transports.listen();
   const scheme = config.tls === null ? 'http' : 'https';
-  announce(paths, { scheme, address, port, version, retention: config.retention });
+  const { retention, allowHosts, basePath } = config;
+  // A certificate of our own stands for the port itself; without one a proxy that ends TLS is expected there.
+  const end = config.tls === null ? basePath : `:${port}${basePath}`;
+  const fronts = allowHosts.map((host) => `https://${host}${end}`);
+  announce(paths, { scheme, address, port, version, retention, fronts });
   const { sessions, busy, wasDirty, foreign } = writer.opened;
   log.child('restore').info('restore.start', { sessions, busy: busy.length, was_dirty: wasDirty });
   if (foreign.length > 0) {
@@ -329,6 +333,7 @@ function announce(
     port: number;
     version: string;
     retention: RetentionLimits;
+    fronts: string[];
   },
 ): void {
   const started_at = new Date().toISOString();

@@ -27,6 +27,7 @@ const LEAVES = [
   'standalone',
   'otlp',
   'keeping',
+  'visible',
   'type log',
 ];
 
@@ -126,6 +127,7 @@ const RULES: Record<string, Rule> = {
       'virtual:charts',
       'type protocol',
       'client',
+      'visible',
       'elkjs',
       'socket.io-client',
       'vite',

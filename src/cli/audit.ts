@@ -5,7 +5,10 @@ import { EXIT, ExitError } from '../exit.ts';
 import type { AuditRow } from '../store/queries/journal.ts';
 import { OrbitCommand } from './command.ts';
 
-const DAY_MS = 86_400_000;
+const UNIT_MS = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+/** A date, or a moment; without a zone it is of this machine's. */
+const DATE = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)?)?$/;
 
 /** Prints what people and programs did through the server. */
 export class AuditCommand extends OrbitCommand {
@@ -29,8 +32,8 @@ export class AuditCommand extends OrbitCommand {
     description: 'Of this token, address, connection or kind of caller (local, token)',
   });
   what = Option.String('--what', { description: 'Of this type, such as approval.decided' });
-  since = Option.String('--since', { description: 'Not older: a date, or 7d' });
-  until = Option.String('--until', { description: 'Older: a date, or 7d' });
+  since = Option.String('--since', { description: 'Not older: a date, or 12h or 7d' });
+  until = Option.String('--until', { description: 'Older: a date, or 12h or 7d' });
   lines = Option.String('-n,--lines', '100', { description: 'How many of the newest lines' });
   json = Option.Boolean('--json', false, { description: 'One JSON object a line' });
 
@@ -85,11 +88,16 @@ function lineOf({ at, session, what, accepted, caller, about }: AuditRow): strin
 /** @returns ISO 8601 UTC; null when nothing was said */
 function momentFrom(text: string | undefined, flag: string): string | null {
   if (text === undefined) return null;
-  const [, days] = /^(\d{1,5})d$/.exec(text) ?? [];
-  const ms = days === undefined ? Date.parse(text) : Date.now() - Number(days) * DAY_MS;
+  const [, count, unit] = /^(\d{1,6})([mhd])$/.exec(text) ?? [];
+  const ms =
+    count === undefined
+      ? DATE.test(text)
+        ? Date.parse(text)
+        : Number.NaN
+      : Date.now() - Number(count) * UNIT_MS[unit as keyof typeof UNIT_MS];
   if (!Number.isNaN(ms)) return new Date(ms).toISOString();
   throw new ExitError(
     EXIT.usage,
-    `${flag} is a date such as 2026-03-01, or 7d, not ${JSON.stringify(text)}`,
+    `${flag} is a date such as 2026-03-01, or 12h or 7d, not ${JSON.stringify(text)}`,
   );
 }

@@ -69,9 +69,21 @@ export async function databaseFinding(paths: DataPaths, restore: string): Promis
   if (!existsSync(paths.database)) {
     return { about, state: 'note', text: 'there is none yet; the first start makes it' };
   }
-  const { findDamage } = await import('../store/damage.ts');
+  const [{ findDamage }, { openDatabase }, { refuseUnknownSchema }] = await Promise.all([
+    import('../store/damage.ts'),
+    import('../store/database.ts'),
+    import('../store/migrate.ts'),
+  ]);
   try {
     const damage = findDamage(paths.database);
+    if (damage === null) {
+      const database = openDatabase(paths.database, { durability: 'normal', readonly: true });
+      try {
+        refuseUnknownSchema(database, paths.database);
+      } finally {
+        database.close();
+      }
+    }
     if (damage === null) return { about, state: 'ok', text: `${paths.database} is whole` };
     return { about, state: 'problem', text: `${paths.database}: ${damage}`, remedy: restore };
   } catch (error) {

@@ -40,6 +40,7 @@ import {
 import { settingsPath } from './install-hooks.ts';
 import { readSettings } from './settings-file.ts';
 import { countSpooled, lookAtServer } from './status.ts';
+import { urlFrom, withTokenOfAMinute } from './tokens.ts';
 
 const HOOK_WITHIN_MS = 6_000;
 const LOOK_EVERY_MS = 50;
@@ -57,16 +58,20 @@ export class DoctorCommand extends OrbitCommand {
     details: `
       Looks at Node, the data directory, the database, the server and its port, the service, tokens, the clock,
       hooks (also whether one arrives, and through which door), proxies, the agents, Codex's daemon and the disk.
+      Where the server has names (\`start --allow-host\`) it is asked through the proxy in front, with a token of a minute:
+      whether requests, pages and WebSockets pass; \`--url\` says where clients come in.
       \`--fix\` mends what can be mended without a decision of yours. Exits with 1 when a problem is left.
     `,
     examples: [
       ['Look', '$0 doctor'],
       ['Mend what can be mended', '$0 doctor --fix'],
+      ['The way through a proxy', '$0 doctor --url https://dock.example/dock'],
     ],
   });
 
   json = Option.Boolean('--json', false, { description: 'One JSON object instead of words' });
   fix = Option.Boolean('--fix', false, { description: 'Mend what needs no decision' });
+  url = Option.String('--url', { description: 'How clients reach the server through a proxy' });
 
   protected async run(): Promise<number> {
     const paths = this.directory();
@@ -82,6 +87,7 @@ export class DoctorCommand extends OrbitCommand {
       ...(await this.#hookFindings(paths)),
       proxyFinding(paths, this.context.env),
       await deliveryFinding(paths, this.context.env),
+      ...(await this.#frontFindings(paths)),
       claudeFinding(this.context.env, this.home()),
       codexFinding(this.context.env),
       await codexDaemonFinding(this.context.env, this.home()),
@@ -90,6 +96,22 @@ export class DoctorCommand extends OrbitCommand {
     if (this.json) this.say(JSON.stringify({ problems, findings }, null, 2));
     else this.say(...findings.flatMap(linesOf), '', `  ${problems} problem(s)`);
     return problems === 0 ? EXIT.ok : EXIT.failure;
+  }
+
+  async #frontFindings(paths: DataPaths): Promise<Finding[]> {
+    const about = 'proxy in front';
+    const { isHealthy, note, url: upstream } = await lookAtServer(paths);
+    const urls = this.url === undefined ? (note?.fronts ?? []) : [urlFrom(this.url)];
+    if (urls.length === 0) return [{ about, state: 'ok', text: 'none is configured' }];
+    if (!isHealthy) return [{ about, state: 'note', text: 'not tried without the server' }];
+    const { frontFindings } = await import('./doctor-front.ts');
+    return await withTokenOfAMinute(this, async (token) => {
+      const found: Finding[] = [];
+      for (const url of urls) {
+        found.push(...(await frontFindings({ url, token, upstream: upstream ?? '' })));
+      }
+      return found;
+    });
   }
 
   #directoryFindings(paths: DataPaths): Finding[] {

@@ -4,7 +4,7 @@
  * stands in the definition: the server reads it from its file.
  */
 import { chownSync, existsSync, realpathSync, rmSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { Option } from 'clipanion';
 import { type Config, resolveConfig } from '../config.ts';
 import { EXIT, ExitError } from '../exit.ts';
@@ -13,7 +13,7 @@ import { createToken, readTokenFile } from '../secrets.ts';
 import { isStandalone } from '../standalone.ts';
 import { OrbitCommand } from './command.ts';
 import { hasHookScript, writeHookHeaders } from './hook-files.ts';
-import { managerOrRefusal, ownerOf } from './service-manager.ts';
+import { managerOrRefusal, ownerOf, type ServiceManager } from './service-manager.ts';
 
 /** Registers the server with the user's service manager. */
 export class InstallServiceCommand extends OrbitCommand {
@@ -140,9 +140,28 @@ export class UninstallServiceCommand extends OrbitCommand {
       this.say(`  There is no service: ${manager.file} does not exist`);
       return EXIT.ok;
     }
-    manager.disable();
+    const reason = this.#stop(manager);
     rmSync(manager.file);
-    this.say(`  Service stopped; removed ${manager.file}`);
+    // What `enable` has made, where nobody could be asked to take it away.
+    const link = join(dirname(manager.file), 'default.target.wants', basename(manager.file));
+    if (reason !== null) rmSync(link, { force: true });
+    this.say(
+      reason === null
+        ? `  Service stopped; removed ${manager.file}`
+        : `  Removed ${manager.file}; it does not run: ${reason}`,
+    );
     return EXIT.ok;
+  }
+
+  /** @returns why it could not be stopped where it does not run; null when it was */
+  #stop(manager: ServiceManager): string | null {
+    try {
+      manager.disable();
+      return null;
+    } catch (error) {
+      // Over ssh without a login session there is no manager of the user, and so nothing that it runs.
+      if (!(error instanceof ExitError) || manager.isActive()) throw error;
+      return error.message;
+    }
   }
 }

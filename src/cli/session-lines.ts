@@ -1,6 +1,7 @@
 /** Sessions, requests and messages as lines of a terminal or of a file that a person reads; pure functions. */
 import stringWidth from 'string-width';
 import type { ApprovalRequest, Message, SessionSummary } from '../client/index.ts';
+import { visibleText } from '../visible.ts';
 import { printable } from './command.ts';
 
 /** What a row of the list is made of. */
@@ -77,6 +78,10 @@ function shortIds(rows: readonly SessionRow[]): string[] {
 
 /** What a request asks, in one line: the verb, then the thing. */
 export function askedWords(request: ApprovalRequest): string {
+  return visibleText(headlineOf(request));
+}
+
+function headlineOf(request: ApprovalRequest): string {
   const { type, tool_name, command, file_path, question, questions } = request;
   if (tool_name === 'ExitPlanMode') return 'Plan to accept';
   if (type === 'question') {
@@ -89,20 +94,24 @@ export function askedWords(request: ApprovalRequest): string {
   return `Use a tool: ${tool_name ?? 'one without a name'}`;
 }
 
-/** Everything that a request asks, and how to decide it. */
+/** Everything that a request asks, and how to decide it; what would show nothing is made visible. */
 export function requestLines(request: ApprovalRequest, isAnswerable: boolean): string[] {
   const { id, command, diff, tool_input, questions } = request;
   const options = (questions ?? []).flatMap(({ question, options: some }) => [
-    `  ${question}`,
-    ...some.map(
-      ({ label, description }) => `    - ${label}${description ? `: ${description}` : ''}`,
+    `  ${visibleText(question)}`,
+    ...some.map(({ label, description }) =>
+      visibleText(`    - ${label}${description ? `: ${description}` : ''}`),
     ),
   ]);
   const whole = [command, diff, command || diff ? null : tool_input].filter((text) => text);
   return [
     `${askedWords(request)}   [request ${id}]`,
     ...options,
-    ...(whole as string[]).flatMap((text) => text.split('\n').map((line) => `  ${line}`)),
+    ...(whole as string[]).flatMap((text) =>
+      visibleText(text)
+        .split('\n')
+        .map((line) => `  ${line}`),
+    ),
     isAnswerable ? '' : '  Watched only: answer in its own terminal.',
   ].filter((line) => line !== '');
 }

@@ -212,6 +212,25 @@ function answerOf(
   });
 }
 
+/**
+ * Has the server of a data directory look at what was changed beside it, at once.
+ *
+ * @returns false where it was not asked: none runs, it has no socket, is of an older version, or too busy
+ */
+export function askToLook({ socket }: DataPaths): Promise<boolean> {
+  if (!existsSync(socket)) return Promise.resolve(false);
+  return new Promise((resolve) => {
+    const signal = AbortSignal.timeout(PROBE_TIMEOUT_MS);
+    const headers = { 'X-OrbitDock-Look': '1' };
+    const at = { socketPath: socket, headers, agent: false, signal };
+    const request = get('http://localhost/health', at, (response) => {
+      response.resume();
+      resolve(response.headers['x-orbitdock-looked'] !== undefined);
+    });
+    request.on('error', () => resolve(false));
+  });
+}
+
 /** A server that is very busy notices a new token later than others, ms. */
 const TAKEN_WITHIN_MS = 10_000;
 const ASK_AGAIN_MS = 100;

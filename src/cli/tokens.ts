@@ -11,7 +11,7 @@ import { EXIT, ExitError } from '../exit.ts';
 import { mintPairingCode, mintToken } from '../secrets.ts';
 import type { TokenRow } from '../store/tokens.ts';
 import { changeDatabase, columns, type DatabaseChange, OrbitCommand } from './command.ts';
-import { isHeld, lookAtServer, untilTaken } from './status.ts';
+import { askToLook, isHeld, lookAtServer, untilTaken } from './status.ts';
 
 const SCOPE_WORDS = `
   - \`hook\`: hand in hooks; reads nothing
@@ -249,13 +249,15 @@ export class PairCommand extends OrbitCommand {
   }
 }
 
-/** A running server looks twice a second: when the command ends, what it did is in force. */
+/** A server that cannot be asked looks twice a second by itself: when the command ends, what it did is in force. */
 const IN_FORCE_AFTER_MS = 600;
 
-/** The same, and waits until a running server has noticed. */
+/** The same, and has a running server notice. */
 async function changeNow<T>(command: OrbitCommand, work: DatabaseChange<T>): Promise<T> {
   const result = await changeDatabase(command, work);
-  if (await isHeld(command.directory().lock)) await sleep(IN_FORCE_AFTER_MS);
+  const paths = command.directory();
+  if (await askToLook(paths)) return result;
+  if (await isHeld(paths.lock)) await sleep(IN_FORCE_AFTER_MS);
   return result;
 }
 
@@ -299,7 +301,30 @@ function addressFor({
   return `${scheme}://${formatAddress({ host: own?.address ?? '127.0.0.1', port })}`;
 }
 
-function urlFrom(text: string): string {
+/** Runs something with a token that may only look, which ends with it, and within a minute in any case. */
+export async function withTokenOfAMinute<T>(
+  command: OrbitCommand,
+  work: (token: string) => Promise<T>,
+): Promise<T> {
+  const { text, id, digest } = mintToken();
+  const now = Date.now();
+  const { forgetToken, insertToken } = await import('../store/tokens.ts');
+  const token: TokenRow = {
+    ...{ id, name: `doctor ${id}`, digest, scopes: ['observe'], made_by: 'command' },
+    ...{ created_at: iso(now), expires_at: iso(now + UNIT_MS.m) },
+    ...{ last_used_at: null, revoked_at: null, replaced_at: null },
+  };
+  await changeNow(command, (database) => insertToken(database, token, iso(now)));
+  await untilTaken(command.directory(), text);
+  try {
+    return await work(text);
+  } finally {
+    await changeDatabase(command, (database) => forgetToken(database, id));
+  }
+}
+
+/** Reads the value of `--url`. @returns without a slash at its end @throws ExitError 64 */
+export function urlFrom(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : null;
   if (url && /^https?:$/.test(url.protocol) && !/[?#\s]/.test(text) && url.username === '') {
     return `${url.origin}${url.pathname}`.replace(/\/+$/, '');

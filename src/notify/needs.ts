@@ -9,6 +9,7 @@ import { wireTime } from '../protocol/encode.ts';
 import type { LiveSession } from '../runtime/sessions/live-session.ts';
 import type { EventItem } from '../store/items.ts';
 import type { QuietHours } from '../store/notifications.ts';
+import { visibleText } from '../visible.ts';
 
 /** Something a person is told of once. */
 export interface Need {
@@ -25,6 +26,8 @@ export interface Need {
   readonly requestId: string | null;
   /** It can be allowed or denied from here; else the person has to go where the session runs, or to the page. */
   readonly canAnswer: boolean;
+  /** The text is all that is asked: nothing was cut, left out or taken together. */
+  readonly isWhole: boolean;
   /** ISO 8601 UTC. */
   readonly since: string;
   /** Only a hint tells of it; mostly the request itself follows in a moment. */
@@ -69,9 +72,10 @@ export function requestsOf(live: LiveSession): Need[] {
         ...names,
         id: `request:${request.id}`,
         kind: isQuestion ? ('question' as const) : ('permission' as const),
-        text: text || tool || 'It waits for you',
+        text: visibleText(text || tool || 'It waits for you'),
         requestId: request.id,
         canAnswer: isHere && !isQuestion,
+        isWhole: request.diff === null && request.command !== null && request.command === text,
         since,
         isHint: isBare,
       };
@@ -88,6 +92,7 @@ export function failureOf(live: LiveSession, item: EventItem): Need | null {
     text: words,
     requestId: null,
     canAnswer: false,
+    isWhole: true,
     isHint: false,
   };
   return { ...sessionOf(live), ...about, id: `failed:${live.id}:${item.at}`, since: item.at };
@@ -100,7 +105,11 @@ export function isCaredFor({ head: { snapshot } }: LiveSession): boolean {
 
 function sessionOf(live: LiveSession) {
   const { name, title, project } = namesOfSession(live);
-  return { sessionId: live.id, title: title ?? name, project };
+  return {
+    sessionId: live.id,
+    title: visibleText(title ?? name),
+    project: project === null ? null : visibleText(project),
+  };
 }
 
 /** Where a request is answered, as a sentence. */

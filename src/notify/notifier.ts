@@ -2,15 +2,16 @@
  * Tells people of what sessions need, each need once: also over a restart, for what was told is stored first. Looks at
  * committed sessions only, and nothing of the runtime ever waits for it.
  */
-import { randomUUID } from 'node:crypto';
 import type { Agent } from 'node:https';
 import { OrbitError } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import type { Notifications, PushDevice } from '../runtime/runtime-api.ts';
+import type { Notifications } from '../runtime/runtime-api.ts';
 import type { LiveSession } from '../runtime/sessions/live-session.ts';
+import type { TokenBook } from '../runtime/tokens.ts';
 import type { EventItem, ReadResults } from '../store/items.ts';
 import type { Channel, NotifyChange, NotifyState } from '../store/notifications.ts';
 import type { Writer } from '../store/writer.ts';
+import { Devices } from './devices.ts';
 import {
   failureOf,
   hoursFrom,
@@ -24,8 +25,7 @@ import {
   tagOf,
 } from './needs.ts';
 import { Outbox } from './outbox.ts';
-import { refusalOfEndpoint } from './public-addresses.ts';
-import { sendTo, type VapidKeys, vapidKeys } from './senders.ts';
+import { type PushMeans, sendTo, type VapidKeys, vapidKeys } from './senders.ts';
 
 /** What may stand in for parts of the world, in tests. @public named by the composition root */
 export interface NotifyParts {
@@ -37,8 +37,8 @@ export interface NotifyParts {
 
 interface NotifierDeps extends NotifyParts {
   writer: Pick<Writer, 'read' | 'submit'>;
-  /** Whether a named token is good: a device whose token ended is told nothing any more. */
-  isTokenGood: (id: string) => boolean;
+  /** A device whose token has ended is told nothing any more. */
+  tokens: Pick<TokenBook, 'nameOf' | 'revoke'>;
   vapidPath: string;
   /** Pushes may go to this machine and into private networks. */
   isPrivateAllowed: boolean;
@@ -62,6 +62,7 @@ const NONE: NotifyState = { channels: [], open: [], muted: [], quiet: null };
 
 /** The part of the server that notifies. */
 export class Notifier implements Notifications {
+  readonly devices: Devices;
   readonly #deps: NotifierDeps;
   readonly #now: () => number;
   /** Needs by id, by session. */
@@ -78,6 +79,10 @@ export class Notifier implements Notifications {
   constructor(deps: NotifierDeps) {
     this.#deps = deps;
     this.#now = deps.now ?? Date.now;
+    this.devices = new Devices({
+      ...{ channels: () => this.#state.channels, change: (change) => this.#changeAndLook(change) },
+      ...{ push: this.#push(), tokens: deps.tokens, log: deps.log, now: this.#now },
+    });
   }
 
   /** Reads what was told before, then follows; `sessions` are those that were opened again. */
@@ -115,46 +120,13 @@ export class Notifier implements Notifications {
 
   async state(tokenId: string | null) {
     const { publicKey } = await this.#keys();
-    const devices = this.#state.channels.filter(({ config }) => config.kind === 'push');
     return {
       type: 'notifications' as const,
       public_key: publicKey,
       quiet: this.#state.quiet && hoursText(this.#state.quiet),
       muted: this.#state.muted,
-      devices: devices.map(({ id, name, token_id, created_at }) => {
-        const isMine = token_id === tokenId;
-        return { id, name, created_at, ...(isMine && { is_mine: true as const }) };
-      }),
+      devices: this.devices.list(tokenId),
     };
-  }
-
-  async subscribe({ endpoint, p256dh, auth, name, tokenId }: PushDevice): Promise<void> {
-    if (!/^https:\/\/[^\s@]+$/.test(endpoint) || !URL.canParse(endpoint)) {
-      throw new OrbitError('invalid_argument', {
-        reason: 'The endpoint of a push subscription is an https address',
-      });
-    }
-    const wrong = this.#deps.isPrivateAllowed ? null : refusalOfEndpoint(new URL(endpoint));
-    if (wrong !== null) {
-      const remedy = 'start the server with --allow-private-push to send pushes there';
-      throw new OrbitError('invalid_argument', { reason: `${wrong}; ${remedy}` });
-    }
-    const config = { kind: 'push' as const, endpoint, p256dh, auth };
-    const id = this.#deviceOf(endpoint)?.id ?? randomUUID();
-    const created_at = new Date(this.#now()).toISOString();
-    const channel = {
-      id,
-      name: `${name} ${id.slice(0, 8)}`,
-      config,
-      token_id: tokenId,
-      created_at,
-    };
-    await this.#changeAndLook({ type: 'channel', channel });
-  }
-
-  async unsubscribe(endpoint: string): Promise<void> {
-    const device = this.#deviceOf(endpoint);
-    if (device) await this.#changeAndLook({ type: 'channel-gone', id: device.id });
   }
 
   async setQuiet(quiet: { from: string; to: string } | null): Promise<void> {
@@ -165,10 +137,9 @@ export class Notifier implements Notifications {
     await this.#changeAndLook({ type: 'mute', sessionId, isMuted });
   }
 
-  #deviceOf(endpoint: string): Channel | undefined {
-    return this.#state.channels.find(
-      ({ config }) => config.kind === 'push' && config.endpoint === endpoint,
-    );
+  #push(): PushMeans {
+    const { agent, isPrivateAllowed } = this.#deps;
+    return { vapid: () => this.#keys(), agent, isPrivateAllowed };
   }
 
   #keys(): Promise<VapidKeys> {
@@ -282,7 +253,7 @@ export class Notifier implements Notifications {
   #send(notice: Notice): void {
     for (const channel of this.#state.channels) {
       const { token_id } = channel;
-      if (token_id === null || this.#deps.isTokenGood(token_id))
+      if (token_id === null || this.#deps.tokens.nameOf(token_id) !== null)
         this.#outboxOf(channel).push(notice);
     }
   }
@@ -290,8 +261,7 @@ export class Notifier implements Notifications {
   #outboxOf({ id, name }: Channel): Outbox {
     const there = this.#outboxes.get(id);
     if (there) return there;
-    const { agent, isPrivateAllowed } = this.#deps;
-    const push = { vapid: () => this.#keys(), agent, isPrivateAllowed };
+    const push = this.#push();
     const outbox = new Outbox({
       name,
       log: this.#deps.log,

@@ -44,10 +44,13 @@ export function sendTo(
 
 /** The notice as programs read it. */
 function bodyOf({ state, tag, need }: Notice) {
-  const { id, sessionId, kind, title, project, text, requestId, canAnswer, since } = need;
+  const { id, sessionId, kind, title, project, text, requestId, canAnswer, isWhole, since } = need;
   const about = { need: id, tag, session_id: sessionId };
   if (state === 'settled') return { type: 'settled', ...about };
-  const answer = { request_id: requestId, can_answer: canAnswer, where: whereToAnswer(need) };
+  const answer = {
+    ...{ request_id: requestId, can_answer: canAnswer, is_whole: isWhole },
+    where: whereToAnswer(need),
+  };
   return { type: state, ...about, kind, title, project, text, ...answer, since };
 }
 
@@ -142,18 +145,16 @@ async function sendPush(
  *
  * @returns why it was not taken; null when it was
  */
-export async function tryOut(config: ChannelConfig, vapidPath: string): Promise<string | null> {
+export async function tryOut(config: ChannelConfig, push: PushMeans): Promise<string | null> {
   const since = new Date().toISOString();
   const need = {
     ...{ id: `test:${since}`, sessionId: '', kind: 'failed' as const, title: 'OrbitDock' },
     ...{ project: null, text: 'A test: nothing needs you', requestId: null, canAnswer: false },
-    ...{ since, isHint: false },
+    ...{ since, isHint: false, isWhole: true },
   };
   const notice: Notice = { state: 'open', tag: tagOf(need.id), need };
   try {
     const signal = AbortSignal.timeout(PUSH_MS);
-    // The owner of the data directory asks.
-    const push = { vapid: () => vapidKeys(vapidPath), isPrivateAllowed: true };
     const end = await sendTo(config, notice, { signal, push, now: Date.now });
     return end === 'sent' ? null : `it answered that it ${WORDS[end]}`;
   } catch (error) {

@@ -139,6 +139,10 @@ const notifications = {
       'device?': '1 <= string <= 64 | null',
     }),
   unsubscribe_push: () => type({ type: "'unsubscribe_push'", endpoint: '1 <= string <= 2048' }),
+  // `device_id`: of a device in `notifications`.
+  remove_device: () => type({ type: "'remove_device'", device_id: '1 <= string <= 64' }),
+  revoke_device: () => type({ type: "'revoke_device'", device_id: '1 <= string <= 64' }),
+  test_notification: () => type({ type: "'test_notification'", device_id: '1 <= string <= 64' }),
   // Times of the day as HH:MM by the server's clock; null: no quiet hours.
   set_quiet_hours: () =>
     type({

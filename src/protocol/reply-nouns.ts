@@ -145,6 +145,8 @@ export const PushDevice = {
   created_at: 'string',
   /** It subscribed with the asker's token. */
   is_mine: 'true?',
+  /** Name of the token that it subscribed with; left out where that is no named one. */
+  token: 'string?',
 } as const;
 export interface PushDevice extends Shape<typeof PushDevice, Names> {}
 

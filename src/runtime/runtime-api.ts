@@ -110,12 +110,28 @@ export type Handlers<Tag extends ClientTag> = { [Each in Tag]: Handler<Each> };
 export interface Notifications {
   /** @param tokenId  of the asker's token: which device is his */
   state(tokenId: string | null): Promise<NotificationsMessage>;
-  /** A browser of the asker is notified from now on. @throws OrbitError `invalid_argument` for an address that is not https */
-  subscribe(device: PushDevice): Promise<void>;
-  unsubscribe(endpoint: string): Promise<void>;
+  readonly devices: PushDevices;
   /** @param quiet  null: none */
   setQuiet(quiet: { from: string; to: string } | null): Promise<void>;
   mute(sessionId: string, isMuted: boolean): Promise<void>;
+}
+
+/** Browsers that are notified by Web Push. */
+export interface PushDevices {
+  /**
+   * A browser of the asker is told from now on.
+   *
+   * @returns the device's id
+   * @throws OrbitError `invalid_argument` for an address that is not https
+   */
+  subscribe(device: PushDevice): Promise<string>;
+  unsubscribe(endpoint: string): Promise<void>;
+  /** A device is told nothing any more. @throws OrbitError `not_found` */
+  remove(deviceId: string, by: Sender): Promise<void>;
+  /** Also ends the named token it subscribed with. @throws OrbitError `not_found`, or `invalid_argument` without one */
+  revoke(deviceId: string, by: Sender): Promise<void>;
+  /** Sends a device a test. @throws OrbitError `not_found`, or `not_delivered` when its push service does not take it */
+  test(deviceId: string): Promise<void>;
 }
 
 /** What a browser's subscription holds. */

@@ -99,11 +99,6 @@ export class TokenBook {
     this.#noteUse();
   }
 
-  /** Whether a named token is valid now. */
-  isGood(id: string): boolean {
-    return (this.#tokens.get(id)?.scopes.size ?? 0) > 0;
-  }
-
   /** Calls back when a token has ended: its callers have no rights any more. */
   onEnd(listener: () => void): void {
     this.#endListeners.push(listener);
@@ -157,6 +152,26 @@ export class TokenBook {
     const stored = this.#tokens.get(minted.id)?.row ?? token;
     this.#log.info('token.paired', { holder: stored.name, id: stored.id });
     return { token: text, name: stored.name, scopes, expires_at };
+  }
+
+  /** The name of a token that is good now; null when there is none of this id. */
+  nameOf(id: string): string | null {
+    const rights = this.#tokens.get(id);
+    return rights !== undefined && rights.scopes.size > 0 ? rights.row.name : null;
+  }
+
+  /**
+   * Ends a token at once; what it opened is closed before this resolves.
+   *
+   * @returns false when it is not good (any more)
+   * @throws OrbitError `storage_unavailable` when that cannot be stored
+   */
+  async revoke(id: string): Promise<boolean> {
+    if (!(await this.#change({ type: 'revoke', id }))) return false;
+    // A change of our own does not show in the version.
+    this.#version = null;
+    await this.look();
+    return true;
   }
 
   /** Reads what has changed; what cannot be read now is read the next time. Never rejects. */

@@ -44,7 +44,9 @@ export interface PairingRow {
 /** What the server asks the writer to change. */
 export type TokenChange =
   /** A device brought a code: the token is made unless the code was used or is over. */
-  { type: 'claim'; code: string; token: TokenRow } | { type: 'used'; ids: string[] };
+  | { type: 'claim'; code: string; token: TokenRow }
+  | { type: 'used'; ids: string[] }
+  | { type: 'revoke'; id: string };
 
 /** What the server reads: all that is good now. */
 export interface TokensRead {
@@ -92,13 +94,14 @@ export function createTokensRead(database: Sqlite): (seen: number | null) => Tok
   };
 }
 
-/** Makes a change for the server, inside its transaction. @returns false when the code is not good (any more) */
+/** Makes a change for the server, inside its transaction. @returns false when code or token is not good (any more) */
 export function applyTokenChange(database: Sqlite, change: TokenChange, at: string): boolean {
   if (change.type === 'used') {
     const use = database.prepare('UPDATE tokens SET last_used_at = ? WHERE id = ?');
     for (const id of change.ids) use.run(`${at.slice(0, 16)}:00.000Z`, id);
     return true;
   }
+  if (change.type === 'revoke') return revokeToken(database, change.id, at) > 0;
   const { changes } = database
     .prepare(
       'UPDATE pairings SET used_at = ? WHERE digest = ? AND used_at IS NULL AND expires_at > ?',
@@ -163,6 +166,11 @@ export function revokeToken(database: Sqlite, name: string, at: string): number 
          AND (expires_at IS NULL OR expires_at > @at)`,
     )
     .run({ name, at }).changes;
+}
+
+/** Takes a token away that nobody was given: no list needs to name it. */
+export function forgetToken(database: Sqlite, id: string): void {
+  database.prepare('DELETE FROM tokens WHERE id = ?').run(id);
 }
 
 /**

@@ -72,6 +72,8 @@ export interface Admission {
   readonly corsOrigin: string | null;
   /** What a hook's own secret has proven; its sender may do nothing else. Null for all other callers. */
   readonly provenHook: ProvenHook | null;
+  /** What a trusted proxy says of the client; null where none stands between. */
+  readonly forwarded: Forwarded | null;
   /** A browser asking whether it may ask; answered without looking at a credential. */
   readonly isPreflight: boolean;
 }
@@ -185,11 +187,12 @@ class ServerGate implements Gate {
     const { corsOrigin } = origin;
     if (corsOrigin !== null && isPreflight(request, headers)) {
       const caller: Caller = { kind: 'anonymous', address, rights: NO_RIGHTS };
-      return { caller, target, isLocal, corsOrigin, provenHook: null, isPreflight: true };
+      const nothing = { corsOrigin, provenHook: null, forwarded };
+      return { caller, target, isLocal, ...nothing, isPreflight: true };
     }
     const door = doorOf(target.path);
     const credential = credentialOf(headers, door === 'ws' ? target.query : null);
-    const admission = { target, isLocal, corsOrigin, isPreflight: false };
+    const admission = { target, isLocal, corsOrigin, forwarded, isPreflight: false };
     if (credential.kind === 'hook-proof') {
       const provenHook = this.#proves(credential.proof, headers);
       if (provenHook === null) return this.#wrongCredential(address, isLocal);

@@ -3,7 +3,7 @@
  * (loaded at its first request) and the sockets' limits. `server.ts` builds this once; no other file knows
  * that there is more than one endpoint.
  */
-import type { IncomingMessage, Server } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Server as TlsServer } from 'node:https';
 import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -123,7 +123,7 @@ class OnePort implements Transports {
   readonly #peers: Peers = createPeers();
   readonly #counts = createCounts();
   /** Sockets whose last request came with a named token, such as that of a hook that waits. */
-  readonly #requests = new Map<Socket, Rights>();
+  readonly #requests = new Map<ServerResponse, Rights>();
   #unixServer: NetServer | null = null;
   #certificate: ReturnType<typeof watchCertificate> | null = null;
   #closing: Promise<void> | null = null;
@@ -208,9 +208,9 @@ class OnePort implements Transports {
         if (full) throw full;
         (await this.#socketIo.get()).request(request, response, admission);
       },
-      admitted: (request, admission) => {
+      admitted: (request, response, admission) => {
         this.#admitted(request, admission);
-        this.#remember(request, admission);
+        this.#remember(response, admission);
       },
       refused: this.#refused,
       isClosing: this.#isClosing,
@@ -270,10 +270,11 @@ class OnePort implements Transports {
     if (isAllowed(caller.rights, 'known')) this.#caps.admitted(socket);
   };
 
-  #remember({ socket }: IncomingMessage, { caller }: Admission): void {
+  /** Only until it is answered: a kept connection may serve other callers next, as that of a proxy does. */
+  #remember(response: ServerResponse, { caller }: Admission): void {
     if (caller.rights.token === null) return;
-    if (!this.#requests.has(socket)) socket.once('close', () => this.#requests.delete(socket));
-    this.#requests.set(socket, caller.rights);
+    this.#requests.set(response, caller.rights);
+    response.once('close', () => this.#requests.delete(response));
   }
 
   /** Connections whose token has ended are closed, whatever is under way. */
@@ -281,7 +282,7 @@ class OnePort implements Transports {
     for (const transport of [this.#ws, this.#socketIo.current(), this.#stately?.current()]) {
       transport?.endRevoked();
     }
-    for (const [socket, rights] of this.#requests) if (hasEnded(rights)) socket.destroy();
+    for (const [response, rights] of this.#requests) if (hasEnded(rights)) response.destroy();
   }
 
   #refused = (request: IncomingMessage, { code, message }: OrbitError): void => {

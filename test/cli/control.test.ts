@@ -5,11 +5,14 @@ import {
   appendFileSync,
   chmodSync,
   existsSync,
+  lstatSync,
+  mkdirSync,
   readFileSync,
   renameSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
@@ -141,11 +144,11 @@ describe('logs', () => {
 
 describe('install-service', () => {
   /** Stands for systemctl: notes what it is asked, and says that everything went well. */
-  function fakeSystemctl(): () => string[] {
+  function fakeSystemctl(then = ''): () => string[] {
     const bin = join(home.dir, 'bin');
     const calls = join(home.dir, 'calls');
     spawnSync('mkdir', [bin]);
-    writeFileSync(join(bin, 'systemctl'), `#!/bin/sh\necho "$*" >> '${calls}'\n`);
+    writeFileSync(join(bin, 'systemctl'), `#!/bin/sh\necho "$*" >> '${calls}'\n${then}\n`);
     chmodSync(join(bin, 'systemctl'), 0o755);
     home.env.PATH = `${bin}:${home.env.PATH}`;
     return () => (existsSync(calls) ? readFileSync(calls, 'utf8').trim().split('\n') : []);
@@ -229,6 +232,24 @@ describe('install-service', () => {
       expect(calls().filter((line) => line.includes('--user'))).toEqual([]);
     },
   );
+
+  it('is taken away also where no manager of the user runs', async () => {
+    fakeSystemctl();
+    await home.run('install-service');
+    const link = join(dirname(unit()), 'default.target.wants', 'orbitdock-server.service');
+    mkdirSync(dirname(link), { recursive: true });
+    symlinkSync(unit(), link);
+    fakeSystemctl('echo "Failed to connect to bus" >&2; exit 1');
+    const { exitCode, stdout } = await home.run('uninstall-service');
+    expect({ exitCode, stdout }).toEqual({
+      exitCode: 0,
+      stdout: expect.stringContaining('Failed to connect to bus'),
+    });
+    expect([existsSync(unit()), lstatSync(link, { throwIfNoEntry: false })]).toEqual([
+      false,
+      undefined,
+    ]);
+  });
 
   it('starts the service with what was said, as start takes it', async () => {
     fakeSystemctl();

@@ -102,7 +102,8 @@ it("looks for the daemon that Codex's terminals share, and says when nobody answ
 it('names its findings by the same words always, for programs that read them', async () => {
   expect(Object.keys(await findings())).toEqual([
     ...['node', 'sqlite', 'data directory', 'database', 'server', 'service', 'token', 'clock'],
-    ...['hooks', 'claude settings', 'proxy', 'delivery', 'claude', 'codex', 'codex daemon'],
+    ...['hooks', 'claude settings', 'proxy', 'delivery', 'proxy in front'],
+    ...['claude', 'codex', 'codex daemon'],
   ]);
 });
 
@@ -152,6 +153,17 @@ it('names damage, a token that others can read, and hooks that are switched off'
   expect(found.database).toMatchObject({ state: 'problem' });
   expect(found.token?.text).toContain('can be read by others');
   expect(found['claude settings']?.text).toContain('switches all hooks off');
+});
+
+it('names a database that a newer version has written', async () => {
+  await home.run('init');
+  const database = openSqlite(home.paths.database);
+  database.prepare("INSERT INTO schema_versions (version, name) VALUES (999, 'future')").run();
+  database.close();
+  expect((await findings()).database).toMatchObject({
+    state: 'problem',
+    text: expect.stringContaining('Install a newer version'),
+  });
 });
 
 it('says that another program has the port that hooks are sent to', async () => {

@@ -9,6 +9,7 @@ import { get } from 'node:https';
 import { Writable } from 'node:stream';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { WebSocket } from 'ws';
 import { runCli } from '../../src/cli/index.ts';
 import { Outbox } from '../../src/notify/outbox.ts';
 import { isPublicAddress, publicAgent } from '../../src/notify/public-addresses.ts';
@@ -237,6 +238,25 @@ it('is answered from a push exactly once, and the push is withdrawn', async () =
   expect(settled && device.decrypt(settled)).toMatchObject({ type: 'settled', tag: notice.tag });
 });
 
+it('offers no approval in a notification that does not show all of it', async () => {
+  await addWebhook();
+  const long = `npm run deploy -- ${'--yes '.repeat(60)}`;
+  for (const [id, command] of [
+    ['short', 'npm test'],
+    ['long', long],
+    ['lines', 'npm test\nrm -rf build'],
+    ['turned', 'rm \u202etset mpn'],
+  ] as const) {
+    askPermission(id, command);
+  }
+  const told = (await receiver.count(4)).map(jsonOf);
+  const wholeness = Object.fromEntries(told.map((one) => [one.session_id, one.is_whole]));
+  // What would show nothing is shown, so that the last one is whole as well.
+  expect(wholeness).toEqual({ short: true, long: false, lines: false, turned: true });
+  const turned = told.find(({ session_id }) => session_id === 'turned');
+  expect(turned?.text).toBe('rm <U+202E>tset mpn');
+});
+
 it('lets a device whose token is revoked approve nothing, and sends it nothing more', async () => {
   const token = await cli('tokens', 'create', 'phone', '--scope', 'control', '-q');
   const device = await subscribe(token);
@@ -386,4 +406,67 @@ it('notifies of no muted session, and of a long wait once', async () => {
     ['open', 'long'],
     ['waiting_long', 'long'],
   ]);
+});
+
+describe('a device of the list', () => {
+  const only = async (token = OWNER) => {
+    const { body } = await say({ type: 'get_notifications' }, token);
+    const [device] = body.devices as { id: string; token?: string }[];
+    if (!device) throw new Error('no device');
+    return device;
+  };
+
+  it('is sent a test, and what its push service says against that is said', async () => {
+    const device = await subscribe();
+    const { id } = await only();
+    expect(await say({ type: 'test_notification', device_id: id })).toMatchObject({ status: 200 });
+    const [told] = await pushes.count(1);
+    expect(told && device.decrypt(told)).toMatchObject({ text: 'A test: nothing needs you' });
+    pushes.answers.push(410);
+    const refused = await say({ type: 'test_notification', device_id: id });
+    expect(refused.status).toBe(502);
+    expect(JSON.stringify(refused.body)).toContain('is not there any more');
+    const unknown = await say({ type: 'test_notification', device_id: 'nobody' });
+    expect(unknown.status).toBe(404);
+  });
+
+  it('is removed by another client, and keeps its token', async () => {
+    const token = await cli('tokens', 'create', 'tablet', '--scope', 'control', '-q');
+    await subscribe(token);
+    const { id, token: name } = await only();
+    expect(name).toBe('tablet');
+    expect(await say({ type: 'remove_device', device_id: id })).toMatchObject({ status: 200 });
+    const { status, body } = await say({ type: 'get_notifications' }, token);
+    expect({ status, devices: body.devices }).toEqual({ status: 200, devices: [] });
+  });
+
+  it('loses its token too where the asker may end tokens, and approves nothing from an old push', async () => {
+    const token = await cli('tokens', 'create', 'phone', '--scope', 'control', '-q');
+    const device = await subscribe(token);
+    askPermission('lost');
+    const [told] = await pushes.count(1);
+    const notice = told && device.decrypt(told);
+    const { id } = await only();
+    const wish = { type: 'revoke_device', device_id: id };
+    expect(await say(wish, token), 'control ends no tokens').toMatchObject({ status: 403 });
+    const socket = new WebSocket(`${server.url.replace('http', 'ws')}/ws`, [
+      'orbitdock',
+      `orbitdock.token.${Buffer.from(token).toString('base64url')}`,
+    ]);
+    await new Promise((resolve) => socket.addEventListener('open', resolve, { once: true }));
+    const closed = new Promise<number>((resolve) => {
+      socket.addEventListener('close', ({ code }) => resolve(code), { once: true });
+    });
+    expect(await say(wish)).toMatchObject({ status: 200 });
+    expect(await closed).toBe(4401);
+    expect(await approve('lost', notice.request_id, token)).toMatchObject({ status: 401 });
+    expect(await cli('tokens', 'list')).toMatch(/phone .* revoked/);
+    expect((await say({ type: 'get_notifications' })).body.devices).toEqual([]);
+  });
+
+  it('that subscribed without a named token has none to revoke', async () => {
+    await subscribe();
+    const { id } = await only();
+    expect(await say({ type: 'revoke_device', device_id: id })).toMatchObject({ status: 422 });
+  });
 });

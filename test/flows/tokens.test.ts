@@ -4,6 +4,7 @@
  */
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
+import { Agent, get } from 'node:http';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { io, type Socket } from 'socket.io-client';
@@ -253,6 +254,28 @@ describe('a token that ends', () => {
     expect(await status('GET', '/api/sessions', token)).toBe(401);
     expect(await openIo(token)).toBe('unauthorized');
     await expect(openWs(token)).rejects.toThrow(/401|429/);
+  });
+
+  it('ends no connection that now serves somebody else', async () => {
+    const token = await create('one of many', 'observe');
+    // As a proxy keeps a connection to us, over which its clients come one after the other.
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const ask = (bearer: string) =>
+      new Promise<{ status: number | undefined; port: number | undefined }>((resolve, reject) => {
+        const headers = { Authorization: `Bearer ${bearer}` };
+        const asked = get(`${server.url}/api/sessions`, { agent, headers }, (answer) => {
+          answer.resume();
+          const { localPort: port } = answer.socket;
+          answer.once('end', () => resolve({ status: answer.statusCode, port }));
+        });
+        asked.once('error', reject);
+      });
+    const before = await ask(token);
+    await cli('tokens', 'revoke', 'one of many');
+    expect(await ask(tokens.observe)).toEqual({ status: 200, port: before.port });
+    const after = await ask(token);
+    expect([401, 429]).toContain(after.status);
+    agent.destroy();
   });
 
   it('may not even finish what it has begun to say', async () => {

@@ -25,10 +25,10 @@ it('the table of scopes is the one that was agreed (else: UPDATE_DOCS=1 and look
   expect(JSON.parse(readFileSync(FILE, 'utf8'))).toEqual(table);
 });
 
-it('only the account that agents work with needs admin, and only looking needs less than control', () => {
+it('only accounts of agents and tokens of others need admin, and only looking needs less than control', () => {
   const of = (scope: string) =>
     Object.entries(MESSAGE_SCOPES).flatMap(([tag, need]) => (need === scope ? [tag] : []));
-  expect(of('admin').every((tag) => /^(codex_|set_)/.test(tag))).toBe(true);
+  expect(of('admin').every((tag) => /^(codex_|set_|revoke_)/.test(tag))).toBe(true);
   expect(
     of('observe').filter(
       (tag) => !/^(un)?subscribe_|^get_|^list_|^open_past_|^search$|_read$/.test(tag),

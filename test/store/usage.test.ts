@@ -113,5 +113,7 @@ test('a range is the asker’s today, days with both ends, the last days, or mom
     '2026-02-28T23:00',
   ]);
   expect(hours({ from: '2026-03-01T10:00:00Z' })[0]).toBe('2026-03-01T10:00');
-  expect(() => hours({ from: 'yesterday' })).toThrow('from is a day such as');
+  for (const from of ['yesterday', "x' OR '1'='1", '2026', '1 March 2026', '2026-03-01T10:00']) {
+    expect(() => hours({ from })).toThrow('from is a day such as');
+  }
 });

@@ -43,6 +43,13 @@ const ORIGIN_VECTORS: [headers: Header[], answer: number | 'in'][] = [
   [[['Origin', 'http://[0:0:0:0:0:0:0:1]:PORT']], 403],
   [[['Origin', 'http://xn--lcalhost-4db:PORT']], 403],
   [[['Origin', 'file://']], 403],
+  [[['Origin', 'http://127.0.0.1.nip.io:PORT']], 403],
+  [[['Origin', 'http://app.localhost:PORT']], 403],
+  [[['Origin', 'http://LOCALHOST:PORT']], 403],
+  [[['Origin', 'http://[::ffff:127.0.0.1]:PORT']], 403],
+  [[['Origin', 'blob:http://127.0.0.1:PORT/x']], 403],
+  [[['Origin', 'tauri://localhost']], 403],
+  [[['Origin', 'vscode-webview://localhost:PORT']], 403],
   [
     [
       ['Origin', 'http://127.0.0.1:PORT'],
@@ -93,6 +100,19 @@ const HOST_VECTORS: [host: string, answer: number | 'in'][] = [
   ['[0:0:0:0:0:0:0:1]:PORT', 403],
   ['::1', 403],
   ['localhost.evil.example:PORT', 403],
+  ['127.0.0.1.nip.io:PORT', 403],
+  ['7f000001.rbndr.us:PORT', 403],
+  ['app.localhost:PORT', 403],
+  ['host.docker.internal:PORT', 403],
+  ['ip6-localhost:PORT', 403],
+  ['[::ffff:7f00:1]:PORT', 403],
+  ['127.000.000.001:PORT', 403],
+  ['0177.0.0.1:PORT', 403],
+  ['localhost%00:PORT', 403],
+  ['127.0.0.1\\:PORT', 403],
+  ['127.0.0.1:+PORT', 403],
+  ['127.0.0.1:PORT#', 403],
+  ['http://127.0.0.1:PORT', 403],
   ['evil@127.0.0.1:PORT', 403],
   ['127.0.0.1:PORT,evil.example', 403],
   ['127.0.0.1:PORT evil.example', 403],
@@ -229,6 +249,19 @@ describe('credentials', () => {
       ['CDN-Loop', 'cloudflare'],
       ['X-Envoy-External-Address', '127.0.0.1'],
       ['X-Amzn-Trace-Id', 'Root=1'],
+      ['Z-Forwarded-For', '127.0.0.1'],
+      ['X-Forward-For', '127.0.0.1'],
+      ['X-Goog-IAP-JWT-Assertion', 'eyJ'],
+      ['X-MS-Client-Principal', 'me'],
+      ['X-WebAuth-User', 'me'],
+      ['X-Auth-Request-User', 'me'],
+      ['X-Authentik-Username', 'me'],
+      ['X-Tunnel-Id', '1'],
+      ['X-NginX-Proxy', 'true'],
+      ['X-TS-User', 'me'],
+      ['X-Coming-From', '127.0.0.1'],
+      ['X-HTTP-Host-Override', 'localhost'],
+      ['Front-End-Https', 'on'],
       ['Connection', 'upgrade'],
     ];
     for (const trace of traces) {
@@ -262,7 +295,11 @@ describe('credentials', () => {
     const anonymous = await knock(port, DOORS[0], []);
     expect(JSON.parse(anonymous.body)).toEqual({ status: 'ok' });
     const known = await knock(port, DOORS[0], [bearer(TOKEN)]);
-    expect(JSON.parse(known.body)).toEqual({ status: 'ok', version: '9.9.9' });
+    const seen = { address: '127.0.0.1', host: `127.0.0.1:${port}`, scheme: null };
+    expect(JSON.parse(known.body)).toEqual({
+      ...{ status: 'ok', version: '9.9.9' },
+      seen: { ...seen, is_trusted: false, fields: [] },
+    });
     const refused = await knock(port, DOORS[1], [['Via', '1.1 proxy']]);
     expect(refused.headers['www-authenticate']).toBe('Bearer');
     expect(JSON.parse(refused.body).error.code).toBe('unauthorized');

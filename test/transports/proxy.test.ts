@@ -1,14 +1,11 @@
 /** A real nginx in front of the server: as its manual shows it with no field added, and as our README shows it. */
-import { spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { request } from 'node:https';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { io } from 'socket.io-client';
 import { describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
+import { freePort, makePair, NGINX, OWN, README_LINES, runNginx } from '../support/nginx.ts';
 import { startTestServer } from '../support/server.ts';
 import {
   afterThis,
@@ -22,11 +19,7 @@ import {
   until,
 } from './support.ts';
 
-const NGINX = ['/usr/sbin/nginx', '/usr/local/bin/nginx', '/opt/homebrew/bin/nginx'].find(
-  existsSync,
-);
 const NOBODY = 65_534;
-const OWN = process.getuid?.() ?? -1;
 
 const STOCK = '';
 const WEBSOCKET = `proxy_http_version 1.1;
@@ -90,15 +83,6 @@ describe('nginx in front', () => {
     expect(new Set(Object.values(answers))).toEqual(new Set(['in']));
   });
 });
-
-/** As the README has it, and with the prefix passed on. */
-const README_LINES = `proxy_http_version 1.1;
-  proxy_set_header Host $http_host;
-  proxy_set_header Upgrade $http_upgrade;
-  proxy_set_header Connection $connection_upgrade;
-  proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-  proxy_set_header X-Forwarded-Host $http_host;
-  proxy_set_header X-Forwarded-Proto $scheme;`;
 
 /** As `generate-token` makes them; the other one of these tests would be refused by a whole server. */
 const SECRET = randomBytes(32).toString('base64url');
@@ -184,23 +168,6 @@ describe('nginx that ends TLS and shows the server below a path', () => {
   }
 });
 
-function makePair(): { cert: string; key: string } {
-  const directory = mkdtempSync(join(tmpdir(), 'orbitdock-pair-'));
-  afterThis(() => rmSync(directory, { recursive: true, force: true }));
-  const pair = { cert: join(directory, 'cert.pem'), key: join(directory, 'key.pem') };
-  const { status, stderr } = spawnSync(
-    'openssl',
-    [
-      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'],
-      ...['-subj', '/CN=dock', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'],
-      ...['-keyout', pair.key, '-out', pair.cert],
-    ],
-    { encoding: 'utf8' },
-  );
-  expect(status, stderr).toBe(0);
-  return pair;
-}
-
 /** Runs nginx on loopback as a user until the test ends; resolves with its port once it answers. */
 async function startNginx(uid: number, upstream: number, lines: string): Promise<number> {
   const port = await freePort();
@@ -217,57 +184,4 @@ async function startNginx(uid: number, upstream: number, lines: string): Promise
     expect(answer.status).toBe(200);
   });
   return port;
-}
-
-/** Runs nginx with these servers as a user until the test ends. */
-async function runNginx(uid: number, servers: string): Promise<{ expectAlive(): void }> {
-  if (NGINX === undefined)
-    throw new Error('nginx is missing; install it (Debian: apt-get install nginx)');
-  const directory = mkdtempSync(join(tmpdir(), 'orbitdock-nginx-'));
-  chmodSync(directory, 0o777);
-  const file = join(directory, 'nginx.conf');
-  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
-  writeFileSync(
-    file,
-    `daemon off; master_process off; pid ${directory}/pid; error_log stderr crit;
-    events {}
-    http {
-      access_log off;
-      ${temporary.map((name) => `${name}_temp_path ${directory}/${name};`).join('\n')}
-      map $http_upgrade $connection_upgrade { default upgrade; '' close; }
-      ${servers}
-    }`,
-  );
-  // The umask may be narrow: another user reads it.
-  chmodSync(file, 0o644);
-  const child = spawn(NGINX, ['-c', file, '-p', directory, '-e', 'stderr'], {
-    ...(uid !== OWN && { uid, gid: uid }),
-    cwd: '/',
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  let said = '';
-  child.stderr.on('data', (bytes) => {
-    said += String(bytes);
-  });
-  const ended = new Promise((resolve) => child.once('close', resolve));
-  afterThis(async () => {
-    child.kill('SIGTERM');
-    await ended;
-    rmSync(directory, { recursive: true, force: true });
-  });
-  return {
-    expectAlive() {
-      if (child.exitCode !== null) throw new Error(`nginx ended with ${child.exitCode}: ${said}`);
-    },
-  };
-}
-
-function freePort(): Promise<number> {
-  const server = createServer();
-  return new Promise((resolve) => {
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
 }

@@ -1,6 +1,7 @@
 /** The page's pure parts: history without holes, differences, values, and characters made visible. */
 import { describe, expect, it } from 'vitest';
 import type { ChildStatus, InspectRecord, InspectRow } from '../../src/protocol/inspect.ts';
+import { visible, visibleText } from '../../src/visible.ts';
 import { childrenAt } from '../../visualizer/src/children.ts';
 import { linesOf } from '../../visualizer/src/difference.ts';
 import {
@@ -15,7 +16,6 @@ import { inOrder, ORDERS, type Order } from '../../visualizer/src/order.ts';
 import { headlineOf } from '../../visualizer/src/session-words.ts';
 import { clockWords, gapWords } from '../../visualizer/src/ui/words.ts';
 import { activeStates, leavesOf, phaseOf } from '../../visualizer/src/value.ts';
-import { visible, visibleText } from '../../visualizer/src/visible.ts';
 
 function records(from: number, to: number): InspectRecord[] {
   return Array.from({ length: to - from + 1 }, (_, index) => ({

@@ -20,17 +20,19 @@ async function pushed(notice) {
     for (const one of shown) one.close();
     return;
   }
-  const actions = notice.can_answer
-    ? [
-        { action: 'approved', title: 'Approve' },
-        { action: 'denied', title: 'Deny' },
-      ]
-    : [];
+  // Nobody approves what he has not seen whole: a long command or a change of a file is looked at on the page.
+  const approve = notice.is_whole ? [{ action: 'approved', title: 'Approve' }] : [];
+  const actions = notice.can_answer ? [...approve, { action: 'denied', title: 'Deny' }] : [];
   const late = notice.type === 'waiting_long' ? ' still waits' : '';
   await self.registration.showNotification(`${notice.title ?? 'OrbitDock'}${late}`, {
     ...{ tag, actions, data: notice, renotify: true, requireInteraction: notice.can_answer },
-    body: [notice.text, notice.can_answer ? null : notice.where].filter(Boolean).join('\n'),
+    body: [notice.text, whereOf(notice)].filter(Boolean).join('\n'),
   });
+}
+
+function whereOf({ can_answer, is_whole, where }) {
+  if (!can_answer) return where;
+  return is_whole ? null : 'Open it to see all of it and to approve';
 }
 
 async function pressed({ action, notification }) {

@@ -4,12 +4,12 @@
  */
 import { effect, signal } from '@preact/signals';
 import type { InspectRow } from '../../src/protocol/inspect.ts';
+import { visibleText } from '../../src/visible.ts';
 import { inboxRows } from './inbox-queue.ts';
 import { isOnline, selected } from './model.ts';
 import { openSession, openTab, place } from './route.ts';
 import { headlineOf, titleOf } from './session-words.ts';
 import { storedSignal } from './stored.ts';
-import { visibleText } from './visible.ts';
 
 /** What a person has switched on. */
 interface Notices {

@@ -4,12 +4,16 @@
  */
 import { signal } from '@preact/signals';
 import { PAGE_PATH } from './places.ts';
-import { notificationKey, subscribePush, unsubscribePush } from './session-client.ts';
+import { askRecipients, subscribePush, unsubscribePush } from './recipients.ts';
 import { storedSignal } from './stored.ts';
 import { deviceName, readToken } from './token.ts';
 
 /** Whether this device was subscribed. */
 export const isPushed = storedSignal('pushed', false, (stored) => stored === true || undefined);
+/** The server's id of this device, while it is subscribed. */
+export const deviceId = storedSignal<string | null>('device', null, (stored) =>
+  typeof stored === 'string' ? stored : undefined,
+);
 /** Why the last wish could not be met, as a sentence. */
 export const pushFailure = signal<string | null>(null);
 
@@ -62,7 +66,9 @@ export async function startPush(): Promise<void> {
       pushFailure.value = 'This browser does not let the page notify you.';
       return;
     }
-    const applicationServerKey = await notificationKey();
+    const recipients = await askRecipients();
+    if (typeof recipients === 'string') throw new Error(recipients);
+    const applicationServerKey = recipients.public_key;
     const registration = await startWorker();
     const subscription = await registration.pushManager.subscribe({
       userVisibleOnly: true,
@@ -70,12 +76,14 @@ export async function startPush(): Promise<void> {
     });
     const { endpoint = '', keys = {} } = subscription.toJSON();
     const device = { p256dh: keys.p256dh ?? '', auth: keys.auth ?? '' };
-    pushFailure.value = await subscribePush({
+    const answer = await subscribePush({
       endpoint,
       ...device,
       device: deviceName(navigator.userAgent),
     });
-    isPushed.value = pushFailure.peek() === null;
+    if (typeof answer === 'string') pushFailure.value = answer;
+    else deviceId.value = answer.id;
+    isPushed.value = typeof answer !== 'string';
   } catch (error) {
     pushFailure.value = `This device was not subscribed: ${(error as Error).message}`;
   }
@@ -84,6 +92,7 @@ export async function startPush(): Promise<void> {
 /** Ends the subscription of this device. Never rejects. */
 export async function stopPush(): Promise<void> {
   isPushed.value = false;
+  deviceId.value = null;
   try {
     const registration = await startWorker();
     const subscription = await registration.pushManager.getSubscription();

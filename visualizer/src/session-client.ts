@@ -171,23 +171,6 @@ export function withdraw(session_id: string, message_id: string): Promise<string
   return wish({ type: 'withdraw_message', session_id, message_id });
 }
 
-/** The key that a browser subscribes to notifications with. @throws ClientError when it cannot be had */
-export async function notificationKey(): Promise<string> {
-  return (await connected().request({ type: 'get_notifications' })).public_key;
-}
-
-/** Has this browser notified; `null` when the server took it, else its words. */
-export function subscribePush(
-  device: Omit<Extract<ClientMessage, { type: 'subscribe_push' }>, 'type'>,
-): Promise<string | null> {
-  return wish({ type: 'subscribe_push', ...device });
-}
-
-/** Has this browser notified no more. */
-export function unsubscribePush(endpoint: string): Promise<string | null> {
-  return wish({ type: 'unsubscribe_push', endpoint });
-}
-
 /** Gives a session its connector back. */
 export function resume(session_id: string): Promise<string | null> {
   return wish({ type: 'resume_session', session_id });
@@ -236,7 +219,8 @@ export function askBranch(session_id: string, subagent_id: string, before: strin
   });
 }
 
-async function asked<Message extends ClientMessage>(
+/** Asks for something; the answer, or why there is none. */
+export async function asked<Message extends ClientMessage>(
   message: Message,
 ): Promise<ReplyTo<Message['type']> | string> {
   try {
@@ -281,8 +265,8 @@ function follow(session: string | null): void {
   });
 }
 
-/** @returns null when it was done, else the words why not */
-async function wish(message: ClientMessage): Promise<string | null> {
+/** Asks for something that has no answer. @returns null when it was done, else the words why not */
+export async function wish(message: ClientMessage): Promise<string | null> {
   try {
     await connected().request(message);
     return null;

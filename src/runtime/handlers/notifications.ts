@@ -8,6 +8,9 @@ type Tag =
   | 'get_notifications'
   | 'subscribe_push'
   | 'unsubscribe_push'
+  | 'remove_device'
+  | 'revoke_device'
+  | 'test_notification'
   | 'set_quiet_hours'
   | 'mute_session';
 
@@ -26,13 +29,18 @@ export function createNotificationHandlers(
     async get_notifications(_message, asker) {
       asker.reply(await port().state(tokenOf(asker)));
     },
-    subscribe_push: ({ endpoint, p256dh, auth, device }, asker) =>
-      port().subscribe({
+    async subscribe_push({ endpoint, p256dh, auth, device }, asker) {
+      const id = await port().devices.subscribe({
         ...{ endpoint, p256dh, auth },
         name: deviceNameOf(device ?? ''),
         tokenId: tokenOf(asker),
-      }),
-    unsubscribe_push: ({ endpoint }) => port().unsubscribe(endpoint),
+      });
+      asker.acknowledge(id);
+    },
+    unsubscribe_push: ({ endpoint }) => port().devices.unsubscribe(endpoint),
+    remove_device: ({ device_id }, { sender }) => port().devices.remove(device_id, sender),
+    revoke_device: ({ device_id }, { sender }) => port().devices.revoke(device_id, sender),
+    test_notification: ({ device_id }) => port().devices.test(device_id),
     set_quiet_hours: ({ quiet }) => port().setQuiet(quiet),
     async mute_session({ session_id, is_muted }) {
       const isThere = await registry.enter(session_id, ({ live }) => live !== null);

@@ -90,10 +90,13 @@ export function readRange(
   return { from: Math.floor(begin / QUARTER_MS), to: Math.floor(end / QUARTER_MS) + 1 };
 }
 
+/** A day, or a moment with its zone: `Date.parse` alone finds a year in most texts with a number. */
+const MOMENT = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d))?$/;
+
 function momentOf(text: string, at: AskedAt, field: 'from' | 'to'): number {
   const [, days] = /^(\d{1,4})d$/.exec(text) ?? [];
   if (days !== undefined) return startOfDay(at.nowMs, at) - (Number(days) - 1) * DAY_MS;
-  const ms = Date.parse(text);
+  const ms = MOMENT.test(text) ? Date.parse(text) : Number.NaN;
   if (Number.isNaN(ms)) {
     const forms = 'a day such as 2026-03-01, the last days such as 7d, or a moment with its zone';
     const reason = `${field} is ${forms}`;

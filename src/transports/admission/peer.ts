@@ -59,8 +59,11 @@ export function createPeers(uidOf: (ends: Ends) => number | null = uidOfPeer): P
 const PROXY_FIELDS = new RegExp(
   `^(?:${[
     'forwarded.*',
+    '(?:.*-)?forward(?:ed)?-(?:for|host|proto|port|prefix|user)',
     'x-(?:forwarded|original|real|client|cluster|remote|proxy|proxyuser|envoy|varnish|amz|amzn|azure)(?:-.*)?',
     'x-(?:rewrite-url|originating-ip|scheme|host|via|arr-.*|appengine-.*|vercel-.*|akamai-.*|bluecoat-via)',
+    'x-(?:goog-iap|goog-authenticated|ms-client|ms-token|webauth|auth-request|authentik|authenticated|pomerium|tunnel|nginx|ts)-.*',
+    'x-(?:coming-from|http-host-override)|front-end-https',
     '(?:x-)?(?:ssl|cf|cdn|fastly|fly|akamai|tailscale|ngrok|proxy|wl-proxy)-.*',
     '(?:true-)?client-ip',
     '(?:remote|source)-(?:addr|ip|host|port|user)',

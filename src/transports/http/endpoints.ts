@@ -3,7 +3,8 @@
  * only watches never loads Koa.
  */
 import { createHash } from 'node:crypto';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import type { SeenRequest } from '../../address.ts';
 import { OrbitError } from '../../errors.ts';
 import { HookBody, MAX_HOOK_BYTES, parseHookJson } from '../../protocol/hook-body.ts';
 import { parseJson } from '../../protocol/scan.ts';
@@ -37,16 +38,44 @@ interface HealthDeps {
   version: string;
   /** Whether every caller of the network is admitted (`--allow-insecure-no-auth`). */
   isInsecure: boolean;
+  tokens?: Pick<TokenBook, 'look'> | undefined;
 }
 
-/** The endpoint for `HEALTH_PATH`; who is anonymous does not learn the version. */
-export function createHealthEndpoint({ runtime, version, isInsecure }: HealthDeps): PlainEndpoint {
-  return async ({ method }, response, { caller }) => {
+/** A command of this machine that has changed tokens asks with it that they are looked at now. */
+const LOOK_FIELD = 'x-orbitdock-look';
+
+/** Fields by which a proxy says who has asked it, and how. */
+const FORWARDED_FIELDS = ['x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto'] as const;
+
+function seenOf(headers: IncomingHttpHeaders, { caller, forwarded }: Admission): SeenRequest {
+  return {
+    address: caller.address,
+    host: forwarded?.host ?? headers.host ?? '',
+    scheme: forwarded?.scheme ?? null,
+    is_trusted: forwarded !== null,
+    fields: FORWARDED_FIELDS.filter((name) => headers[name] !== undefined),
+  };
+}
+
+/** The endpoint for `HEALTH_PATH`; who is anonymous does not learn the version, who brings a token learns what arrived. */
+export function createHealthEndpoint({
+  runtime,
+  version,
+  isInsecure,
+  tokens,
+}: HealthDeps): PlainEndpoint {
+  return async ({ method, headers }, response, admission) => {
+    const { caller } = admission;
     refuseUnlessRead(method, response);
+    if (tokens && admission.isLocal && headers[LOOK_FIELD] !== undefined) {
+      await tokens.look();
+      response.setHeader('X-OrbitDock-Looked', '1');
+    }
     const health = {
       ...runtime.health(),
       ...(isInsecure && { insecure: true }),
       ...(caller.kind !== 'anonymous' && { version }),
+      ...(caller.kind === 'token' && { seen: seenOf(headers, admission) }),
     };
     return { status: 200, body: JSON.stringify(health) };
   };

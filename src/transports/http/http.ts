@@ -50,9 +50,9 @@ const CORS_PREFLIGHT_HEADERS = {
 /** What the HTTP transport leads to. */
 export interface HttpDeps extends AppDeps, Omit<MetricsDeps, 'runtime'> {
   gate: Gate;
-  /** Who makes tokens of pairing codes. */
-  tokens?: Pick<TokenBook, 'claim'> | undefined;
-  admitted: (request: IncomingMessage, admission: Admission) => void;
+  /** Who makes tokens of pairing codes, and looks at what a command has changed. */
+  tokens?: Pick<TokenBook, 'claim' | 'look'> | undefined;
+  admitted: (request: IncomingMessage, response: ServerResponse, admission: Admission) => void;
   refused: (request: IncomingMessage, error: OrbitError) => void;
 }
 
@@ -166,7 +166,7 @@ function passGate(
     response.writeHead(204, { ...headers, ...CORS_PREFLIGHT_HEADERS }).end();
     return null;
   }
-  deps.admitted(request, verdict);
+  deps.admitted(request, response, verdict);
   if (!deps.isClosing()) return verdict;
   answerRefusal(response, new OrbitError('shutting_down'), { path, headers });
   return null;

@@ -89,12 +89,24 @@ export const CLIENT_WORDS: Record<ClientMessage['type'], ClientWords> = {
     errors: ['invalid_argument'],
   },
   subscribe_push: {
-    does: 'Notifies this browser by Web Push when a session needs a person: what its `PushSubscription` holds, with an https endpoint. It lasts as long as the token it was sent with.',
+    does: 'Notifies this browser by Web Push when a session needs a person: what its `PushSubscription` holds, with an https endpoint. The `ack` bears the `id` of the device. It lasts as long as the token it was sent with.',
     errors: ['invalid_argument', 'storage_unavailable'],
   },
   unsubscribe_push: {
     does: 'Notifies this browser no more; an unknown endpoint is acknowledged too.',
     errors: ['invalid_argument', 'storage_unavailable'],
+  },
+  remove_device: {
+    does: 'Notifies a device no more (`device_id` of `notifications`); its token stays good.',
+    errors: ['not_found', 'invalid_argument', 'storage_unavailable'],
+  },
+  revoke_device: {
+    does: 'Ends the token that a device subscribed with, closes what it opened, and notifies the device no more.',
+    errors: ['not_found', 'invalid_argument', 'storage_unavailable'],
+  },
+  test_notification: {
+    does: 'Sends a device a notification that nothing needs, and is acknowledged when its push service has taken it.',
+    errors: ['not_found', 'invalid_argument', 'not_delivered'],
   },
   set_quiet_hours: {
     does: "Sends no notifications between these times of the day (`HH:MM`, the server's clock); what still waits then is told at their end. Null: none.",

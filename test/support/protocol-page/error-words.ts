@@ -187,6 +187,10 @@ export const ERROR_WORDS: Record<ErrorCode, ErrorWords> = {
     means: 'Codex is signed in with ChatGPT. The key was not set.',
     remedy: 'Send `codex_account_logout`, then set the key.',
   },
+  not_delivered: {
+    means: 'The push service of a device did not take a test notification.',
+    remedy: 'The sentence says why. A device that is gone: remove it, and subscribe on it again.',
+  },
   codex_error: {
     means: 'Codex refused, failed, is not installed, or did not answer.',
     remedy: 'The message has its words; the log of the server has more.',

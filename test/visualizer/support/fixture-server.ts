@@ -29,6 +29,7 @@ import type {
   StateValue,
 } from '../../../src/protocol/inspect.ts';
 import { MANUAL_EVENT_TYPES } from '../../../src/protocol/manual-event.ts';
+import type { ServerMessage } from '../../../src/protocol/server.ts';
 import { indexAt, wayToPage } from '../../../src/transports/http/page.ts';
 import { childrenAt } from '../../../visualizer/src/children.ts';
 import { createSession, type FakeSession } from './actors.ts';
@@ -62,6 +63,7 @@ export interface FixtureOptions {
   isQuiet?: boolean;
 }
 
+type Recipients = Extract<ServerMessage, { type: 'notifications' }>;
 export type Fixture = Awaited<ReturnType<typeof startFixture>>;
 
 /** Starts it; `close()` cuts every line. */
@@ -100,7 +102,11 @@ export async function startFixture({
   const usage: { cost_usd: number | null; asked: number } = { cost_usd: 4.123, asked: 0 };
   const accepted = new Set<string>();
   const files = new Map<string, readonly string[]>();
-  const cutPublic = answerPublic(http, { byId, said, usage, token, accepted, files });
+  const recipients: Recipients = {
+    ...{ type: 'notifications', public_key: 'B', quiet: null, muted: [], devices: [] },
+  };
+  const doors = { byId, said, usage, token, accepted, files, recipients };
+  const cutPublic = answerPublic(http, doors);
   const ticks = [
     setInterval(() => {
       if (changed.size === 0) return;
@@ -135,6 +141,8 @@ export async function startFixture({
     usage,
     /** What the page sent at the public door. */
     said,
+    /** Who is notified; may be changed. */
+    recipients,
     /** Types of messages that the public door takes, beside those that it answers. */
     accepted,
     /** What directories hold, by path; those that end with a slash are directories. */

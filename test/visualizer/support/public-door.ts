@@ -8,6 +8,8 @@ interface PublicDoor {
   byId: Map<string, FakeSession>;
   /** Takes what the page sends. */
   said: unknown[];
+  /** Devices, quiet hours, muted sessions: `notifications` as it is answered. */
+  recipients: object;
   /** What all sessions together have cost; null: no provider says it. */
   usage: { cost_usd: number | null; asked: number };
   token: string | undefined;
@@ -33,7 +35,10 @@ export function answerPublic(http: Server, deps: PublicDoor): () => void {
   };
 }
 
-function converse(line: WebSocket, { byId, said, usage, accepted, files }: PublicDoor): void {
+function converse(
+  line: WebSocket,
+  { byId, said, usage, accepted, files, recipients }: PublicDoor,
+): void {
   const tell = (message: object): void => line.send(JSON.stringify(message));
   tell({ type: 'hello', version: 'fixture', protocol_version: 1, epoch: 'e' });
   line.on('message', (text) => {
@@ -76,6 +81,10 @@ function converse(line: WebSocket, { byId, said, usage, accepted, files }: Publi
     if (type === 'fork_session' && accepted.has(type)) {
       const source = { source_session_id: String(message.source_session_id) };
       tell({ type: 'session_forked', ...source, new_session_id: 'od-0004', request_id });
+      return;
+    }
+    if (type === 'get_notifications') {
+      tell({ ...recipients, request_id });
       return;
     }
     if (type === 'list_models') {

@@ -18,6 +18,24 @@ const ZOOMED = { viewport: { width: 640, height: 360 }, deviceScaleFactor: 2 };
 const NOTEBOOK = { viewport: { width: 1440, height: 900 } };
 const DARK = { colorScheme: 'dark' } as const;
 const STORY = { fixture: { sessions: 15, isQuiet: true }, before: tellStory } as const;
+/** Two devices, of which one came with a token of its own. */
+const NOTIFIED = {
+  ...STORY,
+  before: (server: Fixture) => {
+    tellStory(server);
+    const created_at = '2030-01-01T08:00:00.000Z';
+    server.recipients.quiet = { from: '22:00', to: '07:00' };
+    server.recipients.muted = ['od-0004'];
+    server.recipients.devices = [
+      { id: 'd-1', name: 'iPhone Safari 4c1f09aa', created_at, is_mine: true, token: 'phone' },
+      { id: 'd-2', name: 'Linux Firefox 77d20b1e', created_at },
+    ];
+  },
+  act: async (page: Page) => {
+    await page.getByRole('button', { name: /^Menu/ }).click();
+    await page.getByTestId('notified').scrollIntoViewIfNeeded();
+  },
+};
 const SMALL_PHONE = { ...PHONE, viewport: { width: 320, height: 640 } };
 
 const NO_SESSIONS = '[data-testid=no-sessions]';
@@ -92,6 +110,10 @@ export const SHOTS: readonly Shot[] = [
     ...STORY,
   },
   { name: 'story-menu', options: NOTEBOOK, path: 's/od-0001', ...STORY, act: press('?') },
+  { name: 'menu-notified', options: NOTEBOOK, path: 's/od-0001', ...NOTIFIED },
+  { name: 'menu-notified-dark', options: { ...NOTEBOOK, ...DARK }, path: 's/od-0001', ...NOTIFIED },
+  { name: 'menu-notified-phone', options: PHONE, path: '', ...NOTIFIED },
+  { name: 'menu-notified-phone-dark', options: { ...PHONE, ...DARK }, path: '', ...NOTIFIED },
   { name: 'story-past', options: NOTEBOOK, path: 's/od-0001?seq=6', ...STORY },
   { name: 'story-board', options: NOTEBOOK, path: 'board', ...STORY },
   { name: 'story-board-dark', options: { ...NOTEBOOK, ...DARK }, path: 'board', ...STORY },

@@ -4,6 +4,7 @@
  */
 import type { ComponentChildren } from 'preact';
 import type { Cause, ChildLife } from '../../../src/protocol/inspect.ts';
+import { visibleText } from '../../../src/visible.ts';
 import { type ShownChild, STATUS_WORDS } from '../children.ts';
 import { goTo } from '../cursor.ts';
 import { actor, children, isOnline, position, selected, selectedRow, shown } from '../model.ts';
@@ -12,7 +13,6 @@ import { ask } from '../transport.ts';
 import { useAsked } from '../ui/asked.ts';
 import { now } from '../ui/now.tsx';
 import { clockWords, spanWords } from '../ui/words.ts';
-import { visibleText } from '../visible.ts';
 import './actors.css';
 
 /** Beside the pills of the states. */

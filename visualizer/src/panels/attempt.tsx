@@ -6,12 +6,12 @@
 import { signal, useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { DryRun, Json, Sent } from '../../../src/protocol/inspect.ts';
+import { visibleText } from '../../../src/visible.ts';
 import { hello, isOnline, position, selected, selectedRow, shown } from '../model.ts';
 import { triedEvent } from '../route.ts';
 import { ask } from '../transport.ts';
 import { useAsked } from '../ui/asked.ts';
 import { leavesOf } from '../value.ts';
-import { visibleText } from '../visible.ts';
 import { templateOf } from './templates.ts';
 import { Events } from './why.tsx';
 

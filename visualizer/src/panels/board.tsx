@@ -4,6 +4,7 @@
  */
 import { computed, useSignal } from '@preact/signals';
 import type { InspectRow } from '../../../src/protocol/inspect.ts';
+import { visibleText } from '../../../src/visible.ts';
 import { heldOrder } from '../held-order.ts';
 import { all, filter, isCompact, named, pinned } from '../list.ts';
 import { inboxed } from '../model.ts';
@@ -18,7 +19,6 @@ import { Age, now } from '../ui/now.tsx';
 import { holding } from '../ui/scrolled.ts';
 import { ageWords, count } from '../ui/words.ts';
 import { phaseOfRow, stateGroupOf } from '../value.ts';
-import { visibleText } from '../visible.ts';
 import { CompactRow, Eye, Thing } from './session-row.tsx';
 import './board.css';
 

@@ -4,11 +4,11 @@
  */
 import { type Signal, useSignal } from '@preact/signals';
 import { useRef } from 'preact/hooks';
+import { visibleText } from '../../../src/visible.ts';
 import { type Draft, draftOf, handOver, takePictures } from '../drafts.ts';
 import { enqueue } from '../message-queue.ts';
 import { isOnline } from '../model.ts';
 import { resume, type Sent, type SessionView, send, steer } from '../session-client.ts';
-import { visibleText } from '../visible.ts';
 import { Attached, MessageOptions } from './composer-options.tsx';
 import { MentionList, mentionAria, useMentions } from './mention-list.tsx';
 import { WaitingMessages } from './waiting-messages.tsx';

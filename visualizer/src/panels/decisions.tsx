@@ -5,10 +5,10 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import type { ApprovalRequest } from '../../../src/protocol/nouns.ts';
+import { visibleText } from '../../../src/visible.ts';
 import type { Verdict } from '../session-client.ts';
 import { kindOf, subjectOf } from '../session-words.ts';
 import { suggestionsOf } from '../suggestions.ts';
-import { visibleText } from '../visible.ts';
 
 interface Props {
   request: ApprovalRequest;

@@ -16,8 +16,10 @@ import { mayControl } from '../session-client.ts';
 import { setTheme, THEME_WORDS, THEMES, theme } from '../theme.ts';
 import { select } from '../transport.ts';
 import { Dialog } from '../ui/dialog.tsx';
+import { Switch } from '../ui/switch.tsx';
 import { ConversationExport, Import, JournalExport } from './exports.tsx';
 import { NewSessionDialog } from './new-session.tsx';
+import { Notified } from './notified.tsx';
 import { Palette } from './palette.tsx';
 
 const KEY_WORDS: Record<string, string> = {
@@ -51,6 +53,7 @@ export function Dialogs() {
       <Themes />
       <h3>When something waits</h3>
       <Switches />
+      <Notified />
       <h3>This server</h3>
       <div class="buttons">
         {(['grid', 'machines', 'about'] as const).map((where) => (
@@ -154,27 +157,6 @@ function Switches() {
       {pushFailure.value && <p class="hint">{pushFailure.value}</p>}
       <Switch words="With a sound" isOn={sound} onChange={(isOn) => change({ sound: isOn })} />
     </div>
-  );
-}
-
-interface SwitchProps {
-  words: string;
-  isOn: boolean;
-  isOff?: boolean;
-  onChange: (isOn: boolean) => void;
-}
-
-function Switch({ words, isOn, isOff = false, onChange }: SwitchProps) {
-  return (
-    <label class="check">
-      <input
-        type="checkbox"
-        checked={isOn}
-        disabled={isOff}
-        onChange={(event) => onChange(event.currentTarget.checked)}
-      />
-      {words}
-    </label>
   );
 }
 

@@ -5,6 +5,7 @@
  */
 import { computed, signal } from '@preact/signals';
 import type { InspectRow } from '../../../src/protocol/inspect.ts';
+import { visibleText } from '../../../src/visible.ts';
 import type { Mini, Region } from '../chart/geometry.ts';
 import { arrowHead, roundedPath } from '../chart/svg.ts';
 import { chartOf } from '../charts.ts';
@@ -17,7 +18,6 @@ import { isPhone } from '../ui/screen.ts';
 import { VirtualGrid } from '../ui/virtual-grid.tsx';
 import { ageWords, count } from '../ui/words.ts';
 import { phaseOf, wordOf } from '../value.ts';
-import { visibleText } from '../visible.ts';
 import './grid.css';
 
 const TILE = { width: 232, height: 128 };

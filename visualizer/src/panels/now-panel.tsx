@@ -3,6 +3,7 @@
  * old that is; where it stands in its chart, what happened last, and its last hour.
  */
 import type { InspectRecord, InspectRow } from '../../../src/protocol/inspect.ts';
+import { visibleText } from '../../../src/visible.ts';
 import { chartOf } from '../charts.ts';
 import { history, selectedRow, shown } from '../model.ts';
 import { agentName } from '../order.ts';
@@ -11,7 +12,6 @@ import { headlineOf, sinceOf } from '../session-words.ts';
 import { Age } from '../ui/now.tsx';
 import { isPhone } from '../ui/screen.ts';
 import { type Phase, phaseOf, phaseOfRow } from '../value.ts';
-import { visibleText } from '../visible.ts';
 import { ActorPills } from './actors.tsx';
 import { JustHappened } from './just-happened.tsx';
 import { LastHour } from './last-hour.tsx';

@@ -1,6 +1,7 @@
 /** One field that leads everywhere: sessions, pages and commands by their words. Arrows choose, Enter goes there. */
 import { useSignal } from '@preact/signals';
 import type { InspectRow } from '../../../src/protocol/inspect.ts';
+import { visibleText } from '../../../src/visible.ts';
 import { all, isCompact, waitingRows } from '../list.ts';
 import { inOrder } from '../order.ts';
 import {
@@ -19,7 +20,6 @@ import { mayControl } from '../session-client.ts';
 import { headlineOf, placeOf, titleOf } from '../session-words.ts';
 import { nextTheme } from '../theme.ts';
 import { Dialog } from '../ui/dialog.tsx';
-import { visibleText } from '../visible.ts';
 import './palette.css';
 
 /** Something that can be gone to or done. */

@@ -1,13 +1,13 @@
 /** Kept prompts beside a field: one is put into it with a press, what stands in it is kept with another. */
 import { type Signal, useSignal } from '@preact/signals';
 import { useRef } from 'preact/hooks';
+import { visibleText } from '../../../src/visible.ts';
 import {
   forgetTemplate,
   keepTemplate,
   type PromptTemplate,
   promptTemplates,
 } from '../prompt-templates.ts';
-import { visibleText } from '../visible.ts';
 import './prompt-templates.css';
 
 /** The button and its list, for the field with this text. */

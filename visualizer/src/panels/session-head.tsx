@@ -1,5 +1,6 @@
 /** Head of a session: what it is, where it works and with what, and what can be done about it as a whole. */
 import { useSignal } from '@preact/signals';
+import { visibleText } from '../../../src/visible.ts';
 import { forkSession } from '../all-sessions.ts';
 import { isImported } from '../imported.ts';
 import { isOnline, selected, selectedRow } from '../model.ts';
@@ -11,7 +12,6 @@ import { costWords, headlineOf, isDirect, sinceOf, titleOf, usageWords } from '.
 import { Glyph } from '../ui/glyph.tsx';
 import { Age } from '../ui/now.tsx';
 import { phaseOfRow, stateGroupOf } from '../value.ts';
-import { visibleText } from '../visible.ts';
 import { Eye } from './session-row.tsx';
 import './session-head.css';
 

@@ -1,5 +1,6 @@
 /** A session in a list: what state it is in, what it is called, what it waits for or does, and where. */
 import type { InspectRow } from '../../../src/protocol/inspect.ts';
+import { visibleText } from '../../../src/visible.ts';
 import { costsToday } from '../cost-today.ts';
 import { pinned } from '../list.ts';
 import { isUnread } from '../read-marks.ts';
@@ -8,7 +9,6 @@ import { CommandText } from '../ui/command-text.tsx';
 import { Glyph } from '../ui/glyph.tsx';
 import { Age } from '../ui/now.tsx';
 import { PHASE_WORDS, phaseOfRow, type StateGroup, stateGroupOf } from '../value.ts';
-import { visibleText } from '../visible.ts';
 
 /** Height of a row with two lines of a headline, and with one, px. */
 const TALL_PX = 88;

@@ -1,5 +1,6 @@
 /** The chart of the watched session with its head: name, states, and the way to an answer. */
 import { computed } from '@preact/signals';
+import { visibleText } from '../../../src/visible.ts';
 import { charts } from '../charts.ts';
 import { isCatalogue, machine, pickedState } from '../lighting.ts';
 import { actor, selected, selectedRow, shown } from '../model.ts';
@@ -8,7 +9,6 @@ import { mayControl } from '../session-client.ts';
 import { titleOf } from '../session-words.ts';
 import { isPhone } from '../ui/screen.ts';
 import { leavesOf, pathIn, phaseOf, wordOf } from '../value.ts';
-import { visibleText } from '../visible.ts';
 import { ActorCard, ActorPills } from './actors.tsx';
 import { ChartFailure, Diagram } from './diagram.tsx';
 import { JustHappened } from './just-happened.tsx';

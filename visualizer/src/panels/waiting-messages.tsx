@@ -1,4 +1,6 @@
 /** Messages that wait in this tab for the end of the turn: each can be edited, sent now, or removed. */
+
+import { visibleText } from '../../../src/visible.ts';
 import { draftOf } from '../drafts.ts';
 import {
   dequeue,
@@ -8,7 +10,6 @@ import {
   waitingMessages,
 } from '../message-queue.ts';
 import { isOnline } from '../model.ts';
-import { visibleText } from '../visible.ts';
 
 /** Those of a session; nothing while none waits. */
 export function WaitingMessages({ session }: { session: string }) {

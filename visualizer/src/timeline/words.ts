@@ -1,8 +1,8 @@
 /** What the timeline says in words: what a bar is, how it ended, when that was. */
 import type { JournalTimeline, TimelineSpan } from '../../../src/protocol/inspect.ts';
+import { visibleText } from '../../../src/visible.ts';
 import { clockWords } from '../ui/words.ts';
 import { PHASE_WORDS } from '../value.ts';
-import { visibleText } from '../visible.ts';
 import { phaseOfSpan } from './paint.ts';
 import { requestOf, timeline } from './store.ts';
 

@@ -1,7 +1,7 @@
 /**
  * Makes characters visible that could make a text look like another one: controls, escape sequences,
- * bidirectional overrides, zero-width characters. For approval cards and names; copies stay exact,
- * because they are taken from the original. Pure.
+ * bidirectional overrides, zero-width characters. For approval cards, notifications, terminals and names; copies stay
+ * exact, because they are taken from the original. Pure.
  */
 
 /** A stretch of text; `hidden` says that it stands for a character that shows nothing. */
