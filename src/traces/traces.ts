@@ -68,7 +68,7 @@ export class Traces {
 }
 
 /** Where spans go. */
-export interface SpanExport {
+interface SpanExport {
   /** Never throws, never waits; what is too much is dropped. */
   add(span: Span): void;
   /** Sends what is left, at most for two seconds. */
@@ -82,7 +82,7 @@ const WITHIN_MS = 5000;
 const CLOSE_WITHIN_MS = 2000;
 
 /** Opens the way to a collector; nothing is sent before the first span. */
-export function openExport(
+function openExport(
   { url, headers, serviceName }: OtlpConfig,
   { version, log }: { version: string; log: Logger },
 ): SpanExport {

@@ -272,10 +272,7 @@ const DATABASE = /^\w+\.sqlite$/;
 const LOST = /failed to initialize sqlite|another Codex process is using its local data/;
 
 /** Starts what makes the databases of this home if they are missing; rejects as `start` does. */
-export async function startInHome<Started>(
-  home: string,
-  start: () => Promise<Started>,
-): Promise<Started> {
+async function startInHome<Started>(home: string, start: () => Promise<Started>): Promise<Started> {
   for (let attempt = 1; ; attempt++) {
     await databasesMade(home);
     try {
