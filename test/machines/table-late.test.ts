@@ -213,9 +213,10 @@ describe('reports of a clock that only knows seconds', () => {
   });
 });
 
-describe.each(['turn.aborted', 'turn.failed'] as const)('%s', (type) => {
-  const reported = (n: number) => report(n, type, { reason: 'x', error: 'x' });
-
+describe.each([
+  ['turn.aborted', (n: number) => report(n, 'turn.aborted', { reason: 'x' })],
+  ['turn.failed', (n: number) => report(n, 'turn.failed', { error: 'x' })],
+] as const)('%s', (_type, reported) => {
   it.each<[string, SessionEvent[]]>([
     ['the next prompt', [prompted(1), prompted(3)]],
     ['the end of its turn and the next prompt', [prompted(1), stopped(3), prompted(4)]],
