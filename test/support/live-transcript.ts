@@ -4,7 +4,7 @@
  */
 
 /** A tool use of the live branch with what came of it. */
-export interface LiveTool {
+interface LiveTool {
   name: string;
   input: unknown;
   /** What the model was given; null where no result stands in the file. */
