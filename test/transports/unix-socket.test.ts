@@ -29,7 +29,7 @@ it('asks for the token as loopback does: with one configured, and of a proxy', a
   await openDoors({ socketPath, config: { token: TOKEN, localTrust: false } });
   expect(await health(socketPath)).toEqual({ status: 'ok' });
   const bearer = { Authorization: `Bearer ${TOKEN}` };
-  expect(await health(socketPath, bearer)).toEqual({ status: 'ok', version: '9.9.9' });
+  expect(await health(socketPath, bearer)).toMatchObject({ status: 'ok', version: '9.9.9' });
   const trusting = socketIn(temporaryDirectory());
   await openDoors({ socketPath: trusting });
   expect(await health(trusting, { 'X-Forwarded-For': '1.2.3.4' })).toEqual({ status: 'ok' });
