@@ -310,15 +310,12 @@ export class Witnesses {
   }
 
   /** Files and hooks are stamped by one wall clock, which the server's clock may be ahead of. */
-  #stampOf({ stamp }: WatchReport): Stamp {
+  #stampOf({ stamp, what }: WatchReport): Stamp {
     const report = { stampUs: Math.floor(stamp * 1000), sentUs: null, isLive: false };
-    return stampFromMicroseconds(
-      happenedAt(
-        this.#deps.clock,
-        { arrivedMs: performance.now(), clocks: CLOCKS_OF_MACHINE },
-        report,
-      ),
-    );
+    const arrival = { arrivedMs: performance.now(), clocks: CLOCKS_OF_MACHINE };
+    // A file names one session, then another, by one stamp: that the first is left comes after all it did there.
+    const behind = what === 'session.continued' ? 1 : 0;
+    return stampFromMicroseconds(happenedAt(this.#deps.clock, arrival, report) + behind);
   }
 }
 

@@ -358,6 +358,22 @@ describe('a session that no hook has shown', () => {
     expect(endOf('cleared')).toMatchObject({ end_reason: 'clear' });
   });
 
+  it('leaves the old one ended that its file had brought back by the stamp of the new one', async () => {
+    const terminal = await terminals.open('wiped');
+    const { prompt, end } = scriptOf('wiped');
+    await deliver(server.url, prompt('Hi'), { key: hookKey(terminal.pid) });
+    await deliver(server.url, end('clear'));
+    await shows('wiped', { status: 'ended' });
+    // At /clear the file bears the old session busy for a moment; on a busy machine it is read for longer.
+    terminal.says('busy');
+    const { stamp } = terminal;
+    await shows('wiped', { work_status: 'working' });
+    terminal.bears('wiped-anew');
+    terminal.says('busy', { statusUpdatedAt: stamp });
+    await shows('wiped-anew', { status: 'active', forked_from_session_id: 'wiped' });
+    await shows('wiped', { status: 'ended' });
+  });
+
   it('leaves the old one to the terminal that goes on with it', async () => {
     const [one, other] = [await terminals.open('shared'), await terminals.open('shared')];
     other.says('idle');
