@@ -142,7 +142,7 @@ async function pageFinding(trial: Trial, seen: SeenRequest): Promise<Finding> {
     return problem(text, HOST_LINES, about);
   }
   const isSchemed = seen.scheme === null || `${seen.scheme}:` === protocol;
-  const text = `a page at ${origin} is refused${isSchemed ? '' : `: the server is told that clients come by ${seen.scheme}`}`;
+  const text = `a page at ${origin} is refused${isSchemed ? '' : `: the proxy says that clients come by ${seen.scheme}`}`;
   return problem(text, isSchemed ? HOST_LINES : PROTO_LINE, about);
 }
 

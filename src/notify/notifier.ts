@@ -37,7 +37,7 @@ export interface NotifyParts {
 
 interface NotifierDeps extends NotifyParts {
   writer: Pick<Writer, 'read' | 'submit'>;
-  /** A device whose token has ended is told nothing any more. */
+  /** A device whose token has ended is notified no more. */
   tokens: Pick<TokenBook, 'nameOf' | 'revoke'>;
   vapidPath: string;
   /** Pushes may go to this machine and into private networks. */

@@ -119,14 +119,14 @@ export interface Notifications {
 /** Browsers that are notified by Web Push. */
 export interface PushDevices {
   /**
-   * A browser of the asker is told from now on.
+   * A browser of the asker is notified from now on.
    *
    * @returns the device's id
    * @throws OrbitError `invalid_argument` for an address that is not https
    */
   subscribe(device: PushDevice): Promise<string>;
   unsubscribe(endpoint: string): Promise<void>;
-  /** A device is told nothing any more. @throws OrbitError `not_found` */
+  /** A device is notified no more. @throws OrbitError `not_found` */
   remove(deviceId: string, by: Sender): Promise<void>;
   /** Also ends the named token it subscribed with. @throws OrbitError `not_found`, or `invalid_argument` without one */
   revoke(deviceId: string, by: Sender): Promise<void>;

@@ -88,7 +88,7 @@ it('says that a proxy which names the wrong scheme has every page refused', asyn
   const { url } = await behind(`proxy_pass UPSTREAM; ${lines}`);
   expect((await front('--url', url)).pages).toMatchObject({
     state: 'problem',
-    text: expect.stringContaining('told that clients come by https'),
+    text: expect.stringContaining('the proxy says that clients come by https'),
     remedy: expect.stringContaining('X-Forwarded-Proto'),
   });
 });

@@ -77,8 +77,8 @@ it('a command that hides what it does is exact on the wire, and shown with all i
     const json = JSON.parse(await cli(server, 'show', id, '--json'));
     expect(JSON.stringify(json)).toContain(JSON.stringify(command).slice(1, -1));
   }
-  const told = await receiver.count(COMMANDS.length * 2);
-  const shown = told.flatMap(({ body }) => {
+  const sent = await receiver.count(COMMANDS.length * 2);
+  const shown = sent.flatMap(({ body }) => {
     const { message, text, title, project } = JSON.parse(body.toString());
     return [message, text, title, project].filter((one) => typeof one === 'string');
   });

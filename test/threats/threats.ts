@@ -41,7 +41,7 @@ export const THREATS: Threats = {
     [GATE, 'lets in our own origins and no other, at every endpoint alike'],
     [
       GATE,
-      'asks for the token in token mode but for hooks of the same user, and tells the version to nobody else',
+      'asks for the token in token mode but for hooks of the same user, and shows the version to nobody else',
     ],
     [HTTP, 'carries the security headers, and the log neither queries nor headers'],
   ],
@@ -94,9 +94,9 @@ export const THREATS: Threats = {
   ],
   T12: [
     'tokens that are guessed',
-    [GATE, 'tells guessers to wait, longer each time, and never locks out the valid token'],
+    [GATE, 'makes guessers wait, longer each time, and never locks out the valid token'],
     [TOKENS, 'slows down who guesses, and never who knows'],
-    [TOKENS, 'hears a token that is wrong, and one that only looks like one, at every door'],
+    [TOKENS, 'refuses a token that is wrong, and one that only looks like one, at every endpoint'],
   ],
   T13: [
     'files that others can read',
@@ -181,7 +181,7 @@ export const THREATS: Threats = {
     [SOCKETIO, 'dangerous packets end their own connection before they are parsed'],
     [
       HTTP,
-      'refuses what stays above 8 MiB without its long texts before it is sent where its length is told, and keeps nothing of it',
+      'refuses what stays above 8 MiB without its long texts before it is sent where its length is given, and keeps nothing of it',
     ],
   ],
   T21: [
@@ -222,7 +222,7 @@ export const THREATS: Threats = {
   ],
   T25: [
     'a flood of messages or subscriptions',
-    ['flows/subscriptions.test.ts', 'hears every fact once on '],
+    ['flows/subscriptions.test.ts', 'receives every fact once on '],
     [
       'transports/ws.test.ts',
       'beyond 200 at once are refused, the connection stays, and time brings them back',
@@ -290,7 +290,7 @@ export const THREATS: Threats = {
     'a request that is approved twice, or another one than was shown',
     [
       'flows/codex-approvals.test.ts',
-      'is decided by exactly one of two clients, and the other hears how',
+      'is decided by exactly one of two clients, and the other receives how',
     ],
     ['flows/codex-approvals.test.ts', 'is not moved by words that decide nothing'],
     [
