@@ -60,6 +60,23 @@ describe('the timeline of a journal', () => {
     expect(requests.map(({ seq }) => seq)).toEqual([1]);
   });
 
+  it('notes how full the context was, where both its use and its size are known', () => {
+    const builder = createTimelineBuilder(redactText);
+    const usages = [
+      [50, 200],
+      [0, 200],
+      [50, 0],
+      [300, 200],
+    ];
+    for (const [at, [input_tokens, context_window]] of usages.entries()) {
+      builder.add(row(at + 1, { type: 'usage.updated', usage: { input_tokens, context_window } }));
+    }
+    expect(builder.view({ first: 1, last: 4 }).context).toEqual([
+      [1000, 0.25],
+      [4000, 1],
+    ]);
+  });
+
   it('says that it is cut as soon as one event is gone', () => {
     const builder = createTimelineBuilder(redactText);
     builder.add(asking(2, 'r1'));

@@ -207,10 +207,29 @@ describe('reports of a clock that only knows seconds', () => {
     ],
   ]);
 
+  it('say nothing of which came first: a request stays when a tool of its tick is over', () => {
+    const asks = [prompted(1), toolBegan(1, 't1'), asked(2, 'r1', 't1')];
+    const same = stage([...asks, toolBegan(2, 't2')]);
+    same.send(toolEnded(4, 't2'));
+    expect(same.phase()).toBe('permission');
+    const later = stage([...asks, toolBegan(3, 't2')]);
+    later.send(toolEnded(4, 't2'));
+    expect(later.phase()).toBe('working');
+  });
+
   it('still know a prompt that was reported twice', () => {
     const scene = stage([prompted(1)]);
     expect(scene.send(prompted(1)).facts).toEqual([]);
   });
+});
+
+it('a tool use that is reported after its session is over is shown, and its result too', () => {
+  const scene = stage([prompted(1), over(5)]);
+  const types = (event: SessionEvent) => scene.send(event).facts.map(({ type }) => type);
+  expect(types(toolBegan(2, 't1'))).toContain('message_appended');
+  expect(types(toolEnded(3, 't1'))).toContain('message_updated');
+  expect(types(toolEnded(3, 't1'))).toEqual([]);
+  expect(scene.phase()).toBe('ended');
 });
 
 describe.each([

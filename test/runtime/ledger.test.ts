@@ -51,6 +51,23 @@ describe('the ledger', () => {
     expect((await stored(test)).revision).toBe(seen.length);
   });
 
+  it('journals who sent an event, where that is known', async () => {
+    await using test = await openTestRuntime();
+    await take(test, 'UserPromptSubmit', { prompt: 'go' });
+    const live = test.runtime.registry.peek(ID);
+    if (!live) throw new Error('not live');
+    const caller = { kind: 'local', address: '127.0.0.1', connection: 'ws-1' } as const;
+    await new Promise<void>((resolve, reject) => {
+      test.runtime.ledger.send(live, {
+        event: { type: 'hook.observed', at: '2099-01-01T00:00:00.000000Z', hook: 'Stop' },
+        ...{ origin: 'client', key: null, caller },
+        settle: (error) => (error ? reject(error) : resolve()),
+      });
+    });
+    const senders = rowsOf<{ caller: string | null }>(test.paths, 'SELECT caller FROM journal');
+    expect(senders.map((row) => JSON.parse(row.caller ?? 'null'))).toEqual([null, caller]);
+  });
+
   it('journals of what every hook repeats about its session only what is new', async () => {
     await using test = await openTestRuntime();
     const seen = { cwd: '/projects/a', transcript_path: '/t/a.jsonl', permission_mode: 'default' };

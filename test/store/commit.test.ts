@@ -89,6 +89,41 @@ describe('one item', () => {
     expect(Buffer.byteLength(content ?? '')).toBeLessThanOrEqual(1024 * 1024 + 20);
   });
 
+  test('keeps diff and plan of a session beside its row, and the head of a name that is too long', () => {
+    const store = openStore();
+    store.one(created('s'));
+    const changes = { current_diff: '+1', current_plan: '[]', custom_name: 'n'.repeat(1_100_000) };
+    store.one(event('s', [{ type: 'session_delta', session_id: 's', changes }]));
+    expect(store.database.prepare('SELECT current_diff, current_plan FROM papers').get()).toEqual({
+      current_diff: '+1',
+      current_plan: '[]',
+    });
+    const [name = ''] = store.database
+      .prepare<[], string>('SELECT custom_name FROM sessions')
+      .pluck()
+      .all();
+    expect(name).toHaveLength(1024 * 1024 + '\n\n[truncated]'.length);
+  });
+
+  test('closes a tool use without a result only where nothing else is known of its end', () => {
+    const store = openStore();
+    const tool = { message_type: 'tool' } as const;
+    const known = appended('s', 'known', { ...tool, tool_output: 'done' });
+    store.one(event('s', [birth('s'), appended('s', 'open', tool), known]));
+    const close = (message_id: string) => {
+      const changes = { tool_output: 'No result was reported' };
+      const fact = { type: 'message_updated', session_id: 's', message_id, changes, isWeak: true };
+      return store.one(event('s', [fact as unknown as Fact]));
+    };
+    expect(close('open')).toMatchObject({ revision: 3 });
+    // Nothing new is said of the others: no revision, and nothing for subscribers.
+    expect(close('known')).toMatchObject({ revision: 3, known: [{ at: 0, fact: null }] });
+    expect(close('unknown')).toMatchObject({ revision: 3, known: [{ at: 0, fact: null }] });
+    expect(store.snapshot('s').messages.map(({ tool_output }) => tool_output)).toEqual([
+      ...['No result was reported', 'done'],
+    ]);
+  });
+
   test('shows as last message what the chart says, and nothing else', () => {
     const store = openStore();
     const changes = { last_message: 'said' };
