@@ -53,7 +53,16 @@ async function startPeer(version = '0.163.0') {
   };
   closers.push(close);
   const tell = (message: object) => sockets.at(-1)?.send(JSON.stringify(message));
-  return { told, tell, close };
+  /** Ends as a killed process does whose listening socket goes last: one more connection is made, and reset. */
+  const die = (): void => {
+    server.prependListener('connection', (connection) => {
+      connection.destroy();
+      server.close();
+    });
+    for (const socket of sockets) socket.terminate();
+  };
+  const reset = () => server.prependListener('connection', (connection) => connection.destroy());
+  return { told, tell, die, reset, close };
 }
 
 const isReady = () => expect.poll(() => daemon.state).toBe('ready');
@@ -84,6 +93,26 @@ describe('the daemon', () => {
     expect(daemon.version).toBe('0.171.0');
     expect(states[0]).toBe('starting');
     expect(states.at(-1)).toBe('ready');
+  });
+
+  it('is gone at once, not failed, where it takes a last connection while it ends', async () => {
+    await daemon.close();
+    const timing = { everyMs: 60_000, settleMs: 0 };
+    daemon = createDaemon({ home, log: SILENT_LOGGER, version: '0.0.0-test', ...timing });
+    const peer = await startPeer();
+    await daemon.open();
+    await isReady();
+    const states: string[] = [];
+    daemon.onState((state) => states.push(state));
+    peer.die();
+    await expect.poll(() => states).toEqual(['starting', 'stopped']);
+  });
+
+  it('has failed where each connection to it is reset', async () => {
+    const peer = await startPeer();
+    peer.reset();
+    await daemon.open();
+    await expect.poll(() => daemon.state).toBe('failed');
   });
 
   it('is none where a socket was left behind, which stays', async () => {

@@ -49,6 +49,10 @@ const SETTLE_MS = 1500;
  * writes to its home all the time.
  */
 const EVERY_MS = 1000;
+/** A process that ends may take one more connection and reset it: then it is looked for again so soon, so often. */
+const RESET = ['ECONNRESET', 'EPIPE'];
+const AFTER_RESET_MS = 20;
+const MAX_RESETS = 10;
 const DEADLINE_MS = 30_000;
 const CONNECT_MS = 10_000;
 /** Beyond it the rpc skips a message; ws would end the connection. */
@@ -79,6 +83,8 @@ class Daemon implements SharedDaemon {
   #looking: Promise<void> | null = null;
   #timer: NodeJS.Timeout | null = null;
   #soon: NodeJS.Timeout | null = null;
+  /** Connections reset one after the other. */
+  #resets = 0;
   #isClosed = false;
 
   constructor(deps: DaemonDeps) {
@@ -159,11 +165,16 @@ class Daemon implements SharedDaemon {
       const joined = await this.#connect(found.path);
       if (this.#isClosed) return joined.socket.terminate();
       this.#joined = joined;
+      this.#resets = 0;
       this.#deps.log.info('codex.daemon_joined', { path: this.home, version: joined.version });
       this.#become('ready', null);
     } catch (error) {
+      // A connection that is reset before it is answered has a code of Node's own, no number of the system.
+      const code = (error as NodeJS.ErrnoException).code ?? '';
+      if (RESET.includes(code) && this.#resets++ < MAX_RESETS) return this.#lookIn(AFTER_RESET_MS);
+      this.#resets = 0;
       // A socket without a listener stays behind a daemon that was stopped: there is none.
-      const isNone = ['ECONNREFUSED', 'ENOENT'].includes(systemCodeOf(error) ?? '');
+      const isNone = ['ECONNREFUSED', 'ENOENT'].includes(code);
       this.#become(isNone ? 'stopped' : 'failed', (error as Error).message);
     }
   }
