@@ -62,7 +62,7 @@ const STEPS = {
   startAgent: tools.agentStarted,
   finishAgent: tools.agentFinished,
   requestApproval: approvals.approvalRequested,
-  resolveApproval: approvals.approvalResolved,
+  resolveApproval: decisions.approvalResolved,
   seeDecision: decisions.decisionSeen,
   addCost: sessions.costAdded,
   noticeAttention: approvals.attentionNoticed,

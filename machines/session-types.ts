@@ -165,6 +165,8 @@ export interface Settled {
   /** The tool use that had asked, where it is known: its own report is better evidence. */
   toolUseId?: string | null;
   type?: ApprovalRequest['type'];
+  /** The MCP server that had asked; absent where none had. */
+  server?: string;
   /** The decision is the one that was sent; that it took effect is only likely. */
   isGuess?: true;
 }

@@ -75,18 +75,6 @@ export function readRequest(
   return { toolUseId, opens: mayAsk(context, event) && !isRepeated && !isOver };
 }
 
-/** The provider, or an answered MCP dialog, settles a request. */
-export function approvalResolved(draft: Draft, event: EventOf<'approval.resolved'>): void {
-  const target = draft.before.approvals.find((approval) => {
-    if (!isOpenAt(approval, event.at)) return false;
-    if (event.requestId !== null) return approval.request.id === event.requestId;
-    if (event.server !== null) return approval.server === event.server;
-    return approval.server !== null;
-  });
-  if (target) close(draft, (approval) => approval === target, event.decision, evidenceOf(event));
-  touch(draft);
-}
-
 /** A bare notification: only believed when nothing better is known. */
 export function attentionNoticed(
   draft: Draft,
@@ -170,7 +158,8 @@ export function close(
     const toolUseId = isReplaced ? null : approval.toolUseId;
     const outcome = outcomeOf(draft, approval, decision, evidence);
     const word = wordFor(outcome.decision, type);
-    const settled = { requestId, ...outcome, decision: word, toolUseId, type };
+    const asker = approval.server === null ? {} : { server: approval.server };
+    const settled = { requestId, ...outcome, decision: word, toolUseId, type, ...asker };
     draft.context.settled = [...draft.context.settled, settled].slice(-MAX_SETTLED);
     noteClosed(draft, requestId, word, outcome.evidence);
   }

@@ -1,4 +1,4 @@
-/** What a source beside the hooks saw of a decision: it names the tool use, and mostly who decided. */
+/** How requests are settled: what their provider says, and what a source beside the hooks saw of a decision. */
 import { isOpenAt } from '../evidence.ts';
 import type { Decision, OpenApproval, SessionContext, Settled } from '../session-types.ts';
 import { withoutWaiter } from './answers.ts';
@@ -73,4 +73,33 @@ export function awaitsWord({ approvals, settled }: SessionContext, toolUseId: st
 /** Closed because the session went on; the first source that says how is believed. */
 function isWordless({ decision, type }: Settled): boolean {
   return decision === 'unknown' && type !== undefined;
+}
+
+/** The provider, or an answered MCP dialog, settles a request. */
+export function approvalResolved(draft: Draft, event: EventOf<'approval.resolved'>): void {
+  const target = draft.before.approvals.find((approval) => {
+    if (!isOpenAt(approval, event.at)) return false;
+    if (event.requestId !== null) return approval.request.id === event.requestId;
+    if (event.server !== null) return approval.server === event.server;
+    return approval.server !== null;
+  });
+  if (target) close(draft, (approval) => approval === target, event.decision, evidenceOf(event));
+  else giveWord(draft, event);
+  touch(draft);
+}
+
+/** A source that says only that the dialog of a server is over was faster than its result. */
+function giveWord(draft: Draft, event: EventOf<'approval.resolved'>): void {
+  const { decision, requestId, server } = event;
+  const wordless = draft.context.settled.findLast((settled) => {
+    if (settled.decision !== 'unknown' || settled.server === undefined) return false;
+    if (requestId !== null) return settled.requestId === requestId;
+    return server === null || settled.server === server;
+  });
+  if (wordless === undefined || decision === 'unknown') return;
+  const evidence = evidenceOf(event);
+  draft.context.settled = draft.context.settled.map((settled) =>
+    settled === wordless ? { ...settled, decision, evidence } : settled,
+  );
+  noteClosed(draft, wordless.requestId, decision, evidence);
 }

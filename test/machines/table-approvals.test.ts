@@ -207,6 +207,32 @@ const MCP: Row[] = [
     [closed('q1', 'answered'), delta({ work_status: 'working' }), listed()],
   ],
   [
+    'the result of a dialog that the registry has seen closed before gives the word for it',
+    [
+      prompted(1),
+      toolBegan(2, 't1', elic),
+      elicited(4, 'q1'),
+      report(5, 'witness.busy', { witness: 'registry' }),
+    ],
+    report(6, 'approval.resolved', { requestId: null, server: 'elic', decision: 'answered' }),
+    'working',
+    [closed('q1', 'answered'), delta({})],
+  ],
+  [
+    'the result of a dialog gives no word for that of another server, nor for what has one',
+    [
+      prompted(1),
+      toolBegan(2, 't1', elic),
+      elicited(3, 'q1'),
+      report(4, 'approval.resolved', { requestId: null, server: 'elic', decision: 'answered' }),
+      elicited(5, 'q2', 'other'),
+      report(6, 'witness.busy', { witness: 'registry' }),
+    ],
+    report(7, 'approval.resolved', { requestId: null, server: 'elic', decision: 'cancelled' }),
+    'working',
+    [delta({})],
+  ],
+  [
     'an answer that names neither request nor server is one to the dialog that is open',
     [
       prompted(1),
