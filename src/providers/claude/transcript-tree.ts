@@ -12,6 +12,8 @@ export interface TreeLine {
   isShown: boolean;
   /** A prompt or a command: only such a line begins a new branch. */
   isPrompt: boolean;
+  /** When the CLI made it, as an ISO time; the order in the file may be another one. */
+  at?: string | undefined;
 }
 
 /** What a prompt takes back. */
@@ -30,6 +32,8 @@ export class TranscriptTree {
   readonly #parents: number[] = [];
   readonly #shown: boolean[] = [];
   readonly #index = new Map<string, number>();
+  /** When the lines were made that stood in front of their parents, or whose parents are not in the file. */
+  readonly #strays = new Map<number, string>();
 
   /** Whether a line with this id was added. */
   has(uuid: string): boolean {
@@ -37,9 +41,12 @@ export class TranscriptTree {
   }
 
   /** Adds a line; tells what it takes back, or null. Its cost is that of the lines since its parent. */
-  add({ uuid, parent, isShown, isPrompt }: TreeLine): Rewind | null {
+  add({ uuid, parent, isShown, isPrompt, at }: TreeLine): Rewind | null {
     const parentIndex = this.#parentIndex(parent);
-    const rewind = isPrompt ? this.#rewind(this.#shownAt(parentIndex)) : null;
+    const rewind = isPrompt ? this.#rewind(this.#shownAt(parentIndex), at) : null;
+    if (parent !== null && at !== undefined && !this.has(parent)) {
+      this.#strays.set(this.#uuids.length, at);
+    }
     this.#index.set(uuid, this.#uuids.length);
     this.#uuids.push(uuid);
     this.#parents.push(parentIndex);
@@ -60,11 +67,13 @@ export class TranscriptTree {
     return at;
   }
 
-  #rewind(to: number): Rewind | null {
+  /** @param time  of the prompt: a stray line that is newer is its answer, written in front of it */
+  #rewind(to: number, time: string | undefined): Rewind | null {
     const below = new Set<number>([to]);
     const gone: string[] = [];
     for (let at = to + 1; at < this.#uuids.length; at += 1) {
       if (!below.has(this.#parents[at] as number)) continue;
+      if (time !== undefined && (this.#strays.get(at) ?? '') > time) continue;
       below.add(at);
       if (!this.#shown[at]) continue;
       gone.push(this.#uuids[at] as string);

@@ -222,7 +222,8 @@ export class TranscriptParser {
     // After a compaction the conversation goes on, though the line has no parent.
     const parent = string(line.parentUuid) ?? string(line.logicalParentUuid);
     const isQueued = line.type === 'attachment';
-    const rewind = this.#tree.add({ uuid, parent, isShown, isPrompt: isPrompt && !isQueued });
+    const at = string(line.timestamp) ?? undefined;
+    const rewind = this.#tree.add({ uuid, parent, isShown, isPrompt: isPrompt && !isQueued, at });
     return rewind === null ? [] : [{ what: 'rewound', ...rewind }];
   }
 

@@ -304,6 +304,25 @@ describe('a rewind', () => {
     expect(reports.at(-1)).toMatchObject({ what: 'user.text', text: 'three' });
   });
 
+  it('is none where the first line of an answer stands in front of its prompt, as the CLI may write them', () => {
+    const when = (line: object, second: number) => ({
+      ...line,
+      timestamp: `2026-11-29T18:46:0${second}.000Z`,
+    });
+    const lines = [
+      when(assistant('a1', 'x1', [call('t')]), 2),
+      when(user('p1', null, 'one', typed), 1),
+      { type: 'attachment', uuid: 'x1', parentUuid: 'p1', attachment: { type: 'skill_listing' } },
+      when(user('r1', 'a1', result('t')), 3),
+      when(assistant('b1', 'r1', [text('first')]), 4),
+    ];
+    expect(only(reportsOf(lines), 'rewound')).toEqual([]);
+    const back = when(user('p2', null, 'two', typed), 5);
+    expect(only(reportsOf([...lines, back]), 'rewound')).toMatchObject([
+      { to: null, gone: ['a1', 'p1', 'r1', 'b1'] },
+    ]);
+  });
+
   it('goes to the start, and may be made again', () => {
     const lines = [
       ...start,
