@@ -189,8 +189,9 @@ describe('a turn of a terminal', { timeout: 60_000 }, () => {
       );
       await dock.daemon.kill();
       await rests(session);
+      // Its socket and the lock of its thread go at the same moment: either may be seen first.
       expect((await saidIn(session)).at(-1)).toMatch(
-        /Interrupted: the shared Codex daemon is gone/,
+        /Interrupted: the (shared Codex daemon|process that went on with it) is gone/,
       );
       dock.daemon = await startDaemon(dock.home);
       await using second = await openCodexTerminal(dock.home, ['resume', session.id]);
