@@ -69,14 +69,15 @@ export function useMentions(
     const isFolder = name.endsWith('/');
     const word = `@${value.folder}${name}${isFolder ? '' : ' '}`;
     const after = element.value.slice(element.selectionStart);
-    draft.text.value = element.value.slice(0, value.from) + word + after.replace(/^ /, '');
-    close();
+    const text = element.value.slice(0, value.from) + word + after.replace(/^ /, '');
     const caret = value.from + word.length;
-    requestAnimationFrame(() => {
-      element.focus();
-      element.setSelectionRange(caret, caret);
-      if (isFolder) void look();
-    });
+    close();
+    // At once: a character that is typed before the next frame must find its place.
+    element.value = text;
+    element.focus();
+    element.setSelectionRange(caret, caret);
+    draft.text.value = text;
+    if (isFolder) void look();
   };
   return {
     offered,
