@@ -225,11 +225,15 @@ function keepRunning({ words, bind, onRestart }: KeeperDeps): Keeper {
 /** This program once more, as it was started. */
 function spawnSelf(words: readonly string[]): ChildProcess {
   const program = isStandalone() ? [] : [...process.execArgv, process.argv[1] ?? ''];
-  return spawn(process.execPath, [...program, ...words], {
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  const child = spawn(process.execPath, [...program, ...words], {
+    // Not `ignore`, which needs /dev/null: the one executable also runs where there is none.
+    stdio: ['pipe', 'pipe', 'inherit', 'ipc'],
     // Ctrl-C reaches the whole group: the parent stops it in order.
     detached: true,
   });
+  child.stdin?.end();
+  child.stdout?.resume();
+  return child;
 }
 
 /** @returns what the server answered; null for an empty answer */
