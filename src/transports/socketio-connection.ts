@@ -90,8 +90,6 @@ export interface SocketIoConnectionDeps {
   caller: Caller;
   closeGraceMs: number;
   clock: Clock;
-  enter: (room: string, connection: SocketIoConnection) => void;
-  exit: (room: string, connection: SocketIoConnection) => void;
   /** Asks for a `flush` at the end of the tick. */
   schedule: (connection: SocketIoConnection) => void;
   /** What `batchOf` makes, for all that get the same. */
@@ -112,9 +110,11 @@ export class SocketIoConnection implements Connection, ReadyConnection {
   constructor(deps: SocketIoConnectionDeps) {
     this.#deps = deps;
     this.caller = deps.caller;
+    const { socket } = deps;
+    // The in-memory adapter joins and leaves synchronously and returns no promise.
     this.membership = new Membership(
-      (room) => deps.enter(room, this),
-      (room) => deps.exit(room, this),
+      (room) => void socket.join(room),
+      (room) => void socket.leave(room),
     );
   }
 

@@ -1,6 +1,7 @@
 /**
  * The socket.io transport on its default path. One event, `message`, whose argument is the JSON object that
  * `/ws` sends as text; an acknowledgement is called without arguments once the message was dealt with.
+ * A subscription is a socket.io room.
  *
  * Importing socket.io takes 100 ms, so this file is imported at the first request for its path. It is
  * never attached to our HTTP server: `listen.ts` passes on what the gate has let in, each poll included.
@@ -17,7 +18,7 @@ import type { Caller, Frame, Outlet } from '../runtime/rooms/rooms.ts';
 import type { RuntimeApi } from '../runtime/runtime-api.ts';
 import type { Backlog } from './connection.ts';
 import { isLonger, readPast, tooLargeText, webSocketServerWithErrors } from './connection.ts';
-import { createRoomIndex, createShared, createTicker } from './fan-out.ts';
+import { createShared, createTicker } from './fan-out.ts';
 import { type Admission, type Gate, isRefusal, type Refusal } from './gate.ts';
 import { type InspectDeps, type InspectNamespace, openInspect } from './inspect.ts';
 import type { TransportLimits } from './limits.ts';
@@ -81,8 +82,8 @@ class SocketIo implements SocketIoTransport {
   readonly #deps: SocketIoDeps;
   readonly #admissions = new WeakMap<IncomingMessage, Admission>();
   readonly #callers = new WeakMap<Socket, Caller>();
-  readonly #connections = new Set<SocketIoConnection>();
-  readonly #rooms = createRoomIndex<SocketIoConnection>();
+  /** By the id of their socket, which is how a room names its members. */
+  readonly #connections = new Map<string, SocketIoConnection>();
   readonly #batches = createShared(batchOf);
   readonly #schedule = createTicker<SocketIoConnection>(
     (connection) => connection.flush(),
@@ -114,7 +115,8 @@ class SocketIo implements SocketIoTransport {
   }
 
   publish(room: string, frame: Frame): void {
-    for (const member of this.#rooms.membersOf(room) ?? []) member.push(frame);
+    const members = this.#io.sockets.adapter.rooms.get(room) ?? [];
+    for (const id of members) this.#connections.get(id)?.push(frame);
   }
 
   request(request: IncomingMessage, response: ServerResponse, admission: Admission): void {
@@ -157,7 +159,7 @@ class SocketIo implements SocketIoTransport {
     const gone = new Promise<void>((resolve) => {
       this.#allGone = resolve;
     });
-    for (const connection of this.#connections) connection.close(code, reason);
+    for (const connection of this.#connections.values()) connection.close(code, reason);
     if (this.#connections.size > 0) await gone;
     // Who has not joined yet, and the engine's timers.
     this.#io.engine.close();
@@ -233,12 +235,10 @@ class SocketIo implements SocketIoTransport {
       caller,
       closeGraceMs,
       clock,
-      enter: this.#rooms.enter,
-      exit: this.#rooms.exit,
       schedule: this.#schedule,
       batches: this.#batches,
     });
-    this.#connections.add(connection);
+    this.#connections.set(socket.id, connection);
     const unwatch = this.#deps.backlog.watch(connection);
     const inbox = listen(socket, connection, this.#deps);
     socket.on('error', (error) => {
@@ -251,7 +251,7 @@ class SocketIo implements SocketIoTransport {
       unwatch();
       inbox.close();
       connection.closed();
-      this.#connections.delete(connection);
+      this.#connections.delete(socket.id);
       this.#deps.log.debug('sio.connection.closed', { connection_id: connection.id, reason });
       runtime.closed(connection);
       if (this.#connections.size === 0) this.#allGone();
