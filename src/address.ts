@@ -138,3 +138,15 @@ export interface SeenRequest {
   /** Those of `X-Forwarded-For`, `-Host`, `-Proto` that are there, in small letters. */
   fields: string[];
 }
+
+/**
+ * The addresses by which clients reach a server under the names of `--allow-host`: a certificate of our own stands for
+ * the port itself; without one a proxy that ends TLS is expected there.
+ */
+export function frontsOf(
+  { allowHosts, basePath, tls }: { allowHosts: readonly string[]; basePath: string; tls: unknown },
+  port: number,
+): string[] {
+  const end = tls === null ? basePath : `:${port}${basePath}`;
+  return allowHosts.map((host) => `https://${host}${end}`);
+}

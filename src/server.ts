@@ -3,6 +3,7 @@
  * (all in the writer), listen, spool, timers; stop order is the reverse.
  */
 import { unlink } from 'node:fs/promises';
+import { frontsOf } from './address.ts';
 import type { Config, DataPaths, RetentionLimits } from './config.ts';
 import { OrbitError } from './errors.ts';
 import { openDataDirectory, openFileLimit, removeLeftovers, writeFileAtomically } from './files.ts';
@@ -170,11 +171,8 @@ async function serve(deps: {
   });
   const { address, port } = await transports.listen();
   const scheme = config.tls === null ? 'http' : 'https';
-  const { retention, allowHosts, basePath } = config;
-  // A certificate of our own stands for the port itself; without one a proxy that ends TLS is expected there.
-  const end = config.tls === null ? basePath : `:${port}${basePath}`;
-  const fronts = allowHosts.map((host) => `https://${host}${end}`);
-  announce(paths, { scheme, address, port, version, retention, fronts });
+  const { retention } = config;
+  announce(paths, { scheme, address, port, version, retention, fronts: frontsOf(config, port) });
   const { sessions, busy, wasDirty, foreign } = writer.opened;
   log.child('restore').info('restore.start', { sessions, busy: busy.length, was_dirty: wasDirty });
   if (foreign.length > 0) {

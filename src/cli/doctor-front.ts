@@ -3,7 +3,12 @@
  * and a script would, and says what does not arrive. What has arrived the server says itself (`seen` of `/health`).
  */
 import type { SeenRequest } from '../address.ts';
+import { mintToken } from '../secrets.ts';
+import type { TokenRow } from '../store/tokens.ts';
+import { changeDatabase, type OrbitCommand } from './command.ts';
 import type { Finding } from './doctor-looks.ts';
+import { untilTaken } from './status.ts';
+import { changeNow } from './tokens.ts';
 
 const ANSWER_WITHIN_MS = 8_000;
 const ABOUT = 'proxy in front';
@@ -194,4 +199,30 @@ async function socketFinding({ url, token }: Trial): Promise<Finding> {
     ? `the proxy does not pass the upgrade on (${end})`
     : `none opens: the answer is ${end}`;
   return problem(text, WEBSOCKET_LINES, about);
+}
+
+const MINUTE_MS = 60_000;
+
+/** Runs something with a token that may only look, which ends with it, and within a minute in any case. */
+export async function withTokenOfAMinute<T>(
+  command: OrbitCommand,
+  work: (token: string) => Promise<T>,
+): Promise<T> {
+  const { text, id, digest } = mintToken();
+  const now = Date.now();
+  const at = new Date(now).toISOString();
+  const until = new Date(now + MINUTE_MS).toISOString();
+  const { forgetToken, insertToken } = await import('../store/tokens.ts');
+  const token: TokenRow = {
+    ...{ id, name: `doctor ${id}`, digest, scopes: ['observe'], made_by: 'command' },
+    ...{ created_at: at, expires_at: until, last_used_at: null, revoked_at: null },
+    replaced_at: null,
+  };
+  await changeNow(command, (database) => insertToken(database, token, at));
+  await untilTaken(command.directory(), text);
+  try {
+    return await work(text);
+  } finally {
+    await changeDatabase(command, (database) => forgetToken(database, id));
+  }
 }

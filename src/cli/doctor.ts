@@ -40,7 +40,7 @@ import {
 import { settingsPath } from './install-hooks.ts';
 import { readSettings } from './settings-file.ts';
 import { countSpooled, lookAtServer } from './status.ts';
-import { urlFrom, withTokenOfAMinute } from './tokens.ts';
+import { urlFrom } from './tokens.ts';
 
 const HOOK_WITHIN_MS = 6_000;
 const LOOK_EVERY_MS = 50;
@@ -104,7 +104,7 @@ export class DoctorCommand extends OrbitCommand {
     const urls = this.url === undefined ? (note?.fronts ?? []) : [urlFrom(this.url)];
     if (urls.length === 0) return [{ about, state: 'ok', text: 'none is configured' }];
     if (!isHealthy) return [{ about, state: 'note', text: 'not tried without the server' }];
-    const { frontFindings } = await import('./doctor-front.ts');
+    const { frontFindings, withTokenOfAMinute } = await import('./doctor-front.ts');
     return await withTokenOfAMinute(this, async (token) => {
       const found: Finding[] = [];
       for (const url of urls) {

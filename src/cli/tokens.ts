@@ -252,12 +252,11 @@ export class PairCommand extends OrbitCommand {
 /** A server that cannot be asked looks twice a second by itself: when the command ends, what it did is in force. */
 const IN_FORCE_AFTER_MS = 600;
 
-/** The same, and has a running server notice. */
-async function changeNow<T>(command: OrbitCommand, work: DatabaseChange<T>): Promise<T> {
+/** Changes the database, and has a running server notice. */
+export async function changeNow<T>(command: OrbitCommand, work: DatabaseChange<T>): Promise<T> {
   const result = await changeDatabase(command, work);
-  const paths = command.directory();
-  if (await askToLook(paths)) return result;
-  if (await isHeld(paths.lock)) await sleep(IN_FORCE_AFTER_MS);
+  if (await askToLook(command.directory())) return result;
+  if (await isHeld(command.directory().lock)) await sleep(IN_FORCE_AFTER_MS);
   return result;
 }
 
@@ -299,28 +298,6 @@ function addressFor({
     .flatMap((each) => each ?? [])
     .find(({ internal, family }) => !internal && family === 'IPv4');
   return `${scheme}://${formatAddress({ host: own?.address ?? '127.0.0.1', port })}`;
-}
-
-/** Runs something with a token that may only look, which ends with it, and within a minute in any case. */
-export async function withTokenOfAMinute<T>(
-  command: OrbitCommand,
-  work: (token: string) => Promise<T>,
-): Promise<T> {
-  const { text, id, digest } = mintToken();
-  const now = Date.now();
-  const { forgetToken, insertToken } = await import('../store/tokens.ts');
-  const token: TokenRow = {
-    ...{ id, name: `doctor ${id}`, digest, scopes: ['observe'], made_by: 'command' },
-    ...{ created_at: iso(now), expires_at: iso(now + UNIT_MS.m) },
-    ...{ last_used_at: null, revoked_at: null, replaced_at: null },
-  };
-  await changeNow(command, (database) => insertToken(database, token, iso(now)));
-  await untilTaken(command.directory(), text);
-  try {
-    return await work(text);
-  } finally {
-    await changeDatabase(command, (database) => forgetToken(database, id));
-  }
 }
 
 /** Reads the value of `--url`. @returns without a slash at its end @throws ExitError 64 */
