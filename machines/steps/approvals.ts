@@ -88,7 +88,7 @@ export function attentionNoticed(
   const { length: stillOpen } = draft.context.approvals;
   if (!isTurnOpen || stillOpen > 0 || !isNewNotice(before, event.at)) return;
   if (!mayRun(before, null, event.at)) return;
-  // What was decided already does not ask again, whether or not its end was told.
+  // What was decided already does not ask again, whether or not its end was reported.
   const isDecided = (id: string) => before.settled.some(({ toolUseId }) => toolUseId === id);
   const asker = before.tools.findLast(
     ({ agentId, toolUseId }) => agentId === null && !isDecided(toolUseId),

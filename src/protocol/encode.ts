@@ -89,7 +89,7 @@ const JSON_CUTS = [
 
 /**
  * A JSON text of at most so many characters that is still JSON: its long texts are cut, and of long lists
- * and objects the first entries are kept. What is no JSON is cut as any text.
+ * and objects the first entries are kept. A text that is not JSON is cut at its end.
  */
 export function cutJson(text: string, chars: number): string {
   if (text.length <= chars) return text;

@@ -118,7 +118,7 @@ export const UsageRow = {
 } as const;
 export interface UsageRow extends Shape<typeof UsageRow, Names> {}
 
-/** How much of a rate limit is used, as its provider has told it. */
+/** How much of a rate limit is used, as its provider has reported it. */
 export const RateLimit = {
   provider: 'string',
   /** What the provider calls it. */
@@ -128,7 +128,7 @@ export const RateLimit = {
   used_percent: 'number >= 0',
   /** When the window begins anew; null where the provider does not say. */
   resets_at: 'string | null',
-  /** When it was told. */
+  /** When it was reported. */
   at: 'string',
 } as const;
 export interface RateLimit extends Shape<typeof RateLimit, Names> {}

@@ -11,7 +11,7 @@ export interface Providers extends Iterable<Provider> {
   steering(id: string): Steering;
   /** Null where the provider has no catalog. */
   catalog(id: string): Catalog | null;
-  /** What a hook means to the provider whose it is; null when it is told of by another way. */
+  /** What a hook means to the provider whose it is; null when another source reports it. */
   readHook(hook: Hook): HookReading | null;
 }
 

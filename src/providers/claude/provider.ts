@@ -81,7 +81,7 @@ async function followTranscripts(homes: readonly string[], port: TranscriptPort)
 /** Hooks whose process may wait for what it prints. */
 const ANSWERED = new Set(['PermissionRequest', 'Stop']);
 
-/** Null for a hook that Codex ran: it has the same form, and its session is told of by another way. */
+/** Null for a hook that Codex ran: it has the same form, and its session is reported by another source. */
 function readHook(hook: Hook): HookReading | null {
   if (isFromCodex(hook)) return null;
   const name = hookNameOf(hook);

@@ -119,15 +119,15 @@ export interface Daemons {
   readonly main: SharedDaemon | null;
   /** The one that has this thread loaded; null when none is known to. */
   holderOf(threadId: string): SharedDaemon | null;
-  /** What a session is told of a thread that runs in this one. */
+  /** The fields of a session whose thread runs in this one. */
   fieldsOf(daemon: SharedDaemon, threadId: string): EngineFields;
   /** Runs what begins a thread; the thread then belongs to this server. */
   claim<Opened extends { threadId: string }>(begin: () => Promise<Opened>): Promise<Opened>;
   /**
-   * Tells their threads from now on; settles when those that are there now are told.
+   * Reports their threads from now on; settles when those that are there now are reported.
    *
-   * @param onLost  hears of threads that no daemon has any more, and why: whether another process holds one of them, and
-   *   how far it came, is for their rollouts to say
+   * @param onLost  called with each thread that no daemon has any more, and why; whether another process holds it, and how
+   *   far it came, is read from its rollout
    */
   watch(port: JoinPort, onLost: (threadId: string, reason: string) => void): Promise<void>;
   /** Has every one of them say what it reports. */

@@ -115,8 +115,8 @@ function addressName({ address }: LocalEnd): string {
 }
 
 /**
- * The Host rule, for the header, for the authority of an absolute-form target and for the Host that a trusted proxy
- * has heard alike. The last one is what the client calls us; it has to be one of `--allow-host`.
+ * The Host rule: one for the header, for the authority of an absolute-form target and for the Host that a trusted proxy
+ * received. The last one is what the client calls us; it has to be one of `--allow-host`.
  */
 export function judgeHost(given: {
   headers: Fields;
@@ -132,13 +132,13 @@ export function judgeHost(given: {
   const isConsistent =
     target.authority === null || names.kindOfHost(target.authority, local) === kind;
   const scheme = given.forwarded?.scheme ?? null;
-  const heard = given.forwarded?.host ?? null;
-  const isKnown = heard === null || names.kindOfHost(heard, local) === 'allowed';
+  const received = given.forwarded?.host ?? null;
+  const isKnown = received === null || names.kindOfHost(received, local) === 'allowed';
   if (kind === null || !isConsistent || !isKnown) {
     const reason = 'This Host is not one of ours; --allow-host adds a name';
     return new OrbitError('forbidden', { reason });
   }
-  return heard === null ? { host, kind, scheme } : { host: heard, kind: 'allowed', scheme };
+  return received === null ? { host, kind, scheme } : { host: received, kind: 'allowed', scheme };
 }
 
 /** The Origin rule; `corsOrigin` is one that `--allow-origin` names. */
