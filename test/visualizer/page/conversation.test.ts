@@ -86,6 +86,28 @@ it('shows a tool as one line with its result, and opens diffs and failures by th
   expect(await thinking.getAttribute('open')).toBe(null);
 });
 
+it('says that a use of a tool waits while its request is open, and not that it runs', async () => {
+  const server = await fixture({ sessions: 2 }, 0);
+  const session = server.sessions[1];
+  for (const command of ['npm run deploy', 'npm test']) {
+    const tool_input = JSON.stringify({ command });
+    const use = {
+      message_type: 'tool',
+      tool_name: 'Bash',
+      tool_input,
+      is_in_progress: true,
+    } as const;
+    session?.messages.push(entry(command, { ...use, content: command }));
+  }
+  asks(session, { command: 'npm run deploy', tool_name: 'Bash' });
+  const page = await visit(`${server.url}s/od-0001`);
+  const card = (words: string) => page.locator('.tool', { hasText: words }).locator('summary');
+  await expect
+    .poll(() => card('npm run deploy').textContent())
+    .toBe('Bash npm run deploy waits for an answer');
+  expect(await card('npm test').textContent()).toMatch(/^Bash npm test running /);
+});
+
 it('opens a message by its address, however old, and an event and a moment by theirs', async () => {
   const server = await fixture({ sessions: 2 }, 0);
   const session = server.sessions[1];

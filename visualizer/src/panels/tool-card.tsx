@@ -28,18 +28,32 @@ function isCutOff({ session_id, is_in_progress }: Message): boolean {
   return isQuiet && is_in_progress !== true;
 }
 
+/** The open request of its session is about this use: it does not run before that is answered. */
+function isAskedFor(message: Message): boolean {
+  const session = talk.value;
+  const request = session?.id === message.session_id ? session.pending_approval : null;
+  if (!request) return false;
+  const { tool_name: name, command, file_path: path } = request;
+  if (name !== undefined && name !== message.tool_name) return false;
+  const own = inputOf(message)?.command;
+  if (typeof own === 'string') return own === command;
+  return path === null ? name !== undefined : path === fileOf(message);
+}
+
 /** The card of one use. */
 export function ToolCard({ message }: { message: Message }) {
   const { tool_name, duration_ms, is_error, is_in_progress, images, timestamp } = message;
   const result = resultOf(message);
   const diff = result?.denied == null ? diffOf(message) : null;
   const hasNoResult = is_in_progress === true || message.tool_output === null;
-  const isRunning = hasNoResult && !isCutOff(message);
+  const isWaiting = hasNoResult && isAskedFor(message);
+  const isRunning = hasNoResult && !isWaiting && !isCutOff(message);
   const isSmall = diff !== null && sizeOf(diff) <= SMALL_DIFF;
   const isFailed = is_error && result?.denied == null;
   const isOpen = useSignal<boolean | null>(null);
   const opensItself = isSmall || isFailed;
   const isDenied = result !== null && result.denied !== null;
+  const noResultYet = isWaiting ? 'waits for an answer' : 'no result';
   return (
     <article
       class={`tool${isRunning ? ' running' : ''}${isFailed ? ' failed' : ''}${isDenied ? ' denied' : ''}`}
@@ -66,7 +80,7 @@ export function ToolCard({ message }: { message: Message }) {
               </>
             ) : (
               <>
-                {result ? <VisibleText text={result.words} /> : hasNoResult && 'no result'}
+                {result ? <VisibleText text={result.words} /> : hasNoResult && noResultYet}
                 {duration_ms !== null && <span class="tool-time"> · {spanWords(duration_ms)}</span>}
               </>
             )}
