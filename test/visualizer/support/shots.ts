@@ -260,7 +260,7 @@ export const SHOTS: readonly Shot[] = [
   {
     name: 'no-hits',
     options: LAPTOP,
-    path: '',
+    path: 's/od-0001',
     act: (page) => page.getByLabel('Filter sessions').fill('nothing like this'),
   },
   {
