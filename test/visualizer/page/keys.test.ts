@@ -71,6 +71,25 @@ it('does what a command says, searches for what nothing is called, and closes wi
   await page.waitForURL(/\/visualizer\/search\?q=no\+such\+thing$/);
 });
 
+it('opens the field again for a key that follows Escape before the next frame', async () => {
+  const server = await story();
+  const page = await visit(`${server.url}sessions`);
+  await page.locator('.virtual-row').first().waitFor();
+  await openPalette(page);
+  await page.keyboard.type('old words');
+  await page.evaluate(async () => {
+    const down = (key: string, ctrlKey = false): void => {
+      const options = { key, ctrlKey, bubbles: true, cancelable: true };
+      document.activeElement?.dispatchEvent(new KeyboardEvent('keydown', options));
+    };
+    down('Escape');
+    // What the page does for a key is done before the next key; no frame is drawn in between.
+    await new Promise((resolve) => queueMicrotask(() => resolve(null)));
+    down('k', true);
+  });
+  await expect.poll(() => page.locator('.palette-field:focus').inputValue()).toBe('');
+});
+
 it('answers questions by digit while one has the focus', async () => {
   const server = await story();
   const page = await visit(`${server.url}inbox`);

@@ -1,6 +1,6 @@
 /** A modal dialog: the browser's own, which traps the focus and gives it back. */
 import type { ComponentChildren } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 
 interface Props {
   title: string;
@@ -11,7 +11,8 @@ interface Props {
 /** A modal dialog: keeps the focus inside and gives it back. */
 export function Dialog({ title, children, onClose }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  // Before the next key: one that comes while the dialog is on its way belongs to the dialog.
+  useLayoutEffect(() => {
     const before = document.activeElement;
     dialog.current?.showModal();
     // Where a person begins; else the browser's choice, which is the first button.
@@ -19,15 +20,20 @@ export function Dialog({ title, children, onClose }: Props) {
     return () => (before instanceof HTMLElement ? before.focus() : undefined);
   }, []);
   return (
-    <dialog ref={dialog} aria-label={title} onClose={onClose}>
+    <dialog
+      ref={dialog}
+      aria-label={title}
+      onClose={onClose}
+      onKeyDown={(event) => {
+        if (event.key !== 'Escape' || event.isComposing || event.defaultPrevented) return;
+        // The browser's own closing reports itself a frame later; a key in between would be lost.
+        event.preventDefault();
+        onClose();
+      }}
+    >
       <header>
         <h2>{title}</h2>
-        <button
-          type="button"
-          class="button"
-          aria-label="Close"
-          onClick={() => dialog.current?.close()}
-        >
+        <button type="button" class="button" aria-label="Close" onClick={onClose}>
           ✕
         </button>
       </header>
