@@ -5,7 +5,7 @@
  */
 import { PassThrough } from 'node:stream';
 import { text as readText } from 'node:stream/consumers';
-import { Builtins, Cli } from 'clipanion';
+import { Builtins, Cli, type CommandClass } from 'clipanion';
 import { closest, distance } from 'fastest-levenshtein';
 import { EXIT, ExitError } from '../exit.ts';
 import { serverVersion } from '../version.ts';
@@ -58,63 +58,71 @@ import {
 } from './tokens.ts';
 import { UsageCommand } from './usage.ts';
 
+/** The subcommands, in the order in which help lists them. */
+const COMMANDS: readonly CommandClass<OrbitContext>[] = [
+  StartCommand,
+  InitCommand,
+  InstallHooksCommand,
+  UninstallHooksCommand,
+  StatusCommand,
+  StopCommand,
+  RestartCommand,
+  LogsCommand,
+  DoctorCommand,
+  InstallServiceCommand,
+  UninstallServiceCommand,
+  GenerateTokenCommand,
+  TokensCreateCommand,
+  TokensListCommand,
+  TokensRevokeCommand,
+  TokensRotateCommand,
+  PairCommand,
+  NotifyAddCommand,
+  NotifyListCommand,
+  NotifyRemoveCommand,
+  NotifyTestCommand,
+  AuditCommand,
+  UsageCommand,
+  BackupCommand,
+  RestoreCommand,
+  SessionsCommand,
+  ShowCommand,
+  WatchCommand,
+  NewCommand,
+  ForkCommand,
+  SearchCommand,
+  ExportCommand,
+  OpenCommand,
+  WorktreesListCommand,
+  WorktreesMergeCommand,
+  WorktreesRemoveCommand,
+  ApproveCommand,
+  DenyCommand,
+  AnswerCommand,
+  SendCommand,
+  InterruptCommand,
+  PastCommand,
+  CompletionsCommand,
+  DemoCommand,
+  ReplayCommand,
+];
+
 /**
  * The subcommands, registered; `runCli` is how a whole command line is run.
  *
  * @param enableColors  for help and usage only: what commands say is plain everywhere
  */
-function createCli({ enableColors }: { enableColors: boolean }): Cli<OrbitContext> {
+function createCli(
+  commands: readonly CommandClass<OrbitContext>[],
+  { enableColors }: { enableColors: boolean },
+): Cli<OrbitContext> {
   const cli = new Cli<OrbitContext>({
     enableColors,
     binaryLabel: 'OrbitDock Server (every command also takes --data-dir PATH)',
     binaryName: 'orbitdock-server',
     binaryVersion: serverVersion(),
   });
-  cli.register(StartCommand);
-  cli.register(InitCommand);
-  cli.register(InstallHooksCommand);
-  cli.register(UninstallHooksCommand);
-  cli.register(StatusCommand);
-  cli.register(StopCommand);
-  cli.register(RestartCommand);
-  cli.register(LogsCommand);
-  cli.register(DoctorCommand);
-  cli.register(InstallServiceCommand);
-  cli.register(UninstallServiceCommand);
-  cli.register(GenerateTokenCommand);
-  cli.register(TokensCreateCommand);
-  cli.register(TokensListCommand);
-  cli.register(TokensRevokeCommand);
-  cli.register(TokensRotateCommand);
-  cli.register(PairCommand);
-  cli.register(NotifyAddCommand);
-  cli.register(NotifyListCommand);
-  cli.register(NotifyRemoveCommand);
-  cli.register(NotifyTestCommand);
-  cli.register(AuditCommand);
-  cli.register(UsageCommand);
-  cli.register(BackupCommand);
-  cli.register(RestoreCommand);
-  cli.register(SessionsCommand);
-  cli.register(ShowCommand);
-  cli.register(WatchCommand);
-  cli.register(NewCommand);
-  cli.register(ForkCommand);
-  cli.register(SearchCommand);
-  cli.register(ExportCommand);
-  cli.register(OpenCommand);
-  cli.register(WorktreesListCommand);
-  cli.register(WorktreesMergeCommand);
-  cli.register(WorktreesRemoveCommand);
-  cli.register(ApproveCommand);
-  cli.register(DenyCommand);
-  cli.register(AnswerCommand);
-  cli.register(SendCommand);
-  cli.register(InterruptCommand);
-  cli.register(PastCommand);
-  cli.register(CompletionsCommand);
-  cli.register(DemoCommand);
-  cli.register(ReplayCommand);
+  for (const command of commands) cli.register(command);
   cli.register(Builtins.HelpCommand);
   cli.register(Builtins.VersionCommand);
   return cli;
@@ -145,12 +153,17 @@ export async function runCli(
 }
 
 async function runWords(words: string[], context: OrbitContext): Promise<number> {
-  const cli = createCli({ enableColors: isColorful(context.stdout, context.env) });
+  const looks = { enableColors: isColorful(context.stdout, context.env) };
+  // A parser of all commands takes a fifth of a whole start to make, so a line is read by one of those that its first
+  // word names; all are there for a line that names none, for what lists them, and to say what was meant.
+  const named = COMMANDS.filter(({ paths }) => paths?.some((path) => path[0] === words[0]));
+  const isOfAll = named.length === 0 || named.includes(CompletionsCommand);
+  const cli = createCli(isOfAll ? COMMANDS : named, looks);
   let command: ReturnType<typeof cli.process>;
   try {
     command = cli.process(words, context);
   } catch (error) {
-    const sentence = notUnderstood(cli, words, error as Error);
+    const sentence = notUnderstood(createCli(COMMANDS, looks), words, error as Error);
     // Without colours, which are control characters as well: the usage repeats the words of the line.
     const usage = () => cli.error(error as Error, { colored: false });
     context.stderr.write(

@@ -7,6 +7,7 @@ import type { ConversationFormat, Message, SessionState, SessionView } from '../
 import { EXIT, ExitError, systemCodeOf } from '../exit.ts';
 import {
   ClientCommand,
+  type ClientLibrary,
   CODES,
   endOf,
   idOf,
@@ -16,7 +17,6 @@ import {
   widthOf,
 } from './client-command.ts';
 import { OrbitCommand, printable } from './command.ts';
-import { cut, messageLines, requestLines } from './session-lines.ts';
 
 /** Shows one session. */
 export class ShowCommand extends ClientCommand {
@@ -35,16 +35,16 @@ export class ShowCommand extends ClientCommand {
 
   protected run(): Promise<number> {
     const limit = numberFrom('--messages', this.lines);
-    return this.speak(async (client, { titleOf }) => {
+    return this.speak(async (client, library) => {
       const state = await stateOf(client, await idOf(client, this.session), limit);
       if (this.json) this.say(JSON.stringify(state));
-      else this.say(...headLines(state, titleOf(state)), ...state.messages.flatMap(messageLines));
+      else this.say(...headLines(state, library), ...state.messages.flatMap(library.messageLines));
       return EXIT.ok;
     });
   }
 }
 
-function headLines(state: SessionState, title: string): string[] {
+function headLines(state: SessionState, { titleOf, requestLines }: ClientLibrary): string[] {
   const { token_usage: usage, pending_approval: request } = state;
   const window = usage.context_window;
   const used = usage.context_tokens ?? usage.input_tokens;
@@ -63,7 +63,7 @@ function headLines(state: SessionState, title: string): string[] {
   ];
   const known = facts.filter(([, value]) => value !== null && value !== undefined && value !== '');
   return [
-    title,
+    titleOf(state),
     ...known.map(([name, value]) => `  ${name.padEnd(9)} ${value}`),
     '',
     ...(request ? [...requestLines(request, isAnswerable(state)), ''] : []),
@@ -92,7 +92,7 @@ export class WatchCommand extends ClientCommand {
 
   protected run(): Promise<number> {
     const before = numberFrom('--messages', this.lines);
-    return this.speak(async (client) => {
+    return this.speak(async (client, library) => {
       const id = await idOf(client, this.session);
       const printed = new Set<string>();
       let asked: string | null = null;
@@ -103,7 +103,7 @@ export class WatchCommand extends ClientCommand {
           if (isFirst) skip(view, before, printed);
           isFirst = false;
           if (this.json) this.say(JSON.stringify(frame));
-          else asked = this.#print(view, printed, asked);
+          else asked = this.#print(view, { printed, asked, library });
           if (view.status === 'ended') resolve();
         });
       });
@@ -114,7 +114,15 @@ export class WatchCommand extends ClientCommand {
   }
 
   /** @returns the request that is open now */
-  #print(view: SessionView, printed: Set<string>, asked: string | null): string | null {
+  #print(
+    view: SessionView,
+    {
+      printed,
+      asked,
+      library,
+    }: { printed: Set<string>; asked: string | null; library: ClientLibrary },
+  ): string | null {
+    const { messageLines, requestLines } = library;
     for (const [at, message] of view.messages.entries()) {
       const isLast = at === view.messages.length - 1;
       if (printed.has(message.id) || !isWhole(message, isLast, view)) continue;
@@ -160,7 +168,7 @@ export class SearchCommand extends ClientCommand {
 
   protected run(): Promise<number> {
     const limit = numberFrom('--limit', this.limit);
-    return this.speak(async (client) => {
+    return this.speak(async (client, { cut }) => {
       const query = this.words.join(' ');
       const found = await client.request({
         ...{ type: 'search', query, limit },

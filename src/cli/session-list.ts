@@ -13,7 +13,7 @@ import {
   widthOf,
 } from './client-command.ts';
 import { OrbitCommand } from './command.ts';
-import { askedWords, inOrder, listLines, type SessionRow } from './session-lines.ts';
+import type { SessionRow } from './session-lines.ts';
 
 /** Changes that come together are drawn once. */
 const DRAW_WITHIN_MS = 200;
@@ -49,12 +49,12 @@ export class SessionsCommand extends ClientCommand {
     return this.speak(async (client, library) => {
       const rows = await rowsFrom(client, library, this.all);
       if (this.watch) await this.#follow(client, library, rows);
-      else this.#print(rows);
+      else this.#print(rows, library);
       return EXIT.ok;
     });
   }
 
-  #print(rows: readonly SessionRow[]): void {
+  #print(rows: readonly SessionRow[], { listLines }: ClientLibrary): void {
     if (this.json) this.say(JSON.stringify(rows.map(jsonOf)));
     else if (this.ids) this.say(...rows.map(({ session }) => session.id));
     else this.say(...listLines(rows, { nowMs: Date.now(), width: widthOf(this) }));
@@ -67,8 +67,8 @@ export class SessionsCommand extends ClientCommand {
     let wake = (): void => {};
     let isOver = false;
     const draw = (): void => {
-      if (this.#isDrawn()) this.#draw(rows);
-      else this.#tell([...rows, ...goneFrom(rows, { told, client, library })], told);
+      if (this.#isDrawn()) this.#draw(rows, library);
+      else this.#tell([...rows, ...goneFrom(rows, { told, client, library })], told, library);
     };
     const end = endOf(this, client).finally(() => {
       isOver = true;
@@ -124,7 +124,7 @@ export class SessionsCommand extends ClientCommand {
   }
 
   /** The whole list, as far as the screen goes. */
-  #draw(rows: readonly SessionRow[]): void {
+  #draw(rows: readonly SessionRow[], { listLines }: ClientLibrary): void {
     const { rows: height = 24 } = this.context.stdout as NodeJS.WriteStream;
     const lines = listLines(rows, { nowMs: Date.now(), width: widthOf(this) });
     const fits = lines.length < height;
@@ -133,7 +133,7 @@ export class SessionsCommand extends ClientCommand {
   }
 
   /** What was not told yet, as lines. */
-  #tell(rows: readonly SessionRow[], told: Map<string, string>): void {
+  #tell(rows: readonly SessionRow[], told: Map<string, string>, library: ClientLibrary): void {
     for (const row of rows) {
       const { id } = row.session;
       const since = row.asks === null ? null : row.sinceMs;
@@ -142,7 +142,7 @@ export class SessionsCommand extends ClientCommand {
       if (told.get(id) === text) continue;
       told.set(id, text);
       if (this.json) this.say(JSON.stringify(jsonOf(row)));
-      else this.#print([row]);
+      else this.#print([row], library);
     }
   }
 }
@@ -182,10 +182,14 @@ async function rowsFrom(
   const sessions = await allSessions(client, isAll ? undefined : 'active');
   const waiting = sessions.filter((each) => each.has_pending_approval);
   const asked = await openRequests(client, waiting);
-  return inOrder(sessions.map((session) => rowOf(session, library, asked.get(session.id))));
+  return library.inOrder(sessions.map((session) => rowOf(session, library, asked.get(session.id))));
 }
 
-function rowOf(session: SessionSummary, { titleOf }: ClientLibrary, asked?: Asked): SessionRow {
+function rowOf(
+  session: SessionSummary,
+  { titleOf, askedWords }: ClientLibrary,
+  asked?: Asked,
+): SessionRow {
   const active = session.last_activity_at === null ? null : Date.parse(session.last_activity_at);
   return {
     session,
