@@ -7,7 +7,7 @@ import { isSameValue, upgraded } from '../../machines/upgrade.ts';
 import type { InspectMachine } from '../protocol/inspect.ts';
 import type { JournalRange, JournalRow } from '../store/queries/journal.ts';
 import type { Writer } from '../store/writer.ts';
-import { createDummy, type Dummy, MACHINES } from './fold.ts';
+import { createDummy, type Dummy, inspectedMachines } from './fold.ts';
 import { redactText } from './redact.ts';
 
 /** First line of a bundle. */
@@ -205,7 +205,7 @@ export function replay(text: string): Replay {
 
 function remarksOn({ machine, journal }: BundleHeader): string[] {
   const remarks: string[] = [];
-  const ours = MACHINES.find(({ id }) => id === machine.id);
+  const ours = inspectedMachines().find(({ id }) => id === machine.id);
   if (ours && ours.hash !== machine.hash) {
     remarks.push(`Recorded with chart ${machine.hash}, folded with chart ${ours.hash}`);
   }

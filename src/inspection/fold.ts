@@ -19,42 +19,57 @@ import type { SessionSnapshot } from '../../machines/view.ts';
 import type { InspectChild, InspectMachine } from '../protocol/inspect.ts';
 import type { JournalBase, JournalRow } from '../store/queries/journal.ts';
 
-/** The session chart, described. */
-const SESSION_CHART = describeMachine(sessionMachine);
+/** The charts by their ids and hashes. */
+interface Charts {
+  edges: ReadonlyMap<string, EdgeDescription>;
+  states: ReadonlySet<string>;
+  machines: readonly [InspectMachine, InspectMachine];
+}
 
-const EDGES = new Map(SESSION_CHART.edges.map((edge) => [edge.id, edge]));
+let charts: Charts | null = null;
+
+/** Made when a page asks for the first time: a start needs none of it. */
+function chartsNow(): Charts {
+  if (charts !== null) return charts;
+  const { edges, states } = describeMachine(sessionMachine);
+  charts = {
+    edges: new Map(edges.map((edge) => [edge.id, edge])),
+    states: new Set(states.map(({ id }) => id)),
+    machines: [inspected(sessionMachine), inspected(supervisorMachine)],
+  };
+  return charts;
+}
 
 /** An edge of the session chart; undefined for an id of another version. */
 export function edgeOf(id: string): EdgeDescription | undefined {
-  return EDGES.get(id);
+  return chartsNow().edges.get(id);
+}
+
+/** Whether the session chart has a state of that id. */
+export function isState(id: string): boolean {
+  return chartsNow().states.has(id);
 }
 
 /** Every machine whose actors run here. */
-export const MACHINES: readonly InspectMachine[] = [sessionMachine, supervisorMachine].map(
-  (machine) => ({ id: machine.id, hash: hashOf(machine), version: MACHINE_VERSION }),
-);
+export function inspectedMachines(): readonly InspectMachine[] {
+  return chartsNow().machines;
+}
+
+/** The machine of sessions, as a bundle names it. */
+export function sessionHash(): InspectMachine {
+  return chartsNow().machines[0];
+}
 
 /** The machine of that id, for exports. */
 export function machineOf(id: string): AnyStateMachine | null {
   return [sessionMachine, supervisorMachine].find((machine) => machine.id === id) ?? null;
 }
 
-/** Twelve hex digits of SHA-256 over the JSON of its description: over all that is drawn. */
-function hashOf(machine: AnyStateMachine): string {
+/** Its hash is twelve hex digits of SHA-256 over the JSON of its description: over all that is drawn. */
+function inspected(machine: AnyStateMachine): InspectMachine {
   const text = JSON.stringify(describeMachine(machine));
-  return createHash('sha256').update(text).digest('hex').slice(0, 12);
-}
-
-const STATES = new Set(SESSION_CHART.states.map(({ id }) => id));
-
-/** Whether the session chart has a state of that id. */
-export function isState(id: string): boolean {
-  return STATES.has(id);
-}
-
-/** The machine of sessions, as a bundle names it. */
-export function sessionHash(): InspectMachine {
-  return MACHINES[0] as InspectMachine;
+  const hash = createHash('sha256').update(text).digest('hex').slice(0, 12);
+  return { id: machine.id, hash, version: MACHINE_VERSION };
 }
 
 /** Inspection events that this XState sends; the test fails when there is a new one or one is gone. */

@@ -18,7 +18,7 @@ import { MANUAL_EVENT_TYPES } from '../protocol/manual-event.ts';
 import type { Registry } from '../runtime/sessions/registry.ts';
 import type { Writer } from '../store/writer.ts';
 import { bundleOf } from './bundle.ts';
-import { MACHINES, machineOf, sessionHash } from './fold.ts';
+import { inspectedMachines, machineOf, sessionHash } from './fold.ts';
 import {
   type ActorLifetimes,
   createActorLifetimes,
@@ -168,7 +168,7 @@ function helloOf(
   return {
     protocol: 1,
     xstate: XSTATE,
-    machines: [...MACHINES],
+    machines: [...inspectedMachines()],
     scopes,
     sendable: scopes.includes('control') ? [...MANUAL_EVENT_TYPES] : [],
     limits: LIMITS,

@@ -10,7 +10,6 @@ import type { Sender } from '../runtime/rooms/rooms.ts';
 import type { PushDevice, PushDevices } from '../runtime/runtime-api.ts';
 import type { TokenBook } from '../runtime/tokens.ts';
 import type { Channel, NotifyChange } from '../store/notifications.ts';
-import { refusalOfEndpoint } from './public-addresses.ts';
 import { type PushMeans, tryOut } from './senders.ts';
 
 interface DevicesDeps {
@@ -51,6 +50,8 @@ export class Devices implements PushDevices {
         reason: 'The endpoint of a push subscription is an https address',
       });
     }
+    // Loaded for the first device: a start needs none of it.
+    const { refusalOfEndpoint } = await import('./public-addresses.ts');
     const wrong = this.#deps.push.isPrivateAllowed ? null : refusalOfEndpoint(new URL(endpoint));
     if (wrong !== null) {
       const remedy = 'start the server with --allow-private-push to send pushes there';

@@ -9,7 +9,6 @@ import { writeFileAtomically } from '../files.ts';
 import type { ChannelConfig } from '../store/notifications.ts';
 import { type Notice, tagOf, whereToAnswer } from './needs.ts';
 import type { Delivery } from './outbox.ts';
-import { publicAgent, refusalOfEndpoint } from './public-addresses.ts';
 
 type ConfigOf<Kind extends ChannelConfig['kind']> = Extract<ChannelConfig, { kind: Kind }>;
 
@@ -119,6 +118,7 @@ async function sendPush(
   notice: Notice,
   { vapid, agent, isPrivateAllowed }: PushMeans,
 ): Promise<Delivery> {
+  const { publicAgent, refusalOfEndpoint } = await import('./public-addresses.ts');
   // Also one that was stored when private addresses were allowed.
   if (!isPrivateAllowed && refusalOfEndpoint(new URL(endpoint)) !== null) return 'refused';
   const way = agent ?? (isPrivateAllowed ? undefined : publicAgent());
