@@ -82,6 +82,8 @@ await build({
     ...Object.fromEntries(FETCH_CLASSES.map((name) => [name, '__Absent'])),
   },
   plugins: [fewMediaTypes],
+  // The text is read at each start and stays in memory. Names stay as they are, and lines short, for traces of errors.
+  ...{ minifyWhitespace: true, lineLimit: 120, legalComments: 'external' },
   logLevel: 'warning',
 });
 
