@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { SecondTries } from './support/second-try.ts';
 
 export default defineConfig({
   test: {
@@ -8,6 +9,9 @@ export default defineConfig({
     hookTimeout: 30_000,
     // Polls that name no patience of their own: a busy machine may take its time.
     expect: { poll: { timeout: 10_000, interval: 25 } },
+    // Only where somebody waits for the verdict of a machine that is not theirs (.ci/run); named at the end.
+    retry: Number(process.env.ORBITDOCK_TEST_RETRIES ?? 0),
+    reporters: ['default', new SecondTries()],
     pool: 'forks',
     // Both of a small machine's cores; Vitest alone would leave one idle.
     maxWorkers: 2,

@@ -51,11 +51,16 @@ export abstract class ClientCommand extends OrbitCommand {
   protected async speak<Result>(
     visit: (client: Client, library: ClientLibrary) => Promise<Result>,
   ): Promise<Result> {
-    const [clientModule, lines, { WebSocket }] = await Promise.all([
+    const [
+      clientModule,
+      { askedWords, cut, inOrder, listLines, messageLines, requestLines },
+      { WebSocket },
+    ] = await Promise.all([
       import('../client/index.ts'),
       import('./session-lines.ts'),
       import('ws'),
     ]);
+    const lines = { askedWords, cut, inOrder, listLines, messageLines, requestLines };
     const library = { ...clientModule, ...lines };
     const token = this.#secret();
     const socket = this.#socket();
