@@ -162,6 +162,8 @@ TimeoutStopSec=20
 KillMode=mixed
 UMask=0077
 LimitNOFILE=8192
+# glibc keeps what its threads freed, each in a heap of its own: two of them instead of sixteen spare ten megabytes.
+Environment=MALLOC_ARENA_MAX=2
 TasksMax=2048
 MemoryHigh=1G
 OOMPolicy=continue
