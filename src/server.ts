@@ -94,8 +94,8 @@ async function loadParts() {
     import('./notify/notifier.ts'),
   ]);
   return {
-    createHouse: runtime.createRuntime,
-    createDoors: transports.createTransports,
+    createRuntime: runtime.createRuntime,
+    createTransports: transports.createTransports,
     openProviders: providers.openProviders,
     TokenBook: tokens.TokenBook,
     Notifier: notify.Notifier,
@@ -134,7 +134,7 @@ async function serve(deps: {
 }): Promise<Server> {
   const { config, log, writer, version } = deps;
   const { paths } = config;
-  const { createHouse, createDoors, TokenBook, Notifier, ...loaded } = await loadParts();
+  const { createRuntime, createTransports, TokenBook, Notifier, ...loaded } = await loadParts();
   const { openProviders = loaded.openProviders } = deps;
   const providers = openProviders({ config, log, version });
   const tokens = new TokenBook({ writer, log: log.child('tokens') });
@@ -143,7 +143,7 @@ async function serve(deps: {
     ...{ log: log.child('notify'), isPrivateAllowed: config.allowPrivatePush, ...deps.notify },
   });
   const traces = await openTraces({ config, log, version });
-  const runtime = createHouse({
+  const runtime = createRuntime({
     writer,
     providers,
     places: config.places,
@@ -158,7 +158,7 @@ async function serve(deps: {
   await tokens.open();
   await notifier.open(runtime.registry.live());
   traces?.open(runtime.registry.live());
-  const transports = createDoors({
+  const transports = createTransports({
     config,
     tokens,
     runtime: runtime.api,

@@ -152,10 +152,10 @@ function commit(): void {
   for (const socket of subscribers.values()) socket.uncork();
 }
 
-const doors = new WebSocketServer({ noServer: true, perMessageDeflate: false });
+const webSockets = new WebSocketServer({ noServer: true, perMessageDeflate: false });
 const server = createServer(take);
 server.on('upgrade', (request, socket, head) => {
-  doors.handleUpgrade(request, socket, head, (client) => {
+  webSockets.handleUpgrade(request, socket, head, (client) => {
     subscribers.set(client, request.socket);
     client.once('close', () => subscribers.delete(client));
   });

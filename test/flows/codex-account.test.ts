@@ -15,7 +15,7 @@ const NOBODY: CodexAccountStatus = {
   login_in_progress: false,
 };
 
-/** A server over a Codex home of its own, somebody who asks, and somebody else at the other door. */
+/** A server over a Codex home of its own, a client that asks, and a second one at the other endpoint. */
 interface Stage {
   api: FakeResponsesApi;
   signIn: FakeSignIn;

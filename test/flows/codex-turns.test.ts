@@ -78,7 +78,7 @@ describe.each(Object.entries(MODELS))('a session with a %s model', (_, model) =>
     const deltas = await dock.client();
     deltas.send({ type: 'subscribe_session', session_id: session.id, deltas: true });
     await deltas.waitFor(({ type }) => type === 'session_snapshot');
-    // The other door knows both forms too.
+    // The other endpoint knows both forms too.
     await using socket = await ioClient(dock.server.url);
     socket.send({ type: 'subscribe_session', session_id: session.id, deltas: true });
     await socket.waitFor(({ type }) => type === 'session_snapshot');

@@ -110,9 +110,9 @@ afterAll(async () => {
 async function step(at: number): Promise<void> {
   const running = Object.values(replays).filter(({ hooks }) => hooks[at]);
   await Promise.all(running.map(({ hooks }) => runHook(hooks[at] as HookBody)));
-  for (const [door, observer] of observers.entries()) {
+  for (const [endpoint, observer] of observers.entries()) {
     await observer.settle();
-    for (const { id, seen } of running) seen[door]?.push(statusSeenBy(observer, id));
+    for (const { id, seen } of running) seen[endpoint]?.push(statusSeenBy(observer, id));
   }
   shownWrongly.push(...(await server.desktop.truth()).map((words) => `hook ${at + 1}: ${words}`));
   if (!RESTART_AFTER.includes(at + 1)) return;

@@ -1,5 +1,5 @@
 /**
- * Named tokens on a real server: what each scope may do at each door, and that a token which is revoked, over or wrong
+ * Named tokens on a real server: what each scope may do at each endpoint, and that a token which is revoked, over or wrong
  * lets nobody in, also not on connections that it opened. Tokens are made and ended by the command line.
  */
 import { once } from 'node:events';

@@ -107,7 +107,7 @@ async function playPart(load: Load, { pid, port }: Running, share: number): Prom
   const { result, cpuMs } = await costOf(pid, async () => {
     // It has to be there before a page can watch it.
     await load.ask({ ...how, count: sessions.length });
-    await load.ask({ kind: 'subscribe', port, door: 'ws', clients: 1, session: first });
+    await load.ask({ kind: 'subscribe', port, endpoint: 'ws', clients: 1, session: first });
     const answer = await load.ask({ ...how, count: count - sessions.length, ends: true });
     await load.ask({ kind: 'leave' });
     return answer;

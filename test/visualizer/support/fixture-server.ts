@@ -33,7 +33,7 @@ import type { ServerMessage } from '../../../src/protocol/server.ts';
 import { indexAt, wayToPage } from '../../../src/transports/http/page.ts';
 import { childrenAt } from '../../../visualizer/src/children.ts';
 import { createSession, type FakeSession } from './actors.ts';
-import { answerPublic } from './public-door.ts';
+import { answerPublic } from './public-endpoint.ts';
 
 const PAGE = fileURLToPath(new URL('../../../dist/visualizer/', import.meta.url));
 const PAGE_RECORDS = 300;
@@ -105,8 +105,8 @@ export async function startFixture({
   const recipients: Recipients = {
     ...{ type: 'notifications', public_key: 'B', quiet: null, muted: [], devices: [] },
   };
-  const doors = { byId, said, usage, token, accepted, files, recipients };
-  const cutPublic = answerPublic(http, doors);
+  const answered = { byId, said, usage, token, accepted, files, recipients };
+  const cutPublic = answerPublic(http, answered);
   const ticks = [
     setInterval(() => {
       if (changed.size === 0) return;
@@ -139,11 +139,11 @@ export async function startFixture({
     health,
     /** What all sessions have cost, and how often the page asked. */
     usage,
-    /** What the page sent at the public door. */
+    /** What the page sent at the public endpoint. */
     said,
     /** Who is notified; may be changed. */
     recipients,
-    /** Types of messages that the public door takes, beside those that it answers. */
+    /** Types of messages that the public endpoint takes, beside those that it answers. */
     accepted,
     /** What directories hold, by path; those that end with a slash are directories. */
     files,

@@ -4,7 +4,7 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import { summaryOf, viewOf } from '../../../machines/index.ts';
 import type { FakeSession } from './actors.ts';
 
-interface PublicDoor {
+interface PublicEndpointDeps {
   byId: Map<string, FakeSession>;
   /** Takes what the page sends. */
   said: unknown[];
@@ -20,24 +20,24 @@ interface PublicDoor {
 }
 
 /** Opens it on the fixture's server. @returns how to cut its lines */
-export function answerPublic(http: Server, deps: PublicDoor): () => void {
-  const doors = new WebSocketServer({ noServer: true });
+export function answerPublic(http: Server, deps: PublicEndpointDeps): () => void {
+  const webSockets = new WebSocketServer({ noServer: true });
   http.on('upgrade', (request, socket, head) => {
     if (request.url !== '/ws') return;
     const offered = String(request.headers['sec-websocket-protocol']).split('.token.')[1] ?? '';
     const isIn =
       deps.token === undefined || Buffer.from(offered, 'base64url').toString() === deps.token;
     if (!isIn) socket.end('HTTP/1.1 401 Unauthorized\r\n\r\n');
-    else doors.handleUpgrade(request, socket, head, (line) => converse(line, deps));
+    else webSockets.handleUpgrade(request, socket, head, (line) => converse(line, deps));
   });
   return () => {
-    for (const line of doors.clients) line.terminate();
+    for (const line of webSockets.clients) line.terminate();
   };
 }
 
 function converse(
   line: WebSocket,
-  { byId, said, usage, accepted, files, recipients }: PublicDoor,
+  { byId, said, usage, accepted, files, recipients }: PublicEndpointDeps,
 ): void {
   const tell = (message: object): void => line.send(JSON.stringify(message));
   tell({ type: 'hello', version: 'fixture', protocol_version: 1, epoch: 'e' });
