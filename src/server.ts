@@ -102,7 +102,7 @@ async function loadParts() {
   };
 }
 
-/** What tells a collector; null, and nothing of it is loaded, where none is configured. */
+/** What sends spans to a collector; null, and nothing of it is loaded, where none is configured. */
 async function openTraces({
   config,
   log,
@@ -275,7 +275,7 @@ function startChores(deps: ChoreDeps): () => Promise<void> {
   };
 }
 
-/** What the hooks reported while we were down comes first: a look at processes is newer. */
+/** What the hooks reported while we were down comes first: a check of processes is newer. */
 function startWatches(
   { runtime, writer, log, providers }: ChoreDeps,
   spooled: Promise<unknown>,
@@ -301,7 +301,7 @@ function startWatches(
     runtime.witnesses.attach(id, opened);
     return opened;
   });
-  // A look at the registry reveals sessions, whose transcripts are read then.
+  // A check of the registry reveals sessions, whose transcripts are read then.
   const reading = [...providers].map(async ({ id, transcripts }, at) => {
     await opened[at]?.catch(() => null);
     if (isClosed || !transcripts) return null;

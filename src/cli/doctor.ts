@@ -27,7 +27,7 @@ import {
   proxyFinding,
   serviceFinding,
   tokenFindings,
-} from './doctor-looks.ts';
+} from './doctor-checks.ts';
 import {
   chooseServerUrl,
   hasAllHooks,
@@ -246,7 +246,7 @@ async function deliveryFinding(
     child.once('error', resolve);
     child.once('close', () => resolve(null));
   });
-  // A script that ends without reading it closes the pipe; that is told by what is in the spool.
+  // A script that ends without reading it closes the pipe; what is in the spool shows it.
   child.stdin.on('error', () => {});
   child.stdin.end(
     JSON.stringify({ session_id: sessionId, hook_event_name: 'ConfigChange', cwd: '/' }),

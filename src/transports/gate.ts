@@ -115,7 +115,7 @@ export interface Gate {
   wrongCode(from: Admission): Refusal;
 }
 
-/** Tells the two verdicts apart. */
+/** Distinguishes the two verdicts. */
 export function isRefusal(verdict: object): verdict is Refusal {
   return 'error' in verdict;
 }

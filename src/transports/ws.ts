@@ -130,7 +130,7 @@ class RawWebSocketTransport implements WsTransport {
     this.#connections.add(connection);
     const unwatch = backlog.watch(connection);
     const inbox = listen(ws, connection, this.#deps);
-    ws.on('pong', () => connection.heard());
+    ws.on('pong', () => connection.received());
     // Without a listener, one invalid frame would end the process. `ws` closes with the right code.
     ws.on('error', (error) => {
       log.info('ws.connection.error', { connection_id: connection.id, reason: error.message });
@@ -193,7 +193,7 @@ function listen(
     hasRoom: () => ws.resume(),
   });
   ws.on('message', (data, isBinary) => {
-    connection.heard();
+    connection.received();
     const refusal = mayTake() ? null : new OrbitError('rate_limited', { limit: perSecond });
     if (isBinary) return;
     // `binaryType` is left at its default, which makes every message one Buffer.

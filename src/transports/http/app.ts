@@ -112,7 +112,7 @@ function createRouter(): Router {
 
 /*
  * `GET /images/<sha256>`: images of messages for clients that are not on this machine. Behind the gate like
- * everything that tells of a session; the type is the stored one, and no browser may think otherwise.
+ * everything that shows something of a session; the type is the stored one, and no browser may think otherwise.
  */
 
 const PATH = /^\/images\/([0-9a-f]{64})$/;

@@ -51,7 +51,7 @@ const CORS_PREFLIGHT_HEADERS = {
 export interface HttpDeps extends AppDeps, Omit<MetricsDeps, 'runtime'> {
   gate: Gate;
   /** Who makes tokens of pairing codes, and looks at what a command has changed. */
-  tokens?: Pick<TokenBook, 'claim' | 'look'> | undefined;
+  tokens?: Pick<TokenBook, 'claim' | 'check'> | undefined;
   admitted: (request: IncomingMessage, response: ServerResponse, admission: Admission) => void;
   refused: (request: IncomingMessage, error: OrbitError) => void;
 }

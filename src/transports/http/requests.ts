@@ -9,9 +9,9 @@ import type { Endpoint } from '../../protocol/scopes.ts';
 import { STATELY_PATH } from '../admission/credential.ts';
 import { errorFrom } from '../ports.ts';
 
-/** Tells whether the server is well. */
+/** Answers whether the server is well. */
 export const HEALTH_PATH = '/health';
-/** Where WebSocket clients come in; other requests are told so. */
+/** Where WebSocket clients connect; other requests are refused with that reason. */
 export const WS_PATH = '/ws';
 /** Where hooks are posted to. */
 export const HOOK_PATH = '/api/hook';
@@ -24,7 +24,7 @@ export const ANSWER_PATH = '/api/hook/answer';
 export const PAIR_PATH = '/api/pair';
 /** What Prometheus reads. */
 export const METRICS_PATH = '/metrics';
-/** Tells whether the server can take work now. */
+/** Answers whether the server can take work now. */
 export const READY_PATH = '/ready';
 /** Below it are the images of messages. */
 const IMAGES = '/images/';

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { OrbitError } from '../../../src/errors.ts';
 import { createJoining, type JoiningDeps } from '../../../src/providers/codex/thread/joining.ts';
 
-type Report = Extract<Parameters<JoiningDeps['hear']>[0], { report: unknown }>['report'];
+type Report = Extract<Parameters<JoiningDeps['receive']>[0], { report: unknown }>['report'];
 
 const BEING_MADE = 'list_turns is not supported yet';
 const NO_TURN = 'no rollout found for thread id t';
@@ -23,7 +23,7 @@ function joiningOf(refusals: { [method: string]: string[] }, status: object = { 
     threadId: 't',
     known: { turnId: null, isTurnOpen: false, isNew: true, outbox: [] },
     joined: () => void told.push('joined'),
-    hear: (said) => void told.push('report' in said ? said.report.method : said.question.method),
+    receive: (said) => void told.push('report' in said ? said.report.method : said.question.method),
     shownTurns: async () => [],
     takenBack: () => void told.push('taken back'),
     caughtUp: () => void told.push('caught up'),
