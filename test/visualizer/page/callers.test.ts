@@ -79,7 +79,7 @@ it('says that nothing can be stored and what to do, and takes it back when that 
   await expect.poll(() => banner.count()).toBe(0);
 });
 
-it('says to whoever may only look why, once, and how that is changed', async () => {
+it('says to a caller that may only read why, once, and how that is changed', async () => {
   const server = await fixture({ sessions: 2, scopes: ['read'] });
   const page = await visit(`${server.url}s/od-0000?tab=events`);
   const banner = page.getByTestId('read-only');

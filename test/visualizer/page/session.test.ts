@@ -163,11 +163,11 @@ it('lets words wait for a session in a terminal, says when they are read, and ta
     .toContainEqual(expect.objectContaining({ type: 'send_message', content: 'mind the tests' }));
 });
 
-it('only shows to whoever may only look', async () => {
+it('only shows to a caller that may only read', async () => {
   const server = await fixture({ sessions: 2, scopes: ['read'] }, 4);
   asks(server.sessions[1], { command: 'ls' });
   const page = await visit(`${server.url}s/od-0001?tab=session`);
-  await expect.poll(() => page.getByTestId('approval').textContent()).toContain('may only look');
+  await expect.poll(() => page.getByTestId('approval').textContent()).toContain('may only read');
   expect(await page.getByTestId('approval').getByRole('button').count()).toBe(0);
   expect(await page.locator('.composer').count()).toBe(0);
   await page.keyboard.press('8');
