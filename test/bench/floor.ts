@@ -42,7 +42,7 @@ function take(request: IncomingMessage, response: ServerResponse): void {
   });
 }
 
-/** What one tick brought is one commit; told and acknowledged only afterwards. */
+/** What one tick brought is one commit; sent and acknowledged only afterwards. */
 function commit(): void {
   const hooks = waiting;
   waiting = [];

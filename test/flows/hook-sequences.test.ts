@@ -85,7 +85,7 @@ let observers: Observer[] = [];
 /** What the desktop app showed wrongly after a hook. */
 const shownWrongly: string[] = [];
 /** All that came over /ws, restarts included. */
-const told: Received[] = [];
+const received: Received[] = [];
 
 beforeAll(async () => {
   server = await startWatchedServer();
@@ -123,7 +123,7 @@ async function step(at: number): Promise<void> {
 }
 
 async function comeBackAfterRestart(): Promise<void> {
-  told.push(...(observers[0]?.client.messages ?? []));
+  received.push(...(observers[0]?.client.messages ?? []));
   const models = observers.map(({ model }) => model);
   for (const { client } of observers) await client.close();
   await server.restart();
@@ -202,7 +202,7 @@ it('leaves both clients with what a new subscriber receives', async () => {
 
 it('shows a request whole and closes it with null and a new summary', () => {
   const { id } = replays['interactive-permissions'] as Replay;
-  const about = told.filter((frame) => JSON.stringify(frame).includes(id));
+  const about = received.filter((frame) => JSON.stringify(frame).includes(id));
   const asked = about.findIndex(
     (frame) => frame.type === 'approval_requested' && frame.request.command === 'touch made.txt',
   );

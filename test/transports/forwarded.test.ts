@@ -124,19 +124,19 @@ describe('the client behind a trusted proxy', () => {
 describe('the name under which a trusted proxy was asked', () => {
   const ask = async (fields: readonly Header[], localAddress = '127.0.0.2') => {
     const { port } = await openTransports({ config: PROXIED });
-    // As nginx sends it unless told otherwise: its own name for us.
+    // As nginx sends it unless configured otherwise: its own name for us.
     const host: Header = ['Host', `127.0.0.1:${port}`];
     const endpoint = ENDPOINTS[2];
     return (await knock(port, endpoint, [host, bearer, ...fields], { localAddress })).status;
   };
 
   it('is the one that the page of the browser has to come from', async () => {
-    const heard: Header[] = [
+    const received: Header[] = [
       ['X-Forwarded-Host', 'dock.example'],
       ['X-Forwarded-Proto', 'https'],
     ];
-    const from = (origin: string): Header[] => [...heard, ['Origin', origin]];
-    expect(await ask(heard)).toBe(101);
+    const from = (origin: string): Header[] => [...received, ['Origin', origin]];
+    expect(await ask(received)).toBe(101);
     expect(await ask(from('https://dock.example'))).toBe(101);
     expect(await ask(from('http://dock.example'))).toBe(403);
     expect(await ask(from('https://dock.example.'))).toBe(403);

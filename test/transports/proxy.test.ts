@@ -34,7 +34,7 @@ const TRUE_CLIENT_IP = `${KEPT_OPEN} proxy_set_header True-Client-IP $remote_add
 
 /** With these the endpoints that need a token at once refuse; the others show a stranger nothing. */
 const SHUT = ['POST /api/hook', '/ws'];
-/** Of nginx run by the owner, what no rule can tell from the owner's own programs is left out. */
+/** Of nginx run by the owner, what no rule can distinguish from the owner's own programs is left out. */
 const CASES: [name: string, lines: string, users: number[]][] = [
   ['proxy_pass alone', STOCK, [NOBODY, OWN]],
   ['the lines for WebSockets', WEBSOCKET, [NOBODY, OWN]],

@@ -56,8 +56,8 @@ describe.each(['polling', 'websocket'] as const)('over %s', (transport) => {
       const { port, runtime } = await openTransports({ limits: { maxMessageBytes: 100_000 } });
       const client = await openIo(port, options);
       client.socket.emit('message', { text: 'x'.repeat(100_000 + over) });
-      const told = expect.objectContaining({ type: 'error', code: 'too_large' });
-      await until(() => expect(client.messages.slice(1)).toEqual([told]));
+      const received = expect.objectContaining({ type: 'error', code: 'too_large' });
+      await until(() => expect(client.messages.slice(1)).toEqual([received]));
       expect(runtime.received).toEqual([]);
     },
   );

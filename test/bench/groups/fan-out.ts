@@ -109,7 +109,7 @@ async function rowFor(audience: Audience, stage: Stage): Promise<Row> {
     session: sessions.watched,
   });
   await rawLoad.ask({ kind: 'subscribe', port: raw.port, endpoint: 'ws', clients, session: '' });
-  const told =
+  const audienceOf =
     (load: Load, { pid, port }: Running, session: string) =>
     async (): Promise<Sample> => {
       const { result, cpuMs, wallMs } = await costOf(pid, async () => {
@@ -119,10 +119,10 @@ async function rowFor(audience: Audience, stage: Stage): Promise<Row> {
       return { cpuUs: cpuMs * 1000, wallMs, ...result };
     };
   const variants = {
-    watched: told(load, server, sessions.watched),
-    alone: told(load, server, sessions.alone),
-    raw: told(rawLoad, raw, sessions.alone),
-    rawAlone: told(rawLoad, quiet, sessions.alone),
+    watched: audienceOf(load, server, sessions.watched),
+    alone: audienceOf(load, server, sessions.alone),
+    raw: audienceOf(rawLoad, raw, sessions.alone),
+    rawAlone: audienceOf(rawLoad, quiet, sessions.alone),
   };
   await inTurns(2, variants);
   const samples = await inTurns(rounds, variants);

@@ -15,14 +15,14 @@ it('names in the journal and in Why who gave a command and who was refused, and 
   const session = server.sessions[0];
   const page = await visit(`${server.url}s/od-0000?tab=events`);
   await page.waitForSelector('.chart .leaf.on');
-  session?.tell({ type: 'turn.started', at: AT, promptId: 'p', prompt: 'x' }, 'hook', {
+  session?.send({ type: 'turn.started', at: AT, promptId: 'p', prompt: 'x' }, 'hook', {
     ...CALLER,
     kind: 'local',
   });
   const rows = page.locator('[data-testid=event-list] [role=option]');
   await expect.poll(() => rows.count()).toBe(1);
   expect(await rows.locator('.entry-caller').count()).toBe(0);
-  session?.tell({ type: 'interrupt.requested', at: AT }, 'client', CALLER);
+  session?.send({ type: 'interrupt.requested', at: AT }, 'client', CALLER);
   await expect.poll(() => rows.count()).toBe(2);
   const [caller] = await rows.locator('.entry-caller').all();
   expect(await rows.first().getAttribute('class')).toContain('refused');
