@@ -108,7 +108,7 @@ interface Word {
 
 /**
  * A report about the whole session is newer than every report about a part of it; or those are newer by no
- * more than a hook may lag, and a look long after them has found it unchanged.
+ * more than a hook may lag, and a check long after them has found it unchanged.
  */
 export function outranks({ newestAt }: SessionContext, { witness, at, since = at }: Word): boolean {
   if (since > newestAt) return true;
@@ -119,8 +119,8 @@ export function outranks({ newestAt }: SessionContext, { witness, at, since = at
 }
 
 /**
- * Up to when a report speaks. A look that finds a word about the whole session unchanged knows nothing newer than the
- * reports that it is weighed against: what hooks report later of the time between them and the look is new.
+ * Up to when a report is valid. A check that finds a word about the whole session unchanged knows nothing newer than the
+ * reports that it is weighed against: what hooks report later of the time between them and the check is new.
  */
 export function reachOf({ newestAt }: SessionContext, event: { at: Stamp; since?: Stamp }): Stamp {
   if (event.since === undefined) return event.at;
@@ -128,7 +128,7 @@ export function reachOf({ newestAt }: SessionContext, event: { at: Stamp; since?
   return reach < event.at ? reach : event.at;
 }
 
-/** A later look has found it unchanged: it is more than a moment between two things. */
+/** A later check has found it unchanged: it is more than a moment between two things. */
 export function hasStood({ at, since = at }: Omit<Word, 'witness'>): boolean {
   return at > since && !isWithin(since, at, BRIEF_US);
 }

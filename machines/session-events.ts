@@ -67,7 +67,7 @@ interface Reported {
 /** What a witness says of the whole session. */
 interface WitnessReport extends Reported {
   witness: Witness;
-  /** Since when it is so, where the report is of a look that found it unchanged; else it is so since `at`. */
+  /** Since when it is so, where the report is of a check that found it unchanged; else it is so since `at`. */
   since?: Stamp;
 }
 

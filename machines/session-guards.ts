@@ -116,7 +116,7 @@ export const GUARDS = {
     context: SessionContext,
     event: EventOf<'witness.busy' | 'witness.idle' | 'witness.waiting' | 'process.left'>,
   ) => outranks(context, event),
-  /** It cut off the open turn, and no registry speaks for the session. */
+  /** It cut off the open turn, and no registry reports the session. */
   isInterruptionOfTurn: (context: SessionContext, event: EventOf<'interruption.seen'>) =>
     context.hasRegistry !== true &&
     !isLateOnMain(context, event.at) &&

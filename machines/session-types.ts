@@ -214,7 +214,7 @@ export interface SessionContext {
   streams: string[];
   /** The message that `last_message` quotes: its text may still change. Null when no message is known. */
   lastMessageId: string | null;
-  /** True once the live registry said what the session does: from then on it speaks for the whole session. */
+  /** True once the live registry said what the session does: from then on its reports are about the whole session. */
   hasRegistry?: boolean;
   /** When the message that `last_message` quotes was said; absent while none is known. */
   lastMessageAt?: string;

@@ -131,7 +131,7 @@ export interface SeenRequest {
   address: string;
   /** The Host that the client sent, as far as it arrived. */
   host: string;
-  /** What the client speaks with a trusted proxy; null where none says so. */
+  /** The scheme between the client and a trusted proxy; null where no proxy says so. */
   scheme: 'http' | 'https' | null;
   /** It came from an address of `--trusted-proxy`. */
   is_trusted: boolean;

@@ -78,7 +78,7 @@ export interface Config {
   readonly allowInsecureNoAuth: boolean;
   /** Local callers need no token, whether or not there is one; never on a bind beyond loopback. */
   readonly localTrust: boolean;
-  /** What the port speaks TLS with; null: it is not encrypted. */
+  /** Certificate and key of the port's TLS; null: it is not encrypted. */
   readonly tls: TlsFiles | null;
   /** Extra origins such as `https://dock.example`, exact. */
   readonly allowOrigins: readonly string[];
@@ -98,7 +98,7 @@ export interface Config {
   readonly retention: RetentionLimits;
   readonly codex: CodexConfig;
   readonly claude: ClaudeConfig;
-  /** The collector that is told what sessions do; null: nobody is. */
+  /** The collector that receives what sessions do; null: none. */
   readonly otlp: OtlpConfig | null;
   readonly log: LogConfig;
   readonly places: Places;

@@ -193,7 +193,7 @@ export interface ServerNote {
   /** An IP address, not a name. */
   address: string;
   port: number;
-  /** What the port speaks; notes of older versions do not say, and mean `http`. */
+  /** The port's scheme; notes of older versions do not have it, and mean `http`. */
   scheme?: 'https';
   /** What the server keeps, and how long; absent from notes of older versions. */
   retention?: RetentionLimits;

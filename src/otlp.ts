@@ -4,7 +4,7 @@
  */
 import { EXIT, ExitError } from './exit.ts';
 
-/** A collector that speaks OTLP over HTTP. */
+/** A collector that takes OTLP over HTTP. */
 export interface OtlpConfig {
   /** Of its traces. */
   readonly url: string;

@@ -94,15 +94,15 @@ async function loadParts() {
     import('./notify/notifier.ts'),
   ]);
   return {
-    createHouse: runtime.createRuntime,
-    createDoors: transports.createTransports,
+    createRuntime: runtime.createRuntime,
+    createTransports: transports.createTransports,
     openProviders: providers.openProviders,
     TokenBook: tokens.TokenBook,
     Notifier: notify.Notifier,
   };
 }
 
-/** What tells a collector; null, and nothing of it is loaded, where none is configured. */
+/** What sends spans to a collector; null, and nothing of it is loaded, where none is configured. */
 async function openTraces({
   config,
   log,
@@ -134,7 +134,7 @@ async function serve(deps: {
 }): Promise<Server> {
   const { config, log, writer, version } = deps;
   const { paths } = config;
-  const { createHouse, createDoors, TokenBook, Notifier, ...loaded } = await loadParts();
+  const { createRuntime, createTransports, TokenBook, Notifier, ...loaded } = await loadParts();
   const { openProviders = loaded.openProviders } = deps;
   const providers = openProviders({ config, log, version });
   const tokens = new TokenBook({ writer, log: log.child('tokens') });
@@ -143,7 +143,7 @@ async function serve(deps: {
     ...{ log: log.child('notify'), isPrivateAllowed: config.allowPrivatePush, ...deps.notify },
   });
   const traces = await openTraces({ config, log, version });
-  const runtime = createHouse({
+  const runtime = createRuntime({
     writer,
     providers,
     places: config.places,
@@ -158,7 +158,7 @@ async function serve(deps: {
   await tokens.open();
   await notifier.open(runtime.registry.live());
   traces?.open(runtime.registry.live());
-  const transports = createDoors({
+  const transports = createTransports({
     config,
     tokens,
     runtime: runtime.api,
@@ -275,7 +275,7 @@ function startChores(deps: ChoreDeps): () => Promise<void> {
   };
 }
 
-/** What the hooks reported while we were down comes first: a look at processes is newer. */
+/** What the hooks reported while we were down comes first: a check of processes is newer. */
 function startWatches(
   { runtime, writer, log, providers }: ChoreDeps,
   spooled: Promise<unknown>,
@@ -301,7 +301,7 @@ function startWatches(
     runtime.witnesses.attach(id, opened);
     return opened;
   });
-  // A look at the registry reveals sessions, whose transcripts are read then.
+  // A check of the registry reveals sessions, whose transcripts are read then.
   const reading = [...providers].map(async ({ id, transcripts }, at) => {
     await opened[at]?.catch(() => null);
     if (isClosed || !transcripts) return null;

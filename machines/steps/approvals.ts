@@ -153,7 +153,7 @@ export function close(
   for (const approval of closed) {
     const { request, isBare } = approval;
     const { id: requestId, type } = request;
-    // The request that takes the place of a notice is the one that its tool use speaks of from now on.
+    // The request that takes the place of a notice is the one that its tool use refers to from now on.
     const isReplaced = isBare && draft.event.type === 'approval.requested';
     const toolUseId = isReplaced ? null : approval.toolUseId;
     const outcome = outcomeOf(draft, approval, decision, evidence);

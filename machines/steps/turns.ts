@@ -148,7 +148,7 @@ export function waitingWitnessed(
   attentionNoticed(draft, event, true);
 }
 
-/** The registry speaks for the session. */
+/** The registry reports the session. */
 function noteRegistry(draft: Draft): void {
   draft.context.hasRegistry = true;
 }
@@ -229,7 +229,7 @@ export function threadRolledBack(
 /**
  * Carries out what the edge says of the turn, with all that hung on it at this moment.
  *
- * @param backgroundAgents those that go on; null when the reporter does not speak of agents at all
+ * @param backgroundAgents those that go on; null when the reporter does not report agents at all
  * @param decision the word for requests that end with it
  */
 export function endTurn(

@@ -18,7 +18,7 @@ export class AuditCommand extends OrbitCommand {
     details: `
       Commands that came over a connection, with the token or the place they came from and whether they were
       taken, and what became of tokens; the newest last. It goes back as far as the journal is kept. What changes
-      no session (a login, a look into a directory), and commands that were refused before they reached one, stand
+      no session (a login, a listing of a directory), and commands that were refused before they reached one, stand
       in the log: \`logs\`.
     `,
     examples: [

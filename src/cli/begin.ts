@@ -65,7 +65,7 @@ export class NewCommand extends ClientCommand {
     if (prompt === null && this.effort !== undefined) {
       throw new ExitError(EXIT.usage, '--effort goes with a prompt; say what to do');
     }
-    return await this.speak(async (client) => {
+    return await this.withClient(async (client) => {
       const { session } = await client.request(message);
       // Said before the prompt is sent: when that is refused, the session is there all the same.
       this.say(this.json ? JSON.stringify(session) : session.id);
@@ -114,7 +114,7 @@ export class ForkCommand extends ClientCommand {
 
   protected run(): Promise<number> {
     const nth = this.at === undefined ? {} : { nth_user_message: numberFrom('--at', this.at) };
-    return this.speak(async (client) => {
+    return this.withClient(async (client) => {
       const source_session_id = await idOf(client, this.session);
       const answer = await client.request({ type: 'fork_session', source_session_id, ...nth });
       this.say(this.json ? JSON.stringify(answer) : answer.new_session_id);
@@ -136,7 +136,7 @@ export class WorktreesListCommand extends ClientCommand {
 
   protected run(): Promise<number> {
     const path = directoryFrom(this.dir, this.isElsewhere());
-    return this.speak(async (client) => {
+    return this.withClient(async (client) => {
       const { worktrees } = await client.request({ type: 'list_worktrees', path });
       if (this.json) this.say(JSON.stringify(worktrees));
       else if (worktrees.length === 0) this.say('No worktrees');
@@ -166,7 +166,7 @@ abstract class WorktreeCommand extends ClientCommand {
     doneOf: (answer: ReplyTo<Message['type']>) => string,
   ): Promise<number> {
     const path = directoryFrom(this.worktree, this.isElsewhere());
-    return this.speak(async (client) => {
+    return this.withClient(async (client) => {
       const answer = await client.request(message(path));
       this.say(this.json ? JSON.stringify(answer) : doneOf(answer));
       return EXIT.ok;

@@ -1,6 +1,6 @@
 /**
  * What commands share that ask a running server, here or elsewhere: where it is, with which token, which session is
- * meant, and how a refusal leaves. They speak through the typed client that everybody may use.
+ * meant, and how a refusal leaves. They use the typed client that everybody may use.
  */
 import { existsSync } from 'node:fs';
 import { get } from 'node:http';
@@ -48,7 +48,7 @@ export abstract class ClientCommand extends OrbitCommand {
   json = Option.Boolean('--json', false, { description: "The server's answer as JSON" });
 
   /** @throws ExitError as the usage says */
-  protected async speak<Result>(
+  protected async withClient<Result>(
     visit: (client: Client, library: ClientLibrary) => Promise<Result>,
   ): Promise<Result> {
     const [
@@ -86,12 +86,12 @@ export abstract class ClientCommand extends OrbitCommand {
   }
 
   /** One message about a session, and what is printed when it was done. */
-  protected async tell(
+  protected async sendAbout(
     session: string,
     message: (session_id: string) => ClientMessage,
     done: string,
   ): Promise<number> {
-    const answer = await this.speak(async (client) => {
+    const answer = await this.withClient(async (client) => {
       return await client.request(message(await idOf(client, session)));
     });
     this.say(this.json ? JSON.stringify(answer) : done);
@@ -251,7 +251,7 @@ export async function stateOf(
   throw new ExitError(EXIT.software, `The server sent no snapshot of session ${session_id}`);
 }
 
-/** Why there is no connection: the client asks the server once more, and tells it when it tries again otherwise. */
+/** Why there is no connection: the client asks the server once more, and reports it when it tries again otherwise. */
 function refusalOf(client: Client): Promise<string | null> {
   return new Promise((resolve) => {
     const look = (): void => {
@@ -284,7 +284,7 @@ export function widthOf({ context }: OrbitCommand): number | null {
 }
 
 /**
- * Settles when nobody reads any more; an interrupted process just ends. A connection that breaks is told on
+ * Settles when nobody reads any more; an interrupted process just ends. A connection that breaks is reported on
  * stderr, and made again.
  *
  * @throws ExitError 77 when the server does not want us any more

@@ -82,7 +82,7 @@ export class RestartCommand extends StartCommand {
  * Stops the server that runs on a data directory and waits until the directory is free.
  *
  * @returns its process id; null when none was running
- * @throws ExitError 1 when it cannot be told which process it is, when it is another user's, or when it has
+ * @throws ExitError 1 when it is not known which process it is, when it is another user's, or when it has
  *   not stopped within 15 s
  */
 async function stopServer(paths: DataPaths): Promise<number | null> {
@@ -115,7 +115,7 @@ async function stopServer(paths: DataPaths): Promise<number | null> {
   return pid;
 }
 
-/** Whether a process has the lock file open, as Linux tells; elsewhere it is taken to. */
+/** Whether a process has the lock file open, as Linux shows; elsewhere it is assumed to. */
 function mayHold(pid: number, lock: string): boolean {
   const directory = `/proc/${pid}/fd`;
   try {

@@ -63,7 +63,7 @@ export class InitCommand extends OrbitCommand {
   }
 }
 
-/** What `start` has to be told to listen where hooks are sent; nothing where that is the default or afar. */
+/** What options `start` needs to listen where hooks are sent; nothing where that is the default or afar. */
 function bindOf(serverUrl: string): string[] {
   const host = LOCAL_URL.exec(serverUrl)?.[1];
   return host === undefined || host === DEFAULT_BIND ? [] : ['--bind', host];

@@ -6,7 +6,7 @@ import type { SeenRequest } from '../address.ts';
 import { mintToken } from '../secrets.ts';
 import type { TokenRow } from '../store/tokens.ts';
 import { changeDatabase, type OrbitCommand } from './command.ts';
-import type { Finding } from './doctor-looks.ts';
+import type { Finding } from './doctor-checks.ts';
 import { untilTaken } from './status.ts';
 import { changeNow } from './tokens.ts';
 
@@ -203,7 +203,7 @@ async function socketFinding({ url, token }: Trial): Promise<Finding> {
 
 const MINUTE_MS = 60_000;
 
-/** Runs something with a token that may only look, which ends with it, and within a minute in any case. */
+/** Runs something with a token that may only read, which ends with it, and within a minute in any case. */
 export async function withTokenOfAMinute<T>(
   command: OrbitCommand,
   work: (token: string) => Promise<T>,

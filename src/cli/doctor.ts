@@ -27,7 +27,7 @@ import {
   proxyFinding,
   serviceFinding,
   tokenFindings,
-} from './doctor-looks.ts';
+} from './doctor-checks.ts';
 import {
   chooseServerUrl,
   hasAllHooks,
@@ -57,7 +57,7 @@ export class DoctorCommand extends OrbitCommand {
     description: 'Check the installation and say how to mend it',
     details: `
       Looks at Node, the data directory, the database, the server and its port, the service, tokens, the clock,
-      hooks (also whether one arrives, and through which door), proxies, the agents, Codex's daemon and the disk.
+      hooks (also whether one arrives, and through which endpoint), proxies, the agents, Codex's daemon and the disk.
       Where the server has names (\`start --allow-host\`) it is asked through the proxy in front, with a token of a minute:
       whether requests, pages and WebSockets pass; \`--url\` says where clients come in.
       \`--fix\` mends what can be mended without a decision of yours. Exits with 1 when a problem is left.
@@ -246,27 +246,27 @@ async function deliveryFinding(
     child.once('error', resolve);
     child.once('close', () => resolve(null));
   });
-  // A script that ends without reading it closes the pipe; that is told by what is in the spool.
+  // A script that ends without reading it closes the pipe; what is in the spool shows it.
   child.stdin.on('error', () => {});
   child.stdin.end(
     JSON.stringify({ session_id: sessionId, hook_event_name: 'ConfigChange', cwd: '/' }),
   );
-  const door = hookDoor(paths);
+  const endpoint = hookAddress(paths);
   const error = await ended;
   if (error)
     return { about, state: 'problem', text: `the hook script does not run: ${error.message}` };
   for (let waited = 0; isSpooled(paths, sessionId); waited += LOOK_EVERY_MS) {
     if (waited > HOOK_WITHIN_MS) {
-      const text = `a hook did not arrive through ${door} within ${HOOK_WITHIN_MS / 1000} s; it waits in the spool`;
+      const text = `a hook did not arrive through ${endpoint} within ${HOOK_WITHIN_MS / 1000} s; it waits in the spool`;
       return { about, state: 'problem', text, remedy: `look into ${paths.log}` };
     }
     await sleep(LOOK_EVERY_MS);
   }
-  return { about, state: 'ok', text: `a hook arrived through ${door}` };
+  return { about, state: 'ok', text: `a hook arrived through ${endpoint}` };
 }
 
 /** As hook.sh chooses: the socket beside it where there is one, whatever port of this machine was named. */
-function hookDoor(paths: DataPaths): string | null {
+function hookAddress(paths: DataPaths): string | null {
   const url = hookUrl(paths);
   const isHere = url !== null && HERE.test(new URL(url).hostname);
   return isHere && existsSync(paths.socket) ? paths.socket : url;

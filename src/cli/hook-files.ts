@@ -152,7 +152,7 @@ const subagent = 'claude_subagent_event';
  * once for them too. Never here: `WorktreeCreate` (it would replace the creation of worktrees) and
  * `MessageDisplay` (fires per piece of text), nor names that a version in wide use does not know, because it stops
  * every interactive start with a "Settings Warning" dialog: 2.1.197 over `PostModelSwitch`, 2.1.112 over
- * `PostToolBatch`. What that one tells (calls that were refused) stands in the transcript as soon.
+ * `PostToolBatch`. What that one reports (calls that were refused) is in the transcript as soon.
  */
 export const HOOK_EVENTS: ReadonlyMap<string, Registration> = new Map([
   ['SessionStart', { type: session, isAsync: false }],

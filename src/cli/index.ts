@@ -38,7 +38,6 @@ import {
 } from './notify.ts';
 import { ReplayCommand } from './replay.ts';
 import { InstallServiceCommand, UninstallServiceCommand } from './service.ts';
-import { SessionsCommand } from './session-list.ts';
 import {
   AnswerCommand,
   ApproveCommand,
@@ -46,7 +45,8 @@ import {
   InterruptCommand,
   PastCommand,
   SendCommand,
-} from './speak.ts';
+} from './session-commands.ts';
+import { SessionsCommand } from './session-list.ts';
 import { StartCommand } from './start.ts';
 import { StatusCommand } from './status.ts';
 import {

@@ -38,7 +38,7 @@ export class InstallHooksCommand extends OrbitCommand {
       telemetry is exported already.
 
       With \`--codex\` it is Codex that calls the script: a dialog that is open in a terminal is shown, and a turn
-      that is cut off is told at once. Codex asks once whether you trust them. They answer nothing.
+      that is cut off is reported at once. Codex asks once whether you trust them. They answer nothing.
     `,
     examples: [
       ['Install for all projects', '$0 install-hooks'],
@@ -106,7 +106,7 @@ export class InstallHooksCommand extends OrbitCommand {
         '',
         '  Codex runs none of them before you have trusted them: start `codex` in a terminal',
       );
-      this.say('  once, and say yes where it tells that hooks need review.');
+      this.say('  once, and say yes where it shows that hooks need review.');
     }
     if (file.settings.disableAllHooks === true) {
       this.say('  Note: `disableAllHooks` is set there, so Claude Code runs none of them');
@@ -182,7 +182,7 @@ function codexHooksPath(env: Record<string, string | undefined>, home: string): 
   return join(env.CODEX_HOME || join(home, '.codex'), 'hooks.json');
 }
 
-/** Whether Claude Code is set up to call this script; false when we cannot tell. */
+/** Whether Claude Code is set up to call this script; false when that is not known. */
 export async function isListeningTo(path: string, hookScript: string): Promise<boolean> {
   try {
     const { settings } = await readSettings(path);

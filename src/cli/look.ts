@@ -35,7 +35,7 @@ export class ShowCommand extends ClientCommand {
 
   protected run(): Promise<number> {
     const limit = numberFrom('--messages', this.lines);
-    return this.speak(async (client, library) => {
+    return this.withClient(async (client, library) => {
       const state = await stateOf(client, await idOf(client, this.session), limit);
       if (this.json) this.say(JSON.stringify(state));
       else this.say(...headLines(state, library), ...state.messages.flatMap(library.messageLines));
@@ -92,7 +92,7 @@ export class WatchCommand extends ClientCommand {
 
   protected run(): Promise<number> {
     const before = numberFrom('--messages', this.lines);
-    return this.speak(async (client, library) => {
+    return this.withClient(async (client, library) => {
       const id = await idOf(client, this.session);
       const printed = new Set<string>();
       let asked: string | null = null;
@@ -168,7 +168,7 @@ export class SearchCommand extends ClientCommand {
 
   protected run(): Promise<number> {
     const limit = numberFrom('--limit', this.limit);
-    return this.speak(async (client, { cut }) => {
+    return this.withClient(async (client, { cut }) => {
       const query = this.words.join(' ');
       const found = await client.request({
         ...{ type: 'search', query, limit },
@@ -214,7 +214,7 @@ export class ExportCommand extends ClientCommand {
 
   protected run(): Promise<number> {
     const format = this.#format();
-    return this.speak(async (client, { conversationFile }) => {
+    return this.withClient(async (client, { conversationFile }) => {
       const session = await sessionOf(client, this.session);
       const parts = conversationFile(client, session, format);
       const { output } = this;
@@ -275,7 +275,7 @@ export class OpenCommand extends ClientCommand {
 
   protected async run(): Promise<number> {
     const { session } = this;
-    const id = session && (await this.speak((client) => idOf(client, session)));
+    const id = session && (await this.withClient((client) => idOf(client, session)));
     const base = `${this.address().replace(/\/+$/, '')}/visualizer/`;
     const address = id ? `${base}s/${encodeURIComponent(id)}` : base;
     this.say(this.json ? JSON.stringify({ url: address }) : address);

@@ -1,5 +1,5 @@
 /**
- * `notify`: webhooks and ntfy topics that are told when a session needs a person. Devices subscribe on the page. Writes
+ * `notify`: webhooks and ntfy topics that are notified when a session needs a person. Devices subscribe on the page. Writes
  * the database, also beside a running server, which notices within half a second.
  */
 import { randomBytes, randomUUID } from 'node:crypto';
@@ -17,7 +17,7 @@ export class NotifyAddCommand extends OrbitCommand {
   static override paths = [['notify', 'add']];
   static override usage = OrbitCommand.Usage({
     category: 'Notifications',
-    description: 'Tell a webhook or an ntfy topic when a session needs a person',
+    description: 'Notify a webhook or an ntfy topic when a session needs a person',
     details: `
       Once for each open request and each turn that fails, once more when a request has waited for 15 minutes, and
       when it is settled. A webhook is signed as the Standard Webhooks say: its secret is printed this once. For an
@@ -63,12 +63,12 @@ export class NotifyAddCommand extends OrbitCommand {
   }
 }
 
-/** Says who is told. */
+/** Lists who is notified. */
 export class NotifyListCommand extends OrbitCommand {
   static override paths = [['notify', 'list'], ['notify']];
   static override usage = OrbitCommand.Usage({
     category: 'Notifications',
-    description: 'List who is told: webhooks, ntfy topics and devices',
+    description: 'List who is notified: webhooks, ntfy topics and devices',
   });
 
   json = Option.Boolean('--json', false, { description: 'One JSON object instead of words' });
@@ -90,7 +90,7 @@ export class NotifyRemoveCommand extends OrbitCommand {
   static override paths = [['notify', 'remove']];
   static override usage = OrbitCommand.Usage({
     category: 'Notifications',
-    description: 'Tell a webhook, an ntfy topic or a device nothing any more',
+    description: 'Stop notifying a webhook, an ntfy topic or a device',
     examples: [['By its name', '$0 notify remove phone']],
   });
 

@@ -148,7 +148,7 @@ StartLimitBurst=10
 ${user === null ? '' : 'After=network-online.target\nWants=network-online.target\n'}
 [Service]
 Type=notify
-# systemd-notify speaks for the server, as a process of its own.
+# systemd-notify sends for the server, as a process of its own.
 NotifyAccess=all
 WatchdogSec=30
 # A large database is copied before it is migrated.

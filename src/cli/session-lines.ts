@@ -116,7 +116,7 @@ export function requestLines(request: ApprovalRequest, isAnswerable: boolean): s
   ].filter((line) => line !== '');
 }
 
-/** A message: who speaks or which tool, the words, and what came out. */
+/** A message: its author or tool, the words, and the result. */
 export function messageLines(
   message: Pick<Message, 'message_type' | 'tool_name' | 'content' | 'tool_output' | 'is_error'>,
 ): string[] {

@@ -46,7 +46,7 @@ export class SessionsCommand extends ClientCommand {
   ids = Option.Boolean('-q,--quiet', false, { description: 'Ids only' });
 
   protected run(): Promise<number> {
-    return this.speak(async (client, library) => {
+    return this.withClient(async (client, library) => {
       const rows = await rowsFrom(client, library, this.all);
       if (this.watch) await this.#follow(client, library, rows);
       else this.#print(rows, library);

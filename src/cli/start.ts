@@ -66,8 +66,7 @@ export class StartCommand extends OrbitCommand {
     description: 'Host name of a proxy in front of us; makes a token necessary',
   });
   tlsCert = Option.String('--tls-cert', {
-    description:
-      'Speak TLS with this certificate and its chain (PEM); read again when it is renewed',
+    description: 'Use TLS with this certificate and its chain (PEM); read again when it is renewed',
   });
   tlsKey = Option.String('--tls-key', { description: 'The key of --tls-cert (PEM)' });
   trustedProxies = Option.Array('--trusted-proxy', {
@@ -85,7 +84,7 @@ export class StartCommand extends OrbitCommand {
   });
   otlpEndpoint = Option.String('--otlp-endpoint', {
     description:
-      'Tell an OpenTelemetry collector (OTLP over HTTP) what sessions do, such as http://localhost:4318',
+      'Send an OpenTelemetry collector (OTLP over HTTP) what sessions do, such as http://localhost:4318',
   });
   browseRoots = Option.Array('--browse-root', {
     description: 'Directory that clients may look into besides your home',
@@ -94,7 +93,7 @@ export class StartCommand extends OrbitCommand {
     description: 'Claude home to watch besides ~/.claude and CLAUDE_CONFIG_DIR',
   });
   watchClaude = Option.Boolean('--watch-claude', {
-    description: 'Off by --no-watch-claude: tell the state of sessions by hooks alone',
+    description: 'Off by --no-watch-claude: know the state of sessions by hooks alone',
   });
   codex = Option.String('--codex', {
     description:
@@ -212,7 +211,7 @@ export class StartCommand extends OrbitCommand {
 }
 
 /*
- * What systemd is told of a service of type `notify`: that it serves, that it stops, and now and then that it works.
+ * What systemd learns of a service of type `notify`: that it serves, that it stops, and now and then that it works.
  * Node has no datagram socket of the kind, so systemd's own tool says it.
  */
 
@@ -224,11 +223,11 @@ interface Supervisor {
 }
 
 /**
- * The supervisor that the environment names; one that hears nothing where there is none. What names it is taken out
+ * The supervisor that the environment names; one that does nothing where there is none. What names it is taken out
  * of the environment: what we start is not us.
  *
  * @param env  of the process; changed
- * @param warn  told once when the tool does not run
+ * @param warn  called once when the tool does not run
  */
 export function superviseBy(
   env: Record<string, string | undefined>,
@@ -240,7 +239,7 @@ export function superviseBy(
   let isLogged = false;
   const say = (...words: string[]): void => {
     if (!socket) return;
-    // It waits until systemd has heard it: a sender that is gone by then may be taken for a stranger.
+    // It waits until systemd has received it: of a sender that has ended systemd may not know the service.
     const child = spawn('systemd-notify', words, {
       env: { PATH: env.PATH, NOTIFY_SOCKET: socket },
       stdio: 'ignore',
@@ -295,7 +294,7 @@ export interface Surroundings {
  *
  * @param opening  the server once it has started
  * @returns the exit code, at latest `closeWithinMs` after the signal
- * @throws what the start or `close` throws: a bug, or trouble worth telling the supervisor
+ * @throws what the start or `close` throws: a bug, or trouble that the supervisor has to know
  */
 export async function closeOnSignal(
   opening: Promise<{ close(): Promise<void> }>,

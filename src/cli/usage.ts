@@ -19,7 +19,7 @@ export class UsageCommand extends OrbitCommand {
   static override usage = OrbitCommand.Usage({
     description: 'What sessions have read, written and cost',
     details: `
-      Tokens and US dollars, as the agents' own tools tell them, by this machine's clock. Where a tool tells no cost
+      Tokens and US dollars, as the agents' own tools report them, by this machine's clock. Where a tool reports no cost
       there is none. Sessions that were removed are not in it.
     `,
     examples: [

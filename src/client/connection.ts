@@ -138,7 +138,7 @@ export interface ClientConnection {
   close(): void;
 }
 
-/** A server of another protocol cannot be spoken with. */
+/** A server of another protocol cannot be used. */
 const PROTOCOL_VERSION = 1;
 const HTTP_REFUSALS: Record<number, 'unauthorized' | 'forbidden'> = {
   401: 'unauthorized',
@@ -313,16 +313,16 @@ export function startWatchdog(deps: {
   drop: () => void;
 }): Watchdog {
   const { silenceMs, standing, request, drop } = deps;
-  let heardAt = 0;
+  let receivedAt = 0;
   const timer = setInterval(() => {
-    if (standing.link.kind !== 'online' || performance.now() - heardAt < silenceMs) return;
+    if (standing.link.kind !== 'online' || performance.now() - receivedAt < silenceMs) return;
     request({ type: 'ping' }).catch(({ code }: ClientError) => {
       if (code === 'timeout') drop();
     });
   }, silenceMs);
   return {
     sawFrame() {
-      heardAt = performance.now();
+      receivedAt = performance.now();
     },
     stop: () => clearInterval(timer),
   };

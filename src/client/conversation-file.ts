@@ -81,7 +81,7 @@ interface FileWriter {
   end: string;
 }
 
-/** What a message is called, by who speaks. */
+/** What a message is called, by its author. */
 const SPEAKERS: Readonly<Record<Message['message_type'], string>> = {
   user: 'User',
   assistant: 'Assistant',
@@ -92,7 +92,7 @@ const SPEAKERS: Readonly<Record<Message['message_type'], string>> = {
   shell: 'Shell',
 };
 
-function speakerOf({ message_type, tool_name, is_error }: Message): string {
+function authorOf({ message_type, tool_name, is_error }: Message): string {
   const name = tool_name === null ? SPEAKERS[message_type] : `Tool: ${tool_name}`;
   return is_error ? `${name} (failed)` : name;
 }
@@ -128,7 +128,7 @@ const WRITERS: Readonly<Record<ConversationFormat, FileWriter>> = {
         .join('')}`,
     message: (message) => {
       const { words, blocks } = textsOf(message);
-      const head = `\n## ${speakerOf(message)}\n\n${message.timestamp}\n`;
+      const head = `\n## ${authorOf(message)}\n\n${message.timestamp}\n`;
       const images = message.images?.map(() => '\n(an image)\n').join('') ?? '';
       const fenced = blocks.map(([name, text]) => `\n${name}:\n\n${fence(text)}\n`).join('');
       return `${head}${words && `\n${words}\n`}${images}${fenced}`;
@@ -145,7 +145,7 @@ const WRITERS: Readonly<Record<ConversationFormat, FileWriter>> = {
     message: (message) => {
       const { words, blocks } = textsOf(message);
       const time = `<time>${escaped(message.timestamp)}</time>`;
-      const head = `<h2>${escaped(speakerOf(message))} ${time}</h2>`;
+      const head = `<h2>${escaped(authorOf(message))} ${time}</h2>`;
       const images = message.images?.map(() => '<p>(an image)</p>').join('') ?? '';
       const details = blocks
         .map(([name, text]) => `<details><summary>${name}</summary>${pre(text)}</details>`)

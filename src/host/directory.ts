@@ -20,7 +20,7 @@ const MAX_LOOKED_AT = 200_000;
 const LOOK_MS = 2_000;
 /** Directories whose `.git` is read together. */
 const GIT_LOOKS = 32;
-/** A disk that hangs keeps its threads: no more than this many looks at once. */
+/** A disk that hangs keeps its threads: no more than this many checks at once. */
 const MAX_LOOKS = 2;
 
 /** What is in a directory. */
@@ -61,7 +61,7 @@ function expand(asked: string, home: string): string {
   return resolve(home, asked);
 }
 
-/** Gives up on a disk that does not answer at all; the look itself cannot be called off. */
+/** Gives up on a disk that does not answer at all; the check itself cannot be called off. */
 async function within(limitMs: number, look: Promise<Listing>, asked: string): Promise<Listing> {
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<never>((_, reject) => {

@@ -1,6 +1,6 @@
 /**
  * The hub: gets every committed event from the ledger, in one place and after the fact, and sends
- * those who look what is new: changed rows of all sessions every 100 ms, records of followed sessions every 50 ms.
+ * viewers what is new: changed rows of all sessions every 100 ms, records of followed sessions every 50 ms.
  * Nothing of it runs inside `actor.send`, so it can neither slow a transition down nor throw into one,
  * and nothing is sent that a crash could undo. Without a watcher a commit costs one comparison.
  */
@@ -35,7 +35,7 @@ export interface InspectOutlet {
   committed?(live: LiveSession, item: EventItem, committed: Committed): void;
 }
 
-/** Where committed events become rows and records for those who look. */
+/** Where committed events become rows and records for viewers. */
 export interface Hub {
   onCommitted: CommitListener;
   /** The result lets go of it. */
@@ -98,7 +98,7 @@ export function createHub(deps: { segments: Segments; log: Logger; after?: After
   };
 }
 
-/** Those who look. A fault in here is counted and logged, and changes nothing else. */
+/** The viewers. A fault in here is counted and logged, and changes nothing else. */
 function createOutlets(log: Logger, counts: HubCounts) {
   const outlets = new Set<InspectOutlet>();
 
@@ -235,7 +235,7 @@ function createRates(now: () => number = () => performance.now()): Rates {
     return { counts: Array<number>(SECONDS).fill(0), second: Math.floor(now() / 1000) };
   }
 
-  /** Empties the slots of the seconds that have passed since the last look. */
+  /** Empties the slots of the seconds that have passed since the last check. */
   function turn(slots: Slots): Slots {
     const second = Math.floor(now() / 1000);
     const passed = Math.min(second - slots.second, SECONDS);

@@ -30,7 +30,7 @@ for (const [address, prefix] of [
   CARRIERS_V6.addSubnet(address, prefix, 'ipv6');
 }
 
-/** How a network that speaks version 6 only writes an address of version 4. */
+/** How a network that has only version 6 writes an address of version 4. */
 const TRANSLATED = /^\[64:ff9b::(?:([0-9a-f]{1,4}):)?([0-9a-f]{1,4})\]$/;
 
 function dotted(high: string, low: string): string {

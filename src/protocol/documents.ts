@@ -310,7 +310,7 @@ export function asyncApiDocument(version: string): Json & { asyncapi: string } {
     },
     operations: {
       take: operation('receive', 'What a client may say', CLIENT_TYPES),
-      tell: operation('send', 'What the server tells', SERVER_TYPES),
+      tell: operation('send', 'What the server sends', SERVER_TYPES),
     },
     components: {
       messages: fromTags(tags, (tag) => ({

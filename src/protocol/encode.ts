@@ -45,7 +45,7 @@ function withRevision(json: string, revision: number | undefined): string {
 }
 
 function fits(text: string): boolean {
-  // A UTF-16 unit is at most three bytes: most frames need no second look.
+  // A UTF-16 unit is at most three bytes: most frames need no second check.
   return text.length * 3 <= MAX_FRAME_BYTES || Buffer.byteLength(text) <= MAX_FRAME_BYTES;
 }
 

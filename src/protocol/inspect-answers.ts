@@ -210,7 +210,7 @@ export type StateValue = string | { [region: string]: StateValue };
 /** What JSON can say; redacted texts read `[redacted]`, cut ones end in `…`. */
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
 
-/** Where an event came from; `watch`: from a look at registries and processes. */
+/** Where an event came from; `watch`: from a check of registries and processes. */
 export type InspectOrigin =
   | 'hook'
   | 'spool'

@@ -175,7 +175,7 @@ export interface InspectServerEvents {
 
 // ---- page to server --------------------------------------------------------------------------------
 
-/** Why a look was refused. */
+/** Why a request was refused. */
 type InspectRefusalCode =
   | 'bad_request'
   | 'not_found'

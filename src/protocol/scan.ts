@@ -1,5 +1,5 @@
 /**
- * A look at JSON before it is parsed. `JSON.parse` has no limits: 16 MB of `{}` block the loop for
+ * A check of JSON before it is parsed. `JSON.parse` has no limits: 16 MB of `{}` block the loop for
  * seconds, and what is nested 10^4 deep parses but cannot be written again. Every transport calls this on the
  * raw bytes first; nothing is allocated but for a suspicious key.
  *

@@ -1,6 +1,6 @@
 /**
- * Who may do what: one table for every message, operation, namespace and door. What stands here is asked at the
- * door, at the route and again for each message; a new message, operation or question does not compile without
+ * Who may do what: one table for every message, operation, namespace and endpoint. It is checked when a
+ * connection comes in, at the route and again for each message; a new message, operation or question does not compile without
  * its row. `test/protocol/golden/scopes.json` is the table as it was agreed.
  */
 import type { OperationId } from './api.ts';
@@ -153,10 +153,10 @@ export const NAMESPACE_SCOPES = {
 export type NamespaceName = keyof typeof NAMESPACE_SCOPES;
 
 /**
- * Doors, judged before anything of a request is read. `socket.io` brings its token one packet later; `stately`
+ * What each endpoint needs; checked before anything of a request is read. `socket.io` brings its token one packet later; `stately`
  * may bring a ticket instead, and asks for it itself.
  */
-export const DOOR_SCOPES = {
+export const ENDPOINT_SCOPES = {
   health: 'anyone',
   ready: 'anyone',
   page: 'anyone',
@@ -170,5 +170,5 @@ export const DOOR_SCOPES = {
   http: 'known',
 } as const satisfies Record<string, Need>;
 
-/** A door: what a path leads to, as far as the gate cares. */
-export type Door = keyof typeof DOOR_SCOPES;
+/** What a path leads to, as far as the gate distinguishes it. */
+export type Endpoint = keyof typeof ENDPOINT_SCOPES;

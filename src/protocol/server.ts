@@ -182,7 +182,7 @@ export const REPLIES = {
     to: 'string',
     total: 'UsageSum',
     rows: 'UsageRow[]',
-    /** What providers have told of their rate limits since this server started. */
+    /** What providers have reported of their rate limits since this server started. */
     limits: 'RateLimit[]',
   },
   /** Additive: who is notified; `public_key` is what a browser subscribes with, base64url. */

@@ -45,13 +45,13 @@ export interface OpenText {
 /** What the server offers to the connector of one session. */
 export interface SessionPort {
   /**
-   * Tells the session, in the order of the calls. Settles with the commit, false when the event could not
+   * Sends the event to the session, in the order of the calls. Settles with the commit, false when the event could not
    * be stored; never rejects.
    *
    * @param atMs  milliseconds since 1970 for what happened long ago; now unless given
    */
   report(event: Report, atMs?: number): Promise<boolean>;
-  /** Goes on with the text of a message that was just reported open; nothing of it is told before that. */
+  /** Goes on with the text of a message that was just reported open; nothing of it is sent before that. */
   stream(messageId: string, first: string, stored: Promise<boolean>): OpenText;
   /** Keeps an image that a tool returned; `stored` settles when it is on disk, and never rejects. */
   keep(bytes: Buffer): { image: ImageInput; stored: Promise<boolean> } | { refusal: string };
@@ -91,7 +91,7 @@ export interface KnownThread {
   turnId: string | null;
   /** It has not seen the end of that turn. */
   isTurnOpen: boolean;
-  /** Nothing was ever told of the session: its past is told with its own times. */
+  /** Nothing was ever reported of the session: its past is reported with its own times. */
   isNew: boolean;
   /** Words of clients that were on their way. */
   outbox: readonly string[];
@@ -227,21 +227,21 @@ export interface Threads {
   threadOf(sessionId: string): string | null;
   /** All sessions that are bound. */
   sessions(): Iterable<string>;
-  /** Hears of every binding, after it is made. */
-  onBound(hear: (sessionId: string, threadId: string) => void): void;
+  /** Calls the listener for every binding, after it is made. */
+  onBound(listener: (sessionId: string, threadId: string) => void): void;
 }
 
 /** What the server offers to a provider as a whole. */
 export interface ServerPort {
   threads: Threads;
-  /** Tells the subscribers of a session. Nothing of it is stored. */
+  /** Sends to the subscribers of a session. Nothing of it is stored. */
   send(message: TransientSessionMessage): void;
-  /** Tells the subscribers of the list. */
+  /** Sends to the subscribers of the list. */
   sendToList(message: TransientListMessage): void;
   /** Has this asked for every new subscriber of a session: what still holds. Synchronous. */
   keep(standing: (sessionId: string) => TransientSessionMessage[]): void;
   /** Takes what is known of rate limits, as it becomes known. */
-  tellLimits(limits: readonly RateLimit[]): void;
+  sendLimits(limits: readonly RateLimit[]): void;
 }
 
 /** A hook that began a session, kept until the session does something. */
@@ -292,7 +292,7 @@ export interface Provider {
   readonly readHook: ((hook: Hook) => HookReading | null) | null;
   /** Reads what an exporter of its telemetry sends, a parsed body; null where it has none. Never throws. */
   readonly readTelemetry: ((body: unknown) => TelemetryReport[]) | null;
-  /** Whether the hook that tells the end of a turn can bring words of clients to the agent. */
+  /** Whether the hook that reports the end of a turn can bring words of clients to the agent. */
   readonly takesWords: boolean;
   /** Reads what a subagent did from the file of its session; null where there is no such file. */
   readonly subagentTools:
@@ -305,13 +305,13 @@ export interface Provider {
         keep: KeepImage,
       ) => Promise<SubagentBranch | { unavailable: string }>)
     | null;
-  /** Watches sessions that run in terminals, from the first look on; null where nothing is to be looked at. */
+  /** Watches sessions that run in terminals, from the first check on; null where nothing is to be looked at. */
   readonly watch: ((port: WatchPort) => Promise<Watch>) | null;
   /** Conversations of before; null where none can be read. */
   readonly past: PastSessions | null;
   /** Reads the transcripts of such sessions; null where there are none. */
   readonly transcripts: ((port: TranscriptPort) => Promise<Transcripts>) | null;
-  /** Begins to tell what is not asked for. Called once, before all else. */
+  /** Begins to send what is not asked for. Called once, before all else. */
   start(port: ServerPort): void;
   /** Ends its processes; settles when nothing is left, within 6 s. */
   close(): Promise<void>;

@@ -37,7 +37,7 @@ export interface ReportedImage {
 
 /** The state of a session as its live registry files give it, all processes of the session together. */
 export interface LiveState {
-  /** `waiting`: a dialog of the agent is open; what it asks only a hook tells. `idle`: the person's turn. */
+  /** `waiting`: a dialog of the agent is open; what it asks only a hook reports. `idle`: the person's turn. */
   state: 'idle' | 'working' | 'waiting';
   /** What kind of dialog is open; null where none is. */
   asks: 'permission' | 'question' | null;
@@ -54,7 +54,7 @@ export interface LiveState {
   startedAt: number | null;
 }
 
-/** A conversation that is going on somewhere, as the beginning of its file tells it. */
+/** A conversation that is going on somewhere, as the beginning of its file describes it. */
 interface FoundSession {
   /** Its file: what was said is read from there. */
   path: string;
@@ -76,11 +76,11 @@ interface FoundSession {
 /** Why no process of a session is left. `exited`: it removed its registry file. `killed`: the file stayed. */
 export type GoneReason = 'exited' | 'killed' | 'stopped' | 'done' | 'failed';
 
-/** What the live registry and the look at processes report. */
+/** What the live registry and the check of processes report. */
 export type WatchReport = ReportOrigin &
   (
     | ({ what: 'session.state' } & LiveState)
-    /** A session of which a file tells everything: no state, that comes with what is read of the file. */
+    /** A session that is read from a file alone: no state, that comes with what is read of the file. */
     | ({ what: 'session.found' } & FoundSession)
     | { what: 'session.named'; name: string }
     /** The same process went on with another session (`/clear`). */
@@ -98,7 +98,7 @@ export type WatchReport = ReportOrigin &
     | { what: 'process.suspended'; suspended: boolean; pids: number[] }
   );
 
-/** How a tool use ended. `refused_or_interrupted`: the transcript of that version does not tell which. */
+/** How a tool use ended. `refused_or_interrupted`: the transcript of that version does not say which. */
 export type ToolOutcome = 'done' | 'failed' | 'refused' | 'interrupted' | 'refused_or_interrupted';
 
 /** Where a transcript's report belongs. */
@@ -145,7 +145,7 @@ export type TranscriptReport = TranscriptOrigin &
         images: ReportedImage[];
         /** The CLI's structured result; null where it has none. */
         result: unknown;
-        /** Who decided: `user_temporary`, `user_permanent`, `user_reject`, `hook`, `config`, `rule`; null: not told. */
+        /** Who decided: `user_temporary`, `user_permanent`, `user_reject`, `hook`, `config`, `rule`; null: not reported. */
         decidedBy: string | null;
         /** What the person said with a refusal. */
         words: string | null;
@@ -176,7 +176,7 @@ export type TranscriptReport = TranscriptOrigin &
 
 /** What an OpenTelemetry log record reports. Never a text of the person or of the model. */
 export type TelemetryReport = ReportOrigin & {
-  /** Counts from 0 in each process; orders its records, and a gap shows a loss. Null: not told. */
+  /** Counts from 0 in each process; orders its records, and a gap shows a loss. Null: not reported. */
   sequence: number | null;
   prompt: string | null;
   agent: string | null;
@@ -251,7 +251,7 @@ export interface JoinPort {
   closed(threadId: string): void;
   /**
    * Sessions that were believed to go on without us do not, where `isLeft` says so of their thread. With `goesOn` that is
-   * not known yet: only the reason is told.
+   * not known yet: only the reason is reported.
    *
    * @returns their threads
    */
@@ -266,11 +266,11 @@ export interface WatchPort {
   known: readonly KnownProcess[];
   /** The session that this conversation of the provider is; its own id where there is none yet. */
   ownerOf(threadId: string): Promise<string>;
-  /** Takes the reports of one look, in order. */
+  /** Takes the reports of one check, in order. */
   onReports(reports: WatchReport[]): void;
   /** A path that is not read, once each, with the reason. */
   onWarning(path: string, reason: string): void;
-  /** A look failed in a way that is not foreseen; the next one is made all the same. */
+  /** A check failed in a way that is not foreseen; the next one is made all the same. */
   onError(error: unknown): void;
 }
 
@@ -288,11 +288,11 @@ export interface FollowedSession {
   /** As a hook named it: checked before it is opened. Null: looked for by the session's id. */
   path: string | null;
   cwd: string | null;
-  /** What was said in it was told by other means already. */
+  /** What was said in it was reported by other means already. */
   hasHistory?: boolean;
   /** Where reading goes on; null at the start of the file. */
   from: Omit<TailNoted, 'type' | 'session_id' | 'source'> | null;
-  /** For a session that a connector told of: it is read only while others go on with it, from what was not told on. */
+  /** For a session that a connector has reported: it is read only while others go on with it, from the first part on that was not reported. */
   steered?: {
     threadId: string;
     /** Ids of the turns that the session shows. */
@@ -300,7 +300,7 @@ export interface FollowedSession {
   };
 }
 
-/** One thing that a transcript tells: an event, once its time on the server's clock is known. */
+/** One thing that a transcript reports: an event, once its time on the server's clock is known. */
 export interface TranscriptNews {
   /** Milliseconds since 1970, by the transcript. */
   stamp: number;
@@ -315,7 +315,7 @@ export interface TranscriptPort {
   take(sessionId: string, news: readonly TranscriptNews[]): Promise<boolean>;
   /** A path, or a part of it, that is not read, once each, with the reason. */
   onWarning(path: string, reason: string): void;
-  /** A look failed in a way that is not foreseen; the next one is made all the same. */
+  /** A check failed in a way that is not foreseen; the next one is made all the same. */
   onError(error: unknown): void;
 }
 
@@ -324,8 +324,8 @@ export interface Transcripts {
   /** Reads this one from now on; the newest call counts. */
   follow(session: FollowedSession): void;
   follows(sessionId: string): boolean;
-  /** Looks at once: something was heard of the session. */
-  look(sessionId: string): void;
+  /** Checks at once: something was received about the session. */
+  check(sessionId: string): void;
   /** Reads it no more. */
   release(sessionId: string): void;
   /** No news come after it has resolved. */

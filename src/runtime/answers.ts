@@ -46,10 +46,10 @@ export interface AnswerLine {
 interface AnswersDeps {
   /** A session that is live. */
   peek: (sessionId: string) => LiveSession | null;
-  /** Tells a session that the hook of a request does not wait any more. */
-  tellLeft: (sessionId: string, requestId: string) => Promise<void>;
-  /** Tells a session that words did not reach the hook that they were given to. */
-  tellLost: (sessionId: string, hookKey: string) => Promise<void>;
+  /** Sends a session that the hook of a request does not wait any more. */
+  sendLeft: (sessionId: string, requestId: string) => Promise<void>;
+  /** Sends a session that words did not reach the hook that they were given to. */
+  sendLost: (sessionId: string, hookKey: string) => Promise<void>;
   log: Logger;
 }
 
@@ -189,14 +189,14 @@ export class Answers {
     }
     const request = live ? requestIn(live, requestId) : undefined;
     if (request === undefined || !hasWaiter(request)) return;
-    this.#logFailure(sessionId, this.#deps.tellLeft(sessionId, requestId));
+    this.#logFailure(sessionId, this.#deps.sendLeft(sessionId, requestId));
   }
 
   /** Words that did not reach their hook wait again. */
   #lost(live: LiveSession | null, key: string): void {
     const { words = [] } = live?.head.snapshot.context ?? {};
     if (live === null || !words.some(({ givenTo }) => givenTo === key)) return;
-    this.#logFailure(live.id, this.#deps.tellLost(live.id, key));
+    this.#logFailure(live.id, this.#deps.sendLost(live.id, key));
   }
 
   #logFailure(session_id: string, sent: Promise<void>): void {
@@ -228,8 +228,8 @@ const EXPIRE_AFTER_US = 24 * 3600 * 1e6;
 interface WaitingWordsDeps {
   /** One session id a line; null: the file is not read. */
   path: string | null;
-  /** Tells a session that words that wait since before this moment wait no more. */
-  tellExpired: (sessionId: string, before: Stamp) => Promise<void>;
+  /** Sends a session that words which wait since before this moment wait no more. */
+  sendExpired: (sessionId: string, before: Stamp) => Promise<void>;
   clock: Pick<StampClock, 'now'>;
   log: Logger;
 }
@@ -258,7 +258,7 @@ export class WaitingWords {
     if (this.#sessions.size === 0) return;
     const before = stampFromMicroseconds(this.#deps.clock.now() - EXPIRE_AFTER_US);
     for (const id of this.#sessions) {
-      this.#deps.tellExpired(id, before).catch((error: Error) => {
+      this.#deps.sendExpired(id, before).catch((error: Error) => {
         this.#deps.log.warn('words.not_expired', { session_id: id, error });
         // A session that was deleted has none.
         if ('code' in error && error.code === 'not_found') this.#forget(id);

@@ -50,7 +50,7 @@ export interface CoreDeps {
   log: Logger;
   /** File in which hooks look whether words wait; null: none. */
   queuedWords: string | null;
-  /** Hears of every event once it is committed and published. Never throws. */
+  /** Is called for every event once it is committed and published. Never throws. */
   witness: CommitListener;
 }
 
@@ -113,14 +113,14 @@ export function createCore(deps: CoreDeps): Core {
   const sessions: Sessions = createSessions({ writer, registry, ledger, clock });
   const words = new WaitingWords({
     ...{ path: deps.queuedWords, clock, log: log.child('words') },
-    tellExpired: (id, before) =>
+    sendExpired: (id, before) =>
       sessions.sendTo(id, 'server', (at) => ({ type: 'words.expired', at, before })),
   });
   const answers = new Answers({
     peek: (id) => registry.peek(id),
-    tellLeft: (id, requestId) =>
+    sendLeft: (id, requestId) =>
       sessions.sendTo(id, 'server', (at) => ({ type: 'waiter.left', at, requestId })),
-    tellLost: (id, hookKey) =>
+    sendLost: (id, hookKey) =>
       sessions.sendTo(id, 'server', (at) => ({ type: 'words.lost', at, hookKey })),
     log: log.child('answers'),
   });
@@ -172,7 +172,7 @@ function createHistoryMessages({
 }): (sessionId: string) => void {
   /** Sessions whose history is to be read: requests that end together are one list. */
   const waiting = new Set<string>();
-  async function tellHistory(sessionId: string): Promise<void> {
+  async function sendHistory(sessionId: string): Promise<void> {
     // What else is published with this commit comes first.
     await Promise.resolve();
     waiting.delete(sessionId);
@@ -182,7 +182,7 @@ function createHistoryMessages({
   return (sessionId) => {
     if (waiting.has(sessionId)) return;
     waiting.add(sessionId);
-    tellHistory(sessionId).catch((error: Error) =>
+    sendHistory(sessionId).catch((error: Error) =>
       log.error('history.not_told', { session_id: sessionId, error }),
     );
   };

@@ -88,12 +88,12 @@ function stampOf(ms: number): Stamp {
   return `${new Date(ms).toISOString().slice(0, 23)}000Z`;
 }
 
-/* What the registry and the look at processes report, as events of a session's chart. */
+/* What the registry and the check of processes report, as events of a session's chart. */
 
 /** A report of one kind. */
 export type ReportOf<What extends WatchReport['what']> = Extract<WatchReport, { what: What }>;
 
-/** When it happened, on the server's clock; `since` where a look found unchanged what began then. */
+/** When it happened, on the server's clock; `since` where a check found unchanged what began then. */
 interface WhenItHappened {
   at: Stamp;
   since?: Stamp;

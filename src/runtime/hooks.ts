@@ -37,7 +37,7 @@ interface HooksDeps {
   log: Logger;
 }
 
-/** A hook that only adds to a session waits for it: so many looks, so far apart, ms. */
+/** A hook that only adds to a session waits for it: so many checks, so far apart, ms. */
 const LOOKS = 20;
 const LOOK_AGAIN_MS = 250;
 

@@ -120,8 +120,8 @@ export function createRuntime(deps: RuntimeDeps): Runtime {
     log: log.child('inspection'),
   });
   const rateLimits = new RateLimits();
-  const tellLimits = (limits: readonly RateLimit[]) => rateLimits.note(limits);
-  for (const provider of providers) provider.start({ threads, ...news, tellLimits });
+  const sendLimits = (limits: readonly RateLimit[]) => rateLimits.note(limits);
+  for (const provider of providers) provider.start({ threads, ...news, sendLimits });
   writer.onTrouble((trouble) =>
     news.sendToList({ type: 'server_status', degraded: null, ...troubleOf(trouble) }),
   );
@@ -234,7 +234,7 @@ function apiOf({
  * was not sent, as far as it only computes; nothing is stored, published, logged or kept.
  */
 
-const SPOKEN = '1970-01-01T00:00:00.000000Z';
+const REHEARSED_AT = '1970-01-01T00:00:00.000000Z';
 const BODY = Buffer.from(
   JSON.stringify({
     session_id: 'rehearsal',
@@ -252,7 +252,7 @@ export function rehearseHook(providers: Pick<Providers, 'readHook'>): Step {
   if (hook instanceof OrbitError) throw hook;
   const reading = providers.readHook(hook);
   if (!reading) throw new Error('no provider reads the hook of the rehearsal');
-  const session = reading.session(SPOKEN, null, null);
+  const session = reading.session(REHEARSED_AT, null, null);
   const snapshot = snapshotFrom({ session, isNew: true, turnCount: 0 });
-  return takeStep(snapshot, reading.event({ at: SPOKEN, key: 'rehearsal', keep }));
+  return takeStep(snapshot, reading.event({ at: REHEARSED_AT, key: 'rehearsal', keep }));
 }

@@ -35,7 +35,7 @@ export interface Shells {
   /**
    * Puts a command on record and starts it; resolves with its id when it is on record.
    *
-   * @throws OrbitError `not_found`, `too_many_processes`, `shutting_down`, and what `tellTo` throws
+   * @throws OrbitError `not_found`, `too_many_processes`, `shutting_down`, and what `sendTo` throws
    */
   run(wish: ShellRequest): Promise<string>;
   /** @throws OrbitError `not_found` when it does not run */
@@ -59,7 +59,7 @@ interface ShellsDeps {
 const MAX_COMMANDS = 16;
 const MAX_SESSION_COMMANDS = 4;
 /** How often rooms receive what commands write, ms. */
-const TELL_EVERY_MS = 50;
+const SEND_EVERY_MS = 50;
 /** A crash loses this much of an output at most, ms. */
 const KEEP_EVERY_MS = 2_000;
 const CLOSE_WITHIN_MS = 6_000;
@@ -161,7 +161,7 @@ class SessionShells implements Shells {
     const kept = { chars: 0, atMs: performance.now(), isOnItsWay: false };
     this.#running.set(id, { sessionId, command, kept });
     // One beat for all commands; it stops with the last of them.
-    this.#timer ??= setInterval(() => this.#tellNews(), TELL_EVERY_MS);
+    this.#timer ??= setInterval(() => this.#sendOutput(), SEND_EVERY_MS);
     this.#deps.log.info('shell.started', { session_id: sessionId, request_id: id });
     void this.#owe(command.done.then((output) => this.#finish(wish, id, output)));
     if (this.#isClosing) command.end('interrupted');
@@ -170,7 +170,7 @@ class SessionShells implements Shells {
   async #finish(wish: ShellRequest, id: string, output: ShellOutput): Promise<void> {
     const { sessionId } = wish;
     // The rest is sent before the end, and a client that subscribes now gets no command that is over.
-    this.#tellNews();
+    this.#sendOutput();
     this.#running.delete(id);
     this.#leavePlace(sessionId);
     if (this.#running.size === 0 && this.#timer) {
@@ -224,7 +224,7 @@ class SessionShells implements Shells {
     return id;
   }
 
-  #tellNews(): void {
+  #sendOutput(): void {
     for (const [request_id, each] of this.#running) {
       const { sessionId: session_id, command } = each;
       for (const stream of ['stdout', 'stderr'] as const) {

@@ -1,5 +1,5 @@
 /**
- * Tells sessions what the telemetry of their CLI reports: who decided a request, what answers of the model have cost,
+ * Sends sessions what the telemetry of their CLI reports: who decided a request, what answers of the model have cost,
  * and the permission mode. A report goes through the ledger as every event does; the chart judges it by the rank of
  * its witness. Sessions that nothing else has shown stay unknown.
  */

@@ -13,7 +13,7 @@ import type { PairingRow, TokenChange, TokenRow } from '../store/tokens.ts';
 import type { Writer } from '../store/writer.ts';
 
 /** How often the database is asked whether tokens have changed, ms. */
-const LOOK_EVERY_MS = 500;
+const CHECK_EVERY_MS = 500;
 /** How often it is noted which tokens were used, ms. */
 const NOTE_USE_EVERY_MS = 60_000;
 const DAY_MS = 86_400_000;
@@ -70,7 +70,7 @@ export class TokenBook {
   /** Ids whose end was reported already. */
   readonly #ended = new Set<string>();
   #version: number | null = null;
-  #lookedAt = 0;
+  #checkedAt = 0;
   #timers: NodeJS.Timeout[] = [];
 
   /** @param deps.nowMs  the wall clock; ends of tokens are moments of the calendar */
@@ -87,10 +87,10 @@ export class TokenBook {
 
   /** Reads them and begins to look for changes. */
   async open(): Promise<void> {
-    await this.look();
-    const look = setInterval(() => void this.look(), LOOK_EVERY_MS);
+    await this.check();
+    const check = setInterval(() => void this.check(), CHECK_EVERY_MS);
     const use = setInterval(() => this.#noteUse(), NOTE_USE_EVERY_MS);
-    this.#timers = [look.unref(), use.unref()];
+    this.#timers = [check.unref(), use.unref()];
   }
 
   /** Looks no more, and notes what was used; to be called while the writer still takes items. */
@@ -130,7 +130,8 @@ export class TokenBook {
   async claim(code: string, device: string): Promise<PairedToken | null> {
     const digest = digestOf(code);
     // It may have been made a moment ago. A caller that tries many does not get a read for each.
-    if (!this.#pairings.has(digest) && performance.now() - this.#lookedAt > 100) await this.look();
+    if (!this.#pairings.has(digest) && performance.now() - this.#checkedAt > 100)
+      await this.check();
     const pairing = this.#pairings.get(digest);
     const at = this.#now();
     if (!pairing || pairing.expires_at <= at) return null;
@@ -148,7 +149,7 @@ export class TokenBook {
     };
     if (!(await this.#change({ type: 'claim', code: digest, token }))) return null;
     this.#version = null;
-    await this.look();
+    await this.check();
     const stored = this.#tokens.get(minted.id)?.row ?? token;
     this.#log.info('token.paired', { holder: stored.name, id: stored.id });
     return { token: text, name: stored.name, scopes, expires_at };
@@ -170,13 +171,13 @@ export class TokenBook {
     if (!(await this.#change({ type: 'revoke', id }))) return false;
     // A change of our own does not show in the version.
     this.#version = null;
-    await this.look();
+    await this.check();
     return true;
   }
 
   /** Reads what has changed; what cannot be read now is read the next time. Never rejects. */
-  async look(): Promise<void> {
-    this.#lookedAt = performance.now();
+  async check(): Promise<void> {
+    this.#checkedAt = performance.now();
     try {
       const { version, now } = await this.#writer.read({ kind: 'tokens', seen: this.#version });
       this.#version = version;
@@ -186,7 +187,7 @@ export class TokenBook {
       // Storage trouble and the end of the server are reported elsewhere; known tokens stay as they are.
       this.#log.debug('tokens.not_read', { code: error.code });
     }
-    this.#tellEnds();
+    this.#noticeExpired();
   }
 
   #take({ tokens, pairings }: NonNullable<ReadResults['tokens']['now']>): void {
@@ -208,7 +209,7 @@ export class TokenBook {
   }
 
   /** Those that have expired: no row has changed. */
-  #tellEnds(): void {
+  #noticeExpired(): void {
     const over = [...this.#tokens.values()].filter(
       ({ scopes, row }) => scopes.size === 0 && !this.#ended.has(row.id),
     );

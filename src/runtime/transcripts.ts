@@ -80,15 +80,15 @@ export class TranscriptReading {
     const { session } = snapshot.context;
     const reader = this.#readers.get(session.provider);
     if (reader === undefined) return;
-    const isTold = snapshot.hasTag('linked') || session.thread_id === undefined;
-    if (snapshot.hasTag('steered') && isTold) {
+    const isReported = snapshot.hasTag('linked') || session.thread_id === undefined;
+    if (snapshot.hasTag('steered') && isReported) {
       // Its connector reports all that its file would; without one another process may go on with it.
       if (this.#quietSince.delete(id)) reader.release(id);
       return;
     }
     if (reader.follows(id) && this.#quietSince.has(id)) {
       this.#quietSince.set(id, null);
-      reader.look(id);
+      reader.check(id);
       return;
     }
     if (this.#opening.has(id)) return;

@@ -1,5 +1,5 @@
 /**
- * Tells sessions what the watch of registries and processes reports. A report goes through the ledger as
+ * Sends sessions what the watch of registries and processes reports. A report goes through the ledger as
  * every event does; the chart decides what it moves. What a registry file says stands until the file says
  * something else, so it is taken again where the chart shows otherwise and would take it now.
  */
@@ -37,7 +37,7 @@ interface WitnessesDeps {
   log: Logger;
 }
 
-/** What the newest look found of a session. */
+/** What the newest check found of a session. */
 interface LastReport {
   provider: Session['provider'];
   processes: SeenProcess[];
@@ -57,7 +57,7 @@ interface Reporting {
 /** How often what stands is compared with what the chart shows. */
 const COMPARE_EVERY_MS = 500;
 /** Reports kept while they cannot be stored; older ones are of no use then. */
-const MAX_UNTOLD = 1000;
+const MAX_UNSENT = 1000;
 
 /** What takes the reports of the watch. */
 export class Witnesses {
@@ -65,7 +65,7 @@ export class Witnesses {
   readonly #standing = new Map<string, LastReport>();
   readonly #watches = new Map<Session['provider'], Watch>();
   /** Ends that could not be stored: nothing would report them again. */
-  #untold: WatchReport[] = [];
+  #unsent: WatchReport[] = [];
   #timer: NodeJS.Timeout | null = null;
 
   constructor(deps: WitnessesDeps) {
@@ -89,7 +89,7 @@ export class Witnesses {
     }
   }
 
-  /** Takes the reports of one look, in their order. Never throws. */
+  /** Takes the reports of one check, in their order. Never throws. */
   take(reports: readonly WatchReport[], provider: Session['provider']): void {
     if (this.#timer === null) {
       this.#timer = setInterval(() => this.#compare(), COMPARE_EVERY_MS);
@@ -103,7 +103,7 @@ export class Witnesses {
     for (const report of reports) this.#report(report, provider);
   }
 
-  /** Tells nothing more by itself. */
+  /** Sends nothing more by itself. */
   stop(): void {
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#timer = null;
@@ -158,7 +158,7 @@ export class Witnesses {
       case 'session.state':
         this.#visit(report, sessionId, (found) => {
           found.live ??= this.#appear(found, report, at);
-          this.#tellState(found.live, eventOfState(report, { at }), { report, key });
+          this.#sendState(found.live, eventOfState(report, { at }), { report, key });
         });
         break;
       case 'session.found':
@@ -173,18 +173,18 @@ export class Witnesses {
         break;
       }
       case 'process.seen':
-        this.#visit(report, sessionId, ({ live }) => live && this.#tellProcesses(live));
+        this.#visit(report, sessionId, ({ live }) => live && this.#sendProcesses(live));
         break;
       case 'process.suspended':
-        this.#tellPossible(report, sessionId, eventOfSuspension(report, at));
+        this.#sendPossible(report, sessionId, eventOfSuspension(report, at));
         break;
       case 'process.gone':
-        this.#tellPossible(report, sessionId, eventOfEnd(report, at));
+        this.#sendPossible(report, sessionId, eventOfEnd(report, at));
         break;
       case 'session.continued':
         // Another process may go on with the session that this one has left.
         if (this.#standing.has(report.from)) break;
-        this.#tellPossible(report, report.from, eventOfLeaving(report, at));
+        this.#sendPossible(report, report.from, eventOfLeaving(report, at));
         break;
     }
   }
@@ -205,12 +205,12 @@ export class Witnesses {
       const event = eventOfFile(report, { at, live: isNew ? null : found.live });
       if (event !== null) this.#send(found.live, event, { report, key });
       else this.#deps.reported(found.live);
-      this.#tellProcesses(found.live);
+      this.#sendProcesses(found.live);
     });
   }
 
   /** Sends it to a session that is known and would take it: mostly a hook has reported the end before. */
-  #tellPossible(report: WatchReport, sessionId: string, event: SessionEvent): void {
+  #sendPossible(report: WatchReport, sessionId: string, event: SessionEvent): void {
     this.#visit(report, sessionId, ({ live }) => {
       // What is on its way to the disk may bring back a session that is over: the chart judges behind it.
       if (live && (!isSettled(live) || live.head.snapshot.can(event)))
@@ -246,31 +246,31 @@ export class Witnesses {
    * What the registry says, with the processes that bear the session: if it brings the session back, they are known
    * from the same commit on, so that their end is found also by a server that is started after it.
    */
-  #tellState(live: LiveSession, event: ReturnType<typeof eventOfState>, about: Reporting): void {
+  #sendState(live: LiveSession, event: ReturnType<typeof eventOfState>, about: Reporting): void {
     const processes = this.#newProcesses(live);
     const isTaken = live.head.snapshot.can(event);
     this.#send(live, processes === null ? event : { ...event, processes }, about);
-    if (!isTaken) this.#tellProcesses(live);
+    if (!isTaken) this.#sendProcesses(live);
   }
 
   /** Which processes bear the session is kept for the next start of the server. */
-  #tellProcesses(live: LiveSession): void {
+  #sendProcesses(live: LiveSession): void {
     const processes = live.head.snapshot.hasTag('ended') ? null : this.#newProcesses(live);
     if (processes === null) return;
     const at = this.#deps.clock.stamp();
     this.#send(live, { type: 'process.seen', at, witness: 'process', processes }, {});
   }
 
-  /** Those of the newest look; null where the session knows them, or nothing is known of any. */
+  /** Those of the newest check; null where the session knows them, or nothing is known of any. */
   #newProcesses({ id, head }: LiveSession): SeenProcess[] | null {
     const processes = this.#standing.get(id)?.processes ?? [];
     const known = head.snapshot.context.processes ?? [];
     return processes.length === 0 || isSame(known, processes) ? null : processes;
   }
 
-  /** Tells what stands to those whose chart shows something else, and what could not be stored. */
+  /** Sends the known state to sessions whose chart shows something else, and what could not be stored. */
   #compare(): void {
-    for (const report of this.#untold.splice(0)) {
+    for (const report of this.#unsent.splice(0)) {
       // Another process bears the session meanwhile.
       const isOutdated = report.what === 'process.gone' && this.#standing.has(report.sessionId);
       if (!isOutdated) this.#report(report);
@@ -278,12 +278,12 @@ export class Witnesses {
     for (const [id, standing] of this.#standing) {
       const live = this.#deps.registry.peek(id);
       if (live === null || live.inFlight > 0) continue;
-      this.#tellProcesses(live);
+      this.#sendProcesses(live);
       const { state, since } = standing;
       const { snapshot } = live.head;
       if (state === null || shows(snapshot, state.state)) continue;
       const event = eventOfState(state, { at: this.#deps.clock.stamp(), since });
-      if (snapshot.can(event)) this.#tellState(live, event, {});
+      if (snapshot.can(event)) this.#sendState(live, event, {});
     }
   }
 
@@ -304,8 +304,8 @@ export class Witnesses {
   #failed(sessionId: string, error: Error, report: WatchReport | null): void {
     this.#deps.log.warn('watch.not_stored', { session_id: sessionId, what: report?.what, error });
     const isKept = report !== null && report.what !== 'process.seen';
-    if (isKept && this.#timer !== null && this.#untold.length < MAX_UNTOLD) {
-      this.#untold.push(report);
+    if (isKept && this.#timer !== null && this.#unsent.length < MAX_UNSENT) {
+      this.#unsent.push(report);
     }
   }
 

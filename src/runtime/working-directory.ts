@@ -44,7 +44,7 @@ const MAX_BRANCHES = 500;
 /** Reads the branch and sends it to the session when it differs; never throws. */
 export type LookUpBranch = (live: LiveSession) => void;
 
-/** A look-up that remembers what it read a moment ago: prompts come faster than branches change. */
+/** A lookup that remembers what it read a moment ago: prompts come faster than branches change. */
 export function createBranchLookUp(deps: {
   registry: Pick<Registry, 'enter'>;
   ledger: Pick<Ledger, 'send'>;
@@ -62,7 +62,7 @@ export function createBranchLookUp(deps: {
     return branch;
   }
 
-  async function look({ id, head }: LiveSession): Promise<void> {
+  async function refresh({ id, head }: LiveSession): Promise<void> {
     const { session } = head.snapshot.context;
     const branch = await branchOf(session.current_cwd ?? session.project_path);
     // Without a repository nothing is known to be different; what a report brought stays.
@@ -79,7 +79,7 @@ export function createBranchLookUp(deps: {
   }
 
   return (live) => {
-    look(live).catch((error: Error) =>
+    refresh(live).catch((error: Error) =>
       deps.log.warn('git.branch.failed', { session_id: live.id, error }),
     );
   };

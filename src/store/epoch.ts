@@ -32,7 +32,7 @@ export interface Epoch {
   readonly foreign: readonly string[];
   /** Counts a commit, and notes the count when the file outside is due; to be called inside its transaction. */
   count(): void;
-  /** Writes the file outside when it is due. Never throws: it is a witness, not a promise. */
+  /** Writes the file outside when it is due. Never throws: it is a second record, not a guarantee. */
   mark(): void;
   /** Notes in database and file that everything is done; nothing may be committed after it. */
   close(): void;
@@ -236,7 +236,7 @@ function adoptRow(database: Sqlite, id: string, now: string): void {
 /** Watches for writes of other connections, and undoes those to rows of sessions. */
 export interface ForeignWatch {
   /**
-   * Puts back what another program changed since the last call; costs one look at a counter when nothing was.
+   * Puts back what another program changed since the last call; costs one read of a counter when nothing was.
    * Messages that it added stay, and are shown after the next start.
    *
    * @returns ids of the sessions whose rows were put back

@@ -219,7 +219,7 @@ function usedBy({ session: { token_usage: usage } }: SessionContext): Used {
   };
 }
 
-/** What a turn has used: only what was told while it went on. */
+/** What a turn has used: only what was reported while it went on. */
 function spentBy(before: Used, after: Used): Attributes {
   const grown = (name: keyof Used): number => Math.max(0, after[name] - before[name]);
   const input = grown('input') + grown('cacheRead') + grown('cacheWrite');

@@ -1,5 +1,5 @@
 /**
- * Tells an OpenTelemetry collector what sessions do: a span for every turn, model call, tool, subagent, request and
+ * Sends an OpenTelemetry collector what sessions do: a span for every turn, model call, tool, subagent, request and
  * state, made of committed events. Nothing of the runtime waits for it, and what it cannot do changes nothing else.
  */
 import {
@@ -51,7 +51,7 @@ export class Traces {
     });
   }
 
-  /** Sends what is over, within two seconds; what still goes on is told by the next server. */
+  /** Sends what is over, within two seconds; what still goes on is sent by the next server. */
   async close(): Promise<void> {
     await this.#export.close();
   }
@@ -86,7 +86,7 @@ function openExport(
   { url, headers, serviceName }: OtlpConfig,
   { version, log }: { version: string; log: Logger },
 ): SpanExport {
-  const exporter = told(
+  const exporter = logged(
     new OTLPTraceExporter({ url, headers: { ...headers }, timeoutMillis: WITHIN_MS }),
     { url, log },
   );
@@ -126,7 +126,7 @@ function openExport(
 }
 
 /** Says once that the collector takes nothing, and once that it does again. */
-function told(exporter: SpanExporter, { url, log }: { url: string; log: Logger }): SpanExporter {
+function logged(exporter: SpanExporter, { url, log }: { url: string; log: Logger }): SpanExporter {
   let isFailing = false;
   // The address alone: a path or a query may hold a credential.
   const collector = new URL(url).origin;

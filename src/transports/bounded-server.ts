@@ -75,7 +75,7 @@ export async function stopServer(
   await stopped;
 }
 
-/** What a server tells of a socket on which HTTP may be spoken. */
+/** What a server reports of a socket that may carry HTTP. */
 function readyEvent(server: Server): 'connection' | 'secureConnection' {
   return isTls(server) ? 'secureConnection' : 'connection';
 }
@@ -96,7 +96,7 @@ export function trackSockets(server: Server, opened: (socket: Socket) => boolean
     });
   }
   server.on(readyEvent(server), (socket: Socket) => {
-    // Resets are daily bread; what they mean for a client, its own `close` tells.
+    // Resets are common; the socket's own `close` handles what they mean for a client.
     socket.on('error', () => {});
     if (!opened(socket)) return;
     sockets.add(socket);
@@ -147,7 +147,7 @@ const MAX_SOCKET_PATH_BYTES = 100;
  * has left at the path is replaced: the caller holds the lock of the directory, so no server listens there.
  * Closing the returned server removes the file.
  *
- * @param opened is told each connection before the HTTP server reads from it
+ * @param opened gets each connection before the HTTP server reads from it
  * @throws Error when the path is too long or holds anything but a socket; the system's error otherwise
  */
 export async function listenOnUnixSocket(
@@ -228,7 +228,7 @@ export function watchCertificate(deps: {
       known = stampOf(files);
       log.info('tls.reloaded', { path: files.cert });
     } catch (error) {
-      // Tried again at the next look: the other file may be on its way.
+      // Tried again at the next check: the other file may be on its way.
       log.warn('tls.not_reloaded', {}, errorFrom(error).message);
     }
   };

@@ -19,7 +19,7 @@ export function nextConnectionId(endpoint: 'ws' | 'sio' | 'http'): string {
   return `${endpoint}-${connections}`;
 }
 
-/** The `error` frame that tells one connection about a refusal. */
+/** The `error` frame that reports a refusal to one connection. */
 export function errorFrame(error: OrbitError): Frame {
   return frameOf(errorMessage(error));
 }
@@ -279,7 +279,7 @@ class SweptBacklog implements Backlog {
 }
 
 /*
- * What a client is told whose message is over the limit. On a WebSocket the frame cannot be skipped, so that
+ * What a client receives whose message is over the limit. On a WebSocket the frame cannot be skipped, so that
  * the connection ends; the error comes first, or a client would try the same again and again. A body of
  * socket.io's polling is read past and answered as taken: the connection goes on, and the error comes on it.
  */

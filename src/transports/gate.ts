@@ -1,6 +1,6 @@
 /**
  * The gate: one function for all transports, asked before any route and any upgrade. In this order: is this
- * Host ours, is this Origin ours, is this credential valid, may its bearer go through this door. What it lets
+ * Host ours, is this Origin ours, is this credential valid, may its bearer use this endpoint. What it lets
  * in carries a `Caller`; what it refuses has touched nothing.
  *
  * A request is local when the server is bound to loopback, the peer and the Host are loopback, no proxy has
@@ -13,8 +13,8 @@ import { HOOKS_ONLY, NO_RIGHTS, OWNER, refusalOf } from '../access.ts';
 import type { Config } from '../config.ts';
 import { OrbitError } from '../errors.ts';
 import {
-  DOOR_SCOPES,
-  type Door,
+  ENDPOINT_SCOPES,
+  type Endpoint,
   NAMESPACE_SCOPES,
   type NamespaceName,
 } from '../protocol/scopes.ts';
@@ -92,9 +92,9 @@ export interface Gate {
   /**
    * Judges a request. Never throws.
    *
-   * @param doorOf which door a path leads to; asked after Host is known to be ours
+   * @param endpointOf which endpoint a path leads to; asked after Host is known to be ours
    */
-  judge(request: GateRequest, doorOf: (path: string) => Door): Verdict;
+  judge(request: GateRequest, endpointOf: (path: string) => Endpoint): Verdict;
   /** The address of who asks: behind a trusted proxy that of its client, `unix` for our unix socket. */
   addressOf(request: GateRequest): string;
   /**
@@ -115,7 +115,7 @@ export interface Gate {
   wrongCode(from: Admission): Refusal;
 }
 
-/** Tells the two verdicts apart. */
+/** Distinguishes the two verdicts. */
 export function isRefusal(verdict: object): verdict is Refusal {
   return 'error' in verdict;
 }
@@ -164,7 +164,7 @@ class ServerGate implements Gate {
     this.#isOpen = config.token === null && config.allowInsecureNoAuth;
   }
 
-  judge(request: GateRequest, doorOf: (path: string) => Door): Verdict {
+  judge(request: GateRequest, endpointOf: (path: string) => Endpoint): Verdict {
     const { maxHeaderFields } = this.#deps;
     const headers = fieldsOf(request.rawHeaders);
     if (request.rawHeaders.length > maxHeaderFields * 2) {
@@ -178,7 +178,7 @@ class ServerGate implements Gate {
     const named = judgeHost({ headers, target, names, local, forwarded });
     if (named instanceof OrbitError) return refusal(named);
     const origin = judgeOrigin({ headers, names, named, local });
-    const isLink = isNavigation(request, headers) && doorOf(target.path) === 'page';
+    const isLink = isNavigation(request, headers) && endpointOf(target.path) === 'page';
     if (origin.error && !isLink) return refusal(origin.error);
 
     const address = this.#addressOf(request, forwarded);
@@ -190,24 +190,25 @@ class ServerGate implements Gate {
       const nothing = { corsOrigin, provenHook: null, forwarded };
       return { caller, target, isLocal, ...nothing, isPreflight: true };
     }
-    const door = doorOf(target.path);
-    const credential = credentialOf(headers, door === 'ws' ? target.query : null);
+    const endpoint = endpointOf(target.path);
+    const credential = credentialOf(headers, endpoint === 'ws' ? target.query : null);
     const admission = { target, isLocal, corsOrigin, forwarded, isPreflight: false };
     if (credential.kind === 'hook-proof') {
       const provenHook = this.#proves(credential.proof, headers);
       if (provenHook === null) return this.#wrongCredential(address, isLocal);
-      if (DOOR_SCOPES[door] !== 'hook') return onlyHooks();
+      if (ENDPOINT_SCOPES[endpoint] !== 'hook') return onlyHooks();
       const caller: Caller = { kind: 'token', address, rights: HOOKS_ONLY };
       return { ...admission, caller, provenHook };
     }
     // A plain program of the same user may hand in hooks, also where all else needs a token.
-    const mayHook = isLocal && DOOR_SCOPES[door] === 'hook' && !bringsToken(target, headers);
+    const mayHook =
+      isLocal && ENDPOINT_SCOPES[endpoint] === 'hook' && !bringsToken(target, headers);
     const caller =
       credential.kind === 'none'
         ? this.#withoutCredential(address, isLocal, mayHook)
         : this.#judgeCredential(credential, address, isLocal);
     if (isRefusal(caller)) return caller;
-    const refused = doorRefusal(caller, door);
+    const refused = endpointRefusal(caller, endpoint);
     return refused ?? { ...admission, caller, provenHook: null };
   }
 
@@ -307,8 +308,8 @@ class ServerGate implements Gate {
   }
 }
 
-function doorRefusal({ rights }: Caller, door: Door): Refusal | null {
-  const error = refusalOf(rights, DOOR_SCOPES[door], 'This path');
+function endpointRefusal({ rights }: Caller, endpoint: Endpoint): Refusal | null {
+  const error = refusalOf(rights, ENDPOINT_SCOPES[endpoint], 'This path');
   return error === null ? null : asRefusal(error);
 }
 

@@ -1,7 +1,7 @@
 /**
- * The socket.io namespace `/inspect` (protocol/inspect.ts): greets a page, answers its questions, tells
+ * The socket.io namespace `/inspect` (protocol/inspect.ts): greets a page, answers its questions, sends
  * it rows and the records of what it watches. It only looks, but for `send`: what each request needs stands in
- * protocol/scopes.ts. A page that does not keep up loses rows first, then its watches, and is told so; it never holds
+ * protocol/scopes.ts. A page that does not keep up loses rows first, then its watches, and receives `lag`; it never holds
  * anything up.
  */
 import type { Namespace, Socket } from 'socket.io';
@@ -25,7 +25,7 @@ import { backlogOf } from './socketio-connection.ts';
 /** Pages that have their greeting. */
 const ROWS_ROOM = 'rows';
 
-/** The namespace for those who look. */
+/** The namespace for viewers. */
 export type InspectNamespace = Namespace<InspectClientEvents, InspectServerEvents>;
 /** One page. */
 type PageSocket = Socket<InspectClientEvents, InspectServerEvents>;
@@ -52,7 +52,7 @@ export function openInspect(namespace: InspectNamespace, deps: InspectDeps): voi
     rows: (rows: Parameters<InspectServerEvents['rows']>[0]) => {
       namespace.to(ROWS_ROOM).volatile.emit('rows', rows);
     },
-    records: watchers.tell,
+    records: watchers.send,
   };
   let detach: (() => void) | null = null;
 
@@ -111,7 +111,7 @@ function createWatchers(inspection: Inspection, highBytes: number) {
       throw new OrbitError('too_many_subscriptions', { limit: MAX_WATCHES });
     }
     const answer = await inspection.watch(session, sinceSeq ?? null);
-    // No await up to here since the answer was complete: the next record is told, none is told twice.
+    // No await up to here since the answer was complete: the next record is sent, and none is sent twice.
     if (!socket.connected || watchers.get(session)?.has(socket)) inspection.unwatch(session);
     else watchers.set(session, (watchers.get(session) ?? new Set()).add(socket));
     return answer;
@@ -119,7 +119,7 @@ function createWatchers(inspection: Inspection, highBytes: number) {
 
   return {
     leave,
-    tell(...[session, records]: Parameters<InspectServerEvents['records']>): void {
+    send(...[session, records]: Parameters<InspectServerEvents['records']>): void {
       for (const socket of watchers.get(session) ?? []) {
         if (backlogOf(socket) > highBytes) socket.emit('lag', { sessions: leave(socket) });
         else socket.emit('records', session, records);
@@ -143,7 +143,7 @@ function sendFor(
   return async ({ session, event }) => {
     const caller = callerOf(socket);
     if (!scopesOf(caller).includes('control')) {
-      const reason = 'Sending events needs a token; this connection may only look';
+      const reason = 'Sending events needs a token; this connection may only read';
       throw new OrbitError('forbidden', { reason });
     }
     const sender = senderOf({ caller, id: `inspect-${socket.id}` });
@@ -174,7 +174,7 @@ export function scopesOf({ kind, rights }: Pick<Caller, 'kind' | 'rights'>): Ins
   return mayControl ? ['read', 'control'] : ['read'];
 }
 
-/** Answers the requests of one page; what is not in the protocol is not heard. */
+/** Answers the requests of one page; what is not in the protocol is ignored. */
 function listen(
   socket: PageSocket,
   deps: { questions: Questions; refuse: (name: Name) => OrbitError | null; log: Logger },

@@ -78,7 +78,7 @@ export function createStately(deps: StatelyDeps): StatelyEndpoint {
       if (consumers.size >= MAX_CONSUMERS) throw new OrbitError('server_busy');
       const session = query.get('session');
       const actors = await inspection.stately.actors(session, MAX_SESSIONS);
-      // No await from here on: a commit after the read is told to this consumer.
+      // No await from here on: a commit after the read is sent to this consumer.
       server.handleUpgrade(request, socket, head, (ws) => {
         try {
           consumers.add({ ws, session, rights }, actors);
@@ -99,7 +99,7 @@ export function createStately(deps: StatelyDeps): StatelyEndpoint {
   };
 }
 
-/** Those who listen, told of each commit; inspection is attached while there is one. */
+/** The consumers, which receive each commit; inspection is attached while there is one. */
 function createConsumers({ inspection, clock, log }: StatelyDeps) {
   const consumers = new Set<Consumer>();
   let detach: (() => void) | null = null;
@@ -110,7 +110,7 @@ function createConsumers({ inspection, clock, log }: StatelyDeps) {
     for (const consumer of consumers) {
       if (consumer.session !== null && consumer.session !== live.id) continue;
       messages ??= inspection.stately.moved(live, item);
-      tell(consumer, live.id, () => inspection.stately.actorOf(live), messages);
+      update(consumer, live.id, () => inspection.stately.actorOf(live), messages);
     }
   };
 
@@ -129,7 +129,7 @@ function createConsumers({ inspection, clock, log }: StatelyDeps) {
     add(who: Pick<Consumer, 'ws' | 'session' | 'rights'>, actors: Array<[string, string]>): void {
       const consumer: Consumer = { ...who, knows: new Set(), missedPings: 0 };
       const { ws } = who;
-      for (const [id, actor] of actors) tell(consumer, id, () => actor, []);
+      for (const [id, actor] of actors) update(consumer, id, () => actor, []);
       consumers.add(consumer);
       detach ??= inspection.attach({ committed });
       ws.on('pong', () => {
@@ -167,7 +167,7 @@ function createConsumers({ inspection, clock, log }: StatelyDeps) {
 }
 
 /** Brings a consumer up to date about a session, unless it is slow: then it skips this. */
-function tell(
+function update(
   { ws, knows, rights }: Consumer,
   session: string,
   actor: () => string,

@@ -126,8 +126,8 @@ export class WsConnection implements Connection, ReadyConnection {
     this.#queuedBytes = kept.reduce((sum, bytes) => sum + bytes.length, 0);
   }
 
-  /** Anything from the peer shows that it lives. */
-  heard(): void {
+  /** Anything from the peer shows that it is alive. */
+  received(): void {
     this.#missedPings = 0;
   }
 

@@ -19,7 +19,7 @@ import type { Backlog } from './connection.ts';
 import { createInbox, errorFrame, tooLargeText, webSocketWithErrors } from './connection.ts';
 import { createRoomIndex, createShared, createTicker, joined } from './fan-out.ts';
 import { type Admission, type Gate, isRefusal } from './gate.ts';
-import { doorOf, refusalBody } from './http/requests.ts';
+import { endpointOf, refusalBody } from './http/requests.ts';
 import type { TransportLimits } from './limits.ts';
 import { type Clock, createBucket, errorFrom, type Lazy } from './ports.ts';
 import type { SocketIoTransport } from './socketio.ts';
@@ -130,7 +130,7 @@ class RawWebSocketTransport implements WsTransport {
     this.#connections.add(connection);
     const unwatch = backlog.watch(connection);
     const inbox = listen(ws, connection, this.#deps);
-    ws.on('pong', () => connection.heard());
+    ws.on('pong', () => connection.received());
     // Without a listener, one invalid frame would end the process. `ws` closes with the right code.
     ws.on('error', (error) => {
       log.info('ws.connection.error', { connection_id: connection.id, reason: error.message });
@@ -193,7 +193,7 @@ function listen(
     hasRoom: () => ws.resume(),
   });
   ws.on('message', (data, isBinary) => {
-    connection.heard();
+    connection.received();
     const refusal = mayTake() ? null : new OrbitError('rate_limited', { limit: perSecond });
     if (isBinary) return;
     // `binaryType` is left at its default, which makes every message one Buffer.
@@ -225,7 +225,7 @@ export function createUpgrade(deps: {
   refused: (request: IncomingMessage, error: OrbitError) => void;
 }): (request: IncomingMessage, socket: Duplex, head: Buffer) => Promise<void> {
   return async (request, socket, head) => {
-    const verdict = deps.gate.judge(request, doorOf);
+    const verdict = deps.gate.judge(request, endpointOf);
     if (isRefusal(verdict)) {
       deps.refused(request, verdict.error);
       return refuseUpgrade(socket, verdict.error, verdict.headers);
@@ -236,12 +236,12 @@ export function createUpgrade(deps: {
     const { path, query } = verdict.target;
     request.url = query === '' ? path : `${path}?${query}`;
     deps.admitted(request, verdict);
-    const door = doorOf(path);
-    if (door === 'ws') return deps.ws.accept(request, socket, head, verdict.caller);
-    if (door === 'socket.io') {
+    const endpoint = endpointOf(path);
+    if (endpoint === 'ws') return deps.ws.accept(request, socket, head, verdict.caller);
+    if (endpoint === 'socket.io') {
       return (await deps.socketIo.get()).upgrade(request, socket, head, verdict);
     }
-    if (door === 'stately' && deps.stately) {
+    if (endpoint === 'stately' && deps.stately) {
       try {
         return await (await deps.stately.get()).accept(request, socket, head, verdict);
       } catch (error) {

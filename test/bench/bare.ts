@@ -1,5 +1,5 @@
 /**
- * The least that tells a chart and keeps what it says: floor.ts with one machine a session, the hook's
+ * The least that sends events to a chart and keeps its result: floor.ts with one machine a session, the hook's
  * translation, and the event's rows (key, messages, journal, session) in the real schema. One thread, no
  * gate, no checks, no repeated hooks, no ring, no list, no snapshots. What the server costs beyond this is
  * what may be saved; what this costs beyond the floor is the price of the statechart and its ledger.
@@ -135,7 +135,7 @@ function take(request: IncomingMessage, response: ServerResponse): void {
   });
 }
 
-/** What one tick brought is one commit and one write; told and acknowledged only afterwards. */
+/** What one tick brought is one commit and one write; sent and acknowledged only afterwards. */
 function commit(): void {
   const batch = waiting;
   waiting = [];
@@ -152,10 +152,10 @@ function commit(): void {
   for (const socket of subscribers.values()) socket.uncork();
 }
 
-const doors = new WebSocketServer({ noServer: true, perMessageDeflate: false });
+const webSockets = new WebSocketServer({ noServer: true, perMessageDeflate: false });
 const server = createServer(take);
 server.on('upgrade', (request, socket, head) => {
-  doors.handleUpgrade(request, socket, head, (client) => {
+  webSockets.handleUpgrade(request, socket, head, (client) => {
     subscribers.set(client, request.socket);
     client.once('close', () => subscribers.delete(client));
   });

@@ -1,6 +1,6 @@
 /**
- * Databases with many messages, written straight into the tables: through the front door a million of
- * them would take longer than everything that is measured on them.
+ * Databases with many messages, written straight into the tables: sending a million
+ * of them to the server would take longer than everything that is measured on them.
  */
 import { join } from 'node:path';
 import Database from 'better-sqlite3';

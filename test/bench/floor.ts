@@ -42,7 +42,7 @@ function take(request: IncomingMessage, response: ServerResponse): void {
   });
 }
 
-/** What one tick brought is one commit; told and acknowledged only afterwards. */
+/** What one tick brought is one commit; sent and acknowledged only afterwards. */
 function commit(): void {
   const hooks = waiting;
   waiting = [];
@@ -57,10 +57,10 @@ function commit(): void {
   for (const socket of sockets) socket.uncork();
 }
 
-const doors = new WebSocketServer({ noServer: true, perMessageDeflate: false });
+const webSockets = new WebSocketServer({ noServer: true, perMessageDeflate: false });
 const server = createServer(take);
 server.on('upgrade', (request, socket, head) => {
-  doors.handleUpgrade(request, socket, head, (client) => {
+  webSockets.handleUpgrade(request, socket, head, (client) => {
     subscribers.add(client);
     sockets.add(socket as Socket);
     client.once('close', () => {

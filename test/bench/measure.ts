@@ -1,6 +1,6 @@
 /**
  * What the groups measure with: CPU time and memory of another process, rounds in turns, medians. CPU
- * time is what ratios are made of: on a busy machine the wall clock tells about the neighbours.
+ * time is what ratios are made of: on a busy machine the wall clock depends on other programs.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 

@@ -88,7 +88,7 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
     const { dir } = server.paths;
     const mount = `mount --bind "${dir}" "${dir}" && mount -o remount,bind,ro "${dir}"`;
     const wrapper = ['unshare', '-m', '/bin/sh', '-c', `${mount} && exec "$0" "$@"`];
-    const told = await spawnServer(main, { wrapper, paths: server.paths }).then(
+    const received = await spawnServer(main, { wrapper, paths: server.paths }).then(
       async (second) => {
         await second.kill('SIGKILL');
         return 'it serves';
@@ -96,18 +96,18 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
       (error: Error) => error.message,
     );
     await server.start();
-    return /^ended with 78: /.test(told) ? [] : [`a read-only directory: ${told}`];
+    return /^ended with 78: /.test(received) ? [] : [`a read-only directory: ${received}`];
   },
 
   async 'a second start'({ server, main }) {
-    const told = await spawnServer(main, { paths: server.paths }).then(
+    const received = await spawnServer(main, { paths: server.paths }).then(
       async (second) => {
         await second.kill('SIGKILL');
         return 'it serves';
       },
       (error: Error) => error.message,
     );
-    return /^ended with 75: /.test(told) ? [] : [`a second start: ${told}`];
+    return /^ended with 75: /.test(received) ? [] : [`a second start: ${received}`];
   },
 
   async 'clock step'({ random, clock }) {
@@ -162,14 +162,14 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
 /** Waits until `/health` tells of no trouble any more; that is within 15 s. */
 async function untilHealthy({ url }: SpawnedServer, after: string): Promise<string[]> {
   const untilMs = performance.now() + 15_000;
-  let told = '';
+  let received = '';
   while (performance.now() < untilMs) {
-    told = await fetch(`${url}/health`).then(
+    received = await fetch(`${url}/health`).then(
       (answer) => answer.text(),
       (error: Error) => error.message,
     );
-    if (told.includes('"ok"') && !told.includes('degraded')) return [];
+    if (received.includes('"ok"') && !received.includes('degraded')) return [];
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
-  return [`not healthy 15 s after ${after}: ${told}`];
+  return [`not healthy 15 s after ${after}: ${received}`];
 }

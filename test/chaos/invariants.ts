@@ -28,8 +28,9 @@ export async function verdictOf({ server, crowd }: Stage): Promise<string[]> {
       session,
     );
     // The very first start only announces the session.
-    const told = Math.max(0, acknowledged.length - 1);
-    if (row?.count !== told) wrong.push(`${session}: ${row?.count} stored, ${told} acknowledged`);
+    const received = Math.max(0, acknowledged.length - 1);
+    if (row?.count !== received)
+      wrong.push(`${session}: ${row?.count} stored, ${received} acknowledged`);
   }
   for (const watcher of crowd.watchers) {
     await watcher.rest();

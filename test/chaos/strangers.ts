@@ -16,7 +16,7 @@ const CLOSED_WITHIN_MS = 1000;
 /** Nobody's. */
 export const WRONG_TOKEN = `od_abcdefghijkl_${'wrong'.repeat(9).slice(0, 43)}`;
 
-/** Garbage at every door, some hundred pieces. @returns what was not refused as it should be */
+/** Garbage at every endpoint, some hundred pieces. @returns what was not refused as it should be */
 export async function bringGarbage(
   { port, url }: SpawnedServer,
   random: Random,
@@ -35,7 +35,7 @@ export async function bringGarbage(
   return words.flat().filter((word) => word !== null);
 }
 
-/** A wrong token at each door: none lets anybody in. */
+/** A wrong token at each endpoint: none lets anybody in. */
 export async function comeWithWrongTokens({ url }: SpawnedServer): Promise<string[]> {
   const wrong: string[] = [];
   const headers = { Authorization: `Bearer ${WRONG_TOKEN}` };
@@ -75,11 +75,11 @@ export async function revokeInUse(server: SpawnedServer, random: Random): Promis
     openIo(`${server.url}/inspect`, token, 'websocket'),
   ]);
   const askedMs = performance.now();
-  const ends = sockets.map(({ door, closed }) =>
+  const ends = sockets.map(({ endpoint, closed }) =>
     within(closed, CLOSED_WITHIN_MS).then((isClosed) => {
       const tookMs = Math.round(performance.now() - askedMs);
       if (isClosed) revokedAfterMs.push(tookMs);
-      return isClosed ? [] : [`${door} of a revoked token is open after ${tookMs} ms`];
+      return isClosed ? [] : [`${endpoint} of a revoked token is open after ${tookMs} ms`];
     }),
   );
   await cli(server, 'tokens', 'revoke', name);
@@ -92,7 +92,7 @@ export async function revokeInUse(server: SpawnedServer, random: Random): Promis
 }
 
 interface OpenSocket {
-  door: string;
+  endpoint: string;
   closed: Promise<unknown>;
   end(): void;
 }
@@ -101,7 +101,7 @@ async function openWs(url: string, headers: Record<string, string>): Promise<Ope
   const socket = new WebSocket(url, { headers });
   const closed = new Promise((resolve) => socket.once('close', resolve));
   await once(socket, 'open');
-  return { door: '/ws', closed, end: () => socket.terminate() };
+  return { endpoint: '/ws', closed, end: () => socket.terminate() };
 }
 
 async function openIo(url: string, token: string, transport: string): Promise<OpenSocket> {
@@ -112,7 +112,7 @@ async function openIo(url: string, token: string, transport: string): Promise<Op
     socket.once('connect', resolve);
     socket.once('connect_error', reject);
   });
-  return { door: `${url} by ${transport}`, closed, end: () => void socket.disconnect() };
+  return { endpoint: `${url} by ${transport}`, closed, end: () => void socket.disconnect() };
 }
 
 async function within(promise: Promise<unknown>, ms: number): Promise<boolean> {

@@ -63,7 +63,7 @@ it('finds nothing wrong where all is well, and a hook arrives', async () => {
   expect(list).toMatchObject({ total: 0 });
 });
 
-it('names the door that a hook went through, not the address that it did not need', async () => {
+it('names the endpoint that a hook went through, not the address that it did not need', async () => {
   openDataDirectory(home.paths);
   await using server = await startTestServer({ paths: home.paths });
   await home.run('init', '--server-url', 'http://127.0.0.1:9');

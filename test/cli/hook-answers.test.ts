@@ -248,16 +248,16 @@ describe('a hook that waits over a port', () => {
   });
 
   it('asks nobody without a proof', async () => {
-    const heard: string[] = [];
+    const received: string[] = [];
     const ear = await stranger((request, response) => {
-      heard.push(request.url ?? '');
+      received.push(request.url ?? '');
       response.writeHead(204).end();
     });
     await installHookScript(home.paths, ear.url);
     writeFileSync(home.paths.hookSecret, 'no secret\n');
     expect(await hook(home.paths.hookScript).ended).toEqual({ code: 0, said: '' });
-    await until(() => heard.length > 0 && commandLinesIn(home.paths.dir).length === 0);
-    expect(heard).toEqual(['/api/hook']);
+    await until(() => received.length > 0 && commandLinesIn(home.paths.dir).length === 0);
+    expect(received).toEqual(['/api/hook']);
     ear.server.close();
   });
 });

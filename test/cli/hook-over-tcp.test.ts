@@ -158,7 +158,7 @@ it('opens no other endpoint with the proof, and none with the secret itself', as
     'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
   };
   const { headers } = proven({});
-  const doors = [
+  const endpoints = [
     ['GET', '/health', {}],
     ['GET', '/', {}],
     ['GET', '/api/sessions', {}],
@@ -169,7 +169,7 @@ it('opens no other endpoint with the proof, and none with the secret itself', as
     ['GET', '/socket.io/?EIO=4&transport=websocket', upgrade],
     ['GET', '/socket.io/?EIO=4&transport=polling', {}],
   ] as const;
-  for (const [method, path, more] of doors) {
+  for (const [method, path, more] of endpoints) {
     const status = await ask({ method, path, headers: { ...headers, ...more } }, '');
     expect([path, status]).toEqual([path, 403]);
     const bearer = { Authorization: `Bearer ${secret}`, ...more };

@@ -101,29 +101,29 @@ describe('the command line', () => {
   });
 
   it('prints what changes in the list, each change once, until nobody listens', async () => {
-    const heard: string[] = [];
+    const lines: string[] = [];
     const stdout = new Writable({
       write(chunk: Buffer, _encoding, done) {
-        heard.push(...chunk.toString().trimEnd().split('\n'));
+        lines.push(...chunk.toString().trimEnd().split('\n'));
         done();
       },
     });
     const argv = ['sessions', '--watch', '--json', '--url', server.url];
     const watching = runCli(argv, { env: home.env, stdout, stderr: stdout });
-    const told = () =>
-      heard
+    const words = () =>
+      lines
         .map((line) => JSON.parse(line))
         .filter(({ id }) => id === 'beta')
         .map(stateOf);
     await deliver(server.url, scriptOf('beta').prompt('Count the goats'));
-    await vi.waitFor(() => expect(told()).toEqual(['working']), WITHIN);
+    await vi.waitFor(() => expect(words()).toEqual(['working']), WITHIN);
     const about = { session_id: 'beta', cwd: '/home/dev/shop' };
     const asking = { hook_event_name: 'PermissionRequest', tool_name: 'Bash' };
     await deliver(server.url, { ...about, ...asking, tool_input: { command: 'ls' } });
-    await vi.waitFor(() => expect(told()).toEqual(['working', 'Run a command: ls']), WITHIN);
+    await vi.waitFor(() => expect(words()).toEqual(['working', 'Run a command: ls']), WITHIN);
     await deliver(server.url, { ...about, hook_event_name: 'SessionEnd', reason: 'other' });
     const all = ['working', 'Run a command: ls', 'ended'];
-    await vi.waitFor(() => expect(told()).toEqual(all), WITHIN);
+    await vi.waitFor(() => expect(words()).toEqual(all), WITHIN);
     stdout.destroy();
     expect(await watching).toBe(0);
   });

@@ -1,4 +1,4 @@
-/** Signals and crashes, told by an emitter instead of the process. */
+/** Signals and crashes, sent by an emitter instead of the process. */
 import { EventEmitter } from 'node:events';
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -97,7 +97,7 @@ it.each(['uncaughtException', 'unhandledRejection'])(
 );
 
 describe('systemd', () => {
-  /** Stands for systemd's tool: notes what it is told. */
+  /** Stands for systemd's tool: notes what it gets. */
   function fakeNotify() {
     const dir = mkdtempSync(join(tmpdir(), 'orbit-notify-'));
     onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
@@ -107,12 +107,13 @@ describe('systemd', () => {
       `#!/bin/sh\necho "$NOTIFY_SOCKET $*" >> '${calls}'\n`,
     );
     chmodSync(join(dir, 'systemd-notify'), 0o755);
-    const told = () => (existsSync(calls) ? readFileSync(calls, 'utf8').trim().split('\n') : []);
-    return { path: `${dir}:/bin:/usr/bin`, told };
+    const received = () =>
+      existsSync(calls) ? readFileSync(calls, 'utf8').trim().split('\n') : [];
+    return { path: `${dir}:/bin:/usr/bin`, received };
   }
 
   it('is notified that we serve, that we work as long as we do, and that we stop', async () => {
-    const { path, told } = fakeNotify();
+    const { path, received } = fakeNotify();
     const env: Record<string, string | undefined> = {
       ...{ PATH: path, NOTIFY_SOCKET: '/run/n', WATCHDOG_USEC: '150000' },
       WATCHDOG_PID: String(process.pid),
@@ -125,23 +126,23 @@ describe('systemd', () => {
     supervisor.ready('Serving', () =>
       works ? Promise.resolve() : Promise.reject(new Error('no')),
     );
-    await vi.waitFor(() => expect(told()).toContain('/run/n WATCHDOG=1'));
-    expect(told()[0]).toBe('/run/n --ready --status=Serving');
+    await vi.waitFor(() => expect(received()).toContain('/run/n WATCHDOG=1'));
+    expect(received()[0]).toBe('/run/n --ready --status=Serving');
     works = false;
     await vi.waitFor(() => expect(warnings).toContain('orbitdock-server: not working: no'));
-    const before = told().length;
+    const before = received().length;
     const said = warnings.length;
     await vi.waitFor(() => expect(warnings.length).toBeGreaterThan(said + 1));
-    expect(told().length).toBeLessThanOrEqual(before + 1);
+    expect(received().length).toBeLessThanOrEqual(before + 1);
     supervisor.stopping();
-    await vi.waitFor(() => expect(told().at(-1)).toBe('/run/n STOPPING=1'));
+    await vi.waitFor(() => expect(received().at(-1)).toBe('/run/n STOPPING=1'));
   });
 
   it('is notified of nothing where it did not start us', async () => {
-    const { path, told } = fakeNotify();
+    const { path, received } = fakeNotify();
     const supervisor = superviseBy({ PATH: path }, () => {});
     supervisor.ready('Serving', () => Promise.resolve());
     supervisor.stopping();
-    expect(told()).toEqual([]);
+    expect(received()).toEqual([]);
   });
 });

@@ -34,7 +34,7 @@ const says = (content: string) => (view: SessionView) =>
   view.messages.some((message) => message.content === content);
 
 /** What a newcomer is told must be what the client has. */
-async function expectTruth(view: SessionView | null): Promise<void> {
+async function expectServerState(view: SessionView | null): Promise<void> {
   await using newcomer = await wsClient(server.url);
   const snapshot = await snapshotOf(newcomer, id);
   expect(canonicalSession(view ?? {})).toEqual(canonicalSession(snapshot));
@@ -123,7 +123,7 @@ describe('watching', () => {
     for (const step of steps) {
       await deliver(server.url, step);
       await client.rest();
-      await expectTruth(client.session(id));
+      await expectServerState(client.session(id));
       const { work_status } = client.session(id) ?? {};
       expect(client.list.get(id)?.work_status).toBe(work_status);
     }
@@ -176,7 +176,7 @@ describe('a line that breaks', () => {
     await deliver(server.url, script.prompt('And on'));
     await client.until(id, says('And on'));
     await client.rest();
-    await expectTruth(client.session(id));
+    await expectServerState(client.session(id));
     const since = client.frames.items.slice(from);
     expect(since.map(({ type }) => type)).not.toContain('session_snapshot');
     const revisions = since.flatMap((frame) => frame.revision ?? []);
@@ -214,7 +214,7 @@ describe('a line that breaks', () => {
     await deliver(server.url, script.prompt('Heard'));
     await client.until(id, (view) => says('Unheard')(view) && says('Heard')(view));
     await client.rest();
-    await expectTruth(client.session(id));
+    await expectServerState(client.session(id));
   });
 
   it('notices that nobody is there any more, and finds another way', async () => {
@@ -264,11 +264,13 @@ describe('when to come back', () => {
   });
 
   it('does after a restart as the server says', () => {
-    const told = { code: 1012, reason: 'restarting, come back within 6000 ms' };
-    expect([0, 0.5, 1].map((random) => pauseBefore(0, told, random))).toEqual([1000, 4000, 7000]);
+    const received = { code: 1012, reason: 'restarting, come back within 6000 ms' };
+    expect([0, 0.5, 1].map((random) => pauseBefore(0, received, random))).toEqual([
+      1000, 4000, 7000,
+    ]);
     expect(pauseBefore(0, { code: 1012, reason: 'within 500 ms' }, 1)).toBe(750);
     expect(pauseBefore(0, { code: 1012, reason: '' }, 1)).toBe(5833);
-    expect(pauseBefore(1, told, 1)).toBe(2000);
+    expect(pauseBefore(1, received, 1)).toBe(2000);
   });
 });
 

@@ -138,18 +138,18 @@ describe('folding a session', () => {
       ...message(id),
       timestamp: `2026-01-01T00:00:0${second}.000Z`,
     });
-    const told = (revision: number, one: Message, after?: string | null): ServerFrame => ({
+    const received = (revision: number, one: Message, after?: string | null): ServerFrame => ({
       ...{ type: 'message_appended', session_id, message: one, revision },
       ...(after !== undefined && { after }),
     });
     const { revision } = state;
     const view = folding(
       state,
-      told(revision + 1, at('b', 2)),
-      told(revision + 2, at('d', 4)),
-      told(revision + 3, at('c', 3), 'b'),
-      told(revision + 4, at('a', 1), null),
-      told(revision + 5, at('e', 3), 'not here'),
+      received(revision + 1, at('b', 2)),
+      received(revision + 2, at('d', 4)),
+      received(revision + 3, at('c', 3), 'b'),
+      received(revision + 4, at('a', 1), null),
+      received(revision + 5, at('e', 3), 'not here'),
     );
     expect(view.messages.map(({ id }) => id)).toEqual(['a', 'b', 'c', 'e', 'd']);
     expect(view.message_count).toBe(5);

@@ -52,7 +52,7 @@ describe('an app-server that is killed', () => {
       (frame) => frame.type === 'message_appended' && frame.message.message_type === 'tool',
     );
     const shown = streaming
-      .heard('message_updated')
+      .received('message_updated')
       .map(({ changes }) => changes.content ?? '')
       .reduce((longest, text) => (text.length > longest.length ? text : longest));
 

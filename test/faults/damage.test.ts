@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { heard } from '../support/asking.ts';
+import { received } from '../support/asking.ts';
 import { wsClient } from '../support/clients.ts';
 import { deliver, postHook, scriptOf } from '../support/hooks.ts';
 import { barrier } from '../support/observer.ts';
@@ -62,7 +62,7 @@ it('a start with any one page damaged is refused with the remedy, or serves what
     client.send({ type: 'subscribe_list' });
     for (const session_id of IDS) client.send({ type: 'subscribe_session', session_id });
     await barrier(client);
-    const codes = heard(client, 'error').map(({ code }) => code);
+    const codes = received(client, 'error').map(({ code }) => code);
     const odd = codes.filter((code) => code !== 'database_damaged' && code !== 'parse_error');
     expect(odd, said).toEqual([]);
     const { status } = await postHook(server.url, scriptOf('kept-3').prompt('more'));

@@ -52,12 +52,12 @@ afterAll(() => program[Symbol.dispose]());
 /** What a client sees of a session at its end; what only a hook knows is left out where hooks are lost. */
 function seenOf(server: SpawnedServer, id: string, isWhole: boolean) {
   const { messages, session } = conversationOf(server.paths, id, { durations: false });
-  const told = messages.map((row) =>
+  const received = messages.map((row) =>
     isWhole ? row : { id: row.id, type: row.type, hasOutput: row.tool_output !== null },
   );
   const [counted] = session as { output_tokens: number; message_count: number }[];
   return {
-    messages: told.toSorted((one, other) => (one.id < other.id ? -1 : 1)),
+    messages: received.toSorted((one, other) => (one.id < other.id ? -1 : 1)),
     ...{ tokens: counted?.output_tokens, count: counted?.message_count },
   };
 }

@@ -149,16 +149,18 @@ async function differences(client: TypedClient, url: string): Promise<string[]> 
   const wrong: string[] = [];
   await using newcomer = await wsClient(url);
   for (const id of [...client.list.keys()].slice(0, 50)) {
-    const told = canonicalSession(await snapshotOf(newcomer, id));
+    const received = canonicalSession(await snapshotOf(newcomer, id));
     await client.rest();
     const view = client.session(id);
     if (!view) continue;
-    const messages = told.messages as unknown[];
+    const messages = received.messages as unknown[];
     const newest = messages.length > 0 ? view.messages.slice(-messages.length) : [];
     const mine = canonicalSession({ ...view, messages: newest });
-    for (const field of new Set([...Object.keys(told), ...Object.keys(mine)])) {
-      if (isDeepStrictEqual(mine[field], told[field])) continue;
-      const [left, right] = [mine[field], told[field]].map((value) => JSON.stringify(value) ?? '');
+    for (const field of new Set([...Object.keys(received), ...Object.keys(mine)])) {
+      if (isDeepStrictEqual(mine[field], received[field])) continue;
+      const [left, right] = [mine[field], received[field]].map(
+        (value) => JSON.stringify(value) ?? '',
+      );
       wrong.push(`${id}.${field}: ${left?.slice(-300)} is ${right?.slice(-300)}`);
     }
   }

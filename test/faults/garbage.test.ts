@@ -24,7 +24,7 @@ import { VIOLATIONS, violate } from './garbage/frames.ts';
 import { INSPECTABLE, type MemoryProbe, probeMemory } from './garbage/memory.ts';
 import { misask, WRONG_REQUESTS } from './garbage/requests.ts';
 
-/** Messages by door; together 100,000. */
+/** Messages by endpoint; together 100,000. */
 const ROUNDS = 20;
 const PER_ROUND = { wsConnections: 20, socketIoConnections: 5, posts: 1050, single: 200 };
 const BYSTANDERS = 10;

@@ -93,7 +93,7 @@ it('comes back to a snapshot that fits, holds the newest and reports what is mis
     true,
   );
   expect([...turnDiffs.keys()].at(-1)).toBe('turn-5');
-  const snapshot = await told();
+  const snapshot = await received();
   expect(snapshot.message_count).toBeGreaterThan(MESSAGES);
   expect(snapshot.messages.length).toBeGreaterThan(50);
   expect(snapshot.truncated).toBe(true);
@@ -112,7 +112,7 @@ it('shows the typed client the same', async () => {
   expect(view.truncated).toBe(true);
 });
 
-async function told(): Promise<SessionState> {
+async function received(): Promise<SessionState> {
   await using newcomer = await wsClient(server.url);
   return await snapshotOf(newcomer, ID);
 }

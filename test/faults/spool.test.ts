@@ -135,8 +135,8 @@ it('takes every good file once and in order and sets every bad one aside, over t
   await server.start();
   await vi.waitFor(() => expect(waitingIn(server.paths)).toEqual([]), { timeout: 60_000 });
 
-  for (const [session, told] of good) {
-    expect(orderOf(server.paths, session, told), words).toEqual([]);
+  for (const [session, received] of good) {
+    expect(orderOf(server.paths, session, received), words).toEqual([]);
     expect(gapsOf(server.paths, session), words).toEqual([]);
   }
   const set = readdirSync(server.paths.quarantine);

@@ -60,13 +60,13 @@ async function serve(...words: string[]): Promise<{ child: ChildProcess; url: st
   onTestFinished(() => void child.kill('SIGKILL'));
   let said = '';
   const url = await new Promise<string>((resolve, reject) => {
-    const hear = (chunk: Buffer) => {
+    const receive = (chunk: Buffer) => {
       said += chunk;
       const found = /http:\/\/127\.0\.0\.1:\d+/.exec(said);
       if (found) resolve(found[0]);
     };
-    child.stdout.on('data', hear);
-    child.stderr.on('data', hear);
+    child.stdout.on('data', receive);
+    child.stderr.on('data', receive);
     child.once('exit', (code) => reject(new Error(`ended with ${code}: ${said}`)));
   });
   return { child, url };

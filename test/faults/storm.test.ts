@@ -54,14 +54,14 @@ it(`brings ${CLIENTS} clients back within ${CONVERGED_WITHIN_MS} ms, none missin
     });
     const watched = [ids[at % SESSIONS], ids[(at * 7 + 3) % SESSIONS]] as [string, string];
     for (const id of watched) client.watch(id);
-    return { client, watched, connectedAt: 0, heard: 0 };
+    return { client, watched, connectedAt: 0, received: 0 };
   });
   try {
     for (const { client, watched } of clients) {
       for (const id of watched) await client.until(id, () => true);
     }
     for (const each of clients) {
-      each.heard = each.client.frames.items.length;
+      each.received = each.client.frames.items.length;
       each.client.on('link', ({ kind }) => {
         if (kind === 'online') each.connectedAt = performance.now();
       });
@@ -89,15 +89,15 @@ it(`brings ${CLIENTS} clients back within ${CONVERGED_WITHIN_MS} ms, none missin
     const convergedMs = Math.round(performance.now() - upAt);
 
     const wrong: string[] = [];
-    for (const [at, { client, watched, heard }] of clients.entries()) {
+    for (const [at, { client, watched, received }] of clients.entries()) {
       for (const id of watched) {
         const view = JSON.stringify(canonicalSession(client.session(id) ?? {}));
         if (view !== JSON.stringify(snapshots.get(id))) wrong.push(`client ${at}: ${id} differs`);
-        const revisions = revisionsOf(client, id, heard);
+        const revisions = revisionsOf(client, id, received);
         const isAscending = revisions.every((r, i) => i === 0 || r >= (revisions[i - 1] ?? 0));
         if (!isAscending) wrong.push(`client ${at}: ${id} heard ${revisions.join(' ')}`);
       }
-      const types = client.frames.items.slice(heard).map(({ type }) => type);
+      const types = client.frames.items.slice(received).map(({ type }) => type);
       if (types.includes('session_snapshot')) wrong.push(`client ${at} needed a snapshot`);
       const refused = client.frames.items.filter(({ type }) => type === 'error');
       wrong.push(...refused.map((frame) => `client ${at}: ${JSON.stringify(frame)}`));

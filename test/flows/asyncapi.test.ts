@@ -52,7 +52,7 @@ it('names all messages, by who says them', () => {
   const named = (id: string) =>
     document.operations[id]?.messages.map(({ $ref }) => $ref.split('/').at(-1)).sort();
   expect(document.operations).toMatchObject({
-    ...{ take: { action: 'receive' }, tell: { action: 'send' } },
+    ...{ take: { action: 'receive' }, send: { action: 'send' } },
   });
   expect(named('take')).toEqual([...CLIENT_TYPES].sort());
   expect(named('tell')).toEqual([...SERVER_TYPES].sort());
@@ -60,8 +60,8 @@ it('names all messages, by who says them', () => {
 
 it('fits the examples of all messages, and none that lacks what it needs', () => {
   const sent = Object.entries(CLIENT_MESSAGES).map(([type, rest]) => ({ type, ...rest }));
-  const told = Object.values(SERVER_MESSAGES) as unknown as { type: string }[];
-  expect([...sent, ...told].flatMap((one) => faultOf(one) ?? [])).toEqual([]);
+  const received = Object.values(SERVER_MESSAGES) as unknown as { type: string }[];
+  expect([...sent, ...received].flatMap((one) => faultOf(one) ?? [])).toEqual([]);
   expect(faultOf({ type: 'subscribe_session' })).toContain('session_id');
 });
 
@@ -76,6 +76,6 @@ it('fits what a server says', async () => {
     ...{ tool_name: 'Bash', tool_input: { command: 'ls' } },
   });
   await client.waitFor(({ type }) => type === 'approval_requested');
-  const heard = [...client.messages] as { type: string }[];
-  expect(heard.flatMap((one) => faultOf(one) ?? [])).toEqual([]);
+  const received = [...client.messages] as { type: string }[];
+  expect(received.flatMap((one) => faultOf(one) ?? [])).toEqual([]);
 });

@@ -38,7 +38,7 @@ async function shows(id: string, expected: object, withinMs = 15_000): Promise<v
 }
 
 /** Every status that subscribers of the session were told, in order. */
-function told(id: string): string[] {
+function statuses(id: string): string[] {
   return observer.factsOf(id).flatMap((fact) => {
     if (fact.type !== 'session_delta') return [];
     const { status, work_status } = fact.changes;
@@ -47,7 +47,7 @@ function told(id: string): string[] {
 }
 
 /** Waits until this file's words are in the journal of the session, taken or not. */
-async function heard(id: string, event: string): Promise<{ origin: string; witness: string }> {
+async function journalled(id: string, event: string): Promise<{ origin: string; witness: string }> {
   return await vi.waitFor(() => {
     const rows = rowsOf<{ origin: string; witness: string; type: string }>(
       server.paths,
@@ -78,7 +78,7 @@ describe('a permission dialog in the terminal', () => {
     const terminal = await asking('escaped');
     terminal.says('idle');
     await shows('escaped', { work_status: 'waiting', has_pending_approval: false });
-    expect(await heard('escaped', 'witness.idle')).toEqual({
+    expect(await journalled('escaped', 'witness.idle')).toEqual({
       type: 'witness.idle',
       origin: 'watch',
       witness: 'registry',
@@ -93,9 +93,9 @@ describe('a permission dialog in the terminal', () => {
     const { toolEnds, stop } = scriptOf('allowed');
     for (const hook of [toolEnds('t1'), stop()]) await deliver(server.url, hook);
     terminal.says('idle');
-    await heard('allowed', 'witness.idle');
+    await journalled('allowed', 'witness.idle');
     await observer.settle();
-    expect(told('allowed')).toEqual(['working', 'waiting']);
+    expect(statuses('allowed')).toEqual(['working', 'waiting']);
   });
 
   it('waits for its person however long nothing is said', async () => {
@@ -124,7 +124,7 @@ describe('a process that is gone', () => {
     const terminal = await terminals.open('killed');
     await deliver(server.url, scriptOf('killed').prompt('Go'));
     terminal.says('busy');
-    await heard('killed', 'witness.busy');
+    await journalled('killed', 'witness.busy');
     await terminal.kill();
     await shows('killed', { status: 'ended', work_status: 'ended' });
     expect(endOf('killed')).toEqual({
@@ -157,7 +157,7 @@ describe('a process that is gone', () => {
     await shows('twice', { status: 'active', work_status: 'waiting' });
     await other.kill();
     await shows('twice', { status: 'ended' });
-    expect(told('twice').filter((status) => status === 'ended')).toHaveLength(1);
+    expect(statuses('twice').filter((status) => status === 'ended')).toHaveLength(1);
   });
 
   it.each([
@@ -176,7 +176,7 @@ describe('a process that is gone', () => {
       await one.leave();
       await vi.waitFor(() => expect(JSON.parse(endOf(id).agent_processes ?? '[]')).toHaveLength(1));
       await observer.settle();
-      expect(told(id)).not.toContain('ended');
+      expect(statuses(id)).not.toContain('ended');
       await shows(id, { status: 'active' });
     },
   );
@@ -234,7 +234,7 @@ describe('a process of which only hooks know', () => {
       expect(JSON.parse(endOf('named-pair').agent_processes ?? '[]')).toHaveLength(1),
     );
     await observer.settle();
-    expect(told('named-pair')).not.toContain('ended');
+    expect(statuses('named-pair')).not.toContain('ended');
     await one.kill();
     await shows('named-pair', { status: 'ended' });
   });
@@ -348,7 +348,7 @@ describe('a session that no hook has shown', () => {
       { key: hookKey(terminal.pid) },
     );
     terminal.says('busy');
-    await heard('cleared', 'witness.busy');
+    await journalled('cleared', 'witness.busy');
     terminal.says('idle');
     await shows('cleared', { work_status: 'waiting' });
     terminal.bears('cleared-anew');
@@ -412,7 +412,7 @@ describe('an old word of the registry', () => {
     const interrupted = `${terminal.stamp + 300}000000-1-${terminal.pid}`;
     await vi.waitFor(() => expect(Date.now()).toBeGreaterThan(terminal.stamp + 300));
     await deliver(server.url, toolEnds('t1'), { key: interrupted });
-    await heard(id, 'tool.finished');
+    await journalled(id, 'tool.finished');
     await shows(id, { work_status: 'waiting' });
     expect(foldJournal(server.paths, id)).toEqual([]);
   });
@@ -423,7 +423,7 @@ describe('an old word of the registry', () => {
     const { prompt, stop } = scriptOf(id);
     await deliver(server.url, prompt('Go'));
     terminal.says('busy');
-    await heard(id, 'witness.busy');
+    await journalled(id, 'witness.busy');
     await shows(id, { work_status: 'working' });
     const { stamp } = terminal;
     await deliver(server.url, stop());
@@ -435,7 +435,7 @@ describe('an old word of the registry', () => {
       await shows(`${id}-${updatedAt}`, { status: 'active' });
     }
     await observer.settle();
-    expect(told(id)).toEqual(['waiting']);
+    expect(statuses(id)).toEqual(['waiting']);
   });
 });
 

@@ -15,7 +15,7 @@ const NOBODY: CodexAccountStatus = {
   login_in_progress: false,
 };
 
-/** A server over a Codex home of its own, somebody who asks, and somebody else at the other door. */
+/** A server over a Codex home of its own, a client that asks, and a second one at the other endpoint. */
 interface Stage {
   api: FakeResponsesApi;
   signIn: FakeSignIn;
@@ -83,7 +83,7 @@ function ask<Type extends Received['type']>(
 
 const readStatus = async () => (await ask('codex_account_read', {}, 'codex_account_status')).status;
 
-function heard(client: TestClient): Received['type'][] {
+function received(client: TestClient): Received['type'][] {
   return client.messages.map(({ type }) => type).filter((type) => type.startsWith('codex_'));
 }
 
@@ -116,7 +116,7 @@ describe('the account', () => {
     await stage.watcher.waitFor(
       (message) => message.type === 'codex_account_status' && !message.status.login_in_progress,
     );
-    expect(heard(stage.watcher)).toEqual([
+    expect(received(stage.watcher)).toEqual([
       'codex_account_status',
       'codex_login_chatgpt_completed',
       'codex_account_updated',
@@ -162,7 +162,7 @@ describe('a login', () => {
     expect((await cancel(login_id)).status).toBe('not_found');
     expect(await readStatus()).toEqual(NOBODY);
     // Who cancelled knows; nobody is told that it failed.
-    expect(heard(stage.watcher)).not.toContain('codex_login_chatgpt_completed');
+    expect(received(stage.watcher)).not.toContain('codex_login_chatgpt_completed');
   });
 
   it('that is replaced is over for everybody, and the new one goes on', async () => {

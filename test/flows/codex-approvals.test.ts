@@ -69,10 +69,10 @@ describe.each([
       ]);
     }
     // It is told of by itself, too, to those who are subscribed.
-    const [told] = asking
-      .heard('approvals_list')
+    const [received] = asking
+      .received('approvals_list')
       .flatMap(({ approvals }) => approvals.flatMap(({ decided_by }) => decided_by ?? []));
-    expect(told?.connection).toMatch(connection);
+    expect(received?.connection).toMatch(connection);
   });
 });
 
@@ -89,7 +89,7 @@ describe.each(Object.entries(MODELS))('a %s model', (_, model) => {
     await asking.say(`!esc touch ${path}`);
     await asking.idle();
     expect(existsSync(path)).toBe(true);
-    expect(asking.heard('approval_requested')).toHaveLength(1);
+    expect(asking.received('approval_requested')).toHaveLength(1);
   });
 
   it('writes a rule for what is approved always', async () => {

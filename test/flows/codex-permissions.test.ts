@@ -31,7 +31,7 @@ it('shows what is asked for, and the granted folder can be written', async () =>
   await session.settle(request.id, { decision: 'approved' });
   await session.idle();
   expect(existsSync(made)).toBe(true);
-  expect(session.heard('approval_requested')).toHaveLength(1);
+  expect(session.received('approval_requested')).toHaveLength(1);
 });
 
 it('leaves the folder closed when it is denied, and the turn goes on', async () => {

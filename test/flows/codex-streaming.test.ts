@@ -39,7 +39,7 @@ it('keeps one message of 2,000 deltas, not 2,000, and its frames do not grow wit
   const longest = Math.max(...pieces.map((piece) => piece.text.length));
   expect(longest).toBeLessThan((answer?.content.length ?? 0) / 5);
   const wholes = session
-    .heard('message_updated')
+    .received('message_updated')
     .reduce((sum, { changes }) => sum + (changes.content?.length ?? 0), 0);
   expect(wholes).toBeLessThan(34 * (answer?.content.length ?? 0));
 });

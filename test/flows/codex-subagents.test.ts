@@ -93,7 +93,7 @@ describe('a subagent of a terminal', { timeout: 60_000 }, () => {
 });
 
 it('a subagent of a run that only its rollout reports is shown like any other', async () => {
-  await using run = codexExec(dock.home, `run\n${spawn('!say told')}\n${WAIT}`);
+  await using run = codexExec(dock.home, `run\n${spawn('!say received')}\n${WAIT}`);
   expect(await run.over).toBe(0);
   const row = () =>
     rowsOf<{ id: string; status: string }>(

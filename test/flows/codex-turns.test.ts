@@ -78,7 +78,7 @@ describe.each(Object.entries(MODELS))('a session with a %s model', (_, model) =>
     const deltas = await dock.client();
     deltas.send({ type: 'subscribe_session', session_id: session.id, deltas: true });
     await deltas.waitFor(({ type }) => type === 'session_snapshot');
-    // The other door knows both forms too.
+    // The other endpoint knows both forms too.
     await using socket = await ioClient(dock.server.url);
     socket.send({ type: 'subscribe_session', session_id: session.id, deltas: true });
     await socket.waitFor(({ type }) => type === 'session_snapshot');
@@ -106,7 +106,7 @@ describe.each(Object.entries(MODELS))('a session with a %s model', (_, model) =>
     expect(answer.content.startsWith(text)).toBe(true);
     expect(whole.messages.some(({ type }) => type === 'message_delta')).toBe(false);
     const wholes = session
-      .heard('message_updated')
+      .received('message_updated')
       .filter(({ message_id }) => message_id === answer.id);
     expect(wholes.length).toBeGreaterThan(2);
     for (const { changes } of wholes) expect(answer.content).toContain(changes.content);
@@ -362,7 +362,7 @@ describe.each(Object.entries(MODELS))('a session with a %s model', (_, model) =>
       message: expect.stringContaining('resume_session'),
     });
     // Once in its room and once in the list's.
-    const ended = session.heard('session_ended');
+    const ended = session.received('session_ended');
     expect(ended.filter(({ revision }) => revision !== undefined)).toHaveLength(1);
     expect(ended).toHaveLength(2);
     expect(ended[0]?.reason).toBe('user_requested');

@@ -27,36 +27,36 @@ const FINE_WITHOUT = new Set<Tag>([
 /** What may be said of a session nobody has. */
 const UNKNOWN_SESSION = ['not_found', 'session_not_found'];
 
-interface Door {
+interface Endpoint {
   server: SpawnedServer;
   client: TestClient;
 }
 
-/** What an answer comes down to: two doors must agree in it. */
+/** What an answer comes down to: two endpoints must agree in it. */
 interface Answer {
   types: string[];
   code: string | null;
 }
 
 const CONNECT = { '/ws': wsClient, 'socket.io': ioClient };
-type DoorName = keyof typeof CONNECT;
-const DOORS = Object.keys(CONNECT) as DoorName[];
+type EndpointName = keyof typeof CONNECT;
+const ENDPOINTS = Object.keys(CONNECT) as EndpointName[];
 
 let program: Build;
-const doors = {} as Record<DoorName, Door>;
-const answers: Record<DoorName, Record<string, Answer>> = { '/ws': {}, 'socket.io': {} };
+const endpoints = {} as Record<EndpointName, Endpoint>;
+const answers: Record<EndpointName, Record<string, Answer>> = { '/ws': {}, 'socket.io': {} };
 let asked = 0;
 
 beforeAll(async () => {
   program = await build();
-  for (const door of DOORS) {
-    // Each door has a runtime of its own, so that the same questions find the same state.
+  for (const endpoint of ENDPOINTS) {
+    // Each endpoint has a runtime of its own, so that the same questions find the same state.
     const server = await spawnServer(program.main);
-    doors[door] = { server, client: await CONNECT[door](server.url) };
+    endpoints[endpoint] = { server, client: await CONNECT[endpoint](server.url) };
   }
 }, 60_000);
 afterAll(async () => {
-  for (const { server, client } of Object.values(doors)) {
+  for (const { server, client } of Object.values(endpoints)) {
     await client.close();
     await server[Symbol.asyncDispose]();
   }
@@ -64,9 +64,9 @@ afterAll(async () => {
 });
 
 /** A session of its own for each message, so that none meets what another did. */
-async function sessionFor(door: DoorName, tag: Tag): Promise<string> {
+async function sessionFor(endpoint: EndpointName, tag: Tag): Promise<string> {
   const id = `conformance-${tag}`;
-  await deliver(doors[door].server.url, scriptOf(id).prompt('Go'));
+  await deliver(endpoints[endpoint].server.url, scriptOf(id).prompt('Go'));
   return id;
 }
 
@@ -77,8 +77,12 @@ function about(tag: Tag, sessionId: string): Record<string, unknown> {
 }
 
 /** Asks, and returns what came with the question's id up to the answer that ends it. */
-async function ask(door: DoorName, tag: Tag, body: Record<string, unknown>): Promise<Received[]> {
-  const { client } = doors[door];
+async function ask(
+  endpoint: EndpointName,
+  tag: Tag,
+  body: Record<string, unknown>,
+): Promise<Received[]> {
+  const { client } = endpoints[endpoint];
   asked++;
   const request_id = NAMES_REQUEST.has(tag) ? body.request_id : `asked-${asked}`;
   const from = client.messages.length;
@@ -123,11 +127,11 @@ function misshapen(tag: Tag): Record<string, unknown> {
   return { ...body, [field ?? 'request_id']: [{ wrong: true }] };
 }
 
-describe.each(DOORS)('over %s', (door) => {
+describe.each(ENDPOINTS)('over %s', (endpoint) => {
   it.each(TAGS)('%s is answered with its request_id', async (tag) => {
-    const sessionId = await sessionFor(door, tag);
-    const frames = await ask(door, tag, about(tag, sessionId));
-    answers[door][tag] = summed(frames);
+    const sessionId = await sessionFor(endpoint, tag);
+    const frames = await ask(endpoint, tag, about(tag, sessionId));
+    answers[endpoint][tag] = summed(frames);
     expectReadable(frames);
     const { code } = summed(frames);
     expect(['not_implemented', 'parse_error']).not.toContain(code);
@@ -136,14 +140,14 @@ describe.each(DOORS)('over %s', (door) => {
   });
 
   it.each(TAGS)('%s of the wrong shape is refused, and nothing else happens', async (tag) => {
-    const { client } = doors[door];
+    const { client } = endpoints[endpoint];
     const body = misshapen(tag);
     const from = client.messages.length;
     client.send({ request_id: 'misshapen', ...body, type: tag });
     const isRefusal = (frame: Received) =>
       frame.type === 'error' && client.messages.indexOf(frame) >= from;
     const answer = await client.waitFor(isRefusal);
-    answers[door][`${tag}, misshapen`] = summed([answer]);
+    answers[endpoint][`${tag}, misshapen`] = summed([answer]);
     expect(answer).toMatchObject({ type: 'error', code: 'parse_error', session_id: null });
     const sent = 'request_id' in body ? body.request_id : 'misshapen';
     if (typeof sent === 'string') expect(answer).toMatchObject({ request_id: sent });
@@ -155,8 +159,8 @@ describe.each(DOORS)('over %s', (door) => {
   it.each(WITH_SESSION)('%s about a session nobody has says so', async (tag) => {
     // What is not supported at all is refused before anybody looks for the session.
     const { updated_input: _, ...body } = about(tag, `nobody-has-${tag}`);
-    const frames = await ask(door, tag, body);
-    answers[door][`${tag}, nobody`] = summed(frames);
+    const frames = await ask(endpoint, tag, body);
+    answers[endpoint][`${tag}, nobody`] = summed(frames);
     expectReadable(frames);
     const error = frames.find((frame) => frame.type === 'error');
     if (FINE_WITHOUT.has(tag) && !error) return;
@@ -171,8 +175,8 @@ it('answers the same on both transports', () => {
 });
 
 it('leaves nothing unanswered but direct control of Claude, in words that say so', async () => {
-  for (const door of DOORS) {
-    const frames = await ask(door, 'create_session', { provider: 'claude', cwd: '/tmp' });
+  for (const endpoint of ENDPOINTS) {
+    const frames = await ask(endpoint, 'create_session', { provider: 'claude', cwd: '/tmp' });
     expectReadable(frames);
     expect(summed(frames).code).toBe('claude_error');
   }

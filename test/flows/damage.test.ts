@@ -18,7 +18,7 @@ import { Writable } from 'node:stream';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { runCli } from '../../src/cli/index.ts';
-import { ask, heard } from '../support/asking.ts';
+import { ask, received } from '../support/asking.ts';
 import { wsClient } from '../support/clients.ts';
 import { snapshotOf } from '../support/compare.ts';
 import { deliver, postHook, scriptOf } from '../support/hooks.ts';
@@ -97,7 +97,7 @@ describe('pages that are damaged while no server runs', () => {
     expect(refused).toMatchObject({ status: 503, body: expect.stringContaining('damaged') });
 
     await using client = await wsClient(server.url);
-    expect(heard(client, 'hello')[0]).toMatchObject({ degraded: 'corrupt' });
+    expect(received(client, 'hello')[0]).toMatchObject({ degraded: 'corrupt' });
     expect((await snapshotOf(client, 'kept-7')).messages).toHaveLength(2);
     const answer = await ask(client, { type: 'get_messages', session_id: 'kept-3' });
     expect(answer).toMatchObject({
@@ -124,7 +124,7 @@ describe('pages that are damaged while no server runs', () => {
     expect(asideFiles('replaced')).toHaveLength(1);
     await server.start();
     await using later = await wsClient(server.url);
-    expect(heard(later, 'hello')[0]?.epoch).not.toBe(heard(client, 'hello')[0]?.epoch);
+    expect(received(later, 'hello')[0]?.epoch).not.toBe(received(client, 'hello')[0]?.epoch);
     expect((await snapshotOf(later, 'kept-3')).messages).toHaveLength(2);
     await deliver(server.url, scriptOf('kept-3').prompt('more'));
     await server.restart();
@@ -146,7 +146,7 @@ describe('pages that are damaged while no server runs', () => {
     await using client = await wsClient(server.url);
     client.send({ type: 'subscribe_list' });
     await barrier(client);
-    const [list] = heard(client, 'sessions_list');
+    const [list] = received(client, 'sessions_list');
     const shown = list?.sessions.map(({ id }) => id) ?? [];
     expect(shown).not.toContain('kept-5');
     expect(shown.length).toBeGreaterThan(0);
@@ -193,7 +193,7 @@ describe('a database that is lost', () => {
     await using client = await wsClient(server.url);
     client.send({ type: 'subscribe_list' });
     await barrier(client);
-    expect(heard(client, 'sessions_list')[0]?.sessions).toEqual([]);
+    expect(received(client, 'sessions_list')[0]?.sessions).toEqual([]);
     await server.stop();
     expect((await run('restore', join(server.paths.dir, kept ?? '', 'orbitdock.db'))).code).toBe(0);
     await server.start();
@@ -240,7 +240,7 @@ describe('values that are damaged in the rows of one session', () => {
       });
       await barrier(client);
       // The barrier itself is answered by a parse_error.
-      const errors = heard(client, 'error').filter(({ code }) => code !== 'parse_error');
+      const errors = received(client, 'error').filter(({ code }) => code !== 'parse_error');
       expect(errors).toEqual([]);
       await deliver(server.url, scriptOf(each).stop('Done.'));
       const { work_status, messages } = await snapshotOf(client, each);

@@ -102,8 +102,8 @@ it('keeps the hooks of each session in the order they came in, however many come
   const keys = await Promise.all(sessions.map((session) => pipeline(session, 60)));
   for (const [at, session] of sessions.entries()) {
     // What `orderOf` leaves out is the announcing start, which these sessions do not have.
-    const told = [{ session, key: '', event: '', answeredMs: 0 }, ...(keys[at] ?? [])];
-    expect(orderOf(server.paths, session, told)).toEqual([]);
+    const received = [{ session, key: '', event: '', answeredMs: 0 }, ...(keys[at] ?? [])];
+    expect(orderOf(server.paths, session, received)).toEqual([]);
     expect(gapsOf(server.paths, session)).toEqual([]);
   }
 });

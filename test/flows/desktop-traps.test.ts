@@ -52,7 +52,7 @@ async function whileAway(change: (database: Database.Database) => void): Promise
 }
 
 /** What the app shows right at rest, and whatever it could not read. */
-async function expectTruth(): Promise<void> {
+async function expectServerState(): Promise<void> {
   expect(await server.desktop.truth()).toEqual([]);
 }
 
@@ -87,7 +87,7 @@ it('3: no frame is as long as 1 MiB, whatever it carries', async () => {
   await deliver(server.url, script.prompt('\u{1F4A5}'.repeat(700_000)));
   await deliver(server.url, script.toolStarts('t1', 'c'.repeat(2_000_000)));
   await deliver(server.url, script.toolEnds('t1', 'o'.repeat(3_000_000), 'c'.repeat(2_000_000)));
-  await expectTruth();
+  await expectServerState();
   expect(Math.max(...texts.map((text) => Buffer.byteLength(text)))).toBeLessThan(1024 * 1024);
 });
 
@@ -99,7 +99,7 @@ it('4: an unknown word in a row is sent as one the app knows: the list survives 
     database.prepare(`${set} WHERE id = ?`).run(id);
   });
   expect(row()).toMatchObject({ status: 'ended', work_status: 'ended' });
-  await expectTruth();
+  await expectServerState();
 });
 
 it('5: auth_statuses say oauth, and the reference’s o_auth is what the app cannot read', () => {
@@ -129,7 +129,7 @@ it('6: null clears nothing there, so what is cleared is sent in a way it underst
   desktop.send({ type: 'rename_session', session_id: id });
   await desktop.rest();
   expect(row()?.custom_name).toBeUndefined();
-  await expectTruth();
+  await expectServerState();
 });
 
 it('6: a request that was asked and settled while it was away is not brought back by a replay', async () => {
@@ -142,7 +142,7 @@ it('6: a request that was asked and settled while it was away is not brought bac
   await server.desktop.comeBack();
   await server.desktop.rest();
   expect(row()).toMatchObject({ approvalId: null, work_status: 'working' });
-  await expectTruth();
+  await expectServerState();
 });
 
 it('7: the last activity of a delta comes as seconds, the only form it reads there', async () => {
@@ -181,7 +181,7 @@ it('10: it subscribes to every session it is shown, which starts and changes not
   await server.desktop.rest();
   expect(server.desktop.app.conversation(id).messages.size).toBe(1);
   const journal = rowsOf(server.paths, 'SELECT seq FROM journal WHERE session_id = ?', id);
-  await expectTruth();
+  await expectServerState();
   expect(rowsOf(server.paths, 'SELECT seq FROM journal WHERE session_id = ?', id)).toEqual(journal);
 });
 
@@ -200,7 +200,7 @@ it('11: whoever fell behind gets a fresh list too, not only fresh sessions', asy
   desktop.resume();
   await expect.poll(() => lists().length, { timeout: 15_000 }).toBeGreaterThan(before);
   await expect.poll(() => desktop.app.sessions.has(`${id}-meanwhile`)).toBe(true);
-  await expectTruth();
+  await expectServerState();
 });
 
 it('12: the list never carries a revision', async () => {

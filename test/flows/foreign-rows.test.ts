@@ -5,7 +5,7 @@
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { SessionState, SessionSummary } from '../../src/protocol/nouns.ts';
-import { heard } from '../support/asking.ts';
+import { received } from '../support/asking.ts';
 import { wsClient } from '../support/clients.ts';
 import { snapshotOf } from '../support/compare.ts';
 import { rowsOf } from '../support/database.ts';
@@ -44,7 +44,7 @@ async function shown(): Promise<{ row: SessionSummary; state: SessionState }> {
   await using client = await wsClient(server.url);
   client.send({ type: 'subscribe_list' });
   await barrier(client);
-  const row = heard(client, 'sessions_list')[0]?.sessions.find((each) => each.id === id);
+  const row = received(client, 'sessions_list')[0]?.sessions.find((each) => each.id === id);
   const state = await snapshotOf(client, id);
   if (!row) throw new Error('The session is not in the list');
   expect([state.status, state.work_status]).toEqual([row.status, row.work_status]);
@@ -68,7 +68,7 @@ describe('while no server runs', () => {
     const { revision: since_revision, epoch } = before;
     client.send({ type: 'subscribe_session', session_id: id, since_revision, epoch });
     await barrier(client);
-    expect(heard(client, 'session_snapshot')).toHaveLength(1);
+    expect(received(client, 'session_snapshot')).toHaveLength(1);
     await deliver(server.url, script.stop());
     expect((await shown()).row.work_status).toBe('waiting');
   });

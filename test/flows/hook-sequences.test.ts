@@ -85,7 +85,7 @@ let observers: Observer[] = [];
 /** What the desktop app showed wrongly after a hook. */
 const shownWrongly: string[] = [];
 /** All that came over /ws, restarts included. */
-const told: Received[] = [];
+const received: Received[] = [];
 
 beforeAll(async () => {
   server = await startWatchedServer();
@@ -110,9 +110,9 @@ afterAll(async () => {
 async function step(at: number): Promise<void> {
   const running = Object.values(replays).filter(({ hooks }) => hooks[at]);
   await Promise.all(running.map(({ hooks }) => runHook(hooks[at] as HookBody)));
-  for (const [door, observer] of observers.entries()) {
+  for (const [endpoint, observer] of observers.entries()) {
     await observer.settle();
-    for (const { id, seen } of running) seen[door]?.push(statusSeenBy(observer, id));
+    for (const { id, seen } of running) seen[endpoint]?.push(statusSeenBy(observer, id));
   }
   shownWrongly.push(...(await server.desktop.truth()).map((words) => `hook ${at + 1}: ${words}`));
   if (!RESTART_AFTER.includes(at + 1)) return;
@@ -123,7 +123,7 @@ async function step(at: number): Promise<void> {
 }
 
 async function comeBackAfterRestart(): Promise<void> {
-  told.push(...(observers[0]?.client.messages ?? []));
+  received.push(...(observers[0]?.client.messages ?? []));
   const models = observers.map(({ model }) => model);
   for (const { client } of observers) await client.close();
   await server.restart();
@@ -202,7 +202,7 @@ it('leaves both clients with what a new subscriber receives', async () => {
 
 it('shows a request whole and closes it with null and a new summary', () => {
   const { id } = replays['interactive-permissions'] as Replay;
-  const about = told.filter((frame) => JSON.stringify(frame).includes(id));
+  const about = received.filter((frame) => JSON.stringify(frame).includes(id));
   const asked = about.findIndex(
     (frame) => frame.type === 'approval_requested' && frame.request.command === 'touch made.txt',
   );

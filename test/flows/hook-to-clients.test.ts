@@ -1,4 +1,4 @@
-/** Walk (a): a hook goes from the door through the chart to the disk, and out to every subscriber. */
+/** Walk (a): a hook goes from its endpoint through the chart to the disk, and out to every subscriber. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ioClient, wsClient } from '../support/clients.ts';
 import { differences } from '../support/compare.ts';

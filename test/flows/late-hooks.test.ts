@@ -69,10 +69,10 @@ describe('a tool use of whose end nothing is reported', () => {
     expect(toolIn(observer, id)).toMatchObject({ tool_output: NO_RESULT, is_error: false });
     expect(await differences(server.url, observer)).toEqual([]);
     // Told once: another prompt says nothing new of it.
-    const told = observer.factsOf(id).length;
+    const received = observer.factsOf(id).length;
     await deliver(server.url, prompt('And more', 'p3'));
     await observer.settle();
-    const later = observer.factsOf(id).slice(told);
+    const later = observer.factsOf(id).slice(received);
     expect(later.filter(({ type }) => type === 'message_updated')).toEqual([]);
     expect(foldJournal(server.paths, id)).toEqual([]);
   });

@@ -16,7 +16,7 @@ afterAll(() => server[Symbol.asyncDispose]());
 describe.each([
   ['ws', wsClient],
   ['socket.io', ioClient],
-] as const)('%s', (door, connect) => {
+] as const)('%s', (endpoint, connect) => {
   it('shows a directory of the home, and refuses what lies outside', async () => {
     mkdirSync(join(server.paths.dir, 'shop/.git'), { recursive: true });
     writeFileSync(join(server.paths.dir, 'shop/.git/HEAD'), 'ref: refs/heads/main\n');
@@ -31,23 +31,23 @@ describe.each([
 
   it('lists the projects of all sessions, live, ended and of an earlier run, the newest first', async () => {
     // Other sessions on each transport: the same words to the same session at once count as one prompt.
-    const [first, second, third] = ['1', '2', '3'].map((n) => `${door}-p${n}`) as [
+    const [first, second, third] = ['1', '2', '3'].map((n) => `${endpoint}-p${n}`) as [
       string,
       string,
       string,
     ];
-    await deliver(server.url, scriptOf(first, `/home/${door}/one`).prompt('Go'));
-    await deliver(server.url, scriptOf(first, `/home/${door}/one`).end());
+    await deliver(server.url, scriptOf(first, `/home/${endpoint}/one`).prompt('Go'));
+    await deliver(server.url, scriptOf(first, `/home/${endpoint}/one`).end());
     await server.restart();
-    await deliver(server.url, scriptOf(second, `/home/${door}/two`).prompt('Go'));
-    await deliver(server.url, scriptOf(third, `/home/${door}/two`).prompt('Go'));
+    await deliver(server.url, scriptOf(second, `/home/${endpoint}/two`).prompt('Go'));
+    await deliver(server.url, scriptOf(third, `/home/${endpoint}/two`).prompt('Go'));
     await using client = await connect(server.url);
     const { projects } = (await ask(client, { type: 'list_recent_projects' })) as never as {
       projects: object[];
     };
     expect(projects.slice(0, 2)).toEqual([
-      { path: `/home/${door}/two`, session_count: 2, last_active: expect.any(String) },
-      { path: `/home/${door}/one`, session_count: 1, last_active: expect.any(String) },
+      { path: `/home/${endpoint}/two`, session_count: 2, last_active: expect.any(String) },
+      { path: `/home/${endpoint}/one`, session_count: 1, last_active: expect.any(String) },
     ]);
   });
 

@@ -151,14 +151,14 @@ async function subscribe(token = OWNER) {
 it('notifies a webhook once, signed as the Standard Webhooks say, and once more when it is settled', async () => {
   const secret = await addWebhook();
   askPermission('hooked');
-  const [told] = await receiver.count(1);
-  if (!told) throw new Error('nothing came');
-  const notice = jsonOf(told);
+  const [notified] = await receiver.count(1);
+  if (!notified) throw new Error('nothing came');
+  const notice = jsonOf(notified);
   expect(notice).toMatchObject({
     ...{ type: 'open', kind: 'permission', session_id: 'hooked', project: 'shop' },
     ...{ text: 'npm test', can_answer: true },
   });
-  const { headers, body } = told;
+  const { headers, body } = notified;
   const signed = `${headers['webhook-id']}.${headers['webhook-timestamp']}.${body}`;
   const key = Buffer.from(secret.replace('whsec_', ''), 'base64');
   const mac = createHmac('sha256', key).update(signed).digest('base64');
@@ -180,17 +180,17 @@ it('notifies a topic of ntfy, without a way to answer', async () => {
   await cli('notify', 'add', 'ntfy', `${receiver.url}/my-topic`);
   await hasLooked();
   askPermission('topic');
-  const [told] = await receiver.count(1);
-  expect(told && jsonOf(told)).toMatchObject({ topic: 'my-topic', priority: 4 });
-  expect(told && jsonOf(told).message).toContain('npm test');
+  const [notified] = await receiver.count(1);
+  expect(notified && jsonOf(notified)).toMatchObject({ topic: 'my-topic', priority: 4 });
+  expect(notified && jsonOf(notified).message).toContain('npm test');
 });
 
 it('says of what cannot be answered from here where to answer', async () => {
   await addWebhook();
   const asked = { hook_event_name: 'PermissionRequest', tool_name: 'Bash', cwd: '/home/dev/shop' };
   await postHook({ session_id: 'watched', ...asked, tool_input: { command: 'ls' } });
-  const [told] = await receiver.count(1);
-  expect(told && jsonOf(told)).toMatchObject({
+  const [notified] = await receiver.count(1);
+  expect(notified && jsonOf(notified)).toMatchObject({
     ...{ can_answer: false, where: 'Answer in the terminal it runs in' },
   });
 });
@@ -212,21 +212,21 @@ it('pushes to a device, encrypted for it and signed with keys that only the owne
   const { body } = await say({ type: 'get_notifications' });
   expect(body.devices).toMatchObject([{ is_mine: true }]);
   askPermission('pushed');
-  const [told] = await pushes.count(1);
-  if (!told) throw new Error('nothing came');
-  expect(checkVapid(told, body.public_key)).toMatchObject({ aud: pushes.url });
-  expect(told.headers).toMatchObject({ 'content-encoding': 'aes128gcm', urgency: 'high' });
-  const notice = device.decrypt(told);
+  const [notified] = await pushes.count(1);
+  if (!notified) throw new Error('nothing came');
+  expect(checkVapid(notified, body.public_key)).toMatchObject({ aud: pushes.url });
+  expect(notified.headers).toMatchObject({ 'content-encoding': 'aes128gcm', urgency: 'high' });
+  const notice = device.decrypt(notified);
   expect(notice).toMatchObject({ type: 'open', session_id: 'pushed', can_answer: true });
-  expect(told.headers.topic).toBe(notice.tag);
+  expect(notified.headers.topic).toBe(notice.tag);
   expect(statSync(server.paths.vapid).mode & 0o777).toBe(0o600);
 });
 
 it('is answered from a push exactly once, and the push is withdrawn', async () => {
   const device = await subscribe();
   const cliOfSession = askPermission('once');
-  const [told] = await pushes.count(1);
-  const notice = told && device.decrypt(told);
+  const [notified] = await pushes.count(1);
+  const notice = notified && device.decrypt(notified);
   const answers = await Promise.all([
     approve('once', notice.request_id),
     approve('once', notice.request_id),
@@ -249,11 +249,11 @@ it('offers no approval in a notification that does not show all of it', async ()
   ] as const) {
     askPermission(id, command);
   }
-  const told = (await receiver.count(4)).map(jsonOf);
-  const wholeness = Object.fromEntries(told.map((one) => [one.session_id, one.is_whole]));
+  const notified = (await receiver.count(4)).map(jsonOf);
+  const wholeness = Object.fromEntries(notified.map((one) => [one.session_id, one.is_whole]));
   // What would show nothing is shown, so that the last one is whole as well.
   expect(wholeness).toEqual({ short: true, long: false, lines: false, turned: true });
-  const turned = told.find(({ session_id }) => session_id === 'turned');
+  const turned = notified.find(({ session_id }) => session_id === 'turned');
   expect(turned?.text).toBe('rm <U+202E>tset mpn');
 });
 
@@ -261,8 +261,8 @@ it('lets a device whose token is revoked approve nothing, and sends it nothing m
   const token = await cli('tokens', 'create', 'phone', '--scope', 'control', '-q');
   const device = await subscribe(token);
   askPermission('revoked');
-  const [told] = await pushes.count(1);
-  const notice = told && device.decrypt(told);
+  const [notified] = await pushes.count(1);
+  const notice = notified && device.decrypt(notified);
   await cli('tokens', 'revoke', 'phone');
   expect(await approve('revoked', notice.request_id, token)).toMatchObject({ status: 401 });
   await addWebhook();
@@ -314,14 +314,14 @@ describe('the address of a push service', () => {
   ])('https://%s/ is refused unless it is allowed, and nothing is sent there', async (host) => {
     await using other = await startTestServer({ flags: { requireAuth: true, authToken: OWNER } });
     const { subscription } = createDevice(`https://${host}/x`);
-    const told = await ask(
+    const notified = await ask(
       '/api/messages',
       { type: 'subscribe_push', ...subscription },
       OWNER,
       other,
     );
-    expect(told.status).toBe(422);
-    expect(JSON.stringify(told.body)).toContain('--allow-private-push');
+    expect(notified.status).toBe(422);
+    expect(JSON.stringify(notified.body)).toContain('--allow-private-push');
   });
 
   it('is looked at again when a name resolves', async () => {
@@ -384,8 +384,8 @@ it('is silent in quiet hours, and notifies at their end of what still waits', as
   await hasLooked();
   expect(receiver.received).toEqual([]);
   now = new Date(2026, 4, 6, 7, 0).getTime();
-  const [told] = await receiver.count(1);
-  expect(told && jsonOf(told)).toMatchObject({ type: 'open', session_id: 'night' });
+  const [notified] = await receiver.count(1);
+  expect(notified && jsonOf(notified)).toMatchObject({ type: 'open', session_id: 'night' });
 });
 
 it('notifies of no muted session, and of a long wait once', async () => {
@@ -420,8 +420,10 @@ describe('a device of the list', () => {
     const device = await subscribe();
     const { id } = await only();
     expect(await say({ type: 'test_notification', device_id: id })).toMatchObject({ status: 200 });
-    const [told] = await pushes.count(1);
-    expect(told && device.decrypt(told)).toMatchObject({ text: 'A test: nothing needs you' });
+    const [notified] = await pushes.count(1);
+    expect(notified && device.decrypt(notified)).toMatchObject({
+      text: 'A test: nothing needs you',
+    });
     pushes.answers.push(410);
     const refused = await say({ type: 'test_notification', device_id: id });
     expect(refused.status).toBe(502);
@@ -444,8 +446,8 @@ describe('a device of the list', () => {
     const token = await cli('tokens', 'create', 'phone', '--scope', 'control', '-q');
     const device = await subscribe(token);
     askPermission('lost');
-    const [told] = await pushes.count(1);
-    const notice = told && device.decrypt(told);
+    const [notified] = await pushes.count(1);
+    const notice = notified && device.decrypt(notified);
     const { id } = await only();
     const wish = { type: 'revoke_device', device_id: id };
     expect(await say(wish, token), 'control ends no tokens').toMatchObject({ status: 403 });

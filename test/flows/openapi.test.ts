@@ -71,10 +71,10 @@ describe('the OpenAPI document', () => {
 
   it('describes every operation and every message, from the schemas that check them', async () => {
     const { paths, components } = await documentOf();
-    const told = Object.values(paths).flatMap((path) =>
+    const received = Object.values(paths).flatMap((path) =>
       Object.values(path).map(({ operationId }) => operationId),
     );
-    expect(told.sort()).toEqual([...Object.keys(OPERATIONS), 'hook'].sort());
+    expect(received.sort()).toEqual([...Object.keys(OPERATIONS), 'hook'].sort());
     for (const tag of CLIENT_TYPES) {
       if (/subscribe_/.test(tag)) continue;
       const { properties, required } = components.schemas[tag] ?? {};

@@ -22,7 +22,7 @@ describe.each(KINDS)('a %s session of a live server', (_, kind) => {
     });
     const { runtime } = test;
     const config = resolveConfig({ flags: { bind: '127.0.0.1:0' }, env: {}, home: '/' });
-    const doors = createTransports({
+    const endpoints = createTransports({
       config,
       runtime: runtime.api,
       rooms: runtime.rooms,
@@ -30,7 +30,7 @@ describe.each(KINDS)('a %s session of a live server', (_, kind) => {
       log: SILENT_LOGGER,
       version: 'test',
     });
-    const { port } = await doors.listen();
+    const { port } = await endpoints.listen();
     try {
       await using client = await wsClient(`http://127.0.0.1:${port}`);
       client.send({ type: 'subscribe_list' });
@@ -50,7 +50,7 @@ describe.each(KINDS)('a %s session of a live server', (_, kind) => {
         expect(events.length === 0 || statusOf(client, id)).toBeTruthy();
       }
     } finally {
-      await doors.close();
+      await endpoints.close();
     }
   });
 });

@@ -1,6 +1,6 @@
-/** Review comments, from a client to every other one: told, read right behind, told to who comes back. */
+/** Review comments, from a client to every other one: shared, read right behind, shared to who comes back. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { ask, heard } from '../support/asking.ts';
+import { ask, received } from '../support/asking.ts';
 import { ioClient, type TestClient, wsClient } from '../support/clients.ts';
 import { differences, snapshotOf } from '../support/compare.ts';
 import { rowsOf } from '../support/database.ts';
@@ -65,9 +65,9 @@ describe.each([
       status: 'open',
       created_at: expect.stringMatching(/^\d{4}-.*\.\d{3}Z$/),
     });
-    const told = await reader.waitFor(({ type }) => type === 'review_comment_created');
-    expect(told).toMatchObject({ comment, revision: expect.any(Number) });
-    expect(heard(author, 'review_comment_created')).toEqual([]);
+    const shared = await reader.waitFor(({ type }) => type === 'review_comment_created');
+    expect(shared).toMatchObject({ comment, revision: expect.any(Number) });
+    expect(received(author, 'review_comment_created')).toEqual([]);
   });
 
   it('changes what is said and keeps the rest; a deleted comment is gone for everybody', async () => {

@@ -2,7 +2,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { ask, heard } from '../support/asking.ts';
+import { ask, received } from '../support/asking.ts';
 import { ioClient, type TestClient, wsClient } from '../support/clients.ts';
 import { differences, snapshotOf } from '../support/compare.ts';
 import { rowsOf } from '../support/database.ts';
@@ -99,13 +99,13 @@ describe.each([
     expect(live.revision).toBeUndefined();
     await using late = await connect(server.url);
     await subscribed(late);
-    const [snapshot] = heard(late, 'session_snapshot');
+    const [snapshot] = received(late, 'session_snapshot');
     expect(snapshot?.session.messages.at(-1)).toMatchObject({
       id: request_id,
       is_in_progress: true,
       tool_output: null,
     });
-    expect(heard(late, 'shell_delta')).toMatchObject([{ request_id, offset: 0, text: 'one\n' }]);
+    expect(received(late, 'shell_delta')).toMatchObject([{ request_id, offset: 0, text: 'one\n' }]);
     mkdirSync(join(directory, 'go'));
     for (const each of [client, late]) await outputOf(each, request_id);
     const { messages } = await snapshotOf(late, id);
@@ -126,7 +126,7 @@ describe.each([
     mkdirSync(join(directory, 'go'));
     for (const each of [plain, late]) {
       expect(await outputOf(each, request_id)).toMatchObject({ stdout: 'one\n' });
-      expect(heard(each, 'shell_delta')).toEqual([]);
+      expect(received(each, 'shell_delta')).toEqual([]);
     }
   });
 

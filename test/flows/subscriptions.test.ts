@@ -28,11 +28,11 @@ beforeEach(() => {
 const factsFrom = (client: TestClient, from: number) =>
   client.messages.slice(from).filter(({ type, revision }) => type !== 'error' && revision);
 
-for (const [door, connect] of [
+for (const [endpoint, connect] of [
   ['/ws', wsClient],
   ['socket.io', ioClient],
 ] as const) {
-  it(`receives every fact once on ${door} after subscribing a thousand times`, async () => {
+  it(`receives every fact once on ${endpoint} after subscribing a thousand times`, async () => {
     await deliver(server.url, script.prompt('Go'));
     await using client = await connect(server.url);
     for (let i = 0; i < 1000; i++) client.send({ type: 'subscribe_session', session_id: id });
@@ -47,7 +47,7 @@ for (const [door, connect] of [
     expect(new Set(revisions).size).toBe(revisions.length);
   });
 
-  it(`keeps a subscription on ${door} for a session that does not exist yet`, async () => {
+  it(`keeps a subscription on ${endpoint} for a session that does not exist yet`, async () => {
     await using client = await connect(server.url);
     await using gone = await connect(server.url);
     for (const each of [client, gone]) each.send({ type: 'subscribe_session', session_id: id });
@@ -65,7 +65,7 @@ for (const [door, connect] of [
     expect(gone.messages.filter(({ type }) => type === 'session_snapshot')).toEqual([]);
   });
 
-  it(`receives nothing of a session on ${door} after unsubscribing`, async () => {
+  it(`receives nothing of a session on ${endpoint} after unsubscribing`, async () => {
     await deliver(server.url, script.prompt('Go'));
     await using client = await connect(server.url);
     client.send({ type: 'subscribe_session', session_id: id });
@@ -78,10 +78,10 @@ for (const [door, connect] of [
   });
 }
 
-describe.each(['/ws', 'socket.io'] as const)('a reader on %s that fell behind', (door) => {
+describe.each(['/ws', 'socket.io'] as const)('a reader on %s that fell behind', (endpoint) => {
   it('is brought up to date, and its neighbour never notices', async () => {
     await deliver(server.url, script.prompt('Go'));
-    await using slow = await openReader(door);
+    await using slow = await openReader(endpoint);
     slow.say({ type: 'subscribe_session', session_id: id });
     await slow.inbox.waitFor(({ type }) => type === 'session_snapshot');
     await using neighbour = await wsClient(server.url);
@@ -131,10 +131,10 @@ interface Reader extends AsyncDisposable {
 }
 
 /** A client on a bare WebSocket, which can stop reading; it speaks just enough of socket.io. */
-async function openReader(door: '/ws' | 'socket.io'): Promise<Reader> {
-  const isRaw = door === '/ws';
+async function openReader(endpoint: '/ws' | 'socket.io'): Promise<Reader> {
+  const isRaw = endpoint === '/ws';
   const path = isRaw ? '/ws' : '/socket.io/?EIO=4&transport=websocket';
-  const inbox = createInbox<Received>(`slow reader on ${door}`);
+  const inbox = createInbox<Received>(`slow reader on ${endpoint}`);
   const socket = new WebSocket(`ws://127.0.0.1:${server.port}${path}`);
   socket.on('message', (bytes) => {
     const text = String(bytes);

@@ -1,5 +1,5 @@
 /**
- * Named tokens on a real server: what each scope may do at each door, and that a token which is revoked, over or wrong
+ * Named tokens on a real server: what each scope may do at each endpoint, and that a token which is revoked, over or wrong
  * lets nobody in, also not on connections that it opened. Tokens are made and ended by the command line.
  */
 import { once } from 'node:events';
@@ -124,12 +124,16 @@ function ask(
 ): Promise<{ type: string; code?: string }> {
   const request_id = Math.random().toString(36).slice(2);
   return new Promise((resolve) => {
-    socket.on('message', function heard(text) {
-      const told = JSON.parse(String(text)) as { type: string; code?: string; request_id?: string };
+    socket.on('message', function onFrame(text) {
+      const answer = JSON.parse(String(text)) as {
+        type: string;
+        code?: string;
+        request_id?: string;
+      };
       const own = (message as { request_id?: string }).request_id ?? request_id;
-      if (told.request_id !== own && told.type !== 'error') return;
-      socket.off('message', heard);
-      resolve(told);
+      if (answer.request_id !== own && answer.type !== 'error') return;
+      socket.off('message', onFrame);
+      resolve(answer);
     });
     socket.send(JSON.stringify({ request_id, ...message }));
   });
@@ -144,8 +148,8 @@ describe('what a scope may do', () => {
       const isGranted = granted.has(need);
       if (isGranted && need !== 'observe' && need !== 'known') continue;
       const body = CLIENT_MESSAGES[type as keyof typeof CLIENT_MESSAGES];
-      const told = await ask(socket, { type, ...body });
-      expect(`${type}: ${told.code === 'forbidden'}`).toBe(`${type}: ${!isGranted}`);
+      const answer = await ask(socket, { type, ...body });
+      expect(`${type}: ${answer.code === 'forbidden'}`).toBe(`${type}: ${!isGranted}`);
     }
     socket.terminate();
   });
@@ -457,12 +461,12 @@ describe('pairing', () => {
     const code = await link('--name', 'wall', '--scope', 'observe');
     const { body } = await pair(code, 'x'.repeat(500));
     expect(body).toMatchObject({ name: 'wall', scopes: ['observe'] });
-    const told = await fetch(`${own.url}/api/sessions/none/message`, {
+    const answer = await fetch(`${own.url}/api/sessions/none/message`, {
       method: 'POST',
       headers: { ...bearer(String(body.token)), 'Content-Type': 'application/json' },
       body: JSON.stringify({ content: 'x' }),
     });
-    expect(told.status).toBe(403);
+    expect(answer.status).toBe(403);
   });
 
   it('is asked of our own page only', async () => {

@@ -129,8 +129,8 @@ it('gives failures, subagents with their tools, and the next turn as another tra
 it('gives the model calls that the telemetry of the CLI reports', async () => {
   const { collector, server } = await served();
   await deliver(server.url, scriptOf('calls').prompt('Go'));
-  const toldMs = Date.now();
-  await vi.waitFor(() => expect(Date.now()).toBeGreaterThan(toldMs + 20));
+  const sentMs = Date.now();
+  await vi.waitFor(() => expect(Date.now()).toBeGreaterThan(sentMs + 20));
   const values: Record<string, unknown> = {
     'session.id': 'calls',
     ...{ 'event.timestamp': new Date().toISOString(), 'event.sequence': 1 },

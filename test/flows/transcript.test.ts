@@ -178,13 +178,13 @@ describe('a session of a version that names no prompt in its hooks', () => {
         conversation('old').filter(({ content }) => content.trim() === 'Go').length;
       // It knows the session, and reads on from here.
       await hook('UserPromptSubmit', { prompt: 'Begin' });
-      const told = () => appendFileSync(path, lineOf('u1', 'user', 'Go'));
-      const heard = () => hook('UserPromptSubmit', { prompt: 'Go ' });
-      if (first === 'hook') await heard();
-      else told();
+      const write = () => appendFileSync(path, lineOf('u1', 'user', 'Go'));
+      const prompt = () => hook('UserPromptSubmit', { prompt: 'Go ' });
+      if (first === 'hook') await prompt();
+      else write();
       await vi.waitFor(() => expect(count()).toBe(1), { timeout: 15_000, interval: 20 });
-      if (first === 'hook') told();
-      else await heard();
+      if (first === 'hook') write();
+      else await prompt();
       appendFileSync(path, lineOf('a1', 'assistant', [{ type: 'text', text: 'Said behind it' }]));
       const isRead = () => conversation('old').some(({ content }) => content === 'Said behind it');
       await vi.waitFor(() => expect(isRead()).toBe(true), { timeout: 15_000, interval: 20 });

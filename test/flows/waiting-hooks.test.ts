@@ -56,14 +56,14 @@ async function openRequest(session_id: string, isAnswerable: boolean) {
   for (;;) {
     const from = client.messages.length;
     client.send({ type: 'subscribe_session', session_id });
-    const told = await client.waitFor(
+    const received = await client.waitFor(
       (message) =>
         client.messages.indexOf(message) >= from &&
         ((message.type === 'session_snapshot' && message.session.id === session_id) ||
           message.type === 'error'),
     );
     client.send({ type: 'unsubscribe_session', session_id });
-    const open = told.type === 'session_snapshot' ? told.session.pending_approval : null;
+    const open = received.type === 'session_snapshot' ? received.session.pending_approval : null;
     if (open && (open.answerable === true) === isAnswerable) return open;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
@@ -72,10 +72,10 @@ async function openRequest(session_id: string, isAnswerable: boolean) {
 async function refusalOf(message: { type: string; request_id: string; session_id: string }) {
   const from = client.messages.length;
   client.send(message);
-  const told = await client.waitFor(
+  const received = await client.waitFor(
     (one) => one.type === 'error' && client.messages.indexOf(one) >= from,
   );
-  return told.type === 'error' ? told.code : null;
+  return received.type === 'error' ? received.code : null;
 }
 
 it('one that goes before its hook is stored cannot be answered', async () => {

@@ -30,13 +30,13 @@ describe('the history of a session', () => {
 
   it('is the same after a restart of the server as it was live', async () => {
     const stage = await openStage();
-    const told: InspectRecord[] = [];
+    const received: InspectRecord[] = [];
     await stage.take(scriptOf('s1').start(), scriptOf('s1').prompt('go'));
-    stage.runtime.inspection.attach({ records: (_, records) => told.push(...records) });
+    stage.runtime.inspection.attach({ records: (_, records) => received.push(...records) });
     const { records: before } = await stage.runtime.inspection.watch('s1', null);
     await stage.take(...sessionWithPermission('s1').slice(2));
     await stage.runtime.inspection.watch('s1', null); // tells what has gathered
-    const live = [...before, ...told];
+    const live = [...before, ...received];
     const moments = await Promise.all(
       live.map(({ seq }) => stage.runtime.inspection.at('s1', seq)),
     );

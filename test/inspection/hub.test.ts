@@ -27,12 +27,12 @@ describe('the hub', () => {
   });
 
   it('sends nothing of an event that could not be stored', () => {
-    const { tell, results, seen } = ledgerWithHub();
-    tell({ type: 'turn.started', at: stamp(2), promptId: null, prompt: null });
+    const { send, results, seen } = ledgerWithHub();
+    send({ type: 'turn.started', at: stamp(2), promptId: null, prompt: null });
     expect(seen).toEqual([]);
     results.shift()?.({ outcome: 'committed', seq: 1, revision: 1 });
     expect(seen).toEqual(['turn.started']);
-    tell({ type: 'turn.completed', at: stamp(3), backgroundAgents: null });
+    send({ type: 'turn.completed', at: stamp(3), backgroundAgents: null });
     results.shift()?.({ outcome: 'quarantined', error: 'trial' });
     expect(seen).toEqual(['turn.started']);
   });
@@ -83,8 +83,8 @@ function ledgerWithHub() {
     log: SILENT_LOGGER,
   });
   hub.attach({ committed: (_, { event }) => seen.push(JSON.parse(event).type) });
-  const { tell } = openLedger(hub.onCommitted, (_, done) => results.push(done));
-  return { tell, results, seen };
+  const { send } = openLedger(hub.onCommitted, (_, done) => results.push(done));
+  return { send, results, seen };
 }
 
 function openLedger(
@@ -139,7 +139,7 @@ function openLedger(
     isNew: true,
     turnCount: 0,
   });
-  const tell = (event: SessionEvent) =>
+  const send = (event: SessionEvent) =>
     ledger.send(registry.peek('s1') ?? live, { event, origin: 'hook', key: null, settle: nothing });
-  return { tell, stop: () => registry.stop() };
+  return { send, stop: () => registry.stop() };
 }

@@ -37,8 +37,8 @@ function openPage(url: string) {
   socket.on('rows', (changed) => {
     for (const row of changed) rows.add(row);
   });
-  socket.on('records', (_, told) => {
-    for (const record of told) records.add(record);
+  socket.on('records', (_, received) => {
+    for (const record of received) records.add(record);
   });
   const ask = <N extends keyof InspectRequests>(
     name: N,

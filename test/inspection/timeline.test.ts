@@ -144,8 +144,8 @@ describe('the timeline of a journal', () => {
     builder.add({ ...row(4, { type: 'turn.completed' }), accepted: false });
     builder.add(row(5, { type: 'turn.failed' }));
     const { spans, kinds } = builder.view({ first: 1, last: 5 });
-    const told = spans.filter(({ row: name }) => name === 'turn' || name === 'tool');
-    expect(told).toMatchObject([
+    const received = spans.filter(({ row: name }) => name === 'turn' || name === 'tool');
+    expect(received).toMatchObject([
       { row: 'turn', endSeq: 5, failed: true },
       { row: 'tool', text: 'Bash', endSeq: 3, failed: true },
     ]);

@@ -55,15 +55,15 @@ export function hookWalk(
   const walk: Walk = { events: [], now: 0, dice: diceOf(seed), names: 0, agents: [], hasDialogs };
   for (let n = 0; n < strides; n++) turn(walk);
   for (const agent of walk.agents.splice(0)) finishAgent(walk, agent);
-  if (endsSession) tell(walk, (n) => over(n));
+  if (endsSession) send(walk, (n) => over(n));
   return walk.events;
 }
 
 /** The same walk with some hooks lost for ever; a last turn follows whose end is heard. */
 export function withLosses(events: SessionEvent[], dice: Dice): SessionEvent[] {
   const last = Date.parse(events.at(-1)?.at ?? '') - Date.parse(at(0));
-  const heard = events.filter(() => dice(4) > 0);
-  return [...heard, prompted(last + 10), toolBegan(last + 20, 'last'), stopped(last + 30)];
+  const received = events.filter(() => dice(4) > 0);
+  return [...received, prompted(last + 10), toolBegan(last + 20, 'last'), stopped(last + 30)];
 }
 
 /** Delivers a walk with delays of up to so many milliseconds; the stamps stay. */
@@ -74,7 +74,7 @@ export function delayed(events: SessionEvent[], dice: Dice, maxDelayMs: number):
     .map(({ event }) => event);
 }
 
-function tell(walk: Walk, event: (n: number) => SessionEvent): void {
+function send(walk: Walk, event: (n: number) => SessionEvent): void {
   walk.now += 1 + walk.dice(40);
   walk.events.push(event(walk.now));
 }
@@ -82,18 +82,18 @@ function tell(walk: Walk, event: (n: number) => SessionEvent): void {
 function turn(walk: Walk): void {
   const { dice } = walk;
   if (dice(8) === 0) compaction(walk);
-  tell(walk, (n) => prompted(n));
+  send(walk, (n) => prompted(n));
   for (let n = dice(4); n > 0; n--) stride(walk);
   // Esc: no hook at all, the next prompt is the first that is heard.
-  if (dice(6) === 0) tell(walk, (n) => prompted(n));
+  if (dice(6) === 0) send(walk, (n) => prompted(n));
   if (dice(10) === 0) {
-    tell(walk, (n) => report(n, 'turn.failed', { error: 'unknown' }));
+    send(walk, (n) => report(n, 'turn.failed', { error: 'unknown' }));
     return;
   }
   const left = [...walk.agents];
-  tell(walk, (n) => stopped(n, left));
+  send(walk, (n) => stopped(n, left));
   if (left.length > 0 && dice(2) === 0) wake(walk);
-  if (dice(4) === 0) tell(walk, (n) => noticed(n, 'idle'));
+  if (dice(4) === 0) send(walk, (n) => noticed(n, 'idle'));
 }
 
 function stride(walk: Walk): void {
@@ -109,44 +109,44 @@ function stride(walk: Walk): void {
 /** One tool: asked for, maybe allowed by a person, over. */
 function tool(walk: Walk, of: string): void {
   const id = `t${walk.names++}${of}`;
-  tell(walk, (n) => toolBegan(n, id));
+  send(walk, (n) => toolBegan(n, id));
   if (walk.dice(3) === 0) {
-    tell(walk, (n) => asked(n, `r-${id}`, id));
-    if (walk.dice(2) === 0) tell(walk, (n) => noticed(n, 'permission'));
+    send(walk, (n) => asked(n, `r-${id}`, id));
+    if (walk.dice(2) === 0) send(walk, (n) => noticed(n, 'permission'));
   }
-  tell(walk, (n) => toolEnded(n, id, { outcome: walk.dice(4) === 0 ? 'failed' : 'succeeded' }));
-  if (walk.dice(2) === 0) tell(walk, (n) => report(n, 'tools.settled', { tools: [use(id)] }));
+  send(walk, (n) => toolEnded(n, id, { outcome: walk.dice(4) === 0 ? 'failed' : 'succeeded' }));
+  if (walk.dice(2) === 0) send(walk, (n) => report(n, 'tools.settled', { tools: [use(id)] }));
 }
 
 function sideBySide(walk: Walk): void {
   const ids = [`t${walk.names++}`, `t${walk.names++}`];
-  for (const id of ids) tell(walk, (n) => toolBegan(n, id));
-  for (const id of ids) if (walk.dice(2) === 0) tell(walk, (n) => asked(n, `r-${id}`, id));
+  for (const id of ids) send(walk, (n) => toolBegan(n, id));
+  for (const id of ids) if (walk.dice(2) === 0) send(walk, (n) => asked(n, `r-${id}`, id));
   if (walk.dice(2) === 0) ids.reverse();
-  for (const id of ids) tell(walk, (n) => toolEnded(n, id));
+  for (const id of ids) send(walk, (n) => toolEnded(n, id));
 }
 
 /** A tool of an MCP server, whose server asks the user something by itself. */
 function dialog(walk: Walk): void {
   const id = `t${walk.names++}`;
   const name = { name: 'mcp__elic__askme' };
-  tell(walk, (n) => toolBegan(n, id, name));
-  if (walk.dice(2) === 0) tell(walk, (n) => asked(n, `r-${id}`, id, 'exec', name));
-  tell(walk, (n) => elicited(n, `q-${id}`));
-  if (walk.dice(2) === 0) tell(walk, (n) => noticed(n, 'question'));
-  tell(walk, (n) =>
+  send(walk, (n) => toolBegan(n, id, name));
+  if (walk.dice(2) === 0) send(walk, (n) => asked(n, `r-${id}`, id, 'exec', name));
+  send(walk, (n) => elicited(n, `q-${id}`));
+  if (walk.dice(2) === 0) send(walk, (n) => noticed(n, 'question'));
+  send(walk, (n) =>
     report(n, 'approval.resolved', { requestId: null, server: 'elic', decision: 'answered' }),
   );
-  tell(walk, (n) => toolEnded(n, id, name));
+  send(walk, (n) => toolEnded(n, id, name));
 }
 
 function launch(walk: Walk): void {
   const id = `t${walk.names++}`;
   const agent = `a${walk.names++}`;
-  tell(walk, (n) => toolBegan(n, id, { name: 'Agent' }));
-  tell(walk, (n) => agentBegan(n, agent));
+  send(walk, (n) => toolBegan(n, id, { name: 'Agent' }));
+  send(walk, (n) => agentBegan(n, agent));
   const launched = { id: agent, type: 'general-purpose' };
-  tell(walk, (n) => toolEnded(n, id, { name: 'Agent', launched }));
+  send(walk, (n) => toolEnded(n, id, { name: 'Agent', launched }));
   walk.agents.push(agent);
 }
 
@@ -154,17 +154,17 @@ function launch(walk: Walk): void {
 function wake(walk: Walk): void {
   finishAgent(walk, walk.agents.shift() as string);
   const left = [...walk.agents];
-  tell(walk, (n) => prompted(n, null));
-  tell(walk, (n) => stopped(n, left));
+  send(walk, (n) => prompted(n, null));
+  send(walk, (n) => stopped(n, left));
 }
 
 function finishAgent(walk: Walk, agent: string): void {
   if (walk.dice(2) === 0) tool(walk, `@${agent}`);
-  tell(walk, (n) => agentEnded(n, agent));
+  send(walk, (n) => agentEnded(n, agent));
 }
 
 function compaction(walk: Walk): void {
-  tell(walk, (n) => report(n, 'compaction.started', {}));
-  tell(walk, (n) => began(n, 'compact'));
-  tell(walk, (n) => report(n, 'compaction.finished', {}));
+  send(walk, (n) => report(n, 'compaction.started', {}));
+  send(walk, (n) => began(n, 'compact'));
+  send(walk, (n) => report(n, 'compaction.finished', {}));
 }

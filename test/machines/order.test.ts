@@ -33,8 +33,8 @@ describe('hooks in any order', () => {
       const inOrder = shownAfter(walk);
       expect([seed, inOrder.phase]).toEqual([seed, ends ? 'ended' : 'idle']);
       for (const maxDelayMs of [10, 100, 10_000]) {
-        const heard = delayed(walk, diceOf(seed + maxDelayMs), maxDelayMs);
-        expect([seed, maxDelayMs, shownAfter(heard)]).toEqual([seed, maxDelayMs, inOrder]);
+        const received = delayed(walk, diceOf(seed + maxDelayMs), maxDelayMs);
+        expect([seed, maxDelayMs, shownAfter(received)]).toEqual([seed, maxDelayMs, inOrder]);
       }
     }
   });
@@ -45,8 +45,8 @@ describe('hooks in any order', () => {
       const cut = walk.slice(0, 1 + diceOf(seed)(walk.length));
       const inOrder = shownAfter(cut);
       for (const maxDelayMs of [10, 100, 10_000]) {
-        const heard = delayed(cut, diceOf(seed + maxDelayMs), maxDelayMs);
-        expect([seed, maxDelayMs, shownAfter(heard)]).toEqual([seed, maxDelayMs, inOrder]);
+        const received = delayed(cut, diceOf(seed + maxDelayMs), maxDelayMs);
+        expect([seed, maxDelayMs, shownAfter(received)]).toEqual([seed, maxDelayMs, inOrder]);
       }
     }
   });
@@ -55,8 +55,8 @@ describe('hooks in any order', () => {
     for (const seed of seeds) {
       const walk = withLosses(hookWalk(seed, 3, false), diceOf(seed));
       for (const maxDelayMs of [0, 100, 10_000]) {
-        const heard = delayed(walk, diceOf(seed + maxDelayMs), maxDelayMs);
-        const { phase, agents, approvals } = shownAfter(heard);
+        const received = delayed(walk, diceOf(seed + maxDelayMs), maxDelayMs);
+        const { phase, agents, approvals } = shownAfter(received);
         expect([seed, maxDelayMs, phase, agents, approvals]).toEqual([
           seed,
           maxDelayMs,

@@ -116,14 +116,14 @@ describe('a stop of the server', () => {
 
 /** The facts and orders after the cut, with and without a stop there, are the same; so is the state. */
 function expectNoDifference(events: SessionEvent[], cut: number, session: Partial<Session>): void {
-  const whole = tell(stage(events.slice(0, cut), session), events.slice(cut));
+  const whole = send(stage(events.slice(0, cut), session), events.slice(cut));
   const before = stage(events.slice(0, cut), session);
   const saved = JSON.parse(JSON.stringify(storedForm(before.snapshot())));
-  const restored = tell(stage([], session, saved), events.slice(cut));
+  const restored = send(stage([], session, saved), events.slice(cut));
   expect(restored).toEqual(whole);
 }
 
-function tell(scene: ReturnType<typeof stage>, events: SessionEvent[]) {
+function send(scene: ReturnType<typeof stage>, events: SessionEvent[]) {
   const facts: Fact[] = [];
   const orders: ConnectorCommand[] = [];
   for (const event of events) {

@@ -1,4 +1,4 @@
-/** machines/README.md tells of the charts that run; `UPDATE_DOCS=1` writes it anew. */
+/** machines/README.md describes the charts that run; `UPDATE_DOCS=1` writes it anew. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { readme } from './readme.ts';

@@ -164,13 +164,13 @@ describe('what only the row of a session keeps', () => {
 
   it('is noted when it is new, and not again', () => {
     const scene = stage();
-    const told = (n: number, more = {}) =>
+    const received = (n: number, more = {}) =>
       scene
         .send({ ...report(n, 'fields.updated', {}), fields: { ...fields, ...more } })
         .facts.filter(({ type }) => type === 'row_noted');
-    expect(told(1)).toMatchObject([{ columns: fields }]);
-    expect(told(2)).toEqual([]);
-    expect(told(3, { terminal_app: 'other' })).toEqual([
+    expect(received(1)).toMatchObject([{ columns: fields }]);
+    expect(received(2)).toEqual([]);
+    expect(received(3, { terminal_app: 'other' })).toEqual([
       expect.objectContaining({ columns: { terminal_app: 'other' } }),
     ]);
   });

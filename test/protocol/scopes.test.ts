@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import {
-  DOOR_SCOPES,
+  ENDPOINT_SCOPES,
   INSPECT_SCOPES,
   MESSAGE_SCOPES,
   NAMESPACE_SCOPES,
@@ -19,7 +19,7 @@ it('the table of scopes is the one that was agreed (else: UPDATE_DOCS=1 and look
     operations: sorted(OPERATION_SCOPES),
     inspect: sorted(INSPECT_SCOPES),
     namespaces: sorted(NAMESPACE_SCOPES),
-    doors: sorted(DOOR_SCOPES),
+    endpoints: sorted(ENDPOINT_SCOPES),
   };
   if (process.env.UPDATE_DOCS) writeFileSync(FILE, `${JSON.stringify(table, null, 2)}\n`);
   expect(JSON.parse(readFileSync(FILE, 'utf8'))).toEqual(table);

@@ -35,7 +35,7 @@ export async function askedClient(url: string): Promise<AskedClient> {
   opened.catch(() => undefined);
   const returned = new Set<string>();
   let asks = 0;
-  const tell = async (message: { type: string; [field: string]: unknown }) => {
+  const send = async (message: { type: string; [field: string]: unknown }) => {
     const from = client.messages.length;
     const ping = `after-${++asks}`;
     client.send(message);
@@ -46,7 +46,7 @@ export async function askedClient(url: string): Promise<AskedClient> {
     return error?.type === 'error' ? error.code : null;
   };
   const decide = async (request: ApprovalRequest, fields: Record<string, unknown>) =>
-    tell({
+    send({
       ...{ type: 'approve_tool', session_id: request.session_id, request_id: request.id },
       ...fields,
     });
@@ -65,7 +65,7 @@ export async function askedClient(url: string): Promise<AskedClient> {
     },
     decide,
     answer: (request, fields) =>
-      tell({
+      send({
         ...{ type: 'answer_question', session_id: request.session_id, request_id: request.id },
         ...{ answer: '', ...fields },
       }),

@@ -22,10 +22,10 @@ const bash = (command: string) => ({
 });
 const isThere = ({ home }: Stage<Dock>, name: string) => existsSync(join(home.project, name));
 
-test('the terminal is first: the hook is let go, and a client that comes late is told', async () => {
+test('the terminal is first: the hook is let go, and a client that comes late gets the decision', async () => {
   await using stage = await openStage(startWatchingDock);
   await using person = await askedClient(stage.listener.url);
-  // A command that runs on: only the registry tells that it was allowed.
+  // A command that runs on: only the registry shows that it was allowed.
   stage.api.script('allow it', [bash('touch one; sleep 5'), { text: 'It ran.' }]);
   stage.api.script('refuse it', [bash('touch two'), { text: 'Not reached.' }]);
   const claude = await stage.openClaude();
@@ -109,8 +109,8 @@ test(`${RACES} races of the terminal against a client have one winner each`, asy
   for (let n = 0; n < RACES; n++) {
     stage.api.script(`race ${n}.`, [bash(`touch made-${n}`), { text: `Over ${n}.` }]);
   }
-  await using told = await collectDecisions();
-  const claude = await stage.openClaude(told.env);
+  await using received = await collectDecisions();
+  const claude = await stage.openClaude(received.env);
   const ends: string[] = [];
   for (let n = 0; n < RACES; n++) {
     const key = n % 2 === 0 ? 'Enter' : 'Escape';
@@ -134,7 +134,7 @@ test(`${RACES} races of the terminal against a client have one winner each`, asy
         interval: 200,
       },
     );
-    const first = await told.firstOf(toolUses(stage.home.home).get(`touch made-${n}`));
+    const first = await received.firstOf(toolUses(stage.home.home).get(`touch made-${n}`));
     // What Esc cut off at once may leave no trace of who had decided it before: then no word is said.
     const words = first.startsWith('accept') ? ['approved'] : ['denied', 'cancelled'];
     if (key === 'Escape') words.push('unknown');
@@ -179,7 +179,7 @@ async function collectDecisions() {
         record.attributes.find(({ key }) => key === name)?.value.stringValue;
       if (field('event.name') !== 'tool_decision') continue;
       const tool = field('tool_use_id');
-      // What is told of it later is of an answer that came too late.
+      // What is reported of it later is of an answer that came too late.
       if (tool !== undefined && !first.has(tool))
         first.set(tool, `${field('decision')} ${field('source')}`);
     }
@@ -201,7 +201,7 @@ async function collectDecisions() {
         () => {
           const found = first.get(tool ?? '');
           if (found === undefined)
-            throw new Error(`no decision of ${tool} was told: ${[...first.keys()]}`);
+            throw new Error(`no decision of ${tool} was reported: ${[...first.keys()]}`);
           return found;
         },
         { timeout: 20_000, interval: 100 },

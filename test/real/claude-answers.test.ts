@@ -1,6 +1,6 @@
 /**
  * What the real `claude` asks in its terminal is answered by a client, while the terminal's own dialog is open:
- * whoever is first decides, and the other is told.
+ * the first one decides, and the other gets the decision.
  *
  * Run by .ci/run, not by `npm test`: it installs the CLI and builds the server.
  */
@@ -16,8 +16,8 @@ const bash = (command: string) => ({
   tools: [{ name: 'Bash', input: { command, description: 'x' } }],
 });
 
-/** All that the newest request told the model. */
-const toldToModel = ({ api }: Stage<Dock>): string =>
+/** All that the newest request sent to the model. */
+const sentToModel = ({ api }: Stage<Dock>): string =>
   JSON.stringify(api.requests.findLast(({ kind }) => kind === 'step')?.body?.messages);
 
 test('a client allows a tool: it runs in the terminal, and the history says who allowed it', async () => {
@@ -54,7 +54,7 @@ test('words with a refusal, another input, a rule for good, and a stop arrive as
   const denied = await person.asked();
   expect(await person.decide(denied, { decision: 'denied', message: 'try elsewhere' })).toBeNull();
   await claude.waitFor(/Not one\./);
-  expect(toldToModel(stage)).toContain('try elsewhere');
+  expect(sentToModel(stage)).toContain('try elsewhere');
   expect(isThere('one')).toBe(false);
   expect(await person.settled(denied)).toMatchObject({
     decision: 'denied',
@@ -157,7 +157,7 @@ test('questions are answered by choices, by several of them, and in free words',
   const answers = { ...half, 'Which colours?': 'Red, Blue' };
   expect(await person.answer(both, { answers })).toBeNull();
   await claude.waitFor(/Both answered\./);
-  expect(toldToModel(stage)).toMatch(/SQLite.*Red, Blue/s);
+  expect(sentToModel(stage)).toMatch(/SQLite.*Red, Blue/s);
   expect(await person.settled(both)).toMatchObject({
     decision: 'answered',
     decided_by: { kind: 'local' },
@@ -167,7 +167,7 @@ test('questions are answered by choices, by several of them, and in free words',
   const freely = await person.asked();
   expect(await person.answer(freely, { answer: 'a text file will do' })).toBeNull();
   await claude.waitFor(/Freely answered\./);
-  expect(toldToModel(stage)).toContain('a text file will do');
+  expect(sentToModel(stage)).toContain('a text file will do');
   await noHookIsLeft(stage.listener);
 });
 
@@ -184,7 +184,7 @@ test('a plan is sent back with words, then approved', async () => {
   expect(shed).toMatchObject({ type: 'question', tool_name: 'ExitPlanMode' });
   expect(await person.answer(shed, { answer: 'a barn, please' })).toBeNull();
   const barn = await person.asked();
-  expect(toldToModel(stage)).toContain('a barn, please');
+  expect(sentToModel(stage)).toContain('a barn, please');
   expect(await person.decide(barn, { decision: 'approved' })).toBeNull();
   await claude.waitFor(/Begun\./);
   expect(await person.settled(barn)).toMatchObject({ decision: 'answered' });

@@ -24,7 +24,7 @@ const FORM = {
 };
 const SURVEY = { tools: [{ name: 'mcp__calc__survey', input: { form: 0 } }] };
 
-/** The next form that the client is shown; the registry alone may have told before that something is asked. */
+/** The next form that the client is shown; the registry alone may have reported before that something is asked. */
 async function formShown({ client }: AskedClient, from: number): Promise<ApprovalRequest> {
   const found = await client.waitFor(
     (m) =>

@@ -36,8 +36,8 @@ import {
   sayNo,
   sayNoBecause,
   signal,
-  speaks,
   stop,
+  streams,
   TALK,
   text,
   touch,
@@ -52,88 +52,93 @@ afterAll(() => desk[Symbol.asyncDispose]());
 const sleeps = (): [typeof OVER, typeof OVER] => [bash(SLEEP), OVER];
 
 const ENDINGS: Ending[] = [
-  { name: 'a permission is asked for', steps: touch, act: dialog, truth: 'permission' },
-  { name: 'allowed, and running', steps: long, act: decide('Enter'), truth: 'working' },
-  { name: 'allowed for good, and running', steps: long, act: decide('2'), truth: 'working' },
+  { name: 'a permission is asked for', steps: touch, act: dialog, expected: 'permission' },
+  { name: 'allowed, and running', steps: long, act: decide('Enter'), expected: 'working' },
+  { name: 'allowed for good, and running', steps: long, act: decide('2'), expected: 'working' },
   {
     name: 'the first of two allowed, and running',
     steps: (name) => [batch(`touch ${name}; ${SLEEP}`, `touch ${name}2`), OVER],
     act: decide('Enter'),
-    truth: 'working',
+    expected: 'working',
   },
   {
     name: 'the first of two over, the second asked for',
     steps: (name) => [batch(`touch ${name}`, `mkdir ${name}2`), OVER],
     act: after(decide('Enter'), text(/mkdir .*❯ 1\. Yes/s)),
-    truth: 'permission',
+    expected: 'permission',
   },
-  { name: 'denied by Esc', steps: touch, act: decide('Escape'), truth: 'waiting' },
-  { name: 'denied by No', steps: touch, act: sayNo, truth: 'waiting' },
+  { name: 'denied by Esc', steps: touch, act: decide('Escape'), expected: 'waiting' },
+  { name: 'denied by No', steps: touch, act: sayNo, expected: 'waiting' },
   {
     name: 'denied with a reason, and over',
     steps: touch,
     act: after(sayNoBecause('not there'), done),
-    truth: 'waiting',
+    expected: 'waiting',
   },
   {
     name: 'refused by a rule, and over',
     steps: (name) => [bash(`shred ${name}`), OVER],
     act: done,
-    truth: 'waiting',
+    expected: 'waiting',
   },
   {
-    name: 'Esc while it speaks',
+    name: 'Esc while it answers',
     steps: () => [TALK],
-    act: after(speaks, stop()),
-    truth: 'waiting',
+    act: after(streams, stop()),
+    expected: 'waiting',
   },
   {
-    name: 'Ctrl-C while it speaks',
+    name: 'Ctrl-C while it answers',
     steps: () => [TALK],
-    act: after(speaks, stop('C-c')),
-    truth: 'waiting',
+    act: after(streams, stop('C-c')),
+    expected: 'waiting',
   },
-  { name: 'Esc before it speaks', steps: () => [{ until: NEVER }], act: stop(), truth: 'waiting' },
-  { name: 'Esc while a tool runs', steps: sleeps, act: after(runs, stop()), truth: 'waiting' },
-  { name: 'a tool runs', steps: sleeps, act: runs, truth: 'working' },
-  { name: 'a question is asked', steps: () => [ASK, OVER], act: questioned, truth: 'question' },
+  {
+    name: 'Esc before it answers',
+    steps: () => [{ until: NEVER }],
+    act: stop(),
+    expected: 'waiting',
+  },
+  { name: 'Esc while a tool runs', steps: sleeps, act: after(runs, stop()), expected: 'waiting' },
+  { name: 'a tool runs', steps: sleeps, act: runs, expected: 'working' },
+  { name: 'a question is asked', steps: () => [ASK, OVER], act: questioned, expected: 'question' },
   {
     name: 'a question dismissed by Esc',
     steps: () => [ASK, OVER],
     act: dismiss,
-    truth: 'waiting',
+    expected: 'waiting',
   },
   {
     name: 'a question answered, and over',
     steps: () => [ASK, OVER],
     act: after(answer, done),
-    truth: 'waiting',
+    expected: 'waiting',
   },
-  { name: 'the turn over', steps: () => [OVER], act: done, truth: 'waiting' },
-  { name: 'it speaks', steps: () => [TALK], act: speaks, truth: 'working' },
+  { name: 'the turn over', steps: () => [OVER], act: done, expected: 'waiting' },
+  { name: 'it answers', steps: () => [TALK], act: streams, expected: 'working' },
   {
     name: 'a background agent at work behind the end of the turn',
     steps: (name) => [agent(name), OVER],
     act: done,
-    truth: 'working',
+    expected: 'working',
   },
   {
     name: 'a background shell behind the end of the turn',
     steps: () => [bash(SLEEP, { run_in_background: true }), OVER],
     act: done,
-    truth: 'waiting',
+    expected: 'waiting',
   },
   {
     name: 'the provider refuses',
     steps: () => [{ error: { status: 400, message: 'no such thing' } }],
     act: text(/API Error/),
-    truth: 'waiting',
+    expected: 'waiting',
   },
   {
     name: 'a command of the person runs',
     steps: () => [OVER],
     act: after(done, ownCommand),
-    truth: 'working',
+    expected: 'working',
   },
   {
     name: '/compact refused, or over',
@@ -143,16 +148,16 @@ const ENDINGS: Ending[] = [
       say(() => '/compact'),
       text(/Not enough messages|Compacted/),
     ),
-    truth: 'waiting',
+    expected: 'waiting',
   },
   {
     name: 'words typed while it works',
     steps: () => [TALK],
-    act: after(speaks, sayMore),
-    truth: 'working',
+    act: after(streams, sayMore),
+    expected: 'working',
   },
-  { name: '/exit', steps: () => [OVER], act: after(done, leave), truth: 'ended' },
-  { name: '/clear', steps: () => [OVER], act: after(done, clear), truth: 'ended' },
+  { name: '/exit', steps: () => [OVER], act: after(done, leave), expected: 'ended' },
+  { name: '/clear', steps: () => [OVER], act: after(done, clear), expected: 'ended' },
   {
     name: 'Ctrl-C twice',
     steps: () => [OVER],
@@ -164,23 +169,28 @@ const ENDINGS: Ending[] = [
       await claude.press('C-c');
       await claude.waitForExit();
     }),
-    truth: 'ended',
+    expected: 'ended',
   },
   {
-    name: 'SIGTERM while it speaks',
+    name: 'SIGTERM while it answers',
     steps: () => [TALK],
-    act: after(speaks, signal('SIGTERM')),
-    truth: 'ended',
+    act: after(streams, signal('SIGTERM')),
+    expected: 'ended',
   },
-  { name: 'the terminal closed', steps: () => [OVER], act: after(done, close), truth: 'ended' },
-  { name: 'killed while it speaks', steps: () => [TALK], act: after(speaks, kill), truth: 'ended' },
-  { name: 'killed at its dialog', steps: touch, act: after(dialog, kill), truth: 'ended' },
-  { name: 'killed at its prompt', steps: () => [OVER], act: after(done, kill), truth: 'ended' },
+  { name: 'the terminal closed', steps: () => [OVER], act: after(done, close), expected: 'ended' },
+  {
+    name: 'killed while it answers',
+    steps: () => [TALK],
+    act: after(streams, kill),
+    expected: 'ended',
+  },
+  { name: 'killed at its dialog', steps: touch, act: after(dialog, kill), expected: 'ended' },
+  { name: 'killed at its prompt', steps: () => [OVER], act: after(done, kill), expected: 'ended' },
   {
     name: 'stopped by a signal',
     steps: () => [TALK],
-    act: after(speaks, signal('SIGSTOP', false)),
-    truth: 'working',
+    act: after(streams, signal('SIGSTOP', false)),
+    expected: 'working',
   },
 ];
 
@@ -200,10 +210,10 @@ test(
     const all = Array.from({ length: TIMES }, () => PLAYED).flat();
     await inTurn(all, AT_A_TIME, async (ending, n) => {
       const [soon, ...then] = await play(ending, `e${n}`);
-      const line = `${ending.name}: ${ending.truth}; after 1 s ${soon}, then ${then.join(', ')}`;
+      const line = `${ending.name}: ${ending.expected}; after 1 s ${soon}, then ${then.join(', ')}`;
       lines.push(line);
-      if (soon !== ending.truth) late.push(line);
-      if (then.some((status) => status !== ending.truth)) wrong.push(line);
+      if (soon !== ending.expected) late.push(line);
+      if (then.some((status) => status !== ending.expected)) wrong.push(line);
     });
     const right = `right after 1 s: ${lines.length - late.length} of ${lines.length}`;
     console.log(
@@ -220,7 +230,7 @@ async function play(ending: Ending, name: string): Promise<string[]> {
     await using scene = await desk.open(name, ending);
     await ending.act(scene);
     const seen = await lookAfter(scene, LOOKS_S);
-    if (seen.slice(1).some((status) => status !== ending.truth))
+    if (seen.slice(1).some((status) => status !== ending.expected))
       seen.push(await whyOf(desk, scene));
     return seen;
   } catch (error) {

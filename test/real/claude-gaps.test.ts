@@ -1,6 +1,6 @@
 /**
- * Statuses around the gaps that claude-silence.test.ts pins down: where no hook tells of an end, the next thing
- * the CLI does tell must set the status right, and nothing may stay stuck.
+ * Statuses around the gaps that claude-silence.test.ts pins down: where no hook reports an end, the next thing
+ * that the CLI reports must set the status right, and nothing may stay stuck.
  *
  * Run by .ci/run, not by `npm test`: it installs the CLI and builds the server.
  */
@@ -91,10 +91,10 @@ test('a session works as long as its background agent does', async () => {
   const claude = await stage.openClaude();
   await claude.say('delegate');
   const session = await opened;
-  await session.hears(isReply('It is on its way.'));
+  await session.receives(isReply('It is on its way.'));
   await session.shows('working');
   shelf.emit('seen');
-  await session.hears(isReply('The shelf is fine.'));
+  await session.receives(isReply('The shelf is fine.'));
   // Between the agent's end and the CLI's own prompt about it nothing runs, for some 100 ms.
   await session.shows(/^working (waiting working )?waiting$/);
 });

@@ -96,7 +96,7 @@ test('sessions of two homes are seen, one of them behind a link, and none twice'
         ]),
       { timeout: 20_000, interval: 100 },
     );
-    // Killed, only its registry file and its process tell the end.
+    // Killed, only its registry file and its process show the end.
     process.kill(pidIn(home), 'SIGKILL');
     await claude.waitForExit().catch(() => undefined);
     await vi.waitFor(

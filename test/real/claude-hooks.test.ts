@@ -1,5 +1,5 @@
 /**
- * What the real `claude` tells through its hooks, scenario by scenario, recorded without any code of ours. If
+ * What the real `claude` reports through its hooks, scenario by scenario, recorded without any code of ours. If
  * a new version of the CLI breaks a test here, our reading of hooks has to be looked at again.
  *
  * Run by .ci/run, not by `npm test`: it installs the CLI.
@@ -8,7 +8,7 @@ import { expect, test } from 'vitest';
 import { outline, type SeenHook, startRecorder } from './recorder.ts';
 import { openStage } from './stage.ts';
 
-test('a printed turn tells of its tool between prompt and stop', async () => {
+test('a printed turn reports its tool between prompt and stop', async () => {
   await using stage = await openStage(startRecorder);
   stage.api.script('read the notes', [
     { text: 'Reading.', tools: [{ name: 'Read', input: { file_path: stage.notes } }] },

@@ -35,10 +35,10 @@ async function judge<T>(
 }
 
 /** What clients are shown after an act, as a line that begins with WRONG where it is not so. */
-async function verdict(scene: Scene, what: string, truth: string): Promise<string> {
+async function verdict(scene: Scene, what: string, expected: string): Promise<string> {
   const [soon, ...then] = await lookAfter(scene, LOOKS_S);
-  const line = `${what}: ${truth}; after 1 s ${soon}, then ${then.join(', ')}`;
-  const isRight = then.every((status) => status === truth);
+  const line = `${what}: ${expected}; after 1 s ${soon}, then ${then.join(', ')}`;
+  const isRight = then.every((status) => status === expected);
   return isRight ? line : `WRONG ${line}${await whyOf(desk, scene)}`;
 }
 
@@ -51,10 +51,10 @@ test.each([
     await judge(PLAYED, AT_A_TIME, async (pair, n) => {
       await using scene = await desk.open(`${letter}${n}`, pair);
       const lines: string[] = [];
-      for (const [act, truth] of [pair.first, pair.second]) {
+      for (const [act, expected] of [pair.first, pair.second]) {
         await act(scene);
         if (how !== 'at once' || act === pair.second[0])
-          lines.push(await verdict(scene, pair.name, truth));
+          lines.push(await verdict(scene, pair.name, expected));
       }
       return lines;
     });
@@ -62,11 +62,11 @@ test.each([
   900_000,
 );
 
-const spoken = (pair: Pair, part: 'first' | 'second') => [pair.name, pair[part][1]] as const;
+const named = (pair: Pair, part: 'first' | 'second') => [pair.name, pair[part][1]] as const;
 
 /** Two that happen at the same moment in two terminals: by their names above, or what they are. */
 const COUPLES: [Pair, Pair][] = [
-  ['allowed and running, then Esc', 'Esc while it speaks, then killed'],
+  ['allowed and running, then Esc', 'Esc while it answers, then killed'],
   ['denied by Esc, then /clear', 'a question, then killed'],
   ['allowed and running, then the terminal closed', 'a question dismissed, then a permission'],
   ['denied by Esc, then another prompt', 'a background agent at work, then killed'],
@@ -99,7 +99,7 @@ test.each([
   'what happens while the server is down, ended %s, is shown after its start',
   async (how, end) => {
     const names = [
-      ...['Esc while it speaks, then killed', 'denied by Esc, then /clear'],
+      ...['Esc while it answers, then killed', 'denied by Esc, then /clear'],
       ...['a question, then killed', 'allowed and running, then Esc'],
       ...['denied by Esc, then another prompt', 'a background agent at work, then a permission'],
     ];
@@ -113,7 +113,7 @@ test.each([
         await pair.first[0](scene);
       }
       const look = (part: 'first' | 'second') =>
-        Promise.all(opened.map((scene, n) => verdict(scene, ...spoken(played[n] as Pair, part))));
+        Promise.all(opened.map((scene, n) => verdict(scene, ...named(played[n] as Pair, part))));
       const before = await look('first');
       await end(desk);
       for (const [n, pair] of played.entries()) await pair.second[0](opened[n] as Scene);

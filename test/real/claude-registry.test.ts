@@ -1,5 +1,5 @@
 /**
- * The whole way of what no hook tells: the real `claude` writes its live registry, and two clients of the built
+ * What no hook reports, from end to end: the real `claude` writes its live registry, and two clients of the built
  * server are shown what its session does.
  *
  * Run by .ci/run, not by `npm test`: it installs the CLI and builds the server.
@@ -44,7 +44,7 @@ test('a session is listed at its prompt, works, asks, runs what was allowed, and
   await session.shows('waiting working permission working waiting ended');
 });
 
-test('Esc in a dialog and Esc while the model speaks leave the session waiting', async () => {
+test('Esc in a dialog and Esc while the model answers leave the session waiting', async () => {
   await using stage = await openStage(startWatchingDock);
   await using watch = await watchDock(stage.listener.url);
   stage.api.script('refuse this', [bash('touch refused'), { text: 'Not reached.' }]);
@@ -94,7 +94,7 @@ test('/clear ends the session and the new one is at the prompt', async () => {
   const fresh = await second;
   await old.shows('waiting working waiting ended');
   await fresh.shows('waiting');
-  const listed = await fresh.hears(({ type }) => type === 'session_snapshot');
+  const listed = await fresh.receives(({ type }) => type === 'session_snapshot');
   expect(listed).toMatchObject({ session: { forked_from_session_id: old.id } });
   await claude.leave();
   await fresh.shows('waiting ended');

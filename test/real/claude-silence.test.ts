@@ -1,5 +1,5 @@
 /**
- * Where the hooks of the real `claude` stop short of the truth: ends without a hook, a stop that is not the
+ * Where the hooks of the real `claude` are incomplete: ends without a hook, a stop that is not the
  * end, a prompt that nobody typed. What these tests pin down is what the server must not promise.
  *
  * Run by .ci/run, not by `npm test`: it installs the CLI.
@@ -15,7 +15,7 @@ const touch = (file: string) => ({
   input: { command: `touch ${file}`, description: 'Make a file' },
 });
 
-test('Esc while the model speaks leaves no hook at all', async () => {
+test('Esc while the model answers leaves no hook at all', async () => {
   await using stage = await openStage(startRecorder);
   stage.api.script('talk on', [{ text: 'Once upon a time', until: new Promise(() => {}) }]);
   stage.api.script('say more', [{ text: 'The end.' }]);

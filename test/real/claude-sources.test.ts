@@ -58,7 +58,7 @@ const bash = (command: string) => ({
 });
 
 describe('the sources of a session in a terminal', () => {
-  it('tell allowed and running from waiting, a refusal, a shell command, /clear and a kill', async () => {
+  it('distinguish allowed and running from waiting, a refusal, a shell command, /clear and a kill', async () => {
     await using stage = await openStage(NO_HOOKS);
     const home = join(stage.home.home, '.claude');
     await using watched = await watchHome(home);
@@ -94,7 +94,7 @@ describe('the sources of a session in a terminal', () => {
       'I saw the shell.',
     ]);
     const outcomes = reports.flatMap((r) => (r.what === 'tool.ended' ? [r.outcome] : []));
-    // Later versions tell that it was refused before it ran.
+    // Later versions report that it was refused before it ran.
     expect(outcomes).toEqual(['done', expect.stringMatching(/^refused(_or_interrupted)?$/)]);
     expect(reports).toContainEqual(
       expect.objectContaining({
@@ -125,7 +125,7 @@ describe('the sources of a session in a terminal', () => {
     expect(watched.problems).toEqual([]);
   });
 
-  it('tell words typed while a tool runs, a text that was cut off, and a rewind', async () => {
+  it('report words typed while a tool runs, a text that was cut off, and a rewind', async () => {
     await using stage = await openStage(NO_HOOKS);
     const home = join(stage.home.home, '.claude');
     await using watched = await watchHome(home);
@@ -145,8 +145,8 @@ describe('the sources of a session in a terminal', () => {
     await claude.say('cut me');
     await claude.waitFor(/one two three/);
     await claude.press('Escape');
-    const told = async () => (await transcript(home)).map(({ what }) => what);
-    await expect.poll(told, { timeout: 20_000 }).toContain('interrupted');
+    const received = async () => (await transcript(home)).map(({ what }) => what);
+    await expect.poll(received, { timeout: 20_000 }).toContain('interrupted');
     await state('idle');
     const before = await transcript(home);
     expect(before.flatMap((r) => (r.what === 'user.text' ? [[r.text, r.queued]] : []))).toEqual([
@@ -178,7 +178,7 @@ describe('the sources of a session in a terminal', () => {
     await expect.poll(rewinds, { timeout: 20_000 }).toEqual([[texts[0]?.message, gone]]);
   });
 
-  it('tell an orderly exit from a kill', async () => {
+  it('distinguish an orderly exit from a kill', async () => {
     await using stage = await openStage(NO_HOOKS);
     await using watched = await watchHome(join(stage.home.home, '.claude'));
     const claude = await stage.openClaude();

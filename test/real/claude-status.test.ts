@@ -46,7 +46,7 @@ test('a permission asked and granted in the terminal shows as permission, then w
   await claude.say('make a file');
   const session = await opened;
   await session.shows('working permission');
-  const asked = await session.hears(({ type }) => type === 'approval_requested');
+  const asked = await session.receives(({ type }) => type === 'approval_requested');
   expect(asked).toMatchObject({ request: { type: 'exec', command: 'touch made.txt' } });
   await claude.decide('Enter');
   await claude.waitFor(/There it is\./);

@@ -1,6 +1,6 @@
 /**
  * What beside the words of the main thread belongs to a session of the real `claude`: subagents, a compaction, a
- * command of the shell, tokens and cost; and what its telemetry tells.
+ * command of the shell, tokens and cost; and what its telemetry reports.
  *
  * Run by .ci/run, not by `npm test`: it installs the CLI and builds the server.
  */
@@ -26,7 +26,7 @@ interface Shown {
   subagents?: SubagentInfo[];
 }
 
-/** What a client is told that asks now. */
+/** What a client receives that asks now. */
 async function ask({ listener }: Watched, question: object, type: string): Promise<unknown> {
   const client = await wsClient(listener.url);
   try {
@@ -121,7 +121,7 @@ test('a subagent is a branch, a compaction a line, and the cost is what the CLI 
   expect(token_usage.total_input_tokens).toBe(texts.length * 100);
 });
 
-test('telemetry tells who allowed a command and what it costs', async () => {
+test('telemetry reports who allowed a command and what it costs', async () => {
   await using stage = await openStage(startWatchingDock);
   const { listener, home } = stage;
   const program = fileURLToPath(new URL('../../dist/main.js', import.meta.url));

@@ -29,7 +29,7 @@ async function write({ client }: AskedClient, session_id: string, content: strin
   return answer.id;
 }
 
-const told = ({ client }: AskedClient, id: string): string[] =>
+const received = ({ client }: AskedClient, id: string): string[] =>
   client.messages.flatMap((m) => {
     if (m.type === 'message_appended' && m.message.id === id) return m.message.tool_output ?? [];
     return m.type === 'message_updated' && m.message_id === id ? (m.changes.tool_output ?? []) : [];
@@ -57,10 +57,10 @@ test('words that are written while it works reach the model at the end of the tu
   person.client.send({ type: 'withdraw_message', session_id: session, message_id: third });
   goOn();
   await claude.waitFor(/Plants watered\./);
-  await vi.waitFor(() => expect(told(person, first).at(-1)).toBe('delivered'), 10_000);
-  expect(told(person, first)).toEqual(['queued', 'sent', 'delivered']);
-  expect(told(person, second)).toEqual(['queued', 'sent', 'delivered']);
-  expect(told(person, third)).toEqual(['queued', 'withdrawn: by a client']);
+  await vi.waitFor(() => expect(received(person, first).at(-1)).toBe('delivered'), 10_000);
+  expect(received(person, first)).toEqual(['queued', 'sent', 'delivered']);
+  expect(received(person, second)).toEqual(['queued', 'sent', 'delivered']);
+  expect(received(person, third)).toEqual(['queued', 'withdrawn: by a client']);
   expect(timesSent(stage, 'please water the plants')).toBe(1);
   expect(timesSent(stage, 'and the lawn')).toBe(1);
   expect(timesSent(stage, 'and the roof')).toBe(0);

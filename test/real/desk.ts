@@ -44,7 +44,7 @@ export interface Scene extends AsyncDisposable {
 export interface Script {
   readonly steps: (name: string) => Step[];
   readonly next?: (name: string) => Step[];
-  /** Without: it speaks and never ends. */
+  /** Without: it streams and never ends. */
   readonly agent?: (name: string) => Step[];
 }
 

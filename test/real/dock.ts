@@ -30,7 +30,7 @@ export interface Dock extends Listener {
   up(): Promise<void>;
 }
 
-/** Starts a server on a free port of 127.0.0.1. It hears the hooks, and of the CLI nothing else. */
+/** Starts a server on a free port of 127.0.0.1. It receives the hooks, and of the CLI nothing else. */
 export async function startDock(): Promise<Dock> {
   return await openDock(async () => {});
 }

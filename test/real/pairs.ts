@@ -28,15 +28,15 @@ import {
   sayNoBecause,
   sayThen,
   signal,
-  speaks,
   stop,
+  streams,
   TALK,
   text,
   touch,
 } from './scenes.ts';
 
 /** What a person does, and what is true then. */
-type Part = readonly [act: Act, truth: string];
+type Part = readonly [act: Act, expected: string];
 
 /** Two endings of one session. */
 export interface Pair extends Script {
@@ -50,7 +50,7 @@ const asks = () => [ASK, OVER];
 const sleeps = () => [bash(SLEEP), OVER];
 const ends = () => [OVER];
 const asksThenTalks = (name: string) => [bash(`touch ${name}`), TALK];
-const speaksThen: Act = after(sayThen, speaks);
+const streamsThen: Act = after(sayThen, streams);
 const asksThen: Act = after(sayThen, dialog);
 /** The same session in another terminal. */
 const again: Act = async ({ another, id, name }) => {
@@ -60,9 +60,9 @@ const again: Act = async ({ another, id, name }) => {
 
 export const PAIRS: readonly Pair[] = [
   {
-    name: 'Esc while it speaks, then killed',
+    name: 'Esc while it answers, then killed',
     steps: talks,
-    first: [after(speaks, stop()), 'waiting'],
+    first: [after(streams, stop()), 'waiting'],
     second: [kill, 'ended'],
   },
   {
@@ -94,7 +94,7 @@ export const PAIRS: readonly Pair[] = [
     steps: touch,
     next: talks,
     first: [decide('Escape'), 'waiting'],
-    second: [speaksThen, 'working'],
+    second: [streamsThen, 'working'],
   },
   {
     name: 'Esc while a tool runs, then a permission',
@@ -137,13 +137,13 @@ export const PAIRS: readonly Pair[] = [
   {
     name: 'stopped by a signal, then killed',
     steps: talks,
-    first: [after(speaks, signal('SIGSTOP', false)), 'working'],
+    first: [after(streams, signal('SIGSTOP', false)), 'working'],
     second: [kill, 'ended'],
   },
   {
     name: 'stopped by a signal, then continued and interrupted',
     steps: talks,
-    first: [after(speaks, signal('SIGSTOP', false)), 'working'],
+    first: [after(streams, signal('SIGSTOP', false)), 'working'],
     second: [after(signal('SIGCONT', false), stop()), 'waiting'],
   },
   {
@@ -170,7 +170,7 @@ export const PAIRS: readonly Pair[] = [
     steps: () => [{ error: { status: 400, message: 'no such thing' } }],
     next: talks,
     first: [text(/API Error/), 'waiting'],
-    second: [speaksThen, 'working'],
+    second: [streamsThen, 'working'],
   },
   {
     name: 'the first of two allowed, then Esc',
@@ -196,14 +196,14 @@ export const PAIRS: readonly Pair[] = [
       ),
       'waiting',
     ],
-    second: [speaksThen, 'working'],
+    second: [streamsThen, 'working'],
   },
   {
-    name: 'killed while it speaks, then resumed',
+    name: 'killed while it answers, then resumed',
     // A conversation without any answer is none that could be resumed.
     steps: ends,
     next: talks,
-    first: [after(done, speaksThen, kill), 'ended'],
+    first: [after(done, streamsThen, kill), 'ended'],
     second: [again, 'waiting'],
   },
   {
@@ -229,7 +229,7 @@ export const PAIRS: readonly Pair[] = [
     steps: touch,
     next: talks,
     first: [decideElsewhere('denied', { interrupt: true }), 'waiting'],
-    second: [speaksThen, 'working'],
+    second: [streamsThen, 'working'],
   },
   {
     name: 'a question dismissed by a client, then killed',
@@ -240,7 +240,7 @@ export const PAIRS: readonly Pair[] = [
   {
     name: 'words typed while it works, then killed',
     steps: talks,
-    first: [after(speaks, sayMore), 'working'],
+    first: [after(streams, sayMore), 'working'],
     second: [kill, 'ended'],
   },
   {

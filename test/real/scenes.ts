@@ -12,7 +12,7 @@ export type Act = (scene: Scene) => Promise<unknown>;
 export interface Ending extends Script {
   readonly name: string;
   readonly act: Act;
-  readonly truth: string;
+  readonly expected: string;
 }
 
 /** A third look, so many seconds after the ending; 0: none. */
@@ -101,7 +101,7 @@ export const questioned: Act = text(/❯ 1\. Postgres/);
 export const answer: Act = decide('Enter', /❯ 1\. Postgres/);
 export const dismiss: Act = decide('Escape', /❯ 1\. Postgres/);
 export const done: Act = text(/All is done\./);
-export const speaks: Act = text(/Once upon a time/);
+export const streams: Act = text(/Once upon a time/);
 /** A tool runs, and has for a moment. */
 export const runs: Act = after(text(/Running…|setTimeout/), () => pause(700));
 /** What stands below the newest prompt; a terminal that was stopped leaves older ones on the screen. */

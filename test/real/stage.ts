@@ -86,7 +86,7 @@ export async function openStage<L extends Listener>(listen: () => Promise<L>): P
     openClaude: async (env = {}, words = []) =>
       keep(await openClaude([binary, ...words], { ...home, env: { ...home.env, ...env } })),
     async [Symbol.asyncDispose]() {
-      // Newest first: the CLI still speaks to the API and the listener while it ends.
+      // Newest first: the CLI still uses the API and the listener while it ends.
       for (const part of parts) await part[Symbol.asyncDispose]();
     },
   };

@@ -12,7 +12,7 @@ export default defineConfig({
     pool: 'forks',
     // One CLI at a time takes a core and 300 MB.
     fileParallelism: false,
-    // Longer than any wait inside, so that a wait in vain tells what it saw and cleans up behind itself.
+    // Longer than any wait inside, so that a wait that fails reports what it saw and cleans up.
     testTimeout: 180_000,
   },
 });

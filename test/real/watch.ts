@@ -16,8 +16,8 @@ interface WatchedSession {
    * @throws an assertion that says what they were shown instead
    */
   shows(expected: string | RegExp): Promise<void>;
-  /** Settles with the first message about it, past or to come, that fits; heard at the raw endpoint. */
-  hears(fits: (message: Received) => boolean): Promise<Received>;
+  /** Settles with the first message about it, past or to come, that fits; received at the raw endpoint. */
+  receives(fits: (message: Received) => boolean): Promise<Received>;
 }
 
 /** Both clients at a server. */
@@ -81,7 +81,7 @@ function watched(clients: readonly [TestClient, TestClient], id: string): Watche
   };
   return {
     id,
-    hears: (fits) => clients[0].waitFor((message) => sessionOf(message) === id && fits(message)),
+    receives: (fits) => clients[0].waitFor((message) => sessionOf(message) === id && fits(message)),
     async shows(expected) {
       for (const client of clients) {
         // In vain is no error here: the assertions say more.

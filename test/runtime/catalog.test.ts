@@ -149,7 +149,7 @@ describe('the MCP servers of a session', () => {
     await visitor.ask({ type: 'subscribe_session', session_id: 'ours' });
     const { thread } = await engine.request('thread/start', { cwd: home.project });
     const letGo = stage.runtime.threads.bind('ours', thread.id);
-    const end = await visitor.heard.waitFor(({ type }) => type === 'mcp_startup_complete');
+    const end = await visitor.received.waitFor(({ type }) => type === 'mcp_startup_complete');
     expect(end).toEqual({
       type: 'mcp_startup_complete',
       session_id: 'ours',
@@ -160,7 +160,7 @@ describe('the MCP servers of a session', () => {
 
     const late = visit(stage.runtime.api);
     await late.ask({ type: 'subscribe_session', session_id: 'ours' });
-    const news = late.heard.items.filter(({ type }) => type.startsWith('mcp_'));
+    const news = late.received.items.filter(({ type }) => type.startsWith('mcp_'));
     expect(news).toContainEqual({
       type: 'mcp_startup_update',
       session_id: 'ours',
@@ -175,18 +175,19 @@ describe('the MCP servers of a session', () => {
     letGo();
     const after = visit(stage.runtime.api);
     await after.ask({ type: 'subscribe_session', session_id: 'ours' });
-    expect(after.heard.items.filter(({ type }) => type.startsWith('mcp_'))).toEqual([]);
+    expect(after.received.items.filter(({ type }) => type.startsWith('mcp_'))).toEqual([]);
   });
 
   it('can be started anew', async () => {
     const { thread } = await engine.request('thread/start', { cwd: home.project });
     stage.runtime.threads.bind('ours', thread.id);
-    const before = visitor.heard.items.length;
+    const before = visitor.received.items.length;
     const answer = await visitor.ask({ type: 'refresh_mcp_servers', session_id: 'ours' });
     expect(answer.type).toBe('ack');
-    await visitor.heard.waitFor(
+    await visitor.received.waitFor(
       (message) =>
-        message.type === 'mcp_startup_complete' && visitor.heard.items.indexOf(message) >= before,
+        message.type === 'mcp_startup_complete' &&
+        visitor.received.items.indexOf(message) >= before,
     );
   });
 });
@@ -197,7 +198,7 @@ it('a change of skills is sent to the sessions that have a connector', async () 
   await visitor.ask({ type: 'subscribe_session', session_id: 'ours' });
   const path = join(home.project, '.agents', 'skills', 'deploy', 'SKILL.md');
   writeFileSync(path, readFileSync(path, 'utf8').replace('online', 'on line'));
-  const news = await visitor.heard.waitFor(({ type }) => type === 'skills_update_available');
+  const news = await visitor.received.waitFor(({ type }) => type === 'skills_update_available');
   expect(news).toEqual({ type: 'skills_update_available', session_id: 'ours' });
 });
 

@@ -64,9 +64,9 @@ describe('a subscriber', () => {
     await test.runtime.api.takeHook(hook(ID, 'Stop', { last_assistant_message: 'done' }), {
       origin: 'hook',
     });
-    const heard = (room: string) =>
+    const received = (room: string) =>
       test.said.flatMap((one) => (one.room === room ? [one.message.revision] : []));
-    expect(heard(`session:${ID}`)).toEqual(heard(`deltas:${ID}`));
-    expect(heard(`session:${ID}`).length).toBeGreaterThan(1);
+    expect(received(`session:${ID}`)).toEqual(received(`deltas:${ID}`));
+    expect(received(`session:${ID}`).length).toBeGreaterThan(1);
   });
 });

@@ -24,7 +24,7 @@ async function caughtUp(
   const visitor = visit(runtime.api);
   const { epoch } = writer.opened;
   await visitor.ask({ type: 'subscribe_session', session_id: ID, since_revision, epoch });
-  return visitor.heard.items.map(({ type }) => type).filter((type) => type !== 'ack');
+  return visitor.received.items.map(({ type }) => type).filter((type) => type !== 'ack');
 }
 
 async function revisionOf({ writer }: TestRuntime): Promise<number> {
@@ -80,6 +80,6 @@ describe('who was away', () => {
     const visitor = visit(test.runtime.api);
     const { epoch } = test.writer.opened;
     await visitor.ask({ type: 'subscribe_session', session_id: ID, since_revision: before, epoch });
-    expect(JSON.stringify(visitor.heard.items)).toContain('Half a sentence');
+    expect(JSON.stringify(visitor.received.items)).toContain('Half a sentence');
   });
 });

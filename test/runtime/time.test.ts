@@ -36,7 +36,7 @@ function wallOf(steps: ReadonlyArray<{ fromMs: number; byMs: number }>) {
 
 /** The status after each hook, as the server stamps and takes them. */
 function shown(
-  heard: readonly Heard[],
+  received: readonly Heard[],
   { hooks, server, knowsSent }: { hooks: Wall; server: Wall; knowsSent: boolean },
 ): string[] {
   let trueMs = START_MS;
@@ -44,7 +44,7 @@ function shown(
   const clocks = { wallMs, monotonicMs: () => trueMs };
   const clock = createStampClock(clocks);
   const scene = stage();
-  return heard.map(({ event, happenedMs, arrivedMs }) => {
+  return received.map(({ event, happenedMs, arrivedMs }) => {
     trueMs = arrivedMs;
     const report = {
       stampUs: Math.floor(hooks(happenedMs) * 1000),
@@ -84,9 +84,9 @@ function stepsFor(dice: (sides: number) => number, lengthMs: number) {
 }
 
 /** A hook that is on its way while its clock is set cannot tell its delay: it counts as new. */
-function stepsBetween(heard: readonly Heard[], steps: ReturnType<typeof stepsFor>) {
+function stepsBetween(received: readonly Heard[], steps: ReturnType<typeof stepsFor>) {
   return steps.filter(({ fromMs }) =>
-    heard.every(({ happenedMs, arrivedMs }) => fromMs <= happenedMs || fromMs > arrivedMs),
+    received.every(({ happenedMs, arrivedMs }) => fromMs <= happenedMs || fromMs > arrivedMs),
   );
 }
 
@@ -100,11 +100,11 @@ describe(`steps of wall clocks (SEED=${SEED})`, () => {
   ])('%s change nothing that is shown after any hook', (_, ofHooks, ofServer) => {
     for (const seed of seeds) {
       const dice = diceOf(seed);
-      const heard = inOrder(walkOf(dice, seed));
-      const stepped = wallOf(stepsBetween(heard, stepsFor(dice, heard.length * APART_MS)));
+      const received = inOrder(walkOf(dice, seed));
+      const stepped = wallOf(stepsBetween(received, stepsFor(dice, received.length * APART_MS)));
       const clocks = { hooks: ofHooks ? stepped : TRUE, server: ofServer ? stepped : TRUE };
-      const expected = shown(heard, { hooks: TRUE, server: TRUE, knowsSent: true });
-      expect([seed, shown(heard, { ...clocks, knowsSent: true })]).toEqual([seed, expected]);
+      const expected = shown(received, { hooks: TRUE, server: TRUE, knowsSent: true });
+      expect([seed, shown(received, { ...clocks, knowsSent: true })]).toEqual([seed, expected]);
     }
   });
 
@@ -118,23 +118,23 @@ describe(`steps of wall clocks (SEED=${SEED})`, () => {
       const stepped = wallOf(stepsBetween(delayed, stepsFor(dice, events.length * APART_MS)));
       const happenedMs = START_MS + events.length * APART_MS + 4_000;
       const last = { event: events.at(-1) as SessionEvent, happenedMs, arrivedMs: happenedMs + 8 };
-      const heard = [...delayed, last];
-      const expected = shown(heard, { hooks: TRUE, server: TRUE, knowsSent: true }).at(-1);
+      const received = [...delayed, last];
+      const expected = shown(received, { hooks: TRUE, server: TRUE, knowsSent: true }).at(-1);
       const clocks = { hooks: stepped, server: stepped, knowsSent: true };
-      expect([seed, shown(heard, clocks).at(-1)]).toEqual([seed, expected]);
+      expect([seed, shown(received, clocks).at(-1)]).toEqual([seed, expected]);
     }
   });
 
   it('hide nothing from a sender that does not say when it sent, but for steps of some seconds', () => {
     for (const seed of seeds) {
       const dice = diceOf(seed);
-      const heard = inOrder(walkOf(dice, seed));
-      const steps = stepsFor(dice, heard.length * APART_MS).filter(
+      const received = inOrder(walkOf(dice, seed));
+      const steps = stepsFor(dice, received.length * APART_MS).filter(
         ({ byMs }) => Math.abs(byMs) > 10_000,
       );
       const clocks = { hooks: wallOf(steps), server: TRUE, knowsSent: false };
-      const expected = shown(heard, { hooks: TRUE, server: TRUE, knowsSent: false });
-      expect([seed, shown(heard, clocks)]).toEqual([seed, expected]);
+      const expected = shown(received, { hooks: TRUE, server: TRUE, knowsSent: false });
+      expect([seed, shown(received, clocks)]).toEqual([seed, expected]);
     }
   });
 });

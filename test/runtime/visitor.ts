@@ -6,7 +6,7 @@ import type { Received } from '../support/clients.ts';
 import { createInbox, type Inbox } from '../support/inbox.ts';
 
 export interface Visitor {
-  readonly heard: Inbox<Received>;
+  readonly received: Inbox<Received>;
   /** Asks, and settles with what was answered to just this. */
   ask(message: { type: string; [field: string]: unknown }): Promise<Received>;
   /** For an outlet: the frames of a room this visitor may be in. */
@@ -18,9 +18,9 @@ let visitors = 0;
 /** Comes in. */
 export function visit(api: RuntimeApi): Visitor {
   visitors += 1;
-  const heard = createInbox<Received>(`visitor ${visitors}`);
+  const received = createInbox<Received>(`visitor ${visitors}`);
   const rooms = new Set<string>();
-  const send = ({ message }: Frame) => heard.add(message as Received);
+  const send = ({ message }: Frame) => received.add(message as Received);
   const connection: Connection = {
     id: `visitor-${visitors}`,
     caller: { kind: 'local', address: '127.0.0.1', rights: OWNER },
@@ -33,12 +33,12 @@ export function visit(api: RuntimeApi): Visitor {
   };
   let asked = 0;
   return {
-    heard,
+    received,
     async ask(message) {
       asked += 1;
       const request_id = `${connection.id}-${asked}`;
       await api.receive(connection, { value: { ...message, request_id } });
-      return heard.waitFor((one) => 'request_id' in one && one.request_id === request_id);
+      return received.waitFor((one) => 'request_id' in one && one.request_id === request_id);
     },
     publish(room, frame) {
       if (rooms.has(room)) send(frame);

@@ -9,7 +9,7 @@ const DAY_MS = 24 * 60 * 60 * 1_000;
 const NOW = Date.parse(AT);
 
 /** A machine that adds: its snapshot is the sum so far, its events say how much. */
-function tell(store: Store, count: number, rest: Partial<EventItem> = {}): void {
+function send(store: Store, count: number, rest: Partial<EventItem> = {}): void {
   const { last } = journalPage(store.database, 's', 1, 1);
   let sum = sumAfter(store);
   const items = Array.from({ length: count }, (_, at) => {
@@ -63,7 +63,7 @@ function aStore(): Store {
 describe('the journal', () => {
   test('pages from any number, with the base before it', () => {
     const store = aStore();
-    tell(store, 1_200);
+    send(store, 1_200);
     const read = (id: string, from: number, limit: number) =>
       journalPage(store.database, id, from, limit);
     const page = read('s', 700, 10);
@@ -77,19 +77,19 @@ describe('the journal', () => {
 
   test('is cut at a base and still folds to the same states', () => {
     const store = aStore();
-    tell(store, 2_300);
+    send(store, 2_300);
     cutAll(store);
     expect(expectFolds(store)).toEqual({ rows: 2_301, first: 1 });
-    tell(store, 1_000);
+    send(store, 1_000);
     cutAll(store);
     expect(expectFolds(store)).toEqual({ rows: 2_301, first: 1_001 });
-    tell(store, 700);
+    send(store, 700);
     expectFolds(store);
   });
 
   test('stays as long as it is young, however long it is, and its newest part stays for ever', () => {
     const store = aStore();
-    tell(store, 3_300);
+    send(store, 3_300);
     cutAll(store, { now: NOW + 29 * DAY_MS });
     expect(expectFolds(store)).toEqual({ rows: 3_301, first: 1 });
     cutAll(store, { events: 10_000 });
@@ -112,13 +112,13 @@ describe('the journal', () => {
 
   test("that is cut wholly leaves the session's snapshot as the base of what comes later", () => {
     const store = aStore();
-    tell(store, 30);
+    send(store, 30);
     cutAll(store, { events: 0 });
     const read = (id: string, from: number, limit: number) =>
       journalPage(store.database, id, from, limit);
     expect(read('s', 1, 10).rows).toEqual([]);
     cutAll(store, { events: 0 });
-    tell(store, 3);
+    send(store, 3);
     const { base, rows } = read('s', 1, 10);
     expect(base?.seq).toBe(31);
     expect(rows).toHaveLength(3);

@@ -21,7 +21,7 @@ test('messages that come one by one at the beginning keep their order, with numb
 
 const at = (ms: number) => new Date(Date.parse(AT_MS) + ms).toISOString();
 /** A message at that moment; `after`: the one before it in its source, null at the start, undefined where none is told. */
-const told = (id: string, ms: number, after?: string | null, more: Partial<Message> = {}) => {
+const received = (id: string, ms: number, after?: string | null, more: Partial<Message> = {}) => {
   const fact = appended('s', id, { timestamp: at(ms), ...more });
   return (after === undefined ? fact : { ...fact, after }) as Fact;
 };
@@ -36,37 +36,37 @@ const numbers = ({ database }: Store) =>
 
 describe('a message that is reported late', () => {
   test('by its time alone stands between the two that it was said between', () => {
-    const store = begun(told('m1', 0), told('m2', 20), told('late', 10));
+    const store = begun(received('m1', 0), received('m2', 20), received('late', 10));
     expect(order(store)).toEqual(['m1', 'late', 'm2']);
     expect(new Set(numbers(store)).size).toBe(3);
   });
 
   test('has subscribers receive which message it stands behind', () => {
-    const store = begun(told('m1', 0), told('m2', 20));
-    const result = store.one(event('s', [told('late', 10, 'm1')], { origin: 'transcript' }));
+    const store = begun(received('m1', 0), received('m2', 20));
+    const result = store.one(event('s', [received('late', 10, 'm1')], { origin: 'transcript' }));
     expect(result).not.toHaveProperty('known');
-    const byTime = store.one(event('s', [told('later', 15)], { origin: 'hook' }));
+    const byTime = store.one(event('s', [received('later', 15)], { origin: 'hook' }));
     expect(byTime).toMatchObject({ known: [{ fact: expect.stringContaining('"after":"late"') }] });
     expect(order(store)).toEqual(['m1', 'late', 'later', 'm2']);
   });
 
   test('stands at the end when the message before it is not there', () => {
-    const store = begun(told('m1', 0), told('m2', 20));
-    const result = store.one(event('s', [told('late', 10, 'gone')], { origin: 'transcript' }));
+    const store = begun(received('m1', 0), received('m2', 20));
+    const result = store.one(event('s', [received('late', 10, 'gone')], { origin: 'transcript' }));
     expect(result).toMatchObject({ outcome: 'committed' });
     expect(order(store)).toEqual(['m1', 'm2', 'late']);
   });
 
   test('by a source whose order is the order stays at the end, whatever its clock says', () => {
-    const store = begun(told('m1', 0), told('m2', 20));
-    store.one(event('s', [told('m3', 10)], { origin: 'connector' }));
+    const store = begun(received('m1', 0), received('m2', 20));
+    store.one(event('s', [received('m3', 10)], { origin: 'connector' }));
     expect(order(store)).toEqual(['m1', 'm2', 'm3']);
     expect(numbers(store)).toEqual([0, 1, 2]);
   });
 });
 
 test('a message under the id of another session is stored there alone, and shown nowhere else', () => {
-  const store = begun(told('m1', 0));
+  const store = begun(received('m1', 0));
   store.one(created('other'));
   const stolen = appended('other', 'm1', { content: 'not of this session' });
   const result = store.one(event('other', [stolen], { origin: 'transcript' }));
@@ -83,10 +83,10 @@ describe('a message that two sources report', () => {
       is_in_progress: is_in_progress ?? false,
     }));
   const again = (store: Store, origin: string, more: Partial<Message>) =>
-    store.one(event('s', [told('m1', 0, undefined, more)], { origin }));
+    store.one(event('s', [received('m1', 0, undefined, more)], { origin }));
 
   test('has the words of the transcript where the hook reported a part of them', () => {
-    const store = begun(told('m1', 0, undefined, { content: 'the beginning' }));
+    const store = begun(received('m1', 0, undefined, { content: 'the beginning' }));
     again(store, 'transcript', { content: 'the beginning and the end' });
     expect(rows(store)).toMatchObject([{ content: 'the beginning and the end' }]);
     again(store, 'hook', { content: 'the beginning' });
@@ -95,7 +95,7 @@ describe('a message that two sources report', () => {
 
   test('runs on until one of them reports what came out', () => {
     const tool = { message_type: 'tool', is_in_progress: true } as const;
-    const store = begun(told('m1', 0, undefined, tool));
+    const store = begun(received('m1', 0, undefined, tool));
     again(store, 'transcript', tool);
     expect(rows(store)).toMatchObject([{ tool_output: null, is_in_progress: true }]);
     again(store, 'transcript', { ...tool, tool_output: 'done' });
@@ -104,8 +104,8 @@ describe('a message that two sources report', () => {
 
   test('is one also where the hook had to make an id for it', () => {
     const words = { content: 'the same' };
-    const store = begun(told('s:key:1', 0, undefined, words));
-    store.one(event('s', [told('m1', 10, null, words)], { origin: 'transcript' }));
+    const store = begun(received('s:key:1', 0, undefined, words));
+    store.one(event('s', [received('m1', 10, null, words)], { origin: 'transcript' }));
     expect(order(store)).toEqual(['s:key:1']);
   });
 });

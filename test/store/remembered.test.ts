@@ -45,16 +45,16 @@ describe('messages are numbered without a gap', () => {
 });
 
 describe('a base of the journal', () => {
-  const told = (count: number) =>
+  const received = (count: number) =>
     Array.from({ length: count }, () => event('s', [], { snapshot: '{"at":1}' }));
 
   test('is kept every 500 events, from the first on', () => {
     const store = openStore();
     store.one({ ...created('s'), base: '{"at":0}' });
     expect(bases(store)).toEqual([0]);
-    store.commit(...told(498));
+    store.commit(...received(498));
     expect(bases(store)).toEqual([0]);
-    store.commit(...told(501));
+    store.commit(...received(501));
     expect(bases(store)).toEqual([0, 500, 1000]);
   });
 
@@ -63,20 +63,20 @@ describe('a base of the journal', () => {
     store.one({ ...created('s'), base: '{"at":0}' });
     store.commit(...Array.from({ length: 501 }, () => event('s')));
     expect(bases(store)).toEqual([0]);
-    store.commit(...told(1));
+    store.commit(...received(1));
     expect(bases(store)).toEqual([0, 503]);
   });
 
   test('of a session that was removed holds for none of that name that comes after', () => {
     const store = openStore();
     store.one({ ...created('s'), base: '{"at":0}' });
-    store.commit(...told(520));
+    store.commit(...received(520));
     for (const table of ['journal_bases', 'journal', 'sessions']) {
       store.database.prepare(`DELETE FROM ${table}`).run();
     }
     store.forget('s');
     store.one(created('s'));
-    store.commit(...told(499));
+    store.commit(...received(499));
     expect(bases(store)).toEqual([500]);
   });
 });

@@ -81,14 +81,14 @@ describe('a session that reports what it has used in all', () => {
 });
 
 test('sessions, projects and providers come with the dearest first, and the sum counts all', () => {
-  const store = stored('cheap', 'dear', 'untold');
+  const store = stored('cheap', 'dear', 'unsent');
   const at = '2026-03-01T10:00:00.000000Z';
   uses(store, 'cheap', at, { total_input_tokens: 1, cost_usd: 0.25 });
   uses(store, 'dear', at, { total_input_tokens: 1, cost_usd: 4 });
-  uses(store, 'untold', at, { total_input_tokens: 1 });
+  uses(store, 'unsent', at, { total_input_tokens: 1 });
   const read = (by: UsageBy) => usageOf(store, by, '2026-03-01', '2026-03-01');
-  expect(read('session').rows.map(({ key }) => key)).toEqual(['dear', 'cheap', 'untold']);
-  expect(read('project').rows.map(({ name }) => name)).toEqual(['dear', 'cheap', 'untold']);
+  expect(read('session').rows.map(({ key }) => key)).toEqual(['dear', 'cheap', 'unsent']);
+  expect(read('project').rows.map(({ name }) => name)).toEqual(['dear', 'cheap', 'unsent']);
   expect(read('provider').rows).toMatchObject([{ sessions: 3, input_tokens: 3, cost_usd: 4.25 }]);
   expect(read('session').total).toMatchObject({ sessions: 3, cost_usd: 4.25 });
 });

@@ -25,28 +25,28 @@ const catchUp = (sessionId: string, since: number | null = null) =>
 describe('a writer', () => {
   test('commits in order, and a read sees what was submitted before it, after its commits', async () => {
     const writer = await openTestWriter(tempPaths());
-    const told: string[] = [];
-    writer.submit(created('s'), () => told.push('created'));
+    const received: string[] = [];
+    writer.submit(created('s'), () => received.push('created'));
     for (let at = 0; at < 700; at += 1) {
       writer.submit(event('s', [appended('s', `m${at}`)]), (result) => {
-        told.push(`${result.outcome === 'committed' ? result.revision : result.outcome}`);
+        received.push(`${result.outcome === 'committed' ? result.revision : result.outcome}`);
       });
     }
     const read = writer.read(catchUp('s')).then((answer) => {
-      told.push('read');
+      received.push('read');
       return snapshotOf(answer);
     });
     let readAfterLast = 0;
     writer.submit(event('s', [appended('s', 'behind')]), () => {
-      readAfterLast = told.length;
+      readAfterLast = received.length;
     });
     expect(writer.backlog.items).toBe(702);
     const state = await read;
-    expect(told.slice(0, 701)).toEqual([
+    expect(received.slice(0, 701)).toEqual([
       'created',
       ...Array.from({ length: 700 }, (_, at) => String(at + 1)),
     ]);
-    expect(told.at(-1)).toBe('read');
+    expect(received.at(-1)).toBe('read');
     // The one behind came with the last batch: its subscribers heard of it before the read did.
     expect(state.revision).toBe(readAfterLast === 0 ? 700 : 701);
     await writer.read({ kind: 'list' });

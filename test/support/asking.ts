@@ -20,7 +20,7 @@ export function ask(
 }
 
 /** The frames of one type that came so far. */
-export function heard<Type extends Received['type']>(
+export function received<Type extends Received['type']>(
   client: TestClient,
   type: Type,
 ): Array<Extract<Received, { type: Type }>> {

@@ -44,15 +44,17 @@ export function orderOf(
   const sql = `SELECT at FROM journal WHERE session_id = ? AND origin IN ('hook', 'spool') ORDER BY seq`;
   const stored = rowsOf<{ at: string }>(paths, sql, session).map(({ at }) => at);
   // The very first start only announces the session.
-  const told = acknowledged.slice(1).map(({ key }) => momentOf(key));
+  const received = acknowledged.slice(1).map(({ key }) => momentOf(key));
   const at = stored.findIndex((moment, index) => {
     const sent = acknowledged[index + 1];
-    return moment !== told[index] && !(sent !== undefined && isWhenItCame(moment, sent));
+    return moment !== received[index] && !(sent !== undefined && isWhenItCame(moment, sent));
   });
-  if (at === -1 && stored.length === told.length) return [];
-  const where = at === -1 ? Math.min(stored.length, told.length) : at;
-  const counts = `${stored.length} stored, ${told.length} acknowledged`;
-  return [`${session}: hook ${where} is ${stored[where]}, should be ${told[where]} (${counts})`];
+  if (at === -1 && stored.length === received.length) return [];
+  const where = at === -1 ? Math.min(stored.length, received.length) : at;
+  const counts = `${stored.length} stored, ${received.length} acknowledged`;
+  return [
+    `${session}: hook ${where} is ${stored[where]}, should be ${received[where]} (${counts})`,
+  ];
 }
 
 /** Gaps in a session's numbers, and where the journal folds to something else. */

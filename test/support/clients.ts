@@ -28,7 +28,7 @@ export async function wsClient(url: string): Promise<TestClient> {
   const inbox = createInbox<Received>('/ws');
   const answers = createAnswers();
   const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/ws`);
-  // Heard before the door opens, so that the hello cannot slip through.
+  // Subscribed before the connection opens, so that the hello is not missed.
   socket.on('message', (text) => {
     const frame = JSON.parse(String(text)) as Received;
     inbox.add(frame);

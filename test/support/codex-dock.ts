@@ -75,7 +75,7 @@ export interface SteeredSession {
     how: { decision: string; [field: string]: unknown } | { answer: string; answers?: object },
   ): Promise<Received>;
   /** Everything heard of the session since `from`, in order. */
-  heard<Type extends Received['type']>(
+  received<Type extends Received['type']>(
     type: Type,
     from?: number,
   ): Extract<Received, { type: Type }>[];
@@ -126,7 +126,7 @@ export function steered(client: TestClient, id: string): SteeredSession {
           client.messages.indexOf(frame) >= from,
       );
     },
-    heard: (type, from = 0) =>
+    received: (type, from = 0) =>
       client.messages.slice(from).filter((frame) => frame.type === type && about(frame)) as never,
     async idle() {
       await client.waitFor(

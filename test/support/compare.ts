@@ -51,10 +51,10 @@ export async function snapshotOf(client: TestClient, id: string): Promise<Sessio
 }
 
 /** Notes the fields in which two things differ. */
-function note(wrong: string[], what: string, folded: unknown, told: unknown): void {
-  if (isDeepStrictEqual(folded, told)) return;
+function note(wrong: string[], what: string, folded: unknown, received: unknown): void {
+  if (isDeepStrictEqual(folded, received)) return;
   const left = (folded ?? {}) as Record<string, unknown>;
-  const right = (told ?? {}) as Record<string, unknown>;
+  const right = (received ?? {}) as Record<string, unknown>;
   for (const field of new Set([...Object.keys(left), ...Object.keys(right)])) {
     if (isDeepStrictEqual(left[field], right[field])) continue;
     wrong.push(`${what}.${field}: folded ${short(left[field])}, told ${short(right[field])}`);

@@ -153,7 +153,7 @@ async function* slowly(count: number, ms: number, hungUp: Promise<void>): AsyncG
   }
 }
 
-/** Doors by name that open once and stay open. */
+/** Gates by name that open once and stay open. */
 function createGates(): { open: (name: string) => void; passed: (name: string) => Promise<void> } {
   const gates = new Map<string, { promise: Promise<void>; open: () => void }>();
   const gate = (name: string) => {

@@ -55,10 +55,10 @@ export function postHook(
       answer.once('error', reject);
       answer.once('close', () => reject(new Error('the answer broke off')));
       answer.once('end', () => {
-        const told = { status: answer.statusCode ?? 0, body: Buffer.concat(chunks).toString() };
-        const flaw = told.status === 204 ? null : flawOfHookAnswer(told);
+        const received = { status: answer.statusCode ?? 0, body: Buffer.concat(chunks).toString() };
+        const flaw = received.status === 204 ? null : flawOfHookAnswer(received);
         if (flaw) reject(new Error(`POST /api/hook: ${flaw}`));
-        else resolve(told);
+        else resolve(received);
       });
     });
     post.once('error', (error: NodeJS.ErrnoException) => {

@@ -50,9 +50,9 @@ export function flawOfAnswer(
   // Paths and methods that are none of the operations are refused in the one shape of errors.
   if (operation === null)
     return status < 400 ? 'answered, but not in the document' : flawOfCode(body);
-  const told = operation.responses[status];
-  if (!told) return `${status} is not in the document: ${JSON.stringify(body)}`;
-  const schema = told.content?.['application/json'].schema;
+  const received = operation.responses[status];
+  if (!received) return `${status} is not in the document: ${JSON.stringify(body)}`;
+  const schema = received.content?.['application/json'].schema;
   if (!schema) return body === null ? null : `${status} has a body, none is told`;
   if (!ajv.validate(schema, body)) return `${status}: ${ajv.errorsText()}`;
   return status < 400 ? null : flawOfCode(body);

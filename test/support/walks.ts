@@ -38,9 +38,9 @@ export async function startRecordingServer(
   });
   const { port } = await next<{ port: number }>(child);
   const recordOnce = async (walk: () => Promise<void>): Promise<Walk> => {
-    await tell(child, 'begin');
+    await send(child, 'begin');
     await walk();
-    const { result } = await tell<{ result: Profiler.ScriptCoverage[] }>(child, 'end');
+    const { result } = await send<{ result: Profiler.ScriptCoverage[] }>(child, 'end');
     return walkOf(result);
   };
   return {
@@ -79,7 +79,7 @@ function next<Answer>(child: ChildProcess): Promise<Answer> {
   });
 }
 
-function tell<Answer>(child: ChildProcess, word: 'begin' | 'end'): Promise<Answer> {
+function send<Answer>(child: ChildProcess, word: 'begin' | 'end'): Promise<Answer> {
   const answer = next<Answer>(child);
   child.send(word);
   return answer;

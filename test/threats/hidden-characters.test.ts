@@ -1,5 +1,5 @@
 /**
- * T18: a command that wants to look like another one. Every door hands the exact text on, so that a copy is exact; what is
+ * T18: a command that wants to look like another one. Every endpoint hands the exact text on, so that a copy is exact; what is
  * shown to people (terminal, notification; the page has tests of its own) shows each character that would show nothing.
  */
 import { Writable } from 'node:stream';

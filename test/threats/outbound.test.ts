@@ -23,7 +23,7 @@ function addressesIn(trace: string): string[] {
 
 // Linux has it; elsewhere there is no such look at a process.
 it.skipIf(STRACE === undefined)(
-  'a server asks nobody outside of this machine, whatever comes in at which door, also with keys at hand',
+  'a server asks nobody outside of this machine, whatever comes in at which endpoint, also with keys at hand',
   { timeout: 120_000 },
   async () => {
     const folder = mkdtempSync(join(tmpdir(), 'orbit-strace-'));

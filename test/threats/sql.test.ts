@@ -1,4 +1,4 @@
-/** T33: what looks like SQL is a text, in every field of it and at every door, and statements are made of no text. */
+/** T33: what looks like SQL is a text, in every field of it and at every endpoint, and statements are made of no text. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -17,14 +17,14 @@ const EVIL = [
 ] as const;
 
 /** A way in; takes a message of a client and says what came back. */
-interface Door {
+interface Endpoint {
   name: string;
   say(message: { type: string; [field: string]: unknown }): Promise<Record<string, unknown>>;
 }
 
 let asked = 0;
 
-function overSocket(name: string, client: TestClient): Door {
+function overSocket(name: string, client: TestClient): Endpoint {
   return {
     name,
     async say(message) {
@@ -38,7 +38,7 @@ function overSocket(name: string, client: TestClient): Door {
   };
 }
 
-function overHttp({ url }: TestServer): Door {
+function overHttp({ url }: TestServer): Endpoint {
   return {
     name: 'POST /api/messages',
     async say(message) {
@@ -56,24 +56,24 @@ it('SQL in a text is stored as it was written, and in a question finds nothing',
   await using server = await startTestServer();
   await using ws = await wsClient(server.url);
   await using io = await ioClient(server.url);
-  const doors = [overSocket('/ws', ws), overSocket('socket.io', io), overHttp(server)];
+  const endpoints = [overSocket('/ws', ws), overSocket('socket.io', io), overHttp(server)];
   const before = schemaOf(server);
-  for (const [at, door] of doors.entries()) {
+  for (const [at, endpoint] of endpoints.entries()) {
     for (const [index, text] of EVIL.entries()) {
       const id = `s-${at}-${index}`;
-      const said = { door: door.name, text };
+      const said = { endpoint: endpoint.name, text };
       const hook = { session_id: id, hook_event_name: 'UserPromptSubmit', prompt: text };
       const cwd = `/tmp/${text.replaceAll('/', '_')}`;
-      await door.say({ type: 'claude_status_event', ...hook, cwd, model: text });
-      await door.say({ type: 'rename_session', session_id: id, name: text });
+      await endpoint.say({ type: 'claude_status_event', ...hook, cwd, model: text });
+      await endpoint.say({ type: 'rename_session', session_id: id, name: text });
       const remark = { type: 'create_review_comment', session_id: id, line_start: 1 };
-      await door.say({ ...remark, file_path: text, body: text });
-      const page = await door.say({ type: 'get_messages', session_id: id });
+      await endpoint.say({ ...remark, file_path: text, body: text });
+      const page = await endpoint.say({ type: 'get_messages', session_id: id });
       expect({ ...said, messages: page.messages }).toMatchObject({
         ...said,
         messages: [{ content: text }],
       });
-      const remarks = await door.say({ type: 'list_review_comments', session_id: id });
+      const remarks = await endpoint.say({ type: 'list_review_comments', session_id: id });
       expect(remarks.comments).toMatchObject([{ file_path: text, body: text }]);
       const [row] = rowsOf<{ custom_name: string; project_path: string }>(
         server.paths,
@@ -91,15 +91,15 @@ it('SQL in a text is stored as it was written, and in a question finds nothing',
         { type: 'mute_session', session_id: text, is_muted: true },
         { type: 'remove_device', device_id: text.slice(0, 64) },
       ]) {
-        const answer = await door.say(message);
+        const answer = await endpoint.say(message);
         const rows = [answer.messages, answer.approvals, answer.rows].flatMap((some) => some ?? []);
         // What names no place may be answered from the end of the session, and of no other.
         const others = (rows as { session_id?: string }[]).filter((row) => row.session_id !== id);
         expect({ ...said, message, others }).toEqual({ ...said, message, others: [] });
       }
-      const found = await door.say({ type: 'search', query: `project:${text} is:${text}` });
+      const found = await endpoint.say({ type: 'search', query: `project:${text} is:${text}` });
       expect({ ...said, hits: found.hits ?? [] }).toEqual({ ...said, hits: [] });
-      const list = await door.say({ type: 'get_sessions', after: text });
+      const list = await endpoint.say({ type: 'get_sessions', after: text });
       expect(list.type === 'error' || list.error || Array.isArray(list.sessions)).toBeTruthy();
     }
   }
@@ -117,7 +117,7 @@ it('SQL in a text is stored as it was written, and in a question finds nothing',
     server.paths,
     `SELECT count(*) AS n FROM sessions WHERE id LIKE 's-%'`,
   );
-  expect(count?.n).toBe(doors.length * EVIL.length);
+  expect(count?.n).toBe(endpoints.length * EVIL.length);
 });
 
 /** What may stand in a statement besides its own words: a constant, or a text that is made of constants. */

@@ -332,7 +332,7 @@ export const THREATS: Threats = {
     'data that leaves by itself',
     [
       'threats/outbound.test.ts',
-      'a server asks nobody outside of this machine, whatever comes in at which door, also with keys at hand',
+      'a server asks nobody outside of this machine, whatever comes in at which endpoint, also with keys at hand',
     ],
     ['cli/config.test.ts', 'is off unless somebody asks for it'],
   ],
@@ -351,7 +351,7 @@ export const THREATS: Threats = {
 /** Ways in that once were open, found by trying. */
 export const FOUND: Threats = {
   'another user gets a shell as the owner': [
-    'eight of eight doors let uid 65534 in',
+    'eight of eight endpoints let uid 65534 in',
     [PEER, 'is refused at every transport, with or without a token being configured'],
     [
       'transports/unix-socket.test.ts',

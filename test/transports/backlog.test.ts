@@ -16,7 +16,7 @@ import {
   FakeHall,
   frame,
   ManualClock,
-  openDoors,
+  openTransports,
   openWs,
   until,
 } from './support.ts';
@@ -196,7 +196,7 @@ describe('a slow reader on a real socket', () => {
   const limits = { slowConsumer: { ...DEFAULT_LIMITS.slowConsumer, sweepMs: 10 } };
 
   it('of /ws holds at most 4 MiB and a batch, disturbs nobody, and converges', async () => {
-    const { port, runtime, rooms } = await openDoors({ limits });
+    const { port, runtime, rooms } = await openTransports({ limits });
     const [slow, fast] = [await openWs(port), await openWs(port)];
     for (const connection of runtime.connections) connection.join('r');
     const [held] = runtime.connections;
@@ -224,7 +224,7 @@ describe('a slow reader on a real socket', () => {
   });
 
   it('of /ws that asks and never reads is cut off', async () => {
-    const { port, runtime } = await openDoors({ limits: { ...limits, closeGraceMs: 50 } });
+    const { port, runtime } = await openTransports({ limits: { ...limits, closeGraceMs: 50 } });
     const slow = await openWs(port);
     runtime.onReceive = (connection) => {
       for (let n = 0; n < 20; n++)
@@ -236,7 +236,7 @@ describe('a slow reader on a real socket', () => {
   });
 
   it('of socket.io is held to the same rule', async () => {
-    const { port, runtime, rooms } = await openDoors({ limits });
+    const { port, runtime, rooms } = await openTransports({ limits });
     const client = io(`http://127.0.0.1:${port}`, {
       transports: ['websocket'],
       reconnection: false,

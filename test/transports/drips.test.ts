@@ -1,4 +1,4 @@
-/** Those who send one byte after the other, so that a connection never ends: each is closed, at every door, and hooks do not notice. */
+/** Those who send one byte after the other, so that a connection never ends: each is closed, at every endpoint, and hooks do not notice. */
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { postHook, scriptOf } from '../support/hooks.ts';
-import { afterThis, openDoors } from './support.ts';
+import { afterThis, openTransports } from './support.ts';
 
 const LIMITS = {
   ...{ headersTimeoutMs: 400, requestTimeoutMs: 800, timeoutCheckMs: 50, connectTimeoutMs: 400 },
@@ -48,7 +48,7 @@ function drip(socket: Socket, text: string): Promise<void> {
 it.each(Object.entries(REQUESTS))(
   `${MANY} connections that send %s slowly are all closed, and hooks are answered meanwhile`,
   async (_, text) => {
-    const { port } = await openDoors({ limits: LIMITS });
+    const { port } = await openTransports({ limits: LIMITS });
     const sockets = Array.from({ length: MANY }, () => connect(port, '127.0.0.1'));
     await Promise.all(sockets.map((socket) => once(socket, 'connect')));
     let open = MANY;
@@ -65,6 +65,6 @@ it('those on the unix socket too', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'drips-'));
   afterThis(() => rmSync(folder, { recursive: true, force: true }));
   const socketPath = join(folder, 'sock');
-  await openDoors({ limits: LIMITS, socketPath });
+  await openTransports({ limits: LIMITS, socketPath });
   await Promise.all(Object.values(REQUESTS).map((text) => drip(connect(socketPath), text)));
 }, 20_000);

@@ -2,23 +2,23 @@
 import { describe, expect, it } from 'vitest';
 import type { TransportsDeps } from '../../src/transports/listen.ts';
 import {
-  DOORS,
+  ENDPOINTS,
   type Header,
   knock,
   knockEverywhere,
-  openDoors,
+  openTransports,
   openWs,
   raw,
   requestText,
   TOKEN,
 } from './support.ts';
 
-type Doors = Partial<TransportsDeps['config']>;
+type TransportsConfig = Partial<TransportsDeps['config']>;
 
 const everywhere = (answer: number | 'in') =>
-  Object.fromEntries(DOORS.map(({ door }) => [door, answer]));
+  Object.fromEntries(ENDPOINTS.map(({ endpoint }) => [endpoint, answer]));
 const bearer: Header = ['Authorization', `Bearer ${TOKEN}`];
-const PROXIED: Doors = {
+const PROXIED: TransportsConfig = {
   token: TOKEN,
   localTrust: false,
   allowHosts: ['dock.example'],
@@ -32,7 +32,7 @@ async function addressLogged(
   localAddress: string,
   config = PROXIED,
 ): Promise<unknown> {
-  const { port, log } = await openDoors({ config });
+  const { port, log } = await openTransports({ config });
   const headers: Header[] = [
     ['Host', 'dock.example'],
     ['Authorization', 'Bearer wrong'],
@@ -82,7 +82,7 @@ describe('the client behind a trusted proxy', () => {
   });
 
   it('is who a command is done by', async () => {
-    const { port, runtime } = await openDoors({
+    const { port, runtime } = await openTransports({
       config: { ...PROXIED, trustedProxies: ['127.0.0.0/8'] },
     });
     const headers = {
@@ -95,7 +95,7 @@ describe('the client behind a trusted proxy', () => {
   });
 
   it('is alone locked out for wrong tokens, not all who come through the proxy', async () => {
-    const { port } = await openDoors({ config: PROXIED });
+    const { port } = await openTransports({ config: PROXIED });
     const guess = async (client: string) => {
       const headers: Header[] = [
         ['Host', 'dock.example'],
@@ -113,30 +113,30 @@ describe('the client behind a trusted proxy', () => {
 
   it('is never local, also where the proxy says nothing of anybody', async () => {
     const config = { ...PROXIED, token: null, localTrust: true };
-    const { port } = await openDoors({ config: { ...config, trustedProxies: ['127.0.0.1'] } });
+    const { port } = await openTransports({ config: { ...config, trustedProxies: ['127.0.0.1'] } });
     const answers = await knockEverywhere(port, []);
     expect([answers['/ws'], answers['POST /api/hook']]).toEqual([401, 401]);
-    const { port: other } = await openDoors({ config });
+    const { port: other } = await openTransports({ config });
     expect(await knockEverywhere(other, [])).toEqual(everywhere('in'));
   });
 });
 
 describe('the name under which a trusted proxy was asked', () => {
   const ask = async (fields: readonly Header[], localAddress = '127.0.0.2') => {
-    const { port } = await openDoors({ config: PROXIED });
-    // As nginx sends it unless told otherwise: its own name for us.
+    const { port } = await openTransports({ config: PROXIED });
+    // As nginx sends it unless configured otherwise: its own name for us.
     const host: Header = ['Host', `127.0.0.1:${port}`];
-    const door = DOORS[2];
-    return (await knock(port, door, [host, bearer, ...fields], { localAddress })).status;
+    const endpoint = ENDPOINTS[2];
+    return (await knock(port, endpoint, [host, bearer, ...fields], { localAddress })).status;
   };
 
   it('is the one that the page of the browser has to come from', async () => {
-    const heard: Header[] = [
+    const received: Header[] = [
       ['X-Forwarded-Host', 'dock.example'],
       ['X-Forwarded-Proto', 'https'],
     ];
-    const from = (origin: string): Header[] => [...heard, ['Origin', origin]];
-    expect(await ask(heard)).toBe(101);
+    const from = (origin: string): Header[] => [...received, ['Origin', origin]];
+    expect(await ask(received)).toBe(101);
     expect(await ask(from('https://dock.example'))).toBe(101);
     expect(await ask(from('http://dock.example'))).toBe(403);
     expect(await ask(from('https://dock.example.'))).toBe(403);
@@ -168,13 +168,13 @@ describe('the name under which a trusted proxy was asked', () => {
 });
 
 describe('--require-tls', () => {
-  const needsTls: Doors = { ...PROXIED, requireTls: true };
+  const needsTls: TransportsConfig = { ...PROXIED, requireTls: true };
   const host: Header = ['Host', 'dock.example'];
 
   it('lets in whom a trusted proxy says to have come encrypted, and nobody else', async () => {
-    const { port } = await openDoors({ config: needsTls });
+    const { port } = await openTransports({ config: needsTls });
     const via = async (fields: readonly Header[], localAddress: string) =>
-      (await knock(port, DOORS[2], [host, bearer, ...fields], { localAddress })).status;
+      (await knock(port, ENDPOINTS[2], [host, bearer, ...fields], { localAddress })).status;
     expect(await via([['X-Forwarded-Proto', 'https']], '127.0.0.2')).toBe(101);
     expect(await via([['X-Forwarded-Proto', 'http']], '127.0.0.2')).toBe(403);
     expect(await via([['X-Forwarded-Proto', 'https, http']], '127.0.0.2')).toBe(403);
@@ -184,27 +184,27 @@ describe('--require-tls', () => {
   });
 
   it('says what to do, before it looks at a token', async () => {
-    const { port } = await openDoors({ config: needsTls });
+    const { port } = await openTransports({ config: needsTls });
     const fields: Header[] = [host, ['X-Forwarded-Proto', 'http']];
-    const { body } = await knock(port, DOORS[0], fields, PROXY);
+    const { body } = await knock(port, ENDPOINTS[0], fields, PROXY);
     expect(JSON.parse(body).error.message).toMatch(/--require-tls.*https.*--trusted-proxy/);
   });
 
   it('leaves the programs of this machine alone', async () => {
-    const { port } = await openDoors({ config: needsTls });
-    expect((await knock(port, DOORS[2], [bearer])).status).toBe(101);
+    const { port } = await openTransports({ config: needsTls });
+    expect((await knock(port, ENDPOINTS[2], [bearer])).status).toBe(101);
   });
 });
 
 describe('--base-path', () => {
-  const config: Doors = { basePath: '/tools/dock' };
+  const config: TransportsConfig = { basePath: '/tools/dock' };
 
-  it('is taken off at every door, and need not be there', async () => {
-    const { port } = await openDoors({ config });
-    for (const door of DOORS) {
-      for (const target of [door.path, `/tools/dock${door.path}`]) {
-        const { status } = await knock(port, door, [], { target });
-        expect([target, status]).toEqual([target, door.success]);
+  it('is taken off at every endpoint, and need not be there', async () => {
+    const { port } = await openTransports({ config });
+    for (const endpoint of ENDPOINTS) {
+      for (const target of [endpoint.path, `/tools/dock${endpoint.path}`]) {
+        const { status } = await knock(port, endpoint, [], { target });
+        expect([target, status]).toEqual([target, endpoint.success]);
       }
     }
     const { messages } = await openWs(port, { path: '/tools/dock/ws' });
@@ -212,7 +212,7 @@ describe('--base-path', () => {
   });
 
   it('is taken off once, and only as a whole', async () => {
-    const { port } = await openDoors({ config });
+    const { port } = await openTransports({ config });
     const status = async (path: string) =>
       (await raw(port, requestText('GET', path, [['Host', `127.0.0.1:${port}`]]))).status;
     for (const path of [
@@ -223,8 +223,10 @@ describe('--base-path', () => {
     }
   });
 
-  it('does not open a door that is shut', async () => {
-    const { port } = await openDoors({ config: { ...config, token: TOKEN, localTrust: false } });
+  it('does not open an endpoint that needs a token', async () => {
+    const { port } = await openTransports({
+      config: { ...config, token: TOKEN, localTrust: false },
+    });
     const status = async (path: string) =>
       (await raw(port, requestText('GET', path, [['Host', `127.0.0.1:${port}`]]))).status;
     expect(await status('/tools/dock/api/sessions')).toBe(401);
@@ -232,7 +234,7 @@ describe('--base-path', () => {
   });
 
   it('leads from its bare name to the one with a slash, whence the page finds its files', async () => {
-    const { port } = await openDoors({ config });
+    const { port } = await openTransports({ config });
     const host: Header = ['Host', `127.0.0.1:${port}`];
     const answer = await raw(port, requestText('GET', '/tools/dock?tab=context', [host]));
     expect([answer.status, answer.headers.location]).toEqual([308, 'dock/?tab=context']);

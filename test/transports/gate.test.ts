@@ -3,13 +3,13 @@ import { networkInterfaces } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import type { TransportsDeps } from '../../src/transports/listen.ts';
 import {
-  DOORS,
   ENCODED_TOKEN,
+  ENDPOINTS,
   type Header,
   knock,
   knockEverywhere,
   ManualClock,
-  openDoors,
+  openTransports,
   openWs,
   raw,
   requestText,
@@ -18,7 +18,7 @@ import {
 } from './support.ts';
 
 const everywhere = (answer: number | 'in') =>
-  Object.fromEntries(DOORS.map(({ door }) => [door, answer]));
+  Object.fromEntries(ENDPOINTS.map(({ endpoint }) => [endpoint, answer]));
 
 const ORIGIN_VECTORS: [headers: Header[], answer: number | 'in'][] = [
   [[['Origin', 'http://127.0.0.1:PORT']], 'in'],
@@ -121,7 +121,7 @@ const HOST_VECTORS: [host: string, answer: number | 'in'][] = [
 
 describe('names', () => {
   it('lets in our own origins and no other, at every endpoint alike', async () => {
-    const { port, runtime } = await openDoors();
+    const { port, runtime } = await openTransports();
     for (const [vector, answer] of ORIGIN_VECTORS) {
       const headers = vector.map(([k, v]): Header => [k, v.replace('PORT', String(port))]);
       const answers = await knockEverywhere(port, headers);
@@ -132,7 +132,7 @@ describe('names', () => {
   });
 
   it('answers to our own names and no other, at every endpoint alike', async () => {
-    const { port } = await openDoors();
+    const { port } = await openTransports();
     for (const [vector, answer] of HOST_VECTORS) {
       const host = vector.replace('PORT', String(port));
       const answers = await knockEverywhere(port, [['Host', host]]);
@@ -141,7 +141,7 @@ describe('names', () => {
   });
 
   it('wants exactly one Host header', async () => {
-    const { port } = await openDoors();
+    const { port } = await openTransports();
     const own: Header = ['Host', `127.0.0.1:${port}`];
     expect(await knockEverywhere(port, [own, own])).toEqual(everywhere(400));
     const evil: Header = ['hOST', 'evil.example'];
@@ -151,45 +151,51 @@ describe('names', () => {
   });
 
   it('holds absolute-form targets to the same rule', async () => {
-    const { port } = await openDoors();
-    for (const door of DOORS) {
+    const { port } = await openTransports();
+    for (const endpoint of ENDPOINTS) {
       const at = (authority: string) =>
-        knock(port, door, [], { target: `http://${authority}${door.path}` });
-      expect((await at(`127.0.0.1:${port}`)).status).toBe(door.success);
+        knock(port, endpoint, [], { target: `http://${authority}${endpoint.path}` });
+      expect((await at(`127.0.0.1:${port}`)).status).toBe(endpoint.success);
       expect((await at('evil.example')).status).toBe(403);
       expect((await at(`evil@127.0.0.1:${port}`)).status).toBe(403);
     }
-    expect((await knock(port, DOORS[0], [], { target: 'evil.example:443' })).status).toBe(400);
+    expect((await knock(port, ENDPOINTS[0], [], { target: 'evil.example:443' })).status).toBe(400);
   });
 
   it('takes paths literally', async () => {
-    const { port } = await openDoors();
+    const { port } = await openTransports();
     for (const target of ['/health/', '//health', '/HEALTH', '/./health', '/%68ealth', '/']) {
-      expect([target, (await knock(port, DOORS[0], [], { target })).status]).toEqual([target, 404]);
+      expect([target, (await knock(port, ENDPOINTS[0], [], { target })).status]).toEqual([
+        target,
+        404,
+      ]);
     }
     for (const target of ['/ws/', '/wss', '/', '/socket.io/x', '/socket.iox']) {
-      expect([target, (await knock(port, DOORS[2], [], { target })).status]).toEqual([target, 404]);
+      expect([target, (await knock(port, ENDPOINTS[2], [], { target })).status]).toEqual([
+        target,
+        404,
+      ]);
     }
   });
 
   it('lets in origins of --allow-origin, with CORS headers for them only', async () => {
     const origin = 'https://dock.example';
-    const { port } = await openDoors({ config: { allowOrigins: [origin] } });
+    const { port } = await openTransports({ config: { allowOrigins: [origin] } });
     const headers: Header[] = [
       ['Origin', origin],
       ['Sec-Fetch-Site', 'cross-site'],
     ];
     expect(await knockEverywhere(port, headers)).toEqual(everywhere('in'));
-    const answer = await knock(port, DOORS[0], headers);
+    const answer = await knock(port, ENDPOINTS[0], headers);
     expect(answer.headers['access-control-allow-origin']).toBe(origin);
     expect(answer.headers.vary).toContain('Origin');
     expect(await knockEverywhere(port, [['Origin', `${origin}:8443`]])).toEqual(everywhere(403));
-    const plain = await knock(port, DOORS[0], []);
+    const plain = await knock(port, ENDPOINTS[0], []);
     expect(plain.headers['access-control-allow-origin']).toBeUndefined();
   });
 
   it('answers preflights of allowed origins only', async () => {
-    const { port } = await openDoors({ config: { allowOrigins: ['https://dock.example'] } });
+    const { port } = await openTransports({ config: { allowOrigins: ['https://dock.example'] } });
     const preflight = (origin: string) =>
       raw(
         port,
@@ -210,7 +216,7 @@ describe('names', () => {
 
 const tokenMode: Partial<TransportsDeps['config']> = { token: TOKEN, localTrust: false };
 const bearer = (token: string): Header => ['Authorization', `Bearer ${token}`];
-/** socket.io's door opens a little to everybody, because its token comes one packet later. */
+/** socket.io lets every request begin, because its token comes one packet later. */
 const untrusted = {
   'GET /health': 'in',
   'POST /api/hook': 401,
@@ -221,7 +227,7 @@ const untrusted = {
 
 describe('credentials', () => {
   it('needs none from this machine, unless a proxy has left a trace', async () => {
-    const { port } = await openDoors();
+    const { port } = await openTransports();
     expect(await knockEverywhere(port, [])).toEqual(everywhere('in'));
     const traces: Header[] = [
       ['X-Forwarded-For', '127.0.0.1'],
@@ -270,7 +276,7 @@ describe('credentials', () => {
   });
 
   it('needs none for fields that clients and browsers send themselves', async () => {
-    const { port } = await openDoors();
+    const { port } = await openTransports();
     const plain: Header[] = [
       ['X-Requested-With', 'XMLHttpRequest'],
       ['X-Request-Id', '1'],
@@ -288,26 +294,26 @@ describe('credentials', () => {
   });
 
   it('asks for the token in token mode but for hooks of the same user, and shows the version to nobody else', async () => {
-    const { port } = await openDoors({ config: tokenMode });
+    const { port } = await openTransports({ config: tokenMode });
     expect(await knockEverywhere(port, [])).toEqual({ ...untrusted, 'POST /api/hook': 'in' });
     expect(await knockEverywhere(port, [['Via', '1.1 proxy']])).toEqual(untrusted);
     expect(await knockEverywhere(port, [bearer(TOKEN)])).toEqual(everywhere('in'));
-    const anonymous = await knock(port, DOORS[0], []);
+    const anonymous = await knock(port, ENDPOINTS[0], []);
     expect(JSON.parse(anonymous.body)).toEqual({ status: 'ok' });
-    const known = await knock(port, DOORS[0], [bearer(TOKEN)]);
+    const known = await knock(port, ENDPOINTS[0], [bearer(TOKEN)]);
     const seen = { address: '127.0.0.1', host: `127.0.0.1:${port}`, scheme: null };
     expect(JSON.parse(known.body)).toEqual({
       ...{ status: 'ok', version: '9.9.9' },
       seen: { ...seen, is_trusted: false, fields: [] },
     });
-    const refused = await knock(port, DOORS[1], [['Via', '1.1 proxy']]);
+    const refused = await knock(port, ENDPOINTS[1], [['Via', '1.1 proxy']]);
     expect(refused.headers['www-authenticate']).toBe('Bearer');
     expect(JSON.parse(refused.body).error.code).toBe('unauthorized');
-    expect((await knock(port, DOORS[2], [])).headers['www-authenticate']).toBe('Bearer');
+    expect((await knock(port, ENDPOINTS[2], [])).headers['www-authenticate']).toBe('Bearer');
   });
 
   it('lets locals in without the token where local trust was kept, and others not', async () => {
-    const { port, runtime } = await openDoors({ config: { token: TOKEN, localTrust: true } });
+    const { port, runtime } = await openTransports({ config: { token: TOKEN, localTrust: true } });
     expect(await knockEverywhere(port, [])).toEqual(everywhere('in'));
     expect(await knockEverywhere(port, [['Via', '1.1 proxy']])).toEqual(untrusted);
     await openWs(port, { headers: { Authorization: `bEARER ${TOKEN}` } });
@@ -330,7 +336,7 @@ describe('credentials', () => {
     ];
     for (const config of [{}, { token: TOKEN, localTrust: true }, tokenMode]) {
       for (const header of wrong) {
-        const { port } = await openDoors({ config });
+        const { port } = await openTransports({ config });
         const answers = await knockEverywhere(port, [header]);
         expect({ header, ...answers }).toEqual({ header, ...everywhere(401) });
       }
@@ -338,18 +344,19 @@ describe('credentials', () => {
   });
 
   it('refuses two Authorization headers, even equal ones', async () => {
-    const { port } = await openDoors({ config: tokenMode });
+    const { port } = await openTransports({ config: tokenMode });
     const answers = await knockEverywhere(port, [bearer(TOKEN), bearer(TOKEN)]);
     expect(answers).toEqual(everywhere(400));
   });
 
   it('takes a token among the subprotocols of /ws, which browsers can offer, and never says it back', async () => {
-    const { port, log } = await openDoors({ config: tokenMode });
+    const { port, log } = await openTransports({ config: tokenMode });
     const offer = (token: string): Header => [
       'Sec-WebSocket-Protocol',
       `orbitdock, orbitdock.token.${Buffer.from(token).toString('base64url')}`,
     ];
-    const ws = (headers: Header[], target = '/ws') => knock(port, DOORS[2], headers, { target });
+    const ws = (headers: Header[], target = '/ws') =>
+      knock(port, ENDPOINTS[2], headers, { target });
     const { status, headers } = await ws([offer(TOKEN)]);
     expect(status).toBe(101);
     expect(headers['sec-websocket-protocol']).toBe('orbitdock');
@@ -357,14 +364,14 @@ describe('credentials', () => {
     expect((await ws([offer('')])).status).toBe(401);
     expect((await ws([['Sec-WebSocket-Protocol', 'orbitdock']])).status).toBe(401);
     expect((await ws([offer(TOKEN), bearer('other')])).status).toBe(400);
-    expect((await knock(port, DOORS[1], [offer(TOKEN)])).status).toBe(401);
+    expect((await knock(port, ENDPOINTS[1], [offer(TOKEN)])).status).toBe(401);
     expect(JSON.stringify(log.lines)).not.toContain(Buffer.from(TOKEN).toString('base64url'));
   });
 
   it('takes ?token= on the /ws upgrade only, percent-decoded, and refuses contradictions', async () => {
-    const { port, log } = await openDoors({ config: tokenMode });
+    const { port, log } = await openTransports({ config: tokenMode });
     const ws = (query: string, headers: Header[] = []) =>
-      knock(port, DOORS[2], headers, { target: `/ws?${query}` }).then(({ status }) => status);
+      knock(port, ENDPOINTS[2], headers, { target: `/ws?${query}` }).then(({ status }) => status);
     expect(await ws(`token=${ENCODED_TOKEN}`)).toBe(101);
     expect(await ws(`a=b&token=${ENCODED_TOKEN}&c`)).toBe(101);
     expect(await ws(`token=${ENCODED_TOKEN}&token=${ENCODED_TOKEN}`)).toBe(101);
@@ -376,22 +383,23 @@ describe('credentials', () => {
     expect(await ws('token=')).toBe(401);
     expect(await ws(`Token=${ENCODED_TOKEN}`)).toBe(401);
     const target = `/api/hook?token=${ENCODED_TOKEN}`;
-    expect((await knock(port, DOORS[1], [], { target })).status).toBe(401);
+    expect((await knock(port, ENDPOINTS[1], [], { target })).status).toBe(401);
     const io = { target: `/socket.io/?EIO=4&transport=polling&token=${ENCODED_TOKEN}` };
-    expect((await knock(port, DOORS[3], [], io)).status).toBe(200);
+    expect((await knock(port, ENDPOINTS[3], [], io)).status).toBe(200);
     expect(JSON.stringify(log.lines)).not.toContain(TOKEN.slice(0, 20));
   });
 
   it('makes guessers wait, longer each time, and never locks out the valid token', async () => {
     const clock = new ManualClock();
-    const { port } = await openDoors({ config: tokenMode, clock });
-    const guess = (localAddress: string) => knock(port, DOORS[2], [bearer('x')], { localAddress });
+    const { port } = await openTransports({ config: tokenMode, clock });
+    const guess = (localAddress: string) =>
+      knock(port, ENDPOINTS[2], [bearer('x')], { localAddress });
     const statuses: number[] = [];
     for (let n = 0; n < 20; n++) statuses.push((await guess('127.0.0.3')).status);
     expect(statuses).toEqual([...Array(10).fill(401), ...Array(10).fill(429)]);
     expect((await guess('127.0.0.3')).headers['retry-after']).toBe('60');
     expect((await guess('127.0.0.4')).status).toBe(401);
-    const valid = await knock(port, DOORS[2], [bearer(TOKEN)], { localAddress: '127.0.0.3' });
+    const valid = await knock(port, ENDPOINTS[2], [bearer(TOKEN)], { localAddress: '127.0.0.3' });
     expect(valid.status).toBe(101);
     clock.advance(61_000);
     for (let n = 0; n < 10; n++) expect((await guess('127.0.0.3')).status).toBe(401);
@@ -399,23 +407,23 @@ describe('credentials', () => {
   });
 
   it('never makes a trusted local caller wait', async () => {
-    const { port } = await openDoors({ config: { token: TOKEN, localTrust: true } });
+    const { port } = await openTransports({ config: { token: TOKEN, localTrust: true } });
     for (let n = 0; n < 15; n++) {
-      expect((await knock(port, DOORS[1], [bearer('stale')])).status).toBe(401);
+      expect((await knock(port, ENDPOINTS[1], [bearer('stale')])).status).toBe(401);
     }
   });
 
   it('refuses an empty configured token outright', async () => {
-    await expect(openDoors({ config: { token: '' } })).rejects.toThrow(/empty/);
+    await expect(openTransports({ config: { token: '' } })).rejects.toThrow(/empty/);
   });
 
   it('sees headers that Node would have dropped: more than 64 are refused', async () => {
-    const { port } = await openDoors();
+    const { port } = await openTransports();
     const filler = Array.from({ length: 70 }, (_, n): Header => [`X-${n}`, 'x']);
     const answers = await knockEverywhere(port, [...filler, ['Via', '1.1 proxy']]);
     expect(answers).toEqual(everywhere(431));
     const big: Header = ['X-Big', 'x'.repeat(1024 * 1024)];
-    expect((await knock(port, DOORS[0], [big])).status).toBe(431);
+    expect((await knock(port, ENDPOINTS[0], [big])).status).toBe(431);
   });
 });
 
@@ -423,23 +431,23 @@ describe('on a wide bind', () => {
   const wide = { bind: { host: '0.0.0.0', port: 0, isLoopback: false }, localTrust: false };
 
   it('trusts nobody for being local', async () => {
-    const { port } = await openDoors({ config: { ...wide, token: TOKEN } });
+    const { port } = await openTransports({ config: { ...wide, token: TOKEN } });
     expect(await knockEverywhere(port, [])).toEqual(untrusted);
     expect(await knockEverywhere(port, [bearer(TOKEN)])).toEqual(everywhere('in'));
   });
 
   it('fails closed when there is no token to ask for', async () => {
-    const { port } = await openDoors({ config: { ...wide, token: null } });
+    const { port } = await openTransports({ config: { ...wide, token: null } });
     expect(await knockEverywhere(port, [])).toEqual(untrusted);
   });
 
   it('lets in everybody when its configuration says so, warns that it is insecure, and still checks names', async () => {
-    const { port, runtime } = await openDoors({
+    const { port, runtime } = await openTransports({
       config: { ...wide, token: null, allowInsecureNoAuth: true },
     });
     expect(await knockEverywhere(port, [])).toEqual(everywhere('in'));
     expect(runtime.connections.every(({ caller }) => caller.kind === 'anonymous')).toBe(true);
-    const { body } = await knock(port, DOORS[0], []);
+    const { body } = await knock(port, ENDPOINTS[0], []);
     expect(JSON.parse(body)).toEqual({ status: 'ok', insecure: true });
     expect(await knockEverywhere(port, [['Host', 'evil.example']])).toEqual(everywhere(403));
     const rebound = await knockEverywhere(port, [['Origin', 'https://evil.example']]);
@@ -448,7 +456,7 @@ describe('on a wide bind', () => {
 
   it('answers to the address a connection came to and to --allow-host', async () => {
     const config = { ...wide, token: TOKEN, allowHosts: ['dock.example'] };
-    const { port } = await openDoors({ config });
+    const { port } = await openTransports({ config });
     const via = (host: string, origin?: string) =>
       knockEverywhere(port, [
         ['Host', host],
@@ -478,7 +486,7 @@ describe('on a wide bind', () => {
 });
 
 it('does not negotiate compression', async () => {
-  const { port } = await openDoors();
+  const { port } = await openTransports();
   const answer = await raw(
     port,
     requestText('GET', '/ws', [

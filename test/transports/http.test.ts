@@ -5,7 +5,7 @@ import { OrbitError } from '../../src/errors.ts';
 import {
   afterThis,
   createLatch,
-  openDoors,
+  openTransports,
   raw,
   rawSocket,
   requestText,
@@ -34,7 +34,7 @@ async function post(port: number, { method = 'POST', headers = [JSON_TYPE], body
 
 describe('POST /api/hook', () => {
   it('answers 204 only after the runtime has taken it', async () => {
-    const { port, runtime } = await openDoors();
+    const { port, runtime } = await openTransports();
     const [arrival, commit] = [createLatch(), createLatch()];
     runtime.onHook = () => {
       arrival.open();
@@ -64,7 +64,7 @@ describe('POST /api/hook', () => {
   });
 
   it('refuses what it cannot read, each in its own way', async () => {
-    const { port, runtime } = await openDoors();
+    const { port, runtime } = await openTransports();
     const cases: [Post, number][] = [
       [{ headers: [] }, 415],
       [{ headers: [['Content-Type', 'text/plain']] }, 415],
@@ -99,7 +99,7 @@ describe('POST /api/hook', () => {
   });
 
   it('answers 405 with Allow to other methods', async () => {
-    const { port } = await openDoors();
+    const { port } = await openTransports();
     for (const method of ['GET', 'PUT', 'DELETE', 'PATCH', 'OPTIONS']) {
       const answer = await post(port, { method, body: '' }).catch(() => null);
       expect(answer).toMatchObject({ status: 405, headers: { allow: 'POST' } });
@@ -107,7 +107,7 @@ describe('POST /api/hook', () => {
   });
 
   it('passes the refusals of the runtime on, 503 with Retry-After', async () => {
-    const { port, runtime } = await openDoors();
+    const { port, runtime } = await openTransports();
     const refuse = async (error: Error) => {
       runtime.onHook = () => Promise.reject(error);
       const { status, code, headers } = await post(port, {});
@@ -125,7 +125,7 @@ describe('POST /api/hook', () => {
   });
 
   it('turns a bug into a 500 that says nothing and a log line that says it', async () => {
-    const { port, runtime, log } = await openDoors();
+    const { port, runtime, log } = await openTransports();
     runtime.onHook = () => Promise.reject(new TypeError('a secret of the server'));
     const answer = await post(port, {});
     expect(answer.status).toBe(500);
@@ -134,7 +134,7 @@ describe('POST /api/hook', () => {
   });
 
   it('refuses what stays above 8 MiB without its long texts before it is sent where its length is given, and keeps nothing of it', async () => {
-    const { port, runtime } = await openDoors();
+    const { port, runtime } = await openTransports();
     const declared = requestText('POST', '/api/hook', [
       ['Host', `127.0.0.1:${port}`],
       JSON_TYPE,
@@ -166,7 +166,7 @@ describe('POST /api/hook', () => {
   });
 
   it('forgets a request whose sender goes away in the middle', async () => {
-    const { port, runtime } = await openDoors();
+    const { port, runtime } = await openTransports();
     const socket = rawSocket(port);
     socket.write(
       `${requestText('POST', '/api/hook', [['Host', `127.0.0.1:${port}`], JSON_TYPE, ['Content-Length', '50']])}{"a"`,
@@ -179,7 +179,7 @@ describe('POST /api/hook', () => {
 
 describe('GET /health', () => {
   it('says what ails the server, always with 200', async () => {
-    const { port, runtime } = await openDoors();
+    const { port, runtime } = await openTransports();
     const health = async (method: string) => {
       const text = requestText(method, '/health?x=1', [['Host', `127.0.0.1:${port}`]]);
       return raw(port, text);
@@ -195,7 +195,7 @@ describe('GET /health', () => {
 
 describe('every answer', () => {
   it('carries the security headers, and the log neither queries nor headers', async () => {
-    const { port, log } = await openDoors();
+    const { port, log } = await openTransports();
     const ask = (target: string) =>
       raw(
         port,
@@ -222,7 +222,7 @@ describe('every answer', () => {
 
 describe('slow and greedy senders', () => {
   it('cuts off requests that do not finish, while others are answered', async () => {
-    const { port, runtime } = await openDoors({
+    const { port, runtime } = await openTransports({
       limits: { headersTimeoutMs: 200, requestTimeoutMs: 300, timeoutCheckMs: 50 },
     });
     const host = `Host: 127.0.0.1:${port}\r\n`;
@@ -243,7 +243,7 @@ describe('slow and greedy senders', () => {
   });
 
   it('answers over one kept connection, one request after the other', async () => {
-    const { port, runtime } = await openDoors();
+    const { port, runtime } = await openTransports();
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     afterThis(() => agent.destroy());
     const headers = { 'Content-Type': 'application/json' };
@@ -269,7 +269,7 @@ describe('slow and greedy senders', () => {
 });
 
 it('is not ready while nothing can be stored, and anybody may ask', async () => {
-  const { port, runtime } = await openDoors({ config: { token: TOKEN, localTrust: false } });
+  const { port, runtime } = await openTransports({ config: { token: TOKEN, localTrust: false } });
   runtime.state = { status: 'ok', degraded: 'disk_full' };
   const answer = await fetch(`http://127.0.0.1:${port}/ready`);
   expect(answer.status).toBe(503);

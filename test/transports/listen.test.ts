@@ -9,7 +9,7 @@ import {
   createLatch,
   frame,
   ManualClock,
-  openDoors,
+  openTransports,
   openWs,
   raw,
   rawSocket,
@@ -30,9 +30,9 @@ function isRefused(port: number): Promise<boolean> {
 
 describe('listening', () => {
   it('says which address is taken, with exit code 75', async () => {
-    const { port } = await openDoors();
+    const { port } = await openTransports();
     const bind = { host: '127.0.0.1', port, isLoopback: true };
-    const second = openDoors({ config: { bind } });
+    const second = openTransports({ config: { bind } });
     await expect(second).rejects.toMatchObject({
       exitCode: 75,
       message: expect.stringContaining(`127.0.0.1:${port} is already in use`),
@@ -41,11 +41,11 @@ describe('listening', () => {
 
   it('says which address cannot be had, with exit code 78', async () => {
     const bind = { host: '192.0.2.1', port: 0, isLoopback: false };
-    await expect(openDoors({ config: { bind } })).rejects.toMatchObject({ exitCode: 78 });
+    await expect(openTransports({ config: { bind } })).rejects.toMatchObject({ exitCode: 78 });
   });
 
   it('serves IPv6 loopback as local', async () => {
-    const { port } = await openDoors({
+    const { port } = await openTransports({
       config: { bind: { host: '::1', port: 0, isLoopback: true } },
     });
     const text = requestText('GET', '/health', [['Host', `[::1]:${port}`]]);
@@ -55,7 +55,7 @@ describe('listening', () => {
 
 describe('closing', () => {
   it('sends every client away with 1012 and frees the port', async () => {
-    const { port, runtime, transports } = await openDoors();
+    const { port, runtime, transports } = await openTransports();
     const clients = [await openWs(port), await openWs(port)];
     const reasons: string[] = [];
     const sio = io(`http://127.0.0.1:${port}`, { transports: ['websocket'], reconnection: false });
@@ -84,7 +84,7 @@ describe('closing', () => {
   });
 
   it('lets a hook under way finish, takes no new one, and ends kept connections', async () => {
-    const { port, runtime, transports } = await openDoors();
+    const { port, runtime, transports } = await openTransports();
     const [arrival, commit] = [createLatch(), createLatch()];
     runtime.onHook = () => {
       arrival.open();
@@ -118,7 +118,7 @@ describe('closing', () => {
 
   it('cuts off what does not end within its budget', async () => {
     const clock = new ManualClock();
-    const { port, runtime, transports } = await openDoors({ clock });
+    const { port, runtime, transports } = await openTransports({ clock });
     const client = await openWs(port);
     client.ws.pause();
     const slow = rawSocket(port);
@@ -134,14 +134,14 @@ describe('closing', () => {
   });
 
   it('is quick when nothing was ever opened', async () => {
-    const { transports } = await openDoors();
+    const { transports } = await openTransports();
     await transports.close();
   });
 });
 
 describe('floods', () => {
   it('of connections are refused beyond the total, and the others go on', async () => {
-    const { port, runtime, rooms, log } = await openDoors({ limits: { maxConnections: 20 } });
+    const { port, runtime, rooms, log } = await openTransports({ limits: { maxConnections: 20 } });
     const client = await openWs(port);
     runtime.connections[0]?.join('r');
     let refused = 0;

@@ -1,4 +1,4 @@
-/** The page's files on a real port, and who gets into the doors of inspection. */
+/** The page's files on a real port, and who may use the endpoints of inspection. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -31,7 +31,7 @@ function buildPage(): string {
   return directory;
 }
 
-/** Doors with inspection over a real store; `config` is merged over a local, tokenless one. */
+/** Transports with inspection over a real store; `config` is merged over a local, tokenless one. */
 async function openTestRuntime(
   pageDirectory: string,
   config: Partial<TransportsDeps['config']> = {},

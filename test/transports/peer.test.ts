@@ -5,10 +5,10 @@ import { describe, expect, it } from 'vitest';
 import { createPeers, type Ends, uidOfPeer } from '../../src/transports/admission/peer.ts';
 import {
   afterThis,
-  DOORS,
+  ENDPOINTS,
   type Header,
   knockEverywhere,
-  openDoors,
+  openTransports,
   openWs,
   raw,
   relayAs,
@@ -22,15 +22,18 @@ const isLinux = process.platform === 'linux';
 /** Only root can run a process as another user. */
 const canBecomeAnother = isLinux && OWN === 0;
 
-/** Doors that show nothing until a token has come, or the same to everybody, let a stranger in so far. */
+/** Endpoints that show nothing until a token has come, or the same to everybody, let a stranger in so far. */
 const nothingForStrangers = Object.fromEntries(
-  DOORS.map(({ door }) => [door, ['POST /api/hook', '/ws'].includes(door) ? 401 : 'in']),
+  ENDPOINTS.map(({ endpoint }) => [
+    endpoint,
+    ['POST /api/hook', '/ws'].includes(endpoint) ? 401 : 'in',
+  ]),
 );
 
 describe.runIf(canBecomeAnother)('another user of this machine', () => {
   it('is refused at every transport, with or without a token being configured', async () => {
     for (const config of [{}, { token: TOKEN, localTrust: true }]) {
-      const { port, runtime } = await openDoors({ config });
+      const { port, runtime } = await openTransports({ config });
       const host: Header = ['Host', `127.0.0.1:${port}`];
       const nobody = await relayAs(NOBODY, port);
       expect(await knockEverywhere(nobody.port, [host])).toEqual(nothingForStrangers);
@@ -46,7 +49,7 @@ describe.runIf(canBecomeAnother)('another user of this machine', () => {
   });
 
   it('gets in with the token', async () => {
-    const { port } = await openDoors({ config: { token: TOKEN, localTrust: true } });
+    const { port } = await openTransports({ config: { token: TOKEN, localTrust: true } });
     const nobody = await relayAs(NOBODY, port);
     const answers = await knockEverywhere(nobody.port, [
       ['Host', `127.0.0.1:${port}`],
@@ -57,7 +60,7 @@ describe.runIf(canBecomeAnother)('another user of this machine', () => {
 
   it('is refused over IPv6 as well', async () => {
     const bind = { host: '::1', port: 0, isLoopback: true };
-    const { port } = await openDoors({ config: { bind } });
+    const { port } = await openTransports({ config: { bind } });
     const nobody = await relayAs(NOBODY, port, '::1');
     const text = requestText('POST', '/api/hook', [['Host', `[::1]:${port}`]]);
     expect((await raw(nobody.port, text)).status).toBe(401);
@@ -67,7 +70,7 @@ describe.runIf(canBecomeAnother)('another user of this machine', () => {
 
 describe.runIf(isLinux)('the same user', () => {
   it('gets in without a token, through another process too', async () => {
-    const { port, runtime } = await openDoors();
+    const { port, runtime } = await openTransports();
     const own = await relayAs(OWN, port);
     const host: Header = ['Host', `127.0.0.1:${port}`];
     const answers = await knockEverywhere(own.port, [host]);

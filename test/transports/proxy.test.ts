@@ -9,10 +9,10 @@ import { freePort, makePair, NGINX, OWN, README_LINES, runNginx } from '../suppo
 import { startTestServer } from '../support/server.ts';
 import {
   afterThis,
-  DOORS,
+  ENDPOINTS,
   type Header,
   knockEverywhere,
-  openDoors,
+  openTransports,
   raw,
   requestText,
   TOKEN,
@@ -32,9 +32,9 @@ const KEPT_OPEN = `proxy_http_version 1.1;
   proxy_set_header Connection "";`;
 const TRUE_CLIENT_IP = `${KEPT_OPEN} proxy_set_header True-Client-IP $remote_addr;`;
 
-/** With these the doors that need a token at once are shut; the others show a stranger nothing. */
+/** With these the endpoints that need a token at once refuse; the others show a stranger nothing. */
 const SHUT = ['POST /api/hook', '/ws'];
-/** Of nginx run by the owner, what no rule can tell from the owner's own programs is left out. */
+/** Of nginx run by the owner, what no rule can distinguish from the owner's own programs is left out. */
 const CASES: [name: string, lines: string, users: number[]][] = [
   ['proxy_pass alone', STOCK, [NOBODY, OWN]],
   ['the lines for WebSockets', WEBSOCKET, [NOBODY, OWN]],
@@ -55,12 +55,12 @@ describe('nginx in front', () => {
         `makes nobody local: ${name}, run by ${user === OWN ? 'the owner' : 'another user'}`,
         async () => {
           for (const config of [{}, { token: TOKEN, localTrust: true }]) {
-            const { port, runtime } = await openDoors({ config });
+            const { port, runtime } = await openTransports({ config });
             const nginx = await startNginx(user, port, lines);
             const host: Header = ['Host', `127.0.0.1:${nginx}`];
             const answers = await knockEverywhere(nginx, [host]);
-            for (const door of SHUT)
-              expect([door, answers[door]]).toEqual([door, expect.any(Number)]);
+            for (const endpoint of SHUT)
+              expect([endpoint, answers[endpoint]]).toEqual([endpoint, expect.any(Number)]);
             expect([runtime.hooks.length, runtime.connections.length]).toEqual([0, 0]);
             const api = await raw(nginx, requestText('GET', '/api/sessions', [host]));
             expect(api.status).toBe(401);
@@ -73,13 +73,13 @@ describe('nginx in front', () => {
   }
 
   it('lets in whoever has the token', async () => {
-    const { port } = await openDoors({ config: { token: TOKEN, localTrust: true } });
+    const { port } = await openTransports({ config: { token: TOKEN, localTrust: true } });
     const nginx = await startNginx(OWN, port, WEBSOCKET);
     const answers = await knockEverywhere(nginx, [
       ['Host', `127.0.0.1:${nginx}`],
       ['Authorization', `Bearer ${TOKEN}`],
     ]);
-    expect(Object.keys(answers)).toHaveLength(DOORS.length);
+    expect(Object.keys(answers)).toHaveLength(ENDPOINTS.length);
     expect(new Set(Object.values(answers))).toEqual(new Set(['in']));
   });
 });

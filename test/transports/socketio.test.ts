@@ -6,7 +6,7 @@ import {
   createLatch,
   frame,
   ManualClock,
-  openDoors,
+  openTransports,
   raw,
   requestText,
   TOKEN,
@@ -53,17 +53,17 @@ describe.each(['polling', 'websocket'] as const)('over %s', (transport) => {
   it.each([1, 900_000])(
     'says why a message is not taken that is %i bytes over the limit',
     async (over) => {
-      const { port, runtime } = await openDoors({ limits: { maxMessageBytes: 100_000 } });
+      const { port, runtime } = await openTransports({ limits: { maxMessageBytes: 100_000 } });
       const client = await openIo(port, options);
       client.socket.emit('message', { text: 'x'.repeat(100_000 + over) });
-      const told = expect.objectContaining({ type: 'error', code: 'too_large' });
-      await until(() => expect(client.messages.slice(1)).toEqual([told]));
+      const received = expect.objectContaining({ type: 'error', code: 'too_large' });
+      await until(() => expect(client.messages.slice(1)).toEqual([received]));
       expect(runtime.received).toEqual([]);
     },
   );
 
   it('lets nobody more in than there is room for', async () => {
-    const { port } = await openDoors({ limits: { maxClients: 1 } });
+    const { port } = await openTransports({ limits: { maxClients: 1 } });
     const first = await openIo(port, options);
     const second = dial(port, { ...options, reconnection: true, reconnectionDelay: 50 });
     await new Promise((resolve) => second.socket.once('connect_error', resolve));
@@ -73,7 +73,7 @@ describe.each(['polling', 'websocket'] as const)('over %s', (transport) => {
   });
 
   it('a message is an object under the one event, acknowledged when it was dealt with', async () => {
-    const { port, runtime } = await openDoors();
+    const { port, runtime } = await openTransports();
     const { socket, messages } = await openIo(port, options);
     const finish = createLatch();
     runtime.onReceive = () => finish.reached;
@@ -92,7 +92,7 @@ describe.each(['polling', 'websocket'] as const)('over %s', (transport) => {
   });
 
   it('another event name gets an error that names the right one, and its acknowledgement', async () => {
-    const { port, runtime } = await openDoors();
+    const { port, runtime } = await openTransports();
     const { socket, messages } = await openIo(port, options);
     for (const args of [[{ type: 'c' }], ['text', 2], []]) {
       await new Promise<void>((resolve) => socket.emit('subscribe_session', ...args, resolve));
@@ -103,7 +103,7 @@ describe.each(['polling', 'websocket'] as const)('over %s', (transport) => {
   });
 
   it('frames reach the members of a room, from join to leave exactly', async () => {
-    const { port, runtime, rooms } = await openDoors();
+    const { port, runtime, rooms } = await openTransports();
     const [first, second] = [await openIo(port, options), await openIo(port, options)];
     const [one, two] = runtime.connections;
     rooms.publish('r', frame({ type: 'early' }));
@@ -119,7 +119,7 @@ describe.each(['polling', 'websocket'] as const)('over %s', (transport) => {
   });
 
   it('frames of a room keep their place among answers, before the acknowledgement of what caused them', async () => {
-    const { port, runtime, rooms } = await openDoors();
+    const { port, runtime, rooms } = await openTransports();
     const { socket, messages } = await openIo(port, options);
     const [connection] = runtime.connections;
     connection?.join('r');
@@ -138,7 +138,7 @@ describe.each(['polling', 'websocket'] as const)('over %s', (transport) => {
 
   it('the token comes in CONNECT or as Bearer, never in the query', async () => {
     const config = { token: TOKEN, localTrust: false };
-    const { port, runtime } = await openDoors({ config });
+    const { port, runtime } = await openTransports({ config });
     await openIo(port, { ...options, auth: { token: TOKEN } });
     expect(runtime.connections[0]?.caller).toMatchObject({ kind: 'token', address: '127.0.0.1' });
     await openIo(port, { ...options, extraHeaders: { authorization: `Bearer ${TOKEN}` } });
@@ -157,7 +157,7 @@ describe.each(['polling', 'websocket'] as const)('over %s', (transport) => {
   });
 
   it('needs no token from a local caller, but judges one that is there', async () => {
-    const { port, runtime } = await openDoors({ config: { token: TOKEN, localTrust: true } });
+    const { port, runtime } = await openTransports({ config: { token: TOKEN, localTrust: true } });
     await openIo(port, options);
     expect(runtime.connections[0]?.caller.kind).toBe('local');
     const wrong = dial(port, { ...options, auth: { token: 'wrong' } });
@@ -165,7 +165,7 @@ describe.each(['polling', 'websocket'] as const)('over %s', (transport) => {
   });
 
   it('dangerous packets end their own connection before they are parsed', async () => {
-    const { port, runtime } = await openDoors();
+    const { port, runtime } = await openTransports();
     const other = await openIo(port, options);
     const deep = JSON.parse(`${'['.repeat(100)}${']'.repeat(100)}`) as unknown;
     const bad = [
@@ -183,7 +183,7 @@ describe.each(['polling', 'websocket'] as const)('over %s', (transport) => {
   });
 
   it('more than 200 messages at once are refused and the connection stays', async () => {
-    const { port, runtime } = await openDoors({ clock: new ManualClock() });
+    const { port, runtime } = await openTransports({ clock: new ManualClock() });
     const client = await openIo(port, options);
     for (let n = 0; n < 250; n++) client.socket.emit('message', { n });
     await until(() => expect(client.messages).toHaveLength(51));
@@ -193,7 +193,7 @@ describe.each(['polling', 'websocket'] as const)('over %s', (transport) => {
   });
 
   it('a closed client comes back by itself', async () => {
-    const { port, runtime } = await openDoors();
+    const { port, runtime } = await openTransports();
     const client = await openIo(port, { ...options, reconnection: true, reconnectionDelay: 5 });
     runtime.connections[0]?.join('r');
     runtime.connections[0]?.close(1013, 'reads too slowly');
@@ -203,7 +203,7 @@ describe.each(['polling', 'websocket'] as const)('over %s', (transport) => {
 });
 
 it('upgrades a polling client and keeps its rooms', async () => {
-  const { port, runtime, rooms } = await openDoors();
+  const { port, runtime, rooms } = await openTransports();
   const client = await openIo(port, { transports: ['polling', 'websocket'] });
   runtime.connections[0]?.join('r');
   await until(() => expect(client.socket.io.engine.transport.name).toBe('websocket'));
@@ -212,7 +212,7 @@ it('upgrades a polling client and keeps its rooms', async () => {
 });
 
 it('lets no web page use a session that it has learnt the id of', async () => {
-  const { port } = await openDoors();
+  const { port } = await openTransports();
   const host = ['Host', `127.0.0.1:${port}`] as const;
   const path = '/socket.io/?EIO=4&transport=polling';
   const opened = await raw(port, requestText('GET', path, [host]));
@@ -225,7 +225,7 @@ it('lets no web page use a session that it has learnt the id of', async () => {
 });
 
 it('drops who does not join in time', async () => {
-  const { port, runtime } = await openDoors({ limits: { connectTimeoutMs: 50 } });
+  const { port, runtime } = await openTransports({ limits: { connectTimeoutMs: 50 } });
   const ws = new WebSocket(`ws://127.0.0.1:${port}/socket.io/?EIO=4&transport=websocket`);
   afterThis(() => ws.terminate());
   await new Promise((resolve) => ws.once('close', resolve));
@@ -233,7 +233,7 @@ it('drops who does not join in time', async () => {
 });
 
 it('serves no client script, sets no cookie and offers no compression', async () => {
-  const { port } = await openDoors();
+  const { port } = await openTransports();
   const host = ['Host', `127.0.0.1:${port}`] as const;
   const script = await raw(port, requestText('GET', '/socket.io/socket.io.js', [host]));
   expect(script.status).toBe(404);
@@ -249,7 +249,7 @@ const manyOf = (packet: string, count: number): string =>
   Array.from({ length: count }, () => packet).join('\u001e');
 
 it('what a room had just before the close still goes out', async () => {
-  const { port, runtime, rooms } = await openDoors();
+  const { port, runtime, rooms } = await openTransports();
   const { messages } = await openIo(port);
   runtime.connections[0]?.join('r');
   rooms.publish('r', frame({ type: 'last' }));
@@ -270,7 +270,7 @@ describe('before a CONNECT is accepted', () => {
   ])(
     '%s ends the polling connection, with a line that names the address',
     async (_what, body, reason) => {
-      const { port, runtime, log } = await openDoors({ config: refusedConfig });
+      const { port, runtime, log } = await openTransports({ config: refusedConfig });
       const url = `http://127.0.0.1:${port}/socket.io/?EIO=4&transport=polling`;
       const { sid } = JSON.parse((await (await fetch(url)).text()).slice(1)) as { sid: string };
       await fetch(`${url}&sid=${sid}`, { method: 'POST', body });
@@ -281,7 +281,7 @@ describe('before a CONNECT is accepted', () => {
   );
 
   it('a websocket that sends tiny packets, or a message first, is closed', async () => {
-    const { port } = await openDoors({ config: refusedConfig });
+    const { port } = await openTransports({ config: refusedConfig });
     for (const packet of ['3', '42["message",{}]', '40{"token":"wrong"}']) {
       const socket = new WebSocket(`ws://127.0.0.1:${port}/socket.io/?EIO=4&transport=websocket`);
       const closed = new Promise((resolve) => socket.once('close', resolve));
@@ -292,7 +292,7 @@ describe('before a CONNECT is accepted', () => {
   });
 
   it('a client that is in may send a body of any size up to the limit', async () => {
-    const { port, runtime } = await openDoors();
+    const { port, runtime } = await openTransports();
     const { socket } = await openIo(port, { transports: ['polling'] });
     const text = 'x'.repeat(100_000);
     socket.emit('message', { type: 'a', text });

@@ -1,5 +1,5 @@
 /**
- * Doors on a real port with the runtime that only takes notes, a clock that is turned by hand, and clients
+ * The transports on a real port with a runtime that only takes notes, a clock that is turned by hand, and clients
  * that can send what no proper client would.
  */
 import { spawn } from 'node:child_process';
@@ -170,7 +170,7 @@ export function createFakeLog(): Logger & { lines: LogLine[] } {
   return log;
 }
 
-export interface TestDoors {
+export interface TestTransports {
   port: number;
   runtime: FakeHall;
   rooms: ReturnType<typeof createRooms>;
@@ -178,15 +178,15 @@ export interface TestDoors {
   transports: Transports;
 }
 
-/** Doors on port 0 that close after the test. `deps.config` is merged over a local, tokenless one. */
-export async function openDoors(
+/** Transports on port 0 that close after the test. `deps.config` is merged over a local, tokenless one. */
+export async function openTransports(
   deps: {
     config?: Partial<TransportsDeps['config']>;
     socketPath?: string;
     limits?: Partial<TransportLimits>;
     clock?: Clock;
   } = {},
-): Promise<TestDoors> {
+): Promise<TestTransports> {
   const runtime = new FakeHall();
   const rooms = createRooms();
   const log = createFakeLog();
@@ -292,19 +292,19 @@ export const UPGRADE_HEADERS: [string, string][] = [
 ];
 
 /** Every way into the server: how it is asked, and the status of being let in. */
-export const DOORS = [
-  { door: 'GET /health', method: 'GET', path: '/health', extra: [], body: '', success: 200 },
+export const ENDPOINTS = [
+  { endpoint: 'GET /health', method: 'GET', path: '/health', extra: [], body: '', success: 200 },
   {
-    door: 'POST /api/hook',
+    endpoint: 'POST /api/hook',
     method: 'POST',
     path: '/api/hook',
     extra: [['Content-Type', 'application/json']],
     body: '{"session_id":"s"}',
     success: 204,
   },
-  { door: '/ws', method: 'GET', path: '/ws', extra: UPGRADE_HEADERS, body: '', success: 101 },
+  { endpoint: '/ws', method: 'GET', path: '/ws', extra: UPGRADE_HEADERS, body: '', success: 101 },
   {
-    door: 'socket.io polling',
+    endpoint: 'socket.io polling',
     method: 'GET',
     path: '/socket.io/?EIO=4&transport=polling',
     extra: [],
@@ -312,7 +312,7 @@ export const DOORS = [
     success: 200,
   },
   {
-    door: 'socket.io websocket',
+    endpoint: 'socket.io websocket',
     method: 'GET',
     path: '/socket.io/?EIO=4&transport=websocket',
     extra: UPGRADE_HEADERS,
@@ -322,21 +322,21 @@ export const DOORS = [
 ] as const;
 
 export type Header = readonly [string, string];
-type DoorCase = (typeof DOORS)[number];
+type EndpointCase = (typeof ENDPOINTS)[number];
 
 /** Asks one endpoint; without a Host among the headers it gets the right one. */
 export function knock(
   port: number,
-  door: DoorCase,
+  endpoint: EndpointCase,
   headers: readonly Header[],
   options: { target?: string; localAddress?: string } = {},
 ): Promise<RawResponse> {
   const hasHost = headers.some(([name]) => name.toLowerCase() === 'host');
   const host: Header[] = hasHost ? [] : [['Host', `127.0.0.1:${port}`]];
-  const target = options.target ?? door.path;
+  const target = options.target ?? endpoint.path;
   return raw(
     port,
-    requestText(door.method, target, [...host, ...door.extra, ...headers], door.body),
+    requestText(endpoint.method, target, [...host, ...endpoint.extra, ...headers], endpoint.body),
     options,
   );
 }
@@ -347,9 +347,9 @@ export async function knockEverywhere(
   headers: readonly Header[],
 ): Promise<Record<string, number | 'in'>> {
   const answers: Record<string, number | 'in'> = {};
-  for (const door of DOORS) {
-    const { status } = await knock(port, door, headers);
-    answers[door.door] = status === door.success ? 'in' : status;
+  for (const endpoint of ENDPOINTS) {
+    const { status } = await knock(port, endpoint, headers);
+    answers[endpoint.endpoint] = status === endpoint.success ? 'in' : status;
   }
   return answers;
 }

@@ -6,11 +6,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import WebSocket from 'ws';
-import { afterThis, openDoors, TOKEN, until } from './support.ts';
+import { afterThis, openTransports, TOKEN, until } from './support.ts';
 
 it('is open to its owner only, serves the transports as to a local caller, and goes at the stop', async () => {
   const socketPath = socketIn(temporaryDirectory());
-  const { runtime, transports, log } = await openDoors({ socketPath });
+  const { runtime, transports, log } = await openTransports({ socketPath });
   expect(statSync(socketPath).mode & 0o777).toBe(0o600);
   expect(await health(socketPath)).toEqual({ status: 'ok', version: '9.9.9' });
   const ws = new WebSocket(`ws+unix://${socketPath}:/ws`);
@@ -26,12 +26,12 @@ it('is open to its owner only, serves the transports as to a local caller, and g
 
 it('asks for the token as loopback does: with one configured, and of a proxy', async () => {
   const socketPath = socketIn(temporaryDirectory());
-  await openDoors({ socketPath, config: { token: TOKEN, localTrust: false } });
+  await openTransports({ socketPath, config: { token: TOKEN, localTrust: false } });
   expect(await health(socketPath)).toEqual({ status: 'ok' });
   const bearer = { Authorization: `Bearer ${TOKEN}` };
   expect(await health(socketPath, bearer)).toMatchObject({ status: 'ok', version: '9.9.9' });
   const trusting = socketIn(temporaryDirectory());
-  await openDoors({ socketPath: trusting });
+  await openTransports({ socketPath: trusting });
   expect(await health(trusting, { 'X-Forwarded-For': '1.2.3.4' })).toEqual({ status: 'ok' });
   const named = await health(trusting, { Host: 'evil.example' });
   expect(named).toMatchObject({ error: { code: 'forbidden' } });
@@ -42,7 +42,7 @@ it('replaces what a dead process has left', async () => {
   const left = createServer();
   await new Promise<void>((resolve) => left.listen(socketPath, resolve));
   afterThis(() => left.close());
-  await openDoors({ socketPath });
+  await openTransports({ socketPath });
   expect(await health(socketPath)).toHaveProperty('version');
 });
 
@@ -52,7 +52,7 @@ it('warns and goes without it where the path is too long or something else lies 
   const taken = socketIn(temporaryDirectory());
   writeFileSync(taken, 'mine');
   for (const socketPath of [socketIn(long), taken]) {
-    const { log, port } = await openDoors({ socketPath });
+    const { log, port } = await openTransports({ socketPath });
     expect(port).toBeGreaterThan(0);
     expect(log.lines).toContainEqual(expect.objectContaining({ event: 'socket.unavailable' }));
   }

@@ -4,11 +4,11 @@ import { OrbitError } from '../../src/errors.ts';
 import {
   afterThis,
   createLatch,
-  DOORS,
+  ENDPOINTS,
   frame,
   knock,
   ManualClock,
-  openDoors,
+  openTransports,
   openWs,
   raw,
   rawSocket,
@@ -50,7 +50,7 @@ function masked(first: number, payload: Buffer | string = ''): Buffer {
 
 describe('frames', () => {
   it('carry one JSON object each way, of every length that RFC 6455 writes differently', async () => {
-    const { port, runtime, rooms } = await openDoors();
+    const { port, runtime, rooms } = await openTransports();
     const client = await openWs(port);
     await until(() => expect(client.messages).toHaveLength(1));
     runtime.connections[0]?.join('r');
@@ -67,7 +67,7 @@ describe('frames', () => {
   });
 
   it('of one tick leave in one write per client, glued together once for all', async () => {
-    const { port, runtime, rooms } = await openDoors();
+    const { port, runtime, rooms } = await openTransports();
     const clients = await Promise.all([openWs(port), openWs(port), openWs(port)]);
     await until(() => expect(clients.every(({ messages }) => messages.length === 1)).toBe(true));
     for (const connection of runtime.connections) connection.join('r');
@@ -86,7 +86,7 @@ describe('frames', () => {
   });
 
   it('reach members only, from join to leave exactly', async () => {
-    const { port, runtime, rooms } = await openDoors();
+    const { port, runtime, rooms } = await openTransports();
     const client = await openWs(port);
     const [connection] = runtime.connections;
     rooms.publish('r', frame({ type: 'early' }));
@@ -101,7 +101,7 @@ describe('frames', () => {
   });
 
   it('of a mebibyte or more are never sent; who misses one gets snapshots instead', async () => {
-    const { port, runtime, rooms, log } = await openDoors();
+    const { port, runtime, rooms, log } = await openTransports();
     const client = await openWs(port);
     runtime.connections[0]?.join('r');
     rooms.publish('r', frame({ type: 'x', text: 'x'.repeat(1024 * 1024) }));
@@ -115,7 +115,7 @@ describe('frames', () => {
 
 describe('messages', () => {
   it('are worked on one after the other while pings are answered at once', async () => {
-    const { port, runtime } = await openDoors();
+    const { port, runtime } = await openTransports();
     const client = await openWs(port);
     const finish = [createLatch(), createLatch(), createLatch()];
     runtime.onReceive = (_, message) => finish[(message as { n: number }).n - 1]?.reached;
@@ -134,7 +134,7 @@ describe('messages', () => {
   });
 
   it('that nobody takes stop the reading of that socket only, and none is lost', async () => {
-    const { port, runtime } = await openDoors({
+    const { port, runtime } = await openTransports({
       limits: { inboxMessages: 10, messageBurst: 5000 },
     });
     const [eager, other] = [await openWs(port), await openWs(port)];
@@ -154,7 +154,7 @@ describe('messages', () => {
 
   it('beyond 200 at once are refused, the connection stays, and time brings them back', async () => {
     const clock = new ManualClock();
-    const { port, runtime } = await openDoors({ clock });
+    const { port, runtime } = await openTransports({ clock });
     const client = await openWs(port);
     for (let n = 0; n < 250; n++) client.send({ n });
     await until(() => expect(client.messages).toHaveLength(51));
@@ -171,7 +171,7 @@ describe('messages', () => {
   });
 
   it('that are dangerous to parse are refused and the connection stays', async () => {
-    const { port, runtime } = await openDoors();
+    const { port, runtime } = await openTransports();
     const client = await openWs(port);
     const bad = ['['.repeat(1_000_000), `[${'1,'.repeat(201_000)}1]`, '{"a":{"__proto__":1}}'];
     for (const text of bad) client.ws.send(text);
@@ -212,7 +212,7 @@ describe('garbage', () => {
   ];
 
   it.each(cases)('%s closes that connection with a code, and no other', async (_, bytes, code) => {
-    const { port, runtime } = await openDoors();
+    const { port, runtime } = await openTransports();
     const other = await openWs(port);
     expect(await closeCodeFor(port, bytes)).toBe(code);
     await until(() => expect(runtime.closedConnections).toHaveLength(1));
@@ -223,7 +223,7 @@ describe('garbage', () => {
   it.each([1, 5_000, 70_000])(
     'says why before it closes for a message %i bytes over the limit',
     async (over) => {
-      const { port, runtime } = await openDoors({ limits: { maxMessageBytes: 100_000 } });
+      const { port, runtime } = await openTransports({ limits: { maxMessageBytes: 100_000 } });
       const client = await openWs(port);
       const { code, message } = errorOf('too_large', { limit: 100_000 });
       client.ws.send('x'.repeat(100_000 + over));
@@ -236,7 +236,7 @@ describe('garbage', () => {
   );
 
   it('says why also when the pieces of a message are too much together, and of bytes', async () => {
-    const { port } = await openDoors({ limits: { maxMessageBytes: 100_000 } });
+    const { port } = await openTransports({ limits: { maxMessageBytes: 100_000 } });
     const pieces = await openWs(port);
     for (const fin of [false, false, true]) pieces.ws.send('x'.repeat(40_000), { fin });
     const bytes = await openWs(port);
@@ -248,7 +248,7 @@ describe('garbage', () => {
   });
 
   it('survives a reset in the middle of a frame', async () => {
-    const { port, runtime } = await openDoors();
+    const { port, runtime } = await openTransports();
     for (let n = 0; n < 20; n++) {
       const client = await openWs(port);
       client.ws.send('x'.repeat(n * 5000));
@@ -260,7 +260,7 @@ describe('garbage', () => {
   });
 
   it('survives handshakes that are none', async () => {
-    const { port } = await openDoors();
+    const { port } = await openTransports();
     const host = ['Host', `127.0.0.1:${port}`] as const;
     const without = (name: string) => UPGRADE_HEADERS.filter(([header]) => header !== name);
     for (const headers of [without('Sec-WebSocket-Key'), without('Sec-WebSocket-Version')]) {
@@ -276,7 +276,7 @@ describe('garbage', () => {
 describe('a connection', () => {
   it('that answers no ping is cut after two, one that answers stays', async () => {
     const clock = new ManualClock();
-    const { port, runtime } = await openDoors({ clock });
+    const { port, runtime } = await openTransports({ clock });
     const alive = await openWs(port);
     const dead = rawSocket(port);
     let seen = '';
@@ -298,7 +298,7 @@ describe('a connection', () => {
   });
 
   it('is reported to the runtime once when it goes, and can do nothing afterwards', async () => {
-    const { port, runtime, rooms } = await openDoors();
+    const { port, runtime, rooms } = await openTransports();
     const client = await openWs(port);
     const [connection] = runtime.connections;
     connection?.join('r');
@@ -314,7 +314,7 @@ describe('a connection', () => {
   });
 
   it('gets the answer that was queued before its close, then the close code', async () => {
-    const { port, runtime } = await openDoors();
+    const { port, runtime } = await openTransports();
     const client = await openWs(port);
     runtime.connections[0]?.send(frame({ type: 'last words' }));
     runtime.connections[0]?.close(4000, 'bye');
@@ -324,7 +324,7 @@ describe('a connection', () => {
   });
 
   it('whose greeting fails is closed with 1011', async () => {
-    const { port, runtime } = await openDoors();
+    const { port, runtime } = await openTransports();
     runtime.opened = () => {
       throw new Error('no hello today');
     };
@@ -341,20 +341,20 @@ describe('more clients than there is room for', () => {
   const limits = { maxConnections: 40, maxClients: 3 };
 
   it('are refused with a sentence, while hooks and requests are answered', async () => {
-    const { port, log } = await openDoors({ limits });
+    const { port, log } = await openTransports({ limits });
     const inside = [await openWs(port), await openWs(port), await openWs(port)];
     for (let n = 0; n < 3; n++) {
-      const refused = await knock(port, DOORS[2], []);
+      const refused = await knock(port, ENDPOINTS[2], []);
       expect(refused.status).toBe(503);
       expect(refused.headers['retry-after']).toBe('5');
       expect(JSON.parse(refused.body).error).toMatchObject({ code: 'too_many_clients' });
-      expect((await knock(port, DOORS[0], [])).status).toBe(200);
-      expect((await knock(port, DOORS[1], [])).status).toBe(204);
+      expect((await knock(port, ENDPOINTS[0], [])).status).toBe(200);
+      expect((await knock(port, ENDPOINTS[1], [])).status).toBe(204);
     }
     const lines = log.lines.filter(({ event }) => event === 'server.too_many_clients');
     expect(lines).toHaveLength(1);
     inside[0]?.ws.close();
     await inside[0]?.closed;
-    await until(async () => expect((await knock(port, DOORS[2], [])).status).toBe(101));
+    await until(async () => expect((await knock(port, ENDPOINTS[2], [])).status).toBe(101));
   });
 });

@@ -68,14 +68,14 @@ describe('history', () => {
 
 describe('children', () => {
   const child = { id: 'connector', src: 'connector', kind: 'plain' } as const;
-  const told = (...statuses: (ChildStatus | null)[]) =>
+  const history = (...statuses: (ChildStatus | null)[]) =>
     records(11, 10 + statuses.length).map((record, index) => {
       const status = statuses[index];
       return { ...record, children: status ? [{ ...child, status }] : [] };
     });
 
   it('appear with their first record, and stay known after they ended', () => {
-    const known = told(null, 'running', 'running', 'stopped', null);
+    const known = history(null, 'running', 'running', 'stopped', null);
     expect(childrenAt(known, null)).toEqual([
       { ...child, status: 'stopped', started: 12, ended: 14 },
     ]);
@@ -84,12 +84,12 @@ describe('children', () => {
   });
 
   it('have no known beginning before the oldest record', () => {
-    expect(childrenAt(told('running', 'running'), null)).toMatchObject([{ started: null }]);
-    expect(childrenAt(told('error'), null)).toMatchObject([{ started: null, ended: 11 }]);
+    expect(childrenAt(history('running', 'running'), null)).toMatchObject([{ started: null }]);
+    expect(childrenAt(history('error'), null)).toMatchObject([{ started: null, ended: 11 }]);
   });
 
   it('begin anew with a later one of the same name', () => {
-    expect(childrenAt(told('running', 'stopped', null, 'running'), null)).toMatchObject([
+    expect(childrenAt(history('running', 'stopped', null, 'running'), null)).toMatchObject([
       { status: 'running', started: 14, ended: null },
     ]);
   });

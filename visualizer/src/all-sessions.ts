@@ -88,7 +88,7 @@ export async function conversationOf(
   const line = connected();
   const stop = line.watch(id);
   try {
-    const session = line.session(id) ?? (await told(line, id));
+    const session = line.session(id) ?? (await received(line, id));
     const parts: string[] = [];
     for await (const part of conversationFile(line, session, format)) parts.push(part);
     return { filename: `${id}.${format}`, text: parts.join('') };
@@ -97,7 +97,7 @@ export async function conversationOf(
   }
 }
 
-function told(line: Client, id: string): Promise<SessionView> {
+function received(line: Client, id: string): Promise<SessionView> {
   return new Promise((resolve, reject) => {
     const ends = [
       line.on('session', (session) => session.id === id && end(() => resolve(session))),

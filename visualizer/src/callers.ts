@@ -1,8 +1,8 @@
 /** Who did something, as a person reads it: the journal's callers and the history's deciders. Pure. */
 import type { InspectCaller, InspectRecord } from '../../src/protocol/inspect.ts';
 
-/** Doors, by the beginning of a connection's id. */
-const DOORS: Readonly<Record<string, string>> = {
+/** Endpoints, by the beginning of a connection's id. */
+const ENDPOINTS: Readonly<Record<string, string>> = {
   ws: 'WebSocket',
   sio: 'socket.io',
   http: 'HTTP',
@@ -11,8 +11,8 @@ const DOORS: Readonly<Record<string, string>> = {
 
 /** `a token from 10.0.0.7, by WebSocket (ws-3)`. */
 export function callerWords({ kind, address, holder, connection }: InspectCaller): string {
-  const door = DOORS[connection.split('-')[0] ?? ''];
-  const way = door === undefined ? connection : `${door} (${connection})`;
+  const endpoint = ENDPOINTS[connection.split('-')[0] ?? ''];
+  const way = endpoint === undefined ? connection : `${endpoint} (${connection})`;
   const who = holder === undefined ? WHO[kind] : `token "${holder}"`;
   return `${who} ${placeWords(address)}, by ${way}`;
 }

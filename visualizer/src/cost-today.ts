@@ -1,4 +1,4 @@
-/** What today has cost: all sessions together, and each of them, asked for while somebody looks at the page. */
+/** What today has cost: all sessions together, and each of them, asked for while the page is visible. */
 import { signal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { askUsage } from './all-sessions.ts';
@@ -28,12 +28,12 @@ export function useCostsToday(): void {
   );
 }
 
-/** Looks at once and every minute while the server is reached; a page that nobody sees looks when it is seen again. */
-export function useWhileSeen(look: () => void, inputs: readonly unknown[]): void {
+/** Calls at once and every minute while the server is reached; a hidden page calls when it is visible again. */
+export function useWhileSeen(refresh: () => void, inputs: readonly unknown[]): void {
   useEffect(() => {
     if (!isOnline.value) return;
     const lookIfSeen = (): void => {
-      if (document.visibilityState !== 'hidden') look();
+      if (document.visibilityState !== 'hidden') refresh();
     };
     lookIfSeen();
     const timer = setInterval(lookIfSeen, EVERY_MS);

@@ -3,7 +3,7 @@
 /** A line of a diff. `place`: the header of a hunk or a file, and what else is not of the text. */
 export interface DiffLine {
   kind: 'add' | 'del' | 'same' | 'place';
-  /** In the new file, or in the old one for a line that is gone; null where the hunk does not tell. */
+  /** In the new file, or in the old one for a line that is gone; null where the hunk does not say. */
   number: number | null;
   text: string;
 }

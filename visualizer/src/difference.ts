@@ -1,6 +1,6 @@
 /**
  * A JSON tree with what changed since another one, as flat lines: the context panel shows them, screen
- * readers hear them. Pure.
+ * readers read them out. Pure.
  */
 import type { Json } from '../../src/protocol/inspect.ts';
 

@@ -69,13 +69,13 @@ function troubleWords(code: string, remedy?: string): Degraded {
 export function watchHealth(): void {
   effect(() => {
     if (!isOnline.value) return;
-    void look();
-    const timer = window.setInterval(() => void look(), EVERY_MS);
+    void refresh();
+    const timer = window.setInterval(() => void refresh(), EVERY_MS);
     return () => window.clearInterval(timer);
   });
 }
 
-async function look(): Promise<void> {
+async function refresh(): Promise<void> {
   try {
     const answer = await fetch(new URL('health', SERVER_URL), { cache: 'no-store' });
     if (!answer.ok) return;

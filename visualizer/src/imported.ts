@@ -24,7 +24,7 @@ export function isImported(session: string | null | undefined): boolean {
   return session?.startsWith(PREFIX) === true;
 }
 
-/** Opens a file. @returns the id that stands for it @throws Error in words when it holds nothing to look at */
+/** Opens a file. @returns the id that stands for it @throws Error in words when it holds nothing to show */
 export async function openFile(file: File): Promise<string> {
   if (file.size > MAX_BYTES) throw new Error(`${file.name} is larger than any export.`);
   const text = await file.text();

@@ -40,7 +40,7 @@ interface KeyEntry {
   isChord?: boolean;
 }
 
-/** Whether single letters do something; some people speak to their browser, and each word would press keys. */
+/** Whether single letters do something; some people dictate to their browser, and each word would press keys. */
 export const areLettersOn = storedSignal('letters', true, (stored) =>
   typeof stored === 'boolean' ? stored : undefined,
 );

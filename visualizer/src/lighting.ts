@@ -101,7 +101,7 @@ function light(view: ChartView): void {
 
 /** Lights what live records took, and shakes what was refused. */
 function lightTaken(view: ChartView): () => void {
-  const tell = (records: readonly InspectRecord[]): void => {
+  const onRecords = (records: readonly InspectRecord[]): void => {
     if (position.peek() !== null || isCatalogue.peek()) return;
     view.fire(
       records.flatMap(({ edges }) => edges ?? []),
@@ -114,6 +114,6 @@ function lightTaken(view: ChartView): () => void {
     const edges = chartOf('session')?.chart.edges ?? [];
     view.refuse(edges.filter(({ event }) => refused.has(event)).map(({ id }) => id));
   };
-  commits.add(tell);
-  return () => commits.delete(tell);
+  commits.add(onRecords);
+  return () => commits.delete(onRecords);
 }

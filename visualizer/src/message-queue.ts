@@ -56,7 +56,7 @@ export function startQueue(): void {
     rowsTick.value;
     for (const session of new Set(kept.map((one) => one.session))) {
       const row = rows.get(session);
-      // After a turn that failed a person looks first.
+      // After a turn that failed a person decides first.
       const isOver = row !== undefined && phaseOfRow(row) === 'idle';
       if (isOver && !queueFailures.peek().has(session)) void sendWaiting(session);
     }

@@ -115,7 +115,7 @@ function commit(): void {
   batch(() => {
     history.value = extended(history.value, records);
   });
-  for (const tell of commits) tell(records);
+  for (const listener of commits) listener(records);
 }
 
 let listTimer = 0;

@@ -28,15 +28,15 @@ const OFF: Notices = { alerts: false, sound: false, isDiscreet: false, isAsked: 
 export const notices = storedSignal<Notices>('notices', OFF, (stored) =>
   typeof stored === 'object' && stored !== null ? { ...OFF, ...stored } : undefined,
 );
-/** True once a request was answered here: the moment to ask whether to tell of the next. */
+/** True once a request was answered here: the time to ask whether to notify about the next. */
 export const asking = signal(false);
 
-/** More requests than this at once are told as one. */
+/** More requests than this at once become one notification. */
 const MANY = 3;
-/** Requests that come within this time are told together, ms. */
+/** Requests that come within this time are notified together, ms. */
 const GATHER_MS = 1_000;
 
-/** Whether this browser can show notifications and was not told never to. */
+/** Whether this browser can show notifications and was not forbidden to. */
 export function mayNotify(): boolean {
   return 'Notification' in window && Notification.permission !== 'denied';
 }
@@ -67,7 +67,7 @@ function tabTitle(rows: readonly InspectRow[]): string {
   return `(${rows.length}) ${headlineOf(first).verb} ${visibleText(titleOf(first))}`;
 }
 
-/** Tells of each request once; what waited when the page was opened is not news. */
+/** Notifies about each request once; what waited when the page was opened is not new. */
 function followRequests(): void {
   let known: Set<string> | null = null;
   let gathered: InspectRow[] = [];
@@ -91,9 +91,9 @@ function followRequests(): void {
     gathered.push(...fresh);
     clearTimeout(timer);
     timer = window.setTimeout(() => {
-      const told = gathered;
+      const batch = gathered;
       gathered = [];
-      for (const [request, shown] of alert(told)) open.set(request, shown);
+      for (const [request, shown] of alert(batch)) open.set(request, shown);
     }, GATHER_MS);
   });
 }

@@ -19,7 +19,7 @@ export type Order = keyof typeof ORDERS;
 interface Keyed {
   row: InspectRow;
   id: string;
-  /** Its title, else where it works: then the start tells them apart. */
+  /** Its title, else where it works: then the start distinguishes them. */
   name: string;
   started: string;
   group: StateGroup;
@@ -144,7 +144,7 @@ export type Arrangement = keyof typeof ARRANGEMENTS;
 
 /** Rows under one heading. */
 export interface Group {
-  /** Tells it from other groups, also while its rows change; `ended` is that of ended sessions. */
+  /** Distinguishes it from other groups, also while its rows change; `ended` is that of ended sessions. */
   key: string;
   /** Null: a list without a heading. */
   words: string | null;

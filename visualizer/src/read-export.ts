@@ -117,16 +117,16 @@ function readBundle(lines: readonly string[], about: About): Imported {
   return imported(about, { records, events, messages: fold.messages, remarks });
 }
 
-/** The chart, told one event after the other from the newest base that it can be restored from. */
+/** The chart, given one event after the other from the newest base that it can be restored from. */
 function createFold() {
   let snapshot: ReturnType<typeof snapshotOf> | null = null;
   let hasBegun = false;
   const messages: Message[] = [];
-  const told = new Map<string, number>();
+  const places = new Map<string, number>();
   const put = (message: Message): void => {
-    const at = told.get(message.id);
+    const at = places.get(message.id);
     if (at !== undefined) messages[at] = message;
-    else told.set(message.id, messages.push(message) - 1);
+    else places.set(message.id, messages.push(message) - 1);
   };
   return {
     messages,

@@ -41,7 +41,7 @@ export const isUnread = computed<IsUnread>(() => {
 
 /** Marks what is looked at as read: the chosen session, while the page is in front. Called once. */
 export function startReading(): void {
-  const look = (): void => {
+  const update = (): void => {
     const row = selectedRow.peek();
     const isInFront = document.visibilityState === 'visible' && place.peek() === 'sessions';
     if (row && isInFront) markRead(row);
@@ -50,9 +50,9 @@ export function startReading(): void {
     selected.value;
     place.value;
     selectedRow.value;
-    look();
+    update();
   });
-  document.addEventListener('visibilitychange', look);
+  document.addEventListener('visibilitychange', update);
 }
 
 /** Takes a session as read up to its newest event; those that work are read when they have finished. */

@@ -1,6 +1,6 @@
 /**
  * Taking part in a session through the public protocol: its messages, the request that is open, and
- * what may be said. Speaks through the typed client of the package (src/client). Only the watched
+ * what may be said. Uses the typed client of the package (src/client). Only the watched
  * session, only while its panel is open.
  */
 import { batch, computed, effect, signal } from '@preact/signals';
@@ -84,7 +84,7 @@ export type Verdict = 'approved' | 'approved_for_session' | 'approved_always' | 
 /**
  * The decision about an open request; `null` when the server took it, else its words.
  *
- * @param words  for a denial: what the agent is told instead
+ * @param words  for a denial: what the agent gets instead
  */
 export function decide(
   { id: request_id, session_id }: ApprovalRequest,
@@ -177,23 +177,24 @@ export function resume(session_id: string): Promise<string | null> {
 }
 
 /**
- * Tells the requests of a session that were asked so far, and again whenever one is decided; a sentence when they
+ * Gives the requests of a session that were asked so far, and again whenever one is decided; a sentence when they
  * cannot be had.
  *
  * @returns how to end that
  */
 export function followDecided(
   session_id: string,
-  tell: (found: readonly ApprovalHistoryItem[] | string) => void,
+  onFound: (found: readonly ApprovalHistoryItem[] | string) => void,
 ): () => void {
   if (isImported(session_id)) return () => {};
   const line = connected();
   const stop = line.on('frame', (frame) => {
-    if (frame.type === 'approvals_list' && frame.session_id === session_id) tell(frame.approvals);
+    if (frame.type === 'approvals_list' && frame.session_id === session_id)
+      onFound(frame.approvals);
   });
   line.request({ type: 'list_approvals', session_id }).then(
-    ({ approvals }) => tell(approvals),
-    (cause: Error) => tell(cause.message),
+    ({ approvals }) => onFound(approvals),
+    (cause: Error) => onFound(cause.message),
   );
   return stop;
 }

@@ -18,7 +18,7 @@ const ASKING_TOOLS = new Set(['AskUserQuestion', 'ExitPlanMode']);
 /** What kind of decision a request wants. */
 export type RequestKind = 'command' | 'tool' | 'change' | 'plan' | 'questions' | 'form';
 
-/** The parts of a request by which its kind is told. */
+/** The parts of a request by which its kind is known. */
 type Kinded = Pick<ApprovalRequest, 'type' | 'tool_name'>;
 
 /** The kind of a request. A tool that has no command of its own is asked for by its name and input. */
@@ -61,7 +61,7 @@ export function questionsOf({ questions, question }: ApprovalRequest): readonly 
   return [{ question: question ?? '', options: [], multi_select: false }];
 }
 
-/** Name for the buttons of a request: its first sixty characters, so that they can be told apart. */
+/** Name for the buttons of a request: its first sixty characters, so that they can be distinguished. */
 export function subjectOf(request: ApprovalRequest): string {
   const { command, file_path, question } = request;
   return oneLine(command ?? file_path ?? question ?? '', 60);

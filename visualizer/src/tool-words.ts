@@ -2,7 +2,7 @@
 import type { Message } from '../../src/protocol/nouns.ts';
 import { countsOf, isDiff } from './diff-lines.ts';
 
-/** The parts of a message by which a tool is told. */
+/** The parts of a message by which a tool is known. */
 export type ToolMessage = Pick<
   Message,
   'tool_name' | 'content' | 'tool_input' | 'tool_output' | 'is_error'

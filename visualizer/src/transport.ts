@@ -58,10 +58,10 @@ const inspect = manager.socket('/inspect', {
 
 /** Connects, and listens until the page is closed. */
 export function connect(): void {
-  hear('hello', greeted);
-  hear('rows', (rows) => model.takeRows(rows));
-  hear('records', (session, records) => model.takeRecords(session, records));
-  hear('lag', () => {
+  on('hello', greeted);
+  on('rows', (rows) => model.takeRows(rows));
+  on('records', (session, records) => model.takeRecords(session, records));
+  on('lag', () => {
     model.notice.value = 'This page was too slow for every update: they are thinned.';
     const session = model.selected.peek();
     if (session !== null) void watch(session, true);
@@ -91,7 +91,7 @@ export function reconnect(): void {
   inspect.connect();
 }
 
-function hear<Name extends keyof InspectServerEvents>(
+function on<Name extends keyof InspectServerEvents>(
   name: Name,
   take: InspectServerEvents[Name],
 ): void {

@@ -1,6 +1,6 @@
 /**
  * How messages of a Claude session are named, so that a hook and the transcript give the same message the same
- * id, whichever comes first. A prompt has an id of its own in both. A hook tells the last words of a turn without an
+ * id, whichever comes first. A prompt has an id of its own in both. A hook reports the last words of a turn without an
  * id: they are named by the prompt and what they say.
  */
 import { hash } from 'node:crypto';
@@ -27,7 +27,7 @@ export function idOfCompaction(session_id: string, prompt_id: string, nth = 0): 
   return `${session_id}:compaction:${prompt_id}${placeOf(nth)}`;
 }
 
-/** A line of a transcript that no hook tells, or a block of it. */
+/** A line of a transcript that no hook reports, or a block of it. */
 function idOfLine(session_id: string, uuid: string, part = ''): string {
   return part === '' ? `${session_id}:${uuid}` : `${session_id}:${uuid}:${part}`;
 }
@@ -40,7 +40,7 @@ function placeOf(nth: number): string {
 const MAX_GIVEN = 4096;
 
 /**
- * The ids of the messages that one transcript tells. Is asked for every message from the start of the file, so
+ * The ids of the messages of one transcript. Is asked for every message from the start of the file, so
  * that the same lines get the same ids whenever they are read.
  */
 export class TranscriptIds {
@@ -49,13 +49,13 @@ export class TranscriptIds {
   readonly #given = new Map<string, number>();
   #prompt: string | null = null;
 
-  /** @param isBranch  a subagent's file: no hook tells its words, so its lines name them */
+  /** @param isBranch  a subagent's file: no hook reports its words, so its lines name them */
   constructor(sessionId: string, isBranch: boolean) {
     this.#sessionId = sessionId;
     this.#isBranch = isBranch;
   }
 
-  /** A line, and the place in it, as the parser numbers what a line tells. */
+  /** A line, and the place in it, as the parser numbers what a line contains. */
   ofLine({ key }: Pick<TranscriptReport, 'key'>): string {
     return idOfLine(this.#sessionId, key.split(':').slice(-2).join(':'));
   }
@@ -69,7 +69,7 @@ export class TranscriptIds {
     return idOfWords({ session_id: this.#sessionId, prompt_id, by: 'user', content: '' });
   }
 
-  /** Whether the prompt of this id was told: what comes under it later is none. */
+  /** Whether the prompt of this id was reported: what comes under it later is no prompt. */
   hasPrompt(prompt_id: string | null): boolean {
     return prompt_id !== null && prompt_id === this.#prompt;
   }

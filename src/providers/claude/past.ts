@@ -119,11 +119,11 @@ async function linesOfBothEnds({ path, bytes }: TranscriptFile): Promise<string[
 
 async function conversationIn({ path, sessionId }: TranscriptFile, keep: KeepImage) {
   const reader = new TranscriptReader(path, sessionId);
-  const teller = new TranscriptMessages(sessionId);
+  const transcript = new TranscriptMessages(sessionId);
   const messages = new Map<string, Message>();
   for (;;) {
     const { reports, more } = await reader.read();
-    const piece = teller.take(reports);
+    const piece = transcript.take(reports);
     for (const id of piece?.dropped.messages ?? []) messages.delete(id);
     for (const make of piece?.messages ?? []) {
       const message = make(keep);

@@ -1,6 +1,6 @@
 /**
  * Whether a process that a session named is still that process. A pid alone proves nothing, because the
- * system gives it to another process later: the start time belongs to it. Linux tells both in `/proc`;
+ * system gives it to another process later: the start time belongs to it. Linux shows both in `/proc`;
  * elsewhere only the existence of the pid is known.
  */
 import { readFileSync, readlinkSync } from 'node:fs';

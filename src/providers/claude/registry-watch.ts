@@ -15,9 +15,9 @@ import { parseRegistryFile, type RegistryEntry, RegistryFold, type SeenFile } fr
 export interface RegistryOptions extends Omit<WatchPort, 'threads' | 'ownerOf'> {
   /** Claude homes (`~/.claude`); they need not exist yet. */
   homes: readonly string[];
-  /** Milliseconds between two looks without a notification. */
+  /** Milliseconds between two checks without a notification. */
   everyMs?: number;
-  /** Tells of changes; chokidar unless a test needs one that fails. */
+  /** Reports changes; chokidar unless a test needs one that fails. */
   watchFolders?: typeof watch;
 }
 
@@ -54,7 +54,7 @@ export class RegistryWatch {
   readonly #warned = new Set<string>();
   /** Domains in which a process was found as its file says: they are ours, whatever they are called. */
   readonly #ourDomains = new Set<string>();
-  /** Folders that tell of their changes, by inode. */
+  /** Folders whose changes are reported, by inode. */
   readonly #followed = new Map<string, number>();
   /** How often a file could not be parsed, in a row. */
   readonly #torn = new Map<string, number>();
@@ -71,14 +71,14 @@ export class RegistryWatch {
     this.#known = [...options.known];
   }
 
-  /** Begins to watch, and gives the reports of the first look before it resolves. */
+  /** Begins to watch, and gives the reports of the first check before it resolves. */
   async start(): Promise<void> {
     try {
       this.#watcher = this.#openWatcher();
     } catch (error) {
       this.#warnOfSilence(error);
     }
-    await this.look();
+    await this.check();
   }
 
   /** Without any folder: each is added once it is there. */
@@ -91,13 +91,13 @@ export class RegistryWatch {
     });
     const onChange = (): void => {
       this.#isNoticed = true;
-      void this.look();
+      void this.check();
     };
     watcher.on('add', onChange).on('change', onChange).on('unlink', onChange);
     return watcher.on('error', (error) => this.#warnOfSilence(error));
   }
 
-  /** The look every two seconds sees what no notification told, a moment later. */
+  /** The check every two seconds sees, a moment later, what no notification reported. */
   #warnOfSilence(error: unknown): void {
     const code = systemCodeOf(error) ?? String(error);
     const reason = `changes are not notified (${code}), so it is only read every 2 s`;
@@ -109,11 +109,11 @@ export class RegistryWatch {
     const { sessionId, pid } = process;
     if (this.#known.some((one) => one.pid === pid && one.sessionId === sessionId)) return;
     this.#known.push(process);
-    void this.look();
+    void this.check();
   }
 
-  /** Looks at everything now. A call during a look makes one more after it; it never rejects. */
-  look(): Promise<void> {
+  /** Looks at everything now. A call during a check makes one more after it; it never rejects. */
+  check(): Promise<void> {
     if (this.#looking !== null) {
       this.#again = true;
       return this.#looking;
@@ -147,11 +147,11 @@ export class RegistryWatch {
     if (this.#closed) return;
     if (this.#timer !== null) clearTimeout(this.#timer);
     if (wasNoticed) next = Math.min(next, NOTICED_MS);
-    this.#timer = setTimeout(() => void this.look(), next);
+    this.#timer = setTimeout(() => void this.check(), next);
     this.#timer.unref();
   }
 
-  /** @returns milliseconds until the next look */
+  /** @returns milliseconds until the next check */
   async #lookOnce(): Promise<number> {
     const now = Date.now();
     const there = new Set<string>();
@@ -183,7 +183,7 @@ export class RegistryWatch {
     for (const [path, file] of this.#files) seen.push(await this.#seen(path, file, missing));
     for (const path of missing) this.#files.delete(path);
     if (this.#closed) return 0;
-    const reports = this.#fold.look(seen, now);
+    const reports = this.#fold.check(seen, now);
     if (reports.length > 0) this.#options.onReports(reports);
     const isMissed = [...this.#files.values()].some(({ missingSince }) => missingSince !== null);
     const every = this.#options.everyMs ?? EVERY_MS;
@@ -191,7 +191,7 @@ export class RegistryWatch {
     return isMissed ? Math.min(ABSENT_MS, every) : every;
   }
 
-  /** A folder tells of its changes from the moment on at which it was seen to exist; it may go and come. */
+  /** The changes of a folder are reported from the moment on at which it was seen to exist; it may be deleted and made again. */
   async #follow(folder: string): Promise<void> {
     const inode = await inodeOf(folder);
     if (inode === (this.#followed.get(folder) ?? null)) return;
@@ -293,7 +293,7 @@ export class RegistryWatch {
     }
   }
 
-  /** The state that a background session's job names; null when it cannot be told. */
+  /** The state that a background session's job names; null when it is not known. */
   async #jobOf(folder: string): Promise<string | null> {
     const read = await this.#textOf(join(folder, 'state.json'));
     if (read === null) return null;
@@ -301,7 +301,7 @@ export class RegistryWatch {
       const { state } = JSON.parse(read.text) as { state?: unknown };
       return typeof state === 'string' ? state : null;
     } catch {
-      // Half written: the next look reads it again.
+      // Half written: the next check reads it again.
       return null;
     }
   }

@@ -1,5 +1,5 @@
 /**
- * The CLI's live registry (`<home>/sessions/<pid>.json`): what one file says, and what a look at all files
+ * The CLI's live registry (`<home>/sessions/<pid>.json`): what one file says, and what a check of all files
  * and their processes changes. Pure; registry-watch.ts does the reading.
  */
 import { type GoneReason, isSafeId, type LiveState, type WatchReport } from '../reports.ts';
@@ -28,7 +28,7 @@ export interface RegistryEntry {
   statusUpdatedAt: number | null;
 }
 
-/** One file as a look found it. */
+/** One file as a check found it. */
 export interface SeenFile {
   path: string;
   /** Its newest content that could be read. */
@@ -37,7 +37,7 @@ export interface SeenFile {
   present: boolean;
   /** Null: the pid belongs to another machine or namespace and says nothing. */
   process: ProcessState | null;
-  /** State of the background job, `working` to `stopped`; null when it is none or not told. */
+  /** State of the background job, `working` to `stopped`; null when it is none or not reported. */
   job: string | null;
 }
 
@@ -110,16 +110,16 @@ interface KnownSession {
   stamp: number;
 }
 
-/** Remembers what the last look found, and reports what the next one changes. */
+/** Remembers what the last check found, and reports what the next one changes. */
 export class RegistryFold {
-  /** Live files of the last look by path. */
+  /** Live files of the last check by path. */
   #files: ReadonlyMap<string, RegistryEntry> = new Map();
   readonly #sessions = new Map<string, KnownSession>();
-  /** Processes that the last look found to be over, by session: that was reported, or others bore the session. */
+  /** Processes that the last check found to be over, by session: that was reported, or others bore the session. */
   #gone = new Map<string, Set<string>>();
 
   /**
-   * Takes one look at every file of every home. A file that is gone is given once more, with `present`
+   * Takes one check of every file of every home. A file that is gone is given once more, with `present`
    * false.
    *
    * @param now  milliseconds since 1970
@@ -127,7 +127,7 @@ export class RegistryFold {
    *   that never was one (the id of a start that is not over): a receiver that does not know it ignores all but
    *   `session.state`
    */
-  look(seen: readonly SeenFile[], now: number): WatchReport[] {
+  check(seen: readonly SeenFile[], now: number): WatchReport[] {
     const live = new Map<string, RegistryEntry>();
     const over: SeenFile[] = [];
     const reports: WatchReport[] = [];
@@ -185,7 +185,7 @@ export class RegistryFold {
     ];
   }
 
-  /** Sessions that have lost their last process; also those whose files say so at the very first look. */
+  /** Sessions that have lost their last process; also those whose files say so at the very first check. */
   #ended(over: readonly SeenFile[], live: readonly RegistryEntry[], now: number): WatchReport[] {
     const reports: WatchReport[] = [];
     const gone = new Map<string, Set<string>>();
@@ -194,9 +194,9 @@ export class RegistryFold {
       files.set(file.entry.sessionId, [...(files.get(file.entry.sessionId) ?? []), file]);
     }
     for (const [sessionId, of] of files) {
-      const told = this.#gone.get(sessionId);
+      const reported = this.#gone.get(sessionId);
       gone.set(sessionId, new Set(of.map(lifeOf)));
-      const [first, ...others] = of.filter((file) => told?.has(lifeOf(file)) !== true);
+      const [first, ...others] = of.filter((file) => reported?.has(lifeOf(file)) !== true);
       if (first === undefined) continue;
       const newest = others.reduce(
         (one, other) => (startOf(other) > startOf(one) ? other : one),
@@ -228,10 +228,10 @@ export class RegistryFold {
     const known = this.#known(sessionId);
     const stamps = entries.map(({ statusUpdatedAt }) => statusUpdatedAt ?? 0);
     const stamp = Math.max(...stamps, changedAt, known.stamp);
-    // The stamp counts too: between two looks a session may have worked and be idle again.
-    const told = JSON.stringify([state, stamp]);
-    if (known.state === told) return [];
-    known.state = told;
+    // The stamp counts too: between two checks a session may have worked and be idle again.
+    const reported = JSON.stringify([state, stamp]);
+    if (known.state === reported) return [];
+    known.state = reported;
     known.stamp = stamp;
     const key = `registry:${sessionId}:${state.words}:${stamp}`;
     return [{ witness: 'registry', what: 'session.state', sessionId, stamp, key, ...state }];
@@ -249,10 +249,10 @@ export class RegistryFold {
     const processes = entries
       .map(({ pid, procStart }) => ({ pid, start: procStart }))
       .sort((one, other) => one.pid - other.pid);
-    const told = processes.map(({ pid, start }) => `${pid}@${start ?? ''}`).join(',');
-    if (known.processes !== told) {
-      known.processes = told;
-      const key = `process:seen:${sessionId}:${told}`;
+    const reported = processes.map(({ pid, start }) => `${pid}@${start ?? ''}`).join(',');
+    if (known.processes !== reported) {
+      known.processes = reported;
+      const key = `process:seen:${sessionId}:${reported}`;
       reports.push({ ...origin, what: 'process.seen', processes, key });
     }
     if (known.suspended !== suspended) {

@@ -146,8 +146,8 @@ function nameOf(record: unknown, attributes: Attributes): string {
 }
 
 function stampOf(record: unknown, attributes: Attributes): number | null {
-  const told = Date.parse(attributes.get('event.timestamp') ?? '');
-  if (Number.isFinite(told)) return told;
+  const reported = Date.parse(attributes.get('event.timestamp') ?? '');
+  if (Number.isFinite(reported)) return reported;
   const nanoseconds = Number(field(record, 'timeUnixNano'));
   return Number.isFinite(nanoseconds) && nanoseconds > 0 ? Math.floor(nanoseconds / 1e6) : null;
 }

@@ -73,7 +73,7 @@ class OpenBranch {
   readonly #sessionId: string;
   readonly #agent: string;
   readonly #reader: TranscriptReader;
-  #told: TranscriptMessages;
+  #contents: TranscriptMessages;
   #messages = new Map<string, Message>();
   #usage: TokenUsage | null = null;
   /** Reading must not overlap. */
@@ -83,7 +83,7 @@ class OpenBranch {
     this.#sessionId = sessionId;
     this.#agent = agent;
     this.#reader = new TranscriptReader(path, sessionId, agent);
-    this.#told = new TranscriptMessages(sessionId, agent);
+    this.#contents = new TranscriptMessages(sessionId, agent);
   }
 
   async read(keep: KeepImage): Promise<SubagentBranch> {
@@ -101,11 +101,11 @@ class OpenBranch {
     for (;;) {
       const batch = await this.#reader.read();
       if (batch.restarted !== null) {
-        this.#told = new TranscriptMessages(this.#sessionId, this.#agent);
+        this.#contents = new TranscriptMessages(this.#sessionId, this.#agent);
         this.#messages.clear();
         this.#usage = null;
       }
-      const piece = this.#told.take(batch.reports);
+      const piece = this.#contents.take(batch.reports);
       for (const id of piece?.dropped.messages ?? []) this.#messages.delete(id);
       for (const make of piece?.messages ?? []) {
         const message = make(keep);

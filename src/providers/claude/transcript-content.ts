@@ -13,7 +13,7 @@ export type What = TranscriptReport extends infer R
     : never
   : never;
 
-/** What text that stands as a user's is in truth. Null: housekeeping, to be left out. */
+/** What a text that is written as a user's really is. Null: internal, to be left out. */
 export type UserText =
   | { what: 'text'; text: string }
   | { what: 'notice'; origin: string; text: string }

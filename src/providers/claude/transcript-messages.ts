@@ -70,7 +70,7 @@ export class TranscriptMessages {
   readonly #ids: TranscriptIds;
   readonly #usage = new TranscriptUsage();
   readonly #begun = new Map<string, Begun>();
-  /** Messages by the line that told them. */
+  /** Messages by the line that they come from. */
   readonly #ofLine = new Map<string, string[]>();
   /** Messages and the one before each. */
   readonly #places = new Map<string, string | null>();
@@ -142,7 +142,7 @@ export class TranscriptMessages {
     return ids.size > 0;
   }
 
-  /** Places go by the first time that a message is told: a result changes its tool use, wherever it stands. */
+  /** A message keeps the place at which it was first reported: a result changes its tool use, wherever the result stands. */
   #add(made: Map<string, MakeMessage>, { id, make }: Named, piece: TranscriptPiece): void {
     const isFirst = made.size === 0;
     made.set(id, make);
@@ -224,7 +224,7 @@ export class TranscriptMessages {
     return { id, make: () => message };
   }
 
-  /** A compaction is told when its summary stands behind it, which names the prompt that hooks name too. */
+  /** A compaction is reported when its summary stands behind it, which names the prompt that hooks name too. */
   #compaction(report: ReportOf<'notice'>) {
     const { trigger = null, before = null, after = null } = this.#compacted ?? {};
     this.#compacted = null;
@@ -256,7 +256,7 @@ export class TranscriptMessages {
     const { tool, outcome, text, images, agent } = report;
     const begun = this.#begun.get(tool);
     this.#begun.delete(tool);
-    // Its beginning stands in another file, or is not to be read any more: a hook may have told it.
+    // Its beginning stands in another file, or is not to be read any more: a hook may have reported it.
     const use = begun ?? { name: 'unknown', input: {}, stamp: report.stamp };
     const response = report.result ?? [{ type: 'text', text }, ...images.map(blockOf)];
     const hook = { ...this.#hookOf(tool, use, agent), tool_response: response };
@@ -292,10 +292,10 @@ export class TranscriptMessages {
     if (!shell && this.#ids.hasPrompt(turn)) return null;
     const id = shell ? this.#ids.ofPrompt(report, turn) : this.#ids.ofCommand(report);
     const message = this.#entry(report, id, shell ? 'shell' : 'user', command);
-    const told = { id, make: () => message };
-    this.#command = shell ? told : null;
-    this.#unanswered = shell ? null : { ...told, turn };
-    return shell ? told : null;
+    const reported = { id, make: () => message };
+    this.#command = shell ? reported : null;
+    this.#unanswered = shell ? null : { ...reported, turn };
+    return shell ? reported : null;
   }
 
   /** The command that the model answers with this. */

@@ -3,7 +3,7 @@ import type { TranscriptReport } from '../reports.ts';
 import { FileTail, type TailBatch, type TailPosition } from '../shared/lines.ts';
 import { TranscriptParser } from './transcript.ts';
 
-/** What one look at a transcript brought; `position` is to be stored in the transaction of the reports. */
+/** What one check of a transcript brought; `position` is to be stored in the transaction of the reports. */
 export interface TranscriptBatch extends Omit<TailBatch, 'lines'> {
   reports: TranscriptReport[];
   /** Lines of this batch that were no JSON objects. */
@@ -29,7 +29,7 @@ export class TranscriptReader {
    * @param path  a path that homes.ts allowed
    * @param agent  the subagent whose file it is; null for the main one
    * @param from  the stored position; null for a file that was never read
-   * @param onReplayed  hears what was stored already, when the file is first read; void once `read` says that
+   * @param onReplayed  receives what was stored already, when the file is first read; void once `read` says that
    *   the file was cut or replaced
    */
   constructor(
@@ -64,7 +64,7 @@ export class TranscriptReader {
     return { ...rest, restarted, reports, junk, unknown: this.#parser.unknown };
   }
 
-  /** Feeds the lines before the stored position; tells when that position is not of this file any more. */
+  /** Feeds the lines before the stored position; reports when that position is not of this file any more. */
   async #replay(): Promise<TailBatch['restarted']> {
     const from = this.#from;
     if (from === null) return null;
@@ -74,7 +74,7 @@ export class TranscriptReader {
       for (const line of batch.lines) this.#onReplayed(this.#parser.line(line));
     } while (batch.more);
     const { position } = batch;
-    // The file is not there at the moment: the next look asks again.
+    // The file is not there at the moment: the next check asks again.
     if (position === null) return null;
     this.#from = null;
     if (position.offset === from.offset && position.mark === from.mark) {

@@ -22,7 +22,7 @@ const REFUSED_BY_RULE =
 export function readToolResult(line: Json, block: Json, only: boolean): ToolEnding {
   const blocks = blocksOf(block.content);
   const text = wordsOfResult(block.content);
-  // The structured result belongs to the line: with several blocks it cannot be told whose it is.
+  // The structured result belongs to the line: with several blocks it is not known whose it is.
   const result = only ? (line.toolUseResult ?? null) : null;
   const decision = object(line.permissionDecision);
   const said = text.startsWith(REFUSED_BY_PERSON) ? text.indexOf(WORDS_OF_REFUSAL) : -1;

@@ -40,7 +40,7 @@ export class TranscriptTree {
     return this.#index.has(uuid);
   }
 
-  /** Adds a line; tells what it takes back, or null. Its cost is that of the lines since its parent. */
+  /** Adds a line; returns what it takes back, or null. Its cost is that of the lines since its parent. */
   add({ uuid, parent, isShown, isPrompt, at }: TreeLine): Rewind | null {
     const parentIndex = this.#parentIndex(parent);
     const rewind = isPrompt ? this.#rewind(this.#shownAt(parentIndex), at) : null;

@@ -69,7 +69,7 @@ export class TranscriptUsage {
   }
 }
 
-/** What the transcript alone tells of a session where it has no registry: what a person cut off or refused. */
+/** What only the transcript reports of a session that has no registry: what a person cut off or refused. */
 export function asideOf(report: TranscriptReport): TranscriptNews | null {
   const { stamp, key, agent } = report;
   if (report.what === 'interrupted' && agent === null) {
@@ -105,7 +105,7 @@ export function asideOf(report: TranscriptReport): TranscriptNews | null {
   return { stamp, key, event };
 }
 
-/** The word for how a tool use was decided; null where it ran and no person is told to have allowed it. */
+/** The word for how a tool use was decided; null where it ran and no person is reported to have allowed it. */
 function decisionOf({ outcome, decidedBy, text }: ReportOf<'tool.ended'>) {
   if (outcome === 'refused') {
     const isByRule = decidedBy === 'config' || (decidedBy === 'rule' && saysByRule(text));

@@ -1,5 +1,5 @@
 /**
- * Reads the transcripts of sessions as they grow: at each notification, when something was heard of a session,
+ * Reads the transcripts of sessions as they grow: at each notification, when something was received about a session,
  * and all of them every two seconds. What was read is handed on together with the position behind it, and
  * nothing more is read of a file before that is stored.
  */
@@ -20,7 +20,7 @@ import { type TranscriptBatch, TranscriptReader } from './transcript-reader.ts';
 export interface TranscriptWatchOptions extends TranscriptPort {
   /** Claude homes (`~/.claude`); nothing outside their `projects` is read. */
   homes: readonly string[];
-  /** Milliseconds between two looks without a notification. */
+  /** Milliseconds between two checks without a notification. */
   everyMs?: number;
 }
 
@@ -55,7 +55,7 @@ const EVERY_MS = 2000;
 /** After a search in vain every hook of the session would search again: a pause, twice as long each time, ms. */
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = EVERY_MS;
-/** A session that has said nothing yet has no file: all folders are not searched for it at every look. */
+/** A session that has said nothing yet has no file: all folders are not searched for it at every check. */
 const SEARCH_EVERY_MS = 30_000;
 /** A file so fresh may be written again within the same tick of its time. */
 const FRESH_MS = 1000;
@@ -75,7 +75,7 @@ export class TranscriptWatch implements Transcripts {
     this.#options = options;
     try {
       this.#watcher = watch([], { depth: 0, followSymlinks: false, ignoreInitial: true });
-      const onChange = (path: string): void => this.look(this.#byPath.get(path) ?? '');
+      const onChange = (path: string): void => this.check(this.#byPath.get(path) ?? '');
       this.#watcher.on('change', onChange).on('add', onChange);
       this.#watcher.on('error', (error) => this.#warnOfSilence(error));
     } catch (error) {
@@ -90,7 +90,7 @@ export class TranscriptWatch implements Transcripts {
     if (this.#closed || !isSafeId(sessionId)) return;
     const known = this.#followed.get(sessionId);
     if (known !== undefined && known.session.path === session.path) {
-      this.look(sessionId);
+      this.check(sessionId);
       return;
     }
     this.release(sessionId);
@@ -101,20 +101,20 @@ export class TranscriptWatch implements Transcripts {
       ...{ isLooking: false, isWanted: false, looking: Promise.resolve() },
       ...{ pause: null, pauseMs: FIRST_PAUSE_MS },
     });
-    this.look(sessionId);
+    this.check(sessionId);
   }
 
   follows(sessionId: string): boolean {
     return this.#followed.has(sessionId);
   }
 
-  look(sessionId: string): void {
+  check(sessionId: string): void {
     const followed = this.#followed.get(sessionId);
     if (followed === undefined || this.#closed) return;
     followed.isWanted = true;
     if (followed.isLooking || followed.pause !== null) return;
     followed.isLooking = true;
-    followed.looking = this.#lookUntilRead(followed).finally(() => {
+    followed.looking = this.#readUntilDone(followed).finally(() => {
       followed.isLooking = false;
     });
   }
@@ -136,10 +136,10 @@ export class TranscriptWatch implements Transcripts {
   }
 
   #lookAtAll(): void {
-    for (const sessionId of this.#followed.keys()) this.look(sessionId);
+    for (const sessionId of this.#followed.keys()) this.check(sessionId);
   }
 
-  async #lookUntilRead(followed: Followed): Promise<void> {
+  async #readUntilDone(followed: Followed): Promise<void> {
     while (followed.isWanted && followed.pause === null && this.#isOurs(followed)) {
       followed.isWanted = false;
       try {
@@ -155,7 +155,7 @@ export class TranscriptWatch implements Transcripts {
     if (!this.#isOurs(followed)) return;
     followed.pause = setTimeout(() => {
       followed.pause = null;
-      if (followed.isWanted) this.look(followed.session.sessionId);
+      if (followed.isWanted) this.check(followed.session.sessionId);
     }, followed.pauseMs).unref();
     followed.pauseMs = Math.min(followed.pauseMs * 2, LONGEST_PAUSE_MS);
   }
@@ -218,7 +218,7 @@ export class TranscriptWatch implements Transcripts {
     );
   }
 
-  /** What was read is not stored: the next look begins where the last stored one ended. */
+  /** What was read is not stored: the next check begins where the last stored one ended. */
   #beginAgain(followed: Followed): void {
     followed.reader = null;
     followed.version = null;
@@ -276,7 +276,7 @@ export class TranscriptWatch implements Transcripts {
     if (error instanceof TailError) this.#warn(path, error.message.replace(`${path} `, ''));
     else if (code !== null) this.#warn(path, `cannot be read (${code})`);
     else if (!this.#warned.has(path)) {
-      // Once: the same lines are tried again at every look.
+      // Once: the same lines are tried again at every check.
       if (this.#warned.size >= MAX_WARNED) this.#warned.clear();
       this.#warned.add(path);
       this.#options.onError(error);
@@ -329,7 +329,7 @@ function newsOf(piece: TranscriptPiece, path: string, position: TailPosition): T
     ...(compacted !== undefined && { compacted }),
     tail: { source: '', path, ...position },
   });
-  // The position last: what is told again after a kill is known by its key.
+  // The position last: what is reported again after a kill is known by its key.
   return [...piece.asides, { stamp, key: null, event }];
 }
 

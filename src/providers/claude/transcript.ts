@@ -44,7 +44,7 @@ export class TranscriptParser {
   readonly #tree = new TranscriptTree();
   readonly #tokens = new Map<string, string>();
   readonly #last = new Map<string, string>();
-  /** Tool uses whose permission a hook decided, until their result is told. */
+  /** Tool uses whose permission a hook decided, until their result is reported. */
   readonly #decidedByHook = new Set<string>();
   /** The version marks what hooks decided: what bears no mark was decided by nobody else than a person or a rule. */
   #marksHooks = false;
@@ -59,7 +59,7 @@ export class TranscriptParser {
     this.#agent = agent;
   }
 
-  /** The reports of the next line, in the order of what they tell. Never throws; junk is counted. */
+  /** The reports of the next line, in the order of what they report. Never throws; junk is counted. */
   line(text: string): TranscriptReport[] {
     this.#lines += 1;
     const line = parse(text);
@@ -174,10 +174,10 @@ export class TranscriptParser {
   #count(answer: string | null, model: string | null, usage: unknown): What[] {
     const tokens = tokensOf(usage);
     if (tokens === null || answer === null) return [];
-    const told = JSON.stringify(tokens);
-    if (this.#tokens.get(answer) === told) return [];
+    const text = JSON.stringify(tokens);
+    if (this.#tokens.get(answer) === text) return [];
     this.#tokens.delete(answer);
-    this.#tokens.set(answer, told);
+    this.#tokens.set(answer, text);
     if (this.#tokens.size > REMEMBERED_ANSWERS) {
       for (const oldest of this.#tokens.keys()) {
         this.#tokens.delete(oldest);
@@ -239,7 +239,7 @@ export class TranscriptParser {
 
   #sign(line: Json, uuid: string | null, found: readonly What[]): TranscriptReport[] {
     const agent = this.#agentOf(line);
-    // A line without an id is told by its place.
+    // A line without an id is identified by its place.
     const id = uuid ?? `line-${this.#lines}`;
     const base = `transcript:${this.#sessionId}:${this.#agent ?? ''}:${id}`;
     return found.map((of, at) => ({

@@ -49,7 +49,7 @@ class CodexAccount implements Account {
         const { loginId, success, error } = report.params;
         if (loginId !== null && loginId === this.#login?.id) this.#loginOver(success, error);
       } else if (report.method === 'account/updated') {
-        void this.#tellUpdated();
+        void this.#sendUpdated();
       }
     });
     this.#deps.engine.onState((state, reason) => {
@@ -130,13 +130,13 @@ class CodexAccount implements Account {
     return this.#inTurn(() => this.#statusNow(options));
   }
 
-  async #tellUpdated(): Promise<void> {
+  async #sendUpdated(): Promise<void> {
     const now = await this.status();
     this.#deps.port.sendToList({ type: 'codex_account_updated', status: now });
     this.#deps.port.sendToList({ type: 'codex_account_status', status: now });
   }
 
-  async #tellStatus(): Promise<void> {
+  async #sendStatus(): Promise<void> {
     this.#deps.port.sendToList({ type: 'codex_account_status', status: await this.status() });
   }
 
@@ -145,7 +145,7 @@ class CodexAccount implements Account {
     this.#login = null;
   }
 
-  /** A success is followed by the engine's word that the account changed, which tells the status. */
+  /** A success is followed by the engine's word that the account changed, which sends the status. */
   #loginOver(success: boolean, error: string | null): void {
     const login_id = this.#login?.id ?? '';
     this.#forgetLogin();
@@ -156,7 +156,7 @@ class CodexAccount implements Account {
       success,
       ...why,
     });
-    if (!success) void this.#tellStatus();
+    if (!success) void this.#sendStatus();
   }
 
   /** Ends a login whose user never came. */
@@ -187,7 +187,7 @@ class CodexAccount implements Account {
     ).unref();
     this.#login = { id: loginId, timer };
     // Behind the asker's answer.
-    setImmediate(() => void this.#tellStatus());
+    setImmediate(() => void this.#sendStatus());
     return { loginId, authUrl };
   }
 
@@ -197,7 +197,7 @@ class CodexAccount implements Account {
     // First, so that what the engine says of it is no news any more.
     this.#forgetLogin();
     const { status } = await this.#deps.engine.request('account/login/cancel', { loginId });
-    setImmediate(() => void this.#tellStatus());
+    setImmediate(() => void this.#sendStatus());
     return status === 'canceled' ? 'canceled' : 'not_found';
   }
 
@@ -241,14 +241,14 @@ function failed(
 
 /* How much of its limits is used, as engine and rollouts report it with every answer of a model. */
 
-/** Tells what an engine says of the account's limits. */
+/** Sends what an engine reports about the account's limits. */
 export function followLimits(
   engine: Pick<Engine, 'onReport'>,
-  port: Pick<ServerPort, 'tellLimits'>,
+  port: Pick<ServerPort, 'sendLimits'>,
 ): void {
   engine.onReport((report) => {
     if (report.method !== 'account/rateLimits/updated') return;
-    port.tellLimits(limitsFrom(report.params.rateLimits, Date.now()));
+    port.sendLimits(limitsFrom(report.params.rateLimits, Date.now()));
   });
 }
 
@@ -256,15 +256,16 @@ export function followLimits(
  * The windows of a snapshot: the engine writes its names in camel case, a rollout in snake case. A window that is left
  * out is one that nothing new is known of.
  *
- * @param atMs  when it was told, ms since 1970
+ * @param atMs  when it was reported, ms since 1970
  */
 export function limitsFrom(snapshot: unknown, atMs: number): RateLimit[] {
-  const told = object(snapshot);
-  if (told === null) return [];
-  const limit = textOf(told, 'limitName', 'limit_name') ?? textOf(told, 'limitId', 'limit_id');
+  const reported = object(snapshot);
+  if (reported === null) return [];
+  const limit =
+    textOf(reported, 'limitName', 'limit_name') ?? textOf(reported, 'limitId', 'limit_id');
   const at = new Date(atMs).toISOString();
   return ['primary', 'secondary'].flatMap((name) => {
-    const window = object(told[name]);
+    const window = object(reported[name]);
     const used = window && countOf(window, 'usedPercent', 'used_percent');
     if (window === null || used === null) return [];
     const resets = countOf(window, 'resetsAt', 'resets_at');

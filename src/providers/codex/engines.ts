@@ -35,7 +35,7 @@ export interface Engines {
   toAttach(threadId: string | null, settings: ThreadSettings): Chosen;
 }
 
-/** The oldest Codex whose daemon tells and takes what is needed here. */
+/** The oldest Codex whose daemon reports and accepts what is needed here. */
 const OLDEST = [0, 157] as const;
 
 /** Engines over our own and the daemons. */
@@ -49,7 +49,7 @@ export function createEngines({
   mode: EngineMode;
 }): Engines {
   const own: Chosen = { engine, shared: null };
-  /** Threads that began in a daemon and are not told by it yet. */
+  /** Threads that began in a daemon and that it has not reported yet. */
   const begun = new Map<string, SharedDaemon>();
 
   function sharedBy(daemon: SharedDaemon): Chosen {
@@ -185,8 +185,8 @@ function createDaemons(
       };
       await Promise.all(parts.map((part) => part.watch(port, claims, settled)));
     },
-    onReport(hear) {
-      const ends = daemons.map((daemon) => daemon.onReport(hear));
+    onReport(listener) {
+      const ends = daemons.map((daemon) => daemon.onReport(listener));
       return () => {
         for (const end of ends) end();
       };
@@ -220,7 +220,7 @@ class DaemonThreads {
     this.#port = port;
     this.#claims = claims;
     this.#settled = settled;
-    this.daemon.onReport((report) => this.#hear(report));
+    this.daemon.onReport((report) => this.#receive(report));
     this.daemon.onState((state) => {
       if (state === 'ready') this.#listing = this.#list();
       if (state === 'stopped') void this.#gone();
@@ -258,8 +258,8 @@ class DaemonThreads {
     }
   }
 
-  /** Hears of threads that no session is joined to. */
-  #hear({ method, params }: ServerNotification): void {
+  /** Receives what a daemon reports about threads that no session is joined to. */
+  #receive({ method, params }: ServerNotification): void {
     switch (method) {
       case 'thread/started':
         void this.#found(params.thread, 'begun');
@@ -286,7 +286,7 @@ class DaemonThreads {
       const { thread } = await this.daemon.request('thread/read', read);
       await this.#found(thread, why);
     } catch (error) {
-      // It may have gone meanwhile; what comes of it later is heard again.
+      // It may have gone meanwhile; what it reports later is received again.
       this.#log.warn('codex.thread_not_read', { thread_id: threadId, error: error as Error });
     }
   }
@@ -304,7 +304,7 @@ class DaemonThreads {
   }
 }
 
-/** Which threads this server has begun: the daemon tells of them like of all others, and maybe before its answer. */
+/** Which threads this server has begun: the daemon reports them like all others, and maybe before its answer. */
 class Claims {
   readonly #begun = new Set<string>();
   readonly #beginning = new Set<Promise<unknown>>();

@@ -1,5 +1,5 @@
 /**
- * What Codex's own hooks add to a session that its rollout tells: the dialog that is open in the terminal, which no
+ * What Codex's own hooks add to a session that is read from its rollout: the dialog that is open in the terminal, which no
  * rollout has, and the turn's begin and end a moment sooner. They never answer: such a hook runs before its dialog and
  * would hold it up.
  */
@@ -36,7 +36,7 @@ export function createHookReader(
   };
 }
 
-/** Both agents' hooks have one form: a turn's id and a rollout tell this one's. */
+/** Both agents' hooks have one form: a turn's id and a rollout show that it is of this one. */
 function isOfCodex(hook: Hook, homes: readonly string[]): boolean {
   const path = hook.transcript_path ?? '';
   return (

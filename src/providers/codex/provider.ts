@@ -67,7 +67,7 @@ export function createCodexProvider(deps: CodexProviderDeps): Provider {
   let account: Account | null = null;
   let threads: Threads | null = null;
   let rollouts: RolloutWatch | null = null;
-  let tellLimits: ServerPort['tellLimits'] = () => {};
+  let sendLimits: ServerPort['sendLimits'] = () => {};
   const isHeldByUs = (threadId: string) =>
     threads?.sessionOf(threadId) != null || daemons?.holderOf(threadId) != null;
   return {
@@ -93,7 +93,7 @@ export function createCodexProvider(deps: CodexProviderDeps): Provider {
       });
       rollouts = await watchRollouts({
         ...{ ...port, homes, stateBefore, isHeldByUs },
-        onLimits: (limits) => tellLimits(limits),
+        onLimits: (limits) => sendLimits(limits),
       });
       for (const [threadId, reason] of lost) rollouts.expect(threadId, reason);
       log.info('codex.watched', {
@@ -112,7 +112,7 @@ export function createCodexProvider(deps: CodexProviderDeps): Provider {
         ? null
         : async (of, keep) => (await import('./rollouts/past.ts')).readSubagent(homes, of, keep),
     start(port) {
-      ({ threads, tellLimits } = port);
+      ({ threads, sendLimits } = port);
       for (const one of [engine, ...(daemons === null ? [] : [daemons])]) followLimits(one, port);
       account = createAccount({ engine, port, codexHome: codexHomeOf(env), log });
       followEngine({ engine, port });

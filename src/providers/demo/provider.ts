@@ -63,7 +63,7 @@ class DemoConnector implements Connector {
   readonly attached: Promise<void>;
   readonly #parts: ConnectorParts;
   readonly #speed: number;
-  readonly #heard: string[] = [];
+  readonly #steered: string[] = [];
   /** Settles what the story waits for. */
   #waiting: { requestId: string; settle: (answer: Answer) => void } | null = null;
   #turn: { id: string; stop: AbortController } | null = null;
@@ -114,7 +114,7 @@ class DemoConnector implements Connector {
   /** Words of the visitor: they begin a turn, or are read in the one that runs. */
   #confirm(messageId: string, content: string): void {
     if (this.#turn) {
-      this.#heard.push(content);
+      this.#steered.push(content);
       const { id: turnId } = this.#turn;
       void this.#parts.port.report({ type: 'message.confirmed', messageId, turnId });
       return;
@@ -177,7 +177,7 @@ class DemoConnector implements Connector {
         stop.signal.addEventListener('abort', end);
       });
     };
-    const heard = (): string[] => this.#heard.splice(0);
+    const steered = (): string[] => this.#steered.splice(0);
     const fill = (tokens: number): void => {
       const counted = { output_tokens: 0, cached_tokens: 0, context_window: WINDOW };
       void port.report({ type: 'usage.updated', usage: { input_tokens: tokens, ...counted } });
@@ -224,7 +224,7 @@ class DemoConnector implements Connector {
         if (isApproved) return { isApproved, words: '' };
         // Why it was denied follows as words for the turn that runs.
         await rest(REASON_MS);
-        return { isApproved, words: heard().join(' ') };
+        return { isApproved, words: steered().join(' ') };
       },
       async question(questions: readonly Question[]) {
         const [first] = questions;
@@ -243,7 +243,7 @@ class DemoConnector implements Connector {
         void port.report({ type: 'compaction.finished' });
         fill(tokens);
       },
-      heard,
+      steered,
       crash: () => void setTimeout(() => process.kill(process.pid, 'SIGKILL'), CRASH_AFTER_MS),
     };
   }

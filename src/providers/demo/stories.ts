@@ -1,5 +1,5 @@
 /**
- * What the agent of the demo does: four stories, each asking the visitor for something. They are told over the same
+ * What the agent of the demo does: four stories, each asking the visitor for something. They are sent over the same
  * plug as a real agent's work, so that all the page shows of them is what it shows of one.
  */
 import type { Question } from '../../protocol/nouns.ts';
@@ -23,13 +23,13 @@ export interface Stage {
   fill(tokens: number): void;
   /** Compacts its context, which takes a while; so many tokens are used then. */
   compact(tokens: number): Promise<void>;
-  /** What the visitor has said meanwhile, since the last look. */
-  heard(): string[];
+  /** What the visitor has sent since the last call. */
+  steered(): string[];
   /** Ends the server's process as a crash would, without a chance to tidy up. */
   crash(): void;
 }
 
-/** A session of the demo: what it is called, what it is told, and what its agent then does. */
+/** A session of the demo: what it is called, which prompt it gets, and what its agent then does. */
 export interface Story {
   name: string;
   project: string;
@@ -49,7 +49,7 @@ const approve: Story = {
   name: 'Approve me, deny me, or steer me',
   project: 'flower-shop',
   prompt: 'Open the shop on Sundays. Ask me before you change the data.',
-  async play({ say, use, ask, heard }) {
+  async play({ say, use, ask, steered }) {
     await say(
       'I will change the opening hours, then the data. While I work you can write to me: what you *steer* now is read in this turn.',
     );
@@ -60,8 +60,9 @@ const approve: Story = {
     await use({
       ...{ name: 'Edit', input: { file_path: 'src/opening.ts' }, output: DIFF, ms: 2500 },
     });
-    const [steered] = heard();
-    if (steered !== undefined) await say(`You said meanwhile: “${steered}” I keep to that.`);
+    const [interjection] = steered();
+    if (interjection !== undefined)
+      await say(`You said meanwhile: “${interjection}” I keep to that.`);
     const command = 'npm run db:migrate -- --env staging --only opening-hours';
     const why = 'The hours of the till come from the database.';
     const { isApproved, words } = await ask(command, why);
@@ -119,12 +120,12 @@ const answer: Story = {
     });
     await say('412 orders have no time zone. I do not guess such things.');
     const answers = await question(QUESTIONS);
-    const told = Object.values(answers).filter(Boolean).join(' · ');
+    const chosen = Object.values(answers).filter(Boolean).join(' · ');
     await use({
       ...{ name: 'Bash', input: { command: 'npm run ledger:import -- --before 2019' } },
       ...{ output: 'Tests  58 passed (58)', ms: 2500 },
     });
-    await say(`Done as you said: **${told || 'as it was'}**. All totals are equal to the cent.`);
+    await say(`Done as you said: **${chosen || 'as it was'}**. All totals are equal to the cent.`);
   },
 };
 

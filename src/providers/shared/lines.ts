@@ -63,11 +63,11 @@ export interface TailPosition {
   file: string;
   /** Bytes before the first line that was not given yet. */
   offset: number;
-  /** Digest of the last bytes before the offset: tells a file that was written anew in place. */
+  /** Digest of the last bytes before the offset: detects a file that was written anew in place. */
   mark: string;
 }
 
-/** What one look brought. A look that brings nothing has no lines and the old position. */
+/** What one check brought. A check that brings nothing has no lines and the old position. */
 export interface TailBatch {
   /** Whole lines without their line feed, in the order of the file. */
   lines: string[];

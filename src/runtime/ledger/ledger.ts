@@ -82,7 +82,7 @@ class WriterLedger implements Ledger {
 
   /**
    * Lets an event wait for what must be on disk before it; it is no less true without what could not be stored.
-   * Heard from the start: a failure while the event still waits behind others would end the process.
+   * Handled from the start: a failure while the event still waits behind others would end the process.
    */
   #hold(live: LiveSession, pending: PendingEvent, after: Promise<unknown>): void {
     const goOn = () => {

@@ -39,7 +39,7 @@ export interface Sender extends Pick<Caller, 'kind' | 'address'> {
   readonly connection: string;
 }
 
-/** Who speaks on a connection. */
+/** Who uses a connection. */
 export function senderOf({ caller, id }: Pick<Connection, 'caller' | 'id'>): Sender {
   const { kind, address, rights } = caller;
   return { kind, address, ...(rights.token && { holder: rights.token.name }), connection: id };
@@ -159,7 +159,7 @@ export function errorMessage({
 /** Fields of a delta that a summary has too. */
 const SUMMARY_FIELDS = [...SHARED_FIELDS, 'token_usage'] as const;
 
-/** Tells the list room what of a fact a list shows. */
+/** Sends the list room what a list shows of a fact. */
 export interface ListFeed {
   /** Takes a committed fact; it is sent at the end of the tick, or at once where order matters. */
   take(fact: SessionMessage | ListMessage): void;

@@ -71,7 +71,7 @@ interface Open {
   length: number;
   isShown: boolean;
   /** Chunks and characters that those who want deltas have received. */
-  heardChunks: number;
+  sentChunks: number;
   sent: number;
   whole: { length: number; atMs: number };
   kept: { length: number; atMs: number; isOnItsWay: boolean };
@@ -100,7 +100,7 @@ class RoomStreams implements Streams {
       chunks: [first],
       length,
       isShown: false,
-      heardChunks: 1,
+      sentChunks: 1,
       sent: length,
       whole: { length, atMs: now },
       kept: { length, atMs: now, isOnItsWay: false },
@@ -142,19 +142,19 @@ class RoomStreams implements Streams {
 
   #tend(open: Open, now: number): void {
     if (!open.isShown) return;
-    this.#tellNew(open);
+    this.#sendNew(open);
     const grown = (open.length - open.whole.length) / Math.max(1, open.whole.length);
     const isSlow = now - open.whole.atMs >= SLOW_MS;
-    if (grown >= GROWN || (isSlow && grown >= GROWN_SLOWLY)) this.#tellWhole(open, now);
+    if (grown >= GROWN || (isSlow && grown >= GROWN_SLOWLY)) this.#sendWhole(open, now);
     if (now - open.kept.atMs >= CHECKPOINT_MS && open.length > open.kept.length)
       this.#keep(open, now);
   }
 
-  #tellNew(open: Open): void {
+  #sendNew(open: Open): void {
     const { sessionId, sent: offset } = open;
-    if (open.heardChunks === open.chunks.length) return;
-    const text = open.chunks.slice(open.heardChunks).join('');
-    open.heardChunks = open.chunks.length;
+    if (open.sentChunks === open.chunks.length) return;
+    const text = open.chunks.slice(open.sentChunks).join('');
+    open.sentChunks = open.chunks.length;
     open.sent = open.length;
     const message: ServerMessage = {
       type: 'message_delta',
@@ -166,7 +166,7 @@ class RoomStreams implements Streams {
     this.#deps.rooms.publish(sessionRoom(sessionId, 'deltas'), frameOf(message));
   }
 
-  #tellWhole(open: Open, now: number): void {
+  #sendWhole(open: Open, now: number): void {
     this.#deps.rooms.publish(sessionRoom(open.sessionId), frameOf(wholeOf(open)));
     open.whole = { length: open.length, atMs: now };
   }
@@ -196,8 +196,8 @@ class RoomStreams implements Streams {
 }
 
 /** As far as deltas have carried it: a client that joins now receives the rest as the others do. */
-function wholeOf({ sessionId, messageId, chunks, heardChunks }: Open): ServerMessage {
-  const changes = { content: chunks.slice(0, heardChunks).join('') };
+function wholeOf({ sessionId, messageId, chunks, sentChunks }: Open): ServerMessage {
+  const changes = { content: chunks.slice(0, sentChunks).join('') };
   return { type: 'message_updated', session_id: sessionId, message_id: messageId, changes };
 }
 
@@ -220,11 +220,11 @@ type CurrentMessages = (sessionId: string, mode: DeliveryMode) => ServerMessage[
 
 /** What rooms receive beside the facts. */
 export interface TransientMessages {
-  /** Tells a session's room. */
+  /** Sends to a session's room. */
   send(message: TransientSessionMessage): void;
-  /** Tells those in a session's room who asked for `deltas`. */
+  /** Sends to those in a session's room who asked for `deltas`. */
   sendDeltas(message: TransientSessionMessage): void;
-  /** Tells the list's room. */
+  /** Sends to the list's room. */
   sendToList(message: TransientListMessage): void;
   /** Has this source asked for every new subscriber. */
   keep(standing: CurrentMessages): void;

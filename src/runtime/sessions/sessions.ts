@@ -32,10 +32,10 @@ export interface Sessions {
    * @throws OrbitError `not_found`, `server_busy`
    */
   visit<Result>(id: string, visit: (live: LiveSession) => Result): Promise<Awaited<Result>>;
-  /** Tells a session an event; settles when it is committed. @throws OrbitError when it is not stored */
+  /** Sends a session an event; settles when it is committed. @throws OrbitError when it is not stored */
   send(live: LiveSession, wish: EventToSend, origin?: Origin): Promise<void>;
   /**
-   * Tells a session that may not be live yet; resolves when the event is committed and published.
+   * Sends an event to a session that may not be live yet; resolves when the event is committed and published.
    *
    * @throws OrbitError `not_found` for an unknown session, `server_busy`, `storage_unavailable`,
    *   `quarantined`, and what `make` throws: then nothing has happened

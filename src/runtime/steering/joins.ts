@@ -38,7 +38,7 @@ export class Joins {
       join: (thread) => this.#inTurn(thread.threadId, () => this.#join(provider, thread)),
       closed: (threadId) => {
         const event = { type: 'session.ended', reason: 'closed' } as const;
-        void this.#inTurn(threadId, () => this.#tellKnown(threadId, event));
+        void this.#inTurn(threadId, () => this.#sendKnown(threadId, event));
       },
       left: (isLeft, reason, goesOn) => this.#left(provider, isLeft, { reason, goesOn }),
     };
@@ -85,7 +85,7 @@ export class Joins {
     return stored?.sessionId ?? null;
   }
 
-  async #tellKnown(threadId: string, event: Report): Promise<void> {
+  async #sendKnown(threadId: string, event: Report): Promise<void> {
     const owner = await this.#ownerOf(threadId);
     if (owner === null) return;
     await this.#deps.registry.enter(owner, async ({ live }) => {
@@ -107,12 +107,12 @@ export class Joins {
       if (session.provider !== provider || !isShared(session) || threadId === undefined) continue;
       if (!isLeft(threadId) || this.#deps.links.isConnected(live.id)) continue;
       left.push(threadId);
-      if (session.link_reason !== loss.reason) this.#tellLeft(live, loss);
+      if (session.link_reason !== loss.reason) this.#sendLeft(live, loss);
     }
     return left;
   }
 
-  #tellLeft(
+  #sendLeft(
     live: LiveSession,
     { reason, goesOn }: { reason: string; goesOn: true | undefined },
   ): void {

@@ -59,7 +59,7 @@ interface LinksDeps {
   registry: Pick<Registry, 'enter' | 'peek'>;
   ledger: Pick<Ledger, 'send'>;
   streams: Pick<Streams, 'open'>;
-  /** Who else speaks to the engine about a session's thread finds it here. */
+  /** For others that send the engine requests about a session's thread. */
   threads: Pick<BoundThreads, 'bind'>;
   /** A turn may have changed the branch; looked up beside. */
   lookUpBranch: (live: LiveSession) => void;

@@ -292,18 +292,18 @@ function placeBehind(statements: RowStatements, wanted: Wanted): Place | null {
 
 /** The place of a message by its time alone, where others were reported before it that are later. */
 function placeByTime(statements: RowStatements, wanted: Omit<Wanted, 'after'>): Place | null {
-  return spreading(statements, wanted.sessionId, () => lookByTime(statements, wanted));
+  return spreading(statements, wanted.sessionId, () => findByTime(statements, wanted));
 }
 
 function spreading(
   statements: RowStatements,
   sessionId: string,
-  look: () => Looked | null,
+  find: () => Looked | null,
 ): Place | null {
-  const place = look();
+  const place = find();
   if (place === null || place.isFree) return place;
   statements.spread.run(SPREAD, sessionId);
-  return look();
+  return find();
 }
 
 function lookBehind(
@@ -322,7 +322,7 @@ function lookBehind(
   return { sequence: sequenceBehind(last.sequence), after: last.id, isLast: true, isFree: true };
 }
 
-function lookByTime(
+function findByTime(
   statements: RowStatements,
   { sessionId, timestamp }: Omit<Wanted, 'after'>,
 ): Looked {

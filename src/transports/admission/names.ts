@@ -24,7 +24,7 @@ export interface LocalEnd {
 export interface NamedHost {
   readonly host: string;
   readonly kind: HostKind;
-  /** What the client speaks with a trusted proxy; null where no proxy says so. */
+  /** The scheme between the client and a trusted proxy; null where no proxy says so. */
   readonly scheme: 'http' | 'https' | null;
 }
 

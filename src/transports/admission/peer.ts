@@ -1,7 +1,7 @@
 /**
  * Who is at the other end of a connection: whether it is a process of the user who runs this server, whether it
- * is a proxy, behind which any caller may be, and whom a proxy that is trusted speaks for. Linux writes the owner of every TCP socket into
- * `/proc/net/tcp`; a unix socket is protected by the permissions of its file. Where the system does not tell
+ * is a proxy, behind which any caller may be, and for which client a trusted proxy forwards. Linux writes the owner of every TCP socket into
+ * `/proc/net/tcp`; a unix socket is protected by the permissions of its file. Where the system does not say
  * (macOS), a loopback peer counts as the same user.
  */
 import { closeSync, openSync, readSync } from 'node:fs';
@@ -73,7 +73,7 @@ const PROXY_FIELDS = new RegExp(
 
 /**
  * Whether a request has passed through a proxy, by what proxies leave behind. A proxy on this machine makes
- * strangers look as if they were here. Besides the fields: the version that nginx speaks unless told
+ * requests from elsewhere look local. Besides the fields: the version that nginx uses unless configured
  * otherwise, and a `Connection: upgrade` as nginx's manual has it written, which clients write `Upgrade`;
  * nginx adds it to every request of the place, also to those that upgrade nothing.
  */
@@ -104,7 +104,7 @@ const ATTEMPTS = 2;
 /**
  * The user that holds the other end of a TCP connection between two processes of this machine.
  *
- * @returns null when no process holds it (any more) or the system does not tell
+ * @returns null when no process holds it (any more) or the system does not say
  */
 export function uidOfPeer(ends: Ends): number | null {
   const { remoteAddress, remotePort, localAddress, localPort } = ends;
@@ -212,7 +212,7 @@ export interface Forwarded {
   readonly address: string;
   /** The Host that the client sent; null where the proxy says nothing. */
   readonly host: string | null;
-  /** What the client speaks with the proxy; null where the proxy says nothing of use. */
+  /** The scheme between the client and the proxy; null where the proxy says nothing of use. */
   readonly scheme: 'http' | 'https' | null;
 }
 

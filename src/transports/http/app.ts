@@ -10,7 +10,7 @@ import type { Logger } from '../../log.ts';
 import type { RuntimeApi } from '../../runtime/runtime-api.ts';
 import type { Admission } from '../gate.ts';
 import { createLazy } from '../ports.ts';
-import { answerRefusal, doorOf, isBridgePath, refusalFrom, WS_PATH } from './requests.ts';
+import { answerRefusal, endpointOf, isBridgePath, refusalFrom, WS_PATH } from './requests.ts';
 
 /** Answers a request that was let in. It never throws. */
 export type App = (
@@ -51,7 +51,7 @@ export function createApp(
     // From here on an absolute-form target is a path like any other.
     ctx.url = query === '' ? path : `${path}?${query}`;
     ctx.state.admission = admission;
-    if (doorOf(path) === 'socket.io') await passOn(ctx, admission, deps);
+    if (endpointOf(path) === 'socket.io') await passOn(ctx, admission, deps);
     else await next();
     if (deps.isClosing() && !ctx.headerSent) ctx.set('Connection', 'close');
   });
@@ -112,7 +112,7 @@ function createRouter(): Router {
 
 /*
  * `GET /images/<sha256>`: images of messages for clients that are not on this machine. Behind the gate like
- * everything that tells of a session; the type is the stored one, and no browser may think otherwise.
+ * everything that shows something of a session; the type is the stored one, and no browser may think otherwise.
  */
 
 const PATH = /^\/images\/([0-9a-f]{64})$/;

@@ -1,6 +1,6 @@
 /**
  * The HTTP interface under `/api`, for scripts that want no socket: finds the operation, checks its body, asks the
- * runtime as a client would, and answers what that client would have been told. Imported at the first request for it.
+ * runtime as a client would, and answers what that client would have received. Imported at the first request for it.
  */
 import type { Context } from 'koa';
 import { refusalOf } from '../../access.ts';

@@ -38,7 +38,7 @@ interface HealthDeps {
   version: string;
   /** Whether every caller of the network is admitted (`--allow-insecure-no-auth`). */
   isInsecure: boolean;
-  tokens?: Pick<TokenBook, 'look'> | undefined;
+  tokens?: Pick<TokenBook, 'check'> | undefined;
 }
 
 /** A command of this machine that has changed tokens asks with it that they are looked at now. */
@@ -68,7 +68,7 @@ export function createHealthEndpoint({
     const { caller } = admission;
     refuseUnlessRead(method, response);
     if (tokens && admission.isLocal && headers[LOOK_FIELD] !== undefined) {
-      await tokens.look();
+      await tokens.check();
       response.setHeader('X-OrbitDock-Looked', '1');
     }
     const health = {

@@ -24,7 +24,7 @@ import {
 import {
   ANSWER_PATH,
   answerRefusal,
-  doorOf,
+  endpointOf,
   HEALTH_PATH,
   HOOK_PATH,
   LOGS_PATH,
@@ -51,7 +51,7 @@ const CORS_PREFLIGHT_HEADERS = {
 export interface HttpDeps extends AppDeps, Omit<MetricsDeps, 'runtime'> {
   gate: Gate;
   /** Who makes tokens of pairing codes, and looks at what a command has changed. */
-  tokens?: Pick<TokenBook, 'claim' | 'look'> | undefined;
+  tokens?: Pick<TokenBook, 'claim' | 'check'> | undefined;
   admitted: (request: IncomingMessage, response: ServerResponse, admission: Admission) => void;
   refused: (request: IncomingMessage, error: OrbitError) => void;
 }
@@ -90,7 +90,7 @@ export function createHttp(
               .end(body);
           });
     answered.catch((cause: unknown) => {
-      if (doorOf(path) === 'hook') deps.counts.hooks.refused++;
+      if (endpointOf(path) === 'hook') deps.counts.hooks.refused++;
       const error = refusalFrom(cause, deps.log, path);
       answerRefusal(response, error, { path, headers: headersFor(admission) });
     });
@@ -153,7 +153,7 @@ function passGate(
   headersFor: ReturnType<typeof createHeaders>,
   { request, response }: { request: IncomingMessage; response: ServerResponse },
 ): Admission | null {
-  const verdict = deps.gate.judge(request, doorOf);
+  const verdict = deps.gate.judge(request, endpointOf);
   const path = pathOf(request);
   if (isRefusal(verdict)) {
     const headers = { ...headersFor(null), ...verdict.headers };

@@ -147,12 +147,12 @@ export const QUESTIONS: Omit<Operations, 'health' | 'openapi' | 'asyncapi'> = {
   },
   async say({ ask, body }) {
     if (NOT_OVER_HTTP.has(body.type)) {
-      const reason = `${body.type} needs a line to be told on; open /ws or socket.io`;
+      const reason = `${body.type} needs a connection to receive on; open /ws or socket.io`;
       throw new OrbitError('bad_request', { reason });
     }
-    const told = await ask.all({ request_id: 'http', ...body });
-    // A fork is told as a snapshot first; what the message was about comes last.
-    return { ...(told.at(-1) ?? { type: 'ack' }) };
+    const received = await ask.all({ request_id: 'http', ...body });
+    // A fork is sent as a snapshot first; what the message was about comes last.
+    return { ...(received.at(-1) ?? { type: 'ack' }) };
   },
 };
 
@@ -162,8 +162,8 @@ async function saidTo<Status extends string>(
   message: { type: string },
   status: Status,
 ): Promise<{ status: Status | 'queued'; message_id?: string }> {
-  const told = await ask.all({ ...message, request_id: 'http' });
-  const waiting = told.find((one) => one.type === 'ack' && one.id !== undefined);
+  const received = await ask.all({ ...message, request_id: 'http' });
+  const waiting = received.find((one) => one.type === 'ack' && one.id !== undefined);
   if (waiting?.type !== 'ack' || waiting.id === undefined) return { status };
   return { status: 'queued', message_id: waiting.id };
 }
@@ -213,8 +213,8 @@ function given<Fields extends Record<string, unknown>>(fields: Fields) {
 }
 
 /*
- * Asks the runtime as a client would, without a line: the message goes through the same dispatch and the
- * same handlers, and the answer is what that client would have been told.
+ * Asks the runtime as a client would, without a connection: the message goes through the same dispatch and the
+ * same handlers, and the answer is what that client would have received.
  */
 
 /** What the runtime said no to, as it said it. */
@@ -234,7 +234,7 @@ export interface Ask {
   /**
    * Says one message and waits until it is done.
    *
-   * @returns all that was told about it, in order
+   * @returns all that was sent about it, in order
    * @throws Refused what would have been an `error` frame
    */
   all(
@@ -257,24 +257,24 @@ export function createAsk(
   caller: Caller,
 ): Ask {
   async function all(message: object): Promise<ServerMessage[]> {
-    const told: ServerMessage[] = [];
-    const connection = listener(caller, told);
+    const received: ServerMessage[] = [];
+    const connection = listener(caller, received);
     runtime.opened(connection);
     try {
       await runtime.receive(connection, { value: message });
     } finally {
       runtime.closed(connection);
     }
-    const refusal = told.find((each) => each.type === 'error');
+    const refusal = received.find((each) => each.type === 'error');
     if (refusal) throw new Refused(refusal);
-    return told.filter(({ type }) => type !== 'hello');
+    return received.filter(({ type }) => type !== 'hello');
   }
 
   return {
     all,
     async one(message, reply) {
-      const told = await all(message);
-      const found = told.find((each) => each.type === reply);
+      const received = await all(message);
+      const found = received.find((each) => each.type === reply);
       if (!found) throw new OrbitError('internal_error');
       return found as Extract<ServerMessage, { type: typeof reply }>;
     },
@@ -282,12 +282,12 @@ export function createAsk(
 }
 
 /** A connection that only listens, and is in no room for longer than its question. */
-function listener(caller: Caller, told: ServerMessage[]): Connection {
+function listener(caller: Caller, received: ServerMessage[]): Connection {
   return {
     id: nextConnectionId('http'),
     caller,
     rooms: new Set(),
-    send: (frame) => void told.push(frame.message),
+    send: (frame) => void received.push(frame.message),
     join: () => {},
     leave: () => {},
     backlogBytes: 0,

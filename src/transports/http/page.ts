@@ -85,7 +85,7 @@ export function createPage(directory?: string): Middleware {
   };
 }
 
-/** A browser is sent on to the page; a program, which does not ask for HTML, is told that there is nothing. */
+/** A browser is sent on to the page; a program, which does not ask for HTML, gets 404. */
 function leadToPage(ctx: Context): void {
   const { path, search } = ctx;
   if (ctx.accepts(['json', 'html']) !== 'html') {
@@ -138,7 +138,7 @@ function ownFiles(): PageFiles {
 }
 
 function filesIn(directory: string): PageFiles {
-  // Where nothing was built there are none, which the request is told.
+  // Where nothing was built there are none, and the request gets an error.
   const names = existsSync(directory)
     ? readdirSync(directory, { recursive: true, encoding: 'utf8' })
     : [];

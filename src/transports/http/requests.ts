@@ -5,13 +5,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { hasTextError, OrbitError } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
-import type { Door } from '../../protocol/scopes.ts';
+import type { Endpoint } from '../../protocol/scopes.ts';
 import { STATELY_PATH } from '../admission/credential.ts';
 import { errorFrom } from '../ports.ts';
 
-/** Tells whether the server is well. */
+/** Answers whether the server is well. */
 export const HEALTH_PATH = '/health';
-/** Where WebSocket clients come in; other requests are told so. */
+/** Where WebSocket clients connect; other requests are refused with that reason. */
 export const WS_PATH = '/ws';
 /** Where hooks are posted to. */
 export const HOOK_PATH = '/api/hook';
@@ -24,12 +24,12 @@ export const ANSWER_PATH = '/api/hook/answer';
 export const PAIR_PATH = '/api/pair';
 /** What Prometheus reads. */
 export const METRICS_PATH = '/metrics';
-/** Tells whether the server can take work now. */
+/** Answers whether the server can take work now. */
 export const READY_PATH = '/ready';
 /** Below it are the images of messages. */
 const IMAGES = '/images/';
 
-const DOORS = new Map<string, Door>([
+const ENDPOINTS = new Map<string, Endpoint>([
   [HEALTH_PATH, 'health'],
   [READY_PATH, 'ready'],
   [METRICS_PATH, 'metrics'],
@@ -43,10 +43,10 @@ const DOORS = new Map<string, Door>([
   ['/socket.io/', 'socket.io'],
 ]);
 
-/** Which door a path leads to, for the gate. Exact: `/ws/` is not `/ws`. */
-export function doorOf(path: string): Door {
-  const door = DOORS.get(path);
-  if (door !== undefined) return door;
+/** Which endpoint a path leads to, for the gate. Exact: `/ws/` is not `/ws`. */
+export function endpointOf(path: string): Endpoint {
+  const endpoint = ENDPOINTS.get(path);
+  if (endpoint !== undefined) return endpoint;
   if (isPagePath(path)) return 'page';
   return path.startsWith(IMAGES) ? 'image' : 'http';
 }
@@ -62,7 +62,7 @@ export const SHORT_ADDRESS = /^\/(?:inbox|s\/(?:[\w.:-]|%3A){1,200})$/;
 
 /** Whether the bridge answers this path. */
 export function isBridgePath(path: string): boolean {
-  return path.startsWith('/api/') && doorOf(path) === 'http';
+  return path.startsWith('/api/') && endpointOf(path) === 'http';
 }
 
 /** A page of another origin may send text/plain without a preflight; JSON it may not. And nothing is unpacked here. */

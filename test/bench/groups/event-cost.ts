@@ -49,13 +49,13 @@ export async function eventCost({ directory, rounds, share, serverFlags }: Bench
   const looks = { short: () => snapshots(short), long: () => snapshots(long) };
   await inTurns(2, looks);
   const looked = await inTurns(rounds, looks);
-  const told = {
+  const measured = {
     none: () => events(randomUUID()),
     short: () => events(short),
     long: () => events(long),
   };
-  await inTurns(2, told);
-  const cost = await inTurns(rounds, told);
+  await inTurns(2, measured);
+  const cost = await inTurns(rounds, measured);
   return reportOf(cost, looked);
 }
 

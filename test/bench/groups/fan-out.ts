@@ -21,13 +21,13 @@ const MAX_ROUNDS = 5;
 
 /** Hooks of a round: many where the audience is small, because then there is little to measure. */
 const AUDIENCES = [
-  { door: 'ws', clients: 1, hooks: 300 },
-  { door: 'ws', clients: 100, hooks: 100, limit: 2, goal: 1.25 },
-  { door: 'ws', clients: 1000, hooks: 40, limit: 2, goal: 1.25 },
-  { door: 'socket.io', clients: 1, hooks: 300 },
+  { endpoint: 'ws', clients: 1, hooks: 300 },
+  { endpoint: 'ws', clients: 100, hooks: 100, limit: 2, goal: 1.25 },
+  { endpoint: 'ws', clients: 1000, hooks: 40, limit: 2, goal: 1.25 },
+  { endpoint: 'socket.io', clients: 1, hooks: 300 },
   // Twice what the same costs on /ws, which has the goal of 1.25.
-  { door: 'socket.io', clients: 100, hooks: 100, limit: 3, goal: 2.5 },
-  { door: 'socket.io', clients: 1000, hooks: 40, limit: 3, goal: 2.5 },
+  { endpoint: 'socket.io', clients: 100, hooks: 100, limit: 3, goal: 2.5 },
+  { endpoint: 'socket.io', clients: 1000, hooks: 40, limit: 3, goal: 2.5 },
 ] as const satisfies readonly { limit?: number; goal?: number; [fact: string]: unknown }[];
 
 type Audience = (typeof AUDIENCES)[number];
@@ -94,7 +94,7 @@ async function post(load: Load, port: number, session: string, count: number): P
 }
 
 async function rowFor(audience: Audience, stage: Stage): Promise<Row> {
-  const { door, clients, hooks } = audience;
+  const { endpoint, clients, hooks } = audience;
   const { rounds, load, server, sessions } = stage;
   const { bytes } = await delivered(load, server, { ...audience, session: sessions.watched });
   // A process is measured beyond what it costs without clients; both are loaded in turns.
@@ -104,12 +104,12 @@ async function rowFor(audience: Audience, stage: Stage): Promise<Row> {
   await load.ask({
     kind: 'subscribe',
     port: server.port,
-    door,
+    endpoint,
     clients,
     session: sessions.watched,
   });
-  await rawLoad.ask({ kind: 'subscribe', port: raw.port, door: 'ws', clients, session: '' });
-  const told =
+  await rawLoad.ask({ kind: 'subscribe', port: raw.port, endpoint: 'ws', clients, session: '' });
+  const audienceOf =
     (load: Load, { pid, port }: Running, session: string) =>
     async (): Promise<Sample> => {
       const { result, cpuMs, wallMs } = await costOf(pid, async () => {
@@ -119,10 +119,10 @@ async function rowFor(audience: Audience, stage: Stage): Promise<Row> {
       return { cpuUs: cpuMs * 1000, wallMs, ...result };
     };
   const variants = {
-    watched: told(load, server, sessions.watched),
-    alone: told(load, server, sessions.alone),
-    raw: told(rawLoad, raw, sessions.alone),
-    rawAlone: told(rawLoad, quiet, sessions.alone),
+    watched: audienceOf(load, server, sessions.watched),
+    alone: audienceOf(load, server, sessions.alone),
+    raw: audienceOf(rawLoad, raw, sessions.alone),
+    rawAlone: audienceOf(rawLoad, quiet, sessions.alone),
   };
   await inTurns(2, variants);
   const samples = await inTurns(rounds, variants);
@@ -137,7 +137,7 @@ async function rowFor(audience: Audience, stage: Stage): Promise<Row> {
   const each = clients * hooks;
   const value = beyondUs / rawUs;
   const cells = [
-    door,
+    endpoint,
     clients,
     beyondUs / frames,
     beyondUs / each,
@@ -148,7 +148,7 @@ async function rowFor(audience: Audience, stage: Stage): Promise<Row> {
   ];
   if (!('limit' in audience)) return { cells };
   const figure = {
-    what: `a watcher more on ${door}, ${clients.toLocaleString('en-US')} of them`,
+    what: `a watcher more on ${endpoint}, ${clients.toLocaleString('en-US')} of them`,
     value: `${text(beyondUs / each)} us of CPU a hook, ${text(value)} times a raw write`,
   };
   return { cells, budget: { value, limit: audience.limit, goal: audience.goal }, figure };
@@ -160,8 +160,8 @@ async function delivered(
   { port }: Running,
   { clients, hooks, session }: { clients: number; hooks: number; session: string },
 ): Promise<{ bytes: number }> {
-  // Only this door is counted in bytes.
-  await load.ask({ kind: 'subscribe', port, door: 'ws', clients, session });
+  // Only this endpoint is counted in bytes.
+  await load.ask({ kind: 'subscribe', port, endpoint: 'ws', clients, session });
   await post(load, port, session, hooks);
   const answer = await load.ask({ kind: 'delivered' });
   await load.ask({ kind: 'leave' });
@@ -183,7 +183,7 @@ async function mostWrites(directory: string, load: Load): Promise<number> {
     server.child.send('say');
     return (await once(server.child, 'message'))[0];
   };
-  await load.ask({ kind: 'subscribe', port: server.port, door: 'ws', clients: 100, session });
+  await load.ask({ kind: 'subscribe', port: server.port, endpoint: 'ws', clients: 100, session });
   // What subscribing wrote does not count: greeting and snapshot are two answers.
   await said();
   await post(load, server.port, session, WARM_UP_HOOKS);

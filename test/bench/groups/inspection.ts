@@ -52,11 +52,11 @@ export async function inspection(bench: Bench): Promise<Report> {
   rows.push(row('one page, one busy session watched', samples.watched, samples.never, MAX_SEEN));
   return {
     title: 'Inspection',
-    columns: ['', 'CPU us/hook', 'acked/s', 'records told', 'CPU x no page', 'acked/s x no page'],
+    columns: ['', 'CPU us/hook', 'acked/s', 'records sent', 'CPU x no page', 'acked/s x no page'],
     rows,
     notes: [
       `Whole turns of ${SESSIONS} sessions by ${PRODUCERS} producers; each figure is the median of its rounds.`,
-      'The budget is CPU time: throughput on a shared machine tells about its neighbours.',
+      'The budget is CPU time: throughput on a shared machine depends on other programs.',
     ],
   };
 }
@@ -83,8 +83,8 @@ async function openPage(port: number, session: string) {
     forceNew: true,
   });
   let records = 0;
-  socket.on('records', (_: string, told: unknown[]) => {
-    records += told.length;
+  socket.on('records', (_: string, received: unknown[]) => {
+    records += received.length;
   });
   await new Promise<void>((resolve, reject) => {
     socket.once('hello', () => resolve());

@@ -107,7 +107,7 @@ async function playPart(load: Load, { pid, port }: Running, share: number): Prom
   const { result, cpuMs } = await costOf(pid, async () => {
     // It has to be there before a page can watch it.
     await load.ask({ ...how, count: sessions.length });
-    await load.ask({ kind: 'subscribe', port, door: 'ws', clients: 1, session: first });
+    await load.ask({ kind: 'subscribe', port, endpoint: 'ws', clients: 1, session: first });
     const answer = await load.ask({ ...how, count: count - sessions.length, ends: true });
     await load.ask({ kind: 'leave' });
     return answer;
@@ -115,7 +115,7 @@ async function playPart(load: Load, { pid, port }: Running, share: number): Prom
   return { ...result, cpuUs: (cpuMs * 1000) / count, turnMs: await longestTurnMs(port) };
 }
 
-/** The longest turn since the last look, as the server itself tells it. */
+/** The longest turn since the last check, as the server itself reports it. */
 async function longestTurnMs(port: number): Promise<number> {
   const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
   return Number(/^nodejs_eventloop_lag_max_seconds (\S+)/m.exec(text)?.[1]) * 1000;

@@ -20,7 +20,13 @@ export type Command =
   /** Watches these sessions on one `/ws`, to see when a hook's message arrives. */
   | { kind: 'watch'; port: number; sessions: readonly string[] }
   /** Subscribes so many clients to one session. */
-  | { kind: 'subscribe'; port: number; door: 'ws' | 'socket.io'; clients: number; session: string }
+  | {
+      kind: 'subscribe';
+      port: number;
+      endpoint: 'ws' | 'socket.io';
+      clients: number;
+      session: string;
+    }
   /** Waits until all clients have the same and says what they got since the last time. */
   | { kind: 'delivered' }
   /** Subscribes again and again, to get as many snapshots. */

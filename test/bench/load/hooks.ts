@@ -25,7 +25,7 @@ export function createHooks(sessions: readonly string[], mix: Mix): () => MadeHo
   let turn = 0;
   return () => {
     const live = lives[turn++ % lives.length];
-    if (!live) throw new Error('There is no session to tell about');
+    if (!live) throw new Error('There is no session to send hooks about');
     made++;
     const step = live.step;
     live.step = (step + 1) % TURN_HOOKS;

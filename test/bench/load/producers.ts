@@ -11,7 +11,7 @@ import type { Watcher } from './watcher.ts';
 
 type HooksCommand = Extract<Command, { kind: 'hooks' }>;
 
-/** Posts all hooks and tells how long that took. @throws Error when one is not answered with 204 */
+/** Posts all hooks and returns how long that took. @throws Error when one is not answered with 204 */
 export async function produce(
   command: HooksCommand,
   watcher: Watcher | null,

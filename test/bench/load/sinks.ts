@@ -27,7 +27,7 @@ interface Sink {
 export async function createSinks(
   command: Extract<Command, { kind: 'subscribe' }>,
 ): Promise<Sinks> {
-  const open = command.door === 'ws' ? openWs : openSocketIo;
+  const open = command.endpoint === 'ws' ? openWs : openSocketIo;
   const sinks: Sink[] = [];
   while (sinks.length < command.clients) {
     const more = Math.min(AT_ONCE, command.clients - sinks.length);

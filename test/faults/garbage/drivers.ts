@@ -1,4 +1,4 @@
-/** Brings garbage to a door, a handful to each connection, and counts the refusals: one for each. */
+/** Brings garbage to an endpoint, a handful to each connection, and counts the refusals: one for each. */
 import { Agent } from 'node:http';
 import { WebSocket } from 'ws';
 import { postHook } from '../../support/hooks.ts';
@@ -10,7 +10,7 @@ export const PER_CONNECTION = 150;
 
 const GIVE_UP_AFTER_MS = 30_000;
 
-/** What a door answers with, as far as counting goes. */
+/** What an endpoint answers with, as far as counting goes. */
 interface Refusal {
   type?: string;
   code?: string;

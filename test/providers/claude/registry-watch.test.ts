@@ -116,7 +116,7 @@ describe('the watch of the registry', () => {
     one.write('idle');
     await start();
     writeFileSync(one.path, '{"pid":');
-    await watch?.look();
+    await watch?.check();
     expect(ends()).toEqual([]);
     one.write('busy');
     await expect.poll(states).toEqual(['idle', 'working']);
@@ -168,8 +168,8 @@ describe('the watch of the registry', () => {
     execFileSync('mkfifo', [join(sessions, '2.json')]);
     writeFileSync(join(sessions, '3.json'), ' '.repeat(300_000));
     writeFileSync(join(sessions, '4.json'), 'junk');
-    const { look } = await start([], 20_000).then((of) => ({ look: () => of.look() }));
-    for (let times = 0; times < 8; times += 1) await look();
+    const { check } = await start([], 20_000).then((of) => ({ check: () => of.check() }));
+    for (let times = 0; times < 8; times += 1) await check();
     expect(reports).toEqual([]);
     expect(warnings.sort()).toEqual([
       '/one/sessions/1.json is a link',

@@ -33,7 +33,7 @@ function replay(name: string): WatchReport[] {
     .flatMap(({ at_ms, content }) => {
       const present = content !== null;
       if (present) last = parseRegistryFile(JSON.stringify(content));
-      return fold.look([seen(last as RegistryEntry, { present })], at_ms);
+      return fold.check([seen(last as RegistryEntry, { present })], at_ms);
     });
 }
 
@@ -79,14 +79,14 @@ describe('a registry file', () => {
   it('says the first status also when that is stamped before the file was first written', () => {
     const fold = new RegistryFold();
     const about = { pid: 7, sessionId: 's', procStart: '1' };
-    const look = (content: object, changedAt: number) =>
-      fold.look(
+    const check = (content: object, changedAt: number) =>
+      fold.check(
         [seen(parseRegistryFile(JSON.stringify(content), changedAt) as RegistryEntry)],
         2000,
       );
-    look(about, 900);
+    check(about, 900);
     const idle = { ...about, status: 'idle', statusUpdatedAt: 850 };
-    expect(brief(look(idle, 1000))).toEqual(['idle (idle)']);
+    expect(brief(check(idle, 1000))).toEqual(['idle (idle)']);
   });
 
   it('means nothing when it is torn at any byte, or junk', () => {
@@ -137,7 +137,7 @@ describe('the states of a session', () => {
 
   it('are idle with a menu open at the prompt or a background shell, and none for an unknown word', () => {
     const state = (of: RegistryEntry) =>
-      new RegistryFold().look([seen(of)], 1).filter(({ what }) => what === 'session.state');
+      new RegistryFold().check([seen(of)], 1).filter(({ what }) => what === 'session.state');
     expect(state(recordedFile('197-dialog-open.json'))).toMatchObject([{ state: 'idle' }]);
     expect(state(recordedFile('197-background-shell.json'))).toMatchObject([{ state: 'idle' }]);
     expect(state(recordedFile('197-print.json'))).toEqual([]);
@@ -149,15 +149,15 @@ describe('the states of a session', () => {
 
   it('are reported once, however often the same file is read', () => {
     const fold = new RegistryFold();
-    expect(fold.look([seen(entry())], 1)).toHaveLength(2);
-    expect(fold.look([seen(entry())], 2)).toEqual([]);
-    expect(brief(fold.look([seen(entry({ statusUpdatedAt: 1001 }))], 3))).toEqual(['idle (idle)']);
+    expect(fold.check([seen(entry())], 1)).toHaveLength(2);
+    expect(fold.check([seen(entry())], 2)).toEqual([]);
+    expect(brief(fold.check([seen(entry({ statusUpdatedAt: 1001 }))], 3))).toEqual(['idle (idle)']);
   });
 
   it('do not go back to an older content of the same file', () => {
     const fold = new RegistryFold();
-    fold.look([seen(entry({ statusUpdatedAt: 2000 }))], 1);
-    expect(fold.look([seen(entry({ status: 'busy', statusUpdatedAt: 1500 }))], 2)).toEqual([]);
+    fold.check([seen(entry({ statusUpdatedAt: 2000 }))], 1);
+    expect(fold.check([seen(entry({ status: 'busy', statusUpdatedAt: 1500 }))], 2)).toEqual([]);
   });
 
   it('come from all processes of the session: one that waits, else one that works', () => {
@@ -166,12 +166,12 @@ describe('the states of a session', () => {
       seen(entry({ pid: 1, ...one })),
       seen(entry({ pid: 2, ...other })),
     ];
-    expect(brief(fold.look(two({}, { status: 'busy' }), 1))).toEqual([
+    expect(brief(fold.check(two({}, { status: 'busy' }), 1))).toEqual([
       'seen 1,2',
       'working (busy)',
     ]);
     expect(
-      brief(fold.look(two({ status: 'waiting', statusUpdatedAt: 1200 }, { status: 'busy' }), 2)),
+      brief(fold.check(two({ status: 'waiting', statusUpdatedAt: 1200 }, { status: 'busy' }), 2)),
     ).toEqual(['waiting (waiting)']);
   });
 
@@ -179,11 +179,11 @@ describe('the states of a session', () => {
     const fold = new RegistryFold();
     const stays = entry({ pid: 1, statusUpdatedAt: 1000 });
     const leaves = entry({ pid: 2, status: 'busy', statusUpdatedAt: 5000 });
-    fold.look([seen(stays), seen(leaves)], 5500);
-    const reports = fold.look([seen(stays), seen(leaves, { present: false })], 6000);
+    fold.check([seen(stays), seen(leaves)], 5500);
+    const reports = fold.check([seen(stays), seen(leaves, { present: false })], 6000);
     expect(brief(reports)).toEqual(['seen 1', 'idle (idle)']);
     // Written before the other one left, read after: it is not older than what was reported.
-    const busy = fold.look([seen({ ...stays, status: 'busy', statusUpdatedAt: 5900 })], 6100);
+    const busy = fold.check([seen({ ...stays, status: 'busy', statusUpdatedAt: 5900 })], 6100);
     expect(busy).toMatchObject([{ state: 'working', stamp: 6000 }]);
   });
 });
@@ -191,14 +191,14 @@ describe('the states of a session', () => {
 describe('the end of a session', () => {
   it('is reported once when its process is killed, with the file left behind', () => {
     const fold = new RegistryFold();
-    fold.look([seen(entry({ status: 'busy' }))], 1);
+    fold.check([seen(entry({ status: 'busy' }))], 1);
     const dead = seen(entry({ status: 'busy' }), { process: 'gone' });
-    expect(brief(fold.look([dead], 2))).toEqual(['gone (killed)']);
-    expect(fold.look([dead], 3)).toEqual([]);
+    expect(brief(fold.check([dead], 2))).toEqual(['gone (killed)']);
+    expect(fold.check([dead], 3)).toEqual([]);
   });
 
   it('is reported after a restart of ours, by what is left on the disk', () => {
-    const reports = new RegistryFold().look([seen(entry(), { process: 'gone' })], 9);
+    const reports = new RegistryFold().check([seen(entry(), { process: 'gone' })], 9);
     expect(brief(reports)).toEqual(['gone (killed)']);
   });
 
@@ -206,47 +206,47 @@ describe('the end of a session', () => {
     const fold = new RegistryFold();
     const killed = seen(entry({ pid: 1, startedAt: 10 }), { process: 'gone' });
     const next = entry({ pid: 2, startedAt: 20 });
-    expect(brief(fold.look([killed, seen(next)], 1))).toEqual(['seen 2', 'idle (idle)']);
-    expect(brief(fold.look([killed, seen(next, { present: false })], 2))).toEqual([
+    expect(brief(fold.check([killed, seen(next)], 1))).toEqual(['seen 2', 'idle (idle)']);
+    expect(brief(fold.check([killed, seen(next, { present: false })], 2))).toEqual([
       'gone (exited)',
     ]);
-    expect(fold.look([killed], 3)).toEqual([]);
+    expect(fold.check([killed], 3)).toEqual([]);
   });
 
   it('is reported when the older of two processes ends last, whose other file is left behind', () => {
     const fold = new RegistryFold();
     const [older, newer] = [entry({ pid: 1, startedAt: 1 }), entry({ pid: 2, startedAt: 2 })];
-    fold.look([seen(older), seen(newer)], 1);
+    fold.check([seen(older), seen(newer)], 1);
     const dead = seen(newer, { process: 'gone' });
-    expect(brief(fold.look([seen(older), dead], 2))).not.toContain('gone (killed)');
-    expect(brief(fold.look([seen(older, { process: 'gone' }), dead], 3))).toEqual([
+    expect(brief(fold.check([seen(older), dead], 2))).not.toContain('gone (killed)');
+    expect(brief(fold.check([seen(older, { process: 'gone' }), dead], 3))).toEqual([
       'gone (killed)',
     ]);
-    expect(fold.look([seen(older, { process: 'gone' }), dead], 4)).toEqual([]);
+    expect(fold.check([seen(older, { process: 'gone' }), dead], 4)).toEqual([]);
   });
 
   it('has another key each time, where its file was only away for a while', () => {
     const fold = new RegistryFold();
     const keys = [1000, 2000].flatMap((statusUpdatedAt) => {
       const file = entry({ statusUpdatedAt });
-      fold.look([seen(file)], statusUpdatedAt);
-      return fold.look([seen(file, { present: false })], statusUpdatedAt).map(({ key }) => key);
+      fold.check([seen(file)], statusUpdatedAt);
+      return fold.check([seen(file, { present: false })], statusUpdatedAt).map(({ key }) => key);
     });
     expect(new Set(keys).size).toBe(2);
   });
 
   it('is never concluded from a pid of another machine', () => {
     const fold = new RegistryFold();
-    fold.look([seen(entry(), { process: null })], 1);
-    expect(fold.look([seen(entry(), { process: null })], 2)).toEqual([]);
+    fold.check([seen(entry(), { process: null })], 1);
+    expect(fold.check([seen(entry(), { process: null })], 2)).toEqual([]);
   });
 
   it('of a background session is what its job says, because its process is started again', () => {
     const fold = new RegistryFold();
     const background = recordedFile('330-background.json');
-    fold.look([seen(background, { job: 'working' })], 1);
-    expect(fold.look([seen(background, { job: 'blocked', process: 'gone' })], 2)).toEqual([]);
-    expect(brief(fold.look([seen(background, { job: 'stopped', process: 'gone' })], 3))).toEqual([
+    fold.check([seen(background, { job: 'working' })], 1);
+    expect(fold.check([seen(background, { job: 'blocked', process: 'gone' })], 2)).toEqual([]);
+    expect(brief(fold.check([seen(background, { job: 'stopped', process: 'gone' })], 3))).toEqual([
       'gone (stopped)',
     ]);
   });
@@ -255,24 +255,24 @@ describe('the end of a session', () => {
 describe('one process with another session', () => {
   it('links the new session to the old one after /clear', () => {
     const fold = new RegistryFold();
-    fold.look([seen(entry({ sessionId: 'old' }))], 1);
-    const reports = fold.look([seen(entry({ sessionId: 'new', status: 'busy' }))], 2);
+    fold.check([seen(entry({ sessionId: 'old' }))], 1);
+    const reports = fold.check([seen(entry({ sessionId: 'new', status: 'busy' }))], 2);
     expect(brief(reports)).toEqual(['old -> new', `seen ${entry().pid}`, 'working (busy)']);
   });
 
   it('makes nothing of the id that a continued session bears first', () => {
     const fold = new RegistryFold();
-    const first = fold.look([seen(entry({ sessionId: 'thrown-away', status: null }))], 1);
+    const first = fold.check([seen(entry({ sessionId: 'thrown-away', status: null }))], 1);
     expect(first.map(({ what }) => what)).toEqual(['process.seen']);
-    const reports = fold.look([seen(entry({ sessionId: 'real' }))], 2);
+    const reports = fold.check([seen(entry({ sessionId: 'real' }))], 2);
     expect(brief(reports)).toEqual([`seen ${entry().pid}`, 'idle (idle)']);
   });
 
   it('reports when it is suspended and when it runs again', () => {
     const fold = new RegistryFold();
-    fold.look([seen(entry({ status: 'busy' }))], 1);
+    fold.check([seen(entry({ status: 'busy' }))], 1);
     const busy = (process: SeenFile['process']) =>
-      brief(fold.look([seen(entry({ status: 'busy' }), { process })], 2));
+      brief(fold.check([seen(entry({ status: 'busy' }), { process })], 2));
     expect(busy('suspended')).toEqual(['suspended']);
     expect(busy('suspended')).toEqual([]);
     expect(busy('running')).toEqual(['resumed']);

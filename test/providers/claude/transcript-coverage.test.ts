@@ -23,13 +23,13 @@ const keep: KeepImage = () => ({
 /** What is shown of a transcript that is read in pieces. */
 function shownOf(text: string, pieces: () => number) {
   const parser = new TranscriptParser('s');
-  const told = new TranscriptMessages('s');
+  const received = new TranscriptMessages('s');
   const messages = new Map<string, Message>();
   const lines = text.trimEnd().split('\n');
   let usage = {};
   for (let at = 0; at < lines.length; ) {
     const next = at + pieces();
-    const piece = told.take(lines.slice(at, next).flatMap((line) => parser.line(line)));
+    const piece = received.take(lines.slice(at, next).flatMap((line) => parser.line(line)));
     for (const id of piece?.dropped.messages ?? []) messages.delete(id);
     for (const make of piece?.messages ?? []) {
       const message = make(keep);

@@ -19,7 +19,7 @@ describe('A transcript that is not there yet', () => {
     const { watch, path, taken, errors } = watchOne();
     watch.follow({ sessionId: SESSION, path, cwd: null, from: null });
     // Asks within the pause that follows the first search in vain, as hooks do.
-    watch.look(SESSION);
+    watch.check(SESSION);
     writeFileSync(path, `${JSON.stringify(PROMPT)}\n`);
     await vi.waitFor(() => expect(taken).toEqual([SESSION]), { timeout: 5000 });
     expect(errors).toEqual([]);
@@ -40,7 +40,7 @@ describe('A transcript that is not there yet', () => {
     const began = performance.now();
     let asked = 0;
     while (performance.now() - began < 400) {
-      watch.look(SESSION);
+      watch.check(SESSION);
       asked += 1;
       await new Promise(setImmediate);
     }

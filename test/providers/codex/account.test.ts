@@ -11,14 +11,14 @@ import { recordedLog } from '../../support/recorded-log.ts';
 let api: FakeResponsesApi;
 let home: CodexHome;
 let engine: Engine;
-let told: Inbox<TransientListMessage>;
+let received: Inbox<TransientListMessage>;
 let logged: ReturnType<typeof recordedLog>;
 
 beforeEach(async () => {
   api = await startFakeResponsesApi();
   home = await createCodexHome(api, { openai: true });
   logged = recordedLog();
-  told = createInbox('the list');
+  received = createInbox('the list');
   engine = startEngine(home, { log: logged.log });
 });
 
@@ -31,7 +31,7 @@ afterEach(async () => {
 function accounts(loginLimitMs?: number): Account {
   return createAccount({
     engine,
-    port: { sendToList: (message) => told.add(message) },
+    port: { sendToList: (message) => received.add(message) },
     codexHome: home.codexHome,
     log: logged.log,
     ...(loginLimitMs !== undefined && { loginLimitMs }),
@@ -40,14 +40,14 @@ function accounts(loginLimitMs?: number): Account {
 
 it('a login whose user never comes is over after its limit', async () => {
   const { loginId } = await accounts(1).startLogin();
-  const over = await told.waitFor(({ type }) => type === 'codex_login_chatgpt_completed');
+  const over = await received.waitFor(({ type }) => type === 'codex_login_chatgpt_completed');
   expect(over).toEqual({
     type: 'codex_login_chatgpt_completed',
     login_id: loginId,
     success: false,
     error: 'Login timed out',
   });
-  await told.waitFor(
+  await received.waitFor(
     (message) => message.type === 'codex_account_status' && !message.status.login_in_progress,
   );
 });
@@ -57,7 +57,7 @@ it('a login ends with the process that waited for the browser', async () => {
   const { loginId } = await account.startLogin();
   const { fields } = await logged.lines.waitFor(({ event }) => event === 'codex.started');
   process.kill(Number(fields.child_pid), 'SIGKILL');
-  const over = await told.waitFor(({ type }) => type === 'codex_login_chatgpt_completed');
+  const over = await received.waitFor(({ type }) => type === 'codex_login_chatgpt_completed');
   expect(over).toMatchObject({ login_id: loginId, success: false });
   expect(await account.status()).toMatchObject({ login_in_progress: false });
   expect(await account.cancelLogin(loginId)).toBe('not_found');

@@ -31,12 +31,12 @@ async function startPeer(version = '0.163.0') {
   const path = join(home, `socket-${closers.length}`);
   const server: Server = createServer();
   const sockets: WebSocket[] = [];
-  const told: Record<string, unknown>[] = [];
+  const received: Record<string, unknown>[] = [];
   new WebSocketServer({ server }).on('connection', (socket) => {
     sockets.push(socket);
     socket.on('message', (data) => {
       const message = JSON.parse(String(data)) as Record<string, unknown>;
-      told.push(message);
+      received.push(message);
       const { id, method } = message;
       if (id === undefined || method === undefined) return;
       const greeting = { userAgent: `codex-tui/${version} (Linux) (orbitdock; 0)` };
@@ -52,7 +52,7 @@ async function startPeer(version = '0.163.0') {
     await new Promise((resolve) => server.close(resolve));
   };
   closers.push(close);
-  const tell = (message: object) => sockets.at(-1)?.send(JSON.stringify(message));
+  const send = (message: object) => sockets.at(-1)?.send(JSON.stringify(message));
   /** Ends as a killed process does whose listening socket goes last: one more connection is made, and reset. */
   const die = (): void => {
     server.prependListener('connection', (connection) => {
@@ -62,7 +62,7 @@ async function startPeer(version = '0.163.0') {
     for (const socket of sockets) socket.terminate();
   };
   const reset = () => server.prependListener('connection', (connection) => connection.destroy());
-  return { told, tell, die, reset, close };
+  return { received, send, die, reset, close };
 }
 
 const isReady = () => expect.poll(() => daemon.state).toBe('ready');
@@ -75,7 +75,7 @@ describe('the daemon', () => {
     await isReady();
     expect(daemon.version).toBe('0.163.0');
     await expect
-      .poll(() => peer.told.map(({ method }) => method))
+      .poll(() => peer.received.map(({ method }) => method))
       .toEqual(['initialize', 'initialized']);
   });
 
@@ -129,12 +129,12 @@ describe('the daemon', () => {
     await daemon.open();
     await isReady();
     const params = { threadId: 't', turnId: 'u', itemId: 'i' };
-    peer.tell({ id: 0, method: 'item/commandExecution/requestApproval', params });
-    peer.tell({ id: 1, method: 'something/new', params });
-    peer.tell({ method: 'thread/section/changed', params: { odd: [1] } });
+    peer.send({ id: 0, method: 'item/commandExecution/requestApproval', params });
+    peer.send({ id: 1, method: 'something/new', params });
+    peer.send({ method: 'thread/section/changed', params: { odd: [1] } });
     // What was told before it is dealt with when this is answered.
     await daemon.request('thread/loaded/list', {});
-    const answers = peer.told.filter(({ method }) => method === undefined);
+    const answers = peer.received.filter(({ method }) => method === undefined);
     expect(answers).toEqual([]);
   });
 
@@ -154,18 +154,20 @@ describe('the daemon', () => {
       params: { threadId: 't' },
     };
     listen();
-    peer.tell(question);
+    peer.send(question);
     await expect.poll(() => ids).toHaveLength(1);
     await peer.close();
     unlinkSync(link());
     const again = await startPeer();
-    await expect.poll(() => again.told).toHaveLength(2);
+    await expect.poll(() => again.received).toHaveLength(2);
     listen();
-    again.tell(question);
+    again.send(question);
     await expect.poll(() => ids).toHaveLength(2);
     expect(ids[0]).toBe(ids[1]);
     daemon.respond(ids[1] as string, { decision: 'accept' });
-    await expect.poll(() => again.told.at(-1)).toEqual({ id: 7, result: { decision: 'accept' } });
+    await expect
+      .poll(() => again.received.at(-1))
+      .toEqual({ id: 7, result: { decision: 'accept' } });
   });
 });
 

@@ -82,13 +82,13 @@ describe('the engine', () => {
   });
 
   it('receives what belongs to no thread', async () => {
-    const heard: string[] = [];
-    const stop = engine.onReport(({ method }) => heard.push(method));
+    const received: string[] = [];
+    const stop = engine.onReport(({ method }) => received.push(method));
     await engine.request('account/login/start', { type: 'apiKey', apiKey: 'sk-none' });
     await engine.request('account/logout', undefined);
     await engine.request('account/read', {});
     stop();
-    expect(heard).toContain('account/updated');
+    expect(received).toContain('account/updated');
   });
 });
 

@@ -39,7 +39,7 @@ function listen() {
       },
     },
   });
-  const tell = (method: ServerNotification['method'], params: object) => {
+  const send = (method: ServerNotification['method'], params: object) => {
     events.length = 0;
     void reports.notified({
       method,
@@ -47,7 +47,7 @@ function listen() {
     } as never);
     return [...events];
   };
-  return { tell, cut: reports.cut, events };
+  return { send, cut: reports.cut, events };
 }
 
 const turn = (id: string, more: object = {}) => ({
@@ -71,80 +71,80 @@ const command = (status: string, more: object = {}) => ({
 
 describe('what Codex reports', () => {
   it('shows the outcome of a command that outlived its turn, and nothing works because of it', () => {
-    const { tell } = listen();
-    tell('turn/started', turn('turn'));
-    expect(tell('item/started', command('inProgress'))).toMatchObject([{ type: 'tool.started' }]);
-    tell('turn/completed', turn('turn'));
-    const late = tell('item/completed', command('failed', { aggregatedOutput: 'gone' }));
+    const { send } = listen();
+    send('turn/started', turn('turn'));
+    expect(send('item/started', command('inProgress'))).toMatchObject([{ type: 'tool.started' }]);
+    send('turn/completed', turn('turn'));
+    const late = send('item/completed', command('failed', { aggregatedOutput: 'gone' }));
     expect(late).toMatchObject([
       { type: 'message.changed', update: { changes: { tool_output: 'gone', is_error: true } } },
     ]);
   });
 
   it('says a diff once, however often Codex repeats it, and hands it over with the turn', () => {
-    const { tell } = listen();
-    tell('turn/started', turn('turn'));
-    expect(tell('turn/diff/updated', { diff: '+1' })).toHaveLength(1);
-    expect(tell('turn/diff/updated', { diff: '+1' })).toEqual([]);
-    expect(tell('turn/diff/updated', { turnId: 'other', diff: '+2' })).toEqual([]);
-    expect(tell('turn/completed', turn('turn'))).toMatchObject([{ diff: '+1' }]);
-    tell('turn/started', turn('next'));
-    const [ended] = tell('turn/completed', turn('next'));
+    const { send } = listen();
+    send('turn/started', turn('turn'));
+    expect(send('turn/diff/updated', { diff: '+1' })).toHaveLength(1);
+    expect(send('turn/diff/updated', { diff: '+1' })).toEqual([]);
+    expect(send('turn/diff/updated', { turnId: 'other', diff: '+2' })).toEqual([]);
+    expect(send('turn/completed', turn('turn'))).toMatchObject([{ diff: '+1' }]);
+    send('turn/started', turn('next'));
+    const [ended] = send('turn/completed', turn('next'));
     expect(ended).not.toHaveProperty('diff');
   });
 
   it('closes what was streamed when a turn is stopped: the words that were shown stay', () => {
-    const { tell } = listen();
-    tell('turn/started', turn('turn'));
-    tell('item/agentMessage/delta', { itemId: 'm', delta: 'Half a' });
-    expect(tell('item/agentMessage/delta', { itemId: 'm', delta: ' sentence' })).toEqual([]);
-    expect(tell('turn/completed', turn('turn', { status: 'interrupted' }))).toMatchObject([
+    const { send } = listen();
+    send('turn/started', turn('turn'));
+    send('item/agentMessage/delta', { itemId: 'm', delta: 'Half a' });
+    expect(send('item/agentMessage/delta', { itemId: 'm', delta: ' sentence' })).toEqual([]);
+    expect(send('turn/completed', turn('turn', { status: 'interrupted' }))).toMatchObject([
       { type: 'message.changed', update: { changes: { content: 'Half a sentence' } } },
       { type: 'turn.aborted', reason: 'interrupted' },
     ]);
   });
 
   it('parts the sections of a thought, and replaces them by the whole', () => {
-    const { tell } = listen();
-    tell('item/reasoning/summaryTextDelta', { itemId: 'r', delta: 'One' });
-    tell('item/reasoning/summaryPartAdded', { itemId: 'r' });
-    tell('item/reasoning/summaryTextDelta', { itemId: 'r', delta: 'Two' });
+    const { send } = listen();
+    send('item/reasoning/summaryTextDelta', { itemId: 'r', delta: 'One' });
+    send('item/reasoning/summaryPartAdded', { itemId: 'r' });
+    send('item/reasoning/summaryTextDelta', { itemId: 'r', delta: 'Two' });
     const item = { type: 'reasoning', id: 'r', summary: ['One', 'Two'], content: [] };
-    expect(tell('item/completed', { item, completedAtMs: 0 })).toMatchObject([
+    expect(send('item/completed', { item, completedAtMs: 0 })).toMatchObject([
       { type: 'message.changed', update: { changes: { content: 'One\n\nTwo' } } },
     ]);
   });
 
   it('names another model when Codex was given one', () => {
-    const { tell } = listen();
-    expect(tell('model/rerouted', { fromModel: 'a', toModel: 'b' })).toMatchObject([
+    const { send } = listen();
+    expect(send('model/rerouted', { fromModel: 'a', toModel: 'b' })).toMatchObject([
       { type: 'fields.updated', fields: { model: 'b' } },
     ]);
   });
 
   it('counts the last request, and after a compaction what is left', () => {
-    const { tell } = listen();
+    const { send } = listen();
     const none = { cacheWriteInputTokens: 0, reasoningOutputTokens: 0 };
     const usage = (last: object) => ({
       tokenUsage: { last: { ...none, ...last }, total: {}, modelContextWindow: null },
     });
     const counted = { totalTokens: 9, inputTokens: 7, outputTokens: 2, cachedInputTokens: 1 };
-    expect(tell('thread/tokenUsage/updated', usage(counted))).toMatchObject([
+    expect(send('thread/tokenUsage/updated', usage(counted))).toMatchObject([
       { usage: { input_tokens: 7, output_tokens: 2, cached_tokens: 1, context_window: 200_000 } },
     ]);
     const left = { totalTokens: 5, inputTokens: 0, outputTokens: 0, cachedInputTokens: 0 };
-    expect(tell('thread/tokenUsage/updated', usage(left))).toMatchObject([
+    expect(send('thread/tokenUsage/updated', usage(left))).toMatchObject([
       { usage: { input_tokens: 5, output_tokens: 0 } },
     ]);
   });
 
   it('takes what it does not know for nothing', () => {
-    const { tell } = listen();
-    expect(tell('thread/goal/cleared', {})).toEqual([]);
-    expect(tell('future/thing' as never, {})).toEqual([]);
+    const { send } = listen();
+    expect(send('thread/goal/cleared', {})).toEqual([]);
+    expect(send('future/thing' as never, {})).toEqual([]);
     const item = { type: 'futureItem', id: 'f' };
-    expect(tell('item/started', { item, startedAtMs: 0 })).toEqual([]);
-    expect(tell('item/completed', { item, completedAtMs: 0 })).toEqual([]);
+    expect(send('item/started', { item, startedAtMs: 0 })).toEqual([]);
+    expect(send('item/completed', { item, completedAtMs: 0 })).toEqual([]);
   });
 });
 
@@ -174,8 +174,8 @@ describe('the words for a failed turn', () => {
 });
 
 it('an image that a tool returned is said in words at once, and added when it is stored', async () => {
-  const { tell, events } = listen();
-  tell('turn/started', turn('turn'));
+  const { send, events } = listen();
+  send('turn/started', turn('turn'));
   const data = Buffer.concat([PNG, Buffer.alloc(12_000)]).toString('base64');
   const item = {
     type: 'mcpToolCall',
@@ -193,8 +193,8 @@ it('an image that a tool returned is said in words at once, and added when it is
       ],
     },
   };
-  const [told] = tell('item/completed', { item, completedAtMs: 1 });
-  expect(told).toMatchObject({
+  const [received] = send('item/completed', { item, completedAtMs: 1 });
+  expect(received).toMatchObject({
     type: 'tool.finished',
     message: { tool_output: 'Here:\n[image/png, 12 kB]' },
   });

@@ -116,7 +116,7 @@ describe('a rollout', () => {
     const path = put(PAGINATED, text(PAGINATED));
     const id = fixtureId(PAGINATED);
     await expect.poll(() => ended(id)).toBeDefined();
-    const told = rows(id);
+    const received = rows(id);
     truncateSync(path, 3000);
     writeFileSync(`${path}.new`, text(PAGINATED));
     renameSync(`${path}.new`, path);
@@ -126,7 +126,7 @@ describe('a rollout', () => {
     const next = copyOf(LEGACY, 'b');
     put(next.name, next.content);
     await expect.poll(() => ended(next.id)).toBeDefined();
-    expect(rows(id)).toEqual(told);
+    expect(rows(id)).toEqual(received);
   });
 
   it('with junk, a line of 100 MB, a link, a pipe or a folder in its place is passed over with one warning', async () => {
@@ -145,10 +145,10 @@ describe('a rollout', () => {
     put(good.name, good.content);
     for (const { id } of [junk, long, good])
       await expect.poll(() => ended(id), { timeout: 20_000 }).toBeDefined();
-    const told = ({ id }: { id: string }) => rows(id).map(({ content }) => content);
-    expect(told(good).length).toBeGreaterThan(2);
-    expect(told(junk)).toEqual(told(good));
-    expect(told(long)).toEqual(told(good));
+    const received = ({ id }: { id: string }) => rows(id).map(({ content }) => content);
+    expect(received(good).length).toBeGreaterThan(2);
+    expect(received(junk)).toEqual(received(good));
+    expect(received(long)).toEqual(received(good));
     await expect.poll(() => warnings().length).toBeGreaterThanOrEqual(7);
     const paths = warnings().map((line) => JSON.parse(line).path);
     expect(new Set(paths).size).toBe(paths.length);

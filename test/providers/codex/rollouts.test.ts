@@ -58,7 +58,7 @@ describe('codex exec', () => {
 });
 
 /** What Codex itself says was said in a thread, as our connector would show it. */
-async function toldByCodex(engine: Engine, threadId: string, sessionId = threadId) {
+async function reportedByCodex(engine: Engine, threadId: string, sessionId = threadId) {
   const { data } = (await engine.request('thread/turns/list', {
     ...{ threadId, limit: 50, itemsView: 'full', sortDirection: 'asc' },
   } as never)) as { data: Turn[] };
@@ -68,8 +68,8 @@ async function toldByCodex(engine: Engine, threadId: string, sessionId = threadI
 
 const shown = (id: string) =>
   messages(id).map(({ id, type, content, tool_output }) => ({ id, type, content, tool_output }));
-const wanted = (told: Message[]) =>
-  told.map(({ id, message_type: type, content, tool_output }) => ({
+const wanted = (received: Message[]) =>
+  received.map(({ id, message_type: type, content, tool_output }) => ({
     id,
     type,
     content,
@@ -87,9 +87,9 @@ describe('a thread of another process', () => {
     ];
     await thread.turnOver(await thread.say(...script, '!exec false'));
     await expect.poll(() => session(thread.id)?.work_status).toBe('waiting');
-    const told = wanted(await toldByCodex(engine, thread.id));
-    expect(told.length).toBeGreaterThan(3);
-    await expect.poll(() => shown(thread.id)).toEqual(told);
+    const received = wanted(await reportedByCodex(engine, thread.id));
+    expect(received.length).toBeGreaterThan(3);
+    await expect.poll(() => shown(thread.id)).toEqual(received);
     expect(session(thread.id)).toMatchObject({ turn_count: 1, status: 'active', model });
   });
 
@@ -112,9 +112,9 @@ describe('a thread of another process', () => {
     const params = { threadId: thread.id, beforeTurnId: second };
     await engine.request('thread/revert', params as never);
     await thread.turnOver(await thread.say('another second'));
-    const told = wanted(await toldByCodex(engine, thread.id));
-    await expect.poll(() => shown(thread.id)).toEqual(told);
-    expect(told.map(({ content }) => content)).not.toContain('the second');
+    const received = wanted(await reportedByCodex(engine, thread.id));
+    await expect.poll(() => shown(thread.id)).toEqual(received);
+    expect(received.map(({ content }) => content)).not.toContain('the second');
   });
 
   it('that was forked from another one begins with what stands there', async () => {
@@ -128,9 +128,9 @@ describe('a thread of another process', () => {
     } as never);
     const fork = listenToThread(engine, thread.id);
     await fork.turnOver(await fork.say('of the fork'));
-    const told = wanted(await toldByCodex(engine, fork.id));
-    await expect.poll(() => shown(fork.id)).toEqual(told);
-    expect(told.map(({ content }) => content)).toContain('of the parent');
+    const received = wanted(await reportedByCodex(engine, fork.id));
+    await expect.poll(() => shown(fork.id)).toEqual(received);
+    expect(received.map(({ content }) => content)).toContain('of the parent');
   });
 
   it('of the old kind shows its words, and its commands too', async () => {
@@ -139,9 +139,9 @@ describe('a thread of another process', () => {
     const thread = await startThread(engine, params);
     await thread.turnOver(await thread.say('!exec echo old', '!patch {"add":"o.txt"}'));
     await thread.turnOver(await thread.say('!http 500'));
-    const told = wanted(await toldByCodex(engine, thread.id));
-    const isReported = ({ id }: { id: string }) => told.some((one) => one.id === id);
-    await expect.poll(() => shown(thread.id).filter(isReported)).toEqual(told);
+    const received = wanted(await reportedByCodex(engine, thread.id));
+    const isReported = ({ id }: { id: string }) => received.some((one) => one.id === id);
+    await expect.poll(() => shown(thread.id).filter(isReported)).toEqual(received);
     const [command] = shown(thread.id).filter(({ content }) => content === 'echo old');
     expect(command?.tool_output).toBe('old\n');
     await expect.poll(() => session(thread.id)).toMatchObject({ turn_count: 2 });

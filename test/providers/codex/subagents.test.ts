@@ -51,10 +51,10 @@ describe('what a subagent asks', () => {
   });
 
   it('is refused when the turn that began it is over: nobody could see it any more', async () => {
-    const heard: string[] = [];
+    const received: string[] = [];
     const settled = new Promise<void>((resolve) => {
       engine.onReport((report) => {
-        heard.push(report.method);
+        received.push(report.method);
         if (report.method === 'turn/completed') resolve();
       });
     });
@@ -69,6 +69,6 @@ describe('what a subagent asks', () => {
     );
     engine.respond(question.id, { decision: 'accept' });
     expect(existsSync(outside('late'))).toBe(false);
-    expect(heard).toContain('item/completed');
+    expect(received).toContain('item/completed');
   });
 });

@@ -33,10 +33,10 @@ function isWatched(folder: string): boolean {
 function watchRollouts(home: string): { watch: RolloutWatch; looks: () => number } {
   let looks = 0;
   const names = new ThreadNames([home]);
-  const look = names.look.bind(names);
-  names.look = () => {
+  const check = names.check.bind(names);
+  names.check = () => {
     looks += 1;
-    return look();
+    return check();
   };
   const none = (): null => null;
   const watch = new RolloutWatch({

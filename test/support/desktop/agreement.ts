@@ -53,6 +53,6 @@ async function snapshotsOf(url: string, ids: readonly string[]): Promise<Session
 async function listedBy(url: string): Promise<string[]> {
   await using newcomer = await wsClient(url);
   newcomer.send({ type: 'subscribe_list' });
-  const told = await newcomer.waitFor((frame) => frame.type === 'sessions_list');
-  return told.type === 'sessions_list' ? told.sessions.map(({ id }) => id) : [];
+  const received = await newcomer.waitFor((frame) => frame.type === 'sessions_list');
+  return received.type === 'sessions_list' ? received.sessions.map(({ id }) => id) : [];
 }

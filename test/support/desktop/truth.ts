@@ -19,9 +19,9 @@ const ROW_FIELDS = [
 /** What the app shows of a session at rest and the server says otherwise; empty when all is well. */
 export function shownWrongly(app: AppState, truth: SessionState): string[] {
   const wrong: string[] = [];
-  const differ = (what: string, shown: unknown, told: unknown): void => {
-    if (same(shown, told)) return;
-    wrong.push(`${truth.id}: ${what} shows ${short(shown)}, is ${short(told)}`);
+  const differ = (what: string, shown: unknown, received: unknown): void => {
+    if (same(shown, received)) return;
+    wrong.push(`${truth.id}: ${what} shows ${short(shown)}, is ${short(received)}`);
   };
   const row = app.sessions.get(truth.id);
   if (!row) return [`${truth.id}: is not in its list`];

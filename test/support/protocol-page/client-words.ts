@@ -85,7 +85,7 @@ export const CLIENT_WORDS: Record<ClientMessage['type'], ClientWords> = {
     errors: [...READ, 'invalid_argument'],
   },
   get_notifications: {
-    does: 'Tells which devices are notified, quiet hours and muted sessions, and the key to subscribe with.',
+    does: 'Sends which devices are notified, quiet hours and muted sessions, and the key to subscribe with.',
     errors: ['invalid_argument'],
   },
   subscribe_push: {
@@ -109,7 +109,7 @@ export const CLIENT_WORDS: Record<ClientMessage['type'], ClientWords> = {
     errors: ['not_found', 'invalid_argument', 'not_delivered'],
   },
   set_quiet_hours: {
-    does: "Sends no notifications between these times of the day (`HH:MM`, the server's clock); what still waits then is told at their end. Null: none.",
+    does: "Sends no notifications between these times of the day (`HH:MM`, the server's clock); what still waits then is notified at their end. Null: none.",
     errors: ['invalid_argument', 'storage_unavailable'],
   },
   mute_session: {
@@ -218,7 +218,7 @@ export const CLIENT_WORDS: Record<ClientMessage['type'], ClientWords> = {
     errors: ['not_found'],
   },
   list_models: {
-    does: 'Sends the models of all providers that tell them.',
+    does: 'Sends the models of all providers that list them.',
     errors: ['model_list_failed', 'codex_error'],
   },
   codex_account_read: {

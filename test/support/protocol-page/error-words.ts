@@ -168,11 +168,11 @@ export const ERROR_WORDS: Record<ErrorCode, ErrorWords> = {
   },
   session_not_found: {
     means:
-      'The session does not exist, or is of a provider that tells no skills and no MCP servers.',
+      'The session does not exist, or is of a provider that lists no skills and no MCP servers.',
     remedy: 'Ask for a session of Codex.',
   },
   model_list_failed: {
-    means: 'The provider did not tell its models.',
+    means: 'The provider did not list its models.',
     remedy: 'Remove the cause that the message names (no binary, no network), then ask again.',
   },
   codex_auth_login_start_failed: {

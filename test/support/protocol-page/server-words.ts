@@ -39,7 +39,7 @@ export const SERVER_WORDS: Record<ServerMessage['type'], ServerWords> = {
   },
   past_session: {
     to: ['asker'],
-    says: 'Messages of a past conversation, the oldest first, as its file tells them now. `before` its first message is the next page.',
+    says: 'Messages of a past conversation, the oldest first, as its file has them now. `before` its first message is the next page.',
   },
   turn_diffs_page: { to: ['asker'], says: 'Diffs of turns, the oldest first.' },
   search_results: {
@@ -48,7 +48,7 @@ export const SERVER_WORDS: Record<ServerMessage['type'], ServerWords> = {
   },
   usage_report: {
     to: ['asker'],
-    says: 'Tokens and cost by day, session, project or provider, days in their order, others with the dearest first; at most 1,000 rows, `total` counts all. `limits` are the windows of rate limits, as far as providers tell them (Codex does).',
+    says: 'Tokens and cost by day, session, project or provider, days in their order, others with the dearest first; at most 1,000 rows, `total` counts all. `limits` are the windows of rate limits, as far as providers report them (Codex does).',
   },
   notifications: {
     to: ['asker'],
@@ -110,7 +110,7 @@ export const SERVER_WORDS: Record<ServerMessage['type'], ServerWords> = {
   message_updated: { to: ['facts'], says: 'Fields of a message that changed.' },
   approval_requested: {
     to: ['facts'],
-    says: 'The oldest open request. Who hears only the list is not told it: `work_status` says that one is open, and `subscribe_session` brings it. Sent again, without a revision, behind a list and behind a summary.',
+    says: 'The oldest open request. A client that subscribed to the list alone does not get it: `work_status` says that one is open, and `subscribe_session` brings it. Sent again, without a revision, behind a list and behind a summary.',
   },
   tokens_updated: { to: ['facts'], says: 'How many tokens the session used.' },
   turn_diff_snapshot: { to: ['facts'], says: 'What a turn changed, as a unified diff.' },

@@ -109,7 +109,7 @@ describe.each(['light', 'dark'] as const)('axe finds nothing in %s', (colorSchem
     server.files.set('/home/dev/web-client-1/', ['src/', 'README.md']);
     const [, session] = server.sessions;
     const at = '2030-01-01T00:00:00.000000Z';
-    session?.tell({ type: 'turn.started', at, promptId: 'p', prompt: 'Go' } as never);
+    session?.send({ type: 'turn.started', at, promptId: 'p', prompt: 'Go' } as never);
     const page = await visit(`${server.url}s/od-0001`, { colorScheme });
     const found: string[] = [];
     const look = async (what: string): Promise<void> => {

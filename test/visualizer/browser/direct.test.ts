@@ -60,7 +60,7 @@ it('sends a message, approves what it asks for, and shows the states it goes thr
     .toMatch(/client.*approval\.decided/);
 });
 
-it('denies with words that the model hears', async () => {
+it('denies with words that the model receives', async () => {
   const page = await open();
   const path = join(dock.home.codexHome, 'page-denied');
   await say(page, `!esc touch ${path}`);

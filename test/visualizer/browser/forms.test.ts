@@ -78,7 +78,7 @@ async function asked(name: keyof typeof FORMS, options = {}) {
 }
 
 /** What the server was answered, as it says itself. */
-async function heard(session: SteeredSession): Promise<unknown> {
+async function received(session: SteeredSession): Promise<unknown> {
   await session.idle();
   const survey = (await session.messages('tool')).find((one) => one.tool_name === 'calc:survey');
   return JSON.parse(/survey says (\{.*\})/.exec(survey?.tool_output ?? '')?.[1] ?? 'null');
@@ -106,7 +106,7 @@ it('shows the fields of a form and gives the server their values', async () => {
     .toContain('Price cannot be');
   await fieldset(page, 'Price').getByLabel('Your answer').fill('9.5');
   await answer.click();
-  expect(await heard(session)).toMatchObject({
+  expect(await received(session)).toMatchObject({
     action: 'accept',
     content: { name: 'Ada "L" <ovelace>', price: 9.5, hot: true, size: 'l' },
   });
@@ -123,7 +123,7 @@ it('names the field that is missing, and keeps what was filled in', async () => 
     .toContain('needs an answer');
   expect(await name.inputValue()).toBe('Ada');
   await card.getByRole('button', { name: 'Decline' }).tap();
-  expect(await heard(session)).toMatchObject({ action: 'decline' });
+  expect(await received(session)).toMatchObject({ action: 'decline' });
 });
 
 it('agrees to a form without fields, or declines it', async () => {
@@ -131,10 +131,10 @@ it('agrees to a form without fields, or declines it', async () => {
   expect(await agreed.card.textContent()).toContain('Shall I go on?');
   expect(await agreed.card.getByRole('textbox').count()).toBe(0);
   await agreed.card.getByRole('button', { name: 'Agree' }).click();
-  expect(await heard(agreed.session)).toMatchObject({ action: 'accept' });
+  expect(await received(agreed.session)).toMatchObject({ action: 'accept' });
   const declined = await asked('bare');
   await declined.card.getByRole('button', { name: 'Decline' }).click();
-  expect(await heard(declined.session)).toMatchObject({ action: 'decline' });
+  expect(await received(declined.session)).toMatchObject({ action: 'decline' });
 });
 
 it('shows hostile words of a form as the words they are', async () => {
@@ -150,7 +150,7 @@ it('shows hostile words of a form as the words they are', async () => {
   await card.getByLabel('Your answer').fill('<i>x</i>');
   await card.locator('.choice').first().click();
   await card.getByRole('button', { name: 'Answer', exact: true }).click();
-  expect(await heard(session)).toMatchObject({
+  expect(await received(session)).toMatchObject({
     action: 'accept',
     content: { field: '<i>x</i>', choice: HOSTILE.choice },
   });

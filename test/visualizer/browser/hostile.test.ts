@@ -61,7 +61,7 @@ function poison(session: FakeSession, text: string, kind: number): ApprovalReque
     question: kind % 3 === 2 ? text : null,
     tool_name: 'Tool',
   };
-  session.tell({
+  session.send({
     type: 'approval.requested',
     at: '2030-01-01T00:00:00.000000Z',
     request,

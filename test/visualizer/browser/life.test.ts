@@ -106,7 +106,7 @@ it('loses no record of a watched session when the network is away for two second
   // Held without a hole, from the first on.
   const list = page.locator('[data-testid=event-list] [role=option]').first();
   expect(await list.getAttribute('aria-setsize')).toBe(String(last));
-  // The same server: nobody was told of a restart.
+  // The same server: no client learned of a restart.
   expect(await page.getByTestId('notice').count()).toBe(0);
   expectFaults(GONE);
 });

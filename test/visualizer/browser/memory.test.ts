@@ -118,17 +118,17 @@ function bodyOf(session_id: string, number: number): object {
     : { ...tool, hook_event_name: 'PostToolUse', tool_response: { stdout: 'ok' } };
 }
 
-/** A page's line without the page: it hears the list and one session. */
+/** A page's connection without the page: it subscribes to the list and one session. */
 async function watch(port: number, session: string) {
   const socket: Socket = io(`http://127.0.0.1:${port}/inspect`, { transports: ['websocket'] });
   onTestFinished(() => void socket.close());
   let rows = 0;
   let newest = 0;
-  socket.on('rows', (told: InspectRow[]) => {
-    rows += told.length;
+  socket.on('rows', (received: InspectRow[]) => {
+    rows += received.length;
   });
-  socket.on('records', (_: string, told: InspectRecord[]) => {
-    newest = told.at(-1)?.seq ?? newest;
+  socket.on('records', (_: string, received: InspectRecord[]) => {
+    newest = received.at(-1)?.seq ?? newest;
   });
   await new Promise((resolve) => socket.once('hello', resolve));
   expect(await socket.emitWithAck('watch', { session })).toMatchObject({ ok: true });

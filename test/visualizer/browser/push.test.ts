@@ -111,8 +111,8 @@ it('a push whose subscription is stubbed is shown by the real worker, approved f
 
   const answered = askPermission(server, 'pushed');
   const deliver = async (at: number) => {
-    const told = (await pushes.count(at + 1))[at];
-    const data = JSON.stringify(told && device.decrypt(told));
+    const notified = (await pushes.count(at + 1))[at];
+    const data = JSON.stringify(notified && device.decrypt(notified));
     await debug.send('ServiceWorker.deliverPushMessage', {
       ...{ origin: server.url, registrationId, data },
     });

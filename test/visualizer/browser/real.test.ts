@@ -127,9 +127,9 @@ it('sends no secret to the inspecting part of the page, wherever it stood', asyn
   // It has ended: the board keeps it folded.
   await page.getByRole('button', { name: 'Ended 1' }).click();
   await page.locator('.board-card').first().waitFor();
-  const told = frames.filter((frame) => /^4\d\/inspect,/.test(frame)).join('\n');
-  expect(told).toContain('"last_activity_at"');
-  expect(SECRETS.filter((secret) => told.includes(secret))).toEqual([]);
+  const received = frames.filter((frame) => /^4\d\/inspect,/.test(frame)).join('\n');
+  expect(received).toContain('"last_activity_at"');
+  expect(SECRETS.filter((secret) => received.includes(secret))).toEqual([]);
   const shown = await page.locator('body').textContent();
   expect(SECRETS.filter((secret) => shown?.includes(secret))).toEqual([]);
 });

@@ -55,7 +55,7 @@ it('tries again when the server closes the page by itself', async () => {
   await expect.poll(() => page.getByTestId('now').textContent()).toContain('#13');
 });
 
-it('tells a filter without hits, an unknown chart and a session without moments apart', async () => {
+it('distinguishes a filter without hits, an unknown chart and a session without moments', async () => {
   const server = await fixture({ sessions: 3 }, 0);
   const page = await visit(`${server.url}grid`);
   await page.getByLabel('Filter sessions').fill('nothing like this');
@@ -87,7 +87,7 @@ it('says so when the wanted event is not kept, and shows the nearest', async () 
   await expect.poll(() => page.getByTestId('now').textContent()).toContain('#101');
 });
 
-it('asks for a reload when the server speaks another protocol', async () => {
+it('asks for a reload when the server uses another protocol', async () => {
   const server = await fixture({ sessions: 1, protocol: 99 });
   const page = await visit(`${server.url}sessions`);
   await expect.poll(() => page.getByRole('alert').textContent()).toContain('protocol 99');

@@ -1,5 +1,5 @@
 /**
- * Ten tasks of a person who has never seen the page, by roles and names alone: what it takes is told, not asserted.
+ * Ten tasks of a person who has never seen the page, by roles and names alone: what it takes is printed, not asserted.
  * Each begins when the page is shown. The first four are done again on a phone, by touch.
  */
 import type { Page } from 'playwright-core';
@@ -7,7 +7,7 @@ import { expect, it } from 'vitest';
 import type { Fixture } from '../support/fixture-server.ts';
 import { dataDirectory, freePort, post, start } from '../support/real-server.ts';
 import { fixture, PHONE, useBrowser, visit } from '../support/stage.ts';
-import { tellStory } from '../support/story.ts';
+import { playStory } from '../support/story.ts';
 
 useBrowser();
 
@@ -22,11 +22,11 @@ const SMALL = [
 
 async function story(): Promise<Fixture> {
   const server = await fixture({ sessions: 15, isQuiet: true }, 0);
-  tellStory(server);
+  playStory(server);
   return server;
 }
 
-/** Does a task and tells how long it took. */
+/** Does a task and prints how long it took. */
 async function timed(task: string, act: () => Promise<unknown>): Promise<void> {
   const from = performance.now();
   await act();
@@ -36,7 +36,7 @@ async function timed(task: string, act: () => Promise<unknown>): Promise<void> {
 /** What a provider says once a decision has reached it. */
 function settle(server: Fixture, index: number): void {
   const session = server.sessions[index];
-  session?.tell({
+  session?.send({
     type: 'approval.resolved',
     at: `${new Date().toISOString().slice(0, -1)}000Z`,
     requestId: `story-${session.id}`,

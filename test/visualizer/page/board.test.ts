@@ -2,13 +2,13 @@
 import { expect, it } from 'vitest';
 import type { Fixture } from '../support/fixture-server.ts';
 import { asks, fixture, PHONE, useBrowser, visit } from '../support/stage.ts';
-import { tellStory } from '../support/story.ts';
+import { playStory } from '../support/story.ts';
 
 useBrowser();
 
 async function story(): Promise<Fixture> {
   const server = await fixture({ sessions: 15 }, 0);
-  tellStory(server);
+  playStory(server);
   return server;
 }
 

@@ -15,14 +15,14 @@ it('names in the journal and in Why who gave a command and who was refused, and 
   const session = server.sessions[0];
   const page = await visit(`${server.url}s/od-0000?tab=events`);
   await page.waitForSelector('.chart .leaf.on');
-  session?.tell({ type: 'turn.started', at: AT, promptId: 'p', prompt: 'x' }, 'hook', {
+  session?.send({ type: 'turn.started', at: AT, promptId: 'p', prompt: 'x' }, 'hook', {
     ...CALLER,
     kind: 'local',
   });
   const rows = page.locator('[data-testid=event-list] [role=option]');
   await expect.poll(() => rows.count()).toBe(1);
   expect(await rows.locator('.entry-caller').count()).toBe(0);
-  session?.tell({ type: 'interrupt.requested', at: AT }, 'client', CALLER);
+  session?.send({ type: 'interrupt.requested', at: AT }, 'client', CALLER);
   await expect.poll(() => rows.count()).toBe(2);
   const [caller] = await rows.locator('.entry-caller').all();
   expect(await rows.first().getAttribute('class')).toContain('refused');
@@ -79,7 +79,7 @@ it('says that nothing can be stored and what to do, and takes it back when that 
   await expect.poll(() => banner.count()).toBe(0);
 });
 
-it('says to whoever may only look why, once, and how that is changed', async () => {
+it('says to a caller that may only read why, once, and how that is changed', async () => {
   const server = await fixture({ sessions: 2, scopes: ['read'] });
   const page = await visit(`${server.url}s/od-0000?tab=events`);
   const banner = page.getByTestId('read-only');

@@ -209,7 +209,7 @@ it('marks the transition that was taken, on the right row of two guarded ones, a
   });
   await page.waitForSelector('.chart .leaf.on');
   const at = '2030-01-01T00:00:00.000000Z';
-  server.sessions[0]?.tell({ type: 'turn.started', at, promptId: 'p', prompt: 'x' });
+  server.sessions[0]?.send({ type: 'turn.started', at, promptId: 'p', prompt: 'x' });
   await page.waitForSelector('[data-edge^="session.phase.active.turn.closed/turn.started"].fire');
   const record = server.sessions[0]?.records.at(-1);
   const fired = await page.$$eval('.row.fire', (all) =>
@@ -228,7 +228,7 @@ it('greys an event that was refused, and moves nothing', async () => {
   const page = await visit(`${server.url}s/od-0000?tab=events`);
   await page.waitForSelector('.chart .leaf.on');
   const before = await litStates(page);
-  server.sessions[0]?.tell(
+  server.sessions[0]?.send(
     { type: 'interrupt.requested', at: '2030-01-01T00:00:00.000000Z' },
     'client',
   );

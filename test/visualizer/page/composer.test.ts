@@ -19,8 +19,8 @@ async function steered() {
   server.files.set(`${FOLDER}/`, ['src/', 'README.md', 'server.ts']);
   server.files.set(`${FOLDER}/src/`, ['main.ts', 'lib/']);
   const session = server.sessions[1] as FakeSession;
-  session.tell({ type: 'link.requested', at: AT } as never);
-  session.tell({
+  session.send({ type: 'link.requested', at: AT } as never);
+  session.send({
     ...{ type: 'link.attached', at: AT, threadId: 'thread-1' },
     capabilities: ['turn.run', 'turn.steer', 'turn.stop'],
   } as never);
@@ -28,9 +28,9 @@ async function steered() {
 }
 
 const begin = (session: FakeSession) =>
-  session.tell({ type: 'turn.started', at: AT, promptId: 'p', prompt: 'Go' } as never);
+  session.send({ type: 'turn.started', at: AT, promptId: 'p', prompt: 'Go' } as never);
 const end = (session: FakeSession) =>
-  session.tell({ type: 'turn.completed', at: AT, backgroundAgents: null } as never);
+  session.send({ type: 'turn.completed', at: AT, backgroundAgents: null } as never);
 
 /** Lets a file fall onto the composer, or pastes it there. */
 function give(page: Page, way: 'drop' | 'paste', name: string, type: string): Promise<void> {

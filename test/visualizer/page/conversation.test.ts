@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest';
 import type { Message } from '../../../src/protocol/nouns.ts';
 import { asks, fixture, still, useBrowser, visit } from '../support/stage.ts';
-import { tellStory } from '../support/story.ts';
+import { playStory } from '../support/story.ts';
 
 useBrowser();
 
@@ -51,7 +51,7 @@ it('keeps what was read of a growing text, and shows its newest words', async ()
   const session = server.sessions[1];
   const long = `${'A sentence that was said before. '.repeat(80)}\n\n`;
   const message = entry('grows', { content: `${long}Now **bo`, is_in_progress: true });
-  session?.tell({ type: 'message.added', at: AT, message } as never);
+  session?.send({ type: 'message.added', at: AT, message } as never);
   const page = await visit(`${server.url}s/od-0001`);
   await expect.poll(() => page.locator('.markdown').textContent()).toContain('Now **bo');
   expect(await page.locator('.caret').count()).toBe(1);
@@ -62,7 +62,7 @@ it('keeps what was read of a growing text, and shows its newest words', async ()
 
 it('shows a tool as one line with its result, and opens diffs and failures by themselves', async () => {
   const server = await fixture({ sessions: 15 }, 0);
-  tellStory(server);
+  playStory(server);
   const page = await visit(`${server.url}s/od-0008`);
   const card = (words: string) => page.locator('.tool', { hasText: words });
   await expect
@@ -165,7 +165,7 @@ it('says a bare question once, whether or not it can be answered here', async ()
 
 it('says why it waits, since when, what ends that and which source says so', async () => {
   const server = await fixture({ sessions: 15 }, 0);
-  tellStory(server);
+  playStory(server);
   const page = await visit(`${server.url}s/od-0001`);
   const why = page.getByRole('region', { name: 'Why is it waiting?' });
   await expect
@@ -183,7 +183,7 @@ it('says which event was refused, and why', async () => {
   const server = await fixture({ sessions: 2 }, 4);
   const page = await visit(`${server.url}s/od-0000`);
   await page.locator('.just-happened').waitFor();
-  server.sessions[0]?.tell({ type: 'interrupt.requested', at: AT } as never, 'client');
+  server.sessions[0]?.send({ type: 'interrupt.requested', at: AT } as never, 'client');
   await expect
     .poll(() => page.locator('.just-happened').textContent())
     .toMatch(/interrupt\.requested · refused: .+/);
@@ -191,7 +191,7 @@ it('says which event was refused, and why', async () => {
 
 it('keeps its end in view when the window becomes lower, and leaves what a person opens where it is', async () => {
   const server = await fixture({ sessions: 15 }, 0);
-  tellStory(server);
+  playStory(server);
   const page = await visit(`${server.url}s/od-0008`, { viewport: { width: 1440, height: 900 } });
   const pane = page.locator('.talk-scroll');
   const toEnd = () =>

@@ -17,7 +17,7 @@ it('shows each text in its own direction, in list, request and conversation', as
     ['m1', 'user', ARABIC],
     ['m2', 'assistant', content],
   ] as const) {
-    session.tell({
+    session.send({
       ...{ type: 'message.added', at: AT },
       message: {
         ...{ id, session_id: session.id, message_type, content: text, tool_name: null },

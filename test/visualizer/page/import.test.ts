@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { MACHINE_VERSION, snapshotFrom, storedForm } from '../../../machines/index.ts';
 import type { FakeSession } from '../support/actors.ts';
 import { expectFaults, fixture, litStates, useBrowser, visit } from '../support/stage.ts';
-import { tellStory } from '../support/story.ts';
+import { playStory } from '../support/story.ts';
 
 useBrowser();
 
@@ -52,7 +52,7 @@ async function elsewhere(): Promise<Page> {
 
 async function journal(version?: number): Promise<string> {
   const server = await fixture({ sessions: 15 }, 0);
-  tellStory(server);
+  playStory(server);
   return bundleOf(server.sessions[1] as FakeSession, version);
 }
 

@@ -20,14 +20,14 @@ function threeWait({ sessions }: Fixture): void {
     [sessions[0], { command: 'git push', tool_name: 'Bash' }],
   ] as const;
   for (const [order, [session, request]] of requests.entries()) {
-    session?.tell({ type: 'turn.started', at: at(0), promptId: null, prompt: null } as never);
+    session?.send({ type: 'turn.started', at: at(0), promptId: null, prompt: null } as never);
     asks(session, { id: `r-${order}`, ...request } as never, at(order + 1));
   }
 }
 
 /** What a provider says once a decision has reached it. */
 function settled({ sessions }: Fixture, index: number, requestId: string): void {
-  sessions[index]?.tell({
+  sessions[index]?.send({
     type: 'approval.resolved',
     at: at(9),
     requestId,

@@ -2,14 +2,14 @@
 import { expect, it } from 'vitest';
 import type { Fixture } from '../support/fixture-server.ts';
 import { asks, fixture, PHONE, useBrowser, visit } from '../support/stage.ts';
-import { tellStory } from '../support/story.ts';
+import { playStory } from '../support/story.ts';
 
 useBrowser();
 
 /** Fifteen sessions: five wait, one failed, three have ended. */
 async function story(): Promise<Fixture> {
   const server = await fixture({ sessions: 15 }, 0);
-  tellStory(server);
+  playStory(server);
   return server;
 }
 
@@ -106,7 +106,7 @@ it('says what finished and was not read here, until it is opened', async () => {
   const page = await visit(`${server.url}sessions`);
   await page.locator('.virtual-row').first().waitFor();
   const at = `${new Date(Date.now() + 5000).toISOString().slice(0, -1)}000Z`;
-  server.sessions[9]?.tell({ type: 'turn.completed', at, backgroundAgents: null } as never);
+  server.sessions[9]?.send({ type: 'turn.completed', at, backgroundAgents: null } as never);
   const finished = page.getByRole('list', { name: 'Finished, not read yet' });
   await expect
     .poll(() => finished.textContent())
@@ -174,7 +174,7 @@ it('says what today has cost, and leads to the sums by day, project and agent', 
   await expect.poll(async () => (await rows())[1]).toBe('/src/shop-api35,000200$4.12');
 });
 
-it('says nothing of a cost that no agent tells', async () => {
+it('says nothing of a cost that no agent reports', async () => {
   const server = await story();
   server.usage.cost_usd = null;
   const page = await visit(`${server.url}about`);

@@ -7,25 +7,25 @@ useBrowser();
 
 declare global {
   interface Window {
-    told: { title: string; body: string; isOpen: boolean }[];
+    notified: { title: string; body: string; isOpen: boolean }[];
   }
 }
 
-/** A browser that lets the page notify, writes down what it is told, and is not looked at. */
+/** A browser that lets the page notify, records what the page notifies, and is not in front. */
 async function notifying(page: Page): Promise<void> {
   await page.addInitScript(() => {
-    window.told = [];
+    window.notified = [];
     class RecordedNotification {
       static permission = 'granted';
       static requestPermission = async () => 'granted';
       onclick: (() => void) | null = null;
       #index: number;
       constructor(title: string, { body = '' }: { body?: string } = {}) {
-        this.#index = window.told.push({ title, body, isOpen: true }) - 1;
+        this.#index = window.notified.push({ title, body, isOpen: true }) - 1;
       }
       close(): void {
-        const told = window.told[this.#index];
-        if (told) told.isOpen = false;
+        const notified = window.notified[this.#index];
+        if (notified) notified.isOpen = false;
       }
     }
     Object.assign(window, { Notification: RecordedNotification });
@@ -33,32 +33,32 @@ async function notifying(page: Page): Promise<void> {
   });
 }
 
-it('tells of a new request once it is switched on, and takes it back when it was answered', async () => {
+it('notifies about a new request once it is switched on, and takes it back when it was answered', async () => {
   const server = await fixture({ sessions: 6 }, 0);
   const page = await visit(`${server.url}sessions`, { seen: notifying });
   await page.locator('.virtual-row').first().waitFor();
-  const told = () => page.evaluate(() => window.told);
+  const notified = () => page.evaluate(() => window.notified);
   asks(server.sessions[0], { id: 'early', command: 'ls' });
   await expect.poll(() => page.title()).toMatch(/^\(1\) Run a command:/);
   await page.getByRole('button', { name: 'Menu and keys' }).click();
   await page.getByLabel('Notify me in this browser').check();
   await page.keyboard.press('Escape');
   asks(server.sessions[1], { id: 'r-2', command: 'git push', tool_name: 'Bash' });
-  await expect.poll(told).toMatchObject([{ body: 'Run a command: git push', isOpen: true }]);
-  server.sessions[1]?.tell({
+  await expect.poll(notified).toMatchObject([{ body: 'Run a command: git push', isOpen: true }]);
+  server.sessions[1]?.send({
     type: 'approval.resolved',
     at: '2030-01-01T00:00:09.000000Z',
     requestId: 'r-2',
     server: null,
     decision: 'approved',
   } as never);
-  await expect.poll(told).toMatchObject([{ isOpen: false }]);
+  await expect.poll(notified).toMatchObject([{ isOpen: false }]);
   await page.reload();
   await page.locator('.virtual-row').first().waitFor();
   for (const index of [1, 2, 3, 4]) {
     asks(server.sessions[index], { id: `many-${index}`, command: 'git push', tool_name: 'Bash' });
   }
-  await expect.poll(told).toMatchObject([{ title: '4 sessions wait for you' }]);
+  await expect.poll(notified).toMatchObject([{ title: '4 sessions wait for you' }]);
 });
 
 it('stays silent until it is switched on', async () => {
@@ -75,7 +75,7 @@ it('stays silent until it is switched on', async () => {
     [1, 'r-1'],
     [2, 'r-2'],
   ] as const) {
-    server.sessions[index]?.tell({
+    server.sessions[index]?.send({
       ...{ type: 'approval.resolved', at: '2030-01-01T00:00:09.000000Z' },
       ...{ requestId, server: null, decision: 'approved' },
     } as never);
@@ -84,7 +84,7 @@ it('stays silent until it is switched on', async () => {
   expect(await icon.getAttribute('href')).toMatch(/icon[^/]*\.svg$/);
   expect(await icon.getAttribute('href')).not.toContain('icon-waits');
   await page.waitForFunction(() => performance.now() > 0);
-  expect(await page.evaluate(() => window.told)).toEqual([]);
+  expect(await page.evaluate(() => window.notified)).toEqual([]);
 });
 
 it('puts a request off, counts it no more, and brings it back', async () => {
@@ -118,10 +118,10 @@ it('goes on from requests to what failed and what finished, until it was seen', 
     ...{ tool_name: null, tool_input: null, tool_output: null, is_error: false },
     ...{ timestamp: at(0).slice(0, 23).concat('Z'), duration_ms: null },
   };
-  const tell = (event: object) => server.sessions[1]?.tell(event as never);
-  tell({ type: 'turn.started', at: at(0), promptId: null, prompt: 'Go' });
-  tell({ type: 'message.added', at: at(1), message });
-  tell({ type: 'turn.completed', at: at(2), backgroundAgents: null });
+  const send = (event: object) => server.sessions[1]?.send(event as never);
+  send({ type: 'turn.started', at: at(0), promptId: null, prompt: 'Go' });
+  send({ type: 'message.added', at: at(1), message });
+  send({ type: 'turn.completed', at: at(2), backgroundAgents: null });
   await page.getByRole('heading', { name: 'Finished, not read yet', level: 1 }).waitFor();
   await expect
     .poll(() => page.getByRole('region', { name: 'What it said last' }).textContent())

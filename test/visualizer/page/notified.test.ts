@@ -88,7 +88,7 @@ it.each([{}, PHONE])(
   },
 );
 
-it('shows all of it to who may only look, and takes nothing', async () => {
+it('shows all of it to a caller that may only read, and takes nothing', async () => {
   const server = await withDevices(['read']);
   const page = await visit(`${server.url}s/od-0001`);
   const panel = await openMenu(page);

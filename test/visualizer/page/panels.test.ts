@@ -56,15 +56,15 @@ it('leaves the strip empty for a session without events, also after one with man
 it('shows a child actor as it was at each moment, and nobody who was not there yet', async () => {
   const server = await fixture({ sessions: 2 }, 0);
   const [, direct] = server.sessions;
-  const told = (event: object) => direct?.tell({ at: stamp(), ...event } as never, 'client').seq;
-  told({ type: 'name.chosen', name: 'early' });
-  const appeared = told({ type: 'link.requested' });
-  told({ type: 'link.attached', capabilities: [], threadId: 't' });
+  const send = (event: object) => direct?.send({ at: stamp(), ...event } as never, 'client').seq;
+  send({ type: 'name.chosen', name: 'early' });
+  const appeared = send({ type: 'link.requested' });
+  send({ type: 'link.attached', capabilities: [], threadId: 't' });
   const page = await visit(`${server.url}s/od-0001/connector`);
   const [card, status] = [page.getByTestId('actor-card'), page.getByTestId('actor-status')];
   await expect.poll(() => status.textContent()).toBe('running');
   expect(await page.locator('.chart').count()).toBe(0);
-  const stopped = told({ type: 'link.lost', reason: 'closed' });
+  const stopped = send({ type: 'link.lost', reason: 'closed' });
   await expect.poll(() => status.textContent(), { timeout: 1000 }).toBe('stopped');
   await expect.poll(() => card.textContent()).toContain(`Stopped#${stopped} link.lost`);
   await page.keyboard.press('Home');
@@ -84,7 +84,7 @@ it('shows a child actor as it was at each moment, and nobody who was not there y
 
 it('opens a child actor by touch, and keeps its address', async () => {
   const server = await fixture({ sessions: 2 }, 0);
-  server.sessions[1]?.tell({ type: 'link.requested', at: stamp() }, 'client');
+  server.sessions[1]?.send({ type: 'link.requested', at: stamp() }, 'client');
   const page = await visit(`${server.url}s/od-0001?tab=states`, PHONE);
   const row = page.getByTestId('actor-row');
   expect((await row.boundingBox())?.height).toBeGreaterThanOrEqual(40);
@@ -130,10 +130,10 @@ it('keeps the order of the list while the pointer is inside', async () => {
   await page.locator('.virtual-row').first().hover();
   await still(page);
   const names = (): Promise<string[]> => page.locator('.row-name').allTextContents();
-  const told = () => page.evaluate(() => window.__viz?.stats.rowMessages ?? 0);
-  const [before, toldBefore] = [await names(), await told()];
+  const sent = () => page.evaluate(() => window.__viz?.stats.rowMessages ?? 0);
+  const [before, sentBefore] = [await names(), await sent()];
   for (let round = 0; round < 60; round += 1) server.sessions[round % 7]?.step();
-  await expect.poll(told).toBeGreaterThan(toldBefore);
+  await expect.poll(sent).toBeGreaterThan(sentBefore);
   await still(page);
   expect(await names()).toEqual(before);
   await page.mouse.move(700, 400);
@@ -166,7 +166,7 @@ it('steps back seven events everywhere at once, while live ones count on', async
   await expect.poll(() => page.getByTestId('now').textContent()).toContain('#35');
 });
 
-it('tells an empty server, a session without events and an unknown session apart', async () => {
+it('distinguishes an empty server, a session without events and an unknown session', async () => {
   const none = await fixture({ sessions: 0 });
   const empty = await visit(none.url);
   await expect
@@ -237,7 +237,7 @@ it('says in each row what it is about and what it waits for, the longest wait fi
     [third, 'git push origin', 2],
     [first, 'npm run db:migrate -- --env production', 3],
   ] as const) {
-    session.tell({ type: 'turn.started', at: at(0), promptId: null, prompt: null } as never);
+    session.send({ type: 'turn.started', at: at(0), promptId: null, prompt: null } as never);
     asks(session, { id: `r-${minute}`, command, tool_name: 'Bash' }, at(minute));
   }
   const page = await visit(`${server.url}sessions`);

@@ -116,10 +116,10 @@ it('opens a subagent as a branch that grows while it works, and says what it and
   writeFileSync(transcript_path, `${JSON.stringify(cost)}\n`);
   await start(directory, port);
   const agent = { agent_id: 'a1', agent_type: 'Explore' };
-  const tell = (event: string, more: object = {}) =>
+  const send = (event: string, more: object = {}) =>
     post(port, 'trunk', event, { transcript_path, prompt_id: 'p1', ...more });
-  await tell('UserPromptSubmit', { prompt: 'Go' });
-  await tell('SubagentStart', agent);
+  await send('UserPromptSubmit', { prompt: 'Go' });
+  await send('SubagentStart', agent);
   const page = await visit(`http://127.0.0.1:${port}/visualizer/s/trunk`);
   await expect.poll(() => page.getByTestId('cost').textContent()).toBe('$1.23');
   const branch = page.getByTestId('branch');
@@ -131,7 +131,7 @@ it('opens a subagent as a branch that grows while it works, and says what it and
   appendFileSync(file, line('u2', 'It is empty.'));
   await expect.poll(() => branch.textContent()).toContain('It is empty.');
   await expect.poll(words).toContain('2,220 tokens read, 14 written');
-  await tell('SubagentStop', agent);
+  await send('SubagentStop', agent);
   await expect.poll(words).toContain('finished after');
   // What is written behind the end is shown too.
   appendFileSync(file, line('u3', 'I am done.'));

@@ -4,7 +4,7 @@ import { asks, fixture, useBrowser, visit } from '../support/stage.ts';
 
 useBrowser();
 
-it('speaks the public protocol: messages, an answer, a refusal in words', async () => {
+it('uses the public protocol: messages, an answer, a refusal in words', async () => {
   const server = await fixture({ sessions: 2 }, 4);
   const direct = server.sessions[1];
   asks(direct, { command: 'echo \u202Eevil \u001b[2J' });
@@ -163,11 +163,11 @@ it('lets words wait for a session in a terminal, says when they are read, and ta
     .toContainEqual(expect.objectContaining({ type: 'send_message', content: 'mind the tests' }));
 });
 
-it('only shows to whoever may only look', async () => {
+it('only shows to a caller that may only read', async () => {
   const server = await fixture({ sessions: 2, scopes: ['read'] }, 4);
   asks(server.sessions[1], { command: 'ls' });
   const page = await visit(`${server.url}s/od-0001?tab=session`);
-  await expect.poll(() => page.getByTestId('approval').textContent()).toContain('may only look');
+  await expect.poll(() => page.getByTestId('approval').textContent()).toContain('may only read');
   expect(await page.getByTestId('approval').getByRole('button').count()).toBe(0);
   expect(await page.locator('.composer').count()).toBe(0);
   await page.keyboard.press('8');
@@ -313,13 +313,13 @@ it('sends an event to the live session after asking once, and shows what came of
 it('names the command that goes on with a session in a terminal, where terminals can open it', async () => {
   const server = await fixture({ sessions: 2 }, 4);
   const at = '2030-01-01T00:00:00.000000Z';
-  const tell = (n: number, engine: 'private' | 'shared') =>
-    server.sessions[n]?.tell({
+  const send = (n: number, engine: 'private' | 'shared') =>
+    server.sessions[n]?.send({
       ...{ type: 'fields.updated', at },
       fields: { engine, resume_command: `codex resume ${engine}` },
     });
-  tell(0, 'private');
-  tell(1, 'shared');
+  send(0, 'private');
+  send(1, 'shared');
   const page = await visit(`${server.url}s/od-0001?tab=session`);
   const place = page.getByTestId('in-terminal');
   await expect.poll(() => place.textContent()).toContain('codex resume shared');

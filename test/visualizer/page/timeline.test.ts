@@ -28,13 +28,13 @@ beforeAll(async () => {
   const at = (number: number): string =>
     `${new Date(start + number * 5_000).toISOString().slice(0, -1)}000Z`;
   let number = 0;
-  const tell = (event: object): void => {
-    session.tell({ ...event, at: at(number) } as never);
+  const send = (event: object): void => {
+    session.send({ ...event, at: at(number) } as never);
     number += 1;
   };
-  tell({ type: 'turn.started', promptId: null, prompt: 'go' });
+  send({ type: 'turn.started', promptId: null, prompt: 'go' });
   for (let request = 0; request < REQUESTS; request += 1) {
-    tell({
+    send({
       type: 'approval.requested',
       ...{ tool: null, toolUseId: null, server: null },
       request: {
@@ -42,15 +42,15 @@ beforeAll(async () => {
         ...{ file_path: null, diff: null, question: null },
       },
     });
-    tell({
+    send({
       type: 'approval.resolved',
       requestId: `r${request}`,
       server: null,
       decision: 'approved',
     });
-    if (request === 0) tell({ type: 'usage.updated', usage: NEARLY_FULL });
+    if (request === 0) send({ type: 'usage.updated', usage: NEARLY_FULL });
     for (let other = request === 0 ? 3 : 2; other < EACH; other += 1)
-      tell({ type: 'hook.observed', hook: 'PreToolUse' });
+      send({ type: 'hook.observed', hook: 'PreToolUse' });
   }
 }, 60_000);
 
@@ -130,7 +130,7 @@ it('plays on from a moment and ends live', async () => {
   await page.context().close();
 });
 
-it('tells a mark under the pointer: how long, what, from when to when', async () => {
+it('describes a mark under the pointer: how long, what, from when to when', async () => {
   const page = await openTimeline();
   await page.getByRole('button', { name: 'All', exact: true }).click();
   await page.keyboard.press('[');

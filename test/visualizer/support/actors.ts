@@ -17,8 +17,8 @@ const KEPT = 2_000;
 
 export type FakeSession = ReturnType<typeof createSession>;
 
-/** One live session; `told` hears of each record. */
-export function createSession(index: number, told: (session: FakeSession) => void) {
+/** One live session; `received` is called for each record. */
+export function createSession(index: number, received: (session: FakeSession) => void) {
   const input = inputOf(index);
   const id = input.session.id;
   const random = randomOf(index + 1);
@@ -39,7 +39,7 @@ export function createSession(index: number, told: (session: FakeSession) => voi
     chart,
     isDirect: index % 3 === 1,
     /** Sends an event as the server would, and keeps what it did. */
-    tell(
+    send(
       event: SessionEvent,
       origin: InspectRecord['origin'] = 'hook',
       caller?: InspectRecord['caller'],
@@ -73,14 +73,14 @@ export function createSession(index: number, told: (session: FakeSession) => voi
       const context = JSON.parse(JSON.stringify(chart.snapshot.context)) as Json;
       contexts.set(seq, { context, event });
       if (records.length > KEPT) contexts.delete(records.shift()?.seq ?? 0);
-      told(session);
+      received(session);
       return record;
     },
     /** Lets the script go on by one event. */
     step(): InspectRecord {
       const paths = leavesOf(chart.snapshot.value as StateValue);
       const open = chart.snapshot.context.approvals[0]?.request.id ?? null;
-      return session.tell(
+      return session.send(
         nextEvent(id, seq, { paths, open }, random),
         paths.includes('link.attached') ? 'connector' : 'hook',
       );

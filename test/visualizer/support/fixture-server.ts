@@ -1,5 +1,5 @@
 /**
- * A small server that speaks `/inspect` and enough of the public protocol for the page: the real chart,
+ * A small server that serves `/inspect` and enough of the public protocol for the page: the real chart,
  * no disk, any number of sessions, events at any rate. For load and for moments the real server
  * reaches only slowly; what must be true of the real one is tested against it.
  */
@@ -33,7 +33,7 @@ import type { ServerMessage } from '../../../src/protocol/server.ts';
 import { indexAt, wayToPage } from '../../../src/transports/http/page.ts';
 import { childrenAt } from '../../../visualizer/src/children.ts';
 import { createSession, type FakeSession } from './actors.ts';
-import { answerPublic } from './public-door.ts';
+import { answerPublic } from './public-endpoint.ts';
 
 const PAGE = fileURLToPath(new URL('../../../dist/visualizer/', import.meta.url));
 const PAGE_RECORDS = 300;
@@ -105,8 +105,8 @@ export async function startFixture({
   const recipients: Recipients = {
     ...{ type: 'notifications', public_key: 'B', quiet: null, muted: [], devices: [] },
   };
-  const doors = { byId, said, usage, token, accepted, files, recipients };
-  const cutPublic = answerPublic(http, doors);
+  const answered = { byId, said, usage, token, accepted, files, recipients };
+  const cutPublic = answerPublic(http, answered);
   const ticks = [
     setInterval(() => {
       if (changed.size === 0) return;
@@ -117,11 +117,11 @@ export async function startFixture({
       changed.clear();
     }, 100),
     setInterval(() => {
-      for (const [socket, told] of watched) {
-        for (const [id, seq] of told) {
+      for (const [socket, received] of watched) {
+        for (const [id, seq] of received) {
           const fresh = byId.get(id)?.records.filter((record) => record.seq > seq) ?? [];
           if (fresh.length === 0) continue;
-          told.set(id, fresh.at(-1)?.seq ?? seq);
+          received.set(id, fresh.at(-1)?.seq ?? seq);
           socket.emit('records', id, fresh);
         }
       }
@@ -139,11 +139,11 @@ export async function startFixture({
     health,
     /** What all sessions have cost, and how often the page asked. */
     usage,
-    /** What the page sent at the public door. */
+    /** What the page sent at the public endpoint. */
     said,
     /** Who is notified; may be changed. */
     recipients,
-    /** Types of messages that the public door takes, beside those that it answers. */
+    /** Types of messages that the public endpoint takes, beside those that it answers. */
     accepted,
     /** What directories hold, by path; those that end with a slash are directories. */
     files,
@@ -239,7 +239,7 @@ interface Wanted {
 function answerInspect(
   socket: Socket,
   byId: Map<string, FakeSession>,
-  told: Map<string, number>,
+  received: Map<string, number>,
 ): void {
   const on = (name: string, answer: (session: FakeSession, wanted: Wanted) => object): void => {
     socket.on(name, (wanted: Wanted, done: Done) => {
@@ -250,11 +250,11 @@ function answerInspect(
     });
   };
   on('watch', (session, { sinceSeq }) => {
-    told.set(session.id, session.records.at(-1)?.seq ?? 0);
+    received.set(session.id, session.records.at(-1)?.seq ?? 0);
     const records = session.records.filter(({ seq }) => seq > (sinceSeq ?? 0)).slice(-PAGE_RECORDS);
     return { ...pageOf(session), records, row: session.row(), gap: false };
   });
-  on('unwatch', (session) => ({ was: told.delete(session.id) }));
+  on('unwatch', (session) => ({ was: received.delete(session.id) }));
   on('history', (session, { beforeSeq }) => pageOf(session, beforeSeq));
   on('timeline', (session) => timelineOf(session));
   on('at', (session, { seq = 0 }) => momentOf(session, seq));
@@ -293,7 +293,7 @@ function answerInspect(
   }));
   on('send', (session, { event }) => {
     const at = `${new Date().toISOString().slice(0, -1)}000Z`;
-    const { accepted, value } = session.tell({ ...event, at } as never, 'visualizer');
+    const { accepted, value } = session.send({ ...event, at } as never, 'visualizer');
     return { accepted, reason: accepted ? null : 'No active state takes it', value };
   });
   on('dryRun', (session, { event }) => {
@@ -315,7 +315,7 @@ function answerInspect(
     done({
       ok: true,
       pages: 1,
-      watched: told.size,
+      watched: received.size,
       stately: 0,
       records: 0,
       rows: 0,

@@ -2,7 +2,7 @@
 import type { BrowserContextOptions, Page } from 'playwright-core';
 import type { ApprovalRequest } from '../../../src/protocol/nouns.ts';
 import { type Fixture, type FixtureOptions, startFixture } from './fixture-server.ts';
-import { tellStory } from './story.ts';
+import { playStory } from './story.ts';
 
 const DESK = { viewport: { width: 1600, height: 950 } };
 const LAPTOP = { viewport: { width: 1280, height: 800 } };
@@ -17,12 +17,12 @@ const PHONE = {
 const ZOOMED = { viewport: { width: 640, height: 360 }, deviceScaleFactor: 2 };
 const NOTEBOOK = { viewport: { width: 1440, height: 900 } };
 const DARK = { colorScheme: 'dark' } as const;
-const STORY = { fixture: { sessions: 15, isQuiet: true }, before: tellStory } as const;
+const STORY = { fixture: { sessions: 15, isQuiet: true }, before: playStory } as const;
 /** Two devices, of which one came with a token of its own. */
 const NOTIFIED = {
   ...STORY,
   before: (server: Fixture) => {
-    tellStory(server);
+    playStory(server);
     const created_at = '2030-01-01T08:00:00.000Z';
     server.recipients.quiet = { from: '22:00', to: '07:00' };
     server.recipients.muted = ['od-0004'];
@@ -154,7 +154,7 @@ export const SHOTS: readonly Shot[] = [
     path: 's/od-0001',
     ...STORY,
     before: (server) => {
-      tellStory(server);
+      playStory(server);
       server.files.set('/home/dev/web-client-1/', ['src/', 'README.md', 'package.json']);
     },
     act: (page) => page.getByLabel('Message to the session').pressSequentially('Look at @'),
@@ -342,7 +342,7 @@ function ask(server: Fixture, index: number, request: Partial<ApprovalRequest>):
   const at = `${new Date().toISOString().slice(0, -1)}000Z`;
   const open = session.chart.snapshot.context.approvals;
   for (const { request: old } of open) {
-    session.tell({
+    session.send({
       type: 'approval.resolved',
       at,
       requestId: old.id,
@@ -350,7 +350,7 @@ function ask(server: Fixture, index: number, request: Partial<ApprovalRequest>):
       decision: 'approved',
     });
   }
-  session.tell({
+  session.send({
     type: 'approval.requested',
     at,
     request: {
@@ -371,7 +371,7 @@ function ask(server: Fixture, index: number, request: Partial<ApprovalRequest>):
 
 function loseLink(server: Fixture): void {
   const at = `${new Date().toISOString().slice(0, -1)}000Z`;
-  server.sessions[4]?.tell({ type: 'link.lost', at, reason: 'closed' }, 'connector');
+  server.sessions[4]?.send({ type: 'link.lost', at, reason: 'closed' }, 'connector');
 }
 
 function askForPatch(server: Fixture): void {

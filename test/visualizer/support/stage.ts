@@ -107,7 +107,7 @@ export function asks(
   request: Partial<ApprovalRequest>,
   at = '2030-01-01T00:00:00.000000Z',
 ): void {
-  session?.tell({
+  session?.send({
     type: 'approval.requested',
     at,
     tool: null,

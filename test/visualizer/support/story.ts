@@ -18,8 +18,8 @@ const TITLES: readonly (readonly [title: string, project: string, branch: string
   ['Translate the handbook to German', 'handbook', 'de'],
 ];
 
-/** Tells the story to a fixture of at least twelve sessions that have done nothing yet. */
-export function tellStory({ sessions }: Fixture): void {
+/** Plays the story in a fixture of at least twelve sessions that have done nothing yet. */
+export function playStory({ sessions }: Fixture): void {
   const started = Date.now();
   const at = (minutesAgo: number): string =>
     `${new Date(started - minutesAgo * 60_000).toISOString().slice(0, -1)}000Z`;
@@ -37,16 +37,16 @@ export function tellStory({ sessions }: Fixture): void {
   }
   const done = [2, 3, 6];
   for (const index of done) {
-    tell(sessions[index], { type: 'turn.completed', at: at(index), backgroundAgents: null });
+    send(sessions[index], { type: 'turn.completed', at: at(index), backgroundAgents: null });
   }
-  tell(sessions[5], {
+  send(sessions[5], {
     type: 'turn.failed',
     at: at(3),
     error: 'overloaded',
     message: failure(sessions[5], at(3)),
   });
   for (const session of sessions.slice(12, 15)) {
-    tell(session, { type: 'session.ended', at: at(2), reason: 'other' });
+    send(session, { type: 'session.ended', at: at(2), reason: 'other' });
   }
   converse(sessions[1], at);
   converse(sessions[8], at);
@@ -116,21 +116,21 @@ const DIFF = `--- a/Settings/SettingsView.swift
 +    }
    }`;
 
-function tell(session: FakeSession | undefined, event: object): void {
-  session?.tell(event as never);
+function send(session: FakeSession | undefined, event: object): void {
+  session?.send(event as never);
 }
 
 /** Connects a session that is steered from here. */
 function attach(session: FakeSession, at: string): void {
-  tell(session, { type: 'link.requested', at });
-  tell(session, {
+  send(session, { type: 'link.requested', at });
+  send(session, {
     ...{ type: 'link.attached', at, threadId: `thread-${session.id}` },
     capabilities: ['turn.run', 'turn.steer', 'turn.stop', 'approval.answer', 'question.answer'],
   });
 }
 
 function begin(session: FakeSession, at: string, prompt: string): void {
-  tell(session, { type: 'turn.started', at, promptId: null, prompt });
+  send(session, { type: 'turn.started', at, promptId: null, prompt });
 }
 
 /** Its model reports how full its context is, in percent. */
@@ -142,7 +142,7 @@ function fill(session: FakeSession, at: string, percent: number): void {
     cached_tokens: 0,
     context_window: window,
   };
-  tell(session, { type: 'usage.updated', at, usage });
+  send(session, { type: 'usage.updated', at, usage });
 }
 
 function ask(
@@ -150,7 +150,7 @@ function ask(
   at: string,
   request: Partial<ApprovalRequest>,
 ): void {
-  tell(session, {
+  send(session, {
     type: 'approval.requested',
     at,
     tool: null,
@@ -196,7 +196,7 @@ function failure(session: FakeSession | undefined, at: string): Message {
 }
 
 function say(session: FakeSession, at: string, content: string): void {
-  tell(session, { type: 'message.added', at, message: message(session, at, { content }) });
+  send(session, { type: 'message.added', at, message: message(session, at, { content }) });
 }
 
 /** A turn with everything in it: words, Markdown, thoughts, reads, an edit, tests, a failure, a denial. */
@@ -269,6 +269,6 @@ function converse(session: FakeSession | undefined, at: (minutesAgo: number) => 
   ];
   for (const [index, entry] of entries.entries()) {
     const when = at(24 - index);
-    tell(session, { type: 'message.added', at: when, message: message(session, when, entry) });
+    send(session, { type: 'message.added', at: when, message: message(session, when, entry) });
   }
 }

@@ -19,7 +19,7 @@ function fewerAndFewer(regions: readonly Region[]): Region[][] {
   return sets.filter((set) => set.length > 0);
 }
 
-/** What the view shows and whom it tells of clicks. */
+/** What the view shows and what it calls at a click. */
 export interface ChartViewOptions {
   onState: (state: string) => void;
   onEdge: (edge: string) => void;
@@ -198,7 +198,7 @@ export class ChartView {
     for (const { line } of this.#drawn.edges.values())
       line?.classList.toggle(name, shared.has(line));
     for (const count of this.#counts.values()) count.classList.toggle(name, shared.has(count));
-    // What is lit without a row of its own, for those who look at the document.
+    // What is lit without a row of its own, for tests and tools that read the document.
     if (name === 'fire') this.#host.dataset.fire = [...lit].join('\n');
   }
 

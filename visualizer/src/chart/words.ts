@@ -32,7 +32,7 @@ function delayWords(delay: number | string | undefined): string {
 
 /**
  * What a guard of an eventless transition waits for, as a reader would say it. A guard that is not here
- * is told by its own name in words, so that a chart may grow without this table.
+ * is shown by its own name in words, so that a chart may grow without this table.
  */
 const PLAIN_WORDS: Readonly<Record<string, string>> = {
   awaitsDecision: 'approval requested',
@@ -53,7 +53,7 @@ export function labelWords(edge: ChartEdge): string {
   return isPlain(edge) ? (edge.description ?? plainWords(edge.guard ?? '')) : eventWords(edge);
 }
 
-/** Whether a transition is told in plain words, because no event of the chart names it. */
+/** Whether a transition is shown in plain words, because no event of the chart names it. */
 export function isPlain(edge: ChartEdge): boolean {
   return edge.kind === 'always' && edge.guard !== null;
 }

@@ -41,7 +41,7 @@ function Server() {
         ['XState', xstate],
         ['Protocol', `inspect ${protocol}`],
         ...machines.map(({ id, hash }): Fact => [`Chart ${id}`, hash]),
-        ['You may', scopes.includes('control') ? 'look and send' : 'look'],
+        ['You may', scopes.includes('control') ? 'read and send' : 'read'],
       ]}
     />
   );
@@ -71,7 +71,7 @@ function Counters() {
   const failure = useSignal<string | null>(null);
   useEffect(() => {
     if (!isOnline.value) return;
-    const look = (): void => {
+    const refresh = (): void => {
       ask('stats', {}).then(
         (answer) => {
           found.value = answer;
@@ -82,8 +82,8 @@ function Counters() {
         },
       );
     };
-    look();
-    const timer = setInterval(look, EVERY_MS);
+    refresh();
+    const timer = setInterval(refresh, EVERY_MS);
     return () => clearInterval(timer);
   }, [isOnline.value]);
   const now = found.value;

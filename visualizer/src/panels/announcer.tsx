@@ -1,4 +1,4 @@
-/** Speaks the state of the watched session to screen readers, at most every two seconds. */
+/** Announces the state of the watched session to screen readers, at most every two seconds. */
 import { effect, signal } from '@preact/signals';
 import { selectedRow, shown } from '../model.ts';
 import { leavesOf } from '../value.ts';
@@ -7,7 +7,7 @@ const EVERY_MS = 2000;
 const words = signal('');
 let timer = 0;
 
-/** Starts speaking; called once. */
+/** Starts to announce; called once. */
 export function startAnnouncer(): void {
   let said = '';
   effect(() => {

@@ -63,7 +63,7 @@ export function ApprovalCard({ request, session, since, onSettled }: CardProps) 
       <i ref={end} class="approval-end" />
       {!isSteered && <Where request={request} session={session} />}
       {isAnswerable && !mayControl.value && (
-        <p class="where">This page may only look: decide where the token with control is used.</p>
+        <p class="where">This page may only read: decide where the token with control is used.</p>
       )}
       {mayAnswer && <WhyDisabled />}
       {mayAnswer && !isAsking && (

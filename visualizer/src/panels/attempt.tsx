@@ -94,7 +94,7 @@ function SendLive({ isReady, onSend }: { isReady: boolean; onSend: () => void })
     return (
       <div class="banner warn" role="alertdialog" aria-label="Send to the live session">
         This moves <b>{visibleText(selectedRow.value?.name ?? 'the session')}</b> and is written to
-        its journal with your page as its origin. The agent itself is not told.
+        its journal with your page as its origin. The agent itself gets nothing of it.
         <div class="buttons">
           <button
             type="button"

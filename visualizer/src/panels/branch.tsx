@@ -90,18 +90,18 @@ function useBranch(session: string, { id, ended_at }: SubagentInfo, isOpen: bool
     if (!isOpen) return;
     let timer = 0;
     let isCurrent = true;
-    // The last lines are written after its end was told.
+    // The last lines are written after its end was reported.
     let left = isOver ? 2 : Number.POSITIVE_INFINITY;
-    const look = async (): Promise<void> => {
+    const refresh = async (): Promise<void> => {
       const answer = document.hidden ? null : await askBranch(session, id, null);
       if (!isCurrent) return;
       if (answer !== null) {
         shown.value = withNewest(shown.peek(), answer);
         left -= 1;
       }
-      if (left > 0) timer = window.setTimeout(() => void look(), EVERY_MS);
+      if (left > 0) timer = window.setTimeout(() => void refresh(), EVERY_MS);
     };
-    void look();
+    void refresh();
     return () => {
       isCurrent = false;
       window.clearTimeout(timer);

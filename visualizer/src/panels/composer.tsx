@@ -91,13 +91,13 @@ export function Composer({ session }: { session: SessionView }) {
           value={text.value}
           onInput={(event) => {
             text.value = event.currentTarget.value;
-            mentions.look();
+            mentions.update();
           }}
           onKeyDown={(event) => {
             if (mentions.onKey(event)) return;
             if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) submit(event);
           }}
-          onClick={mentions.look}
+          onClick={mentions.update}
           onBlur={mentions.close}
           onPaste={(event) => {
             const files = event.clipboardData?.files;
@@ -113,7 +113,7 @@ export function Composer({ session }: { session: SessionView }) {
           draft={draft}
           session={session}
           joins={when === 'steer'}
-          onMention={() => beginMention(draft, field.current, mentions.look)}
+          onMention={() => beginMention(draft, field.current, mentions.update)}
         >
           {when !== null && <WhenSelect when={when} wanted={wanted} />}
         </MessageOptions>
@@ -154,7 +154,11 @@ function WhenSelect({ when, wanted }: { when: When; wanted: Signal<When> }) {
 }
 
 /** Puts an at sign where the caret is, and offers the files behind it. */
-function beginMention({ text }: Draft, field: HTMLTextAreaElement | null, look: () => void): void {
+function beginMention(
+  { text }: Draft,
+  field: HTMLTextAreaElement | null,
+  update: () => void,
+): void {
   if (!field) return;
   const [before, after] = [
     field.value.slice(0, field.selectionStart),
@@ -165,7 +169,7 @@ function beginMention({ text }: Draft, field: HTMLTextAreaElement | null, look: 
   requestAnimationFrame(() => {
     field.focus();
     field.setSelectionRange(start.length, start.length);
-    look();
+    update();
   });
 }
 

@@ -1,4 +1,4 @@
-/** The session itself: what was said, what it waits for, and a way to speak to it. */
+/** The session itself: what was said, what it waits for, and a field to write to it. */
 import { useSignal } from '@preact/signals';
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import { goLive } from '../cursor.ts';
@@ -38,16 +38,16 @@ export function Session() {
   return <Conversation session={session} />;
 }
 
-/** A way to speak to the session, or why there is none. */
-function Speaking({ session }: { session: SessionView }) {
+/** A field to write to the session, or why there is none. */
+function MessageField({ session }: { session: SessionView }) {
   if (session.status !== 'active') {
     return <p class="no-composer">This session has ended.</p>;
   }
   if (!mayControl.value)
-    return <p class="no-composer">Read only: this page may look, not speak.</p>;
+    return <p class="no-composer">Read only: this page may not send messages.</p>;
   if (takesQueuedWords(session)) return <TerminalComposer session={session} />;
   if (!isDirect(session)) {
-    return <p class="no-composer">Watched only: speak to it in its own terminal.</p>;
+    return <p class="no-composer">Watched only: write to it in its own terminal.</p>;
   }
   return <Composer session={session} />;
 }
@@ -77,7 +77,7 @@ function Conversation({ session }: { session: SessionView }) {
         )}
       </section>
       {position.value === null ? (
-        <Speaking session={session} />
+        <MessageField session={session} />
       ) : (
         <p class="past">
           You look at the past; what is said here is of now.{' '}

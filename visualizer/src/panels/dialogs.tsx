@@ -1,4 +1,4 @@
-/** The menu: looks, notifications, what is about the server, exports, and all keys. */
+/** The menu: appearance, notifications, what is about the server, exports, and all keys. */
 import { closeFile, isImported } from '../imported.ts';
 import { areLettersOn, KEYS } from '../keys.ts';
 import { selected } from '../model.ts';

@@ -86,7 +86,7 @@ function Entry({ message }: { message: Message }) {
   return <Said message={message} />;
 }
 
-const SPEAKERS: Record<string, string> = {
+const AUTHORS: Record<string, string> = {
   user: 'You',
   assistant: 'Agent',
   steer: 'You, meanwhile',
@@ -99,7 +99,7 @@ function Said({ message }: { message: Message }) {
   return (
     <article class={isPerson ? 'said person' : 'said'}>
       <header>
-        <b class={isPerson || is_error ? '' : 'visually-hidden'}>{SPEAKERS[type] ?? type}</b>
+        <b class={isPerson || is_error ? '' : 'visually-hidden'}>{AUTHORS[type] ?? type}</b>
         {is_error && !isOnItsWay(message) && <span class="tag">failed</span>}
         <When message={message} />
       </header>

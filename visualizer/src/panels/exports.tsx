@@ -71,7 +71,7 @@ function Exports({ choices }: { choices: readonly Choice[] }) {
   );
 }
 
-/** Opens an export of this page, to look at it. */
+/** Opens an export in this page, to read it. */
 export function Import({ onOpened }: { onOpened: (session: string) => void }) {
   const failure = useSignal<string | null>(null);
   const chooser = useRef<HTMLInputElement>(null);

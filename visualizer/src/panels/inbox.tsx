@@ -218,12 +218,12 @@ function Rest({ row }: { row: InspectRow }) {
   );
 }
 
-/** Asked once, after the first answer: whether the browser shall tell of the next request. */
+/** Asked once, after the first answer: whether the browser shall notify about the next request. */
 function Offer() {
   if (!asking.value || notices.value.isAsked || !mayNotify()) return null;
   return (
     <p class="banner offer" role="status">
-      Shall this browser tell you when something waits?{' '}
+      Shall this browser notify you when something waits?{' '}
       <button type="button" class="button" onClick={() => void startAlerts()}>
         Yes
       </button>
@@ -251,7 +251,7 @@ function SaidLast({ session }: { session: SessionView }) {
   );
 }
 
-/** How many of the steps before a request are told. */
+/** How many of the steps before a request are shown. */
 const STEPS = 5;
 
 /** The prompt and the newest steps before the request, one line each. */

@@ -134,13 +134,13 @@ function Player() {
 
 /** Requests, failures and turns, the newest first: the same for those who do not see the drawing, and on a phone. */
 function InWords({ known }: { known: JournalTimeline }) {
-  const told = known.spans
+  const spans = known.spans
     .filter(({ row, failed }) => row === 'request' || row === 'turn' || failed)
     .toReversed();
   const shownUntil = useSignal(40);
   const list = (
     <ol class="journal-words">
-      {told.slice(0, shownUntil.value).map((span) => (
+      {spans.slice(0, shownUntil.value).map((span) => (
         <li key={`${span.row} ${span.seq} ${span.id}`}>
           <button
             type="button"
@@ -160,7 +160,7 @@ function InWords({ known }: { known: JournalTimeline }) {
           </button>
         </li>
       ))}
-      {told.length > shownUntil.value && (
+      {spans.length > shownUntil.value && (
         <li>
           <button
             type="button"
@@ -169,7 +169,7 @@ function InWords({ known }: { known: JournalTimeline }) {
               shownUntil.value += 100;
             }}
           >
-            Show older ones ({told.length - shownUntil.value})
+            Show older ones ({spans.length - shownUntil.value})
           </button>
         </li>
       )}

@@ -12,7 +12,7 @@ export function JustHappened() {
   const row = selectedRow.value;
   if (!record) return null;
   const since = row && isLive ? sinceOf(row) : null;
-  const states = leavesOf(record.value).map(lastKey).filter(isTelling).join(', ');
+  const states = leavesOf(record.value).map(lastKey).filter(isShown).join(', ');
   return (
     <p class="just-happened">
       <b>{isLive ? 'Just happened:' : 'Happened then:'}</b>{' '}
@@ -55,6 +55,6 @@ function Refusal({ session, seq, event }: RefusalProps) {
 
 const lastKey = (path: string): string => path.slice(path.lastIndexOf('.') + 1);
 
-function isTelling(key: string): boolean {
+function isShown(key: string): boolean {
   return ['permission', 'question', 'open', 'running', 'ended'].includes(key);
 }

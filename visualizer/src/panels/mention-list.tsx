@@ -42,7 +42,7 @@ export function useMentions(
   const close = (): void => {
     offered.value = null;
   };
-  const look = async (): Promise<void> => {
+  const update = async (): Promise<void> => {
     const element = field.current;
     const found = element && mentionBefore(element.value, element.selectionStart);
     if (!found) return close();
@@ -77,13 +77,13 @@ export function useMentions(
     element.focus();
     element.setSelectionRange(caret, caret);
     draft.text.value = text;
-    if (isFolder) void look();
+    if (isFolder) void update();
   };
   return {
     offered,
     take,
     close,
-    look: () => void look(),
+    update: () => void update(),
     /** @returns whether the key was meant for the list */
     onKey: (event: KeyboardEvent) => takeKey(event, offered, take),
   };

@@ -28,7 +28,7 @@ const FREEDOMS = [
   },
 ] as const;
 
-/** The button that opens the dialog; nothing where this page may only look. */
+/** The button that opens the dialog; nothing where this page may only read. */
 export function NewSessionButton() {
   if (!mayControl.value) return null;
   return (

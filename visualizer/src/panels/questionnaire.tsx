@@ -1,7 +1,7 @@
 /**
  * The questions of a request, each with its header, choices and their descriptions and, where a person asks
  * in words, a field for other words. A model's questions are sent when all are answered; of the fields of an
- * MCP server's form some may stay empty, which only the server can tell. A form without fields is agreed to.
+ * MCP server's form some may stay empty, which only the server knows. A form without fields is agreed to.
  */
 import { useSignal } from '@preact/signals';
 import type { ApprovalRequest, Question } from '../../../src/protocol/nouns.ts';

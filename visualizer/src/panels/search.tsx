@@ -27,7 +27,7 @@ export function Search() {
   const page = useSignal<SearchPage | null>(null);
   const failure = useSignal<string | null>(null);
   const query = searched.value.trim();
-  const look = async (before: number | null): Promise<void> => {
+  const loadPage = async (before: number | null): Promise<void> => {
     const found = await find(query, before);
     // The answer to what stood there before.
     if (query !== searched.peek().trim()) return;
@@ -42,7 +42,7 @@ export function Search() {
       failure.value = null;
       return;
     }
-    const timer = setTimeout(() => void look(null), STILL_MS);
+    const timer = setTimeout(() => void loadPage(null), STILL_MS);
     return () => clearTimeout(timer);
   }, [query]);
   return (
@@ -74,7 +74,9 @@ export function Search() {
             newest first.
           </p>
         )}
-        {page.value && <Results page={page.value} more={() => look(page.peek()?.next ?? null)} />}
+        {page.value && (
+          <Results page={page.value} more={() => loadPage(page.peek()?.next ?? null)} />
+        )}
       </section>
       <Help />
     </div>

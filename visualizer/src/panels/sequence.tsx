@@ -1,5 +1,5 @@
 /**
- * Who told the session what, as arrows between lanes, with the time between them. Newest first. A child
+ * Who sent the session what, as arrows between lanes, with the time between them. Newest first. A child
  * actor has a lane, too; while it runs, its lane is a thick line.
  */
 import { computed } from '@preact/signals';
@@ -12,13 +12,13 @@ import { VirtualList } from '../ui/virtual-list.tsx';
 import { gapWords } from '../ui/words.ts';
 import { leavesOf, phaseOf } from '../value.ts';
 
-const TELLERS = ['client', 'hook', 'watch', 'connector', 'server'] as const;
+const SENDERS = ['client', 'hook', 'watch', 'connector', 'server'] as const;
 
 /**
  * Spooled hooks came late but are hooks; what a page sends is a client's; a transcript and telemetry are watched like the
  * processes are.
  */
-const LANE_OF: Record<InspectOrigin, (typeof TELLERS)[number]> = {
+const LANE_OF: Record<InspectOrigin, (typeof SENDERS)[number]> = {
   client: 'client',
   visualizer: 'client',
   hook: 'hook',
@@ -32,10 +32,10 @@ const LANE_OF: Record<InspectOrigin, (typeof TELLERS)[number]> = {
 
 const newestFirst = computed(() => history.value.records.toReversed());
 
-/** Those who may tell, then children that are none of them. */
+/** The senders, then children that are none of them. */
 const lanes = computed<readonly string[]>(() => [
-  ...TELLERS,
-  ...children.value.map(({ id }) => id).filter((id) => !TELLERS.some((one) => one === id)),
+  ...SENDERS,
+  ...children.value.map(({ id }) => id).filter((id) => !SENDERS.some((one) => one === id)),
 ]);
 
 /** The tab "Sequence". */
@@ -44,7 +44,7 @@ export function Sequence() {
   if (items.length === 0) {
     return (
       <div class="empty">
-        <p>No events yet. Each arrow will show who told the session what.</p>
+        <p>No events yet. Each arrow will show who sent the session what.</p>
       </div>
     );
   }

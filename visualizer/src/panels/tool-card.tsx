@@ -19,7 +19,7 @@ const FAILURE_LINES = 6;
 /** Lines of an output that are put into the document at once. */
 const OUTPUT_LINES = 400;
 
-/** Nothing told of its end, and by now nothing will: its session, or the turn that it belonged to, is over. */
+/** Nothing has reported its end, and nothing will: its session, or the turn that it belonged to, is over. */
 function isCutOff({ session_id, is_in_progress }: Message): boolean {
   const session = talk.value;
   if (session?.id !== session_id) return false;
@@ -61,7 +61,7 @@ export function ToolCard({ message }: { message: Message }) {
       <details
         open={isOpen.value ?? opensItself}
         onToggle={(event) => {
-          // What opens by itself tells of that as well; only a person's press is a choice.
+          // `toggle` is also sent when it opens by itself; only a person's press is a choice.
           const { open } = event.currentTarget;
           if (open !== (isOpen.peek() ?? opensItself)) isOpen.value = open;
         }}

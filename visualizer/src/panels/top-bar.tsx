@@ -55,7 +55,7 @@ export function TopBar({ children }: { children?: ComponentChildren }) {
       </button>
       <span class="space" />
       {isReadOnly && (
-        <span class="pill quiet" title="This page may look; sending needs a token">
+        <span class="pill quiet" title="This page may read; sending needs a token">
           read-only
         </span>
       )}
@@ -88,7 +88,7 @@ export function Banners() {
       <MayOnlyLook />
       {state.kind === 'mismatch' && (
         <p class="banner bad" role="alert">
-          The server speaks protocol {state.protocol} and this page an older one.{' '}
+          The server uses protocol {state.protocol} and this page an older one.{' '}
           <button type="button" class="button" onClick={() => window.location.reload()}>
             Reload the page
           </button>

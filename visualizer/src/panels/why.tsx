@@ -142,11 +142,11 @@ export function Events({ events }: { events: readonly NextEvent[] }) {
               <h3>{titles[verdict]}</h3> <span class="faint">{some.length}</span>
             </summary>
             <ul>
-              {some.filter(isTelling).map((event) => (
+              {some.filter(needsRow).map((event) => (
                 <Verdict key={event.event} event={event} />
               ))}
             </ul>
-            <Staying events={some.filter((event) => !isTelling(event))} />
+            <Staying events={some.filter((event) => !needsRow(event))} />
           </details>
         );
       })}
@@ -155,7 +155,7 @@ export function Events({ events }: { events: readonly NextEvent[] }) {
 }
 
 /** Whether an event leads somewhere, or needs a word of explanation. */
-function isTelling({ verdict, ways, reason }: NextEvent): boolean {
+function needsRow({ verdict, ways, reason }: NextEvent): boolean {
   return (
     verdict !== 'possible' || reason !== null || ways.some(({ targets }) => targets.length > 0)
   );

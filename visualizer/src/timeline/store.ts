@@ -58,7 +58,7 @@ export const moment = computed<number | null>(() => {
   return seq === null || !known ? null : (known.times[seq - known.first] ?? null);
 });
 
-/** Loads the timeline while somebody looks at it, and again as it grows. */
+/** Loads the timeline while it is visible, and again as it grows. */
 export function startTimeline(): void {
   let loadedAt = 0;
   let timer = 0;
@@ -92,7 +92,7 @@ export function startTimeline(): void {
     decided.value = new Map();
     if (session === null || !isOnline.value) return;
     return followDecided(session, (found) => {
-      // Without them a request is told by its type alone.
+      // Without them only the type of a request is known.
       if (typeof found !== 'string')
         decided.value = new Map(found.map((item) => [item.request_id, item]));
     });
@@ -122,7 +122,7 @@ export function requestOf({ id }: TimelineSpan): ApprovalHistoryItem | undefined
   return decided.value.get(id);
 }
 
-/** Looks at another part; null: the newest, as it grows. */
+/** Shows another part; null: the newest, as it grows. */
 export function lookAt(window: TimeWindow | null): void {
   chosen.value = window === null ? null : within(window, whole.peek());
 }

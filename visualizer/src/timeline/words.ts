@@ -20,7 +20,7 @@ export function wordsOf(span: TimelineSpan): string {
     const tool = known?.tool_name ?? null;
     const isPlan = tool === 'ExitPlanMode';
     const kind = isPlan ? 'Plan to accept' : (REQUESTS[text] ?? 'Waits for you');
-    // What asks is no tool that a person has heard of, and the list of requests keeps no questions.
+    // What asks is no tool that a person knows, and the list of requests keeps no questions.
     const isKindOnly = isPlan || tool === 'AskUserQuestion';
     const what = known?.command ?? known?.file_path ?? (isKindOnly ? null : tool);
     return visibleText(what === null ? kind : `${kind}: ${what}`);

@@ -30,16 +30,16 @@ export function VirtualGrid<Item>(props: Props<Item>) {
   useEffect(() => {
     const element = host.current;
     if (!element) return;
-    const look = (): void => {
+    const measure = (): void => {
       const w = field.current?.clientWidth ?? 0;
       const top = element.scrollTop - (field.current?.offsetTop ?? 0);
       size.value = { w, h: element.clientHeight, top };
     };
-    look();
-    const observer = new ResizeObserver(look);
+    measure();
+    const observer = new ResizeObserver(measure);
     observer.observe(element);
     if (field.current) observer.observe(field.current);
-    element.addEventListener('scroll', look, { passive: true });
+    element.addEventListener('scroll', measure, { passive: true });
     return () => observer.disconnect();
   }, []);
   const { w, h, top } = size.value;

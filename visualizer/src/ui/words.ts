@@ -3,7 +3,7 @@
 /** The time of what carries none: some lines of a transcript have no timestamp. */
 const NO_TIME = 0;
 
-/** `16:06:30.723`: enough to tell neighbours apart; `no time` for what carries none. */
+/** `16:06:30.723`: enough to distinguish neighbours; `no time` for what carries none. */
 export function clockWords(at: string): string {
   const date = new Date(at);
   if (Number.isNaN(date.getTime())) return '';

@@ -55,7 +55,7 @@ export function elicitationRequest(hook: Hook, key: string): ApprovalRequest {
   };
 }
 
-/** A dialog of which only a notification told: better than nothing. */
+/** A dialog that only a notification reported: better than nothing. */
 export function unexplainedRequest(
   hook: Hook,
   key: string,

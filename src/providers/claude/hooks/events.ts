@@ -187,7 +187,7 @@ function promptSubmitted(hook: Hook, receipt: HookReceipt): SessionEvent {
     prompt,
   } as const;
   if (prompt === null) return base;
-  return { ...base, message: spoken(hook, receipt, 'user', prompt) };
+  return { ...base, message: messageOf(hook, receipt, 'user', prompt) };
 }
 
 function turnStopped(hook: Hook, receipt: HookReceipt): SessionEvent {
@@ -200,7 +200,7 @@ function turnStopped(hook: Hook, receipt: HookReceipt): SessionEvent {
     ...(words !== undefined && { words }),
     ...(words === 'asked' && { hookKey: key }),
     ...(hook.stop_hook_active === true && { isContinued: true as const }),
-    ...(reply && { message: spoken(hook, receipt, 'assistant', reply) }),
+    ...(reply && { message: messageOf(hook, receipt, 'assistant', reply) }),
   };
 }
 
@@ -215,7 +215,7 @@ function backgroundAgentsOf(hook: Hook): Array<{ id: string; type: string }> | n
 function turnFailed(hook: Hook, receipt: HookReceipt): SessionEvent {
   const error = textOf(hook.error) || 'unknown';
   const words = hook.last_assistant_message || `The provider failed: ${error}`;
-  const message = { ...spoken(hook, receipt, 'assistant', words), is_error: true };
+  const message = { ...messageOf(hook, receipt, 'assistant', words), is_error: true };
   return { ...seen(hook, receipt.at), type: 'turn.failed', error, message };
 }
 
@@ -324,7 +324,7 @@ function notified(hook: Hook, receipt: HookReceipt): SessionEvent {
   }
 }
 
-function spoken(
+function messageOf(
   hook: Hook,
   { at, key }: HookReceipt,
   by: 'user' | 'assistant',
@@ -332,7 +332,7 @@ function spoken(
 ): Message {
   const { session_id, prompt_id } = hook;
   return entry({
-    // The transcript tells the same words under the same id; without a prompt's id only the words link the two
+    // The transcript has the same words under the same id; without a prompt's id only the words link the two
     // (store/row/messages).
     id: prompt_id
       ? idOfWords({ session_id, prompt_id, by, content })

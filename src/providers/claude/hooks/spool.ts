@@ -138,7 +138,7 @@ class HookSpool implements Spool {
     return isGoing;
   }
 
-  /** Reads a file and hands its hook in; the promise inside tells what became of it. */
+  /** Reads a file and hands its hook in; the promise inside settles with what became of it. */
   async #handIn({ path, key, type }: SpooledHook): Promise<{ stored: Promise<Error | null> }> {
     try {
       const body = parseHookJson(await readRegular(path));

@@ -68,7 +68,7 @@ export function compactionMessage(
   };
 }
 
-/** The line about the compaction that a hook tells; without a prompt's id the transcript alone tells it. */
+/** The line about the compaction that a hook reports; without a prompt's id the transcript alone reports it. */
 export function compactionOf({ session_id, prompt_id, trigger }: Hook, at: Stamp, isOver: boolean) {
   if (!prompt_id) return {};
   const id = idOfCompaction(session_id, prompt_id);

@@ -111,9 +111,9 @@ class AppServer implements Engine {
 
   listen: Engine['listen'] = (...listener) => this.#routes.listen(...listener);
 
-  onReport: Engine['onReport'] = (hear) => this.#routes.onReport(hear);
+  onReport: Engine['onReport'] = (listener) => this.#routes.onReport(listener);
 
-  onState: Engine['onState'] = (hear) => this.#keeper.onState(hear);
+  onState: Engine['onState'] = (listener) => this.#keeper.onState(listener);
 
   close(): Promise<void> {
     this.#isClosed = true;
@@ -181,7 +181,7 @@ class AppServer implements Engine {
     try {
       await rpc.request('thread/loaded/list', { limit: 1 }, this.#deps.probeMs ?? PROBE_MS);
     } catch (error) {
-      if (rpc.heardSince(asked)) return;
+      if (rpc.receivedSince(asked)) return;
       this.#deps.log.error('codex.unresponsive', { child_pid: child.pid, error: error as Error });
       child.kill('it hung and answered nothing any more');
     } finally {

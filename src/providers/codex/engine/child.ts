@@ -143,7 +143,7 @@ export function deathSignal(): Promise<readonly string[]> {
       await promisify(execFile)(setpriv, [...options, 'true']);
       return [setpriv, ...options];
     } catch {
-      // One that cannot (BusyBox): the end of stdin is then what tells the process.
+      // One that cannot (BusyBox): the process then ends because its stdin ends.
       return [];
     }
   })();
@@ -155,7 +155,7 @@ function spawned(child: ChildProcess, { command, cwd }: ChildSpec, log: Logger):
   return new Promise((resolve, reject) => {
     child.once('spawn', resolve);
     child.once('error', (cause: NodeJS.ErrnoException) => {
-      // The whole path is for the log: clients are not told where the server is installed.
+      // The whole path is for the log: clients do not learn where the server is installed.
       log.error('codex.not_started', { command, cwd, error: cause });
       const name = basename(command);
       const reason = existsSync(cwd)
@@ -174,7 +174,7 @@ interface End {
   readonly at: number;
 }
 
-/** How the process ended, told once its pipes are read to the end. */
+/** How the process ended, reported once its pipes are read to the end. */
 function exitOf(child: ChildProcess, killRest: () => void): Promise<End> {
   return new Promise((resolve) => {
     child.once('exit', (code, signal) => {
@@ -242,7 +242,7 @@ interface Guard {
 const MARK = 'DOCK_ENGINE_RUN';
 
 /**
- * `cat` ends when the last writer of its pipe is gone, which no signal can prevent. A look that finds
+ * `cat` ends when the last writer of its pipe is gone, which no signal can prevent. A check that finds
  * nothing counts only the second time: a process may be born while `/proc` is read. (What grep finds
  * counts, not how it ends: a file that is gone meanwhile is an error to it.)
  */

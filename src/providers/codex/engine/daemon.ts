@@ -14,7 +14,7 @@ import type { Engine, EngineState, Methods } from './engine.ts';
 import { createRoutes, type Routes } from './routes.ts';
 import { greet, openRpc, type Rpc } from './rpc.ts';
 
-/** What is told of a daemon: `stopped` when there is none, `failed` when it may not or cannot be joined. */
+/** What is reported about a daemon: `stopped` when there is none, `failed` when it may not or cannot be joined. */
 type StateListener = (state: EngineState, reason: string | null) => void;
 
 /** A daemon of one home, there or not. */
@@ -23,7 +23,7 @@ export interface SharedDaemon extends Engine {
   readonly home: string;
   /** Of the Codex that it was started from, such as `0.163.0`; null while it is not there. */
   readonly version: string | null;
-  /** Begins to look for it; settles after the first look, joined or not. */
+  /** Begins to look for it; settles after the first check, joined or not. */
   open(): Promise<void>;
 }
 
@@ -33,7 +33,7 @@ export interface DaemonDeps {
   readonly log: Logger;
   /** Version we introduce ourselves with. */
   readonly version: string;
-  /** Milliseconds between two looks for its socket. */
+  /** Milliseconds between two checks for its socket. */
   readonly everyMs?: number;
   /** Milliseconds for which a socket must have been there. */
   readonly settleMs?: number;
@@ -45,7 +45,7 @@ export interface DaemonDeps {
  */
 const SETTLE_MS = 1500;
 /**
- * Shorter than the time a socket must have been there: a look in time is all that notifications could give, and Codex
+ * Shorter than the time a socket must have been there: a check in time is all that notifications could give, and Codex
  * writes to its home all the time.
  */
 const EVERY_MS = 1000;
@@ -76,7 +76,7 @@ class Daemon implements SharedDaemon {
   readonly home: string;
   readonly #deps: DaemonDeps;
   readonly #routes: Routes;
-  readonly #hearers = new Set<StateListener>();
+  readonly #listeners = new Set<StateListener>();
   #state: EngineState = 'stopped';
   #reason: string | null = null;
   #joined: Joined | null = null;
@@ -102,8 +102,8 @@ class Daemon implements SharedDaemon {
   }
 
   async open(): Promise<void> {
-    this.#timer = setInterval(() => void this.#look(), this.#deps.everyMs ?? EVERY_MS).unref();
-    await this.#look();
+    this.#timer = setInterval(() => void this.#check(), this.#deps.everyMs ?? EVERY_MS).unref();
+    await this.#check();
   }
 
   async request<Method extends keyof Methods>(
@@ -120,11 +120,11 @@ class Daemon implements SharedDaemon {
 
   listen: Engine['listen'] = (...listener) => this.#routes.listen(...listener);
 
-  onReport: Engine['onReport'] = (hear) => this.#routes.onReport(hear);
+  onReport: Engine['onReport'] = (listener) => this.#routes.onReport(listener);
 
-  onState(hear: StateListener): () => void {
-    this.#hearers.add(hear);
-    return () => void this.#hearers.delete(hear);
+  onState(listener: StateListener): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
   }
 
   /** It is not ours to end. */
@@ -148,7 +148,7 @@ class Daemon implements SharedDaemon {
   }
 
   /** Looks once, unless it is joined or being looked for. */
-  #look(): Promise<void> {
+  #check(): Promise<void> {
     if (this.#isClosed || this.#joined) return Promise.resolve();
     this.#looking ??= this.#join().finally(() => {
       this.#looking = null;
@@ -181,7 +181,7 @@ class Daemon implements SharedDaemon {
 
   #lookIn(ms: number): void {
     if (this.#soon) clearTimeout(this.#soon);
-    this.#soon = setTimeout(() => void this.#look(), ms).unref();
+    this.#soon = setTimeout(() => void this.#check(), ms).unref();
   }
 
   async #connect(path: string): Promise<Joined> {
@@ -203,7 +203,7 @@ class Daemon implements SharedDaemon {
     }
   }
 
-  /** The connection broke; whether the daemon is gone shows at the next look, which is now. */
+  /** The connection broke; whether the daemon is gone shows at the next check, which is now. */
   #lost(rpc: Rpc): void {
     const reason = 'the connection to the shared Codex daemon was lost';
     rpc.close(reason);
@@ -212,7 +212,7 @@ class Daemon implements SharedDaemon {
     if (this.#isClosed) return;
     this.#routes.lost(reason);
     this.#become('starting', reason);
-    void this.#look();
+    void this.#check();
   }
 
   #become(next: EngineState, reason: string | null): void {
@@ -221,7 +221,7 @@ class Daemon implements SharedDaemon {
     this.#reason = reason;
     const line = next === 'failed' ? this.#deps.log.warn : this.#deps.log.info;
     line('codex.daemon', { state: next, path: this.home, reason });
-    for (const hear of [...this.#hearers]) hear(next, reason);
+    for (const listener of [...this.#listeners]) listener(next, reason);
   }
 }
 

@@ -96,7 +96,7 @@ export interface Engine {
   /** Answers a question of the engine. An answer to a process that is gone is dropped. */
   respond(id: ServerRequest['id'], result: unknown): void;
   /**
-   * Hears everything about one thread from now on; one listener a thread. Returns how to stop. Called at
+   * Receives everything about one thread from now on; one listener a thread. Returns how to stop. Called at
    * once when `thread/start` answers, it misses nothing. A question about a thread that has no listener
    * to is refused.
    */
@@ -105,9 +105,9 @@ export interface Engine {
    * Receives what belongs to no thread or to one without a listener, and everything about MCP servers.
    * Returns how to stop.
    */
-  onReport(hear: (notification: ServerNotification) => void): () => void;
-  /** Hears every change of state, with the reason of a failure. Returns how to stop. */
-  onState(hear: (state: EngineState, reason: string | null) => void): () => void;
+  onReport(listener: (notification: ServerNotification) => void): () => void;
+  /** Calls the listener at every change of state, with the reason of a failure. Returns how to stop. */
+  onState(listener: (state: EngineState, reason: string | null) => void): () => void;
   /**
    * Ends the process when nothing runs in it, so that the next request starts one that reads its files
    * anew. Returns whether it did.

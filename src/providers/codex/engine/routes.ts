@@ -24,7 +24,7 @@ interface Arrivals {
 /** Listeners, and the questions that are open. */
 export interface Routes {
   listen(threadId: string, listener: ThreadListener): () => void;
-  onReport(hear: (notification: ServerNotification) => void): () => void;
+  onReport(listener: (notification: ServerNotification) => void): () => void;
   /** A process was started: what it says from now on. */
   open(line: Line): Arrivals;
   respond(id: MessageId, result: unknown): void;
@@ -39,7 +39,7 @@ interface Question {
   /** Thread that asks; not always the one whose listener was asked. */
   readonly threadId: string;
   readonly listenerThreadId: string;
-  /** It stays known until the process says that it is settled: its listener must hear that. */
+  /** It stays known until the process says that it is settled: its listener must receive that. */
   isAnswered: boolean;
 }
 
@@ -69,7 +69,7 @@ export function createRoutes(log: Logger, options: RoutesOptions = { isShared: f
 class ThreadRoutes implements Routes {
   readonly #log: Logger;
   readonly #listeners = new Map<string, ThreadListener>();
-  readonly #hearers = new Set<(notification: ServerNotification) => void>();
+  readonly #reportListeners = new Set<(notification: ServerNotification) => void>();
   readonly #open = new Map<MessageId, Question>();
   readonly #families = createSubagentParents();
   readonly #isShared: boolean;
@@ -87,9 +87,9 @@ class ThreadRoutes implements Routes {
     };
   }
 
-  onReport(hear: (notification: ServerNotification) => void): () => void {
-    this.#hearers.add(hear);
-    return () => void this.#hearers.delete(hear);
+  onReport(listener: (notification: ServerNotification) => void): () => void {
+    this.#reportListeners.add(listener);
+    return () => void this.#reportListeners.delete(listener);
   }
 
   open(line: Line): Arrivals {
@@ -131,7 +131,7 @@ class ThreadRoutes implements Routes {
 
   #notified(notification: ServerNotification): unknown {
     const { method, params } = notification;
-    this.#families.heard(notification);
+    this.#families.take(notification);
     let threadId = threadOf(params);
     if (method === 'serverRequest/resolved') {
       threadId = this.#open.get(params.requestId)?.listenerThreadId ?? threadId;
@@ -141,7 +141,8 @@ class ThreadRoutes implements Routes {
     const outcome = listener && this.#safely(method, () => listener.notified(notification));
     if (method === 'turn/completed' && !this.#isShared) this.#refuseDescendants(params.threadId);
     if (listener && !method.startsWith('mcpServer/')) return outcome;
-    for (const hear of [...this.#hearers]) this.#safely(method, () => hear(notification));
+    for (const listener of [...this.#reportListeners])
+      this.#safely(method, () => listener(notification));
     return outcome;
   }
 
@@ -191,7 +192,7 @@ function threadOf(params: object): string | null {
 /** Threads and their parents. */
 interface SubagentParents {
   /** Notes who began whom. */
-  heard(notification: ServerNotification): void;
+  take(notification: ServerNotification): void;
   /** The thread itself or the nearest above it that fits. */
   nearest(threadId: string, fits: (threadId: string) => boolean): string | null;
   clear(): void;
@@ -213,7 +214,7 @@ function createSubagentParents(): SubagentParents {
   }
 
   return {
-    heard({ method, params }) {
+    take({ method, params }) {
       if (method !== 'item/started' && method !== 'item/completed') return;
       const { item, threadId } = params;
       if (item.type === 'subAgentActivity') note(item.agentThreadId, threadId);

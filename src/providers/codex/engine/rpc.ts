@@ -47,7 +47,7 @@ export interface Rpc {
   /** Rejects what still waits. */
   close(reason: string): void;
   /** Whether anything arrived after this moment (`performance.now()`), or the connection is closed. */
-  heardSince(moment: number): boolean;
+  receivedSince(moment: number): boolean;
 }
 
 /** A line above it is skipped. */
@@ -79,14 +79,14 @@ class Pipe implements Rpc {
   #queue: Line[] = [];
   #isScheduled = false;
   #underWay = 0;
-  #heardAt = performance.now();
+  #receivedAt = performance.now();
   #nextId = 1;
   #closedBecause: string | null = null;
 
   constructor(deps: RpcDeps) {
     this.#deps = deps;
     this.#deps.stdout.on('data', (chunk: Buffer) => {
-      this.#heardAt = performance.now();
+      this.#receivedAt = performance.now();
       this.#queue.push(...this.#splitter.push(chunk));
       if (!this.#isScheduled) this.#pump();
     });
@@ -127,8 +127,8 @@ class Pipe implements Rpc {
     this.#waiting.clear();
   }
 
-  heardSince(moment: number): boolean {
-    return this.#heardAt >= moment || this.#deps.stdout.isPaused();
+  receivedSince(moment: number): boolean {
+    return this.#receivedAt >= moment || this.#deps.stdout.isPaused();
   }
 
   /** Handles what is queued, in slices; nothing is read from the pipe meanwhile. */

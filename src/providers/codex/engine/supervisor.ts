@@ -33,7 +33,7 @@ export interface Supervisor<Thing> {
   readonly state: EngineState;
   /** The running one, started if need be. @throws OrbitError `codex_error`, `shutting_down` */
   get(): Promise<Thing>;
-  onState(hear: (state: EngineState, reason: string | null) => void): () => void;
+  onState(listener: (state: EngineState, reason: string | null) => void): () => void;
   /** Ends this one by our own wish; the next who asks starts another. */
   retire(thing: Thing): Promise<void>;
   /** Ends it for good. */
@@ -51,7 +51,7 @@ export function createSupervisor<Thing extends Kept>(
 
 class ProcessSupervisor<Thing extends Kept> implements Supervisor<Thing> {
   readonly #deps: SupervisorDeps<Thing>;
-  readonly #hearers = new Set<(state: EngineState, reason: string | null) => void>();
+  readonly #listeners = new Set<(state: EngineState, reason: string | null) => void>();
   #state: EngineState = 'stopped';
   #current: Promise<Thing> | null = null;
   #timer: NodeJS.Timeout | undefined;
@@ -77,9 +77,9 @@ class ProcessSupervisor<Thing extends Kept> implements Supervisor<Thing> {
     }
   }
 
-  onState(hear: (state: EngineState, reason: string | null) => void): () => void {
-    this.#hearers.add(hear);
-    return () => void this.#hearers.delete(hear);
+  onState(listener: (state: EngineState, reason: string | null) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
   }
 
   async retire(thing: Thing): Promise<void> {
@@ -101,7 +101,7 @@ class ProcessSupervisor<Thing extends Kept> implements Supervisor<Thing> {
     this.#state = next;
     const line = next === 'failed' ? this.#deps.log.warn : this.#deps.log.info;
     line('codex.engine', { state: next, reason });
-    for (const hear of [...this.#hearers]) hear(next, reason);
+    for (const listener of [...this.#listeners]) listener(next, reason);
   }
 
   async #run(): Promise<Thing> {

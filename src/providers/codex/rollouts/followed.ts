@@ -66,16 +66,16 @@ export class FollowedRollout {
   }
 
   /** Reads what is new; once more when that is asked meanwhile. */
-  look(): void {
+  check(): void {
     this.#isWanted = true;
     if (this.#isLooking) return;
     this.#isLooking = true;
-    this.looking = this.#lookUntilRead().finally(() => {
+    this.looking = this.#readUntilDone().finally(() => {
       this.#isLooking = false;
     });
   }
 
-  async #lookUntilRead(): Promise<void> {
+  async #readUntilDone(): Promise<void> {
     while (this.#isWanted && this.#deps.isOurs()) {
       this.#isWanted = false;
       const file = this.#deps.files.of(this.#steered?.threadId ?? this.#sessionId);
@@ -94,7 +94,7 @@ export class FollowedRollout {
     const startedAt = performance.now();
     const seen = await lookAt(file);
     if (seen === null) {
-      // Archived or deleted: the next look at the folders finds where it is.
+      // Archived or deleted: the next check of the folders finds where it is.
       this.#deps.files.forget(file);
       this.#beginAgain();
       return;
@@ -146,17 +146,18 @@ export class FollowedRollout {
     const { files } = this.#deps;
     const from = await this.#positionIn(file, inode);
     const isOther = this.#from !== null && from === null;
-    const told = this.#steered ? await this.#toldOf(this.#steered, file) : null;
-    if (told !== null && !(await this.#tellGone(file, told.gone, told.lastWords))) return false;
-    if (told === null && isOther && !(await this.#tellTakenBack(file))) return false;
-    const known = { from, isPastKnown: isOther, toldTurn: told?.turn ?? null };
+    const reported = this.#steered ? await this.#reportedOf(this.#steered, file) : null;
+    if (reported !== null && !(await this.#sendGone(file, reported.gone, reported.lastWords)))
+      return false;
+    if (reported === null && isOther && !(await this.#sendTakenBack(file))) return false;
+    const known = { from, isPastKnown: isOther, reportedTurn: reported?.turn ?? null };
     this.#reader = new RolloutReader(file, this.#sessionId, known, files);
     this.#deps.onFile(file.path);
     return true;
   }
 
-  /** What a connector told of a thread: its newest turn that still is in the file, and those that are not any more. */
-  async #toldOf({ turnIds }: NonNullable<FollowedSession['steered']>, file: RolloutFile) {
+  /** What a connector has reported of a thread: its newest turn that still is in the file, and those that are not any more. */
+  async #reportedOf({ turnIds }: NonNullable<FollowedSession['steered']>, file: RolloutFile) {
     const shown = await turnIds();
     const { turns, lastWords } = await turnsIn(file, this.#deps.files);
     const turn = turns.findLast((id) => shown.includes(id)) ?? null;
@@ -174,16 +175,16 @@ export class FollowedRollout {
   }
 
   /** The thread goes on in another file: turns that it does not have any more are gone. */
-  async #tellTakenBack(file: RolloutFile): Promise<boolean> {
+  async #sendTakenBack(file: RolloutFile): Promise<boolean> {
     const { files } = this.#deps;
     const before = files.at(this.#from?.path ?? '');
     const had = this.#reader?.turns ?? (before ? (await turnsIn(before, files)).turns : []);
     const { turns, lastWords } = await turnsIn(file, files);
     const gone = had.filter((turn) => !turns.includes(turn));
-    return await this.#tellGone(file, gone, lastWords);
+    return await this.#sendGone(file, gone, lastWords);
   }
 
-  async #tellGone(
+  async #sendGone(
     file: RolloutFile,
     turnIds: string[],
     lastWords: string | null,
@@ -199,7 +200,7 @@ export class FollowedRollout {
     return await this.#deps.take(this.#sessionId, [{ stamp, key, event }]);
   }
 
-  /** What was read is not stored: the next look begins where the last stored one ended. */
+  /** What was read is not stored: the next check begins where the last stored one ended. */
   #beginAgain(): void {
     this.#reader = null;
     this.#version = null;

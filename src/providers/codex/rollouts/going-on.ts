@@ -1,19 +1,19 @@
 /**
- * Which threads go on in other processes, as their files and locks show it: each is told once, with the process that
- * holds it, and told to be over when none does and its file is read to its end. What connectors of ours tell of a
- * thread is not told from here.
+ * Which threads go on in other processes, as their files and locks show it: each is reported once, with the process that
+ * holds it, and reported as over when none does and its file is read to its end. A thread that a connector of ours
+ * holds is not reported from here.
  */
 import type { WatchPort, WatchReport } from '../../reports.ts';
 import { firstLineOf, lookAt, type RolloutFile, type RolloutFiles } from './rollout-files.ts';
 import type { ThreadNames, WriterLock } from './thread-marks.ts';
 
-/** What is needed to tell of threads. */
+/** What is needed to report threads. */
 export interface GoingOnDeps extends Pick<WatchPort, 'known' | 'ownerOf'> {
   files: Pick<RolloutFiles, 'of'>;
   /** The locks as they are now; null where that cannot be known. */
   readLocks(): Promise<ReadonlyMap<string, WriterLock> | null>;
   names: ThreadNames;
-  /** A connector of ours holds the thread: it tells more, and sooner. */
+  /** A connector of ours holds the thread: it reports more, and sooner. */
   isHeldByUs(threadId: string): boolean;
   report(report: WatchReport): void;
   warn(path: string, reason: string): void;
@@ -29,7 +29,7 @@ interface Shown {
   isOver: boolean;
   /** Why it is over then; null where only the process says it. */
   words: string | null;
-  /** Bytes of its file when it was told to be over. */
+  /** Bytes of its file when it was reported as over. */
   size: number | null;
 }
 
@@ -72,19 +72,19 @@ export class GoingOn {
     return this.#shown.has(threadId);
   }
 
-  /** A thread that was going on elsewhere: it is told to be over when no process holds it. */
+  /** A thread that was going on elsewhere: it is reported as over when no process holds it. */
   expect(threadId: string, words: string): void {
     this.#expected.set(threadId, { sessionId: null, words });
   }
 
-  /** A connector tells of some now: what is shown of them here is of before. */
+  /** A connector reports some of them now: what is shown of them here is older. */
   forgetHeld(): void {
     for (const threadId of this.#shown.keys()) {
       if (this.#deps.isHeldByUs(threadId)) this.#shown.delete(threadId);
     }
   }
 
-  /** Tells of a thread that may go on. @param lock  of the process that holds it */
+  /** Reports a thread that may go on. @param lock  of the process that holds it */
   async show(file: RolloutFile, lock: WriterLock | null): Promise<void> {
     const { isHeldByUs, ownerOf, names, report } = this.#deps;
     const { threadId, path } = file;
@@ -123,7 +123,7 @@ export class GoingOn {
     return null;
   }
 
-  /** A file under our own name was seen for a while: a session that we are making would have told so. */
+  /** A file under our own name was seen for a while: a session that we are making would have reported it. */
   #isSettled(path: string): boolean {
     const first = this.#own.get(path) ?? performance.now();
     this.#own.set(path, first);
@@ -131,7 +131,7 @@ export class GoingOn {
   }
 
   /** Which process holds what is shown, and what no process holds any more. */
-  async tellHolders(locks: ReadonlyMap<string, WriterLock>): Promise<void> {
+  async reportHolders(locks: ReadonlyMap<string, WriterLock>): Promise<void> {
     for (const [threadId, shown] of this.#shown) {
       const lock = locks.get(threadId);
       if (lock === undefined) {
@@ -163,7 +163,7 @@ export class GoingOn {
       const free = { ...HELD, sessionId: owner, freeAt, isOver: false, words };
       this.#shown.set(threadId, free);
       // Without a file nothing was said that could be read first.
-      if (this.#deps.files.of(threadId) === null) this.#tellOver(threadId, free, false);
+      if (this.#deps.files.of(threadId) === null) this.#reportOver(threadId, free, false);
     }
   }
 
@@ -175,7 +175,7 @@ export class GoingOn {
 
   /**
    * The file was read to its end: if that was since no process holds the thread, it is over. A process that has taken it
-   * since the last look, and may have left it again, is not overlooked.
+   * since the last check, and may have left it again, is not overlooked.
    *
    * @returns false when it is to be read once more
    */
@@ -192,19 +192,19 @@ export class GoingOn {
     else if (now !== null && now.size !== size) return false;
     else {
       shown.size = size;
-      this.#tellOver(threadId, shown, isBusy);
+      this.#reportOver(threadId, shown, isBusy);
     }
     return true;
   }
 
-  /** A process may come and go between two looks: then the file of a thread that was over has grown. */
+  /** A process may come and go between two checks: then the file of a thread that was over has grown. */
   #rests(shown: Shown, size: number): boolean {
     if (shown.size === null || size === shown.size) return true;
     Object.assign(shown, { isOver: false, freeAt: performance.now(), words: null });
     return false;
   }
 
-  #tellOver(threadId: string, shown: Shown, isBusy: boolean): void {
+  #reportOver(threadId: string, shown: Shown, isBusy: boolean): void {
     shown.isOver = true;
     shown.pid = null;
     const stamp = Date.now();
@@ -215,8 +215,8 @@ export class GoingOn {
     this.#deps.report({ ...of, key, reason, pids: [], ...(words !== null && { words }) });
   }
 
-  /** Names that people gave to threads since the last look. */
-  tellNames(): void {
+  /** Names that people gave to threads since the last check. */
+  reportNames(): void {
     const { names, isHeldByUs, report } = this.#deps;
     for (const { threadId, name, at } of names.changed()) {
       const shown = this.#shown.get(threadId);

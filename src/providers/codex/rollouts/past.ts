@@ -101,7 +101,7 @@ async function opened(homes: readonly string[]): Promise<[RolloutFiles, ThreadNa
   // What cannot be read is not listed; the watch has warned of it.
   const files = new RolloutFiles(homes, () => {});
   const names = new ThreadNames(homes);
-  await Promise.all([files.look(true), names.look()]);
+  await Promise.all([files.check(true), names.check()]);
   return [files, names];
 }
 

@@ -28,7 +28,7 @@ const NAME = new RegExp(
 );
 /** A home with more files than this is not Codex's; the newest are kept. */
 const MAX_FILES = 50_000;
-/** Days whose folders are read at every look. */
+/** Days whose folders are read at every check. */
 const RECENT_DAYS = 2;
 /** A first line bears the model's instructions, some 25 KiB; one that is longer than this is none. */
 const MAX_FIRST_LINE = 4 * 1024 * 1024;
@@ -67,7 +67,7 @@ export class RolloutFiles {
    * @param isWhole  in all folders, not only in those of the last days
    * @returns the new ones
    */
-  async look(isWhole: boolean): Promise<RolloutFile[]> {
+  async check(isWhole: boolean): Promise<RolloutFile[]> {
     const found: RolloutFile[] = [];
     for (const home of this.#homes) {
       const root = await realOf(join(home, 'sessions'));

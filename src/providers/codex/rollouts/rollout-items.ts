@@ -1,5 +1,5 @@
 /**
- * Items as Codex writes them into a rollout, as the items that it tells a client: the same ids, so that a message
+ * Items as Codex writes them into a rollout, as the items that it sends a client: the same ids, so that a message
  * is one from either source. Pure; what is no item that we know gives null.
  */
 import type { ThreadItem } from '../protocol/generated/v2/ThreadItem.ts';

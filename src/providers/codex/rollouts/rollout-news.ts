@@ -1,6 +1,6 @@
 /**
  * What a rollout reports as events of its session: turns as they begin and end, and between them the conversation.
- * Every message has the id that Codex gives its item, so that other sources tell the same one.
+ * Every message has the id that Codex gives its item, so that other sources report the same one.
  */
 import type { SeenFields, SessionEvent } from '../../../../machines/session-events.ts';
 import type { ApprovalRequest, ImageInput, Message, TokenUsage } from '../../../protocol/nouns.ts';
@@ -36,7 +36,7 @@ const DEFAULT_WINDOW = 200_000;
 export class RolloutNews {
   readonly #sessionId: string;
   readonly #agents = new Subagents();
-  /** The message that was told last. */
+  /** The message that was reported last. */
   #newest: string | null = null;
   #news: TranscriptNews[] = [];
   #piece: Piece;
@@ -91,12 +91,12 @@ export class RolloutNews {
         return;
       default:
         this.#flush();
-        this.#tell(report, this.#eventOf(report));
+        this.#send(report, this.#eventOf(report));
     }
   }
 
   #item({ item, at }: ReportOf<'item'>): void {
-    this.#agentHeard(item, at);
+    this.#agentSeen(item, at);
     const make = messageMaker(item, { sessionId: this.#sessionId, timestamp: timeOf(at) });
     if (make === null) return;
     this.#piece.messages.push(make);
@@ -104,8 +104,8 @@ export class RolloutNews {
     if ('status' in item && item.status === 'declined') this.#declined(item.id, at);
   }
 
-  #agentHeard(item: ThreadItem, stamp: number): void {
-    const agent = this.#agents.heard(item);
+  #agentSeen(item: ThreadItem, stamp: number): void {
+    const agent = this.#agents.take(item);
     if (agent === null) return;
     const { isRunning, ...of } = agent;
     const type = isRunning ? 'agent.started' : 'agent.finished';
@@ -115,7 +115,7 @@ export class RolloutNews {
     this.#news.push({ stamp, key, event });
   }
 
-  /** A person said no in the terminal: a hook may have told that it was asked. */
+  /** A person said no in the terminal: a hook may have reported that it was asked. */
   #declined(toolUseId: string, stamp: number): void {
     const key = `rollout:${this.#sessionId}:declined:${toolUseId}`;
     const event: MakeEvent = ({ at }) => ({
@@ -137,7 +137,7 @@ export class RolloutNews {
     };
   }
 
-  #tell({ stamp, turn, what }: RolloutReport, { event, part }: { event: MakeEvent; part: string }) {
+  #send({ stamp, turn, what }: RolloutReport, { event, part }: { event: MakeEvent; part: string }) {
     const key = `rollout:${this.#sessionId}:${turn ?? stamp}:${what}${part}`;
     this.#news.push({ stamp, key, event });
   }

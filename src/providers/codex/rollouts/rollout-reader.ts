@@ -16,7 +16,7 @@ interface Part {
   until: number;
 }
 
-/** What one look brought. */
+/** What one check brought. */
 export interface RolloutBatch {
   news: TranscriptNews[];
   position: TailPosition | null;
@@ -41,20 +41,20 @@ export class RolloutReader {
   #news: RolloutNews;
   #from: TailPosition | null;
   readonly #isPastKnown: boolean;
-  /** A turn of which a connector has told, with all before it; null once it was met. */
-  #toldTurn: string | null;
-  /** What of the past was not read yet, the oldest first; null before the first look. */
+  /** A turn that a connector has reported, with all before it; null once the reader has reached it. */
+  #reportedTurn: string | null;
+  /** What of the past was not read yet, the oldest first; null before the first check. */
   #past: Part[] | null = null;
   #pastTail: FileTail | null = null;
   #pastParser = new RolloutParser();
   #limits: RateLimit[] = [];
-  /** Turns of which something was told, in their order. */
+  /** Turns of which something was reported, in their order. */
   readonly turns: string[] = [];
 
   /**
    * @param from  the position that was stored for this very file; null when it was never read
-   * @param isPastKnown  what stands before this file was told
-   * @param toldTurn  what stands before this turn was told, by other means; null where that is not known
+   * @param isPastKnown  what stands before this file was reported
+   * @param reportedTurn  what stands before this turn was reported by other means; null where that is not known
    */
   constructor(
     file: RolloutFile,
@@ -62,13 +62,13 @@ export class RolloutReader {
     {
       from,
       isPastKnown,
-      toldTurn,
-    }: { from: TailPosition | null; isPastKnown: boolean; toldTurn: string | null },
+      reportedTurn,
+    }: { from: TailPosition | null; isPastKnown: boolean; reportedTurn: string | null },
     files: Pick<RolloutFiles, 'byId'>,
   ) {
     this.file = file;
     this.#isPastKnown = isPastKnown || from !== null;
-    this.#toldTurn = toldTurn;
+    this.#reportedTurn = reportedTurn;
     this.#files = files;
     this.#sessionId = sessionId;
     this.#from = from;
@@ -83,7 +83,7 @@ export class RolloutReader {
 
   /**
    * What was appended, up to about a megabyte; first what the thread's past brings. A file that was cut or replaced
-   * is read again: what it tells has the ids and keys that it had.
+   * is read again: what it reports has the ids and keys that it had.
    *
    * @throws TailError when the path is no regular file
    */
@@ -97,9 +97,9 @@ export class RolloutReader {
     const reports = this.#parse(this.#parser, lines);
     const isNews = reports.length > 0 || lines.length > 0 || skipped.length > 0;
     const tail = position === null || !isNews ? null : { path: this.file.path, ...position };
-    const fresh = this.#passToldOver(reports);
-    // While all is told the position waits: it is stored with the first news.
-    const hasNews = isNews && this.#toldTurn === null;
+    const fresh = this.#skipReported(reports);
+    // While all is reported the position waits: it is stored with the first news.
+    const hasNews = isNews && this.#reportedTurn === null;
     const news = hasNews ? this.#news.take(fresh, tail) : [];
     return {
       news,
@@ -117,7 +117,7 @@ export class RolloutReader {
     const { lines, skipped, more } = await this.#pastTail.read(until);
     const reports = this.#parse(this.#pastParser, lines);
     const isForeign = file.threadId !== this.file.threadId;
-    const fresh = this.#passToldOver(isForeign ? reports.map(withoutClient) : reports);
+    const fresh = this.#skipReported(isForeign ? reports.map(withoutClient) : reports);
     const isKnown = this.#isPastKnown;
     if (isKnown) this.#news.passOver(fresh);
     const news = isKnown ? [] : this.#news.take(fresh, null);
@@ -129,7 +129,7 @@ export class RolloutReader {
     return { news, position: null, skipped, junk: 0, limits: [], more: true };
   }
 
-  /** Feeds the lines before the stored position; where it is not of this file any more all is told again. */
+  /** Feeds the lines before the stored position; where it is not of this file any more all is reported again. */
   async #replay(): Promise<void> {
     const from = this.#from;
     if (from === null) return;
@@ -137,7 +137,7 @@ export class RolloutReader {
     do {
       batch = await this.#tail.read(from.offset);
       const reports = this.#parse(this.#parser, batch.lines);
-      this.#news.passOver(this.#passToldOver(reports));
+      this.#news.passOver(this.#skipReported(reports));
     } while (batch.more);
     const { position } = batch;
     if (position === null) return;
@@ -148,14 +148,14 @@ export class RolloutReader {
     this.#begin();
   }
 
-  /** What is left of these reports from the told turn on. */
-  #passToldOver(reports: RolloutReport[]): RolloutReport[] {
-    const told = this.#toldTurn;
-    if (told === null) return reports;
-    const at = reports.findIndex(({ what, turn }) => what === 'turn.started' && turn === told);
+  /** What is left of these reports from the reported turn on. */
+  #skipReported(reports: RolloutReport[]): RolloutReport[] {
+    const reported = this.#reportedTurn;
+    if (reported === null) return reports;
+    const at = reports.findIndex(({ what, turn }) => what === 'turn.started' && turn === reported);
     this.#news.passOver(at === -1 ? reports : reports.slice(0, at));
     if (at === -1) return [];
-    this.#toldTurn = null;
+    this.#reportedTurn = null;
     return reports.slice(at);
   }
 

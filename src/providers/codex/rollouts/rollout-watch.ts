@@ -1,7 +1,7 @@
 /**
  * Watches the rollouts of Codex: which threads go on somewhere, what they say as they grow, and when no process holds them
  * any more. Nothing of an old rollout is read: a thread shows itself by its lock, by a file that is new, or by one that
- * grows. What connectors of ours tell of a thread is not told from here.
+ * grows. A thread that a connector of ours holds is not reported from here.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -25,26 +25,26 @@ import { readWriterLocks, ThreadNames } from './thread-marks.ts';
 export interface RolloutWatchOptions extends WatchPort {
   /** Codex homes; nothing outside their `sessions` and `archived_sessions` is read. */
   homes: readonly string[];
-  /** A connector of ours holds the thread: it tells more, and sooner. */
+  /** A connector of ours holds the thread: it reports more, and sooner. */
   isHeldByUs: (threadId: string) => boolean;
   names: ThreadNames;
   /** Takes what rollouts say of the account's limits. */
   onLimits: (limits: readonly RateLimit[]) => void;
   /** Where a server of before stood in a file, for sessions that it left. */
   offsetBefore: (path: string) => number | null;
-  /** Milliseconds between two looks without a notification. */
+  /** Milliseconds between two checks without a notification. */
   everyMs?: number;
   /** The system's list of locks. */
   locksPath?: string;
 }
 
 const EVERY_MS = 2000;
-/** After a notification: what comes with it is seen in one look. */
+/** After a notification: what comes with it is seen in one check. */
 const SOON_MS = 60;
-/** Every so many looks all folders are read. */
+/** Every so many checks all folders are read. */
 const WHOLE_EVERY = 30;
-/** Files whose age is looked at in one look, beside the newest. */
-const AGES_A_LOOK = 100;
+/** Files whose age is looked at in one check, beside the newest. */
+const AGES_A_CHECK = 100;
 const NEWEST = 32;
 /** Where locks cannot be read: a file that was written so long ago at the start may still go on, ms. */
 const RECENT_MS = 15 * 60_000;
@@ -68,7 +68,7 @@ export class RolloutWatch implements Transcripts {
   #timer: NodeJS.Timeout | null = null;
   #soon: NodeJS.Timeout | null = null;
   #looking: Promise<void> | null = null;
-  #looks = 0;
+  #checks = 0;
   #oldest = 0;
   #closed = false;
 
@@ -84,7 +84,7 @@ export class RolloutWatch implements Transcripts {
     });
   }
 
-  /** Takes the first look; what is old is only counted. */
+  /** Takes the first check; what is old is only counted. */
   async start(): Promise<void> {
     try {
       this.#watcher = watch([], { depth: 0, followSymlinks: false, ignoreInitial: true });
@@ -93,8 +93,8 @@ export class RolloutWatch implements Transcripts {
     } catch (error) {
       this.#silent(error);
     }
-    await this.#look();
-    this.#timer = setInterval(() => void this.#look(), this.#options.everyMs ?? EVERY_MS);
+    await this.#check();
+    this.#timer = setInterval(() => void this.#check(), this.#options.everyMs ?? EVERY_MS);
     this.#timer.unref();
   }
 
@@ -129,15 +129,15 @@ export class RolloutWatch implements Transcripts {
         }),
       );
     }
-    this.look(sessionId);
+    this.check(sessionId);
   }
 
   follows(sessionId: string): boolean {
     return this.#followed.has(sessionId);
   }
 
-  look(sessionId: string): void {
-    if (!this.#closed) this.#followed.get(sessionId)?.look();
+  check(sessionId: string): void {
+    if (!this.#closed) this.#followed.get(sessionId)?.check();
   }
 
   release(sessionId: string): void {
@@ -157,12 +157,12 @@ export class RolloutWatch implements Transcripts {
   /** A daemon does not have this thread any more: it is over unless another process holds it. */
   expect(threadId: string, reason: string): void {
     this.#goingOn.expect(threadId, reason);
-    void this.#look();
+    void this.#check();
   }
 
   async #settle(sessionId: string, threadId: string, read: ReadToEnd): Promise<void> {
     try {
-      if (!(await this.#goingOn.settle(threadId, read))) this.look(sessionId);
+      if (!(await this.#goingOn.settle(threadId, read))) this.check(sessionId);
     } catch (error) {
       this.#options.onError(error);
     }
@@ -173,18 +173,18 @@ export class RolloutWatch implements Transcripts {
   #noticed(path: string): void {
     for (const followed of this.#followed.values()) {
       if (followed.path !== path) continue;
-      followed.look();
+      followed.check();
       return;
     }
     if (this.#soon !== null || this.#closed) return;
     this.#soon = setTimeout(() => {
       this.#soon = null;
-      void this.#look();
+      void this.#check();
     }, SOON_MS).unref();
   }
 
-  /** One look at a time; a failure is told and the next one is made all the same. */
-  async #look(): Promise<void> {
+  /** One check at a time; a failure is logged, and the next check runs all the same. */
+  async #check(): Promise<void> {
     if (this.#looking !== null || this.#closed) return;
     this.#looking = this.#lookAround().catch((error) => this.#options.onError(error));
     await this.#looking;
@@ -193,12 +193,12 @@ export class RolloutWatch implements Transcripts {
 
   async #lookAround(): Promise<void> {
     const { homes, locksPath, names } = this.#options;
-    const isFirst = this.#looks === 0;
-    const isWhole = this.#looks % WHOLE_EVERY === 0;
-    this.#looks += 1;
-    const found = await this.#files.look(isWhole);
+    const isFirst = this.#checks === 0;
+    const isWhole = this.#checks % WHOLE_EVERY === 0;
+    this.#checks += 1;
+    const found = await this.#files.check(isWhole);
     const locks = await readWriterLocks(homes, locksPath);
-    await names.look();
+    await names.check();
     await this.#listenToFolders();
     this.#goingOn.forgetHeld();
     const candidates = new Map<string, RolloutFile>();
@@ -210,9 +210,9 @@ export class RolloutWatch implements Transcripts {
       if (this.#closed) return;
       await this.#goingOn.show(file, locks?.get(file.threadId) ?? null);
     }
-    if (locks !== null) await this.#goingOn.tellHolders(locks);
-    for (const followed of this.#followed.values()) followed.look();
-    this.#goingOn.tellNames();
+    if (locks !== null) await this.#goingOn.reportHolders(locks);
+    for (const followed of this.#followed.values()) followed.check();
+    this.#goingOn.reportNames();
   }
 
   /** Files that were written since the watch began: the newest, and in turn all others. */
@@ -221,8 +221,8 @@ export class RolloutWatch implements Transcripts {
     const all = this.#files.newest(Number.POSITIVE_INFINITY);
     const rest = all.slice(NEWEST);
     if (this.#oldest >= rest.length) this.#oldest = 0;
-    const inTurn = this.#looks === 1 ? [] : rest.slice(this.#oldest, this.#oldest + AGES_A_LOOK);
-    this.#oldest += AGES_A_LOOK;
+    const inTurn = this.#checks === 1 ? [] : rest.slice(this.#oldest, this.#oldest + AGES_A_CHECK);
+    this.#oldest += AGES_A_CHECK;
     const grown: RolloutFile[] = [];
     for (const file of [...all.slice(0, NEWEST), ...inTurn]) {
       const seen = await lookAt(file);

@@ -36,7 +36,7 @@ export interface RolloutMeta {
   isSubagent: boolean;
 }
 
-/** What a rollout tells. */
+/** What a rollout reports. */
 export type RolloutReport = {
   /** Milliseconds since 1970. */
   stamp: number;
@@ -183,22 +183,22 @@ export class RolloutParser {
       case 'user_message': {
         const { images, local_images: localImages } = payload;
         const said = { text: string(message) ?? '', images, localImages };
-        return this.#told(userMessage(this.#nextId(), said));
+        return this.#reported(userMessage(this.#nextId(), said));
       }
       case 'agent_message':
-        return this.#told(agentMessage(this.#nextId(), string(message) ?? ''));
+        return this.#reported(agentMessage(this.#nextId(), string(message) ?? ''));
       case 'agent_reasoning':
-        return this.#told(reasoning(this.#nextId(), [string(text) ?? '']));
+        return this.#reported(reasoning(this.#nextId(), [string(text) ?? '']));
       case 'patch_apply_end':
-        return id === null ? [] : this.#told(fileChange(id, payload));
+        return id === null ? [] : this.#reported(fileChange(id, payload));
       case 'mcp_tool_call_end':
-        return id === null ? [] : this.#told(legacyMcpCall(id, payload));
+        return id === null ? [] : this.#reported(legacyMcpCall(id, payload));
       default:
         return [];
     }
   }
 
-  #told(item: ThreadItem): What[] {
+  #reported(item: ThreadItem): What[] {
     this.#calls.delete(item.id);
     return [{ what: 'item', item, at: this.#stamp }];
   }
@@ -235,7 +235,7 @@ export class RolloutParser {
     const wall = /^Wall time: ([\d.]+) seconds/m.exec(words)?.[1];
     if (!isRefused && exit === undefined) return [];
     const [, printed = ''] = words.split(/^Output:\n/m);
-    return this.#told(
+    return this.#reported(
       command(call, {
         command: string(cmd) ?? '',
         cwd: string(workdir) ?? this.#cwd,
@@ -287,8 +287,8 @@ export function metaOf(text: string): RolloutMeta | null {
 }
 
 function tokensOf({ info, rate_limits }: Json): What[] {
-  const told = object(rate_limits);
-  const limits: What[] = told === null ? [] : [{ what: 'limits', limits: told }];
+  const limitsRead = object(rate_limits);
+  const limits: What[] = limitsRead === null ? [] : [{ what: 'limits', limits: limitsRead }];
   const last = object(object(info)?.last_token_usage);
   if (last === null) return limits;
   const total = object(object(info)?.total_token_usage);

@@ -42,7 +42,7 @@ export class ThreadNames {
   }
 
   /** Reads the lists that were written since. */
-  async look(): Promise<void> {
+  async check(): Promise<void> {
     for (const home of this.#homes) {
       for (const line of await this.#linesOf(join(home, 'session_index.jsonl'))) this.#take(line);
     }

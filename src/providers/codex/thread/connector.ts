@@ -37,7 +37,7 @@ export const CAPABILITIES: ConnectorCommand['type'][] = [
 /** What a connector of one session works with. */
 export interface CodexSessionDeps extends ConnectorParts {
   engine: Engine;
-  /** What the session is told of an engine that others use as well; null for our own. */
+  /** What the session receives about an engine that others use as well; null for our own. */
   shared: ((threadId: string) => EngineFields) | null;
 }
 
@@ -57,7 +57,7 @@ export class CodexSession implements Connector {
   readonly #asks: OpenAsks;
   /** The way in which a thread that others hold is joined. */
   #joining: Joining | null = null;
-  /** When what is told happened, milliseconds since 1970, while it is of the past. */
+  /** When what is reported happened, milliseconds since 1970, while it is of the past. */
   #pastMs: number | undefined;
   /** Words that this connector sends and Codex has not confirmed. */
   readonly #sending = new Set<string>();
@@ -205,7 +205,7 @@ export class CodexSession implements Connector {
         void port.report({ type: 'fields.updated', fields });
         if (thread.name) void port.report({ type: 'name.updated', name: thread.name });
       },
-      hear: (said, atMs) => {
+      receive: (said, atMs) => {
         if (this.#isOver) return null;
         this.#pastMs = atMs;
         try {
@@ -219,7 +219,7 @@ export class CodexSession implements Connector {
         return await port.turnIds();
       },
       takenBack: (turns) => {
-        // What we take back ourselves is told when it is done.
+        // What we take back ourselves is sent when it is done.
         if (this.#isOver || this.#open?.orders.isTakingBack) return;
         void port.report({ type: 'thread.rolledBack', turns: turns.turnIds.length, ...turns });
       },

@@ -134,7 +134,7 @@ function textOfBlock(block: unknown): string {
   return typeof words === 'string' ? words : JSON.stringify(block);
 }
 
-/** Items that are complete when they are first heard of. */
+/** Items that are complete when they are first reported. */
 function whole(name: string, content: string, input: object): ShownTool {
   const none = { output: null, durationMs: null };
   return { name, content, input: JSON.stringify(input), outcome: 'succeeded', ...none };
@@ -241,8 +241,8 @@ export function toolEntry(
 }
 
 /*
- * Subagents, as the items of a thread tell of them. Each is a thread of its own, which may go on when the turn that began
- * it is over; its parent hears of its end in any case.
+ * Subagents, as the items of a thread report them. Each is a thread of its own, which may go on when the turn that began
+ * it is over; its parent receives its end in any case.
  */
 
 /** A subagent as sessions name it: by its thread. */
@@ -251,7 +251,7 @@ export interface Subagent {
   type: string;
 }
 
-/** Who runs, as far as it was told. */
+/** Who runs, as far as it was reported. */
 export class Subagents {
   readonly #running = new Map<string, Subagent>();
 
@@ -260,8 +260,8 @@ export class Subagents {
     return [...this.#running.values()];
   }
 
-  /** Takes a finished item: of whom it tells, and whether it runs now; null for an item that tells of none. */
-  heard(item: ThreadItem): { agentId: string; agentType: string; isRunning: boolean } | null {
+  /** Takes a finished item: which subagent it reports, and whether it runs now; null for an item that reports none. */
+  take(item: ThreadItem): { agentId: string; agentType: string; isRunning: boolean } | null {
     if (item.type !== 'subAgentActivity') return null;
     const agent = subagentOf(item);
     const isRunning = item.kind === 'started' || item.kind === 'interacted';

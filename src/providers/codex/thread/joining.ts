@@ -26,12 +26,12 @@ export interface JoiningDeps {
   /** It is joined, under these settings. */
   joined(said: ThreadResumeResponse): void;
   /** Takes what is said, what was missed included. @param atMs  when it was, where that is long ago */
-  hear(said: Said, atMs?: number): unknown;
-  /** Ids of the turns that the session shows, with all that was told so far. */
+  receive(said: Said, atMs?: number): unknown;
+  /** Ids of the turns that the session shows, with all that was sent so far. */
   shownTurns(): Promise<readonly string[]>;
   /** These turns are taken back, by whoever holds the thread too. */
   takenBack(turns: Omit<RollBack, 'beforeTurnId'>): void;
-  /** All is told that was missed. */
+  /** All that was missed is sent. */
   caughtUp(): void;
   /** Its first turn has begun and it cannot be joined, or what became of it cannot be read. */
   failed(error: unknown): void;
@@ -68,18 +68,18 @@ export function createJoining(deps: JoiningDeps): Joining {
     try {
       const { said, missed } = await entered(deps);
       deps.joined(said);
-      await tell(missed);
+      await sendMissed(missed);
       lacksQuestion = waitsForAnswer(said.thread) && !kept.some(showsQuestion);
       state = 'joined';
     } catch (error) {
       if (!isTooEarly(error)) throw error;
       state = 'waiting';
     }
-    hearKept();
+    deliverKept();
     if (state === 'joined' && !lacksQuestion) deps.caughtUp();
   }
 
-  function hearKept(): void {
+  function deliverKept(): void {
     const later = kept ?? [];
     kept = null;
     for (const said of later) take(said);
@@ -92,13 +92,13 @@ export function createJoining(deps: JoiningDeps): Joining {
       const shown = await deps.shownTurns();
       const turns: Turn[] = [];
       for await (const turn of turnsOf(deps.engine, deps.threadId, 'asc')) turns.push(turn);
-      tellTakenBack(shown, turns);
+      sendTakenBack(shown, turns);
     } finally {
-      hearKept();
+      deliverKept();
     }
   }
 
-  function tellTakenBack(shown: readonly string[], turns: readonly Turn[]): void {
+  function sendTakenBack(shown: readonly string[], turns: readonly Turn[]): void {
     const turnIds = shown.filter((id) => !turns.some((turn) => turn.id === id));
     if (turnIds.length === 0) return;
     const lastMessage = turns.map(lastWordsOf).findLast((words) => words !== null) ?? null;
@@ -114,7 +114,7 @@ export function createJoining(deps: JoiningDeps): Joining {
       followRevert().catch(deps.failed);
       return null;
     }
-    const outcome = deps.hear(said);
+    const outcome = deps.receive(said);
     if (lacksQuestion && showsQuestion(said)) {
       lacksQuestion = false;
       deps.caughtUp();
@@ -123,22 +123,22 @@ export function createJoining(deps: JoiningDeps): Joining {
     return outcome;
   }
 
-  /** Tells the turns that the session has not seen to their end. */
-  async function tell({ turns, isReached }: Missed): Promise<void> {
+  /** Sends the turns whose end the session has not seen. */
+  async function sendMissed({ turns, isReached }: Missed): Promise<void> {
     const { threadId, known } = deps;
     // A turn that was taken back meanwhile is not reached.
     const shown = isReached ? [] : await deps.shownTurns();
     // One that was just running may not be listed yet.
     const isRunning = (id: string): boolean => known.isTurnOpen && id === known.turnId;
     if (!isReached)
-      tellTakenBack(
+      sendTakenBack(
         shown.filter((id) => !isRunning(id)),
         turns,
       );
     for (const turn of turns) {
       const isSeen = turn.id === known.turnId || shown.includes(turn.id);
       for (const { report, atMs } of reportsOf(threadId, turn, isSeen && !known.isTurnOpen)) {
-        deps.hear({ report }, known.isNew ? atMs : undefined);
+        deps.receive({ report }, known.isNew ? atMs : undefined);
       }
     }
   }
@@ -180,7 +180,7 @@ async function missedBy({ engine, threadId, known }: JoiningDeps): Promise<Misse
   return { turns, isReached };
 }
 
-/** It can be joined later, and the thread tells when. */
+/** It can be joined later, and the thread reports when. */
 function isTooEarly(error: unknown): boolean {
   const reason = reasonOf(error);
   return NO_TURN_YET.test(reason) || FILE_BEING_MADE.test(reason);
@@ -201,13 +201,13 @@ function showsQuestion(said: Said): boolean {
   return method === 'thread/status/changed' && !waitsForAnswer(params);
 }
 
-/** Its first turn begins, goes on or is over: whichever is heard first, for the beginning may have been missed. */
+/** Its first turn begins, goes on or is over: whichever arrives first, for the beginning may have been missed. */
 function showsTurn(said: Said): boolean {
   if (!('report' in said) || said.report.method !== 'thread/status/changed') return false;
   return said.report.params.status.type !== 'notLoaded';
 }
 
-/** A turn as the reports that told it when it ran. @param isSeen  only what it says: that it ran is known */
+/** A turn, as the reports that were sent while it ran. @param isSeen  only what it says: that it ran is known */
 function reportsOf(
   threadId: string,
   turn: Turn,
@@ -217,21 +217,21 @@ function reportsOf(
   const startedAtMs = (turn.startedAt ?? 0) * 1000;
   const completedAtMs = turn.completedAt === null ? startedAtMs : turn.completedAt * 1000;
   const about = { threadId, turnId };
-  const told: { report: ServerNotification; atMs: number }[] = [];
-  const tell = (report: ServerNotification, atMs: number) => void told.push({ report, atMs });
-  if (!isSeen) tell({ method: 'turn/started', params: { threadId, turn } }, startedAtMs);
+  const reports: { report: ServerNotification; atMs: number }[] = [];
+  const add = (report: ServerNotification, atMs: number) => void reports.push({ report, atMs });
+  if (!isSeen) add({ method: 'turn/started', params: { threadId, turn } }, startedAtMs);
   for (const item of items) {
     if ('status' in item && item.status === 'inProgress') {
-      tell({ method: 'item/started', params: { ...about, item, startedAtMs } }, startedAtMs);
+      add({ method: 'item/started', params: { ...about, item, startedAtMs } }, startedAtMs);
     } else {
       const atMs = item.type === 'userMessage' ? startedAtMs : completedAtMs;
-      tell({ method: 'item/completed', params: { ...about, item, completedAtMs: atMs } }, atMs);
+      add({ method: 'item/completed', params: { ...about, item, completedAtMs: atMs } }, atMs);
     }
   }
   if (!isSeen && status !== 'inProgress') {
-    tell({ method: 'turn/completed', params: { threadId, turn } }, completedAtMs);
+    add({ method: 'turn/completed', params: { threadId, turn } }, completedAtMs);
   }
-  return told;
+  return reports;
 }
 
 /** The command that opens a thread in a terminal. @param home  CODEX_HOME, where it is not the usual one */
@@ -249,7 +249,7 @@ export function isSession({ ephemeral, parentThreadId }: Thread): boolean {
   return !ephemeral && (parentThreadId ?? null) === null;
 }
 
-/** What a session is told of the engine that its thread runs in. */
+/** What a session receives about the engine that its thread runs in. */
 export interface EngineFields {
   engine: EngineKind;
   resume_command?: string;

@@ -50,7 +50,7 @@ interface ReportsDeps {
   isShared: boolean;
   /** Whether these are words of a client that this connector, or the one before it, has sent. */
   isSent: (messageId: string) => boolean;
-  /** Hears of every message of ours that reached the model. */
+  /** Is called for every message of ours that reached the model. */
   confirmed: (messageId: string, turnId: string) => void;
 }
 
@@ -190,7 +190,7 @@ class ThreadReports implements Reports {
       return wasOpen ? null : this.#userSaid(item, turnId, completedAtMs);
     }
     if (item.type === 'contextCompaction') return this.#report({ type: 'compaction.finished' });
-    this.#agentHeard(item);
+    this.#agentSeen(item);
     const said = textFrom(item);
     if (said)
       return this.#texts.completed(item.id, said, { turnId, at: this.#timeOf(completedAtMs) });
@@ -217,8 +217,8 @@ class ThreadReports implements Reports {
     });
   }
 
-  #agentHeard(item: ThreadItem): void {
-    const agent = this.#agents.heard(item);
+  #agentSeen(item: ThreadItem): void {
+    const agent = this.#agents.take(item);
     if (agent === null) return;
     const { isRunning, ...of } = agent;
     void this.#report({ type: isRunning ? 'agent.started' : 'agent.finished', ...of });
@@ -272,7 +272,7 @@ class ThreadReports implements Reports {
   }
 }
 
-/** What tells a tool use from others: its item's id says it all. */
+/** What distinguishes a tool use from others: its item's id is enough. */
 function useOf(item: ThreadItem, name: string) {
   return { toolUseId: item.id, agentId: null, name, digest: item.id };
 }

@@ -9,13 +9,13 @@ import { messageIdOf } from './items.ts';
 /** The commit of what was reported; null when nothing was. */
 export type Stored = Promise<boolean> | null;
 
-/** What texts are told with. */
+/** What is needed to send texts. */
 interface TextsDeps {
   sessionId: string;
   port: Pick<SessionPort, 'report' | 'stream' | 'nowMs'>;
   /** Others write to the thread as well, and it may have been joined in the middle of a text. */
   isShared: boolean;
-  /** The beginning of this item was heard. */
+  /** The beginning of this item was received. */
   hasBegun(itemId: string): boolean;
 }
 

@@ -59,7 +59,7 @@ class ThreadTurns implements TurnControl {
   /** The newest that have begun. */
   #begun: string[] = [];
   #stopping: Promise<void> | null = null;
-  #looks: Array<() => void> = [];
+  #waiting: Array<() => void> = [];
 
   constructor(engine: Pick<Engine, 'request'>, threadId: string) {
     this.#engine = engine;
@@ -113,7 +113,7 @@ class ThreadTurns implements TurnControl {
 
   async over(): Promise<void> {
     while (this.#activeId !== null || this.#isExpected()) {
-      await new Promise<void>((resolve) => void this.#looks.push(resolve));
+      await new Promise<void>((resolve) => void this.#waiting.push(resolve));
     }
   }
 
@@ -134,9 +134,9 @@ class ThreadTurns implements TurnControl {
   }
 
   #changed(): void {
-    const waiting = this.#looks;
-    this.#looks = [];
-    for (const look of waiting) look();
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const proceed of waiting) proceed();
   }
 
   /** False when it did not come true in time. */
@@ -147,7 +147,7 @@ class ThreadTurns implements TurnControl {
       if (left <= 0) return false;
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, left);
-        this.#looks.push(() => {
+        this.#waiting.push(() => {
           clearTimeout(timer);
           resolve();
         });

@@ -1,5 +1,5 @@
 /**
- * What `doctor` looks at besides hooks: each function is one look, changes nothing, and says what it found and what to
+ * What `doctor` looks at besides hooks: each function is one check, changes nothing, and says what it found and what to
  * do about it.
  */
 import { spawnSync } from 'node:child_process';
@@ -16,7 +16,7 @@ import { isServiceActive, isServiceOf, serviceManager } from './service-manager.
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** What one look has found. */
+/** What one check has found. */
 export interface Finding {
   about: string;
   /** `problem`: sessions or hooks are lost or late. `note`: worth knowing. */
@@ -40,7 +40,7 @@ const DAEMON_SOCKET = ['app-server-control', 'app-server-control.sock'];
 const CLOCK_SLACK_MS = 60_000;
 const CONNECT_WITHIN_MS = 1000;
 
-/** One look. */
+/** Whether Node still gets updates. */
 export function nodeFinding(): Finding {
   const major = Number(process.versions.node.split('.')[0]);
   const text = `${process.version} at ${process.execPath}`;
@@ -51,7 +51,7 @@ export function nodeFinding(): Finding {
   return { about: 'node', state: 'note', text: `${text} gets no more updates`, remedy };
 }
 
-/** One look. */
+/** Whether the addon of SQLite loads. */
 export async function addonFinding(): Promise<Finding> {
   const { openSqlite } = await import('../store/lock.ts');
   try {
@@ -63,7 +63,7 @@ export async function addonFinding(): Promise<Finding> {
   }
 }
 
-/** One look. */
+/** Whether the database is there and whole. */
 export async function databaseFinding(paths: DataPaths, restore: string): Promise<Finding> {
   const about = 'database';
   if (!existsSync(paths.database)) {
@@ -92,7 +92,7 @@ export async function databaseFinding(paths: DataPaths, restore: string): Promis
   }
 }
 
-/** One look. */
+/** Whether the disk has room. */
 export function diskFinding({ dir }: DataPaths): Finding {
   const { bavail, bsize } = statfsSync(dir);
   const free = bavail * bsize;

@@ -4,7 +4,7 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import { summaryOf, viewOf } from '../../../machines/index.ts';
 import type { FakeSession } from './actors.ts';
 
-interface PublicDoor {
+interface PublicEndpointDeps {
   byId: Map<string, FakeSession>;
   /** Takes what the page sends. */
   said: unknown[];
@@ -20,27 +20,27 @@ interface PublicDoor {
 }
 
 /** Opens it on the fixture's server. @returns how to cut its lines */
-export function answerPublic(http: Server, deps: PublicDoor): () => void {
-  const doors = new WebSocketServer({ noServer: true });
+export function answerPublic(http: Server, deps: PublicEndpointDeps): () => void {
+  const webSockets = new WebSocketServer({ noServer: true });
   http.on('upgrade', (request, socket, head) => {
     if (request.url !== '/ws') return;
     const offered = String(request.headers['sec-websocket-protocol']).split('.token.')[1] ?? '';
     const isIn =
       deps.token === undefined || Buffer.from(offered, 'base64url').toString() === deps.token;
     if (!isIn) socket.end('HTTP/1.1 401 Unauthorized\r\n\r\n');
-    else doors.handleUpgrade(request, socket, head, (line) => converse(line, deps));
+    else webSockets.handleUpgrade(request, socket, head, (line) => converse(line, deps));
   });
   return () => {
-    for (const line of doors.clients) line.terminate();
+    for (const line of webSockets.clients) line.terminate();
   };
 }
 
 function converse(
   line: WebSocket,
-  { byId, said, usage, accepted, files, recipients }: PublicDoor,
+  { byId, said, usage, accepted, files, recipients }: PublicEndpointDeps,
 ): void {
-  const tell = (message: object): void => line.send(JSON.stringify(message));
-  tell({ type: 'hello', version: 'fixture', protocol_version: 1, epoch: 'e' });
+  const send = (message: object): void => line.send(JSON.stringify(message));
+  send({ type: 'hello', version: 'fixture', protocol_version: 1, epoch: 'e' });
   line.on('message', (text) => {
     const message = JSON.parse(String(text)) as Record<
       'type' | 'session_id' | 'request_id' | 'before' | 'by' | 'path' | 'source_session_id',
@@ -49,7 +49,7 @@ function converse(
     // The page asks that by itself.
     if (message.type === 'get_usage') {
       usage.asked += 1;
-      tell({
+      send({
         ...usageOf(message.by, [...byId.keys()], usage.cost_usd),
         request_id: message.request_id,
       });
@@ -59,14 +59,14 @@ function converse(
     const { type, session_id, request_id } = message;
     const session = byId.get(session_id);
     if (type === 'subscribe_session' && session) {
-      tell({ type: 'session_snapshot', session: stateOf(session) });
+      send({ type: 'session_snapshot', session: stateOf(session) });
     }
     if (type === 'get_messages' && session) {
-      tell({ ...pageBefore(session, message.before), request_id });
+      send({ ...pageBefore(session, message.before), request_id });
       return;
     }
     if (type === 'list_approvals' && session) {
-      tell({ type: 'approvals_list', session_id, approvals: session.decided, request_id });
+      send({ type: 'approvals_list', session_id, approvals: session.decided, request_id });
       return;
     }
     if (type === 'browse_directory' && files.has(message.path)) {
@@ -75,26 +75,26 @@ function converse(
         is_dir: name.endsWith('/'),
         is_git: false,
       }));
-      tell({ type: 'directory_listing', path: message.path, entries, request_id });
+      send({ type: 'directory_listing', path: message.path, entries, request_id });
       return;
     }
     if (type === 'fork_session' && accepted.has(type)) {
       const source = { source_session_id: String(message.source_session_id) };
-      tell({ type: 'session_forked', ...source, new_session_id: 'od-0004', request_id });
+      send({ type: 'session_forked', ...source, new_session_id: 'od-0004', request_id });
       return;
     }
     if (type === 'get_notifications') {
-      tell({ ...recipients, request_id });
+      send({ ...recipients, request_id });
       return;
     }
     if (type === 'list_models') {
-      tell({ type: 'models_list', models: MODELS, request_id });
+      send({ type: 'models_list', models: MODELS, request_id });
       return;
     }
     const isDone = /subscribe_session|ping/.test(type) || accepted.has(type);
     const words = `${type} is not implemented yet`;
     const refusal = { type: 'error', code: 'not_implemented', message: words, session_id };
-    tell(isDone ? { type: 'ack', request_id } : { ...refusal, request_id });
+    send(isDone ? { type: 'ack', request_id } : { ...refusal, request_id });
   });
 }
 

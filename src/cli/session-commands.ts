@@ -22,7 +22,7 @@ abstract class SettlingCommand extends ClientCommand {
 
   /** Sends the message, and prints what was done to which request. */
   protected settle(done: string, message: (about: About) => ClientMessage): Promise<number> {
-    return this.speak(async (client) => {
+    return this.withClient(async (client) => {
       const session_id = await idOf(client, this.session);
       const request_id = await this.requestOf(client, session_id, this.request);
       const answer = await client.request(message({ session_id, request_id }));
@@ -145,7 +145,7 @@ export class SendCommand extends ClientCommand {
 
   protected async run(): Promise<number> {
     const content = await this.wordsFrom(this.words);
-    return await this.tell(
+    return await this.sendAbout(
       this.session,
       (session_id) => ({ type: 'send_message', session_id, content }),
       'Sent; a session in a terminal reads it when its turn ends',
@@ -165,7 +165,7 @@ export class InterruptCommand extends ClientCommand {
   session = Option.String({ name: 'SESSION' });
 
   protected run(): Promise<number> {
-    return this.tell(
+    return this.sendAbout(
       this.session,
       (session_id) => ({ type: 'interrupt_session', session_id }),
       'Interrupted',
@@ -190,7 +190,7 @@ export class PastCommand extends ClientCommand {
 
   protected run(): Promise<number> {
     const id = this.session;
-    return this.speak((client) =>
+    return this.withClient((client) =>
       id === undefined ? this.#list(client) : this.#print(client, id),
     );
   }

@@ -27,7 +27,7 @@ function run(...words: string[]): Promise<Outcome> {
 
 const headers = { 'Content-Type': 'application/json', Authorization: `Bearer ${TOKEN}` };
 
-/** A hook that waits; what it is told to print. */
+/** A hook that waits; what it gets to print. */
 function waits(session_id: string, body: object): Promise<string> {
   const asked = fetch(`${server.url}/api/hook/answer`, {
     method: 'POST',
