@@ -133,7 +133,7 @@ class ThreadedWriter implements Writer {
     this.#log = deps.log;
     this.#troubles = createStorageErrors(deps.log);
     this.onTrouble = this.#troubles.listen;
-    this.#worker.on('message', (message: FromThread) => this.#take(message));
+    this.#worker.on('message', (message: FromThread) => this.#received(message));
     this.#worker.on('error', (error) => this.#crashed(error));
     this.#worker.on('exit', (code) => this.#exited(code));
     this.#damageWatch = watchForDamage({ ...deps, found: (damage) => this.#freeze(damage) });
@@ -218,7 +218,7 @@ class ThreadedWriter implements Writer {
   }
 
   /** `closed` is followed by the thread's exit; what else there is was taken by openWriter. */
-  #take(message: FromThread): void {
+  #received(message: FromThread): void {
     if (message.type === 'undone') {
       const sessions = message.sessions.slice(0, 20).join(' ');
       this.#log.warn('persistence.foreign_rows.put_back', {

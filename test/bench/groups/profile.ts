@@ -35,7 +35,7 @@ const STAGES: readonly Stage[] = [
   {
     name: 'hop',
     gives: 'a disk that holds nobody up',
-    functions: ['#pump', '#heard', 'say', 'postMessage'],
+    functions: ['#pump', '#received', 'say', 'postMessage'],
   },
   { name: 'rows', gives: 'history, catching up, audit', functions: ['commitOne'] },
   { name: 'commit', gives: 'nothing is lost', functions: ['#transact'] },
