@@ -69,7 +69,7 @@ export function createHub(deps: { segments: Segments; log: Logger; after?: After
   const rates = createRates();
   const { guarded, sendTo, attach } = createOutlets(log, counts);
   const followers = createFollowers(segments, counts);
-  const rows = gatherRows(after, sendTo, counts);
+  const rows = gatherRows({ after, guarded, sendTo, counts });
   const records = gatherRecords(after, sendTo, counts);
 
   return {
@@ -77,7 +77,7 @@ export function createHub(deps: { segments: Segments; log: Logger; after?: After
       if (counts.outlets === 0) return;
       guarded(() => {
         rates.count(live.id);
-        rows.note(rowOf(live, item, committed.seq, rates.of(live.id)));
+        rows.note(live.id, () => rowOf(live, item, committed.seq, rates.of(live.id)));
         const record = followers.recordOf(item, committed);
         if (record) records.note(record);
       });
@@ -155,22 +155,32 @@ function createFollowers(segments: Segments, counts: HubCounts) {
   };
 }
 
-/** Rows gather, the newest of each session, in the order of their last change. */
-function gatherRows(after: After, sendTo: SendTo, counts: HubCounts) {
-  const waiting = new Map<string, InspectRow>();
+/**
+ * Rows gather, the newest of each session, in the order of their last change. A row is made when it is sent: most of a
+ * busy session's are replaced before that, and each takes as long to redact as its event took to commit.
+ */
+function gatherRows(deps: {
+  after: After;
+  guarded: (run: () => void) => void;
+  sendTo: SendTo;
+  counts: HubCounts;
+}) {
+  const { after, guarded, sendTo, counts } = deps;
+  const waiting = new Map<string, () => InspectRow>();
 
   function flush(): void {
-    const rows = [...waiting.values()];
+    const rows: InspectRow[] = [];
+    for (const make of waiting.values()) guarded(() => rows.push(make()));
     waiting.clear();
     counts.rows += rows.length;
     sendTo((outlet) => outlet.rows?.(rows));
   }
 
   return {
-    note(row: InspectRow): void {
+    note(sessionId: string, make: () => InspectRow): void {
       if (waiting.size === 0) after(ROWS_EVERY_MS, flush);
-      waiting.delete(row.id);
-      waiting.set(row.id, row);
+      waiting.delete(sessionId);
+      waiting.set(sessionId, make);
     },
   };
 }

@@ -53,6 +53,36 @@ describe('the hub', () => {
     hub.onCommitted(untouched, untouched, { seq: 5, revision: 5 });
     expect(touches).toHaveLength(before);
   });
+
+  it('makes the row of a session that moves again and again once, when it is sent', async () => {
+    const { runtime, take } = await openStage();
+    const all: Parameters<CommitListener>[] = [];
+    runtime.inspection.attach({ committed: (...one) => all.push(one) });
+    await take(scriptOf('s1').prompt('go'));
+    const [live, item, committed] = all[0] ?? expect.fail('nothing was committed');
+    let made = 0;
+    const counted = new Proxy(item, {
+      get(target, name) {
+        if (name === 'value') made += 1;
+        return Reflect.get(target, name, target);
+      },
+    });
+    let send = () => {};
+    const hub = createHub({
+      segments: createSegments({ read: () => Promise.reject(new Error('nobody reads here')) }),
+      log: SILENT_LOGGER,
+      after: (_, callback) => {
+        send = callback;
+      },
+    });
+    const sent: number[][] = [];
+    hub.attach({ rows: (rows) => sent.push(rows.map(({ seq }) => seq)) });
+    for (const seq of [1, 2, 3]) hub.onCommitted(live, counted, { ...committed, seq });
+    const before = made;
+    send();
+    expect(sent).toEqual([[3]]);
+    expect(made - before).toBe(1);
+  });
 });
 
 /** Stands for any object and notes what is read of it. */
