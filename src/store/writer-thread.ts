@@ -16,17 +16,8 @@ import { ActorReads } from './queries/actors.ts';
 import { createAnswer } from './queries/answer.ts';
 import { createRetention } from './retention.ts';
 import { createSearchIndex } from './search-index.ts';
+import { startRest } from './thread/rest.ts';
 import type { Answer, CommitOutcome, FromThread, ThreadStart, ToThread } from './thread/start.ts';
-
-/** Old rows are looked for this often, ms. */
-const RETENTION_EVERY_MS = 10 * 60 * 1_000;
-
-/** Messages that are new to the index of search are looked for this often, ms. */
-const INDEX_EVERY_MS = 2_000;
-
-/** Nothing to commit for so long counts as idle, ms; without it slices come this far apart. */
-const IDLE_MS = 500;
-const BUSY_SLICE_EVERY_MS = 5_000;
 
 const port = parentPort;
 if (port === null) throw new Error('writer-thread.ts runs as a worker only');
@@ -170,49 +161,6 @@ function answer(store: OpenStore, read: Read): Answer {
 /** A row that holds what no row of ours holds, such as broken JSON: the trouble of those who read it alone. */
 function isOddRow(error: unknown): boolean {
   return error instanceof SyntaxError || error instanceof TypeError;
-}
-
-/** Work that waits for a quiet moment. */
-interface RestTask {
-  /** @returns whether there is more to do at once */
-  slice(): boolean;
-  /** When there is not, it is looked at again after so long, ms. */
-  every: number;
-}
-
-/** Runs slices of retention and of the index of search where they disturb least, but always at some time. */
-function startRest({ retention, searchIndex }: OpenStore) {
-  const tasks: RestTask[] = [{ slice: () => retention.slice(), every: RETENTION_EVERY_MS }];
-  if (searchIndex) tasks.push({ slice: () => searchIndex.slice(), every: INDEX_EVERY_MS });
-  let disturbedAt = performance.now();
-  let slicedAt = performance.now();
-  const timers = new Map<RestTask, NodeJS.Timeout>();
-  const again = (task: RestTask, inMs: number) => {
-    timers.set(task, setTimeout(turn, inMs, task));
-  };
-  const turn = (task: RestTask) => {
-    const now = performance.now();
-    if (now - disturbedAt < IDLE_MS && now - slicedAt < BUSY_SLICE_EVERY_MS) {
-      again(task, IDLE_MS);
-      return;
-    }
-    slicedAt = now;
-    try {
-      again(task, task.slice() ? 0 : task.every);
-    } catch (error) {
-      if (storageErrorOf(error) === null) throw error;
-      again(task, BUSY_SLICE_EVERY_MS);
-    }
-  };
-  for (const task of tasks) again(task, BUSY_SLICE_EVERY_MS);
-  return {
-    disturb: () => {
-      disturbedAt = performance.now();
-    },
-    stop: () => {
-      for (const timer of timers.values()) clearTimeout(timer);
-    },
-  };
 }
 
 /** The last connection that closes writes the WAL into the file; one that only reads cannot. */
