@@ -67,6 +67,17 @@ describe('a base of the journal', () => {
     expect(bases(store)).toEqual([0, 503]);
   });
 
+  test('counts from the one before it also where nothing is remembered of the session', () => {
+    const store = openStore();
+    store.one({ ...created('s'), base: '{"at":0}' });
+    store.commit(...told(520));
+    store.forget('s');
+    store.commit(...told(10));
+    expect(bases(store)).toEqual([0, 500]);
+    store.commit(...told(470));
+    expect(bases(store)).toEqual([0, 500, 1000]);
+  });
+
   test('of a session that was removed holds for none of that name that comes after', () => {
     const store = openStore();
     store.one({ ...created('s'), base: '{"at":0}' });

@@ -53,7 +53,12 @@ test('the end of a session that never did anything goes after a week, its start 
   put.run('begun', AT, JSON.stringify({ hook: {}, at: AT }));
   keep(store, 6);
   expect(countOf(store, 'pending_sessions', 'ended')).toBe(1);
+  // A week to the millisecond is no more than a week.
+  put.run('a week ago', AT_MS, JSON.stringify({ hook: {}, at: AT_MS, end: { hook: {}, at: AT } }));
+  keep(store, 7);
+  expect(countOf(store, 'pending_sessions', 'a week ago')).toBe(1);
   keep(store, 8);
+  expect(countOf(store, 'pending_sessions', 'a week ago')).toBe(0);
   expect(countOf(store, 'pending_sessions', 'ended')).toBe(0);
   expect(countOf(store, 'pending_sessions', 'begun')).toBe(1);
 });
