@@ -8,6 +8,8 @@ import { at, ID, stage } from './stage.ts';
 
 const usage = { input_tokens: 5, output_tokens: 6, cached_tokens: 7, context_window: 200_000 };
 
+const NO_TOKENS = { input_tokens: 0, output_tokens: 0, cached_tokens: 0, context_window: 0 };
+
 const CONTENT: Row[] = [
   [
     'a message is appended and shows in the list',
@@ -43,6 +45,20 @@ const CONTENT: Row[] = [
     report(1, 'usage.updated', { usage }),
     'idle',
     [{ type: 'tokens_updated', usage }],
+  ],
+  [
+    'the cost of an answer of the model is the first that is known',
+    [],
+    report(1, 'cost.added', { witness: 'telemetry', usd: 0.25 }),
+    'idle',
+    [{ type: 'tokens_updated', usage: { ...NO_TOKENS, cost_usd: 0.25 } }],
+  ],
+  [
+    'the cost of another one is added to it',
+    [report(1, 'cost.added', { witness: 'telemetry', usd: 0.25 })],
+    report(2, 'cost.added', { witness: 'telemetry', usd: 0.5 }),
+    'idle',
+    [{ type: 'tokens_updated', usage: { ...NO_TOKENS, cost_usd: 0.75 } }],
   ],
   [
     'a diff is told and moves nothing',
