@@ -1,0 +1,24 @@
+/** A live session for tests of the parts around it: the chart is real, nothing is stored. */
+import type { SessionEvent } from '../../machines/session-events.ts';
+import type { Session } from '../../machines/session-types.ts';
+import { snapshotFrom, takeStep } from '../../machines/step.ts';
+import type { LiveSession } from '../../src/runtime/sessions/live-session.ts';
+import { newSession } from '../machines/stage.ts';
+
+/** A session that was told these events. */
+export function liveSession(
+  more: Partial<Session> = {},
+  events: readonly SessionEvent[] = [],
+): LiveSession {
+  const session = newSession(more);
+  const snapshot = snapshotFrom({ session, isNew: false, turnCount: 0 });
+  const head = { snapshot, tail: 0, birth: [], base: null };
+  const live = { id: session.id, head, actor: null, inFlight: 0, waiting: [], usedAtMs: 0 };
+  for (const event of events) tell(live, event);
+  return live;
+}
+
+/** Tells it one more. */
+export function tell(live: LiveSession, event: SessionEvent): void {
+  live.head = { ...live.head, snapshot: takeStep(live.head.snapshot, event).snapshot };
+}
