@@ -4,6 +4,7 @@ import { MAX_FRAME_BYTES } from '../../src/protocol/encode.ts';
 import type { Message, SessionSummary } from '../../src/protocol/nouns.ts';
 import type { Read, ReadResults } from '../../src/store/items.ts';
 import { createAnswer } from '../../src/store/queries/answer.ts';
+import { pageOf as pageInMemory } from '../../src/store/queries/pages.ts';
 import { AT_MS, appended, created, event, openStore, type Store } from './support.ts';
 
 function asking(store: Store) {
@@ -229,5 +230,24 @@ describe('the list of sessions', () => {
     expect(rest).toMatchObject({ next: null, sessions: [{ status: 'active' }] });
     const wrong = { kind: 'sessions', after: 'nonsense', status: null, limit: 2 } as const;
     expect(asking(store)(wrong)).toBeNull();
+  });
+});
+
+describe('messages that are not in the database', () => {
+  test('have the same pages as those that are', () => {
+    const store = conversation(9);
+    const all = store.snapshot('s').messages;
+    const places = (['before', 'after', 'around'] as const).flatMap((at) =>
+      all.map(({ id: messageId }) => ({ at, messageId })),
+    );
+    for (const limit of [1, 2, 4, 20]) {
+      for (const place of [{ at: 'newest' } as const, ...places]) {
+        expect(pageInMemory(all, { place, limit }), JSON.stringify({ place, limit })).toEqual(
+          pageOf(store, { place, limit }),
+        );
+      }
+    }
+    const nowhere = { at: 'around', messageId: 'unknown' } as const;
+    expect(pageInMemory(all, { place: nowhere, limit: 5 })).toBe(null);
   });
 });

@@ -53,6 +53,32 @@ describe('a session that reports what it has used in all', () => {
     ]);
   });
 
+  test('read and wrote as much of the cache as it says, and none where it says nothing', () => {
+    const store = stored('s', 'other');
+    const day = (hour: number) => `2026-03-01T${hour}:00:00.000000Z`;
+    uses(store, 's', day(10), {
+      total_input_tokens: 10,
+      cache_read_tokens: 7,
+      cache_write_tokens: 3,
+    });
+    uses(store, 's', day(11), {
+      total_input_tokens: 20,
+      cache_read_tokens: 9,
+      cache_write_tokens: 8,
+    });
+    uses(store, 'other', day(12), { total_input_tokens: 30, total_output_tokens: 4 });
+    uses(store, 'other', day(13), { cost_usd: 0.5 });
+    const { rows } = usageOf(store, 'session', '2026-03-01', '2026-03-01');
+    const of = (id: string) => rows.find(({ key }) => key === id);
+    expect(of('s')).toMatchObject({
+      ...{ input_tokens: 20, cache_read_tokens: 9, cache_write_tokens: 8 },
+    });
+    expect(of('other')).toMatchObject({
+      ...{ input_tokens: 30, output_tokens: 4, cache_read_tokens: 0, cache_write_tokens: 0 },
+      cost_usd: 0.5,
+    });
+  });
+
   test('used nothing more when it reports the same again, or less', () => {
     const store = stored('s');
     for (const total_input_tokens of [100, 100, 30, 100]) {
