@@ -20,6 +20,11 @@ describe.each([sessionMachine, supervisorMachine])('the chart $id', (machine) =>
     const drawn = edges.reduce((sum, { targets }) => sum + Math.max(targets.length, 1), 0);
     expect(count(text, /^ {2}\w+ --> \w+/gm)).toBe(drawn);
     expect(count(text, /{$/gm)).toBe(count(text, /^ *}$/gm));
+    // A line between each two regions of a parallel state.
+    const lines = states
+      .filter(({ type }) => type === 'parallel')
+      .map(({ id }) => states.filter(({ parent }) => parent === id).length - 1);
+    expect(count(text, /^ *--$/gm)).toBe(lines.reduce((sum, between) => sum + between, 0));
   });
 
   it('has every state and every transition in SCXML, and is well-formed', () => {
