@@ -77,6 +77,14 @@ describe('a command', () => {
     });
   });
 
+  it('to stop says whether nothing runs, or the connector cannot stop it', () => {
+    const link = [wanted, attached(['undo'])];
+    expect(met(link, interrupt, DIRECT)).toMatchObject({ code: 'no_turn', what: 'do that' });
+    expect(met([...link, prompted(3)], interrupt, DIRECT)).toMatchObject({ code: 'unsupported' });
+    const able = [wanted, attached(['turn.stop'])];
+    expect(met([...able, prompted(3)], interrupt, DIRECT)).toBe(null);
+  });
+
   it('that the connector cannot do says so', () => {
     expect(met([wanted, attached([])], undo, DIRECT)).toEqual({
       ...{ code: 'unsupported', what: 'undo.requested', of: ID },
