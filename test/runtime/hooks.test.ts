@@ -26,6 +26,17 @@ it('links the session after /clear to the one before it, also when a restart lie
   expect(stored?.summary.forked_from_session_id).toBe('before');
 });
 
+it('shows the model of the session before it, which goes on in the same process and says it no more', async () => {
+  await using test = await openTestRuntime();
+  await take(test, 'before', 'SessionStart', { source: 'startup', model: 'opus' }, 1);
+  await take(test, 'before', 'UserPromptSubmit', { prompt: 'one' }, 2);
+  await take(test, 'before', 'SessionEnd', { reason: 'clear' }, 3);
+  await take(test, 'after', 'SessionStart', { source: 'clear' }, 4);
+  await take(test, 'after', 'UserPromptSubmit', { prompt: 'two' }, 5);
+  const { stored } = await test.writer.read({ kind: 'actor', sessionId: 'after' });
+  expect(stored?.summary).toMatchObject({ forked_from_session_id: 'before', model: 'opus' });
+});
+
 it('commits a message after the images it names are on disk, and what follows behind it', async () => {
   let store: (error?: Error) => void = () => {};
   const image = { input_type: 'path', value: '/images/1.png', url: '/images/1' };
