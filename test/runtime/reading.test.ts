@@ -26,15 +26,21 @@ const tailOf = (sessionId: string, source = '') => ({
 /** Reading of transcripts over these live sessions, with a reader that notes what it is told. */
 function attached(lives: LiveSession[], opened: { tails?: object[]; unread?: object[] } = {}) {
   const followed: FollowedSession[] = [];
+  /** Those that the reader has now. */
+  const has = new Set<string>();
   const told: string[] = [];
   const reader: Transcripts = {
     follow(session) {
       followed.push(session);
+      has.add(session.sessionId);
       told.push(`follow ${session.sessionId}`);
     },
-    follows: (id) => followed.some(({ sessionId }) => sessionId === id),
+    follows: (id) => has.has(id),
     look: (id) => void told.push(`look ${id}`),
-    release: (id) => void told.push(`release ${id}`),
+    release: (id) => {
+      has.delete(id);
+      told.push(`release ${id}`);
+    },
     close: async () => {},
   };
   const stored: { tails: object[] } = { tails: [] };
@@ -55,7 +61,7 @@ function attached(lives: LiveSession[], opened: { tails?: object[]; unread?: obj
     log: SILENT_LOGGER,
   });
   const attach = () => reading.attach('claude', reader);
-  return { followed, told, stored, attach };
+  return { followed, has, told, stored, attach };
 }
 
 const STEERED = { integration_mode: 'direct', thread_id: 'thread-1' } as const;
@@ -121,6 +127,16 @@ describe('a session of which something is reported', () => {
     expect(told).toHaveLength(2);
   });
 
+  it('is followed again when its reader has given it up', async () => {
+    const live = liveSession();
+    const { has, told, attach } = attached([live]);
+    attach();
+    await vi.waitFor(() => expect(told).toEqual([`follow ${ID}`]));
+    has.clear();
+    reading.reported(live);
+    await vi.waitFor(() => expect(told).toEqual([`follow ${ID}`, `follow ${ID}`]));
+  });
+
   it('is read on where it was read before', async () => {
     const live = liveSession();
     const { followed, stored, attach } = attached([live]);
@@ -169,6 +185,9 @@ describe('a session that is over', () => {
     expect(told).toEqual([`follow ${ID}`]);
     vi.advanceTimersByTime(5_000);
     expect(told).toEqual([`follow ${ID}`, `release ${ID}`]);
+    reading.reported(live);
+    await vi.waitFor(() => expect(told).toHaveLength(3));
+    expect(told[2]).toBe(`follow ${ID}`);
   });
 
   it('and comes back meanwhile is read on', async () => {
