@@ -3,24 +3,37 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SILENT_LOGGER } from '../../src/log.ts';
 import type { LiveSession } from '../../src/runtime/sessions/live-session.ts';
 import { createRegistry, type Registry } from '../../src/runtime/sessions/registry.ts';
+import type { StoredActor } from '../../src/store/items.ts';
 import { newSession } from '../machines/stage.ts';
 
 /** As many sessions are live at once, unless more have to stay. */
 const MAX_LIVE = 1000;
 
+/** A session at work as its row has it, which no snapshot restores. */
+const storedAtWork = (requests: string[]): StoredActor => ({
+  summary: {
+    ...newSession({ id: 'stored' }),
+    ...{ status: 'active', work_status: 'permission', has_pending_approval: true },
+  },
+  ...{ snapshot: null, tail: [], machineVersion: null, turnCount: 3, revision: 9 },
+  ...{ threadId: null, requests },
+});
+
 let nowMs: number;
 let registry: Registry;
+let busy: StoredActor[];
 /** Reads of rows that nobody has answered yet. */
 let reads: Array<{ sessionId: string; answer(): void; fail(error: Error): void }>;
 beforeEach(() => {
   nowMs = 0;
   reads = [];
+  busy = [];
   const read = ({ sessionId }: { sessionId: string }) =>
     new Promise((resolve, reject) => {
       const answer = () => resolve({ stored: null, pendingStart: null });
       reads.push({ sessionId, answer, fail: reject });
     });
-  const writer = { read: read as never, opened: { busy: [] } as never };
+  const writer = { read: read as never, opened: { busy } as never };
   registry = createRegistry({ writer, log: SILENT_LOGGER, nowMs: () => nowMs });
 });
 afterEach(() => registry.stop());
@@ -158,4 +171,15 @@ it('a session that is live is entered at once, behind those that wait for it', a
   reads[0]?.answer();
   await Promise.all([first, second]);
   expect(entered).toEqual(['first', 'second']);
+});
+
+it('a session that was at work is live from the start on, with those of its requests that can be read', () => {
+  const request = { id: 'r1', session_id: 'stored', type: 'exec', command: 'ls' };
+  busy.push(storedAtWork([JSON.stringify(request), '{"id', 'null', '{"id":5}']));
+  registry.openBusy();
+  const live = registry.peek('stored');
+  expect(live?.actor).not.toBe(null);
+  const { context } = live?.head.snapshot ?? {};
+  expect(context?.approvals.map(({ request: { id } }) => id)).toEqual(['r1']);
+  expect(live?.head.snapshot.hasTag('needsYou')).toBe(true);
 });
