@@ -1,5 +1,5 @@
 /** Reports of the watch that cannot be stored: nothing else would tell them again. */
-import { afterEach, expect, it, vi } from 'vitest';
+import { afterEach, expect, it, onTestFinished, vi } from 'vitest';
 import type { SessionEvent } from '../../machines/session-events.ts';
 import { snapshotFrom, takeStep } from '../../machines/step.ts';
 import { SILENT_LOGGER } from '../../src/log.ts';
@@ -7,6 +7,7 @@ import type { WatchReport } from '../../src/providers/reports.ts';
 import { createStampClock } from '../../src/runtime/clock.ts';
 import type { LiveSession, PendingEvent } from '../../src/runtime/sessions/live-session.ts';
 import { Witnesses } from '../../src/runtime/witnesses.ts';
+import { asked, prompted, toolBegan } from '../machines/events.ts';
 import { newSession } from '../machines/stage.ts';
 
 const ID = 'session-1';
@@ -92,6 +93,42 @@ it('reports a state that stands when it can be stored again', async () => {
   await vi.waitFor(() => expect(stored.length).toBeGreaterThan(0), { timeout: 15_000 });
   expect(stored[0]).toMatchObject({ event: { type: 'witness.busy' }, origin: 'watch' });
 });
+
+const WORKS = [prompted(1)];
+const ASKS = [prompted(1), toolBegan(2, 't1'), asked(3, 'r1', 't1')];
+
+it.each([
+  ['idle', [], 'idle', 1],
+  ['idle', [], 'waiting', 2],
+  ['working', WORKS, 'working', 1],
+  ['working', WORKS, 'idle', 2],
+  ['working', WORKS, 'waiting', 2],
+  ['asking', ASKS, 'waiting', 1],
+  ['asking', ASKS, 'idle', 2],
+  ['asking', ASKS, 'working', 2],
+] as const)(
+  'of a session that is %s in the chart, what the registry says is told again only where the chart shows another',
+  async (_, events, word, times) => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const { live, stored, repair } = brokenRuntime();
+    repair();
+    for (const event of events) {
+      live.head = { ...live.head, snapshot: takeStep(live.head.snapshot, event).snapshot };
+    }
+    const state: WatchReport = {
+      ...{ witness: 'registry', what: 'session.state', sessionId: ID, state: word },
+      ...{ asks: null, words: word, stamp: Date.now(), key: 'registry' },
+      ...{ cwd: null, name: null, version: null, kind: null, entrypoint: null, startedAt: null },
+    };
+    witnesses.take([state], 'claude');
+    await Promise.resolve();
+    expect(stored).toHaveLength(1);
+    // What the chart shows is not told again; the rest is, until it shows.
+    vi.advanceTimersByTime(500);
+    expect(stored).toHaveLength(times);
+  },
+);
 
 it('reports an end behind what is on its way to the disk, which may bring the session back', async () => {
   const { live, stored, repair } = brokenRuntime();
