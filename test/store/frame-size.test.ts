@@ -167,3 +167,16 @@ test('newest messages of a long session cost no more than those of a short one',
   const { session } = JSON.parse(read) as { session: SessionState };
   expect(session.messages).toHaveLength(200);
 });
+
+test('a snapshot holds a long plan whole: cut, it would be no plan', () => {
+  const store = openStore();
+  store.one(created('s'));
+  const steps = Array.from({ length: 80 }, (_, n) => ({
+    step: `${n} `.repeat(100),
+    status: 'pending',
+  }));
+  const current_plan = JSON.stringify(steps);
+  expect(current_plan.length).toBeGreaterThan(16_000);
+  store.one(event('s', [{ type: 'session_delta', session_id: 's', changes: { current_plan } }]));
+  expect(store.snapshot('s').current_plan).toBe(current_plan);
+});

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
 import { openDatabase, openMigrated, prepareDatabase } from '../../src/store/database.ts';
@@ -88,6 +88,24 @@ describe('migrations', () => {
     expect(copy.prepare('SELECT started_at FROM sessions').pluck().get()).toBe('17Z');
     expect(statSync(`${paths.database}.before-3`).mode & 0o777).toBe(0o600);
     copy.close();
+    database.close();
+  });
+
+  test('touch nothing where no copy can be made', () => {
+    const paths = tempPaths();
+    const database = openDatabase(paths.database, { durability: 'normal' });
+    migrate(database, paths.database, migrations.slice(0, 2));
+    mkdirSync(`${paths.database}.before-3`);
+    expect(() => migrate(database, paths.database)).toThrow(
+      expect.objectContaining({
+        exitCode: 78,
+        message: expect.stringMatching(
+          /Cannot copy.*before-3 before migrating.*Nothing was changed/,
+        ),
+      }),
+    );
+    expect(versionsOf(database)).toEqual(all.slice(0, 2));
+    expect(existsSync(`${paths.database}.before-3.part`)).toBe(false);
     database.close();
   });
 

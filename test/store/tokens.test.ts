@@ -16,7 +16,7 @@ import {
   rotateToken,
   type TokenRow,
 } from '../../src/store/tokens.ts';
-import { openStore, tempPaths } from './support.ts';
+import { openStore, openTestWriter, tempPaths } from './support.ts';
 
 const NOW = '2026-03-01T12:00:00.000Z';
 const later = (ms: number) => new Date(Date.parse(NOW) + ms).toISOString();
@@ -247,6 +247,17 @@ describe('a change by a command', () => {
     });
     await expect(failed).rejects.toThrow('a bug');
     expect(readTokens(paths.database)?.map(({ name }) => name)).toEqual(['phone']);
+  });
+
+  test('is on disk when it is done, beside a server or without one', async () => {
+    const FULL = 2;
+    const durability = (database: Database.Database) =>
+      database.pragma('synchronous', { simple: true });
+    const paths = tempPaths();
+    expect(await changeTokens(paths, durability)).toBe(FULL);
+    const writer = await openTestWriter(paths);
+    expect(await changeTokens(paths, durability)).toBe(FULL);
+    await writer.close();
   });
 
   test('waits while another connection writes', async () => {
