@@ -143,3 +143,10 @@ test('a range is the asker’s today, days with both ends, the last days, or mom
     expect(() => hours({ from })).toThrow('from is a day such as');
   }
 });
+
+test('the row of a session says for readers of the reference how many tokens there are in all', () => {
+  const store = stored('s');
+  uses(store, 's', '2026-03-01T10:00:00.000000Z', { input_tokens: 30, output_tokens: 4 });
+  const sql = `SELECT total_tokens FROM sessions WHERE id = 's'`;
+  expect(store.database.prepare(sql).pluck().get()).toBe(34);
+});
