@@ -36,15 +36,15 @@ it('a thread that is let go is nobody’s', () => {
   expect([...threads.sessions()]).toEqual([]);
 });
 
-it('who listens is told of each binding once it can be found', () => {
+it('who listens receives each binding once it can be found', () => {
   const threads = createBoundThreads();
-  const told: unknown[] = [];
+  const received: unknown[] = [];
   threads.onBound((sessionId, threadId) => {
-    told.push([sessionId, threadId, threads.sessionOf(threadId)]);
+    received.push([sessionId, threadId, threads.sessionOf(threadId)]);
   });
   threads.bind('s', 't');
   threads.bind('s', 'u');
-  expect(told).toEqual([
+  expect(received).toEqual([
     ['s', 't', 's'],
     ['s', 'u', 's'],
   ]);

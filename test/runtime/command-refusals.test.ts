@@ -38,7 +38,7 @@ describe('an answer to a request', () => {
     expect(met(OPEN, decide, DIRECT)).toBe(null);
   });
 
-  it('that another client has answered is told what that said', () => {
+  it('that another client has answered is answered with what that said', () => {
     const denied = { ...decide, decision: 'denied', order: { ...order, decision: 'denied' } };
     const answered = report(6, 'approval.decided', denied as never);
     expect(met([...OPEN, answered], decide, DIRECT)).toEqual({
@@ -46,7 +46,7 @@ describe('an answer to a request', () => {
     });
   });
 
-  it('that was settled elsewhere is told how', () => {
+  it('that was settled elsewhere is answered with how', () => {
     const resolved = report(6, 'approval.resolved', { requestId: 'r1', decision: null } as never);
     expect(met([...OPEN, resolved], decide, DIRECT)).toMatchObject({
       ...{ code: 'already_resolved', id: 'r1', of: ID, evidence: expect.any(String) },

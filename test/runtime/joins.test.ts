@@ -151,7 +151,7 @@ describe('a thread that its holder has closed', () => {
 });
 
 describe('threads that do not go on', () => {
-  it('are lost to their sessions, and each is told once', () => {
+  it('are lost to their sessions, and each receives that once', () => {
     const lost = liveSession({ ...SHARED, id: 'a', thread_id: 'ta' });
     const known = liveSession({ ...SHARED, id: 'b', thread_id: 'tb', link_reason: 'the end' });
     const { port, sent } = joins([lost, known]);

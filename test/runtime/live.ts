@@ -5,7 +5,7 @@ import { snapshotFrom, takeStep } from '../../machines/step.ts';
 import type { LiveSession } from '../../src/runtime/sessions/live-session.ts';
 import { newSession } from '../machines/stage.ts';
 
-/** A session that was told these events. */
+/** A session that received these events. */
 export function liveSession(
   more: Partial<Session> = {},
   events: readonly SessionEvent[] = [],
@@ -14,11 +14,11 @@ export function liveSession(
   const snapshot = snapshotFrom({ session, isNew: false, turnCount: 0 });
   const head = { snapshot, tail: 0, birth: [], base: null };
   const live = { id: session.id, head, actor: null, inFlight: 0, waiting: [], usedAtMs: 0 };
-  for (const event of events) tell(live, event);
+  for (const event of events) receive(live, event);
   return live;
 }
 
-/** Tells it one more. */
-export function tell(live: LiveSession, event: SessionEvent): void {
+/** One more event for it. */
+export function receive(live: LiveSession, event: SessionEvent): void {
   live.head = { ...live.head, snapshot: takeStep(live.head.snapshot, event).snapshot };
 }

@@ -7,7 +7,7 @@ import type { LiveSession } from '../../src/runtime/sessions/live-session.ts';
 import { TranscriptReading } from '../../src/runtime/transcripts.ts';
 import { over, prompted, report } from '../machines/events.ts';
 import { ID } from '../machines/stage.ts';
-import { liveSession, tell } from './live.ts';
+import { liveSession, receive } from './live.ts';
 
 let reading: TranscriptReading;
 beforeEach(() => {
@@ -23,23 +23,23 @@ const tailOf = (sessionId: string, source = '') => ({
   ...{ file: '1:2', offset: 30, mark: 'm' },
 });
 
-/** Reading of transcripts over these live sessions, with a reader that notes what it is told. */
+/** Reading of transcripts over these live sessions, with a reader that notes its calls. */
 function attached(lives: LiveSession[], opened: { tails?: object[]; unread?: object[] } = {}) {
   const followed: FollowedSession[] = [];
   /** Those that the reader has now. */
   const has = new Set<string>();
-  const told: string[] = [];
+  const calls: string[] = [];
   const reader: Transcripts = {
     follow(session) {
       followed.push(session);
       has.add(session.sessionId);
-      told.push(`follow ${session.sessionId}`);
+      calls.push(`follow ${session.sessionId}`);
     },
     follows: (id) => has.has(id),
-    look: (id) => void told.push(`look ${id}`),
+    check: (id) => void calls.push(`check ${id}`),
     release: (id) => {
       has.delete(id);
-      told.push(`release ${id}`);
+      calls.push(`release ${id}`);
     },
     close: async () => {},
   };
@@ -61,7 +61,7 @@ function attached(lives: LiveSession[], opened: { tails?: object[]; unread?: obj
     log: SILENT_LOGGER,
   });
   const attach = () => reading.attach('claude', reader);
-  return { followed, has, told, stored, attach };
+  return { followed, has, calls, stored, attach };
 }
 
 const STEERED = { integration_mode: 'direct', thread_id: 'thread-1' } as const;
@@ -114,27 +114,27 @@ describe('at the start', () => {
 });
 
 describe('a session of which something is reported', () => {
-  it('is followed once, and looked at from then on', async () => {
+  it('is followed once, and checked from then on', async () => {
     const live = liveSession();
-    const { told, attach } = attached([]);
+    const { calls, attach } = attached([]);
     attach();
     reading.reported(live);
     reading.reported(live);
-    await vi.waitFor(() => expect(told).toEqual([`follow ${ID}`]));
+    await vi.waitFor(() => expect(calls).toEqual([`follow ${ID}`]));
     reading.noticed(live, { origin: 'hook' });
-    expect(told).toEqual([`follow ${ID}`, `look ${ID}`]);
+    expect(calls).toEqual([`follow ${ID}`, `check ${ID}`]);
     reading.noticed(live, { origin: 'transcript' });
-    expect(told).toHaveLength(2);
+    expect(calls).toHaveLength(2);
   });
 
   it('is followed again when its reader has given it up', async () => {
     const live = liveSession();
-    const { has, told, attach } = attached([live]);
+    const { has, calls, attach } = attached([live]);
     attach();
-    await vi.waitFor(() => expect(told).toEqual([`follow ${ID}`]));
+    await vi.waitFor(() => expect(calls).toEqual([`follow ${ID}`]));
     has.clear();
     reading.reported(live);
-    await vi.waitFor(() => expect(told).toEqual([`follow ${ID}`, `follow ${ID}`]));
+    await vi.waitFor(() => expect(calls).toEqual([`follow ${ID}`, `follow ${ID}`]));
   });
 
   it('is read on where it was read before', async () => {
@@ -151,64 +151,64 @@ describe('a session of which something is reported', () => {
   });
 
   it('of a provider without a reader is not followed', () => {
-    const { told, attach } = attached([]);
+    const { calls, attach } = attached([]);
     attach();
     reading.reported(liveSession({ provider: 'codex' }));
-    expect(told).toEqual([]);
+    expect(calls).toEqual([]);
   });
 
-  it('that is steered is read only while no connector holds it, from what was not told on', async () => {
+  it('that is steered is read only while no connector holds it, from what was not reported on', async () => {
     const live = liveSession(STEERED);
-    const { followed, told, attach } = attached([live]);
+    const { followed, calls, attach } = attached([live]);
     attach();
-    await vi.waitFor(() => expect(told).toEqual([`follow ${ID}`]));
+    await vi.waitFor(() => expect(calls).toEqual([`follow ${ID}`]));
     expect(followed[0]?.steered?.threadId).toBe('thread-1');
     expect(await followed[0]?.steered?.turnIds()).toEqual(['turn-1']);
-    tell(live, wanted);
-    tell(live, ready);
+    receive(live, wanted);
+    receive(live, ready);
     reading.reported(live);
-    expect(told).toEqual([`follow ${ID}`, `release ${ID}`]);
+    expect(calls).toEqual([`follow ${ID}`, `release ${ID}`]);
     reading.reported(live);
-    expect(told).toHaveLength(2);
+    expect(calls).toHaveLength(2);
   });
 });
 
 describe('a session that is over', () => {
   it('is read for more than fifteen seconds on, and no longer', async () => {
     const live = liveSession();
-    const { told, attach } = attached([live]);
+    const { calls, attach } = attached([live]);
     attach();
-    await vi.waitFor(() => expect(told).toEqual([`follow ${ID}`]));
+    await vi.waitFor(() => expect(calls).toEqual([`follow ${ID}`]));
     vi.advanceTimersByTime(60_000);
-    tell(live, over(3));
+    receive(live, over(3));
     vi.advanceTimersByTime(20_000);
-    expect(told).toEqual([`follow ${ID}`]);
+    expect(calls).toEqual([`follow ${ID}`]);
     vi.advanceTimersByTime(5_000);
-    expect(told).toEqual([`follow ${ID}`, `release ${ID}`]);
+    expect(calls).toEqual([`follow ${ID}`, `release ${ID}`]);
     reading.reported(live);
-    await vi.waitFor(() => expect(told).toHaveLength(3));
-    expect(told[2]).toBe(`follow ${ID}`);
+    await vi.waitFor(() => expect(calls).toHaveLength(3));
+    expect(calls[2]).toBe(`follow ${ID}`);
   });
 
   it('and comes back meanwhile is read on', async () => {
     const live = liveSession({}, [over(3)]);
-    const { told, attach } = attached([live]);
+    const { calls, attach } = attached([live]);
     attach();
-    await vi.waitFor(() => expect(told).toEqual([`follow ${ID}`]));
+    await vi.waitFor(() => expect(calls).toEqual([`follow ${ID}`]));
     vi.advanceTimersByTime(20_000);
-    tell(live, prompted(4));
+    receive(live, prompted(4));
     vi.advanceTimersByTime(60_000);
-    expect(told).toEqual([`follow ${ID}`]);
+    expect(calls).toEqual([`follow ${ID}`]);
   });
 });
 
 it('nothing is let go any more once reading was stopped', async () => {
   const live = liveSession({}, [over(3)]);
-  const { told, attach } = attached([live]);
+  const { calls, attach } = attached([live]);
   attach();
-  await vi.waitFor(() => expect(told).toEqual([`follow ${ID}`]));
+  await vi.waitFor(() => expect(calls).toEqual([`follow ${ID}`]));
   reading.stop();
   vi.advanceTimersByTime(60_000);
   reading.reported(live);
-  expect(told).toEqual([`follow ${ID}`]);
+  expect(calls).toEqual([`follow ${ID}`]);
 });

@@ -107,7 +107,7 @@ it.each([
   ['asking', ASKS, 'idle', 2],
   ['asking', ASKS, 'working', 2],
 ] as const)(
-  'of a session that is %s in the chart, what the registry says is told again only where the chart shows another',
+  'of a session that is %s in the chart, what the registry says is sent again only where the chart shows another',
   async (_, events, word, times) => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
     onTestFinished(() => void vi.useRealTimers());
@@ -124,7 +124,7 @@ it.each([
     witnesses.take([state], 'claude');
     await Promise.resolve();
     expect(stored).toHaveLength(1);
-    // What the chart shows is not told again; the rest is, until it shows.
+    // What the chart shows is not sent again; the rest is, until it shows.
     vi.advanceTimersByTime(500);
     expect(stored).toHaveLength(times);
   },

@@ -70,11 +70,11 @@ describe('a base of the journal', () => {
   test('counts from the one before it also where nothing is remembered of the session', () => {
     const store = openStore();
     store.one({ ...created('s'), base: '{"at":0}' });
-    store.commit(...told(520));
+    store.commit(...received(520));
     store.forget('s');
-    store.commit(...told(10));
+    store.commit(...received(10));
     expect(bases(store)).toEqual([0, 500]);
-    store.commit(...told(470));
+    store.commit(...received(470));
     expect(bases(store)).toEqual([0, 500, 1000]);
   });
 
