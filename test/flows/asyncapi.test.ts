@@ -52,7 +52,7 @@ it('names all messages, by who says them', () => {
   const named = (id: string) =>
     document.operations[id]?.messages.map(({ $ref }) => $ref.split('/').at(-1)).sort();
   expect(document.operations).toMatchObject({
-    ...{ take: { action: 'receive' }, send: { action: 'send' } },
+    ...{ take: { action: 'receive' }, tell: { action: 'send' } },
   });
   expect(named('take')).toEqual([...CLIENT_TYPES].sort());
   expect(named('tell')).toEqual([...SERVER_TYPES].sort());

@@ -104,6 +104,6 @@ it('a subagent of a run that only its rollout reports is shown like any other', 
   const session = steered(await dock.client(), row()[0]?.id ?? '');
   const [agent] = await agentsOf(session);
   expect(agent).toMatchObject({ agent_type: 'helper', ended_at: expect.any(String) });
-  expect(await branchOf(session, agent?.id ?? '')).toEqual(['assistant: told']);
+  expect(await branchOf(session, agent?.id ?? '')).toEqual(['assistant: received']);
   expect(sessionIds()).not.toContain(agent?.id);
 });

@@ -41,7 +41,7 @@ it('sets quiet hours, and mutes the session that is open', async () => {
   const server = await withDevices();
   const page = await visit(`${server.url}s/od-0001`);
   const panel = await openMenu(page);
-  await panel.getByLabel('Quiet hours', { exact: true }).check();
+  await panel.getByLabel('Quiet hours', { exact: true }).click();
   const night = { type: 'set_quiet_hours', quiet: { from: '22:00', to: '07:00' } };
   await expect.poll(() => wishes(server)).toEqual([night]);
   server.recipients.quiet = { from: '22:00', to: '07:00' };
@@ -51,7 +51,7 @@ it('sets quiet hours, and mutes the session that is open', async () => {
   await panel.getByLabel('to', { exact: true }).blur();
   const shorter = { type: 'set_quiet_hours', quiet: { from: '22:00', to: '06:30' } };
   await expect.poll(() => wishes(server)).toEqual([night, shorter]);
-  await panel.getByLabel('No notifications about the session that is open').check();
+  await panel.getByLabel('No notifications about the session that is open').click();
   const mute = { type: 'mute_session', session_id: 'od-0001', is_muted: true };
   await expect.poll(() => wishes(server).at(-1)).toEqual(mute);
   await panel.getByRole('button', { name: 'Notify again' }).click();
