@@ -131,6 +131,8 @@ describe('a thread of a terminal whose daemon is off', { timeout: 90_000 }, () =
     await daemonLeaves(session);
     await using run = codexExec(dock.home, 'to be killed\n!wait killed', { resume: session.id });
     await runs(run, session);
+    // A turn begins in the file before its prompt is written there: killed in between, it has none.
+    await expect.poll(() => saidIn(session), PATIENT).toContain('user: to be killed\n!wait killed');
     run.process.kill('SIGKILL');
     await expect.poll(() => works(session), PATIENT).toBe('waiting');
     expect((await saidIn(session)).slice(2)).toEqual([
