@@ -40,8 +40,11 @@ export function createSearchIndex(database: Sqlite): SearchIndex {
   const slice = database.transaction((waiting: readonly Waiting[]): number => {
     let chars = 0;
     let last = 0;
+    // A tool waits twice, when it is asked for and when it is over; its texts of now are taken once.
+    const taken = new Set<string>();
     for (const { id, message_id } of waiting) {
-      chars += indexMessage(statements, message_id);
+      if (!taken.has(message_id)) chars += indexMessage(statements, message_id);
+      taken.add(message_id);
       last = id;
       if (chars > SLICE_CHARS) break;
     }

@@ -54,6 +54,14 @@ function talk(messages: Record<string, Partial<Message>>): Store {
   return store;
 }
 
+/** Rows that change when the index takes in what waits. */
+function changesOf({ database }: Store): number {
+  const changes = database.prepare<[], number>('SELECT total_changes()').pluck();
+  const before = changes.get() ?? 0;
+  createSearchIndex(database).slice();
+  return (changes.get() ?? 0) - before;
+}
+
 describe('messages', () => {
   test('are found by all of their words, the newest first', () => {
     const search = searching(
@@ -134,6 +142,18 @@ describe('messages', () => {
     store.database.prepare("DELETE FROM messages WHERE id = 'm2'").run();
     expect(idsOf(search('draft'))).toEqual([]);
     expect(idsOf(search('final'))).toEqual(['m1']);
+  });
+
+  test('that change while they wait are taken into the index once, as they are by then', () => {
+    const messages = { m1: { content: 'the first draft' }, m2: { content: 'another draft' } };
+    const store = talk(messages);
+    store.database.prepare("UPDATE messages SET content = 'second words' WHERE id = 'm1'").run();
+    store.database.prepare("UPDATE messages SET content = 'final words' WHERE id = 'm1'").run();
+    const unchanged = changesOf(talk(messages));
+    // More than for messages that did not change are only the two places in the queue.
+    expect(changesOf(store) - unchanged).toBe(2);
+    expect(idsOf(searching(store)('final'))).toEqual(['m1']);
+    expect(idsOf(searching(store)('second'))).toEqual([]);
   });
 
   test('leave no words behind in the index when they are deleted, rewritten or too old', () => {
