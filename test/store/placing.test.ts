@@ -108,4 +108,27 @@ describe('a message that two sources report', () => {
     store.one(event('s', [received('m1', 10, null, words)], { origin: 'transcript' }));
     expect(order(store)).toEqual(['s:key:1']);
   });
+
+  test('is one within five seconds, before and behind, and two beyond them', () => {
+    const words = { content: 'the same' };
+    const after = (ms: number) => {
+      const store = begun(received('s:key:1', 10_000, undefined, words));
+      store.one(event('s', [received('m1', 10_000 + ms, null, words)], { origin: 'transcript' }));
+      return store.snapshot('s').messages.length;
+    };
+    expect([-5_001, -5_000, 5_000, 5_001].map(after)).toEqual([2, 1, 1, 2]);
+  });
+
+  test('is one also behind many tools of the same moment, and two where they are of other types', () => {
+    const words = { content: 'the same' };
+    const tools = Array.from({ length: 90 }, (_, n) =>
+      received(`t${n}`, n, undefined, { message_type: 'tool' }),
+    );
+    const store = begun(received('s:key:1', 0, undefined, words), ...tools);
+    store.one(event('s', [received('m1', 100, null, words)], { origin: 'transcript' }));
+    expect(order(store)).not.toContain('m1');
+    const answer = { ...words, message_type: 'user' } as const;
+    store.one(event('s', [received('m2', 100, null, answer)], { origin: 'transcript' }));
+    expect(order(store)).toContain('m2');
+  });
 });

@@ -199,12 +199,16 @@ function prepareConversation(database: Sqlite) {
     backwards: database.prepare<[string], { id: string; sequence: number; timestamp: string }>(
       `SELECT id, sequence, timestamp FROM messages WHERE session_id = ? ORDER BY sequence DESC`,
     ),
+    // Chosen by place, then by type: a search by type would go through all the tools of a long session.
     newestWords: database.prepare<
-      [string, string],
-      { id: string; content: string; timestamp: string }
+      { sessionId: string; type: string; from: string; to: string },
+      { id: string; content: string }
     >(
-      `SELECT id, content, timestamp FROM messages WHERE session_id = ? AND type = ?
-       ORDER BY sequence DESC LIMIT 20`,
+      `SELECT words.id, words.content
+       FROM (SELECT id, type, timestamp FROM messages WHERE session_id = @sessionId
+             ORDER BY sequence DESC LIMIT 100) AS newest
+       JOIN messages AS words ON words.id = newest.id
+       WHERE newest.type = @type AND newest.timestamp BETWEEN @from AND @to`,
     ),
     insertMessage: database.prepare(
       `INSERT INTO messages (id, session_id, type, content, timestamp, sequence, tool_name, tool_input,

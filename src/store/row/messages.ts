@@ -102,15 +102,17 @@ function hasTwin(
   if (!WATCHES.has(origin) || (type !== 'user' && type !== 'assistant')) return false;
   const content = storable(message.content).trim();
   const at = Date.parse(message.timestamp);
+  const [from, to] = [at - TWINS_WITHIN_MS, at + TWINS_WITHIN_MS].map(isoOf) as [string, string];
   return newestWords
-    .all(sessionId, type)
+    .all({ sessionId, type, from, to })
     .some(
       (one) =>
-        one.id !== id &&
-        one.id.includes(MADE_BY_KEY) !== isMade &&
-        Math.abs(Date.parse(one.timestamp) - at) <= TWINS_WITHIN_MS &&
-        one.content.trim() === content,
+        one.id !== id && one.id.includes(MADE_BY_KEY) !== isMade && one.content.trim() === content,
     );
+}
+
+function isoOf(ms: number): string {
+  return new Date(ms).toISOString();
 }
 
 function newestOf({ statements, newest }: MessageTools, sessionId: string): Newest | undefined {
