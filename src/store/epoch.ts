@@ -40,7 +40,8 @@ export interface Epoch {
 
 /**
  * Opens the epoch at boot: counts the boot, sees whether the database is the one the file outside knows,
- * and if it is not begins a new epoch, which lifts every session's revision.
+ * and if it is not begins a new epoch, which lifts every session's revision. The first `mark` writes this boot
+ * into the file.
  *
  * @param now  monotonic clock, ms
  */
@@ -55,7 +56,8 @@ export function openEpoch(deps: {
     boot(database, values, readMark(path)),
   )();
   let { commits } = state;
-  let markedAt = now();
+  // Due from the start: the file does not know of this boot yet.
+  let markedAt = Number.NEGATIVE_INFINITY;
   // Database and file hold the same count. To write it with each commit would show a backup no sooner:
   // what was committed since the last mark is unknown to the file.
   const isDue = () => now() - markedAt >= MARK_EVERY_MS;
@@ -68,7 +70,6 @@ export function openEpoch(deps: {
       // A full disk must not stop the commits that still fit; the next mark tries again.
     }
   };
-  writeMark();
   return {
     id: state.epoch,
     wasDirty,

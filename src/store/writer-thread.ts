@@ -123,6 +123,8 @@ function serve(store: OpenStore): void {
       commands: actors.commands(),
     },
   });
+  // Behind the answer that the start waits for, and before the first batch.
+  epoch.mark();
 }
 
 /** Before anything is read or changed. While the storage fails there is nothing to put back into. */

@@ -43,6 +43,8 @@ export async function openTestWriter(paths: DataPaths): Promise<Writer> {
 export function openStore(paths: DataPaths = tempPaths(), now = () => performance.now()) {
   const database = openMigrated(paths, 'normal');
   const epoch = openEpoch({ database, path: paths.epoch, now });
+  // As the thread does, behind its first answer.
+  epoch.mark();
   const committer = new Committer({ database, epoch });
   const commit = (items: Item[]) => committer.commit(items);
   const answer = createAnswer({ database, epoch: epoch.id });

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import type { Worker } from 'node:worker_threads';
 import Database from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
@@ -199,6 +199,18 @@ describe('a batch', () => {
   test('grows on with a chain: what is refused of it is known in one batch only', () => {
     expect(lengths(...[1, 1, 1, 2].map((chain) => sized(600_000, chain)))).toEqual([3, 1]);
   });
+});
+
+test('a start is known outside of the database before its first commit', async () => {
+  const paths = tempPaths();
+  const boots = () => (JSON.parse(readFileSync(paths.epoch, 'utf8')) as { boots: number }).boots;
+  const first = await openTestWriter(paths);
+  await submitted(first, created('s'));
+  expect(boots()).toBe(1);
+  await first.close();
+  const second = await openTestWriter(paths);
+  await submitted(second, created('t'));
+  expect(boots()).toBe(2);
 });
 
 describe('closing', () => {
