@@ -2,7 +2,8 @@
 /**
  * What the shell starts once built: runs the program beside it, or inside the one executable, out of the code cache
  * that the build has written, which spares a start the compilation of all it needs. V8 takes no cache but its own
- * version's; with any other, or none, the program is compiled as usual.
+ * version's; with any other, or none, the program is compiled as usual. A thread of the store starts here as well,
+ * and runs its own code.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import Module, { createRequire } from 'node:module';
@@ -11,26 +12,28 @@ import { PerformanceObserver } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
 import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
 import { Script } from 'node:vm';
+import { isMainThread } from 'node:worker_threads';
 import { insideBytes, isStandalone, requireInside } from './standalone.ts';
 import { warmUpThread } from './store/thread/start.ts';
 
+// What is young is small here: threads that are woken to help collecting it cost more than they spare. Before all
+// else, and in code-cache.mjs too: V8 takes a cache only under the flags that it was written under.
+if (isMainThread) setFlagsFromString('--no-parallel-scavenge');
 // A start that names itself waits for nothing as long as for this thread; other words find out in the program.
-if (process.argv.includes('start')) warmUpThread();
+if (isMainThread && process.argv.includes('start')) warmUpThread();
 
 const { file, text, cache, require } = isStandalone() ? inside() : beside();
 const program = new Script(Module.wrap(text.toString('latin1')), {
   filename: file,
   ...(cache !== null && { cachedData: cache }),
 });
-// What is young is small here: threads that are woken to help collecting it cost more than they spare. Only
-// now, for a cache is taken under the flags only that it was written under.
-setFlagsFromString('--no-parallel-scavenge');
 program.runInThisContext()({}, require, { exports: {} }, file, dirname(file));
 // A start may take what it needs, to be quick; most commands have ended by then.
-setTimeout(boundMemory, 1000).unref();
+if (isMainThread) setTimeout(boundMemory, 1000).unref();
 
 function beside() {
-  const file = fileURLToPath(new URL('./program.js', import.meta.url));
+  const name = isMainThread ? 'program.js' : 'writer-thread.js';
+  const file = fileURLToPath(new URL(name, import.meta.url));
   const cache = existsSync(`${file}.cache`) ? readFileSync(`${file}.cache`) : null;
   return { file, text: readFileSync(file), cache, require: createRequire(file) };
 }

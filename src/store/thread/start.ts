@@ -56,7 +56,8 @@ export function startThread(start: ThreadStart): Worker {
 function newThread(): Worker {
   if (isStandalone()) return new Worker(insideText('writer-thread.js'), { ...OPTIONS, eval: true });
   if (!import.meta.url.endsWith('.ts')) {
-    return new Worker(new URL('./writer-thread.js', import.meta.url), OPTIONS);
+    // What the shell starts (launch.ts): it runs the thread's code out of its code cache.
+    return new Worker(new URL('./main.js', import.meta.url), OPTIONS);
   }
   bundle ??= bundleFromSources();
   return new Worker(bundle, { ...OPTIONS, eval: true });
