@@ -157,7 +157,6 @@ async function serve(deps: {
   });
   await tokens.open();
   await notifier.open(runtime.registry.live());
-  traces?.open(runtime.registry.live());
   const transports = createTransports({
     config,
     tokens,
@@ -173,8 +172,9 @@ async function serve(deps: {
   const scheme = config.tls === null ? 'http' : 'https';
   const { retention } = config;
   announce(paths, { scheme, address, port, version, retention, fronts: frontsOf(config, port) });
-  const { sessions, busy, wasDirty, foreign } = writer.opened;
-  log.child('restore').info('restore.start', { sessions, busy: busy.length, was_dirty: wasDirty });
+  const { sessions, interrupted, working, wasDirty, foreign } = writer.opened;
+  const counts = { sessions, interrupted: interrupted.length, working: working.length };
+  log.child('restore').info('restore.start', { ...counts, was_dirty: wasDirty });
   if (foreign.length > 0) {
     // Its rows are believed; who has revisions from before gets snapshots.
     const of = foreign.length;
@@ -252,7 +252,8 @@ function startChores(deps: ChoreDeps): () => Promise<void> {
     });
   };
   drain(first);
-  const watches = startWatches(deps, first);
+  const opening = runtime.openWorking();
+  const watches = startWatches(deps, Promise.all([first, opening]));
   const spoolTimer = setInterval(() => {
     if (!draining) drain(spool.drain(SPOOL_MIN_AGE_MS));
   }, SPOOL_EVERY_MS);
@@ -271,14 +272,14 @@ function startChores(deps: ChoreDeps): () => Promise<void> {
     clearTimeout(warmUpTimer);
     clearInterval(spoolTimer);
     clearInterval(restTimer);
-    await Promise.all([draining, watches.close()]);
+    await Promise.all([draining, opening, watches.close()]);
   };
 }
 
 /** What the hooks reported while we were down comes first: a check of processes is newer. */
 function startWatches(
   { runtime, writer, log, providers }: ChoreDeps,
-  spooled: Promise<unknown>,
+  before: Promise<unknown>,
 ): { close(): Promise<void> } {
   const watchLog = log.child('watch');
   const onError = (error: unknown) => watchLog.error('watch.failed', { error: error as Error });
@@ -290,7 +291,7 @@ function startWatches(
   };
   let isClosed = false;
   const limit = new Promise((resolve) => setTimeout(resolve, WATCH_WITHIN_MS).unref());
-  const due = Promise.race([spooled, limit]);
+  const due = Promise.race([before, limit]);
   const opened = [...providers].map(async ({ id, watch }) => {
     await due;
     if (isClosed || !watch) return null;

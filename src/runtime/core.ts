@@ -129,7 +129,7 @@ export function createCore(deps: CoreDeps): Core {
   const lookUpBranch = createBranchLookUp({ registry, ledger, clock, log });
   const reporting = { registry, ledger, streams, threads, lookUpBranch, clock };
   const links: Links = createLinks({ writer, providers, images, ...reporting, log });
-  registry.openBusy();
+  registry.openInterrupted();
   const carried = { writer, clock, rooms, ring, news, listFeed };
   const parts = { ledger, registry, sessions, streams, threads, links, answers, words };
   return { ...carried, ...parts, lookUpBranch };

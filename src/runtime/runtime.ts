@@ -50,7 +50,10 @@ export interface RuntimeDeps {
   /** Who notifies people; receives every event after its commit. */
   notifications?: Notifications & { noticed(live: LiveSession, item: EventItem): void };
   /** Makes spans of what happened; receives every event after its commit. Never throws. */
-  traces?: { noticed(live: LiveSession, item: EventItem): void } | null;
+  traces?: {
+    open(sessions: Iterable<LiveSession>): void;
+    noticed(live: LiveSession, item: EventItem): void;
+  } | null;
 }
 
 /** The server, put together, as server.ts and tests see it. */
@@ -59,6 +62,8 @@ export interface Runtime extends Pick<Core, 'rooms' | 'registry' | 'ledger' | 't
   inspection: Inspection;
   /** Runs the way of a hook once, so that the first one does not wait for that. */
   warmUp(): void;
+  /** Makes the newest sessions live that were at work: what is not live is neither watched nor traced. Never rejects. */
+  openWorking(): Promise<void>;
   /** Takes what the watch of registries and processes reports. */
   witnesses: Pick<Witnesses, 'take' | 'attach'> & Pick<WatchPort, 'ownerOf'>;
   /** Takes what is known of threads that can be joined. */
@@ -139,6 +144,7 @@ export function createRuntime(deps: RuntimeDeps): Runtime {
     home: places.home,
     log: log.child('browse'),
   });
+  deps.traces?.open(registry.live());
   const receive = createDispatch({ codec: intake.codec, handlers, log: log.child('websocket') });
   return {
     api: apiOf({ deps, core, takeTelemetry, subscriptions, intake, receive }),
@@ -149,6 +155,15 @@ export function createRuntime(deps: RuntimeDeps): Runtime {
       ownerOf: (threadId) => findOwner(core, threadId),
     },
     warmUp: () => void rehearseHook(providers),
+    async openWorking() {
+      try {
+        await registry.openWorking();
+        deps.traces?.open(registry.live());
+      } catch (error) {
+        // It becomes live when something is reported of it.
+        log.child('restore').warn('restore.working_not_opened', { error: error as Error });
+      }
+    },
     waitForSpool: intake.waitForSpool,
     rest(idleMs) {
       registry.passivate(idleMs);

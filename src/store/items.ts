@@ -284,8 +284,10 @@ export interface TextPart {
 /** What the writer found when it opened the database. */
 export interface Opened {
   epoch: string;
-  /** Sessions that waited for an answer or had a connector, and the newest at work: live from the start. */
-  busy: StoredActor[];
+  /** Sessions that waited for an answer or had a connector: the restart changes them, so they are live from the start. */
+  interrupted: StoredActor[];
+  /** The newest sessions at work: live soon behind the start. */
+  working: string[];
   sessions: number;
   /** True when the last process did not stop cleanly. */
   wasDirty: boolean;

@@ -110,7 +110,8 @@ function serve(store: OpenStore): void {
     type: 'opened',
     opened: {
       epoch: epoch.id,
-      busy: actors.busy(),
+      interrupted: actors.interrupted(),
+      working: actors.working(),
       sessions: actors.sessions(),
       wasDirty: epoch.wasDirty,
       foreign: epoch.foreign,

@@ -139,7 +139,8 @@ function openLedger(
     writer: {
       opened: {
         epoch: 'e',
-        busy: [],
+        interrupted: [],
+        working: [],
         sessions: 0,
         wasDirty: false,
         foreign: [],

@@ -10,7 +10,7 @@ import { newSession } from '../machines/stage.ts';
 const MAX_LIVE = 1000;
 
 /** A session at work as its row has it, which no snapshot restores. */
-const storedAtWork = (requests: string[]): StoredActor => ({
+const storedWaiting = (requests: string[]): StoredActor => ({
   summary: {
     ...newSession({ id: 'stored' }),
     ...{ status: 'active', work_status: 'permission', has_pending_approval: true },
@@ -21,19 +21,25 @@ const storedAtWork = (requests: string[]): StoredActor => ({
 
 let nowMs: number;
 let registry: Registry;
-let busy: StoredActor[];
+let interrupted: StoredActor[];
+let working: string[];
 /** Reads of rows that nobody has answered yet. */
-let reads: Array<{ sessionId: string; answer(): void; fail(error: Error): void }>;
+let reads: Array<{
+  sessionId: string;
+  answer(stored?: StoredActor): void;
+  fail(error: Error): void;
+}>;
 beforeEach(() => {
   nowMs = 0;
   reads = [];
-  busy = [];
+  interrupted = [];
+  working = [];
   const read = ({ sessionId }: { sessionId: string }) =>
     new Promise((resolve, reject) => {
-      const answer = () => resolve({ stored: null, pendingStart: null });
+      const answer = (stored: StoredActor | null = null) => resolve({ stored, pendingStart: null });
       reads.push({ sessionId, answer, fail: reject });
     });
-  const writer = { read: read as never, opened: { busy } as never };
+  const writer = { read: read as never, opened: { interrupted, working } as never };
   registry = createRegistry({ writer, log: SILENT_LOGGER, nowMs: () => nowMs });
 });
 afterEach(() => registry.stop());
@@ -173,13 +179,42 @@ it('a session that is live is entered at once, behind those that wait for it', a
   expect(entered).toEqual(['first', 'second']);
 });
 
-it('a session that was at work is live from the start on, with those of its requests that can be read', () => {
+it('a session that waited is live from the start on, with those of its requests that can be read', () => {
   const request = { id: 'r1', session_id: 'stored', type: 'exec', command: 'ls' };
-  busy.push(storedAtWork([JSON.stringify(request), '{"id', 'null', '{"id":5}']));
-  registry.openBusy();
+  interrupted.push(storedWaiting([JSON.stringify(request), '{"id', 'null', '{"id":5}']));
+  registry.openInterrupted();
   const live = registry.peek('stored');
   expect(live?.actor).not.toBe(null);
   const { context } = live?.head.snapshot ?? {};
   expect(context?.approvals.map(({ request: { id } }) => id)).toEqual(['r1']);
   expect(live?.head.snapshot.hasTag('needsYou')).toBe(true);
+});
+
+describe('sessions that were at work', () => {
+  const stored = (id: string): StoredActor => {
+    const { summary, ...rest } = storedWaiting([]);
+    return { ...rest, summary: { ...summary, id, work_status: 'working' } };
+  };
+
+  it('become live one after the other, behind those that are asked for meanwhile', async () => {
+    working.push('s1', 's2');
+    const opened = registry.openWorking();
+    expect(reads.map(({ sessionId }) => sessionId)).toEqual(['s1']);
+    const entered = registry.enter('s2', ({ live }) => live?.id);
+    expect(reads.map(({ sessionId }) => sessionId)).toEqual(['s1', 's2']);
+    reads[0]?.answer(stored('s1'));
+    reads[1]?.answer(stored('s2'));
+    expect(await entered).toBe('s2');
+    await opened;
+    expect([...registry.live()].map(({ id }) => id).sort()).toEqual(['s1', 's2']);
+    expect(reads).toHaveLength(2);
+  });
+
+  it('are not asked for any more once one cannot be read', async () => {
+    working.push('s1', 's2');
+    const opened = registry.openWorking();
+    reads[0]?.fail(new Error('disk I/O error'));
+    await expect(opened).rejects.toThrow('disk I/O error');
+    expect(reads).toHaveLength(1);
+  });
 });

@@ -40,6 +40,7 @@ export async function openTestRuntime(
   });
   const said: TestRuntime['said'] = [];
   runtime.rooms.attach({ publish: (room, { message }) => said.push({ room, message }) });
+  await runtime.openWorking();
   const close = async () => {
     await writer.close();
     runtime.registry.stop();

@@ -217,7 +217,12 @@ describe('closing', () => {
   test('commits what waits, marks the database clean and lets go of everything', async () => {
     const paths = tempPaths();
     const writer = await openWriter({ paths, durability: 'full', log: SILENT_LOGGER });
-    expect(writer.opened).toMatchObject({ busy: [], sessions: 0, wasDirty: false });
+    expect(writer.opened).toMatchObject({
+      interrupted: [],
+      working: [],
+      sessions: 0,
+      wasDirty: false,
+    });
     expect(isLocked(paths.lock)).toBe(true);
     const results = [
       submitted(writer, created('s', { work_status: 'working' })),
@@ -241,7 +246,9 @@ describe('closing', () => {
     const again = await openTestWriter(paths);
     expect(again.opened).toMatchObject({ sessions: 1, wasDirty: false });
     expect(again.opened.epoch).toBe(writer.opened.epoch);
-    expect(again.opened.busy).toMatchObject([
+    expect(again.opened).toMatchObject({ interrupted: [], working: ['s'] });
+    const { stored } = await again.read({ kind: 'actor', sessionId: 's' });
+    expect([stored]).toMatchObject([
       { summary: { id: 's' }, snapshot: '{"value":"idle"}', machineVersion: 1, revision: 1 },
     ]);
   });

@@ -31,8 +31,14 @@ export interface Found {
 
 /** Who is live, and the way into every other session. */
 export interface Registry {
-  /** At the start: makes those sessions live that the restart changes, and the newest that were at work. */
-  openBusy(): void;
+  /** At the start: makes those sessions live that the restart changes. */
+  openInterrupted(): void;
+  /**
+   * Makes the newest sessions live that were at work, one after the other, so that clients are served meanwhile.
+   *
+   * @throws OrbitError when one cannot be read
+   */
+  openWorking(): Promise<void>;
   /** The session if it is live. */
   peek(id: string): LiveSession | null;
   /**
@@ -86,8 +92,12 @@ class LiveRegistry implements Registry {
     this.#deps = deps;
   }
 
-  openBusy(): void {
-    for (const stored of this.#deps.writer.opened.busy) this.#openStored(stored);
+  openInterrupted(): void {
+    for (const stored of this.#deps.writer.opened.interrupted) this.#openStored(stored);
+  }
+
+  async openWorking(): Promise<void> {
+    for (const id of this.#deps.writer.opened.working) await this.enter(id, () => {});
   }
 
   peek(id: string): LiveSession | null {

@@ -24,10 +24,10 @@ const MAX_PROCESSES = 200;
 /** Files looked at after a start: what older sessions wrote meanwhile is read when they are reported again. */
 const MAX_TAILS = 256;
 
-/** Sessions at work that are live from the start: the others are made so when they are reported or asked for. */
+/** Sessions at work that are made live behind the start: the others when they are reported or asked for. */
 const MAX_WORKING = 64;
 
-const BUSY = new Set(['working', 'permission', 'question']);
+const WAITING = new Set(['permission', 'question']);
 
 const SELECT_ACTORS = `SELECT ${SUMMARY_COLUMNS}, codex_thread_id, turn_count, revision,
     machines.snapshot, machines.version AS machine_version, machines.seq AS machine_seq
@@ -52,25 +52,27 @@ export class ActorReads {
     };
   }
 
-  /**
-   * Sessions that waited for an answer or had a connector when they were last reported, for the restart changes
-   * them, and the newest of those that worked.
-   */
-  busy(): StoredActor[] {
+  /** Sessions that waited for an answer or had a connector when they were last reported: the restart changes them. */
+  interrupted(): StoredActor[] {
     try {
-      return this.#statements.busy.all().map((row) => this.#actorFrom(row));
+      return this.#statements.interrupted.all().map((row) => this.#actorFrom(row));
     } catch (error) {
       if (!isDamage(error)) throw error;
-      return this.#salvagedBusy();
+      return this.#salvaged();
     }
   }
 
+  /** The newest of the sessions that worked. */
+  working(): string[] {
+    return orNothing(() => this.#statements.working.all());
+  }
+
   /** Row by row, without those that are damaged. */
-  #salvagedBusy(): StoredActor[] {
+  #salvaged(): StoredActor[] {
     return orNothing(() => this.#statements.activeRows.all()).flatMap((rowid) => {
       try {
         const row = this.#statements.byRowid.get(rowid);
-        return row && BUSY.has(row.work_status) ? [this.#actorFrom(row)] : [];
+        return row && WAITING.has(row.work_status) ? [this.#actorFrom(row)] : [];
       } catch (error) {
         if (!isDamage(error)) throw error;
         return [];
@@ -186,13 +188,17 @@ function orNothing<Row>(read: () => Row[]): Row[] {
 function prepareStatements(database: Sqlite) {
   return {
     one: database.prepare<[string], ActorRow>(`${SELECT_ACTORS} WHERE id = ?`),
-    busy: database.prepare<[], ActorRow>(
+    interrupted: database.prepare<[], ActorRow>(
       `${SELECT_ACTORS}
        WHERE (status = 'active' AND work_status IN ('permission', 'question'))
-         OR link_state IN ('attaching', 'attached')
-         OR id IN (SELECT id FROM sessions WHERE status = 'active' AND work_status = 'working'
-           ORDER BY last_activity_at DESC LIMIT ${MAX_WORKING})`,
+         OR link_state IN ('attaching', 'attached')`,
     ),
+    working: database
+      .prepare<[], string>(
+        `SELECT id FROM sessions WHERE status = 'active' AND work_status = 'working'
+         ORDER BY last_activity_at DESC LIMIT ${MAX_WORKING}`,
+      )
+      .pluck(),
     activeRows: database
       .prepare<[], number>(
         `SELECT rowid FROM sessions INDEXED BY idx_sessions_list WHERE status = 'active'`,

@@ -70,7 +70,8 @@ export async function actors({ rounds }: Bench): Promise<Report> {
 function createFilled(live: number): Registry {
   const opened = {
     epoch: 'bench',
-    busy: [],
+    interrupted: [],
+    working: [],
     sessions: 0,
     wasDirty: false,
     foreign: [],
