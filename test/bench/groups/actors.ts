@@ -34,7 +34,7 @@ export async function actors({ rounds }: Bench): Promise<Report> {
     many: async () => turnOver(registries.many),
   };
   await inTurns(3, variants);
-  const { few, many } = await inTurns(rounds * 3, variants);
+  const { few, many } = await inTurns(rounds * 12, variants);
   for (const registry of Object.values(registries)) registry.stop();
   const crossed = await inTurns(rounds, { all: openBeyondTheLimit });
   const longest = medianOf(crossed.all, 'longestMs');
