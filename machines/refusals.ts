@@ -5,7 +5,7 @@
 import { type AnyStateNode, type AnyTransitionDefinition, getStateNodes, or } from 'xstate';
 import { sessionMachine } from './session.ts';
 import type { SessionEvent } from './session-events.ts';
-import type { SessionSnapshot } from './view.ts';
+import type { SessionSnapshot } from './session-status.ts';
 
 /** Why a command is not possible now. */
 export type Refusal =

@@ -220,7 +220,7 @@ export interface FactKind {
 const SEEN: FactKind = { audience: 'session', takesRevision: true };
 const STORED: FactKind = { audience: 'none', takesRevision: false };
 
-/** What each fact is; a fact without a row here does not compile. How it is stored is in src/store/rows.ts. */
+/** What each fact is; a fact without a row here does not compile. How it is stored is in src/store/fact-rows.ts. */
 export const FACTS: Readonly<Record<Fact['type'], FactKind>> = {
   session_created: { audience: 'list', takesRevision: false },
   session_delta: SEEN,

@@ -21,11 +21,11 @@ import type { SessionContext } from './session-types.ts';
 import * as answers from './steps/answers.ts';
 import * as approvals from './steps/approvals.ts';
 import * as decisions from './steps/decisions.ts';
-import { type EventOf, isDirect, isShared } from './steps/draft.ts';
 import { isFinished, isShown } from './steps/running.ts';
 import * as sessions from './steps/sessions.ts';
+import { type EventOf, isDirect, isShared } from './steps/step-draft.ts';
+import * as words from './steps/terminal-messages.ts';
 import * as turns from './steps/turns.ts';
-import * as words from './steps/words.ts';
 
 type ToolReport = EventOf<'tool.started'> | EventOf<'tool.finished'>;
 type EndReport = EventOf<

@@ -12,13 +12,13 @@ import * as answers from './steps/answers.ts';
 import * as approvals from './steps/approvals.ts';
 import * as commands from './steps/commands.ts';
 import * as decisions from './steps/decisions.ts';
-import { type Draft, draftOf } from './steps/draft.ts';
 import * as links from './steps/links.ts';
 import * as sessions from './steps/sessions.ts';
+import { type Draft, draftOf } from './steps/step-draft.ts';
+import * as words from './steps/terminal-messages.ts';
 import * as tools from './steps/tools.ts';
 import * as transcripts from './steps/transcripts.ts';
 import * as turns from './steps/turns.ts';
-import * as words from './steps/words.ts';
 
 // ---- actions ---------------------------------------------------------------------------------------
 

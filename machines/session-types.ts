@@ -31,7 +31,7 @@ export interface Session
     | 'codex_integration_mode'
     | 'claude_integration_mode'
   > {
-  /** Whether we steer it or only watch it; the wire has a field for each provider (`view.ts`). */
+  /** Whether we steer it or only watch it; the wire has a field for each provider (`session-status.ts`). */
   integration_mode?: IntegrationMode;
   source?: string;
   terminal_session_id?: string;

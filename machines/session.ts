@@ -2,7 +2,7 @@
  * The chart of one session. Region `phase` says whom the session waits for: what the main thread does
  * (`turn`), whether subagents run (`agents`) and what is asked of a person (`requests`) are independent.
  * Region `link` is the way to the provider. The words that the wire shows are the tags of active states
- * (view.ts). Reports may come late, twice or not at all: guards on evidence (evidence.ts) decide whether
+ * (session-status.ts). Reports may come late, twice or not at all: guards on evidence (evidence.ts) decide whether
  * an edge is taken, and what an edge leaves is its actions.
  *
  * No clock, no random, no I/O, no transcript: steps are pure, and nothing is spawned here.

@@ -7,10 +7,10 @@ import type { ActorLogic, ActorRefFromLogic, AnyActorScope } from 'xstate';
 import { sessionMachine } from './session.ts';
 import type { SessionEvent } from './session-events.ts';
 import type { ConnectorCommand, Fact, Pieces } from './session-facts.ts';
+import { factsOf, type SessionSnapshot } from './session-status.ts';
 import type { SessionInput } from './session-types.ts';
-import { draftOf } from './steps/draft.ts';
 import { isAtWork, sessionCreated } from './steps/sessions.ts';
-import { factsOf, type SessionSnapshot } from './view.ts';
+import { draftOf } from './steps/step-draft.ts';
 
 /** What an event comes to. */
 export interface Step {

@@ -4,8 +4,8 @@
  * cost small with thousands of sessions.
  */
 import { setup, stopChild } from 'xstate';
+import type { SessionSnapshot } from './session-status.ts';
 import { type SessionActor, sessionActor } from './step.ts';
-import type { SessionSnapshot } from './view.ts';
 
 /** What a group of sessions receives. */
 type GroupEvent =

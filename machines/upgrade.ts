@@ -3,8 +3,8 @@
  * read. Sessions with an older snapshot go on from their columns.
  */
 import type { IntegrationMode } from '../src/protocol/nouns.ts';
+import { integrationModeOf } from './session-status.ts';
 import { MACHINE_VERSION, type OpenApproval, type SessionContext } from './session-types.ts';
-import { integrationModeOf } from './view.ts';
 
 /** What version 3 kept in its context and the chart's states say now. */
 interface Context3 extends Omit<SessionContext, 'session' | 'turn'> {

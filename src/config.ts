@@ -22,17 +22,17 @@ import {
   parseOrigin,
 } from './address.ts';
 import { EXIT, ExitError } from './exit.ts';
+import { type OtlpConfig, otlpOf } from './otlp.ts';
+import { readTokenFile } from './secrets.ts';
 import {
   type KeepingFlags,
   maxConnectionsOf,
   parseDurability,
   type RetentionLimits,
   retentionOf,
-} from './keeping.ts';
-import { type OtlpConfig, otlpOf } from './otlp.ts';
-import { readTokenFile } from './secrets.ts';
+} from './storage-limits.ts';
 
-export { DEFAULT_RETENTION, type RetentionLimits } from './keeping.ts';
+export { DEFAULT_RETENTION, type RetentionLimits } from './storage-limits.ts';
 
 /** Paths below the data directory. */
 export interface DataPaths {

@@ -26,8 +26,8 @@ const LEAVES = [
   'secrets',
   'standalone',
   'otlp',
-  'keeping',
-  'visible',
+  'storage-limits',
+  'visible-text',
   'type log',
 ];
 
@@ -127,7 +127,7 @@ const RULES: Record<string, Rule> = {
       'virtual:charts',
       'type protocol',
       'client',
-      'visible',
+      'visible-text',
       'elkjs',
       'socket.io-client',
       'vite',
@@ -224,7 +224,7 @@ function nameOf(file: string, target: string): string {
 }
 
 /**
- * `src/store/rows.ts` -> store, `src/config.ts` -> config, `machines/session.ts` -> machines. Below
+ * `src/store/fact-rows.ts` -> store, `src/config.ts` -> config, `machines/session.ts` -> machines. Below
  * `src/providers` each folder is a provider; the files beside the folders are what the others know of them.
  */
 function layerOf(file: string): string {

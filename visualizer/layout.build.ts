@@ -9,8 +9,8 @@ import { createHash } from 'node:crypto';
 import { describeMachine, sessionMachine, supervisorMachine } from '../machines/index.ts';
 import { staysOf } from './layout/elk-graph.ts';
 import { blocksOf } from './layout/measure.ts';
-import { drawMini } from './layout/mini.ts';
 import { drawRegion } from './layout/region.ts';
+import { drawMini } from './layout/small-region.ts';
 import type {
   Chart,
   ChartState,

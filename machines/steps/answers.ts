@@ -4,8 +4,8 @@
  * open until a report shows what became of it, and a better report corrects a guess.
  */
 import type { Decision, OpenApproval, SessionContext, Settled } from '../session-types.ts';
-import { type Draft, type EventOf, isDirect, isShared, touch } from './draft.ts';
 import { isInForeground } from './running.ts';
+import { type Draft, type EventOf, isDirect, isShared, touch } from './step-draft.ts';
 
 /** Decisions after which the tool runs. */
 const ALLOWING = new Set<Decision>([

@@ -16,6 +16,7 @@ import {
 } from '../evidence.ts';
 import type { Decision, OpenApproval, SessionContext, ToolUse } from '../session-types.ts';
 import { correctGuess, isShownAtOnce, outcomeOf } from './answers.ts';
+import { adoptAgent, dropTools, noteWork, type TurnEdge } from './running.ts';
 import {
   append,
   type Draft,
@@ -24,8 +25,7 @@ import {
   isDirect,
   isShared,
   touch,
-} from './draft.ts';
-import { adoptAgent, dropTools, noteWork, type TurnEdge } from './running.ts';
+} from './step-draft.ts';
 
 /** More open requests than a person could ever answer; beyond it new ones are not opened. */
 const MAX_OPEN_APPROVALS = 64;

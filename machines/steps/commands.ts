@@ -1,8 +1,8 @@
 /** Commands of clients: what they change at once, and the command that the connector gets. */
 import type { SessionMessage } from '../../src/protocol/server.ts';
 import { close } from './approvals.ts';
-import { append, type Draft, type EventOf, keepContent, nameAfter, touch } from './draft.ts';
 import { settingsOf } from './links.ts';
+import { append, type Draft, type EventOf, keepContent, nameAfter, touch } from './step-draft.ts';
 
 /** More unconfirmed messages than a person sends in a row; the oldest are no longer watched. */
 const MAX_OUTBOX = 64;

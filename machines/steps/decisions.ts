@@ -3,7 +3,7 @@ import { isOpenAt } from '../evidence.ts';
 import type { Decision, OpenApproval, SessionContext, Settled } from '../session-types.ts';
 import { withoutWaiter } from './answers.ts';
 import { close, correctSent, noteClosed, wordFor } from './approvals.ts';
-import { type Draft, type EventOf, evidenceOf, touch } from './draft.ts';
+import { type Draft, type EventOf, evidenceOf, touch } from './step-draft.ts';
 
 /** A source saw how the request of one tool use was decided. */
 export function decisionSeen(draft: Draft, event: EventOf<'decision.seen'>): void {

@@ -5,6 +5,8 @@
 import type { ConnectorCommand, ThreadSettings } from '../session-facts.ts';
 import type { SessionContext } from '../session-types.ts';
 import { close } from './approvals.ts';
+import { cutOffTools, type TurnEdge } from './running.ts';
+import { forgetProcesses } from './sessions.ts';
 import {
   amend,
   append,
@@ -14,9 +16,7 @@ import {
   evidenceOf,
   MODE_FIELDS,
   wireTime,
-} from './draft.ts';
-import { cutOffTools, type TurnEdge } from './running.ts';
-import { forgetProcesses } from './sessions.ts';
+} from './step-draft.ts';
 import { endTurn } from './turns.ts';
 
 /** A watched session is steered from now on. */

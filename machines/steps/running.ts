@@ -5,7 +5,7 @@
 import type { MessageChanges } from '../../src/protocol/nouns.ts';
 import { agentKey, isAgentOver, isOpenAt, isQuietSince, later } from '../evidence.ts';
 import type { Agent, BegunTool, SessionContext, Stamp, ToolUse } from '../session-types.ts';
-import { amend, amendWithoutResult, type Draft, wireTime } from './draft.ts';
+import { amend, amendWithoutResult, type Draft, wireTime } from './step-draft.ts';
 
 /** Enough to recognise every report that can still be on its way. */
 const MAX_FINISHED = 20;

@@ -2,6 +2,7 @@
 import type { SessionContext, SessionInput } from '../session-types.ts';
 import { withoutWaiter } from './answers.ts';
 import { close } from './approvals.ts';
+import { endEverything, noteOutcome, type TurnEdge } from './running.ts';
 import {
   change,
   clip,
@@ -13,10 +14,9 @@ import {
   nameAfter,
   touch,
   wireTime,
-} from './draft.ts';
-import { endEverything, noteOutcome, type TurnEdge } from './running.ts';
+} from './step-draft.ts';
+import { wordsDropped } from './terminal-messages.ts';
 import { endTurn } from './turns.ts';
-import { wordsDropped } from './words.ts';
 
 /** A stamp before every other. */
 const NEVER = '';

@@ -12,7 +12,6 @@ import {
   correctByRun,
   correctSent,
 } from './approvals.ts';
-import { amend, append, type Draft, type EventOf, evidenceOf, isShared, touch } from './draft.ts';
 import {
   addTool,
   adoptAgent,
@@ -27,6 +26,15 @@ import {
   settleTool,
   type TurnEdge,
 } from './running.ts';
+import {
+  amend,
+  append,
+  type Draft,
+  type EventOf,
+  evidenceOf,
+  isShared,
+  touch,
+} from './step-draft.ts';
 import { endTurn } from './turns.ts';
 
 /** What an outcome says of the request that may have stood before it. */

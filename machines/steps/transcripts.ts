@@ -1,6 +1,6 @@
 /** What the transcript of a watched session brings: its conversation, figures and title, and no phase. */
 import { beganBefore } from '../evidence.ts';
-import { append, change, clip, type Draft, type EventOf, nameAfter, touch } from './draft.ts';
+import { append, change, clip, type Draft, type EventOf, nameAfter, touch } from './step-draft.ts';
 
 /**
  * Brings what was said. A message that a hook has brought is the same one: the store completes its row, because

@@ -3,6 +3,17 @@ import { beganBefore, hasJustBegun, isOpenAt } from '../evidence.ts';
 import type { OpenApproval, SessionContext } from '../session-types.ts';
 import { attentionNoticed, close } from './approvals.ts';
 import {
+  adoptAgent,
+  beginTurn,
+  closeTools,
+  closeTurn,
+  cutOffCompaction,
+  dropTools,
+  keepAgents,
+  settle,
+  type TurnEdge,
+} from './running.ts';
+import {
   amend,
   append,
   change,
@@ -14,19 +25,8 @@ import {
   keepContent,
   nameAfter,
   touch,
-} from './draft.ts';
-import {
-  adoptAgent,
-  beginTurn,
-  closeTools,
-  closeTurn,
-  cutOffCompaction,
-  dropTools,
-  keepAgents,
-  settle,
-  type TurnEdge,
-} from './running.ts';
-import { endHeard, release } from './words.ts';
+} from './step-draft.ts';
+import { endHeard, release } from './terminal-messages.ts';
 
 /**
  * The prompt was reported before: by its id, or, where the CLI gives none, by its words in a turn that has just

@@ -104,7 +104,7 @@ export class DoctorCommand extends OrbitCommand {
     const urls = this.url === undefined ? (note?.fronts ?? []) : [urlFrom(this.url)];
     if (urls.length === 0) return [{ about, state: 'ok', text: 'none is configured' }];
     if (!isHealthy) return [{ about, state: 'note', text: 'not tried without the server' }];
-    const { frontFindings, withTokenOfAMinute } = await import('./doctor-front.ts');
+    const { frontFindings, withTokenOfAMinute } = await import('./doctor-proxy.ts');
     return await withTokenOfAMinute(this, async (token) => {
       const found: Finding[] = [];
       for (const url of urls) {

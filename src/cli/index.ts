@@ -10,13 +10,6 @@ import { closest, distance } from 'fastest-levenshtein';
 import { EXIT, ExitError } from '../exit.ts';
 import { serverVersion } from '../version.ts';
 import { AuditCommand } from './audit.ts';
-import {
-  ForkCommand,
-  NewCommand,
-  WorktreesListCommand,
-  WorktreesMergeCommand,
-  WorktreesRemoveCommand,
-} from './begin.ts';
 import { type OrbitContext, printable } from './command.ts';
 import { CompletionsCommand } from './completions.ts';
 import { LogsCommand, RestartCommand, StopCommand } from './control.ts';
@@ -29,7 +22,13 @@ import {
 import { DemoCommand } from './demo.ts';
 import { DoctorCommand } from './doctor.ts';
 import { InstallHooksCommand, UninstallHooksCommand } from './install-hooks.ts';
-import { ExportCommand, OpenCommand, SearchCommand, ShowCommand, WatchCommand } from './look.ts';
+import {
+  ForkCommand,
+  NewCommand,
+  WorktreesListCommand,
+  WorktreesMergeCommand,
+  WorktreesRemoveCommand,
+} from './new-session.ts';
 import {
   NotifyAddCommand,
   NotifyListCommand,
@@ -47,6 +46,13 @@ import {
   SendCommand,
 } from './session-commands.ts';
 import { SessionsCommand } from './session-list.ts';
+import {
+  ExportCommand,
+  OpenCommand,
+  SearchCommand,
+  ShowCommand,
+  WatchCommand,
+} from './show-sessions.ts';
 import { StartCommand } from './start.ts';
 import { StatusCommand } from './status.ts';
 import {

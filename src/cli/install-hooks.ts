@@ -14,8 +14,8 @@ import {
   writeHookScript,
   writeHookSecret,
 } from './hook-files.ts';
-import { changedSettings, forgetBefore, noteBefore, withoutOurs } from './settings-before.ts';
 import { readSettings, restoreSettings, writeSettings } from './settings-file.ts';
+import { changedSettings, forgetBefore, noteBefore, withoutOurs } from './settings-undo.ts';
 import { addTelemetry, forgetTelemetry } from './telemetry-env.ts';
 
 /** Merges our hooks into Claude Code's user settings. */

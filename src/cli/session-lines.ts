@@ -1,7 +1,7 @@
 /** Sessions, requests and messages as lines of a terminal or of a file that a person reads; pure functions. */
 import stringWidth from 'string-width';
 import type { ApprovalRequest, Message, SessionSummary } from '../client/index.ts';
-import { visibleText } from '../visible.ts';
+import { visibleText } from '../visible-text.ts';
 import { printable } from './command.ts';
 
 /** What a row of the list is made of. */

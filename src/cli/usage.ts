@@ -2,8 +2,8 @@
 import { existsSync } from 'node:fs';
 import { Option } from 'clipanion';
 import { EXIT, ExitError } from '../exit.ts';
-import type { ReadResults } from '../store/items.ts';
 import type { UsageAsked } from '../store/queries/usage.ts';
+import type { ReadResults } from '../store/writer-messages.ts';
 import { OrbitCommand } from './command.ts';
 
 const GROUPS: readonly string[] = [

@@ -13,9 +13,9 @@ import {
   takenEdges,
 } from '../../machines/index.ts';
 import type { SessionEvent } from '../../machines/session-events.ts';
+import type { SessionSnapshot } from '../../machines/session-status.ts';
 import { inspectStep, snapshotOf, storedForm } from '../../machines/step.ts';
 import { isSameValue, upgraded, upgradedValue } from '../../machines/upgrade.ts';
-import type { SessionSnapshot } from '../../machines/view.ts';
 import type { InspectChild, InspectMachine } from '../protocol/inspect.ts';
 import type { JournalBase, JournalRow } from '../store/queries/journal.ts';
 

@@ -21,8 +21,8 @@ import type { JournalRange, JournalRow } from '../store/queries/journal.ts';
 import type { Writer } from '../store/writer.ts';
 import type { SessionSnapshot, Step } from './fold.ts';
 import { redactText } from './redact.ts';
+import { contextView, eventView, valueFrom } from './redacted-view.ts';
 import { type Loaded, type Segment, type Segments, stretchesBack } from './segments.ts';
-import { contextView, eventView, valueFrom } from './view.ts';
 
 /** Records of one page at most. */
 export const MAX_PAGE = 200;

@@ -7,7 +7,7 @@
 import type { Logger } from '../log.ts';
 import type { InspectRecord, InspectRow } from '../protocol/inspect.ts';
 import type { LiveSession } from '../runtime/sessions/live-session.ts';
-import type { EventItem } from '../store/items.ts';
+import type { EventItem } from '../store/writer-messages.ts';
 import { recordOf } from './history.ts';
 import { rowOf } from './rows.ts';
 import type { Segment, Segments } from './segments.ts';

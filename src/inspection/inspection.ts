@@ -18,6 +18,7 @@ import { MANUAL_EVENT_TYPES } from '../protocol/manual-event.ts';
 import type { Registry } from '../runtime/sessions/registry.ts';
 import type { Writer } from '../store/writer.ts';
 import { bundleOf } from './bundle.ts';
+import { createSend, dryRun, type Send, type SendDeps } from './dry-run.ts';
 import { inspectedMachines, machineOf, sessionHash } from './fold.ts';
 import {
   type ActorLifetimes,
@@ -28,7 +29,6 @@ import {
   recordOf,
 } from './history.ts';
 import { type CommitListener, createHub, type Hub, type InspectOutlet } from './hub.ts';
-import { createSend, dryRun, type Send, type SendDeps } from './possible.ts';
 import { REDACT_LIMITS } from './redact.ts';
 import { storedRow } from './rows.ts';
 import { createSegments, endOf, type Segments } from './segments.ts';

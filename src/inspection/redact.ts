@@ -1,7 +1,7 @@
 /**
  * The last thing that happens to anything before it leaves: any value becomes plain JSON, bounded in
  * every direction, without secrets. It is total: it never throws and never runs long, whatever it is
- * given. First comes an allow-list (view.ts); what that lets through is looked at here by key and by text.
+ * given. First comes an allow-list (redacted-view.ts); what that lets through is looked at here by key and by text.
  */
 import type { Json } from '../protocol/inspect.ts';
 import { REDACTED, withoutSecrets } from '../secrets.ts';

@@ -1,14 +1,14 @@
 /** One line for each session: from the database for all of them, from a commit for the one that moved. */
-import { workStatusOf } from '../../machines/view.ts';
+import { workStatusOf } from '../../machines/session-status.ts';
 import { wireTime } from '../protocol/encode.ts';
 import type { InspectDoing, InspectRow, InspectWaiting } from '../protocol/inspect.ts';
 import type { ApprovalRequest, TokenUsage } from '../protocol/nouns.ts';
 import type { LiveSession } from '../runtime/sessions/live-session.ts';
-import type { EventItem } from '../store/items.ts';
 import type { InspectedSession } from '../store/queries/journal.ts';
+import type { EventItem } from '../store/writer-messages.ts';
 import { typeOf } from './history.ts';
 import { redactText } from './redact.ts';
-import { linkOf, pathsOf, valueFrom } from './view.ts';
+import { linkOf, pathsOf, valueFrom } from './redacted-view.ts';
 
 /** Longest name in a row, characters. */
 const NAME_CHARS = 120;

@@ -7,11 +7,11 @@ import { sessionMachine } from '../../machines/index.ts';
 import { OrbitError } from '../errors.ts';
 import type { LiveSession } from '../runtime/sessions/live-session.ts';
 import type { Registry } from '../runtime/sessions/registry.ts';
-import type { EventItem } from '../store/items.ts';
 import type { Writer } from '../store/writer.ts';
+import type { EventItem } from '../store/writer-messages.ts';
 import type { History } from './history.ts';
 import { redactText } from './redact.ts';
-import { contextView, eventView } from './view.ts';
+import { contextView, eventView } from './redacted-view.ts';
 
 /** The version whose shapes these are. */
 const VERSION = '0.7.2';

@@ -5,13 +5,13 @@
  */
 import { OrbitError } from '../errors.ts';
 import type { NextEvents, WhyState } from '../protocol/inspect.ts';
+import { nextEvents } from './dry-run.ts';
 import type { Step } from './fold.ts';
 import { edgeOf, isState } from './fold.ts';
 import type { History } from './history.ts';
 import { causeOf } from './history.ts';
-import { nextEvents } from './possible.ts';
+import { isActive, valueFrom } from './redacted-view.ts';
 import { type Segment, type Segments, stretchesBack, valueBefore } from './segments.ts';
-import { isActive, valueFrom } from './view.ts';
 
 /** Explains how a session came to be what it is. */
 export interface Why {

@@ -8,9 +8,9 @@ import type { Logger } from '../log.ts';
 import type { Notifications } from '../runtime/runtime-api.ts';
 import type { LiveSession } from '../runtime/sessions/live-session.ts';
 import type { TokenBook } from '../runtime/tokens.ts';
-import type { EventItem, ReadResults } from '../store/items.ts';
 import type { Channel, NotifyChange, NotifyState } from '../store/notifications.ts';
 import type { Writer } from '../store/writer.ts';
+import type { EventItem, ReadResults } from '../store/writer-messages.ts';
 import { Devices } from './devices.ts';
 import {
   failureOf,
@@ -23,7 +23,7 @@ import {
   type Notice,
   requestsOf,
   tagOf,
-} from './needs.ts';
+} from './notices.ts';
 import { Outbox } from './outbox.ts';
 import { type PushMeans, sendTo, type VapidKeys, vapidKeys } from './senders.ts';
 

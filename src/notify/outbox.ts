@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../log.ts';
-import type { Notice } from './needs.ts';
+import type { Notice } from './notices.ts';
 
 /** What became of a try. `gone`: the channel does not exist any more. */
 export type Delivery = 'sent' | 'again' | 'refused' | 'gone';

@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import type { Agent } from 'node:https';
 import { writeFileAtomically } from '../files.ts';
 import type { ChannelConfig } from '../store/notifications.ts';
-import { type Notice, tagOf, whereToAnswer } from './needs.ts';
+import { type Notice, tagOf, whereToAnswer } from './notices.ts';
 import type { Delivery } from './outbox.ts';
 
 type ConfigOf<Kind extends ChannelConfig['kind']> = Extract<ChannelConfig, { kind: Kind }>;

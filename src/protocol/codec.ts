@@ -6,13 +6,13 @@ import { OrbitError } from '../errors.ts';
 import { closed, scope, type, validationErrorsOf } from './ark.ts';
 import { CLIENT_TYPES, type ClientMessage, schemaOf } from './client.ts';
 import { convertHook, isHookType } from './hook-body.ts';
+import { wellFormed } from './json-scan.ts';
 import {
   MANUAL_EVENT_TYPES,
   MANUAL_EVENTS,
   MANUAL_NOUNS,
   type ManualEvent,
 } from './manual-event.ts';
-import { wellFormed } from './scan.ts';
 
 /**
  * Checks one message of a client. Unknown keys are ignored, optional ones may be null.

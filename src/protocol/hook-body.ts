@@ -7,7 +7,7 @@
  */
 import { OrbitError } from '../errors.ts';
 import type { Hook } from './hook.ts';
-import { endOfString, jsonError, parseScanned, scanJson, wellFormed } from './scan.ts';
+import { endOfString, jsonError, parseScanned, scanJson, wellFormed } from './json-scan.ts';
 
 const MIB = 1024 * 1024;
 const QUOTE = 0x22;

@@ -1,6 +1,6 @@
 /**
  * Every message the server sends, each written once: the types are inferred, schemas.ts makes the schemas. The
- * key is the message's `type`. `encode.ts` writes them; `store/rows.ts` stores those that are facts. Adding one?
+ * key is the message's `type`. `encode.ts` writes them; `store/fact-rows.ts` stores those that are facts. Adding one?
  * Also there, where the compiler will stop you.
  */
 import type { MessageOf } from './ark.ts';

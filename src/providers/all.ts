@@ -4,7 +4,7 @@ import type { Logger } from '../log.ts';
 import { claudeHomes } from './claude/homes.ts';
 import { createClaudeProvider } from './claude/provider.ts';
 import { createEngine } from './codex/engine/app-server.ts';
-import { daemonsOf } from './codex/engines.ts';
+import { daemonsOf } from './codex/engine-choice.ts';
 import { createCodexProvider } from './codex/provider.ts';
 import { codexHomes } from './codex/rollouts/rollout-files.ts';
 import { createDemoProvider } from './demo/provider.ts';

@@ -34,7 +34,7 @@ type WithoutTime<Event> = Event extends unknown ? Omit<Event, 'at'> : never;
 /** An event as a connector reports it: the server stamps it. */
 export type Report = WithoutTime<SessionEvent>;
 
-/** A text that is still coming; see runtime/rooms/streams.ts. */
+/** A text that is still coming; see runtime/rooms/streamed-texts.ts. */
 export interface OpenText {
   push(text: string): void;
   /** Everything so far. */

@@ -4,14 +4,13 @@
  * in the server is built over these and known to none of them.
  */
 import { hasWaiter } from '../../machines/steps/answers.ts';
-import { hasSentWords } from '../../machines/steps/words.ts';
+import { hasSentWords } from '../../machines/steps/terminal-messages.ts';
 import type { Images } from '../host/images.ts';
 import type { CommitListener } from '../inspection/hub.ts';
 import type { Logger } from '../log.ts';
 import type { Providers } from '../providers/registry.ts';
-import type { StoredActor } from '../store/items.ts';
 import type { Writer } from '../store/writer.ts';
-import { Answers, WaitingWords } from './answers.ts';
+import type { StoredActor } from '../store/writer-messages.ts';
 import type { StampClock } from './clock.ts';
 import { HISTORY_ENTRIES } from './handlers/history.ts';
 import { createLedger, type Ledger } from './ledger/ledger.ts';
@@ -29,7 +28,7 @@ import {
   createTransientMessages,
   type Streams,
   type TransientMessages,
-} from './rooms/streams.ts';
+} from './rooms/streamed-texts.ts';
 import type { LiveSession } from './sessions/live-session.ts';
 import { createRegistry, type Registry } from './sessions/registry.ts';
 import { createSessions, type Sessions } from './sessions/sessions.ts';
@@ -38,7 +37,8 @@ import {
   createBoundThreads,
   createLinks,
   type Links,
-} from './steering/links.ts';
+} from './steering/connectors.ts';
+import { Answers, WaitingWords } from './waiting-hooks.ts';
 import { createBranchLookUp, type LookUpBranch } from './working-directory.ts';
 
 /** What the heart is built over. */

@@ -39,7 +39,7 @@ import type {
   HookMeta,
   Notifications,
 } from './runtime-api.ts';
-import type { Shells } from './shells.ts';
+import type { Shells } from './shell-commands.ts';
 import { createForks } from './steering/forks.ts';
 
 /** The module that decodes and checks messages of clients; loaded when the first one comes. */

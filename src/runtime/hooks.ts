@@ -12,7 +12,6 @@ import type { HookReading, PendingStart } from '../providers/provider.ts';
 import type { Providers } from '../providers/registry.ts';
 import type { KeepImage } from '../providers/reports.ts';
 import type { Writer } from '../store/writer.ts';
-import type { Answers } from './answers.ts';
 import { CLOCKS_OF_MACHINE, happenedAt, type StampClock, stampFromMicroseconds } from './clock.ts';
 import { type Ledger, refusalOf } from './ledger/ledger.ts';
 import { createRecentKeys } from './ledger/replay-buffer.ts';
@@ -20,6 +19,7 @@ import type { Sender } from './rooms/rooms.ts';
 import type { HookMeta } from './runtime-api.ts';
 import type { LiveSession, Origin } from './sessions/live-session.ts';
 import type { Found, Registry } from './sessions/registry.ts';
+import type { Answers } from './waiting-hooks.ts';
 
 interface HooksDeps {
   providers: Pick<Providers, 'readHook'>;

@@ -5,10 +5,10 @@
 import type { Picture } from '../host/images.ts';
 import type { ClientMessage, ClientMessageOf } from '../protocol/client.ts';
 import type { Reply, TransientListMessage } from '../protocol/server.ts';
-import type { Totals } from '../store/items.ts';
-import type { Backlog } from '../store/thread/queue.ts';
-import type { AnswerLine } from './answers.ts';
+import type { Backlog } from '../store/thread/writer-queue.ts';
+import type { Totals } from '../store/writer-messages.ts';
 import type { Connection, Sender } from './rooms/rooms.ts';
+import type { AnswerLine } from './waiting-hooks.ts';
 
 /** What came with a hook besides its body. */
 export interface HookMeta {

@@ -8,9 +8,9 @@ import { OrbitError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Scope } from '../protocol/scopes.ts';
 import { digestOf, mintToken, tokenIdOf } from '../secrets.ts';
-import type { AccessItem, ReadResults } from '../store/items.ts';
 import type { PairingRow, TokenChange, TokenRow } from '../store/tokens.ts';
 import type { Writer } from '../store/writer.ts';
+import type { AccessItem, ReadResults } from '../store/writer-messages.ts';
 
 /** How often the database is asked whether tokens have changed, ms. */
 const CHECK_EVERY_MS = 500;

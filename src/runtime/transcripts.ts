@@ -13,8 +13,8 @@ import type {
   TranscriptPort,
   Transcripts,
 } from '../providers/reports.ts';
-import type { EventItem, StoredTail } from '../store/items.ts';
 import type { Writer } from '../store/writer.ts';
+import type { EventItem, StoredTail } from '../store/writer-messages.ts';
 import { CLOCKS_OF_MACHINE, happenedAt, type StampClock, stampFromMicroseconds } from './clock.ts';
 import type { Ledger } from './ledger/ledger.ts';
 import type { LiveSession } from './sessions/live-session.ts';

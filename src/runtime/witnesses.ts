@@ -4,8 +4,8 @@
  * something else, so it is taken again where the chart shows otherwise and would take it now.
  */
 import type { SessionEvent } from '../../machines/session-events.ts';
+import type { SessionSnapshot } from '../../machines/session-status.ts';
 import type { SeenProcess, Session, Stamp } from '../../machines/session-types.ts';
-import type { SessionSnapshot } from '../../machines/view.ts';
 import type { Logger } from '../log.ts';
 import type { PendingStart } from '../providers/provider.ts';
 import type { Providers } from '../providers/registry.ts';

@@ -8,6 +8,11 @@ import Database from 'better-sqlite3';
 import { FACTS, type Fact } from '../../machines/session-facts.ts';
 import type { Sqlite } from './database.ts';
 import type { Epoch } from './epoch.ts';
+import { createRows } from './fact-rows.ts';
+import { applyNotifyChange } from './notifications.ts';
+import type { JournalRow } from './queries/journal.ts';
+import { byteLength, MAX_STORED_BYTES, storable } from './text.ts';
+import { applyTokenChange } from './tokens.ts';
 import type {
   AccessItem,
   CheckpointItem,
@@ -17,12 +22,7 @@ import type {
   KnownFact,
   NotifyItem,
   PendingItem,
-} from './items.ts';
-import { applyNotifyChange } from './notifications.ts';
-import type { JournalRow } from './queries/journal.ts';
-import { createRows } from './rows.ts';
-import { byteLength, MAX_STORED_BYTES, storable } from './text.ts';
-import { applyTokenChange } from './tokens.ts';
+} from './writer-messages.ts';
 
 /** SQLite's codes that mean: this item, not the storage. Every other one is trouble with the storage. */
 const ITEM_ERROR = /^SQLITE_(CONSTRAINT|MISMATCH|TOOBIG|RANGE|ERROR)/;

@@ -10,14 +10,14 @@ import { Committer, storageErrorOf } from './commit.ts';
 import { findDamage, keepDamage, standingDamage } from './damage.ts';
 import { asExitError, openDatabase, openMigrated, type Sqlite } from './database.ts';
 import { openEpoch, readEpoch, watchForeignWrites } from './epoch.ts';
-import type { Item, Read } from './items.ts';
 import { acquireLock, type HeldLock } from './lock.ts';
 import { ActorReads } from './queries/actors.ts';
-import { createAnswer } from './queries/answer.ts';
+import { createAnswer } from './queries/run-read.ts';
 import { createRetention } from './retention.ts';
 import { createSearchIndex } from './search-index.ts';
-import { startRest } from './thread/rest.ts';
+import { startRest } from './thread/idle-work.ts';
 import type { Answer, CommitOutcome, FromThread, ThreadStart, ToThread } from './thread/start.ts';
+import type { Item, Read } from './writer-messages.ts';
 
 const port = parentPort;
 if (port === null) throw new Error('writer-thread.ts runs as a worker only');

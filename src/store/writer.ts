@@ -9,15 +9,6 @@ import { OrbitError } from '../errors.ts';
 import { type ExitCode, ExitError } from '../exit.ts';
 import type { Logger } from '../log.ts';
 import type { Damage } from './damage.ts';
-import type { Item, ItemResult, Opened, Read, ReadResults } from './items.ts';
-import {
-  type Backlog,
-  type Batch,
-  createStorageErrors,
-  Queue,
-  type StorageErrorListener,
-  type WaitingRead,
-} from './thread/queue.ts';
 import {
   type Answer,
   type DamageWatch,
@@ -26,6 +17,15 @@ import {
   type ToThread,
   watchForDamage,
 } from './thread/start.ts';
+import {
+  type Backlog,
+  type Batch,
+  createStorageErrors,
+  Queue,
+  type StorageErrorListener,
+  type WaitingRead,
+} from './thread/writer-queue.ts';
+import type { Item, ItemResult, Opened, Read, ReadResults } from './writer-messages.ts';
 
 /** A failed batch is tried again after this long, ms; twice as long each time, up to the second. */
 const RETRY_FIRST_MS = 50;

@@ -2,10 +2,11 @@
  * What lasts in a session at one moment, as a trace shows it: its turn, subagents, tools, requests that wait for a
  * person, and the states of its chart. Read from the committed chart alone, so that a restarted server finds the same.
  */
+
+import type { SessionSnapshot } from '../../machines/session-status.ts';
 import type { SessionContext, Stamp } from '../../machines/session-types.ts';
-import type { SessionSnapshot } from '../../machines/view.ts';
 import { redactText } from '../inspection/redact.ts';
-import { pathsOf } from '../inspection/view.ts';
+import { pathsOf } from '../inspection/redacted-view.ts';
 
 /** What a span says; texts of people, models and tools are never among it. */
 export type Attributes = Record<string, string | number | boolean>;

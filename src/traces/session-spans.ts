@@ -7,7 +7,7 @@ import type { ModelCall } from '../../machines/session-events.ts';
 import type { SessionContext, Stamp } from '../../machines/session-types.ts';
 import { redactText } from '../inspection/redact.ts';
 import type { LiveSession } from '../runtime/sessions/live-session.ts';
-import type { EventItem } from '../store/items.ts';
+import type { EventItem } from '../store/writer-messages.ts';
 import {
   type Attributes,
   attributesOf,

@@ -20,7 +20,7 @@ import {
 import type { Logger } from '../log.ts';
 import type { OtlpConfig } from '../otlp.ts';
 import type { LiveSession } from '../runtime/sessions/live-session.ts';
-import type { EventItem } from '../store/items.ts';
+import type { EventItem } from '../store/writer-messages.ts';
 import { SessionSpans, type Span } from './session-spans.ts';
 
 /** Faults that are logged; the others are only counted. */

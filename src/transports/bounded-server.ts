@@ -17,8 +17,8 @@ import type { TlsFiles } from '../config.ts';
 import { EXIT, ExitError, systemCodeOf } from '../exit.ts';
 import type { Logger } from '../log.ts';
 import { isLoopbackAddress, plainAddress } from './admission/peer.ts';
+import { type Clock, errorFrom } from './dependencies.ts';
 import type { TransportLimits } from './limits.ts';
-import { type Clock, errorFrom } from './ports.ts';
 
 /** An HTTP server that closes slow connections. @param certificate  null: it is not encrypted */
 export function createBoundedServer(

@@ -8,8 +8,8 @@ import { OrbitError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { type Connection, errorMessage, type Frame, frameOf } from '../runtime/rooms/rooms.ts';
 import type { RuntimeApi } from '../runtime/runtime-api.ts';
+import { type Clock, errorFrom } from './dependencies.ts';
 import type { SlowConsumerLimits } from './limits.ts';
-import { type Clock, errorFrom } from './ports.ts';
 
 let connections = 0;
 

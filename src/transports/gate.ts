@@ -41,7 +41,7 @@ import {
   noTarget,
   splitTarget,
   type Target,
-} from './admission/names.ts';
+} from './admission/host-and-origin.ts';
 import {
   comesFromProxy,
   createTrustedProxies,
@@ -52,8 +52,8 @@ import {
   plainAddress,
   type TrustedProxies,
 } from './admission/peer.ts';
+import type { Clock } from './dependencies.ts';
 import { fieldsOf, isNavigation, isPreflight } from './http/requests.ts';
-import type { Clock } from './ports.ts';
 
 type Fields = ReturnType<typeof fieldsOf>;
 

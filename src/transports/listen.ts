@@ -29,11 +29,6 @@ import {
   watchCertificate,
 } from './bounded-server.ts';
 import { type Backlog, createBacklog } from './connection.ts';
-import { type Admission, createGate, type Gate } from './gate.ts';
-import { createHttp } from './http/http.ts';
-import { createPage } from './http/page.ts';
-import { DEFAULT_LIMITS, limitsFor, type TransportLimits } from './limits.ts';
-import { createCounts } from './metrics.ts';
 import {
   type Clock,
   createLazy,
@@ -41,9 +36,14 @@ import {
   errorFrom,
   type Lazy,
   systemClock,
-} from './ports.ts';
+} from './dependencies.ts';
+import { type Admission, createGate, type Gate } from './gate.ts';
+import { createHttp } from './http/http.ts';
+import { createPage } from './http/page-files.ts';
+import { DEFAULT_LIMITS, limitsFor, type TransportLimits } from './limits.ts';
+import { createCounts } from './metrics.ts';
 import type { SocketIoTransport } from './socketio.ts';
-import type { StatelyEndpoint } from './stately.ts';
+import type { StatelyEndpoint } from './stately-websocket.ts';
 import { createUpgrade, createWs, type WsTransport } from './ws.ts';
 
 /** WebSocket close code "service restart": clients come back by themselves. */
@@ -325,7 +325,7 @@ function createLazyStately(deps: {
   log: Logger;
 }): Lazy<StatelyEndpoint> {
   return createLazy(async () => {
-    const { createStately } = await import('./stately.ts');
+    const { createStately } = await import('./stately-websocket.ts');
     return createStately({
       ...deps,
       pingMs: deps.limits.pingMs,

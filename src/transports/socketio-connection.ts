@@ -15,9 +15,9 @@ import {
   nextConnectionId,
   type ReadyConnection,
 } from './connection.ts';
+import { type Clock, createBucket, errorFrom } from './dependencies.ts';
 import { createEncoder, joined, type Shared } from './fan-out.ts';
 import type { TransportLimits } from './limits.ts';
-import { type Clock, createBucket, errorFrom } from './ports.ts';
 
 /** The parts of an engine.io connection that its types hide; looked at, and in one place shortened. */
 interface Engine {

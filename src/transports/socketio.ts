@@ -12,17 +12,17 @@ import { type ExtendedError, Server, type Socket } from 'socket.io';
 import { hasEnded, TOKEN_ENDED } from '../access.ts';
 import { OrbitError } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import { scanJson } from '../protocol/scan.ts';
+import { scanJson } from '../protocol/json-scan.ts';
 import { NAMESPACE_SCOPES, type NamespaceName } from '../protocol/scopes.ts';
 import type { Caller, Frame, Outlet } from '../runtime/rooms/rooms.ts';
 import type { RuntimeApi } from '../runtime/runtime-api.ts';
 import type { Backlog } from './connection.ts';
 import { isLonger, readPast, tooLargeText, webSocketServerWithErrors } from './connection.ts';
+import { type Clock, errorFrom } from './dependencies.ts';
 import { createShared, createTicker } from './fan-out.ts';
 import { type Admission, type Gate, isRefusal, type Refusal } from './gate.ts';
-import { type InspectDeps, type InspectNamespace, openInspect } from './inspect.ts';
+import { type InspectDeps, type InspectNamespace, openInspect } from './inspect-namespace.ts';
 import type { TransportLimits } from './limits.ts';
-import { type Clock, errorFrom } from './ports.ts';
 import { batchOf, closeEngine, listen, SocketIoConnection } from './socketio-connection.ts';
 
 /** WebSocket close code "internal error". */

@@ -9,9 +9,9 @@ import { WebSocket } from 'ws';
 import type { Logger } from '../log.ts';
 import type { Caller, Connection, Frame } from '../runtime/rooms/rooms.ts';
 import { Membership, nextConnectionId, type ReadyConnection } from './connection.ts';
+import type { Clock } from './dependencies.ts';
 import { createEncoder, joined, type Shared } from './fan-out.ts';
 import type { TransportLimits } from './limits.ts';
-import type { Clock } from './ports.ts';
 
 /** Most that goes into one write: what is with the socket cannot be dropped any more. */
 const MAX_BATCH_BYTES = 256 * 1024;

@@ -11,19 +11,19 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import { hasEnded, TOKEN_ENDED } from '../access.ts';
 import { OrbitError } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import { jsonError, scanJson } from '../protocol/scan.ts';
+import { jsonError, scanJson } from '../protocol/json-scan.ts';
 import type { Caller, Frame, Outlet } from '../runtime/rooms/rooms.ts';
 import type { RuntimeApi } from '../runtime/runtime-api.ts';
 import { WS_PROTOCOL } from './admission/credential.ts';
 import type { Backlog } from './connection.ts';
 import { createInbox, errorFrame, tooLargeText, webSocketWithErrors } from './connection.ts';
+import { type Clock, createBucket, errorFrom, type Lazy } from './dependencies.ts';
 import { createRoomIndex, createShared, createTicker, joined } from './fan-out.ts';
 import { type Admission, type Gate, isRefusal } from './gate.ts';
 import { endpointOf, refusalBody } from './http/requests.ts';
 import type { TransportLimits } from './limits.ts';
-import { type Clock, createBucket, errorFrom, type Lazy } from './ports.ts';
 import type { SocketIoTransport } from './socketio.ts';
-import type { StatelyEndpoint } from './stately.ts';
+import type { StatelyEndpoint } from './stately-websocket.ts';
 import { encodeFrame, WsConnection } from './ws-connection.ts';
 
 /** WebSocket close code "internal error". */

@@ -7,7 +7,13 @@ import { aWhile, type Crowd } from '../faults/crowd.ts';
 import { hookKey, scriptOf } from '../support/hooks.ts';
 import type { Random } from '../support/random.ts';
 import { type SpawnedServer, spawnServer } from '../support/spawned.ts';
-import { bringGarbage, comeWithWrongTokens, flood, readNothing, revokeInUse } from './strangers.ts';
+import {
+  bringGarbage,
+  comeWithWrongTokens,
+  flood,
+  readNothing,
+  revokeInUse,
+} from './foreign-clients.ts';
 
 /** The place where it happens. */
 export interface Stage {

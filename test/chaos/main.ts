@@ -18,8 +18,8 @@ import { createRandom } from '../support/random.ts';
 import { temporaryDataPaths } from '../support/server.ts';
 import { spawnServer } from '../support/spawned.ts';
 import { FAULTS, type Stage } from './faults.ts';
+import { revokedAfterMs, WRONG_TOKEN } from './foreign-clients.ts';
 import { processOf, spoolOf, verdictOf } from './invariants.ts';
-import { revokedAfterMs, WRONG_TOKEN } from './strangers.ts';
 
 /** Nothing takes so long, also on a busy machine, ms. */
 const STEP_WITHIN_MS = 180_000;

@@ -1,8 +1,8 @@
 /** One command: what it leaves behind, and that nothing of it is left however it ends. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, it, onTestFinished, vi } from 'vitest';
-import { type Command, commandEnvironment, startCommand } from '../../src/host/command.ts';
-import { createOutput } from '../../src/host/command-output.ts';
+import { type Command, commandEnvironment, startCommand } from '../../src/host/shell-command.ts';
+import { createOutput } from '../../src/host/shell-output.ts';
 import { processesWith } from '../support/processes.ts';
 
 const SOON = { interval: 20, timeout: 15_000 };

@@ -7,7 +7,7 @@ import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import { replay } from '../../src/inspection/bundle.ts';
 import { isState } from '../../src/inspection/fold.ts';
-import { pathsOf } from '../../src/inspection/view.ts';
+import { pathsOf } from '../../src/inspection/redacted-view.ts';
 import type { InspectRecord, StateValue } from '../../src/protocol/inspect.ts';
 import { scriptOf } from '../support/hooks.ts';
 import { openStage, type Stage } from './stage.ts';

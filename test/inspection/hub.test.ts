@@ -7,7 +7,7 @@ import { createSegments } from '../../src/inspection/segments.ts';
 import { SILENT_LOGGER } from '../../src/log.ts';
 import { createLedger, type Ledger } from '../../src/runtime/ledger/ledger.ts';
 import { createRegistry } from '../../src/runtime/sessions/registry.ts';
-import type { EventItem, ItemResult } from '../../src/store/items.ts';
+import type { EventItem, ItemResult } from '../../src/store/writer-messages.ts';
 import { scriptOf } from '../support/hooks.ts';
 import { openStage } from './stage.ts';
 

@@ -1,7 +1,7 @@
 /** Redaction: secrets never leave, whatever holds them; and no value breaks or delays the serialiser. */
 import { describe, expect, it } from 'vitest';
 import { redact, redactText } from '../../src/inspection/redact.ts';
-import { contextView, eventView } from '../../src/inspection/view.ts';
+import { contextView, eventView } from '../../src/inspection/redacted-view.ts';
 import { REDACTED } from '../../src/secrets.ts';
 
 describe('redaction', () => {

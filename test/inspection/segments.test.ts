@@ -1,8 +1,8 @@
 /** Folded stretches in memory: bounded in all, whatever is watched and however long it goes on. */
 import { expect, it } from 'vitest';
 import { createSegments } from '../../src/inspection/segments.ts';
-import type { Read, ReadResults } from '../../src/store/items.ts';
 import type { JournalRow } from '../../src/store/queries/journal.ts';
+import type { Read, ReadResults } from '../../src/store/writer-messages.ts';
 
 function row(seq: number): JournalRow {
   return {

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { describeMachine, sessionMachine } from '../../machines/index.ts';
 import { OWNER, scopesFrom } from '../../src/access.ts';
 import { MANUAL_EVENT_TYPES } from '../../src/protocol/manual-event.ts';
-import { scopesOf } from '../../src/transports/inspect.ts';
+import { scopesOf } from '../../src/transports/inspect-namespace.ts';
 import { scriptOf } from '../support/hooks.ts';
 import { openStage } from './stage.ts';
 

@@ -58,7 +58,7 @@ random, no I/O; time is \`event.at\`, ids arrive in events, messages live in the
 - Two actions are what an event comes to: \`leave\` (pieces of facts, to persist) and \`command\` (work for the
   connector). \`step.ts\` takes one event and returns both as data; the spawned actor (\`sessionActor\` there) gets
   the snapshot after the commit.
-- \`view.ts\` reads the wire's words from the tags of the active states; \`refusals.ts\` says why a client's
+- \`session-status.ts\` reads the wire's words from the tags of the active states; \`refusals.ts\` says why a client's
   command is not possible now.
 - Signals (\`agents.began\`, \`permission.pending\`, ...) are raised by the chart itself when a report changed a
   queue. They are not journalled.

@@ -1,7 +1,7 @@
 /** What is told and moves nothing: messages, tokens, papers, names and fields. */
 import { describe, expect, it } from 'vitest';
 import type { SeenFields, SessionEvent } from '../../machines/session-events.ts';
-import { draftOf } from '../../machines/steps/draft.ts';
+import { draftOf } from '../../machines/steps/step-draft.ts';
 import { asked, began, messageOf, prompted, report, stopped, toolBegan } from './events.ts';
 import { changed, delta, listed, noted, type Row, said, shown, testRows } from './rows.ts';
 import { at, ID, stage } from './stage.ts';

@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { snapshotOf, takeStep, workStatusOf } from '../../machines/index.ts';
+import type { SessionSnapshot } from '../../machines/session-status.ts';
 import { upgraded } from '../../machines/upgrade.ts';
-import type { SessionSnapshot } from '../../machines/view.ts';
 import { over, prompted, stopped } from './events.ts';
 import { linkOf } from './stage.ts';
 

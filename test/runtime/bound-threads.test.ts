@@ -1,6 +1,6 @@
 /** Which thread of an engine is which session, while a connector holds it. */
 import { expect, it } from 'vitest';
-import { createBoundThreads } from '../../src/runtime/steering/links.ts';
+import { createBoundThreads } from '../../src/runtime/steering/connectors.ts';
 
 it('a thread that is bound is found by its session, and the session by its thread', () => {
   const threads = createBoundThreads();

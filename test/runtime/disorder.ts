@@ -11,7 +11,7 @@ import { OWNER } from '../../src/access.ts';
 import type { SessionState } from '../../src/protocol/nouns.ts';
 import type { Connection, Frame } from '../../src/runtime/rooms/rooms.ts';
 import { savedOf } from '../../src/runtime/sessions/registry.ts';
-import type { Read } from '../../src/store/items.ts';
+import type { Read } from '../../src/store/writer-messages.ts';
 import type { Received } from '../support/clients.ts';
 import { sessionDifferences } from '../support/compare.ts';
 import { foldJournal, rowsOf } from '../support/database.ts';

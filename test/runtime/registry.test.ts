@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SILENT_LOGGER } from '../../src/log.ts';
 import type { LiveSession } from '../../src/runtime/sessions/live-session.ts';
 import { createRegistry, type Registry } from '../../src/runtime/sessions/registry.ts';
-import type { StoredActor } from '../../src/store/items.ts';
+import type { StoredActor } from '../../src/store/writer-messages.ts';
 import { newSession } from '../machines/stage.ts';
 
 /** As many sessions are live at once, unless more have to stay. */

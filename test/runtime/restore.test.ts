@@ -5,7 +5,7 @@ import { storedForm } from '../../machines/step.ts';
 import { MAX_TAIL } from '../../src/runtime/ledger/item.ts';
 import type { LiveSession } from '../../src/runtime/sessions/live-session.ts';
 import { savedOf } from '../../src/runtime/sessions/registry.ts';
-import type { StoredActor } from '../../src/store/items.ts';
+import type { StoredActor } from '../../src/store/writer-messages.ts';
 import { prompted, stopped, toolBegan, toolEnded } from '../machines/events.ts';
 import { diceOf, hookWalk } from '../machines/hook-walks.ts';
 import { ID, newSession } from '../machines/stage.ts';

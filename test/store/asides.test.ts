@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { MAX_FRAME_BYTES } from '../../src/protocol/encode.ts';
 import type { ReviewComment } from '../../src/protocol/nouns.ts';
-import { createAnswer } from '../../src/store/queries/answer.ts';
+import { createAnswer } from '../../src/store/queries/run-read.ts';
 import { AT, created, event, openStore } from './support.ts';
 
 function remark(n: number, body: string): ReviewComment {

@@ -2,7 +2,7 @@ import Database from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
 import type { Fact } from '../../machines/session-facts.ts';
 import { storageErrorOf } from '../../src/store/commit.ts';
-import type { EventItem, Item, ItemResult } from '../../src/store/items.ts';
+import type { EventItem, Item, ItemResult } from '../../src/store/writer-messages.ts';
 import { AT_MS, appended, birth, created, event, openStore, seeded, tempPaths } from './support.ts';
 
 const delta = (session_id: string, work_status: 'working' | 'waiting'): Fact => ({

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { DEFAULT_RETENTION } from '../../src/config.ts';
-import type { EventItem } from '../../src/store/items.ts';
 import { createRetention } from '../../src/store/retention.ts';
+import type { EventItem } from '../../src/store/writer-messages.ts';
 import { journalPage } from '../support/database.ts';
 import { AT, created, event, openStore, type Store } from './support.ts';
 

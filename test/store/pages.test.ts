@@ -2,9 +2,9 @@
 import { describe, expect, test } from 'vitest';
 import { MAX_FRAME_BYTES } from '../../src/protocol/encode.ts';
 import type { Message, SessionSummary } from '../../src/protocol/nouns.ts';
-import type { Read, ReadResults } from '../../src/store/items.ts';
-import { createAnswer } from '../../src/store/queries/answer.ts';
 import { pageOf as pageInMemory } from '../../src/store/queries/pages.ts';
+import { createAnswer } from '../../src/store/queries/run-read.ts';
+import type { Read, ReadResults } from '../../src/store/writer-messages.ts';
 import { AT_MS, appended, created, event, openStore, type Store } from './support.ts';
 
 function asking(store: Store) {

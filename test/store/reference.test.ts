@@ -6,7 +6,7 @@ import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
 import type { SessionSummary } from '../../src/protocol/nouns.ts';
 import { loadMigrations } from '../../src/store/migrate.ts';
-import { createAnswer } from '../../src/store/queries/answer.ts';
+import { createAnswer } from '../../src/store/queries/run-read.ts';
 import { appended, event, fold, openStore, tempPaths } from './support.ts';
 
 const STARTED = 1_771_700_000;

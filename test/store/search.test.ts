@@ -2,10 +2,10 @@
 import { describe, expect, test } from 'vitest';
 import { DEFAULT_RETENTION } from '../../src/config.ts';
 import type { Message } from '../../src/protocol/nouns.ts';
-import type { Read, ReadResults } from '../../src/store/items.ts';
-import { createAnswer } from '../../src/store/queries/answer.ts';
+import { createAnswer } from '../../src/store/queries/run-read.ts';
 import { createRetention } from '../../src/store/retention.ts';
 import { createSearchIndex } from '../../src/store/search-index.ts';
+import type { Read, ReadResults } from '../../src/store/writer-messages.ts';
 import { AT_MS, appended, created, event, openStore, type Store } from './support.ts';
 
 type Search = Extract<Read, { kind: 'search' }>;

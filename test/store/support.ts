@@ -14,9 +14,9 @@ import type { SessionMessage } from '../../src/protocol/server.ts';
 import { Committer } from '../../src/store/commit.ts';
 import { openMigrated } from '../../src/store/database.ts';
 import { openEpoch } from '../../src/store/epoch.ts';
-import type { EventItem, Item, ItemResult, ReadResults } from '../../src/store/items.ts';
-import { createAnswer } from '../../src/store/queries/answer.ts';
+import { createAnswer } from '../../src/store/queries/run-read.ts';
 import { openWriter, type Writer } from '../../src/store/writer.ts';
+import type { EventItem, Item, ItemResult, ReadResults } from '../../src/store/writer-messages.ts';
 
 export const AT = '2026-03-01T12:00:00.123456Z';
 export const AT_MS = '2026-03-01T12:00:00.123Z';

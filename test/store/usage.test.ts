@@ -2,9 +2,9 @@
 import { describe, expect, test } from 'vitest';
 import type { TokenUsage } from '../../src/protocol/nouns.ts';
 import type { UsageBy } from '../../src/protocol/reply-nouns.ts';
-import type { ReadResults } from '../../src/store/items.ts';
-import { createAnswer } from '../../src/store/queries/answer.ts';
+import { createAnswer } from '../../src/store/queries/run-read.ts';
 import { readRange } from '../../src/store/queries/usage.ts';
+import type { ReadResults } from '../../src/store/writer-messages.ts';
 import { created, event, openStore, type Store } from './support.ts';
 
 const NONE: TokenUsage = { input_tokens: 0, output_tokens: 0, cached_tokens: 0, context_window: 0 };

@@ -4,10 +4,10 @@ import type { Worker } from 'node:worker_threads';
 import Database from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
 import { SILENT_LOGGER } from '../../src/log.ts';
-import type { EventItem } from '../../src/store/items.ts';
 import { isLocked } from '../../src/store/lock.ts';
-import { Queue } from '../../src/store/thread/queue.ts';
+import { Queue } from '../../src/store/thread/writer-queue.ts';
 import { openWriter } from '../../src/store/writer.ts';
+import type { EventItem } from '../../src/store/writer-messages.ts';
 import {
   appended,
   created,

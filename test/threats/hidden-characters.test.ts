@@ -5,7 +5,7 @@
 import { Writable } from 'node:stream';
 import { expect, it, vi } from 'vitest';
 import { runCli } from '../../src/cli/index.ts';
-import { visibleText } from '../../src/visible.ts';
+import { visibleText } from '../../src/visible-text.ts';
 import { ioClient, type TestClient, wsClient } from '../support/clients.ts';
 import { deliver, scriptOf } from '../support/hooks.ts';
 import { openReceiver } from '../support/notified.ts';

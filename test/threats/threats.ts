@@ -172,9 +172,9 @@ export const THREATS: Threats = {
   ],
   T20: [
     'JSON that is huge or deep',
-    ['transports/scan.test.ts', 'takes 64 levels and refuses 65'],
+    ['transports/json-scan.test.ts', 'takes 64 levels and refuses 65'],
     [
-      'transports/scan.test.ts',
+      'transports/json-scan.test.ts',
       'refuses more than 200,000 structural tokens before it has read on',
     ],
     ['transports/ws.test.ts', 'that are dangerous to parse are refused and the connection stays'],
@@ -243,7 +243,7 @@ export const THREATS: Threats = {
   T28: [
     'keys that change every object',
     [
-      'transports/scan.test.ts',
+      'transports/json-scan.test.ts',
       'finds a key __proto__ however it is spelled, but not the same text as a value',
     ],
     [

@@ -8,7 +8,7 @@ import { WebSocket } from 'ws';
 import { SILENT_LOGGER } from '../../src/log.ts';
 import { createRuntime } from '../../src/runtime/runtime.ts';
 import { openWriter } from '../../src/store/writer.ts';
-import { PAGE_POLICY } from '../../src/transports/http/page.ts';
+import { PAGE_POLICY } from '../../src/transports/http/page-files.ts';
 import { createTransports, type TransportsDeps } from '../../src/transports/listen.ts';
 import { BARE } from '../support/bare-runtime.ts';
 import { noCodex } from '../support/no-codex.ts';

@@ -7,16 +7,16 @@ import { connect, type Socket } from 'node:net';
 import { onTestFinished, vi } from 'vitest';
 import WebSocket from 'ws';
 import type { Logger } from '../../src/log.ts';
-import type { AnswerLine } from '../../src/runtime/answers.ts';
 import { type Connection, createRooms, type Frame } from '../../src/runtime/rooms/rooms.ts';
 import type { Figures, Health, HookMeta } from '../../src/runtime/runtime-api.ts';
+import type { AnswerLine } from '../../src/runtime/waiting-hooks.ts';
+import { type Clock, systemClock } from '../../src/transports/dependencies.ts';
 import { DEFAULT_LIMITS, type TransportLimits } from '../../src/transports/limits.ts';
 import {
   createTransports,
   type Transports,
   type TransportsDeps,
 } from '../../src/transports/listen.ts';
-import { type Clock, systemClock } from '../../src/transports/ports.ts';
 
 export const TOKEN = 'od_0123456789abcdefghijklmnopqrstuvwxyzABCDEF%+';
 export const ENCODED_TOKEN = encodeURIComponent(TOKEN);

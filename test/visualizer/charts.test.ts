@@ -6,7 +6,7 @@ import { drawRegion } from '../../visualizer/layout/region.ts';
 import { layOutCharts } from '../../visualizer/layout.build.ts';
 import { arrange } from '../../visualizer/src/chart/arrange.ts';
 import type { Charts, LaidOutChart } from '../../visualizer/src/chart/geometry.ts';
-import { readablePicture, readableScale } from '../../visualizer/src/chart/readable.ts';
+import { readablePicture, readableScale } from '../../visualizer/src/chart/readable-size.ts';
 
 let charts: Charts;
 beforeAll(async () => {

@@ -1,9 +1,10 @@
 /** The page's pure parts: history without holes, differences, values, and characters made visible. */
 import { describe, expect, it } from 'vitest';
 import type { ChildStatus, InspectRecord, InspectRow } from '../../src/protocol/inspect.ts';
-import { visible, visibleText } from '../../src/visible.ts';
-import { childrenAt } from '../../visualizer/src/children.ts';
-import { linesOf } from '../../visualizer/src/difference.ts';
+import { visible, visibleText } from '../../src/visible-text.ts';
+import { childrenAt } from '../../visualizer/src/child-actors.ts';
+import { linesOf } from '../../visualizer/src/json-difference.ts';
+import { inOrder, ORDERS, type Order } from '../../visualizer/src/list-order.ts';
 import {
   EMPTY_HISTORY,
   extended,
@@ -11,11 +12,10 @@ import {
   MAX_RECORDS,
   prepended,
   recordAt,
-} from '../../visualizer/src/history.ts';
-import { inOrder, ORDERS, type Order } from '../../visualizer/src/order.ts';
-import { headlineOf } from '../../visualizer/src/session-words.ts';
-import { clockWords, gapWords } from '../../visualizer/src/ui/words.ts';
-import { activeStates, leavesOf, phaseOf } from '../../visualizer/src/value.ts';
+} from '../../visualizer/src/loaded-records.ts';
+import { headlineOf } from '../../visualizer/src/session-labels.ts';
+import { activeStates, leavesOf, phaseOf } from '../../visualizer/src/state-value.ts';
+import { clockWords, gapWords } from '../../visualizer/src/ui/format.ts';
 
 function records(from: number, to: number): InspectRecord[] {
   return Array.from({ length: to - from + 1 }, (_, index) => ({

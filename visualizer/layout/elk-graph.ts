@@ -4,7 +4,7 @@
  */
 import type { ElkExtendedEdge, ElkNode, LayoutOptions } from 'elkjs';
 import type { Chart, ChartEdge, ChartState, Detail, Direction } from '../src/chart/geometry.ts';
-import { SIZES } from '../src/chart/words.ts';
+import { SIZES } from '../src/chart/labels.ts';
 import { HEAD, headHeight, headWidth, labelSize, leafSize } from './measure.ts';
 import { nameWidth } from './text.ts';
 

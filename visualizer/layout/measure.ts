@@ -26,7 +26,7 @@ import {
   SIZES,
   stateActionWords,
   stayWords,
-} from '../src/chart/words.ts';
+} from '../src/chart/labels.ts';
 import { codeWidth, nameWidth } from './text.ts';
 
 /** Height of a state's name line. */

@@ -1,29 +1,29 @@
 /** How the panels stand together: list, session and side column on a desk, one view at a time on a phone. */
 import { useCostsToday } from './cost-today.ts';
-import { actor, connection, notice, selected, watchFailure } from './model.ts';
+import { actor, connection, notice, selected, watchFailure } from './page-state.ts';
 import { About } from './panels/about.tsx';
 import { Announcer } from './panels/announcer.tsx';
 import { Board } from './panels/board.tsx';
+import { ChartPanel, Pills } from './panels/chart-panel.tsx';
 import { Session } from './panels/conversation.tsx';
-import { Dialogs } from './panels/dialogs.tsx';
 import { Grid } from './panels/grid.tsx';
 import { Inbox } from './panels/inbox.tsx';
 import { Inspector } from './panels/inspector.tsx';
-import { Journal } from './panels/journal.tsx';
+import { Timeline } from './panels/journal-minimap.tsx';
 import { Machines } from './panels/machines.tsx';
+import { Dialogs } from './panels/menu.tsx';
+import { Navigation } from './panels/navigation.tsx';
 import { Now } from './panels/now-panel.tsx';
 import { Outline } from './panels/outline.tsx';
-import { Navigation } from './panels/places.tsx';
 import { Search } from './panels/search.tsx';
 import { PhoneHead, SessionHead } from './panels/session-head.tsx';
 import { Sessions } from './panels/sessions.tsx';
-import { ChartPanel, Pills } from './panels/stage.tsx';
-import { Timeline } from './panels/timeline.tsx';
+import { Journal } from './panels/timeline.tsx';
 import { TokenForm } from './panels/token-form.tsx';
 import { Banners, TopBar } from './panels/top-bar.tsx';
 import { WaitingOverview } from './panels/waiting-overview.tsx';
 import { isInspectorOpen, place, tab, view } from './route.ts';
-import { isPhone } from './ui/screen.ts';
+import { isPhone } from './ui/small-screen.ts';
 
 /** The whole page: bar, panels side by side or one at a time, dialogs. */
 export function App() {

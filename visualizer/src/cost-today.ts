@@ -2,7 +2,7 @@
 import { signal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { askUsage } from './all-sessions.ts';
-import { isOnline } from './model.ts';
+import { isOnline } from './page-state.ts';
 
 /** How often sums are asked for, ms: the server counts in quarters of an hour. */
 const EVERY_MS = 60_000;

@@ -3,8 +3,8 @@
  * what a person has to do, because what is not stored is not shown either.
  */
 import { effect, signal } from '@preact/signals';
-import { isOnline } from './model.ts';
-import { SERVER_URL } from './places.ts';
+import { isOnline } from './page-state.ts';
+import { SERVER_URL } from './server-url.ts';
 
 /** How often it is asked, ms. */
 const EVERY_MS = 5_000;

@@ -1,14 +1,14 @@
 /** What needs a person, across all sessions: requests first, then what failed, then what finished and was not read. */
 import { computed, effect } from '@preact/signals';
 import type { InspectRow } from '../../src/protocol/inspect.ts';
-import { all, waitingRows } from './list.ts';
-import { hello, inboxed, isOnline, selected } from './model.ts';
-import { inOrder } from './order.ts';
+import { inOrder } from './list-order.ts';
+import { storedSignal } from './local-storage.ts';
+import { hello, inboxed, isOnline, selected } from './page-state.ts';
 import { isUnread, markRead } from './read-marks.ts';
 import { isUndecided, place } from './route.ts';
-import { storedSignal } from './stored.ts';
-import { now } from './ui/now.tsx';
-import { stateGroupOf } from './value.ts';
+import { all, waitingRows } from './session-list.ts';
+import { stateGroupOf } from './state-value.ts';
+import { now } from './ui/clock.tsx';
 
 /** Requests that are put off, by id, until when, ms since 1970. One that changes has another id: it is back at once. */
 const snoozed = storedSignal<readonly (readonly [string, number])[]>('snoozed', [], (stored) =>

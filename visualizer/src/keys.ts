@@ -2,10 +2,10 @@
  * Every key of the page in one table: the dialog shows it, `startKeys` obeys it. Single letters are off inside fields
  * and can be switched off; two letters (`g i`) are pressed one after the other.
  */
-import { goFirst, goLive, step, toggleLive } from './cursor.ts';
+
+import { actions, chartView, nextRegion } from './chart-highlight.ts';
 import { stepInbox, undoSnooze } from './inbox-queue.ts';
-import { actions, chartView, nextRegion } from './lighting.ts';
-import { selectNeighbour, togglePin } from './list.ts';
+import { storedSignal } from './local-storage.ts';
 import {
   isInspectorOpen,
   isMenuOpen,
@@ -19,8 +19,9 @@ import {
   tab,
 } from './route.ts';
 import { mayControl } from './session-client.ts';
-import { storedSignal } from './stored.ts';
+import { selectNeighbour, togglePin } from './session-list.ts';
 import { nextTheme } from './theme.ts';
+import { goFirst, goLive, step, toggleLive } from './time-travel.ts';
 import {
   play,
   playing,
@@ -28,7 +29,7 @@ import {
   stepRequest,
   stopPlaying,
   zoomTime,
-} from './timeline/store.ts';
+} from './timeline/timeline-state.ts';
 
 interface KeyEntry {
   keys: readonly string[];

@@ -9,23 +9,23 @@ import './ui/virtual-list.css';
 import './chart/chart.css';
 import './chart/folds.css';
 import { App } from './app.tsx';
+import { startNotices } from './browser-notifications.ts';
 import { loadCharts } from './charts.ts';
 import { watchHealth } from './health.ts';
 import { startInboxQueue } from './inbox-queue.ts';
 import { startKeys } from './keys.ts';
 import { startQueue } from './message-queue.ts';
-import { notice, stats } from './model.ts';
-import { startNotices } from './notify.ts';
+import { notice, stats } from './page-state.ts';
 import { startAnnouncer } from './panels/announcer.tsx';
-import { SERVER_URL } from './places.ts';
-import { startPushWorker } from './push.ts';
 import { startReading } from './read-marks.ts';
 import { startRouting } from './route.ts';
+import { SERVER_URL } from './server-url.ts';
 import { startConversation } from './session-client.ts';
 import { startTheme } from './theme.ts';
-import { startTimeline } from './timeline/store.ts';
+import { startTimeline } from './timeline/timeline-state.ts';
 import { pairFromAddress } from './token.ts';
 import { connect } from './transport.ts';
+import { startPushWorker } from './web-push.ts';
 
 declare global {
   interface Window {

@@ -4,9 +4,9 @@
  * message. They outlive a reload of the tab, and are gone when the tab is closed.
  */
 import { effect, signal } from '@preact/signals';
-import { isOnline, rows, rowsTick } from './model.ts';
+import { isOnline, rows, rowsTick } from './page-state.ts';
 import { type Sent, send } from './session-client.ts';
-import { phaseOfRow } from './value.ts';
+import { phaseOfRow } from './state-value.ts';
 
 /** A message that waits. */
 export interface Waiting {

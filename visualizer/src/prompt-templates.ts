@@ -2,7 +2,7 @@
  * Prompts that a person keeps for later. In this browser, as filters and pins are: they are texts of one person, and
  * a server may be shared by several.
  */
-import { storedSignal } from './stored.ts';
+import { storedSignal } from './local-storage.ts';
 
 /** A prompt that is kept. */
 export interface PromptTemplate {

@@ -20,7 +20,7 @@ import type {
   StateValue,
 } from '../../src/protocol/inspect.ts';
 import type { Message } from '../../src/protocol/nouns.ts';
-import { leavesOf } from './value.ts';
+import { leavesOf } from './state-value.ts';
 
 /** What was read out of a file. */
 export interface Imported {

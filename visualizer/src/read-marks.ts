@@ -1,11 +1,11 @@
 /** Which sessions a person has read since they finished. Kept in this browser, for it was read here. */
 import { computed, effect } from '@preact/signals';
 import type { InspectRow } from '../../src/protocol/inspect.ts';
-import { selected, selectedRow } from './model.ts';
-import type { IsUnread } from './order.ts';
+import type { IsUnread } from './list-order.ts';
+import { storedSignal } from './local-storage.ts';
+import { selected, selectedRow } from './page-state.ts';
 import { place } from './route.ts';
-import { storedSignal } from './stored.ts';
-import { phaseOfRow } from './value.ts';
+import { phaseOfRow } from './state-value.ts';
 
 /** Read sessions that are remembered; the oldest marks go first. */
 const MAX_MARKS = 3_000;

@@ -4,9 +4,9 @@
  * choosing sessions replace the address.
  */
 import { batch, effect, signal } from '@preact/signals';
-import { goTo, goToTime } from './cursor.ts';
-import { actor, history, position, selected } from './model.ts';
-import { PAGE_PATH } from './places.ts';
+import { actor, history, position, selected } from './page-state.ts';
+import { PAGE_PATH } from './server-url.ts';
+import { goTo, goToTime } from './time-travel.ts';
 import { select } from './transport.ts';
 
 /** What the inspector shows. */

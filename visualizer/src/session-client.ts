@@ -17,11 +17,11 @@ import {
 } from '../../src/client/index.ts';
 import type { ImageInput, Question } from '../../src/protocol/nouns.ts';
 import type { CodexModelOption as Model } from '../../src/protocol/reply-nouns.ts';
-import { imported, isImported } from './imported.ts';
-import { hello, inboxed, isOnline, selected } from './model.ts';
-import { SERVER_URL } from './places.ts';
+import { imported, isImported } from './imported-file.ts';
+import { hello, inboxed, isOnline, selected } from './page-state.ts';
 import { place, tab, view } from './route.ts';
-import { questionsOf } from './session-words.ts';
+import { SERVER_URL } from './server-url.ts';
+import { questionsOf } from './session-labels.ts';
 import { readToken } from './token.ts';
 
 const ANSWER_WITHIN_MS = 15_000;

@@ -1,6 +1,6 @@
 /**
  * The page's connection for looking: socket.io's namespace `/inspect`. Taking part has a connection of its
- * own, the one that every client has (session-client.ts). Writes into model.ts; asks nothing of panels.
+ * own, the one that every client has (session-client.ts). Writes into page-state.ts; asks nothing of panels.
  */
 import { batch } from '@preact/signals';
 import { Manager } from 'socket.io-client';
@@ -11,10 +11,10 @@ import type {
   InspectRequests,
   InspectServerEvents,
 } from '../../src/protocol/inspect.ts';
-import { EMPTY_HISTORY, extended, type History, historyFrom, prepended } from './history.ts';
-import { answerImported, isImported, listImported } from './imported.ts';
-import * as model from './model.ts';
-import { SOCKET_PATH } from './places.ts';
+import { answerImported, isImported, listImported } from './imported-file.ts';
+import { EMPTY_HISTORY, extended, type History, historyFrom, prepended } from './loaded-records.ts';
+import * as model from './page-state.ts';
+import { SOCKET_PATH } from './server-url.ts';
 import { forgetToken, readToken } from './token.ts';
 
 const PROTOCOL = 1;

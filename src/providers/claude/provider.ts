@@ -66,8 +66,8 @@ function branchReader(homes: readonly string[]): NonNullable<Provider['subagentB
 /** Loaded at the first request for one. */
 function pastSessions(homes: readonly string[]): PastSessions {
   return {
-    list: async (options) => (await import('./past.ts')).listPast(homes, options),
-    read: async (id, keep) => (await import('./past.ts')).readPast(homes, id, keep),
+    list: async (options) => (await import('./past-sessions.ts')).listPast(homes, options),
+    read: async (id, keep) => (await import('./past-sessions.ts')).readPast(homes, id, keep),
   };
 }
 

@@ -1,7 +1,7 @@
 /** Follows one transcript on disk: its tail and its parser, from the position that was stored. */
 import type { TranscriptReport } from '../reports.ts';
 import { FileTail, type TailBatch, type TailPosition } from '../shared/lines.ts';
-import { TranscriptParser } from './transcript.ts';
+import { TranscriptParser } from './transcript-parser.ts';
 
 /** What one check of a transcript brought; `position` is to be stored in the transaction of the reports. */
 export interface TranscriptBatch extends Omit<TailBatch, 'lines'> {

@@ -23,9 +23,9 @@ import { createAccount, followLimits } from './account.ts';
 import { allPages, followEngine, mcpInventory, modelOption, skillsEntry } from './catalog.ts';
 import { codexHomeOf } from './engine/binary.ts';
 import type { Engine } from './engine/engine.ts';
-import { createEngines, type Daemons, type EngineMode, type Engines } from './engines.ts';
+import { createEngines, type Daemons, type EngineMode, type Engines } from './engine-choice.ts';
 import { createHookReader } from './hooks.ts';
-import { createNamer } from './naming.ts';
+import { createNamer } from './name-generator.ts';
 import type { RolloutWatch, RolloutWatchOptions } from './rollouts/rollout-watch.ts';
 import { CAPABILITIES, CodexSession } from './thread/connector.ts';
 import { messageFrom } from './thread/items.ts';
@@ -110,7 +110,8 @@ export function createCodexProvider(deps: CodexProviderDeps): Provider {
     subagentBranch:
       homes.length === 0
         ? null
-        : async (of, keep) => (await import('./rollouts/past.ts')).readSubagent(homes, of, keep),
+        : async (of, keep) =>
+            (await import('./rollouts/past-sessions.ts')).readSubagent(homes, of, keep),
     start(port) {
       ({ threads, sendLimits } = port);
       for (const one of [engine, ...(daemons === null ? [] : [daemons])]) followLimits(one, port);
@@ -126,8 +127,9 @@ export function createCodexProvider(deps: CodexProviderDeps): Provider {
 /** Loaded at the first request for one. */
 function pastThreads(homes: readonly string[]): PastSessions {
   return {
-    list: async (options) => (await import('./rollouts/past.ts')).listPast(homes, options),
-    read: async (id, keep) => (await import('./rollouts/past.ts')).readPast(homes, id, keep),
+    list: async (options) => (await import('./rollouts/past-sessions.ts')).listPast(homes, options),
+    read: async (id, keep) =>
+      (await import('./rollouts/past-sessions.ts')).readPast(homes, id, keep),
   };
 }
 
@@ -188,7 +190,7 @@ async function takeOver(
   homes: readonly string[],
   threadId: string,
 ): Promise<OpenedThread> {
-  const { readWriterLocks } = await import('./rollouts/thread-marks.ts');
+  const { readWriterLocks } = await import('./rollouts/names-and-locks.ts');
   const locks = await readWriterLocks(homes);
   if (locks?.has(threadId)) throw new OrbitError('thread_busy', { thread: threadId });
   return await resumeThread(engine, threadId, null);

@@ -5,11 +5,11 @@
 import type { ConnectorCommand } from '../../../machines/session-facts.ts';
 import type { Decision } from '../../../machines/session-types.ts';
 import { OrbitError } from '../../errors.ts';
-import type { Answers } from '../answers.ts';
 import type { Asker, Handlers } from '../runtime-api.ts';
 import { isSettled, type LiveSession } from '../sessions/live-session.ts';
 import { type EventToSend, refuse, type Sessions } from '../sessions/sessions.ts';
-import type { Links } from '../steering/links.ts';
+import type { Links } from '../steering/connectors.ts';
+import type { Answers } from '../waiting-hooks.ts';
 import type { Subscriptions } from './subscriptions.ts';
 import { steered } from './turns.ts';
 

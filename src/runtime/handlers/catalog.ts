@@ -7,7 +7,7 @@ import type { Account, Catalog } from '../../providers/provider.ts';
 import type { Providers } from '../../providers/registry.ts';
 import type { Writer } from '../../store/writer.ts';
 import type { Handlers } from '../runtime-api.ts';
-import type { BoundThreads } from '../steering/links.ts';
+import type { BoundThreads } from '../steering/connectors.ts';
 
 type CatalogTag =
   | 'list_skills'

@@ -18,10 +18,10 @@ import {
 } from '../../providers/provider.ts';
 import type { Providers } from '../../providers/registry.ts';
 import type { KeepImage } from '../../providers/reports.ts';
-import type { Read, ReadResults } from '../../store/items.ts';
 import { partOf } from '../../store/queries/conversation.ts';
 import { pageOf } from '../../store/queries/pages.ts';
 import type { Writer } from '../../store/writer.ts';
+import type { Read, ReadResults } from '../../store/writer-messages.ts';
 import type { Handlers } from '../runtime-api.ts';
 import type { Sessions } from '../sessions/sessions.ts';
 

@@ -10,7 +10,7 @@ import type { Writer } from '../../store/writer.ts';
 import type { Handlers } from '../runtime-api.ts';
 import type { Registry } from '../sessions/registry.ts';
 import { contextOf, type Sessions } from '../sessions/sessions.ts';
-import type { ShellRequest, Shells } from '../shells.ts';
+import type { ShellRequest, Shells } from '../shell-commands.ts';
 import { directoryOf } from '../working-directory.ts';
 
 type BrowseTag = 'browse_directory' | 'list_recent_projects' | 'get_subagent_tools';

@@ -15,8 +15,8 @@ import type { Asker, Handlers } from '../runtime-api.ts';
 import { type LiveSession, newSession, watchedSession } from '../sessions/live-session.ts';
 import type { Registry } from '../sessions/registry.ts';
 import { contextOf, refuseWatched, type Sessions } from '../sessions/sessions.ts';
+import type { Links } from '../steering/connectors.ts';
 import type { Forks } from '../steering/forks.ts';
-import type { Links } from '../steering/links.ts';
 import { directoryOf } from '../working-directory.ts';
 import type { Subscriptions } from './subscriptions.ts';
 

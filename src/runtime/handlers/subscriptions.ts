@@ -21,7 +21,7 @@ import {
   sessionOfRoom,
   sessionRoom,
 } from '../rooms/rooms.ts';
-import type { TransientMessages } from '../rooms/streams.ts';
+import type { TransientMessages } from '../rooms/streamed-texts.ts';
 import type { Asker, Handlers } from '../runtime-api.ts';
 import type { Registry } from '../sessions/registry.ts';
 

@@ -1,6 +1,6 @@
 /** Turns: words sent and steered, and what stops or takes back. */
 import { randomUUID } from 'node:crypto';
-import { joinsTurn } from '../../../machines/view.ts';
+import { joinsTurn } from '../../../machines/session-status.ts';
 import { OrbitError } from '../../errors.ts';
 import type { Images } from '../../host/images.ts';
 import type { ClientMessageOf } from '../../protocol/client.ts';
@@ -11,7 +11,7 @@ import { errorMessage } from '../rooms/rooms.ts';
 import type { Asker, Handlers } from '../runtime-api.ts';
 import type { LiveSession } from '../sessions/live-session.ts';
 import { contextOf, type EventToSend, refuseWatched, type Sessions } from '../sessions/sessions.ts';
-import type { Links } from '../steering/links.ts';
+import type { Links } from '../steering/connectors.ts';
 
 type TurnsTag =
   | 'send_message'

@@ -6,7 +6,7 @@ import type { Fact } from '../../../machines/session-facts.ts';
 import { MACHINE_VERSION, type Session } from '../../../machines/session-types.ts';
 import { type Step, storedForm } from '../../../machines/step.ts';
 import type { ApprovalRequest, Message } from '../../protocol/nouns.ts';
-import type { EventItem } from '../../store/items.ts';
+import type { EventItem } from '../../store/writer-messages.ts';
 import type { SessionHead } from '../sessions/live-session.ts';
 
 /** A fact and its JSON: written once, for the disk and for its frame. */

@@ -2,10 +2,10 @@
 import { type ActorRefFrom, createActor } from 'xstate';
 import type { SessionEvent } from '../../../machines/session-events.ts';
 import type { Fact, ThreadSettings } from '../../../machines/session-facts.ts';
+import type { SessionSnapshot } from '../../../machines/session-status.ts';
 import type { Session } from '../../../machines/session-types.ts';
 import type { SessionActor } from '../../../machines/step.ts';
 import { sessionActorOf, supervisorMachine } from '../../../machines/supervisor.ts';
-import type { SessionSnapshot } from '../../../machines/view.ts';
 import type { Sender } from '../rooms/rooms.ts';
 
 /** Where an event came from, for the journal. */

@@ -4,15 +4,15 @@
  * session keep their order. Actors are children of the supervisor's groups.
  */
 import type { SessionEvent } from '../../../machines/session-events.ts';
+import { integrationModeOf, type SessionSnapshot } from '../../../machines/session-status.ts';
 import type { Session, SessionContext, SessionInput } from '../../../machines/session-types.ts';
 import { birthOf, snapshotFrom, snapshotOf, storedForm, takeStep } from '../../../machines/step.ts';
 import { contextFrom } from '../../../machines/steps/sessions.ts';
 import { upgraded } from '../../../machines/upgrade.ts';
-import { integrationModeOf, type SessionSnapshot } from '../../../machines/view.ts';
 import type { Logger } from '../../log.ts';
 import type { ApprovalRequest } from '../../protocol/nouns.ts';
-import type { StoredActor } from '../../store/items.ts';
 import type { Writer } from '../../store/writer.ts';
+import type { StoredActor } from '../../store/writer-messages.ts';
 import {
   isSettled,
   type LiveSession,

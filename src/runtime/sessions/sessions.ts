@@ -4,8 +4,8 @@
  */
 import { refusalOf as chartRefusal } from '../../../machines/refusals.ts';
 import type { SessionEvent } from '../../../machines/session-events.ts';
+import { linkStateOf, type SessionSnapshot } from '../../../machines/session-status.ts';
 import type { SessionContext, Stamp } from '../../../machines/session-types.ts';
-import { linkStateOf, type SessionSnapshot } from '../../../machines/view.ts';
 import { OrbitError } from '../../errors.ts';
 import type { Writer } from '../../store/writer.ts';
 import type { StampClock } from '../clock.ts';

@@ -6,7 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ThreadSettings } from '../../../machines/session-facts.ts';
 import type { Session } from '../../../machines/session-types.ts';
-import { isDirect } from '../../../machines/steps/draft.ts';
+import { isDirect } from '../../../machines/steps/step-draft.ts';
 import { OrbitError } from '../../errors.ts';
 import type { Steering } from '../../providers/provider.ts';
 import type { Providers } from '../../providers/registry.ts';
@@ -15,7 +15,7 @@ import type { LiveSession } from '../sessions/live-session.ts';
 import { newSession } from '../sessions/live-session.ts';
 import type { Registry } from '../sessions/registry.ts';
 import { contextOf, type EventToSend, type Sessions } from '../sessions/sessions.ts';
-import type { Links } from './links.ts';
+import type { Links } from './connectors.ts';
 
 /** A fork that was made. */
 interface Forked {

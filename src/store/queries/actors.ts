@@ -4,7 +4,7 @@
  */
 import { isDamage } from '../damage.ts';
 import type { Sqlite } from '../database.ts';
-import type { Opened, ReadResults, StoredActor, StoredTail } from '../items.ts';
+import type { Opened, ReadResults, StoredActor, StoredTail } from '../writer-messages.ts';
 import { createJournalRead, type JournalRead } from './journal.ts';
 import { SUMMARY_COLUMNS, type SummaryRow, summaryFromRow } from './session-rows.ts';
 

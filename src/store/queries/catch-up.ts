@@ -7,8 +7,8 @@ import { encode, MAX_FRAME_BYTES } from '../../protocol/encode.ts';
 import type { StateChanges } from '../../protocol/nouns.ts';
 import type { SessionMessage } from '../../protocol/server.ts';
 import type { Sqlite } from '../database.ts';
-import type { Read, ReadResults } from '../items.ts';
 import { byteLength } from '../text.ts';
+import type { Read, ReadResults } from '../writer-messages.ts';
 import {
   MESSAGE_COLUMNS,
   type MessageRow,

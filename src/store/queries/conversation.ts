@@ -13,8 +13,8 @@ import type {
   TurnDiff,
 } from '../../protocol/nouns.ts';
 import type { Sqlite } from '../database.ts';
-import type { Read, ReadResults, TextPart } from '../items.ts';
 import { head } from '../text.ts';
+import type { Read, ReadResults, TextPart } from '../writer-messages.ts';
 import { createBudget, pageAround } from './pages.ts';
 import { present, usageFromRow } from './session-rows.ts';
 

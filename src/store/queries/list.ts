@@ -8,8 +8,8 @@ import type { SessionStatus } from '../../protocol/nouns.ts';
 import type { RecentProject } from '../../protocol/reply-nouns.ts';
 import { isDamage } from '../damage.ts';
 import type { Sqlite } from '../database.ts';
-import type { ReadResults, Totals } from '../items.ts';
 import { byteLength, type Fit, head, newestThatFit } from '../text.ts';
+import type { ReadResults, Totals } from '../writer-messages.ts';
 import { SUMMARY_COLUMNS, type SummaryRow, summaryFromRow } from './session-rows.ts';
 
 /** Longest text of one field in a list, UTF-16 units: a title bar shows less. */

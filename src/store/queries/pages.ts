@@ -4,8 +4,8 @@
  */
 import { cut, cutJson, MAX_FRAME_BYTES } from '../../protocol/encode.ts';
 import type { Message } from '../../protocol/nouns.ts';
-import type { MessagesPage, Read } from '../items.ts';
 import { byteLength } from '../text.ts';
+import type { MessagesPage, Read } from '../writer-messages.ts';
 
 type Asked<Kind extends Read['kind']> = Extract<Read, { kind: Kind }>;
 

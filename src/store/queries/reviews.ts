@@ -10,8 +10,8 @@ import type {
 } from '../../protocol/nouns.ts';
 import type { ApprovalHistoryItem } from '../../protocol/reply-nouns.ts';
 import type { Sqlite } from '../database.ts';
-import type { ReadResults } from '../items.ts';
 import { type Fit, newestThatFit } from '../text.ts';
+import type { ReadResults } from '../writer-messages.ts';
 import { present } from './session-rows.ts';
 
 /** Longest command of an entry, UTF-16 units: a history shows what was asked, not a whole file. */

@@ -5,9 +5,9 @@
 import type { MessageType } from '../../protocol/nouns.ts';
 import type { SearchHit } from '../../protocol/reply-nouns.ts';
 import type { Sqlite } from '../database.ts';
-import type { Read, ReadResults } from '../items.ts';
 import { type SearchIndex, type SearchWord, textOfInput } from '../search-index.ts';
 import { head } from '../text.ts';
+import type { Read, ReadResults } from '../writer-messages.ts';
 
 /**
  * One read goes through messages for so long, ms: hooks wait behind it. Finding the first one takes the index up to as

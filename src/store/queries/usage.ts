@@ -5,7 +5,7 @@
 import { OrbitError } from '../../errors.ts';
 import type { UsageBy, UsageRow } from '../../protocol/reply-nouns.ts';
 import type { Sqlite } from '../database.ts';
-import type { ReadResults } from '../items.ts';
+import type { ReadResults } from '../writer-messages.ts';
 
 /** A row of the table is of so many milliseconds. */
 export const QUARTER_MS = 15 * 60_000;

@@ -12,8 +12,8 @@ import type { SessionMessage } from '../../protocol/server.ts';
 import type { Sqlite } from '../database.ts';
 import { stampToMs, storable, storableOrNull } from '../text.ts';
 import type { RowStatements } from './columns.ts';
-import { countUp, type SessionDraft } from './draft.ts';
 import type { MessageTools } from './messages.ts';
+import { countUp, type SessionDraft } from './session-row.ts';
 
 /** Keeps the diff of a turn, the newest only. */
 export function putTurnDiff(

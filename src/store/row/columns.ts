@@ -1,6 +1,6 @@
 /**
- * Which field of the wire lives in which column of `sessions`, both ways, for rows.ts (facts to columns) and the reads
- * (rows to nouns), and the statements of rows.ts. Adding a field? Here, a migration, and `summaryFromRow`.
+ * Which field of the wire lives in which column of `sessions`, both ways, for fact-rows.ts (facts to columns) and the reads
+ * (rows to nouns), and the statements of fact-rows.ts. Adding a field? Here, a migration, and `summaryFromRow`.
  */
 import type { RunResult, Statement } from 'better-sqlite3';
 import type { SessionSummary, StateChanges, TokenUsage } from '../../protocol/nouns.ts';
@@ -99,7 +99,7 @@ export function toColumn(field: string, value: SqlValue): SqlValue {
 }
 
 /*
- * The prepared statements behind rows.ts, in one place, each prepared once per connection: preparing per
+ * The prepared statements behind fact-rows.ts, in one place, each prepared once per connection: preparing per
  * write cost the reference five times the write itself. No logic lives here.
  */
 

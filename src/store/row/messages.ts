@@ -1,5 +1,5 @@
 /**
- * The conversation's messages in their order, each once, whichever source reports it. Called by rows.ts, which
+ * The conversation's messages in their order, each once, whichever source reports it. Called by fact-rows.ts, which
  * owns the switch.
  */
 import { NO_RESULT, type WeakUpdate } from '../../../machines/session-facts.ts';
@@ -7,7 +7,7 @@ import type { Message, MessageChanges } from '../../protocol/nouns.ts';
 import type { SessionMessage } from '../../protocol/server.ts';
 import { stampToMs, storable, storableJson, storableOrNull } from '../text.ts';
 import type { RowStatements, StoredMessage } from './columns.ts';
-import { countUp, type SessionDraft } from './draft.ts';
+import { countUp, type SessionDraft } from './session-row.ts';
 
 /** Sessions whose newest message is kept in memory; those of the others are looked up again. */
 const SESSIONS_KEPT = 2_000;

@@ -9,7 +9,7 @@ import type { Config, DataPaths, RetentionLimits } from '../../config.ts';
 import type { Logger } from '../../log.ts';
 import { insideText, isStandalone } from '../../standalone.ts';
 import type { Damage } from '../damage.ts';
-import type { Item, ItemResult, Opened, Read, ReadResults } from '../items.ts';
+import type { Item, ItemResult, Opened, Read, ReadResults } from '../writer-messages.ts';
 
 /**
  * Nothing is copied or watched for a thread that is as good as this one. What it makes lives for one commit, so a
@@ -145,7 +145,7 @@ export function watchForDamage(deps: {
 }
 
 /*
- * The words between writer.ts and writer-thread.ts; the items and reads inside them are in items.ts.
+ * The words between writer.ts and writer-thread.ts; the items and reads inside them are in writer-messages.ts.
  * Types only. One batch is on its way at a time, and one message ends it: each one wakes a thread.
  */
 

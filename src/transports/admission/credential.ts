@@ -11,7 +11,7 @@ import {
   proofOfText,
   readHookSecret,
 } from '../../secrets.ts';
-import type { Clock } from '../ports.ts';
+import type { Clock } from '../dependencies.ts';
 
 /** What a request brought; `unreadable` is a scheme we do not know and counts as wrong. */
 export type Credential =

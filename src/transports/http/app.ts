@@ -8,8 +8,8 @@ import Koa, { type Context, type Middleware } from 'koa';
 import { OrbitError } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
 import type { RuntimeApi } from '../../runtime/runtime-api.ts';
+import { createLazy } from '../dependencies.ts';
 import type { Admission } from '../gate.ts';
-import { createLazy } from '../ports.ts';
 import { answerRefusal, endpointOf, isBridgePath, refusalFrom, WS_PATH } from './requests.ts';
 
 /** Answers a request that was let in. It never throws. */

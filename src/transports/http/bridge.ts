@@ -6,7 +6,7 @@ import type { Context } from 'koa';
 import { refusalOf } from '../../access.ts';
 import { OrbitError, statusOf } from '../../errors.ts';
 import { BODIES, checkBody, checkQuery, OPERATIONS, type OperationId } from '../../protocol/api.ts';
-import { parseJson, wellFormed } from '../../protocol/scan.ts';
+import { parseJson, wellFormed } from '../../protocol/json-scan.ts';
 import type { AnswerOf } from '../../protocol/schemas.ts';
 import { OPERATION_SCOPES } from '../../protocol/scopes.ts';
 import type { RuntimeApi } from '../../runtime/runtime-api.ts';

@@ -7,12 +7,12 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:
 import type { SeenRequest } from '../../address.ts';
 import { OrbitError } from '../../errors.ts';
 import { HookBody, MAX_HOOK_BYTES, parseHookJson } from '../../protocol/hook-body.ts';
-import { parseJson } from '../../protocol/scan.ts';
+import { parseJson } from '../../protocol/json-scan.ts';
 import type { HookMeta, RuntimeApi } from '../../runtime/runtime-api.ts';
 import type { TokenBook } from '../../runtime/tokens.ts';
+import { createLazy } from '../dependencies.ts';
 import type { Admission, Gate } from '../gate.ts';
 import type { Counts, MetricsDeps } from '../metrics.ts';
-import { createLazy } from '../ports.ts';
 import { readBody, refuseOtherMedia } from './requests.ts';
 
 /** What a plain endpoint answers. */

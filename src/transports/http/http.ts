@@ -7,9 +7,9 @@ import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:
 import { OrbitError } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
 import type { TokenBook } from '../../runtime/tokens.ts';
+import { createLazy } from '../dependencies.ts';
 import { type Admission, type Gate, isRefusal } from '../gate.ts';
 import type { MetricsDeps } from '../metrics.ts';
-import { createLazy } from '../ports.ts';
 import type { AppDeps } from './app.ts';
 import type { PlainEndpoint } from './endpoints.ts';
 import {

@@ -7,7 +7,7 @@ import { hasTextError, OrbitError } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
 import type { Endpoint } from '../../protocol/scopes.ts';
 import { STATELY_PATH } from '../admission/credential.ts';
-import { errorFrom } from '../ports.ts';
+import { errorFrom } from '../dependencies.ts';
 
 /** Answers whether the server is well. */
 export const HEALTH_PATH = '/health';
@@ -57,7 +57,7 @@ export function isPagePath(path: string): boolean {
   return isFolder || SHORT_ADDRESS.test(path);
 }
 
-/** `/s/ID` and `/inbox`, as a person writes or shortens them: a browser is led to the page (page.ts). */
+/** `/s/ID` and `/inbox`, as a person writes or shortens them: a browser is led to the page (page-files.ts). */
 export const SHORT_ADDRESS = /^\/(?:inbox|s\/(?:[\w.:-]|%3A){1,200})$/;
 
 /** Whether the bridge answers this path. */

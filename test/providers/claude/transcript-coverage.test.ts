@@ -5,8 +5,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { Message } from '../../../src/protocol/nouns.ts';
-import { TranscriptParser } from '../../../src/providers/claude/transcript.ts';
 import { TranscriptMessages } from '../../../src/providers/claude/transcript-messages.ts';
+import { TranscriptParser } from '../../../src/providers/claude/transcript-parser.ts';
 import type { KeepImage } from '../../../src/providers/reports.ts';
 import { type LiveTranscript, readLive } from '../../support/live-transcript.ts';
 import { PNG } from '../../support/pictures.ts';

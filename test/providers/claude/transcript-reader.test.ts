@@ -9,7 +9,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { TranscriptParser } from '../../../src/providers/claude/transcript.ts';
+import { TranscriptParser } from '../../../src/providers/claude/transcript-parser.ts';
 import { TranscriptReader } from '../../../src/providers/claude/transcript-reader.ts';
 import type { TranscriptReport } from '../../../src/providers/reports.ts';
 import type { TailPosition } from '../../../src/providers/shared/lines.ts';

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { TranscriptParser } from '../../../src/providers/claude/transcript.ts';
+import { TranscriptParser } from '../../../src/providers/claude/transcript-parser.ts';
 import type { TranscriptReport } from '../../../src/providers/reports.ts';
 
 const FIXTURES = new URL('../../fixtures/claude-transcripts/', import.meta.url);

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { SILENT_LOGGER } from '../../../src/log.ts';
 import { createDaemon, type SharedDaemon } from '../../../src/providers/codex/engine/daemon.ts';
-import { createEngines, type Daemons } from '../../../src/providers/codex/engines.ts';
+import { createEngines, type Daemons } from '../../../src/providers/codex/engine-choice.ts';
 
 let home: string;
 let daemon: SharedDaemon;

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { listPast, readPast } from '../../../src/providers/codex/rollouts/past.ts';
+import { listPast, readPast } from '../../../src/providers/codex/rollouts/past-sessions.ts';
 import { codexExec, rolloutsOf, threadOfRollout } from '../../support/codex-exec.ts';
 import { createCodexHome } from '../../support/codex-home.ts';
 import { startFakeResponsesApi } from '../../support/fake-responses-api.ts';

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { SILENT_LOGGER } from '../../../src/log.ts';
 import { createDaemon } from '../../../src/providers/codex/engine/daemon.ts';
+import { ThreadNames } from '../../../src/providers/codex/rollouts/names-and-locks.ts';
 import { RolloutWatch } from '../../../src/providers/codex/rollouts/rollout-watch.ts';
-import { ThreadNames } from '../../../src/providers/codex/rollouts/thread-marks.ts';
 
 const EVERY_MS = 20;
 let user: string;

@@ -2,8 +2,8 @@
 import type { SessionState } from '../../../src/protocol/nouns.ts';
 import { wsClient } from '../clients.ts';
 import { snapshotOf } from '../compare.ts';
+import { shownWrongly } from './shown-wrongly.ts';
 import type { AppState } from './state.ts';
-import { shownWrongly } from './truth.ts';
 
 /** Three messages each, within the 200 that a connection may send at once. */
 const SNAPSHOTS_A_NEWCOMER = 60;

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { visibleText } from '../../../src/visible.ts';
+import { visibleText } from '../../../src/visible-text.ts';
 import { type McpForm, mcpServerTable } from '../../support/asking-mcp-server.ts';
 import {
   type CodexDock,

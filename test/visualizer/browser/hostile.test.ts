@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
 import type { ApprovalRequest } from '../../../src/protocol/nouns.ts';
-import { visibleText } from '../../../src/visible.ts';
+import { visibleText } from '../../../src/visible-text.ts';
 import type { FakeSession } from '../support/actors.ts';
 import { HOSTILE } from '../support/hostile.ts';
 import { dataDirectory, freePort, post, start } from '../support/real-server.ts';

@@ -12,7 +12,7 @@ import { gzipSync } from 'node:zlib';
 import type { CDPSession, Page } from 'playwright-core';
 import { expect, it } from 'vitest';
 import type { StateValue } from '../../../src/protocol/inspect.ts';
-import { activeStates } from '../../../visualizer/src/value.ts';
+import { activeStates } from '../../../visualizer/src/state-value.ts';
 import { disagreements } from '../support/agreement.ts';
 import { asks, fixture, litStates, useBrowser, visit } from '../support/stage.ts';
 

@@ -5,7 +5,7 @@ import type { Locator, Page } from 'playwright-core';
 import { expect, it } from 'vitest';
 import { describeMachine, sessionMachine } from '../../../machines/index.ts';
 import type { StateValue } from '../../../src/protocol/inspect.ts';
-import { activeStates } from '../../../visualizer/src/value.ts';
+import { activeStates } from '../../../visualizer/src/state-value.ts';
 import { disagreements } from '../support/agreement.ts';
 import {
   firedEdges,

@@ -9,7 +9,7 @@ import { waitingFor } from '../../../src/inspection/rows.ts';
 import type { InspectRecord, InspectRow, Json, StateValue } from '../../../src/protocol/inspect.ts';
 import type { Message } from '../../../src/protocol/nouns.ts';
 import type { ApprovalHistoryItem } from '../../../src/protocol/reply-nouns.ts';
-import { leavesOf } from '../../../visualizer/src/value.ts';
+import { leavesOf } from '../../../visualizer/src/state-value.ts';
 import { inputOf, nextEvent, randomOf } from './script.ts';
 
 /** Records kept of a session; older ones count as cut by retention. */

@@ -17,8 +17,8 @@ import { fileURLToPath } from 'node:url';
 import { Server, type Socket } from 'socket.io';
 import { transition } from 'xstate';
 import { createTimelineBuilder, sessionMachine } from '../../../machines/index.ts';
+import { nextEvents } from '../../../src/inspection/dry-run.ts';
 import { edgeOf } from '../../../src/inspection/fold.ts';
-import { nextEvents } from '../../../src/inspection/possible.ts';
 import type {
   Cause,
   ChildLife,
@@ -30,8 +30,8 @@ import type {
 } from '../../../src/protocol/inspect.ts';
 import { MANUAL_EVENT_TYPES } from '../../../src/protocol/manual-event.ts';
 import type { ServerMessage } from '../../../src/protocol/server.ts';
-import { indexAt, wayToPage } from '../../../src/transports/http/page.ts';
-import { childrenAt } from '../../../visualizer/src/children.ts';
+import { indexAt, wayToPage } from '../../../src/transports/http/page-files.ts';
+import { childrenAt } from '../../../visualizer/src/child-actors.ts';
 import { createSession, type FakeSession } from './actors.ts';
 import { answerPublic } from './public-endpoint.ts';
 

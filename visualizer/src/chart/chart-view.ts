@@ -6,7 +6,7 @@ import { arrange, type Picture, type Screen } from './arrange.ts';
 import { type Drawn, draw } from './draw.ts';
 import { Folds } from './folds.ts';
 import type { Box, LaidOutChart, Region } from './geometry.ts';
-import { readablePicture, readableScale } from './readable.ts';
+import { readablePicture, readableScale } from './readable-size.ts';
 import { svg } from './svg.ts';
 import { MARGIN, Viewport } from './viewport.ts';
 

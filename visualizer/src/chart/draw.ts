@@ -15,7 +15,6 @@ import type {
   Row,
   StateBox,
 } from './geometry.ts';
-import { arrowHead, roundedPath, svg } from './svg.ts';
 import {
   actionWords,
   blockWords,
@@ -28,7 +27,8 @@ import {
   landingWords,
   SIZES,
   stateActionWords,
-} from './words.ts';
+} from './labels.ts';
+import { arrowHead, roundedPath, svg } from './svg.ts';
 
 const NAME_X = 24;
 

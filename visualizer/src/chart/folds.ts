@@ -3,7 +3,7 @@
  * they can be reached and pressed by keys. The list lies above the picture and moves nothing of it.
  */
 import type { ChartEdge, Fold } from './geometry.ts';
-import { actionWords, eventWords, guardWords, lineWords, stayWords } from './words.ts';
+import { actionWords, eventWords, guardWords, lineWords, stayWords } from './labels.ts';
 
 /** Distance of an open list from its count and from the edges of the chart, CSS px. */
 const AIR = 6;

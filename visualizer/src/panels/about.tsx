@@ -2,10 +2,10 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { InspectStats } from '../../../src/protocol/inspect.ts';
-import { hello, isOnline, stats } from '../model.ts';
+import { hello, isOnline, stats } from '../page-state.ts';
 import { ask } from '../transport.ts';
-import { spanWords } from '../ui/words.ts';
-import { Keys } from './dialogs.tsx';
+import { spanWords } from '../ui/format.ts';
+import { Keys } from './menu.tsx';
 import { Usage } from './usage.tsx';
 import './about.css';
 

@@ -4,15 +4,23 @@
  */
 import type { ComponentChildren } from 'preact';
 import type { Cause, ChildLife } from '../../../src/protocol/inspect.ts';
-import { visibleText } from '../../../src/visible.ts';
-import { type ShownChild, STATUS_WORDS } from '../children.ts';
-import { goTo } from '../cursor.ts';
-import { actor, children, isOnline, position, selected, selectedRow, shown } from '../model.ts';
+import { visibleText } from '../../../src/visible-text.ts';
+import { type ShownChild, STATUS_WORDS } from '../child-actors.ts';
+import {
+  actor,
+  children,
+  isOnline,
+  position,
+  selected,
+  selectedRow,
+  shown,
+} from '../page-state.ts';
 import { openActor } from '../route.ts';
+import { goTo } from '../time-travel.ts';
 import { ask } from '../transport.ts';
-import { useAsked } from '../ui/asked.ts';
-import { now } from '../ui/now.tsx';
-import { clockWords, spanWords } from '../ui/words.ts';
+import { now } from '../ui/clock.tsx';
+import { clockWords, spanWords } from '../ui/format.ts';
+import { useAsked } from '../ui/server-query.ts';
 import './actors.css';
 
 /** Beside the pills of the states. */

@@ -1,7 +1,7 @@
 /** Announces the state of the watched session to screen readers, at most every two seconds. */
 import { effect, signal } from '@preact/signals';
-import { selectedRow, shown } from '../model.ts';
-import { leavesOf } from '../value.ts';
+import { selectedRow, shown } from '../page-state.ts';
+import { leavesOf } from '../state-value.ts';
 
 const EVERY_MS = 2000;
 const words = signal('');

@@ -6,18 +6,18 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import type { ApprovalRequest } from '../../../src/protocol/nouns.ts';
-import { goLive } from '../cursor.ts';
-import { isOnline, position, shown } from '../model.ts';
+import { isOnline, position, shown } from '../page-state.ts';
 import { answer, decide, mayControl, type SessionView } from '../session-client.ts';
-import { isDirect, kindOf, questionWords, terminalWords } from '../session-words.ts';
+import { isDirect, kindOf, questionWords, terminalWords } from '../session-labels.ts';
+import { goLive } from '../time-travel.ts';
+import { Age } from '../ui/clock.tsx';
 import { CommandText } from '../ui/command-text.tsx';
 import { Diff } from '../ui/diff.tsx';
+import { clockWords } from '../ui/format.ts';
 import { Glyph } from '../ui/glyph.tsx';
 import { Markdown } from '../ui/markdown.tsx';
-import { Age } from '../ui/now.tsx';
 import { VisibleText } from '../ui/visible-text.tsx';
-import { clockWords } from '../ui/words.ts';
-import { Decisions } from './decisions.tsx';
+import { Decisions } from './decision-buttons.tsx';
 import { Questionnaire, QuestionsToRead } from './questionnaire.tsx';
 import './approval-card.css';
 

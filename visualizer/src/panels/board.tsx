@@ -4,21 +4,21 @@
  */
 import { computed, useSignal } from '@preact/signals';
 import type { InspectRow } from '../../../src/protocol/inspect.ts';
-import { visibleText } from '../../../src/visible.ts';
-import { heldOrder } from '../held-order.ts';
-import { all, filter, isCompact, named, pinned } from '../list.ts';
-import { inboxed } from '../model.ts';
-import { BOARD_COLUMNS, type BoardColumns, boardColumns, type Group } from '../order.ts';
+import { visibleText } from '../../../src/visible-text.ts';
+import { heldOrder } from '../frozen-order.ts';
+import { BOARD_COLUMNS, type BoardColumns, boardColumns, type Group } from '../list-order.ts';
+import { oneOf, storedSignal } from '../local-storage.ts';
+import { inboxed } from '../page-state.ts';
 import { isUnread } from '../read-marks.ts';
 import { addressOfSession, openSession, openTab, place } from '../route.ts';
-import { headlineOf, sinceOf, titleOf } from '../session-words.ts';
-import { oneOf, storedSignal } from '../stored.ts';
+import { headlineOf, sinceOf, titleOf } from '../session-labels.ts';
+import { all, filter, isCompact, named, pinned } from '../session-list.ts';
+import { phaseOfRow, stateGroupOf } from '../state-value.ts';
+import { Age, now } from '../ui/clock.tsx';
+import { ageWords, count } from '../ui/format.ts';
 import { Glyph } from '../ui/glyph.tsx';
 import { isPlainPress } from '../ui/link.ts';
-import { Age, now } from '../ui/now.tsx';
-import { holding } from '../ui/scrolled.ts';
-import { ageWords, count } from '../ui/words.ts';
-import { phaseOfRow, stateGroupOf } from '../value.ts';
+import { holding } from '../ui/list-scroll.ts';
 import { CompactRow, Eye, Thing } from './session-row.tsx';
 import './board.css';
 

@@ -2,10 +2,10 @@
 import { type Signal, signal, useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useRef } from 'preact/hooks';
-import { visibleText } from '../../../src/visible.ts';
-import { type Draft, dropPicture, takePictures } from '../drafts.ts';
+import { visibleText } from '../../../src/visible-text.ts';
+import { type Draft, dropPicture, takePictures } from '../message-drafts.ts';
 import { listModels, type Model, type SessionView } from '../session-client.ts';
-import { isPhone } from '../ui/screen.ts';
+import { isPhone } from '../ui/small-screen.ts';
 import { PromptTemplates } from './prompt-templates.tsx';
 
 /** Levels of a model that is not known here; one that it lacks is refused in words. */

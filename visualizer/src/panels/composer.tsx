@@ -4,14 +4,14 @@
  */
 import { type Signal, useSignal } from '@preact/signals';
 import { useRef } from 'preact/hooks';
-import { visibleText } from '../../../src/visible.ts';
-import { type Draft, draftOf, handOver, takePictures } from '../drafts.ts';
+import { visibleText } from '../../../src/visible-text.ts';
+import { type Draft, draftOf, handOver, takePictures } from '../message-drafts.ts';
 import { enqueue } from '../message-queue.ts';
-import { isOnline } from '../model.ts';
+import { isOnline } from '../page-state.ts';
 import { resume, type Sent, type SessionView, send, steer } from '../session-client.ts';
 import { Attached, MessageOptions } from './composer-options.tsx';
 import { MentionList, mentionAria, useMentions } from './mention-list.tsx';
-import { WaitingMessages } from './waiting-messages.tsx';
+import { WaitingMessages } from './queued-messages.tsx';
 import './composer.css';
 
 /** When a message is read: in the running turn, or when that is over. */

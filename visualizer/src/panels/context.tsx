@@ -1,12 +1,12 @@
 /** The redacted context at the cursor, what the event changed in it, and the event itself. */
 import { signal } from '@preact/signals';
 import type { Json, Moment } from '../../../src/protocol/inspect.ts';
-import { visibleText } from '../../../src/visible.ts';
-import { goTo } from '../cursor.ts';
-import { linesOf, type TreeLine } from '../difference.ts';
-import { history, isOnline, selected, shown } from '../model.ts';
+import { visibleText } from '../../../src/visible-text.ts';
+import { linesOf, type TreeLine } from '../json-difference.ts';
+import { history, isOnline, selected, shown } from '../page-state.ts';
+import { goTo } from '../time-travel.ts';
 import { type AskError, ask } from '../transport.ts';
-import { useAsked } from '../ui/asked.ts';
+import { useAsked } from '../ui/server-query.ts';
 import './context.css';
 
 const onlyChanges = signal(false);

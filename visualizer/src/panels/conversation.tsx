@@ -1,8 +1,7 @@
 /** The session itself: what was said, what it waits for, and a field to write to it. */
 import { useSignal } from '@preact/signals';
 import { useLayoutEffect, useRef } from 'preact/hooks';
-import { goLive } from '../cursor.ts';
-import { position, selected, selectedRow } from '../model.ts';
+import { position, selected, selectedRow } from '../page-state.ts';
 import { wantedMessage } from '../route.ts';
 import {
   loadOlderMessages,
@@ -11,12 +10,13 @@ import {
   talk,
   talkFailure,
 } from '../session-client.ts';
-import { isDirect } from '../session-words.ts';
+import { isDirect } from '../session-labels.ts';
+import { goLive } from '../time-travel.ts';
 import { ApprovalCard } from './approval-card.tsx';
 import { Composer } from './composer.tsx';
-import { Decided } from './decided.tsx';
-import { Entries } from './entries.tsx';
-import { TerminalComposer, takesQueuedWords } from './terminal-words.tsx';
+import { Entries } from './conversation-entries.tsx';
+import { Decided } from './decision-history.tsx';
+import { TerminalComposer, takesQueuedWords } from './terminal-messages.tsx';
 import './session.css';
 
 /** The conversation of the watched session. */

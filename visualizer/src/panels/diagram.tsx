@@ -1,7 +1,6 @@
-/** The picture of a chart with its tools; what is lit in it is lighting.ts's. */
+/** The picture of a chart with its tools; chart-highlight.ts says which states are highlighted. */
 import type { Signal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
-import { chartOf, loadCharts } from '../charts.ts';
 import {
   actions,
   attach,
@@ -11,10 +10,11 @@ import {
   isCatalogue,
   machine,
   region,
-} from '../lighting.ts';
-import { hello, shown } from '../model.ts';
+} from '../chart-highlight.ts';
+import { chartOf, loadCharts } from '../charts.ts';
+import { hello, shown } from '../page-state.ts';
 import { openTab } from '../route.ts';
-import { leavesOf } from '../value.ts';
+import { leavesOf } from '../state-value.ts';
 
 /** The picture with its tools; of the watched session, or of a chart by itself. */
 export function Diagram() {

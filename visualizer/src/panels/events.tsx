@@ -3,13 +3,13 @@ import { computed, signal } from '@preact/signals';
 import type { InspectRecord } from '../../../src/protocol/inspect.ts';
 import { callerWords, commanderOf, shortCaller } from '../callers.ts';
 import { chartOf } from '../charts.ts';
-import { goTo } from '../cursor.ts';
-import { recordAt } from '../history.ts';
-import { history, position, rows, selected, shown } from '../model.ts';
+import { recordAt } from '../loaded-records.ts';
+import { history, position, rows, selected, shown } from '../page-state.ts';
+import { leavesOf, phaseOf } from '../state-value.ts';
+import { goTo } from '../time-travel.ts';
 import { loadOlder } from '../transport.ts';
+import { clockWords } from '../ui/format.ts';
 import { VirtualList } from '../ui/virtual-list.tsx';
-import { clockWords } from '../ui/words.ts';
-import { leavesOf, phaseOf } from '../value.ts';
 import './events.css';
 
 const words = signal('');

@@ -2,9 +2,9 @@
 import { useSignal } from '@preact/signals';
 import { useRef } from 'preact/hooks';
 import { conversationOf } from '../all-sessions.ts';
-import { openFile } from '../imported.ts';
+import { openFile } from '../imported-file.ts';
 import { ask } from '../transport.ts';
-import { offer } from '../ui/offer.ts';
+import { offer } from '../ui/download.ts';
 
 interface Choice {
   words: string;

@@ -5,19 +5,19 @@
  */
 import { computed, signal } from '@preact/signals';
 import type { InspectRow } from '../../../src/protocol/inspect.ts';
-import { visibleText } from '../../../src/visible.ts';
+import { visibleText } from '../../../src/visible-text.ts';
 import type { Mini, Region } from '../chart/geometry.ts';
 import { arrowHead, roundedPath } from '../chart/svg.ts';
 import { chartOf } from '../charts.ts';
-import { all, filter, named } from '../list.ts';
-import { inOrder } from '../order.ts';
+import { inOrder } from '../list-order.ts';
 import { openSession } from '../route.ts';
-import { titleOf } from '../session-words.ts';
-import { now } from '../ui/now.tsx';
-import { isPhone } from '../ui/screen.ts';
+import { titleOf } from '../session-labels.ts';
+import { all, filter, named } from '../session-list.ts';
+import { phaseOf, wordOf } from '../state-value.ts';
+import { now } from '../ui/clock.tsx';
+import { ageWords, count } from '../ui/format.ts';
+import { isPhone } from '../ui/small-screen.ts';
 import { VirtualGrid } from '../ui/virtual-grid.tsx';
-import { ageWords, count } from '../ui/words.ts';
-import { phaseOf, wordOf } from '../value.ts';
 import './grid.css';
 
 const TILE = { width: 232, height: 128 };

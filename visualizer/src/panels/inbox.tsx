@@ -6,6 +6,7 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import type { InspectRow } from '../../../src/protocol/inspect.ts';
+import { asking, mayNotify, notices, startAlerts } from '../browser-notifications.ts';
 import {
   dismiss,
   inboxCurrent,
@@ -16,18 +17,17 @@ import {
   stepInbox,
   wakeAll,
 } from '../inbox-queue.ts';
-import { all } from '../list.ts';
-import { hello, inboxed } from '../model.ts';
-import { asking, mayNotify, notices, startAlerts } from '../notify.ts';
-import { GROUP_WORDS } from '../order.ts';
+import { GROUP_WORDS } from '../list-order.ts';
+import { hello, inboxed } from '../page-state.ts';
 import { openSession, openTab } from '../route.ts';
 import { type SessionView, talk, talkFailure } from '../session-client.ts';
-import { placeOf, titleOf } from '../session-words.ts';
+import { placeOf, titleOf } from '../session-labels.ts';
+import { all } from '../session-list.ts';
+import { phaseOfRow } from '../state-value.ts';
+import { now } from '../ui/clock.tsx';
+import { clockWords, count } from '../ui/format.ts';
 import { Markdown } from '../ui/markdown.tsx';
-import { now } from '../ui/now.tsx';
 import { VisibleText } from '../ui/visible-text.tsx';
-import { clockWords, count } from '../ui/words.ts';
-import { phaseOfRow } from '../value.ts';
 import { ApprovalCard } from './approval-card.tsx';
 import { SessionRow } from './session-row.tsx';
 import { headlineOfTool } from './tool-card.tsx';

@@ -4,15 +4,15 @@
  */
 import type { FunctionComponent } from 'preact';
 import { TABS, type Tab, tab } from '../route.ts';
-import { isPhone } from '../ui/screen.ts';
-import { DryRunPanel } from './attempt.tsx';
+import { isPhone } from '../ui/small-screen.ts';
 import { Context } from './context.tsx';
+import { DryRunPanel } from './dry-run.tsx';
 import { Events } from './events.tsx';
-import { Journal } from './journal.tsx';
-import { MomentPanel } from './moment.tsx';
 import { Now } from './now-panel.tsx';
 import { Outline } from './outline.tsx';
 import { Sequence } from './sequence.tsx';
+import { Journal } from './timeline.tsx';
+import { MomentPanel } from './timeline-details.tsx';
 import { Why } from './why.tsx';
 import './inspector.css';
 

@@ -1,9 +1,9 @@
 /** The last hour of the session as bars of their real length: waited, worked, stood still. */
 import type { InspectRecord } from '../../../src/protocol/inspect.ts';
-import { history } from '../model.ts';
-import { now } from '../ui/now.tsx';
-import { ageWords, count } from '../ui/words.ts';
-import { leavesOf, type Phase, phaseOf } from '../value.ts';
+import { history } from '../page-state.ts';
+import { leavesOf, type Phase, phaseOf } from '../state-value.ts';
+import { now } from '../ui/clock.tsx';
+import { ageWords, count } from '../ui/format.ts';
 
 const HOUR_MS = 3_600_000;
 /** Width of the drawing, in its own units: one is 3.6 s. */

@@ -1,14 +1,14 @@
 /** The charts by themselves: the picture, every state in words, and each chart to take along. */
 
 import type { ChartEdge, ChartState } from '../chart/geometry.ts';
-import { eventWords, guardWords } from '../chart/words.ts';
+import { eventWords, guardWords } from '../chart/labels.ts';
+import { pickedState } from '../chart-highlight.ts';
 import { chartOf, charts } from '../charts.ts';
-import { pickedState } from '../lighting.ts';
-import { hello } from '../model.ts';
+import { hello } from '../page-state.ts';
 import { catalogued } from '../route.ts';
+import { MachineTabs } from './chart-panel.tsx';
 import { ChartFailure, Diagram } from './diagram.tsx';
 import { ChartExports } from './exports.tsx';
-import { MachineTabs } from './stage.tsx';
 import './machines.css';
 
 /** The page "Charts". */

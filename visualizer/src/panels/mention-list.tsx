@@ -1,9 +1,9 @@
 /** Files of the session's directory, offered behind an at sign in a text: arrows choose, Enter or Tab takes one. */
 import { type Signal, useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
-import { visibleText } from '../../../src/visible.ts';
+import { visibleText } from '../../../src/visible-text.ts';
 import { namesIn } from '../all-sessions.ts';
-import type { Draft } from '../drafts.ts';
+import type { Draft } from '../message-drafts.ts';
 
 /** Most names that are offered at once: more would hide the conversation. */
 const OFFERED = 8;

@@ -3,20 +3,20 @@
  * old that is; where it stands in its chart, what happened last, and its last hour.
  */
 import type { InspectRecord, InspectRow } from '../../../src/protocol/inspect.ts';
-import { visibleText } from '../../../src/visible.ts';
+import { visibleText } from '../../../src/visible-text.ts';
 import { chartOf } from '../charts.ts';
-import { history, selectedRow, shown } from '../model.ts';
-import { agentName } from '../order.ts';
+import { agentName } from '../list-order.ts';
+import { history, selectedRow, shown } from '../page-state.ts';
 import { openTab } from '../route.ts';
-import { headlineOf, sinceOf } from '../session-words.ts';
-import { Age } from '../ui/now.tsx';
-import { isPhone } from '../ui/screen.ts';
-import { type Phase, phaseOf, phaseOfRow } from '../value.ts';
+import { headlineOf, sinceOf } from '../session-labels.ts';
+import { type Phase, phaseOf, phaseOfRow } from '../state-value.ts';
+import { Age } from '../ui/clock.tsx';
+import { isPhone } from '../ui/small-screen.ts';
 import { ActorPills } from './actors.tsx';
-import { JustHappened } from './just-happened.tsx';
+import { Pills } from './chart-panel.tsx';
+import { Timeline } from './journal-minimap.tsx';
 import { LastHour } from './last-hour.tsx';
-import { Pills } from './stage.tsx';
-import { Timeline } from './timeline.tsx';
+import { JustHappened } from './newest-event.tsx';
 import './now-panel.css';
 
 /** The tab "Now". */

@@ -4,9 +4,9 @@
  */
 
 import type { ChartEdge, ChartState } from '../chart/geometry.ts';
-import { actionWords, guardWords, isPlain, labelWords } from '../chart/words.ts';
+import { actionWords, guardWords, isPlain, labelWords } from '../chart/labels.ts';
 import { chartOf, charts } from '../charts.ts';
-import { shown } from '../model.ts';
+import { shown } from '../page-state.ts';
 import { askWhy, tryEvent } from '../route.ts';
 import { ActorRows } from './actors.tsx';
 import { ChartFailure } from './diagram.tsx';

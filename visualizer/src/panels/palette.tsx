@@ -1,9 +1,8 @@
 /** One field that leads everywhere: sessions, pages and commands by their words. Arrows choose, Enter goes there. */
 import { useSignal } from '@preact/signals';
 import type { InspectRow } from '../../../src/protocol/inspect.ts';
-import { visibleText } from '../../../src/visible.ts';
-import { all, isCompact, waitingRows } from '../list.ts';
-import { inOrder } from '../order.ts';
+import { visibleText } from '../../../src/visible-text.ts';
+import { inOrder } from '../list-order.ts';
 import {
   isInspectorOpen,
   isMenuOpen,
@@ -17,7 +16,8 @@ import {
   searched,
 } from '../route.ts';
 import { mayControl } from '../session-client.ts';
-import { headlineOf, placeOf, titleOf } from '../session-words.ts';
+import { headlineOf, placeOf, titleOf } from '../session-labels.ts';
+import { all, isCompact, waitingRows } from '../session-list.ts';
 import { nextTheme } from '../theme.ts';
 import { Dialog } from '../ui/dialog.tsx';
 import './palette.css';

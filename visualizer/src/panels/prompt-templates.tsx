@@ -1,7 +1,7 @@
 /** Kept prompts beside a field: one is put into it with a press, what stands in it is kept with another. */
 import { type Signal, useSignal } from '@preact/signals';
 import { useRef } from 'preact/hooks';
-import { visibleText } from '../../../src/visible.ts';
+import { visibleText } from '../../../src/visible-text.ts';
 import {
   forgetTemplate,
   keepTemplate,

@@ -6,7 +6,7 @@
 import { useSignal } from '@preact/signals';
 import type { ApprovalRequest, Question } from '../../../src/protocol/nouns.ts';
 import { keyOf } from '../session-client.ts';
-import { kindOf, questionsOf } from '../session-words.ts';
+import { kindOf, questionsOf } from '../session-labels.ts';
 import { VisibleText } from '../ui/visible-text.tsx';
 
 interface Props {

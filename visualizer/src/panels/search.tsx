@@ -4,10 +4,10 @@ import { useEffect } from 'preact/hooks';
 import type { SearchHit } from '../../../src/protocol/reply-nouns.ts';
 import { find, type SearchPage } from '../all-sessions.ts';
 import { addressOfSession, openMessage, searched } from '../route.ts';
+import { now } from '../ui/clock.tsx';
+import { ageWords } from '../ui/format.ts';
 import { isPlainPress } from '../ui/link.ts';
-import { now } from '../ui/now.tsx';
 import { VisibleText } from '../ui/visible-text.tsx';
-import { ageWords } from '../ui/words.ts';
 import './search.css';
 
 /** A person types on: only what stands still for so long is looked for, ms. */

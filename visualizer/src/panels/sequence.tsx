@@ -4,13 +4,13 @@
  */
 import { computed } from '@preact/signals';
 import type { InspectOrigin, InspectRecord } from '../../../src/protocol/inspect.ts';
-import { STATUS_WORDS } from '../children.ts';
-import { goTo } from '../cursor.ts';
-import { recordAt } from '../history.ts';
-import { children, history, shown } from '../model.ts';
+import { STATUS_WORDS } from '../child-actors.ts';
+import { recordAt } from '../loaded-records.ts';
+import { children, history, shown } from '../page-state.ts';
+import { leavesOf, phaseOf } from '../state-value.ts';
+import { goTo } from '../time-travel.ts';
+import { gapWords } from '../ui/format.ts';
 import { VirtualList } from '../ui/virtual-list.tsx';
-import { gapWords } from '../ui/words.ts';
-import { leavesOf, phaseOf } from '../value.ts';
 
 const SENDERS = ['client', 'hook', 'watch', 'connector', 'server'] as const;
 

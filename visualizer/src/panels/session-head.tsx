@@ -1,17 +1,24 @@
 /** Head of a session: what it is, where it works and with what, and what can be done about it as a whole. */
 import { useSignal } from '@preact/signals';
-import { visibleText } from '../../../src/visible.ts';
+import { visibleText } from '../../../src/visible-text.ts';
 import { forkSession } from '../all-sessions.ts';
-import { isImported } from '../imported.ts';
-import { isOnline, selected, selectedRow } from '../model.ts';
-import { agentName } from '../order.ts';
+import { isImported } from '../imported-file.ts';
+import { agentName } from '../list-order.ts';
+import { isOnline, selected, selectedRow } from '../page-state.ts';
 import { isUnread } from '../read-marks.ts';
 import { isInspectorOpen, openSession, openTab, tab, VIEWS, type View, view } from '../route.ts';
 import { interrupt, mayControl, talk } from '../session-client.ts';
-import { costWords, headlineOf, isDirect, sinceOf, titleOf, usageWords } from '../session-words.ts';
+import {
+  costWords,
+  headlineOf,
+  isDirect,
+  sinceOf,
+  titleOf,
+  usageWords,
+} from '../session-labels.ts';
+import { phaseOfRow, stateGroupOf } from '../state-value.ts';
+import { Age } from '../ui/clock.tsx';
 import { Glyph } from '../ui/glyph.tsx';
-import { Age } from '../ui/now.tsx';
-import { phaseOfRow, stateGroupOf } from '../value.ts';
 import { Eye } from './session-row.tsx';
 import './session-head.css';
 

@@ -1,14 +1,14 @@
 /** A session in a list: what state it is in, what it is called, what it waits for or does, and where. */
 import type { InspectRow } from '../../../src/protocol/inspect.ts';
-import { visibleText } from '../../../src/visible.ts';
+import { visibleText } from '../../../src/visible-text.ts';
 import { costsToday } from '../cost-today.ts';
-import { pinned } from '../list.ts';
 import { isUnread } from '../read-marks.ts';
-import { costWords, headlineOf, placeOf, sinceOf, titleOf } from '../session-words.ts';
+import { costWords, headlineOf, placeOf, sinceOf, titleOf } from '../session-labels.ts';
+import { pinned } from '../session-list.ts';
+import { PHASE_WORDS, phaseOfRow, type StateGroup, stateGroupOf } from '../state-value.ts';
+import { Age } from '../ui/clock.tsx';
 import { CommandText } from '../ui/command-text.tsx';
 import { Glyph } from '../ui/glyph.tsx';
-import { Age } from '../ui/now.tsx';
-import { PHASE_WORDS, phaseOfRow, type StateGroup, stateGroupOf } from '../value.ts';
 
 /** Height of a row with two lines of a headline, and with one, px. */
 const TALL_PX = 88;

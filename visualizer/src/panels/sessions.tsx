@@ -1,6 +1,9 @@
 /** All sessions: filter, saved filters, arrangement, and a list in groups that holds still under the pointer. */
 import { useSignal } from '@preact/signals';
 import type { InspectRow } from '../../../src/protocol/inspect.ts';
+import { ARRANGEMENTS, type Arrangement } from '../list-order.ts';
+import { hello, isOnline, rows, selected } from '../page-state.ts';
+import { addressOfSession, openSession } from '../route.ts';
 import {
   all,
   arrangement,
@@ -17,15 +20,12 @@ import {
   shownGroups,
   sortNow,
   toggleFold,
-} from '../list.ts';
-import { hello, isOnline, rows, selected } from '../model.ts';
-import { ARRANGEMENTS, type Arrangement } from '../order.ts';
-import { addressOfSession, openSession } from '../route.ts';
+} from '../session-list.ts';
+import { count } from '../ui/format.ts';
 import { GroupedList } from '../ui/grouped-list.tsx';
 import { isPlainPress } from '../ui/link.ts';
-import { isPhone } from '../ui/screen.ts';
-import { count } from '../ui/words.ts';
-import { PastButton } from './past.tsx';
+import { isPhone } from '../ui/small-screen.ts';
+import { PastButton } from './past-sessions.tsx';
 import { CompactRow, compactHeight, rowClass, rowHeight, SessionRow } from './session-row.tsx';
 import { CostToday } from './usage.tsx';
 import './sessions.css';

@@ -1,6 +1,6 @@
 /** Asks for the access token once, where the server wants one. */
 import { useSignal } from '@preact/signals';
-import { connection } from '../model.ts';
+import { connection } from '../page-state.ts';
 import { keepToken } from '../token.ts';
 import { reconnect } from '../transport.ts';
 

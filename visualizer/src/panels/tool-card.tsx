@@ -3,12 +3,12 @@ import { useSignal } from '@preact/signals';
 import type { Message } from '../../../src/protocol/nouns.ts';
 import { countsOf } from '../diff-lines.ts';
 import { talk } from '../session-client.ts';
-import { diffOf, fileOf, headlineOfTool, inputOf, resultOf, toolName } from '../tool-words.ts';
+import { diffOf, fileOf, headlineOfTool, inputOf, resultOf, toolName } from '../tool-labels.ts';
+import { Age } from '../ui/clock.tsx';
 import { Diff } from '../ui/diff.tsx';
-import { Age } from '../ui/now.tsx';
+import { spanWords } from '../ui/format.ts';
 import { Pictures } from '../ui/pictures.tsx';
 import { VisibleText } from '../ui/visible-text.tsx';
-import { spanWords } from '../ui/words.ts';
 import './tool-card.css';
 
 export { headlineOfTool };

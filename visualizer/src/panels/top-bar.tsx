@@ -2,13 +2,13 @@
 import { signal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { type Degraded, degraded } from '../health.ts';
-import { connection, hello, notice } from '../model.ts';
-import { PAGE_PATH } from '../places.ts';
+import { connection, hello, notice } from '../page-state.ts';
 import { isMenuOpen, isPaletteOpen, place, view } from '../route.ts';
+import { PAGE_PATH } from '../server-url.ts';
 import { reconnect, select } from '../transport.ts';
-import { now } from '../ui/now.tsx';
+import { now } from '../ui/clock.tsx';
+import { Icon } from './navigation.tsx';
 import { NewSessionButton } from './new-session.tsx';
-import { Icon } from './places.tsx';
 
 const WORDS = {
   connecting: 'Connecting',

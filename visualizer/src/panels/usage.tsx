@@ -5,7 +5,7 @@ import type { RateLimit, UsageBy, UsageRow } from '../../../src/protocol/reply-n
 import { askUsage } from '../all-sessions.ts';
 import { costToday, useWhileSeen } from '../cost-today.ts';
 import { addressOf, place } from '../route.ts';
-import { costWords } from '../session-words.ts';
+import { costWords } from '../session-labels.ts';
 import { isPlainPress } from '../ui/link.ts';
 import { VisibleText } from '../ui/visible-text.tsx';
 import './usage.css';

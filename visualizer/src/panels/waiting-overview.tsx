@@ -1,11 +1,12 @@
 /** What stands where a session would be while none is chosen: what waits, and the way to it. */
-import { all, waitingRows } from '../list.ts';
+
 import { addressOf } from '../route.ts';
+import { all, waitingRows } from '../session-list.ts';
+import { phaseOfRow } from '../state-value.ts';
+import { Age } from '../ui/clock.tsx';
+import { count } from '../ui/format.ts';
 import { isPlainPress } from '../ui/link.ts';
-import { Age } from '../ui/now.tsx';
-import { count } from '../ui/words.ts';
-import { phaseOfRow } from '../value.ts';
-import { openPlace } from './places.tsx';
+import { openPlace } from './navigation.tsx';
 
 /** How many wait, since when, and how many work. */
 export function WaitingOverview() {

@@ -1,15 +1,15 @@
 /** Why the session is in a state, since when, what led there, what can happen and what cannot. */
 import type { Cause, NextEvent, WhyState } from '../../../src/protocol/inspect.ts';
 import { callerWords, commanderOf } from '../callers.ts';
-import { labelWords } from '../chart/words.ts';
+import { labelWords } from '../chart/labels.ts';
 import { chartOf } from '../charts.ts';
-import { goTo } from '../cursor.ts';
-import { isOnline, position, selected, shown } from '../model.ts';
+import { isOnline, position, selected, shown } from '../page-state.ts';
 import { askedState, tryEvent } from '../route.ts';
+import { decidingLeaf } from '../state-value.ts';
+import { goTo } from '../time-travel.ts';
 import { ask } from '../transport.ts';
-import { useAsked } from '../ui/asked.ts';
-import { clockWords, spanWords } from '../ui/words.ts';
-import { decidingLeaf } from '../value.ts';
+import { clockWords, spanWords } from '../ui/format.ts';
+import { useAsked } from '../ui/server-query.ts';
 
 /** The tab "Why?". */
 export function Why() {

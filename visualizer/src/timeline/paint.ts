@@ -1,6 +1,6 @@
 /** Draws rows of a timeline on a canvas. The colours are those of the page; amber is for what waits, and nothing else. */
 import type { JournalTimeline, TimelineSpan } from '../../../src/protocol/inspect.ts';
-import { type Phase, phaseOf } from '../value.ts';
+import { type Phase, phaseOf } from '../state-value.ts';
 import { densityOf, type Mark, marksOf, type TimeWindow, ticksOf, xOf } from './marks.ts';
 
 /** Height of the ruler, pixels. */

@@ -1,5 +1,5 @@
 /** The mark of a state: each has a shape of its own, so that colour is never the only sign. */
-import type { StateGroup } from '../value.ts';
+import type { StateGroup } from '../state-value.ts';
 
 /** A disc with a mark waits, an open ring works, an octagon failed; check, circle and square for the rest. */
 export function Glyph({ state }: { state: StateGroup }) {

@@ -4,7 +4,7 @@
  */
 import type { ComponentChildren } from 'preact';
 import { useEffect, useMemo } from 'preact/hooks';
-import { holding, reveal, STEPS, useScrolled } from './scrolled.ts';
+import { holding, reveal, STEPS, useScrolled } from './list-scroll.ts';
 
 /** Rows under one heading. */
 interface ListGroup<Item> {

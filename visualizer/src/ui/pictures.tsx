@@ -1,6 +1,6 @@
 /** Pictures of a message: fetched with the page's token when they come into view, never by a bare address. */
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { SERVER_URL } from '../places.ts';
+import { SERVER_URL } from '../server-url.ts';
 import { readToken } from '../token.ts';
 
 interface Picture {

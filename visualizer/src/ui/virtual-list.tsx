@@ -4,7 +4,7 @@
  */
 import type { ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
-import { holding, reveal, STEPS, useScrolled } from './scrolled.ts';
+import { holding, reveal, STEPS, useScrolled } from './list-scroll.ts';
 
 interface Props<Item> {
   items: readonly Item[];

@@ -1,5 +1,5 @@
 /** Text from outside as text nodes, with what would show nothing made visible. */
-import { visible } from '../../../src/visible.ts';
+import { visible } from '../../../src/visible-text.ts';
 
 /** Isolated, so that its direction cannot spill over what stands beside it. */
 export function VisibleText({ text }: { text: string }) {

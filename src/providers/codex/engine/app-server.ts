@@ -1,6 +1,6 @@
 /**
  * The engine: one `codex app-server` for one CODEX_HOME, shared by all sessions. This file says what
- * runs and how it is greeted; supervisor.ts keeps it running, rpc.ts speaks to it, routes.ts knows for whom
+ * runs and how it is greeted; supervisor.ts keeps it running, rpc.ts speaks to it, report-routing.ts knows for whom
  * its words are.
  */
 import { existsSync, mkdirSync } from 'node:fs';
@@ -14,7 +14,7 @@ import type { Logger } from '../../../log.ts';
 import { type CodexBinary, codexHomeOf, findCodexBinary } from './binary.ts';
 import { type Child, type ChildSpec, environmentOf, startChild } from './child.ts';
 import type { Engine, Methods } from './engine.ts';
-import { createRoutes, type Routes } from './routes.ts';
+import { createRoutes, type Routes } from './report-routing.ts';
 import { greet, openRpc, type Rpc } from './rpc.ts';
 import {
   createSandboxLeftovers,

@@ -11,7 +11,7 @@ import { basename } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { promisify, stripVTControlCharacters } from 'node:util';
 import { OrbitError } from '../../../errors.ts';
-import { signalGroup } from '../../../host/command.ts';
+import { signalGroup } from '../../../host/shell-command.ts';
 import type { Logger } from '../../../log.ts';
 import { withoutSecrets } from '../../../secrets.ts';
 import { createLineSplitter } from '../../shared/lines.ts';

@@ -11,7 +11,7 @@ import { OrbitError } from '../../../errors.ts';
 import { systemCodeOf } from '../../../exit.ts';
 import type { Logger } from '../../../log.ts';
 import type { Engine, EngineState, Methods } from './engine.ts';
-import { createRoutes, type Routes } from './routes.ts';
+import { createRoutes, type Routes } from './report-routing.ts';
 import { greet, openRpc, type Rpc } from './rpc.ts';
 
 /** What is reported about a daemon: `stopped` when there is none, `failed` when it may not or cannot be joined. */

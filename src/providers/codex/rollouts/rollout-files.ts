@@ -7,8 +7,8 @@ import { lstat, open, opendir, readFile, realpath } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { systemCodeOf } from '../../../exit.ts';
-import { metaOf, type RolloutMeta } from './rollout.ts';
 import { number, object } from './rollout-items.ts';
+import { metaOf, type RolloutMeta } from './rollout-parser.ts';
 
 /** A rollout on disk. */
 export interface RolloutFile {

@@ -6,9 +6,9 @@ import type { RateLimit } from '../../../protocol/reply-nouns.ts';
 import type { TranscriptNews } from '../../reports.ts';
 import { FileTail, type TailPosition } from '../../shared/lines.ts';
 import { limitsFrom } from '../account.ts';
-import { RolloutParser, type RolloutReport } from './rollout.ts';
+import { RolloutNews } from './rollout-events.ts';
 import { firstLineOf, lookAt, type RolloutFile, type RolloutFiles } from './rollout-files.ts';
-import { RolloutNews } from './rollout-news.ts';
+import { RolloutParser, type RolloutReport } from './rollout-parser.ts';
 
 /** A file of a history, and where it ends. */
 interface Part {

@@ -16,10 +16,10 @@ import type {
   WatchReport,
 } from '../../reports.ts';
 import { TailError } from '../../shared/lines.ts';
-import { FollowedRollout } from './followed.ts';
-import { GoingOn, type ReadToEnd } from './going-on.ts';
+import { FollowedRollout } from './followed-rollout.ts';
+import { readWriterLocks, ThreadNames } from './names-and-locks.ts';
 import { lookAt, type RolloutFile, RolloutFiles, readOffsetsBefore } from './rollout-files.ts';
-import { readWriterLocks, ThreadNames } from './thread-marks.ts';
+import { GoingOn, type ReadToEnd } from './running-threads.ts';
 
 /** What rollouts are watched with. */
 export interface RolloutWatchOptions extends WatchPort {

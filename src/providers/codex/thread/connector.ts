@@ -1,6 +1,6 @@
 /**
  * One Codex thread as the connector of a session: opened, listened to, asked, lost or released. What is
- * ordered is in commands.ts, what is reported in notifications.ts, questions in server-requests.ts, the turn in
+ * ordered is in commands.ts, what is reported in notifications.ts, questions in approval-requests.ts, the turn in
  * turn-control.ts.
  */
 import type { ConnectorCommand } from '../../../../machines/session-facts.ts';
@@ -10,11 +10,11 @@ import type { Engine } from '../engine/engine.ts';
 import type { ServerNotification } from '../protocol/generated/ServerNotification.ts';
 import type { ServerRequest } from '../protocol/generated/ServerRequest.ts';
 import type { Turn } from '../protocol/generated/v2/Turn.ts';
-import { OpenAsks } from './asks.ts';
 import { createThreadCommands, type ThreadCommands } from './commands.ts';
-import { createJoining, type EngineFields, type Joining } from './joining.ts';
+import { createJoining, type EngineFields, type Joining } from './join-thread.ts';
 import { createReports, type Reports } from './notifications.ts';
-import type { Stored } from './texts.ts';
+import { OpenAsks } from './open-requests.ts';
+import type { Stored } from './streamed-texts.ts';
 import { fieldsFrom, resumeThread, startThread } from './threads.ts';
 import { createTurnControl, isUnknownThread, reasonOf, type TurnControl } from './turn-control.ts';
 

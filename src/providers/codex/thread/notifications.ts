@@ -21,7 +21,7 @@ import {
   toolFrom,
   wordsIdOf,
 } from './items.ts';
-import { type Stored, Texts } from './texts.ts';
+import { type Stored, Texts } from './streamed-texts.ts';
 import { fieldsFrom } from './threads.ts';
 import { failedMessage } from './turn-control.ts';
 
