@@ -102,7 +102,7 @@ export function snapshotFrom(input: SessionInput): SessionSnapshot {
 }
 
 /** The facts of a session that did not exist: its summary and the columns that only its row has. */
-export function birthOf(snapshot: SessionSnapshot): Fact[] {
+export function initialFactsOf(snapshot: SessionSnapshot): Fact[] {
   const draft = draftOf(snapshot.context, { type: 'fields.updated', at: '' });
   sessionCreated(draft);
   return factsOf(null, snapshot, [draft]);

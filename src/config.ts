@@ -101,7 +101,7 @@ export interface Config {
   /** The collector that receives what sessions do; null: none. */
   readonly otlp: OtlpConfig | null;
   readonly log: LogConfig;
-  readonly places: Places;
+  readonly places: AllowedPaths;
 }
 
 /** Paths of a certificate with its chain, and of its key, both PEM. */
@@ -111,7 +111,7 @@ export interface TlsFiles {
 }
 
 /** Places of this machine that clients and hooks may name. */
-export interface Places {
+export interface AllowedPaths {
   readonly home: string;
   /** Directories that `browse_directory` may look at, with all below them; home is one. */
   readonly browseRoots: readonly string[];
@@ -229,7 +229,7 @@ export function resolveConfig({ flags, env, home }: ConfigSources): Config {
     codex: codexConfig({ flags, env, home }),
     otlp: otlpOf(flags.otlpEndpoint, env),
     log: logConfig(env),
-    places: placesOf({ flags, env, home }, paths),
+    places: allowedPathsOf({ flags, env, home }, paths),
   });
 }
 
@@ -267,7 +267,7 @@ export function dataPaths(directory: string): DataPaths {
   });
 }
 
-function placesOf({ flags, env, home }: ConfigSources, { dir }: DataPaths): Places {
+function allowedPathsOf({ flags, env, home }: ConfigSources, { dir }: DataPaths): AllowedPaths {
   const claude = env.CLAUDE_CONFIG_DIR || join(home, '.claude');
   const codex = env.CODEX_HOME || join(home, '.codex');
   return {

@@ -97,7 +97,7 @@ async function loadParts() {
     createRuntime: runtime.createRuntime,
     createTransports: transports.createTransports,
     openProviders: providers.openProviders,
-    TokenBook: tokens.TokenBook,
+    TokenBook: tokens.NamedTokens,
     Notifier: notify.Notifier,
   };
 }
@@ -193,7 +193,7 @@ async function serve(deps: {
     // Nothing can be stored any more; a supervisor starts us again and the spool brings the rest.
     throw error;
   });
-  const stopChores = startChores({ paths, runtime, writer, log, providers });
+  const stopBackgroundJobs = startBackgroundJobs({ paths, runtime, writer, log, providers });
   let closing: Promise<void> | null = null;
 
   async function stop(): Promise<void> {
@@ -201,7 +201,7 @@ async function serve(deps: {
     runtime.drain();
     tokens.close();
     notifier.close();
-    await stopChores();
+    await stopBackgroundJobs();
     await runtime.close();
     await Promise.all([transports.close(), ...[...providers].map((provider) => provider.close())]);
     await Promise.all([writer.close(), traces?.close()]);
@@ -225,7 +225,7 @@ async function serve(deps: {
   return { address, port, works, reloadCertificate, close, [Symbol.asyncDispose]: close };
 }
 
-interface ChoreDeps {
+interface BackgroundJobDeps {
   paths: DataPaths;
   runtime: Runtime;
   writer: Writer;
@@ -234,7 +234,7 @@ interface ChoreDeps {
 }
 
 /** What goes on beside serving: the spool, the watch, sessions that become rows again. */
-function startChores(deps: ChoreDeps): () => Promise<void> {
+function startBackgroundJobs(deps: BackgroundJobDeps): () => Promise<void> {
   const { paths, runtime, writer, log } = deps;
   const spool = createSpool({
     directory: paths.spool,
@@ -257,7 +257,7 @@ function startChores(deps: ChoreDeps): () => Promise<void> {
   const spoolTimer = setInterval(() => {
     if (!draining) drain(spool.drain(SPOOL_MIN_AGE_MS));
   }, SPOOL_EVERY_MS);
-  const restTimer = setInterval(() => runtime.rest(PASSIVATE_AFTER_MS), PASSIVATE_EVERY_MS);
+  const passivateTimer = setInterval(() => runtime.rest(PASSIVATE_AFTER_MS), PASSIVATE_EVERY_MS);
   const warmUpTimer = setTimeout(() => {
     const beganMs = performance.now();
     try {
@@ -271,14 +271,14 @@ function startChores(deps: ChoreDeps): () => Promise<void> {
   return async () => {
     clearTimeout(warmUpTimer);
     clearInterval(spoolTimer);
-    clearInterval(restTimer);
+    clearInterval(passivateTimer);
     await Promise.all([draining, opening, watches.close()]);
   };
 }
 
 /** What the hooks reported while we were down comes first: a check of processes is newer. */
 function startWatches(
-  { runtime, writer, log, providers }: ChoreDeps,
+  { runtime, writer, log, providers }: BackgroundJobDeps,
   before: Promise<unknown>,
 ): { close(): Promise<void> } {
   const watchLog = log.child('watch');

@@ -74,9 +74,9 @@ function keepAddon(dataDir: string): string {
   try {
     const bytes = insideBytes('addon.node');
     makeDirectory(dataDir);
-    refuseStrangers(dataDir);
+    refuseOtherOwner(dataDir);
     makeDirectory(folder);
-    refuseStrangers(folder);
+    refuseOtherOwner(folder);
     if (!isWhole(path, bytes)) replaceFile(path, 0o600, (fd) => writeFileSync(fd, bytes));
     return path;
   } catch (error) {
@@ -91,7 +91,7 @@ function keepAddon(dataDir: string): string {
 }
 
 /** Code is loaded from nowhere where another user could put his own. */
-function refuseStrangers(folder: string): void {
+function refuseOtherOwner(folder: string): void {
   const { uid, mode } = statSync(folder);
   const own = process.getuid?.();
   if (own !== undefined && uid !== own) {

@@ -115,21 +115,21 @@ export function dropTools(draft: Draft, isOver: (tool: BegunTool) => boolean): v
   const over = draft.context.tools.filter(isOver);
   if (over.length === 0) return;
   draft.context.tools = draft.context.tools.filter((tool) => !over.includes(tool));
-  for (const tool of over) remember(draft, tool, false);
+  for (const tool of over) rememberTool(draft, tool, false);
 }
 
 /** Moves a tool use from those that run to those that are over. */
 export function finishTool(draft: Draft, tool: ToolUse): void {
   const { toolUseId } = tool;
   draft.context.tools = draft.context.tools.filter((known) => known.toolUseId !== toolUseId);
-  remember(draft, tool, true);
+  rememberTool(draft, tool, true);
 }
 
 /** The report about its batch said how a tool use ended; its own report may still come. */
 export function settleTool(draft: Draft, tool: ToolUse): void {
   const { toolUseId } = tool;
   draft.context.tools = draft.context.tools.filter((known) => known.toolUseId !== toolUseId);
-  remember(draft, tool, false);
+  rememberTool(draft, tool, false);
   draft.context.finished = draft.context.finished.map((known) =>
     known.toolUseId === toolUseId ? { ...known, isSettled: true } : known,
   );
@@ -141,7 +141,7 @@ export function isSettled({ finished }: SessionContext, { toolUseId }: ToolUse):
 }
 
 /** Remembers that something is over, for reports about it that come late. */
-export function remember(
+export function rememberTool(
   draft: Draft,
   tool: ToolUse & Pick<BegunTool, 'messageId'>,
   isReported: boolean,
@@ -197,7 +197,7 @@ export function isInForeground({ agents, tools }: SessionContext, id: string): b
 
 /** A subagent was over at this moment; its unfinished tools with it. */
 export function endAgent(draft: Draft, id: string): void {
-  remember(draft, { toolUseId: agentKey(id), agentId: id, name: 'agent', digest: '' }, true);
+  rememberTool(draft, { toolUseId: agentKey(id), agentId: id, name: 'agent', digest: '' }, true);
   dropTools(draft, (tool) => tool.agentId === id && isOpenAt(tool, draft.at));
   const agent = draft.context.agents.find((running) => running.id === id);
   if (agent && isQuietSince(agent, draft.at)) removeAgent(draft, agent);

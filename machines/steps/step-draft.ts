@@ -179,10 +179,10 @@ export function append(draft: Draft, message: Message, after?: string | null): v
   if (turnId !== undefined) {
     draft.notes.push({ type: 'turn_noted', session_id, message_id, provider_turn_id: turnId });
   }
-  const isSaid = message.message_type === 'user' || message.message_type === 'assistant';
+  const isUserOrAssistant = message.message_type === 'user' || message.message_type === 'assistant';
   // What was said before the words that are quoted does not take their place.
   const { lastMessageAt = '' } = draft.context;
-  if (!isSaid || message.timestamp < lastMessageAt) return;
+  if (!isUserOrAssistant || message.timestamp < lastMessageAt) return;
   change(draft, 'last_message', clip(message.content));
   draft.context.lastMessageId = message.id;
   draft.context.lastMessageAt = message.timestamp;

@@ -21,7 +21,7 @@ import {
   isSettled,
   isShown,
   noteWork,
-  remember,
+  rememberTool,
   sendToBackground,
   settleTool,
   type TurnEdge,
@@ -58,7 +58,7 @@ export function toolStarted(draft: Draft, event: EventOf<'tool.started'>, edge: 
     closeSent(draft, tool.toolUseId, tool);
     addTool(draft, { ...tool, ...messageOf(event) });
     bindToTool(draft, tool);
-  } else remember(draft, { ...tool, ...messageOf(event) }, false);
+  } else rememberTool(draft, { ...tool, ...messageOf(event) }, false);
   draft.columns.last_tool = tool.name;
   touch(draft);
 }
@@ -105,7 +105,7 @@ export function toolKept(
     finishTool(draft, tool);
   } else if (!isShown(draft.before, tool)) {
     if (event.message) append(draft, event.message);
-    remember(draft, tool, false);
+    rememberTool(draft, tool, false);
   }
 }
 

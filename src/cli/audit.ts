@@ -45,8 +45,8 @@ export class AuditCommand extends OrbitCommand {
     }
     const filter = {
       session: this.session ?? null,
-      since: momentFrom(this.since, '--since'),
-      until: momentFrom(this.until, '--until'),
+      since: timestampFrom(this.since, '--since'),
+      until: timestampFrom(this.until, '--until'),
     };
     const [{ openDatabase }, { readAudit }] = await Promise.all([
       import('../store/database.ts'),
@@ -63,7 +63,8 @@ export class AuditCommand extends OrbitCommand {
       database.close();
     }
     const wanted = rows.filter((row) => this.#isWanted(row)).slice(0, Number(this.lines));
-    for (const row of wanted.reverse()) this.say(this.json ? JSON.stringify(row) : lineOf(row));
+    for (const row of wanted.reverse())
+      this.printLine(this.json ? JSON.stringify(row) : lineOf(row));
     return EXIT.ok;
   }
 
@@ -86,7 +87,7 @@ function lineOf({ at, session, what, accepted, caller, about }: AuditRow): strin
 }
 
 /** @returns ISO 8601 UTC; null when nothing was said */
-function momentFrom(text: string | undefined, flag: string): string | null {
+function timestampFrom(text: string | undefined, flag: string): string | null {
   if (text === undefined) return null;
   const [, count, unit] = /^(\d{1,6})([mhd])$/.exec(text) ?? [];
   const ms =

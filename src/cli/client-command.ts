@@ -94,7 +94,7 @@ export abstract class ClientCommand extends OrbitCommand {
     const answer = await this.withClient(async (client) => {
       return await client.request(message(await idOf(client, session)));
     });
-    this.say(this.json ? JSON.stringify(answer) : done);
+    this.printLine(this.json ? JSON.stringify(answer) : done);
     return EXIT.ok;
   }
 

@@ -53,7 +53,7 @@ export abstract class OrbitCommand extends Command<OrbitContext> {
   }
 
   /** Prints lines to stdout; none are no line. */
-  say(...lines: string[]): void {
+  printLine(...lines: string[]): void {
     if (lines.length === 0) return;
     this.context.stdout.write(`${lines.map(printable).join('\n')}\n`);
   }

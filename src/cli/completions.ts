@@ -32,7 +32,7 @@ export class CompletionsCommand extends OrbitCommand {
         options: options.flatMap(({ definition }) => definition.split(' ', 1)[0]?.split(',') ?? []),
       })),
     );
-    this.say(shell === 'fish' ? fishScript(completions) : bashScript(completions, shell));
+    this.printLine(shell === 'fish' ? fishScript(completions) : bashScript(completions, shell));
     return EXIT.ok;
   }
 }

@@ -43,11 +43,11 @@ export class StopCommand extends OrbitCommand {
     if (manager !== null && isServiceActive(manager, paths.dir)) {
       // It would start again what ends by itself.
       manager.stop();
-      this.say('  Service stopped');
+      this.printLine('  Service stopped');
       return EXIT.ok;
     }
     const pid = await stopServer(paths);
-    this.say(pid === null ? '  Server is not running.' : `  Server stopped (pid ${pid})`);
+    this.printLine(pid === null ? '  Server is not running.' : `  Server stopped (pid ${pid})`);
     return EXIT.ok;
   }
 }
@@ -69,11 +69,11 @@ export class RestartCommand extends StartCommand {
     const manager = serviceManager(this.context.env, this.home(), this.directory().dir);
     if (manager !== null && isServiceActive(manager, this.directory().dir)) {
       manager.restart();
-      this.say('  Service restarted');
+      this.printLine('  Service restarted');
       return EXIT.ok;
     }
     const pid = await stopServer(this.directory());
-    if (pid !== null) this.say(`  Server stopped (pid ${pid})`);
+    if (pid !== null) this.printLine(`  Server stopped (pid ${pid})`);
     return await super.run();
   }
 }

@@ -47,11 +47,11 @@ export class InitCommand extends OrbitCommand {
     if (this.freshDb) {
       const { setAside } = await import('../store/backup.ts');
       const kept = setAside(paths);
-      if (kept !== null) this.say('', `  The database that was there is kept in ${kept}`);
+      if (kept !== null) this.printLine('', `  The database that was there is kept in ${kept}`);
     }
-    this.say('', `  Created ${paths.dir}/`, `  ${await prepared(paths)}`);
+    this.printLine('', `  Created ${paths.dir}/`, `  ${await prepared(paths)}`);
     writeHookFiles(paths, serverUrl);
-    this.say(
+    this.printLine(
       `  Hook script installed to ${paths.hookScript}`,
       '',
       '  Next steps:',
@@ -97,7 +97,7 @@ export class GenerateTokenCommand extends OrbitCommand {
     const token = createToken();
     writeFileAtomically(paths.token, `${token}\n`, { mode: 0o600 });
     if (hasHookScript(paths)) writeHookHeaders(paths);
-    this.say(
+    this.printLine(
       '',
       `  Auth token generated and saved to ${paths.token}`,
       '',
@@ -133,7 +133,7 @@ export class BackupCommand extends OrbitCommand {
   protected async run(): Promise<number> {
     process.umask(0o077);
     const { backUpDatabase } = await import('../store/backup.ts');
-    this.say(`Backup written to ${await backUpDatabase(this.directory(), this.target)}`);
+    this.printLine(`Backup written to ${await backUpDatabase(this.directory(), this.target)}`);
     return EXIT.ok;
   }
 }
@@ -161,8 +161,8 @@ export class RestoreCommand extends OrbitCommand {
     openDataDirectory(paths);
     const { restoreDatabase } = await import('../store/backup.ts');
     const kept = restoreDatabase(paths, this.file);
-    this.say(`${paths.database} is now a copy of ${this.file}`);
-    if (kept !== null) this.say(`The database that was there is kept in ${kept}`);
+    this.printLine(`${paths.database} is now a copy of ${this.file}`);
+    if (kept !== null) this.printLine(`The database that was there is kept in ${kept}`);
     return EXIT.ok;
   }
 }

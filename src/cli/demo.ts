@@ -70,11 +70,13 @@ export class DemoCommand extends OrbitCommand {
   /** The process that a person started: keeps the server running, and plays to it. */
   async #show(dataDir: string, speed: number): Promise<number> {
     const end = new AbortController();
-    const keeper = keepRunning({
+    const supervisor = keepRunning({
       words: (bind) => ['demo', '--server-in', dataDir, '--bind', bind, '--speed', String(speed)],
       bind: this.bind,
       onRestart: (port) => {
-        this.say('  The server was killed, and runs again with all that it had acknowledged.');
+        this.printLine(
+          '  The server was killed, and runs again with all that it had acknowledged.',
+        );
         const url = urlOfServer({ host: configFor(dataDir, this.bind).bind.host, port });
         // The one that killed it goes on by itself; in the others a person connects again.
         const session_id = this.#sessions.at(-1);
@@ -84,9 +86,9 @@ export class DemoCommand extends OrbitCommand {
         );
       },
     });
-    const port = await keeper.port;
+    const port = await supervisor.port;
     const url = urlOfServer({ host: configFor(dataDir, this.bind).bind.host, port });
-    this.say(
+    this.printLine(
       `Open ${url}/`,
       '  Four sessions wait for you, recorded ones are playing. Ctrl-C ends the demo; nothing stays.',
     );
@@ -99,7 +101,7 @@ export class DemoCommand extends OrbitCommand {
     const close = async (): Promise<void> => {
       end.abort();
       await playing;
-      await keeper.stop();
+      await supervisor.stop();
     };
     const surroundings = {
       events: process,
@@ -171,13 +173,13 @@ function configFor(dataDir: string, bind: string = DEFAULT_BIND): Config {
   throw new ExitError(EXIT.usage, 'A demo binds loopback only, such as 127.0.0.1:4000');
 }
 
-interface Keeper {
+interface ServerSupervisor {
   /** Settles when it serves. @throws ExitError why it cannot */
   port: Promise<number>;
   stop(): Promise<void>;
 }
 
-interface KeeperDeps {
+interface ServerSupervisorDeps {
   /** The words of the server's process, with where it shall listen. */
   words: (bind: string) => string[];
   /** Where a person wants it; the usual port, or any when that is taken, unless said. */
@@ -187,7 +189,7 @@ interface KeeperDeps {
 }
 
 /** Runs the server's process, and starts it again at the same port whenever a signal has ended it. */
-function keepRunning({ words, bind, onRestart }: KeeperDeps): Keeper {
+function keepRunning({ words, bind, onRestart }: ServerSupervisorDeps): ServerSupervisor {
   let child: ChildProcess | null = null;
   let isOver = false;
   let hasServed = false;

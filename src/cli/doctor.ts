@@ -93,8 +93,8 @@ export class DoctorCommand extends OrbitCommand {
       await codexDaemonFinding(this.context.env, this.home()),
     ];
     const problems = findings.filter(({ state }) => state === 'problem').length;
-    if (this.json) this.say(JSON.stringify({ problems, findings }, null, 2));
-    else this.say(...findings.flatMap(linesOf), '', `  ${problems} problem(s)`);
+    if (this.json) this.printLine(JSON.stringify({ problems, findings }, null, 2));
+    else this.printLine(...findings.flatMap(linesOf), '', `  ${problems} problem(s)`);
     return problems === 0 ? EXIT.ok : EXIT.failure;
   }
 

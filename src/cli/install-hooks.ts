@@ -87,31 +87,36 @@ export class InstallHooksCommand extends OrbitCommand {
     const around = { env: this.context.env, cwd: process.cwd() };
     const variables = this.telemetry ? addTelemetry(file.settings, { paths, path, around }) : [];
     if (added.length + updated.length + removed.length + variables.length === 0) {
-      this.say('', '  Added 0 hook(s): all of them are there', '', `  Settings unchanged: ${path}`);
+      this.printLine(
+        '',
+        '  Added 0 hook(s): all of them are there',
+        '',
+        `  Settings unchanged: ${path}`,
+      );
     } else {
       const { backup, text, made } = await writeSettings(file);
       noteBefore(paths, { path, before: before.text, after: text, made });
-      if (backup !== null) this.say(`  Backed up ${path} → ${backup}`);
-      this.say(
+      if (backup !== null) this.printLine(`  Backed up ${path} → ${backup}`);
+      this.printLine(
         '',
         ...list('Added', '+', added),
         ...list('Updated', '~', updated),
         ...list('Removed', '-', removed),
       );
-      if (variables.length > 0) this.say(...variables.map((name) => `    + env.${name}`));
-      this.say('', `  Settings written to ${path}`);
+      if (variables.length > 0) this.printLine(...variables.map((name) => `    + env.${name}`));
+      this.printLine('', `  Settings written to ${path}`);
     }
     if (this.codex && added.length + updated.length > 0) {
-      this.say(
+      this.printLine(
         '',
         '  Codex runs none of them before you have trusted them: start `codex` in a terminal',
       );
-      this.say('  once, and say yes where it shows that hooks need review.');
+      this.printLine('  once, and say yes where it shows that hooks need review.');
     }
     if (file.settings.disableAllHooks === true) {
-      this.say('  Note: `disableAllHooks` is set there, so Claude Code runs none of them');
+      this.printLine('  Note: `disableAllHooks` is set there, so Claude Code runs none of them');
     }
-    this.say('');
+    this.printLine('');
     return EXIT.ok;
   }
 }
@@ -157,13 +162,17 @@ export class UninstallHooksCommand extends OrbitCommand {
     if (hooks.length + variables.length === 0) {
       forgetBefore(paths, file);
       if (file.text === null && path.endsWith('hooks.json')) return false;
-      this.say('', `  Removed 0 hook(s): none of ours is in ${path}`, '');
+      this.printLine('', `  Removed 0 hook(s): none of ours is in ${path}`, '');
       return false;
     }
     restoreSettings(file, text);
     forgetBefore(paths, file);
-    this.say('', ...list('Removed', '-', hooks), ...variables.map((name) => `    - env.${name}`));
-    this.say(
+    this.printLine(
+      '',
+      ...list('Removed', '-', hooks),
+      ...variables.map((name) => `    - env.${name}`),
+    );
+    this.printLine(
       '',
       text === null ? `  ${path} is gone, as before` : `  Settings written to ${path}`,
       '',

@@ -68,7 +68,7 @@ export class NewCommand extends ClientCommand {
     return await this.withClient(async (client) => {
       const { session } = await client.request(message);
       // Said before the prompt is sent: when that is refused, the session is there all the same.
-      this.say(this.json ? JSON.stringify(session) : session.id);
+      this.printLine(this.json ? JSON.stringify(session) : session.id);
       if (prompt !== null) await this.#send(client, session.id, prompt);
       return EXIT.ok;
     });
@@ -117,7 +117,7 @@ export class ForkCommand extends ClientCommand {
     return this.withClient(async (client) => {
       const source_session_id = await idOf(client, this.session);
       const answer = await client.request({ type: 'fork_session', source_session_id, ...nth });
-      this.say(this.json ? JSON.stringify(answer) : answer.new_session_id);
+      this.printLine(this.json ? JSON.stringify(answer) : answer.new_session_id);
       return EXIT.ok;
     });
   }
@@ -138,9 +138,9 @@ export class WorktreesListCommand extends ClientCommand {
     const path = directoryFrom(this.dir, this.isElsewhere());
     return this.withClient(async (client) => {
       const { worktrees } = await client.request({ type: 'list_worktrees', path });
-      if (this.json) this.say(JSON.stringify(worktrees));
-      else if (worktrees.length === 0) this.say('No worktrees');
-      else this.say(...worktrees.map(worktreeLine));
+      if (this.json) this.printLine(JSON.stringify(worktrees));
+      else if (worktrees.length === 0) this.printLine('No worktrees');
+      else this.printLine(...worktrees.map(worktreeLine));
       return EXIT.ok;
     });
   }
@@ -168,7 +168,7 @@ abstract class WorktreeCommand extends ClientCommand {
     const path = directoryFrom(this.worktree, this.isElsewhere());
     return this.withClient(async (client) => {
       const answer = await client.request(message(path));
-      this.say(this.json ? JSON.stringify(answer) : doneOf(answer));
+      this.printLine(this.json ? JSON.stringify(answer) : doneOf(answer));
       return EXIT.ok;
     });
   }

@@ -45,16 +45,17 @@ export class NotifyAddCommand extends OrbitCommand {
     const channel: Channel = { id: randomUUID(), name, config, token_id: null, created_at };
     await change(this, (store, database) => store.putChannel(database, channel));
     if (config.kind === 'webhook') this.#showSecret(name, config.secret);
-    else if (!this.quiet) this.say(`Added ${name}. Try it: orbitdock-server notify test ${name}`);
+    else if (!this.quiet)
+      this.printLine(`Added ${name}. Try it: orbitdock-server notify test ${name}`);
     return EXIT.ok;
   }
 
   #showSecret(name: string, secret: string): void {
     if (this.quiet) {
-      this.say(secret);
+      this.printLine(secret);
       return;
     }
-    this.say(
+    this.printLine(
       `Added ${name}. Try it: orbitdock-server notify test ${name}`,
       '',
       `  Secret of its signatures: ${secret}`,
@@ -78,9 +79,9 @@ export class NotifyListCommand extends OrbitCommand {
     const shown = channels.map(({ id, name, config, created_at }) => {
       return { id, name, kind: config.kind, to: hostOf(config), created_at };
     });
-    if (this.json) this.say(JSON.stringify({ channels: shown }, null, 2));
-    else if (shown.length === 0) this.say('No recipient is configured.');
-    else for (const { name, kind, to } of shown) this.say(`${name}  ${kind}  ${to}`);
+    if (this.json) this.printLine(JSON.stringify({ channels: shown }, null, 2));
+    else if (shown.length === 0) this.printLine('No recipient is configured.');
+    else for (const { name, kind, to } of shown) this.printLine(`${name}  ${kind}  ${to}`);
     return EXIT.ok;
   }
 }
@@ -99,7 +100,7 @@ export class NotifyRemoveCommand extends OrbitCommand {
   protected async run(): Promise<number> {
     const gone = await change(this, (store, database) => store.removeChannel(database, this.name));
     if (gone === 0) throw unknown(this.name);
-    this.say(`Removed ${this.name}.`);
+    this.printLine(`Removed ${this.name}.`);
     return EXIT.ok;
   }
 }
@@ -127,7 +128,7 @@ export class NotifyTestCommand extends OrbitCommand {
     if (reason !== null) {
       throw new ExitError(EXIT.failure, `${this.name} was not reached: ${reason}`);
     }
-    this.say(`${this.name} took the message.`);
+    this.printLine(`${this.name} took the message.`);
     return EXIT.ok;
   }
 }

@@ -36,18 +36,18 @@ export class ReplayCommand extends OrbitCommand {
     }
     const { header, events, folded, difference, remarks } = result;
     const { machine, session, server } = header;
-    this.say(
+    this.printLine(
       `Session ${session}, recorded by OrbitDock Server ${server}`,
       `  Chart: ${machine.id} ${machine.hash} (version ${machine.version})`,
       `  Events: ${events}, folded: ${folded}`,
       ...remarks.map((remark) => `  Note: ${remark}`),
     );
     if (!difference) {
-      this.say('No difference: the chart does what the journal says');
+      this.printLine('No difference: the chart does what the journal says');
       return EXIT.ok;
     }
     const { seq, event, journal, machine: now } = difference;
-    this.say(
+    this.printLine(
       `First difference at event ${seq}, ${event}`,
       `  Journal: ${journal}`,
       `  Chart:   ${now}`,

@@ -70,13 +70,13 @@ export class InstallServiceCommand extends OrbitCommand {
     makeDirectory(dirname(manager.file));
     const mode = this.system ? 0o644 : 0o600;
     writeFileAtomically(manager.file, manager.definition(program, owner?.name ?? null), { mode });
-    this.say(`  Wrote ${manager.file}`);
+    this.printLine(`  Wrote ${manager.file}`);
     if (!this.enable) {
-      this.say('  To enable:', `    ${manager.enableWords.join(' ')}`);
+      this.printLine('  To enable:', `    ${manager.enableWords.join(' ')}`);
       return EXIT.ok;
     }
     manager.enable();
-    this.say(
+    this.printLine(
       `  Service enabled and started on ${config.bind.host}:${config.bind.port}`,
       ...manager.hints,
     );
@@ -113,7 +113,7 @@ export class InstallServiceCommand extends OrbitCommand {
       writeHookHeaders(paths);
       chownSync(paths.hookHeaders, uid, gid);
     }
-    this.say(`  Auth token generated and saved to ${paths.token}`);
+    this.printLine(`  Auth token generated and saved to ${paths.token}`);
   }
 
   /** Node by its absolute path: a service has no PATH of a login. */
@@ -137,7 +137,7 @@ export class UninstallServiceCommand extends OrbitCommand {
   protected async run(): Promise<number> {
     const manager = managerOrRefusal(this.context.env, this.home(), this.system);
     if (!existsSync(manager.file)) {
-      this.say(`  There is no service: ${manager.file} does not exist`);
+      this.printLine(`  There is no service: ${manager.file} does not exist`);
       return EXIT.ok;
     }
     const reason = this.#stop(manager);
@@ -145,7 +145,7 @@ export class UninstallServiceCommand extends OrbitCommand {
     // What `enable` has made, where nobody could be asked to take it away.
     const link = join(dirname(manager.file), 'default.target.wants', basename(manager.file));
     if (reason !== null) rmSync(link, { force: true });
-    this.say(
+    this.printLine(
       reason === null
         ? `  Service stopped; removed ${manager.file}`
         : `  Removed ${manager.file}; it does not run: ${reason}`,

@@ -26,7 +26,7 @@ abstract class SettlingCommand extends ClientCommand {
       const session_id = await idOf(client, this.session);
       const request_id = await this.requestOf(client, session_id, this.request);
       const answer = await client.request(message({ session_id, request_id }));
-      this.say(this.json ? JSON.stringify(answer) : `${done} ${request_id}`);
+      this.printLine(this.json ? JSON.stringify(answer) : `${done} ${request_id}`);
       return EXIT.ok;
     });
   }
@@ -198,9 +198,9 @@ export class PastCommand extends ClientCommand {
   async #list(client: Client): Promise<number> {
     const limit = numberFrom('--limit', this.limit);
     const { sessions, next } = await client.request({ type: 'list_past_sessions', limit });
-    if (this.json) this.say(JSON.stringify({ sessions, next }));
-    else if (sessions.length === 0) this.say('No conversations');
-    else this.say(...sessions.map(lineOf));
+    if (this.json) this.printLine(JSON.stringify({ sessions, next }));
+    else if (sessions.length === 0) this.printLine('No conversations');
+    else this.printLine(...sessions.map(lineOf));
     return EXIT.ok;
   }
 
@@ -215,10 +215,14 @@ export class PastCommand extends ClientCommand {
       if (!page.has_older || before === undefined) break;
     }
     const messages = pages.flat();
-    if (this.json) this.say(JSON.stringify(messages));
+    if (this.json) this.printLine(JSON.stringify(messages));
     else {
       for (const { message_type: type, tool_name, content, tool_output } of messages) {
-        this.say(`[${tool_name ?? type}] ${content}`, ...(tool_output ? [tool_output] : []), '');
+        this.printLine(
+          `[${tool_name ?? type}] ${content}`,
+          ...(tool_output ? [tool_output] : []),
+          '',
+        );
       }
     }
     return EXIT.ok;

@@ -55,20 +55,25 @@ export class SessionsCommand extends ClientCommand {
   }
 
   #print(rows: readonly SessionRow[], { listLines }: ClientLibrary): void {
-    if (this.json) this.say(JSON.stringify(rows.map(jsonOf)));
-    else if (this.ids) this.say(...rows.map(({ session }) => session.id));
-    else this.say(...listLines(rows, { nowMs: Date.now(), width: widthOf(this) }));
+    if (this.json) this.printLine(JSON.stringify(rows.map(jsonOf)));
+    else if (this.ids) this.printLine(...rows.map(({ session }) => session.id));
+    else this.printLine(...listLines(rows, { nowMs: Date.now(), width: widthOf(this) }));
   }
 
   /** Looks again whenever the list has changed, one look after the other. */
   async #follow(client: Client, library: ClientLibrary, first: SessionRow[]): Promise<void> {
-    const told = new Map<string, string>();
+    const printed = new Map<string, string>();
     let rows = first;
     let wake = (): void => {};
     let isOver = false;
     const draw = (): void => {
       if (this.#isDrawn()) this.#draw(rows, library);
-      else this.#tell([...rows, ...goneFrom(rows, { told, client, library })], told, library);
+      else
+        this.#printChanged(
+          [...rows, ...goneFrom(rows, { told: printed, client, library })],
+          printed,
+          library,
+        );
     };
     const end = endOf(this, client).finally(() => {
       isOver = true;
@@ -133,7 +138,11 @@ export class SessionsCommand extends ClientCommand {
   }
 
   /** What was not told yet, as lines. */
-  #tell(rows: readonly SessionRow[], told: Map<string, string>, library: ClientLibrary): void {
+  #printChanged(
+    rows: readonly SessionRow[],
+    told: Map<string, string>,
+    library: ClientLibrary,
+  ): void {
     for (const row of rows) {
       const { id } = row.session;
       const since = row.asks === null ? null : row.sinceMs;
@@ -141,7 +150,7 @@ export class SessionsCommand extends ClientCommand {
       const text = JSON.stringify(facts);
       if (told.get(id) === text) continue;
       told.set(id, text);
-      if (this.json) this.say(JSON.stringify(jsonOf(row)));
+      if (this.json) this.printLine(JSON.stringify(jsonOf(row)));
       else this.#print([row], library);
     }
   }

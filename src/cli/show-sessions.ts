@@ -37,8 +37,12 @@ export class ShowCommand extends ClientCommand {
     const limit = numberFrom('--messages', this.lines);
     return this.withClient(async (client, library) => {
       const state = await stateOf(client, await idOf(client, this.session), limit);
-      if (this.json) this.say(JSON.stringify(state));
-      else this.say(...headLines(state, library), ...state.messages.flatMap(library.messageLines));
+      if (this.json) this.printLine(JSON.stringify(state));
+      else
+        this.printLine(
+          ...headLines(state, library),
+          ...state.messages.flatMap(library.messageLines),
+        );
       return EXIT.ok;
     });
   }
@@ -102,7 +106,7 @@ export class WatchCommand extends ClientCommand {
         client.on('session', (view, frame) => {
           if (isFirst) skip(view, before, printed);
           isFirst = false;
-          if (this.json) this.say(JSON.stringify(frame));
+          if (this.json) this.printLine(JSON.stringify(frame));
           else asked = this.#print(view, { printed, asked, library });
           if (view.status === 'ended') resolve();
         });
@@ -127,11 +131,12 @@ export class WatchCommand extends ClientCommand {
       const isLast = at === view.messages.length - 1;
       if (printed.has(message.id) || !isWhole(message, isLast, view)) continue;
       printed.add(message.id);
-      this.say(...messageLines(message));
+      this.printLine(...messageLines(message));
     }
     const { pending_approval: request } = view;
-    if (request && request.id !== asked) this.say(...requestLines(request, isAnswerable(view)), '');
-    if (view.status === 'ended') this.say('[ended]');
+    if (request && request.id !== asked)
+      this.printLine(...requestLines(request, isAnswerable(view)), '');
+    if (view.status === 'ended') this.printLine('[ended]');
     return request?.id ?? null;
   }
 }
@@ -175,13 +180,15 @@ export class SearchCommand extends ClientCommand {
         utc_offset_minutes: -new Date().getTimezoneOffset(),
       });
       const width = widthOf(this);
-      if (this.json) this.say(JSON.stringify(found));
-      else if (found.hits.length === 0) this.say('Nothing found');
+      if (this.json) this.printLine(JSON.stringify(found));
+      else if (found.hits.length === 0) this.printLine('Nothing found');
       else {
         for (const { session_id, title, timestamp, tool_name, message_type, line } of found.hits) {
           const head = `${session_id}  ${timestamp ?? ''}  ${title}`;
           const words = `  [${tool_name ?? message_type ?? 'title'}] ${line.trim()}`;
-          this.say(...[head, words].map((text) => (width === null ? text : cut(text, width))));
+          this.printLine(
+            ...[head, words].map((text) => (width === null ? text : cut(text, width))),
+          );
         }
       }
       return EXIT.ok;
@@ -225,7 +232,9 @@ export class ExportCommand extends ClientCommand {
         return EXIT.ok;
       }
       await writeNew(output, parts);
-      this.say(this.json ? JSON.stringify({ id: session.id, output }) : `Written to ${output}`);
+      this.printLine(
+        this.json ? JSON.stringify({ id: session.id, output }) : `Written to ${output}`,
+      );
       return EXIT.ok;
     });
   }
@@ -278,12 +287,12 @@ export class OpenCommand extends ClientCommand {
     const id = session && (await this.withClient((client) => idOf(client, session)));
     const base = `${this.address().replace(/\/+$/, '')}/visualizer/`;
     const address = id ? `${base}s/${encodeURIComponent(id)}` : base;
-    this.say(this.json ? JSON.stringify({ url: address }) : address);
+    this.printLine(this.json ? JSON.stringify({ url: address }) : address);
     const { SSH_CONNECTION } = this.context.env;
     if (this.print || this.json || widthOf(this) === null) return EXIT.ok;
     if (SSH_CONNECTION) {
       const { port } = new URL(address);
-      this.say(
+      this.printLine(
         `On your own machine first: ssh -L ${port}:127.0.0.1:${port} ${SSH_CONNECTION.split(' ')[2]}`,
       );
       return EXIT.ok;

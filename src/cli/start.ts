@@ -186,11 +186,11 @@ export class StartCommand extends OrbitCommand {
   async #greet({ bind, paths, tls }: Config, port: number): Promise<void> {
     const url = urlOfServer({ host: bind.host, port });
     const shown = tls === null ? url : url.replace(/^http/, 'https');
-    this.say(
+    this.printLine(
       `OrbitDock Server ${serverVersion()} listening on ${shown}`,
       `  Data dir: ${paths.dir}`,
     );
-    this.say(`  Next: ${await this.#nextStep(paths, url)}`);
+    this.printLine(`  Next: ${await this.#nextStep(paths, url)}`);
   }
 
   async #nextStep(paths: DataPaths, url: string): Promise<string> {

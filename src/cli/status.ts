@@ -65,14 +65,14 @@ export class StatusCommand extends OrbitCommand {
     const state = await lookAtServer(paths);
     const around = await this.#around(paths);
     if (this.json) {
-      this.say(JSON.stringify(reportOf(paths, state, around), null, 2));
+      this.printLine(JSON.stringify(reportOf(paths, state, around), null, 2));
       return state.isRunning ? EXIT.ok : EXIT.notRunning;
     }
-    this.say('', `  OrbitDock Server v${serverVersion()}`, `  Data dir: ${paths.dir}`);
-    this.say(`  ${processLine(state)}`, `  ${healthLine(state)}`, `  ${databaseLine(paths)}`);
-    this.say(...keptLines(state), ...aroundLines(around), '');
+    this.printLine('', `  OrbitDock Server v${serverVersion()}`, `  Data dir: ${paths.dir}`);
+    this.printLine(`  ${processLine(state)}`, `  ${healthLine(state)}`, `  ${databaseLine(paths)}`);
+    this.printLine(...keptLines(state), ...aroundLines(around), '');
     if (state.isRunning) return EXIT.ok;
-    this.say('  Server is not running.', `  Start with: ${this.commandLine('start')}`, '');
+    this.printLine('  Server is not running.', `  Start with: ${this.commandLine('start')}`, '');
     return EXIT.notRunning;
   }
 

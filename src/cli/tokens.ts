@@ -100,7 +100,7 @@ export class TokensListCommand extends OrbitCommand {
       state: stateOf({ ...row, digest: _ }),
     }));
     if (this.json) {
-      this.say(JSON.stringify({ tokens }, null, 2));
+      this.printLine(JSON.stringify({ tokens }, null, 2));
       return EXIT.ok;
     }
     const lines = tokens.map((row) => [
@@ -112,10 +112,10 @@ export class TokensListCommand extends OrbitCommand {
       row.last_used_at?.slice(0, 16).replace('T', ' ') ?? 'never',
     ]);
     if (lines.length === 0) {
-      this.say(`  No tokens. To make one: ${this.commandLine('tokens', 'create', 'NAME')}`);
+      this.printLine(`  No tokens. To make one: ${this.commandLine('tokens', 'create', 'NAME')}`);
       return EXIT.ok;
     }
-    this.say(...columns([['NAME', 'ID', 'SCOPES', 'STATE', 'ENDS', 'LAST USED'], ...lines]));
+    this.printLine(...columns([['NAME', 'ID', 'SCOPES', 'STATE', 'ENDS', 'LAST USED'], ...lines]));
     return EXIT.ok;
   }
 }
@@ -136,7 +136,7 @@ export class TokensRevokeCommand extends OrbitCommand {
     const { revokeToken } = await import('../store/tokens.ts');
     const count = await changeNow(this, (database) => revokeToken(database, this.name, at));
     if (count === 0) throw noToken(this.name, this.commandLine('tokens', 'list'));
-    this.say(`  Token ${this.name} is revoked`);
+    this.printLine(`  Token ${this.name} is revoked`);
     return EXIT.ok;
   }
 }
@@ -232,15 +232,15 @@ export class PairCommand extends OrbitCommand {
     const link = `${base}/#pair=${text}`;
     if (this.qr) {
       const { renderUnicodeCompact } = await import('uqr');
-      this.say('', renderUnicodeCompact(link, { border: 2 }));
+      this.printLine('', renderUnicodeCompact(link, { border: 2 }));
     }
-    this.say('', `  ${link}`, '');
-    this.say(
+    this.printLine('', `  ${link}`, '');
+    this.printLine(
       `  Good once and for ${LINK_MINUTES} minutes; the device gets the scopes ${scopes.join(', ')}.`,
     );
     if (/^https?:\/\/(127\.|localhost|\[::1\])/.test(base)) {
       const { port } = new URL(base);
-      this.say(
+      this.printLine(
         '  This server is reached from this machine only. On another one:',
         `    ssh -L ${port}:127.0.0.1:${port} THIS-MACHINE`,
       );
@@ -266,11 +266,11 @@ function showSecret(
   text: string,
 ): void {
   if (command.quiet) {
-    command.say(text);
+    command.printLine(text);
     return;
   }
   const ends = expires_at === null ? 'good until it is revoked' : `good until ${expires_at}`;
-  command.say(
+  command.printLine(
     '',
     `  Token ${name} (id ${id}): ${scopes.join(', ')}; ${ends}`,
     '',

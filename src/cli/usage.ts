@@ -57,9 +57,10 @@ export class UsageCommand extends OrbitCommand {
       }
       const read = createUsageRead(database);
       const found = read({ by: this.by as UsageAsked['by'], offsetMinutes, ...range });
-      if (this.json) this.say(JSON.stringify(found));
+      if (this.json) this.printLine(JSON.stringify(found));
       else
-        for (const line of table([...found.rows, { key: 'total', ...found.total }])) this.say(line);
+        for (const line of table([...found.rows, { key: 'total', ...found.total }]))
+          this.printLine(line);
     } finally {
       database.close();
     }

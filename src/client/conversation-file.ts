@@ -82,7 +82,7 @@ interface FileWriter {
 }
 
 /** What a message is called, by its author. */
-const SPEAKERS: Readonly<Record<Message['message_type'], string>> = {
+const AUTHOR_NAMES: Readonly<Record<Message['message_type'], string>> = {
   user: 'User',
   assistant: 'Assistant',
   thinking: 'Thinking',
@@ -93,7 +93,7 @@ const SPEAKERS: Readonly<Record<Message['message_type'], string>> = {
 };
 
 function authorOf({ message_type, tool_name, is_error }: Message): string {
-  const name = tool_name === null ? SPEAKERS[message_type] : `Tool: ${tool_name}`;
+  const name = tool_name === null ? AUTHOR_NAMES[message_type] : `Tool: ${tool_name}`;
   return is_error ? `${name} (failed)` : name;
 }
 

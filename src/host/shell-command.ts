@@ -28,15 +28,15 @@ export interface Command {
   /** Ends it: TERM now, KILL a moment later. Again is once. */
   end(why: 'cancelled' | 'interrupted'): void;
   /** Reads on after it wrote too much at once; to be called again and again. */
-  breathe(): void;
+  resumeReading(): void;
 }
 
 /** From TERM to KILL. */
 const TERM_MS = 2_000;
 /** A pipe that a process outside the group keeps open is not waited for. */
-const LAST_WORDS_MS = 1_000;
+const PIPE_WAIT_MS = 1_000;
 /** Bytes read between two breaths: a command that floods does not get a whole core of ours. */
-const BREATH_BYTES = 2 * 1024 * 1024;
+const PAUSE_AFTER_BYTES = 2 * 1024 * 1024;
 
 /**
  * The command itself is our child, so that its end by a signal is known as such and no wrapping shell adds
@@ -94,7 +94,7 @@ export function startCommand(spec: CommandSpec): Command {
   const breathe = () => {
     for (const reader of readers) reader.breathe();
   };
-  return { output, done, end, breathe };
+  return { output, done, end, resumeReading: breathe };
 }
 
 function isOver({ exitCode, signalCode }: ChildProcess): boolean {
@@ -108,7 +108,7 @@ function readInto(stream: Readable | null | undefined, output: Output): { breath
   stream.on('data', (chunk: Buffer) => {
     output.push(chunk);
     bytes += chunk.length;
-    if (bytes > BREATH_BYTES) stream.pause();
+    if (bytes > PAUSE_AFTER_BYTES) stream.pause();
   });
   stream.on('error', () => {
     // A pipe that breaks says no more than its end.
@@ -173,7 +173,7 @@ function overOf(
         child.stdout?.destroy();
         child.stderr?.destroy();
         settle();
-      }, LAST_WORDS_MS);
+      }, PIPE_WAIT_MS);
       child.once('close', settle);
     });
   });

@@ -23,7 +23,7 @@ export interface Output {
   /** Nothing more comes. */
   end(): void;
   /** What is new since the last call, the newest of it; null when nothing is. */
-  takeNews(): Piece | null;
+  takeNewOutput(): Piece | null;
   /** What is kept: all of it, or the beginning and the end. */
   pieces(): Piece[];
   /** What is kept as one text; a line says how much was left out. */
@@ -66,7 +66,7 @@ export function createOutput(): Output {
   return {
     push: (chunk) => take(decoder.write(chunk)),
     end: () => take(decoder.end()),
-    takeNews() {
+    takeNewOutput() {
       const text = news.text();
       news.clear();
       return text === '' ? null : { offset: length - text.length, text };

@@ -257,7 +257,7 @@ export interface SendDeps {
   registry: Pick<Registry, 'enter'>;
   ledger: Pick<Ledger, 'send'>;
   clock: StampClock;
-  writer: Pick<Writer, 'trouble'>;
+  writer: Pick<Writer, 'storageError'>;
   log: Logger;
   /** Schemas load late, as for every message. */
   codec: () => Promise<Pick<typeof import('../protocol/codec.ts'), 'decodeManualEvent'>>;
@@ -282,8 +282,8 @@ export function createSend(deps: SendDeps): Send {
     const checked = (await deps.codec()).decodeManualEvent(given);
     if (checked instanceof OrbitError) throw checked;
     if (deps.isDraining()) throw new OrbitError('shutting_down');
-    if (deps.writer.trouble !== null) {
-      throw new OrbitError('storage_unavailable', { reason: deps.writer.trouble });
+    if (deps.writer.storageError !== null) {
+      throw new OrbitError('storage_unavailable', { reason: deps.writer.storageError });
     }
     const event = completed(checked, session, deps.clock.stamp());
     return deps.registry.enter(session, ({ live }) => {

@@ -7,7 +7,7 @@ import { createTimelineBuilder, type TimelineBuilder } from '../../machines/inde
 import { OrbitError } from '../errors.ts';
 import type {
   Cause,
-  ChildLife,
+  ChildLifetime,
   HistoryPage,
   InspectCaller,
   InspectChild,
@@ -179,7 +179,7 @@ export interface ActorLifetimes {
    *
    * @throws OrbitError as `History.find`, and `not_found` for a child that is not known to have started
    */
-  life(sessionId: string, childId: string, seq: number | null): Promise<ChildLife>;
+  life(sessionId: string, childId: string, seq: number | null): Promise<ChildLifetime>;
 }
 
 /** A life as far as the search has gone. */

@@ -47,7 +47,7 @@ type Result<Name extends keyof InspectRequests> = Omit<
 
 /** All that can be asked about the charts. */
 export interface Inspection {
-  witness: CommitListener;
+  onCommitted: CommitListener;
   attach(outlet: InspectOutlet): () => void;
   hello(scopes: InspectScope[]): Promise<InspectHello>;
   /**
@@ -81,7 +81,7 @@ export interface Inspection {
 }
 
 interface InspectionDeps extends Pick<SendDeps, 'ledger' | 'clock' | 'codec' | 'isDraining'> {
-  writer: Pick<Writer, 'read' | 'opened' | 'trouble'>;
+  writer: Pick<Writer, 'read' | 'opened' | 'storageError'>;
   registry: Pick<Registry, 'peek' | 'live' | 'liveCount' | 'enter'>;
   log: Logger;
   version: string;
@@ -99,7 +99,7 @@ export function createInspection(deps: InspectionDeps): Inspection {
   const greeting = { version, boot: randomUUID() };
 
   return {
-    witness: hub.onCommitted,
+    onCommitted: hub.onCommitted,
     attach: hub.attach,
     async hello(scopes) {
       const overview = await rows(null);

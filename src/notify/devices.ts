@@ -8,7 +8,7 @@ import type { Logger } from '../log.ts';
 import type { PushDevice as ListedDevice } from '../protocol/reply-nouns.ts';
 import type { Sender } from '../runtime/rooms/rooms.ts';
 import type { PushDevice, PushDevices } from '../runtime/runtime-api.ts';
-import type { TokenBook } from '../runtime/tokens.ts';
+import type { NamedTokens } from '../runtime/tokens.ts';
 import type { Channel, NotifyChange } from '../store/notifications.ts';
 import { type PushMeans, tryOut } from './senders.ts';
 
@@ -18,7 +18,7 @@ interface DevicesDeps {
   /** Resolves when it is stored and in force. */
   change: (change: NotifyChange) => Promise<void>;
   push: PushMeans;
-  tokens: Pick<TokenBook, 'nameOf' | 'revoke'>;
+  tokens: Pick<NamedTokens, 'nameOf' | 'revoke'>;
   log: Logger;
   now: () => number;
 }

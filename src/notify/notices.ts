@@ -99,7 +99,7 @@ export function failureOf(live: LiveSession, item: EventItem): Need | null {
 }
 
 /** Whether a bad end was taken care of: it works again, or it is over. */
-export function isCaredFor({ head: { snapshot } }: LiveSession): boolean {
+export function isResolved({ head: { snapshot } }: LiveSession): boolean {
   return snapshot.hasTag('working') || snapshot.hasTag('ended');
 }
 

@@ -7,7 +7,7 @@ import { OrbitError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Notifications } from '../runtime/runtime-api.ts';
 import type { LiveSession } from '../runtime/sessions/live-session.ts';
-import type { TokenBook } from '../runtime/tokens.ts';
+import type { NamedTokens } from '../runtime/tokens.ts';
 import type { Channel, NotifyChange, NotifyState } from '../store/notifications.ts';
 import type { Writer } from '../store/writer.ts';
 import type { EventItem, ReadResults } from '../store/writer-messages.ts';
@@ -16,8 +16,8 @@ import {
   failureOf,
   hoursFrom,
   hoursText,
-  isCaredFor,
   isQuiet,
+  isResolved,
   longId,
   type Need,
   type Notice,
@@ -38,7 +38,7 @@ export interface NotifyParts {
 interface NotifierDeps extends NotifyParts {
   writer: Pick<Writer, 'read' | 'submit'>;
   /** A device whose token has ended is notified no more. */
-  tokens: Pick<TokenBook, 'nameOf' | 'revoke'>;
+  tokens: Pick<NamedTokens, 'nameOf' | 'revoke'>;
   vapidPath: string;
   /** Pushes may go to this machine and into private networks. */
   isPrivateAllowed: boolean;
@@ -95,20 +95,20 @@ export class Notifier implements Notifications {
       if (id.startsWith('request:')) this.#withdraw({ id, sessionId });
     }
     this.#timer = setInterval(
-      () => void this.#look().then(() => this.#tellWaiting()),
+      () => void this.#look().then(() => this.#notifyWaiting()),
       LOOK_EVERY_MS,
     );
     this.#timer.unref();
-    this.#tellWaiting();
+    this.#notifyWaiting();
   }
 
   /** A session has moved. Never throws, costs nothing where nothing is needed. */
-  noticed(live: LiveSession, item: EventItem): void {
+  onCommitted(live: LiveSession, item: EventItem): void {
     if (this.#isClosed) return;
     this.#compare(live);
     const failure = failureOf(live, item);
-    if (failure !== null) this.#learn(failure);
-    else if (isCaredFor(live)) this.#settleFailures(live.id);
+    if (failure !== null) this.#addNeed(failure);
+    else if (isResolved(live)) this.#settleFailures(live.id);
   }
 
   /** Sends nothing more. */
@@ -156,10 +156,10 @@ export class Notifier implements Notifications {
     for (const [id, { need }] of known ?? []) {
       if (need.kind !== 'failed' && !ids.has(id)) this.#settle(need);
     }
-    for (const need of open) this.#learn(need);
+    for (const need of open) this.#addNeed(need);
   }
 
-  #learn(need: Need): void {
+  #addNeed(need: Need): void {
     let known = this.#sessions.get(need.sessionId);
     if (known === undefined) {
       known = new Map();
@@ -170,30 +170,30 @@ export class Notifier implements Notifications {
     const wasReminded = this.#earlier.delete(longId(need.id));
     const entry: Known = { need, is: wasReminded ? 'reminded' : wasSent ? 'sent' : 'waiting' };
     known.set(need.id, entry);
-    if (entry.is === 'waiting') this.#tell(entry);
+    if (entry.is === 'waiting') this.#notify(entry);
   }
 
   /** Tells of what waited for its hour, and once more of what waits for long. */
-  #tellWaiting(): void {
+  #notifyWaiting(): void {
     if (this.#isClosed) return;
     for (const known of this.#sessions.values()) {
       for (const entry of known.values()) {
-        if (entry.is === 'waiting') this.#tell(entry);
+        if (entry.is === 'waiting') this.#notify(entry);
         if (entry.is === 'sent') this.#remind(entry);
       }
     }
   }
 
-  #mayTell({ sessionId }: Need): boolean {
+  #mayNotify({ sessionId }: Need): boolean {
     const { channels, muted, quiet } = this.#state;
     if (channels.length === 0 || muted.includes(sessionId)) return false;
     return quiet === null || !isQuiet(quiet, new Date(this.#now()));
   }
 
-  #tell(entry: Known): void {
+  #notify(entry: Known): void {
     const { need } = entry;
     const isEarly = need.isHint && this.#ageOf(need) < HINT_MS;
-    if (isEarly || !this.#mayTell(need)) return;
+    if (isEarly || !this.#mayNotify(need)) return;
     entry.is = 'sending';
     this.#storeThen({ type: 'sent', need: need.id, sessionId: need.sessionId }, (isNew) => {
       entry.is = 'sent';
@@ -204,7 +204,7 @@ export class Notifier implements Notifications {
 
   #remind(entry: Known): void {
     const { need } = entry;
-    if (need.requestId === null || this.#ageOf(need) < LONG_MS || !this.#mayTell(need)) return;
+    if (need.requestId === null || this.#ageOf(need) < LONG_MS || !this.#mayNotify(need)) return;
     entry.is = 'reminded';
     const change = { type: 'sent', need: longId(need.id), sessionId: need.sessionId } as const;
     this.#storeThen(change, (isNew) => {
@@ -318,7 +318,7 @@ export class Notifier implements Notifications {
     });
     this.#version = null;
     await this.#look();
-    this.#tellWaiting();
+    this.#notifyWaiting();
   }
 
   /** @param then  whether it changed anything; not called when it could not be stored */

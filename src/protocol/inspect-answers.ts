@@ -147,7 +147,7 @@ export interface Cause {
 }
 
 /** A child actor from its start to its end, as far as the journal goes. */
-export interface ChildLife extends InspectChild {
+export interface ChildLifetime extends InspectChild {
   /** Null: before the oldest event that is kept or can be shown. */
   started: Cause | null;
   /** Null while it runs. */

@@ -10,7 +10,7 @@
  * whether it is the picture of this very machine).
  */
 import type {
-  ChildLife,
+  ChildLifetime,
   DryRun,
   HistoryPage,
   InspectRecord,
@@ -217,7 +217,7 @@ export interface InspectRequests {
   why: [{ session: string; state: string; seq?: number }, Answer<WhyState>];
   next: [{ session: string; seq?: number }, Answer<NextEvents>];
   /** The newest life of a child actor up to `seq` (without it: now); `not_found` for one that never started. */
-  child: [{ session: string; child: string; seq?: number }, Answer<ChildLife>];
+  child: [{ session: string; child: string; seq?: number }, Answer<ChildLifetime>];
   dryRun: [
     { session: string; seq?: number; event: { type: string; [key: string]: Json } },
     Answer<DryRun>,

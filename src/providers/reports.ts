@@ -301,7 +301,7 @@ export interface FollowedSession {
 }
 
 /** One thing that a transcript reports: an event, once its time on the server's clock is known. */
-export interface TranscriptNews {
+export interface TranscriptEvent {
   /** Milliseconds since 1970, by the transcript. */
   stamp: number;
   /** Idempotency key; null for what is stored together with the position behind it. */
@@ -312,7 +312,7 @@ export interface TranscriptNews {
 /** What the server offers to the reading of transcripts. */
 export interface TranscriptPort {
   /** Takes what was read, in order; false when it is not stored: then it is to be read again. Never rejects. */
-  take(sessionId: string, news: readonly TranscriptNews[]): Promise<boolean>;
+  take(sessionId: string, news: readonly TranscriptEvent[]): Promise<boolean>;
   /** A path, or a part of it, that is not read, once each, with the reason. */
   onWarning(path: string, reason: string): void;
   /** A check failed in a way that is not foreseen; the next one is made all the same. */

@@ -1,6 +1,6 @@
 /**
  * The core of the runtime: the parts that need each other. The ledger publishes into rooms and releases
- * orders to links; links report to the ledger; the registry opens what either asks for. Everything else
+ * orders to connectors; connectors report to the ledger; the registry opens what either asks for. Everything else
  * in the server is built over these and known to none of them.
  */
 import { hasWaiter } from '../../machines/steps/answers.ts';
@@ -14,7 +14,7 @@ import type { StoredActor } from '../store/writer-messages.ts';
 import type { StampClock } from './clock.ts';
 import { HISTORY_ENTRIES } from './handlers/history.ts';
 import { createLedger, type Ledger } from './ledger/ledger.ts';
-import { createRing, type Ring } from './ledger/replay-buffer.ts';
+import { createReplayBuffer, type ReplayBuffer } from './ledger/replay-buffer.ts';
 import {
   createListFeed,
   createRooms,
@@ -34,14 +34,14 @@ import { createRegistry, type Registry } from './sessions/registry.ts';
 import { createSessions, type Sessions } from './sessions/sessions.ts';
 import {
   type BoundThreads,
+  type Connectors,
   createBoundThreads,
-  createLinks,
-  type Links,
+  createConnectors,
 } from './steering/connectors.ts';
-import { Answers, WaitingWords } from './waiting-hooks.ts';
+import { QueuedMessages, WaitingHooks } from './waiting-hooks.ts';
 import { createBranchLookUp, type LookUpBranch } from './working-directory.ts';
 
-/** What the heart is built over. */
+/** What the core is built over. */
 export interface CoreDeps {
   writer: Writer;
   providers: Providers;
@@ -51,7 +51,7 @@ export interface CoreDeps {
   /** File in which hooks look whether words wait; null: none. */
   queuedWords: string | null;
   /** Is called for every event once it is committed and published. Never throws. */
-  witness: CommitListener;
+  onCommitted: CommitListener;
 }
 
 /** The parts, for those that are built over them. */
@@ -59,46 +59,46 @@ export interface Core {
   writer: Writer;
   clock: StampClock;
   rooms: Outlet & { attach(outlet: Outlet): void };
-  ring: Ring;
-  news: TransientMessages;
+  replayBuffer: ReplayBuffer;
+  transient: TransientMessages;
   listFeed: ListFeed;
   ledger: Ledger;
   registry: Registry;
   sessions: Sessions;
   streams: Streams;
   threads: BoundThreads;
-  links: Links;
-  answers: Answers;
-  words: WaitingWords;
+  connectors: Connectors;
+  waitingHooks: WaitingHooks;
+  queuedMessages: QueuedMessages;
   lookUpBranch: LookUpBranch;
 }
 
 /** Puts the parts together and sends an event to sessions whose connector ended with the last process. */
 export function createCore(deps: CoreDeps): Core {
-  const { writer, providers, images, clock, log, witness } = deps;
+  const { writer, providers, images, clock, log, onCommitted } = deps;
   const rooms = createRooms();
-  const ring = createRing();
-  const news = createTransientMessages({ rooms });
+  const replayBuffer = createReplayBuffer();
+  const transient = createTransientMessages({ rooms });
   const listFeed = createListFeed({ rooms });
   const threads = createBoundThreads();
   const ledger = createLedger({
     writer,
     rooms,
-    ring,
+    replayBuffer,
     listFeed,
-    witness(live, item, committed) {
-      answers.noticed(live);
-      words.noticed(live);
-      witness(live, item, committed);
+    onCommitted(live, item, committed) {
+      waitingHooks.onCommitted(live);
+      queuedMessages.onCommitted(live);
+      onCommitted(live, item, committed);
     },
     log: log.child('ledger'),
     release(live, commands) {
       // A session that is only watched is answered where its hook waits.
-      const to = live.head.snapshot.hasTag('steered') ? links : answers;
+      const to = live.head.snapshot.hasTag('steered') ? connectors : waitingHooks;
       to.release(live, commands);
     },
     refresh: createRefresh({ writer, rooms, log }),
-    settled: createHistoryMessages({ writer, news, log }),
+    settled: createHistoryMessages({ writer, transient, log }),
     moved: (live) => registry.moved(live),
     discard: (live) => registry.discard(live),
   });
@@ -106,17 +106,17 @@ export function createCore(deps: CoreDeps): Core {
     writer,
     log: log.child('restore'),
     opened(live, stored) {
-      words.noticed(live);
+      queuedMessages.onCommitted(live);
       afterRestart({ sessions, clock, log }, live, stored);
     },
   });
   const sessions: Sessions = createSessions({ writer, registry, ledger, clock });
-  const words = new WaitingWords({
+  const queuedMessages = new QueuedMessages({
     ...{ path: deps.queuedWords, clock, log: log.child('words') },
     sendExpired: (id, before) =>
       sessions.sendTo(id, 'server', (at) => ({ type: 'words.expired', at, before })),
   });
-  const answers = new Answers({
+  const waitingHooks = new WaitingHooks({
     peek: (id) => registry.peek(id),
     sendLeft: (id, requestId) =>
       sessions.sendTo(id, 'server', (at) => ({ type: 'waiter.left', at, requestId })),
@@ -125,13 +125,22 @@ export function createCore(deps: CoreDeps): Core {
     log: log.child('answers'),
   });
   const streams = createStreams({ rooms, writer, clock });
-  news.keep(streams.standing);
+  transient.keep(streams.standing);
   const lookUpBranch = createBranchLookUp({ registry, ledger, clock, log });
   const reporting = { registry, ledger, streams, threads, lookUpBranch, clock };
-  const links: Links = createLinks({ writer, providers, images, ...reporting, log });
+  const connectors: Connectors = createConnectors({ writer, providers, images, ...reporting, log });
   registry.openInterrupted();
-  const carried = { writer, clock, rooms, ring, news, listFeed };
-  const parts = { ledger, registry, sessions, streams, threads, links, answers, words };
+  const carried = { writer, clock, rooms, replayBuffer, transient, listFeed };
+  const parts = {
+    ledger,
+    registry,
+    sessions,
+    streams,
+    threads,
+    connectors,
+    waitingHooks,
+    queuedMessages,
+  };
   return { ...carried, ...parts, lookUpBranch };
 }
 
@@ -163,11 +172,11 @@ function createRefresh({
 /** The app shows a request as open in its history until it gets the history anew. */
 function createHistoryMessages({
   writer,
-  news,
+  transient,
   log,
 }: {
   writer: Pick<Writer, 'read'>;
-  news: Pick<TransientMessages, 'send'>;
+  transient: Pick<TransientMessages, 'send'>;
   log: Logger;
 }): (sessionId: string) => void {
   /** Sessions whose history is to be read: requests that end together are one list. */
@@ -177,7 +186,7 @@ function createHistoryMessages({
     await Promise.resolve();
     waiting.delete(sessionId);
     const approvals = await writer.read({ kind: 'approvals', sessionId, limit: HISTORY_ENTRIES });
-    news.send({ type: 'approvals_list', session_id: sessionId, approvals });
+    transient.send({ type: 'approvals_list', session_id: sessionId, approvals });
   }
   return (sessionId) => {
     if (waiting.has(sessionId)) return;

@@ -243,12 +243,12 @@ export interface HandlersDeps {
 /** One handler for each type of message; a type without one does not compile. */
 export function createHandlers(deps: HandlersDeps): Handlers<ClientTag> {
   const { core, subscriptions, providers, shells, images, browse, worktrees, home, log } = deps;
-  const { writer, sessions, links, answers, registry, listFeed, threads } = core;
-  const forks = createForks({ providers, links, registry, listFeed });
+  const { writer, sessions, connectors, waitingHooks, registry, listFeed, threads } = core;
+  const forks = createForks({ providers, connectors, registry, listFeed });
   const lifecycle = {
     providers,
     sessions,
-    links,
+    connectors,
     forks,
     registry,
     subscriptions,
@@ -260,8 +260,8 @@ export function createHandlers(deps: HandlersDeps): Handlers<ClientTag> {
     ...createSubscriptionHandlers(subscriptions),
     ...createHookHandlers(deps.takeHook),
     ...createLifecycleHandlers(lifecycle),
-    ...createTurnsHandlers({ sessions, images, links, providers }),
-    ...createApprovalsHandlers({ sessions, links, answers, subscriptions }),
+    ...createTurnsHandlers({ sessions, images, connectors, providers }),
+    ...createApprovalsHandlers({ sessions, connectors, waitingHooks, subscriptions }),
     ...createNamingHandlers({ sessions }),
     ...createHistoryHandlers({ writer, sessions, providers, images }),
     ...createSearchHandlers(writer),

@@ -19,15 +19,15 @@ import type { Sender } from './rooms/rooms.ts';
 import type { HookMeta } from './runtime-api.ts';
 import type { LiveSession, Origin } from './sessions/live-session.ts';
 import type { Found, Registry } from './sessions/registry.ts';
-import type { Answers } from './waiting-hooks.ts';
+import type { WaitingHooks } from './waiting-hooks.ts';
 
 interface HooksDeps {
   providers: Pick<Providers, 'readHook'>;
-  writer: Pick<Writer, 'opened' | 'submit' | 'trouble' | 'backlog'>;
+  writer: Pick<Writer, 'opened' | 'submit' | 'storageError' | 'backlog'>;
   registry: Pick<Registry, 'enter' | 'create' | 'peek'>;
   ledger: Pick<Ledger, 'send'>;
   /** Processes of hooks that wait for an answer. */
-  answers: Pick<Answers, 'hasRoom' | 'expect' | 'expectWords' | 'taken'>;
+  waitingHooks: Pick<WaitingHooks, 'hasRoom' | 'expect' | 'expectWords' | 'taken'>;
   clock: StampClock;
   images: Pick<Images, 'keep'>;
   /** A hook has named one more process of the session, and that is stored. */
@@ -97,7 +97,7 @@ export class Hooks {
     const stored = registry.enter(hook.session_id, (found) =>
       this.#visit(found, arrivalOf({ hook, reading }, meta, clock, arrivedMs)),
     );
-    if (meta.key !== undefined) this.#recent.remember(meta.key, stored);
+    if (meta.key !== undefined) this.#recent.add(meta.key, stored);
     return stored;
   }
 
@@ -110,7 +110,7 @@ export class Hooks {
     this.#rememberProcess(arrival);
     if (!found.live && role === 'start') return this.#defer(found, arrival, forkedFrom);
     if (!found.live && role === 'end') return this.#keepEnd(found, arrival);
-    const isAwaited = arrival.isAwaited && this.#deps.answers.hasRoom;
+    const isAwaited = arrival.isAwaited && this.#deps.waitingHooks.hasRoom;
     const { event, after } = eventOf({ ...arrival, isAwaited }, this.#deps.images);
     // What changes nothing does not make a session appear that has not done anything yet.
     if (!found.live && event.type === 'hook.observed') return Promise.resolve();
@@ -125,7 +125,7 @@ export class Hooks {
       const { origin, caller, key } = arrival;
       const isWaiting = this.#expect(arrival, event);
       const settle = (error: Error | null) => {
-        if (isWaiting && key !== null) this.#deps.answers.taken(key, live, error === null);
+        if (isWaiting && key !== null) this.#deps.waitingHooks.taken(key, live, error === null);
         if (error) return reject(error);
         if (processes !== null) this.#deps.named(live);
         resolve();
@@ -159,12 +159,12 @@ export class Hooks {
   ): boolean {
     if (key === null || answer === null) return false;
     if (event.type === 'turn.completed' && event.words === 'asked') {
-      this.#deps.answers.expectWords(key, sessionId, answer);
+      this.#deps.waitingHooks.expectWords(key, sessionId, answer);
       return true;
     }
     if (event.type !== 'approval.requested' || !event.isAwaited) return false;
     const { id, session_id } = event.request;
-    this.#deps.answers.expect(key, session_id, id, answer);
+    this.#deps.waitingHooks.expect(key, session_id, id, answer);
     return true;
   }
 

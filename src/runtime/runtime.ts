@@ -1,9 +1,9 @@
 /**
- * The server behind the transports: builds everything over the heart of it and offers the runtime to the
+ * The server behind the transports: builds everything over the core and offers the runtime to the
  * transports. Knows no socket and no SQL.
  */
 import { type Step, snapshotFrom, takeStep } from '../../machines/step.ts';
-import type { Places, RetentionLimits } from '../config.ts';
+import type { AllowedPaths, RetentionLimits } from '../config.ts';
 import { DAMAGE_REMEDY, OrbitError } from '../errors.ts';
 import { createBrowse } from '../host/directory.ts';
 import type { Images } from '../host/images.ts';
@@ -36,7 +36,7 @@ import { Witnesses } from './witnesses.ts';
 /** What a runtime is built over. */
 export interface RuntimeDeps {
   writer: Writer;
-  places: Places;
+  places: AllowedPaths;
   images: Images;
   /** What commands of clients inherit. */
   env: Readonly<Record<string, string | undefined>>;
@@ -48,11 +48,11 @@ export interface RuntimeDeps {
   /** File in which hooks look whether words wait for their session; none: they do not look. */
   queuedWords?: string;
   /** Who notifies people; receives every event after its commit. */
-  notifications?: Notifications & { noticed(live: LiveSession, item: EventItem): void };
+  notifications?: Notifications & { onCommitted(live: LiveSession, item: EventItem): void };
   /** Makes spans of what happened; receives every event after its commit. Never throws. */
   traces?: {
     open(sessions: Iterable<LiveSession>): void;
-    noticed(live: LiveSession, item: EventItem): void;
+    onCommitted(live: LiveSession, item: EventItem): void;
   } | null;
 }
 
@@ -91,15 +91,15 @@ export function createRuntime(deps: RuntimeDeps): Runtime {
     clock,
     log,
     queuedWords: deps.queuedWords ?? null,
-    witness(live, item, committed) {
-      inspection.witness(live, item, committed);
-      transcripts.noticed(live, item);
-      deps.notifications?.noticed(live, item);
-      deps.traces?.noticed(live, item);
-      names?.noticed(live);
+    onCommitted(live, item, committed) {
+      inspection.onCommitted(live, item, committed);
+      transcripts.onCommitted(live, item);
+      deps.notifications?.onCommitted(live, item);
+      deps.traces?.onCommitted(live, item);
+      names?.onCommitted(live);
     },
   });
-  const { rooms, ring, registry, ledger, news, threads, sessions } = core;
+  const { rooms, replayBuffer, registry, ledger, transient, threads, sessions } = core;
   const hooks = new Hooks({
     ...{ ...core, providers, images, log: log.child('hooks') },
     named: (live) => witnesses.named(live),
@@ -126,14 +126,14 @@ export function createRuntime(deps: RuntimeDeps): Runtime {
   });
   const rateLimits = new RateLimits();
   const sendLimits = (limits: readonly RateLimit[]) => rateLimits.note(limits);
-  for (const provider of providers) provider.start({ threads, ...news, sendLimits });
-  writer.onTrouble((trouble) =>
-    news.sendToList({ type: 'server_status', degraded: null, ...troubleOf(trouble) }),
+  for (const provider of providers) provider.start({ threads, ...transient, sendLimits });
+  writer.onStorageError((trouble) =>
+    transient.sendToList({ type: 'server_status', degraded: null, ...degradedOf(trouble) }),
   );
   const names = namesOf(deps, core);
-  const shells = createShells({ sessions, news, writer, clock, env, log: log.child('shell') });
+  const shells = createShells({ sessions, transient, writer, clock, env, log: log.child('shell') });
   shells.recover(writer.opened.commands);
-  const subscriptions = createSubscriptions({ writer, ring, registry, news });
+  const subscriptions = createSubscriptions({ writer, replayBuffer, registry, transient });
   rooms.attach(subscriptions);
   const handlers = createHandlers({
     ...{ core, subscriptions, providers, shells, images, takeHook: intake.takeHook },
@@ -167,18 +167,18 @@ export function createRuntime(deps: RuntimeDeps): Runtime {
     waitForSpool: intake.waitForSpool,
     rest(idleMs) {
       registry.passivate(idleMs);
-      core.words.expire();
-      core.links.rest(idleMs);
+      core.queuedMessages.expire();
+      core.connectors.rest(idleMs);
     },
     drain() {
       intake.drain();
-      core.answers.close();
+      core.waitingHooks.close();
       witnesses.stop();
       transcripts.stop();
       names?.close();
     },
     async close() {
-      await Promise.all([core.links.close('the server was stopped'), shells.close()]);
+      await Promise.all([core.connectors.close('the server was stopped'), shells.close()]);
       core.streams.stop();
     },
   };
@@ -195,7 +195,7 @@ function retentionOf({ eventDays, events, sessionDays, maxBytes }: RetentionLimi
 }
 
 /** Storage trouble as clients and `/health` show it. */
-function troubleOf(trouble: string | null): { degraded?: string; remedy?: string } {
+function degradedOf(trouble: string | null): { degraded?: string; remedy?: string } {
   if (trouble === null) return {};
   return { degraded: trouble, ...(trouble === 'corrupt' && { remedy: DAMAGE_REMEDY }) };
 }
@@ -209,7 +209,7 @@ function namesOf({ providers, log }: RuntimeDeps, { sessions }: Core): SessionNa
 
 function apiOf({
   deps: { writer, images, version },
-  core: { answers },
+  core: { waitingHooks },
   takeTelemetry,
   subscriptions,
   intake,
@@ -227,16 +227,16 @@ function apiOf({
       const { epoch } = writer.opened;
       const hello = { type: 'hello', version, protocol_version: 1, epoch } as const;
       const retention = retentionOf(writer.opened.retention);
-      connection.send(frameOf({ ...hello, retention, ...troubleOf(writer.trouble) }));
+      connection.send(frameOf({ ...hello, retention, ...degradedOf(writer.storageError) }));
     },
     receive,
     resync: (connection, wanted) => subscriptions.resync(connection, wanted),
     closed: (connection) => subscriptions.closed(connection),
     takeHook: intake.takeHook,
-    awaitAnswer: (key) => answers.wait(key),
+    awaitAnswer: (key) => waitingHooks.wait(key),
     takeTelemetry,
     image: images.find,
-    health: () => ({ status: 'ok', ...troubleOf(writer.trouble) }),
+    health: () => ({ status: 'ok', ...degradedOf(writer.storageError) }),
     figures: async () => ({
       backlog: writer.backlog,
       totals: await writer.read({ kind: 'totals' }),

@@ -53,7 +53,7 @@ export interface Shells {
 
 interface ShellsDeps {
   sessions: Pick<Sessions, 'sendTo' | 'as'>;
-  news: Pick<TransientMessages, 'sendDeltas' | 'keep'>;
+  transient: Pick<TransientMessages, 'sendDeltas' | 'keep'>;
   writer: Pick<Writer, 'submit'>;
   clock: StampClock;
   /** What commands inherit. */
@@ -93,7 +93,7 @@ class SessionShells implements Shells {
 
   constructor(deps: ShellsDeps) {
     this.#deps = deps;
-    this.#deps.news.keep((sessionId, mode) =>
+    this.#deps.transient.keep((sessionId, mode) =>
       mode === 'whole'
         ? []
         : [...this.#running].flatMap(([id, each]) => soFar(sessionId, id, each)),
@@ -233,9 +233,9 @@ class SessionShells implements Shells {
     for (const [request_id, each] of this.#running) {
       const { sessionId: session_id, command } = each;
       for (const stream of ['stdout', 'stderr'] as const) {
-        const piece = command.output[stream].takeNews();
+        const piece = command.output[stream].takeNewOutput();
         if (piece)
-          this.#deps.news.sendDeltas({
+          this.#deps.transient.sendDeltas({
             type: 'shell_delta',
             session_id,
             request_id,
@@ -243,7 +243,7 @@ class SessionShells implements Shells {
             ...piece,
           });
       }
-      command.breathe();
+      command.resumeReading();
       this.#keep(request_id, each);
     }
   }

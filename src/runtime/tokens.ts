@@ -59,8 +59,8 @@ class TokenRights implements Rights {
 }
 
 /** All tokens and pairing codes that are good. */
-export class TokenBook {
-  readonly #writer: Pick<Writer, 'read' | 'submit' | 'trouble'>;
+export class NamedTokens {
+  readonly #writer: Pick<Writer, 'read' | 'submit' | 'storageError'>;
   readonly #log: Logger;
   readonly #now: () => string;
   readonly #endListeners: Array<() => void> = [];
@@ -75,7 +75,7 @@ export class TokenBook {
 
   /** @param deps.nowMs  the wall clock; ends of tokens are moments of the calendar */
   constructor(deps: {
-    writer: Pick<Writer, 'read' | 'submit' | 'trouble'>;
+    writer: Pick<Writer, 'read' | 'submit' | 'storageError'>;
     log: Logger;
     nowMs?: () => number;
   }) {
@@ -135,7 +135,7 @@ export class TokenBook {
     const pairing = this.#pairings.get(digest);
     const at = this.#now();
     if (!pairing || pairing.expires_at <= at) return null;
-    const { trouble } = this.#writer;
+    const { storageError: trouble } = this.#writer;
     if (trouble !== null) throw new OrbitError('storage_unavailable', { reason: trouble });
     const { text, ...minted } = mintToken();
     const { days, scopes } = pairing;
@@ -222,7 +222,7 @@ export class TokenBook {
   }
 
   #noteUse(): void {
-    if (this.#used.size === 0 || this.#writer.trouble !== null) return;
+    if (this.#used.size === 0 || this.#writer.storageError !== null) return;
     const ids = [...this.#used];
     this.#used.clear();
     this.#change({ type: 'used', ids }).catch((error: unknown) => {

@@ -9,7 +9,7 @@ import type { Logger } from '../log.ts';
 import type {
   FollowedSession,
   KeepImage,
-  TranscriptNews,
+  TranscriptEvent,
   TranscriptPort,
   Transcripts,
 } from '../providers/reports.ts';
@@ -70,7 +70,7 @@ export class TranscriptReading {
   }
 
   /** Something was stored of a session. Cheap: called for every event. */
-  noticed(live: LiveSession, { origin }: Pick<EventItem, 'origin'>): void {
+  onCommitted(live: LiveSession, { origin }: Pick<EventItem, 'origin'>): void {
     if (origin !== 'transcript') this.reported(live);
   }
 
@@ -150,7 +150,7 @@ export class TranscriptReading {
     }
   }
 
-  async #take(sessionId: string, news: readonly TranscriptNews[]): Promise<boolean> {
+  async #take(sessionId: string, news: readonly TranscriptEvent[]): Promise<boolean> {
     try {
       return await this.#deps.registry.enter(sessionId, async ({ live }) => {
         if (live === null) return false;
@@ -166,7 +166,7 @@ export class TranscriptReading {
     }
   }
 
-  #send(live: LiveSession, news: TranscriptNews): Promise<void> {
+  #send(live: LiveSession, news: TranscriptEvent): Promise<void> {
     const writes: Promise<void>[] = [];
     const keep: KeepImage = (bytes) => {
       const kept = this.#deps.images.keep(bytes);

@@ -43,7 +43,7 @@ export interface AnswerLine {
   lost(): void;
 }
 
-interface AnswersDeps {
+interface WaitingHooksDeps {
   /** A session that is live. */
   peek: (sessionId: string) => LiveSession | null;
   /** Sends a session that the hook of a request does not wait any more. */
@@ -54,13 +54,13 @@ interface AnswersDeps {
 }
 
 /** The hooks that wait. */
-export class Answers {
-  readonly #deps: AnswersDeps;
+export class WaitingHooks {
+  readonly #deps: WaitingHooksDeps;
   /** By the key of the hook. */
   readonly #waiters = new Map<string, Waiter>();
   #isClosed = false;
 
-  constructor(deps: AnswersDeps) {
+  constructor(deps: WaitingHooksDeps) {
     this.#deps = deps;
   }
 
@@ -90,7 +90,7 @@ export class Answers {
     const waiter = this.#waiters.get(key);
     if (waiter === undefined) return;
     waiter.isTaken = true;
-    if (isStored) this.noticed(live);
+    if (isStored) this.onCommitted(live);
     else this.#letGo(waiter);
   }
 
@@ -140,7 +140,7 @@ export class Answers {
   }
 
   /** Something happened in a session: hooks whose request is over are let go. */
-  noticed(live: LiveSession): void {
+  onCommitted(live: LiveSession): void {
     if (this.#waiters.size === 0) return;
     for (const waiter of this.#waiters.values()) {
       if (waiter.sessionId !== live.id || !waiter.isTaken) continue;
@@ -225,7 +225,7 @@ function requestIn(live: LiveSession, requestId: string): OpenApproval | undefin
 /** Words that have waited for so long expire: what they were about may be past. */
 const EXPIRE_AFTER_US = 24 * 3600 * 1e6;
 
-interface WaitingWordsDeps {
+interface QueuedMessagesDeps {
   /** One session id a line; null: the file is not read. */
   path: string | null;
   /** Sends a session that words which wait since before this moment wait no more. */
@@ -235,17 +235,17 @@ interface WaitingWordsDeps {
 }
 
 /** The sessions for which words wait. */
-export class WaitingWords {
-  readonly #deps: WaitingWordsDeps;
+export class QueuedMessages {
+  readonly #deps: QueuedMessagesDeps;
   readonly #sessions: Set<string>;
 
-  constructor(deps: WaitingWordsDeps) {
+  constructor(deps: QueuedMessagesDeps) {
     this.#deps = deps;
     this.#sessions = new Set(deps.path === null ? [] : linesOf(deps.path));
   }
 
   /** A session changed, or was opened again. */
-  noticed({ id, head }: Pick<LiveSession, 'id' | 'head'>): void {
+  onCommitted({ id, head }: Pick<LiveSession, 'id' | 'head'>): void {
     const { words = [] } = head.snapshot.context;
     if (words.length > 0 === this.#sessions.has(id)) return;
     if (words.length > 0) this.#sessions.add(id);

@@ -285,7 +285,7 @@ function createJournal(database: Sqlite) {
     )
     .pluck();
   const bases = new Map<string, number>();
-  const rememberBase = (sessionId: string, seq: number) => {
+  const storeBase = (sessionId: string, seq: number) => {
     if (bases.size >= BASES_KEPT) bases.clear();
     bases.set(sessionId, seq);
     return seq;
@@ -314,12 +314,11 @@ function createJournal(database: Sqlite) {
     /** Keeps the snapshot of the state after event `seq`. */
     keepBase(sessionId: string, seq: number, machineVersion: number, snapshot: string) {
       insertBase.run(sessionId, seq, machineVersion, snapshot);
-      rememberBase(sessionId, seq);
+      storeBase(sessionId, seq);
     },
     /** Whether the newest base is so far back that the next snapshot should become one. */
     isBaseDue(sessionId: string, seq: number): boolean {
-      const newest =
-        bases.get(sessionId) ?? rememberBase(sessionId, newestBase.get(sessionId) ?? 0);
+      const newest = bases.get(sessionId) ?? storeBase(sessionId, newestBase.get(sessionId) ?? 0);
       return seq - newest >= BASE_EVERY;
     },
     /** Forgets what is remembered of a session, or of all, after a rollback. */

@@ -15,7 +15,7 @@ import { ActorReads } from './queries/actors.ts';
 import { createAnswer } from './queries/run-read.ts';
 import { createRetention } from './retention.ts';
 import { createSearchIndex } from './search-index.ts';
-import { startRest } from './thread/idle-work.ts';
+import { startIdleWork } from './thread/idle-work.ts';
 import type { Answer, CommitOutcome, FromThread, ThreadStart, ToThread } from './thread/start.ts';
 import type { Item, Read } from './writer-messages.ts';
 
@@ -93,7 +93,7 @@ function openStore(
 
 function serve(store: OpenStore): void {
   const { actors, epoch, damage } = store;
-  const rest = damage === null ? startRest(store) : null;
+  const rest = damage === null ? startIdleWork(store) : null;
   port?.on('message', (message: ToThread) => {
     if (message.type === 'close') {
       rest?.stop();

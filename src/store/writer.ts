@@ -69,9 +69,9 @@ export interface Writer {
    */
   read<R extends Read>(read: R): Promise<ReadResults[R['kind']]>;
   /** Why nothing can be stored right now (`disk_full`, `busy`, `read_only`, `io_error`...), or null. */
-  readonly trouble: string | null;
+  readonly storageError: string | null;
   /** Calls the listener when trouble begins, changes and ends (null). */
-  onTrouble(listener: StorageErrorListener): void;
+  onStorageError(listener: StorageErrorListener): void;
   /** Calls the listener when the writer thread died: nothing can be stored any more, the process has to end. */
   onCrash(listener: (error: Error) => void): void;
   readonly backlog: Backlog;
@@ -109,11 +109,11 @@ export function openWriter({
 
 class ThreadedWriter implements Writer {
   readonly opened: Opened;
-  readonly onTrouble: Writer['onTrouble'];
+  readonly onStorageError: Writer['onStorageError'];
   readonly #worker: Worker;
   readonly #log: Logger;
   readonly #queue = new Queue(() => performance.now());
-  readonly #troubles: ReturnType<typeof createStorageErrors>;
+  readonly #storageErrors: ReturnType<typeof createStorageErrors>;
   readonly #damageWatch: DamageWatch;
   /** Set when the database is damaged: it is only read. */
   #isFrozen = false;
@@ -131,8 +131,8 @@ class ThreadedWriter implements Writer {
     this.opened = deps.opened;
     this.#worker = deps.worker;
     this.#log = deps.log;
-    this.#troubles = createStorageErrors(deps.log);
-    this.onTrouble = this.#troubles.listen;
+    this.#storageErrors = createStorageErrors(deps.log);
+    this.onStorageError = this.#storageErrors.listen;
     this.#worker.on('message', (message: FromThread) => this.#received(message));
     this.#worker.on('error', (error) => this.#crashed(error));
     this.#worker.on('exit', (code) => this.#exited(code));
@@ -143,8 +143,8 @@ class ThreadedWriter implements Writer {
     }
   }
 
-  get trouble() {
-    return this.#troubles.now;
+  get storageError() {
+    return this.#storageErrors.now;
   }
 
   get backlog() {
@@ -235,7 +235,7 @@ class ThreadedWriter implements Writer {
 
   #committed(results: ItemResult[]): void {
     this.#retryInMs = 0;
-    this.#troubles.clear();
+    this.#storageErrors.clear();
     for (const [at, { done }] of this.#queue.drop(results.length).entries()) {
       done(results[at] as ItemResult);
     }
@@ -245,14 +245,14 @@ class ThreadedWriter implements Writer {
   #freeze({ reason, copy }: Damage): void {
     this.#isFrozen = true;
     const kept = copy === null ? 'no copy could be made' : `a copy is in ${copy}`;
-    this.#troubles.keep('corrupt', `${reason} (${kept})`);
+    this.#storageErrors.keep('corrupt', `${reason} (${kept})`);
   }
 
   /** A read or a commit met damage before a check did. */
   #metDamage(reason: string): void {
     if (this.#isFrozen) return;
     this.#isFrozen = true;
-    this.#troubles.keep('corrupt', reason);
+    this.#storageErrors.keep('corrupt', reason);
     this.#damageWatch.keep(reason);
   }
 
@@ -262,7 +262,7 @@ class ThreadedWriter implements Writer {
       return;
     }
     const isShort = this.#queue.backlog.oldestAgeMs < BUSY_PATIENCE_MS;
-    if (trouble !== 'busy' || !isShort) this.#troubles.set(trouble, reason);
+    if (trouble !== 'busy' || !isShort) this.#storageErrors.set(trouble, reason);
     const longest = this.#closing === null ? RETRY_LONGEST_MS : RETRY_CLOSING_MS;
     this.#retryInMs = Math.min(Math.max(this.#retryInMs * 2, RETRY_FIRST_MS), longest);
     this.#retryTimer = setTimeout(() => {

@@ -45,7 +45,7 @@ export class Traces {
   }
 
   /** A session has moved. Never throws. */
-  noticed(live: LiveSession, item: EventItem): void {
+  onCommitted(live: LiveSession, item: EventItem): void {
     this.#guarded(() => {
       for (const span of this.#spans.moved(live, item)) this.#export.add(span);
     });

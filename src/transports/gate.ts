@@ -19,7 +19,7 @@ import {
   type NamespaceName,
 } from '../protocol/scopes.ts';
 import type { Caller } from '../runtime/rooms/rooms.ts';
-import type { TokenBook } from '../runtime/tokens.ts';
+import type { NamedTokens } from '../runtime/tokens.ts';
 import {
   type Credential,
   createHookProofCheck,
@@ -130,7 +130,7 @@ export interface GateDeps {
   /** Where the secret of hooks is; without it no proof is valid. */
   hookSecretPath?: string | undefined;
   /** The named tokens; without it there are none. */
-  tokens?: Pick<TokenBook, 'judge'> | undefined;
+  tokens?: Pick<NamedTokens, 'judge'> | undefined;
   /** Who is at the other end of a connection. */
   peers: Peers;
   clock: Clock;

@@ -14,7 +14,7 @@ import type { Inspection } from '../inspection/inspection.ts';
 import type { Logger, LogLine } from '../log.ts';
 import type { Outlet } from '../runtime/rooms/rooms.ts';
 import type { RuntimeApi } from '../runtime/runtime-api.ts';
-import type { TokenBook } from '../runtime/tokens.ts';
+import type { NamedTokens } from '../runtime/tokens.ts';
 import { createTickets, type Tickets } from './admission/credential.ts';
 import { createPeers, createTrustedProxies, type Peers } from './admission/peer.ts';
 import {
@@ -73,7 +73,7 @@ export interface TransportsDeps {
   /** Where the secret of hooks is. */
   hookSecretPath?: string;
   /** The named tokens. */
-  tokens?: TokenBook;
+  tokens?: NamedTokens;
   limits?: TransportLimits;
   clock?: Clock;
 }

@@ -43,7 +43,7 @@ interface Consumer {
   session: string | null;
   rights: Rights;
   /** Sessions whose actor it has; taken out when it skipped something. */
-  knows: Set<string>;
+  known: Set<string>;
   missedPings: number;
 }
 
@@ -127,7 +127,7 @@ function createConsumers({ inspection, clock, log }: StatelyDeps) {
       return consumers.size;
     },
     add(who: Pick<Consumer, 'ws' | 'session' | 'rights'>, actors: Array<[string, string]>): void {
-      const consumer: Consumer = { ...who, knows: new Set(), missedPings: 0 };
+      const consumer: Consumer = { ...who, known: new Set(), missedPings: 0 };
       const { ws } = who;
       for (const [id, actor] of actors) update(consumer, id, () => actor, []);
       consumers.add(consumer);
@@ -168,18 +168,18 @@ function createConsumers({ inspection, clock, log }: StatelyDeps) {
 
 /** Brings a consumer up to date about a session, unless it is slow: then it skips this. */
 function update(
-  { ws, knows, rights }: Consumer,
+  { ws, known, rights }: Consumer,
   session: string,
   actor: () => string,
   messages: string[],
 ): void {
   if (ws.readyState !== WebSocket.OPEN || hasEnded(rights)) return;
   if (ws.bufferedAmount > MAX_BUFFERED_BYTES) {
-    knows.delete(session);
+    known.delete(session);
     return;
   }
   // Its newest snapshot holds what the messages would say.
-  if (!knows.has(session)) ws.send(actor());
+  if (!known.has(session)) ws.send(actor());
   else for (const message of messages) ws.send(message);
-  knows.add(session);
+  known.add(session);
 }

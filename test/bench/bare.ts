@@ -1,7 +1,7 @@
 /**
  * The least that sends events to a chart and keeps its result: floor.ts with one machine a session, the hook's
  * translation, and the event's rows (key, messages, journal, session) in the real schema. One thread, no
- * gate, no checks, no repeated hooks, no ring, no list, no snapshots. What the server costs beyond this is
+ * gate, no checks, no repeated hooks, no replay buffer, no list, no snapshots. What the server costs beyond this is
  * what may be saved; what this costs beyond the floor is the price of the statechart and its ledger.
  *
  *     node --import tsx bare.ts DATABASE

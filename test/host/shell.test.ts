@@ -17,7 +17,7 @@ function nap(): string {
 function run(command: string, more: { timeoutMs?: number; cwd?: string } = {}): Command {
   const env = { PATH: process.env.PATH };
   const started = startCommand({ command, cwd: '/', env, timeoutMs: 20_000, ...more });
-  const breath = setInterval(started.breathe, 20);
+  const breath = setInterval(started.resumeReading, 20);
   onTestFinished(() => {
     clearInterval(breath);
     started.end('cancelled');
@@ -139,14 +139,14 @@ it('cuts no character, neither between two reads nor at what is kept', () => {
 
 it('shows the newest that is new, with its place', () => {
   const output = createOutput();
-  expect(output.takeNews()).toBeNull();
+  expect(output.takeNewOutput()).toBeNull();
   output.push(Buffer.from('abc'));
-  expect(output.takeNews()).toEqual({ offset: 0, text: 'abc' });
+  expect(output.takeNewOutput()).toEqual({ offset: 0, text: 'abc' });
   output.push(Buffer.from('x'.repeat(100_000)));
   output.push(Buffer.from('end'));
-  const news = output.takeNews();
+  const news = output.takeNewOutput();
   expect(news?.text.endsWith('xend')).toBe(true);
   expect((news?.offset ?? 0) + (news?.text.length ?? 0)).toBe(100_006);
   expect(news?.text.length).toBeLessThan(20_000);
-  expect(output.takeNews()).toBeNull();
+  expect(output.takeNewOutput()).toBeNull();
 });

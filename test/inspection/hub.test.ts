@@ -118,19 +118,19 @@ function ledgerWithHub() {
 }
 
 function openLedger(
-  witness: CommitListener | null,
+  onCommitted: CommitListener | null,
   submit: (item: EventItem, done: (result: ItemResult) => void) => void,
 ) {
   const nothing = () => {};
   const ledger: Ledger = createLedger({
     writer: { submit: (item, done) => submit(item as EventItem, done) },
     rooms: { publish: nothing },
-    ring: { push: nothing, since: () => null, drop: nothing },
+    replayBuffer: { push: nothing, since: () => null, drop: nothing },
     listFeed: { take: nothing, hold: () => nothing },
     release: nothing,
     refresh: nothing,
     settled: nothing,
-    ...(witness && { witness }),
+    ...(onCommitted && { onCommitted }),
     log: SILENT_LOGGER,
     moved: (live) => registry.moved(live),
     discard: (live) => registry.discard(live),

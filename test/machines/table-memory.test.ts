@@ -1,7 +1,7 @@
 /** What the chart keeps in its context, how much of it at most, and what only the row of a session keeps. */
 import { describe, expect, it } from 'vitest';
 import type { SessionEvent } from '../../machines/index.ts';
-import { birthOf } from '../../machines/step.ts';
+import { initialFactsOf } from '../../machines/step.ts';
 import {
   agentBegan,
   asked,
@@ -199,16 +199,16 @@ describe('what only the row of a session keeps', () => {
       thread_id: 'thread-1',
     };
     const scene = stage([], columns, undefined, { turnCount: 3 });
-    const [born, row] = birthOf(scene.snapshot());
+    const [born, row] = initialFactsOf(scene.snapshot());
     expect(born?.type).toBe('session_created');
     expect(row).toMatchObject({ type: 'row_noted', columns: { ...columns, turn_count: 3 } });
   });
 
   it('is nothing at the birth of a session of which nothing is known', () => {
-    expect(birthOf(stage().snapshot())).toMatchObject([
+    expect(initialFactsOf(stage().snapshot())).toMatchObject([
       { type: 'session_created' },
       { type: 'row_noted', columns: {} },
     ]);
-    expect(birthOf(stage().snapshot())[1]).toHaveProperty('columns', {});
+    expect(initialFactsOf(stage().snapshot())[1]).toHaveProperty('columns', {});
   });
 });

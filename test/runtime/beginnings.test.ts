@@ -69,7 +69,7 @@ describe('a fork', () => {
         of: (provider: string) =>
           provider === 'codex' ? { steering, name: 'Codex' } : { name: 'Claude' },
       } as never,
-      links: { adopt: () => [{ type: 'link.requested' }] },
+      connectors: { attach: () => [{ type: 'link.requested' }] },
       registry: {
         create: (input) => {
           made.push(input);

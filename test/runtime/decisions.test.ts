@@ -29,8 +29,8 @@ function deciding(live: LiveSession, refusals: { hook?: string; link?: object } 
   };
   const made = createApprovalsHandlers({
     sessions: sessions as never,
-    links: { refusalOf: () => (refusals.link ?? null) as never },
-    answers: { refusalOf: () => refusals.hook ?? null },
+    connectors: { refusalOf: () => (refusals.link ?? null) as never },
+    waitingHooks: { refusalOf: () => refusals.hook ?? null },
     subscriptions: { correct: (_, id) => void corrected.push(id) },
   });
   const asker = { connection: {}, sender: { origin: 'ws' } } as never;

@@ -41,7 +41,7 @@ function live(more: Parameters<typeof newSession>[0] = {}, ...events: SessionEve
   const session = newSession({ transcript_path: '/files/s.jsonl', ...more });
   let snapshot = snapshotFrom({ session, isNew: false, turnCount: 0 });
   for (const event of events) snapshot = takeStep(snapshot, event).snapshot;
-  const head = { snapshot, tail: 0, birth: [], base: null };
+  const head = { snapshot, tail: 0, initialFacts: [], base: null };
   return { id: session.id, head, actor: null, inFlight: 0, waiting: [], usedAtMs: 0 };
 }
 

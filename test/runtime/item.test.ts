@@ -25,8 +25,8 @@ const ABOUT = { sessionId: ID, chain: 1, key: null, origin: 'hook', caller: null
 function stored(event: SessionEvent, { tail = 0, isNew = false } = {}) {
   const snapshot = stage([prompted(1)]).snapshot();
   const step = takeStep(snapshot, event);
-  const birth = isNew ? ([{ type: 'session_created' }] as never) : [];
-  const head = { snapshot, tail, birth, base: isNew ? '{"base":1}' : null };
+  const initialFacts = isNew ? ([{ type: 'session_created' }] as never) : [];
+  const head = { snapshot, tail, initialFacts, base: isNew ? '{"base":1}' : null };
   return itemOf(ABOUT, { head, step, event, pieces: [] });
 }
 const journalled = (event: SessionEvent) => JSON.parse(stored(event).item.event);

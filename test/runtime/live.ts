@@ -12,7 +12,7 @@ export function liveSession(
 ): LiveSession {
   const session = newSession(more);
   const snapshot = snapshotFrom({ session, isNew: false, turnCount: 0 });
-  const head = { snapshot, tail: 0, birth: [], base: null };
+  const head = { snapshot, tail: 0, initialFacts: [], base: null };
   const live = { id: session.id, head, actor: null, inFlight: 0, waiting: [], usedAtMs: 0 };
   for (const event of events) receive(live, event);
   return live;

@@ -121,9 +121,9 @@ describe('a session of which something is reported', () => {
     reading.reported(live);
     reading.reported(live);
     await vi.waitFor(() => expect(calls).toEqual([`follow ${ID}`]));
-    reading.noticed(live, { origin: 'hook' });
+    reading.onCommitted(live, { origin: 'hook' });
     expect(calls).toEqual([`follow ${ID}`, `check ${ID}`]);
-    reading.noticed(live, { origin: 'transcript' });
+    reading.onCommitted(live, { origin: 'transcript' });
     expect(calls).toHaveLength(2);
   });
 

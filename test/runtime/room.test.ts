@@ -6,7 +6,7 @@ const NONE = { items: 0, bytes: 0, oldestAgeMs: 0 };
 
 /** The word of the refusal; null when there is room. */
 const asked = (trouble: string | null, backlog: Partial<typeof NONE> = {}) =>
-  refusalOf({ trouble, backlog: { ...NONE, ...backlog } })?.code ?? null;
+  refusalOf({ storageError: trouble, backlog: { ...NONE, ...backlog } })?.code ?? null;
 
 describe('something that comes', () => {
   it('is taken until five thousand items or sixteen megabytes wait', () => {

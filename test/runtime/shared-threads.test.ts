@@ -44,7 +44,7 @@ function joins(lives: LiveSession[] = [], stored: Record<string, string> = {}) {
       live: () => lives,
     },
     sessions: { send: async ({ id }, event) => void sent.push([id, event as SessionEvent]) },
-    links: { isConnected: (id) => connected.has(id) },
+    connectors: { isConnected: (id) => connected.has(id) },
     threads: { sessionOf: (id) => lives.find((live) => threadOf(live) === id)?.id ?? null },
     log,
   }).port('codex');

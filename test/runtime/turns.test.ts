@@ -32,7 +32,7 @@ function handlers(live: LiveSession, opening: Promise<void> | null = null) {
   const made = createTurnsHandlers({
     sessions: sessions as never,
     images: images as never,
-    links: { opening: () => opening } as never,
+    connectors: { opening: () => opening } as never,
     providers: [{ id: 'claude', takesWords: true } as never, { id: 'codex' } as never],
   });
   const asker = {

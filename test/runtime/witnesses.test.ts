@@ -17,7 +17,7 @@ afterEach(() => witnesses.stop());
 /** A runtime whose disk takes nothing until `repair` is called. */
 function brokenRuntime() {
   const snapshot = snapshotFrom({ session: newSession(), isNew: false, turnCount: 0 });
-  const head = { snapshot, tail: 0, birth: [], base: null };
+  const head = { snapshot, tail: 0, initialFacts: [], base: null };
   const live = { id: ID, head, actor: null, inFlight: 0, waiting: [], usedAtMs: 0 } as LiveSession;
   const stored: PendingEvent[] = [];
   let isBroken = true;

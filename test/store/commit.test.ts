@@ -3,7 +3,16 @@ import { describe, expect, test } from 'vitest';
 import type { Fact } from '../../machines/session-facts.ts';
 import { storageErrorOf } from '../../src/store/commit.ts';
 import type { EventItem, Item, ItemResult } from '../../src/store/writer-messages.ts';
-import { AT_MS, appended, birth, created, event, openStore, seeded, tempPaths } from './support.ts';
+import {
+  AT_MS,
+  appended,
+  created,
+  event,
+  openStore,
+  seeded,
+  sessionCreated,
+  tempPaths,
+} from './support.ts';
 
 const delta = (session_id: string, work_status: 'working' | 'waiting'): Fact => ({
   type: 'session_delta',
@@ -20,7 +29,7 @@ describe('one item', () => {
     const store = openStore();
     const result = store.one(
       event('s', [
-        birth('s'),
+        sessionCreated('s'),
         delta('s', 'working'),
         { type: 'row_noted', session_id: 's', columns: { source: 'startup', count: 'tool_count' } },
         appended('s', 'm1'),
@@ -109,7 +118,7 @@ describe('one item', () => {
     const store = openStore();
     const tool = { message_type: 'tool' } as const;
     const known = appended('s', 'known', { ...tool, tool_output: 'done' });
-    store.one(event('s', [birth('s'), appended('s', 'open', tool), known]));
+    store.one(event('s', [sessionCreated('s'), appended('s', 'open', tool), known]));
     const close = (message_id: string) => {
       const changes = { tool_output: 'No result was reported' };
       const fact = { type: 'message_updated', session_id: 's', message_id, changes, isWeak: true };

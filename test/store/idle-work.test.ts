@@ -1,7 +1,7 @@
 /** When the writer thread looks for old rows and for messages that are new to the index of search. */
 import { SqliteError } from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { startRest } from '../../src/store/thread/idle-work.ts';
+import { startIdleWork } from '../../src/store/thread/idle-work.ts';
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
@@ -26,7 +26,7 @@ const busy = () => {
 describe('while nothing is committed', () => {
   it('old rows are looked for every ten minutes, new messages every two seconds', () => {
     const [retention, searchIndex] = [work(), work()];
-    startRest({ retention, searchIndex });
+    startIdleWork({ retention, searchIndex });
     vi.advanceTimersByTime(1_210_000);
     expect(retention.ranAt).toEqual([5_000, 605_000, 1_205_000]);
     expect(searchIndex.ranAt.slice(0, 3)).toEqual([5_000, 7_000, 9_000]);
@@ -35,7 +35,7 @@ describe('while nothing is committed', () => {
   it('what has more to do goes on at once', () => {
     let left = 3;
     const retention = work(() => --left > 0);
-    startRest({ retention, searchIndex: null });
+    startIdleWork({ retention, searchIndex: null });
     vi.advanceTimersByTime(60_000);
     expect(retention.ranAt).toHaveLength(3);
     expect(retention.ranAt.at(-1)).toBeLessThan(5_100);
@@ -45,7 +45,7 @@ describe('while nothing is committed', () => {
 describe('a commit', () => {
   it('is left alone for half a second', () => {
     const searchIndex = work();
-    const rest = startRest({ retention: work(), searchIndex });
+    const rest = startIdleWork({ retention: work(), searchIndex });
     vi.advanceTimersByTime(6_501);
     rest.disturb();
     vi.advanceTimersByTime(998);
@@ -56,7 +56,7 @@ describe('a commit', () => {
 
   it('of exactly half a second ago disturbs no more', () => {
     const searchIndex = work();
-    const rest = startRest({ retention: work(), searchIndex });
+    const rest = startIdleWork({ retention: work(), searchIndex });
     vi.advanceTimersByTime(6_500);
     rest.disturb();
     vi.advanceTimersByTime(500);
@@ -65,7 +65,7 @@ describe('a commit', () => {
 
   it('after the other puts no work off for longer than five seconds', () => {
     const retention = work(() => true);
-    const rest = startRest({ retention, searchIndex: null });
+    const rest = startIdleWork({ retention, searchIndex: null });
     for (let ms = 0; ms < 20_400; ms += 100) {
       rest.disturb();
       vi.advanceTimersByTime(100);
@@ -79,7 +79,7 @@ describe('a commit', () => {
 describe('work that fails', () => {
   it('for trouble of the storage is tried again five seconds later', () => {
     const retention = work(busy);
-    startRest({ retention, searchIndex: null });
+    startIdleWork({ retention, searchIndex: null });
     vi.advanceTimersByTime(15_000);
     expect(retention.ranAt).toEqual([5_000, 10_000, 15_000]);
   });
@@ -88,14 +88,14 @@ describe('work that fails', () => {
     const retention = work(() => {
       throw new RangeError('a bug');
     });
-    startRest({ retention, searchIndex: null });
+    startIdleWork({ retention, searchIndex: null });
     expect(() => vi.advanceTimersByTime(5_000)).toThrow('a bug');
   });
 });
 
 it('nothing runs any more once it is stopped', () => {
   const [retention, searchIndex] = [work(() => true), work()];
-  const rest = startRest({ retention, searchIndex });
+  const rest = startIdleWork({ retention, searchIndex });
   vi.advanceTimersByTime(5_100);
   rest.stop();
   const ran = retention.ranAt.length + searchIndex.ranAt.length;

@@ -30,7 +30,7 @@ test('a row that is no JSON is an error for who reads it alone', async () => {
   );
   const read = writer.read({ kind: 'approvals', sessionId: 'odd', limit: 10 });
   await expect(read).rejects.toMatchObject(REFUSAL);
-  expect(writer.trouble).toBe(null);
+  expect(writer.storageError).toBe(null);
   expect(await writer.read({ kind: 'approvals', sessionId: 'sound', limit: 10 })).toEqual([]);
 });
 
@@ -39,7 +39,7 @@ test('a row that is JSON of another shape is an error for who reads it alone', a
   const of = { kind: 'catch-up', epoch: writer.opened.epoch } as const;
   const read = writer.read({ ...of, sessionId: 'odd', since: 1 });
   await expect(read).rejects.toMatchObject(REFUSAL);
-  expect(writer.trouble).toBe(null);
+  expect(writer.storageError).toBe(null);
   const whole = await writer.read({ ...of, sessionId: 'odd', since: null });
   expect(snapshotOf(whole).message_count).toBe(2);
 });

@@ -142,13 +142,13 @@ function summary(id: string, rest: Partial<SessionSummary> = {}): SessionSummary
 }
 
 /** The fact that makes a session. */
-export function birth(id: string, rest: Partial<SessionSummary> = {}): Fact {
+export function sessionCreated(id: string, rest: Partial<SessionSummary> = {}): Fact {
   return { type: 'session_created', session: summary(id, rest) };
 }
 
 /** The event that makes a session. */
 export function created(id: string, rest: Partial<SessionSummary> = {}): EventItem {
-  return event(id, [birth(id, rest)]);
+  return event(id, [sessionCreated(id, rest)]);
 }
 
 function message(sessionId: string, id: string, rest: Partial<Message> = {}): Message {

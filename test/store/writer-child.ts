@@ -6,7 +6,7 @@ import { writeSync } from 'node:fs';
 import { dataPaths } from '../../src/config.ts';
 import { SILENT_LOGGER } from '../../src/log.ts';
 import { openWriter } from '../../src/store/writer.ts';
-import { appended, birth, event } from './support.ts';
+import { appended, event, sessionCreated } from './support.ts';
 
 const [dir = '', round = ''] = process.argv.slice(2);
 const writer = await openWriter({ paths: dataPaths(dir), durability: 'full', log: SILENT_LOGGER });
@@ -17,7 +17,7 @@ function more(): void {
   made += 1;
   const id = sessions[made % sessions.length] ?? 'a';
   const key = `${round}-${made}`;
-  const item = event(id, [birth(id), appended(id, key)], { key });
+  const item = event(id, [sessionCreated(id), appended(id, key)], { key });
   writer.submit(item, (result) => {
     writeSync(1, `${JSON.stringify({ key, id, ...result })}\n`);
     more();

@@ -122,7 +122,7 @@ describe('a writer', () => {
     await submitted(writer, created('s'));
     const troubles: Array<string | null> = [];
     const troubled = new Promise<void>((resolve) => {
-      writer.onTrouble((trouble) => {
+      writer.onStorageError((trouble) => {
         troubles.push(trouble);
         resolve();
       });
@@ -133,9 +133,9 @@ describe('a writer', () => {
       submitted(writer, event('s', [appended('s', `m${at}`)], { key: `k${at}` })),
     );
     expect(snapshotOf(await writer.read(catchUp('s'))).message_count).toBe(0);
-    expect(writer.trouble).toBe(null);
+    expect(writer.storageError).toBe(null);
     await troubled;
-    expect(writer.trouble).toBe('busy');
+    expect(writer.storageError).toBe('busy');
     expect(writer.backlog.items).toBe(50);
     expect(writer.backlog.oldestAgeMs).toBeGreaterThan(1_900);
     expect(snapshotOf(await writer.read(catchUp('s'))).message_count).toBe(0);

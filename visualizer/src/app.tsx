@@ -34,7 +34,7 @@ export function App() {
   }
   return (
     <div class={`page${state.kind === 'offline' ? ' stale' : ''}`}>
-      {isPhone.value ? <Phone /> : <Desk />}
+      {isPhone.value ? <Phone /> : <WideLayout />}
       <Dialogs />
       <Announcer />
     </div>
@@ -51,7 +51,7 @@ const PAGES = {
   about: About,
 } as const;
 
-function Desk() {
+function WideLayout() {
   const Page = place.value === 'sessions' ? null : PAGES[place.value];
   return (
     <>
@@ -98,7 +98,7 @@ function Talk() {
   return (
     <>
       <SessionHead />
-      <Trouble />
+      <ErrorBanner />
       <Session />
     </>
   );
@@ -108,7 +108,7 @@ function Timed() {
   return (
     <>
       <SessionHead />
-      <Trouble />
+      <ErrorBanner />
       <Journal />
     </>
   );
@@ -118,7 +118,7 @@ function Charted() {
   return (
     <>
       <ChartPanel />
-      <Trouble />
+      <ErrorBanner />
       <Timeline />
     </>
   );
@@ -159,7 +159,7 @@ function PhoneSession() {
       <PhoneHead />
       <Banners />
       <main class={`phone phone-${current}`}>
-        <Trouble />
+        <ErrorBanner />
         {(current === 'states' || current === 'chart') && <Pills />}
         {current === 'session' && <Session />}
         {current === 'now' && <h2 class="visually-hidden">Now</h2>}
@@ -173,7 +173,7 @@ function PhoneSession() {
   );
 }
 
-function Trouble() {
+function ErrorBanner() {
   if (watchFailure.value === null || selected.value === null) return null;
   return (
     <p class="banner warn" role="alert" data-testid="watch-failure">

@@ -7,7 +7,7 @@ import type { Group } from './list-order.ts';
 const RELEASE_AFTER_MS = 200;
 
 /** Groups as they are shown, and how to hold them. */
-export interface HeldOrder {
+export interface FrozenOrder {
   /** While it is held, new sessions join at the end of their group. */
   listed: Signal<readonly Group[]>;
   /** How many rows would stand in another group if the order were not held. */
@@ -24,7 +24,10 @@ export interface HeldOrder {
  * @param wanted  the groups as they should stand now
  * @param wish    what a person has asked to see: another wish is shown at once, wherever the pointer is
  */
-export function heldOrder(wanted: ReadonlySignal<readonly Group[]>, wish: () => string): HeldOrder {
+export function frozenOrder(
+  wanted: ReadonlySignal<readonly Group[]>,
+  wish: () => string,
+): FrozenOrder {
   const listed = signal<readonly Group[]>([]);
   const moved = signal(0);
   const isHeld = signal(false);

@@ -15,7 +15,7 @@ const snoozed = storedSignal<readonly (readonly [string, number])[]>('snoozed', 
   Array.isArray(stored) ? stored : undefined,
 );
 
-const asleep = computed(() => {
+const activeSnoozes = computed(() => {
   const at = now.value;
   return new Set(snoozed.value.filter(([, until]) => until > at).map(([request]) => request));
 });
@@ -45,14 +45,15 @@ export function undoSnooze(): void {
 }
 
 /** Brings back everything that was put off. */
-export function wakeAll(): void {
+export function unsnoozeAll(): void {
   snoozed.value = [];
 }
 
 /** How many open requests are put off. */
 export const snoozedCount = computed(
   () =>
-    waitingRows.value.filter(({ waiting }) => waiting && asleep.value.has(waiting.request)).length,
+    waitingRows.value.filter(({ waiting }) => waiting && activeSnoozes.value.has(waiting.request))
+      .length,
 );
 
 /** The parts of the inbox. */
@@ -69,7 +70,7 @@ export const inboxRows = computed<InboxRows>(() => {
     all.value.filter((row) => unread(row) && stateGroupOf(row, true) === group);
   return {
     attention: waitingRows.value.filter(
-      ({ waiting }) => waiting && !asleep.value.has(waiting.request),
+      ({ waiting }) => waiting && !activeSnoozes.value.has(waiting.request),
     ),
     failed: inOrder(of('failed'), 'recent'),
     finished: inOrder(of('finished'), 'recent'),

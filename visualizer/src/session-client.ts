@@ -92,7 +92,7 @@ export function decide(
   words = '',
 ): Promise<string | null> {
   const message = words.trim();
-  return wish({
+  return sendCommand({
     type: 'approve_tool',
     session_id,
     request_id,
@@ -116,7 +116,7 @@ export function answer(
 ): Promise<string | null> {
   const { id: request_id, session_id } = request;
   const [first] = questionsOf(request);
-  return wish({
+  return sendCommand({
     type: 'answer_question',
     session_id,
     request_id,
@@ -127,7 +127,7 @@ export function answer(
 
 /** Words for the turn that runs, without waiting for its end. */
 export function steer(session_id: string, content: string): Promise<string | null> {
-  return wish({ type: 'steer_turn', session_id, content });
+  return sendCommand({ type: 'steer_turn', session_id, content });
 }
 
 /** What goes with a message; what is left out stays as the session has it. */
@@ -144,7 +144,7 @@ export function send(
   content: string,
   { images = [], mentions = [], ...more }: Sent = {},
 ): Promise<string | null> {
-  return wish({
+  return sendCommand({
     type: 'send_message',
     session_id,
     content,
@@ -168,12 +168,12 @@ export async function listModels(): Promise<readonly Model[]> {
 
 /** Takes back a message that waits for the end of a turn. */
 export function withdraw(session_id: string, message_id: string): Promise<string | null> {
-  return wish({ type: 'withdraw_message', session_id, message_id });
+  return sendCommand({ type: 'withdraw_message', session_id, message_id });
 }
 
 /** Gives a session its connector back. */
 export function resume(session_id: string): Promise<string | null> {
-  return wish({ type: 'resume_session', session_id });
+  return sendCommand({ type: 'resume_session', session_id });
 }
 
 /**
@@ -201,12 +201,12 @@ export function followDecided(
 
 /** A page of the conversations that lie on the server's disk, or why there is none. */
 export function listPast(after: string | null) {
-  return asked({ type: 'list_past_sessions', ...(after !== null && { after }) });
+  return request({ type: 'list_past_sessions', ...(after !== null && { after }) });
 }
 
 /** The newest messages of one, or those before a message; or why there are none. */
 export function openPast({ id: session_id, provider }: PastSession, before: string | null) {
-  return asked({
+  return request({
     ...{ type: 'open_past_session', session_id, provider },
     ...(before !== null && { before }),
   });
@@ -214,14 +214,14 @@ export function openPast({ id: session_id, provider }: PastSession, before: stri
 
 /** The newest messages of a subagent, or those before a message, with its tokens; or why there are none. */
 export function askBranch(session_id: string, subagent_id: string, before: string | null) {
-  return asked({
+  return request({
     ...{ type: 'get_messages', session_id, subagent_id, limit: BRANCH_PAGE },
     ...(before !== null && { before }),
   });
 }
 
 /** Asks for something; the answer, or why there is none. */
-export async function asked<Message extends ClientMessage>(
+export async function request<Message extends ClientMessage>(
   message: Message,
 ): Promise<ReplyTo<Message['type']> | string> {
   try {
@@ -234,7 +234,7 @@ export async function asked<Message extends ClientMessage>(
 
 /** Stops the running turn. */
 export function interrupt(session_id: string): Promise<string | null> {
-  return wish({ type: 'interrupt_session', session_id });
+  return sendCommand({ type: 'interrupt_session', session_id });
 }
 
 /** Loads the page of messages before those that are shown; `null` when it came, else why not. */
@@ -267,7 +267,7 @@ function follow(session: string | null): void {
 }
 
 /** Asks for something that has no answer. @returns null when it was done, else the words why not */
-export async function wish(message: ClientMessage): Promise<string | null> {
+export async function sendCommand(message: ClientMessage): Promise<string | null> {
   try {
     await connected().request(message);
     return null;

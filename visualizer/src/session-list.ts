@@ -1,7 +1,7 @@
 /** Which sessions the list shows, in which groups and order; it holds still while a person is about to press. */
 import { computed, signal } from '@preact/signals';
 import type { InspectRow } from '../../src/protocol/inspect.ts';
-import { heldOrder } from './frozen-order.ts';
+import { frozenOrder } from './frozen-order.ts';
 import { conditionsOf, fulfils } from './list-filter.ts';
 import { ARRANGEMENTS, arranged, longestWaitFirst } from './list-order.ts';
 import { oneOf, storedSignal, texts } from './local-storage.ts';
@@ -79,7 +79,7 @@ export const {
   sortNow,
   /** Holds the order while the pointer or the focus is inside. */
   hold: holdOrder,
-} = heldOrder(wanted, () => JSON.stringify([arrangement.value, filter.value, pinned.value]));
+} = frozenOrder(wanted, () => JSON.stringify([arrangement.value, filter.value, pinned.value]));
 
 /** Sessions that wait for a person, the longest wait first. */
 export const waitingRows = computed(() =>

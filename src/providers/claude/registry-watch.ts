@@ -63,7 +63,7 @@ export class RegistryWatch {
   #timer: NodeJS.Timeout | null = null;
   #looking: Promise<void> | null = null;
   #again = false;
-  #isNoticed = false;
+  #hasFileEvent = false;
   #closed = false;
 
   constructor(options: RegistryOptions) {
@@ -90,7 +90,7 @@ export class RegistryWatch {
       ignored: (path, stats) => stats?.isFile() === true && !/[/\\]\d{1,10}\.json$/.test(path),
     });
     const onChange = (): void => {
-      this.#isNoticed = true;
+      this.#hasFileEvent = true;
       void this.check();
     };
     watcher.on('add', onChange).on('change', onChange).on('unlink', onChange);
@@ -134,10 +134,10 @@ export class RegistryWatch {
 
   async #lookUntilQuiet(): Promise<void> {
     let next = this.#options.everyMs ?? EVERY_MS;
-    const wasNoticed = this.#isNoticed;
+    const hadFileEvent = this.#hasFileEvent;
     do {
       this.#again = false;
-      this.#isNoticed = false;
+      this.#hasFileEvent = false;
       try {
         next = await this.#lookOnce();
       } catch (error) {
@@ -146,7 +146,7 @@ export class RegistryWatch {
     } while (this.#again && !this.#closed);
     if (this.#closed) return;
     if (this.#timer !== null) clearTimeout(this.#timer);
-    if (wasNoticed) next = Math.min(next, NOTICED_MS);
+    if (hadFileEvent) next = Math.min(next, NOTICED_MS);
     this.#timer = setTimeout(() => void this.check(), next);
     this.#timer.unref();
   }
@@ -230,8 +230,8 @@ export class RegistryWatch {
     for (const [path, file] of this.#files) {
       if (there.has(path)) continue;
       file.missingSince ??= now;
-      const isDead = this.#stateOf(file.entry) === 'gone';
-      if (isDead || now - file.missingSince >= ABSENT_MS) gone.add(path);
+      const hasExited = this.#stateOf(file.entry) === 'gone';
+      if (hasExited || now - file.missingSince >= ABSENT_MS) gone.add(path);
     }
     return gone;
   }

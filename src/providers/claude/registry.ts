@@ -195,8 +195,8 @@ export class RegistryFold {
     }
     for (const [sessionId, of] of files) {
       const reported = this.#gone.get(sessionId);
-      gone.set(sessionId, new Set(of.map(lifeOf)));
-      const [first, ...others] = of.filter((file) => reported?.has(lifeOf(file)) !== true);
+      gone.set(sessionId, new Set(of.map(processKeyOf)));
+      const [first, ...others] = of.filter((file) => reported?.has(processKeyOf(file)) !== true);
       if (first === undefined) continue;
       const newest = others.reduce(
         (one, other) => (startOf(other) > startOf(one) ? other : one),
@@ -215,7 +215,7 @@ export class RegistryFold {
         reason: goneReason(newest),
         pids: pidsOf(of.map(({ entry }) => entry)),
         stamp: now,
-        key: `process:gone:${sessionId}:${lifeOf(newest)}:${said}`,
+        key: `process:gone:${sessionId}:${processKeyOf(newest)}:${said}`,
       });
     }
     this.#gone = gone;
@@ -294,7 +294,7 @@ function isSameProcess(one: RegistryEntry, other: RegistryEntry): boolean {
 }
 
 /** One life of a process: a pid is given again. */
-function lifeOf({ entry: { pid, procStart, startedAt } }: SeenFile): string {
+function processKeyOf({ entry: { pid, procStart, startedAt } }: SeenFile): string {
   return `${pid}@${procStart ?? startedAt ?? 0}`;
 }
 

@@ -7,7 +7,7 @@ import type { SeenFields } from '../../../machines/session-events.ts';
 import { entry } from '../../protocol/encode.ts';
 import type { Hook } from '../../protocol/hook.ts';
 import type { Message, MessageType, TokenUsage } from '../../protocol/nouns.ts';
-import type { KeepImage, TranscriptNews, TranscriptReport } from '../reports.ts';
+import type { KeepImage, TranscriptEvent, TranscriptReport } from '../reports.ts';
 import {
   compactionMessage,
   failedToolMessage,
@@ -38,7 +38,7 @@ export interface TranscriptPiece {
   /** Earlier messages that were taken back, and how many of them were prompts. */
   dropped: { messages: string[]; prompts: number };
   /** What it says of the session itself, in the order of the file. */
-  asides: TranscriptNews[];
+  asides: TranscriptEvent[];
   /** The newest line of it that has a time, milliseconds since 1970. */
   stamp: number;
 }
@@ -100,10 +100,10 @@ export class TranscriptMessages {
       fields: {},
       stamp: 0,
     };
-    let isNews = false;
+    let isNew = false;
     for (const report of reports) {
       piece.stamp = Math.max(piece.stamp, report.stamp);
-      if (report.what === 'rewound') isNews = this.#rewind(report, made, piece) || isNews;
+      if (report.what === 'rewound') isNew = this.#rewind(report, made, piece) || isNew;
       const message = this.#message(report);
       if (message !== null) this.#noteLine(report, message.id);
       if (message !== null && report.what === 'notice') piece.compacted = message.id;
@@ -112,10 +112,10 @@ export class TranscriptMessages {
       if (message !== null) this.#add(made, message, piece);
       const aside = asideOf(report);
       if (aside !== null) piece.asides.push(aside);
-      isNews = this.#note(report, piece) || message !== null || aside !== null || isNews;
+      isNew = this.#note(report, piece) || message !== null || aside !== null || isNew;
     }
     piece.messages = [...made.values()];
-    return isNews ? piece : null;
+    return isNew ? piece : null;
   }
 
   #noteLine({ message: line }: TranscriptReport, id: string): void {

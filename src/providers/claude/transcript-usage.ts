@@ -4,7 +4,7 @@
  */
 
 import type { TokenUsage } from '../../protocol/nouns.ts';
-import type { Tokens, TranscriptNews, TranscriptReport } from '../reports.ts';
+import type { Tokens, TranscriptEvent, TranscriptReport } from '../reports.ts';
 import { saysByRule } from './hooks/tools.ts';
 import { forgetOldest } from './message-ids.ts';
 
@@ -70,10 +70,10 @@ export class TranscriptUsage {
 }
 
 /** What only the transcript reports of a session that has no registry: what a person cut off or refused. */
-export function asideOf(report: TranscriptReport): TranscriptNews | null {
+export function asideOf(report: TranscriptReport): TranscriptEvent | null {
   const { stamp, key, agent } = report;
   if (report.what === 'interrupted' && agent === null) {
-    const event: TranscriptNews['event'] = ({ at }) => ({
+    const event: TranscriptEvent['event'] = ({ at }) => ({
       type: 'interruption.seen',
       at,
       witness: 'transcript',
@@ -82,7 +82,7 @@ export function asideOf(report: TranscriptReport): TranscriptNews | null {
   }
   if (report.what === 'hook.words' && agent === null) {
     const { text } = report;
-    const event: TranscriptNews['event'] = ({ at }) => ({
+    const event: TranscriptEvent['event'] = ({ at }) => ({
       type: 'words.seen',
       at,
       witness: 'transcript',
@@ -94,7 +94,7 @@ export function asideOf(report: TranscriptReport): TranscriptNews | null {
   const { tool: toolUseId, decidedBy } = report;
   const decision = decisionOf(report);
   if (decision === null) return null;
-  const event: TranscriptNews['event'] = ({ at }) => ({
+  const event: TranscriptEvent['event'] = ({ at }) => ({
     type: 'decision.seen',
     at,
     witness: 'transcript',

@@ -9,7 +9,7 @@ import { type FSWatcher, watch } from 'chokidar';
 import type { SessionEvent } from '../../../machines/session-events.ts';
 import { systemCodeOf } from '../../exit.ts';
 import { inodeOf } from '../../host/confined-file.ts';
-import type { FollowedSession, TranscriptNews, TranscriptPort, Transcripts } from '../reports.ts';
+import type { FollowedSession, TranscriptEvent, TranscriptPort, Transcripts } from '../reports.ts';
 import { isSafeId } from '../reports.ts';
 import { isStillAt, TailError, type TailPosition } from '../shared/lines.ts';
 import { allowedTranscript, foldersIn } from './homes.ts';
@@ -201,7 +201,7 @@ export class TranscriptWatch implements Transcripts {
       const { position } = batch;
       if (!this.#isOurs(followed)) return false;
       if (piece !== null && position !== null) {
-        const isStored = await this.#options.take(sessionId, newsOf(piece, path, position));
+        const isStored = await this.#options.take(sessionId, eventsOf(piece, path, position));
         if (!isStored) {
           this.#beginAgain(followed);
           return false;
@@ -313,9 +313,9 @@ export class TranscriptWatch implements Transcripts {
 }
 
 /** What a piece says, as one event with the position behind it. */
-function newsOf(piece: TranscriptPiece, path: string, position: TailPosition): TranscriptNews[] {
+function eventsOf(piece: TranscriptPiece, path: string, position: TailPosition): TranscriptEvent[] {
   const { messages, behind, dropped, usage, title, model, compacted, fields, stamp } = piece;
-  const event: TranscriptNews['event'] = ({ at, keep }): SessionEvent => ({
+  const event: TranscriptEvent['event'] = ({ at, keep }): SessionEvent => ({
     type: 'transcript.read',
     at,
     witness: 'transcript',

@@ -15,7 +15,7 @@ import {
   type OpenedThread,
   type Provider,
 } from '../provider.ts';
-import { AFTER_CRASH, STORIES, type Stage } from './stories.ts';
+import { AFTER_CRASH, STORIES, type StoryTurn } from './stories.ts';
 
 const CAPABILITIES: ConnectorCommand['type'][] = [
   'turn.run',
@@ -123,7 +123,7 @@ class DemoConnector implements Connector {
     void this.#play(story ? story.play : (stage) => stage.say(answerTo(content)), messageId);
   }
 
-  async #play(story: (stage: Stage) => Promise<void>, messageId?: string): Promise<void> {
+  async #play(story: (stage: StoryTurn) => Promise<void>, messageId?: string): Promise<void> {
     const { port } = this.#parts;
     const turn = { id: randomUUID(), stop: new AbortController() };
     this.#turn = turn;
@@ -131,7 +131,7 @@ class DemoConnector implements Connector {
     void port.report({ type: 'turn.started', promptId: turnId, prompt: null });
     if (messageId) void port.report({ type: 'message.confirmed', messageId, turnId });
     try {
-      await story(this.#stageOf(turn));
+      await story(this.#storyTurnOf(turn));
       void port.report({ type: 'turn.completed', backgroundAgents: [] });
     } catch (cause) {
       if (!(cause instanceof Stopped)) throw cause;
@@ -145,7 +145,7 @@ class DemoConnector implements Connector {
     this.#turn?.stop.abort();
   }
 
-  #stageOf({ id: turnId, stop }: { id: string; stop: AbortController }): Stage {
+  #storyTurnOf({ id: turnId, stop }: { id: string; stop: AbortController }): StoryTurn {
     const { sessionId, port } = this.#parts;
     const rest = (ms: number): Promise<void> => paused(ms / this.#speed, stop.signal);
     const message = (over: Partial<Message>): Message =>

@@ -5,7 +5,7 @@
 import type { Question } from '../../protocol/nouns.ts';
 
 /** What a story can do; everything returns when it is over, and rejects when the turn was stopped. */
-export interface Stage {
+export interface StoryTurn {
   say(text: string): Promise<void>;
   /** A tool that takes a while. */
   use(tool: {
@@ -34,7 +34,7 @@ export interface Story {
   name: string;
   project: string;
   prompt: string;
-  play(stage: Stage): Promise<void>;
+  play(stage: StoryTurn): Promise<void>;
 }
 
 const DIFF = `@@ -12,4 +12,5 @@

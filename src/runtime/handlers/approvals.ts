@@ -8,8 +8,8 @@ import { OrbitError } from '../../errors.ts';
 import type { Asker, Handlers } from '../runtime-api.ts';
 import { isSettled, type LiveSession } from '../sessions/live-session.ts';
 import { type EventToSend, refuse, type Sessions } from '../sessions/sessions.ts';
-import type { Links } from '../steering/connectors.ts';
-import type { Answers } from '../waiting-hooks.ts';
+import type { Connectors } from '../steering/connectors.ts';
+import type { WaitingHooks } from '../waiting-hooks.ts';
 import type { Subscriptions } from './subscriptions.ts';
 import { steered } from './turns.ts';
 
@@ -25,17 +25,17 @@ const DECISIONS: readonly Decision[] = [
 
 interface ApprovalsDeps {
   sessions: Sessions;
-  links: Pick<Links, 'refusalOf'>;
+  connectors: Pick<Connectors, 'refusalOf'>;
   /** Hooks of sessions in terminals that wait. */
-  answers: Pick<Answers, 'refusalOf'>;
+  waitingHooks: Pick<WaitingHooks, 'refusalOf'>;
   subscriptions: Pick<Subscriptions, 'correct'>;
 }
 
 /** Handlers of this group. */
 export function createApprovalsHandlers({
   sessions,
-  links,
-  answers,
+  connectors,
+  waitingHooks,
   subscriptions,
 }: ApprovalsDeps): Handlers<ApprovalsTag> {
   /** @param words  for the turn that goes on: Codex takes no reason with a refusal, so they go before it */
@@ -49,12 +49,12 @@ export function createApprovalsHandlers({
     const { id } = live;
     const { requestId, order } = event;
     refuse(live, event, 'answer it');
-    const refusal = isSteered(live) ? links.refusalOf(id, order) : null;
+    const refusal = isSteered(live) ? connectors.refusalOf(id, order) : null;
     // What settled it is on its way to the disk: behind that the chart says who was first.
     const isOvertaken = refusal?.isSettled === true && !isSettled(live);
     const reason = isSteered(live)
       ? (refusal?.reason ?? null)
-      : answers.refusalOf(requestId, order);
+      : waitingHooks.refusalOf(requestId, order);
     if (reason !== null && !isOvertaken) {
       throw new OrbitError('invalid_decision', { id: requestId, reason }, { sessionId: id });
     }

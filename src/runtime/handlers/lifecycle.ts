@@ -15,7 +15,7 @@ import type { Asker, Handlers } from '../runtime-api.ts';
 import { type LiveSession, newSession, watchedSession } from '../sessions/live-session.ts';
 import type { Registry } from '../sessions/registry.ts';
 import { contextOf, refuseWatched, type Sessions } from '../sessions/sessions.ts';
-import type { Links } from '../steering/connectors.ts';
+import type { Connectors } from '../steering/connectors.ts';
 import type { Forks } from '../steering/forks.ts';
 import { directoryOf } from '../working-directory.ts';
 import type { Subscriptions } from './subscriptions.ts';
@@ -30,7 +30,7 @@ type LifecycleTag =
 interface LifecycleDeps {
   providers: Pick<Providers, 'of' | 'steering'>;
   sessions: Sessions;
-  links: Links;
+  connectors: Connectors;
   forks: Forks;
   registry: Pick<Registry, 'create'>;
   subscriptions: Pick<Subscriptions, 'present'>;
@@ -92,7 +92,7 @@ async function create(
   message: ClientMessageOf<'create_session'>,
   asker: Asker,
 ): Promise<void> {
-  const { providers, links, worktrees, home } = deps;
+  const { providers, connectors, worktrees, home } = deps;
   const { provider, worktree } = message;
   const cwd = await directoryOf(message.cwd, home);
   const settings = {
@@ -100,14 +100,14 @@ async function create(
     ...(message.engine && { engine: message.engine }),
   };
   if (!worktree) {
-    const opened = await links.start(provider, settings);
+    const opened = await connectors.start(provider, settings);
     return await begin(deps, { provider, settings, opened }, asker);
   }
   const tree = await worktrees.add(cwd, worktree.branch ?? null);
   const inTree = { ...settings, cwd: tree.cwd };
   let opened: OpenedThread;
   try {
-    opened = await links.start(provider, inTree);
+    opened = await connectors.start(provider, inTree);
   } catch (error) {
     await worktrees.remove(tree.cwd, false);
     throw error;
@@ -126,7 +126,7 @@ interface Beginning {
 
 /** Makes the row of a session whose thread is open, and shows it to who asked for it. */
 async function begin(
-  { sessions, links, registry, subscriptions, listFeed }: LifecycleDeps,
+  { sessions, connectors, registry, subscriptions, listFeed }: LifecycleDeps,
   { provider, settings, opened, project }: Beginning,
   asker: Asker,
 ): Promise<void> {
@@ -145,8 +145,8 @@ async function begin(
       turnCount: 0,
     });
     const mine = sessions.as(asker.sender);
-    const sent = links
-      .adopt({ id, provider }, opened)
+    const sent = connectors
+      .attach({ id, provider }, opened)
       .map((report) => mine.send(live, report, 'server'));
     await Promise.all(sent);
     await subscriptions.present(asker, id);
@@ -193,7 +193,7 @@ async function createUnable(
 }
 
 /** A session that ran elsewhere goes on here: its thread is open before anything of the session changes. */
-async function takeOver({ providers, sessions, links }: LifecycleDeps, live: LiveSession) {
+async function takeOver({ providers, sessions, connectors }: LifecycleDeps, live: LiveSession) {
   const { id } = live;
   const { session } = contextOf(live);
   const { provider } = session;
@@ -204,20 +204,20 @@ async function takeOver({ providers, sessions, links }: LifecycleDeps, live: Liv
   const isOver = live.head.snapshot.hasTag('ended');
   const events = [
     { type: 'link.offered', threadId } as const,
-    ...links.adopt({ id, provider }, opened),
+    ...connectors.attach({ id, provider }, opened),
     ...(isOver ? [{ type: 'session.started', source: 'resume' } as const] : []),
   ];
   await Promise.all(events.map((event) => sessions.send(live, event, 'server')));
 }
 
-async function resume({ sessions, links }: LifecycleDeps, live: LiveSession): Promise<void> {
+async function resume({ sessions, connectors }: LifecycleDeps, live: LiveSession): Promise<void> {
   const { id } = live;
   refuseWatched(live, 'go on');
   if (live.head.snapshot.hasTag('linked')) {
     throw new OrbitError('already_active', { id }, { sessionId: id });
   }
   await sessions.send(live, { type: 'link.requested' });
-  await links.ready(id);
+  await connectors.ready(id);
   if (live.head.snapshot.hasTag('ended')) {
     await sessions.send(live, { type: 'session.started', source: 'resume' });
   }

@@ -6,7 +6,7 @@ import { summaryOf } from '../../../machines/index.ts';
 import { OrbitError } from '../../errors.ts';
 import type { Reply } from '../../protocol/server.ts';
 import type { Writer } from '../../store/writer.ts';
-import type { Ring } from '../ledger/replay-buffer.ts';
+import type { ReplayBuffer } from '../ledger/replay-buffer.ts';
 import {
   type Connection,
   type DeliveryMode,
@@ -30,9 +30,9 @@ const MAX_SUBSCRIPTIONS = 2000;
 
 interface SubscriptionDeps {
   writer: Pick<Writer, 'read' | 'opened'>;
-  ring: Ring;
+  replayBuffer: ReplayBuffer;
   registry: Pick<Registry, 'peek'>;
-  news: Pick<TransientMessages, 'current'>;
+  transient: Pick<TransientMessages, 'current'>;
 }
 
 /** A connection that fell behind because it is slow gets small snapshots. */
@@ -87,7 +87,7 @@ export interface Subscriptions extends Outlet {
   closed(connection: Connection): void;
 }
 
-/** Subscriptions over the writer's queue and the ring. */
+/** Subscriptions over the writer's queue and the replay buffer. */
 export function createSubscriptions(deps: SubscriptionDeps): Subscriptions {
   return new RoomSubscriptions(deps);
 }
@@ -186,7 +186,7 @@ class RoomSubscriptions implements Subscriptions {
     const isOurs = epoch === null || epoch === this.#deps.writer.opened.epoch;
     // 0 is what a client says that has nothing yet: facts without a snapshot would mean nothing to it.
     const hasBase = since !== null && since > 0;
-    const kept = hasBase && isOurs ? this.#deps.ring.since(sessionId, since) : null;
+    const kept = hasBase && isOurs ? this.#deps.replayBuffer.since(sessionId, since) : null;
     if (kept && !kept.some(asksSomething)) {
       for (const text of kept) connection.send(frameOfText(text));
       this.#remind(connection, sessionId);
@@ -232,7 +232,7 @@ class RoomSubscriptions implements Subscriptions {
   /** Synchronous with the last read. A connection receives a session one way only: the newest counts. */
   #enter(connection: Connection, sessionId: string, room: string): void {
     for (const other of roomsOf(sessionId)) if (other !== room) connection.leave(other);
-    for (const message of this.#deps.news.current(sessionId, deliveryModeOf(room)))
+    for (const message of this.#deps.transient.current(sessionId, deliveryModeOf(room)))
       connection.send(frameOf(message));
     connection.join(room);
   }

@@ -11,7 +11,7 @@ import { errorMessage } from '../rooms/rooms.ts';
 import type { Asker, Handlers } from '../runtime-api.ts';
 import type { LiveSession } from '../sessions/live-session.ts';
 import { contextOf, type EventToSend, refuseWatched, type Sessions } from '../sessions/sessions.ts';
-import type { Links } from '../steering/connectors.ts';
+import type { Connectors } from '../steering/connectors.ts';
 
 type TurnsTag =
   | 'send_message'
@@ -50,22 +50,22 @@ export function steered(session_id: string, content: string): EventToSend {
 export function createTurnsHandlers({
   sessions,
   images,
-  links,
+  connectors,
   providers,
 }: {
   sessions: Sessions;
   images: Pick<Images, 'take'>;
-  links: Pick<Links, 'opening'>;
+  connectors: Pick<Connectors, 'opening'>;
   providers: Iterable<Pick<Provider, 'id' | 'takesWords'>>;
 }): Handlers<TurnsTag> {
   /** Takes the command at once; when the connector that was fetched for it cannot start, the asker receives the reason. */
-  async function wish(
+  async function sendCommand(
     { sender, reply }: Asker,
     id: string,
     { verb, make }: { verb: string; make: (live: LiveSession) => EventToSend },
   ): Promise<void> {
     await sessions.as(sender).commandWithLink(id, verb, make);
-    links.opening(id)?.catch((cause: Error) => reply(errorMessage(notOpened(id, cause))));
+    connectors.opening(id)?.catch((cause: Error) => reply(errorMessage(notOpened(id, cause))));
   }
 
   /** Whether the session has no connector, but hooks of its provider bring words to it. */
@@ -101,7 +101,7 @@ export function createTurnsHandlers({
       }
       const pictures = message.images ?? [];
       const taken = pictures.length > 0 ? await images.take(pictures, directory) : [];
-      await wish(asker, session_id, {
+      await sendCommand(asker, session_id, {
         verb: 'type',
         make: (live) => submitted(message, taken, joinsTurn(live.head.snapshot)),
       });
@@ -111,7 +111,7 @@ export function createTurnsHandlers({
       const make = () => steered(session_id, content);
       make();
       if (await sessions.visit(session_id, takesQueued)) return queue(asker, session_id, content);
-      return wish(asker, session_id, { verb: 'type', make });
+      return sendCommand(asker, session_id, { verb: 'type', make });
     },
 
     withdraw_message: ({ session_id, message_id: messageId }, { sender }) =>
@@ -128,18 +128,18 @@ export function createTurnsHandlers({
 
     compact_context: ({ session_id }, asker) => {
       const make = () => ({ type: 'compaction.requested' }) as const;
-      return wish(asker, session_id, { verb: 'compact it', make });
+      return sendCommand(asker, session_id, { verb: 'compact it', make });
     },
 
     undo_last_turn: ({ session_id }, asker) => {
       const make = () => ({ type: 'undo.requested' }) as const;
-      return wish(asker, session_id, { verb: 'undo', make });
+      return sendCommand(asker, session_id, { verb: 'undo', make });
     },
 
     rollback_turns: ({ session_id, num_turns: turns }, asker) => {
       if (turns < 1) throw invalid(session_id, 'num_turns must be >= 1');
       const make = () => ({ type: 'rollback.requested', turns }) as const;
-      return wish(asker, session_id, { verb: 'roll back', make });
+      return sendCommand(asker, session_id, { verb: 'roll back', make });
     },
   };
 }

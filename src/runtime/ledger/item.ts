@@ -40,17 +40,17 @@ const FOLDS = new Set<SessionEvent['type']>([
 ]);
 
 /** Messages whose first words the machine remembers. */
-const SPEAKERS = new Set<string>(['user', 'assistant']);
+const QUOTED_MESSAGES = new Set<string>(['user', 'assistant']);
 
 /** Most events folded into a stored snapshot: far below a millisecond's work. */
 export const MAX_TAIL = 32;
 
 /** Whether the state after this event folds from the snapshot that is stored and the journal. */
 function foldsOn(event: SessionEvent, tail: number): boolean {
-  const speaks = event.message !== undefined && SPEAKERS.has(event.message.message_type);
+  const isQuoted = event.message !== undefined && QUOTED_MESSAGES.has(event.message.message_type);
   // A streamed text that is whole now: the machine may quote it.
-  const rewords = event.update?.changes.content !== undefined;
-  return tail < MAX_TAIL && FOLDS.has(event.type) && !speaks && !rewords;
+  const changesText = event.update?.changes.content !== undefined;
+  return tail < MAX_TAIL && FOLDS.has(event.type) && !isQuoted && !changesText;
 }
 
 /** What is stored of an event and its step, and how many events then follow the stored snapshot. */
@@ -63,7 +63,7 @@ export function itemOf(
     pieces,
   }: { head: SessionHead; step: Step; event: SessionEvent; pieces: readonly Piece[] },
 ): { item: EventItem; tail: number } {
-  const isNew = head.birth.length > 0;
+  const isNew = head.initialFacts.length > 0;
   const needsSnapshot = (accepted || isNew) && !foldsOn(event, head.tail);
   const item: EventItem = {
     kind: 'event',
@@ -93,7 +93,7 @@ export function itemOf(
  */
 function journalForm(event: SessionEvent, before: Session): string {
   const { message, update, fields, ...rest } = event;
-  const news = fields && newsIn(fields, before);
+  const news = fields && newFieldsIn(fields, before);
   return JSON.stringify({
     ...rest,
     ...(news && { fields: news }),
@@ -113,7 +113,7 @@ function journalForm(event: SessionEvent, before: Session): string {
 }
 
 /** Every hook repeats them all; null when none of them is new. */
-function newsIn(fields: SeenFields, before: Session): SeenFields | null {
+function newFieldsIn(fields: SeenFields, before: Session): SeenFields | null {
   let news: Record<string, unknown> | null = null;
   for (const name in fields) {
     const field = name as keyof SeenFields;

@@ -20,7 +20,7 @@ import type { EventItem, ItemResult } from '../../store/writer-messages.ts';
 import { frameOf, type ListFeed, type Outlet, roomsOf } from '../rooms/rooms.ts';
 import type { LiveSession, PendingEvent, SessionHead } from '../sessions/live-session.ts';
 import { itemOf, type Piece, pieceOf } from './item.ts';
-import type { Ring } from './replay-buffer.ts';
+import type { ReplayBuffer } from './replay-buffer.ts';
 
 /** The way of every event: chart, commit, actor, rooms. */
 export interface Ledger {
@@ -31,10 +31,10 @@ export interface Ledger {
 interface LedgerDeps {
   writer: Pick<Writer, 'submit'>;
   rooms: Outlet;
-  ring: Ring;
+  replayBuffer: ReplayBuffer;
   listFeed: ListFeed;
   /** Called for every event once it is committed and published. Never throws. */
-  witness?: CommitListener;
+  onCommitted?: CommitListener;
   log: Logger;
   /** Something was taken back: subscribers of the session need it whole. */
   refresh: (sessionId: string) => void;
@@ -158,13 +158,13 @@ class WriterLedger implements Ledger {
         return null;
       }
       const step = takeStep(head.snapshot, event);
-      const pieces = [...head.birth, ...step.facts].map(pieceOf);
+      const pieces = [...head.initialFacts, ...step.facts].map(pieceOf);
       const { key, origin, caller } = pending;
       const { item, tail } = itemOf(
         { sessionId: live.id, chain: this.#chains, key, origin, caller: textOf(caller) },
         { head, step, event, pieces },
       );
-      const after = { snapshot: step.snapshot, tail, birth: [], base: null };
+      const after = { snapshot: step.snapshot, tail, initialFacts: [], base: null };
       return { pending, item, head: after, pieces, commands: step.commands };
     } catch (error) {
       if (error instanceof OrbitError) pending.settle(error);
@@ -184,7 +184,7 @@ class WriterLedger implements Ledger {
         live.head = head;
         this.#deps.moved(live);
         this.#publish(item.sessionId, publishedOf(pieces, result), result.revision);
-        this.#deps.witness?.(live, item, result);
+        this.#deps.onCommitted?.(live, item, result);
         // First: the listeners of the commit find what it led to.
         if (commands.length > 0) this.#deps.release(live, commands);
         pending.settle(null);
@@ -206,21 +206,21 @@ class WriterLedger implements Ledger {
   }
 
   #publish(sessionId: string, pieces: readonly Piece[], newest: number): void {
-    const { ring, rooms, listFeed, refresh, settled } = this.#deps;
+    const { replayBuffer, rooms, listFeed, refresh, settled } = this.#deps;
     let revision = newest;
     for (const { fact } of pieces) if (FACTS[fact.type].takesRevision) revision--;
     for (const { fact, text } of pieces) {
       if (isSessionMessage(fact)) {
         revision++;
         const frame = frameOf(fact, revision, text);
-        ring.push(sessionId, revision, frame.text);
+        replayBuffer.push(sessionId, revision, frame.text);
         for (const room of roomsOf(sessionId)) rooms.publish(room, frame);
         listFeed.take(fact);
       } else if (fact.type === 'session_created') {
         listFeed.take(fact);
       }
       // What is kept of before does not show this: who comes later reads the rows.
-      if (isInRowsOnly(fact)) ring.drop(sessionId);
+      if (isInRowsOnly(fact)) replayBuffer.drop(sessionId);
       if (fact.type === 'thread_rolled_back') refresh(sessionId);
     }
     if (pieces.some(({ fact }) => fact.type === 'approval_closed')) settled(sessionId);
@@ -277,7 +277,10 @@ const MAX_TROUBLE_MS = 2000;
  *
  * @returns `storage_unavailable`, `database_damaged`, `server_busy`, or null when there is room
  */
-export function refusalOf({ trouble, backlog }: Pick<Writer, 'trouble' | 'backlog'>) {
+export function refusalOf({
+  storageError: trouble,
+  backlog,
+}: Pick<Writer, 'storageError' | 'backlog'>) {
   // A damaged database is not written any more: the refusal needs no wait.
   if (trouble === 'corrupt') return new OrbitError('database_damaged', { what: 'The database' });
   if (trouble !== null && backlog.oldestAgeMs > MAX_TROUBLE_MS) {

@@ -2,7 +2,7 @@
  * What was committed lately, kept in memory: frames of sessions, and the keys of hooks.
  *
  * The newest frames of each session are kept as the text that was sent: the first tier of catching up.
- * Bounded by bytes, a session's and all sessions' together; the ring of the session that was written to
+ * Bounded by bytes, a session's and all sessions' together; the buffer of the session that was written to
  * longest ago is dropped first. What is older is read from the database.
  */
 
@@ -14,19 +14,19 @@ interface Kept {
   text: string;
 }
 
-interface SessionRing {
+interface SessionBuffer {
   frames: Kept[];
   bytes: number;
 }
 
 /** The newest frames of all sessions. */
-export interface Ring {
+export interface ReplayBuffer {
   /** Keeps a frame; revisions of a session come without a gap. */
   push(sessionId: string, revision: number, text: string): void;
   /**
    * Frames after `since`, oldest first; empty when it is the newest.
    *
-   * @returns null when the ring does not reach back that far, or `since` is ahead of it. Synchronous on
+   * @returns null when the buffer does not reach back that far, or `since` is ahead of it. Synchronous on
    *   purpose: callers join the room in the same turn, so no frame is lost or doubled.
    */
   since(sessionId: string, since: number): string[] | null;
@@ -35,39 +35,41 @@ export interface Ring {
 }
 
 /** Rings for all sessions. */
-export function createRing(limits = { session: MAX_SESSION_BYTES, total: MAX_TOTAL_BYTES }): Ring {
+export function createReplayBuffer(
+  limits = { session: MAX_SESSION_BYTES, total: MAX_TOTAL_BYTES },
+): ReplayBuffer {
   // In the order of the last write: the first is dropped when all together are too much.
-  const rings = new Map<string, SessionRing>();
+  const buffers = new Map<string, SessionBuffer>();
   let total = 0;
 
   function drop(sessionId: string): void {
-    total -= rings.get(sessionId)?.bytes ?? 0;
-    rings.delete(sessionId);
+    total -= buffers.get(sessionId)?.bytes ?? 0;
+    buffers.delete(sessionId);
   }
 
   return {
     drop,
     push(sessionId, revision, text) {
-      let ring = rings.get(sessionId);
-      if (ring && ring.frames.at(-1)?.revision !== revision - 1) {
+      let buffer = buffers.get(sessionId);
+      if (buffer && buffer.frames.at(-1)?.revision !== revision - 1) {
         drop(sessionId);
-        ring = undefined;
+        buffer = undefined;
       }
-      ring ??= { frames: [], bytes: 0 };
-      rings.delete(sessionId);
-      rings.set(sessionId, ring);
-      const before = ring.bytes;
-      ring.frames.push({ revision, text });
-      ring.bytes += sizeOf(text);
-      shrink(ring, limits.session);
-      total += ring.bytes - before;
-      for (const oldest of rings.keys()) {
+      buffer ??= { frames: [], bytes: 0 };
+      buffers.delete(sessionId);
+      buffers.set(sessionId, buffer);
+      const before = buffer.bytes;
+      buffer.frames.push({ revision, text });
+      buffer.bytes += sizeOf(text);
+      shrink(buffer, limits.session);
+      total += buffer.bytes - before;
+      for (const oldest of buffers.keys()) {
         if (total <= limits.total) break;
         drop(oldest);
       }
     },
     since(sessionId, since) {
-      const frames = rings.get(sessionId)?.frames;
+      const frames = buffers.get(sessionId)?.frames;
       const first = frames?.[0];
       if (!frames || !first || since < first.revision - 1) return null;
       const next = since - first.revision + 1;
@@ -77,15 +79,15 @@ export function createRing(limits = { session: MAX_SESSION_BYTES, total: MAX_TOT
   };
 }
 
-function shrink(ring: SessionRing, maxBytes: number): void {
+function shrink(buffer: SessionBuffer, maxBytes: number): void {
   let dropped = 0;
-  while (ring.bytes > maxBytes) {
-    const oldest = ring.frames[dropped];
+  while (buffer.bytes > maxBytes) {
+    const oldest = buffer.frames[dropped];
     if (!oldest) break;
-    ring.bytes -= sizeOf(oldest.text);
+    buffer.bytes -= sizeOf(oldest.text);
     dropped++;
   }
-  if (dropped > 0) ring.frames.splice(0, dropped);
+  if (dropped > 0) buffer.frames.splice(0, dropped);
 }
 
 /** Bytes a text takes in memory, not on the wire. */
@@ -106,7 +108,7 @@ export interface RecentKeys {
   /** The promise of the first request with that key; undefined when there was none, or it failed. */
   get(key: string): Promise<void> | undefined;
   /** Keeps a key until twice `atLeast` others have come; one whose promise rejects is forgotten. */
-  remember(key: string, stored: Promise<void>): void;
+  add(key: string, stored: Promise<void>): void;
 }
 
 /** Two maps that take turns: to take single keys out of a large one, oldest first, costs more. */
@@ -115,7 +117,7 @@ export function createRecentKeys(atLeast: number): RecentKeys {
   let old = new Map<string, Promise<void>>();
   return {
     get: (key) => young.get(key) ?? old.get(key),
-    remember(key, stored) {
+    add(key, stored) {
       if (young.size >= atLeast) {
         old = young;
         young = new Map();

@@ -46,7 +46,7 @@ export interface SessionHead {
   /** Events since the snapshot that is stored; `Infinity` when the next one needs its own. */
   readonly tail: number;
   /** Facts of a session that did not exist, stored with its first event. */
-  readonly birth: readonly Fact[];
+  readonly initialFacts: readonly Fact[];
   /** JSON of the snapshot before the first event: the first base of a new journal. */
   readonly base: string | null;
 }

@@ -6,7 +6,13 @@
 import type { SessionEvent } from '../../../machines/session-events.ts';
 import { integrationModeOf, type SessionSnapshot } from '../../../machines/session-status.ts';
 import type { Session, SessionContext, SessionInput } from '../../../machines/session-types.ts';
-import { birthOf, snapshotFrom, snapshotOf, storedForm, takeStep } from '../../../machines/step.ts';
+import {
+  initialFactsOf,
+  snapshotFrom,
+  snapshotOf,
+  storedForm,
+  takeStep,
+} from '../../../machines/step.ts';
 import { contextFrom } from '../../../machines/steps/sessions.ts';
 import { upgraded } from '../../../machines/upgrade.ts';
 import type { Logger } from '../../log.ts';
@@ -48,7 +54,7 @@ export interface Registry {
    * @throws OrbitError `server_busy` when too many wait for the database
    */
   enter<Result>(id: string, visit: (found: Found) => Result): Promise<Awaited<Result>>;
-  /** Makes a session that does not exist live; its birth is stored with its first event. */
+  /** Makes a session that does not exist live; its first facts are stored with its first event. */
   create(input: SessionInput): LiveSession;
   /** Gives the session's actor its newest committed snapshot; spawns it at the first. */
   moved(live: LiveSession): void;
@@ -84,7 +90,7 @@ export function createRegistry(deps: RegistryDeps): Registry {
 class LiveRegistry implements Registry {
   readonly #deps: Required<RegistryDeps>;
   /** In the order of their last use: the first were idle longest. */
-  readonly #lives = new Map<string, LiveSession>();
+  readonly #live = new Map<string, LiveSession>();
   readonly #queues = new Map<string, Array<(found: Found, error: unknown) => void>>();
   readonly #supervisor: Supervisor = startSupervisor();
 
@@ -101,11 +107,11 @@ class LiveRegistry implements Registry {
   }
 
   peek(id: string): LiveSession | null {
-    return this.#lives.get(id) ?? null;
+    return this.#live.get(id) ?? null;
   }
 
   enter<Result>(id: string, visit: (found: Found) => Result): Promise<Awaited<Result>> {
-    const live = this.#lives.get(id);
+    const live = this.#live.get(id);
     if (live && !this.#queues.has(id)) {
       this.#use(live);
       return Promise.resolve(visit({ live, pendingStart: null }));
@@ -128,18 +134,18 @@ class LiveRegistry implements Registry {
 
   passivate(idleMs: number): void {
     const before = this.#deps.nowMs() - idleMs;
-    for (const live of this.#lives.values()) {
+    for (const live of this.#live.values()) {
       if (live.usedAtMs >= before) break;
-      if (canRest(live)) this.discard(live);
+      if (canPassivate(live)) this.discard(live);
     }
   }
 
   live(): Iterable<LiveSession> {
-    return this.#lives.values();
+    return this.#live.values();
   }
 
   get liveCount(): number {
-    return this.#lives.size;
+    return this.#live.size;
   }
 
   stop(): void {
@@ -149,8 +155,8 @@ class LiveRegistry implements Registry {
 
   create(input: SessionInput): LiveSession {
     const snapshot = snapshotFrom(input);
-    const birth = input.isNew ? birthOf(snapshot) : [];
-    return this.#add(input.session.id, { snapshot, ...newJournal(snapshot), birth });
+    const initialFacts = input.isNew ? initialFactsOf(snapshot) : [];
+    return this.#add(input.session.id, { snapshot, ...newJournal(snapshot), initialFacts });
   }
 
   /** Makes a row live: from its snapshot, or from its columns when that does not restore. */
@@ -161,7 +167,7 @@ class LiveRegistry implements Registry {
     const snapshot = saved ?? snapshotFrom(inputOf(stored));
     // What its journal holds so far leads to another state than the columns: there it begins anew.
     const journal = saved ? { tail: stored.tail.length, base: null } : newJournal(snapshot);
-    const live = this.#add(id, { snapshot, ...journal, birth: [] });
+    const live = this.#add(id, { snapshot, ...journal, initialFacts: [] });
     this.moved(live);
     this.#deps.opened(live, stored);
     return live;
@@ -170,14 +176,14 @@ class LiveRegistry implements Registry {
   #add(id: string, head: SessionHead): LiveSession {
     this.#makeRoom();
     const live = { id, head, actor: null, inFlight: 0, waiting: [], usedAtMs: this.#deps.nowMs() };
-    this.#lives.set(id, live);
+    this.#live.set(id, live);
     return live;
   }
 
   #use(live: LiveSession): void {
     live.usedAtMs = this.#deps.nowMs();
-    this.#lives.delete(live.id);
-    this.#lives.set(live.id, live);
+    this.#live.delete(live.id);
+    this.#live.set(live.id, live);
   }
 
   moved(live: LiveSession): void {
@@ -188,23 +194,23 @@ class LiveRegistry implements Registry {
 
   /** One goes for one that comes, the one idle longest first; a few that must stay are passed over. */
   #makeRoom(): void {
-    if (this.#lives.size < MAX_LIVE) return;
+    if (this.#live.size < MAX_LIVE) return;
     let looked = 0;
-    for (const live of this.#lives.values()) {
-      if (canRest(live)) {
+    for (const live of this.#live.values()) {
+      if (canPassivate(live)) {
         this.discard(live);
         return;
       }
       // It is busy: looked at again after all others.
-      this.#lives.delete(live.id);
-      this.#lives.set(live.id, live);
+      this.#live.delete(live.id);
+      this.#live.set(live.id, live);
       if (++looked === MAX_LOOKED_AT) return;
     }
   }
 
   discard(live: LiveSession): void {
     if (live.actor !== null) this.#supervisor.send({ type: 'session.closed', id: live.id });
-    this.#lives.delete(live.id);
+    this.#live.delete(live.id);
   }
 
   /** Reads the row once and serves all callers that asked meanwhile. */
@@ -216,7 +222,7 @@ class LiveRegistry implements Registry {
         kind: 'actor',
         sessionId: id,
       });
-      const live = this.#lives.get(id) ?? (stored && this.#openStored(stored));
+      const live = this.#live.get(id) ?? (stored && this.#openStored(stored));
       found = { live, pendingStart };
     } catch (thrown) {
       error = thrown;
@@ -229,7 +235,7 @@ class LiveRegistry implements Registry {
 }
 
 /** A session rests when nothing waits for it: no request, no connector, nothing on its way to disk. */
-function canRest(live: LiveSession): boolean {
+function canPassivate(live: LiveSession): boolean {
   const { snapshot } = live.head;
   return isSettled(live) && !snapshot.hasTag('needsYou') && !snapshot.hasTag('linked');
 }

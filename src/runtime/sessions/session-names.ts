@@ -11,7 +11,7 @@ import type { Sessions } from './sessions.ts';
 /** Names sessions. */
 export interface SessionNames {
   /** Something was committed for this session; looks whether it wants a name. Cheap. */
-  noticed(live: LiveSession): void;
+  onCommitted(live: LiveSession): void;
   /** Names no more; what is under way is given up. */
   close(): void;
 }
@@ -59,7 +59,7 @@ export function createSessionNames({ namer, sessions, log }: SessionNamesDeps): 
   }
 
   return {
-    noticed({ id, head }) {
+    onCommitted({ id, head }) {
       if (tried.has(id) || end.signal.aborted) return;
       const { session } = head.snapshot.context;
       const prompt = session.first_prompt?.trim() ?? '';

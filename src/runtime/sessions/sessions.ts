@@ -57,7 +57,7 @@ export interface Sessions {
   commandWithLink(
     id: string,
     what: string,
-    wishFor: (live: LiveSession) => EventToSend,
+    eventFor: (live: LiveSession) => EventToSend,
   ): Promise<void>;
 }
 
@@ -67,7 +67,7 @@ export function contextOf(live: LiveSession): SessionContext {
 }
 
 interface SessionsDeps {
-  writer: Pick<Writer, 'trouble' | 'backlog'>;
+  writer: Pick<Writer, 'storageError' | 'backlog'>;
   registry: Pick<Registry, 'enter'>;
   ledger: Pick<Ledger, 'send'>;
   clock: StampClock;

@@ -28,7 +28,7 @@ import type { Registry } from '../sessions/registry.ts';
 import { contextOf } from '../sessions/sessions.ts';
 
 /** The connectors of live sessions. */
-export interface Links {
+export interface Connectors {
   /** Gives stored orders to the session's connector; an order to attach makes one. Never throws. */
   release(live: LiveSession, orders: ConnectorCommand[]): void;
   /** Begins a thread that no session has yet. @throws OrbitError why the provider cannot */
@@ -37,7 +37,7 @@ export interface Links {
    * Makes an opened thread the connector of a session; the events for the session are returned, in
    * order.
    */
-  adopt(session: { id: string; provider: string }, opened: OpenedThread): Report[];
+  attach(session: { id: string; provider: string }, opened: OpenedThread): Report[];
   /** Whether the session has a connector. */
   isConnected(sessionId: string): boolean;
   /** Settles when the session's connector is ready. @throws OrbitError why it is not */
@@ -68,11 +68,11 @@ interface LinksDeps {
 }
 
 /** Links over the server's providers. */
-export function createLinks(deps: LinksDeps): Links {
+export function createConnectors(deps: LinksDeps): Connectors {
   return new SessionLinks(deps);
 }
 
-class SessionLinks implements Links {
+class SessionLinks implements Connectors {
   readonly #deps: LinksDeps;
   readonly #connectors = new Map<string, Connector>();
   /** Connectors that are not ready yet, by session. */
@@ -95,7 +95,7 @@ class SessionLinks implements Links {
     for (const order of orders) this.#take(live, order);
   }
 
-  adopt({ id, provider }: { id: string; provider: string }, opened: OpenedThread): Report[] {
+  attach({ id, provider }: { id: string; provider: string }, opened: OpenedThread): Report[] {
     this.#connect(id, provider, opened);
     const { threadId, fields } = opened;
     this.#bind(id, threadId);

@@ -15,7 +15,7 @@ import type { LiveSession } from '../sessions/live-session.ts';
 import { newSession } from '../sessions/live-session.ts';
 import type { Registry } from '../sessions/registry.ts';
 import { contextOf, type EventToSend, type Sessions } from '../sessions/sessions.ts';
-import type { Links } from './connectors.ts';
+import type { Connectors } from './connectors.ts';
 
 /** A fork that was made. */
 interface Forked {
@@ -41,7 +41,7 @@ export interface Forks {
 
 interface ForksDeps {
   providers: Providers;
-  links: Pick<Links, 'adopt'>;
+  connectors: Pick<Connectors, 'attach'>;
   registry: Pick<Registry, 'create'>;
   listFeed: Pick<ListFeed, 'hold'>;
 }
@@ -92,7 +92,10 @@ class ThreadForks implements Forks {
         isNew: true,
         turnCount,
       });
-      const sent = [...this.#deps.links.adopt({ id: sessionId, provider }, opened), ...events];
+      const sent = [
+        ...this.#deps.connectors.attach({ id: sessionId, provider }, opened),
+        ...events,
+      ];
       await Promise.all(sent.map((event) => sessions.send(live, event, 'server')));
     } catch (error) {
       announce();

@@ -11,13 +11,13 @@ import type { Writer } from '../../store/writer.ts';
 import { type LiveSession, newSession } from '../sessions/live-session.ts';
 import type { Registry } from '../sessions/registry.ts';
 import { contextOf, type Sessions } from '../sessions/sessions.ts';
-import type { Links } from './connectors.ts';
+import type { Connectors } from './connectors.ts';
 
 interface JoinsDeps {
   writer: Pick<Writer, 'read'>;
   registry: Pick<Registry, 'enter' | 'create' | 'live'>;
   sessions: Pick<Sessions, 'send'>;
-  links: Pick<Links, 'isConnected'>;
+  connectors: Pick<Connectors, 'isConnected'>;
   threads: Pick<Threads, 'sessionOf'>;
   log: Logger;
 }
@@ -57,14 +57,14 @@ export class Joins {
   }
 
   async #join(provider: string, thread: SharedThread): Promise<void> {
-    const { registry, links } = this.#deps;
+    const { registry, connectors } = this.#deps;
     const { threadId } = thread;
     const owner = await this.#ownerOf(threadId);
-    if (owner !== null && links.isConnected(owner)) return;
+    if (owner !== null && connectors.isConnected(owner)) return;
     const id = owner ?? threadId;
     const from = thread.forkedFrom === null ? null : await this.#ownerOf(thread.forkedFrom);
     await registry.enter(id, async ({ live: known }) => {
-      if (links.isConnected(id)) return;
+      if (connectors.isConnected(id)) return;
       const isOver = known?.head.snapshot.hasTag('ended') === true;
       // It was over before the server started, and nothing has happened to it since.
       if (isOver && thread.why === 'listed') return;
@@ -105,7 +105,7 @@ export class Joins {
       const { session } = contextOf(live);
       const { thread_id: threadId } = session;
       if (session.provider !== provider || !isShared(session) || threadId === undefined) continue;
-      if (!isLeft(threadId) || this.#deps.links.isConnected(live.id)) continue;
+      if (!isLeft(threadId) || this.#deps.connectors.isConnected(live.id)) continue;
       left.push(threadId);
       if (session.link_reason !== loss.reason) this.#sendLeft(live, loss);
     }

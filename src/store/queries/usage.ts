@@ -84,8 +84,8 @@ export function readRange(
   { from, to }: { from?: string | null | undefined; to?: string | null | undefined },
   at: AskedAt,
 ): { from: number; to: number } {
-  const begin = from ? momentOf(from, at, 'from') : startOfDay(at.nowMs, at);
-  const end = to ? momentOf(to, at, 'to') : at.nowMs;
+  const begin = from ? timestampOf(from, at, 'from') : startOfDay(at.nowMs, at);
+  const end = to ? timestampOf(to, at, 'to') : at.nowMs;
   // What has begun counts whole: a row is never cut in two.
   return { from: Math.floor(begin / QUARTER_MS), to: Math.floor(end / QUARTER_MS) + 1 };
 }
@@ -93,7 +93,7 @@ export function readRange(
 /** A day, or a moment with its zone: `Date.parse` alone finds a year in most texts with a number. */
 const MOMENT = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d))?$/;
 
-function momentOf(text: string, at: AskedAt, field: 'from' | 'to'): number {
+function timestampOf(text: string, at: AskedAt, field: 'from' | 'to'): number {
   const [, days] = /^(\d{1,4})d$/.exec(text) ?? [];
   if (days !== undefined) return startOfDay(at.nowMs, at) - (Number(days) - 1) * DAY_MS;
   const ms = MOMENT.test(text) ? Date.parse(text) : Number.NaN;

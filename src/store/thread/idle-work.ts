@@ -17,7 +17,7 @@ const IDLE_MS = 500;
 const BUSY_SLICE_EVERY_MS = 5_000;
 
 /** Work that waits for a quiet moment. */
-interface RestTask {
+interface IdleTask {
   /** @returns whether there is more to do at once */
   slice(): boolean;
   /** When there is not, it is looked at again after so long, ms. */
@@ -25,7 +25,7 @@ interface RestTask {
 }
 
 /** The work that goes on. */
-export interface Rest {
+export interface IdleWork {
   /** Something is committed: the work waits. */
   disturb(): void;
   /** Ends it. */
@@ -33,17 +33,20 @@ export interface Rest {
 }
 
 /** Starts the work; its first slices come some seconds later. */
-export function startRest(work: { retention: Retention; searchIndex: SearchIndex | null }): Rest {
+export function startIdleWork(work: {
+  retention: Retention;
+  searchIndex: SearchIndex | null;
+}): IdleWork {
   const { retention, searchIndex } = work;
-  const tasks: RestTask[] = [{ slice: () => retention.slice(), every: RETENTION_EVERY_MS }];
+  const tasks: IdleTask[] = [{ slice: () => retention.slice(), every: RETENTION_EVERY_MS }];
   if (searchIndex) tasks.push({ slice: () => searchIndex.slice(), every: INDEX_EVERY_MS });
   let disturbedAt = performance.now();
   let slicedAt = performance.now();
-  const timers = new Map<RestTask, NodeJS.Timeout>();
-  const again = (task: RestTask, inMs: number) => {
+  const timers = new Map<IdleTask, NodeJS.Timeout>();
+  const again = (task: IdleTask, inMs: number) => {
     timers.set(task, setTimeout(turn, inMs, task));
   };
-  const turn = (task: RestTask) => {
+  const turn = (task: IdleTask) => {
     const now = performance.now();
     if (now - disturbedAt < IDLE_MS && now - slicedAt < BUSY_SLICE_EVERY_MS) {
       again(task, IDLE_MS);

@@ -40,7 +40,7 @@ export const WS_PROTOCOL = 'orbitdock';
 const WS_TOKEN_PROTOCOL = `${WS_PROTOCOL}.token.`;
 
 /** Where a token may stand beside `Authorization`; null where that is no place for one. */
-interface OtherPlaces {
+interface CredentialSources {
   /** Raw query string, for `?token=`. */
   query: string | null;
   /** Values of `Sec-WebSocket-Protocol`, for `orbitdock.token.<base64url of the token>`. */
@@ -54,7 +54,7 @@ interface OtherPlaces {
  */
 function readCredential(
   authorization: readonly string[],
-  { query, protocols }: OtherPlaces,
+  { query, protocols }: CredentialSources,
 ): Credential {
   if (authorization.length > 1) {
     return { kind: 'contradictory', reason: 'More than one Authorization header' };

@@ -9,7 +9,7 @@ import { OrbitError } from '../../errors.ts';
 import { HookBody, MAX_HOOK_BYTES, parseHookJson } from '../../protocol/hook-body.ts';
 import { parseJson } from '../../protocol/json-scan.ts';
 import type { HookMeta, RuntimeApi } from '../../runtime/runtime-api.ts';
-import type { TokenBook } from '../../runtime/tokens.ts';
+import type { NamedTokens } from '../../runtime/tokens.ts';
 import { createLazy } from '../dependencies.ts';
 import type { Admission, Gate } from '../gate.ts';
 import type { Counts, MetricsDeps } from '../metrics.ts';
@@ -38,7 +38,7 @@ interface HealthDeps {
   version: string;
   /** Whether every caller of the network is admitted (`--allow-insecure-no-auth`). */
   isInsecure: boolean;
-  tokens?: Pick<TokenBook, 'check'> | undefined;
+  tokens?: Pick<NamedTokens, 'check'> | undefined;
 }
 
 /** A command of this machine that has changed tokens asks with it that they are looked at now. */
@@ -190,7 +190,7 @@ export function createPairEndpoint({ tokens, gate }: PairEndpointDeps): PlainEnd
 }
 
 interface PairEndpointDeps {
-  tokens?: Pick<TokenBook, 'claim'> | undefined;
+  tokens?: Pick<NamedTokens, 'claim'> | undefined;
   gate: Pick<Gate, 'wrongCode'>;
 }
 
@@ -272,13 +272,13 @@ function metaOf({ headers }: IncomingMessage): HookMeta {
     throw new OrbitError('bad_request', { reason });
   }
   const sentNs = headers['x-orbitdock-sent'];
-  const isMoment = typeof sentNs === 'string' && MOMENT.test(sentNs);
+  const isTimestamp = typeof sentNs === 'string' && MOMENT.test(sentNs);
   return {
     origin: 'hook',
     ...(key !== undefined && { key }),
     ...(type !== undefined && { type }),
     // A wrong moment is no reason to lose the hook: then its delay is not known.
-    ...(isMoment && { sentNs }),
+    ...(isTimestamp && { sentNs }),
     ...(headers['x-orbitdock-awaits'] === '1' && { isAwaited: true }),
     ...(headers['x-orbitdock-words'] === '1' && { takesWords: true }),
   };

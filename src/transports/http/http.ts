@@ -6,7 +6,7 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { OrbitError } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
-import type { TokenBook } from '../../runtime/tokens.ts';
+import type { NamedTokens } from '../../runtime/tokens.ts';
 import { createLazy } from '../dependencies.ts';
 import { type Admission, type Gate, isRefusal } from '../gate.ts';
 import type { MetricsDeps } from '../metrics.ts';
@@ -51,7 +51,7 @@ const CORS_PREFLIGHT_HEADERS = {
 export interface HttpDeps extends AppDeps, Omit<MetricsDeps, 'runtime'> {
   gate: Gate;
   /** Who makes tokens of pairing codes, and looks at what a command has changed. */
-  tokens?: Pick<TokenBook, 'claim' | 'check'> | undefined;
+  tokens?: Pick<NamedTokens, 'claim' | 'check'> | undefined;
   admitted: (request: IncomingMessage, response: ServerResponse, admission: Admission) => void;
   refused: (request: IncomingMessage, error: OrbitError) => void;
 }

@@ -21,7 +21,7 @@ import { nextEvents } from '../../../src/inspection/dry-run.ts';
 import { edgeOf } from '../../../src/inspection/fold.ts';
 import type {
   Cause,
-  ChildLife,
+  ChildLifetime,
   HistoryPage,
   InspectHello,
   InspectRow,
@@ -344,7 +344,7 @@ function lifeOf({ records }: FakeSession, id: string, seq?: number): object {
   const [started, ended] = [causeOf(child.started), causeOf(child.ended)];
   const until = ended?.at ?? records.find((one) => one.seq === seq)?.at ?? new Date().toISOString();
   const forMs = started && Date.parse(until) - Date.parse(started.at);
-  return { ...child, started, ended, reason: null, forMs } satisfies ChildLife;
+  return { ...child, started, ended, reason: null, forMs } satisfies ChildLifetime;
 }
 
 /** A port that is wanted again may be taken for a moment, by a browser that asks whether somebody is there. */

@@ -43,13 +43,13 @@ export interface Drawn {
   /** The box of a state and its title, which stands above the lines. */
   states: Map<string, SVGGElement[]>;
   /** The row of a transition and the line it stands on, if it has one. */
-  edges: Map<string, LitEdge>;
+  edges: Map<string, HighlightedEdge>;
   /** Counts at their places. */
   folds: PlacedFold[];
 }
 
 /** What is lit of a transition: its own row, else what it shares with others. */
-interface LitEdge {
+interface HighlightedEdge {
   row: SVGGElement | null;
   /** Its line; where it stays and nothing is written out, the box of its state. */
   line: SVGGElement | null;

@@ -3,7 +3,7 @@
  * card with its life in the place of the chart, because it has no states that could be drawn.
  */
 import type { ComponentChildren } from 'preact';
-import type { Cause, ChildLife } from '../../../src/protocol/inspect.ts';
+import type { Cause, ChildLifetime } from '../../../src/protocol/inspect.ts';
 import { visibleText } from '../../../src/visible-text.ts';
 import { type ShownChild, STATUS_WORDS } from '../child-actors.ts';
 import {
@@ -20,7 +20,7 @@ import { goTo } from '../time-travel.ts';
 import { ask } from '../transport.ts';
 import { now } from '../ui/clock.tsx';
 import { clockWords, spanWords } from '../ui/format.ts';
-import { useAsked } from '../ui/server-query.ts';
+import { useServerQuery } from '../ui/server-query.ts';
 import './actors.css';
 
 /** Beside the pills of the states. */
@@ -79,11 +79,11 @@ export function ActorCard({ id }: { id: string }) {
   // Live, only what changes its life asks again; in the past, every moment is one of its own.
   const moment = seq ?? `${known?.status} ${known?.started} ${known?.ended}`;
   const key = isOnline.value && shown.value.record ? `${session} ${id} ${moment}` : null;
-  const answer = useAsked(key, () =>
+  const answer = useServerQuery(key, () =>
     ask('child', { session, child: id, ...(seq !== undefined && { seq }) }),
   );
   const { result, error } = answer.value;
-  const isStranger = error?.code === 'not_found';
+  const isUnknown = error?.code === 'not_found';
   return (
     <div class="pane actor-pane" data-testid="actor-card">
       <section class="card">
@@ -91,9 +91,9 @@ export function ActorCard({ id }: { id: string }) {
           <bdi>{visibleText(id)}</bdi>
           {(known ?? result) && <Status status={(known ?? result)?.status ?? 'running'} />}
         </h2>
-        {result && !isStranger && <Life life={result} status={known?.status ?? result.status} />}
-        {isStranger && <p>No child actor of this name had started by this moment.</p>}
-        {error && !isStranger && <p class="banner warn">{error.message}</p>}
+        {result && !isUnknown && <Lifetime life={result} status={known?.status ?? result.status} />}
+        {isUnknown && <p>No child actor of this name had started by this moment.</p>}
+        {error && !isUnknown && <p class="banner warn">{error.message}</p>}
         {!result && !error && <p class="faint">Looking through the journal…</p>}
         <p>
           <button type="button" class="button" onClick={() => openActor(null)}>
@@ -114,7 +114,7 @@ function Status({ status }: Pick<ShownChild, 'status'>) {
   );
 }
 
-function Life({ life, status }: { life: ChildLife; status: ShownChild['status'] }) {
+function Lifetime({ life, status }: { life: ChildLifetime; status: ShownChild['status'] }) {
   const { src, kind, started, ended, reason, forMs } = life;
   const isNow = status === 'running' && position.value === null;
   const livedMs = isNow && started ? now.value - Date.parse(started.at) : forMs;

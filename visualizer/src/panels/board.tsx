@@ -5,7 +5,7 @@
 import { computed, useSignal } from '@preact/signals';
 import type { InspectRow } from '../../../src/protocol/inspect.ts';
 import { visibleText } from '../../../src/visible-text.ts';
-import { heldOrder } from '../frozen-order.ts';
+import { frozenOrder } from '../frozen-order.ts';
 import { BOARD_COLUMNS, type BoardColumns, boardColumns, type Group } from '../list-order.ts';
 import { oneOf, storedSignal } from '../local-storage.ts';
 import { inboxed } from '../page-state.ts';
@@ -37,7 +37,7 @@ const COLUMNS = 24;
 const wanted = computed(() =>
   boardColumns(named.value, columnsBy.value, new Set(pinned.value), isUnread.value),
 );
-const order = heldOrder(wanted, () =>
+const order = frozenOrder(wanted, () =>
   JSON.stringify([columnsBy.value, filter.value, pinned.value]),
 );
 

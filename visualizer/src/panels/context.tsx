@@ -6,7 +6,7 @@ import { linesOf, type TreeLine } from '../json-difference.ts';
 import { history, isOnline, selected, shown } from '../page-state.ts';
 import { goTo } from '../time-travel.ts';
 import { type AskError, ask } from '../transport.ts';
-import { useAsked } from '../ui/server-query.ts';
+import { useServerQuery } from '../ui/server-query.ts';
 import './context.css';
 
 const onlyChanges = signal(false);
@@ -17,7 +17,7 @@ export function Context() {
   const session = selected.value;
   const seq = shown.value.record?.seq;
   const key = session && seq && isOnline.value ? `${session} ${seq}` : null;
-  const answer = useAsked(key, () => ask('at', { session: session ?? '', seq: seq ?? 0 }));
+  const answer = useServerQuery(key, () => ask('at', { session: session ?? '', seq: seq ?? 0 }));
   const { result, error } = answer.value;
   return (
     <div class="pane" data-testid="context">

@@ -83,7 +83,7 @@ function Entry({ message }: { message: Message }) {
     return <ToolCard message={type === 'shell' ? { ...message, tool_name: 'Shell' } : message} />;
   }
   if (type === 'thinking') return <Thinking message={message} />;
-  return <Said message={message} />;
+  return <TextMessage message={message} />;
 }
 
 const AUTHORS: Record<string, string> = {
@@ -92,7 +92,7 @@ const AUTHORS: Record<string, string> = {
   steer: 'You, meanwhile',
 };
 
-function Said({ message }: { message: Message }) {
+function TextMessage({ message }: { message: Message }) {
   const { message_type: type, content, images, is_error, is_in_progress, truncated } = message;
   const stored = Math.max(0, ...Object.values(truncated ?? {}));
   const isPerson = type === 'user' || type === 'steer';

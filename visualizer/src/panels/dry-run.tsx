@@ -11,7 +11,7 @@ import { hello, isOnline, position, selected, selectedRow, shown } from '../page
 import { triedEvent } from '../route.ts';
 import { leavesOf } from '../state-value.ts';
 import { ask } from '../transport.ts';
-import { useAsked } from '../ui/server-query.ts';
+import { useServerQuery } from '../ui/server-query.ts';
 import { templateOf } from './event-templates.ts';
 import { Events } from './why.tsx';
 
@@ -181,7 +181,9 @@ function Accepted({ isReady }: { isReady: boolean }) {
   const session = selected.value;
   const seq = shown.value.record?.seq;
   const key = isReady ? `${session} ${seq}` : null;
-  const answer = useAsked(key, () => ask('next', { session: session ?? '', ...(seq && { seq }) }));
+  const answer = useServerQuery(key, () =>
+    ask('next', { session: session ?? '', ...(seq && { seq }) }),
+  );
   const { result, error } = answer.value;
   if (error) return <p class="banner warn">{error.message}</p>;
   return result ? <Events events={result.events} /> : null;

@@ -4,7 +4,7 @@ import { useRef } from 'preact/hooks';
 import { conversationOf } from '../all-sessions.ts';
 import { openFile } from '../imported-file.ts';
 import { ask } from '../transport.ts';
-import { offer } from '../ui/download.ts';
+import { download } from '../ui/download.ts';
 
 interface Choice {
   words: string;
@@ -53,7 +53,7 @@ function Exports({ choices }: { choices: readonly Choice[] }) {
             class="button"
             onClick={() => {
               failure.value = null;
-              fetch().then(offer, (cause: Error) => {
+              fetch().then(download, (cause: Error) => {
                 failure.value = cause.message;
               });
             }}

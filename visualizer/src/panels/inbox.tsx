@@ -15,7 +15,7 @@ import {
   snooze,
   snoozedCount,
   stepInbox,
-  wakeAll,
+  unsnoozeAll,
 } from '../inbox-queue.ts';
 import { GROUP_WORDS } from '../list-order.ts';
 import { hello, inboxed } from '../page-state.ts';
@@ -90,7 +90,7 @@ function Snoozed() {
   return (
     <p class="snoozed">
       {snoozedCount.value} snoozed{' '}
-      <button type="button" class="button" onClick={wakeAll}>
+      <button type="button" class="button" onClick={unsnoozeAll}>
         Show now
       </button>
     </p>
@@ -152,7 +152,7 @@ function Request({ row }: { row: InspectRow }) {
           <VisibleText text={placeOf(row)} />
         </p>
       </div>
-      <Offer />
+      <UndoOffer />
       {talkFailure.value !== null && <p class="banner warn">{talkFailure.value}</p>}
       {session && request && (
         <ApprovalCard
@@ -166,7 +166,7 @@ function Request({ row }: { row: InspectRow }) {
         />
       )}
       <Rest row={row} />
-      {session && <SaidLast session={session} />}
+      {session && <LastMessage session={session} />}
       {session && <LedHere session={session} />}
     </section>
   );
@@ -219,7 +219,7 @@ function Rest({ row }: { row: InspectRow }) {
 }
 
 /** Asked once, after the first answer: whether the browser shall notify about the next request. */
-function Offer() {
+function UndoOffer() {
   if (!asking.value || notices.value.isAsked || !mayNotify()) return null;
   return (
     <p class="banner offer" role="status">
@@ -240,7 +240,7 @@ function Offer() {
   );
 }
 
-function SaidLast({ session }: { session: SessionView }) {
+function LastMessage({ session }: { session: SessionView }) {
   const last = session.messages.findLast(({ message_type }) => message_type === 'assistant');
   if (!last) return null;
   return (

@@ -10,7 +10,7 @@ const HOUR_MS = 3_600_000;
 const WIDTH = 1000;
 
 /** A stretch of one phase, ms since 1970. */
-interface Stretch {
+interface Interval {
   phase: Phase;
   from: number;
   to: number;
@@ -19,7 +19,7 @@ interface Stretch {
 /** The card "Last hour". */
 export function LastHour() {
   const until = now.value;
-  const stretches = stretchesOf(history.value.records, until - HOUR_MS, until);
+  const stretches = intervalsOf(history.value.records, until - HOUR_MS, until);
   const [first] = stretches;
   if (!first) return null;
   const spent = (phase: Phase): number =>
@@ -66,8 +66,8 @@ function clock(at: number): string {
 }
 
 /** Stretches between two moments; what came before the oldest record is not known, and not drawn. */
-function stretchesOf(records: readonly InspectRecord[], from: number, to: number): Stretch[] {
-  const stretches: Stretch[] = [];
+function intervalsOf(records: readonly InspectRecord[], from: number, to: number): Interval[] {
+  const stretches: Interval[] = [];
   for (const { at, value } of records) {
     const start = Math.max(from, Date.parse(at));
     const phase = phaseOf(leavesOf(value));

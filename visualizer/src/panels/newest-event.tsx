@@ -4,7 +4,7 @@ import { sinceOf } from '../session-labels.ts';
 import { leavesOf } from '../state-value.ts';
 import { ask } from '../transport.ts';
 import { Age } from '../ui/clock.tsx';
-import { useAsked } from '../ui/server-query.ts';
+import { useServerQuery } from '../ui/server-query.ts';
 
 /** One sentence about the event that the page stands at. */
 export function JustHappened() {
@@ -40,7 +40,7 @@ interface RefusalProps {
 /** Why the chart did not take the event: what it could take before it, and what it says of this one. */
 function Refusal({ session, seq, event }: RefusalProps) {
   const key = isOnline.value && seq > 1 ? `${session} ${seq}` : null;
-  const answer = useAsked(key, () => ask('next', { session, seq: seq - 1 }));
+  const answer = useServerQuery(key, () => ask('next', { session, seq: seq - 1 }));
   const found = answer.value.result?.events.find((one) => one.event === event);
   const guard = found?.ways.find((way) => way.guard !== null)?.guard?.name;
   const reason = found?.reason ?? (guard === undefined ? null : `[${guard}] is false`);

@@ -7,11 +7,11 @@ import { useEffect } from 'preact/hooks';
 import { isImported } from '../imported-file.ts';
 import {
   askRecipients,
-  type DeviceWish,
+  type DeviceCommand,
   muteSession,
   type Recipients,
+  sendDeviceCommand,
   setQuietHours,
-  wishOfDevice,
 } from '../notification-recipients.ts';
 import { isOnline, rows, selected } from '../page-state.ts';
 import { mayControl } from '../session-client.ts';
@@ -158,17 +158,17 @@ function Devices({ devices, change }: { devices: readonly Device[]; change: Chan
 }
 
 function DeviceRow({ device, change }: { device: Device; change: Change }) {
-  const isAsked = useSignal<DeviceWish | null>(null);
+  const isAsked = useSignal<DeviceCommand | null>(null);
   const { id, name, token, created_at } = device;
-  const act = (wanted: DeviceWish, said: string) => () => {
+  const act = (wanted: DeviceCommand, said: string) => () => {
     if (wanted !== 'test_notification' && isAsked.value !== wanted) {
       isAsked.value = wanted;
       return;
     }
     isAsked.value = null;
-    change(wishOfDevice(wanted, id), said);
+    change(sendDeviceCommand(wanted, id), said);
   };
-  const button = (wanted: DeviceWish, words: string, sure: string, said: string) => (
+  const button = (wanted: DeviceCommand, words: string, sure: string, said: string) => (
     <button
       type="button"
       class={isAsked.value === wanted ? 'button danger' : 'button'}

@@ -6,7 +6,7 @@ import { isOnline, position, selected } from '../page-state.ts';
 import { compared, timeline } from '../timeline/timeline-state.ts';
 import { ask } from '../transport.ts';
 import { clockWords, count, spanWords } from '../ui/format.ts';
-import { useAsked } from '../ui/server-query.ts';
+import { useServerQuery } from '../ui/server-query.ts';
 import { Tree, Value } from './context.tsx';
 
 /** The tab "Timeline" of the side column. */
@@ -32,7 +32,7 @@ export function MomentPanel() {
 function useMoment(seq: number) {
   const session = selected.value;
   const key = session !== null && isOnline.value ? `${session} ${seq}` : null;
-  return useAsked(key, () => ask('at', { session: session ?? '', seq })).value;
+  return useServerQuery(key, () => ask('at', { session: session ?? '', seq })).value;
 }
 
 function Event({ seq }: { seq: number }) {

@@ -9,7 +9,7 @@ import { decidingLeaf } from '../state-value.ts';
 import { goTo } from '../time-travel.ts';
 import { ask } from '../transport.ts';
 import { clockWords, spanWords } from '../ui/format.ts';
-import { useAsked } from '../ui/server-query.ts';
+import { useServerQuery } from '../ui/server-query.ts';
 
 /** The tab "Why?". */
 export function Why() {
@@ -19,7 +19,7 @@ export function Why() {
   const state = askedState.value ?? (leaf ? `session.${leaf}` : null);
   const seq = record?.seq;
   const key = session && state && seq && isOnline.value ? `${session} ${state} ${seq}` : null;
-  const answer = useAsked(key, () =>
+  const answer = useServerQuery(key, () =>
     ask('why', { session: session ?? '', state: state ?? '', ...(seq && { seq }) }),
   );
   const { result, error } = answer.value;

@@ -1,5 +1,5 @@
 /** Offers a text as a download, without asking the server for an address. */
-export function offer({ filename, text }: { filename: string; text: string }): void {
+export function download({ filename, text }: { filename: string; text: string }): void {
   const url = URL.createObjectURL(new Blob([text], { type: 'text/plain' }));
   const link = document.createElement('a');
   link.href = url;

@@ -10,17 +10,17 @@ import type { AskError } from '../transport.ts';
 const EVERY_MS = 400;
 
 /** What came of a question to the server so far. */
-export interface Asked<Result> {
+export interface QueryResult<Result> {
   result: Result | null;
   error: AskError | null;
 }
 
 /** Asks on the first paint and whenever `key` changes; a null key asks nothing. */
-export function useAsked<Result>(
+export function useServerQuery<Result>(
   key: string | null,
   question: () => Promise<Result>,
-): Signal<Asked<Result>> {
-  const answer = useSignal<Asked<Result>>({ result: null, error: null });
+): Signal<QueryResult<Result>> {
+  const answer = useSignal<QueryResult<Result>>({ result: null, error: null });
   const askedAt = useSignal(0);
   useEffect(() => {
     if (key === null) {

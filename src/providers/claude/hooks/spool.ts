@@ -203,9 +203,9 @@ class HookSpool implements Spool {
 
 /** By the moment in the name, then by when the file was written, then by the number of its process. */
 function byTime(a: SpooledHook, b: SpooledHook): number {
-  const [momentA = '', pidA = ''] = a.key.split('-');
-  const [momentB = '', pidB = ''] = b.key.split('-');
-  if (momentA !== momentB) return momentA < momentB ? -1 : 1;
+  const [sentA = '', pidA = ''] = a.key.split('-');
+  const [sentB = '', pidB = ''] = b.key.split('-');
+  if (sentA !== sentB) return sentA < sentB ? -1 : 1;
   if (a.writtenNs !== b.writtenNs) return a.writtenNs < b.writtenNs ? -1 : 1;
   return Number(pidA) - Number(pidB);
 }

@@ -66,7 +66,7 @@ export function createEngine(deps: EngineDeps): Engine {
 class AppServer implements Engine {
   readonly #deps: EngineDeps;
   readonly #routes: Routes;
-  readonly #keeper: Supervisor<Running>;
+  readonly #supervisor: Supervisor<Running>;
   readonly #probing = new Set<Rpc>();
   /** One that was not greeted yet: its answer may take longer than closing may. */
   #starting: Child | null = null;
@@ -81,17 +81,17 @@ class AppServer implements Engine {
     this.#deps = deps;
     this.#tidied = removeOldSandboxLeftovers(deps.tracesFile ?? null, deps.log);
     this.#routes = createRoutes(this.#deps.log);
-    this.#keeper = createSupervisor<Running>({
+    this.#supervisor = createSupervisor<Running>({
       start: () => this.#start(),
       lost: (reason) => this.#routes.lost(reason),
       restartDelaysMs: this.#deps.restartDelaysMs ?? RESTART_DELAYS_MS,
       log: this.#deps.log,
     });
-    this.#idle = setTimeout(() => void this.#rest(), this.#deps.idleMs ?? IDLE_MS).unref();
+    this.#idle = setTimeout(() => void this.#stopIdle(), this.#deps.idleMs ?? IDLE_MS).unref();
   }
 
   get state() {
-    return this.#keeper.state;
+    return this.#supervisor.state;
   }
 
   async request<Method extends keyof Methods>(
@@ -100,7 +100,7 @@ class AppServer implements Engine {
     { deadlineMs = DEADLINE_MS }: { deadlineMs?: number } = {},
   ) {
     this.#idle.refresh();
-    const running = await this.#keeper.get();
+    const running = await this.#supervisor.get();
     const result = await running.rpc.request(method, params, deadlineMs);
     // Nothing to wait for on the way to the asker: what it does at once comes before the next report.
     trace(running.traces, method, { params, result });
@@ -113,13 +113,13 @@ class AppServer implements Engine {
 
   onReport: Engine['onReport'] = (listener) => this.#routes.onReport(listener);
 
-  onState: Engine['onState'] = (listener) => this.#keeper.onState(listener);
+  onState: Engine['onState'] = (listener) => this.#supervisor.onState(listener);
 
   close(): Promise<void> {
     this.#isClosed = true;
     clearTimeout(this.#idle);
     this.#starting?.kill();
-    return this.#keeper.close();
+    return this.#supervisor.close();
   }
 
   async #start(): Promise<Running> {
@@ -190,17 +190,17 @@ class AppServer implements Engine {
   }
 
   async renew(): Promise<boolean> {
-    if (this.#keeper.state !== 'ready') return false;
-    const running = await this.#keeper.get();
+    if (this.#supervisor.state !== 'ready') return false;
+    const running = await this.#supervisor.get();
     const loaded = await running.rpc.request('thread/loaded/list', { limit: 1 }, DEADLINE_MS);
     const { data } = loaded as Methods['thread/loaded/list']['result'];
     // Requests that came meanwhile get an answer: none can come between this line and the next.
     if (data.length > 0 || running.rpc.isBusy()) return false;
-    await this.#keeper.retire(running);
+    await this.#supervisor.retire(running);
     return true;
   }
 
-  async #rest(): Promise<void> {
+  async #stopIdle(): Promise<void> {
     try {
       const rests = await this.renew();
       this.#deps.log.debug('codex.idle', { rests });

@@ -73,7 +73,7 @@ class ThreadRoutes implements Routes {
   readonly #open = new Map<MessageId, Question>();
   readonly #families = createSubagentParents();
   readonly #isShared: boolean;
-  #lives = 0;
+  #processCount = 0;
 
   constructor(log: Logger, { isShared }: RoutesOptions) {
     this.#log = log;
@@ -93,9 +93,9 @@ class ThreadRoutes implements Routes {
   }
 
   open(line: Line): Arrivals {
-    if (!this.#isShared) this.#lives += 1;
-    const life = this.#isShared ? 'shared' : this.#lives;
-    const ours = (id: MessageId): string => `${life}:${JSON.stringify(id)}`;
+    if (!this.#isShared) this.#processCount += 1;
+    const processNumber = this.#isShared ? 'shared' : this.#processCount;
+    const ours = (id: MessageId): string => `${processNumber}:${JSON.stringify(id)}`;
     return {
       notified: (report) => this.#notified(withOurId(report, ours) as ServerNotification),
       asked: (question) => this.#asked(line, ours(question.id), question),

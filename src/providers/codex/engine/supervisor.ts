@@ -114,7 +114,7 @@ class ProcessSupervisor<Thing extends Kept> implements Supervisor<Thing> {
         this.#current = null;
         if (this.#isClosed) return;
         this.#deps.lost(reason);
-        this.#died(reason);
+        this.#onExit(reason);
       });
       if (!this.#isClosed) this.#become('ready', null);
       return thing;
@@ -125,7 +125,7 @@ class ProcessSupervisor<Thing extends Kept> implements Supervisor<Thing> {
   }
 
   /** Tries again after a while, as long as it does not die too often. */
-  #died(reason: string): void {
+  #onExit(reason: string): void {
     const now = performance.now();
     this.#deaths = [...this.#deaths.filter((at) => now - at < WINDOW_MS), now];
     const delay = this.#deps.restartDelaysMs[this.#deaths.length - 1];
@@ -137,7 +137,7 @@ class ProcessSupervisor<Thing extends Kept> implements Supervisor<Thing> {
     this.#become('failed', reason);
     this.#timer = setTimeout(() => {
       this.#get().catch((error: Error) => {
-        if (!this.#isClosed) this.#died(error.message);
+        if (!this.#isClosed) this.#onExit(error.message);
       });
     }, delay);
   }

@@ -4,7 +4,7 @@
  */
 import { open } from 'node:fs/promises';
 import type { RateLimit } from '../../../protocol/reply-nouns.ts';
-import type { FollowedSession, TranscriptNews } from '../../reports.ts';
+import type { FollowedSession, TranscriptEvent } from '../../reports.ts';
 import { FileTail, isStillAt, type TailPosition } from '../../shared/lines.ts';
 import { lookAt, type RolloutFile, type RolloutFiles } from './rollout-files.ts';
 import { type RolloutBatch, RolloutReader, turnsIn } from './rollout-reader.ts';
@@ -15,7 +15,7 @@ export interface FollowedDeps {
   files: RolloutFiles;
   offsetBefore: (path: string) => number | null;
   /** False when it is not stored: then it is read again. Never rejects. */
-  take(sessionId: string, news: readonly TranscriptNews[]): Promise<boolean>;
+  take(sessionId: string, news: readonly TranscriptEvent[]): Promise<boolean>;
   /** It is still wanted. */
   isOurs(): boolean;
   /** Another process goes on with it, or did: a steered session is read only then. */
@@ -193,7 +193,7 @@ export class FollowedRollout {
     const about = { turns: turnIds.length, turnIds, lastMessage: lastWords };
     const key = `rollout:${this.#sessionId}:reverted:${file.segmentId ?? file.time}`;
     const stamp = (await lookAt(file))?.mtimeMs ?? Date.now();
-    const event: TranscriptNews['event'] = ({ at }) => ({
+    const event: TranscriptEvent['event'] = ({ at }) => ({
       ...{ type: 'thread.rolledBack', at, witness: 'transcript' },
       ...about,
     });

@@ -4,7 +4,7 @@
  */
 import type { SeenFields, SessionEvent } from '../../../../machines/session-events.ts';
 import type { ApprovalRequest, ImageInput, Message, TokenUsage } from '../../../protocol/nouns.ts';
-import type { KeepImage, TranscriptNews } from '../../reports.ts';
+import type { KeepImage, TranscriptEvent } from '../../reports.ts';
 import type { TailPosition } from '../../shared/lines.ts';
 import type { ThreadItem } from '../protocol/generated/v2/ThreadItem.ts';
 import type { TurnError } from '../protocol/generated/v2/TurnError.ts';
@@ -15,7 +15,7 @@ import { type Json, number, object, string } from './rollout-items.ts';
 import type { RolloutReport } from './rollout-parser.ts';
 
 type ReportOf<What extends RolloutReport['what']> = Extract<RolloutReport, { what: What }>;
-type MakeEvent = TranscriptNews['event'];
+type MakeEvent = TranscriptEvent['event'];
 type MakeMessage = (keep: KeepImage) => Message;
 
 /** Messages and figures of one turn that were not handed on yet. */
@@ -33,12 +33,12 @@ interface Piece {
 const DEFAULT_WINDOW = 200_000;
 
 /** Makes the events of one session. */
-export class RolloutNews {
+export class RolloutEvents {
   readonly #sessionId: string;
   readonly #agents = new Subagents();
   /** The message that was reported last. */
   #newest: string | null = null;
-  #news: TranscriptNews[] = [];
+  #events: TranscriptEvent[] = [];
   #piece: Piece;
 
   constructor(sessionId: string) {
@@ -59,11 +59,11 @@ export class RolloutNews {
   take(
     reports: readonly RolloutReport[],
     tail: (TailPosition & { path: string }) | null,
-  ): TranscriptNews[] {
-    this.#news = [];
+  ): TranscriptEvent[] {
+    this.#events = [];
     for (const report of reports) this.#add(report);
     this.#flush(tail === null ? undefined : { source: '', ...tail });
-    return this.#news;
+    return this.#events;
   }
 
   #blank(turn: string | null, stamp: number): Piece {
@@ -112,7 +112,7 @@ export class RolloutNews {
     const event: MakeEvent = ({ at }) => ({ type, at, witness: 'transcript', ...of });
     this.#flush();
     const key = `rollout:${this.#sessionId}:agent:${item.id}`;
-    this.#news.push({ stamp, key, event });
+    this.#events.push({ stamp, key, event });
   }
 
   /** A person said no in the terminal: a hook may have reported that it was asked. */
@@ -123,7 +123,7 @@ export class RolloutNews {
       ...{ decision: 'denied', by: 'person' },
     });
     this.#flush();
-    this.#news.push({ stamp, key, event });
+    this.#events.push({ stamp, key, event });
   }
 
   #settings({ model, effort, cwd, approvalPolicy, sandbox }: ReportOf<'settings'>): void {
@@ -139,7 +139,7 @@ export class RolloutNews {
 
   #send({ stamp, turn, what }: RolloutReport, { event, part }: { event: MakeEvent; part: string }) {
     const key = `rollout:${this.#sessionId}:${turn ?? stamp}:${what}${part}`;
-    this.#news.push({ stamp, key, event });
+    this.#events.push({ stamp, key, event });
   }
 
   #eventOf(report: Exclude<RolloutReport, { what: 'item' | 'settings' | 'tokens' | 'limits' }>): {
@@ -202,7 +202,7 @@ export class RolloutNews {
       ...(model !== null && { model }),
       ...(tail && { tail }),
     });
-    this.#news.push({ stamp, key: null, event });
+    this.#events.push({ stamp, key: null, event });
     this.#piece = this.#blank(turn, stamp);
   }
 }

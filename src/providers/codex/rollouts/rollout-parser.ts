@@ -170,7 +170,7 @@ export class RolloutParser {
     if (item === null) return [];
     this.#calls.delete(item.id);
     // What a person said and what a tool did begins at its start, words are there at their end.
-    const isBegun = item.type === 'userMessage' || !SPOKEN.has(item.type);
+    const isBegun = item.type === 'userMessage' || !STREAMED_ITEMS.has(item.type);
     const at = number(isBegun ? payload.started_at_ms : payload.completed_at_ms);
     return [{ what: 'item', item, at: at ?? this.#stamp }];
   }
@@ -255,7 +255,11 @@ export class RolloutParser {
   }
 }
 
-const SPOKEN: ReadonlySet<ThreadItem['type']> = new Set(['agentMessage', 'reasoning', 'plan']);
+const STREAMED_ITEMS: ReadonlySet<ThreadItem['type']> = new Set([
+  'agentMessage',
+  'reasoning',
+  'plan',
+]);
 
 /**
  * What the first line of a rollout says; null when it is none.

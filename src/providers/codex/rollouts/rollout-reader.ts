@@ -3,10 +3,10 @@
  * was taken back begin in the middle of another one, which is read up to there first.
  */
 import type { RateLimit } from '../../../protocol/reply-nouns.ts';
-import type { TranscriptNews } from '../../reports.ts';
+import type { TranscriptEvent } from '../../reports.ts';
 import { FileTail, type TailPosition } from '../../shared/lines.ts';
 import { limitsFrom } from '../account.ts';
-import { RolloutNews } from './rollout-events.ts';
+import { RolloutEvents } from './rollout-events.ts';
 import { firstLineOf, lookAt, type RolloutFile, type RolloutFiles } from './rollout-files.ts';
 import { RolloutParser, type RolloutReport } from './rollout-parser.ts';
 
@@ -18,7 +18,7 @@ interface Part {
 
 /** What one check brought. */
 export interface RolloutBatch {
-  news: TranscriptNews[];
+  news: TranscriptEvent[];
   position: TailPosition | null;
   /** Lines over the limit that were passed over, and lines that were no JSON. */
   skipped: { bytes: number }[];
@@ -38,7 +38,7 @@ export class RolloutReader {
   readonly #sessionId: string;
   readonly #tail: FileTail;
   #parser = new RolloutParser();
-  #news: RolloutNews;
+  #events: RolloutEvents;
   #from: TailPosition | null;
   readonly #isPastKnown: boolean;
   /** A turn that a connector has reported, with all before it; null once the reader has reached it. */
@@ -73,7 +73,7 @@ export class RolloutReader {
     this.#sessionId = sessionId;
     this.#from = from;
     this.#tail = new FileTail(file.path);
-    this.#news = new RolloutNews(sessionId);
+    this.#events = new RolloutEvents(sessionId);
   }
 
   /** A turn has begun and not ended, as far as the file was read. */
@@ -95,12 +95,12 @@ export class RolloutReader {
     const { lines, position, restarted, skipped, more } = await this.#tail.read();
     if (restarted !== null) this.#begin();
     const reports = this.#parse(this.#parser, lines);
-    const isNews = reports.length > 0 || lines.length > 0 || skipped.length > 0;
-    const tail = position === null || !isNews ? null : { path: this.file.path, ...position };
+    const isNew = reports.length > 0 || lines.length > 0 || skipped.length > 0;
+    const tail = position === null || !isNew ? null : { path: this.file.path, ...position };
     const fresh = this.#skipReported(reports);
     // While all is reported the position waits: it is stored with the first news.
-    const hasNews = isNews && this.#reportedTurn === null;
-    const news = hasNews ? this.#news.take(fresh, tail) : [];
+    const hasEvents = isNew && this.#reportedTurn === null;
+    const news = hasEvents ? this.#events.take(fresh, tail) : [];
     return {
       news,
       position,
@@ -119,8 +119,8 @@ export class RolloutReader {
     const isForeign = file.threadId !== this.file.threadId;
     const fresh = this.#skipReported(isForeign ? reports.map(withoutClient) : reports);
     const isKnown = this.#isPastKnown;
-    if (isKnown) this.#news.passOver(fresh);
-    const news = isKnown ? [] : this.#news.take(fresh, null);
+    if (isKnown) this.#events.passOver(fresh);
+    const news = isKnown ? [] : this.#events.take(fresh, null);
     if (!more) {
       past.shift();
       this.#pastTail = null;
@@ -137,7 +137,7 @@ export class RolloutReader {
     do {
       batch = await this.#tail.read(from.offset);
       const reports = this.#parse(this.#parser, batch.lines);
-      this.#news.passOver(this.#skipReported(reports));
+      this.#events.passOver(this.#skipReported(reports));
     } while (batch.more);
     const { position } = batch;
     if (position === null) return;
@@ -153,7 +153,7 @@ export class RolloutReader {
     const reported = this.#reportedTurn;
     if (reported === null) return reports;
     const at = reports.findIndex(({ what, turn }) => what === 'turn.started' && turn === reported);
-    this.#news.passOver(at === -1 ? reports : reports.slice(0, at));
+    this.#events.passOver(at === -1 ? reports : reports.slice(0, at));
     if (at === -1) return [];
     this.#reportedTurn = null;
     return reports.slice(at);
@@ -161,7 +161,7 @@ export class RolloutReader {
 
   #begin(): void {
     this.#parser = new RolloutParser();
-    this.#news = new RolloutNews(this.#sessionId);
+    this.#events = new RolloutEvents(this.#sessionId);
   }
 
   #parse(parser: RolloutParser, lines: readonly string[]): RolloutReport[] {

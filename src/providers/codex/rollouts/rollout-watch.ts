@@ -88,7 +88,7 @@ export class RolloutWatch implements Transcripts {
   async start(): Promise<void> {
     try {
       this.#watcher = watch([], { depth: 0, followSymlinks: false, ignoreInitial: true });
-      this.#watcher.on('all', (_, path) => this.#noticed(path));
+      this.#watcher.on('all', (_, path) => this.#onFileEvent(path));
       this.#watcher.on('error', (error) => this.#silent(error));
     } catch (error) {
       this.#silent(error);
@@ -170,7 +170,7 @@ export class RolloutWatch implements Transcripts {
 
   // ---- looking -------------------------------------------------------------------------------------
 
-  #noticed(path: string): void {
+  #onFileEvent(path: string): void {
     for (const followed of this.#followed.values()) {
       if (followed.path !== path) continue;
       followed.check();

@@ -23,7 +23,7 @@ export interface ThreadCommands {
   /** The turn is over: what was steered into it and not read is lost. */
   turnEnded(): void;
   /** Says in the conversation what went wrong. */
-  trouble(words: string): void;
+  reportError(words: string): void;
   /** Turns are being taken back from here. */
   readonly isTakingBack: boolean;
   /** From here on nothing more is said or done. */
@@ -162,7 +162,7 @@ class CodexThreadCommands implements ThreadCommands {
     try {
       await this.#deps.turns.stop();
     } catch (error) {
-      this.trouble(`The turn could not be stopped: ${reasonOf(error)}`);
+      this.reportError(`The turn could not be stopped: ${reasonOf(error)}`);
     }
   }
 
@@ -177,7 +177,7 @@ class CodexThreadCommands implements ThreadCommands {
 
   async #rollBack(count: number): Promise<void> {
     const refusal = await this.#takeBack(count);
-    if (refusal !== null) this.trouble(`Nothing was taken back: ${refusal}`);
+    if (refusal !== null) this.reportError(`Nothing was taken back: ${refusal}`);
   }
 
   /** Null when it worked, else why not. */
@@ -244,7 +244,7 @@ class CodexThreadCommands implements ThreadCommands {
     try {
       await act();
     } catch (error) {
-      this.trouble(`${failure}: ${reasonOf(error)}`);
+      this.reportError(`${failure}: ${reasonOf(error)}`);
     }
   }
 
@@ -264,7 +264,7 @@ class CodexThreadCommands implements ThreadCommands {
     void this.#deps.port.report({ type: 'message.changed', update: { messageId, changes } });
   }
 
-  trouble(content: string): void {
+  reportError(content: string): void {
     if (this.#isMute) return;
     const message = entry({
       id: `${this.#deps.sessionId}:trouble:${crypto.randomUUID()}`,

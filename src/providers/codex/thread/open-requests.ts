@@ -62,14 +62,16 @@ export class OpenAsks {
   }
 
   /** Gives a decision or an answer to Codex. */
-  answer(order: Answer, orders: Pick<ThreadCommands, 'take' | 'trouble'>): void {
+  answer(order: Answer, orders: Pick<ThreadCommands, 'take' | 'reportError'>): void {
     const { engine, isShared } = this.#deps;
     const ask = this.#open.get(order.requestId);
     const answer = ask && answerOf(ask, order);
     if (!ask || !answer || 'refusal' in answer) {
       // Another client was faster: the session shows what it decided.
       if (isShared && !ask) return;
-      orders.trouble('Your answer could not be delivered: Codex does not wait for it any more.');
+      orders.reportError(
+        'Your answer could not be delivered: Codex does not wait for it any more.',
+      );
       return;
     }
     // Others may answer as well: then it is over when Codex says so.
